@@ -1,0 +1,1 @@
+//! vestibule: the entrance hall of a web application.
