@@ -1,0 +1,3 @@
+//! The pages that a browser sees.
+
+pub mod pages;
