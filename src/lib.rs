@@ -1,1 +1,2 @@
 //! vestibule: the entrance hall of a web application.
+pub mod emulator;
