@@ -1,1 +1,13 @@
-//! Everything that is tested from outside, in one binary.
+//! The tests that run the app as its users meet it, in one binary.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod emulator;
+mod support;
+mod support_browser;
+mod support_database;
+mod support_workos_emulate;

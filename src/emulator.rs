@@ -1,0 +1,427 @@
+//! An AuthKit for one machine: a small server that answers as WorkOS's production does.
+//!
+//! It serves `vestibule emulator`, `runserver --demo` and the tests, and shares no code with the
+//! client that it tests. It listens on loopback only and keeps everything in memory; ids of users
+//! and organisations are derived from e-mail and name, so that a database which outlives it
+//! still knows them.
+//!
+//! # What it serves
+//! `GET|POST /user_management/authorize`, `POST /user_management/authenticate`,
+//! `GET /user_management/sessions/logout`, `POST /user_management/sessions/revoke`,
+//! `/user_management/users`, `POST /auth/factors/{id}/challenge`, `GET /sso/jwks/{client_id}`,
+//! `GET /health`, and a page about itself at `/`.
+//!
+//! The sign-in page posts to its own URL: `user=<id>`, or `email=…&password=…`, or `cancel=1`.
+//! A test signs in by posting the same to the URL that the application redirected to.
+//!
+//! # Steering it over HTTP
+//! What [`Control`] does in-process, `/_emulator/…` does for another process, with JSON bodies:
+//!
+//! | request | body |
+//! |---|---|
+//! | `GET /_emulator/state` | |
+//! | `POST /_emulator/clock` | `{"advance_seconds": 600}` |
+//! | `POST /_emulator/tokens` | any of `{"access_token_lifetime": 60, "issuer": "…", "audience": "…", "extra_claims": {}}`; an empty `audience` is none |
+//! | `POST /_emulator/keys/rotate` | none, or `{"keep_old": false}` |
+//! | `GET`, `POST`, `DELETE /_emulator/faults` | `{"endpoint": "/user_management/authenticate", "grant_type": "refresh_token", "times": 2, "effect": {"kind": "status", "status": 429, "body": {"message": "…"}, "retry_after": "1"}}` |
+//! | `GET`, `DELETE /_emulator/requests` | |
+//!
+//! Other effects: `{"kind": "delay", "milliseconds": 500}`, `{"kind": "drop_reply"}`,
+//! `{"kind": "half_body"}`, `{"kind": "no_answer"}`. Sessions are revoked and users changed or
+//! deleted through WorkOS's own endpoints. Requests that carry an `Origin` get 404.
+//!
+//! # Where it stops short of production
+//! No enrolment of a second factor (`mfa_enrollment` has no way on), no invitations (the token is
+//! taken and passed over), no webhooks, no device or magic-auth grants, no `oauth_tokens`, and no
+//! certificates (`x5c`) in the key set.
+
+use std::fmt::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer};
+use serde_json::{Map, json};
+use tokio::sync::watch;
+
+mod api_key;
+mod authenticate;
+mod authorization;
+mod authorize;
+mod clock;
+mod control;
+mod faults;
+mod ids;
+mod keys;
+mod logout;
+mod pages;
+mod people;
+mod recorder;
+mod replies;
+mod seed;
+mod state;
+mod tokens;
+mod users;
+
+pub use control::Control;
+pub use faults::{Effect, Fault};
+pub use keys::KeyError;
+pub use people::User;
+pub use recorder::Recorded;
+pub use seed::{
+    Impersonator, Mfa, ONE_TIME_CODE, Seed, SeedConnection, SeedError, SeedMembership,
+    SeedOrganization, SeedRole, SeedUser,
+};
+
+/// Where `vestibule emulator` listens unless told otherwise; the port is WorkOS's emulator's.
+pub const DEFAULT_BIND: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4100);
+
+/// What an emulator is started with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address to listen on, of this machine only; port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// The API key: `client_secret` and bearer token.
+    pub api_key: String,
+    /// The client id.
+    pub client_id: String,
+    /// Who can sign in.
+    pub seed: Seed,
+    /// Registered redirect URIs, compared letter by letter; empty: any http URI of this machine.
+    pub redirect_uris: Vec<String>,
+    /// Registered sign-out redirects; empty: any http URI of this machine.
+    pub logout_uris: Vec<String>,
+    /// Where a logout without `return_to` ends; a plain page by default.
+    pub logout_default: Option<String>,
+    /// How long access tokens live; five minutes by default, as WorkOS's.
+    pub access_token_lifetime: Duration,
+    /// The claim `iss`; by default the base URL and `/user_management/{client_id}`.
+    pub issuer: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::new(DEFAULT_BIND.ip(), 0),
+            api_key: "sk_test_emulator".to_owned(),
+            client_id: "client_emulator".to_owned(),
+            seed: Seed::default(),
+            redirect_uris: Vec::new(),
+            logout_uris: Vec::new(),
+            logout_default: None,
+            access_token_lifetime: Duration::from_secs(300),
+            issuer: None,
+        }
+    }
+}
+
+/// Why an emulator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address can be reached from other machines.
+    #[error(
+        "the emulator signs anybody in and so binds to this machine only: {0} is no loopback address, use 127.0.0.1"
+    )]
+    NotLoopback(SocketAddr),
+    /// The address is taken or not to be had.
+    #[error("the emulator cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The seed contradicts itself.
+    #[error("the emulator's seed is malformed: {0}")]
+    Seed(String),
+    /// No signing key could be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The server's thread did not come up.
+    #[error("the emulator's server did not start: {0}")]
+    Server(std::io::Error),
+}
+
+/// A user as the demo prints them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoUser {
+    /// First and last name, or the e-mail.
+    pub name: String,
+    /// The e-mail.
+    pub email: String,
+    /// The password, empty where there is none.
+    pub password: String,
+    /// What signing in as this user shows.
+    pub shows: String,
+}
+
+/// An emulator that runs; dropping it stops it.
+pub struct Running {
+    control: Control,
+    handle: ServerHandle,
+    ended: watch::Receiver<bool>,
+}
+
+/// Starts an emulator on a thread of its own, with no signal handlers.
+///
+/// # Errors
+/// When the address is not loopback or is taken, or the seed contradicts itself.
+pub fn start(config: Config) -> Result<Running, StartError> {
+    if !config.bind.ip().is_loopback() {
+        return Err(StartError::NotLoopback(config.bind));
+    }
+    let failed = |source| StartError::Bind {
+        address: config.bind,
+        source,
+    };
+    let listener = TcpListener::bind(config.bind).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let control = Control {
+        shared: Data::new(shared(config, address)?),
+    };
+    let (handle, ended) = spawn(listener, control.clone()).map_err(StartError::Server)?;
+    Ok(Running {
+        control,
+        handle,
+        ended,
+    })
+}
+
+fn shared(config: Config, address: SocketAddr) -> Result<state::Shared, StartError> {
+    let clock = clock::Clock::default();
+    let directory = people::Directory::new(&config.seed, clock.now()).map_err(StartError::Seed)?;
+    let base_url = format!("http://{address}");
+    let issuer = config
+        .issuer
+        .unwrap_or_else(|| format!("{base_url}/user_management/{}", config.client_id));
+    let tokens = state::TokenSettings {
+        lifetime: clock::millis(config.access_token_lifetime),
+        issuer,
+        audience: None,
+        extra_claims: Map::new(),
+    };
+    let state = state::State::new(directory, keys::KeyRing::generate()?, tokens);
+    Ok(state::Shared {
+        base_url,
+        // Cookies do not tell ports apart, and two emulators may run at once.
+        cookie_name: format!("authkit_emulator_{}", address.port()),
+        api_key: config.api_key,
+        client_id: config.client_id,
+        redirect_uris: config.redirect_uris,
+        logout_uris: config.logout_uris,
+        logout_default: config.logout_default,
+        clock,
+        faults: faults::Faults::default(),
+        recorder: recorder::Recorder::default(),
+        stopping: watch::Sender::new(false),
+        state: state.into(),
+    })
+}
+
+/// Runs the server on its own thread, so that it neither needs nor holds up the caller's runtime.
+fn spawn(
+    listener: TcpListener,
+    control: Control,
+) -> std::io::Result<(ServerHandle, watch::Receiver<bool>)> {
+    let (started, wait) = mpsc::channel();
+    let (end, ended) = watch::channel(false);
+    std::thread::Builder::new()
+        .name("emulator".to_owned())
+        .spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let server = match serve(listener, control) {
+                    Ok(server) => server,
+                    Err(error) => {
+                        // Nobody waits any more only if the caller is gone, and its error with it.
+                        let _gone = started.send(Err(error));
+                        return;
+                    }
+                };
+                let _gone = started.send(Ok(server.handle()));
+                if let Err(error) = server.await {
+                    log::error!("emulator: the server failed: {error}");
+                }
+            });
+            end.send_replace(true);
+        })?;
+    let handle = wait.recv().map_err(std::io::Error::other)??;
+    Ok((handle, ended))
+}
+
+fn serve(listener: TcpListener, control: Control) -> std::io::Result<Server> {
+    let control = Data::new(control);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(control.shared.clone())
+            .app_data(control.clone())
+            .wrap(from_fn(faults::watch))
+            .configure(routes)
+    });
+    Ok(server
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(5)
+        .listen(listener)?
+        .run())
+}
+
+fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/", web::get().to(pages::index))
+        .route("/style.css", web::get().to(pages::style))
+        .route("/pictures/{name}.svg", web::get().to(pages::picture))
+        .route("/health", web::get().to(health))
+        .route("/sso/jwks/{client_id}", web::get().to(key_set))
+        .route("/user_management/authorize", web::get().to(authorize::show))
+        .route(
+            "/user_management/authorize",
+            web::post().to(authorize::choose),
+        )
+        .route(
+            "/user_management/authenticate",
+            web::post().to(authenticate::authenticate),
+        )
+        .route(
+            "/user_management/sessions/logout",
+            web::get().to(logout::logout),
+        )
+        .route(
+            "/user_management/sessions/revoke",
+            web::post().to(logout::revoke),
+        )
+        .route("/user_management/users", web::get().to(users::list))
+        .route("/user_management/users", web::post().to(users::create))
+        .route("/user_management/users/{id}", web::get().to(users::get))
+        .route("/user_management/users/{id}", web::put().to(users::update))
+        .route(
+            "/user_management/users/{id}",
+            web::delete().to(users::delete),
+        )
+        .route(
+            "/auth/factors/{id}/challenge",
+            web::post().to(authenticate::challenge_factor),
+        )
+        .configure(control::routes)
+        .default_service(web::to(not_found));
+}
+
+async fn health() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
+}
+
+async fn key_set(
+    shared: Data<state::Shared>,
+    client_id: web::Path<String>,
+) -> Result<HttpResponse, replies::Refusal> {
+    if *client_id != shared.client_id {
+        return Err(replies::Refusal::not_found("Client", &client_id));
+    }
+    Ok(HttpResponse::Ok().json(shared.state().keys.published()))
+}
+
+async fn not_found() -> HttpResponse {
+    HttpResponse::NotFound().json(json!({ "message": "Not Found", "error": "Not Found" }))
+}
+
+impl Running {
+    /// The address as a URL without a trailing slash: `http://127.0.0.1:4100`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        self.control.shared.base_url.clone()
+    }
+
+    /// The API key.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        &self.control.shared.api_key
+    }
+
+    /// The client id.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.control.shared.client_id
+    }
+
+    /// A handle to steer it with.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Who can sign in, for a table.
+    #[must_use]
+    pub fn users(&self) -> Vec<DemoUser> {
+        let state = self.control.shared.state();
+        let user = |user: &User| DemoUser {
+            name: user.name(),
+            email: user.email.clone(),
+            password: user.password.clone().unwrap_or_default(),
+            shows: state.directory.shows(user),
+        };
+        state.directory.users.iter().map(user).collect()
+    }
+
+    /// What to print once it runs: where it is, who can sign in, how to point an application at it.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let base_url = self.base_url();
+        let mut text = format!("AuthKit emulator on {base_url}\n\nWho can sign in:\n");
+        let users = self.users();
+        let width = |field: fn(&DemoUser) -> &str| {
+            users
+                .iter()
+                .map(|user| field(user).chars().count())
+                .max()
+                .unwrap_or_default()
+        };
+        let (email, password) = (width(|user| &user.email), width(|user| &user.password));
+        for user in &users {
+            // Writing to a string cannot fail.
+            let _ok = writeln!(
+                text,
+                "  {:email$}  {:password$}  {}",
+                user.email, user.password, user.shows
+            );
+        }
+        let _ok = write!(
+            text,
+            "\nTo point an application at it:\n\
+             WORKOS_API_BASE_URL={base_url}\nWORKOS_API_KEY={}\nWORKOS_CLIENT_ID={}\n",
+            self.api_key(),
+            self.client_id(),
+        );
+        text
+    }
+
+    /// Waits until the server has ended, by [`Running::stop`] or by itself.
+    pub fn server(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut ended = self.ended.clone();
+        async move {
+            // An error means that the thread is gone, which is the end as well.
+            let _ended = ended.wait_for(|ended| *ended).await;
+        }
+    }
+
+    /// Stops the server; `graceful` lets requests in flight finish, answers held back by a fault
+    /// excepted.
+    pub fn stop(&self, graceful: bool) -> impl Future<Output = ()> + Send + 'static {
+        self.control.shared.stopping.send_replace(true);
+        let (stopped, ended) = (self.handle.stop(graceful), self.server());
+        async move {
+            stopped.await;
+            ended.await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.control.shared.stopping.send_replace(true);
+        // The order is given at once; nobody waits for the answer.
+        drop(self.handle.stop(false));
+    }
+}

@@ -1,0 +1,191 @@
+//! `/user_management/authorize`: the sign-in page, and what its forms do.
+
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Form};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+
+use super::authorization::{Authorization, Redirect, Refused, Through};
+use super::ids;
+use super::pages;
+use super::people::User;
+use super::state::{Browser, Shared, SignIn, State};
+
+/// `GET`: passes a remembered browser on, shows everybody else the page.
+pub(super) async fn show(shared: Data<Shared>, request: HttpRequest) -> HttpResponse {
+    let authorization = match Authorization::read(&shared, request.query_string()) {
+        Ok(authorization) => authorization,
+        Err(refused) => return refuse(refused),
+    };
+    match remembered(&shared, &request, &authorization) {
+        Some(location) => found(&location),
+        None => pages::sign_in(&shared, &request, &authorization, None),
+    }
+}
+
+/// What the page's forms send: one of a user's button, an address and password, or Cancel.
+#[derive(Debug, Deserialize)]
+pub(super) struct Choice {
+    /// A user's id.
+    user: Option<String>,
+    email: Option<String>,
+    password: Option<String>,
+    cancel: Option<String>,
+}
+
+/// `POST`, with the query of the `GET`.
+pub(super) async fn choose(
+    shared: Data<Shared>,
+    request: HttpRequest,
+    choice: Form<Choice>,
+) -> HttpResponse {
+    if is_cross_site(&request) {
+        return pages::error(StatusCode::FORBIDDEN, "This form belongs to another site.");
+    }
+    let authorization = match Authorization::read(&shared, request.query_string()) {
+        Ok(authorization) => authorization,
+        Err(refused) => return refuse(refused),
+    };
+    if choice.cancel.is_some() {
+        let answer = [
+            ("error", "access_denied"),
+            ("error_description", "The user cancelled."),
+        ];
+        return found(&authorization.redirect.with(&answer));
+    }
+    match signed_in(&shared, &authorization, &choice) {
+        Ok((location, browser)) => {
+            let cookie = Cookie::build(shared.cookie_name.clone(), browser)
+                .path("/user_management")
+                .http_only(true)
+                .same_site(SameSite::Lax)
+                .finish();
+            HttpResponse::Found()
+                .insert_header((header::LOCATION, location))
+                .cookie(cookie)
+                .finish()
+        }
+        Err(problem) => pages::sign_in(&shared, &request, &authorization, Some(&problem)),
+    }
+}
+
+/// Where a browser that AuthKit knows goes at once.
+fn remembered(
+    shared: &Shared,
+    request: &HttpRequest,
+    authorization: &Authorization,
+) -> Option<String> {
+    let cookie = request.cookie(&shared.cookie_name)?;
+    let (now, mut state) = (shared.now(), shared.state());
+    let browser = state.browsers.get(cookie.value())?.clone();
+    let user = state.directory.user(&browser.user_id)?;
+    let welcome =
+        authorization.accepts(&browser, &user.email, now) && is_member(&state, authorization, user);
+    let sign_in = SignIn {
+        user_id: browser.user_id,
+        method: browser.method,
+        organization_id: authorization.organization_id.clone(),
+        impersonator: browser.impersonator,
+        browser: Some(cookie.value().to_owned()),
+        second_factor_done: false,
+    };
+    welcome.then(|| answer(&mut state, authorization, sign_in, now))
+}
+
+/// Signs the chosen user in: where to go, and the browser's new cookie.
+fn signed_in(
+    shared: &Shared,
+    authorization: &Authorization,
+    choice: &Choice,
+) -> Result<(String, String), String> {
+    let (now, mut state) = (shared.now(), shared.state());
+    let user = chosen(&state, choice)?;
+    if !is_member(&state, authorization, user) {
+        return Err(format!(
+            "{} is not a member of that organisation.",
+            user.name()
+        ));
+    }
+    let method = match (&user.impersonator, &authorization.through) {
+        (Some(_), _) => "Impersonation",
+        (None, Some(Through::Connection(_))) => "SSO",
+        (None, Some(Through::Provider(name))) => name,
+        (None, None) if choice.password.is_some() => "Password",
+        (None, None) => "MagicAuth",
+    };
+    let browser = Browser {
+        user_id: user.id.clone(),
+        method: method.to_owned(),
+        impersonator: user.impersonator.clone(),
+        signed_in_at: now,
+    };
+    let cookie = ids::secret();
+    let sign_in = SignIn {
+        user_id: browser.user_id.clone(),
+        method: browser.method.clone(),
+        organization_id: authorization.organization_id.clone(),
+        impersonator: browser.impersonator.clone(),
+        browser: Some(cookie.clone()),
+        second_factor_done: false,
+    };
+    state.browsers.insert(cookie.clone(), browser);
+    Ok((answer(&mut state, authorization, sign_in, now), cookie))
+}
+
+fn chosen<'a>(state: &'a State, choice: &Choice) -> Result<&'a User, String> {
+    if let Some(id) = &choice.user {
+        return state
+            .directory
+            .user(id)
+            .ok_or_else(|| "That user is gone.".to_owned());
+    }
+    let email = choice.email.as_deref().unwrap_or_default();
+    let user = state.directory.by_email(email);
+    let given = choice
+        .password
+        .as_deref()
+        .filter(|password| !password.is_empty());
+    user.filter(|user| given.is_some() && user.password.as_deref() == given)
+        .ok_or_else(|| "That e-mail and password do not match.".to_owned())
+}
+
+fn is_member(state: &State, authorization: &Authorization, user: &User) -> bool {
+    authorization.organization_id.as_ref().is_none_or(|id| {
+        let organization = state.directory.organization(id);
+        organization.is_some_and(|organization| organization.member(&user.id).is_some())
+    })
+}
+
+fn answer(state: &mut State, authorization: &Authorization, sign_in: SignIn, now: i64) -> String {
+    let Redirect { uri, .. } = &authorization.redirect;
+    let code = state.add_code(sign_in, uri, authorization.challenge.clone(), now);
+    authorization.redirect.with(&[("code", &code)])
+}
+
+fn refuse(refused: Refused) -> HttpResponse {
+    match refused {
+        Refused::Page(message) => pages::error(StatusCode::BAD_REQUEST, &message),
+        Refused::Redirect {
+            redirect,
+            error,
+            description,
+        } => found(&redirect.with(&[("error", error), ("error_description", &description)])),
+    }
+}
+
+/// A redirect that no cache keeps.
+pub(super) fn found(location: &str) -> HttpResponse {
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, location))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish()
+}
+
+fn is_cross_site(request: &HttpRequest) -> bool {
+    let site = request
+        .headers()
+        .get("sec-fetch-site")
+        .and_then(|value| value.to_str().ok());
+    matches!(site, Some("cross-site" | "same-site"))
+}

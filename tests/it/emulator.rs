@@ -1,0 +1,10 @@
+//! The embedded AuthKit emulator, over real HTTP.
+
+mod authorize;
+mod client;
+mod faults;
+mod grants;
+mod lifecycle;
+mod sessions;
+mod tokens;
+mod users;
