@@ -1,1 +1,12 @@
+//! The tests that run the app as its users meet it, in one binary.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
+mod support;
+mod support_browser;
+mod support_database;
+mod support_workos_emulate;
