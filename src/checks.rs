@@ -49,7 +49,12 @@ impl Issue {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self { id, level, message: message.into(), hint: hint.into() }
+        Self {
+            id,
+            level,
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 }
 
@@ -57,7 +62,12 @@ impl Issue {
 pub fn unreadable_settings(error: &SettingsError) -> Vec<Issue> {
     let issue = |error: &crate::settings::SettingError| {
         let message = format!("{}: {}.", error.name, error.problem);
-        Issue::new("settings.E001", Level::Error, message, format!("{} {}.", error.name, error.hint))
+        Issue::new(
+            "settings.E001",
+            Level::Error,
+            message,
+            format!("{} {}.", error.name, error.hint),
+        )
     };
     error.0.iter().map(issue).collect()
 }
@@ -69,17 +79,25 @@ pub fn settings(settings: &Settings) -> Vec<Issue> {
         issues.push(Issue::new(
             "settings.W001",
             Level::Warning,
-            format!("In .env, a `$` was expanded in {}.", settings.expanded_dollars.join(", ")),
+            format!(
+                "In .env, a `$` was expanded in {}.",
+                settings.expanded_dollars.join(", ")
+            ),
             "Put the value between single quotes, or it is not the value you wrote.",
         ));
     }
     issues.extend(redirect_uri(settings));
     let name = &settings.session_cookie_name;
-    if (name.starts_with("__Host-") || name.starts_with("__Secure-")) && !settings.public_url.is_https() {
+    if (name.starts_with("__Host-") || name.starts_with("__Secure-"))
+        && !settings.public_url.is_https()
+    {
         issues.push(Issue::new(
             "session.E001",
             Level::Error,
-            format!("Browsers refuse the cookie {name} from {}.", settings.public_url.as_str()),
+            format!(
+                "Browsers refuse the cookie {name} from {}.",
+                settings.public_url.as_str()
+            ),
             "Serve PUBLIC_URL over https, or choose a SESSION_COOKIE_NAME without that prefix.",
         ));
     }
@@ -103,7 +121,10 @@ fn redirect_uri(settings: &Settings) -> Option<Issue> {
         Issue::new(
             "workos.W001",
             Level::Warning,
-            format!("WORKOS_REDIRECT_URI leads to {}, not to /auth/callback.", uri.path()),
+            format!(
+                "WORKOS_REDIRECT_URI leads to {}, not to /auth/callback.",
+                uri.path()
+            ),
             "Unless a proxy rewrites the path, register and set {PUBLIC_URL}/auth/callback.",
         )
     })
@@ -129,7 +150,11 @@ pub fn deployment(settings: &Settings) -> Vec<Issue> {
             "Make a long random one, such as `openssl rand -base64 48` prints; move the old one to SECRET_KEY_FALLBACKS.",
         );
     }
-    if settings.secret_key_fallbacks.iter().any(|key| is_weak(key.expose_secret())) {
+    if settings
+        .secret_key_fallbacks
+        .iter()
+        .any(|key| is_weak(key.expose_secret()))
+    {
         warn(
             "security.W025",
             "An entry of SECRET_KEY_FALLBACKS is as weak as security.W009 describes.",
@@ -150,7 +175,13 @@ pub fn deployment(settings: &Settings) -> Vec<Issue> {
             "Use https://api.workos.com or your custom authentication domain.",
         );
     }
-    if settings.public_url.is_https() && settings.workos.api_key.expose_secret().starts_with("sk_test_") {
+    if settings.public_url.is_https()
+        && settings
+            .workos
+            .api_key
+            .expose_secret()
+            .starts_with("sk_test_")
+    {
         warn(
             "workos.W003",
             "WORKOS_API_KEY is a key of WorkOS's staging environment.",
@@ -192,7 +223,10 @@ pub fn database(settings: &Settings) -> Vec<Issue> {
     });
     match pending {
         Ok(pending) if pending.is_empty() => Vec::new(),
-        Ok(pending) => vec![unapplied(&format!("{} migrations are not applied.", pending.len()))],
+        Ok(pending) => vec![unapplied(&format!(
+            "{} migrations are not applied.",
+            pending.len()
+        ))],
         Err(error @ DbError::Missing(_)) => vec![unapplied(&format!("{error}."))],
         Err(error) => vec![Issue::new(
             "database.E001",
@@ -204,7 +238,12 @@ pub fn database(settings: &Settings) -> Vec<Issue> {
 }
 
 fn unapplied(message: &str) -> Issue {
-    Issue::new("database.W001", Level::Warning, message, "Run `vestibule migrate`.")
+    Issue::new(
+        "database.W001",
+        Level::Warning,
+        message,
+        "Run `vestibule migrate`.",
+    )
 }
 
 /// Asks WorkOS whether the key and the client id work together.
@@ -280,12 +319,19 @@ impl fmt::Display for Report {
             writeln!(f, "System check identified some issues:\n")?;
         }
         for (level, heading) in groups {
-            let mut group = self.issues.iter().filter(|issue| issue.level == level).peekable();
+            let mut group = self
+                .issues
+                .iter()
+                .filter(|issue| issue.level == level)
+                .peekable();
             if group.peek().is_none() {
                 continue;
             }
             writeln!(f, "{heading}:")?;
-            for Issue { id, message, hint, .. } in group {
+            for Issue {
+                id, message, hint, ..
+            } in group
+            {
                 writeln!(f, "?: ({id}) {message}\n\tHINT: {hint}")?;
             }
             writeln!(f)?;
@@ -298,7 +344,6 @@ impl fmt::Display for Report {
         write!(f, "System check identified {count} (0 silenced).")
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,7 @@ use diesel::expression::AsExpression;
 use diesel::sql_types;
 
 /// A moment in UTC, cut to the microseconds that both databases keep.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql_types::Timestamp)]
 pub struct Timestamp(NaiveDateTime);
 
@@ -61,7 +59,11 @@ impl From<DateTime<Utc>> for Timestamp {
 /// RFC 3339 in UTC: `2026-11-21T19:10:09.440066Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.utc().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+        f.write_str(
+            &self
+                .utc()
+                .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
+        )
     }
 }
 
@@ -79,7 +81,9 @@ impl Clock {
 
     /// A clock that stands still at `now` until it is moved; clones move along.
     pub fn standing_at(now: Timestamp) -> Self {
-        Self { set: Some(Arc::new(AtomicI64::new(now.utc().timestamp_micros()))) }
+        Self {
+            set: Some(Arc::new(AtomicI64::new(now.utc().timestamp_micros()))),
+        }
     }
 
     /// The present moment.
@@ -106,7 +110,10 @@ mod tests {
     #[test]
     fn a_timestamp_is_cut_to_microseconds() {
         let fine = DateTime::from_timestamp(1, 123_456_789).unwrap();
-        assert_eq!(Timestamp::from(fine).to_string(), "1970-01-01T00:00:01.123456Z");
+        assert_eq!(
+            Timestamp::from(fine).to_string(),
+            "1970-01-01T00:00:01.123456Z"
+        );
     }
 
     #[test]

@@ -23,7 +23,13 @@ use crate::settings::{SettingsError, parse_bind};
 /// Settings come from the environment, then from `.env` in this folder; `.env.example` lists them
 /// all. To look around without any: `vestibule runserver --demo`.
 #[derive(Debug, Parser)]
-#[command(name = "vestibule", version, about, long_about, arg_required_else_help = true)]
+#[command(
+    name = "vestibule",
+    version,
+    about,
+    long_about,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -59,7 +65,12 @@ enum Command {
         #[arg(long)]
         deploy: bool,
         /// Fails on this level and above.
-        #[arg(long, value_name = "LEVEL", default_value = "ERROR", ignore_case = true)]
+        #[arg(
+            long,
+            value_name = "LEVEL",
+            default_value = "ERROR",
+            ignore_case = true
+        )]
         fail_level: Level,
         /// Asks WorkOS whether the API key and the client id work together.
         #[arg(long)]
@@ -103,7 +114,11 @@ impl Cli {
             Command::Runserver { demo: true, bind } => demo::run(bind),
             Command::Runserver { demo: false, bind } => runserver::run(bind),
             Command::Migrate { check, plan } => migrate::run(check, plan),
-            Command::Check { deploy, fail_level, online } => check::run(deploy, fail_level, online),
+            Command::Check {
+                deploy,
+                fail_level,
+                online,
+            } => check::run(deploy, fail_level, online),
             Command::Emulator { bind, seed } => emulator::run(bind, seed.as_deref()),
         }
     }

@@ -63,7 +63,10 @@ impl Database {
             },
             DatabaseUrl::Postgres(_) => {
                 let both = pool(settings.pool_size, Mode::Existing);
-                Self { writer: Arc::clone(&both), reader: both }
+                Self {
+                    writer: Arc::clone(&both),
+                    reader: both,
+                }
             }
         })
     }

@@ -128,18 +128,39 @@ pub struct Public {
 }
 
 impl Public {
-    fn new(status: StatusCode, heading: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, heading, message: message.into(), action: None, retry_after: None }
+    fn new(
+        status: StatusCode,
+        heading: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status,
+            heading,
+            message: message.into(),
+            action: None,
+            retry_after: None,
+        }
     }
 
     fn offering(self, words: &'static str, url: String) -> Self {
-        Self { action: Some((words, url)), ..self }
+        Self {
+            action: Some((words, url)),
+            ..self
+        }
     }
 
     fn try_again(message: &'static str, seconds: u64) -> Self {
-        let page = Self::new(StatusCode::SERVICE_UNAVAILABLE, "Please try again in a moment", message);
+        let page = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Please try again in a moment",
+            message,
+        );
         // An empty address is the page itself, asked for again.
-        Self { retry_after: Some(seconds.max(1)), ..page }.offering("Try again", String::new())
+        Self {
+            retry_after: Some(seconds.max(1)),
+            ..page
+        }
+        .offering("Try again", String::new())
     }
 
     /// For a failure of the framework's, whose own text is not for clients.
@@ -147,9 +168,11 @@ impl Public {
         match status {
             StatusCode::NOT_FOUND => Error::NotFound.public(),
             StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge.public(),
-            status if status.is_client_error() => {
-                Self::new(status, "That did not work", "The request could not be understood.")
-            }
+            status if status.is_client_error() => Self::new(
+                status,
+                "That did not work",
+                "The request could not be understood.",
+            ),
             _ => Error::Internal(String::new()).public(),
         }
     }
@@ -158,7 +181,10 @@ impl Public {
 impl Error {
     /// A failed sign-in that would have returned to `next`.
     pub fn sign_in(failure: SignInFailure, next: &str) -> Self {
-        Self::SignIn { failure, next: next.to_owned() }
+        Self::SignIn {
+            failure,
+            next: next.to_owned(),
+        }
     }
 
     /// Whether only an operator can mend it, so that the log must cry.
@@ -169,10 +195,12 @@ impl Error {
     /// What a client may see.
     pub fn public(&self) -> Public {
         match self {
-            Self::LoginRequired { next } => {
-                Public::new(StatusCode::FOUND, "Please log in", "This page needs you to be signed in.")
-                    .offering("Log in", login_url(next))
-            }
+            Self::LoginRequired { next } => Public::new(
+                StatusCode::FOUND,
+                "Please log in",
+                "This page needs you to be signed in.",
+            )
+            .offering("Log in", login_url(next)),
             Self::SignIn { failure, next } => failure.public(next),
             Self::NotFound => Public::new(
                 StatusCode::NOT_FOUND,
@@ -228,7 +256,11 @@ fn database(error: &DbError) -> Public {
 /// The code is used up by now, so trying again means a fresh attempt.
 fn sign_in_database(error: &DbError, next: &str) -> Public {
     let public = database(error);
-    if public.retry_after.is_some() { public.offering("Try again", login_url(next)) } else { public }
+    if public.retry_after.is_some() {
+        public.offering("Try again", login_url(next))
+    } else {
+        public
+    }
 }
 
 fn internal() -> Public {
@@ -272,7 +304,9 @@ fn workos(error: &WorkosError, next: &str) -> Public {
             let (status, message) = match (status, code.as_str()) {
                 (_, "invalid_grant" | "invalid_code") => (
                     StatusCode::BAD_REQUEST,
-                    Cow::Borrowed("Its code was used before, or has expired. You can start afresh."),
+                    Cow::Borrowed(
+                        "Its code was used before, or has expired. You can start afresh.",
+                    ),
                 ),
                 (403, _) => (StatusCode::FORBIDDEN, refused_with(code)),
                 _ => (StatusCode::BAD_REQUEST, refused_with(code)),
@@ -284,7 +318,9 @@ fn workos(error: &WorkosError, next: &str) -> Public {
 }
 
 fn refused_with(code: &str) -> Cow<'static, str> {
-    Cow::Owned(format!("The sign-in service refused it ({code}). You can start afresh."))
+    Cow::Owned(format!(
+        "The sign-in service refused it ({code}). You can start afresh."
+    ))
 }
 
 fn provision(error: &ProvisionError, next: &str) -> Public {

@@ -32,8 +32,15 @@ pub struct Opened {
 impl Keys {
     /// Derives the keys of `SECRET_KEY` and of `SECRET_KEY_FALLBACKS`.
     pub fn derive(settings: &Settings) -> Self {
-        let older = settings.secret_key_fallbacks.iter().map(Derived::from_secret).collect();
-        Self { newest: Derived::from_secret(&settings.secret_key), older }
+        let older = settings
+            .secret_key_fallbacks
+            .iter()
+            .map(Derived::from_secret)
+            .collect();
+        Self {
+            newest: Derived::from_secret(&settings.secret_key),
+            older,
+        }
     }
 
     /// The session cookie's key.
@@ -48,7 +55,9 @@ impl Keys {
 
     /// The keys of login attempts' cookies, the newest first.
     pub fn login_attempt(&self) -> impl Iterator<Item = &Key> {
-        std::iter::once(&self.newest).chain(&self.older).map(|derived| &derived.login_attempt)
+        std::iter::once(&self.newest)
+            .chain(&self.older)
+            .map(|derived| &derived.login_attempt)
     }
 
     /// Encrypts a value for a row. `place` (table, column and row) is bound to it, so that a sealed
@@ -68,11 +77,22 @@ impl Keys {
         let open = |derived: &Derived| {
             let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
             let mut text = text.to_vec();
-            derived.row.open_in_place(nonce, Aad::from(place), &mut text).ok().map(|plain| plain.to_vec())
+            derived
+                .row
+                .open_in_place(nonce, Aad::from(place), &mut text)
+                .ok()
+                .map(|plain| plain.to_vec())
         };
         match open(&self.newest) {
-            Some(plain) => Some(Opened { plain, stale: false }),
-            None => self.older.iter().find_map(open).map(|plain| Opened { plain, stale: true }),
+            Some(plain) => Some(Opened {
+                plain,
+                stale: false,
+            }),
+            None => self
+                .older
+                .iter()
+                .find_map(open)
+                .map(|plain| Opened { plain, stale: true }),
         }
     }
 }
@@ -87,8 +107,14 @@ impl Derived {
         let secret = secret.expose_secret().as_bytes();
         let row: [u8; 32] = expand(secret, b"vestibule: rows, version 1");
         Self {
-            session: Key::from(&expand::<64>(secret, b"vestibule: session cookie, version 1")),
-            login_attempt: Key::from(&expand::<64>(secret, b"vestibule: login attempt, version 1")),
+            session: Key::from(&expand::<64>(
+                secret,
+                b"vestibule: session cookie, version 1",
+            )),
+            login_attempt: Key::from(&expand::<64>(
+                secret,
+                b"vestibule: login attempt, version 1",
+            )),
             row: row_key(&row),
         }
     }
@@ -108,7 +134,10 @@ impl KeyType for Length {
 }
 
 /// HKDF-SHA-256 (RFC 5869) without salt: `SECRET_KEY` is long and random already.
-#[expect(clippy::expect_used, reason = "HKDF gives up to 255 × 32 bytes, far more than are asked")]
+#[expect(
+    clippy::expect_used,
+    reason = "HKDF gives up to 255 × 32 bytes, far more than are asked"
+)]
 fn expand<const N: usize>(secret: &[u8], purpose: &[u8]) -> [u8; N] {
     let mut key = [0; N];
     Salt::new(HKDF_SHA256, &[])
@@ -143,7 +172,13 @@ mod tests {
         let sealed = keys.seal_row("sessions:1", b"token").unwrap();
         assert!(!sealed.windows(5).any(|window| window == b"token"));
         let opened = keys.open_row("sessions:1", &sealed).unwrap();
-        assert_eq!(opened, Opened { plain: b"token".to_vec(), stale: false });
+        assert_eq!(
+            opened,
+            Opened {
+                plain: b"token".to_vec(),
+                stale: false
+            }
+        );
         assert_eq!(keys.open_row("sessions:2", &sealed), None);
         assert_eq!(keys.open_row("sessions:1", &sealed[1..]), None);
         assert_eq!(keys.open_row("sessions:1", b""), None);
@@ -157,7 +192,10 @@ mod tests {
     #[test]
     fn the_same_value_is_never_sealed_alike_twice() {
         let keys = keys(NEW, "");
-        assert_ne!(keys.seal_row("p", b"x").unwrap(), keys.seal_row("p", b"x").unwrap());
+        assert_ne!(
+            keys.seal_row("p", b"x").unwrap(),
+            keys.seal_row("p", b"x").unwrap()
+        );
     }
 
     #[test]
@@ -170,6 +208,9 @@ mod tests {
     #[test]
     fn every_purpose_has_its_own_key() {
         let keys = keys(NEW, "");
-        assert_ne!(keys.session().encryption(), keys.login_attempt().next().unwrap().encryption());
+        assert_ne!(
+            keys.session().encryption(),
+            keys.login_attempt().next().unwrap().encryption()
+        );
     }
 }

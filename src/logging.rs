@@ -44,9 +44,16 @@ fn current_request_id() -> Option<String> {
 fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     let style = out.default_level_style(record.level());
     let time = out.timestamp_millis();
-    let id = current_request_id().map(|id| format!(" [{id}]")).unwrap_or_default();
+    let id = current_request_id()
+        .map(|id| format!(" [{id}]"))
+        .unwrap_or_default();
     let level = record.level();
-    writeln!(out, "{time} {style}{level:5}{style:#} {}{id} {}", record.target(), one_line(record))
+    writeln!(
+        out,
+        "{time} {style}{level:5}{style:#} {}{id} {}",
+        record.target(),
+        one_line(record)
+    )
 }
 
 fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
@@ -65,14 +72,20 @@ fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
 
 /// A client must not be able to write lines of its own into the log.
 fn one_line(record: &Record<'_>) -> String {
-    record.args().to_string().replace('\n', "\\n").replace('\r', "\\r")
+    record
+        .args()
+        .to_string()
+        .replace('\n', "\\n")
+        .replace('\r', "\\r")
 }
 
 struct Fields<'a>(&'a mut Map<String, serde_json::Value>);
 
 impl<'kvs> VisitSource<'kvs> for Fields<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        let value = value.to_u64().map_or_else(|| json!(value.to_string()), |number| json!(number));
+        let value = value
+            .to_u64()
+            .map_or_else(|| json!(value.to_string()), |number| json!(number));
         self.0.insert(key.to_string(), value);
         Ok(())
     }

@@ -53,7 +53,8 @@ impl AppState {
         Ok(Self {
             keys: Keys::derive(&settings),
             workos: Client::new(&settings.workos)?,
-            content_security_policy: HeaderValue::from_str(&policy).map_err(|_| BuildError::Policy)?,
+            content_security_policy: HeaderValue::from_str(&policy)
+                .map_err(|_| BuildError::Policy)?,
             settings,
             database,
             clock,
@@ -117,7 +118,9 @@ impl Application {
         if let Some(workers) = workers {
             server = server.workers(workers);
         }
-        Ok(Self { server: server.listen(listener)?.run() })
+        Ok(Self {
+            server: server.listen(listener)?.run(),
+        })
     }
 
     /// Stops the server from elsewhere.

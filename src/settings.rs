@@ -124,7 +124,11 @@ impl Settings {
         let settings = Self {
             workos: WorkosSettings::read(&mut reader, &public_url),
             secret_key: reader.secret("SECRET_KEY", SECRET_KEY_WANTED, parse_secret_key),
-            secret_key_fallbacks: reader.secrets("SECRET_KEY_FALLBACKS", SECRET_KEY_WANTED, parse_secret_key),
+            secret_key_fallbacks: reader.secrets(
+                "SECRET_KEY_FALLBACKS",
+                SECRET_KEY_WANTED,
+                parse_secret_key,
+            ),
             database: DatabaseSettings::read(&mut reader),
             bind,
             allowed_hosts: allowed_hosts(&mut reader, &public_url),
@@ -136,7 +140,7 @@ impl Settings {
             ),
             session_cookie_age: TimeDelta::seconds(reader.number(
                 "SESSION_COOKIE_AGE",
-                SESSION_COOKIE_AGE,
+                &SESSION_COOKIE_AGE,
                 60..=LONGEST_COOKIE_AGE,
             )),
             login_redirect_url: reader.value(
@@ -211,7 +215,12 @@ impl LogSettings {
                 "RUST_LOG",
                 "info",
                 "levels as env_logger reads them, such as info or vestibule=debug",
-                |text| env_filter::Builder::new().try_parse(text).is_ok().then(|| text.to_owned()),
+                |text| {
+                    env_filter::Builder::new()
+                        .try_parse(text)
+                        .is_ok()
+                        .then(|| text.to_owned())
+                },
             ),
             format: reader.value("LOG_FORMAT", "text", "text or json", |text| match text {
                 "text" => Some(LogFormat::Text),
@@ -233,7 +242,7 @@ impl DatabaseSettings {
     fn read(reader: &mut Reader<'_>) -> Self {
         Self {
             url: reader.database_url("DATABASE_URL", "sqlite:vestibule.sqlite3"),
-            pool_size: reader.number("DATABASE_POOL_SIZE", 10, 1..=1000),
+            pool_size: reader.number("DATABASE_POOL_SIZE", &10, 1..=1000),
         }
     }
 }
@@ -247,7 +256,9 @@ fn allowed_hosts(reader: &mut Reader<'_>, public_url: &Origin) -> Vec<HostPatter
     );
     if public_url.is_loopback() {
         // A developer's machine answers by every name it has for itself.
-        let names = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).map(HostPattern::Exact);
+        let names = ["localhost", "127.0.0.1", "[::1]"]
+            .map(str::to_owned)
+            .map(HostPattern::Exact);
         hosts.extend(names);
         hosts.push(HostPattern::Domain("localhost".to_owned()));
     }
@@ -266,7 +277,9 @@ fn parse_prefixed(text: &str, prefix: &str) -> Option<String> {
 
 fn parse_base_url(text: &str) -> Option<String> {
     let url = kinds::parse_http_url(text)?;
-    url.query().is_none().then(|| url.as_str().trim_end_matches('/').to_owned())
+    url.query()
+        .is_none()
+        .then(|| url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn parse_whole_url(text: &str) -> Option<String> {
@@ -295,7 +308,11 @@ pub struct SettingError {
 
 impl SettingError {
     fn new(name: &'static str, problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { name, problem: problem.into(), hint: hint.into() }
+        Self {
+            name,
+            problem: problem.into(),
+            hint: hint.into(),
+        }
     }
 }
 

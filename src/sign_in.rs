@@ -27,12 +27,19 @@ pub struct SignIn {
 
 /// Provisions the account and writes the session's row; gives what the cookie is to say.
 pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, SignInFailure> {
-    let SignIn { authentication, attempt, previous, now } = sign_in;
+    let SignIn {
+        authentication,
+        attempt,
+        previous,
+        now,
+    } = sign_in;
     let id = random_text().map_err(|_| SignInFailure::Internal("no randomness".to_owned()))?;
     let expires_at = now.plus(app.settings.session_cookie_age);
     let confirmed_until = authentication.access_token_expires_at.map(Timestamp::from);
     let refresh_token = authentication.refresh_token.expose_secret().as_bytes();
-    let sealed = app.keys.seal_row(&format!("sessions:{id}"), refresh_token)?;
+    let sealed = app
+        .keys
+        .seal_row(&format!("sessions:{id}"), refresh_token)?;
     let profile = Profile::from(&authentication.user);
     let sid = authentication.sid.clone();
     let session_id = id.clone();
@@ -54,7 +61,11 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
                 created_at: now,
                 expires_at,
             };
-            if row.insert(conn)? { Ok(user) } else { Err(SignInFailure::UnknownAttempt) }
+            if row.insert(conn)? {
+                Ok(user)
+            } else {
+                Err(SignInFailure::UnknownAttempt)
+            }
         })
         .await?;
     log::info!("account {} signed in through WorkOS", user.id);
@@ -94,7 +105,10 @@ impl From<&workos::User> for Profile {
 impl From<workos::Impersonator> for Impersonator {
     fn from(impersonator: workos::Impersonator) -> Self {
         let email = impersonator.email.chars().take(LONGEST_EMAIL).collect();
-        Self { email, reason: impersonator.reason }
+        Self {
+            email,
+            reason: impersonator.reason,
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! The one route table. Every route answers with and without its trailing slash, and to HEAD and
 //! OPTIONS.
 
+use actix_web::FromRequest;
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
-use actix_web::FromRequest;
 
 use crate::error::Error;
 use crate::web::{account, callback, health, home, login, logout, static_files};
@@ -57,9 +57,14 @@ fn resource(path: &str, allow: &'static str) -> Resource {
     };
     web::resource(both).default_service(web::to(move |request: HttpRequest| async move {
         if request.method() == Method::OPTIONS {
-            return Ok(HttpResponse::NoContent().insert_header((ALLOW, allow)).finish());
+            return Ok(HttpResponse::NoContent()
+                .insert_header((ALLOW, allow))
+                .finish());
         }
-        Err(Error::MethodNotAllowed { method: request.method().to_string(), allow })
+        Err(Error::MethodNotAllowed {
+            method: request.method().to_string(),
+            allow,
+        })
     }))
 }
 

@@ -19,7 +19,9 @@ use actix_web::http::header::LOCATION;
 
 /// 302 to `url`, which is ours or WorkOS's.
 pub fn redirect(url: &str) -> HttpResponse {
-    HttpResponse::Found().insert_header((LOCATION, url)).finish()
+    HttpResponse::Found()
+        .insert_header((LOCATION, url))
+        .finish()
 }
 
 /// The log-in's address, with the way back in it.
@@ -27,6 +29,8 @@ pub fn login_url(next: &str) -> String {
     if next.is_empty() || next == "/" {
         return "/auth/login".to_owned();
     }
-    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("next", next)
+        .finish();
     format!("/auth/login?{query}")
 }

@@ -5,8 +5,8 @@ mod client;
 mod error;
 mod wire;
 
-pub use authorize::{AuthorizeRequest, Pkce};
 pub(crate) use authorize::random_text;
+pub use authorize::{AuthorizeRequest, Pkce};
 pub use client::{Client, Origin};
 pub use error::WorkosError;
 pub use wire::{Authentication, Impersonator, User};

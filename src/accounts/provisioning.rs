@@ -79,7 +79,11 @@ impl From<diesel::result::Error> for ProvisionError {
 
 /// Finds, links or makes the row of this person. To be called inside a transaction; safe against
 /// another doing the same at once, since every write is conditional and a lost one looks again.
-pub fn provision(conn: &mut Conn, profile: &Profile, now: Timestamp) -> Result<User, ProvisionError> {
+pub fn provision(
+    conn: &mut Conn,
+    profile: &Profile,
+    now: Timestamp,
+) -> Result<User, ProvisionError> {
     let profile = profile.cleaned()?;
     for _ in 0..ROUNDS {
         if let Some(user) = User::by_workos_user_id(conn, &profile.workos_user_id)? {
@@ -97,7 +101,11 @@ pub fn provision(conn: &mut Conn, profile: &Profile, now: Timestamp) -> Result<U
 }
 
 fn active(user: User) -> Result<User, ProvisionError> {
-    if user.is_active { Ok(user) } else { Err(ProvisionError::Inactive { user_id: user.id }) }
+    if user.is_active {
+        Ok(user)
+    } else {
+        Err(ProvisionError::Inactive { user_id: user.id })
+    }
 }
 
 impl Profile {
@@ -123,7 +131,10 @@ impl Profile {
 
     /// Rule 1: brings over what changed at WorkOS since.
     fn bring_over(&self, conn: &mut Conn, user: User) -> Result<User, ProvisionError> {
-        if user.workos_updated_at.is_some_and(|known| known >= self.updated_at) {
+        if user
+            .workos_updated_at
+            .is_some_and(|known| known >= self.updated_at)
+        {
             return Ok(user);
         }
         let row = users::table.find(user.id);
@@ -147,26 +158,44 @@ impl Profile {
         if changed.is_none() {
             log::warn!(
                 "the new e-mail of {} belongs to another account; account {} keeps its own",
-                self.workos_user_id, user.id
+                self.workos_user_id,
+                user.id
             );
         }
         Ok(row.select(User::as_select()).first(conn)?)
     }
 
     /// Rule 2: an account with this e-mail is there. `None`: it changed under us, look again.
-    fn link(&self, conn: &mut Conn, user: User, now: Timestamp) -> Result<Option<User>, ProvisionError> {
+    fn link(
+        &self,
+        conn: &mut Conn,
+        user: User,
+        now: Timestamp,
+    ) -> Result<Option<User>, ProvisionError> {
         let workos_user_id = self.workos_user_id.clone();
         if !self.email_verified {
-            return Err(ProvisionError::EmailNotVerified { workos_user_id, user_id: user.id });
+            return Err(ProvisionError::EmailNotVerified {
+                workos_user_id,
+                user_id: user.id,
+            });
         }
         if let Some(linked) = user.workos_user_id {
-            return Err(ProvisionError::Conflict { workos_user_id, user_id: user.id, linked });
+            return Err(ProvisionError::Conflict {
+                workos_user_id,
+                user_id: user.id,
+                linked,
+            });
         }
         let user = active(user)?;
-        let free = users::table.find(user.id).filter(users::workos_user_id.is_null());
+        let free = users::table
+            .find(user.id)
+            .filter(users::workos_user_id.is_null());
         let linked = unless_taken(conn, |conn| {
             diesel::update(free)
-                .set((users::workos_user_id.eq(&workos_user_id), users::email_verified.eq(true)))
+                .set((
+                    users::workos_user_id.eq(&workos_user_id),
+                    users::email_verified.eq(true),
+                ))
                 .execute(conn)
         })?;
         if linked != Some(1) {
@@ -214,7 +243,8 @@ fn evict(conn: &mut Conn, user: &User, now: Timestamp) -> Result<(), ProvisionEr
 }
 
 fn new_unusable_password() -> Result<String, DbError> {
-    unusable_password().map_err(|_| DbError::Unavailable("the system gave no randomness".to_owned()))
+    unusable_password()
+        .map_err(|_| DbError::Unavailable("the system gave no randomness".to_owned()))
 }
 
 #[cfg(test)]

@@ -76,14 +76,21 @@ pub struct NewUser {
 impl NewUser {
     /// Inserts the row and returns it with its id.
     pub fn insert(&self, conn: &mut Conn) -> QueryResult<User> {
-        diesel::insert_into(users::table).values(self).returning(users::all_columns).get_result(conn)
+        diesel::insert_into(users::table)
+            .values(self)
+            .returning(users::all_columns)
+            .get_result(conn)
     }
 }
 
 impl User {
     /// The user with this id.
     pub fn by_id(conn: &mut Conn, id: i64) -> QueryResult<Option<Self>> {
-        users::table.find(id).select(Self::as_select()).first(conn).optional()
+        users::table
+            .find(id)
+            .select(Self::as_select())
+            .first(conn)
+            .optional()
     }
 
     /// The user linked to this user of WorkOS's.
@@ -100,7 +107,9 @@ impl User {
 
     /// Notes a sign-in.
     pub fn record_login(conn: &mut Conn, id: i64, now: Timestamp) -> QueryResult<usize> {
-        diesel::update(users::table.find(id)).set(users::last_login.eq(now)).execute(conn)
+        diesel::update(users::table.find(id))
+            .set(users::last_login.eq(now))
+            .execute(conn)
     }
 }
 
@@ -115,5 +124,11 @@ pub fn unusable_password() -> Result<String, aws_lc_rs::error::Unspecified> {
     const ALPHABET: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
     let mut bytes = [0; 40];
     rand::fill(&mut bytes)?;
-    Ok(std::iter::once('!').chain(bytes.iter().map(|b| char::from(ALPHABET[usize::from(b % 64)]))).collect())
+    Ok(std::iter::once('!')
+        .chain(
+            bytes
+                .iter()
+                .map(|b| char::from(ALPHABET[usize::from(b % 64)])),
+        )
+        .collect())
 }

@@ -5,7 +5,9 @@ use crate::checks::{self, Level, Report};
 use crate::settings::{Settings, SettingsError, Source};
 
 pub(super) fn run(deploy: bool, fail_level: Level, online: bool) -> Result<(), CommandError> {
-    let settings = Source::load().map_err(SettingsError::from).and_then(|source| Settings::read(&source));
+    let settings = Source::load()
+        .map_err(SettingsError::from)
+        .and_then(|source| Settings::read(&source));
     let report = Report::new(match &settings {
         Ok(settings) => issues(settings, deploy, online),
         Err(error) => checks::unreadable_settings(error),

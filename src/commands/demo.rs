@@ -6,11 +6,13 @@ use super::{CommandError, listen, runserver};
 use crate::db::Database;
 use crate::emulator::{self, Config};
 use crate::logging;
-use crate::settings::{Settings, Source};
+use crate::settings::{LogFormat, LogSettings, Settings, Source};
 use crate::workos::random_text;
 
 /// Its own file, so that a demo never touches a real user table.
 const DATABASE: &str = "sqlite:vestibule-demo.sqlite3";
+/// Requests and warnings, without the framework's own lines between the greeting's.
+const LOG: &str = "warn,vestibule=info";
 const BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 
 pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
@@ -22,9 +24,12 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     }
     let listener = listen(bind)?;
     let address = listener.local_addr()?;
+    logging::start(&LogSettings {
+        filter: LOG.to_owned(),
+        format: LogFormat::Text,
+    });
     let emulator = emulator::start(Config::default())?;
     let settings = settings(address, &emulator)?;
-    logging::start(&settings.log);
     let database = Database::open_or_create(&settings.database)?;
     let mut migrations = database.migrations()?;
     while migrations.apply_next()?.is_some() {}
@@ -50,14 +55,33 @@ fn settings(address: SocketAddr, emulator: &emulator::Running) -> Result<Setting
 }
 
 fn print_welcome(settings: &Settings, emulator: &emulator::Running) {
-    println!("vestibule is running as a demo. Open\n\n    {}\n", settings.public_url.as_str());
-    println!("and sign in as one of these made-up people, with a click or with e-mail and password:\n");
+    println!(
+        "vestibule is running as a demo. Open\n\n    {}\n",
+        settings.public_url.as_str()
+    );
+    println!(
+        "and sign in as one of these made-up people, with a click or with e-mail and password:\n"
+    );
     let users = emulator.users();
-    let email = users.iter().map(|user| user.email.len()).max().unwrap_or_default();
-    let password = users.iter().map(|user| user.password.len()).max().unwrap_or_default();
+    let email = users
+        .iter()
+        .map(|user| user.email.len())
+        .max()
+        .unwrap_or_default();
+    let password = users
+        .iter()
+        .map(|user| user.password.len())
+        .max()
+        .unwrap_or_default();
     for user in &users {
-        println!("    {:email$}  {:password$}  {}", user.email, user.password, user.shows);
+        println!(
+            "    {:email$}  {:password$}  {}",
+            user.email, user.password, user.shows
+        );
     }
-    println!("\nThe AuthKit emulator is on {}. The users are kept in vestibule-demo.sqlite3.", emulator.base_url());
+    println!(
+        "\nThe AuthKit emulator is on {}. The users are kept in vestibule-demo.sqlite3.",
+        emulator.base_url()
+    );
     println!("Ctrl-C stops both.\n");
 }

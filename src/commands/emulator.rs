@@ -18,7 +18,11 @@ pub(super) fn run(bind: SocketAddr, seed: Option<&Path>) -> Result<(), CommandEr
     };
     actix_web::rt::System::new().block_on(async {
         let stop = Stop::listen()?;
-        let emulator = start(Config { bind, seed, ..Config::default() })?;
+        let emulator = start(Config {
+            bind,
+            seed,
+            ..Config::default()
+        })?;
         print!("{}", emulator.describe());
         tokio::select! {
             () = stop.asked() => emulator.stop(true).await,

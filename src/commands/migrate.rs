@@ -5,7 +5,9 @@ use crate::db::Database;
 use crate::settings::{DatabaseSettings, Source};
 
 pub(super) fn run(check: bool, plan: bool) -> Result<(), CommandError> {
-    let settings = DatabaseSettings::from_source(&Source::load().map_err(crate::settings::SettingsError::from)?)?;
+    let settings = DatabaseSettings::from_source(
+        &Source::load().map_err(crate::settings::SettingsError::from)?,
+    )?;
     let database = Database::open_or_create(&settings)?;
     let mut migrations = database.migrations()?;
     if check || plan {
@@ -19,7 +21,10 @@ pub(super) fn run(check: bool, plan: bool) -> Result<(), CommandError> {
         if pending.is_empty() {
             println!("  No planned migration operations.");
         } else if check {
-            let message = format!("{} migrations are not applied; run `vestibule migrate`", pending.len());
+            let message = format!(
+                "{} migrations are not applied; run `vestibule migrate`",
+                pending.len()
+            );
             return Err(CommandError::Failed(message));
         }
         return Ok(());

@@ -27,7 +27,11 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     }
     let database = up_to_date(&settings)?;
     let listener = listen(settings.bind)?;
-    println!("vestibule serves {} (listening on {})", settings.public_url.as_str(), listener.local_addr()?);
+    println!(
+        "vestibule serves {} (listening on {})",
+        settings.public_url.as_str(),
+        listener.local_addr()?
+    );
     serve(settings, database, listener)
 }
 
@@ -40,7 +44,9 @@ pub(super) fn serve(
     actix_web::rt::System::new().block_on(async {
         let stop = Stop::listen()?;
         let state = AppState::new(settings, database, Clock::system())?;
-        Application::build(listener, state, None)?.run_until(stop.asked()).await?;
+        Application::build(listener, state, None)?
+            .run_until(stop.asked())
+            .await?;
         Ok(())
     })
 }

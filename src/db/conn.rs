@@ -81,7 +81,9 @@ fn connect_sqlite(path: &Path, mode: Mode) -> Result<SqliteConnection, DbError> 
     if mode != Mode::Create && !path.exists() {
         return Err(DbError::Missing(path.to_owned()));
     }
-    let text = path.to_str().ok_or_else(|| DbError::Missing(path.to_owned()))?;
+    let text = path
+        .to_str()
+        .ok_or_else(|| DbError::Missing(path.to_owned()))?;
     let mut conn = SqliteConnection::establish(text)
         .map_err(|error| DbError::Unavailable(format!("{}: {error}", path.display())))?;
     // First of all, since every later statement may have to wait for another process.
@@ -171,7 +173,10 @@ mod tests {
 
     #[test]
     fn postgres_is_never_waited_for_without_end() {
-        assert_eq!(bounded("postgres://h/d"), "postgres://h/d?connect_timeout=5&tcp_user_timeout=10000");
+        assert_eq!(
+            bounded("postgres://h/d"),
+            "postgres://h/d?connect_timeout=5&tcp_user_timeout=10000"
+        );
         assert_eq!(
             bounded("postgres://h/d?sslmode=require&connect_timeout=1"),
             "postgres://h/d?sslmode=require&connect_timeout=1&tcp_user_timeout=10000"

@@ -41,13 +41,18 @@ impl Migrations {
     pub fn pending(&mut self) -> Result<Vec<String>, DbError> {
         let applied = self.applied()?;
         let known = self.known()?.into_iter();
-        Ok(known.filter(|one| !applied.contains(&one.version)).map(|one| one.name).collect())
+        Ok(known
+            .filter(|one| !applied.contains(&one.version))
+            .map(|one| one.name)
+            .collect())
     }
 
     /// Applies the oldest pending migration in its own transaction; its name, or `None` when there
     /// is none left.
     pub fn apply_next(&mut self) -> Result<Option<String>, DbError> {
-        let Some(name) = self.pending()?.into_iter().next() else { return Ok(None) };
+        let Some(name) = self.pending()?.into_iter().next() else {
+            return Ok(None);
+        };
         let outcome = match &mut *self.conn {
             Conn::Sqlite(conn) => conn.run_next_migration(SQLITE).map(drop),
             #[cfg(feature = "postgres")]
@@ -71,7 +76,10 @@ impl Migrations {
                 "SELECT 'yes' AS version WHERE to_regclass('__diesel_schema_migrations') IS NOT NULL"
             }
         };
-        if sql_query(exists).load::<Version>(&mut *self.conn)?.is_empty() {
+        if sql_query(exists)
+            .load::<Version>(&mut *self.conn)?
+            .is_empty()
+        {
             return Ok(Vec::new());
         }
         let rows = sql_query("SELECT version FROM __diesel_schema_migrations")
@@ -93,7 +101,10 @@ fn known_in<DB: Backend>(source: &EmbeddedMigrations) -> Result<Vec<Known>, DbEr
         .map_err(|error| DbError::Migration(error.to_string()))?;
     let mut known: Vec<_> = migrations
         .iter()
-        .map(|one| Known { version: one.name().version().to_string(), name: one.name().to_string() })
+        .map(|one| Known {
+            version: one.name().version().to_string(),
+            name: one.name().to_string(),
+        })
         .collect();
     known.sort_by(|a, b| a.version.cmp(&b.version));
     Ok(known)

@@ -1,3 +1,5 @@
+use std::task::{Context, Waker};
+
 use diesel::prelude::*;
 
 use super::schema::users;
@@ -26,7 +28,9 @@ fn insert(conn: &mut Conn, email: &str) -> QueryResult<usize> {
 }
 
 fn count(database: &Database) -> i64 {
-    database.read_blocking(|conn| Ok::<_, DbError>(users::table.count().get_result(conn)?)).unwrap()
+    database
+        .read_blocking(|conn| Ok::<_, DbError>(users::table.count().get_result(conn)?))
+        .unwrap()
 }
 
 #[test]
@@ -48,10 +52,13 @@ fn migrations_are_pending_until_they_are_applied() {
 #[test]
 fn both_databases_have_the_same_migrations() {
     let names = |source: &str| {
-        let mut names: Vec<_> = std::fs::read_dir(format!("{}/migrations/{source}", env!("CARGO_MANIFEST_DIR")))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
+        let mut names: Vec<_> = std::fs::read_dir(format!(
+            "{}/migrations/{source}",
+            env!("CARGO_MANIFEST_DIR")
+        ))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
         names.sort();
         names
     };
@@ -62,7 +69,10 @@ fn both_databases_have_the_same_migrations() {
 fn a_missing_file_is_told_and_never_made() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("absent.sqlite3");
-    let settings = DatabaseSettings { url: DatabaseUrl::Sqlite(path.clone()), pool_size: 1 };
+    let settings = DatabaseSettings {
+        url: DatabaseUrl::Sqlite(path.clone()),
+        pool_size: 1,
+    };
     let error = Database::open(&settings).err().unwrap();
     assert!(matches!(error, DbError::Missing(_)), "{error}");
     assert!(error.to_string().contains("vestibule migrate"));
@@ -133,7 +143,7 @@ async fn a_dropped_future_still_finishes_its_transaction() {
     });
     {
         let mut write = Box::pin(write);
-        let polled = futures_util::poll!(&mut write);
+        let polled = write.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(polled.is_pending());
         has_begun.recv().unwrap();
     }

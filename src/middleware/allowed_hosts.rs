@@ -18,13 +18,23 @@ pub async fn allowed_hosts(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = request
+        .headers()
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
     let name = bare(host);
     let allowed = name.as_ref().is_some_and(|name| {
-        app.settings.allowed_hosts.iter().any(|pattern| pattern.allows(name))
+        app.settings
+            .allowed_hosts
+            .iter()
+            .any(|pattern| pattern.allows(name))
     });
     if allowed || ANY_HOST.contains(&request.path()) {
-        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
+        return next
+            .call(request)
+            .await
+            .map(ServiceResponse::map_into_boxed_body);
     }
     let error = Error::HostNotAllowed(host.to_owned());
     Ok(request.error_response(error))
@@ -37,10 +47,17 @@ fn bare(host: &str) -> Option<String> {
         _ => (host, ""),
     };
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-    let inner = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let inner = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
     let plain = match inner {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)),
+        None => {
+            !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+        }
     };
     (plain && port.chars().all(|c| c.is_ascii_digit())).then_some(name)
 }
@@ -55,7 +72,16 @@ mod tests {
         assert_eq!(bare("example.com.").as_deref(), Some("example.com"));
         assert_eq!(bare("[::1]:8000").as_deref(), Some("[::1]"));
         assert_eq!(bare("[::1]").as_deref(), Some("[::1]"));
-        for bad in ["", ":80", "a b", "example.com:80x", "user@example.com", "[::zz]", "a/b", "example.com:80:80"] {
+        for bad in [
+            "",
+            ":80",
+            "a b",
+            "example.com:80x",
+            "user@example.com",
+            "[::zz]",
+            "a/b",
+            "example.com:80:80",
+        ] {
             assert_eq!(bare(bad), None, "{bad}");
         }
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut};
-use actix_web::HttpMessage;
 use futures_util::StreamExt;
 
 use crate::error::Error;
@@ -22,7 +22,10 @@ pub async fn bounded_body(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let announced = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok());
     let announced = announced.and_then(|length| length.parse::<usize>().ok());
     if announced.is_some_and(|length| length > LARGEST) {
         return Ok(request.error_response(Error::BodyTooLarge));
@@ -35,7 +38,9 @@ pub async fn bounded_body(
             Err(_) => return Ok(request.error_response(Error::BodyTooSlow)),
         },
     }
-    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+    next.call(request)
+        .await
+        .map(ServiceResponse::map_into_boxed_body)
 }
 
 async fn collect(mut payload: Payload) -> Result<Bytes, Error> {

@@ -10,8 +10,14 @@ use ipnet::IpNet;
 pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
-    let lines = request.headers().get_all("x-forwarded-for").filter_map(|line| line.to_str().ok());
-    let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let lines = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .filter_map(|line| line.to_str().ok());
+    let hops: Vec<&str> = lines
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .collect();
     let mut client = peer;
     for hop in hops.iter().rev() {
         if !is_trusted(&client) {
@@ -35,15 +41,23 @@ mod tests {
             request = request.append_header(("x-forwarded-for", *line));
         }
         let trusted = ["10.0.0.0/8".parse().unwrap()];
-        client_ip(&request.to_http_request(), &trusted).unwrap().to_string()
+        client_ip(&request.to_http_request(), &trusted)
+            .unwrap()
+            .to_string()
     }
 
     #[test]
     fn only_trusted_proxies_are_believed() {
         assert_eq!(seen("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
         assert_eq!(seen("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
-        assert_eq!(seen("10.0.0.1", &["203.0.113.9, 198.51.100.7, 10.0.0.2"]), "198.51.100.7");
-        assert_eq!(seen("10.0.0.1", &["203.0.113.9", "198.51.100.7"]), "198.51.100.7");
+        assert_eq!(
+            seen("10.0.0.1", &["203.0.113.9, 198.51.100.7, 10.0.0.2"]),
+            "198.51.100.7"
+        );
+        assert_eq!(
+            seen("10.0.0.1", &["203.0.113.9", "198.51.100.7"]),
+            "198.51.100.7"
+        );
         assert_eq!(seen("10.0.0.1", &["nonsense"]), "10.0.0.1");
         assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
     }

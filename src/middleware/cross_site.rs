@@ -18,7 +18,10 @@ pub async fn cross_site(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     if request.method().is_safe() || is_from_here(request.headers(), &app.settings) {
-        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
+        return next
+            .call(request)
+            .await
+            .map(ServiceResponse::map_into_boxed_body);
     }
     Ok(request.error_response(Error::CrossSite))
 }

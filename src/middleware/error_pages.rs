@@ -1,11 +1,11 @@
 //! Makes a page, or JSON under `/api/`, of every error, and logs what the client may not see.
 
+use actix_web::HttpRequest;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde_json::json;
 
@@ -37,15 +37,22 @@ pub async fn error_pages(
     let (request, mut response) = answer.into_parts();
     *response.status_mut() = public.status;
     let (kind, body) = body(&request, &public);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    Ok(ServiceResponse::new(request, HttpResponse::from(response).set_body(BoxBody::new(body))))
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    Ok(ServiceResponse::new(
+        request,
+        response.set_body(BoxBody::new(body)),
+    ))
 }
 
 fn note(error: &Error, status: StatusCode) {
     if status.is_server_error() {
         log::error!("{error}");
     } else if error.is_operators() {
-        log::error!("{error}; `vestibule check --online` tells whether the key and the client id work together");
+        log::error!(
+            "{error}; `vestibule check --online` tells whether the key and the client id work together"
+        );
     } else {
         log::info!("{error}");
     }
@@ -53,10 +60,16 @@ fn note(error: &Error, status: StatusCode) {
 
 fn body(request: &HttpRequest, public: &Public) -> (&'static str, String) {
     if is_api(request.path()) {
-        return ("application/json", json!({ "detail": detail(request, public) }).to_string());
+        return (
+            "application/json",
+            json!({ "detail": detail(request, public) }).to_string(),
+        );
     }
     let itself = match *request.method() {
-        Method::GET | Method::HEAD => request.uri().path_and_query().map_or("/", |target| target.as_str()),
+        Method::GET | Method::HEAD => request
+            .uri()
+            .path_and_query()
+            .map_or("/", |target| target.as_str()),
         _ => "/",
     };
     let action = public.action.as_ref().map(|(label, url)| Action {

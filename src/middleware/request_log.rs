@@ -19,7 +19,10 @@ struct RequestId(String);
 
 /// The id of this request, as the log and the error page show it.
 pub fn request_id(request: &HttpRequest) -> Option<String> {
-    request.extensions().get::<RequestId>().map(|id| id.0.clone())
+    request
+        .extensions()
+        .get::<RequestId>()
+        .map(|id| id.0.clone())
 }
 
 /// Gives the request an id, and writes one line when it is answered. The query is left out: the

@@ -56,7 +56,7 @@ pub async fn open_with_fallback_keys(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let name = &app.settings.session_cookie_name;
     let verdict = match find(request.headers(), name) {
-        Some(cookie) => judge(cookie, &app.keys),
+        Some(cookie) => judge(&cookie, &app.keys),
         None => Verdict::Good,
     };
     let dead = matches!(verdict, Verdict::Dead);
@@ -87,26 +87,40 @@ pub async fn reseal(
             return Ok(request.error_response(Error::Internal(error.to_string())));
         }
     }
-    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+    next.call(request)
+        .await
+        .map(ServiceResponse::map_into_boxed_body)
 }
 
-fn judge(cookie: Cookie<'static>, keys: &Keys) -> Verdict {
+fn judge(cookie: &Cookie<'static>, keys: &Keys) -> Verdict {
     let jar = CookieJar::new();
-    if jar.private(keys.session()).decrypt(cookie.clone()).is_some() {
+    if jar
+        .private(keys.session())
+        .decrypt(cookie.clone())
+        .is_some()
+    {
         return Verdict::Good;
     }
-    let opened = keys.session_fallbacks().find_map(|key| jar.private(key).decrypt(cookie.clone()));
-    let Some(plain) = opened else { return Verdict::Dead };
+    let opened = keys
+        .session_fallbacks()
+        .find_map(|key| jar.private(key).decrypt(cookie.clone()));
+    let Some(plain) = opened else {
+        return Verdict::Dead;
+    };
     let name = plain.name().to_owned();
     let mut jar = CookieJar::new();
     jar.private_mut(keys.session()).add(plain);
-    jar.get(&name).cloned().map_or(Verdict::Dead, Verdict::Stale)
+    jar.get(&name)
+        .cloned()
+        .map_or(Verdict::Dead, Verdict::Stale)
 }
 
 /// The first cookie of this name, as actix-session finds it. Parsed here by hand: the request's own
 /// `cookies()` would be remembered, and the replaced header never read.
 fn find(headers: &HeaderMap, name: &str) -> Option<Cookie<'static>> {
-    let lines = headers.get_all(COOKIE).filter_map(|line| line.to_str().ok());
+    let lines = headers
+        .get_all(COOKIE)
+        .filter_map(|line| line.to_str().ok());
     lines
         .flat_map(|line| line.split(';'))
         .filter_map(|part| Cookie::parse_encoded(part.trim().to_owned()).ok())
@@ -114,10 +128,16 @@ fn find(headers: &HeaderMap, name: &str) -> Option<Cookie<'static>> {
 }
 
 fn replace(headers: &mut HeaderMap, new: &Cookie<'static>) {
-    let lines = headers.get_all(COOKIE).filter_map(|line| line.to_str().ok());
-    let others = lines.flat_map(|line| line.split(';')).map(str::trim).filter(|part| {
-        part.split_once('=').is_none_or(|(name, _)| name.trim() != new.name())
-    });
+    let lines = headers
+        .get_all(COOKIE)
+        .filter_map(|line| line.to_str().ok());
+    let others = lines
+        .flat_map(|line| line.split(';'))
+        .map(str::trim)
+        .filter(|part| {
+            part.split_once('=')
+                .is_none_or(|(name, _)| name.trim() != new.name())
+        });
     let mut parts = vec![new.encoded().stripped().to_string()];
     parts.extend(others.map(str::to_owned));
     if let Ok(value) = HeaderValue::from_str(&parts.join("; ")) {
@@ -127,7 +147,9 @@ fn replace(headers: &mut HeaderMap, new: &Cookie<'static>) {
 
 fn sets(headers: &HeaderMap, name: &str) -> bool {
     let prefix = format!("{name}=");
-    headers.get_all(SET_COOKIE).any(|line| line.as_bytes().starts_with(prefix.as_bytes()))
+    headers
+        .get_all(SET_COOKIE)
+        .any(|line| line.as_bytes().starts_with(prefix.as_bytes()))
 }
 
 fn removal(name: &str, secure: bool) -> Cookie<'static> {

@@ -55,8 +55,11 @@ pub struct NewSession {
 impl NewSession {
     /// Inserts the row; `false` when this login attempt has made a session before.
     pub fn insert(&self, conn: &mut Conn) -> QueryResult<bool> {
-        let inserted =
-            unless_taken(conn, |conn| diesel::insert_into(sessions::table).values(self).execute(conn))?;
+        let inserted = unless_taken(conn, |conn| {
+            diesel::insert_into(sessions::table)
+                .values(self)
+                .execute(conn)
+        })?;
         Ok(inserted.is_some())
     }
 }
@@ -64,7 +67,11 @@ impl NewSession {
 impl SessionRow {
     /// The session with this id.
     pub fn by_id(conn: &mut Conn, id: &str) -> QueryResult<Option<Self>> {
-        sessions::table.find(id).select(Self::as_select()).first(conn).optional()
+        sessions::table
+            .find(id)
+            .select(Self::as_select())
+            .first(conn)
+            .optional()
     }
 
     /// Ends a session early. Its refresh token goes at once; the row stays until its end, so that a
@@ -93,5 +100,8 @@ struct Ended {
 }
 
 fn ended(now: Timestamp) -> Ended {
-    Ended { revoked_at: Some(now), workos_refresh_token: None }
+    Ended {
+        revoked_at: Some(now),
+        workos_refresh_token: None,
+    }
 }

@@ -90,7 +90,9 @@ impl SessionState {
             }),
             ("last_name", |state| state.last_name.clear()),
             ("first_name", |state| state.first_name.clear()),
-            ("authentication_method", |state| state.authentication_method = None),
+            ("authentication_method", |state| {
+                state.authentication_method = None;
+            }),
             ("role", |state| state.role = None),
             ("organization_id", |state| state.organization_id = None),
             ("workos_user_id", |state| state.workos_user_id = None),
@@ -243,7 +245,10 @@ mod tests {
         worst.workos_user_id = Some(long.clone());
         worst.picture_url = Some(long.clone());
         worst.authentication_method = Some(long.clone());
-        worst.impersonator = Some(Impersonator { email: "\"".repeat(254), reason: Some(long) });
+        worst.impersonator = Some(Impersonator {
+            email: "\"".repeat(254),
+            reason: Some(long),
+        });
         worst.shed().unwrap();
         assert!(worst.encoded_len().unwrap() <= MOST_BYTES);
         assert_eq!(worst.user_id, 1);
@@ -252,6 +257,9 @@ mod tests {
     #[test]
     fn what_is_sealed_is_read_back() {
         let text = serde_json::to_string(&state()).unwrap();
-        assert_eq!(serde_json::from_str::<SessionState>(&text).unwrap(), state());
+        assert_eq!(
+            serde_json::from_str::<SessionState>(&text).unwrap(),
+            state()
+        );
     }
 }

@@ -32,7 +32,11 @@ impl DatabaseUrl {
                 "read `{scheme}://…`, and this build has no PostgreSQL (build it with `--features postgres`)"
             )),
             "" => Err("read a value without a scheme".to_owned()),
-            other if other.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) => {
+            other
+                if other
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) =>
+            {
                 Err(format!("read the scheme `{other}:`"))
             }
             _ => Err("read a value without a scheme".to_owned()),
@@ -50,7 +54,9 @@ fn sqlite_path(rest: &str) -> Result<PathBuf, String> {
     }
     if rest.starts_with("//") {
         // Other tools read `sqlite:///x` as a relative path and `sqlite:////x` as an absolute one.
-        return Err(format!("read `sqlite:{rest}`, which tools understand differently"));
+        return Err(format!(
+            "read `sqlite:{rest}`, which tools understand differently"
+        ));
     }
     Ok(PathBuf::from(rest))
 }
@@ -82,7 +88,12 @@ impl Origin {
         };
         let text = url.origin().ascii_serialization();
         let authority = text.split_once("://")?.1.to_owned();
-        Some(Self { text, authority, host: url.host_str()?.to_owned(), https })
+        Some(Self {
+            text,
+            authority,
+            host: url.host_str()?.to_owned(),
+            https,
+        })
     }
 
     /// `https://app.example.com`.
@@ -137,7 +148,8 @@ impl HostPattern {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
         let name = text.strip_prefix('.').unwrap_or(&text);
-        let plain = !name.is_empty() && Host::parse(name).is_ok_and(|host| host.to_string() == name);
+        let plain =
+            !name.contains('*') && Host::parse(name).is_ok_and(|host| host.to_string() == name);
         match (text.as_str(), plain) {
             ("*", _) => Some(Self::Any),
             (_, true) if text.starts_with('.') => Some(Self::Domain(name.to_owned())),
@@ -153,7 +165,9 @@ impl HostPattern {
             Self::Exact(name) => host == name,
             Self::Domain(name) => {
                 host == name
-                    || host.strip_suffix(name.as_str()).is_some_and(|front| front.ends_with('.'))
+                    || host
+                        .strip_suffix(name.as_str())
+                        .is_some_and(|front| front.ends_with('.'))
             }
         }
     }
@@ -162,14 +176,19 @@ impl HostPattern {
 /// Reads `HOST:PORT` for listening: an address, or `localhost`.
 pub fn parse_bind(text: &str) -> Option<SocketAddr> {
     match text.strip_prefix("localhost:") {
-        Some(port) => port.parse().ok().map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port))),
+        Some(port) => port
+            .parse()
+            .ok()
+            .map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port))),
         None => text.parse().ok(),
     }
 }
 
 /// Reads a network (`10.0.0.0/8`) or a single address.
 pub(super) fn parse_network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 /// Reads an absolute `http` or `https` URL without credentials or fragment.
@@ -191,16 +210,33 @@ mod tests {
 
     #[test]
     fn a_database_url_names_its_backend_or_is_refused() {
-        assert!(matches!(DatabaseUrl::parse("sqlite:a.db"), Ok(DatabaseUrl::Sqlite(p)) if p.as_os_str() == "a.db"));
-        assert!(matches!(DatabaseUrl::parse("sqlite:/var/a.db"), Ok(DatabaseUrl::Sqlite(_))));
+        assert!(
+            matches!(DatabaseUrl::parse("sqlite:a.db"), Ok(DatabaseUrl::Sqlite(p)) if p.as_os_str() == "a.db")
+        );
+        assert!(matches!(
+            DatabaseUrl::parse("sqlite:/var/a.db"),
+            Ok(DatabaseUrl::Sqlite(_))
+        ));
         for bad in [
-            "", "a.db", "sqlite:", "sqlite:/", "sqlite::memory:", "sqlite:file:x?mode=memory", "sqlite:///a.db",
-            "postgres:app", "mysql://u:hidden@h/d", "://x", "/var/a.db",
+            "",
+            "a.db",
+            "sqlite:",
+            "sqlite:/",
+            "sqlite::memory:",
+            "sqlite:file:x?mode=memory",
+            "sqlite:///a.db",
+            "postgres:app",
+            "mysql://u:hidden@h/d",
+            "://x",
+            "/var/a.db",
         ] {
             let error = DatabaseUrl::parse(bad).unwrap_err();
             assert!(!error.contains("hidden"), "{error}");
         }
-        assert_eq!(DatabaseUrl::parse("postgres://h/d").is_ok(), cfg!(feature = "postgres"));
+        assert_eq!(
+            DatabaseUrl::parse("postgres://h/d").is_ok(),
+            cfg!(feature = "postgres")
+        );
     }
 
     #[test]
@@ -209,15 +245,32 @@ mod tests {
         assert_eq!(origin.as_str(), "https://app.example.com");
         assert_eq!(origin.authority(), "app.example.com");
         assert!(origin.is_https() && !origin.is_loopback());
-        assert_eq!(Origin::parse("http://[::1]:8000").unwrap().authority(), "[::1]:8000");
-        for bad in ["app.example.com", "ftp://x", "https://x/path", "https://u@x", "https://x?q", "https://", "null"] {
+        assert_eq!(
+            Origin::parse("http://[::1]:8000").unwrap().authority(),
+            "[::1]:8000"
+        );
+        for bad in [
+            "app.example.com",
+            "ftp://x",
+            "https://x/path",
+            "https://u@x",
+            "https://x?q",
+            "https://",
+            "null",
+        ] {
             assert_eq!(Origin::parse(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn loopback_is_known_by_name_and_number() {
-        for host in ["localhost", "a.localhost", "127.0.0.1", "127.9.9.9", "[::1]"] {
+        for host in [
+            "localhost",
+            "a.localhost",
+            "127.0.0.1",
+            "127.9.9.9",
+            "[::1]",
+        ] {
             assert!(is_loopback_host(host), "{host}");
         }
         for host in ["localhost.example.com", "128.0.0.1", "[::2]", "mylocalhost"] {
@@ -231,16 +284,31 @@ mod tests {
         assert!(domain.allows("example.com") && domain.allows("a.b.example.com"));
         assert!(!domain.allows("badexample.com") && !domain.allows("example.com.evil.example"));
         assert!(HostPattern::parse("*").unwrap().allows("anything"));
-        assert!(!HostPattern::parse("example.com").unwrap().allows("a.example.com"));
+        assert!(
+            !HostPattern::parse("example.com")
+                .unwrap()
+                .allows("a.example.com")
+        );
         assert!(HostPattern::parse("[::1]").unwrap().allows("[::1]"));
-        for bad in ["", ".", "https://example.com", "example.com:80", "a b", "*.example.com", "a/b"] {
+        for bad in [
+            "",
+            ".",
+            "https://example.com",
+            "example.com:80",
+            "a b",
+            "*.example.com",
+            "a/b",
+        ] {
             assert_eq!(HostPattern::parse(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn addresses_to_listen_on() {
-        assert_eq!(parse_bind("localhost:80"), Some(SocketAddr::from(([127, 0, 0, 1], 80))));
+        assert_eq!(
+            parse_bind("localhost:80"),
+            Some(SocketAddr::from(([127, 0, 0, 1], 80)))
+        );
         assert!(parse_bind("[::]:80").is_some());
         for bad in ["8000", "localhost", "example.com:80", "127.0.0.1:99999", ""] {
             assert_eq!(parse_bind(bad), None, "{bad}");

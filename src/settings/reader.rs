@@ -17,11 +17,18 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
-        Self { source, errors: Vec::new() }
+        Self {
+            source,
+            errors: Vec::new(),
+        }
     }
 
     pub(super) fn finish<T>(self, settings: T) -> Result<T, SettingsError> {
-        if self.errors.is_empty() { Ok(settings) } else { Err(SettingsError(self.errors)) }
+        if self.errors.is_empty() {
+            Ok(settings)
+        } else {
+            Err(SettingsError(self.errors))
+        }
     }
 
     /// An optional variable; empty counts as unset, as compose files leave it.
@@ -129,7 +136,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number between bounds.
-    pub(super) fn number<T>(&mut self, name: &'static str, default: T, bounds: RangeInclusive<T>) -> T
+    pub(super) fn number<T>(
+        &mut self,
+        name: &'static str,
+        default: &T,
+        bounds: RangeInclusive<T>,
+    ) -> T
     where
         T: FromStr + PartialOrd + Display,
     {
@@ -145,7 +157,11 @@ impl<'a> Reader<'a> {
             match DatabaseUrl::parse(text) {
                 Ok(url) => return url,
                 Err(problem) => {
-                    self.wrong(name, problem, "wants sqlite:PATH or postgres://USER@HOST/DATABASE");
+                    self.wrong(
+                        name,
+                        problem,
+                        "wants sqlite:PATH or postgres://USER@HOST/DATABASE",
+                    );
                 }
             }
         }
@@ -153,22 +169,34 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&self, name: &str) -> Option<&'a str> {
-        self.source.get(name).map(str::trim).filter(|text| !text.is_empty())
+        self.source
+            .get(name)
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
     }
 
     fn wrong(&mut self, name: &'static str, problem: impl Into<String>, wanted: &str) {
-        let hint = if wanted.contains("wants") { wanted.to_owned() } else { format!("wants {wanted}") };
+        let hint = if wanted.contains("wants") {
+            wanted.to_owned()
+        } else {
+            format!("wants {wanted}")
+        };
         self.errors.push(SettingError::new(name, problem, hint));
     }
 }
 
-#[expect(clippy::expect_used, reason = "every default parses, as the test of the defaults shows")]
+#[expect(
+    clippy::expect_used,
+    reason = "every default parses, as the test of the defaults shows"
+)]
 fn standing_in<T>(default: Option<T>) -> T {
     default.expect("a default parses")
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+    text.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
 }
 
 fn unshown(text: &str) -> String {

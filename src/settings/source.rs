@@ -35,8 +35,14 @@ impl Source {
     pub fn from_pairs<K: Into<String>, V: Into<String>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
-        let values = pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        Self { values, dollars: Vec::new() }
+        let values = pairs
+            .into_iter()
+            .map(|(k, v)| (k.into(), v.into()))
+            .collect();
+        Self {
+            values,
+            dollars: Vec::new(),
+        }
     }
 
     /// Sets `name`, over whatever was read: a command-line option.
@@ -68,24 +74,26 @@ impl Source {
                 ));
             }
         };
-        self.dollars = names_with_dollar(&text);
+        // Windows editors put a mark in front, which would become part of the first name.
+        let text = text.trim_start_matches('\u{feff}');
+        self.dollars = names_with_dollar(text);
         for item in dotenvy::from_read_iter(text.as_bytes()) {
             match item {
                 Ok((name, value)) => {
                     self.values.insert(name, value);
                 }
                 // dotenvy's own message repeats the offending line, which may hold a secret.
-                Err(dotenvy::Error::LineParse(line, _)) => return Err(bad_line(&text, &line)),
-                Err(_) => return Err(bad_line(&text, "")),
+                Err(_) => return Err(bad_line(text)),
             }
         }
         Ok(())
     }
 }
 
-fn bad_line(text: &str, line: &str) -> SettingError {
-    let first = line.lines().next().unwrap_or_default().trim();
-    let number = text.lines().position(|l| !first.is_empty() && l.trim() == first);
+/// Names the first line that dotenvy cannot read by itself.
+fn bad_line(text: &str) -> SettingError {
+    let fails = |line: &str| dotenvy::from_read_iter(line.as_bytes()).any(|item| item.is_err());
+    let number = text.lines().position(fails);
     let place = number.map_or_else(|| "a line".to_owned(), |n| format!("line {}", n + 1));
     SettingError::new(
         ".env",
@@ -96,7 +104,12 @@ fn bad_line(text: &str, line: &str) -> SettingError {
 
 fn names_with_dollar(text: &str) -> Vec<String> {
     text.lines()
-        .filter_map(|line| line.trim().strip_prefix("export ").unwrap_or(line.trim()).split_once('='))
+        .filter_map(|line| {
+            line.trim()
+                .strip_prefix("export ")
+                .unwrap_or(line.trim())
+                .split_once('=')
+        })
         .filter(|(name, value)| {
             let value = value.trim();
             !name.trim_start().starts_with('#') && !value.starts_with('\'') && value.contains('$')
@@ -130,17 +143,23 @@ mod tests {
 
     #[test]
     fn a_broken_line_is_named_by_number_and_never_shown() {
-        let error = dotenv("A=1\nSECRET_KEY='half a secret\n").err().unwrap().to_string();
+        let error = dotenv("A=1\nSECRET_KEY='half a secret\n")
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains(".env"), "{error}");
         assert!(!error.contains("half a secret"), "{error}");
-        let error = dotenv("A=1\nB=two words secret\nC=3\n").err().unwrap().to_string();
+        let error = dotenv("A=1\nB=two words secret\nC=3\n")
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains("line 2"), "{error}");
         assert!(!error.contains("two words"), "{error}");
     }
 
     #[test]
     fn dollars_outside_single_quotes_are_noticed() {
-        let source = dotenv("A='a$b'\nexport B=a$b\n# C=$c\nD=\"x$y\"\nE=plain\n").unwrap();
+        let source = dotenv("A='a$b'\nexport B=a$b\n# C=$c\nD=\"x$y.\"\nE=plain\n").unwrap();
         assert_eq!(source.expanded_dollars(), ["B", "D"]);
         assert_eq!(source.get("A"), Some("a$b"));
     }

@@ -52,7 +52,9 @@ impl Attempt {
 
     /// The PKCE pair of this attempt.
     pub fn pkce(&self) -> Pkce {
-        Pkce { verifier: self.code_verifier.clone() }
+        Pkce {
+            verifier: self.code_verifier.clone(),
+        }
     }
 
     /// The way back, checked when the attempt began.
@@ -79,7 +81,8 @@ impl Attempt {
         let name = cookie_name(&self.state);
         let text = serde_json::to_string(self).ok()?;
         let mut jar = CookieJar::new();
-        jar.private_mut(keys.login_attempt().next()?).add(Cookie::new(name.clone(), text));
+        jar.private_mut(keys.login_attempt().next()?)
+            .add(Cookie::new(name.clone(), text));
         let mut cookie = jar.get(&name)?.clone();
         scope(&mut cookie, secure);
         cookie.set_max_age(Duration::seconds(LIFETIME.num_seconds()));
@@ -96,9 +99,17 @@ pub struct Attempts {
 impl Attempts {
     /// Reads the attempts of this browser; what is expired or does not open is marked for removal.
     pub fn of(request: &HttpRequest, keys: &Keys, now: Timestamp) -> Self {
-        let mut attempts = Self { live: Vec::new(), dead: Vec::new() };
-        let Ok(cookies) = request.cookies() else { return attempts };
-        for cookie in cookies.iter().filter(|cookie| cookie.name().starts_with(PREFIX)) {
+        let mut attempts = Self {
+            live: Vec::new(),
+            dead: Vec::new(),
+        };
+        let Ok(cookies) = request.cookies() else {
+            return attempts;
+        };
+        for cookie in cookies
+            .iter()
+            .filter(|cookie| cookie.name().starts_with(PREFIX))
+        {
             match open(cookie, keys).filter(|attempt| attempt.is_live(now)) {
                 Some(attempt) => attempts.live.push((attempt, size(cookie))),
                 None => attempts.dead.push(cookie.name().to_owned()),
@@ -118,7 +129,9 @@ impl Attempts {
 
     /// The cookies to send when `new` joins: its own, and the removal of what has no room beside it.
     pub fn join(mut self, mut new: Attempt, keys: &Keys, secure: bool) -> Vec<Cookie<'static>> {
-        let Some(mut cookie) = new.cookie(keys, secure) else { return Vec::new() };
+        let Some(mut cookie) = new.cookie(keys, secure) else {
+            return Vec::new();
+        };
         if size(&cookie) > MOST_BYTES {
             log::warn!("a login attempt's way back does not fit into its cookie, so it leads home");
             new.next = "/".to_owned();
@@ -140,7 +153,9 @@ impl Attempts {
 
 fn open(cookie: &Cookie<'static>, keys: &Keys) -> Option<Attempt> {
     let jar = CookieJar::new();
-    let opened = keys.login_attempt().find_map(|key| jar.private(key).decrypt(cookie.clone()))?;
+    let opened = keys
+        .login_attempt()
+        .find_map(|key| jar.private(key).decrypt(cookie.clone()))?;
     serde_json::from_str(opened.value()).ok()
 }
 
@@ -169,5 +184,8 @@ fn cookie_name(state: &str) -> String {
 
 fn hash(state: &str) -> String {
     let hash = digest::digest(&digest::SHA256, state.as_bytes());
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

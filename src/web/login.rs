@@ -21,11 +21,16 @@ pub async fn login(request: HttpRequest, app: web::Data<AppState>) -> Result<Htt
         return Ok(redirect(&elsewhere));
     }
     let query = pairs(&request);
-    let next = query.iter().find(|(name, _)| name == "next").map(|(_, value)| value.as_str());
+    let next = query
+        .iter()
+        .find(|(name, _)| name == "next")
+        .map(|(_, value)| value.as_str());
     let next = next.and_then(|next| local_target(next, &app.settings.public_url));
     let now = app.clock.now();
     let attempt = Attempt::start(next.as_deref().unwrap_or_default(), now)?;
-    let wishes = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let wishes = query
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
     let url = app.workos.authorize_url(
         &AuthorizeRequest::from_query(wishes),
         &app.settings.workos.redirect_uri,
@@ -64,5 +69,7 @@ fn home_of_the_cookie(request: &HttpRequest, app: &AppState) -> Option<String> {
 
 /// The query's pairs, decoded.
 pub(super) fn pairs(request: &HttpRequest) -> Vec<(String, String)> {
-    form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect()
+    form_urlencoded::parse(request.query_string().as_bytes())
+        .into_owned()
+        .collect()
 }

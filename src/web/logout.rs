@@ -35,7 +35,11 @@ pub async fn post(
     end(user, &session, &app).await
 }
 
-async fn end(user: MaybeUser, session: &BrowserSession, app: &AppState) -> Result<HttpResponse, Error> {
+async fn end(
+    user: MaybeUser,
+    session: &BrowserSession,
+    app: &AppState,
+) -> Result<HttpResponse, Error> {
     let Some(user) = user.0 else {
         session.end();
         return Ok(redirect("/"));

@@ -32,14 +32,20 @@ fn resolve(base: &Url, value: &str) -> Option<String> {
     let url = base.join(value).ok()?;
     let target = &url[url::Position::BeforePath..];
     // `/.//evil.com` is normalised to the path `//evil.com`, which alone would be another host.
-    let stays = url.origin() == base.origin() && !target.starts_with("//") && !target.starts_with("/\\");
+    let stays =
+        url.origin() == base.origin() && !target.starts_with("//") && !target.starts_with("/\\");
     stays.then(|| target.to_owned())
 }
 
 /// `http:a`, `http:/a` and `http:///a` are read as a path by some and as a host by others.
 fn has_scheme_without_authority(value: &str) -> bool {
-    let Some((scheme, rest)) = value.trim_start().split_once(':') else { return false };
-    let is_scheme = !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    let Some((scheme, rest)) = value.trim_start().split_once(':') else {
+        return false;
+    };
+    let is_scheme = !scheme.is_empty()
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     is_scheme && (!rest.starts_with("//") || rest.starts_with("///"))
 }
 
@@ -71,12 +77,38 @@ mod tests {
     #[test]
     fn what_leads_elsewhere_is_refused() {
         for value in [
-            "", "//evil.com", "///evil.com", "////evil.com", "/\\evil.com", "\\\\evil.com", "\\/evil.com",
-            "http:///evil.com", "http:/evil.com", "http:evil.com", "http://evil.com", "https://localhost:8000/",
-            "http://localhost:8001/", "http://localhost:8000@evil.com/", "http://localhost:8000.evil.com/",
-            "javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", " //evil.com", "\t//evil.com",
-            "/a\n", "/a\u{0}b", "/a\u{7f}", "/a\u{85}", "/.//evil.com", "/..//evil.com", "/x/..//evil.com",
-            "/.\\/evil.com", "ftp://localhost:8000/", "http:\\\\evil.com", "http:\\evil.com", "/\t/evil.com",
+            "",
+            "//evil.com",
+            "///evil.com",
+            "////evil.com",
+            "/\\evil.com",
+            "\\\\evil.com",
+            "\\/evil.com",
+            "http:///evil.com",
+            "http:/evil.com",
+            "http:evil.com",
+            "http://evil.com",
+            "https://localhost:8000/",
+            "http://localhost:8001/",
+            "http://localhost:8000@evil.com/",
+            "http://localhost:8000.evil.com/",
+            "javascript:alert(1)",
+            "JavaScript:alert(1)",
+            "data:text/html,x",
+            " //evil.com",
+            "\t//evil.com",
+            "/a\n",
+            "/a\u{0}b",
+            "/a\u{7f}",
+            "/a\u{85}",
+            "/.//evil.com",
+            "/..//evil.com",
+            "/x/..//evil.com",
+            "/.\\/evil.com",
+            "ftp://localhost:8000/",
+            "http:\\\\evil.com",
+            "http:\\evil.com",
+            "/\t/evil.com",
         ] {
             assert_eq!(target(value), None, "{value:?}");
         }

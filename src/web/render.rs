@@ -12,13 +12,21 @@ use crate::sessions::SessionState;
 
 /// Renders a page.
 pub fn page(status: StatusCode, template: &impl Template) -> Result<HttpResponse, Error> {
-    let html = template.render().map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(HttpResponse::build(status).content_type(ContentType::html()).body(html))
+    let html = template
+        .render()
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(HttpResponse::build(status)
+        .content_type(ContentType::html())
+        .body(html))
 }
 
 /// What every page needs, for whoever is signed in.
 pub fn frame<'a>(user: Option<&'a SessionState>, notice: Option<Notice<'a>>) -> Page<'a> {
-    Page { nav: user.map_or(Nav::SignedOut, |user| Nav::SignedIn(visitor(user))), notice, ..bare() }
+    Page {
+        nav: user.map_or(Nav::SignedOut, |user| Nav::SignedIn(visitor(user))),
+        notice,
+        ..bare()
+    }
 }
 
 /// What every page needs, where it is not known who is signed in.

@@ -24,15 +24,27 @@ pub async fn get(request: HttpRequest, path: web::Path<String>) -> Result<HttpRe
     let file = Files::get(path.trim_end_matches('/')).ok_or(Error::NotFound)?;
     let version = version(&file);
     let by_hash = pairs(&request).contains(&("v".to_owned(), version.clone()));
-    let cache = if by_hash { "public, max-age=31536000, immutable" } else { "public, no-cache" };
+    let cache = if by_hash {
+        "public, max-age=31536000, immutable"
+    } else {
+        "public, no-cache"
+    };
     let etag = EntityTag::new_strong(version);
     let known = request.headers().get(header::IF_NONE_MATCH).is_some() && is_known(&request, &etag);
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((header::CACHE_CONTROL, cache)).insert_header(ETag(etag));
+    let mut response = if known {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    response
+        .insert_header((header::CACHE_CONTROL, cache))
+        .insert_header(ETag(etag));
     if known {
         return Ok(response.finish());
     }
-    Ok(response.content_type(content_type(&path)).body(file.data.into_owned()))
+    Ok(response
+        .content_type(content_type(&path))
+        .body(file.data.into_owned()))
 }
 
 fn is_known(request: &HttpRequest, etag: &EntityTag) -> bool {
@@ -52,7 +64,10 @@ fn versioned(name: &str) -> String {
 }
 
 fn version(file: &rust_embed::EmbeddedFile) -> String {
-    file.metadata.sha256_hash()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    file.metadata.sha256_hash()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The kinds of file that a site of pages has; another one is a download.

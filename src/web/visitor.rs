@@ -30,8 +30,13 @@ impl FromRequest for SessionUser {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         ready(current(request, payload).and_then(|state| {
-            let next = request.uri().path_and_query().map_or("/", |target| target.as_str());
-            state.map(Self).ok_or_else(|| Error::LoginRequired { next: next.to_owned() })
+            let next = request
+                .uri()
+                .path_and_query()
+                .map_or("/", |target| target.as_str());
+            state.map(Self).ok_or_else(|| Error::LoginRequired {
+                next: next.to_owned(),
+            })
         }))
     }
 }

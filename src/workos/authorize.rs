@@ -19,7 +19,9 @@ pub struct Pkce {
 impl Pkce {
     /// A fresh pair.
     pub fn generate() -> Result<Self, Unspecified> {
-        Ok(Self { verifier: random_text()? })
+        Ok(Self {
+            verifier: random_text()?,
+        })
     }
 
     /// The S256 challenge of the verifier.
@@ -70,7 +72,9 @@ impl AuthorizeRequest {
     }
 
     pub(super) fn has_selector(&self) -> bool {
-        self.parameters.iter().any(|(name, _)| Self::SELECTORS.contains(name))
+        self.parameters
+            .iter()
+            .any(|(name, _)| Self::SELECTORS.contains(name))
     }
 
     pub(super) fn url(
@@ -106,13 +110,23 @@ mod tests {
     #[test]
     fn the_challenge_is_rfc_7636s() {
         // Appendix B of RFC 7636.
-        let pkce = Pkce { verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned() };
-        assert_eq!(pkce.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        let pkce = Pkce {
+            verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned(),
+        };
+        assert_eq!(
+            pkce.challenge(),
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        );
     }
 
     #[test]
     fn unknown_and_empty_parameters_are_dropped() {
-        let pairs = [("screen_hint", "sign-up"), ("redirect_uri", "https://evil.example"), ("login_hint", ""), ("screen_hint", "x")];
+        let pairs = [
+            ("screen_hint", "sign-up"),
+            ("redirect_uri", "https://evil.example"),
+            ("login_hint", ""),
+            ("screen_hint", "x"),
+        ];
         let request = AuthorizeRequest::from_query(pairs.into_iter());
         assert_eq!(request.parameters, [("screen_hint", "sign-up".to_owned())]);
     }
@@ -122,10 +136,33 @@ mod tests {
         let pkce = Pkce::generate().unwrap();
         let url = |pairs: &[(&str, &str)]| {
             let request = AuthorizeRequest::from_query(pairs.iter().copied());
-            request.url("https://api.example.com/a", "client_1", "https://app.example.com/cb", "s", &pkce).unwrap()
+            request
+                .url(
+                    "https://api.example.com/a",
+                    "client_1",
+                    "https://app.example.com/cb",
+                    "s",
+                    &pkce,
+                )
+                .unwrap()
         };
-        assert!(url(&[("screen_hint", "sign-up")]).query().unwrap().contains("provider=authkit"));
-        assert!(!url(&[("organization_id", "org_1")]).query().unwrap().contains("provider="));
-        assert!(!url(&[("provider", "GoogleOAuth")]).query().unwrap().contains("authkit"));
+        assert!(
+            url(&[("screen_hint", "sign-up")])
+                .query()
+                .unwrap()
+                .contains("provider=authkit")
+        );
+        assert!(
+            !url(&[("organization_id", "org_1")])
+                .query()
+                .unwrap()
+                .contains("provider=")
+        );
+        assert!(
+            !url(&[("provider", "GoogleOAuth")])
+                .query()
+                .unwrap()
+                .contains("authkit")
+        );
     }
 }

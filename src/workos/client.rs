@@ -65,7 +65,9 @@ impl Client {
             // Plain HTTP is for emulators on this machine, which no proxy can reach.
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|error| WorkosError::unavailable(reason(&error)))?;
+        let http = builder
+            .build()
+            .map_err(|error| WorkosError::unavailable(reason(&error)))?;
         Ok(Self {
             http,
             base_url: settings.api_base_url.clone(),
@@ -88,7 +90,10 @@ impl Client {
 
     /// Where a browser is sent to end the session at WorkOS too.
     pub fn logout_url(&self, sid: &str, return_to: Option<&str>) -> Result<Url, url::ParseError> {
-        let mut url = Url::parse(&format!("{}/user_management/sessions/logout", self.base_url))?;
+        let mut url = Url::parse(&format!(
+            "{}/user_management/sessions/logout",
+            self.base_url
+        ))?;
         url.query_pairs_mut().append_pair("session_id", sid);
         if let Some(return_to) = return_to {
             url.query_pairs_mut().append_pair("return_to", return_to);
@@ -130,7 +135,11 @@ impl Client {
         });
         match self.authenticate(&body, Repeat::Safe).await {
             Ok(_) => Ok(()),
-            Err(error @ WorkosError::Refused { status: 400, .. }) if !error.is_misconfiguration() => Ok(()),
+            Err(error @ WorkosError::Refused { status: 400, .. })
+                if !error.is_misconfiguration() =>
+            {
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
@@ -142,8 +151,9 @@ impl Client {
     ) -> Result<Authentication, WorkosError> {
         let url = format!("{}/user_management/authenticate", self.base_url);
         let answer = self.send(self.http.post(url).json(body), repeat).await?;
-        let response: AuthenticateResponse = serde_json::from_slice(&answer)
-            .map_err(|error| WorkosError::unavailable(format!("its answer cannot be read: {error}")))?;
+        let response: AuthenticateResponse = serde_json::from_slice(&answer).map_err(|error| {
+            WorkosError::unavailable(format!("its answer cannot be read: {error}"))
+        })?;
         response.check()
     }
 
@@ -153,7 +163,9 @@ impl Client {
         let request = request.header("Idempotency-Key", key);
         let mut pause = FIRST_PAUSE;
         for _ in 1..TRIES {
-            let Some(copy) = request.try_clone() else { break };
+            let Some(copy) = request.try_clone() else {
+                break;
+            };
             match once(copy).await {
                 Err(failure) if failure.may_repeat(repeat) => {
                     log::info!("asking WorkOS again: {}", failure.error);
@@ -182,7 +194,10 @@ impl Failure {
 
 impl From<WorkosError> for Failure {
     fn from(error: WorkosError) -> Self {
-        Self { error, unsent: false }
+        Self {
+            error,
+            unsent: false,
+        }
     }
 }
 
@@ -202,11 +217,15 @@ async fn once(request: RequestBuilder) -> Result<Vec<u8>, Failure> {
 
 async fn read_body(mut response: Response) -> Result<Vec<u8>, WorkosError> {
     let mut body = Vec::new();
-    while let Some(chunk) =
-        response.chunk().await.map_err(|error| WorkosError::unavailable(reason(&error)))?
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| WorkosError::unavailable(reason(&error)))?
     {
         if body.len() + chunk.len() > LARGEST_ANSWER {
-            return Err(WorkosError::unavailable("its answer is larger than a megabyte"));
+            return Err(WorkosError::unavailable(
+                "its answer is larger than a megabyte",
+            ));
         }
         body.extend_from_slice(&chunk);
     }
@@ -215,7 +234,14 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, WorkosError> {
 
 /// `Retry-After` in seconds; its form with a date is not WorkOS's.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
 }
 
 /// reqwest's own text says only "error sending request"; the causes behind it say why.
@@ -240,7 +266,9 @@ impl AuthenticateResponse {
                     WorkosError::unavailable(format!("its access token cannot be read: {error}"))
                 })?;
         if claims.sub != self.user.id {
-            return Err(WorkosError::unavailable("its access token is about another user"));
+            return Err(WorkosError::unavailable(
+                "its access token is about another user",
+            ));
         }
         Ok(Authentication {
             sid: claims.sid,

@@ -31,15 +31,25 @@ pub enum WorkosError {
 
 impl WorkosError {
     pub(super) fn unavailable(reason: impl Into<String>) -> Self {
-        Self::Unavailable { reason: reason.into(), retry_after: None }
+        Self::Unavailable {
+            reason: reason.into(),
+            retry_after: None,
+        }
     }
 
     /// Reads an answer that is no success.
-    pub(super) fn from_answer(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Self {
+    pub(super) fn from_answer(
+        status: StatusCode,
+        retry_after: Option<Duration>,
+        body: &[u8],
+    ) -> Self {
         let transient = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
         // A redirect or a 1xx is no answer of WorkOS's API: something stands between us and it.
         if transient.contains(&status) || !status.is_client_error() {
-            return Self::Unavailable { reason: format!("it answered {status}"), retry_after };
+            return Self::Unavailable {
+                reason: format!("it answered {status}"),
+                retry_after,
+            };
         }
         let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
         let code = body.code.or(body.error).filter(|code| !code.is_empty());
@@ -75,12 +85,18 @@ mod tests {
 
     #[test]
     fn all_three_shapes_keep_the_code() {
-        assert_eq!(refused(403, r#"{"code":"mfa_challenge","message":"m"}"#), ("mfa_challenge".into(), "m".into()));
+        assert_eq!(
+            refused(403, r#"{"code":"mfa_challenge","message":"m"}"#),
+            ("mfa_challenge".into(), "m".into())
+        );
         assert_eq!(
             refused(400, r#"{"error":"invalid_grant","error_description":"d"}"#),
             ("invalid_grant".into(), "d".into())
         );
-        assert_eq!(refused(404, r#"{"message":"m"}"#), ("http_404".into(), "m".into()));
+        assert_eq!(
+            refused(404, r#"{"message":"m"}"#),
+            ("http_404".into(), "m".into())
+        );
         assert_eq!(refused(403, "<html>"), ("http_403".into(), String::new()));
     }
 
@@ -90,7 +106,9 @@ mod tests {
             let status = StatusCode::from_u16(status).unwrap();
             let wait = Some(Duration::from_secs(7));
             let error = WorkosError::from_answer(status, wait, b"{}");
-            assert!(matches!(error, WorkosError::Unavailable { retry_after, .. } if retry_after == wait));
+            assert!(
+                matches!(error, WorkosError::Unavailable { retry_after, .. } if retry_after == wait)
+            );
         }
     }
 }

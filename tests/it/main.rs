@@ -7,6 +7,7 @@
 )]
 
 mod emulator;
+mod login;
 mod support;
 mod support_browser;
 mod support_database;

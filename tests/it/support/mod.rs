@@ -1,5 +1,6 @@
 //! What the tests stand on: databases of their own, the programs of others that they talk to.
 
+pub(crate) mod app;
 pub(crate) mod browser;
 pub(crate) mod database;
 pub(crate) mod forwarder;
