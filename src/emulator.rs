@@ -273,6 +273,7 @@ fn routes(config: &mut ServiceConfig) {
     config
         .route("/", web::get().to(pages::index))
         .route("/style.css", web::get().to(pages::style))
+        .route("/icon.svg", web::get().to(pages::icon))
         .route("/pictures/{name}.svg", web::get().to(pages::picture))
         .route("/health", web::get().to(health))
         .route("/sso/jwks/{client_id}", web::get().to(key_set))
