@@ -134,13 +134,22 @@ impl Client {
             "code": "vestibule-check-of-credentials",
         });
         match self.authenticate(&body, Repeat::Safe).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {}
             Err(error @ WorkosError::Refused { status: 400, .. })
-                if !error.is_misconfiguration() =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(error),
+                if !error.is_misconfiguration() => {}
+            Err(error) => return Err(error),
+        }
+        self.verify_api_key().await
+    }
+
+    /// Proves the API key by itself: WorkOS's own emulator takes any key with a code, and checks it
+    /// as WorkOS does where a user is asked for. Nobody is the user asked for here.
+    async fn verify_api_key(&self) -> Result<(), WorkosError> {
+        let url = format!("{}/user_management/users/user_nobody", self.base_url);
+        let request = self.http.get(url).bearer_auth(self.api_key.expose_secret());
+        match self.send(request, Repeat::Safe).await {
+            Err(error @ WorkosError::Refused { .. }) if !error.is_misconfiguration() => Ok(()),
+            answer => answer.map(drop),
         }
     }
 
