@@ -6,9 +6,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod browser;
 mod emulator;
 mod login;
 mod support;
 mod support_browser;
 mod support_database;
 mod support_workos_emulate;
+mod workos_emulate;

@@ -37,6 +37,13 @@ impl Builder {
         self
     }
 
+    /// Another WorkOS than the app's own emulator, which then stands idle.
+    pub(crate) fn workos(self, base_url: &str, api_key: &str, client_id: &str) -> Self {
+        self.setting("WORKOS_API_BASE_URL", base_url)
+            .setting("WORKOS_API_KEY", api_key)
+            .setting("WORKOS_CLIENT_ID", client_id)
+    }
+
     /// Other people than the emulator's usual ones.
     pub(crate) fn seed(mut self, seed: Seed) -> Self {
         self.seed = seed;
