@@ -71,7 +71,9 @@ impl AppState {
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The HTTP client for WorkOS.
-    #[error("the client for WorkOS cannot be set up: {0}")]
+    #[error(
+        "the client for WorkOS cannot be set up (are the system's CA certificates installed?): {0}"
+    )]
     Workos(#[from] WorkosError),
     /// A setting that no header can hold.
     #[error("WORKOS_API_BASE_URL or WORKOS_LOGOUT_RETURN_TO holds what no header can")]

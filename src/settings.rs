@@ -141,7 +141,7 @@ impl Settings {
             session_cookie_age: TimeDelta::seconds(reader.number(
                 "SESSION_COOKIE_AGE",
                 &SESSION_COOKIE_AGE,
-                60..=LONGEST_COOKIE_AGE,
+                1..=LONGEST_COOKIE_AGE,
             )),
             login_redirect_url: reader.value(
                 "LOGIN_REDIRECT_URL",
