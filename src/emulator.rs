@@ -35,7 +35,6 @@
 //! taken and passed over), no webhooks, no device or magic-auth grants, no `oauth_tokens`, and no
 //! certificates (`x5c`) in the key set.
 
-use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -53,6 +52,7 @@ mod authorization;
 mod authorize;
 mod clock;
 mod control;
+mod directory;
 mod faults;
 mod ids;
 mod keys;
@@ -61,8 +61,10 @@ mod pages;
 mod people;
 mod recorder;
 mod replies;
+mod running;
 mod seed;
 mod state;
+mod steering;
 mod tokens;
 mod users;
 
@@ -71,6 +73,7 @@ pub use faults::{Effect, Fault};
 pub use keys::KeyError;
 pub use people::User;
 pub use recorder::Recorded;
+pub use running::{DemoUser, Running};
 pub use seed::{
     Impersonator, Mfa, ONE_TIME_CODE, Seed, SeedConnection, SeedError, SeedMembership,
     SeedOrganization, SeedRole, SeedUser,
@@ -146,26 +149,6 @@ pub enum StartError {
     Server(std::io::Error),
 }
 
-/// A user as the demo prints them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DemoUser {
-    /// First and last name, or the e-mail.
-    pub name: String,
-    /// The e-mail.
-    pub email: String,
-    /// The password, empty where there is none.
-    pub password: String,
-    /// What signing in as this user shows.
-    pub shows: String,
-}
-
-/// An emulator that runs; dropping it stops it.
-pub struct Running {
-    control: Control,
-    handle: ServerHandle,
-    ended: watch::Receiver<bool>,
-}
-
 /// Starts an emulator on a thread of its own, with no signal handlers.
 ///
 /// # Errors
@@ -184,16 +167,13 @@ pub fn start(config: Config) -> Result<Running, StartError> {
         shared: Data::new(shared(config, address)?),
     };
     let (handle, ended) = spawn(listener, control.clone()).map_err(StartError::Server)?;
-    Ok(Running {
-        control,
-        handle,
-        ended,
-    })
+    Ok(Running::new(control, handle, ended))
 }
 
 fn shared(config: Config, address: SocketAddr) -> Result<state::Shared, StartError> {
     let clock = clock::Clock::default();
-    let directory = people::Directory::new(&config.seed, clock.now()).map_err(StartError::Seed)?;
+    let directory =
+        directory::Directory::new(&config.seed, clock.now()).map_err(StartError::Seed)?;
     let base_url = format!("http://{address}");
     let issuer = config
         .issuer
@@ -204,7 +184,7 @@ fn shared(config: Config, address: SocketAddr) -> Result<state::Shared, StartErr
         audience: None,
         extra_claims: Map::new(),
     };
-    let state = state::State::new(directory, keys::KeyRing::generate()?, tokens);
+    let state = state::State::new(directory, keys::KeyRing::new()?, tokens);
     Ok(state::Shared {
         base_url,
         // Cookies do not tell ports apart, and two emulators may run at once.
@@ -305,7 +285,7 @@ fn routes(config: &mut ServiceConfig) {
             "/auth/factors/{id}/challenge",
             web::post().to(authenticate::challenge_factor),
         )
-        .configure(control::routes)
+        .configure(steering::routes)
         .default_service(web::to(not_found));
 }
 
@@ -325,103 +305,4 @@ async fn key_set(
 
 async fn not_found() -> HttpResponse {
     HttpResponse::NotFound().json(json!({ "message": "Not Found", "error": "Not Found" }))
-}
-
-impl Running {
-    /// The address as a URL without a trailing slash: `http://127.0.0.1:4100`.
-    #[must_use]
-    pub fn base_url(&self) -> String {
-        self.control.shared.base_url.clone()
-    }
-
-    /// The API key.
-    #[must_use]
-    pub fn api_key(&self) -> &str {
-        &self.control.shared.api_key
-    }
-
-    /// The client id.
-    #[must_use]
-    pub fn client_id(&self) -> &str {
-        &self.control.shared.client_id
-    }
-
-    /// A handle to steer it with.
-    #[must_use]
-    pub fn control(&self) -> Control {
-        self.control.clone()
-    }
-
-    /// Who can sign in, for a table.
-    #[must_use]
-    pub fn users(&self) -> Vec<DemoUser> {
-        let state = self.control.shared.state();
-        let user = |user: &User| DemoUser {
-            name: user.name(),
-            email: user.email.clone(),
-            password: user.password.clone().unwrap_or_default(),
-            shows: state.directory.shows(user),
-        };
-        state.directory.users.iter().map(user).collect()
-    }
-
-    /// What to print once it runs: where it is, who can sign in, how to point an application at it.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let base_url = self.base_url();
-        let mut text = format!("AuthKit emulator on {base_url}\n\nWho can sign in:\n");
-        let users = self.users();
-        let width = |field: fn(&DemoUser) -> &str| {
-            users
-                .iter()
-                .map(|user| field(user).chars().count())
-                .max()
-                .unwrap_or_default()
-        };
-        let (email, password) = (width(|user| &user.email), width(|user| &user.password));
-        for user in &users {
-            // Writing to a string cannot fail.
-            let _ok = writeln!(
-                text,
-                "  {:email$}  {:password$}  {}",
-                user.email, user.password, user.shows
-            );
-        }
-        let _ok = write!(
-            text,
-            "\nTo point an application at it:\n\
-             WORKOS_API_BASE_URL={base_url}\nWORKOS_API_KEY={}\nWORKOS_CLIENT_ID={}\n",
-            self.api_key(),
-            self.client_id(),
-        );
-        text
-    }
-
-    /// Waits until the server has ended, by [`Running::stop`] or by itself.
-    pub fn server(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut ended = self.ended.clone();
-        async move {
-            // An error means that the thread is gone, which is the end as well.
-            let _ended = ended.wait_for(|ended| *ended).await;
-        }
-    }
-
-    /// Stops the server; `graceful` lets requests in flight finish, answers held back by a fault
-    /// excepted.
-    pub fn stop(&self, graceful: bool) -> impl Future<Output = ()> + Send + 'static {
-        self.control.shared.stopping.send_replace(true);
-        let (stopped, ended) = (self.handle.stop(graceful), self.server());
-        async move {
-            stopped.await;
-            ended.await;
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.control.shared.stopping.send_replace(true);
-        // The order is given at once; nobody waits for the answer.
-        drop(self.handle.stop(false));
-    }
 }

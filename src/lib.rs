@@ -1,2 +1,3 @@
 //! vestibule: the entrance hall of a web application.
+
 pub mod emulator;

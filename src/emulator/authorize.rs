@@ -166,11 +166,7 @@ fn answer(state: &mut State, authorization: &Authorization, sign_in: SignIn, now
 fn refuse(refused: Refused) -> HttpResponse {
     match refused {
         Refused::Page(message) => pages::error(StatusCode::BAD_REQUEST, &message),
-        Refused::Redirect {
-            redirect,
-            error,
-            description,
-        } => found(&redirect.with(&[("error", error), ("error_description", &description)])),
+        Refused::Redirect(location) => found(&location),
     }
 }
 

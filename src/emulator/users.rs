@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::api_key::ApiKey;
 use super::authenticate::Fields;
+use super::directory::Directory;
 use super::ids;
-use super::people::{Directory, User};
+use super::people::User;
 use super::replies::Refusal;
 use super::seed::SeedUser;
 use super::state::Shared;

@@ -6,5 +6,6 @@ mod faults;
 mod grants;
 mod lifecycle;
 mod sessions;
+mod steps;
 mod tokens;
 mod users;
