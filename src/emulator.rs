@@ -11,7 +11,8 @@
 //! `/user_management/users`, `POST /auth/factors/{id}/challenge`, `GET /sso/jwks/{client_id}`,
 //! `GET /health`, and a page about itself at `/`.
 //!
-//! The sign-in page posts to its own URL: `user=<id>`, or `email=…&password=…`, or `cancel=1`.
+//! The sign-in page posts to its own URL: `user=<id>`, or `email=…&password=…`, the latter with
+//! `sign_up=1` (and `first_name`, `last_name`) for somebody new, or `cancel=1`.
 //! A test signs in by posting the same to the URL that the application redirected to.
 //!
 //! # Steering it over HTTP
@@ -253,6 +254,7 @@ fn routes(config: &mut ServiceConfig) {
     config
         .route("/", web::get().to(pages::index))
         .route("/style.css", web::get().to(pages::style))
+        .route("/icon.svg", web::get().to(pages::icon))
         .route("/pictures/{name}.svg", web::get().to(pages::picture))
         .route("/health", web::get().to(health))
         .route("/sso/jwks/{client_id}", web::get().to(key_set))

@@ -3,7 +3,7 @@
 use super::clock::Millis;
 use super::ids;
 use super::people::{Connection, Member, Organization, User};
-use super::seed::{Mfa, ONE_TIME_CODE, Seed, SeedMembership};
+use super::seed::{Mfa, ONE_TIME_CODE, Seed, SeedMembership, SeedUser};
 
 /// Everybody and everything that can be looked up by id.
 #[derive(Debug, Default)]
@@ -130,6 +130,25 @@ impl Directory {
         Ok(())
     }
 
+    /// Adds a user with nothing but an address; none where somebody has it already.
+    pub(super) fn add(&mut self, email: &str, now: Millis) -> Option<&mut User> {
+        if self.by_email(email).is_some() {
+            return None;
+        }
+        // Derived, so that the same person has the same id in the next run; whoever changed their
+        // address keeps the id that was derived from the old one.
+        let derived = ids::derived("user", email);
+        let free = self.user(&derived).is_none();
+        let id = Some(if free { derived } else { ids::fresh("user") });
+        let seed = SeedUser {
+            id,
+            email: email.to_owned(),
+            ..SeedUser::default()
+        };
+        self.users.push(User::seeded(&seed, now));
+        self.users.last_mut()
+    }
+
     pub(super) fn user(&self, id: &str) -> Option<&User> {
         self.users.iter().find(|user| user.id == id)
     }
@@ -179,6 +198,9 @@ impl Directory {
         }
         if let Some(impersonator) = &user.impersonator {
             parts.push(format!("impersonated by {}", impersonator.email));
+        }
+        if user.first_name.is_none() && user.last_name.is_none() {
+            parts.push("has no name".to_owned());
         }
         if parts.is_empty() {
             parts.push("an ordinary account".to_owned());

@@ -12,6 +12,7 @@ use super::people::User;
 use super::state::Shared;
 
 const STYLE: &str = include_str!("../../templates/emulator/style.css");
+const ICON: &str = include_str!("../../templates/emulator/icon.svg");
 
 /// A row of the sign-in page and of the list on the emulator's own front page.
 struct Person {
@@ -45,7 +46,7 @@ impl Person {
 #[derive(Template)]
 #[template(path = "emulator/sign_in.html")]
 struct SignInPage {
-    heading: &'static str,
+    sign_up: bool,
     through: Option<String>,
     application: String,
     action: String,
@@ -78,11 +79,7 @@ pub(super) fn sign_in(
     let state = shared.state();
     let url = &authorization.redirect.url;
     let page = SignInPage {
-        heading: if authorization.sign_up {
-            "Sign up"
-        } else {
-            "Sign in"
-        },
+        sign_up: authorization.sign_up,
         through: authorization.through.as_ref().map(|through| match through {
             Through::Provider(name) => name.trim_end_matches("OAuth").to_owned(),
             Through::Connection(name) => name.clone(),
@@ -178,6 +175,11 @@ pub(super) async fn style() -> HttpResponse {
         .body(STYLE)
 }
 
+/// `GET /icon.svg`.
+pub(super) async fn icon() -> HttpResponse {
+    HttpResponse::Ok().content_type("image/svg+xml").body(ICON)
+}
+
 /// `GET /pictures/{name}.svg`: a made-up portrait, always the same for one name.
 pub(super) async fn picture(path: Path<String>) -> HttpResponse {
     let name = path.into_inner();
@@ -186,7 +188,7 @@ pub(super) async fn picture(path: Path<String>) -> HttpResponse {
         return HttpResponse::NotFound().finish();
     };
     let hue = u32::from(a) * 360 / 256;
-    let (other, tilt) = ((hue + 40 + u32::from(b) / 4) % 360, i32::from(c) % 40 - 20);
+    let (other, tilt) = ((hue + 40 + u32::from(b) / 4) % 360, i32::from(c) % 20 - 10);
     let svg = format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96" width="96" height="96">
 <defs><linearGradient id="g" x1="0" y1="0" x2="1" y2="1">

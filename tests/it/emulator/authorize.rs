@@ -301,3 +301,37 @@ async fn an_organization_lets_only_its_members_in() {
         (200, &id.into())
     );
 }
+
+#[tokio::test]
+async fn somebody_new_signs_up_and_has_still_to_verify_the_address() {
+    let peer = Peer::start();
+    let changes = [("screen_hint", Some("sign-up"))];
+    let page = peer.authorize(&changes).await.text().await.unwrap();
+    assert!(
+        page.contains("<h1>Sign up</h1>") && page.contains("name=\"sign_up\""),
+        "{page}"
+    );
+    let form = [
+        ("sign_up", "1"),
+        ("first_name", "Nell"),
+        ("last_name", ""),
+        ("email", "nell@example.com"),
+        ("password", "nell-demo-password"),
+    ];
+    let code = answer(&peer.choose(&changes, &form).await)["code"].clone();
+    let (status, body) = peer.exchange(&code).await;
+    assert_eq!(status, 403);
+    assert_eq!(body["code"], "email_verification_required");
+    let user = peer.control().user("nell@example.com").unwrap();
+    assert_eq!(user.name(), "Nell");
+    let again = peer.choose(&changes, &form).await;
+    assert_eq!(again.status(), 422);
+    assert!(
+        again.text().await.unwrap().contains("nell@example.com"),
+        "what was typed comes back"
+    );
+    for (email, password) in [("nobody", "x"), ("new@example.com", " ")] {
+        let form = [("sign_up", "1"), ("email", email), ("password", password)];
+        assert_eq!(peer.choose(&changes, &form).await.status(), 422, "{email}");
+    }
+}
