@@ -128,9 +128,10 @@ impl Authorization {
 
     /// Whether a browser that AuthKit remembers may pass without a page.
     pub(super) fn accepts(&self, browser: &Browser, email: &str, now: Millis) -> bool {
-        let fresh = self.max_age.is_none_or(|seconds| {
-            seconds > 0 && now - browser.signed_in_at <= seconds.saturating_mul(1000)
-        });
+        let age = now - browser.signed_in_at;
+        let fresh = self
+            .max_age
+            .is_none_or(|seconds| age < seconds.saturating_mul(1000));
         let same = self
             .login_hint
             .as_ref()
