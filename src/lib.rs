@@ -1,3 +1,36 @@
 //! vestibule: the entrance hall of a web application.
+//!
+//! # Layout
+//!
+//! A request flows one way: [`urls`] → a view in [`web`] → one or two calls into the domain → a
+//! template.
+//!
+//! - [`settings`]: the only reader of the environment; [`checks`]: what is wrong with a set-up.
+//! - [`server`]: builds and runs the application; [`middleware`]: what every request passes.
+//! - [`urls`]: the route table; [`web`]: the pages; [`error`]: the one error type.
+//! - [`sign_in`]: from WorkOS's yes to a session here.
+//! - [`accounts`]: the shared user table and who becomes which row.
+//! - [`sessions`]: the browser session, cookie and row.
+//! - [`workos`]: WorkOS's client, wire types and errors.
+//! - [`db`]: the only place that knows there are two databases.
+//! - [`clock`], [`keys`], [`logging`]: one clock, every key, the log.
+//! - [`commands`]: one file per management command.
+//! - [`emulator`]: the embedded AuthKit, which shares nothing with the rest.
 
+pub mod accounts;
+pub mod checks;
+pub mod clock;
+pub mod commands;
+pub mod db;
 pub mod emulator;
+pub mod error;
+pub mod keys;
+pub mod logging;
+pub mod middleware;
+pub mod server;
+pub mod sessions;
+pub mod settings;
+pub mod sign_in;
+pub mod urls;
+pub mod web;
+pub mod workos;

@@ -1,4 +1,14 @@
-//! The integration tests, in one binary.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! The tests that run the app as its users meet it, in one binary.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod emulator;
+mod login;
+mod support;
+mod support_browser;
+mod support_database;
+mod support_workos_emulate;

@@ -1,0 +1,68 @@
+# Sourced by script/test: a PostgreSQL of this run's own, on a loopback port.
+# shellcheck shell=bash
+
+# The folder of the server's programs, the newest where there are several.
+postgres_programs() {
+    local initdb
+    initdb=$(command -v initdb || find /usr/lib/postgresql -path '*/bin/initdb' 2>/dev/null | sort -V | tail -n 1)
+    [[ -n $initdb ]] && dirname "$(readlink -f "$initdb")"
+}
+
+# The server refuses to run as root: then it is Debian's user for it, or nobody.
+as_postgres() {
+    local user=nobody
+    if [[ $(id -u) != 0 ]]; then
+        "$@"
+        return
+    fi
+    if id postgres >/dev/null 2>&1; then
+        user=postgres
+    fi
+    (cd / && setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups -- "$@")
+}
+
+# Makes a cluster and starts it; the URL of its administrator is in $scratch/postgres.url.
+start_postgres() {
+    local programs folder=$scratch/postgres password attempt port
+    programs=$(postgres_programs)
+    password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    mkdir -m 711 "$folder"
+    printf '%s\n' "$password" >"$folder/password"
+    if [[ $(id -u) == 0 ]]; then
+        as_postgres true || fail "no user to run PostgreSQL as"
+        chown -R "$(as_postgres id -u)" "$folder"
+    fi
+    as_postgres "$programs/initdb" --pgdata="$folder/data" --username=vestibule --no-sync \
+        --pwfile="$folder/password" --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 \
+        >"$folder/initdb.log" || fail "initdb failed"
+    # What a crash of the machine would lose is of no worth here.
+    as_postgres tee -a "$folder/data/postgresql.conf" >/dev/null <<END
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+max_connections = 300
+END
+    for attempt in 1 2 3 4 5; do
+        # Another program may take a port between the choice and the start: then another port.
+        port=$((20000 + RANDOM % 12000))
+        if as_postgres "$programs/pg_ctl" start --pgdata="$folder/data" --wait --timeout=60 --silent \
+            --log="$folder/server.log" --options="-p $port"; then
+            printf 'postgres://vestibule:%s@127.0.0.1:%s/postgres' "$password" "$port" \
+                >"$scratch/postgres.url"
+            printf 'PostgreSQL %s runs on port %s.\n' "$(cat "$folder/data/PG_VERSION")" "$port"
+            return
+        fi
+    done
+    cat "$folder/server.log" >&2
+    fail "PostgreSQL did not start in $attempt attempts"
+}
+
+# Does nothing when it does not run.
+stop_postgres() {
+    if [[ -e $scratch/postgres/data/postmaster.pid ]]; then
+        as_postgres "$(postgres_programs)/pg_ctl" stop --pgdata="$scratch/postgres/data" \
+            --mode=immediate --wait --silent
+    fi
+}

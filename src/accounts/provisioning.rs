@@ -1,0 +1,251 @@
+//! Who becomes which row: WorkOS is the source of truth, and an e-mail alone takes over no account.
+
+use diesel::prelude::*;
+
+use super::user::{NewUser, User, email_key, unusable_password};
+use crate::clock::Timestamp;
+use crate::db::schema::users;
+use crate::db::{Conn, DbError, unless_taken};
+use crate::sessions::SessionRow;
+
+/// Django's `EmailField` holds 254 characters, which is also SMTP's bound (RFC 5321).
+const LONGEST_EMAIL: usize = 254;
+/// A round is lost only when another sign-in wrote first; each such writer finishes its own, so
+/// more rounds than this mean that something else is wrong.
+const ROUNDS: usize = 4;
+
+/// What WorkOS says of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// `user_…`.
+    pub workos_user_id: String,
+    /// As the person writes it.
+    pub email: String,
+    /// Whether WorkOS has seen that the address is theirs.
+    pub email_verified: bool,
+    /// `None`: WorkOS does not know.
+    pub first_name: Option<String>,
+    /// `None`: WorkOS does not know.
+    pub last_name: Option<String>,
+    /// `None`: there is none.
+    pub picture_url: Option<String>,
+    /// When WorkOS last changed any of it.
+    pub updated_at: Timestamp,
+}
+
+/// Why a person whom WorkOS signed in is not signed in here.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    /// The account is closed.
+    #[error("the account {user_id} is inactive")]
+    Inactive {
+        /// The row.
+        user_id: i64,
+    },
+    /// An account with this e-mail exists, and WorkOS has not verified the address.
+    #[error("the e-mail of {workos_user_id} meets the account {user_id}, and is not verified")]
+    EmailNotVerified {
+        /// The user at WorkOS.
+        workos_user_id: String,
+        /// The row.
+        user_id: i64,
+    },
+    /// The account with this e-mail belongs to another user of WorkOS's.
+    #[error("the e-mail of {workos_user_id} meets the account {user_id}, linked to {linked}")]
+    Conflict {
+        /// The user at WorkOS.
+        workos_user_id: String,
+        /// The row.
+        user_id: i64,
+        /// The other user at WorkOS.
+        linked: String,
+    },
+    /// The profile holds what a user table cannot: no e-mail, or one that is none.
+    #[error("WorkOS's user {workos_user_id} has no usable e-mail")]
+    UnusableProfile {
+        /// The user at WorkOS.
+        workos_user_id: String,
+    },
+    /// The database's failure.
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+impl From<diesel::result::Error> for ProvisionError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// Finds, links or makes the row of this person. To be called inside a transaction; safe against
+/// another doing the same at once, since every write is conditional and a lost one looks again.
+pub fn provision(
+    conn: &mut Conn,
+    profile: &Profile,
+    now: Timestamp,
+) -> Result<User, ProvisionError> {
+    let profile = profile.cleaned()?;
+    for _ in 0..ROUNDS {
+        if let Some(user) = User::by_workos_user_id(conn, &profile.workos_user_id)? {
+            return active(user).and_then(|user| profile.bring_over(conn, user));
+        }
+        let done = match User::by_email(conn, &profile.email)? {
+            Some(user) => profile.link(conn, user, now)?,
+            None => profile.insert(conn, now)?,
+        };
+        if let Some(user) = done {
+            return Ok(user);
+        }
+    }
+    Err(DbError::Unavailable("another sign-in kept changing the same account".to_owned()).into())
+}
+
+fn active(user: User) -> Result<User, ProvisionError> {
+    if user.is_active {
+        Ok(user)
+    } else {
+        Err(ProvisionError::Inactive { user_id: user.id })
+    }
+}
+
+impl Profile {
+    /// The profile without what no text column takes (PostgreSQL refuses NUL).
+    fn cleaned(&self) -> Result<Self, ProvisionError> {
+        let email = self.email.trim();
+        let usable = email.contains('@')
+            && email.chars().count() <= LONGEST_EMAIL
+            && !email.contains(|c: char| c.is_control() || c.is_whitespace());
+        if !usable {
+            let workos_user_id = self.workos_user_id.clone();
+            return Err(ProvisionError::UnusableProfile { workos_user_id });
+        }
+        let clean = |text: &Option<String>| text.as_ref().map(|text| text.replace('\0', ""));
+        Ok(Self {
+            email: email.to_owned(),
+            first_name: clean(&self.first_name),
+            last_name: clean(&self.last_name),
+            picture_url: clean(&self.picture_url),
+            ..self.clone()
+        })
+    }
+
+    /// Rule 1: brings over what changed at WorkOS since.
+    fn bring_over(&self, conn: &mut Conn, user: User) -> Result<User, ProvisionError> {
+        if user
+            .workos_updated_at
+            .is_some_and(|known| known >= self.updated_at)
+        {
+            return Ok(user);
+        }
+        let row = users::table.find(user.id);
+        diesel::update(row)
+            .set((
+                users::first_name.eq(self.first_name.as_ref().unwrap_or(&user.first_name)),
+                users::last_name.eq(self.last_name.as_ref().unwrap_or(&user.last_name)),
+                users::picture_url.eq(&self.picture_url),
+                users::workos_updated_at.eq(self.updated_at),
+            ))
+            .execute(conn)?;
+        let changed = unless_taken(conn, |conn| {
+            diesel::update(row)
+                .set((
+                    users::email.eq(&self.email),
+                    users::email_key.eq(email_key(&self.email)),
+                    users::email_verified.eq(self.email_verified),
+                ))
+                .execute(conn)
+        })?;
+        if changed.is_none() {
+            log::warn!(
+                "the new e-mail of {} belongs to another account; account {} keeps its own",
+                self.workos_user_id,
+                user.id
+            );
+        }
+        Ok(row.select(User::as_select()).first(conn)?)
+    }
+
+    /// Rule 2: an account with this e-mail is there. `None`: it changed under us, look again.
+    fn link(
+        &self,
+        conn: &mut Conn,
+        user: User,
+        now: Timestamp,
+    ) -> Result<Option<User>, ProvisionError> {
+        let workos_user_id = self.workos_user_id.clone();
+        if !self.email_verified {
+            return Err(ProvisionError::EmailNotVerified {
+                workos_user_id,
+                user_id: user.id,
+            });
+        }
+        if let Some(linked) = user.workos_user_id {
+            return Err(ProvisionError::Conflict {
+                workos_user_id,
+                user_id: user.id,
+                linked,
+            });
+        }
+        let user = active(user)?;
+        let free = users::table
+            .find(user.id)
+            .filter(users::workos_user_id.is_null());
+        let linked = unless_taken(conn, |conn| {
+            diesel::update(free)
+                .set((
+                    users::workos_user_id.eq(&workos_user_id),
+                    users::email_verified.eq(true),
+                ))
+                .execute(conn)
+        })?;
+        if linked != Some(1) {
+            return Ok(None);
+        }
+        if !user.email_verified {
+            evict(conn, &user, now)?;
+        }
+        self.bring_over(conn, user).map(Some)
+    }
+
+    /// Rule 3: nobody has this e-mail. `None`: somebody took it just now, look again.
+    fn insert(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<User>, ProvisionError> {
+        let new = NewUser {
+            email: self.email.clone(),
+            email_key: email_key(&self.email),
+            email_verified: self.email_verified,
+            first_name: self.first_name.clone().unwrap_or_default(),
+            last_name: self.last_name.clone().unwrap_or_default(),
+            password: new_unusable_password()?,
+            workos_user_id: Some(self.workos_user_id.clone()),
+            workos_updated_at: Some(self.updated_at),
+            picture_url: self.picture_url.clone(),
+            date_joined: now,
+        };
+        Ok(unless_taken(conn, |conn| new.insert(conn))?)
+    }
+}
+
+/// Whoever registered an e-mail that was never verified may be somebody else than the person who
+/// has just shown that it is theirs: that somebody's password, tokens and sessions end.
+fn evict(conn: &mut Conn, user: &User, now: Timestamp) -> Result<(), ProvisionError> {
+    diesel::update(users::table.find(user.id))
+        .set((
+            users::password.eq(new_unusable_password()?),
+            users::token_version.eq(users::token_version + 1),
+        ))
+        .execute(conn)?;
+    SessionRow::revoke_all_of(conn, user.id, now)?;
+    log::warn!(
+        "account {} had an e-mail that was never verified; its password and tokens ended when WorkOS's verified owner was linked",
+        user.id
+    );
+    Ok(())
+}
+
+fn new_unusable_password() -> Result<String, DbError> {
+    unusable_password()
+        .map_err(|_| DbError::Unavailable("the system gave no randomness".to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,291 @@
+use chrono::TimeDelta;
+use diesel::prelude::*;
+
+use super::*;
+use crate::db::Database;
+use crate::sessions::NewSession;
+use crate::settings::{DatabaseSettings, DatabaseUrl};
+
+struct House {
+    _folder: tempfile::TempDir,
+    database: Database,
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(1_000_000 + seconds).unwrap()
+}
+
+fn ada() -> Profile {
+    Profile {
+        workos_user_id: "user_ada".to_owned(),
+        email: "Ada@Example.com".to_owned(),
+        email_verified: true,
+        first_name: Some("Ada".to_owned()),
+        last_name: Some("Example".to_owned()),
+        picture_url: None,
+        updated_at: at(0),
+    }
+}
+
+impl House {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("test.sqlite3"));
+        let database = Database::open_or_create(&DatabaseSettings { url, pool_size: 1 }).unwrap();
+        let mut migrations = database.migrations().unwrap();
+        while migrations.apply_next().unwrap().is_some() {}
+        drop(migrations);
+        Self {
+            _folder: folder,
+            database,
+        }
+    }
+
+    fn sign_in(&self, profile: &Profile) -> Result<User, ProvisionError> {
+        self.database
+            .write_blocking(|conn| provision(conn, profile, at(10)))
+    }
+
+    fn run<T>(&self, queries: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
+        self.database
+            .write_blocking(|conn| Ok::<_, DbError>(queries(conn)?))
+            .unwrap()
+    }
+
+    /// A row as Django or an earlier sign-in left it.
+    fn row(&self, email: &str, verified: bool, linked: Option<&str>) -> User {
+        self.run(|conn| {
+            NewUser {
+                email: email.to_owned(),
+                email_key: email_key(email),
+                email_verified: verified,
+                first_name: "Old".to_owned(),
+                last_name: String::new(),
+                password: "argon2$old".to_owned(),
+                workos_user_id: linked.map(str::to_owned),
+                workos_updated_at: None,
+                picture_url: None,
+                date_joined: at(0),
+            }
+            .insert(conn)
+        })
+    }
+
+    fn user(&self, id: i64) -> User {
+        self.run(|conn| User::by_id(conn, id)).unwrap()
+    }
+}
+
+#[test]
+fn a_stranger_gets_a_row_without_a_usable_password() {
+    let house = House::new();
+    let user = house.sign_in(&ada()).unwrap();
+    assert_eq!(
+        (user.email.as_str(), user.email_key.as_str()),
+        ("Ada@Example.com", "ada@example.com")
+    );
+    assert!(user.password.starts_with('!') && user.password.len() == 41);
+    assert!(user.is_active && !user.is_staff && !user.is_superuser && !user.imported);
+    assert_eq!(house.sign_in(&ada()).unwrap().id, user.id);
+}
+
+#[test]
+fn newer_changes_are_brought_over_and_older_ones_are_not() {
+    let house = House::new();
+    let id = house.sign_in(&ada()).unwrap().id;
+    let newer = Profile {
+        email: "ada@new.example".to_owned(),
+        first_name: Some("Augusta".to_owned()),
+        picture_url: Some("https://p.example/a.png".to_owned()),
+        updated_at: at(5),
+        ..ada()
+    };
+    house.sign_in(&newer).unwrap();
+    house
+        .sign_in(&Profile {
+            first_name: Some("Late".to_owned()),
+            updated_at: at(4),
+            ..ada()
+        })
+        .unwrap();
+    let user = house.user(id);
+    assert_eq!(user.email_key, "ada@new.example");
+    assert_eq!(user.first_name, "Augusta");
+    assert_eq!(user.picture_url.as_deref(), Some("https://p.example/a.png"));
+    assert_eq!(user.workos_updated_at, Some(at(5)));
+}
+
+#[test]
+fn names_that_workos_does_not_know_stay() {
+    let house = House::new();
+    let id = house.sign_in(&ada()).unwrap().id;
+    house
+        .sign_in(&Profile {
+            first_name: None,
+            updated_at: at(5),
+            ..ada()
+        })
+        .unwrap();
+    assert_eq!(house.user(id).first_name, "Ada");
+}
+
+#[test]
+fn an_email_that_another_row_holds_stays_as_it_was() {
+    let house = House::new();
+    let id = house.sign_in(&ada()).unwrap().id;
+    house.row("taken@example.com", true, None);
+    let moved = Profile {
+        email: "TAKEN@example.com".to_owned(),
+        last_name: Some("Changed".to_owned()),
+        updated_at: at(5),
+        ..ada()
+    };
+    let user = house.sign_in(&moved).unwrap();
+    assert_eq!((user.id, user.email.as_str()), (id, "Ada@Example.com"));
+    assert_eq!(user.last_name, "Changed");
+}
+
+#[test]
+fn a_verified_email_links_the_account_whatever_its_case() {
+    let house = House::new();
+    let row = house.row("ADA@example.com", true, None);
+    let user = house.sign_in(&ada()).unwrap();
+    assert_eq!(user.id, row.id);
+    assert_eq!(user.workos_user_id.as_deref(), Some("user_ada"));
+    assert_eq!(
+        (user.password.as_str(), user.token_version),
+        ("argon2$old", 0)
+    );
+    assert_eq!(user.first_name, "Ada");
+}
+
+#[test]
+fn an_unverified_email_takes_over_no_account() {
+    let house = House::new();
+    let row = house.row("ada@example.com", true, None);
+    let error = house
+        .sign_in(&Profile {
+            email_verified: false,
+            ..ada()
+        })
+        .unwrap_err();
+    assert!(
+        matches!(error, ProvisionError::EmailNotVerified { .. }),
+        "{error}"
+    );
+    assert_eq!(house.user(row.id), row);
+}
+
+#[test]
+fn linking_an_account_whose_email_was_never_verified_ends_what_its_maker_had() {
+    let house = House::new();
+    let row = house.row("ada@example.com", false, None);
+    house.run(|conn| {
+        NewSession {
+            id: "s".to_owned(),
+            user_id: row.id,
+            login_attempt: None,
+            workos_sid: None,
+            workos_refresh_token: Some(b"sealed".to_vec()),
+            confirmed_until: None,
+            created_at: at(0),
+            expires_at: at(0).plus(TimeDelta::days(1)),
+        }
+        .insert(conn)
+    });
+    let user = house.sign_in(&ada()).unwrap();
+    assert_eq!(user.id, row.id);
+    assert!(user.password.starts_with('!') && user.email_verified);
+    assert_eq!(user.token_version, row.token_version + 1);
+    let session = house.run(|conn| SessionRow::by_id(conn, "s")).unwrap();
+    assert_eq!(session.revoked_at, Some(at(10)));
+    assert_eq!(session.workos_refresh_token, None);
+}
+
+#[test]
+fn an_account_of_another_workos_user_is_a_conflict() {
+    let house = House::new();
+    let row = house.row("ada@example.com", true, Some("user_other"));
+    let error = house.sign_in(&ada()).unwrap_err();
+    assert!(matches!(error, ProvisionError::Conflict { .. }), "{error}");
+    assert_eq!(house.user(row.id), row);
+}
+
+#[test]
+fn a_closed_account_is_never_signed_in_nor_linked() {
+    let house = House::new();
+    let linked = house.sign_in(&ada()).unwrap().id;
+    let unlinked = house.row("grace@example.com", true, None).id;
+    house.run(|conn| {
+        diesel::update(users::table)
+            .set(users::is_active.eq(false))
+            .execute(conn)
+    });
+    let grace = Profile {
+        workos_user_id: "user_grace".to_owned(),
+        email: "grace@example.com".to_owned(),
+        ..ada()
+    };
+    for (profile, id) in [(ada(), linked), (grace, unlinked)] {
+        let error = house.sign_in(&profile).unwrap_err();
+        assert!(
+            matches!(error, ProvisionError::Inactive { user_id } if user_id == id),
+            "{error}"
+        );
+    }
+    assert_eq!(house.user(unlinked).workos_user_id, None);
+}
+
+#[test]
+fn a_profile_without_a_usable_email_makes_no_account() {
+    let house = House::new();
+    for email in [
+        "",
+        "ada",
+        "a b@example.com",
+        "a\0@example.com",
+        &format!("{}@example.com", "a".repeat(250)),
+    ] {
+        let error = house
+            .sign_in(&Profile {
+                email: email.to_owned(),
+                ..ada()
+            })
+            .unwrap_err();
+        assert!(
+            matches!(error, ProvisionError::UnusableProfile { .. }),
+            "{email:?}: {error}"
+        );
+    }
+}
+
+#[test]
+fn what_no_text_column_takes_is_dropped_from_names() {
+    let house = House::new();
+    let user = house
+        .sign_in(&Profile {
+            first_name: Some("A\0da".to_owned()),
+            ..ada()
+        })
+        .unwrap();
+    assert_eq!(user.first_name, "Ada");
+}
+
+#[test]
+fn many_at_once_make_one_row() {
+    let house = House::new();
+    let ids: Vec<i64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| house.sign_in(&ada()).unwrap().id))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert_eq!(
+        house.run(|conn| users::table.count().get_result::<i64>(conn)),
+        1
+    );
+}

@@ -1,0 +1,134 @@
+//! The row of a user and its queries.
+
+use aws_lc_rs::rand;
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::db::schema::users;
+
+/// A person, as the shared user table knows them.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub struct User {
+    /// Never given out twice.
+    pub id: i64,
+    /// As it was given.
+    pub email: String,
+    /// What e-mails are compared by, see [`email_key`].
+    pub email_key: String,
+    /// Whether the person has shown that the address is theirs.
+    pub email_verified: bool,
+    /// May be empty.
+    pub first_name: String,
+    /// May be empty.
+    pub last_name: String,
+    /// Django's encoded form; `!…` is unusable.
+    pub password: String,
+    /// The user at WorkOS, once linked.
+    pub workos_user_id: Option<String>,
+    /// WorkOS's `updated_at` of what is known here.
+    pub workos_updated_at: Option<Timestamp>,
+    /// From WorkOS.
+    pub picture_url: Option<String>,
+    /// A closed account is `false` and never signed in.
+    pub is_active: bool,
+    /// Django's flag.
+    pub is_staff: bool,
+    /// Django's flag.
+    pub is_superuser: bool,
+    /// Brought by `import-django`.
+    pub imported: bool,
+    /// Raised to end every token given out before.
+    pub token_version: i64,
+    /// When the row was made.
+    pub date_joined: Timestamp,
+    /// The last sign-in here.
+    pub last_login: Option<Timestamp>,
+}
+
+/// A row to be.
+#[derive(Clone, Debug, Insertable)]
+#[diesel(table_name = users)]
+pub struct NewUser {
+    /// See [`User::email`].
+    pub email: String,
+    /// See [`User::email_key`].
+    pub email_key: String,
+    /// See [`User::email_verified`].
+    pub email_verified: bool,
+    /// See [`User::first_name`].
+    pub first_name: String,
+    /// See [`User::last_name`].
+    pub last_name: String,
+    /// See [`User::password`].
+    pub password: String,
+    /// See [`User::workos_user_id`].
+    pub workos_user_id: Option<String>,
+    /// See [`User::workos_updated_at`].
+    pub workos_updated_at: Option<Timestamp>,
+    /// See [`User::picture_url`].
+    pub picture_url: Option<String>,
+    /// See [`User::date_joined`].
+    pub date_joined: Timestamp,
+}
+
+impl NewUser {
+    /// Inserts the row and returns it with its id.
+    pub fn insert(&self, conn: &mut Conn) -> QueryResult<User> {
+        diesel::insert_into(users::table)
+            .values(self)
+            .returning(users::all_columns)
+            .get_result(conn)
+    }
+}
+
+impl User {
+    /// The user with this id.
+    pub fn by_id(conn: &mut Conn, id: i64) -> QueryResult<Option<Self>> {
+        users::table
+            .find(id)
+            .select(Self::as_select())
+            .first(conn)
+            .optional()
+    }
+
+    /// The user linked to this user of WorkOS's.
+    pub fn by_workos_user_id(conn: &mut Conn, id: &str) -> QueryResult<Option<Self>> {
+        let linked = users::table.filter(users::workos_user_id.eq(id));
+        linked.select(Self::as_select()).first(conn).optional()
+    }
+
+    /// The user with this e-mail, whatever its case.
+    pub fn by_email(conn: &mut Conn, email: &str) -> QueryResult<Option<Self>> {
+        let same = users::table.filter(users::email_key.eq(email_key(email)));
+        same.select(Self::as_select()).first(conn).optional()
+    }
+
+    /// Notes a sign-in.
+    pub fn record_login(conn: &mut Conn, id: i64, now: Timestamp) -> QueryResult<usize> {
+        diesel::update(users::table.find(id))
+            .set(users::last_login.eq(now))
+            .execute(conn)
+    }
+}
+
+/// What e-mails are compared by: lower case by Unicode's rules, which SQLite's own `lower` lacks.
+pub fn email_key(email: &str) -> String {
+    email.to_lowercase()
+}
+
+/// Django's mark of an account without a password: `!` and 40 random characters, so that no two
+/// rows look alike.
+pub fn unusable_password() -> Result<String, aws_lc_rs::error::Unspecified> {
+    const ALPHABET: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    let mut bytes = [0; 40];
+    rand::fill(&mut bytes)?;
+    Ok(std::iter::once('!')
+        .chain(
+            bytes
+                .iter()
+                .map(|b| char::from(ALPHABET[usize::from(b % 64)])),
+        )
+        .collect())
+}

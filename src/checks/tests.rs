@@ -1,0 +1,98 @@
+use super::*;
+use crate::settings::Source;
+
+const KEY: &str = "a-key-for-tests-only-with-more-than-fifty-characters-in-it";
+
+fn read(extra: &[(&str, &str)]) -> Settings {
+    let base = [
+        ("WORKOS_API_KEY", "sk_live_1"),
+        ("WORKOS_CLIENT_ID", "client_1"),
+        ("SECRET_KEY", KEY),
+    ];
+    Settings::read(&Source::from_pairs(
+        base.into_iter().chain(extra.iter().copied()),
+    ))
+    .unwrap()
+}
+
+fn ids(issues: &[Issue]) -> Vec<&'static str> {
+    issues.iter().map(|issue| issue.id).collect()
+}
+
+#[test]
+fn a_sound_set_up_has_no_issues() {
+    assert_eq!(ids(&settings(&read(&[]))), [""; 0]);
+    let sound = [
+        ("PUBLIC_URL", "https://app.example.com"),
+        ("TRUSTED_PROXIES", "10.0.0.1"),
+    ];
+    assert_eq!(ids(&deployment(&read(&sound))), ["workos.I001"]);
+    assert_eq!(
+        Report::new(Vec::new()).to_string(),
+        "System check identified no issues (0 silenced)."
+    );
+}
+
+#[test]
+fn a_redirect_uri_elsewhere_loses_the_cookie() {
+    let uri = [(
+        "WORKOS_REDIRECT_URI",
+        "https://elsewhere.example/auth/callback",
+    )];
+    assert_eq!(ids(&settings(&read(&uri))), ["workos.E001"]);
+    let uri = [("WORKOS_REDIRECT_URI", "http://localhost:8000/callback")];
+    assert_eq!(ids(&settings(&read(&uri))), ["workos.W001"]);
+}
+
+#[test]
+fn a_host_cookie_wants_https() {
+    assert_eq!(
+        ids(&settings(&read(&[(
+            "SESSION_COOKIE_NAME",
+            "__Host-sessionid"
+        )]))),
+        ["session.E001"]
+    );
+}
+
+#[test]
+fn each_deployment_warning_is_given() {
+    let issues = deployment(&read(&[
+        (
+            "SECRET_KEY",
+            "django-insecure-and-otherwise-long-enough-0123456789",
+        ),
+        (
+            "SECRET_KEY_FALLBACKS",
+            "short-but-at-least-thirty-two-bytes",
+        ),
+        ("ALLOWED_HOSTS", "*"),
+        ("WORKOS_API_BASE_URL", "http://192.0.2.1"),
+    ]));
+    let expected = [
+        "security.W008",
+        "security.W009",
+        "security.W025",
+        "security.W020",
+        "workos.W002",
+        "workos.I001",
+    ];
+    assert_eq!(ids(&issues), expected);
+    let issues = deployment(&read(&[
+        ("PUBLIC_URL", "https://app.example.com"),
+        ("WORKOS_API_KEY", "sk_test_1"),
+    ]));
+    assert_eq!(ids(&issues), ["workos.W003", "proxy.W001", "workos.I001"]);
+}
+
+#[test]
+fn a_report_reads_as_djangos() {
+    let issue = Issue::new("x.W001", Level::Warning, "Something.", "Do this.");
+    let report = Report::new(vec![issue.clone(), issue]);
+    assert_eq!(
+        report.to_string(),
+        "System check identified some issues:\n\nWARNINGS:\n?: (x.W001) Something.\n\tHINT: Do this.\n\n\
+         System check identified 1 issue (0 silenced)."
+    );
+    assert!(report.reaches(Level::Warning) && !report.reaches(Level::Error));
+}

@@ -1,0 +1,127 @@
+//! The one clock. Everything that depends on time is handed its `now`, so a test can set it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
+use diesel::deserialize::FromSqlRow;
+use diesel::expression::AsExpression;
+use diesel::sql_types;
+
+/// A moment in UTC, cut to the microseconds that both databases keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
+#[diesel(sql_type = sql_types::Timestamp)]
+pub struct Timestamp(NaiveDateTime);
+
+impl Timestamp {
+    /// The moment `micros` microseconds after 1970 began; `None` outside the calendar.
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        DateTime::from_timestamp_micros(micros).map(Self::from)
+    }
+
+    /// The moment `seconds` after 1970 began, as JWTs and cookies count; `None` outside the calendar.
+    pub fn from_seconds(seconds: i64) -> Option<Self> {
+        DateTime::from_timestamp(seconds, 0).map(Self::from)
+    }
+
+    /// Seconds since 1970 began, the fraction dropped.
+    pub fn seconds(self) -> i64 {
+        self.0.and_utc().timestamp()
+    }
+
+    /// The same moment as chrono's type.
+    pub fn utc(self) -> DateTime<Utc> {
+        self.0.and_utc()
+    }
+
+    /// This moment moved by `delta`; at the calendar's end it stays where it is.
+    #[must_use]
+    pub fn plus(self, delta: TimeDelta) -> Self {
+        self.0.checked_add_signed(delta).map_or(self, Self)
+    }
+
+    pub(crate) fn from_naive(naive: NaiveDateTime) -> Self {
+        Self(naive.trunc_subsecs(6))
+    }
+
+    pub(crate) fn naive(&self) -> &NaiveDateTime {
+        &self.0
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(moment: DateTime<Utc>) -> Self {
+        Self::from_naive(moment.naive_utc())
+    }
+}
+
+/// RFC 3339 in UTC: `2026-11-21T19:10:09.440066Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            &self
+                .utc()
+                .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
+        )
+    }
+}
+
+/// Tells the time: the system's, or a test's.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    set: Option<Arc<AtomicI64>>,
+}
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self::default()
+    }
+
+    /// A clock that stands still at `now` until it is moved; clones move along.
+    pub fn standing_at(now: Timestamp) -> Self {
+        Self {
+            set: Some(Arc::new(AtomicI64::new(now.utc().timestamp_micros()))),
+        }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        match &self.set {
+            Some(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)),
+            None => None,
+        }
+        .unwrap_or_else(|| DateTime::<Utc>::from(std::time::SystemTime::now()).into())
+    }
+
+    /// Moves a clock that stands still; the system's is left alone.
+    pub fn advance(&self, delta: TimeDelta) {
+        if let (Some(micros), Some(step)) = (&self.set, delta.num_microseconds()) {
+            micros.fetch_add(step, Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_is_cut_to_microseconds() {
+        let fine = DateTime::from_timestamp(1, 123_456_789).unwrap();
+        assert_eq!(
+            Timestamp::from(fine).to_string(),
+            "1970-01-01T00:00:01.123456Z"
+        );
+    }
+
+    #[test]
+    fn a_set_clock_moves_for_all_its_clones() {
+        let clock = Clock::standing_at(Timestamp::from_seconds(100).unwrap());
+        let clone = clock.clone();
+        clock.advance(TimeDelta::seconds(5));
+        assert_eq!(clone.now().seconds(), 105);
+        assert_eq!(clone.now(), clone.now());
+    }
+}

@@ -1,0 +1,137 @@
+//! The management commands, one file each, with Django's verbs.
+
+mod check;
+mod demo;
+mod emulator;
+mod migrate;
+mod runserver;
+mod signals;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::checks::Level;
+use crate::db::DbError;
+use crate::server::BuildError;
+use crate::settings::{SettingsError, parse_bind};
+
+/// The entrance hall of a web application: WorkOS AuthKit sign-in, server-rendered sessions and a
+/// shared user table, in one binary.
+///
+/// Settings come from the environment, then from `.env` in this folder; `.env.example` lists them
+/// all. To look around without any: `vestibule runserver --demo`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vestibule",
+    version,
+    about,
+    long_about,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves the site.
+    ///
+    /// Refuses to start on failed checks of level error and on unapplied migrations. Ctrl-C and
+    /// SIGTERM finish what is in flight.
+    Runserver {
+        /// Needs no settings and no account anywhere: uses the embedded AuthKit emulator and the
+        /// file vestibule-demo.sqlite3, and prints where to go and who can sign in.
+        #[arg(long)]
+        demo: bool,
+        /// Address and port to listen on, instead of BIND.
+        #[arg(long, value_name = "ADDR", value_parser = bind)]
+        bind: Option<SocketAddr>,
+    },
+    /// Applies the migrations that are not applied yet.
+    Migrate {
+        /// Applies nothing; fails when any is pending.
+        #[arg(long)]
+        check: bool,
+        /// Applies nothing; prints what would be applied.
+        #[arg(long)]
+        plan: bool,
+    },
+    /// Looks for mistakes in the set-up.
+    Check {
+        /// Adds what matters before real users come.
+        #[arg(long)]
+        deploy: bool,
+        /// Fails on this level and above.
+        #[arg(
+            long,
+            value_name = "LEVEL",
+            default_value = "ERROR",
+            ignore_case = true
+        )]
+        fail_level: Level,
+        /// Asks WorkOS whether the API key and the client id work together.
+        #[arg(long)]
+        online: bool,
+    },
+    /// Runs the embedded AuthKit emulator alone, for development and tests.
+    Emulator {
+        /// Loopback address and port to listen on.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4100", value_parser = bind)]
+        bind: SocketAddr,
+        /// A JSON file of users and organisations, instead of the built-in ones.
+        #[arg(long, value_name = "FILE")]
+        seed: Option<PathBuf>,
+    },
+}
+
+/// A command that failed, in words that name the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// What went wrong and what to do.
+    #[error("{0}")]
+    Failed(String),
+    /// Settings that cannot be read.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// The application could not be put together.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The output went away.
+    #[error("cannot write: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    pub fn run(self) -> Result<(), CommandError> {
+        match self.command {
+            Command::Runserver { demo: true, bind } => demo::run(bind),
+            Command::Runserver { demo: false, bind } => runserver::run(bind),
+            Command::Migrate { check, plan } => migrate::run(check, plan),
+            Command::Check {
+                deploy,
+                fail_level,
+                online,
+            } => check::run(deploy, fail_level, online),
+            Command::Emulator { bind, seed } => emulator::run(bind, seed.as_deref()),
+        }
+    }
+}
+
+fn bind(text: &str) -> Result<SocketAddr, String> {
+    parse_bind(text).ok_or_else(|| "wants an address and a port, such as 127.0.0.1:8000".to_owned())
+}
+
+fn listen(address: SocketAddr) -> Result<std::net::TcpListener, CommandError> {
+    std::net::TcpListener::bind(address).map_err(|error| {
+        CommandError::Failed(format!(
+            "cannot listen on {address}: {error}; choose another address with --bind"
+        ))
+    })
+}

@@ -1,0 +1,87 @@
+//! `vestibule runserver --demo`: everything at once, with nothing set up.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::{CommandError, listen, runserver};
+use crate::db::Database;
+use crate::emulator::{self, Config};
+use crate::logging;
+use crate::settings::{LogFormat, LogSettings, Settings, Source};
+use crate::workos::random_text;
+
+/// Its own file, so that a demo never touches a real user table.
+const DATABASE: &str = "sqlite:vestibule-demo.sqlite3";
+/// Requests and warnings, without the framework's own lines between the greeting's.
+const LOG: &str = "warn,vestibule=info";
+const BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
+
+pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
+    let bind = bind.unwrap_or(BIND);
+    if !bind.ip().is_loopback() {
+        return Err(CommandError::Failed(format!(
+            "--demo signs anybody in, so it listens on this machine only: {bind} is no loopback address, use 127.0.0.1"
+        )));
+    }
+    let listener = listen(bind)?;
+    let address = listener.local_addr()?;
+    logging::start(&LogSettings {
+        filter: LOG.to_owned(),
+        format: LogFormat::Text,
+    });
+    let emulator = emulator::start(Config::default())?;
+    let settings = settings(address, &emulator)?;
+    let database = Database::open_or_create(&settings.database)?;
+    let mut migrations = database.migrations()?;
+    while migrations.apply_next()?.is_some() {}
+    drop(migrations);
+    print_welcome(&settings, &emulator);
+    runserver::serve(settings, database, listener)
+}
+
+/// The settings of a demo: nothing of the environment's, and a key that nobody can know.
+fn settings(address: SocketAddr, emulator: &emulator::Running) -> Result<Settings, CommandError> {
+    let secret_key = random_text()
+        .and_then(|half| Ok(half + &random_text()?))
+        .map_err(|_| CommandError::Failed("the system gave no randomness; try again".to_owned()))?;
+    let source = Source::from_pairs([
+        ("BIND", address.to_string()),
+        ("DATABASE_URL", DATABASE.to_owned()),
+        ("SECRET_KEY", secret_key),
+        ("WORKOS_API_BASE_URL", emulator.base_url()),
+        ("WORKOS_API_KEY", emulator.api_key().to_owned()),
+        ("WORKOS_CLIENT_ID", emulator.client_id().to_owned()),
+    ]);
+    Ok(Settings::read(&source)?)
+}
+
+fn print_welcome(settings: &Settings, emulator: &emulator::Running) {
+    println!(
+        "vestibule is running as a demo. Open\n\n    {}\n",
+        settings.public_url.as_str()
+    );
+    println!(
+        "and sign in as one of these made-up people, with a click or with e-mail and password:\n"
+    );
+    let users = emulator.users();
+    let email = users
+        .iter()
+        .map(|user| user.email.len())
+        .max()
+        .unwrap_or_default();
+    let password = users
+        .iter()
+        .map(|user| user.password.len())
+        .max()
+        .unwrap_or_default();
+    for user in &users {
+        println!(
+            "    {:email$}  {:password$}  {}",
+            user.email, user.password, user.shows
+        );
+    }
+    println!(
+        "\nThe AuthKit emulator is on {}. The users are kept in vestibule-demo.sqlite3.",
+        emulator.base_url()
+    );
+    println!("Ctrl-C stops both.\n");
+}

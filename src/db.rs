@@ -1,0 +1,145 @@
+//! The database: the only place that knows there are two backends.
+//!
+//! A query is a plain function `fn name(conn: &mut Conn, …) -> QueryResult<…>`, run through
+//! [`Database::read`] or [`Database::write`] and composed inside one transaction.
+
+mod conn;
+mod error;
+mod migrations;
+pub mod schema;
+mod timestamp;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::r2d2::{Pool, PooledConnection};
+
+pub use conn::{Conn, unless_taken};
+pub use error::DbError;
+pub use migrations::Migrations;
+
+use crate::settings::{DatabaseSettings, DatabaseUrl};
+use conn::{Manager, Mode};
+
+/// How long a request waits for a connection before it is told to try again.
+const CONNECTION_WAIT: Duration = Duration::from_secs(3);
+/// SQLite reads in parallel under WAL; more readers than this only wait for the two or four cores.
+const SQLITE_READERS: u32 = 8;
+
+/// A handle to the database; cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    /// SQLite takes one writer at a time: waiting for it in the pool is fair, its own lock is not.
+    writer: Arc<Pool<Manager>>,
+    reader: Arc<Pool<Manager>>,
+}
+
+impl Database {
+    /// Opens the database that is there; a SQLite file that is missing is an error.
+    pub fn open(settings: &DatabaseSettings) -> Result<Self, DbError> {
+        Self::with_mode(settings, Mode::Existing)
+    }
+
+    /// Opens the database, and makes a SQLite file where there is none.
+    pub fn open_or_create(settings: &DatabaseSettings) -> Result<Self, DbError> {
+        Self::with_mode(settings, Mode::Create)
+    }
+
+    fn with_mode(settings: &DatabaseSettings, mode: Mode) -> Result<Self, DbError> {
+        conn::connect(&settings.url, mode)?;
+        let pool = |size: u32, mode: Mode| {
+            let manager = Manager::new(settings.url.clone(), mode);
+            let builder = Pool::builder()
+                .max_size(size)
+                .min_idle(Some(1))
+                .connection_timeout(CONNECTION_WAIT)
+                .error_handler(Box::new(error::LogPoolErrors));
+            Arc::new(builder.build_unchecked(manager))
+        };
+        Ok(match &settings.url {
+            DatabaseUrl::Sqlite(_) => Self {
+                writer: pool(1, Mode::Existing),
+                reader: pool(SQLITE_READERS, Mode::ReadOnly),
+            },
+            DatabaseUrl::Postgres(_) => {
+                let both = pool(settings.pool_size, Mode::Existing);
+                Self {
+                    writer: Arc::clone(&both),
+                    reader: both,
+                }
+            }
+        })
+    }
+
+    /// Runs `queries` off the async threads, outside a transaction, and to the end: a client that
+    /// goes away does not stop it.
+    pub async fn read<T, E>(
+        &self,
+        queries: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let database = self.clone();
+        off_thread(move || database.read_blocking(queries)).await
+    }
+
+    /// Runs `queries` off the async threads in one transaction and to its end; an `Err` rolls back.
+    pub async fn write<T, E>(
+        &self,
+        queries: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let database = self.clone();
+        off_thread(move || database.write_blocking(queries)).await
+    }
+
+    /// [`read`](Self::read) for commands, which have no async threads.
+    pub fn read_blocking<T, E: From<DbError>>(
+        &self,
+        queries: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
+        queries(&mut *take(&self.reader)?)
+    }
+
+    /// [`write`](Self::write) for commands, which have no async threads.
+    pub fn write_blocking<T, E: From<DbError>>(
+        &self,
+        queries: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
+        conn::transaction(&mut *take(&self.writer)?, queries)
+    }
+
+    /// The migrations of this database, applied and not.
+    pub fn migrations(&self) -> Result<Migrations, DbError> {
+        Ok(Migrations::new(take(&self.writer)?))
+    }
+
+    /// Ready to serve: the database answers, and every migration is applied.
+    pub async fn is_ready(&self) -> Result<bool, DbError> {
+        let database = self.clone();
+        off_thread(move || Ok(database.migrations()?.pending()?.is_empty())).await
+    }
+}
+
+fn take(pool: &Pool<Manager>) -> Result<PooledConnection<Manager>, DbError> {
+    pool.get().map_err(DbError::from)
+}
+
+async fn off_thread<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<DbError> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(_) => Err(DbError::Interrupted.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

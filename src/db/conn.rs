@@ -1,0 +1,185 @@
+//! One connection type over Diesel's two, and how each is opened.
+
+use std::path::Path;
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::prelude::*;
+use diesel::r2d2::{ManageConnection, R2D2Connection};
+use diesel::result::Error as QueryError;
+
+use super::DbError;
+use crate::settings::DatabaseUrl;
+
+pub use multi::Conn;
+
+/// Apart, since the derive writes items of its own beside the enum.
+mod multi {
+    /// A connection to whichever database is set up.
+    #[derive(diesel::MultiConnection)]
+    pub enum Conn {
+        /// PostgreSQL, through libpq.
+        #[cfg(feature = "postgres")]
+        Postgres(diesel::PgConnection),
+        /// SQLite, bundled.
+        Sqlite(diesel::SqliteConnection),
+    }
+}
+
+/// What opening may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Make a SQLite file where there is none.
+    Create,
+    /// Open what is there.
+    Existing,
+    /// Open what is there, and refuse to write (SQLite's readers).
+    ReadOnly,
+}
+
+/// Opens connections for the pool.
+pub(super) struct Manager {
+    url: DatabaseUrl,
+    mode: Mode,
+}
+
+impl Manager {
+    pub(super) fn new(url: DatabaseUrl, mode: Mode) -> Self {
+        Self { url, mode }
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Conn;
+    type Error = DbError;
+
+    fn connect(&self) -> Result<Conn, DbError> {
+        connect(&self.url, self.mode)
+    }
+
+    fn is_valid(&self, conn: &mut Conn) -> Result<(), DbError> {
+        Ok(conn.ping()?)
+    }
+
+    fn has_broken(&self, conn: &mut Conn) -> bool {
+        std::thread::panicking() || conn.is_broken()
+    }
+}
+
+/// Opens one connection. Diesel's derived `establish` would try each backend in turn, so that a
+/// mistyped PostgreSQL address became a SQLite file of that name.
+pub(super) fn connect(url: &DatabaseUrl, mode: Mode) -> Result<Conn, DbError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => connect_sqlite(path, mode).map(Conn::Sqlite),
+        #[cfg(feature = "postgres")]
+        DatabaseUrl::Postgres(url) => connect_postgres(url).map(Conn::Postgres),
+        #[cfg(not(feature = "postgres"))]
+        DatabaseUrl::Postgres(_) => Err(DbError::NoPostgres),
+    }
+}
+
+fn connect_sqlite(path: &Path, mode: Mode) -> Result<SqliteConnection, DbError> {
+    if mode != Mode::Create && !path.exists() {
+        return Err(DbError::Missing(path.to_owned()));
+    }
+    let text = path
+        .to_str()
+        .ok_or_else(|| DbError::Missing(path.to_owned()))?;
+    let mut conn = SqliteConnection::establish(text)
+        .map_err(|error| DbError::Unavailable(format!("{}: {error}", path.display())))?;
+    // First of all, since every later statement may have to wait for another process.
+    conn.batch_execute("PRAGMA busy_timeout = 5000")?;
+    if mode == Mode::ReadOnly {
+        conn.batch_execute("PRAGMA query_only = ON")?;
+    } else {
+        conn.batch_execute("PRAGMA journal_mode = WAL")?;
+    }
+    conn.batch_execute("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")?;
+    Ok(conn)
+}
+
+#[cfg(feature = "postgres")]
+fn connect_postgres(url: &secrecy::SecretString) -> Result<PgConnection, DbError> {
+    use secrecy::ExposeSecret;
+
+    let mut conn = PgConnection::establish(&bounded(url.expose_secret()))
+        .map_err(|error| DbError::Unavailable(format!("PostgreSQL: {error}")))?;
+    // A statement that hangs must not hold its connection for ever; times are kept in UTC.
+    conn.batch_execute(
+        "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'; SET TIME ZONE 'UTC'",
+    )?;
+    Ok(conn)
+}
+
+/// libpq waits without end for a host that does not answer, unless it is told otherwise.
+#[cfg(feature = "postgres")]
+fn bounded(url: &str) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in [("connect_timeout", "5"), ("tcp_user_timeout", "10000")] {
+        if !url.contains(name) {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(&format!("{name}={value}"));
+        }
+    }
+    url
+}
+
+/// Runs `queries` in one transaction. SQLite's begins IMMEDIATE: one that reads and then writes
+/// would otherwise fail at once with "database is locked" under contention, whatever the timeout.
+pub(super) fn transaction<T, E: From<DbError>>(
+    conn: &mut Conn,
+    queries: impl FnOnce(&mut Conn) -> Result<T, E>,
+) -> Result<T, E> {
+    type Manager = <Conn as Connection>::TransactionManager;
+    match conn {
+        Conn::Sqlite(sqlite) => {
+            AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => Manager::begin_transaction(conn),
+    }
+    .map_err(DbError::from)?;
+    match queries(conn) {
+        Ok(value) => {
+            Manager::commit_transaction(conn).map_err(DbError::from)?;
+            Ok(value)
+        }
+        Err(error) => {
+            if let Err(rollback) = Manager::rollback_transaction(conn) {
+                log::warn!("rolling back failed: {rollback}");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Runs a statement that may meet a unique constraint: `None` when it did. In a nested
+/// transaction, since a failed statement would end PostgreSQL's whole transaction.
+pub fn unless_taken<T>(
+    conn: &mut Conn,
+    statement: impl FnOnce(&mut Conn) -> QueryResult<T>,
+) -> QueryResult<Option<T>> {
+    use diesel::result::DatabaseErrorKind::UniqueViolation;
+
+    match conn.transaction(statement) {
+        Ok(value) => Ok(Some(value)),
+        Err(QueryError::DatabaseError(UniqueViolation, _)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(all(test, feature = "postgres"))]
+mod tests {
+    use super::bounded;
+
+    #[test]
+    fn postgres_is_never_waited_for_without_end() {
+        assert_eq!(
+            bounded("postgres://h/d"),
+            "postgres://h/d?connect_timeout=5&tcp_user_timeout=10000"
+        );
+        assert_eq!(
+            bounded("postgres://h/d?sslmode=require&connect_timeout=1"),
+            "postgres://h/d?sslmode=require&connect_timeout=1&tcp_user_timeout=10000"
+        );
+    }
+}

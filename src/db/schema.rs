@@ -1,0 +1,68 @@
+//! The tables, of the types that both databases have. Kept by hand, beside the migrations.
+
+diesel::table! {
+    /// People.
+    users (id) {
+        /// Never given out twice.
+        id -> BigInt,
+        /// As it was given.
+        email -> Text,
+        /// Lower-cased in Rust, unique: the databases' own `lower` differ.
+        email_key -> Text,
+        /// Whether the person has shown that the address is theirs.
+        email_verified -> Bool,
+        /// May be empty.
+        first_name -> Text,
+        /// May be empty.
+        last_name -> Text,
+        /// Django's encoded form; `!…` is unusable.
+        password -> Text,
+        /// The user at WorkOS, once linked.
+        workos_user_id -> Nullable<Text>,
+        /// How new what we know from WorkOS is.
+        workos_updated_at -> Nullable<Timestamp>,
+        /// From WorkOS.
+        picture_url -> Nullable<Text>,
+        /// A closed account is `false` and never signed in.
+        is_active -> Bool,
+        /// Django's flag.
+        is_staff -> Bool,
+        /// Django's flag.
+        is_superuser -> Bool,
+        /// Brought by `import-django`.
+        imported -> Bool,
+        /// Raised to end every token given out before.
+        token_version -> BigInt,
+        /// When the row was made.
+        date_joined -> Timestamp,
+        /// The last sign-in here.
+        last_login -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    /// Browser sessions: what must not be lost with a cookie.
+    sessions (id) {
+        /// Sealed into the cookie.
+        id -> Text,
+        /// Whose.
+        user_id -> BigInt,
+        /// SHA-256 of the attempt's `state`, unique.
+        login_attempt -> Nullable<Text>,
+        /// WorkOS's session.
+        workos_sid -> Nullable<Text>,
+        /// WorkOS's refresh token, encrypted.
+        workos_refresh_token -> Nullable<Binary>,
+        /// Until when WorkOS has vouched for the session.
+        confirmed_until -> Nullable<Timestamp>,
+        /// When the person signed in.
+        created_at -> Timestamp,
+        /// The session's end.
+        expires_at -> Timestamp,
+        /// When it was ended early.
+        revoked_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::joinable!(sessions -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(sessions, users);

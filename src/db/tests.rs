@@ -1,0 +1,154 @@
+use std::task::{Context, Waker};
+
+use diesel::prelude::*;
+
+use super::schema::users;
+use super::*;
+use crate::clock::Clock;
+
+/// A database of its own for each test, and the folder that holds it.
+fn database() -> (tempfile::TempDir, Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite(folder.path().join("test.sqlite3"));
+    let database = Database::open_or_create(&DatabaseSettings { url, pool_size: 1 }).unwrap();
+    let mut migrations = database.migrations().unwrap();
+    while migrations.apply_next().unwrap().is_some() {}
+    (folder, database)
+}
+
+fn insert(conn: &mut Conn, email: &str) -> QueryResult<usize> {
+    diesel::insert_into(users::table)
+        .values((
+            users::email.eq(email),
+            users::email_key.eq(email),
+            users::password.eq("!"),
+            users::date_joined.eq(Clock::system().now()),
+        ))
+        .execute(conn)
+}
+
+fn count(database: &Database) -> i64 {
+    database
+        .read_blocking(|conn| Ok::<_, DbError>(users::table.count().get_result(conn)?))
+        .unwrap()
+}
+
+#[test]
+fn migrations_are_pending_until_they_are_applied() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite(folder.path().join("test.sqlite3"));
+    let settings = DatabaseSettings { url, pool_size: 1 };
+    let database = Database::open_or_create(&settings).unwrap();
+    let mut migrations = database.migrations().unwrap();
+    let pending = migrations.pending().unwrap();
+    assert_eq!(pending[0], "2026-11-21-000001_create_users");
+    for name in &pending {
+        assert_eq!(migrations.apply_next().unwrap().as_ref(), Some(name));
+    }
+    assert_eq!(migrations.apply_next().unwrap(), None);
+    assert!(migrations.pending().unwrap().is_empty());
+}
+
+#[test]
+fn both_databases_have_the_same_migrations() {
+    let names = |source: &str| {
+        let mut names: Vec<_> = std::fs::read_dir(format!(
+            "{}/migrations/{source}",
+            env!("CARGO_MANIFEST_DIR")
+        ))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("sqlite"), names("postgres"));
+}
+
+#[test]
+fn a_missing_file_is_told_and_never_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("absent.sqlite3");
+    let settings = DatabaseSettings {
+        url: DatabaseUrl::Sqlite(path.clone()),
+        pool_size: 1,
+    };
+    let error = Database::open(&settings).err().unwrap();
+    assert!(matches!(error, DbError::Missing(_)), "{error}");
+    assert!(error.to_string().contains("vestibule migrate"));
+    assert!(!path.exists());
+}
+
+#[test]
+fn an_error_rolls_the_whole_transaction_back() {
+    let (_folder, database) = database();
+    let result: Result<(), DbError> = database.write_blocking(|conn| {
+        insert(conn, "a@example.com")?;
+        Err(DbError::Interrupted)
+    });
+    assert!(result.is_err());
+    assert_eq!(count(&database), 0);
+}
+
+#[test]
+fn a_taken_unique_value_leaves_the_transaction_alive() {
+    let (_folder, database) = database();
+    let written: Result<_, DbError> = database.write_blocking(|conn| {
+        insert(conn, "a@example.com")?;
+        let again = conn::unless_taken(conn, |conn| insert(conn, "a@example.com"))?;
+        insert(conn, "b@example.com")?;
+        Ok(again)
+    });
+    assert_eq!(written.unwrap(), None);
+    assert_eq!(count(&database), 2);
+}
+
+#[test]
+fn readers_cannot_write() {
+    let (_folder, database) = database();
+    let result = database.read_blocking(|conn| Ok::<_, DbError>(insert(conn, "a@example.com")?));
+    assert!(result.is_err());
+}
+
+#[test]
+fn writers_wait_for_each_other_and_lose_nothing() {
+    let (_folder, database) = database();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let database = &database;
+            scope.spawn(move || {
+                for turn in 0..10 {
+                    let written: Result<_, DbError> = database.write_blocking(|conn| {
+                        let _: i64 = users::table.count().get_result(conn)?;
+                        Ok(insert(conn, &format!("{thread}-{turn}@example.com"))?)
+                    });
+                    written.unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(count(&database), 80);
+}
+
+/// What an abandoned request looks like: its future is dropped in the middle.
+#[tokio::test]
+async fn a_dropped_future_still_finishes_its_transaction() {
+    let (_folder, database) = database();
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let write = database.write(move |conn| {
+        begun.send(()).unwrap();
+        may_go.recv().unwrap();
+        insert(conn, "a@example.com").map_err(DbError::from)
+    });
+    {
+        let mut write = Box::pin(write);
+        let polled = write.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+        has_begun.recv().unwrap();
+    }
+    go.send(()).unwrap();
+    // The next writer waits for the one connection, so it comes after the abandoned one.
+    database.write(|_| Ok::<_, DbError>(())).await.unwrap();
+    assert_eq!(count(&database), 1);
+}

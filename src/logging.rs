@@ -1,0 +1,92 @@
+//! The log: env_logger, as text for people or as one JSON object a line.
+
+use std::io::Write;
+
+use aws_lc_rs::rand;
+use env_logger::fmt::Formatter;
+use log::Record;
+use log::kv::{self, Key, Value, VisitSource};
+use serde_json::{Map, json};
+
+use crate::settings::{LogFormat, LogSettings};
+
+tokio::task_local! {
+    /// The id of the request that this task answers.
+    pub static REQUEST_ID: String;
+}
+
+/// Starts logging to stderr; a second call in one process changes nothing.
+pub fn start(settings: &LogSettings) {
+    let mut builder = env_logger::Builder::new();
+    builder.parse_filters(&settings.filter);
+    match settings.format {
+        LogFormat::Text => builder.format(text),
+        LogFormat::Json => builder.format(json),
+    };
+    // Only a second call fails, and the first logger is as good.
+    drop(builder.try_init());
+}
+
+/// 64 random bits in hex: enough to find a request in a log.
+pub fn new_request_id() -> String {
+    let mut bytes = [0; 8];
+    if rand::fill(&mut bytes).is_err() {
+        // Everything that must not go on without randomness fails by itself.
+        log::warn!("no randomness for a request id");
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn current_request_id() -> Option<String> {
+    REQUEST_ID.try_with(Clone::clone).ok()
+}
+
+fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+    let style = out.default_level_style(record.level());
+    let time = out.timestamp_millis();
+    let id = current_request_id()
+        .map(|id| format!(" [{id}]"))
+        .unwrap_or_default();
+    let level = record.level();
+    writeln!(
+        out,
+        "{time} {style}{level:5}{style:#} {}{id} {}",
+        record.target(),
+        one_line(record)
+    )
+}
+
+fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+    let mut line = Map::new();
+    line.insert("time".to_owned(), json!(out.timestamp_millis().to_string()));
+    line.insert("level".to_owned(), json!(record.level().as_str()));
+    line.insert("target".to_owned(), json!(record.target()));
+    if let Some(id) = current_request_id() {
+        line.insert("request_id".to_owned(), json!(id));
+    }
+    line.insert("message".to_owned(), json!(record.args().to_string()));
+    // Visiting only fails when the visitor does, and this one never does.
+    drop(record.key_values().visit(&mut Fields(&mut line)));
+    writeln!(out, "{}", serde_json::Value::Object(line))
+}
+
+/// A client must not be able to write lines of its own into the log.
+fn one_line(record: &Record<'_>) -> String {
+    record
+        .args()
+        .to_string()
+        .replace('\n', "\\n")
+        .replace('\r', "\\r")
+}
+
+struct Fields<'a>(&'a mut Map<String, serde_json::Value>);
+
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        let value = value
+            .to_u64()
+            .map_or_else(|| json!(value.to_string()), |number| json!(number));
+        self.0.insert(key.to_string(), value);
+        Ok(())
+    }
+}

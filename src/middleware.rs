@@ -1,0 +1,19 @@
+//! What every request passes on its way in and out. [`crate::server`] puts them in order.
+
+mod allowed_hosts;
+mod body;
+mod client_ip;
+mod cross_site;
+mod error_pages;
+mod request_log;
+mod security_headers;
+mod session_cookie;
+
+pub use allowed_hosts::allowed_hosts;
+pub use body::bounded_body;
+pub use client_ip::client_ip;
+pub use cross_site::{cross_site, is_cross_site_link};
+pub use error_pages::error_pages;
+pub use request_log::{request_id, request_log};
+pub use security_headers::{content_security_policy, security_headers};
+pub use session_cookie::{open_with_fallback_keys, reseal, session_middleware};

@@ -1,0 +1,104 @@
+//! Makes a page, or JSON under `/api/`, of every error, and logs what the client may not see.
+
+use actix_web::HttpRequest;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use askama::Template;
+use serde_json::json;
+
+use super::request_log::request_id;
+use crate::error::{Error, Public};
+use crate::web::pages::{Action, ErrorPage};
+use crate::web::render;
+
+/// Fills in the body of an answer that an error made.
+pub async fn error_pages(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let answer = next.call(request).await?;
+    let public = match answer.response().error() {
+        None => return Ok(answer.map_into_boxed_body()),
+        Some(error) => match error.as_error::<Error>() {
+            Some(Error::LoginRequired { .. }) => return Ok(answer.map_into_boxed_body()),
+            Some(error) => {
+                note(error, answer.status());
+                error.public()
+            }
+            None => {
+                log::info!("the framework refused a request: {error}");
+                Public::of_status(answer.status())
+            }
+        },
+    };
+    let (request, mut response) = answer.into_parts();
+    *response.status_mut() = public.status;
+    let (kind, body) = body(&request, &public);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    Ok(ServiceResponse::new(
+        request,
+        response.set_body(BoxBody::new(body)),
+    ))
+}
+
+fn note(error: &Error, status: StatusCode) {
+    if status.is_server_error() {
+        log::error!("{error}");
+    } else if error.is_operators() {
+        log::error!(
+            "{error}; `vestibule check --online` tells whether the key and the client id work together"
+        );
+    } else {
+        log::info!("{error}");
+    }
+}
+
+fn body(request: &HttpRequest, public: &Public) -> (&'static str, String) {
+    if is_api(request.path()) {
+        return (
+            "application/json",
+            json!({ "detail": detail(request, public) }).to_string(),
+        );
+    }
+    let itself = match *request.method() {
+        Method::GET | Method::HEAD => request
+            .uri()
+            .path_and_query()
+            .map_or("/", |target| target.as_str()),
+        _ => "/",
+    };
+    let action = public.action.as_ref().map(|(label, url)| Action {
+        label,
+        url: if url.is_empty() { itself } else { url },
+    });
+    let id = request_id(request);
+    let page = ErrorPage {
+        page: render::bare(),
+        status: public.status.as_u16(),
+        heading: public.heading,
+        message: &public.message,
+        request_id: id.as_deref(),
+        action,
+    };
+    let html = page.render().unwrap_or_else(|_| public.heading.to_owned());
+    ("text/html; charset=utf-8", html)
+}
+
+/// Django REST framework's sentences, which single-page apps may compare.
+fn detail(request: &HttpRequest, public: &Public) -> String {
+    match public.status {
+        StatusCode::NOT_FOUND => "Not found.".to_owned(),
+        StatusCode::METHOD_NOT_ALLOWED => format!("Method \"{}\" not allowed.", request.method()),
+        StatusCode::PAYLOAD_TOO_LARGE => "Request body too large.".to_owned(),
+        _ => public.message.clone().into_owned(),
+    }
+}
+
+fn is_api(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
+}

@@ -1,0 +1,72 @@
+//! Django's security headers, HSTS on https, and the content security policy.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use actix_web::middleware::Next;
+use actix_web::web;
+use url::Url;
+
+use crate::server::AppState;
+use crate::settings::{Origin, Settings};
+
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+/// Django's `never_cache`.
+const NEVER: HeaderValue =
+    HeaderValue::from_static("max-age=0, no-cache, no-store, must-revalidate, private");
+/// A year in seconds, the least that browsers' preload lists take. Without `includeSubDomains`: a
+/// sign-in page does not decide for its neighbours.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Adds the headers to every answer. What no view says may be cached may not.
+pub async fn security_headers(
+    app: web::Data<AppState>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let mut answer = next.call(request).await?.map_into_boxed_body();
+    let headers = answer.headers_mut();
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(CONTENT_SECURITY_POLICY, app.content_security_policy.clone());
+    if app.secure() {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
+    }
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, NEVER);
+        headers.append(VARY, HeaderValue::from_static("Cookie"));
+    }
+    Ok(answer)
+}
+
+/// Our own style sheet and icon, pictures from the identity provider's hosts, no script, no frame.
+///
+/// Chromium applies `form-action` to every redirect after a POST, so the log-out form needs the
+/// hosts that it ends at.
+pub fn content_security_policy(settings: &Settings) -> String {
+    let workos = origin(&settings.workos.api_base_url);
+    let mut pictures = "'self' https:".to_owned();
+    let mut forms = "'self'".to_owned();
+    if let Some(workos) = &workos {
+        forms.push_str(&format!(" {workos}"));
+        if workos.starts_with("http:") {
+            pictures.push_str(&format!(" {workos}"));
+        }
+    }
+    let return_to = settings.workos.logout_return_to.as_deref().and_then(origin);
+    if let Some(return_to) = return_to.filter(|origin| origin != settings.public_url.as_str()) {
+        forms.push_str(&format!(" {return_to}"));
+    }
+    format!(
+        "default-src 'none'; style-src 'self'; img-src {pictures}; form-action {forms}; base-uri 'none'; frame-ancestors 'none'"
+    )
+}
+
+fn origin(url: &str) -> Option<String> {
+    Some(Origin::of(&Url::parse(url).ok()?)?.as_str().to_owned())
+}

@@ -1,0 +1,7 @@
+//! The browser session: the cookie says who, the row keeps what must not be lost.
+
+mod row;
+mod state;
+
+pub use row::{NewSession, SessionRow};
+pub use state::{BrowserSession, Impersonator, SessionState};

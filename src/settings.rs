@@ -1,0 +1,337 @@
+//! Settings: read once, typed, and the only reader of the environment.
+//!
+//! Every mistake is collected, so that one start shows all of them; each names its variable, what
+//! was read (never a secret) and what is wanted.
+
+mod kinds;
+mod reader;
+mod source;
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use chrono::TimeDelta;
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+pub use kinds::{DatabaseUrl, HostPattern, Origin, is_loopback_host, parse_bind};
+use reader::Reader;
+pub use source::Source;
+
+use crate::web::next::is_local_path;
+
+/// WorkOS's own host, for projects without a custom authentication domain.
+const WORKOS_API: &str = "https://api.workos.com";
+/// Django's `SESSION_COOKIE_AGE`: two weeks, in seconds.
+const SESSION_COOKIE_AGE: i64 = 1_209_600;
+/// Browsers cut a cookie's life at 400 days (RFC 6265bis), in seconds.
+const LONGEST_COOKIE_AGE: i64 = 34_560_000;
+/// The least a key for HMAC-SHA-256 may be, in bytes (RFC 7518, 3.2).
+const SHORTEST_SECRET_KEY: usize = 32;
+const SECRET_KEY_WANTED: &str = "at least 32 bytes, better 50 or more, at random";
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Everything that can be set from outside.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// WorkOS: who we are there and where it is.
+    pub workos: WorkosSettings,
+    /// The key that every derived key comes from.
+    pub secret_key: SecretString,
+    /// Older keys that still open what they sealed.
+    pub secret_key_fallbacks: Vec<SecretString>,
+    /// Where the user table lives.
+    pub database: DatabaseSettings,
+    /// The address to listen on.
+    pub bind: SocketAddr,
+    /// The origin that browsers see.
+    pub public_url: Origin,
+    /// The `Host` headers that are answered.
+    pub allowed_hosts: Vec<HostPattern>,
+    /// The session cookie's name.
+    pub session_cookie_name: String,
+    /// How long a session lasts.
+    pub session_cookie_age: TimeDelta,
+    /// Where a sign-in lands without `next`.
+    pub login_redirect_url: String,
+    /// Other origins whose pages may send unsafe requests with cookies.
+    pub cors_allowed_origins: Vec<Origin>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// What is logged.
+    pub log: LogSettings,
+    /// Variables of `.env` in which dotenvy expanded a `$` (a hint for `check`).
+    pub expanded_dollars: Vec<String>,
+}
+
+/// Who we are at WorkOS, and where WorkOS is.
+#[derive(Clone, Debug)]
+pub struct WorkosSettings {
+    /// `sk_…`.
+    pub api_key: SecretString,
+    /// `client_…`.
+    pub client_id: String,
+    /// WorkOS's API, an emulator, or a custom authentication domain; no slash at the end.
+    pub api_base_url: String,
+    /// The redirect URI that is registered with WorkOS.
+    pub redirect_uri: String,
+    /// Sent to WorkOS's logout as `return_to`; `None`: not sent.
+    pub logout_return_to: Option<String>,
+}
+
+/// Where the user table lives.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// SQLite's file or PostgreSQL's address.
+    pub url: DatabaseUrl,
+    /// PostgreSQL connections.
+    pub pool_size: u32,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub struct LogSettings {
+    /// `RUST_LOG`'s directives.
+    pub filter: String,
+    /// `LOG_FORMAT`.
+    pub format: LogFormat,
+}
+
+impl Settings {
+    /// Reads every setting from `source`, or tells every mistake at once.
+    pub fn read(source: &Source) -> Result<Self, SettingsError> {
+        let mut reader = Reader::new(source);
+        let bind = reader.value(
+            "BIND",
+            "127.0.0.1:8000",
+            "an address and a port, such as 127.0.0.1:8000",
+            parse_bind,
+        );
+        let public_url = reader.value(
+            "PUBLIC_URL",
+            &format!("http://localhost:{}", bind.port()),
+            "the origin that browsers see, such as https://app.example.com, without a path",
+            Origin::parse,
+        );
+        let settings = Self {
+            workos: WorkosSettings::read(&mut reader, &public_url),
+            secret_key: reader.secret("SECRET_KEY", SECRET_KEY_WANTED, parse_secret_key),
+            secret_key_fallbacks: reader.secrets(
+                "SECRET_KEY_FALLBACKS",
+                SECRET_KEY_WANTED,
+                parse_secret_key,
+            ),
+            database: DatabaseSettings::read(&mut reader),
+            bind,
+            allowed_hosts: allowed_hosts(&mut reader, &public_url),
+            session_cookie_name: reader.value(
+                "SESSION_COOKIE_NAME",
+                "sessionid",
+                "a cookie's name: letters, digits, `-` and `_`, 64 at most",
+                parse_cookie_name,
+            ),
+            session_cookie_age: TimeDelta::seconds(reader.number(
+                "SESSION_COOKIE_AGE",
+                &SESSION_COOKIE_AGE,
+                60..=LONGEST_COOKIE_AGE,
+            )),
+            login_redirect_url: reader.value(
+                "LOGIN_REDIRECT_URL",
+                "/",
+                "a path of this site, such as /welcome, or a whole https:// URL",
+                parse_landing,
+            ),
+            cors_allowed_origins: reader.list(
+                "CORS_ALLOWED_ORIGINS",
+                "",
+                "origins between commas, such as https://app.example.com",
+                Origin::parse,
+            ),
+            trusted_proxies: reader.list(
+                "TRUSTED_PROXIES",
+                "",
+                "addresses or networks between commas, such as 10.0.0.0/8",
+                kinds::parse_network,
+            ),
+            log: LogSettings::read(&mut reader),
+            expanded_dollars: source.expanded_dollars().to_vec(),
+            public_url,
+        };
+        reader.finish(settings)
+    }
+}
+
+impl WorkosSettings {
+    fn read(reader: &mut Reader<'_>, public_url: &Origin) -> Self {
+        let public_url = public_url.as_str();
+        Self {
+            api_key: reader.secret("WORKOS_API_KEY", "a key that starts with `sk_`", |text| {
+                parse_prefixed(text, "sk_").map(SecretString::from)
+            }),
+            client_id: reader.required("WORKOS_CLIENT_ID", "an id that starts with `client_`", |text| {
+                parse_prefixed(text, "client_")
+            }),
+            api_base_url: reader.value(
+                "WORKOS_API_BASE_URL",
+                WORKOS_API,
+                "an http(s) URL, such as https://api.workos.com",
+                parse_base_url,
+            ),
+            redirect_uri: reader.value(
+                "WORKOS_REDIRECT_URI",
+                &format!("{public_url}/auth/callback"),
+                "the whole http(s) URL that is registered with WorkOS",
+                parse_whole_url,
+            ),
+            logout_return_to: reader.or_nothing(
+                "WORKOS_LOGOUT_RETURN_TO",
+                &format!("{public_url}/"),
+                "the whole http(s) URL that is registered with WorkOS as a sign-out redirect, or nothing",
+                parse_whole_url,
+            ),
+        }
+    }
+}
+
+impl LogSettings {
+    /// Reads `RUST_LOG` and `LOG_FORMAT` alone, for commands that need no other setting.
+    pub fn from_source(source: &Source) -> Result<Self, SettingsError> {
+        let mut reader = Reader::new(source);
+        let settings = Self::read(&mut reader);
+        reader.finish(settings)
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            filter: reader.value(
+                "RUST_LOG",
+                "info",
+                "levels as env_logger reads them, such as info or vestibule=debug",
+                |text| {
+                    env_filter::Builder::new()
+                        .try_parse(text)
+                        .is_ok()
+                        .then(|| text.to_owned())
+                },
+            ),
+            format: reader.value("LOG_FORMAT", "text", "text or json", |text| match text {
+                "text" => Some(LogFormat::Text),
+                "json" => Some(LogFormat::Json),
+                _ => None,
+            }),
+        }
+    }
+}
+
+impl DatabaseSettings {
+    /// Reads `DATABASE_URL` and `DATABASE_POOL_SIZE` alone: `migrate` needs no key of WorkOS's.
+    pub fn from_source(source: &Source) -> Result<Self, SettingsError> {
+        let mut reader = Reader::new(source);
+        let settings = Self::read(&mut reader);
+        reader.finish(settings)
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            url: reader.database_url("DATABASE_URL", "sqlite:vestibule.sqlite3"),
+            pool_size: reader.number("DATABASE_POOL_SIZE", &10, 1..=1000),
+        }
+    }
+}
+
+fn allowed_hosts(reader: &mut Reader<'_>, public_url: &Origin) -> Vec<HostPattern> {
+    let mut hosts = reader.list(
+        "ALLOWED_HOSTS",
+        public_url.host(),
+        "host names between commas, such as example.com or .example.com, without a port",
+        HostPattern::parse,
+    );
+    if public_url.is_loopback() {
+        // A developer's machine answers by every name it has for itself.
+        let names = ["localhost", "127.0.0.1", "[::1]"]
+            .map(str::to_owned)
+            .map(HostPattern::Exact);
+        hosts.extend(names);
+        hosts.push(HostPattern::Domain("localhost".to_owned()));
+    }
+    hosts
+}
+
+fn parse_secret_key(text: &str) -> Option<SecretString> {
+    (text.len() >= SHORTEST_SECRET_KEY).then(|| SecretString::from(text))
+}
+
+fn parse_prefixed(text: &str, prefix: &str) -> Option<String> {
+    let rest = text.strip_prefix(prefix)?;
+    let plain = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_graphic());
+    plain.then(|| text.to_owned())
+}
+
+fn parse_base_url(text: &str) -> Option<String> {
+    let url = kinds::parse_http_url(text)?;
+    url.query()
+        .is_none()
+        .then(|| url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn parse_whole_url(text: &str) -> Option<String> {
+    // Kept as written: WorkOS compares the registered form letter by letter.
+    kinds::parse_http_url(text).map(|_| text.to_owned())
+}
+
+fn parse_cookie_name(text: &str) -> Option<String> {
+    kinds::is_cookie_name(text).then(|| text.to_owned())
+}
+
+fn parse_landing(text: &str) -> Option<String> {
+    (is_local_path(text) || kinds::parse_http_url(text).is_some()).then(|| text.to_owned())
+}
+
+/// One wrong setting: which, what about it, and the mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingError {
+    /// The variable.
+    pub name: &'static str,
+    /// What was read; never a secret's value.
+    pub problem: String,
+    /// What is wanted.
+    pub hint: String,
+}
+
+impl SettingError {
+    fn new(name: &'static str, problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            name,
+            problem: problem.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.name, self.problem, self.hint)
+    }
+}
+
+/// Every wrong setting of one reading.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(SettingError::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct SettingsError(pub Vec<SettingError>);
+
+impl From<SettingError> for SettingsError {
+    fn from(error: SettingError) -> Self {
+        Self(vec![error])
+    }
+}
+
+#[cfg(test)]
+mod tests;

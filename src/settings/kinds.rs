@@ -1,0 +1,317 @@
+//! The types of settings that are more than a number or a word, and how each is read from text.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use url::{Host, Url};
+
+/// Which database, from the scheme of `DATABASE_URL`.
+#[derive(Clone, Debug)]
+pub enum DatabaseUrl {
+    /// `sqlite:PATH`.
+    Sqlite(PathBuf),
+    /// `postgres://…`, with all that libpq understands; secret, since it may hold a password.
+    Postgres(SecretString),
+}
+
+impl DatabaseUrl {
+    /// Reads `sqlite:PATH` or `postgres://…`; the error says what is wrong, without any password.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
+        match scheme {
+            "sqlite" => sqlite_path(rest).map(Self::Sqlite),
+            "postgres" | "postgresql" if !rest.starts_with("//") => {
+                Err(format!("read `{scheme}:` without `//` behind it"))
+            }
+            "postgres" | "postgresql" if cfg!(feature = "postgres") => {
+                Ok(Self::Postgres(SecretString::from(text)))
+            }
+            "postgres" | "postgresql" => Err(format!(
+                "read `{scheme}://…`, and this build has no PostgreSQL (build it with `--features postgres`)"
+            )),
+            "" => Err("read a value without a scheme".to_owned()),
+            other
+                if other
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) =>
+            {
+                Err(format!("read the scheme `{other}:`"))
+            }
+            _ => Err("read a value without a scheme".to_owned()),
+        }
+    }
+}
+
+fn sqlite_path(rest: &str) -> Result<PathBuf, String> {
+    if rest.is_empty() || rest == "." || rest.ends_with('/') {
+        return Err("read `sqlite:` without a file's path".to_owned());
+    }
+    if rest.starts_with(":memory:") || rest.starts_with("file:") {
+        // Every pooled connection would open a database of its own.
+        return Err(format!("read `sqlite:{rest}`, which is no file's path"));
+    }
+    if rest.starts_with("//") {
+        // Other tools read `sqlite:///x` as a relative path and `sqlite:////x` as an absolute one.
+        return Err(format!(
+            "read `sqlite:{rest}`, which tools understand differently"
+        ));
+    }
+    Ok(PathBuf::from(rest))
+}
+
+/// An origin as browsers write it: scheme, host and port, no slash at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    text: String,
+    authority: String,
+    host: String,
+    https: bool,
+}
+
+impl Origin {
+    /// Reads `http(s)://host[:port]`, with or without one slash at the end.
+    pub fn parse(text: &str) -> Option<Self> {
+        let url = Url::parse(text).ok()?;
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let anonymous = url.username().is_empty() && url.password().is_none();
+        (bare && anonymous).then(|| Self::of(&url)).flatten()
+    }
+
+    /// The origin of an `http` or `https` URL.
+    pub fn of(url: &Url) -> Option<Self> {
+        let https = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            _ => return None,
+        };
+        let text = url.origin().ascii_serialization();
+        let authority = text.split_once("://")?.1.to_owned();
+        Some(Self {
+            text,
+            authority,
+            host: url.host_str()?.to_owned(),
+            https,
+        })
+    }
+
+    /// `https://app.example.com`.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Host and port as the `Host` header shows them, a default port left out.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The host alone; an IPv6 address in its brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether browsers reach it over TLS.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Whether the host is this machine: `localhost`, `*.localhost`, `127.0.0.0/8`, `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback_host(&self.host)
+    }
+}
+
+/// Whether a host name, as it stands in a URL, means this machine.
+pub fn is_loopback_host(host: &str) -> bool {
+    match Host::parse(host) {
+        Ok(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Ok(Host::Ipv4(ip)) => ip.is_loopback(),
+        Ok(Host::Ipv6(ip)) => ip.is_loopback(),
+        Err(_) => false,
+    }
+}
+
+/// One entry of `ALLOWED_HOSTS`, with Django's rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostPattern {
+    /// `*`: any host.
+    Any,
+    /// `.example.com`: the domain and everything below it (kept without the dot).
+    Domain(String),
+    /// Just this host.
+    Exact(String),
+}
+
+impl HostPattern {
+    /// Reads one entry; a scheme, a port or a path in it is a mistake.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        let name = text.strip_prefix('.').unwrap_or(&text);
+        let plain =
+            !name.contains('*') && Host::parse(name).is_ok_and(|host| host.to_string() == name);
+        match (text.as_str(), plain) {
+            ("*", _) => Some(Self::Any),
+            (_, true) if text.starts_with('.') => Some(Self::Domain(name.to_owned())),
+            (_, true) => Some(Self::Exact(text)),
+            (_, false) => None,
+        }
+    }
+
+    /// Whether `host` (lower case, no port, no trailing dot) falls under it.
+    pub fn allows(&self, host: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(name) => host == name,
+            Self::Domain(name) => {
+                host == name
+                    || host
+                        .strip_suffix(name.as_str())
+                        .is_some_and(|front| front.ends_with('.'))
+            }
+        }
+    }
+}
+
+/// Reads `HOST:PORT` for listening: an address, or `localhost`.
+pub fn parse_bind(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => port
+            .parse()
+            .ok()
+            .map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port))),
+        None => text.parse().ok(),
+    }
+}
+
+/// Reads a network (`10.0.0.0/8`) or a single address.
+pub(super) fn parse_network(text: &str) -> Option<IpNet> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+/// Reads an absolute `http` or `https` URL without credentials or fragment.
+pub(super) fn parse_http_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    (matches!(url.scheme(), "http" | "https") && url.has_host() && plain).then_some(url)
+}
+
+/// Whether a cookie may be called this: an RFC 6265 token, short enough to leave the value its room.
+pub(super) fn is_cookie_name(text: &str) -> bool {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$&'*+-.^_`|~".contains(c);
+    (1..=64).contains(&text.len()) && text.chars().all(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_url_names_its_backend_or_is_refused() {
+        assert!(
+            matches!(DatabaseUrl::parse("sqlite:a.db"), Ok(DatabaseUrl::Sqlite(p)) if p.as_os_str() == "a.db")
+        );
+        assert!(matches!(
+            DatabaseUrl::parse("sqlite:/var/a.db"),
+            Ok(DatabaseUrl::Sqlite(_))
+        ));
+        for bad in [
+            "",
+            "a.db",
+            "sqlite:",
+            "sqlite:/",
+            "sqlite::memory:",
+            "sqlite:file:x?mode=memory",
+            "sqlite:///a.db",
+            "postgres:app",
+            "mysql://u:hidden@h/d",
+            "://x",
+            "/var/a.db",
+        ] {
+            let error = DatabaseUrl::parse(bad).unwrap_err();
+            assert!(!error.contains("hidden"), "{error}");
+        }
+        assert_eq!(
+            DatabaseUrl::parse("postgres://h/d").is_ok(),
+            cfg!(feature = "postgres")
+        );
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port_alone() {
+        let origin = Origin::parse("https://App.Example.com:443/").unwrap();
+        assert_eq!(origin.as_str(), "https://app.example.com");
+        assert_eq!(origin.authority(), "app.example.com");
+        assert!(origin.is_https() && !origin.is_loopback());
+        assert_eq!(
+            Origin::parse("http://[::1]:8000").unwrap().authority(),
+            "[::1]:8000"
+        );
+        for bad in [
+            "app.example.com",
+            "ftp://x",
+            "https://x/path",
+            "https://u@x",
+            "https://x?q",
+            "https://",
+            "null",
+        ] {
+            assert_eq!(Origin::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_known_by_name_and_number() {
+        for host in [
+            "localhost",
+            "a.localhost",
+            "127.0.0.1",
+            "127.9.9.9",
+            "[::1]",
+        ] {
+            assert!(is_loopback_host(host), "{host}");
+        }
+        for host in ["localhost.example.com", "128.0.0.1", "[::2]", "mylocalhost"] {
+            assert!(!is_loopback_host(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn host_patterns_follow_django() {
+        let domain = HostPattern::parse(".Example.com").unwrap();
+        assert!(domain.allows("example.com") && domain.allows("a.b.example.com"));
+        assert!(!domain.allows("badexample.com") && !domain.allows("example.com.evil.example"));
+        assert!(HostPattern::parse("*").unwrap().allows("anything"));
+        assert!(
+            !HostPattern::parse("example.com")
+                .unwrap()
+                .allows("a.example.com")
+        );
+        assert!(HostPattern::parse("[::1]").unwrap().allows("[::1]"));
+        for bad in [
+            "",
+            ".",
+            "https://example.com",
+            "example.com:80",
+            "a b",
+            "*.example.com",
+            "a/b",
+        ] {
+            assert_eq!(HostPattern::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_to_listen_on() {
+        assert_eq!(
+            parse_bind("localhost:80"),
+            Some(SocketAddr::from(([127, 0, 0, 1], 80)))
+        );
+        assert!(parse_bind("[::]:80").is_some());
+        for bad in ["8000", "localhost", "example.com:80", "127.0.0.1:99999", ""] {
+            assert_eq!(parse_bind(bad), None, "{bad}");
+        }
+    }
+}

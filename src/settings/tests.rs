@@ -1,0 +1,154 @@
+use secrecy::ExposeSecret;
+
+use super::*;
+
+const KEY: &str = "a-key-for-tests-only-with-more-than-fifty-characters-in-it";
+
+fn pairs() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("WORKOS_API_KEY", "sk_test_1"),
+        ("WORKOS_CLIENT_ID", "client_1"),
+        ("SECRET_KEY", KEY),
+    ]
+}
+
+fn read(extra: &[(&'static str, &'static str)]) -> Result<Settings, SettingsError> {
+    Settings::read(&Source::from_pairs(
+        pairs().into_iter().chain(extra.iter().copied()),
+    ))
+}
+
+#[test]
+fn the_defaults_are_the_contracts() {
+    let settings = read(&[]).unwrap();
+    assert_eq!(settings.workos.api_base_url, "https://api.workos.com");
+    assert_eq!(
+        settings.workos.redirect_uri,
+        "http://localhost:8000/auth/callback"
+    );
+    assert_eq!(
+        settings.workos.logout_return_to.as_deref(),
+        Some("http://localhost:8000/")
+    );
+    assert!(
+        matches!(&settings.database.url, DatabaseUrl::Sqlite(p) if p.as_os_str() == "vestibule.sqlite3")
+    );
+    assert_eq!(settings.database.pool_size, 10);
+    assert_eq!(settings.bind.to_string(), "127.0.0.1:8000");
+    assert_eq!(settings.public_url.as_str(), "http://localhost:8000");
+    assert_eq!(settings.session_cookie_name, "sessionid");
+    assert_eq!(settings.session_cookie_age, TimeDelta::seconds(1_209_600));
+    assert_eq!(settings.login_redirect_url, "/");
+    assert!(settings.secret_key_fallbacks.is_empty() && settings.trusted_proxies.is_empty());
+    assert_eq!(settings.log.format, LogFormat::Text);
+    assert!(
+        settings
+            .allowed_hosts
+            .iter()
+            .any(|host| host.allows("127.0.0.1"))
+    );
+}
+
+#[test]
+fn public_url_follows_the_port_of_bind_and_leads_the_others() {
+    let settings = read(&[("BIND", "0.0.0.0:9000")]).unwrap();
+    assert_eq!(settings.public_url.as_str(), "http://localhost:9000");
+    let settings = read(&[("PUBLIC_URL", "https://app.example.com/")]).unwrap();
+    assert_eq!(
+        settings.workos.redirect_uri,
+        "https://app.example.com/auth/callback"
+    );
+    assert!(
+        !settings
+            .allowed_hosts
+            .iter()
+            .any(|host| host.allows("localhost"))
+    );
+}
+
+#[test]
+fn an_empty_logout_return_to_is_not_sent() {
+    assert_eq!(
+        read(&[("WORKOS_LOGOUT_RETURN_TO", "")])
+            .unwrap()
+            .workos
+            .logout_return_to,
+        None
+    );
+}
+
+#[test]
+fn lists_are_read_between_commas() {
+    let other = "another-key-for-tests-only-with-fifty-characters-in-it!";
+    let both: &'static str = format!("{KEY}, {other},").leak();
+    let settings = read(&[
+        ("SECRET_KEY_FALLBACKS", both),
+        ("TRUSTED_PROXIES", "10.0.0.0/8,::1"),
+    ])
+    .unwrap();
+    assert_eq!(settings.secret_key_fallbacks[1].expose_secret(), other);
+    assert_eq!(settings.trusted_proxies.len(), 2);
+}
+
+#[test]
+fn each_malformed_setting_names_itself_its_value_and_the_mend() {
+    for (name, value) in [
+        ("WORKOS_CLIENT_ID", "project_1"),
+        ("WORKOS_API_BASE_URL", "api.workos.com"),
+        ("WORKOS_REDIRECT_URI", "/auth/callback"),
+        ("WORKOS_LOGOUT_RETURN_TO", "ftp://x"),
+        ("DATABASE_URL", "mysql://h/d"),
+        ("DATABASE_POOL_SIZE", "ten"),
+        ("DATABASE_POOL_SIZE", "0"),
+        ("BIND", "8000"),
+        ("PUBLIC_URL", "app.example.com"),
+        ("PUBLIC_URL", "https://app.example.com/path"),
+        ("ALLOWED_HOSTS", "https://app.example.com"),
+        ("SESSION_COOKIE_NAME", "session id"),
+        ("SESSION_COOKIE_AGE", "-1"),
+        ("SESSION_COOKIE_AGE", "99999999999"),
+        ("LOGIN_REDIRECT_URL", "//evil.example"),
+        ("CORS_ALLOWED_ORIGINS", "*"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99"),
+        ("RUST_LOG", "vestibule=loud"),
+        ("LOG_FORMAT", "xml"),
+    ] {
+        let errors = read(&[(name, value)]).unwrap_err().0;
+        assert_eq!(errors.len(), 1, "{name}={value}: {errors:?}");
+        assert_eq!(errors[0].name, name);
+        let shown = value.split(':').next().unwrap();
+        assert!(errors[0].problem.contains(shown), "{}", errors[0]);
+        assert!(errors[0].hint.contains("wants"), "{}", errors[0]);
+    }
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    for (name, value) in [
+        ("WORKOS_API_KEY", "pk_hidden"),
+        ("SECRET_KEY", "hidden"),
+        ("SECRET_KEY_FALLBACKS", "hidden"),
+        ("DATABASE_URL", "mysql://user:hidden@host/d"),
+    ] {
+        let error = read(&[(name, value)]).unwrap_err().to_string();
+        assert!(error.starts_with(name), "{error}");
+        assert!(!error.contains("hidden"), "{error}");
+    }
+    let shown = format!("{:?}", read(&[]).unwrap());
+    assert!(
+        !shown.contains(KEY) && !shown.contains("sk_test_1"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let errors = Settings::read(&Source::from_pairs([("BIND", "x")]))
+        .unwrap_err()
+        .0;
+    let names: Vec<_> = errors.iter().map(|error| error.name).collect();
+    assert_eq!(
+        names,
+        ["BIND", "WORKOS_API_KEY", "WORKOS_CLIENT_ID", "SECRET_KEY"]
+    );
+}

@@ -1,0 +1,77 @@
+//! The one route table. Every route answers with and without its trailing slash, and to HEAD and
+//! OPTIONS.
+
+use actix_web::FromRequest;
+use actix_web::guard::{self, Guard};
+use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
+
+use crate::error::Error;
+use crate::web::{account, callback, health, home, login, logout, static_files};
+
+/// All routes.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(get("/", home::home))
+        .service(get("/account", account::account))
+        .service(get("/signin", login::signin))
+        .service(get("/auth/login", login::login))
+        .service(get("/auth/callback", callback::callback))
+        .service(get_and_post("/auth/logout", logout::get, logout::post))
+        .service(get("/static/{path:.+}", static_files::get))
+        .service(get("/healthz", health::healthz))
+        .service(get("/readyz", health::readyz))
+        .default_service(web::to(not_found));
+}
+
+fn get<F, Args>(path: &str, view: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    resource(path, "GET, HEAD, OPTIONS").route(web::route().guard(reads()).to(view))
+}
+
+fn get_and_post<F, A, G, B>(path: &str, get: F, post: G) -> Resource
+where
+    F: Handler<A>,
+    A: FromRequest + 'static,
+    F::Output: Responder + 'static,
+    G: Handler<B>,
+    B: FromRequest + 'static,
+    G::Output: Responder + 'static,
+{
+    resource(path, "GET, HEAD, POST, OPTIONS")
+        .route(web::route().guard(reads()).to(get))
+        .route(web::post().to(post))
+}
+
+/// A resource in both slash forms that says what it allows.
+fn resource(path: &str, allow: &'static str) -> Resource {
+    let both = match path.trim_end_matches('/') {
+        "" => vec!["/".to_owned()],
+        path => vec![path.to_owned(), format!("{path}/")],
+    };
+    web::resource(both).default_service(web::to(move |request: HttpRequest| async move {
+        if request.method() == Method::OPTIONS {
+            return Ok(HttpResponse::NoContent()
+                .insert_header((ALLOW, allow))
+                .finish());
+        }
+        Err(Error::MethodNotAllowed {
+            method: request.method().to_string(),
+            allow,
+        })
+    }))
+}
+
+fn reads() -> impl Guard {
+    guard::Any(guard::Get()).or(guard::Head())
+}
+
+async fn not_found() -> Result<HttpResponse, Error> {
+    Err(Error::NotFound)
+}

@@ -1,0 +1,137 @@
+//! `GET /auth/callback`: WorkOS's return with a code.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::attempt::{Attempt, Attempts};
+use super::login::pairs;
+use super::redirect;
+use crate::error::{Error, SignInFailure};
+use crate::middleware::client_ip;
+use crate::server::AppState;
+use crate::sessions::BrowserSession;
+use crate::sign_in::{self, SignIn};
+use crate::workos::Origin;
+
+/// WorkOS's codes are short words; anything else in the address bar is not WorkOS's.
+const LONGEST_ERROR_CODE: usize = 64;
+
+struct Return {
+    code: Option<String>,
+    state: Option<String>,
+    error: Option<String>,
+}
+
+impl Return {
+    fn of(request: &HttpRequest) -> Self {
+        let pairs = pairs(request);
+        let first = |wanted: &str| {
+            let named = pairs
+                .iter()
+                .find(|(name, value)| name == wanted && !value.is_empty());
+            named.map(|(_, value)| value.clone())
+        };
+        Self {
+            code: first("code"),
+            state: first("state"),
+            error: first("error"),
+        }
+    }
+}
+
+/// Signs in whom WorkOS has authenticated, if this browser began the attempt.
+pub async fn callback(
+    request: HttpRequest,
+    session: BrowserSession,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, Error> {
+    let returned = Return::of(&request);
+    let attempts = Attempts::of(&request, &app.keys, app.clock.now());
+    let attempt = returned
+        .state
+        .as_deref()
+        .and_then(|state| attempts.find(state));
+    let outcome = match (&returned.error, &returned.code, attempt) {
+        (Some(error), _, _) => refusal(error),
+        // Impersonation and invitation links of WorkOS's dashboard come without a state.
+        (None, Some(_), None) if returned.state.is_none() => Ok(redirect("/auth/login")),
+        (None, Some(code), Some(attempt)) => {
+            complete(&request, &session, &app, code, attempt).await
+        }
+        (None, _, _) => Err(SignInFailure::UnknownAttempt),
+    };
+    let next = attempt.map_or("/", Attempt::next);
+    let (mut response, spent) = match outcome {
+        Ok(response) => (response, true),
+        // The code may still be good when WorkOS or the database was away: a reload may use it.
+        Err(failure) => {
+            let spent = !failure.is_transient();
+            (
+                HttpResponse::from_error(Error::sign_in(failure, next)),
+                spent,
+            )
+        }
+    };
+    if let Some(attempt) = attempt.filter(|_| spent) {
+        response.add_cookie(&attempt.removal(app.secure()))?;
+    }
+    Ok(response)
+}
+
+/// What WorkOS tells instead of a code.
+fn refusal(error: &str) -> Result<HttpResponse, SignInFailure> {
+    if error == "access_denied" {
+        return Ok(redirect("/?notice=sign-in-cancelled"));
+    }
+    let plain = error.len() <= LONGEST_ERROR_CODE
+        && error
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+    Err(SignInFailure::Provider {
+        code: if plain { error } else { "unknown_error" }.to_owned(),
+    })
+}
+
+async fn complete(
+    request: &HttpRequest,
+    session: &BrowserSession,
+    app: &AppState,
+    code: &str,
+    attempt: &Attempt,
+) -> Result<HttpResponse, SignInFailure> {
+    let origin = Origin {
+        ip_address: client_ip(request, &app.settings.trusted_proxies).map(|ip| ip.to_string()),
+        user_agent: header(request, "user-agent"),
+    };
+    let verifier = attempt.pkce().verifier;
+    let authentication = app
+        .workos
+        .authenticate_with_code(code, &verifier, &origin)
+        .await?;
+    let now = app.clock.now();
+    let previous = session.current(now).map(|state| state.session_id);
+    let sign_in = SignIn {
+        authentication,
+        attempt: attempt.fingerprint(),
+        previous,
+        now,
+    };
+    let state = sign_in::complete(app, sign_in).await?;
+    session
+        .begin(state)
+        .map_err(|error| SignInFailure::Internal(error.to_string()))?;
+    let next = attempt.next();
+    Ok(redirect(if next.is_empty() {
+        &app.settings.login_redirect_url
+    } else {
+        next
+    }))
+}
+
+fn header(request: &HttpRequest, name: &str) -> Option<String> {
+    request
+        .headers()
+        .get(name)?
+        .to_str()
+        .ok()
+        .map(str::to_owned)
+}

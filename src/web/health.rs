@@ -1,0 +1,24 @@
+//! `GET /healthz`, `GET /readyz`: for whoever restarts or routes.
+
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use crate::server::AppState;
+
+/// The process answers.
+pub async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
+}
+
+/// The database answers, and no migration is pending.
+pub async fn readyz(app: web::Data<AppState>) -> HttpResponse {
+    let problem = match app.database.is_ready().await {
+        Ok(true) => return HttpResponse::Ok().json(json!({ "status": "ok" })),
+        Ok(false) => "migrations are pending",
+        Err(error) => {
+            log::warn!("not ready: {error}");
+            "the database does not answer"
+        }
+    };
+    HttpResponse::ServiceUnavailable().json(json!({ "status": "unavailable", "reason": problem }))
+}

@@ -1,0 +1,73 @@
+//! `GET` and `POST /auth/logout`: the end of the session here and at WorkOS.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::pages::LogoutConfirm;
+use super::visitor::MaybeUser;
+use super::{redirect, render};
+use crate::db::DbError;
+use crate::error::Error;
+use crate::middleware::is_cross_site_link;
+use crate::server::AppState;
+use crate::sessions::{BrowserSession, SessionRow};
+
+/// Signs out whoever followed a link of ours; asks whoever followed another site's.
+pub async fn get(
+    request: HttpRequest,
+    user: MaybeUser,
+    session: BrowserSession,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, Error> {
+    if user.0.is_some() && is_cross_site_link(&request, &app.settings) {
+        let page = render::frame(user.0.as_ref(), None);
+        return render::page(StatusCode::OK, &LogoutConfirm { page });
+    }
+    end(user, &session, &app).await
+}
+
+/// Signs out; the cross-site check has been passed.
+pub async fn post(
+    user: MaybeUser,
+    session: BrowserSession,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, Error> {
+    end(user, &session, &app).await
+}
+
+async fn end(
+    user: MaybeUser,
+    session: &BrowserSession,
+    app: &AppState,
+) -> Result<HttpResponse, Error> {
+    let Some(user) = user.0 else {
+        session.end();
+        return Ok(redirect("/"));
+    };
+    let now = app.clock.now();
+    let id = user.session_id;
+    // The row first: a cookie that is gone while its copy still works would be no logout.
+    let sid = app
+        .database
+        .write(move |conn| {
+            let row = SessionRow::by_id(conn, &id)?;
+            SessionRow::revoke(conn, &id, now)?;
+            Ok::<_, Error>(row.and_then(|row| row.workos_sid))
+        })
+        .await?;
+    session.end();
+    log::info!("account {} signed out", user.user_id);
+    match sid {
+        Some(sid) => {
+            let return_to = app.settings.workos.logout_return_to.as_deref();
+            Ok(redirect(app.workos.logout_url(&sid, return_to)?.as_str()))
+        }
+        None => Ok(redirect("/")),
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        DbError::from(error).into()
+    }
+}

@@ -1,0 +1,234 @@
+//! What holds for every page, in each of its states; nothing needs a server.
+
+use chrono::TimeZone;
+
+use super::*;
+
+mod each;
+mod style;
+
+const ADA: Visitor<'_> = Visitor {
+    email: "ada@example.com",
+    first_name: "Ada",
+    last_name: "Example",
+    picture_url: Some("https://images.example/ada.png"),
+    impersonator: None,
+};
+
+const SUPPORT: Impersonator<'_> = Impersonator {
+    email: "support@example.com",
+    reason: Some("Ticket 1234"),
+};
+
+fn page(nav: Nav<'_>) -> Page<'_> {
+    Page {
+        style_url: "/static/style.css?v=1",
+        icon_url: "/static/favicon.svg?v=2",
+        nav,
+        notice: None,
+    }
+}
+
+fn home(nav: Nav<'_>) -> String {
+    Home {
+        page: page(nav),
+        login_url: "/auth/login",
+    }
+    .render()
+    .unwrap()
+}
+
+fn account<'a>(visitor: Visitor<'a>, roles: &'a [String]) -> Account<'a> {
+    Account {
+        page: page(Nav::SignedIn(visitor)),
+        email_verified: true,
+        user_id: 7,
+        workos_user_id: Some("user_01EXAMPLE"),
+        organization_id: Some("org_01EXAMPLE"),
+        roles,
+        authentication_method: Some("GoogleOAuth"),
+        signed_in_at: Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap(),
+        expires_at: Utc.with_ymd_and_hms(2026, 12, 5, 19, 10, 9).unwrap(),
+    }
+}
+
+fn unavailable(nav: Nav<'_>) -> ErrorPage<'_> {
+    ErrorPage {
+        page: page(nav),
+        status: 503,
+        heading: "Sign-in is not available just now",
+        message: "The sign-in service did not answer. Wait a minute, then try again.",
+        request_id: Some("0f3a9c"),
+        action: Some(Action {
+            label: "Try again",
+            url: "/auth/login",
+        }),
+    }
+}
+
+/// One rendering of every page in every state of the header.
+fn every_page() -> Vec<String> {
+    let impersonated = Visitor {
+        impersonator: Some(SUPPORT),
+        ..ADA
+    };
+    let roles = ["admin".to_owned(), "member".to_owned()];
+    let mut pages = vec![account(ADA, &roles).render().unwrap()];
+    for nav in [
+        Nav::Hidden,
+        Nav::SignedOut,
+        Nav::SignedIn(ADA),
+        Nav::SignedIn(impersonated),
+    ] {
+        pages.push(home(nav));
+        pages.push(unavailable(nav).render().unwrap());
+        pages.push(LogoutConfirm { page: page(nav) }.render().unwrap());
+    }
+    pages
+}
+
+#[test]
+fn text_is_escaped_wherever_it_comes_from() {
+    const EVIL: &str = r#"<script>alert("1")</script>"#;
+    let visitor = Visitor {
+        email: EVIL,
+        first_name: EVIL,
+        last_name: EVIL,
+        picture_url: Some(r#"https://images.example/"><script>"#),
+        impersonator: Some(Impersonator {
+            email: EVIL,
+            reason: Some(EVIL),
+        }),
+    };
+    let notice = Some(Notice {
+        level: Level::Warning,
+        text: EVIL,
+    });
+    let roles = [EVIL.to_owned()];
+    let nav = Nav::SignedIn(visitor);
+    let account = Account {
+        workos_user_id: Some(EVIL),
+        organization_id: Some(EVIL),
+        authentication_method: Some(EVIL),
+        ..account(visitor, &roles)
+    };
+    let error = ErrorPage {
+        page: Page {
+            notice,
+            ..page(nav)
+        },
+        heading: EVIL,
+        message: EVIL,
+        request_id: Some(EVIL),
+        action: Some(Action {
+            label: EVIL,
+            url: EVIL,
+        }),
+        ..unavailable(nav)
+    };
+    let pages = [
+        home(nav),
+        account.render().unwrap(),
+        error.render().unwrap(),
+    ];
+    for html in pages {
+        assert!(!html.contains("<script"), "{html}");
+        assert!(html.contains("&#60;script&#62;"), "{html}");
+    }
+}
+
+#[test]
+fn pages_fit_a_strict_content_security_policy() {
+    for html in every_page() {
+        for forbidden in [
+            "<script",
+            "<style",
+            " style=",
+            " onclick=",
+            "data:",
+            "javascript:",
+        ] {
+            assert!(!html.contains(forbidden), "{forbidden} in {html}");
+        }
+    }
+}
+
+#[test]
+fn every_page_has_its_landmarks_and_one_heading() {
+    for html in every_page() {
+        assert_eq!(html.matches("<h1").count(), 1, "{html}");
+        assert_eq!(html.matches("<main ").count(), 1, "{html}");
+        assert!(
+            html.contains(r##"<a class="skip" href="#main">"##) && html.contains(r#"id="main""#)
+        );
+        assert!(html.contains(r#"href="/static/style.css?v=1""#));
+        assert!(html.contains(r#"href="/static/favicon.svg?v=2""#));
+        assert!(!html.contains("<title> ·"), "{html}");
+    }
+}
+
+#[test]
+fn the_banner_is_on_every_page_of_an_impersonated_session_and_on_no_other() {
+    let impersonated = Visitor {
+        impersonator: Some(SUPPORT),
+        ..ADA
+    };
+    for visitor in [ADA, impersonated] {
+        let nav = Nav::SignedIn(visitor);
+        let pages = [
+            home(nav),
+            account(visitor, &[]).render().unwrap(),
+            unavailable(nav).render().unwrap(),
+            LogoutConfirm { page: page(nav) }.render().unwrap(),
+        ];
+        for html in pages {
+            let expected = visitor.impersonator.is_some();
+            assert_eq!(html.contains("Impersonated session."), expected, "{html}");
+            assert_eq!(html.contains("support@example.com"), expected);
+            assert_eq!(html.contains("Ticket 1234"), expected);
+        }
+    }
+}
+
+#[test]
+fn an_impersonation_without_a_reason_gives_none() {
+    let impersonator = Some(Impersonator {
+        reason: None,
+        ..SUPPORT
+    });
+    let html = home(Nav::SignedIn(Visitor {
+        impersonator,
+        ..ADA
+    }));
+    assert!(
+        html.contains("support@example.com") && !html.contains("Reason:"),
+        "{html}"
+    );
+}
+
+#[test]
+fn a_notice_has_its_level_and_text() {
+    for (level, class) in [
+        (Level::Info, "info"),
+        (Level::Warning, "warning"),
+        (Level::Success, "success"),
+    ] {
+        let notice = Some(Notice {
+            level,
+            text: "You cancelled the sign-in.",
+        });
+        let page = Page {
+            notice,
+            ..page(Nav::SignedOut)
+        };
+        let html = Home {
+            page,
+            login_url: "/auth/login",
+        }
+        .render()
+        .unwrap();
+        let expected =
+            format!(r#"<p class="notice {class}" role="status">You cancelled the sign-in.</p>"#);
+        assert!(html.contains(&expected), "{html}");
+    }
+}

@@ -1,0 +1,12 @@
+//! WorkOS: its client, its wire types and its errors. Knows nothing of requests or cookies of ours.
+
+mod authorize;
+mod client;
+mod error;
+mod wire;
+
+pub(crate) use authorize::random_text;
+pub use authorize::{AuthorizeRequest, Pkce};
+pub use client::{Client, Origin};
+pub use error::WorkosError;
+pub use wire::{Authentication, Impersonator, User};

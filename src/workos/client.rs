@@ -1,0 +1,284 @@
+//! The HTTP client.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use chrono::DateTime;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use url::Url;
+
+use super::authorize::{AuthorizeRequest, Pkce, random_text};
+use super::error::WorkosError;
+use super::wire::{AccessTokenClaims, AuthenticateResponse, Authentication};
+use crate::settings::WorkosSettings;
+
+/// A TCP and TLS handshake takes well under a second across the world.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Nobody waits longer for a page; below the usual 30 seconds of proxies in front of us.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// An answer is a few kilobytes; a megabyte is not WorkOS's.
+const LARGEST_ANSWER: usize = 1 << 20;
+/// Tries in all, where repeating is safe.
+const TRIES: u32 = 3;
+/// The pause before the second try; it doubles for the third.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Whether a request may be sent again when its answer was lost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    /// Doing it twice is the same as doing it once.
+    Safe,
+    /// Only when it never left: an authorization code is used up by the first arrival.
+    IfUnsent,
+}
+
+/// Speaks to WorkOS's user management.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base_url: String,
+    client_id: String,
+    api_key: SecretString,
+}
+
+/// Where the request that starts an authentication came from, for WorkOS's Radar.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The user's address.
+    pub ip_address: Option<String>,
+    /// The user's browser.
+    pub user_agent: Option<String>,
+}
+
+impl Client {
+    /// A client with timeouts and our name and version. Fails where TLS cannot be set up.
+    pub fn new(settings: &WorkosSettings) -> Result<Self, WorkosError> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TOTAL_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none());
+        if settings.api_base_url.starts_with("http:") {
+            // Plain HTTP is for emulators on this machine, which no proxy can reach.
+            builder = builder.no_proxy();
+        }
+        let http = builder
+            .build()
+            .map_err(|error| WorkosError::unavailable(reason(&error)))?;
+        Ok(Self {
+            http,
+            base_url: settings.api_base_url.clone(),
+            client_id: settings.client_id.clone(),
+            api_key: settings.api_key.clone(),
+        })
+    }
+
+    /// Where a browser is sent to sign in.
+    pub fn authorize_url(
+        &self,
+        request: &AuthorizeRequest,
+        redirect_uri: &str,
+        state: &str,
+        pkce: &Pkce,
+    ) -> Result<Url, url::ParseError> {
+        let endpoint = format!("{}/user_management/authorize", self.base_url);
+        request.url(&endpoint, &self.client_id, redirect_uri, state, pkce)
+    }
+
+    /// Where a browser is sent to end the session at WorkOS too.
+    pub fn logout_url(&self, sid: &str, return_to: Option<&str>) -> Result<Url, url::ParseError> {
+        let mut url = Url::parse(&format!(
+            "{}/user_management/sessions/logout",
+            self.base_url
+        ))?;
+        url.query_pairs_mut().append_pair("session_id", sid);
+        if let Some(return_to) = return_to {
+            url.query_pairs_mut().append_pair("return_to", return_to);
+        }
+        Ok(url)
+    }
+
+    /// Exchanges an authorization code for the session that it stands for.
+    pub async fn authenticate_with_code(
+        &self,
+        code: &str,
+        code_verifier: &str,
+        origin: &Origin,
+    ) -> Result<Authentication, WorkosError> {
+        let mut body = json!({
+            "client_id": self.client_id,
+            "client_secret": self.api_key.expose_secret(),
+            "grant_type": "authorization_code",
+            "code": code,
+            "code_verifier": code_verifier,
+        });
+        if let Some(ip_address) = &origin.ip_address {
+            body["ip_address"] = ip_address.as_str().into();
+        }
+        if let Some(user_agent) = &origin.user_agent {
+            body["user_agent"] = user_agent.as_str().into();
+        }
+        self.authenticate(&body, Repeat::IfUnsent).await
+    }
+
+    /// Proves that the API key and the client id work together: WorkOS checks them before it looks
+    /// at the code, which is no code. `Ok` when they do.
+    pub async fn verify_credentials(&self) -> Result<(), WorkosError> {
+        let body = json!({
+            "client_id": self.client_id,
+            "client_secret": self.api_key.expose_secret(),
+            "grant_type": "authorization_code",
+            "code": "vestibule-check-of-credentials",
+        });
+        match self.authenticate(&body, Repeat::Safe).await {
+            Ok(_) => Ok(()),
+            Err(error @ WorkosError::Refused { status: 400, .. })
+                if !error.is_misconfiguration() =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn authenticate(
+        &self,
+        body: &serde_json::Value,
+        repeat: Repeat,
+    ) -> Result<Authentication, WorkosError> {
+        let url = format!("{}/user_management/authenticate", self.base_url);
+        let answer = self.send(self.http.post(url).json(body), repeat).await?;
+        let response: AuthenticateResponse = serde_json::from_slice(&answer).map_err(|error| {
+            WorkosError::unavailable(format!("its answer cannot be read: {error}"))
+        })?;
+        response.check()
+    }
+
+    /// Sends a request, again where that is safe, always under the same idempotency key.
+    async fn send(&self, request: RequestBuilder, repeat: Repeat) -> Result<Vec<u8>, WorkosError> {
+        let key = random_text().map_err(|_| WorkosError::unavailable("no randomness for a key"))?;
+        let request = request.header("Idempotency-Key", key);
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..TRIES {
+            let Some(copy) = request.try_clone() else {
+                break;
+            };
+            match once(copy).await {
+                Err(failure) if failure.may_repeat(repeat) => {
+                    log::info!("asking WorkOS again: {}", failure.error);
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                result => return result.map_err(|failure| failure.error),
+            }
+        }
+        once(request).await.map_err(|failure| failure.error)
+    }
+}
+
+/// A try that failed, and whether the request had left.
+struct Failure {
+    error: WorkosError,
+    unsent: bool,
+}
+
+impl Failure {
+    fn may_repeat(&self, repeat: Repeat) -> bool {
+        let transient = matches!(self.error, WorkosError::Unavailable { .. });
+        transient && (self.unsent || repeat == Repeat::Safe)
+    }
+}
+
+impl From<WorkosError> for Failure {
+    fn from(error: WorkosError) -> Self {
+        Self {
+            error,
+            unsent: false,
+        }
+    }
+}
+
+async fn once(request: RequestBuilder) -> Result<Vec<u8>, Failure> {
+    let response = request.send().await.map_err(|error| Failure {
+        unsent: error.is_connect(),
+        error: WorkosError::unavailable(reason(&error)),
+    })?;
+    let status = response.status();
+    let retry_after = retry_after(response.headers());
+    let body = read_body(response).await?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    Err(WorkosError::from_answer(status, retry_after, &body).into())
+}
+
+async fn read_body(mut response: Response) -> Result<Vec<u8>, WorkosError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| WorkosError::unavailable(reason(&error)))?
+    {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Err(WorkosError::unavailable(
+                "its answer is larger than a megabyte",
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// `Retry-After` in seconds; its form with a date is not WorkOS's.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
+}
+
+/// reqwest's own text says only "error sending request"; the causes behind it say why.
+fn reason(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+impl AuthenticateResponse {
+    /// Reads the access token's claims. They came straight from WorkOS's token endpoint, so TLS has
+    /// authenticated them (OpenID Connect Core, 3.1.3.7); that they are about this user is checked.
+    fn check(self) -> Result<Authentication, WorkosError> {
+        let claims: AccessTokenClaims =
+            jsonwebtoken::dangerous::insecure_decode_claims(self.access_token.expose_secret())
+                .map_err(|error| {
+                    WorkosError::unavailable(format!("its access token cannot be read: {error}"))
+                })?;
+        if claims.sub != self.user.id {
+            return Err(WorkosError::unavailable(
+                "its access token is about another user",
+            ));
+        }
+        Ok(Authentication {
+            sid: claims.sid,
+            role: claims.role,
+            access_token_expires_at: claims.exp.and_then(|exp| DateTime::from_timestamp(exp, 0)),
+            refresh_token: self.refresh_token,
+            organization_id: self.organization_id.or(claims.org_id),
+            authentication_method: self.authentication_method,
+            impersonator: self.impersonator,
+            user: self.user,
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! WorkOS's errors, as one type that keeps WorkOS's own code.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use super::wire::ErrorBody;
+
+/// Why WorkOS did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WorkosError {
+    /// WorkOS answered, and refused. Asking again brings the same answer.
+    #[error("WorkOS refused with {status} {code}: {message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// WorkOS's own code, such as `invalid_grant`; `http_403` where it sent none.
+        code: String,
+        /// WorkOS's sentence for developers.
+        message: String,
+    },
+    /// WorkOS could not be reached, was busy, or broke off: 408, 429, 5xx, a timeout, half a body.
+    #[error("WorkOS is unavailable: {reason}")]
+    Unavailable {
+        /// What happened, for the log.
+        reason: String,
+        /// How long WorkOS asks to wait.
+        retry_after: Option<Duration>,
+    },
+}
+
+impl WorkosError {
+    pub(super) fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable {
+            reason: reason.into(),
+            retry_after: None,
+        }
+    }
+
+    /// Reads an answer that is no success.
+    pub(super) fn from_answer(
+        status: StatusCode,
+        retry_after: Option<Duration>,
+        body: &[u8],
+    ) -> Self {
+        let transient = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+        // A redirect or a 1xx is no answer of WorkOS's API: something stands between us and it.
+        if transient.contains(&status) || !status.is_client_error() {
+            return Self::Unavailable {
+                reason: format!("it answered {status}"),
+                retry_after,
+            };
+        }
+        let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
+        let code = body.code.or(body.error).filter(|code| !code.is_empty());
+        Self::Refused {
+            status: status.as_u16(),
+            code: code.unwrap_or_else(|| format!("http_{}", status.as_u16())),
+            message: body.message.or(body.error_description).unwrap_or_default(),
+        }
+    }
+
+    /// Whether our own API key or client id was refused, which only an operator can mend.
+    pub fn is_misconfiguration(&self) -> bool {
+        match self {
+            Self::Refused { status, code, .. } => {
+                *status == 401 || matches!(code.as_str(), "invalid_client" | "unauthorized_client")
+            }
+            Self::Unavailable { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, body: &str) -> (String, String) {
+        let status = StatusCode::from_u16(status).unwrap();
+        match WorkosError::from_answer(status, None, body.as_bytes()) {
+            WorkosError::Refused { code, message, .. } => (code, message),
+            WorkosError::Unavailable { reason, .. } => panic!("{reason}"),
+        }
+    }
+
+    #[test]
+    fn all_three_shapes_keep_the_code() {
+        assert_eq!(
+            refused(403, r#"{"code":"mfa_challenge","message":"m"}"#),
+            ("mfa_challenge".into(), "m".into())
+        );
+        assert_eq!(
+            refused(400, r#"{"error":"invalid_grant","error_description":"d"}"#),
+            ("invalid_grant".into(), "d".into())
+        );
+        assert_eq!(
+            refused(404, r#"{"message":"m"}"#),
+            ("http_404".into(), "m".into())
+        );
+        assert_eq!(refused(403, "<html>"), ("http_403".into(), String::new()));
+    }
+
+    #[test]
+    fn what_may_pass_by_itself_is_unavailable() {
+        for status in [408, 429, 500, 502, 503, 504, 302] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let wait = Some(Duration::from_secs(7));
+            let error = WorkosError::from_answer(status, wait, b"{}");
+            assert!(
+                matches!(error, WorkosError::Unavailable { retry_after, .. } if retry_after == wait)
+            );
+        }
+    }
+}

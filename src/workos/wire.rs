@@ -1,0 +1,85 @@
+//! What WorkOS sends, as `workos-wire` tells it. Unknown fields are ignored: its API grows.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// A completed authentication.
+#[derive(Debug)]
+pub struct Authentication {
+    /// Who it is.
+    pub user: User,
+    /// The session at WorkOS, from the access token.
+    pub sid: Option<String>,
+    /// The role in the organisation, from the access token.
+    pub role: Option<String>,
+    /// When the access token expires; until then WorkOS has vouched for the session.
+    pub access_token_expires_at: Option<DateTime<Utc>>,
+    /// Continues the session at WorkOS; used once.
+    pub refresh_token: SecretString,
+    /// The organisation that was signed in to.
+    pub organization_id: Option<String>,
+    /// How: an open set, such as `Password` or `GoogleOAuth`.
+    pub authentication_method: Option<String>,
+    /// Who is acting as the user.
+    pub impersonator: Option<Impersonator>,
+}
+
+/// The answer of `POST /user_management/authenticate`.
+#[derive(Deserialize)]
+pub(super) struct AuthenticateResponse {
+    pub(super) user: User,
+    pub(super) access_token: SecretString,
+    pub(super) refresh_token: SecretString,
+    pub(super) organization_id: Option<String>,
+    pub(super) authentication_method: Option<String>,
+    pub(super) impersonator: Option<Impersonator>,
+}
+
+/// A user at WorkOS.
+#[derive(Clone, Debug, Deserialize)]
+pub struct User {
+    /// `user_…`.
+    pub id: String,
+    /// As the person writes it.
+    pub email: String,
+    /// Whether WorkOS has seen that the address is theirs.
+    #[serde(default)]
+    pub email_verified: bool,
+    /// May be unknown.
+    pub first_name: Option<String>,
+    /// May be unknown.
+    pub last_name: Option<String>,
+    /// May be absent.
+    pub profile_picture_url: Option<String>,
+    /// When any of this last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Somebody who acts as the user, through WorkOS's dashboard.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Impersonator {
+    /// Whose action it is.
+    pub email: String,
+    /// What they gave as their reason.
+    pub reason: Option<String>,
+}
+
+/// The claims of an access token that are used here.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct AccessTokenClaims {
+    pub(super) sub: String,
+    pub(super) sid: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) org_id: Option<String>,
+    pub(super) exp: Option<i64>,
+}
+
+/// The three shapes of an error: `{code, message}`, `{error, error_description}`, `{message}`.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ErrorBody {
+    pub(super) code: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) error_description: Option<String>,
+}

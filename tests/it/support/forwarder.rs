@@ -1,0 +1,136 @@
+//! A TCP forwarder that can be cut and restored: how a test makes a database go away and come back.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc as commands;
+use tokio::task::JoinSet;
+
+enum Command {
+    Cut,
+    Restore,
+}
+
+/// Commands go with a channel on which the thread says that they have been carried out.
+type Order = (Command, mpsc::Sender<()>);
+
+/// Listens on a loopback port and passes every connection on. It has a thread of its own, so that
+/// a test that blocks its own thread in a database call does not block the way to the database.
+pub(crate) struct Forwarder {
+    address: SocketAddr,
+    orders: Option<commands::UnboundedSender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Forwarder {
+    /// Begins to forward to `upstream`.
+    pub(crate) fn start(upstream: SocketAddr) -> Self {
+        let (orders, inbox) = commands::unbounded_channel();
+        let (started, address) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime for the forwarder");
+            runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                started
+                    .send(listener.local_addr().expect("the listener's address"))
+                    .expect("the test waits");
+                forward(listener, upstream, inbox).await;
+            });
+        });
+        let address = address.recv().expect("the forwarder starts");
+        Self {
+            address,
+            orders: Some(orders),
+            thread: Some(thread),
+        }
+    }
+
+    /// Where to connect instead of the upstream.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends every connection and refuses new ones; when this returns, it has happened.
+    pub(crate) fn cut(&self) {
+        self.order(Command::Cut);
+    }
+
+    /// Takes connections again, on the same port.
+    pub(crate) fn restore(&self) {
+        self.order(Command::Restore);
+    }
+
+    fn order(&self, command: Command) {
+        let (done, carried_out) = mpsc::channel();
+        self.orders
+            .as_ref()
+            .and_then(|orders| orders.send((command, done)).ok())
+            .expect("the forwarder runs");
+        carried_out.recv().expect("the forwarder obeys");
+    }
+}
+
+impl Drop for Forwarder {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
+            eprintln!("the forwarder panicked");
+        }
+    }
+}
+
+async fn forward(
+    listener: TcpListener,
+    upstream: SocketAddr,
+    mut orders: commands::UnboundedReceiver<Order>,
+) {
+    let address = listener.local_addr().expect("the listener's address");
+    let mut listener = Some(listener);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            downstream = accept(listener.as_ref()) => {
+                connections.spawn(relay(downstream, upstream));
+            }
+            order = orders.recv() => {
+                let Some((command, done)) = order else { return };
+                match command {
+                    Command::Cut => {
+                        listener = None;
+                        connections.shutdown().await;
+                    }
+                    Command::Restore => {
+                        listener = Some(TcpListener::bind(address).await.expect("the same port"));
+                    }
+                }
+                done.send(()).expect("the test waits");
+            }
+        }
+    }
+}
+
+async fn accept(listener: Option<&TcpListener>) -> TcpStream {
+    match listener {
+        Some(listener) => listener.accept().await.expect("a connection").0,
+        None => std::future::pending().await,
+    }
+}
+
+async fn relay(mut downstream: TcpStream, upstream: SocketAddr) {
+    // Either side may go away at any time: the other side then sees its connection end.
+    if let Ok(mut upstream) = TcpStream::connect(upstream).await {
+        copy_bidirectional(&mut downstream, &mut upstream)
+            .await
+            .ok();
+    }
+}

@@ -1,0 +1,8 @@
+//! What the tests stand on: databases of their own, the programs of others that they talk to.
+
+pub(crate) mod app;
+pub(crate) mod browser;
+pub(crate) mod database;
+pub(crate) mod forwarder;
+pub(crate) mod peer;
+pub(crate) mod workos_emulate;

@@ -1,0 +1,95 @@
+//! A program of somebody else's that runs beside one test and ends with it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a peer may take to say that it is ready: a cold Chromium on a busy machine needs most of it.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const POLL_EVERY: Duration = Duration::from_millis(20);
+
+/// Runs the program in a process group of its own and waits for it. A second job holds a pipe from
+/// the test: `read` returns when the test drops its end, or dies without a chance to, and then the
+/// group is killed. Nothing is left of the program when this script has ended, its port is free.
+const LEASH: &str = r#"
+    set -m
+    "$@" </dev/null &
+    program=$!
+    { read -r; kill -KILL -- "-$program"; } <&0 2>/dev/null &
+    leash=$!
+    wait "$program" 2>/dev/null
+    status=$?
+    exec 2>/dev/null
+    kill -KILL -- "-$program" "-$leash"
+    exit "$status"
+"#;
+
+/// A running program, killed with everything it started when this is dropped.
+pub(crate) struct Peer {
+    name: &'static str,
+    leash: Child,
+    log: PathBuf,
+}
+
+impl Peer {
+    /// Starts `program` with its output in a file in `folder`, which is also its home and its
+    /// place for temporary files: nothing of it stays behind in the home of whoever runs the tests.
+    pub(crate) fn start(
+        name: &'static str,
+        program: &Path,
+        arguments: &[&str],
+        folder: &Path,
+    ) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let output = std::fs::File::create(&log).expect("a log file in a temporary folder");
+        let leash = Command::new("bash")
+            .args(["-c", LEASH, "leash"])
+            .arg(program)
+            .args(arguments)
+            .env("HOME", folder)
+            .env("TMPDIR", folder)
+            .env("WORKOS_TELEMETRY", "false")
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(output.try_clone().expect("a second handle on the log file"))
+            .stderr(output)
+            .spawn()
+            .expect("bash starts");
+        Self { name, leash, log }
+    }
+
+    /// Waits until `find` recognises what it looks for in a line that the program wrote.
+    pub(crate) async fn wait_for<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            let ended = self.leash.try_wait().expect("the state of a child");
+            let said = self.said();
+            if let Some(found) = said.lines().find_map(&find) {
+                return found;
+            }
+            let name = self.name;
+            if let Some(status) = ended {
+                panic!("{name} ended ({status}) before it was ready; it said:\n{said}");
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{name} was not ready within {READY_WITHIN:?}; it said:\n{said}"
+            );
+            tokio::time::sleep(POLL_EVERY).await;
+        }
+    }
+
+    fn said(&self) -> String {
+        let bytes = std::fs::read(&self.log).expect("the log file");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        drop(self.leash.stdin.take());
+        if let Err(error) = self.leash.wait() {
+            eprintln!("{} could not be waited for: {error}", self.name);
+        }
+    }
+}
