@@ -14,8 +14,8 @@ use actix_web::{HttpMessage, web};
 
 use crate::error::Error;
 use crate::keys::Keys;
-use crate::server::AppState;
 use crate::sessions::BrowserSession;
+use crate::state::AppState;
 
 /// actix-session's middleware, set up as the contract's cookie.
 pub fn session_middleware(app: &AppState) -> SessionMiddleware<CookieSessionStore> {
