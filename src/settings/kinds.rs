@@ -25,6 +25,9 @@ impl DatabaseUrl {
             "postgres" | "postgresql" if !rest.starts_with("//") => {
                 Err(format!("read `{scheme}:` without `//` behind it"))
             }
+            "postgres" | "postgresql" if has_bare_password(rest) => Err(format!(
+                "read `{scheme}://…` with a `@`, `/`, `?` or `#` in the password that is not percent-encoded"
+            )),
             "postgres" | "postgresql" if cfg!(feature = "postgres") => {
                 Ok(Self::Postgres(SecretString::from(text)))
             }
@@ -42,6 +45,15 @@ impl DatabaseUrl {
             _ => Err("read a value without a scheme".to_owned()),
         }
     }
+}
+
+/// Whether the password seems to hold what ends it early; libpq would take the rest for a host or a
+/// port, and show it in its error.
+fn has_bare_password(rest: &str) -> bool {
+    let rest = rest.trim_start_matches('/');
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let ats = authority.matches('@').count();
+    ats > 1 || (ats == 0 && authority.contains(':') && tail.contains('@'))
 }
 
 fn sqlite_path(rest: &str) -> Result<PathBuf, String> {
@@ -166,6 +178,30 @@ mod tests {
             DatabaseUrl::parse("postgres://h/d").is_ok(),
             cfg!(feature = "postgres")
         );
+    }
+
+    #[test]
+    fn a_password_that_libpq_would_misread_is_refused_unseen() {
+        for bad in [
+            "u:hid@den@h/d",
+            "u:hid/den@h/d",
+            "u:hid?den@h/d",
+            "u:hid#den@h/d",
+        ] {
+            let error = DatabaseUrl::parse(&format!("postgres://{bad}")).unwrap_err();
+            assert!(
+                error.contains("percent-encoded") && !error.contains("hid"),
+                "{error}"
+            );
+        }
+        for good in [
+            "u:p@h/d",
+            "u@h:5432,i:5433/d",
+            "/d?host=/run/postgresql",
+            "h:5432/d?user=a",
+        ] {
+            assert!(!has_bare_password(&format!("//{good}")), "{good}");
+        }
     }
 
     #[test]
