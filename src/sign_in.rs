@@ -7,8 +7,8 @@ use crate::accounts::{Profile, User, provision};
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::error::SignInFailure;
-use crate::server::AppState;
 use crate::sessions::{Impersonator, NewSession, SessionRow, SessionState};
+use crate::state::AppState;
 use crate::workos::{self, Authentication, random_text};
 
 /// An impersonator's e-mail stands in the cookie and in the banner; longer ones are cut.

@@ -9,8 +9,8 @@ use super::{redirect, render};
 use crate::db::DbError;
 use crate::error::Error;
 use crate::middleware::is_cross_site_link;
-use crate::server::AppState;
 use crate::sessions::{BrowserSession, SessionRow};
+use crate::state::AppState;
 
 /// Signs out whoever followed a link of ours; asks whoever followed another site's.
 pub async fn get(
