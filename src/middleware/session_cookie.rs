@@ -17,7 +17,7 @@ use crate::keys::Keys;
 use crate::sessions::BrowserSession;
 use crate::state::AppState;
 
-/// actix-session's middleware, set up as the contract's cookie.
+/// actix-session's middleware, set up for a cookie as Django's: encrypted, HttpOnly, SameSite=Lax.
 pub fn session_middleware(app: &AppState) -> SessionMiddleware<CookieSessionStore> {
     let age = Duration::seconds(app.settings.session_cookie_age.num_seconds());
     let lifecycle = PersistentSession::default()
