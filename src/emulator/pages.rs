@@ -7,7 +7,8 @@ use askama::Template;
 use aws_lc_rs::digest;
 
 use super::authorization::{Authorization, Through};
-use super::people::{Directory, User};
+use super::directory::Directory;
+use super::people::User;
 use super::state::Shared;
 
 const STYLE: &str = include_str!("../../templates/emulator/style.css");
@@ -45,7 +46,7 @@ impl Person {
 #[derive(Template)]
 #[template(path = "emulator/sign_in.html")]
 struct SignInPage {
-    heading: &'static str,
+    sign_up: bool,
     through: Option<String>,
     application: String,
     action: String,
@@ -78,11 +79,7 @@ pub(super) fn sign_in(
     let state = shared.state();
     let url = &authorization.redirect.url;
     let page = SignInPage {
-        heading: if authorization.sign_up {
-            "Sign up"
-        } else {
-            "Sign in"
-        },
+        sign_up: authorization.sign_up,
         through: authorization.through.as_ref().map(|through| match through {
             Through::Provider(name) => name.trim_end_matches("OAuth").to_owned(),
             Through::Connection(name) => name.clone(),
@@ -178,9 +175,9 @@ pub(super) async fn style() -> HttpResponse {
         .body(STYLE)
 }
 
-/// `GET /icon.svg`: without one, browsers ask for a `/favicon.ico` and note that there is none.
+/// `GET /icon.svg`.
 pub(super) async fn icon() -> HttpResponse {
-    drawing(ICON)
+    HttpResponse::Ok().content_type("image/svg+xml").body(ICON)
 }
 
 /// `GET /pictures/{name}.svg`: a made-up portrait, always the same for one name.
@@ -191,7 +188,7 @@ pub(super) async fn picture(path: Path<String>) -> HttpResponse {
         return HttpResponse::NotFound().finish();
     };
     let hue = u32::from(a) * 360 / 256;
-    let (other, tilt) = ((hue + 40 + u32::from(b) / 4) % 360, i32::from(c) % 40 - 20);
+    let (other, tilt) = ((hue + 40 + u32::from(b) / 4) % 360, i32::from(c) % 20 - 10);
     let svg = format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96" width="96" height="96">
 <defs><linearGradient id="g" x1="0" y1="0" x2="1" y2="1">
@@ -201,10 +198,6 @@ pub(super) async fn picture(path: Path<String>) -> HttpResponse {
 <g transform="rotate({tilt} 48 96)" fill="#fff"><circle cx="48" cy="40" r="17" fill-opacity=".92"/>
 <path d="M14 100a34 34 0 0 1 68 0z" fill-opacity=".8"/></g></svg>"##
     );
-    drawing(svg)
-}
-
-fn drawing(svg: impl actix_web::body::MessageBody + 'static) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("image/svg+xml")
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'"))

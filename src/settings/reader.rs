@@ -86,7 +86,8 @@ impl<'a> Reader<'a> {
         wanted: &str,
         parse: impl Fn(&str) -> Option<SecretString>,
     ) -> SecretString {
-        let problem = match self.text(name) {
+        // As it stands: a space at its end is part of a key that another program shares.
+        let problem = match self.source.get(name).filter(|text| !text.is_empty()) {
             None => "is not set".to_owned(),
             Some(text) => match parse(text) {
                 Some(secret) => return secret,

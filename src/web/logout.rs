@@ -10,8 +10,8 @@ use super::{redirect, render};
 use crate::db::DbError;
 use crate::error::Error;
 use crate::middleware::is_cross_site_link;
-use crate::server::AppState;
 use crate::sessions::{BrowserSession, SessionRow};
+use crate::state::AppState;
 
 /// Chromium keeps `no-store` pages too for its Back button, until a cookie changes; but a page that
 /// another site's redirect led to, as AuthKit's does after a sign-in, it kept all the same.

@@ -26,16 +26,16 @@ async fn the_readmes_pictures_are_of_the_pages_as_they_are() {
     let phone = Browser::open(Screen::Phone, Scheme::Light).await;
     phone.visit(&format!("{}/account", app.url)).await;
     phone.see("Sign in").await;
-    keep(&phone, "authkit-phone-light").await;
+    keep(&phone, "sign-in").await;
     phone.choose("olive@example.com").await;
     phone.see("Your account").await;
-    keep(&phone, "account-phone-light").await;
+    keep(&phone, "account-phone").await;
 
     let desktop = Browser::open(Screen::Desktop, Scheme::Light).await;
     desktop.visit(&format!("{}/auth/login", app.url)).await;
     desktop.choose("ada@example.com").await;
     desktop.see(WELCOME_ADA).await;
-    keep(&desktop, "home-light").await;
+    keep(&desktop, "home").await;
 }
 
 async fn keep(browser: &Browser, name: &str) {

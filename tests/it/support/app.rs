@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 use vestibule::clock::{Clock, Timestamp};
 use vestibule::db::Database;
 use vestibule::emulator::{self, Config, Control, Running, Seed};
-use vestibule::server::{AppState, Application};
+use vestibule::server::Application;
 use vestibule::settings::{Settings, Source};
+use vestibule::state::AppState;
 
 use super::database::TestDatabase;
 
