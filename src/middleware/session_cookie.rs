@@ -54,6 +54,7 @@ pub async fn open_with_fallback_keys(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    keep_readable(request.headers_mut());
     let name = &app.settings.session_cookie_name;
     let verdict = match find(request.headers(), name) {
         Some(cookie) => judge(&cookie, &app.keys),
@@ -92,6 +93,26 @@ pub async fn reseal(
         .map(ServiceResponse::map_into_boxed_body)
 }
 
+/// Leaves out the cookies that are no UTF-8: one of another application's on this host would make
+/// the framework read none at all, and nobody could sign in.
+fn keep_readable(headers: &mut HeaderMap) {
+    let readable = |line: &HeaderValue| std::str::from_utf8(line.as_bytes()).is_ok();
+    if headers.get_all(COOKIE).all(readable) {
+        return;
+    }
+    let lines: Vec<HeaderValue> = headers.get_all(COOKIE).cloned().collect();
+    let parts = lines
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        .map(<[u8]>::trim_ascii)
+        .filter(|part| std::str::from_utf8(part).is_ok());
+    let kept = parts.collect::<Vec<_>>().join(&b"; "[..]);
+    headers.remove(COOKIE);
+    if let Ok(value) = HeaderValue::from_bytes(&kept) {
+        headers.insert(COOKIE, value);
+    }
+}
+
 fn judge(cookie: &Cookie<'static>, keys: &Keys) -> Verdict {
     let jar = CookieJar::new();
     if jar
@@ -120,7 +141,7 @@ fn judge(cookie: &Cookie<'static>, keys: &Keys) -> Verdict {
 fn find(headers: &HeaderMap, name: &str) -> Option<Cookie<'static>> {
     let lines = headers
         .get_all(COOKIE)
-        .filter_map(|line| line.to_str().ok());
+        .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
     lines
         .flat_map(|line| line.split(';'))
         .filter_map(|part| Cookie::parse_encoded(part.trim().to_owned()).ok())
@@ -130,7 +151,7 @@ fn find(headers: &HeaderMap, name: &str) -> Option<Cookie<'static>> {
 fn replace(headers: &mut HeaderMap, new: &Cookie<'static>) {
     let lines = headers
         .get_all(COOKIE)
-        .filter_map(|line| line.to_str().ok());
+        .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
     let others = lines
         .flat_map(|line| line.split(';'))
         .map(str::trim)
