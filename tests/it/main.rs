@@ -6,8 +6,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod commands;
 mod emulator;
+mod health;
 mod login;
+mod middleware;
+mod pages;
+mod static_files;
 mod support;
 mod support_browser;
 mod support_database;

@@ -5,4 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod database;
 pub(crate) mod forwarder;
 pub(crate) mod peer;
+pub(crate) mod program;
+pub(crate) mod raw;
+pub(crate) mod site;
 pub(crate) mod workos_emulate;
