@@ -5,7 +5,8 @@ use std::fmt;
 use secrecy::ExposeSecret;
 
 use crate::db::{Database, DbError};
-use crate::settings::{HostPattern, Origin, Settings, SettingsError};
+use crate::origin::Origin;
+use crate::settings::{HostPattern, Settings, SettingsError};
 use crate::workos::{Client, WorkosError};
 
 /// Django's bound for `security.W009`, in characters.

@@ -16,8 +16,8 @@ use clap::{Parser, Subcommand};
 
 use crate::checks::Level;
 use crate::db::DbError;
-use crate::server::BuildError;
 use crate::settings::{SettingError, SettingsError, parse_bind};
+use crate::state::BuildError;
 
 /// The entrance hall of a web application: WorkOS AuthKit sign-in, server-rendered sessions and a
 /// shared user table, in one binary.

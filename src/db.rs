@@ -131,7 +131,12 @@ impl Database {
     /// Ready to serve: the database answers, and every migration is applied.
     pub async fn is_ready(&self) -> Result<bool, DbError> {
         let database = self.clone();
-        off_thread(move || Ok(database.migrations()?.pending()?.is_empty())).await
+        off_thread(move || {
+            // A reader: a probe must not queue behind SQLite's one writer.
+            let mut migrations = Migrations::new(take(&database.reader)?);
+            Ok(migrations.pending()?.is_empty())
+        })
+        .await
     }
 }
 

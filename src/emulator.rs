@@ -11,7 +11,8 @@
 //! `/user_management/users`, `POST /auth/factors/{id}/challenge`, `GET /sso/jwks/{client_id}`,
 //! `GET /health`, and a page about itself at `/`.
 //!
-//! The sign-in page posts to its own URL: `user=<id>`, or `email=…&password=…`, or `cancel=1`.
+//! The sign-in page posts to its own URL: `user=<id>`, or `email=…&password=…`, the latter with
+//! `sign_up=1` (and `first_name`, `last_name`) for somebody new, or `cancel=1`.
 //! A test signs in by posting the same to the URL that the application redirected to.
 //!
 //! # Steering it over HTTP
@@ -35,16 +36,11 @@
 //! taken and passed over), no webhooks, no device or magic-auth grants, no `oauth_tokens`, and no
 //! certificates (`x5c`) in the key set.
 
-use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::from_fn;
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer};
-use serde_json::{Map, json};
+use actix_web::web::Data;
+use serde_json::Map;
 use tokio::sync::watch;
 
 mod api_key;
@@ -53,6 +49,7 @@ mod authorization;
 mod authorize;
 mod clock;
 mod control;
+mod directory;
 mod faults;
 mod ids;
 mod keys;
@@ -61,8 +58,11 @@ mod pages;
 mod people;
 mod recorder;
 mod replies;
+mod running;
 mod seed;
+mod server;
 mod state;
+mod steering;
 mod tokens;
 mod users;
 
@@ -71,6 +71,7 @@ pub use faults::{Effect, Fault};
 pub use keys::KeyError;
 pub use people::User;
 pub use recorder::Recorded;
+pub use running::{DemoUser, Running};
 pub use seed::{
     Impersonator, Mfa, ONE_TIME_CODE, Seed, SeedConnection, SeedError, SeedMembership,
     SeedOrganization, SeedRole, SeedUser,
@@ -146,26 +147,6 @@ pub enum StartError {
     Server(std::io::Error),
 }
 
-/// A user as the demo prints them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DemoUser {
-    /// First and last name, or the e-mail.
-    pub name: String,
-    /// The e-mail.
-    pub email: String,
-    /// The password, empty where there is none.
-    pub password: String,
-    /// What signing in as this user shows.
-    pub shows: String,
-}
-
-/// An emulator that runs; dropping it stops it.
-pub struct Running {
-    control: Control,
-    handle: ServerHandle,
-    ended: watch::Receiver<bool>,
-}
-
 /// Starts an emulator on a thread of its own, with no signal handlers.
 ///
 /// # Errors
@@ -183,17 +164,14 @@ pub fn start(config: Config) -> Result<Running, StartError> {
     let control = Control {
         shared: Data::new(shared(config, address)?),
     };
-    let (handle, ended) = spawn(listener, control.clone()).map_err(StartError::Server)?;
-    Ok(Running {
-        control,
-        handle,
-        ended,
-    })
+    let (handle, ended) = server::spawn(listener, control.clone()).map_err(StartError::Server)?;
+    Ok(Running::new(control, handle, ended))
 }
 
 fn shared(config: Config, address: SocketAddr) -> Result<state::Shared, StartError> {
     let clock = clock::Clock::default();
-    let directory = people::Directory::new(&config.seed, clock.now()).map_err(StartError::Seed)?;
+    let directory =
+        directory::Directory::new(&config.seed, clock.now()).map_err(StartError::Seed)?;
     let base_url = format!("http://{address}");
     let issuer = config
         .issuer
@@ -204,7 +182,7 @@ fn shared(config: Config, address: SocketAddr) -> Result<state::Shared, StartErr
         audience: None,
         extra_claims: Map::new(),
     };
-    let state = state::State::new(directory, keys::KeyRing::generate()?, tokens);
+    let state = state::State::new(directory, keys::KeyRing::new()?, tokens);
     Ok(state::Shared {
         base_url,
         // Cookies do not tell ports apart, and two emulators may run at once.
@@ -220,208 +198,4 @@ fn shared(config: Config, address: SocketAddr) -> Result<state::Shared, StartErr
         stopping: watch::Sender::new(false),
         state: state.into(),
     })
-}
-
-/// Runs the server on its own thread, so that it neither needs nor holds up the caller's runtime.
-fn spawn(
-    listener: TcpListener,
-    control: Control,
-) -> std::io::Result<(ServerHandle, watch::Receiver<bool>)> {
-    let (started, wait) = mpsc::channel();
-    let (end, ended) = watch::channel(false);
-    std::thread::Builder::new()
-        .name("emulator".to_owned())
-        .spawn(move || {
-            actix_web::rt::System::new().block_on(async move {
-                let server = match serve(listener, control) {
-                    Ok(server) => server,
-                    Err(error) => {
-                        // Nobody waits any more only if the caller is gone, and its error with it.
-                        let _gone = started.send(Err(error));
-                        return;
-                    }
-                };
-                let _gone = started.send(Ok(server.handle()));
-                if let Err(error) = server.await {
-                    log::error!("emulator: the server failed: {error}");
-                }
-            });
-            end.send_replace(true);
-        })?;
-    let handle = wait.recv().map_err(std::io::Error::other)??;
-    Ok((handle, ended))
-}
-
-fn serve(listener: TcpListener, control: Control) -> std::io::Result<Server> {
-    let control = Data::new(control);
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(control.shared.clone())
-            .app_data(control.clone())
-            .wrap(from_fn(faults::watch))
-            .configure(routes)
-    });
-    Ok(server
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(5)
-        .listen(listener)?
-        .run())
-}
-
-fn routes(config: &mut ServiceConfig) {
-    config
-        .route("/", web::get().to(pages::index))
-        .route("/style.css", web::get().to(pages::style))
-        .route("/pictures/{name}.svg", web::get().to(pages::picture))
-        .route("/health", web::get().to(health))
-        .route("/sso/jwks/{client_id}", web::get().to(key_set))
-        .route("/user_management/authorize", web::get().to(authorize::show))
-        .route(
-            "/user_management/authorize",
-            web::post().to(authorize::choose),
-        )
-        .route(
-            "/user_management/authenticate",
-            web::post().to(authenticate::authenticate),
-        )
-        .route(
-            "/user_management/sessions/logout",
-            web::get().to(logout::logout),
-        )
-        .route(
-            "/user_management/sessions/revoke",
-            web::post().to(logout::revoke),
-        )
-        .route("/user_management/users", web::get().to(users::list))
-        .route("/user_management/users", web::post().to(users::create))
-        .route("/user_management/users/{id}", web::get().to(users::get))
-        .route("/user_management/users/{id}", web::put().to(users::update))
-        .route(
-            "/user_management/users/{id}",
-            web::delete().to(users::delete),
-        )
-        .route(
-            "/auth/factors/{id}/challenge",
-            web::post().to(authenticate::challenge_factor),
-        )
-        .configure(control::routes)
-        .default_service(web::to(not_found));
-}
-
-async fn health() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "status": "ok" }))
-}
-
-async fn key_set(
-    shared: Data<state::Shared>,
-    client_id: web::Path<String>,
-) -> Result<HttpResponse, replies::Refusal> {
-    if *client_id != shared.client_id {
-        return Err(replies::Refusal::not_found("Client", &client_id));
-    }
-    Ok(HttpResponse::Ok().json(shared.state().keys.published()))
-}
-
-async fn not_found() -> HttpResponse {
-    HttpResponse::NotFound().json(json!({ "message": "Not Found", "error": "Not Found" }))
-}
-
-impl Running {
-    /// The address as a URL without a trailing slash: `http://127.0.0.1:4100`.
-    #[must_use]
-    pub fn base_url(&self) -> String {
-        self.control.shared.base_url.clone()
-    }
-
-    /// The API key.
-    #[must_use]
-    pub fn api_key(&self) -> &str {
-        &self.control.shared.api_key
-    }
-
-    /// The client id.
-    #[must_use]
-    pub fn client_id(&self) -> &str {
-        &self.control.shared.client_id
-    }
-
-    /// A handle to steer it with.
-    #[must_use]
-    pub fn control(&self) -> Control {
-        self.control.clone()
-    }
-
-    /// Who can sign in, for a table.
-    #[must_use]
-    pub fn users(&self) -> Vec<DemoUser> {
-        let state = self.control.shared.state();
-        let user = |user: &User| DemoUser {
-            name: user.name(),
-            email: user.email.clone(),
-            password: user.password.clone().unwrap_or_default(),
-            shows: state.directory.shows(user),
-        };
-        state.directory.users.iter().map(user).collect()
-    }
-
-    /// What to print once it runs: where it is, who can sign in, how to point an application at it.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let base_url = self.base_url();
-        let mut text = format!("AuthKit emulator on {base_url}\n\nWho can sign in:\n");
-        let users = self.users();
-        let width = |field: fn(&DemoUser) -> &str| {
-            users
-                .iter()
-                .map(|user| field(user).chars().count())
-                .max()
-                .unwrap_or_default()
-        };
-        let (email, password) = (width(|user| &user.email), width(|user| &user.password));
-        for user in &users {
-            // Writing to a string cannot fail.
-            let _ok = writeln!(
-                text,
-                "  {:email$}  {:password$}  {}",
-                user.email, user.password, user.shows
-            );
-        }
-        let _ok = write!(
-            text,
-            "\nTo point an application at it:\n\
-             WORKOS_API_BASE_URL={base_url}\nWORKOS_API_KEY={}\nWORKOS_CLIENT_ID={}\n",
-            self.api_key(),
-            self.client_id(),
-        );
-        text
-    }
-
-    /// Waits until the server has ended, by [`Running::stop`] or by itself.
-    pub fn server(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut ended = self.ended.clone();
-        async move {
-            // An error means that the thread is gone, which is the end as well.
-            let _ended = ended.wait_for(|ended| *ended).await;
-        }
-    }
-
-    /// Stops the server; `graceful` lets requests in flight finish, answers held back by a fault
-    /// excepted.
-    pub fn stop(&self, graceful: bool) -> impl Future<Output = ()> + Send + 'static {
-        self.control.shared.stopping.send_replace(true);
-        let (stopped, ended) = (self.handle.stop(graceful), self.server());
-        async move {
-            stopped.await;
-            ended.await;
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.control.shared.stopping.send_replace(true);
-        // The order is given at once; nobody waits for the answer.
-        drop(self.handle.stop(false));
-    }
 }

@@ -5,15 +5,17 @@
 //! A request flows one way: [`urls`] → a view in [`web`] → one or two calls into the domain → a
 //! template.
 //!
-//! - [`settings`]: the only reader of the environment; [`checks`]: what is wrong with a set-up.
-//! - [`server`]: builds and runs the application; [`middleware`]: what every request passes.
 //! - [`urls`]: the route table; [`web`]: the pages; [`error`]: the one error type.
 //! - [`sign_in`]: from WorkOS's yes to a session here.
 //! - [`accounts`]: the shared user table and who becomes which row.
 //! - [`sessions`]: the browser session, cookie and row.
 //! - [`workos`]: WorkOS's client, wire types and errors.
 //! - [`db`]: the only place that knows there are two databases.
-//! - [`clock`], [`keys`], [`logging`]: one clock, every key, the log.
+//! - [`server`]: builds and runs the application; [`middleware`]: what every request passes;
+//!   [`state`]: what handlers share.
+//! - [`settings`]: the only reader of the environment; [`checks`]: what is wrong with a set-up.
+//! - [`clock`], [`keys`], [`logging`], [`origin`], [`policy`]: one clock, every key, the log, what
+//!   stays on this site, the content security policy.
 //! - [`commands`]: one file per management command.
 //! - [`emulator`]: the embedded AuthKit, which shares nothing with the rest.
 
@@ -27,10 +29,13 @@ pub mod error;
 pub mod keys;
 pub mod logging;
 pub mod middleware;
+pub mod origin;
+pub mod policy;
 pub mod server;
 pub mod sessions;
 pub mod settings;
 pub mod sign_in;
+pub mod state;
 pub mod urls;
 pub mod web;
 pub mod workos;

@@ -15,5 +15,5 @@ pub use client_ip::client_ip;
 pub use cross_site::{cross_site, is_cross_site_link};
 pub use error_pages::error_pages;
 pub use request_log::{request_id, request_log};
-pub use security_headers::{content_security_policy, security_headers};
+pub use security_headers::security_headers;
 pub use session_cookie::{open_with_fallback_keys, reseal, session_middleware};

@@ -8,20 +8,15 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::KeepAlive;
-use actix_web::http::header::HeaderValue;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 
-use crate::clock::Clock;
-use crate::db::Database;
-use crate::keys::Keys;
 use crate::middleware::{
-    allowed_hosts, bounded_body, content_security_policy, cross_site, error_pages,
-    open_with_fallback_keys, request_log, reseal, security_headers, session_middleware,
+    allowed_hosts, bounded_body, cross_site, error_pages, open_with_fallback_keys, request_log,
+    reseal, security_headers, session_middleware,
 };
-use crate::settings::Settings;
+use crate::state::AppState;
 use crate::urls;
-use crate::workos::{Client, WorkosError};
 
 /// A client that has not sent its headers by then is not going to.
 const HEADERS_IN_TIME: Duration = Duration::from_secs(5);
@@ -29,57 +24,6 @@ const HEADERS_IN_TIME: Duration = Duration::from_secs(5);
 const SHUTDOWN_SECONDS: u64 = 20;
 /// Idle connections are kept a little longer than browsers and proxies reuse them.
 const KEEP_ALIVE: Duration = Duration::from_secs(65);
-
-/// What every handler shares.
-pub struct AppState {
-    /// Everything that can be set from outside.
-    pub settings: Settings,
-    /// Every key of ours.
-    pub keys: Keys,
-    /// The database.
-    pub database: Database,
-    /// WorkOS.
-    pub workos: Client,
-    /// The one clock.
-    pub clock: Clock,
-    /// The same on every answer.
-    pub content_security_policy: HeaderValue,
-}
-
-impl AppState {
-    /// Puts together what the handlers share.
-    pub fn new(settings: Settings, database: Database, clock: Clock) -> Result<Self, BuildError> {
-        let policy = content_security_policy(&settings);
-        Ok(Self {
-            keys: Keys::derive(&settings),
-            workos: Client::new(&settings.workos)?,
-            content_security_policy: HeaderValue::from_str(&policy)
-                .map_err(|_| BuildError::Policy)?,
-            settings,
-            database,
-            clock,
-        })
-    }
-
-    /// Whether browsers come over https, so that cookies are for https only.
-    pub fn secure(&self) -> bool {
-        self.settings.public_url.is_https()
-    }
-}
-
-/// Why the application could not be put together.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The HTTP client for WorkOS.
-    #[error("the client for WorkOS cannot be set up: {0}")]
-    Workos(#[from] WorkosError),
-    /// A setting that no header can hold.
-    #[error("WORKOS_API_BASE_URL or WORKOS_LOGOUT_RETURN_TO holds what no header can")]
-    Policy,
-    /// The listener or its threads.
-    #[error("cannot serve: {0}")]
-    Serve(#[from] io::Error),
-}
 
 /// A server that listens already and runs when it is awaited.
 pub struct Application {
@@ -92,7 +36,7 @@ impl Application {
         listener: TcpListener,
         state: AppState,
         workers: Option<usize>,
-    ) -> Result<Self, BuildError> {
+    ) -> io::Result<Self> {
         let state = web::Data::new(state);
         let mut server = HttpServer::new(move || {
             // The last one wrapped meets a request first.

@@ -14,11 +14,11 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-pub use kinds::{DatabaseUrl, HostPattern, Origin, is_loopback_host, parse_bind};
+pub use kinds::{DatabaseUrl, HostPattern, parse_bind};
 use reader::Reader;
 pub use source::Source;
 
-use crate::web::next::is_local_path;
+use crate::origin::{Origin, is_local_path};
 
 /// WorkOS's own host, for projects without a custom authentication domain.
 const WORKOS_API: &str = "https://api.workos.com";
@@ -142,7 +142,7 @@ impl Settings {
             session_cookie_age: TimeDelta::seconds(reader.number(
                 "SESSION_COOKIE_AGE",
                 &SESSION_COOKIE_AGE,
-                60..=LONGEST_COOKIE_AGE,
+                1..=LONGEST_COOKIE_AGE,
             )),
             login_redirect_url: reader.value(
                 "LOGIN_REDIRECT_URL",

@@ -1,17 +1,20 @@
 //! From WorkOS's yes to a session here: the account and the session's row, in one transaction.
 
+use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 
 use crate::accounts::{Profile, User, provision};
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::error::SignInFailure;
-use crate::server::AppState;
 use crate::sessions::{Impersonator, NewSession, SessionRow, SessionState};
+use crate::state::AppState;
 use crate::workos::{self, Authentication, random_text};
 
 /// An impersonator's e-mail stands in the cookie and in the banner; longer ones are cut.
 const LONGEST_EMAIL: usize = 254;
+/// WorkOS ends an impersonation after an hour; a cookie of two weeks must not carry it on.
+const LONGEST_IMPERSONATION: TimeDelta = TimeDelta::minutes(60);
 
 /// A sign-in that WorkOS has authenticated.
 pub struct SignIn {
@@ -34,7 +37,7 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         now,
     } = sign_in;
     let id = random_text().map_err(|_| SignInFailure::Internal("no randomness".to_owned()))?;
-    let expires_at = now.plus(app.settings.session_cookie_age);
+    let expires_at = now.plus(lifetime(&authentication, app.settings.session_cookie_age));
     let confirmed_until = authentication.access_token_expires_at.map(Timestamp::from);
     let refresh_token = authentication.refresh_token.expose_secret().as_bytes();
     let sealed = app
@@ -86,6 +89,14 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         expires_at,
         renew_after: confirmed_until.unwrap_or(now),
     })
+}
+
+/// How long the session lasts: as its cookie, and no longer than an impersonation may.
+fn lifetime(authentication: &Authentication, cookie_age: TimeDelta) -> TimeDelta {
+    match authentication.impersonator {
+        Some(_) => cookie_age.min(LONGEST_IMPERSONATION),
+        None => cookie_age,
+    }
 }
 
 impl From<&workos::User> for Profile {

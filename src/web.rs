@@ -8,7 +8,6 @@ pub mod health;
 pub mod home;
 pub mod login;
 pub mod logout;
-pub mod next;
 pub mod pages;
 pub mod render;
 pub mod static_files;

@@ -148,16 +148,16 @@ check_nothing_left() {
     fi
 }
 
-# Lines of process ids; this shell got its environment before the mark existed.
+# Lines of process ids. This shell got its environment before the mark existed, and is not among
+# them; `grep` is, and a process that is dead but not yet buried, without a command line.
 marked_processes() {
-    grep -lsa "VESTIBULE_TEST_RUN=$run_mark" /proc/[0-9]*/environ 2>/dev/null |
-        sed 's#/proc/\([0-9]*\)/environ#\1#' |
-        while read -r pid; do
-            # Not those that only `grep` and `sed` here made, nor those that are dead already.
-            if [[ -s /proc/$pid/cmdline && $(cat "/proc/$pid/comm" 2>/dev/null) != @(grep|sed|cat) ]]; then
-                printf '%s\n' "$pid"
-            fi
-        done || true
+    local file pid
+    for file in $(grep -lsa "VESTIBULE_TEST_RUN=$run_mark" /proc/[0-9]*/environ); do
+        pid=${file//[^0-9]/}
+        if [[ -n $(tr -d '\0' 2>/dev/null <"/proc/$pid/cmdline") ]]; then
+            printf '%s\n' "$pid"
+        fi
+    done 2>/dev/null
 }
 
 clean_up() {

@@ -24,7 +24,9 @@ step_tools() {
         install_cargo_deny
     fi
     if needed sqlite postgres; then
-        install_peers
+        install_peers script/peers
+        # The tests find it there. Debian 12 has Node 18, which knows too few regular expressions.
+        node_is_new_enough || install_peers script/peers/node
     fi
     if ((${#missing[@]} > 0)); then
         printf 'script/test: missing, and not to be installed from here:\n' >&2
@@ -114,6 +116,9 @@ apt_install() {
 as_root() {
     if [[ $(id -u) == 0 ]]; then
         "$@"
+    elif ! have sudo; then
+        printf 'script/test: neither root nor sudo, for: %s\n' "$*" >&2
+        return 1
     elif [[ -t 1 ]]; then
         sudo "$@"
     else
@@ -133,9 +138,13 @@ install_cargo_deny() {
         missing+=("cargo-deny $cargo_deny_version: cargo could not install it")
 }
 
-# The programs of others that the tests talk to, in the versions of the lock file.
+node_is_new_enough() {
+    have node && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)'
+}
+
+# The programs of others that the tests talk to, in the versions of the folder's lock file.
 install_peers() {
-    local folder=script/peers
+    local folder=$1
     if cmp -s "$folder/package-lock.json" "$folder/node_modules/.installed-lock.json"; then
         return
     fi

@@ -8,8 +8,9 @@ use crate::checks::{self, Level, Report};
 use crate::clock::Clock;
 use crate::db::{Database, DbError};
 use crate::logging;
-use crate::server::{AppState, Application};
+use crate::server::Application;
 use crate::settings::{Settings, SettingsError, Source};
+use crate::state::AppState;
 
 pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     let mut source = Source::load().map_err(SettingsError::from)?;

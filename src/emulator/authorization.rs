@@ -60,12 +60,8 @@ pub(super) struct Redirect {
 pub(super) enum Refused {
     /// The client or the redirect URI is wrong: nothing may be sent there.
     Page(String),
-    /// The redirect URI is right, so it gets the error.
-    Redirect {
-        redirect: Redirect,
-        error: &'static str,
-        description: String,
-    },
+    /// The redirect URI is right: this is where the browser takes the error.
+    Redirect(String),
 }
 
 impl Redirect {
@@ -92,12 +88,12 @@ impl Authorization {
             url: checked_redirect(shared, query.get("redirect_uri"))?,
             state: query.get("state").map(str::to_owned),
         };
-        let wrong = |error, description: &str| Refused::Redirect {
-            redirect: redirect.clone(),
-            error,
-            description: description.to_owned(),
+        let wrong = |error, description| {
+            Refused::Redirect(
+                redirect.with(&[("error", error), ("error_description", description)]),
+            )
         };
-        let invalid = |description: &str| wrong("invalid_request", description);
+        let invalid = |description| wrong("invalid_request", description);
         if query.get("response_type") != Some("code") {
             return Err(wrong(
                 "unsupported_response_type",
@@ -132,9 +128,10 @@ impl Authorization {
 
     /// Whether a browser that AuthKit remembers may pass without a page.
     pub(super) fn accepts(&self, browser: &Browser, email: &str, now: Millis) -> bool {
-        let fresh = self.max_age.is_none_or(|seconds| {
-            seconds > 0 && now - browser.signed_in_at <= seconds.saturating_mul(1000)
-        });
+        let age = now - browser.signed_in_at;
+        let fresh = self
+            .max_age
+            .is_none_or(|seconds| age < seconds.saturating_mul(1000));
         let same = self
             .login_hint
             .as_ref()

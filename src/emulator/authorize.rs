@@ -24,13 +24,17 @@ pub(super) async fn show(shared: Data<Shared>, request: HttpRequest) -> HttpResp
     }
 }
 
-/// What the page's forms send: one of a user's button, an address and password, or Cancel.
+/// What the page's forms send: a user's button, an address and password, the same with a name to
+/// sign up, or Cancel.
 #[derive(Debug, Deserialize)]
 pub(super) struct Choice {
     /// A user's id.
     user: Option<String>,
     email: Option<String>,
     password: Option<String>,
+    sign_up: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
     cancel: Option<String>,
 }
 
@@ -43,7 +47,7 @@ pub(super) async fn choose(
     if is_cross_site(&request) {
         return pages::error(StatusCode::FORBIDDEN, "This form belongs to another site.");
     }
-    let authorization = match Authorization::read(&shared, request.query_string()) {
+    let mut authorization = match Authorization::read(&shared, request.query_string()) {
         Ok(authorization) => authorization,
         Err(refused) => return refuse(refused),
     };
@@ -66,7 +70,11 @@ pub(super) async fn choose(
                 .cookie(cookie)
                 .finish()
         }
-        Err(problem) => pages::sign_in(&shared, &request, &authorization, Some(&problem)),
+        Err(problem) => {
+            // The form comes back with the address that was typed.
+            authorization.login_hint = choice.email.clone().or(authorization.login_hint);
+            pages::sign_in(&shared, &request, &authorization, Some(&problem))
+        }
     }
 }
 
@@ -100,6 +108,9 @@ fn signed_in(
     choice: &Choice,
 ) -> Result<(String, String), String> {
     let (now, mut state) = (shared.now(), shared.state());
+    if choice.sign_up.is_some() {
+        sign_up(&mut state, choice, now)?;
+    }
     let user = chosen(&state, choice)?;
     if !is_member(&state, authorization, user) {
         return Err(format!(
@@ -131,6 +142,21 @@ fn signed_in(
     };
     state.browsers.insert(cookie.clone(), browser);
     Ok((answer(&mut state, authorization, sign_in, now), cookie))
+}
+
+/// Makes the account that the form describes; its address has still to be verified.
+fn sign_up(state: &mut State, choice: &Choice, now: i64) -> Result<(), String> {
+    let given = |field: &Option<String>| field.clone().filter(|text| !text.trim().is_empty());
+    let email = given(&choice.email).filter(|email| email.contains('@'));
+    let (Some(email), Some(password)) = (email, given(&choice.password)) else {
+        return Err("An e-mail address and a password are needed.".to_owned());
+    };
+    let user = state.directory.add(email.trim(), now);
+    let user = user.ok_or_else(|| "Somebody has that e-mail address already.".to_owned())?;
+    user.password = Some(password);
+    user.first_name = given(&choice.first_name);
+    user.last_name = given(&choice.last_name);
+    Ok(())
 }
 
 fn chosen<'a>(state: &'a State, choice: &Choice) -> Result<&'a User, String> {
@@ -166,11 +192,7 @@ fn answer(state: &mut State, authorization: &Authorization, sign_in: SignIn, now
 fn refuse(refused: Refused) -> HttpResponse {
     match refused {
         Refused::Page(message) => pages::error(StatusCode::BAD_REQUEST, &message),
-        Refused::Redirect {
-            redirect,
-            error,
-            description,
-        } => found(&redirect.with(&[("error", error), ("error_description", &description)])),
+        Refused::Redirect(location) => found(&location),
     }
 }
 

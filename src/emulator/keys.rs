@@ -1,5 +1,7 @@
 //! The key ring: RS256 signatures, and the public keys that `/sso/jwks/{client_id}` shows.
 
+use std::sync::{Arc, OnceLock};
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
@@ -15,8 +17,12 @@ pub struct KeyError;
 
 struct SigningKey {
     kid: String,
-    pair: RsaKeyPair,
+    pair: Arc<RsaKeyPair>,
 }
+
+/// The pair that every emulator of this process begins with: making one can take a second, and a
+/// test binary starts hundreds. Each emulator gives it a `kid` of its own.
+static FIRST: OnceLock<Arc<RsaKeyPair>> = OnceLock::new();
 
 /// All keys that are published, of which the last one signs.
 pub(super) struct KeyRing {
@@ -24,15 +30,23 @@ pub(super) struct KeyRing {
 }
 
 impl KeyRing {
-    pub(super) fn generate() -> Result<Self, KeyError> {
+    /// A ring of one key.
+    pub(super) fn new() -> Result<Self, KeyError> {
+        let pair = match FIRST.get() {
+            Some(pair) => pair.clone(),
+            None => {
+                let pair = generate()?;
+                FIRST.get_or_init(|| pair).clone()
+            }
+        };
         Ok(Self {
-            keys: vec![SigningKey::generate()?],
+            keys: vec![SigningKey::new(pair)],
         })
     }
 
     /// Signs with a new key from now on; `keep_old` leaves the earlier ones published.
     pub(super) fn rotate(&mut self, keep_old: bool) -> Result<(), KeyError> {
-        let key = SigningKey::generate()?;
+        let key = SigningKey::new(generate()?);
         if !keep_old {
             self.keys.clear();
         }
@@ -68,12 +82,11 @@ impl KeyRing {
 }
 
 impl SigningKey {
-    fn generate() -> Result<Self, KeyError> {
-        let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError)?;
-        Ok(Self {
+    fn new(pair: Arc<RsaKeyPair>) -> Self {
+        Self {
             kid: ids::fresh("sso_oidc_key_pair"),
             pair,
-        })
+        }
     }
 
     fn public(&self) -> Value {
@@ -87,6 +100,12 @@ impl SigningKey {
             "e": encode(key.exponent().big_endian_without_leading_zero()),
         })
     }
+}
+
+fn generate() -> Result<Arc<RsaKeyPair>, KeyError> {
+    RsaKeyPair::generate(KeySize::Rsa2048)
+        .map(Arc::new)
+        .map_err(|_| KeyError)
 }
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {

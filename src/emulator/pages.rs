@@ -7,10 +7,12 @@ use askama::Template;
 use aws_lc_rs::digest;
 
 use super::authorization::{Authorization, Through};
-use super::people::{Directory, User};
+use super::directory::Directory;
+use super::people::User;
 use super::state::Shared;
 
 const STYLE: &str = include_str!("../../templates/emulator/style.css");
+const ICON: &str = include_str!("../../templates/emulator/icon.svg");
 
 /// A row of the sign-in page and of the list on the emulator's own front page.
 struct Person {
@@ -44,7 +46,7 @@ impl Person {
 #[derive(Template)]
 #[template(path = "emulator/sign_in.html")]
 struct SignInPage {
-    heading: &'static str,
+    sign_up: bool,
     through: Option<String>,
     application: String,
     action: String,
@@ -77,11 +79,7 @@ pub(super) fn sign_in(
     let state = shared.state();
     let url = &authorization.redirect.url;
     let page = SignInPage {
-        heading: if authorization.sign_up {
-            "Sign up"
-        } else {
-            "Sign in"
-        },
+        sign_up: authorization.sign_up,
         through: authorization.through.as_ref().map(|through| match through {
             Through::Provider(name) => name.trim_end_matches("OAuth").to_owned(),
             Through::Connection(name) => name.clone(),
@@ -177,6 +175,11 @@ pub(super) async fn style() -> HttpResponse {
         .body(STYLE)
 }
 
+/// `GET /icon.svg`.
+pub(super) async fn icon() -> HttpResponse {
+    HttpResponse::Ok().content_type("image/svg+xml").body(ICON)
+}
+
 /// `GET /pictures/{name}.svg`: a made-up portrait, always the same for one name.
 pub(super) async fn picture(path: Path<String>) -> HttpResponse {
     let name = path.into_inner();
@@ -184,17 +187,16 @@ pub(super) async fn picture(path: Path<String>) -> HttpResponse {
     let [a, b, c, ..] = *digest.as_ref() else {
         return HttpResponse::NotFound().finish();
     };
-    let hue = u16::from(a) * 360 / 256;
-    let (other, tilt) = ((hue + 40 + u16::from(b) / 4) % 360, u16::from(c) % 40);
+    let hue = u32::from(a) * 360 / 256;
+    let (other, tilt) = ((hue + 40 + u32::from(b) / 4) % 360, i32::from(c) % 20 - 10);
     let svg = format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96" width="96" height="96">
 <defs><linearGradient id="g" x1="0" y1="0" x2="1" y2="1">
 <stop offset="0" stop-color="hsl({hue},60%,62%)"/><stop offset="1" stop-color="hsl({other},55%,42%)"/>
 </linearGradient></defs>
 <rect width="96" height="96" fill="url(#g)"/>
-<g transform="rotate({} 48 96)" fill="#fff"><circle cx="48" cy="40" r="17" fill-opacity=".92"/>
-<path d="M14 100a34 34 0 0 1 68 0z" fill-opacity=".8"/></g></svg>"##,
-        f32::from(tilt) - 20.0
+<g transform="rotate({tilt} 48 96)" fill="#fff"><circle cx="48" cy="40" r="17" fill-opacity=".92"/>
+<path d="M14 100a34 34 0 0 1 68 0z" fill-opacity=".8"/></g></svg>"##
     );
     HttpResponse::Ok()
         .content_type("image/svg+xml")

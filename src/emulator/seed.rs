@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::people::Directory;
+use super::directory::Directory;
 
 /// The one-time code of every e-mail and every authenticator in the emulator.
 pub const ONE_TIME_CODE: &str = "123456";

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use super::clock::{Clock, Millis};
+use super::directory::Directory;
 use super::faults::Faults;
 use super::ids;
 use super::keys::KeyRing;
-use super::people::Directory;
 use super::recorder::Recorder;
 use super::seed::Impersonator;
 

@@ -8,10 +8,8 @@ use serde_json::{Value, json};
 
 use super::api_key::ApiKey;
 use super::authenticate::Fields;
-use super::ids;
-use super::people::{Directory, User};
+use super::people::User;
 use super::replies::Refusal;
-use super::seed::SeedUser;
 use super::state::Shared;
 
 /// WorkOS's limits of a page.
@@ -123,21 +121,9 @@ pub(super) async fn create(
     let fields = Fields::read(&request, &body)?;
     let [email] = fields.require(["email"])?;
     let (now, mut state) = (shared.now(), shared.state());
-    refuse_taken(&state.directory, email, "")?;
-    // Derived, so that the same person has the same id in the next run; whoever changed their
-    // address keeps the id that was derived from the old one.
-    let derived = ids::derived("user", email);
-    let free = state.directory.user(&derived).is_none();
-    let id = if free { derived } else { ids::fresh("user") };
-    let seed = SeedUser {
-        id: Some(id),
-        email: email.to_owned(),
-        ..SeedUser::default()
-    };
-    let mut user = User::seeded(&seed, now);
-    change(&mut user, &fields);
+    let user = state.directory.add(email, now).ok_or_else(taken)?;
+    change(user, &fields);
     let reply = user.to_json(&shared.base_url);
-    state.directory.users.push(user);
     Ok(HttpResponse::Created().json(reply))
 }
 
@@ -157,7 +143,13 @@ pub(super) async fn update(
         .ok_or_else(|| Refusal::not_found("User", &id))?;
     let mut user = known.clone();
     if let Some(email) = fields.text("email") {
-        refuse_taken(&state.directory, email, &id)?;
+        if state
+            .directory
+            .by_email(email)
+            .is_some_and(|other| other.id != id)
+        {
+            return Err(taken());
+        }
         // Another address has still to be verified, unless the same request says that it is.
         user.email_verified &= user.email.eq_ignore_ascii_case(email);
         user.email = email.to_owned();
@@ -184,20 +176,9 @@ pub(super) async fn delete(
     }
 }
 
-/// Refuses an address that another user than `own_id` has.
-fn refuse_taken(directory: &Directory, email: &str, own_id: &str) -> Result<(), Refusal> {
-    if directory
-        .by_email(email)
-        .is_some_and(|other| other.id != own_id)
-    {
-        let message = "A user with this email already exists.";
-        return Err(Refusal::coded(
-            StatusCode::BAD_REQUEST,
-            "email_not_available",
-            message,
-        ));
-    }
-    Ok(())
+fn taken() -> Refusal {
+    let message = "A user with this email already exists.";
+    Refusal::coded(StatusCode::BAD_REQUEST, "email_not_available", message)
 }
 
 /// Takes over the fields that the body has; null empties those that may be empty.

@@ -7,7 +7,7 @@ use actix_web::middleware::Next;
 use actix_web::web;
 
 use crate::error::Error;
-use crate::server::AppState;
+use crate::state::AppState;
 
 /// Load balancers ask these by address.
 const ANY_HOST: [&str; 4] = ["/healthz", "/healthz/", "/readyz", "/readyz/"];

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 
 use crate::error::Error;
 
-/// The contract's bound for JSON, and plenty for a form.
+/// Plenty for a form or for JSON; what is larger is not meant for any route here.
 const LARGEST: usize = 64 * 1024;
 /// 64 KiB in this time is 7 KB a second, less than any phone has; slower is meant to hold us up.
 const IN_TIME: Duration = Duration::from_secs(10);

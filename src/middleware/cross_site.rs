@@ -8,8 +8,9 @@ use actix_web::{HttpRequest, web};
 use url::Url;
 
 use crate::error::Error;
-use crate::server::AppState;
-use crate::settings::{Origin, Settings};
+use crate::origin::Origin;
+use crate::settings::Settings;
+use crate::state::AppState;
 
 /// Refuses an unsafe method that another site's page sent.
 pub async fn cross_site(

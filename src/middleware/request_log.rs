@@ -10,7 +10,7 @@ use actix_web::{HttpMessage, HttpRequest, web};
 
 use super::client_ip;
 use crate::logging::{self, REQUEST_ID};
-use crate::server::AppState;
+use crate::state::AppState;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 

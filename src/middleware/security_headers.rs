@@ -8,10 +8,8 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 use actix_web::web;
-use url::Url;
 
-use crate::server::AppState;
-use crate::settings::{Origin, Settings};
+use crate::state::AppState;
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 /// Django's `never_cache`.
@@ -42,31 +40,4 @@ pub async fn security_headers(
         headers.append(VARY, HeaderValue::from_static("Cookie"));
     }
     Ok(answer)
-}
-
-/// Our own style sheet and icon, pictures from the identity provider's hosts, no script, no frame.
-///
-/// Chromium applies `form-action` to every redirect after a POST, so the log-out form needs the
-/// hosts that it ends at.
-pub fn content_security_policy(settings: &Settings) -> String {
-    let workos = origin(&settings.workos.api_base_url);
-    let mut pictures = "'self' https:".to_owned();
-    let mut forms = "'self'".to_owned();
-    if let Some(workos) = &workos {
-        forms.push_str(&format!(" {workos}"));
-        if workos.starts_with("http:") {
-            pictures.push_str(&format!(" {workos}"));
-        }
-    }
-    let return_to = settings.workos.logout_return_to.as_deref().and_then(origin);
-    if let Some(return_to) = return_to.filter(|origin| origin != settings.public_url.as_str()) {
-        forms.push_str(&format!(" {return_to}"));
-    }
-    format!(
-        "default-src 'none'; style-src 'self'; img-src {pictures}; form-action {forms}; base-uri 'none'; frame-ancestors 'none'"
-    )
-}
-
-fn origin(url: &str) -> Option<String> {
-    Some(Origin::of(&Url::parse(url).ok()?)?.as_str().to_owned())
 }

@@ -14,10 +14,10 @@ use actix_web::{HttpMessage, web};
 
 use crate::error::Error;
 use crate::keys::Keys;
-use crate::server::AppState;
 use crate::sessions::BrowserSession;
+use crate::state::AppState;
 
-/// actix-session's middleware, set up as the contract's cookie.
+/// actix-session's middleware, set up for a cookie as Django's: encrypted, HttpOnly, SameSite=Lax.
 pub fn session_middleware(app: &AppState) -> SessionMiddleware<CookieSessionStore> {
     let age = Duration::seconds(app.settings.session_cookie_age.num_seconds());
     let lifecycle = PersistentSession::default()
@@ -37,13 +37,16 @@ pub fn session_middleware(app: &AppState) -> SessionMiddleware<CookieSessionStor
 /// Marks a request whose cookie an older key opened.
 struct OpenedByFallback;
 
-/// What a session cookie turned out to be.
+/// What the session cookies of a request turned out to be.
 enum Verdict {
-    /// The newest key opens it, or there is none.
-    Good,
-    /// An older key opens it; here it is under the newest.
-    Stale(Cookie<'static>),
-    /// No key opens it.
+    /// There is none.
+    Absent,
+    /// This one, under the newest key; `stale` when an older one had sealed it.
+    Open {
+        cookie: Cookie<'static>,
+        stale: bool,
+    },
+    /// No key opens any.
     Dead,
 }
 
@@ -56,14 +59,13 @@ pub async fn open_with_fallback_keys(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     keep_readable(request.headers_mut());
     let name = &app.settings.session_cookie_name;
-    let verdict = match find(request.headers(), name) {
-        Some(cookie) => judge(&cookie, &app.keys),
-        None => Verdict::Good,
-    };
+    let verdict = judge(&find(request.headers(), name), &app.keys);
     let dead = matches!(verdict, Verdict::Dead);
-    if let Verdict::Stale(cookie) = verdict {
+    if let Verdict::Open { cookie, stale } = verdict {
         replace(request.headers_mut(), &cookie);
-        request.extensions_mut().insert(OpenedByFallback);
+        if stale {
+            request.extensions_mut().insert(OpenedByFallback);
+        }
     }
     let mut answer = next.call(request).await?.map_into_boxed_body();
     if dead && !sets(answer.headers(), name) {
@@ -113,57 +115,73 @@ fn keep_readable(headers: &mut HeaderMap) {
     }
 }
 
-fn judge(cookie: &Cookie<'static>, keys: &Keys) -> Verdict {
-    let jar = CookieJar::new();
-    if jar
-        .private(keys.session())
-        .decrypt(cookie.clone())
-        .is_some()
-    {
-        return Verdict::Good;
+/// The first cookie that opens: a neighbour's of the same name, set for the whole domain, may stand
+/// in front of ours.
+fn judge(cookies: &[Cookie<'static>], keys: &Keys) -> Verdict {
+    if cookies.is_empty() {
+        return Verdict::Absent;
     }
-    let opened = keys
-        .session_fallbacks()
-        .find_map(|key| jar.private(key).decrypt(cookie.clone()));
-    let Some(plain) = opened else {
-        return Verdict::Dead;
-    };
+    let jar = CookieJar::new();
+    for cookie in cookies {
+        if jar
+            .private(keys.session())
+            .decrypt(cookie.clone())
+            .is_some()
+        {
+            return Verdict::Open {
+                cookie: cookie.clone(),
+                stale: false,
+            };
+        }
+        let mut older = keys.session_fallbacks();
+        if let Some(plain) = older.find_map(|key| jar.private(key).decrypt(cookie.clone())) {
+            return seal(plain, keys).map_or(Verdict::Dead, |cookie| Verdict::Open {
+                cookie,
+                stale: true,
+            });
+        }
+    }
+    Verdict::Dead
+}
+
+fn seal(plain: Cookie<'static>, keys: &Keys) -> Option<Cookie<'static>> {
     let name = plain.name().to_owned();
     let mut jar = CookieJar::new();
     jar.private_mut(keys.session()).add(plain);
-    jar.get(&name)
-        .cloned()
-        .map_or(Verdict::Dead, Verdict::Stale)
+    jar.get(&name).cloned()
 }
 
-/// The first cookie of this name, as actix-session finds it. Parsed here by hand: the request's own
-/// `cookies()` would be remembered, and the replaced header never read.
-fn find(headers: &HeaderMap, name: &str) -> Option<Cookie<'static>> {
+/// The cookies of this name. Parsed here by hand: the request's own `cookies()` would be
+/// remembered, and the replaced header never read.
+fn find(headers: &HeaderMap, name: &str) -> Vec<Cookie<'static>> {
+    parts(headers)
+        .into_iter()
+        .filter_map(|part| Cookie::parse_encoded(part).ok())
+        .filter(|cookie| cookie.name() == name)
+        .collect()
+}
+
+fn replace(headers: &mut HeaderMap, new: &Cookie<'static>) {
+    let mut parts = parts(headers);
+    parts.retain(|part| {
+        part.split_once('=')
+            .is_none_or(|(name, _)| name.trim() != new.name())
+    });
+    parts.insert(0, new.encoded().stripped().to_string());
+    if let Ok(value) = HeaderValue::from_bytes(parts.join("; ").as_bytes()) {
+        headers.insert(COOKIE, value);
+    }
+}
+
+/// The `name=value` pairs of all `Cookie` lines, which are readable by now.
+fn parts(headers: &HeaderMap) -> Vec<String> {
     let lines = headers
         .get_all(COOKIE)
         .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
     lines
         .flat_map(|line| line.split(';'))
-        .filter_map(|part| Cookie::parse_encoded(part.trim().to_owned()).ok())
-        .find(|cookie| cookie.name() == name)
-}
-
-fn replace(headers: &mut HeaderMap, new: &Cookie<'static>) {
-    let lines = headers
-        .get_all(COOKIE)
-        .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
-    let others = lines
-        .flat_map(|line| line.split(';'))
-        .map(str::trim)
-        .filter(|part| {
-            part.split_once('=')
-                .is_none_or(|(name, _)| name.trim() != new.name())
-        });
-    let mut parts = vec![new.encoded().stripped().to_string()];
-    parts.extend(others.map(str::to_owned));
-    if let Ok(value) = HeaderValue::from_str(&parts.join("; ")) {
-        headers.insert(COOKIE, value);
-    }
+        .map(|part| part.trim().to_owned())
+        .collect()
 }
 
 fn sets(headers: &HeaderMap, name: &str) -> bool {

@@ -25,6 +25,9 @@ impl DatabaseUrl {
             "postgres" | "postgresql" if !rest.starts_with("//") => {
                 Err(format!("read `{scheme}:` without `//` behind it"))
             }
+            "postgres" | "postgresql" if has_bare_password(rest) => Err(format!(
+                "read `{scheme}://…` with a `@`, `/`, `?` or `#` in the password that is not percent-encoded"
+            )),
             "postgres" | "postgresql" if cfg!(feature = "postgres") => {
                 Ok(Self::Postgres(SecretString::from(text)))
             }
@@ -44,6 +47,15 @@ impl DatabaseUrl {
     }
 }
 
+/// Whether the password seems to hold what ends it early; libpq would take the rest for a host or a
+/// port, and show it in its error.
+fn has_bare_password(rest: &str) -> bool {
+    let rest = rest.trim_start_matches('/');
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let ats = authority.matches('@').count();
+    ats > 1 || (ats == 0 && authority.contains(':') && tail.contains('@'))
+}
+
 fn sqlite_path(rest: &str) -> Result<PathBuf, String> {
     if rest.is_empty() || rest == "." || rest.ends_with('/') {
         return Err("read `sqlite:` without a file's path".to_owned());
@@ -59,77 +71,6 @@ fn sqlite_path(rest: &str) -> Result<PathBuf, String> {
         ));
     }
     Ok(PathBuf::from(rest))
-}
-
-/// An origin as browsers write it: scheme, host and port, no slash at the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    text: String,
-    authority: String,
-    host: String,
-    https: bool,
-}
-
-impl Origin {
-    /// Reads `http(s)://host[:port]`, with or without one slash at the end.
-    pub fn parse(text: &str) -> Option<Self> {
-        let url = Url::parse(text).ok()?;
-        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        let anonymous = url.username().is_empty() && url.password().is_none();
-        (bare && anonymous).then(|| Self::of(&url)).flatten()
-    }
-
-    /// The origin of an `http` or `https` URL.
-    pub fn of(url: &Url) -> Option<Self> {
-        let https = match url.scheme() {
-            "http" => false,
-            "https" => true,
-            _ => return None,
-        };
-        let text = url.origin().ascii_serialization();
-        let authority = text.split_once("://")?.1.to_owned();
-        Some(Self {
-            text,
-            authority,
-            host: url.host_str()?.to_owned(),
-            https,
-        })
-    }
-
-    /// `https://app.example.com`.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Host and port as the `Host` header shows them, a default port left out.
-    pub fn authority(&self) -> &str {
-        &self.authority
-    }
-
-    /// The host alone; an IPv6 address in its brackets.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// Whether browsers reach it over TLS.
-    pub fn is_https(&self) -> bool {
-        self.https
-    }
-
-    /// Whether the host is this machine: `localhost`, `*.localhost`, `127.0.0.0/8`, `[::1]`.
-    pub fn is_loopback(&self) -> bool {
-        is_loopback_host(&self.host)
-    }
-}
-
-/// Whether a host name, as it stands in a URL, means this machine.
-pub fn is_loopback_host(host: &str) -> bool {
-    match Host::parse(host) {
-        Ok(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Ok(Host::Ipv4(ip)) => ip.is_loopback(),
-        Ok(Host::Ipv6(ip)) => ip.is_loopback(),
-        Err(_) => false,
-    }
 }
 
 /// One entry of `ALLOWED_HOSTS`, with Django's rules.
@@ -240,41 +181,26 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_scheme_host_and_port_alone() {
-        let origin = Origin::parse("https://App.Example.com:443/").unwrap();
-        assert_eq!(origin.as_str(), "https://app.example.com");
-        assert_eq!(origin.authority(), "app.example.com");
-        assert!(origin.is_https() && !origin.is_loopback());
-        assert_eq!(
-            Origin::parse("http://[::1]:8000").unwrap().authority(),
-            "[::1]:8000"
-        );
+    fn a_password_that_libpq_would_misread_is_refused_unseen() {
         for bad in [
-            "app.example.com",
-            "ftp://x",
-            "https://x/path",
-            "https://u@x",
-            "https://x?q",
-            "https://",
-            "null",
+            "u:hid@den@h/d",
+            "u:hid/den@h/d",
+            "u:hid?den@h/d",
+            "u:hid#den@h/d",
         ] {
-            assert_eq!(Origin::parse(bad), None, "{bad}");
+            let error = DatabaseUrl::parse(&format!("postgres://{bad}")).unwrap_err();
+            assert!(
+                error.contains("percent-encoded") && !error.contains("hid"),
+                "{error}"
+            );
         }
-    }
-
-    #[test]
-    fn loopback_is_known_by_name_and_number() {
-        for host in [
-            "localhost",
-            "a.localhost",
-            "127.0.0.1",
-            "127.9.9.9",
-            "[::1]",
+        for good in [
+            "u:p@h/d",
+            "u@h:5432,i:5433/d",
+            "/d?host=/run/postgresql",
+            "h:5432/d?user=a",
         ] {
-            assert!(is_loopback_host(host), "{host}");
-        }
-        for host in ["localhost.example.com", "128.0.0.1", "[::2]", "mylocalhost"] {
-            assert!(!is_loopback_host(host), "{host}");
+            assert!(!has_bare_password(&format!("//{good}")), "{good}");
         }
     }
 

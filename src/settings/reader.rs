@@ -89,7 +89,8 @@ impl<'a> Reader<'a> {
         wanted: &str,
         parse: impl Fn(&str) -> Option<SecretString>,
     ) -> SecretString {
-        let problem = match self.text(name) {
+        // As it stands: a space at its end is part of a key that another program shares.
+        let problem = match self.source.get(name).filter(|text| !text.is_empty()) {
             None => NOT_SET.to_owned(),
             Some(text) => match parse(text) {
                 Some(secret) => return secret,

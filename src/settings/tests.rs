@@ -19,7 +19,7 @@ fn read(extra: &[(&'static str, &'static str)]) -> Result<Settings, SettingsErro
 }
 
 #[test]
-fn the_defaults_are_the_contracts() {
+fn the_defaults_are_the_documented_ones() {
     let settings = read(&[]).unwrap();
     assert_eq!(settings.workos.api_base_url, "https://api.workos.com");
     assert_eq!(

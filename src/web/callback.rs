@@ -7,9 +7,9 @@ use super::login::pairs;
 use super::redirect;
 use crate::error::{Error, SignInFailure};
 use crate::middleware::client_ip;
-use crate::server::AppState;
 use crate::sessions::BrowserSession;
 use crate::sign_in::{self, SignIn};
+use crate::state::AppState;
 use crate::workos::Origin;
 
 /// WorkOS's codes are short words; anything else in the address bar is not WorkOS's.

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::server::AppState;
+use crate::state::AppState;
 
 /// The process answers.
 pub async fn healthz() -> HttpResponse {

@@ -5,10 +5,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use url::form_urlencoded;
 
 use super::attempt::{Attempt, Attempts};
-use super::next::local_target;
 use super::redirect;
 use crate::error::Error;
-use crate::server::AppState;
+use crate::origin::local_target;
+use crate::state::AppState;
 use crate::workos::AuthorizeRequest;
 
 /// Marks a request that has been moved to `PUBLIC_URL` once: a proxy that rewrites `Host` would

@@ -1,6 +1,7 @@
 //! `GET` and `POST /auth/logout`: the end of the session here and at WorkOS.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::pages::LogoutConfirm;
@@ -9,8 +10,15 @@ use super::{redirect, render};
 use crate::db::DbError;
 use crate::error::Error;
 use crate::middleware::is_cross_site_link;
-use crate::server::AppState;
 use crate::sessions::{BrowserSession, SessionRow};
+use crate::state::AppState;
+
+/// Chromium keeps `no-store` pages too for its Back button, until a cookie changes; but a page that
+/// another site's redirect led to, as AuthKit's does after a sign-in, it kept all the same.
+const FORGET_PAGES: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("clear-site-data"),
+    HeaderValue::from_static("\"cache\""),
+);
 
 /// Signs out whoever followed a link of ours; asks whoever followed another site's.
 pub async fn get(
@@ -57,13 +65,16 @@ async fn end(
         .await?;
     session.end();
     log::info!("account {} signed out", user.user_id);
-    match sid {
+    let mut response = match sid {
         Some(sid) => {
             let return_to = app.settings.workos.logout_return_to.as_deref();
-            Ok(redirect(app.workos.logout_url(&sid, return_to)?.as_str()))
+            redirect(app.workos.logout_url(&sid, return_to)?.as_str())
         }
-        None => Ok(redirect("/")),
-    }
+        None => redirect("/"),
+    };
+    let (name, value) = FORGET_PAGES;
+    response.headers_mut().insert(name, value);
+    Ok(response)
 }
 
 impl From<diesel::result::Error> for Error {

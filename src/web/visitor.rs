@@ -6,8 +6,8 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use crate::error::Error;
-use crate::server::AppState;
 use crate::sessions::{BrowserSession, SessionState};
+use crate::state::AppState;
 
 /// Whoever is signed in, or nobody.
 pub struct MaybeUser(pub Option<SessionState>);

@@ -1,4 +1,4 @@
-//! What WorkOS sends, as `workos-wire` tells it. Unknown fields are ignored: its API grows.
+//! What WorkOS sends, after its OpenAPI description. Unknown fields are ignored: its API grows.
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;

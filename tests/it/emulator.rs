@@ -6,5 +6,7 @@ mod faults;
 mod grants;
 mod lifecycle;
 mod sessions;
+mod sign_in;
+mod steps;
 mod tokens;
 mod users;

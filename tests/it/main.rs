@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod browser;
 mod commands;
 mod emulator;
 mod health;
@@ -17,3 +18,4 @@ mod support;
 mod support_browser;
 mod support_database;
 mod support_workos_emulate;
+mod workos_emulate;

@@ -65,7 +65,7 @@ fn each_malformed_setting_is_named_with_its_value_and_its_mend() {
         ("PUBLIC_URL", "https://example.com/app", "without a path"),
         ("ALLOWED_HOSTS", "https://example.com", "without a port"),
         ("SESSION_COOKIE_NAME", "session id", "a cookie's name"),
-        ("SESSION_COOKIE_AGE", "two weeks", "from 60 to 34560000"),
+        ("SESSION_COOKIE_AGE", "two weeks", "from 1 to 34560000"),
         (
             "LOGIN_REDIRECT_URL",
             "//evil.example",

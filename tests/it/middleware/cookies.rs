@@ -78,3 +78,18 @@ async fn a_key_of_the_past_opens_a_session_beside_a_cookie_that_is_no_ascii() {
         assert!(greets(&app, &[&line]).await);
     }
 }
+
+#[tokio::test]
+async fn a_neighbours_cookie_of_the_same_name_does_not_hide_ours() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let ours = format!("sessionid={}", ada.cookie("/", "sessionid").unwrap());
+    for cookies in [
+        format!("sessionid=theirs; {ours}"),
+        format!("{ours}; sessionid=theirs"),
+        format!("sessionid=; sessionid=%ff; {ours}"),
+    ] {
+        let response = ada.get_with_cookies("/account", &cookies).await;
+        assert_eq!(response.status(), 200, "{cookies}");
+    }
+}

@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 use vestibule::clock::{Clock, Timestamp};
 use vestibule::db::Database;
 use vestibule::emulator::{self, Config, Control, Running, Seed};
-use vestibule::server::{AppState, Application};
+use vestibule::server::Application;
 use vestibule::settings::{Settings, Source};
+use vestibule::state::AppState;
 
 use super::database::TestDatabase;
 
@@ -35,6 +36,13 @@ impl Builder {
         self.settings.retain(|(other, _)| other != name);
         self.settings.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Another WorkOS than the app's own emulator, which then stands idle.
+    pub(crate) fn workos(self, base_url: &str, api_key: &str, client_id: &str) -> Self {
+        self.setting("WORKOS_API_BASE_URL", base_url)
+            .setting("WORKOS_API_KEY", api_key)
+            .setting("WORKOS_CLIENT_ID", client_id)
     }
 
     /// Other people than the emulator's usual ones.

@@ -126,7 +126,8 @@ impl Browser {
         .await;
     }
 
-    async fn devtools(&self, command: &str, parameters: Value) -> Value {
+    /// A command of the DevTools protocol, for what WebDriver cannot do.
+    pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
         let command = Extension {
             path: "goog/cdp/execute",

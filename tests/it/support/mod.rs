@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod browser;
 pub(crate) mod database;
 pub(crate) mod forwarder;
+mod lines;
 pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod raw;

@@ -19,7 +19,8 @@ const LEASH: &str = r#"
     leash=$!
     wait "$program" 2>/dev/null
     status=$?
-    kill -KILL -- "-$program" "-$leash" 2>/dev/null
+    exec 2>/dev/null
+    kill -KILL -- "-$program" "-$leash"
     exit "$status"
 "#;
 

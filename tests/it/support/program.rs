@@ -2,17 +2,16 @@
 //! environment but what a test gives it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::lines::Lines;
+
 /// Far longer than anything here takes: a test that meets it has found something that hangs.
-const HANGS: Duration = Duration::from_secs(60);
+pub(super) const HANGS: Duration = Duration::from_secs(60);
 /// No test's output may hold these; [`Output`] looks whenever a program ends.
 pub(crate) const API_KEY: &str = "sk_test_made_up_and_never_to_be_shown";
 /// See [`API_KEY`].
@@ -234,74 +233,4 @@ fn files(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = entries.map(name).collect();
     names.sort();
     names
-}
-
-/// The lines of one of its outputs, read as they come.
-struct Lines {
-    shared: Arc<(Mutex<Seen>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Seen {
-    lines: Vec<String>,
-    ended: bool,
-}
-
-impl Lines {
-    fn of(stream: Option<impl Read + Send + 'static>) -> Self {
-        let shared = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
-        let Some(stream) = stream else {
-            shared.0.lock().expect("a lock").ended = true;
-            return Self {
-                shared,
-                thread: None,
-            };
-        };
-        let ours = Arc::clone(&shared);
-        let thread = std::thread::spawn(move || {
-            let mut stream = BufReader::new(stream);
-            let mut bytes = Vec::new();
-            while matches!(stream.read_until(b'\n', &mut bytes), Ok(read) if read > 0) {
-                let line = String::from_utf8_lossy(&bytes);
-                let line = line.trim_end_matches('\n').to_owned();
-                ours.0.lock().expect("a lock").lines.push(line);
-                ours.1.notify_all();
-                bytes.clear();
-            }
-            ours.0.lock().expect("a lock").ended = true;
-            ours.1.notify_all();
-        });
-        Self {
-            shared,
-            thread: Some(thread),
-        }
-    }
-
-    fn line(&self, wanted: impl Fn(&str) -> bool, story: impl Fn() -> String) -> String {
-        let until = Instant::now() + HANGS;
-        let mut read = self.shared.0.lock().expect("a lock");
-        loop {
-            if let Some(line) = read.lines.iter().find(|line| wanted(line)) {
-                return line.clone();
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if read.ended || left.is_zero() {
-                drop(read);
-                panic!("the line does not come: {}", story());
-            }
-            read = self.shared.1.wait_timeout(read, left).expect("a lock").0;
-        }
-    }
-
-    fn so_far(&self) -> Vec<String> {
-        self.shared.0.lock().expect("a lock").lines.clone()
-    }
-
-    fn all(&mut self) -> String {
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("the output is read");
-        }
-        self.so_far().join("\n")
-    }
 }

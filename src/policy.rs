@@ -1,0 +1,33 @@
+//! The content security policy: what our pages may load, and where their forms may end.
+
+use url::Url;
+
+use crate::origin::Origin;
+use crate::settings::Settings;
+
+/// Our own style sheet and icon, pictures from the identity provider's hosts, no script, no frame.
+///
+/// Chromium applies `form-action` to every redirect after a POST, so the log-out form needs the
+/// hosts that it ends at.
+pub fn content_security_policy(settings: &Settings) -> String {
+    let workos = origin(&settings.workos.api_base_url);
+    let mut pictures = "'self' https:".to_owned();
+    let mut forms = "'self'".to_owned();
+    if let Some(workos) = &workos {
+        forms.push_str(&format!(" {workos}"));
+        if workos.starts_with("http:") {
+            pictures.push_str(&format!(" {workos}"));
+        }
+    }
+    let return_to = settings.workos.logout_return_to.as_deref().and_then(origin);
+    if let Some(return_to) = return_to.filter(|origin| origin != settings.public_url.as_str()) {
+        forms.push_str(&format!(" {return_to}"));
+    }
+    format!(
+        "default-src 'none'; style-src 'self'; img-src {pictures}; form-action {forms}; base-uri 'none'; frame-ancestors 'none'"
+    )
+}
+
+fn origin(url: &str) -> Option<String> {
+    Some(Origin::of(&Url::parse(url).ok()?)?.as_str().to_owned())
+}

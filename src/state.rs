@@ -1,0 +1,60 @@
+//! What every handler shares, put together once.
+
+use actix_web::http::header::HeaderValue;
+
+use crate::clock::Clock;
+use crate::db::Database;
+use crate::keys::Keys;
+use crate::policy::content_security_policy;
+use crate::settings::Settings;
+use crate::workos::{Client, WorkosError};
+
+/// What every handler shares.
+pub struct AppState {
+    /// Everything that can be set from outside.
+    pub settings: Settings,
+    /// Every key of ours.
+    pub keys: Keys,
+    /// The database.
+    pub database: Database,
+    /// WorkOS.
+    pub workos: Client,
+    /// The one clock.
+    pub clock: Clock,
+    /// The same on every answer.
+    pub content_security_policy: HeaderValue,
+}
+
+impl AppState {
+    /// Puts together what the handlers share.
+    pub fn new(settings: Settings, database: Database, clock: Clock) -> Result<Self, BuildError> {
+        let policy = content_security_policy(&settings);
+        Ok(Self {
+            keys: Keys::derive(&settings),
+            workos: Client::new(&settings.workos)?,
+            content_security_policy: HeaderValue::from_str(&policy)
+                .map_err(|_| BuildError::Policy)?,
+            settings,
+            database,
+            clock,
+        })
+    }
+
+    /// Whether browsers come over https, so that cookies are for https only.
+    pub fn secure(&self) -> bool {
+        self.settings.public_url.is_https()
+    }
+}
+
+/// Why the application could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The HTTP client for WorkOS.
+    #[error(
+        "the client for WorkOS cannot be set up (are the system's CA certificates installed?): {0}"
+    )]
+    Workos(#[from] WorkosError),
+    /// A setting that no header can hold.
+    #[error("WORKOS_API_BASE_URL or WORKOS_LOGOUT_RETURN_TO holds what no header can")]
+    Policy,
+}

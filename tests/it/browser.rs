@@ -1,0 +1,12 @@
+//! The app in a real Chromium. Every page that is looked at is kept as a picture in
+//! `artifacts/screenshots`, and must be sound: nothing in the console, nothing beyond the screen.
+
+mod history;
+mod journey;
+mod keyboard;
+mod logout;
+mod people;
+mod readme;
+mod refusals;
+pub(crate) mod steps;
+mod tabs;

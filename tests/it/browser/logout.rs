@@ -1,0 +1,96 @@
+//! Logging out, when another site's page leads to it.
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpResponse, HttpServer, web};
+
+use super::steps::WELCOME_ADA;
+use crate::support::app::TestApp;
+use crate::support::browser::{Browser, Scheme, Screen};
+
+/// A page on 127.0.0.1, for browsers another site than localhost, with a link out of our app.
+fn another_site(app: &TestApp) -> (String, ServerHandle) {
+    let page = format!(
+        r#"<!doctype html><html lang="en"><head><title>Another site</title>
+<link rel="icon" href="data:,"></head><body><h1>Another site</h1>
+<a href="{}/auth/logout">Win a prize</a></body></html>"#,
+        app.url
+    );
+    let server = HttpServer::new(move || {
+        let page = page.clone();
+        App::new().default_service(web::to(move || {
+            let page = page.clone();
+            async move {
+                HttpResponse::Ok()
+                    .content_type("text/html; charset=utf-8")
+                    .body(page)
+            }
+        }))
+    })
+    .workers(1)
+    .disable_signals()
+    .bind("127.0.0.1:0")
+    .expect("a free port");
+    let url = format!("http://{}", server.addrs()[0]);
+    let server = server.run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    (url, handle)
+}
+
+/// Ada, signed in and lured to the log-out by another site.
+async fn lured(app: &TestApp, elsewhere: &str, screen: Screen, scheme: Scheme) -> Browser {
+    let browser = Browser::open(screen, scheme).await;
+    browser.visit(&format!("{}/auth/login", app.url)).await;
+    browser.choose("ada@example.com").await;
+    browser.see(WELCOME_ADA).await;
+    browser.visit(elsewhere).await;
+    browser.click("Win a prize").await;
+    browser.see("Log out?").await;
+    browser
+}
+
+#[actix_web::test]
+async fn another_sites_link_asks_first_and_the_button_logs_out_at_workos_too() {
+    let app = TestApp::start();
+    let (elsewhere, server) = another_site(&app);
+    let ada = app.workos().user("ada@example.com").expect("Ada").id;
+    let browser = lured(&app, &elsewhere, Screen::Phone, Scheme::Dark).await;
+    browser.look("log-out-confirm-phone-dark").await;
+    assert!(browser.session().await.is_some());
+    assert_eq!(app.workos().sessions_of(&ada).len(), 1);
+
+    browser.click("Log out").await;
+    browser.see("Come in.").await;
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    assert_eq!(browser.session().await, None);
+    assert!(app.workos().sessions_of(&ada).is_empty());
+    // AuthKit does not know the browser any more either.
+    browser.click("Log in").await;
+    browser.see("Sign in").await;
+    drop(browser);
+    server.stop(true).await;
+}
+
+#[actix_web::test]
+async fn another_sites_link_can_be_declined() {
+    let app = TestApp::start();
+    let (elsewhere, server) = another_site(&app);
+    let browser = lured(&app, &elsewhere, Screen::Desktop, Scheme::Light).await;
+    browser.look("log-out-confirm-desktop-light").await;
+    browser.click("Stay signed in").await;
+    browser.see(WELCOME_ADA).await;
+    drop(browser);
+    server.stop(true).await;
+}
+
+#[actix_web::test]
+async fn a_typed_address_logs_out_without_asking() {
+    let app = TestApp::start();
+    let browser = Browser::open(Screen::Desktop, Scheme::Light).await;
+    browser.visit(&format!("{}/auth/login", app.url)).await;
+    browser.choose("ada@example.com").await;
+    browser.see(WELCOME_ADA).await;
+    browser.visit(&format!("{}/auth/logout", app.url)).await;
+    browser.see("Come in.").await;
+    assert_eq!(browser.session().await, None);
+}
