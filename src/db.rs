@@ -114,6 +114,15 @@ impl Database {
         conn::transaction(&mut *take(&self.writer)?, queries)
     }
 
+    /// Names of the migrations that are not applied, oldest first; makes no file.
+    pub fn pending_migrations(settings: &DatabaseSettings) -> Result<Vec<String>, DbError> {
+        match Self::open(settings) {
+            Ok(database) => database.migrations()?.pending(),
+            Err(DbError::Missing(_)) => migrations::names(&settings.url),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The migrations of this database, applied and not.
     pub fn migrations(&self) -> Result<Migrations, DbError> {
         Ok(Migrations::new(take(&self.writer)?))

@@ -7,8 +7,13 @@
 )]
 
 mod browser;
+mod commands;
 mod emulator;
+mod health;
 mod login;
+mod middleware;
+mod pages;
+mod static_files;
 mod support;
 mod support_browser;
 mod support_database;
