@@ -54,6 +54,7 @@ pub async fn open_with_fallback_keys(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    drop_unreadable(request.headers_mut());
     let name = &app.settings.session_cookie_name;
     let verdict = match find(request.headers(), name) {
         Some(cookie) => judge(&cookie, &app.keys),
@@ -90,6 +91,25 @@ pub async fn reseal(
     next.call(request)
         .await
         .map(ServiceResponse::map_into_boxed_body)
+}
+
+/// Leaves out what a neighbouring application set in bytes that are no ASCII: one such cookie would
+/// hide ours, since actix-web reads all of a header's cookies or none.
+fn drop_unreadable(headers: &mut HeaderMap) {
+    let lines = headers.get_all(COOKIE);
+    if lines.into_iter().all(|line| line.to_str().is_ok()) {
+        return;
+    }
+    let parts: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        .map(<[u8]>::trim_ascii)
+        .filter(|part| part.iter().all(|byte| matches!(byte, b' '..=b'~')))
+        .collect();
+    match HeaderValue::from_bytes(&parts.join(b"; ".as_slice())) {
+        Ok(value) => headers.insert(COOKIE, value),
+        Err(_) => headers.remove(COOKIE),
+    };
 }
 
 fn judge(cookie: &Cookie<'static>, keys: &Keys) -> Verdict {
