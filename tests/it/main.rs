@@ -6,9 +6,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod database_outage;
 mod emulator;
 mod login;
+mod provisioning;
+mod session;
 mod support;
 mod support_browser;
 mod support_database;
 mod support_workos_emulate;
+mod workos_faults;
