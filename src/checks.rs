@@ -224,10 +224,7 @@ pub fn database(settings: &Settings) -> Vec<Issue> {
     });
     match pending {
         Ok(pending) if pending.is_empty() => Vec::new(),
-        Ok(pending) => vec![unapplied(&format!(
-            "{} migrations are not applied.",
-            pending.len()
-        ))],
+        Ok(pending) => vec![unapplied(&format!("{}.", not_applied(pending.len())))],
         Err(error @ DbError::Missing(_)) => vec![unapplied(&format!("{error}."))],
         Err(error) => vec![Issue::new(
             "database.E001",
@@ -235,6 +232,14 @@ pub fn database(settings: &Settings) -> Vec<Issue> {
             format!("{error}."),
             "Check DATABASE_URL, that the server runs, and that its file and folder can be written to.",
         )],
+    }
+}
+
+/// `1 migration is not applied`, `2 migrations are not applied`.
+pub fn not_applied(count: usize) -> String {
+    match count {
+        1 => "1 migration is not applied".to_owned(),
+        many => format!("{many} migrations are not applied"),
     }
 }
 

@@ -7,6 +7,8 @@ mod migrate;
 mod runserver;
 mod signals;
 
+use std::fmt::Display;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -14,7 +16,7 @@ use clap::{Parser, Subcommand};
 
 use crate::checks::Level;
 use crate::db::DbError;
-use crate::settings::{SettingsError, parse_bind};
+use crate::settings::{SettingError, SettingsError, parse_bind};
 use crate::state::BuildError;
 
 /// The entrance hall of a web application: WorkOS AuthKit sign-in, server-rendered sessions and a
@@ -107,6 +109,23 @@ pub enum CommandError {
     Output(#[from] std::io::Error),
 }
 
+impl CommandError {
+    /// One line for each mistake; the report of `check` keeps its own lines.
+    pub fn lines(&self) -> Vec<String> {
+        let Self::Settings(errors) = self else {
+            return vec![self.to_string()];
+        };
+        let mut lines: Vec<_> = errors.0.iter().map(ToString::to_string).collect();
+        if errors.0.iter().any(SettingError::is_not_set) {
+            lines.push(
+                "`.env.example` explains every setting; `vestibule runserver --demo` needs none"
+                    .to_owned(),
+            );
+        }
+        lines
+    }
+}
+
 impl Cli {
     /// Runs the command to its end.
     pub fn run(self) -> Result<(), CommandError> {
@@ -126,6 +145,11 @@ impl Cli {
 
 fn bind(text: &str) -> Result<SocketAddr, String> {
     parse_bind(text).ok_or_else(|| "wants an address and a port, such as 127.0.0.1:8000".to_owned())
+}
+
+/// Prints a line. `println!` would panic where nobody reads any more.
+fn say(line: impl Display) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{line}")
 }
 
 fn listen(address: SocketAddr) -> Result<std::net::TcpListener, CommandError> {

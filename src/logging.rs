@@ -52,7 +52,7 @@ fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
         out,
         "{time} {style}{level:5}{style:#} {}{id} {}",
         record.target(),
-        one_line(record)
+        one_line(&record.args().to_string())
     )
 }
 
@@ -70,13 +70,22 @@ fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     writeln!(out, "{}", serde_json::Value::Object(line))
 }
 
-/// A client must not be able to write lines of its own into the log.
-fn one_line(record: &Record<'_>) -> String {
-    record
-        .args()
-        .to_string()
-        .replace('\n', "\\n")
-        .replace('\r', "\\r")
+/// A client must not be able to write lines of its own into the log, nor steer the terminal of
+/// whoever reads it: what is no visible character is shown as its escape.
+fn one_line(text: &str) -> String {
+    let unseen = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !text.contains(unseen) {
+        return text.to_owned();
+    }
+    let mut line = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if unseen(c) {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 struct Fields<'a>(&'a mut Map<String, serde_json::Value>);

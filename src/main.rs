@@ -1,5 +1,6 @@
 //! The `vestibule` command.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -9,7 +10,10 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("vestibule: {error}");
+            for line in error.lines() {
+                // Where stderr is closed, the exit code has to speak for itself.
+                drop(writeln!(std::io::stderr(), "vestibule: {line}"));
+            }
             ExitCode::FAILURE
         }
     }

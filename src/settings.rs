@@ -28,7 +28,8 @@ const SESSION_COOKIE_AGE: i64 = 1_209_600;
 const LONGEST_COOKIE_AGE: i64 = 34_560_000;
 /// The least a key for HMAC-SHA-256 may be, in bytes (RFC 7518, 3.2).
 const SHORTEST_SECRET_KEY: usize = 32;
-const SECRET_KEY_WANTED: &str = "at least 32 bytes, better 50 or more, at random";
+const SECRET_KEY_WANTED: &str =
+    "at least 32 bytes, better 50 or more, at random, such as `openssl rand -base64 48` prints";
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,10 +174,10 @@ impl WorkosSettings {
     fn read(reader: &mut Reader<'_>, public_url: &Origin) -> Self {
         let public_url = public_url.as_str();
         Self {
-            api_key: reader.secret("WORKOS_API_KEY", "a key that starts with `sk_`", |text| {
+            api_key: reader.secret("WORKOS_API_KEY", "a key that starts with `sk_`, from the page API Keys of WorkOS's dashboard", |text| {
                 parse_prefixed(text, "sk_").map(SecretString::from)
             }),
-            client_id: reader.required("WORKOS_CLIENT_ID", "an id that starts with `client_`", |text| {
+            client_id: reader.required("WORKOS_CLIENT_ID", "an id that starts with `client_`, from the page API Keys of WorkOS's dashboard", |text| {
                 parse_prefixed(text, "client_")
             }),
             api_base_url: reader.value(
@@ -313,6 +314,11 @@ impl SettingError {
             problem: problem.into(),
             hint: hint.into(),
         }
+    }
+
+    /// Whether a required variable is absent, as when nothing has been set up yet.
+    pub fn is_not_set(&self) -> bool {
+        self.problem == reader::NOT_SET
     }
 }
 

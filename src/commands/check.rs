@@ -1,6 +1,6 @@
 //! `vestibule check`.
 
-use super::CommandError;
+use super::{CommandError, say};
 use crate::checks::{self, Level, Report};
 use crate::settings::{Settings, SettingsError, Source};
 
@@ -15,7 +15,7 @@ pub(super) fn run(deploy: bool, fail_level: Level, online: bool) -> Result<(), C
     if report.reaches(fail_level) {
         return Err(CommandError::Failed(report.to_string()));
     }
-    println!("{report}");
+    say(&report)?;
     Ok(())
 }
 

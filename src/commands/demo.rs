@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::{CommandError, listen, runserver};
 use crate::db::Database;
-use crate::emulator::{self, Config};
+use crate::emulator::{self, Config, DemoUser};
 use crate::logging;
 use crate::settings::{LogFormat, LogSettings, Settings, Source};
 use crate::workos::random_text;
@@ -34,8 +34,8 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     let mut migrations = database.migrations()?;
     while migrations.apply_next()?.is_some() {}
     drop(migrations);
-    print_welcome(&settings, &emulator);
-    runserver::serve(settings, database, listener)
+    let greeting = welcome(&settings, &emulator);
+    runserver::serve(settings, database, listener, &greeting)
 }
 
 /// The settings of a demo: nothing of the environment's, and a key that nobody can know.
@@ -54,34 +54,29 @@ fn settings(address: SocketAddr, emulator: &emulator::Running) -> Result<Setting
     Ok(Settings::read(&source)?)
 }
 
-fn print_welcome(settings: &Settings, emulator: &emulator::Running) {
-    println!(
-        "vestibule is running as a demo. Open\n\n    {}\n",
-        settings.public_url.as_str()
-    );
-    println!(
-        "and sign in as one of these made-up people, with a click or with e-mail and password:\n"
-    );
+fn welcome(settings: &Settings, emulator: &emulator::Running) -> String {
     let users = emulator.users();
-    let email = users
+    let width = |field: fn(&DemoUser) -> &str| {
+        let lengths = users.iter().map(|user| field(user).len());
+        lengths.max().unwrap_or_default()
+    };
+    let (email, password) = (width(|user| &user.email), width(|user| &user.password));
+    let people: String = users
         .iter()
-        .map(|user| user.email.len())
-        .max()
-        .unwrap_or_default();
-    let password = users
-        .iter()
-        .map(|user| user.password.len())
-        .max()
-        .unwrap_or_default();
-    for user in &users {
-        println!(
-            "    {:email$}  {:password$}  {}",
-            user.email, user.password, user.shows
-        );
-    }
-    println!(
-        "\nThe AuthKit emulator is on {}. The users are kept in vestibule-demo.sqlite3.",
-        emulator.base_url()
-    );
-    println!("Ctrl-C stops both.\n");
+        .map(|user| {
+            format!(
+                "    {:email$}  {:password$}  {}\n",
+                user.email, user.password, user.shows
+            )
+        })
+        .collect();
+    format!(
+        "vestibule is running as a demo. Open\n\n    {}\n\n\
+         and sign in as one of these made-up people, with a click or with e-mail and password:\n\n\
+         {people}\n\
+         The AuthKit emulator is on {}. The users are kept in vestibule-demo.sqlite3.\n\
+         Ctrl-C stops both.\n",
+        settings.public_url.as_str(),
+        emulator.base_url(),
+    )
 }

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::CommandError;
 use super::signals::Stop;
+use super::{CommandError, say};
 use crate::emulator::{Config, Seed, StartError, start};
 use crate::logging;
 use crate::settings::{LogSettings, SettingsError, Source};
@@ -23,7 +23,7 @@ pub(super) fn run(bind: SocketAddr, seed: Option<&Path>) -> Result<(), CommandEr
             seed,
             ..Config::default()
         })?;
-        print!("{}", emulator.describe());
+        say(emulator.describe().trim_end())?;
         tokio::select! {
             () = stop.asked() => emulator.stop(true).await,
             () = emulator.server() => {}
@@ -34,6 +34,11 @@ pub(super) fn run(bind: SocketAddr, seed: Option<&Path>) -> Result<(), CommandEr
 
 impl From<StartError> for CommandError {
     fn from(error: StartError) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            StartError::Bind { .. } => {
+                Self::Failed(format!("{error}; choose another address with --bind"))
+            }
+            error => Self::Failed(error.to_string()),
+        }
     }
 }

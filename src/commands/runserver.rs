@@ -3,10 +3,10 @@
 use std::net::{SocketAddr, TcpListener};
 
 use super::signals::Stop;
-use super::{CommandError, listen};
+use super::{CommandError, listen, say};
 use crate::checks::{self, Level, Report};
 use crate::clock::Clock;
-use crate::db::{Database, DbError};
+use crate::db::Database;
 use crate::logging;
 use crate::server::Application;
 use crate::settings::{Settings, SettingsError, Source};
@@ -28,26 +28,30 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     }
     let database = up_to_date(&settings)?;
     let listener = listen(settings.bind)?;
-    println!(
+    let greeting = format!(
         "vestibule serves {} (listening on {})",
         settings.public_url.as_str(),
         listener.local_addr()?
     );
-    serve(settings, database, listener)
+    serve(settings, database, listener, &greeting)
 }
 
-/// Serves until SIGTERM or Ctrl-C, and to the end of what is in flight.
+/// Serves until SIGTERM or Ctrl-C, and to the end of what is in flight. The greeting comes once
+/// both signals are listened for: who reads it may send one.
 pub(super) fn serve(
     settings: Settings,
     database: Database,
     listener: TcpListener,
+    greeting: &str,
 ) -> Result<(), CommandError> {
     actix_web::rt::System::new().block_on(async {
         let stop = Stop::listen()?;
         let state = AppState::new(settings, database, Clock::system())?;
-        Application::build(listener, state, None)?
-            .run_until(stop.asked())
-            .await?;
+        let application = Application::build(listener, state, None)?;
+        if let Err(error) = say(greeting) {
+            log::warn!("the greeting cannot be printed: {error}");
+        }
+        application.run_until(stop.asked()).await?;
         Ok(())
     })
 }
@@ -56,10 +60,10 @@ fn up_to_date(settings: &Settings) -> Result<Database, CommandError> {
     let database = Database::open(&settings.database)?;
     let pending = database.migrations()?.pending()?.len();
     if pending > 0 {
-        let message = format!("{pending} migrations are not applied; run `vestibule migrate`");
+        let message = format!("{}; run `vestibule migrate`", checks::not_applied(pending));
         return Err(CommandError::Failed(message));
     }
     // A file that cannot be written to would fail every sign-in, later and one by one.
-    database.write_blocking(|_| Ok::<_, DbError>(()))?;
+    database.check_writable()?;
     Ok(database)
 }

@@ -84,8 +84,12 @@ fn connect_sqlite(path: &Path, mode: Mode) -> Result<SqliteConnection, DbError> 
     let text = path
         .to_str()
         .ok_or_else(|| DbError::Missing(path.to_owned()))?;
-    let mut conn = SqliteConnection::establish(text)
-        .map_err(|error| DbError::Unavailable(format!("{}: {error}", path.display())))?;
+    let mut conn = SqliteConnection::establish(text).map_err(|error| {
+        let path = path.display();
+        DbError::Unavailable(format!(
+            "{path}: {error}; its folder must be there, writable"
+        ))
+    })?;
     // First of all, since every later statement may have to wait for another process.
     conn.batch_execute("PRAGMA busy_timeout = 5000")?;
     if mode == Mode::ReadOnly {
@@ -102,12 +106,19 @@ fn connect_postgres(url: &secrecy::SecretString) -> Result<PgConnection, DbError
     use secrecy::ExposeSecret;
 
     let mut conn = PgConnection::establish(&bounded(url.expose_secret()))
-        .map_err(|error| DbError::Unavailable(format!("PostgreSQL: {error}")))?;
+        .map_err(|error| DbError::Unavailable(format!("PostgreSQL: {}", one_line(&error))))?;
     // A statement that hangs must not hold its connection for ever; times are kept in UTC.
     conn.batch_execute(
         "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'; SET TIME ZONE 'UTC'",
     )?;
     Ok(conn)
+}
+
+/// libpq's messages have several lines and tabs.
+#[cfg(feature = "postgres")]
+fn one_line(error: &ConnectionError) -> String {
+    let text = error.to_string();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// libpq waits without end for a host that does not answer, unless it is told otherwise.
@@ -150,6 +161,23 @@ pub(super) fn transaction<T, E: From<DbError>>(
             Err(error)
         }
     }
+}
+
+/// Writes to SQLite's file what stands there already. Less would not tell: on a read-only file
+/// `BEGIN IMMEDIATE` succeeds, and a full disk is met only when a page is committed.
+pub(super) fn write_nothing_new(conn: &mut Conn) -> Result<(), DbError> {
+    if let Conn::Sqlite(conn) = conn {
+        let UserVersion { user_version } =
+            diesel::sql_query("PRAGMA user_version").get_result(conn)?;
+        conn.batch_execute(&format!("PRAGMA user_version = {user_version}"))?;
+    }
+    Ok(())
+}
+
+#[derive(diesel::QueryableByName)]
+struct UserVersion {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    user_version: i32,
 }
 
 /// Runs a statement that may meet a unique constraint: `None` when it did. In a nested

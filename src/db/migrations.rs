@@ -8,8 +8,9 @@ use diesel::sql_query;
 use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::conn::Manager;
+use super::conn::{Manager, transaction};
 use super::{Conn, DbError};
+use crate::settings::DatabaseUrl;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 #[cfg(feature = "postgres")]
@@ -39,60 +40,92 @@ impl Migrations {
 
     /// Names of those that are not applied yet, oldest first. Writes nothing, unlike Diesel's own.
     pub fn pending(&mut self) -> Result<Vec<String>, DbError> {
-        let applied = self.applied()?;
-        let known = self.known()?.into_iter();
-        Ok(known
-            .filter(|one| !applied.contains(&one.version))
-            .map(|one| one.name)
-            .collect())
+        pending(&mut self.conn)
     }
 
     /// Applies the oldest pending migration in its own transaction; its name, or `None` when there
-    /// is none left.
+    /// is none left. Two replicas that start at once take turns.
     pub fn apply_next(&mut self) -> Result<Option<String>, DbError> {
-        let Some(name) = self.pending()?.into_iter().next() else {
-            return Ok(None);
-        };
-        let outcome = match &mut *self.conn {
-            Conn::Sqlite(conn) => conn.run_next_migration(SQLITE).map(drop),
-            #[cfg(feature = "postgres")]
-            Conn::Postgres(conn) => conn.run_next_migration(POSTGRES).map(drop),
-        };
-        match outcome {
-            Ok(()) => Ok(Some(name)),
-            // Another replica was quicker: what failed here is applied by now.
-            Err(_) if !self.pending()?.contains(&name) => Ok(Some(name)),
-            Err(error) => Err(DbError::Migration(format!("{name}: {error}"))),
+        transaction(&mut self.conn, |conn| {
+            take_turns(conn)?;
+            let Some(name) = pending(conn)?.into_iter().next() else {
+                return Ok(None);
+            };
+            let outcome = match conn {
+                Conn::Sqlite(conn) => conn.run_next_migration(SQLITE).map(drop),
+                #[cfg(feature = "postgres")]
+                Conn::Postgres(conn) => conn.run_next_migration(POSTGRES).map(drop),
+            };
+            match outcome {
+                Ok(()) => Ok(Some(name)),
+                Err(error) => Err(DbError::Migration(format!("{name}: {error}"))),
+            }
+        })
+    }
+}
+
+/// Names of all migrations of this kind of database, oldest first.
+pub(super) fn names(url: &DatabaseUrl) -> Result<Vec<String>, DbError> {
+    let known = match url {
+        DatabaseUrl::Sqlite(_) => known_in::<diesel::sqlite::Sqlite>(&SQLITE),
+        #[cfg(feature = "postgres")]
+        DatabaseUrl::Postgres(_) => known_in::<diesel::pg::Pg>(&POSTGRES),
+        #[cfg(not(feature = "postgres"))]
+        DatabaseUrl::Postgres(_) => Err(DbError::NoPostgres),
+    }?;
+    Ok(known.into_iter().map(|one| one.name).collect())
+}
+
+/// Waits until no other process migrates, to the end of this transaction. SQLite's transaction
+/// holds the only lock for writing already. A migration may take longer than a statement of a
+/// request may.
+fn take_turns(conn: &mut Conn) -> Result<(), DbError> {
+    match conn {
+        Conn::Sqlite(_) => {}
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            use diesel::connection::SimpleConnection;
+
+            // Any number, as long as every version of vestibule takes the same.
+            conn.batch_execute(
+                "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(7817216943)",
+            )?;
         }
     }
+    Ok(())
+}
 
-    fn applied(&mut self) -> Result<Vec<String>, DbError> {
-        let exists = match &*self.conn {
-            Conn::Sqlite(_) => {
-                "SELECT name AS version FROM sqlite_master WHERE name = '__diesel_schema_migrations'"
-            }
-            #[cfg(feature = "postgres")]
-            Conn::Postgres(_) => {
-                "SELECT 'yes' AS version WHERE to_regclass('__diesel_schema_migrations') IS NOT NULL"
-            }
-        };
-        if sql_query(exists)
-            .load::<Version>(&mut *self.conn)?
-            .is_empty()
-        {
-            return Ok(Vec::new());
+fn pending(conn: &mut Conn) -> Result<Vec<String>, DbError> {
+    let applied = applied(conn)?;
+    let known = known(conn)?.into_iter();
+    Ok(known
+        .filter(|one| !applied.contains(&one.version))
+        .map(|one| one.name)
+        .collect())
+}
+
+fn applied(conn: &mut Conn) -> Result<Vec<String>, DbError> {
+    let exists = match conn {
+        Conn::Sqlite(_) => {
+            "SELECT name AS version FROM sqlite_master WHERE name = '__diesel_schema_migrations'"
         }
-        let rows = sql_query("SELECT version FROM __diesel_schema_migrations")
-            .load::<Version>(&mut *self.conn)?;
-        Ok(rows.into_iter().map(|row| row.version).collect())
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => {
+            "SELECT 'yes' AS version WHERE to_regclass('__diesel_schema_migrations') IS NOT NULL"
+        }
+    };
+    if sql_query(exists).load::<Version>(conn)?.is_empty() {
+        return Ok(Vec::new());
     }
+    let rows = sql_query("SELECT version FROM __diesel_schema_migrations").load::<Version>(conn)?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
+}
 
-    fn known(&self) -> Result<Vec<Known>, DbError> {
-        match &*self.conn {
-            Conn::Sqlite(_) => known_in::<diesel::sqlite::Sqlite>(&SQLITE),
-            #[cfg(feature = "postgres")]
-            Conn::Postgres(_) => known_in::<diesel::pg::Pg>(&POSTGRES),
-        }
+fn known(conn: &Conn) -> Result<Vec<Known>, DbError> {
+    match conn {
+        Conn::Sqlite(_) => known_in::<diesel::sqlite::Sqlite>(&SQLITE),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => known_in::<diesel::pg::Pg>(&POSTGRES),
     }
 }
 

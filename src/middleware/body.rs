@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -30,13 +30,17 @@ pub async fn bounded_body(
     if announced.is_some_and(|length| length > LARGEST) {
         return Ok(request.error_response(Error::BodyTooLarge));
     }
+    // Without either there is none, and what follows an `Upgrade` that we pass over has no end.
+    let has_body = [CONTENT_LENGTH, TRANSFER_ENCODING]
+        .iter()
+        .any(|name| request.headers().contains_key(name));
     match request.take_payload() {
-        Payload::None => {}
-        payload => match tokio::time::timeout(IN_TIME, collect(payload)).await {
+        payload if has_body => match tokio::time::timeout(IN_TIME, collect(payload)).await {
             Ok(Ok(body)) => request.set_payload(body.into()),
             Ok(Err(error)) => return Ok(request.error_response(error)),
             Err(_) => return Ok(request.error_response(Error::BodyTooSlow)),
         },
+        _ => {}
     }
     next.call(request)
         .await

@@ -1,6 +1,6 @@
 //! Who is asking, seen through the proxies that we trust.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use actix_web::HttpRequest;
 use ipnet::IpNet;
@@ -23,10 +23,16 @@ pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
         if !is_trusted(&client) {
             break;
         }
-        let Ok(ip) = hop.parse::<IpAddr>() else { break };
+        let Some(ip) = address(hop) else { break };
         client = ip.to_canonical();
     }
     Some(client)
+}
+
+/// An address as proxies write it: some add the port.
+fn address(hop: &str) -> Option<IpAddr> {
+    let with_port = || hop.parse::<SocketAddr>().map(|address| address.ip());
+    hop.parse().or_else(|_| with_port()).ok()
 }
 
 #[cfg(test)]
@@ -58,6 +64,8 @@ mod tests {
             seen("10.0.0.1", &["203.0.113.9", "198.51.100.7"]),
             "198.51.100.7"
         );
+        assert_eq!(seen("10.0.0.1", &["198.51.100.7:4711"]), "198.51.100.7");
+        assert_eq!(seen("10.0.0.1", &["[2001:db8::7]:4711"]), "2001:db8::7");
         assert_eq!(seen("10.0.0.1", &["nonsense"]), "10.0.0.1");
         assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
     }

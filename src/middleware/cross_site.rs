@@ -36,7 +36,7 @@ fn is_from_here(headers: &HeaderMap, settings: &Settings) -> bool {
     }
     match text(headers, ORIGIN.as_str()) {
         Some(origin) => is_ours(origin, settings),
-        None => site.is_none() && !headers.contains_key(ORIGIN),
+        None => !headers.contains_key("sec-fetch-site") && !headers.contains_key(ORIGIN),
     }
 }
 

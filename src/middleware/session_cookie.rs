@@ -57,6 +57,7 @@ pub async fn open_with_fallback_keys(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    keep_readable(request.headers_mut());
     let name = &app.settings.session_cookie_name;
     let verdict = judge(&find(request.headers(), name), &app.keys);
     let dead = matches!(verdict, Verdict::Dead);
@@ -92,6 +93,26 @@ pub async fn reseal(
     next.call(request)
         .await
         .map(ServiceResponse::map_into_boxed_body)
+}
+
+/// Leaves out the cookies that are no UTF-8: one of another application's on this host would make
+/// the framework read none at all, and nobody could sign in.
+fn keep_readable(headers: &mut HeaderMap) {
+    let readable = |line: &HeaderValue| std::str::from_utf8(line.as_bytes()).is_ok();
+    if headers.get_all(COOKIE).all(readable) {
+        return;
+    }
+    let lines: Vec<HeaderValue> = headers.get_all(COOKIE).cloned().collect();
+    let parts = lines
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        .map(<[u8]>::trim_ascii)
+        .filter(|part| std::str::from_utf8(part).is_ok());
+    let kept = parts.collect::<Vec<_>>().join(&b"; "[..]);
+    headers.remove(COOKIE);
+    if let Ok(value) = HeaderValue::from_bytes(&kept) {
+        headers.insert(COOKIE, value);
+    }
 }
 
 /// The first cookie that opens: a neighbour's of the same name, set for the whole domain, may stand
@@ -152,18 +173,14 @@ fn replace(headers: &mut HeaderMap, new: &Cookie<'static>) {
     }
 }
 
-/// The `name=value` pairs of all `Cookie` lines; bytes that are no text, which other applications
-/// may have set, do not hide ours.
+/// The `name=value` pairs of all `Cookie` lines, which are readable by now.
 fn parts(headers: &HeaderMap) -> Vec<String> {
     let lines = headers
         .get_all(COOKIE)
-        .map(|line| String::from_utf8_lossy(line.as_bytes()));
+        .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
     lines
-        .flat_map(|line| {
-            line.split(';')
-                .map(|part| part.trim().to_owned())
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|line| line.split(';'))
+        .map(|part| part.trim().to_owned())
         .collect()
 }
 

@@ -8,6 +8,9 @@ use secrecy::SecretString;
 
 use super::{DatabaseUrl, SettingError, SettingsError, Source};
 
+/// What is said of a required variable that is absent or empty.
+pub(super) const NOT_SET: &str = "not set";
+
 /// A mistake is kept and the default stands in, so that the reading goes on to the next variable;
 /// [`Reader::finish`] lets nothing out when there was one.
 pub(super) struct Reader<'a> {
@@ -42,7 +45,7 @@ impl<'a> Reader<'a> {
         if let Some(text) = self.text(name) {
             match parse(text) {
                 Some(value) => return value,
-                None => self.wrong(name, format!("read `{text}`"), wanted),
+                None => self.wrong(name, shown(text), wanted),
             }
         }
         standing_in(parse(default))
@@ -70,11 +73,11 @@ impl<'a> Reader<'a> {
         parse: impl Fn(&str) -> Option<T>,
     ) -> T {
         let Some(text) = self.text(name) else {
-            self.wrong(name, "is not set", wanted);
+            self.wrong(name, NOT_SET, wanted);
             return T::default();
         };
         parse(text).unwrap_or_else(|| {
-            self.wrong(name, format!("read `{text}`"), wanted);
+            self.wrong(name, shown(text), wanted);
             T::default()
         })
     }
@@ -88,7 +91,7 @@ impl<'a> Reader<'a> {
     ) -> SecretString {
         // As it stands: a space at its end is part of a key that another program shares.
         let problem = match self.source.get(name).filter(|text| !text.is_empty()) {
-            None => "is not set".to_owned(),
+            None => NOT_SET.to_owned(),
             Some(text) => match parse(text) {
                 Some(secret) => return secret,
                 None => unshown(text),
@@ -130,7 +133,7 @@ impl<'a> Reader<'a> {
         for text in parts(self.text(name).unwrap_or(default)) {
             match parse(text) {
                 Some(value) => values.push(value),
-                None => self.wrong(name, format!("read `{text}`"), wanted),
+                None => self.wrong(name, shown(text), wanted),
             }
         }
         values
@@ -198,6 +201,18 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(',')
         .map(str::trim)
         .filter(|part| !part.is_empty())
+}
+
+/// A value as a message shows it: on one line, unless it looks like a secret in the wrong place.
+fn shown(text: &str) -> String {
+    let holds_a_key = text.contains("sk_");
+    let holds_a_password = text
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.contains('@'));
+    if holds_a_key || holds_a_password {
+        return unshown(text);
+    }
+    format!("read `{}`", text.escape_debug())
 }
 
 fn unshown(text: &str) -> String {

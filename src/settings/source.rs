@@ -70,7 +70,7 @@ impl Source {
                 return Err(SettingError::new(
                     ".env",
                     format!("cannot be read: {error}"),
-                    "make it a readable UTF-8 text file, or remove it",
+                    "wants to be a readable UTF-8 text file, or absent",
                 ));
             }
         };
@@ -98,7 +98,7 @@ fn bad_line(text: &str) -> SettingError {
     SettingError::new(
         ".env",
         format!("{place} is not NAME=value"),
-        "put a value with spaces, quotes, `$` or `#` between single quotes",
+        "wants a value with spaces, quotes, `$` or `#` between single quotes",
     )
 }
 

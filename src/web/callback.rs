@@ -108,7 +108,7 @@ async fn complete(
         .authenticate_with_code(code, &verifier, &origin)
         .await?;
     let now = app.clock.now();
-    let previous = session.current(now).map(|state| state.session_id);
+    let previous = session.peek(now).map(|state| state.session_id);
     let sign_in = SignIn {
         authentication,
         attempt: attempt.fingerprint(),

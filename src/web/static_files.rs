@@ -20,8 +20,8 @@ pub static ICON_URL: LazyLock<String> = LazyLock::new(|| versioned("favicon.svg"
 
 /// A file; for ever cacheable when asked for by its hash, else checked by its ETag.
 pub async fn get(request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Error> {
-    let path = path.into_inner();
-    let file = Files::get(path.trim_end_matches('/')).ok_or(Error::NotFound)?;
+    let path = path.trim_end_matches('/');
+    let file = Files::get(path).ok_or(Error::NotFound)?;
     let version = version(&file);
     let by_hash = pairs(&request).contains(&("v".to_owned(), version.clone()));
     let cache = if by_hash {
@@ -43,7 +43,7 @@ pub async fn get(request: HttpRequest, path: web::Path<String>) -> Result<HttpRe
         return Ok(response.finish());
     }
     Ok(response
-        .content_type(content_type(&path))
+        .content_type(content_type(path))
         .body(file.data.into_owned()))
 }
 

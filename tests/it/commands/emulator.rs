@@ -1,0 +1,79 @@
+//! `vestibule emulator`.
+
+use crate::support::program::Program;
+
+#[tokio::test]
+async fn it_prints_who_can_sign_in_and_serves_until_it_is_told_to_stop() {
+    for signal in ["TERM", "INT"] {
+        let program = Program::new(&["emulator", "--bind", "127.0.0.1:0"]).start();
+        let line = program.line_with("AuthKit emulator on http://127.0.0.1:");
+        let url = line.split_once("on ").unwrap().1.to_owned();
+        program.line_with("WORKOS_CLIENT_ID=client_emulator");
+        let printed = program.printed();
+        for part in [
+            "ada@example.com",
+            &format!("WORKOS_API_BASE_URL={url}"),
+            "WORKOS_API_KEY=sk_test_emulator",
+        ] {
+            assert!(printed.contains(part), "no {part} in {printed}");
+        }
+        let health = reqwest::get(format!("{url}/health")).await.unwrap();
+        assert_eq!(health.status(), 200);
+        program.signal(signal);
+        program.wait().exits_with(0).leaves_files(&[]);
+    }
+}
+
+#[tokio::test]
+async fn a_seed_file_replaces_the_people() {
+    let seed = r#"{"users": [{"email": "grace@example.com", "password": "grace-demo-password"}]}"#;
+    let program = Program::new(&["emulator", "--bind", "127.0.0.1:0", "--seed", "people.json"])
+        .file("people.json", seed)
+        .start();
+    program.line_with("WORKOS_CLIENT_ID=");
+    let printed = program.printed();
+    assert!(printed.contains("grace@example.com"), "{printed}");
+    assert!(!printed.contains("ada@example.com"), "{printed}");
+}
+
+#[test]
+fn a_bad_seed_file_is_named_with_the_place() {
+    for (text, place) in [
+        ("{", "line 1 column 1"),
+        (r#"{"user": []}"#, "unknown field `user`"),
+        (
+            r#"{"users": [{"email": "a@example.com"}, {"email": "A@example.com"}]}"#,
+            "example.com",
+        ),
+    ] {
+        Program::new(&["emulator", "--bind", "127.0.0.1:0", "--seed", "people.json"])
+            .file("people.json", text)
+            .run()
+            .exits_with(1)
+            .says_in_one_line(&["people.json is malformed", place]);
+    }
+    Program::new(&["emulator", "--seed", "none.json"])
+        .run()
+        .exits_with(1)
+        .says_in_one_line(&["the seed file none.json cannot be read", "No such file"]);
+}
+
+#[test]
+fn it_is_for_this_machine_alone() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:4100"] {
+        Program::new(&["emulator", "--bind", address])
+            .run()
+            .exits_with(1)
+            .says_in_one_line(&["binds to this machine only", address, "use 127.0.0.1"]);
+    }
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    Program::new(&["emulator", "--bind", &address])
+        .run()
+        .exits_with(1)
+        .says_in_one_line(&["cannot listen on", &address, "--bind"]);
+}

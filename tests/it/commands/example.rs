@@ -1,0 +1,108 @@
+//! `.env.example` holds every setting, and no other.
+
+use std::collections::BTreeSet;
+
+use crate::support::program::{API_KEY, Program, SECRET_KEY};
+
+const EXAMPLE: &str = include_str!("../../../.env.example");
+const SETTINGS: &str = include_str!("../../../src/settings.rs");
+
+/// The lines `NAME='value'`, those that are commented out too, with what is written above them.
+fn entries() -> Vec<(String, String, String)> {
+    let mut entries = Vec::new();
+    let mut above = String::new();
+    for line in EXAMPLE.lines() {
+        let bare = line.trim_start_matches("# ");
+        match bare.split_once('=') {
+            Some((name, value)) if is_name(name) => {
+                entries.push((
+                    name.to_owned(),
+                    value.to_owned(),
+                    std::mem::take(&mut above),
+                ));
+            }
+            _ if line.is_empty() => above.clear(),
+            _ => above.push_str(bare),
+        }
+    }
+    entries
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+}
+
+#[test]
+fn every_setting_that_is_read_is_in_the_file_and_the_other_way_round() {
+    // In that file, a string of capitals is the name of a variable.
+    let read: BTreeSet<_> = SETTINGS
+        .split('"')
+        .filter(|text| text.len() > 3 && is_name(text))
+        .collect();
+    assert!(
+        read.contains("BIND") && read.contains("RUST_LOG"),
+        "{read:?}"
+    );
+    let entries = entries();
+    let written: BTreeSet<_> = entries.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(written, read);
+    assert_eq!(entries.len(), written.len(), "one is there twice");
+}
+
+#[test]
+fn every_setting_is_explained_and_quoted() {
+    for (name, value, above) in entries() {
+        assert!(above.len() > 20, "{name} is not explained");
+        assert!(
+            value.len() >= 2 && value.starts_with('\'') && value.ends_with('\''),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_copy_with_the_required_values_filled_in_is_accepted() {
+    let mut copy = EXAMPLE.to_owned();
+    for (name, value) in [
+        ("WORKOS_API_KEY", API_KEY),
+        ("WORKOS_CLIENT_ID", "client_made_up"),
+        ("SECRET_KEY", SECRET_KEY),
+    ] {
+        let empty = format!("\n{name}=''\n");
+        assert_eq!(copy.matches(&empty).count(), 1, "{name} is to be filled in");
+        copy = copy.replace(&empty, &format!("\n{name}='{value}'\n"));
+    }
+    let uncommented: String = copy
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(bare) if bare.split_once('=').is_some_and(|(name, _)| is_name(name)) => bare,
+            _ => line,
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    for dotenv in [copy, uncommented] {
+        Program::new(&["migrate"])
+            .file(".env", &dotenv)
+            .run()
+            .exits_with(0);
+        let output = Program::new(&["check"])
+            .file(".env", &dotenv)
+            .run()
+            .exits_with(0);
+        assert!(!output.stdout.contains("settings."), "{output:#?}");
+        assert!(output.stdout.contains("identified 1 issue"), "{output:#?}");
+    }
+}
+
+#[test]
+fn untouched_it_is_the_same_as_no_settings() {
+    let output = Program::new(&["check"])
+        .file(".env", EXAMPLE)
+        .run()
+        .exits_with(1);
+    assert!(output.stderr.contains("identified 3 issues"), "{output:#?}");
+    assert!(
+        output.stderr.contains("SECRET_KEY: not set."),
+        "{output:#?}"
+    );
+}

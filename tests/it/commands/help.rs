@@ -1,0 +1,94 @@
+//! Help and wrong usage.
+
+use crate::support::program::Program;
+
+#[test]
+fn the_help_of_each_command_tells_of_its_options() {
+    let all = Program::new(&["--help"]).run().exits_with(0).stdout;
+    for part in [
+        "runserver",
+        "migrate",
+        "check",
+        "emulator",
+        "--version",
+        ".env.example",
+    ] {
+        assert!(all.contains(part), "no {part} in {all}");
+    }
+    assert!(all.contains("vestibule runserver --demo"), "{all}");
+    for (command, parts) in [
+        (
+            "runserver",
+            &["--demo", "--bind <ADDR>", "instead of BIND"][..],
+        ),
+        ("migrate", &["--check", "--plan"]),
+        (
+            "check",
+            &[
+                "--deploy",
+                "--fail-level <LEVEL>",
+                "--online",
+                "[default: ERROR]",
+            ],
+        ),
+        (
+            "emulator",
+            &["--bind <ADDR>", "--seed <FILE>", "127.0.0.1:4100"],
+        ),
+    ] {
+        for flag in ["--help", "-h"] {
+            let help = Program::new(&[command, flag]).run().exits_with(0);
+            for part in parts {
+                assert!(help.stdout.contains(part), "no {part} in {}", help.stdout);
+            }
+            assert_eq!(help.stderr, "");
+        }
+    }
+    let version = Program::new(&["--version"]).run().exits_with(0).stdout;
+    assert_eq!(version, concat!("vestibule ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_touches_nothing() {
+    for arguments in [
+        &[][..],
+        &["nonsense"],
+        &["migrate", "--nonsense"],
+        &["migrate", "now"],
+        &["runserver", "--bind"],
+        &["runserver", "--bind", "8000"],
+        &["runserver", "--bind", "example.com:80"],
+        &["runserver", "--demo", "--bind", "nonsense"],
+        &["check", "--fail-level", "LOUD"],
+        &["emulator", "--seed"],
+    ] {
+        let output = Program::with_settings(arguments).run().exits_with(2);
+        assert!(
+            output.stderr.contains("Usage:") || output.stderr.contains("--help"),
+            "{output:#?}"
+        );
+        assert_eq!(output.stdout, "");
+        output.leaves_files(&[]);
+    }
+    let output = Program::new(&["runserver", "--bind", "8000"]).run();
+    assert!(
+        output.stderr.contains("such as 127.0.0.1:8000"),
+        "{output:#?}"
+    );
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error_in_one_line() {
+    for arguments in [
+        &["migrate"][..],
+        &["migrate", "--plan"],
+        &["emulator", "--bind", "127.0.0.1:0"],
+    ] {
+        Program::new(arguments)
+            .env("RUST_LOG", "warn")
+            .with_nowhere_to_print()
+            .run()
+            .exits_with(1)
+            .says_in_one_line(&["cannot write", "No space left"]);
+    }
+}

@@ -1,0 +1,166 @@
+//! `vestibule migrate`.
+
+use crate::support::database::TestDatabase;
+use crate::support::program::Program;
+
+const NAMES: [&str; 2] = [
+    "2026-11-21-000001_create_users",
+    "2026-11-21-000002_create_sessions",
+];
+
+fn migrate(database: &TestDatabase, options: &[&str]) -> Program {
+    let arguments = [&["migrate"], options].concat();
+    Program::new(&arguments).env("DATABASE_URL", database.url())
+}
+
+#[test]
+fn the_first_run_applies_and_the_second_has_nothing_to_do() {
+    let database = TestDatabase::new();
+    let first = migrate(&database, &[]).run().exits_with(0).stdout;
+    let applied = NAMES.map(|name| format!("  Applying {name}... OK"));
+    assert_eq!(
+        first,
+        format!("Running migrations:\n{}", applied.join("\n"))
+    );
+    let second = migrate(&database, &[]).run().exits_with(0).stdout;
+    assert_eq!(second, "Running migrations:\n  No migrations to apply.");
+}
+
+#[test]
+fn check_fails_until_all_is_applied() {
+    let database = TestDatabase::new();
+    let before = migrate(&database, &["--check"]).run().exits_with(1);
+    for name in NAMES {
+        assert!(before.stdout.contains(name), "{before:#?}");
+    }
+    before.says_in_one_line(&["2 migrations are not applied", "run `vestibule migrate`"]);
+    migrate(&database, &[]).run().exits_with(0);
+    let after = migrate(&database, &["--check"]).run().exits_with(0);
+    assert_eq!(after.stderr, "");
+    let both = migrate(&database, &["--check", "--plan"])
+        .run()
+        .exits_with(0);
+    assert_eq!(
+        both.stdout,
+        "Planned operations:\n  No planned migration operations."
+    );
+}
+
+#[test]
+fn plan_and_check_write_nothing() {
+    let database = TestDatabase::new();
+    let plan = migrate(&database, &["--plan"]).run().exits_with(0).stdout;
+    assert_eq!(
+        plan,
+        format!("Planned operations:\n  {}\n  {}", NAMES[0], NAMES[1])
+    );
+    let again = migrate(&database, &["--plan"]).run().exits_with(0).stdout;
+    assert_eq!(again, plan);
+    // The default is a SQLite file in the folder: looking makes none.
+    for options in [
+        &["migrate", "--plan"][..],
+        &["migrate", "--check"],
+        &["migrate", "--check", "--plan"],
+    ] {
+        let output = Program::new(options).run();
+        assert!(output.stdout.contains(NAMES[0]), "{output:#?}");
+        output.leaves_files(&[]);
+    }
+}
+
+#[test]
+fn several_at_once_apply_each_migration_once() {
+    let database = TestDatabase::new();
+    let all: Vec<_> = (0..6).map(|_| migrate(&database, &[]).start()).collect();
+    let outputs: Vec<_> = all
+        .into_iter()
+        .map(|program| program.wait().exits_with(0).stdout)
+        .collect();
+    let together = outputs.join("\n");
+    for name in NAMES {
+        assert_eq!(together.matches(name).count(), 1, "{together}");
+    }
+}
+
+#[test]
+fn the_default_is_a_file_in_this_folder_and_needs_no_key_of_workoss() {
+    let output = Program::new(&["migrate"]).run().exits_with(0);
+    assert!(
+        output.files.contains(&"vestibule.sqlite3".to_owned()),
+        "{output:#?}"
+    );
+}
+
+#[test]
+fn a_database_that_cannot_be_is_named_with_its_mend() {
+    let refused = [
+        ("postgres:app", "`postgres:` without `//`"),
+        ("mysql://root:hunter2@host/app", "the scheme `mysql:`"),
+        ("app.sqlite3", "without a scheme"),
+        ("sqlite:", "without a file's path"),
+        ("sqlite::memory:", "no file's path"),
+    ];
+    for (url, problem) in refused {
+        for arguments in [
+            &["migrate"][..],
+            &["migrate", "--plan"],
+            &["runserver"],
+            &["check"],
+        ] {
+            let output = Program::with_settings(arguments)
+                .env("DATABASE_URL", url)
+                .run()
+                .exits_with(1);
+            assert!(output.stderr.contains(problem), "{output:#?}");
+            assert!(
+                output.stderr.contains("wants sqlite:PATH or postgres://"),
+                "{output:#?}"
+            );
+            assert!(!output.stderr.contains("hunter2"), "{output:#?}");
+            output.leaves_files(&[]);
+        }
+    }
+    Program::new(&["migrate"])
+        .env("DATABASE_URL", "sqlite:no/such/folder/app.sqlite3")
+        .run()
+        .exits_with(1)
+        .says_in_one_line(&[
+            "no/such/folder/app.sqlite3",
+            "its folder must be there, writable",
+        ])
+        .leaves_files(&[]);
+    Program::new(&["migrate"])
+        .env("DATABASE_URL", "sqlite:notes.txt")
+        .file(
+            "notes.txt",
+            &"These are notes and no database. ".repeat(100),
+        )
+        .run()
+        .exits_with(1)
+        .says_in_one_line(&["file is not a database"])
+        .leaves_files(&["notes.txt"]);
+}
+
+#[cfg(not(feature = "postgres"))]
+#[test]
+fn a_build_without_postgresql_says_how_to_get_one_with_it() {
+    Program::new(&["migrate"])
+        .env("DATABASE_URL", "postgres://app:hunter2@127.0.0.1/app")
+        .run()
+        .exits_with(1)
+        .says_in_one_line(&["no PostgreSQL", "--features postgres"])
+        .leaves_files(&[]);
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_postgresql_that_does_not_answer_is_one_line_without_its_password() {
+    let port = crate::support::site::free_port();
+    let url = format!("postgres://app:hunter2@127.0.0.1:{port}/app");
+    let output = Program::new(&["migrate"])
+        .env("DATABASE_URL", &url)
+        .run()
+        .exits_with(1)
+        .says_in_one_line(&["the database is unavailable", "Connection refused"]);
+    assert!(!output.stderr.contains("hunter2"), "{output:#?}");
+}

@@ -1,0 +1,133 @@
+//! `vestibule runserver`: what it refuses, in words that name the mend.
+
+use std::net::TcpListener;
+
+use crate::support::database::TestDatabase;
+use crate::support::program::Program;
+use crate::support::site::{Site, free_port};
+
+#[test]
+fn without_settings_it_names_each_and_the_ways_on() {
+    let output = Program::new(&["runserver"]).run().exits_with(1);
+    let lines: Vec<_> = output.stderr.lines().collect();
+    assert_eq!(lines.len(), 4, "{output:#?}");
+    for (line, name) in lines
+        .iter()
+        .zip(["WORKOS_API_KEY", "WORKOS_CLIENT_ID", "SECRET_KEY"])
+    {
+        assert!(
+            line.starts_with(&format!("vestibule: {name}: not set; wants ")),
+            "{line}"
+        );
+    }
+    assert!(lines[3].contains(".env.example"), "{output:#?}");
+    assert!(
+        lines[3].contains("`vestibule runserver --demo`"),
+        "{output:#?}"
+    );
+    output.leaves_files(&[]);
+}
+
+#[test]
+fn a_missing_file_is_not_made_and_the_command_that_makes_it_is_named() {
+    Program::with_settings(&["runserver"])
+        .run()
+        .exits_with(1)
+        .says_in_one_line(&["vestibule.sqlite3 does not exist", "`vestibule migrate`"])
+        .leaves_files(&[]);
+}
+
+#[test]
+fn unapplied_migrations_are_refused_with_the_command_that_applies_them() {
+    let database = TestDatabase::new();
+    // An empty file is a SQLite database without tables.
+    if let Some(path) = database.url().strip_prefix("sqlite:") {
+        std::fs::write(path, "").unwrap();
+    }
+    Program::with_settings(&["runserver"])
+        .env("DATABASE_URL", database.url())
+        .run()
+        .exits_with(1)
+        .says_in_one_line(&["2 migrations are not applied", "run `vestibule migrate`"]);
+}
+
+#[test]
+fn a_taken_port_is_named_with_the_way_to_another() {
+    let database = TestDatabase::new();
+    let url = database.url();
+    let migrate = Program::new(&["migrate"]).env("DATABASE_URL", url);
+    migrate.run().exits_with(0);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    Program::with_settings(&["runserver", "--bind", &address])
+        .env("DATABASE_URL", url)
+        .run()
+        .exits_with(1)
+        .says_in_one_line(&["cannot listen on", &address, "in use", "--bind"]);
+}
+
+#[tokio::test]
+async fn the_option_bind_wins_over_the_setting() {
+    let database = TestDatabase::new();
+    let url = database.url();
+    let migrate = Program::new(&["migrate"]).env("DATABASE_URL", url);
+    migrate.run().exits_with(0);
+    let address = format!("127.0.0.1:{}", free_port());
+    let program = Program::with_settings(&["runserver", "--bind", &address])
+        .env("DATABASE_URL", url)
+        .env("BIND", "192.0.2.1:1")
+        .start();
+    let line = program.line_with("vestibule serves");
+    let port = address.split_once(':').unwrap().1;
+    assert_eq!(
+        line,
+        format!("vestibule serves http://localhost:{port} (listening on {address})")
+    );
+    let page = reqwest::get(format!("http://{address}/")).await.unwrap();
+    assert_eq!(page.status(), 200);
+    program.signal("TERM");
+    program.wait().exits_with(0);
+}
+
+#[tokio::test]
+async fn a_second_start_on_the_same_database_knows_the_people_of_the_first() {
+    let site = Site::start(&[]);
+    let ada = site.visitor();
+    assert_eq!(ada.sign_in("ada@example.com").await.status(), 302);
+    let id = user_id(&ada.page("/account").await);
+    let (program, database) = site.into_parts();
+    program.signal("TERM");
+    program.wait().exits_with(0);
+    let site = Site::on(database, &[]);
+    let ada = site.visitor();
+    assert_eq!(ada.sign_in("ada@example.com").await.status(), 302);
+    assert_eq!(user_id(&ada.page("/account").await), id);
+}
+
+fn user_id(account: &str) -> String {
+    let after = account.split("User id</dt><dd><code>").nth(1);
+    let id = after.and_then(|rest| rest.split('<').next());
+    id.expect("the page tells the id").to_owned()
+}
+
+#[test]
+fn a_warning_is_logged_and_does_not_keep_it_from_serving() {
+    let site = Site::start(&[
+        ("SESSION_COOKIE_NAME", "sid"),
+        ("TRUSTED_PROXIES", "10.0.0.1"),
+    ]);
+    assert!(
+        !site
+            .program
+            .log()
+            .iter()
+            .any(|line| line.contains("System check"))
+    );
+    let odd = [("WORKOS_REDIRECT_URI", String::new())];
+    drop((site, odd));
+    let port = free_port();
+    let url = format!("http://localhost:{port}");
+    let uri = format!("{url}/elsewhere");
+    let site = Site::start(&[("WORKOS_REDIRECT_URI", &uri), ("PUBLIC_URL", &url)]);
+    site.program.log_line(|line| line.contains("workos.W001"));
+}

@@ -1,0 +1,70 @@
+//! SIGTERM and Ctrl-C: what is in flight is finished, what is idle is not waited for.
+
+use std::time::{Duration, Instant};
+
+use vestibule::emulator::{Effect, Fault};
+
+use crate::support::app::location;
+use crate::support::raw::Connection;
+use crate::support::site::Site;
+
+/// Half of what a stopping server would wait for a request in flight.
+const PROMPTLY: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn a_request_in_flight_is_finished_before_the_end() {
+    for signal in ["TERM", "INT"] {
+        let site = Site::start(&[]);
+        let ada = site.visitor();
+        let authorize = ada.begin("/auth/login?next=/account").await;
+        let callback = ada.authorize(&authorize, "ada@example.com").await;
+        let endpoint = "/user_management/authenticate";
+        let delay = Effect::Delay { milliseconds: 1500 };
+        site.workos.control().inject(Fault::once(endpoint, delay));
+        let browser = ada.clone();
+        let answer = tokio::spawn(async move { browser.get(callback.as_str()).await });
+        while site.workos.control().count(endpoint) == 0 {
+            tokio::task::yield_now().await;
+        }
+        site.program.signal(signal);
+        site.program
+            .log_line(|line| line.contains("finishing what is in flight"));
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), 302, "{signal}");
+        assert_eq!(location(&answer), "/account", "{signal}");
+        assert!(ada.cookie("/", "sessionid").is_some(), "{signal}");
+        site.into_parts().0.wait().exits_with(0);
+    }
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_up_the_end() {
+    for signal in ["TERM", "INT"] {
+        let site = Site::start(&[]);
+        let mut kept = Connection::open(&site.url);
+        kept.request("GET", "/healthz", &["Host: localhost"]);
+        assert_eq!(kept.answer().unwrap().status, 200);
+        let _silent = Connection::open(&site.url);
+        let began = Instant::now();
+        site.program.signal(signal);
+        let (program, _database) = site.into_parts();
+        program.wait().exits_with(0);
+        assert!(
+            began.elapsed() < PROMPTLY,
+            "{signal}: {:?}",
+            began.elapsed()
+        );
+        assert!(kept.answer().is_none(), "the connection is closed");
+    }
+}
+
+#[test]
+fn a_stopping_site_takes_no_new_connection() {
+    let site = Site::start(&[]);
+    let url = site.url.clone();
+    site.program.signal("TERM");
+    let (program, _database) = site.into_parts();
+    program.wait().exits_with(0);
+    let port = crate::support::raw::port(&url);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+}

@@ -1,0 +1,66 @@
+//! `X-Forwarded-For` is believed from `TRUSTED_PROXIES` alone.
+
+use reqwest::Method;
+
+use crate::support::app::TestApp;
+use crate::support::site::Site;
+
+/// What WorkOS is told of the client when a sign-in is completed with these headers.
+async fn told(app: &TestApp, lines: &[&str]) -> String {
+    let ada = app.visitor();
+    let authorize = ada.begin("/auth/login").await;
+    let callback = ada.authorize(&authorize, "ada@example.com").await;
+    app.workos().clear_requests();
+    let mut request = ada.request(Method::GET, callback.as_str());
+    for line in lines {
+        request = request.header("x-forwarded-for", *line);
+    }
+    assert_eq!(request.send().await.unwrap().status(), 302);
+    let requests = app.workos().requests();
+    let asked = requests
+        .iter()
+        .find(|request| request.path == "/user_management/authenticate")
+        .expect("WorkOS was asked");
+    asked.body["ip_address"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn workos_is_told_the_address_that_a_trusted_proxy_saw() {
+    let app = TestApp::builder()
+        .setting("TRUSTED_PROXIES", "127.0.0.0/8, ::1, 10.0.0.0/8")
+        .start();
+    for (lines, seen) in [
+        (&["198.51.100.7"][..], "198.51.100.7"),
+        (&["203.0.113.9, 198.51.100.7"], "198.51.100.7"),
+        (&["203.0.113.9", "198.51.100.7, 10.1.2.3"], "198.51.100.7"),
+        (&["198.51.100.7:4711"], "198.51.100.7"),
+        (&["2001:db8::7"], "2001:db8::7"),
+        (&["nonsense"], "127.0.0.1"),
+        (&["203.0.113.9, nonsense"], "127.0.0.1"),
+        (&[], "127.0.0.1"),
+    ] {
+        assert_eq!(told(&app, lines).await, seen, "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn anybody_elses_word_for_it_counts_nothing() {
+    let app = TestApp::builder()
+        .setting("TRUSTED_PROXIES", "10.0.0.0/8")
+        .start();
+    assert_eq!(told(&app, &["198.51.100.7"]).await, "127.0.0.1");
+    let app = TestApp::start();
+    assert_eq!(told(&app, &["198.51.100.7"]).await, "127.0.0.1");
+}
+
+#[tokio::test]
+async fn the_access_log_has_the_same_address() {
+    for (trusted, seen) in [("127.0.0.1", "198.51.100.7"), ("10.0.0.1", "127.0.0.1")] {
+        let site = Site::start(&[("TRUSTED_PROXIES", trusted)]);
+        let request = site.visitor().request(Method::GET, "/healthz");
+        let request = request.header("x-forwarded-for", "198.51.100.7");
+        request.send().await.unwrap();
+        let line = site.program.log_line(|line| line.contains("GET /healthz"));
+        assert!(line.ends_with(seen), "{line}");
+    }
+}

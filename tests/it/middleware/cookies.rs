@@ -1,0 +1,95 @@
+//! Cookies of others on the same host, which are none of ours to choke on.
+
+use reqwest::Method;
+use reqwest::header::COOKIE;
+
+use crate::support::app::{TestApp, Visitor};
+
+/// Home's greeting for a request with these bytes as its `Cookie` lines.
+async fn greets(app: &TestApp, lines: &[&[u8]]) -> bool {
+    let mut request = Visitor::new(&app.url).request(Method::GET, "/");
+    for line in lines {
+        request = request.header(COOKIE, *line);
+    }
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    response.text().await.unwrap().contains("Welcome, ")
+}
+
+#[tokio::test]
+async fn the_session_is_found_among_other_applications_cookies() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let ours = format!("sessionid={}", ada.cookie("/", "sessionid").unwrap());
+    assert!(greets(&app, &[ours.as_bytes()]).await);
+    let others: [&[u8]; 9] = [
+        b"nameless",
+        b"=empty-name",
+        b"legacy=caf\xe9",
+        b"legacy=%e9",
+        b"modern=caf\xc3\xa9",
+        b"broken=%zz",
+        b"; ;;",
+        b"quoted=\"a b, c\"",
+        b"csrftoken=x; theme=dark",
+    ];
+    for other in others {
+        let before = [other, b"; ", ours.as_bytes()].concat();
+        let after = [ours.as_bytes(), b"; ", other].concat();
+        let name = String::from_utf8_lossy(other);
+        assert!(greets(&app, &[&before]).await, "{name} before");
+        assert!(greets(&app, &[&after]).await, "{name} after");
+        assert!(
+            greets(&app, &[other, ours.as_bytes()]).await,
+            "{name} apart"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_login_ends_well_beside_a_cookie_that_is_no_utf_8() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let authorize = ada.begin("/auth/login").await;
+    let callback = ada.authorize(&authorize, "ada@example.com").await;
+    let cookies = [b"legacy=caf\xe9; ", ada.cookies("/auth").as_bytes()].concat();
+    let request = Visitor::new(&app.url).request(Method::GET, callback.as_str());
+    let response = request.header(COOKIE, cookies).send().await.unwrap();
+    assert_eq!(response.status(), 302);
+}
+
+#[tokio::test]
+async fn a_key_of_the_past_opens_a_session_beside_a_cookie_that_is_no_ascii() {
+    let before = TestApp::start();
+    let ada = before.signed_in("ada@example.com").await;
+    let ours = ada.cookie("/", "sessionid").unwrap();
+    let clock = before.clock.clone();
+    let app = TestApp::builder()
+        .setting(
+            "SECRET_KEY",
+            "another-made-up-key-with-more-than-fifty-characters-in-it",
+        )
+        .setting("SECRET_KEY_FALLBACKS", crate::support::app::SECRET_KEY)
+        .database(before.stop())
+        .clock(clock)
+        .start();
+    for other in [&b"modern=caf\xc3\xa9"[..], b"legacy=caf\xe9"] {
+        let line = [other, b"; sessionid=", ours.as_bytes()].concat();
+        assert!(greets(&app, &[&line]).await);
+    }
+}
+
+#[tokio::test]
+async fn a_neighbours_cookie_of_the_same_name_does_not_hide_ours() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let ours = format!("sessionid={}", ada.cookie("/", "sessionid").unwrap());
+    for cookies in [
+        format!("sessionid=theirs; {ours}"),
+        format!("{ours}; sessionid=theirs"),
+        format!("sessionid=; sessionid=%ff; {ours}"),
+    ] {
+        let response = ada.get_with_cookies("/account", &cookies).await;
+        assert_eq!(response.status(), 200, "{cookies}");
+    }
+}

@@ -1,0 +1,145 @@
+//! `/static/…`: what browsers may keep, and for how long.
+
+use reqwest::{Method, Response, StatusCode};
+
+use crate::support::app::TestApp;
+
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+const ASK_AGAIN: &str = "public, no-cache";
+
+fn text<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    let value = response.headers().get(name)?;
+    Some(value.to_str().expect("text"))
+}
+
+async fn get(app: &TestApp, target: &str, tag: Option<&str>) -> Response {
+    let mut request = app.visitor().request(Method::GET, target);
+    if let Some(tag) = tag {
+        request = request.header("if-none-match", tag);
+    }
+    request.send().await.unwrap()
+}
+
+/// The address of the style sheet, as a page has it.
+async fn style(app: &TestApp) -> String {
+    let page = app.visitor().page("/").await;
+    let link = page.split("rel=\"stylesheet\" href=\"").nth(1).unwrap();
+    link.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_pages_link_to_is_kept_for_ever() {
+    let app = TestApp::start();
+    let page = app.visitor().page("/").await;
+    let mut links: Vec<_> = page
+        .split('"')
+        .filter(|part| part.starts_with("/static/"))
+        .collect();
+    links.sort_unstable();
+    links.dedup();
+    assert_eq!(links.len(), 2, "{links:?}");
+    for link in links {
+        let response = get(&app, link, None).await;
+        assert_eq!(response.status(), StatusCode::OK, "{link}");
+        assert_eq!(text(&response, "cache-control"), Some(FOR_EVER), "{link}");
+        assert!(!response.bytes().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn only_the_right_hash_makes_a_file_immutable() {
+    let app = TestApp::start();
+    let style = style(&app).await;
+    let (path, hash) = style.split_once("?v=").unwrap();
+    assert_eq!(hash.len(), 16);
+    let mut wrong = hash.to_owned();
+    wrong.replace_range(..1, if wrong.starts_with('0') { "1" } else { "0" });
+    for query in [
+        String::new(),
+        "?".to_owned(),
+        "?v=".to_owned(),
+        format!("?v={wrong}"),
+        format!("?v={}", &hash[..15]),
+        format!("?w={hash}"),
+        format!("?{hash}"),
+    ] {
+        let response = get(&app, &format!("{path}{query}"), None).await;
+        assert_eq!(response.status(), StatusCode::OK, "{query}");
+        assert_eq!(text(&response, "cache-control"), Some(ASK_AGAIN), "{query}");
+        assert_eq!(
+            text(&response, "etag"),
+            Some(&*format!("\"{hash}\"")),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_known_tag_gets_304_without_a_body() {
+    let app = TestApp::start();
+    let style = style(&app).await;
+    let tag = format!("\"{}\"", style.split_once("?v=").unwrap().1);
+    for known in [
+        tag.clone(),
+        format!("W/{tag}"),
+        format!("\"other\", {tag}"),
+        "*".to_owned(),
+    ] {
+        for target in ["/static/style.css", &style] {
+            let response = get(&app, target, Some(&known)).await;
+            assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{known}");
+            assert_eq!(text(&response, "etag"), Some(&*tag), "{known}");
+            let cache = if target == style { FOR_EVER } else { ASK_AGAIN };
+            assert_eq!(text(&response, "cache-control"), Some(cache), "{known}");
+            assert_eq!(response.bytes().await.unwrap().len(), 0, "{known}");
+        }
+    }
+    for unknown in ["\"other\"", "nonsense", "", "\""] {
+        let response = get(&app, "/static/style.css", Some(unknown)).await;
+        assert_eq!(response.status(), StatusCode::OK, "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn every_file_has_its_kind_in_both_slash_forms() {
+    let app = TestApp::start();
+    for (file, kind) in [
+        ("style.css", "text/css; charset=utf-8"),
+        ("favicon.svg", "image/svg+xml"),
+    ] {
+        for target in [format!("/static/{file}"), format!("/static/{file}/")] {
+            let response = get(&app, &target, None).await;
+            assert_eq!(response.status(), StatusCode::OK, "{target}");
+            assert_eq!(text(&response, "content-type"), Some(kind), "{target}");
+            assert_eq!(text(&response, "set-cookie"), None, "{target}");
+            let expected = std::fs::read(format!("static/{file}")).unwrap();
+            assert_eq!(response.bytes().await.unwrap(), expected, "{target}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_outside_the_folder_is_served() {
+    let app = TestApp::start();
+    for target in [
+        "/static/",
+        "/static/Cargo.toml",
+        "/static/../Cargo.toml",
+        "/static/%2e%2e/Cargo.toml",
+        "/static/..%2fCargo.toml",
+        "/static/STYLE.CSS",
+        "/static//style.css",
+        "/static/style.css%00",
+        "/static/./style.css%20",
+    ] {
+        let host = format!("Host: {}", app.url.trim_start_matches("http://"));
+        let request = format!("GET {target} HTTP/1.1\r\n{host}\r\n\r\n");
+        let answer = crate::support::raw::ask(&app.url, request.as_bytes()).unwrap();
+        assert_eq!(answer.status, 404, "{target}");
+        assert_eq!(
+            answer.header("cache-control"),
+            Some("max-age=0, no-cache, no-store, must-revalidate, private"),
+            "{target}"
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! The whole program as operators run it: a process, its database, and a WorkOS in this one.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use vestibule::emulator::{self, Config};
+
+use super::app::Visitor;
+use super::database::TestDatabase;
+use super::program::{API_KEY, Program, Running};
+
+/// Below the ports that the system gives to whoever wants any.
+const FIRST_PORT: u16 = 12_000;
+const PORTS: u16 = 8_000;
+
+/// A running site; it is killed when this is dropped.
+pub(crate) struct Site {
+    /// `http://localhost:PORT`, its `PUBLIC_URL`.
+    pub(crate) url: String,
+    /// Its process.
+    pub(crate) program: Running,
+    /// Its WorkOS.
+    pub(crate) workos: emulator::Running,
+    database: Option<TestDatabase>,
+}
+
+impl Site {
+    /// A site with these settings besides the usual ones.
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
+        let database = TestDatabase::new();
+        let migrate = Program::new(&["migrate"]).env("DATABASE_URL", database.url());
+        migrate.run().exits_with(0);
+        Self::on(database, settings)
+    }
+
+    /// The same on a database that has been migrated.
+    pub(crate) fn on(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
+        let workos = emulator::start(Config {
+            api_key: API_KEY.to_owned(),
+            client_id: "client_made_up".to_owned(),
+            ..Config::default()
+        });
+        let workos = workos.expect("the emulator starts");
+        let port = free_port();
+        let mut program = Program::with_settings(&["runserver"])
+            .env("BIND", &format!("127.0.0.1:{port}"))
+            .env("DATABASE_URL", database.url())
+            .env("WORKOS_API_BASE_URL", &workos.base_url());
+        for (name, value) in settings {
+            program = program.env(name, value);
+        }
+        let program = program.start();
+        program.line_with("vestibule serves");
+        Self {
+            url: format!("http://localhost:{port}"),
+            program,
+            workos,
+            database: Some(database),
+        }
+    }
+
+    /// A browser without cookies.
+    pub(crate) fn visitor(&self) -> Visitor {
+        Visitor::new(&self.url)
+    }
+
+    /// Its process and its database, for what comes after its end.
+    pub(crate) fn into_parts(mut self) -> (Running, TestDatabase) {
+        let database = self.database.take().expect("it is handed on once");
+        (self.program, database)
+    }
+}
+
+/// A port that nothing listens on, and that no test is given by the system.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap_or_default();
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST_PORT + (own.wrapping_mul(7).wrapping_add(step)) % PORTS;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
