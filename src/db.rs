@@ -51,7 +51,9 @@ impl Database {
             let manager = Manager::new(settings.url.clone(), mode);
             let builder = Pool::builder()
                 .max_size(size)
-                .min_idle(Some(1))
+                // None ahead of need: a thread of the pool that is still connecting when a command
+                // ends meets libcrypto's clean-up at exit, and the process dies of it.
+                .min_idle(Some(0))
                 .connection_timeout(CONNECTION_WAIT)
                 .error_handler(Box::new(error::LogPoolErrors));
             Arc::new(builder.build_unchecked(manager))
