@@ -62,9 +62,9 @@ pub async fn callback(
     let next = attempt.map_or("/", Attempt::next);
     let (mut response, spent) = match outcome {
         Ok(response) => (response, true),
-        // The code may still be good when WorkOS or the database was away: a reload may use it.
+        // The code may still be good when WorkOS was away: a reload may use it.
         Err(failure) => {
-            let spent = !failure.is_transient();
+            let spent = !failure.keeps_the_code();
             (
                 HttpResponse::from_error(Error::sign_in(failure, next)),
                 spent,
