@@ -219,7 +219,7 @@ pub fn dashboard(settings: &Settings) -> Issue {
 /// Whether the database is there, can be written to, and is up to date.
 pub fn database(settings: &Settings) -> Vec<Issue> {
     let pending = Database::open(&settings.database).and_then(|database| {
-        database.write_blocking(|_| Ok::<_, DbError>(()))?;
+        database.check_writable()?;
         database.migrations()?.pending()
     });
     match pending {

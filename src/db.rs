@@ -130,15 +130,21 @@ impl Database {
         Ok(Migrations::new(take(&self.writer)?))
     }
 
-    /// Ready to serve: the database answers, and every migration is applied.
+    /// Ready to serve: the database answers, every migration is applied, and it can be written to.
     pub async fn is_ready(&self) -> Result<bool, DbError> {
         let database = self.clone();
         off_thread(move || {
-            // A reader: a probe must not queue behind SQLite's one writer.
-            let mut migrations = Migrations::new(take(&database.reader)?);
-            Ok(migrations.pending()?.is_empty())
+            if !database.migrations()?.pending()?.is_empty() {
+                return Ok(false);
+            }
+            database.check_writable().map(|()| true)
         })
         .await
+    }
+
+    /// Fails where nothing can be written: SQLite's file is read-only, or its disk is full.
+    pub fn check_writable(&self) -> Result<(), DbError> {
+        self.write_blocking(conn::write_nothing_new)
     }
 }
 

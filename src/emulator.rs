@@ -92,9 +92,9 @@ pub struct Config {
     pub client_id: String,
     /// Who can sign in.
     pub seed: Seed,
-    /// Registered redirect URIs, compared letter by letter; empty: any http URI of this machine.
+    /// Registered redirect URIs, compared letter by letter; empty: any URI of this machine.
     pub redirect_uris: Vec<String>,
-    /// Registered sign-out redirects; empty: any http URI of this machine.
+    /// Registered sign-out redirects; empty: any URI of this machine.
     pub logout_uris: Vec<String>,
     /// Where a logout without `return_to` ends; a plain page by default.
     pub logout_default: Option<String>,

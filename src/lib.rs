@@ -14,8 +14,8 @@
 //! - [`server`]: builds and runs the application; [`middleware`]: what every request passes;
 //!   [`state`]: what handlers share.
 //! - [`settings`]: the only reader of the environment; [`checks`]: what is wrong with a set-up.
-//! - [`clock`], [`keys`], [`logging`], [`origin`], [`policy`]: one clock, every key, the log, what
-//!   stays on this site, the content security policy.
+//! - [`clock`], [`keys`], [`links`], [`logging`], [`origin`], [`policy`]: one clock, every key,
+//!   addresses of ours, the log, what stays on this site, the content security policy.
 //! - [`commands`]: one file per management command.
 //! - [`emulator`]: the embedded AuthKit, which shares nothing with the rest.
 
@@ -27,6 +27,7 @@ pub mod db;
 pub mod emulator;
 pub mod error;
 pub mod keys;
+pub mod links;
 pub mod logging;
 pub mod middleware;
 pub mod origin;

@@ -138,7 +138,12 @@ impl Profile {
             return Ok(user);
         }
         let row = users::table.find(user.id);
-        diesel::update(row)
+        // Asked again in the statement itself: another sign-in may have brought something newer.
+        let older = users::workos_updated_at
+            .is_null()
+            .or(users::workos_updated_at.lt(self.updated_at));
+        let brought = diesel::update(row)
+            .filter(older)
             .set((
                 users::first_name.eq(self.first_name.as_ref().unwrap_or(&user.first_name)),
                 users::last_name.eq(self.last_name.as_ref().unwrap_or(&user.last_name)),
@@ -146,6 +151,9 @@ impl Profile {
                 users::workos_updated_at.eq(self.updated_at),
             ))
             .execute(conn)?;
+        if brought == 0 {
+            return Ok(row.select(User::as_select()).first(conn)?);
+        }
         let changed = unless_taken(conn, |conn| {
             diesel::update(row)
                 .set((

@@ -6,7 +6,7 @@ use super::signals::Stop;
 use super::{CommandError, listen, say};
 use crate::checks::{self, Level, Report};
 use crate::clock::Clock;
-use crate::db::{Database, DbError};
+use crate::db::Database;
 use crate::logging;
 use crate::server::Application;
 use crate::settings::{Settings, SettingsError, Source};
@@ -64,6 +64,6 @@ fn up_to_date(settings: &Settings) -> Result<Database, CommandError> {
         return Err(CommandError::Failed(message));
     }
     // A file that cannot be written to would fail every sign-in, later and one by one.
-    database.write_blocking(|_| Ok::<_, DbError>(()))?;
+    database.check_writable()?;
     Ok(database)
 }

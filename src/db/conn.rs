@@ -163,6 +163,23 @@ pub(super) fn transaction<T, E: From<DbError>>(
     }
 }
 
+/// Writes to SQLite's file what stands there already. Less would not tell: on a read-only file
+/// `BEGIN IMMEDIATE` succeeds, and a full disk is met only when a page is committed.
+pub(super) fn write_nothing_new(conn: &mut Conn) -> Result<(), DbError> {
+    if let Conn::Sqlite(conn) = conn {
+        let UserVersion { user_version } =
+            diesel::sql_query("PRAGMA user_version").get_result(conn)?;
+        conn.batch_execute(&format!("PRAGMA user_version = {user_version}"))?;
+    }
+    Ok(())
+}
+
+#[derive(diesel::QueryableByName)]
+struct UserVersion {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    user_version: i32,
+}
+
 /// Runs a statement that may meet a unique constraint: `None` when it did. In a nested
 /// transaction, since a failed statement would end PostgreSQL's whole transaction.
 pub fn unless_taken<T>(

@@ -236,7 +236,8 @@ pub(super) fn allowed(list: &[String], uri: &str) -> Option<Url> {
     listed.then_some(url)
 }
 
-/// Whether a URL is plain http to this machine, with neither fragment nor credentials.
+/// Whether a URL leads to this machine, with neither fragment nor credentials; https is a TLS proxy's
+/// on it.
 fn is_local(url: &Url) -> bool {
     let local = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -245,5 +246,5 @@ fn is_local(url: &Url) -> bool {
         None => false,
     };
     let bare = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-    local && bare && url.scheme() == "http"
+    local && bare && matches!(url.scheme(), "http" | "https")
 }

@@ -27,9 +27,9 @@ pub(super) struct Shared {
     pub(super) cookie_name: String,
     pub(super) api_key: String,
     pub(super) client_id: String,
-    /// Registered redirect URIs; empty: any http URI of this machine.
+    /// Registered redirect URIs; empty: any URI of this machine.
     pub(super) redirect_uris: Vec<String>,
-    /// Registered sign-out redirects; empty: any http URI of this machine.
+    /// Registered sign-out redirects; empty: any URI of this machine.
     pub(super) logout_uris: Vec<String>,
     pub(super) logout_default: Option<String>,
     pub(super) clock: Clock,

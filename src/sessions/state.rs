@@ -140,14 +140,18 @@ impl BrowserSession {
 
     /// Who is signed in at `now`. A session past its end, or one that cannot be read, is removed.
     pub fn current(&self, now: Timestamp) -> Option<SessionState> {
-        match self.0.get::<SessionState>(WHO) {
-            Ok(Some(state)) if now < state.expires_at => Some(state),
-            Ok(None) => None,
-            Ok(Some(_)) | Err(_) => {
-                self.end();
-                None
-            }
+        let state = self.peek(now);
+        if state.is_none() && self.0.contains_key(WHO) {
+            self.end();
         }
+        state
+    }
+
+    /// As [`current`](Self::current), without removing anything: actix-session lets nothing begin
+    /// in a session that was removed earlier in the same request.
+    pub fn peek(&self, now: Timestamp) -> Option<SessionState> {
+        let state = self.0.get::<SessionState>(WHO).ok().flatten();
+        state.filter(|state| now < state.expires_at)
     }
 
     /// Signs out: the answer removes the cookie.
@@ -157,7 +161,7 @@ impl BrowserSession {
 
     /// Has the answer seal the cookie anew, though nothing in it changed.
     pub(crate) fn reseal(&self, now: Timestamp) -> Result<(), serde_json::Error> {
-        match self.current(now) {
+        match self.peek(now) {
             Some(state) => self.0.insert(WHO, state).map_err(serde::ser::Error::custom),
             None => Ok(()),
         }

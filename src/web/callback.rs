@@ -62,9 +62,9 @@ pub async fn callback(
     let next = attempt.map_or("/", Attempt::next);
     let (mut response, spent) = match outcome {
         Ok(response) => (response, true),
-        // The code may still be good when WorkOS or the database was away: a reload may use it.
+        // The code may still be good when WorkOS was away: a reload may use it.
         Err(failure) => {
-            let spent = !failure.is_transient();
+            let spent = !failure.keeps_the_code();
             (
                 HttpResponse::from_error(Error::sign_in(failure, next)),
                 spent,
@@ -108,7 +108,7 @@ async fn complete(
         .authenticate_with_code(code, &verifier, &origin)
         .await?;
     let now = app.clock.now();
-    let previous = session.current(now).map(|state| state.session_id);
+    let previous = session.peek(now).map(|state| state.session_id);
     let sign_in = SignIn {
         authentication,
         attempt: attempt.fingerprint(),

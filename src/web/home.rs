@@ -5,9 +5,10 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::login::pairs;
 use super::pages::{Home, Level, Notice};
+use super::render;
 use super::visitor::MaybeUser;
-use super::{login_url, render};
 use crate::error::Error;
+use crate::links::login_url;
 
 /// A greeting to whoever is signed in, else the way in.
 pub async fn home(request: HttpRequest, user: MaybeUser) -> Result<HttpResponse, Error> {

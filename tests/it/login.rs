@@ -1,5 +1,11 @@
 //! Signing in, from home to "Welcome" and out again.
 
+mod attempts;
+mod hosts;
+mod next;
+mod refusals;
+mod state;
+
 use reqwest::StatusCode;
 
 use crate::support::app::{TestApp, location, set_cookies};

@@ -8,14 +8,18 @@
 
 mod browser;
 mod commands;
+mod database_outage;
 mod emulator;
 mod health;
 mod login;
 mod middleware;
 mod pages;
+mod provisioning;
+mod session;
 mod static_files;
 mod support;
 mod support_browser;
 mod support_database;
 mod support_workos_emulate;
 mod workos_emulate;
+mod workos_faults;

@@ -115,6 +115,27 @@ fn newer_changes_are_brought_over_and_older_ones_are_not() {
     assert_eq!(user.workos_updated_at, Some(at(5)));
 }
 
+/// What one of two simultaneous callbacks sees: its row was read before the other wrote.
+#[test]
+fn an_older_profile_never_overwrites_a_newer_one_that_came_in_between() {
+    let house = House::new();
+    let stale = house.sign_in(&ada()).unwrap();
+    let newer = Profile {
+        first_name: Some("Augusta".to_owned()),
+        updated_at: at(5),
+        ..ada()
+    };
+    house.sign_in(&newer).unwrap();
+    let older = Profile {
+        first_name: Some("Late".to_owned()),
+        updated_at: at(4),
+        ..ada()
+    };
+    let write = |conn: &mut Conn| older.bring_over(conn, stale.clone());
+    let user = house.database.write_blocking(write).unwrap();
+    assert_eq!(user.first_name, "Augusta");
+}
+
 #[test]
 fn names_that_workos_does_not_know_stay() {
     let house = House::new();

@@ -103,11 +103,21 @@ async fn a_page_that_needs_a_session_is_returned_to() {
 }
 
 #[tokio::test]
-async fn sign_up_asks_authkit_for_its_sign_up_page() {
+async fn a_newcomer_is_told_that_the_address_wants_to_be_verified_first() {
     let app = TestApp::start();
     let browser = Browser::open(Screen::Phone, Scheme::Light).await;
     browser.visit(&app.url).await;
     browser.click("Sign up").await;
     browser.see("Sign up").await;
     browser.look("authkit-sign-up-phone-light").await;
+    browser.fill("first_name", "Nora").await;
+    browser.fill("last_name", "Newcomer").await;
+    browser.fill("email", "nora@example.com").await;
+    browser.fill("password", "nora-demo-password").await;
+    browser.click("Continue").await;
+    browser.see("This sign-in cannot be completed").await;
+    let page = browser.text("main").await;
+    assert!(page.contains("email_verification_required"), "{page}");
+    browser.look_at_error("error-403-phone-light", 403).await;
+    assert_eq!(browser.session().await, None);
 }

@@ -11,7 +11,7 @@ async fn a_wrong_client_or_redirect_uri_is_a_page_and_never_a_redirect() {
         ("client_id", None),
         ("client_id", Some("client_other")),
         ("redirect_uri", None),
-        ("redirect_uri", Some("https://localhost:8000/auth/callback")),
+        ("redirect_uri", Some("https://example.com/auth/callback")),
         ("redirect_uri", Some("http://example.com/auth/callback")),
         ("redirect_uri", Some("http://localhost.example.com/")),
         ("redirect_uri", Some("http://user@localhost:8000/")),

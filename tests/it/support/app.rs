@@ -313,6 +313,11 @@ impl Visitor {
 
     /// A request that carries just these cookies, whatever the jar holds.
     pub(crate) async fn get_with_cookies(&self, target: &str, cookies: &str) -> Response {
+        self.get_with_cookie_bytes(target, cookies.as_bytes()).await
+    }
+
+    /// The same with bytes that are no text.
+    pub(crate) async fn get_with_cookie_bytes(&self, target: &str, cookies: &[u8]) -> Response {
         Self::new(&self.url)
             .request(Method::GET, target)
             .header(COOKIE, cookies)

@@ -1,0 +1,246 @@
+//! What a client may see of each error: a status, a few words, and the way on.
+
+use std::borrow::Cow;
+
+use actix_web::http::StatusCode;
+
+use super::{Error, SignInFailure};
+use crate::accounts::ProvisionError;
+use crate::db::DbError;
+use crate::links::login_url;
+use crate::workos::WorkosError;
+
+/// Seconds after which trying again is worth it, where nobody said better.
+const RETRY_SECONDS: u64 = 5;
+
+/// What a client may see of an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Public {
+    /// The status.
+    pub status: StatusCode,
+    /// What happened, in a few words.
+    pub heading: &'static str,
+    /// What happened and what to do, in a sentence or two.
+    pub message: Cow<'static, str>,
+    /// The way on: its words and its address. `None`: home.
+    pub action: Option<(&'static str, String)>,
+    /// Seconds to wait before trying again.
+    pub retry_after: Option<u64>,
+}
+
+impl Public {
+    fn new(
+        status: StatusCode,
+        heading: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status,
+            heading,
+            message: message.into(),
+            action: None,
+            retry_after: None,
+        }
+    }
+
+    fn offering(self, words: &'static str, url: String) -> Self {
+        Self {
+            action: Some((words, url)),
+            ..self
+        }
+    }
+
+    fn try_again(message: &'static str, seconds: u64) -> Self {
+        let page = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Please try again in a moment",
+            message,
+        );
+        // An empty address is the page itself, asked for again.
+        Self {
+            retry_after: Some(seconds.max(1)),
+            ..page
+        }
+        .offering("Try again", String::new())
+    }
+
+    /// For a failure of the framework's, whose own text is not for clients.
+    pub fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Error::NotFound.public(),
+            StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge.public(),
+            status if status.is_client_error() => Self::new(
+                status,
+                "That did not work",
+                "The request could not be understood.",
+            ),
+            _ => Error::Internal(String::new()).public(),
+        }
+    }
+}
+
+impl Error {
+    /// What a client may see.
+    pub fn public(&self) -> Public {
+        match self {
+            Self::LoginRequired { next } => Public::new(
+                StatusCode::FOUND,
+                "Please log in",
+                "This page needs you to be signed in.",
+            )
+            .offering("Log in", login_url(next)),
+            Self::SignIn { failure, next } => failure.public(next),
+            Self::NotFound => Public::new(
+                StatusCode::NOT_FOUND,
+                "Page not found",
+                "There is nothing at this address. The link may be old, or mistyped.",
+            ),
+            Self::MethodNotAllowed { .. } => Public::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "That is not possible here",
+                "This address exists, and cannot be used in that way.",
+            ),
+            Self::CrossSite => Public::new(
+                StatusCode::FORBIDDEN,
+                "Request refused",
+                "It came from a page of another site, so nothing was done. Go to the page here and try from there.",
+            ),
+            Self::HostNotAllowed(_) => Public::new(
+                StatusCode::BAD_REQUEST,
+                "Unknown host",
+                "This server does not answer under the name in the address. If you run it: add the name to ALLOWED_HOSTS.",
+            ),
+            Self::BodyTooLarge => Public::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "Too much was sent",
+                "The request was larger than this site takes.",
+            ),
+            Self::BodyTooSlow => Public::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "That took too long",
+                "The request did not arrive in time. Check your connection and try again.",
+            ),
+            Self::Unreadable(_) => Public::new(
+                StatusCode::BAD_REQUEST,
+                "That did not work",
+                "The request could not be understood.",
+            ),
+            Self::Database(error) => database(error),
+            Self::Internal(_) => internal(),
+        }
+    }
+}
+
+fn database(error: &DbError) -> Public {
+    match error {
+        DbError::Unavailable(_) | DbError::Missing(_) | DbError::Interrupted => Public::try_again(
+            "The database cannot be reached just now. Nothing was lost.",
+            RETRY_SECONDS,
+        ),
+        DbError::NoPostgres | DbError::Migration(_) | DbError::Refused(_) => internal(),
+    }
+}
+
+/// The code is used up by now, so trying again means a fresh attempt.
+fn sign_in_database(error: &DbError, next: &str) -> Public {
+    let public = database(error);
+    if public.retry_after.is_some() {
+        public.offering("Try again", login_url(next))
+    } else {
+        public
+    }
+}
+
+fn internal() -> Public {
+    Public::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Something went wrong here",
+        "The mistake is ours, and it has been noted under the number below. Try again, or come back later.",
+    )
+}
+
+impl SignInFailure {
+    fn public(&self, next: &str) -> Public {
+        match self {
+            Self::UnknownAttempt => Public::new(
+                StatusCode::BAD_REQUEST,
+                "This sign-in cannot be completed",
+                "It was begun in another browser, was used before, or has taken longer than ten minutes. You can start afresh.",
+            ),
+            Self::Provider { code } => Public::new(
+                StatusCode::BAD_REQUEST,
+                "Sign-in did not work",
+                format!("The sign-in service reported a problem ({code}). You can start afresh."),
+            ),
+            Self::Workos(error) => return workos(error, next),
+            Self::Provision(error) => return provision(error, next),
+            Self::Database(error) => return sign_in_database(error, next),
+            Self::Internal(_) => return internal(),
+        }
+        .offering("Start a fresh sign-in", login_url(next))
+    }
+}
+
+fn workos(error: &WorkosError, next: &str) -> Public {
+    match error {
+        WorkosError::Unavailable { retry_after, .. } => {
+            let seconds = retry_after.map_or(RETRY_SECONDS, |wait| wait.as_secs());
+            Public::try_again("The sign-in service cannot be reached just now.", seconds)
+                .offering("Try again", login_url(next))
+        }
+        WorkosError::Refused { status, code, .. } => {
+            let status = match status {
+                403 => StatusCode::FORBIDDEN,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            Public::new(status, "This sign-in cannot be completed", refusal(code))
+                .offering("Start a fresh sign-in", login_url(next))
+        }
+    }
+}
+
+/// WorkOS's code in words, where a person can do something about it.
+fn refusal(code: &str) -> Cow<'static, str> {
+    let step = match code {
+        "invalid_grant" | "invalid_code" => {
+            return "Its code was used before, or has expired. You can start afresh.".into();
+        }
+        "organization_selection_required" => "choosing one of your organisations",
+        "email_verification_required" => "a code that was sent to your e-mail address",
+        "mfa_challenge" => "a code from your authenticator",
+        "mfa_enrollment" => "setting up an authenticator",
+        "sso_required" => "your organisation's single sign-on",
+        _ => {
+            return format!("The sign-in service refused it ({code}). You can start afresh.")
+                .into();
+        }
+    };
+    format!("It needs one more step, {step}, which this site cannot ask for ({code}).").into()
+}
+
+fn provision(error: &ProvisionError, next: &str) -> Public {
+    let (status, heading, message) = match error {
+        ProvisionError::Inactive { .. } => (
+            StatusCode::FORBIDDEN,
+            "This account is closed",
+            "You proved who you are, and this account is not active. Whoever runs this site can open it again.",
+        ),
+        ProvisionError::EmailNotVerified { .. } => (
+            StatusCode::FORBIDDEN,
+            "Your e-mail address is not verified",
+            "An account with this address exists already. Verify the address with the sign-in service, then sign in again.",
+        ),
+        ProvisionError::Conflict { .. } => (
+            StatusCode::CONFLICT,
+            "This address belongs to another account",
+            "The account with your e-mail address is linked to somebody else's sign-in. Whoever runs this site can untie it.",
+        ),
+        ProvisionError::UnusableProfile { .. } => (
+            StatusCode::BAD_REQUEST,
+            "This sign-in cannot be completed",
+            "The sign-in service did not tell an e-mail address that an account could be made with.",
+        ),
+        ProvisionError::Database(error) => return sign_in_database(error, next),
+    };
+    Public::new(status, heading, message).offering("Start a fresh sign-in", login_url(next))
+}

@@ -1,0 +1,5 @@
+//! The database going away and coming back while the app runs.
+
+mod disk;
+#[cfg(feature = "postgres")]
+mod postgres;

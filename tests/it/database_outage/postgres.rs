@@ -1,0 +1,102 @@
+//! PostgreSQL gone and back. These have something to see only when `TEST_DATABASE_URL` names one.
+
+use reqwest::StatusCode;
+
+use crate::support::app::{TestApp, location};
+use crate::support::database::TestDatabase;
+use crate::support::forwarder::Forwarder;
+use crate::support::steps::{
+    assert_signs_in, error_page, login_with_next, retry_after, set_cookie, up_to_the_callback,
+};
+
+fn app_that_can_lose_its_database() -> Option<(Forwarder, TestApp)> {
+    let database = TestDatabase::new();
+    let (forwarder, url) = database.behind_forwarder()?;
+    let app = TestApp::builder()
+        .database(database)
+        .setting("DATABASE_URL", &url)
+        .start();
+    Some((forwarder, app))
+}
+
+#[tokio::test]
+async fn what_needs_no_database_goes_on_without_it() {
+    let Some((forwarder, app)) = app_that_can_lose_its_database() else {
+        return;
+    };
+    let ada = app.signed_in("ada@example.com").await;
+    forwarder.cut();
+    assert!(ada.page("/").await.contains("Welcome, ada@example.com!"));
+    assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
+    assert_eq!(ada.get("/healthz").await.status(), StatusCode::OK);
+    let stranger = app.visitor();
+    assert!(stranger.page("/").await.contains("Come in."));
+    let to_workos = stranger.get("/auth/login").await;
+    assert_eq!(to_workos.status(), StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn a_sign_in_without_the_database_is_a_503_and_works_once_it_is_back() {
+    let Some((forwarder, app)) = app_that_can_lose_its_database() else {
+        return;
+    };
+    assert_eq!(app.visitor().get("/readyz").await.status(), StatusCode::OK);
+    let ada = app.visitor();
+    let authorize = ada.begin(&login_with_next("/account")).await;
+    let callback = ada.authorize(&authorize, "ada@example.com").await;
+    forwarder.cut();
+    let response = ada.get(callback.as_str()).await;
+    assert_eq!(set_cookie(&response, "sessionid"), None);
+    assert_eq!(retry_after(response.headers()), Some(5));
+    let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(page.contains("The database cannot be reached"), "{page}");
+    assert!(
+        page.contains(r#"href="/auth/login?next=%2Faccount""#),
+        "{page}"
+    );
+    assert!(!ada.is_signed_in().await);
+    let response = ada.get("/readyz").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let told = response.text().await.unwrap();
+    assert!(told.contains("the database does not answer"), "{told}");
+
+    forwarder.restore();
+    assert_signs_in(&ada, "ada@example.com").await;
+    assert_eq!(ada.get("/readyz").await.status(), StatusCode::OK);
+    assert_eq!((app.users().len(), app.sessions().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_connection_that_broke_between_two_sign_ins_is_not_noticed() {
+    let Some((forwarder, app)) = app_that_can_lose_its_database() else {
+        return;
+    };
+    app.signed_in("ada@example.com").await;
+    let ada = app.visitor();
+    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    forwarder.cut();
+    forwarder.restore();
+    assert_eq!(ada.get(callback.as_str()).await.status(), StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn a_logout_without_the_database_is_a_503_and_signs_nobody_out() {
+    let Some((forwarder, app)) = app_that_can_lose_its_database() else {
+        return;
+    };
+    let ada = app.signed_in("ada@example.com").await;
+    forwarder.cut();
+    for response in [
+        ada.get("/auth/logout").await,
+        ada.post("/auth/logout").await,
+    ] {
+        assert_eq!(set_cookie(&response, "sessionid"), None);
+        assert_eq!(retry_after(response.headers()), Some(5));
+        error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
+    }
+    assert!(ada.is_signed_in().await);
+    forwarder.restore();
+    let response = ada.get("/auth/logout").await;
+    assert!(location(&response).starts_with(&app.emulator.base_url()));
+    assert!(!ada.is_signed_in().await);
+}

@@ -1,0 +1,171 @@
+//! The `state`: only the browser that began an attempt finishes it, once, and in time.
+
+use chrono::TimeDelta;
+use reqwest::StatusCode;
+
+use crate::support::app::{TestApp, location};
+use crate::support::steps::{
+    AUTHENTICATE, assert_nobody_signed_in, error_page, query, set_cookie, up_to_the_callback,
+    with_query,
+};
+
+const CANNOT_BE_COMPLETED: &str = "This sign-in cannot be completed";
+
+#[tokio::test]
+async fn a_forged_state_signs_nobody_in_and_spends_nothing() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let state = query(&callback, "state");
+    let last_changed = format!(
+        "{}{}",
+        &state[..42],
+        if state.ends_with('A') { 'B' } else { 'A' }
+    );
+    let longer = format!("{state}A");
+    for forged in ["forged", &state[..42], &last_changed, &longer] {
+        let forged = with_query(&callback, "state", Some(forged));
+        let page = error_page(ada.get(forged.as_str()).await, StatusCode::BAD_REQUEST).await;
+        assert!(page.contains(CANNOT_BE_COMPLETED), "{page}");
+        assert!(page.contains(r#"href="/auth/login""#), "{page}");
+    }
+    assert_nobody_signed_in(&app, &ada).await;
+    assert_eq!(app.workos().count(AUTHENTICATE), 0, "the code is not used");
+    let response = ada.get(callback.as_str()).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert!(ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_code_without_any_state_begins_afresh() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    for without in [
+        with_query(&callback, "state", None),
+        with_query(&callback, "state", Some("")),
+    ] {
+        let response = ada.get(without.as_str()).await;
+        assert_eq!(response.status(), StatusCode::FOUND);
+        assert_eq!(location(&response), "/auth/login");
+    }
+    assert_nobody_signed_in(&app, &ada).await;
+    assert_eq!(app.workos().count(AUTHENTICATE), 0);
+    let fresh = ada.begin("/auth/login").await;
+    assert_ne!(query(&fresh, "state"), query(&callback, "state"));
+}
+
+#[tokio::test]
+async fn a_callback_with_neither_code_nor_error_is_refused() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let codeless = with_query(&callback, "code", None);
+    for target in ["/auth/callback", codeless.as_str()] {
+        error_page(ada.get(target).await, StatusCode::BAD_REQUEST).await;
+    }
+    assert_nobody_signed_in(&app, &ada).await;
+}
+
+#[tokio::test]
+async fn a_state_is_good_for_one_callback() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let authorize = ada.begin("/auth/login").await;
+    let first = ada.authorize(&authorize, "ada@example.com").await;
+    let response = ada.get(first.as_str()).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    ada.get("/auth/logout").await;
+
+    let second = ada.authorize(&authorize, "ada@example.com").await;
+    assert_eq!(query(&first, "state"), query(&second, "state"));
+    assert_ne!(query(&first, "code"), query(&second, "code"));
+    let page = error_page(ada.get(second.as_str()).await, StatusCode::BAD_REQUEST).await;
+    assert!(page.contains(CANNOT_BE_COMPLETED), "{page}");
+    assert!(!ada.is_signed_in().await);
+    assert_eq!(app.sessions().len(), 1);
+}
+
+#[tokio::test]
+async fn an_attempts_cookie_replayed_by_hand_makes_no_second_session() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let authorize = ada.begin("/auth/login").await;
+    let kept = ada.cookies("/auth/callback");
+    let callback = ada.authorize(&authorize, "ada@example.com").await;
+    assert_eq!(ada.get(callback.as_str()).await.status(), StatusCode::FOUND);
+
+    let fresh = ada.authorize(&authorize, "ada@example.com").await;
+    let replayed = ada.get_with_cookies(fresh.as_str(), &kept).await;
+    assert_eq!(set_cookie(&replayed, "sessionid"), None);
+    let page = error_page(replayed, StatusCode::BAD_REQUEST).await;
+    assert!(page.contains(CANNOT_BE_COMPLETED), "{page}");
+    assert_eq!(
+        app.workos().count(AUTHENTICATE),
+        2,
+        "WorkOS itself says yes"
+    );
+    assert_eq!(app.only_session().revoked_at, None);
+    assert!(ada.is_signed_in().await, "the first session goes on");
+}
+
+#[tokio::test]
+async fn another_browsers_state_is_refused() {
+    let app = TestApp::start();
+    let (ada, mallory) = (app.visitor(), app.visitor());
+    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    mallory.begin("/auth/login").await;
+    error_page(
+        mallory.get(callback.as_str()).await,
+        StatusCode::BAD_REQUEST,
+    )
+    .await;
+    assert_nobody_signed_in(&app, &mallory).await;
+    assert_eq!(app.workos().count(AUTHENTICATE), 0);
+    assert_eq!(ada.get(callback.as_str()).await.status(), StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn a_code_is_bound_to_the_tab_that_it_was_fetched_for() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let first = up_to_the_callback(&ada, "ada@example.com").await;
+    let second = ada.begin("/auth/login").await;
+    let mixed = with_query(&first, "state", Some(&query(&second, "state")));
+    let page = error_page(ada.get(mixed.as_str()).await, StatusCode::BAD_REQUEST).await;
+    assert!(page.contains(CANNOT_BE_COMPLETED), "{page}");
+    assert_nobody_signed_in(&app, &ada).await;
+    let sent = app.workos().requests();
+    assert!(sent.iter().any(|request| request.path == AUTHENTICATE));
+}
+
+#[tokio::test]
+async fn an_attempts_cookie_opens_under_its_own_name_only() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let first = up_to_the_callback(&ada, "ada@example.com").await;
+    let cookie = ada.cookies("/auth/callback");
+    let (name, value) = cookie.split_once('=').unwrap();
+    assert!(name.starts_with("vestibule_login_"), "{name}");
+    let swapped = format!("vestibule_login_{}={value}", "0".repeat(16));
+    let response = ada.get_with_cookies(first.as_str(), &swapped).await;
+    error_page(response, StatusCode::BAD_REQUEST).await;
+    let response = ada.get_with_cookies(first.as_str(), &cookie).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn an_attempt_lives_ten_minutes() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    app.clock.advance(TimeDelta::seconds(600));
+    error_page(ada.get(callback.as_str()).await, StatusCode::BAD_REQUEST).await;
+    assert_nobody_signed_in(&app, &ada).await;
+    assert_eq!(app.workos().count(AUTHENTICATE), 0);
+
+    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    app.clock.advance(TimeDelta::seconds(599));
+    assert_eq!(ada.get(callback.as_str()).await.status(), StatusCode::FOUND);
+    assert!(ada.is_signed_in().await);
+}

@@ -1,0 +1,262 @@
+//! Who becomes which account, through the whole sign-in.
+
+use reqwest::{Response, StatusCode};
+use tokio::task::JoinSet;
+use vestibule::emulator::{Impersonator, Seed};
+
+use crate::support::app::{TestApp, set_cookies};
+use crate::support::steps::{
+    assert_nobody_signed_in, assert_signs_in, error_page, is_removal, login_with_next, set_cookie,
+    up_to_the_callback,
+};
+
+/// WorkOS signs nobody in whose e-mail is not verified, except through the dashboard.
+fn put_unverified_ada(app: &TestApp) {
+    let mut ada = app.workos().user("ada@example.com").unwrap();
+    ada.email_verified = false;
+    ada.impersonator = Some(Impersonator {
+        email: "support@example.com".to_owned(),
+        reason: None,
+    });
+    app.workos().put_user(ada);
+}
+
+/// A refused sign-in: its page, with nothing of a session and a fresh attempt on offer.
+async fn refused(response: Response, status: StatusCode) -> String {
+    assert_eq!(set_cookie(&response, "sessionid"), None);
+    let cookies = set_cookies(&response);
+    assert!(cookies.len() == 1 && is_removal(&cookies[0]), "{cookies:?}");
+    let page = error_page(response, status).await;
+    assert!(page.contains(r#"href="/auth/login""#), "{page}");
+    page
+}
+
+#[tokio::test]
+async fn a_first_sign_in_makes_an_account_of_what_workos_knows() {
+    let app = TestApp::start();
+    app.signed_in("ada@example.com").await;
+    let known = app.workos().user("ada@example.com").unwrap();
+    let users = app.users();
+    assert_eq!(users.len(), 1);
+    let ada = &users[0];
+    assert_eq!(ada.workos_user_id.as_ref(), Some(&known.id));
+    assert_eq!(
+        (ada.first_name.as_str(), ada.last_name.as_str()),
+        ("Ada", "Example")
+    );
+    assert!(ada.email_verified && ada.is_active);
+    assert!(!ada.is_staff && !ada.is_superuser && !ada.imported);
+    assert!(ada.password.starts_with('!'), "{}", ada.password);
+    assert!(
+        ada.picture_url
+            .as_ref()
+            .unwrap()
+            .ends_with("/pictures/ada.svg")
+    );
+    assert_eq!(ada.date_joined, app.now());
+}
+
+#[tokio::test]
+async fn a_person_without_a_name_signs_in() {
+    let seed = r#"{"users": [{"email": "no.one@example.com", "email_verified": true,
+        "password": "no-one-demo-password"}]}"#;
+    let app = TestApp::builder()
+        .seed(Seed::from_json(seed).unwrap())
+        .start();
+    assert_signs_in(&app.visitor(), "no.one@example.com").await;
+    let user = app.user("no.one@example.com");
+    assert_eq!((user.first_name.as_str(), user.picture_url), ("", None));
+}
+
+#[tokio::test]
+async fn a_verified_email_links_the_account_that_is_there_whatever_its_case() {
+    let app = TestApp::start();
+    let there = app.add_user("ADA@Example.com", true);
+    app.signed_in("ada@example.com").await;
+    let users = app.users();
+    assert_eq!(users.len(), 1);
+    assert_eq!(users[0].id, there.id);
+    assert_eq!(
+        users[0].password, there.password,
+        "a verified owner keeps it"
+    );
+    assert!(users[0].workos_user_id.is_some());
+}
+
+#[tokio::test]
+async fn an_account_whose_email_was_never_verified_loses_its_password_when_linked() {
+    let app = TestApp::start();
+    let there = app.add_user("ada@example.com", false);
+    app.signed_in("ada@example.com").await;
+    let ada = app.user("ada@example.com");
+    assert_eq!(ada.id, there.id);
+    assert!(ada.password.starts_with('!'), "{}", ada.password);
+    assert_eq!(ada.token_version, there.token_version + 1);
+    assert!(ada.email_verified);
+}
+
+#[tokio::test]
+async fn an_unverified_email_takes_over_no_account() {
+    let app = TestApp::start();
+    let there = app.add_user("ada@example.com", true);
+    put_unverified_ada(&app);
+    let ada = app.visitor();
+    let page = refused(ada.sign_in("ada@example.com").await, StatusCode::FORBIDDEN).await;
+    assert!(
+        page.contains("Your e-mail address is not verified"),
+        "{page}"
+    );
+    assert_nobody_signed_in(&app, &ada).await;
+    assert_eq!(app.users(), [there], "nothing of it changed");
+}
+
+#[tokio::test]
+async fn an_unverified_email_that_meets_nobody_makes_an_unverified_account() {
+    let app = TestApp::start();
+    put_unverified_ada(&app);
+    app.signed_in("ada@example.com").await;
+    assert!(!app.user("ada@example.com").email_verified);
+}
+
+#[tokio::test]
+async fn a_closed_account_is_not_signed_in_by_its_link() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    ada.get("/auth/logout").await;
+    let before = app.user("ada@example.com");
+    app.set_active(before.id, false);
+    let page = refused(ada.sign_in("ada@example.com").await, StatusCode::FORBIDDEN).await;
+    assert!(page.contains("This account is closed"), "{page}");
+    assert!(!ada.is_signed_in().await);
+    assert_eq!(app.sessions().len(), 1, "the one that was ended");
+    assert_eq!(app.user("ada@example.com").last_login, before.last_login);
+}
+
+#[tokio::test]
+async fn a_closed_account_is_not_signed_in_by_its_email() {
+    let app = TestApp::start();
+    let there = app.add_user("ada@example.com", true);
+    app.set_active(there.id, false);
+    let ada = app.visitor();
+    let page = refused(ada.sign_in("ada@example.com").await, StatusCode::FORBIDDEN).await;
+    assert!(page.contains("This account is closed"), "{page}");
+    assert_nobody_signed_in(&app, &ada).await;
+    assert_eq!(
+        app.user("ada@example.com").workos_user_id,
+        None,
+        "not linked"
+    );
+    app.set_active(there.id, true);
+    assert_signs_in(&ada, "ada@example.com").await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_somebody_elses_at_workos_is_a_conflict() {
+    let app = TestApp::start();
+    app.signed_in("ada@example.com").await;
+    let mut other = app.workos().user("ada@example.com").unwrap();
+    app.workos().delete_user(&other.id);
+    other.id = "user_01ANOTHERADA".to_owned();
+    app.workos().put_user(other);
+    let before = app.users();
+    let ada = app.visitor();
+    let page = refused(ada.sign_in("ada@example.com").await, StatusCode::CONFLICT).await;
+    assert!(
+        page.contains("This address belongs to another account"),
+        "{page}"
+    );
+    assert!(!ada.is_signed_in().await);
+    assert_eq!(app.users(), before);
+}
+
+#[tokio::test]
+async fn a_refused_sign_in_offers_a_fresh_one_with_the_way_back() {
+    let app = TestApp::start();
+    let there = app.add_user("ada@example.com", true);
+    app.set_active(there.id, false);
+    let ada = app.visitor();
+    let authorize = ada.begin(&login_with_next("/account")).await;
+    let callback = ada.authorize(&authorize, "ada@example.com").await;
+    let page = error_page(ada.get(callback.as_str()).await, StatusCode::FORBIDDEN).await;
+    assert!(
+        page.contains(r#"href="/auth/login?next=%2Faccount""#),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn what_changed_at_workos_is_brought_over() {
+    let app = TestApp::start();
+    app.signed_in("ada@example.com").await;
+    let mut ada = app.workos().user("ada@example.com").unwrap();
+    ada.first_name = Some("Augusta".to_owned());
+    ada.email = "augusta@example.com".to_owned();
+    ada.password = Some("augusta-demo-password".to_owned());
+    ada.updated_at += 1_000;
+    app.workos().put_user(ada);
+    app.signed_in("augusta@example.com").await;
+    let users = app.users();
+    assert_eq!(users.len(), 1);
+    assert_eq!(users[0].first_name, "Augusta");
+    assert_eq!(users[0].email, "augusta@example.com");
+}
+
+#[tokio::test]
+async fn simultaneous_callbacks_of_a_new_user_make_one_account_and_a_session_each() {
+    const AT_ONCE: usize = 8;
+    let app = TestApp::start();
+    let mut callbacks = JoinSet::new();
+    let mut ready = Vec::new();
+    for _ in 0..AT_ONCE {
+        let ada = app.visitor();
+        let callback = up_to_the_callback(&ada, "ada@example.com").await;
+        ready.push((ada, callback));
+    }
+    for (ada, callback) in ready {
+        callbacks.spawn(async move {
+            let response = ada.get(callback.as_str()).await;
+            (ada, response.status())
+        });
+    }
+    let mut signed_in = 0;
+    while let Some(finished) = callbacks.join_next().await {
+        let (ada, status) = finished.unwrap();
+        assert_eq!(status, StatusCode::FOUND);
+        assert!(ada.is_signed_in().await);
+        signed_in += 1;
+    }
+    assert_eq!(signed_in, AT_ONCE);
+    let users = app.users();
+    assert_eq!(users.len(), 1);
+    let sessions = app.sessions();
+    assert_eq!(sessions.len(), AT_ONCE);
+    assert!(sessions.iter().all(|row| row.user_id == users[0].id));
+    assert!(sessions.iter().all(|row| row.revoked_at.is_none()));
+}
+
+#[tokio::test]
+async fn simultaneous_callbacks_of_one_attempt_make_one_session() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let authorize = ada.begin("/auth/login").await;
+    let cookies = ada.cookies("/auth/callback");
+    let mut callbacks = JoinSet::new();
+    let mut ready = Vec::new();
+    // A code each, so that WorkOS says yes to all of them: the attempt alone can say no.
+    for _ in 0..6 {
+        ready.push(ada.authorize(&authorize, "ada@example.com").await);
+    }
+    for callback in ready {
+        let (ada, cookies) = (ada.clone(), cookies.clone());
+        callbacks.spawn(async move {
+            let response = ada.get_with_cookies(callback.as_str(), &cookies).await;
+            response.status()
+        });
+    }
+    let mut statuses = callbacks.join_all().await;
+    statuses.sort();
+    let mut wanted = vec![StatusCode::FOUND];
+    wanted.resize(6, StatusCode::BAD_REQUEST);
+    assert_eq!(statuses, wanted);
+    app.only_session();
+}

@@ -1,0 +1,8 @@
+//! The browser session: its cookie, its keys, its row and its end.
+
+mod cookie;
+mod impersonation;
+mod keys;
+mod logout;
+mod oversized;
+mod row;

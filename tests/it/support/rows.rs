@@ -1,0 +1,83 @@
+//! What stands in the app's tables.
+
+use diesel::prelude::*;
+use vestibule::accounts::{NewUser, User, email_key};
+use vestibule::db::schema::{sessions, users};
+use vestibule::db::{Conn, DbError};
+use vestibule::sessions::SessionRow;
+
+use super::app::TestApp;
+
+impl TestApp {
+    /// Every account, the oldest first.
+    pub(crate) fn users(&self) -> Vec<User> {
+        self.rows(|conn| {
+            let all = users::table.order(users::id);
+            all.select(User::as_select()).load(conn)
+        })
+    }
+
+    /// The account with this e-mail.
+    pub(crate) fn user(&self, email: &str) -> User {
+        self.rows(|conn| User::by_email(conn, email))
+            .expect("an account with this e-mail")
+    }
+
+    /// Every session, ended ones too; in no order that means anything.
+    pub(crate) fn sessions(&self) -> Vec<SessionRow> {
+        self.rows(|conn| {
+            sessions::table
+                .select(SessionRow::as_select())
+                .order(sessions::id)
+                .load(conn)
+        })
+    }
+
+    /// The one session there is.
+    pub(crate) fn only_session(&self) -> SessionRow {
+        let mut sessions = self.sessions();
+        assert_eq!(sessions.len(), 1, "one session: {sessions:?}");
+        sessions.remove(0)
+    }
+
+    /// Makes an account that knows nothing of WorkOS, with a password that is not unusable.
+    pub(crate) fn add_user(&self, email: &str, email_verified: bool) -> User {
+        let new = NewUser {
+            email: email.to_owned(),
+            email_key: email_key(email),
+            email_verified,
+            first_name: String::new(),
+            last_name: String::new(),
+            password: "argon2$made-up".to_owned(),
+            workos_user_id: None,
+            workos_updated_at: None,
+            picture_url: None,
+            date_joined: self.now(),
+        };
+        self.change(|conn| new.insert(conn))
+    }
+
+    /// Closes or opens an account behind the app's back.
+    pub(crate) fn set_active(&self, id: i64, is_active: bool) {
+        let changed = self.change(|conn| {
+            diesel::update(users::table.find(id))
+                .set(users::is_active.eq(is_active))
+                .execute(conn)
+        });
+        assert_eq!(changed, 1);
+    }
+
+    /// Runs a query on the app's database.
+    pub(crate) fn rows<T>(&self, query: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
+        self.database
+            .read_blocking(|conn| query(conn).map_err(DbError::from))
+            .expect("the rows can be read")
+    }
+
+    /// Runs a statement on the app's database.
+    pub(crate) fn change<T>(&self, statement: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
+        self.database
+            .write_blocking(|conn| statement(conn).map_err(DbError::from))
+            .expect("the rows can be changed")
+    }
+}
