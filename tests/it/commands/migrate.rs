@@ -1,5 +1,10 @@
 //! `vestibule migrate`.
 
+use std::sync::Barrier;
+
+use vestibule::db::Database;
+use vestibule::settings::{DatabaseSettings, Source};
+
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
@@ -79,6 +84,33 @@ fn several_at_once_apply_each_migration_once() {
     let together = outputs.join("\n");
     for name in NAMES {
         assert_eq!(together.matches(name).count(), 1, "{together}");
+    }
+}
+
+#[test]
+fn replicas_that_begin_at_the_same_instant_take_turns() {
+    for _ in 0..3 {
+        let database = TestDatabase::new();
+        let settings = Source::from_pairs([("DATABASE_URL", database.url())]);
+        let settings = DatabaseSettings::from_source(&settings).unwrap();
+        let together = Barrier::new(8);
+        let replica = || {
+            let database = Database::open_or_create(&settings).unwrap();
+            let mut migrations = database.migrations().unwrap();
+            together.wait();
+            let mut applied = Vec::new();
+            while let Some(name) = migrations.apply_next().unwrap() {
+                applied.push(name);
+            }
+            applied
+        };
+        let mut applied: Vec<_> = std::thread::scope(|scope| {
+            let replicas: Vec<_> = (0..8).map(|_| scope.spawn(replica)).collect();
+            let ended = replicas.into_iter().map(|replica| replica.join().unwrap());
+            ended.flatten().collect()
+        });
+        applied.sort();
+        assert_eq!(applied, NAMES);
     }
 }
 
