@@ -10,6 +10,7 @@ pub mod schema;
 mod timestamp;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use diesel::r2d2::{Pool, PooledConnection};
@@ -32,6 +33,8 @@ pub struct Database {
     /// SQLite takes one writer at a time: waiting for it in the pool is fair, its own lock is not.
     writer: Arc<Pool<Manager>>,
     reader: Arc<Pool<Manager>>,
+    /// Whether the last write failed.
+    write_failed: Arc<AtomicBool>,
 }
 
 impl Database {
@@ -58,16 +61,19 @@ impl Database {
                 .error_handler(Box::new(error::LogPoolErrors));
             Arc::new(builder.build_unchecked(manager))
         };
+        let write_failed = Arc::new(AtomicBool::new(false));
         Ok(match &settings.url {
             DatabaseUrl::Sqlite(_) => Self {
                 writer: pool(1, Mode::Existing),
                 reader: pool(SQLITE_READERS, Mode::ReadOnly),
+                write_failed,
             },
             DatabaseUrl::Postgres(_) => {
                 let both = pool(settings.pool_size, Mode::Existing);
                 Self {
                     writer: Arc::clone(&both),
                     reader: both,
+                    write_failed,
                 }
             }
         })
@@ -113,7 +119,12 @@ impl Database {
         &self,
         queries: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        conn::transaction(&mut *take(&self.writer)?, queries)
+        let outcome = take(&self.writer)
+            .map_err(E::from)
+            .and_then(|mut conn| conn::transaction(&mut conn, queries));
+        // Whatever the reason: at worst, the next probe writes once for nothing.
+        self.write_failed.store(outcome.is_err(), Ordering::Relaxed);
+        outcome
     }
 
     /// Names of the migrations that are not applied, oldest first; makes no file.
@@ -130,14 +141,21 @@ impl Database {
         Ok(Migrations::new(take(&self.writer)?))
     }
 
-    /// Ready to serve: the database answers, every migration is applied, and it can be written to.
+    /// Ready to serve: the database answers, every migration is applied, and, where the last write
+    /// failed, it can be written to again. A probe of a sound database only reads, beside its writer.
     pub async fn is_ready(&self) -> Result<bool, DbError> {
         let database = self.clone();
         off_thread(move || {
-            if !database.migrations()?.pending()?.is_empty() {
+            if !Migrations::new(take(&database.reader)?)
+                .pending()?
+                .is_empty()
+            {
                 return Ok(false);
             }
-            database.check_writable().map(|()| true)
+            if database.write_failed.load(Ordering::Relaxed) {
+                database.check_writable()?;
+            }
+            Ok(true)
         })
         .await
     }

@@ -74,10 +74,12 @@ pub enum SignInFailure {
     #[error("the state belongs to no open attempt of this browser")]
     UnknownAttempt,
     /// WorkOS came back with an error instead of a code.
-    #[error("WorkOS returned the error {code}")]
+    #[error("WorkOS returned the error {code}: {description:?}")]
     Provider {
         /// WorkOS's code.
         code: String,
+        /// WorkOS's sentence for developers: for the log alone, since a link can say anything.
+        description: String,
     },
     /// WorkOS refused the code, or could not be asked.
     #[error(transparent)]
@@ -159,5 +161,17 @@ impl From<url::ParseError> for Error {
 impl From<actix_web::error::HttpError> for Error {
     fn from(error: actix_web::error::HttpError) -> Self {
         Self::Internal(error.to_string())
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        DbError::from(error).into()
+    }
+}
+
+impl From<diesel::result::Error> for SignInFailure {
+    fn from(error: diesel::result::Error) -> Self {
+        DbError::from(error).into()
     }
 }

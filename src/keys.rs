@@ -2,10 +2,17 @@
 
 use actix_web::cookie::Key;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use aws_lc_rs::rand;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::settings::Settings;
+
+/// Random bytes in what nobody may guess: 256 bits, RFC 7636's recommendation.
+const RANDOM_BYTES: usize = 32;
 
 /// The keys that came from one value of `SECRET_KEY`.
 struct Derived {
@@ -95,6 +102,13 @@ impl Keys {
                 .map(|plain| Opened { plain, stale: true }),
         }
     }
+}
+
+/// 256 random bits as URL-safe text, for a `state`, a PKCE verifier, an id of ours.
+pub(crate) fn random_text() -> Result<String, Unspecified> {
+    let mut bytes = [0; RANDOM_BYTES];
+    rand::fill(&mut bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// The system has no randomness to give.

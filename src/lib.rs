@@ -14,7 +14,7 @@
 //! - [`server`]: builds and runs the application; [`middleware`]: what every request passes;
 //!   [`state`]: what handlers share.
 //! - [`settings`]: the only reader of the environment; [`checks`]: what is wrong with a set-up.
-//! - [`clock`], [`keys`], [`links`], [`logging`], [`origin`], [`policy`]: one clock, every key,
+//! - [`clock`], [`keys`], [`links`], [`logging`], [`origin`], [`csp`]: one clock, every key,
 //!   addresses of ours, the log, what stays on this site, the content security policy.
 //! - [`commands`]: one file per management command.
 //! - [`emulator`]: the embedded AuthKit, which shares nothing with the rest.
@@ -23,6 +23,7 @@ pub mod accounts;
 pub mod checks;
 pub mod clock;
 pub mod commands;
+pub mod csp;
 pub mod db;
 pub mod emulator;
 pub mod error;
@@ -31,7 +32,6 @@ pub mod links;
 pub mod logging;
 pub mod middleware;
 pub mod origin;
-pub mod policy;
 pub mod server;
 pub mod sessions;
 pub mod settings;

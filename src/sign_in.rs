@@ -5,11 +5,11 @@ use secrecy::ExposeSecret;
 
 use crate::accounts::{Profile, User, provision};
 use crate::clock::Timestamp;
-use crate::db::DbError;
 use crate::error::SignInFailure;
+use crate::keys::random_text;
 use crate::sessions::{Impersonator, NewSession, SessionRow, SessionState};
 use crate::state::AppState;
-use crate::workos::{self, Authentication, random_text};
+use crate::workos::{self, Authentication};
 
 /// An impersonator's e-mail stands in the cookie and in the banner; longer ones are cut.
 const LONGEST_EMAIL: usize = 254;
@@ -120,11 +120,5 @@ impl From<workos::Impersonator> for Impersonator {
             email,
             reason: impersonator.reason,
         }
-    }
-}
-
-impl From<diesel::result::Error> for SignInFailure {
-    fn from(error: diesel::result::Error) -> Self {
-        DbError::from(error).into()
     }
 }

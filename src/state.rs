@@ -3,9 +3,9 @@
 use actix_web::http::header::HeaderValue;
 
 use crate::clock::Clock;
+use crate::csp::content_security_policy;
 use crate::db::Database;
 use crate::keys::Keys;
-use crate::policy::content_security_policy;
 use crate::settings::Settings;
 use crate::workos::{Client, WorkosError};
 

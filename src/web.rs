@@ -13,12 +13,27 @@ pub mod render;
 pub mod static_files;
 pub mod visitor;
 
-use actix_web::HttpResponse;
+use actix_web::http::Method;
 use actix_web::http::header::LOCATION;
+use actix_web::{HttpRequest, HttpResponse};
 
 /// 302 to `url`, which is ours or WorkOS's.
 pub fn redirect(url: &str) -> HttpResponse {
     HttpResponse::Found()
         .insert_header((LOCATION, url))
         .finish()
+}
+
+/// The query's pairs, decoded.
+fn pairs(request: &HttpRequest) -> Vec<(String, String)> {
+    let query = request.query_string().as_bytes();
+    url::form_urlencoded::parse(query).into_owned().collect()
+}
+
+/// Whether the browser only looks ahead, by HEAD or by fetching a page before anyone asked for it.
+/// Chromium does so for typed addresses; what has an effect must wait until it is asked for.
+fn is_look_ahead(request: &HttpRequest) -> bool {
+    let purpose = request.headers().get("sec-purpose");
+    let prefetch = purpose.is_some_and(|purpose| purpose.as_bytes().starts_with(b"prefetch"));
+    prefetch || request.method() == Method::HEAD
 }

@@ -5,8 +5,7 @@ mod client;
 mod error;
 mod wire;
 
-pub(crate) use authorize::random_text;
 pub use authorize::{AuthorizeRequest, Pkce};
-pub use client::{Client, Origin};
+pub use client::{Client, Device};
 pub use error::WorkosError;
 pub use wire::{Authentication, Impersonator, User};

@@ -5,9 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use super::{CommandError, listen, runserver};
 use crate::db::Database;
 use crate::emulator::{self, Config, DemoUser};
+use crate::keys::random_text;
 use crate::logging;
 use crate::settings::{LogFormat, LogSettings, Settings, Source};
-use crate::workos::random_text;
 
 /// Its own file, so that a demo never touches a real user table.
 const DATABASE: &str = "sqlite:vestibule-demo.sqlite3";

@@ -64,6 +64,11 @@ fn up_to_date(settings: &Settings) -> Result<Database, CommandError> {
         return Err(CommandError::Failed(message));
     }
     // A file that cannot be written to would fail every sign-in, later and one by one.
-    database.check_writable()?;
+    database.check_writable().map_err(|error| {
+        CommandError::Failed(format!(
+            "{}: {error}; let whoever runs vestibule write to it and to its folder",
+            settings.database.url
+        ))
+    })?;
     Ok(database)
 }

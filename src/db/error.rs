@@ -32,6 +32,9 @@ impl From<QueryError> for DbError {
     fn from(error: QueryError) -> Self {
         use DatabaseErrorKind as Kind;
         match error {
+            QueryError::DatabaseError(Kind::Unknown, ref info) if is_mistake(info.message()) => {
+                Self::Refused(error)
+            }
             // Both databases report a lost connection, a full disk and a read-only file as "other".
             QueryError::DatabaseError(
                 Kind::Unknown
@@ -47,6 +50,19 @@ impl From<QueryError> for DbError {
             _ => Self::Refused(error),
         }
     }
+}
+
+/// Whether the database understood us and found no sense in it: a wrong statement, or tables that
+/// are not the migrations'. Trying again does not mend that. Diesel keeps no finer code.
+fn is_mistake(message: &str) -> bool {
+    const SIGNS: [&str; 5] = [
+        "no such ",
+        "does not exist",
+        "syntax error",
+        "has no column",
+        "permission denied for",
+    ];
+    SIGNS.iter().any(|sign| message.contains(sign))
 }
 
 impl From<diesel::r2d2::PoolError> for DbError {

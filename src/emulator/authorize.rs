@@ -122,8 +122,7 @@ fn signed_in(
         (Some(_), _) => "Impersonation",
         (None, Some(Through::Connection(_))) => "SSO",
         (None, Some(Through::Provider(name))) => name,
-        (None, None) if choice.password.is_some() => "Password",
-        (None, None) => "MagicAuth",
+        (None, None) => "Password",
     };
     let browser = Browser {
         user_id: user.id.clone(),

@@ -7,11 +7,15 @@ use actix_web::http::StatusCode;
 use super::{Error, SignInFailure};
 use crate::accounts::ProvisionError;
 use crate::db::DbError;
-use crate::links::login_url;
+use crate::links::{login_as_another_url, login_url};
 use crate::workos::WorkosError;
 
 /// Seconds after which trying again is worth it, where nobody said better.
 const RETRY_SECONDS: u64 = 5;
+/// The longest that anyone is told to wait, an hour: more is a mistake, and browsers would obey it.
+const MOST_RETRY_SECONDS: u64 = 3_600;
+const AFRESH: &str = "Start a fresh sign-in";
+const AS_ANOTHER: &str = "Sign in as somebody else";
 
 /// What a client may see of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +62,7 @@ impl Public {
         );
         // An empty address is the page itself, asked for again.
         Self {
-            retry_after: Some(seconds.max(1)),
+            retry_after: Some(seconds.clamp(1, MOST_RETRY_SECONDS)),
             ..page
         }
         .offering("Try again", String::new())
@@ -145,7 +149,8 @@ fn database(error: &DbError) -> Public {
 fn sign_in_database(error: &DbError, next: &str) -> Public {
     let public = database(error);
     if public.retry_after.is_some() {
-        public.offering("Try again", login_url(next))
+        let message = "The database cannot be reached just now, so you were not signed in.".into();
+        Public { message, ..public }.offering("Try again", login_url(next))
     } else {
         public
     }
@@ -167,7 +172,7 @@ impl SignInFailure {
                 "This sign-in cannot be completed",
                 "It was begun in another browser, was used before, or has taken longer than ten minutes. You can start afresh.",
             ),
-            Self::Provider { code } => Public::new(
+            Self::Provider { code, .. } => Public::new(
                 StatusCode::BAD_REQUEST,
                 "Sign-in did not work",
                 format!("The sign-in service reported a problem ({code}). You can start afresh."),
@@ -177,7 +182,7 @@ impl SignInFailure {
             Self::Database(error) => return sign_in_database(error, next),
             Self::Internal(_) => return internal(),
         }
-        .offering("Start a fresh sign-in", login_url(next))
+        .offering(AFRESH, login_url(next))
     }
 }
 
@@ -185,7 +190,7 @@ fn workos(error: &WorkosError, next: &str) -> Public {
     match error {
         WorkosError::Unavailable { retry_after, .. } => {
             let seconds = retry_after.map_or(RETRY_SECONDS, |wait| wait.as_secs());
-            Public::try_again("The sign-in service cannot be reached just now.", seconds)
+            Public::try_again("The sign-in service is not available just now.", seconds)
                 .offering("Try again", login_url(next))
         }
         WorkosError::Refused { status, code, .. } => {
@@ -193,29 +198,45 @@ fn workos(error: &WorkosError, next: &str) -> Public {
                 403 => StatusCode::FORBIDDEN,
                 _ => StatusCode::BAD_REQUEST,
             };
-            Public::new(status, "This sign-in cannot be completed", refusal(code))
-                .offering("Start a fresh sign-in", login_url(next))
+            let page = |message| Public::new(status, "This sign-in cannot be completed", message);
+            if error.is_misconfiguration() {
+                let message = format!(
+                    "The sign-in service does not know this site ({code}). Whoever runs the site has to look at its settings."
+                );
+                return page(message.into());
+            }
+            match (unfinished_step(code), code.as_str()) {
+                (Some(step), _) => page(
+                    format!(
+                        "It needs one more step, {step}, which this site cannot ask for ({code})."
+                    )
+                    .into(),
+                )
+                .offering(AS_ANOTHER, login_as_another_url(next)),
+                (None, "invalid_grant" | "invalid_code") => page(Cow::Borrowed(
+                    "Its code was used before, or has expired. You can start afresh.",
+                ))
+                .offering(AFRESH, login_url(next)),
+                (None, _) => page(
+                    format!("The sign-in service refused it ({code}). You can start afresh.")
+                        .into(),
+                )
+                .offering(AFRESH, login_url(next)),
+            }
         }
     }
 }
 
-/// WorkOS's code in words, where a person can do something about it.
-fn refusal(code: &str) -> Cow<'static, str> {
-    let step = match code {
-        "invalid_grant" | "invalid_code" => {
-            return "Its code was used before, or has expired. You can start afresh.".into();
-        }
+/// What WorkOS still asks for, in words.
+fn unfinished_step(code: &str) -> Option<&'static str> {
+    Some(match code {
         "organization_selection_required" => "choosing one of your organisations",
         "email_verification_required" => "a code that was sent to your e-mail address",
         "mfa_challenge" => "a code from your authenticator",
         "mfa_enrollment" => "setting up an authenticator",
         "sso_required" => "your organisation's single sign-on",
-        _ => {
-            return format!("The sign-in service refused it ({code}). You can start afresh.")
-                .into();
-        }
-    };
-    format!("It needs one more step, {step}, which this site cannot ask for ({code}).").into()
+        _ => return None,
+    })
 }
 
 fn provision(error: &ProvisionError, next: &str) -> Public {
@@ -242,5 +263,6 @@ fn provision(error: &ProvisionError, next: &str) -> Public {
         ),
         ProvisionError::Database(error) => return sign_in_database(error, next),
     };
-    Public::new(status, heading, message).offering("Start a fresh sign-in", login_url(next))
+    // WorkOS remembers whom it let in: a plain fresh sign-in would end here again at once.
+    Public::new(status, heading, message).offering(AS_ANOTHER, login_as_another_url(next))
 }

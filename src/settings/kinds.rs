@@ -1,5 +1,6 @@
 //! The types of settings that are more than a number or a word, and how each is read from text.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -14,6 +15,16 @@ pub enum DatabaseUrl {
     Sqlite(PathBuf),
     /// `postgres://…`, with all that libpq understands; secret, since it may hold a password.
     Postgres(SecretString),
+}
+
+/// `sqlite:PATH`, or `postgres://…` without what may be secret.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(_) => f.write_str("postgres://…"),
+        }
+    }
 }
 
 impl DatabaseUrl {
@@ -53,7 +64,11 @@ fn has_bare_password(rest: &str) -> bool {
     let rest = rest.trim_start_matches('/');
     let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let ats = authority.matches('@').count();
-    ats > 1 || (ats == 0 && authority.contains(':') && tail.contains('@'))
+    // Parameters may hold a `@`, as in `?user=me@tenant`; they are told by the `=` before it.
+    let strays = tail
+        .split_once('@')
+        .is_some_and(|(before, _)| !before.contains('='));
+    ats > 1 || (ats == 0 && authority.contains(':') && strays)
 }
 
 fn sqlite_path(rest: &str) -> Result<PathBuf, String> {
@@ -139,9 +154,10 @@ pub(super) fn parse_http_url(text: &str) -> Option<Url> {
     (matches!(url.scheme(), "http" | "https") && url.has_host() && plain).then_some(url)
 }
 
-/// Whether a cookie may be called this: an RFC 6265 token, short enough to leave the value its room.
+/// Whether a cookie may be called this: a name that every server and browser takes (RFC 6265 allows
+/// more), short enough to leave the value its room.
 pub(super) fn is_cookie_name(text: &str) -> bool {
-    let token = |c: char| c.is_ascii_alphanumeric() || "!#$&'*+-.^_`|~".contains(c);
+    let token = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     (1..=64).contains(&text.len()) && text.chars().all(token)
 }
 
@@ -198,7 +214,7 @@ mod tests {
             "u:p@h/d",
             "u@h:5432,i:5433/d",
             "/d?host=/run/postgresql",
-            "h:5432/d?user=a",
+            "h:5432/d?user=me@tenant",
         ] {
             assert!(!has_bare_password(&format!("//{good}")), "{good}");
         }

@@ -23,10 +23,16 @@ impl Source {
         let mut source = Self::default();
         source.read_dotenv(path)?;
         for (name, value) in std::env::vars_os() {
-            // Names and values that are no text can only be somebody else's, or are reported as absent.
-            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
-                source.values.insert(name, value);
-            }
+            // A name that is no text can only be somebody else's; a value that is none counts as
+            // absent, and must not let `.env` speak for it.
+            let Ok(name) = name.into_string() else {
+                continue;
+            };
+            source.dollars.retain(|expanded| *expanded != name);
+            match value.into_string() {
+                Ok(value) => source.values.insert(name, value),
+                Err(_) => source.values.remove(&name),
+            };
         }
         Ok(source)
     }
@@ -111,7 +117,8 @@ fn names_with_dollar(text: &str) -> Vec<String> {
                 .split_once('=')
         })
         .filter(|(name, value)| {
-            let value = value.trim();
+            // A comment behind a value is not the value.
+            let value = value.split(" #").next().unwrap_or_default().trim();
             !name.trim_start().starts_with('#') && !value.starts_with('\'') && value.contains('$')
         })
         .map(|(name, _)| name.trim().to_owned())
@@ -159,7 +166,9 @@ mod tests {
 
     #[test]
     fn dollars_outside_single_quotes_are_noticed() {
-        let source = dotenv("A='a$b'\nexport B=a$b\n# C=$c\nD=\"x$y.\"\nE=plain\n").unwrap();
+        let source =
+            dotenv("A='a$b'\nexport B=a$b\n# C=$c\nD=\"x$y.\"\nE=plain # costs $5\nPATH=$HOME\n")
+                .unwrap();
         assert_eq!(source.expanded_dollars(), ["B", "D"]);
         assert_eq!(source.get("A"), Some("a$b"));
     }

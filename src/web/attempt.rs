@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::keys::Keys;
-use crate::workos::{Pkce, random_text};
+use crate::keys::random_text;
+use crate::workos::Pkce;
 
 /// Every attempt's cookie is called this and the beginning of its state's hash.
 const PREFIX: &str = "vestibule_login_";
@@ -134,8 +135,8 @@ impl Attempts {
             return Vec::new();
         };
         if size(&cookie) > MOST_BYTES {
-            log::warn!("a login attempt's way back does not fit into its cookie, so it leads home");
-            new.next = "/".to_owned();
+            log::warn!("a login attempt's way back does not fit into its cookie, so it is dropped");
+            new.next = String::new();
             match new.cookie(keys, secure) {
                 Some(shorter) => cookie = shorter,
                 None => return Vec::new(),

@@ -3,22 +3,24 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::attempt::{Attempt, Attempts};
-use super::login::pairs;
-use super::redirect;
+use super::{is_look_ahead, pairs, redirect};
 use crate::error::{Error, SignInFailure};
 use crate::middleware::client_ip;
 use crate::sessions::BrowserSession;
 use crate::sign_in::{self, SignIn};
 use crate::state::AppState;
-use crate::workos::Origin;
+use crate::workos::Device;
 
 /// WorkOS's codes are short words; anything else in the address bar is not WorkOS's.
 const LONGEST_ERROR_CODE: usize = 64;
+/// A sentence for the log; anyone can write one into the address bar.
+const LONGEST_DESCRIPTION: usize = 200;
 
 struct Return {
     code: Option<String>,
     state: Option<String>,
     error: Option<String>,
+    error_description: Option<String>,
 }
 
 impl Return {
@@ -34,6 +36,7 @@ impl Return {
             code: first("code"),
             state: first("state"),
             error: first("error"),
+            error_description: first("error_description"),
         }
     }
 }
@@ -44,6 +47,9 @@ pub async fn callback(
     session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
+    if is_look_ahead(&request) {
+        return Ok(HttpResponse::NoContent().finish());
+    }
     let returned = Return::of(&request);
     let attempts = Attempts::of(&request, &app.keys, app.clock.now());
     let attempt = returned
@@ -51,7 +57,7 @@ pub async fn callback(
         .as_deref()
         .and_then(|state| attempts.find(state));
     let outcome = match (&returned.error, &returned.code, attempt) {
-        (Some(error), _, _) => refusal(error),
+        (Some(error), _, _) => refusal(error, returned.error_description.as_deref()),
         // Impersonation and invitation links of WorkOS's dashboard come without a state.
         (None, Some(_), None) if returned.state.is_none() => Ok(redirect("/auth/login")),
         (None, Some(code), Some(attempt)) => {
@@ -78,16 +84,16 @@ pub async fn callback(
 }
 
 /// What WorkOS tells instead of a code.
-fn refusal(error: &str) -> Result<HttpResponse, SignInFailure> {
+fn refusal(error: &str, description: Option<&str>) -> Result<HttpResponse, SignInFailure> {
     if error == "access_denied" {
         return Ok(redirect("/?notice=sign-in-cancelled"));
     }
     let plain = error.len() <= LONGEST_ERROR_CODE
-        && error
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+        && error.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let description = description.unwrap_or_default().chars();
     Err(SignInFailure::Provider {
         code: if plain { error } else { "unknown_error" }.to_owned(),
+        description: description.take(LONGEST_DESCRIPTION).collect(),
     })
 }
 
@@ -98,14 +104,14 @@ async fn complete(
     code: &str,
     attempt: &Attempt,
 ) -> Result<HttpResponse, SignInFailure> {
-    let origin = Origin {
+    let device = Device {
         ip_address: client_ip(request, &app.settings.trusted_proxies).map(|ip| ip.to_string()),
         user_agent: header(request, "user-agent"),
     };
     let verifier = attempt.pkce().verifier;
     let authentication = app
         .workos
-        .authenticate_with_code(code, &verifier, &origin)
+        .authenticate_with_code(code, &verifier, &device)
         .await?;
     let now = app.clock.now();
     let previous = session.peek(now).map(|state| state.session_id);

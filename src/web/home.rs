@@ -3,8 +3,8 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::login::pairs;
 use super::pages::{Home, Level, Notice};
+use super::pairs;
 use super::render;
 use super::visitor::MaybeUser;
 use crate::error::Error;

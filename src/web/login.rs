@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use url::form_urlencoded;
 
 use super::attempt::{Attempt, Attempts};
-use super::redirect;
+use super::{pairs, redirect};
 use crate::error::Error;
 use crate::origin::local_target;
 use crate::state::AppState;
@@ -65,11 +65,4 @@ fn home_of_the_cookie(request: &HttpRequest, app: &AppState) -> Option<String> {
         .append_pair(MOVED, "1")
         .finish();
     Some(format!("{}{}?{query}", public_url.as_str(), request.path()))
-}
-
-/// The query's pairs, decoded.
-pub(super) fn pairs(request: &HttpRequest) -> Vec<(String, String)> {
-    form_urlencoded::parse(request.query_string().as_bytes())
-        .into_owned()
-        .collect()
 }

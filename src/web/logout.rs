@@ -6,8 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::pages::LogoutConfirm;
 use super::visitor::MaybeUser;
-use super::{redirect, render};
-use crate::db::DbError;
+use super::{is_look_ahead, redirect, render};
 use crate::error::Error;
 use crate::middleware::is_cross_site_link;
 use crate::sessions::{BrowserSession, SessionRow};
@@ -27,6 +26,9 @@ pub async fn get(
     session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
+    if is_look_ahead(&request) {
+        return Ok(HttpResponse::NoContent().finish());
+    }
     if user.0.is_some() && is_cross_site_link(&request, &app.settings) {
         let page = render::frame(user.0.as_ref(), None);
         return render::page(StatusCode::OK, &LogoutConfirm { page });
@@ -75,10 +77,4 @@ async fn end(
     let (name, value) = FORGET_PAGES;
     response.headers_mut().insert(name, value);
     Ok(response)
-}
-
-impl From<diesel::result::Error> for Error {
-    fn from(error: diesel::result::Error) -> Self {
-        DbError::from(error).into()
-    }
 }

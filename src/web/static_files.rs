@@ -6,7 +6,7 @@ use actix_web::http::header::{self, ETag, EntityTag, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::RustEmbed;
 
-use super::login::pairs;
+use super::pairs;
 use crate::error::Error;
 
 #[derive(RustEmbed)]
@@ -29,7 +29,8 @@ pub async fn get(request: HttpRequest, path: web::Path<String>) -> Result<HttpRe
     } else {
         "public, no-cache"
     };
-    let etag = EntityTag::new_strong(version);
+    let etag = // Weak: compression changes the bytes, not what they say.
+    EntityTag::new_weak(version);
     let known = request.headers().get(header::IF_NONE_MATCH).is_some() && is_known(&request, &etag);
     let mut response = if known {
         HttpResponse::NotModified()

@@ -1,13 +1,12 @@
 //! The authorize URL: where a browser is sent to sign in.
 
+use aws_lc_rs::digest;
 use aws_lc_rs::error::Unspecified;
-use aws_lc_rs::{digest, rand};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use url::Url;
 
-/// Random bytes in a `state` and in a PKCE verifier: 256 bits, RFC 7636's recommendation.
-const RANDOM_BYTES: usize = 32;
+use crate::keys::random_text;
 
 /// A PKCE pair (RFC 7636): the verifier stays here, its hash goes through the browser.
 #[derive(Clone)]
@@ -28,13 +27,6 @@ impl Pkce {
     pub fn challenge(&self) -> String {
         URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, self.verifier.as_bytes()))
     }
-}
-
-/// 256 random bits as URL-safe text, for a `state` or a verifier.
-pub(crate) fn random_text() -> Result<String, Unspecified> {
-    let mut bytes = [0; RANDOM_BYTES];
-    rand::fill(&mut bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// What a sign-in may ask for; all optional, all passed on to WorkOS as they are.

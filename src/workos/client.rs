@@ -10,9 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
 
-use super::authorize::{AuthorizeRequest, Pkce, random_text};
+use super::authorize::{AuthorizeRequest, Pkce};
 use super::error::WorkosError;
 use super::wire::{AccessTokenClaims, AuthenticateResponse, Authentication};
+use crate::keys::random_text;
 use crate::settings::WorkosSettings;
 
 /// A TCP and TLS handshake takes well under a second across the world.
@@ -44,9 +45,9 @@ pub struct Client {
     api_key: SecretString,
 }
 
-/// Where the request that starts an authentication came from, for WorkOS's Radar.
+/// What a person signs in with, for WorkOS's Radar.
 #[derive(Clone, Debug, Default)]
-pub struct Origin {
+pub struct Device {
     /// The user's address.
     pub ip_address: Option<String>,
     /// The user's browser.
@@ -107,7 +108,7 @@ impl Client {
         &self,
         code: &str,
         code_verifier: &str,
-        origin: &Origin,
+        device: &Device,
     ) -> Result<Authentication, WorkosError> {
         let mut body = json!({
             "client_id": self.client_id,
@@ -116,10 +117,10 @@ impl Client {
             "code": code,
             "code_verifier": code_verifier,
         });
-        if let Some(ip_address) = &origin.ip_address {
+        if let Some(ip_address) = &device.ip_address {
             body["ip_address"] = ip_address.as_str().into();
         }
-        if let Some(user_agent) = &origin.user_agent {
+        if let Some(user_agent) = &device.user_agent {
             body["user_agent"] = user_agent.as_str().into();
         }
         self.authenticate(&body, Repeat::IfUnsent).await
@@ -167,26 +168,33 @@ impl Client {
         response.check()
     }
 
-    /// Sends a request, again where that is safe, always under the same idempotency key.
+    /// Sends a request, again where that is safe, and all of it within the total timeout.
     async fn send(&self, request: RequestBuilder, repeat: Repeat) -> Result<Vec<u8>, WorkosError> {
-        let key = random_text().map_err(|_| WorkosError::unavailable("no randomness for a key"))?;
-        let request = request.header("Idempotency-Key", key);
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..TRIES {
-            let Some(copy) = request.try_clone() else {
-                break;
-            };
-            match once(copy).await {
-                Err(failure) if failure.may_repeat(repeat) => {
-                    log::info!("asking WorkOS again: {}", failure.error);
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
-                result => return result.map_err(|failure| failure.error),
-            }
-        }
-        once(request).await.map_err(|failure| failure.error)
+        let tries = tokio::time::timeout(TOTAL_TIMEOUT, try_again(request, repeat));
+        let late = |_| WorkosError::unavailable(format!("no answer within {TOTAL_TIMEOUT:?}"));
+        tries.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
     }
+}
+
+/// Sends it up to three times where that is safe, always under the same idempotency key.
+async fn try_again(request: RequestBuilder, repeat: Repeat) -> Result<Vec<u8>, WorkosError> {
+    let key = random_text().map_err(|_| WorkosError::unavailable("no randomness for a key"))?;
+    let request = request.header("Idempotency-Key", key);
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..TRIES {
+        let Some(copy) = request.try_clone() else {
+            break;
+        };
+        match once(copy).await {
+            Err(failure) if failure.may_repeat(repeat) => {
+                log::info!("asking WorkOS again: {}", failure.error);
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            result => return result.map_err(|failure| failure.error),
+        }
+    }
+    once(request).await.map_err(|failure| failure.error)
 }
 
 /// A try that failed, and whether the request had left.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use vestibule::emulator::{Effect, Fault, Recorded};
+use vestibule::workos::Client;
 
 use crate::support::app::{TestApp, Visitor};
 use crate::support::forwarder::Forwarder;
@@ -257,4 +258,24 @@ async fn the_exchange_names_us_and_carries_what_workos_wants() {
     assert_eq!(body["client_secret"], app.emulator.api_key());
     assert_eq!(body["code_verifier"].as_str().unwrap().len(), 43);
     assert_eq!(body["ip_address"], "127.0.0.1");
+}
+
+#[tokio::test]
+async fn what_is_safe_to_repeat_is_asked_again_under_one_key() {
+    let app = TestApp::start();
+    let status = Effect::Status {
+        status: 500,
+        body: json!({}),
+        retry_after: None,
+    };
+    app.workos()
+        .inject(Fault::once(AUTHENTICATE, status).times(2));
+    let client = Client::new(&app.settings.workos).unwrap();
+    client.verify_credentials().await.unwrap();
+    let keys: Vec<_> = exchanges(&app)
+        .into_iter()
+        .map(|request| request.headers["idempotency-key"].clone())
+        .collect();
+    assert_eq!(keys.len(), 3, "two failures and the answer");
+    assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
 }

@@ -114,3 +114,17 @@ async fn callback_of(app: &TestApp, browser: &Browser, login: &str) -> String {
     let callback = visitor.authorize(&authorize, "ada@example.com").await;
     callback.into()
 }
+
+/// AuthKit remembers the browser: a plain fresh sign-in would bring the same refusal at once.
+#[tokio::test]
+async fn whoever_is_refused_can_sign_in_as_somebody_else() {
+    let app = TestApp::start();
+    let browser = Browser::open(Screen::Desktop, Scheme::Dark).await;
+    browser.visit(&format!("{}/auth/login", app.url)).await;
+    browser.choose("una@example.com").await;
+    browser.see("This sign-in cannot be completed").await;
+    browser.look_at_error("error-403-desktop-dark", 403).await;
+    browser.click("Sign in as somebody else").await;
+    browser.choose("ada@example.com").await;
+    browser.see(WELCOME_ADA).await;
+}

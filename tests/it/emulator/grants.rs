@@ -32,7 +32,7 @@ async fn a_code_is_exchanged_for_a_user_and_tokens() {
         let time = user[field].as_str().unwrap();
         assert!(time.len() == 24 && time.ends_with('Z'), "{field}: {time}");
     }
-    assert_eq!(body["authentication_method"], "MagicAuth");
+    assert_eq!(body["authentication_method"], "Password");
     for absent in ["organization_id", "impersonator", "sealed_session"] {
         assert!(body.get(absent).is_none(), "{absent}");
     }
