@@ -24,6 +24,9 @@ use conn::{Manager, Mode};
 
 /// How long a request waits for a connection before it is told to try again.
 const CONNECTION_WAIT: Duration = Duration::from_secs(3);
+/// A database that neither answers nor breaks off holds a request up no longer: more than a wait for
+/// a connection and the longest statement together.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// SQLite reads in parallel under WAL; more readers than this only wait for the two or four cores.
 const SQLITE_READERS: u32 = 8;
 
@@ -175,9 +178,11 @@ where
     T: Send + 'static,
     E: From<DbError> + Send + 'static,
 {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(_) => Err(DbError::Interrupted.into()),
+    // Whoever waits is let go; the work itself still runs to its end.
+    match tokio::time::timeout(LONGEST_WAIT, tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(DbError::Interrupted.into()),
+        Err(_) => Err(DbError::Unavailable(format!("no answer within {LONGEST_WAIT:?}")).into()),
     }
 }
 

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use aws_lc_rs::rand;
 use env_logger::fmt::Formatter;
-use log::Record;
 use log::kv::{self, Key, Value, VisitSource};
+use log::{LevelFilter, Record};
 use serde_json::{Map, json};
 
 use crate::settings::{LogFormat, LogSettings};
@@ -18,6 +18,8 @@ tokio::task_local! {
 /// Starts logging to stderr; a second call in one process changes nothing.
 pub fn start(settings: &LogSettings) {
     let mut builder = env_logger::Builder::new();
+    // Anybody can send what actix-http cannot parse, and it cries ERROR each time.
+    builder.filter_module("actix_http", LevelFilter::Off);
     builder.parse_filters(&settings.filter);
     match settings.format {
         LogFormat::Text => builder.format(text),

@@ -112,7 +112,10 @@ impl Profile {
     /// The profile without what no text column takes (PostgreSQL refuses NUL).
     fn cleaned(&self) -> Result<Self, ProvisionError> {
         let email = self.email.trim();
-        let usable = email.contains('@')
+        let usable = !self.workos_user_id.is_empty()
+            && !self.workos_user_id.contains(char::is_control)
+            && email.contains('@')
+            && folds_cleanly(email)
             && email.chars().count() <= LONGEST_EMAIL
             && !email.contains(|c: char| c.is_control() || c.is_whitespace());
         if !usable {
@@ -212,6 +215,10 @@ impl Profile {
         if !user.email_verified {
             evict(conn, &user, now)?;
         }
+        let user = users::table
+            .find(user.id)
+            .select(User::as_select())
+            .first(conn)?;
         self.bring_over(conn, user).map(Some)
     }
 
@@ -231,6 +238,12 @@ impl Profile {
         };
         Ok(unless_taken(conn, |conn| new.insert(conn))?)
     }
+}
+
+/// Whether lower case takes nothing but case away. It turns U+212A KELVIN SIGN into `k`, so that
+/// another person's mailbox would pass for an account's.
+fn folds_cleanly(email: &str) -> bool {
+    email.to_lowercase().to_uppercase() == email.to_uppercase()
 }
 
 /// Whoever registered an e-mail that was never verified may be somebody else than the person who

@@ -118,6 +118,13 @@ fn connect_postgres(url: &secrecy::SecretString) -> Result<PgConnection, DbError
 #[cfg(feature = "postgres")]
 fn one_line(error: &ConnectionError) -> String {
     let text = error.to_string();
+    let about_the_url = ["://", " URI", "percent-encoded"]
+        .iter()
+        .any(|sign| text.contains(sign));
+    if about_the_url {
+        // Such a message repeats what it could not read, which may be the password.
+        return "libpq cannot read DATABASE_URL".to_owned();
+    }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -125,7 +132,13 @@ fn one_line(error: &ConnectionError) -> String {
 #[cfg(feature = "postgres")]
 fn bounded(url: &str) -> String {
     let mut url = url.to_owned();
-    for (name, value) in [("connect_timeout", "5"), ("tcp_user_timeout", "10000")] {
+    for (name, value) in [
+        ("connect_timeout", "5"),
+        ("tcp_user_timeout", "10000"),
+        ("keepalives_idle", "10"),
+        ("keepalives_interval", "5"),
+        ("keepalives_count", "3"),
+    ] {
         if !url.contains(name) {
             url.push(if url.contains('?') { '&' } else { '?' });
             url.push_str(&format!("{name}={value}"));
@@ -208,11 +221,11 @@ mod tests {
     fn postgres_is_never_waited_for_without_end() {
         assert_eq!(
             bounded("postgres://h/d"),
-            "postgres://h/d?connect_timeout=5&tcp_user_timeout=10000"
+            "postgres://h/d?connect_timeout=5&tcp_user_timeout=10000&keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
         );
         assert_eq!(
             bounded("postgres://h/d?sslmode=require&connect_timeout=1"),
-            "postgres://h/d?sslmode=require&connect_timeout=1&tcp_user_timeout=10000"
+            "postgres://h/d?sslmode=require&connect_timeout=1&tcp_user_timeout=10000&keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
         );
     }
 }

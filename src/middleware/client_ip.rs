@@ -10,13 +10,11 @@ use ipnet::IpNet;
 pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
-    let lines = request
-        .headers()
-        .get_all("x-forwarded-for")
-        .filter_map(|line| line.to_str().ok());
+    // Byte by byte: what a client wrote in front must not hide what our proxy added behind it.
+    let lines = request.headers().get_all("x-forwarded-for");
     let hops: Vec<&str> = lines
-        .flat_map(|line| line.split(','))
-        .map(str::trim)
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(|hop| std::str::from_utf8(hop).unwrap_or_default().trim())
         .collect();
     let mut client = peer;
     for hop in hops.iter().rev() {

@@ -3,7 +3,7 @@
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, SET_COOKIE,
     STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
@@ -35,7 +35,9 @@ pub async fn security_headers(
     if app.secure() {
         headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
-    if !headers.contains_key(CACHE_CONTROL) {
+    // Whatever a view says: an answer that sets a cookie is one person's, and a cache that kept it
+    // would hand their session to others.
+    if headers.contains_key(SET_COOKIE) || !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, NEVER);
         headers.append(VARY, HeaderValue::from_static("Cookie"));
     }

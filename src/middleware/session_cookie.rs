@@ -34,6 +34,9 @@ pub fn session_middleware(app: &AppState) -> SessionMiddleware<CookieSessionStor
         .build()
 }
 
+/// What lies below is the same for everyone.
+const STATIC: &str = "/static/";
+
 /// Marks a request whose cookie an older key opened.
 struct OpenedByFallback;
 
@@ -57,8 +60,16 @@ pub async fn open_with_fallback_keys(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if request.path().starts_with(STATIC) {
+        // Fetched beside a page: a cookie set here could overwrite what the page's answer sets.
+        return next
+            .call(request)
+            .await
+            .map(ServiceResponse::map_into_boxed_body);
+    }
     keep_readable(request.headers_mut());
     let name = &app.settings.session_cookie_name;
+    drop_disguised(request.headers_mut(), name);
     let verdict = judge(&find(request.headers(), name), &app.keys);
     let dead = matches!(verdict, Verdict::Dead);
     if let Verdict::Open { cookie, stale } = verdict {
@@ -152,22 +163,46 @@ fn seal(plain: Cookie<'static>, keys: &Keys) -> Option<Cookie<'static>> {
 }
 
 /// The cookies of this name. Parsed here by hand: the request's own `cookies()` would be
-/// remembered, and the replaced header never read.
+/// remembered, and the replaced header never read. The name counts as it stands: browsers guard the
+/// prefix `__Host-` in it, and `%5F%5FHost-` is not that.
 fn find(headers: &HeaderMap, name: &str) -> Vec<Cookie<'static>> {
-    parts(headers)
+    let named = parts(headers)
         .into_iter()
+        .filter(|part| raw_name(part) == name);
+    named
         .filter_map(|part| Cookie::parse_encoded(part).ok())
-        .filter(|cookie| cookie.name() == name)
         .collect()
 }
 
+/// Puts our cookie in front and takes away whatever else would be read under its name.
 fn replace(headers: &mut HeaderMap, new: &Cookie<'static>) {
     let mut parts = parts(headers);
-    parts.retain(|part| {
-        part.split_once('=')
-            .is_none_or(|(name, _)| name.trim() != new.name())
-    });
+    parts.retain(|part| !is_read_as(part, new.name()));
     parts.insert(0, new.encoded().stripped().to_string());
+    set(headers, &parts);
+}
+
+/// Takes away whatever would be read under this name though it is not called so.
+fn drop_disguised(headers: &mut HeaderMap, name: &str) {
+    let mut parts = parts(headers);
+    let before = parts.len();
+    parts.retain(|part| raw_name(part) == name || !is_read_as(part, name));
+    if parts.len() < before {
+        set(headers, &parts);
+    }
+}
+
+fn is_read_as(part: &str, name: &str) -> bool {
+    let read = Cookie::parse_encoded(part).ok();
+    raw_name(part) == name || read.is_some_and(|cookie| cookie.name() == name)
+}
+
+fn raw_name(part: &str) -> &str {
+    part.split_once('=').map_or(part, |(name, _)| name).trim()
+}
+
+fn set(headers: &mut HeaderMap, parts: &[String]) {
+    headers.remove(COOKIE);
     if let Ok(value) = HeaderValue::from_bytes(parts.join("; ").as_bytes()) {
         headers.insert(COOKIE, value);
     }

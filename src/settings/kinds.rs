@@ -37,7 +37,7 @@ impl DatabaseUrl {
                 Err(format!("read `{scheme}:` without `//` behind it"))
             }
             "postgres" | "postgresql" if has_bare_password(rest) => Err(format!(
-                "read `{scheme}://…` with a `@`, `/`, `?` or `#` in the password that is not percent-encoded"
+                "read `{scheme}://…` with a `@`, `/`, `?`, `#` or `%` in the password that is not percent-encoded"
             )),
             "postgres" | "postgresql" if cfg!(feature = "postgres") => {
                 Ok(Self::Postgres(SecretString::from(text)))
@@ -61,6 +61,11 @@ impl DatabaseUrl {
 /// Whether the password seems to hold what ends it early; libpq would take the rest for a host or a
 /// port, and show it in its error.
 fn has_bare_password(rest: &str) -> bool {
+    let is_hex = |code: &[u8]| code.iter().all(u8::is_ascii_hexdigit) && code != b"00";
+    let bare_percent = |after: &str| !after.as_bytes().get(..2).is_some_and(is_hex);
+    if rest.split('%').skip(1).any(bare_percent) {
+        return true;
+    }
     let rest = rest.trim_start_matches('/');
     let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let ats = authority.matches('@').count();
@@ -199,6 +204,10 @@ mod tests {
     #[test]
     fn a_password_that_libpq_would_misread_is_refused_unseen() {
         for bad in [
+            "u:hid%zen@h/d",
+            "u:hid%",
+            "h/d?password=hid%q",
+            "u:hid%00@h/d",
             "u:hid@den@h/d",
             "u:hid/den@h/d",
             "u:hid?den@h/d",

@@ -26,7 +26,7 @@ const MOST: usize = 5;
 const MOST_BYTES: usize = 4_096;
 
 /// One attempt to sign in.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Attempt {
     state: String,
     code_verifier: String,
@@ -108,10 +108,7 @@ impl Attempts {
         let Ok(cookies) = request.cookies() else {
             return attempts;
         };
-        for cookie in cookies
-            .iter()
-            .filter(|cookie| cookie.name().starts_with(PREFIX))
-        {
+        for cookie in cookies.iter().filter(|cookie| is_ours(cookie.name())) {
             match open(cookie, keys).filter(|attempt| attempt.is_live(now)) {
                 Some(attempt) => attempts.live.push((attempt, size(cookie))),
                 None => attempts.dead.push(cookie.name().to_owned()),
@@ -159,6 +156,12 @@ fn open(cookie: &Cookie<'static>, keys: &Keys) -> Option<Attempt> {
         .login_attempt()
         .find_map(|key| jar.private(key).decrypt(cookie.clone()))?;
     serde_json::from_str(opened.value()).ok()
+}
+
+/// Whether a cookie is called as ours are; another name is not repeated in an answer.
+fn is_ours(name: &str) -> bool {
+    let hash = name.strip_prefix(PREFIX).unwrap_or_default();
+    hash.len() == 16 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn size(cookie: &Cookie<'_>) -> usize {

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// A completed authentication.
 #[derive(Debug)]
@@ -66,13 +67,38 @@ pub struct Impersonator {
 }
 
 /// The claims of an access token that are used here.
-#[derive(Debug, Default, Deserialize)]
+///
+/// What is optional is read leniently: a template of the team's own may give a claim another type,
+/// and by then the code is used up.
+#[derive(Debug, Deserialize)]
 pub(super) struct AccessTokenClaims {
     pub(super) sub: String,
+    #[serde(default, deserialize_with = "text")]
     pub(super) sid: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     pub(super) role: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     pub(super) org_id: Option<String>,
+    #[serde(default, deserialize_with = "seconds")]
     pub(super) exp: Option<i64>,
+}
+
+/// A text without control characters, which PostgreSQL would not store; anything else is none.
+fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(value
+        .as_str()
+        .filter(|text| !text.contains(char::is_control))
+        .map(str::to_owned))
+}
+
+/// A JWT's NumericDate, which may have a fraction (RFC 7519, 2).
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let value = Value::deserialize(from)?;
+    // A float beyond the range becomes the range's end, and then no moment of the calendar.
+    Ok(value
+        .as_i64()
+        .or_else(|| value.as_f64().map(|seconds| seconds as i64)))
 }
 
 /// The three shapes of an error: `{code, message}`, `{error, error_description}`, `{message}`.
@@ -82,4 +108,25 @@ pub(super) struct ErrorBody {
     pub(super) message: Option<String>,
     pub(super) error: Option<String>,
     pub(super) error_description: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_of_another_type_are_passed_over() {
+        let claims = r#"{"sub":"user_1","sid":"s","role":["admin"],"org_id":null,"exp":1.9e9}"#;
+        let claims: AccessTokenClaims = serde_json::from_str(claims).unwrap();
+        assert_eq!(claims.sid.as_deref(), Some("s"));
+        assert_eq!((claims.role, claims.org_id), (None, None));
+        assert_eq!(claims.exp, Some(1_900_000_000));
+        let claims = r#"{"sub":"user_1","sid":"s\u0000"}"#;
+        assert_eq!(
+            serde_json::from_str::<AccessTokenClaims>(claims)
+                .unwrap()
+                .sid,
+            None
+        );
+    }
 }

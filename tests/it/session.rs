@@ -4,5 +4,6 @@ mod cookie;
 mod impersonation;
 mod keys;
 mod logout;
+mod neighbours;
 mod oversized;
 mod row;

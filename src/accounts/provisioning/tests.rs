@@ -281,6 +281,22 @@ fn a_profile_without_a_usable_email_makes_no_account() {
 }
 
 #[test]
+fn a_letter_that_only_folds_into_anothers_meets_no_account() {
+    let house = House::new();
+    let row = house.row("mike@example.com", true, None);
+    let stranger = Profile {
+        email: "mi\u{212a}e@example.com".to_owned(),
+        ..ada()
+    };
+    let error = house.sign_in(&stranger).unwrap_err();
+    assert!(
+        matches!(error, ProvisionError::UnusableProfile { .. }),
+        "{error}"
+    );
+    assert_eq!(house.user(row.id), row);
+}
+
+#[test]
 fn what_no_text_column_takes_is_dropped_from_names() {
     let house = House::new();
     let user = house

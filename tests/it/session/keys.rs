@@ -47,6 +47,18 @@ async fn a_session_of_an_older_key_goes_on_and_is_sealed_anew() {
     assert!(!greeted, "the old key is not what sealed it");
 }
 
+/// A cache may keep such a file for everybody.
+#[tokio::test]
+async fn a_file_brings_no_newly_sealed_session_along() {
+    let old = TestApp::start();
+    let cookies = old.signed_in("ada@example.com").await.cookies("/");
+    let both = beside(&old, NEW_KEY, SECRET_KEY);
+    let response = Visitor::new(&both.url)
+        .get_with_cookies("/static/style.css", &cookies)
+        .await;
+    assert_eq!(set_cookie(&response, "sessionid"), None);
+}
+
 #[tokio::test]
 async fn a_session_outlives_a_restart() {
     let before = TestApp::start();

@@ -1,0 +1,113 @@
+//! What other applications on the host and its neighbours may put beside our cookies, and what
+//! browsers send that nobody has asked for.
+
+use reqwest::header::HeaderValue;
+use reqwest::{Method, StatusCode};
+
+use crate::support::app::{TestApp, set_cookies};
+use crate::support::steps::{assert_nobody_signed_in, up_to_the_callback};
+
+#[tokio::test]
+async fn a_neighbours_cookie_of_the_same_name_does_not_hide_ours() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let cookies = format!("sessionid=theirs; {}", ada.cookies("/"));
+    let response = ada.get_with_cookies("/", &cookies).await;
+    assert_eq!(set_cookies(&response), [""; 0]);
+    assert!(
+        response
+            .text()
+            .await
+            .unwrap()
+            .contains("Welcome, ada@example.com!")
+    );
+}
+
+/// Browsers keep neighbours from setting `__Host-…`, and do not know that `%5F` is `_`.
+#[tokio::test]
+async fn a_cookie_whose_name_only_decodes_to_ours_is_not_ours() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let olive = app.signed_in("olive@example.com").await;
+    let disguised = ada.cookies("/").replace("sessionid=", "%73essionid=");
+    let page = ada
+        .get_with_cookies("/", &disguised)
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert!(!page.contains("Welcome"), "{page}");
+    let both = format!("{disguised}; {}", olive.cookies("/"));
+    let page = ada.get_with_cookies("/", &both).await.text().await.unwrap();
+    assert!(page.contains("Welcome, olive@example.com!"), "{page}");
+}
+
+/// A cache that kept such an answer would hand one person's cookie to everybody.
+#[tokio::test]
+async fn a_file_that_caches_keep_sets_no_cookie() {
+    let app = TestApp::start();
+    let response = app
+        .visitor()
+        .get_with_cookies("/static/style.css", "sessionid=dead")
+        .await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(set_cookies(&response), [""; 0]);
+    let response = app
+        .visitor()
+        .get_with_cookies("/healthz", "sessionid=dead")
+        .await;
+    let cached = response.headers()["cache-control"].to_str().unwrap();
+    assert!(cached.contains("no-store"), "{cached}");
+}
+
+#[tokio::test]
+async fn a_cookie_name_that_no_attempt_has_is_not_repeated() {
+    let app = TestApp::start();
+    for name in [
+        "vestibule_login_%0d%0aX:1",
+        "vestibule_login_x%3Dv%3B Domain%3Dx",
+        "vestibule_login_",
+    ] {
+        let response = app
+            .visitor()
+            .get_with_cookies("/auth/login", &format!("{name}=1"))
+            .await;
+        assert_eq!(response.status(), StatusCode::FOUND, "{name}");
+        assert_eq!(set_cookies(&response).len(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn looking_ahead_signs_nobody_out() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let prefetch = HeaderValue::from_static("prefetch;prerender");
+    let ahead = ada
+        .request(Method::GET, "/auth/logout")
+        .header("sec-purpose", prefetch);
+    assert_eq!(ahead.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    let head = ada
+        .request(Method::HEAD, "/auth/logout")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(head.status(), StatusCode::NO_CONTENT);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(app.only_session().revoked_at, None);
+}
+
+#[tokio::test]
+async fn looking_ahead_spends_no_code() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let head = ada
+        .request(Method::HEAD, callback.as_str())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(head.status(), StatusCode::NO_CONTENT);
+    assert_nobody_signed_in(&app, &ada).await;
+    assert_eq!(ada.get(callback.as_str()).await.status(), StatusCode::FOUND);
+    assert!(ada.is_signed_in().await);
+}
