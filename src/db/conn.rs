@@ -155,12 +155,15 @@ pub(super) fn transaction<T, E: From<DbError>>(
 /// Writes to SQLite's file what stands there already. Less would not tell: on a read-only file
 /// `BEGIN IMMEDIATE` succeeds, and a full disk is met only when a page is committed.
 pub(super) fn write_nothing_new(conn: &mut Conn) -> Result<(), DbError> {
-    if let Conn::Sqlite(conn) = conn {
-        let UserVersion { user_version } =
-            diesel::sql_query("PRAGMA user_version").get_result(conn)?;
-        conn.batch_execute(&format!("PRAGMA user_version = {user_version}"))?;
+    match conn {
+        Conn::Sqlite(conn) => {
+            let UserVersion { user_version } =
+                diesel::sql_query("PRAGMA user_version").get_result(conn)?;
+            Ok(conn.batch_execute(&format!("PRAGMA user_version = {user_version}"))?)
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => Ok(()),
     }
-    Ok(())
 }
 
 #[derive(diesel::QueryableByName)]
