@@ -184,6 +184,10 @@ impl Profile {
         now: Timestamp,
     ) -> Result<Option<User>, ProvisionError> {
         let workos_user_id = self.workos_user_id.clone();
+        if user.workos_user_id.as_ref() == Some(&workos_user_id) {
+            // Another sign-in of this person made or linked the row after rule 1 had looked.
+            return Ok(None);
+        }
         if !self.email_verified {
             return Err(ProvisionError::EmailNotVerified {
                 workos_user_id,

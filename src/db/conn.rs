@@ -183,13 +183,12 @@ pub(super) fn write_nothing_new(conn: &mut Conn) -> Result<(), DbError> {
         Conn::Sqlite(conn) => {
             let UserVersion { user_version } =
                 diesel::sql_query("PRAGMA user_version").get_result(conn)?;
-            conn.batch_execute(&format!("PRAGMA user_version = {user_version}"))?;
+            Ok(conn.batch_execute(&format!("PRAGMA user_version = {user_version}"))?)
         }
         // A server that cannot write says so at its next statement, and is restarted, not probed.
         #[cfg(feature = "postgres")]
-        Conn::Postgres(_) => {}
+        Conn::Postgres(_) => Ok(()),
     }
-    Ok(())
 }
 
 #[derive(diesel::QueryableByName)]

@@ -203,7 +203,7 @@ fn workos(error: &WorkosError, next: &str) -> Public {
                 let message = format!(
                     "The sign-in service does not know this site ({code}). Whoever runs the site has to look at its settings."
                 );
-                return page(message.into());
+                return page(message.into()).offering(AFRESH, login_url(next));
             }
             match (unfinished_step(code), code.as_str()) {
                 (Some(step), _) => page(

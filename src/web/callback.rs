@@ -47,9 +47,6 @@ pub async fn callback(
     session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
-    if is_look_ahead(&request) {
-        return Ok(HttpResponse::NoContent().finish());
-    }
     let returned = Return::of(&request);
     let attempts = Attempts::of(&request, &app.keys, app.clock.now());
     let attempt = returned
@@ -60,6 +57,9 @@ pub async fn callback(
         (Some(error), _, _) => refusal(error, returned.error_description.as_deref()),
         // Impersonation and invitation links of WorkOS's dashboard come without a state.
         (None, Some(_), None) if returned.state.is_none() => Ok(redirect("/auth/login")),
+        (None, Some(_), Some(_)) if is_look_ahead(&request) => {
+            return Ok(HttpResponse::NoContent().finish());
+        }
         (None, Some(code), Some(attempt)) => {
             complete(&request, &session, &app, code, attempt).await
         }

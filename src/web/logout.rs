@@ -26,7 +26,7 @@ pub async fn get(
     session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
-    if is_look_ahead(&request) {
+    if user.0.is_some() && is_look_ahead(&request) {
         return Ok(HttpResponse::NoContent().finish());
     }
     if user.0.is_some() && is_cross_site_link(&request, &app.settings) {

@@ -1,13 +1,13 @@
 //! Who becomes which account, through the whole sign-in.
 
+mod at_once;
+
 use reqwest::{Response, StatusCode};
-use tokio::task::JoinSet;
 use vestibule::emulator::{Impersonator, Seed};
 
 use crate::support::app::{TestApp, set_cookies};
 use crate::support::steps::{
     assert_nobody_signed_in, assert_signs_in, error_page, is_removal, login_with_next, set_cookie,
-    up_to_the_callback,
 };
 
 /// WorkOS signs nobody in whose e-mail is not verified, except through the dashboard.
@@ -27,7 +27,7 @@ async fn refused(response: Response, status: StatusCode) -> String {
     let cookies = set_cookies(&response);
     assert!(cookies.len() == 1 && is_removal(&cookies[0]), "{cookies:?}");
     let page = error_page(response, status).await;
-    assert!(page.contains(r#"href="/auth/login""#), "{page}");
+    assert!(page.contains(r#"href="/auth/login?max_age=0""#), "{page}");
     page
 }
 
@@ -179,7 +179,7 @@ async fn a_refused_sign_in_offers_a_fresh_one_with_the_way_back() {
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     let page = error_page(ada.get(callback.as_str()).await, StatusCode::FORBIDDEN).await;
     assert!(
-        page.contains(r#"href="/auth/login?next=%2Faccount""#),
+        page.contains(r#"href="/auth/login?max_age=0&#38;next=%2Faccount""#),
         "{page}"
     );
 }
@@ -199,64 +199,4 @@ async fn what_changed_at_workos_is_brought_over() {
     assert_eq!(users.len(), 1);
     assert_eq!(users[0].first_name, "Augusta");
     assert_eq!(users[0].email, "augusta@example.com");
-}
-
-#[tokio::test]
-async fn simultaneous_callbacks_of_a_new_user_make_one_account_and_a_session_each() {
-    const AT_ONCE: usize = 8;
-    let app = TestApp::start();
-    let mut callbacks = JoinSet::new();
-    let mut ready = Vec::new();
-    for _ in 0..AT_ONCE {
-        let ada = app.visitor();
-        let callback = up_to_the_callback(&ada, "ada@example.com").await;
-        ready.push((ada, callback));
-    }
-    for (ada, callback) in ready {
-        callbacks.spawn(async move {
-            let response = ada.get(callback.as_str()).await;
-            (ada, response.status())
-        });
-    }
-    let mut signed_in = 0;
-    while let Some(finished) = callbacks.join_next().await {
-        let (ada, status) = finished.unwrap();
-        assert_eq!(status, StatusCode::FOUND);
-        assert!(ada.is_signed_in().await);
-        signed_in += 1;
-    }
-    assert_eq!(signed_in, AT_ONCE);
-    let users = app.users();
-    assert_eq!(users.len(), 1);
-    let sessions = app.sessions();
-    assert_eq!(sessions.len(), AT_ONCE);
-    assert!(sessions.iter().all(|row| row.user_id == users[0].id));
-    assert!(sessions.iter().all(|row| row.revoked_at.is_none()));
-}
-
-#[tokio::test]
-async fn simultaneous_callbacks_of_one_attempt_make_one_session() {
-    let app = TestApp::start();
-    let ada = app.visitor();
-    let authorize = ada.begin("/auth/login").await;
-    let cookies = ada.cookies("/auth/callback");
-    let mut callbacks = JoinSet::new();
-    let mut ready = Vec::new();
-    // A code each, so that WorkOS says yes to all of them: the attempt alone can say no.
-    for _ in 0..6 {
-        ready.push(ada.authorize(&authorize, "ada@example.com").await);
-    }
-    for callback in ready {
-        let (ada, cookies) = (ada.clone(), cookies.clone());
-        callbacks.spawn(async move {
-            let response = ada.get_with_cookies(callback.as_str(), &cookies).await;
-            response.status()
-        });
-    }
-    let mut statuses = callbacks.join_all().await;
-    statuses.sort();
-    let mut wanted = vec![StatusCode::FOUND];
-    wanted.resize(6, StatusCode::BAD_REQUEST);
-    assert_eq!(statuses, wanted);
-    app.only_session();
 }

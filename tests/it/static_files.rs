@@ -68,7 +68,7 @@ async fn only_the_right_hash_makes_a_file_immutable() {
         assert_eq!(text(&response, "cache-control"), Some(ASK_AGAIN), "{query}");
         assert_eq!(
             text(&response, "etag"),
-            Some(&*format!("\"{hash}\"")),
+            Some(&*format!("W/\"{hash}\"")),
             "{query}"
         );
     }
@@ -88,7 +88,11 @@ async fn a_known_tag_gets_304_without_a_body() {
         for target in ["/static/style.css", &style] {
             let response = get(&app, target, Some(&known)).await;
             assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{known}");
-            assert_eq!(text(&response, "etag"), Some(&*tag), "{known}");
+            assert_eq!(
+                text(&response, "etag"),
+                Some(&*format!("W/{tag}")),
+                "{known}"
+            );
             let cache = if target == style { FOR_EVER } else { ASK_AGAIN };
             assert_eq!(text(&response, "cache-control"), Some(cache), "{known}");
             assert_eq!(response.bytes().await.unwrap().len(), 0, "{known}");

@@ -326,3 +326,19 @@ fn many_at_once_make_one_row() {
         1
     );
 }
+
+#[test]
+fn a_row_that_was_linked_to_this_very_person_since_is_looked_at_again() {
+    let house = House::new();
+    for verified in [true, false] {
+        let profile = Profile {
+            email_verified: verified,
+            ..ada()
+        };
+        let made = house.sign_in(&ada()).unwrap();
+        let done = house
+            .database
+            .write_blocking(|conn| profile.link(conn, made, at(20)));
+        assert!(matches!(done, Ok(None)), "{done:?}");
+    }
+}
