@@ -3,6 +3,7 @@
 mod allowed_hosts;
 mod body;
 mod client_ip;
+mod connections;
 mod cross_site;
 mod error_pages;
 mod request_log;
@@ -12,6 +13,7 @@ mod session_cookie;
 pub use allowed_hosts::allowed_hosts;
 pub use body::bounded_body;
 pub use client_ip::client_ip;
+pub use connections::{Connections, busy_connection};
 pub use cross_site::{cross_site, is_cross_site_link};
 pub use error_pages::error_pages;
 pub use request_log::{request_id, request_log};

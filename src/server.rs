@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -12,8 +13,8 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 
 use crate::middleware::{
-    allowed_hosts, bounded_body, cross_site, error_pages, open_with_fallback_keys, request_log,
-    reseal, security_headers, session_middleware,
+    Connections, allowed_hosts, bounded_body, busy_connection, cross_site, error_pages,
+    open_with_fallback_keys, request_log, reseal, security_headers, session_middleware,
 };
 use crate::state::AppState;
 use crate::urls;
@@ -24,10 +25,13 @@ const HEADERS_IN_TIME: Duration = Duration::from_secs(5);
 const SHUTDOWN_SECONDS: u64 = 20;
 /// Idle connections are kept a little longer than browsers and proxies reuse them.
 const KEEP_ALIVE: Duration = Duration::from_secs(65);
+/// A connection that still is neither answered nor closed by then is being held open on purpose.
+const LONGEST_IDLE: Duration = Duration::from_secs(75);
 
 /// A server that listens already and runs when it is awaited.
 pub struct Application {
     server: Server,
+    connections: Arc<Connections>,
 }
 
 impl Application {
@@ -38,6 +42,8 @@ impl Application {
         workers: Option<usize>,
     ) -> io::Result<Self> {
         let state = web::Data::new(state);
+        let connections = Connections::new(LONGEST_IDLE);
+        let watched = Arc::clone(&connections);
         let mut server = HttpServer::new(move || {
             // The last one wrapped meets a request first.
             App::new()
@@ -53,7 +59,9 @@ impl Application {
                 .wrap(Compress::default())
                 .wrap(from_fn(security_headers))
                 .wrap(from_fn(request_log))
+                .wrap(from_fn(busy_connection))
         })
+        .on_connect(move |stream, data| watched.watch(stream, data))
         // Signals are the caller's: here they would end the process without a word, or a test run.
         .disable_signals()
         .client_request_timeout(HEADERS_IN_TIME)
@@ -64,6 +72,7 @@ impl Application {
         }
         Ok(Self {
             server: server.listen(listener)?.run(),
+            connections,
         })
     }
 
@@ -79,6 +88,7 @@ impl Application {
         let mut server = self.server;
         tokio::select! {
             result = &mut server => return result,
+            () = self.connections.cut_off_idle() => {}
             () = &mut stop => {}
         }
         tokio::join!(handle.stop(true), server).1
