@@ -84,20 +84,22 @@ fn connect_sqlite(path: &Path, mode: Mode) -> Result<SqliteConnection, DbError> 
     let text = path
         .to_str()
         .ok_or_else(|| DbError::Missing(path.to_owned()))?;
-    let mut conn = SqliteConnection::establish(text).map_err(|error| {
+    let unusable = |error: &dyn std::fmt::Display| {
         let path = path.display();
         DbError::Unavailable(format!(
-            "{path}: {error}; its folder must be there, writable"
+            "{path}: {error}; it must be a SQLite file, writable, in a folder that is there and writable"
         ))
-    })?;
-    // First of all, since every later statement may have to wait for another process.
-    conn.batch_execute("PRAGMA busy_timeout = 5000")?;
-    if mode == Mode::ReadOnly {
-        conn.batch_execute("PRAGMA query_only = ON")?;
-    } else {
-        conn.batch_execute("PRAGMA journal_mode = WAL")?;
-    }
-    conn.batch_execute("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")?;
+    };
+    let mut conn = SqliteConnection::establish(text).map_err(|error| unusable(&error))?;
+    let journal = match mode {
+        Mode::ReadOnly => "PRAGMA query_only = ON",
+        Mode::Create | Mode::Existing => "PRAGMA journal_mode = WAL",
+    };
+    // The time-out first of all, since every later statement may have to wait for another process.
+    conn.batch_execute(&format!(
+        "PRAGMA busy_timeout = 5000; {journal}; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON"
+    ))
+    .map_err(|error| unusable(&error))?;
     Ok(conn)
 }
 

@@ -158,7 +158,7 @@ fn a_database_that_cannot_be_is_named_with_its_mend() {
         .exits_with(1)
         .says_in_one_line(&[
             "no/such/folder/app.sqlite3",
-            "its folder must be there, writable",
+            "in a folder that is there and writable",
         ])
         .leaves_files(&[]);
     Program::new(&["migrate"])
