@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::Server;
 use actix_web::http::KeepAlive;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
@@ -74,11 +74,6 @@ impl Application {
             server: server.listen(listener)?.run(),
             connections,
         })
-    }
-
-    /// Stops the server from elsewhere.
-    pub fn handle(&self) -> ServerHandle {
-        self.server.handle()
     }
 
     /// Serves until `stop` is ready, finishes what is in flight, and returns.

@@ -67,17 +67,17 @@ pub async fn open_with_fallback_keys(
             .await
             .map(ServiceResponse::map_into_boxed_body);
     }
-    keep_readable(request.headers_mut());
     let name = &app.settings.session_cookie_name;
-    drop_disguised(request.headers_mut(), name);
-    let verdict = judge(&find(request.headers(), name), &app.keys);
+    let (ours, mut others) = sort_out(request.headers(), name);
+    let verdict = judge(&ours, &app.keys);
     let dead = matches!(verdict, Verdict::Dead);
     if let Verdict::Open { cookie, stale } = verdict {
-        replace(request.headers_mut(), &cookie);
+        others.insert(0, cookie.encoded().stripped().to_string());
         if stale {
             request.extensions_mut().insert(OpenedByFallback);
         }
     }
+    set(request.headers_mut(), &others);
     let mut answer = next.call(request).await?.map_into_boxed_body();
     if dead && !sets(answer.headers(), name) {
         let removal = removal(name, app.secure());
@@ -104,26 +104,6 @@ pub async fn reseal(
     next.call(request)
         .await
         .map(ServiceResponse::map_into_boxed_body)
-}
-
-/// Leaves out the cookies that are no UTF-8: one of another application's on this host would make
-/// the framework read none at all, and nobody could sign in.
-fn keep_readable(headers: &mut HeaderMap) {
-    let readable = |line: &HeaderValue| std::str::from_utf8(line.as_bytes()).is_ok();
-    if headers.get_all(COOKIE).all(readable) {
-        return;
-    }
-    let lines: Vec<HeaderValue> = headers.get_all(COOKIE).cloned().collect();
-    let parts = lines
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
-        .map(<[u8]>::trim_ascii)
-        .filter(|part| std::str::from_utf8(part).is_ok());
-    let kept = parts.collect::<Vec<_>>().join(&b"; "[..]);
-    headers.remove(COOKIE);
-    if let Ok(value) = HeaderValue::from_bytes(&kept) {
-        headers.insert(COOKIE, value);
-    }
 }
 
 /// The first cookie that opens: a neighbour's of the same name, set for the whole domain, may stand
@@ -162,61 +142,37 @@ fn seal(plain: Cookie<'static>, keys: &Keys) -> Option<Cookie<'static>> {
     jar.get(&name).cloned()
 }
 
-/// The cookies of this name. Parsed here by hand: the request's own `cookies()` would be
-/// remembered, and the replaced header never read. The name counts as it stands: browsers guard the
-/// prefix `__Host-` in it, and `%5F%5FHost-` is not that.
-fn find(headers: &HeaderMap, name: &str) -> Vec<Cookie<'static>> {
-    let named = parts(headers)
-        .into_iter()
-        .filter(|part| raw_name(part) == name);
-    named
-        .filter_map(|part| Cookie::parse_encoded(part).ok())
-        .collect()
-}
-
-/// Puts our cookie in front and takes away whatever else would be read under its name.
-fn replace(headers: &mut HeaderMap, new: &Cookie<'static>) {
-    let mut parts = parts(headers);
-    parts.retain(|part| !is_read_as(part, new.name()));
-    parts.insert(0, new.encoded().stripped().to_string());
-    set(headers, &parts);
-}
-
-/// Takes away whatever would be read under this name though it is not called so.
-fn drop_disguised(headers: &mut HeaderMap, name: &str) {
-    let mut parts = parts(headers);
-    let before = parts.len();
-    parts.retain(|part| raw_name(part) == name || !is_read_as(part, name));
-    if parts.len() < before {
-        set(headers, &parts);
+/// The cookies of this name, and the rest of what the browser sent, as `name=value`. Read here by
+/// hand: the request's own `cookies()` would be remembered, and the header that [`set`] writes never
+/// read. Two things are left out:
+/// - what is no UTF-8 or no cookie: one such of another application's on this host would make the
+///   framework read none at all, and nobody could sign in;
+/// - what only decodes to this name: browsers guard the prefix `__Host-` in a name as it stands, and
+///   `%5F%5FHost-` is not that.
+fn sort_out(headers: &HeaderMap, name: &str) -> (Vec<Cookie<'static>>, Vec<String>) {
+    let (mut ours, mut others) = (Vec::new(), Vec::new());
+    let lines = headers.get_all(COOKIE);
+    let parts = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    for part in parts.filter_map(|part| std::str::from_utf8(part).ok()) {
+        let part = part.trim();
+        let raw_name = part.split_once('=').map_or(part, |(name, _)| name).trim();
+        match Cookie::parse_encoded(part.to_owned()) {
+            Ok(cookie) if raw_name == name => ours.push(cookie),
+            Ok(cookie) if cookie.name() != name => others.push(part.to_owned()),
+            Ok(_) | Err(_) => {}
+        }
     }
+    (ours, others)
 }
 
-fn is_read_as(part: &str, name: &str) -> bool {
-    let read = Cookie::parse_encoded(part).ok();
-    raw_name(part) == name || read.is_some_and(|cookie| cookie.name() == name)
-}
-
-fn raw_name(part: &str) -> &str {
-    part.split_once('=').map_or(part, |(name, _)| name).trim()
-}
-
+/// Has the request carry just these cookies.
 fn set(headers: &mut HeaderMap, parts: &[String]) {
     headers.remove(COOKIE);
-    if let Ok(value) = HeaderValue::from_bytes(parts.join("; ").as_bytes()) {
+    if let Ok(value) = HeaderValue::from_bytes(parts.join("; ").as_bytes())
+        && !parts.is_empty()
+    {
         headers.insert(COOKIE, value);
     }
-}
-
-/// The `name=value` pairs of all `Cookie` lines, which are readable by now.
-fn parts(headers: &HeaderMap) -> Vec<String> {
-    let lines = headers
-        .get_all(COOKIE)
-        .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
-    lines
-        .flat_map(|line| line.split(';'))
-        .map(|part| part.trim().to_owned())
-        .collect()
 }
 
 fn sets(headers: &HeaderMap, name: &str) -> bool {
