@@ -1,7 +1,13 @@
-//! The shared user table: its rows, and who becomes which row at a sign-in.
+//! The shared user table: its rows, their passwords, and who becomes which row at a sign-in.
 
+mod credentials;
+mod lifecycle;
+pub mod passwords;
 pub mod provisioning;
 mod user;
 
+pub use credentials::{Authenticated, CredentialError, authenticate, may_use_password};
+pub use lifecycle::{close, open, set_password};
+pub use passwords::unusable_password;
 pub use provisioning::{Profile, ProvisionError, provision};
-pub use user::{NewUser, User, email_key, unusable_password};
+pub use user::{NewUser, User, email_key};

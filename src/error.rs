@@ -11,6 +11,7 @@ use actix_web::http::header::{ALLOW, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::accounts::ProvisionError;
+use crate::accounts::passwords::Overloaded;
 use crate::db::DbError;
 use crate::keys::SealError;
 use crate::workos::WorkosError;
@@ -59,6 +60,9 @@ pub enum Error {
     /// A request that cannot be read.
     #[error("the request cannot be read: {0}")]
     Unreadable(String),
+    /// Too many passwords are being checked.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
     /// The database.
     #[error(transparent)]
     Database(#[from] DbError),

@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-pub use kinds::{DatabaseUrl, HostPattern, parse_bind};
+pub use kinds::{DatabaseUrl, HostPattern, PasswordLogin, parse_bind};
 use reader::Reader;
 pub use source::Source;
 
@@ -63,6 +63,8 @@ pub struct Settings {
     pub session_cookie_age: TimeDelta,
     /// Where a sign-in lands without `next`.
     pub login_redirect_url: String,
+    /// Who may use a password.
+    pub password_login: PasswordLogin,
     /// Other origins whose pages may send unsafe requests with cookies.
     pub cors_allowed_origins: Vec<Origin>,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -149,6 +151,12 @@ impl Settings {
                 "/",
                 "a path of this site, such as /welcome, or a whole https:// URL",
                 parse_landing,
+            ),
+            password_login: reader.value(
+                "PASSWORD_LOGIN",
+                "unlinked",
+                "unlinked, superusers, all or off",
+                PasswordLogin::parse,
             ),
             cors_allowed_origins: reader.list(
                 "CORS_ALLOWED_ORIGINS",

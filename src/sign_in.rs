@@ -1,10 +1,13 @@
-//! From WorkOS's yes to a session here: the account and the session's row, in one transaction.
+//! From WorkOS's yes, or a right password, to a session here: the account and the session's row, in
+//! one transaction.
 
 use chrono::TimeDelta;
-use secrecy::ExposeSecret;
+use diesel::QueryResult;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::accounts::{Profile, User, provision};
+use crate::accounts::{CredentialError, Profile, User, authenticate, provision};
 use crate::clock::Timestamp;
+use crate::db::{Conn, DbError};
 use crate::error::SignInFailure;
 use crate::keys::random_text;
 use crate::sessions::{Impersonator, NewSession, SessionRow, SessionState};
@@ -15,6 +18,12 @@ use crate::workos::{self, Authentication};
 const LONGEST_EMAIL: usize = 254;
 /// WorkOS ends an impersonation after an hour; a cookie of two weeks must not carry it on.
 const LONGEST_IMPERSONATION: TimeDelta = TimeDelta::minutes(60);
+
+/// A round is lost only when the account changed between a check of its password and the sign-in.
+const ROUNDS: usize = 3;
+/// The `authentication_method` of a session that a password of ours began; WorkOS's begin with a
+/// capital letter.
+pub const LOCAL_PASSWORD: &str = "local_password";
 
 /// A sign-in that WorkOS has authenticated.
 pub struct SignIn {
@@ -45,35 +54,102 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         .seal_row(&format!("sessions:{id}"), refresh_token)?;
     let profile = Profile::from(&authentication.user);
     let sid = authentication.sid.clone();
-    let session_id = id.clone();
-    let user = app
+    let row = move |user_id| NewSession {
+        id,
+        user_id,
+        login_attempt: Some(attempt),
+        workos_sid: sid,
+        workos_refresh_token: Some(sealed),
+        confirmed_until,
+        created_at: now,
+        expires_at,
+    };
+    let (user, row) = app
         .database
         .write(move |conn| {
             let user = provision(conn, &profile, now)?;
-            User::record_login(conn, user.id, now)?;
-            if let Some(previous) = previous {
-                SessionRow::revoke(conn, &previous, now)?;
-            }
-            let row = NewSession {
-                id,
-                user_id: user.id,
-                login_attempt: Some(attempt),
-                workos_sid: sid,
-                workos_refresh_token: Some(sealed),
-                confirmed_until,
-                created_at: now,
-                expires_at,
-            };
-            if row.insert(conn)? {
-                Ok(user)
-            } else {
-                Err(SignInFailure::UnknownAttempt)
-            }
+            let row = begin(conn, &user, row, previous)?;
+            Ok::<_, SignInFailure>((user, row.ok_or(SignInFailure::UnknownAttempt)?))
         })
         .await?;
     log::info!("account {} signed in through WorkOS", user.id);
     Ok(SessionState {
-        session_id,
+        organization_id: authentication.organization_id,
+        role: authentication.role,
+        authentication_method: authentication.authentication_method,
+        impersonator: authentication.impersonator.map(Impersonator::from),
+        renew_after: confirmed_until.unwrap_or(now),
+        ..state(user, &row)
+    })
+}
+
+/// Checks an e-mail and a password and writes the session's row; gives what the cookie is to say.
+pub async fn with_password(
+    app: &AppState,
+    email: &str,
+    password: &SecretString,
+    previous: Option<String>,
+    now: Timestamp,
+) -> Result<SessionState, CredentialError> {
+    let policy = app.settings.password_login;
+    for _ in 0..ROUNDS {
+        let authenticated =
+            authenticate(&app.database, &app.hasher, policy, email, password.clone()).await?;
+        let id = random_text().map_err(|_| DbError::Unavailable("no randomness".to_owned()))?;
+        let expires_at = now.plus(app.settings.session_cookie_age);
+        let row = move |user_id| NewSession {
+            id,
+            user_id,
+            login_attempt: None,
+            workos_sid: None,
+            workos_refresh_token: None,
+            confirmed_until: None,
+            created_at: now,
+            expires_at,
+        };
+        let previous = previous.clone();
+        let begun = app
+            .database
+            .write(move |conn| {
+                let Some(user) = authenticated.settle(conn)? else {
+                    return Ok::<_, DbError>(None);
+                };
+                let row = begin(conn, &user, row, previous)?;
+                Ok(row.map(|row| (user, row)))
+            })
+            .await?;
+        if let Some((user, row)) = begun {
+            log::info!("account {} signed in with a password", user.id);
+            return Ok(SessionState {
+                authentication_method: Some(LOCAL_PASSWORD.to_owned()),
+                ..state(user, &row)
+            });
+        }
+    }
+    // Whoever keeps changing the account is not this person.
+    Err(CredentialError::Refused)
+}
+
+/// Notes the sign-in and inserts the session's row in place of the browser's previous one; `None`
+/// when this login attempt has made a session before.
+fn begin(
+    conn: &mut Conn,
+    user: &User,
+    row: impl FnOnce(i64) -> NewSession,
+    previous: Option<String>,
+) -> QueryResult<Option<NewSession>> {
+    let row = row(user.id);
+    User::record_login(conn, user.id, row.created_at)?;
+    if let Some(previous) = previous {
+        SessionRow::revoke(conn, &previous, row.created_at)?;
+    }
+    Ok(row.insert(conn)?.then_some(row))
+}
+
+/// What the cookie says of an account, without what only WorkOS knows.
+fn state(user: User, row: &NewSession) -> SessionState {
+    SessionState {
+        session_id: row.id.clone(),
         user_id: user.id,
         workos_user_id: user.workos_user_id,
         email: user.email,
@@ -81,14 +157,14 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         first_name: user.first_name,
         last_name: user.last_name,
         picture_url: user.picture_url,
-        organization_id: authentication.organization_id,
-        role: authentication.role,
-        authentication_method: authentication.authentication_method,
-        impersonator: authentication.impersonator.map(Impersonator::from),
-        signed_in_at: now,
-        expires_at,
-        renew_after: confirmed_until.unwrap_or(now),
-    })
+        organization_id: None,
+        role: None,
+        authentication_method: None,
+        impersonator: None,
+        signed_in_at: row.created_at,
+        expires_at: row.expires_at,
+        renew_after: row.expires_at,
+    }
 }
 
 /// How long the session lasts: as its cookie, and no longer than an impersonation may.

@@ -2,6 +2,7 @@
 
 use actix_web::http::header::HeaderValue;
 
+use crate::accounts::passwords::Hasher;
 use crate::clock::Clock;
 use crate::csp::content_security_policy;
 use crate::db::Database;
@@ -19,6 +20,8 @@ pub struct AppState {
     pub database: Database,
     /// WorkOS.
     pub workos: Client,
+    /// The threads that hash passwords.
+    pub hasher: Hasher,
     /// The one clock.
     pub clock: Clock,
     /// The same on every answer.
@@ -32,6 +35,7 @@ impl AppState {
         Ok(Self {
             keys: Keys::derive(&settings),
             workos: Client::new(&settings.workos)?,
+            hasher: Hasher::start().map_err(BuildError::Threads)?,
             content_security_policy: HeaderValue::from_str(&policy)
                 .map_err(|_| BuildError::Policy)?,
             settings,
@@ -54,6 +58,9 @@ pub enum BuildError {
         "the client for WorkOS cannot be set up (are the system's CA certificates installed?): {0}"
     )]
     Workos(#[from] WorkosError),
+    /// The threads that hash passwords.
+    #[error("no thread can be started: {0}; does a limit on processes allow for one more a core?")]
+    Threads(std::io::Error),
     /// A setting that no header can hold.
     #[error("WORKOS_API_BASE_URL or WORKOS_LOGOUT_RETURN_TO holds what no header can")]
     Policy,

@@ -2,7 +2,8 @@
 
 use diesel::prelude::*;
 
-use super::user::{NewUser, User, email_key, unusable_password};
+use super::passwords::unusable_password;
+use super::user::{NewUser, User, email_key};
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, DbError, unless_taken};

@@ -1,6 +1,5 @@
 //! The row of a user and its queries.
 
-use aws_lc_rs::rand;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
@@ -116,19 +115,4 @@ impl User {
 /// What e-mails are compared by: lower case by Unicode's rules, which SQLite's own `lower` lacks.
 pub fn email_key(email: &str) -> String {
     email.to_lowercase()
-}
-
-/// Django's mark of an account without a password: `!` and 40 random characters, so that no two
-/// rows look alike.
-pub fn unusable_password() -> Result<String, aws_lc_rs::error::Unspecified> {
-    const ALPHABET: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-    let mut bytes = [0; 40];
-    rand::fill(&mut bytes)?;
-    Ok(std::iter::once('!')
-        .chain(
-            bytes
-                .iter()
-                .map(|b| char::from(ALPHABET[usize::from(b % 64)])),
-        )
-        .collect())
 }

@@ -129,6 +129,10 @@ impl Error {
                 "That did not work",
                 "The request could not be understood.",
             ),
+            Self::Overloaded(_) => Public::try_again(
+                "Many people are signing in just now, and your password was not checked.",
+                RETRY_SECONDS,
+            ),
             Self::Database(error) => database(error),
             Self::Internal(_) => internal(),
         }

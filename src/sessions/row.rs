@@ -85,7 +85,20 @@ impl SessionRow {
 
     /// Ends all sessions of a user early.
     pub fn revoke_all_of(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<usize> {
-        diesel::update(sessions::table.filter(sessions::user_id.eq(user_id)))
+        Self::revoke_all_but(conn, user_id, None, now)
+    }
+
+    /// Ends all sessions of a user early, `keep` apart.
+    pub fn revoke_all_but(
+        conn: &mut Conn,
+        user_id: i64,
+        keep: Option<&str>,
+        now: Timestamp,
+    ) -> QueryResult<usize> {
+        let others = sessions::table
+            .filter(sessions::user_id.eq(user_id))
+            .filter(sessions::id.ne(keep.unwrap_or_default()));
+        diesel::update(others)
             .filter(sessions::revoked_at.is_null())
             .set(ended(now))
             .execute(conn)

@@ -27,6 +27,31 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
+/// Who may use a password, at `/login` and for tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordLogin {
+    /// Accounts without a WorkOS user, and superusers: a password is no way around single sign-on.
+    Unlinked,
+    /// Superusers alone.
+    Superusers,
+    /// Everybody who has one, as in Django.
+    All,
+    /// Nobody.
+    Off,
+}
+
+impl PasswordLogin {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "unlinked" => Self::Unlinked,
+            "superusers" => Self::Superusers,
+            "all" => Self::All,
+            "off" => Self::Off,
+            _ => return None,
+        })
+    }
+}
+
 impl DatabaseUrl {
     /// Reads `sqlite:PATH` or `postgres://…`; the error says what is wrong, without any password.
     pub fn parse(text: &str) -> Result<Self, String> {

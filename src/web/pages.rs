@@ -10,6 +10,8 @@ use std::borrow::Cow;
 use askama::Template;
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::sign_in;
+
 #[cfg(test)]
 mod tests;
 
@@ -203,6 +205,7 @@ impl<'a> Account<'a> {
 /// as it came, less the ending that all providers share.
 fn method_in_words(method: &str) -> &str {
     match method {
+        sign_in::LOCAL_PASSWORD => "Password of this site",
         "Password" => "Password",
         "SSO" => "Single sign-on",
         "MagicAuth" => "Code by e-mail",

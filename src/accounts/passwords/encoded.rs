@@ -1,0 +1,315 @@
+//! The one parser of stored hashes: every scheme of Django's, every parameter bounded.
+//!
+//! A row asks for no more than 128 MiB of memory, and for no more work than the strongest settings
+//! that Django's users are advised to choose, several times over.
+
+use std::num::NonZeroU32;
+
+use argon2::{Algorithm, Version};
+use aws_lc_rs::{digest, pbkdf2};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+
+/// Django's column holds 128 characters; longer ones are nobody's.
+const LONGEST: usize = 512;
+/// Django 6.1's default is 1,500,000.
+const MOST_ITERATIONS: u32 = 10_000_000;
+/// Memory of one hash, in KiB. Django's Argon2 takes 102,400, its scrypt 16,384.
+const MOST_MEMORY_KIB: u32 = 131_072;
+/// Argon2: memory in KiB times passes. Django's default is 204,800.
+const MOST_ARGON2_WORK: u64 = 1_048_576;
+/// Argon2's lanes and scrypt's `p`. Django's defaults are 8 and 5.
+const MOST_LANES: u32 = 64;
+/// scrypt: N·r·p. Django's default is 655,360; OWASP's strongest is 1,048,576.
+const MOST_SCRYPT_WORK: u64 = 4_194_304;
+/// bcrypt's rounds are 2 to the power of it. Django's default is 12.
+const MOST_BCRYPT_COST: u32 = 15;
+/// scrypt's output in Django, in bytes.
+const SCRYPT_LENGTH: usize = 64;
+
+/// By which scheme a stored hash was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scheme {
+    /// `argon2$…`
+    Argon2,
+    /// `pbkdf2_sha256$…`
+    Pbkdf2Sha256,
+    /// `pbkdf2_sha1$…`
+    Pbkdf2Sha1,
+    /// `bcrypt_sha256$…`
+    BcryptSha256,
+    /// `bcrypt$…`
+    Bcrypt,
+    /// `scrypt$…`
+    Scrypt,
+    /// `!…`: on purpose without a password.
+    Unusable,
+    /// Anything else, the malformed and the immoderate included: it never matches.
+    Unknown,
+}
+
+impl Scheme {
+    pub(super) fn of(stored: &str) -> Self {
+        match Encoded::parse(stored) {
+            Some(Encoded::Argon2(_)) => Self::Argon2,
+            Some(Encoded::Pbkdf2 { sha1: false, .. }) => Self::Pbkdf2Sha256,
+            Some(Encoded::Pbkdf2 { sha1: true, .. }) => Self::Pbkdf2Sha1,
+            Some(Encoded::Bcrypt { sha256: true, .. }) => Self::BcryptSha256,
+            Some(Encoded::Bcrypt { sha256: false, .. }) => Self::Bcrypt,
+            Some(Encoded::Scrypt { .. }) => Self::Scrypt,
+            None if stored.starts_with('!') => Self::Unusable,
+            None => Self::Unknown,
+        }
+    }
+
+    /// Django's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Argon2 => "argon2",
+            Self::Pbkdf2Sha256 => "pbkdf2_sha256",
+            Self::Pbkdf2Sha1 => "pbkdf2_sha1",
+            Self::BcryptSha256 => "bcrypt_sha256",
+            Self::Bcrypt => "bcrypt",
+            Self::Scrypt => "scrypt",
+            Self::Unusable => "unusable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A stored hash, taken apart; what it says the password's hash is has been left out.
+pub(super) enum Encoded<'a> {
+    Argon2(Argon2),
+    Pbkdf2 {
+        sha1: bool,
+        iterations: NonZeroU32,
+        salt: &'a str,
+    },
+    Bcrypt {
+        sha256: bool,
+        /// `2a`, `2b` or `2y`: libraries' names for one and the same hash.
+        version: &'a str,
+        cost: u32,
+        salt: [u8; 16],
+    },
+    Scrypt {
+        log_n: u8,
+        r: u32,
+        p: u32,
+        salt: &'a str,
+    },
+}
+
+/// Argon2's part of a stored hash.
+pub(super) struct Argon2 {
+    pub(super) algorithm: Algorithm,
+    /// `None`: not written down, as before Argon2 1.3.
+    pub(super) version: Option<Version>,
+    pub(super) memory_kib: u32,
+    pub(super) passes: u32,
+    pub(super) lanes: u32,
+    pub(super) salt: Vec<u8>,
+    /// Of the hash, in bytes.
+    pub(super) length: usize,
+}
+
+impl<'a> Encoded<'a> {
+    /// `None`: no password can match.
+    pub(super) fn parse(stored: &'a str) -> Option<Self> {
+        if stored.len() > LONGEST {
+            return None;
+        }
+        let (algorithm, rest) = stored.split_once('$')?;
+        match algorithm {
+            "argon2" => Argon2::parse(rest).map(Self::Argon2),
+            "pbkdf2_sha256" => Self::pbkdf2(rest, false),
+            "pbkdf2_sha1" => Self::pbkdf2(rest, true),
+            "bcrypt_sha256" => Self::bcrypt(rest, true),
+            "bcrypt" => Self::bcrypt(rest, false),
+            "scrypt" => Self::scrypt(rest),
+            _ => None,
+        }
+    }
+
+    /// `iterations$salt$hash`
+    fn pbkdf2(rest: &'a str, sha1: bool) -> Option<Self> {
+        let [iterations, salt, _] = fields(rest)?;
+        Some(Self::Pbkdf2 {
+            sha1,
+            iterations: NonZeroU32::new(number(iterations, MOST_ITERATIONS)?)?,
+            salt,
+        })
+    }
+
+    /// `$2b$12$` and 53 characters
+    fn bcrypt(rest: &'a str, sha256: bool) -> Option<Self> {
+        let parts: bcrypt::HashParts = rest.parse().ok()?;
+        let version = rest.get(1..3)?;
+        let cost = parts.get_cost();
+        let known = matches!(version, "2a" | "2b" | "2y") && (4..=MOST_BCRYPT_COST).contains(&cost);
+        known.then(|| Self::Bcrypt {
+            sha256,
+            version,
+            cost,
+            salt: parts.get_salt_raw(),
+        })
+    }
+
+    /// `N$salt$r$p$hash`
+    fn scrypt(rest: &'a str) -> Option<Self> {
+        let [n, salt, r, p, _] = fields(rest)?;
+        let n = number(n, MOST_MEMORY_KIB * 8)?;
+        let r = number(r, MOST_MEMORY_KIB)?;
+        let p = number(p, MOST_LANES)?;
+        let blocks = u64::from(n) * u64::from(r);
+        // A block has 128 bytes.
+        let moderate =
+            blocks <= u64::from(MOST_MEMORY_KIB) * 8 && blocks * u64::from(p) <= MOST_SCRYPT_WORK;
+        let log_n = u8::try_from(n.trailing_zeros()).ok()?;
+        (moderate && n.is_power_of_two() && n > 1).then_some(Self::Scrypt { log_n, r, p, salt })
+    }
+
+    /// What Django stores for this password under the same parameters.
+    pub(super) fn encode(&self, password: &str) -> Option<String> {
+        match self {
+            Self::Argon2(argon2) => argon2.encode(password),
+            Self::Pbkdf2 {
+                sha1,
+                iterations,
+                salt,
+            } => {
+                let (name, algorithm, length) = if *sha1 {
+                    ("pbkdf2_sha1", pbkdf2::PBKDF2_HMAC_SHA1, 20)
+                } else {
+                    ("pbkdf2_sha256", pbkdf2::PBKDF2_HMAC_SHA256, 32)
+                };
+                let mut hash = vec![0; length];
+                let salt_bytes = salt.as_bytes();
+                pbkdf2::derive(
+                    algorithm,
+                    *iterations,
+                    salt_bytes,
+                    password.as_bytes(),
+                    &mut hash,
+                );
+                Some(format!(
+                    "{name}${iterations}${salt}${}",
+                    STANDARD.encode(hash)
+                ))
+            }
+            Self::Bcrypt {
+                sha256,
+                version,
+                cost,
+                salt,
+            } => {
+                let (name, input) = if *sha256 {
+                    ("bcrypt_sha256", sha256_hex(password).into_bytes())
+                } else {
+                    ("bcrypt", password.as_bytes().to_vec())
+                };
+                let parts = bcrypt::hash_with_salt(input, *cost, *salt).ok()?;
+                let (salt, hash) = (parts.get_salt(), parts.to_string().split_off(29));
+                Some(format!("{name}$${version}${cost:02}${salt}{hash}"))
+            }
+            Self::Scrypt { log_n, r, p, salt } => {
+                let parameters = scrypt::Params::new(*log_n, *r, *p).ok()?;
+                let mut hash = [0; SCRYPT_LENGTH];
+                scrypt::scrypt(password.as_bytes(), salt.as_bytes(), &parameters, &mut hash)
+                    .ok()?;
+                let n = 1_u64 << log_n;
+                Some(format!(
+                    "scrypt${n}${salt}${r}${p}${}",
+                    STANDARD.encode(hash)
+                ))
+            }
+        }
+    }
+}
+
+impl Argon2 {
+    /// `argon2id$v=19$m=19456,t=2,p=1$salt$hash`; the version may be missing.
+    fn parse(rest: &str) -> Option<Self> {
+        let (version, [algorithm, costs, salt, hash]) = match fields::<5>(rest) {
+            Some([algorithm, version, costs, salt, hash]) => {
+                (Some(version), [algorithm, costs, salt, hash])
+            }
+            None => (None, fields(rest)?),
+        };
+        let mut costs = costs.split(',');
+        let mut cost =
+            |name: &str, most| number(costs.next()?.strip_prefix(name)?.strip_prefix('=')?, most);
+        let argon2 = Self {
+            algorithm: match algorithm {
+                "argon2id" => Algorithm::Argon2id,
+                "argon2i" => Algorithm::Argon2i,
+                "argon2d" => Algorithm::Argon2d,
+                _ => return None,
+            },
+            version: match version {
+                Some("v=19") => Some(Version::V0x13),
+                Some("v=16") => Some(Version::V0x10),
+                Some(_) => return None,
+                None => None,
+            },
+            memory_kib: cost("m", MOST_MEMORY_KIB)?,
+            passes: cost("t", u32::MAX)?,
+            lanes: cost("p", MOST_LANES)?,
+            salt: STANDARD_NO_PAD.decode(salt).ok()?,
+            length: STANDARD_NO_PAD.decode(hash).ok()?.len(),
+        };
+        let work = u64::from(argon2.memory_kib) * u64::from(argon2.passes);
+        (costs.next().is_none() && work <= MOST_ARGON2_WORK && (12..=64).contains(&argon2.length))
+            .then_some(argon2)
+    }
+
+    pub(super) fn encode(&self, password: &str) -> Option<String> {
+        let Self {
+            memory_kib,
+            passes,
+            lanes,
+            ..
+        } = *self;
+        let parameters = argon2::Params::new(memory_kib, passes, lanes, Some(self.length)).ok()?;
+        let version = self.version.unwrap_or(Version::V0x10);
+        let mut hash = vec![0; self.length];
+        argon2::Argon2::new(self.algorithm, version, parameters)
+            .hash_password_into(password.as_bytes(), &self.salt, &mut hash)
+            .ok()?;
+        let written = match self.version {
+            Some(version) => format!("v={}$", u32::from(version)),
+            None => String::new(),
+        };
+        let (salt, hash) = (
+            STANDARD_NO_PAD.encode(&self.salt),
+            STANDARD_NO_PAD.encode(hash),
+        );
+        let algorithm = self.algorithm.as_str();
+        Some(format!(
+            "argon2${algorithm}${written}m={memory_kib},t={passes},p={lanes}${salt}${hash}"
+        ))
+    }
+}
+
+/// Exactly so many fields between `$`.
+fn fields<const N: usize>(text: &str) -> Option<[&str; N]> {
+    text.split('$').collect::<Vec<_>>().try_into().ok()
+}
+
+/// A number from 1 to `most`.
+fn number(text: &str, most: u32) -> Option<u32> {
+    text.parse()
+        .ok()
+        .filter(|number| (1..=most).contains(number))
+}
+
+fn sha256_hex(text: &str) -> String {
+    use std::fmt::Write;
+
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,0 +1,197 @@
+//! Password hashing on threads of its own: as many as there are cores, each with a short queue, so
+//! that a flood of passwords takes neither the memory nor the async threads of everybody else.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use tokio::sync::oneshot;
+
+/// Passwords that may wait for each thread; with more, the last would wait for most of a minute
+/// behind slow hashes of Django's.
+const QUEUE_OF_A_THREAD: usize = 32;
+/// Every refusal takes this long, or a whole multiple. Twice what the slowest of Django's defaults
+/// takes on one slow core, or so: it has to be longer than any comparison to hide which it was.
+const LEAST_REFUSAL: Duration = Duration::from_secs(1);
+/// A single comparison that takes longer than this does not make all refusals slower still.
+const MOST_REFUSAL: Duration = Duration::from_secs(8);
+
+/// Every thread is busy and the queue is full; or the thread was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are being checked just now")]
+pub struct Overloaded;
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// The threads that hash, and the time that a refusal takes.
+pub struct Hasher {
+    queue: SyncSender<Work>,
+    /// In milliseconds; it only grows.
+    refusal: Arc<AtomicU64>,
+}
+
+impl Hasher {
+    /// Starts the threads, one for each core. They end when the hasher is dropped.
+    pub fn start() -> io::Result<Self> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self::with_threads(cores)
+    }
+
+    fn with_threads(threads: usize) -> io::Result<Self> {
+        let (queue, waiting) = sync_channel(threads * QUEUE_OF_A_THREAD);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for number in 1..=threads {
+            let waiting = Arc::clone(&waiting);
+            thread::Builder::new()
+                .name(format!("password-{number}"))
+                .spawn(move || work_off(&waiting))?;
+        }
+        let refusal = Arc::new(AtomicU64::new(millis(LEAST_REFUSAL)));
+        Ok(Self { queue, refusal })
+    }
+
+    /// Runs one comparison or hash. Work whose asker has gone before its turn is not done.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Overloaded> {
+        let (reply, result) = oneshot::channel();
+        let refusal = Arc::clone(&self.refusal);
+        let job = Box::new(move || {
+            if reply.is_closed() {
+                return;
+            }
+            let began = Instant::now();
+            // A panic of a hash crate costs this answer, not the thread.
+            let Ok(outcome) = catch_unwind(AssertUnwindSafe(work)) else {
+                return;
+            };
+            let lasting = lasting(began.elapsed());
+            refusal.fetch_max(millis(lasting), Ordering::Relaxed);
+            // Whoever asked may have gone meanwhile.
+            let _ = reply.send(outcome);
+        });
+        self.queue.try_send(job).map_err(|_| Overloaded)?;
+        result.await.map_err(|_| Overloaded)
+    }
+
+    /// Waits until a refusal of what began at `began` may be told, so that its time does not tell
+    /// why: whole multiples of one and the same time, longer than any comparison seen so far.
+    pub async fn pad_refusal(&self, began: Instant) {
+        let step = Duration::from_millis(self.refusal.load(Ordering::Relaxed));
+        let until = began + whole_multiple(began.elapsed(), step);
+        tokio::time::sleep_until(until.into()).await;
+    }
+}
+
+fn work_off(waiting: &Mutex<Receiver<Work>>) {
+    loop {
+        let next = waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
+        match next {
+            Ok(work) => work(),
+            Err(_) => return,
+        }
+    }
+}
+
+/// How long a refusal has to take where one comparison took so long.
+fn lasting(comparison: Duration) -> Duration {
+    whole_multiple(comparison, LEAST_REFUSAL).min(MOST_REFUSAL)
+}
+
+/// The smallest multiple of `step` that is longer than `elapsed`.
+fn whole_multiple(elapsed: Duration, step: Duration) -> Duration {
+    let (elapsed, step) = (millis(elapsed), millis(step));
+    Duration::from_millis((elapsed / step + 1) * step)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn work_is_done_and_answered() {
+        let hasher = Hasher::with_threads(2).unwrap();
+        assert_eq!(hasher.run(|| 6 * 7).await, Ok(42));
+    }
+
+    #[actix_web::test]
+    async fn a_full_queue_is_told_and_then_taken_again() {
+        let hasher = Arc::new(Hasher::with_threads(1).unwrap());
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = oneshot::channel();
+        let block = {
+            let hasher = Arc::clone(&hasher);
+            actix_web::rt::spawn(async move {
+                hasher
+                    .run(move || {
+                        begun.send(()).unwrap();
+                        wait.recv().unwrap();
+                    })
+                    .await
+            })
+        };
+        has_begun.await.unwrap();
+        let mut waiting: Vec<_> = (0..QUEUE_OF_A_THREAD)
+            .map(|number| Box::pin(async_move(&hasher, number)))
+            .collect();
+        for job in &mut waiting {
+            // Polled once, each stands in the queue.
+            assert!(futures_util::future::poll_immediate(job).await.is_none());
+        }
+        assert_eq!(hasher.run(|| 0).await, Err(Overloaded));
+        release.send(()).unwrap();
+        assert_eq!(block.await.unwrap(), Ok(()));
+        for (number, job) in waiting.into_iter().enumerate() {
+            assert_eq!(job.await, Ok(number));
+        }
+        assert_eq!(hasher.run(|| 1).await, Ok(1));
+    }
+
+    async fn async_move(hasher: &Hasher, number: usize) -> Result<usize, Overloaded> {
+        hasher.run(move || number).await
+    }
+
+    #[actix_web::test]
+    async fn a_panic_costs_its_own_answer_alone() {
+        let hasher = Hasher::with_threads(1).unwrap();
+        let lost = hasher.run(|| panic!("a hash crate's mistake")).await;
+        assert_eq!(lost, Err::<(), _>(Overloaded));
+        assert_eq!(hasher.run(|| 1).await, Ok(1));
+    }
+
+    #[test]
+    fn a_refusal_takes_a_whole_multiple() {
+        let ms = Duration::from_millis;
+        assert_eq!(whole_multiple(ms(0), ms(1_000)), ms(1_000));
+        assert_eq!(whole_multiple(ms(999), ms(1_000)), ms(1_000));
+        assert_eq!(whole_multiple(ms(1_000), ms(1_000)), ms(2_000));
+        assert_eq!(whole_multiple(ms(2_500), ms(1_000)), ms(3_000));
+    }
+
+    #[test]
+    fn a_slow_comparison_is_outlasted_within_reason() {
+        let ms = Duration::from_millis;
+        assert_eq!(lasting(ms(20)), ms(1_000));
+        assert_eq!(lasting(ms(1_700)), ms(2_000));
+        assert_eq!(lasting(ms(60_000)), MOST_REFUSAL);
+    }
+
+    #[actix_web::test]
+    async fn refusals_never_become_quicker_again() {
+        let hasher = Hasher::with_threads(1).unwrap();
+        hasher.refusal.store(3_000, Ordering::Relaxed);
+        hasher.run(|| ()).await.unwrap();
+        assert_eq!(hasher.refusal.load(Ordering::Relaxed), 3_000);
+    }
+}

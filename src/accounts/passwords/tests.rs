@@ -1,0 +1,231 @@
+use super::*;
+
+const PASSWORD: &str = "Correct-horse-9";
+
+/// Published beside the contract, for [`PASSWORD`].
+const PUBLISHED: [&str; 4] = [
+    "pbkdf2_sha256$260000$seasalt2seasalt2seasalt$Eieg3MnpMY7C8JSCJjQwVxuhJ24men+HK2urK/0zaxY=",
+    "pbkdf2_sha256$1$seasalt$Ic/q6O7anGS3lBPjJO/afdYW6a5xuGPSQ7iD5xoe4Uk=",
+    "argon2$argon2id$v=19$m=102400,t=2,p=8$c2Vhc2FsdDJzZWFzYWx0MnNlYXNhbA$l8tdAcxrs/9Mdvym8eDyo94DhqMI2oTidSr8EIf7w4g",
+    "bcrypt_sha256$$2b$12$abcdefghijklmnopqrstuuOtpIlRD.AVjVtoIZaQgsFAj6fS/sgBK",
+];
+
+/// Made by Django 5.2.19's own hashers (argon2-cffi for the last four) at low costs, for
+/// [`PASSWORD`].
+const CHEAP: [&str; 9] = [
+    "pbkdf2_sha256$1000$Salz-ü$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=",
+    "pbkdf2_sha1$1000$seasalt$kEK2ogLYeTy8TzVNTyF8BK1Zsoc=",
+    "bcrypt_sha256$$2b$04$abcdefghijklmnopqrstuuQaffA7IYMELBl5eAPyIGgTwEirYbt/q",
+    "bcrypt$$2b$04$abcdefghijklmnopqrstuuyZuPnD.u7L3fcm9FHm7XjD4EiTJCDlu",
+    "scrypt$1024$seasalt$8$5$7ZZPLpEDJ6KEasRTh3GpWmXxjXnKkpauiVs48TAFy49GP4LgxwsYG+TYbHCHL7iGKVRgzPcFzKM6jBElKiemIA==",
+    "argon2$argon2id$v=19$m=512,t=2,p=2$c2Vhc2FsdDJzZWFzYWx0Mg$aAkaWhEHkiFLGOqTMA0BSw",
+    "argon2$argon2i$v=19$m=512,t=2,p=2$c2Vhc2FsdDJzZWFzYWx0Mg$iG3C9pj9g8Zy/LaYc6GUVg",
+    "argon2$argon2d$v=19$m=512,t=2,p=2$c2Vhc2FsdDJzZWFzYWx0Mg$2i2EGM14jUewy/sg2AnUdw",
+    "argon2$argon2id$v=16$m=512,t=2,p=2$c2Vhc2FsdDJzZWFzYWx0Mg$z38rYud9gMjEuu3iNojpeQ",
+];
+
+/// Where the text says `2b`: Django takes `2a` and `2y` there for the same hash, and so do we.
+fn is_name_of_bcrypt(stored: &str, at: usize) -> bool {
+    stored.find("$2b$").is_some_and(|place| at == place + 2)
+}
+
+fn with_char(stored: &str, at: usize, char: char) -> String {
+    let mut flipped: Vec<char> = stored.chars().collect();
+    flipped[at] = char;
+    flipped.into_iter().collect()
+}
+
+#[test]
+fn published_hashes_verify_and_other_passwords_do_not() {
+    for stored in PUBLISHED.into_iter().chain(CHEAP) {
+        assert!(verify(PASSWORD, stored), "{stored}");
+        for wrong in ["Correct-horse-8", "correct-horse-9", "Correct-horse-9 ", ""] {
+            assert!(!verify(wrong, stored), "{wrong} {stored}");
+        }
+    }
+}
+
+#[test]
+fn a_published_hash_with_any_one_character_flipped_does_not_verify() {
+    for stored in PUBLISHED {
+        for (at, char) in stored.chars().enumerate() {
+            // The neighbour in the alphabet: the smallest change there is.
+            let neighbour = char::from(u8::try_from(char).unwrap() ^ 1);
+            assert!(
+                !verify(PASSWORD, &with_char(stored, at, neighbour)),
+                "{at} in {stored}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_character_at_any_place_of_a_hash_can_be_another() {
+    let others = ['A', 'z', '0', '/', '$', '=', 'ü'];
+    for stored in CHEAP {
+        for (at, char) in stored.chars().enumerate() {
+            for other in others.iter().copied().filter(|other| *other != char) {
+                if is_name_of_bcrypt(stored, at) && matches!(other, 'a' | 'y') {
+                    continue;
+                }
+                assert!(
+                    !verify(PASSWORD, &with_char(stored, at, other)),
+                    "{at} {other} {stored}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_can_be_added_to_a_hash_or_left_out() {
+    for stored in CHEAP {
+        for more in [" ", "=", "$", "A", "\n", "\0"] {
+            assert!(!verify(PASSWORD, &format!("{stored}{more}")), "{stored}");
+            assert!(!verify(PASSWORD, &format!("{more}{stored}")), "{stored}");
+        }
+        for (at, _) in stored.char_indices() {
+            assert!(!verify(PASSWORD, &stored[..at]), "{at} {stored}");
+        }
+    }
+}
+
+#[test]
+fn long_empty_and_foreign_passwords_are_as_djangos() {
+    let long = "pässwört ☕ long".repeat(8);
+    for stored in [
+        "pbkdf2_sha256$1000$Salz-ü$LvsALYic0Pg2e07f4Pc/4cXvfVDUmiKIMI1XXDMUwZg=",
+        "bcrypt_sha256$$2b$04$abcdefghijklmnopqrstuuGdfmixTUqfd.ySZGXKmR3YAIIkj6UKG",
+        "scrypt$1024$seasalt$8$5$5RChGCgvC8dfTV84xyaAMlJsDQ/r1HCmMXHlTRRrr1dcRUemrn5v7czZmr4Fm0mV1bqPNm6cOKeLzox7mJNMWw==",
+        "argon2$argon2id$v=19$m=512,t=2,p=2$c2Vhc2FsdDJzZWFzYWx0Mg$1D3tgnlIsYrekvyDFAEiRg",
+    ] {
+        assert!(verify(&long, stored), "{stored}");
+        assert!(!verify(&long[1..].replace("ss", "s"), stored), "{stored}");
+    }
+    for stored in [
+        "pbkdf2_sha1$1000$seasalt$dbFbGdNSsmpcbEzYDW8WUNxI63I=",
+        "bcrypt$$2b$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq",
+    ] {
+        assert!(verify("", stored), "{stored}");
+        assert!(!verify(" ", stored), "{stored}");
+    }
+    let spaced = "bcrypt$$2b$04$abcdefghijklmnopqrstuui2JOJy2uePbfv7KxVuG20eshAaj0lLm";
+    assert!(verify(" spaced ", spaced));
+    assert!(!verify("spaced", spaced));
+}
+
+#[test]
+fn what_is_unusable_unknown_or_malformed_never_matches_and_never_panics() {
+    let unusable = unusable_password().unwrap();
+    for (stored, expected) in [
+        (unusable.as_str(), Scheme::Unusable),
+        ("!", Scheme::Unusable),
+        ("", Scheme::Unknown),
+        (PASSWORD, Scheme::Unknown),
+        ("md5$salt$5f4dcc3b5aa765d61d8327deb882cf99", Scheme::Unknown),
+        ("argon2$", Scheme::Unknown),
+        ("argon2$argon2id$$$$", Scheme::Unknown),
+        ("bcrypt$", Scheme::Unknown),
+        ("bcrypt$$2b$04$ü", Scheme::Unknown),
+        (
+            "bcrypt$ü2b$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq",
+            Scheme::Unknown,
+        ),
+        ("pbkdf2_sha256$0$seasalt$AAAA", Scheme::Unknown),
+        ("pbkdf2_sha256$-1$seasalt$AAAA", Scheme::Unknown),
+        ("scrypt$1000$seasalt$8$5$AAAA", Scheme::Unknown),
+        ("scrypt$0$seasalt$0$0$AAAA", Scheme::Unknown),
+    ] {
+        assert_eq!(scheme(stored), expected, "{stored}");
+        assert!(!is_usable(stored), "{stored}");
+        assert!(!needs_upgrade(stored), "{stored}");
+        assert!(!verify(PASSWORD, stored), "{stored}");
+        assert!(!verify("", stored), "{stored}");
+    }
+}
+
+#[test]
+fn a_hash_that_asks_for_too_much_is_not_computed() {
+    for stored in [
+        // 4 GiB
+        "argon2$argon2id$v=19$m=4194304,t=1,p=1$c2Vhc2FsdDJzZWFzYWx0Mg$aAkaWhEHkiFLGOqTMA0BSw",
+        "argon2$argon2id$v=19$m=131072,t=9,p=1$c2Vhc2FsdDJzZWFzYWx0Mg$aAkaWhEHkiFLGOqTMA0BSw",
+        "argon2$argon2id$v=19$m=8,t=4294967295,p=1$c2Vhc2FsdDJzZWFzYWx0Mg$aAkaWhEHkiFLGOqTMA0BSw",
+        "argon2$argon2id$v=19$m=19456,t=2,p=4294967295$c2Vhc2FsdDJzZWFzYWx0Mg$aAkaWhEHkiFLGOqTMA0BSw",
+        "pbkdf2_sha256$4294967295$seasalt$Ic/q6O7anGS3lBPjJO/afdYW6a5xuGPSQ7iD5xoe4Uk=",
+        "bcrypt$$2b$31$abcdefghijklmnopqrstuuyZuPnD.u7L3fcm9FHm7XjD4EiTJCDlu",
+        "scrypt$4194304$seasalt$8$1$AAAA",
+        "scrypt$2$seasalt$4194304$1$AAAA",
+        "scrypt$131072$seasalt$8$5$AAAA",
+        "scrypt$16384$seasalt$1$65$AAAA",
+    ] {
+        assert_eq!(scheme(stored), Scheme::Unknown, "{stored}");
+        assert!(!verify(PASSWORD, stored), "{stored}");
+    }
+    let long = format!("pbkdf2_sha256$1${}$AAAA", "s".repeat(600));
+    assert_eq!(scheme(&long), Scheme::Unknown);
+}
+
+#[test]
+fn a_new_hash_has_the_contracts_parameters_and_fits_djangos_column() {
+    let first = hash(PASSWORD).unwrap();
+    assert!(
+        first.starts_with("argon2$argon2id$v=19$m=19456,t=2,p=1$"),
+        "{first}"
+    );
+    assert!(first.len() <= 128, "{}", first.len());
+    assert!(verify(PASSWORD, &first));
+    assert!(!verify("correct-horse-9", &first));
+    assert_ne!(first, hash(PASSWORD).unwrap(), "a salt of its own");
+    assert!(!needs_upgrade(&first));
+    assert_eq!(scheme(&first), Scheme::Argon2);
+}
+
+#[test]
+fn what_is_weaker_is_upgraded_and_what_is_stronger_is_left() {
+    let argon2 = |algorithm: &str, version: &str, costs: &str| {
+        format!("argon2${algorithm}${version}{costs}$c2Vhc2FsdDJzZWFzYWx0Mg$aAkaWhEHkiFLGOqTMA0BSw")
+    };
+    for stored in CHEAP {
+        assert!(needs_upgrade(stored), "{stored}");
+    }
+    for costs in ["m=19455,t=2,p=1", "m=19456,t=1,p=1", "m=64,t=16384,p=1"] {
+        assert!(
+            needs_upgrade(&argon2("argon2id", "v=19$", costs)),
+            "{costs}"
+        );
+    }
+    for costs in [
+        "m=19456,t=2,p=1",
+        "m=102400,t=2,p=8",
+        "m=47104,t=1,p=1",
+        "m=12288,t=4,p=1",
+    ] {
+        assert!(
+            !needs_upgrade(&argon2("argon2id", "v=19$", costs)),
+            "{costs}"
+        );
+        assert!(needs_upgrade(&argon2("argon2i", "v=19$", costs)), "{costs}");
+        assert!(
+            needs_upgrade(&argon2("argon2id", "v=16$", costs)),
+            "{costs}"
+        );
+        assert!(needs_upgrade(&argon2("argon2id", "", costs)), "{costs}");
+    }
+}
+
+#[test]
+fn the_decoy_costs_as_much_as_a_new_hash_and_matches_nothing() {
+    assert_eq!(scheme(&decoy()), Scheme::Argon2);
+    assert!(!needs_upgrade(&decoy()));
+    assert!(!verify("", &decoy()));
+    assert!(!verify(PASSWORD, &decoy()));
+}
+
+#[test]
+fn unusable_passwords_look_like_djangos_and_unlike_each_other() {
+    let first = unusable_password().unwrap();
+    assert_eq!(first.len(), 41);
+    assert!(first.starts_with('!'));
+    assert_ne!(first, unusable_password().unwrap());
+}

@@ -1,0 +1,1 @@
+//! What a new password must not be.
