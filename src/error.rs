@@ -60,6 +60,9 @@ pub enum Error {
     /// A request that cannot be read.
     #[error("the request cannot be read: {0}")]
     Unreadable(String),
+    /// The database has been away for so long that a session may have ended without our knowing.
+    #[error("whose session has ended could not be read for a minute")]
+    RevocationsUnknown,
     /// Too many passwords are being checked.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),

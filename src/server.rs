@@ -32,6 +32,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(75);
 pub struct Application {
     server: Server,
     connections: Arc<Connections>,
+    state: web::Data<AppState>,
 }
 
 impl Application {
@@ -42,6 +43,14 @@ impl Application {
         workers: Option<usize>,
     ) -> io::Result<Self> {
         let state = web::Data::new(state);
+        // Where this fails nobody counts as signed in, until the first reading that succeeds.
+        let read = state
+            .revocations
+            .read_blocking(&state.database, state.clock.now());
+        if let Err(error) = read {
+            log::error!("ended sessions cannot be read: {error}");
+        }
+        let shared = state.clone();
         let connections = Connections::new(LONGEST_IDLE);
         let watched = Arc::clone(&connections);
         let mut server = HttpServer::new(move || {
@@ -73,17 +82,19 @@ impl Application {
         Ok(Self {
             server: server.listen(listener)?.run(),
             connections,
+            state: shared,
         })
     }
 
     /// Serves until `stop` is ready, finishes what is in flight, and returns.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let handle = self.server.handle();
+        let (handle, state) = (self.server.handle(), self.state);
         tokio::pin!(stop);
         let mut server = self.server;
         tokio::select! {
             result = &mut server => return result,
             () = self.connections.cut_off_idle() => {}
+            () = state.revocations.keep_reading(&state.database, &state.clock) => {}
             () = &mut stop => {}
         }
         tokio::join!(handle.stop(true), server).1

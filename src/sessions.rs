@@ -1,7 +1,9 @@
 //! The browser session: the cookie says who, the row keeps what must not be lost.
 
+mod revocations;
 mod row;
 mod state;
 
+pub use revocations::{Revocations, Standing};
 pub use row::{NewSession, SessionRow};
 pub use state::{BrowserSession, Impersonator, SessionState};

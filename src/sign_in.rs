@@ -64,14 +64,16 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         created_at: now,
         expires_at,
     };
+    let ending = previous.clone();
     let (user, row) = app
         .database
         .write(move |conn| {
             let user = provision(conn, &profile, now)?;
-            let row = begin(conn, &user, row, previous)?;
+            let row = begin(conn, &user, row, ending)?;
             Ok::<_, SignInFailure>((user, row.ok_or(SignInFailure::UnknownAttempt)?))
         })
         .await?;
+    forget(app, previous.as_deref(), now);
     log::info!("account {} signed in through WorkOS", user.id);
     Ok(SessionState {
         organization_id: authentication.organization_id,
@@ -107,18 +109,19 @@ pub async fn with_password(
             created_at: now,
             expires_at,
         };
-        let previous = previous.clone();
+        let ending = previous.clone();
         let begun = app
             .database
             .write(move |conn| {
                 let Some(user) = authenticated.settle(conn)? else {
                     return Ok::<_, DbError>(None);
                 };
-                let row = begin(conn, &user, row, previous)?;
+                let row = begin(conn, &user, row, ending)?;
                 Ok(row.map(|row| (user, row)))
             })
             .await?;
         if let Some((user, row)) = begun {
+            forget(app, previous.as_deref(), now);
             log::info!("account {} signed in with a password", user.id);
             return Ok(SessionState {
                 authentication_method: Some(LOCAL_PASSWORD.to_owned()),
@@ -144,6 +147,14 @@ fn begin(
         SessionRow::revoke(conn, &previous, row.created_at)?;
     }
     Ok(row.insert(conn)?.then_some(row))
+}
+
+/// Has this replica know at once that the browser's previous session has ended.
+fn forget(app: &AppState, previous: Option<&str>, now: Timestamp) {
+    if let Some(previous) = previous {
+        let until = now.plus(app.settings.session_cookie_age);
+        app.revocations.end(previous, until);
+    }
 }
 
 /// What the cookie says of an account, without what only WorkOS knows.

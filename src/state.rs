@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::csp::content_security_policy;
 use crate::db::Database;
 use crate::keys::Keys;
+use crate::sessions::Revocations;
 use crate::settings::Settings;
 use crate::workos::{Client, WorkosError};
 
@@ -22,6 +23,8 @@ pub struct AppState {
     pub workos: Client,
     /// The threads that hash passwords.
     pub hasher: Hasher,
+    /// The sessions that ended early.
+    pub revocations: Revocations,
     /// The one clock.
     pub clock: Clock,
     /// The same on every answer.
@@ -35,6 +38,7 @@ impl AppState {
         Ok(Self {
             keys: Keys::derive(&settings),
             workos: Client::new(&settings.workos)?,
+            revocations: Revocations::default(),
             hasher: Hasher::start().map_err(BuildError::Threads)?,
             content_security_policy: HeaderValue::from_str(&policy)
                 .map_err(|_| BuildError::Policy)?,

@@ -129,6 +129,10 @@ impl Error {
                 "That did not work",
                 "The request could not be understood.",
             ),
+            Self::RevocationsUnknown => Public::try_again(
+                "The database cannot be reached just now, so we cannot tell whether you are signed in. Nothing was lost.",
+                RETRY_SECONDS,
+            ),
             Self::Overloaded(_) => Public::try_again(
                 "Many people are signing in just now, and your password was not checked.",
                 RETRY_SECONDS,

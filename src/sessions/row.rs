@@ -103,6 +103,22 @@ impl SessionRow {
             .set(ended(now))
             .execute(conn)
     }
+
+    /// Ids and ends of the sessions that were ended early, at `since` or after it, and whose cookies
+    /// would still be good.
+    pub fn ended_since(
+        conn: &mut Conn,
+        since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> QueryResult<Vec<(String, Timestamp)>> {
+        let ended = sessions::table
+            .filter(sessions::expires_at.gt(now))
+            .select((sessions::id, sessions::expires_at));
+        match since {
+            Some(since) => ended.filter(sessions::revoked_at.ge(since)).load(conn),
+            None => ended.filter(sessions::revoked_at.is_not_null()).load(conn),
+        }
+    }
 }
 
 #[derive(AsChangeset)]

@@ -55,7 +55,7 @@ async fn end(
         return Ok(redirect("/"));
     };
     let now = app.clock.now();
-    let id = user.session_id;
+    let id = user.session_id.clone();
     // The row first: a cookie that is gone while its copy still works would be no logout.
     let sid = app
         .database
@@ -65,6 +65,7 @@ async fn end(
             Ok::<_, Error>(row.and_then(|row| row.workos_sid))
         })
         .await?;
+    app.revocations.end(&user.session_id, user.expires_at);
     session.end();
     log::info!("account {} signed out", user.user_id);
     let mut response = match sid {

@@ -6,7 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use crate::error::Error;
-use crate::sessions::{BrowserSession, SessionState};
+use crate::sessions::{BrowserSession, SessionState, Standing};
 use crate::state::AppState;
 
 /// Whoever is signed in, or nobody.
@@ -45,5 +45,15 @@ fn current(request: &HttpRequest, payload: &mut Payload) -> Result<Option<Sessio
     let app = web::Data::<AppState>::from_request(request, payload).into_inner();
     let app = app.map_err(|error| Error::Internal(error.to_string()))?;
     let Ok(session) = BrowserSession::from_request(request, payload).into_inner();
-    Ok(session.current(app.clock.now()))
+    let Some(state) = session.current(app.clock.now()) else {
+        return Ok(None);
+    };
+    match app.revocations.standing(&state.session_id) {
+        Standing::Good => Ok(Some(state)),
+        Standing::Ended => {
+            session.end();
+            Ok(None)
+        }
+        Standing::Unknown => Err(Error::RevocationsUnknown),
+    }
 }

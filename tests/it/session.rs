@@ -6,4 +6,5 @@ mod keys;
 mod logout;
 mod neighbours;
 mod oversized;
+mod revocation;
 mod row;

@@ -139,6 +139,19 @@ impl TestApp {
         }
     }
 
+    /// Another replica: the same database, WorkOS, key and clock. It must not outlive this one.
+    pub(crate) fn replica(&self) -> Builder {
+        let database = self._test_database.as_ref().expect("a running app has one");
+        Self::builder()
+            .clock(self.clock.clone())
+            .setting("DATABASE_URL", database.url())
+            .workos(
+                &self.emulator.base_url(),
+                self.emulator.api_key(),
+                self.emulator.client_id(),
+            )
+    }
+
     /// Stops the app, finishing what is in flight, and hands its database on to the next.
     pub(crate) fn stop(mut self) -> TestDatabase {
         self.end();

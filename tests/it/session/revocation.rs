@@ -1,0 +1,105 @@
+//! A session that was ended early is over, whoever holds a copy of its cookie.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use vestibule::db::DbError;
+use vestibule::sessions::SessionRow;
+
+use crate::support::app::{TestApp, Visitor, location};
+use crate::support::steps::{is_removal, set_cookie};
+
+async fn is_good(app: &TestApp, cookies: &str) -> bool {
+    let response = Visitor::new(&app.url)
+        .get_with_cookies("/account", cookies)
+        .await;
+    match response.status() {
+        StatusCode::OK => true,
+        StatusCode::FOUND => {
+            assert_eq!(location(&response), "/auth/login?next=%2Faccount");
+            let line = set_cookie(&response, "sessionid").expect("the cookie is taken away");
+            assert!(is_removal(&line), "{line}");
+            false
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// Replicas read what others ended every second; this waits for it, and far longer if it must.
+async fn becomes_bad(app: &TestApp, cookies: &str) -> bool {
+    let began = Instant::now();
+    while is_good(app, cookies).await {
+        if began.elapsed() > Duration::from_secs(20) {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    true
+}
+
+#[tokio::test]
+async fn a_cookie_copied_before_the_log_out_is_refused_right_after_it() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let copy = ada.cookies("/");
+    assert!(is_good(&app, &copy).await);
+    ada.get("/auth/logout").await;
+    assert!(!is_good(&app, &copy).await);
+}
+
+#[tokio::test]
+async fn the_other_replica_refuses_it_too() {
+    let app = TestApp::start();
+    let other = app.replica().start();
+    let ada = app.signed_in("ada@example.com").await;
+    let copy = ada.cookies("/");
+    assert!(is_good(&other, &copy).await);
+    ada.get("/auth/logout").await;
+    assert!(becomes_bad(&other, &copy).await);
+}
+
+#[tokio::test]
+async fn other_sessions_of_the_same_person_go_on() {
+    let app = TestApp::start();
+    let laptop = app.signed_in("ada@example.com").await;
+    let phone = app.signed_in("ada@example.com").await;
+    laptop.get("/auth/logout").await;
+    assert!(is_good(&app, &phone.cookies("/")).await);
+}
+
+#[tokio::test]
+async fn the_session_that_a_new_sign_in_replaces_is_over() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let before = ada.cookies("/");
+    ada.sign_in("ada@example.com").await;
+    assert!(!is_good(&app, &before).await);
+    assert!(is_good(&app, &ada.cookies("/")).await);
+}
+
+#[tokio::test]
+async fn what_a_command_or_an_operator_ends_in_the_database_is_over() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let (id, now) = (app.only_session().id, app.now());
+    app.database
+        .write_blocking(|conn| Ok::<_, DbError>(SessionRow::revoke(conn, &id, now)?))
+        .unwrap();
+    assert!(becomes_bad(&app, &ada.cookies("/")).await);
+}
+
+#[tokio::test]
+async fn it_stays_refused_after_a_restart() {
+    let before = TestApp::start();
+    let laptop = before.signed_in("ada@example.com").await;
+    let phone = before.signed_in("ada@example.com").await;
+    let (copy, other) = (laptop.cookies("/"), phone.cookies("/"));
+    laptop.get("/auth/logout").await;
+    let clock = before.clock.clone();
+    let after = TestApp::builder()
+        .database(before.stop())
+        .clock(clock)
+        .start();
+    assert!(!is_good(&after, &copy).await);
+    assert!(is_good(&after, &other).await);
+}
