@@ -1,6 +1,7 @@
 //! The shared user table: its rows, their passwords, and who becomes which row at a sign-in.
 
 mod credentials;
+pub mod email_address;
 mod lifecycle;
 pub mod passwords;
 pub mod provisioning;

@@ -1,0 +1,138 @@
+use super::{About, validate};
+
+const SIMILAR_FIRST: &str = "The password is too similar to the first name.";
+const SIMILAR_LAST: &str = "The password is too similar to the last name.";
+const SIMILAR_EMAIL: &str = "The password is too similar to the email address.";
+const SHORT: &str = "This password is too short. It must contain at least 8 characters.";
+const COMMON: &str = "This password is too common.";
+const NUMERIC: &str = "This password is entirely numeric.";
+
+/// Common by the list here, not by Django's, which is a fifth as long.
+const COMMON_HERE: [&str; 3] = ["lovelace", "adaada", "short"];
+
+/// Password, e-mail, first and last name.
+type Case = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+);
+
+/// What `validate_password` of Django 5.2.19 said, with its default validators and a user model with
+/// `USERNAME_FIELD = "email"`.
+#[rustfmt::skip]
+const DJANGO: &[Case] = &[
+    ("Correct-horse-9", "ada.lovelace@example.com", "Ada", "Lovelace", &[]),
+    ("Correct-horse-9", "", "", "", &[]),
+    ("", "", "", "", &[SHORT]),
+    ("", "ada.lovelace@example.com", "", "", &[SHORT]),
+    ("ada.lovelace@example.com", "ada.lovelace@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("ADA.LOVELACE@EXAMPLE.COM", "ada.lovelace@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("lovelace", "ada.lovelace@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("Lovelace1", "ada.lovelace@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("lovelace12", "ada.lovelace@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("lovelace1234", "ada.lovelace@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("lovelace12345", "ada.lovelace@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("ecalevol", "ada.lovelace@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("example.com", "ada.lovelace@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("exampleexample", "ada.lovelace@example.com", "", "", &[]),
+    ("examplecom", "ada.lovelace@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("adalovelace", "ada.lovelace@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("ada-lovelace", "ada.lovelace@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("lovelace", "", "Ada", "Lovelace", &[SIMILAR_LAST]),
+    ("Lovelace9", "ada.lovelace@example.com", "Ada", "Lovelace", &[SIMILAR_LAST]),
+    ("xlovelacex", "", "", "Lovelace", &[SIMILAR_LAST]),
+    ("xxlovelacexx", "", "", "Lovelace", &[SIMILAR_LAST]),
+    ("xxxlovelacexxx", "", "", "Lovelace", &[SIMILAR_LAST]),
+    ("ada12345", "", "Ada", "", &[]),
+    ("ada", "", "Ada", "", &[SIMILAR_FIRST, SHORT, COMMON]),
+    ("adaada", "", "Ada", "", &[SHORT]),
+    ("Adaadaada", "", "Ada", "", &[]),
+    ("augusta-king", "", "Augusta King", "", &[SIMILAR_FIRST]),
+    ("kingaugusta", "", "Augusta King", "", &[SIMILAR_FIRST]),
+    ("augusta!", "", "Augusta King", "", &[SIMILAR_FIRST]),
+    ("king", "", "Augusta King", "", &[SIMILAR_FIRST, SHORT, COMMON]),
+    ("jean-luc99", "", "Jean-Luc", "Picard", &[SIMILAR_FIRST]),
+    ("picardjl", "", "Jean-Luc", "Picard", &[SIMILAR_LAST]),
+    ("o'brien22", "", "Miles", "O'Brien", &[SIMILAR_LAST]),
+    ("brien_miles", "", "Miles", "O'Brien", &[]),
+    ("under_score", "under_score@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("score_under", "under_score@example.com", "", "", &[SIMILAR_EMAIL]),
+    ("élodie-durand", "", "Élodie", "Durand", &[]),
+    ("ÉLODIE77", "", "Élodie", "Durand", &[SIMILAR_FIRST]),
+    ("straßenbahn", "", "", "Straßenbahn", &[SIMILAR_LAST]),
+    ("STRASSENBAHN", "", "", "Straßenbahn", &[SIMILAR_LAST]),
+    ("grüße-aus-köln", "", "", "Köln", &[]),
+    ("ΟΔΥΣΣΕΥΣ", "", "", "Οδυσσεύς", &[SIMILAR_LAST]),
+    ("дмитрий1", "", "Дмитрий", "", &[SIMILAR_FIRST]),
+    ("李小龍李小龍", "", "小龍", "李", &[SHORT]),
+    ("short", "", "", "", &[SHORT]),
+    ("1234567", "", "", "", &[SHORT, COMMON, NUMERIC]),
+    ("12345678", "", "", "", &[COMMON, NUMERIC]),
+    ("password", "", "", "", &[COMMON]),
+    ("PASSWORD", " ", "", "", &[COMMON]),
+    ("  password  ", "", "", "", &[COMMON]),
+    ("Password1", "", "", "", &[COMMON]),
+    ("p@ssw0rd", "", "", "", &[COMMON]),
+    ("qwertyuiop", "", "", "", &[COMMON]),
+    ("1q2w3e4r5t", "", "", "", &[COMMON]),
+    ("letmein", "", "", "", &[SHORT, COMMON]),
+    ("iloveyou", "", "", "", &[COMMON]),
+    ("trustno1", "", "", "", &[COMMON]),
+    ("48151623421", "", "", "", &[NUMERIC]),
+    ("3141592653589793238", "", "", "", &[NUMERIC]),
+    ("314159265358979323a", "", "", "", &[]),
+    ("٠١٢٣٤٥٦٧", "", "", "", &[NUMERIC]),
+    ("²³¹²³¹²³", "", "", "", &[NUMERIC]),
+    ("12345 678", "", "", "", &[]),
+    ("-12345678", "", "", "", &[]),
+    ("ééééééé", "", "", "", &[SHORT]),
+    ("éééééééé", "", "", "", &[]),
+    ("🐎🐎🐎🐎🐎🐎🐎", "", "", "", &[SHORT]),
+    ("🐎🔋📎🧷🐎🔋📎🧷", "", "", "", &[]),
+    ("aaaaaaaaaaaaaaaaaaaaaaaaaaaa", "a@example.com", "", "", &[]),
+    ("aaaaaaaaaa", "a@example.com", "", "", &[COMMON]),
+    ("aaaaaaaaa", "a@example.com", "", "", &[COMMON]),
+    ("example.org", "ada@example.org", "Org", "Example", &[SIMILAR_LAST]),
+    ("password", "password@example.com", "Password", "Password", &[SIMILAR_FIRST, COMMON]),
+    ("        ", "", "", "", &[]),
+    ("\u{9}password\u{1f}", "", "", "", &[COMMON]),
+];
+
+fn complaints(password: &str, email: &str, first_name: &str, last_name: &str) -> Vec<String> {
+    let about = About {
+        email,
+        first_name,
+        last_name,
+    };
+    validate(password, &about)
+}
+
+#[test]
+fn every_complaint_is_djangos_in_djangos_order() {
+    let mut different = Vec::new();
+    for (password, email, first, last, wanted) in DJANGO {
+        let got = complaints(password, email, first, last);
+        let common_here = COMMON_HERE.contains(password).then_some(&COMMON);
+        let wanted: Vec<_> = wanted.iter().chain(common_here).copied().collect();
+        if got != wanted {
+            different.push(format!(
+                "{password:?} of {email:?}, {first:?}, {last:?}: {got:?}, not {wanted:?}"
+            ));
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+#[test]
+fn a_long_password_is_like_no_short_name() {
+    // Django compares no further either.
+    let long = "a".repeat(4000);
+    assert!(complaints(&long, "a@example.com", "A", "").is_empty());
+}
+
+#[test]
+fn an_entry_of_the_list_with_capitals_is_found_as_it_stands() {
+    assert_eq!(complaints("Abenteuer", "", "", ""), [COMMON]);
+}
