@@ -1,9 +1,15 @@
 //! The management commands, one file each, with Django's verbs.
 
+mod account;
+mod activate;
+mod changepassword;
 mod check;
+mod createsuperuser;
+mod deactivate;
 mod demo;
 mod emulator;
 mod migrate;
+mod prompt;
 mod runserver;
 mod signals;
 
@@ -14,9 +20,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::checks::Level;
-use crate::db::DbError;
-use crate::settings::{SettingError, SettingsError, parse_bind};
+use crate::accounts::passwords::PasswordError;
+use crate::checks::{Level, not_applied};
+use crate::db::{Database, DbError};
+use crate::settings::{DatabaseSettings, SettingError, SettingsError, parse_bind};
 use crate::state::BuildError;
 
 /// The entrance hall of a web application: WorkOS AuthKit sign-in, server-rendered sessions and a
@@ -78,6 +85,35 @@ enum Command {
         #[arg(long)]
         online: bool,
     },
+    /// Makes an account with every right.
+    ///
+    /// Asks for the e-mail and, hidden and twice, for the password. A weak password is not taken.
+    Createsuperuser {
+        /// The account's e-mail; it counts as verified.
+        #[arg(long, value_name = "EMAIL")]
+        email: Option<String>,
+        /// Asks nothing: takes the e-mail from --email or DJANGO_SUPERUSER_EMAIL, the password from
+        /// DJANGO_SUPERUSER_PASSWORD. Without one, the account signs in through WorkOS.
+        #[arg(long, visible_alias = "no-input")]
+        noinput: bool,
+    },
+    /// Gives an account a new password, and ends its sessions and tokens.
+    ///
+    /// Asks for it, hidden and twice; where there is no terminal, it reads two lines.
+    Changepassword {
+        /// The account's e-mail, in any case.
+        email: String,
+    },
+    /// Closes an account: its sessions and tokens end now, and no door opens.
+    Deactivate {
+        /// The account's e-mail, in any case.
+        email: String,
+    },
+    /// Opens a closed account again.
+    Activate {
+        /// The account's e-mail, in any case.
+        email: String,
+    },
     /// Runs the embedded AuthKit emulator alone, for development and tests.
     Emulator {
         /// Loopback address and port to listen on.
@@ -95,12 +131,21 @@ pub enum CommandError {
     /// What went wrong and what to do.
     #[error("{0}")]
     Failed(String),
+    /// The same in Django's words, behind Django's prefix: scripts look for them.
+    #[error("CommandError: {0}")]
+    Django(String),
+    /// Ctrl-C at a question.
+    #[error("Operation cancelled.")]
+    Cancelled,
     /// Settings that cannot be read.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The database.
     #[error(transparent)]
     Database(#[from] DbError),
+    /// A password that could not be hashed.
+    #[error("{0}; try again")]
+    Password(#[from] PasswordError),
     /// The application could not be put together.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -110,20 +155,29 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// One line for each mistake; the report of `check` keeps its own lines.
+    /// What stderr is told: one line for each mistake; the report of `check` keeps its own lines.
     pub fn lines(&self) -> Vec<String> {
-        let Self::Settings(errors) = self else {
-            return vec![self.to_string()];
+        let lines = match self {
+            Self::Django(_) => return vec![self.to_string()],
+            // The question's line, where Ctrl-C was pressed, comes to its end first.
+            Self::Cancelled => return vec![String::new(), self.to_string()],
+            Self::Settings(errors) => settings_lines(errors),
+            _ => vec![self.to_string()],
         };
-        let mut lines: Vec<_> = errors.0.iter().map(ToString::to_string).collect();
-        if errors.0.iter().any(SettingError::is_not_set) {
-            lines.push(
-                "`.env.example` explains every setting; `vestibule runserver --demo` needs none"
-                    .to_owned(),
-            );
-        }
-        lines
+        let named = |line| format!("vestibule: {line}");
+        lines.into_iter().map(named).collect()
     }
+}
+
+fn settings_lines(errors: &SettingsError) -> Vec<String> {
+    let mut lines: Vec<_> = errors.0.iter().map(ToString::to_string).collect();
+    if errors.0.iter().any(SettingError::is_not_set) {
+        lines.push(
+            "`.env.example` explains every setting; `vestibule runserver --demo` needs none"
+                .to_owned(),
+        );
+    }
+    lines
 }
 
 impl Cli {
@@ -138,6 +192,10 @@ impl Cli {
                 fail_level,
                 online,
             } => check::run(deploy, fail_level, online),
+            Command::Createsuperuser { email, noinput } => createsuperuser::run(email, noinput),
+            Command::Changepassword { email } => changepassword::run(email),
+            Command::Deactivate { email } => deactivate::run(&email),
+            Command::Activate { email } => activate::run(&email),
             Command::Emulator { bind, seed } => emulator::run(bind, seed.as_deref()),
         }
     }
@@ -158,4 +216,22 @@ fn listen(address: SocketAddr) -> Result<std::net::TcpListener, CommandError> {
             "cannot listen on {address}: {error}; choose another address with --bind"
         ))
     })
+}
+
+/// Opens a database that can be used: every migration applied, and writable.
+fn up_to_date(settings: &DatabaseSettings) -> Result<Database, CommandError> {
+    let database = Database::open(settings)?;
+    let pending = database.migrations()?.pending()?.len();
+    if pending > 0 {
+        let message = format!("{}; run `vestibule migrate`", not_applied(pending));
+        return Err(CommandError::Failed(message));
+    }
+    // A file that cannot be written to would fail every sign-in, later and one by one.
+    database.check_writable().map_err(|error| {
+        CommandError::Failed(format!(
+            "{}: {error}; let whoever runs vestibule write to it and to its folder",
+            settings.url
+        ))
+    })?;
+    Ok(database)
 }

@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         Err(error) => {
             for line in error.lines() {
                 // Where stderr is closed, the exit code has to speak for itself.
-                drop(writeln!(std::io::stderr(), "vestibule: {line}"));
+                drop(writeln!(std::io::stderr(), "{line}"));
             }
             ExitCode::FAILURE
         }

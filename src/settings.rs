@@ -6,6 +6,7 @@
 mod kinds;
 mod reader;
 mod source;
+mod superuser;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use secrecy::SecretString;
 pub use kinds::{DatabaseUrl, HostPattern, PasswordLogin, parse_bind};
 use reader::Reader;
 pub use source::Source;
+pub use superuser::SuperuserSettings;
 
 use crate::origin::{Origin, is_local_path};
 

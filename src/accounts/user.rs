@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::Conn;
 use crate::db::schema::users;
+use crate::db::{Conn, unless_taken};
 
 /// A person, as the shared user table knows them.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -79,6 +79,17 @@ impl NewUser {
             .values(self)
             .returning(users::all_columns)
             .get_result(conn)
+    }
+
+    /// Inserts the row as a superuser's; `None` when the e-mail is taken.
+    pub fn insert_superuser(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
+        let flags = (users::is_staff.eq(true), users::is_superuser.eq(true));
+        unless_taken(conn, |conn| {
+            diesel::insert_into(users::table)
+                .values((self, flags))
+                .returning(users::all_columns)
+                .get_result(conn)
+        })
     }
 }
 

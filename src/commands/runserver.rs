@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 
 use super::signals::Stop;
-use super::{CommandError, listen, say};
+use super::{CommandError, listen, say, up_to_date};
 use crate::checks::{self, Level, Report};
 use crate::clock::Clock;
 use crate::db::Database;
@@ -26,7 +26,7 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     if !report.is_empty() {
         log::warn!("{report}");
     }
-    let database = up_to_date(&settings)?;
+    let database = up_to_date(&settings.database)?;
     let listener = listen(settings.bind)?;
     let greeting = format!(
         "vestibule serves {} (listening on {})",
@@ -54,21 +54,4 @@ pub(super) fn serve(
         application.run_until(stop.asked()).await?;
         Ok(())
     })
-}
-
-fn up_to_date(settings: &Settings) -> Result<Database, CommandError> {
-    let database = Database::open(&settings.database)?;
-    let pending = database.migrations()?.pending()?.len();
-    if pending > 0 {
-        let message = format!("{}; run `vestibule migrate`", checks::not_applied(pending));
-        return Err(CommandError::Failed(message));
-    }
-    // A file that cannot be written to would fail every sign-in, later and one by one.
-    database.check_writable().map_err(|error| {
-        CommandError::Failed(format!(
-            "{}: {error}; let whoever runs vestibule write to it and to its folder",
-            settings.database.url
-        ))
-    })?;
-    Ok(database)
 }

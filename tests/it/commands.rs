@@ -1,5 +1,6 @@
 //! The commands, as real processes in empty folders.
 
+mod accounts;
 mod check;
 mod demo;
 mod dotenv;

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use crate::support::program::{API_KEY, Program, SECRET_KEY};
 
 const EXAMPLE: &str = include_str!("../../../.env.example");
-const SETTINGS: &str = include_str!("../../../src/settings.rs");
+const SETTINGS: &str = concat!(
+    include_str!("../../../src/settings.rs"),
+    include_str!("../../../src/settings/superuser.rs")
+);
 
 /// The lines `NAME='value'`, those that are commented out too, with what is written above them.
 fn entries() -> Vec<(String, String, String)> {
@@ -34,7 +37,7 @@ fn is_name(text: &str) -> bool {
 
 #[test]
 fn every_setting_that_is_read_is_in_the_file_and_the_other_way_round() {
-    // In that file, a string of capitals is the name of a variable.
+    // In these files, a string of capitals is the name of a variable.
     let read: BTreeSet<_> = SETTINGS
         .split('"')
         .filter(|text| text.len() > 3 && is_name(text))

@@ -9,6 +9,10 @@ fn the_help_of_each_command_tells_of_its_options() {
         "runserver",
         "migrate",
         "check",
+        "createsuperuser",
+        "changepassword",
+        "deactivate",
+        "activate",
         "emulator",
         "--version",
         ".env.example",
@@ -31,6 +35,13 @@ fn the_help_of_each_command_tells_of_its_options() {
                 "[default: ERROR]",
             ],
         ),
+        (
+            "createsuperuser",
+            &["--email <EMAIL>", "--noinput", "DJANGO_SUPERUSER_PASSWORD"],
+        ),
+        ("changepassword", &["<EMAIL>"]),
+        ("deactivate", &["<EMAIL>"]),
+        ("activate", &["<EMAIL>"]),
         (
             "emulator",
             &["--bind <ADDR>", "--seed <FILE>", "127.0.0.1:4100"],
@@ -61,6 +72,10 @@ fn wrong_usage_ends_with_2_and_touches_nothing() {
         &["runserver", "--demo", "--bind", "nonsense"],
         &["check", "--fail-level", "LOUD"],
         &["emulator", "--seed"],
+        &["createsuperuser", "--email"],
+        &["changepassword"],
+        &["deactivate"],
+        &["activate", "ada@example.com", "olive@example.com"],
     ] {
         let output = Program::with_settings(arguments).run().exits_with(2);
         assert!(

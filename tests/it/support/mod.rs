@@ -13,4 +13,5 @@ pub(crate) mod raw;
 pub(crate) mod rows;
 pub(crate) mod site;
 pub(crate) mod steps;
+pub(crate) mod terminal;
 pub(crate) mod workos_emulate;

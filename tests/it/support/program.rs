@@ -2,6 +2,7 @@
 //! environment but what a test gives it.
 
 use std::fs;
+use std::io::{Seek, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::lines::Lines;
+use super::terminal::Terminal;
 
 /// Far longer than anything here takes: a test that meets it has found something that hangs.
 pub(super) const HANGS: Duration = Duration::from_secs(60);
@@ -21,6 +23,7 @@ pub(crate) const SECRET_KEY: &str =
 /// A program to be.
 pub(crate) struct Program {
     command: Command,
+    stdin: Stdio,
     stdout: Stdio,
     folder: TempDir,
 }
@@ -40,6 +43,7 @@ impl Program {
         }
         Self {
             command,
+            stdin: Stdio::null(),
             stdout: Stdio::piped(),
             folder,
         }
@@ -71,6 +75,20 @@ impl Program {
         self
     }
 
+    /// With this text as its input.
+    pub(crate) fn input(mut self, text: &str) -> Self {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        file.write_all(text.as_bytes()).expect("a file");
+        file.rewind().expect("a file");
+        self.stdin = file.into();
+        self
+    }
+
+    /// Starts it on a terminal.
+    pub(crate) fn on_a_terminal(self) -> Terminal {
+        Terminal::start(&self.command, self.folder)
+    }
+
     /// With a full disk where its output goes.
     pub(crate) fn with_nowhere_to_print(mut self) -> Self {
         let full = fs::OpenOptions::new().write(true).open("/dev/full");
@@ -85,7 +103,7 @@ impl Program {
 
     /// Starts it.
     pub(crate) fn start(mut self) -> Running {
-        let command = self.command.stdin(Stdio::null()).stdout(self.stdout);
+        let command = self.command.stdin(self.stdin).stdout(self.stdout);
         let child = command.stderr(Stdio::piped()).spawn();
         let mut child = child.expect("the program starts");
         Running {

@@ -1,0 +1,146 @@
+//! The commands about accounts.
+
+mod changepassword;
+mod closing;
+mod createsuperuser;
+mod terminal;
+
+use diesel::prelude::*;
+use vestibule::accounts::{NewUser, User, email_key, passwords};
+use vestibule::clock::Timestamp;
+use vestibule::db::schema::{sessions, users};
+use vestibule::db::{Conn, Database, DbError};
+use vestibule::sessions::NewSession;
+use vestibule::settings::{DatabaseSettings, Source};
+
+use crate::support::database::TestDatabase;
+use crate::support::program::Program;
+
+/// A password that will do.
+const GOOD: &str = "Correct-horse-9";
+
+/// A migrated database, and the commands on it.
+struct Place {
+    database: Database,
+    test: TestDatabase,
+}
+
+impl Place {
+    fn new() -> Self {
+        let test = TestDatabase::new();
+        let source = Source::from_pairs([("DATABASE_URL", test.url())]);
+        let settings = DatabaseSettings::from_source(&source).unwrap();
+        let database = Database::open_or_create(&settings).unwrap();
+        let mut migrations = database.migrations().unwrap();
+        while migrations.apply_next().unwrap().is_some() {}
+        drop(migrations);
+        Self { database, test }
+    }
+
+    /// A command on this database: it needs no key of WorkOS's.
+    fn command(&self, arguments: &[&str]) -> Program {
+        Program::new(arguments).env("DATABASE_URL", self.test.url())
+    }
+
+    fn change<T>(&self, statement: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
+        self.database
+            .write_blocking(|conn| statement(conn).map_err(DbError::from))
+            .unwrap()
+    }
+
+    fn users(&self) -> Vec<User> {
+        let all = users::table.order(users::id).select(User::as_select());
+        self.change(|conn| all.load(conn))
+    }
+
+    fn user(&self, email: &str) -> User {
+        self.change(|conn| User::by_email(conn, email)).unwrap()
+    }
+
+    /// An account with this stored password.
+    fn add(&self, email: &str, password: &str) -> User {
+        let new = NewUser {
+            email: email.to_owned(),
+            email_key: email_key(email),
+            email_verified: true,
+            first_name: "Ada".to_owned(),
+            last_name: "Lovelace".to_owned(),
+            password: password.to_owned(),
+            workos_user_id: None,
+            workos_updated_at: None,
+            picture_url: None,
+            date_joined: Timestamp::from_seconds(1_700_000_000).unwrap(),
+        };
+        self.change(|conn| new.insert(conn))
+    }
+
+    /// A session of this account that has not ended.
+    fn add_session(&self, user: &User, id: &str) {
+        let new = NewSession {
+            id: id.to_owned(),
+            user_id: user.id,
+            login_attempt: None,
+            workos_sid: None,
+            workos_refresh_token: None,
+            confirmed_until: None,
+            created_at: user.date_joined,
+            expires_at: Timestamp::from_seconds(4_000_000_000).unwrap(),
+        };
+        assert!(self.change(|conn| new.insert(conn)));
+    }
+
+    /// The ids of the sessions that have not ended.
+    fn open_sessions(&self) -> Vec<String> {
+        let open = sessions::table.filter(sessions::revoked_at.is_null());
+        let ids = open.order(sessions::id).select(sessions::id);
+        self.change(|conn| ids.load(conn))
+    }
+
+    fn set(&self, email: &str, change: impl FnOnce(&mut Conn, i64) -> QueryResult<usize>) {
+        let id = self.user(email).id;
+        assert_eq!(self.change(|conn| change(conn, id)), 1);
+    }
+}
+
+fn has_password(user: &User, password: &str) -> bool {
+    passwords::verify(password, &user.password)
+}
+
+#[test]
+fn pending_migrations_are_named_before_anything_is_asked() {
+    let database = TestDatabase::sqlite();
+    for arguments in [
+        &["createsuperuser", "--noinput", "--email", "ada@example.com"][..],
+        &["changepassword", "ada@example.com"],
+        &["deactivate", "ada@example.com"],
+        &["activate", "ada@example.com"],
+    ] {
+        // An empty file is a database without a table.
+        let output = Program::new(arguments)
+            .env("DATABASE_URL", "sqlite:empty.sqlite3")
+            .file("empty.sqlite3", "")
+            .run();
+        output
+            .exits_with(1)
+            .says_in_one_line(&["not applied", "run `vestibule migrate`"]);
+        let missing = Program::new(arguments).env("DATABASE_URL", database.url());
+        missing
+            .run()
+            .exits_with(1)
+            .says_in_one_line(&["does not exist", "`vestibule migrate`"]);
+    }
+}
+
+#[test]
+fn an_unknown_account_is_an_error_in_djangos_words() {
+    let place = Place::new();
+    for command in ["changepassword", "deactivate", "activate"] {
+        let output = place.command(&[command, "Nobody@example.com"]).run();
+        let output = output.exits_with(1);
+        assert_eq!(output.stdout, "");
+        assert_eq!(
+            output.stderr,
+            "CommandError: user 'Nobody@example.com' does not exist"
+        );
+    }
+}

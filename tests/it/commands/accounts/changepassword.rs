@@ -1,0 +1,102 @@
+//! `vestibule changepassword` without a terminal: the passwords are lines of its input.
+
+use vestibule::accounts::passwords;
+
+use super::{GOOD, Place, has_password};
+use crate::support::program::Output;
+
+fn change(place: &Place, email: &str, input: &str) -> Output {
+    let output = place.command(&["changepassword", email]).input(input).run();
+    let all = format!("{}{}", output.stdout, output.stderr);
+    for password in input.lines().filter(|line| !line.is_empty()) {
+        assert!(!all.contains(password), "a password is shown: {all}");
+    }
+    output
+}
+
+#[test]
+fn the_new_password_ends_sessions_and_tokens() {
+    let place = Place::new();
+    let before = passwords::hash("the-old-Password-1").unwrap();
+    let user = place.add("Ada@Example.com", &before);
+    let other = place.add("olive@example.com", &before);
+    place.add_session(&user, "first");
+    place.add_session(&user, "second");
+    place.add_session(&other, "of another");
+    let output = change(&place, "ada@EXAMPLE.com", &format!("{GOOD}\n{GOOD}\n"));
+    let output = output.exits_with(0);
+    assert_eq!(
+        output.stdout,
+        "Changing password for user 'Ada@Example.com'\nPassword changed successfully for user 'Ada@Example.com'"
+    );
+    assert_eq!(output.stderr, "");
+    let after = place.user("ada@example.com");
+    assert!(has_password(&after, GOOD) && !has_password(&after, "the-old-Password-1"));
+    assert_eq!(after.token_version, user.token_version + 1);
+    assert_eq!(place.open_sessions(), ["of another"]);
+    assert_eq!(place.user("olive@example.com"), other);
+}
+
+#[test]
+fn lines_may_end_as_windows_ends_them_and_keep_their_spaces() {
+    let place = Place::new();
+    place.add("ada@example.com", "!");
+    let output = change(
+        &place,
+        "ada@example.com",
+        " Correct horse 9 \r\n Correct horse 9 ",
+    );
+    output.exits_with(0);
+    assert!(has_password(
+        &place.user("ada@example.com"),
+        " Correct horse 9 "
+    ));
+}
+
+#[test]
+fn after_three_tries_it_gives_up_and_nothing_has_changed() {
+    let place = Place::new();
+    let before = place.add("ada@example.com", "!");
+    place.add_session(&before, "stays");
+    let input =
+        format!("{GOOD}\nCorrect-horse-8\nlovelace\nlovelace\n1234567\n1234567\n{GOOD}\n{GOOD}\n");
+    let output = change(&place, "ada@example.com", &input).exits_with(1);
+    assert_eq!(
+        output.stdout,
+        "Changing password for user 'ada@example.com'\nPasswords do not match. Please try again."
+    );
+    let complaints = [
+        "The password is too similar to the last name.",
+        "This password is too common.",
+        "This password is too short. It must contain at least 8 characters.",
+        "This password is too common.",
+        "This password is entirely numeric.",
+        "CommandError: Aborting password change for user 'ada@example.com' after 3 attempts",
+    ];
+    assert_eq!(output.stderr, complaints.join("\n"));
+    assert_eq!(place.user("ada@example.com"), before);
+    assert_eq!(place.open_sessions(), ["stays"]);
+}
+
+#[test]
+fn the_third_try_may_be_right() {
+    let place = Place::new();
+    place.add("ada@example.com", "!");
+    let input = format!("{GOOD}\n-\nshort\nshort\n{GOOD}\n{GOOD}\n");
+    let output = place
+        .command(&["changepassword", "ada@example.com"])
+        .input(&input);
+    output.run().exits_with(0);
+    assert!(has_password(&place.user("ada@example.com"), GOOD));
+}
+
+#[test]
+fn an_empty_line_or_the_inputs_end_gives_it_up() {
+    let place = Place::new();
+    let before = place.add("ada@example.com", "!");
+    for input in ["", "\n\n", &format!("{GOOD}\n"), &format!("{GOOD}\n\n")] {
+        let output = change(&place, "ada@example.com", input).exits_with(1);
+        assert_eq!(output.stderr, "CommandError: aborted", "{input:?}");
+    }
+    assert_eq!(place.user("ada@example.com"), before);
+}

@@ -1,0 +1,117 @@
+//! `vestibule createsuperuser --noinput`.
+
+use super::{GOOD, Place, has_password};
+use crate::support::program::{Output, Program};
+
+const PASSWORD: &str = "DJANGO_SUPERUSER_PASSWORD";
+const EMAIL: &str = "DJANGO_SUPERUSER_EMAIL";
+
+impl Place {
+    fn noinput(&self, options: &[&str]) -> Program {
+        self.command(&[&["createsuperuser", "--noinput"], options].concat())
+    }
+}
+
+#[track_caller]
+fn succeeds(output: Output) {
+    let output = output.exits_with(0);
+    assert_eq!(output.stdout, "Superuser created successfully.");
+    assert_eq!(output.stderr, "");
+}
+
+#[test]
+fn the_account_has_every_right_and_the_password_of_the_environment() {
+    let place = Place::new();
+    let program = place.noinput(&["--email", "Ada@Example.com"]);
+    succeeds(program.env(PASSWORD, GOOD).run());
+    let user = place.user("ada@example.com");
+    assert_eq!(user.email, "Ada@Example.com");
+    assert!(user.is_superuser && user.is_staff && user.is_active && user.email_verified);
+    assert!(!user.imported && user.workos_user_id.is_none() && user.last_login.is_none());
+    assert!(user.password.starts_with("argon2$argon2id$"), "{user:?}");
+    assert!(has_password(&user, GOOD));
+}
+
+#[test]
+fn without_a_password_it_is_unusable() {
+    let place = Place::new();
+    succeeds(place.noinput(&["--email", "ada@example.com"]).run());
+    let empty = place.noinput(&["--email", "olive@example.com"]);
+    succeeds(empty.env(PASSWORD, "").run());
+    for user in place.users() {
+        assert!(user.password.starts_with('!'), "{user:?}");
+        assert!(user.is_superuser);
+    }
+}
+
+#[test]
+fn the_option_wins_over_the_environments_email() {
+    let place = Place::new();
+    let program = place.noinput(&[]).env(EMAIL, "ada@example.com");
+    succeeds(program.run());
+    let both = place.noinput(&["--email", "olive@example.com"]);
+    succeeds(both.env(EMAIL, "ada@example.com").run());
+    let emails: Vec<_> = place.users().into_iter().map(|user| user.email).collect();
+    assert_eq!(emails, ["ada@example.com", "olive@example.com"]);
+}
+
+#[test]
+fn what_django_refuses_is_refused_in_its_words() {
+    let place = Place::new();
+    place.add("ada@example.com", "!");
+    let taken = "Error: That email address is already taken.";
+    let short = "This password is too short. It must contain at least 8 characters.";
+    let weak = format!("{short}; This password is too common.; This password is entirely numeric.");
+    let similar = "The password is too similar to the email address.";
+    for (options, password, complaint) in [
+        (&[][..], GOOD, "You must use --email with --noinput."),
+        (&["--email", ""], GOOD, "Email address cannot be blank."),
+        (&["--email", "olive"], GOOD, "Enter a valid email address."),
+        (&["--email", "ADA@example.com"], GOOD, taken),
+        (&["--email", "o@example.com"], "123456", &weak),
+        (&["--email", "Orchard@example.com"], "orchard10", similar),
+        (
+            &["--email", "o@example.com"],
+            "          ",
+            "Error: Blank passwords aren't allowed.",
+        ),
+    ] {
+        let output = place.noinput(options).env(PASSWORD, password).run();
+        let output = output.exits_with(1);
+        assert_eq!(output.stderr, format!("CommandError: {complaint}"));
+        assert_eq!(output.stdout, "");
+    }
+    assert_eq!(place.users().len(), 1);
+}
+
+#[test]
+fn of_several_at_once_one_makes_the_account() {
+    let place = Place::new();
+    let start = |_| {
+        let program = place.noinput(&["--email", "ada@example.com"]);
+        program.env(PASSWORD, GOOD).start()
+    };
+    let running: Vec<_> = (0..4).map(start).collect();
+    let outputs: Vec<_> = running.into_iter().map(|program| program.wait()).collect();
+    let (made, refused): (Vec<_>, Vec<_>) = outputs.into_iter().partition(|o| o.code == Some(0));
+    assert_eq!(made.len(), 1, "{made:?}");
+    for output in refused {
+        let output = output.exits_with(1);
+        let taken = "CommandError: Error: That email address is already taken.";
+        assert_eq!(output.stderr, taken);
+    }
+    assert_eq!(place.users().len(), 1);
+}
+
+#[test]
+fn without_a_terminal_nothing_is_asked_and_noinput_is_named() {
+    let place = Place::new();
+    let program = place.command(&["createsuperuser", "--email", "ada@example.com"]);
+    let output = program.input("Correct-horse-9\nCorrect-horse-9\n").run();
+    let output = output.exits_with(1);
+    let begin = "CommandError: Superuser creation skipped due to not running in a TTY.";
+    assert!(output.stderr.starts_with(begin), "{output:#?}");
+    assert!(output.stderr.contains("--noinput"), "{output:#?}");
+    assert_eq!(output.stderr.lines().count(), 1);
+    assert!(place.users().is_empty());
+}
