@@ -1,5 +1,6 @@
 //! System checks, as Django has them: each with an id, a level and a hint.
 
+mod accounts;
 mod report;
 
 use secrecy::ExposeSecret;
@@ -172,23 +173,25 @@ pub fn dashboard(settings: &Settings) -> Issue {
     )
 }
 
-/// Whether the database is there, can be written to, and is up to date.
+/// Whether the database is there, can be written to and is up to date, and what is in it.
 pub fn database(settings: &Settings) -> Vec<Issue> {
-    let pending = Database::open(&settings.database).and_then(|database| {
+    let issues = Database::open(&settings.database).and_then(|database| {
         database.check_writable()?;
-        database.migrations()?.pending()
+        let pending = database.migrations()?.pending()?.len();
+        if pending > 0 {
+            return Ok(vec![unapplied(&format!("{}.", not_applied(pending)))]);
+        }
+        accounts::issues(&database, settings.password_login)
     });
-    match pending {
-        Ok(pending) if pending.is_empty() => Vec::new(),
-        Ok(pending) => vec![unapplied(&format!("{}.", not_applied(pending.len())))],
-        Err(error @ DbError::Missing(_)) => vec![unapplied(&format!("{error}."))],
-        Err(error) => vec![Issue::new(
+    issues.unwrap_or_else(|error| match error {
+        DbError::Missing(_) => vec![unapplied(&format!("{error}."))],
+        error => vec![Issue::new(
             "database.E001",
             Level::Error,
             format!("{error}."),
             "Check DATABASE_URL, that the server runs, and that its file and folder can be written to.",
         )],
-    }
+    })
 }
 
 /// `1 migration is not applied`, `2 migrations are not applied`.

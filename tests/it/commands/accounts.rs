@@ -1,6 +1,7 @@
 //! The commands about accounts.
 
 mod changepassword;
+mod check;
 mod closing;
 mod createsuperuser;
 mod terminal;

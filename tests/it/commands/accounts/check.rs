@@ -1,0 +1,128 @@
+//! What `vestibule check` says of the accounts.
+
+use diesel::prelude::*;
+use vestibule::accounts::passwords;
+use vestibule::db::schema::users;
+
+use super::{GOOD, Place};
+use crate::support::program::Program;
+
+const PBKDF2: &str = "pbkdf2_sha256$1$seasalt$Ic/q6O7anGS3lBPjJO/afdYW6a5xuGPSQ7iD5xoe4Uk=";
+const BCRYPT: &str = "bcrypt_sha256$$2b$12$abcdefghijklmnopqrstuuOtpIlRD.AVjVtoIZaQgsFAj6fS/sgBK";
+const FINE: &str = "System check identified no issues (0 silenced).";
+
+/// What `check` prints under this policy; warnings fail nothing.
+fn check(place: &Place, password_login: &str) -> String {
+    let output = Program::with_settings(&["check"])
+        .env("DATABASE_URL", place.test.url())
+        .env("PASSWORD_LOGIN", password_login)
+        .run()
+        .exits_with(0);
+    assert_eq!(output.stderr, "");
+    output.stdout
+}
+
+#[track_caller]
+fn counts(place: &Place, password_login: &str, without_a_door: usize) {
+    let text = check(place, password_login);
+    let accounts = match without_a_door {
+        0 => return assert!(!text.contains("accounts.W001"), "{password_login}: {text}"),
+        1 => "1 active account".to_owned(),
+        many => format!("{many} active accounts"),
+    };
+    let line = format!("(accounts.W001) {accounts} cannot sign in by any door: ");
+    assert!(text.contains(&line), "{password_login}: {text}");
+}
+
+#[test]
+fn accounts_without_a_door_are_counted_by_the_policy() {
+    let place = Place::new();
+    let good = passwords::hash(GOOD).unwrap();
+    place.add("password@example.com", &good);
+    place.add("super@example.com", &good);
+    place.set("super@example.com", |conn, id| {
+        let row = users::table.find(id);
+        diesel::update(row)
+            .set(users::is_superuser.eq(true))
+            .execute(conn)
+    });
+    place.add("linked@example.com", "!unusable");
+    place.set("linked@example.com", |conn, id| {
+        let row = users::table.find(id);
+        let linked = users::workos_user_id.eq(Some("user_made_up"));
+        diesel::update(row).set(linked).execute(conn)
+    });
+    place.add("closed@example.com", "!unusable");
+    place.set("closed@example.com", |conn, id| {
+        let row = users::table.find(id);
+        diesel::update(row)
+            .set(users::is_active.eq(false))
+            .execute(conn)
+    });
+    assert_eq!(check(&place, "unlinked"), FINE);
+    assert_eq!(check(&place, "all"), FINE);
+    counts(&place, "superusers", 1);
+    counts(&place, "off", 2);
+    for (email, password) in [
+        ("unusable@example.com", "!unusable"),
+        (
+            "unknown@example.com",
+            "md5$salt$d41d8cd98f00b204e9800998ecf8427e",
+        ),
+        ("broken@example.com", "argon2$argon2id$v=19$m=1,t=1"),
+        ("no address", &good),
+    ] {
+        place.add(email, password);
+    }
+    counts(&place, "unlinked", 4);
+    counts(&place, "all", 4);
+    counts(&place, "superusers", 5);
+    counts(&place, "off", 6);
+    let text = check(&place, "off");
+    assert!(text.contains("vestibule changepassword EMAIL"), "{text}");
+    assert!(!text.contains("example.com"), "{text}");
+}
+
+#[test]
+fn weaker_hashes_are_counted_by_scheme_and_never_shown() {
+    let place = Place::new();
+    place.add("current@example.com", &passwords::hash(GOOD).unwrap());
+    assert_eq!(check(&place, "unlinked"), FINE);
+    place.add("first@example.com", BCRYPT);
+    let one = check(&place, "unlinked");
+    let told = "(accounts.W002) 1 stored password hash is weaker than argon2 at the current parameters: bcrypt_sha256 1.";
+    assert!(one.contains(told), "{one}");
+    place.add("second@example.com", PBKDF2);
+    place.add("third@example.com", PBKDF2);
+    let text = check(&place, "unlinked");
+    let told = "(accounts.W002) 3 stored password hashes are weaker than argon2 at the current parameters: pbkdf2_sha256 2, bcrypt_sha256 1.";
+    assert!(text.contains(told), "{text}");
+    for secret in ["seasalt", "abcdefghij", "$"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[test]
+fn every_page_of_a_long_table_is_counted() {
+    let place = Place::new();
+    let first = place.add("first@example.com", PBKDF2);
+    place.change(|conn| {
+        for number in 0..4_500 {
+            let email = format!("u{number}@example.com");
+            let row = (
+                users::email.eq(&email),
+                users::email_key.eq(&email),
+                users::password.eq("!unusable"),
+                users::date_joined.eq(first.date_joined),
+            );
+            diesel::insert_into(users::table)
+                .values(row)
+                .execute(conn)?;
+        }
+        Ok(())
+    });
+    place.add("last@example.com", PBKDF2);
+    counts(&place, "unlinked", 4_500);
+    let text = check(&place, "unlinked");
+    assert!(text.contains("pbkdf2_sha256 2."), "{text}");
+}
