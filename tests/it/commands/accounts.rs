@@ -4,6 +4,7 @@ mod changepassword;
 mod check;
 mod closing;
 mod createsuperuser;
+mod running;
 mod terminal;
 
 use diesel::prelude::*;

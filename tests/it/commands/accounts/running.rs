@@ -1,0 +1,72 @@
+//! What the commands do to people who are signed in, beside a server that runs.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use vestibule::clock::Clock;
+
+use super::GOOD;
+use crate::support::app::{TestApp, Visitor};
+use crate::support::database::TestDatabase;
+use crate::support::program::Program;
+use crate::support::steps::assert_signs_in;
+
+const EMAIL: &str = "ada@example.com";
+
+/// A server by the system's clock, which is the commands' too, and the address of its database.
+fn serve() -> (TestApp, String) {
+    let database = TestDatabase::new();
+    let url = database.url().to_owned();
+    let app = TestApp::builder().database(database).clock(Clock::system());
+    (app.start(), url)
+}
+
+fn run(database_url: &str, command: &str, input: &str) {
+    let program = Program::new(&[command, EMAIL]).input(input);
+    program
+        .env("DATABASE_URL", database_url)
+        .run()
+        .exits_with(0);
+}
+
+/// Servers read what others ended every second; this waits for it, and far longer if it must.
+async fn is_signed_out(visitor: &Visitor) -> bool {
+    let began = Instant::now();
+    while visitor.is_signed_in().await {
+        if began.elapsed() > Duration::from_secs(20) {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    true
+}
+
+#[tokio::test]
+async fn a_closed_account_is_signed_out_and_stays_out_until_it_is_opened() {
+    let (app, database_url) = serve();
+    let (ada, olive) = (
+        app.signed_in(EMAIL).await,
+        app.signed_in("olive@example.com").await,
+    );
+    run(&database_url, "deactivate", "");
+    assert!(is_signed_out(&ada).await);
+    assert!(olive.is_signed_in().await);
+    let again = app.visitor();
+    assert_eq!(again.sign_in(EMAIL).await.status(), StatusCode::FORBIDDEN);
+    run(&database_url, "activate", "");
+    assert_signs_in(&app.visitor(), EMAIL).await;
+}
+
+#[tokio::test]
+async fn a_changed_password_signs_out_everywhere() {
+    let (app, database_url) = serve();
+    let (laptop, phone) = (app.signed_in(EMAIL).await, app.signed_in(EMAIL).await);
+    run(
+        &database_url,
+        "changepassword",
+        &format!("{GOOD}\n{GOOD}\n"),
+    );
+    assert!(is_signed_out(&laptop).await);
+    assert!(is_signed_out(&phone).await);
+    assert_signs_in(&laptop, EMAIL).await;
+}
