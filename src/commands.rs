@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod emulator;
+mod import_django;
 mod migrate;
 mod runserver;
 mod signals;
@@ -13,7 +14,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use secrecy::SecretString;
 
+use crate::accounts::django_import::Options;
 use crate::checks::Level;
 use crate::db::DbError;
 use crate::settings::{SettingError, SettingsError, parse_bind};
@@ -78,6 +81,30 @@ enum Command {
         #[arg(long)]
         online: bool,
     },
+    /// Copies the users of a Django project, with their ids and passwords.
+    ///
+    /// Reads --from, never writes to it, and writes to DATABASE_URL. Run again, it brings what is new
+    /// in Django and leaves what has changed here. simplejwt's blacklist comes along.
+    ///
+    /// Example: vestibule import-django --from sqlite:/srv/shop/db.sqlite3 --dry-run
+    #[command(verbatim_doc_comment)]
+    ImportDjango {
+        /// Django's database: sqlite:PATH, or postgres://USER@HOST/DATABASE.
+        #[arg(long, value_name = "URL", value_parser = secret)]
+        from: SecretString,
+        /// The user table, on PostgreSQL also SCHEMA.TABLE.
+        #[arg(long, value_name = "TABLE", default_value = "auth_user")]
+        table: String,
+        /// The column with the ids of WorkOS's users, where the project kept them.
+        #[arg(long, value_name = "COLUMN")]
+        workos_id_column: Option<String>,
+        /// Vouches for every e-mail: Django let nobody in whose address it had not verified.
+        #[arg(long)]
+        emails_verified: bool,
+        /// Writes nothing; prints what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Runs the embedded AuthKit emulator alone, for development and tests.
     Emulator {
         /// Loopback address and port to listen on.
@@ -138,6 +165,19 @@ impl Cli {
                 fail_level,
                 online,
             } => check::run(deploy, fail_level, online),
+            Command::ImportDjango {
+                from,
+                table,
+                workos_id_column,
+                emails_verified,
+                dry_run,
+            } => import_django::run(&Options {
+                from: import_django::from(&from)?,
+                table,
+                workos_id_column,
+                emails_verified,
+                dry_run,
+            }),
             Command::Emulator { bind, seed } => emulator::run(bind, seed.as_deref()),
         }
     }
@@ -145,6 +185,11 @@ impl Cli {
 
 fn bind(text: &str) -> Result<SocketAddr, String> {
     parse_bind(text).ok_or_else(|| "wants an address and a port, such as 127.0.0.1:8000".to_owned())
+}
+
+/// Takes any text: clap's own error would repeat it.
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text))
 }
 
 /// Prints a line. `println!` would panic where nobody reads any more.

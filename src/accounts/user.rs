@@ -3,6 +3,7 @@
 use aws_lc_rs::rand;
 use diesel::prelude::*;
 
+use super::email::email_key;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::users;
@@ -111,11 +112,6 @@ impl User {
             .set(users::last_login.eq(now))
             .execute(conn)
     }
-}
-
-/// What e-mails are compared by: lower case by Unicode's rules, which SQLite's own `lower` lacks.
-pub fn email_key(email: &str) -> String {
-    email.to_lowercase()
 }
 
 /// Django's mark of an account without a password: `!` and 40 random characters, so that no two
