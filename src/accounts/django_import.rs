@@ -8,6 +8,7 @@
 mod blacklist;
 mod bring;
 mod cells;
+mod here;
 mod merge;
 mod record;
 mod report;

@@ -1,10 +1,10 @@
 //! Brings one batch of users after another into our table.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 
 use diesel::prelude::*;
 
+use super::here::{Here, Seen};
 use super::merge::{Changes, Merge};
 use super::record::Record;
 use super::report::{Reason, Refusal, Tally};
@@ -22,14 +22,6 @@ pub(super) struct Bringing {
     /// What a dry run would have taken so far; `None`: this is none, and the table itself knows.
     would_have: Option<Seen>,
     now: Timestamp,
-}
-
-/// E-mails and WorkOS ids by their hash, eight bytes each, and the row that has it: a dry run must
-/// see that two rows of the source collide, and cannot keep a million e-mails.
-#[derive(Default)]
-struct Seen {
-    hasher: RandomState,
-    taken: HashMap<u64, i64>,
 }
 
 /// A new account as an import writes it.
@@ -50,14 +42,6 @@ struct ImportedUser {
     imported: bool,
     date_joined: Timestamp,
     last_login: Option<Timestamp>,
-}
-
-/// What is here of what a batch touches.
-struct Here {
-    users: HashMap<i64, User>,
-    records: HashMap<i64, Record>,
-    emails: HashMap<String, i64>,
-    workos_ids: HashMap<String, i64>,
 }
 
 /// What a batch writes, and what is told of it.
@@ -120,7 +104,7 @@ impl Bringing {
             let refusal = match known {
                 (None, _) => self.newcomer(&mut plan, &mut here, row)?,
                 (Some(user), Some(record)) if !is_somebody_else(&user, row) => {
-                    self.meet(&mut plan, &mut here, user, record, row)?
+                    self.meet(&mut plan, &mut here, user, &record, row)?
                 }
                 (Some(_), _) => Some(Refusal::new(row.id, Reason::IdTaken)),
             };
@@ -169,7 +153,7 @@ impl Bringing {
         plan: &mut Plan,
         here: &mut Here,
         user: User,
-        record: Record,
+        record: &Record,
         row: &DjangoUser,
     ) -> Result<Option<Refusal>, DbError> {
         let unusable = new_unusable_password()?;
@@ -183,7 +167,7 @@ impl Bringing {
             match self.holder(&here.emails, key) {
                 Some(other) => {
                     refusal = Some(Refusal::new(row.id, Reason::EmailTaken).by(other));
-                    merge.without_profile(&record);
+                    merge.without_profile(record);
                 }
                 None => {
                     here.emails.remove(&user.email_key);
@@ -195,7 +179,7 @@ impl Bringing {
             match self.holder(&here.workos_ids, id) {
                 Some(other) => {
                     refusal = Some(Refusal::new(row.id, Reason::WorkosIdTaken).by(other));
-                    merge.without_workos_user_id(&record);
+                    merge.without_workos_user_id(record);
                 }
                 None => {
                     here.workos_ids.insert(id.clone(), row.id);
@@ -245,56 +229,6 @@ impl Bringing {
                 seen.note(id, user.id);
             }
         }
-    }
-}
-
-impl Seen {
-    fn note(&mut self, value: &str, id: i64) {
-        self.taken.insert(self.hasher.hash_one(value), id);
-    }
-
-    fn holder(&self, value: &str) -> Option<i64> {
-        self.taken.get(&self.hasher.hash_one(value)).copied()
-    }
-}
-
-impl Here {
-    fn load(conn: &mut Conn, rows: &[DjangoUser]) -> Result<Self, DbError> {
-        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-        let emails: Vec<&str> = rows
-            .iter()
-            .filter_map(|row| row.email.as_ref().ok())
-            .map(|email| email.key.as_str())
-            .collect();
-        let workos_ids: Vec<&str> = rows
-            .iter()
-            .filter_map(|row| row.workos_user_id.as_deref())
-            .collect();
-        let with_id = users::table.filter(users::id.eq_any(&ids));
-        let found: Vec<User> = with_id.select(User::as_select()).load(conn)?;
-        let with_email = users::table.filter(users::email_key.eq_any(&emails));
-        let emails: Vec<(String, i64)> = with_email
-            .select((users::email_key, users::id))
-            .load(conn)?;
-        let mut here = Self {
-            users: found.into_iter().map(|user| (user.id, user)).collect(),
-            records: HashMap::new(),
-            emails: emails.into_iter().collect(),
-            workos_ids: HashMap::new(),
-        };
-        if !here.users.is_empty() {
-            let records = Record::of(conn, &ids)?.into_iter();
-            here.records = records.map(|record| (record.user_id, record)).collect();
-        }
-        if !workos_ids.is_empty() {
-            let linked = users::table.filter(users::workos_user_id.eq_any(&workos_ids));
-            let linked: Vec<(Option<String>, i64)> = linked
-                .select((users::workos_user_id, users::id))
-                .load(conn)?;
-            let linked = linked.into_iter();
-            here.workos_ids = linked.filter_map(|(key, id)| Some((key?, id))).collect();
-        }
-        Ok(here)
     }
 }
 

@@ -205,8 +205,10 @@ mod tests {
     fn each_reason_has_its_count_and_a_bounded_list() {
         let mut tally = Tally::default();
         for id in 1..=3 {
-            let mut batch = Tally::default();
-            batch.taken = 10;
+            let mut batch = Tally {
+                taken: 10,
+                ..Tally::default()
+            };
             for part in 0..3 {
                 batch.refuse(Refusal::new(id * 10 + part, Reason::EmailTaken).by(7));
             }

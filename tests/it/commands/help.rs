@@ -32,6 +32,18 @@ fn the_help_of_each_command_tells_of_its_options() {
             ],
         ),
         (
+            "import-django",
+            &[
+                "--from <URL>",
+                "sqlite:PATH",
+                "--table <TABLE>",
+                "[default: auth_user]",
+                "--workos-id-column <COLUMN>",
+                "--emails-verified",
+                "--dry-run",
+            ],
+        ),
+        (
             "emulator",
             &["--bind <ADDR>", "--seed <FILE>", "127.0.0.1:4100"],
         ),
@@ -61,6 +73,8 @@ fn wrong_usage_ends_with_2_and_touches_nothing() {
         &["runserver", "--demo", "--bind", "nonsense"],
         &["check", "--fail-level", "LOUD"],
         &["emulator", "--seed"],
+        &["import-django"],
+        &["import-django", "--from"],
     ] {
         let output = Program::with_settings(arguments).run().exits_with(2);
         assert!(

@@ -66,7 +66,7 @@ fn a_token_that_was_good_here_is_revoked_when_django_revokes_it() {
         expires_at: moment("2999-01-01T00:00:00Z"),
         revoked_at: None,
     };
-    house.change(|conn| RefreshTokenRow::insert_all(conn, &[good.clone()]));
+    house.change(|conn| RefreshTokenRow::insert_all(conn, std::slice::from_ref(&good)));
     django.blacklist(1, "1", "aa", LATER);
     let output = house.import(&django, &[]);
     assert_eq!(counts(&output, 1), [0, 1, 0, 0]);
