@@ -69,7 +69,6 @@ impl ForeignDatabase {
     /// The table as a statement names it, quoted; `None` when there is no such table or view. On
     /// PostgreSQL `name` may have its schema before a dot.
     pub fn table(&mut self, name: &str) -> Result<Option<String>, DbError> {
-        let mut spellings = vec![quoted(name)];
         match &mut self.conn {
             Conn::Sqlite(conn) => {
                 let found = sql_query(
@@ -81,10 +80,11 @@ impl ForeignDatabase {
             }
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => {
+                let mut spellings = vec![quoted(name)];
                 if let Some((schema, table)) = name.split_once('.') {
                     spellings.push(format!("{}.{}", quoted(schema), quoted(table)));
                 }
-                for spelling in spellings.drain(..) {
+                for spelling in spellings {
                     let found = sql_query("SELECT 'yes' AS name WHERE to_regclass($1) IS NOT NULL")
                         .bind::<Text, _>(&spelling)
                         .load::<Name>(conn)?;
