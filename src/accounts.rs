@@ -1,6 +1,9 @@
-//! The shared user table: its rows, their passwords, and who becomes which row at a sign-in.
+//! The shared user table: its rows, their passwords, who becomes which row at a sign-in, and Django's
+//! users moving in.
 
 mod credentials;
+pub mod django_import;
+mod email;
 pub mod email_address;
 mod lifecycle;
 pub mod passwords;
@@ -8,7 +11,8 @@ pub mod provisioning;
 mod user;
 
 pub use credentials::{Authenticated, CredentialError, authenticate, may_use_password};
+pub use email::{email_key, email_problem};
 pub use lifecycle::{close, open, set_password};
 pub use passwords::unusable_password;
 pub use provisioning::{Profile, ProvisionError, provision};
-pub use user::{NewUser, User, email_key};
+pub use user::{NewUser, User};

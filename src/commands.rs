@@ -8,6 +8,7 @@ mod createsuperuser;
 mod deactivate;
 mod demo;
 mod emulator;
+mod import_django;
 mod migrate;
 mod prompt;
 mod runserver;
@@ -19,7 +20,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use secrecy::SecretString;
 
+use crate::accounts::django_import::Options;
 use crate::accounts::passwords::PasswordError;
 use crate::checks::{Level, not_applied};
 use crate::db::{Database, DbError};
@@ -114,6 +117,30 @@ enum Command {
         /// The account's e-mail, in any case.
         email: String,
     },
+    /// Copies the users of a Django project, with their ids and passwords.
+    ///
+    /// Reads --from, never writes to it, and writes to DATABASE_URL. Run again, it brings what is new
+    /// in Django and leaves what has changed here. simplejwt's blacklist comes along.
+    ///
+    /// Example: vestibule import-django --from sqlite:/srv/shop/db.sqlite3 --dry-run
+    #[command(verbatim_doc_comment)]
+    ImportDjango {
+        /// Django's database: sqlite:PATH, or postgres://USER@HOST/DATABASE.
+        #[arg(long, value_name = "URL", value_parser = secret)]
+        from: SecretString,
+        /// The user table, on PostgreSQL also SCHEMA.TABLE.
+        #[arg(long, value_name = "TABLE", default_value = "auth_user")]
+        table: String,
+        /// The column with the ids of WorkOS's users, where the project kept them.
+        #[arg(long, value_name = "COLUMN")]
+        workos_id_column: Option<String>,
+        /// Vouches for every e-mail: Django let nobody in whose address it had not verified.
+        #[arg(long)]
+        emails_verified: bool,
+        /// Writes nothing; prints what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Runs the embedded AuthKit emulator alone, for development and tests.
     Emulator {
         /// Loopback address and port to listen on.
@@ -196,6 +223,19 @@ impl Cli {
             Command::Changepassword { email } => changepassword::run(email),
             Command::Deactivate { email } => deactivate::run(&email),
             Command::Activate { email } => activate::run(&email),
+            Command::ImportDjango {
+                from,
+                table,
+                workos_id_column,
+                emails_verified,
+                dry_run,
+            } => import_django::run(&Options {
+                from: import_django::from(&from)?,
+                table,
+                workos_id_column,
+                emails_verified,
+                dry_run,
+            }),
             Command::Emulator { bind, seed } => emulator::run(bind, seed.as_deref()),
         }
     }
@@ -203,6 +243,11 @@ impl Cli {
 
 fn bind(text: &str) -> Result<SocketAddr, String> {
     parse_bind(text).ok_or_else(|| "wants an address and a port, such as 127.0.0.1:8000".to_owned())
+}
+
+/// Takes any text: clap's own error would repeat it.
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text))
 }
 
 /// Prints a line. `println!` would panic where nobody reads any more.

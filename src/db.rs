@@ -7,6 +7,7 @@ mod conn;
 mod error;
 mod migrations;
 pub mod schema;
+pub mod source;
 mod timestamp;
 
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use std::time::Duration;
 
 use diesel::r2d2::{Pool, PooledConnection};
 
-pub use conn::{Conn, unless_taken};
+pub(crate) use conn::insert_all;
+pub use conn::{Conn, raise_ids, unless_taken};
 pub use error::DbError;
 pub use migrations::Migrations;
 
@@ -51,8 +53,18 @@ impl Database {
         Self::with_mode(settings, Mode::Create)
     }
 
+    /// Opens the database that is there to look at it: SQLite's file cannot be written to.
+    pub fn open_to_look(settings: &DatabaseSettings) -> Result<Self, DbError> {
+        Self::with_mode(settings, Mode::ReadOnly)
+    }
+
     fn with_mode(settings: &DatabaseSettings, mode: Mode) -> Result<Self, DbError> {
         conn::connect(&settings.url, mode)?;
+        let writing = if mode == Mode::ReadOnly {
+            mode
+        } else {
+            Mode::Existing
+        };
         let pool = |size: u32, mode: Mode| {
             let manager = Manager::new(settings.url.clone(), mode);
             let builder = Pool::builder()
@@ -67,12 +79,12 @@ impl Database {
         let write_failed = Arc::new(AtomicBool::new(false));
         Ok(match &settings.url {
             DatabaseUrl::Sqlite(_) => Self {
-                writer: pool(1, Mode::Existing),
+                writer: pool(1, writing),
                 reader: pool(SQLITE_READERS, Mode::ReadOnly),
                 write_failed,
             },
             DatabaseUrl::Postgres(_) => {
-                let both = pool(settings.pool_size, Mode::Existing);
+                let both = pool(settings.pool_size, writing);
                 Self {
                     writer: Arc::clone(&both),
                     reader: both,

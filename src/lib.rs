@@ -7,8 +7,9 @@
 //!
 //! - [`urls`]: the route table; [`web`]: the pages; [`error`]: the one error type.
 //! - [`sign_in`]: from WorkOS's yes to a session here.
-//! - [`accounts`]: the shared user table and who becomes which row.
+//! - [`accounts`]: the shared user table, who becomes which row, and Django's users moving in.
 //! - [`sessions`]: the browser session, cookie and row.
+//! - [`tokens`]: the tokens that were given out.
 //! - [`workos`]: WorkOS's client, wire types and errors.
 //! - [`db`]: the only place that knows there are two databases.
 //! - [`server`]: builds and runs the application; [`middleware`]: what every request passes;
@@ -37,6 +38,7 @@ pub mod sessions;
 pub mod settings;
 pub mod sign_in;
 pub mod state;
+pub mod tokens;
 pub mod urls;
 pub mod web;
 pub mod workos;

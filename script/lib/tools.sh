@@ -27,6 +27,7 @@ step_tools() {
         install_peers script/peers
         # The tests find it there. Debian 12 has Node 18, which knows too few regular expressions.
         node_is_new_enough || install_peers script/peers/node
+        install_python_peers script/peers/django
     fi
     if ((${#missing[@]} > 0)); then
         printf 'script/test: missing, and not to be installed from here:\n' >&2
@@ -70,6 +71,7 @@ missing_debian_packages() {
         have "${CHROMEDRIVER:-chromedriver}" || printf '%s\n' chromium-driver
         have node || printf '%s\n' nodejs
         have npm || printf '%s\n' npm
+        have_venv || printf '%s\n' python3 python3-venv
     fi
     if needed postgres && ! postgres_programs >/dev/null; then
         printf '%s\n' postgresql
@@ -157,5 +159,30 @@ install_peers() {
         cp "$folder/package-lock.json" "$folder/node_modules/.installed-lock.json"
     else
         missing+=("npm packages of $folder: npm ci failed")
+    fi
+}
+
+# Debian's python3 has venv without the pip that would fill it.
+have_venv() {
+    have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null
+}
+
+# A real Django, in the versions of the folder's requirements.txt.
+install_python_peers() {
+    local folder=$1 venv=$1/.venv
+    if cmp -s "$folder/requirements.txt" "$venv/.installed-requirements.txt"; then
+        return
+    fi
+    if ! have_venv; then
+        missing+=("Python packages of $folder: there is no python3 with venv")
+        return
+    fi
+    printf 'Installing the Python packages of %s\n' "$folder"
+    rm -rf "$venv"
+    if python3 -m venv "$venv" && "$venv/bin/python" -m pip install --quiet \
+        --disable-pip-version-check --no-deps --requirement "$folder/requirements.txt"; then
+        cp "$folder/requirements.txt" "$venv/.installed-requirements.txt"
+    else
+        missing+=("Python packages of $folder: pip could not install them")
     fi
 }

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-/// The longest that Django's `EmailField` keeps, in characters.
-const LONGEST: usize = 254;
+use super::email::LONGEST_EMAIL;
+
 /// The longest label of a domain (RFC 1034, 3.1), in characters.
 const LONGEST_LABEL: usize = 63;
 
@@ -15,9 +15,9 @@ pub fn problem_with(text: &str) -> Option<String> {
     let length = text.chars().count();
     if !is_email_address(text) {
         Some("Enter a valid email address.".to_owned())
-    } else if length > LONGEST {
+    } else if length > LONGEST_EMAIL {
         Some(format!(
-            "Ensure this value has at most {LONGEST} characters (it has {length})."
+            "Ensure this value has at most {LONGEST_EMAIL} characters (it has {length})."
         ))
     } else {
         None

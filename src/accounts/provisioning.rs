@@ -2,15 +2,14 @@
 
 use diesel::prelude::*;
 
+use super::email::{email_key, email_problem};
 use super::passwords::unusable_password;
-use super::user::{NewUser, User, email_key};
+use super::user::{NewUser, User};
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, DbError, unless_taken};
 use crate::sessions::SessionRow;
 
-/// Django's `EmailField` holds 254 characters, which is also SMTP's bound (RFC 5321).
-const LONGEST_EMAIL: usize = 254;
 /// A round is lost only when another sign-in wrote first; each such writer finishes its own, so
 /// more rounds than this mean that something else is wrong.
 const ROUNDS: usize = 4;
@@ -115,10 +114,7 @@ impl Profile {
         let email = self.email.trim();
         let usable = !self.workos_user_id.is_empty()
             && !self.workos_user_id.contains(char::is_control)
-            && email.contains('@')
-            && folds_cleanly(email)
-            && email.chars().count() <= LONGEST_EMAIL
-            && !email.contains(|c: char| c.is_control() || c.is_whitespace());
+            && email_problem(email).is_none();
         if !usable {
             let workos_user_id = self.workos_user_id.clone();
             return Err(ProvisionError::UnusableProfile { workos_user_id });
@@ -243,12 +239,6 @@ impl Profile {
         };
         Ok(unless_taken(conn, |conn| new.insert(conn))?)
     }
-}
-
-/// Whether lower case takes nothing but case away. It turns U+212A KELVIN SIGN into `k`, so that
-/// another person's mailbox would pass for an account's.
-fn folds_cleanly(email: &str) -> bool {
-    email.to_lowercase().to_uppercase() == email.to_uppercase()
 }
 
 /// Whoever registered an e-mail that was never verified may be somebody else than the person who

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::email::email_key;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, unless_taken};
@@ -121,9 +122,4 @@ impl User {
             .set(users::last_login.eq(now))
             .execute(conn)
     }
-}
-
-/// What e-mails are compared by: lower case by Unicode's rules, which SQLite's own `lower` lacks.
-pub fn email_key(email: &str) -> String {
-    email.to_lowercase()
 }

@@ -105,10 +105,7 @@ fn connect_sqlite(path: &Path, mode: Mode) -> Result<SqliteConnection, DbError> 
 
 #[cfg(feature = "postgres")]
 fn connect_postgres(url: &secrecy::SecretString) -> Result<PgConnection, DbError> {
-    use secrecy::ExposeSecret;
-
-    let mut conn = PgConnection::establish(&bounded(url.expose_secret()))
-        .map_err(|error| DbError::Unavailable(format!("PostgreSQL: {}", one_line(&error))))?;
+    let mut conn = establish_postgres(url, "DATABASE_URL")?;
     // A statement that hangs must not hold its connection for ever; times are kept in UTC.
     conn.batch_execute(
         "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'; SET TIME ZONE 'UTC'",
@@ -116,16 +113,28 @@ fn connect_postgres(url: &secrecy::SecretString) -> Result<PgConnection, DbError
     Ok(conn)
 }
 
+/// A bare connection to the address that `name` gave.
+#[cfg(feature = "postgres")]
+pub(super) fn establish_postgres(
+    url: &secrecy::SecretString,
+    name: &str,
+) -> Result<PgConnection, DbError> {
+    use secrecy::ExposeSecret;
+
+    PgConnection::establish(&bounded(url.expose_secret()))
+        .map_err(|error| DbError::Unavailable(format!("PostgreSQL: {}", one_line(&error, name))))
+}
+
 /// libpq's messages have several lines and tabs.
 #[cfg(feature = "postgres")]
-fn one_line(error: &ConnectionError) -> String {
+fn one_line(error: &ConnectionError, name: &str) -> String {
     let text = error.to_string();
     let about_the_url = ["://", " URI", "percent-encoded"]
         .iter()
         .any(|sign| text.contains(sign));
     if about_the_url {
         // Such a message repeats what it could not read, which may be the password.
-        return "libpq cannot read DATABASE_URL".to_owned();
+        return format!("libpq cannot read {name}");
     }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -191,6 +200,56 @@ pub(super) fn write_nothing_new(conn: &mut Conn) -> Result<(), DbError> {
         #[cfg(feature = "postgres")]
         Conn::Postgres(_) => Ok(()),
     }
+}
+
+/// Inserts many rows with one statement, which the derived enum cannot. Each row takes a parameter
+/// for each column: PostgreSQL has 65,535 of them, SQLite 32,766.
+macro_rules! insert_all {
+    ($conn:expr, $table:expr, $rows:expr) => {
+        match $conn {
+            $crate::db::Conn::Sqlite(conn) => {
+                diesel::insert_into($table).values($rows).execute(conn)
+            }
+            #[cfg(feature = "postgres")]
+            $crate::db::Conn::Postgres(conn) => {
+                diesel::insert_into($table).values($rows).execute(conn)
+            }
+        }
+    };
+}
+pub(crate) use insert_all;
+
+/// Makes the table's ids go on above `floor` at least; never moves them back. On PostgreSQL this
+/// outlives a transaction that is rolled back.
+pub fn raise_ids(conn: &mut Conn, table: &str, floor: i64) -> QueryResult<()> {
+    use diesel::sql_types::{BigInt, Text};
+
+    match conn {
+        Conn::Sqlite(conn) => {
+            let raised =
+                diesel::sql_query("UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = ?2")
+                    .bind::<BigInt, _>(floor)
+                    .bind::<Text, _>(table)
+                    .execute(conn)?;
+            if raised == 0 {
+                diesel::sql_query("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)")
+                    .bind::<Text, _>(table)
+                    .bind::<BigInt, _>(floor)
+                    .execute(conn)?;
+            }
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            diesel::sql_query(
+                "SELECT setval(pg_get_serial_sequence($1, 'id'), $2) \
+                 WHERE nextval(pg_get_serial_sequence($1, 'id')) <= $2",
+            )
+            .bind::<Text, _>(table)
+            .bind::<BigInt, _>(floor)
+            .execute(conn)?;
+        }
+    }
+    Ok(())
 }
 
 #[derive(diesel::QueryableByName)]

@@ -64,5 +64,54 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// What `import-django` brought of each row, to tell later what has changed, and where.
+    django_imports (user_id) {
+        /// The row in `users`.
+        user_id -> BigInt,
+        /// SHA-256 of the password as it was written here.
+        password_digest -> Binary,
+        /// SHA-256 of e-mail and names as they were brought.
+        profile_digest -> Binary,
+        /// As it was brought.
+        workos_user_id -> Nullable<Text>,
+        /// As it was brought.
+        is_active -> Bool,
+        /// As it was brought.
+        is_staff -> Bool,
+        /// As it was brought.
+        is_superuser -> Bool,
+        /// When the row was first brought.
+        imported_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    /// Refresh tokens by their id, never the tokens themselves.
+    refresh_tokens (jti) {
+        /// The token's id.
+        jti -> Text,
+        /// The jti of the first token of a sign-in, shared by its successors.
+        family -> Text,
+        /// Whose; `None`: nobody's that is known here.
+        user_id -> Nullable<BigInt>,
+        /// WorkOS's session.
+        sid -> Nullable<Text>,
+        /// When it was signed.
+        issued_at -> Timestamp,
+        /// The token's end.
+        expires_at -> Timestamp,
+        /// The end of its family.
+        family_expires_at -> Nullable<Timestamp>,
+        /// When rotation replaced it.
+        consumed_at -> Nullable<Timestamp>,
+        /// By what, sealed.
+        successor -> Nullable<Binary>,
+        /// Since when it is no longer good.
+        revoked_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(sessions, users);
+diesel::joinable!(django_imports -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(sessions, users, django_imports);

@@ -11,6 +11,7 @@ mod commands;
 mod database_outage;
 mod emulator;
 mod health;
+mod import_django;
 mod login;
 mod middleware;
 mod pages;

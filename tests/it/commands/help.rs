@@ -43,6 +43,18 @@ fn the_help_of_each_command_tells_of_its_options() {
         ("deactivate", &["<EMAIL>"]),
         ("activate", &["<EMAIL>"]),
         (
+            "import-django",
+            &[
+                "--from <URL>",
+                "sqlite:PATH",
+                "--table <TABLE>",
+                "[default: auth_user]",
+                "--workos-id-column <COLUMN>",
+                "--emails-verified",
+                "--dry-run",
+            ],
+        ),
+        (
             "emulator",
             &["--bind <ADDR>", "--seed <FILE>", "127.0.0.1:4100"],
         ),
@@ -76,6 +88,8 @@ fn wrong_usage_ends_with_2_and_touches_nothing() {
         &["changepassword"],
         &["deactivate"],
         &["activate", "ada@example.com", "olive@example.com"],
+        &["import-django"],
+        &["import-django", "--from"],
     ] {
         let output = Program::with_settings(arguments).run().exits_with(2);
         assert!(

@@ -8,9 +8,11 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-const NAMES: [&str; 2] = [
+const NAMES: [&str; 4] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
+    "2026-11-21-000003_create_django_imports",
+    "2026-11-21-000004_create_refresh_tokens",
 ];
 
 fn migrate(database: &TestDatabase, options: &[&str]) -> Program {
@@ -38,7 +40,7 @@ fn check_fails_until_all_is_applied() {
     for name in NAMES {
         assert!(before.stdout.contains(name), "{before:#?}");
     }
-    before.says_in_one_line(&["2 migrations are not applied", "run `vestibule migrate`"]);
+    before.says_in_one_line(&["4 migrations are not applied", "run `vestibule migrate`"]);
     migrate(&database, &[]).run().exits_with(0);
     let after = migrate(&database, &["--check"]).run().exits_with(0);
     assert_eq!(after.stderr, "");
@@ -57,7 +59,7 @@ fn plan_and_check_write_nothing() {
     let plan = migrate(&database, &["--plan"]).run().exits_with(0).stdout;
     assert_eq!(
         plan,
-        format!("Planned operations:\n  {}\n  {}", NAMES[0], NAMES[1])
+        format!("Planned operations:\n  {}", NAMES.join("\n  "))
     );
     let again = migrate(&database, &["--plan"]).run().exits_with(0).stdout;
     assert_eq!(again, plan);

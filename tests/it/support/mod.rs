@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod browser;
 pub(crate) mod database;
+pub(crate) mod django;
 pub(crate) mod forwarder;
 mod lines;
 pub(crate) mod log;

@@ -1,0 +1,93 @@
+"""Migrates the database of DATABASE_URL, makes users of every kind, and prints them as JSON."""
+
+import json
+import os
+from datetime import timedelta
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
+django.setup()
+
+from django.contrib.auth.hashers import get_hashers
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.utils import timezone
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from rest_framework_simplejwt.tokens import RefreshToken
+
+PASSWORD = "Correct-horse-9"
+
+
+def utc(moment):
+    return moment and moment.strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+def make(email, password=PASSWORD, **fields):
+    user = User.objects.create_user(username=email.lower(), password=password, **fields)
+    # create_user would put the domain into lower case: here it is as an older form saved it.
+    user.email = email
+    user.save()
+    return user, password
+
+
+def people():
+    for hasher in get_hashers():
+        user, password = make(f"{hasher.algorithm}@example.com")
+        user.password = hasher.encode(password, hasher.salt())
+        user.save()
+        yield user, password
+    yield make("unusable@example.com", password=None)
+    yield make("inactive@example.com", is_active=False)
+    yield make("root@example.com", is_staff=True, is_superuser=True)
+    yield make("Mixed.Case@Example.COM", last_login=timezone.now())
+    yield make("names@example.com", first_name="Zoë", last_name="Łukasiewicz-Ōe 李")
+    yield make("unicode@example.com", password="Pässwörd-李-9")
+
+
+def main():
+    call_command("migrate", verbosity=0)
+    made = list(people())
+    first, second = made[0][0], made[1][0]
+    kept = RefreshToken.for_user(first)
+    revoked = [RefreshToken.for_user(user) for user in (first, first, second)]
+    for token in revoked:
+        token.blacklist()
+    gone = RefreshToken.for_user(second)
+    gone.blacklist()
+    past = timezone.now() - timedelta(days=1)
+    OutstandingToken.objects.filter(jti=gone["jti"]).update(expires_at=past)
+    blacklisted = BlacklistedToken.objects.filter(token__expires_at__gt=timezone.now())
+    report = {
+        "users": [
+            {
+                "id": user.pk,
+                "email": user.email,
+                "password": password,
+                "hash": user.password,
+                "first_name": user.first_name,
+                "last_name": user.last_name,
+                "is_active": user.is_active,
+                "is_staff": user.is_staff,
+                "is_superuser": user.is_superuser,
+                "date_joined": utc(user.date_joined),
+                "last_login": utc(user.last_login),
+            }
+            for user, password in made
+        ],
+        "blacklisted": [
+            {
+                "jti": entry.token.jti,
+                "user_id": entry.token.user_id,
+                "expires_at": utc(entry.token.expires_at),
+                "revoked_at": utc(entry.blacklisted_at),
+            }
+            for entry in blacklisted
+        ],
+        "good": [kept["jti"]],
+        "tokens": [str(token) for token in [kept, *revoked]],
+    }
+    print(json.dumps(report))
+
+
+main()

@@ -1,0 +1,317 @@
+//! Brings one batch of users after another into our table.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::here::{Here, Seen};
+use super::merge::{Changes, Merge};
+use super::record::Record;
+use super::report::{Reason, Refusal, Tally};
+use super::row::{DjangoUser, Email, UserCells};
+use super::{ImportError, Options, write_again_when_taken};
+use crate::accounts::{User, unusable_password};
+use crate::clock::Timestamp;
+use crate::db::schema::users;
+use crate::db::{Conn, Database, DbError, insert_all};
+use crate::sessions::SessionRow;
+
+/// Brings users, batch by batch.
+pub(super) struct Bringing {
+    emails_verified: bool,
+    /// What a dry run would have taken so far; `None`: this is none, and the table itself knows.
+    would_have: Option<Seen>,
+    now: Timestamp,
+}
+
+/// A new account as an import writes it.
+#[derive(Clone, Debug, Insertable)]
+#[diesel(table_name = users, treat_none_as_default_value = false)]
+struct ImportedUser {
+    id: i64,
+    email: String,
+    email_key: String,
+    email_verified: bool,
+    first_name: String,
+    last_name: String,
+    password: String,
+    workos_user_id: Option<String>,
+    is_active: bool,
+    is_staff: bool,
+    is_superuser: bool,
+    imported: bool,
+    date_joined: Timestamp,
+    last_login: Option<Timestamp>,
+}
+
+/// What a batch writes, and what is told of it.
+#[derive(Default)]
+struct Plan {
+    new: Vec<(ImportedUser, Record)>,
+    changed: Vec<Meeting>,
+    tally: Tally,
+}
+
+/// A row that is here already, and what comes of it.
+struct Meeting {
+    user: User,
+    merge: Merge,
+    /// Something of it could not be brought.
+    refused: bool,
+}
+
+impl Bringing {
+    pub(super) fn new(options: &Options, now: Timestamp) -> Self {
+        Self {
+            emails_verified: options.emails_verified,
+            would_have: options.dry_run.then(Seen::default),
+            now,
+        }
+    }
+
+    /// Brings a batch in one transaction, or only looks what it would do, and counts.
+    pub(super) fn batch(
+        &mut self,
+        target: &Database,
+        batch: Vec<UserCells>,
+        tally: &mut Tally,
+    ) -> Result<(), ImportError> {
+        let mut rows = Vec::with_capacity(batch.len());
+        for cells in batch {
+            match cells.check() {
+                Ok(row) => rows.push(row),
+                Err(refusal) => tally.refuse(refusal),
+            }
+        }
+        let done = if self.would_have.is_some() {
+            let plan = target.read_blocking(|conn| self.plan(conn, &rows))?;
+            self.remember(&plan);
+            plan.would_do()
+        } else {
+            write_again_when_taken(target, |conn| {
+                self.plan(conn, &rows)?.carry_out(conn, self.now)
+            })?
+        };
+        tally.add(done);
+        Ok(())
+    }
+
+    fn plan(&self, conn: &mut Conn, rows: &[DjangoUser]) -> Result<Plan, DbError> {
+        let mut here = Here::load(conn, rows)?;
+        let mut plan = Plan::default();
+        for row in rows {
+            let known = (here.users.remove(&row.id), here.records.remove(&row.id));
+            let refusal = match known {
+                (None, _) => self.newcomer(&mut plan, &mut here, row)?,
+                (Some(user), Some(record)) if !is_somebody_else(&user, row) => {
+                    self.meet(&mut plan, &mut here, user, &record, row)?
+                }
+                (Some(_), _) => Some(Refusal::new(row.id, Reason::IdTaken)),
+            };
+            if let Some(refusal) = refusal {
+                plan.tally.refuse(refusal);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// A row whose id nobody has here.
+    fn newcomer(
+        &self,
+        plan: &mut Plan,
+        here: &mut Here,
+        row: &DjangoUser,
+    ) -> Result<Option<Refusal>, DbError> {
+        let email = match &row.email {
+            Ok(email) => email,
+            Err(reason) => return Ok(Some(Refusal::new(row.id, *reason))),
+        };
+        if let Some(other) = self.holder(&here.emails, &email.key) {
+            return Ok(Some(Refusal::new(row.id, Reason::EmailTaken).by(other)));
+        }
+        if let Some(id) = &row.workos_user_id
+            && let Some(other) = self.holder(&here.workos_ids, id)
+        {
+            return Ok(Some(Refusal::new(row.id, Reason::WorkosIdTaken).by(other)));
+        }
+        let password = match &row.password {
+            Some(password) => password.clone(),
+            None => new_unusable_password()?,
+        };
+        here.emails.insert(email.key.clone(), row.id);
+        if let Some(id) = &row.workos_user_id {
+            here.workos_ids.insert(id.clone(), row.id);
+        }
+        let record = Record::new(row, &password, &email.text, self.now);
+        plan.new.push((self.account(row, email, password), record));
+        Ok(None)
+    }
+
+    /// A row that is here already.
+    fn meet(
+        &self,
+        plan: &mut Plan,
+        here: &mut Here,
+        user: User,
+        record: &Record,
+        row: &DjangoUser,
+    ) -> Result<Option<Refusal>, DbError> {
+        let unusable = new_unusable_password()?;
+        let mut merge = Merge::of(&user, record.clone(), row, &unusable, self.emails_verified);
+        let mut refusal = row
+            .email
+            .as_ref()
+            .err()
+            .map(|reason| Refusal::new(row.id, *reason));
+        if let Some(key) = &merge.changes.email_key {
+            match self.holder(&here.emails, key) {
+                Some(other) => {
+                    refusal = Some(Refusal::new(row.id, Reason::EmailTaken).by(other));
+                    merge.without_profile(record);
+                }
+                None => {
+                    here.emails.remove(&user.email_key);
+                    here.emails.insert(key.clone(), row.id);
+                }
+            }
+        }
+        if let Some(id) = &merge.changes.workos_user_id {
+            match self.holder(&here.workos_ids, id) {
+                Some(other) => {
+                    refusal = Some(Refusal::new(row.id, Reason::WorkosIdTaken).by(other));
+                    merge.without_workos_user_id(record);
+                }
+                None => {
+                    here.workos_ids.insert(id.clone(), row.id);
+                }
+            }
+        }
+        plan.changed.push(Meeting {
+            user,
+            merge,
+            refused: refusal.is_some(),
+        });
+        Ok(refusal)
+    }
+
+    fn account(&self, row: &DjangoUser, email: &Email, password: String) -> ImportedUser {
+        ImportedUser {
+            id: row.id,
+            email: email.text.clone(),
+            email_key: email.key.clone(),
+            email_verified: self.emails_verified,
+            first_name: row.first_name.clone(),
+            last_name: row.last_name.clone(),
+            password,
+            workos_user_id: row.workos_user_id.clone(),
+            is_active: row.is_active,
+            is_staff: row.is_staff,
+            is_superuser: row.is_superuser,
+            imported: true,
+            date_joined: row.date_joined.unwrap_or(self.now),
+            last_login: row.last_login,
+        }
+    }
+
+    /// Which account has this e-mail or WorkOS id: here, or after this dry run.
+    fn holder(&self, here: &HashMap<String, i64>, value: &str) -> Option<i64> {
+        let here = here.get(value).copied();
+        here.or_else(|| self.would_have.as_ref().and_then(|seen| seen.holder(value)))
+    }
+
+    fn remember(&mut self, plan: &Plan) {
+        let Some(seen) = &mut self.would_have else {
+            return;
+        };
+        for (user, _) in &plan.new {
+            seen.note(&user.email_key, user.id);
+            if let Some(id) = &user.workos_user_id {
+                seen.note(id, user.id);
+            }
+        }
+    }
+}
+
+impl Plan {
+    fn would_do(mut self) -> Tally {
+        self.tally.taken = count(self.new.len());
+        for meeting in self.changed.iter().filter(|meeting| !meeting.refused) {
+            if meeting.merge.changes == Changes::default() {
+                self.tally.unchanged += 1;
+            } else {
+                self.tally.updated += 1;
+            }
+        }
+        self.tally
+    }
+
+    /// Changes before insertions: they may set an e-mail free.
+    fn carry_out(self, conn: &mut Conn, now: Timestamp) -> Result<Tally, DbError> {
+        let mut tally = self.tally;
+        for meeting in self.changed {
+            let changed = meeting.carry_out(conn, now)?;
+            match (meeting.refused, changed) {
+                (true, _) => {}
+                (false, true) => tally.updated += 1,
+                (false, false) => tally.unchanged += 1,
+            }
+        }
+        tally.taken = count(self.new.len());
+        if !self.new.is_empty() {
+            let (new, records): (Vec<_>, Vec<_>) = self.new.into_iter().unzip();
+            insert_all!(conn, users::table, &new)?;
+            Record::insert_all(conn, &records)?;
+        }
+        Ok(tally)
+    }
+}
+
+impl Meeting {
+    /// Writes what changes, unless the account has changed since it was looked at.
+    fn carry_out(&self, conn: &mut Conn, now: Timestamp) -> Result<bool, DbError> {
+        let Self { user, merge, .. } = self;
+        if merge.changes == Changes::default() {
+            return Ok(false);
+        }
+        let as_it_was = users::table
+            .find(user.id)
+            .filter(users::password.eq(&user.password))
+            .filter(users::email.eq(&user.email))
+            .filter(users::is_active.eq(user.is_active))
+            .filter(users::token_version.eq(user.token_version));
+        if diesel::update(as_it_was)
+            .set(&merge.changes)
+            .execute(conn)?
+            == 0
+        {
+            return Ok(false);
+        }
+        merge.record.save(conn)?;
+        if merge.ends_sessions() {
+            SessionRow::revoke_all_of(conn, user.id, now)?;
+        }
+        Ok(true)
+    }
+}
+
+/// Whether the account was imported from another row, of another Django perhaps: e-mails change, and
+/// the day somebody joined does not.
+fn is_somebody_else(user: &User, row: &DjangoUser) -> bool {
+    let other_email = row
+        .email
+        .as_ref()
+        .is_ok_and(|email| email.key != user.email_key);
+    other_email
+        && row
+            .date_joined
+            .is_some_and(|joined| joined != user.date_joined)
+}
+
+fn new_unusable_password() -> Result<String, DbError> {
+    unusable_password()
+        .map_err(|_| DbError::Unavailable("the system gave no randomness".to_owned()))
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,151 @@
+//! A row that was imported before meets its account: what is brought, and what is left.
+
+use diesel::AsChangeset;
+
+use super::record::{Record, of_password, of_profile};
+use super::row::DjangoUser;
+use crate::accounts::User;
+use crate::clock::Timestamp;
+use crate::db::schema::users;
+
+/// What changes in the account; `None` is left as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, AsChangeset)]
+#[diesel(table_name = users)]
+pub(super) struct Changes {
+    pub(super) email: Option<String>,
+    pub(super) email_key: Option<String>,
+    pub(super) email_verified: Option<bool>,
+    pub(super) first_name: Option<String>,
+    pub(super) last_name: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) workos_user_id: Option<String>,
+    pub(super) is_active: Option<bool>,
+    pub(super) is_staff: Option<bool>,
+    pub(super) is_superuser: Option<bool>,
+    pub(super) token_version: Option<i64>,
+    pub(super) last_login: Option<Timestamp>,
+}
+
+/// The account's changes, and what is then known to have been brought.
+#[derive(Clone, Debug)]
+pub(super) struct Merge {
+    pub(super) changes: Changes,
+    pub(super) record: Record,
+}
+
+impl Merge {
+    /// Every part is brought where it changed in Django since the last time and did not change here.
+    /// `unusable` is what stands for no password; `emails_verified` vouches for Django's e-mails.
+    pub(super) fn of(
+        user: &User,
+        record: Record,
+        row: &DjangoUser,
+        unusable: &str,
+        emails_verified: bool,
+    ) -> Self {
+        let mut merge = Self {
+            changes: Changes::default(),
+            record,
+        };
+        merge.password(user, row, unusable);
+        merge.profile(user, row, emails_verified);
+        merge.workos_user_id(user, row);
+        merge.flags(user, row);
+        if row.last_login > user.last_login {
+            merge.changes.last_login = row.last_login;
+        }
+        if merge.ends_sessions() {
+            merge.changes.token_version = Some(user.token_version + 1);
+        }
+        merge
+    }
+
+    /// Whether whoever is signed in must not stay so.
+    pub(super) fn ends_sessions(&self) -> bool {
+        self.changes.password.is_some() || self.changes.is_active == Some(false)
+    }
+
+    /// Takes e-mail and names out again: the e-mail is somebody else's.
+    pub(super) fn without_profile(&mut self, record: &Record) {
+        self.changes.email = None;
+        self.changes.email_key = None;
+        self.changes.email_verified = None;
+        self.changes.first_name = None;
+        self.changes.last_name = None;
+        self.record
+            .profile_digest
+            .clone_from(&record.profile_digest);
+    }
+
+    /// Takes the link to WorkOS out again: it is somebody else's.
+    pub(super) fn without_workos_user_id(&mut self, record: &Record) {
+        self.changes.workos_user_id = None;
+        self.record
+            .workos_user_id
+            .clone_from(&record.workos_user_id);
+    }
+
+    fn password(&mut self, user: &User, row: &DjangoUser, unusable: &str) {
+        let new = match &row.password {
+            // Unusable already: another unusable one would end sessions for nothing.
+            None if user.password.starts_with('!') => return,
+            None => unusable,
+            Some(password) => password,
+        };
+        let digest = of_password(new);
+        if digest != self.record.password_digest && self.record.has_password_of(user) {
+            self.changes.password = Some(new.to_owned());
+            self.record.password_digest = digest;
+        }
+    }
+
+    fn profile(&mut self, user: &User, row: &DjangoUser, emails_verified: bool) {
+        let Ok(email) = &row.email else {
+            return;
+        };
+        let digest = of_profile(&email.text, &row.first_name, &row.last_name);
+        let changed = digest != self.record.profile_digest && self.record.has_profile_of(user);
+        // WorkOS is the source of truth of whoever is linked.
+        if changed && user.workos_user_id.is_none() {
+            self.changes.first_name = Some(row.first_name.clone());
+            self.changes.last_name = Some(row.last_name.clone());
+            self.changes.email = Some(email.text.clone());
+            self.record.profile_digest = digest;
+            if email.key != user.email_key {
+                self.changes.email_key = Some(email.key.clone());
+                self.changes.email_verified = Some(emails_verified);
+            }
+        }
+        if emails_verified && email.key == user.email_key && !user.email_verified {
+            self.changes.email_verified = Some(true);
+        }
+    }
+
+    /// A link is brought and never taken away: a run without `--workos-id-column` sees none.
+    fn workos_user_id(&mut self, user: &User, row: &DjangoUser) {
+        let changed = row.workos_user_id != self.record.workos_user_id;
+        if changed
+            && row.workos_user_id.is_some()
+            && user.workos_user_id == self.record.workos_user_id
+        {
+            self.changes.workos_user_id.clone_from(&row.workos_user_id);
+            self.record.workos_user_id.clone_from(&row.workos_user_id);
+        }
+    }
+
+    fn flags(&mut self, user: &User, row: &DjangoUser) {
+        let bring = |there: bool, here: bool, known: &mut bool| {
+            let brought = (there != *known && here == *known).then_some(there);
+            *known = brought.unwrap_or(*known);
+            brought
+        };
+        let (changes, record) = (&mut self.changes, &mut self.record);
+        changes.is_active = bring(row.is_active, user.is_active, &mut record.is_active);
+        changes.is_staff = bring(row.is_staff, user.is_staff, &mut record.is_staff);
+        changes.is_superuser = bring(
+            row.is_superuser,
+            user.is_superuser,
+            &mut record.is_superuser,
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! A row of Django's user table, checked.
+
+use diesel::sql_types::{Binary, Nullable};
+
+use super::HIGHEST_KEY;
+use super::cells::{self, Cell};
+use super::report::{Reason, Refusal};
+use crate::accounts::email::{email_key, email_problem};
+use crate::clock::Timestamp;
+
+/// A row as it was read: the bytes of its text, whatever the columns' types.
+#[derive(Clone, Debug, Default, diesel::QueryableByName)]
+pub(super) struct UserCells {
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) c_key: Cell,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) c_email: Cell,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) c_password: Cell,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) c_first_name: Cell,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) c_last_name: Cell,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) c_is_active: Cell,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) c_is_staff: Cell,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) c_is_superuser: Cell,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) c_date_joined: Cell,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) c_last_login: Cell,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) c_workos_user_id: Cell,
+}
+
+/// An e-mail that an account may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Email {
+    pub(super) text: String,
+    pub(super) key: String,
+}
+
+/// A row that can be taken.
+#[derive(Clone, Debug)]
+pub(super) struct DjangoUser {
+    pub(super) id: i64,
+    /// A bad e-mail keeps a new row out, but not a deactivation of a row that is here.
+    pub(super) email: Result<Email, Reason>,
+    /// `None`: nobody can sign in with it.
+    pub(super) password: Option<String>,
+    pub(super) first_name: String,
+    pub(super) last_name: String,
+    pub(super) is_active: bool,
+    pub(super) is_staff: bool,
+    pub(super) is_superuser: bool,
+    pub(super) date_joined: Option<Timestamp>,
+    pub(super) last_login: Option<Timestamp>,
+    pub(super) workos_user_id: Option<String>,
+}
+
+impl UserCells {
+    /// The row's values, or why they cannot be taken.
+    pub(super) fn check(self) -> Result<DjangoUser, Refusal> {
+        let shown = cells::shown(&self.c_key);
+        self.values().map_err(|reason| Refusal::new(shown, reason))
+    }
+
+    fn values(self) -> Result<DjangoUser, Reason> {
+        let text = |cell| Ok(cells::text(cell)?.unwrap_or_default());
+        Ok(DjangoUser {
+            id: key(self.c_key)?,
+            email: email(self.c_email),
+            password: cells::text(self.c_password)?.filter(|text| !text.is_empty()),
+            first_name: text(self.c_first_name)?,
+            last_name: text(self.c_last_name)?,
+            // A table without these flags has no closed accounts, and nobody with more rights.
+            is_active: cells::flag(self.c_is_active, true)?,
+            is_staff: cells::flag(self.c_is_staff, false)?,
+            is_superuser: cells::flag(self.c_is_superuser, false)?,
+            date_joined: cells::moment(self.c_date_joined)?,
+            last_login: cells::moment(self.c_last_login)?,
+            workos_user_id: workos_user_id(self.c_workos_user_id)?,
+        })
+    }
+}
+
+fn key(cell: Cell) -> Result<i64, Reason> {
+    let text = cells::text(cell)
+        .ok()
+        .flatten()
+        .ok_or(Reason::KeyNoInteger)?;
+    let digits = text.strip_prefix('-').unwrap_or(&text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Reason::KeyNoInteger);
+    }
+    let key = text.parse().map_err(|_| Reason::KeyOutOfRange)?;
+    if (1..=HIGHEST_KEY).contains(&key) {
+        Ok(key)
+    } else {
+        Err(Reason::KeyOutOfRange)
+    }
+}
+
+fn email(cell: Cell) -> Result<Email, Reason> {
+    let text = cells::text(cell)?.unwrap_or_default();
+    let text = text.trim();
+    match email_problem(text) {
+        Some(problem) => Err(Reason::BadEmail(problem)),
+        None => Ok(Email {
+            text: text.to_owned(),
+            key: email_key(text),
+        }),
+    }
+}
+
+fn workos_user_id(cell: Cell) -> Result<Option<String>, Reason> {
+    let text = cells::text(cell)?.unwrap_or_default();
+    let id = text.trim();
+    if id.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return Err(Reason::BadWorkosId);
+    }
+    Ok((!id.is_empty()).then(|| id.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> UserCells {
+        UserCells {
+            c_key: cell("7"),
+            c_email: cell(" Ann@Example.com "),
+            c_password: cell("argon2$made-up"),
+            c_is_active: cell("0"),
+            c_is_staff: cell("true"),
+            c_date_joined: cell("2026-11-21 19:10:09.440066"),
+            ..UserCells::default()
+        }
+    }
+
+    fn cell(text: &str) -> Cell {
+        Some(text.as_bytes().to_vec())
+    }
+
+    fn reason(cells: UserCells) -> Reason {
+        cells.check().unwrap_err().reason
+    }
+
+    #[test]
+    fn a_good_row() {
+        let user = good().check().unwrap();
+        let email = user.email.unwrap();
+        assert_eq!(
+            (email.text.as_str(), email.key.as_str()),
+            ("Ann@Example.com", "ann@example.com")
+        );
+        assert_eq!((user.id, user.first_name.as_str()), (7, ""));
+        assert!(!user.is_active && user.is_staff && !user.is_superuser);
+        assert_eq!(user.workos_user_id, None);
+    }
+
+    #[test]
+    fn keys() {
+        for (key, wanted) in [
+            ("", Reason::KeyNoInteger),
+            ("7.0", Reason::KeyNoInteger),
+            ("0b5c2d3e", Reason::KeyNoInteger),
+            ("+7", Reason::KeyNoInteger),
+            ("0", Reason::KeyOutOfRange),
+            ("-7", Reason::KeyOutOfRange),
+            ("9223372036854775807", Reason::KeyOutOfRange),
+            ("99999999999999999999", Reason::KeyOutOfRange),
+        ] {
+            let row = UserCells {
+                c_key: cell(key),
+                ..good()
+            };
+            assert_eq!(reason(row), wanted, "{key}");
+        }
+        assert_eq!(
+            reason(UserCells {
+                c_key: None,
+                ..good()
+            }),
+            Reason::KeyNoInteger
+        );
+    }
+
+    #[test]
+    fn cells_that_no_row_can_have() {
+        let bad = |change: fn(&mut UserCells)| {
+            let mut row = good();
+            change(&mut row);
+            reason(row)
+        };
+        assert_eq!(bad(|row| row.c_date_joined = cell("soon")), Reason::NoTime);
+        assert_eq!(bad(|row| row.c_last_login = cell("")), Reason::NoTime);
+        assert_eq!(bad(|row| row.c_is_active = cell("maybe")), Reason::NoFlag);
+        assert_eq!(bad(|row| row.c_first_name = cell("a\0b")), Reason::Nul);
+        assert_eq!(bad(|row| row.c_password = cell("a\0b")), Reason::Nul);
+        assert_eq!(
+            bad(|row| row.c_last_name = Some(vec![0xff])),
+            Reason::NotUtf8
+        );
+        assert_eq!(
+            bad(|row| row.c_workos_user_id = cell("user 1")),
+            Reason::BadWorkosId
+        );
+    }
+
+    #[test]
+    fn a_bad_email_leaves_the_rest_readable() {
+        for text in ["", "ann", "a b@example.com", "\u{212A}@example.com"] {
+            let user = UserCells {
+                c_email: cell(text),
+                ..good()
+            }
+            .check()
+            .unwrap();
+            assert!(matches!(user.email, Err(Reason::BadEmail(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_key_is_shown_short_and_on_one_line() {
+        let row = UserCells {
+            c_key: cell(&format!("a\n{}", "b".repeat(99))),
+            ..good()
+        };
+        let shown = row.check().unwrap_err().id;
+        assert!(
+            shown.starts_with("a\\nb") && shown.ends_with('…') && shown.len() < 60,
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! E-mail addresses: which ones an account may have, and what they are compared by.
+
+/// Django's `EmailField` holds 254 characters, which is also SMTP's bound (RFC 5321).
+pub(super) const LONGEST_EMAIL: usize = 254;
+
+/// What e-mails are compared by: lower case by Unicode's rules, which SQLite's own `lower` lacks.
+pub fn email_key(email: &str) -> String {
+    email.to_lowercase()
+}
+
+/// Why an account cannot have this e-mail, if it cannot.
+pub fn email_problem(email: &str) -> Option<&'static str> {
+    if email.is_empty() {
+        Some("no e-mail")
+    } else if !email.contains('@') {
+        Some("e-mail without @")
+    } else if email.chars().count() > LONGEST_EMAIL {
+        Some("e-mail of more than 254 characters")
+    } else if email.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        Some("e-mail with spaces or control characters")
+    } else if !folds_cleanly(email) {
+        Some("e-mail with a letter that lower case turns into another")
+    } else {
+        None
+    }
+}
+
+/// Whether lower case takes nothing but case away. It turns U+212A KELVIN SIGN into `k`, so that
+/// another person's mailbox would pass for an account's.
+fn folds_cleanly(email: &str) -> bool {
+    email.to_lowercase().to_uppercase() == email.to_uppercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_account_may_have() {
+        let longest = format!("{}@example.com", "a".repeat(242));
+        for good in ["a@b", "Zoë@Example.com", "straße@example.com", &longest] {
+            assert_eq!(email_problem(good), None, "{good}");
+        }
+        let too_long = format!("a{longest}");
+        for (bad, part) in [
+            ("", "no e-mail"),
+            ("example.com", "without @"),
+            (&too_long, "254"),
+            ("a b@example.com", "spaces"),
+            ("a\u{0}@example.com", "control"),
+            ("\u{212A}@example.com", "lower case"),
+        ] {
+            assert!(
+                email_problem(bad).is_some_and(|told| told.contains(part)),
+                "{bad:?}"
+            );
+        }
+    }
+}

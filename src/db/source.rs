@@ -1,0 +1,290 @@
+//! Somebody else's database, read and never written to: where `import-django` takes rows from.
+
+mod open;
+
+#[cfg(feature = "postgres")]
+use diesel::pg::{Pg, PgRowByRowLoadingMode};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sqlite::Sqlite;
+
+use super::{Conn, DbError};
+use crate::settings::DatabaseUrl;
+
+/// A row that [`ForeignDatabase::each_batch`] can read from either database.
+#[cfg(feature = "postgres")]
+pub trait ForeignRow: QueryableByName<Sqlite> + QueryableByName<Pg> + 'static {}
+#[cfg(feature = "postgres")]
+impl<T: QueryableByName<Sqlite> + QueryableByName<Pg> + 'static> ForeignRow for T {}
+
+/// A row that [`ForeignDatabase::each_batch`] can read.
+#[cfg(not(feature = "postgres"))]
+pub trait ForeignRow: QueryableByName<Sqlite> + 'static {}
+#[cfg(not(feature = "postgres"))]
+impl<T: QueryableByName<Sqlite> + 'static> ForeignRow for T {}
+
+/// A database of somebody else's, as it stood when it was opened.
+pub struct ForeignDatabase {
+    conn: Conn,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
+pub struct Column {
+    /// As the database writes it.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// Whether it is in the primary key.
+    #[diesel(sql_type = Bool)]
+    pub is_key: bool,
+}
+
+#[derive(QueryableByName)]
+struct Name {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+impl ForeignDatabase {
+    /// Opens it for reading alone, makes nothing, and holds on to one snapshot of it. On SQLite that
+    /// keeps writers of a file without WAL waiting until this is dropped.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, DbError> {
+        let conn = match url {
+            DatabaseUrl::Sqlite(path) => open::sqlite(path).map(Conn::Sqlite),
+            #[cfg(feature = "postgres")]
+            DatabaseUrl::Postgres(url) => open::postgres(url).map(Conn::Postgres),
+            #[cfg(not(feature = "postgres"))]
+            DatabaseUrl::Postgres(_) => Err(DbError::NoPostgres),
+        }?;
+        Ok(Self { conn })
+    }
+
+    /// The table as a statement names it, quoted; `None` when there is no such table or view. On
+    /// PostgreSQL `name` may have its schema before a dot.
+    pub fn table(&mut self, name: &str) -> Result<Option<String>, DbError> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => {
+                let found = sql_query(
+                    "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE",
+                )
+                .bind::<Text, _>(name)
+                .load::<Name>(conn)?;
+                Ok(found.first().map(|table| quoted(&table.name)))
+            }
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => {
+                let mut spellings = vec![quoted(name)];
+                if let Some((schema, table)) = name.split_once('.') {
+                    spellings.push(format!("{}.{}", quoted(schema), quoted(table)));
+                }
+                for spelling in spellings {
+                    let found = sql_query("SELECT 'yes' AS name WHERE to_regclass($1) IS NOT NULL")
+                        .bind::<Text, _>(&spelling)
+                        .load::<Name>(conn)?;
+                    if !found.is_empty() {
+                        return Ok(Some(spelling));
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// The columns of a table, which [`table`](Self::table) has quoted.
+    pub fn columns(&mut self, table: &str) -> Result<Vec<Column>, DbError> {
+        Ok(match &mut self.conn {
+            Conn::Sqlite(conn) => {
+                sql_query("SELECT name, pk > 0 AS is_key FROM pragma_table_info(?1)")
+                    .bind::<Text, _>(unquoted(table))
+                    .load(conn)?
+            }
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => sql_query(
+                "SELECT attname::text AS name, EXISTS (SELECT 1 FROM pg_index WHERE indrelid = attrelid \
+                     AND indisprimary AND attnum = ANY (indkey)) AS is_key \
+                 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
+            )
+            .bind::<Text, _>(table)
+            .load(conn)?,
+        })
+    }
+
+    /// The tables that have both these columns, at most twenty, in order.
+    pub fn tables_with(&mut self, first: &str, second: &str) -> Result<Vec<String>, DbError> {
+        let names: Vec<Name> = match &mut self.conn {
+            Conn::Sqlite(conn) => sql_query(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND 2 = \
+                     (SELECT count(*) FROM pragma_table_info(sqlite_master.name) AS c WHERE c.name IN (?1, ?2)) \
+                 ORDER BY name LIMIT 20",
+            )
+            .bind::<Text, _>(first)
+            .bind::<Text, _>(second)
+            .load(conn)?,
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => sql_query(
+                "SELECT CASE WHEN pg_table_is_visible(t.oid) THEN relname ELSE nspname || '.' || relname END AS name \
+                 FROM pg_class t JOIN pg_namespace n ON n.oid = relnamespace \
+                 WHERE relkind IN ('r', 'p') AND nspname NOT IN ('pg_catalog', 'information_schema') AND 2 = \
+                     (SELECT count(*) FROM pg_attribute WHERE attrelid = t.oid AND attname IN ($1, $2)) \
+                 ORDER BY 1 LIMIT 20",
+            )
+            .bind::<Text, _>(first)
+            .bind::<Text, _>(second)
+            .load(conn)?,
+        };
+        Ok(names.into_iter().map(|table| table.name).collect())
+    }
+
+    /// The number of rows in a quoted table.
+    pub fn count(&mut self, table: &str) -> Result<u64, DbError> {
+        let query = format!("SELECT count(*) AS number FROM {table}");
+        let number = sql_query(query).get_result::<Number>(&mut self.conn)?;
+        Ok(number.number.unsigned_abs())
+    }
+
+    /// The highest whole number up to `limit` in a quoted column of a quoted table.
+    pub fn highest(
+        &mut self,
+        table: &str,
+        column: &str,
+        limit: i64,
+    ) -> Result<Option<i64>, DbError> {
+        let whole = match &self.conn {
+            Conn::Sqlite(_) => {
+                format!("CASE WHEN typeof({column}) = 'integer' THEN {column} END")
+            }
+            // Eighteen digits and any nineteenth that fits: a cast that fails would end it all.
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(_) => format!(
+                "CASE WHEN {column}::text ~ '^[0-9]{{1,19}}$' AND {column}::text::numeric <= {limit} \
+                 THEN {column}::text::bigint END"
+            ),
+        };
+        let query = format!(
+            "SELECT number FROM (SELECT {whole} AS number FROM {table}) AS keys \
+             WHERE number BETWEEN 1 AND {limit} ORDER BY number DESC LIMIT 1"
+        );
+        let highest = sql_query(query).load::<Number>(&mut self.conn)?;
+        Ok(highest.first().map(|row| row.number))
+    }
+
+    /// A quoted column as bytes of text under another name, whatever its type: nothing in it can then
+    /// stop the reading.
+    pub fn as_bytes(&self, column: Option<&str>, name: &str) -> String {
+        match (&self.conn, column) {
+            (Conn::Sqlite(_), None) => format!("NULL AS {name}"),
+            (Conn::Sqlite(_), Some(column)) => format!("CAST({column} AS BLOB) AS {name}"),
+            #[cfg(feature = "postgres")]
+            (Conn::Postgres(_), None) => format!("NULL::bytea AS {name}"),
+            #[cfg(feature = "postgres")]
+            (Conn::Postgres(_), Some(column)) => {
+                format!("convert_to({column}::text, 'UTF8') AS {name}")
+            }
+        }
+    }
+
+    /// Runs `query` and hands its rows on, `size` at a time; holds no more of them in memory.
+    /// `unreadable` makes the error of a reading that fails.
+    pub fn each_batch<R: ForeignRow, E>(
+        &mut self,
+        query: &str,
+        size: usize,
+        unreadable: impl Fn(DbError) -> E,
+        take: impl FnMut(Vec<R>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => {
+                let rows =
+                    sql_query(query).load_iter::<R, diesel::connection::DefaultLoadingMode>(conn);
+                let rows = rows.map_err(|error| unreadable(error.into()))?;
+                in_batches(rows, size, unreadable, take)
+            }
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => {
+                let rows = sql_query(query).load_iter::<R, PgRowByRowLoadingMode>(conn);
+                let rows = rows.map_err(|error| unreadable(error.into()))?;
+                in_batches(rows, size, unreadable, take)
+            }
+        }
+    }
+
+    /// Which table of which server this is; `None` on SQLite, where the file says it.
+    pub fn identity(&mut self, table: &str) -> Result<Option<String>, DbError> {
+        identity(&mut self.conn, table)
+    }
+}
+
+/// Which table of which server this is: when the server began, its database, the table. `None` on
+/// SQLite.
+pub fn identity(conn: &mut Conn, table: &str) -> Result<Option<String>, DbError> {
+    match conn {
+        Conn::Sqlite(_) => {
+            let _ = table;
+            Ok(None)
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            let row = sql_query(
+                "SELECT concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()), \
+                     (SELECT oid FROM pg_database WHERE datname = current_database()), \
+                     to_regclass($1)::oid) AS name",
+            )
+            .bind::<Text, _>(table)
+            .get_result::<Name>(conn)?;
+            Ok(Some(row.name))
+        }
+    }
+}
+
+/// An identifier as a statement takes it, whatever is in it.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn unquoted(name: &str) -> String {
+    let inside = name
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    inside.unwrap_or(name).replace("\"\"", "\"")
+}
+
+fn in_batches<R, E>(
+    rows: impl Iterator<Item = QueryResult<R>>,
+    size: usize,
+    unreadable: impl Fn(DbError) -> E,
+    mut take: impl FnMut(Vec<R>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut batch = Vec::with_capacity(size);
+    for row in rows {
+        batch.push(row.map_err(|error| unreadable(error.into()))?);
+        if batch.len() == size {
+            take(std::mem::replace(&mut batch, Vec::with_capacity(size)))?;
+        }
+    }
+    if batch.is_empty() {
+        Ok(())
+    } else {
+        take(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_break_out_of_its_quotes() {
+        assert_eq!(
+            quoted(r#"a"; DROP TABLE b; --"#),
+            r#""a""; DROP TABLE b; --""#
+        );
+        assert_eq!(unquoted(&quoted(r#"a"b"#)), r#"a"b"#);
+    }
+}

@@ -1,0 +1,262 @@
+//! A second run: what changed in Django since is brought, what changed here is left.
+
+use diesel::prelude::*;
+use vestibule::clock::Clock;
+use vestibule::db::schema::{sessions, users};
+use vestibule::sessions::NewSession;
+
+use super::moment;
+use crate::support::django::{Django, House, counts};
+
+fn imported() -> (Django, House) {
+    let (django, house) = (Django::new(), House::new());
+    for id in 1..=3 {
+        django.add(id, &format!("{id}@example.com"));
+    }
+    let first = house.import(&django, &[]);
+    assert_eq!(counts(&first, 0), [3, 0, 0, 0]);
+    (django, house)
+}
+
+fn set_password(house: &House, id: i64, password: &str) {
+    house.change(|conn| {
+        diesel::update(users::table.find(id))
+            .set(users::password.eq(password))
+            .execute(conn)
+    });
+}
+
+fn set_active(house: &House, id: i64, is_active: bool) {
+    house.change(|conn| {
+        diesel::update(users::table.find(id))
+            .set(users::is_active.eq(is_active))
+            .execute(conn)
+    });
+}
+
+fn sign_in(house: &House, user_id: i64) {
+    let now = Clock::system().now();
+    let session = NewSession {
+        id: format!("session-of-{user_id}"),
+        user_id,
+        login_attempt: None,
+        workos_sid: None,
+        workos_refresh_token: None,
+        confirmed_until: None,
+        created_at: now,
+        expires_at: now.plus(chrono::TimeDelta::days(1)),
+    };
+    house.change(|conn| session.insert(conn));
+}
+
+fn is_signed_in(house: &House, user_id: i64) -> bool {
+    house.rows(|conn| {
+        let open = sessions::table.filter(sessions::revoked_at.is_null());
+        let theirs = open.filter(sessions::user_id.eq(user_id));
+        theirs.count().get_result::<i64>(conn)
+    }) > 0
+}
+
+#[test]
+fn what_has_not_changed_is_left_and_what_is_new_is_brought() {
+    let (django, house) = imported();
+    let before = house.users();
+    let again = house.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [0, 0, 3, 0]);
+    assert_eq!(house.users(), before);
+    django.add(4, "4@example.com");
+    let third = house.import(&django, &[]);
+    assert_eq!(counts(&third, 0), [1, 0, 3, 0]);
+}
+
+#[test]
+fn what_changed_in_django_comes_over() {
+    let (django, house) = imported();
+    django.set(
+        1,
+        "email = 'New@Example.com', first_name = 'New', last_name = ''",
+    );
+    django.set(
+        2,
+        "is_staff = true, is_superuser = true, last_login = '2026-11-21 01:02:03'",
+    );
+    let again = house.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [0, 2, 1, 0]);
+    let (one, two) = (house.user(1), house.user(2));
+    assert_eq!(
+        (one.email.as_str(), one.email_key.as_str()),
+        ("New@Example.com", "new@example.com")
+    );
+    assert_eq!(
+        (one.first_name.as_str(), one.last_name.as_str()),
+        ("New", "")
+    );
+    assert_eq!(one.token_version, 0);
+    assert!(two.is_staff && two.is_superuser);
+    assert_eq!(two.last_login, Some(moment("2026-11-21T01:02:03Z")));
+    let third = house.import(&django, &[]);
+    assert_eq!(counts(&third, 0), [0, 0, 3, 0]);
+}
+
+#[test]
+fn a_password_changed_in_django_comes_over_and_ends_sessions() {
+    let (django, house) = imported();
+    for id in 1..=2 {
+        sign_in(&house, id);
+    }
+    django.set(1, "password = 'changed$there'");
+    house.import(&django, &[]);
+    let user = house.user(1);
+    assert_eq!(
+        (user.password.as_str(), user.token_version),
+        ("changed$there", 1)
+    );
+    assert!(!is_signed_in(&house, 1) && is_signed_in(&house, 2));
+    // And once more, since what was brought is now this one.
+    django.set(1, "password = ''");
+    house.import(&django, &[]);
+    let user = house.user(1);
+    assert!(
+        user.password.starts_with('!') && user.token_version == 2,
+        "{user:?}"
+    );
+    let last = house.import(&django, &[]);
+    assert_eq!(counts(&last, 0), [0, 0, 3, 0]);
+}
+
+#[test]
+fn a_password_changed_here_is_never_overwritten() {
+    let (django, house) = imported();
+    set_password(&house, 1, "changed$here");
+    set_password(&house, 2, "changed$here");
+    django.set(1, "password = 'changed$there'");
+    django.set(2, "password = ''");
+    let again = house.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [0, 0, 3, 0]);
+    for id in 1..=2 {
+        let user = house.user(id);
+        assert_eq!(
+            (user.password.as_str(), user.token_version),
+            ("changed$here", 0)
+        );
+    }
+}
+
+#[test]
+fn a_profile_changed_here_stays_and_the_rest_still_comes() {
+    let (django, house) = imported();
+    house.change(|conn| {
+        diesel::update(users::table.find(1))
+            .set(users::first_name.eq("Here"))
+            .execute(conn)
+    });
+    django.set(
+        1,
+        "email = 'there@example.com', first_name = 'There', password = 'changed$there'",
+    );
+    let again = house.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [0, 1, 2, 0]);
+    let user = house.user(1);
+    assert_eq!(
+        (user.email.as_str(), user.first_name.as_str()),
+        ("1@example.com", "Here")
+    );
+    assert_eq!(user.password, "changed$there");
+}
+
+#[test]
+fn a_deactivation_comes_over_and_ends_sessions_and_so_does_its_end() {
+    let (django, house) = imported();
+    sign_in(&house, 1);
+    django.set(1, "is_active = false");
+    house.import(&django, &[]);
+    let user = house.user(1);
+    assert!(!user.is_active && user.token_version == 1, "{user:?}");
+    assert!(!is_signed_in(&house, 1));
+    django.set(1, "is_active = true");
+    house.import(&django, &[]);
+    assert!(house.user(1).is_active);
+}
+
+#[test]
+fn an_account_deactivated_here_is_never_reactivated() {
+    let (django, house) = imported();
+    set_active(&house, 1, false);
+    house.import(&django, &[]);
+    django.set(1, "is_active = false");
+    house.import(&django, &[]);
+    django.set(1, "is_active = true");
+    house.import(&django, &[]);
+    let user = house.user(1);
+    assert!(!user.is_active && user.token_version == 0, "{user:?}");
+}
+
+/// As people who leave are made anonymous in Django.
+#[test]
+fn a_deactivation_comes_over_with_an_email_that_cannot() {
+    let (django, house) = imported();
+    django.set(1, "is_active = false, email = '', password = ''");
+    django.set(2, "is_active = false, email = '3@EXAMPLE.com'");
+    let again = house.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [0, 0, 1, 2]);
+    assert!(again.stdout.contains("no e-mail: 1"), "{again:#?}");
+    assert!(
+        again.stdout.contains("another account: 2 (by 3)"),
+        "{again:#?}"
+    );
+    let (one, two) = (house.user(1), house.user(2));
+    assert!(!one.is_active && one.password.starts_with('!'), "{one:?}");
+    assert!(!two.is_active, "{two:?}");
+    assert_eq!(
+        (one.email.as_str(), two.email.as_str()),
+        ("1@example.com", "2@example.com")
+    );
+}
+
+#[test]
+fn an_email_is_free_for_whoever_comes_when_its_owner_has_another() {
+    let (django, house) = imported();
+    django.set(1, "email = 'moved@example.com'");
+    django.add(9, "1@example.com");
+    let again = house.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [1, 1, 2, 0]);
+    assert_eq!(house.user(9).email, "1@example.com");
+}
+
+#[test]
+fn an_account_linked_to_workos_keeps_its_profile() {
+    let (django, house) = imported();
+    house.change(|conn| {
+        diesel::update(users::table.find(1))
+            .set(users::workos_user_id.eq("user_01"))
+            .execute(conn)
+    });
+    django.set(
+        1,
+        "email = 'there@example.com', first_name = 'There', is_staff = true",
+    );
+    let again = house.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [0, 1, 2, 0]);
+    let user = house.user(1);
+    assert_eq!(
+        (user.email.as_str(), user.first_name.as_str()),
+        ("1@example.com", "First 1")
+    );
+    assert!(user.is_staff);
+}
+
+#[test]
+fn a_new_email_is_verified_only_when_the_operator_says_so_again() {
+    let (django, house) = (Django::new(), House::new());
+    for id in 1..=2 {
+        django.add(id, &format!("{id}@example.com"));
+    }
+    house.import(&django, &["--emails-verified"]);
+    django.set(1, "email = 'new@example.com'");
+    django.set(2, "email = '2@EXAMPLE.com'");
+    house.import(&django, &[]);
+    assert!(!house.user(1).email_verified && house.user(2).email_verified);
+    let vouched = house.import(&django, &["--emails-verified"]);
+    assert_eq!(counts(&vouched, 0), [0, 1, 1, 0]);
+    assert!(house.user(1).email_verified);
+}

@@ -1,0 +1,63 @@
+//! An import that is killed in the middle, and run again.
+
+use std::time::{Duration, Instant};
+
+use diesel::prelude::*;
+use vestibule::db::schema::{django_imports, users};
+
+use super::newcomer;
+use crate::support::django::{Django, House, counts};
+
+const ROWS: i64 = 30_000;
+
+fn many(django: &Django) {
+    let numbers = if django.file().is_some() {
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)"
+    } else {
+        "WITH n AS (SELECT generate_series(1, 30000) AS i)"
+    };
+    let insert = "INSERT INTO auth_user SELECT i, 'made-up$' || i, NULL, false, 'user' || i, 'First', \
+         'Last', 'user' || i || '@example.com', false, true, '2026-01-02 03:04:05.678901' FROM n";
+    // A WITH belongs before the SELECT in both dialects.
+    let (into, select) = insert.split_once("SELECT").unwrap();
+    django.run(&format!("{into} {numbers} SELECT {select}"));
+}
+
+fn taken(house: &House) -> i64 {
+    house.rows(|conn| users::table.count().get_result(conn))
+}
+
+#[test]
+fn a_second_run_finishes_what_a_killed_one_began() {
+    let (django, house) = (Django::new(), House::new());
+    many(&django);
+    let running = house.program(django.url(), &[]).start();
+    let hangs = Instant::now() + Duration::from_secs(60);
+    while taken(&house) < 3000 {
+        assert!(
+            Instant::now() < hangs,
+            "nothing arrives: {}",
+            running.printed()
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // Dropped is killed.
+    drop(running);
+    let half = taken(&house);
+    assert!((3000..ROWS).contains(&half), "killed in the middle: {half}");
+    assert_eq!(half % 1000, 0, "whole batches");
+    let known: i64 = house.rows(|conn| django_imports::table.count().get_result(conn));
+    assert_eq!(known, half);
+    // Ids were kept apart before the first row.
+    let here = newcomer(&house, "here@example.com");
+    assert!(here > ROWS + 1_000_000, "{here}");
+
+    let rest = house.import(&django, &[]);
+    let (half, rows) = (half.unsigned_abs(), ROWS.unsigned_abs());
+    assert_eq!(counts(&rest, 0), [rows - half, 0, half, 0]);
+    let ids: Vec<i64> = house.users().into_iter().map(|user| user.id).collect();
+    assert!(
+        ids.into_iter().eq((1..=ROWS).chain([here])),
+        "each row once"
+    );
+}

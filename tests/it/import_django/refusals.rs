@@ -1,0 +1,171 @@
+//! Rows that are not taken: each is named with its reason, and the rest is taken.
+
+use crate::support::django::{Django, House, counts};
+
+use super::newcomer;
+
+/// Without a primary key or types, so that it can hold what Django's cannot.
+fn loose(django: &Django) {
+    django.run(
+        "CREATE TABLE people (id text, password text, email text, first_name text, is_active text, \
+         date_joined text)",
+    );
+}
+
+fn add(django: &Django, id: &str, email: &str, first_name: &str, is_active: &str, joined: &str) {
+    django.run(&format!(
+        "INSERT INTO people VALUES ('{id}', 'made-up', '{email}', '{first_name}', '{is_active}', '{joined}')"
+    ));
+}
+
+#[test]
+fn bad_rows_are_named_and_the_rest_is_taken() {
+    let (django, house) = (Django::empty(), House::new());
+    loose(&django);
+    let long = format!("{}@example.com", "a".repeat(250));
+    const JOINED: &str = "2026-01-02 03:04:05";
+    for (id, email, is_active, joined) in [
+        ("1", "good@example.com", "1", JOINED),
+        ("0", "zero@example.com", "1", JOINED),
+        ("-4", "minus@example.com", "1", JOINED),
+        ("9223372036854775807", "last@example.com", "1", JOINED),
+        ("99999999999999999999", "beyond@example.com", "1", JOINED),
+        ("0b5c2d3e-made-up-uuid", "uuid@example.com", "1", JOINED),
+        ("10", "", "1", JOINED),
+        ("11", "nobody", "1", JOINED),
+        ("12", &long, "1", JOINED),
+        ("13", "two words@example.com", "1", JOINED),
+        ("14", "\u{212A}elvin@example.com", "1", JOINED),
+        ("15", "later@example.com", "1", "some day"),
+        ("16", "maybe@example.com", "perhaps", JOINED),
+        ("17", "GOOD@example.com", "1", JOINED),
+    ] {
+        add(&django, id, email, "", is_active, joined);
+    }
+    let output = house.import(&django, &["--table", "people"]);
+    assert_eq!(counts(&output, 0), [1, 0, 0, 13]);
+    for line in [
+        "1  key is no integer: 0b5c2d3e-made-up-uuid",
+        "1  no e-mail: 10",
+        "1  e-mail without @: 11",
+        "1  e-mail of more than 254 characters: 12",
+        "1  e-mail with spaces or control characters: 13",
+        "1  e-mail with a letter that lower case turns into another: 14",
+        "1  time that cannot be read: 15",
+        "1  flag that is neither true nor false: 16",
+        "1  e-mail belongs to another account: 17 (by 1)",
+    ] {
+        assert!(
+            output.stdout.contains(line),
+            "no {line:?} in {}",
+            output.stdout
+        );
+    }
+    let range = output
+        .stdout
+        .lines()
+        .find(|line| line.contains("key out of range"));
+    let range = range.unwrap();
+    assert!(range.trim_start().starts_with("4  "), "{range}");
+    let ids: Vec<_> = house.users().into_iter().map(|user| user.id).collect();
+    assert_eq!(ids, [1]);
+}
+
+#[test]
+fn bytes_that_are_no_text_stop_nothing() {
+    let (django, house) = (Django::sqlite(), House::new());
+    for id in 1..=4 {
+        django.add(id, &format!("{id}@example.com"));
+    }
+    django.set(1, "first_name = CAST(x'ff41' AS TEXT)");
+    django.set(2, "last_name = 'a' || char(0) || 'b'");
+    django.set(3, "email = CAST(x'80' AS TEXT) || '@example.com'");
+    let output = house.import(&django, &[]);
+    assert_eq!(counts(&output, 0), [1, 0, 0, 3]);
+    assert!(
+        output.stdout.contains("2  text that is not UTF-8: 1, 3"),
+        "{output:#?}"
+    );
+    assert!(output.stdout.contains("1  NUL character: 2"), "{output:#?}");
+    assert_eq!(house.users()[0].id, 4);
+}
+
+#[test]
+fn an_email_belongs_to_the_lowest_id_in_whatever_order_the_rows_lie() {
+    let (django, house) = (Django::new(), House::new());
+    django.add(9, "ann@example.com");
+    django.add(3, "Ann@Example.com");
+    django.add(4, "ANN@EXAMPLE.COM");
+    let output = house.import(&django, &[]);
+    assert_eq!(counts(&output, 0), [1, 0, 0, 2]);
+    assert!(
+        output
+            .stdout
+            .contains("another account: 4 (by 3), 9 (by 3)"),
+        "{output:#?}"
+    );
+    let again = house.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [0, 0, 1, 2]);
+    assert_eq!(house.users()[0].email, "Ann@Example.com");
+}
+
+#[test]
+fn an_id_and_an_email_that_are_taken_here_stay_whose_they_are() {
+    let (django, house) = (Django::new(), House::new());
+    let here = newcomer(&house, "here@example.com");
+    assert_eq!(here, 1);
+    django.add(1, "there@example.com");
+    django.add(2, "HERE@example.com");
+    django.add(3, "new@example.com");
+    let before = house.user(1);
+    let output = house.import(&django, &[]);
+    assert_eq!(counts(&output, 0), [1, 0, 0, 2]);
+    assert!(
+        output
+            .stdout
+            .contains("id already taken here by somebody else: 1"),
+        "{output:#?}"
+    );
+    assert!(
+        output
+            .stdout
+            .contains("e-mail belongs to another account: 2 (by 1)"),
+        "{output:#?}"
+    );
+    assert_eq!(house.user(1), before);
+}
+
+/// Two projects give the same ids out: the second's people must not take over the first's accounts.
+#[test]
+fn a_second_djangos_rows_do_not_pass_for_the_firsts() {
+    let (first, second, house) = (Django::new(), Django::new(), House::new());
+    first.add(1, "ann@example.com");
+    second.add(1, "bob@example.com");
+    second.set(1, "date_joined = '2025-05-05 05:05:05'");
+    house.import(&first, &[]);
+    let before = house.user(1);
+    let output = house.import(&second, &[]);
+    assert_eq!(counts(&output, 0), [0, 0, 0, 1]);
+    assert!(
+        output
+            .stdout
+            .contains("id already taken here by somebody else: 1"),
+        "{output:#?}"
+    );
+    assert_eq!(house.user(1), before);
+}
+
+#[test]
+fn many_refusals_are_counted_and_a_few_named() {
+    let (django, house) = (Django::new(), House::new());
+    for id in 1..=12 {
+        django.add(id, "nobody");
+    }
+    let output = house.import(&django, &[]);
+    assert!(
+        output
+            .stdout
+            .contains("12  e-mail without @: 1, 2, 3, 4, 5, …"),
+        "{output:#?}"
+    );
+}

@@ -1,0 +1,211 @@
+//! Where rows come from: other tables, other keys, and databases that cannot be.
+
+use crate::support::database::TestDatabase;
+use crate::support::django::{Django, House, counts};
+use crate::support::program::Program;
+
+const SMALL: &str = "password varchar(128), email varchar(254))";
+
+#[test]
+fn a_table_of_its_own_name_key_and_columns() {
+    let (django, house) = (Django::empty(), House::new());
+    django.run(&format!(
+        "CREATE TABLE \"Shop \"\"People\"\"\" (person_id bigint PRIMARY KEY, {SMALL}; \
+         INSERT INTO \"Shop \"\"People\"\"\" VALUES (7, 'made-up', 'ann@example.com')"
+    ));
+    let output = house.import(&django, &["--table", "Shop \"People\""]);
+    assert_eq!(counts(&output, 0), [1, 0, 0, 0]);
+    let user = house.user(7);
+    assert!(user.is_active && !user.is_staff && !user.is_superuser);
+    assert_eq!((user.first_name.as_str(), user.last_login), ("", None));
+}
+
+#[test]
+fn a_missing_table_or_column_is_named_with_what_is_there() {
+    let (django, house) = (Django::empty(), House::new());
+    django.run(&format!(
+        "CREATE TABLE shop_user (id integer PRIMARY KEY, {SMALL}"
+    ));
+    django.run("CREATE TABLE other (id integer PRIMARY KEY, email text)");
+    let refused = |options: &[&str], parts: &[&str]| {
+        let output = house.program(django.url(), options).run();
+        output.exits_with(1).says_in_one_line(parts);
+    };
+    refused(
+        &[],
+        &[
+            "no table \"auth_user\"",
+            "a password and an email: shop_user",
+        ],
+    );
+    refused(&["--table", "other"], &["no column password", "shop_user"]);
+    refused(
+        &["--table", "shop_user", "--workos-id-column", "wid"],
+        &["--workos-id-column", "no column wid", "id, password, email"],
+    );
+    django.run(&format!(
+        "CREATE TABLE pairs (a integer, b integer, {SMALL}"
+    ));
+    refused(
+        &["--table", "pairs"],
+        &["neither a primary key of one column nor a column id"],
+    );
+    django.run("DROP TABLE shop_user; DROP TABLE pairs");
+    refused(&[], &["no table there has both a password and an email"]);
+    assert!(house.users().is_empty());
+}
+
+#[test]
+fn a_database_that_cannot_be_is_named_with_its_mend() {
+    let house = House::new();
+    let folder = tempfile::tempdir().unwrap();
+    let absent = folder.path().join("absent.sqlite3");
+    let notes = folder.path().join("notes.txt");
+    std::fs::write(&notes, "These are notes and no database. ".repeat(100)).unwrap();
+    for (from, parts) in [
+        (
+            absent.display().to_string(),
+            &["without a scheme", "wants sqlite:PATH"][..],
+        ),
+        (
+            format!("sqlite:{}", absent.display()),
+            &["--from", "no such file"],
+        ),
+        (
+            format!("sqlite:{}", notes.display()),
+            &["--from", "notes.txt", "not a database"],
+        ),
+        (
+            "mysql://root:hunter2@host/app".to_owned(),
+            &["the scheme `mysql:`"],
+        ),
+        (
+            "postgres://u:hunter2@x@h/d".to_owned(),
+            &["--from", "percent-encoded"],
+        ),
+    ] {
+        let output = house.program(&from, &[]).run().exits_with(1);
+        assert!(!output.stderr.contains("hunter2"), "{output:#?}");
+        output.says_in_one_line(parts);
+    }
+    assert!(!absent.exists());
+}
+
+#[test]
+fn our_own_database_has_to_be_migrated_and_is_left_alone_until_then() {
+    let (django, target) = (Django::new(), TestDatabase::new());
+    django.add(1, "ann@example.com");
+    for options in [&[][..], &["--dry-run"]] {
+        let arguments = [&["import-django", "--from", django.url()], options].concat();
+        let program = Program::new(&arguments).env("DATABASE_URL", target.url());
+        program
+            .run()
+            .exits_with(1)
+            .says_in_one_line(&["vestibule migrate"]);
+    }
+    if let Some(path) = target.url().strip_prefix("sqlite:") {
+        assert!(!std::path::Path::new(path).exists());
+    }
+}
+
+#[test]
+fn a_sqlite_file_is_not_imported_into_itself() {
+    let django = Django::sqlite();
+    django.add(1, "ann@example.com");
+    let file = django.file().unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let link = file.with_extension("link");
+    std::fs::hard_link(&file, &link).unwrap();
+    for ours in [
+        django.url().to_owned(),
+        format!("sqlite:{}", link.display()),
+    ] {
+        Program::new(&["import-django", "--from", django.url()])
+            .env("DATABASE_URL", &ours)
+            .run()
+            .exits_with(1)
+            .says_in_one_line(&["the same file"]);
+    }
+    assert!(
+        std::fs::read(&file).unwrap() == before,
+        "the file was written to"
+    );
+}
+
+/// Read-only in earnest: the file may not even be writable.
+#[test]
+fn a_source_may_be_read_only_and_in_wal_mode() {
+    let (django, house) = (Django::sqlite(), House::new());
+    django.add(1, "ann@example.com");
+    let file = django.file().unwrap();
+    let mut permissions = std::fs::metadata(&file).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&file, permissions).unwrap();
+    assert_eq!(counts(&house.import(&django, &[]), 0), [1, 0, 0, 0]);
+
+    let wal = Django::sqlite();
+    wal.run("PRAGMA journal_mode = WAL");
+    wal.add(2, "bob@example.com");
+    assert_eq!(counts(&house.import(&wal, &[]), 0), [1, 0, 0, 0]);
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use super::*;
+    use crate::support::django::execute;
+
+    /// The tests' databases are SQLite files without it.
+    fn on_postgres() -> bool {
+        std::env::var_os("TEST_DATABASE_URL").is_some()
+    }
+
+    #[test]
+    fn django_may_live_in_the_same_database_and_in_another_schema() {
+        if !on_postgres() {
+            return;
+        }
+        let (django, house) = (Django::empty(), House::new());
+        let shop = format!(
+            "CREATE SCHEMA shop; CREATE TABLE shop.users (id integer PRIMARY KEY, {SMALL}; \
+             INSERT INTO shop.users VALUES (7, 'made-up', 'ann@example.com')"
+        );
+        django.run(&shop);
+        assert_eq!(
+            counts(&house.import(&django, &["--table", "shop.users"]), 0),
+            [1, 0, 0, 0]
+        );
+        // The tables of a schema that is not searched are hinted at with it.
+        let missing = house.program(django.url(), &[]).run().exits_with(1);
+        missing.says_in_one_line(&["shop.users"]);
+
+        let both = House::new();
+        execute(both.url(), &shop);
+        let same = both
+            .program(both.url(), &["--table", "shop.users"])
+            .run()
+            .exits_with(0);
+        assert_eq!(counts(&same, 0), [1, 0, 0, 0]);
+        for table in ["users", "public.users"] {
+            both.program(both.url(), &["--table", table])
+                .run()
+                .exits_with(1)
+                .says_in_one_line(&["vestibule's own table users", "auth_user"]);
+        }
+    }
+
+    #[test]
+    fn times_are_read_in_utc_whatever_the_servers_habits() {
+        if !on_postgres() {
+            return;
+        }
+        let (django, house) = (Django::new(), House::new());
+        django.add(1, "ann@example.com");
+        django.run("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ''Asia/Kolkata''', current_database()); \
+                    EXECUTE format('ALTER DATABASE %I SET datestyle = ''German''', current_database()); END $$");
+        house.import(&django, &[]);
+        assert_eq!(
+            house.user(1).date_joined,
+            super::super::moment("2026-01-02T03:04:05.678901Z")
+        );
+    }
+}

@@ -1,0 +1,294 @@
+//! Django's databases: made by hand, and made by a real Django (`script/peers/django`).
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use serde::Deserialize;
+use vestibule::accounts::User;
+use vestibule::db::schema::{refresh_tokens, users};
+use vestibule::db::{Conn, Database, DbError};
+use vestibule::settings::{DatabaseSettings, Source};
+use vestibule::tokens::RefreshTokenRow;
+
+use super::database::TestDatabase;
+use super::program::{Output, Program};
+
+/// Django's stock user table, as its migrations write it for either database.
+const AUTH_USER: &str = "CREATE TABLE auth_user (
+    id integer NOT NULL PRIMARY KEY, password varchar(128) NOT NULL, last_login TIMESTAMPTZ NULL,
+    is_superuser bool NOT NULL, username varchar(150) NOT NULL UNIQUE, first_name varchar(150) NOT NULL,
+    last_name varchar(150) NOT NULL, email varchar(254) NOT NULL, is_staff bool NOT NULL,
+    is_active bool NOT NULL, date_joined TIMESTAMPTZ NOT NULL)";
+/// simplejwt's tables.
+const BLACKLIST: &str = "
+CREATE TABLE token_blacklist_outstandingtoken (id bigint NOT NULL PRIMARY KEY, token text NOT NULL,
+    created_at TIMESTAMPTZ NULL, expires_at TIMESTAMPTZ NOT NULL, user_id integer NULL,
+    jti varchar(255) NOT NULL UNIQUE);
+CREATE TABLE token_blacklist_blacklistedtoken (id bigint NOT NULL PRIMARY KEY,
+    blacklisted_at TIMESTAMPTZ NOT NULL, token_id bigint NOT NULL UNIQUE)";
+
+/// A database like Django's.
+pub(crate) struct Django {
+    database: TestDatabase,
+}
+
+impl Django {
+    /// With the stock user table, and nobody in it.
+    pub(crate) fn new() -> Self {
+        let django = Self::empty();
+        django.run(AUTH_USER);
+        django
+    }
+
+    /// Without a table, on the backend of this run.
+    pub(crate) fn empty() -> Self {
+        Self::without_tables(TestDatabase::new())
+    }
+
+    /// Without a table, on this database.
+    pub(crate) fn without_tables(database: TestDatabase) -> Self {
+        Self { database }
+    }
+
+    /// A SQLite file with the stock user table, whatever this run is for.
+    pub(crate) fn sqlite() -> Self {
+        let database = TestDatabase::sqlite();
+        let django = Self { database };
+        django.run(AUTH_USER);
+        django
+    }
+
+    /// Adds simplejwt's blacklist.
+    pub(crate) fn with_blacklist(self) -> Self {
+        self.run(BLACKLIST);
+        self
+    }
+
+    /// What `--from` is to be.
+    pub(crate) fn url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// SQLite's file.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.url().strip_prefix("sqlite:").map(PathBuf::from)
+    }
+
+    /// Runs statements in it.
+    pub(crate) fn run(&self, statements: &str) {
+        execute(self.url(), statements);
+    }
+
+    /// Adds a user with a made-up password of their own.
+    pub(crate) fn add(&self, id: i64, email: &str) {
+        let email = email.replace('\'', "''");
+        self.run(&format!(
+            "INSERT INTO auth_user VALUES ({id}, 'made-up${id}', NULL, false, 'user{id}', 'First {id}', \
+             'Last {id}', '{email}', false, true, '2026-01-02 03:04:05.678901')"
+        ));
+    }
+
+    /// Changes one user.
+    pub(crate) fn set(&self, id: i64, changes: &str) {
+        self.run(&format!("UPDATE auth_user SET {changes} WHERE id = {id}"));
+    }
+
+    /// Adds a blacklisted token.
+    pub(crate) fn blacklist(&self, id: i64, user_id: &str, jti: &str, expires_at: &str) {
+        self.run(&format!(
+            "INSERT INTO token_blacklist_outstandingtoken VALUES \
+                 ({id}, 'made.up.token', '2026-01-02 03:04:05', '{expires_at}', {user_id}, '{jti}'); \
+             INSERT INTO token_blacklist_blacklistedtoken VALUES ({id}, '2026-01-03 03:04:05', {id})"
+        ));
+    }
+}
+
+/// Runs statements in a database.
+pub(crate) fn execute(url: &str, statements: &str) {
+    let done = match url.strip_prefix("sqlite:") {
+        Some(path) => SqliteConnection::establish(path)
+            .expect("a SQLite file")
+            .batch_execute(statements),
+        None => on_postgres(url, statements),
+    };
+    done.unwrap_or_else(|error| panic!("{statements}: {error}"));
+}
+
+#[cfg(feature = "postgres")]
+fn on_postgres(url: &str, statements: &str) -> QueryResult<()> {
+    let mut conn = diesel::PgConnection::establish(url).expect("a PostgreSQL database");
+    conn.batch_execute("SET TIME ZONE 'UTC'")?;
+    conn.batch_execute(statements)
+}
+
+#[cfg(not(feature = "postgres"))]
+fn on_postgres(_url: &str, _statements: &str) -> QueryResult<()> {
+    panic!("run the tests with `--features postgres`")
+}
+
+/// Our own database, migrated, that users move into.
+pub(crate) struct House {
+    /// To look at rows and to change some.
+    pub(crate) database: Database,
+    test_database: TestDatabase,
+}
+
+impl House {
+    /// An empty one on the backend of this run.
+    pub(crate) fn new() -> Self {
+        Self::on(TestDatabase::new())
+    }
+
+    /// An empty one on SQLite.
+    pub(crate) fn sqlite() -> Self {
+        Self::on(TestDatabase::sqlite())
+    }
+
+    fn on(test_database: TestDatabase) -> Self {
+        let settings = Source::from_pairs([("DATABASE_URL", test_database.url())]);
+        let settings = DatabaseSettings::from_source(&settings).expect("settings");
+        let database = Database::open_or_create(&settings).expect("a database");
+        let mut migrations = database.migrations().expect("a connection");
+        while migrations.apply_next().expect("a migration").is_some() {}
+        drop(migrations);
+        Self {
+            database,
+            test_database,
+        }
+    }
+
+    /// `DATABASE_URL`.
+    pub(crate) fn url(&self) -> &str {
+        self.test_database.url()
+    }
+
+    /// `import-django` from there, with more options.
+    pub(crate) fn program(&self, from: &str, options: &[&str]) -> Program {
+        let arguments = [&["import-django", "--from", from], options].concat();
+        Program::new(&arguments).env("DATABASE_URL", self.url())
+    }
+
+    /// Imports to the end.
+    #[track_caller]
+    pub(crate) fn import(&self, django: &Django, options: &[&str]) -> Output {
+        let output = self.program(django.url(), options).run().exits_with(0);
+        assert_eq!(output.stderr, "", "a quiet import: {output:#?}");
+        output
+    }
+
+    /// Every account, the lowest id first.
+    pub(crate) fn users(&self) -> Vec<User> {
+        self.rows(|conn| {
+            let all = users::table.order(users::id);
+            all.select(User::as_select()).load(conn)
+        })
+    }
+
+    /// The account with this id.
+    #[track_caller]
+    pub(crate) fn user(&self, id: i64) -> User {
+        self.rows(|conn| User::by_id(conn, id))
+            .expect("the account")
+    }
+
+    /// Every known refresh token, in the order of their ids.
+    pub(crate) fn tokens(&self) -> Vec<RefreshTokenRow> {
+        self.rows(|conn| {
+            let all = refresh_tokens::table.order(refresh_tokens::jti);
+            all.select(RefreshTokenRow::as_select()).load(conn)
+        })
+    }
+
+    /// Runs a query.
+    pub(crate) fn rows<T>(&self, query: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
+        let rows = self
+            .database
+            .read_blocking(|conn| query(conn).map_err(DbError::from));
+        rows.expect("the rows can be read")
+    }
+
+    /// Runs a statement.
+    pub(crate) fn change<T>(&self, statement: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
+        let done = self
+            .database
+            .write_blocking(|conn| statement(conn).map_err(DbError::from));
+        done.expect("the rows can be changed")
+    }
+}
+
+/// The counts of the summary's first table, or of its second: taken, updated, unchanged, refused.
+#[track_caller]
+pub(crate) fn counts(output: &Output, table: usize) -> [u64; 4] {
+    let numbers = |name: &str| {
+        let lines = output
+            .stdout
+            .lines()
+            .filter_map(|line| line.strip_prefix("  "));
+        let mut counts = lines.filter_map(|line| line.strip_prefix(name));
+        let count = counts.nth(table).expect("a count");
+        count.trim().parse().expect("a number")
+    };
+    ["taken", "updated", "unchanged", "refused"].map(numbers)
+}
+
+/// What a real Django made; `password` is `None` where nobody can sign in with one.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RealDjango {
+    pub(crate) users: Vec<RealUser>,
+    pub(crate) blacklisted: Vec<RealToken>,
+    /// Ids of refresh tokens that are not blacklisted.
+    pub(crate) good: Vec<String>,
+    /// The tokens themselves.
+    pub(crate) tokens: Vec<String>,
+}
+
+/// A user of a real Django, with the password in plain text.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RealUser {
+    pub(crate) id: i64,
+    pub(crate) email: String,
+    pub(crate) password: Option<String>,
+    pub(crate) hash: String,
+    pub(crate) first_name: String,
+    pub(crate) last_name: String,
+    pub(crate) is_active: bool,
+    pub(crate) is_staff: bool,
+    pub(crate) is_superuser: bool,
+    pub(crate) date_joined: String,
+    pub(crate) last_login: Option<String>,
+}
+
+/// A blacklisted token of a real Django.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RealToken {
+    pub(crate) jti: String,
+    pub(crate) user_id: i64,
+    pub(crate) expires_at: String,
+    pub(crate) revoked_at: String,
+}
+
+impl RealDjango {
+    /// Lets a real Django migrate this database and fill it.
+    pub(crate) fn fill(django: &Django) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("script/peers/django");
+        let python = folder.join(".venv/bin/python");
+        assert!(
+            python.exists(),
+            "no {}: run `script/test tools`",
+            python.display()
+        );
+        let output = Command::new(python)
+            .arg("make_users.py")
+            .current_dir(&folder)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("SECRET_KEY", super::app::SECRET_KEY)
+            .env("DATABASE_URL", django.url())
+            .output()
+            .expect("Python runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "Django failed: {said}");
+        serde_json::from_slice(&output.stdout).expect("JSON of what was made")
+    }
+}
