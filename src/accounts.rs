@@ -10,7 +10,10 @@ pub mod passwords;
 pub mod provisioning;
 mod user;
 
-pub use credentials::{Authenticated, CredentialError, authenticate, may_use_password};
+pub use credentials::{
+    Authenticated, CredentialError, PasswordChange, authenticate, change_password, has_password,
+    may_use_password,
+};
 pub use email::{email_key, email_problem};
 pub use lifecycle::{close, open, set_password};
 pub use passwords::unusable_password;

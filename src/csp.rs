@@ -7,8 +7,8 @@ use crate::settings::Settings;
 
 /// Our own style sheet and icon, pictures from the identity provider's hosts, no script, no frame.
 ///
-/// Chromium applies `form-action` to every redirect after a POST, so the log-out form needs the
-/// hosts that it ends at.
+/// Chromium applies `form-action` to every redirect after a POST, so the log-out form and the log-in
+/// form need the hosts that they end at.
 pub fn content_security_policy(settings: &Settings) -> String {
     let workos = origin(&settings.workos.api_base_url);
     let mut pictures = "'self' https:".to_owned();
@@ -20,8 +20,11 @@ pub fn content_security_policy(settings: &Settings) -> String {
         }
     }
     let return_to = settings.workos.logout_return_to.as_deref().and_then(origin);
-    if let Some(return_to) = return_to.filter(|origin| origin != settings.public_url.as_str()) {
-        forms.push_str(&format!(" {return_to}"));
+    let landing = origin(&settings.login_redirect_url);
+    for end in [return_to, landing].into_iter().flatten() {
+        if end != settings.public_url.as_str() {
+            forms.push_str(&format!(" {end}"));
+        }
     }
     format!(
         "default-src 'none'; style-src 'self'; img-src {pictures}; form-action {forms}; base-uri 'none'; frame-ancestors 'none'"

@@ -48,6 +48,26 @@ pub enum Error {
     /// An unsafe request from another site's page.
     #[error("the request came from another site")]
     CrossSite,
+    /// A password where none is taken.
+    #[error("PASSWORD_LOGIN is off")]
+    PasswordsOff {
+        /// Where the sign-in would have returned to.
+        next: String,
+    },
+    /// A new password for an account that comes in without one.
+    #[error("the account has no password that it may use")]
+    NoPassword,
+    /// What only the person whose account it is may do.
+    #[error("an impersonated session may not do this")]
+    Impersonated,
+    /// A failure that will pass, of what a form was sent for.
+    #[error("{failure}")]
+    OnForm {
+        /// The failure.
+        failure: Box<Error>,
+        /// The form's page, to try again from.
+        page: String,
+    },
     /// A `Host` that is not ours.
     #[error("the host {0} is not in ALLOWED_HOSTS")]
     HostNotAllowed(String),
@@ -116,6 +136,18 @@ impl Error {
         Self::SignIn {
             failure,
             next: next.to_owned(),
+        }
+    }
+
+    /// The same failure of what the form on `page` was sent for: where it will pass, the way on is
+    /// the form.
+    pub fn on_form(self, page: &str) -> Self {
+        if self.public().retry_after.is_none() {
+            return self;
+        }
+        Self::OnForm {
+            failure: Box::new(self),
+            page: page.to_owned(),
         }
     }
 

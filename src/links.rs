@@ -2,24 +2,45 @@
 
 use url::form_urlencoded::Serializer;
 
+/// Where WorkOS's side of a log-in begins.
+const LOGIN: &str = "/auth/login";
+/// The log-in by a password of this site.
+const PASSWORD_LOGIN: &str = "/login";
+/// RFC 5321's longest address; WorkOS has no use for a longer hint.
+const LONGEST_HINT: usize = 254;
+
 /// The log-in's address, with the way back in it.
 pub fn login_url(next: &str) -> String {
-    with_next(Serializer::new(String::new()), next)
+    with_next(LOGIN, Serializer::new(String::new()), next)
 }
 
 /// The same for somebody else: WorkOS is to ask anew, instead of remembering whom it let in last.
 pub fn login_as_another_url(next: &str) -> String {
     let mut query = Serializer::new(String::new());
     query.append_pair("max_age", "0");
-    with_next(query, next)
+    with_next(LOGIN, query, next)
 }
 
-fn with_next(mut query: Serializer<'_, String>, next: &str) -> String {
+/// The same for whoever has typed an e-mail already; an empty or endless one is left out.
+pub fn login_with_hint_url(next: &str, email: &str) -> String {
+    let mut query = Serializer::new(String::new());
+    if !email.is_empty() && email.chars().count() <= LONGEST_HINT {
+        query.append_pair("login_hint", email);
+    }
+    with_next(LOGIN, query, next)
+}
+
+/// The log-in by a password of this site, with the way back in its address.
+pub fn password_login_url(next: &str) -> String {
+    with_next(PASSWORD_LOGIN, Serializer::new(String::new()), next)
+}
+
+fn with_next(path: &str, mut query: Serializer<'_, String>, next: &str) -> String {
     if !next.is_empty() && next != "/" {
         query.append_pair("next", next);
     }
     match query.finish().as_str() {
-        "" => "/auth/login".to_owned(),
-        query => format!("/auth/login?{query}"),
+        "" => path.to_owned(),
+        query => format!("{path}?{query}"),
     }
 }

@@ -9,13 +9,21 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 use crate::error::Error;
-use crate::web::{account, callback, health, home, login, logout, static_files};
+use crate::web::{
+    account, callback, health, home, login, logout, password_change, password_login, static_files,
+};
 
 /// All routes.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(get("/", home::home))
         .service(get("/account", account::account))
+        .service(post("/account/password", password_change::post))
+        .service(get_and_post(
+            "/login",
+            password_login::get,
+            password_login::post,
+        ))
         .service(get("/signin", login::signin))
         .service(get("/auth/login", login::login))
         .service(get("/auth/callback", callback::callback))
@@ -33,6 +41,15 @@ where
     F::Output: Responder + 'static,
 {
     resource(path, "GET, HEAD, OPTIONS").route(web::route().guard(reads()).to(view))
+}
+
+fn post<F, Args>(path: &str, view: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    resource(path, "POST, OPTIONS").route(web::post().to(view))
 }
 
 fn get_and_post<F, A, G, B>(path: &str, get: F, post: G) -> Resource

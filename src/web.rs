@@ -4,11 +4,14 @@
 pub mod account;
 pub mod attempt;
 pub mod callback;
+pub mod form;
 pub mod health;
 pub mod home;
 pub mod login;
 pub mod logout;
 pub mod pages;
+pub mod password_change;
+pub mod password_login;
 pub mod render;
 pub mod static_files;
 pub mod visitor;
@@ -16,6 +19,9 @@ pub mod visitor;
 use actix_web::http::Method;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse};
+
+use crate::accounts::CredentialError;
+use crate::error::Error;
 
 /// 302 to `url`, which is ours or WorkOS's.
 pub fn redirect(url: &str) -> HttpResponse {
@@ -28,6 +34,19 @@ pub fn redirect(url: &str) -> HttpResponse {
 fn pairs(request: &HttpRequest) -> Vec<(String, String)> {
     let query = request.query_string().as_bytes();
     url::form_urlencoded::parse(query).into_owned().collect()
+}
+
+/// What a right password gave; `None` when it was refused, which is the form's to say. Any other
+/// failure leads back to the form, on `page`.
+fn unless_refused<T>(outcome: Result<T, CredentialError>, page: &str) -> Result<Option<T>, Error> {
+    let error = match outcome {
+        Ok(outcome) => return Ok(Some(outcome)),
+        Err(CredentialError::Refused) => return Ok(None),
+        Err(CredentialError::Overloaded(error)) => Error::from(error),
+        Err(CredentialError::Database(error)) => Error::from(error),
+        Err(CredentialError::Hash(error)) => Error::Internal(error.to_string()),
+    };
+    Err(error.on_form(page))
 }
 
 /// Whether the browser only looks ahead, by HEAD or by fetching a page before anyone asked for it.

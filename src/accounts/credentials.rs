@@ -5,11 +5,17 @@ use std::time::Instant;
 use diesel::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::passwords::{self, Hasher, Overloaded};
+use super::lifecycle::set_password;
+use super::passwords::{self, Hasher, Overloaded, PasswordError};
 use super::user::User;
+use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
 use crate::settings::PasswordLogin;
+
+/// A round is lost only when the account changed between a check of its password and what it was
+/// checked for.
+const ROUNDS: usize = 3;
 
 /// Why nobody came in by this password.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +27,9 @@ pub enum CredentialError {
     /// Too many passwords are being checked.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
+    /// There is no hash of a new password.
+    #[error(transparent)]
+    Hash(#[from] PasswordError),
     /// The database's failure.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -47,8 +56,78 @@ pub async fn authenticate(
     email: &str,
     password: SecretString,
 ) -> Result<Authenticated, CredentialError> {
+    let email = email.to_owned();
+    // Neither database takes a NUL, and no account's e-mail holds one.
+    let find = move |conn: &mut Conn| match email.contains('\0') {
+        true => Ok(None),
+        false => User::by_email(conn, email.trim()),
+    };
+    padded(hasher, check(database, hasher, policy, find, password)).await
+}
+
+/// A new password, for an account whose old one is known.
+pub struct PasswordChange {
+    /// Whose.
+    pub user_id: i64,
+    /// What is said to be the old password.
+    pub old: SecretString,
+    /// The new one, found good.
+    pub new: SecretString,
+    /// The one session that goes on.
+    pub keep: String,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+/// Checks the old password, at the pace of a sign-in's refusals, and puts the new one in its place;
+/// tokens and other sessions end. Returns how many sessions ended. Of two changes at once one wins.
+pub async fn change_password(
+    database: &Database,
+    hasher: &Hasher,
+    policy: PasswordLogin,
+    change: PasswordChange,
+) -> Result<usize, CredentialError> {
+    padded(hasher, try_to_change(database, hasher, policy, &change)).await
+}
+
+async fn try_to_change(
+    database: &Database,
+    hasher: &Hasher,
+    policy: PasswordLogin,
+    change: &PasswordChange,
+) -> Result<usize, CredentialError> {
+    let (id, now) = (change.user_id, change.now);
+    for _ in 0..ROUNDS {
+        let find = move |conn: &mut Conn| User::by_id(conn, id);
+        let checked = check(database, hasher, policy, find, change.old.clone()).await?;
+        let new = change.new.clone();
+        let encoded = hasher
+            .run(move || passwords::hash(new.expose_secret()))
+            .await??;
+        let keep = change.keep.clone();
+        let changed = database
+            .write(move |conn| {
+                if checked.settle(conn)?.is_none() {
+                    return Ok::<_, DbError>(None);
+                }
+                let ended = set_password(conn, id, &encoded, now, Some(&keep))?;
+                Ok(Some(ended))
+            })
+            .await?;
+        if let Some(ended) = changed {
+            return Ok(ended);
+        }
+    }
+    Err(CredentialError::Refused)
+}
+
+/// Has every refusal take one and the same time.
+async fn padded<T>(
+    hasher: &Hasher,
+    attempt: impl Future<Output = Result<T, CredentialError>>,
+) -> Result<T, CredentialError> {
     let began = Instant::now();
-    let outcome = check(database, hasher, policy, email.to_owned(), password).await;
+    let outcome = attempt.await;
     if let Err(CredentialError::Refused) = outcome {
         hasher.pad_refusal(began).await;
     }
@@ -59,21 +138,15 @@ async fn check(
     database: &Database,
     hasher: &Hasher,
     policy: PasswordLogin,
-    email: String,
+    find: impl FnOnce(&mut Conn) -> QueryResult<Option<User>> + Send + 'static,
     password: SecretString,
 ) -> Result<Authenticated, CredentialError> {
     if policy == PasswordLogin::Off {
         return Err(CredentialError::Refused);
     }
-    // Neither database takes a NUL, and no account's e-mail holds one.
-    let user = match email.contains('\0') {
-        true => None,
-        false => {
-            database
-                .read(move |conn| User::by_email(conn, email.trim()).map_err(DbError::from))
-                .await?
-        }
-    };
+    let user = database
+        .read(move |conn| find(conn).map_err(DbError::from))
+        .await?;
     let user = user.filter(|user| may_use_password(user, policy));
     // Nobody's password is compared too, so that the queue is as long for those who are not there.
     let stored = user.as_ref().map(|user| user.password.clone());
@@ -107,6 +180,11 @@ pub fn may_use_password(user: &User, policy: PasswordLogin) -> bool {
         PasswordLogin::Off => false,
     };
     user.is_active && allowed
+}
+
+/// Whether it has a password that it may use.
+pub fn has_password(user: &User, policy: PasswordLogin) -> bool {
+    may_use_password(user, policy) && passwords::is_usable(&user.password)
 }
 
 impl Authenticated {

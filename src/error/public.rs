@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use super::{Error, SignInFailure};
 use crate::accounts::ProvisionError;
 use crate::db::DbError;
-use crate::links::{login_as_another_url, login_url};
+use crate::links::{login_as_another_url, login_url, password_login_url};
 use crate::workos::WorkosError;
 
 /// Seconds after which trying again is worth it, where nobody said better.
@@ -30,6 +30,8 @@ pub struct Public {
     pub action: Option<(&'static str, String)>,
     /// Seconds to wait before trying again.
     pub retry_after: Option<u64>,
+    /// The way in by a password, where passwords are in use and WorkOS is what fails.
+    pub password_door: Option<String>,
 }
 
 impl Public {
@@ -44,6 +46,7 @@ impl Public {
             message: message.into(),
             action: None,
             retry_after: None,
+            password_door: None,
         }
     }
 
@@ -109,6 +112,25 @@ impl Error {
                 "Request refused",
                 "It came from a page of another site, so nothing was done. Go to the page here and try from there.",
             ),
+            Self::PasswordsOff { next } => Public::new(
+                StatusCode::FORBIDDEN,
+                "No passwords here",
+                "This site takes no passwords of its own, so yours was not looked at.",
+            )
+            .offering("Continue with WorkOS", login_url(next)),
+            Self::NoPassword => Public::new(
+                StatusCode::FORBIDDEN,
+                "There is no password to change",
+                "This account does not come in by a password of this site.",
+            )
+            .offering("Your account", "/account".to_owned()),
+            Self::Impersonated => Public::new(
+                StatusCode::FORBIDDEN,
+                "Not in an impersonated session",
+                "Only the person whose account it is can do that.",
+            )
+            .offering("Your account", "/account".to_owned()),
+            Self::OnForm { failure, page } => failure.public().offering("Try again", page.clone()),
             Self::HostNotAllowed(_) => Public::new(
                 StatusCode::BAD_REQUEST,
                 "Unknown host",
@@ -134,7 +156,7 @@ impl Error {
                 RETRY_SECONDS,
             ),
             Self::Overloaded(_) => Public::try_again(
-                "Many people are signing in just now, and your password was not checked.",
+                "Many passwords are being checked just now, and yours was not.",
                 RETRY_SECONDS,
             ),
             Self::Database(error) => database(error),
@@ -198,8 +220,12 @@ fn workos(error: &WorkosError, next: &str) -> Public {
     match error {
         WorkosError::Unavailable { retry_after, .. } => {
             let seconds = retry_after.map_or(RETRY_SECONDS, |wait| wait.as_secs());
-            Public::try_again("The sign-in service is not available just now.", seconds)
-                .offering("Try again", login_url(next))
+            let page = Public::try_again("The sign-in service is not available just now.", seconds)
+                .offering("Try again", login_url(next));
+            Public {
+                password_door: Some(password_login_url(next)),
+                ..page
+            }
         }
         WorkosError::Refused { status, code, .. } => {
             let status = match status {

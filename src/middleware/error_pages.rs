@@ -1,16 +1,18 @@
 //! Makes a page, or JSON under `/api/`, of every error, and logs what the client may not see.
 
-use actix_web::HttpRequest;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::{HttpRequest, web};
 use askama::Template;
 use serde_json::json;
 
 use super::request_log::request_id;
 use crate::error::{Error, Public};
+use crate::settings::PasswordLogin;
+use crate::state::AppState;
 use crate::web::pages::{Action, ErrorPage};
 use crate::web::render;
 
@@ -84,9 +86,20 @@ fn body(request: &HttpRequest, public: &Public) -> (&'static str, String) {
         message: &public.message,
         request_id: id.as_deref(),
         action,
+        other: password_door(request, public),
     };
     let html = page.render().unwrap_or_else(|_| public.heading.to_owned());
     ("text/html; charset=utf-8", html)
+}
+
+/// The door that is open while WorkOS's is not.
+fn password_door<'a>(request: &HttpRequest, public: &'a Public) -> Option<Action<'a>> {
+    let app = request.app_data::<web::Data<AppState>>()?;
+    let url = public.password_door.as_deref()?;
+    (app.settings.password_login != PasswordLogin::Off).then_some(Action {
+        label: "Log in with a password",
+        url,
+    })
 }
 
 /// Django REST framework's sentences, which single-page apps may compare.

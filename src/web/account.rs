@@ -1,17 +1,54 @@
 //! `GET /account`: who am I.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::pages::Account;
+use super::pages::{Account, Level, Notice, PasswordErrors};
 use super::render;
 use super::visitor::SessionUser;
+use crate::accounts::{User, has_password};
+use crate::db::DbError;
 use crate::error::Error;
+use crate::sessions::{BrowserSession, SessionState};
+use crate::state::AppState;
 
-/// The profile, the organisation, and how and when the person signed in.
-pub async fn account(SessionUser(user): SessionUser) -> Result<HttpResponse, Error> {
+const PASSWORD_CHANGED: Notice<'static> = Notice {
+    level: Level::Success,
+    text: "Your password was changed, and your other sessions have ended.",
+};
+
+/// The profile, the organisation, how and when the person signed in, and the password's form for
+/// whoever has one.
+pub async fn account(
+    request: HttpRequest,
+    SessionUser(user): SessionUser,
+    session: BrowserSession,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, Error> {
+    let has_password = match account_of(&user, &session, &app).await {
+        Ok(account) => has_password(&account, app.settings.password_login),
+        // All the rest of the page stands in the cookie.
+        Err(Error::Database(error)) => {
+            log::warn!("the account page goes without the password's form: {error}");
+            false
+        }
+        Err(error) => return Err(error),
+    };
+    // Whoever acts for somebody else does not change that person's password.
+    let offered = has_password && user.impersonator.is_none();
+    let untouched = PasswordErrors::default();
+    let notice = render::asked_for(&request, &[("password-changed", PASSWORD_CHANGED)]);
+    show(&user, offered.then_some(&untouched), notice)
+}
+
+/// The page; with `password` its form, and what is wrong with it.
+pub(super) fn show(
+    user: &SessionState,
+    password: Option<&PasswordErrors>,
+    notice: Option<Notice<'_>>,
+) -> Result<HttpResponse, Error> {
     let account = Account {
-        page: render::frame(Some(&user), None),
+        page: render::frame(Some(user), notice),
         email_verified: user.email_verified,
         user_id: user.user_id,
         workos_user_id: user.workos_user_id.as_deref(),
@@ -20,6 +57,25 @@ pub async fn account(SessionUser(user): SessionUser) -> Result<HttpResponse, Err
         authentication_method: user.authentication_method.as_deref(),
         signed_in_at: user.signed_in_at.utc(),
         expires_at: user.expires_at.utc(),
+        password,
     };
     render::page(StatusCode::OK, &account)
+}
+
+/// The account behind a session; a session whose account is gone or closed ends.
+pub(super) async fn account_of(
+    user: &SessionState,
+    session: &BrowserSession,
+    app: &AppState,
+) -> Result<User, Error> {
+    let id = user.user_id;
+    let account = app
+        .database
+        .read(move |conn| User::by_id(conn, id).map_err(DbError::from))
+        .await?;
+    account.filter(|account| account.is_active).ok_or_else(|| {
+        session.end();
+        let next = "/account".to_owned();
+        Error::LoginRequired { next }
+    })
 }

@@ -1,39 +1,36 @@
 //! `GET /`: home.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::pages::{Home, Level, Notice};
-use super::pairs;
 use super::render;
 use super::visitor::MaybeUser;
 use crate::error::Error;
-use crate::links::login_url;
+use crate::links::{login_url, password_login_url};
+use crate::settings::PasswordLogin;
+use crate::state::AppState;
+
+const CANCELLED: Notice<'static> = Notice {
+    level: Level::Info,
+    text: "You cancelled the sign-in. Nothing has changed.",
+};
 
 /// A greeting to whoever is signed in, else the way in.
-pub async fn home(request: HttpRequest, user: MaybeUser) -> Result<HttpResponse, Error> {
-    let notice = pairs(&request)
-        .iter()
-        .find(|(name, _)| name == "notice")
-        .and_then(|(_, id)| notice(id));
-    let page = render::frame(user.0.as_ref(), notice);
+pub async fn home(
+    request: HttpRequest,
+    user: MaybeUser,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, Error> {
+    let notice = render::asked_for(&request, &[("sign-in-cancelled", CANCELLED)]);
+    let with_passwords = app.settings.password_login != PasswordLogin::Off;
+    let password_login_url = with_passwords.then(|| password_login_url("/"));
     render::page(
         StatusCode::OK,
         &Home {
-            page,
+            page: render::frame(user.0.as_ref(), notice),
             login_url: &login_url("/"),
+            password_login_url: password_login_url.as_deref(),
         },
     )
-}
-
-/// The notices that a link may ask for: fixed texts, so that a link can put no words into our mouth.
-fn notice(id: &str) -> Option<Notice<'static>> {
-    let (level, text) = match id {
-        "sign-in-cancelled" => (
-            Level::Info,
-            "You cancelled the sign-in. Nothing has changed.",
-        ),
-        _ => return None,
-    };
-    Some(Notice { level, text })
 }

@@ -54,7 +54,7 @@ pub async fn signin(request: HttpRequest) -> HttpResponse {
 
 /// The same address on `PUBLIC_URL`, when this request came by another allowed host: WorkOS will
 /// return to `PUBLIC_URL`, and a cookie that is set elsewhere would not be there.
-fn home_of_the_cookie(request: &HttpRequest, app: &AppState) -> Option<String> {
+pub(super) fn home_of_the_cookie(request: &HttpRequest, app: &AppState) -> Option<String> {
     let host = request.headers().get(HOST)?.to_str().ok()?;
     let public_url = &app.settings.public_url;
     let moved = pairs(request).iter().any(|(name, _)| name == MOVED);

@@ -12,6 +12,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::sign_in;
 
+mod password;
+
+pub use password::{Login, LoginForm, PasswordErrors};
+
 #[cfg(test)]
 mod tests;
 
@@ -156,6 +160,8 @@ pub struct Home<'a> {
     pub page: Page<'a>,
     /// The log-in link's address, with `next` encoded in it where there is one.
     pub login_url: &'a str,
+    /// The other door, where passwords are in use.
+    pub password_login_url: Option<&'a str>,
 }
 
 impl Home<'_> {
@@ -192,6 +198,9 @@ pub struct Account<'a> {
     pub signed_in_at: DateTime<Utc>,
     /// When this session ends by itself.
     pub expires_at: DateTime<Utc>,
+    /// The form that changes the password, and what is wrong with it; `None` where there is nothing
+    /// to change.
+    pub password: Option<&'a PasswordErrors>,
 }
 
 impl<'a> Account<'a> {
@@ -247,6 +256,8 @@ pub struct ErrorPage<'a> {
     pub request_id: Option<&'a str>,
     /// The way on; without one the page leads home.
     pub action: Option<Action<'a>>,
+    /// A second way on, beside the first.
+    pub other: Option<Action<'a>>,
 }
 
 impl<'a> ErrorPage<'a> {

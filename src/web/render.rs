@@ -1,12 +1,12 @@
 //! From a template to an answer.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::pages::{Impersonator, Nav, Notice, Page, Visitor};
-use super::static_files;
+use super::{pairs, static_files};
 use crate::error::Error;
 use crate::sessions::SessionState;
 
@@ -37,6 +37,15 @@ pub fn bare() -> Page<'static> {
         nav: Nav::Hidden,
         notice: None,
     }
+}
+
+/// The notice that the query asks for, out of the page's own: fixed texts, so that a link can put no
+/// words into our mouth.
+pub fn asked_for<'a>(request: &HttpRequest, notices: &[(&str, Notice<'a>)]) -> Option<Notice<'a>> {
+    let query = pairs(request);
+    let (_, wanted) = query.iter().find(|(name, _)| name == "notice")?;
+    let mut known = notices.iter().filter(|(id, _)| id == wanted);
+    known.next().map(|(_, notice)| *notice)
 }
 
 fn visitor(user: &SessionState) -> Visitor<'_> {

@@ -5,6 +5,7 @@ mod history;
 mod journey;
 mod keyboard;
 mod logout;
+mod passwords;
 mod people;
 mod readme;
 mod refusals;

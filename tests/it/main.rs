@@ -15,6 +15,8 @@ mod import_django;
 mod login;
 mod middleware;
 mod pages;
+mod password_change;
+mod password_login;
 mod provisioning;
 mod session;
 mod static_files;

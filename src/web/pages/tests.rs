@@ -5,6 +5,7 @@ use chrono::TimeZone;
 use super::*;
 
 mod each;
+mod password;
 mod style;
 
 const ADA: Visitor<'_> = Visitor {
@@ -33,6 +34,7 @@ fn home(nav: Nav<'_>) -> String {
     Home {
         page: page(nav),
         login_url: "/auth/login",
+        password_login_url: Some("/login"),
     }
     .render()
     .unwrap()
@@ -49,6 +51,7 @@ fn account<'a>(visitor: Visitor<'a>, roles: &'a [String]) -> Account<'a> {
         authentication_method: Some("GoogleOAuth"),
         signed_in_at: Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap(),
         expires_at: Utc.with_ymd_and_hms(2026, 12, 5, 19, 10, 9).unwrap(),
+        password: None,
     }
 }
 
@@ -63,6 +66,7 @@ fn unavailable(nav: Nav<'_>) -> ErrorPage<'_> {
             label: "Try again",
             url: "/auth/login",
         }),
+        other: None,
     }
 }
 
@@ -83,7 +87,9 @@ fn every_page() -> Vec<String> {
         pages.push(home(nav));
         pages.push(unavailable(nav).render().unwrap());
         pages.push(LogoutConfirm { page: page(nav) }.render().unwrap());
+        pages.extend(password::every_login(nav));
     }
+    pages.extend(password::every_change());
     pages
 }
 
@@ -224,6 +230,7 @@ fn a_notice_has_its_level_and_text() {
         let html = Home {
             page,
             login_url: "/auth/login",
+            password_login_url: None,
         }
         .render()
         .unwrap();

@@ -183,13 +183,14 @@ async fn a_workos_over_https_needs_no_word_of_its_own_for_pictures() {
     let app = TestApp::builder()
         .setting("WORKOS_API_BASE_URL", "https://api.workos.com")
         .setting("WORKOS_LOGOUT_RETURN_TO", "https://www.example.com/bye")
+        .setting("LOGIN_REDIRECT_URL", "https://app.example.com/hello")
         .start();
     let response = app.visitor().get("/").await;
     assert_eq!(
         header(&response, "content-security-policy"),
         Some(
             "default-src 'none'; style-src 'self'; img-src 'self' https:; \
-             form-action 'self' https://api.workos.com https://www.example.com; \
+             form-action 'self' https://api.workos.com https://www.example.com https://app.example.com; \
              base-uri 'none'; frame-ancestors 'none'"
         )
     );
@@ -202,6 +203,7 @@ async fn what_depends_on_the_session_is_never_cached() {
     for target in [
         "/",
         "/account",
+        "/login",
         "/auth/login",
         "/no/such/page",
         "/auth/callback",

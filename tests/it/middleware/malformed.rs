@@ -27,9 +27,10 @@ fn get(target: &[u8], lines: &[u8]) -> Vec<u8> {
     parts.concat()
 }
 
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 7] = [
     "/",
     "/account",
+    "/login",
     "/auth/login",
     "/auth/callback",
     "/auth/logout",

@@ -301,6 +301,18 @@ impl Visitor {
         self.get(callback.as_str()).await
     }
 
+    /// Sends a form to this path, as far as the first answer.
+    pub(crate) async fn submit(&self, target: &str, fields: &[(&str, &str)]) -> Response {
+        let request = self.request(Method::POST, target).form(fields);
+        request.send().await.expect("an answer")
+    }
+
+    /// Sends an e-mail and a password to `/login`, as far as the first answer.
+    pub(crate) async fn log_in(&self, email: &str, password: &str) -> Response {
+        self.submit("/login", &[("email", email), ("password", password)])
+            .await
+    }
+
     /// Whether home greets somebody.
     pub(crate) async fn is_signed_in(&self) -> bool {
         self.page("/").await.contains("Welcome, ")

@@ -1,7 +1,7 @@
 //! What stands in the app's tables.
 
 use diesel::prelude::*;
-use vestibule::accounts::{NewUser, User, email_key};
+use vestibule::accounts::{NewUser, User, email_key, passwords};
 use vestibule::db::schema::{sessions, users};
 use vestibule::db::{Conn, DbError};
 use vestibule::sessions::SessionRow;
@@ -42,13 +42,28 @@ impl TestApp {
 
     /// Makes an account that knows nothing of WorkOS, with a password that is not unusable.
     pub(crate) fn add_user(&self, email: &str, email_verified: bool) -> User {
+        self.insert_user(email, email_verified, "argon2$made-up")
+    }
+
+    /// Makes an account that knows nothing of WorkOS, with this password under the current scheme.
+    pub(crate) fn with_password_user(&self, email: &str, password: &str) -> User {
+        let encoded = passwords::hash(password).expect("a hash");
+        self.with_stored_password(email, &encoded)
+    }
+
+    /// The same with a password as the table stores it.
+    pub(crate) fn with_stored_password(&self, email: &str, stored: &str) -> User {
+        self.insert_user(email, true, stored)
+    }
+
+    fn insert_user(&self, email: &str, email_verified: bool, stored: &str) -> User {
         let new = NewUser {
             email: email.to_owned(),
             email_key: email_key(email),
             email_verified,
             first_name: String::new(),
             last_name: String::new(),
-            password: "argon2$made-up".to_owned(),
+            password: stored.to_owned(),
             workos_user_id: None,
             workos_updated_at: None,
             picture_url: None,
@@ -62,6 +77,26 @@ impl TestApp {
         let changed = self.change(|conn| {
             diesel::update(users::table.find(id))
                 .set(users::is_active.eq(is_active))
+                .execute(conn)
+        });
+        assert_eq!(changed, 1);
+    }
+
+    /// Makes a superuser of an account.
+    pub(crate) fn set_superuser(&self, id: i64) {
+        let changed = self.change(|conn| {
+            diesel::update(users::table.find(id))
+                .set(users::is_superuser.eq(true))
+                .execute(conn)
+        });
+        assert_eq!(changed, 1);
+    }
+
+    /// Links an account to a user of WorkOS's.
+    pub(crate) fn link(&self, id: i64, workos_user_id: &str) {
+        let changed = self.change(|conn| {
+            diesel::update(users::table.find(id))
+                .set(users::workos_user_id.eq(workos_user_id))
                 .execute(conn)
         });
         assert_eq!(changed, 1);

@@ -37,6 +37,7 @@ fn home_carries_the_return_address_in_both_links() {
     let html = Home {
         page: page(Nav::SignedOut),
         login_url,
+        password_login_url: None,
     }
     .render()
     .unwrap();

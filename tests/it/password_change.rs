@@ -1,0 +1,132 @@
+//! A new password on `/account`, for whoever knows the old one.
+
+mod refusals;
+
+use futures_util::future::join_all;
+use reqwest::{Response, StatusCode};
+use vestibule::accounts::passwords;
+
+use crate::password_login::{EMAIL, PASSWORD, comes_in, refused};
+use crate::support::app::{TestApp, Visitor, location};
+
+pub(crate) const NEW: &str = "Battery-staple-7";
+pub(crate) const WRONG: &str = "Your old password was entered incorrectly. Please enter it again.";
+
+/// Somebody with a password, signed in by it.
+pub(crate) async fn signed_in(app: &TestApp) -> Visitor {
+    app.with_password_user(EMAIL, PASSWORD);
+    let grace = app.visitor();
+    comes_in(&grace, EMAIL, PASSWORD).await;
+    grace
+}
+
+pub(crate) async fn change(visitor: &Visitor, old: &str, new: [&str; 2]) -> Response {
+    let fields = [
+        ("old_password", old),
+        ("new_password1", new[0]),
+        ("new_password2", new[1]),
+    ];
+    visitor.submit("/account/password", &fields).await
+}
+
+/// The page that a refused change is answered with.
+pub(crate) async fn not_changed(visitor: &Visitor, old: &str, new: [&str; 2]) -> String {
+    let response = change(visitor, old, new).await;
+    assert_eq!(response.status(), StatusCode::OK, "{new:?}");
+    response.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_new_password_ends_the_other_sessions_and_the_old_password() {
+    let app = TestApp::start();
+    let grace = signed_in(&app).await;
+    let elsewhere = app.visitor();
+    comes_in(&elsewhere, EMAIL, PASSWORD).await;
+    let stranger = app.signed_in("ada@example.com").await;
+
+    let response = change(&grace, PASSWORD, [NEW, NEW]).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert_eq!(location(&response), "/account?notice=password-changed");
+    let page = grace.page(&location(&response)).await;
+    let notice = "Your password was changed, and your other sessions have ended.";
+    assert!(page.contains(notice), "{page}");
+
+    assert!(!elsewhere.is_signed_in().await);
+    assert!(grace.is_signed_in().await && stranger.is_signed_in().await);
+    let user = app.user(EMAIL);
+    assert_eq!(user.token_version, 1);
+    assert!(passwords::verify(NEW, &user.password));
+    let ended = app
+        .sessions()
+        .into_iter()
+        .filter(|row| row.revoked_at.is_some());
+    assert_eq!(ended.count(), 1);
+    refused(&app.visitor(), EMAIL, PASSWORD).await;
+    comes_in(&app.visitor(), EMAIL, NEW).await;
+}
+
+#[tokio::test]
+async fn of_two_changes_at_once_one_wins_and_the_other_is_told() {
+    let app = TestApp::start();
+    let grace = signed_in(&app).await;
+    let news = ["Battery-staple-1", "Battery-staple-2", "Battery-staple-3"];
+    let outcomes = join_all(news.map(|new| change(&grace, PASSWORD, [new, new]))).await;
+    let mut winners = Vec::new();
+    for (response, new) in outcomes.into_iter().zip(news) {
+        if response.status() == StatusCode::FOUND {
+            winners.push(new);
+        } else {
+            let page = response.text().await.unwrap();
+            assert!(page.contains(WRONG), "{page}");
+        }
+    }
+    assert_eq!(winners.len(), 1, "{winners:?}");
+    let user = app.user(EMAIL);
+    assert!(passwords::verify(winners[0], &user.password));
+    assert_eq!(user.token_version, 1);
+}
+
+#[tokio::test]
+async fn the_form_is_for_whoever_has_a_password() {
+    let app = TestApp::start();
+    let grace = signed_in(&app).await;
+    let page = grace.page("/account").await;
+    for part in [
+        r#"<form method="post" action="/account/password">"#,
+        r#"<label for="old_password">Old password</label>"#,
+        r#"<label for="new_password1">New password</label>"#,
+        r#"<label for="new_password2">New password confirmation</label>"#,
+        r#"autocomplete="new-password""#,
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains("role=\"alert\""), "{page}");
+    let ada = app.signed_in("ada@example.com").await;
+    assert!(!ada.page("/account").await.contains("/account/password"));
+}
+
+#[tokio::test]
+async fn a_weaker_hash_can_be_the_old_password() {
+    let app = TestApp::start();
+    let stored = "pbkdf2_sha256$1$seasalt$Ic/q6O7anGS3lBPjJO/afdYW6a5xuGPSQ7iD5xoe4Uk=";
+    let grace = signed_in(&app).await;
+    let id = app.user(EMAIL).id;
+    let now = app.now();
+    let keep = app.only_session().id;
+    app.change(|conn| vestibule::accounts::set_password(conn, id, stored, now, Some(&keep)));
+    let response = change(&grace, PASSWORD, [NEW, NEW]).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert!(passwords::verify(NEW, &app.user(EMAIL).password));
+}
+
+#[tokio::test]
+async fn a_notice_is_one_of_the_pages_own() {
+    let app = TestApp::start();
+    let grace = signed_in(&app).await;
+    for target in [
+        "/?notice=password-changed",
+        "/account?notice=sign-in-cancelled",
+    ] {
+        assert!(!grace.page(target).await.contains("class=\"notice"));
+    }
+}

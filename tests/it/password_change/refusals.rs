@@ -1,0 +1,213 @@
+//! Changes that are refused, and why.
+
+use diesel::prelude::*;
+use futures_util::future::join_all;
+use reqwest::header::COOKIE;
+use reqwest::{Method, StatusCode};
+use vestibule::accounts::{passwords, unusable_password};
+use vestibule::db::schema::{sessions, users};
+
+use super::{NEW, WRONG, change, not_changed, signed_in};
+use crate::password_login::{EMAIL, PASSWORD};
+use crate::support::app::{TestApp, location};
+use crate::support::steps::{error_page, is_removal, set_cookie};
+
+#[tokio::test]
+async fn each_mistake_is_said_in_djangos_words() {
+    let app = TestApp::start();
+    let grace = signed_in(&app).await;
+    const REQUIRED: &str = "This field is required.";
+    let cases: [(&str, [&str; 2], &[&str]); 9] = [
+        ("wrong", [NEW, NEW], &[WRONG]),
+        ("", ["", ""], &[REQUIRED]),
+        ("", [NEW, NEW], &[REQUIRED]),
+        (
+            PASSWORD,
+            [NEW, "Battery-staple-8"],
+            &["The two password fields didn’t match."],
+        ),
+        (
+            PASSWORD,
+            ["1234567", "1234567"],
+            &[
+                "This password is too short. It must contain at least 8 characters.",
+                "This password is too common.",
+                "This password is entirely numeric.",
+            ],
+        ),
+        (
+            PASSWORD,
+            ["Grace.Hopper@example1", "Grace.Hopper@example1"],
+            &["The password is too similar to the email address."],
+        ),
+        (PASSWORD, [NEW, ""], &[REQUIRED]),
+        (
+            PASSWORD,
+            ["", "short"],
+            &[REQUIRED, "It must contain at least 8 characters."],
+        ),
+        (
+            PASSWORD,
+            ["Battery\0staple", "Battery\0staple"],
+            &["Null characters are not allowed."],
+        ),
+    ];
+    for (old, new, sentences) in cases {
+        let page = not_changed(&grace, old, new).await;
+        for sentence in sentences {
+            assert!(page.contains(sentence), "{sentence} in {page}");
+        }
+        assert!(page.contains("<title>Error: Your account"), "{page}");
+        assert!(page.contains(r#"role="alert""#) && page.contains("autofocus"));
+        for typed in [old, new[0], new[1]] {
+            let echoed = typed.len() > 5 && page.contains(typed);
+            assert!(!echoed, "{typed} in {page}");
+        }
+    }
+    assert!(passwords::verify(PASSWORD, &app.user(EMAIL).password));
+    assert_eq!(app.user(EMAIL).token_version, 0);
+    assert!(grace.is_signed_in().await);
+}
+
+/// Else an open session that somebody found would tell, without a trace, whether a guess is right.
+#[tokio::test]
+async fn a_form_that_cannot_succeed_does_not_tell_whether_the_old_password_is_right() {
+    let app = TestApp::start();
+    let grace = signed_in(&app).await;
+    for new in [["short", "short"], [NEW, "other"], ["", NEW]] {
+        let wrong = not_changed(&grace, "wrong", new).await;
+        assert_eq!(wrong, not_changed(&grace, PASSWORD, new).await);
+        assert!(!wrong.contains(WRONG), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn guesses_at_the_old_password_are_refused_or_put_off() {
+    let app = TestApp::start();
+    let grace = signed_in(&app).await;
+    let cookies = grace.cookies("/");
+    let guesses = (0..120).map(|_| {
+        // A connection of its own: one that waits unused is answered with 408 after a while.
+        let request = app.visitor().request(Method::POST, "/account/password");
+        let request = request.header(COOKIE, &cookies).form(&[
+            ("old_password", "wrong"),
+            ("new_password1", NEW),
+            ("new_password2", NEW),
+        ]);
+        request.send()
+    });
+    for response in join_all(guesses).await {
+        let response = response.unwrap();
+        let status = response.status();
+        let page = response.text().await.unwrap();
+        match status {
+            StatusCode::OK => assert!(page.contains(WRONG), "{page}"),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                assert!(page.contains(r#"href="/account">Try again</a>"#), "{page}");
+            }
+            other => panic!("{other}: {page}"),
+        }
+    }
+    assert!(passwords::verify(PASSWORD, &app.user(EMAIL).password));
+}
+
+#[tokio::test]
+async fn nobody_changes_the_password_of_whom_they_impersonate() {
+    let app = TestApp::builder().setting("PASSWORD_LOGIN", "all").start();
+    let support = app.signed_in("imogen@example.com").await;
+    let id = app.user("imogen@example.com").id;
+    let stored = passwords::hash(PASSWORD).unwrap();
+    app.change(|conn| {
+        diesel::update(users::table.find(id))
+            .set(users::password.eq(&stored))
+            .execute(conn)
+    });
+    let account = support.page("/account").await;
+    assert!(!account.contains("/account/password"), "{account}");
+    let response = change(&support, PASSWORD, [NEW, NEW]).await;
+    let page = error_page(response, StatusCode::FORBIDDEN).await;
+    assert!(
+        page.contains("Only the person whose account it is"),
+        "{page}"
+    );
+    assert_eq!(app.user("imogen@example.com").password, stored);
+}
+
+#[tokio::test]
+async fn without_a_password_that_may_be_used_there_is_nothing_to_change() {
+    let linked = TestApp::start();
+    let off = TestApp::builder().setting("PASSWORD_LOGIN", "off").start();
+    let superusers = TestApp::builder()
+        .setting("PASSWORD_LOGIN", "superusers")
+        .start();
+    let unusable = TestApp::builder().setting("PASSWORD_LOGIN", "all").start();
+    for app in [linked, off, superusers, unusable] {
+        let stored = match app.settings.password_login {
+            vestibule::settings::PasswordLogin::All => unusable_password(),
+            _ => passwords::hash(PASSWORD),
+        };
+        let stored = stored.unwrap();
+        let ada = app.signed_in("ada@example.com").await;
+        let id = app.user("ada@example.com").id;
+        app.change(|conn| {
+            diesel::update(users::table.find(id))
+                .set(users::password.eq(&stored))
+                .execute(conn)
+        });
+        let account = ada.page("/account").await;
+        assert!(!account.contains("/account/password"), "{account}");
+        let response = change(&ada, PASSWORD, [NEW, NEW]).await;
+        let page = error_page(response, StatusCode::FORBIDDEN).await;
+        assert!(page.contains("There is no password to change"), "{page}");
+        assert_eq!(app.user("ada@example.com").password, stored);
+    }
+}
+
+#[tokio::test]
+async fn a_closed_or_missing_account_ends_the_session() {
+    let app = TestApp::start();
+    for gone in [false, true] {
+        for get in [false, true] {
+            let email = format!("grace-{gone}-{get}@example.com");
+            let user = app.with_password_user(&email, PASSWORD);
+            let grace = app.visitor();
+            crate::password_login::comes_in(&grace, &email, PASSWORD).await;
+            if gone {
+                app.change(|conn| {
+                    diesel::delete(sessions::table.filter(sessions::user_id.eq(user.id)))
+                        .execute(conn)?;
+                    diesel::delete(users::table.find(user.id)).execute(conn)
+                });
+            } else {
+                app.set_active(user.id, false);
+            }
+            let response = match get {
+                true => grace.get("/account").await,
+                false => change(&grace, PASSWORD, [NEW, NEW]).await,
+            };
+            assert_eq!(response.status(), StatusCode::FOUND);
+            assert_eq!(location(&response), "/auth/login?next=%2Faccount");
+            let line = set_cookie(&response, "sessionid").expect("the cookie goes");
+            assert!(is_removal(&line), "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_is_sent_to_log_in_and_another_site_is_refused() {
+    let app = TestApp::start();
+    let response = change(&app.visitor(), PASSWORD, [NEW, NEW]).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert_eq!(location(&response), "/auth/login?next=%2Faccount");
+
+    let grace = signed_in(&app).await;
+    let request = grace.request(Method::POST, "/account/password");
+    let fields = [
+        ("old_password", PASSWORD),
+        ("new_password1", NEW),
+        ("new_password2", NEW),
+    ];
+    let request = request.header("sec-fetch-site", "cross-site").form(&fields);
+    error_page(request.send().await.unwrap(), StatusCode::FORBIDDEN).await;
+    assert!(passwords::verify(PASSWORD, &app.user(EMAIL).password));
+}

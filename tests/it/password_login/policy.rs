@@ -1,0 +1,75 @@
+//! `PASSWORD_LOGIN`: who comes in by a password.
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+
+use super::PASSWORD;
+use crate::support::app::{TestApp, location};
+use crate::support::steps::error_page;
+
+#[tokio::test]
+async fn each_policy_lets_in_whom_it_should() {
+    // Unlinked, linked, an unlinked superuser, a linked one.
+    for (policy, lets_in) in [
+        ("unlinked", [true, false, true, true]),
+        ("superusers", [false, false, true, true]),
+        ("all", [true, true, true, true]),
+    ] {
+        let app = TestApp::builder().setting("PASSWORD_LOGIN", policy).start();
+        let attempts = lets_in.into_iter().enumerate().map(|(number, expected)| {
+            let email = format!("person{number}@example.com");
+            let user = app.with_password_user(&email, PASSWORD);
+            if number % 2 == 1 {
+                app.link(user.id, &format!("user_{number}"));
+            }
+            if number >= 2 {
+                app.set_superuser(user.id);
+            }
+            let visitor = app.visitor();
+            async move {
+                let response = visitor.log_in(&email, PASSWORD).await;
+                let came_in = response.status() == StatusCode::FOUND;
+                assert_eq!(came_in, expected, "{policy} {number}");
+                assert_eq!(visitor.is_signed_in().await, expected, "{policy} {number}");
+                // The form that changes it is offered to the same people.
+                let account = visitor.page("/account").await;
+                assert_eq!(account.contains("old_password"), expected, "{policy}");
+            }
+        });
+        join_all(attempts.collect::<Vec<_>>()).await;
+        let page = app.visitor().page("/login").await;
+        assert!(page.contains(r#"name="password""#), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn with_passwords_off_there_is_no_form_and_nothing_is_hashed() {
+    let app = TestApp::builder().setting("PASSWORD_LOGIN", "off").start();
+    let user = app.with_password_user("root@example.com", PASSWORD);
+    app.set_superuser(user.id);
+    let visitor = app.visitor();
+    let page = visitor.page("/login?next=/account").await;
+    assert!(
+        !page.contains("<form") && !page.contains("Forgot"),
+        "{page}"
+    );
+    let way = r#"href="/auth/login?next=%2Faccount">Continue with WorkOS</a>"#;
+    assert!(page.contains(way), "{page}");
+
+    let fields = [
+        ("email", "root@example.com"),
+        ("password", PASSWORD),
+        ("next", "/account"),
+    ];
+    // More than wait for their turn, were they hashed: some would be told to come back.
+    let visitors: Vec<_> = (0..100).map(|_| app.visitor()).collect();
+    let attempts = join_all(visitors.iter().map(|one| one.submit("/login", &fields))).await;
+    for response in attempts {
+        let page = error_page(response, StatusCode::FORBIDDEN).await;
+        assert!(page.contains(way), "{page}");
+    }
+    assert!(app.sessions().is_empty());
+    let authorize = visitor.begin("/auth/login?next=/account").await;
+    let callback = visitor.authorize(&authorize, "ada@example.com").await;
+    assert_eq!(location(&visitor.get(callback.as_str()).await), "/account");
+}

@@ -1,0 +1,81 @@
+//! Whatever was wrong, the answer is the same.
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use secrecy::SecretString;
+use vestibule::accounts::passwords::Hasher;
+use vestibule::accounts::{authenticate, unusable_password};
+use vestibule::settings::PasswordLogin;
+
+use super::{EMAIL, PASSWORD, REFUSED, refused};
+use crate::support::app::TestApp;
+
+#[tokio::test]
+async fn unknown_closed_unusable_linked_and_wrong_look_the_same() {
+    let app = TestApp::start();
+    let email = |name: &str| format!("{name}@example.com");
+    let closed = app.with_password_user(&email("closed"), PASSWORD);
+    app.set_active(closed.id, false);
+    let linked = app.with_password_user(&email("linked"), PASSWORD);
+    app.link(linked.id, "user_made_up");
+    app.with_stored_password(&email("unused"), &unusable_password().unwrap());
+    app.with_stored_password(&email("broken"), "argon2$made-up");
+    app.with_stored_password(
+        &email("foreign"),
+        "md5$salt$5f4dcc3b5aa765d61d8327deb882cf99",
+    );
+    app.with_password_user(&email("wrong"), "Another-horse-9");
+    let names = [
+        "closed", "linked", "unused", "broken", "foreign", "wrong", "unknown",
+    ];
+    let pages = join_all(names.map(|name| {
+        let (app, email) = (&app, email(name));
+        async move {
+            let page = refused(&app.visitor(), &email, PASSWORD).await;
+            // Nothing but the e-mail itself differs, in the field and in the link's hint.
+            page.replace(&email, "EMAIL")
+                .replace(&email.replace('@', "%40"), "EMAIL")
+        }
+    }))
+    .await;
+    for (page, name) in pages.iter().zip(names) {
+        assert_eq!(page, &pages[0], "{name}");
+    }
+    assert!(app.sessions().is_empty());
+}
+
+#[tokio::test]
+async fn an_account_that_changes_between_check_and_sign_in_is_not_signed_in() {
+    let app = TestApp::start();
+    let hasher = Hasher::start().unwrap();
+    let cases: [fn(&TestApp, i64); 3] = [
+        |app, id| app.set_active(id, false),
+        |app, id| app.link(id, "user_made_up"),
+        |app, id| {
+            let now = app.now();
+            app.change(|conn| vestibule::accounts::set_password(conn, id, "!", now, None));
+        },
+    ];
+    for (number, change) in cases.into_iter().enumerate() {
+        let email = format!("grace{number}@example.com");
+        let user = app.with_password_user(&email, PASSWORD);
+        let password = SecretString::from(PASSWORD);
+        let policy = PasswordLogin::Unlinked;
+        let checked = authenticate(&app.database, &hasher, policy, &email, password).await;
+        let checked = checked.expect("the password is right");
+        change(&app, user.id);
+        assert_eq!(app.change(|conn| checked.settle(conn)), None, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_went_on_meanwhile_is_left_alone_by_a_refusal() {
+    let app = TestApp::start();
+    app.with_password_user(EMAIL, PASSWORD);
+    let ada = app.signed_in("ada@example.com").await;
+    let response = ada.log_in(EMAIL, "wrong").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(response.text().await.unwrap().contains(REFUSED));
+    assert!(ada.page("/").await.contains("Welcome, ada@example.com!"));
+    assert_eq!(app.only_session().revoked_at, None);
+}
