@@ -5,6 +5,7 @@ mod blacklist;
 mod interrupted;
 mod real;
 mod refusals;
+mod sign_in;
 mod source;
 
 use diesel::prelude::*;

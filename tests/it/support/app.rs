@@ -139,12 +139,17 @@ impl TestApp {
         }
     }
 
+    /// Its `DATABASE_URL`.
+    pub(crate) fn database_url(&self) -> &str {
+        let database = self._test_database.as_ref();
+        database.expect("a running app has one").url()
+    }
+
     /// Another replica: the same database, WorkOS, key and clock. It must not outlive this one.
     pub(crate) fn replica(&self) -> Builder {
-        let database = self._test_database.as_ref().expect("a running app has one");
         Self::builder()
             .clock(self.clock.clone())
-            .setting("DATABASE_URL", database.url())
+            .setting("DATABASE_URL", self.database_url())
             .workos(
                 &self.emulator.base_url(),
                 self.emulator.api_key(),

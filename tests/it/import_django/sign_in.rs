@@ -1,0 +1,105 @@
+//! Whom `import-django` brought, at the door.
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+
+use crate::support::app::{TestApp, location};
+use crate::support::database::TestDatabase;
+use crate::support::django::{Django, RealDjango};
+use crate::support::program::Program;
+
+const PASSWORD: &str = "Correct-horse-9";
+/// [`PASSWORD`], by Django's own hasher at a low cost.
+const STORED: &str = "pbkdf2_sha256$1000$Salz-ü$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
+const REFUSAL: &str = "Please enter a correct email address and password. Note that both fields may be case-sensitive.";
+
+fn import(app: &TestApp, django: &Django, options: &[&str]) {
+    let arguments = [&["import-django", "--from", django.url()], options].concat();
+    let program = Program::new(&arguments).env("DATABASE_URL", app.database_url());
+    program.run().exits_with(0);
+}
+
+async fn is_let_in(app: &TestApp, email: &str, password: &str) -> bool {
+    let visitor = app.visitor();
+    let response = visitor.log_in(email, password).await;
+    match response.status() {
+        StatusCode::FOUND => {
+            assert_eq!(location(&response), "/");
+            let home = visitor.page("/").await;
+            assert!(home.contains("Welcome, "), "{email}: {home}");
+            true
+        }
+        StatusCode::OK => {
+            let page = response.text().await.unwrap();
+            assert!(page.contains(REFUSAL), "{email}: {page}");
+            false
+        }
+        other => panic!("{email}: {other}"),
+    }
+}
+
+/// Every user of a real Django's, of every hasher, and nobody with a wrong password.
+async fn everybody_signs_in(django: &Django) {
+    let app = TestApp::start();
+    let made = RealDjango::fill(django);
+    import(&app, django, &[]);
+    let attempts = made.users.iter().map(|user| {
+        let app = &app;
+        async move {
+            let right = user.password.as_deref();
+            let wrong = format!("{}x", right.unwrap_or(PASSWORD));
+            let good = match right {
+                Some(right) => is_let_in(app, &user.email, right).await,
+                None => is_let_in(app, &user.email, &user.hash).await,
+            };
+            let expected = user.is_active && right.is_some();
+            assert_eq!(good, expected, "{} {}", user.email, user.hash);
+            assert!(!is_let_in(app, &user.email, &wrong).await, "{}", user.email);
+        }
+    });
+    join_all(attempts).await;
+    let let_in = made
+        .users
+        .iter()
+        .filter(|user| user.is_active && user.password.is_some());
+    assert!(let_in.count() >= 6, "one for each hasher");
+}
+
+#[tokio::test]
+async fn everybody_of_a_sqlite_file_signs_in_with_their_password() {
+    everybody_signs_in(&Django::without_tables(TestDatabase::sqlite())).await;
+}
+
+/// The SQLite file again, where this run has no PostgreSQL.
+#[tokio::test]
+async fn everybody_of_this_runs_database_signs_in_with_their_password() {
+    everybody_signs_in(&Django::empty()).await;
+}
+
+/// Imports ada with a password, and has her sign in through WorkOS.
+async fn linked_after_the_import(options: &[&str]) -> TestApp {
+    let app = TestApp::builder().setting("PASSWORD_LOGIN", "all").start();
+    let django = Django::new();
+    django.add(1, "Ada@example.com");
+    django.set(1, &format!("password = '{STORED}'"));
+    import(&app, &django, options);
+    app.signed_in("ada@example.com").await;
+    assert!(app.user("ada@example.com").workos_user_id.is_some());
+    app
+}
+
+#[tokio::test]
+async fn a_password_whose_email_nobody_verified_ends_at_the_first_workos_sign_in() {
+    let app = linked_after_the_import(&[]).await;
+    assert!(!is_let_in(&app, "ada@example.com", PASSWORD).await);
+    let ada = app.user("ada@example.com");
+    assert!(ada.password.starts_with('!'), "{}", ada.password);
+    assert_eq!(ada.token_version, 1, "Django's tokens end with it");
+}
+
+#[tokio::test]
+async fn a_password_whose_email_the_operator_vouched_for_stays() {
+    let app = linked_after_the_import(&["--emails-verified"]).await;
+    assert_eq!(app.user("ada@example.com").token_version, 0);
+    assert!(is_let_in(&app, "ada@example.com", PASSWORD).await);
+}
