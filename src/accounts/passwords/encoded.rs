@@ -3,12 +3,15 @@
 //! A row asks for no more than 128 MiB of memory, and for no more work than the strongest settings
 //! that Django's users are advised to choose, several times over.
 
+mod argon2;
+
 use std::num::NonZeroU32;
 
-use argon2::{Algorithm, Version};
 use aws_lc_rs::{digest, pbkdf2};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
+
+pub(super) use self::argon2::Argon2;
 
 /// Django's column holds 128 characters; longer ones are nobody's.
 const LONGEST: usize = 512;
@@ -16,8 +19,6 @@ const LONGEST: usize = 512;
 const MOST_ITERATIONS: u32 = 10_000_000;
 /// Memory of one hash, in KiB. Django's Argon2 takes 102,400, its scrypt 16,384.
 const MOST_MEMORY_KIB: u32 = 131_072;
-/// Argon2: memory in KiB times passes. Django's default is 204,800.
-const MOST_ARGON2_WORK: u64 = 1_048_576;
 /// Argon2's lanes and scrypt's `p`. Django's defaults are 8 and 5.
 const MOST_LANES: u32 = 64;
 /// scrypt: N·r·p. Django's default is 655,360; OWASP's strongest is 1,048,576.
@@ -98,19 +99,6 @@ pub(super) enum Encoded<'a> {
         p: u32,
         salt: &'a str,
     },
-}
-
-/// Argon2's part of a stored hash.
-pub(super) struct Argon2 {
-    pub(super) algorithm: Algorithm,
-    /// `None`: not written down, as before Argon2 1.3.
-    pub(super) version: Option<Version>,
-    pub(super) memory_kib: u32,
-    pub(super) passes: u32,
-    pub(super) lanes: u32,
-    pub(super) salt: Vec<u8>,
-    /// Of the hash, in bytes.
-    pub(super) length: usize,
 }
 
 impl<'a> Encoded<'a> {
@@ -224,70 +212,6 @@ impl<'a> Encoded<'a> {
                 ))
             }
         }
-    }
-}
-
-impl Argon2 {
-    /// `argon2id$v=19$m=19456,t=2,p=1$salt$hash`; the version may be missing.
-    fn parse(rest: &str) -> Option<Self> {
-        let (version, [algorithm, costs, salt, hash]) = match fields::<5>(rest) {
-            Some([algorithm, version, costs, salt, hash]) => {
-                (Some(version), [algorithm, costs, salt, hash])
-            }
-            None => (None, fields(rest)?),
-        };
-        let mut costs = costs.split(',');
-        let mut cost =
-            |name: &str, most| number(costs.next()?.strip_prefix(name)?.strip_prefix('=')?, most);
-        let argon2 = Self {
-            algorithm: match algorithm {
-                "argon2id" => Algorithm::Argon2id,
-                "argon2i" => Algorithm::Argon2i,
-                "argon2d" => Algorithm::Argon2d,
-                _ => return None,
-            },
-            version: match version {
-                Some("v=19") => Some(Version::V0x13),
-                Some("v=16") => Some(Version::V0x10),
-                Some(_) => return None,
-                None => None,
-            },
-            memory_kib: cost("m", MOST_MEMORY_KIB)?,
-            passes: cost("t", u32::MAX)?,
-            lanes: cost("p", MOST_LANES)?,
-            salt: STANDARD_NO_PAD.decode(salt).ok()?,
-            length: STANDARD_NO_PAD.decode(hash).ok()?.len(),
-        };
-        let work = u64::from(argon2.memory_kib) * u64::from(argon2.passes);
-        (costs.next().is_none() && work <= MOST_ARGON2_WORK && (12..=64).contains(&argon2.length))
-            .then_some(argon2)
-    }
-
-    pub(super) fn encode(&self, password: &str) -> Option<String> {
-        let Self {
-            memory_kib,
-            passes,
-            lanes,
-            ..
-        } = *self;
-        let parameters = argon2::Params::new(memory_kib, passes, lanes, Some(self.length)).ok()?;
-        let version = self.version.unwrap_or(Version::V0x10);
-        let mut hash = vec![0; self.length];
-        argon2::Argon2::new(self.algorithm, version, parameters)
-            .hash_password_into(password.as_bytes(), &self.salt, &mut hash)
-            .ok()?;
-        let written = match self.version {
-            Some(version) => format!("v={}$", u32::from(version)),
-            None => String::new(),
-        };
-        let (salt, hash) = (
-            STANDARD_NO_PAD.encode(&self.salt),
-            STANDARD_NO_PAD.encode(hash),
-        );
-        let algorithm = self.algorithm.as_str();
-        Some(format!(
-            "argon2${algorithm}${written}m={memory_kib},t={passes},p={lanes}${salt}${hash}"
-        ))
     }
 }
 
