@@ -10,6 +10,7 @@ mod bring;
 mod cells;
 mod here;
 mod merge;
+mod plan;
 mod record;
 mod report;
 mod row;

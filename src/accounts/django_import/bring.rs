@@ -2,19 +2,16 @@
 
 use std::collections::HashMap;
 
-use diesel::prelude::*;
-
 use super::here::{Here, Seen};
-use super::merge::{Changes, Merge};
+use super::merge::Merge;
+use super::plan::{ImportedUser, Meeting, Plan};
 use super::record::Record;
 use super::report::{Reason, Refusal, Tally};
 use super::row::{DjangoUser, Email, UserCells};
 use super::{ImportError, Options, write_again_when_taken};
 use crate::accounts::{User, unusable_password};
 use crate::clock::Timestamp;
-use crate::db::schema::users;
-use crate::db::{Conn, Database, DbError, insert_all};
-use crate::sessions::SessionRow;
+use crate::db::{Conn, Database, DbError};
 
 /// Brings users, batch by batch.
 pub(super) struct Bringing {
@@ -22,42 +19,6 @@ pub(super) struct Bringing {
     /// What a dry run would have taken so far; `None`: this is none, and the table itself knows.
     would_have: Option<Seen>,
     now: Timestamp,
-}
-
-/// A new account as an import writes it.
-#[derive(Clone, Debug, Insertable)]
-#[diesel(table_name = users, treat_none_as_default_value = false)]
-struct ImportedUser {
-    id: i64,
-    email: String,
-    email_key: String,
-    email_verified: bool,
-    first_name: String,
-    last_name: String,
-    password: String,
-    workos_user_id: Option<String>,
-    is_active: bool,
-    is_staff: bool,
-    is_superuser: bool,
-    imported: bool,
-    date_joined: Timestamp,
-    last_login: Option<Timestamp>,
-}
-
-/// What a batch writes, and what is told of it.
-#[derive(Default)]
-struct Plan {
-    new: Vec<(ImportedUser, Record)>,
-    changed: Vec<Meeting>,
-    tally: Tally,
-}
-
-/// A row that is here already, and what comes of it.
-struct Meeting {
-    user: User,
-    merge: Merge,
-    /// Something of it could not be brought.
-    refused: bool,
 }
 
 impl Bringing {
@@ -232,68 +193,6 @@ impl Bringing {
     }
 }
 
-impl Plan {
-    fn would_do(mut self) -> Tally {
-        self.tally.taken = count(self.new.len());
-        for meeting in self.changed.iter().filter(|meeting| !meeting.refused) {
-            if meeting.merge.changes == Changes::default() {
-                self.tally.unchanged += 1;
-            } else {
-                self.tally.updated += 1;
-            }
-        }
-        self.tally
-    }
-
-    /// Changes before insertions: they may set an e-mail free.
-    fn carry_out(self, conn: &mut Conn, now: Timestamp) -> Result<Tally, DbError> {
-        let mut tally = self.tally;
-        for meeting in self.changed {
-            let changed = meeting.carry_out(conn, now)?;
-            match (meeting.refused, changed) {
-                (true, _) => {}
-                (false, true) => tally.updated += 1,
-                (false, false) => tally.unchanged += 1,
-            }
-        }
-        tally.taken = count(self.new.len());
-        if !self.new.is_empty() {
-            let (new, records): (Vec<_>, Vec<_>) = self.new.into_iter().unzip();
-            insert_all!(conn, users::table, &new)?;
-            Record::insert_all(conn, &records)?;
-        }
-        Ok(tally)
-    }
-}
-
-impl Meeting {
-    /// Writes what changes, unless the account has changed since it was looked at.
-    fn carry_out(&self, conn: &mut Conn, now: Timestamp) -> Result<bool, DbError> {
-        let Self { user, merge, .. } = self;
-        if merge.changes == Changes::default() {
-            return Ok(false);
-        }
-        let as_it_was = users::table
-            .find(user.id)
-            .filter(users::password.eq(&user.password))
-            .filter(users::email.eq(&user.email))
-            .filter(users::is_active.eq(user.is_active))
-            .filter(users::token_version.eq(user.token_version));
-        if diesel::update(as_it_was)
-            .set(&merge.changes)
-            .execute(conn)?
-            == 0
-        {
-            return Ok(false);
-        }
-        merge.record.save(conn)?;
-        if merge.ends_sessions() {
-            SessionRow::revoke_all_of(conn, user.id, now)?;
-        }
-        Ok(true)
-    }
-}
-
 /// Whether the account was imported from another row, of another Django perhaps: e-mails change, and
 /// the day somebody joined does not.
 fn is_somebody_else(user: &User, row: &DjangoUser) -> bool {
@@ -310,8 +209,4 @@ fn is_somebody_else(user: &User, row: &DjangoUser) -> bool {
 fn new_unusable_password() -> Result<String, DbError> {
     unusable_password()
         .map_err(|_| DbError::Unavailable("the system gave no randomness".to_owned()))
-}
-
-fn count(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
 }
