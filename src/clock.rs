@@ -15,6 +15,15 @@ use diesel::sql_types;
 pub struct Timestamp(NaiveDateTime);
 
 impl Timestamp {
+    /// The end of the year 9999, which both databases can hold.
+    pub const FAR_AWAY: Self = Self(
+        match DateTime::from_timestamp(253_402_300_799, 0) {
+            Some(moment) => moment,
+            None => DateTime::UNIX_EPOCH,
+        }
+        .naive_utc(),
+    );
+
     /// The moment `micros` microseconds after 1970 began; `None` outside the calendar.
     pub fn from_micros(micros: i64) -> Option<Self> {
         DateTime::from_timestamp_micros(micros).map(Self::from)

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use diesel::QueryResult;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::accounts::{CredentialError, Profile, User, authenticate, provision};
+use crate::accounts::{CredentialError, Profile, ProvisionError, User, authenticate, provision};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::error::SignInFailure;
@@ -69,6 +69,10 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         .database
         .write(move |conn| {
             let user = provision(conn, &profile, now)?;
+            // Asked again: `deactivate` may have come between, and would not see this session.
+            if User::record_login(conn, user.id, now)? == 0 {
+                return Err(ProvisionError::Inactive { user_id: user.id }.into());
+            }
             let row = begin(conn, &user, row, ending)?;
             Ok::<_, SignInFailure>((user, row.ok_or(SignInFailure::UnknownAttempt)?))
         })
@@ -116,6 +120,9 @@ pub async fn with_password(
                 let Some(user) = authenticated.settle(conn)? else {
                     return Ok::<_, DbError>(None);
                 };
+                if User::record_login(conn, user.id, now)? == 0 {
+                    return Ok(None);
+                }
                 let row = begin(conn, &user, row, ending)?;
                 Ok(row.map(|row| (user, row)))
             })
@@ -133,7 +140,7 @@ pub async fn with_password(
     Err(CredentialError::Refused)
 }
 
-/// Notes the sign-in and inserts the session's row in place of the browser's previous one; `None`
+/// Inserts the session's row in place of the browser's previous one; `None`
 /// when this login attempt has made a session before.
 fn begin(
     conn: &mut Conn,
@@ -142,7 +149,6 @@ fn begin(
     previous: Option<String>,
 ) -> QueryResult<Option<NewSession>> {
     let row = row(user.id);
-    User::record_login(conn, user.id, row.created_at)?;
     if let Some(previous) = previous {
         SessionRow::revoke(conn, &previous, row.created_at)?;
     }

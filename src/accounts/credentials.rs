@@ -5,6 +5,7 @@ use std::time::Instant;
 use diesel::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::django_import::follow_rehash;
 use super::lifecycle::set_password;
 use super::passwords::{self, Hasher, Overloaded, PasswordError};
 use super::user::User;
@@ -62,7 +63,9 @@ pub async fn authenticate(
         true => Ok(None),
         false => User::by_email(conn, email.trim()),
     };
-    padded(hasher, check(database, hasher, policy, find, password)).await
+    let mut began = Instant::now();
+    let outcome = check(database, hasher, policy, find, password, &mut began).await;
+    padded(hasher, outcome, began).await
 }
 
 /// A new password, for an account whose old one is known.
@@ -87,7 +90,9 @@ pub async fn change_password(
     policy: PasswordLogin,
     change: PasswordChange,
 ) -> Result<usize, CredentialError> {
-    padded(hasher, try_to_change(database, hasher, policy, &change)).await
+    let mut began = Instant::now();
+    let outcome = try_to_change(database, hasher, policy, &change, &mut began).await;
+    padded(hasher, outcome, began).await
 }
 
 async fn try_to_change(
@@ -95,15 +100,18 @@ async fn try_to_change(
     hasher: &Hasher,
     policy: PasswordLogin,
     change: &PasswordChange,
+    began: &mut Instant,
 ) -> Result<usize, CredentialError> {
     let (id, now) = (change.user_id, change.now);
     for _ in 0..ROUNDS {
         let find = move |conn: &mut Conn| User::by_id(conn, id);
-        let checked = check(database, hasher, policy, find, change.old.clone()).await?;
+        let old = change.old.clone();
+        let checked = check(database, hasher, policy, find, old, began).await?;
         let new = change.new.clone();
         let encoded = hasher
             .run(move || passwords::hash(new.expose_secret()))
-            .await??;
+            .await?
+            .value?;
         let keep = change.keep.clone();
         let changed = database
             .write(move |conn| {
@@ -121,25 +129,26 @@ async fn try_to_change(
     Err(CredentialError::Refused)
 }
 
-/// Has every refusal take one and the same time.
+/// Has every refusal take one and the same time from when its turn came.
 async fn padded<T>(
     hasher: &Hasher,
-    attempt: impl Future<Output = Result<T, CredentialError>>,
+    outcome: Result<T, CredentialError>,
+    began: Instant,
 ) -> Result<T, CredentialError> {
-    let began = Instant::now();
-    let outcome = attempt.await;
     if let Err(CredentialError::Refused) = outcome {
         hasher.pad_refusal(began).await;
     }
     outcome
 }
 
+/// Compares a password with that of the account that `find` finds; `began`: when its turn came.
 async fn check(
     database: &Database,
     hasher: &Hasher,
     policy: PasswordLogin,
     find: impl FnOnce(&mut Conn) -> QueryResult<Option<User>> + Send + 'static,
     password: SecretString,
+    began: &mut Instant,
 ) -> Result<Authenticated, CredentialError> {
     if policy == PasswordLogin::Off {
         return Err(CredentialError::Refused);
@@ -147,16 +156,24 @@ async fn check(
     let user = database
         .read(move |conn| find(conn).map_err(DbError::from))
         .await?;
+    let whose = user.as_ref().map(|user| user.id);
     let user = user.filter(|user| may_use_password(user, policy));
     // Nobody's password is compared too, so that the queue is as long for those who are not there.
     let stored = user.as_ref().map(|user| user.password.clone());
     let stored = stored.filter(|stored| passwords::is_usable(stored));
-    let (right, rehashed) = hasher
+    let compared = hasher
         .run(move || compare(&password, &stored.unwrap_or_else(passwords::decoy)))
         .await?;
-    match user {
-        Some(user) if right => Ok(Authenticated { user, rehashed }),
-        _ => Err(CredentialError::Refused),
+    *began = compared.began;
+    match (user, compared.value) {
+        (Some(user), (true, rehashed)) => Ok(Authenticated { user, rehashed }),
+        (_, _) => {
+            match whose {
+                Some(id) => log::warn!("a password was refused for account {id}"),
+                None => log::info!("a password was refused for an unknown account"),
+            }
+            Err(CredentialError::Refused)
+        }
     }
 }
 
@@ -200,6 +217,9 @@ impl Authenticated {
         let settled = diesel::update(checked)
             .set(users::password.eq(password))
             .execute(conn)?;
+        if let (1, Some(new)) = (settled, &self.rehashed) {
+            follow_rehash(conn, self.user.id, &self.user.password, new)?;
+        }
         let user = User::by_id(conn, self.user.id)?;
         Ok(user.filter(|user| {
             let unchanged = user.is_active && user.workos_user_id == self.user.workos_user_id;

@@ -19,9 +19,10 @@ mod time;
 
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
+pub(super) use record::follow_rehash;
 pub use report::{Reason, Refusal, Report, Tally};
 
-use crate::clock::Timestamp;
+use crate::clock::Clock;
 use crate::db::source::ForeignDatabase;
 use crate::db::{Conn, Database, DbError, raise_ids};
 use crate::settings::{DatabaseSettings, DatabaseUrl};
@@ -37,8 +38,8 @@ const ROUNDS: usize = 4;
 /// Until the switch Django goes on giving ids out, and an id that both have given out would let an old
 /// token mean a new user. So ids given out here start this far above Django's highest, rounded up.
 const HEADROOM: i64 = 1_000_000;
-/// The highest key that is taken: above it, hardly an id would be left to give out.
-const HIGHEST_KEY: i64 = i64::MAX - 1_000_000_000;
+/// The highest key that is taken: above 2⁵³ JavaScript reads another number in JSON.
+const HIGHEST_KEY: i64 = (1 << 53) - 1_000_000_000;
 
 /// What to import, and how.
 #[derive(Clone, Debug)]
@@ -82,7 +83,7 @@ pub enum Progress {
 pub fn import(
     settings: &DatabaseSettings,
     options: &Options,
-    now: Timestamp,
+    clock: &Clock,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, ImportError> {
     // Before anything opens ours, which turns a SQLite file into one with a write-ahead log.
@@ -103,7 +104,7 @@ pub fn import(
     }
     let rows = source.count(table.name()).map_err(ImportError::Source)?;
     progress(Progress::Users(rows));
-    let mut bringing = Bringing::new(options, now);
+    let mut bringing = Bringing::new(options, clock);
     let query = table.query(&source);
     source.each_batch(&query, BATCH, ImportError::Source, |batch| {
         let read = batch.len();
@@ -114,7 +115,7 @@ pub fn import(
     if let Some(query) = blacklist {
         let mut tally = Tally::default();
         source.each_batch(&query, BATCH, ImportError::Source, |batch| {
-            blacklist::bring(&target, batch, now, options.dry_run, &mut tally)
+            blacklist::bring(&target, batch, clock.now(), options.dry_run, &mut tally)
         })?;
         report.tokens = Some(tally);
     }
@@ -226,6 +227,6 @@ mod tests {
             assert_eq!(ids_start_above(highest), floor);
             assert!(floor - highest >= HEADROOM);
         }
-        assert!(ids_start_above(HIGHEST_KEY) < i64::MAX - 900_000_000);
+        assert!(ids_start_above(HIGHEST_KEY) < (1 << 53) - 900_000_000);
     }
 }

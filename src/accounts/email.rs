@@ -27,7 +27,7 @@ pub fn email_problem(email: &str) -> Option<&'static str> {
 
 /// Whether lower case takes nothing but case away. It turns U+212A KELVIN SIGN into `k`, so that
 /// another person's mailbox would pass for an account's.
-fn folds_cleanly(email: &str) -> bool {
+pub(super) fn folds_cleanly(email: &str) -> bool {
     email.to_lowercase().to_uppercase() == email.to_uppercase()
 }
 

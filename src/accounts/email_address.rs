@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::email::LONGEST_EMAIL;
+use super::email::{LONGEST_EMAIL, folds_cleanly};
 
 /// The longest label of a domain (RFC 1034, 3.1), in characters.
 const LONGEST_LABEL: usize = 63;
@@ -13,7 +13,7 @@ pub fn problem_with(text: &str) -> Option<String> {
         return Some("This field cannot be blank.".to_owned());
     }
     let length = text.chars().count();
-    if !is_email_address(text) {
+    if !is_email_address(text) || !folds_cleanly(text) {
         Some("Enter a valid email address.".to_owned())
     } else if length > LONGEST_EMAIL {
         Some(format!(
@@ -174,6 +174,13 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    /// Unlike Django, whose look-ups keep them apart.
+    #[test]
+    fn a_letter_that_passes_for_another_is_refused() {
+        let kelvin = problem_with("ada@\u{212A}elvin.org");
+        assert_eq!(kelvin.as_deref(), Some("Enter a valid email address."));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use aws_lc_rs::{constant_time, rand};
 
 pub use encoded::Scheme;
 use encoded::{Argon2, Encoded};
-pub use hasher::{Hasher, Overloaded};
+pub use hasher::{Done, Hasher, Overloaded};
 
 /// Memory of a new hash in KiB: OWASP's Password Storage Cheat Sheet, Argon2id, second line.
 const MEMORY_KIB: u32 = 19_456;

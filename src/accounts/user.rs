@@ -116,9 +116,10 @@ impl User {
         same.select(Self::as_select()).first(conn).optional()
     }
 
-    /// Notes a sign-in.
+    /// Notes a sign-in; 0 when the account was closed a moment ago.
     pub fn record_login(conn: &mut Conn, id: i64, now: Timestamp) -> QueryResult<usize> {
         diesel::update(users::table.find(id))
+            .filter(users::is_active.eq(true))
             .set(users::last_login.eq(now))
             .execute(conn)
     }

@@ -57,8 +57,9 @@ impl Tally {
         if user.is_active && !has_a_door(user, password_login) {
             self.without_a_door += 1;
         }
-        if needs_upgrade(&user.password) {
-            *self.weak.entry(scheme(&user.password)).or_default() += 1;
+        let scheme = scheme(&user.password);
+        if needs_upgrade(&user.password) || scheme == Scheme::Unknown {
+            *self.weak.entry(scheme).or_default() += 1;
         }
     }
 
@@ -72,7 +73,7 @@ impl Tally {
             "accounts.W001",
             Level::Warning,
             format!(
-                "{accounts} cannot sign in by any door: no WorkOS user is linked yet, and PASSWORD_LOGIN lets no password in."
+                "{accounts} cannot sign in by any door: no WorkOS user is linked yet, and no password opens it (there is none that can match, or PASSWORD_LOGIN forbids it)."
             ),
             "A first sign-in through WorkOS, with the same e-mail verified there, opens that door. Else use `vestibule changepassword EMAIL`, or `vestibule deactivate EMAIL`.",
         ))
@@ -96,7 +97,7 @@ impl Tally {
                 "{hashes} weaker than argon2 at the current parameters: {}.",
                 by_scheme.join(", ")
             ),
-            "Each is made anew when its owner next signs in with the password.",
+            "Each is made anew when its owner next signs in with the password. What is unknown here never matches: its owner comes through WorkOS, or needs `vestibule changepassword EMAIL`.",
         ))
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn run(options: &Options) -> Result<(), CommandError> {
     let report = import(
         &settings,
         options,
-        Clock::system().now(),
+        &Clock::system(),
         &mut |step| match step {
             Progress::Users(count) => bar.set_length(count),
             Progress::Read(count) => bar.inc(count),

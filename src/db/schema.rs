@@ -71,6 +71,8 @@ diesel::table! {
         user_id -> BigInt,
         /// SHA-256 of the password as it was written here.
         password_digest -> Binary,
+        /// Of the same password as it stands here, which a sign-in may have hashed anew.
+        password_here -> Binary,
         /// SHA-256 of e-mail and names as they were brought.
         profile_digest -> Binary,
         /// As it was brought.
@@ -113,5 +115,4 @@ diesel::table! {
 }
 
 diesel::joinable!(sessions -> users (user_id));
-diesel::joinable!(django_imports -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users, django_imports);

@@ -67,7 +67,7 @@ impl Revocations {
     /// Reads what was ended since the last time, anywhere.
     pub async fn read(&self, database: &Database, now: Timestamp) -> Result<(), DbError> {
         let began = Instant::now();
-        let since = self.since();
+        let since = self.since(now);
         let ended = database.read(move |conn| lately(conn, since, now)).await?;
         self.learn(ended, began, now);
         Ok(())
@@ -76,7 +76,7 @@ impl Revocations {
     /// [`read`](Self::read) for a server that is not running yet.
     pub fn read_blocking(&self, database: &Database, now: Timestamp) -> Result<(), DbError> {
         let began = Instant::now();
-        let since = self.since();
+        let since = self.since(now);
         let ended = database.read_blocking(|conn| lately(conn, since, now))?;
         self.learn(ended, began, now);
         Ok(())
@@ -99,9 +99,12 @@ impl Revocations {
         }
     }
 
-    fn since(&self) -> Option<Timestamp> {
+    /// From when on to read; `None`: everything, the first time and when the clock was set back, which
+    /// may have forgotten too much.
+    fn since(&self, now: Timestamp) -> Option<Timestamp> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.read_at.map(|read| read.plus(-OVERLAP))
+        let before = known.read_at.filter(|before| *before <= now);
+        before.map(|before| before.plus(-OVERLAP))
     }
 
     fn learn(&self, ended: Vec<(String, Timestamp)>, began: Instant, now: Timestamp) {

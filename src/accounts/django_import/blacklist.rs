@@ -10,7 +10,7 @@ use super::report::{Reason, Refusal, Tally};
 use super::source::UserTable;
 use super::{ImportError, write_again_when_taken};
 use crate::clock::Timestamp;
-use crate::db::schema::django_imports;
+use crate::db::schema::users;
 use crate::db::source::ForeignDatabase;
 use crate::db::{Conn, Database, DbError};
 use crate::tokens::RefreshTokenRow;
@@ -117,7 +117,11 @@ impl TokenCells {
             user_id: cells::text(self.c_user_id)?.and_then(|id| id.parse().ok()),
             sid: None,
             issued_at: cells::moment(self.c_created_at)?.unwrap_or(revoked_at),
-            expires_at: cells::moment(self.c_expires_at)?.ok_or(Reason::NoTime)?,
+            // Without an end that can be read it stays revoked for good.
+            expires_at: cells::moment(self.c_expires_at)
+                .ok()
+                .flatten()
+                .unwrap_or(Timestamp::FAR_AWAY),
             revoked_at: Some(revoked_at),
         })
     }
@@ -162,7 +166,8 @@ fn write(conn: &mut Conn, rows: &[RefreshTokenRow], dry_run: bool) -> Result<Tal
 /// Whose tokens these are, of those who were imported: another account's id may be the same.
 fn imported_among(conn: &mut Conn, rows: &[RefreshTokenRow]) -> QueryResult<HashSet<i64>> {
     let ids: Vec<i64> = rows.iter().filter_map(|row| row.user_id).collect();
-    let imported = django_imports::table.filter(django_imports::user_id.eq_any(ids));
-    let imported: Vec<i64> = imported.select(django_imports::user_id).load(conn)?;
+    let imported = users::table.filter(users::imported.eq(true));
+    let imported = imported.filter(users::id.eq_any(ids));
+    let imported: Vec<i64> = imported.select(users::id).load(conn)?;
     Ok(imported.into_iter().collect())
 }

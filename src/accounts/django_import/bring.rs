@@ -10,7 +10,7 @@ use super::report::{Reason, Refusal, Tally};
 use super::row::{DjangoUser, Email, UserCells};
 use super::{ImportError, Options, write_again_when_taken};
 use crate::accounts::{User, unusable_password};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 
 /// Brings users, batch by batch.
@@ -18,15 +18,18 @@ pub(super) struct Bringing {
     emails_verified: bool,
     /// What a dry run would have taken so far; `None`: this is none, and the table itself knows.
     would_have: Option<Seen>,
+    clock: Clock,
+    /// Of the batch: an import lasts longer than replicas look back for ended sessions.
     now: Timestamp,
 }
 
 impl Bringing {
-    pub(super) fn new(options: &Options, now: Timestamp) -> Self {
+    pub(super) fn new(options: &Options, clock: &Clock) -> Self {
         Self {
             emails_verified: options.emails_verified,
             would_have: options.dry_run.then(Seen::default),
-            now,
+            clock: clock.clone(),
+            now: clock.now(),
         }
     }
 
@@ -37,6 +40,7 @@ impl Bringing {
         batch: Vec<UserCells>,
         tally: &mut Tally,
     ) -> Result<(), ImportError> {
+        self.now = self.clock.now();
         let mut rows = Vec::with_capacity(batch.len());
         for cells in batch {
             match cells.check() {
@@ -63,7 +67,8 @@ impl Bringing {
         for row in rows {
             let known = (here.users.remove(&row.id), here.records.remove(&row.id));
             let refusal = match known {
-                (None, _) => self.newcomer(&mut plan, &mut here, row)?,
+                (None, Some(_)) => Some(Refusal::new(row.id, Reason::DeletedHere)),
+                (None, None) => self.newcomer(&mut plan, &mut here, row)?,
                 (Some(user), Some(record)) if !is_somebody_else(&user, row) => {
                     self.meet(&mut plan, &mut here, user, &record, row)?
                 }

@@ -57,14 +57,13 @@ impl Here {
             .load(conn)?;
         let mut here = Self {
             users: found.into_iter().map(|user| (user.id, user)).collect(),
-            records: HashMap::new(),
+            records: Record::of(conn, &ids)?
+                .into_iter()
+                .map(|record| (record.user_id, record))
+                .collect(),
             emails: emails.into_iter().collect(),
             workos_ids: HashMap::new(),
         };
-        if !here.users.is_empty() {
-            let records = Record::of(conn, &ids)?.into_iter();
-            here.records = records.map(|record| (record.user_id, record)).collect();
-        }
         if !workos_ids.is_empty() {
             let linked = users::table.filter(users::workos_user_id.eq_any(&workos_ids));
             let linked: Vec<(Option<String>, i64)> = linked

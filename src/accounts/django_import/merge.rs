@@ -95,6 +95,7 @@ impl Merge {
         let digest = of_password(new);
         if digest != self.record.password_digest && self.record.has_password_of(user) {
             self.changes.password = Some(new.to_owned());
+            self.record.password_here.clone_from(&digest);
             self.record.password_digest = digest;
         }
     }

@@ -14,7 +14,10 @@ use crate::db::{Conn, insert_all};
 #[diesel(table_name = django_imports, primary_key(user_id), treat_none_as_default_value = false)]
 pub(super) struct Record {
     pub(super) user_id: i64,
+    /// Of Django's password.
     pub(super) password_digest: Vec<u8>,
+    /// Of the same password here.
+    pub(super) password_here: Vec<u8>,
     pub(super) profile_digest: Vec<u8>,
     pub(super) workos_user_id: Option<String>,
     pub(super) is_active: bool,
@@ -29,6 +32,7 @@ impl Record {
         Self {
             user_id: row.id,
             password_digest: of_password(password),
+            password_here: of_password(password),
             profile_digest: of_profile(email, &row.first_name, &row.last_name),
             workos_user_id: row.workos_user_id.clone(),
             is_active: row.is_active,
@@ -56,15 +60,30 @@ impl Record {
             .execute(conn)
     }
 
-    /// Whether the password here is the one that was brought.
+    /// Whether the password here is the one that was brought, under whatever scheme.
     pub(super) fn has_password_of(&self, user: &User) -> bool {
-        self.password_digest == of_password(&user.password)
+        self.password_here == of_password(&user.password)
     }
 
     /// Whether e-mail and names here are the ones that were brought.
     pub(super) fn has_profile_of(&self, user: &User) -> bool {
         self.profile_digest == of_profile(&user.email, &user.first_name, &user.last_name)
     }
+}
+
+/// A sign-in has hashed the password anew: it is still the one that was brought.
+pub(in crate::accounts) fn follow_rehash(
+    conn: &mut Conn,
+    user_id: i64,
+    old: &str,
+    new: &str,
+) -> QueryResult<usize> {
+    let brought = django_imports::table
+        .find(user_id)
+        .filter(django_imports::password_here.eq(of_password(old)));
+    diesel::update(brought)
+        .set(django_imports::password_here.eq(of_password(new)))
+        .execute(conn)
 }
 
 pub(super) fn of_password(password: &str) -> Vec<u8> {

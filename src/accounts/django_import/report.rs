@@ -15,6 +15,8 @@ pub enum Reason {
     KeyNoInteger,
     /// Below 1, or so high that no id would be left.
     KeyOutOfRange,
+    /// It was brought before, and its account was deleted here since.
+    DeletedHere,
     /// The id is somebody else's here.
     IdTaken,
     /// No account can have this e-mail.
@@ -42,6 +44,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::KeyNoInteger => "key is no integer",
             Self::KeyOutOfRange => "key out of range",
+            Self::DeletedHere => "account was deleted here since",
             Self::IdTaken => "id already taken here by somebody else",
             Self::BadEmail(problem) => problem,
             Self::EmailTaken => "e-mail belongs to another account",

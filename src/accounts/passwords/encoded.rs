@@ -23,6 +23,8 @@ const MOST_MEMORY_KIB: u32 = 131_072;
 const MOST_LANES: u32 = 64;
 /// scrypt: N·r·p. Django's default is 655,360; OWASP's strongest is 1,048,576.
 const MOST_SCRYPT_WORK: u64 = 4_194_304;
+/// scrypt's block size r. Django's default, and everybody's, is 8.
+const MOST_SCRYPT_R: u32 = 64;
 /// bcrypt's rounds are 2 to the power of it. Django's default is 12.
 const MOST_BCRYPT_COST: u32 = 15;
 /// scrypt's output in Django, in bytes.
@@ -147,12 +149,12 @@ impl<'a> Encoded<'a> {
     fn scrypt(rest: &'a str) -> Option<Self> {
         let [n, salt, r, p, _] = fields(rest)?;
         let n = number(n, MOST_MEMORY_KIB * 8)?;
-        let r = number(r, MOST_MEMORY_KIB)?;
+        let r = number(r, MOST_SCRYPT_R)?;
         let p = number(p, MOST_LANES)?;
-        let blocks = u64::from(n) * u64::from(r);
-        // A block has 128 bytes.
-        let moderate =
-            blocks <= u64::from(MOST_MEMORY_KIB) * 8 && blocks * u64::from(p) <= MOST_SCRYPT_WORK;
+        let work = u64::from(n) * u64::from(r) * u64::from(p);
+        // It keeps N blocks of 128·r bytes, and p more: eight times 128 bytes are a KiB.
+        let memory_kib = u64::from(r) * (u64::from(n) + u64::from(p)) / 8;
+        let moderate = memory_kib <= u64::from(MOST_MEMORY_KIB) && work <= MOST_SCRYPT_WORK;
         let log_n = u8::try_from(n.trailing_zeros()).ok()?;
         (moderate && n.is_power_of_two() && n > 1).then_some(Self::Scrypt { log_n, r, p, salt })
     }

@@ -8,16 +8,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::oneshot;
 
 /// Passwords that may wait for each thread; with more, the last would wait for most of a minute
 /// behind slow hashes of Django's.
 const QUEUE_OF_A_THREAD: usize = 32;
-/// Every refusal takes this long, or a whole multiple. Twice what the slowest of Django's defaults
-/// takes on one slow core, or so: it has to be longer than any comparison to hide which it was.
+/// A refusal is told so long after its comparison began, or a whole multiple: longer than any of
+/// Django's defaults takes on a slow core, so that it hides which it was.
 const LEAST_REFUSAL: Duration = Duration::from_secs(1);
 /// A single comparison that takes longer than this does not make all refusals slower still.
 const MOST_REFUSAL: Duration = Duration::from_secs(8);
+/// Other work on the machine may stretch a comparison to so many times its own time.
+const HEADROOM: u32 = 2;
+
+/// What was computed, and when its turn came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done<T> {
+    /// What was computed.
+    pub value: T,
+    /// When it left the queue: what waited there waited alike, whatever it was.
+    pub began: Instant,
+}
 
 /// Every thread is busy and the queue is full; or the thread was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +52,8 @@ impl Hasher {
         Self::with_threads(cores)
     }
 
-    fn with_threads(threads: usize) -> io::Result<Self> {
+    /// Starts so many threads.
+    pub fn with_threads(threads: usize) -> io::Result<Self> {
         let (queue, waiting) = sync_channel(threads * QUEUE_OF_A_THREAD);
         let waiting = Arc::new(Mutex::new(waiting));
         for number in 1..=threads {
@@ -57,34 +70,41 @@ impl Hasher {
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Overloaded> {
+    ) -> Result<Done<T>, Overloaded> {
         let (reply, result) = oneshot::channel();
         let refusal = Arc::clone(&self.refusal);
         let job = Box::new(move || {
             if reply.is_closed() {
                 return;
             }
-            let began = Instant::now();
+            let (began, cpu_before) = (Instant::now(), cpu_time());
             // A panic of a hash crate costs this answer, not the thread.
-            let Ok(outcome) = catch_unwind(AssertUnwindSafe(work)) else {
+            let Ok(value) = catch_unwind(AssertUnwindSafe(work)) else {
                 return;
             };
-            let lasting = lasting(began.elapsed());
+            let lasting = lasting(cpu_time().saturating_sub(cpu_before));
             refusal.fetch_max(millis(lasting), Ordering::Relaxed);
             // Whoever asked may have gone meanwhile.
-            let _ = reply.send(outcome);
+            let _ = reply.send(Done { value, began });
         });
         self.queue.try_send(job).map_err(|_| Overloaded)?;
         result.await.map_err(|_| Overloaded)
     }
 
-    /// Waits until a refusal of what began at `began` may be told, so that its time does not tell
-    /// why: whole multiples of one and the same time, longer than any comparison seen so far.
+    /// Waits until a refusal may be told of a comparison that began at `began`, so that its time does
+    /// not tell why: whole multiples of one and the same time, longer than any comparison seen so far.
     pub async fn pad_refusal(&self, began: Instant) {
         let step = Duration::from_millis(self.refusal.load(Ordering::Relaxed));
         let until = began + whole_multiple(began.elapsed(), step);
         tokio::time::sleep_until(until.into()).await;
     }
+}
+
+/// What this thread has computed so far: unlike the time that passed, it does not grow with whatever
+/// else the machine does.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 fn work_off(waiting: &Mutex<Receiver<Work>>) {
@@ -100,9 +120,9 @@ fn work_off(waiting: &Mutex<Receiver<Work>>) {
     }
 }
 
-/// How long a refusal has to take where one comparison took so long.
+/// How long a refusal has to take where one comparison computed for so long.
 fn lasting(comparison: Duration) -> Duration {
-    whole_multiple(comparison, LEAST_REFUSAL).min(MOST_REFUSAL)
+    whole_multiple(comparison.saturating_mul(HEADROOM), LEAST_REFUSAL).min(MOST_REFUSAL)
 }
 
 /// The smallest multiple of `step` that is longer than `elapsed`.
@@ -122,7 +142,7 @@ mod tests {
     #[actix_web::test]
     async fn work_is_done_and_answered() {
         let hasher = Hasher::with_threads(2).unwrap();
-        assert_eq!(hasher.run(|| 6 * 7).await, Ok(42));
+        assert_eq!(value(hasher.run(|| 6 * 7).await), Ok(42));
     }
 
     #[actix_web::test]
@@ -149,16 +169,20 @@ mod tests {
             // Polled once, each stands in the queue.
             assert!(futures_util::future::poll_immediate(job).await.is_none());
         }
-        assert_eq!(hasher.run(|| 0).await, Err(Overloaded));
+        assert_eq!(value(hasher.run(|| 0).await), Err(Overloaded));
         release.send(()).unwrap();
-        assert_eq!(block.await.unwrap(), Ok(()));
+        assert_eq!(value(block.await.unwrap()), Ok(()));
         for (number, job) in waiting.into_iter().enumerate() {
-            assert_eq!(job.await, Ok(number));
+            assert_eq!(value(job.await), Ok(number));
         }
-        assert_eq!(hasher.run(|| 1).await, Ok(1));
+        assert_eq!(value(hasher.run(|| 1).await), Ok(1));
     }
 
-    async fn async_move(hasher: &Hasher, number: usize) -> Result<usize, Overloaded> {
+    fn value<T>(done: Result<Done<T>, Overloaded>) -> Result<T, Overloaded> {
+        done.map(|done| done.value)
+    }
+
+    async fn async_move(hasher: &Hasher, number: usize) -> Result<Done<usize>, Overloaded> {
         hasher.run(move || number).await
     }
 
@@ -166,8 +190,8 @@ mod tests {
     async fn a_panic_costs_its_own_answer_alone() {
         let hasher = Hasher::with_threads(1).unwrap();
         let lost = hasher.run(|| panic!("a hash crate's mistake")).await;
-        assert_eq!(lost, Err::<(), _>(Overloaded));
-        assert_eq!(hasher.run(|| 1).await, Ok(1));
+        assert_eq!(value(lost), Err::<(), _>(Overloaded));
+        assert_eq!(value(hasher.run(|| 1).await), Ok(1));
     }
 
     #[test]
@@ -183,8 +207,19 @@ mod tests {
     fn a_slow_comparison_is_outlasted_within_reason() {
         let ms = Duration::from_millis;
         assert_eq!(lasting(ms(20)), ms(1_000));
-        assert_eq!(lasting(ms(1_700)), ms(2_000));
+        assert_eq!(lasting(ms(499)), ms(1_000));
+        assert_eq!(lasting(ms(700)), ms(2_000));
         assert_eq!(lasting(ms(60_000)), MOST_REFUSAL);
+    }
+
+    #[actix_web::test]
+    async fn waiting_does_not_count_as_computing() {
+        let hasher = Hasher::with_threads(1).unwrap();
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let asleep = hasher.run(move || wait.recv_timeout(Duration::from_millis(1_100)));
+        asleep.await.unwrap().value.unwrap_err();
+        drop(release);
+        assert_eq!(hasher.refusal.load(Ordering::Relaxed), 1_000);
     }
 
     #[actix_web::test]

@@ -156,6 +156,9 @@ fn a_hash_that_asks_for_too_much_is_not_computed() {
         "bcrypt$$2b$31$abcdefghijklmnopqrstuuyZuPnD.u7L3fcm9FHm7XjD4EiTJCDlu",
         "scrypt$4194304$seasalt$8$1$AAAA",
         "scrypt$2$seasalt$4194304$1$AAAA",
+        "scrypt$2$seasalt$65536$32$AAAA",
+        "scrypt$131072$seasalt$8$1$AAAA",
+        "scrypt$16384$seasalt$65$1$AAAA",
         "scrypt$131072$seasalt$8$5$AAAA",
         "scrypt$16384$seasalt$1$65$AAAA",
     ] {

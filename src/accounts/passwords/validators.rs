@@ -23,6 +23,10 @@ pub struct About<'a> {
 /// Every complaint about `password`, in Django's order; none when it will do.
 pub fn validate(password: &str, about: &About<'_>) -> Vec<String> {
     let mut complaints = Vec::new();
+    if password.contains('\0') {
+        // Forms refuse it, so nobody could ever type it.
+        complaints.push("Null characters are not allowed.".to_owned());
+    }
     if let Some(name) = similar_attribute(password, about) {
         complaints.push(format!("The password is too similar to the {name}."));
     }

@@ -1,12 +1,22 @@
 //! A second run: what changed in Django since is brought, what changed here is left.
 
 use diesel::prelude::*;
+use secrecy::SecretString;
+use vestibule::accounts::authenticate;
+use vestibule::accounts::passwords::Hasher;
 use vestibule::clock::Clock;
+use vestibule::db::DbError;
 use vestibule::db::schema::{sessions, users};
 use vestibule::sessions::NewSession;
+use vestibule::settings::PasswordLogin;
 
 use super::moment;
 use crate::support::django::{Django, House, counts};
+
+/// "Correct-horse-9", by Django's own hasher at a low cost.
+const CHEAP: &str = "pbkdf2_sha256$1000$Salz-ü$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
+/// " spaced ", likewise.
+const OTHER: &str = "pbkdf2_sha256$1000$Salz-ü$hd9wLxdmk32welMODxwVFKriaAsMCn0jgzlyxcb1s/s=";
 
 fn imported() -> (Django, House) {
     let (django, house) = (Django::new(), House::new());
@@ -259,4 +269,54 @@ fn a_new_email_is_verified_only_when_the_operator_says_so_again() {
     let vouched = house.import(&django, &["--emails-verified"]);
     assert_eq!(counts(&vouched, 0), [0, 1, 1, 0]);
     assert!(house.user(1).email_verified);
+}
+
+#[test]
+fn a_password_changed_in_django_comes_though_a_sign_in_here_had_hashed_the_old_one_anew() {
+    let (django, house) = (Django::new(), House::new());
+    django.add(1, "ada@example.com");
+    django.set(1, &format!("password = '{CHEAP}'"));
+    house.import(&django, &[]);
+    assert!(signs_in_with(&house, "Correct-horse-9"));
+    assert!(house.user(1).password.starts_with("argon2$"), "hashed anew");
+
+    let unchanged = house.import(&django, &[]);
+    assert_eq!(counts(&unchanged, 0), [0, 0, 1, 0]);
+    assert!(signs_in_with(&house, "Correct-horse-9"));
+
+    django.set(1, &format!("password = '{OTHER}'"));
+    let changed = house.import(&django, &[]);
+    assert_eq!(counts(&changed, 0), [0, 1, 0, 0]);
+    assert!(!signs_in_with(&house, "Correct-horse-9"));
+    assert!(signs_in_with(&house, " spaced "));
+}
+
+#[test]
+fn an_account_that_was_deleted_here_does_not_come_back() {
+    let (django, house) = imported();
+    house.change(|conn| diesel::delete(users::table.find(2)).execute(conn));
+    django.add(4, "4@example.com");
+    let again = house.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [1, 0, 2, 1]);
+    assert!(
+        again
+            .stdout
+            .contains("1  account was deleted here since: 2")
+    );
+}
+
+/// Checks a password, and settles it as a sign-in does.
+fn signs_in_with(house: &House, password: &str) -> bool {
+    let password = SecretString::from(password);
+    let hasher = Hasher::with_threads(1).unwrap();
+    let database = house.database.clone();
+    actix_web::rt::System::new().block_on(async move {
+        let email = "ada@example.com";
+        let checked = authenticate(&database, &hasher, PasswordLogin::All, email, password).await;
+        let Ok(checked) = checked else {
+            return false;
+        };
+        let settled = database.write(move |conn| Ok::<_, DbError>(checked.settle(conn)?));
+        settled.await.unwrap().is_some()
+    })
 }

@@ -9,7 +9,7 @@ use crate::support::steps::retry_after;
 
 #[tokio::test]
 async fn two_hundred_wrong_passwords_are_refused_or_put_off_while_pages_are_served() {
-    let app = TestApp::start();
+    let app = TestApp::builder().hashing_threads(1).start();
     app.with_password_user(EMAIL, PASSWORD);
     let attempts = (0..200).map(|number| {
         let visitor = app.visitor();
@@ -35,7 +35,9 @@ async fn two_hundred_wrong_passwords_are_refused_or_put_off_while_pages_are_serv
         }
     };
     let (statuses, ()) = join(join_all(attempts), looks).await;
-    assert!(statuses.contains(&StatusCode::OK));
+    for status in [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE] {
+        assert!(statuses.contains(&status), "{status}");
+    }
     assert!(app.sessions().is_empty());
     comes_in(&app.visitor(), EMAIL, PASSWORD).await;
 }

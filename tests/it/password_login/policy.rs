@@ -44,7 +44,10 @@ async fn each_policy_lets_in_whom_it_should() {
 
 #[tokio::test]
 async fn with_passwords_off_there_is_no_form_and_nothing_is_hashed() {
-    let app = TestApp::builder().setting("PASSWORD_LOGIN", "off").start();
+    let app = TestApp::builder()
+        .setting("PASSWORD_LOGIN", "off")
+        .hashing_threads(1)
+        .start();
     let user = app.with_password_user("root@example.com", PASSWORD);
     app.set_superuser(user.id);
     let visitor = app.visitor();

@@ -1,5 +1,7 @@
 //! Whatever was wrong, the answer is the same.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use secrecy::SecretString;
@@ -78,4 +80,21 @@ async fn a_session_that_went_on_meanwhile_is_left_alone_by_a_refusal() {
     assert!(response.text().await.unwrap().contains(REFUSED));
     assert!(ada.page("/").await.contains("Welcome, ada@example.com!"));
     assert_eq!(app.only_session().revoked_at, None);
+}
+
+/// Far below a second is what each of them would take by itself.
+#[tokio::test]
+async fn every_refusal_takes_a_second_at_least() {
+    let app = TestApp::start();
+    app.with_stored_password("unused@example.com", &unusable_password().unwrap());
+    app.with_password_user(EMAIL, "Another-horse-9");
+    let refusals = ["unused@example.com", "unknown@example.com", EMAIL].map(|email| {
+        let visitor = app.visitor();
+        async move {
+            let began = Instant::now();
+            refused(&visitor, email, PASSWORD).await;
+            assert!(began.elapsed() >= Duration::from_secs(1), "{email}");
+        }
+    });
+    join_all(refusals).await;
 }

@@ -10,6 +10,7 @@ use reqwest::header::{COOKIE, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use tokio::sync::oneshot;
+use vestibule::accounts::passwords::Hasher;
 use vestibule::clock::{Clock, Timestamp};
 use vestibule::db::Database;
 use vestibule::emulator::{self, Config, Control, Running, Seed};
@@ -28,6 +29,7 @@ pub(crate) struct Builder {
     seed: Seed,
     database: Option<TestDatabase>,
     clock: Clock,
+    hashing_threads: Option<usize>,
 }
 
 impl Builder {
@@ -63,6 +65,12 @@ impl Builder {
         self
     }
 
+    /// So few threads for passwords, whatever the machine has.
+    pub(crate) fn hashing_threads(mut self, threads: usize) -> Self {
+        self.hashing_threads = Some(threads);
+        self
+    }
+
     /// Starts the app; it answers when this returns.
     pub(crate) fn start(self) -> TestApp {
         let test_database = self.database.unwrap_or_else(TestDatabase::new);
@@ -88,8 +96,11 @@ impl Builder {
         let mut migrations = database.migrations().expect("a connection");
         while migrations.apply_next().expect("a migration").is_some() {}
         drop(migrations);
-        let state = AppState::new(settings.clone(), database.clone(), self.clock.clone())
+        let mut state = AppState::new(settings.clone(), database.clone(), self.clock.clone())
             .expect("the app can be put together");
+        if let Some(threads) = self.hashing_threads {
+            state.hasher = Hasher::with_threads(threads).expect("threads");
+        }
         let (stop, thread) = serve(listener, state);
         TestApp {
             url: format!("http://localhost:{port}"),
@@ -136,6 +147,7 @@ impl TestApp {
             seed: Seed::default(),
             database: None,
             clock: Clock::standing_at(now),
+            hashing_threads: None,
         }
     }
 
