@@ -11,7 +11,7 @@ use reqwest::StatusCode;
 use crate::support::app::{TestApp, Visitor, location};
 use crate::support::steps::set_cookie;
 
-pub(crate) const EMAIL: &str = "Grace.Hopper@example.com";
+pub(crate) const EMAIL: &str = "Olive.Sample@example.com";
 pub(crate) const PASSWORD: &str = "Correct-horse-9";
 /// Django's.
 pub(crate) const REFUSED: &str = "Please enter a correct email address and password. Note that both fields may be case-sensitive.";
@@ -105,7 +105,7 @@ async fn the_browsers_previous_session_ends() {
 async fn the_email_is_compared_without_case_and_without_spaces_around_it() {
     let app = TestApp::start();
     app.with_password_user(EMAIL, PASSWORD);
-    for email in ["grace.hopper@EXAMPLE.com", "  Grace.Hopper@example.com "] {
+    for email in ["olive.sample@EXAMPLE.com", "  Olive.Sample@example.com "] {
         comes_in(&app.visitor(), email, PASSWORD).await;
     }
 }

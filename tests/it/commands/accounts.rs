@@ -66,7 +66,7 @@ impl Place {
             email_key: email_key(email),
             email_verified: true,
             first_name: "Ada".to_owned(),
-            last_name: "Lovelace".to_owned(),
+            last_name: "Quillane".to_owned(),
             password: password.to_owned(),
             workos_user_id: None,
             workos_updated_at: None,

@@ -37,7 +37,7 @@ async fn each_mistake_is_said_in_djangos_words() {
         ),
         (
             PASSWORD,
-            ["Grace.Hopper@example1", "Grace.Hopper@example1"],
+            ["Olive.Sample@example1", "Olive.Sample@example1"],
             &["The password is too similar to the email address."],
         ),
         (PASSWORD, [NEW, ""], &[REQUIRED]),

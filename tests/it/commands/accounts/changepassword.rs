@@ -59,7 +59,7 @@ fn after_three_tries_it_gives_up_and_nothing_has_changed() {
     let before = place.add("ada@example.com", "!");
     place.add_session(&before, "stays");
     let input =
-        format!("{GOOD}\nCorrect-horse-8\nlovelace\nlovelace\n1234567\n1234567\n{GOOD}\n{GOOD}\n");
+        format!("{GOOD}\nCorrect-horse-8\nquillane\nquillane\n1234567\n1234567\n{GOOD}\n{GOOD}\n");
     let output = change(&place, "ada@example.com", &input).exits_with(1);
     assert_eq!(
         output.stdout,

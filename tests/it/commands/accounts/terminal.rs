@@ -166,7 +166,7 @@ fn changing_a_password_asks_twice_and_three_times_at_most() {
     let greeting = terminal.answers(PASSWORD, "first-Password-1");
     assert_eq!(greeting, "Changing password for user 'ada@example.com'\n");
     terminal.answers(AGAIN, "other-Password-1");
-    let differ = twice(&mut terminal, "lovelace");
+    let differ = twice(&mut terminal, "quillane");
     assert!(
         differ.contains("Passwords do not match. Please try again."),
         "{differ}"
@@ -183,7 +183,7 @@ fn changing_a_password_asks_twice_and_three_times_at_most() {
     for typed in [
         "first-Password-1",
         "other-Password-1",
-        "lovelace",
+        "quillane",
         "7654321",
     ] {
         assert!(!shown.contains(typed), "{shown}");
