@@ -2,6 +2,7 @@
 
 mod at_once;
 mod form;
+mod memory;
 mod policy;
 mod refusals;
 mod schemes;

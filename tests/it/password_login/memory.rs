@@ -1,0 +1,44 @@
+//! What a flood of wrong passwords leaves of the machine's memory.
+
+use std::fs;
+
+use futures_util::future::join_all;
+
+use super::PASSWORD;
+use crate::support::app::{TestApp, Visitor};
+use crate::support::program::Program;
+
+/// A hash takes 19 MiB at a time on each thread; as much again stands for all else.
+#[tokio::test]
+async fn two_floods_take_no_more_than_the_hashes_of_one_moment() {
+    let app = TestApp::start();
+    let server = Program::with_settings(&["runserver", "--bind", "127.0.0.1:0"])
+        .env("DATABASE_URL", app.database_url())
+        .start();
+    let line = server.line_with("listening on ");
+    let (_, address) = line.split_once("listening on ").unwrap();
+    let url = format!("http://{}", address.trim_end_matches(')'));
+    let before = peak(server.id());
+    for _ in 0..2 {
+        let attempts = (0..200).map(|number| {
+            let visitor = Visitor::new(&url);
+            async move {
+                let email = format!("nobody{number}@example.com");
+                visitor.log_in(&email, PASSWORD).await.status()
+            }
+        });
+        join_all(attempts).await;
+    }
+    let threads = std::thread::available_parallelism().unwrap().get() as u64;
+    let grown = peak(server.id()) - before;
+    let bound = (threads + 2) * 2 * 19 * 1024;
+    assert!(grown < bound, "{grown} KiB, and {bound} are allowed");
+}
+
+/// The most memory that a process had, in KiB.
+fn peak(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.unwrap().split_whitespace().next().unwrap();
+    number.parse().unwrap()
+}
