@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use reqwest::{Client, StatusCode};
-use vestibule::accounts::{NewUser, email_key, passwords, unusable_password};
+use vestibule::accounts::{NewUser, passwords, unusable_password};
 use vestibule::clock::Timestamp;
 use vestibule::db::{Database, DbError};
 use vestibule::settings::{DatabaseSettings, Source};
@@ -74,18 +74,7 @@ fn make_accounts(folder: &Path) -> Outcome<()> {
     database.write_blocking(|conn| {
         for (name, password) in accounts {
             let email = format!("{name}@example.com");
-            let new = NewUser {
-                email_key: email_key(&email),
-                email,
-                email_verified: true,
-                first_name: String::new(),
-                last_name: String::new(),
-                password,
-                workos_user_id: None,
-                workos_updated_at: None,
-                picture_url: None,
-                date_joined: now,
-            };
+            let new = NewUser::unlinked(email, password, now);
             new.insert(conn)?;
         }
         Ok::<_, DbError>(())

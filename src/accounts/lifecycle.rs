@@ -37,7 +37,7 @@ pub fn close(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Optio
         ))
         .execute(conn)?;
     // Even then: somebody may have closed it with SQL alone, and left its sessions open.
-    let ended = SessionRow::revoke_all_but(conn, user_id, None, now)?;
+    let ended = SessionRow::revoke_all_of(conn, user_id, now)?;
     Ok((changed > 0).then_some(ended))
 }
 

@@ -9,6 +9,7 @@ pub mod validators;
 use argon2::{Algorithm, Version};
 use aws_lc_rs::{constant_time, rand};
 
+use crate::db::DbError;
 pub use encoded::Scheme;
 use encoded::{Argon2, Encoded};
 pub use hasher::{Done, Hasher, Overloaded};
@@ -38,6 +39,13 @@ pub enum PasswordError {
 impl From<aws_lc_rs::error::Unspecified> for PasswordError {
     fn from(_: aws_lc_rs::error::Unspecified) -> Self {
         Self::Randomness
+    }
+}
+
+impl From<PasswordError> for DbError {
+    /// For work inside a transaction: it can be tried again.
+    fn from(error: PasswordError) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }
 

@@ -3,12 +3,12 @@
 use diesel::prelude::*;
 
 use super::email::{email_key, email_problem};
+use super::lifecycle::set_password;
 use super::passwords::unusable_password;
 use super::user::{NewUser, User};
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, DbError, unless_taken};
-use crate::sessions::SessionRow;
 
 /// A round is lost only when another sign-in wrote first; each such writer finishes its own, so
 /// more rounds than this mean that something else is wrong.
@@ -231,7 +231,7 @@ impl Profile {
             email_verified: self.email_verified,
             first_name: self.first_name.clone().unwrap_or_default(),
             last_name: self.last_name.clone().unwrap_or_default(),
-            password: new_unusable_password()?,
+            password: unusable_password().map_err(DbError::from)?,
             workos_user_id: Some(self.workos_user_id.clone()),
             workos_updated_at: Some(self.updated_at),
             picture_url: self.picture_url.clone(),
@@ -244,23 +244,13 @@ impl Profile {
 /// Whoever registered an e-mail that was never verified may be somebody else than the person who
 /// has just shown that it is theirs: that somebody's password, tokens and sessions end.
 fn evict(conn: &mut Conn, user: &User, now: Timestamp) -> Result<(), ProvisionError> {
-    diesel::update(users::table.find(user.id))
-        .set((
-            users::password.eq(new_unusable_password()?),
-            users::token_version.eq(users::token_version + 1),
-        ))
-        .execute(conn)?;
-    SessionRow::revoke_all_of(conn, user.id, now)?;
+    let unusable = unusable_password().map_err(DbError::from)?;
+    set_password(conn, user.id, &unusable, now, None)?;
     log::warn!(
         "account {} had an e-mail that was never verified; its password and tokens ended when WorkOS's verified owner was linked",
         user.id
     );
     Ok(())
-}
-
-fn new_unusable_password() -> Result<String, DbError> {
-    unusable_password()
-        .map_err(|_| DbError::Unavailable("the system gave no randomness".to_owned()))
 }
 
 #[cfg(test)]

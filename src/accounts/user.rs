@@ -74,6 +74,22 @@ pub struct NewUser {
 }
 
 impl NewUser {
+    /// Of an account that WorkOS knows nothing of, without names; its e-mail counts as verified.
+    pub fn unlinked(email: String, password: String, date_joined: Timestamp) -> Self {
+        Self {
+            email_key: email_key(&email),
+            email,
+            email_verified: true,
+            first_name: String::new(),
+            last_name: String::new(),
+            password,
+            workos_user_id: None,
+            workos_updated_at: None,
+            picture_url: None,
+            date_joined,
+        }
+    }
+
     /// Inserts the row and returns it with its id.
     pub fn insert(&self, conn: &mut Conn) -> QueryResult<User> {
         diesel::insert_into(users::table)

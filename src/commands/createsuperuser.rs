@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{CommandError, prompt, say, up_to_date};
 use crate::accounts::email_address::problem_with;
 use crate::accounts::passwords::{self, validators};
-use crate::accounts::{NewUser, User, email_key};
+use crate::accounts::{NewUser, User};
 use crate::clock::Clock;
 use crate::db::{Database, DbError};
 use crate::settings::{DatabaseSettings, SettingsError, Source, SuperuserSettings};
@@ -142,19 +142,8 @@ fn create(
         Some(password) => passwords::hash(password.expose_secret())?,
         None => passwords::unusable_password()?,
     };
-    let new = NewUser {
-        email_key: email_key(&email),
-        email,
-        // An operator vouches for it.
-        email_verified: true,
-        first_name: String::new(),
-        last_name: String::new(),
-        password: encoded,
-        workos_user_id: None,
-        workos_updated_at: None,
-        picture_url: None,
-        date_joined: Clock::system().now(),
-    };
+    // An operator vouches for the e-mail.
+    let new = NewUser::unlinked(email, encoded, Clock::system().now());
     // The e-mail may have been taken while the password was typed.
     database
         .write_blocking(|conn| new.insert_superuser(conn).map_err(DbError::from))?

@@ -1,6 +1,6 @@
 //! One connection type over Diesel's two, and how each is opened.
 
-use std::path::Path;
+mod sqlite;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
@@ -69,38 +69,12 @@ impl ManageConnection for Manager {
 /// mistyped PostgreSQL address became a SQLite file of that name.
 pub(super) fn connect(url: &DatabaseUrl, mode: Mode) -> Result<Conn, DbError> {
     match url {
-        DatabaseUrl::Sqlite(path) => connect_sqlite(path, mode).map(Conn::Sqlite),
+        DatabaseUrl::Sqlite(path) => sqlite::connect(path, mode).map(Conn::Sqlite),
         #[cfg(feature = "postgres")]
         DatabaseUrl::Postgres(url) => connect_postgres(url).map(Conn::Postgres),
         #[cfg(not(feature = "postgres"))]
         DatabaseUrl::Postgres(_) => Err(DbError::NoPostgres),
     }
-}
-
-fn connect_sqlite(path: &Path, mode: Mode) -> Result<SqliteConnection, DbError> {
-    if mode != Mode::Create && !path.exists() {
-        return Err(DbError::Missing(path.to_owned()));
-    }
-    let text = path
-        .to_str()
-        .ok_or_else(|| DbError::Missing(path.to_owned()))?;
-    let unusable = |error: &dyn std::fmt::Display| {
-        let path = path.display();
-        DbError::Unavailable(format!(
-            "{path}: {error}; it must be a SQLite file, writable, in a folder that is there and writable"
-        ))
-    };
-    let mut conn = SqliteConnection::establish(text).map_err(|error| unusable(&error))?;
-    let journal = match mode {
-        Mode::ReadOnly => "PRAGMA query_only = ON",
-        Mode::Create | Mode::Existing => "PRAGMA journal_mode = WAL",
-    };
-    // The time-out first of all, since every later statement may have to wait for another process.
-    conn.batch_execute(&format!(
-        "PRAGMA busy_timeout = 5000; {journal}; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON"
-    ))
-    .map_err(|error| unusable(&error))?;
-    Ok(conn)
 }
 
 #[cfg(feature = "postgres")]

@@ -102,7 +102,7 @@ impl Bringing {
         }
         let password = match &row.password {
             Some(password) => password.clone(),
-            None => new_unusable_password()?,
+            None => unusable_password()?,
         };
         here.emails.insert(email.key.clone(), row.id);
         if let Some(id) = &row.workos_user_id {
@@ -122,7 +122,7 @@ impl Bringing {
         record: &Record,
         row: &DjangoUser,
     ) -> Result<Option<Refusal>, DbError> {
-        let unusable = new_unusable_password()?;
+        let unusable = unusable_password()?;
         let mut merge = Merge::of(&user, record.clone(), row, &unusable, self.emails_verified);
         let mut refusal = row
             .email
@@ -209,9 +209,4 @@ fn is_somebody_else(user: &User, row: &DjangoUser) -> bool {
         && row
             .date_joined
             .is_some_and(|joined| joined != user.date_joined)
-}
-
-fn new_unusable_password() -> Result<String, DbError> {
-    unusable_password()
-        .map_err(|_| DbError::Unavailable("the system gave no randomness".to_owned()))
 }

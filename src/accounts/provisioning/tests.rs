@@ -3,7 +3,7 @@ use diesel::prelude::*;
 
 use super::*;
 use crate::db::Database;
-use crate::sessions::NewSession;
+use crate::sessions::{NewSession, SessionRow};
 use crate::settings::{DatabaseSettings, DatabaseUrl};
 
 struct House {

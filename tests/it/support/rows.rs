@@ -1,7 +1,7 @@
 //! What stands in the app's tables.
 
 use diesel::prelude::*;
-use vestibule::accounts::{NewUser, User, email_key, passwords};
+use vestibule::accounts::{NewUser, User, passwords};
 use vestibule::db::schema::{sessions, users};
 use vestibule::db::{Conn, DbError};
 use vestibule::sessions::SessionRow;
@@ -58,16 +58,8 @@ impl TestApp {
 
     fn insert_user(&self, email: &str, email_verified: bool, stored: &str) -> User {
         let new = NewUser {
-            email: email.to_owned(),
-            email_key: email_key(email),
             email_verified,
-            first_name: String::new(),
-            last_name: String::new(),
-            password: stored.to_owned(),
-            workos_user_id: None,
-            workos_updated_at: None,
-            picture_url: None,
-            date_joined: self.now(),
+            ..NewUser::unlinked(email.to_owned(), stored.to_owned(), self.now())
         };
         self.change(|conn| new.insert(conn))
     }
