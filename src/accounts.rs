@@ -5,6 +5,7 @@ mod credentials;
 pub mod django_import;
 mod email;
 pub mod email_address;
+pub mod identities;
 mod lifecycle;
 pub mod passwords;
 pub mod provisioning;
@@ -15,6 +16,7 @@ pub use credentials::{
     may_use_password,
 };
 pub use email::{email_key, email_problem};
+pub use identities::{Identity, LinkError, find_or_link};
 pub use lifecycle::{close, open, set_password};
 pub use passwords::unusable_password;
 pub use provisioning::{Profile, ProvisionError, provision};

@@ -1,7 +1,9 @@
 //! System checks, as Django has them: each with an id, a level and a hint.
 
 mod accounts;
+mod auth_cookie;
 mod report;
+mod tokens;
 
 use secrecy::ExposeSecret;
 
@@ -45,6 +47,9 @@ pub fn settings(settings: &Settings) -> Vec<Issue> {
         ));
     }
     issues.extend(redirect_uri(settings));
+    issues.extend(tokens::issues(&settings.tokens));
+    issues.extend(okta(settings));
+    issues.extend(auth_cookie::issues(settings));
     let name = &settings.session_cookie_name;
     if (name.starts_with("__Host-") || name.starts_with("__Secure-"))
         && !settings.public_url.is_https()
@@ -60,6 +65,19 @@ pub fn settings(settings: &Settings) -> Vec<Issue> {
         ));
     }
     issues
+}
+
+/// A sign-in that can never be completed.
+fn okta(settings: &Settings) -> Option<Issue> {
+    let okta = settings.oidc.okta.as_ref()?;
+    okta.redirect_uris.is_empty().then(|| {
+        Issue::new(
+            "oidc.W001",
+            Level::Warning,
+            "OKTA_CLIENT_ID is set and OKTA_REDIRECT_URIS is empty: every sign-in is refused.",
+            "List the redirect URIs that your pages send in OKTA_REDIRECT_URIS.",
+        )
+    })
 }
 
 fn redirect_uri(settings: &Settings) -> Option<Issue> {

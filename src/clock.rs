@@ -1,8 +1,9 @@
 //! The one clock. Everything that depends on time is handed its `now`, so a test can set it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
 use diesel::deserialize::FromSqlRow;
@@ -102,6 +103,19 @@ impl Clock {
             None => None,
         }
         .unwrap_or_else(|| DateTime::<Utc>::from(std::time::SystemTime::now()).into())
+    }
+
+    /// How long the clock has been going, from a moment that is nobody's business: it never goes
+    /// back, as the present moment does when an operator sets it right.
+    pub fn elapsed(&self) -> Duration {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match &self.set {
+            Some(micros) => {
+                let micros = micros.load(Ordering::SeqCst);
+                Duration::from_micros(micros.try_into().unwrap_or_default())
+            }
+            None => BEGAN.elapsed(),
+        }
     }
 
     /// Moves a clock that stands still; the system's is left alone.

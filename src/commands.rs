@@ -8,8 +8,10 @@ mod createsuperuser;
 mod deactivate;
 mod demo;
 mod emulator;
+mod flushexpiredtokens;
 mod import_django;
 mod migrate;
+mod openapi;
 mod prompt;
 mod runserver;
 mod signals;
@@ -141,6 +143,12 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Deletes refresh tokens and sessions that have ended by themselves.
+    ///
+    /// A running server does the same once an hour.
+    Flushexpiredtokens,
+    /// Prints the API's OpenAPI document.
+    Openapi,
     /// Runs the embedded AuthKit emulator alone, for development and tests.
     Emulator {
         /// Loopback address and port to listen on.
@@ -236,6 +244,8 @@ impl Cli {
                 emails_verified,
                 dry_run,
             }),
+            Command::Flushexpiredtokens => flushexpiredtokens::run(),
+            Command::Openapi => openapi::run(),
             Command::Emulator { bind, seed } => emulator::run(bind, seed.as_deref()),
         }
     }

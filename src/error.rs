@@ -15,7 +15,7 @@ use crate::accounts::passwords::Overloaded;
 use crate::db::DbError;
 use crate::keys::SealError;
 use crate::workos::WorkosError;
-pub use public::Public;
+pub use public::{Public, plural, retry_seconds};
 
 /// Anything that ends a request early.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +83,9 @@ pub enum Error {
     /// The database has been away for so long that a session may have ended without our knowing.
     #[error("whose session has ended could not be read for a minute")]
     RevocationsUnknown,
+    /// Asked too often; seconds to wait.
+    #[error("throttled for {0} s")]
+    Throttled(u64),
     /// Too many passwords are being checked.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),

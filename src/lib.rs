@@ -6,11 +6,13 @@
 //! template.
 //!
 //! - [`urls`]: the route table; [`web`]: the pages; [`error`]: the one error type.
-//! - [`sign_in`]: from WorkOS's yes to a session here.
+//! - [`sign_in`]: from WorkOS's yes to a session here; [`sign_out`]: its end, and its tokens'.
 //! - [`accounts`]: the shared user table, who becomes which row, and Django's users moving in.
 //! - [`sessions`]: the browser session, cookie and row.
-//! - [`tokens`]: the tokens that were given out.
-//! - [`workos`]: WorkOS's client, wire types and errors.
+//! - [`tokens`]: first-party tokens; [`api`]: the JSON routes and their OpenAPI document;
+//!   [`throttle`]: how often anyone may ask.
+//! - [`purge`]: what has expired goes.
+//! - [`workos`]: WorkOS's client, wire types and errors; [`oidc`]: Google's and Okta's.
 //! - [`db`]: the only place that knows there are two databases.
 //! - [`server`]: builds and runs the application; [`middleware`]: what every request passes;
 //!   [`state`]: what handlers share.
@@ -21,6 +23,7 @@
 //! - [`emulator`]: the embedded AuthKit, which shares nothing with the rest.
 
 pub mod accounts;
+pub mod api;
 pub mod checks;
 pub mod clock;
 pub mod commands;
@@ -32,12 +35,17 @@ pub mod keys;
 pub mod links;
 pub mod logging;
 pub mod middleware;
+pub mod oidc;
 pub mod origin;
+mod outgoing;
+pub mod purge;
 pub mod server;
 pub mod sessions;
 pub mod settings;
 pub mod sign_in;
+pub mod sign_out;
 pub mod state;
+pub mod throttle;
 pub mod tokens;
 pub mod urls;
 pub mod web;

@@ -67,6 +67,15 @@ impl Origin {
     }
 }
 
+/// Whether what is sent there stays unread on the way: over TLS, or without leaving this machine.
+pub fn is_https_or_loopback(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => true,
+        "http" => url.host_str().is_some_and(is_loopback_host),
+        _ => false,
+    }
+}
+
 /// Whether a host name, as it stands in a URL, means this machine.
 pub fn is_loopback_host(host: &str) -> bool {
     match Host::parse(host) {

@@ -13,9 +13,10 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 
 use crate::middleware::{
-    Connections, allowed_hosts, bounded_body, busy_connection, cross_site, error_pages,
+    Connections, allowed_hosts, bounded_body, busy_connection, cors, cross_site, error_pages,
     open_with_fallback_keys, request_log, reseal, security_headers, session_middleware,
 };
+use crate::purge;
 use crate::state::AppState;
 use crate::urls;
 
@@ -65,6 +66,9 @@ impl Application {
                 .wrap(from_fn(bounded_body))
                 .wrap(from_fn(allowed_hosts))
                 .wrap(from_fn(error_pages))
+                // Outside everything that can refuse, so that a page of a listed origin can read the
+                // refusal, and a preflight is answered before anything else has a say.
+                .wrap(from_fn(cors))
                 .wrap(Compress::default())
                 .wrap(from_fn(security_headers))
                 .wrap(from_fn(request_log))
@@ -89,12 +93,14 @@ impl Application {
     /// Serves until `stop` is ready, finishes what is in flight, and returns.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (handle, state) = (self.server.handle(), self.state);
+        let access_lifetime = state.settings.tokens.access_lifetime;
         tokio::pin!(stop);
         let mut server = self.server;
         tokio::select! {
             result = &mut server => return result,
             () = self.connections.cut_off_idle() => {}
             () = state.revocations.keep_reading(&state.database, &state.clock) => {}
+            () = purge::keep_purging(&state.database, access_lifetime, &state.clock) => {}
             () = &mut stop => {}
         }
         tokio::join!(handle.stop(true), server).1

@@ -3,10 +3,13 @@
 //! Every mistake is collected, so that one start shows all of them; each names its variable, what
 //! was read (never a secret) and what is wanted.
 
+mod api;
 mod kinds;
+mod oidc;
 mod reader;
 mod source;
 mod superuser;
+mod tokens;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,10 +18,13 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+pub use api::{ApiSettings, Rate};
 pub use kinds::{DatabaseUrl, HostPattern, PasswordLogin, parse_bind};
+pub use oidc::{OidcSettings, ProviderSettings};
 use reader::Reader;
 pub use source::Source;
 pub use superuser::SuperuserSettings;
+pub use tokens::{JwtAlgorithm, TokenSettings};
 
 use crate::origin::{Origin, is_local_path};
 
@@ -65,9 +71,15 @@ pub struct Settings {
     pub session_cookie_age: TimeDelta,
     /// Where a sign-in lands without `next`.
     pub login_redirect_url: String,
+    /// First-party tokens.
+    pub tokens: TokenSettings,
+    /// Google and Okta.
+    pub oidc: OidcSettings,
+    /// The JSON API.
+    pub api: ApiSettings,
     /// Who may use a password.
     pub password_login: PasswordLogin,
-    /// Other origins whose pages may send unsafe requests with cookies.
+    /// Other origins whose pages may use the API, and send unsafe requests with cookies.
     pub cors_allowed_origins: Vec<Origin>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -126,14 +138,16 @@ impl Settings {
             "the origin that browsers see, such as https://app.example.com, without a path",
             Origin::parse,
         );
+        let workos = WorkosSettings::read(&mut reader, &public_url);
+        let secret_key = reader.secret("SECRET_KEY", SECRET_KEY_WANTED, parse_secret_key);
+        let fallbacks = reader.secrets("SECRET_KEY_FALLBACKS", SECRET_KEY_WANTED, parse_secret_key);
         let settings = Self {
-            workos: WorkosSettings::read(&mut reader, &public_url),
-            secret_key: reader.secret("SECRET_KEY", SECRET_KEY_WANTED, parse_secret_key),
-            secret_key_fallbacks: reader.secrets(
-                "SECRET_KEY_FALLBACKS",
-                SECRET_KEY_WANTED,
-                parse_secret_key,
-            ),
+            workos,
+            tokens: TokenSettings::read(&mut reader, &secret_key, &fallbacks),
+            oidc: OidcSettings::read(&mut reader),
+            api: ApiSettings::read(&mut reader),
+            secret_key,
+            secret_key_fallbacks: fallbacks,
             database: DatabaseSettings::read(&mut reader),
             bind,
             allowed_hosts: allowed_hosts(&mut reader, &public_url),

@@ -1,29 +1,32 @@
-//! From WorkOS's yes, or a right password, to a session here: the account and the session's row, in
-//! one transaction.
+//! From WorkOS's yes, another provider's, or a right password, to a session or to tokens: the account,
+//! the session's row and the tokens' in one transaction.
+
+mod exchange;
+mod password;
+mod session;
 
 use chrono::TimeDelta;
 use diesel::QueryResult;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use crate::accounts::{CredentialError, Profile, ProvisionError, User, authenticate, provision};
+use crate::accounts::{Profile, ProvisionError, User, provision};
 use crate::clock::Timestamp;
-use crate::db::{Conn, DbError};
+use crate::db::Conn;
 use crate::error::SignInFailure;
 use crate::keys::random_text;
 use crate::sessions::{Impersonator, NewSession, SessionRow, SessionState};
+use crate::sign_out::end_session;
 use crate::state::AppState;
 use crate::workos::{self, Authentication};
+
+pub use exchange::{ExchangeFailure, SignedIn, tokens_for_identity, tokens_for_workos};
+pub use password::{LOCAL_PASSWORD, TokensRefused, tokens_for_password, with_password};
+pub use session::tokens_for_session;
 
 /// An impersonator's e-mail stands in the cookie and in the banner; longer ones are cut.
 const LONGEST_EMAIL: usize = 254;
 /// WorkOS ends an impersonation after an hour; a cookie of two weeks must not carry it on.
 const LONGEST_IMPERSONATION: TimeDelta = TimeDelta::minutes(60);
-
-/// A round is lost only when the account changed between a check of its password and the sign-in.
-const ROUNDS: usize = 3;
-/// The `authentication_method` of a session that a password of ours began; WorkOS's begin with a
-/// capital letter.
-pub const LOCAL_PASSWORD: &str = "local_password";
 
 /// A sign-in that WorkOS has authenticated.
 pub struct SignIn {
@@ -73,7 +76,7 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
             if User::record_login(conn, user.id, now)? == 0 {
                 return Err(ProvisionError::Inactive { user_id: user.id }.into());
             }
-            let row = begin(conn, &user, row, ending)?;
+            let row = begin(conn, &user, row, ending.as_deref())?;
             Ok::<_, SignInFailure>((user, row.ok_or(SignInFailure::UnknownAttempt)?))
         })
         .await?;
@@ -89,70 +92,36 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
     })
 }
 
-/// Checks an e-mail and a password and writes the session's row; gives what the cookie is to say.
-pub async fn with_password(
-    app: &AppState,
-    email: &str,
-    password: &SecretString,
-    previous: Option<String>,
-    now: Timestamp,
-) -> Result<SessionState, CredentialError> {
-    let policy = app.settings.password_login;
-    for _ in 0..ROUNDS {
-        let authenticated =
-            authenticate(&app.database, &app.hasher, policy, email, password.clone()).await?;
-        let id = random_text().map_err(|_| DbError::Unavailable("no randomness".to_owned()))?;
-        let expires_at = now.plus(app.settings.session_cookie_age);
-        let row = move |user_id| NewSession {
-            id,
-            user_id,
-            login_attempt: None,
-            workos_sid: None,
-            workos_refresh_token: None,
-            confirmed_until: None,
-            created_at: now,
-            expires_at,
-        };
-        let ending = previous.clone();
-        let begun = app
-            .database
-            .write(move |conn| {
-                let Some(user) = authenticated.settle(conn)? else {
-                    return Ok::<_, DbError>(None);
-                };
-                if User::record_login(conn, user.id, now)? == 0 {
-                    return Ok(None);
-                }
-                let row = begin(conn, &user, row, ending)?;
-                Ok(row.map(|row| (user, row)))
-            })
-            .await?;
-        if let Some((user, row)) = begun {
-            forget(app, previous.as_deref(), now);
-            log::info!("account {} signed in with a password", user.id);
-            return Ok(SessionState {
-                authentication_method: Some(LOCAL_PASSWORD.to_owned()),
-                ..state(user, &row)
-            });
-        }
-    }
-    // Whoever keeps changing the account is not this person.
-    Err(CredentialError::Refused)
-}
-
 /// Inserts the session's row in place of the browser's previous one; `None`
 /// when this login attempt has made a session before.
 fn begin(
     conn: &mut Conn,
     user: &User,
     row: impl FnOnce(i64) -> NewSession,
-    previous: Option<String>,
+    previous: Option<&str>,
 ) -> QueryResult<Option<NewSession>> {
     let row = row(user.id);
     if let Some(previous) = previous {
-        SessionRow::revoke(conn, &previous, row.created_at)?;
+        replace(conn, previous, &row)?;
     }
     Ok(row.insert(conn)?.then_some(row))
+}
+
+/// Ends the browser's previous session, with its tokens; those of a session of WorkOS's that goes on
+/// in the new one live on.
+fn replace(conn: &mut Conn, previous: &str, next: &NewSession) -> QueryResult<()> {
+    let now = next.created_at;
+    let goes_on = match &next.workos_sid {
+        Some(sid) => SessionRow::by_id(conn, previous)?
+            .is_some_and(|row| row.workos_sid.as_ref() == Some(sid)),
+        None => false,
+    };
+    if goes_on {
+        SessionRow::revoke(conn, previous, now)?;
+    } else {
+        end_session(conn, previous, now)?;
+    }
+    Ok(())
 }
 
 /// Has this replica know at once that the browser's previous session has ended.

@@ -1,5 +1,7 @@
 //! What every handler shares, put together once.
 
+use std::sync::Arc;
+
 use actix_web::http::header::HeaderValue;
 
 use crate::accounts::passwords::Hasher;
@@ -7,8 +9,11 @@ use crate::clock::Clock;
 use crate::csp::content_security_policy;
 use crate::db::Database;
 use crate::keys::Keys;
+use crate::oidc::{OidcError, Providers};
 use crate::sessions::Revocations;
 use crate::settings::Settings;
+use crate::throttle::Throttle;
+use crate::tokens::{KeyError, Tokens};
 use crate::workos::{Client, WorkosError};
 
 /// What every handler shares.
@@ -21,8 +26,14 @@ pub struct AppState {
     pub database: Database,
     /// WorkOS.
     pub workos: Client,
+    /// Google and Okta.
+    pub oidc: Providers,
+    /// First-party tokens.
+    pub tokens: Arc<Tokens>,
     /// The threads that hash passwords.
     pub hasher: Hasher,
+    /// How often anyone may ask.
+    pub throttle: Throttle,
     /// The sessions that ended early.
     pub revocations: Revocations,
     /// The one clock.
@@ -38,7 +49,10 @@ impl AppState {
         Ok(Self {
             keys: Keys::derive(&settings),
             workos: Client::new(&settings.workos)?,
+            oidc: Providers::new(&settings.oidc)?,
+            throttle: Throttle::new(&settings.api, &clock),
             revocations: Revocations::default(),
+            tokens: Arc::new(Tokens::new(&settings.tokens)?),
             hasher: Hasher::start().map_err(BuildError::Threads)?,
             content_security_policy: HeaderValue::from_str(&policy)
                 .map_err(|_| BuildError::Policy)?,
@@ -62,9 +76,17 @@ pub enum BuildError {
         "the client for WorkOS cannot be set up (are the system's CA certificates installed?): {0}"
     )]
     Workos(#[from] WorkosError),
+    /// The HTTP clients for Google and Okta.
+    #[error(
+        "the client for Google or Okta cannot be set up (are the system's CA certificates installed?): {0}"
+    )]
+    Oidc(#[from] OidcError),
     /// The threads that hash passwords.
     #[error("no thread can be started: {0}; does a limit on processes allow for one more a core?")]
     Threads(std::io::Error),
+    /// A key that signs or verifies tokens.
+    #[error(transparent)]
+    TokenKey(#[from] KeyError),
     /// A setting that no header can hold.
     #[error("WORKOS_API_BASE_URL or WORKOS_LOGOUT_RETURN_TO holds what no header can")]
     Policy,

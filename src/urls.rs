@@ -8,9 +8,11 @@ use actix_web::http::header::ALLOW;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 
+use crate::api::{docs, exchange, logout as api_logout, session, token, users};
 use crate::error::Error;
 use crate::web::{
-    account, callback, health, home, login, logout, password_change, password_login, static_files,
+    account, callback, health, home, jwks, login, logout, password_change, password_login,
+    static_files,
 };
 
 /// All routes.
@@ -28,6 +30,22 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(get("/auth/login", login::login))
         .service(get("/auth/callback", callback::callback))
         .service(get_and_post("/auth/logout", logout::get, logout::post))
+        .service(post("/api/auth/workos/callback", exchange::workos))
+        .service(post("/api/auth/google", exchange::google))
+        .service(post("/api/auth/okta", exchange::okta))
+        .service(post("/api/auth/session", session::session))
+        .service(post("/api/auth/logout", api_logout::logout))
+        .service(post("/api/token", token::obtain))
+        .service(post("/api/token/refresh", token::refresh))
+        .service(post("/api/token/verify", token::verify))
+        .service(post("/api/token/blacklist", token::blacklist))
+        .service(
+            get("/api/users/me", users::me)
+                .route(web::route().guard(acts()).to(users::me_otherwise)),
+        )
+        .service(get("/.well-known/jwks.json", jwks::jwks))
+        .service(get("/api/schema", docs::schema))
+        .service(get("/api/docs", docs::docs))
         .service(get("/static/{path:.+}", static_files::get))
         .service(get("/healthz", health::healthz))
         .service(get("/readyz", health::readyz))
@@ -87,6 +105,15 @@ fn resource(path: &str, allow: &'static str) -> Resource {
 
 fn reads() -> impl Guard {
     guard::Any(guard::Get()).or(guard::Head())
+}
+
+/// Anything but reading and OPTIONS.
+fn acts() -> impl Guard {
+    guard::Not(
+        guard::Any(guard::Get())
+            .or(guard::Head())
+            .or(guard::Options()),
+    )
 }
 
 async fn not_found() -> Result<HttpResponse, Error> {

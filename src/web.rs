@@ -7,6 +7,7 @@ pub mod callback;
 pub mod form;
 pub mod health;
 pub mod home;
+pub mod jwks;
 pub mod login;
 pub mod logout;
 pub mod pages;

@@ -23,11 +23,14 @@ step_tools() {
     if needed deny; then
         install_cargo_deny
     fi
-    if needed sqlite postgres; then
+    if needed sqlite postgres schemathesis; then
         install_peers script/peers
         # The tests find it there. Debian 12 has Node 18, which knows too few regular expressions.
         node_is_new_enough || install_peers script/peers/node
         install_python_peers script/peers/django
+    fi
+    if needed sqlite postgres schemathesis; then
+        install_python_peers script/peers/schemathesis
     fi
     if ((${#missing[@]} > 0)); then
         printf 'script/test: missing, and not to be installed from here:\n' >&2
@@ -54,7 +57,7 @@ check_rust() {
 
 # What is there may have come from elsewhere than Debian: programs are looked for, not packages.
 missing_debian_packages() {
-    if needed clippy link sqlite postgres && ! have cc; then
+    if needed clippy link sqlite postgres schemathesis && ! have cc; then
         printf '%s\n' gcc libc6-dev
     fi
     if needed clippy link postgres && ! links_libpq; then
@@ -71,7 +74,12 @@ missing_debian_packages() {
         have "${CHROMEDRIVER:-chromedriver}" || printf '%s\n' chromium-driver
         have node || printf '%s\n' nodejs
         have npm || printf '%s\n' npm
+    fi
+    if needed sqlite postgres schemathesis; then
         have_venv || printf '%s\n' python3 python3-venv
+    fi
+    if needed schemathesis && ! have curl; then
+        printf '%s\n' curl
     fi
     if needed postgres && ! postgres_programs >/dev/null; then
         printf '%s\n' postgresql
@@ -167,7 +175,7 @@ have_venv() {
     have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null
 }
 
-# A real Django, in the versions of the folder's requirements.txt.
+# A real Django and schemathesis, in the versions of the folder's requirements.txt.
 install_python_peers() {
     local folder=$1 venv=$1/.venv
     if cmp -s "$folder/requirements.txt" "$venv/.installed-requirements.txt"; then

@@ -7,7 +7,7 @@ use super::lifecycle::set_password;
 use super::passwords::unusable_password;
 use super::user::{NewUser, User};
 use crate::clock::Timestamp;
-use crate::db::schema::users;
+use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, unless_taken};
 
 /// A round is lost only when another sign-in wrote first; each such writer finishes its own, so
@@ -242,12 +242,14 @@ impl Profile {
 }
 
 /// Whoever registered an e-mail that was never verified may be somebody else than the person who
-/// has just shown that it is theirs: that somebody's password, tokens and sessions end.
-fn evict(conn: &mut Conn, user: &User, now: Timestamp) -> Result<(), ProvisionError> {
-    let unusable = unusable_password().map_err(DbError::from)?;
+/// has just shown that it is theirs: every door of that somebody's closes, and what stands open ends.
+pub(super) fn evict(conn: &mut Conn, user: &User, now: Timestamp) -> Result<(), DbError> {
+    let unusable = unusable_password()?;
     set_password(conn, user.id, &unusable, now, None)?;
+    let of_other_providers = identities::table.filter(identities::user_id.eq(user.id));
+    diesel::delete(of_other_providers).execute(conn)?;
     log::warn!(
-        "account {} had an e-mail that was never verified; its password and tokens ended when WorkOS's verified owner was linked",
+        "account {} had an e-mail that was never verified; its password and tokens ended when the verified owner was linked",
         user.id
     );
     Ok(())

@@ -45,6 +45,15 @@ fn a_redirect_uri_elsewhere_loses_the_cookie() {
 }
 
 #[test]
+fn okta_without_a_redirect_uri_signs_nobody_in() {
+    let id = ("OKTA_CLIENT_ID", "made-up");
+    let issuer = ("OKTA_ISSUER", "https://acme.okta.com");
+    assert_eq!(ids(&settings(&read(&[id, issuer]))), ["oidc.W001"]);
+    let uri = ("OKTA_REDIRECT_URIS", "https://app.example.com/in");
+    assert_eq!(ids(&settings(&read(&[id, issuer, uri]))), [""; 0]);
+}
+
+#[test]
 fn a_host_cookie_wants_https() {
     assert_eq!(
         ids(&settings(&read(&[(
@@ -83,6 +92,27 @@ fn each_deployment_warning_is_given() {
         ("WORKOS_API_KEY", "sk_test_1"),
     ]));
     assert_eq!(ids(&issues), ["workos.W003", "proxy.W001", "workos.I001"]);
+}
+
+#[test]
+fn a_cookie_policy_that_surprises_is_told() {
+    let found = |pairs: &[(&'static str, &'static str)]| ids(&settings(&read(pairs)));
+    let name = ("AUTH_COOKIE_NAME", "tofu-web");
+    let refresh = ("AUTH_COOKIE_REFRESH", "true");
+    assert!(found(&[]).is_empty());
+    assert!(found(&[name, refresh]).is_empty());
+    assert_eq!(found(&[name]), ["api.W001"]);
+    assert_eq!(found(&[refresh]), ["api.W002"]);
+    assert_eq!(
+        found(&[("AUTH_COOKIE_NAME", "sessionid"), refresh]),
+        ["api.E001"]
+    );
+    let attempt = ("AUTH_COOKIE_NAME", "vestibule_login_x");
+    assert_eq!(found(&[attempt, refresh]), ["api.E001"]);
+    let host = ("AUTH_COOKIE_NAME", "__Host-tofu");
+    assert_eq!(found(&[host, refresh]), ["api.E002"]);
+    let https = ("PUBLIC_URL", "https://app.example.com");
+    assert!(found(&[host, refresh, https]).is_empty());
 }
 
 #[test]

@@ -114,5 +114,28 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// Who an account is at Google or Okta.
+    identities (issuer, subject) {
+        /// The provider.
+        issuer -> Text,
+        /// Who it is there.
+        subject -> Text,
+        /// The row in `users`.
+        user_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// What is done once in a while, by one replica at a time.
+    jobs (name) {
+        /// Which job.
+        name -> Text,
+        /// From when on it may be done; whoever moves it on does it.
+        due_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(sessions, users, django_imports);
+diesel::joinable!(identities -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(sessions, users, django_imports, identities);

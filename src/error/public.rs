@@ -1,8 +1,10 @@
 //! What a client may see of each error: a status, a few words, and the way on.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use super::{Error, SignInFailure};
 use crate::accounts::ProvisionError;
@@ -16,6 +18,12 @@ const RETRY_SECONDS: u64 = 5;
 const MOST_RETRY_SECONDS: u64 = 3_600;
 const AFRESH: &str = "Start a fresh sign-in";
 const AS_ANOTHER: &str = "Sign in as somebody else";
+
+/// How long a client is to wait, after what a provider asked for.
+pub fn retry_seconds(asked: Option<Duration>) -> u64 {
+    let seconds = asked.map_or(RETRY_SECONDS, |wait| wait.as_secs());
+    seconds.clamp(1, MOST_RETRY_SECONDS)
+}
 
 /// What a client may see of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +77,24 @@ impl Public {
             ..page
         }
         .offering("Try again", String::new())
+    }
+
+    /// The body under `/api/`, in Django REST framework's sentences, which single-page apps may
+    /// compare.
+    pub fn json(&self, method: &Method) -> Value {
+        let detail = match self.status {
+            StatusCode::NOT_FOUND => "Not found.".to_owned(),
+            StatusCode::METHOD_NOT_ALLOWED => format!("Method \"{method}\" not allowed."),
+            StatusCode::PAYLOAD_TOO_LARGE => "Request body too large.".to_owned(),
+            StatusCode::TOO_MANY_REQUESTS => {
+                let wait = plural(self.retry_after.unwrap_or(1));
+                format!("Request was throttled. Expected available in {wait}.")
+            }
+            // The page's sentence points at a number that JSON does not have.
+            StatusCode::INTERNAL_SERVER_ERROR => "A server error occurred.".to_owned(),
+            _ => self.message.clone().into_owned(),
+        };
+        json!({ "detail": detail })
     }
 
     /// For a failure of the framework's, whose own text is not for clients.
@@ -155,6 +181,7 @@ impl Error {
                 "The database cannot be reached just now, so we cannot tell whether you are signed in. Nothing was lost.",
                 RETRY_SECONDS,
             ),
+            Self::Throttled(seconds) => throttled(*seconds),
             Self::Overloaded(_) => Public::try_again(
                 "Many passwords are being checked just now, and yours was not.",
                 RETRY_SECONDS,
@@ -162,6 +189,26 @@ impl Error {
             Self::Database(error) => database(error),
             Self::Internal(_) => internal(),
         }
+    }
+}
+
+fn throttled(seconds: u64) -> Public {
+    let wait = plural(seconds);
+    Public {
+        retry_after: Some(seconds),
+        ..Public::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many attempts",
+            format!("Somebody at your address has tried too often. You can try again in {wait}."),
+        )
+    }
+}
+
+/// `1 second`, `2 seconds`.
+pub fn plural(seconds: u64) -> String {
+    match seconds {
+        1 => "1 second".to_owned(),
+        many => format!("{many} seconds"),
     }
 }
 
@@ -219,7 +266,7 @@ impl SignInFailure {
 fn workos(error: &WorkosError, next: &str) -> Public {
     match error {
         WorkosError::Unavailable { retry_after, .. } => {
-            let seconds = retry_after.map_or(RETRY_SECONDS, |wait| wait.as_secs());
+            let seconds = retry_seconds(*retry_after);
             let page = Public::try_again("The sign-in service is not available just now.", seconds)
                 .offering("Try again", login_url(next));
             Public {

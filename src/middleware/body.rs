@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -34,6 +34,9 @@ pub async fn bounded_body(
     let has_body = [CONTENT_LENGTH, TRANSFER_ENCODING]
         .iter()
         .any(|name| request.headers().contains_key(name));
+    // actix's extractors would unpack it, past the bound; nobody packs a form, and Django reads it as
+    // it is.
+    request.headers_mut().remove(CONTENT_ENCODING);
     match request.take_payload() {
         payload if has_body => match tokio::time::timeout(IN_TIME, collect(payload)).await {
             Ok(Ok(body)) => request.set_payload(body.into()),

@@ -3,7 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use actix_web::HttpRequest;
+use actix_web::http::header::USER_AGENT;
 use ipnet::IpNet;
+
+use crate::state::AppState;
+use crate::workos::Device;
 
 /// The client's address: the peer's, or, where the peer is a trusted proxy, the last address in
 /// `X-Forwarded-For` that is not a trusted proxy's. What stands before that was written by others.
@@ -25,6 +29,17 @@ pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
         client = ip.to_canonical();
     }
     Some(client)
+}
+
+/// What the person signs in with.
+pub fn device(request: &HttpRequest, app: &AppState) -> Device {
+    let user_agent = request.headers().get(USER_AGENT);
+    Device {
+        ip_address: client_ip(request, &app.settings.trusted_proxies).map(|ip| ip.to_string()),
+        user_agent: user_agent
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned),
+    }
 }
 
 /// An address as proxies write it: some add the port.

@@ -18,13 +18,26 @@ pub async fn cross_site(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    if request.method().is_safe() || is_from_here(request.headers(), &app.settings) {
+    let harmless = request.method().is_safe() || touches_no_cookie(request.path(), &app.settings);
+    if harmless || is_from_here(request.headers(), &app.settings) {
         return next
             .call(request)
             .await
             .map(ServiceResponse::map_into_boxed_body);
     }
     Ok(request.error_response(Error::CrossSite))
+}
+
+/// Whether a route neither reads nor sets a cookie, so that there is nothing to do in a person's name:
+/// an application in a web view has an origin that no list could hold.
+fn touches_no_cookie(path: &str, settings: &Settings) -> bool {
+    let api = &settings.api;
+    match path.strip_suffix('/').unwrap_or(path) {
+        "/api/token/verify" => true,
+        "/api/token/refresh" => api.auth_cookie_name.is_none(),
+        "/api/token/blacklist" => api.auth_cookie_name.is_none() || !api.auth_cookie_refresh,
+        _ => false,
+    }
 }
 
 /// A browser says where a request came from; without either header it is no browser. `same-site`

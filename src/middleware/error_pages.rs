@@ -7,9 +7,9 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, web};
 use askama::Template;
-use serde_json::json;
 
 use super::request_log::request_id;
+use crate::api::ApiError;
 use crate::error::{Error, Public};
 use crate::settings::PasswordLogin;
 use crate::state::AppState;
@@ -22,19 +22,24 @@ pub async fn error_pages(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let answer = next.call(request).await?;
-    let public = match answer.response().error() {
-        None => return Ok(answer.map_into_boxed_body()),
-        Some(error) => match error.as_error::<Error>() {
-            Some(Error::LoginRequired { .. }) => return Ok(answer.map_into_boxed_body()),
-            Some(error) => {
-                note(error, answer.status());
-                error.public()
-            }
-            None => {
-                log::info!("the framework refused a request: {error}");
-                Public::of_status(answer.status())
-            }
-        },
+    let Some(error) = answer.response().error() else {
+        return Ok(answer.map_into_boxed_body());
+    };
+    let public = match (error.as_error::<Error>(), error.as_error::<ApiError>()) {
+        (Some(Error::LoginRequired { .. }), _) => return Ok(answer.map_into_boxed_body()),
+        (Some(error), _) | (_, Some(ApiError::Other(error))) => {
+            note(error, answer.status());
+            error.public()
+        }
+        // It has a body of its own.
+        (None, Some(error)) => {
+            log::info!("{error}");
+            return Ok(answer.map_into_boxed_body());
+        }
+        (None, None) => {
+            log::info!("the framework refused a request: {error}");
+            Public::of_status(answer.status())
+        }
     };
     let (request, mut response) = answer.into_parts();
     *response.status_mut() = public.status;
@@ -64,7 +69,7 @@ fn body(request: &HttpRequest, public: &Public) -> (&'static str, String) {
     if is_api(request.path()) {
         return (
             "application/json",
-            json!({ "detail": detail(request, public) }).to_string(),
+            public.json(request.method()).to_string(),
         );
     }
     let itself = match *request.method() {
@@ -102,16 +107,7 @@ fn password_door<'a>(request: &HttpRequest, public: &'a Public) -> Option<Action
     })
 }
 
-/// Django REST framework's sentences, which single-page apps may compare.
-fn detail(request: &HttpRequest, public: &Public) -> String {
-    match public.status {
-        StatusCode::NOT_FOUND => "Not found.".to_owned(),
-        StatusCode::METHOD_NOT_ALLOWED => format!("Method \"{}\" not allowed.", request.method()),
-        StatusCode::PAYLOAD_TOO_LARGE => "Request body too large.".to_owned(),
-        _ => public.message.clone().into_owned(),
-    }
-}
-
-fn is_api(path: &str) -> bool {
+/// Whether the path is one of the JSON API's.
+pub(super) fn is_api(path: &str) -> bool {
     path == "/api" || path.starts_with("/api/")
 }

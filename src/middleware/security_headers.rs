@@ -31,7 +31,10 @@ pub async fn security_headers(
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert(CONTENT_SECURITY_POLICY, app.content_security_policy.clone());
+    // A page with a script of its own has a policy of its own.
+    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        headers.insert(CONTENT_SECURITY_POLICY, app.content_security_policy.clone());
+    }
     if app.secure() {
         headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }

@@ -151,10 +151,7 @@ fn seal(plain: Cookie<'static>, keys: &Keys) -> Option<Cookie<'static>> {
 ///   `%5F%5FHost-` is not that.
 fn sort_out(headers: &HeaderMap, name: &str) -> (Vec<Cookie<'static>>, Vec<String>) {
     let (mut ours, mut others) = (Vec::new(), Vec::new());
-    let lines = headers.get_all(COOKIE);
-    let parts = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-    for part in parts.filter_map(|part| std::str::from_utf8(part).ok()) {
-        let part = part.trim();
+    for part in cookie_parts(headers) {
         let raw_name = part.split_once('=').map_or(part, |(name, _)| name).trim();
         match Cookie::parse_encoded(part.to_owned()) {
             Ok(cookie) if raw_name == name => ours.push(cookie),
@@ -163,6 +160,15 @@ fn sort_out(headers: &HeaderMap, name: &str) -> (Vec<Cookie<'static>>, Vec<Strin
         }
     }
     (ours, others)
+}
+
+/// Each `name=value` that the browser sent, as it stands; one that is no UTF-8 hides no other.
+pub fn cookie_parts(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(COOKIE);
+    let parts = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    parts
+        .filter_map(|part| std::str::from_utf8(part).ok())
+        .map(str::trim)
 }
 
 /// Has the request carry just these cookies.

@@ -1,5 +1,7 @@
 //! The row of a session and its queries.
 
+use chrono::TimeDelta;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
@@ -74,6 +76,49 @@ impl SessionRow {
             .optional()
     }
 
+    /// Whether this session of WorkOS's has been ended here. Where the browser signed in again on the
+    /// same one, the first row has ended and the next lives on.
+    pub fn is_over(conn: &mut Conn, sid: &str) -> QueryResult<bool> {
+        let of_sid = sessions::table.filter(sessions::workos_sid.eq(sid));
+        let open = of_sid.filter(sessions::revoked_at.is_null());
+        let (known, open): (bool, bool) =
+            diesel::select((exists(of_sid), exists(open))).get_result(conn)?;
+        Ok(known && !open)
+    }
+
+    /// The session with this id, if it is open, held until the transaction ends: nobody else ends it
+    /// before.
+    pub fn hold(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<Option<Self>> {
+        let open = sessions::table
+            .find(id)
+            .filter(sessions::revoked_at.is_null())
+            .filter(sessions::expires_at.gt(now));
+        // An update that changes nothing locks the row on PostgreSQL; SQLite has one writer anyway.
+        let held = diesel::update(open)
+            .set(sessions::user_id.eq(sessions::user_id))
+            .execute(conn)?;
+        if held == 0 {
+            return Ok(None);
+        }
+        Self::by_id(conn, id)
+    }
+
+    /// Ends all sessions on this session of WorkOS's early; gives their ids and ends.
+    pub fn revoke_sid(
+        conn: &mut Conn,
+        sid: &str,
+        now: Timestamp,
+    ) -> QueryResult<Vec<(String, Timestamp)>> {
+        let open = sessions::table
+            .filter(sessions::workos_sid.eq(sid))
+            .filter(sessions::revoked_at.is_null());
+        let ending = open
+            .select((sessions::id, sessions::expires_at))
+            .load(conn)?;
+        diesel::update(open).set(ended(now)).execute(conn)?;
+        Ok(ending)
+    }
+
     /// Ends a session early. Its refresh token goes at once; the row stays until its end, so that a
     /// copied cookie can be told from a good one.
     pub fn revoke(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<usize> {
@@ -102,6 +147,27 @@ impl SessionRow {
             .filter(sessions::revoked_at.is_null())
             .set(ended(now))
             .execute(conn)
+    }
+
+    /// Deletes those that have ended by themselves, `most` of them at the most. One that was ended
+    /// early stays for `outlived_by`, as long as an access token may live that stands on it: the row is
+    /// why that is refused.
+    pub fn delete_expired(
+        conn: &mut Conn,
+        now: Timestamp,
+        outlived_by: TimeDelta,
+        most: i64,
+    ) -> QueryResult<usize> {
+        let nothing_stands_on_it = sessions::revoked_at
+            .is_null()
+            .or(sessions::revoked_at.le(now.plus(-outlived_by)));
+        let expired: Vec<String> = sessions::table
+            .filter(sessions::expires_at.le(now))
+            .filter(nothing_stands_on_it)
+            .select(sessions::id)
+            .limit(most)
+            .load(conn)?;
+        diesel::delete(sessions::table.filter(sessions::id.eq_any(expired))).execute(conn)
     }
 
     /// Ids and ends of the sessions that were ended early, at `since` or after it, and whose cookies

@@ -191,6 +191,15 @@ pub(super) fn is_cookie_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.chars().all(token)
 }
 
+/// `true` or `false`, and how else people write them.
+pub(super) fn parse_bool(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

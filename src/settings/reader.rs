@@ -82,6 +82,43 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A variable that may be left unset.
+    pub(super) fn optional<T>(
+        &mut self,
+        name: &'static str,
+        wanted: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let value = parse(text);
+        if value.is_none() {
+            self.wrong(name, shown(text), wanted);
+        }
+        value
+    }
+
+    /// A variable that may be left unset, and whose value is never shown.
+    pub(super) fn optional_secret(
+        &mut self,
+        name: &'static str,
+        wanted: &str,
+        parse: impl Fn(&str) -> Option<SecretString>,
+    ) -> Option<SecretString> {
+        let text = self.source.get(name).filter(|text| !text.is_empty())?;
+        let value = parse(text);
+        if value.is_none() {
+            self.wrong(name, unshown(text), wanted);
+        }
+        value
+    }
+
+    /// Says that a variable, required because of another, is not set.
+    pub(super) fn missing(&mut self, name: &'static str, wanted: &str) {
+        if self.text(name).is_none() {
+            self.wrong(name, NOT_SET, wanted);
+        }
+    }
+
     /// A required variable whose value is never shown.
     pub(super) fn secret(
         &mut self,

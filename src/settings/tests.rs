@@ -41,6 +41,13 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(settings.login_redirect_url, "/");
     assert!(settings.secret_key_fallbacks.is_empty() && settings.trusted_proxies.is_empty());
     assert_eq!(settings.log.format, LogFormat::Text);
+    assert_eq!(settings.api.auth_cookie_name, None);
+    assert!(!settings.api.auth_cookie_refresh);
+    assert_eq!(settings.api.logout_to_signin, "/signin");
+    assert_eq!(settings.api.logout_to_login, "/login");
+    let rate = |rate: Option<Rate>| rate.map(|rate| (rate.requests.get(), rate.period.as_secs()));
+    assert_eq!(rate(settings.api.throttle_login), Some((10, 60)));
+    assert_eq!(rate(settings.api.throttle_refresh), Some((60, 60)));
     assert!(
         settings
             .allowed_hosts
@@ -112,6 +119,12 @@ fn each_malformed_setting_names_itself_its_value_and_the_mend() {
         ("TRUSTED_PROXIES", "10.0.0.0/99"),
         ("RUST_LOG", "vestibule=loud"),
         ("LOG_FORMAT", "xml"),
+        ("AUTH_COOKIE_NAME", "tofu web"),
+        ("AUTH_COOKIE_REFRESH", "perhaps"),
+        ("LOGOUT_TO_SIGNIN", "//evil.example"),
+        ("LOGOUT_TO_LOGIN", "login"),
+        ("THROTTLE_LOGIN", "10/week"),
+        ("THROTTLE_REFRESH", "0/min"),
     ] {
         let errors = read(&[(name, value)]).unwrap_err().0;
         assert_eq!(errors.len(), 1, "{name}={value}: {errors:?}");

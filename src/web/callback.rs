@@ -5,11 +5,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::attempt::{Attempt, Attempts};
 use super::{is_look_ahead, pairs, redirect};
 use crate::error::{Error, SignInFailure};
-use crate::middleware::client_ip;
+use crate::middleware::device;
 use crate::sessions::BrowserSession;
 use crate::sign_in::{self, SignIn};
 use crate::state::AppState;
-use crate::workos::Device;
 
 /// WorkOS's codes are short words; anything else in the address bar is not WorkOS's.
 const LONGEST_ERROR_CODE: usize = 64;
@@ -104,14 +103,11 @@ async fn complete(
     code: &str,
     attempt: &Attempt,
 ) -> Result<HttpResponse, SignInFailure> {
-    let device = Device {
-        ip_address: client_ip(request, &app.settings.trusted_proxies).map(|ip| ip.to_string()),
-        user_agent: header(request, "user-agent"),
-    };
+    let device = device(request, app);
     let verifier = attempt.pkce().verifier;
     let authentication = app
         .workos
-        .authenticate_with_code(code, &verifier, &device)
+        .authenticate_with_code(code, Some(&verifier), &device)
         .await?;
     let now = app.clock.now();
     let previous = session.peek(now).map(|state| state.session_id);
@@ -131,13 +127,4 @@ async fn complete(
     } else {
         next
     }))
-}
-
-fn header(request: &HttpRequest, name: &str) -> Option<String> {
-    request
-        .headers()
-        .get(name)?
-        .to_str()
-        .ok()
-        .map(str::to_owned)
 }

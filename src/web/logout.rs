@@ -9,7 +9,8 @@ use super::visitor::MaybeUser;
 use super::{is_look_ahead, redirect, render};
 use crate::error::Error;
 use crate::middleware::is_cross_site_link;
-use crate::sessions::{BrowserSession, SessionRow};
+use crate::sessions::BrowserSession;
+use crate::sign_out::{self, SignOut};
 use crate::state::AppState;
 
 /// Chromium keeps `no-store` pages too for its Back button, until a cookie changes; but a page that
@@ -54,21 +55,16 @@ async fn end(
         session.end();
         return Ok(redirect("/"));
     };
-    let now = app.clock.now();
-    let id = user.session_id.clone();
+    let what = SignOut {
+        session: Some(user.session_id.clone()),
+        ..SignOut::default()
+    };
     // The row first: a cookie that is gone while its copy still works would be no logout.
-    let sid = app
-        .database
-        .write(move |conn| {
-            let row = SessionRow::by_id(conn, &id)?;
-            SessionRow::revoke(conn, &id, now)?;
-            Ok::<_, Error>(row.and_then(|row| row.workos_sid))
-        })
-        .await?;
+    let ended = sign_out::complete(app, what, app.clock.now()).await?;
+    // Even where the row is gone.
     app.revocations.end(&user.session_id, user.expires_at);
     session.end();
-    log::info!("account {} signed out", user.user_id);
-    let mut response = match sid {
+    let mut response = match ended.sid {
         Some(sid) => {
             let return_to = app.settings.workos.logout_return_to.as_deref();
             redirect(app.workos.logout_url(&sid, return_to)?.as_str())

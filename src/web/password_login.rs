@@ -10,6 +10,7 @@ use super::login::home_of_the_cookie;
 use super::pages::{Login, LoginForm, Page};
 use super::visitor::MaybeUser;
 use super::{pairs, redirect, render, unless_refused};
+use crate::api::throttled::SignInThrottle;
 use crate::error::Error;
 use crate::links::{login_url, login_with_hint_url, password_login_url};
 use crate::origin::local_target;
@@ -38,6 +39,7 @@ pub async fn get(
 
 /// Signs in whoever has typed the right password.
 pub async fn post(
+    SignInThrottle(client): SignInThrottle,
     request: HttpRequest,
     body: web::Bytes,
     session: BrowserSession,
@@ -60,6 +62,7 @@ pub async fn post(
         sentence: None,
     };
     if refusal.email.is_none() && refusal.password.is_none() {
+        app.throttle.password(client, email)?;
         let now = app.clock.now();
         let previous = session.peek(now).map(|state| state.session_id);
         let outcome = sign_in::with_password(&app, email, &password, previous, now).await;
@@ -68,6 +71,7 @@ pub async fn post(
             begun.map_err(|error| Error::Internal(error.to_string()))?;
             return Ok(redirect(landing(&next, &app)));
         }
+        app.throttle.wrong_password(client, email);
         refusal.sentence = Some(REFUSED);
     }
     show(&app, render::bare(), &next, &refusal)

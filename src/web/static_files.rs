@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::RustEmbed;
 
 use super::pairs;
+use crate::csp::SCRIPTED_PAGE;
 use crate::error::Error;
 
 #[derive(RustEmbed)]
@@ -40,6 +41,9 @@ pub async fn get(request: HttpRequest, path: web::Path<String>) -> Result<HttpRe
     response
         .insert_header((header::CACHE_CONTROL, cache))
         .insert_header(ETag(etag));
+    if path.ends_with(".html") {
+        response.insert_header((header::CONTENT_SECURITY_POLICY, SCRIPTED_PAGE));
+    }
     if known {
         return Ok(response.finish());
     }

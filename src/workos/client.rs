@@ -1,11 +1,9 @@
 //! The HTTP client.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use chrono::DateTime;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response};
+use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
@@ -14,14 +12,9 @@ use super::authorize::{AuthorizeRequest, Pkce};
 use super::error::WorkosError;
 use super::wire::{AccessTokenClaims, AuthenticateResponse, Authentication};
 use crate::keys::random_text;
+use crate::outgoing::{self, TOTAL_TIMEOUT};
 use crate::settings::WorkosSettings;
 
-/// A TCP and TLS handshake takes well under a second across the world.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Nobody waits longer for a page; below the usual 30 seconds of proxies in front of us.
-const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
-/// An answer is a few kilobytes; a megabyte is not WorkOS's.
-const LARGEST_ANSWER: usize = 1 << 20;
 /// Tries in all, where repeating is safe.
 const TRIES: u32 = 3;
 /// The pause before the second try; it doubles for the third.
@@ -57,19 +50,8 @@ pub struct Device {
 impl Client {
     /// A client with timeouts and our name and version. Fails where TLS cannot be set up.
     pub fn new(settings: &WorkosSettings) -> Result<Self, WorkosError> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TOTAL_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
-        if settings.api_base_url.starts_with("http:") {
-            // Plain HTTP is for emulators on this machine: no proxy reaches them, and no
-            // certificates are needed, which a small container may not have.
-            builder = builder.no_proxy().tls_certs_only([]);
-        }
-        let http = builder
-            .build()
-            .map_err(|error| WorkosError::unavailable(reason(&error)))?;
+        let http = outgoing::client(&settings.api_base_url)
+            .map_err(|error| WorkosError::unavailable(outgoing::reason(&error)))?;
         Ok(Self {
             http,
             base_url: settings.api_base_url.clone(),
@@ -103,11 +85,12 @@ impl Client {
         Ok(url)
     }
 
-    /// Exchanges an authorization code for the session that it stands for.
+    /// Exchanges an authorization code for the session that it stands for. Without a `code_verifier`
+    /// the API key alone proves who asks.
     pub async fn authenticate_with_code(
         &self,
         code: &str,
-        code_verifier: &str,
+        code_verifier: Option<&str>,
         device: &Device,
     ) -> Result<Authentication, WorkosError> {
         let mut body = json!({
@@ -115,8 +98,10 @@ impl Client {
             "client_secret": self.api_key.expose_secret(),
             "grant_type": "authorization_code",
             "code": code,
-            "code_verifier": code_verifier,
         });
+        if let Some(code_verifier) = code_verifier {
+            body["code_verifier"] = code_verifier.into();
+        }
         if let Some(ip_address) = &device.ip_address {
             body["ip_address"] = ip_address.as_str().into();
         }
@@ -222,56 +207,17 @@ impl From<WorkosError> for Failure {
 async fn once(request: RequestBuilder) -> Result<Vec<u8>, Failure> {
     let response = request.send().await.map_err(|error| Failure {
         unsent: error.is_connect(),
-        error: WorkosError::unavailable(reason(&error)),
+        error: WorkosError::unavailable(outgoing::reason(&error)),
     })?;
     let status = response.status();
-    let retry_after = retry_after(response.headers());
-    let body = read_body(response).await?;
+    let retry_after = outgoing::retry_after(response.headers());
+    let body = outgoing::read_body(response)
+        .await
+        .map_err(WorkosError::unavailable)?;
     if status.is_success() {
         return Ok(body);
     }
     Err(WorkosError::from_answer(status, retry_after, &body).into())
-}
-
-async fn read_body(mut response: Response) -> Result<Vec<u8>, WorkosError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| WorkosError::unavailable(reason(&error)))?
-    {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
-            return Err(WorkosError::unavailable(
-                "its answer is larger than a megabyte",
-            ));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// `Retry-After` in seconds; its form with a date is not WorkOS's.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
-}
-
-/// reqwest's own text says only "error sending request"; the causes behind it say why.
-fn reason(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 impl AuthenticateResponse {

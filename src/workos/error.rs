@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use super::wire::ErrorBody;
+use crate::outgoing::is_code;
 
 /// Why WorkOS did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +53,7 @@ impl WorkosError {
             };
         }
         let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
-        let code = body.code.or(body.error).filter(|code| !code.is_empty());
+        let code = body.code.or(body.error).filter(|code| is_code(code));
         Self::Refused {
             status: status.as_u16(),
             code: code.unwrap_or_else(|| format!("http_{}", status.as_u16())),
@@ -98,6 +99,8 @@ mod tests {
             ("http_404".into(), "m".into())
         );
         assert_eq!(refused(403, "<html>"), ("http_403".into(), String::new()));
+        let markup = refused(400, r#"{"code":"<b>","message":"m"}"#);
+        assert_eq!(markup, ("http_400".into(), "m".into()));
     }
 
     #[test]

@@ -6,6 +6,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod api_bad_input;
+mod api_cookie;
+mod api_cors;
+mod api_exchange;
+mod api_exchange_oidc;
+mod api_logout;
+mod api_schema;
+mod api_session;
+mod api_throttle;
+mod api_token;
 mod browser;
 mod commands;
 mod database_outage;
@@ -18,6 +28,7 @@ mod pages;
 mod password_change;
 mod password_login;
 mod provisioning;
+mod purge;
 mod session;
 mod static_files;
 mod support;

@@ -110,6 +110,8 @@ async fn every_file_has_its_kind_in_both_slash_forms() {
     for (file, kind) in [
         ("style.css", "text/css; charset=utf-8"),
         ("favicon.svg", "image/svg+xml"),
+        ("spa.html", "text/html; charset=utf-8"),
+        ("spa.js", "text/javascript; charset=utf-8"),
     ] {
         for target in [format!("/static/{file}"), format!("/static/{file}/")] {
             let response = get(&app, &target, None).await;

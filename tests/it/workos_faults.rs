@@ -101,9 +101,9 @@ async fn a_forbidden_sign_in_is_a_403() {
 }
 
 #[tokio::test]
-async fn a_hostile_code_of_a_refusal_is_shown_as_text() {
+async fn a_hostile_code_of_a_refusal_is_not_passed_on() {
     let body = json!({ "code": "<script>alert(1)</script>", "message": "for developers" });
-    let says = "&#60;script&#62;";
+    let says = "The sign-in service refused it (http_400).";
     assert_refused(Effect::status(400, body), StatusCode::BAD_REQUEST, says).await;
 }
 

@@ -1,6 +1,7 @@
 """A small Django project, as teams have it that move to vestibule.
 
-DATABASE_URL is sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME; SECRET_KEY is the key.
+DATABASE_URL is sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME; SECRET_KEY is the key; with
+ROTATE=1, refresh tokens are rotated, and the old ones blacklisted.
 """
 
 import os
@@ -36,7 +37,13 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt.token_blacklist",
 ]
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+AUTHENTICATION_BACKENDS = ["email_login.EmailBackend"]
+SIMPLE_JWT = {
+    "ROTATE_REFRESH_TOKENS": os.environ.get("ROTATE") == "1",
+    "BLACKLIST_AFTER_ROTATION": True,
+}
 REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
 }
 # Every hasher that Django has; the first makes new hashes.

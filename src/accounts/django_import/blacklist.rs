@@ -122,6 +122,9 @@ impl TokenCells {
                 .ok()
                 .flatten()
                 .unwrap_or(Timestamp::FAR_AWAY),
+            family_expires_at: None,
+            consumed_at: None,
+            successor: None,
             revoked_at: Some(revoked_at),
         })
     }

@@ -7,7 +7,10 @@ use crate::support::program::{API_KEY, Program, SECRET_KEY};
 const EXAMPLE: &str = include_str!("../../../.env.example");
 const SETTINGS: &str = concat!(
     include_str!("../../../src/settings.rs"),
-    include_str!("../../../src/settings/superuser.rs")
+    include_str!("../../../src/settings/api.rs"),
+    include_str!("../../../src/settings/oidc.rs"),
+    include_str!("../../../src/settings/superuser.rs"),
+    include_str!("../../../src/settings/tokens.rs")
 );
 
 /// The lines `NAME='value'`, those that are commented out too, with what is written above them.

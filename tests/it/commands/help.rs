@@ -13,6 +13,8 @@ fn the_help_of_each_command_tells_of_its_options() {
         "changepassword",
         "deactivate",
         "activate",
+        "flushexpiredtokens",
+        "openapi",
         "emulator",
         "--version",
         ".env.example",
@@ -42,6 +44,8 @@ fn the_help_of_each_command_tells_of_its_options() {
         ("changepassword", &["<EMAIL>"]),
         ("deactivate", &["<EMAIL>"]),
         ("activate", &["<EMAIL>"]),
+        ("flushexpiredtokens", &["refresh tokens and sessions"]),
+        ("openapi", &["OpenAPI"]),
         (
             "import-django",
             &[

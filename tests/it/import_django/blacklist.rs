@@ -44,6 +44,9 @@ fn what_was_revoked_stays_revoked_and_what_is_past_is_left() {
         sid: None,
         issued_at: moment("2026-01-02T03:04:05Z"),
         expires_at: moment("2999-01-01T00:00:00Z"),
+        family_expires_at: None,
+        consumed_at: None,
+        successor: None,
         revoked_at: Some(moment("2026-01-03T03:04:05Z")),
     };
     assert_eq!(tokens[0], first);
@@ -64,6 +67,9 @@ fn a_token_that_was_good_here_is_revoked_when_django_revokes_it() {
         sid: Some("session_01".to_owned()),
         issued_at: moment("2026-01-02T03:04:05Z"),
         expires_at: moment("2999-01-01T00:00:00Z"),
+        family_expires_at: None,
+        consumed_at: None,
+        successor: None,
         revoked_at: None,
     };
     house.change(|conn| RefreshTokenRow::insert_all(conn, std::slice::from_ref(&good)));

@@ -85,6 +85,9 @@ impl Builder {
             ("BIND", format!("127.0.0.1:{port}")),
             ("DATABASE_URL", test_database.url().to_owned()),
             ("SECRET_KEY", SECRET_KEY.to_owned()),
+            // Every test comes from one address; those that are about it set it.
+            ("THROTTLE_LOGIN", "off".to_owned()),
+            ("THROTTLE_REFRESH", "off".to_owned()),
             ("WORKOS_API_BASE_URL", emulator.base_url()),
             ("WORKOS_API_KEY", emulator.api_key().to_owned()),
             ("WORKOS_CLIENT_ID", emulator.client_id().to_owned()),

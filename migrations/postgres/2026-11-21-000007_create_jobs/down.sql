@@ -1,0 +1,3 @@
+DROP INDEX refresh_tokens_family_expires_at;
+DROP INDEX refresh_tokens_waiting;
+DROP TABLE jobs;

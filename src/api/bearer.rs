@@ -1,0 +1,116 @@
+//! Authentication under `/api/`, visible in a handler's signature.
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+
+use super::error::Unauthorized;
+use super::{ApiError, auth_cookie};
+use crate::accounts::User;
+use crate::clock::Timestamp;
+use crate::db::{Database, DbError};
+use crate::sessions::SessionRow;
+use crate::state::AppState;
+use crate::tokens::{Claims, Kind, Standing, TokenError, stands_for};
+use crate::web::visitor::MaybeUser;
+
+/// Whoever the access token in the header or its cookie, or else the browser session, names. Anybody else gets 401.
+pub struct ApiUser(pub User);
+
+impl FromRequest for ApiUser {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let app = web::Data::<AppState>::from_request(request, payload).into_inner();
+        let header = header_token(request);
+        // The header wins over the policy's cookie, and both over the browser session.
+        let token = match (&app, header) {
+            (Ok(app), Ok(None)) => Ok(auth_cookie::access_token(request, app)),
+            (_, header) => header,
+        };
+        let session = match token {
+            Ok(None) => MaybeUser::from_request(request, payload)
+                .into_inner()
+                .map(|user| user.0),
+            _ => Ok(None),
+        };
+        async move {
+            let app = app.map_err(|error| ApiError::internal(&error))?;
+            let now = app.clock.now();
+            if let Some(token) = token? {
+                return by_token(&app, &token, now).await.map(Self);
+            }
+            let state = session?.ok_or(Unauthorized::NotProvided)?;
+            let user = app
+                .database
+                .read(move |conn| Ok::<_, DbError>(User::by_id(conn, state.user_id)?))
+                .await?;
+            match user.filter(|user| user.is_active) {
+                Some(user) => Ok(Self(user)),
+                None => Err(Unauthorized::NotProvided.into()),
+            }
+        }
+        .boxed_local()
+    }
+}
+
+/// The token of the `Authorization` header; `None` without one, and with another scheme.
+pub(super) fn header_token(request: &HttpRequest) -> Result<Option<String>, Unauthorized> {
+    let Some(header) = request.headers().get(AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(header.as_bytes());
+    let mut parts = text.split_ascii_whitespace();
+    match (parts.next(), parts.next(), parts.next()) {
+        // simplejwt wants `Bearer` just so; its users complain.
+        (Some(scheme), token, rest) if scheme.eq_ignore_ascii_case("bearer") => {
+            match (token, rest) {
+                (Some(token), None) => Ok(Some(token.to_owned())),
+                _ => Err(Unauthorized::BadHeader),
+            }
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn by_token(app: &AppState, token: &str, now: Timestamp) -> Result<User, ApiError> {
+    let claims = app
+        .tokens
+        .read(token, Some(Kind::Access), now)
+        .map_err(Unauthorized::AccessToken)?;
+    if claims.user_id.is_none() {
+        return Err(Unauthorized::NoUser.into());
+    }
+    judge(&app.database, claims).await
+}
+
+/// The account that still stands behind the token.
+async fn judge(database: &Database, claims: Claims) -> Result<User, ApiError> {
+    let (id, sid) = (claims.user(), claims.sid.clone());
+    let (user, over) = database
+        .read(move |conn| {
+            let user = match id {
+                Some(id) => User::by_id(conn, id)?,
+                None => None,
+            };
+            let over = match sid {
+                Some(sid) => SessionRow::is_over(conn, &sid)?,
+                None => false,
+            };
+            Ok::<_, DbError>((user, over))
+        })
+        .await?;
+    let user = user.ok_or(Unauthorized::UserNotFound)?;
+    if !user.is_active {
+        return Err(Unauthorized::UserInactive.into());
+    }
+    match stands_for(&claims, &user) {
+        Standing::Good if over => Err(Unauthorized::AccessToken(TokenError::Blacklisted).into()),
+        Standing::Good => Ok(user),
+        Standing::Ended => Err(Unauthorized::PasswordChanged.into()),
+        Standing::Foreign => Err(Unauthorized::AccessToken(TokenError::Invalid).into()),
+    }
+}

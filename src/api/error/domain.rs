@@ -1,0 +1,48 @@
+//! What failures of the domain are under `/api/`.
+
+use super::{ApiError, Unauthorized};
+use crate::accounts::CredentialError;
+use crate::sign_in::TokensRefused;
+use crate::tokens::{IssueError, RefreshError};
+
+impl From<IssueError> for ApiError {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::Database(error) => error.into(),
+            IssueError::Signing(_) | IssueError::Randomness | IssueError::Sealing => {
+                Self::internal(&error)
+            }
+        }
+    }
+}
+
+impl From<CredentialError> for ApiError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Refused => Unauthorized::NoActiveAccount.into(),
+            CredentialError::Overloaded(error) => Self::Other(error.into()),
+            CredentialError::Hash(error) => Self::internal(&error),
+            CredentialError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<TokensRefused> for ApiError {
+    fn from(error: TokensRefused) -> Self {
+        match error {
+            TokensRefused::Credentials(error) => error.into(),
+            TokensRefused::Issue(error) => error.into(),
+        }
+    }
+}
+
+impl From<RefreshError> for ApiError {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Token(error) => Unauthorized::Token(error).into(),
+            RefreshError::NoActiveAccount => Unauthorized::NoActiveAccountForToken.into(),
+            RefreshError::PasswordChanged => Unauthorized::PasswordChanged.into(),
+            RefreshError::Issue(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+#[test]
+fn every_operation_has_an_id_of_its_own_and_an_answer_that_is_good() {
+    let operations = operations();
+    let ids: BTreeSet<_> = operations.iter().map(|operation| operation.id).collect();
+    assert_eq!(ids.len(), operations.len());
+    for operation in &operations {
+        let statuses: Vec<_> = operation.answers.iter().map(|one| one.status).collect();
+        let mut unique = statuses.clone();
+        unique.dedup();
+        assert_eq!(statuses, unique, "{}", operation.id);
+        assert_eq!(statuses[0], 200, "{}", operation.id);
+        for wanted in [400, 405, 500] {
+            assert!(statuses.contains(&wanted), "{} {wanted}", operation.id);
+        }
+        if operation.method == "POST" {
+            for wanted in [403, 408, 413, 415, 503] {
+                assert!(statuses.contains(&wanted), "{} {wanted}", operation.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_answer_in_json_has_an_example() {
+    for operation in operations() {
+        for answer in &operation.answers {
+            let html = answer.body == Shape::Html;
+            assert_eq!(
+                answer.examples.is_empty(),
+                html,
+                "{} {}",
+                operation.id,
+                answer.status
+            );
+        }
+    }
+}
+
+#[test]
+fn statuses_bring_their_headers() {
+    for operation in operations() {
+        for answer in &operation.answers {
+            let wanted = match answer.status {
+                401 => Some(Header::WwwAuthenticate),
+                405 => Some(Header::Allow),
+                429 | 503 => Some(Header::RetryAfter),
+                _ => None,
+            };
+            let has = |header| answer.headers.contains(&header);
+            assert!(wanted.is_none_or(has), "{} {}", operation.id, answer.status);
+        }
+    }
+}
+
+#[test]
+fn the_examples_of_a_bad_request_are_what_the_routes_say() {
+    let document = document();
+    let examples = &document["paths"]["/api/token"]["post"]["responses"]["400"]["content"]["application/json"]
+        ["examples"];
+    let said = |name: &str| examples[name]["value"].clone();
+    let both = |text: &str| json!({ "email": [text], "password": [text] });
+    assert_eq!(said("missing"), both("This field is required."));
+    assert_eq!(
+        said("null")["email"],
+        json!(["This field may not be null."])
+    );
+    assert_eq!(
+        said("blank")["email"],
+        json!(["This field may not be blank."])
+    );
+    assert_eq!(
+        said("not_a_string")["email"],
+        json!(["Not a valid string."])
+    );
+    assert_eq!(
+        said("not_a_dictionary"),
+        json!({ "non_field_errors": ["Invalid data. Expected a dictionary, but got list."] })
+    );
+    assert!(
+        said("parse_error")["detail"]
+            .as_str()
+            .unwrap()
+            .starts_with("JSON parse error - ")
+    );
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                if let Some(Value::String(place)) = fields.get("$ref") {
+                    found.push(place.clone());
+                }
+                fields.values().for_each(|value| references(value, found));
+            }
+            Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let document = document();
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(found.len() > 50);
+    for place in found {
+        let pointer = place.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{place}");
+    }
+}

@@ -1,0 +1,23 @@
+//! `vestibule flushexpiredtokens`.
+
+use super::{CommandError, say, up_to_date};
+use crate::clock::Clock;
+use crate::purge::purge;
+use crate::settings::{DatabaseSettings, SettingsError, Source, TokenSettings};
+
+pub(super) fn run() -> Result<(), CommandError> {
+    let source = Source::load().map_err(SettingsError::from)?;
+    let lifetime = TokenSettings::access_lifetime_from(&source)?;
+    let database = up_to_date(&DatabaseSettings::from_source(&source)?)?;
+    let now = Clock::system().now();
+    let gone = actix_web::rt::System::new().block_on(purge(&database, lifetime, now))?;
+    let tokens = counted(gone.refresh_tokens, "refresh token");
+    let sessions = counted(gone.sessions, "session");
+    say(format_args!("Deleted {tokens} and {sessions}."))?;
+    Ok(())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} expired {what}{plural}")
+}

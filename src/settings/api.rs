@@ -1,0 +1,116 @@
+//! The settings of the JSON API: the cookie policy, where a log-out leads, and the throttle.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::{kinds::parse_bool, parse_cookie_name, parse_landing, reader::Reader};
+
+/// More than any client address sends; it also keeps the time for one request above a microsecond.
+const MOST_REQUESTS: u32 = 100_000;
+const WANTED_RATE: &str =
+    "a number from 1 to 100000 for each sec, min, hour or day, such as 10/min, or off";
+const WANTED_LANDING: &str = "a path of this site, such as /signin, or a whole https:// URL";
+
+/// So many requests in so much time, as Django REST framework writes it: `10/min`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub requests: NonZeroU32,
+    /// In how much time.
+    pub period: Duration,
+}
+
+/// The JSON API.
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// The cookie that keeps the access token from scripts; `None`: no cookie policy.
+    pub auth_cookie_name: Option<String>,
+    /// Whether a second cookie keeps the refresh token.
+    pub auth_cookie_refresh: bool,
+    /// Where a log-out from a WorkOS session leads.
+    pub logout_to_signin: String,
+    /// Where any other log-out leads.
+    pub logout_to_login: String,
+    /// Of sign-ins; `None`: unbounded.
+    pub throttle_login: Option<Rate>,
+    /// Of refreshes; `None`: unbounded.
+    pub throttle_refresh: Option<Rate>,
+}
+
+impl ApiSettings {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            auth_cookie_name: reader.optional(
+                "AUTH_COOKIE_NAME",
+                "a cookie's name: letters, digits, `-` and `_`, 64 at most",
+                parse_cookie_name,
+            ),
+            auth_cookie_refresh: reader.value(
+                "AUTH_COOKIE_REFRESH",
+                "false",
+                "true or false",
+                parse_bool,
+            ),
+            logout_to_signin: reader.value(
+                "LOGOUT_TO_SIGNIN",
+                "/signin",
+                WANTED_LANDING,
+                parse_landing,
+            ),
+            logout_to_login: reader.value(
+                "LOGOUT_TO_LOGIN",
+                "/login",
+                WANTED_LANDING,
+                parse_landing,
+            ),
+            throttle_login: reader.value("THROTTLE_LOGIN", "10/min", WANTED_RATE, parse_rate),
+            throttle_refresh: reader.value("THROTTLE_REFRESH", "60/min", WANTED_RATE, parse_rate),
+        }
+    }
+}
+
+/// `off`, or a number and a period, of which the first letter counts, as in Django REST framework.
+fn parse_rate(text: &str) -> Option<Option<Rate>> {
+    if text == "off" {
+        return Some(None);
+    }
+    let (requests, period) = text.split_once('/')?;
+    let seconds = match period.trim_start().chars().next()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let requests: NonZeroU32 = requests.trim().parse().ok()?;
+    (requests.get() <= MOST_REQUESTS).then_some(Some(Rate {
+        requests,
+        period: Duration::from_secs(seconds),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_read_as_django_rest_framework_does() {
+        let rate = |requests, seconds| {
+            Some(Some(Rate {
+                requests: NonZeroU32::new(requests).unwrap(),
+                period: Duration::from_secs(seconds),
+            }))
+        };
+        assert_eq!(parse_rate("10/min"), rate(10, 60));
+        assert_eq!(parse_rate("3 / second"), rate(3, 1));
+        assert_eq!(parse_rate("1/h"), rate(1, 3_600));
+        assert_eq!(parse_rate("100000/day"), rate(100_000, 86_400));
+        assert_eq!(parse_rate("10/minutes"), rate(10, 60));
+        assert_eq!(parse_rate("off"), Some(None));
+        for bad in [
+            "", "10", "10/", "/min", "0/min", "-1/min", "1.5/min", "10/week", "100001/s", "none",
+        ] {
+            assert_eq!(parse_rate(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The settings of first-party tokens.
+
+use std::fs;
+
+use chrono::TimeDelta;
+use secrecy::SecretString;
+
+use super::{
+    SECRET_KEY_WANTED, SettingsError, Source, kinds::parse_bool, parse_secret_key, reader::Reader,
+};
+
+/// simplejwt's `ACCESS_TOKEN_LIFETIME`: five minutes, in seconds.
+const ACCESS_TOKEN_LIFETIME: i64 = 300;
+/// simplejwt's `REFRESH_TOKEN_LIFETIME`: a day, in seconds.
+const REFRESH_TOKEN_LIFETIME: i64 = 86_400;
+/// Thirty days, in seconds.
+const REFRESH_FAMILY_LIFETIME: i64 = 2_592_000;
+/// Ten years, in seconds.
+const LONGEST: i64 = 315_360_000;
+
+/// How tokens are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JwtAlgorithm {
+    /// HMAC with SHA-256, under a secret.
+    Hs256,
+    /// RSA, PKCS #1 v1.5, SHA-256.
+    Rs256,
+    /// ECDSA on P-256, SHA-256.
+    Es256,
+    /// Ed25519.
+    EdDsa,
+}
+
+impl JwtAlgorithm {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "HS256" => Self::Hs256,
+            "RS256" => Self::Rs256,
+            "ES256" => Self::Es256,
+            "EdDSA" => Self::EdDsa,
+            _ => return None,
+        })
+    }
+}
+
+/// First-party tokens: how long they live and how they are signed.
+#[derive(Clone, Debug)]
+pub struct TokenSettings {
+    /// Of an access token.
+    pub access_lifetime: TimeDelta,
+    /// Of a refresh token.
+    pub refresh_lifetime: TimeDelta,
+    /// Of one sign-in, however often its refresh token is rotated.
+    pub family_lifetime: TimeDelta,
+    /// Whether every refresh gives a new refresh token.
+    pub rotate: bool,
+    /// How they are signed.
+    pub algorithm: JwtAlgorithm,
+    /// With HS256 the secret, else the text of the PEM file.
+    pub signing_key: SecretString,
+    /// Older secrets that still verify HS256.
+    pub verifying_secrets: Vec<SecretString>,
+    /// The texts of the PEM files of older keys, private or public.
+    pub verifying_keys: Vec<SecretString>,
+    /// The claim `iss`.
+    pub issuer: Option<String>,
+    /// The claim `aud`.
+    pub audience: Option<String>,
+}
+
+impl TokenSettings {
+    /// Reads `ACCESS_TOKEN_LIFETIME` alone: `flushexpiredtokens` needs no key.
+    pub fn access_lifetime_from(source: &Source) -> Result<TimeDelta, SettingsError> {
+        let mut reader = Reader::new(source);
+        let lifetime = access_lifetime(&mut reader);
+        reader.finish(lifetime)
+    }
+
+    pub(super) fn read(
+        reader: &mut Reader<'_>,
+        secret_key: &SecretString,
+        fallbacks: &[SecretString],
+    ) -> Self {
+        let access_lifetime = access_lifetime(reader);
+        let refresh_lifetime = lifetime(reader, "REFRESH_TOKEN_LIFETIME", REFRESH_TOKEN_LIFETIME);
+        let family_lifetime = lifetime(reader, "REFRESH_FAMILY_LIFETIME", REFRESH_FAMILY_LIFETIME);
+        let algorithm = reader.value(
+            "JWT_ALGORITHM",
+            "HS256",
+            "HS256, RS256, ES256 or EdDSA",
+            JwtAlgorithm::parse,
+        );
+        let own_key =
+            reader.optional_secret(
+                "JWT_SIGNING_KEY",
+                wanted_key(algorithm),
+                |text| match algorithm {
+                    JwtAlgorithm::Hs256 => parse_secret_key(text),
+                    _ => read_pem(text),
+                },
+            );
+        if own_key.is_none() && algorithm != JwtAlgorithm::Hs256 {
+            reader.missing("JWT_SIGNING_KEY", wanted_key(algorithm));
+        }
+        Self {
+            access_lifetime,
+            refresh_lifetime,
+            family_lifetime,
+            rotate: reader.value(
+                "ROTATE_REFRESH_TOKENS",
+                "false",
+                "true or false",
+                parse_bool,
+            ),
+            algorithm,
+            verifying_secrets: fallbacks.to_vec(),
+            signing_key: own_key.unwrap_or_else(|| secret_key.clone()),
+            verifying_keys: reader.list(
+                "JWT_VERIFYING_KEYS",
+                "",
+                "paths of readable PEM files between commas",
+                read_pem,
+            ),
+            issuer: reader.optional("JWT_ISSUER", "a text", |text| Some(text.to_owned())),
+            audience: reader.optional("JWT_AUDIENCE", "a text", |text| Some(text.to_owned())),
+        }
+    }
+}
+
+fn access_lifetime(reader: &mut Reader<'_>) -> TimeDelta {
+    lifetime(reader, "ACCESS_TOKEN_LIFETIME", ACCESS_TOKEN_LIFETIME)
+}
+
+fn lifetime(reader: &mut Reader<'_>, name: &'static str, default: i64) -> TimeDelta {
+    TimeDelta::seconds(reader.number(name, &default, 1..=LONGEST))
+}
+
+fn wanted_key(algorithm: JwtAlgorithm) -> &'static str {
+    match algorithm {
+        JwtAlgorithm::Hs256 => SECRET_KEY_WANTED,
+        _ => "the path of a readable PEM file with the private key",
+    }
+}
+
+/// The text of a PEM file.
+fn read_pem(path: &str) -> Option<SecretString> {
+    let text = fs::read_to_string(path).ok()?;
+    text.contains("-----BEGIN ").then(|| text.into())
+}

@@ -1,0 +1,23 @@
+//! The public keys that our tokens are verified with.
+
+use actix_web::http::header::{CACHE_CONTROL, ContentType};
+use actix_web::{HttpResponse, web};
+
+use crate::error::Error;
+use crate::state::AppState;
+
+/// Five minutes: how long a verifier may not know of a new key, unless it meets an unknown `kid`.
+const CACHEABLE: &str = "public, max-age=300";
+
+/// `GET /.well-known/jwks.json`: 404 where a shared secret signs and there is nothing to publish.
+pub async fn jwks(app: web::Data<AppState>) -> Result<HttpResponse, Error> {
+    let keys = app.tokens.keys().public();
+    if keys.keys.is_empty() {
+        return Err(Error::NotFound);
+    }
+    let text = serde_json::to_string(keys).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, CACHEABLE))
+        .content_type(ContentType::json())
+        .body(text))
+}

@@ -1,0 +1,302 @@
+//! Bodies that nobody means well: every POST route of the API refuses them in JSON, and goes on.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::Value;
+
+use crate::api_schema::{committed, served};
+use crate::support::app::TestApp;
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn app() -> TestApp {
+    // The providers are there, so that their routes read what is sent.
+    let mut app = TestApp::builder();
+    for provider in ["GOOGLE", "OKTA"] {
+        app = app
+            .setting(&format!("{provider}_CLIENT_ID"), "made-up-client")
+            .setting(&format!("{provider}_CLIENT_SECRET"), "made-up-secret")
+            .setting(&format!("{provider}_ISSUER"), "http://localhost:9")
+            .setting(
+                &format!("{provider}_REDIRECT_URIS"),
+                "https://app.example.com/callback",
+            );
+    }
+    app.setting("THROTTLE_LOGIN", "off")
+        .setting("THROTTLE_REFRESH", "off")
+        .start()
+}
+
+/// The routes that read a body, with their fields: name, and whether it must be there.
+fn routes() -> Vec<(String, Vec<(String, bool)>)> {
+    let document = committed();
+    let posts = served()
+        .into_iter()
+        .filter(|(_, method)| *method == Method::POST);
+    let routes = posts.filter_map(|(path, _)| {
+        let body = &document["paths"][&path]["post"]["requestBody"]["content"][JSON]["schema"];
+        let place = body["$ref"].as_str()?.trim_start_matches('#').to_owned();
+        let schema = document.pointer(&place)?;
+        let must = |name: &String| {
+            let required = schema["required"].as_array();
+            required.is_some_and(|all| all.iter().any(|one| one == name))
+        };
+        let fields = schema["properties"].as_object()?.keys();
+        Some((
+            path,
+            fields.map(|name| (name.clone(), must(name))).collect(),
+        ))
+    });
+    let routes: Vec<_> = routes.collect();
+    assert!(routes.len() >= 4, "{routes:?}");
+    routes
+}
+
+fn request(
+    app: &TestApp,
+    path: &str,
+    kind: &str,
+    body: impl Into<reqwest::Body>,
+) -> RequestBuilder {
+    let request = app.visitor().request(Method::POST, path);
+    request.header("Content-Type", kind).body(body)
+}
+
+/// The answer's JSON, once its status is one of these.
+async fn refused(response: Response, statuses: &[u16], story: &str) -> Value {
+    let status = response.status().as_u16();
+    assert!(statuses.contains(&status), "{story}: {status}");
+    assert_eq!(response.headers()["content-type"], JSON, "{story}");
+    response.json().await.expect(story)
+}
+
+async fn goes_on(app: &TestApp) {
+    let answer = request(app, "/api/token", JSON, "{}").send().await.unwrap();
+    let said = refused(answer, &[400], "afterwards").await;
+    assert_eq!(said["email"][0], "This field is required.");
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_a_parse_error() {
+    let app = app();
+    let nested = |open: &str, close: &str| open.repeat(9_000) + "1" + &close.repeat(9_000);
+    let bodies: Vec<Vec<u8>> = vec![
+        nested("[", "]").into(),
+        nested("{\"a\":", "}").into(),
+        "[".repeat(65_536).into(),
+        "{\"email\":".repeat(7_000).into(),
+        b"{\"email\": \"a".to_vec(),
+        b"{\"email\"".to_vec(),
+        b"{".to_vec(),
+        b" ".to_vec(),
+        b"{} {}".to_vec(),
+        b"{\"a\": 1,}".to_vec(),
+        b"{'a': 1}".to_vec(),
+        b"{\"a\": NaN}".to_vec(),
+        b"{\"a\": 1e999999}".to_vec(),
+        b"{\"a\": \"\\ud800\"}".to_vec(),
+        b"{\"a\": \"\\u12\"}".to_vec(),
+        b"{\"a\": \"\n\"}".to_vec(),
+        b"\xff\xfe{}".to_vec(),
+        b"\xef\xbb\xbf{}".to_vec(),
+        b"{\"email\": \"\xff\"}".to_vec(),
+        b"{\"\xc3\x28\": 1}".to_vec(),
+        b"\x1f\x8b\x08\x00garbage".to_vec(),
+        vec![0; 1_000],
+    ];
+    for (path, _) in routes() {
+        for body in &bodies {
+            let start = String::from_utf8_lossy(&body[..body.len().min(30)]).into_owned();
+            let story = format!("{path} {start:?} of {}", body.len());
+            let answer = request(&app, &path, JSON, body.clone()).send().await;
+            let said = refused(answer.unwrap(), &[400], &story).await;
+            let detail = said["detail"].as_str().expect(&story);
+            assert!(
+                detail.starts_with("JSON parse error - "),
+                "{story}: {detail}"
+            );
+        }
+    }
+    goes_on(&app).await;
+}
+
+#[tokio::test]
+async fn what_is_no_object_is_named() {
+    let app = app();
+    for (path, _) in routes() {
+        for (body, said) in [
+            ("[]", "Invalid data. Expected a dictionary, but got list."),
+            ("\"a\"", "Invalid data. Expected a dictionary, but got str."),
+            ("1", "Invalid data. Expected a dictionary, but got int."),
+            ("1.5", "Invalid data. Expected a dictionary, but got float."),
+            ("true", "Invalid data. Expected a dictionary, but got bool."),
+            ("null", "No data provided"),
+        ] {
+            let answer = request(&app, &path, JSON, body).send().await.unwrap();
+            let answer = refused(answer, &[400], &path).await;
+            assert_eq!(answer["non_field_errors"][0], said, "{path} {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn fields_of_the_wrong_type_are_named() {
+    let app = app();
+    for (path, fields) in routes() {
+        for (field, required) in fields {
+            for (value, said) in [
+                ("[]", "Not a valid string."),
+                ("{}", "Not a valid string."),
+                ("true", "Not a valid string."),
+                ("[[[[[[[[1]]]]]]]]", "Not a valid string."),
+                ("\"a\\u0000b\"", "Null characters are not allowed."),
+                ("null", "This field may not be null."),
+                ("\" \"", "This field may not be blank."),
+            ] {
+                if !required && said.starts_with("This field") {
+                    continue;
+                }
+                let body = format!("{{\"{field}\": {value}}}");
+                let answer = request(&app, &path, JSON, body.clone())
+                    .send()
+                    .await
+                    .unwrap();
+                let answer = refused(answer, &[400], &format!("{path} {body}")).await;
+                assert_eq!(answer[&field][0], said, "{path} {body}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn numbers_and_long_texts_are_texts_that_fit_nobody() {
+    let app = app();
+    for (path, fields) in routes() {
+        let long = format!("\"{}\"", "x".repeat(50_000));
+        let dots = format!("\"{}\"", ".".repeat(50_000));
+        let strange = "\"\\uD83D\\uDE00\\u202e\\r\\n\\t'\\\";--%00%ff\"";
+        for value in [
+            "0",
+            "-1",
+            "1e308",
+            "12345678901234567890123",
+            &long,
+            &dots,
+            strange,
+        ] {
+            let pairs = fields
+                .iter()
+                .map(|(name, _)| format!("\"{name}\": {value}"));
+            // Two long fields would be too large.
+            let most = if value.len() > 1_000 { 1 } else { fields.len() };
+            let body = format!("{{{}}}", pairs.take(most).collect::<Vec<_>>().join(","));
+            let answer = request(&app, &path, JSON, body).send().await.unwrap();
+            let start = &value[..value.len().min(30)];
+            let story = format!("{path} {start}");
+            let status = answer.status();
+            assert!(status.as_u16() < 500 || status == 503, "{story}: {status}");
+            assert_eq!(answer.headers()["content-type"], JSON, "{story}");
+            answer.json::<Value>().await.expect(&story);
+        }
+    }
+    goes_on(&app).await;
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_too_large_whatever_it_is() {
+    let app = app();
+    for (path, _) in routes() {
+        for kind in [JSON, FORM, "text/plain", "multipart/form-data; boundary=a"] {
+            let answer = request(&app, &path, kind, vec![b'['; 65_537]).send().await;
+            let said = refused(answer.unwrap(), &[413], &path).await;
+            assert_eq!(said["detail"], "Request body too large.", "{path} {kind}");
+        }
+    }
+    goes_on(&app).await;
+}
+
+#[tokio::test]
+async fn media_types_that_no_route_reads_are_named() {
+    let app = app();
+    for (path, _) in routes() {
+        for kind in [
+            "text/plain",
+            "application/jsonx",
+            "application/xml",
+            "multipart/form-data; boundary=a",
+            "json",
+            ";",
+        ] {
+            let answer = request(&app, &path, kind, "{}").send().await.unwrap();
+            let said = refused(answer, &[415], &path).await;
+            let expected = format!("Unsupported media type \"{kind}\" in request.");
+            assert_eq!(said["detail"], expected, "{path}");
+        }
+        let bare = app.visitor().request(Method::POST, &path).body("{}");
+        let said = refused(bare.send().await.unwrap(), &[415], &path).await;
+        assert_eq!(said["detail"], "Unsupported media type \"\" in request.");
+        let odd = app.visitor().request(Method::POST, &path).body("{}");
+        let odd = odd.header("Content-Type", &b"application/\xff"[..]);
+        refused(odd.send().await.unwrap(), &[415], &path).await;
+    }
+}
+
+#[tokio::test]
+async fn forms_that_are_none_are_read_as_far_as_they_go() {
+    let app = app();
+    for (path, fields) in routes() {
+        if !fields.iter().any(|(_, required)| *required) {
+            continue;
+        }
+        for body in [
+            &b"%"[..],
+            b"%zz=%f",
+            b"&&&=&=",
+            b"\xff\x00=\xff",
+            b"a[]=1&a[b]=2",
+            b"[]",
+        ] {
+            let answer = request(&app, &path, FORM, body).send().await.unwrap();
+            let said = refused(answer, &[400], &format!("{path} {body:?}")).await;
+            let (field, _) = fields.iter().find(|(_, required)| *required).unwrap();
+            assert_eq!(said[field][0], "This field is required.", "{path}");
+        }
+        let (field, _) = &fields[0];
+        let answer = request(&app, &path, FORM, format!("{field}=%00a"))
+            .send()
+            .await;
+        let said = refused(answer.unwrap(), &[400], &path).await;
+        assert_eq!(said[field][0], "Null characters are not allowed.", "{path}");
+    }
+    goes_on(&app).await;
+}
+
+/// Nobody packs a form; a packed body would grow past every bound.
+#[tokio::test]
+async fn a_packed_body_is_not_unpacked() {
+    /// `{"email": …, "password": …}`, by gzip.
+    const PACKED: &str = "H4sIAAAAAAAC/6tWSs1NzMxRslJKTEl0SK1IzC3ISdVLzs9V0lEqSCwuLs8vSgFK5iampOqWFijVAgBBDlS3MAAAAA==";
+    let packed = STANDARD.decode(PACKED).unwrap();
+    let app = app();
+    for (path, _) in routes() {
+        for encoding in ["gzip", "deflate", "br", "zstd", "identity"] {
+            let story = format!("{path} {encoding}");
+            let request = request(&app, &path, JSON, packed.clone());
+            let answer = request.header("Content-Encoding", encoding).send().await;
+            let said = refused(answer.unwrap(), &[400], &story).await;
+            let detail = said["detail"].as_str().expect(&story);
+            assert!(
+                detail.starts_with("JSON parse error - "),
+                "{story}: {detail}"
+            );
+        }
+    }
+    // Larger than what actix unpacks without a thread of its own.
+    let large = vec![b'x'; 50_000];
+    let request = request(&app, "/api/token", JSON, large);
+    let answer = request.header("Content-Encoding", "gzip").send().await;
+    refused(answer.unwrap(), &[400], "large").await;
+    goes_on(&app).await;
+}

@@ -1,0 +1,261 @@
+//! The cookie policy: which answers set which cookie, who reads them, and that they go.
+
+use chrono::TimeDelta;
+use reqwest::StatusCode;
+use reqwest::header::HOST;
+use serde_json::{Value, json};
+
+use crate::support::app::{TestApp, Visitor};
+use crate::support::spa::{Answer, PASSWORD};
+use crate::support::steps::{is_removal, query};
+
+const NAME: &str = "tofu-web";
+const REFRESH_NAME: &str = "tofu-web-refresh";
+const TOKEN: &str = "/api/token";
+const REFRESH: &str = "/api/token/refresh";
+const BLACKLIST: &str = "/api/token/blacklist";
+const LOGOUT: &str = "/api/auth/logout";
+
+fn app(refresh: &str) -> TestApp {
+    let app = TestApp::builder()
+        .setting("AUTH_COOKIE_NAME", NAME)
+        .setting("AUTH_COOKIE_REFRESH", refresh)
+        .setting("ROTATE_REFRESH_TOKENS", "true")
+        .start();
+    app.stranger_to_workos("lena@example.com");
+    app
+}
+
+fn credentials() -> Value {
+    json!({ "email": "lena@example.com", "password": PASSWORD })
+}
+
+async fn signed_in(app: &TestApp) -> (Visitor, Answer) {
+    let visitor = app.visitor();
+    let answer = visitor.call(TOKEN, &credentials()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    (visitor, answer)
+}
+
+#[track_caller]
+fn keys(answer: &Answer) -> Vec<&String> {
+    answer.body.as_object().unwrap().keys().collect()
+}
+
+#[tokio::test]
+async fn the_access_token_goes_into_a_cookie_and_the_refresh_token_nowhere() {
+    let app = app("false");
+    let (visitor, answer) = signed_in(&app).await;
+    assert_eq!(keys(&answer), ["access"]);
+    let line = answer.set_cookie(NAME).unwrap();
+    let access = answer.text("access");
+    let whole = format!("{NAME}={access}; HttpOnly; SameSite=Lax; Path=/; Max-Age=86400");
+    assert_eq!(line, whole);
+    assert_eq!(answer.set_cookie(REFRESH_NAME), None);
+    let missing = visitor.call(REFRESH, &json!({})).await;
+    assert_eq!(
+        missing.body,
+        json!({ "refresh": ["This field is required."] })
+    );
+    let ada = app.signed_in("ada@example.com").await;
+    let answer = ada.call("/api/auth/session", &json!({})).await;
+    assert_eq!(keys(&answer), ["access_token", "user"]);
+    assert!(answer.set_cookie(NAME).is_some());
+}
+
+#[tokio::test]
+async fn the_second_cookie_keeps_the_refresh_token() {
+    let app = app("true");
+    let (visitor, answer) = signed_in(&app).await;
+    assert_eq!(keys(&answer), ["access"]);
+    let line = answer.set_cookie(REFRESH_NAME).unwrap().to_owned();
+    assert!(
+        line.ends_with("; HttpOnly; SameSite=Lax; Path=/api; Max-Age=86400"),
+        "{line}"
+    );
+    assert_eq!(
+        visitor.cookie("/", REFRESH_NAME),
+        None,
+        "sent to the API alone"
+    );
+    let first = visitor.cookie(TOKEN, REFRESH_NAME).unwrap();
+
+    let next = visitor.call(REFRESH, &json!({})).await;
+    assert_eq!(next.status, StatusCode::OK);
+    assert_eq!(keys(&next), ["access"]);
+    assert_eq!(visitor.cookie("/", NAME), Some(next.text("access")));
+    let second = visitor.cookie(TOKEN, REFRESH_NAME).unwrap();
+    assert_ne!(first, second);
+
+    let shown = visitor
+        .call(BLACKLIST, &json!({ "refresh": "nonsense" }))
+        .await;
+    assert_eq!(shown.status, StatusCode::UNAUTHORIZED, "the body wins");
+    assert_eq!(
+        visitor.call(BLACKLIST, &json!({})).await.status,
+        StatusCode::OK
+    );
+    let ended = visitor.call(REFRESH, &json!({})).await;
+    assert_eq!(ended.body["detail"], "Token is blacklisted");
+}
+
+#[tokio::test]
+async fn the_api_takes_the_cookie_where_no_header_says_better() {
+    let app = app("true");
+    let (visitor, answer) = signed_in(&app).await;
+    let me = visitor.who_am_i(None).await;
+    assert_eq!(me.body["email"], "lena@example.com");
+    let wrong = visitor.who_am_i(Some("nonsense")).await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED, "the header wins");
+
+    app.clock.advance(TimeDelta::minutes(6));
+    let expired = visitor.who_am_i(None).await;
+    assert_eq!(expired.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        expired.header("www-authenticate"),
+        Some("Bearer realm=\"api\"")
+    );
+    assert_eq!(expired.body["messages"][0]["message"], "Token is expired");
+    let by_header = app.visitor().who_am_i(Some(&answer.text("access"))).await;
+    assert_eq!(expired.body, by_header.body, "as in the header");
+    visitor.call(REFRESH, &json!({})).await;
+    assert_eq!(visitor.who_am_i(None).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_log_out_takes_both_and_ends_the_family() {
+    let app = app("true");
+    let (visitor, _) = signed_in(&app).await;
+    let refresh = visitor.cookie(TOKEN, REFRESH_NAME).unwrap();
+    let answer = visitor.call(LOGOUT, &json!({})).await;
+    for (name, path) in [(NAME, "Path=/;"), (REFRESH_NAME, "Path=/api;")] {
+        let line = answer.set_cookie(name).unwrap();
+        assert!(is_removal(line) && line.contains(path), "{line}");
+        assert_eq!(visitor.cookie(TOKEN, name), None);
+    }
+    let body = json!({ "refresh": refresh });
+    let ended = app.visitor().call(REFRESH, &body).await;
+    assert_eq!(ended.body["detail"], "Token is blacklisted");
+    assert_eq!(
+        visitor.who_am_i(None).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+#[tokio::test]
+async fn a_log_out_finds_the_session_in_a_cookie_that_has_expired() {
+    let app = app("false");
+    let ada = app.signed_in("ada@example.com").await;
+    let answer = ada.call("/api/auth/session", &json!({})).await;
+    let sid = app.only_session().workos_sid.unwrap();
+    app.clock.advance(TimeDelta::hours(1));
+    let cookie = format!("{NAME}={}", answer.text("access_token"));
+    let elsewhere = app.visitor();
+    let answer = elsewhere
+        .call_with(LOGOUT, &json!({}), &[("cookie", &cookie)])
+        .await;
+    let url = reqwest::Url::parse(&answer.text("workos_logout_url")).unwrap();
+    assert_eq!(query(&url, "session_id"), sid);
+    assert!(!ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn on_https_they_are_secure() {
+    let app = TestApp::builder()
+        .setting("AUTH_COOKIE_NAME", "__Host-tofu")
+        .setting("AUTH_COOKIE_REFRESH", "true")
+        .setting("PUBLIC_URL", "https://app.example.com")
+        .start();
+    app.stranger_to_workos("lena@example.com");
+    let host = [(HOST.as_str(), "app.example.com")];
+    let answer = app.visitor().call_with(TOKEN, &credentials(), &host).await;
+    for name in ["__Host-tofu", "__Secure-tofu-refresh"] {
+        let line = answer.set_cookie(name).unwrap();
+        assert!(line.contains("; Secure"), "{line}");
+        assert!(!line.contains("Domain"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_policy_nothing_is_set_and_no_cookie_is_read() {
+    let app = TestApp::start();
+    app.stranger_to_workos("lena@example.com");
+    let (visitor, answer) = signed_in(&app).await;
+    assert_eq!(keys(&answer), ["access", "refresh"]);
+    assert_eq!(answer.header("set-cookie"), None);
+    let refresh = format!("{REFRESH_NAME}={}", answer.text("refresh"));
+    let missing = visitor
+        .call_with(REFRESH, &json!({}), &[("cookie", &refresh)])
+        .await;
+    assert_eq!(missing.status, StatusCode::BAD_REQUEST);
+    let access = format!("{NAME}={}", answer.text("access"));
+    let me = visitor.get_with_cookies("/api/users/me", &access).await;
+    assert_eq!(me.status(), StatusCode::UNAUTHORIZED);
+}
+
+/// A cookie of another application's on this host must not hide ours: a log-out would then end nothing.
+#[tokio::test]
+async fn a_neighbours_cookie_of_any_bytes_hides_none() {
+    let app = app("true");
+    let (visitor, _) = signed_in(&app).await;
+    let refresh = visitor.cookie(TOKEN, REFRESH_NAME).unwrap();
+    let access = visitor.cookie("/", NAME).unwrap();
+    let ours = format!("{NAME}=; {NAME}={access}; {REFRESH_NAME}={refresh}");
+    let line = [b"name=Zo\xeb; ".as_slice(), ours.as_bytes()].concat();
+    let me = app
+        .visitor()
+        .get_with_cookie_bytes("/api/users/me", &line)
+        .await;
+    assert_eq!(me.status(), StatusCode::OK);
+    let logout = app.visitor().request(reqwest::Method::POST, LOGOUT).header(
+        "cookie",
+        reqwest::header::HeaderValue::from_bytes(&line).unwrap(),
+    );
+    assert_eq!(logout.send().await.unwrap().status(), StatusCode::OK);
+    let body = json!({ "refresh": refresh });
+    let ended = app.visitor().call(REFRESH, &body).await;
+    assert_eq!(ended.body["detail"], "Token is blacklisted");
+}
+
+/// Pages that were never shown the token send what they have of it.
+#[tokio::test]
+async fn null_and_blank_are_no_refresh_token() {
+    let app = app("true");
+    for nothing in [
+        json!({}),
+        json!({ "refresh": null }),
+        json!({ "refresh": " " }),
+    ] {
+        let (visitor, _) = signed_in(&app).await;
+        for path in [REFRESH, BLACKLIST] {
+            let answer = visitor.call(path, &nothing).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path} {nothing}");
+        }
+    }
+    let without = app
+        .visitor()
+        .call(REFRESH, &json!({ "refresh": null }))
+        .await;
+    assert_eq!(
+        without.body,
+        json!({ "refresh": ["This field may not be null."] })
+    );
+}
+
+/// A web view has an origin that no list could hold, and nothing here reads or sets a cookie.
+#[tokio::test]
+async fn what_touches_no_cookie_asks_nobody_where_it_comes_from() {
+    let foreign = [("origin", "capacitor://localhost")];
+    let paths = ["/api/token/verify", REFRESH, BLACKLIST, TOKEN];
+    let statuses = async |app: &TestApp| {
+        let mut statuses = Vec::new();
+        for path in paths {
+            let answer = app.visitor().call_with(path, &json!({}), &foreign).await;
+            statuses.push(answer.status.as_u16());
+        }
+        statuses
+    };
+    assert_eq!(statuses(&TestApp::start()).await, [400, 400, 400, 403]);
+    assert_eq!(statuses(&app("false")).await, [400, 403, 400, 403]);
+    assert_eq!(statuses(&app("true")).await, [400, 403, 403, 403]);
+}

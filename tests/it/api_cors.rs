@@ -1,0 +1,237 @@
+//! CORS: pages of listed origins may read every answer of the API, and no others any.
+
+use reqwest::{Method, Response, StatusCode};
+use serde_json::json;
+use vestibule::db::Conn;
+
+use crate::support::app::{TestApp, Visitor};
+use crate::support::spa::PASSWORD;
+
+const SPA: &str = "https://spa.example.com";
+const OTHER: &str = "https://spa.example.com.evil.example";
+
+fn app() -> TestApp {
+    TestApp::builder()
+        .setting(
+            "CORS_ALLOWED_ORIGINS",
+            &format!("https://first.example, {SPA}"),
+        )
+        .start()
+}
+
+async fn preflight(visitor: &Visitor, target: &str, origin: &str) -> Response {
+    visitor
+        .request(Method::OPTIONS, target)
+        .header("origin", origin)
+        .header("sec-fetch-site", "cross-site")
+        .header("access-control-request-method", "POST")
+        .header(
+            "access-control-request-headers",
+            "authorization,content-type",
+        )
+        .send()
+        .await
+        .unwrap()
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    Some(response.headers().get(name)?.to_str().unwrap())
+}
+
+fn varies(response: &Response) -> String {
+    let lines = response.headers().get_all("vary").iter();
+    let lines: Vec<_> = lines.map(|line| line.to_str().unwrap()).collect();
+    lines.join(", ")
+}
+
+#[track_caller]
+fn is_shared(response: &Response, what: &str) {
+    assert_eq!(
+        header(response, "access-control-allow-origin"),
+        Some(SPA),
+        "{what}"
+    );
+    assert_eq!(
+        header(response, "access-control-allow-credentials"),
+        Some("true"),
+        "{what}"
+    );
+    assert!(varies(response).contains("Origin"), "{what}");
+}
+
+#[track_caller]
+fn is_not_shared(response: &Response, what: &str) {
+    let mut names = response.headers().keys().map(|name| name.as_str());
+    let found = names.find(|name| name.starts_with("access-control-"));
+    assert_eq!(found, None, "{what}");
+}
+
+#[tokio::test]
+async fn a_preflight_is_answered_before_anything_else() {
+    let app = app();
+    let visitor = app.visitor();
+    for target in ["/api/token", "/api/token/", "/api/users/me", "/api/nowhere"] {
+        let response = preflight(&visitor, target, SPA).await;
+        assert_eq!(response.status(), StatusCode::NO_CONTENT, "{target}");
+        is_shared(&response, target);
+        let methods = header(&response, "access-control-allow-methods");
+        assert_eq!(methods, Some("GET, HEAD, POST, OPTIONS"));
+        let headers = header(&response, "access-control-allow-headers").unwrap();
+        assert!(headers.contains("authorization") && headers.contains("content-type"));
+        assert_eq!(header(&response, "access-control-max-age"), Some("86400"));
+        assert_eq!(header(&response, "set-cookie"), None);
+    }
+    let request = visitor.request(Method::OPTIONS, "/api/token");
+    let request = request
+        .header("host", "elsewhere.example")
+        .header("origin", SPA);
+    let asked = request.header("access-control-request-method", "POST");
+    let response = asked.send().await.unwrap();
+    assert_eq!(
+        response.status(),
+        StatusCode::NO_CONTENT,
+        "before the host is looked at"
+    );
+    is_shared(&response, "another host");
+}
+
+#[tokio::test]
+async fn an_unlisted_origin_is_told_nothing() {
+    let app = app();
+    let visitor = app.visitor();
+    for origin in [
+        OTHER,
+        "null",
+        "http://spa.example.com",
+        "https://spa.example.com:444",
+        "",
+    ] {
+        let response = preflight(&visitor, "/api/token", origin).await;
+        assert_eq!(response.status(), StatusCode::NO_CONTENT, "{origin}");
+        is_not_shared(&response, origin);
+        assert!(varies(&response).contains("Origin"), "{origin}");
+        let request = visitor.request(Method::GET, "/api/users/me");
+        let response = request.header("origin", origin).send().await.unwrap();
+        is_not_shared(&response, origin);
+        assert!(varies(&response).contains("Origin"), "{origin}");
+    }
+    let plain = visitor.get("/api/users/me").await;
+    is_not_shared(&plain, "no origin");
+    assert!(
+        varies(&plain).contains("Origin"),
+        "a cache must not serve it to a page"
+    );
+}
+
+#[tokio::test]
+async fn pages_are_not_the_api() {
+    let app = app();
+    for target in ["/", "/auth/login", "/apis", "/static/spa.html"] {
+        let request = app.visitor().request(Method::GET, target);
+        let response = request.header("origin", SPA).send().await.unwrap();
+        is_not_shared(&response, target);
+        let response = preflight(&app.visitor(), target, SPA).await;
+        is_not_shared(&response, target);
+    }
+}
+
+#[tokio::test]
+async fn without_a_listed_origin_there_is_no_word_of_it() {
+    let app = TestApp::start();
+    let response = preflight(&app.visitor(), "/api/token", SPA).await;
+    is_not_shared(&response, "no origin is listed");
+    assert_eq!(
+        header(&response, "allow"),
+        Some("POST, OPTIONS"),
+        "the route's own answer"
+    );
+    assert!(!varies(&response).contains("Origin"));
+}
+
+#[tokio::test]
+async fn every_error_can_be_read() {
+    let app = TestApp::builder()
+        .setting("CORS_ALLOWED_ORIGINS", SPA)
+        .setting("THROTTLE_LOGIN", "2/min")
+        .start();
+    app.stranger_to_workos("lena@example.com");
+    let visitor = app.visitor();
+    let large = "x".repeat(70_000);
+    let get = Method::GET;
+    let post = Method::POST;
+    for (status, method, target, kind, body, host) in [
+        (
+            200,
+            &post,
+            "/api/token",
+            "application/json",
+            json!({"email": "lena@example.com", "password": PASSWORD}).to_string(),
+            None,
+        ),
+        (415, &post, "/api/token", "text/plain", "x".to_owned(), None),
+        (
+            429,
+            &post,
+            "/api/token",
+            "application/json",
+            "{}".to_owned(),
+            None,
+        ),
+        (401, &get, "/api/users/me", "", String::new(), None),
+        (404, &get, "/api/nowhere", "", String::new(), None),
+        (405, &get, "/api/token", "", String::new(), None),
+        (
+            400,
+            &post,
+            "/api/token/refresh",
+            "application/json",
+            "{".to_owned(),
+            None,
+        ),
+        (
+            413,
+            &post,
+            "/api/token/refresh",
+            "application/json",
+            large,
+            None,
+        ),
+        (
+            400,
+            &get,
+            "/api/users/me",
+            "",
+            String::new(),
+            Some("elsewhere.example"),
+        ),
+    ] {
+        let mut request = visitor
+            .request(method.clone(), target)
+            .header("origin", SPA);
+        if !kind.is_empty() {
+            request = request.header("content-type", kind).body(body);
+        }
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{target}");
+        is_shared(&response, &format!("{status} of {target}"));
+        let exposed = header(&response, "access-control-expose-headers");
+        assert_eq!(exposed, Some("Retry-After, WWW-Authenticate, X-Request-Id"));
+    }
+}
+
+#[tokio::test]
+async fn a_mistake_of_ours_can_be_read_too() {
+    let app = app();
+    let ada = app.signed_in("ada@example.com").await;
+    app.change(|conn: &mut Conn| {
+        use diesel::connection::SimpleConnection;
+        conn.batch_execute("DROP TABLE refresh_tokens")
+    });
+    let request = ada.request(Method::POST, "/api/auth/session");
+    let response = request.header("origin", SPA).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    is_shared(&response, "500");
+}

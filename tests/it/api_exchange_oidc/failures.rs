@@ -1,0 +1,140 @@
+//! Providers that refuse, fail, or never answer.
+
+use reqwest::StatusCode;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::{GOOGLE, OKTA, exchange, start};
+use crate::support::app::TestApp;
+use crate::support::exchange::{refused, signed_in};
+use crate::support::forwarder::Forwarder;
+use crate::support::oidc_provider::{AtProvider, verified};
+use crate::support::steps::retry_after;
+
+async fn assert_unavailable(app: &TestApp) {
+    let response = exchange(app, OKTA).await;
+    assert_eq!(retry_after(response.headers()), Some(5));
+    refused(
+        response,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "provider_unavailable",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusal_passes_the_providers_code_on() {
+    let (provider, app) = start().await;
+    for (status, error, code) in [
+        (400, json!("invalid_grant"), "invalid_grant"),
+        (400, json!("invalid_request"), "invalid_request"),
+        (401, json!("invalid_client"), "invalid_client"),
+        (403, json!("<b>"), "http_403"),
+        (400, json!(null), "http_400"),
+    ] {
+        let answer = json!({ "id_token": null, "access_token": null, "error": error });
+        provider
+            .orders(json!({ "token_status": status, "token_answer": answer }))
+            .await;
+        for path in [GOOGLE, OKTA] {
+            refused(exchange(&app, path).await, StatusCode::BAD_REQUEST, code).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_or_is_gone_is_a_503() {
+    let (provider, app) = start().await;
+    for status in [429, 500, 503] {
+        provider.orders(json!({ "token_status": status })).await;
+        assert_unavailable(&app).await;
+    }
+    provider
+        .orders(json!({ "token_answer": { "access_token": ["no text"] } }))
+        .await;
+    assert_unavailable(&app).await;
+    drop(provider);
+    assert_unavailable(&app).await;
+}
+
+#[tokio::test]
+async fn a_description_of_another_issuer_is_not_believed() {
+    let (provider, app) = start().await;
+    app.add_user("ada@example.com", true);
+    let mut orders = verified("ada@example.com");
+    orders["metadata"] = json!({ "issuer": "https://accounts.example.com" });
+    provider.orders(orders).await;
+    assert_unavailable(&app).await;
+    assert!(provider.asked("token").await.is_empty());
+    // Nothing of it was kept.
+    provider.orders(verified("ada@example.com")).await;
+    signed_in(exchange(&app, OKTA).await).await;
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_provider_outlasts_its_description() {
+    let (provider, app) = start().await;
+    app.add_user("ada@example.com", true);
+    provider.orders(verified("ada@example.com")).await;
+    signed_in(exchange(&app, OKTA).await).await;
+    let mut orders = verified("ada@example.com");
+    orders["metadata"] = json!({ "token_endpoint": "http://198.51.100.1/" });
+    // Still good when the hour is over, and the new description is refused.
+    orders["claims"]["exp"] = (app.now().seconds() + 7_200).into();
+    provider.orders(orders).await;
+    app.clock.advance(chrono::TimeDelta::minutes(61));
+    signed_in(exchange(&app, OKTA).await).await;
+    assert_eq!(provider.asked("metadata").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_way_that_is_cut_is_a_503_and_then_all_is_well() {
+    let (provider, app) = start().await;
+    app.add_user("ada@example.com", true);
+    let upstream = provider.issuer().trim_start_matches("http://localhost:");
+    let forwarder = Forwarder::start(format!("127.0.0.1:{upstream}").parse().unwrap());
+    let mut orders = verified("ada@example.com");
+    let between = format!("http://{}/token", forwarder.address());
+    orders["metadata"] = json!({ "token_endpoint": between });
+    provider.orders(orders).await;
+    forwarder.cut();
+    assert_unavailable(&app).await;
+    forwarder.restore();
+    signed_in(exchange(&app, OKTA).await).await;
+}
+
+/// Takes requests and says nothing, or more than anybody wants to hear.
+async fn nuisance(endless: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if !endless {
+                open.push(stream);
+                continue;
+            }
+            tokio::spawn(async move {
+                let mut request = [0; 4_096];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+                while stream.write_all(&[b' '; 65_536]).await.is_ok() {}
+            });
+        }
+    });
+    issuer
+}
+
+#[tokio::test]
+async fn a_provider_that_says_nothing_is_a_503_in_the_end() {
+    let app = TestApp::builder().at(&nuisance(false).await).start();
+    assert_unavailable(&app).await;
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_broken_off() {
+    let app = TestApp::builder().at(&nuisance(true).await).start();
+    assert_unavailable(&app).await;
+}

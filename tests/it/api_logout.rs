@@ -1,0 +1,246 @@
+//! `POST /api/auth/logout`: what it ends, what it tells, and that nothing makes it refuse.
+
+use chrono::TimeDelta;
+use reqwest::{StatusCode, Url};
+use serde_json::{Value, json};
+
+use crate::support::app::{TestApp, Visitor};
+use crate::support::spa::{Answer, PASSWORD};
+use crate::support::steps::{is_removal, query};
+
+const LOGOUT: &str = "/api/auth/logout";
+const REFRESH: &str = "/api/token/refresh";
+const MESSAGE: &str = "Successfully logged out.";
+
+async fn by_token(visitor: &Visitor, token: &str) -> Answer {
+    let header = format!("Bearer {token}");
+    visitor
+        .call_with(LOGOUT, &json!({}), &[("authorization", &header)])
+        .await
+}
+
+/// Tokens of a browser session, and the browser.
+async fn signed_in(app: &TestApp) -> (Visitor, Answer) {
+    let ada = app.signed_in("ada@example.com").await;
+    let answer = ada.call("/api/auth/session", &json!({})).await;
+    (ada, answer)
+}
+
+async fn pair(app: &TestApp, email: &str) -> Answer {
+    let body = json!({ "email": email, "password": PASSWORD });
+    app.visitor().call("/api/token", &body).await
+}
+
+async fn is_live(app: &TestApp, refresh: &str) -> bool {
+    let body = json!({ "refresh": refresh });
+    let answer = app.visitor().call(REFRESH, &body).await;
+    answer.status == StatusCode::OK
+}
+
+/// Where the answer sends people to end WorkOS's session, with the session's id.
+#[track_caller]
+fn ends_at_workos(answer: &Answer, app: &TestApp, sid: &str) -> Url {
+    assert_eq!(answer.status, StatusCode::OK);
+    let url = Url::parse(&answer.text("workos_logout_url")).unwrap();
+    let end = format!(
+        "{}/user_management/sessions/logout",
+        app.emulator.base_url()
+    );
+    assert!(url.as_str().starts_with(&end), "{url}");
+    assert_eq!(query(&url, "session_id"), sid);
+    let whole = json!({
+        "message": MESSAGE, "workos_logout_url": url.as_str(), "redirect_to": "/signin",
+    });
+    assert_eq!(answer.body, whole);
+    url
+}
+
+#[track_caller]
+fn ends_here(answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::OK);
+    let whole = json!({ "message": MESSAGE, "workos_logout_url": null, "redirect_to": "/login" });
+    assert_eq!(answer.body, whole);
+}
+
+#[tokio::test]
+async fn a_browser_session_ends_with_its_tokens() {
+    let app = TestApp::start();
+    let (ada, tokens) = signed_in(&app).await;
+    let sid = app.only_session().workos_sid.unwrap();
+    let answer = ada.call(LOGOUT, &json!({})).await;
+    let url = ends_at_workos(&answer, &app, &sid);
+    assert_eq!(query(&url, "return_to"), format!("{}/", app.url));
+    assert!(is_removal(answer.set_cookie("sessionid").unwrap()));
+    assert!(!ada.is_signed_in().await);
+    let row = app.only_session();
+    assert_eq!(row.revoked_at, Some(app.now()));
+    assert_eq!(row.workos_refresh_token, None);
+    assert!(!is_live(&app, &tokens.text("refresh_token")).await);
+    let me = app
+        .visitor()
+        .who_am_i(Some(&tokens.text("access_token")))
+        .await;
+    assert_eq!(me.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn an_expired_access_token_still_tells_its_session() {
+    let app = TestApp::start();
+    let (ada, tokens) = signed_in(&app).await;
+    let sid = app.only_session().workos_sid.unwrap();
+    app.clock.advance(TimeDelta::minutes(10));
+    let elsewhere = app.visitor();
+    let access = tokens.text("access_token");
+    assert_eq!(
+        elsewhere.who_am_i(Some(&access)).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    let answer = by_token(&elsewhere, &access).await;
+    ends_at_workos(&answer, &app, &sid);
+    assert!(!is_live(&app, &tokens.text("refresh_token")).await);
+    assert!(
+        !ada.is_signed_in().await,
+        "the session that the token names ends"
+    );
+}
+
+/// Replicas' clocks differ by a little.
+#[tokio::test]
+async fn a_token_from_the_future_still_ends() {
+    let app = TestApp::start();
+    let (_, tokens) = signed_in(&app).await;
+    let sid = app.only_session().workos_sid.unwrap();
+    app.clock.advance(TimeDelta::seconds(-5));
+    let answer = by_token(&app.visitor(), &tokens.text("access_token")).await;
+    ends_at_workos(&answer, &app, &sid);
+    app.clock.advance(TimeDelta::seconds(5));
+    assert!(!is_live(&app, &tokens.text("refresh_token")).await);
+}
+
+#[tokio::test]
+async fn whatever_it_is_shown_it_never_refuses() {
+    let app = TestApp::start();
+    let (ada, tokens) = signed_in(&app).await;
+    let access = tokens.text("access_token");
+    let forged = format!("{}x", &access[..access.len() - 5]);
+    ends_here(&app.visitor().call(LOGOUT, &json!({})).await);
+    let bare = app
+        .visitor()
+        .request(reqwest::Method::POST, LOGOUT)
+        .send()
+        .await;
+    ends_here(&Answer::of(bare.unwrap()).await);
+    for token in [
+        "nonsense",
+        "a b c",
+        "",
+        &forged,
+        &tokens.text("refresh_token"),
+    ] {
+        ends_here(&by_token(&app.visitor(), token).await);
+    }
+    for refresh in ["nonsense", &forged, &access] {
+        let body = json!({ "refresh": refresh });
+        ends_here(&app.visitor().call(LOGOUT, &body).await);
+    }
+    assert!(ada.is_signed_in().await, "none of it ended anything");
+    assert!(is_live(&app, &tokens.text("refresh_token")).await);
+}
+
+#[tokio::test]
+async fn a_refresh_token_ends_its_family_and_no_other() {
+    let app = TestApp::builder()
+        .setting("ROTATE_REFRESH_TOKENS", "true")
+        .start();
+    app.stranger_to_workos("lena@example.com");
+    let first = pair(&app, "lena@example.com").await.text("refresh");
+    app.clock.advance(TimeDelta::hours(23));
+    let other = pair(&app, "lena@example.com").await;
+    let next = app
+        .visitor()
+        .call(REFRESH, &json!({ "refresh": first }))
+        .await;
+    // The one that was replaced, and past its own end: it still names the family.
+    app.clock.advance(TimeDelta::hours(2));
+    ends_here(
+        &app.visitor()
+            .call(LOGOUT, &json!({ "refresh": first }))
+            .await,
+    );
+    assert!(!is_live(&app, &next.text("refresh")).await);
+    assert!(is_live(&app, &other.text("refresh")).await);
+}
+
+#[tokio::test]
+async fn a_session_of_a_password_leads_to_the_other_page() {
+    let app = TestApp::builder()
+        .setting("LOGOUT_TO_LOGIN", "https://www.example.com/bye")
+        .setting("LOGOUT_TO_SIGNIN", "/elsewhere")
+        .start();
+    let (ada, _) = signed_in(&app).await;
+    let answer = ada.call(LOGOUT, &json!({})).await;
+    assert_eq!(answer.body["redirect_to"], "/elsewhere");
+    let (ada, tokens) = signed_in(&app).await;
+    app.forget_workos_sessions();
+    let local = ada.call("/api/auth/session", &json!({})).await;
+    let answer = ada.call(LOGOUT, &json!({})).await;
+    assert_eq!(answer.body["redirect_to"], "https://www.example.com/bye");
+    assert_eq!(answer.body["workos_logout_url"], Value::Null);
+    assert!(!is_live(&app, &local.text("refresh_token")).await);
+    let before = is_live(&app, &tokens.text("refresh_token")).await;
+    assert!(before, "the row no longer knew of those");
+}
+
+#[tokio::test]
+async fn return_to_stays_on_origins_of_ours() {
+    let spa = "https://spa.example.com";
+    let app = TestApp::builder()
+        .setting("CORS_ALLOWED_ORIGINS", spa)
+        .start();
+    let (ada, tokens) = signed_in(&app).await;
+    let complaint = "Enter a URL on this site or on an allowed origin.";
+    for bad in [
+        "https://evil.example/",
+        "https://spa.example.com.evil.example/",
+        "https://spa.example.com@evil.example/",
+        "https://me:secret@spa.example.com/",
+        "http://spa.example.com/",
+        "//spa.example.com/",
+        "/signin",
+        "javascript:alert(1)",
+        "https://spa.example.com\\@evil.example/",
+        "https://spa.example.com/a b",
+    ] {
+        let answer = ada.call(LOGOUT, &json!({ "return_to": bad })).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}");
+        assert_eq!(answer.body, json!({ "return_to": [complaint] }), "{bad}");
+    }
+    for (field, value) in [("refresh", json!(true)), ("return_to", json!([]))] {
+        let answer = ada.call(LOGOUT, &json!({ field: value })).await;
+        assert_eq!(answer.body, json!({ field: ["Not a valid string."] }));
+    }
+    assert!(ada.is_signed_in().await, "nothing has ended");
+    for good in [format!("{}/bye?x=1", app.url), spa.to_owned()] {
+        let body = json!({ "return_to": good });
+        let header = format!("Bearer {}", tokens.text("access_token"));
+        let answer = ada
+            .call_with(LOGOUT, &body, &[("authorization", &header)])
+            .await;
+        let url = Url::parse(&answer.text("workos_logout_url")).unwrap();
+        assert_eq!(query(&url, "return_to"), good);
+    }
+}
+
+#[tokio::test]
+async fn another_sites_page_logs_nobody_out() {
+    let app = TestApp::start();
+    let (ada, _) = signed_in(&app).await;
+    for headers in [
+        ("sec-fetch-site", "cross-site"),
+        ("origin", "https://evil.example"),
+    ] {
+        let answer = ada.call_with(LOGOUT, &json!({}), &[headers]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    }
+    assert!(ada.is_signed_in().await);
+}

@@ -1,0 +1,219 @@
+//! `POST /api/auth/session`: tokens for a browser that has signed in, which end with its session.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use vestibule::db::schema::sessions;
+
+use crate::support::app::{TestApp, Visitor};
+use crate::support::spa::{Answer, claims};
+
+const SESSION: &str = "/api/auth/session";
+const REFRESH: &str = "/api/token/refresh";
+
+async fn begin(visitor: &Visitor) -> Answer {
+    visitor.call(SESSION, &json!({})).await
+}
+
+#[track_caller]
+fn is_nobody(answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        answer.header("www-authenticate"),
+        Some("Bearer realm=\"api\"")
+    );
+    let detail = "Authentication credentials were not provided.";
+    assert_eq!(answer.body, json!({ "detail": detail }));
+}
+
+async fn refreshed(app: &TestApp, token: &str) -> Answer {
+    app.visitor()
+        .call(REFRESH, &json!({ "refresh": token }))
+        .await
+}
+
+#[track_caller]
+fn is_blacklisted(answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.body);
+    assert_eq!(answer.body["detail"], "Token is blacklisted");
+}
+
+#[tokio::test]
+async fn a_signed_in_browser_gets_tokens_of_its_workos_session() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let answer = begin(&ada).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let user = app.user("ada@example.com");
+    let (access, refresh) = (answer.text("access_token"), answer.text("refresh_token"));
+    let whole = json!({
+        "access_token": access,
+        "refresh_token": refresh,
+        "user": { "id": user.id, "email": "ada@example.com", "first_name": "Ada", "last_name": "Example" },
+    });
+    assert_eq!(answer.body, whole);
+    let sid = app.only_session().workos_sid.unwrap();
+    for token in [&access, &refresh] {
+        assert_eq!(claims(token)["sid"], sid);
+        assert!(claims(token).get("act").is_none());
+    }
+    // Elsewhere than in this browser, so that its cookie does not answer for the token.
+    let me = app.visitor().who_am_i(Some(&access)).await;
+    assert_eq!(me.body["email"], "ada@example.com");
+    assert_eq!(refreshed(&app, &refresh).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn nobody_gets_none() {
+    let app = TestApp::start();
+    is_nobody(&begin(&app.visitor()).await);
+    let ada = app.signed_in("ada@example.com").await;
+    let token = begin(&ada).await.text("access_token");
+    let by_token = [("authorization", format!("Bearer {token}"))];
+    let headers = by_token
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    is_nobody(&app.visitor().call_with(SESSION, &json!({}), &headers).await);
+    let answer = ada
+        .call_with(SESSION, &json!({}), &[("authorization", "Bearer a b c")])
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "the header is not read here");
+    let get = ada.request(Method::GET, SESSION).send().await.unwrap();
+    let get = Answer::of(get).await;
+    assert_eq!(get.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(get.header("allow"), Some("POST, OPTIONS"));
+}
+
+#[tokio::test]
+async fn only_pages_of_ours_may_ask() {
+    let spa = "https://spa.example.com";
+    let app = TestApp::builder()
+        .setting("CORS_ALLOWED_ORIGINS", spa)
+        .start();
+    let ada = app.signed_in("ada@example.com").await;
+    for (name, value, passes) in [
+        ("sec-fetch-site", "same-origin", true),
+        ("sec-fetch-site", "same-site", false),
+        ("sec-fetch-site", "cross-site", false),
+        ("origin", spa, true),
+        ("origin", "https://evil.example", false),
+        ("origin", "null", false),
+    ] {
+        let answer = ada.call_with(SESSION, &json!({}), &[(name, value)]).await;
+        let wanted = if passes {
+            StatusCode::OK
+        } else {
+            StatusCode::FORBIDDEN
+        };
+        assert_eq!(answer.status, wanted, "{name}: {value}");
+    }
+    assert_eq!(app.refresh_tokens().len(), 2, "those that passed");
+}
+
+#[tokio::test]
+async fn an_impersonation_goes_into_the_tokens_and_they_end_with_it() {
+    let app = TestApp::builder()
+        .setting("ROTATE_REFRESH_TOKENS", "true")
+        .start();
+    let support = app.signed_in("imogen@example.com").await;
+    let end = app.only_session().expires_at;
+    app.clock.advance(TimeDelta::minutes(50));
+    let answer = begin(&support).await;
+    let refresh = answer.text("refresh_token");
+    for token in [&answer.text("access_token"), &refresh] {
+        assert_eq!(
+            claims(token)["act"],
+            json!({ "sub": "support@example.com" })
+        );
+    }
+    assert_eq!(claims(&refresh)["exp"], end.seconds());
+    let next = refreshed(&app, &refresh).await.text("refresh");
+    assert_eq!(
+        claims(&next)["exp"],
+        end.seconds(),
+        "rotation carries it no further"
+    );
+    app.clock.advance(TimeDelta::minutes(11));
+    let late = refreshed(&app, &next).await;
+    assert_eq!(late.body["detail"], "Token is expired");
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_in_the_database_gives_none() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let now = app.now();
+    app.change(|conn| {
+        diesel::update(sessions::table)
+            .set(sessions::revoked_at.eq(Some(now)))
+            .execute(conn)
+    });
+    is_nobody(&begin(&ada).await);
+    assert!(app.refresh_tokens().is_empty());
+}
+
+#[tokio::test]
+async fn a_closed_account_gets_none() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.set_active(app.user("ada@example.com").id, false);
+    is_nobody(&begin(&ada).await);
+    assert!(app.refresh_tokens().is_empty());
+}
+
+#[tokio::test]
+async fn a_log_out_in_the_browser_ends_the_tokens() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let answer = begin(&ada).await;
+    let others = app.signed_in("olive@example.com").await;
+    let other = begin(&others).await;
+    ada.get("/auth/logout").await;
+    is_blacklisted(&refreshed(&app, &answer.text("refresh_token")).await);
+    let me = app
+        .visitor()
+        .who_am_i(Some(&answer.text("access_token")))
+        .await;
+    assert_eq!(me.status, StatusCode::UNAUTHORIZED);
+    let other = refreshed(&app, &other.text("refresh_token")).await;
+    assert_eq!(other.status, StatusCode::OK, "another's session goes on");
+}
+
+#[tokio::test]
+async fn tokens_of_a_session_that_workos_knows_nothing_of_end_with_it_too() {
+    let app = TestApp::builder()
+        .setting("ROTATE_REFRESH_TOKENS", "true")
+        .start();
+    let ada = app.signed_in("ada@example.com").await;
+    let olive = app.signed_in("olive@example.com").await;
+    app.forget_workos_sessions();
+    let answer = begin(&ada).await;
+    let other = begin(&olive).await.text("refresh_token");
+    let refresh = answer.text("refresh_token");
+    assert!(
+        claims(&refresh).get("sid").is_none(),
+        "no session of WorkOS's is made up"
+    );
+    let next = refreshed(&app, &refresh).await.text("refresh");
+    assert!(claims(&next).get("sid").is_none());
+    ada.get("/auth/logout").await;
+    is_blacklisted(&refreshed(&app, &next).await);
+    assert_eq!(refreshed(&app, &other).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_fresh_sign_in_ends_the_tokens_of_the_session_that_it_replaces() {
+    let app = TestApp::start();
+    let visitor = app.signed_in("ada@example.com").await;
+    let before = begin(&visitor).await.text("refresh_token");
+    visitor.sign_in("olive@example.com").await;
+    is_blacklisted(&refreshed(&app, &before).await);
+    let after = begin(&visitor).await;
+    assert_eq!(after.body["user"]["email"], "olive@example.com");
+    let me = app
+        .visitor()
+        .who_am_i(Some(&after.text("access_token")))
+        .await;
+    assert_eq!(me.status, StatusCode::OK);
+}

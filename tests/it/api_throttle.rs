@@ -1,0 +1,176 @@
+//! The throttle: by the client's address, and by account and address together; never by the account.
+
+use chrono::TimeDelta;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::support::app::{TestApp, location};
+use crate::support::spa::{Answer, PASSWORD};
+
+const TOKEN: &str = "/api/token";
+const REFRESH: &str = "/api/token/refresh";
+
+/// An app behind a proxy that tells where each request came from.
+fn app(login: &str, refresh: &str) -> TestApp {
+    let app = TestApp::builder()
+        .setting("THROTTLE_LOGIN", login)
+        .setting("THROTTLE_REFRESH", refresh)
+        .setting("TRUSTED_PROXIES", "127.0.0.1")
+        .start();
+    app.stranger_to_workos("lena@example.com");
+    app
+}
+
+async fn sign_in(app: &TestApp, from: &str, email: &str, password: &str) -> Answer {
+    let body = json!({ "email": email, "password": password });
+    let from = [("x-forwarded-for", from)];
+    app.visitor().call_with(TOKEN, &body, &from).await
+}
+
+async fn lena(app: &TestApp, from: &str) -> StatusCode {
+    sign_in(app, from, "lena@example.com", PASSWORD)
+        .await
+        .status
+}
+
+#[track_caller]
+fn is_throttled(answer: &Answer, seconds: u64) {
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.header("retry-after"), Some(&*seconds.to_string()));
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    let detail = format!("Request was throttled. Expected available in {seconds} {unit}.");
+    assert_eq!(answer.body, json!({ "detail": detail }));
+}
+
+#[tokio::test]
+async fn an_address_signs_in_so_often_and_no_more() {
+    let app = app("3/min", "off");
+    let here = "192.0.2.1";
+    for _ in 0..3 {
+        assert_eq!(lena(&app, here).await, StatusCode::OK);
+    }
+    let body = sign_in(&app, here, "lena@example.com", PASSWORD).await;
+    is_throttled(&body, 60);
+    let empty = [("x-forwarded-for", here)];
+    let empty = app.visitor().call_with(TOKEN, &json!({}), &empty).await;
+    is_throttled(&empty, 60);
+    assert_eq!(
+        lena(&app, "192.0.2.2").await,
+        StatusCode::OK,
+        "another address"
+    );
+    app.clock.advance(TimeDelta::milliseconds(59_001));
+    is_throttled(&sign_in(&app, here, "lena@example.com", PASSWORD).await, 1);
+    app.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(lena(&app, here).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn wrong_passwords_for_one_account_from_one_address_are_remembered_longer() {
+    let app = app("2/min", "off");
+    app.stranger_to_workos("mara@example.com");
+    let here = "192.0.2.1";
+    for email in ["lena@example.com", "LENA@example.com"] {
+        let wrong = sign_in(&app, here, email, "wrong").await;
+        assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    }
+    app.clock.advance(TimeDelta::seconds(60));
+    // The address may again, this account may not; a right password is not even looked at.
+    let refused = sign_in(&app, here, "lena@example.com", PASSWORD).await;
+    is_throttled(&refused, 240);
+    let other = sign_in(&app, here, "mara@example.com", PASSWORD).await;
+    assert_eq!(other.status, StatusCode::OK);
+    assert_eq!(
+        lena(&app, "192.0.2.2").await,
+        StatusCode::OK,
+        "nobody is locked out"
+    );
+    app.clock.advance(TimeDelta::seconds(240));
+    assert_eq!(lena(&app, here).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_default_is_django_s_ten_a_minute() {
+    let app = TestApp::builder()
+        .setting("THROTTLE_LOGIN", "10/min")
+        .start();
+    for _ in 0..10 {
+        let answer = app.visitor().call(TOKEN, &json!({})).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    }
+    is_throttled(&app.visitor().call(TOKEN, &json!({})).await, 60);
+}
+
+#[tokio::test]
+async fn right_passwords_are_no_wrong_ones() {
+    let app = app("2/min", "off");
+    for _ in 0..4 {
+        assert_eq!(lena(&app, "192.0.2.1").await, StatusCode::OK);
+        app.clock.advance(TimeDelta::seconds(30));
+    }
+}
+
+#[tokio::test]
+async fn a_network_of_ipv6_counts_as_one_address() {
+    let app = app("1/min", "off");
+    assert_eq!(lena(&app, "2001:db8::1").await, StatusCode::OK);
+    assert_eq!(
+        lena(&app, "2001:db8::2:1").await,
+        StatusCode::TOO_MANY_REQUESTS
+    );
+    assert_eq!(lena(&app, "2001:db8:0:1::1").await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn refreshes_have_a_limit_of_their_own() {
+    let app = app("1/min", "2/min");
+    let pair = sign_in(&app, "192.0.2.1", "lena@example.com", PASSWORD).await;
+    let body = json!({ "refresh": pair.text("refresh") });
+    let from = [("x-forwarded-for", "192.0.2.1")];
+    for _ in 0..2 {
+        let answer = app.visitor().call_with(REFRESH, &body, &from).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    is_throttled(&app.visitor().call_with(REFRESH, &body, &from).await, 60);
+    let verify = json!({ "token": pair.text("access") });
+    for _ in 0..3 {
+        let answer = app
+            .visitor()
+            .call_with("/api/token/verify", &verify, &from)
+            .await;
+        assert_eq!(answer.status, StatusCode::OK, "verifying guesses nothing");
+    }
+}
+
+#[tokio::test]
+async fn what_signs_nobody_in_is_not_counted() {
+    let app = app("1/min", "1/min");
+    for _ in 0..3 {
+        let login = app.visitor().get("/auth/login").await;
+        assert!(location(&login).contains("/user_management/authorize"));
+        let get = app
+            .visitor()
+            .request(Method::GET, TOKEN)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(get.status(), StatusCode::METHOD_NOT_ALLOWED);
+        let foreign = [("sec-fetch-site", "cross-site")];
+        let refused = app.visitor().call_with(TOKEN, &json!({}), &foreign).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    }
+    let body = json!({ "email": "lena@example.com", "password": PASSWORD });
+    assert_eq!(
+        app.visitor().call(TOKEN, &body).await.status,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn off_is_off() {
+    let app = app("off", "off");
+    for _ in 0..12 {
+        let wrong = sign_in(&app, "192.0.2.1", "nobody@example.com", "").await;
+        assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    }
+}

@@ -1,0 +1,25 @@
+//! `/api/token` and what belongs to it, letter for letter as simplejwt's.
+
+mod abandoned;
+mod at_once;
+mod django;
+mod families;
+mod foreign;
+mod keys;
+mod malformed;
+mod obtain;
+mod protected;
+mod refresh;
+mod rotation;
+
+/// The body of a 401 for a token.
+fn not_valid(detail: &str) -> String {
+    format!(r#"{{"detail":"{detail}","code":"token_not_valid"}}"#)
+}
+
+const BLACKLISTED: &str = r#"{"detail":"Token is blacklisted","code":"token_not_valid"}"#;
+const INVALID: &str = r#"{"detail":"Token is invalid","code":"token_not_valid"}"#;
+const EXPIRED: &str = r#"{"detail":"Token is expired","code":"token_not_valid"}"#;
+const PASSWORD_CHANGED: &str =
+    r#"{"detail":"The user's password has been changed.","code":"password_changed"}"#;
+const NO_ACCOUNT: &str = r#"{"detail":"No active account found for the given token."}"#;

@@ -1,0 +1,150 @@
+//! Requests that meet.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::{join, join_all};
+use vestibule::accounts::set_password;
+use vestibule::tokens::Grant;
+
+use super::rotation::rotating;
+use super::{BLACKLISTED, PASSWORD_CHANGED};
+use crate::support::api::{Reply, private_key, signed};
+use crate::support::app::{TestApp, Visitor};
+
+const ROUNDS: usize = 12;
+
+async fn refresh(visitor: &Visitor, token: &str) -> Reply {
+    visitor.post_refresh("/api/token/refresh", token).await
+}
+
+/// Refreshes one token eight times at once, each on a connection of its own.
+async fn one_successor_for_eight(app: &TestApp, token: &str) {
+    let visitors: Vec<_> = (0..8).map(|_| app.visitor()).collect();
+    let all = visitors.iter().map(|visitor| refresh(visitor, token));
+    let replies = join_all(all).await;
+    for reply in &replies {
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    let answers: BTreeSet<_> = replies.iter().map(|reply| &reply.body).collect();
+    assert_eq!(answers.len(), 1, "{answers:#?}");
+    let live = app.live_rows();
+    assert_eq!(live.len(), 1, "{live:#?}");
+    let next = replies[0].text("refresh");
+    assert_eq!(refresh(&visitors[0], &next).await.status, 200);
+}
+
+#[tokio::test]
+async fn eight_refreshes_of_one_token_give_one_successor() {
+    let (app, user) = rotating().with_person();
+    let pair = app.pair(&user, Grant::default());
+    one_successor_for_eight(&app, &pair.refresh).await;
+}
+
+#[tokio::test]
+async fn eight_refreshes_of_one_token_give_one_successor_with_es256() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = private_key(folder.path(), "ES256");
+    let es256 = rotating()
+        .setting("JWT_ALGORITHM", "ES256")
+        .setting("JWT_SIGNING_KEY", &key);
+    let (app, user) = es256.with_person();
+    let pair = app.pair(&user, Grant::default());
+    one_successor_for_eight(&app, &pair.refresh).await;
+}
+
+#[tokio::test]
+async fn eight_refreshes_of_a_token_of_djangos_give_one_successor() {
+    let (app, user) = rotating().with_person();
+    app.set_imported(user.id);
+    one_successor_for_eight(&app, &signed(&app.claims("refresh", &user))).await;
+}
+
+#[tokio::test]
+async fn eight_refreshes_over_two_replicas_give_one_successor() {
+    let (app, user) = rotating().with_person();
+    let other = app
+        .replica()
+        .setting("ROTATE_REFRESH_TOKENS", "true")
+        .start();
+    let pair = app.pair(&user, Grant::default());
+    let visitors: Vec<_> = (0..4)
+        .flat_map(|_| [app.visitor(), other.visitor()])
+        .collect();
+    let all = visitors
+        .iter()
+        .map(|visitor| refresh(visitor, &pair.refresh));
+    let bodies: BTreeSet<_> = join_all(all)
+        .await
+        .into_iter()
+        .map(|reply| reply.body)
+        .collect();
+    assert_eq!(bodies.len(), 1, "{bodies:#?}");
+    assert_eq!(app.live_rows().len(), 1);
+}
+
+#[tokio::test]
+async fn a_blacklisting_that_meets_a_rotation_leaves_nothing_alive() {
+    let (app, user) = rotating().with_person();
+    for _ in 0..ROUNDS {
+        let pair = app.pair(&user, Grant::default());
+        let (one, other) = (app.visitor(), app.visitor());
+        let (refreshed, ended) = join(
+            refresh(&one, &pair.refresh),
+            other.post_refresh("/api/token/blacklist", &pair.refresh),
+        )
+        .await;
+        // Either came first; what the rotation gave is of no use afterwards.
+        if refreshed.status == 200 {
+            refresh(&one, &refreshed.text("refresh"))
+                .await
+                .is(401, BLACKLISTED);
+        } else {
+            refreshed.is(401, BLACKLISTED);
+            ended.is(200, "{}");
+        }
+        assert!(app.live_rows().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_that_meets_a_rotation_leaves_nothing_usable() {
+    let (app, user) = rotating().with_person();
+    for _ in 0..ROUNDS {
+        let pair = app.pair(&app.user(&user.email), Grant::default());
+        let (visitor, now) = (app.visitor(), app.now());
+        let changing = app.database.write(move |conn| {
+            let ended = set_password(conn, user.id, "!", now, None)?;
+            Ok::<_, vestibule::db::DbError>(ended)
+        });
+        let (refreshed, changed) = join(refresh(&visitor, &pair.refresh), changing).await;
+        changed.unwrap();
+        if refreshed.status == 200 {
+            let (refresh_token, access) = (refreshed.text("refresh"), refreshed.text("access"));
+            refresh(&visitor, &refresh_token)
+                .await
+                .is(401, PASSWORD_CHANGED);
+            visitor.me_by(&access).await.is(401, PASSWORD_CHANGED);
+        } else {
+            refreshed.is(401, PASSWORD_CHANGED);
+        }
+        refresh(&visitor, &pair.refresh)
+            .await
+            .is(401, PASSWORD_CHANGED);
+    }
+}
+
+#[tokio::test]
+async fn of_eight_blacklistings_one_succeeds() {
+    let (app, user) = rotating().with_person();
+    let pair = app.pair(&user, Grant::default());
+    let visitors: Vec<_> = (0..8).map(|_| app.visitor()).collect();
+    let all = visitors
+        .iter()
+        .map(|visitor| visitor.post_refresh("/api/token/blacklist", &pair.refresh));
+    let replies = join_all(all).await;
+    assert_eq!(
+        replies.iter().filter(|reply| reply.status == 200).count(),
+        1,
+        "{replies:#?}"
+    );
+}

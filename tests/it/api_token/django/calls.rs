@@ -1,0 +1,196 @@
+//! The requests that both get, those with tokens apart.
+
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use serde_json::{Value, json};
+
+use super::EMAIL;
+use crate::support::api::{PASSWORD, Reply};
+use crate::support::app::Visitor;
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) kind: Option<&'static str>,
+    pub(super) body: String,
+    pub(super) authorization: Option<String>,
+    /// Why our answer is another on purpose.
+    pub(super) better: Option<&'static str>,
+}
+
+impl Call {
+    pub(super) fn post(path: &str, body: &Value) -> Self {
+        Self {
+            method: Method::POST,
+            path: path.to_owned(),
+            kind: Some("application/json"),
+            body: body.to_string(),
+            authorization: None,
+            better: None,
+        }
+    }
+
+    pub(super) fn text(path: &str, body: &str) -> Self {
+        let body = body.to_owned();
+        Self {
+            body,
+            ..Self::post(path, &Value::Null)
+        }
+    }
+
+    pub(super) fn me(authorization: &str) -> Self {
+        Self {
+            method: Method::GET,
+            kind: None,
+            authorization: Some(authorization.to_owned()),
+            ..Self::text("/api/users/me/", "")
+        }
+    }
+
+    pub(super) fn better(self, why: &'static str) -> Self {
+        Self {
+            better: Some(why),
+            ..self
+        }
+    }
+
+    pub(super) async fn send(&self, to: &Visitor) -> Reply {
+        let mut request = to.request(self.method.clone(), &self.path);
+        if let Some(kind) = self.kind {
+            request = request.header(CONTENT_TYPE, kind).body(self.body.clone());
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        Reply::of(request).await
+    }
+}
+
+/// Signing in.
+pub(super) fn obtain() -> Vec<Call> {
+    let path = "/api/token";
+    let sign_in = |email: &str, password: &str| {
+        Call::post(path, &json!({ "email": email, "password": password }))
+    };
+    let form = |body: &str| Call {
+        kind: Some("application/x-www-form-urlencoded"),
+        ..Call::text(path, body)
+    };
+    let mut calls = vec![
+        sign_in(EMAIL, PASSWORD),
+        Call {
+            path: "/api/token/".to_owned(),
+            ..sign_in(EMAIL, PASSWORD)
+        },
+        sign_in(EMAIL, "wrong"),
+        sign_in("nobody@example.com", PASSWORD),
+        sign_in("inactive@example.com", PASSWORD),
+        sign_in("unusable@example.com", PASSWORD),
+        sign_in(&format!("  {EMAIL} "), PASSWORD),
+        sign_in(&EMAIL.to_uppercase(), PASSWORD)
+            .better("e-mail addresses are matched without case"),
+        sign_in(EMAIL, " Correct-horse-9 ")
+            .better("a password is taken as it was sent, spaces included"),
+        Call {
+            authorization: Some("Bearer x".to_owned()),
+            ..sign_in(EMAIL, PASSWORD)
+        },
+        Call::post(
+            path,
+            &json!({ "email": EMAIL, "password": PASSWORD, "more": [1] }),
+        ),
+        form("email=pbkdf2_sha256%40example.com&password=Correct-horse-9"),
+        form("email=&more=1"),
+        form(""),
+        Call {
+            kind: Some("text/plain"),
+            ..Call::text(path, "a")
+        },
+        Call {
+            kind: None,
+            ..Call::text(path, "")
+        },
+    ];
+    for value in [
+        json!(""),
+        json!(" \t"),
+        json!(null),
+        json!(true),
+        json!(false),
+        json!([]),
+        json!(["a"]),
+        json!({}),
+        json!({ "a": 1 }),
+        json!(5),
+        json!(1.5),
+        json!("a\0b"),
+        json!("\0"),
+    ] {
+        calls.push(Call::post(
+            path,
+            &json!({ "email": value, "password": value }),
+        ));
+    }
+    for body in [
+        "",
+        "{}",
+        "[]",
+        "[1]",
+        "\"text\"",
+        "null",
+        "true",
+        "5",
+        "1.5",
+        "{",
+        "nonsense",
+        "{\"a\":NaN}",
+        r#"{"email":"a"}"#,
+        r#"{"password":"a"}"#,
+    ] {
+        calls.push(Call::text(path, body));
+    }
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        calls.push(Call {
+            method,
+            kind: None,
+            ..Call::text(path, "")
+        });
+    }
+    calls
+}
+
+/// The other routes, each with the name of its field.
+pub(super) const ROUTES: [(&str, &str); 3] = [
+    ("/api/token/refresh", "refresh"),
+    ("/api/token/verify/", "token"),
+    ("/api/token/blacklist", "refresh"),
+];
+
+/// Fields that will not do, at the other routes.
+pub(super) fn fields() -> Vec<Call> {
+    let mut calls = Vec::new();
+    for (path, field) in ROUTES {
+        for value in [
+            json!(""),
+            json!("  "),
+            json!(null),
+            json!([]),
+            json!(true),
+            json!(7),
+            json!("garbage"),
+        ] {
+            calls.push(Call::post(path, &json!({ field: value })));
+        }
+        for body in ["", "{}", "[]", "null", "{"] {
+            calls.push(Call::text(path, body));
+        }
+        calls.push(Call {
+            method: Method::GET,
+            kind: None,
+            ..Call::text(path, "")
+        });
+    }
+    calls
+}

@@ -1,0 +1,56 @@
+//! An answer without what no two answers have in common.
+
+use serde_json::{Value, json};
+
+use crate::support::api::{Reply, part};
+
+/// The status, the headers that clients read, and the body, its tokens opened.
+pub(super) fn normal(reply: &Reply) -> Value {
+    let header = |name| reply.header(name);
+    let body = match serde_json::from_str(&reply.body) {
+        Ok(body) => open(body),
+        // A page of Django's.
+        Err(_) => Value::Null,
+    };
+    json!({
+        "status": reply.status,
+        "www-authenticate": header("www-authenticate"),
+        // Others carry it too in Django.
+        "allow": header("allow").filter(|_| reply.status == 405),
+        "body": body,
+    })
+}
+
+fn open(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.starts_with("eyJ") && text.matches('.').count() == 2 => {
+            json!([part(&text, 0), claims(part(&text, 1))])
+        }
+        // The parsers say each in their own words what they did not understand.
+        Value::String(text) if text.starts_with("JSON parse error - ") => {
+            json!("JSON parse error - ")
+        }
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (name, open(value)))
+            .collect(),
+        Value::Array(values) => values.into_iter().map(open).collect(),
+        other => other,
+    }
+}
+
+/// The id and the times by their form; `ver` is ours, and Django passes it on.
+fn claims(mut claims: Value) -> Value {
+    let jti = claims["jti"].as_str().expect("a text");
+    let hexadecimal = jti
+        .bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let lifetime =
+        claims["exp"].as_i64().expect("a number") - claims["iat"].as_i64().expect("a number");
+    claims["jti"] = json!([jti.len(), hexadecimal]);
+    // Django looks at its clock twice, once for each, and a second may begin between them.
+    claims["exp"] = json!((lifetime + 1) / 10 * 10);
+    claims["iat"] = json!("now");
+    claims.as_object_mut().expect("an object").remove("ver");
+    claims
+}

@@ -1,0 +1,236 @@
+//! The requests with tokens that both get: the same token to each.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::EMAIL;
+use super::calls::{Call, ROUTES, fields, obtain};
+use crate::support::api::{forged, signed};
+use crate::support::app::SECRET_KEY;
+use crate::support::django::RealDjango;
+
+const NO_500: &str = "a malformed token is never a 500";
+const ACCOUNT: &str = "verifying asks for the account too";
+
+/// All requests. `rotate`: both are set to rotate.
+pub(super) fn all(made: &RealDjango, now: i64, rotate: bool) -> Vec<Call> {
+    let tokens = Tokens { made, now, rotate };
+    let mut calls = obtain();
+    calls.extend(fields());
+    calls.extend(tokens.good());
+    calls.extend(tokens.bad());
+    calls.extend(tokens.accounts());
+    calls.extend(tokens.protected());
+    calls
+}
+
+struct Tokens<'a> {
+    made: &'a RealDjango,
+    now: i64,
+    rotate: bool,
+}
+
+impl Tokens<'_> {
+    fn id(&self, email: &str) -> String {
+        let mut users = self.made.users.iter();
+        let user = users.find(|user| user.email == email);
+        user.expect("a user of Django's").id.to_string()
+    }
+
+    /// Claims under an id that tells them apart from all others.
+    fn claims(&self, kind: &str, name: &str) -> Value {
+        json!({
+            "token_type": kind,
+            "exp": self.now + 600,
+            "iat": self.now,
+            "jti": format!("{name}-{}", self.rotate),
+            "user_id": self.id(EMAIL),
+        })
+    }
+
+    fn with(&self, kind: &str, name: &str, value: Value) -> String {
+        let mut claims = self.claims(kind, &format!("{kind}-{name}-{value}"));
+        claims[name] = value;
+        signed(&claims)
+    }
+
+    fn without(&self, kind: &str, name: &str) -> String {
+        let mut claims = self.claims(kind, &format!("{kind}-without-{name}"));
+        claims.as_object_mut().expect("an object").remove(name);
+        signed(&claims)
+    }
+
+    /// One token through its life, and each of those that were blacklisted before the import.
+    fn good(&self) -> Vec<Call> {
+        let mut claims = self.claims("refresh", "good");
+        claims["team"] = json!({ "name": "blue" });
+        let token = signed(&claims);
+        let refresh = || Call::post("/api/token/refresh/", &json!({ "refresh": token }));
+        let verify = || Call::post("/api/token/verify", &json!({ "token": token }));
+        let end = || Call::post("/api/token/blacklist/", &json!({ "refresh": token }));
+        let mut calls = vec![verify(), refresh()];
+        let access = signed(&self.claims("access", "good-access"));
+        calls.push(Call::post("/api/token/verify", &json!({ "token": access })));
+        let ended = "verifying says the same of it as refreshing does";
+        calls.push(match self.rotate {
+            true => refresh().better("a replay within half a minute gets the same pair"),
+            false => refresh(),
+        });
+        calls.push(match self.rotate {
+            true => verify().better(ended),
+            false => verify(),
+        });
+        calls.extend([end(), end(), refresh(), verify().better(ended)]);
+        for token in &self.made.tokens[1..] {
+            calls.push(Call::post(
+                "/api/token/refresh",
+                &json!({ "refresh": token }),
+            ));
+        }
+        calls
+    }
+
+    fn bad(&self) -> Vec<Call> {
+        let payload = self.claims("refresh", "bad").to_string();
+        let (payload, key) = (payload.as_bytes(), SECRET_KEY.as_bytes());
+        let header = r#"{"alg":"HS256","typ":"JWT"}"#;
+        let mut tokens = vec![
+            forged(
+                header,
+                payload,
+                b"another key of more than thirty-two bytes",
+            ),
+            forged(r#"{"alg":"none"}"#, payload, key),
+            forged(r#"{"alg":"HS384"}"#, payload, key),
+            forged(r#"{"alg":"HS256","crit":["exp"]}"#, payload, key),
+            forged(r#"{"alg":"HS256","kid":5}"#, payload, key),
+            forged(header, b"[]", key),
+            forged(header, b"{", key),
+            "a.b.c".to_owned(),
+            "é".to_owned(),
+        ];
+        let now = self.now;
+        for (name, value) in [
+            ("exp", json!(now - 1)),
+            ("exp", json!(-5)),
+            ("exp", json!(true)),
+            ("exp", json!("5")),
+            ("exp", json!(null)),
+            ("exp", json!({})),
+            ("exp", json!("soon")),
+            ("iat", json!(now + 500)),
+            ("iat", json!("soon")),
+            ("nbf", json!(now + 500)),
+            ("sub", json!(7)),
+            ("jti", json!(7)),
+        ] {
+            tokens.push(self.with("refresh", name, value));
+        }
+        let mut calls = Vec::new();
+        for (path, field) in ROUTES {
+            let post = |token: &str| Call::post(path, &json!({ field: token }));
+            calls.extend(tokens.iter().map(|token| post(token)));
+            for value in [json!((now + 600).to_string()), json!(1e17)] {
+                calls.push(post(&self.with("refresh", "exp", value)).better(NO_500));
+            }
+            calls.push(post(&self.without("refresh", "exp")));
+            let (no_id, no_type) = (
+                post(&self.without("refresh", "jti")),
+                post(&self.without("refresh", "token_type")),
+            );
+            if field == "token" {
+                calls.extend([
+                    no_id,
+                    no_type.better("verifying wants one of the two types"),
+                ]);
+            } else {
+                calls.extend([no_id.better(NO_500), no_type]);
+                calls.push(post(&signed(&self.claims("access", "wrong-type"))));
+                calls.push(post(&self.with("refresh", "token_type", json!("sliding"))));
+            }
+        }
+        for accepted in [json!(now - 5), json!("5"), json!(true), json!(1.5)] {
+            let token = self.with("refresh", "iat", accepted);
+            calls.push(Call::post(
+                "/api/token/refresh",
+                &json!({ "refresh": token }),
+            ));
+        }
+        calls
+    }
+
+    fn accounts(&self) -> Vec<Call> {
+        let refresh =
+            |token: String| Call::post("/api/token/refresh", &json!({ "refresh": token }));
+        let verify = |token: String| Call::post("/api/token/verify", &json!({ "token": token }));
+        let closed = || self.with("refresh", "user_id", json!(self.id("inactive@example.com")));
+        let gone = || self.with("refresh", "user_id", json!("987654"));
+        let nameless = || self.without("refresh", "user_id");
+        let number = self.id(EMAIL).parse::<i64>().expect("a number");
+        vec![
+            refresh(closed()),
+            verify(closed()).better(ACCOUNT),
+            refresh(gone()).better("an account that is gone is told like a closed one"),
+            verify(gone()).better(ACCOUNT),
+            refresh(nameless()).better("a token that names nobody is refreshed for nobody"),
+            verify(nameless()).better(ACCOUNT),
+            Call::post("/api/token/blacklist", &json!({ "refresh": closed() })),
+            verify(self.with("access", "user_id", json!(number))),
+        ]
+    }
+
+    fn protected(&self) -> Vec<Call> {
+        let by = |token: &str| Call::me(&format!("Bearer {token}"));
+        let good = signed(&self.claims("access", "me"));
+        let names = self.with("access", "user_id", json!(self.id("names@example.com")));
+        let closed = self.with("access", "user_id", json!(self.id("inactive@example.com")));
+        let mut calls = vec![
+            Call {
+                authorization: None,
+                ..Call::me("")
+            },
+            Call {
+                path: "/api/users/me".to_owned(),
+                ..by(&good)
+            },
+            by(&good),
+            by(&names),
+            by(&closed),
+            by("garbage"),
+            by(&signed(&self.claims("refresh", "me-refresh"))),
+            by(&self.without("access", "user_id")),
+            by(&self.without("access", "exp")),
+            by(&self.without("access", "jti")),
+            by(&self.without("access", "token_type")),
+            Call {
+                method: Method::POST,
+                authorization: None,
+                ..by("")
+            },
+            Call {
+                method: Method::POST,
+                ..by(&good)
+            },
+            Call {
+                method: Method::DELETE,
+                ..by(&good)
+            },
+            Call::me(&format!("bearer {good}")).better("`Bearer` in any case"),
+            by(&self.with("access", "user_id", json!("x"))).better(NO_500),
+            by(&self.with("access", "exp", json!((self.now + 600).to_string()))).better(NO_500),
+        ];
+        for header in ["Bearer", "Bearer a b", "Basic YTpi", "", "Bearer  a"] {
+            calls.push(Call::me(header));
+        }
+        for (name, value) in [
+            ("exp", json!(self.now - 1)),
+            ("iat", json!(self.now + 500)),
+            ("user_id", json!(null)),
+            ("user_id", json!("987654")),
+            ("exp", json!([])),
+        ] {
+            calls.push(by(&self.with("access", name, value)));
+        }
+        calls
+    }
+}

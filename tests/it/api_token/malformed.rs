@@ -1,0 +1,198 @@
+//! Tokens that no signer of ours made, and tokens that say what no token may.
+
+use serde_json::{Value, json};
+
+use super::refresh::{ROUTES, everywhere};
+use super::{EXPIRED, INVALID, NO_ACCOUNT, not_valid};
+use crate::support::api::{forged, signed};
+use crate::support::app::{SECRET_KEY, TestApp};
+
+fn with(claims: &Value, name: &str, value: Value) -> String {
+    let mut claims = claims.clone();
+    claims[name] = value;
+    signed(&claims)
+}
+
+fn without(claims: &Value, names: &[&str]) -> String {
+    let mut claims = claims.clone();
+    for name in names {
+        claims.as_object_mut().unwrap().remove(*name);
+    }
+    signed(&claims)
+}
+
+#[tokio::test]
+async fn tokens_that_lack_something() {
+    let (app, user) = TestApp::builder().with_person();
+    app.set_imported(user.id);
+    let visitor = app.visitor();
+    let claims = app.claims("refresh", &user);
+    everywhere(
+        &visitor,
+        &without(&claims, &["exp"]),
+        &not_valid("Token has no 'exp' claim"),
+    )
+    .await;
+    everywhere(
+        &visitor,
+        &without(&claims, &["jti"]),
+        &not_valid("Token has no id"),
+    )
+    .await;
+    everywhere(
+        &visitor,
+        &without(&claims, &["token_type"]),
+        &not_valid("Token has no type"),
+    )
+    .await;
+    let nothing = not_valid("Token has no 'exp' claim");
+    everywhere(
+        &visitor,
+        &without(&claims, &["exp", "jti", "token_type"]),
+        &nothing,
+    )
+    .await;
+    let no_id = not_valid("Token has no id");
+    everywhere(&visitor, &without(&claims, &["jti", "token_type"]), &no_id).await;
+    for path in ["/api/token/refresh", "/api/token/blacklist"] {
+        for kind in ["access", "sliding"] {
+            let token = with(&claims, "token_type", kind.into());
+            visitor
+                .post_refresh(path, &token)
+                .await
+                .is(401, &not_valid("Token has wrong type"));
+        }
+    }
+    everywhere(
+        &visitor,
+        &with(&claims, "exp", app.now().seconds().into()),
+        EXPIRED,
+    )
+    .await;
+    // Expired is said before what else is wrong, as PyJWT does.
+    let mut old = claims.clone();
+    old["exp"] = 1.into();
+    everywhere(&visitor, &without(&old, &["jti", "token_type"]), EXPIRED).await;
+    let nobody = with(&claims, "user_id", "987654".into());
+    for (path, field) in &ROUTES[..2] {
+        visitor
+            .post_json(path, &json!({ *field: nobody }))
+            .await
+            .is(401, NO_ACCOUNT);
+        let nameless = without(&claims, &["user_id"]);
+        visitor
+            .post_json(path, &json!({ *field: nameless }))
+            .await
+            .is(401, NO_ACCOUNT);
+    }
+}
+
+#[tokio::test]
+async fn tokens_that_are_wrong() {
+    let (app, user) = TestApp::builder().with_person();
+    app.set_imported(user.id);
+    let visitor = app.visitor();
+    let claims = app.claims("refresh", &user);
+    let now = app.now().seconds();
+    for (name, value) in [
+        ("iat", json!(now + 1)),
+        ("iat", json!("soon")),
+        ("iat", json!(null)),
+        ("iat", json!(1e300)),
+        ("nbf", json!(now + 1)),
+        ("nbf", json!([])),
+        ("exp", json!("soon")),
+        ("exp", json!((now + 300).to_string())),
+        ("exp", json!(null)),
+        ("exp", json!({})),
+        ("exp", json!(253_402_300_800_i64)),
+        ("exp", json!(u64::MAX)),
+        ("exp", json!(1e300)),
+        ("sub", json!(7)),
+        ("jti", json!(7)),
+        ("jti", json!(null)),
+        ("jti", json!("a\0b")),
+        ("jti", json!("a".repeat(256))),
+        ("sid", json!("a\0b")),
+        ("ver", json!("0")),
+        ("ver", json!(0.5)),
+        ("act", json!("somebody")),
+    ] {
+        let token = with(&claims, name, value.clone());
+        everywhere(&visitor, &token, INVALID).await;
+    }
+    for (name, value) in [
+        ("exp", json!(-1e300)),
+        ("exp", json!("5")),
+        ("exp", json!(true)),
+    ] {
+        everywhere(&visitor, &with(&claims, name, value), EXPIRED).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_token_of_ours() {
+    let (app, user) = TestApp::builder().with_person();
+    app.set_imported(user.id);
+    let visitor = app.visitor();
+    let payload = app.claims("refresh", &user).to_string();
+    let (payload, key) = (payload.as_bytes(), SECRET_KEY.as_bytes());
+    let header = r#"{"alg":"HS256","typ":"JWT"}"#;
+    let good = forged(header, payload, key);
+    let unsigned = forged(r#"{"alg":"none"}"#, payload, key);
+    let (bare, _) = unsigned.rsplit_once('.').unwrap();
+    let deep = format!(
+        r#"{{"exp":9999999999,"a":{}1{}}}"#,
+        "[".repeat(4_000),
+        "]".repeat(4_000)
+    );
+    let mut tokens = vec![
+        forged(
+            header,
+            payload,
+            b"another key of more than thirty-two bytes",
+        ),
+        forged(header, payload, b""),
+        forged(r#"{"alg":"HS384","typ":"JWT"}"#, payload, key),
+        forged(r#"{"alg":"ES256","typ":"JWT"}"#, payload, key),
+        forged(r#"{"alg":"hs256"}"#, payload, key),
+        forged(r#"{"alg":["HS256"]}"#, payload, key),
+        forged(r#"{"typ":"JWT"}"#, payload, key),
+        forged(r#"{"alg":"HS256","kid":5}"#, payload, key),
+        forged(r#"{"alg":"HS256","crit":["exp"],"exp":1}"#, payload, key),
+        forged("[]", payload, key),
+        forged("", payload, key),
+        forged(header, b"", key),
+        forged(header, b"[]", key),
+        forged(header, b"\"text\"", key),
+        forged(header, b"{\"exp\":\xff}", key),
+        forged(header, b"{\"a\":\"\xff\"}", key),
+        forged(header, b"{\"exp\":9999999999", key),
+        forged(header, deep.as_bytes(), key),
+        format!("{bare}."),
+        unsigned.clone(),
+        good.replace('.', "\u{2024}"),
+        format!("{good}="),
+        format!("{good}.{good}"),
+        format!(".{good}"),
+    ];
+    tokens.extend(
+        [
+            "a", ".", "..", "...", "a.b", "a.b.c", "é.é.é", "💥", "%00", "\u{202e}",
+        ]
+        .map(str::to_owned),
+    );
+    for token in &tokens {
+        everywhere(&visitor, token, INVALID).await;
+    }
+    everywhere(&visitor, &"a".repeat(60_000), INVALID).await;
+    // A `kid` of somebody else's on a token that we signed does no harm: HS256 has none.
+    let token = forged(r#"{"alg":"HS256","kid":"theirs"}"#, payload, key);
+    assert_eq!(
+        visitor
+            .post_refresh("/api/token/refresh", &token)
+            .await
+            .status,
+        200
+    );
+}

@@ -1,0 +1,145 @@
+//! `POST /api/token/refresh`, `/verify` and `/blacklist`: what each takes and refuses.
+
+use serde_json::json;
+use vestibule::accounts::set_password;
+use vestibule::tokens::Grant;
+
+use super::{BLACKLISTED, INVALID, NO_ACCOUNT, PASSWORD_CHANGED};
+use crate::support::api::part;
+use crate::support::app::{TestApp, Visitor};
+
+/// The routes, each with the name of its field.
+pub(super) const ROUTES: [(&str, &str); 3] = [
+    ("/api/token/refresh", "refresh"),
+    ("/api/token/verify/", "token"),
+    ("/api/token/blacklist", "refresh"),
+];
+
+/// Posts the token to every route.
+pub(super) async fn everywhere(visitor: &Visitor, token: &str, body: &str) {
+    for (path, field) in ROUTES {
+        let reply = visitor.post_json(path, &json!({ field: token })).await;
+        assert_eq!(reply.body, body, "{path} of {token}");
+        reply.is(401, body);
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_gives_an_access_token_with_its_own_claims() {
+    let (app, user) = TestApp::builder().with_person();
+    let grant = Grant {
+        sid: Some("session_1".to_owned()),
+        ..Grant::default()
+    };
+    let pair = app.pair(&user, grant);
+    app.clock.advance(chrono::TimeDelta::seconds(100));
+    let visitor = app.visitor();
+    for path in ["/api/token/refresh", "/api/token/refresh/"] {
+        let reply = visitor.post_refresh(path, &pair.refresh).await;
+        let access = reply.text("access");
+        reply.is(200, &format!(r#"{{"access":"{access}"}}"#));
+        let (claims, now) = (part(&access, 1), app.now().seconds());
+        let expected = json!({
+            "token_type": "access", "exp": now + 300, "iat": now, "jti": claims["jti"],
+            "user_id": user.id.to_string(), "sid": "session_1", "ver": 0,
+        });
+        assert_eq!(claims, expected);
+        assert_eq!(visitor.me_by(&access).await.status, 200);
+    }
+    assert_eq!(app.refresh_rows().len(), 1, "nothing is rotated");
+}
+
+#[tokio::test]
+async fn verify_takes_either_kind_and_blacklist_ends_one() {
+    let (app, user) = TestApp::builder().with_person();
+    let pair = app.pair(&user, Grant::default());
+    let visitor = app.visitor();
+    for token in [&pair.refresh, &pair.access] {
+        let reply = visitor
+            .post_json("/api/token/verify", &json!({ "token": token }))
+            .await;
+        reply.is(200, "{}");
+    }
+    visitor
+        .post_refresh("/api/token/blacklist/", &pair.refresh)
+        .await
+        .is(200, "{}");
+    everywhere(&visitor, &pair.refresh, BLACKLISTED).await;
+    let reply = visitor
+        .post_json("/api/token/verify", &json!({ "token": pair.access }))
+        .await;
+    reply.is(200, "{}");
+}
+
+#[tokio::test]
+async fn fields_that_will_not_do() {
+    let app = TestApp::start();
+    let visitor = app.visitor();
+    for (path, field) in ROUTES {
+        for (body, complaint) in [
+            ("{}".to_owned(), "This field is required."),
+            (String::new(), "This field is required."),
+            (
+                format!(r#"{{"{field}":""}}"#),
+                "This field may not be blank.",
+            ),
+            (
+                format!(r#"{{"{field}":"  "}}"#),
+                "This field may not be blank.",
+            ),
+            (
+                format!(r#"{{"{field}":null}}"#),
+                "This field may not be null.",
+            ),
+            (format!(r#"{{"{field}":[]}}"#), "Not a valid string."),
+        ] {
+            let reply = visitor
+                .post_bytes(path, Some("application/json"), body.as_bytes())
+                .await;
+            reply.is(400, &format!(r#"{{"{field}":["{complaint}"]}}"#));
+        }
+        let form = Some("application/x-www-form-urlencoded");
+        let reply = visitor
+            .post_bytes(path, form, format!("{field}=a.b.c").as_bytes())
+            .await;
+        reply.is(401, INVALID);
+        visitor
+            .post_json(path, &json!({ field: 12 }))
+            .await
+            .is(401, INVALID);
+    }
+}
+
+#[tokio::test]
+async fn accounts_that_no_longer_stand_behind_a_token() {
+    let (app, user) = TestApp::builder().with_person();
+    let visitor = app.visitor();
+    let pair = app.pair(&user, Grant::default());
+    app.set_active(user.id, false);
+    for (path, field) in &ROUTES[..2] {
+        visitor
+            .post_json(path, &json!({ *field: pair.refresh }))
+            .await
+            .is(401, NO_ACCOUNT);
+    }
+    app.set_active(user.id, true);
+    assert_eq!(
+        visitor
+            .post_refresh("/api/token/refresh", &pair.refresh)
+            .await
+            .status,
+        200
+    );
+    app.change(|conn| set_password(conn, user.id, "!", app.now(), None));
+    for (path, field) in &ROUTES[..2] {
+        visitor
+            .post_json(path, &json!({ *field: pair.refresh }))
+            .await
+            .is(401, PASSWORD_CHANGED);
+    }
+    // Nobody is kept from ending a token for good.
+    visitor
+        .post_refresh("/api/token/blacklist", &pair.refresh)
+        .await
+        .is(200, "{}");
+}

@@ -1,0 +1,90 @@
+//! The example of a single-page application: its own script, under the content security policy.
+
+use chrono::TimeDelta;
+use fantoccini::Locator;
+
+use super::steps::picture;
+use crate::support::app::TestApp;
+use crate::support::browser::{Browser, Scheme, Screen};
+
+/// Waits until the page says so.
+async fn says(browser: &Browser, words: &str) {
+    let path = format!("//*[@id='state'][normalize-space()='{words}']");
+    if let Err(error) = browser.wait().for_element(Locator::XPath(&path)).await {
+        panic!(
+            "not {words:?} but {:?}: {error}",
+            browser.text("#state").await
+        );
+    }
+}
+
+async fn signs_in_asks_refreshes_and_logs_out(
+    app: &TestApp,
+    screen: Screen,
+    scheme: Scheme,
+) -> Browser {
+    let browser = Browser::open(screen, scheme).await;
+    browser.visit(&format!("{}/static/spa.html", app.url)).await;
+    says(&browser, "Nobody is signed in.").await;
+    browser
+        .look_at_error(&picture("spa-signed-out", screen, scheme), 401)
+        .await;
+    browser.click("Sign in").await;
+    browser.choose("ada@example.com").await;
+    says(&browser, "Signed in as ada@example.com.").await;
+    browser.click("Who am I?").await;
+    says(&browser, "You are ada@example.com.").await;
+    browser.click("Refresh").await;
+    says(&browser, "Refreshed.").await;
+    browser.click("Who am I?").await;
+    says(&browser, "You are ada@example.com.").await;
+    let seen = browser.ask("return document.cookie").await;
+    assert_eq!(seen, "", "no script can read a cookie of ours");
+    browser.look(&picture("spa", screen, scheme)).await;
+    // The access token expires; the page gets the next one by itself.
+    app.clock.advance(TimeDelta::minutes(6));
+    browser.click("Who am I?").await;
+    says(&browser, "You are ada@example.com.").await;
+    browser.click("Log out").await;
+    // Through WorkOS, whose session has ended too, and home.
+    browser.see("Come in.").await;
+    assert_eq!(browser.session().await, None);
+    browser.visit(&format!("{}/static/spa.html", app.url)).await;
+    says(&browser, "Nobody is signed in.").await;
+    browser
+}
+
+#[tokio::test]
+async fn a_single_page_application_signs_in_asks_refreshes_and_logs_out() {
+    let app = TestApp::builder()
+        .setting("ROTATE_REFRESH_TOKENS", "true")
+        .start();
+    for (screen, scheme) in [
+        (Screen::Phone, Scheme::Light),
+        (Screen::Phone, Scheme::Dark),
+        (Screen::Desktop, Scheme::Light),
+        (Screen::Desktop, Scheme::Dark),
+    ] {
+        signs_in_asks_refreshes_and_logs_out(&app, screen, scheme).await;
+    }
+    assert!(
+        app.refresh_tokens()
+            .iter()
+            .all(|row| row.revoked_at.is_some())
+    );
+}
+
+#[tokio::test]
+async fn under_the_cookie_policy_it_does_the_same_without_holding_a_refresh_token() {
+    let app = TestApp::builder()
+        .setting("AUTH_COOKIE_NAME", "tofu-web")
+        .setting("AUTH_COOKIE_REFRESH", "true")
+        .setting("ROTATE_REFRESH_TOKENS", "true")
+        .start();
+    let browser = signs_in_asks_refreshes_and_logs_out(&app, Screen::Phone, Scheme::Light).await;
+    let left = browser.all_cookies().await;
+    assert!(
+        left.iter()
+            .all(|cookie| !cookie["name"].as_str().unwrap().starts_with("tofu-web"))
+    );
+}

@@ -1,0 +1,271 @@
+//! What has ended by itself goes: by the command, and by one replica of those that run.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use vestibule::clock::Timestamp;
+use vestibule::db::schema::{refresh_tokens, sessions};
+use vestibule::db::{Conn, Database};
+use vestibule::purge::{Purged, purge, purge_if_due};
+use vestibule::sessions::NewSession;
+use vestibule::tokens::RefreshTokenRow;
+
+use crate::support::app::TestApp;
+use crate::support::program::Program;
+
+/// Far longer than a replica takes to look.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// Of an access token.
+const LIFETIME: TimeDelta = TimeDelta::minutes(5);
+
+struct Place {
+    app: TestApp,
+    user_id: i64,
+}
+
+impl Place {
+    fn new() -> Self {
+        let app = TestApp::start();
+        let user_id = app.add_user("ada@example.com", true).id;
+        Self { app, user_id }
+    }
+
+    /// The app's present, moved by these seconds.
+    fn at(&self, seconds: i64) -> Timestamp {
+        self.app.now().plus(TimeDelta::seconds(seconds))
+    }
+
+    fn token(&self, jti: &str, ends_in: i64) -> RefreshTokenRow {
+        RefreshTokenRow {
+            jti: jti.to_owned(),
+            family: "family".to_owned(),
+            user_id: Some(self.user_id),
+            sid: None,
+            issued_at: self.at(-1_000),
+            expires_at: self.at(ends_in),
+            family_expires_at: Some(self.at(100_000)),
+            consumed_at: None,
+            successor: None,
+            revoked_at: None,
+        }
+    }
+
+    fn add_token(&self, token: &RefreshTokenRow) {
+        self.app.change(|conn| token.insert(conn));
+    }
+
+    fn add_session(&self, id: &str, ends_in: i64, revoked: Option<i64>) {
+        let new = NewSession {
+            id: id.to_owned(),
+            user_id: self.user_id,
+            login_attempt: None,
+            workos_sid: None,
+            workos_refresh_token: None,
+            confirmed_until: None,
+            created_at: self.at(-1_000_000),
+            expires_at: self.at(ends_in),
+        };
+        assert!(self.app.change(|conn| new.insert(conn)));
+        if let Some(seconds) = revoked {
+            let at = self.at(seconds);
+            self.app.change(|conn: &mut Conn| {
+                let row = diesel::update(sessions::table.find(id));
+                row.set(sessions::revoked_at.eq(at)).execute(conn)
+            });
+        }
+    }
+
+    fn tokens(&self) -> Vec<String> {
+        let all = refresh_tokens::table.order(refresh_tokens::jti);
+        self.app
+            .rows(|conn| all.select(refresh_tokens::jti).load(conn))
+    }
+
+    fn sessions(&self) -> Vec<String> {
+        let sessions = self.app.sessions();
+        sessions.into_iter().map(|session| session.id).collect()
+    }
+
+    fn another_pool(&self) -> Database {
+        Database::open(&self.app.settings.database).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_has_ended_by_itself_goes_and_nothing_else() {
+    let place = Place::new();
+    place.add_token(&place.token("ended", -1));
+    place.add_token(&place.token("ends-now", 0));
+    place.add_token(&place.token("lives", 1));
+    let consumed = RefreshTokenRow {
+        consumed_at: Some(place.at(-500)),
+        ..place.token("consumed", 1)
+    };
+    place.add_token(&consumed);
+    let revoked = RefreshTokenRow {
+        revoked_at: Some(place.at(-500)),
+        ..place.token("revoked", 1)
+    };
+    place.add_token(&revoked);
+    place.add_session("ended", 0, None);
+    place.add_session("lives", 1, None);
+    place.add_session("revoked", 1, Some(-100_000));
+    place.add_session("revoked-and-ended", -1, Some(-100_000));
+    place.add_session("revoked-lately-and-ended", -1, Some(-100));
+
+    let gone = purge(&place.app.database, LIFETIME, place.app.now())
+        .await
+        .unwrap();
+    let expected = Purged {
+        refresh_tokens: 2,
+        sessions: 2,
+    };
+    assert_eq!(gone, expected);
+    assert_eq!(place.tokens(), ["consumed", "lives", "revoked"]);
+    let kept = ["lives", "revoked", "revoked-lately-and-ended"];
+    assert_eq!(place.sessions(), kept);
+}
+
+#[tokio::test]
+async fn an_ended_session_is_remembered_for_as_long_as_an_access_token_lives() {
+    let place = Place::new();
+    place.add_session("revoked", -1, Some(-100_000));
+    let days = TimeDelta::days(7);
+    let purged = |lifetime| purge(&place.app.database, lifetime, place.app.now());
+    assert_eq!(purged(days).await.unwrap().sessions, 0);
+    assert_eq!(purged(LIFETIME).await.unwrap().sessions, 1);
+}
+
+#[tokio::test]
+async fn a_pair_that_nobody_gets_any_more_is_forgotten() {
+    let place = Place::new();
+    for (jti, seconds) in [("old", -31), ("waits", -30)] {
+        let consumed = RefreshTokenRow {
+            consumed_at: Some(place.at(seconds)),
+            successor: Some(b"sealed".to_vec()),
+            ..place.token(jti, 100)
+        };
+        place.add_token(&consumed);
+    }
+    purge(&place.app.database, LIFETIME, place.app.now())
+        .await
+        .unwrap();
+    let left = |jti| {
+        let row = place.app.rows(|conn| RefreshTokenRow::by_jti(conn, jti));
+        row.unwrap().successor
+    };
+    assert_eq!(left("old"), None);
+    assert_eq!(left("waits"), Some(b"sealed".to_vec()));
+}
+
+#[tokio::test]
+async fn a_turn_that_a_wrong_clock_took_is_no_turn() {
+    let place = Place::new();
+    let pool = place.another_pool();
+    let ahead = place.at(1_000_000);
+    // The app itself may have been the quicker one, and so may it be below.
+    purge_if_due(&pool, LIFETIME, ahead).await.unwrap();
+    place.add_token(&place.token("ended", -1));
+    purge_if_due(&pool, LIFETIME, place.app.now())
+        .await
+        .unwrap();
+    wait_until(|| place.tokens().is_empty()).await;
+}
+
+#[tokio::test]
+async fn more_than_a_batch_goes_too() {
+    let place = Place::new();
+    let names = (0..2_001).map(|number| format!("{number:04}"));
+    let rows: Vec<_> = names.map(|jti| place.token(&jti, -1)).collect();
+    for some in rows.chunks(1_000) {
+        place
+            .app
+            .change(|conn| RefreshTokenRow::insert_all(conn, some));
+    }
+    let gone = purge(&place.app.database, LIFETIME, place.app.now())
+        .await
+        .unwrap();
+    assert_eq!(gone.refresh_tokens, 2_001);
+    assert!(place.tokens().is_empty());
+}
+
+#[tokio::test]
+async fn of_replicas_that_look_at_once_one_purges_each_hour() {
+    let place = Place::new();
+    let replicas: Vec<_> = (0..4).map(|_| place.another_pool()).collect();
+    for hour in 0..3 {
+        place.add_token(&place.token(&hour.to_string(), -1));
+        let now = place.app.now();
+        let looks = replicas
+            .iter()
+            .map(|replica| purge_if_due(replica, LIFETIME, now));
+        let turns = futures_util::future::try_join_all(looks).await.unwrap();
+        let turns: Vec<_> = turns.into_iter().flatten().collect();
+        let one = Purged {
+            refresh_tokens: 1,
+            sessions: 0,
+        };
+        // The app's own look may have been the quicker one.
+        assert!(turns == [one] || turns.is_empty(), "{turns:?}");
+        wait_until(|| place.tokens().is_empty()).await;
+
+        place.app.clock.advance(TimeDelta::minutes(59));
+        for replica in &replicas {
+            let early = purge_if_due(replica, LIFETIME, place.app.now())
+                .await
+                .unwrap();
+            assert_eq!(early, None, "an hour has not passed");
+        }
+        place.app.clock.advance(TimeDelta::minutes(1));
+    }
+}
+
+#[tokio::test]
+async fn a_running_server_purges_by_itself() {
+    let place = Place::new();
+    place.add_token(&place.token("ended", -1));
+    place.add_session("ended", -1, None);
+    wait_until(|| place.tokens().is_empty() && place.sessions().is_empty()).await;
+}
+
+async fn wait_until(done: impl Fn() -> bool) {
+    let until = Instant::now() + HANGS;
+    while !done() {
+        assert!(Instant::now() < until, "nobody has purged");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[test]
+fn the_command_needs_the_database_alone_and_says_how_many_went() {
+    let place = Place::new();
+    // The command goes by the system's clock, behind which the app's does not stay far.
+    place.add_token(&place.token("ended", -3_600));
+    place.add_token(&place.token("lives", 3_600));
+    place.add_session("ended-1", -3_600, None);
+    place.add_session("ended-2", -3_600, None);
+    let command = || {
+        let url = match &place.app.settings.database.url {
+            vestibule::settings::DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+            vestibule::settings::DatabaseUrl::Postgres(url) => {
+                secrecy::ExposeSecret::expose_secret(url).to_owned()
+            }
+        };
+        let program = Program::new(&["flushexpiredtokens"]).env("DATABASE_URL", &url);
+        program.run().exits_with(0)
+    };
+    let first = command();
+    assert_eq!(
+        first.stdout,
+        "Deleted 1 expired refresh token and 2 expired sessions."
+    );
+    assert_eq!(first.stderr, "");
+    assert_eq!(place.tokens(), ["lives"]);
+    let again = command();
+    assert_eq!(
+        again.stdout,
+        "Deleted 0 expired refresh tokens and 0 expired sessions."
+    );
+}
