@@ -32,6 +32,8 @@ const FLAGS: [&str; 9] = [
     "--no-first-run",
 ];
 
+/// How often chromedriver may find its port taken.
+const STARTS: usize = 10;
 /// How long chromedriver may take to close a window.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -66,18 +68,26 @@ struct Session {
     id: String,
 }
 
+/// Starts chromedriver on a free port. It takes one of IPv6 and wants the same of IPv4, which another
+/// test may have by then: it ends, and another is started.
+async fn start_driver(folder: &Path) -> (Peer, u16) {
+    let program = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
+    for _ in 0..STARTS {
+        let mut driver = Peer::start("chromedriver", Path::new(&program), &["--port=0"], folder);
+        let taken = |line: &str| line.contains("Address already in use").then_some(None);
+        let started = |line: &str| port_in(line).map(Some).or_else(|| taken(line));
+        if let Some(port) = driver.wait_for(started).await {
+            return (driver, port);
+        }
+    }
+    panic!("chromedriver found no free port {STARTS} times in a row");
+}
+
 impl Browser {
     /// Opens a window with a fresh profile.
     pub(crate) async fn open(screen: Screen, scheme: Scheme) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let driver = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
-        let mut driver = Peer::start(
-            "chromedriver",
-            Path::new(&driver),
-            &["--port=0"],
-            folder.path(),
-        );
-        let port = driver.wait_for(port_in).await;
+        let (driver, port) = start_driver(folder.path()).await;
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(folder.path()))
             .connect(&format!("http://127.0.0.1:{port}"))
