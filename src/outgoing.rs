@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, StatusCode};
 
 /// A TCP and TLS handshake takes well under a second across the world.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -44,6 +44,13 @@ pub(crate) async fn read_body(mut response: Response) -> Result<Vec<u8>, String>
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// Whether an answer that is no success may be another one later. A redirect or a 1xx is no answer of
+/// an API's: something stands between us and it.
+pub(crate) fn may_pass(status: StatusCode) -> bool {
+    let transient = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    transient.contains(&status) || !status.is_client_error()
 }
 
 /// Whether this is an error's code: providers' are short words (RFC 6749, 5.2), and nothing else is

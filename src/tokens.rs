@@ -21,4 +21,4 @@ pub use pair::{Grant, Pair};
 pub use refresh_token::RefreshTokenRow;
 pub use rotation::{RefreshError, Refreshed};
 pub use signing::{IssueError, Tokens};
-pub use standing::{Standing, stands_for};
+pub use standing::{Behind, Standing, stands_for};

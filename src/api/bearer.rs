@@ -11,9 +11,8 @@ use super::{ApiError, auth_cookie};
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
-use crate::sessions::SessionRow;
 use crate::state::AppState;
-use crate::tokens::{Claims, Kind, Standing, TokenError, stands_for};
+use crate::tokens::{Behind, Claims, Kind, Standing, TokenError, stands_for};
 use crate::web::visitor::MaybeUser;
 
 /// Whoever the access token in the header or its cookie, or else the browser session, names. Anybody else gets 401.
@@ -89,26 +88,18 @@ async fn by_token(app: &AppState, token: &str, now: Timestamp) -> Result<User, A
 
 /// The account that still stands behind the token.
 async fn judge(database: &Database, claims: Claims) -> Result<User, ApiError> {
-    let (id, sid) = (claims.user(), claims.sid.clone());
-    let (user, over) = database
-        .read(move |conn| {
-            let user = match id {
-                Some(id) => User::by_id(conn, id)?,
-                None => None,
-            };
-            let over = match sid {
-                Some(sid) => SessionRow::is_over(conn, &sid)?,
-                None => false,
-            };
-            Ok::<_, DbError>((user, over))
-        })
+    let asked = claims.clone();
+    let behind = database
+        .read(move |conn| Ok::<_, DbError>(Behind::read(conn, &asked)?))
         .await?;
-    let user = user.ok_or(Unauthorized::UserNotFound)?;
+    let user = behind.user.ok_or(Unauthorized::UserNotFound)?;
     if !user.is_active {
         return Err(Unauthorized::UserInactive.into());
     }
     match stands_for(&claims, &user) {
-        Standing::Good if over => Err(Unauthorized::AccessToken(TokenError::Blacklisted).into()),
+        Standing::Good if behind.session_is_over => {
+            Err(Unauthorized::AccessToken(TokenError::Blacklisted).into())
+        }
         Standing::Good => Ok(user),
         Standing::Ended => Err(Unauthorized::PasswordChanged.into()),
         Standing::Foreign => Err(Unauthorized::AccessToken(TokenError::Invalid).into()),

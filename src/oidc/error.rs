@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use crate::outgoing::is_code;
+use crate::outgoing::{is_code, may_pass};
 
 /// Why a provider's code led to nobody.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,8 +58,7 @@ impl OidcError {
         retry_after: Option<Duration>,
         body: &[u8],
     ) -> Self {
-        let transient = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
-        if transient.contains(&status) || !status.is_client_error() {
+        if may_pass(status) {
             return Self::Unavailable {
                 reason: format!("it answered {status}"),
                 retry_after,

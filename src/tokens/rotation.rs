@@ -7,13 +7,12 @@
 use chrono::TimeDelta;
 
 use super::pair::new_jti;
-use super::standing::{Standing, stands_for};
+use super::standing::{Behind, Standing, stands_for};
 use super::successor;
 use super::{Claims, IssueError, Kind, Pair, RefreshTokenRow, TokenError, Tokens};
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
-use crate::sessions::SessionRow;
 
 /// How long a consumed token still gets the pair that followed it.
 pub(super) const REPLAYED_FOR: TimeDelta = TimeDelta::seconds(30);
@@ -207,21 +206,16 @@ impl Tokens {
 
 impl Known {
     pub(super) async fn read(database: &Database, claims: &Claims) -> Result<Self, DbError> {
-        let (user_id, jti) = (claims.user(), claims.jti.clone());
-        let sid = claims.sid.clone();
+        let claims = claims.clone();
         database
             .read(move |conn| {
-                let user = match user_id {
-                    Some(id) => User::by_id(conn, id)?,
-                    None => None,
-                };
-                let session_is_over = match sid {
-                    Some(sid) => SessionRow::is_over(conn, &sid)?,
-                    None => false,
-                };
+                let Behind {
+                    user,
+                    session_is_over,
+                } = Behind::read(conn, &claims)?;
                 Ok::<_, DbError>(Self {
                     user,
-                    row: RefreshTokenRow::by_jti(conn, &jti)?,
+                    row: RefreshTokenRow::by_jti(conn, &claims.jti)?,
                     session_is_over,
                 })
             })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use super::wire::ErrorBody;
-use crate::outgoing::is_code;
+use crate::outgoing::{is_code, may_pass};
 
 /// Why WorkOS did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,9 +44,7 @@ impl WorkosError {
         retry_after: Option<Duration>,
         body: &[u8],
     ) -> Self {
-        let transient = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
-        // A redirect or a 1xx is no answer of WorkOS's API: something stands between us and it.
-        if transient.contains(&status) || !status.is_client_error() {
+        if may_pass(status) {
             return Self::Unavailable {
                 reason: format!("it answered {status}"),
                 retry_after,

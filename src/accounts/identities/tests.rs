@@ -1,5 +1,5 @@
 use super::*;
-use crate::accounts::{NewUser, Profile, ProvisionError, close, email_key, provision};
+use crate::accounts::{NewUser, Profile, ProvisionError, close, provision};
 use crate::db::Database;
 use crate::settings::{DatabaseSettings, DatabaseUrl};
 
@@ -48,16 +48,8 @@ impl House {
     fn row(&self, email: &str, email_verified: bool) -> User {
         self.run(|conn| {
             NewUser {
-                email: email.to_owned(),
-                email_key: email_key(email),
                 email_verified,
-                first_name: String::new(),
-                last_name: String::new(),
-                password: "argon2$old".to_owned(),
-                workos_user_id: None,
-                workos_updated_at: None,
-                picture_url: None,
-                date_joined: at(0),
+                ..NewUser::unlinked(email.to_owned(), "argon2$old".to_owned(), at(0))
             }
             .insert(conn)
         })

@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use serde_json::{Value, json};
-use vestibule::accounts::{User, passwords};
+use vestibule::accounts::User;
 use vestibule::db::schema::{refresh_tokens, users};
 use vestibule::tokens::{Grant, Pair, RefreshTokenRow, Tokens};
 
@@ -118,14 +118,7 @@ impl Builder {
 impl TestApp {
     /// Makes an account that can sign in with [`PASSWORD`].
     pub(crate) fn person(&self, email: &str) -> User {
-        let user = self.add_user(email, true);
-        let encoded = passwords::hash(PASSWORD).expect("a hash");
-        self.change(|conn| {
-            diesel::update(users::table.find(user.id))
-                .set(users::password.eq(encoded))
-                .execute(conn)
-        });
-        self.user(email)
+        self.with_password_user(email, PASSWORD)
     }
 
     /// Makes an account one of `import-django`'s.

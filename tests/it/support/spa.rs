@@ -6,8 +6,7 @@ use diesel::prelude::*;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
-use vestibule::accounts::passwords;
-use vestibule::accounts::{NewUser, User, email_key};
+use vestibule::accounts::User;
 use vestibule::db::schema::refresh_tokens;
 use vestibule::tokens::RefreshTokenRow;
 
@@ -92,20 +91,7 @@ impl Visitor {
 impl TestApp {
     /// Makes an account with a password, which WorkOS knows nothing of.
     pub(crate) fn stranger_to_workos(&self, email: &str) -> User {
-        let password = passwords::hash(PASSWORD).expect("a hash");
-        let new = NewUser {
-            email: email.to_owned(),
-            email_key: email_key(email),
-            email_verified: true,
-            first_name: String::new(),
-            last_name: String::new(),
-            password,
-            workos_user_id: None,
-            workos_updated_at: None,
-            picture_url: None,
-            date_joined: self.now(),
-        };
-        self.change(|conn| new.insert(conn))
+        self.with_password_user(email, PASSWORD)
     }
 
     /// Every refresh token, the oldest first.
