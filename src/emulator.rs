@@ -8,7 +8,8 @@
 //! # What it serves
 //! `GET|POST /user_management/authorize`, `POST /user_management/authenticate`,
 //! `GET /user_management/sessions/logout`, `POST /user_management/sessions/revoke`,
-//! `/user_management/users`, `POST /auth/factors/{id}/challenge`, `GET /sso/jwks/{client_id}`,
+//! `/user_management/users`, `GET /user_management/organization_memberships`, `DELETE …/{id}` and
+//! `PUT …/{id}/deactivate`, `POST /auth/factors/{id}/challenge`, `GET /sso/jwks/{client_id}`,
 //! `GET /health`, and a page about itself at `/`.
 //!
 //! The sign-in page posts to its own URL: `user=<id>`, or `email=…&password=…`, the latter with
@@ -31,9 +32,15 @@
 //! `{"kind": "half_body"}`, `{"kind": "no_answer"}`. Sessions are revoked and users changed or
 //! deleted through WorkOS's own endpoints. Requests that carry an `Origin` get 404.
 //!
+//! # Webhooks
+//! The seed's `webhookEndpoints` (`[{"endpoint_url": "…", "secret": "…", "events": []}]`) are told of
+//! `user.created`, `user.updated`, `user.deleted`, `session.created`, `session.revoked`,
+//! `organization_membership.updated` and `organization_membership.deleted`, signed as WorkOS signs, and
+//! up to seven times where they do not answer with 2xx.
+//!
 //! # Where it stops short of production
 //! No enrolment of a second factor (`mfa_enrollment` has no way on), no invitations (the token is
-//! taken and passed over), no webhooks, no device or magic-auth grants, no `oauth_tokens`, and no
+//! taken and passed over), no device or magic-auth grants, no `oauth_tokens`, and no
 //! certificates (`x5c`) in the key set.
 
 use std::net::{SocketAddr, TcpListener};
@@ -54,6 +61,7 @@ mod faults;
 mod ids;
 mod keys;
 mod logout;
+mod memberships;
 mod pages;
 mod people;
 mod recorder;
@@ -65,6 +73,7 @@ mod state;
 mod steering;
 mod tokens;
 mod users;
+mod webhooks;
 
 pub use control::Control;
 pub use faults::{Effect, Fault};
@@ -161,14 +170,24 @@ pub fn start(config: Config) -> Result<Running, StartError> {
     };
     let listener = TcpListener::bind(config.bind).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
+    let (outbox, events) = webhooks::Outbox::new();
     let control = Control {
-        shared: Data::new(shared(config, address)?),
+        shared: Data::new(shared(config, address, outbox)?),
     };
-    let (handle, ended) = server::spawn(listener, control.clone()).map_err(StartError::Server)?;
+    let (handle, ended) =
+        server::spawn(listener, control.clone(), events).map_err(StartError::Server)?;
     Ok(Running::new(control, handle, ended))
 }
 
-fn shared(config: Config, address: SocketAddr) -> Result<state::Shared, StartError> {
+fn shared(
+    config: Config,
+    address: SocketAddr,
+    outbox: webhooks::Outbox,
+) -> Result<state::Shared, StartError> {
+    let endpoints = webhooks::Endpoints::default();
+    for endpoint in &config.seed.webhook_endpoints {
+        endpoints.add(endpoint.registered());
+    }
     let clock = clock::Clock::default();
     let directory =
         directory::Directory::new(&config.seed, clock.now()).map_err(StartError::Seed)?;
@@ -182,7 +201,7 @@ fn shared(config: Config, address: SocketAddr) -> Result<state::Shared, StartErr
         audience: None,
         extra_claims: Map::new(),
     };
-    let state = state::State::new(directory, keys::KeyRing::new()?, tokens);
+    let state = state::State::new(directory, keys::KeyRing::new()?, tokens, outbox);
     Ok(state::Shared {
         base_url,
         // Cookies do not tell ports apart, and two emulators may run at once.
@@ -193,6 +212,7 @@ fn shared(config: Config, address: SocketAddr) -> Result<state::Shared, StartErr
         logout_uris: config.logout_uris,
         logout_default: config.logout_default,
         clock,
+        endpoints,
         faults: faults::Faults::default(),
         recorder: recorder::Recorder::default(),
         stopping: watch::Sender::new(false),

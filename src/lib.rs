@@ -49,4 +49,5 @@ pub mod throttle;
 pub mod tokens;
 pub mod urls;
 pub mod web;
+pub mod webhooks;
 pub mod workos;

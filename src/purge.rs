@@ -11,6 +11,7 @@ use crate::db::schema::jobs;
 use crate::db::{Conn, Database, DbError};
 use crate::sessions::SessionRow;
 use crate::tokens::RefreshTokenRow;
+use crate::webhooks;
 
 /// Rows of one transaction: SQLite's one writer is free again after milliseconds.
 const BATCH: usize = 1_000;
@@ -28,6 +29,8 @@ pub struct Purged {
     pub refresh_tokens: usize,
     /// Of `sessions`.
     pub sessions: usize,
+    /// Of `webhook_events`.
+    pub webhook_events: usize,
 }
 
 /// Deletes what has ended by `now`, and the pairs that waited for a replay. A session that was ended
@@ -50,6 +53,10 @@ pub async fn purge(
         .await?,
         sessions: in_batches(database, move |conn, most| {
             SessionRow::delete_expired(conn, now, outlived_by, most)
+        })
+        .await?,
+        webhook_events: in_batches(database, move |conn, most| {
+            webhooks::delete_expired(conn, now, most)
         })
         .await?,
     })
@@ -76,9 +83,10 @@ pub async fn keep_purging(database: &Database, access_lifetime: TimeDelta, clock
         let outcome = purge_if_due(database, access_lifetime, clock.now()).await;
         match &outcome {
             Ok(Some(gone)) => log::info!(
-                "purged {} expired refresh tokens and {} expired sessions",
+                "purged {} expired refresh tokens, {} expired sessions, {} old webhook events",
                 gone.refresh_tokens,
-                gone.sessions
+                gone.sessions,
+                gone.webhook_events
             ),
             Err(error) if !failing => {
                 log::error!("expired tokens and sessions cannot be purged: {error}");

@@ -102,6 +102,8 @@ pub struct WorkosSettings {
     pub redirect_uri: String,
     /// Sent to WorkOS's logout as `return_to`; `None`: not sent.
     pub logout_return_to: Option<String>,
+    /// What WorkOS signs its webhooks with; `None`: none are taken.
+    pub webhook_secret: Option<SecretString>,
 }
 
 /// Where the user table lives.
@@ -221,6 +223,11 @@ impl WorkosSettings {
                 &format!("{public_url}/"),
                 "the whole http(s) URL that is registered with WorkOS as a sign-out redirect, or nothing",
                 parse_whole_url,
+            ),
+            webhook_secret: reader.optional_secret(
+                "WORKOS_WEBHOOK_SECRET",
+                "the secret of the webhook endpoint, from the page Webhooks of WorkOS's dashboard",
+                |text| Some(SecretString::from(text)),
             ),
         }
     }

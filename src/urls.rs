@@ -12,7 +12,7 @@ use crate::api::{docs, exchange, logout as api_logout, session, token, users};
 use crate::error::Error;
 use crate::web::{
     account, callback, health, home, jwks, login, logout, password_change, password_login,
-    static_files,
+    static_files, webhook,
 };
 
 /// All routes.
@@ -46,6 +46,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(get("/.well-known/jwks.json", jwks::jwks))
         .service(get("/api/schema", docs::schema))
         .service(get("/api/docs", docs::docs))
+        .service(post("/webhooks/workos", webhook::post))
         .service(get("/static/{path:.+}", static_files::get))
         .service(get("/healthz", health::healthz))
         .service(get("/readyz", health::readyz))

@@ -16,6 +16,7 @@ pub mod password_login;
 pub mod render;
 pub mod static_files;
 pub mod visitor;
+pub mod webhook;
 
 use actix_web::http::Method;
 use actix_web::http::header::LOCATION;

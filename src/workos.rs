@@ -3,6 +3,7 @@
 mod authorize;
 mod client;
 mod error;
+pub mod webhook;
 mod wire;
 
 pub use authorize::{AuthorizeRequest, Pkce};

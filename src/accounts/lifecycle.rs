@@ -1,11 +1,12 @@
 //! What ends an account's sessions and tokens: a new password, a closed account. Each to be called
 //! inside a transaction.
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::db::schema::users;
+use crate::db::schema::{users, webhook_events};
 use crate::sessions::SessionRow;
 
 /// Gives the account a new password. Ends its tokens and its sessions, `keep` apart; returns how
@@ -41,11 +42,42 @@ pub fn close(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Optio
     Ok((changed > 0).then_some(ended))
 }
 
-/// Opens a closed account; `false` when it was open already. What had ended stays ended.
+/// How long it is remembered whom WorkOS deleted: it repeats an event for three days.
+pub const REMEMBERED_FOR: TimeDelta = TimeDelta::days(30);
+
+/// Closes the account of a user whom WorkOS has deleted. Nothing of WorkOS's opens it again.
+pub fn close_deleted(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<()> {
+    close(conn, user_id, now)?;
+    diesel::update(users::table.find(user_id))
+        .set(users::workos_deleted_at.eq(now))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Whether WorkOS has told that this user of its own was deleted.
+pub(super) fn is_deleted(conn: &mut Conn, workos_user_id: &str) -> QueryResult<bool> {
+    let deletion = webhook_events::table
+        .filter(webhook_events::object_id.eq(workos_user_id))
+        .filter(webhook_events::event.eq("user.deleted"));
+    diesel::select(diesel::dsl::exists(deletion)).get_result(conn)
+}
+
+/// Opens a closed account; `false` when it was open already. What had ended stays ended. A WorkOS user
+/// that was deleted lets go of it, so that another with the same e-mail can be linked.
 pub fn open(conn: &mut Conn, user_id: i64) -> QueryResult<bool> {
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::is_active.eq(false))
         .set(users::is_active.eq(true))
+        .execute(conn)?;
+    let deleted = users::table
+        .find(user_id)
+        .filter(users::workos_deleted_at.is_not_null());
+    diesel::update(deleted)
+        .set((
+            users::workos_user_id.eq(None::<String>),
+            users::workos_updated_at.eq(None::<Timestamp>),
+            users::workos_deleted_at.eq(None::<Timestamp>),
+        ))
         .execute(conn)?;
     Ok(changed > 0)
 }

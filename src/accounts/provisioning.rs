@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::email::{email_key, email_problem};
-use super::lifecycle::set_password;
+use super::lifecycle::{is_deleted, set_password};
 use super::passwords::unusable_password;
 use super::user::{NewUser, User};
 use crate::clock::Timestamp;
@@ -60,6 +60,12 @@ pub enum ProvisionError {
         /// The other user at WorkOS.
         linked: String,
     },
+    /// WorkOS has told that this user was deleted; a late answer or event says otherwise.
+    #[error("WorkOS has deleted its user {workos_user_id}")]
+    Deleted {
+        /// The user at WorkOS.
+        workos_user_id: String,
+    },
     /// The profile holds what a user table cannot: no e-mail, or one that is none.
     #[error("WorkOS's user {workos_user_id} has no usable e-mail")]
     UnusableProfile {
@@ -88,6 +94,10 @@ pub fn provision(
     for _ in 0..ROUNDS {
         if let Some(user) = User::by_workos_user_id(conn, &profile.workos_user_id)? {
             return active(user).and_then(|user| profile.bring_over(conn, user));
+        }
+        if is_deleted(conn, &profile.workos_user_id)? {
+            let workos_user_id = profile.workos_user_id;
+            return Err(ProvisionError::Deleted { workos_user_id });
         }
         let done = match User::by_email(conn, &profile.email)? {
             Some(user) => profile.link(conn, user, now)?,

@@ -45,6 +45,8 @@ pub struct User {
     pub date_joined: Timestamp,
     /// The last sign-in here.
     pub last_login: Option<Timestamp>,
+    /// When WorkOS deleted the linked user; `activate` then frees the row for another one.
+    pub workos_deleted_at: Option<Timestamp>,
 }
 
 /// A row to be.

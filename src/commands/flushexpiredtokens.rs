@@ -11,13 +11,14 @@ pub(super) fn run() -> Result<(), CommandError> {
     let database = up_to_date(&DatabaseSettings::from_source(&source)?)?;
     let now = Clock::system().now();
     let gone = actix_web::rt::System::new().block_on(purge(&database, lifetime, now))?;
-    let tokens = counted(gone.refresh_tokens, "refresh token");
-    let sessions = counted(gone.sessions, "session");
-    say(format_args!("Deleted {tokens} and {sessions}."))?;
+    let tokens = counted(gone.refresh_tokens, "expired refresh token");
+    let sessions = counted(gone.sessions, "expired session");
+    let events = counted(gone.webhook_events, "old webhook event");
+    say(format_args!("Deleted {tokens}, {sessions} and {events}."))?;
     Ok(())
 }
 
 fn counted(count: usize, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
-    format!("{count} expired {what}{plural}")
+    format!("{count} {what}{plural}")
 }

@@ -37,6 +37,8 @@ diesel::table! {
         date_joined -> Timestamp,
         /// The last sign-in here.
         last_login -> Nullable<Timestamp>,
+        /// When WorkOS deleted the linked user.
+        workos_deleted_at -> Nullable<Timestamp>,
     }
 }
 
@@ -133,6 +135,20 @@ diesel::table! {
         name -> Text,
         /// From when on it may be done; whoever moves it on does it.
         due_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    /// The events of WorkOS's that were taken.
+    webhook_events (id) {
+        /// WorkOS's.
+        id -> Text,
+        /// Such as `user.updated`.
+        event -> Text,
+        /// Whom or what it is about.
+        object_id -> Nullable<Text>,
+        /// When it came.
+        received_at -> Timestamp,
     }
 }
 

@@ -11,6 +11,7 @@ use super::keys::KeyError;
 use super::people::User;
 use super::recorder::Recorded;
 use super::state::Shared;
+use super::webhooks::Endpoint;
 
 /// Steers a running emulator; clones steer the same one.
 #[derive(Clone)]
@@ -50,6 +51,15 @@ impl Control {
     /// When no key could be made.
     pub fn rotate_key(&self, keep_old: bool) -> Result<(), KeyError> {
         self.shared.state().keys.rotate(keep_old)
+    }
+
+    /// Sends webhooks to this address from now on, signed with this secret.
+    pub fn add_webhook_endpoint(&self, url: &str, secret: &str) {
+        self.shared.endpoints.add(Endpoint {
+            url: url.to_owned(),
+            secret: secret.to_owned(),
+            events: Vec::new(),
+        });
     }
 
     /// Orders a fault; several are played in turn.

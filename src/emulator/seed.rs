@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::directory::Directory;
+use super::webhooks::Endpoint;
 
 /// The one-time code of every e-mail and every authenticator in the emulator.
 pub const ONE_TIME_CODE: &str = "123456";
@@ -37,8 +38,35 @@ pub struct Seed {
     _invitations: IgnoredAny,
     #[serde(default, rename = "pipeConnections")]
     _pipe_connections: IgnoredAny,
+    /// Who is told of what happens.
     #[serde(default, rename = "webhookEndpoints")]
-    _webhook_endpoints: IgnoredAny,
+    pub webhook_endpoints: Vec<SeedEndpoint>,
+}
+
+/// An address that webhooks are sent to.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SeedEndpoint {
+    /// Where to.
+    #[serde(alias = "url")]
+    pub endpoint_url: String,
+    /// What they are signed with; `whsec_emulator` without one.
+    pub secret: Option<String>,
+    /// Which events; empty: all.
+    pub events: Vec<String>,
+    #[serde(rename = "enabled")]
+    _enabled: IgnoredAny,
+}
+
+impl SeedEndpoint {
+    pub(super) fn registered(&self) -> Endpoint {
+        let secret = self.secret.as_deref().unwrap_or("whsec_emulator");
+        Endpoint {
+            url: self.endpoint_url.clone(),
+            secret: secret.to_owned(),
+            events: self.events.clone(),
+        }
+    }
 }
 
 /// One person of the seed.

@@ -8,17 +8,20 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde_json::json;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
 use super::control::Control;
 use super::replies::Refusal;
 use super::state::Shared;
-use super::{authenticate, authorize, faults, logout, pages, steering, users};
+use super::webhooks::{self, Event};
+use super::{authenticate, authorize, faults, logout, memberships, pages, steering, users};
 
 /// Runs the server on its own thread, so that it neither needs nor holds up the caller's runtime.
 pub(super) fn spawn(
     listener: TcpListener,
     control: Control,
+    events: UnboundedReceiver<Event>,
 ) -> std::io::Result<(ServerHandle, watch::Receiver<bool>)> {
     let (started, wait) = mpsc::channel();
     let (end, ended) = watch::channel(false);
@@ -26,6 +29,7 @@ pub(super) fn spawn(
         .name("emulator".to_owned())
         .spawn(move || {
             actix_web::rt::System::new().block_on(async move {
+                actix_web::rt::spawn(webhooks::deliver(control.shared.clone(), events));
                 let server = match serve(listener, control) {
                     Ok(server) => server,
                     Err(error) => {
@@ -94,6 +98,18 @@ fn routes(config: &mut ServiceConfig) {
         .route(
             "/user_management/users/{id}",
             web::delete().to(users::delete),
+        )
+        .route(
+            "/user_management/organization_memberships",
+            web::get().to(memberships::list),
+        )
+        .route(
+            "/user_management/organization_memberships/{id}",
+            web::delete().to(memberships::delete),
+        )
+        .route(
+            "/user_management/organization_memberships/{id}/deactivate",
+            web::put().to(memberships::deactivate),
         )
         .route(
             "/auth/factors/{id}/challenge",

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::clock::{Clock, Millis};
+use super::clock::{Clock, Millis, iso};
 use super::directory::Directory;
 use super::faults::Faults;
 use super::ids;
 use super::keys::KeyRing;
 use super::recorder::Recorder;
 use super::seed::Impersonator;
+use super::webhooks::{Endpoints, Outbox};
 
 /// A code lives ten minutes, as WorkOS's do.
 pub(super) const CODE_LIFETIME: Millis = 10 * 60 * 1000;
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) logout_uris: Vec<String>,
     pub(super) logout_default: Option<String>,
     pub(super) clock: Clock,
+    pub(super) endpoints: Endpoints,
     pub(super) faults: Faults,
     pub(super) recorder: Recorder,
     /// Turns true when the server stops, so that held-back answers do not hold it up.
@@ -62,6 +64,7 @@ pub(super) struct State {
     pub(super) sessions: HashMap<String, Session>,
     pub(super) refresh_tokens: HashMap<String, RefreshToken>,
     pub(super) browsers: HashMap<String, Browser>,
+    pub(super) outbox: Outbox,
 }
 
 /// What goes into access tokens.
@@ -129,6 +132,19 @@ pub(super) struct Session {
     pub(super) created_at: Millis,
 }
 
+impl Session {
+    /// What webhooks tell of it.
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "object": "session",
+            "id": self.id,
+            "user_id": self.user_id,
+            "organization_id": self.organization_id,
+            "created_at": iso(self.created_at),
+        })
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct RefreshToken {
     pub(super) session_id: String,
@@ -152,7 +168,12 @@ pub(super) struct Browser {
 }
 
 impl State {
-    pub(super) fn new(directory: Directory, keys: KeyRing, tokens: TokenSettings) -> Self {
+    pub(super) fn new(
+        directory: Directory,
+        keys: KeyRing,
+        tokens: TokenSettings,
+        outbox: Outbox,
+    ) -> Self {
         Self {
             directory,
             keys,
@@ -163,6 +184,7 @@ impl State {
             sessions: HashMap::new(),
             refresh_tokens: HashMap::new(),
             browsers: HashMap::new(),
+            outbox,
         }
     }
 
@@ -193,6 +215,7 @@ impl State {
     /// Ends a session with its refresh tokens, and the memory of the browser that it came from.
     pub(super) fn end_session(&mut self, id: &str) -> Option<Session> {
         let session = self.sessions.remove(id)?;
+        self.outbox.put("session.revoked", session.to_json());
         if let Some(browser) = &session.browser {
             self.browsers.remove(browser);
         }
@@ -201,7 +224,7 @@ impl State {
 
     /// Removes a user and everything that was theirs; false where there is no such user.
     pub(super) fn delete_user(&mut self, id: &str) -> bool {
-        let before = self.directory.users.len();
+        let known = self.directory.user(id).is_some();
         self.directory.users.retain(|user| user.id != id);
         for organization in &mut self.directory.organizations {
             organization.members.retain(|member| member.user_id != id);
@@ -211,6 +234,10 @@ impl State {
         self.codes.retain(|_, code| code.sign_in.user_id != id);
         self.pending
             .retain(|_, pending| pending.sign_in.user_id != id);
-        self.directory.users.len() < before
+        if known {
+            let user = json!({ "object": "user", "id": id });
+            self.outbox.put("user.deleted", user);
+        }
+        known
     }
 }

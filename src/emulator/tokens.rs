@@ -65,6 +65,7 @@ impl State {
             created_at: now,
         };
         let reply = self.tokens_for(&session, base_url, now)?;
+        self.outbox.put("session.created", session.to_json());
         self.sessions.insert(session.id.clone(), session);
         Ok(reply)
     }

@@ -124,6 +124,7 @@ pub(super) async fn create(
     let user = state.directory.add(email, now).ok_or_else(taken)?;
     change(user, &fields);
     let reply = user.to_json(&shared.base_url);
+    state.outbox.put("user.created", reply.clone());
     Ok(HttpResponse::Created().json(reply))
 }
 
@@ -160,6 +161,7 @@ pub(super) async fn update(
     if let Some(known) = state.directory.user_mut(&id) {
         *known = user;
     }
+    state.outbox.put("user.updated", reply.clone());
     Ok(HttpResponse::Ok().json(reply))
 }
 

@@ -322,7 +322,7 @@ fn unfinished_step(code: &str) -> Option<&'static str> {
 
 fn provision(error: &ProvisionError, next: &str) -> Public {
     let (status, heading, message) = match error {
-        ProvisionError::Inactive { .. } => (
+        ProvisionError::Inactive { .. } | ProvisionError::Deleted { .. } => (
             StatusCode::FORBIDDEN,
             "This account is closed",
             "You proved who you are, and this account is not active. Whoever runs this site can open it again.",

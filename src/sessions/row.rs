@@ -128,6 +128,26 @@ impl SessionRow {
             .execute(conn)
     }
 
+    /// The sessions of a user that are open, the newest first.
+    pub fn open_of(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Vec<Self>> {
+        sessions::table
+            .filter(sessions::user_id.eq(user_id))
+            .filter(sessions::revoked_at.is_null())
+            .filter(sessions::expires_at.gt(now))
+            .order(sessions::created_at.desc())
+            .select(Self::as_select())
+            .load(conn)
+    }
+
+    /// Takes back what WorkOS has confirmed of a user's sessions; returns how many there are.
+    pub fn ask_to_renew(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<usize> {
+        diesel::update(sessions::table.filter(sessions::user_id.eq(user_id)))
+            .filter(sessions::revoked_at.is_null())
+            .filter(sessions::workos_refresh_token.is_not_null())
+            .set(sessions::confirmed_until.eq(now))
+            .execute(conn)
+    }
+
     /// Ends all sessions of a user early.
     pub fn revoke_all_of(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<usize> {
         Self::revoke_all_but(conn, user_id, None, now)

@@ -35,5 +35,6 @@ mod support;
 mod support_browser;
 mod support_database;
 mod support_workos_emulate;
+mod webhooks;
 mod workos_emulate;
 mod workos_faults;

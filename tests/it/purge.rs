@@ -121,6 +121,7 @@ async fn what_has_ended_by_itself_goes_and_nothing_else() {
     let expected = Purged {
         refresh_tokens: 2,
         sessions: 2,
+        webhook_events: 0,
     };
     assert_eq!(gone, expected);
     assert_eq!(place.tokens(), ["consumed", "lives", "revoked"]);
@@ -205,7 +206,7 @@ async fn of_replicas_that_look_at_once_one_purges_each_hour() {
         let turns: Vec<_> = turns.into_iter().flatten().collect();
         let one = Purged {
             refresh_tokens: 1,
-            sessions: 0,
+            ..Purged::default()
         };
         // The app's own look may have been the quicker one.
         assert!(turns == [one] || turns.is_empty(), "{turns:?}");
@@ -259,13 +260,13 @@ fn the_command_needs_the_database_alone_and_says_how_many_went() {
     let first = command();
     assert_eq!(
         first.stdout,
-        "Deleted 1 expired refresh token and 2 expired sessions."
+        "Deleted 1 expired refresh token, 2 expired sessions and 0 old webhook events."
     );
     assert_eq!(first.stderr, "");
     assert_eq!(place.tokens(), ["lives"]);
     let again = command();
     assert_eq!(
         again.stdout,
-        "Deleted 0 expired refresh tokens and 0 expired sessions."
+        "Deleted 0 expired refresh tokens, 0 expired sessions and 0 old webhook events."
     );
 }

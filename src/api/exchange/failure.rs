@@ -84,7 +84,7 @@ fn workos(failure: SignInFailure) -> ApiError {
 
 fn provision(error: ProvisionError) -> ApiError {
     match error {
-        ProvisionError::Inactive { .. } => inactive(),
+        ProvisionError::Inactive { .. } | ProvisionError::Deleted { .. } => inactive(),
         ProvisionError::EmailNotVerified { .. } => not_verified(),
         ProvisionError::Conflict { .. } => conflict(),
         ProvisionError::UnusableProfile { .. } => exchange(

@@ -1,0 +1,2 @@
+ALTER TABLE users DROP COLUMN workos_deleted_at;
+DROP TABLE webhook_events;

@@ -1,0 +1,118 @@
+//! `/user_management/organization_memberships`: who belongs where, and the end of it.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path, Query};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::api_key::ApiKey;
+use super::clock::iso;
+use super::ids;
+use super::people::{Member, Organization};
+use super::replies::Refusal;
+use super::state::{Shared, State};
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Listing {
+    user_id: Option<String>,
+    organization_id: Option<String>,
+}
+
+/// All on one page: nobody here belongs to more than a hundred.
+pub(super) async fn list(
+    _key: ApiKey,
+    shared: Data<Shared>,
+    listing: Query<Listing>,
+) -> HttpResponse {
+    let state = shared.state();
+    let asked = |wanted: &Option<String>, id: &str| wanted.as_deref().is_none_or(|it| it == id);
+    let organizations = state.directory.organizations.iter();
+    let data: Vec<Value> = organizations
+        .filter(|organization| asked(&listing.organization_id, &organization.id))
+        .flat_map(|organization| {
+            let members = organization.members.iter();
+            let members = members.filter(|member| asked(&listing.user_id, &member.user_id));
+            members.map(|member| to_json(organization, member, "active", shared.now()))
+        })
+        .collect();
+    HttpResponse::Ok().json(json!({
+        "object": "list",
+        "data": data,
+        "list_metadata": { "before": null, "after": null },
+    }))
+}
+
+pub(super) async fn delete(
+    _key: ApiKey,
+    shared: Data<Shared>,
+    path: Path<String>,
+) -> Result<HttpResponse, Refusal> {
+    end(&shared, &path, "organization_membership.deleted", "active")?;
+    Ok(HttpResponse::Ok().finish())
+}
+
+pub(super) async fn deactivate(
+    _key: ApiKey,
+    shared: Data<Shared>,
+    path: Path<String>,
+) -> Result<HttpResponse, Refusal> {
+    let membership = end(
+        &shared,
+        &path,
+        "organization_membership.updated",
+        "inactive",
+    )?;
+    Ok(HttpResponse::Ok().json(membership))
+}
+
+fn end(shared: &Shared, id: &str, event: &'static str, status: &str) -> Result<Value, Refusal> {
+    let now = shared.now();
+    let mut state = shared.state();
+    let membership = state
+        .remove_member(id, |organization, member| {
+            to_json(organization, member, status, now)
+        })
+        .ok_or_else(|| Refusal::not_found("OrganizationMembership", id))?;
+    state.outbox.put(event, membership.clone());
+    Ok(membership)
+}
+
+fn id_of(organization: &Organization, member: &Member) -> String {
+    let pair = format!("{} {}", organization.id, member.user_id);
+    ids::derived("om", &pair)
+}
+
+fn to_json(organization: &Organization, member: &Member, status: &str, now: i64) -> Value {
+    json!({
+        "object": "organization_membership",
+        "id": id_of(organization, member),
+        "user_id": member.user_id,
+        "organization_id": organization.id,
+        "organization_name": organization.name,
+        "status": status,
+        "role": { "slug": member.role },
+        "created_at": iso(now),
+        "updated_at": iso(now),
+    })
+}
+
+impl State {
+    /// Takes a member out of its organisation; `None` where nobody has this membership.
+    fn remove_member(
+        &mut self,
+        id: &str,
+        show: impl Fn(&Organization, &Member) -> Value,
+    ) -> Option<Value> {
+        for organization in &mut self.directory.organizations {
+            let found = organization
+                .members
+                .iter()
+                .position(|member| id_of(organization, member) == id);
+            if let Some(position) = found {
+                let member = organization.members.remove(position);
+                return Some(show(organization, &member));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,143 @@
+//! What WorkOS tells by itself, brought into the tables: people who change or go, sessions that end.
+
+use diesel::prelude::*;
+
+use crate::accounts::{self, Profile, ProvisionError, User, provision};
+use crate::clock::Timestamp;
+use crate::db::schema::webhook_events;
+use crate::db::{Conn, DbError, unless_taken};
+use crate::sessions::SessionRow;
+use crate::state::AppState;
+use crate::tokens::RefreshTokenRow;
+use crate::workos::webhook::{Event, Message};
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It was new.
+    Now,
+    /// It had come before.
+    Before,
+}
+
+/// Ids and ends of the sessions that an event has ended.
+type Ended = Vec<(String, Timestamp)>;
+
+/// Takes a message in, once: WorkOS repeats what it thinks was not heard. Ends sessions on this replica
+/// at once.
+pub async fn take(
+    app: &AppState,
+    message: Message,
+    event: Event,
+    now: Timestamp,
+) -> Result<Taken, DbError> {
+    let ended = app
+        .database
+        .write(move |conn| {
+            if !note(conn, &message, &event, now)? {
+                return Ok(None);
+            }
+            apply(conn, &event, now).map(Some)
+        })
+        .await?;
+    let Some(ended) = ended else {
+        return Ok(Taken::Before);
+    };
+    for (id, end) in ended {
+        app.revocations.end(&id, end);
+    }
+    Ok(Taken::Now)
+}
+
+/// Deletes the events that nobody repeats any more, `most` of them at the most.
+pub fn delete_expired(conn: &mut Conn, now: Timestamp, most: i64) -> QueryResult<usize> {
+    let old: Vec<String> = webhook_events::table
+        .filter(webhook_events::received_at.le(now.plus(-accounts::REMEMBERED_FOR)))
+        .select(webhook_events::id)
+        .limit(most)
+        .load(conn)?;
+    diesel::delete(webhook_events::table.filter(webhook_events::id.eq_any(old))).execute(conn)
+}
+
+/// Writes the event down; `false` when it was before.
+fn note(conn: &mut Conn, message: &Message, event: &Event, now: Timestamp) -> QueryResult<bool> {
+    let row = (
+        webhook_events::id.eq(&message.id),
+        webhook_events::event.eq(&message.event),
+        webhook_events::object_id.eq(event.object_id()),
+        webhook_events::received_at.eq(now),
+    );
+    let new = unless_taken(conn, |conn| {
+        diesel::insert_into(webhook_events::table)
+            .values(row)
+            .execute(conn)
+    })?;
+    Ok(new.is_some())
+}
+
+fn apply(conn: &mut Conn, event: &Event, now: Timestamp) -> Result<Ended, DbError> {
+    match event {
+        Event::UserChanged(user) => {
+            user_changed(conn, &Profile::from(user), now)?;
+            Ok(Ended::new())
+        }
+        Event::UserDeleted { id } => Ok(user_deleted(conn, id, now)?),
+        Event::SessionRevoked { id } => Ok(session_revoked(conn, id, now)?),
+        Event::MembershipChanged { user_id } => {
+            membership_changed(conn, user_id, now)?;
+            Ok(Ended::new())
+        }
+        Event::Other => Ok(Ended::new()),
+    }
+}
+
+/// By the rules of a sign-in. But nobody has shown here that an unverified address is theirs, so it
+/// takes no row of its own: that waits for a sign-in.
+fn user_changed(conn: &mut Conn, profile: &Profile, now: Timestamp) -> Result<(), DbError> {
+    let known = User::by_workos_user_id(conn, &profile.workos_user_id)?.is_some();
+    if !known && !profile.email_verified {
+        return Ok(());
+    }
+    match provision(conn, profile, now) {
+        Ok(user) => log::info!("WorkOS told of a change: account {}", user.id),
+        Err(ProvisionError::Database(error)) => return Err(error),
+        // It would be refused again, however often WorkOS repeated it.
+        Err(refusal) => log::info!("WorkOS told of a change that is not taken: {refusal}"),
+    }
+    Ok(())
+}
+
+fn user_deleted(conn: &mut Conn, workos_user_id: &str, now: Timestamp) -> QueryResult<Ended> {
+    let Some(user) = User::by_workos_user_id(conn, workos_user_id)? else {
+        return Ok(Ended::new());
+    };
+    let open = SessionRow::open_of(conn, user.id, now)?;
+    accounts::close_deleted(conn, user.id, now)?;
+    log::info!("WorkOS deleted a user: account {} is closed", user.id);
+    Ok(open
+        .into_iter()
+        .map(|row| (row.id, row.expires_at))
+        .collect())
+}
+
+fn session_revoked(conn: &mut Conn, sid: &str, now: Timestamp) -> QueryResult<Ended> {
+    let ended = SessionRow::revoke_sid(conn, sid, now)?;
+    let families = RefreshTokenRow::revoke_sid(conn, sid, now)?;
+    if !ended.is_empty() || families > 0 {
+        log::info!("WorkOS revoked a session that stood here");
+    }
+    Ok(ended)
+}
+
+/// What WorkOS has confirmed of this person's sessions no longer counts: the next request of each asks.
+fn membership_changed(conn: &mut Conn, workos_user_id: &str, now: Timestamp) -> QueryResult<()> {
+    let Some(user) = User::by_workos_user_id(conn, workos_user_id)? else {
+        return Ok(());
+    };
+    let renewing = SessionRow::ask_to_renew(conn, user.id, now)?;
+    log::info!(
+        "a membership of account {} changed: {renewing} sessions are to be renewed",
+        user.id
+    );
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! Webhooks: whether WorkOS sent this, and what it says.
+
+use aws_lc_rs::hmac;
+use chrono::TimeDelta;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::User;
+use crate::clock::Timestamp;
+
+/// How far the sender's clock and ours may be apart, the way of the message included (WorkOS's own
+/// SDKs allow as much).
+const TOLERANCE: TimeDelta = TimeDelta::seconds(180);
+
+/// Why a message is not taken for WorkOS's.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SignatureError {
+    /// Not `t=…, v1=…`.
+    #[error("the signature's header is missing or cannot be read")]
+    Unreadable,
+    /// Another secret, or another body.
+    #[error("the signature does not fit the body; is WORKOS_WEBHOOK_SECRET this endpoint's?")]
+    Wrong,
+    /// An old message, or a clock that is wrong.
+    #[error("the signature's time is more than {} seconds away; is the clock right?", TOLERANCE.num_seconds())]
+    OutOfTime,
+}
+
+/// Checks `WorkOS-Signature: t=<epoch milliseconds>, v1=<hex HMAC-SHA256 of "{t}.{body}">` against the
+/// body's bytes as they came.
+pub fn verify(
+    secret: &SecretString,
+    header: Option<&str>,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), SignatureError> {
+    let header = header.ok_or(SignatureError::Unreadable)?;
+    let field = |wanted: &str| {
+        let mut parts = header.split(',').filter_map(|part| part.split_once('='));
+        parts.find_map(|(name, value)| (name.trim() == wanted).then_some(value.trim()))
+    };
+    let (sent_at, signature) = field("t")
+        .zip(field("v1").and_then(bytes_of_hex))
+        .ok_or(SignatureError::Unreadable)?;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
+    // In constant time; the time is believed only once it is known who wrote it.
+    let signed = [sent_at.as_bytes(), b".", body].concat();
+    hmac::verify(&key, &signed, &signature).map_err(|_| SignatureError::Wrong)?;
+    let sent_at: i64 = sent_at.parse().map_err(|_| SignatureError::Unreadable)?;
+    let apart = now.utc().timestamp_millis().abs_diff(sent_at);
+    if apart > TOLERANCE.num_milliseconds().unsigned_abs() {
+        return Err(SignatureError::OutOfTime);
+    }
+    Ok(())
+}
+
+fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |digit: &u8| char::from(*digit).to_digit(16);
+    let pairs = text.as_bytes().chunks(2);
+    pairs
+        .map(|pair| match pair {
+            [high, low] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What a webhook's body holds.
+#[derive(Debug, Deserialize)]
+pub struct Message {
+    /// `event_…`: the same when it is sent again.
+    pub id: String,
+    /// Such as `user.updated`.
+    pub event: String,
+    data: Value,
+}
+
+/// What an event asks of us.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A user was made or changed.
+    UserChanged(User),
+    /// A user is no more.
+    UserDeleted {
+        /// `user_…`.
+        id: String,
+    },
+    /// A session was ended at WorkOS.
+    SessionRevoked {
+        /// `session_…`.
+        id: String,
+    },
+    /// Somebody's place in an organisation changed or ended.
+    MembershipChanged {
+        /// `user_…`.
+        user_id: String,
+    },
+    /// Nothing.
+    Other,
+}
+
+impl Event {
+    /// Whom or what it is about.
+    pub fn object_id(&self) -> Option<&str> {
+        match self {
+            Self::UserChanged(User { id, .. })
+            | Self::UserDeleted { id }
+            | Self::SessionRevoked { id }
+            | Self::MembershipChanged { user_id: id } => Some(id),
+            Self::Other => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Membership {
+    user_id: String,
+}
+
+impl Message {
+    /// Reads a body. Fails on what is no message of WorkOS's.
+    pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(body)
+    }
+
+    /// What it asks of us. Fails where a known event lacks what it is about.
+    pub fn asks(&self) -> Result<Event, serde_json::Error> {
+        Ok(match self.event.as_str() {
+            "user.created" | "user.updated" => Event::UserChanged(User::deserialize(&self.data)?),
+            "user.deleted" => Event::UserDeleted {
+                id: Named::deserialize(&self.data)?.id,
+            },
+            "session.revoked" => Event::SessionRevoked {
+                id: Named::deserialize(&self.data)?.id,
+            },
+            "organization_membership.updated" | "organization_membership.deleted" => {
+                Event::MembershipChanged {
+                    user_id: Membership::deserialize(&self.data)?.user_id,
+                }
+            }
+            _ => Event::Other,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = br#"{"id":"event_1","event":"user.deleted","data":{"id":"user_1"}}"#;
+    /// `printf '1800000000000.%s' "$BODY" | openssl dgst -sha256 -hmac made-up-secret`
+    const SIGNATURE: &str = "e4574d35b5831e36caba5b1f940fb6717a4e2f084197d10db3df746d2d6a5024";
+
+    fn check(header: &str, body: &[u8], seconds: i64) -> Result<(), SignatureError> {
+        let secret = SecretString::from("made-up-secret");
+        let now = Timestamp::from_seconds(1_800_000_000 + seconds).unwrap();
+        verify(&secret, Some(header), body, now)
+    }
+
+    #[test]
+    fn openssls_signature_is_taken_within_three_minutes_both_ways() {
+        let header = format!("t=1800000000000, v1={SIGNATURE}");
+        for seconds in [0, 180, -180] {
+            assert_eq!(check(&header, BODY, seconds), Ok(()), "{seconds}");
+        }
+        for seconds in [181, -181] {
+            let checked = check(&header, BODY, seconds);
+            assert_eq!(checked, Err(SignatureError::OutOfTime), "{seconds}");
+        }
+        for spelling in [
+            format!("v1={SIGNATURE},t=1800000000000"),
+            format!("t=1800000000000,v0=00,v1={}", SIGNATURE.to_uppercase()),
+        ] {
+            assert_eq!(check(&spelling, BODY, 0), Ok(()), "{spelling}");
+        }
+    }
+
+    #[test]
+    fn another_body_time_or_signature_is_refused() {
+        let header = format!("t=1800000000000, v1={SIGNATURE}");
+        let longer = [BODY, b" "].concat();
+        assert_eq!(check(&header, &longer, 0), Err(SignatureError::Wrong));
+        let later = format!("t=1800000000001, v1={SIGNATURE}");
+        assert_eq!(check(&later, BODY, 0), Err(SignatureError::Wrong));
+        let shorter = format!("t=1800000000000, v1={}", &SIGNATURE[2..]);
+        assert_eq!(check(&shorter, BODY, 0), Err(SignatureError::Wrong));
+        let secret = SecretString::from("another");
+        let now = Timestamp::from_seconds(1_800_000_000).unwrap();
+        let checked = verify(&secret, Some(&header), BODY, now);
+        assert_eq!(checked, Err(SignatureError::Wrong));
+    }
+
+    #[test]
+    fn a_header_that_is_none_is_refused() {
+        let unreadable = [
+            "",
+            "t=1800000000000",
+            "v1=00",
+            "t=1800000000000 v1=00",
+            "t=1800000000000, v1=0",
+            "t=1800000000000, v1=zz",
+            "t=1800000000000, v1=\u{e9}",
+        ];
+        for header in unreadable {
+            let checked = check(header, BODY, 0);
+            assert_eq!(checked, Err(SignatureError::Unreadable), "{header}");
+        }
+        let now = Timestamp::from_seconds(0).unwrap();
+        let checked = verify(&SecretString::from("s"), None, BODY, now);
+        assert_eq!(checked, Err(SignatureError::Unreadable));
+    }
+
+    #[test]
+    fn an_event_that_nobody_knows_asks_nothing() {
+        let message =
+            Message::read(br#"{"id":"event_1","event":"connection.activated","data":null}"#);
+        assert!(matches!(message.unwrap().asks(), Ok(Event::Other)));
+        let message = Message::read(br#"{"id":"event_1","event":"user.deleted","data":{}}"#);
+        assert!(message.unwrap().asks().is_err());
+        assert!(Message::read(b"{}").is_err());
+    }
+}
