@@ -17,7 +17,7 @@ use std::time::Duration;
 use diesel::r2d2::{Pool, PooledConnection};
 
 pub(crate) use conn::insert_all;
-pub use conn::{Conn, raise_ids, unless_taken};
+pub use conn::{Conn, database_now, raise_ids, unless_taken};
 pub use error::DbError;
 pub use migrations::Migrations;
 

@@ -6,6 +6,8 @@
 
 mod public;
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
@@ -25,6 +27,18 @@ pub enum Error {
     LoginRequired {
         /// The page to return to.
         next: String,
+    },
+    /// The same where there was one until now: WorkOS, or whoever closed the account, has ended it.
+    #[error("the session is over")]
+    SessionOver {
+        /// The page to return to.
+        next: String,
+    },
+    /// WorkOS has not been reached for so long that nobody knows whether the session still stands.
+    #[error("the session could not be renewed with WorkOS")]
+    SessionUnconfirmed {
+        /// After which WorkOS is asked again.
+        retry_after: Duration,
     },
     /// A sign-in that did not end in a session.
     #[error("a sign-in failed: {failure}")]
@@ -169,7 +183,8 @@ impl ResponseError for Error {
     fn error_response(&self) -> HttpResponse {
         let public = self.public();
         let mut response = HttpResponse::build(public.status);
-        if let (Self::LoginRequired { .. }, Some((_, url))) = (self, &public.action) {
+        let elsewhere = matches!(self, Self::LoginRequired { .. } | Self::SessionOver { .. });
+        if let (true, Some((_, url))) = (elsewhere, &public.action) {
             response.insert_header((LOCATION, url.as_str()));
         }
         if let Self::MethodNotAllowed { allow, .. } = self {

@@ -111,6 +111,17 @@ pub(crate) fn random_text() -> Result<String, Unspecified> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
+/// A number from 0 to 1 that differs from one call to the next; the middle where there is no
+/// randomness, since nothing secret hangs on it.
+pub(crate) fn random_fraction() -> f64 {
+    let mut byte = [128];
+    let filled = rand::fill(&mut byte);
+    match filled {
+        Ok(()) => f64::from(byte[0]) / 255.0,
+        Err(Unspecified) => 0.5,
+    }
+}
+
 /// The system has no randomness to give.
 #[derive(Debug, thiserror::Error)]
 #[error("a value could not be encrypted")]

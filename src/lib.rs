@@ -7,6 +7,7 @@
 //!
 //! - [`urls`]: the route table; [`web`]: the pages; [`error`]: the one error type.
 //! - [`sign_in`]: from WorkOS's yes to a session here; [`sign_out`]: its end, and its tokens'.
+//! - [`renewal`]: a session follows WorkOS for as long as it lives.
 //! - [`accounts`]: the shared user table, who becomes which row, and Django's users moving in.
 //! - [`sessions`]: the browser session, cookie and row.
 //! - [`tokens`]: first-party tokens; [`api`]: the JSON routes and their OpenAPI document;
@@ -39,6 +40,7 @@ pub mod oidc;
 pub mod origin;
 mod outgoing;
 pub mod purge;
+pub mod renewal;
 pub mod server;
 pub mod sessions;
 pub mod settings;

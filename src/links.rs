@@ -6,6 +6,8 @@ use url::form_urlencoded::Serializer;
 const LOGIN: &str = "/auth/login";
 /// The log-in by a password of this site.
 const PASSWORD_LOGIN: &str = "/login";
+/// The id of the notice that a session has ended.
+pub const SESSION_OVER: &str = "session-ended";
 /// RFC 5321's longest address; WorkOS has no use for a longer hint.
 const LONGEST_HINT: usize = 254;
 
@@ -33,6 +35,13 @@ pub fn login_with_hint_url(next: &str, email: &str) -> String {
 /// The log-in by a password of this site, with the way back in its address.
 pub fn password_login_url(next: &str) -> String {
     with_next(PASSWORD_LOGIN, Serializer::new(String::new()), next)
+}
+
+/// The same for whoever was signed in until now: it says so.
+pub fn session_over_url(next: &str) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("notice", SESSION_OVER);
+    with_next(PASSWORD_LOGIN, query, next)
 }
 
 fn with_next(path: &str, mut query: Serializer<'_, String>, next: &str) -> String {

@@ -12,6 +12,8 @@ mod metadata;
 mod provider;
 
 pub use error::OidcError;
+pub(crate) use kept::Kept;
+pub(crate) use key_set::KeySet;
 pub use provider::{Code, Identified, Provider, Rules};
 
 use crate::settings::OidcSettings;

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use crate::clock::{Clock, Timestamp};
 use crate::db::schema::jobs;
 use crate::db::{Conn, Database, DbError};
-use crate::sessions::SessionRow;
+use crate::sessions::{SessionRow, forget_ended};
 use crate::tokens::RefreshTokenRow;
 use crate::webhooks;
 
@@ -46,6 +46,8 @@ pub async fn purge(
         RefreshTokenRow::forget_successors(conn, now, most)
     })
     .await?;
+    // What remembers sessions that are gone: nobody counts it.
+    in_batches(database, move |conn, most| forget_ended(conn, now, most)).await?;
     Ok(Purged {
         refresh_tokens: in_batches(database, move |conn, most| {
             RefreshTokenRow::delete_expired(conn, now, most)

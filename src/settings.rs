@@ -34,6 +34,10 @@ const WORKOS_API: &str = "https://api.workos.com";
 const SESSION_COOKIE_AGE: i64 = 1_209_600;
 /// Browsers cut a cookie's life at 400 days (RFC 6265bis), in seconds.
 const LONGEST_COOKIE_AGE: i64 = 34_560_000;
+/// An hour, in seconds.
+const SESSION_STALE_GRACE: i64 = 3_600;
+/// A week, in seconds: nobody is served for longer without WorkOS's word.
+const LONGEST_STALE_GRACE: i64 = 604_800;
 /// The least a key for HMAC-SHA-256 may be, in bytes (RFC 7518, 3.2).
 const SHORTEST_SECRET_KEY: usize = 32;
 const SECRET_KEY_WANTED: &str =
@@ -69,6 +73,8 @@ pub struct Settings {
     pub session_cookie_name: String,
     /// How long a session lasts.
     pub session_cookie_age: TimeDelta,
+    /// How long a session is served while WorkOS cannot be reached to renew it.
+    pub session_stale_grace: TimeDelta,
     /// Where a sign-in lands without `next`.
     pub login_redirect_url: String,
     /// First-party tokens.
@@ -100,6 +106,8 @@ pub struct WorkosSettings {
     pub api_base_url: String,
     /// The redirect URI that is registered with WorkOS.
     pub redirect_uri: String,
+    /// The `iss` of access tokens that are WorkOS's; no slash at the end.
+    pub jwt_issuers: Vec<String>,
     /// Sent to WorkOS's logout as `return_to`; `None`: not sent.
     pub logout_return_to: Option<String>,
     /// What WorkOS signs its webhooks with; `None`: none are taken.
@@ -164,6 +172,11 @@ impl Settings {
                 &SESSION_COOKIE_AGE,
                 1..=LONGEST_COOKIE_AGE,
             )),
+            session_stale_grace: TimeDelta::seconds(reader.number(
+                "SESSION_STALE_GRACE",
+                &SESSION_STALE_GRACE,
+                0..=LONGEST_STALE_GRACE,
+            )),
             login_redirect_url: reader.value(
                 "LOGIN_REDIRECT_URL",
                 "/",
@@ -199,19 +212,23 @@ impl Settings {
 impl WorkosSettings {
     fn read(reader: &mut Reader<'_>, public_url: &Origin) -> Self {
         let public_url = public_url.as_str();
+        let api_key = reader.secret(
+            "WORKOS_API_KEY",
+            "a key that starts with `sk_`, from the page API Keys of WorkOS's dashboard",
+            |text| parse_prefixed(text, "sk_").map(SecretString::from),
+        );
+        let client_id = reader.required(
+            "WORKOS_CLIENT_ID",
+            "an id that starts with `client_`, from the page API Keys of WorkOS's dashboard",
+            |text| parse_prefixed(text, "client_"),
+        );
+        let api_base_url = reader.value(
+            "WORKOS_API_BASE_URL",
+            WORKOS_API,
+            "an http(s) URL, such as https://api.workos.com",
+            parse_base_url,
+        );
         Self {
-            api_key: reader.secret("WORKOS_API_KEY", "a key that starts with `sk_`, from the page API Keys of WorkOS's dashboard", |text| {
-                parse_prefixed(text, "sk_").map(SecretString::from)
-            }),
-            client_id: reader.required("WORKOS_CLIENT_ID", "an id that starts with `client_`, from the page API Keys of WorkOS's dashboard", |text| {
-                parse_prefixed(text, "client_")
-            }),
-            api_base_url: reader.value(
-                "WORKOS_API_BASE_URL",
-                WORKOS_API,
-                "an http(s) URL, such as https://api.workos.com",
-                parse_base_url,
-            ),
             redirect_uri: reader.value(
                 "WORKOS_REDIRECT_URI",
                 &format!("{public_url}/auth/callback"),
@@ -229,6 +246,15 @@ impl WorkosSettings {
                 "the secret of the webhook endpoint, from the page Webhooks of WorkOS's dashboard",
                 |text| Some(SecretString::from(text)),
             ),
+            jwt_issuers: reader.list(
+                "WORKOS_JWT_ISSUERS",
+                &format!("{api_base_url},{api_base_url}/user_management/{client_id}"),
+                "http(s) URLs between commas, such as https://api.workos.com",
+                parse_base_url,
+            ),
+            api_key,
+            client_id,
+            api_base_url,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::SignInFailure;
 use crate::keys::random_text;
+use crate::renewal;
 use crate::sessions::{Impersonator, NewSession, SessionRow, SessionState};
 use crate::sign_out::end_session;
 use crate::state::AppState;
@@ -50,22 +51,27 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
     } = sign_in;
     let id = random_text().map_err(|_| SignInFailure::Internal("no randomness".to_owned()))?;
     let expires_at = now.plus(lifetime(&authentication, app.settings.session_cookie_age));
-    let confirmed_until = authentication.access_token_expires_at.map(Timestamp::from);
+    let word_ends = authentication.access_token_expires_at.map(Timestamp::from);
+    let confirmed_until = renewal::confirmed_until(word_ends, now);
     let refresh_token = authentication.refresh_token.expose_secret().as_bytes();
     let sealed = app
         .keys
         .seal_row(&format!("sessions:{id}"), refresh_token)?;
     let profile = Profile::from(&authentication.user);
     let sid = authentication.sid.clone();
+    let organization_id = authentication.organization_id.clone();
+    let role = authentication.role.clone();
     let row = move |user_id| NewSession {
         id,
         user_id,
         login_attempt: Some(attempt),
         workos_sid: sid,
         workos_refresh_token: Some(sealed),
-        confirmed_until,
+        confirmed_until: Some(confirmed_until),
         created_at: now,
         expires_at,
+        organization_id,
+        role,
     };
     let ending = previous.clone();
     let (user, row) = app
@@ -87,7 +93,7 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         role: authentication.role,
         authentication_method: authentication.authentication_method,
         impersonator: authentication.impersonator.map(Impersonator::from),
-        renew_after: confirmed_until.unwrap_or(now),
+        renew_after: renewal::due(confirmed_until, now),
         ..state(user, &row)
     })
 }
@@ -149,7 +155,7 @@ fn state(user: User, row: &NewSession) -> SessionState {
         impersonator: None,
         signed_in_at: row.created_at,
         expires_at: row.expires_at,
-        renew_after: row.expires_at,
+        renew_after: row.created_at.plus(renewal::LOCAL),
     }
 }
 

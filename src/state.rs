@@ -10,6 +10,7 @@ use crate::csp::content_security_policy;
 use crate::db::Database;
 use crate::keys::Keys;
 use crate::oidc::{OidcError, Providers};
+use crate::renewal::Renewals;
 use crate::sessions::Revocations;
 use crate::settings::Settings;
 use crate::throttle::Throttle;
@@ -36,6 +37,8 @@ pub struct AppState {
     pub throttle: Throttle,
     /// The sessions that ended early.
     pub revocations: Revocations,
+    /// The sessions that are being renewed.
+    pub renewals: Renewals,
     /// The one clock.
     pub clock: Clock,
     /// The same on every answer.
@@ -52,6 +55,7 @@ impl AppState {
             oidc: Providers::new(&settings.oidc)?,
             throttle: Throttle::new(&settings.api, &clock),
             revocations: Revocations::default(),
+            renewals: Renewals::default(),
             tokens: Arc::new(Tokens::new(&settings.tokens)?),
             hasher: Hasher::start().map_err(BuildError::Threads)?,
             content_security_policy: HeaderValue::from_str(&policy)

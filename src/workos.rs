@@ -1,5 +1,6 @@
 //! WorkOS: its client, its wire types and its errors. Knows nothing of requests or cookies of ours.
 
+mod access_token;
 mod authorize;
 mod client;
 mod error;

@@ -110,6 +110,22 @@ pub fn provision(
     Err(DbError::Unavailable("another sign-in kept changing the same account".to_owned()).into())
 }
 
+/// Brings over what changed at WorkOS since, to the account of whom it has just vouched for again. A
+/// profile that no account could be made of changes nothing.
+pub fn keep_up(conn: &mut Conn, user: User, profile: &Profile) -> Result<User, DbError> {
+    let brought = profile
+        .cleaned()
+        .and_then(|profile| profile.bring_over(conn, user.clone()));
+    match brought {
+        Ok(user) => Ok(user),
+        Err(ProvisionError::Database(error)) => Err(error),
+        Err(error) => {
+            log::warn!("account {} stays as it is: {error}", user.id);
+            Ok(user)
+        }
+    }
+}
+
 fn active(user: User) -> Result<User, ProvisionError> {
     if user.is_active {
         Ok(user)

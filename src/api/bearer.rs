@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
 use crate::state::AppState;
 use crate::tokens::{Behind, Claims, Kind, Standing, TokenError, stands_for};
-use crate::web::visitor::MaybeUser;
+use crate::web::visitor::{MaybeUser, SessionOver};
 
 /// Whoever the access token in the header or its cookie, or else the browser session, names. Anybody else gets 401.
 pub struct ApiUser(pub User);
@@ -23,26 +23,21 @@ impl FromRequest for ApiUser {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let app = web::Data::<AppState>::from_request(request, payload).into_inner();
-        let header = header_token(request);
-        // The header wins over the policy's cookie, and both over the browser session.
-        let token = match (&app, header) {
-            (Ok(app), Ok(None)) => Ok(auth_cookie::access_token(request, app)),
-            (_, header) => header,
-        };
-        let session = match token {
-            Ok(None) => MaybeUser::from_request(request, payload)
-                .into_inner()
-                .map(|user| user.0),
-            _ => Ok(None),
-        };
+        let request = request.clone();
+        let app = web::Data::<AppState>::from_request(&request, payload).into_inner();
         async move {
             let app = app.map_err(|error| ApiError::internal(&error))?;
             let now = app.clock.now();
-            if let Some(token) = token? {
+            // The header wins over the policy's cookie, and both over the browser session.
+            let token = match header_token(&request)? {
+                None => auth_cookie::access_token(&request, &app),
+                token => token,
+            };
+            if let Some(token) = token {
                 return by_token(&app, &token, now).await.map(Self);
             }
-            let state = session?.ok_or(Unauthorized::NotProvided)?;
+            let MaybeUser(state) = MaybeUser::extract(&request).await?;
+            let state = state.ok_or_else(|| nobody(&request, &app))?;
             let user = app
                 .database
                 .read(move |conn| Ok::<_, DbError>(User::by_id(conn, state.user_id)?))
@@ -53,6 +48,14 @@ impl FromRequest for ApiUser {
             }
         }
         .boxed_local()
+    }
+}
+
+/// The 401 of a request whose browser session is none, or none any more.
+pub(super) fn nobody(request: &HttpRequest, app: &AppState) -> ApiError {
+    match SessionOver::of(request) {
+        Some(_) => ApiError::session_over(app),
+        None => Unauthorized::NotProvided.into(),
     }
 }
 

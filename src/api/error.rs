@@ -13,6 +13,8 @@ use serde_json::Value;
 
 use crate::db::DbError;
 use crate::error::Error;
+use crate::links::login_url;
+use crate::state::AppState;
 use crate::tokens::TokenError;
 
 /// What every 401 says: simplejwt's `WWW-Authenticate`.
@@ -33,6 +35,12 @@ pub enum ApiError {
     /// Nobody, or nobody any more: 401 with `WWW-Authenticate`.
     #[error("not authenticated: {0}")]
     Unauthorized(Unauthorized),
+    /// A browser session that has ended: 401, and where to sign in again.
+    #[error("the session has ended")]
+    SessionOver {
+        /// The whole URL: the application may stand on another origin.
+        sign_in_url: String,
+    },
     /// A sign-in exchange that failed.
     #[error("the exchange failed: {0}")]
     Exchange(Exchange),
@@ -96,6 +104,8 @@ struct Words {
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sign_in_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     messages: Option<[Message; 1]>,
 }
 
@@ -104,6 +114,7 @@ impl Words {
         Self {
             detail,
             code: None,
+            sign_in_url: None,
             messages: None,
         }
     }
@@ -174,6 +185,7 @@ impl Unauthorized {
         Words {
             detail: self.detail(),
             code: self.code().map(str::to_owned),
+            sign_in_url: None,
             messages: message,
         }
     }
@@ -183,6 +195,14 @@ impl ApiError {
     /// A mistake of ours.
     pub fn internal(error: &impl fmt::Display) -> Self {
         Self::Other(Error::Internal(error.to_string()))
+    }
+
+    /// A browser session that has ended, however that is known.
+    pub(super) fn session_over(app: &AppState) -> Self {
+        let origin = app.settings.public_url.as_str();
+        Self::SessionOver {
+            sign_in_url: format!("{origin}{}", login_url("/")),
+        }
     }
 
     /// What a client is told, for the API's document; null where the middleware says it.
@@ -199,6 +219,11 @@ impl ApiError {
                 Words::of(format!("Unsupported media type \"{kind}\" in request."))
             }
             Self::Unauthorized(why) => why.words(),
+            Self::SessionOver { sign_in_url } => Words {
+                code: Some("session_ended".to_owned()),
+                sign_in_url: Some(sign_in_url.clone()),
+                ..Words::of("Your session has ended. Please log in again.".to_owned())
+            },
             Self::Exchange(why) => Words {
                 code: Some(why.code.clone()),
                 ..Words::of(why.detail.clone())
@@ -215,7 +240,7 @@ impl ResponseError for ApiError {
         match self {
             Self::Fields(_) | Self::Parse(_) => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_) | Self::SessionOver { .. } => StatusCode::UNAUTHORIZED,
             Self::Exchange(why) => why.status,
             Self::Other(error) => error.status_code(),
         }
@@ -228,7 +253,7 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(self.status_code());
         response.content_type(ContentType::json());
         match self {
-            Self::Unauthorized(_) => {
+            Self::Unauthorized(_) | Self::SessionOver { .. } => {
                 response.insert_header((WWW_AUTHENTICATE, BEARER));
             }
             Self::Exchange(Exchange {

@@ -8,6 +8,7 @@ use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::result::Error as QueryError;
 
 use super::DbError;
+use crate::clock::Timestamp;
 use crate::settings::DatabaseUrl;
 
 pub use multi::Conn;
@@ -224,6 +225,27 @@ pub fn raise_ids(conn: &mut Conn, table: &str, floor: i64) -> QueryResult<()> {
         }
     }
     Ok(())
+}
+
+/// The present moment by the database's own clock.
+pub fn database_now(conn: &mut Conn) -> QueryResult<Timestamp> {
+    let statement = match conn {
+        Conn::Sqlite(_) => "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now') AS now",
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => "SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now",
+    };
+    let Now { now } = match conn {
+        Conn::Sqlite(conn) => diesel::sql_query(statement).get_result(conn)?,
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => diesel::sql_query(statement).get_result(conn)?,
+    };
+    Ok(now)
+}
+
+#[derive(diesel::QueryableByName)]
+struct Now {
+    #[diesel(sql_type = diesel::sql_types::Timestamp)]
+    now: Timestamp,
 }
 
 #[derive(diesel::QueryableByName)]

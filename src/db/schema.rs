@@ -63,6 +63,28 @@ diesel::table! {
         expires_at -> Timestamp,
         /// When it was ended early.
         revoked_at -> Nullable<Timestamp>,
+        /// The organisation that it is in.
+        organization_id -> Nullable<Text>,
+        /// The user's role there.
+        role -> Nullable<Text>,
+        /// From when on WorkOS is asked again.
+        renew_after -> Nullable<Timestamp>,
+        /// The lease of whoever is asking.
+        renewing_until -> Nullable<Timestamp>,
+        /// How often in a row WorkOS could not be reached.
+        renewal_failures -> Integer,
+    }
+}
+
+diesel::table! {
+    /// Sessions that ended behind the program's back; the database's own triggers write it.
+    ended_sessions (session_id) {
+        /// Which.
+        session_id -> Text,
+        /// When its cookie ends by itself.
+        expires_at -> Timestamp,
+        /// When the database noticed, by its own clock.
+        noticed_at -> Timestamp,
     }
 }
 

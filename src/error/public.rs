@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Error, SignInFailure};
 use crate::accounts::ProvisionError;
 use crate::db::DbError;
-use crate::links::{login_as_another_url, login_url, password_login_url};
+use crate::links::{login_as_another_url, login_url, password_login_url, session_over_url};
 use crate::workos::WorkosError;
 
 /// Seconds after which trying again is worth it, where nobody said better.
@@ -122,6 +122,16 @@ impl Error {
                 "This page needs you to be signed in.",
             )
             .offering("Log in", login_url(next)),
+            Self::SessionOver { next } => Public::new(
+                StatusCode::FOUND,
+                "Please log in again",
+                "Your session has ended.",
+            )
+            .offering("Log in", session_over_url(next)),
+            Self::SessionUnconfirmed { retry_after } => Public::try_again(
+                "The sign-in service cannot be reached just now, so we cannot tell whether you are still signed in. Nothing was lost.",
+                retry_seconds(Some(*retry_after)),
+            ),
             Self::SignIn { failure, next } => failure.public(next),
             Self::NotFound => Public::new(
                 StatusCode::NOT_FOUND,

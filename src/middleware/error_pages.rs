@@ -26,7 +26,9 @@ pub async fn error_pages(
         return Ok(answer.map_into_boxed_body());
     };
     let public = match (error.as_error::<Error>(), error.as_error::<ApiError>()) {
-        (Some(Error::LoginRequired { .. }), _) => return Ok(answer.map_into_boxed_body()),
+        (Some(Error::LoginRequired { .. } | Error::SessionOver { .. }), _) => {
+            return Ok(answer.map_into_boxed_body());
+        }
         (Some(error), _) | (_, Some(ApiError::Other(error))) => {
             note(error, answer.status());
             error.public()

@@ -1,12 +1,12 @@
 //! What a provider tells of itself, kept for a while.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use tokio::sync::Mutex;
 
-use super::OidcError;
 use crate::clock::Timestamp;
 
 /// How long an answer is good: providers publish a new key hours before they use it.
@@ -15,7 +15,7 @@ const GOOD_FOR: TimeDelta = TimeDelta::hours(1);
 const PAUSE: TimeDelta = TimeDelta::minutes(1);
 
 /// An answer, asked for by one request at a time.
-pub(super) struct Kept<T>(Mutex<State<T>>);
+pub(crate) struct Kept<T>(Mutex<State<T>>);
 
 struct State<T> {
     answer: Option<(Arc<T>, Timestamp)>,
@@ -24,7 +24,7 @@ struct State<T> {
 }
 
 impl<T> Kept<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Mutex::new(State {
             answer: None,
             asked_at: None,
@@ -33,11 +33,11 @@ impl<T> Kept<T> {
 
     /// What was told, asked for again after an hour. An older answer stands in while the provider is
     /// away, and it is left in peace for a minute.
-    pub(super) async fn get(
+    pub(crate) async fn get<E: Display>(
         &self,
         now: Timestamp,
-        ask: impl Future<Output = Result<T, OidcError>>,
-    ) -> Result<Arc<T>, OidcError> {
+        ask: impl Future<Output = Result<T, E>>,
+    ) -> Result<Arc<T>, E> {
         let mut state = self.0.lock().await;
         let old = match &state.answer {
             Some((answer, told_at)) => {
@@ -51,7 +51,7 @@ impl<T> Kept<T> {
         };
         match (state.ask(now, ask).await, old) {
             (Err(error), Some(old)) => {
-                log::warn!("what was known of an OpenID Connect provider stands: {error}");
+                log::warn!("what was known of an identity provider stands: {error}");
                 Ok(old)
             }
             (result, _) => result,
@@ -59,11 +59,11 @@ impl<T> Kept<T> {
     }
 
     /// Asks again although the answer is still good; `None`: it was asked less than a minute ago.
-    pub(super) async fn ask_again(
+    pub(crate) async fn ask_again<E>(
         &self,
         now: Timestamp,
-        ask: impl Future<Output = Result<T, OidcError>>,
-    ) -> Result<Option<Arc<T>>, OidcError> {
+        ask: impl Future<Output = Result<T, E>>,
+    ) -> Result<Option<Arc<T>>, E> {
         let mut state = self.0.lock().await;
         if !may_ask(&state, now) {
             return Ok(None);
@@ -77,11 +77,11 @@ fn may_ask<T>(state: &State<T>, now: Timestamp) -> bool {
 }
 
 impl<T> State<T> {
-    async fn ask(
+    async fn ask<E>(
         &mut self,
         now: Timestamp,
-        ask: impl Future<Output = Result<T, OidcError>>,
-    ) -> Result<Arc<T>, OidcError> {
+        ask: impl Future<Output = Result<T, E>>,
+    ) -> Result<Arc<T>, E> {
         // Noted before the answer: whoever waits for it may be gone by then.
         self.asked_at = Some(now);
         let answer = Arc::new(ask.await?);
@@ -93,6 +93,7 @@ impl<T> State<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::OidcError;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(1_000_000 + seconds).unwrap()

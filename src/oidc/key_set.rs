@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The keys that verify signatures.
-pub(super) struct KeySet(Vec<Key>);
+pub(crate) struct KeySet(Vec<Key>);
 
 struct Key {
     kid: Option<String>,
@@ -22,7 +22,7 @@ struct Wire {
 
 impl KeySet {
     /// Reads a set; keys of a kind that is not known here are passed over (RFC 7517, 5).
-    pub(super) fn read(body: &[u8]) -> Result<Self, String> {
+    pub(crate) fn read(body: &[u8]) -> Result<Self, String> {
         let wire: Wire = serde_json::from_slice(body)
             .map_err(|error| format!("its keys cannot be read: {error}"))?;
         let keys: Vec<_> = wire.keys.into_iter().filter_map(Key::read).collect();
@@ -34,7 +34,7 @@ impl KeySet {
     }
 
     /// The key that the header names. Without a `kid`, the only one that could be meant.
-    pub(super) fn find(&self, header: &Header) -> Option<&DecodingKey> {
+    pub(crate) fn find(&self, header: &Header) -> Option<&DecodingKey> {
         let mut fitting = self.0.iter().filter(|key| key.fits(header));
         let first = fitting.next()?;
         let only = fitting.next().is_none();

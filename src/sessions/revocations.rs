@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest;
 use chrono::TimeDelta;
 
-use super::SessionRow;
+use super::{SessionRow, ended};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 
@@ -99,12 +99,18 @@ impl Revocations {
         }
     }
 
-    /// From when on to read; `None`: everything, the first time and when the clock was set back, which
-    /// may have forgotten too much.
+    /// From when on to read; `None`: everything, the first time, when the clock was set back, which may
+    /// have forgotten too much, and after a minute without a reading: what the database noticed by its
+    /// own clock meanwhile is not to be missed.
     fn since(&self, now: Timestamp) -> Option<Timestamp> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let before = known.read_at.filter(|before| *before <= now);
-        before.map(|before| before.plus(-OVERLAP))
+        let in_time = known
+            .fresh_at
+            .is_some_and(|read| read.elapsed() < TRUSTED_FOR);
+        before
+            .filter(|_| in_time)
+            .map(|before| before.plus(-OVERLAP))
     }
 
     fn learn(&self, ended: Vec<(String, Timestamp)>, began: Instant, now: Timestamp) {
@@ -125,7 +131,9 @@ fn lately(
     since: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Vec<(String, Timestamp)>, DbError> {
-    Ok(SessionRow::ended_since(conn, since, now)?)
+    let mut ended = SessionRow::ended_since(conn, since, now)?;
+    ended.extend(ended::noticed(conn, since.is_none(), now)?);
+    Ok(ended)
 }
 
 /// Half of the id's SHA-256: a million of them take 32 MB, as text they would take four times that.

@@ -30,6 +30,16 @@ pub struct SessionRow {
     pub expires_at: Timestamp,
     /// When it was ended early.
     pub revoked_at: Option<Timestamp>,
+    /// The organisation that it is in.
+    pub organization_id: Option<String>,
+    /// The user's role there.
+    pub role: Option<String>,
+    /// From when on WorkOS is asked again; `None`: nobody has asked since the sign-in.
+    pub renew_after: Option<Timestamp>,
+    /// Until when whoever is asking keeps the others from it.
+    pub renewing_until: Option<Timestamp>,
+    /// How often in a row WorkOS could not be reached.
+    pub renewal_failures: i32,
 }
 
 /// A row to be.
@@ -52,6 +62,10 @@ pub struct NewSession {
     pub created_at: Timestamp,
     /// See [`SessionRow::expires_at`].
     pub expires_at: Timestamp,
+    /// See [`SessionRow::organization_id`].
+    pub organization_id: Option<String>,
+    /// See [`SessionRow::role`].
+    pub role: Option<String>,
 }
 
 impl NewSession {

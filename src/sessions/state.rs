@@ -123,18 +123,17 @@ pub struct BrowserSession(Session);
 
 impl BrowserSession {
     /// Signs in: whatever was there before is gone, and the cookie is a new one.
-    pub fn begin(&self, mut state: SessionState) -> Result<(), serde_json::Error> {
-        let dropped = state.shed()?;
-        if !dropped.is_empty() {
-            log::warn!(
-                "the session cookie of account {} would outgrow what browsers keep; left out: {}",
-                state.user_id,
-                dropped.join(", ")
-            );
-        }
+    pub fn begin(&self, state: SessionState) -> Result<(), serde_json::Error> {
+        let state = fitting(state)?;
         self.0.clear();
         self.0.renew();
         // The state has just been serialised to measure it, so this cannot fail for its content.
+        self.0.insert(WHO, state).map_err(serde::ser::Error::custom)
+    }
+
+    /// Has the answer bring the cookie up to date.
+    pub fn update(&self, state: SessionState) -> Result<(), serde_json::Error> {
+        let state = fitting(state)?;
         self.0.insert(WHO, state).map_err(serde::ser::Error::custom)
     }
 
@@ -166,6 +165,19 @@ impl BrowserSession {
             None => Ok(()),
         }
     }
+}
+
+/// The state as far as a browser keeps it.
+fn fitting(mut state: SessionState) -> Result<SessionState, serde_json::Error> {
+    let dropped = state.shed()?;
+    if !dropped.is_empty() {
+        log::warn!(
+            "the session cookie of account {} would outgrow what browsers keep; left out: {}",
+            state.user_id,
+            dropped.join(", ")
+        );
+    }
+    Ok(state)
 }
 
 impl FromRequest for BrowserSession {

@@ -38,6 +38,14 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(settings.public_url.as_str(), "http://localhost:8000");
     assert_eq!(settings.session_cookie_name, "sessionid");
     assert_eq!(settings.session_cookie_age, TimeDelta::seconds(1_209_600));
+    assert_eq!(settings.session_stale_grace, TimeDelta::seconds(3_600));
+    assert_eq!(
+        settings.workos.jwt_issuers,
+        [
+            "https://api.workos.com",
+            "https://api.workos.com/user_management/client_1"
+        ]
+    );
     assert_eq!(settings.login_redirect_url, "/");
     assert!(settings.secret_key_fallbacks.is_empty() && settings.trusted_proxies.is_empty());
     assert_eq!(settings.log.format, LogFormat::Text);
@@ -114,6 +122,8 @@ fn each_malformed_setting_names_itself_its_value_and_the_mend() {
         ("SESSION_COOKIE_NAME", "session id"),
         ("SESSION_COOKIE_AGE", "-1"),
         ("SESSION_COOKIE_AGE", "99999999999"),
+        ("SESSION_STALE_GRACE", "-1"),
+        ("WORKOS_JWT_ISSUERS", "api.workos.com"),
         ("LOGIN_REDIRECT_URL", "//evil.example"),
         ("CORS_ALLOWED_ORIGINS", "*"),
         ("TRUSTED_PROXIES", "10.0.0.0/99"),

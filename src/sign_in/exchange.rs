@@ -151,6 +151,8 @@ fn session_row(
     let id = random_text().map_err(|_| SignInFailure::Internal("no randomness".to_owned()))?;
     let confirmed_until = authentication.access_token_expires_at.map(Timestamp::from);
     let expires_at = now.plus(longest(app, authentication));
+    let organization_id = authentication.organization_id.clone();
+    let role = authentication.role.clone();
     Ok(Some(move |user_id| NewSession {
         id,
         user_id,
@@ -161,6 +163,8 @@ fn session_row(
         confirmed_until,
         created_at: now,
         expires_at,
+        organization_id,
+        role,
     }))
 }
 

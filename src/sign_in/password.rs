@@ -61,6 +61,8 @@ pub async fn with_password(
         confirmed_until: None,
         created_at: now,
         expires_at,
+        organization_id: None,
+        role: None,
     };
     let ending = previous.clone();
     let (user, row) = by_password(app, email, password, now, move |conn, user| {

@@ -156,6 +156,15 @@ impl RefreshTokenRow {
         Self::revoke_sid(conn, &of_session(id), now)
     }
 
+    /// Has the families that stand on one session of WorkOS's stand on another, as when WorkOS gives
+    /// a session a new name.
+    pub fn move_sid(conn: &mut Conn, from: &str, to: &str) -> QueryResult<usize> {
+        let of_session = refresh_tokens::table.filter(refresh_tokens::sid.eq(from));
+        diesel::update(of_session)
+            .set(refresh_tokens::sid.eq(to))
+            .execute(conn)
+    }
+
     /// Ends the families that stand on this session of WorkOS's.
     pub fn revoke_sid(conn: &mut Conn, sid: &str, now: Timestamp) -> QueryResult<usize> {
         let of_session = refresh_tokens::table.filter(refresh_tokens::sid.eq(sid));

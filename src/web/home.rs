@@ -23,6 +23,7 @@ pub async fn home(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     let notice = render::asked_for(&request, &[("sign-in-cancelled", CANCELLED)]);
+    let notice = render::session_over(&request).or(notice);
     let with_passwords = app.settings.password_login != PasswordLogin::Off;
     let password_login_url = with_passwords.then(|| password_login_url("/"));
     render::page(

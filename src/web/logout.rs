@@ -5,7 +5,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::pages::LogoutConfirm;
-use super::visitor::MaybeUser;
+use super::visitor::KnownUser;
 use super::{is_look_ahead, redirect, render};
 use crate::error::Error;
 use crate::middleware::is_cross_site_link;
@@ -23,7 +23,7 @@ const FORGET_PAGES: (HeaderName, HeaderValue) = (
 /// Signs out whoever followed a link of ours; asks whoever followed another site's.
 pub async fn get(
     request: HttpRequest,
-    user: MaybeUser,
+    user: KnownUser,
     session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
@@ -39,7 +39,7 @@ pub async fn get(
 
 /// Signs out; the cross-site check has been passed.
 pub async fn post(
-    user: MaybeUser,
+    user: KnownUser,
     session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
@@ -47,7 +47,7 @@ pub async fn post(
 }
 
 async fn end(
-    user: MaybeUser,
+    user: KnownUser,
     session: &BrowserSession,
     app: &AppState,
 ) -> Result<HttpResponse, Error> {

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::account::{self, account_of};
 use super::form::{Form, complaint};
 use super::pages::PasswordErrors;
-use super::visitor::MaybeUser;
+use super::visitor::{MaybeUser, log_in_again};
 use super::{redirect, unless_refused};
 use crate::accounts::passwords::validators::{About, validate};
 use crate::accounts::{PasswordChange, User, change_password, has_password};
@@ -30,8 +30,7 @@ pub async fn post(
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
     // This address itself cannot be returned to.
-    let next = PAGE.to_owned();
-    let user = user.0.ok_or(Error::LoginRequired { next })?;
+    let user = user.0.ok_or_else(|| log_in_again(&request, PAGE))?;
     if user.impersonator.is_some() {
         return Err(Error::Impersonated);
     }

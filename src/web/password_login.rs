@@ -8,11 +8,11 @@ use secrecy::ExposeSecret;
 use super::form::{Form, complaint};
 use super::login::home_of_the_cookie;
 use super::pages::{Login, LoginForm, Page};
-use super::visitor::MaybeUser;
+use super::visitor::KnownUser;
 use super::{pairs, redirect, render, unless_refused};
 use crate::api::throttled::SignInThrottle;
 use crate::error::Error;
-use crate::links::{login_url, login_with_hint_url, password_login_url};
+use crate::links::{SESSION_OVER, login_url, login_with_hint_url, password_login_url};
 use crate::origin::local_target;
 use crate::sessions::BrowserSession;
 use crate::settings::PasswordLogin;
@@ -26,14 +26,15 @@ const REFUSED: &str = "Please enter a correct email address and password. Note t
 /// circle with a page that wants another person, and would bar that person's way in.
 pub async fn get(
     request: HttpRequest,
-    user: MaybeUser,
+    user: KnownUser,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     if let Some(elsewhere) = home_of_the_cookie(&request, &app) {
         return Ok(redirect(&elsewhere));
     }
     let next = checked(next_of(&request).as_deref(), &app);
-    let page = render::frame(user.0.as_ref(), None);
+    let notice = render::asked_for(&request, &[(SESSION_OVER, render::SESSION_ENDED)]);
+    let page = render::frame(user.0.as_ref(), notice);
     show(&app, page, &next, &Refusal::default())
 }
 

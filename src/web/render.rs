@@ -5,10 +5,17 @@ use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::pages::{Impersonator, Nav, Notice, Page, Visitor};
+use super::pages::{Impersonator, Level, Nav, Notice, Page, Visitor};
+use super::visitor::SessionOver;
 use super::{pairs, static_files};
 use crate::error::Error;
 use crate::sessions::SessionState;
+
+/// Said to whoever was signed in until now.
+pub const SESSION_ENDED: Notice<'static> = Notice {
+    level: Level::Info,
+    text: "Your session has ended. Please log in again.",
+};
 
 /// Renders a page.
 pub fn page(status: StatusCode, template: &impl Template) -> Result<HttpResponse, Error> {
@@ -46,6 +53,11 @@ pub fn asked_for<'a>(request: &HttpRequest, notices: &[(&str, Notice<'a>)]) -> O
     let (_, wanted) = query.iter().find(|(name, _)| name == "notice")?;
     let mut known = notices.iter().filter(|(id, _)| id == wanted);
     known.next().map(|(_, notice)| *notice)
+}
+
+/// What to tell somebody whose session has just turned out to be over.
+pub fn session_over(request: &HttpRequest) -> Option<Notice<'static>> {
+    (SessionOver::of(request) == Some(SessionOver::News)).then_some(SESSION_ENDED)
 }
 
 fn visitor(user: &SessionState) -> Visitor<'_> {

@@ -1,11 +1,14 @@
-//! Authentication, visible in a handler's signature.
-
-use std::future::{Ready, ready};
+//! Authentication, visible in a handler's signature. A session that is due is renewed on the way, so
+//! that nobody has to remember it.
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 
 use crate::error::Error;
+use crate::middleware::device;
+use crate::renewal::{self, Ask, Stands};
 use crate::sessions::{BrowserSession, SessionState, Standing};
 use crate::state::AppState;
 
@@ -15,36 +18,88 @@ pub struct MaybeUser(pub Option<SessionState>);
 /// Whoever is signed in; nobody is sent to log in and then returns here.
 pub struct SessionUser(pub SessionState);
 
+/// Whoever is signed in as far as is known here, without a word to WorkOS: for what must work while
+/// WorkOS is away, such as signing out.
+pub struct KnownUser(pub Option<SessionState>);
+
+/// Marks a request whose session has turned out to be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionOver {
+    /// It was known: somebody signed out.
+    Known,
+    /// It has just been found out, so the person is told.
+    News,
+}
+
+impl SessionOver {
+    /// Whether this request's session is over, and how that is known.
+    pub fn of(request: &HttpRequest) -> Option<Self> {
+        request.extensions().get::<Self>().copied()
+    }
+}
+
 impl FromRequest for MaybeUser {
     type Error = Error;
-    type Future = Ready<Result<Self, Error>>;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        ready(current(request, payload).map(Self))
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move { current(&request).await.map(Self) }.boxed_local()
     }
 }
 
 impl FromRequest for SessionUser {
     type Error = Error;
-    type Future = Ready<Result<Self, Error>>;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        ready(current(request, payload).and_then(|state| {
-            let next = request
-                .uri()
-                .path_and_query()
-                .map_or("/", |target| target.as_str());
-            state.map(Self).ok_or_else(|| Error::LoginRequired {
-                next: next.to_owned(),
-            })
-        }))
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move {
+            let state = current(&request).await?;
+            let target = request.uri().path_and_query();
+            let next = target.map_or("/", |target| target.as_str());
+            state.map(Self).ok_or_else(|| log_in_again(&request, next))
+        }
+        .boxed_local()
     }
 }
 
-fn current(request: &HttpRequest, payload: &mut Payload) -> Result<Option<SessionState>, Error> {
-    let app = web::Data::<AppState>::from_request(request, payload).into_inner();
+impl FromRequest for KnownUser {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move {
+            let (app, session) = parts(&request).await?;
+            known(&request, &app, &session).map(Self)
+        }
+        .boxed_local()
+    }
+}
+
+/// Sends whoever is not signed in, or no longer, to log in and back to `next`.
+pub(super) fn log_in_again(request: &HttpRequest, next: &str) -> Error {
+    let next = next.to_owned();
+    match SessionOver::of(request) {
+        Some(SessionOver::News) => Error::SessionOver { next },
+        Some(SessionOver::Known) | None => Error::LoginRequired { next },
+    }
+}
+
+async fn parts(request: &HttpRequest) -> Result<(web::Data<AppState>, BrowserSession), Error> {
+    let app = web::Data::<AppState>::extract(request).await;
     let app = app.map_err(|error| Error::Internal(error.to_string()))?;
-    let Ok(session) = BrowserSession::from_request(request, payload).into_inner();
+    let Ok(session) = BrowserSession::extract(request).await;
+    Ok((app, session))
+}
+
+/// Whoever the cookie names, unless the session is known to have ended.
+fn known(
+    request: &HttpRequest,
+    app: &AppState,
+    session: &BrowserSession,
+) -> Result<Option<SessionState>, Error> {
     let Some(state) = session.current(app.clock.now()) else {
         return Ok(None);
     };
@@ -52,8 +107,39 @@ fn current(request: &HttpRequest, payload: &mut Payload) -> Result<Option<Sessio
         Standing::Good => Ok(Some(state)),
         Standing::Ended => {
             session.end();
+            request.extensions_mut().insert(SessionOver::Known);
             Ok(None)
         }
         Standing::Unknown => Err(Error::RevocationsUnknown),
+    }
+}
+
+/// The same, renewed where that is due.
+async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
+    let (app, session) = parts(request).await?;
+    let Some(state) = known(request, &app, &session)? else {
+        return Ok(None);
+    };
+    if app.clock.now() < state.renew_after {
+        return Ok(Some(state));
+    }
+    let ask = Ask {
+        session_id: state.session_id.clone(),
+        organization_id: state.organization_id.clone(),
+        device: device(request, &app),
+    };
+    match renewal::look(&app.into_inner(), ask).await? {
+        Stands::Good(fresh) => {
+            let state = fresh.applied_to(state);
+            let updated = session.update(state.clone());
+            updated.map_err(|error| Error::Internal(error.to_string()))?;
+            Ok(Some(state))
+        }
+        Stands::AsItIs => Ok(Some(state)),
+        Stands::Over => {
+            session.end();
+            request.extensions_mut().insert(SessionOver::News);
+            Ok(None)
+        }
     }
 }

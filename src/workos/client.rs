@@ -1,5 +1,6 @@
 //! The HTTP client.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::DateTime;
@@ -8,9 +9,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
 
+use super::access_token::Verifier;
 use super::authorize::{AuthorizeRequest, Pkce};
 use super::error::WorkosError;
 use super::wire::{AccessTokenClaims, AuthenticateResponse, Authentication};
+use crate::clock::Timestamp;
 use crate::keys::random_text;
 use crate::outgoing::{self, TOTAL_TIMEOUT};
 use crate::settings::WorkosSettings;
@@ -19,6 +22,9 @@ use crate::settings::WorkosSettings;
 const TRIES: u32 = 3;
 /// The pause before the second try; it doubles for the third.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// One try of a renewal, so that an answer that is lost is asked for again within the total timeout,
+/// and well within the half minute in which WorkOS gives the same one again.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Whether a request may be sent again when its answer was lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,6 +33,8 @@ enum Repeat {
     Safe,
     /// Only when it never left: an authorization code is used up by the first arrival.
     IfUnsent,
+    /// Only when no answer came: one that came, and said that WorkOS is busy, is to be heeded.
+    IfUnanswered,
 }
 
 /// Speaks to WorkOS's user management.
@@ -36,6 +44,7 @@ pub struct Client {
     base_url: String,
     client_id: String,
     api_key: SecretString,
+    verifier: Arc<Verifier>,
 }
 
 /// What a person signs in with, for WorkOS's Radar.
@@ -52,7 +61,14 @@ impl Client {
     pub fn new(settings: &WorkosSettings) -> Result<Self, WorkosError> {
         let http = outgoing::client(&settings.api_base_url)
             .map_err(|error| WorkosError::unavailable(outgoing::reason(&error)))?;
+        let base_url = &settings.api_base_url;
+        let verifier = Verifier::new(
+            http.clone(),
+            format!("{base_url}/sso/jwks/{}", settings.client_id),
+            settings.jwt_issuers.clone(),
+        );
         Ok(Self {
+            verifier: Arc::new(verifier),
             http,
             base_url: settings.api_base_url.clone(),
             client_id: settings.client_id.clone(),
@@ -93,22 +109,55 @@ impl Client {
         code_verifier: Option<&str>,
         device: &Device,
     ) -> Result<Authentication, WorkosError> {
-        let mut body = json!({
-            "client_id": self.client_id,
-            "client_secret": self.api_key.expose_secret(),
-            "grant_type": "authorization_code",
-            "code": code,
-        });
+        let mut body = self.grant("authorization_code", device);
+        body["code"] = code.into();
         if let Some(code_verifier) = code_verifier {
             body["code_verifier"] = code_verifier.into();
         }
+        self.authenticate(&body, Repeat::IfUnsent).await
+    }
+
+    /// Carries a session on: WorkOS answers with the next refresh token, and again with the same one
+    /// for half a minute. `organization_id`: the one to stay in; without it WorkOS may choose another.
+    pub async fn refresh(
+        &self,
+        refresh_token: &SecretString,
+        organization_id: Option<&str>,
+        device: &Device,
+    ) -> Result<Authentication, WorkosError> {
+        let mut body = self.grant("refresh_token", device);
+        body["refresh_token"] = refresh_token.expose_secret().into();
+        if let Some(organization_id) = organization_id {
+            body["organization_id"] = organization_id.into();
+        }
+        self.authenticate(&body, Repeat::IfUnanswered).await
+    }
+
+    /// Checks signature and issuer of an access token; fails as an outage, since WorkOS has refused
+    /// nothing.
+    pub async fn verify(
+        &self,
+        authentication: &Authentication,
+        now: Timestamp,
+    ) -> Result<(), WorkosError> {
+        let token = &authentication.access_token;
+        self.verifier.verify(token, now).await
+    }
+
+    /// The fields that all grants have.
+    fn grant(&self, grant_type: &str, device: &Device) -> serde_json::Value {
+        let mut body = json!({
+            "client_id": self.client_id,
+            "client_secret": self.api_key.expose_secret(),
+            "grant_type": grant_type,
+        });
         if let Some(ip_address) = &device.ip_address {
             body["ip_address"] = ip_address.as_str().into();
         }
         if let Some(user_agent) = &device.user_agent {
             body["user_agent"] = user_agent.as_str().into();
         }
-        self.authenticate(&body, Repeat::IfUnsent).await
+        body
     }
 
     /// Proves that the API key and the client id work together: WorkOS checks them before it looks
@@ -146,7 +195,11 @@ impl Client {
         repeat: Repeat,
     ) -> Result<Authentication, WorkosError> {
         let url = format!("{}/user_management/authenticate", self.base_url);
-        let answer = self.send(self.http.post(url).json(body), repeat).await?;
+        let mut request = self.http.post(url).json(body);
+        if repeat == Repeat::IfUnanswered {
+            request = request.timeout(REFRESH_TIMEOUT);
+        }
+        let answer = self.send(request, repeat).await?;
         let response: AuthenticateResponse = serde_json::from_slice(&answer).map_err(|error| {
             WorkosError::unavailable(format!("its answer cannot be read: {error}"))
         })?;
@@ -186,38 +239,44 @@ async fn try_again(request: RequestBuilder, repeat: Repeat) -> Result<Vec<u8>, W
 struct Failure {
     error: WorkosError,
     unsent: bool,
+    answered: bool,
 }
 
 impl Failure {
     fn may_repeat(&self, repeat: Repeat) -> bool {
         let transient = matches!(self.error, WorkosError::Unavailable { .. });
-        transient && (self.unsent || repeat == Repeat::Safe)
-    }
-}
-
-impl From<WorkosError> for Failure {
-    fn from(error: WorkosError) -> Self {
-        Self {
-            error,
-            unsent: false,
-        }
+        let harmless = match repeat {
+            Repeat::Safe => true,
+            Repeat::IfUnsent => self.unsent,
+            Repeat::IfUnanswered => !self.answered,
+        };
+        transient && harmless
     }
 }
 
 async fn once(request: RequestBuilder) -> Result<Vec<u8>, Failure> {
     let response = request.send().await.map_err(|error| Failure {
         unsent: error.is_connect(),
+        answered: false,
         error: WorkosError::unavailable(outgoing::reason(&error)),
     })?;
     let status = response.status();
     let retry_after = outgoing::retry_after(response.headers());
     let body = outgoing::read_body(response)
         .await
-        .map_err(WorkosError::unavailable)?;
+        .map_err(|reason| Failure {
+            unsent: false,
+            answered: false,
+            error: WorkosError::unavailable(reason),
+        })?;
     if status.is_success() {
         return Ok(body);
     }
-    Err(WorkosError::from_answer(status, retry_after, &body).into())
+    Err(Failure {
+        unsent: false,
+        answered: true,
+        error: WorkosError::from_answer(status, retry_after, &body),
+    })
 }
 
 impl AuthenticateResponse {
@@ -238,6 +297,7 @@ impl AuthenticateResponse {
             sid: claims.sid,
             role: claims.role,
             access_token_expires_at: claims.exp.and_then(|exp| DateTime::from_timestamp(exp, 0)),
+            access_token: self.access_token,
             refresh_token: self.refresh_token,
             organization_id: self.organization_id.or(claims.org_id),
             authentication_method: self.authentication_method,

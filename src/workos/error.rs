@@ -31,7 +31,7 @@ pub enum WorkosError {
 }
 
 impl WorkosError {
-    pub(super) fn unavailable(reason: impl Into<String>) -> Self {
+    pub(crate) fn unavailable(reason: impl Into<String>) -> Self {
         Self::Unavailable {
             reason: reason.into(),
             retry_after: None,

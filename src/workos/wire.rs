@@ -16,6 +16,8 @@ pub struct Authentication {
     pub role: Option<String>,
     /// When the access token expires; until then WorkOS has vouched for the session.
     pub access_token_expires_at: Option<DateTime<Utc>>,
+    /// Where `sid`, `role` and its own end were read; see [`Client::verify`](super::Client::verify).
+    pub access_token: SecretString,
     /// Continues the session at WorkOS; used once.
     pub refresh_token: SecretString,
     /// The organisation that was signed in to.

@@ -27,6 +27,18 @@ fn is_nobody(answer: &Answer) {
     assert_eq!(answer.body, json!({ "detail": detail }));
 }
 
+#[track_caller]
+fn is_over(app: &TestApp, answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert!(answer.header("www-authenticate").is_some());
+    let expected = json!({
+        "detail": "Your session has ended. Please log in again.",
+        "code": "session_ended",
+        "sign_in_url": format!("{}/auth/login", app.url),
+    });
+    assert_eq!(answer.body, expected);
+}
+
 async fn refreshed(app: &TestApp, token: &str) -> Answer {
     app.visitor()
         .call(REFRESH, &json!({ "refresh": token }))
@@ -149,7 +161,7 @@ async fn a_session_that_was_ended_in_the_database_gives_none() {
             .set(sessions::revoked_at.eq(Some(now)))
             .execute(conn)
     });
-    is_nobody(&begin(&ada).await);
+    is_over(&app, &begin(&ada).await);
     assert!(app.refresh_tokens().is_empty());
 }
 
@@ -158,7 +170,7 @@ async fn a_closed_account_gets_none() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.set_active(app.user("ada@example.com").id, false);
-    is_nobody(&begin(&ada).await);
+    is_over(&app, &begin(&ada).await);
     assert!(app.refresh_tokens().is_empty());
 }
 

@@ -10,6 +10,7 @@ mod passwords;
 mod people;
 mod readme;
 mod refusals;
+mod renewal;
 mod spa;
 pub(crate) mod steps;
 mod tabs;

@@ -66,6 +66,8 @@ impl Place {
             confirmed_until: None,
             created_at: self.at(-1_000_000),
             expires_at: self.at(ends_in),
+            organization_id: None,
+            role: None,
         };
         assert!(self.app.change(|conn| new.insert(conn)));
         if let Some(seconds) = revoked {

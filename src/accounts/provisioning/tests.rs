@@ -211,6 +211,8 @@ fn linking_an_account_whose_email_was_never_verified_ends_what_its_maker_had() {
             confirmed_until: None,
             created_at: at(0),
             expires_at: at(0).plus(TimeDelta::days(1)),
+            organization_id: None,
+            role: None,
         }
         .insert(conn)
     });

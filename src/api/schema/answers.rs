@@ -1,5 +1,7 @@
 //! The answers, their bodies asked of the types that make them.
 
+use std::time::Duration;
+
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
@@ -116,6 +118,24 @@ pub(super) fn unauthorized(reasons: &[Reason]) -> Answer {
         examples: examples.collect(),
         general: false,
     }
+}
+
+/// What a browser session that has ended is told, for a 401.
+pub(super) fn session_over() -> Example {
+    let error = ApiError::SessionOver {
+        sign_in_url: "https://app.example.com/auth/login".to_owned(),
+    };
+    let summary = "The browser session has ended";
+    example("session_ended", summary, error.example())
+}
+
+/// What a browser session is told that WorkOS cannot be asked about, for a 503.
+pub(super) fn unconfirmed() -> Example {
+    let error = Error::SessionUnconfirmed {
+        retry_after: Duration::ZERO,
+    };
+    let summary = "WorkOS has been away for longer than `SESSION_STALE_GRACE`";
+    example("session_unconfirmed", summary, told(&error))
 }
 
 /// 403: another site's page asked; an exchange's own refusals come before.

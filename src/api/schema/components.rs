@@ -160,6 +160,10 @@ fn problem() -> Value {
         json!({
             "detail": { "type": "string", "description": "For people." },
             "code": { "type": "string", "description": "For programs, where there is one." },
+            "sign_in_url": {
+                "type": "string",
+                "description": "With `session_ended`: where a browser signs in again.",
+            },
             "messages": {
                 "type": "array",
                 "description": "What is wrong with the access token.",

@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::answers::{
-    Reason, TOKEN, bad_request, complaint, ok, ok_with_cookie, unauthorized, unavailable,
+    Reason, TOKEN, bad_request, complaint, ok, ok_with_cookie, session_over, unauthorized,
+    unavailable, unconfirmed,
 };
 use super::routes::{get, optional, post, signed_in, user};
-use super::{Credential, Field, Group, Operation};
+use super::{Answer, Credential, Field, Group, Operation};
 use crate::api::error::Unauthorized;
 use crate::api::logout::ELSEWHERE;
 use crate::tokens::TokenError;
@@ -39,12 +40,12 @@ pub(super) fn me() -> Operation {
         "By access token, policy cookie or browser session. Any method asks first who you are, so without credentials even POST answers 401.",
         vec![
             ok("The user", "User", user()),
-            unauthorized(&of_an_access_token()),
+            or_session_over(unauthorized(&of_an_access_token())),
         ],
     );
     operation.credentials = ANY;
     operation.anonymous = false;
-    operation.answers.push(unavailable(None));
+    operation.answers.push(unavailable(Some(unconfirmed())));
     operation
 }
 
@@ -59,12 +60,19 @@ pub(super) fn tokens() -> Operation {
         &[],
         vec![
             ok_with_cookie("Signed in", "SignedIn", signed_in()),
-            unauthorized(&[NOBODY]),
+            or_session_over(unauthorized(&[NOBODY])),
+            unavailable(Some(unconfirmed())),
         ],
     );
     operation.credentials = &[Credential::SessionCookie];
     operation.anonymous = false;
     operation
+}
+
+/// A 401 that a browser session that has ended gets too.
+fn or_session_over(mut answer: Answer) -> Answer {
+    answer.examples.push(session_over());
+    answer
 }
 
 /// The way out.

@@ -87,6 +87,8 @@ impl Place {
             confirmed_until: None,
             created_at: user.date_joined,
             expires_at: Timestamp::from_seconds(4_000_000_000).unwrap(),
+            organization_id: None,
+            role: None,
         };
         assert!(self.change(|conn| new.insert(conn)));
     }

@@ -80,6 +80,8 @@ fn each_malformed_setting_is_named_with_its_value_and_its_mend() {
         ("ALLOWED_HOSTS", "https://example.com", "without a port"),
         ("SESSION_COOKIE_NAME", "session id", "a cookie's name"),
         ("SESSION_COOKIE_AGE", "two weeks", "from 1 to 34560000"),
+        ("SESSION_STALE_GRACE", "an hour", "from 0 to 604800"),
+        ("WORKOS_JWT_ISSUERS", "api.workos.com", "http(s) URLs"),
         (
             "LOGIN_REDIRECT_URL",
             "//evil.example",

@@ -8,7 +8,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
     "2026-11-21-000003_create_django_imports",
@@ -16,6 +16,7 @@ const NAMES: [&str; 8] = [
     "2026-11-21-000005_index_revoked_sessions",
     "2026-11-21-000006_create_identities",
     "2026-11-21-000007_create_jobs",
+    "2026-11-21-000008_follow_workos",
     "2026-11-21-000009_create_webhook_events",
 ];
 
@@ -44,7 +45,7 @@ fn check_fails_until_all_is_applied() {
     for name in NAMES {
         assert!(before.stdout.contains(name), "{before:#?}");
     }
-    before.says_in_one_line(&["8 migrations are not applied", "run `vestibule migrate`"]);
+    before.says_in_one_line(&["9 migrations are not applied", "run `vestibule migrate`"]);
     migrate(&database, &[]).run().exits_with(0);
     let after = migrate(&database, &["--check"]).run().exits_with(0);
     assert_eq!(after.stderr, "");

@@ -55,6 +55,8 @@ fn sign_in(house: &House, user_id: i64) {
         confirmed_until: None,
         created_at: now,
         expires_at: now.plus(chrono::TimeDelta::days(1)),
+        organization_id: None,
+        role: None,
     };
     house.change(|conn| session.insert(conn));
 }

@@ -1,0 +1,220 @@
+//! A session whose lease this process holds: WorkOS is asked, and what it said is noted. Every change
+//! is conditional on the lease; where it was lost meanwhile, nothing is changed, and whoever looks
+//! reads the row again.
+
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use super::rules::{self, LEASE, Step, confirmed_until, due};
+use super::workos::{self, Reply};
+use super::{Ask, Fresh, LOOK_EVERY, Stands, Trouble, between, good};
+use crate::accounts::{Profile, User, keep_up};
+use crate::clock::Timestamp;
+use crate::db::{Conn, DbError};
+use crate::keys::{SealError, random_fraction};
+use crate::sessions::{Confirmation, SessionRow, Setback};
+use crate::sign_out::end_session;
+use crate::state::AppState;
+use crate::tokens::RefreshTokenRow;
+use crate::workos::{Authentication, WorkosError};
+
+/// How often a write is tried that must not be lost: WorkOS gives the same tokens for half a minute.
+const WRITES: u32 = 3;
+
+/// The session, its account, and the lease.
+pub(super) struct Held<'a> {
+    app: &'a AppState,
+    ask: &'a Ask,
+    row: SessionRow,
+    user: User,
+    lease: Timestamp,
+}
+
+impl<'a> Held<'a> {
+    /// Takes the lease; `None` when somebody else was quicker.
+    pub(super) async fn take(
+        app: &'a AppState,
+        ask: &'a Ask,
+        user: User,
+        now: Timestamp,
+    ) -> Result<Option<Self>, DbError> {
+        let (id, lease) = (ask.session_id.clone(), now.plus(LEASE));
+        let row = app.database.write(move |conn| {
+            if !SessionRow::take_lease(conn, &id, now, lease)? {
+                return Ok(None);
+            }
+            // Read again: another holder may have come and gone since.
+            Ok::<_, DbError>(SessionRow::by_id(conn, &id)?)
+        });
+        let held = row.await?.map(|row| Self {
+            app,
+            ask,
+            row,
+            user,
+            lease,
+        });
+        Ok(held)
+    }
+
+    /// Asks WorkOS and notes what it said; `None`: the lease was lost meanwhile.
+    pub(super) async fn renew(self) -> Result<Option<Stands>, Trouble> {
+        match workos::ask(self.app, self.ask, &self.row, &self.user).await {
+            Reply::Confirmed(authentication) => self.confirm(*authentication).await,
+            Reply::Unproven(authentication, error) => {
+                // Kept all the same, since the old one is used up: it came from WorkOS over TLS.
+                let token = self.seal(&authentication)?;
+                self.set_back(Some(token), &error).await
+            }
+            Reply::Away(error) => self.set_back(None, &error).await,
+            Reply::Refused(why) => self.end(&why).await,
+        }
+    }
+
+    fn seal(&self, authentication: &Authentication) -> Result<Vec<u8>, SealError> {
+        let token = authentication.refresh_token.expose_secret().as_bytes();
+        let place = format!("sessions:{}", self.row.id);
+        self.app.keys.seal_row(&place, token)
+    }
+
+    fn confirmation(&self, authentication: Authentication) -> Result<Confirmation, SealError> {
+        let now = self.app.clock.now();
+        let expires_at = authentication.access_token_expires_at.map(Timestamp::from);
+        let until = confirmed_until(expires_at, now);
+        let asked_for = workos::organization(self.ask, &self.row).map(str::to_owned);
+        Ok(Confirmation {
+            workos_refresh_token: Some(self.seal(&authentication)?),
+            workos_sid: authentication.sid.or(self.row.workos_sid.clone()),
+            // An answer that names none has not left the one that was asked for.
+            organization_id: authentication.organization_id.or(asked_for),
+            role: authentication.role,
+            confirmed_until: Some(until),
+            renew_after: Some(due(until, now)),
+            renewal_failures: 0,
+        })
+    }
+
+    /// Notes that the session goes on.
+    async fn confirm(self, authentication: Authentication) -> Result<Option<Stands>, Trouble> {
+        let profile = Profile::from(&authentication.user);
+        let confirmation = self.confirmation(authentication)?;
+        let Self {
+            app,
+            row,
+            user,
+            lease,
+            ..
+        } = self;
+        let kept = write(app, move |conn| {
+            if !SessionRow::release_lease(conn, &row.id, lease)? {
+                return Ok(None);
+            }
+            SessionRow::confirm(conn, &row.id, &confirmation)?;
+            follow_sid(conn, &row, &confirmation)?;
+            let user = keep_up(conn, user.clone(), &profile)?;
+            Ok(Some(Fresh {
+                user,
+                organization_id: confirmation.organization_id.clone(),
+                role: confirmation.role.clone(),
+                renew_after: confirmation.renew_after.unwrap_or(lease),
+            }))
+        })
+        .await?;
+        Ok(kept.map(|fresh| Stands::Good(Arc::new(fresh))))
+    }
+
+    /// Notes that WorkOS could not be reached, and when to try again.
+    async fn set_back(
+        mut self,
+        token: Option<Vec<u8>>,
+        error: &WorkosError,
+    ) -> Result<Option<Stands>, Trouble> {
+        let asked = match error {
+            WorkosError::Unavailable { retry_after, .. } => *retry_after,
+            WorkosError::Refused { .. } => None,
+        };
+        let now = self.app.clock.now();
+        let failures = self.row.renewal_failures.saturating_add(1);
+        let renew_after = now.plus(rules::pause(failures, asked, random_fraction()));
+        log::warn!(
+            "the session of account {} could not be renewed, {failures} in a row: {error}",
+            self.user.id
+        );
+        self.row.renewal_failures = failures;
+        self.row.renew_after = Some(renew_after);
+        self.row.renewing_until = None;
+        let setback = Setback {
+            workos_refresh_token: token,
+            renew_after,
+            failures,
+        };
+        let (id, lease) = (self.row.id.clone(), self.lease);
+        let ours = write(self.app, move |conn| {
+            let ours = SessionRow::release_lease(conn, &id, lease)?;
+            if ours {
+                SessionRow::set_back(conn, &id, &setback)?;
+            }
+            Ok(ours)
+        });
+        if !ours.await? {
+            return Ok(None);
+        }
+        let grace = self.app.settings.session_stale_grace;
+        match rules::step(&self.row, now, grace) {
+            Step::GoOn { look_again } => Ok(Some(good(self.ask, self.row, self.user, look_again))),
+            Step::Outage { until } => Err(Trouble::Outage(between(now, until))),
+            Step::Renew | Step::Wait => Ok(None),
+        }
+    }
+
+    /// Ends the session, which WorkOS does not carry on.
+    async fn end(self, why: &str) -> Result<Option<Stands>, Trouble> {
+        let now = self.app.clock.now();
+        let (id, lease) = (self.row.id, self.lease);
+        let ended = write(self.app, move |conn| {
+            if !SessionRow::release_lease(conn, &id, lease)? {
+                return Ok(None);
+            }
+            end_session(conn, &id, now).map_err(DbError::from)
+        });
+        let Some(row) = ended.await? else {
+            return Ok(None);
+        };
+        self.app.revocations.end(&row.id, row.expires_at);
+        log::info!(
+            "account {} is signed out: WorkOS does not carry its session on: {why}",
+            self.user.id
+        );
+        Ok(Some(Stands::Over))
+    }
+}
+
+/// WorkOS's own emulator gives a session a new name at each renewal, where WorkOS does not. Signature,
+/// issuer and user are right, so it is taken over: refusing would log people out. What stands on the
+/// old name follows, since a log-out must still find it.
+fn follow_sid(conn: &mut Conn, row: &SessionRow, next: &Confirmation) -> Result<(), DbError> {
+    if let (Some(old), Some(new)) = (&row.workos_sid, &next.workos_sid)
+        && old != new
+    {
+        log::debug!("WorkOS's session {old} goes on as {new}");
+        RefreshTokenRow::move_sid(conn, old, new)?;
+    }
+    Ok(())
+}
+
+/// A write that is tried again: what WorkOS has just given would be lost with it.
+pub(super) async fn write<T: Send + 'static>(
+    app: &AppState,
+    change: impl Fn(&mut Conn) -> Result<T, DbError> + Send + Sync + 'static,
+) -> Result<T, DbError> {
+    let change = Arc::new(change);
+    for _ in 1..WRITES {
+        let change = Arc::clone(&change);
+        match app.database.write(move |conn| change(conn)).await {
+            Err(error) => log::warn!("the renewal of a session is written again: {error}"),
+            written => return written,
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    app.database.write(move |conn| change(conn)).await
+}

@@ -1,0 +1,253 @@
+//! What users of other integrations with WorkOS complain about: one test for each complaint. Where
+//! another file says more of it, that is:
+//!
+//! - races, lost replies, 429 and 5xx: `renewal/at_once.rs`, `renewal/outage.rs`;
+//! - the organisation: `renewal/row.rs`, `session/impersonation.rs`;
+//! - large cookies: `session/oversized.rs`;
+//! - tabs and piles of cookies: `login/attempts.rs`;
+//! - links without a `state`: `login/state.rs`;
+//! - `access_denied` and other errors at the callback: `login/refusals.rs`;
+//! - the way back: `login/next.rs`, and every spelling of it in `src/origin/local_target.rs`;
+//! - log-out: `session/logout.rs`, `renewal/outage.rs`;
+//! - deleted users: `renewal/closed.rs`, `provisioning.rs`.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use url::Url;
+use vestibule::emulator::Effect;
+
+use crate::support::app::{TestApp, location, set_cookies};
+use crate::support::renewal::{all_are_signed_in, at_once};
+use crate::support::steps::{
+    AUTHENTICATE, assert_signs_in, login_with_next, query, up_to_the_callback, with_query,
+};
+
+/// authkit-nextjs #28, authkit-remix #7.
+#[tokio::test]
+async fn parallel_requests_lose_the_refresh_race_and_are_logged_out() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    let answers = at_once(&[&app], "/account", &ada.cookies("/"), 20).await;
+    all_are_signed_in(&answers);
+    // Past the half minute in which WorkOS would forgive a second use of the same refresh token.
+    app.pass(45);
+    all_are_signed_in(&at_once(&[&app], "/account", &ada.cookies("/"), 20).await);
+    assert_eq!(app.renewals(), 1);
+}
+
+/// authkit-nextjs #461.
+#[tokio::test]
+async fn a_429_or_5xx_deletes_the_cookie() {
+    for status in [429, 500, 502, 503, 504] {
+        let app = TestApp::start();
+        let ada = app.signed_in("ada@example.com").await;
+        app.expire();
+        app.strike(1, Effect::status(status, json!({ "message": "busy" })));
+        assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
+        assert!(ada.cookie("/", "sessionid").is_some(), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_reply_ends_the_session() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    for _ in 0..3 {
+        app.expire();
+        app.strike(1, Effect::DropReply);
+        assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
+        app.expire();
+        assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
+    }
+}
+
+/// workos-node #1176.
+#[tokio::test]
+async fn the_organisation_is_lost_on_refresh() {
+    let app = TestApp::start();
+    let olive = app.signed_in("olive@example.com").await;
+    let organization = app.only_session().organization_id.expect("an organisation");
+    for _ in 0..3 {
+        app.expire();
+        assert!(olive.page("/account").await.contains(&organization));
+    }
+    assert_eq!(app.renewals(), 3);
+}
+
+/// authkit-nextjs #404.
+#[tokio::test]
+async fn a_cookie_over_4096_bytes_is_a_login_loop() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let mut user = app.workos().user("ada@example.com").unwrap();
+    user.first_name = Some("F".repeat(9_000));
+    user.updated_at += 1_000_000;
+    app.workos().put_user(user);
+    // The profile grows while the person is signed in: at a renewal, too, the cookie is to be kept.
+    app.expire();
+    assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
+    assert!(ada.cookies("/").len() <= 4_096);
+    assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
+    assert_signs_in(&app.visitor(), "ada@example.com").await;
+}
+
+/// authkit-nextjs #403.
+#[tokio::test]
+async fn a_second_tab_overwrites_the_first_ones_state() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let first = up_to_the_callback(&ada, "ada@example.com").await;
+    ada.begin("/auth/login").await;
+    assert_eq!(ada.get(first.as_str()).await.status(), StatusCode::FOUND);
+    assert!(ada.is_signed_in().await);
+}
+
+/// authkit-tanstack-start #76.
+#[tokio::test]
+async fn per_attempt_cookies_pile_up_until_http_431() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    for _ in 0..40 {
+        ada.begin(&login_with_next(&format!("/{}", "a".repeat(1_000))))
+            .await;
+    }
+    assert!(ada.cookies("/auth/callback").len() < 8_192);
+    assert_signs_in(&ada, "ada@example.com").await;
+}
+
+/// authkit-nextjs #400.
+#[tokio::test]
+async fn links_of_the_dashboard_arrive_without_a_state() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let link = with_query(&callback, "state", None);
+    let response = ada.get(link.as_str()).await;
+    assert_eq!(location(&response), "/auth/login");
+    assert_eq!(
+        app.workos().count(AUTHENTICATE),
+        0,
+        "no code is taken unasked"
+    );
+    let back = up_to_the_callback(&ada, "ada@example.com").await;
+    ada.get(back.as_str()).await;
+    assert!(ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn access_denied_becomes_a_500() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    let authorize = ada.begin("/auth/login").await;
+    let state = query(&authorize, "state");
+    let denied = format!("/auth/callback?error=access_denied&error_description=x&state={state}");
+    let response = ada.get(&denied).await;
+    assert_eq!(location(&response), "/?notice=sign-in-cancelled");
+    assert!(
+        ada.page("/?notice=sign-in-cancelled")
+            .await
+            .contains("You cancelled")
+    );
+}
+
+#[tokio::test]
+async fn the_return_path_is_lost() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let wanted = "/account?tab=security&from=mail";
+    let sid = app.only_session().workos_sid.unwrap();
+    app.workos().revoke_session(&sid);
+    app.expire();
+    // By the longest way: the session ends, and two pages lie between this one and WorkOS.
+    let login = location(&ada.get(wanted).await);
+    let page = ada.page(&login).await;
+    let begin = login_with_next(wanted);
+    assert!(
+        page.contains(&begin.replace('&', "&#38;")),
+        "{begin} in {page}"
+    );
+    let authorize = ada.begin(&begin).await;
+    let callback = ada.authorize(&authorize, "ada@example.com").await;
+    assert_eq!(location(&ada.get(callback.as_str()).await), wanted);
+}
+
+/// CWE-601.
+#[tokio::test]
+async fn the_return_path_is_an_open_redirect() {
+    let app = TestApp::start();
+    for next in ["//evil.example", "https://evil.example/", "/\\evil.example"] {
+        let ada = app.visitor();
+        let authorize = ada.begin(&login_with_next(next)).await;
+        let callback = ada.authorize(&authorize, "ada@example.com").await;
+        let response = ada.get(callback.as_str()).await;
+        assert_eq!(location(&response), "/", "{next}");
+    }
+}
+
+#[tokio::test]
+async fn log_out_shows_workoss_error_page() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let logout = location(&ada.get("/auth/logout").await);
+    let return_to = query(&Url::parse(&logout).unwrap(), "return_to");
+    assert_eq!(return_to, format!("{}/", app.url));
+    let back = ada.get(&logout).await;
+    assert_eq!(location(&back), return_to);
+    // Where nothing is registered with WorkOS, nothing is sent.
+    let app = TestApp::builder()
+        .setting("WORKOS_LOGOUT_RETURN_TO", "")
+        .start();
+    let ada = app.signed_in("ada@example.com").await;
+    let logout = location(&ada.get("/auth/logout").await);
+    assert!(!logout.contains("return_to"), "{logout}");
+}
+
+/// workos-node #1174.
+#[tokio::test]
+async fn log_out_fails_when_the_access_token_has_expired() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let sid = app.only_session().workos_sid.unwrap();
+    app.pass(86_400);
+    app.workos_is_away();
+    let response = ada
+        .request(Method::POST, "/auth/logout")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert!(location(&response).contains(&format!("session_id={sid}")));
+    assert!(!set_cookies(&response).is_empty());
+    assert!(!ada.is_signed_in().await);
+    assert_eq!(app.renewals(), 0, "it needs no fresh token");
+}
+
+#[tokio::test]
+async fn a_deleted_user_is_created_again_by_the_next_request() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let cookies = ada.cookies("/");
+    let tokens = ada.call("/api/auth/session", &json!({})).await;
+    let access = tokens.text("access_token");
+    app.change(|conn| diesel::RunQueryDsl::execute(diesel::sql_query("DELETE FROM users"), conn));
+    for _ in 0..2 {
+        ada.get_with_cookies("/account", &cookies).await;
+        let me = app.visitor().who_am_i(Some(&access)).await;
+        assert_eq!(me.status, StatusCode::UNAUTHORIZED);
+        app.expire();
+    }
+    assert!(app.users().is_empty() && app.sessions().is_empty());
+
+    // Deleted at WorkOS, the person is signed out, and the account here changes nothing.
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let before = app.user("ada@example.com");
+    assert!(
+        app.workos()
+            .delete_user(before.workos_user_id.as_ref().unwrap())
+    );
+    app.expire();
+    assert!(!ada.is_signed_in().await);
+    assert_eq!(app.users(), [before]);
+}

@@ -1,0 +1,145 @@
+//! Two hundred requests at the moment at which WorkOS's word ends, on two replicas.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use vestibule::emulator::Effect;
+
+use crate::support::app::TestApp;
+use crate::support::renewal::{GRANT, all_are_signed_in, at_once, statuses};
+
+const REQUESTS: usize = 200;
+
+/// Ada's browser and a second replica, at the moment at which WorkOS's word ends.
+async fn at_the_end_of_its_word() -> (TestApp, TestApp, String) {
+    let app = TestApp::start();
+    let replica = app.replica().start();
+    let ada = app.signed_in("ada@example.com").await;
+    let cookies = ada.cookies("/");
+    app.expire();
+    (app, replica, cookies)
+}
+
+/// The different values of something in the renewals that WorkOS was asked for.
+fn values(
+    app: &TestApp,
+    of: impl Fn(&vestibule::emulator::Recorded) -> String,
+) -> BTreeSet<String> {
+    let requests = app.workos().requests();
+    let renewals = requests
+        .iter()
+        .filter(|one| one.body["grant_type"] == GRANT);
+    renewals.map(of).collect()
+}
+
+fn tell(what: &str, app: &TestApp, answers: &[reqwest::Response]) {
+    println!(
+        "{what}: {REQUESTS} requests at once on two replicas, answers {:?}, renewals at WorkOS {}",
+        statuses(answers),
+        app.renewals()
+    );
+}
+
+#[tokio::test]
+async fn two_hundred_requests_on_two_replicas_renew_once() {
+    let (app, replica, cookies) = at_the_end_of_its_word().await;
+    let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
+    tell("as usual", &app, &answers);
+    all_are_signed_in(&answers);
+    assert_eq!(app.renewals(), 1);
+    let row = app.only_session();
+    assert_eq!(row.revoked_at, None);
+    assert_eq!((row.renewing_until, row.renewal_failures), (None, 0));
+    assert!(row.confirmed_until.is_some_and(|until| until > app.now()));
+}
+
+#[tokio::test]
+async fn two_hundred_requests_survive_that_the_reply_is_dropped() {
+    let (app, replica, cookies) = at_the_end_of_its_word().await;
+    for round in 1..=3 {
+        app.strike(1, Effect::DropReply);
+        let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
+        tell("a reply dropped", &app, &answers);
+        all_are_signed_in(&answers);
+        assert_eq!(
+            app.renewals(),
+            2 * round,
+            "the lost reply is asked for again"
+        );
+        let tokens = values(&app, |one| one.body["refresh_token"].to_string());
+        assert_eq!(tokens.len(), round, "with the same token: {tokens:?}");
+        let keys = values(&app, |one| one.headers["idempotency-key"].clone());
+        assert_eq!(keys.len(), round, "and as the same request");
+        app.expire();
+    }
+}
+
+#[tokio::test]
+async fn two_hundred_requests_survive_a_minute_of_503() {
+    let (app, replica, cookies) = at_the_end_of_its_word().await;
+    app.workos_is_away();
+    let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
+    tell("the first moment of 503", &app, &answers);
+    all_are_signed_in(&answers);
+    assert_eq!(app.renewals(), 1, "one has asked for all of them");
+    for _ in 0..12 {
+        app.pass(5);
+        let answers = at_once(&[&app, &replica], "/account", &cookies, 20).await;
+        all_are_signed_in(&answers);
+    }
+    let asked = app.renewals();
+    println!("a minute of 503: 240 further requests, renewals tried {asked}");
+    assert!(
+        (3..=9).contains(&asked),
+        "neither a storm nor silence: {asked}"
+    );
+    app.workos_is_back();
+    let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
+    tell("WorkOS is back", &app, &answers);
+    all_are_signed_in(&answers);
+    assert_eq!(app.renewals(), asked + 1);
+    assert_eq!(app.only_session().renewal_failures, 0);
+}
+
+#[tokio::test]
+async fn while_workoss_word_holds_nobody_waits_for_who_renews() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let cookies = ada.cookies("/");
+    app.pass(250);
+    app.strike(1, Effect::NoAnswer);
+    app.strike(u32::MAX, Effect::status(503, json!({})));
+    let first = {
+        let ada = ada.clone();
+        tokio::spawn(async move { ada.get("/account").await.status() })
+    };
+    while app.renewals() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let answers = at_once(&[&app], "/account", &cookies, 20).await;
+    all_are_signed_in(&answers);
+    assert!(!first.is_finished(), "WorkOS has not answered yet");
+    assert_eq!(first.await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_loses_no_renewal() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    app.strike(1, Effect::Delay { milliseconds: 500 });
+    let request = {
+        let ada = ada.clone();
+        tokio::spawn(async move { ada.get("/account").await })
+    };
+    while app.renewals() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    request.abort();
+    while app.only_session().renew_after.is_none() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    app.pass(40);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(app.renewals(), 1);
+}

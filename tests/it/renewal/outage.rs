@@ -1,0 +1,167 @@
+//! WorkOS cannot be reached: the session is kept, for a while.
+
+use reqwest::StatusCode;
+use serde_json::json;
+use vestibule::emulator::{Effect, Fault};
+
+use crate::support::app::TestApp;
+use crate::support::renewal::{KEY_SET, all_are_signed_in, at_once};
+use crate::support::steps::{AUTHENTICATE, error_page, retry_after};
+
+#[tokio::test]
+async fn every_transient_failure_keeps_the_session() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let broken = || {
+        let statuses = [408, 429, 500, 502, 503, 504, 302];
+        let answers = statuses.map(|status| Effect::status(status, json!({ "code": "busy" })));
+        let senseless = Effect::status(200, json!("<html>Welcome to the hotel's network"));
+        answers.into_iter().chain([senseless])
+    };
+    for (failures, effect) in broken().enumerate() {
+        app.pass(400);
+        app.strike(1, effect.clone());
+        assert!(ada.is_signed_in().await, "{effect:?}");
+        let row = app.only_session();
+        assert_eq!(row.renewal_failures, 1, "{effect:?}");
+        assert_eq!(row.revoked_at, None, "{effect:?}");
+        assert_eq!(
+            app.renewals(),
+            2 * failures + 1,
+            "no second try at once: {effect:?}"
+        );
+        app.pass(31);
+        assert!(ada.is_signed_in().await);
+        assert_eq!(app.only_session().renewal_failures, 0);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_or_comes_by_half_is_asked_for_again() {
+    for effect in [Effect::DropReply, Effect::HalfBody] {
+        let app = TestApp::start();
+        let ada = app.signed_in("ada@example.com").await;
+        app.expire();
+        app.strike(2, effect);
+        assert!(ada.is_signed_in().await);
+        assert_eq!(app.renewals(), 3);
+        assert_eq!(app.only_session().renewal_failures, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_workos_that_asks_to_wait_is_left_in_peace() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    let busy = Effect::Status {
+        status: 429,
+        body: json!({}),
+        retry_after: Some("600".to_owned()),
+    };
+    app.strike(1, busy);
+    assert!(ada.is_signed_in().await);
+    app.pass(599);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(app.renewals(), 1);
+    app.pass(30);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(app.renewals(), 2);
+}
+
+#[tokio::test]
+async fn after_the_grace_it_is_an_outage_and_no_log_out() {
+    let app = TestApp::builder()
+        .setting("SESSION_STALE_GRACE", "600")
+        .start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    app.workos_is_away();
+    assert!(ada.is_signed_in().await);
+    app.pass(500);
+    assert!(ada.is_signed_in().await);
+    app.pass(400);
+    let cookies = ada.cookies("/");
+    let response = ada.get("/account").await;
+    assert!((1..=30).contains(&retry_after(response.headers()).unwrap()));
+    let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(page.contains("The sign-in service cannot be reached just now"));
+    let me = ada.who_am_i(None).await;
+    assert_eq!(me.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(retry_after(&me.headers).is_some());
+    assert_eq!(ada.cookies("/"), cookies, "nothing was taken away");
+    app.workos_is_back();
+    assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn signing_out_and_passwords_work_while_workos_is_away() {
+    let app = TestApp::builder()
+        .setting("SESSION_STALE_GRACE", "0")
+        .start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    app.workos_is_away();
+    let response = ada.get("/account").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ada.get("/login").await.status(), StatusCode::OK);
+    let response = ada.get("/auth/logout").await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert!(app.only_session().revoked_at.is_some());
+    assert!(!ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_key_of_ours_that_workos_does_not_know_logs_nobody_out() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    let body = json!({ "error": "invalid_client", "error_description": "for developers" });
+    app.strike(1, Effect::status(401, body));
+    assert!(ada.is_signed_in().await);
+    app.pass(31);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(app.only_session().renewal_failures, 0);
+}
+
+#[tokio::test]
+async fn a_key_set_that_cannot_be_had_is_an_outage() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let before = app.workos_refresh_token(&app.only_session());
+    app.expire();
+    let away = Effect::status(503, json!({}));
+    app.workos()
+        .inject(Fault::once(KEY_SET, away).times(u32::MAX));
+    assert!(ada.is_signed_in().await);
+    let row = app.only_session();
+    assert_eq!(row.renewal_failures, 1);
+    assert!(row.confirmed_until.unwrap() < app.now(), "nobody vouches");
+    assert_ne!(
+        app.workos_refresh_token(&row),
+        before,
+        "the old one is used up"
+    );
+    // Longer than WorkOS would give the lost answer again.
+    app.pass(120);
+    assert!(ada.is_signed_in().await);
+    app.workos_is_back();
+    assert!(ada.is_signed_in().await);
+    let row = app.only_session();
+    assert_eq!((row.renewal_failures, row.revoked_at), (0, None));
+    assert!(row.confirmed_until.unwrap() > app.now());
+}
+
+#[tokio::test]
+async fn an_outage_of_workos_is_met_by_each_session_apart() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await.cookies("/");
+    let olive = app.signed_in("olive@example.com").await.cookies("/");
+    app.expire();
+    app.strike(1, Effect::status(500, json!({})));
+    all_are_signed_in(&at_once(&[&app], "/account", &ada, 5).await);
+    all_are_signed_in(&at_once(&[&app], "/account", &olive, 5).await);
+    let failures: i32 = app.sessions().iter().map(|row| row.renewal_failures).sum();
+    assert_eq!((failures, app.renewals()), (1, 2));
+    assert_eq!(app.workos().count(AUTHENTICATE), 4);
+}

@@ -1,0 +1,183 @@
+//! The row keeps what a lost cookie would lose, and is the lock.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use reqwest::StatusCode;
+use vestibule::db::schema::sessions;
+use vestibule::sessions::SessionRow;
+
+use crate::support::app::TestApp;
+use crate::support::renewal::GRANT;
+use crate::support::steps::set_cookie;
+
+#[tokio::test]
+async fn a_session_is_renewed_when_it_is_due_and_not_before() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.pass(230);
+    let response = ada.get("/account").await;
+    assert_eq!(set_cookie(&response, "sessionid"), None);
+    assert_eq!(app.renewals(), 0);
+    app.pass(20);
+    let response = ada.get("/account").await;
+    assert!(set_cookie(&response, "sessionid").is_some());
+    assert_eq!(app.renewals(), 1);
+    let end = app.only_session().expires_at;
+    assert_eq!(end, app.only_session().created_at.plus(TimeDelta::days(14)));
+    app.pass(14 * 86_400);
+    assert!(!ada.is_signed_in().await, "renewing makes it no longer");
+}
+
+#[tokio::test]
+async fn a_lost_set_cookie_costs_no_renewal() {
+    let app = TestApp::start();
+    let replica = app.replica().start();
+    let ada = app.signed_in("ada@example.com").await;
+    let cookies = ada.cookies("/");
+    app.expire();
+    for _ in 0..3 {
+        for app in [&app, &replica] {
+            let visitor = app.visitor();
+            let response = visitor.get_with_cookies("/account", &cookies).await;
+            assert_eq!(response.status(), StatusCode::OK);
+            assert!(set_cookie(&response, "sessionid").is_some());
+        }
+    }
+    assert_eq!(app.renewals(), 1);
+}
+
+#[tokio::test]
+async fn the_organisation_and_the_role_are_kept() {
+    let app = TestApp::start();
+    let olive = app.signed_in("olive@example.com").await;
+    let cookies = olive.cookies("/");
+    let before = app.only_session();
+    let organization = before.organization_id.clone().expect("an organisation");
+    assert_eq!(before.role.as_deref(), Some("admin"));
+    app.expire();
+    let page = olive.page("/account").await;
+    assert!(page.contains(&organization) && page.contains("admin"));
+    let requests = app.workos().requests();
+    let renewal = requests.iter().find(|one| one.grant_type() == Some(GRANT));
+    let asked = &renewal.expect("a renewal").body["organization_id"];
+    assert_eq!(*asked, organization.as_str());
+    let after = app.only_session();
+    assert_eq!(
+        (after.organization_id, after.role),
+        (before.organization_id, before.role)
+    );
+    // From the row alone.
+    let response = olive.get_with_cookies("/account", &cookies).await;
+    assert!(response.text().await.unwrap().contains(&organization));
+}
+
+#[tokio::test]
+async fn a_row_from_before_takes_the_organisation_from_the_cookie() {
+    let app = TestApp::start();
+    let olive = app.signed_in("olive@example.com").await;
+    let organization = app.only_session().organization_id.expect("an organisation");
+    app.change(|conn| {
+        diesel::update(sessions::table)
+            .set(sessions::organization_id.eq(None::<String>))
+            .execute(conn)
+    });
+    app.expire();
+    assert!(olive.page("/account").await.contains(&organization));
+    assert_eq!(app.only_session().organization_id, Some(organization));
+}
+
+#[tokio::test]
+async fn a_changed_name_comes_over() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    let mut user = app.workos().user("ada@example.com").unwrap();
+    user.first_name = Some("Augusta".to_owned());
+    user.updated_at += 1_000_000;
+    app.workos().put_user(user);
+    assert!(ada.page("/account").await.contains("Augusta"));
+    assert_eq!(app.user("ada@example.com").first_name, "Augusta");
+}
+
+fn lease(app: &TestApp, seconds: i64) {
+    let until = app.now().plus(TimeDelta::seconds(seconds));
+    app.change(|conn| {
+        diesel::update(sessions::table)
+            .set(sessions::renewing_until.eq(until))
+            .execute(conn)
+    });
+}
+
+#[tokio::test]
+async fn the_lease_of_a_holder_that_died_ends_by_itself() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    lease(&app, 20);
+    let waiting = {
+        let ada = ada.clone();
+        tokio::spawn(async move { ada.get("/account").await.status() })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!waiting.is_finished(), "it waits for the holder");
+    assert_eq!(app.renewals(), 0);
+    app.pass(21);
+    assert_eq!(waiting.await.unwrap(), StatusCode::OK);
+    assert_eq!(app.renewals(), 1);
+}
+
+#[tokio::test]
+async fn while_workoss_word_holds_nobody_waits_for_another_replica() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.pass(250);
+    lease(&app, 20);
+    assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
+    assert_eq!(app.renewals(), 0);
+}
+
+#[tokio::test]
+async fn a_lease_is_taken_once_and_only_while_a_renewal_is_due() {
+    let app = TestApp::start();
+    app.signed_in("ada@example.com").await;
+    let id = app.only_session().id;
+    let (now, until) = (app.now(), app.now().plus(TimeDelta::seconds(20)));
+    let take = |now| app.change(|conn| SessionRow::take_lease(conn, &id, now, until));
+    assert!(take(now));
+    assert!(!take(now), "somebody has it");
+    assert!(take(until), "its holder has died");
+    assert!(app.change(|conn| SessionRow::release_lease(conn, &id, until)));
+    assert!(!app.change(|conn| SessionRow::release_lease(conn, &id, until)));
+    app.change(|conn| {
+        diesel::update(sessions::table)
+            .set(sessions::renew_after.eq(until))
+            .execute(conn)
+    });
+    assert!(!take(now), "somebody has renewed it");
+    app.change(|conn| SessionRow::revoke(conn, &id, now));
+    assert!(!take(until), "it has ended");
+}
+
+#[tokio::test]
+async fn a_log_out_during_a_renewal_wins() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let cookies = ada.cookies("/");
+    app.expire();
+    app.strike(1, vestibule::emulator::Effect::Delay { milliseconds: 700 });
+    let slow = {
+        let ada = ada.clone();
+        let cookies = cookies.clone();
+        tokio::spawn(async move { ada.get_with_cookies("/account", &cookies).await.status() })
+    };
+    while app.renewals() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    ada.get("/auth/logout").await;
+    assert_eq!(slow.await.unwrap(), StatusCode::FOUND);
+    let row = app.only_session();
+    assert!(row.revoked_at.is_some());
+    assert_eq!(row.workos_refresh_token, None, "what came late is not kept");
+}

@@ -1,0 +1,38 @@
+//! Log-in, renewal and log-out at WorkOS's own emulator, as far as its habits allow: a new `sid` at
+//! each renewal, no replay, tokens of a fixed hour.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::support::app::{TestApp, location};
+use crate::support::workos_emulate::{CLIENT_ID, WorkosEmulate};
+
+#[tokio::test]
+async fn a_session_is_renewed_and_signed_out_under_its_latest_name() {
+    let seed = json!({ "users": [{ "email": "ada@example.com", "email_verified": true }] });
+    let workos = WorkosEmulate::start(&seed).await;
+    let app = TestApp::builder()
+        .workos(workos.url(), workos.api_key(), CLIENT_ID)
+        .start();
+    let ada = app.visitor();
+    let authorize = ada.begin("/auth/login").await;
+    let callback = ada.begin(authorize.as_str()).await;
+    ada.get(callback.as_str()).await;
+    assert!(ada.is_signed_in().await);
+    let mut known = app.only_session();
+    for _ in 0..3 {
+        app.clock.advance(TimeDelta::minutes(61));
+        assert!(ada.is_signed_in().await);
+        let row = app.only_session();
+        assert_eq!((row.revoked_at, row.renewal_failures), (None, 0));
+        assert_ne!(row.workos_sid, known.workos_sid);
+        assert!(row.workos_refresh_token != known.workos_refresh_token);
+        known = row;
+    }
+    let logout = location(&ada.get("/auth/logout").await);
+    let sid = known.workos_sid.unwrap();
+    assert!(logout.contains(&format!("session_id={sid}")), "{logout}");
+    let back = ada.get(&logout).await;
+    assert_eq!(location(&back), format!("{}/", app.url));
+    assert!(!ada.is_signed_in().await);
+}
