@@ -39,8 +39,8 @@
 //! up to seven times where they do not answer with 2xx.
 //!
 //! # Where it stops short of production
-//! No enrolment of a second factor (`mfa_enrollment` has no way on), no invitations (the token is
-//! taken and passed over), no device or magic-auth grants, no `oauth_tokens`, and no
+//! A second factor is set up on its own page alone (a fresh sign-in after `mfa_enrollment`), invitations
+//! are the seed's (there is no API that makes them), no device or magic-auth grants, no `oauth_tokens`, and no
 //! certificates (`x5c`) in the key set.
 
 use std::net::{SocketAddr, TcpListener};
@@ -57,8 +57,10 @@ mod authorize;
 mod clock;
 mod control;
 mod directory;
+mod enrollment;
 mod faults;
 mod ids;
+mod invitations;
 mod keys;
 mod logout;
 mod memberships;
@@ -80,10 +82,10 @@ pub use faults::{Effect, Fault};
 pub use keys::KeyError;
 pub use people::User;
 pub use recorder::Recorded;
-pub use running::{DemoUser, Running};
+pub use running::{DemoInvitation, DemoUser, Running};
 pub use seed::{
-    Impersonator, Mfa, ONE_TIME_CODE, Seed, SeedConnection, SeedError, SeedMembership,
-    SeedOrganization, SeedRole, SeedUser,
+    Impersonator, Mfa, ONE_TIME_CODE, Seed, SeedConnection, SeedError, SeedInvitation,
+    SeedMembership, SeedOrganization, SeedRole, SeedUser,
 };
 
 /// Where `vestibule emulator` listens unless told otherwise; the port is WorkOS's emulator's.

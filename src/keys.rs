@@ -19,6 +19,7 @@ struct Derived {
     session: Key,
     login_attempt: Key,
     row: RandomizedNonceKey,
+    pending: RandomizedNonceKey,
 }
 
 /// The keys in force: the newest, which seals, and the older ones, which only open.
@@ -70,26 +71,25 @@ impl Keys {
     /// Encrypts a value for a row. `place` (table, column and row) is bound to it, so that a sealed
     /// value that is moved elsewhere does not open there.
     pub fn seal_row(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        let mut text = plain.to_vec();
-        let key = &self.newest.row;
-        let nonce = key
-            .seal_in_place_append_tag(Aad::from(place), &mut text)
-            .map_err(|_| SealError)?;
-        Ok([nonce.as_ref().as_slice(), &text].concat())
+        seal(&self.newest.row, place, plain)
+    }
+
+    /// Encrypts what a client of the API holds of an unfinished sign-in, as URL-safe text.
+    pub fn seal_pending(&self, plain: &[u8]) -> Result<String, SealError> {
+        let sealed = seal(&self.newest.pending, "", plain)?;
+        Ok(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// Opens what [`seal_pending`](Self::seal_pending) made; `None` when no key fits.
+    pub fn open_pending(&self, sealed: &str) -> Option<Vec<u8>> {
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let mut keys = std::iter::once(&self.newest).chain(&self.older);
+        keys.find_map(|derived| open(&derived.pending, "", &sealed))
     }
 
     /// Opens what [`seal_row`](Self::seal_row) made for the same `place`; `None` when no key fits.
     pub fn open_row(&self, place: &str, sealed: &[u8]) -> Option<Opened> {
-        let (nonce, text) = sealed.split_at_checked(NONCE_LEN)?;
-        let open = |derived: &Derived| {
-            let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-            let mut text = text.to_vec();
-            derived
-                .row
-                .open_in_place(nonce, Aad::from(place), &mut text)
-                .ok()
-                .map(|plain| plain.to_vec())
-        };
+        let open = |derived: &Derived| open(&derived.row, place, sealed);
         match open(&self.newest) {
             Some(plain) => Some(Opened {
                 plain,
@@ -102,6 +102,23 @@ impl Keys {
                 .map(|plain| Opened { plain, stale: true }),
         }
     }
+}
+
+/// Encrypts `plain`, bound to `place`: the nonce, then the text with its tag.
+fn seal(key: &RandomizedNonceKey, place: &str, plain: &[u8]) -> Result<Vec<u8>, SealError> {
+    let mut text = plain.to_vec();
+    let nonce = key
+        .seal_in_place_append_tag(Aad::from(place), &mut text)
+        .map_err(|_| SealError)?;
+    Ok([nonce.as_ref().as_slice(), &text].concat())
+}
+
+fn open(key: &RandomizedNonceKey, place: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, text) = sealed.split_at_checked(NONCE_LEN)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let mut text = text.to_vec();
+    let plain = key.open_in_place(nonce, Aad::from(place), &mut text).ok()?;
+    Some(plain.to_vec())
 }
 
 /// 256 random bits as URL-safe text, for a `state`, a PKCE verifier, an id of ours.
@@ -131,6 +148,7 @@ impl Derived {
     fn from_secret(secret: &SecretString) -> Self {
         let secret = secret.expose_secret().as_bytes();
         let row: [u8; 32] = expand(secret, b"vestibule: rows, version 1");
+        let pending: [u8; 32] = expand(secret, b"vestibule: unfinished sign-in, version 1");
         Self {
             session: Key::from(&expand::<64>(
                 secret,
@@ -140,13 +158,14 @@ impl Derived {
                 secret,
                 b"vestibule: login attempt, version 1",
             )),
-            row: row_key(&row),
+            row: aes_key(&row),
+            pending: aes_key(&pending),
         }
     }
 }
 
 #[expect(clippy::expect_used, reason = "the key is 32 bytes, AES-256's length")]
-fn row_key(bytes: &[u8; 32]) -> RandomizedNonceKey {
+fn aes_key(bytes: &[u8; 32]) -> RandomizedNonceKey {
     RandomizedNonceKey::new(&AES_256_GCM, bytes).expect("32 bytes are a key")
 }
 
@@ -228,6 +247,20 @@ mod tests {
         let sealed = keys(OLD, "").seal_row("p", b"x").unwrap();
         assert!(keys(NEW, OLD).open_row("p", &sealed).unwrap().stale);
         assert_eq!(keys(NEW, "").open_row("p", &sealed), None);
+    }
+
+    #[test]
+    fn an_unfinished_sign_in_opens_as_one_only() {
+        let keys = keys(NEW, "");
+        let sealed = keys.seal_pending(b"token").unwrap();
+        assert_eq!(keys.open_pending(&sealed).unwrap(), b"token");
+        let row = URL_SAFE_NO_PAD.encode(keys.seal_row("", b"token").unwrap());
+        for other in [&row, "", "made-up", "é", &sealed[..sealed.len() - 1]] {
+            assert_eq!(keys.open_pending(other), None, "{other}");
+        }
+        let older = self::keys(OLD, "").seal_pending(b"x").unwrap();
+        assert_eq!(self::keys(NEW, OLD).open_pending(&older).unwrap(), b"x");
+        assert_eq!(keys.open_pending(&older), None);
     }
 
     #[test]

@@ -32,6 +32,18 @@ pub fn login_with_hint_url(next: &str, email: &str) -> String {
     with_next(LOGIN, query, next)
 }
 
+/// The log-in with wishes for WorkOS's authorize page.
+pub fn login_with_url(next: &str, wishes: &[(&'static str, String)]) -> String {
+    let mut query = Serializer::new(String::new());
+    query.extend_pairs(wishes);
+    with_next(LOGIN, query, next)
+}
+
+/// The page that asks for the next step of this unfinished sign-in.
+pub fn step_url(handle: &str) -> String {
+    format!("/auth/step?id={handle}")
+}
+
 /// The log-in by a password of this site, with the way back in its address.
 pub fn password_login_url(next: &str) -> String {
     with_next(PASSWORD_LOGIN, Serializer::new(String::new()), next)

@@ -10,6 +10,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::db::schema::jobs;
 use crate::db::{Conn, Database, DbError};
 use crate::sessions::{SessionRow, forget_ended};
+use crate::sign_in::UnfinishedRow;
 use crate::tokens::RefreshTokenRow;
 use crate::webhooks;
 
@@ -31,6 +32,8 @@ pub struct Purged {
     pub sessions: usize,
     /// Of `webhook_events`.
     pub webhook_events: usize,
+    /// Of `unfinished_sign_ins`.
+    pub unfinished_sign_ins: usize,
 }
 
 /// Deletes what has ended by `now`, and the pairs that waited for a replay. A session that was ended
@@ -61,6 +64,10 @@ pub async fn purge(
             webhooks::delete_expired(conn, now, most)
         })
         .await?,
+        unfinished_sign_ins: in_batches(database, move |conn, most| {
+            UnfinishedRow::delete_expired(conn, now, most)
+        })
+        .await?,
     })
 }
 
@@ -85,9 +92,10 @@ pub async fn keep_purging(database: &Database, access_lifetime: TimeDelta, clock
         let outcome = purge_if_due(database, access_lifetime, clock.now()).await;
         match &outcome {
             Ok(Some(gone)) => log::info!(
-                "purged {} expired refresh tokens, {} expired sessions, {} old webhook events",
+                "purged {} expired refresh tokens, {} expired sessions, {} unfinished sign-ins, {} old webhook events",
                 gone.refresh_tokens,
                 gone.sessions,
+                gone.unfinished_sign_ins,
                 gone.webhook_events
             ),
             Err(error) if !failing => {

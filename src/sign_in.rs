@@ -4,6 +4,7 @@
 mod exchange;
 mod password;
 mod session;
+mod unfinished;
 
 use chrono::TimeDelta;
 use diesel::QueryResult;
@@ -23,6 +24,7 @@ use crate::workos::{self, Authentication};
 pub use exchange::{ExchangeFailure, SignedIn, tokens_for_identity, tokens_for_workos};
 pub use password::{LOCAL_PASSWORD, TokensRefused, tokens_for_password, with_password};
 pub use session::tokens_for_session;
+pub use unfinished::{Unfinished, UnfinishedRow, answer, code, is_no_membership};
 
 /// An impersonator's e-mail stands in the cookie and in the banner; longer ones are cut.
 const LONGEST_EMAIL: usize = 254;

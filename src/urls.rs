@@ -12,7 +12,7 @@ use crate::api::{docs, exchange, logout as api_logout, session, token, users};
 use crate::error::Error;
 use crate::web::{
     account, callback, health, home, jwks, login, logout, password_change, password_login,
-    static_files, webhook,
+    static_files, step, webhook,
 };
 
 /// All routes.
@@ -29,6 +29,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(get("/signin", login::signin))
         .service(get("/auth/login", login::login))
         .service(get("/auth/callback", callback::callback))
+        .service(get_and_post("/auth/step", step::get, step::post))
         .service(get_and_post("/auth/logout", logout::get, logout::post))
         .service(post("/api/auth/workos/callback", exchange::workos))
         .service(post("/api/auth/google", exchange::google))

@@ -15,6 +15,7 @@ pub mod password_change;
 pub mod password_login;
 pub mod render;
 pub mod static_files;
+pub mod step;
 pub mod visitor;
 pub mod webhook;
 

@@ -4,10 +4,12 @@ mod access_token;
 mod authorize;
 mod client;
 mod error;
+mod step;
 pub mod webhook;
 mod wire;
 
 pub use authorize::{AuthorizeRequest, Pkce};
-pub use client::{Client, Device};
+pub use client::{Client, Device, StepAnswer};
 pub use error::WorkosError;
+pub use step::{Elsewhere, NextStep, Organization, Pending, Question, Why};
 pub use wire::{Authentication, Impersonator, User};

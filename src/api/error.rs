@@ -11,6 +11,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::exchange::step::UnfinishedJson;
 use crate::db::DbError;
 use crate::error::Error;
 use crate::links::login_url;
@@ -44,6 +45,9 @@ pub enum ApiError {
     /// A sign-in exchange that failed.
     #[error("the exchange failed: {0}")]
     Exchange(Exchange),
+    /// A sign-in for which WorkOS wants one more step: 403.
+    #[error("the exchange is unfinished: {0}")]
+    Unfinished(Box<UnfinishedJson>),
     /// What pages know too.
     #[error(transparent)]
     Other(#[from] Error),
@@ -228,6 +232,7 @@ impl ApiError {
                 code: Some(why.code.clone()),
                 ..Words::of(why.detail.clone())
             },
+            Self::Unfinished(step) => return serde_json::to_string(step),
             // The middleware writes those, for every route alike.
             Self::Other(_) => return Ok(String::new()),
         };
@@ -242,6 +247,7 @@ impl ResponseError for ApiError {
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unauthorized(_) | Self::SessionOver { .. } => StatusCode::UNAUTHORIZED,
             Self::Exchange(why) => why.status,
+            Self::Unfinished(_) => StatusCode::FORBIDDEN,
             Self::Other(error) => error.status_code(),
         }
     }

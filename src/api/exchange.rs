@@ -1,12 +1,13 @@
 //! `/api/auth/workos/callback`, `/api/auth/google` and `/api/auth/okta`: a provider's code for tokens.
 
 pub(super) mod failure;
+pub(super) mod step;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::throttled::SignInThrottle;
 use super::{ApiError, Body, auth_cookie};
-use crate::error::{Error, SignInFailure};
+use crate::error::Error;
 use crate::middleware::device;
 use crate::oidc::{Code, Provider};
 use crate::sign_in::{self, ExchangeFailure, SignedIn};
@@ -16,7 +17,8 @@ use crate::state::AppState;
 pub(super) const REDIRECT_NOT_ALLOWED: &str = "This redirect URI is not allowed.";
 
 /// `POST /api/auth/workos/callback`: known here and there, signs in; known to WorkOS alone, gets an
-/// account at once; unknown to WorkOS, fails.
+/// account at once; unknown to WorkOS, fails. Where WorkOS wants one more step, the answer says which,
+/// and the same route takes it.
 pub async fn workos(
     _: SignInThrottle,
     request: HttpRequest,
@@ -24,15 +26,22 @@ pub async fn workos(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
-    let code = fields.text("code");
-    let code_verifier = fields.optional("code_verifier");
-    fields.finish()?;
     let device = device(&request, &app);
-    let authentication = app
-        .workos
-        .authenticate_with_code(&code, code_verifier.as_deref(), &device)
-        .await
-        .map_err(|error| ExchangeFailure::from(SignInFailure::from(error)))?;
+    let answer = if fields.lacks(step::TOKEN) {
+        let code = fields.text("code");
+        let code_verifier = fields.optional("code_verifier");
+        step::check(&mut fields);
+        fields.finish()?;
+        app.workos
+            .authenticate_with_code(&code, code_verifier.as_deref(), &device)
+            .await
+    } else {
+        step::answer(&app, fields, &device).await?
+    };
+    let authentication = match answer {
+        Ok(authentication) => authentication,
+        Err(error) => return Err(step::refusal(&app, error).await),
+    };
     let now = app.clock.now();
     let SignedIn { user, pair } = sign_in::tokens_for_workos(&app, authentication, now).await?;
     auth_cookie::ok_signed_in(&app, &pair, user)

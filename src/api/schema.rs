@@ -10,6 +10,7 @@ mod exchanges;
 mod routes;
 mod session;
 mod tokens;
+mod unfinished;
 
 use serde_json::Value;
 

@@ -6,6 +6,7 @@ use super::{CommandError, listen, runserver};
 use crate::db::Database;
 use crate::emulator::{self, Config, DemoUser};
 use crate::keys::random_text;
+use crate::links::login_with_url;
 use crate::logging;
 use crate::settings::{LogFormat, LogSettings, Settings, Source};
 
@@ -70,10 +71,23 @@ fn welcome(settings: &Settings, emulator: &emulator::Running) -> String {
             )
         })
         .collect();
+    let invitations: String = emulator
+        .invitations()
+        .iter()
+        .map(|one| {
+            let link = login_with_url("/", &[("invitation_token", one.token.clone())]);
+            format!(
+                "\n{} is invited to {}, and comes in by this link:\n\n    {}{link}\n",
+                one.email,
+                one.organization,
+                settings.public_url.as_str()
+            )
+        })
+        .collect();
     format!(
         "vestibule is running as a demo. Open\n\n    {}\n\n\
          and sign in as one of these made-up people, with a click or with e-mail and password:\n\n\
-         {people}\n\
+         {people}{invitations}\n\
          The AuthKit emulator is on {}. The users are kept in vestibule-demo.sqlite3.\n\
          Ctrl-C stops both.\n",
         settings.public_url.as_str(),

@@ -14,7 +14,10 @@ pub(super) fn run() -> Result<(), CommandError> {
     let tokens = counted(gone.refresh_tokens, "expired refresh token");
     let sessions = counted(gone.sessions, "expired session");
     let events = counted(gone.webhook_events, "old webhook event");
-    say(format_args!("Deleted {tokens}, {sessions} and {events}."))?;
+    let sign_ins = counted(gone.unfinished_sign_ins, "unfinished sign-in");
+    say(format_args!(
+        "Deleted {tokens}, {sessions}, {sign_ins} and {events}."
+    ))?;
     Ok(())
 }
 

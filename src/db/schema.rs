@@ -174,6 +174,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// Sign-ins for which WorkOS still wants an answer.
+    unfinished_sign_ins (id) {
+        /// SHA-256 of what the browser's cookie holds.
+        id -> Text,
+        /// What is asked for, and what goes on with it; sealed.
+        content -> Binary,
+        /// When WorkOS asked.
+        asked_at -> Timestamp,
+        /// From when on the row may go.
+        expires_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(identities -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users, django_imports, identities);

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::clock::Millis;
+use super::invitations::Invited;
 use super::state::{Browser, Shared};
 
 /// The identity providers that `provider` may name beside `authkit`, from WorkOS's OpenAPI text.
@@ -33,6 +34,8 @@ pub(super) struct Authorization {
     pub(super) through: Option<Through>,
     pub(super) login_hint: Option<String>,
     pub(super) sign_up: bool,
+    /// The invitation that is accepted by signing in.
+    pub(super) invitation: Option<String>,
     /// Sign in afresh even though AuthKit remembers the browser.
     prompt_login: bool,
     /// Seconds that a remembered sign-in may be old.
@@ -114,12 +117,17 @@ impl Authorization {
         let (through, organization_id) = query
             .selector(shared)
             .map_err(|(error, description)| wrong(error, description))?;
+        let (invitation, invited) = query
+            .invitation(shared)
+            .map_err(|(error, description)| wrong(error, description))?;
+        let login_hint = query.get("login_hint").map(str::to_owned);
         Ok(Self {
             challenge,
             organization_id,
             through,
-            login_hint: query.get("login_hint").map(str::to_owned),
-            sign_up,
+            sign_up: sign_up || invited.as_ref().is_some_and(|invited| invited.is_new),
+            login_hint: invited.map(|invited| invited.email).or(login_hint),
+            invitation,
             prompt_login: query.get("prompt") == Some("login"),
             max_age,
             redirect,
@@ -136,7 +144,12 @@ impl Authorization {
             .login_hint
             .as_ref()
             .is_none_or(|hint| hint.eq_ignore_ascii_case(email));
-        !self.prompt_login && !self.sign_up && fresh && same
+        // A connection's own sign-in is another matter than AuthKit's.
+        let same_door = match self.through {
+            Some(Through::Connection(_)) => browser.method == "SSO",
+            Some(Through::Provider(_)) | None => true,
+        };
+        !self.prompt_login && !self.sign_up && fresh && same && same_door
     }
 }
 
@@ -162,6 +175,23 @@ impl Query {
         let pair = self.0.iter().find(|(known, _)| known == name);
         pair.map(|(_, value)| value.as_str())
             .filter(|value| !value.is_empty())
+    }
+
+    /// The invitation's token, and for whom it is.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a pair of parts or a pair of error texts"
+    )]
+    fn invitation(
+        &self,
+        shared: &Shared,
+    ) -> Result<(Option<String>, Option<Invited>), (&'static str, &'static str)> {
+        let Some(token) = self.get("invitation_token") else {
+            return Ok((None, None));
+        };
+        let invited = shared.state().directory.invited(token);
+        let invited = invited.ok_or(("invitation_invalid", "The invitation is not valid."))?;
+        Ok((Some(token.to_owned()), Some(invited)))
     }
 
     fn challenge(&self) -> Result<Option<String>, &'static str> {
@@ -205,7 +235,21 @@ impl Query {
                 Ok((Some(Through::Provider(name.to_owned())), organization_id))
             }
             Some(_) => Err(("invalid_request", "The provider is not one of WorkOS's.")),
-            None if organization_id.is_some() => Ok((None, organization_id)),
+            None if organization_id.is_some() => {
+                let directory = &state.directory;
+                let wanted = |id: &&String| {
+                    directory
+                        .organization(id)
+                        .is_some_and(|one| one.sso_required)
+                };
+                let required = organization_id.as_ref().filter(wanted);
+                let connection = directory
+                    .connections
+                    .iter()
+                    .find(|one| required == Some(&one.organization_id));
+                let through = connection.map(|one| Through::Connection(one.name.clone()));
+                Ok((through, organization_id))
+            }
             None => Err((
                 "invalid_request",
                 "A provider, connection_id or organization_id is required.",

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 use super::authorization::{Authorization, Redirect, Refused, Through};
+use super::enrollment;
 use super::ids;
 use super::pages;
 use super::people::User;
@@ -18,6 +19,9 @@ pub(super) async fn show(shared: Data<Shared>, request: HttpRequest) -> HttpResp
         Ok(authorization) => authorization,
         Err(refused) => return refuse(refused),
     };
+    if let Some(user) = enrollment::wanted(&shared, &request, &authorization) {
+        return enrollment::page(&request, &authorization, &user, None);
+    }
     match remembered(&shared, &request, &authorization) {
         Some(location) => found(&location),
         None => pages::sign_in(&shared, &request, &authorization, None),
@@ -36,6 +40,8 @@ pub(super) struct Choice {
     first_name: Option<String>,
     last_name: Option<String>,
     cancel: Option<String>,
+    /// The code of an authenticator that is being set up.
+    enroll: Option<String>,
 }
 
 /// `POST`, with the query of the `GET`.
@@ -57,6 +63,12 @@ pub(super) async fn choose(
             ("error_description", "The user cancelled."),
         ];
         return found(&authorization.redirect.with(&answer));
+    }
+    if let Some(code) = &choice.enroll {
+        return match enrollment::enroll(&shared, &request, &authorization, code) {
+            None => show(shared, request).await,
+            Some(answer) => answer,
+        };
     }
     match signed_in(&shared, &authorization, &choice) {
         Ok((location, browser)) => {
@@ -90,15 +102,19 @@ fn remembered(
     let user = state.directory.user(&browser.user_id)?;
     let welcome =
         authorization.accepts(&browser, &user.email, now) && is_member(&state, authorization, user);
+    let email = user.email.clone();
+    if !welcome || !accept(&mut state, authorization, &email) {
+        return None;
+    }
     let sign_in = SignIn {
         user_id: browser.user_id,
         method: browser.method,
-        organization_id: authorization.organization_id.clone(),
+        organization_id: organization_of(&state, authorization),
         impersonator: browser.impersonator,
         browser: Some(cookie.value().to_owned()),
-        second_factor_done: false,
+        second_factor_done: browser.has_enrolled,
     };
-    welcome.then(|| answer(&mut state, authorization, sign_in, now))
+    Some(answer(&mut state, authorization, sign_in, now))
 }
 
 /// Signs the chosen user in: where to go, and the browser's new cookie.
@@ -110,6 +126,10 @@ fn signed_in(
     let (now, mut state) = (shared.now(), shared.state());
     if choice.sign_up.is_some() {
         sign_up(&mut state, choice, now)?;
+    }
+    let email = chosen(&state, choice)?.email.clone();
+    if !accept(&mut state, authorization, &email) {
+        return Err("The invitation is for another address.".to_owned());
     }
     let user = chosen(&state, choice)?;
     if !is_member(&state, authorization, user) {
@@ -129,12 +149,14 @@ fn signed_in(
         method: method.to_owned(),
         impersonator: user.impersonator.clone(),
         signed_in_at: now,
+        enrolls: false,
+        has_enrolled: false,
     };
     let cookie = ids::secret();
     let sign_in = SignIn {
         user_id: browser.user_id.clone(),
         method: browser.method.clone(),
-        organization_id: authorization.organization_id.clone(),
+        organization_id: organization_of(&state, authorization),
         impersonator: browser.impersonator.clone(),
         browser: Some(cookie.clone()),
         second_factor_done: false,
@@ -175,7 +197,20 @@ fn chosen<'a>(state: &'a State, choice: &Choice) -> Result<&'a User, String> {
         .ok_or_else(|| "That e-mail and password do not match.".to_owned())
 }
 
-fn is_member(state: &State, authorization: &Authorization, user: &User) -> bool {
+/// Accepts the invitation that the request carries, if it is this person's.
+fn accept(state: &mut State, authorization: &Authorization, email: &str) -> bool {
+    let token = authorization.invitation.as_ref();
+    token.is_none_or(|token| state.directory.accept(token, email))
+}
+
+/// The organisation that was asked for, or invited to.
+fn organization_of(state: &State, authorization: &Authorization) -> Option<String> {
+    let token = authorization.invitation.as_deref();
+    let invited_to = token.and_then(|token| state.directory.invited_to(token));
+    invited_to.or_else(|| authorization.organization_id.clone())
+}
+
+pub(super) fn is_member(state: &State, authorization: &Authorization, user: &User) -> bool {
     authorization.organization_id.as_ref().is_none_or(|id| {
         let organization = state.directory.organization(id);
         organization.is_some_and(|organization| organization.member(&user.id).is_some())

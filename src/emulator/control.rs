@@ -122,6 +122,15 @@ impl Control {
         }
     }
 
+    /// The id of the organisation with this name.
+    #[must_use]
+    pub fn organization(&self, name: &str) -> Option<String> {
+        let state = self.shared.state();
+        let mut organizations = state.directory.organizations.iter();
+        let organization = organizations.find(|one| one.name == name);
+        organization.map(|one| one.id.clone())
+    }
+
     /// Removes a user with all sessions; false where there was none.
     pub fn delete_user(&self, id: &str) -> bool {
         self.shared.state().delete_user(id)

@@ -2,6 +2,7 @@
 
 use super::clock::Millis;
 use super::ids;
+use super::invitations::Invitation;
 use super::people::{Connection, Member, Organization, User};
 use super::seed::{Mfa, ONE_TIME_CODE, Seed, SeedMembership, SeedUser};
 
@@ -11,6 +12,7 @@ pub(super) struct Directory {
     pub(super) users: Vec<User>,
     pub(super) organizations: Vec<Organization>,
     pub(super) connections: Vec<Connection>,
+    pub(super) invitations: Vec<Invitation>,
 }
 
 impl Directory {
@@ -38,6 +40,7 @@ impl Directory {
         }
         directory.add_organizations(seed)?;
         directory.add_connections(seed)?;
+        directory.add_invitations(seed)?;
         Ok(directory)
     }
 
@@ -64,6 +67,7 @@ impl Directory {
                 name: organization.name.clone(),
                 entitlements: organization.entitlements.clone(),
                 members,
+                sso_required: organization.sso_required,
             });
         }
         Ok(())
@@ -90,22 +94,30 @@ impl Directory {
                 ));
             }
         }
-        let role = membership
-            .role
-            .clone()
-            .unwrap_or_else(|| "member".to_owned());
-        let known = seed.roles.iter().find(|known| known.slug == role);
-        if known.is_none() && !seed.roles.is_empty() {
-            return Err(format!("{place}.role {role:?} is not in roles"));
-        }
-        let permissions = known
-            .map(|known| known.permissions.clone())
-            .unwrap_or_default();
+        let role = membership.role.as_deref();
+        let (role, permissions) = Self::role(seed, role, &format!("{place}.role"))?;
         Ok(Some(Member {
             user_id: user.id.clone(),
             role,
             permissions,
         }))
+    }
+
+    /// A role's slug and what it permits; `member` where none is named.
+    pub(super) fn role(
+        seed: &Seed,
+        slug: Option<&str>,
+        place: &str,
+    ) -> Result<(String, Vec<String>), String> {
+        let role = slug.unwrap_or("member").to_owned();
+        let known = seed.roles.iter().find(|known| known.slug == role);
+        if known.is_none() && !seed.roles.is_empty() {
+            return Err(format!("{place} {role:?} is not in roles"));
+        }
+        let permissions = known
+            .map(|known| known.permissions.clone())
+            .unwrap_or_default();
+        Ok((role, permissions))
     }
 
     fn add_connections(&mut self, seed: &Seed) -> Result<(), String> {
@@ -193,6 +205,9 @@ impl Directory {
             [one] => {
                 let role = one.member(&user.id).map_or("member", |member| &member.role);
                 parts.push(format!("{role} of {}", one.name));
+                if one.sso_required {
+                    parts.push("sent to its single sign-on".to_owned());
+                }
             }
             ref several => parts.push(format!("chooses between {} organisations", several.len())),
         }

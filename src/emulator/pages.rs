@@ -9,6 +9,7 @@ use aws_lc_rs::digest;
 use super::authorization::{Authorization, Through};
 use super::directory::Directory;
 use super::people::User;
+use super::seed::ONE_TIME_CODE;
 use super::state::Shared;
 
 const STYLE: &str = include_str!("../../templates/emulator/style.css");
@@ -56,6 +57,16 @@ struct SignInPage {
 }
 
 #[derive(Template)]
+#[template(path = "emulator/enroll.html")]
+struct EnrollPage<'a> {
+    email: &'a str,
+    application: String,
+    action: String,
+    one_time_code: &'a str,
+    problem: Option<&'a str>,
+}
+
+#[derive(Template)]
 #[template(path = "emulator/message.html")]
 struct MessagePage<'a> {
     title: &'a str,
@@ -91,14 +102,36 @@ pub(super) fn sign_in(
         problem: problem.map(str::to_owned),
     };
     let status = problem.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY);
-    // Chromium holds the redirect that answers a form to the page's form-action too.
+    html(status, &page, &target_of(authorization))
+}
+
+/// The page that sets up a second factor, again with what was wrong where `problem` says so.
+pub(super) fn enroll(
+    request: &HttpRequest,
+    authorization: &Authorization,
+    email: &str,
+    problem: Option<&str>,
+) -> HttpResponse {
+    let page = EnrollPage {
+        email,
+        application: authorization.redirect.url.origin().ascii_serialization(),
+        action: format!("{}?{}", request.path(), request.query_string()),
+        one_time_code: ONE_TIME_CODE,
+        problem,
+    };
+    let status = problem.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY);
+    html(status, &page, &target_of(authorization))
+}
+
+/// Chromium holds the redirect that answers a form to the page's form-action too.
+fn target_of(authorization: &Authorization) -> String {
+    let url = &authorization.redirect.url;
     let origin = url.origin();
-    let target = if origin.is_tuple() {
+    if origin.is_tuple() {
         origin.ascii_serialization()
     } else {
         format!("{}:", url.scheme())
-    };
-    html(status, &page, &target)
+    }
 }
 
 /// A page that says what is wrong and leads nowhere.

@@ -121,6 +121,7 @@ pub(super) struct Organization {
     pub(super) name: String,
     pub(super) entitlements: Vec<String>,
     pub(super) members: Vec<Member>,
+    pub(super) sso_required: bool,
 }
 
 /// An active member of an organisation.

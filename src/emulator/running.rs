@@ -21,6 +21,17 @@ pub struct DemoUser {
     pub shows: String,
 }
 
+/// An invitation as the demo prints it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoInvitation {
+    /// Whom it is for.
+    pub email: String,
+    /// What `invitation_token` carries.
+    pub token: String,
+    /// The organisation's name.
+    pub organization: String,
+}
+
 /// An emulator that runs; dropping it stops it.
 pub struct Running {
     control: Control,
@@ -76,6 +87,12 @@ impl Running {
             shows: state.directory.shows(user),
         };
         state.directory.users.iter().map(user).collect()
+    }
+
+    /// The invitations that nobody has accepted yet.
+    #[must_use]
+    pub fn invitations(&self) -> Vec<DemoInvitation> {
+        self.control.shared.state().directory.open_invitations()
     }
 
     /// What to print once it runs: where it is, who can sign in, how to point an application at it.

@@ -29,13 +29,14 @@ pub struct Seed {
     /// Single sign-on connections that `connection_id` can select.
     #[serde(default)]
     pub connections: Vec<SeedConnection>,
+    /// Invitations that nobody has accepted yet.
+    #[serde(default)]
+    pub invitations: Vec<SeedInvitation>,
     // What WorkOS's emulator reads beside these, and this one has no use for.
     #[serde(default, rename = "apiKeys")]
     _api_keys: IgnoredAny,
     #[serde(default, rename = "permissions")]
     _permissions: IgnoredAny,
-    #[serde(default, rename = "invitations")]
-    _invitations: IgnoredAny,
     #[serde(default, rename = "pipeConnections")]
     _pipe_connections: IgnoredAny,
     /// Who is told of what happens.
@@ -130,6 +131,9 @@ pub struct SeedOrganization {
     pub memberships: Vec<SeedMembership>,
     /// The claim `entitlements` of its members' access tokens.
     pub entitlements: Vec<String>,
+    /// Its members come in through one of its connections only: any other sign-in stops at
+    /// `sso_required`.
+    pub sso_required: bool,
     #[serde(rename = "external_id")]
     _external_id: IgnoredAny,
     #[serde(rename = "metadata")]
@@ -192,6 +196,24 @@ pub struct SeedConnection {
     _domains: IgnoredAny,
     #[serde(rename = "profiles")]
     _profiles: IgnoredAny,
+}
+
+/// An invitation to an organisation.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SeedInvitation {
+    /// Whom it is for, whether the address has an account yet or not.
+    pub email: String,
+    /// What `invitation_token` carries; without it, a text that is derived from the e-mail.
+    pub token: Option<String>,
+    /// The organisation's id.
+    pub organization_id: Option<String>,
+    /// The organisation's name, instead of the id.
+    pub organization: Option<String>,
+    /// The role in it; `member` without one.
+    pub role_slug: Option<String>,
+    #[serde(rename = "inviter_user_id")]
+    _inviter_user_id: IgnoredAny,
 }
 
 /// Why a seed was not taken.

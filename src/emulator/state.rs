@@ -165,6 +165,10 @@ pub(super) struct Browser {
     pub(super) method: String,
     pub(super) impersonator: Option<Impersonator>,
     pub(super) signed_in_at: Millis,
+    /// It was told that a second factor has to be set up: the next sign-in asks for that.
+    pub(super) enrolls: bool,
+    /// It has just set one up, which is as good as its code.
+    pub(super) has_enrolled: bool,
 }
 
 impl State {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::clock::Millis;
 use super::ids;
+use super::people::Connection;
 use super::replies::Refusal;
 use super::seed::Mfa;
 use super::state::{
@@ -43,7 +44,34 @@ impl State {
                 _ => return Err(self.stop_for_organization(sign_in, base_url, now)),
             }
         }
+        if let Some(refusal) = self.wants_sso(&sign_in) {
+            return Err(refusal);
+        }
         self.open_session(sign_in, base_url, now)
+    }
+
+    /// The refusal of a sign-in past an organisation's single sign-on.
+    fn wants_sso(&self, sign_in: &SignIn) -> Option<Refusal> {
+        let id = sign_in.organization_id.as_deref()?;
+        let organization = self.directory.organization(id)?;
+        let exempt = sign_in.method == "SSO" || sign_in.impersonator.is_some();
+        if exempt || !organization.sso_required {
+            return None;
+        }
+        let of_it = |one: &&Connection| one.organization_id == id;
+        let connections = self.directory.connections.iter().filter(of_it);
+        let connection_ids: Vec<&str> = connections.map(|one| one.id.as_str()).collect();
+        let email = self
+            .directory
+            .user(&sign_in.user_id)
+            .map(|user| user.email.as_str());
+        let message = "User must authenticate using one of the matching connections.";
+        let refusal = Refusal::oauth("sso_required", message);
+        Some(
+            refusal
+                .with("connection_ids", connection_ids)
+                .with("email", email),
+        )
     }
 
     fn open_session(
@@ -227,6 +255,10 @@ impl State {
 
     fn stop_for_enrollment(&mut self, sign_in: SignIn, base_url: &str, now: Millis) -> Refusal {
         let message = "The user must enroll in MFA to finish authenticating.";
+        let browser = sign_in.browser.as_ref();
+        if let Some(browser) = browser.and_then(|id| self.browsers.get_mut(id)) {
+            browser.enrolls = true;
+        }
         let user = self
             .directory
             .user(&sign_in.user_id)

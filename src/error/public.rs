@@ -296,36 +296,48 @@ fn workos(error: &WorkosError, next: &str) -> Public {
                 );
                 return page(message.into()).offering(AFRESH, login_url(next));
             }
-            match (unfinished_step(code), code.as_str()) {
-                (Some(step), _) => page(
-                    format!(
-                        "It needs one more step, {step}, which this site cannot ask for ({code})."
-                    )
-                    .into(),
-                )
-                .offering(AS_ANOTHER, login_as_another_url(next)),
-                (None, "invalid_grant" | "invalid_code") => page(Cow::Borrowed(
-                    "Its code was used before, or has expired. You can start afresh.",
-                ))
-                .offering(AFRESH, login_url(next)),
-                (None, _) => page(
-                    format!("The sign-in service refused it ({code}). You can start afresh.")
-                        .into(),
-                )
-                .offering(AFRESH, login_url(next)),
-            }
+            let message = match code.as_str() {
+                "invalid_grant" | "invalid_code" => {
+                    Cow::Borrowed("Its code was used before, or has expired. You can start afresh.")
+                }
+                "one_time_code_too_many_attempts" => Cow::Borrowed(
+                    "Too many wrong codes were typed in. Start afresh, and there is a new one.",
+                ),
+                "one_time_code_expired" | "one_time_code_previously_used" => Cow::Borrowed(
+                    "The code has expired, or was used before. Start afresh, and there is a new one.",
+                ),
+                "invalid_pending_authentication_token" => Cow::Borrowed(
+                    "It has taken too long, or was finished in another window. You can start afresh.",
+                ),
+                code => match unfinished_step(code) {
+                    Some(step) => {
+                        let message = format!(
+                            "It needs one more step, {step}, which this site cannot ask for ({code})."
+                        );
+                        return page(message.into())
+                            .offering(AS_ANOTHER, login_as_another_url(next));
+                    }
+                    None => {
+                        format!("The sign-in service refused it ({code}). You can start afresh.")
+                            .into()
+                    }
+                },
+            };
+            page(message).offering(AFRESH, login_url(next))
         }
     }
 }
 
-/// What WorkOS still asks for, in words.
+/// What WorkOS asks for that nothing in its answer leads to, in words.
 fn unfinished_step(code: &str) -> Option<&'static str> {
     Some(match code {
         "organization_selection_required" => "choosing one of your organisations",
         "email_verification_required" => "a code that was sent to your e-mail address",
         "mfa_challenge" => "a code from your authenticator",
-        "mfa_enrollment" => "setting up an authenticator",
-        "sso_required" => "your organisation's single sign-on",
+        "authentication_method_not_allowed" | "email_password_auth_disabled" => {
+            "another way of signing in"
+        }
+        "application_consent_required" => "your consent",
         _ => return None,
     })
 }

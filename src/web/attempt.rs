@@ -24,6 +24,8 @@ const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 const MOST: usize = 5;
 /// All attempts' cookies together, names and values: half of what servers commonly take as headers.
 const MOST_BYTES: usize = 4_096;
+/// `org_` and 26 characters are WorkOS's; what is longer has no room in a cookie.
+const LONGEST_ORGANIZATION_ID: usize = 64;
 
 /// One attempt to sign in.
 #[derive(Clone, Serialize, Deserialize)]
@@ -32,6 +34,10 @@ pub struct Attempt {
     code_verifier: String,
     next: String,
     started_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    organization_id: Option<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    continues: bool,
 }
 
 impl Attempt {
@@ -43,7 +49,37 @@ impl Attempt {
             code_verifier: verifier,
             next: next.to_owned(),
             started_at: now.seconds(),
+            organization_id: None,
+            continues: false,
         })
+    }
+
+    /// The same, into this organisation.
+    pub fn into_organization(self, id: Option<&str>) -> Self {
+        let id = id.filter(|id| id.len() <= LONGEST_ORGANIZATION_ID);
+        Self {
+            organization_id: id.map(str::to_owned),
+            ..self
+        }
+    }
+
+    /// The same, begun by ourselves because WorkOS wanted a fresh sign-in: the next time it does, the
+    /// person is asked, lest browser and WorkOS send each other round for ever.
+    pub fn continuing(self) -> Self {
+        Self {
+            continues: true,
+            ..self
+        }
+    }
+
+    /// Whether it was begun by ourselves.
+    pub fn continues(&self) -> bool {
+        self.continues
+    }
+
+    /// The organisation that was asked for.
+    pub fn organization_id(&self) -> Option<&str> {
+        self.organization_id.as_deref()
     }
 
     /// What WorkOS brings back unchanged.
@@ -187,8 +223,17 @@ fn cookie_name(state: &str) -> String {
     format!("{PREFIX}{}", &hash(state)[..16])
 }
 
-fn hash(state: &str) -> String {
-    let hash = digest::digest(&digest::SHA256, state.as_bytes());
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// SHA-256 in hex.
+pub(super) fn hash(secret: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, secret.as_bytes());
     hash.as_ref()
         .iter()
         .map(|byte| format!("{byte:02x}"))

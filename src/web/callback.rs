@@ -3,17 +3,21 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::attempt::{Attempt, Attempts};
-use super::{is_look_ahead, pairs, redirect};
+use super::{is_look_ahead, pairs, redirect, step};
 use crate::error::{Error, SignInFailure};
+use crate::links::login_with_url;
 use crate::middleware::device;
 use crate::sessions::BrowserSession;
 use crate::sign_in::{self, SignIn};
 use crate::state::AppState;
+use crate::workos::Authentication;
 
 /// WorkOS's codes are short words; anything else in the address bar is not WorkOS's.
 const LONGEST_ERROR_CODE: usize = 64;
 /// A sentence for the log; anyone can write one into the address bar.
 const LONGEST_DESCRIPTION: usize = 200;
+/// What an invitation's link carries.
+const INVITATION: &str = "invitation_token";
 
 struct Return {
     code: Option<String>,
@@ -55,7 +59,7 @@ pub async fn callback(
     let outcome = match (&returned.error, &returned.code, attempt) {
         (Some(error), _, _) => refusal(error, returned.error_description.as_deref()),
         // Impersonation and invitation links of WorkOS's dashboard come without a state.
-        (None, Some(_), None) if returned.state.is_none() => Ok(redirect("/auth/login")),
+        (None, Some(_), None) if returned.state.is_none() => Ok(redirect(&afresh(&request))),
         (None, Some(_), Some(_)) if is_look_ahead(&request) => {
             return Ok(HttpResponse::NoContent().finish());
         }
@@ -108,23 +112,50 @@ async fn complete(
     let authentication = app
         .workos
         .authenticate_with_code(code, Some(&verifier), &device)
-        .await?;
+        .await;
+    match authentication {
+        Ok(authentication) => {
+            begin_session(app, session, authentication, attempt.fingerprint()).await?;
+            Ok(redirect(landing(app, attempt.next())))
+        }
+        Err(error) => step::take_over(request, app, error, attempt).await,
+    }
+}
+
+/// The session of whom WorkOS has authenticated, in place of the browser's previous one.
+pub(super) async fn begin_session(
+    app: &AppState,
+    session: &BrowserSession,
+    authentication: Authentication,
+    attempt: String,
+) -> Result<(), SignInFailure> {
     let now = app.clock.now();
     let previous = session.peek(now).map(|state| state.session_id);
     let sign_in = SignIn {
         authentication,
-        attempt: attempt.fingerprint(),
+        attempt,
         previous,
         now,
     };
     let state = sign_in::complete(app, sign_in).await?;
     session
         .begin(state)
-        .map_err(|error| SignInFailure::Internal(error.to_string()))?;
-    let next = attempt.next();
-    Ok(redirect(if next.is_empty() {
-        &app.settings.login_redirect_url
-    } else {
-        next
-    }))
+        .map_err(|error| SignInFailure::Internal(error.to_string()))
+}
+
+/// Where a sign-in ends.
+pub(super) fn landing<'a>(app: &'a AppState, next: &'a str) -> &'a str {
+    match next {
+        "" => &app.settings.login_redirect_url,
+        next => next,
+    }
+}
+
+/// A fresh attempt for whoever comes without a state; an invitation is taken along.
+fn afresh(request: &HttpRequest) -> String {
+    let invitation = pairs(request)
+        .into_iter()
+        .find(|(name, value)| name == INVITATION && !value.is_empty());
+    let wishes = invitation.map(|(_, token)| (INVITATION, token));
+    login_with_url("/", wishes.as_slice())
 }

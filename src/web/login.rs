@@ -27,18 +27,31 @@ pub async fn login(request: HttpRequest, app: web::Data<AppState>) -> Result<Htt
         .map(|(_, value)| value.as_str());
     let next = next.and_then(|next| local_target(next, &app.settings.public_url));
     let now = app.clock.now();
-    let attempt = Attempt::start(next.as_deref().unwrap_or_default(), now)?;
     let wishes = query
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
+    let wishes = AuthorizeRequest::from_query(wishes);
+    let attempt = Attempt::start(next.as_deref().unwrap_or_default(), now)?
+        .into_organization(wishes.organization_id());
+    begin(&request, &app, attempt, &wishes)
+}
+
+/// Remembers the attempt and sends the browser to WorkOS.
+pub(super) fn begin(
+    request: &HttpRequest,
+    app: &AppState,
+    attempt: Attempt,
+    wishes: &AuthorizeRequest,
+) -> Result<HttpResponse, Error> {
     let url = app.workos.authorize_url(
-        &AuthorizeRequest::from_query(wishes),
+        wishes,
         &app.settings.workos.redirect_uri,
         attempt.state(),
         &attempt.pkce(),
     )?;
     let mut response = redirect(url.as_str());
-    for cookie in Attempts::of(&request, &app.keys, now).join(attempt, &app.keys, app.secure()) {
+    let now = app.clock.now();
+    for cookie in Attempts::of(request, &app.keys, now).join(attempt, &app.keys, app.secure()) {
         response.add_cookie(&cookie)?;
     }
     Ok(response)

@@ -13,8 +13,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use crate::sign_in;
 
 mod password;
+mod step;
 
 pub use password::{Login, LoginForm, PasswordErrors};
+pub use step::{Ask, Choice, Elsewhere, Step};
 
 #[cfg(test)]
 mod tests;

@@ -63,6 +63,13 @@ impl AuthorizeRequest {
         Self { parameters }
     }
 
+    /// The organisation that is asked for.
+    pub fn organization_id(&self) -> Option<&str> {
+        let mut parameters = self.parameters.iter();
+        let parameter = parameters.find(|(name, _)| *name == "organization_id");
+        parameter.map(|(_, id)| id.as_str())
+    }
+
     pub(super) fn has_selector(&self) -> bool {
         self.parameters
             .iter()

@@ -1,5 +1,7 @@
 //! The HTTP client.
 
+mod step;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use crate::clock::Timestamp;
 use crate::keys::random_text;
 use crate::outgoing::{self, TOTAL_TIMEOUT};
 use crate::settings::WorkosSettings;
+
+pub use step::StepAnswer;
 
 /// Tries in all, where repeating is safe.
 const TRIES: u32 = 3;

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use serde_json::Value;
 
+use super::step::NextStep;
 use super::wire::ErrorBody;
 use crate::outgoing::{is_code, may_pass};
 
 /// Why WorkOS did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum WorkosError {
     /// WorkOS answered, and refused. Asking again brings the same answer.
     #[error("WorkOS refused with {status} {code}: {message}")]
@@ -19,6 +21,8 @@ pub enum WorkosError {
         code: String,
         /// WorkOS's sentence for developers.
         message: String,
+        /// The way on, where this ends no sign-in and only stops it.
+        next: Option<Box<NextStep>>,
     },
     /// WorkOS could not be reached, was busy, or broke off: 408, 429, 5xx, a timeout, half a body.
     #[error("WorkOS is unavailable: {reason}")]
@@ -50,12 +54,23 @@ impl WorkosError {
                 retry_after,
             };
         }
-        let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
+        let whole: Value = serde_json::from_slice(body).unwrap_or_default();
+        let body: ErrorBody = serde_json::from_value(whole.clone()).unwrap_or_default();
         let code = body.code.or(body.error).filter(|code| is_code(code));
+        let code = code.or_else(|| NextStep::code_of(&whole).map(str::to_owned));
         Self::Refused {
             status: status.as_u16(),
+            next: NextStep::read(code.as_deref(), &whole).map(Box::new),
             code: code.unwrap_or_else(|| format!("http_{}", status.as_u16())),
             message: body.message.or(body.error_description).unwrap_or_default(),
+        }
+    }
+
+    /// The way on with an unfinished sign-in.
+    pub fn next_step(&self) -> Option<&NextStep> {
+        match self {
+            Self::Refused { next, .. } => next.as_deref(),
+            Self::Unavailable { .. } => None,
         }
     }
 

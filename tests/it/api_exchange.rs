@@ -1,5 +1,6 @@
 //! `POST /api/auth/workos/callback`: a page's code of WorkOS's for tokens.
 
+mod steps;
 mod workos_emulate;
 
 use chrono::TimeDelta;
@@ -179,12 +180,12 @@ async fn an_address_that_workos_has_not_verified_takes_over_no_account() {
 }
 
 #[tokio::test]
-async fn an_unfinished_sign_in_is_a_403_with_workos_code() {
+async fn a_refusal_that_leads_nowhere_keeps_workos_code() {
     let app = TestApp::start();
     for (status, code) in [
         (403, "organization_selection_required"),
-        (403, "mfa_enrollment"),
-        (400, "sso_required"),
+        (403, "authentication_method_not_allowed"),
+        (400, "sign_up_not_allowed"),
         (422, "http_422"),
     ] {
         let body = match code {

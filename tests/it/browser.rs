@@ -14,3 +14,4 @@ mod renewal;
 mod spa;
 pub(crate) mod steps;
 mod tabs;
+mod unfinished;

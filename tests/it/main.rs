@@ -16,6 +16,7 @@ mod api_schema;
 mod api_session;
 mod api_throttle;
 mod api_token;
+mod auth_step;
 mod browser;
 mod commands;
 mod complaints;

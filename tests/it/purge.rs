@@ -124,6 +124,7 @@ async fn what_has_ended_by_itself_goes_and_nothing_else() {
         refresh_tokens: 2,
         sessions: 2,
         webhook_events: 0,
+        unfinished_sign_ins: 0,
     };
     assert_eq!(gone, expected);
     assert_eq!(place.tokens(), ["consumed", "lives", "revoked"]);
@@ -262,13 +263,13 @@ fn the_command_needs_the_database_alone_and_says_how_many_went() {
     let first = command();
     assert_eq!(
         first.stdout,
-        "Deleted 1 expired refresh token, 2 expired sessions and 0 old webhook events."
+        "Deleted 1 expired refresh token, 2 expired sessions, 0 unfinished sign-ins and 0 old webhook events."
     );
     assert_eq!(first.stderr, "");
     assert_eq!(place.tokens(), ["lives"]);
     let again = command();
     assert_eq!(
         again.stdout,
-        "Deleted 0 expired refresh tokens, 0 expired sessions and 0 old webhook events."
+        "Deleted 0 expired refresh tokens, 0 expired sessions, 0 unfinished sign-ins and 0 old webhook events."
     );
 }

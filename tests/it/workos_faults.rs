@@ -78,8 +78,8 @@ async fn every_shape_of_a_refusal_keeps_its_code() {
     for (status, body, says) in [
         (
             400,
-            json!({ "code": "sso_required", "message": "for developers" }),
-            "(sso_required)",
+            json!({ "code": "sign_up_not_allowed", "message": "for developers" }),
+            "(sign_up_not_allowed)",
         ),
         (422, json!({ "message": "for developers" }), "(http_422)"),
         (
@@ -95,8 +95,8 @@ async fn every_shape_of_a_refusal_keeps_its_code() {
 
 #[tokio::test]
 async fn a_forbidden_sign_in_is_a_403() {
-    let body = json!({ "code": "mfa_enrollment", "message": "for developers" });
-    let says = "(mfa_enrollment)";
+    let body = json!({ "code": "application_consent_required", "message": "for developers" });
+    let says = "(application_consent_required)";
     assert_refused(Effect::status(403, body), StatusCode::FORBIDDEN, says).await;
 }
 

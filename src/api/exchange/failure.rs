@@ -67,6 +67,12 @@ fn workos(failure: SignInFailure) -> ApiError {
                 "invalid_grant" | "invalid_code" => {
                     "WorkOS does not know this code: it was used before, has expired, or was never given out.".to_owned()
                 }
+                "invalid_one_time_code" => "This code is not right.".to_owned(),
+                "one_time_code_expired" => "This code has expired.".to_owned(),
+                "one_time_code_previously_used" => "This code was used already.".to_owned(),
+                "one_time_code_too_many_attempts" => {
+                    "Too many wrong codes were sent. Begin the sign-in again.".to_owned()
+                }
                 code => format!("WorkOS refused the sign-in ({code})."),
             };
             exchange(status, &detail, &code)
@@ -142,7 +148,7 @@ fn conflict() -> ApiError {
     exchange(StatusCode::CONFLICT, CONFLICT, "account_conflict")
 }
 
-fn exchange(status: StatusCode, detail: &str, code: &str) -> ApiError {
+pub(super) fn exchange(status: StatusCode, detail: &str, code: &str) -> ApiError {
     ApiError::Exchange(Exchange {
         status,
         detail: detail.to_owned(),

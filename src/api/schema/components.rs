@@ -130,6 +130,13 @@ pub(super) fn schemas() -> Value {
         "Nothing": { "type": "object", "maxProperties": 0 },
         "Document": { "type": "object", "required": ["openapi", "info", "paths"] },
         "Problem": problem(),
+        "Unfinished": unfinished(),
+        "Forbidden": {
+            "anyOf": [
+                { "$ref": "#/components/schemas/Unfinished" },
+                { "$ref": "#/components/schemas/Problem" },
+            ],
+        },
         "FieldErrors": {
             "type": "object",
             "description": "The complaints about each field; `non_field_errors` about the whole.",
@@ -144,6 +151,39 @@ pub(super) fn schemas() -> Value {
             ],
         },
     })
+}
+
+/// A sign-in for which WorkOS wants one more step.
+fn unfinished() -> Value {
+    let organization = object(
+        &["id", "name"],
+        json!({ "id": { "type": "string" }, "name": { "type": "string" } }),
+    );
+    object(
+        &["detail", "code"],
+        json!({
+            "detail": { "type": "string", "description": "For people." },
+            "code": { "type": "string", "description": "WorkOS's: what is wanted." },
+            "pending_authentication_token": {
+                "type": "string",
+                "description": "To be sent back with the answer, within ten minutes. It is WorkOS's, sealed: no other service takes it. Absent where the sign-in goes on at WorkOS.",
+            },
+            "organizations": {
+                "type": "array",
+                "description": "Those to choose from.",
+                "minItems": 1,
+                "items": organization,
+            },
+            "email": { "type": "string", "description": "Where a code was sent to, or whose sign-in it is." },
+            "authentication_challenge_id": { "type": "string", "description": "What the code of an authenticator answers." },
+            "connection_ids": {
+                "type": "array",
+                "description": "A fresh sign-in names one of them as `connection_id`.",
+                "minItems": 1,
+                "items": { "type": "string" },
+            },
+        }),
+    )
 }
 
 fn problem() -> Value {

@@ -5,6 +5,7 @@ use super::answers::{
     unavailable,
 };
 use super::routes::{optional, post, signed_in, text};
+use super::unfinished::{FIELDS, refused_by_workos, with_steps};
 use super::{Answer, Example, Field, Group, Operation};
 use crate::accounts::{LinkError, ProvisionError};
 use crate::api::exchange::REDIRECT_NOT_ALLOWED;
@@ -32,22 +33,13 @@ const REDIRECT_URI: Field = text(
 
 /// WorkOS's code.
 pub(super) fn workos() -> Operation {
-    const FIELDS: &[Field] = &[CODE, VERIFIER];
-    let refused_with = |summary, status, code: &'static str| {
-        let failure = WorkosError::Refused {
-            status,
-            code: code.to_owned(),
-            message: String::new(),
-        };
-        refused(code, summary, SignInFailure::from(failure))
-    };
     let provision = |name, summary, error: ProvisionError| {
         refused(name, summary, SignInFailure::Provision(error))
     };
     let nobody = String::new;
     let invalid = [
-        refused_with("WorkOS refused the code", 400, "invalid_grant"),
-        refused_with("WorkOS wants another way in", 400, "sso_required"),
+        refused_by_workos("invalid_grant", "WorkOS refused the code"),
+        refused_by_workos("invalid_client", "WorkOS refused us"),
         provision(
             "invalid_profile",
             "WorkOS tells no e-mail",
@@ -66,11 +58,6 @@ pub(super) fn workos() -> Operation {
                 user_id: 0,
             },
         ),
-        refused_with(
-            "WorkOS asks for one more step",
-            403,
-            "organization_selection_required",
-        ),
     ]);
     let taken = ProvisionError::Conflict {
         workos_user_id: nobody(),
@@ -81,11 +68,11 @@ pub(super) fn workos() -> Operation {
         reason: String::new(),
         retry_after: None,
     };
-    operation(
+    with_steps(operation(
         "/api/auth/workos/callback",
         "exchangeWorkosCode",
         "Sign in with WorkOS's code",
-        "Somebody who is known to WorkOS and not yet here gets an account at once. `invalid_grant` and WorkOS's other codes are passed on; 403 also brings WorkOS's code of a step that is still to do.",
+        "Somebody who is known to WorkOS and not yet here gets an account at once. `invalid_grant` and WorkOS's other codes are passed on. Where WorkOS wants one more step, the answer is 403 with its code and a `pending_authentication_token`; the same route takes that token together with `organization_id` or `code`. Without a token the sign-in goes on at WorkOS, through one of the `connection_ids` where there are any.",
         FIELDS,
         vec![
             bad_request(FIELDS, &invalid),
@@ -93,7 +80,7 @@ pub(super) fn workos() -> Operation {
             conflict(provision("account_conflict", LINKED, taken)),
             unavailable(Some(refused(AWAY.0, AWAY.1, SignInFailure::from(away)))),
         ],
-    )
+    ))
 }
 
 /// Google's code.

@@ -6,6 +6,7 @@ use super::*;
 
 mod each;
 mod password;
+mod step;
 mod style;
 
 const ADA: Visitor<'_> = Visitor {
@@ -88,6 +89,7 @@ fn every_page() -> Vec<String> {
         pages.push(unavailable(nav).render().unwrap());
         pages.push(LogoutConfirm { page: page(nav) }.render().unwrap());
         pages.extend(password::every_login(nav));
+        pages.extend(step::every_step(nav));
     }
     pages.extend(password::every_change());
     pages

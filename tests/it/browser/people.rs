@@ -91,6 +91,7 @@ fn endless() -> Seed {
     let mut seed = Seed::default();
     seed.organizations.clear();
     seed.connections.clear();
+    seed.invitations.clear();
     seed.users = vec![SeedUser {
         email: format!("{}@{}.example.com", "a".repeat(64), "b".repeat(60)),
         first_name: Some("Wolfeschlegelsteinhausenbergerdorff".repeat(3)),

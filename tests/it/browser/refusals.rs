@@ -119,10 +119,12 @@ async fn callback_of(app: &TestApp, browser: &Browser, login: &str) -> String {
 #[tokio::test]
 async fn whoever_is_refused_can_sign_in_as_somebody_else() {
     let app = TestApp::start();
+    let olive = app.add_user("olive@example.com", true);
+    app.set_active(olive.id, false);
     let browser = Browser::open(Screen::Desktop, Scheme::Dark).await;
     browser.visit(&format!("{}/auth/login", app.url)).await;
-    browser.choose("una@example.com").await;
-    browser.see("This sign-in cannot be completed").await;
+    browser.choose("olive@example.com").await;
+    browser.see("This account is closed").await;
     browser.look_at_error("error-403-desktop-dark", 403).await;
     browser.click("Sign in as somebody else").await;
     browser.choose("ada@example.com").await;

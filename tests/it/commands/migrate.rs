@@ -8,7 +8,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
     "2026-11-21-000003_create_django_imports",
@@ -18,6 +18,7 @@ const NAMES: [&str; 9] = [
     "2026-11-21-000007_create_jobs",
     "2026-11-21-000008_follow_workos",
     "2026-11-21-000009_create_webhook_events",
+    "2026-11-21-000010_create_unfinished_sign_ins",
 ];
 
 fn migrate(database: &TestDatabase, options: &[&str]) -> Program {
@@ -45,7 +46,7 @@ fn check_fails_until_all_is_applied() {
     for name in NAMES {
         assert!(before.stdout.contains(name), "{before:#?}");
     }
-    before.says_in_one_line(&["9 migrations are not applied", "run `vestibule migrate`"]);
+    before.says_in_one_line(&["10 migrations are not applied", "run `vestibule migrate`"]);
     migrate(&database, &[]).run().exits_with(0);
     let after = migrate(&database, &["--check"]).run().exits_with(0);
     assert_eq!(after.stderr, "");

@@ -94,6 +94,8 @@ async fn the_demo_s_people_show_every_kind_of_sign_in() {
         "chooses between 2",
         "not verified",
         "second factor",
+        "must enrol",
+        "single sign-on",
         "impersonated by",
     ] {
         assert!(

@@ -189,3 +189,79 @@ async fn an_impersonated_session_says_so() {
     let (_, body) = peer.refresh(&body["refresh_token"]).await;
     assert_eq!(body["impersonator"], impersonator);
 }
+
+#[tokio::test]
+async fn an_organization_may_want_its_single_sign_on() {
+    let peer = Peer::start();
+    let email = "sol@example.com";
+    let (status, stop) = peer.exchange(&peer.code(email, &[]).await).await;
+    assert_eq!(
+        (status.as_u16(), &stop["error"], &stop["email"]),
+        (400, &json!("sso_required"), &json!(email))
+    );
+    let connection = stop["connection_ids"][0].as_str().unwrap();
+    let organization = peer.control().organization("Harbour Trust").unwrap();
+    for selector in [
+        [("provider", None), ("connection_id", Some(connection))],
+        [
+            ("provider", None),
+            ("organization_id", Some(organization.as_str())),
+        ],
+    ] {
+        let (status, body) = peer.exchange(&peer.code(email, &selector).await).await;
+        assert_eq!(
+            (status.as_u16(), &body["authentication_method"]),
+            (200, &json!("SSO"))
+        );
+        assert_eq!(body["organization_id"], organization.as_str());
+    }
+}
+
+#[tokio::test]
+async fn an_invitation_makes_a_member_once() {
+    let peer = Peer::start();
+    let invitation = [("invitation_token", Some("demo-invitation"))];
+    let form = [
+        ("email", "ivy@example.com"),
+        ("password", "ivy-demo-password"),
+        ("sign_up", "1"),
+    ];
+    let url = peer.authorize_url(&invitation);
+    let answer = peer
+        .browser
+        .post(url.clone())
+        .form(&form)
+        .send()
+        .await
+        .unwrap();
+    let location = answer.headers()["location"].to_str().unwrap();
+    let back = url::Url::parse(location).unwrap();
+    let code = back.query_pairs().find(|(name, _)| name == "code").unwrap();
+    let (status, body) = peer.exchange(&code.1).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(body["user"]["email_verified"], true);
+    assert_eq!(
+        claims(&body)["org_id"],
+        peer.control().organization("Example Orchards").unwrap()
+    );
+    assert_eq!(claims(&body)["role"], "member");
+    for token in ["demo-invitation", "made-up"] {
+        let url = peer.authorize_url(&[("invitation_token", Some(token))]);
+        let answer = peer.browser.get(url).send().await.unwrap();
+        let location = answer.headers()["location"].to_str().unwrap();
+        assert!(location.contains("error=invitation_invalid"), "{location}");
+    }
+}
+
+#[test]
+fn a_seed_s_invitations_are_to_its_organizations() {
+    let seed = |invitation: Value| {
+        let seed = json!({ "organizations": [{ "name": "One" }], "invitations": [invitation] });
+        vestibule::emulator::Seed::from_json(&seed.to_string())
+    };
+    let good = json!({ "email": "ivy@example.com", "organization": "One" });
+    assert!(seed(good).is_ok());
+    let nowhere = json!({ "email": "ivy@example.com", "organization": "Two" });
+    let refused = seed(nowhere).unwrap_err();
+    assert!(refused.starts_with("invitations[0] wants"), "{refused}");
+}

@@ -198,6 +198,11 @@ impl TestApp {
         self.emulator.control()
     }
 
+    /// The id of one of the emulator's organisations.
+    pub(crate) fn organization(&self, name: &str) -> String {
+        self.workos().organization(name).expect("an organisation")
+    }
+
     /// The app's present moment.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()

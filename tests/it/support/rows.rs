@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use vestibule::accounts::{NewUser, User, passwords};
-use vestibule::db::schema::{sessions, users};
+use vestibule::db::schema::{sessions, unfinished_sign_ins, users};
 use vestibule::db::{Conn, DbError};
 use vestibule::sessions::SessionRow;
 
@@ -30,6 +30,14 @@ impl TestApp {
                 .select(SessionRow::as_select())
                 .order(sessions::id)
                 .load(conn)
+        })
+    }
+
+    /// What is kept of sign-ins that wait for an answer.
+    pub(crate) fn unfinished(&self) -> Vec<Vec<u8>> {
+        self.rows(|conn| {
+            let contents = unfinished_sign_ins::table.select(unfinished_sign_ins::content);
+            contents.load(conn)
         })
     }
 

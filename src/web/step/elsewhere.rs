@@ -1,0 +1,80 @@
+//! A sign-in that goes on at WorkOS: by itself once, then only if the person asks for it.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::error::Error;
+use crate::links::{login_as_another_url, login_with_url};
+use crate::state::AppState;
+use crate::web::attempt::Attempt;
+use crate::web::login;
+use crate::web::pages::{self, Action};
+use crate::web::render;
+use crate::workos::{Elsewhere, Why};
+
+/// Sends the browser back to WorkOS at once.
+pub(super) fn begin(
+    request: &HttpRequest,
+    app: &AppState,
+    elsewhere: &Elsewhere,
+    organization: Option<&str>,
+    next: &str,
+) -> Result<HttpResponse, Error> {
+    let attempt = Attempt::start(next, app.clock.now())?
+        .into_organization(organization)
+        .continuing();
+    login::begin(request, app, attempt, &elsewhere.request(organization))
+}
+
+/// Says what is missing, with a link that leads there; `again`, when that has been tried.
+pub(super) fn page(
+    elsewhere: &Elsewhere,
+    organization: Option<&str>,
+    next: &str,
+    again: bool,
+) -> Result<HttpResponse, Error> {
+    let (heading, message, label) = words(elsewhere.why);
+    let mut wishes = elsewhere.request(organization).parameters;
+    let mut message = message.to_owned();
+    if again {
+        // WorkOS remembers whom it let in: it is to ask for everything anew.
+        wishes.push(("max_age", "0".to_owned()));
+        message.push_str(" If you end here once more, whoever runs your organisation has to help.");
+    }
+    let page = pages::Elsewhere {
+        page: render::bare(),
+        heading,
+        message: &message,
+        action: Action {
+            label,
+            url: &login_with_url(next, &wishes),
+        },
+        another_url: &login_as_another_url(next),
+    };
+    render::page(StatusCode::OK, &page)
+}
+
+fn words(why: Why) -> (&'static str, &'static str, &'static str) {
+    match why {
+        Why::SingleSignOn => (
+            "Single sign-on",
+            "Your organisation wants you to come in through its single sign-on. You come back here afterwards.",
+            "Continue with single sign-on",
+        ),
+        Why::OtherMethod => (
+            "Another way to sign in",
+            "Your organisation does not take the way that you signed in by. The sign-in service shows you the ways that it takes.",
+            "Choose another way",
+        ),
+        Why::Enrollment => (
+            "Set up a second factor",
+            "Your account wants a second factor, and has none yet. The sign-in service helps you to set one up. You come back here afterwards.",
+            "Set it up",
+        ),
+        Why::Challenge => (
+            "One more check",
+            "The sign-in service wants to make sure that it is you. You come back here afterwards.",
+            "Continue",
+        ),
+    }
+}

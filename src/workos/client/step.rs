@@ -1,0 +1,77 @@
+//! The grants that let an unfinished sign-in go on.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+use url::Url;
+
+use super::{Client, Device, Repeat};
+use crate::workos::error::WorkosError;
+use crate::workos::wire::Authentication;
+
+/// What WorkOS asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum StepAnswer<'a> {
+    /// The organisation to sign in to.
+    Organization(&'a str),
+    /// The code that came by e-mail.
+    EmailCode(&'a str),
+    /// The code that an authenticator shows, for this challenge.
+    TotpCode {
+        /// What was typed.
+        code: &'a str,
+        /// See [`Client::challenge`].
+        challenge_id: &'a str,
+    },
+}
+
+impl Client {
+    /// Goes on with an unfinished sign-in. WorkOS takes a right answer once.
+    pub async fn authenticate_with_step(
+        &self,
+        pending: &SecretString,
+        answer: StepAnswer<'_>,
+        device: &Device,
+    ) -> Result<Authentication, WorkosError> {
+        let grant = match answer {
+            StepAnswer::Organization(_) => "urn:workos:oauth:grant-type:organization-selection",
+            StepAnswer::EmailCode(_) => "urn:workos:oauth:grant-type:email-verification:code",
+            StepAnswer::TotpCode { .. } => "urn:workos:oauth:grant-type:mfa-totp",
+        };
+        let mut body = self.grant(grant, device);
+        body["pending_authentication_token"] = pending.expose_secret().into();
+        match answer {
+            StepAnswer::Organization(id) => body["organization_id"] = id.into(),
+            StepAnswer::EmailCode(code) => body["code"] = code.into(),
+            StepAnswer::TotpCode { code, challenge_id } => {
+                body["code"] = code.into();
+                body["authentication_challenge_id"] = challenge_id.into();
+            }
+        }
+        self.authenticate(&body, Repeat::IfUnsent).await
+    }
+
+    /// Opens a challenge for an authenticator and gives its id; nothing is sent to anyone.
+    pub async fn challenge(&self, factor_id: &str) -> Result<String, WorkosError> {
+        let unreadable = |error: String| WorkosError::unavailable(format!("a challenge: {error}"));
+        let mut url = Url::parse(&self.base_url).map_err(|error| unreadable(error.to_string()))?;
+        // By segments, since the id goes into the path.
+        url.path_segments_mut()
+            .map_err(|()| unreadable("the base URL has no path".to_owned()))?
+            .pop_if_empty()
+            .extend(["auth", "factors", factor_id, "challenge"]);
+        let request = self
+            .http
+            .post(url)
+            .bearer_auth(self.api_key.expose_secret());
+        let answer = self.send(request.json(&json!({})), Repeat::Safe).await?;
+        let challenge: Challenge =
+            serde_json::from_slice(&answer).map_err(|error| unreadable(error.to_string()))?;
+        Ok(challenge.id)
+    }
+}
+
+#[derive(Deserialize)]
+struct Challenge {
+    id: String,
+}

@@ -1,0 +1,144 @@
+//! What leads on, and where.
+
+use serde_json::json;
+
+use super::*;
+
+fn read(code: &str, body: &Value) -> Option<NextStep> {
+    NextStep::read(Some(code), body)
+}
+
+fn question(code: &str, mut body: Value) -> Option<Question> {
+    body["pending_authentication_token"] = "made-up-token".into();
+    match read(code, &body)? {
+        NextStep::Here(pending) => Some(pending.question),
+        NextStep::Elsewhere(elsewhere) => panic!("{elsewhere:?}"),
+    }
+}
+
+fn elsewhere(code: &str, body: &Value) -> Elsewhere {
+    match read(code, body) {
+        Some(NextStep::Elsewhere(elsewhere)) => elsewhere,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn each_question_is_read_with_what_its_form_needs() {
+    let organizations =
+        json!({ "organizations": [{ "id": "org_1", "name": "One" }, { "id": "org_2" }] });
+    let organization = |id: &str, name: &str| Organization {
+        id: id.to_owned(),
+        name: name.to_owned(),
+    };
+    assert_eq!(
+        question("organization_selection_required", organizations),
+        Some(Question::Organization(vec![
+            organization("org_1", "One"),
+            organization("org_2", "")
+        ]))
+    );
+    assert_eq!(
+        question(
+            "email_verification_required",
+            json!({ "email": "una@example.com" })
+        ),
+        Some(Question::Email(Some("una@example.com".to_owned())))
+    );
+    let factors = json!({ "authentication_factors": [
+        { "id": "auth_factor_1", "type": "sms" }, { "id": "auth_factor_2", "type": "totp" }
+    ]});
+    assert_eq!(
+        question("mfa_challenge", factors),
+        Some(Question::Totp {
+            factor_id: Some("auth_factor_2".to_owned()),
+            challenge_id: None
+        })
+    );
+    let challenge = json!({ "authentication_challenge": { "id": "auth_challenge_1" } });
+    assert_eq!(
+        question("mfa_challenge", challenge),
+        Some(Question::Totp {
+            factor_id: None,
+            challenge_id: Some("auth_challenge_1".to_owned())
+        })
+    );
+}
+
+#[test]
+fn what_cannot_be_asked_for_leads_nowhere() {
+    assert!(
+        question(
+            "organization_selection_required",
+            json!({ "organizations": [] })
+        )
+        .is_none()
+    );
+    assert!(
+        question(
+            "organization_selection_required",
+            json!({ "organizations": "all" })
+        )
+        .is_none()
+    );
+    assert!(question("mfa_challenge", json!({})).is_none());
+    assert!(
+        read(
+            "email_verification_required",
+            &json!({ "email": "una@example.com" })
+        )
+        .is_none()
+    );
+    assert!(read("authentication_method_not_allowed", &json!({})).is_none());
+    assert!(NextStep::read(None, &json!({ "message": "Not found" })).is_none());
+}
+
+#[test]
+fn a_fresh_sign_in_asks_for_what_is_missing() {
+    let parameters =
+        |elsewhere: &Elsewhere, organization| elsewhere.request(organization).parameters;
+    let own = |pairs: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
+        pairs
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect()
+    };
+    let one = elsewhere(
+        "sso_required",
+        &json!({ "connection_ids": ["conn_1"], "email": "a@example.com" }),
+    );
+    assert_eq!(
+        parameters(&one, Some("org_1")),
+        own(&[("connection_id", "conn_1"), ("login_hint", "a@example.com")])
+    );
+    let several = elsewhere(
+        "sso_required",
+        &json!({ "connection_ids": ["conn_1", "conn_2"] }),
+    );
+    assert_eq!(
+        parameters(&several, Some("org_1")),
+        own(&[("organization_id", "org_1")])
+    );
+    assert_eq!(parameters(&several, None), own(&[]));
+    let enrollment = elsewhere(
+        "mfa_enrollment",
+        &json!({ "user": { "email": "a@example.com" } }),
+    );
+    assert_eq!(
+        parameters(&enrollment, Some("org_1")),
+        own(&[
+            ("provider", "authkit"),
+            ("organization_id", "org_1"),
+            ("login_hint", "a@example.com")
+        ])
+    );
+    let body = json!({ "message": MUST_USE_SSO });
+    assert_eq!(NextStep::code_of(&body), Some("sso_required"));
+}
+
+#[test]
+fn the_pending_token_is_not_in_debug() {
+    let body = json!({ "pending_authentication_token": "made-up-token" });
+    let step = read("email_verification_required", &body);
+    assert!(!format!("{step:?}").contains("made-up-token"));
+}

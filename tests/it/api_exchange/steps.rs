@@ -1,0 +1,247 @@
+//! The steps of an unfinished sign-in, in JSON: a 403 that says what is wanted, and the same route
+//! takes it.
+
+use chrono::TimeDelta;
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+use vestibule::emulator::{Effect, Fault};
+
+use crate::support::app::{SECRET_KEY, TestApp};
+use crate::support::exchange::{WORKOS, claims, code_for, json_of, post, refused, signed_in};
+use crate::support::steps::{AUTHENTICATE, retry_after};
+
+const PENDING: &str = "pending_authentication_token";
+
+/// Exchanges a code of this person's: the body of the 403.
+async fn stopped(app: &TestApp, email: &str) -> Value {
+    let code = code_for(app, email).await;
+    unfinished(post(app, WORKOS, &json!({ "code": code })).await).await
+}
+
+async fn unfinished(response: Response) -> Value {
+    let body = json_of(response, StatusCode::FORBIDDEN).await;
+    assert!(body["detail"].as_str().unwrap().ends_with('.'), "{body}");
+    body
+}
+
+fn names(body: &Value) -> Vec<&str> {
+    body.as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+async fn answer(app: &TestApp, stop: &Value, field: &str, value: &str) -> Response {
+    post(
+        app,
+        WORKOS,
+        &json!({ PENDING: stop[PENDING], field: value }),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn an_organisation_is_chosen() {
+    let app = TestApp::start();
+    let stop = stopped(&app, "twyla@example.com").await;
+    assert_eq!(names(&stop), ["code", "detail", "organizations", PENDING]);
+    assert_eq!(stop["code"], "organization_selection_required");
+    let chosen = app.organization("Tandem Cycles");
+    let organizations = json!([
+        { "id": app.organization("Example Orchards"), "name": "Example Orchards" },
+        { "id": chosen, "name": "Tandem Cycles" },
+    ]);
+    assert_eq!(stop["organizations"], organizations);
+    let response = answer(&app, &stop, "organization_id", "org_of_somebody_else").await;
+    refused(response, StatusCode::BAD_REQUEST, "organization_not_found").await;
+    let tokens = signed_in(answer(&app, &stop, "organization_id", &chosen).await).await;
+    assert_eq!(tokens["user"]["email"], "twyla@example.com");
+    assert!(claims(&tokens["access_token"])["sid"].is_string());
+    let again = answer(&app, &stop, "organization_id", &chosen).await;
+    refused(
+        again,
+        StatusCode::BAD_REQUEST,
+        "invalid_pending_authentication_token",
+    )
+    .await;
+    app.only_session();
+}
+
+#[tokio::test]
+async fn a_code_by_e_mail_is_sent_back() {
+    let app = TestApp::start();
+    let stop = stopped(&app, "una@example.com").await;
+    assert_eq!(names(&stop), ["code", "detail", "email", PENDING]);
+    assert_eq!(stop["code"], "email_verification_required");
+    assert_eq!(stop["email"], "una@example.com");
+    let wrong = answer(&app, &stop, "code", "000000").await;
+    refused(wrong, StatusCode::BAD_REQUEST, "invalid_one_time_code").await;
+    signed_in(answer(&app, &stop, "code", "123 456").await).await;
+    assert!(app.user("una@example.com").email_verified);
+}
+
+#[tokio::test]
+async fn an_authenticators_code_answers_the_challenge_that_was_told_or_a_fresh_one() {
+    let app = TestApp::start();
+    let stop = stopped(&app, "max@example.com").await;
+    assert_eq!(
+        names(&stop),
+        ["authentication_challenge_id", "code", "detail", PENDING]
+    );
+    assert_eq!(stop["code"], "mfa_challenge");
+    let body = json!({
+        PENDING: stop[PENDING],
+        "code": "123456",
+        "authentication_challenge_id": stop["authentication_challenge_id"],
+    });
+    signed_in(post(&app, WORKOS, &body).await).await;
+    let stop = stopped(&app, "max@example.com").await;
+    signed_in(answer(&app, &stop, "code", "123456").await).await;
+}
+
+#[tokio::test]
+async fn one_step_may_lead_to_the_next() {
+    let app = TestApp::start();
+    let email = stopped(&app, "quinn@example.com").await;
+    let factor = unfinished(answer(&app, &email, "code", "123456").await).await;
+    assert_eq!(factor["code"], "mfa_challenge");
+    let choice = unfinished(answer(&app, &factor, "code", "123456").await).await;
+    assert_eq!(choice["code"], "organization_selection_required");
+    let id = choice["organizations"][0]["id"].as_str().unwrap();
+    signed_in(answer(&app, &choice, "organization_id", id).await).await;
+}
+
+#[tokio::test]
+async fn what_workos_settles_itself_is_told_with_what_a_fresh_sign_in_needs() {
+    let app = TestApp::start();
+    let sso = stopped(&app, "sol@example.com").await;
+    assert_eq!(names(&sso), ["code", "connection_ids", "detail", "email"]);
+    assert_eq!(sso["code"], "sso_required");
+    assert_eq!(sso["email"], "sol@example.com");
+    assert!(
+        sso["connection_ids"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("conn_")
+    );
+    let enrollment = stopped(&app, "enid@example.com").await;
+    assert_eq!(names(&enrollment), ["code", "detail", "email"]);
+    assert_eq!(enrollment["code"], "mfa_enrollment");
+    let body = json!({ "message": "Must use SSO for selected organization" });
+    app.workos()
+        .inject(Fault::once(AUTHENTICATE, Effect::status(400, body)));
+    let plain = stopped(&app, "ada@example.com").await;
+    assert_eq!(
+        (names(&plain), &plain["code"]),
+        (vec!["code", "detail"], &json!("sso_required"))
+    );
+    assert!(app.sessions().is_empty());
+}
+
+#[tokio::test]
+async fn the_token_is_ours_and_good_for_ten_minutes() {
+    let app = TestApp::start();
+    let stop = stopped(&app, "una@example.com").await;
+    let over = "invalid_pending_authentication_token";
+    for forged in [
+        "made-up",
+        "é",
+        "AAAA",
+        &stop[PENDING].as_str().unwrap()[1..],
+    ] {
+        let body = json!({ PENDING: forged, "code": "123456" });
+        refused(
+            post(&app, WORKOS, &body).await,
+            StatusCode::BAD_REQUEST,
+            over,
+        )
+        .await;
+    }
+    let asked = app.workos().count(AUTHENTICATE);
+    app.clock.advance(TimeDelta::minutes(10));
+    let late = answer(&app, &stop, "code", "123456").await;
+    refused(late, StatusCode::BAD_REQUEST, over).await;
+    assert_eq!(
+        app.workos().count(AUTHENTICATE),
+        asked,
+        "WorkOS was not asked"
+    );
+
+    let stop = stopped(&app, "una@example.com").await;
+    let replica = app
+        .replica()
+        .setting(
+            "SECRET_KEY",
+            "the-next-made-up-key-of-the-tests-of-more-than-fifty-characters",
+        )
+        .setting("SECRET_KEY_FALLBACKS", SECRET_KEY)
+        .start();
+    signed_in(answer(&replica, &stop, "code", "123456").await).await;
+    let sent = app.workos().requests();
+    let sealed = stop[PENDING].as_str().unwrap();
+    let raw = sent.iter().filter_map(|one| one.body[PENDING].as_str());
+    assert!(
+        raw.into_iter()
+            .all(|raw| raw != sealed && !sealed.contains(raw))
+    );
+}
+
+#[tokio::test]
+async fn fields_are_read_as_everywhere() {
+    let app = TestApp::start();
+    let una = stopped(&app, "una@example.com").await;
+    let twyla = stopped(&app, "twyla@example.com").await;
+    let required = "This field is required.";
+    for (body, errors) in [
+        (
+            json!({ PENDING: una[PENDING] }),
+            json!({ "code": [required] }),
+        ),
+        (
+            json!({ PENDING: twyla[PENDING] }),
+            json!({ "organization_id": [required] }),
+        ),
+        (
+            json!({ PENDING: twyla[PENDING], "code": "c" }),
+            json!({ "organization_id": [required] }),
+        ),
+        (json!({ PENDING: "made-up" }), json!({ "code": [required] })),
+        (
+            json!({ PENDING: una[PENDING], "code": [] }),
+            json!({ "code": ["Not a valid string."] }),
+        ),
+        (
+            json!({ PENDING: null, "code": "1" }),
+            json!({ PENDING: ["This field may not be null."] }),
+        ),
+        (
+            json!({ PENDING: " ", "code": null, "authentication_challenge_id": {} }),
+            json!({
+                PENDING: ["This field may not be blank."],
+                "authentication_challenge_id": ["Not a valid string."],
+                "code": ["This field may not be null."],
+            }),
+        ),
+    ] {
+        let answer = json_of(post(&app, WORKOS, &body).await, StatusCode::BAD_REQUEST).await;
+        assert_eq!(answer, errors, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn while_workos_is_away_the_token_stays_good() {
+    let app = TestApp::start();
+    let stop = stopped(&app, "una@example.com").await;
+    app.workos()
+        .inject(Fault::once(AUTHENTICATE, Effect::status(502, json!({}))));
+    let response = answer(&app, &stop, "code", "123456").await;
+    assert_eq!(retry_after(response.headers()), Some(5));
+    refused(
+        response,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "provider_unavailable",
+    )
+    .await;
+    signed_in(answer(&app, &stop, "code", "123456").await).await;
+}

@@ -1,0 +1,73 @@
+//! `/auth/step`: sign-ins for which WorkOS wants one more step, each to its end.
+
+mod codes;
+mod elsewhere;
+mod endings;
+mod invitations;
+mod organizations;
+mod secrecy;
+mod tabs;
+
+use reqwest::{Response, StatusCode};
+use vestibule::emulator::{Recorded, Seed, SeedMembership, SeedOrganization};
+
+use crate::support::app::{TestApp, Visitor, location};
+use crate::support::steps::{AUTHENTICATE, login_with_next};
+
+const UNA: &str = "una@example.com";
+const MAX: &str = "max@example.com";
+const TWYLA: &str = "twyla@example.com";
+const CODE: &str = "123456";
+
+/// Signs in as far as WorkOS lets this person: the address of the form.
+async fn stopped(visitor: &Visitor, email: &str, next: &str) -> String {
+    let authorize = visitor.begin(&login_with_next(next)).await;
+    let callback = visitor.authorize(&authorize, email).await;
+    let response = visitor.get(callback.as_str()).await;
+    assert_eq!(response.status(), StatusCode::FOUND, "{email} is stopped");
+    let step = location(&response);
+    assert!(step.starts_with("/auth/step?id="), "{step}");
+    step
+}
+
+/// The form once more, with what was wrong.
+async fn form_again(response: Response, says: &str) -> String {
+    assert_eq!(response.status(), StatusCode::OK);
+    let page = response.text().await.unwrap();
+    assert!(page.contains(says), "{says}: {page}");
+    assert!(page.contains("<title>Error: "), "{page}");
+    assert!(page.contains(r#"role="alert""#), "{page}");
+    assert!(page.contains(r#"aria-invalid="true""#), "{page}");
+    page
+}
+
+/// The answer signed somebody in and leads here.
+fn led_to(response: &Response, target: &str) {
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert_eq!(location(response), target);
+}
+
+/// The requests for tokens with this grant, by the end of its name.
+fn grants(app: &TestApp, grant: &str) -> Vec<Recorded> {
+    let mut all = app.workos().requests();
+    all.retain(|one| {
+        one.path == AUTHENTICATE && one.grant_type().is_some_and(|g| g.ends_with(grant))
+    });
+    all
+}
+
+/// The usual people, Twyla in so many organisations more.
+fn with_organizations(more: usize) -> Seed {
+    let mut seed = Seed::default();
+    seed.organizations.extend((0..more).map(|number| {
+        let mut organization = SeedOrganization::default();
+        organization.name = format!("Made-up Society Number {number:03} of Example Orchards");
+        organization.memberships = vec![SeedMembership {
+            email: Some(TWYLA.to_owned()),
+            role: Some("member".to_owned()),
+            ..SeedMembership::default()
+        }];
+        organization
+    }));
+    seed
+}

@@ -1,0 +1,159 @@
+//! What else may happen between a form and its end: reloads, outages, other replicas, time.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use reqwest::StatusCode;
+use vestibule::emulator::{Effect, Fault};
+use vestibule::purge::purge;
+
+use super::{CODE, MAX, UNA, grants, led_to, stopped};
+use crate::support::app::{SECRET_KEY, TestApp};
+use crate::support::steps::{AUTHENTICATE, assert_nobody_signed_in, error_page, retry_after};
+
+const GRANT: &str = "email-verification:code";
+
+#[tokio::test]
+async fn sending_a_form_again_signs_nobody_out_and_asks_workos_nothing() {
+    let app = TestApp::start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/account").await;
+    let cookies = una.cookies("/auth/step");
+    led_to(&una.submit(&step, &[("code", CODE)]).await, "/account");
+    let response = una.submit(&step, &[("code", CODE)]).await;
+    error_page(response, StatusCode::BAD_REQUEST).await;
+    assert!(una.is_signed_in().await);
+    let replayed = una.get_with_cookies(&step, &cookies).await;
+    error_page(replayed, StatusCode::BAD_REQUEST).await;
+    assert_eq!(grants(&app, GRANT).len(), 1);
+    app.only_session();
+}
+
+#[tokio::test]
+async fn two_answers_at_once_make_one_session() {
+    let app = TestApp::start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/account").await;
+    let fields = [("code", CODE)];
+    let (one, other) = tokio::join!(una.submit(&step, &fields), una.submit(&step, &fields));
+    let mut found = [one.status(), other.status()];
+    found.sort();
+    assert_eq!(found, [StatusCode::FOUND, StatusCode::BAD_REQUEST]);
+    app.only_session();
+}
+
+#[tokio::test]
+async fn while_workos_is_away_the_form_stays_good() {
+    let app = TestApp::start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/account").await;
+    let busy = Effect::Status {
+        status: 503,
+        body: serde_json::Value::Null,
+        retry_after: Some("7".to_owned()),
+    };
+    app.workos().inject(Fault::once(AUTHENTICATE, busy));
+    let response = una.submit(&step, &[("code", CODE)]).await;
+    assert_eq!(retry_after(response.headers()), Some(7));
+    let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(page.contains(&format!(r#"href="{step}""#)), "{page}");
+    assert_eq!(grants(&app, GRANT).len(), 1, "it is not sent again");
+    led_to(&una.submit(&step, &[("code", CODE)]).await, "/account");
+}
+
+#[tokio::test]
+async fn an_answer_whose_reply_is_lost_is_not_sent_again_by_itself() {
+    let app = TestApp::start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/account").await;
+    app.workos()
+        .inject(Fault::once(AUTHENTICATE, Effect::DropReply));
+    let response = una.submit(&step, &[("code", CODE)]).await;
+    error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!(grants(&app, GRANT).len(), 1);
+    // WorkOS has taken it, so a fresh sign-in is the way, and it knows the way back.
+    let response = una.submit(&step, &[("code", CODE)]).await;
+    let page = error_page(response, StatusCode::BAD_REQUEST).await;
+    assert!(page.contains("finished in another window"), "{page}");
+    assert!(page.contains("next=%2Faccount"), "{page}");
+    assert_nobody_signed_in(&app, &una).await;
+    led_to(&una.sign_in(UNA).await, "/");
+}
+
+#[tokio::test]
+async fn an_account_that_is_closed_stays_closed_behind_a_step() {
+    let app = TestApp::start();
+    let max = app.visitor();
+    let step = stopped(&max, MAX, "/account").await;
+    let row = app.add_user(MAX, true);
+    app.set_active(row.id, false);
+    let response = max.submit(&step, &[("code", CODE)]).await;
+    let page = error_page(response, StatusCode::FORBIDDEN).await;
+    assert!(page.contains("This account is closed"), "{page}");
+    assert_nobody_signed_in(&app, &max).await;
+    assert!(app.unfinished().is_empty());
+}
+
+#[tokio::test]
+async fn another_replica_and_the_next_key_take_the_answer() {
+    let app = TestApp::start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/account").await;
+    let cookies = una.cookies("/auth/step");
+    let replica = app
+        .replica()
+        .setting(
+            "SECRET_KEY",
+            "the-next-made-up-key-of-the-tests-of-more-than-fifty-characters",
+        )
+        .setting("SECRET_KEY_FALLBACKS", SECRET_KEY)
+        .start();
+    let there = replica.visitor();
+    let request = there.request(reqwest::Method::POST, &step);
+    let request = request.header("Cookie", cookies).form(&[("code", CODE)]);
+    led_to(&request.send().await.unwrap(), "/account");
+    assert!(app.unfinished().is_empty());
+}
+
+#[tokio::test]
+async fn what_nobody_finished_goes_after_an_hour() {
+    let app = TestApp::start();
+    stopped(&app.visitor(), UNA, "/").await;
+    app.clock.advance(TimeDelta::minutes(59));
+    let gone = purge(
+        &app.database,
+        app.settings.tokens.access_lifetime,
+        app.now(),
+    )
+    .await
+    .unwrap();
+    assert_eq!((gone.unfinished_sign_ins, app.unfinished().len()), (0, 1));
+    app.clock.advance(TimeDelta::minutes(1));
+    // The app's own look may be the quicker one.
+    purge(
+        &app.database,
+        app.settings.tokens.access_lifetime,
+        app.now(),
+    )
+    .await
+    .unwrap();
+    assert!(app.unfinished().is_empty());
+}
+
+#[tokio::test]
+async fn answers_are_throttled_as_sign_ins_are() {
+    let app = TestApp::builder()
+        .setting("THROTTLE_LOGIN", "3/min")
+        .start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/").await;
+    for _ in 0..3 {
+        let response = una.submit(&step, &[("code", "000000")]).await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    let response = una.submit(&step, &[("code", CODE)]).await;
+    error_page(response, StatusCode::TOO_MANY_REQUESTS).await;
+    app.clock.advance(TimeDelta::seconds(60));
+    app.workos().advance(Duration::from_secs(60));
+    led_to(&una.submit(&step, &[("code", CODE)]).await, "/");
+}

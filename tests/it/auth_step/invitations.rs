@@ -1,0 +1,120 @@
+//! Signing up, and being invited.
+
+use reqwest::{Method, Response, StatusCode, Url};
+
+use super::{CODE, led_to};
+use crate::support::app::{TestApp, Visitor, location};
+use crate::support::steps::{assert_nobody_signed_in, error_page, query, with_query};
+
+const IVY: &str = "ivy@example.com";
+const INVITED: &str = "/auth/login?invitation_token=demo-invitation&next=/account";
+
+/// Signs up at WorkOS: the callback's URL.
+async fn sign_up(visitor: &Visitor, authorize: &Url, email: &str) -> String {
+    let fields = [
+        ("email", email),
+        ("password", "new-demo-password"),
+        ("first_name", "New"),
+        ("sign_up", "1"),
+    ];
+    let request = visitor.request(Method::POST, authorize.as_str());
+    location(&request.form(&fields).send().await.unwrap())
+}
+
+async fn arrives(app: &TestApp, ivy: &Visitor, response: &Response) {
+    led_to(response, "/account");
+    let account = ivy.page("/account").await;
+    assert!(
+        account.contains(&app.organization("Example Orchards")),
+        "{account}"
+    );
+    assert!(app.user(IVY).email_verified);
+}
+
+#[tokio::test]
+async fn a_newcomer_signs_up_verifies_the_address_and_is_in() {
+    let app = TestApp::start();
+    let nora = app.visitor();
+    let home = nora.page("/").await;
+    assert!(
+        home.contains(r#"href="/auth/login?screen_hint=sign-up""#),
+        "{home}"
+    );
+    let authorize = nora
+        .begin("/auth/login?screen_hint=sign-up&next=/account")
+        .await;
+    assert_eq!(query(&authorize, "screen_hint"), "sign-up");
+    let callback = sign_up(&nora, &authorize, "nora@example.com").await;
+    let response = nora.get(&callback).await;
+    let step = location(&response);
+    assert!(nora.page(&step).await.contains("nora@example.com"));
+    led_to(&nora.submit(&step, &[("code", CODE)]).await, "/account");
+    assert!(nora.is_signed_in().await);
+    assert_eq!(app.user("nora@example.com").first_name, "New");
+}
+
+#[tokio::test]
+async fn an_invitation_makes_an_account_and_a_member_of_it() {
+    let app = TestApp::start();
+    let ivy = app.visitor();
+    let authorize = ivy.begin(INVITED).await;
+    assert_eq!(query(&authorize, "invitation_token"), "demo-invitation");
+    let page = ivy.page(authorize.as_str()).await;
+    assert!(page.contains("Sign up") && page.contains(IVY), "{page}");
+    let callback = sign_up(&ivy, &authorize, IVY).await;
+    arrives(&app, &ivy, &ivy.get(&callback).await).await;
+}
+
+#[tokio::test]
+async fn a_link_with_a_code_and_no_state_ends_signed_in_with_its_invitation() {
+    let app = TestApp::start();
+    let ivy = app.visitor();
+    // What a link of WorkOS's brings: a code that no attempt of this browser's has asked for.
+    let foreign = "/auth/callback?code=of-a-dashboard&invitation_token=demo-invitation";
+    let response = ivy.get(foreign).await;
+    led_to(&response, "/auth/login?invitation_token=demo-invitation");
+    let authorize = ivy.begin(&location(&response)).await;
+    let callback = sign_up(&ivy, &authorize, IVY).await;
+    led_to(&ivy.get(&callback).await, "/");
+    assert!(ivy.page("/").await.contains("Welcome, ivy@example.com!"));
+
+    // And without one, for somebody whom AuthKit knows: no page is in between.
+    ivy.get("/auth/logout").await;
+    let ada = app.visitor();
+    let authorize = ada.begin("/auth/login").await;
+    let callback = ada.authorize(&authorize, "ada@example.com").await;
+    let stateless = with_query(&callback, "state", None);
+    let authorize = ada
+        .begin(&location(&ada.get(stateless.as_str()).await))
+        .await;
+    let callback = location(&ada.get(authorize.as_str()).await);
+    led_to(&ada.get(&callback).await, "/");
+    assert!(ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn an_invitation_that_is_not_good_is_told() {
+    let app = TestApp::start();
+    let ivy = app.visitor();
+    let authorize = ivy.begin("/auth/login?invitation_token=made-up").await;
+    let back = ivy.get(authorize.as_str()).await;
+    let page = error_page(ivy.get(&location(&back)).await, StatusCode::BAD_REQUEST).await;
+    assert!(page.contains("invitation_invalid"), "{page}");
+    assert_nobody_signed_in(&app, &ivy).await;
+
+    let authorize = ivy.begin(INVITED).await;
+    let fields = [
+        ("email", "ada@example.com"),
+        ("password", "ada-demo-password"),
+    ];
+    let request = ivy.request(Method::POST, authorize.as_str()).form(&fields);
+    let page = request.send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("for another address"), "{page}");
+
+    let callback = sign_up(&ivy, &authorize, IVY).await;
+    arrives(&app, &ivy, &ivy.get(&callback).await).await;
+    let again = app.visitor();
+    let authorize = again.begin(INVITED).await;
+    let back = location(&again.get(authorize.as_str()).await);
+    assert!(back.contains("error=invitation_invalid"), "{back}");
+}

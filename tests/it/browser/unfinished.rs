@@ -1,0 +1,234 @@
+//! Sign-ins for which WorkOS wants one more step, in a real browser.
+
+use vestibule::emulator::{Seed, SeedMembership, SeedOrganization};
+
+use super::steps::picture;
+use crate::support::app::TestApp;
+use crate::support::browser::{Browser, Scheme, Screen};
+
+async fn begun(app: &TestApp, email: &str, screen: Screen, scheme: Scheme) -> Browser {
+    let browser = Browser::open(screen, scheme).await;
+    let login = format!("{}/auth/login?next=/account", app.url);
+    browser.visit(&login).await;
+    browser.choose(email).await;
+    browser
+}
+
+#[tokio::test]
+async fn a_person_takes_every_step_on_a_phone_in_the_light() {
+    every_step(Screen::Phone, Scheme::Light).await;
+}
+
+#[tokio::test]
+async fn a_person_takes_every_step_on_a_phone_in_the_dark() {
+    every_step(Screen::Phone, Scheme::Dark).await;
+}
+
+#[tokio::test]
+async fn a_person_takes_every_step_on_a_desktop_in_the_light() {
+    every_step(Screen::Desktop, Scheme::Light).await;
+}
+
+#[tokio::test]
+async fn a_person_takes_every_step_on_a_desktop_in_the_dark() {
+    every_step(Screen::Desktop, Scheme::Dark).await;
+}
+
+async fn every_step(screen: Screen, scheme: Scheme) {
+    let app = TestApp::start();
+    let browser = begun(&app, "quinn@example.com", screen, scheme).await;
+    let name = |page: &str| picture(page, screen, scheme);
+    browser.see("Check your e-mail").await;
+    browser.look(&name("step-email")).await;
+    browser.fill("code", "000000").await;
+    browser.click("Continue").await;
+    browser.see("Check your e-mail").await;
+    let says = "This code is not right. Check it and try again.";
+    assert_eq!(browser.text("[role=alert]").await, says);
+    assert_eq!(browser.ask("return code.value").await, "");
+    browser.look(&name("step-email-refused")).await;
+    browser.fill("code", "123 456").await;
+    browser.click("Continue").await;
+
+    browser.see("Enter your code").await;
+    browser.look(&name("step-totp")).await;
+    // A reload asks for the same once more, and nothing else.
+    browser.refresh().await.unwrap();
+    browser.see("Enter your code").await;
+    browser.fill("code", "123456").await;
+    browser.click("Continue").await;
+
+    browser.see("Choose an organisation").await;
+    browser.look(&name("step-organization")).await;
+    browser.ask("document.querySelectorAll('[name=organization_id]').forEach(one => one.value = 'org_x')").await;
+    pick(&browser, "Tandem Cycles").await;
+    browser.click("Continue").await;
+    browser.see("Choose an organisation").await;
+    browser.look(&name("step-organization-refused")).await;
+    pick(&browser, "Tandem Cycles").await;
+    browser.click("Continue").await;
+    browser.see("Your account").await;
+    let page = browser.text("main").await;
+    assert!(page.contains(&app.organization("Tandem Cycles")), "{page}");
+    let names = browser.all_cookies().await;
+    let left = names
+        .iter()
+        .filter(|one| one["name"].as_str().unwrap().starts_with("vestibule_"));
+    assert_eq!(left.count(), 0, "nothing is left of the attempt");
+}
+
+async fn pick(browser: &Browser, organization: &str) {
+    let path = format!("//label[normalize-space()='{organization}']");
+    let label = browser
+        .find(fantoccini::Locator::XPath(&path))
+        .await
+        .unwrap();
+    label.click().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_keyboard_alone_takes_a_step() {
+    let app = TestApp::start();
+    let browser = begun(&app, "una@example.com", Screen::Desktop, Scheme::Light).await;
+    browser.see("Check your e-mail").await;
+    // The field waits for what is typed.
+    browser.press("123456").await;
+    browser.look("focus-step-desktop-light").await;
+    browser.enter().await;
+    browser.see("Your account").await;
+    let twyla = begun(&app, "twyla@example.com", Screen::Phone, Scheme::Dark).await;
+    twyla.see("Choose an organisation").await;
+    twyla.tab_to("Example Orchards").await;
+    twyla.press(" ").await;
+    twyla.look("focus-choice-phone-dark").await;
+    twyla.tab_to("Continue").await;
+    twyla.enter().await;
+    twyla.see("Your account").await;
+}
+
+#[tokio::test]
+async fn the_pages_show_no_pending_token() {
+    let app = TestApp::start();
+    let browser = begun(&app, "una@example.com", Screen::Desktop, Scheme::Light).await;
+    browser.see("Check your e-mail").await;
+    let source = browser.source().await.unwrap() + browser.current_url().await.unwrap().as_str();
+    let cookies = format!("{:?}", browser.all_cookies().await);
+    browser.fill("code", "123456").await;
+    browser.click("Continue").await;
+    browser.see("Your account").await;
+    let requests = app.workos().requests();
+    let token = requests
+        .iter()
+        .find_map(|one| one.body["pending_authentication_token"].as_str());
+    let token = token.expect("WorkOS got it");
+    assert!(!source.contains(token) && !cookies.contains(token));
+}
+
+#[tokio::test]
+async fn a_second_factor_is_set_up_at_authkit_in_between() {
+    let app = TestApp::start();
+    let browser = begun(&app, "enid@example.com", Screen::Phone, Scheme::Light).await;
+    browser.see("Set up a second factor").await;
+    browser.look("authkit-enroll-phone-light").await;
+    browser.fill("enroll", "000000").await;
+    browser.click("Continue").await;
+    browser.see("Set up a second factor").await;
+    assert_eq!(
+        browser.text("[role=alert]").await,
+        "That code is not right."
+    );
+    browser.fill("enroll", "123456").await;
+    browser.click("Continue").await;
+    browser.see("Your account").await;
+}
+
+#[tokio::test]
+async fn an_organisations_single_sign_on_is_gone_to_at_once_or_by_a_link() {
+    let mut seed = Seed::default();
+    for organization in &mut seed.organizations {
+        if organization.sso_required {
+            organization.memberships.push(SeedMembership {
+                email: Some("twyla@example.com".to_owned()),
+                ..SeedMembership::default()
+            });
+        }
+    }
+    let app = TestApp::builder().seed(seed).start();
+    let browser = begun(&app, "sol@example.com", Screen::Desktop, Scheme::Dark).await;
+    browser.see("Sign in").await;
+    assert!(browser.text("main").await.contains("with Harbour SSO"));
+    browser.choose("sol@example.com").await;
+    browser.see("Your account").await;
+
+    for (screen, scheme) in [
+        (Screen::Phone, Scheme::Light),
+        (Screen::Desktop, Scheme::Dark),
+    ] {
+        let browser = begun(&app, "twyla@example.com", screen, scheme).await;
+        browser.see("Choose an organisation").await;
+        pick(&browser, "Harbour Trust").await;
+        browser.click("Continue").await;
+        browser.see("Single sign-on").await;
+        browser
+            .look(&picture("step-elsewhere", screen, scheme))
+            .await;
+        browser.click("Continue with single sign-on").await;
+        browser.see("Sign in").await;
+        browser.choose("twyla@example.com").await;
+        browser.see("Your account").await;
+    }
+}
+
+#[tokio::test]
+async fn two_tabs_with_two_people_do_not_disturb_each_other() {
+    let app = TestApp::start();
+    let browser = begun(&app, "max@example.com", Screen::Desktop, Scheme::Light).await;
+    browser.see("Enter your code").await;
+    let first = browser.window().await.unwrap();
+    let second = browser.new_window(true).await.unwrap();
+    browser.switch_to_window(second.handle).await.unwrap();
+    browser
+        .visit(&format!("{}/auth/login?max_age=0", app.url))
+        .await;
+    browser.choose("una@example.com").await;
+    browser.see("Check your e-mail").await;
+    browser.switch_to_window(first).await.unwrap();
+    browser.fill("code", "123456").await;
+    browser.click("Continue").await;
+    browser.see("Your account").await;
+    assert!(browser.text("main").await.contains("max@example.com"));
+}
+
+#[tokio::test]
+async fn somebody_else_can_sign_in_instead() {
+    let app = TestApp::start();
+    let browser = begun(&app, "una@example.com", Screen::Phone, Scheme::Dark).await;
+    browser.see("Check your e-mail").await;
+    browser.click("Have a new code sent").await;
+    browser.see("Check your e-mail").await;
+    browser.click("Sign in as somebody else").await;
+    browser.choose("ada@example.com").await;
+    browser.see("Your account").await;
+}
+
+#[tokio::test]
+async fn two_hundred_organisations_fit_on_a_phone() {
+    let mut seed = Seed::default();
+    for number in 0..198 {
+        let mut organization = SeedOrganization::default();
+        organization.name =
+            format!("Made-up Society Number {number:03} of Example Orchards and Gardens");
+        organization.memberships.push(SeedMembership {
+            email: Some("twyla@example.com".to_owned()),
+            ..SeedMembership::default()
+        });
+        seed.organizations.push(organization);
+    }
+    let app = TestApp::builder().seed(seed).start();
+    let browser = begun(&app, "twyla@example.com", Screen::Phone, Scheme::Light).await;
+    browser.see("Choose an organisation").await;
+    browser.look("step-two-hundred-phone-light").await;
+    pick(&browser, "Tandem Cycles").await;
+    browser.click("Continue").await;
+    browser.see("Your account").await;
+}
