@@ -17,7 +17,7 @@ pub use credentials::{
 };
 pub use email::{email_key, email_problem};
 pub use identities::{Identity, LinkError, find_or_link};
-pub use lifecycle::{REMEMBERED_FOR, close, close_deleted, open, set_password};
+pub use lifecycle::{REMEMBERED_FOR, close, close_deleted, end_all, open, set_password};
 pub use passwords::unusable_password;
 pub use provisioning::{Profile, ProvisionError, keep_up, provision};
 pub use user::{NewUser, User};

@@ -49,9 +49,7 @@ pub async fn purge(
         RefreshTokenRow::forget_successors(conn, now, most)
     })
     .await?;
-    // What remembers sessions that are gone: nobody counts it.
-    in_batches(database, move |conn, most| forget_ended(conn, now, most)).await?;
-    Ok(Purged {
+    let purged = Purged {
         refresh_tokens: in_batches(database, move |conn, most| {
             RefreshTokenRow::delete_expired(conn, now, most)
         })
@@ -68,7 +66,10 @@ pub async fn purge(
             UnfinishedRow::delete_expired(conn, now, most)
         })
         .await?,
-    })
+    };
+    // What remembers sessions that are gone, those just deleted too: nobody counts it.
+    in_batches(database, move |conn, most| forget_ended(conn, now, most)).await?;
+    Ok(purged)
 }
 
 /// [`purge`], where an hour has passed and no other replica was quicker; else `None`.

@@ -16,10 +16,10 @@ use crate::db::Conn;
 use crate::error::SignInFailure;
 use crate::keys::random_text;
 use crate::renewal;
-use crate::sessions::{Impersonator, NewSession, SessionRow, SessionState};
+use crate::sessions::{Impersonator, NewSession, SessionRow, SessionState, kept_user_agent};
 use crate::sign_out::end_session;
 use crate::state::AppState;
-use crate::workos::{self, Authentication};
+use crate::workos::{self, Authentication, Device};
 
 pub use exchange::{ExchangeFailure, SignedIn, tokens_for_identity, tokens_for_workos};
 pub use password::{LOCAL_PASSWORD, TokensRefused, tokens_for_password, with_password};
@@ -39,6 +39,8 @@ pub struct SignIn {
     pub attempt: String,
     /// The session that this browser had until now, which ends.
     pub previous: Option<String>,
+    /// What the person signs in with.
+    pub device: Device,
     /// The moment.
     pub now: Timestamp,
 }
@@ -49,6 +51,7 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         authentication,
         attempt,
         previous,
+        device,
         now,
     } = sign_in;
     let id = random_text().map_err(|_| SignInFailure::Internal("no randomness".to_owned()))?;
@@ -74,6 +77,8 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         expires_at,
         organization_id,
         role,
+        ip_address: device.ip_address,
+        user_agent: kept_user_agent(device.user_agent.as_deref()),
     };
     let ending = previous.clone();
     let (user, row) = app

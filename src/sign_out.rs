@@ -1,14 +1,17 @@
 //! The end of a session: its row, and the tokens that stand on it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use diesel::QueryResult;
 
+use crate::accounts::end_all;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::sessions::SessionRow;
 use crate::state::AppState;
 use crate::tokens::{Claims, RefreshTokenRow};
+use crate::workos::WorkosError;
 
 /// What is known of whoever signs out.
 #[derive(Debug, Default)]
@@ -81,4 +84,100 @@ pub fn end_session(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<Opt
         RefreshTokenRow::revoke_sid(conn, sid, now)?;
     }
     Ok(row)
+}
+
+/// Ends one of a user's own sessions; `None` where none of theirs has this id. One that has ended
+/// before is left alone: its `sid` may live on in the session that replaced it.
+pub async fn one_of(
+    app: &AppState,
+    user_id: i64,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<SignedOut>, DbError> {
+    // No id of ours looks otherwise, and PostgreSQL refuses a text with a NUL.
+    if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(None);
+    }
+    let wanted = id.to_owned();
+    let row = app
+        .database
+        .read(move |conn| SessionRow::by_id(conn, &wanted).map_err(DbError::from))
+        .await?;
+    let Some(row) = row.filter(|row| row.user_id == user_id) else {
+        return Ok(None);
+    };
+    if row.revoked_at.is_some() || row.expires_at <= now {
+        return Ok(Some(SignedOut {
+            sid: None,
+            by_workos: false,
+        }));
+    }
+    let what = SignOut {
+        session: Some(row.id),
+        ..SignOut::default()
+    };
+    complete(app, what, now).await.map(Some)
+}
+
+/// WorkOS's sessions on which a user's sessions stood.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SignedOutEverywhere {
+    /// Of the browser that asked; WorkOS's own log-out is to end it.
+    pub present: Option<String>,
+    /// Of the others.
+    pub others: BTreeSet<String>,
+}
+
+/// Ends all sessions and tokens of a user, `present` too.
+pub async fn everywhere(
+    app: &AppState,
+    user_id: i64,
+    present: &str,
+    now: Timestamp,
+) -> Result<SignedOutEverywhere, DbError> {
+    let ended = app
+        .database
+        .write(move |conn| end_all(conn, user_id, now).map_err(DbError::from))
+        .await?;
+    for row in &ended {
+        app.revocations.end(&row.id, row.expires_at);
+    }
+    log::info!(
+        "account {user_id} signed out everywhere, of {} sessions",
+        ended.len()
+    );
+    let (present, others): (Vec<_>, Vec<_>) = ended.into_iter().partition(|row| row.id == present);
+    let present = present.into_iter().find_map(|row| row.workos_sid);
+    let sids = others.into_iter().filter_map(|row| row.workos_sid);
+    Ok(SignedOutEverywhere {
+        others: sids.filter(|sid| Some(sid) != present.as_ref()).collect(),
+        present,
+    })
+}
+
+/// Has WorkOS end these sessions of its own too, behind the answer: here they have ended already, and
+/// whoever signs out does not wait for WorkOS.
+pub fn tell_workos(app: Arc<AppState>, sids: BTreeSet<String>) {
+    if sids.is_empty() {
+        return;
+    }
+    tokio::spawn(async move {
+        for (told, sid) in sids.iter().enumerate() {
+            match app.workos.revoke_session(sid).await {
+                Ok(()) => {}
+                // It has ended there by itself, or another replica was told.
+                Err(error @ WorkosError::Refused { .. }) if !error.is_misconfiguration() => {
+                    log::info!("WorkOS ended no session: {error}");
+                }
+                // The others would fare no better, and each takes seconds to fail.
+                Err(error) => {
+                    let left = sids.len() - told;
+                    log::warn!(
+                        "{left} ended sessions go on at WorkOS, which was not told: {error}"
+                    );
+                    break;
+                }
+            }
+        }
+    });
 }

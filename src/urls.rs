@@ -11,8 +11,8 @@ use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 use crate::api::{docs, exchange, logout as api_logout, session, token, users};
 use crate::error::Error;
 use crate::web::{
-    account, callback, health, home, jwks, login, logout, password_change, password_login,
-    static_files, step, webhook,
+    account, account_sessions, callback, health, home, jwks, login, logout, password_change,
+    password_login, static_files, step, webhook,
 };
 
 /// All routes.
@@ -21,6 +21,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(get("/", home::home))
         .service(get("/account", account::account))
         .service(post("/account/password", password_change::post))
+        .service(post("/account/sessions/revoke", account_sessions::revoke))
         .service(get_and_post(
             "/login",
             password_login::get,

@@ -2,6 +2,7 @@
 //! with a template or a redirect.
 
 pub mod account;
+pub mod account_sessions;
 pub mod attempt;
 pub mod callback;
 pub mod form;

@@ -1,4 +1,4 @@
-//! What ends an account's sessions and tokens: a new password, a closed account. Each to be called
+//! What ends an account's sessions and tokens: a new password, a sign-out everywhere, a closed account. Each to be called
 //! inside a transaction.
 
 use chrono::TimeDelta;
@@ -40,6 +40,17 @@ pub fn close(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Optio
     // Even then: somebody may have closed it with SQL alone, and left its sessions open.
     let ended = SessionRow::revoke_all_of(conn, user_id, now)?;
     Ok((changed > 0).then_some(ended))
+}
+
+/// Ends all sessions and tokens of an account; gives the sessions. The account's row first: a sign-in
+/// writes it too, so that none slips through in between.
+pub fn end_all(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Vec<SessionRow>> {
+    diesel::update(users::table.find(user_id))
+        .set(users::token_version.eq(users::token_version + 1))
+        .execute(conn)?;
+    let open = SessionRow::open_of(conn, user_id, now)?;
+    SessionRow::revoke_all_of(conn, user_id, now)?;
+    Ok(open)
 }
 
 /// How long it is remembered whom WorkOS deleted: it repeats an event for three days.

@@ -43,7 +43,8 @@ pub async fn workos(
         Err(error) => return Err(step::refusal(&app, error).await),
     };
     let now = app.clock.now();
-    let SignedIn { user, pair } = sign_in::tokens_for_workos(&app, authentication, now).await?;
+    let SignedIn { user, pair } =
+        sign_in::tokens_for_workos(&app, authentication, device, now).await?;
     auth_cookie::ok_signed_in(&app, &pair, user)
 }
 

@@ -73,6 +73,10 @@ diesel::table! {
         renewing_until -> Nullable<Timestamp>,
         /// How often in a row WorkOS could not be reached.
         renewal_failures -> Integer,
+        /// The address that the person signed in from.
+        ip_address -> Nullable<Text>,
+        /// The browser, as it says itself; at most 255 characters.
+        user_agent -> Nullable<Text>,
     }
 }
 

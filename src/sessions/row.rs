@@ -66,6 +66,10 @@ pub struct NewSession {
     pub organization_id: Option<String>,
     /// See [`SessionRow::role`].
     pub role: Option<String>,
+    /// The address that the person signed in from.
+    pub ip_address: Option<String>,
+    /// The browser, by [`kept_user_agent`](super::kept_user_agent).
+    pub user_agent: Option<String>,
 }
 
 impl NewSession {

@@ -11,10 +11,10 @@ use crate::db::{Conn, DbError};
 use crate::error::SignInFailure;
 use crate::keys::random_text;
 use crate::oidc::{Identified, OidcError};
-use crate::sessions::NewSession;
+use crate::sessions::{NewSession, kept_user_agent};
 use crate::state::AppState;
 use crate::tokens::{Actor, Grant, IssueError, Pair, Tokens};
-use crate::workos::Authentication;
+use crate::workos::{Authentication, Device};
 
 /// A person and the tokens that were given out for them.
 #[derive(Clone, Debug)]
@@ -59,6 +59,7 @@ impl From<diesel::result::Error> for ExchangeFailure {
 pub async fn tokens_for_workos(
     app: &AppState,
     authentication: Authentication,
+    device: Device,
     now: Timestamp,
 ) -> Result<SignedIn, ExchangeFailure> {
     let impersonator = authentication.impersonator.as_ref();
@@ -70,7 +71,7 @@ pub async fn tokens_for_workos(
         }),
         not_after: impersonator.map(|_| now.plus(LONGEST_IMPERSONATION)),
     };
-    let row = session_row(app, &authentication, now)?;
+    let row = session_row(app, &authentication, device, now)?;
     let profile = Profile::from(&authentication.user);
     let tokens = Arc::clone(&app.tokens);
     let signed_in = app
@@ -143,6 +144,7 @@ fn finish(
 fn session_row(
     app: &AppState,
     authentication: &Authentication,
+    device: Device,
     now: Timestamp,
 ) -> Result<Option<impl FnOnce(i64) -> NewSession + use<>>, SignInFailure> {
     let Some(sid) = authentication.sid.clone() else {
@@ -165,6 +167,8 @@ fn session_row(
         expires_at,
         organization_id,
         role,
+        ip_address: device.ip_address,
+        user_agent: kept_user_agent(device.user_agent.as_deref()),
     }))
 }
 

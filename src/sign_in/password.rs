@@ -9,9 +9,10 @@ use crate::accounts::{CredentialError, User, authenticate};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::keys::random_text;
-use crate::sessions::{NewSession, SessionState};
+use crate::sessions::{NewSession, SessionState, kept_user_agent};
 use crate::state::AppState;
 use crate::tokens::{Grant, IssueError, Pair};
+use crate::workos::Device;
 
 /// A round is lost only when the account changed between a check of its password and the sign-in.
 const ROUNDS: usize = 3;
@@ -48,6 +49,7 @@ pub async fn with_password(
     email: &str,
     password: &SecretString,
     previous: Option<String>,
+    device: Device,
     now: Timestamp,
 ) -> Result<SessionState, CredentialError> {
     let id = random_text().map_err(|_| DbError::Unavailable("no randomness".to_owned()))?;
@@ -63,6 +65,8 @@ pub async fn with_password(
         expires_at,
         organization_id: None,
         role: None,
+        ip_address: device.ip_address.clone(),
+        user_agent: kept_user_agent(device.user_agent.as_deref()),
     };
     let ending = previous.clone();
     let (user, row) = by_password(app, email, password, now, move |conn, user| {

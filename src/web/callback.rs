@@ -10,7 +10,7 @@ use crate::middleware::device;
 use crate::sessions::BrowserSession;
 use crate::sign_in::{self, SignIn};
 use crate::state::AppState;
-use crate::workos::Authentication;
+use crate::workos::{Authentication, Device};
 
 /// WorkOS's codes are short words; anything else in the address bar is not WorkOS's.
 const LONGEST_ERROR_CODE: usize = 64;
@@ -115,7 +115,8 @@ async fn complete(
         .await;
     match authentication {
         Ok(authentication) => {
-            begin_session(app, session, authentication, attempt.fingerprint()).await?;
+            let fingerprint = attempt.fingerprint();
+            begin_session(app, session, authentication, fingerprint, device).await?;
             Ok(redirect(landing(app, attempt.next())))
         }
         Err(error) => step::take_over(request, app, error, attempt).await,
@@ -128,6 +129,7 @@ pub(super) async fn begin_session(
     session: &BrowserSession,
     authentication: Authentication,
     attempt: String,
+    device: Device,
 ) -> Result<(), SignInFailure> {
     let now = app.clock.now();
     let previous = session.peek(now).map(|state| state.session_id);
@@ -135,6 +137,7 @@ pub(super) async fn begin_session(
         authentication,
         attempt,
         previous,
+        device,
         now,
     };
     let state = sign_in::complete(app, sign_in).await?;

@@ -46,7 +46,8 @@ pub async fn post(
     end(user, &session, &app).await
 }
 
-async fn end(
+/// The end of this browser's session.
+pub(super) async fn end(
     user: KnownUser,
     session: &BrowserSession,
     app: &AppState,
@@ -63,11 +64,21 @@ async fn end(
     let ended = sign_out::complete(app, what, app.clock.now()).await?;
     // Even where the row is gone.
     app.revocations.end(&user.session_id, user.expires_at);
+    leave(session, app, ended.sid.as_deref())
+}
+
+/// The answer to whoever has signed out: away with the cookie, and on to WorkOS's own log-out where
+/// there is a session of WorkOS's.
+pub(super) fn leave(
+    session: &BrowserSession,
+    app: &AppState,
+    sid: Option<&str>,
+) -> Result<HttpResponse, Error> {
     session.end();
-    let mut response = match ended.sid {
+    let mut response = match sid {
         Some(sid) => {
             let return_to = app.settings.workos.logout_return_to.as_deref();
-            redirect(app.workos.logout_url(&sid, return_to)?.as_str())
+            redirect(app.workos.logout_url(sid, return_to)?.as_str())
         }
         None => redirect("/"),
     };

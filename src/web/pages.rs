@@ -13,9 +13,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use crate::sign_in;
 
 mod password;
+mod sessions;
 mod step;
 
 pub use password::{Login, LoginForm, PasswordErrors};
+pub use sessions::{ListedSession, Sessions};
 pub use step::{Ask, Choice, Elsewhere, Step};
 
 #[cfg(test)]
@@ -200,6 +202,8 @@ pub struct Account<'a> {
     pub signed_in_at: DateTime<Utc>,
     /// When this session ends by itself.
     pub expires_at: DateTime<Utc>,
+    /// The user's open sessions; `None` where they could not be read.
+    pub sessions: Option<&'a Sessions>,
     /// The form that changes the password, and what is wrong with it; `None` where there is nothing
     /// to change.
     pub password: Option<&'a PasswordErrors>,

@@ -13,6 +13,7 @@ use super::{pairs, redirect, render, unless_refused};
 use crate::api::throttled::SignInThrottle;
 use crate::error::Error;
 use crate::links::{SESSION_OVER, login_url, login_with_hint_url, password_login_url};
+use crate::middleware::device;
 use crate::origin::local_target;
 use crate::sessions::BrowserSession;
 use crate::settings::PasswordLogin;
@@ -66,7 +67,8 @@ pub async fn post(
         app.throttle.password(client, email)?;
         let now = app.clock.now();
         let previous = session.peek(now).map(|state| state.session_id);
-        let outcome = sign_in::with_password(&app, email, &password, previous, now).await;
+        let device = device(&request, &app);
+        let outcome = sign_in::with_password(&app, email, &password, previous, device, now).await;
         if let Some(state) = unless_refused(outcome, &password_login_url(&next))? {
             let begun = session.begin(state);
             begun.map_err(|error| Error::Internal(error.to_string()))?;

@@ -97,7 +97,7 @@ pub async fn post(
     let failure = match answer {
         Ok(authentication) => {
             let attempt = unfinished.attempt.clone();
-            match begin_session(&app, &session, authentication, attempt).await {
+            match begin_session(&app, &session, authentication, attempt, device).await {
                 Ok(()) => {
                     let response = redirect(landing(&app, &unfinished.next));
                     return finished(&app, &id, response).await;

@@ -148,6 +148,14 @@ impl Client {
         self.verifier.verify(token, now).await
     }
 
+    /// Ends a session at WorkOS without a browser at hand. Refused where it is not open there.
+    pub async fn revoke_session(&self, sid: &str) -> Result<(), WorkosError> {
+        let url = format!("{}/user_management/sessions/revoke", self.base_url);
+        let request = self.http.post(url).json(&json!({ "session_id": sid }));
+        let request = request.bearer_auth(self.api_key.expose_secret());
+        self.send(request, Repeat::Safe).await.map(drop)
+    }
+
     /// The fields that all grants have.
     fn grant(&self, grant_type: &str, device: &Device) -> serde_json::Value {
         let mut body = json!({

@@ -11,6 +11,7 @@ mod people;
 mod readme;
 mod refusals;
 mod renewal;
+mod sessions;
 mod spa;
 pub(crate) mod steps;
 mod tabs;

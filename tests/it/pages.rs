@@ -10,10 +10,11 @@ use crate::support::app::{TestApp, location};
 
 const READS: &str = "GET, HEAD, OPTIONS";
 /// Every route, what it answers to a stranger, and what it allows.
-const ROUTES: [(&str, u16, &str); 10] = [
+const ROUTES: [(&str, u16, &str); 11] = [
     ("/", 200, READS),
     ("/account", 302, READS),
     ("/account/password", 405, "POST, OPTIONS"),
+    ("/account/sessions/revoke", 405, "POST, OPTIONS"),
     ("/login", 200, "GET, HEAD, POST, OPTIONS"),
     ("/signin", 302, READS),
     ("/auth/login", 302, READS),

@@ -68,6 +68,8 @@ impl Place {
             expires_at: self.at(ends_in),
             organization_id: None,
             role: None,
+            ip_address: None,
+            user_agent: None,
         };
         assert!(self.app.change(|conn| new.insert(conn)));
         if let Some(seconds) = revoked {

@@ -213,6 +213,8 @@ fn linking_an_account_whose_email_was_never_verified_ends_what_its_maker_had() {
             expires_at: at(0).plus(TimeDelta::days(1)),
             organization_id: None,
             role: None,
+            ip_address: None,
+            user_agent: None,
         }
         .insert(conn)
     });

@@ -6,6 +6,7 @@ use super::*;
 
 mod each;
 mod password;
+mod sessions;
 mod step;
 mod style;
 
@@ -52,6 +53,7 @@ fn account<'a>(visitor: Visitor<'a>, roles: &'a [String]) -> Account<'a> {
         authentication_method: Some("GoogleOAuth"),
         signed_in_at: Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap(),
         expires_at: Utc.with_ymd_and_hms(2026, 12, 5, 19, 10, 9).unwrap(),
+        sessions: None,
         password: None,
     }
 }
@@ -92,6 +94,7 @@ fn every_page() -> Vec<String> {
         pages.extend(step::every_step(nav));
     }
     pages.extend(password::every_change());
+    pages.extend(sessions::every_list());
     pages
 }
 

@@ -89,6 +89,8 @@ impl Place {
             expires_at: Timestamp::from_seconds(4_000_000_000).unwrap(),
             organization_id: None,
             role: None,
+            ip_address: None,
+            user_agent: None,
         };
         assert!(self.change(|conn| new.insert(conn)));
     }

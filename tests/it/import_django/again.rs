@@ -57,6 +57,8 @@ fn sign_in(house: &House, user_id: i64) {
         expires_at: now.plus(chrono::TimeDelta::days(1)),
         organization_id: None,
         role: None,
+        ip_address: None,
+        user_agent: None,
     };
     house.change(|conn| session.insert(conn));
 }

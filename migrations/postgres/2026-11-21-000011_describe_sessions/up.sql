@@ -1,0 +1,4 @@
+-- What a session began from, so that its owner can tell it on the account page.
+-- user_agent: cut to 255 characters.
+ALTER TABLE sessions ADD COLUMN ip_address TEXT;
+ALTER TABLE sessions ADD COLUMN user_agent TEXT;

@@ -1,0 +1,76 @@
+//! The list of sessions on the account page.
+
+use super::*;
+use crate::sessions::Beginning;
+
+fn listed(id: &str, present: bool, device: &str, began: Beginning) -> ListedSession {
+    ListedSession {
+        id: id.to_owned(),
+        present,
+        device: device.to_owned(),
+        ip_address: (!present).then(|| "192.0.2.7".to_owned()),
+        began_at: Utc.with_ymd_and_hms(2026, 11, 20, 7, 5, 0).unwrap(),
+        began,
+    }
+}
+
+fn sessions(own: bool, more: bool) -> Sessions {
+    Sessions {
+        list: vec![
+            listed("one", true, "Firefox on Windows", Beginning::Workos),
+            listed("two", false, "Safari on iPhone", Beginning::Password),
+            listed("three", false, "Unknown device", Beginning::Exchange),
+        ],
+        more,
+        own,
+    }
+}
+
+fn shown(sessions: &Sessions) -> String {
+    Account {
+        sessions: Some(sessions),
+        ..account(ADA, &[])
+    }
+    .render()
+    .unwrap()
+}
+
+pub(super) fn every_list() -> Vec<String> {
+    vec![shown(&sessions(true, true)), shown(&sessions(false, false))]
+}
+
+#[test]
+fn each_session_tells_device_place_time_and_door_and_has_its_button() {
+    let html = shown(&sessions(true, false));
+    for told in [
+        "Firefox on Windows</strong> <span class=\"badge success\">This browser</span>",
+        "Safari on iPhone</strong></p>",
+        "Password of this site, from 192.0.2.7<br>",
+        "WorkOS, for an application without a cookie, from 192.0.2.7<br>",
+        r#"<time datetime="2026-11-20T07:05:00Z">20 November 2026, 07:05 UTC</time>"#,
+        r#"name="session_id" value="two""#,
+        r#"name="all" value="1""#,
+    ] {
+        assert!(html.contains(told), "{told} missing in {html}");
+    }
+    assert_eq!(html.matches(">Sign out there</button>").count(), 2);
+    assert_eq!(html.matches(">Sign out here</button>").count(), 1);
+    assert!(!html.contains("There are more"), "{html}");
+    assert!(shown(&sessions(true, true)).contains("There are more"));
+}
+
+#[test]
+fn whoever_acts_for_somebody_else_has_one_button() {
+    let html = shown(&sessions(false, false));
+    assert!(html.contains("Safari on iPhone"), "{html}");
+    assert!(!html.contains("Sign out there") && !html.contains("Sign out everywhere"));
+    assert!(html.contains("Sign out here"), "{html}");
+}
+
+#[test]
+fn a_device_is_escaped() {
+    let mut sessions = sessions(true, false);
+    sessions.list[1].device = "<script>".to_owned();
+    sessions.list[1].ip_address = Some("<script>".to_owned());
+    assert!(!shown(&sessions).contains("<script>"));
+}

@@ -1,0 +1,99 @@
+//! One's own sessions on `/account`: their list, "Sign out there", "Sign out everywhere".
+
+mod everywhere;
+mod list;
+mod others;
+
+use std::time::{Duration, Instant};
+
+use diesel::prelude::*;
+use reqwest::header::USER_AGENT;
+use reqwest::{Method, Response, StatusCode};
+use vestibule::db::schema::sessions;
+use vestibule::sessions::{NewSession, SessionRow};
+
+use crate::support::app::{TestApp, Visitor, location};
+use crate::support::steps::up_to_the_callback;
+
+pub(crate) const REVOKE: &str = "/account/sessions/revoke";
+/// WorkOS's address for the same.
+pub(crate) const REVOKE_AT_WORKOS: &str = "/user_management/sessions/revoke";
+pub(crate) const ADA: &str = "ada@example.com";
+pub(crate) const SIGNED_OUT: &str = "/account?notice=session-signed-out";
+pub(crate) const FIREFOX: &str =
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0";
+pub(crate) const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1";
+
+/// A browser of this kind in which this person has signed in, a second after whatever was before.
+pub(crate) async fn signed_in_with(app: &TestApp, user_agent: &str, email: &str) -> Visitor {
+    app.pass(1);
+    let visitor = app.visitor();
+    let callback = up_to_the_callback(&visitor, email).await;
+    let request = visitor.request(Method::GET, callback.as_str());
+    let answer = request.header(USER_AGENT, user_agent).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FOUND);
+    visitor
+}
+
+/// The row of the session that began last.
+pub(crate) fn newest(app: &TestApp) -> SessionRow {
+    app.rows(|conn| {
+        sessions::table
+            .order(sessions::created_at.desc())
+            .select(SessionRow::as_select())
+            .first(conn)
+    })
+}
+
+pub(crate) async fn sign_out_there(visitor: &Visitor, id: &str) -> Response {
+    visitor.submit(REVOKE, &[("session_id", id)]).await
+}
+
+pub(crate) async fn sign_out_everywhere(visitor: &Visitor) -> Response {
+    visitor.submit(REVOKE, &[("all", "1")]).await
+}
+
+#[track_caller]
+pub(crate) fn is_done(response: &Response) {
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert_eq!(location(response), SIGNED_OUT);
+}
+
+/// A session of this user's that a password began.
+pub(crate) fn add_session(app: &TestApp, user_id: i64, id: &str) {
+    let new = NewSession {
+        id: id.to_owned(),
+        user_id,
+        login_attempt: None,
+        workos_sid: None,
+        workos_refresh_token: None,
+        confirmed_until: None,
+        created_at: app.now(),
+        expires_at: app.now().plus(chrono::TimeDelta::days(1)),
+        organization_id: None,
+        role: None,
+        ip_address: None,
+        user_agent: None,
+    };
+    assert!(app.change(|conn| new.insert(conn)));
+}
+
+pub(crate) fn is_open(app: &TestApp, id: &str) -> bool {
+    let row = app.sessions().into_iter().find(|row| row.id == id);
+    row.expect("the row").revoked_at.is_none()
+}
+
+/// Waits until WorkOS has so many sessions of this person: it is told behind the answer.
+pub(crate) async fn workos_has(app: &TestApp, email: &str, sessions: usize) {
+    let id = app.workos().user(email).unwrap().id;
+    eventually(async || app.workos().sessions_of(&id).len() == sessions).await;
+}
+
+/// Waits for what happens by itself, far longer than it takes.
+pub(crate) async fn eventually(happened: impl AsyncFn() -> bool) {
+    let began = Instant::now();
+    while !happened().await {
+        assert!(began.elapsed() < Duration::from_secs(20), "it never did");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

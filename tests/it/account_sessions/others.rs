@@ -1,0 +1,207 @@
+//! "Sign out there": one session, and only ever one's own.
+
+use diesel::prelude::*;
+use reqwest::{Method, StatusCode, Url};
+use serde_json::json;
+use vestibule::db::schema::sessions;
+use vestibule::emulator::{Effect, Fault};
+
+use super::{
+    ADA, FIREFOX, IPHONE, REVOKE, REVOKE_AT_WORKOS, SIGNED_OUT, add_session, eventually, is_done,
+    is_open, newest, sign_out_everywhere, sign_out_there, signed_in_with, workos_has,
+};
+use crate::support::app::{TestApp, location};
+use crate::support::exchange::{WORKOS, code_for, post, signed_in};
+use crate::support::steps::{error_page, is_removal, query, set_cookie};
+
+#[tokio::test]
+async fn the_session_ends_here_and_at_workos_and_the_present_one_goes_on() {
+    let app = TestApp::start();
+    let phone = signed_in_with(&app, IPHONE, ADA).await;
+    let there = newest(&app);
+    let tokens = phone.call("/api/auth/session", &json!({})).await;
+    let refresh = tokens.text("refresh_token");
+    let laptop = signed_in_with(&app, FIREFOX, ADA).await;
+    let here = newest(&app);
+
+    is_done(&sign_out_there(&laptop, &there.id).await);
+    let page = laptop.page(SIGNED_OUT).await;
+    assert!(page.contains("The session was signed out."), "{page}");
+    assert!(!page.contains("Safari on iPhone"), "{page}");
+    assert!(!phone.is_signed_in().await, "at once, in this replica");
+    assert!(laptop.is_signed_in().await);
+    let again = json!({ "refresh": refresh });
+    let refused = phone.call("/api/token/refresh", &again).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.body);
+    let id = app.workos().user(ADA).unwrap().id;
+    let left = here.workos_sid.unwrap();
+    eventually(async || app.workos().sessions_of(&id) == [left.clone()]).await;
+
+    // The form of a page that was open elsewhere: it is done already.
+    is_done(&sign_out_there(&laptop, &there.id).await);
+    assert!(laptop.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn the_other_replica_refuses_it_too() {
+    let app = TestApp::start();
+    let other = app.replica().start();
+    let phone = signed_in_with(&app, IPHONE, ADA).await;
+    let (there, copy) = (newest(&app), phone.cookies("/"));
+    let laptop = signed_in_with(&app, FIREFOX, ADA).await;
+    let status = async || {
+        other
+            .visitor()
+            .get_with_cookies("/account", &copy)
+            .await
+            .status()
+    };
+    assert_eq!(status().await, StatusCode::OK);
+    is_done(&sign_out_there(&laptop, &there.id).await);
+    eventually(async || status().await == StatusCode::FOUND).await;
+}
+
+#[tokio::test]
+async fn an_applications_session_ends_with_its_tokens() {
+    let app = TestApp::start();
+    let body = json!({ "code": code_for(&app, ADA).await });
+    let tokens = signed_in(post(&app, WORKOS, &body).await).await;
+    let there = app.only_session();
+    let laptop = signed_in_with(&app, FIREFOX, ADA).await;
+    is_done(&sign_out_there(&laptop, &there.id).await);
+    let refresh = json!({ "refresh": tokens["refresh_token"] });
+    let refused = post(&app, "/api/token/refresh", &refresh).await;
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    workos_has(&app, ADA, 1).await;
+}
+
+#[tokio::test]
+async fn anothers_session_is_not_there_and_nonsense_neither() {
+    let app = TestApp::start();
+    let olive = signed_in_with(&app, IPHONE, "olive@example.com").await;
+    let olives = newest(&app).id;
+    let ada = signed_in_with(&app, FIREFOX, ADA).await;
+    let long = "x".repeat(10_000);
+    for id in [
+        &olives,
+        "",
+        "nonsense",
+        "' or 1=1 --",
+        "a\0b",
+        "%",
+        "é",
+        &long,
+    ] {
+        error_page(sign_out_there(&ada, id).await, StatusCode::NOT_FOUND).await;
+    }
+    for fields in [
+        &[][..],
+        &[("all", "")],
+        &[("all", "0")],
+        &[("session", "1")],
+    ] {
+        error_page(ada.submit(REVOKE, fields).await, StatusCode::NOT_FOUND).await;
+    }
+    assert!(olive.is_signed_in().await && ada.is_signed_in().await);
+    assert!(is_open(&app, &olives));
+}
+
+#[tokio::test]
+async fn the_present_one_is_a_log_out() {
+    let app = TestApp::start();
+    let ada = signed_in_with(&app, FIREFOX, ADA).await;
+    let row = app.only_session();
+    let response = sign_out_there(&ada, &row.id).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert!(is_removal(&set_cookie(&response, "sessionid").unwrap()));
+    assert_eq!(response.headers()["clear-site-data"], "\"cache\"");
+    let url = Url::parse(&location(&response)).unwrap();
+    assert_eq!(query(&url, "session_id"), row.workos_sid.unwrap());
+    let back = ada.get(url.as_str()).await;
+    assert_eq!(location(&back), format!("{}/", app.url));
+    assert!(!ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn what_stands_on_the_present_session_of_workos_ends_with_it() {
+    let app = TestApp::start();
+    let ada = signed_in_with(&app, FIREFOX, ADA).await;
+    let row = app.only_session();
+    add_session(&app, row.user_id, "twin");
+    app.change(|conn| {
+        let twin = diesel::update(sessions::table.find("twin"));
+        twin.set(sessions::workos_sid.eq(&row.workos_sid))
+            .execute(conn)
+    });
+    let response = sign_out_there(&ada, "twin").await;
+    let url = Url::parse(&location(&response)).unwrap();
+    assert_eq!(query(&url, "session_id"), row.workos_sid.unwrap());
+    assert!(is_removal(&set_cookie(&response, "sessionid").unwrap()));
+    assert!(!is_open(&app, &row.id));
+}
+
+#[tokio::test]
+async fn an_impersonator_ends_nothing_but_the_impersonation() {
+    let app = TestApp::start();
+    let support = app.signed_in("imogen@example.com").await;
+    let row = app.only_session();
+    add_session(&app, row.user_id, "imogens-own");
+    let page = support.page("/account").await;
+    assert!(page.contains("Sign out here"), "{page}");
+    assert!(!page.contains("Sign out there") && !page.contains("Sign out everywhere"));
+    for response in [
+        sign_out_there(&support, "imogens-own").await,
+        sign_out_there(&support, "nonsense").await,
+        sign_out_everywhere(&support).await,
+    ] {
+        let page = error_page(response, StatusCode::FORBIDDEN).await;
+        assert!(page.contains("Not in an impersonated session"), "{page}");
+    }
+    assert!(is_open(&app, "imogens-own") && support.is_signed_in().await);
+    assert_eq!(app.user("imogen@example.com").token_version, 0);
+    sign_out_there(&support, &row.id).await;
+    assert!(!support.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn it_ends_here_while_workos_is_away() {
+    let app = TestApp::start();
+    let phone = signed_in_with(&app, IPHONE, ADA).await;
+    let there = newest(&app);
+    let laptop = signed_in_with(&app, FIREFOX, ADA).await;
+    let away = Fault::once(REVOKE_AT_WORKOS, Effect::status(503, json!({})));
+    app.workos().inject(away.times(u32::MAX));
+    is_done(&sign_out_there(&laptop, &there.id).await);
+    assert!(!phone.is_signed_in().await);
+    // It was tried, behind the answer.
+    eventually(async || {
+        let requests = app.workos().requests();
+        requests.iter().any(|one| one.path == REVOKE_AT_WORKOS)
+    })
+    .await;
+    assert!(laptop.is_signed_in().await);
+    assert!(!is_open(&app, &there.id));
+}
+
+#[tokio::test]
+async fn only_a_post_of_this_site_by_somebody_signed_in_does_anything() {
+    let app = TestApp::start();
+    let ada = signed_in_with(&app, FIREFOX, ADA).await;
+    let id = app.only_session().id;
+    for path in [REVOKE, "/account/sessions/revoke/"] {
+        for method in [Method::GET, Method::HEAD, Method::PUT] {
+            let response = ada.request(method, path).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+            assert_eq!(response.headers()["allow"], "POST, OPTIONS");
+        }
+        let nobody = app.visitor().submit(path, &[("session_id", &id)]).await;
+        assert_eq!(location(&nobody), "/auth/login?next=%2Faccount");
+        let form = ada.request(Method::POST, path).form(&[("all", "1")]);
+        let form = form.header("Sec-Fetch-Site", "cross-site");
+        error_page(form.send().await.unwrap(), StatusCode::FORBIDDEN).await;
+    }
+    assert!(ada.is_signed_in().await);
+    let slashed = "/account/sessions/revoke/";
+    ada.submit(slashed, &[("session_id", &id)]).await;
+    assert!(!ada.is_signed_in().await);
+}
