@@ -71,6 +71,15 @@ pub enum Error {
     /// A new password for an account that comes in without one.
     #[error("the account has no password that it may use")]
     NoPassword,
+    /// Another organisation for a session of which WorkOS knows nothing.
+    #[error("a password's session has no organisation")]
+    NoOrganizations,
+    /// Another organisation, while WorkOS is away or the session is being renewed.
+    #[error("the organisation could not be switched now")]
+    NotSwitched {
+        /// After which it may work.
+        retry_after: Duration,
+    },
     /// What only the person whose account it is may do.
     #[error("an impersonated session may not do this")]
     Impersonated,

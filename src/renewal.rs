@@ -1,13 +1,15 @@
-//! A session follows WorkOS for as long as it lives. A request whose cookie is past `renew_after` looks
-//! at the session's row; when WorkOS's word for it is about to end, one request asks for it anew.
+//! A session follows WorkOS for as long as it lives. A request whose cookie is past `renew_after`, or has
+//! not followed the session's latest mark, looks at the session's row; when WorkOS's word for it is about to end, one request asks for it anew.
 //!
-//! `rules` decides, `flights` has this process look once at a time, `held` renews and `workos` asks.
+//! `rules` decides, `flights` has this process look once at a time, `held` renews and `workos` asks;
+//! `switch` is a renewal into another organisation.
 //! Of several processes one asks: the row is the lock, see [`SessionRow::take_lease`]. No transaction
 //! waits for WorkOS.
 
 mod flights;
 mod held;
 mod rules;
+mod switch;
 mod workos;
 
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use flights::{Flight, Progress};
 use held::{Held, write};
 use rules::Step;
 pub use rules::{LOCAL, confirmed_until, due};
+pub use switch::{Switched, switch};
 
 /// How often a row is read that another process is renewing.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -42,6 +45,8 @@ pub struct Ask {
     pub session_id: String,
     /// The organisation that its cookie names.
     pub organization_id: Option<String>,
+    /// The one to go on in, where that is another.
+    pub switch_to: Option<String>,
     /// What the person uses, for WorkOS's Radar.
     pub device: Device,
 }
@@ -75,6 +80,7 @@ pub struct Fresh {
     organization_id: Option<String>,
     role: Option<String>,
     renew_after: Timestamp,
+    marks: i32,
 }
 
 impl Fresh {
@@ -92,6 +98,7 @@ impl Fresh {
             organization_id: self.organization_id.clone(),
             role: self.role.clone(),
             renew_after: self.renew_after,
+            marks: self.marks,
             ..state
         }
     }
@@ -177,6 +184,7 @@ fn good(ask: &Ask, row: SessionRow, user: User, renew_after: Timestamp) -> Stand
         organization_id,
         role: row.role,
         renew_after,
+        marks: row.marks,
     }))
 }
 

@@ -3,6 +3,7 @@
 mod device;
 mod ended;
 mod lease;
+mod marks;
 mod open;
 mod revocations;
 mod row;
@@ -11,6 +12,7 @@ mod state;
 pub use device::{device_in_words, kept_user_agent};
 pub use ended::forget_ended;
 pub use lease::{Confirmation, Setback};
+pub use marks::Mark;
 pub use open::{Beginning, OpenSession};
 pub use revocations::{Revocations, Standing};
 pub use row::{NewSession, SessionRow};

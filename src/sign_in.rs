@@ -163,6 +163,7 @@ fn state(user: User, row: &NewSession) -> SessionState {
         signed_in_at: row.created_at,
         expires_at: row.expires_at,
         renew_after: row.created_at.plus(renewal::LOCAL),
+        marks: 0,
     }
 }
 

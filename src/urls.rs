@@ -11,8 +11,8 @@ use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 use crate::api::{docs, exchange, logout as api_logout, session, token, users};
 use crate::error::Error;
 use crate::web::{
-    account, account_sessions, callback, health, home, jwks, login, logout, password_change,
-    password_login, static_files, step, webhook,
+    account, account_sessions, callback, health, home, jwks, login, logout, organization,
+    password_change, password_login, static_files, step, webhook,
 };
 
 /// All routes.
@@ -31,6 +31,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(get("/auth/login", login::login))
         .service(get("/auth/callback", callback::callback))
         .service(get_and_post("/auth/step", step::get, step::post))
+        .service(post("/auth/organization", organization::post))
         .service(get_and_post("/auth/logout", logout::get, logout::post))
         .service(post("/api/auth/workos/callback", exchange::workos))
         .service(post("/api/auth/google", exchange::google))

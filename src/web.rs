@@ -11,6 +11,7 @@ pub mod home;
 pub mod jwks;
 pub mod login;
 pub mod logout;
+pub mod organization;
 pub mod pages;
 pub mod password_change;
 pub mod password_login;

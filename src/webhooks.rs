@@ -6,7 +6,7 @@ use crate::accounts::{self, Profile, ProvisionError, User, provision};
 use crate::clock::Timestamp;
 use crate::db::schema::webhook_events;
 use crate::db::{Conn, DbError, unless_taken};
-use crate::sessions::SessionRow;
+use crate::sessions::{Mark, SessionRow};
 use crate::state::AppState;
 use crate::tokens::RefreshTokenRow;
 use crate::workos::webhook::{Event, Message};
@@ -23,6 +23,22 @@ pub enum Taken {
 /// Ids and ends of the sessions that an event has ended.
 type Ended = Vec<(String, Timestamp)>;
 
+/// What this replica need not wait for its next reading to know.
+#[derive(Debug, Default)]
+struct News {
+    ended: Ended,
+    marked: Vec<Mark>,
+}
+
+impl News {
+    fn ended(ended: Ended) -> Self {
+        Self {
+            ended,
+            ..Self::default()
+        }
+    }
+}
+
 /// Takes a message in, once: WorkOS repeats what it thinks was not heard. Ends sessions on this replica
 /// at once.
 pub async fn take(
@@ -31,7 +47,7 @@ pub async fn take(
     event: Event,
     now: Timestamp,
 ) -> Result<Taken, DbError> {
-    let ended = app
+    let news = app
         .database
         .write(move |conn| {
             if !note(conn, &message, &event, now)? {
@@ -40,11 +56,14 @@ pub async fn take(
             apply(conn, &event, now).map(Some)
         })
         .await?;
-    let Some(ended) = ended else {
+    let Some(news) = news else {
         return Ok(Taken::Before);
     };
-    for (id, end) in ended {
+    for (id, end) in news.ended {
         app.revocations.end(&id, end);
+    }
+    for mark in &news.marked {
+        app.revocations.mark(mark);
     }
     Ok(Taken::Now)
 }
@@ -75,19 +94,19 @@ fn note(conn: &mut Conn, message: &Message, event: &Event, now: Timestamp) -> Qu
     Ok(new.is_some())
 }
 
-fn apply(conn: &mut Conn, event: &Event, now: Timestamp) -> Result<Ended, DbError> {
+fn apply(conn: &mut Conn, event: &Event, now: Timestamp) -> Result<News, DbError> {
     match event {
         Event::UserChanged(user) => {
             user_changed(conn, &Profile::from(user), now)?;
-            Ok(Ended::new())
+            Ok(News::default())
         }
-        Event::UserDeleted { id } => Ok(user_deleted(conn, id, now)?),
-        Event::SessionRevoked { id } => Ok(session_revoked(conn, id, now)?),
-        Event::MembershipChanged { user_id } => {
-            membership_changed(conn, user_id, now)?;
-            Ok(Ended::new())
-        }
-        Event::Other => Ok(Ended::new()),
+        Event::UserDeleted { id } => Ok(News::ended(user_deleted(conn, id, now)?)),
+        Event::SessionRevoked { id } => Ok(News::ended(session_revoked(conn, id, now)?)),
+        Event::MembershipChanged { user_id } => Ok(News {
+            marked: membership_changed(conn, user_id, now)?,
+            ..News::default()
+        }),
+        Event::Other => Ok(News::default()),
     }
 }
 
@@ -130,14 +149,19 @@ fn session_revoked(conn: &mut Conn, sid: &str, now: Timestamp) -> QueryResult<En
 }
 
 /// What WorkOS has confirmed of this person's sessions no longer counts: the next request of each asks.
-fn membership_changed(conn: &mut Conn, workos_user_id: &str, now: Timestamp) -> QueryResult<()> {
+fn membership_changed(
+    conn: &mut Conn,
+    workos_user_id: &str,
+    now: Timestamp,
+) -> QueryResult<Vec<Mark>> {
     let Some(user) = User::by_workos_user_id(conn, workos_user_id)? else {
-        return Ok(());
+        return Ok(Vec::new());
     };
-    let renewing = SessionRow::ask_to_renew(conn, user.id, now)?;
+    let marked = SessionRow::ask_to_renew(conn, user.id, now)?;
     log::info!(
-        "a membership of account {} changed: {renewing} sessions are to be renewed",
-        user.id
+        "a membership of account {} changed: {} sessions are to be renewed",
+        user.id,
+        marked.len()
     );
-    Ok(())
+    Ok(marked)
 }

@@ -131,6 +131,19 @@ impl Control {
         organization.map(|one| one.id.clone())
     }
 
+    /// Gives a member another role, without a word to anyone; false where there is no such member.
+    pub fn set_role(&self, organization_id: &str, user_id: &str, role: &str) -> bool {
+        let mut state = self.shared.state();
+        let organizations = state.directory.organizations.iter_mut();
+        let mut members = organizations
+            .filter(|one| one.id == organization_id)
+            .flat_map(|one| &mut one.members);
+        let member = members.find(|member| member.user_id == user_id);
+        member
+            .map(|member| role.clone_into(&mut member.role))
+            .is_some()
+    }
+
     /// Removes a user with all sessions; false where there was none.
     pub fn delete_user(&self, id: &str) -> bool {
         self.shared.state().delete_user(id)

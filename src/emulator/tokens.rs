@@ -44,34 +44,29 @@ impl State {
                 _ => return Err(self.stop_for_organization(sign_in, base_url, now)),
             }
         }
-        if let Some(refusal) = self.wants_sso(&sign_in) {
-            return Err(refusal);
+        if let Some(id) = &sign_in.organization_id {
+            let exempt = sign_in.method == "SSO" || sign_in.impersonator.is_some();
+            self.check_sso(id, &sign_in.user_id, exempt)?;
         }
         self.open_session(sign_in, base_url, now)
     }
 
-    /// The refusal of a sign-in past an organisation's single sign-on.
-    fn wants_sso(&self, sign_in: &SignIn) -> Option<Refusal> {
-        let id = sign_in.organization_id.as_deref()?;
-        let organization = self.directory.organization(id)?;
-        let exempt = sign_in.method == "SSO" || sign_in.impersonator.is_some();
-        if exempt || !organization.sso_required {
-            return None;
+    /// Refuses whoever would come into an organisation past its single sign-on.
+    fn check_sso(&self, id: &str, user_id: &str, exempt: bool) -> Result<(), Refusal> {
+        let organization = self.directory.organization(id);
+        if exempt || organization.is_none_or(|organization| !organization.sso_required) {
+            return Ok(());
         }
         let of_it = |one: &&Connection| one.organization_id == id;
         let connections = self.directory.connections.iter().filter(of_it);
         let connection_ids: Vec<&str> = connections.map(|one| one.id.as_str()).collect();
-        let email = self
-            .directory
-            .user(&sign_in.user_id)
-            .map(|user| user.email.as_str());
+        let user = self.directory.user(user_id);
+        let email = user.map(|user| user.email.as_str());
         let message = "User must authenticate using one of the matching connections.";
         let refusal = Refusal::oauth("sso_required", message);
-        Some(
-            refusal
-                .with("connection_ids", connection_ids)
-                .with("email", email),
-        )
+        Err(refusal
+            .with("connection_ids", connection_ids)
+            .with("email", email))
     }
 
     fn open_session(
@@ -183,6 +178,10 @@ impl State {
         }
         if let Some(id) = organization_id {
             self.check_member(id, &session.user_id)?;
+            if session.organization_id.as_deref() != Some(id) {
+                let exempt = session.method == "SSO" || session.impersonator.is_some();
+                self.check_sso(id, &session.user_id, exempt)?;
+            }
             session.organization_id = Some(id.to_owned());
         }
         let reply = self.tokens_for(&session, base_url, now)?;

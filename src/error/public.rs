@@ -160,6 +160,17 @@ impl Error {
                 "This account does not come in by a password of this site.",
             )
             .offering("Your account", "/account".to_owned()),
+            Self::NoOrganizations => Public::new(
+                StatusCode::FORBIDDEN,
+                "No organisation to switch to",
+                "You signed in with a password of this site, which leads into no organisation. Sign in with WorkOS to choose one.",
+            )
+            .offering("Continue with WorkOS", login_url("/account")),
+            Self::NotSwitched { retry_after } => Public::try_again(
+                "The organisation could not be switched just now. You are still signed in as before.",
+                retry_seconds(Some(*retry_after)),
+            )
+            .offering("Your account", "/account".to_owned()),
             Self::Impersonated => Public::new(
                 StatusCode::FORBIDDEN,
                 "Not in an impersonated session",

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use diesel::QueryResult;
 use secrecy::ExposeSecret;
 
 use super::rules::{self, LEASE, Step, confirmed_until, due};
@@ -24,11 +25,11 @@ const WRITES: u32 = 3;
 
 /// The session, its account, and the lease.
 pub(super) struct Held<'a> {
-    app: &'a AppState,
-    ask: &'a Ask,
-    row: SessionRow,
-    user: User,
-    lease: Timestamp,
+    pub(super) app: &'a AppState,
+    pub(super) ask: &'a Ask,
+    pub(super) row: SessionRow,
+    pub(super) user: User,
+    pub(super) lease: Timestamp,
 }
 
 impl<'a> Held<'a> {
@@ -39,9 +40,29 @@ impl<'a> Held<'a> {
         user: User,
         now: Timestamp,
     ) -> Result<Option<Self>, DbError> {
+        Self::take_by(app, ask, user, now, SessionRow::take_lease).await
+    }
+
+    /// The same for a session that is not due yet.
+    pub(super) async fn take_early(
+        app: &'a AppState,
+        ask: &'a Ask,
+        user: User,
+        now: Timestamp,
+    ) -> Result<Option<Self>, DbError> {
+        Self::take_by(app, ask, user, now, SessionRow::take_lease_early).await
+    }
+
+    async fn take_by(
+        app: &'a AppState,
+        ask: &'a Ask,
+        user: User,
+        now: Timestamp,
+        take: fn(&mut Conn, &str, Timestamp, Timestamp) -> QueryResult<bool>,
+    ) -> Result<Option<Self>, DbError> {
         let (id, lease) = (ask.session_id.clone(), now.plus(LEASE));
         let row = app.database.write(move |conn| {
-            if !SessionRow::take_lease(conn, &id, now, lease)? {
+            if !take(conn, &id, now, lease)? {
                 return Ok(None);
             }
             // Read again: another holder may have come and gone since.
@@ -67,11 +88,12 @@ impl<'a> Held<'a> {
                 self.set_back(Some(token), &error).await
             }
             Reply::Away(error) => self.set_back(None, &error).await,
+            Reply::Declined(error) => self.end(&error.to_string()).await,
             Reply::Refused(why) => self.end(&why).await,
         }
     }
 
-    fn seal(&self, authentication: &Authentication) -> Result<Vec<u8>, SealError> {
+    pub(super) fn seal(&self, authentication: &Authentication) -> Result<Vec<u8>, SealError> {
         let token = authentication.refresh_token.expose_secret().as_bytes();
         let place = format!("sessions:{}", self.row.id);
         self.app.keys.seal_row(&place, token)
@@ -95,7 +117,10 @@ impl<'a> Held<'a> {
     }
 
     /// Notes that the session goes on.
-    async fn confirm(self, authentication: Authentication) -> Result<Option<Stands>, Trouble> {
+    pub(super) async fn confirm(
+        self,
+        authentication: Authentication,
+    ) -> Result<Option<Stands>, Trouble> {
         let profile = Profile::from(&authentication.user);
         let confirmation = self.confirmation(authentication)?;
         let Self {
@@ -103,28 +128,49 @@ impl<'a> Held<'a> {
             row,
             user,
             lease,
-            ..
+            ask,
         } = self;
+        let switches = ask.switch_to.is_some();
+        let now = app.clock.now();
         let kept = write(app, move |conn| {
             if !SessionRow::release_lease(conn, &row.id, lease)? {
                 return Ok(None);
             }
             SessionRow::confirm(conn, &row.id, &confirmation)?;
+            let again = ask_again_if_marked(conn, &row, now)?;
+            // The cookies of before name another organisation.
+            let mark = match switches {
+                true => SessionRow::mark(conn, &row.id, now)?,
+                false => None,
+            };
             follow_sid(conn, &row, &confirmation)?;
             let user = keep_up(conn, user.clone(), &profile)?;
-            Ok(Some(Fresh {
+            let due = if again {
+                Some(now)
+            } else {
+                confirmation.renew_after
+            };
+            let fresh = Fresh {
                 user,
                 organization_id: confirmation.organization_id.clone(),
                 role: confirmation.role.clone(),
-                renew_after: confirmation.renew_after.unwrap_or(lease),
-            }))
+                renew_after: due.unwrap_or(now),
+                // A later mark is followed by the next request.
+                marks: mark.as_ref().map_or(row.marks, |mark| mark.marks),
+            };
+            Ok(Some((fresh, mark)))
         })
         .await?;
-        Ok(kept.map(|fresh| Stands::Good(Arc::new(fresh))))
+        Ok(kept.map(|(fresh, mark)| {
+            if let Some(mark) = mark {
+                app.revocations.mark(&mark);
+            }
+            Stands::Good(Arc::new(fresh))
+        }))
     }
 
     /// Notes that WorkOS could not be reached, and when to try again.
-    async fn set_back(
+    pub(super) async fn set_back(
         mut self,
         token: Option<Vec<u8>>,
         error: &WorkosError,
@@ -168,7 +214,7 @@ impl<'a> Held<'a> {
     }
 
     /// Ends the session, which WorkOS does not carry on.
-    async fn end(self, why: &str) -> Result<Option<Stands>, Trouble> {
+    pub(super) async fn end(self, why: &str) -> Result<Option<Stands>, Trouble> {
         let now = self.app.clock.now();
         let (id, lease) = (self.row.id, self.lease);
         let ended = write(self.app, move |conn| {
@@ -187,6 +233,16 @@ impl<'a> Held<'a> {
         );
         Ok(Some(Stands::Over))
     }
+}
+
+/// Whoever marked the session while WorkOS was being asked knew what WorkOS may not have known yet.
+fn ask_again_if_marked(conn: &mut Conn, row: &SessionRow, now: Timestamp) -> QueryResult<bool> {
+    let current = SessionRow::by_id(conn, &row.id)?;
+    let marked = current.is_some_and(|current| current.marks != row.marks);
+    if marked {
+        SessionRow::take_back(conn, &row.id, now)?;
+    }
+    Ok(marked)
 }
 
 /// WorkOS's own emulator gives a session a new name at each renewal, where WorkOS does not. Signature,

@@ -22,11 +22,13 @@ pub(super) enum Reply {
     Unproven(Box<Authentication>, WorkosError),
     /// WorkOS could not be reached, or could not answer.
     Away(WorkosError),
-    /// The session is over.
+    /// WorkOS does not carry it on, or not in that organisation.
+    Declined(WorkosError),
+    /// The session is over, whatever WorkOS says.
     Refused(String),
 }
 
-/// Asks WorkOS to carry this session on, in the organisation that it is in.
+/// Asks WorkOS to carry this session on, in the organisation that it is in or is to go to.
 pub(super) async fn ask(app: &AppState, ask: &Ask, row: &SessionRow, user: &User) -> Reply {
     let Some(token) = refresh_token(app, row) else {
         // SECRET_KEY was changed without a fallback; nothing will ever open it again.
@@ -41,7 +43,7 @@ pub(super) async fn ask(app: &AppState, ask: &Ask, row: &SessionRow, user: &User
             log::error!("`vestibule check --online` tells what is wrong: {error}");
             return Reply::Away(error);
         }
-        Err(error @ WorkosError::Refused { .. }) => return Reply::Refused(error.to_string()),
+        Err(error @ WorkosError::Refused { .. }) => return Reply::Declined(error),
         Err(error @ WorkosError::Unavailable { .. }) => return Reply::Away(error),
     };
     if user.workos_user_id.as_ref() != Some(&authentication.user.id) {
@@ -58,9 +60,10 @@ pub(super) async fn ask(app: &AppState, ask: &Ask, row: &SessionRow, user: &User
     }
 }
 
-/// The organisation of the session. A row from before it was kept there has none, its cookie may.
+/// The organisation that the session is to be in. A row from before it was kept there has none, its cookie may.
 pub(super) fn organization<'a>(ask: &'a Ask, row: &'a SessionRow) -> Option<&'a str> {
-    let known = row.organization_id.as_ref();
+    let wanted = ask.switch_to.as_ref();
+    let known = wanted.or(row.organization_id.as_ref());
     known.or(ask.organization_id.as_ref()).map(String::as_str)
 }
 

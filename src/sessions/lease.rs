@@ -48,17 +48,26 @@ impl SessionRow {
         now: Timestamp,
         until: Timestamp,
     ) -> QueryResult<bool> {
-        let free = sessions::renewing_until
-            .is_null()
-            .or(sessions::renewing_until.le(now));
         let due = sessions::renew_after
             .is_null()
             .or(sessions::renew_after.le(now));
         let taken = diesel::update(sessions::table.find(id))
-            .filter(free)
+            .filter(free(now))
             .filter(due)
-            .filter(sessions::revoked_at.is_null())
-            .filter(sessions::expires_at.gt(now))
+            .set(sessions::renewing_until.eq(until))
+            .execute(conn)?;
+        Ok(taken > 0)
+    }
+
+    /// The same for a session that is not due yet.
+    pub fn take_lease_early(
+        conn: &mut Conn,
+        id: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> QueryResult<bool> {
+        let taken = diesel::update(sessions::table.find(id))
+            .filter(free(now))
             .set(sessions::renewing_until.eq(until))
             .execute(conn)?;
         Ok(taken > 0)
@@ -98,4 +107,15 @@ impl SessionRow {
             ))
             .execute(conn)
     }
+}
+
+/// The session is open, and nobody has the lease.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn free(now: Timestamp) -> _ {
+    let unheld = sessions::renewing_until
+        .is_null()
+        .or(sessions::renewing_until.le(now));
+    unheld
+        .and(sessions::revoked_at.is_null())
+        .and(sessions::expires_at.gt(now))
 }

@@ -1,5 +1,5 @@
-//! Which sessions have ended early. Kept in memory, so that no request has to ask the database, and
-//! read from it every second, so that what another replica ended is known here too.
+//! Which sessions have ended early, and which are marked. Kept in memory, so that no request has to ask the database, and
+//! read from it every second, so that what another replica did is known here too.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest;
 use chrono::TimeDelta;
 
-use super::{SessionRow, ended};
+use super::{Mark, SessionRow, ended};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 
@@ -31,7 +31,7 @@ pub enum Standing {
     Unknown,
 }
 
-/// The sessions that ended early and whose cookies would still be good.
+/// The sessions that ended early, or were marked, and whose cookies would still be good.
 #[derive(Debug, Default)]
 pub struct Revocations(RwLock<Known>);
 
@@ -39,6 +39,8 @@ pub struct Revocations(RwLock<Known>);
 struct Known {
     /// Session by [`fingerprint`], and when its cookie ends by itself.
     ended: HashMap<[u8; 16], Timestamp>,
+    /// The latest mark of a session, and when its cookie ends by itself.
+    marks: HashMap<[u8; 16], (i32, Timestamp)>,
     /// The last reading, by the one clock.
     read_at: Option<Timestamp>,
     /// The last reading, by a clock that nobody sets.
@@ -64,12 +66,25 @@ impl Revocations {
         known.ended.insert(fingerprint(session_id), expires_at);
     }
 
+    /// The latest mark of this session, 0 where there is none.
+    pub fn marks(&self, session_id: &str) -> i32 {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mark = known.marks.get(&fingerprint(session_id));
+        mark.map_or(0, |(marks, _)| *marks)
+    }
+
+    /// Notes that this replica has marked a session.
+    pub fn mark(&self, mark: &Mark) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.mark(mark);
+    }
+
     /// Reads what was ended since the last time, anywhere.
     pub async fn read(&self, database: &Database, now: Timestamp) -> Result<(), DbError> {
         let began = Instant::now();
         let since = self.since(now);
-        let ended = database.read(move |conn| lately(conn, since, now)).await?;
-        self.learn(ended, began, now);
+        let lately = database.read(move |conn| lately(conn, since, now)).await?;
+        self.learn(lately, began, now);
         Ok(())
     }
 
@@ -77,8 +92,8 @@ impl Revocations {
     pub fn read_blocking(&self, database: &Database, now: Timestamp) -> Result<(), DbError> {
         let began = Instant::now();
         let since = self.since(now);
-        let ended = database.read_blocking(|conn| lately(conn, since, now))?;
-        self.learn(ended, began, now);
+        let lately = database.read_blocking(|conn| lately(conn, since, now))?;
+        self.learn(lately, began, now);
         Ok(())
     }
 
@@ -113,27 +128,45 @@ impl Revocations {
             .map(|before| before.plus(-OVERLAP))
     }
 
-    fn learn(&self, ended: Vec<(String, Timestamp)>, began: Instant, now: Timestamp) {
+    fn learn(&self, lately: Lately, began: Instant, now: Timestamp) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let ended = ended.into_iter().map(|(id, end)| (fingerprint(&id), end));
+        let ended = lately.ended.into_iter();
+        let ended = ended.map(|(id, end)| (fingerprint(&id), end));
         known.ended.extend(ended);
+        for mark in &lately.marked {
+            known.mark(mark);
+        }
         let before = known.read_at.replace(now);
         known.fresh_at = Some(began);
         // Once a minute is often enough to forget those whose cookies have ended by themselves.
         if before.is_none_or(|before| before.seconds() / 60 != now.seconds() / 60) {
             known.ended.retain(|_, end| *end > now);
+            known.marks.retain(|_, (_, end)| *end > now);
         }
     }
 }
 
-fn lately(
-    conn: &mut Conn,
-    since: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<Vec<(String, Timestamp)>, DbError> {
+impl Known {
+    /// A reading that began before the latest mark does not take it back.
+    fn mark(&mut self, mark: &Mark) {
+        let known = self.marks.entry(fingerprint(&mark.session_id));
+        let known = known.or_insert((mark.marks, mark.expires_at));
+        known.0 = known.0.max(mark.marks);
+    }
+}
+
+/// What the database tells in one reading.
+#[derive(Debug, Default)]
+struct Lately {
+    ended: Vec<(String, Timestamp)>,
+    marked: Vec<Mark>,
+}
+
+fn lately(conn: &mut Conn, since: Option<Timestamp>, now: Timestamp) -> Result<Lately, DbError> {
     let mut ended = SessionRow::ended_since(conn, since, now)?;
     ended.extend(ended::noticed(conn, since.is_none(), now)?);
-    Ok(ended)
+    let marked = SessionRow::marked_since(conn, since, now)?;
+    Ok(Lately { ended, marked })
 }
 
 /// Half of the id's SHA-256: a million of them take 32 MB, as text they would take four times that.

@@ -40,6 +40,9 @@ pub struct SessionRow {
     pub renewing_until: Option<Timestamp>,
     /// How often in a row WorkOS could not be reached.
     pub renewal_failures: i32,
+    /// How often every cookie of the session was asked to look here; a cookie names the mark that it
+    /// has followed.
+    pub marks: i32,
 }
 
 /// A row to be.
@@ -155,15 +158,6 @@ impl SessionRow {
             .order(sessions::created_at.desc())
             .select(Self::as_select())
             .load(conn)
-    }
-
-    /// Takes back what WorkOS has confirmed of a user's sessions; returns how many there are.
-    pub fn ask_to_renew(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<usize> {
-        diesel::update(sessions::table.filter(sessions::user_id.eq(user_id)))
-            .filter(sessions::revoked_at.is_null())
-            .filter(sessions::workos_refresh_token.is_not_null())
-            .set(sessions::confirmed_until.eq(now))
-            .execute(conn)
     }
 
     /// Ends all sessions of a user early.

@@ -64,6 +64,9 @@ pub struct SessionState {
     /// From when on a request looks at the row: until then WorkOS has vouched for the session.
     #[serde(with = "seconds")]
     pub renew_after: Timestamp,
+    /// The latest mark that it has followed; see [`SessionRow::marks`](super::SessionRow::marks).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub marks: i32,
 }
 
 /// Somebody of the operator's who acts as the user, through WorkOS's dashboard.
@@ -189,6 +192,14 @@ impl FromRequest for BrowserSession {
     }
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &i32) -> bool {
+    *number == 0
+}
+
 /// Whole seconds since 1970, as JWTs count: short in a cookie.
 mod seconds {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -230,6 +241,7 @@ mod tests {
             signed_in_at: time(100),
             expires_at: time(200),
             renew_after: time(150),
+            marks: 1,
         }
     }
 

@@ -12,10 +12,12 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::sign_in;
 
+mod organization;
 mod password;
 mod sessions;
 mod step;
 
+pub use organization::Organizations;
 pub use password::{Login, LoginForm, PasswordErrors};
 pub use sessions::{ListedSession, Sessions};
 pub use step::{Ask, Choice, Elsewhere, Step};
@@ -194,6 +196,8 @@ pub struct Account<'a> {
     pub workos_user_id: Option<&'a str>,
     /// The organisation of this session.
     pub organization_id: Option<&'a str>,
+    /// The organisations to switch to.
+    pub organizations: Organizations<'a>,
     /// The roles held in that organisation.
     pub roles: &'a [String],
     /// WorkOS's `authentication_method`, as received.
@@ -210,6 +214,12 @@ pub struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
+    /// Whether one of its forms was filled in wrongly.
+    pub fn is_wrong(&self) -> bool {
+        let password = self.password.is_some_and(PasswordErrors::any);
+        password || !self.organizations.errors.is_empty()
+    }
+
     /// The authentication method in words.
     pub fn method(&self) -> Option<&'a str> {
         self.authentication_method.map(method_in_words)

@@ -7,7 +7,7 @@ use super::account::{self, account_of};
 use super::form::{Form, complaint};
 use super::pages::PasswordErrors;
 use super::visitor::{MaybeUser, log_in_again};
-use super::{account_sessions, redirect, unless_refused};
+use super::{redirect, unless_refused};
 use crate::accounts::passwords::validators::{About, validate};
 use crate::accounts::{PasswordChange, User, change_password, has_password};
 use crate::error::Error;
@@ -72,8 +72,7 @@ pub async fn post(
         }
         errors.old_password.push(WRONG.to_owned());
     }
-    let sessions = account_sessions::list(&user, &app).await;
-    account::show(&user, sessions.as_ref(), Some(&errors), None)
+    account::show(&user, &app, Some(&errors), &[], None).await
 }
 
 /// What is wrong with the form by itself, as Django would say it.

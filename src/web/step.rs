@@ -1,7 +1,7 @@
 //! `GET` and `POST /auth/step`: what WorkOS still asks for before it lets somebody in.
 
 mod cookie;
-mod elsewhere;
+pub(super) mod elsewhere;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -249,7 +249,7 @@ fn show(
 }
 
 /// In the order in which people look for a name.
-fn by_name<'a>(organizations: &'a [Organization], chosen: &str) -> Vec<Choice<'a>> {
+pub(super) fn by_name<'a>(organizations: &'a [Organization], chosen: &str) -> Vec<Choice<'a>> {
     let mut choices: Vec<Choice<'a>> = organizations
         .iter()
         .map(|one| Choice {

@@ -120,12 +120,15 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
     let Some(state) = known(request, &app, &session)? else {
         return Ok(None);
     };
-    if app.clock.now() < state.renew_after {
+    // A cookie that has not followed the latest mark looks at the row whatever it says itself.
+    let marked = app.revocations.marks(&state.session_id) > state.marks;
+    if app.clock.now() < state.renew_after && !marked {
         return Ok(Some(state));
     }
     let ask = Ask {
         session_id: state.session_id.clone(),
         organization_id: state.organization_id.clone(),
+        switch_to: None,
         device: device(request, &app),
     };
     match renewal::look(&app.into_inner(), ask).await? {

@@ -1,5 +1,6 @@
 //! The HTTP client.
 
+mod memberships;
 mod step;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ mod history;
 mod journey;
 mod keyboard;
 mod logout;
+mod organization;
 mod passwords;
 mod people;
 mod readme;

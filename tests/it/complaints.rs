@@ -2,7 +2,7 @@
 //! another file says more of it, that is:
 //!
 //! - races, lost replies, 429 and 5xx: `renewal/at_once.rs`, `renewal/outage.rs`;
-//! - the organisation: `renewal/row.rs`, `session/impersonation.rs`;
+//! - the organisation: `renewal/row.rs`, `organization.rs`, `session/impersonation.rs`;
 //! - large cookies: `session/oversized.rs`;
 //! - tabs and piles of cookies: `login/attempts.rs`;
 //! - links without a `state`: `login/state.rs`;
@@ -73,6 +73,22 @@ async fn the_organisation_is_lost_on_refresh() {
         assert!(olive.page("/account").await.contains(&organization));
     }
     assert_eq!(app.renewals(), 3);
+
+    // Nor is the one that somebody has switched to.
+    let twyla = app.visitor();
+    let orchards = app.organization("Example Orchards");
+    let tandem = app.organization("Tandem Cycles");
+    let login = format!("/auth/login?provider=authkit&organization_id={orchards}");
+    let authorize = twyla.begin(&login).await;
+    let callback = twyla.authorize(&authorize, "twyla@example.com").await;
+    twyla.get(callback.as_str()).await;
+    let form = [("organization_id", tandem.as_str())];
+    twyla.submit("/auth/organization", &form).await;
+    for _ in 0..2 {
+        app.expire();
+        let page = twyla.page("/account").await;
+        assert!(page.contains(&format!("<code>{tandem}</code>")), "{page}");
+    }
 }
 
 /// authkit-nextjs #404.

@@ -27,6 +27,7 @@ mod health;
 mod import_django;
 mod login;
 mod middleware;
+mod organization;
 mod pages;
 mod password_change;
 mod password_login;

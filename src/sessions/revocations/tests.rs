@@ -12,7 +12,11 @@ fn known(ended: &[(&str, i64)], now: i64) -> Revocations {
 
 fn learn(revocations: &Revocations, ended: &[(&str, i64)], now: i64) {
     let ended = ended.iter().map(|(id, end)| ((*id).to_owned(), at(*end)));
-    revocations.learn(ended.collect(), Instant::now(), at(now));
+    let lately = Lately {
+        ended: ended.collect(),
+        marked: Vec::new(),
+    };
+    revocations.learn(lately, Instant::now(), at(now));
 }
 
 #[test]
@@ -64,4 +68,25 @@ fn what_would_have_ended_by_itself_is_forgotten() {
     let known = revocations.0.read().unwrap();
     assert_eq!(known.ended.len(), 1);
     assert!(known.ended.contains_key(&fingerprint("b")));
+}
+
+#[test]
+fn the_latest_mark_counts_until_its_session_would_have_ended() {
+    let revocations = known(&[], 0);
+    let mark = |marks| Mark {
+        session_id: "a".to_owned(),
+        marks,
+        expires_at: at(100),
+    };
+    assert_eq!(revocations.marks("a"), 0);
+    revocations.mark(&mark(2));
+    let late = Lately {
+        marked: vec![mark(1)],
+        ..Lately::default()
+    };
+    revocations.learn(late, Instant::now(), at(1));
+    assert_eq!(revocations.marks("a"), 2, "no reading takes it back");
+    assert_eq!(revocations.marks("b"), 0);
+    learn(&revocations, &[], 200);
+    assert!(revocations.0.read().unwrap().marks.is_empty());
 }

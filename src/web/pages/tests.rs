@@ -49,6 +49,7 @@ fn account<'a>(visitor: Visitor<'a>, roles: &'a [String]) -> Account<'a> {
         user_id: 7,
         workos_user_id: Some("user_01EXAMPLE"),
         organization_id: Some("org_01EXAMPLE"),
+        organizations: Organizations::default(),
         roles,
         authentication_method: Some("GoogleOAuth"),
         signed_in_at: Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap(),

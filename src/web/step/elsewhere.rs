@@ -27,7 +27,7 @@ pub(super) fn begin(
 }
 
 /// Says what is missing, with a link that leads there; `again`, when that has been tried.
-pub(super) fn page(
+pub(in crate::web) fn page(
     elsewhere: &Elsewhere,
     organization: Option<&str>,
     next: &str,

@@ -8,7 +8,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
     "2026-11-21-000003_create_django_imports",
@@ -20,6 +20,7 @@ const NAMES: [&str; 11] = [
     "2026-11-21-000009_create_webhook_events",
     "2026-11-21-000010_create_unfinished_sign_ins",
     "2026-11-21-000011_describe_sessions",
+    "2026-11-21-000012_ask_for_renewal",
 ];
 
 fn migrate(database: &TestDatabase, options: &[&str]) -> Program {
@@ -47,7 +48,7 @@ fn check_fails_until_all_is_applied() {
     for name in NAMES {
         assert!(before.stdout.contains(name), "{before:#?}");
     }
-    before.says_in_one_line(&["11 migrations are not applied", "run `vestibule migrate`"]);
+    before.says_in_one_line(&["12 migrations are not applied", "run `vestibule migrate`"]);
     migrate(&database, &[]).run().exits_with(0);
     let after = migrate(&database, &["--check"]).run().exits_with(0);
     assert_eq!(after.stderr, "");

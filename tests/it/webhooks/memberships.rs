@@ -1,36 +1,176 @@
-//! A membership that changes or ends: what WorkOS has confirmed of its member's sessions is taken back.
+//! A membership that changes or ends: its member's sessions are renewed at their next request.
 
-use serde_json::json;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use vestibule::emulator::Effect;
 
-use super::{app, tell};
+use super::{ROUTE, SECRET, app, comes_true, tell};
+use crate::support::app::{TestApp, Visitor, location};
+use crate::support::steps::set_cookie;
 
-#[tokio::test]
-async fn the_sessions_of_whoever_loses_a_membership_are_to_be_renewed() {
-    let app = app();
-    app.signed_in("olive@example.com").await;
-    app.signed_in("ada@example.com").await;
-    let id = |email: &str| app.user(email).workos_user_id.unwrap();
-    let confirmed = |email: &str| {
-        let user = app.user(email).id;
-        let rows = app.sessions().into_iter();
-        let mut rows = rows.filter(|row| row.user_id == user);
-        rows.next().unwrap().confirmed_until.unwrap()
-    };
-    let later = confirmed("ada@example.com");
-    assert!(confirmed("olive@example.com") > app.now());
+const OLIVE: &str = "olive@example.com";
+const UPDATED: &str = "organization_membership.updated";
+
+fn workos_id(app: &TestApp, email: &str) -> String {
+    app.user(email).workos_user_id.expect("linked")
+}
+
+/// Tells that something about this person's membership has changed.
+async fn tell_of(app: &TestApp, id: &str, email: &str) {
     let membership = json!({
         "id": "om_1",
-        "user_id": id("olive@example.com"),
+        "user_id": workos_id(app, email),
         "organization_id": "org_1",
-        "status": "inactive",
+        "status": "active",
     });
-    tell(
-        &app,
-        "event_1",
-        "organization_membership.updated",
-        membership,
-    )
-    .await;
-    assert_eq!(confirmed("olive@example.com"), app.now());
-    assert_eq!(confirmed("ada@example.com"), later);
+    tell(app, id, UPDATED, membership).await;
+}
+
+fn demote(app: &TestApp, email: &str) {
+    let orchards = app.organization("Example Orchards");
+    let id = workos_id(app, email);
+    assert!(app.workos().set_role(&orchards, &id, "member"));
+}
+
+/// Has WorkOS end a membership, as the dashboard would.
+async fn remove(app: &TestApp, email: &str) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let base = format!(
+        "{}/user_management/organization_memberships",
+        app.emulator.base_url()
+    );
+    let key = app.emulator.api_key();
+    let list = client.get(format!("{base}?user_id={}", workos_id(app, email)));
+    let list: Value = list
+        .bearer_auth(key)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let id = list["data"][0]["id"].as_str().unwrap();
+    let delete = client.delete(format!("{base}/{id}")).bearer_auth(key);
+    assert_eq!(delete.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_next_request_asks_workos_once_and_the_role_follows() {
+    let app = app();
+    let replica = app.replica().start();
+    let olive = app.signed_in(OLIVE).await;
+    let ada = app.signed_in("ada@example.com").await;
+    let copy = olive.cookies("/");
+    assert!(olive.page("/account").await.contains(">admin<"));
+    demote(&app, OLIVE);
+    tell_of(&app, "event_1", OLIVE).await;
+    assert!(olive.page("/account").await.contains(">member<"));
+    assert_eq!(app.renewals(), 1);
+
+    let again = olive.get("/account").await;
+    assert_eq!(
+        set_cookie(&again, "sessionid"),
+        None,
+        "the mark is followed"
+    );
+    let others = ada.get("/account").await;
+    assert_eq!(set_cookie(&others, "sessionid"), None, "nobody else's");
+    // Whoever lost the new cookie is brought up to date from the row, by either replica.
+    for app in [&app, &replica] {
+        let page = || async {
+            let visitor = app.visitor();
+            let answer = visitor.get_with_cookies("/account", &copy).await;
+            answer.text().await.unwrap().contains(">member<")
+        };
+        assert!(comes_true(page).await);
+    }
+    assert_eq!(app.renewals(), 1);
+}
+
+#[tokio::test]
+async fn the_other_replica_learns_of_it_by_itself() {
+    let app = app();
+    let replica = app.replica().start();
+    let olive = app.signed_in(OLIVE).await;
+    let elsewhere = Visitor::new(&replica.url);
+    let copy = olive.cookies("/");
+    assert_eq!(
+        elsewhere.get_with_cookies("/account", &copy).await.status(),
+        StatusCode::OK
+    );
+    demote(&app, OLIVE);
+    tell_of(&app, "event_1", OLIVE).await;
+    assert!(
+        comes_true(|| async {
+            elsewhere.get_with_cookies("/account", &copy).await;
+            app.renewals() == 1
+        })
+        .await
+    );
+    assert_eq!(app.only_session().role.as_deref(), Some("member"));
+}
+
+#[tokio::test]
+async fn a_session_whose_membership_workos_has_ended_ends_at_the_next_request() {
+    let app = app();
+    let replica = app.replica().start();
+    app.workos()
+        .add_webhook_endpoint(&format!("{}{ROUTE}", app.url), SECRET);
+    let olive = app.signed_in(OLIVE).await;
+    let copy = olive.cookies("/");
+    remove(&app, OLIVE).await;
+    assert!(comes_true(|| async { app.only_session().marks == 1 }).await);
+    let over = olive.get("/account").await;
+    assert_eq!(over.status(), StatusCode::FOUND);
+    assert!(location(&over).contains("session-ended"));
+    assert_eq!(app.renewals(), 1);
+    for app in [&app, &replica] {
+        let visitor = app.visitor();
+        let refused = || async {
+            let answer = visitor.get_with_cookies("/account", &copy).await;
+            answer.status() == StatusCode::FOUND
+        };
+        assert!(comes_true(refused).await);
+    }
+    assert_eq!(app.renewals(), 1, "nobody asks again");
+}
+
+#[tokio::test]
+async fn a_change_that_is_told_of_during_a_renewal_is_asked_for_again() {
+    let app = app();
+    let olive = app.signed_in(OLIVE).await;
+    app.expire();
+    app.strike(
+        1,
+        Effect::Delay {
+            milliseconds: 1_000,
+        },
+    );
+    let first = olive.clone();
+    let first = tokio::spawn(async move { first.get("/account").await.status() });
+    assert!(comes_true(|| async { app.only_session().renewing_until.is_some() }).await);
+    tell_of(&app, "event_1", OLIVE).await;
+    assert_eq!(first.await.unwrap(), StatusCode::OK);
+    assert_eq!(app.renewals(), 1);
+    demote(&app, OLIVE);
+    assert!(olive.page("/account").await.contains(">member<"));
+    assert_eq!(app.renewals(), 2);
+    olive.page("/account").await;
+    assert_eq!(app.renewals(), 2);
+}
+
+#[tokio::test]
+async fn an_outage_keeps_the_session_and_is_no_storm() {
+    let app = app();
+    let olive = app.signed_in(OLIVE).await;
+    demote(&app, OLIVE);
+    app.workos_is_away();
+    tell_of(&app, "event_1", OLIVE).await;
+    for _ in 0..3 {
+        let answer = olive.request(Method::GET, "/account").send().await;
+        assert_eq!(answer.unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(app.renewals(), 1, "the pause is kept");
+    app.workos_is_back();
+    assert!(olive.page("/account").await.contains(">member<"));
 }

@@ -1,0 +1,3 @@
+DROP INDEX sessions_marked_at;
+ALTER TABLE sessions DROP COLUMN marked_at;
+ALTER TABLE sessions DROP COLUMN marks;

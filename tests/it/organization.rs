@@ -1,0 +1,200 @@
+//! `POST /auth/organization`: a session goes on in another of its person's organisations.
+
+mod refusals;
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use reqwest::{Response, StatusCode};
+use serde_json::json;
+use vestibule::db::schema::sessions;
+use vestibule::emulator::{Effect, Seed, SeedMembership};
+use vestibule::sessions::SessionRow;
+
+use crate::support::api::part;
+use crate::support::app::{TestApp, Visitor, location};
+use crate::support::steps::{error_page, retry_after, set_cookie};
+
+const TWYLA: &str = "twyla@example.com";
+const ROUTE: &str = "/auth/organization";
+const ORCHARDS: &str = "Example Orchards";
+const TANDEM: &str = "Tandem Cycles";
+const HARBOUR: &str = "Harbour Trust";
+
+/// A browser in which this person has signed in to this organisation.
+async fn in_organization(app: &TestApp, email: &str, name: &str) -> Visitor {
+    let visitor = app.visitor();
+    let id = app.organization(name);
+    let authorize = visitor
+        .begin(&format!(
+            "/auth/login?provider=authkit&organization_id={id}"
+        ))
+        .await;
+    let callback = visitor.authorize(&authorize, email).await;
+    let answer = visitor.get(callback.as_str()).await;
+    assert_eq!(answer.status(), StatusCode::FOUND);
+    visitor
+}
+
+async fn switch(app: &TestApp, visitor: &Visitor, name: &str) -> Response {
+    let id = app.organization(name);
+    visitor.submit(ROUTE, &[("organization_id", &id)]).await
+}
+
+fn session(app: &TestApp, id: &str) -> SessionRow {
+    let mut rows = app.sessions().into_iter();
+    rows.find(|row| row.id == id).expect("the session")
+}
+
+#[tokio::test]
+async fn the_account_offers_the_organisations_and_the_session_goes_over() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let before = app.only_session();
+    let page = twyla.page("/account").await;
+    for name in [ORCHARDS, TANDEM, ">admin<"] {
+        assert!(page.contains(name), "{name} in {page}");
+    }
+    assert!(!page.contains(HARBOUR), "{page}");
+
+    let answer = switch(&app, &twyla, TANDEM).await;
+    assert_eq!(location(&answer), "/account?notice=organization-switched");
+    assert!(set_cookie(&answer, "sessionid").is_some());
+    assert_eq!(app.renewals(), 1);
+    let page = twyla.page(&location(&answer)).await;
+    assert!(page.contains("You are now in Tandem Cycles."), "{page}");
+    assert!(page.contains(">member<"), "the role follows: {page}");
+
+    let after = app.only_session();
+    assert_eq!(after.id, before.id);
+    assert_eq!(after.organization_id, Some(app.organization(TANDEM)));
+    assert_eq!(after.role.as_deref(), Some("member"));
+    assert_eq!(after.workos_sid, before.workos_sid);
+    assert_eq!(after.renewing_until, None);
+    assert_ne!(
+        app.workos_refresh_token(&after),
+        app.workos_refresh_token(&before)
+    );
+    assert_eq!(app.renewals(), 1, "and nobody renews again");
+}
+
+#[tokio::test]
+async fn a_cookie_of_before_follows_on_both_replicas() {
+    let app = TestApp::start();
+    let replica = app.replica().start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let copy = twyla.cookies("/");
+    switch(&app, &twyla, TANDEM).await;
+    for app in [&app, &replica] {
+        let began = std::time::Instant::now();
+        loop {
+            let page = app.visitor().get_with_cookies("/account", &copy).await;
+            if page.text().await.unwrap().contains(">member<") {
+                break;
+            }
+            assert!(began.elapsed().as_secs() < 20, "it follows");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+    assert_eq!(app.renewals(), 1);
+}
+
+#[tokio::test]
+async fn the_sessions_tokens_go_on() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let tokens = twyla.call("/api/auth/session", &json!({})).await;
+    let refresh = json!({ "refresh": tokens.text("refresh_token") });
+    switch(&app, &twyla, TANDEM).await;
+    let next = twyla.call("/api/token/refresh", &refresh).await;
+    let sid = app.only_session().workos_sid.unwrap();
+    assert_eq!(part(&next.text("access"), 1)["sid"], json!(sid));
+}
+
+#[tokio::test]
+async fn next_is_followed_on_this_site_alone() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let id = app.organization(TANDEM);
+    for (next, leads_to) in [
+        ("/?from=here", "/?from=here"),
+        (
+            "https://evil.example/",
+            "/account?notice=organization-switched",
+        ),
+        ("//evil.example", "/account?notice=organization-switched"),
+    ] {
+        let form = [("organization_id", id.as_str()), ("next", next)];
+        let answer = twyla.submit(ROUTE, &form).await;
+        assert_eq!(location(&answer), leads_to, "{next}");
+    }
+}
+
+#[tokio::test]
+async fn an_organisation_with_single_sign_on_is_signed_in_to_afresh() {
+    let mut seed = Seed::default();
+    let harbour = seed.organizations.iter_mut().find(|one| one.sso_required);
+    harbour.unwrap().memberships.push(SeedMembership {
+        email: Some(TWYLA.to_owned()),
+        ..SeedMembership::default()
+    });
+    let app = TestApp::builder().seed(seed).start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let before = app.only_session();
+    let answer = switch(&app, &twyla, HARBOUR).await;
+    assert_eq!(answer.status(), StatusCode::OK, "no redirect after a form");
+    let page = answer.text().await.unwrap();
+    let same = app.only_session();
+    assert_eq!(same.organization_id, before.organization_id);
+    assert_eq!(same.renewing_until, None, "the lease is free");
+    assert!(twyla.is_signed_in().await);
+
+    let link = page.split(r#"<a class="button" href=""#).nth(1).unwrap();
+    let link = link.split('"').next().unwrap().replace("&#38;", "&");
+    let fresh = twyla.begin(&link).await;
+    let callback = twyla.authorize(&fresh, TWYLA).await;
+    let back = twyla.get(callback.as_str()).await;
+    assert_eq!(location(&back), "/account");
+    let page = twyla.page("/account").await;
+    assert!(page.contains(&app.organization(HARBOUR)), "{page}");
+    assert!(session(&app, &before.id).revoked_at.is_some(), "replaced");
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_going_on_is_waited_for() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    app.pass(245);
+    app.strike(1, Effect::Delay { milliseconds: 700 });
+    let (renewing, switching) = tokio::join!(twyla.get("/"), async {
+        while app.only_session().renewing_until.is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        switch(&app, &twyla, TANDEM).await
+    });
+    assert_eq!(renewing.status(), StatusCode::OK);
+    assert_eq!(switching.status(), StatusCode::FOUND);
+    assert_eq!(app.renewals(), 2);
+    assert_eq!(
+        app.only_session().organization_id,
+        Some(app.organization(TANDEM))
+    );
+}
+
+#[tokio::test]
+async fn a_lease_that_is_not_given_back_is_a_503() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let lease = app.now().plus(TimeDelta::seconds(20));
+    app.change(|conn| {
+        diesel::update(sessions::table)
+            .set(sessions::renewing_until.eq(lease))
+            .execute(conn)
+    });
+    let answer = switch(&app, &twyla, TANDEM).await;
+    assert!(retry_after(answer.headers()).is_some());
+    error_page(answer, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!(app.renewals(), 0);
+    app.pass(20);
+    let answer = switch(&app, &twyla, TANDEM).await;
+    assert_eq!(answer.status(), StatusCode::FOUND, "its holder has died");
+}

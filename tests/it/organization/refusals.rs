@@ -1,0 +1,182 @@
+//! What keeps a session from going over, and that it then stays as it was.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use vestibule::emulator::{Effect, Fault};
+
+use super::{HARBOUR, ORCHARDS, ROUTE, TANDEM, TWYLA, in_organization, switch};
+use crate::support::app::{TestApp, Visitor, location};
+use crate::support::renewal::KEY_SET;
+use crate::support::steps::{error_page, retry_after};
+
+const MEMBERSHIPS: &str = "/user_management/organization_memberships";
+
+/// The session is in the same organisation, free, and can be renewed.
+async fn is_as_before(app: &TestApp, visitor: &Visitor) {
+    app.workos().clear_faults();
+    app.pass(31);
+    let page = visitor.page("/account").await;
+    assert!(page.contains(">admin<"), "{page}");
+    app.expire();
+    assert_eq!(visitor.get("/account").await.status(), StatusCode::OK);
+    let row = app.only_session();
+    assert_eq!(row.organization_id, Some(app.organization(ORCHARDS)));
+    assert_eq!((row.renewing_until, row.revoked_at), (None, None));
+}
+
+fn refuse(app: &TestApp, status: u16, body: Value) {
+    app.strike(1, Effect::status(status, body));
+}
+
+#[tokio::test]
+async fn an_organisation_of_others_is_an_error_on_the_form() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let harbour = app.organization(HARBOUR);
+    for (id, told) in [
+        (harbour.as_str(), "You cannot switch to this organisation"),
+        ("org_nobodys", "You cannot switch to this organisation"),
+        ("", "Choose one of your organisations."),
+        ("org_\0", "Null characters are not allowed."),
+    ] {
+        let answer = twyla.submit(ROUTE, &[("organization_id", id)]).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{id:?}");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains(told), "{id:?}: {page}");
+        assert!(page.contains("<title>Error: Your account"), "{page}");
+    }
+    assert_eq!(twyla.submit(ROUTE, &[]).await.status(), StatusCode::OK);
+    is_as_before(&app, &twyla).await;
+}
+
+#[tokio::test]
+async fn what_workos_still_wants_leads_to_a_fresh_sign_in() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let tandem = app.organization(TANDEM);
+    for (status, code, label) in [
+        (403, "mfa_enrollment", "Set it up"),
+        (
+            400,
+            "organization_authentication_methods_required",
+            "Choose another way",
+        ),
+        (403, "email_verification_required", "Continue"),
+    ] {
+        let body =
+            json!({ "code": code, "message": "m", "pending_authentication_token": "secret" });
+        refuse(&app, status, body);
+        let answer = switch(&app, &twyla, TANDEM).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{code}");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains(label), "{code}: {page}");
+        let link = format!("organization_id={tandem}");
+        assert!(page.contains(&link), "{code}: {page}");
+        assert!(page.contains("next=%2Faccount"), "{code}: {page}");
+        assert!(!page.contains("secret"), "{code}");
+    }
+    is_as_before(&app, &twyla).await;
+}
+
+#[tokio::test]
+async fn an_outage_is_a_503_and_the_session_stays() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    app.workos_is_away();
+    let answer = switch(&app, &twyla, TANDEM).await;
+    assert!(retry_after(answer.headers()).is_some());
+    let page = error_page(answer, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(page.contains(r#"href="/account""#), "{page}");
+    assert!(twyla.is_signed_in().await);
+    is_as_before(&app, &twyla).await;
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_verified_is_an_outage() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    app.workos()
+        .inject(Fault::once(KEY_SET, Effect::status(503, json!({}))).times(u32::MAX));
+    let answer = switch(&app, &twyla, TANDEM).await;
+    error_page(answer, StatusCode::SERVICE_UNAVAILABLE).await;
+    // Past the half minute in which WorkOS gives the same tokens again: the new one was kept.
+    app.pass(90);
+    is_as_before(&app, &twyla).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_for_good_is_fetched_by_the_next_request() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    app.strike(3, Effect::DropReply);
+    let answer = switch(&app, &twyla, TANDEM).await;
+    error_page(answer, StatusCode::SERVICE_UNAVAILABLE).await;
+    app.pass(5);
+    assert!(twyla.is_signed_in().await);
+    app.pass(60);
+    app.expire();
+    assert!(twyla.is_signed_in().await, "the new token was fetched");
+}
+
+#[tokio::test]
+async fn a_session_that_workos_has_ended_is_over() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let sid = app.only_session().workos_sid.unwrap();
+    app.workos().revoke_session(&sid);
+    let answer = switch(&app, &twyla, TANDEM).await;
+    assert!(location(&answer).contains("session-ended"));
+    assert!(!twyla.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_passwords_session_has_no_organisation() {
+    let app = TestApp::builder().setting("PASSWORD_LOGIN", "all").start();
+    app.with_password_user("penny@example.com", "correct-horse-42");
+    let penny = app.visitor();
+    let answer = penny.log_in("penny@example.com", "correct-horse-42").await;
+    assert_eq!(answer.status(), StatusCode::FOUND);
+    assert!(!penny.page("/account").await.contains(ROUTE));
+    assert_eq!(app.workos().count(MEMBERSHIPS), 0);
+    let page = error_page(switch(&app, &penny, TANDEM).await, StatusCode::FORBIDDEN).await;
+    assert!(page.contains("No organisation to switch to"), "{page}");
+    assert!(penny.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_log_in_and_another_site_is_refused() {
+    let app = TestApp::start();
+    let answer = switch(&app, &app.visitor(), TANDEM).await;
+    assert_eq!(location(&answer), "/auth/login?next=%2Faccount");
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let id = app.organization(TANDEM);
+    let request = twyla.request(Method::POST, ROUTE);
+    let request = request
+        .header("Sec-Fetch-Site", "cross-site")
+        .form(&[("organization_id", id)]);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    assert_eq!(app.renewals(), 0);
+    assert_eq!(
+        twyla.get(ROUTE).await.status(),
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+}
+
+#[tokio::test]
+async fn the_page_works_while_the_organisations_cannot_be_listed() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    app.workos()
+        .inject(Fault::once(MEMBERSHIPS, Effect::status(503, json!({}))));
+    let answer = twyla.get("/account").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("cannot be listed just now"), "{page}");
+    assert!(page.contains(&app.organization(ORCHARDS)), "{page}");
+    assert!(twyla.page("/account").await.contains(TANDEM));
+    // Whoever belongs to one organisation has nothing to choose.
+    let olive = app.signed_in("olive@example.com").await;
+    let page = olive.page("/account").await;
+    assert!(!page.contains(ROUTE) && page.contains(ORCHARDS), "{page}");
+}
