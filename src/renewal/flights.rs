@@ -56,7 +56,7 @@ pub(super) fn join(app: &Arc<AppState>, id: &str) -> (watch::Receiver<Progress>,
 }
 
 impl Flight {
-    pub(super) fn app(&self) -> &AppState {
+    pub(super) fn app(&self) -> &Arc<AppState> {
         &self.app
     }
 

@@ -3,13 +3,14 @@
 //! reads the row again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::QueryResult;
 use secrecy::ExposeSecret;
 
 use super::rules::{self, LEASE, Step, confirmed_until, due};
 use super::workos::{self, Reply};
-use super::{Ask, Fresh, LOOK_EVERY, Stands, Trouble, between, good};
+use super::{Ask, Fresh, LOOK_EVERY, Stands, Trouble, between, good, look};
 use crate::accounts::{Profile, User, keep_up};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
@@ -23,9 +24,13 @@ use crate::workos::{Authentication, WorkosError};
 /// How often a write is tried that must not be lost: WorkOS gives the same tokens for half a minute.
 const WRITES: u32 = 3;
 
+/// How often a lost answer is asked for again though no request wants it: with the pauses between, as
+/// long as WorkOS gives it again.
+const FOLLOW_UPS: i32 = 3;
+
 /// The session, its account, and the lease.
 pub(super) struct Held<'a> {
-    pub(super) app: &'a AppState,
+    pub(super) app: &'a Arc<AppState>,
     pub(super) ask: &'a Ask,
     pub(super) row: SessionRow,
     pub(super) user: User,
@@ -35,7 +40,7 @@ pub(super) struct Held<'a> {
 impl<'a> Held<'a> {
     /// Takes the lease; `None` when somebody else was quicker.
     pub(super) async fn take(
-        app: &'a AppState,
+        app: &'a Arc<AppState>,
         ask: &'a Ask,
         user: User,
         now: Timestamp,
@@ -45,7 +50,7 @@ impl<'a> Held<'a> {
 
     /// The same for a session that is not due yet.
     pub(super) async fn take_early(
-        app: &'a AppState,
+        app: &'a Arc<AppState>,
         ask: &'a Ask,
         user: User,
         now: Timestamp,
@@ -54,7 +59,7 @@ impl<'a> Held<'a> {
     }
 
     async fn take_by(
-        app: &'a AppState,
+        app: &'a Arc<AppState>,
         ask: &'a Ask,
         user: User,
         now: Timestamp,
@@ -205,6 +210,9 @@ impl<'a> Held<'a> {
         if !ours.await? {
             return Ok(None);
         }
+        if error.is_lost() && failures <= FOLLOW_UPS {
+            follow_up(self.app, self.ask, between(now, renew_after));
+        }
         let grace = self.app.settings.session_stale_grace;
         match rules::step(&self.row, now, grace) {
             Step::GoOn { look_again } => Ok(Some(good(self.ask, self.row, self.user, look_again))),
@@ -233,6 +241,22 @@ impl<'a> Held<'a> {
         );
         Ok(Some(Stands::Over))
     }
+}
+
+/// Asks after a pause for an answer that was lost: where no request comes before WorkOS stops giving it
+/// again, the session would end.
+fn follow_up(app: &Arc<AppState>, ask: &Ask, pause: Duration) {
+    let app = Arc::clone(app);
+    let ask = Ask {
+        switch_to: None,
+        ..ask.clone()
+    };
+    tokio::spawn(async move {
+        tokio::time::sleep(pause + LOOK_EVERY).await;
+        if let Err(error) = look(&app, ask).await {
+            log::warn!("a renewal whose answer was lost: {error}");
+        }
+    });
 }
 
 /// Whoever marked the session while WorkOS was being asked knew what WorkOS may not have known yet.

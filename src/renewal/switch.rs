@@ -48,7 +48,7 @@ pub async fn switch(app: &Arc<AppState>, ask: Ask) -> Result<Switched, Error> {
     }
 }
 
-async fn once_free(app: &AppState, ask: &Ask) -> Result<Switched, Trouble> {
+async fn once_free(app: &Arc<AppState>, ask: &Ask) -> Result<Switched, Trouble> {
     let began = Instant::now();
     loop {
         let now = app.clock.now();

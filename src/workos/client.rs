@@ -232,6 +232,7 @@ async fn try_again(request: RequestBuilder, repeat: Repeat) -> Result<Vec<u8>, W
     let key = random_text().map_err(|_| WorkosError::unavailable("no randomness for a key"))?;
     let request = request.header("Idempotency-Key", key);
     let mut pause = FIRST_PAUSE;
+    let mut lost = false;
     for _ in 1..TRIES {
         let Some(copy) = request.try_clone() else {
             break;
@@ -239,13 +240,15 @@ async fn try_again(request: RequestBuilder, repeat: Repeat) -> Result<Vec<u8>, W
         match once(copy).await {
             Err(failure) if failure.may_repeat(repeat) => {
                 log::info!("asking WorkOS again: {}", failure.error);
+                lost |= failure.error.is_lost();
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
-            result => return result.map_err(|failure| failure.error),
+            result => return result.map_err(|failure| failure.error.or_lost(lost)),
         }
     }
-    once(request).await.map_err(|failure| failure.error)
+    let last = once(request).await;
+    last.map_err(|failure| failure.error.or_lost(lost))
 }
 
 /// A try that failed, and whether the request had left.
@@ -271,7 +274,11 @@ async fn once(request: RequestBuilder) -> Result<Vec<u8>, Failure> {
     let response = request.send().await.map_err(|error| Failure {
         unsent: error.is_connect(),
         answered: false,
-        error: WorkosError::unavailable(outgoing::reason(&error)),
+        error: WorkosError::Unavailable {
+            reason: outgoing::reason(&error),
+            retry_after: None,
+            lost: !error.is_connect(),
+        },
     })?;
     let status = response.status();
     let retry_after = outgoing::retry_after(response.headers());

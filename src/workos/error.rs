@@ -31,14 +31,18 @@ pub enum WorkosError {
         reason: String,
         /// How long WorkOS asks to wait.
         retry_after: Option<Duration>,
+        /// Whether WorkOS may have done what it was asked: only its answer is missing.
+        lost: bool,
     },
 }
 
 impl WorkosError {
+    /// No answer, or none that can be read.
     pub(crate) fn unavailable(reason: impl Into<String>) -> Self {
         Self::Unavailable {
             reason: reason.into(),
             retry_after: None,
+            lost: true,
         }
     }
 
@@ -52,6 +56,11 @@ impl WorkosError {
             return Self::Unavailable {
                 reason: format!("it answered {status}"),
                 retry_after,
+                // A gateway's word for it that it has heard nothing.
+                lost: matches!(
+                    status,
+                    StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT
+                ),
             };
         }
         let whole: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -64,6 +73,19 @@ impl WorkosError {
             code: code.unwrap_or_else(|| format!("http_{}", status.as_u16())),
             message: body.message.or(body.error_description).unwrap_or_default(),
         }
+    }
+
+    /// Whether WorkOS may have done what it was asked.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Unavailable { lost: true, .. })
+    }
+
+    /// The same where the answer to an earlier try may have been lost.
+    pub(super) fn or_lost(mut self, before: bool) -> Self {
+        if let Self::Unavailable { lost, .. } = &mut self {
+            *lost |= before;
+        }
+        self
     }
 
     /// The way on with an unfinished sign-in.
@@ -125,6 +147,15 @@ mod tests {
             assert!(
                 matches!(error, WorkosError::Unavailable { retry_after, .. } if retry_after == wait)
             );
+        }
+    }
+
+    #[test]
+    fn a_gateway_does_not_know_what_became_of_the_request() {
+        for (status, lost) in [(502, true), (504, true), (503, false), (429, false)] {
+            let code = StatusCode::from_u16(status).unwrap();
+            let error = WorkosError::from_answer(code, None, b"");
+            assert_eq!(error.is_lost(), lost, "{status}");
         }
     }
 }

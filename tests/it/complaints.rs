@@ -7,6 +7,7 @@
 //! - tabs and piles of cookies: `login/attempts.rs`;
 //! - links without a `state`: `login/state.rs`;
 //! - `access_denied` and other errors at the callback: `login/refusals.rs`;
+//! - organisations and addresses asked for at the callback: `auth_step/`;
 //! - the way back: `login/next.rs`, and every spelling of it in `src/origin/local_target.rs`;
 //! - log-out: `session/logout.rs`, `renewal/outage.rs`;
 //! - deleted users: `renewal/closed.rs`, `provisioning.rs`.
@@ -165,6 +166,31 @@ async fn access_denied_becomes_a_500() {
             .await
             .contains("You cancelled")
     );
+}
+
+#[tokio::test]
+async fn people_are_stranded_at_the_callback() {
+    let app = TestApp::start();
+    for (email, field) in [
+        ("twyla@example.com", "organization_id"),
+        ("una@example.com", "code"),
+    ] {
+        let visitor = app.visitor();
+        let callback = up_to_the_callback(&visitor, email).await;
+        let step = location(&visitor.get(callback.as_str()).await);
+        let page = visitor.page(&step).await;
+        let answer = match field {
+            "code" => "123456",
+            _ => {
+                let radio = page.split(r#"name="organization_id" value=""#).nth(1);
+                radio
+                    .and_then(|rest| rest.split('"').next())
+                    .expect("a choice")
+            }
+        };
+        visitor.submit(&step, &[(field, answer)]).await;
+        assert!(visitor.is_signed_in().await, "{email} goes on with {field}");
+    }
 }
 
 #[tokio::test]

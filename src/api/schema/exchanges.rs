@@ -64,10 +64,7 @@ pub(super) fn workos() -> Operation {
         user_id: 0,
         linked: nobody(),
     };
-    let away = WorkosError::Unavailable {
-        reason: String::new(),
-        retry_after: None,
-    };
+    let away = WorkosError::unavailable("");
     with_steps(operation(
         "/api/auth/workos/callback",
         "exchangeWorkosCode",

@@ -212,13 +212,17 @@ async fn fields_are_read_as_everywhere() {
             json!({ "code": ["Not a valid string."] }),
         ),
         (
-            json!({ PENDING: null, "code": "1" }),
-            json!({ PENDING: ["This field may not be null."] }),
+            json!({ PENDING: {}, "code": "1" }),
+            json!({ PENDING: ["Not a valid string."] }),
+        ),
+        // Null and blank are no token: then a code is exchanged, as ever.
+        (
+            json!({ PENDING: null, "code": " " }),
+            json!({ "code": ["This field may not be blank."] }),
         ),
         (
             json!({ PENDING: " ", "code": null, "authentication_challenge_id": {} }),
             json!({
-                PENDING: ["This field may not be blank."],
                 "authentication_challenge_id": ["Not a valid string."],
                 "code": ["This field may not be null."],
             }),

@@ -48,7 +48,7 @@ fn unapplied_migrations_are_refused_with_the_command_that_applies_them() {
         .env("DATABASE_URL", database.url())
         .run()
         .exits_with(1)
-        .says_in_one_line(&["8 migrations are not applied", "run `vestibule migrate`"]);
+        .says_in_one_line(&["12 migrations are not applied", "run `vestibule migrate`"]);
 }
 
 #[test]

@@ -50,6 +50,28 @@ async fn an_answer_that_never_comes_or_comes_by_half_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_is_asked_for_again_though_nobody_comes() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    app.strike(3, Effect::DropReply);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(
+        (app.renewals(), app.only_session().renewal_failures),
+        (3, 1)
+    );
+    app.pass(3);
+    while app.only_session().renewal_failures > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    // WorkOS does not give it again any more.
+    app.pass(60);
+    app.expire();
+    assert!(ada.is_signed_in().await);
+    assert_eq!(app.renewals(), 5);
+}
+
+#[tokio::test]
 async fn a_workos_that_asks_to_wait_is_left_in_peace() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
