@@ -46,10 +46,15 @@ pub(crate) async fn read_body(mut response: Response) -> Result<Vec<u8>, String>
     Ok(body)
 }
 
-/// Whether an answer that is no success may be another one later. A redirect or a 1xx is no answer of
-/// an API's: something stands between us and it.
+/// Whether an answer that is no success may be another one later. A redirect, a 1xx or a proxy's 407 is
+/// no answer of an API's: something stands between us and it.
 pub(crate) fn may_pass(status: StatusCode) -> bool {
-    let transient = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    let transient = [
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        StatusCode::REQUEST_TIMEOUT,
+        StatusCode::TOO_EARLY,
+        StatusCode::TOO_MANY_REQUESTS,
+    ];
     transient.contains(&status) || !status.is_client_error()
 }
 

@@ -10,6 +10,7 @@ mod flights;
 mod held;
 mod rules;
 mod switch;
+mod unwritten;
 mod workos;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::accounts::User;
 use crate::clock::Timestamp;
-use crate::db::DbError;
+use crate::db::{Conn, DbError};
 use crate::error::Error;
 use crate::keys::SealError;
 use crate::sessions::{SessionRow, SessionState};
@@ -28,10 +29,11 @@ use crate::state::AppState;
 use crate::workos::Device;
 pub use flights::Renewals;
 use flights::{Flight, Progress};
-use held::{Held, write};
+use held::Held;
 use rules::Step;
 pub use rules::{LOCAL, confirmed_until, due};
 pub use switch::{Switched, switch};
+use unwritten::write;
 
 /// How often a row is read that another process is renewing.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -58,7 +60,9 @@ pub enum Stands {
     Good(Arc<Fresh>),
     /// It is good, and somebody else is renewing it.
     AsItIs,
-    /// It is over.
+    /// WorkOS has just refused to carry it on.
+    Refused,
+    /// It had ended before.
     Over,
 }
 
@@ -107,6 +111,13 @@ impl Fresh {
 /// Looks at a session, renews it where it is due, and tells how it stands. A client that goes away
 /// stops nothing: what WorkOS has given would be lost.
 pub async fn look(app: &Arc<AppState>, ask: Ask) -> Result<Stands, Error> {
+    if let Some(fresh) = app.renewals.unwritten.find(&ask.session_id) {
+        // WorkOS must not be shown the token of the row, which is used up.
+        return match app.clock.now() < fresh.renew_after {
+            true => Ok(Stands::Good(fresh)),
+            false => Err(Trouble::Database("a renewal is not written yet".to_owned()).into()),
+        };
+    }
     let (mut seen, flight) = flights::join(app, &ask.session_id);
     let begun = flight.is_some();
     if let Some(flight) = flight {
@@ -195,9 +206,10 @@ fn between(now: Timestamp, then: Timestamp) -> Duration {
 /// Ends a session whose row is gone, ended or past its end, or whose account is closed or gone.
 async fn end(app: &AppState, id: &str, now: Timestamp) -> Outcome {
     let row_id = id.to_owned();
-    let row = write(app, move |conn| {
-        end_session(conn, &row_id, now).map_err(DbError::from)
-    })
+    let row = write(
+        app,
+        Arc::new(move |conn: &mut Conn| end_session(conn, &row_id, now).map_err(DbError::from)),
+    )
     .await?;
     let longest = now.plus(app.settings.session_cookie_age);
     let until = row.map_or(longest, |row| row.expires_at);

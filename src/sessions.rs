@@ -16,4 +16,4 @@ pub use marks::Mark;
 pub use open::{Beginning, OpenSession};
 pub use revocations::{Revocations, Standing};
 pub use row::{NewSession, SessionRow};
-pub use state::{BrowserSession, Impersonator, SessionState};
+pub use state::{BrowserSession, CarriedOn, Impersonator, SessionState};

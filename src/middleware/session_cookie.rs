@@ -10,11 +10,11 @@ use actix_web::cookie::{Cookie, CookieJar, SameSite};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use crate::error::Error;
 use crate::keys::Keys;
-use crate::sessions::BrowserSession;
+use crate::sessions::{BrowserSession, CarriedOn, Standing};
 use crate::state::AppState;
 
 /// actix-session's middleware, set up for a cookie as Django's: encrypted, HttpOnly, SameSite=Lax.
@@ -39,6 +39,9 @@ const STATIC: &str = "/static/";
 
 /// Marks a request whose cookie an older key opened.
 struct OpenedByFallback;
+
+/// Marks an answer whose session cookie must not reach the browser any more.
+struct Outdated;
 
 /// What the session cookies of a request turned out to be.
 enum Verdict {
@@ -79,6 +82,9 @@ pub async fn open_with_fallback_keys(
     }
     set(request.headers_mut(), &others);
     let mut answer = next.call(request).await?.map_into_boxed_body();
+    if answer.request().extensions().get::<Outdated>().is_some() {
+        leave_out(answer.headers_mut(), name);
+    }
     if dead && !sets(answer.headers(), name) {
         let removal = removal(name, app.secure());
         if let Ok(value) = HeaderValue::from_str(&removal.to_string()) {
@@ -88,7 +94,8 @@ pub async fn open_with_fallback_keys(
     Ok(answer)
 }
 
-/// Stands behind actix-session: has a cookie that an older key opened sealed anew.
+/// Stands behind actix-session: has a cookie that an older key opened sealed anew, and tells an answer
+/// that comes too late to bring its cookie.
 pub async fn reseal(
     app: web::Data<AppState>,
     mut request: ServiceRequest,
@@ -97,13 +104,32 @@ pub async fn reseal(
     let stale = request.extensions().get::<OpenedByFallback>().is_some();
     if stale {
         let Ok(session) = request.extract::<BrowserSession>().await;
-        if let Err(error) = session.reseal(app.clock.now()) {
-            return Ok(request.error_response(Error::Internal(error.to_string())));
+        match session.reseal(app.clock.now()) {
+            Ok(Some(id)) => {
+                request.extensions_mut().insert(CarriedOn(id));
+            }
+            Ok(None) => {}
+            Err(error) => {
+                return Ok(request.error_response(Error::Internal(error.to_string())));
+            }
         }
     }
-    next.call(request)
-        .await
-        .map(ServiceResponse::map_into_boxed_body)
+    let answer = next.call(request).await?.map_into_boxed_body();
+    if is_outdated(&app, answer.request()) {
+        answer.request().extensions_mut().insert(Outdated);
+    }
+    Ok(answer)
+}
+
+/// Whether the session that this answer carries on has ended meanwhile.
+fn is_outdated(app: &AppState, request: &HttpRequest) -> bool {
+    let Some(CarriedOn(id)) = request.extensions_mut().remove() else {
+        return false;
+    };
+    let Ok(session) = BrowserSession::extract(request).into_inner();
+    let state = session.peek(app.clock.now());
+    let still = state.is_some_and(|state| state.session_id == id);
+    still && app.revocations.standing(&id) == Standing::Ended
 }
 
 /// The first cookie that opens: a neighbour's of the same name, set for the whole domain, may stand
@@ -182,10 +208,19 @@ fn set(headers: &mut HeaderMap, parts: &[String]) {
 }
 
 fn sets(headers: &HeaderMap, name: &str) -> bool {
-    let prefix = format!("{name}=");
-    headers
-        .get_all(SET_COOKIE)
-        .any(|line| line.as_bytes().starts_with(prefix.as_bytes()))
+    headers.get_all(SET_COOKIE).any(|line| is_named(line, name))
+}
+
+fn leave_out(headers: &mut HeaderMap, name: &str) {
+    let lines: Vec<_> = headers.remove(SET_COOKIE).collect();
+    for line in lines.into_iter().filter(|line| !is_named(line, name)) {
+        headers.append(SET_COOKIE, line);
+    }
+}
+
+fn is_named(line: &HeaderValue, name: &str) -> bool {
+    let rest = line.as_bytes().strip_prefix(name.as_bytes());
+    rest.is_some_and(|rest| rest.starts_with(b"="))
 }
 
 fn removal(name: &str, secure: bool) -> Cookie<'static> {

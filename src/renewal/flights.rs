@@ -8,11 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::Outcome;
+use super::unwritten::Unwritten;
 use crate::state::AppState;
 
-/// The sessions that are being looked at.
+/// The sessions that are being looked at, and those whose row is behind.
 #[derive(Debug, Default)]
-pub struct Renewals(Mutex<HashMap<String, watch::Receiver<Progress>>>);
+pub struct Renewals {
+    flying: Mutex<HashMap<String, watch::Receiver<Progress>>>,
+    pub(super) unwritten: Unwritten,
+}
 
 /// How far the look has come.
 #[derive(Clone, Debug)]
@@ -34,7 +38,7 @@ pub(super) struct Flight {
 
 impl Renewals {
     fn flying(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<Progress>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.flying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

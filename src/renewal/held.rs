@@ -1,6 +1,6 @@
-//! A session whose lease this process holds: WorkOS is asked, and what it said is noted. Every change
-//! is conditional on the lease; where it was lost meanwhile, nothing is changed, and whoever looks
-//! reads the row again.
+//! A session whose lease this process holds: WorkOS is asked, and what it said is noted. A change is made
+//! only where the lease is still held or, for what WorkOS has given, where the row still has the token that
+//! it was given for; else nothing is changed, and whoever looks reads the row again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use diesel::QueryResult;
 use secrecy::ExposeSecret;
 
 use super::rules::{self, LEASE, Step, confirmed_until, due};
+use super::unwritten::{self, Change, write};
 use super::workos::{self, Reply};
 use super::{Ask, Fresh, LOOK_EVERY, Stands, Trouble, between, good, look};
 use crate::accounts::{Profile, User, keep_up};
@@ -20,9 +21,6 @@ use crate::sign_out::end_session;
 use crate::state::AppState;
 use crate::tokens::RefreshTokenRow;
 use crate::workos::{Authentication, WorkosError};
-
-/// How often a write is tried that must not be lost: WorkOS gives the same tokens for half a minute.
-const WRITES: u32 = 3;
 
 /// How often a lost answer is asked for again though no request wants it: with the pauses between, as
 /// long as WorkOS gives it again.
@@ -128,17 +126,13 @@ impl<'a> Held<'a> {
     ) -> Result<Option<Stands>, Trouble> {
         let profile = Profile::from(&authentication.user);
         let confirmation = self.confirmation(authentication)?;
-        let Self {
-            app,
-            row,
-            user,
-            lease,
-            ask,
-        } = self;
-        let switches = ask.switch_to.is_some();
-        let now = app.clock.now();
-        let kept = write(app, move |conn| {
-            if !SessionRow::release_lease(conn, &row.id, lease)? {
+        let now = self.app.clock.now();
+        let switches = self.ask.switch_to.is_some();
+        let Self { app, row, user, .. } = self;
+        let id = row.id.clone();
+        let unwritten = fresh(user.clone(), &confirmation, row.marks, now);
+        let change: Change = Arc::new(move |conn: &mut Conn| {
+            if !SessionRow::take_turn(conn, &row)? {
                 return Ok(None);
             }
             SessionRow::confirm(conn, &row.id, &confirmation)?;
@@ -150,28 +144,28 @@ impl<'a> Held<'a> {
             };
             follow_sid(conn, &row, &confirmation)?;
             let user = keep_up(conn, user.clone(), &profile)?;
-            let due = if again {
-                Some(now)
-            } else {
-                confirmation.renew_after
-            };
-            let fresh = Fresh {
-                user,
-                organization_id: confirmation.organization_id.clone(),
-                role: confirmation.role.clone(),
-                renew_after: due.unwrap_or(now),
-                // A later mark is followed by the next request.
-                marks: mark.as_ref().map_or(row.marks, |mark| mark.marks),
-            };
-            Ok(Some((fresh, mark)))
-        })
-        .await?;
-        Ok(kept.map(|(fresh, mark)| {
-            if let Some(mark) = mark {
-                app.revocations.mark(&mark);
+            // A later mark is followed by the next request.
+            let marks = mark.as_ref().map_or(row.marks, |mark| mark.marks);
+            let mut fresh = fresh(user, &confirmation, marks, now);
+            if again {
+                fresh.renew_after = now;
             }
-            Stands::Good(Arc::new(fresh))
-        }))
+            Ok(Some((fresh, mark)))
+        });
+        match write(app, Arc::clone(&change)).await {
+            Ok(Some((fresh, mark))) => {
+                if let Some(mark) = mark {
+                    app.revocations.mark(&mark);
+                }
+                Ok(Some(Stands::Good(Arc::new(fresh))))
+            }
+            Ok(None) => Ok(None),
+            Err(_) => {
+                let fresh = Arc::new(unwritten);
+                unwritten::keep(app, id, Arc::clone(&fresh), change);
+                Ok(Some(Stands::Good(fresh)))
+            }
+        }
     }
 
     /// Notes that WorkOS could not be reached, and when to try again.
@@ -186,7 +180,12 @@ impl<'a> Held<'a> {
         };
         let now = self.app.clock.now();
         let failures = self.row.renewal_failures.saturating_add(1);
-        let renew_after = now.plus(rules::pause(failures, asked, random_fraction()));
+        let renew_after = now.plus(rules::pause(
+            failures,
+            asked,
+            error.is_lost(),
+            random_fraction(),
+        ));
         log::warn!(
             "the session of account {} could not be renewed, {failures} in a row: {error}",
             self.user.id
@@ -200,13 +199,16 @@ impl<'a> Held<'a> {
             failures,
         };
         let (id, lease) = (self.row.id.clone(), self.lease);
-        let ours = write(self.app, move |conn| {
-            let ours = SessionRow::release_lease(conn, &id, lease)?;
-            if ours {
-                SessionRow::set_back(conn, &id, &setback)?;
-            }
-            Ok(ours)
-        });
+        let ours = write(
+            self.app,
+            Arc::new(move |conn: &mut Conn| {
+                let ours = SessionRow::release_lease(conn, &id, lease)?;
+                if ours {
+                    SessionRow::set_back(conn, &id, &setback)?;
+                }
+                Ok(ours)
+            }),
+        );
         if !ours.await? {
             return Ok(None);
         }
@@ -225,12 +227,15 @@ impl<'a> Held<'a> {
     pub(super) async fn end(self, why: &str) -> Result<Option<Stands>, Trouble> {
         let now = self.app.clock.now();
         let (id, lease) = (self.row.id, self.lease);
-        let ended = write(self.app, move |conn| {
-            if !SessionRow::release_lease(conn, &id, lease)? {
-                return Ok(None);
-            }
-            end_session(conn, &id, now).map_err(DbError::from)
-        });
+        let ended = write(
+            self.app,
+            Arc::new(move |conn: &mut Conn| {
+                if !SessionRow::release_lease(conn, &id, lease)? {
+                    return Ok(None);
+                }
+                end_session(conn, &id, now).map_err(DbError::from)
+            }),
+        );
         let Some(row) = ended.await? else {
             return Ok(None);
         };
@@ -239,7 +244,17 @@ impl<'a> Held<'a> {
             "account {} is signed out: WorkOS does not carry its session on: {why}",
             self.user.id
         );
-        Ok(Some(Stands::Over))
+        Ok(Some(Stands::Refused))
+    }
+}
+
+fn fresh(user: User, confirmation: &Confirmation, marks: i32, now: Timestamp) -> Fresh {
+    Fresh {
+        user,
+        organization_id: confirmation.organization_id.clone(),
+        role: confirmation.role.clone(),
+        renew_after: confirmation.renew_after.unwrap_or(now),
+        marks,
     }
 }
 
@@ -269,9 +284,8 @@ fn ask_again_if_marked(conn: &mut Conn, row: &SessionRow, now: Timestamp) -> Que
     Ok(marked)
 }
 
-/// WorkOS's own emulator gives a session a new name at each renewal, where WorkOS does not. Signature,
-/// issuer and user are right, so it is taken over: refusing would log people out. What stands on the
-/// old name follows, since a log-out must still find it.
+/// WorkOS's own emulator gives a session a new name at each renewal. What stands on the old name follows,
+/// since a log-out must still find it.
 fn follow_sid(conn: &mut Conn, row: &SessionRow, next: &Confirmation) -> Result<(), DbError> {
     if let (Some(old), Some(new)) = (&row.workos_sid, &next.workos_sid)
         && old != new
@@ -280,21 +294,4 @@ fn follow_sid(conn: &mut Conn, row: &SessionRow, next: &Confirmation) -> Result<
         RefreshTokenRow::move_sid(conn, old, new)?;
     }
     Ok(())
-}
-
-/// A write that is tried again: what WorkOS has just given would be lost with it.
-pub(super) async fn write<T: Send + 'static>(
-    app: &AppState,
-    change: impl Fn(&mut Conn) -> Result<T, DbError> + Send + Sync + 'static,
-) -> Result<T, DbError> {
-    let change = Arc::new(change);
-    for _ in 1..WRITES {
-        let change = Arc::clone(&change);
-        match app.database.write(move |conn| change(conn)).await {
-            Err(error) => log::warn!("the renewal of a session is written again: {error}"),
-            written => return written,
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    app.database.write(move |conn| change(conn)).await
 }

@@ -25,6 +25,9 @@ const USUAL_WORD: TimeDelta = TimeDelta::minutes(5);
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(2);
 /// The longest, so that an outage's end is noticed.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(30);
+/// And the longest after an answer that was lost: WorkOS gives it again for half a minute only, of which
+/// the tries that brought nothing may have taken ten seconds.
+const LONGEST_LOST: TimeDelta = TimeDelta::seconds(8);
 /// The longest that WorkOS's `Retry-After` is obeyed; more is a mistake.
 const LONGEST_ASKED: TimeDelta = TimeDelta::hours(1);
 
@@ -69,9 +72,11 @@ pub(super) fn step(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> Step {
     }
     let asked_from = asked_from(row);
     if now < asked_from {
-        return match holds(row, now, grace) {
+        let served_until = served_until(row, grace);
+        return match now < served_until {
+            // However long WorkOS wants to be left in peace.
             true => Step::GoOn {
-                look_again: asked_from,
+                look_again: asked_from.min(served_until),
             },
             false => Step::Outage { until: asked_from },
         };
@@ -85,23 +90,37 @@ pub(super) fn step(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> Step {
 /// Whether the session is served as it is: WorkOS's word for it holds, or WorkOS cannot be reached
 /// and the grace is not over.
 pub(super) fn holds(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> bool {
+    now < served_until(row, grace)
+}
+
+fn served_until(row: &SessionRow, grace: TimeDelta) -> Timestamp {
     let grace = match row.renewal_failures {
         0 => TimeDelta::zero(),
         _ => grace,
     };
-    now < word(row).plus(grace)
+    word(row).plus(grace)
 }
 
-/// How long WorkOS is left in peace after so many failures in a row. `jitter`, from 0 to 1, keeps the
-/// sessions apart; what WorkOS `asked` for is not cut short.
-pub(super) fn pause(failures: i32, asked: Option<Duration>, jitter: f64) -> TimeDelta {
+/// How long WorkOS is left in peace after so many failures in a row, the last of which may have `lost` an
+/// answer. `jitter`, from 0 to 1, keeps the sessions apart; what WorkOS `asked` for is not cut short.
+pub(super) fn pause(failures: i32, asked: Option<Duration>, lost: bool, jitter: f64) -> TimeDelta {
     let doublings = failures.clamp(1, 16) - 1;
-    let longest = (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE);
+    let longest = if lost { LONGEST_LOST } else { LONGEST_PAUSE };
+    let longest = (FIRST_PAUSE * (1 << doublings)).min(longest);
     let half = longest / 2;
     let random = TimeDelta::milliseconds((half.num_milliseconds() as f64 * jitter) as i64);
+    let asked = asked.filter(|_| !lost);
     let asked = asked.map(|wait| TimeDelta::from_std(wait).unwrap_or(LONGEST_ASKED));
     let asked = asked.map_or(TimeDelta::zero(), |wait| wait.min(LONGEST_ASKED) + random);
     (half + random).max(asked)
+}
+
+/// Whether the answer names another session of WorkOS's than the row's. A session keeps its `sid` for as
+/// long as it lives; WorkOS's own emulator gives it a new one at each renewal.
+pub(super) fn is_another(row: &SessionRow, sid: Option<&str>, emulated: bool) -> bool {
+    let known = row.workos_sid.as_deref();
+    let differ = known.zip(sid).is_some_and(|(known, sid)| known != sid);
+    differ && !emulated
 }
 
 /// From when on WorkOS is asked.

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::held::{Held, write};
+use super::held::Held;
+use super::unwritten::write;
 use super::workos::{self, Reply};
 use super::{Ask, Fresh, LOOK_EVERY, Stands, Trouble, end, find};
-use crate::db::DbError;
+use crate::db::{Conn, DbError};
 use crate::error::Error;
 use crate::sessions::SessionRow;
 use crate::state::AppState;
@@ -59,6 +60,9 @@ async fn once_free(app: &Arc<AppState>, ask: &Ask) -> Result<Switched, Trouble> 
         if row.workos_refresh_token.is_none() {
             return Ok(Switched::Local);
         }
+        if app.renewals.unwritten.find(&ask.session_id).is_some() {
+            return Ok(Switched::NotNow(A_MOMENT));
+        }
         if let Some(held) = Held::take_early(app, ask, user, now).await?
             && let Some(switched) = held.switch().await?
         {
@@ -88,9 +92,12 @@ impl Held<'_> {
             Reply::Declined(error) if is_over(&error) => self.ended(&error.to_string()).await,
             Reply::Declined(error) => {
                 let (id, lease) = (self.row.id.clone(), self.lease);
-                write(self.app, move |conn| {
-                    SessionRow::release_lease(conn, &id, lease).map_err(DbError::from)
-                })
+                write(
+                    self.app,
+                    Arc::new(move |conn: &mut Conn| {
+                        SessionRow::release_lease(conn, &id, lease).map_err(DbError::from)
+                    }),
+                )
                 .await?;
                 Ok(Some(Switched::Refused(error)))
             }
@@ -119,9 +126,12 @@ impl Held<'_> {
             Err(trouble) => return Err(trouble),
         }
         let now = app.clock.now();
-        let mark = write(app, move |conn| {
-            SessionRow::mark(conn, &id, now).map_err(DbError::from)
-        });
+        let mark = write(
+            app,
+            Arc::new(move |conn: &mut Conn| {
+                SessionRow::mark(conn, &id, now).map_err(DbError::from)
+            }),
+        );
         if let Some(mark) = mark.await? {
             app.revocations.mark(&mark);
         }
@@ -135,7 +145,7 @@ fn into(stands: Stands, wanted: Option<&str>) -> Switched {
     match stands {
         Stands::Good(fresh) if fresh.organization_id.as_deref() == wanted => Switched::Done(fresh),
         Stands::Good(_) | Stands::AsItIs => Switched::NotNow(A_MOMENT),
-        Stands::Over => Switched::Over,
+        Stands::Refused | Stands::Over => Switched::Over,
     }
 }
 

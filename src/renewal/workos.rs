@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::Ask;
+use super::{Ask, rules};
 use crate::accounts::User;
 use crate::sessions::SessionRow;
 use crate::state::AppState;
@@ -43,11 +43,15 @@ pub(super) async fn ask(app: &AppState, ask: &Ask, row: &SessionRow, user: &User
             log::error!("`vestibule check --online` tells what is wrong: {error}");
             return Reply::Away(error);
         }
+        Err(error) if error.is_foreign() => return Reply::Away(error),
         Err(error @ WorkosError::Refused { .. }) => return Reply::Declined(error),
         Err(error @ WorkosError::Unavailable { .. }) => return Reply::Away(error),
     };
     if user.workos_user_id.as_ref() != Some(&authentication.user.id) {
         return Reply::Refused("it is another user's than the account's".to_owned());
+    }
+    if rules::is_another(row, authentication.sid.as_deref(), app.workos.is_emulated()) {
+        return Reply::Refused("it is another session's than the row's".to_owned());
     }
     let verified = app.workos.verify(&authentication, app.clock.now());
     match tokio::time::timeout(VERIFIED_WITHIN, verified).await {

@@ -83,6 +83,17 @@ impl SessionRow {
         Ok(released > 0)
     }
 
+    /// Ends whatever lease there is, where the session is open and still has the refresh token of `row`:
+    /// then it is for whoever has the next one to go on. `false` when somebody has gone on already.
+    pub fn take_turn(conn: &mut Conn, row: &Self) -> QueryResult<bool> {
+        let taken = diesel::update(sessions::table.find(&row.id))
+            .filter(sessions::workos_refresh_token.eq(&row.workos_refresh_token))
+            .filter(sessions::revoked_at.is_null())
+            .set(sessions::renewing_until.eq(None::<Timestamp>))
+            .execute(conn)?;
+        Ok(taken > 0)
+    }
+
     /// Notes what WorkOS has confirmed; to be called in the transaction in which the lease was given
     /// back.
     pub fn confirm(conn: &mut Conn, id: &str, what: &Confirmation) -> QueryResult<usize> {

@@ -124,6 +124,10 @@ impl SessionState {
 /// The session of this request's browser.
 pub struct BrowserSession(Session);
 
+/// Marks a request whose answer brings this session's cookie up to date. Another session may take its
+/// place in the browser meanwhile, whose cookie a late answer must not overwrite.
+pub struct CarriedOn(pub String);
+
 impl BrowserSession {
     /// Signs in: whatever was there before is gone, and the cookie is a new one.
     pub fn begin(&self, state: SessionState) -> Result<(), serde_json::Error> {
@@ -162,11 +166,15 @@ impl BrowserSession {
     }
 
     /// Has the answer seal the cookie anew, though nothing in it changed.
-    pub(crate) fn reseal(&self, now: Timestamp) -> Result<(), serde_json::Error> {
-        match self.peek(now) {
-            Some(state) => self.0.insert(WHO, state).map_err(serde::ser::Error::custom),
-            None => Ok(()),
-        }
+    /// Gives the session's id.
+    pub(crate) fn reseal(&self, now: Timestamp) -> Result<Option<String>, serde_json::Error> {
+        let Some(state) = self.peek(now) else {
+            return Ok(None);
+        };
+        let id = state.session_id.clone();
+        let sealed = self.0.insert(WHO, state);
+        sealed.map_err(serde::ser::Error::custom)?;
+        Ok(Some(id))
     }
 }
 

@@ -6,7 +6,7 @@ use super::account;
 use super::form::{Form, complaint};
 use super::redirect;
 use super::step::elsewhere;
-use super::visitor::{MaybeUser, SessionOver, log_in_again};
+use super::visitor::{MaybeUser, SessionOver, carry_on, log_in_again};
 use crate::error::Error;
 use crate::middleware::device;
 use crate::origin::local_target;
@@ -52,8 +52,7 @@ pub async fn post(
         Switched::Done(fresh) => {
             let state = fresh.applied_to(user);
             log::info!("account {} switched its organisation", state.user_id);
-            let updated = session.update(state);
-            updated.map_err(|error| Error::Internal(error.to_string()))?;
+            carry_on(&request, &session, state)?;
             Ok(redirect(next.as_deref().unwrap_or(SWITCHED)))
         }
         Switched::Over => {

@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use crate::error::Error;
 use crate::middleware::device;
 use crate::renewal::{self, Ask, Stands};
-use crate::sessions::{BrowserSession, SessionState, Standing};
+use crate::sessions::{BrowserSession, CarriedOn, SessionState, Standing};
 use crate::state::AppState;
 
 /// Whoever is signed in, or nobody.
@@ -106,7 +106,7 @@ fn known(
     match app.revocations.standing(&state.session_id) {
         Standing::Good => Ok(Some(state)),
         Standing::Ended => {
-            session.end();
+            // Its cookie is left alone: this answer may be late, and take away that of a new session.
             request.extensions_mut().insert(SessionOver::Known);
             Ok(None)
         }
@@ -134,15 +134,32 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
     match renewal::look(&app.into_inner(), ask).await? {
         Stands::Good(fresh) => {
             let state = fresh.applied_to(state);
-            let updated = session.update(state.clone());
-            updated.map_err(|error| Error::Internal(error.to_string()))?;
+            carry_on(request, &session, state.clone())?;
             Ok(Some(state))
         }
         Stands::AsItIs => Ok(Some(state)),
-        Stands::Over => {
+        Stands::Refused => {
+            // It was open until now, so no newer one can have taken its place in this browser.
             session.end();
             request.extensions_mut().insert(SessionOver::News);
             Ok(None)
         }
+        Stands::Over => {
+            request.extensions_mut().insert(SessionOver::News);
+            Ok(None)
+        }
     }
+}
+
+/// Has the answer bring the cookie up to date, unless its session has ended by then.
+pub(super) fn carry_on(
+    request: &HttpRequest,
+    session: &BrowserSession,
+    state: SessionState,
+) -> Result<(), Error> {
+    let id = state.session_id.clone();
+    let updated = session.update(state);
+    updated.map_err(|error| Error::Internal(error.to_string()))?;
+    request.extensions_mut().insert(CarriedOn(id));
+    Ok(())
 }

@@ -138,6 +138,11 @@ impl Client {
         self.authenticate(&body, Repeat::IfUnanswered).await
     }
 
+    /// Whether an emulator on this machine is asked: WorkOS answers over https alone.
+    pub fn is_emulated(&self) -> bool {
+        self.base_url.starts_with("http:")
+    }
+
     /// Checks signature and issuer of an access token; fails as an outage, since WorkOS has refused
     /// nothing.
     pub async fn verify(

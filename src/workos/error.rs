@@ -9,6 +9,9 @@ use super::step::NextStep;
 use super::wire::ErrorBody;
 use crate::outgoing::{is_code, may_pass};
 
+/// What a code of ours begins with, where WorkOS sent none; the status follows.
+const NO_CODE: &str = "http_";
+
 /// Why WorkOS did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WorkosError {
@@ -70,7 +73,7 @@ impl WorkosError {
         Self::Refused {
             status: status.as_u16(),
             next: NextStep::read(code.as_deref(), &whole).map(Box::new),
-            code: code.unwrap_or_else(|| format!("http_{}", status.as_u16())),
+            code: code.unwrap_or_else(|| format!("{NO_CODE}{}", status.as_u16())),
             message: body.message.or(body.error_description).unwrap_or_default(),
         }
     }
@@ -93,6 +96,14 @@ impl WorkosError {
         match self {
             Self::Refused { next, .. } => next.as_deref(),
             Self::Unavailable { .. } => None,
+        }
+    }
+
+    /// Whether a firewall or a proxy on the way made this refusal: WorkOS's own have a code or a message.
+    pub fn is_foreign(&self) -> bool {
+        match self {
+            Self::Refused { code, message, .. } => code.starts_with(NO_CODE) && message.is_empty(),
+            Self::Unavailable { .. } => false,
         }
     }
 
@@ -136,6 +147,20 @@ mod tests {
         assert_eq!(refused(403, "<html>"), ("http_403".into(), String::new()));
         let markup = refused(400, r#"{"code":"<b>","message":"m"}"#);
         assert_eq!(markup, ("http_400".into(), "m".into()));
+    }
+
+    #[test]
+    fn a_firewalls_page_is_no_word_of_workoss() {
+        for (body, foreign) in [
+            ("<html>Blocked</html>", true),
+            ("", true),
+            ("{}", true),
+            (r#"{"message":"m"}"#, false),
+            (r#"{"error":"invalid_grant"}"#, false),
+        ] {
+            let error = WorkosError::from_answer(StatusCode::FORBIDDEN, None, body.as_bytes());
+            assert_eq!(error.is_foreign(), foreign, "{body}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod at_once;
 mod closed;
+mod late;
 mod local;
 mod month;
 mod outage;

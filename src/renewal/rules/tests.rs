@@ -82,7 +82,7 @@ fn an_outage_keeps_the_session_until_the_grace_is_over() {
     assert_eq!(does(&failed(310), 305), goes_on(310));
     assert_eq!(does(&failed(310), 310), Step::Renew);
     let end = 300 + 3_600;
-    assert_eq!(does(&failed(end + 9), end - 1), goes_on(end + 9));
+    assert_eq!(does(&failed(end + 9), end - 1), goes_on(end));
     let until = at(end + 9);
     assert_eq!(does(&failed(end + 9), end), Step::Outage { until });
     assert_eq!(does(&failed(end + 9), end + 9), Step::Renew);
@@ -107,18 +107,40 @@ fn workoss_word_counts_for_a_moment_whatever_the_clocks_say() {
 }
 
 #[test]
+fn an_answer_about_another_session_is_not_taken() {
+    assert!(is_another(&row(), Some("session_2"), false));
+    assert!(!is_another(&row(), Some("session_1"), false));
+    assert!(!is_another(&row(), None, false), "it names none");
+    assert!(
+        !is_another(&row(), Some("session_2"), true),
+        "an emulator's habit"
+    );
+}
+
+#[test]
 fn pauses_double_up_to_half_a_minute_and_differ() {
-    let seconds = |failures, jitter| pause(failures, None, jitter).num_seconds();
+    let seconds = |failures, jitter| pause(failures, None, false, jitter).num_seconds();
     let longest = [1, 2, 3, 4, 5, 6, 99].map(|failures| seconds(failures, 1.0));
     assert_eq!(longest, [2, 4, 8, 16, 30, 30, 30]);
     assert_eq!(seconds(5, 0.0), 15);
-    assert_eq!(pause(i32::MIN, None, 1.0), FIRST_PAUSE);
+    assert_eq!(pause(i32::MIN, None, false, 1.0), FIRST_PAUSE);
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_while_workos_gives_it() {
+    let longest = |failures, asked| pause(failures, asked, true, 1.0).num_seconds();
+    assert_eq!(
+        [1, 3, 5, 99].map(|failures| longest(failures, None)),
+        [2, 8, 8, 8]
+    );
+    assert_eq!(longest(9, Some(Duration::from_secs(3_600))), 8);
 }
 
 #[test]
 fn what_workos_asks_for_is_obeyed_within_reason() {
-    let asked =
-        |seconds, jitter| pause(1, Some(Duration::from_secs(seconds)), jitter).num_milliseconds();
+    let asked = |seconds, jitter| {
+        pause(1, Some(Duration::from_secs(seconds)), false, jitter).num_milliseconds()
+    };
     assert_eq!(asked(60, 0.0), 60_000);
     assert_eq!(asked(60, 1.0), 61_000, "and not by all at once");
     assert_eq!(asked(0, 1.0), 2_000);

@@ -16,7 +16,9 @@ async fn every_transient_failure_keeps_the_session() {
         let statuses = [408, 429, 500, 502, 503, 504, 302];
         let answers = statuses.map(|status| Effect::status(status, json!({ "code": "busy" })));
         let senseless = Effect::status(200, json!("<html>Welcome to the hotel's network"));
-        answers.into_iter().chain([senseless])
+        let firewall = Effect::status(403, json!("<html>Blocked by the firewall"));
+        let proxy = Effect::status(407, json!({}));
+        answers.into_iter().chain([senseless, firewall, proxy])
     };
     for (failures, effect) in broken().enumerate() {
         app.pass(400);
@@ -69,6 +71,47 @@ async fn a_lost_answer_is_asked_for_again_though_nobody_comes() {
     app.expire();
     assert!(ada.is_signed_in().await);
     assert_eq!(app.renewals(), 5);
+}
+
+#[tokio::test]
+async fn a_lost_answer_after_many_failures_is_asked_for_while_workos_gives_it() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    app.strike(6, Effect::status(503, json!({})));
+    for _ in 0..6 {
+        assert!(ada.is_signed_in().await);
+        app.pass(31);
+    }
+    app.strike(3, Effect::DropReply);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(
+        (app.renewals(), app.only_session().renewal_failures),
+        (9, 7)
+    );
+    app.pass(9);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(app.only_session().renewal_failures, 0);
+}
+
+#[tokio::test]
+async fn the_grace_ends_however_long_workos_wants_to_be_left_in_peace() {
+    let app = TestApp::builder()
+        .setting("SESSION_STALE_GRACE", "60")
+        .start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    let busy = Effect::Status {
+        status: 429,
+        body: json!({}),
+        retry_after: Some("3600".to_owned()),
+    };
+    app.strike(1, busy);
+    assert!(ada.is_signed_in().await);
+    app.pass(61);
+    let response = ada.get("/account").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(app.renewals(), 1);
 }
 
 #[tokio::test]

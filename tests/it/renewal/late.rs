@@ -1,0 +1,140 @@
+//! Answers and writes that come too late: they neither take a newer session away nor lose this one.
+
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel::connection::SimpleConnection;
+use vestibule::db::Conn;
+use vestibule::emulator::{Effect, Fault};
+
+use crate::support::app::{TestApp, Visitor};
+use crate::support::renewal::{all_are_signed_in, at_once};
+
+/// The memberships that `/account` asks WorkOS for.
+const MEMBERSHIPS: &str = "/user_management/organization_memberships";
+/// Far longer than a write takes.
+const HANGS: Duration = Duration::from_secs(20);
+
+/// Waits until something is true.
+async fn comes(mut there: impl FnMut() -> bool) {
+    let waiting = async {
+        while !there() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(HANGS, waiting)
+        .await
+        .expect("it comes");
+}
+
+/// Opens `/account` in another tab.
+fn account_of(visitor: &Visitor) -> tokio::task::JoinHandle<reqwest::Response> {
+    let tab = visitor.clone();
+    tokio::spawn(async move { tab.get("/account").await })
+}
+
+/// Signs in once more, and expects that `tab`, which answers only now, does not disturb it.
+async fn outlives(app: &TestApp, ada: &Visitor, tab: tokio::task::JoinHandle<reqwest::Response>) {
+    crate::support::steps::assert_signs_in(ada, "ada@example.com").await;
+    let fresh = ada.cookie("/", "sessionid");
+    assert!(!tab.is_finished(), "the other tab still waits");
+    tab.await.unwrap();
+    assert_eq!(ada.cookie("/", "sessionid"), fresh);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(app.sessions().len(), 2);
+}
+
+#[tokio::test]
+async fn a_renewal_that_comes_late_leaves_the_next_session_alone() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    app.strike(
+        1,
+        Effect::Delay {
+            milliseconds: 3_000,
+        },
+    );
+    let tab = account_of(&ada);
+    comes(|| app.renewals() == 1).await;
+    outlives(&app, &ada, tab).await;
+}
+
+#[tokio::test]
+async fn a_page_that_comes_late_does_not_bring_the_old_cookie_back() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    app.expire();
+    let slow = Effect::Delay {
+        milliseconds: 2_000,
+    };
+    app.workos().inject(Fault::once(MEMBERSHIPS, slow));
+    let tab = account_of(&ada);
+    comes(|| app.workos().count(MEMBERSHIPS) == 1).await;
+    assert_eq!(app.renewals(), 1);
+    outlives(&app, &ada, tab).await;
+}
+
+#[tokio::test]
+async fn a_request_with_the_cookie_of_before_leaves_the_next_session_alone() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let before = ada.cookies("/");
+    crate::support::steps::assert_signs_in(&ada, "ada@example.com").await;
+    for path in ["/api/users/me", "/account", "/"] {
+        let response = ada.get_with_cookies(path, &before).await;
+        assert!(
+            crate::support::app::set_cookies(&response).is_empty(),
+            "{path}"
+        );
+    }
+    assert!(ada.is_signed_in().await);
+}
+
+/// Makes every confirmation of a session fail.
+fn refuse(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(conn) => conn.batch_execute(
+            "CREATE TRIGGER no_confirmations BEFORE UPDATE OF confirmed_until ON sessions
+             BEGIN SELECT RAISE(ABORT, 'not now'); END",
+        ),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => conn.batch_execute(
+            "CREATE FUNCTION not_now() RETURNS trigger LANGUAGE plpgsql AS
+                 'BEGIN RAISE EXCEPTION ''not now''; END';
+             CREATE TRIGGER no_confirmations BEFORE UPDATE OF confirmed_until ON sessions
+                 FOR EACH ROW EXECUTE FUNCTION not_now()",
+        ),
+    }
+}
+
+/// Lets them be made again.
+fn allow(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(conn) => conn.batch_execute("DROP TRIGGER no_confirmations"),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => conn.batch_execute("DROP TRIGGER no_confirmations ON sessions"),
+    }
+}
+
+#[tokio::test]
+async fn what_workos_has_given_outlives_a_database_that_does_not_take_it() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let used_up = app.workos_refresh_token(&app.only_session());
+    let before = ada.cookies("/");
+    app.change(refuse);
+    app.expire();
+    assert!(ada.is_signed_in().await, "WorkOS has confirmed it");
+    assert_eq!(app.workos_refresh_token(&app.only_session()), used_up);
+    // Past the half minute in which WorkOS would give the answer again.
+    app.pass(45);
+    all_are_signed_in(&at_once(&[&app], "/account", &before, 5).await);
+    assert_eq!(app.renewals(), 1, "nobody shows WorkOS the old token");
+    app.change(allow);
+    comes(|| app.workos_refresh_token(&app.only_session()) != used_up).await;
+    app.expire();
+    assert!(ada.is_signed_in().await);
+    assert_eq!(app.renewals(), 2);
+    assert_eq!(app.only_session().revoked_at, None);
+}
