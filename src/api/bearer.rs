@@ -52,7 +52,7 @@ impl FromRequest for ApiUser {
 }
 
 /// The 401 of a request whose browser session is none, or none any more.
-pub(super) fn nobody(request: &HttpRequest, app: &AppState) -> ApiError {
+pub(crate) fn nobody(request: &HttpRequest, app: &AppState) -> ApiError {
     match SessionOver::of(request) {
         Some(_) => ApiError::session_over(app),
         None => Unauthorized::NotProvided.into(),

@@ -2,14 +2,15 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpRequest, ResponseError, web};
 use askama::Template;
 
 use super::request_log::request_id;
 use crate::api::ApiError;
+use crate::api::bearer::nobody;
 use crate::error::{Error, Public};
 use crate::settings::PasswordLogin;
 use crate::state::AppState;
@@ -27,7 +28,10 @@ pub async fn error_pages(
     };
     let public = match (error.as_error::<Error>(), error.as_error::<ApiError>()) {
         (Some(Error::LoginRequired { .. } | Error::SessionOver { .. }), _) => {
-            return Ok(answer.map_into_boxed_body());
+            return Ok(match wants_json(answer.request()) {
+                true => in_json(answer.map_into_boxed_body()),
+                false => answer.map_into_boxed_body(),
+            });
         }
         (Some(error), _) | (_, Some(ApiError::Other(error))) => {
             note(error, answer.status());
@@ -97,6 +101,32 @@ fn body(request: &HttpRequest, public: &Public) -> (&'static str, String) {
     };
     let html = page.render().unwrap_or_else(|_| public.heading.to_owned());
     ("text/html; charset=utf-8", html)
+}
+
+/// Whether a script asks, which can do nothing with a page to log in on.
+fn wants_json(request: &HttpRequest) -> bool {
+    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
+    let accepts = header("accept").unwrap_or_default();
+    let accepts = |kind: &str| {
+        accepts
+            .windows(kind.len())
+            .any(|part| part == kind.as_bytes())
+    };
+    let script = header("sec-fetch-dest") == Some(b"empty");
+    !accepts("text/html") && (script || accepts("application/json"))
+}
+
+/// The API's 401 in place of the way to log in.
+fn in_json(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let request = answer.request();
+    let Some(app) = request.app_data::<web::Data<AppState>>() else {
+        return answer;
+    };
+    let mut refusal = nobody(request, app).error_response();
+    for cookie in answer.headers().get_all(SET_COOKIE) {
+        refusal.headers_mut().append(SET_COOKIE, cookie.clone());
+    }
+    answer.into_response(refusal)
 }
 
 /// The door that is open while WorkOS's is not.

@@ -35,8 +35,10 @@ pub async fn get(
     }
     let next = checked(next_of(&request).as_deref(), &app);
     let notice = render::asked_for(&request, &[(SESSION_OVER, render::SESSION_ENDED)]);
+    // Whose session has ended came in through WorkOS, as a rule.
+    let workos_first = notice.is_some();
     let page = render::frame(user.0.as_ref(), notice);
-    show(&app, page, &next, &Refusal::default())
+    show(&app, page, &next, &Refusal::default(), workos_first)
 }
 
 /// Signs in whoever has typed the right password.
@@ -77,7 +79,7 @@ pub async fn post(
         app.throttle.wrong_password(client, email);
         refusal.sentence = Some(REFUSED);
     }
-    show(&app, render::bare(), &next, &refusal)
+    show(&app, render::bare(), &next, &refusal, false)
 }
 
 /// What is wrong with what was typed; nothing, before anything was.
@@ -94,6 +96,7 @@ fn show(
     page: Page<'_>,
     next: &str,
     refusal: &Refusal<'_>,
+    workos_first: bool,
 ) -> Result<HttpResponse, Error> {
     let forgot_url = login_with_hint_url(next, refusal.typed);
     let form = LoginForm {
@@ -108,6 +111,7 @@ fn show(
         page,
         form: (app.settings.password_login != PasswordLogin::Off).then_some(form),
         workos_url: &login_url(next),
+        workos_first,
         landing: landing(next, app),
     };
     render::page(StatusCode::OK, &login)

@@ -14,6 +14,8 @@ pub struct Login<'a> {
     pub form: Option<LoginForm<'a>>,
     /// The way to WorkOS, with `next` encoded in it where there is one.
     pub workos_url: &'a str,
+    /// Whether it is the way that is offered first.
+    pub workos_first: bool,
     /// Where whoever is signed in already goes on to.
     pub landing: &'a str,
 }

@@ -18,6 +18,7 @@ fn login(nav: Nav<'_>, form: Option<LoginForm<'_>>) -> String {
         page: page(nav),
         form,
         workos_url: "/auth/login?next=%2Faccount",
+        workos_first: false,
         landing: "/account",
     }
     .render()
