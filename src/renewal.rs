@@ -51,6 +51,8 @@ pub struct Ask {
     pub switch_to: Option<String>,
     /// What the person uses, for WorkOS's Radar.
     pub device: Device,
+    /// How often the server itself has asked again for an answer that was lost; 0 for a request.
+    pub follow_ups: u32,
 }
 
 /// How a session stands.

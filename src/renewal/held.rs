@@ -24,7 +24,7 @@ use crate::workos::{Authentication, WorkosError};
 
 /// How often a lost answer is asked for again though no request wants it: with the pauses between, as
 /// long as WorkOS gives it again.
-const FOLLOW_UPS: i32 = 3;
+const FOLLOW_UPS: u32 = 2;
 
 /// The session, its account, and the lease.
 pub(super) struct Held<'a> {
@@ -212,7 +212,7 @@ impl<'a> Held<'a> {
         if !ours.await? {
             return Ok(None);
         }
-        if error.is_lost() && failures <= FOLLOW_UPS {
+        if error.is_lost() && self.ask.follow_ups < FOLLOW_UPS {
             follow_up(self.app, self.ask, between(now, renew_after));
         }
         let grace = self.app.settings.session_stale_grace;
@@ -264,6 +264,7 @@ fn follow_up(app: &Arc<AppState>, ask: &Ask, pause: Duration) {
     let app = Arc::clone(app);
     let ask = Ask {
         switch_to: None,
+        follow_ups: ask.follow_ups + 1,
         ..ask.clone()
     };
     tokio::spawn(async move {

@@ -47,6 +47,7 @@ pub async fn post(
         organization_id: user.organization_id.clone(),
         switch_to: Some(wanted.to_owned()),
         device: device(&request, &app),
+        follow_ups: 0,
     };
     match switch(&app.clone().into_inner(), ask).await? {
         Switched::Done(fresh) => {

@@ -130,6 +130,7 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
         organization_id: state.organization_id.clone(),
         switch_to: None,
         device: device(request, &app),
+        follow_ups: 0,
     };
     match renewal::look(&app.into_inner(), ask).await? {
         Stands::Good(fresh) => {

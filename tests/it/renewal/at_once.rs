@@ -6,7 +6,7 @@ use serde_json::json;
 use vestibule::emulator::Effect;
 
 use crate::support::app::TestApp;
-use crate::support::renewal::{GRANT, all_are_signed_in, at_once, statuses};
+use crate::support::renewal::{GRANT, all_are_signed_in, at_once, comes, statuses};
 
 const REQUESTS: usize = 200;
 
@@ -113,9 +113,7 @@ async fn while_workoss_word_holds_nobody_waits_for_who_renews() {
         let ada = ada.clone();
         tokio::spawn(async move { ada.get("/account").await.status() })
     };
-    while app.renewals() == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    comes(|| app.renewals() > 0).await;
     let answers = at_once(&[&app], "/account", &cookies, 20).await;
     all_are_signed_in(&answers);
     assert!(!first.is_finished(), "WorkOS has not answered yet");
@@ -132,13 +130,9 @@ async fn a_client_that_goes_away_loses_no_renewal() {
         let ada = ada.clone();
         tokio::spawn(async move { ada.get("/account").await })
     };
-    while app.renewals() == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    comes(|| app.renewals() > 0).await;
     request.abort();
-    while app.only_session().renew_after.is_none() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    comes(|| app.only_session().renew_after.is_some()).await;
     app.pass(40);
     assert!(ada.is_signed_in().await);
     assert_eq!(app.renewals(), 1);

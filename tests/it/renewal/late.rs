@@ -1,32 +1,15 @@
 //! Answers and writes that come too late: they neither take a newer session away nor lose this one.
 
-use std::time::Duration;
-
 use diesel::QueryResult;
 use diesel::connection::SimpleConnection;
 use vestibule::db::Conn;
 use vestibule::emulator::{Effect, Fault};
 
 use crate::support::app::{TestApp, Visitor};
-use crate::support::renewal::{all_are_signed_in, at_once};
+use crate::support::renewal::{all_are_signed_in, at_once, comes};
 
 /// The memberships that `/account` asks WorkOS for.
 const MEMBERSHIPS: &str = "/user_management/organization_memberships";
-/// Far longer than a write takes.
-const HANGS: Duration = Duration::from_secs(20);
-
-/// Waits until something is true.
-async fn comes(mut there: impl FnMut() -> bool) {
-    let waiting = async {
-        while !there() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(HANGS, waiting)
-        .await
-        .expect("it comes");
-}
-
 /// Opens `/account` in another tab.
 fn account_of(visitor: &Visitor) -> tokio::task::JoinHandle<reqwest::Response> {
     let tab = visitor.clone();

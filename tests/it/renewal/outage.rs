@@ -5,7 +5,7 @@ use serde_json::json;
 use vestibule::emulator::{Effect, Fault};
 
 use crate::support::app::TestApp;
-use crate::support::renewal::{KEY_SET, all_are_signed_in, at_once};
+use crate::support::renewal::{KEY_SET, all_are_signed_in, at_once, comes};
 use crate::support::steps::{AUTHENTICATE, error_page, retry_after};
 
 #[tokio::test]
@@ -63,9 +63,7 @@ async fn a_lost_answer_is_asked_for_again_though_nobody_comes() {
         (3, 1)
     );
     app.pass(3);
-    while app.only_session().renewal_failures > 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    comes(|| app.only_session().renewal_failures == 0).await;
     // WorkOS does not give it again any more.
     app.pass(60);
     app.expire();

@@ -18,6 +18,8 @@ use super::steps::AUTHENTICATE;
 
 /// WorkOS's grant of a renewal.
 pub(crate) const GRANT: &str = "refresh_token";
+/// Far longer than anything takes that is waited for.
+const HANGS: Duration = Duration::from_secs(30);
 /// WorkOS's key set, whatever the client id.
 pub(crate) const KEY_SET: &str = "/sso/jwks";
 
@@ -84,6 +86,17 @@ impl TestApp {
         let answer = client.post(url).json(&body).send().await;
         answer.expect("an answer").json().await.expect("JSON")
     }
+}
+
+/// Waits until something is true; fails where it does not come.
+pub(crate) async fn comes(mut there: impl FnMut() -> bool) {
+    let waiting = async {
+        while !there() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let came = tokio::time::timeout(HANGS, waiting).await;
+    came.expect("it comes");
 }
 
 /// Sends so many requests with these cookies at once, to each app in turn.
