@@ -67,8 +67,8 @@ impl<'a> Docs<'a> {
         general
     }
 
-    /// The request as a line for a shell.
-    fn curl(&self, operation: &Operation) -> String {
+    /// The request as a line for a shell, with the operation's own fields or with an alternative's.
+    fn curl(&self, operation: &Operation, fields: &[Field]) -> String {
         let mut line = "curl".to_owned();
         if operation.method != "GET" {
             line.push_str(&format!(" -X {}", operation.method));
@@ -84,9 +84,9 @@ impl<'a> Docs<'a> {
             }
             None => {}
         }
-        if operation.fields.iter().any(|field| field.required) {
+        if fields.iter().any(|field| field.required) {
             line.push_str(" \\\n  -H 'Content-Type: application/json'");
-            line.push_str(&format!(" \\\n  -d '{}'", body(operation.fields)));
+            line.push_str(&format!(" \\\n  -d '{}'", body(fields)));
         }
         line
     }

@@ -77,6 +77,8 @@ pub struct Operation {
     pub anonymous: bool,
     /// The body's fields; none: no body is read.
     pub fields: &'static [Field],
+    /// Other bodies that it takes in place of those fields.
+    pub alternatives: &'static [Alternative],
     /// Every answer, by status.
     pub answers: Vec<Answer>,
 }
@@ -113,6 +115,17 @@ pub struct Field {
     pub description: &'static str,
     /// Plainly made up.
     pub example: &'static str,
+}
+
+/// Another body that a route takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Alternative {
+    /// Its example's name in the document.
+    pub name: &'static str,
+    /// What it is for.
+    pub summary: &'static str,
+    /// Its fields.
+    pub fields: &'static [Field],
 }
 
 /// What may come back.

@@ -129,6 +129,21 @@ async fn the_page_tells_of_every_route() {
         }
     }
     assert!(page.contains(&format!("curl -X POST {}/api/token", app.url)));
+    let begins = format!("curl -X POST {}/api/auth/workos/callback", app.url);
+    let curl = page
+        .split(&begins)
+        .skip(1)
+        .map(|rest| rest.split("</pre>").next().unwrap());
+    let curls: Vec<_> = curl.collect();
+    assert_eq!(curls.len(), 4, "a code, and the answers to three steps");
+    for (curl, field) in curls
+        .iter()
+        .zip(["code", "organization_id", "code", "code"])
+    {
+        assert!(curl.contains("Content-Type: application/json"), "{curl}");
+        assert!(curl.contains(&format!("&#34;{field}&#34;:")), "{curl}");
+    }
+    assert!(curls[0].contains("made-up-code"), "{}", curls[0]);
     assert!(!page.contains("<script"));
     assert!(!page.contains("style="));
 }

@@ -17,14 +17,21 @@ use crate::error::SignInFailure;
 use crate::sign_in::{self, ExchangeFailure};
 use crate::state::AppState;
 use crate::workos::{
-    Authentication, Device, NextStep, Organization, Pending, Question, WorkosError,
+    Authentication, Device, NextStep, Organization, Pending, Question, Why, WorkosError,
 };
 
 /// The field that an answer to a step comes with.
 pub(super) const TOKEN: &str = "pending_authentication_token";
 /// As long as WorkOS's codes are good.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
-const INVALID: &str = "invalid_pending_authentication_token";
+/// WorkOS's code for a sign-in that it has forgotten.
+pub(in crate::api) const INVALID: &str = "invalid_pending_authentication_token";
+/// WorkOS's code for an organisation that is none; it answers 404 without one too.
+pub(in crate::api) const NO_ORGANIZATION: &str = "organization_not_found";
+/// Ours for a challenge that WorkOS does not know: it answers 404 without a code.
+pub(in crate::api) const NO_CHALLENGE: &str = "authentication_challenge_not_found";
+/// What WorkOS calls a 404, where it calls it anything.
+const NAMELESS: [&str; 2] = ["http_404", "entity_not_found"];
 const OVER: &str = "This sign-in has taken too long, or has been finished. Begin it again.";
 
 /// What a page is told of a sign-in that needs one more step.
@@ -100,15 +107,10 @@ pub(super) async fn answer(
     match answer {
         Err(WorkosError::Refused {
             code, next: None, ..
-        }) if wants_organization && sign_in::is_no_membership(&code) => {
-            log::info!("an exchange chose an organisation that is not the person's: {code}");
-            let detail = "You are not a member of this organisation.";
-            Err(exchange(
-                StatusCode::BAD_REQUEST,
-                detail,
-                "organization_not_found",
-            ))
-        }
+        }) if wants_organization && sign_in::is_no_membership(&code) => Err(not_a_member(&code)),
+        Err(WorkosError::Refused {
+            status: 404, code, ..
+        }) if challenge.is_some() && NAMELESS.contains(&code.as_str()) => Err(no_challenge()),
         Err(WorkosError::Refused {
             code, next: None, ..
         }) if code == INVALID => Err(over()),
@@ -121,6 +123,23 @@ pub(in crate::api) fn over() -> ApiError {
     exchange(StatusCode::BAD_REQUEST, OVER, INVALID)
 }
 
+/// What a page is told that chose an organisation which is not the person's.
+pub(in crate::api) fn not_a_member(code: &str) -> ApiError {
+    let code = if NAMELESS.contains(&code) {
+        NO_ORGANIZATION
+    } else {
+        code
+    };
+    let detail = "You are not a member of this organisation.";
+    exchange(StatusCode::BAD_REQUEST, detail, code)
+}
+
+/// What a page is told that named a challenge which WorkOS does not know.
+pub(in crate::api) fn no_challenge() -> ApiError {
+    let detail = "This challenge is not known, or has expired. Without one a fresh one is opened.";
+    exchange(StatusCode::BAD_REQUEST, detail, NO_CHALLENGE)
+}
+
 /// What a page is told of WorkOS's no: the next step, where there is one.
 pub(super) async fn refusal(app: &AppState, error: WorkosError) -> ApiError {
     let WorkosError::Refused {
@@ -131,17 +150,11 @@ pub(super) async fn refusal(app: &AppState, error: WorkosError) -> ApiError {
     else {
         return ExchangeFailure::from(SignInFailure::from(error)).into();
     };
-    let told = match step.as_ref() {
+    let answer = match step.as_ref() {
         NextStep::Here(pending) => here(app, code, pending.clone()).await,
-        NextStep::Elsewhere(elsewhere) => Ok(UnfinishedJson {
-            detail: detail(code),
-            code: code.to_owned(),
-            email: elsewhere.email.clone(),
-            connection_ids: elsewhere.connection_ids.clone(),
-            ..UnfinishedJson::default()
-        }),
+        NextStep::Elsewhere(_) => Ok(told(code, step)),
     };
-    told.map_or_else(|error| error, |told| ApiError::Unfinished(Box::new(told)))
+    answer.map_or_else(|error| error, |told| ApiError::Unfinished(Box::new(told)))
 }
 
 async fn here(
@@ -149,26 +162,22 @@ async fn here(
     code: &str,
     mut pending: Pending,
 ) -> Result<UnfinishedJson, ApiError> {
-    let mut told = UnfinishedJson {
-        detail: detail(code),
-        code: code.to_owned(),
-        ..UnfinishedJson::default()
-    };
-    match &mut pending.question {
-        Question::Organization(organizations) => {
-            told.organizations = std::mem::take(organizations);
-        }
-        Question::Email(email) => told.email = email.clone(),
-        Question::Totp {
-            factor_id,
-            challenge_id,
-        } => {
-            if let (None, Some(factor_id)) = (&challenge_id, &factor_id) {
-                // Where none can be opened now, the answer opens one.
-                *challenge_id = app.workos.challenge(factor_id).await.ok();
+    if let Question::Totp {
+        factor_id: Some(factor_id),
+        challenge_id: challenge_id @ None,
+    } = &mut pending.question
+    {
+        match app.workos.challenge(factor_id).await {
+            Ok(id) => *challenge_id = Some(id),
+            Err(error) => {
+                log::warn!("no challenge could be opened, so the answer opens one: {error}");
             }
-            told.authentication_challenge_id = challenge_id.clone();
         }
+    }
+    let mut told = told(code, &NextStep::Here(pending.clone()));
+    if let Question::Organization(organizations) = &mut pending.question {
+        // They would make the token as long as their list, and the answer needs none of them.
+        organizations.clear();
     }
     let held = Held {
         pending,
@@ -190,19 +199,49 @@ fn is_in_time(held: &Held, now: Timestamp) -> bool {
     now.seconds() < held.until
 }
 
-/// The sentence for each of WorkOS's codes.
-pub(in crate::api) fn detail(code: &str) -> &'static str {
-    match code {
-        "organization_selection_required" => "Choose an organisation to sign in to.",
-        "email_verification_required" => "Send the code that came by e-mail.",
-        "mfa_challenge" => "Send the code that the authenticator shows.",
-        "mfa_enrollment" => "A second factor has to be set up: begin a sign-in at WorkOS.",
-        "organization_authentication_methods_required" => {
-            "The organisation does not take this way of signing in: begin a sign-in at WorkOS."
+/// What a page is told of a step, before its token is sealed.
+pub(in crate::api) fn told(code: &str, step: &NextStep) -> UnfinishedJson {
+    let mut told = UnfinishedJson {
+        detail: detail(step),
+        code: code.to_owned(),
+        ..UnfinishedJson::default()
+    };
+    match step {
+        NextStep::Here(pending) => match &pending.question {
+            Question::Organization(organizations) => told.organizations = organizations.clone(),
+            Question::Email(email) => told.email = email.clone(),
+            Question::Totp { challenge_id, .. } => {
+                told.authentication_challenge_id = challenge_id.clone();
+            }
+        },
+        NextStep::Elsewhere(elsewhere) => {
+            told.email = elsewhere.email.clone();
+            told.connection_ids = elsewhere.connection_ids.clone();
         }
-        "sso_required" => {
-            "The organisation wants its single sign-on: begin a sign-in with one of its connections."
-        }
-        _ => "WorkOS wants one more step: begin a sign-in there.",
+    }
+    told
+}
+
+/// The sentence for each step.
+fn detail(step: &NextStep) -> &'static str {
+    match step {
+        NextStep::Here(pending) => match pending.question {
+            Question::Organization(_) => "Choose an organisation to sign in to.",
+            Question::Email(_) => "Send the code that came by e-mail.",
+            Question::Totp { .. } => "Send the code that the authenticator shows.",
+        },
+        NextStep::Elsewhere(elsewhere) => match elsewhere.why {
+            Why::SingleSignOn if elsewhere.connection_ids.is_empty() => {
+                "The organisation wants its single sign-on: begin a sign-in at WorkOS with that organisation."
+            }
+            Why::SingleSignOn => {
+                "The organisation wants its single sign-on: begin a sign-in with one of its connections."
+            }
+            Why::OtherMethod => {
+                "This way of signing in is not taken: begin a sign-in at WorkOS by another one."
+            }
+            Why::Enrollment => "A second factor has to be set up: begin a sign-in at WorkOS.",
+            Why::Challenge => "WorkOS wants one more step: begin a sign-in there.",
+        },
     }
 }

@@ -20,7 +20,7 @@ pub fn document() -> Value {
     }
     let mut schemas = components::schemas();
     for operation in operations.iter().filter(|one| !one.fields.is_empty()) {
-        schemas[body_name(operation)] = of_fields(operation.fields);
+        schemas[body_name(operation)] = of_bodies(operation);
     }
     let tags: Vec<_> = Group::ALL
         .iter()
@@ -61,7 +61,11 @@ fn of_operation(operation: &Operation) -> Value {
     });
     if !operation.fields.is_empty() {
         let schema = json!({ "$ref": format!("#/components/schemas/{}", body_name(operation)) });
-        let body = json!({ "schema": schema, "example": example_body(operation.fields) });
+        let mut body = json!({ "schema": schema });
+        match operation.alternatives {
+            [] => body["example"] = example_body(operation.fields),
+            _ => body["examples"] = examples(operation),
+        }
         value["requestBody"] = json!({
             "required": operation.fields.iter().any(|field| field.required),
             "content": {
@@ -115,6 +119,38 @@ fn of_answer(answer: &Answer) -> Value {
             .into();
     }
     value
+}
+
+/// The schema of everything that the operation takes.
+fn of_bodies(operation: &Operation) -> Value {
+    let mut own = of_fields(operation.fields);
+    if operation.alternatives.is_empty() {
+        return own;
+    }
+    own["title"] = operation.summary.into();
+    let alternatives = operation.alternatives.iter().map(|one| {
+        let mut schema = of_fields(one.fields);
+        schema["title"] = one.summary.into();
+        schema
+    });
+    // Not `oneOf`: fields that are not known are ignored, so one body may be several of these.
+    json!({ "anyOf": std::iter::once(own).chain(alternatives).collect::<Vec<_>>() })
+}
+
+/// One for each body, the operation's own by the name of its first field.
+fn examples(operation: &Operation) -> Value {
+    let first = operation.fields.first().map(|field| field.name);
+    let own = first.map(|name| (name, operation.summary, operation.fields));
+    let others = operation.alternatives.iter();
+    let others = others.map(|one| (one.name, one.summary, one.fields));
+    let all = own
+        .into_iter()
+        .chain(others)
+        .map(|(name, summary, fields)| {
+            let example = json!({ "summary": summary, "value": example_body(fields) });
+            (name.to_owned(), example)
+        });
+    Value::Object(all.collect())
 }
 
 fn of_fields(fields: &[Field]) -> Value {

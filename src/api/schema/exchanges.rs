@@ -5,7 +5,7 @@ use super::answers::{
     unavailable,
 };
 use super::routes::{optional, post, signed_in, text};
-use super::unfinished::{FIELDS, refused_by_workos, with_steps};
+use super::unfinished::{refused_by_workos, with_steps};
 use super::{Answer, Example, Field, Group, Operation};
 use crate::accounts::{LinkError, ProvisionError};
 use crate::api::exchange::REDIRECT_NOT_ALLOWED;
@@ -39,7 +39,6 @@ pub(super) fn workos() -> Operation {
     let nobody = String::new;
     let invalid = [
         refused_by_workos("invalid_grant", "WorkOS refused the code"),
-        refused_by_workos("invalid_client", "WorkOS refused us"),
         provision(
             "invalid_profile",
             "WorkOS tells no e-mail",
@@ -65,6 +64,7 @@ pub(super) fn workos() -> Operation {
         linked: nobody(),
     };
     let away = WorkosError::unavailable("");
+    const FIELDS: &[Field] = &[CODE, VERIFIER];
     with_steps(operation(
         "/api/auth/workos/callback",
         "exchangeWorkosCode",

@@ -111,6 +111,7 @@ pub(super) fn get(
         credentials: &[],
         anonymous: true,
         fields: &[],
+        alternatives: &[],
         answers,
     };
     let also = [

@@ -91,6 +91,73 @@ fn the_examples_of_a_bad_request_are_what_the_routes_say() {
 }
 
 #[test]
+fn workos_exchange_takes_a_code_or_the_answer_to_a_step() {
+    let document = document();
+    let body = &document["paths"]["/api/auth/workos/callback"]["post"]["requestBody"];
+    assert_eq!(body["required"], true);
+    let schema = &document["components"]["schemas"]["ExchangeWorkosCodeBody"]["anyOf"];
+    let required: Vec<_> = schema.as_array().unwrap().iter().collect();
+    let required: Vec<_> = required.iter().map(|one| &one["required"]).collect();
+    let token = "pending_authentication_token";
+    assert_eq!(
+        required,
+        [
+            &json!(["code"]),
+            &json!([token, "organization_id"]),
+            &json!([token, "code"]),
+            &json!([token, "code"]),
+        ]
+    );
+    for kind in ["application/json", "application/x-www-form-urlencoded"] {
+        let examples = body["content"][kind]["examples"].as_object().unwrap();
+        let names: Vec<_> = examples.keys().collect();
+        assert_eq!(
+            names,
+            [
+                "code",
+                "email_verification_required",
+                "mfa_challenge",
+                "organization_selection_required"
+            ],
+            "the exchange of a code comes first"
+        );
+        assert_eq!(examples["code"]["value"], json!({ "code": "made-up-code" }));
+    }
+}
+
+#[test]
+fn the_ends_of_a_step_are_among_the_answers() {
+    let document = document();
+    let answers = &document["paths"]["/api/auth/workos/callback"]["post"]["responses"];
+    let names = |status: &str| -> BTreeSet<String> {
+        let examples = &answers[status]["content"]["application/json"]["examples"];
+        let examples = examples.as_object().unwrap().iter();
+        examples
+            .map(|(name, example)| {
+                let code = &example["value"]["code"];
+                assert!(!code.is_string() || code == name, "{name}: {example}");
+                name.clone()
+            })
+            .collect()
+    };
+    let refused = names("400");
+    for code in [
+        "authentication_challenge_not_found",
+        "invalid_one_time_code",
+        "invalid_pending_authentication_token",
+        "one_time_code_expired",
+        "one_time_code_too_many_attempts",
+        "organization_not_found",
+    ] {
+        assert!(refused.contains(code), "{code}: {refused:?}");
+    }
+    assert!(!refused.contains("invalid_client"), "{refused:?}");
+    for code in ["mfa_enrollment", "mfa_challenge", "sso_required"] {
+        assert!(names("403").contains(code), "{code}");
+    }
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     fn references(value: &Value, found: &mut Vec<String>) {
         match value {

@@ -1,45 +1,58 @@
 //! The route that takes the steps of an unfinished sign-in too.
 
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::answers::{example, refused};
-use super::{Answer, Example, Field, Operation, Shape};
+use super::routes::{optional, text};
+use super::{Alternative, Answer, Example, Field, Operation, Shape};
 use crate::api::ApiError;
-use crate::api::error::FieldErrors;
-use crate::api::exchange::step::{self, UnfinishedJson, detail};
+use crate::api::exchange::step::{self, UnfinishedJson};
 use crate::error::SignInFailure;
-use crate::workos::{Organization, WorkosError};
+use crate::workos::{Elsewhere, NextStep, Organization, Pending, Question, Why, WorkosError};
 
 /// Plainly no token of anybody's.
 const PENDING: &str = "made-up-pending-token";
+const EMAIL: &str = "ada@example.com";
 
-/// What the route takes: a code alone at first, then the answers to what is asked.
-pub(super) const FIELDS: &[Field] = &[
-    field(
-        "code",
-        "WorkOS's code; with `pending_authentication_token`, what came by e-mail or what an authenticator shows.",
-        "made-up-code",
-    ),
-    field(
-        "code_verifier",
-        "PKCE's, where a challenge was sent.",
-        "made-up-verifier",
-    ),
-    field(
-        "pending_authentication_token",
-        "As an unfinished sign-in was answered with it; good for ten minutes.",
-        PENDING,
-    ),
-    field(
-        "organization_id",
-        "The choice, for `organization_selection_required`.",
-        "org_made_up",
-    ),
-    field(
-        "authentication_challenge_id",
-        "As it was told, for `mfa_challenge`; without it another challenge is opened.",
-        "auth_challenge_made_up",
-    ),
+const TOKEN: Field = text(
+    "pending_authentication_token",
+    "As the unfinished sign-in was answered with it; good for ten minutes.",
+    PENDING,
+);
+
+/// The answers to what is asked, by WorkOS's codes.
+const STEPS: &[Alternative] = &[
+    Alternative {
+        name: "organization_selection_required",
+        summary: "The organisation that was chosen",
+        fields: &[
+            TOKEN,
+            text(
+                "organization_id",
+                "One of the `organizations` that were told.",
+                "org_made_up",
+            ),
+        ],
+    },
+    Alternative {
+        name: "email_verification_required",
+        summary: "The code that came by e-mail",
+        fields: &[TOKEN, text("code", "As it came by e-mail.", "123456")],
+    },
+    Alternative {
+        name: "mfa_challenge",
+        summary: "The code that an authenticator shows",
+        fields: &[
+            TOKEN,
+            text("code", "As the authenticator shows it.", "123456"),
+            optional(
+                "authentication_challenge_id",
+                "As it was told, if it was; without it another challenge is opened.",
+                "auth_challenge_made_up",
+            ),
+        ],
+    },
 ];
 
 /// What WorkOS has refused.
@@ -53,8 +66,9 @@ pub(super) fn refused_by_workos(code: &'static str, summary: &'static str) -> Ex
     refused(code, summary, SignInFailure::from(failure))
 }
 
-/// Adds what an unfinished sign-in is told.
+/// Adds the answers to an unfinished sign-in's questions, and what it is told.
 pub(super) fn with_steps(mut operation: Operation) -> Operation {
+    operation.alternatives = STEPS;
     for answer in &mut operation.answers {
         match answer.status {
             400 => of_wrong_answers(answer),
@@ -70,75 +84,98 @@ pub(super) fn with_steps(mut operation: Operation) -> Operation {
 }
 
 fn of_wrong_answers(answer: &mut Answer) {
-    let required = vec![("code", "This field is required.".to_owned())];
-    let missing = ApiError::Fields(FieldErrors(required)).example();
-    let wrong = refused_by_workos("invalid_one_time_code", "The answer to a step is wrong");
-    let over = example(
-        "invalid_pending_authentication_token",
-        "A step took too long",
-        step::over().example(),
-    );
-    let missing = example("missing", "A field is missing", missing);
-    answer.examples.extend([missing, wrong, over]);
+    let of_workos = [
+        ("invalid_one_time_code", "The answer to a step is wrong"),
+        ("one_time_code_expired", "The answer to a step came late"),
+        (
+            "one_time_code_too_many_attempts",
+            "Too many answers were wrong",
+        ),
+    ];
+    let of_workos = of_workos.map(|(code, summary)| refused_by_workos(code, summary));
+    answer.examples.extend(of_workos);
+    let own = |name, summary, error: ApiError| example(name, summary, error.example());
+    answer.examples.extend([
+        own(
+            step::NO_ORGANIZATION,
+            "The organisation is not the person's",
+            step::not_a_member(step::NO_ORGANIZATION),
+        ),
+        own(
+            step::NO_CHALLENGE,
+            "The challenge is another's, or over",
+            step::no_challenge(),
+        ),
+        own(step::INVALID, "A step took too long", step::over()),
+    ]);
 }
 
-fn steps() -> [Example; 4] {
-    let step = |code: &'static str| UnfinishedJson {
-        detail: detail(code),
-        code: code.to_owned(),
-        pending_authentication_token: Some(PENDING.to_owned()),
-        ..UnfinishedJson::default()
-    };
+fn steps() -> [Example; 5] {
     let organization = |id: &str, name: &str| Organization {
         id: id.to_owned(),
         name: name.to_owned(),
     };
+    let organizations = vec![
+        organization("org_made_up", "Example Orchards"),
+        organization("org_made_up_too", "Tandem Cycles"),
+    ];
+    let challenge = Question::Totp {
+        factor_id: None,
+        challenge_id: Some("auth_challenge_made_up".to_owned()),
+    };
     [
-        example(
+        asked(
             "organization_selection_required",
             "An organisation is to be chosen",
-            json!(UnfinishedJson {
-                organizations: vec![
-                    organization("org_made_up", "Example Orchards"),
-                    organization("org_made_up_too", "Tandem Cycles"),
-                ],
-                ..step("organization_selection_required")
-            }),
+            Question::Organization(organizations),
         ),
-        example(
+        asked(
             "email_verification_required",
             "A code was sent by e-mail",
-            json!(UnfinishedJson {
-                email: Some("ada@example.com".to_owned()),
-                ..step("email_verification_required")
-            }),
+            Question::Email(Some(EMAIL.to_owned())),
         ),
-        example(
+        asked(
             "mfa_challenge",
             "An authenticator's code is wanted",
-            json!(UnfinishedJson {
-                authentication_challenge_id: Some("auth_challenge_made_up".to_owned()),
-                ..step("mfa_challenge")
-            }),
+            challenge,
         ),
-        example(
+        elsewhere(
+            "mfa_enrollment",
+            "A second factor is to be set up at WorkOS",
+            Why::Enrollment,
+            &[],
+        ),
+        elsewhere(
             "sso_required",
             "A sign-in through the organisation's connection is wanted",
-            json!(UnfinishedJson {
-                pending_authentication_token: None,
-                email: Some("ada@example.com".to_owned()),
-                connection_ids: vec!["conn_made_up".to_owned()],
-                ..step("sso_required")
-            }),
+            Why::SingleSignOn,
+            &["conn_made_up"],
         ),
     ]
 }
 
-const fn field(name: &'static str, description: &'static str, example: &'static str) -> Field {
-    Field {
-        name,
-        required: false,
-        description,
-        example,
-    }
+fn asked(code: &'static str, summary: &'static str, question: Question) -> Example {
+    let step = NextStep::Here(Pending {
+        token: SecretString::from(PENDING),
+        question,
+    });
+    let told = UnfinishedJson {
+        pending_authentication_token: Some(PENDING.to_owned()),
+        ..step::told(code, &step)
+    };
+    example(code, summary, json!(told))
+}
+
+fn elsewhere(
+    code: &'static str,
+    summary: &'static str,
+    why: Why,
+    connection_ids: &[&str],
+) -> Example {
+    let step = NextStep::Elsewhere(Elsewhere {
+        why,
+        email: Some(EMAIL.to_owned()),
+        connection_ids: connection_ids.iter().map(|id| (*id).to_owned()).collect(),
+    });
+    example(code, summary, json!(step::told(code, &step)))
 }

@@ -8,6 +8,7 @@ use vestibule::emulator::{Effect, Fault};
 
 use crate::support::app::{SECRET_KEY, TestApp};
 use crate::support::exchange::{WORKOS, claims, code_for, json_of, post, refused, signed_in};
+use crate::support::log;
 use crate::support::steps::{AUTHENTICATE, retry_after};
 
 const PENDING: &str = "pending_authentication_token";
@@ -113,6 +114,68 @@ async fn one_step_may_lead_to_the_next() {
 }
 
 #[tokio::test]
+async fn a_refused_choice_keeps_workos_code() {
+    let app = TestApp::start();
+    let stop = stopped(&app, "twyla@example.com").await;
+    for (status, body, code) in [
+        (404, json!({ "message": "m" }), "organization_not_found"),
+        (
+            404,
+            json!({ "code": "entity_not_found", "message": "m" }),
+            "organization_not_found",
+        ),
+        (
+            400,
+            json!({ "error": "organization_membership_not_found" }),
+            "organization_membership_not_found",
+        ),
+        (
+            400,
+            json!({ "error": "invalid_organization_id" }),
+            "invalid_organization_id",
+        ),
+    ] {
+        app.workos()
+            .inject(Fault::once(AUTHENTICATE, Effect::status(status, body)));
+        let response = answer(&app, &stop, "organization_id", "org_made_up").await;
+        refused(response, StatusCode::BAD_REQUEST, code).await;
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_of_somebody_elses_is_told_by_name() {
+    let app = TestApp::start();
+    let stop = stopped(&app, "max@example.com").await;
+    let body = json!({
+        PENDING: stop[PENDING],
+        "code": "123456",
+        "authentication_challenge_id": "auth_challenge_of_somebody_else",
+    });
+    refused(
+        post(&app, WORKOS, &body).await,
+        StatusCode::BAD_REQUEST,
+        "authentication_challenge_not_found",
+    )
+    .await;
+    // The token stays good, and the answer opens a challenge by itself.
+    signed_in(answer(&app, &stop, "code", "123456").await).await;
+}
+
+#[tokio::test]
+async fn a_challenge_that_cannot_be_opened_is_logged_and_opened_with_the_answer() {
+    log::keep();
+    let app = TestApp::start();
+    let reason = "made-up-reason-of-the-challenges-test";
+    let fault = Effect::status(400, json!({ "code": "c", "message": reason }));
+    let code = code_for(&app, "max@example.com").await;
+    app.workos().inject(Fault::once("/auth/factors", fault));
+    let stop = unfinished(post(&app, WORKOS, &json!({ "code": code })).await).await;
+    assert_eq!(names(&stop), ["code", "detail", PENDING]);
+    assert!(log::has_both("WARN no challenge could be opened", reason));
+    signed_in(answer(&app, &stop, "code", "123456").await).await;
+}
+
+#[tokio::test]
 async fn what_workos_settles_itself_is_told_with_what_a_fresh_sign_in_needs() {
     let app = TestApp::start();
     let sso = stopped(&app, "sol@example.com").await;
@@ -136,6 +199,9 @@ async fn what_workos_settles_itself_is_told_with_what_a_fresh_sign_in_needs() {
         (names(&plain), &plain["code"]),
         (vec!["code", "detail"], &json!("sso_required"))
     );
+    let says = |told: &Value, part: &str| told["detail"].as_str().unwrap().contains(part);
+    assert!(says(&sso, "with one of its connections"), "{sso}");
+    assert!(!says(&plain, "connections"), "{plain}");
     assert!(app.sessions().is_empty());
 }
 
