@@ -17,7 +17,7 @@ use crate::accounts::passwords::Overloaded;
 use crate::db::DbError;
 use crate::keys::SealError;
 use crate::workos::WorkosError;
-pub use public::{Public, plural, retry_seconds};
+pub use public::{Public, plural, retry_seconds, told_of};
 
 /// Anything that ends a request early.
 #[derive(Debug, thiserror::Error)]

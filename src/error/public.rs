@@ -270,11 +270,16 @@ impl SignInFailure {
                 "This sign-in cannot be completed",
                 "It was begun in another browser, was used before, or has taken longer than ten minutes. You can start afresh.",
             ),
-            Self::Provider { code, .. } => Public::new(
-                StatusCode::BAD_REQUEST,
-                "Sign-in did not work",
-                format!("The sign-in service reported a problem ({code}). You can start afresh."),
-            ),
+            Self::Provider { code, .. } => match told_of(code) {
+                Some(message) => return not_let_in(StatusCode::BAD_REQUEST, code, message, next),
+                None => Public::new(
+                    StatusCode::BAD_REQUEST,
+                    "Sign-in did not work",
+                    format!(
+                        "The sign-in service reported a problem ({code}). You can start afresh."
+                    ),
+                ),
+            },
             Self::Workos(error) => return workos(error, next),
             Self::Provision(error) => return provision(error, next),
             Self::Database(error) => return sign_in_database(error, next),
@@ -306,6 +311,9 @@ fn workos(error: &WorkosError, next: &str) -> Public {
                     "The sign-in service does not know this site ({code}). Whoever runs the site has to look at its settings."
                 );
                 return page(message.into()).offering(AFRESH, login_url(next));
+            }
+            if let Some(message) = told_of(code) {
+                return not_let_in(status, code, message, next);
             }
             let message = match code.as_str() {
                 "invalid_grant" | "invalid_code" => {
@@ -339,15 +347,35 @@ fn workos(error: &WorkosError, next: &str) -> Public {
     }
 }
 
+/// What WorkOS's codes for invitations and for signing up mean, in a sentence or two.
+pub fn told_of(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "invitation_invalid" => {
+            "This invitation was used, withdrawn or has expired. Ask for a new one."
+        }
+        "invitation_cannot_be_used_for_email" => {
+            "This invitation is for another e-mail address. Sign in with the address that it was sent to."
+        }
+        "sign_up_not_allowed" => {
+            "Nobody can sign up here without an invitation. Ask whoever runs this site for one."
+        }
+        _ => return None,
+    })
+}
+
+fn not_let_in(status: StatusCode, code: &str, message: &'static str, next: &str) -> Public {
+    let page = Public::new(status, "This sign-in cannot be completed", message);
+    match code {
+        "invitation_invalid" => page.offering(AFRESH, login_url(next)),
+        // WorkOS remembers whom it asked: a plain fresh sign-in would end here again at once.
+        _ => page.offering(AS_ANOTHER, login_as_another_url(next)),
+    }
+}
+
 /// What WorkOS asks for that nothing in its answer leads to, in words.
 fn unfinished_step(code: &str) -> Option<&'static str> {
     Some(match code {
         "organization_selection_required" => "choosing one of your organisations",
-        "email_verification_required" => "a code that was sent to your e-mail address",
-        "mfa_challenge" => "a code from your authenticator",
-        "authentication_method_not_allowed" | "email_password_auth_disabled" => {
-            "another way of signing in"
-        }
         "application_consent_required" => "your consent",
         _ => return None,
     })

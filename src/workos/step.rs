@@ -73,12 +73,16 @@ pub struct Elsewhere {
 pub enum Why {
     /// The organisation wants its single sign-on.
     SingleSignOn,
-    /// The organisation wants another way of signing in.
+    /// The way of signing in is not taken, by the organisation or at all.
     OtherMethod,
     /// An authenticator has to be set up.
     Enrollment,
     /// WorkOS wants to make sure that this is a person.
     Challenge,
+    /// The e-mail address has to be verified, and WorkOS takes no answer from here.
+    Email,
+    /// An authenticator's code is wanted, and WorkOS takes no answer from here.
+    SecondFactor,
 }
 
 impl NextStep {
@@ -96,12 +100,22 @@ impl NextStep {
                 return pending(body, Question::Organization(organizations));
             }
             Some("email_verification_required") => {
-                return pending(body, Question::Email(text(body, "email")));
+                match pending(body, Question::Email(text(body, "email"))) {
+                    None => Why::Email,
+                    step => return step,
+                }
             }
-            Some("mfa_challenge") => return pending(body, totp(body)?),
+            Some("mfa_challenge") => match totp(body).and_then(|totp| pending(body, totp)) {
+                None => Why::SecondFactor,
+                step => return step,
+            },
             Some("mfa_enrollment") => Why::Enrollment,
             Some("sso_required") => Why::SingleSignOn,
-            Some("organization_authentication_methods_required") => Why::OtherMethod,
+            Some(
+                "organization_authentication_methods_required"
+                | "authentication_method_not_allowed"
+                | "email_password_auth_disabled",
+            ) => Why::OtherMethod,
             Some(
                 "passkey_progressive_enrollment" | "radar_challenge" | "radar_sign_up_challenge",
             ) => Why::Challenge,
@@ -127,7 +141,7 @@ impl Elsewhere {
             (Why::SingleSignOn, [one]) => parameters.push(("connection_id", one.clone())),
             // By itself the organisation selects its single sign-on.
             (Why::SingleSignOn, _) => parameters.extend(organization),
-            (Why::OtherMethod | Why::Enrollment | Why::Challenge, _) => {
+            (_, _) => {
                 parameters.push(("provider", "authkit".to_owned()));
                 parameters.extend(organization);
             }
@@ -135,6 +149,10 @@ impl Elsewhere {
         let email = self.email.clone();
         let hint = email.filter(|email| email.chars().count() <= LONGEST_EMAIL);
         parameters.extend(hint.map(|email| ("login_hint", email)));
+        if matches!(self.why, Why::Email | Why::SecondFactor) {
+            // WorkOS remembers whom it let in so far: it is to ask anew, and then it asks this itself.
+            parameters.push(("max_age", "0".to_owned()));
+        }
         AuthorizeRequest { parameters }
     }
 }

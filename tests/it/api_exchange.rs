@@ -184,7 +184,7 @@ async fn a_refusal_that_leads_nowhere_keeps_workos_code() {
     let app = TestApp::start();
     for (status, code) in [
         (403, "organization_selection_required"),
-        (403, "authentication_method_not_allowed"),
+        (403, "application_consent_required"),
         (400, "sign_up_not_allowed"),
         (422, "http_422"),
     ] {

@@ -79,7 +79,22 @@ async fn every_shape_of_a_refusal_keeps_its_code() {
         (
             400,
             json!({ "code": "sign_up_not_allowed", "message": "for developers" }),
-            "(sign_up_not_allowed)",
+            "Nobody can sign up here without an invitation.",
+        ),
+        (
+            400,
+            json!({ "code": "invitation_invalid", "message": "for developers" }),
+            "This invitation was used, withdrawn or has expired. Ask for a new one.",
+        ),
+        (
+            400,
+            json!({ "error": "invitation_cannot_be_used_for_email" }),
+            "This invitation is for another e-mail address.",
+        ),
+        (
+            400,
+            json!({ "error": "user_mismatch", "error_description": "for developers" }),
+            "(user_mismatch)",
         ),
         (422, json!({ "message": "for developers" }), "(http_422)"),
         (

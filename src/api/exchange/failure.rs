@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use crate::accounts::{LinkError, ProvisionError};
 use crate::api::ApiError;
 use crate::api::error::Exchange;
-use crate::error::{Error, SignInFailure, retry_seconds};
+use crate::error::{Error, SignInFailure, retry_seconds, told_of};
 use crate::oidc::OidcError;
 use crate::sign_in::ExchangeFailure;
 use crate::workos::WorkosError;
@@ -73,7 +73,10 @@ fn workos(failure: SignInFailure) -> ApiError {
                 "one_time_code_too_many_attempts" => {
                     "Too many wrong codes were sent. Begin the sign-in again.".to_owned()
                 }
-                code => format!("WorkOS refused the sign-in ({code})."),
+                code => told_of(code).map_or_else(
+                    || format!("WorkOS refused the sign-in ({code})."),
+                    str::to_owned,
+                ),
             };
             exchange(status, &detail, &code)
         }

@@ -242,6 +242,8 @@ fn detail(step: &NextStep) -> &'static str {
             }
             Why::Enrollment => "A second factor has to be set up: begin a sign-in at WorkOS.",
             Why::Challenge => "WorkOS wants one more step: begin a sign-in there.",
+            Why::Email => "The e-mail address has to be verified: begin a sign-in at WorkOS.",
+            Why::SecondFactor => "A second factor is wanted: begin a sign-in at WorkOS.",
         },
     }
 }

@@ -38,6 +38,7 @@ pub(in crate::web) fn page(
     let mut message = message.to_owned();
     if again {
         // WorkOS remembers whom it let in: it is to ask for everything anew.
+        wishes.retain(|(name, _)| *name != "max_age");
         wishes.push(("max_age", "0".to_owned()));
         message.push_str(" If you end here once more, whoever runs your organisation has to help.");
     }
@@ -63,7 +64,7 @@ fn words(why: Why) -> (&'static str, &'static str, &'static str) {
         ),
         Why::OtherMethod => (
             "Another way to sign in",
-            "Your organisation does not take the way that you signed in by. The sign-in service shows you the ways that it takes.",
+            "The way that you signed in by is not taken here. The sign-in service shows you the ways that are.",
             "Choose another way",
         ),
         Why::Enrollment => (
@@ -74,6 +75,16 @@ fn words(why: Why) -> (&'static str, &'static str, &'static str) {
         Why::Challenge => (
             "One more check",
             "The sign-in service wants to make sure that it is you. You come back here afterwards.",
+            "Continue",
+        ),
+        Why::Email => (
+            "Verify your e-mail address",
+            "Your e-mail address has to be verified first. The sign-in service sends you a code and asks you for it. You come back here afterwards.",
+            "Verify it",
+        ),
+        Why::SecondFactor => (
+            "One more code",
+            "Your account wants a code from your authenticator. The sign-in service asks you for it. You come back here afterwards.",
             "Continue",
         ),
     }

@@ -81,15 +81,7 @@ fn what_cannot_be_asked_for_leads_nowhere() {
         )
         .is_none()
     );
-    assert!(question("mfa_challenge", json!({})).is_none());
-    assert!(
-        read(
-            "email_verification_required",
-            &json!({ "email": "una@example.com" })
-        )
-        .is_none()
-    );
-    assert!(read("authentication_method_not_allowed", &json!({})).is_none());
+    assert!(read("application_consent_required", &json!({})).is_none());
     assert!(NextStep::read(None, &json!({ "message": "Not found" })).is_none());
 }
 
@@ -134,6 +126,33 @@ fn a_fresh_sign_in_asks_for_what_is_missing() {
     );
     let body = json!({ "message": MUST_USE_SSO });
     assert_eq!(NextStep::code_of(&body), Some("sso_required"));
+}
+
+#[test]
+fn what_cannot_be_answered_here_is_answered_at_workos() {
+    let una = json!({ "email": "una@example.com" });
+    for (code, why) in [
+        ("email_verification_required", Why::Email),
+        ("mfa_challenge", Why::SecondFactor),
+    ] {
+        let step = elsewhere(code, &una);
+        assert_eq!(step.why, why);
+        let parameters = [
+            ("provider", "authkit".to_owned()),
+            ("login_hint", "una@example.com".to_owned()),
+            ("max_age", "0".to_owned()),
+        ];
+        assert_eq!(step.request(None).parameters, parameters);
+    }
+    // A token alone does not say what an authenticator's code would answer.
+    let token = json!({ "pending_authentication_token": "made-up-token" });
+    assert_eq!(elsewhere("mfa_challenge", &token).why, Why::SecondFactor);
+    for code in [
+        "authentication_method_not_allowed",
+        "email_password_auth_disabled",
+    ] {
+        assert_eq!(elsewhere(code, &json!({})).why, Why::OtherMethod);
+    }
 }
 
 #[test]

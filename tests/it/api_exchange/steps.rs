@@ -199,6 +199,23 @@ async fn what_workos_settles_itself_is_told_with_what_a_fresh_sign_in_needs() {
         (names(&plain), &plain["code"]),
         (vec!["code", "detail"], &json!("sso_required"))
     );
+    for (status, code, part) in [
+        (400, "authentication_method_not_allowed", "by another one"),
+        (403, "email_verification_required", "has to be verified"),
+        (403, "mfa_challenge", "A second factor is wanted"),
+    ] {
+        app.workos().inject(Fault::once(
+            AUTHENTICATE,
+            Effect::status(status, json!({ "code": code })),
+        ));
+        let told = stopped(&app, "ada@example.com").await;
+        assert_eq!(
+            (names(&told), &told["code"]),
+            (vec!["code", "detail"], &json!(code))
+        );
+        let detail = told["detail"].as_str().unwrap();
+        assert!(detail.contains(part), "{told}");
+    }
     let says = |told: &Value, part: &str| told["detail"].as_str().unwrap().contains(part);
     assert!(says(&sso, "with one of its connections"), "{sso}");
     assert!(!says(&plain, "connections"), "{plain}");

@@ -78,11 +78,22 @@ async fn browser_and_workos_do_not_send_each_other_round_for_ever() {
             "Choose another way",
         ),
         (403, "radar_challenge", "Continue"),
+        (
+            403,
+            "authentication_method_not_allowed",
+            "Choose another way",
+        ),
+        // Without a token that an answer could go with.
+        (403, "email_verification_required", "Verify it"),
+        (403, "mfa_challenge", "One more code"),
     ] {
         let ada = app.visitor();
         let body = json!({ "error": code, "email": ADA, "connection_ids": ["conn_1"] });
         refuse(&app, status, body.clone());
         let fresh = sent_on(&ada, &login_with_next("/account"), ADA).await;
+        let anew = matches!(code, "email_verification_required" | "mfa_challenge");
+        let max_age = parameter(&fresh, "max_age");
+        assert_eq!(max_age.as_deref(), anew.then_some("0"), "{code}");
         let fresh = match parameter(&fresh, "connection_id") {
             // The emulator does not know the connection that was made up.
             Some(_) => Url::parse(
@@ -167,9 +178,6 @@ async fn what_leads_nowhere_is_told_with_a_way_on() {
     let app = TestApp::start();
     for (status, code) in [
         (403, "organization_selection_required"),
-        (403, "email_verification_required"),
-        (403, "mfa_challenge"),
-        (403, "authentication_method_not_allowed"),
         (403, "application_consent_required"),
     ] {
         let ada = app.visitor();

@@ -93,13 +93,48 @@ async fn a_link_with_a_code_and_no_state_ends_signed_in_with_its_invitation() {
 }
 
 #[tokio::test]
+async fn what_a_return_says_of_invitations_is_told_in_a_sentence() {
+    let app = TestApp::start();
+    let ivy = app.visitor();
+    let afresh = r#"href="/auth/login?next=%2Faccount""#;
+    let as_another = r#"href="/auth/login?max_age=0&#38;next=%2Faccount""#;
+    for (code, says, way_on) in [
+        ("invitation_invalid", "Ask for a new one.", afresh),
+        (
+            "invitation_cannot_be_used_for_email",
+            "Sign in with the address that it was sent to.",
+            as_another,
+        ),
+        (
+            "sign_up_not_allowed",
+            "Nobody can sign up here without an invitation.",
+            as_another,
+        ),
+        (
+            "user_mismatch",
+            "reported a problem (user_mismatch)",
+            afresh,
+        ),
+    ] {
+        let authorize = ivy.begin("/auth/login?next=/account").await;
+        let state = query(&authorize, "state");
+        let back = format!("/auth/callback?error={code}&state={state}");
+        let page = error_page(ivy.get(&back).await, StatusCode::BAD_REQUEST).await;
+        assert!(page.contains(says), "{page}");
+        assert!(page.contains(way_on), "{page}");
+    }
+    assert_nobody_signed_in(&app, &ivy).await;
+}
+
+#[tokio::test]
 async fn an_invitation_that_is_not_good_is_told() {
     let app = TestApp::start();
     let ivy = app.visitor();
     let authorize = ivy.begin("/auth/login?invitation_token=made-up").await;
     let back = ivy.get(authorize.as_str()).await;
     let page = error_page(ivy.get(&location(&back)).await, StatusCode::BAD_REQUEST).await;
-    assert!(page.contains("invitation_invalid"), "{page}");
+    let says = "This invitation was used, withdrawn or has expired. Ask for a new one.";
+    assert!(page.contains(says), "{page}");
     assert_nobody_signed_in(&app, &ivy).await;
 
     let authorize = ivy.begin(INVITED).await;
