@@ -149,10 +149,15 @@ pub enum SignInFailure {
 }
 
 impl SignInFailure {
-    /// Whether the same code may still work in a moment: WorkOS was not reached, or did not get to
-    /// it. The database comes after the exchange, when the code is used up.
+    /// Whether the same code may still work in a moment: WorkOS was not reached, did not get to it,
+    /// or would not talk to us at all. The database comes after the exchange, when the code is used up.
     pub fn keeps_the_code(&self) -> bool {
-        matches!(self, Self::Workos(WorkosError::Unavailable { .. }))
+        match self {
+            Self::Workos(error) => {
+                matches!(error, WorkosError::Unavailable { .. }) || error.is_misconfiguration()
+            }
+            _ => false,
+        }
     }
 }
 
@@ -179,7 +184,14 @@ impl Error {
 
     /// Whether only an operator can mend it, so that the log must cry.
     pub fn is_operators(&self) -> bool {
-        matches!(self, Self::SignIn { failure: SignInFailure::Workos(error), .. } if error.is_misconfiguration())
+        match self {
+            Self::SignIn {
+                failure: SignInFailure::Workos(error),
+                ..
+            } => error.is_misconfiguration(),
+            Self::OnForm { failure, .. } => failure.is_operators(),
+            _ => false,
+        }
     }
 }
 

@@ -291,27 +291,22 @@ impl SignInFailure {
 
 fn workos(error: &WorkosError, next: &str) -> Public {
     match error {
-        WorkosError::Unavailable { retry_after, .. } => {
-            let seconds = retry_seconds(*retry_after);
-            let page = Public::try_again("The sign-in service is not available just now.", seconds)
-                .offering("Try again", login_url(next));
-            Public {
-                password_door: Some(password_login_url(next)),
-                ..page
-            }
-        }
+        WorkosError::Unavailable { retry_after, .. } => away(
+            "The sign-in service is not available just now.",
+            *retry_after,
+            next,
+        ),
+        refused if refused.is_misconfiguration() => away(
+            "The sign-in service does not know this site just now. Whoever runs the site has to look at its settings.",
+            None,
+            next,
+        ),
         WorkosError::Refused { status, code, .. } => {
             let status = match status {
                 403 => StatusCode::FORBIDDEN,
                 _ => StatusCode::BAD_REQUEST,
             };
             let page = |message| Public::new(status, "This sign-in cannot be completed", message);
-            if error.is_misconfiguration() {
-                let message = format!(
-                    "The sign-in service does not know this site ({code}). Whoever runs the site has to look at its settings."
-                );
-                return page(message.into()).offering(AFRESH, login_url(next));
-            }
             if let Some(message) = told_of(code) {
                 return not_let_in(status, code, message, next);
             }
@@ -344,6 +339,16 @@ fn workos(error: &WorkosError, next: &str) -> Public {
             };
             page(message).offering(AFRESH, login_url(next))
         }
+    }
+}
+
+/// A sign-in that has to wait until WorkOS answers, or takes our credentials, again.
+fn away(message: &'static str, retry_after: Option<Duration>, next: &str) -> Public {
+    let page = Public::try_again(message, retry_seconds(retry_after))
+        .offering("Try again", login_url(next));
+    Public {
+        password_door: Some(password_login_url(next)),
+        ..page
     }
 }
 

@@ -60,12 +60,12 @@ pub async fn error_pages(
 }
 
 fn note(error: &Error, status: StatusCode) {
-    if status.is_server_error() {
-        log::error!("{error}");
-    } else if error.is_operators() {
+    if error.is_operators() {
         log::error!(
             "{error}; `vestibule check --online` tells whether the key and the client id work together"
         );
+    } else if status.is_server_error() {
+        log::error!("{error}");
     } else {
         log::info!("{error}");
     }

@@ -13,6 +13,7 @@ use crate::support::app::TestApp;
 use crate::support::exchange::{
     VERIFIER, WORKOS, authorize_url, claims, code_for, json_of, me, post, refused, signed_in,
 };
+use crate::support::log;
 use crate::support::steps::{AUTHENTICATE, query, retry_after};
 
 async fn exchange(app: &TestApp, email: &str) -> Value {
@@ -201,6 +202,37 @@ async fn a_refusal_that_leads_nowhere_keeps_workos_code() {
         };
         refused(response, expected, code).await;
     }
+}
+
+#[tokio::test]
+async fn a_workos_that_refuses_our_own_key_is_a_503_and_the_code_is_still_good() {
+    log::keep();
+    let app = TestApp::start();
+    let body = json!({ "code": code_for(&app, "ada@example.com").await });
+    for (status, code) in [
+        (401, "invalid_client"),
+        (400, "invalid_client"),
+        (400, "unauthorized_client"),
+        (401, "http_401"),
+    ] {
+        let reason = format!("of the exchange's own key {status} {code}");
+        let answer = match code {
+            "http_401" => json!({ "message": reason }),
+            code => json!({ "error": code, "error_description": reason }),
+        };
+        app.workos()
+            .inject(Fault::once(AUTHENTICATE, Effect::status(status, answer)));
+        let response = post(&app, WORKOS, &body).await;
+        assert_eq!(retry_after(response.headers()), Some(5));
+        refused(
+            response,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "provider_unavailable",
+        )
+        .await;
+        assert!(log::has_both(&reason, "ERROR"), "{reason}");
+    }
+    signed_in(post(&app, WORKOS, &body).await).await;
 }
 
 #[tokio::test]

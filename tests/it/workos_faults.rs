@@ -123,10 +123,34 @@ async fn a_hostile_code_of_a_refusal_is_not_passed_on() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_of_ours_is_no_500() {
-    let body = json!({ "error": "invalid_client", "error_description": "for developers" });
-    let says = "This sign-in cannot be completed";
-    assert_refused(Effect::status(401, body), StatusCode::BAD_REQUEST, says).await;
+async fn a_wrong_key_of_ours_is_a_503_that_the_log_cries_about_and_the_code_stays_good() {
+    log::keep();
+    for (status, code) in [
+        (401, "made_up_of_the_wrong_key"),
+        (400, "invalid_client"),
+        (400, "unauthorized_client"),
+    ] {
+        let app = TestApp::start();
+        let ada = app.visitor();
+        let body = json!({ "error": code, "error_description": "for developers" });
+        let refused = Effect::status(status, body);
+        app.workos().inject(Fault::once(AUTHENTICATE, refused));
+        let authorize = ada.begin(&login_with_next("/account")).await;
+        let callback = ada.authorize(&authorize, "ada@example.com").await;
+        let response = ada.get(callback.as_str()).await;
+        assert_eq!(retry_after(response.headers()), Some(5));
+        let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
+        assert!(page.contains("does not know this site"), "{page}");
+        assert!(!page.contains("for developers"), "{page}");
+        assert!(log::has_both(
+            &format!("ERROR a sign-in failed: WorkOS refused with {status} {code}"),
+            "vestibule check --online"
+        ));
+        assert_nobody_signed_in(&app, &ada).await;
+        let response = ada.get(callback.as_str()).await;
+        assert_eq!(response.status(), StatusCode::FOUND, "a reload finishes it");
+        assert!(ada.is_signed_in().await);
+    }
 }
 
 #[tokio::test]

@@ -58,6 +58,10 @@ fn note(failure: &ExchangeFailure) {
 
 fn workos(failure: SignInFailure) -> ApiError {
     match failure {
+        // Nothing is wrong with the page's code: it is good once an operator has mended ours.
+        SignInFailure::Workos(error) if error.is_misconfiguration() => {
+            unavailable(retry_seconds(None))
+        }
         SignInFailure::Workos(WorkosError::Refused { status, code, .. }) => {
             let status = match status {
                 403 => StatusCode::FORBIDDEN,

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use reqwest::StatusCode;
+use serde_json::json;
 use vestibule::emulator::{Effect, Fault};
 use vestibule::purge::purge;
 
 use super::{CODE, MAX, UNA, grants, led_to, stopped};
 use crate::support::app::{SECRET_KEY, TestApp};
+use crate::support::log;
 use crate::support::steps::{AUTHENTICATE, assert_nobody_signed_in, error_page, retry_after};
 
 const GRANT: &str = "email-verification:code";
@@ -58,6 +60,26 @@ async fn while_workos_is_away_the_form_stays_good() {
     let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
     assert!(page.contains(&format!(r#"href="{step}""#)), "{page}");
     assert_eq!(grants(&app, GRANT).len(), 1, "it is not sent again");
+    led_to(&una.submit(&step, &[("code", CODE)]).await, "/account");
+}
+
+#[tokio::test]
+async fn while_workos_refuses_our_own_key_the_form_stays_good() {
+    log::keep();
+    let app = TestApp::start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/account").await;
+    let body = json!({ "error": "invalid_client", "error_description": "of the step's own key" });
+    app.workos()
+        .inject(Fault::once(AUTHENTICATE, Effect::status(401, body)));
+    let response = una.submit(&step, &[("code", CODE)]).await;
+    assert_eq!(retry_after(response.headers()), Some(5));
+    let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(page.contains(&format!(r#"href="{step}""#)), "{page}");
+    assert!(log::has_both(
+        "of the step's own key; `vestibule check --online`",
+        "ERROR"
+    ));
     led_to(&una.submit(&step, &[("code", CODE)]).await, "/account");
 }
 
