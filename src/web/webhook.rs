@@ -1,5 +1,6 @@
 //! `POST /webhooks/workos`: signed events of WorkOS's.
 
+use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::error::Error;
@@ -8,6 +9,8 @@ use crate::webhooks::{self, Taken};
 use crate::workos::webhook::{self, Event, Message};
 
 const SIGNATURE: &str = "WorkOS-Signature";
+/// What is wrong with it, the log tells: it may quote the event.
+const UNREADABLE: &str = "the event cannot be read; the server's log tells why";
 
 /// Answers 200 once the event is in the tables; what is refused with another status is sent again.
 pub async fn post(
@@ -20,12 +23,25 @@ pub async fn post(
     let header = request.headers().get(SIGNATURE);
     let header = header.and_then(|value| value.to_str().ok());
     let now = app.clock.now();
-    webhook::verify(secret, header, &body, now).map_err(|error| {
+    if let Err(error) = webhook::verify(secret, header, &body, now) {
         log::warn!("a webhook is not taken: {error}");
-        unreadable(&error)
-    })?;
-    let message = Message::read(&body).map_err(|error| unreadable(&error))?;
-    let event = message.asks().map_err(|error| unreadable(&error))?;
+        return Ok(refusal(&error.to_string()));
+    }
+    let message = match Message::read(&body) {
+        Ok(message) => message,
+        Err(error) => {
+            log::warn!("a signed webhook is no event: {error}");
+            return Ok(refusal(UNREADABLE));
+        }
+    };
+    let event = match message.asks() {
+        Ok(event) => event,
+        Err(error) => {
+            let Message { id, event, .. } = &message;
+            log::warn!("webhook {id:?}: {event:?} cannot be read: {error}");
+            return Ok(refusal(UNREADABLE));
+        }
+    };
     if matches!(event, Event::Other) {
         log::info!("a webhook that asks nothing: {:?}", message.event);
         return Ok(HttpResponse::Ok().finish());
@@ -38,6 +54,9 @@ pub async fn post(
     Ok(HttpResponse::Ok().finish())
 }
 
-fn unreadable(error: &impl ToString) -> Error {
-    Error::Unreadable(error.to_string())
+/// 400 in one line: WorkOS's dashboard shows it to an operator.
+fn refusal(sentence: &str) -> HttpResponse {
+    HttpResponse::BadRequest()
+        .content_type(ContentType::plaintext())
+        .body(format!("{sentence}\n"))
 }

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use chrono::TimeDelta;
-use reqwest::StatusCode;
+use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Visitor};
+use crate::support::log;
 use crate::support::program::Program;
 use crate::support::steps::set_cookie;
 
@@ -36,12 +37,28 @@ fn signature(app: &TestApp, secret: &str, body: &str) -> String {
 }
 
 async fn post(app: &TestApp, body: &str, signature: &str) -> StatusCode {
+    send(app, body, signature).await.status()
+}
+
+async fn send(app: &TestApp, body: &str, signature: &str) -> Response {
     let request = reqwest::Client::new()
         .post(format!("{}{ROUTE}", app.url))
         .header("Content-Type", "application/json")
         .header("WorkOS-Signature", signature)
         .body(body.to_owned());
-    request.send().await.unwrap().status()
+    request.send().await.unwrap()
+}
+
+/// The one line of a refusal, which WorkOS's dashboard shows.
+async fn refusal(app: &TestApp, body: &str, signature: &str) -> String {
+    let response = send(app, body, signature).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    let kind = response.headers()["content-type"].to_str().unwrap();
+    assert_eq!(kind, "text/plain; charset=utf-8");
+    let text = response.text().await.unwrap();
+    let line = text.strip_suffix('\n').expect("a line");
+    assert!(!line.contains('\n'), "{text}");
+    line.to_owned()
 }
 
 /// Sends an event as WorkOS would; 200.
@@ -120,6 +137,43 @@ async fn only_what_workos_signed_is_taken() {
     app.clock.advance(TimeDelta::seconds(-1));
     assert_eq!(post(&app, &body, &good).await, 200);
     assert_eq!(app.users().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_is_one_plain_line_that_says_what_to_mend() {
+    let app = app();
+    let body = r#"{"id":"event_1","event":"user.deleted","data":{"id":"user_1"}}"#;
+    let good = signature(&app, SECRET, body);
+    let wrong = signature(&app, "whsec_another", body);
+    for (header, says) in [
+        ("", "header is missing or cannot be read"),
+        (wrong.as_str(), "is WORKOS_WEBHOOK_SECRET this endpoint's?"),
+    ] {
+        let line = refusal(&app, body, header).await;
+        assert!(line.contains(says), "{line}");
+        assert!(!line.contains("whsec"), "{line}");
+    }
+    app.clock.advance(TimeDelta::seconds(181));
+    let line = refusal(&app, body, &good).await;
+    assert!(line.contains("is the clock right?"), "{line}");
+}
+
+#[tokio::test]
+async fn a_refused_webhook_is_one_line_of_the_log() {
+    log::keep();
+    let app = app();
+    let body = r#"{"id":"event_of_the_logs_test","event":"user.deleted","data":{}}"#;
+    let line = refusal(&app, body, &signature(&app, SECRET, body)).await;
+    assert_eq!(line, "the event cannot be read; the server's log tells why");
+    assert_eq!(log::count("event_of_the_logs_test"), 1);
+    assert!(log::has_both(
+        r#"WARN webhook "event_of_the_logs_test": "user.deleted" cannot be read"#,
+        "missing field `id`"
+    ));
+    assert_eq!(
+        log::count("the request cannot be read: missing field `id`"),
+        0
+    );
 }
 
 #[tokio::test]

@@ -34,6 +34,12 @@ pub(crate) fn keep() {
     });
 }
 
+/// How many lines with this text were written.
+pub(crate) fn count(text: &str) -> usize {
+    let lines = KEPT.0.lock().unwrap_or_else(PoisonError::into_inner);
+    lines.iter().filter(|line| line.contains(text)).count()
+}
+
 /// Whether one line with both texts was written.
 pub(crate) fn has_both(one: &str, other: &str) -> bool {
     let lines = KEPT.0.lock().unwrap_or_else(PoisonError::into_inner);
