@@ -1,11 +1,16 @@
 //! The pending token stays between WorkOS and this server.
 
-use reqwest::Response;
+use reqwest::{Response, StatusCode};
+use serde_json::json;
+use vestibule::emulator::{Effect, Fault};
 
-use super::{CODE, TWYLA, UNA, grants, stopped};
-use crate::support::app::{TestApp, Visitor};
+use super::{CODE, MAX, TWYLA, UNA, stopped};
+use crate::support::app::{TestApp, Visitor, location};
+use crate::support::exchange::{WORKOS, code_for, post};
 use crate::support::log;
-use crate::support::steps::login_with_next;
+use crate::support::steps::{AUTHENTICATE, login_with_next};
+
+const PENDING: &str = "pending_authentication_token";
 
 /// Everything that a browser gets to see of an answer.
 async fn seen(response: Response) -> String {
@@ -18,9 +23,43 @@ async fn seen_of_a_sign_in(visitor: &Visitor, email: &str) -> (String, String) {
     let authorize = visitor.begin(&login_with_next("/account")).await;
     let callback = visitor.authorize(&authorize, email).await;
     let response = visitor.get(callback.as_str()).await;
-    let step = crate::support::app::location(&response);
+    let step = location(&response);
     let all = seen(response).await + &seen(visitor.get(&step).await).await;
     (all, step)
+}
+
+/// Sends an answer that leads to `target`, and adds what is seen of it.
+async fn answer(
+    visitor: &Visitor,
+    step: &str,
+    given: (&str, &str),
+    target: &str,
+    all: &mut String,
+) {
+    let response = visitor.submit(step, &[given]).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert_eq!(location(&response), target);
+    *all += &seen(response).await;
+}
+
+/// Every pending token that WorkOS got back, which are all that it gave out and had answered.
+fn tokens(app: &TestApp) -> Vec<String> {
+    let requests = app.workos().requests();
+    let tokens = requests.iter().filter_map(|one| one.body[PENDING].as_str());
+    tokens.map(str::to_owned).collect()
+}
+
+/// None of them is in what was seen, in the log or in a row.
+fn assert_secret(tokens: &[String], seen: &str, rows: &[Vec<u8>]) {
+    for token in tokens {
+        assert!(token.len() > 20, "{token}");
+        assert!(!seen.contains(token.as_str()), "it is seen");
+        assert!(!log::has_both(token, ""), "the log has it");
+        for row in rows {
+            let parts = row.windows(token.len());
+            assert!(!parts.into_iter().any(|part| part == token.as_bytes()));
+        }
+    }
 }
 
 #[tokio::test]
@@ -40,36 +79,103 @@ async fn the_pending_token_is_in_no_page_no_address_no_cookie_no_log_and_no_row(
     let chosen = app.organization("Tandem Cycles");
     all += &seen(twyla.submit(&step, &[("organization_id", &chosen)]).await).await;
 
-    let grants = [
-        grants(&app, "email-verification:code"),
-        grants(&app, "organization-selection"),
-    ];
-    let tokens: Vec<String> = grants
-        .concat()
-        .iter()
-        .map(|one| {
-            one.body["pending_authentication_token"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        })
-        .collect();
+    let tokens = tokens(&app);
     assert_eq!(tokens.len(), 3);
-    for token in &tokens {
-        assert!(token.len() > 20, "{token}");
-        assert!(!all.contains(token.as_str()), "a browser sees it");
-        assert!(!log::has_both(token, ""), "the log has it");
-        for row in &sealed {
-            assert!(
-                !row.windows(token.len())
-                    .any(|part| part == token.as_bytes())
-            );
-        }
-    }
+    assert_secret(&tokens, &all, &sealed);
     assert!(log::has_both(
         "a sign-in waits for an answer",
         "email_verification_required"
     ));
+}
+
+#[tokio::test]
+async fn nor_where_an_authenticator_is_asked_or_workos_is_away() {
+    log::keep();
+    let app = TestApp::start();
+    let max = app.visitor();
+    let (mut all, step) = seen_of_a_sign_in(&max, MAX).await;
+    all += &max.cookies("/auth/step");
+    let sealed: Vec<Vec<u8>> = app.unfinished();
+    all += &seen(max.submit(&step, &[("code", "000000")]).await).await;
+    let away = Effect::status(503, json!({}));
+    app.workos().inject(Fault::once(AUTHENTICATE, away));
+    let response = max.submit(&step, &[("code", CODE)]).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    all += &seen(response).await;
+    answer(&max, &step, ("code", CODE), "/account", &mut all).await;
+    let tokens = tokens(&app);
+    assert_eq!(tokens.len(), 3);
+    assert_secret(&tokens, &all, &sealed);
+}
+
+#[tokio::test]
+async fn nor_from_one_step_to_the_next() {
+    log::keep();
+    let app = TestApp::start();
+    let quinn = app.visitor();
+    let (mut all, step) = seen_of_a_sign_in(&quinn, "quinn@example.com").await;
+    let mut sealed: Vec<Vec<u8>> = app.unfinished();
+    for _ in ["e-mail", "authenticator"] {
+        answer(&quinn, &step, ("code", CODE), &step, &mut all).await;
+        all += &seen(quinn.get(&step).await).await;
+        all += &quinn.cookies("/auth/step");
+        sealed.extend(app.unfinished());
+    }
+    let chosen = app.organization("Example Orchards");
+    let given = ("organization_id", chosen.as_str());
+    answer(&quinn, &step, given, "/account", &mut all).await;
+    assert_eq!(sealed.len(), 3);
+    let tokens = tokens(&app);
+    assert_eq!(tokens.len(), 3);
+    assert_secret(&tokens, &all, &sealed);
+}
+
+#[tokio::test]
+async fn nor_where_the_sign_in_goes_on_at_workos() {
+    log::keep();
+    let app = TestApp::start();
+    let twyla = app.visitor();
+    let (mut all, step) = seen_of_a_sign_in(&twyla, TWYLA).await;
+    let another = "made-up-pending-token-beside-sso-required";
+    let body = json!({
+        "error": "sso_required",
+        "error_description": "for developers",
+        "connection_ids": ["conn_made_up"],
+        PENDING: another,
+    });
+    app.workos()
+        .inject(Fault::once(AUTHENTICATE, Effect::status(400, body)));
+    let chosen = app.organization("Tandem Cycles");
+    let response = twyla.submit(&step, &[("organization_id", &chosen)]).await;
+    let page = seen(response).await;
+    assert!(page.contains("Continue with single sign-on"), "{page}");
+    all += &page;
+    let mut tokens = tokens(&app);
+    assert_eq!(tokens.len(), 1);
+    tokens.push(another.to_owned());
+    assert_secret(&tokens, &all, &[]);
+}
+
+#[tokio::test]
+async fn nor_in_json() {
+    log::keep();
+    let app = TestApp::start();
+    let mut all = String::new();
+    for email in [UNA, MAX, "quinn@example.com"] {
+        let code = code_for(&app, email).await;
+        let stop = seen(post(&app, WORKOS, &json!({ "code": code })).await).await;
+        let field = format!(r#""{PENDING}":""#);
+        let sealed = stop.split(&field).nth(1).unwrap();
+        let sealed = sealed.split('"').next().unwrap();
+        for code in ["000000", CODE] {
+            let answer = json!({ PENDING: sealed, "code": code });
+            all += &seen(post(&app, WORKOS, &answer).await).await;
+        }
+        all += &stop;
+    }
+    let tokens = tokens(&app);
+    assert_eq!(tokens.len(), 6);
+    assert_secret(&tokens, &all, &[]);
 }
 
 #[tokio::test]
