@@ -75,7 +75,11 @@ pub(super) fn workos() -> Operation {
             bad_request(FIELDS, &invalid),
             forbidden,
             conflict(provision("account_conflict", LINKED, taken)),
-            unavailable(Some(refused(AWAY.0, AWAY.1, SignInFailure::from(away)))),
+            unavailable(Some(refused(
+                AWAY.0,
+                "WorkOS does not answer, or refuses our own key",
+                SignInFailure::from(away),
+            ))),
         ],
     ))
 }
