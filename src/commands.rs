@@ -143,7 +143,8 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Deletes refresh tokens and sessions that have ended by themselves.
+    /// Deletes what has ended by itself: refresh tokens, sessions, sign-ins that nobody finished, and
+    /// the memory of old webhook events.
     ///
     /// A running server does the same once an hour.
     Flushexpiredtokens,

@@ -44,7 +44,14 @@ fn the_help_of_each_command_tells_of_its_options() {
         ("changepassword", &["<EMAIL>"]),
         ("deactivate", &["<EMAIL>"]),
         ("activate", &["<EMAIL>"]),
-        ("flushexpiredtokens", &["refresh tokens and sessions"]),
+        (
+            "flushexpiredtokens",
+            &[
+                "refresh tokens, sessions",
+                "sign-ins that nobody finished",
+                "webhook events",
+            ],
+        ),
         ("openapi", &["OpenAPI"]),
         (
             "import-django",
