@@ -30,6 +30,12 @@ pub fn set_password(
 /// Closes the account: its sessions and tokens end, and no door opens. Returns how many sessions
 /// ended; `None` when it was closed already.
 pub fn close(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Option<usize>> {
+    // Held first, as a sign-in holds it, so that none slips through in between.
+    diesel::update(users::table.find(user_id))
+        .set(users::id.eq(users::id))
+        .execute(conn)?;
+    // Before the account is closed, or the database's trigger would end them and nobody count them.
+    let ended = SessionRow::revoke_all_of(conn, user_id, now)?;
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::is_active.eq(true))
         .set((
@@ -37,8 +43,6 @@ pub fn close(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Optio
             users::token_version.eq(users::token_version + 1),
         ))
         .execute(conn)?;
-    // Even then: somebody may have closed it with SQL alone, and left its sessions open.
-    let ended = SessionRow::revoke_all_of(conn, user_id, now)?;
     Ok((changed > 0).then_some(ended))
 }
 

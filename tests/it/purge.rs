@@ -144,6 +144,34 @@ async fn an_ended_session_is_remembered_for_as_long_as_an_access_token_lives() {
     assert_eq!(purged(LIFETIME).await.unwrap().sessions, 1);
 }
 
+/// The database's clock stands behind the app's here, as it may anywhere by seconds.
+#[tokio::test]
+async fn a_session_that_has_ended_by_itself_takes_no_tokens_along() {
+    let place = Place::new();
+    for (id, ends_in) in [("first", 100), ("second", 10_000)] {
+        place.add_session(id, ends_in, None);
+    }
+    place.app.change(|conn| {
+        let both = diesel::update(sessions::table);
+        both.set(sessions::workos_sid.eq("session_made_up"))
+            .execute(conn)
+    });
+    let token = RefreshTokenRow {
+        sid: Some("session_made_up".to_owned()),
+        ..place.token("lives", 10_000)
+    };
+    place.add_token(&token);
+    place.app.clock.advance(TimeDelta::seconds(101));
+    purge(&place.app.database, LIFETIME, place.app.now())
+        .await
+        .unwrap();
+    assert_eq!(place.sessions(), ["second"]);
+    let row = place
+        .app
+        .rows(|conn| RefreshTokenRow::by_jti(conn, "lives"));
+    assert_eq!(row.unwrap().revoked_at, None);
+}
+
 #[tokio::test]
 async fn a_pair_that_nobody_gets_any_more_is_forgotten() {
     let place = Place::new();

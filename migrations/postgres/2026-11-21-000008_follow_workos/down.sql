@@ -1,7 +1,7 @@
 DROP TRIGGER sessions_deleted ON sessions;
 DROP TRIGGER users_closed ON users;
-DROP FUNCTION note_deleted_session();
-DROP FUNCTION note_sessions_of_user();
+DROP FUNCTION end_deleted_session();
+DROP FUNCTION end_sessions_of_user();
 DROP TABLE ended_sessions;
 ALTER TABLE sessions DROP COLUMN renewal_failures;
 ALTER TABLE sessions DROP COLUMN renewing_until;

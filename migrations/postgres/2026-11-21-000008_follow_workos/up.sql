@@ -19,26 +19,43 @@ CREATE TABLE ended_sessions (
 CREATE INDEX ended_sessions_expires_at ON ended_sessions (expires_at);
 CREATE INDEX ended_sessions_noticed_at ON ended_sessions (noticed_at);
 
-CREATE FUNCTION note_sessions_of_user() RETURNS trigger LANGUAGE plpgsql AS $$
+-- As the program closes an account: its sessions and tokens end for good, whoever opens it again.
+-- The program raises token_version itself, in the same statement.
+CREATE FUNCTION end_sessions_of_user() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO ended_sessions (session_id, expires_at)
-    SELECT id, expires_at FROM sessions WHERE user_id = OLD.id AND revoked_at IS NULL
+    SELECT id, expires_at FROM sessions WHERE user_id = NEW.id AND revoked_at IS NULL
     ON CONFLICT DO NOTHING;
-    RETURN COALESCE(NEW, OLD);
+    UPDATE sessions
+    SET revoked_at = clock_timestamp() AT TIME ZONE 'UTC', workos_refresh_token = NULL
+    WHERE user_id = NEW.id AND revoked_at IS NULL;
+    UPDATE users SET token_version = token_version + 1
+    WHERE id = NEW.id AND NEW.token_version = OLD.token_version;
+    RETURN NEW;
 END
 $$;
 
-CREATE FUNCTION note_deleted_session() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION end_deleted_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO ended_sessions (session_id, expires_at) VALUES (OLD.id, OLD.expires_at)
     ON CONFLICT DO NOTHING;
+    -- One that had ended before took its tokens along; its sid may live on in the row that replaced it.
+    IF OLD.revoked_at IS NULL THEN
+        -- A rotation that commits meanwhile leaves a successor that only the next round sees.
+        LOOP
+            UPDATE refresh_tokens
+            SET revoked_at = clock_timestamp() AT TIME ZONE 'UTC', successor = NULL
+            WHERE revoked_at IS NULL AND sid IN (OLD.workos_sid, 'local:' || OLD.id);
+            EXIT WHEN NOT FOUND;
+        END LOOP;
+    END IF;
     RETURN OLD;
 END
 $$;
 
 CREATE TRIGGER users_closed AFTER UPDATE OF is_active ON users
-FOR EACH ROW WHEN (OLD.is_active AND NOT NEW.is_active) EXECUTE FUNCTION note_sessions_of_user();
+FOR EACH ROW WHEN (OLD.is_active AND NOT NEW.is_active) EXECUTE FUNCTION end_sessions_of_user();
 
 CREATE TRIGGER sessions_deleted AFTER DELETE ON sessions
 FOR EACH ROW WHEN (OLD.expires_at > (clock_timestamp() AT TIME ZONE 'UTC'))
-EXECUTE FUNCTION note_deleted_session();
+EXECUTE FUNCTION end_deleted_session();

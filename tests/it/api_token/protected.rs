@@ -110,6 +110,9 @@ async fn an_account_that_ended_its_tokens() {
     let inactive = r#"{"detail":"User is inactive","code":"user_inactive"}"#;
     visitor.me_by(&pair.access).await.is(401, inactive);
     app.set_active(user.id, true);
+    visitor.me_by(&pair.access).await.is(401, PASSWORD_CHANGED);
+    let pair = app.pair(&app.user("ada@example.com"), Grant::default());
+    assert_eq!(visitor.me_by(&pair.access).await.status, 200);
     // In the same second, by the clock that stands still.
     app.change(|conn| set_password(conn, user.id, "!", app.now(), None));
     visitor.me_by(&pair.access).await.is(401, PASSWORD_CHANGED);

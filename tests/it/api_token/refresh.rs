@@ -123,6 +123,13 @@ async fn accounts_that_no_longer_stand_behind_a_token() {
             .is(401, NO_ACCOUNT);
     }
     app.set_active(user.id, true);
+    for (path, field) in &ROUTES[..2] {
+        visitor
+            .post_json(path, &json!({ *field: pair.refresh }))
+            .await
+            .is(401, PASSWORD_CHANGED);
+    }
+    let pair = app.pair(&app.user("ada@example.com"), Grant::default());
     assert_eq!(
         visitor
             .post_refresh("/api/token/refresh", &pair.refresh)

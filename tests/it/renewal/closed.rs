@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use reqwest::StatusCode;
+use serde_json::json;
 use vestibule::db::Conn;
 use vestibule::db::schema::{ended_sessions, sessions};
 
+use crate::support::api::PASSWORD;
 use crate::support::app::{TestApp, Visitor};
 
 /// Far longer than a replica takes to notice.
@@ -81,6 +84,121 @@ async fn a_session_deleted_with_sql_alone() {
     .await;
 }
 
+/// A browser's session and the tokens that stand on it.
+struct Open {
+    browser: Visitor,
+    access: String,
+    refresh: String,
+}
+
+impl Open {
+    async fn of(browser: Visitor) -> Self {
+        let given = browser.post_json("/api/auth/session", &json!({})).await;
+        Self {
+            browser,
+            access: given.text("access_token"),
+            refresh: given.text("refresh_token"),
+        }
+    }
+
+    /// Through WorkOS, and by a password of ours: of that one WorkOS knows nothing.
+    async fn both(app: &TestApp) -> [Self; 2] {
+        app.person("grace@example.com");
+        let grace = app.visitor();
+        let answer = grace.log_in("grace@example.com", PASSWORD).await;
+        assert_eq!(answer.status(), StatusCode::FOUND);
+        let ada = app.signed_in("ada@example.com").await;
+        [Self::of(ada).await, Self::of(grace).await]
+    }
+
+    /// What the access token and the refresh token get, without the browser's cookie.
+    async fn statuses(&self, app: &TestApp) -> (u16, u16) {
+        let page = app.visitor();
+        let me = page.me_by(&self.access).await.status;
+        let refreshed = page.post_refresh("/api/token/refresh", &self.refresh);
+        (me, refreshed.await.status)
+    }
+}
+
+/// How many rows of these have ended now, by the world's clock, in the text that the program writes.
+fn ended_now(app: &TestApp, table: &str) -> i64 {
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = BigInt)]
+        count: i64,
+    }
+    let (from, to) = (app.now(), app.now().plus(chrono::TimeDelta::minutes(10)));
+    let text = |at: vestibule::clock::Timestamp| at.utc().format("%F %T").to_string();
+    let statement = format!(
+        "SELECT COUNT(*) AS count FROM {table} WHERE CAST(revoked_at AS TEXT) LIKE '____-__-__ __:__:__.%' \
+         AND CAST(revoked_at AS TEXT) BETWEEN '{}' AND '{}'",
+        text(from.plus(chrono::TimeDelta::seconds(-1))),
+        text(to)
+    );
+    app.rows(|conn| diesel::sql_query(statement).get_result::<Count>(conn))
+        .count
+}
+
+#[tokio::test]
+async fn opening_a_closed_account_again_brings_back_no_session_and_no_token() {
+    let app = TestApp::start();
+    let opens = Open::both(&app).await;
+    let others = Open::of(app.signed_in("olive@example.com").await).await;
+    let before = app.user("ada@example.com").token_version;
+    for active in ["FALSE", "TRUE"] {
+        let statement =
+            format!("UPDATE users SET is_active = {active} WHERE email <> 'olive@example.com'");
+        app.elsewhere_in_time(&statement);
+        for open in &opens {
+            assert_eq!(open.statuses(&app).await, (401, 401), "{active}");
+        }
+    }
+    assert_eq!(ended_now(&app, "sessions"), 2);
+    let ended = |email| {
+        let user = app.user(email).id;
+        let mut rows = app.sessions().into_iter();
+        let row = rows.find(|row| row.user_id == user).expect("the row");
+        row.revoked_at.is_some() && row.workos_refresh_token.is_none()
+    };
+    assert!(ended("ada@example.com") && ended("grace@example.com"));
+    assert!(!ended("olive@example.com"));
+    assert_eq!(app.user("ada@example.com").token_version, before + 1);
+    assert_eq!(others.statuses(&app).await, (200, 200));
+
+    let again = Open::of(app.signed_in("ada@example.com").await).await;
+    assert_eq!(again.statuses(&app).await, (200, 200));
+    let page = again.browser.page("/account").await;
+    assert_eq!(page.matches(r#"name="session_id""#).count(), 1, "{page}");
+}
+
+#[tokio::test]
+async fn a_deleted_session_takes_its_token_families_along() {
+    let app = TestApp::start();
+    let opens = Open::both(&app).await;
+    let others = Open::of(app.signed_in("olive@example.com").await).await;
+    let olive = app.user("olive@example.com").id;
+    app.elsewhere_in_time(&format!("DELETE FROM sessions WHERE user_id <> {olive}"));
+    for open in &opens {
+        assert_eq!(open.statuses(&app).await.1, 401);
+        becomes_bad(&app, &open.browser.cookies("/")).await;
+    }
+    assert_eq!(ended_now(&app, "refresh_tokens"), 2);
+    assert_eq!(others.statuses(&app).await, (200, 200));
+}
+
+#[tokio::test]
+async fn a_row_that_had_ended_before_takes_nothing_along() {
+    let app = TestApp::start();
+    let ada = Open::of(app.signed_in("ada@example.com").await).await;
+    // As after a fresh sign-in on the same session of WorkOS's.
+    app.change(|conn| {
+        diesel::sql_query("INSERT INTO sessions (id, user_id, workos_sid, created_at, expires_at, revoked_at) SELECT 'replaced', user_id, workos_sid, created_at, expires_at, created_at FROM sessions")
+            .execute(conn)
+    });
+    app.change(|conn| diesel::delete(sessions::table.find("replaced")).execute(conn));
+    assert_eq!(ada.statuses(&app).await, (200, 200));
+}
+
 #[tokio::test]
 async fn an_account_that_is_changed_otherwise_goes_on() {
     let app = TestApp::start();
@@ -99,6 +217,7 @@ async fn a_renewal_asks_the_row_and_the_account_first() {
     let ada = app.signed_in("ada@example.com").await;
     app.expire();
     // As if no trigger had fired and no replica had read.
+    app.without_trigger("users_closed", "users");
     app.set_active(app.user("ada@example.com").id, false);
     assert!(!ada.is_signed_in().await);
     assert_eq!(app.renewals(), 0);

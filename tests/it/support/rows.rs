@@ -82,6 +82,32 @@ impl TestApp {
         assert_eq!(changed, 1);
     }
 
+    /// Runs a statement as somebody would by hand, on PostgreSQL from a place with a time of its own.
+    pub(crate) fn elsewhere_in_time(&self, statement: &str) {
+        self.change(|conn| {
+            if self.is_postgres() {
+                diesel::sql_query("SET LOCAL TIME ZONE 'Asia/Tokyo'").execute(conn)?;
+            }
+            diesel::sql_query(statement).execute(conn)
+        });
+    }
+
+    /// Takes away a trigger of this table.
+    pub(crate) fn without_trigger(&self, name: &str, table: &str) {
+        let of_table = if self.is_postgres() {
+            format!(" ON {table}")
+        } else {
+            String::new()
+        };
+        let statement = format!("DROP TRIGGER {name}{of_table}");
+        self.change(|conn| diesel::sql_query(statement).execute(conn));
+    }
+
+    /// Whether this run is for PostgreSQL.
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.database_url().starts_with("postgres")
+    }
+
     /// Makes a superuser of an account.
     pub(crate) fn set_superuser(&self, id: i64) {
         let changed = self.change(|conn| {
