@@ -66,6 +66,8 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
     let sid = authentication.sid.clone();
     let organization_id = authentication.organization_id.clone();
     let role = authentication.role.clone();
+    let impersonator = authentication.impersonator.as_ref();
+    let impersonator = impersonator.map(|who| who.email.clone());
     let row = move |user_id| NewSession {
         id,
         user_id,
@@ -79,6 +81,7 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         role,
         ip_address: device.ip_address,
         user_agent: kept_user_agent(device.user_agent.as_deref()),
+        impersonator,
     };
     let ending = previous.clone();
     let (user, row) = app

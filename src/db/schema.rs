@@ -77,6 +77,8 @@ diesel::table! {
         ip_address -> Nullable<Text>,
         /// The browser, as it says itself; at most 255 characters.
         user_agent -> Nullable<Text>,
+        /// The e-mail of whoever acts for its owner there.
+        impersonator -> Nullable<Text>,
         /// How often every cookie of the session was asked to look at the row.
         marks -> Integer,
         /// When last.

@@ -22,6 +22,8 @@ pub struct OpenSession {
     pub ip_address: Option<String>,
     /// With which browser, as it says itself.
     pub user_agent: Option<String>,
+    /// The e-mail of whoever acts for its owner there.
+    pub impersonator: Option<String>,
 }
 
 /// How a session began.

@@ -12,8 +12,6 @@ use super::{Mark, SessionRow, ended};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 
-/// How often the database is asked.
-const EVERY: Duration = Duration::from_secs(1);
 /// Each reading goes back behind the one before it: a revocation bears the time of its replica's
 /// clock, and is seen when its transaction ends, half a minute later at the most.
 const OVERLAP: TimeDelta = TimeDelta::minutes(5);
@@ -33,7 +31,10 @@ pub enum Standing {
 
 /// The sessions that ended early, or were marked, and whose cookies would still be good.
 #[derive(Debug, Default)]
-pub struct Revocations(RwLock<Known>);
+pub struct Revocations {
+    known: RwLock<Known>,
+    late_by: Duration,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -48,34 +49,47 @@ struct Known {
 }
 
 impl Revocations {
+    /// How often the database is asked. One reading tells everything, so another replica knows within
+    /// two seconds.
+    pub const READ_EVERY: Duration = Duration::from_secs(1);
+
+    /// One whose readings count as so much older than they are: a test need not wait for a minute.
+    pub fn late_by(late_by: Duration) -> Self {
+        Self {
+            late_by,
+            ..Self::default()
+        }
+    }
+
     /// What is known of this session.
     pub fn standing(&self, session_id: &str) -> Standing {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if known.ended.contains_key(&fingerprint(session_id)) {
             return Standing::Ended;
         }
-        match known.fresh_at {
-            Some(read) if read.elapsed() < TRUSTED_FOR => Standing::Good,
-            _ => Standing::Unknown,
+        if self.is_trusted(&known) {
+            Standing::Good
+        } else {
+            Standing::Unknown
         }
     }
 
     /// Notes that this replica has ended a session whose cookie would be good until `expires_at`.
     pub fn end(&self, session_id: &str, expires_at: Timestamp) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.ended.insert(fingerprint(session_id), expires_at);
     }
 
     /// The latest mark of this session, 0 where there is none.
     pub fn marks(&self, session_id: &str) -> i32 {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let mark = known.marks.get(&fingerprint(session_id));
         mark.map_or(0, |(marks, _)| *marks)
     }
 
     /// Notes that this replica has marked a session.
     pub fn mark(&self, mark: &Mark) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.mark(mark);
     }
 
@@ -101,7 +115,7 @@ impl Revocations {
     pub async fn keep_reading(&self, database: &Database, clock: &Clock) {
         let mut failing = false;
         loop {
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(Self::READ_EVERY).await;
             let outcome = self.read(database, clock.now()).await;
             match (&outcome, failing) {
                 (Ok(()), true) => log::info!("ended sessions can be read again"),
@@ -118,18 +132,20 @@ impl Revocations {
     /// have forgotten too much, and after a minute without a reading: what the database noticed by its
     /// own clock meanwhile is not to be missed.
     fn since(&self, now: Timestamp) -> Option<Timestamp> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let before = known.read_at.filter(|before| *before <= now);
-        let in_time = known
-            .fresh_at
-            .is_some_and(|read| read.elapsed() < TRUSTED_FOR);
         before
-            .filter(|_| in_time)
+            .filter(|_| self.is_trusted(&known))
             .map(|before| before.plus(-OVERLAP))
     }
 
+    fn is_trusted(&self, known: &Known) -> bool {
+        let read = known.fresh_at;
+        read.is_some_and(|read| read.elapsed() + self.late_by < TRUSTED_FOR)
+    }
+
     fn learn(&self, lately: Lately, began: Instant, now: Timestamp) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let ended = lately.ended.into_iter();
         let ended = ended.map(|(id, end)| (fingerprint(&id), end));
         known.ended.extend(ended);

@@ -73,6 +73,8 @@ pub struct NewSession {
     pub ip_address: Option<String>,
     /// The browser, by [`kept_user_agent`](super::kept_user_agent).
     pub user_agent: Option<String>,
+    /// The e-mail of whoever acts for the person, where it is not they themselves.
+    pub impersonator: Option<String>,
 }
 
 impl NewSession {

@@ -155,6 +155,8 @@ fn session_row(
     let expires_at = now.plus(longest(app, authentication));
     let organization_id = authentication.organization_id.clone();
     let role = authentication.role.clone();
+    let impersonator = authentication.impersonator.as_ref();
+    let impersonator = impersonator.map(|who| who.email.clone());
     Ok(Some(move |user_id| NewSession {
         id,
         user_id,
@@ -169,6 +171,7 @@ fn session_row(
         role,
         ip_address: device.ip_address,
         user_agent: kept_user_agent(device.user_agent.as_deref()),
+        impersonator,
     }))
 }
 

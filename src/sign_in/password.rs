@@ -67,6 +67,7 @@ pub async fn with_password(
         role: None,
         ip_address: device.ip_address.clone(),
         user_agent: kept_user_agent(device.user_agent.as_deref()),
+        impersonator: None,
     };
     let ending = previous.clone();
     let (user, row) = by_password(app, email, password, now, move |conn, user| {

@@ -106,11 +106,14 @@ pub(super) async fn list(user: &SessionState, app: &AppState) -> Option<Sessions
             return None;
         }
     };
+    let own = user.impersonator.is_none();
     Some(Sessions {
-        more: open.len() > MOST,
-        own: user.impersonator.is_none(),
+        more: own && open.len() > MOST,
+        own,
         list: open
             .into_iter()
+            // A person's devices and addresses are no business of whoever acts for them.
+            .filter(|row| own || row.id == user.session_id)
             .take(MOST)
             .map(|row| listed(row, &user.session_id))
             .collect(),
@@ -124,6 +127,7 @@ fn listed(row: OpenSession, present: &str) -> ListedSession {
         began: row.beginning(),
         began_at: row.created_at.utc(),
         ip_address: row.ip_address,
+        impersonator: row.impersonator,
         id: row.id,
     }
 }

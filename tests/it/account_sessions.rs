@@ -1,6 +1,7 @@
 //! One's own sessions on `/account`: their list, "Sign out there", "Sign out everywhere".
 
 mod everywhere;
+mod impersonated;
 mod list;
 mod others;
 
@@ -74,6 +75,7 @@ pub(crate) fn add_session(app: &TestApp, user_id: i64, id: &str) {
         role: None,
         ip_address: None,
         user_agent: None,
+        impersonator: None,
     };
     assert!(app.change(|conn| new.insert(conn)));
 }

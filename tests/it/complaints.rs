@@ -40,7 +40,7 @@ async fn parallel_requests_lose_the_refresh_race_and_are_logged_out() {
 /// authkit-nextjs #461.
 #[tokio::test]
 async fn a_429_or_5xx_deletes_the_cookie() {
-    for status in [429, 500, 502, 503, 504] {
+    for status in [408, 429, 500, 502, 503, 504] {
         let app = TestApp::start();
         let ada = app.signed_in("ada@example.com").await;
         app.expire();

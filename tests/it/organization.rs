@@ -14,14 +14,14 @@ use crate::support::api::part;
 use crate::support::app::{TestApp, Visitor, location};
 use crate::support::steps::{error_page, retry_after, set_cookie};
 
-const TWYLA: &str = "twyla@example.com";
+pub(crate) const TWYLA: &str = "twyla@example.com";
 const ROUTE: &str = "/auth/organization";
-const ORCHARDS: &str = "Example Orchards";
-const TANDEM: &str = "Tandem Cycles";
+pub(crate) const ORCHARDS: &str = "Example Orchards";
+pub(crate) const TANDEM: &str = "Tandem Cycles";
 const HARBOUR: &str = "Harbour Trust";
 
 /// A browser in which this person has signed in to this organisation.
-async fn in_organization(app: &TestApp, email: &str, name: &str) -> Visitor {
+pub(crate) async fn in_organization(app: &TestApp, email: &str, name: &str) -> Visitor {
     let visitor = app.visitor();
     let id = app.organization(name);
     let authorize = visitor
@@ -35,7 +35,7 @@ async fn in_organization(app: &TestApp, email: &str, name: &str) -> Visitor {
     visitor
 }
 
-async fn switch(app: &TestApp, visitor: &Visitor, name: &str) -> Response {
+pub(crate) async fn switch(app: &TestApp, visitor: &Visitor, name: &str) -> Response {
     let id = app.organization(name);
     visitor.submit(ROUTE, &[("organization_id", &id)]).await
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use vestibule::clock::Timestamp;
-use vestibule::db::schema::{refresh_tokens, sessions};
+use vestibule::db::schema::{refresh_tokens, sessions, unfinished_sign_ins, webhook_events};
 use vestibule::db::{Conn, Database};
 use vestibule::purge::{Purged, purge, purge_if_due};
 use vestibule::sessions::NewSession;
@@ -70,6 +70,7 @@ impl Place {
             role: None,
             ip_address: None,
             user_agent: None,
+            impersonator: None,
         };
         assert!(self.app.change(|conn| new.insert(conn)));
         if let Some(seconds) = revoked {
@@ -79,6 +80,28 @@ impl Place {
                 row.set(sessions::revoked_at.eq(at)).execute(conn)
             });
         }
+    }
+
+    fn add_event(&self, id: &str, event: &str, received: i64) {
+        let row = (
+            webhook_events::id.eq(id),
+            webhook_events::event.eq(event),
+            webhook_events::object_id.eq("user_made_up"),
+            webhook_events::received_at.eq(self.at(received)),
+        );
+        let row = diesel::insert_into(webhook_events::table).values(row);
+        self.app.change(|conn| row.execute(conn));
+    }
+
+    fn add_unfinished(&self, id: &str, ends_in: i64) {
+        let row = (
+            unfinished_sign_ins::id.eq(id),
+            unfinished_sign_ins::content.eq(b"sealed".as_slice()),
+            unfinished_sign_ins::asked_at.eq(self.at(-600)),
+            unfinished_sign_ins::expires_at.eq(self.at(ends_in)),
+        );
+        let row = diesel::insert_into(unfinished_sign_ins::table).values(row);
+        self.app.change(|conn| row.execute(conn));
     }
 
     fn tokens(&self) -> Vec<String> {
@@ -118,6 +141,18 @@ async fn what_has_ended_by_itself_goes_and_nothing_else() {
     place.add_session("revoked", 1, Some(-100_000));
     place.add_session("revoked-and-ended", -1, Some(-100_000));
     place.add_session("revoked-lately-and-ended", -1, Some(-100));
+    const MONTH: i64 = 30 * 86_400;
+    for (id, event, age) in [
+        ("older", "user.updated", MONTH + 1),
+        ("old", "user.deleted", MONTH),
+        ("younger", "user.deleted", MONTH - 1),
+        ("new", "session.revoked", 0),
+    ] {
+        place.add_event(id, event, -age);
+    }
+    for (id, ends_in) in [("ended", -1), ("ends-now", 0), ("lives", 1)] {
+        place.add_unfinished(id, ends_in);
+    }
 
     let gone = purge(&place.app.database, LIFETIME, place.app.now())
         .await
@@ -125,13 +160,21 @@ async fn what_has_ended_by_itself_goes_and_nothing_else() {
     let expected = Purged {
         refresh_tokens: 2,
         sessions: 2,
-        webhook_events: 0,
-        unfinished_sign_ins: 0,
+        webhook_events: 2,
+        unfinished_sign_ins: 2,
     };
     assert_eq!(gone, expected);
     assert_eq!(place.tokens(), ["consumed", "lives", "revoked"]);
     let kept = ["lives", "revoked", "revoked-lately-and-ended"];
     assert_eq!(place.sessions(), kept);
+    let events = webhook_events::table.select(webhook_events::id);
+    let events: Vec<String> = place
+        .app
+        .rows(|conn| events.order(webhook_events::id).load(conn));
+    assert_eq!(events, ["new", "younger"]);
+    let unfinished = unfinished_sign_ins::table.select(unfinished_sign_ins::id);
+    let unfinished: Vec<String> = place.app.rows(|conn| unfinished.load(conn));
+    assert_eq!(unfinished, ["lives"]);
 }
 
 #[tokio::test]

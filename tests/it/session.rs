@@ -8,3 +8,4 @@ mod neighbours;
 mod oversized;
 mod revocation;
 mod row;
+mod vouching;

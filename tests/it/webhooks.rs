@@ -8,13 +8,15 @@ use aws_lc_rs::hmac;
 use chrono::TimeDelta;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
+use vestibule::purge::purge;
 
 use crate::support::app::{TestApp, Visitor};
 use crate::support::log;
 use crate::support::program::Program;
+use crate::support::readings::is_soon;
 use crate::support::steps::set_cookie;
 
-const SECRET: &str = "whsec_made_up";
+pub(crate) const SECRET: &str = "whsec_made_up";
 const ROUTE: &str = "/webhooks/workos";
 
 fn app() -> TestApp {
@@ -62,7 +64,7 @@ async fn refusal(app: &TestApp, body: &str, signature: &str) -> String {
 }
 
 /// Sends an event as WorkOS would; 200.
-async fn tell(app: &TestApp, id: &str, event: &str, data: Value) {
+pub(crate) async fn tell(app: &TestApp, id: &str, event: &str, data: Value) {
     let body =
         json!({ "id": id, "event": event, "data": data, "created_at": "2026-11-21T19:10:09.440Z" });
     let body = body.to_string();
@@ -71,7 +73,7 @@ async fn tell(app: &TestApp, id: &str, event: &str, data: Value) {
 }
 
 /// What WorkOS tells of a user who changed so many seconds from the app's present.
-fn user(app: &TestApp, id: &str, email: &str, seconds: i64) -> Value {
+pub(crate) fn user(app: &TestApp, id: &str, email: &str, seconds: i64) -> Value {
     let at = app.now().plus(TimeDelta::seconds(seconds)).utc();
     json!({
         "object": "user",
@@ -91,7 +93,7 @@ async fn is_signed_in(app: &TestApp, cookies: &str) -> bool {
     visitor.get_with_cookies("/account", cookies).await.status() == 200
 }
 
-/// For what another process or the emulator does a moment later.
+/// For what the emulator does a moment later.
 async fn comes_true<F: Future<Output = bool>>(mut what: impl FnMut() -> F) -> bool {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(20) {
@@ -300,6 +302,26 @@ async fn a_deleted_user_is_closed_and_comes_back_by_no_event() {
 }
 
 #[tokio::test]
+async fn for_thirty_days_it_is_known_whom_workos_deleted() {
+    let app = app();
+    let gone = json!({ "id": "user_gone" });
+    tell(&app, "event_1", "user.deleted", gone).await;
+    let purged = async |seconds| {
+        app.clock.advance(TimeDelta::seconds(seconds));
+        let lifetime = app.settings.tokens.access_lifetime;
+        let gone = purge(&app.database, lifetime, app.now()).await.unwrap();
+        gone.webhook_events
+    };
+    assert_eq!(purged(30 * 86_400 - 1).await, 0);
+    let back = |app: &TestApp| user(app, "user_gone", "gone@example.com", 0);
+    tell(&app, "event_2", "user.created", back(&app)).await;
+    assert!(app.users().is_empty(), "a late event brings nobody back");
+    assert_eq!(purged(1).await, 1);
+    tell(&app, "event_3", "user.created", back(&app)).await;
+    assert_eq!(app.users().len(), 1);
+}
+
+#[tokio::test]
 async fn activate_frees_a_deleted_users_row_for_another() {
     let app = app();
     app.signed_in("ada@example.com").await;
@@ -350,7 +372,7 @@ async fn a_revoked_session_ends_here_with_its_tokens() {
     let refreshed = laptop.post_json("/api/token/refresh", &refresh).await;
     assert_eq!(refreshed.status, 401);
     let copy = laptop.cookies("/");
-    assert!(comes_true(|| async { !is_signed_in(&replica, &copy).await }).await);
+    assert!(is_soon(&app, async || !is_signed_in(&replica, &copy).await).await);
 }
 
 fn sid_of(token: &str) -> String {

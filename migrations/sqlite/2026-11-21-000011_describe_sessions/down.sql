@@ -1,2 +1,3 @@
+ALTER TABLE sessions DROP COLUMN impersonator;
 ALTER TABLE sessions DROP COLUMN user_agent;
 ALTER TABLE sessions DROP COLUMN ip_address;

@@ -215,6 +215,7 @@ fn linking_an_account_whose_email_was_never_verified_ends_what_its_maker_had() {
             role: None,
             ip_address: None,
             user_agent: None,
+            impersonator: None,
         }
         .insert(conn)
     });

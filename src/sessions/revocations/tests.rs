@@ -40,7 +40,7 @@ fn what_was_read_or_ended_here_is_ended_and_the_rest_is_good() {
 fn after_a_minute_without_a_reading_nothing_is_vouched_for() {
     let revocations = known(&[("a", 100)], 0);
     let long_ago = Instant::now().checked_sub(TRUSTED_FOR).unwrap();
-    revocations.0.write().unwrap().fresh_at = Some(long_ago);
+    revocations.known.write().unwrap().fresh_at = Some(long_ago);
     assert_eq!(revocations.standing("a"), Standing::Ended);
     assert_eq!(revocations.standing("c"), Standing::Unknown);
     learn(&revocations, &[], 1);
@@ -65,7 +65,7 @@ fn a_clock_set_back_reads_everything_anew() {
 fn what_would_have_ended_by_itself_is_forgotten() {
     let revocations = known(&[("a", 100), ("b", 10_000)], 0);
     learn(&revocations, &[], 200);
-    let known = revocations.0.read().unwrap();
+    let known = revocations.known.read().unwrap();
     assert_eq!(known.ended.len(), 1);
     assert!(known.ended.contains_key(&fingerprint("b")));
 }
@@ -88,5 +88,5 @@ fn the_latest_mark_counts_until_its_session_would_have_ended() {
     assert_eq!(revocations.marks("a"), 2, "no reading takes it back");
     assert_eq!(revocations.marks("b"), 0);
     learn(&revocations, &[], 200);
-    assert!(revocations.0.read().unwrap().marks.is_empty());
+    assert!(revocations.known.read().unwrap().marks.is_empty());
 }

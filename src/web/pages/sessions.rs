@@ -1,5 +1,7 @@
 //! The sessions on the account page.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
 use crate::sessions::Beginning;
@@ -11,8 +13,8 @@ pub struct Sessions {
     pub list: Vec<ListedSession>,
     /// Whether there are more than these.
     pub more: bool,
-    /// Whether it is the person's own to end them; whoever acts for somebody else ends the present
-    /// one alone.
+    /// Whether it is the person's own to end them; whoever acts for somebody else sees and ends the
+    /// present one alone.
     pub own: bool,
 }
 
@@ -31,15 +33,21 @@ pub struct ListedSession {
     pub began_at: DateTime<Utc>,
     /// By which door.
     pub began: Beginning,
+    /// Who acts for the person there.
+    pub impersonator: Option<String>,
 }
 
 impl ListedSession {
-    /// By which door, in words.
-    pub fn beginning(&self) -> &'static str {
+    /// By which door, or by whom, in words.
+    pub fn beginning(&self) -> Cow<'static, str> {
+        if let Some(email) = &self.impersonator {
+            return format!("Impersonated by {email}").into();
+        }
         match self.began {
             Beginning::Workos => "WorkOS",
             Beginning::Password => "Password of this site",
             Beginning::Exchange => "WorkOS, for an application without a cookie",
         }
+        .into()
     }
 }

@@ -91,6 +91,7 @@ impl Place {
             role: None,
             ip_address: None,
             user_agent: None,
+            impersonator: None,
         };
         assert!(self.change(|conn| new.insert(conn)));
     }

@@ -59,6 +59,7 @@ fn sign_in(house: &House, user_id: i64) {
         role: None,
         ip_address: None,
         user_agent: None,
+        impersonator: None,
     };
     house.change(|conn| session.insert(conn));
 }

@@ -1,7 +1,5 @@
 //! What is done with SQL alone counts too, and within seconds, whichever replica is asked.
 
-use std::time::{Duration, Instant};
-
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use reqwest::StatusCode;
@@ -11,9 +9,7 @@ use vestibule::db::schema::{ended_sessions, sessions};
 
 use crate::support::api::PASSWORD;
 use crate::support::app::{TestApp, Visitor};
-
-/// Far longer than a replica takes to notice.
-const HANGS: Duration = Duration::from_secs(20);
+use crate::support::readings::is_soon;
 
 async fn is_good(app: &TestApp, cookies: &str) -> bool {
     let visitor = Visitor::new(&app.url);
@@ -24,12 +20,8 @@ async fn is_good(app: &TestApp, cookies: &str) -> bool {
 }
 
 async fn becomes_bad(app: &TestApp, cookies: &str) {
-    let began = Instant::now();
-    while is_good(app, cookies).await {
-        assert!(began.elapsed() < HANGS, "it is still good");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    println!("refused after {:?}", began.elapsed());
+    let refused = is_soon(app, async || !is_good(app, cookies).await);
+    assert!(refused.await, "it is still good");
 }
 
 /// Whether two replicas refuse Ada's cookie after this statement, and take it right before.
@@ -148,7 +140,7 @@ async fn opening_a_closed_account_again_brings_back_no_session_and_no_token() {
     for active in ["FALSE", "TRUE"] {
         let statement =
             format!("UPDATE users SET is_active = {active} WHERE email <> 'olive@example.com'");
-        app.elsewhere_in_time(&statement);
+        app.by_hand(&statement);
         for open in &opens {
             assert_eq!(open.statuses(&app).await, (401, 401), "{active}");
         }
@@ -177,7 +169,7 @@ async fn a_deleted_session_takes_its_token_families_along() {
     let opens = Open::both(&app).await;
     let others = Open::of(app.signed_in("olive@example.com").await).await;
     let olive = app.user("olive@example.com").id;
-    app.elsewhere_in_time(&format!("DELETE FROM sessions WHERE user_id <> {olive}"));
+    app.by_hand(&format!("DELETE FROM sessions WHERE user_id <> {olive}"));
     for open in &opens {
         assert_eq!(open.statuses(&app).await.1, 401);
         becomes_bad(&app, &open.browser.cookies("/")).await;

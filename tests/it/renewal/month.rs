@@ -1,32 +1,55 @@
 //! A month of sessions leaves no table growing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use diesel::prelude::*;
+use reqwest::StatusCode;
 use serde_json::json;
-use vestibule::db::schema::{ended_sessions, refresh_tokens, sessions};
-use vestibule::purge::purge;
+use vestibule::purge::{purge, purge_if_due};
 
+use crate::organization::{ORCHARDS, TANDEM, TWYLA, in_organization, switch};
 use crate::support::app::{TestApp, Visitor};
+use crate::webhooks::{self, tell};
 
 const HOUR: i64 = 3_600;
-const DAYS: usize = 45;
-/// Everything has ended by then: a session's two weeks, and the day that an ended one stays.
-const SETTLED: usize = 16;
+const DAYS: i64 = 45;
+/// Everything has ended by then: WorkOS's events stay for thirty days, the rest goes sooner.
+const SETTLED: i64 = 32;
+/// Ada, Olive, Twyla; Una's address is never verified.
+const PEOPLE: i64 = 3;
 
-/// Rows of sessions, refresh tokens, and sessions that the database noticed.
-fn rows(app: &TestApp) -> [i64; 3] {
-    app.rows(|conn| {
-        Ok([
-            sessions::table.count().get_result(conn)?,
-            refresh_tokens::table.count().get_result(conn)?,
-            ended_sessions::table.count().get_result(conn)?,
-        ])
-    })
+/// A person whose browser stays signed in, and whose page rotates its tokens.
+struct Stays {
+    browser: Visitor,
+    refresh: String,
 }
 
-/// Three browsers sign in: one signs out, one never comes back, of one the row is deleted.
-async fn a_day_begins(app: &TestApp) {
+impl Stays {
+    async fn new(app: &TestApp) -> Self {
+        let browser = in_organization(app, TWYLA, ORCHARDS).await;
+        let given = browser.call("/api/auth/session", &json!({})).await;
+        let refresh = given.text("refresh_token");
+        Self { browser, refresh }
+    }
+
+    async fn comes_back(&mut self, day: i64) {
+        assert!(self.browser.is_signed_in().await, "day {day}");
+        let shown = json!({ "refresh": self.refresh });
+        let given = self.browser.call("/api/token/refresh", &shown).await;
+        self.refresh = given.text("refresh");
+    }
+
+    async fn switches(&self, app: &TestApp, day: i64) {
+        let to = if day % 2 == 0 { TANDEM } else { ORCHARDS };
+        let answer = switch(app, &self.browser, to).await;
+        assert_eq!(answer.status(), StatusCode::FOUND, "day {day}");
+    }
+}
+
+/// Three browsers sign in: one signs out, one never comes back, of one the row is deleted. A fourth
+/// leaves its sign-in unfinished. WorkOS tells of a person who changed and of one who went.
+async fn a_day_begins(app: &TestApp, day: i64) {
     for signs_out in [true, false] {
         let visitor = app.signed_in("ada@example.com").await;
         visitor.call("/api/auth/session", &json!({})).await;
@@ -41,53 +64,75 @@ async fn a_day_begins(app: &TestApp) {
         )
         .execute(conn)
     });
+    app.visitor().sign_in("una@example.com").await;
+    assert!(!app.unfinished().is_empty());
+    let ada = app.user("ada@example.com").workos_user_id.expect("linked");
+    let ada = webhooks::user(app, &ada, "ada@example.com", 0);
+    tell(app, &format!("changed_{day}"), "user.updated", ada).await;
+    let gone = json!({ "id": format!("user_{day}") });
+    tell(app, &format!("deleted_{day}"), "user.deleted", gone).await;
+}
+
+/// Purges as the server does each hour. It runs here too and may have been the quicker one, but may not
+/// be through yet.
+async fn an_hour_has_passed(app: &TestApp) {
+    let lifetime = app.settings.tokens.access_lifetime;
+    let due = purge_if_due(&app.database, lifetime, app.now()).await;
+    if due.unwrap().is_none() {
+        purge(&app.database, lifetime, app.now()).await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn a_month_of_sessions_leaves_no_table_growing() {
-    let app = TestApp::start();
+    let app = TestApp::builder()
+        .setting("WORKOS_WEBHOOK_SECRET", webhooks::SECRET)
+        .setting("ROTATE_REFRESH_TOKENS", "true")
+        .start();
     app.workos()
         .set_access_token_lifetime(Duration::from_secs(8 * 3_600));
-    let mut stays: Option<Visitor> = None;
-    let mut most = [0; 3];
+    let mut expected = app.rows_of_tables();
+    let mut most = BTreeMap::new();
+    let mut stays = Stays::new(&app).await;
     for day in 0..DAYS {
-        if day % 14 == 0 {
-            stays = Some(app.signed_in("ada@example.com").await);
+        if day > 0 && day % 14 == 0 {
+            stays = Stays::new(&app).await;
         }
-        a_day_begins(&app).await;
+        a_day_begins(&app, day).await;
         for _ in 0..4 {
             app.pass(6 * HOUR - 1);
-            let stays = stays.as_ref().expect("somebody stays");
-            assert!(stays.is_signed_in().await, "day {day}");
+            stays.comes_back(day).await;
+            an_hour_has_passed(&app).await;
         }
-        purge(
-            &app.database,
-            app.settings.tokens.access_lifetime,
-            app.now(),
-        )
-        .await
-        .unwrap();
-        let rows = rows(&app);
-        if day < SETTLED {
-            most = std::array::from_fn(|table| most[table].max(rows[table]));
-        } else {
-            let grown = (0..3).any(|table| rows[table] > most[table] + 2);
-            assert!(!grown, "day {day}: {rows:?}, after {SETTLED} days {most:?}");
+        stays.switches(&app, day).await;
+        for (table, rows) in app.rows_of_tables() {
+            let most = most.entry(table.clone()).or_insert(rows);
+            if day < SETTLED {
+                *most = rows.max(*most);
+            } else {
+                assert!(
+                    rows <= *most + 2,
+                    "day {day}: {rows} {table}, before {most}"
+                );
+            }
         }
     }
     println!(
-        "{DAYS} days, {} renewals: at most {most:?} rows of sessions, refresh tokens and noticed ends after {SETTLED} days, {:?} at the end",
+        "{DAYS} days, {} renewals, at most so many rows after {SETTLED} days: {most:?}",
         app.renewals(),
-        rows(&app)
     );
-    assert!(app.renewals() > DAYS, "the session that stays was renewed");
+    for table in [
+        "sessions",
+        "refresh_tokens",
+        "ended_sessions",
+        "webhook_events",
+    ] {
+        assert!(most[table] > 0, "something was in {table}: {most:?}");
+    }
+    let renewals = i64::try_from(app.renewals()).unwrap();
+    assert!(renewals > DAYS, "the session that stays was renewed");
     app.pass(40 * 24 * HOUR);
-    purge(
-        &app.database,
-        app.settings.tokens.access_lifetime,
-        app.now(),
-    )
-    .await
-    .unwrap();
-    assert_eq!(rows(&app), [0; 3], "in the end nothing is left");
+    an_hour_has_passed(&app).await;
+    expected.insert("users".to_owned(), PEOPLE);
+    assert_eq!(app.rows_of_tables(), expected, "in the end nothing is left");
 }

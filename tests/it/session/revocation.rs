@@ -1,12 +1,11 @@
 //! A session that was ended early is over, whoever holds a copy of its cookie.
 
-use std::time::{Duration, Instant};
-
 use reqwest::StatusCode;
 use vestibule::db::DbError;
 use vestibule::sessions::SessionRow;
 
 use crate::support::app::{TestApp, Visitor, location};
+use crate::support::readings::is_soon;
 use crate::support::steps::set_cookie;
 
 async fn is_good(app: &TestApp, cookies: &str) -> bool {
@@ -25,16 +24,8 @@ async fn is_good(app: &TestApp, cookies: &str) -> bool {
     }
 }
 
-/// Replicas read what others ended every second; this waits for it, and far longer if it must.
 async fn becomes_bad(app: &TestApp, cookies: &str) -> bool {
-    let began = Instant::now();
-    while is_good(app, cookies).await {
-        if began.elapsed() > Duration::from_secs(20) {
-            return false;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    true
+    is_soon(app, async || !is_good(app, cookies).await).await
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header::{COOKIE, LOCATION};
@@ -15,6 +16,7 @@ use vestibule::clock::{Clock, Timestamp};
 use vestibule::db::Database;
 use vestibule::emulator::{self, Config, Control, Running, Seed};
 use vestibule::server::Application;
+use vestibule::sessions::Revocations;
 use vestibule::settings::{Settings, Source};
 use vestibule::state::AppState;
 
@@ -30,6 +32,7 @@ pub(crate) struct Builder {
     database: Option<TestDatabase>,
     clock: Clock,
     hashing_threads: Option<usize>,
+    readings_late_by: Duration,
 }
 
 impl Builder {
@@ -71,6 +74,12 @@ impl Builder {
         self
     }
 
+    /// What it reads of ended sessions counts as so much older.
+    pub(crate) fn readings_late_by(mut self, late_by: Duration) -> Self {
+        self.readings_late_by = late_by;
+        self
+    }
+
     /// Starts the app; it answers when this returns.
     pub(crate) fn start(self) -> TestApp {
         let test_database = self.database.unwrap_or_else(TestDatabase::new);
@@ -104,6 +113,7 @@ impl Builder {
         if let Some(threads) = self.hashing_threads {
             state.hasher = Hasher::with_threads(threads).expect("threads");
         }
+        state.revocations = Revocations::late_by(self.readings_late_by);
         let (stop, thread) = serve(listener, state);
         TestApp {
             url: format!("http://localhost:{port}"),
@@ -151,6 +161,7 @@ impl TestApp {
             database: None,
             clock: Clock::standing_at(now),
             hashing_threads: None,
+            readings_late_by: Duration::ZERO,
         }
     }
 

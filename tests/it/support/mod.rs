@@ -15,6 +15,7 @@ pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod proxied;
 pub(crate) mod raw;
+pub(crate) mod readings;
 pub(crate) mod renewal;
 pub(crate) mod rows;
 pub(crate) mod site;

@@ -1,5 +1,7 @@
 //! What stands in the app's tables.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use vestibule::accounts::{NewUser, User, passwords};
 use vestibule::db::schema::{sessions, unfinished_sign_ins, users};
@@ -82,8 +84,36 @@ impl TestApp {
         assert_eq!(changed, 1);
     }
 
+    /// How many rows each table has, whatever tables there are.
+    pub(crate) fn rows_of_tables(&self) -> BTreeMap<String, i64> {
+        #[derive(QueryableByName)]
+        struct Table {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            name: String,
+        }
+        #[derive(QueryableByName)]
+        struct Count {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            rows: i64,
+        }
+        let catalogue = if self.is_postgres() {
+            "SELECT tablename::text AS name FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
+        } else {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        };
+        self.rows(|conn| {
+            let tables: Vec<Table> = diesel::sql_query(catalogue).load(conn)?;
+            let counted = tables.into_iter().map(|Table { name }| {
+                let statement = format!("SELECT COUNT(*) AS rows FROM \"{name}\"");
+                let count: Count = diesel::sql_query(statement).get_result(conn)?;
+                Ok((name, count.rows))
+            });
+            counted.collect()
+        })
+    }
+
     /// Runs a statement as somebody would by hand, on PostgreSQL from a place with a time of its own.
-    pub(crate) fn elsewhere_in_time(&self, statement: &str) {
+    pub(crate) fn by_hand(&self, statement: &str) {
         self.change(|conn| {
             if self.is_postgres() {
                 diesel::sql_query("SET LOCAL TIME ZONE 'Asia/Tokyo'").execute(conn)?;

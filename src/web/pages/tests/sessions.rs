@@ -11,6 +11,7 @@ fn listed(id: &str, present: bool, device: &str, began: Beginning) -> ListedSess
         ip_address: (!present).then(|| "192.0.2.7".to_owned()),
         began_at: Utc.with_ymd_and_hms(2026, 11, 20, 7, 5, 0).unwrap(),
         began,
+        impersonator: None,
     }
 }
 
@@ -57,6 +58,16 @@ fn each_session_tells_device_place_time_and_door_and_has_its_button() {
     assert_eq!(html.matches(">Sign out here</button>").count(), 1);
     assert!(!html.contains("There are more"), "{html}");
     assert!(shown(&sessions(true, true)).contains("There are more"));
+}
+
+#[test]
+fn a_session_of_somebody_who_acts_for_the_person_says_who() {
+    let mut sessions = sessions(true, false);
+    sessions.list[1].impersonator = Some("<support>@example.com".to_owned());
+    let html = shown(&sessions);
+    let told = "Impersonated by &#60;support&#62;@example.com, from 192.0.2.7<br>";
+    assert!(html.contains(told), "{html}");
+    assert!(!html.contains("Password of this site"), "{html}");
 }
 
 #[test]

@@ -1,0 +1,113 @@
+//! For whom a replica vouches: what one reading tells it, and what it says when it cannot read.
+
+use std::time::Duration;
+
+use reqwest::{Method, Response, StatusCode};
+use vestibule::accounts;
+use vestibule::sessions::{Revocations, SessionRow, Standing};
+
+use crate::support::app::{TestApp, Visitor};
+use crate::support::steps::{retry_after, set_cookie};
+
+const ADA: &str = "ada@example.com";
+
+/// The ways in which a session ends for a replica that has no part in it.
+const ENDINGS: [fn(&TestApp, &SessionRow); 6] = [
+    |app, row| {
+        let now = app.now();
+        app.change(|conn| SessionRow::revoke(conn, &row.id, now).map(drop));
+    },
+    |app, row| {
+        let now = app.now();
+        app.change(|conn| accounts::close(conn, row.user_id, now).map(drop));
+    },
+    |app, row| {
+        let now = app.now();
+        app.change(|conn| accounts::set_password(conn, row.user_id, "!", now, None).map(drop));
+    },
+    |app, row| app.set_active(row.user_id, false),
+    |app, row| app.by_hand(&format!("DELETE FROM sessions WHERE id = '{}'", row.id)),
+    |app, row| app.by_hand(&format!("DELETE FROM users WHERE id = {}", row.user_id)),
+];
+
+#[tokio::test]
+async fn one_reading_tells_what_another_replica_or_an_operator_ended() {
+    assert!(Revocations::READ_EVERY <= Duration::from_secs(1));
+    for (number, end) in ENDINGS.iter().enumerate() {
+        let app = TestApp::start();
+        app.signed_in(ADA).await;
+        let row = app.only_session();
+        let replica = Revocations::default();
+        replica.read(&app.database, app.now()).await.unwrap();
+        assert_eq!(replica.standing(&row.id), Standing::Good, "{number}");
+        end(&app, &row);
+        replica.read(&app.database, app.now()).await.unwrap();
+        assert_eq!(replica.standing(&row.id), Standing::Ended, "{number}");
+    }
+}
+
+async fn ask(app: &TestApp, method: Method, path: &str, cookies: &str) -> Response {
+    let visitor = Visitor::new(&app.url);
+    let request = visitor.request(method, path).header("Cookie", cookies);
+    request.send().await.unwrap()
+}
+
+/// Ada's cookies, and a replica whose last reading is so old, and the last for now.
+async fn cut_off(age: Duration) -> (TestApp, TestApp, String) {
+    let app = TestApp::start();
+    let cookies = app.signed_in(ADA).await.cookies("/");
+    let replica = app.replica().readings_late_by(age).start();
+    // It reads once before it answers anybody.
+    assert_eq!(replica.visitor().get("/healthz").await.status(), 200);
+    app.cut_off();
+    (app, replica, cookies)
+}
+
+#[tokio::test]
+async fn cut_off_from_the_database_for_a_minute_a_replica_vouches_for_nobody() {
+    let (app, replica, cookies) = cut_off(Duration::from_secs(60)).await;
+    let asked = [
+        (Method::GET, "/"),
+        (Method::GET, "/account"),
+        (Method::GET, "/api/users/me"),
+        (Method::POST, "/api/auth/session"),
+        (Method::GET, "/auth/logout"),
+        (Method::POST, "/auth/logout"),
+    ];
+    for (method, path) in asked {
+        let answer = ask(&replica, method, path, &cookies).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(retry_after(answer.headers()), Some(5), "{path}");
+        assert_eq!(set_cookie(&answer, "sessionid"), None, "{path}");
+        let told = answer.text().await.unwrap();
+        assert!(
+            told.contains("we cannot tell whether you are signed in"),
+            "{path}: {told}"
+        );
+    }
+    let stranger = replica.visitor().get("/").await;
+    assert_eq!(stranger.status(), StatusCode::OK, "nobody is vouched for");
+    // Nothing was lost with it.
+    let page = ask(&app, Method::GET, "/", &cookies).await;
+    assert!(page.text().await.unwrap().contains("Welcome, "));
+}
+
+#[tokio::test]
+async fn for_less_than_a_minute_it_goes_on() {
+    let (_app, replica, cookies) = cut_off(Duration::from_secs(30)).await;
+    for path in ["/", "/account"] {
+        let answer = ask(&replica, Method::GET, path, &cookies).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        assert!(answer.text().await.unwrap().contains(ADA), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_signed_in_browsers_requests_read_no_row() {
+    let app = TestApp::start();
+    let ada = app.signed_in(ADA).await;
+    app.cut_off();
+    for request in 0..100 {
+        assert!(ada.is_signed_in().await, "request {request}");
+    }
+}
