@@ -1,8 +1,9 @@
 //! A session follows WorkOS for as long as it lives. A request whose cookie is past `renew_after`, or has
-//! not followed the session's latest mark, looks at the session's row; when WorkOS's word for it is about to end, one request asks for it anew.
+//! not followed the session's latest mark, looks at the session's row; when WorkOS's word for it is about
+//! to end, one request asks for it anew.
 //!
 //! `rules` decides, `flights` has this process look once at a time, `held` renews and `workos` asks;
-//! `switch` is a renewal into another organisation.
+//! `switch` is a renewal into another organisation, `unwritten` what the database did not take.
 //! Of several processes one asks: the row is the lock, see [`SessionRow::take_lease`]. No transaction
 //! waits for WorkOS.
 

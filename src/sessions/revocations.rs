@@ -1,5 +1,5 @@
-//! Which sessions have ended early, and which are marked. Kept in memory, so that no request has to ask the database, and
-//! read from it every second, so that what another replica did is known here too.
+//! Which sessions have ended early, and which are marked. Kept in memory, so that no request has to ask
+//! the database, and read from it every second, so that what another replica did is known here too.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
