@@ -172,7 +172,7 @@ async fn fly(flight: &Flight, ask: &Ask) -> Outcome {
 }
 
 /// The session and its account, while both are open.
-async fn find(
+pub async fn find(
     app: &AppState,
     id: &str,
     now: Timestamp,

@@ -1,9 +1,11 @@
 //! From WorkOS's yes, another provider's, or a right password, to a session or to tokens: the account,
 //! the session's row and the tokens' in one transaction.
 
+mod answer;
 mod exchange;
 mod password;
 mod session;
+mod turn;
 mod unfinished;
 
 use chrono::TimeDelta;
@@ -21,10 +23,12 @@ use crate::sign_out::end_session;
 use crate::state::AppState;
 use crate::workos::{self, Authentication, Device};
 
+pub use answer::{Slip, answer, code, is_no_membership};
 pub use exchange::{ExchangeFailure, SignedIn, tokens_for_identity, tokens_for_workos};
 pub use password::{LOCAL_PASSWORD, TokensRefused, tokens_for_password, with_password};
 pub use session::tokens_for_session;
-pub use unfinished::{Unfinished, UnfinishedRow, answer, code, is_no_membership};
+pub use turn::{Outcome, Turn, settle};
+pub use unfinished::{End, Ended, Kept, Unfinished, UnfinishedRow};
 
 /// An impersonator's e-mail stands in the cookie and in the banner; longer ones are cut.
 const LONGEST_EMAIL: usize = 254;

@@ -195,6 +195,8 @@ diesel::table! {
         asked_at -> Timestamp,
         /// From when on the row may go.
         expires_at -> Timestamp,
+        /// Until when whoever is asking WorkOS keeps the others from it.
+        answering_until -> Nullable<Timestamp>,
     }
 }
 

@@ -124,7 +124,7 @@ async fn complete(
 }
 
 /// The session of whom WorkOS has authenticated, in place of the browser's previous one.
-pub(super) async fn begin_session(
+async fn begin_session(
     app: &AppState,
     session: &BrowserSession,
     authentication: Authentication,

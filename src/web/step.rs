@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use self::cookie::Secret;
 use super::attempt::Attempt;
-use super::callback::{begin_session, landing};
+use super::callback::landing;
 use super::form::{Form, complaint};
 use super::pages::{Ask, Choice, Step};
 use super::{pairs, redirect, render};
@@ -17,7 +17,7 @@ use crate::error::{Error, SignInFailure};
 use crate::links::{login_as_another_url, login_url, step_url};
 use crate::middleware::device;
 use crate::sessions::BrowserSession;
-use crate::sign_in::{self, Unfinished};
+use crate::sign_in::{self, Ended, Kept, Outcome, Slip, Turn, Unfinished, UnfinishedRow};
 use crate::state::AppState;
 use crate::workos::{NextStep, Organization, Pending, Question, WorkosError};
 
@@ -70,8 +70,11 @@ pub(super) async fn take_over(
 
 /// The form.
 pub async fn get(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpResponse, Error> {
-    let (id, unfinished) = find(&request, &app).await?;
-    let mut response = show(&id, &unfinished, "", None)?;
+    let (row, kept) = find(&request, &app).await?;
+    let Kept::Waits(unfinished) = kept else {
+        return Err(unknown(kept.next()));
+    };
+    let mut response = show(&row, &unfinished, "", None)?;
     for cookie in cookie::surplus(&request, app.secure()) {
         response.add_cookie(&cookie)?;
     }
@@ -87,90 +90,81 @@ pub async fn post(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
-    let (id, unfinished) = find(&request, &app).await?;
+    let (row, kept) = find(&request, &app).await?;
+    let unfinished = match kept {
+        Kept::Waits(unfinished) => unfinished,
+        Kept::Ended(ended) => return sent_again(&app, &session, &row.id, ended).await,
+    };
+    if form
+        .value("asked")
+        .is_some_and(|asked| asked != asked_at(&row))
+    {
+        // It answers the question before, which another click has answered.
+        return Ok(redirect(&step_url(cookie::handle_of(&row.id))));
+    }
     let given = match given(&unfinished.pending.question, &form) {
         Ok(given) => given,
-        Err(complaint) => return show(&id, &unfinished, "", Some(&complaint)),
+        Err(complaint) => return show(&row, &unfinished, "", Some(&complaint)),
     };
-    let device = device(&request, &app);
-    let answer = sign_in::answer(&app, &unfinished.pending, &given, None, &device).await;
-    let failure = match answer {
-        Ok(authentication) => {
-            let attempt = unfinished.attempt.clone();
-            match begin_session(&app, &session, authentication, attempt, device).await {
-                Ok(()) => {
-                    let response = redirect(landing(&app, &unfinished.next));
-                    return finished(&app, &id, response).await;
-                }
-                Err(failure) => failure,
-            }
-        }
-        Err(error) => match go_on(&app, &id, &unfinished, &given, &error).await? {
-            Some(response) => return Ok(response),
-            None => SignInFailure::Workos(error),
-        },
+    let turn = Turn {
+        row: row.clone(),
+        unfinished: unfinished.clone(),
+        given: given.clone(),
+        previous: session.peek(app.clock.now()).map(|state| state.session_id),
+        device: device(&request, &app),
     };
-    let keeps = failure.keeps_the_code();
-    let error = Error::sign_in(failure, &unfinished.next);
-    if keeps {
-        // WorkOS may not have seen the answer: the form is still good.
-        return Err(error.on_form(&step_url(cookie::handle_of(&id))));
+    match sign_in::settle(&app.clone().into_inner(), turn).await {
+        Outcome::Slip(slip) => show(&row, &unfinished, &given, Some(words(slip))),
+        outcome => conclude(&app, &session, &row.id, &unfinished.next, outcome),
     }
-    finished(&app, &id, HttpResponse::from_error(error)).await
 }
 
-/// What follows an answer that did not end the sign-in; `None` where nothing does.
-async fn go_on(
+/// The form of a sign-in that has just ended: a double click, or an answer that was lost.
+async fn sent_again(
     app: &AppState,
+    session: &BrowserSession,
     id: &str,
-    unfinished: &Unfinished,
-    given: &str,
-    error: &WorkosError,
-) -> Result<Option<HttpResponse>, Error> {
-    let question = &unfinished.pending.question;
-    match error.next_step() {
-        Some(NextStep::Here(pending)) => {
-            log::info!("a sign-in waits for one more answer: {error}");
-            let next = unfinished.followed_by(pending.clone(), given);
-            let kept = next.keep(app, id, app.clock.now()).await;
-            kept.map_err(|failure| Error::sign_in(failure, &unfinished.next))?;
-            Ok(Some(redirect(&step_url(cookie::handle_of(id)))))
+    ended: Ended,
+) -> Result<HttpResponse, Error> {
+    let next = ended.next.clone();
+    let outcome = ended.told_again(app).await?;
+    conclude(app, session, id, &next, outcome)
+}
+
+fn conclude(
+    app: &AppState,
+    session: &BrowserSession,
+    id: &str,
+    next: &str,
+    outcome: Outcome,
+) -> Result<HttpResponse, Error> {
+    let form = step_url(cookie::handle_of(id));
+    let mut response = match outcome {
+        Outcome::SignedIn(state) => {
+            let begun = session.begin(*state);
+            begun.map_err(|error| Error::Internal(error.to_string()))?;
+            redirect(landing(app, next))
         }
-        Some(NextStep::Elsewhere(elsewhere)) => {
-            log::info!("a sign-in goes on at WorkOS: {error}");
-            let organization = match question {
-                Question::Organization(_) => Some(given),
-                Question::Email(_) | Question::Totp { .. } => unfinished.organization_id.as_deref(),
-            };
-            // Chromium would hold a redirect after a form to the page's policy, which cannot name
-            // every organisation's single sign-on: so a link.
-            let page = elsewhere::page(elsewhere, organization, &unfinished.next, false)?;
-            finished(app, id, page).await.map(Some)
+        // Chromium would hold a redirect after a form to the page's policy, which cannot name
+        // every organisation's single sign-on: so a link.
+        Outcome::Elsewhere(elsewhere, organization) => {
+            elsewhere::page(&elsewhere, organization.as_deref(), next, false)?
         }
-        None => match wrong(question, error) {
-            Some(complaint) => {
-                log::info!("an answer was refused: {error}");
-                show(id, unfinished, given, Some(complaint)).map(Some)
-            }
-            None => Ok(None),
-        },
-    }
+        Outcome::Asks | Outcome::Slip(_) => return Ok(redirect(&form)),
+        Outcome::NotNow(failure) => return Err(Error::sign_in(failure, next).on_form(&form)),
+        Outcome::Failed(failure) => HttpResponse::from_error(Error::sign_in(failure, next)),
+    };
+    response.add_cookie(&cookie::removal(id, app.secure()))?;
+    Ok(response)
 }
 
 /// What is wrong with an answer that may be given again.
-fn wrong(question: &Question, error: &WorkosError) -> Option<&'static str> {
-    let WorkosError::Refused { code, .. } = error else {
-        return None;
-    };
-    match (question, code.as_str()) {
-        (
-            Question::Email(_) | Question::Totp { .. },
-            "invalid_one_time_code" | "invalid_code" | "invalid_credentials",
-        ) => Some(WRONG),
-        (Question::Totp { .. }, "one_time_code_previously_used") => Some(USED),
-        (Question::Totp { .. }, "one_time_code_expired") => Some(STALE),
-        (Question::Organization(_), code) if sign_in::is_no_membership(code) => Some(NOT_A_MEMBER),
-        _ => None,
+fn words(slip: Slip) -> &'static str {
+    match slip {
+        Slip::Wrong => WRONG,
+        Slip::Used => USED,
+        Slip::Stale => STALE,
+        Slip::NotAMember => NOT_A_MEMBER,
     }
 }
 
@@ -197,31 +191,28 @@ fn given(question: &Question, form: &Form) -> Result<String, String> {
     }
 }
 
-/// The sign-in that this tab is about: its row's id, and what it waits for.
-async fn find(request: &HttpRequest, app: &AppState) -> Result<(String, Unfinished), Error> {
+/// The sign-in that this tab is about: its row, and what that says.
+async fn find(request: &HttpRequest, app: &AppState) -> Result<(UnfinishedRow, Kept), Error> {
     let handle = pairs(request).into_iter().find(|(name, _)| name == "id");
     let ids = cookie::ids(request, handle.as_ref().map(|(_, handle)| handle.as_str()));
-    let unknown = |next: &str| Error::sign_in(SignInFailure::UnknownAttempt, next);
-    match Unfinished::newest(app, ids).await? {
-        Some((row, unfinished)) if row.is_live(app.clock.now()) => Ok((row.id, unfinished)),
-        Some((_, unfinished)) => Err(unknown(&unfinished.next)),
+    match Kept::newest(app, ids).await? {
+        Some((row, kept)) if row.is_live(app.clock.now()) => Ok((row, kept)),
+        Some((_, kept)) => Err(unknown(kept.next())),
         None => Err(unknown("/")),
     }
 }
 
-/// The last answer of a sign-in: its row and its cookie go.
-async fn finished(
-    app: &AppState,
-    id: &str,
-    mut response: HttpResponse,
-) -> Result<HttpResponse, Error> {
-    Unfinished::forget(app, id).await;
-    response.add_cookie(&cookie::removal(id, app.secure()))?;
-    Ok(response)
+fn unknown(next: &str) -> Error {
+    Error::sign_in(SignInFailure::UnknownAttempt, next)
+}
+
+/// Tells one question of a sign-in's from the next.
+fn asked_at(row: &UnfinishedRow) -> String {
+    row.asked_at.utc().timestamp_micros().to_string()
 }
 
 fn show(
-    id: &str,
+    row: &UnfinishedRow,
     unfinished: &Unfinished,
     chosen: &str,
     complaint: Option<&str>,
@@ -239,7 +230,8 @@ fn show(
     let errors = complaint.map(str::to_owned);
     let page = Step {
         page: render::bare(),
-        action: &step_url(cookie::handle_of(id)),
+        action: &step_url(cookie::handle_of(&row.id)),
+        asked_at: &asked_at(row),
         ask,
         errors: errors.as_slice(),
         afresh_url: &login_url(&unfinished.next),

@@ -58,7 +58,7 @@ pub struct Organization {
 }
 
 /// A sign-in that goes on at WorkOS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Elsewhere {
     /// What for.
     pub why: Why,
@@ -69,7 +69,7 @@ pub struct Elsewhere {
 }
 
 /// What WorkOS's own pages are to settle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Why {
     /// The organisation wants its single sign-on.
     SingleSignOn,

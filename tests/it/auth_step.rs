@@ -7,6 +7,7 @@ mod invitations;
 mod organizations;
 mod secrecy;
 mod tabs;
+mod twice;
 
 use reqwest::{Response, StatusCode};
 use vestibule::emulator::{Recorded, Seed, SeedMembership, SeedOrganization};

@@ -12,6 +12,8 @@ pub struct Step<'a> {
     pub page: Page<'a>,
     /// Where the form goes.
     pub action: &'a str,
+    /// When this was asked, which tells it from the question after it.
+    pub asked_at: &'a str,
     /// What is asked for.
     pub ask: Ask<'a>,
     /// What was wrong with the answer.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
 use vestibule::accounts::{NewUser, User, passwords};
 use vestibule::db::schema::{sessions, unfinished_sign_ins, users};
@@ -37,9 +38,13 @@ impl TestApp {
 
     /// What is kept of sign-ins that wait for an answer.
     pub(crate) fn unfinished(&self) -> Vec<Vec<u8>> {
+        // What one came to stays for half a minute.
+        let over = self.now().plus(TimeDelta::seconds(30));
         self.rows(|conn| {
-            let contents = unfinished_sign_ins::table.select(unfinished_sign_ins::content);
-            contents.load(conn)
+            unfinished_sign_ins::table
+                .filter(unfinished_sign_ins::expires_at.gt(over))
+                .select(unfinished_sign_ins::content)
+                .load(conn)
         })
     }
 

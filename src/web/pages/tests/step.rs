@@ -6,6 +6,7 @@ fn step(nav: Nav<'_>, ask: Ask<'_>, errors: &[String]) -> String {
     Step {
         page: page(nav),
         action: "/auth/step?id=0123456789abcdef",
+        asked_at: "1700000000000000",
         ask,
         errors,
         afresh_url: "/auth/login?next=%2Faccount",

@@ -1,0 +1,242 @@
+//! A form that is sent twice: a browser that is clicked twice drops the first answer and shows the
+//! second, so the second alone must do.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use reqwest::{Method, Response, StatusCode};
+use serde_json::json;
+use tokio::task::JoinHandle;
+use vestibule::db::schema::{sessions, unfinished_sign_ins};
+use vestibule::emulator::{Effect, Fault};
+
+use super::{CODE, MAX, TWYLA, UNA, form_again, grants, led_to, stopped};
+use crate::support::app::{TestApp, Visitor};
+use crate::support::steps::{AUTHENTICATE, assert_nobody_signed_in, error_page};
+
+const EMAIL: &str = "email-verification:code";
+const TOTP: &str = "mfa-totp";
+
+/// A browser that has dropped the first answer: what the form was sent with, and no more.
+struct Second<'a> {
+    step: &'a str,
+    cookies: String,
+    visitor: Visitor,
+}
+
+impl<'a> Second<'a> {
+    fn of(app: &TestApp, browser: &Visitor, step: &'a str) -> Self {
+        Self {
+            step,
+            cookies: browser.cookies("/auth/step"),
+            visitor: app.visitor(),
+        }
+    }
+
+    async fn submit(&self, fields: &[(&str, &str)]) -> Response {
+        let request = self.visitor.request(Method::POST, self.step);
+        let request = request.header("Cookie", &self.cookies).form(fields);
+        request.send().await.unwrap()
+    }
+}
+
+/// Sends the form once, to a WorkOS that is slow to answer, and comes back when it has been asked.
+async fn sent_first(
+    app: &TestApp,
+    browser: &Visitor,
+    step: &str,
+    fields: &[(&str, &str)],
+) -> JoinHandle<StatusCode> {
+    let slow = Effect::Delay { milliseconds: 900 };
+    app.workos().inject(Fault::once(AUTHENTICATE, slow));
+    let request = browser.request(Method::POST, step).form(fields);
+    let first = tokio::spawn(async move { request.send().await.unwrap().status() });
+    let began = Instant::now();
+    while !app.is_answering() {
+        assert!(began.elapsed().as_secs() < 20, "the first asks WorkOS");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    first
+}
+
+impl TestApp {
+    fn is_answering(&self) -> bool {
+        let held = unfinished_sign_ins::table
+            .filter(unfinished_sign_ins::answering_until.is_not_null())
+            .count();
+        self.rows(|conn| held.get_result::<i64>(conn)) > 0
+    }
+}
+
+#[tokio::test]
+async fn the_second_answer_alone_signs_in() {
+    let app = TestApp::start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/account").await;
+    let second = Second::of(&app, &una, &step);
+    let first = sent_first(&app, &una, &step, &[("code", CODE)]).await;
+    led_to(&second.submit(&[("code", CODE)]).await, "/account");
+    assert!(second.visitor.is_signed_in().await);
+    let account = second.visitor.page("/account").await;
+    assert!(
+        account.contains("Password"),
+        "the method is kept: {account}"
+    );
+    assert_eq!(first.await.unwrap(), StatusCode::FOUND);
+    assert_eq!(grants(&app, EMAIL).len(), 1, "WorkOS is asked once");
+    app.only_session();
+}
+
+#[tokio::test]
+async fn the_second_answer_alone_leads_to_the_next_question_and_that_to_the_end() {
+    let app = TestApp::start();
+    let quinn = app.visitor();
+    let step = stopped(&quinn, "quinn@example.com", "/account").await;
+    let second = Second::of(&app, &quinn, &step);
+    let first = sent_first(&app, &quinn, &step, &[("code", CODE)]).await;
+    led_to(&second.submit(&[("code", CODE)]).await, &step);
+    first.await.unwrap();
+    assert_eq!(
+        (grants(&app, EMAIL).len(), grants(&app, TOTP).len()),
+        (1, 0)
+    );
+
+    let first = sent_first(&app, &quinn, &step, &[("code", CODE)]).await;
+    led_to(&second.submit(&[("code", CODE)]).await, &step);
+    first.await.unwrap();
+    assert_eq!(grants(&app, TOTP).len(), 1);
+
+    let id = app.organization("Tandem Cycles");
+    let fields = [("organization_id", id.as_str())];
+    let first = sent_first(&app, &quinn, &step, &fields).await;
+    led_to(&second.submit(&fields).await, "/account");
+    first.await.unwrap();
+    assert!(second.visitor.is_signed_in().await);
+    assert!(second.visitor.page("/account").await.contains(&id));
+    app.only_session();
+}
+
+#[tokio::test]
+async fn an_answer_to_the_question_before_is_no_answer_to_this_one() {
+    let app = TestApp::start();
+    let quinn = app.visitor();
+    let step = stopped(&quinn, "quinn@example.com", "/account").await;
+    let page = quinn.page(&step).await;
+    let asked = page.split(r#"name="asked" value=""#).nth(1).unwrap();
+    let asked = asked.split('"').next().unwrap();
+    app.pass(1);
+    let fields = [("code", CODE), ("asked", asked)];
+    for _ in 0..2 {
+        led_to(&quinn.submit(&step, &fields).await, &step);
+    }
+    assert_eq!(
+        (grants(&app, EMAIL).len(), grants(&app, TOTP).len()),
+        (1, 0)
+    );
+    assert!(quinn.page(&step).await.contains("Enter your code"));
+}
+
+#[tokio::test]
+async fn a_browser_that_goes_away_stops_nothing() {
+    let app = TestApp::start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/account").await;
+    let second = Second::of(&app, &una, &step);
+    let first = sent_first(&app, &una, &step, &[("code", CODE)]).await;
+    first.abort();
+    led_to(&second.submit(&[("code", CODE)]).await, "/account");
+    assert!(second.visitor.is_signed_in().await);
+    assert_eq!(grants(&app, EMAIL).len(), 1);
+    app.only_session();
+}
+
+#[tokio::test]
+async fn the_end_is_told_for_half_a_minute_while_the_session_is_open() {
+    let app = TestApp::start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/account").await;
+    let second = Second::of(&app, &una, &step);
+    led_to(&una.submit(&step, &[("code", CODE)]).await, "/account");
+    app.pass(29);
+    led_to(&second.submit(&[("code", CODE)]).await, "/account");
+    assert!(second.visitor.is_signed_in().await);
+    app.pass(1);
+    let late = second.submit(&[("code", CODE)]).await;
+    error_page(late, StatusCode::BAD_REQUEST).await;
+    app.only_session();
+
+    let max = app.visitor();
+    let step = stopped(&max, MAX, "/account").await;
+    let second = Second::of(&app, &max, &step);
+    led_to(&max.submit(&step, &[("code", CODE)]).await, "/account");
+    let now = app.now();
+    app.change(|conn| {
+        diesel::update(sessions::table)
+            .set(sessions::revoked_at.eq(now))
+            .execute(conn)
+    });
+    let over = second.submit(&[("code", CODE)]).await;
+    error_page(over, StatusCode::BAD_REQUEST).await;
+    assert!(!second.visitor.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_wrong_code_is_told_both_times_and_the_right_one_is_taken() {
+    let app = TestApp::start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/account").await;
+    let second = Second::of(&app, &una, &step);
+    let first = sent_first(&app, &una, &step, &[("code", "000000")]).await;
+    let answer = second.submit(&[("code", "000000")]).await;
+    form_again(answer, "This code is not right.").await;
+    assert_eq!(first.await.unwrap(), StatusCode::OK);
+    assert!(!app.is_answering());
+    led_to(&second.submit(&[("code", CODE)]).await, "/account");
+}
+
+#[tokio::test]
+async fn the_way_to_single_sign_on_is_told_both_times() {
+    let app = TestApp::start();
+    let twyla = app.visitor();
+    let step = stopped(&twyla, TWYLA, "/account").await;
+    let second = Second::of(&app, &twyla, &step);
+    let id = app.organization("Tandem Cycles");
+    let fields = [("organization_id", id.as_str())];
+    let body = json!({ "code": "sso_required", "message": "m", "connection_ids": ["conn_1"] });
+    let refusal = Effect::status(400, body);
+    app.workos().inject(Fault::once(AUTHENTICATE, refusal));
+    for answer in [
+        twyla.submit(&step, &fields).await,
+        second.submit(&fields).await,
+    ] {
+        assert_eq!(answer.status(), StatusCode::OK);
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("connection_id=conn_1"), "{page}");
+        assert!(page.contains("next=%2Faccount"), "{page}");
+    }
+    assert_eq!(grants(&app, "organization-selection").len(), 1);
+    assert_nobody_signed_in(&app, &second.visitor).await;
+}
+
+#[tokio::test]
+async fn whoever_died_while_asking_is_replaced() {
+    let app = TestApp::start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/account").await;
+    let lease = app.now().plus(TimeDelta::seconds(25));
+    app.change(|conn| {
+        diesel::update(unfinished_sign_ins::table)
+            .set(unfinished_sign_ins::answering_until.eq(lease))
+            .execute(conn)
+    });
+    let waiting = una.clone();
+    let target = step.clone();
+    let waiting = tokio::spawn(async move { waiting.submit(&target, &[("code", CODE)]).await });
+    assert!(una.page(&step).await.contains("Check your e-mail"));
+    assert_eq!(grants(&app, EMAIL).len(), 0);
+    app.clock.advance(TimeDelta::seconds(25));
+    led_to(&waiting.await.unwrap(), "/account");
+    assert_eq!(grants(&app, EMAIL).len(), 1);
+    app.only_session();
+}
