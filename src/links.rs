@@ -8,6 +8,8 @@ const LOGIN: &str = "/auth/login";
 const PASSWORD_LOGIN: &str = "/login";
 /// The id of the notice that a session has ended.
 pub const SESSION_OVER: &str = "session-ended";
+/// The id of the notice that a sign-in was cancelled.
+pub const SIGN_IN_CANCELLED: &str = "sign-in-cancelled";
 /// RFC 5321's longest address; WorkOS has no use for a longer hint.
 const LONGEST_HINT: usize = 254;
 
@@ -37,6 +39,13 @@ pub fn login_with_url(next: &str, wishes: &[(&'static str, String)]) -> String {
     let mut query = Serializer::new(String::new());
     query.extend_pairs(wishes);
     with_next(LOGIN, query, next)
+}
+
+/// Home for whoever cancelled the sign-in at WorkOS, with the way back for another one.
+pub fn cancelled_url(next: &str) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("notice", SIGN_IN_CANCELLED);
+    with_next("/", query, next)
 }
 
 /// The page that asks for the next step of this unfinished sign-in.

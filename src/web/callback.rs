@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::attempt::{Attempt, Attempts};
 use super::{is_look_ahead, pairs, redirect, step};
 use crate::error::{Error, SignInFailure};
-use crate::links::login_with_url;
+use crate::links::{cancelled_url, login_with_url};
 use crate::middleware::device;
 use crate::sessions::BrowserSession;
 use crate::sign_in::{self, SignIn};
@@ -56,8 +56,9 @@ pub async fn callback(
         .state
         .as_deref()
         .and_then(|state| attempts.find(state));
+    let next = attempt.map_or("/", Attempt::next);
     let outcome = match (&returned.error, &returned.code, attempt) {
-        (Some(error), _, _) => refusal(error, returned.error_description.as_deref()),
+        (Some(error), _, _) => refusal(error, returned.error_description.as_deref(), next),
         // Impersonation and invitation links of WorkOS's dashboard come without a state.
         (None, Some(_), None) if returned.state.is_none() => Ok(redirect(&afresh(&request))),
         (None, Some(_), Some(_)) if is_look_ahead(&request) => {
@@ -68,7 +69,6 @@ pub async fn callback(
         }
         (None, _, _) => Err(SignInFailure::UnknownAttempt),
     };
-    let next = attempt.map_or("/", Attempt::next);
     let (mut response, spent) = match outcome {
         Ok(response) => (response, true),
         // The code may still be good when WorkOS was away: a reload may use it.
@@ -87,9 +87,13 @@ pub async fn callback(
 }
 
 /// What WorkOS tells instead of a code.
-fn refusal(error: &str, description: Option<&str>) -> Result<HttpResponse, SignInFailure> {
+fn refusal(
+    error: &str,
+    description: Option<&str>,
+    next: &str,
+) -> Result<HttpResponse, SignInFailure> {
     if error == "access_denied" {
-        return Ok(redirect("/?notice=sign-in-cancelled"));
+        return Ok(redirect(&cancelled_url(next)));
     }
     let plain = error.len() <= LONGEST_ERROR_CODE
         && error.chars().all(|c| c.is_ascii_lowercase() || c == '_');

@@ -24,14 +24,41 @@ async fn cancelling_lands_on_home_with_a_notice() {
 
     let response = ada.get(&callback).await;
     assert_eq!(response.status(), StatusCode::FOUND);
-    assert_eq!(location(&response), "/?notice=sign-in-cancelled");
+    let back = "/?notice=sign-in-cancelled&next=%2Faccount";
+    assert_eq!(location(&response), back);
     let removed = set_cookies(&response);
     assert_eq!(removed.len(), 1, "{removed:?}");
     assert!(is_removal(&removed[0]), "{removed:?}");
     let home = ada.page(&location(&response)).await;
     assert!(home.contains("You cancelled the sign-in."), "{home}");
-    assert!(home.contains(r#"href="/auth/login""#), "{home}");
+    assert!(
+        home.contains(r#"href="/auth/login?next=%2Faccount""#),
+        "{home}"
+    );
     assert_nobody_signed_in(&app, &ada).await;
+}
+
+#[tokio::test]
+async fn cancelling_without_a_way_back_leads_home_plainly() {
+    let app = TestApp::start();
+    let ada = app.visitor();
+    for login in ["/auth/login", "/auth/login?next=/"] {
+        let authorize = ada.begin(login).await;
+        let callback = ada.authorize(&authorize, "ada@example.com").await;
+        let callback = with_query(&callback, "code", None);
+        let callback = with_query(&callback, "error", Some("access_denied"));
+        let response = ada.get(callback.as_str()).await;
+        assert_eq!(location(&response), "/?notice=sign-in-cancelled");
+    }
+    for hostile in [
+        "https://evil.example/",
+        "//evil.example",
+        "\\\\evil.example",
+    ] {
+        let home = ada.page(&format!("/?next={hostile}")).await;
+        assert!(home.contains(r#"href="/auth/login""#), "{hostile}: {home}");
+        assert!(!home.contains("evil"), "{hostile}: {home}");
+    }
 }
 
 #[tokio::test]
