@@ -31,7 +31,10 @@ pub async fn post(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
-    let user = user.0.ok_or_else(|| log_in_again(&request, PAGE))?;
+    let next = form.value("next").unwrap_or_default();
+    let next = local_target(next, &app.settings.public_url);
+    let back = next.as_deref().unwrap_or(PAGE);
+    let user = user.0.ok_or_else(|| log_in_again(&request, back))?;
     let wanted = form.value("organization_id").unwrap_or_default();
     if let Some(complaint) = complaint(wanted) {
         let complaint = match wanted {
@@ -40,8 +43,9 @@ pub async fn post(
         };
         return account::page(&user, &session, &app, &[complaint], None).await;
     }
-    let next = form.value("next").unwrap_or_default();
-    let next = local_target(next, &app.settings.public_url);
+    if user.organization_id.as_deref() == Some(wanted) {
+        return Ok(redirect(next.as_deref().unwrap_or(SWITCHED)));
+    }
     let ask = Ask {
         session_id: user.session_id.clone(),
         organization_id: user.organization_id.clone(),
@@ -59,15 +63,14 @@ pub async fn post(
         Switched::Over => {
             session.end();
             request.extensions_mut().insert(SessionOver::News);
-            Err(log_in_again(&request, PAGE))
+            Err(log_in_again(&request, back))
         }
         Switched::Local => Err(Error::NoOrganizations),
         Switched::NotNow(retry_after) => Err(Error::NotSwitched { retry_after }),
         Switched::Refused(error) => match sign_in_again(&error, &user) {
             Some(elsewhere) => {
                 log::info!("switching the organisation needs a fresh sign-in: {error}");
-                let next = next.as_deref().unwrap_or(PAGE);
-                elsewhere::page(&elsewhere, Some(wanted), next, false)
+                elsewhere::page(&elsewhere, Some(wanted), back, false)
             }
             None => {
                 log::info!("a switch of the organisation was refused: {error}");
@@ -81,7 +84,10 @@ pub async fn post(
 /// place of this session, which goes on until then.
 fn sign_in_again(error: &WorkosError, user: &SessionState) -> Option<Elsewhere> {
     match error.next_step()? {
-        NextStep::Elsewhere(elsewhere) => Some(elsewhere.clone()),
+        NextStep::Elsewhere(elsewhere) => Some(Elsewhere {
+            email: elsewhere.email.clone().or_else(|| Some(user.email.clone())),
+            ..elsewhere.clone()
+        }),
         // A question that would be answered here belongs to a sign-in, and this is none.
         NextStep::Here(_) => Some(Elsewhere {
             why: Why::Challenge,

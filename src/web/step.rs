@@ -252,8 +252,14 @@ pub(super) fn by_name<'a>(organizations: &'a [Organization], chosen: &str) -> Ve
                 &one.name
             },
             checked: one.id == chosen,
+            focused: one.id == chosen,
         })
         .collect();
     choices.sort_by_cached_key(|choice| choice.name.to_lowercase());
+    if !choices.iter().any(|choice| choice.checked)
+        && let Some(first) = choices.first_mut()
+    {
+        first.focused = true;
+    }
     choices
 }

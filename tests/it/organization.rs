@@ -78,6 +78,21 @@ async fn the_account_offers_the_organisations_and_the_session_goes_over() {
 }
 
 #[tokio::test]
+async fn the_organisation_that_one_is_in_needs_no_word_of_workos() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let answer = switch(&app, &twyla, ORCHARDS).await;
+    assert_eq!(location(&answer), "/account?notice=organization-switched");
+    let page = twyla.page(&location(&answer)).await;
+    assert!(page.contains("You are now in Example Orchards."), "{page}");
+    let id = app.organization(ORCHARDS);
+    let form = [("organization_id", id.as_str()), ("next", "/?from=here")];
+    let answer = twyla.submit(ROUTE, &form).await;
+    assert_eq!(location(&answer), "/?from=here");
+    assert_eq!(app.renewals(), 0);
+}
+
+#[tokio::test]
 async fn a_cookie_of_before_follows_on_both_replicas() {
     let app = TestApp::start();
     let replica = app.replica().start();

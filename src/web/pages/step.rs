@@ -44,6 +44,8 @@ pub struct Choice<'a> {
     pub name: &'a str,
     /// Whether it is the one that was chosen before, or is in use.
     pub checked: bool,
+    /// Whether the focus goes there after a mistake: to the one that is checked, or else the first.
+    pub focused: bool,
 }
 
 /// A sign-in that goes on at WorkOS, where the person has to ask for it.

@@ -73,6 +73,9 @@ async fn a_choice_that_is_none_is_told_on_the_form_and_workos_is_not_asked() {
         let response = twyla.submit(&step, fields).await;
         let page = form_again(response, "Choose one of your organisations.").await;
         assert_eq!(choices(&page).len(), 2);
+        let (_, first) = page.split_once(r#"type="radio""#).unwrap();
+        let (first, _) = first.split_once('>').unwrap();
+        assert!(first.ends_with(" autofocus"), "none is checked: {page}");
     }
     let response = choose(&twyla, &step, "org\0").await;
     form_again(response, "Null characters are not allowed.").await;

@@ -44,6 +44,13 @@ async fn an_organisation_of_others_is_an_error_on_the_form() {
         let page = answer.text().await.unwrap();
         assert!(page.contains(told), "{id:?}: {page}");
         assert!(page.contains("<title>Error: Your account"), "{page}");
+        let own = app.organization(ORCHARDS);
+        let own = format!(r#"value="{own}" required checked aria-invalid="true" autofocus"#);
+        assert!(
+            page.contains(&own),
+            "the focus is on what is checked: {page}"
+        );
+        assert_eq!(page.matches("autofocus").count(), 1, "{page}");
     }
     assert_eq!(twyla.submit(ROUTE, &[]).await.status(), StatusCode::OK);
     is_as_before(&app, &twyla).await;
@@ -73,6 +80,8 @@ async fn what_workos_still_wants_leads_to_a_fresh_sign_in() {
         let link = format!("organization_id={tandem}");
         assert!(page.contains(&link), "{code}: {page}");
         assert!(page.contains("next=%2Faccount"), "{code}: {page}");
+        let whose = "login_hint=twyla%40example.com";
+        assert!(page.contains(whose), "{code}: {page}");
         assert!(!page.contains("secret"), "{code}");
     }
     is_as_before(&app, &twyla).await;
@@ -125,8 +134,27 @@ async fn a_session_that_workos_has_ended_is_over() {
     let sid = app.only_session().workos_sid.unwrap();
     app.workos().revoke_session(&sid);
     let answer = switch(&app, &twyla, TANDEM).await;
-    assert!(location(&answer).contains("session-ended"));
+    let back = "/login?notice=session-ended&next=%2Faccount";
+    assert_eq!(location(&answer), back);
     assert!(!twyla.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_keeps_the_forms_way_back() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let sid = app.only_session().workos_sid.unwrap();
+    app.workos().revoke_session(&sid);
+    let id = app.organization(TANDEM);
+    let form = |next| [("organization_id", id.as_str()), ("next", next)];
+    let answer = twyla.submit(ROUTE, &form("/?from=here")).await;
+    let back = "/login?notice=session-ended&next=%2F%3Ffrom%3Dhere";
+    assert_eq!(location(&answer), back);
+    let answer = twyla.submit(ROUTE, &form("/?from=here")).await;
+    let back = "/auth/login?next=%2F%3Ffrom%3Dhere";
+    assert_eq!(location(&answer), back);
+    let answer = twyla.submit(ROUTE, &form("https://evil.example/")).await;
+    assert_eq!(location(&answer), "/auth/login?next=%2Faccount");
 }
 
 #[tokio::test]
@@ -174,6 +202,7 @@ async fn the_page_works_while_the_organisations_cannot_be_listed() {
     let page = answer.text().await.unwrap();
     assert!(page.contains("cannot be listed just now"), "{page}");
     assert!(page.contains(&app.organization(ORCHARDS)), "{page}");
+    app.pass(10);
     assert!(twyla.page("/account").await.contains(TANDEM));
     // Whoever belongs to one organisation has nothing to choose.
     let olive = app.signed_in("olive@example.com").await;

@@ -21,11 +21,13 @@ const CHOICES: [Choice<'_>; 2] = [
         id: "org_1",
         name: "Orchards & Sons",
         checked: false,
+        focused: false,
     },
     Choice {
         id: "org_2",
         name: "Tandem Cycles",
         checked: true,
+        focused: true,
     },
 ];
 
