@@ -12,6 +12,7 @@
 //! - [`sessions`]: the browser session, cookie and row.
 //! - [`tokens`]: first-party tokens; [`api`]: the JSON routes and their OpenAPI document;
 //!   [`throttle`]: how often anyone may ask.
+//! - [`memberships`]: which organisations people belong to, remembered for a minute.
 //! - [`purge`]: what has expired goes.
 //! - [`workos`]: WorkOS's client, wire types and errors; [`oidc`]: Google's and Okta's.
 //! - [`db`]: the only place that knows there are two databases.
@@ -35,6 +36,7 @@ pub mod error;
 pub mod keys;
 pub mod links;
 pub mod logging;
+pub mod memberships;
 pub mod middleware;
 pub mod oidc;
 pub mod origin;

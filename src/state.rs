@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::csp::content_security_policy;
 use crate::db::Database;
 use crate::keys::Keys;
+use crate::memberships::Memberships;
 use crate::oidc::{OidcError, Providers};
 use crate::renewal::Renewals;
 use crate::sessions::Revocations;
@@ -39,6 +40,8 @@ pub struct AppState {
     pub revocations: Revocations,
     /// The sessions that are being renewed.
     pub renewals: Renewals,
+    /// Who belongs to which organisations.
+    pub memberships: Memberships,
     /// The one clock.
     pub clock: Clock,
     /// The same on every answer.
@@ -56,6 +59,7 @@ impl AppState {
             throttle: Throttle::new(&settings.api, &clock),
             revocations: Revocations::default(),
             renewals: Renewals::default(),
+            memberships: Memberships::default(),
             tokens: Arc::new(Tokens::new(&settings.tokens)?),
             hasher: Hasher::start().map_err(BuildError::Threads)?,
             content_security_policy: HeaderValue::from_str(&policy)

@@ -47,6 +47,10 @@ pub async fn take(
     event: Event,
     now: Timestamp,
 ) -> Result<Taken, DbError> {
+    let member = match &event {
+        Event::MembershipChanged { user_id } => Some(user_id.clone()),
+        _ => None,
+    };
     let news = app
         .database
         .write(move |conn| {
@@ -59,6 +63,9 @@ pub async fn take(
     let Some(news) = news else {
         return Ok(Taken::Before);
     };
+    if let Some(user_id) = member {
+        app.memberships.forget(&user_id);
+    }
     for (id, end) in news.ended {
         app.revocations.end(&id, end);
     }

@@ -9,7 +9,7 @@ pub mod webhook;
 mod wire;
 
 pub use authorize::{AuthorizeRequest, Pkce};
-pub use client::{Client, Device, StepAnswer};
+pub use client::{Client, Device, Organizations, StepAnswer};
 pub use error::WorkosError;
 pub use step::{Elsewhere, NextStep, Organization, Pending, Question, Why};
 pub use wire::{Authentication, Impersonator, User};

@@ -16,9 +16,16 @@ use super::state::{Shared, State};
 pub(super) struct Listing {
     user_id: Option<String>,
     organization_id: Option<String>,
+    limit: Option<usize>,
+    after: Option<String>,
 }
 
-/// All on one page: nobody here belongs to more than a hundred.
+/// WorkOS's, where the request does not say.
+const USUAL_LIMIT: usize = 10;
+/// The most that WorkOS gives at once.
+const MOST: usize = 100;
+
+/// A page of them, in the order of the seed; `after` is the id of the last one of the page before.
 pub(super) async fn list(
     _key: ApiKey,
     shared: Data<Shared>,
@@ -27,7 +34,7 @@ pub(super) async fn list(
     let state = shared.state();
     let asked = |wanted: &Option<String>, id: &str| wanted.as_deref().is_none_or(|it| it == id);
     let organizations = state.directory.organizations.iter();
-    let data: Vec<Value> = organizations
+    let mut rest: Vec<Value> = organizations
         .filter(|organization| asked(&listing.organization_id, &organization.id))
         .flat_map(|organization| {
             let members = organization.members.iter();
@@ -35,10 +42,18 @@ pub(super) async fn list(
             members.map(|member| to_json(organization, member, "active", shared.now()))
         })
         .collect();
+    if let Some(after) = &listing.after {
+        let last = rest.iter().position(|one| one["id"] == after.as_str());
+        rest.drain(..last.map_or(rest.len(), |last| last + 1));
+    }
+    let limit = listing.limit.unwrap_or(USUAL_LIMIT).clamp(1, MOST);
+    let more = rest.len() > limit;
+    rest.truncate(limit);
+    let after = rest.last().filter(|_| more).map(|one| one["id"].clone());
     HttpResponse::Ok().json(json!({
         "object": "list",
-        "data": data,
-        "list_metadata": { "before": null, "after": null },
+        "data": rest,
+        "list_metadata": { "before": null, "after": after },
     }))
 }
 

@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::future::join;
 
 use super::organization::organizations_of;
 use super::pages::{Account, Level, Notice, Organizations, PasswordErrors};
@@ -62,13 +63,15 @@ pub(super) async fn show(
     refused: &[String],
     request: Option<&HttpRequest>,
 ) -> Result<HttpResponse, Error> {
-    let sessions = account_sessions::list(user, app).await;
-    let listed = organizations_of(app, user).await;
+    let sessions = account_sessions::list(user, app);
+    let (sessions, listed) = join(sessions, organizations_of(app, user)).await;
     let chosen = user.organization_id.as_deref().unwrap_or_default();
-    let choices = by_name(listed.as_deref().unwrap_or_default(), chosen);
+    let listed = listed.as_deref();
+    let choices = by_name(listed.map_or(&[], |listed| &listed.list), chosen);
     let organizations = Organizations {
         choices: &choices,
         away: listed.is_none(),
+        cut: listed.is_some_and(|listed| listed.cut),
         errors: refused,
     };
     let current = organizations.current().unwrap_or(chosen);

@@ -1,5 +1,7 @@
 //! `POST /auth/organization`: the session goes on in another organisation.
 
+use std::sync::Arc;
+
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
 use super::account;
@@ -14,7 +16,7 @@ use crate::renewal::{Ask, Switched, switch};
 use crate::sessions::{BrowserSession, SessionState};
 use crate::sign_in::LOCAL_PASSWORD;
 use crate::state::AppState;
-use crate::workos::{Elsewhere, NextStep, Organization, Why, WorkosError};
+use crate::workos::{Elsewhere, NextStep, Organizations, Why, WorkosError};
 
 const PAGE: &str = "/account";
 const SWITCHED: &str = "/account?notice=organization-switched";
@@ -57,6 +59,9 @@ pub async fn post(
         Switched::Done(fresh) => {
             let state = fresh.applied_to(user);
             log::info!("account {} switched its organisation", state.user_id);
+            if let Some(id) = &state.workos_user_id {
+                app.memberships.forget(id);
+            }
             carry_on(&request, &session, state)?;
             Ok(redirect(next.as_deref().unwrap_or(SWITCHED)))
         }
@@ -101,16 +106,12 @@ fn sign_in_again(error: &WorkosError, user: &SessionState) -> Option<Elsewhere> 
 pub(super) async fn organizations_of(
     app: &AppState,
     user: &SessionState,
-) -> Option<Vec<Organization>> {
+) -> Option<Arc<Organizations>> {
     let local = user.authentication_method.as_deref() == Some(LOCAL_PASSWORD);
     let Some(id) = user.workos_user_id.as_deref().filter(|_| !local) else {
-        return Some(Vec::new());
+        return Some(Arc::default());
     };
-    match app.workos.organizations_of(id).await {
-        Ok(organizations) => Some(organizations),
-        Err(error) => {
-            log::warn!("the account page goes without the organisations: {error}");
-            None
-        }
-    }
+    let present = user.organization_id.as_deref();
+    let memberships = &app.memberships;
+    memberships.of(&app.workos, &app.clock, id, present).await
 }

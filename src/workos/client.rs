@@ -21,6 +21,7 @@ use crate::keys::random_text;
 use crate::outgoing::{self, TOTAL_TIMEOUT};
 use crate::settings::WorkosSettings;
 
+pub use memberships::Organizations;
 pub use step::StepAnswer;
 
 /// Tries in all, where repeating is safe.

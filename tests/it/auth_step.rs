@@ -58,7 +58,7 @@ fn grants(app: &TestApp, grant: &str) -> Vec<Recorded> {
 }
 
 /// The usual people, Twyla in so many organisations more.
-fn with_organizations(more: usize) -> Seed {
+pub(crate) fn with_organizations(more: usize) -> Seed {
     let mut seed = Seed::default();
     seed.organizations.extend((0..more).map(|number| {
         let mut organization = SeedOrganization::default();

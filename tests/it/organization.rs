@@ -1,5 +1,6 @@
 //! `POST /auth/organization`: a session goes on in another of its person's organisations.
 
+mod list;
 mod refusals;
 
 use chrono::TimeDelta;

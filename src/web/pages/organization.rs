@@ -9,6 +9,8 @@ pub struct Organizations<'a> {
     pub choices: &'a [Choice<'a>],
     /// WorkOS could not tell them.
     pub away: bool,
+    /// There are more than those.
+    pub cut: bool,
     /// What was wrong with the choice.
     pub errors: &'a [String],
 }

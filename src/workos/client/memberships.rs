@@ -12,8 +12,17 @@ use crate::workos::step::Organization;
 
 /// All pages together: a page that shows the list must not wait for long.
 const WITHIN: Duration = Duration::from_secs(3);
-/// The most organisations that are shown, which is one page of WorkOS's where they are that many.
-const MOST: usize = 100;
+/// The most organisations that are shown: two pages of WorkOS's.
+const MOST: usize = 200;
+
+/// The organisations that somebody belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Organizations {
+    /// 200 at the most.
+    pub list: Vec<Organization>,
+    /// There are more.
+    pub cut: bool,
+}
 
 #[derive(Deserialize)]
 struct Page {
@@ -33,34 +42,71 @@ struct Membership {
     organization_name: Option<String>,
 }
 
+impl From<Membership> for Organization {
+    fn from(membership: Membership) -> Self {
+        Self {
+            id: membership.organization_id,
+            name: membership.organization_name.unwrap_or_default(),
+        }
+    }
+}
+
 impl Client {
-    /// The organisations of which this user is an active member, 100 at the most. Fails after three
-    /// seconds as an outage.
-    pub async fn organizations_of(&self, user_id: &str) -> Result<Vec<Organization>, WorkosError> {
-        let pages = tokio::time::timeout(WITHIN, self.pages_of(user_id));
+    /// The organisations of which this user is an active member, 200 at the most; `present`, if it is
+    /// one of them, is always among those. Fails after three seconds as an outage.
+    pub async fn organizations_of(
+        &self,
+        user_id: &str,
+        present: Option<&str>,
+    ) -> Result<Organizations, WorkosError> {
+        let all = tokio::time::timeout(WITHIN, self.all_of(user_id, present));
         let late = |_| WorkosError::unavailable(format!("no memberships within {WITHIN:?}"));
-        pages.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
+        all.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
     }
 
-    async fn pages_of(&self, user_id: &str) -> Result<Vec<Organization>, WorkosError> {
-        let mut organizations = Vec::new();
+    async fn all_of(
+        &self,
+        user_id: &str,
+        present: Option<&str>,
+    ) -> Result<Organizations, WorkosError> {
+        let mut all = self.pages_of(user_id).await?;
+        if let Some(present) = present
+            && all.cut
+            && !all.list.iter().any(|one| one.id == present)
+        {
+            let own = self
+                .page_of(user_id, &[("organization_id", present)])
+                .await?;
+            let own = own
+                .data
+                .into_iter()
+                .find(|one| one.organization_id == present);
+            if let Some(own) = own {
+                all.list.pop();
+                all.list.push(own.into());
+            }
+        }
+        Ok(all)
+    }
+
+    async fn pages_of(&self, user_id: &str) -> Result<Organizations, WorkosError> {
+        let mut list: Vec<Organization> = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let page = self.page_of(user_id, after.as_deref()).await?;
+            let cursor = after.as_deref().map(|after| ("after", after));
+            let page = self.page_of(user_id, cursor.as_slice()).await?;
             let empty = page.data.is_empty();
-            organizations.extend(page.data.into_iter().map(|one| Organization {
-                id: one.organization_id,
-                name: one.organization_name.unwrap_or_default(),
-            }));
+            list.extend(page.data.into_iter().map(Organization::from));
             after = page.list_metadata.after.filter(|_| !empty);
-            if after.is_none() || organizations.len() >= MOST {
-                organizations.truncate(MOST);
-                return Ok(organizations);
+            if after.is_none() || list.len() >= MOST {
+                let cut = after.is_some() || list.len() > MOST;
+                list.truncate(MOST);
+                return Ok(Organizations { list, cut });
             }
         }
     }
 
-    async fn page_of(&self, user_id: &str, after: Option<&str>) -> Result<Page, WorkosError> {
+    async fn page_of(&self, user_id: &str, more: &[(&str, &str)]) -> Result<Page, WorkosError> {
         let unreadable = |error: String| WorkosError::unavailable(format!("memberships: {error}"));
         let url = format!("{}/user_management/organization_memberships", self.base_url);
         let mut url = Url::parse(&url).map_err(|error| unreadable(error.to_string()))?;
@@ -68,7 +114,7 @@ impl Client {
             .append_pair("user_id", user_id)
             .append_pair("statuses", "active")
             .append_pair("limit", "100")
-            .extend_pairs(after.map(|cursor| ("after", cursor)));
+            .extend_pairs(more);
         let request = self.http.get(url).bearer_auth(self.api_key.expose_secret());
         let answer = self.send(request, Repeat::IfUnsent).await?;
         serde_json::from_slice(&answer).map_err(|error| unreadable(error.to_string()))

@@ -88,6 +88,26 @@ async fn the_next_request_asks_workos_once_and_the_role_follows() {
 }
 
 #[tokio::test]
+async fn the_list_of_organisations_is_asked_for_anew() {
+    let app = app();
+    let olive = app.signed_in(OLIVE).await;
+    let ada = app.signed_in("ada@example.com").await;
+    let asked = || {
+        app.workos()
+            .count("/user_management/organization_memberships")
+    };
+    for visitor in [&olive, &ada, &olive] {
+        visitor.page("/account").await;
+    }
+    assert_eq!(asked(), 2);
+    tell_of(&app, "event_1", OLIVE).await;
+    for visitor in [&olive, &ada, &olive] {
+        visitor.page("/account").await;
+    }
+    assert_eq!(asked(), 3);
+}
+
+#[tokio::test]
 async fn the_other_replica_learns_of_it_by_itself() {
     let app = app();
     let replica = app.replica().start();

@@ -1,0 +1,135 @@
+//! The list of organisations on the account page: how often WorkOS is asked for it, and how long it may be.
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use vestibule::emulator::{Effect, Fault};
+
+use super::{ORCHARDS, TANDEM, TWYLA, in_organization, switch};
+use crate::auth_step::with_organizations;
+use crate::support::app::{TestApp, Visitor};
+
+const MEMBERSHIPS: &str = "/user_management/organization_memberships";
+const AWAY: &str = "cannot be listed just now";
+const CUT: &str = "more organisations than are shown here";
+
+fn asked(app: &TestApp) -> usize {
+    app.workos().count(MEMBERSHIPS)
+}
+
+async fn account(visitor: &Visitor) -> String {
+    let answer = visitor.get("/account").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    answer.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn it_is_asked_for_once_a_minute() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let at_once = join_all((0..5).map(|_| account(&twyla))).await;
+    for page in at_once {
+        assert!(page.contains(TANDEM), "{page}");
+    }
+    assert!(account(&twyla).await.contains(TANDEM));
+    app.pass(59);
+    account(&twyla).await;
+    assert_eq!(asked(&app), 1);
+    let olive = app.signed_in("olive@example.com").await;
+    assert!(!account(&olive).await.contains(TANDEM), "to each their own");
+    assert_eq!(asked(&app), 2);
+    app.pass(1);
+    account(&twyla).await;
+    assert_eq!(asked(&app), 3);
+}
+
+#[tokio::test]
+async fn it_is_asked_for_anew_after_a_switch() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    account(&twyla).await;
+    switch(&app, &twyla, TANDEM).await;
+    account(&twyla).await;
+    assert_eq!(asked(&app), 2);
+    switch(&app, &twyla, ORCHARDS).await;
+    account(&twyla).await;
+    assert_eq!(asked(&app), 3);
+}
+
+#[tokio::test]
+async fn while_workos_is_away_nobody_waits_for_it_twice() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let olive = app.signed_in("olive@example.com").await;
+    for effect in [Effect::NoAnswer, Effect::status(503, Value::Null)] {
+        let before = asked(&app);
+        let away = Fault::once(MEMBERSHIPS, effect).times(u32::MAX);
+        app.workos().inject(away);
+        for visitor in [&twyla, &twyla, &olive] {
+            assert!(account(visitor).await.contains(AWAY));
+        }
+        app.pass(9);
+        assert!(account(&twyla).await.contains(AWAY));
+        assert_eq!(asked(&app), before + 1);
+        app.workos().clear_faults();
+        app.pass(1);
+        assert!(account(&twyla).await.contains(TANDEM));
+        assert_eq!(asked(&app), before + 2);
+        app.pass(60);
+    }
+}
+
+#[tokio::test]
+async fn workos_is_left_in_peace_for_as_long_as_it_asks() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let busy = Effect::Status {
+        status: 429,
+        body: json!({}),
+        retry_after: Some("60".to_owned()),
+    };
+    app.workos().inject(Fault::once(MEMBERSHIPS, busy));
+    assert!(account(&twyla).await.contains(AWAY));
+    app.pass(59);
+    assert!(account(&twyla).await.contains(AWAY));
+    assert_eq!(asked(&app), 1);
+    app.pass(1);
+    assert!(account(&twyla).await.contains(TANDEM));
+}
+
+#[tokio::test]
+async fn what_is_refused_of_one_person_is_no_pause_for_all() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let olive = app.signed_in("olive@example.com").await;
+    let refusal = Effect::status(404, json!({ "message": "User not found" }));
+    app.workos().inject(Fault::once(MEMBERSHIPS, refusal));
+    assert!(!account(&olive).await.contains(AWAY));
+    assert!(account(&twyla).await.contains(TANDEM));
+    account(&olive).await;
+    assert_eq!(asked(&app), 2);
+}
+
+#[tokio::test]
+async fn a_long_list_is_read_page_by_page() {
+    let app = TestApp::builder().seed(with_organizations(148)).start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let page = account(&twyla).await;
+    assert_eq!(page.matches(r#"name="organization_id""#).count(), 150);
+    assert!(page.contains("Number 147"), "{page}");
+    assert!(!page.contains(CUT), "{page}");
+    assert_eq!(asked(&app), 2);
+}
+
+#[tokio::test]
+async fn a_list_that_is_cut_says_so_and_keeps_the_present_one() {
+    let app = TestApp::builder().seed(with_organizations(250)).start();
+    let last = "Made-up Society Number 249 of Example Orchards";
+    let twyla = in_organization(&app, TWYLA, last).await;
+    let page = account(&twyla).await;
+    assert_eq!(page.matches(r#"name="organization_id""#).count(), 200);
+    let present = format!(r#"value="{}" required checked"#, app.organization(last));
+    assert!(page.contains(&present), "{page}");
+    assert!(page.contains(last) && page.contains(CUT), "{page}");
+    assert_eq!(asked(&app), 3);
+}
