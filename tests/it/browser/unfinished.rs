@@ -1,10 +1,11 @@
 //! Sign-ins for which WorkOS wants one more step, in a real browser.
 
-use vestibule::emulator::{Seed, SeedMembership, SeedOrganization};
+use vestibule::emulator::{Effect, Fault, Seed, SeedMembership, SeedOrganization};
 
 use super::steps::picture;
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Scheme, Screen};
+use crate::support::steps::AUTHENTICATE;
 
 async fn begun(app: &TestApp, email: &str, screen: Screen, scheme: Scheme) -> Browser {
     let browser = Browser::open(screen, scheme).await;
@@ -84,6 +85,23 @@ async fn pick(browser: &Browser, organization: &str) {
         .await
         .unwrap();
     label.click().await.unwrap();
+}
+
+/// Chromium drops the first answer and shows the second.
+#[tokio::test]
+async fn a_double_click_signs_in() {
+    let app = TestApp::start();
+    let browser = begun(&app, "una@example.com", Screen::Desktop, Scheme::Light).await;
+    browser.see("Check your e-mail").await;
+    browser.fill("code", "123456").await;
+    let slow = Effect::Delay { milliseconds: 900 };
+    app.workos().inject(Fault::once(AUTHENTICATE, slow));
+    let twice = "const form = document.forms[0]; form.requestSubmit(); \
+                 setTimeout(() => form.requestSubmit(), 150);";
+    browser.ask(twice).await;
+    browser.see("Your account").await;
+    assert!(browser.session().await.is_some());
+    app.only_session();
 }
 
 #[tokio::test]
