@@ -1,23 +1,22 @@
 //! What a client may see of each error: a status, a few words, and the way on.
 
+mod sign_in;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Error, SignInFailure};
-use crate::accounts::ProvisionError;
+use super::Error;
 use crate::db::DbError;
-use crate::links::{login_as_another_url, login_url, password_login_url, session_over_url};
-use crate::workos::WorkosError;
+use crate::links::{login_url, session_over_url};
+pub use sign_in::told_of;
 
 /// Seconds after which trying again is worth it, where nobody said better.
 const RETRY_SECONDS: u64 = 5;
 /// The longest that anyone is told to wait, an hour: more is a mistake, and browsers would obey it.
 const MOST_RETRY_SECONDS: u64 = 3_600;
-const AFRESH: &str = "Start a fresh sign-in";
-const AS_ANOTHER: &str = "Sign in as somebody else";
 
 /// How long a client is to wait, after what a provider asked for.
 pub fn retry_seconds(asked: Option<Duration>) -> u64 {
@@ -243,173 +242,10 @@ fn database(error: &DbError) -> Public {
     }
 }
 
-/// The code is used up by now, so trying again means a fresh attempt.
-fn sign_in_database(error: &DbError, next: &str) -> Public {
-    let public = database(error);
-    if public.retry_after.is_some() {
-        let message = "The database cannot be reached just now, so you were not signed in.".into();
-        Public { message, ..public }.offering("Try again", login_url(next))
-    } else {
-        public
-    }
-}
-
 fn internal() -> Public {
     Public::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "Something went wrong here",
         "The mistake is ours, and it has been noted under the number below. Try again, or come back later.",
     )
-}
-
-impl SignInFailure {
-    fn public(&self, next: &str) -> Public {
-        match self {
-            Self::UnknownAttempt => Public::new(
-                StatusCode::BAD_REQUEST,
-                "This sign-in cannot be completed",
-                "It was begun in another browser, was used before, or has taken longer than ten minutes. You can start afresh.",
-            ),
-            Self::Provider { code, .. } => match told_of(code) {
-                Some(message) => return not_let_in(StatusCode::BAD_REQUEST, code, message, next),
-                None => Public::new(
-                    StatusCode::BAD_REQUEST,
-                    "Sign-in did not work",
-                    format!(
-                        "The sign-in service reported a problem ({code}). You can start afresh."
-                    ),
-                ),
-            },
-            Self::Workos(error) => return workos(error, next),
-            Self::Provision(error) => return provision(error, next),
-            Self::Database(error) => return sign_in_database(error, next),
-            Self::Internal(_) => return internal(),
-        }
-        .offering(AFRESH, login_url(next))
-    }
-}
-
-fn workos(error: &WorkosError, next: &str) -> Public {
-    match error {
-        WorkosError::Unavailable { retry_after, .. } => away(
-            "The sign-in service is not available just now.",
-            *retry_after,
-            next,
-        ),
-        refused if refused.is_misconfiguration() => away(
-            "The sign-in service does not know this site just now. Whoever runs the site has to look at its settings.",
-            None,
-            next,
-        ),
-        WorkosError::Refused { status, code, .. } => {
-            let status = match status {
-                403 => StatusCode::FORBIDDEN,
-                _ => StatusCode::BAD_REQUEST,
-            };
-            let page = |message| Public::new(status, "This sign-in cannot be completed", message);
-            if let Some(message) = told_of(code) {
-                return not_let_in(status, code, message, next);
-            }
-            let message = match code.as_str() {
-                "invalid_grant" | "invalid_code" => {
-                    Cow::Borrowed("Its code was used before, or has expired. You can start afresh.")
-                }
-                "one_time_code_too_many_attempts" => Cow::Borrowed(
-                    "Too many wrong codes were typed in. Start afresh, and there is a new one.",
-                ),
-                "one_time_code_expired" | "one_time_code_previously_used" => Cow::Borrowed(
-                    "The code has expired, or was used before. Start afresh, and there is a new one.",
-                ),
-                "invalid_pending_authentication_token" => Cow::Borrowed(
-                    "It has taken too long, or was finished in another window. You can start afresh.",
-                ),
-                code => match unfinished_step(code) {
-                    Some(step) => {
-                        let message = format!(
-                            "It needs one more step, {step}, which this site cannot ask for ({code})."
-                        );
-                        return page(message.into())
-                            .offering(AS_ANOTHER, login_as_another_url(next));
-                    }
-                    None => {
-                        format!("The sign-in service refused it ({code}). You can start afresh.")
-                            .into()
-                    }
-                },
-            };
-            page(message).offering(AFRESH, login_url(next))
-        }
-    }
-}
-
-/// A sign-in that has to wait until WorkOS answers, or takes our credentials, again.
-fn away(message: &'static str, retry_after: Option<Duration>, next: &str) -> Public {
-    let page = Public::try_again(message, retry_seconds(retry_after))
-        .offering("Try again", login_url(next));
-    Public {
-        password_door: Some(password_login_url(next)),
-        ..page
-    }
-}
-
-/// What WorkOS's codes for invitations and for signing up mean, in a sentence or two.
-pub fn told_of(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "invitation_invalid" => {
-            "This invitation was used, withdrawn or has expired. Ask for a new one."
-        }
-        "invitation_cannot_be_used_for_email" => {
-            "This invitation is for another e-mail address. Sign in with the address that it was sent to."
-        }
-        "sign_up_not_allowed" => {
-            "Nobody can sign up here without an invitation. Ask whoever runs this site for one."
-        }
-        _ => return None,
-    })
-}
-
-fn not_let_in(status: StatusCode, code: &str, message: &'static str, next: &str) -> Public {
-    let page = Public::new(status, "This sign-in cannot be completed", message);
-    match code {
-        "invitation_invalid" => page.offering(AFRESH, login_url(next)),
-        // WorkOS remembers whom it asked: a plain fresh sign-in would end here again at once.
-        _ => page.offering(AS_ANOTHER, login_as_another_url(next)),
-    }
-}
-
-/// What WorkOS asks for that nothing in its answer leads to, in words.
-fn unfinished_step(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "organization_selection_required" => "choosing one of your organisations",
-        "application_consent_required" => "your consent",
-        _ => return None,
-    })
-}
-
-fn provision(error: &ProvisionError, next: &str) -> Public {
-    let (status, heading, message) = match error {
-        ProvisionError::Inactive { .. } | ProvisionError::Deleted { .. } => (
-            StatusCode::FORBIDDEN,
-            "This account is closed",
-            "You proved who you are, and this account is not active. Whoever runs this site can open it again.",
-        ),
-        ProvisionError::EmailNotVerified { .. } => (
-            StatusCode::FORBIDDEN,
-            "Your e-mail address is not verified",
-            "An account with this address exists already. Verify the address with the sign-in service, then sign in again.",
-        ),
-        ProvisionError::Conflict { .. } => (
-            StatusCode::CONFLICT,
-            "This address belongs to another account",
-            "The account with your e-mail address is linked to somebody else's sign-in. Whoever runs this site can untie it.",
-        ),
-        ProvisionError::UnusableProfile { .. } => (
-            StatusCode::BAD_REQUEST,
-            "This sign-in cannot be completed",
-            "The sign-in service did not tell an e-mail address that an account could be made with.",
-        ),
-        ProvisionError::Database(error) => return sign_in_database(error, next),
-    };
-    // WorkOS remembers whom it let in: a plain fresh sign-in would end here again at once.
-    Public::new(status, heading, message).offering(AS_ANOTHER, login_as_another_url(next))
 }

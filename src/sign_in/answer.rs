@@ -73,7 +73,7 @@ pub async fn answer(
 }
 
 /// Whether WorkOS says so that the person does not belong to the organisation. It has a code for that,
-/// and answers 404 without one for an organisation that is gone.
+/// and answers 404 without a telling one for an organisation that is gone.
 pub fn is_no_membership(code: &str) -> bool {
     matches!(
         code,
