@@ -3,6 +3,7 @@
 
 mod answer;
 mod exchange;
+mod once;
 mod password;
 mod session;
 mod turn;
@@ -25,6 +26,7 @@ use crate::workos::{self, Authentication, Device};
 
 pub use answer::{Slip, answer, code, is_no_membership};
 pub use exchange::{ExchangeFailure, SignedIn, tokens_for_identity, tokens_for_workos};
+pub use once::{Callbacks, once};
 pub use password::{LOCAL_PASSWORD, TokensRefused, tokens_for_password, with_password};
 pub use session::tokens_for_session;
 pub use turn::{Outcome, Turn, settle};

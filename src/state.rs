@@ -14,6 +14,7 @@ use crate::oidc::{OidcError, Providers};
 use crate::renewal::Renewals;
 use crate::sessions::Revocations;
 use crate::settings::Settings;
+use crate::sign_in::Callbacks;
 use crate::throttle::Throttle;
 use crate::tokens::{KeyError, Tokens};
 use crate::workos::{Client, WorkosError};
@@ -40,6 +41,8 @@ pub struct AppState {
     pub revocations: Revocations,
     /// The sessions that are being renewed.
     pub renewals: Renewals,
+    /// The callbacks that are being answered.
+    pub callbacks: Callbacks,
     /// Who belongs to which organisations.
     pub memberships: Memberships,
     /// The one clock.
@@ -59,6 +62,7 @@ impl AppState {
             throttle: Throttle::new(&settings.api, &clock),
             revocations: Revocations::default(),
             renewals: Renewals::default(),
+            callbacks: Callbacks::default(),
             memberships: Memberships::default(),
             tokens: Arc::new(Tokens::new(&settings.tokens)?),
             hasher: Hasher::start().map_err(BuildError::Threads)?,

@@ -1,5 +1,7 @@
 //! `GET /auth/callback`: WorkOS's return with a code.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::attempt::{Attempt, Attempts};
@@ -7,10 +9,10 @@ use super::{is_look_ahead, pairs, redirect, step};
 use crate::error::{Error, SignInFailure};
 use crate::links::{cancelled_url, login_with_url};
 use crate::middleware::device;
-use crate::sessions::BrowserSession;
-use crate::sign_in::{self, SignIn};
+use crate::sessions::{BrowserSession, SessionState};
+use crate::sign_in::{self, SignIn, once};
 use crate::state::AppState;
-use crate::workos::{Authentication, Device};
+use crate::workos::Device;
 
 /// WorkOS's codes are short words; anything else in the address bar is not WorkOS's.
 const LONGEST_ERROR_CODE: usize = 64;
@@ -107,47 +109,51 @@ fn refusal(
 async fn complete(
     request: &HttpRequest,
     session: &BrowserSession,
-    app: &AppState,
+    app: &web::Data<AppState>,
     code: &str,
     attempt: &Attempt,
 ) -> Result<HttpResponse, SignInFailure> {
-    let device = device(request, app);
-    let verifier = attempt.pkce().verifier;
-    let authentication = app
-        .workos
-        .authenticate_with_code(code, Some(&verifier), &device)
-        .await;
-    match authentication {
-        Ok(authentication) => {
-            let fingerprint = attempt.fingerprint();
-            begin_session(app, session, authentication, fingerprint, device).await?;
-            Ok(redirect(landing(app, attempt.next())))
+    let app = Arc::clone(app);
+    let signing_in = sign_in(
+        Arc::clone(&app),
+        code.to_owned(),
+        attempt.clone(),
+        session.peek(app.clock.now()).map(|state| state.session_id),
+        device(request, &app),
+    );
+    let callback = (attempt.fingerprint(), code.to_owned());
+    match once(&app, callback, signing_in).await {
+        Ok(state) => {
+            let begun = session.begin(state);
+            begun.map_err(|error| SignInFailure::Internal(error.to_string()))?;
+            Ok(redirect(landing(&app, attempt.next())))
         }
-        Err(error) => step::take_over(request, app, error, attempt).await,
+        Err(SignInFailure::Workos(error)) => step::take_over(request, &app, error, attempt).await,
+        Err(failure) => Err(failure),
     }
 }
 
-/// The session of whom WorkOS has authenticated, in place of the browser's previous one.
-async fn begin_session(
-    app: &AppState,
-    session: &BrowserSession,
-    authentication: Authentication,
-    attempt: String,
+/// The session of whom WorkOS authenticates, in place of the browser's `previous` one.
+async fn sign_in(
+    app: Arc<AppState>,
+    code: String,
+    attempt: Attempt,
+    previous: Option<String>,
     device: Device,
-) -> Result<(), SignInFailure> {
-    let now = app.clock.now();
-    let previous = session.peek(now).map(|state| state.session_id);
+) -> Result<SessionState, SignInFailure> {
+    let verifier = attempt.pkce().verifier;
+    let authentication = app
+        .workos
+        .authenticate_with_code(&code, Some(&verifier), &device)
+        .await?;
     let sign_in = SignIn {
         authentication,
-        attempt,
+        attempt: attempt.fingerprint(),
         previous,
         device,
-        now,
+        now: app.clock.now(),
     };
-    let state = sign_in::complete(app, sign_in).await?;
-    session
-        .begin(state)
-        .map_err(|error| SignInFailure::Internal(error.to_string()))
+    sign_in::complete(&app, sign_in).await
 }
 
 /// Where a sign-in ends.

@@ -5,6 +5,7 @@ mod hosts;
 mod next;
 mod refusals;
 mod state;
+mod twice;
 
 use reqwest::StatusCode;
 
