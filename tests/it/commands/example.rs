@@ -10,7 +10,8 @@ const SETTINGS: &str = concat!(
     include_str!("../../../src/settings/api.rs"),
     include_str!("../../../src/settings/oidc.rs"),
     include_str!("../../../src/settings/superuser.rs"),
-    include_str!("../../../src/settings/tokens.rs")
+    include_str!("../../../src/settings/tokens.rs"),
+    include_str!("../../../src/settings/workos.rs")
 );
 
 /// The lines `NAME='value'`, those that are commented out too, with what is written above them.
