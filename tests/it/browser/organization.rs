@@ -28,12 +28,7 @@ async fn switches(screen: Screen, scheme: Scheme) {
     let radio = browser.find(Locator::Css(&radio)).await.unwrap();
     radio.click().await.unwrap();
     browser.click("Switch").await;
-    let notice = browser.wait();
-    notice
-        .for_element(Locator::Css(".notice.success"))
-        .await
-        .unwrap();
-    let told = browser.text(".notice").await;
+    let told = browser.text(".notice.success").await;
     assert_eq!(told, "You are now in Tandem Cycles.");
     assert!(browser.text(section).await.contains("member"));
     browser

@@ -86,9 +86,10 @@ impl Browser {
         }
     }
 
-    /// The words that can be seen in what `css` selects.
+    /// The words that can be seen in what `css` selects, once it is there: the page before may have the
+    /// same heading.
     pub(crate) async fn text(&self, css: &str) -> String {
-        let element = self.find(Locator::Css(css)).await;
+        let element = self.wait().for_element(Locator::Css(css)).await;
         let element = element.unwrap_or_else(|error| panic!("{css} is not there: {error}"));
         element.text().await.unwrap()
     }
