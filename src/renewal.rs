@@ -171,8 +171,14 @@ async fn fly(flight: &Flight, ask: &Ask) -> Outcome {
     Err(Trouble::Outage(Duration::ZERO))
 }
 
+/// Whether a session that has just begun, and its account, are still open.
+pub async fn is_open(app: &AppState, state: &SessionState) -> Result<bool, DbError> {
+    let found = find(app, &state.session_id, app.clock.now()).await?;
+    Ok(found.is_some())
+}
+
 /// The session and its account, while both are open.
-pub async fn find(
+async fn find(
     app: &AppState,
     id: &str,
     now: Timestamp,

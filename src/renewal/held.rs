@@ -174,10 +174,7 @@ impl<'a> Held<'a> {
         token: Option<Vec<u8>>,
         error: &WorkosError,
     ) -> Result<Option<Stands>, Trouble> {
-        let asked = match error {
-            WorkosError::Unavailable { retry_after, .. } => *retry_after,
-            WorkosError::Refused { .. } => None,
-        };
+        let asked = error.retry_after();
         let now = self.app.clock.now();
         let failures = self.row.renewal_failures.saturating_add(1);
         let renew_after = now.plus(rules::pause(

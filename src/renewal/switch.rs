@@ -117,10 +117,7 @@ impl Held<'_> {
         error: &WorkosError,
     ) -> Result<Switched, Trouble> {
         let (app, id) = (self.app, self.row.id.clone());
-        let asked = match error {
-            WorkosError::Unavailable { retry_after, .. } => *retry_after,
-            WorkosError::Refused { .. } => None,
-        };
+        let asked = error.retry_after();
         match self.set_back(token, error).await {
             Ok(_) | Err(Trouble::Outage(_)) => {}
             Err(trouble) => return Err(trouble),

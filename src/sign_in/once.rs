@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Mutex as Turn;
 
 use crate::error::SignInFailure;
-use crate::renewal;
+use crate::renewal::is_open;
 use crate::sessions::SessionState;
 use crate::state::AppState;
 use crate::workos::WorkosError;
@@ -44,7 +44,8 @@ pub async fn once(
     let turn = Arc::clone(app.callbacks.all().entry(callback.clone()).or_default());
     let mut turn = turn.lock_owned().await;
     match &*turn {
-        Some(Came::SignedIn(state)) => return still_open(app, state).await,
+        Some(Came::SignedIn(state)) if is_open(app, state).await? => return Ok((**state).clone()),
+        Some(Came::SignedIn(_)) => return Err(SignInFailure::UnknownAttempt),
         Some(Came::Stopped(error)) => return Err(error.clone().into()),
         None => {}
     }
@@ -69,13 +70,5 @@ impl Came {
             }
             Err(_) => None,
         }
-    }
-}
-
-async fn still_open(app: &AppState, state: &SessionState) -> Result<SessionState, SignInFailure> {
-    let open = renewal::find(app, &state.session_id, app.clock.now()).await?;
-    match open {
-        Some(_) => Ok(state.clone()),
-        None => Err(SignInFailure::UnknownAttempt),
     }
 }

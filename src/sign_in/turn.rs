@@ -14,7 +14,7 @@ use super::{SignIn, Slip, answer, complete};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::error::SignInFailure;
-use crate::renewal;
+use crate::renewal::is_open;
 use crate::sessions::SessionState;
 use crate::state::AppState;
 use crate::workos::{Authentication, Device, Elsewhere, NextStep, Question, WorkosError};
@@ -120,13 +120,8 @@ impl Ended {
     pub async fn told_again(self, app: &AppState) -> Result<Outcome, DbError> {
         Ok(match self.end {
             End::Elsewhere(elsewhere, organization) => Outcome::Elsewhere(elsewhere, organization),
-            End::SignedIn(state) => {
-                let open = renewal::find(app, &state.session_id, app.clock.now()).await?;
-                match open {
-                    Some(_) => Outcome::SignedIn(state),
-                    None => Outcome::Failed(SignInFailure::UnknownAttempt),
-                }
-            }
+            End::SignedIn(state) if is_open(app, &state).await? => Outcome::SignedIn(state),
+            End::SignedIn(_) => Outcome::Failed(SignInFailure::UnknownAttempt),
         })
     }
 }

@@ -106,7 +106,7 @@ impl Attempt {
 
     /// The answer to WorkOS's return: this attempt's cookie goes.
     pub fn removal(&self, secure: bool) -> Cookie<'static> {
-        removal(cookie_name(&self.state), secure)
+        removal(cookie_name(&self.state), PATH, secure)
     }
 
     fn is_live(&self, now: Timestamp) -> bool {
@@ -122,7 +122,7 @@ impl Attempt {
         jar.private_mut(keys.login_attempt().next()?)
             .add(Cookie::new(name.clone(), text));
         let mut cookie = jar.get(&name)?.clone();
-        scope(&mut cookie, secure);
+        scope(&mut cookie, PATH, secure);
         cookie.set_max_age(Duration::seconds(LIFETIME.num_seconds()));
         Some(cookie)
     }
@@ -181,7 +181,10 @@ impl Attempts {
             bytes -= size;
             self.dead.push(cookie_name(&oldest.state));
         }
-        let removals = self.dead.into_iter().map(|name| removal(name, secure));
+        let removals = self
+            .dead
+            .into_iter()
+            .map(|name| removal(name, PATH, secure));
         removals.chain(std::iter::once(cookie)).collect()
     }
 }
@@ -204,15 +207,17 @@ fn size(cookie: &Cookie<'_>) -> usize {
     cookie.name().len() + cookie.value().len()
 }
 
-fn removal(name: String, secure: bool) -> Cookie<'static> {
+/// Takes a cookie of a sign-in out of the browser.
+pub(super) fn removal(name: String, path: &'static str, secure: bool) -> Cookie<'static> {
     let mut cookie = Cookie::new(name, "");
-    scope(&mut cookie, secure);
+    scope(&mut cookie, path, secure);
     cookie.make_removal();
     cookie
 }
 
-fn scope(cookie: &mut Cookie<'static>, secure: bool) {
-    cookie.set_path(PATH);
+/// Where a cookie of a sign-in goes.
+pub(super) fn scope(cookie: &mut Cookie<'static>, path: &'static str, secure: bool) {
+    cookie.set_path(path);
     cookie.set_http_only(true);
     cookie.set_secure(secure);
     // WorkOS's redirect back is a cross-site navigation, on which Strict cookies stay at home.

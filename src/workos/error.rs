@@ -78,6 +78,14 @@ impl WorkosError {
         }
     }
 
+    /// How long WorkOS asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::Refused { .. } => None,
+        }
+    }
+
     /// Whether WorkOS may have done what it was asked.
     pub fn is_lost(&self) -> bool {
         matches!(self, Self::Unavailable { lost: true, .. })

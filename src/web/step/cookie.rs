@@ -4,14 +4,14 @@
 use std::cmp::Reverse;
 
 use actix_web::HttpRequest;
+use actix_web::cookie::Cookie;
 use actix_web::cookie::time::Duration;
-use actix_web::cookie::{Cookie, SameSite};
 use aws_lc_rs::error::Unspecified;
 
 use crate::clock::Timestamp;
 use crate::keys::random_text;
 use crate::sign_in::Unfinished;
-use crate::web::attempt::hash;
+use crate::web::attempt::{self, hash};
 
 /// Every cookie is called this and its handle.
 const PREFIX: &str = "vestibule_step_";
@@ -39,7 +39,7 @@ impl Secret {
     /// The cookie that brings it back.
     pub(super) fn cookie(self, secure: bool) -> Cookie<'static> {
         let mut cookie = Cookie::new(name(&self.id()), self.0);
-        scope(&mut cookie, secure);
+        attempt::scope(&mut cookie, PATH, secure);
         cookie.set_max_age(Duration::seconds(Unfinished::REMEMBERED_SECONDS));
         cookie
     }
@@ -55,7 +55,9 @@ pub(super) fn ids(request: &HttpRequest, handle: Option<&str>) -> Vec<String> {
 /// Removals of the oldest cookies, without which they would pile up until HTTP 431.
 pub(super) fn surplus(request: &HttpRequest, secure: bool) -> Vec<Cookie<'static>> {
     let names = ours(request).into_iter().skip(MOST).map(|(_, name)| name);
-    names.map(|name| removal_of(name, secure)).collect()
+    names
+        .map(|name| attempt::removal(name, PATH, secure))
+        .collect()
 }
 
 /// Value and name of each of our cookies, the newest first. Whoever alters a time alters the hash.
@@ -82,22 +84,7 @@ pub(super) fn handle_of(id: &str) -> &str {
 
 /// Takes the cookie of this row out of the browser.
 pub(super) fn removal(id: &str, secure: bool) -> Cookie<'static> {
-    removal_of(name(id), secure)
-}
-
-fn removal_of(name: String, secure: bool) -> Cookie<'static> {
-    let mut cookie = Cookie::new(name, "");
-    scope(&mut cookie, secure);
-    cookie.make_removal();
-    cookie
-}
-
-fn scope(cookie: &mut Cookie<'static>, secure: bool) {
-    cookie.set_path(PATH);
-    cookie.set_http_only(true);
-    cookie.set_secure(secure);
-    // WorkOS's redirect leads here across sites, on which Strict cookies stay at home.
-    cookie.set_same_site(SameSite::Lax);
+    attempt::removal(name(id), PATH, secure)
 }
 
 fn name(id: &str) -> String {
