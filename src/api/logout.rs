@@ -16,7 +16,7 @@ use crate::tokens::Kind;
 use crate::web::visitor::KnownUser;
 
 /// dj-rest-auth's sentence, which single-page applications of Django's know.
-const MESSAGE: &str = "Successfully logged out.";
+const MESSAGE: &str = "Successfully logged out";
 pub(super) const ELSEWHERE: &str = "Enter a URL on this site or on an allowed origin.";
 
 #[derive(Serialize)]

@@ -10,7 +10,7 @@ use crate::support::steps::{is_removal, query};
 
 const LOGOUT: &str = "/api/auth/logout";
 const REFRESH: &str = "/api/token/refresh";
-const MESSAGE: &str = "Successfully logged out.";
+const MESSAGE: &str = "Successfully logged out";
 
 async fn by_token(visitor: &Visitor, token: &str) -> Answer {
     let header = format!("Bearer {token}");

@@ -78,7 +78,7 @@ fn or_session_over(mut answer: Answer) -> Answer {
 /// The way out.
 pub(super) fn logout() -> Operation {
     let body = json!({
-        "message": "Successfully logged out.",
+        "message": "Successfully logged out",
         "workos_logout_url": "https://api.workos.com/user_management/sessions/logout?session_id=session_made_up",
         "redirect_to": "/signin",
     });
