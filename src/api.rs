@@ -12,9 +12,9 @@ pub mod exchange;
 pub mod logout;
 pub mod schema;
 pub mod session;
-pub mod throttled;
 pub mod token;
 pub mod users;
+pub mod wire;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;

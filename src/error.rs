@@ -1,7 +1,7 @@
 //! The one error type, and what a client may see of each variant.
 //!
 //! A variant's own text goes to the log, under the request's id; [`Error::public`] is all that
-//! leaves the house. The middleware [`error_pages`](crate::middleware::error_pages) makes a page
+//! leaves the house. The middleware [`error_pages`](crate::error_pages::error_pages) makes a page
 //! or JSON of it.
 
 mod public;

@@ -33,6 +33,8 @@ pub mod csp;
 pub mod db;
 pub mod emulator;
 pub mod error;
+pub mod error_pages;
+pub mod http;
 pub mod keys;
 pub mod links;
 pub mod logging;

@@ -12,8 +12,9 @@ use actix_web::http::KeepAlive;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 
+use crate::error_pages::error_pages;
 use crate::middleware::{
-    Connections, allowed_hosts, bounded_body, busy_connection, cors, cross_site, error_pages,
+    Connections, allowed_hosts, bounded_body, busy_connection, cors, cross_site,
     open_with_fallback_keys, request_log, reseal, security_headers, session_middleware,
 };
 use crate::purge;

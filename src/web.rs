@@ -18,7 +18,6 @@ pub mod password_login;
 pub mod render;
 pub mod static_files;
 pub mod step;
-pub mod visitor;
 pub mod webhook;
 
 use actix_web::http::Method;

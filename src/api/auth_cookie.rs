@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::body::Fields;
-use super::users::UserJson;
+use super::wire::UserJson;
 use super::{ApiError, ok};
 use crate::accounts::User;
 use crate::error::Error;

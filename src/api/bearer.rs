@@ -11,9 +11,9 @@ use super::{ApiError, auth_cookie};
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
+use crate::http::session_user::{MaybeUser, SessionOver};
 use crate::state::AppState;
 use crate::tokens::{Behind, Claims, Kind, Standing, TokenError, stands_for};
-use crate::web::visitor::{MaybeUser, SessionOver};
 
 /// Whoever the access token in the header or its cookie, or else the browser session, names. Anybody else gets 401.
 pub struct ApiUser(pub User);

@@ -11,7 +11,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::exchange::step::UnfinishedJson;
+use super::wire::UnfinishedJson;
 use crate::db::DbError;
 use crate::error::Error;
 use crate::links::login_url;

@@ -5,9 +5,9 @@ pub(super) mod step;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::throttled::SignInThrottle;
 use super::{ApiError, Body, auth_cookie};
 use crate::error::Error;
+use crate::http::throttle::SignInThrottle;
 use crate::middleware::device;
 use crate::oidc::{Code, Provider};
 use crate::sign_in::{self, ExchangeFailure, SignedIn};

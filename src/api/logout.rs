@@ -7,13 +7,13 @@ use url::Url;
 use super::bearer::header_token;
 use super::{ApiError, Body, auth_cookie, ok};
 use crate::error::Error;
+use crate::http::session_user::UnrenewedUser;
 use crate::origin::Origin;
 use crate::sessions::BrowserSession;
 use crate::settings::Settings;
 use crate::sign_out::{self, SignOut, SignedOut};
 use crate::state::AppState;
 use crate::tokens::Kind;
-use crate::web::visitor::KnownUser;
 
 /// dj-rest-auth's sentence, which single-page applications of Django's know.
 const MESSAGE: &str = "Successfully logged out";
@@ -30,7 +30,7 @@ struct LoggedOut<'a> {
 pub async fn logout(
     request: HttpRequest,
     body: Body,
-    user: KnownUser,
+    user: UnrenewedUser,
     session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {

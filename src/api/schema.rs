@@ -4,6 +4,7 @@
 //! `/api/docs` a page. What an error says is asked of the error itself, so that it cannot drift.
 
 mod answers;
+mod builder;
 mod components;
 mod document;
 mod exchanges;

@@ -5,9 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::bearer::nobody;
 use super::{ApiError, auth_cookie};
+use crate::http::session_user::MaybeUser;
 use crate::sign_in;
 use crate::state::AppState;
-use crate::web::visitor::MaybeUser;
 
 /// Gives tokens to a signed-in browser; the cross-site check has been passed.
 pub async fn session(

@@ -5,9 +5,9 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::json;
 
-use super::throttled::{RefreshThrottle, SignInThrottle};
 use super::{ApiError, Body, auth_cookie, ok};
 use crate::accounts::CredentialError;
+use crate::http::throttle::{RefreshThrottle, SignInThrottle};
 use crate::sign_in::{self, TokensRefused};
 use crate::state::AppState;
 use crate::tokens::Refreshed;

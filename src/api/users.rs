@@ -1,32 +1,11 @@
 //! `/api/users/me`.
 
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Serialize;
 
 use super::bearer::ApiUser;
+use super::wire::UserJson;
 use super::{ApiError, ok};
-use crate::accounts::User;
 use crate::error::Error;
-
-/// A user, as every answer under `/api/` shows one.
-#[derive(Serialize)]
-pub struct UserJson {
-    pub(super) id: i64,
-    pub(super) email: String,
-    pub(super) first_name: String,
-    pub(super) last_name: String,
-}
-
-impl From<User> for UserJson {
-    fn from(user: User) -> Self {
-        Self {
-            id: user.id,
-            email: user.email,
-            first_name: user.first_name,
-            last_name: user.last_name,
-        }
-    }
-}
 
 /// `GET /api/users/me`: who am I.
 pub async fn me(ApiUser(user): ApiUser) -> Result<HttpResponse, ApiError> {

@@ -16,7 +16,6 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::web;
 
-use super::error_pages::is_api;
 use crate::origin::Origin;
 use crate::settings::Settings;
 use crate::state::AppState;
@@ -42,7 +41,7 @@ pub async fn cors(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let settings = &app.settings;
-    if settings.cors_allowed_origins.is_empty() || !is_api(request.path()) {
+    if settings.cors_allowed_origins.is_empty() || !is_api_path(request.path()) {
         return next
             .call(request)
             .await
@@ -99,4 +98,9 @@ fn listed(headers: &HeaderMap, settings: &Settings) -> Option<HeaderValue> {
         .cors_allowed_origins
         .contains(&origin)
         .then(|| value.clone())
+}
+
+/// Whether the path belongs to the JSON API.
+pub fn is_api_path(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
 }

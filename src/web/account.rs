@@ -7,11 +7,11 @@ use futures_util::future::join;
 use super::organization::organizations_of;
 use super::pages::{Account, Level, Notice, Organizations, PasswordErrors};
 use super::step::by_name;
-use super::visitor::SessionUser;
 use super::{account_sessions, render};
 use crate::accounts::{User, has_password};
 use crate::db::DbError;
 use crate::error::Error;
+use crate::http::session_user::SessionUser;
 use crate::sessions::{BrowserSession, SessionState};
 use crate::state::AppState;
 

@@ -7,10 +7,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::form::Form;
 use super::pages::{Level, ListedSession, Notice, Sessions};
-use super::visitor::{KnownUser, MaybeUser, log_in_again};
 use super::{logout, redirect};
 use crate::db::DbError;
 use crate::error::Error;
+use crate::http::session_user::{MaybeUser, UnrenewedUser, log_in_again};
 use crate::sessions::{BrowserSession, OpenSession, SessionState, Standing, device_in_words};
 use crate::sign_out;
 use crate::state::AppState;
@@ -43,7 +43,7 @@ pub async fn revoke(
     let all = form.value("all") == Some("1");
     let id = form.value("session_id").unwrap_or_default();
     if !all && id == user.session_id {
-        return logout::end(KnownUser(Some(user)), &session, &app).await;
+        return logout::end(UnrenewedUser(Some(user)), &session, &app).await;
     }
     if user.impersonator.is_some() {
         return Err(Error::Impersonated);

@@ -4,9 +4,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::pages::{Home, Level, Notice};
-use super::visitor::MaybeUser;
 use super::{pairs, render};
 use crate::error::Error;
+use crate::http::session_user::MaybeUser;
 use crate::links::{SIGN_IN_CANCELLED, login_url, password_login_url};
 use crate::origin::local_target;
 use crate::settings::PasswordLogin;

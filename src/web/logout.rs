@@ -5,9 +5,9 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::pages::LogoutConfirm;
-use super::visitor::KnownUser;
 use super::{is_look_ahead, redirect, render};
 use crate::error::Error;
+use crate::http::session_user::UnrenewedUser;
 use crate::middleware::is_cross_site_link;
 use crate::sessions::BrowserSession;
 use crate::sign_out::{self, SignOut};
@@ -23,7 +23,7 @@ const FORGET_PAGES: (HeaderName, HeaderValue) = (
 /// Signs out whoever followed a link of ours; asks whoever followed another site's.
 pub async fn get(
     request: HttpRequest,
-    user: KnownUser,
+    user: UnrenewedUser,
     session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
@@ -39,7 +39,7 @@ pub async fn get(
 
 /// Signs out; the cross-site check has been passed.
 pub async fn post(
-    user: KnownUser,
+    user: UnrenewedUser,
     session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
@@ -48,7 +48,7 @@ pub async fn post(
 
 /// The end of this browser's session.
 pub(super) async fn end(
-    user: KnownUser,
+    user: UnrenewedUser,
     session: &BrowserSession,
     app: &AppState,
 ) -> Result<HttpResponse, Error> {

@@ -6,11 +6,11 @@ use secrecy::{ExposeSecret, SecretString};
 use super::account::{self, account_of};
 use super::form::{Form, complaint};
 use super::pages::PasswordErrors;
-use super::visitor::{MaybeUser, log_in_again};
 use super::{redirect, unless_refused};
 use crate::accounts::passwords::validators::{About, validate};
 use crate::accounts::{PasswordChange, User, change_password, has_password};
 use crate::error::Error;
+use crate::http::session_user::{MaybeUser, log_in_again};
 use crate::sessions::BrowserSession;
 use crate::state::AppState;
 

@@ -8,10 +8,10 @@ use secrecy::ExposeSecret;
 use super::form::{Form, complaint};
 use super::login::home_of_the_cookie;
 use super::pages::{Login, LoginForm, Page};
-use super::visitor::KnownUser;
 use super::{pairs, redirect, render, unless_refused};
-use crate::api::throttled::SignInThrottle;
 use crate::error::Error;
+use crate::http::session_user::UnrenewedUser;
+use crate::http::throttle::SignInThrottle;
 use crate::links::{SESSION_OVER, login_url, login_with_hint_url, password_login_url};
 use crate::middleware::device;
 use crate::origin::local_target;
@@ -27,7 +27,7 @@ const REFUSED: &str = "Please enter a correct email address and password. Note t
 /// circle with a page that wants another person, and would bar that person's way in.
 pub async fn get(
     request: HttpRequest,
-    user: KnownUser,
+    user: UnrenewedUser,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     if let Some(elsewhere) = home_of_the_cookie(&request, &app) {

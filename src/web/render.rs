@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::pages::{Impersonator, Level, Nav, Notice, Page, Visitor};
-use super::visitor::SessionOver;
 use super::{pairs, static_files};
 use crate::error::Error;
+use crate::http::session_user::SessionOver;
 use crate::sessions::SessionState;
 
 /// Said to whoever was signed in until now.

@@ -3,8 +3,6 @@
 //! What such a page gets as `pending_authentication_token` is WorkOS's, sealed together with what it
 //! is good for and until when: it can be sent back here, and nowhere else.
 
-use std::fmt;
-
 use actix_web::http::StatusCode;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -12,13 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::failure::exchange;
 use crate::api::ApiError;
 use crate::api::body::Fields;
+use crate::api::wire::UnfinishedJson;
 use crate::clock::Timestamp;
 use crate::error::SignInFailure;
 use crate::sign_in::{self, ExchangeFailure};
 use crate::state::AppState;
-use crate::workos::{
-    Authentication, Device, NextStep, Organization, Pending, Question, Why, WorkosError,
-};
+use crate::workos::{Authentication, Device, NextStep, Pending, Question, Why, WorkosError};
 
 /// The field that an answer to a step comes with.
 pub(super) const TOKEN: &str = "pending_authentication_token";
@@ -33,36 +30,6 @@ pub(in crate::api) const NO_CHALLENGE: &str = "authentication_challenge_not_foun
 /// What WorkOS calls a 404, where it calls it anything.
 const NAMELESS: [&str; 2] = ["http_404", "entity_not_found"];
 const OVER: &str = "This sign-in has taken too long, or has been finished. Begin it again.";
-
-/// What a page is told of a sign-in that needs one more step.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct UnfinishedJson {
-    /// For people.
-    pub detail: &'static str,
-    /// WorkOS's code.
-    pub code: String,
-    /// To be sent back with the answer; absent where the sign-in goes on at WorkOS.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pending_authentication_token: Option<String>,
-    /// Those to choose from.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub organizations: Vec<Organization>,
-    /// Where a code was sent to, or whose sign-in it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// The challenge that an authenticator's code answers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub authentication_challenge_id: Option<String>,
-    /// The single sign-on connections, of which a fresh sign-in is to name one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub connection_ids: Vec<String>,
-}
-
-impl fmt::Display for UnfinishedJson {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.detail)
-    }
-}
 
 /// A [`Pending`] in a page's hands.
 #[derive(Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use super::answers::{
     bad_request, complaint, conflict, forbidden, not_found, ok_with_cookie, refused, throttled,
     unavailable,
 };
-use super::routes::{optional, post, signed_in, text};
+use super::builder::{optional, post, signed_in, text};
 use super::unfinished::{refused_by_workos, with_steps};
 use super::{Answer, Example, Field, Group, Operation};
 use crate::accounts::{LinkError, ProvisionError};

@@ -6,7 +6,7 @@ use super::answers::{
     Reason, TOKEN, bad_request, complaint, ok, ok_with_cookie, session_over, unauthorized,
     unavailable, unconfirmed,
 };
-use super::routes::{get, optional, post, signed_in, user};
+use super::builder::{get, optional, post, signed_in, user};
 use super::{Answer, Credential, Field, Group, Operation};
 use crate::api::error::Unauthorized;
 use crate::api::logout::ELSEWHERE;

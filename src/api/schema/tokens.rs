@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::answers::{Reason, TOKEN, example, ok, ok_with_cookie, throttled, unauthorized};
-use super::routes::{post, text};
+use super::builder::{post, text};
 use super::{Field, Group, Operation};
 use crate::api::error::Unauthorized;
 use crate::tokens::TokenError;

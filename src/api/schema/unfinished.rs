@@ -4,10 +4,11 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::answers::{example, refused};
-use super::routes::{optional, text};
+use super::builder::{optional, text};
 use super::{Alternative, Answer, Example, Field, Operation, Shape};
 use crate::api::ApiError;
-use crate::api::exchange::step::{self, UnfinishedJson};
+use crate::api::exchange::step;
+use crate::api::wire::UnfinishedJson;
 use crate::error::SignInFailure;
 use crate::workos::{Elsewhere, NextStep, Organization, Pending, Question, Why, WorkosError};
 

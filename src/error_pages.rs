@@ -8,10 +8,10 @@ use actix_web::middleware::Next;
 use actix_web::{HttpRequest, ResponseError, web};
 use askama::Template;
 
-use super::request_log::request_id;
 use crate::api::ApiError;
 use crate::api::bearer::nobody;
 use crate::error::{Error, Public};
+use crate::middleware::{is_api_path, request_id};
 use crate::settings::PasswordLogin;
 use crate::state::AppState;
 use crate::web::pages::{Action, ErrorPage};
@@ -72,7 +72,7 @@ fn note(error: &Error, status: StatusCode) {
 }
 
 fn body(request: &HttpRequest, public: &Public) -> (&'static str, String) {
-    if is_api(request.path()) {
+    if is_api_path(request.path()) {
         return (
             "application/json",
             public.json(request.method()).to_string(),
@@ -137,9 +137,4 @@ fn password_door<'a>(request: &HttpRequest, public: &'a Public) -> Option<Action
         label: "Log in with a password",
         url,
     })
-}
-
-/// Whether the path is one of the JSON API's.
-pub(super) fn is_api(path: &str) -> bool {
-    path == "/api" || path.starts_with("/api/")
 }

@@ -20,7 +20,7 @@ pub struct SessionUser(pub SessionState);
 
 /// Whoever is signed in as far as is known here, without a word to WorkOS: for what must work while
 /// WorkOS is away, such as signing out.
-pub struct KnownUser(pub Option<SessionState>);
+pub struct UnrenewedUser(pub Option<SessionState>);
 
 /// Marks a request whose session has turned out to be over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl FromRequest for SessionUser {
     }
 }
 
-impl FromRequest for KnownUser {
+impl FromRequest for UnrenewedUser {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
@@ -79,7 +79,7 @@ impl FromRequest for KnownUser {
 }
 
 /// Sends whoever is not signed in, or no longer, to log in and back to `next`.
-pub(super) fn log_in_again(request: &HttpRequest, next: &str) -> Error {
+pub fn log_in_again(request: &HttpRequest, next: &str) -> Error {
     let next = next.to_owned();
     match SessionOver::of(request) {
         Some(SessionOver::News) => Error::SessionOver { next },
@@ -153,7 +153,7 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
 }
 
 /// Has the answer bring the cookie up to date, unless its session has ended by then.
-pub(super) fn carry_on(
+pub fn carry_on(
     request: &HttpRequest,
     session: &BrowserSession,
     state: SessionState,
