@@ -25,7 +25,8 @@ pub use error::ApiError;
 
 /// 200 with compact JSON, as Django REST framework writes it.
 fn ok(answer: &impl Serialize) -> Result<HttpResponse, ApiError> {
-    let text = serde_json::to_string(answer).map_err(|error| ApiError::internal(&error))?;
+    let text = serde_json::to_string(answer)
+        .map_err(|error| ApiError::internal("write a response as JSON", error))?;
     Ok(HttpResponse::Ok()
         .content_type(ContentType::json())
         .body(text))

@@ -4,6 +4,7 @@
 //! leaves the house. The middleware [`error_pages`](crate::error_pages::error_pages) makes a page
 //! or JSON of it.
 
+mod internal;
 mod public;
 
 use std::time::Duration;
@@ -11,12 +12,14 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
+use aws_lc_rs::error::Unspecified;
 
 use crate::accounts::ProvisionError;
 use crate::accounts::passwords::Overloaded;
 use crate::db::DbError;
 use crate::keys::SealError;
 use crate::workos::WorkosError;
+pub use internal::{ErrorChain, InternalError};
 pub use public::{Public, plural, retry_seconds, told_of};
 
 /// Anything that ends a request early.
@@ -115,17 +118,23 @@ pub enum Error {
     /// The database.
     #[error(transparent)]
     Database(#[from] DbError),
-    /// A mistake of ours.
-    #[error("internal: {0}")]
-    Internal(String),
+    /// An internal failure.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
 }
 
 /// Why a sign-in did not end in a session.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInFailure {
-    /// No attempt of this browser's has this state: forged, reused, expired, or another browser's.
-    #[error("the state belongs to no open attempt of this browser")]
-    UnknownAttempt,
+    /// The browser sent no open attempt: it was started in another browser, or has expired.
+    #[error("the browser sent no cookie of an open sign-in attempt")]
+    AttemptCookieMissing,
+    /// The browser has open attempts, and `state` belongs to none of them: forged or expired.
+    #[error("the state belongs to no open sign-in attempt of this browser")]
+    StateMismatch,
+    /// The attempt has already been completed, and its session has ended since.
+    #[error("the sign-in attempt was already used")]
+    AttemptAlreadyUsed,
     /// WorkOS came back with an error instead of a code.
     #[error("WorkOS returned the error {code}: {description:?}")]
     Provider {
@@ -143,9 +152,9 @@ pub enum SignInFailure {
     /// The database.
     #[error(transparent)]
     Database(#[from] DbError),
-    /// A mistake of ours.
-    #[error("internal: {0}")]
-    Internal(String),
+    /// An internal failure.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
 }
 
 impl SignInFailure {
@@ -220,25 +229,31 @@ impl ResponseError for Error {
 
 impl From<SealError> for SignInFailure {
     fn from(error: SealError) -> Self {
-        Self::Internal(error.to_string())
+        InternalError::new("seal the state of a sign-in", error).into()
     }
 }
 
-impl From<aws_lc_rs::error::Unspecified> for Error {
-    fn from(_: aws_lc_rs::error::Unspecified) -> Self {
-        Self::Internal("the system gave no randomness".to_owned())
+impl From<Unspecified> for SignInFailure {
+    fn from(error: Unspecified) -> Self {
+        InternalError::new("get random bytes from the system", error).into()
+    }
+}
+
+impl From<Unspecified> for Error {
+    fn from(error: Unspecified) -> Self {
+        InternalError::new("get random bytes from the system", error).into()
     }
 }
 
 impl From<url::ParseError> for Error {
     fn from(error: url::ParseError) -> Self {
-        Self::Internal(format!("an address cannot be put together: {error}"))
+        InternalError::new("build a URL", error).into()
     }
 }
 
 impl From<actix_web::error::HttpError> for Error {
     fn from(error: actix_web::error::HttpError) -> Self {
-        Self::Internal(error.to_string())
+        InternalError::new("build a response", error).into()
     }
 }
 

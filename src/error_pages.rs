@@ -10,7 +10,7 @@ use askama::Template;
 
 use crate::api::ApiError;
 use crate::api::bearer::nobody;
-use crate::error::{Error, Public};
+use crate::error::{Error, ErrorChain, Public};
 use crate::middleware::{is_api_path, request_id};
 use crate::settings::PasswordLogin;
 use crate::state::AppState;
@@ -65,9 +65,9 @@ fn note(error: &Error, status: StatusCode) {
             "{error}; `vestibule check --online` tells whether the key and the client id work together"
         );
     } else if status.is_server_error() {
-        log::error!("{error}");
+        log::error!("{}", ErrorChain(error));
     } else {
-        log::info!("{error}");
+        log::info!("{}", ErrorChain(error));
     }
 }
 

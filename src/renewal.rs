@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 use crate::keys::SealError;
 use crate::sessions::{SessionRow, SessionState};
 use crate::sign_out::end_session;
@@ -138,7 +138,7 @@ pub async fn look(app: &Arc<AppState>, ask: Ask) -> Result<Stands, Error> {
     match settled.await.as_deref() {
         Ok(Progress::Landed(outcome)) => outcome.clone().map_err(Error::from),
         Ok(Progress::Looking | Progress::Asking { .. }) => Ok(Stands::AsItIs),
-        Err(_) => Err(Error::Internal("a renewal ended early".to_owned())),
+        Err(_) => Err(InternalError::new("renew a session", "the task ended early").into()),
     }
 }
 
@@ -243,7 +243,7 @@ impl From<Trouble> for Error {
         match trouble {
             Trouble::Outage(retry_after) => Self::SessionUnconfirmed { retry_after },
             Trouble::Database(reason) => DbError::Unavailable(reason).into(),
-            Trouble::Internal(reason) => Self::Internal(reason),
+            Trouble::Internal(reason) => InternalError::new("renew a session", reason).into(),
         }
     }
 }

@@ -60,7 +60,7 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         device,
         now,
     } = sign_in;
-    let id = random_text().map_err(|_| SignInFailure::Internal("no randomness".to_owned()))?;
+    let id = random_text()?;
     let expires_at = now.plus(lifetime(&authentication, app.settings.session_cookie_age));
     let word_ends = authentication.access_token_expires_at.map(Timestamp::from);
     let confirmed_until = renewal::confirmed_until(word_ends, now);
@@ -99,7 +99,7 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
                 return Err(ProvisionError::Inactive { user_id: user.id }.into());
             }
             let row = begin(conn, &user, row, ending.as_deref())?;
-            Ok::<_, SignInFailure>((user, row.ok_or(SignInFailure::UnknownAttempt)?))
+            Ok::<_, SignInFailure>((user, row.ok_or(SignInFailure::AttemptAlreadyUsed)?))
         })
         .await?;
     forget(app, previous.as_deref(), now);

@@ -25,7 +25,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::accounts::CredentialError;
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 
 /// 302 to `url`, which is ours or WorkOS's.
 pub fn redirect(url: &str) -> HttpResponse {
@@ -48,7 +48,7 @@ fn unless_refused<T>(outcome: Result<T, CredentialError>, page: &str) -> Result<
         Err(CredentialError::Refused) => return Ok(None),
         Err(CredentialError::Overloaded(error)) => Error::from(error),
         Err(CredentialError::Database(error)) => Error::from(error),
-        Err(CredentialError::Hash(error)) => Error::Internal(error.to_string()),
+        Err(CredentialError::Hash(error)) => InternalError::new("hash a password", error).into(),
     };
     Err(error.on_form(page))
 }

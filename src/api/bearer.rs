@@ -26,7 +26,9 @@ impl FromRequest for ApiUser {
         let request = request.clone();
         let app = web::Data::<AppState>::from_request(&request, payload).into_inner();
         async move {
-            let app = app.map_err(|error| ApiError::internal(&error))?;
+            let app = app.map_err(|error| {
+                ApiError::internal("find the application's state", error.to_string())
+            })?;
             let now = app.clock.now();
             // The header wins over the policy's cookie, and both over the browser session.
             let token = match header_token(&request)? {

@@ -28,7 +28,10 @@ impl FromRequest for Body {
         ready(match bytes {
             Some(Ok(bytes)) => Self::read(media_type(request), &bytes),
             Some(Err(error)) => Err(Error::Unreadable(error.to_string()).into()),
-            None => Err(ApiError::internal(&"a body was not read ahead")),
+            None => Err(ApiError::internal(
+                "read the body",
+                "no middleware has read it",
+            )),
         })
     }
 }

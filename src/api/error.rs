@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::wire::UnfinishedJson;
 use crate::db::DbError;
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 use crate::links::login_url;
 use crate::state::AppState;
 use crate::tokens::TokenError;
@@ -196,9 +196,12 @@ impl Unauthorized {
 }
 
 impl ApiError {
-    /// A mistake of ours.
-    pub fn internal(error: &impl fmt::Display) -> Self {
-        Self::Other(Error::Internal(error.to_string()))
+    /// An internal failure; `action` completes "failed to …".
+    pub fn internal(
+        action: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Other(InternalError::new(action, source).into())
     }
 
     /// A browser session that has ended, however that is known.

@@ -106,7 +106,7 @@ impl Public {
                 "That did not work",
                 "The request could not be understood.",
             ),
-            _ => Error::Internal(String::new()).public(),
+            _ => internal(),
         }
     }
 }

@@ -6,7 +6,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 use crate::middleware::device;
 use crate::renewal::{self, Ask, Stands};
 use crate::sessions::{BrowserSession, CarriedOn, SessionState, Standing};
@@ -89,7 +89,8 @@ pub fn log_in_again(request: &HttpRequest, next: &str) -> Error {
 
 async fn parts(request: &HttpRequest) -> Result<(web::Data<AppState>, BrowserSession), Error> {
     let app = web::Data::<AppState>::extract(request).await;
-    let app = app.map_err(|error| Error::Internal(error.to_string()))?;
+    let app =
+        app.map_err(|error| InternalError::new("find the application's state", error.to_string()))?;
     let Ok(session) = BrowserSession::extract(request).await;
     Ok((app, session))
 }
@@ -160,7 +161,7 @@ pub fn carry_on(
 ) -> Result<(), Error> {
     let id = state.session_id.clone();
     let updated = session.update(state);
-    updated.map_err(|error| Error::Internal(error.to_string()))?;
+    updated.map_err(|error| InternalError::new("write the session cookie", error))?;
     request.extensions_mut().insert(CarriedOn(id));
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 use crate::middleware::client_ip;
 use crate::state::AppState;
 
@@ -46,7 +46,8 @@ fn client(
     payload: &mut Payload,
 ) -> Result<(web::Data<AppState>, IpAddr), Error> {
     let app = web::Data::<AppState>::from_request(request, payload).into_inner();
-    let app = app.map_err(|error| Error::Internal(error.to_string()))?;
+    let app =
+        app.map_err(|error| InternalError::new("find the application's state", error.to_string()))?;
     // A connection over TCP has an address: nobody stands behind this one.
     let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let client = client_ip(request, &app.settings.trusted_proxies).unwrap_or(nobody);

@@ -12,7 +12,7 @@ use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 use crate::keys::Keys;
 use crate::sessions::{BrowserSession, CarriedOn, Standing};
 use crate::state::AppState;
@@ -110,7 +110,9 @@ pub async fn reseal(
             }
             Ok(None) => {}
             Err(error) => {
-                return Ok(request.error_response(Error::Internal(error.to_string())));
+                let error =
+                    InternalError::new("seal the session cookie with the current key", error);
+                return Ok(request.error_response(Error::from(error)));
             }
         }
     }

@@ -11,7 +11,7 @@ use super::unwritten::write;
 use super::workos::{self, Reply};
 use super::{Ask, Fresh, LOOK_EVERY, Stands, Trouble, end, find};
 use crate::db::{Conn, DbError};
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 use crate::sessions::SessionRow;
 use crate::state::AppState;
 use crate::workos::WorkosError;
@@ -45,7 +45,7 @@ pub async fn switch(app: &Arc<AppState>, ask: Ask) -> Result<Switched, Error> {
     let switching = tokio::spawn(async move { once_free(&app, &ask).await });
     match switching.await {
         Ok(outcome) => outcome.map_err(Error::from),
-        Err(_) => Err(Error::Internal("a switch ended early".to_owned())),
+        Err(_) => Err(InternalError::new("switch the organisation", "the task ended early").into()),
     }
 }
 

@@ -150,7 +150,7 @@ fn session_row(
     let Some(sid) = authentication.sid.clone() else {
         return Ok(None);
     };
-    let id = random_text().map_err(|_| SignInFailure::Internal("no randomness".to_owned()))?;
+    let id = random_text()?;
     let confirmed_until = authentication.access_token_expires_at.map(Timestamp::from);
     let expires_at = now.plus(longest(app, authentication));
     let organization_id = authentication.organization_id.clone();

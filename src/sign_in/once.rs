@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Mutex as Turn;
 
-use crate::error::SignInFailure;
+use crate::error::{InternalError, SignInFailure};
 use crate::renewal::is_open;
 use crate::sessions::SessionState;
 use crate::state::AppState;
@@ -45,7 +45,7 @@ pub async fn once(
     let mut turn = turn.lock_owned().await;
     match &*turn {
         Some(Came::SignedIn(state)) if is_open(app, state).await? => return Ok((**state).clone()),
-        Some(Came::SignedIn(_)) => return Err(SignInFailure::UnknownAttempt),
+        Some(Came::SignedIn(_)) => return Err(SignInFailure::AttemptAlreadyUsed),
         Some(Came::Stopped(error)) => return Err(error.clone().into()),
         None => {}
     }
@@ -57,7 +57,9 @@ pub async fn once(
         outcome
     });
     let ended = signing_in.await;
-    ended.unwrap_or_else(|_| Err(SignInFailure::Internal("a sign-in ended early".to_owned())))
+    ended.unwrap_or_else(|_| {
+        Err(InternalError::new("complete a sign-in", "the task ended early").into())
+    })
 }
 
 impl Came {

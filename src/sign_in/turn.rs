@@ -13,7 +13,7 @@ use super::unfinished::{End, Ended, Kept, Unfinished, UnfinishedRow};
 use super::{SignIn, Slip, answer, complete};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::error::SignInFailure;
+use crate::error::{InternalError, SignInFailure};
 use crate::renewal::is_open;
 use crate::sessions::SessionState;
 use crate::state::AppState;
@@ -105,7 +105,9 @@ async fn look(app: &AppState, turn: &Turn) -> Result<Look, DbError> {
         return Ok(Look::Ours(lease));
     }
     match Kept::newest(app, vec![turn.row.id.clone()]).await? {
-        None => Ok(Look::Over(Outcome::Failed(SignInFailure::UnknownAttempt))),
+        None => Ok(Look::Over(Outcome::Failed(
+            SignInFailure::AttemptAlreadyUsed,
+        ))),
         Some((_, Kept::Ended(ended))) => ended.told_again(app).await.map(Look::Over),
         Some((row, Kept::Waits(_))) if row.content != turn.row.content => {
             Ok(Look::Over(Outcome::Asks))
@@ -121,7 +123,7 @@ impl Ended {
         Ok(match self.end {
             End::Elsewhere(elsewhere, organization) => Outcome::Elsewhere(elsewhere, organization),
             End::SignedIn(state) if is_open(app, &state).await? => Outcome::SignedIn(state),
-            End::SignedIn(_) => Outcome::Failed(SignInFailure::UnknownAttempt),
+            End::SignedIn(_) => Outcome::Failed(SignInFailure::AttemptAlreadyUsed),
         })
     }
 }
@@ -273,5 +275,5 @@ fn noted(changed: Result<usize, DbError>) {
 }
 
 fn internal(why: &str) -> Outcome {
-    Outcome::Failed(SignInFailure::Internal(why.to_owned()))
+    Outcome::Failed(InternalError::new("answer a step of a sign-in", why).into())
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::db::DbError;
-use crate::error::SignInFailure;
+use crate::error::{InternalError, SignInFailure};
 use crate::sessions::SessionState;
 use crate::state::AppState;
 use crate::workos::{Elsewhere, Pending, Question};
@@ -120,8 +120,8 @@ impl Kept {
     }
 
     pub(super) fn seal(&self, app: &AppState, id: &str) -> Result<Vec<u8>, SignInFailure> {
-        let plain =
-            serde_json::to_vec(self).map_err(|error| SignInFailure::Internal(error.to_string()))?;
+        let plain = serde_json::to_vec(self)
+            .map_err(|error| InternalError::new("write the state of a sign-in as JSON", error))?;
         Ok(app.keys.seal_row(&place(id), &plain)?)
     }
 }

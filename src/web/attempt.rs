@@ -154,6 +154,11 @@ impl Attempts {
         attempts
     }
 
+    /// Whether this browser has no open attempt.
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
     /// The attempt that `state` belongs to, compared in constant time.
     pub fn find(&self, state: &str) -> Option<&Attempt> {
         let same = |attempt: &&Attempt| {

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::attempt::{Attempt, Attempts};
 use super::{is_look_ahead, pairs, redirect, step};
-use crate::error::{Error, SignInFailure};
+use crate::error::{Error, InternalError, SignInFailure};
 use crate::links::{cancelled_url, login_with_url};
 use crate::middleware::device;
 use crate::sessions::{BrowserSession, SessionState};
@@ -69,7 +69,8 @@ pub async fn callback(
         (None, Some(code), Some(attempt)) => {
             complete(&request, &session, &app, code, attempt).await
         }
-        (None, _, _) => Err(SignInFailure::UnknownAttempt),
+        (None, _, _) if attempts.is_empty() => Err(SignInFailure::AttemptCookieMissing),
+        (None, _, _) => Err(SignInFailure::StateMismatch),
     };
     let (mut response, spent) = match outcome {
         Ok(response) => (response, true),
@@ -125,7 +126,7 @@ async fn complete(
     match once(&app, callback, signing_in).await {
         Ok(state) => {
             let begun = session.begin(state);
-            begun.map_err(|error| SignInFailure::Internal(error.to_string()))?;
+            begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             Ok(redirect(landing(&app, attempt.next())))
         }
         Err(SignInFailure::Workos(error)) => step::take_over(request, &app, error, attempt).await,

@@ -3,7 +3,7 @@
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::{HttpResponse, web};
 
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 use crate::state::AppState;
 
 /// Five minutes: how long a verifier may not know of a new key, unless it meets an unknown `kid`.
@@ -15,7 +15,8 @@ pub async fn jwks(app: web::Data<AppState>) -> Result<HttpResponse, Error> {
     if keys.keys.is_empty() {
         return Err(Error::NotFound);
     }
-    let text = serde_json::to_string(keys).map_err(|error| Error::Internal(error.to_string()))?;
+    let text = serde_json::to_string(keys)
+        .map_err(|error| InternalError::new("write the key set as JSON", error))?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, CACHEABLE))
         .content_type(ContentType::json())

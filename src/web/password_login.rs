@@ -9,7 +9,7 @@ use super::form::{Form, complaint};
 use super::login::home_of_the_cookie;
 use super::pages::{Login, LoginForm, Page};
 use super::{pairs, redirect, render, unless_refused};
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
 use crate::http::throttle::SignInThrottle;
 use crate::links::{SESSION_OVER, login_url, login_with_hint_url, password_login_url};
@@ -73,7 +73,7 @@ pub async fn post(
         let outcome = sign_in::with_password(&app, email, &password, previous, device, now).await;
         if let Some(state) = unless_refused(outcome, &password_login_url(&next))? {
             let begun = session.begin(state);
-            begun.map_err(|error| Error::Internal(error.to_string()))?;
+            begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             return Ok(redirect(landing(&next, &app)));
         }
         app.throttle.wrong_password(client, email);

@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::pages::{Impersonator, Level, Nav, Notice, Page, Visitor};
 use super::{pairs, static_files};
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 use crate::http::session_user::SessionOver;
 use crate::sessions::SessionState;
 
@@ -21,7 +21,7 @@ pub const SESSION_ENDED: Notice<'static> = Notice {
 pub fn page(status: StatusCode, template: &impl Template) -> Result<HttpResponse, Error> {
     let html = template
         .render()
-        .map_err(|error| Error::Internal(error.to_string()))?;
+        .map_err(|error| InternalError::new("render a page", error))?;
     Ok(HttpResponse::build(status)
         .content_type(ContentType::html())
         .body(html))

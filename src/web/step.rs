@@ -12,7 +12,7 @@ use super::callback::landing;
 use super::form::{Form, complaint};
 use super::pages::{Ask, Choice, Step};
 use super::{pairs, redirect, render};
-use crate::error::{Error, SignInFailure};
+use crate::error::{Error, InternalError, SignInFailure};
 use crate::http::throttle::SignInThrottle;
 use crate::links::{login_as_another_url, login_url, step_url};
 use crate::middleware::device;
@@ -35,7 +35,6 @@ pub(super) async fn take_over(
     error: WorkosError,
     attempt: &Attempt,
 ) -> Result<HttpResponse, SignInFailure> {
-    let internal = |error: &dyn std::fmt::Display| SignInFailure::Internal(error.to_string());
     let organization = attempt.organization_id();
     match error.next_step() {
         None => Err(error.into()),
@@ -46,7 +45,7 @@ pub(super) async fn take_over(
                 true => elsewhere::page(elsewhere, organization, next, true),
                 false => elsewhere::begin(request, app, elsewhere, organization, next),
             };
-            answer.map_err(|error| internal(&error))
+            Ok(answer.map_err(|error| InternalError::new("start a sign-in at WorkOS", error))?)
         }
         Some(NextStep::Here(pending)) => {
             log::info!("a sign-in waits for an answer: {error}");
@@ -57,12 +56,12 @@ pub(super) async fn take_over(
                 organization_id: organization.map(str::to_owned),
             };
             let now = app.clock.now();
-            let secret = Secret::generate(now).map_err(|error| internal(&error))?;
+            let secret = Secret::generate(now)?;
             let id = secret.id();
             unfinished.keep(app, &id, now).await?;
             let mut response = redirect(&step_url(cookie::handle_of(&id)));
             let added = response.add_cookie(&secret.cookie(app.secure()));
-            added.map_err(|error| internal(&error))?;
+            added.map_err(|error| InternalError::new("set a cookie", error))?;
             Ok(response)
         }
     }
@@ -72,7 +71,7 @@ pub(super) async fn take_over(
 pub async fn get(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpResponse, Error> {
     let (row, kept) = find(&request, &app).await?;
     let Kept::Waits(unfinished) = kept else {
-        return Err(unknown(kept.next()));
+        return Err(already_used(kept.next()));
     };
     let mut response = show(&row, &unfinished, "", None)?;
     for cookie in cookie::surplus(&request, app.secure()) {
@@ -142,7 +141,7 @@ fn conclude(
     let mut response = match outcome {
         Outcome::SignedIn(state) => {
             let begun = session.begin(*state);
-            begun.map_err(|error| Error::Internal(error.to_string()))?;
+            begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             redirect(landing(app, next))
         }
         // Chromium would hold a redirect after a form to the page's policy, which cannot name
@@ -197,13 +196,16 @@ async fn find(request: &HttpRequest, app: &AppState) -> Result<(UnfinishedRow, K
     let ids = cookie::ids(request, handle.as_ref().map(|(_, handle)| handle.as_str()));
     match Kept::newest(app, ids).await? {
         Some((row, kept)) if row.is_live(app.clock.now()) => Ok((row, kept)),
-        Some((_, kept)) => Err(unknown(kept.next())),
-        None => Err(unknown("/")),
+        Some((_, kept)) => Err(Error::sign_in(
+            SignInFailure::AttemptCookieMissing,
+            kept.next(),
+        )),
+        None => Err(Error::sign_in(SignInFailure::AttemptCookieMissing, "/")),
     }
 }
 
-fn unknown(next: &str) -> Error {
-    Error::sign_in(SignInFailure::UnknownAttempt, next)
+fn already_used(next: &str) -> Error {
+    Error::sign_in(SignInFailure::AttemptAlreadyUsed, next)
 }
 
 /// Tells one question of a sign-in's from the next.

@@ -10,7 +10,7 @@ impl From<IssueError> for ApiError {
         match error {
             IssueError::Database(error) => error.into(),
             IssueError::Signing(_) | IssueError::Randomness | IssueError::Sealing => {
-                Self::internal(&error)
+                Self::internal("issue tokens", error)
             }
         }
     }
@@ -21,7 +21,7 @@ impl From<CredentialError> for ApiError {
         match error {
             CredentialError::Refused => Unauthorized::NoActiveAccount.into(),
             CredentialError::Overloaded(error) => Self::Other(error.into()),
-            CredentialError::Hash(error) => Self::internal(&error),
+            CredentialError::Hash(error) => Self::internal("hash a password", error),
             CredentialError::Database(error) => error.into(),
         }
     }

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use crate::accounts::{LinkError, ProvisionError};
 use crate::api::ApiError;
 use crate::api::error::Exchange;
-use crate::error::{Error, SignInFailure, retry_seconds, told_of};
+use crate::error::{Error, ErrorChain, SignInFailure, retry_seconds, told_of};
 use crate::oidc::OidcError;
 use crate::sign_in::ExchangeFailure;
 use crate::workos::WorkosError;
@@ -50,9 +50,9 @@ fn note(failure: &ExchangeFailure) {
     if misconfigured {
         log::error!("{failure}; are the client id and the secret right, and of one application?");
     } else if away {
-        log::error!("{failure}");
+        log::error!("{}", ErrorChain(failure));
     } else {
-        log::info!("{failure}");
+        log::info!("{}", ErrorChain(failure));
     }
 }
 
@@ -89,9 +89,11 @@ fn workos(failure: SignInFailure) -> ApiError {
         }
         SignInFailure::Provision(error) => provision(error),
         SignInFailure::Database(error) => error.into(),
-        SignInFailure::UnknownAttempt
-        | SignInFailure::Provider { .. }
-        | SignInFailure::Internal(_) => Error::Internal(failure.to_string()).into(),
+        SignInFailure::Internal(error) => Error::from(error).into(),
+        SignInFailure::AttemptCookieMissing
+        | SignInFailure::StateMismatch
+        | SignInFailure::AttemptAlreadyUsed
+        | SignInFailure::Provider { .. } => ApiError::internal("exchange a code", failure),
     }
 }
 

@@ -150,9 +150,11 @@ async fn here(
         pending,
         until: app.clock.now().plus(LIFETIME).seconds(),
     };
-    let plain = serde_json::to_vec(&held).map_err(|error| ApiError::internal(&error))?;
+    let plain = serde_json::to_vec(&held)
+        .map_err(|error| ApiError::internal("write a pending sign-in as JSON", error))?;
     let sealed = app.keys.seal_pending(&plain);
-    told.pending_authentication_token = Some(sealed.map_err(|error| ApiError::internal(&error))?);
+    told.pending_authentication_token =
+        Some(sealed.map_err(|error| ApiError::internal("seal a pending sign-in", error))?);
     Ok(told)
 }
 

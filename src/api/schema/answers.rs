@@ -10,7 +10,7 @@ use crate::api::error::{FieldErrors, Unauthorized};
 use crate::api::exchange::failure;
 use crate::api::{ApiError, Body};
 use crate::db::DbError;
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 use crate::sign_in::ExchangeFailure;
 
 /// Plainly no token, and in a token's shape.
@@ -236,7 +236,7 @@ pub(super) fn throttled() -> Answer {
 
 /// 500.
 pub(super) fn server_error() -> Answer {
-    let body = told(&Error::Internal(String::new()));
+    let body = told(&InternalError::new("", "").into());
     general(500, "A mistake of ours", body)
 }
 

@@ -18,7 +18,7 @@ const AS_ANOTHER: &str = "Sign in as somebody else";
 impl SignInFailure {
     pub(super) fn public(&self, next: &str) -> Public {
         match self {
-            Self::UnknownAttempt => Public::new(
+            Self::AttemptCookieMissing | Self::StateMismatch | Self::AttemptAlreadyUsed => Public::new(
                 StatusCode::BAD_REQUEST,
                 "This sign-in cannot be completed",
                 "It was begun in another browser, was used before, or has taken longer than ten minutes. You can start afresh.",
