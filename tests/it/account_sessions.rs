@@ -14,7 +14,7 @@ use vestibule::db::schema::sessions;
 use vestibule::sessions::{NewSession, SessionRow};
 
 use crate::support::app::{TestApp, Visitor, location};
-use crate::support::steps::up_to_the_callback;
+use crate::support::steps::obtain_callback_url;
 
 pub(crate) const REVOKE: &str = "/account/sessions/revoke";
 /// WorkOS's address for the same.
@@ -27,9 +27,9 @@ pub(crate) const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Ma
 
 /// A browser of this kind in which this person has signed in, a second after whatever was before.
 pub(crate) async fn signed_in_with(app: &TestApp, user_agent: &str, email: &str) -> Visitor {
-    app.pass(1);
+    app.advance(1);
     let visitor = app.visitor();
-    let callback = up_to_the_callback(&visitor, email).await;
+    let callback = obtain_callback_url(&visitor, email).await;
     let request = visitor.request(Method::GET, callback.as_str());
     let answer = request.header(USER_AGENT, user_agent).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::FOUND);

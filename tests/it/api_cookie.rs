@@ -5,8 +5,8 @@ use reqwest::StatusCode;
 use reqwest::header::HOST;
 use serde_json::{Value, json};
 
+use crate::support::api::{ApiResponse, PASSWORD};
 use crate::support::app::{TestApp, Visitor};
-use crate::support::spa::{Answer, PASSWORD};
 use crate::support::steps::{is_removal, query};
 
 const NAME: &str = "tofu-web";
@@ -22,7 +22,7 @@ fn app(refresh: &str) -> TestApp {
         .setting("AUTH_COOKIE_REFRESH", refresh)
         .setting("ROTATE_REFRESH_TOKENS", "true")
         .start();
-    app.stranger_to_workos("lena@example.com");
+    app.add_password_user("lena@example.com");
     app
 }
 
@@ -30,16 +30,16 @@ fn credentials() -> Value {
     json!({ "email": "lena@example.com", "password": PASSWORD })
 }
 
-async fn signed_in(app: &TestApp) -> (Visitor, Answer) {
+async fn signed_in(app: &TestApp) -> (Visitor, ApiResponse) {
     let visitor = app.visitor();
-    let answer = visitor.call(TOKEN, &credentials()).await;
+    let answer = visitor.post_json(TOKEN, &credentials()).await;
     assert_eq!(answer.status, StatusCode::OK);
     (visitor, answer)
 }
 
 #[track_caller]
-fn keys(answer: &Answer) -> Vec<&String> {
-    answer.body.as_object().unwrap().keys().collect()
+fn keys(answer: &ApiResponse) -> Vec<&String> {
+    answer.json.as_object().unwrap().keys().collect()
 }
 
 #[tokio::test]
@@ -52,13 +52,13 @@ async fn the_access_token_goes_into_a_cookie_and_the_refresh_token_nowhere() {
     let whole = format!("{NAME}={access}; HttpOnly; SameSite=Lax; Path=/; Max-Age=86400");
     assert_eq!(line, whole);
     assert_eq!(answer.set_cookie(REFRESH_NAME), None);
-    let missing = visitor.call(REFRESH, &json!({})).await;
+    let missing = visitor.post_json(REFRESH, &json!({})).await;
     assert_eq!(
-        missing.body,
+        missing.json,
         json!({ "refresh": ["This field is required."] })
     );
     let ada = app.signed_in("ada@example.com").await;
-    let answer = ada.call("/api/auth/session", &json!({})).await;
+    let answer = ada.post_json("/api/auth/session", &json!({})).await;
     assert_eq!(keys(&answer), ["access_token", "user"]);
     assert!(answer.set_cookie(NAME).is_some());
 }
@@ -80,7 +80,7 @@ async fn the_second_cookie_keeps_the_refresh_token() {
     );
     let first = visitor.cookie(TOKEN, REFRESH_NAME).unwrap();
 
-    let next = visitor.call(REFRESH, &json!({})).await;
+    let next = visitor.post_json(REFRESH, &json!({})).await;
     assert_eq!(next.status, StatusCode::OK);
     assert_eq!(keys(&next), ["access"]);
     assert_eq!(visitor.cookie("/", NAME), Some(next.text("access")));
@@ -88,38 +88,41 @@ async fn the_second_cookie_keeps_the_refresh_token() {
     assert_ne!(first, second);
 
     let shown = visitor
-        .call(BLACKLIST, &json!({ "refresh": "nonsense" }))
+        .post_json(BLACKLIST, &json!({ "refresh": "nonsense" }))
         .await;
     assert_eq!(shown.status, StatusCode::UNAUTHORIZED, "the body wins");
     assert_eq!(
-        visitor.call(BLACKLIST, &json!({})).await.status,
+        visitor.post_json(BLACKLIST, &json!({})).await.status,
         StatusCode::OK
     );
-    let ended = visitor.call(REFRESH, &json!({})).await;
-    assert_eq!(ended.body["detail"], "Token is blacklisted");
+    let ended = visitor.post_json(REFRESH, &json!({})).await;
+    assert_eq!(ended.json["detail"], "Token is blacklisted");
 }
 
 #[tokio::test]
 async fn the_api_takes_the_cookie_where_no_header_says_better() {
     let app = app("true");
     let (visitor, answer) = signed_in(&app).await;
-    let me = visitor.who_am_i(None).await;
-    assert_eq!(me.body["email"], "lena@example.com");
-    let wrong = visitor.who_am_i(Some("nonsense")).await;
+    let me = visitor.get_me().await;
+    assert_eq!(me.json["email"], "lena@example.com");
+    let wrong = visitor.get_me_with_token("nonsense").await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED, "the header wins");
 
     app.clock.advance(TimeDelta::minutes(6));
-    let expired = visitor.who_am_i(None).await;
+    let expired = visitor.get_me().await;
     assert_eq!(expired.status, StatusCode::UNAUTHORIZED);
     assert_eq!(
         expired.header("www-authenticate"),
         Some("Bearer realm=\"api\"")
     );
-    assert_eq!(expired.body["messages"][0]["message"], "Token is expired");
-    let by_header = app.visitor().who_am_i(Some(&answer.text("access"))).await;
-    assert_eq!(expired.body, by_header.body, "as in the header");
-    visitor.call(REFRESH, &json!({})).await;
-    assert_eq!(visitor.who_am_i(None).await.status, StatusCode::OK);
+    assert_eq!(expired.json["messages"][0]["message"], "Token is expired");
+    let by_header = app
+        .visitor()
+        .get_me_with_token(&answer.text("access"))
+        .await;
+    assert_eq!(expired.json, by_header.json, "as in the header");
+    visitor.post_json(REFRESH, &json!({})).await;
+    assert_eq!(visitor.get_me().await.status, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -127,32 +130,29 @@ async fn a_log_out_takes_both_and_ends_the_family() {
     let app = app("true");
     let (visitor, _) = signed_in(&app).await;
     let refresh = visitor.cookie(TOKEN, REFRESH_NAME).unwrap();
-    let answer = visitor.call(LOGOUT, &json!({})).await;
+    let answer = visitor.post_json(LOGOUT, &json!({})).await;
     for (name, path) in [(NAME, "Path=/;"), (REFRESH_NAME, "Path=/api;")] {
         let line = answer.set_cookie(name).unwrap();
         assert!(is_removal(line) && line.contains(path), "{line}");
         assert_eq!(visitor.cookie(TOKEN, name), None);
     }
     let body = json!({ "refresh": refresh });
-    let ended = app.visitor().call(REFRESH, &body).await;
-    assert_eq!(ended.body["detail"], "Token is blacklisted");
-    assert_eq!(
-        visitor.who_am_i(None).await.status,
-        StatusCode::UNAUTHORIZED
-    );
+    let ended = app.visitor().post_json(REFRESH, &body).await;
+    assert_eq!(ended.json["detail"], "Token is blacklisted");
+    assert_eq!(visitor.get_me().await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
 async fn a_log_out_finds_the_session_in_a_cookie_that_has_expired() {
     let app = app("false");
     let ada = app.signed_in("ada@example.com").await;
-    let answer = ada.call("/api/auth/session", &json!({})).await;
+    let answer = ada.post_json("/api/auth/session", &json!({})).await;
     let sid = app.only_session().workos_sid.unwrap();
     app.clock.advance(TimeDelta::hours(1));
     let cookie = format!("{NAME}={}", answer.text("access_token"));
     let elsewhere = app.visitor();
     let answer = elsewhere
-        .call_with(LOGOUT, &json!({}), &[("cookie", &cookie)])
+        .post_json_with_headers(LOGOUT, &json!({}), &[("cookie", &cookie)])
         .await;
     let url = reqwest::Url::parse(&answer.text("workos_logout_url")).unwrap();
     assert_eq!(query(&url, "session_id"), sid);
@@ -166,9 +166,12 @@ async fn on_https_they_are_secure() {
         .setting("AUTH_COOKIE_REFRESH", "true")
         .setting("PUBLIC_URL", "https://app.example.com")
         .start();
-    app.stranger_to_workos("lena@example.com");
+    app.add_password_user("lena@example.com");
     let host = [(HOST.as_str(), "app.example.com")];
-    let answer = app.visitor().call_with(TOKEN, &credentials(), &host).await;
+    let answer = app
+        .visitor()
+        .post_json_with_headers(TOKEN, &credentials(), &host)
+        .await;
     for name in ["__Host-tofu", "__Secure-tofu-refresh"] {
         let line = answer.set_cookie(name).unwrap();
         assert!(line.contains("; Secure"), "{line}");
@@ -179,13 +182,13 @@ async fn on_https_they_are_secure() {
 #[tokio::test]
 async fn without_the_policy_nothing_is_set_and_no_cookie_is_read() {
     let app = TestApp::start();
-    app.stranger_to_workos("lena@example.com");
+    app.add_password_user("lena@example.com");
     let (visitor, answer) = signed_in(&app).await;
     assert_eq!(keys(&answer), ["access", "refresh"]);
     assert_eq!(answer.header("set-cookie"), None);
     let refresh = format!("{REFRESH_NAME}={}", answer.text("refresh"));
     let missing = visitor
-        .call_with(REFRESH, &json!({}), &[("cookie", &refresh)])
+        .post_json_with_headers(REFRESH, &json!({}), &[("cookie", &refresh)])
         .await;
     assert_eq!(missing.status, StatusCode::BAD_REQUEST);
     let access = format!("{NAME}={}", answer.text("access"));
@@ -213,8 +216,8 @@ async fn a_neighbours_cookie_of_any_bytes_hides_none() {
     );
     assert_eq!(logout.send().await.unwrap().status(), StatusCode::OK);
     let body = json!({ "refresh": refresh });
-    let ended = app.visitor().call(REFRESH, &body).await;
-    assert_eq!(ended.body["detail"], "Token is blacklisted");
+    let ended = app.visitor().post_json(REFRESH, &body).await;
+    assert_eq!(ended.json["detail"], "Token is blacklisted");
 }
 
 /// Pages that were never shown the token send what they have of it.
@@ -228,16 +231,16 @@ async fn null_and_blank_are_no_refresh_token() {
     ] {
         let (visitor, _) = signed_in(&app).await;
         for path in [REFRESH, BLACKLIST] {
-            let answer = visitor.call(path, &nothing).await;
+            let answer = visitor.post_json(path, &nothing).await;
             assert_eq!(answer.status, StatusCode::OK, "{path} {nothing}");
         }
     }
     let without = app
         .visitor()
-        .call(REFRESH, &json!({ "refresh": null }))
+        .post_json(REFRESH, &json!({ "refresh": null }))
         .await;
     assert_eq!(
-        without.body,
+        without.json,
         json!({ "refresh": ["This field may not be null."] })
     );
 }
@@ -250,7 +253,10 @@ async fn what_touches_no_cookie_asks_nobody_where_it_comes_from() {
     let statuses = async |app: &TestApp| {
         let mut statuses = Vec::new();
         for path in paths {
-            let answer = app.visitor().call_with(path, &json!({}), &foreign).await;
+            let answer = app
+                .visitor()
+                .post_json_with_headers(path, &json!({}), &foreign)
+                .await;
             statuses.push(answer.status.as_u16());
         }
         statuses

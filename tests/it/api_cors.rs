@@ -4,8 +4,8 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
 use vestibule::db::Conn;
 
+use crate::support::api::PASSWORD;
 use crate::support::app::{TestApp, Visitor};
-use crate::support::spa::PASSWORD;
 
 const SPA: &str = "https://spa.example.com";
 const OTHER: &str = "https://spa.example.com.evil.example";
@@ -154,7 +154,7 @@ async fn every_error_can_be_read() {
         .setting("CORS_ALLOWED_ORIGINS", SPA)
         .setting("THROTTLE_LOGIN", "2/min")
         .start();
-    app.stranger_to_workos("lena@example.com");
+    app.add_password_user("lena@example.com");
     let visitor = app.visitor();
     let large = "x".repeat(70_000);
     let get = Method::GET;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 use crate::support::exchange::{json_of, me, post, refused, signed_in};
 use crate::support::oidc_provider::{
-    AtProvider, CLIENT_ID, CLIENT_SECRET, OidcProvider, REDIRECT_URI, verified,
+    CLIENT_ID, CLIENT_SECRET, OidcProvider, REDIRECT_URI, WithOidcIssuer, verified,
 };
 
 const GOOGLE: &str = "/api/auth/google";
@@ -17,7 +17,9 @@ const OKTA: &str = "/api/auth/okta";
 
 async fn start() -> (OidcProvider, TestApp) {
     let provider = OidcProvider::start().await;
-    let app = TestApp::builder().at(provider.issuer()).start();
+    let app = TestApp::builder()
+        .with_oidc_issuer(provider.issuer())
+        .start();
     (provider, app)
 }
 
@@ -33,7 +35,7 @@ async fn exchange(app: &TestApp, path: &str) -> Response {
 async fn whoever_has_an_account_signs_in_by_e_mail_and_then_by_subject() {
     let (provider, app) = start().await;
     let row = app.add_user("Ada@Example.com", true);
-    provider.orders(verified("ada@example.com")).await;
+    provider.configure(verified("ada@example.com")).await;
     let first = signed_in(exchange(&app, OKTA).await).await;
     let user =
         json!({ "id": row.id, "email": "Ada@Example.com", "first_name": "", "last_name": "" });
@@ -45,7 +47,7 @@ async fn whoever_has_an_account_signs_in_by_e_mail_and_then_by_subject() {
     assert_eq!(app.user("ada@example.com").last_login, Some(app.now()));
     // A later address, even somebody else's, changes nothing.
     app.add_user("bob@example.com", true);
-    provider.orders(verified("bob@example.com")).await;
+    provider.configure(verified("bob@example.com")).await;
     assert_eq!(signed_in(exchange(&app, OKTA).await).await["user"], user);
     assert!(
         app.sessions().is_empty(),
@@ -56,7 +58,7 @@ async fn whoever_has_an_account_signs_in_by_e_mail_and_then_by_subject() {
 #[tokio::test]
 async fn nobody_gets_an_account_by_it() {
     let (provider, app) = start().await;
-    provider.orders(verified("stranger@gmail.com")).await;
+    provider.configure(verified("stranger@gmail.com")).await;
     for path in [GOOGLE, OKTA] {
         let response = exchange(&app, path).await;
         refused(response, StatusCode::NOT_FOUND, "account_not_found").await;
@@ -69,12 +71,12 @@ async fn accounts_that_say_no() {
     let (provider, app) = start().await;
     let row = app.add_user("ada@gmail.com", true);
     provider
-        .orders(json!({ "claims": { "email": "ada@gmail.com", "email_verified": false } }))
+        .configure(json!({ "claims": { "email": "ada@gmail.com", "email_verified": false } }))
         .await;
     let response = exchange(&app, OKTA).await;
     refused(response, StatusCode::FORBIDDEN, "email_not_verified").await;
     app.set_active(row.id, false);
-    provider.orders(verified("ada@gmail.com")).await;
+    provider.configure(verified("ada@gmail.com")).await;
     for path in [GOOGLE, OKTA] {
         let response = exchange(&app, path).await;
         refused(response, StatusCode::FORBIDDEN, "account_inactive").await;
@@ -87,7 +89,7 @@ async fn accounts_that_say_no() {
     refused(response, StatusCode::FORBIDDEN, "account_inactive").await;
     app.set_active(row.id, true);
     // Another person with the same address, given on.
-    provider.orders(json!({ "claims": { "sub": "another", "email": "ada@gmail.com", "email_verified": true } })).await;
+    provider.configure(json!({ "claims": { "sub": "another", "email": "ada@gmail.com", "email_verified": true } })).await;
     let response = exchange(&app, OKTA).await;
     refused(response, StatusCode::CONFLICT, "account_conflict").await;
 }
@@ -96,11 +98,11 @@ async fn accounts_that_say_no() {
 async fn googles_word_counts_where_google_hosts_the_address() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
-    provider.orders(verified("ada@example.com")).await;
+    provider.configure(verified("ada@example.com")).await;
     let response = exchange(&app, GOOGLE).await;
     refused(response, StatusCode::FORBIDDEN, "email_not_verified").await;
     provider
-        .orders(json!({ "claims": { "email": "ada@example.com", "email_verified": "true", "hd": "example.com" } }))
+        .configure(json!({ "claims": { "email": "ada@example.com", "email_verified": "true", "hd": "example.com" } }))
         .await;
     signed_in(exchange(&app, GOOGLE).await).await;
 }
@@ -109,7 +111,7 @@ async fn googles_word_counts_where_google_hosts_the_address() {
 async fn an_account_that_was_never_verified_becomes_its_owners() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", false);
-    provider.orders(verified("ada@example.com")).await;
+    provider.configure(verified("ada@example.com")).await;
     let answer = signed_in(exchange(&app, OKTA).await).await;
     let user = app.user("ada@example.com");
     assert!(user.email_verified && user.password.starts_with('!'));
@@ -124,10 +126,10 @@ async fn what_the_id_token_does_not_say_is_asked_of_userinfo() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
     provider
-        .orders(json!({ "userinfo": { "email": "ada@example.com", "email_verified": true } }))
+        .configure(json!({ "userinfo": { "email": "ada@example.com", "email_verified": true } }))
         .await;
     signed_in(exchange(&app, OKTA).await).await;
-    let asked = provider.asked("userinfo").await;
+    let asked = provider.requests("userinfo").await;
     assert!(
         asked[0]["authorization"]
             .as_str()
@@ -135,7 +137,7 @@ async fn what_the_id_token_does_not_say_is_asked_of_userinfo() {
             .starts_with("Bearer ey")
     );
     // Known by the subject, nobody needs it.
-    provider.orders(json!({ "userinfo_status": 503 })).await;
+    provider.configure(json!({ "userinfo_status": 503 })).await;
     signed_in(exchange(&app, OKTA).await).await;
 }
 
@@ -144,11 +146,11 @@ async fn userinfo_about_somebody_else_counts_for_nothing() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
     provider
-        .orders(json!({ "userinfo": { "sub": "another", "email": "ada@example.com", "email_verified": true } }))
+        .configure(json!({ "userinfo": { "sub": "another", "email": "ada@example.com", "email_verified": true } }))
         .await;
     let response = exchange(&app, OKTA).await;
     refused(response, StatusCode::BAD_REQUEST, "invalid_id_token").await;
-    provider.orders(json!({ "userinfo_status": 503 })).await;
+    provider.configure(json!({ "userinfo_status": 503 })).await;
     let response = exchange(&app, OKTA).await;
     refused(
         response,
@@ -162,9 +164,9 @@ async fn userinfo_about_somebody_else_counts_for_nothing() {
 async fn the_exchange_sends_what_the_provider_wants() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
-    provider.orders(verified("ada@example.com")).await;
+    provider.configure(verified("ada@example.com")).await;
     signed_in(exchange(&app, OKTA).await).await;
-    let asked = provider.asked("token").await;
+    let asked = provider.requests("token").await;
     let expected = json!({
         "grant_type": "authorization_code",
         "code": "made-up-code",
@@ -180,15 +182,15 @@ async fn the_exchange_sends_what_the_provider_wants() {
     assert_eq!(asked[0]["authorization"], basic);
     // Asked for once, however many sign in.
     exchange(&app, OKTA).await;
-    assert_eq!(provider.asked("metadata").await.len(), 1);
-    assert_eq!(provider.asked("keys").await.len(), 1);
+    assert_eq!(provider.requests("metadata").await.len(), 1);
+    assert_eq!(provider.requests("keys").await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_redirect_uri_must_be_on_the_list() {
     let (provider, app) = start().await;
     app.add_user("ada@gmail.com", true);
-    provider.orders(verified("ada@gmail.com")).await;
+    provider.configure(verified("ada@gmail.com")).await;
     for other in [
         "https://app.example.com/signed-in/",
         "https://evil.example/",
@@ -207,7 +209,7 @@ async fn a_redirect_uri_must_be_on_the_list() {
         answer,
         json!({ "code": required, "redirect_uri": required })
     );
-    assert!(provider.asked("token").await.is_empty());
+    assert!(provider.requests("token").await.is_empty());
     // Google's pop-up has no address to be sent to.
     let pop_up = json!({ "code": "c", "redirect_uri": "postmessage" });
     signed_in(post(&app, GOOGLE, &pop_up).await).await;
@@ -226,7 +228,7 @@ async fn without_a_client_id_there_is_no_such_route() {
 async fn first_sign_ins_at_once_link_once_and_all_are_good() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", false);
-    provider.orders(verified("ada@example.com")).await;
+    provider.configure(verified("ada@example.com")).await;
     let body = body();
     let one = || async { signed_in(post(&app, OKTA, &body).await).await };
     let answers = tokio::join!(one(), one(), one(), one());

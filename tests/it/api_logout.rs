@@ -4,42 +4,42 @@ use chrono::TimeDelta;
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 
+use crate::support::api::{ApiResponse, PASSWORD};
 use crate::support::app::{TestApp, Visitor};
-use crate::support::spa::{Answer, PASSWORD};
 use crate::support::steps::{is_removal, query};
 
 const LOGOUT: &str = "/api/auth/logout";
 const REFRESH: &str = "/api/token/refresh";
 const MESSAGE: &str = "Successfully logged out";
 
-async fn by_token(visitor: &Visitor, token: &str) -> Answer {
+async fn by_token(visitor: &Visitor, token: &str) -> ApiResponse {
     let header = format!("Bearer {token}");
     visitor
-        .call_with(LOGOUT, &json!({}), &[("authorization", &header)])
+        .post_json_with_headers(LOGOUT, &json!({}), &[("authorization", &header)])
         .await
 }
 
 /// Tokens of a browser session, and the browser.
-async fn signed_in(app: &TestApp) -> (Visitor, Answer) {
+async fn signed_in(app: &TestApp) -> (Visitor, ApiResponse) {
     let ada = app.signed_in("ada@example.com").await;
-    let answer = ada.call("/api/auth/session", &json!({})).await;
+    let answer = ada.post_json("/api/auth/session", &json!({})).await;
     (ada, answer)
 }
 
-async fn pair(app: &TestApp, email: &str) -> Answer {
+async fn pair(app: &TestApp, email: &str) -> ApiResponse {
     let body = json!({ "email": email, "password": PASSWORD });
-    app.visitor().call("/api/token", &body).await
+    app.visitor().post_json("/api/token", &body).await
 }
 
 async fn is_live(app: &TestApp, refresh: &str) -> bool {
     let body = json!({ "refresh": refresh });
-    let answer = app.visitor().call(REFRESH, &body).await;
+    let answer = app.visitor().post_json(REFRESH, &body).await;
     answer.status == StatusCode::OK
 }
 
 /// Where the answer sends people to end WorkOS's session, with the session's id.
 #[track_caller]
-fn ends_at_workos(answer: &Answer, app: &TestApp, sid: &str) -> Url {
+fn ends_at_workos(answer: &ApiResponse, app: &TestApp, sid: &str) -> Url {
     assert_eq!(answer.status, StatusCode::OK);
     let url = Url::parse(&answer.text("workos_logout_url")).unwrap();
     let end = format!(
@@ -51,15 +51,15 @@ fn ends_at_workos(answer: &Answer, app: &TestApp, sid: &str) -> Url {
     let whole = json!({
         "message": MESSAGE, "workos_logout_url": url.as_str(), "redirect_to": "/signin",
     });
-    assert_eq!(answer.body, whole);
+    assert_eq!(answer.json, whole);
     url
 }
 
 #[track_caller]
-fn ends_here(answer: &Answer) {
+fn ends_here(answer: &ApiResponse) {
     assert_eq!(answer.status, StatusCode::OK);
     let whole = json!({ "message": MESSAGE, "workos_logout_url": null, "redirect_to": "/login" });
-    assert_eq!(answer.body, whole);
+    assert_eq!(answer.json, whole);
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_browser_session_ends_with_its_tokens() {
     let app = TestApp::start();
     let (ada, tokens) = signed_in(&app).await;
     let sid = app.only_session().workos_sid.unwrap();
-    let answer = ada.call(LOGOUT, &json!({})).await;
+    let answer = ada.post_json(LOGOUT, &json!({})).await;
     let url = ends_at_workos(&answer, &app, &sid);
     assert_eq!(query(&url, "return_to"), format!("{}/", app.url));
     assert!(is_removal(answer.set_cookie("sessionid").unwrap()));
@@ -78,7 +78,7 @@ async fn a_browser_session_ends_with_its_tokens() {
     assert!(!is_live(&app, &tokens.text("refresh_token")).await);
     let me = app
         .visitor()
-        .who_am_i(Some(&tokens.text("access_token")))
+        .get_me_with_token(&tokens.text("access_token"))
         .await;
     assert_eq!(me.status, StatusCode::UNAUTHORIZED);
 }
@@ -92,7 +92,7 @@ async fn an_expired_access_token_still_tells_its_session() {
     let elsewhere = app.visitor();
     let access = tokens.text("access_token");
     assert_eq!(
-        elsewhere.who_am_i(Some(&access)).await.status,
+        elsewhere.get_me_with_token(&access).await.status,
         StatusCode::UNAUTHORIZED
     );
     let answer = by_token(&elsewhere, &access).await;
@@ -123,13 +123,13 @@ async fn whatever_it_is_shown_it_never_refuses() {
     let (ada, tokens) = signed_in(&app).await;
     let access = tokens.text("access_token");
     let forged = format!("{}x", &access[..access.len() - 5]);
-    ends_here(&app.visitor().call(LOGOUT, &json!({})).await);
+    ends_here(&app.visitor().post_json(LOGOUT, &json!({})).await);
     let bare = app
         .visitor()
         .request(reqwest::Method::POST, LOGOUT)
         .send()
         .await;
-    ends_here(&Answer::of(bare.unwrap()).await);
+    ends_here(&ApiResponse::of_json(bare.unwrap()).await);
     for token in [
         "nonsense",
         "a b c",
@@ -141,7 +141,7 @@ async fn whatever_it_is_shown_it_never_refuses() {
     }
     for refresh in ["nonsense", &forged, &access] {
         let body = json!({ "refresh": refresh });
-        ends_here(&app.visitor().call(LOGOUT, &body).await);
+        ends_here(&app.visitor().post_json(LOGOUT, &body).await);
     }
     assert!(ada.is_signed_in().await, "none of it ended anything");
     assert!(is_live(&app, &tokens.text("refresh_token")).await);
@@ -152,19 +152,19 @@ async fn a_refresh_token_ends_its_family_and_no_other() {
     let app = TestApp::builder()
         .setting("ROTATE_REFRESH_TOKENS", "true")
         .start();
-    app.stranger_to_workos("lena@example.com");
+    app.add_password_user("lena@example.com");
     let first = pair(&app, "lena@example.com").await.text("refresh");
     app.clock.advance(TimeDelta::hours(23));
     let other = pair(&app, "lena@example.com").await;
     let next = app
         .visitor()
-        .call(REFRESH, &json!({ "refresh": first }))
+        .post_json(REFRESH, &json!({ "refresh": first }))
         .await;
     // The one that was replaced, and past its own end: it still names the family.
     app.clock.advance(TimeDelta::hours(2));
     ends_here(
         &app.visitor()
-            .call(LOGOUT, &json!({ "refresh": first }))
+            .post_json(LOGOUT, &json!({ "refresh": first }))
             .await,
     );
     assert!(!is_live(&app, &next.text("refresh")).await);
@@ -178,14 +178,14 @@ async fn a_session_of_a_password_leads_to_the_other_page() {
         .setting("LOGOUT_TO_SIGNIN", "/elsewhere")
         .start();
     let (ada, _) = signed_in(&app).await;
-    let answer = ada.call(LOGOUT, &json!({})).await;
-    assert_eq!(answer.body["redirect_to"], "/elsewhere");
+    let answer = ada.post_json(LOGOUT, &json!({})).await;
+    assert_eq!(answer.json["redirect_to"], "/elsewhere");
     let (ada, tokens) = signed_in(&app).await;
-    app.forget_workos_sessions();
-    let local = ada.call("/api/auth/session", &json!({})).await;
-    let answer = ada.call(LOGOUT, &json!({})).await;
-    assert_eq!(answer.body["redirect_to"], "https://www.example.com/bye");
-    assert_eq!(answer.body["workos_logout_url"], Value::Null);
+    app.detach_sessions_from_workos();
+    let local = ada.post_json("/api/auth/session", &json!({})).await;
+    let answer = ada.post_json(LOGOUT, &json!({})).await;
+    assert_eq!(answer.json["redirect_to"], "https://www.example.com/bye");
+    assert_eq!(answer.json["workos_logout_url"], Value::Null);
     assert!(!is_live(&app, &local.text("refresh_token")).await);
     let before = is_live(&app, &tokens.text("refresh_token")).await;
     assert!(before, "the row no longer knew of those");
@@ -211,20 +211,20 @@ async fn return_to_stays_on_origins_of_ours() {
         "https://spa.example.com\\@evil.example/",
         "https://spa.example.com/a b",
     ] {
-        let answer = ada.call(LOGOUT, &json!({ "return_to": bad })).await;
+        let answer = ada.post_json(LOGOUT, &json!({ "return_to": bad })).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}");
-        assert_eq!(answer.body, json!({ "return_to": [complaint] }), "{bad}");
+        assert_eq!(answer.json, json!({ "return_to": [complaint] }), "{bad}");
     }
     for (field, value) in [("refresh", json!(true)), ("return_to", json!([]))] {
-        let answer = ada.call(LOGOUT, &json!({ field: value })).await;
-        assert_eq!(answer.body, json!({ field: ["Not a valid string."] }));
+        let answer = ada.post_json(LOGOUT, &json!({ field: value })).await;
+        assert_eq!(answer.json, json!({ field: ["Not a valid string."] }));
     }
     assert!(ada.is_signed_in().await, "nothing has ended");
     for good in [format!("{}/bye?x=1", app.url), spa.to_owned()] {
         let body = json!({ "return_to": good });
         let header = format!("Bearer {}", tokens.text("access_token"));
         let answer = ada
-            .call_with(LOGOUT, &body, &[("authorization", &header)])
+            .post_json_with_headers(LOGOUT, &body, &[("authorization", &header)])
             .await;
         let url = Url::parse(&answer.text("workos_logout_url")).unwrap();
         assert_eq!(query(&url, "return_to"), good);
@@ -239,7 +239,9 @@ async fn another_sites_page_logs_nobody_out() {
         ("sec-fetch-site", "cross-site"),
         ("origin", "https://evil.example"),
     ] {
-        let answer = ada.call_with(LOGOUT, &json!({}), &[headers]).await;
+        let answer = ada
+            .post_json_with_headers(LOGOUT, &json!({}), &[headers])
+            .await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
     }
     assert!(ada.is_signed_in().await);

@@ -6,29 +6,30 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use vestibule::db::schema::sessions;
 
+use crate::support::api::ApiResponse;
 use crate::support::app::{TestApp, Visitor};
-use crate::support::spa::{Answer, claims};
+use crate::support::tokens::token_claims;
 
 const SESSION: &str = "/api/auth/session";
 const REFRESH: &str = "/api/token/refresh";
 
-async fn begin(visitor: &Visitor) -> Answer {
-    visitor.call(SESSION, &json!({})).await
+async fn begin(visitor: &Visitor) -> ApiResponse {
+    visitor.post_json(SESSION, &json!({})).await
 }
 
 #[track_caller]
-fn is_nobody(answer: &Answer) {
+fn is_nobody(answer: &ApiResponse) {
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert_eq!(
         answer.header("www-authenticate"),
         Some("Bearer realm=\"api\"")
     );
     let detail = "Authentication credentials were not provided.";
-    assert_eq!(answer.body, json!({ "detail": detail }));
+    assert_eq!(answer.json, json!({ "detail": detail }));
 }
 
 #[track_caller]
-fn is_over(app: &TestApp, answer: &Answer) {
+fn is_over(app: &TestApp, answer: &ApiResponse) {
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert!(answer.header("www-authenticate").is_some());
     let expected = json!({
@@ -36,19 +37,19 @@ fn is_over(app: &TestApp, answer: &Answer) {
         "code": "session_ended",
         "sign_in_url": format!("{}/auth/login", app.url),
     });
-    assert_eq!(answer.body, expected);
+    assert_eq!(answer.json, expected);
 }
 
-async fn refreshed(app: &TestApp, token: &str) -> Answer {
+async fn refreshed(app: &TestApp, token: &str) -> ApiResponse {
     app.visitor()
-        .call(REFRESH, &json!({ "refresh": token }))
+        .post_json(REFRESH, &json!({ "refresh": token }))
         .await
 }
 
 #[track_caller]
-fn is_blacklisted(answer: &Answer) {
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.body);
-    assert_eq!(answer.body["detail"], "Token is blacklisted");
+fn is_blacklisted(answer: &ApiResponse) {
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.json);
+    assert_eq!(answer.json["detail"], "Token is blacklisted");
 }
 
 #[tokio::test]
@@ -64,15 +65,15 @@ async fn a_signed_in_browser_gets_tokens_of_its_workos_session() {
         "refresh_token": refresh,
         "user": { "id": user.id, "email": "ada@example.com", "first_name": "Ada", "last_name": "Example" },
     });
-    assert_eq!(answer.body, whole);
+    assert_eq!(answer.json, whole);
     let sid = app.only_session().workos_sid.unwrap();
     for token in [&access, &refresh] {
-        assert_eq!(claims(token)["sid"], sid);
-        assert!(claims(token).get("act").is_none());
+        assert_eq!(token_claims(token)["sid"], sid);
+        assert!(token_claims(token).get("act").is_none());
     }
     // Elsewhere than in this browser, so that its cookie does not answer for the token.
-    let me = app.visitor().who_am_i(Some(&access)).await;
-    assert_eq!(me.body["email"], "ada@example.com");
+    let me = app.visitor().get_me_with_token(&access).await;
+    assert_eq!(me.json["email"], "ada@example.com");
     assert_eq!(refreshed(&app, &refresh).await.status, StatusCode::OK);
 }
 
@@ -86,13 +87,17 @@ async fn nobody_gets_none() {
     let headers = by_token
         .each_ref()
         .map(|(name, value)| (*name, value.as_str()));
-    is_nobody(&app.visitor().call_with(SESSION, &json!({}), &headers).await);
+    is_nobody(
+        &app.visitor()
+            .post_json_with_headers(SESSION, &json!({}), &headers)
+            .await,
+    );
     let answer = ada
-        .call_with(SESSION, &json!({}), &[("authorization", "Bearer a b c")])
+        .post_json_with_headers(SESSION, &json!({}), &[("authorization", "Bearer a b c")])
         .await;
     assert_eq!(answer.status, StatusCode::OK, "the header is not read here");
     let get = ada.request(Method::GET, SESSION).send().await.unwrap();
-    let get = Answer::of(get).await;
+    let get = ApiResponse::of_json(get).await;
     assert_eq!(get.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(get.header("allow"), Some("POST, OPTIONS"));
 }
@@ -112,7 +117,9 @@ async fn only_pages_of_ours_may_ask() {
         ("origin", "https://evil.example", false),
         ("origin", "null", false),
     ] {
-        let answer = ada.call_with(SESSION, &json!({}), &[(name, value)]).await;
+        let answer = ada
+            .post_json_with_headers(SESSION, &json!({}), &[(name, value)])
+            .await;
         let wanted = if passes {
             StatusCode::OK
         } else {
@@ -120,7 +127,7 @@ async fn only_pages_of_ours_may_ask() {
         };
         assert_eq!(answer.status, wanted, "{name}: {value}");
     }
-    assert_eq!(app.refresh_tokens().len(), 2, "those that passed");
+    assert_eq!(app.refresh_token_rows().len(), 2, "those that passed");
 }
 
 #[tokio::test]
@@ -135,20 +142,20 @@ async fn an_impersonation_goes_into_the_tokens_and_they_end_with_it() {
     let refresh = answer.text("refresh_token");
     for token in [&answer.text("access_token"), &refresh] {
         assert_eq!(
-            claims(token)["act"],
+            token_claims(token)["act"],
             json!({ "sub": "support@example.com" })
         );
     }
-    assert_eq!(claims(&refresh)["exp"], end.seconds());
+    assert_eq!(token_claims(&refresh)["exp"], end.seconds());
     let next = refreshed(&app, &refresh).await.text("refresh");
     assert_eq!(
-        claims(&next)["exp"],
+        token_claims(&next)["exp"],
         end.seconds(),
         "rotation carries it no further"
     );
     app.clock.advance(TimeDelta::minutes(11));
     let late = refreshed(&app, &next).await;
-    assert_eq!(late.body["detail"], "Token is expired");
+    assert_eq!(late.json["detail"], "Token is expired");
 }
 
 #[tokio::test]
@@ -162,7 +169,7 @@ async fn a_session_that_was_ended_in_the_database_gives_none() {
             .execute(conn)
     });
     is_over(&app, &begin(&ada).await);
-    assert!(app.refresh_tokens().is_empty());
+    assert!(app.refresh_token_rows().is_empty());
 }
 
 #[tokio::test]
@@ -171,7 +178,7 @@ async fn a_closed_account_gets_none() {
     let ada = app.signed_in("ada@example.com").await;
     app.set_active(app.user("ada@example.com").id, false);
     is_over(&app, &begin(&ada).await);
-    assert!(app.refresh_tokens().is_empty());
+    assert!(app.refresh_token_rows().is_empty());
 }
 
 #[tokio::test]
@@ -185,7 +192,7 @@ async fn a_log_out_in_the_browser_ends_the_tokens() {
     is_blacklisted(&refreshed(&app, &answer.text("refresh_token")).await);
     let me = app
         .visitor()
-        .who_am_i(Some(&answer.text("access_token")))
+        .get_me_with_token(&answer.text("access_token"))
         .await;
     assert_eq!(me.status, StatusCode::UNAUTHORIZED);
     let other = refreshed(&app, &other.text("refresh_token")).await;
@@ -199,16 +206,16 @@ async fn tokens_of_a_session_that_workos_knows_nothing_of_end_with_it_too() {
         .start();
     let ada = app.signed_in("ada@example.com").await;
     let olive = app.signed_in("olive@example.com").await;
-    app.forget_workos_sessions();
+    app.detach_sessions_from_workos();
     let answer = begin(&ada).await;
     let other = begin(&olive).await.text("refresh_token");
     let refresh = answer.text("refresh_token");
     assert!(
-        claims(&refresh).get("sid").is_none(),
+        token_claims(&refresh).get("sid").is_none(),
         "no session of WorkOS's is made up"
     );
     let next = refreshed(&app, &refresh).await.text("refresh");
-    assert!(claims(&next).get("sid").is_none());
+    assert!(token_claims(&next).get("sid").is_none());
     ada.get("/auth/logout").await;
     is_blacklisted(&refreshed(&app, &next).await);
     assert_eq!(refreshed(&app, &other).await.status, StatusCode::OK);
@@ -222,10 +229,10 @@ async fn a_fresh_sign_in_ends_the_tokens_of_the_session_that_it_replaces() {
     visitor.sign_in("olive@example.com").await;
     is_blacklisted(&refreshed(&app, &before).await);
     let after = begin(&visitor).await;
-    assert_eq!(after.body["user"]["email"], "olive@example.com");
+    assert_eq!(after.json["user"]["email"], "olive@example.com");
     let me = app
         .visitor()
-        .who_am_i(Some(&after.text("access_token")))
+        .get_me_with_token(&after.text("access_token"))
         .await;
     assert_eq!(me.status, StatusCode::OK);
 }

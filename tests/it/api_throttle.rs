@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
+use crate::support::api::{ApiResponse, PASSWORD};
 use crate::support::app::{TestApp, location};
-use crate::support::spa::{Answer, PASSWORD};
 
 const TOKEN: &str = "/api/token";
 const REFRESH: &str = "/api/token/refresh";
@@ -17,14 +17,16 @@ fn app(login: &str, refresh: &str) -> TestApp {
         .setting("THROTTLE_REFRESH", refresh)
         .setting("TRUSTED_PROXIES", "127.0.0.1")
         .start();
-    app.stranger_to_workos("lena@example.com");
+    app.add_password_user("lena@example.com");
     app
 }
 
-async fn sign_in(app: &TestApp, from: &str, email: &str, password: &str) -> Answer {
+async fn sign_in(app: &TestApp, from: &str, email: &str, password: &str) -> ApiResponse {
     let body = json!({ "email": email, "password": password });
     let from = [("x-forwarded-for", from)];
-    app.visitor().call_with(TOKEN, &body, &from).await
+    app.visitor()
+        .post_json_with_headers(TOKEN, &body, &from)
+        .await
 }
 
 async fn lena(app: &TestApp, from: &str) -> StatusCode {
@@ -34,12 +36,12 @@ async fn lena(app: &TestApp, from: &str) -> StatusCode {
 }
 
 #[track_caller]
-fn is_throttled(answer: &Answer, seconds: u64) {
+fn is_throttled(answer: &ApiResponse, seconds: u64) {
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(answer.header("retry-after"), Some(&*seconds.to_string()));
     let unit = if seconds == 1 { "second" } else { "seconds" };
     let detail = format!("Request was throttled. Expected available in {seconds} {unit}.");
-    assert_eq!(answer.body, json!({ "detail": detail }));
+    assert_eq!(answer.json, json!({ "detail": detail }));
 }
 
 #[tokio::test]
@@ -52,7 +54,10 @@ async fn an_address_signs_in_so_often_and_no_more() {
     let body = sign_in(&app, here, "lena@example.com", PASSWORD).await;
     is_throttled(&body, 60);
     let empty = [("x-forwarded-for", here)];
-    let empty = app.visitor().call_with(TOKEN, &json!({}), &empty).await;
+    let empty = app
+        .visitor()
+        .post_json_with_headers(TOKEN, &json!({}), &empty)
+        .await;
     is_throttled(&empty, 60);
     assert_eq!(
         lena(&app, "192.0.2.2").await,
@@ -68,7 +73,7 @@ async fn an_address_signs_in_so_often_and_no_more() {
 #[tokio::test]
 async fn wrong_passwords_for_one_account_from_one_address_are_remembered_longer() {
     let app = app("2/min", "off");
-    app.stranger_to_workos("mara@example.com");
+    app.add_password_user("mara@example.com");
     let here = "192.0.2.1";
     for email in ["lena@example.com", "LENA@example.com"] {
         let wrong = sign_in(&app, here, email, "wrong").await;
@@ -95,10 +100,10 @@ async fn the_default_is_django_s_ten_a_minute() {
         .setting("THROTTLE_LOGIN", "10/min")
         .start();
     for _ in 0..10 {
-        let answer = app.visitor().call(TOKEN, &json!({})).await;
+        let answer = app.visitor().post_json(TOKEN, &json!({})).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     }
-    is_throttled(&app.visitor().call(TOKEN, &json!({})).await, 60);
+    is_throttled(&app.visitor().post_json(TOKEN, &json!({})).await, 60);
 }
 
 #[tokio::test]
@@ -128,15 +133,23 @@ async fn refreshes_have_a_limit_of_their_own() {
     let body = json!({ "refresh": pair.text("refresh") });
     let from = [("x-forwarded-for", "192.0.2.1")];
     for _ in 0..2 {
-        let answer = app.visitor().call_with(REFRESH, &body, &from).await;
+        let answer = app
+            .visitor()
+            .post_json_with_headers(REFRESH, &body, &from)
+            .await;
         assert_eq!(answer.status, StatusCode::OK);
     }
-    is_throttled(&app.visitor().call_with(REFRESH, &body, &from).await, 60);
+    is_throttled(
+        &app.visitor()
+            .post_json_with_headers(REFRESH, &body, &from)
+            .await,
+        60,
+    );
     let verify = json!({ "token": pair.text("access") });
     for _ in 0..3 {
         let answer = app
             .visitor()
-            .call_with("/api/token/verify", &verify, &from)
+            .post_json_with_headers("/api/token/verify", &verify, &from)
             .await;
         assert_eq!(answer.status, StatusCode::OK, "verifying guesses nothing");
     }
@@ -156,12 +169,15 @@ async fn what_signs_nobody_in_is_not_counted() {
             .unwrap();
         assert_eq!(get.status(), StatusCode::METHOD_NOT_ALLOWED);
         let foreign = [("sec-fetch-site", "cross-site")];
-        let refused = app.visitor().call_with(TOKEN, &json!({}), &foreign).await;
+        let refused = app
+            .visitor()
+            .post_json_with_headers(TOKEN, &json!({}), &foreign)
+            .await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
     }
     let body = json!({ "email": "lena@example.com", "password": PASSWORD });
     assert_eq!(
-        app.visitor().call(TOKEN, &body).await.status,
+        app.visitor().post_json(TOKEN, &body).await.status,
         StatusCode::OK
     );
 }

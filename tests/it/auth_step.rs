@@ -22,7 +22,7 @@ const CODE: &str = "123456";
 
 /// Signs in as far as WorkOS lets this person: the address of the form.
 async fn stopped(visitor: &Visitor, email: &str, next: &str) -> String {
-    let authorize = visitor.begin(&login_with_next(next)).await;
+    let authorize = visitor.start_login(&login_with_next(next)).await;
     let callback = visitor.authorize(&authorize, email).await;
     let response = visitor.get(callback.as_str()).await;
     assert_eq!(response.status(), StatusCode::FOUND, "{email} is stopped");

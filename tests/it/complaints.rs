@@ -18,9 +18,9 @@ use url::Url;
 use vestibule::emulator::Effect;
 
 use crate::support::app::{TestApp, location, set_cookies};
-use crate::support::renewal::{all_are_signed_in, at_once};
+use crate::support::renewal::{assert_all_ok, at_once};
 use crate::support::steps::{
-    AUTHENTICATE, assert_signs_in, login_with_next, query, up_to_the_callback, with_query,
+    AUTHENTICATE, assert_signs_in, login_with_next, obtain_callback_url, query, with_query,
 };
 
 /// authkit-nextjs #28, authkit-remix #7.
@@ -28,12 +28,12 @@ use crate::support::steps::{
 async fn parallel_requests_lose_the_refresh_race_and_are_logged_out() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
+    app.expire_workos_tokens();
     let answers = at_once(&[&app], "/account", &ada.cookies("/"), 20).await;
-    all_are_signed_in(&answers);
+    assert_all_ok(&answers);
     // Past the half minute in which WorkOS would forgive a second use of the same refresh token.
-    app.pass(45);
-    all_are_signed_in(&at_once(&[&app], "/account", &ada.cookies("/"), 20).await);
+    app.advance(45);
+    assert_all_ok(&at_once(&[&app], "/account", &ada.cookies("/"), 20).await);
     assert_eq!(app.renewals(), 1);
 }
 
@@ -43,8 +43,8 @@ async fn a_429_or_5xx_deletes_the_cookie() {
     for status in [408, 429, 500, 502, 503, 504] {
         let app = TestApp::start();
         let ada = app.signed_in("ada@example.com").await;
-        app.expire();
-        app.strike(1, Effect::status(status, json!({ "message": "busy" })));
+        app.expire_workos_tokens();
+        app.inject_fault(1, Effect::status(status, json!({ "message": "busy" })));
         assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
         assert!(ada.cookie("/", "sessionid").is_some(), "{status}");
     }
@@ -55,10 +55,10 @@ async fn a_lost_reply_ends_the_session() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     for _ in 0..3 {
-        app.expire();
-        app.strike(1, Effect::DropReply);
+        app.expire_workos_tokens();
+        app.inject_fault(1, Effect::DropReply);
         assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
-        app.expire();
+        app.expire_workos_tokens();
         assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
     }
 }
@@ -70,7 +70,7 @@ async fn the_organisation_is_lost_on_refresh() {
     let olive = app.signed_in("olive@example.com").await;
     let organization = app.only_session().organization_id.expect("an organisation");
     for _ in 0..3 {
-        app.expire();
+        app.expire_workos_tokens();
         assert!(olive.page("/account").await.contains(&organization));
     }
     assert_eq!(app.renewals(), 3);
@@ -80,13 +80,13 @@ async fn the_organisation_is_lost_on_refresh() {
     let orchards = app.organization("Example Orchards");
     let tandem = app.organization("Tandem Cycles");
     let login = format!("/auth/login?provider=authkit&organization_id={orchards}");
-    let authorize = twyla.begin(&login).await;
+    let authorize = twyla.start_login(&login).await;
     let callback = twyla.authorize(&authorize, "twyla@example.com").await;
     twyla.get(callback.as_str()).await;
     let form = [("organization_id", tandem.as_str())];
     twyla.submit("/auth/organization", &form).await;
     for _ in 0..2 {
-        app.expire();
+        app.expire_workos_tokens();
         let page = twyla.page("/account").await;
         assert!(page.contains(&format!("<code>{tandem}</code>")), "{page}");
     }
@@ -102,7 +102,7 @@ async fn a_cookie_over_4096_bytes_is_a_login_loop() {
     user.updated_at += 1_000_000;
     app.workos().put_user(user);
     // The profile grows while the person is signed in: at a renewal, too, the cookie is to be kept.
-    app.expire();
+    app.expire_workos_tokens();
     assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
     assert!(ada.cookies("/").len() <= 4_096);
     assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
@@ -114,8 +114,8 @@ async fn a_cookie_over_4096_bytes_is_a_login_loop() {
 async fn a_second_tab_overwrites_the_first_ones_state() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let first = up_to_the_callback(&ada, "ada@example.com").await;
-    ada.begin("/auth/login").await;
+    let first = obtain_callback_url(&ada, "ada@example.com").await;
+    ada.start_login("/auth/login").await;
     assert_eq!(ada.get(first.as_str()).await.status(), StatusCode::FOUND);
     assert!(ada.is_signed_in().await);
 }
@@ -126,7 +126,7 @@ async fn per_attempt_cookies_pile_up_until_http_431() {
     let app = TestApp::start();
     let ada = app.visitor();
     for _ in 0..40 {
-        ada.begin(&login_with_next(&format!("/{}", "a".repeat(1_000))))
+        ada.start_login(&login_with_next(&format!("/{}", "a".repeat(1_000))))
             .await;
     }
     assert!(ada.cookies("/auth/callback").len() < 8_192);
@@ -138,7 +138,7 @@ async fn per_attempt_cookies_pile_up_until_http_431() {
 async fn links_of_the_dashboard_arrive_without_a_state() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     let link = with_query(&callback, "state", None);
     let response = ada.get(link.as_str()).await;
     assert_eq!(location(&response), "/auth/login");
@@ -147,7 +147,7 @@ async fn links_of_the_dashboard_arrive_without_a_state() {
         0,
         "no code is taken unasked"
     );
-    let back = up_to_the_callback(&ada, "ada@example.com").await;
+    let back = obtain_callback_url(&ada, "ada@example.com").await;
     ada.get(back.as_str()).await;
     assert!(ada.is_signed_in().await);
 }
@@ -156,7 +156,7 @@ async fn links_of_the_dashboard_arrive_without_a_state() {
 async fn access_denied_becomes_a_500() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let authorize = ada.begin("/auth/login").await;
+    let authorize = ada.start_login("/auth/login").await;
     let state = query(&authorize, "state");
     let denied = format!("/auth/callback?error=access_denied&error_description=x&state={state}");
     let response = ada.get(&denied).await;
@@ -176,7 +176,7 @@ async fn people_are_stranded_at_the_callback() {
         ("una@example.com", "code"),
     ] {
         let visitor = app.visitor();
-        let callback = up_to_the_callback(&visitor, email).await;
+        let callback = obtain_callback_url(&visitor, email).await;
         let step = location(&visitor.get(callback.as_str()).await);
         let page = visitor.page(&step).await;
         let answer = match field {
@@ -200,7 +200,7 @@ async fn the_return_path_is_lost() {
     let wanted = "/account?tab=security&from=mail";
     let sid = app.only_session().workos_sid.unwrap();
     app.workos().revoke_session(&sid);
-    app.expire();
+    app.expire_workos_tokens();
     // By the longest way: the session ends, and two pages lie between this one and WorkOS.
     let login = location(&ada.get(wanted).await);
     let page = ada.page(&login).await;
@@ -209,7 +209,7 @@ async fn the_return_path_is_lost() {
         page.contains(&begin.replace('&', "&#38;")),
         "{begin} in {page}"
     );
-    let authorize = ada.begin(&begin).await;
+    let authorize = ada.start_login(&begin).await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     assert_eq!(location(&ada.get(callback.as_str()).await), wanted);
 }
@@ -220,7 +220,7 @@ async fn the_return_path_is_an_open_redirect() {
     let app = TestApp::start();
     for next in ["//evil.example", "https://evil.example/", "/\\evil.example"] {
         let ada = app.visitor();
-        let authorize = ada.begin(&login_with_next(next)).await;
+        let authorize = ada.start_login(&login_with_next(next)).await;
         let callback = ada.authorize(&authorize, "ada@example.com").await;
         let response = ada.get(callback.as_str()).await;
         assert_eq!(location(&response), "/", "{next}");
@@ -251,8 +251,8 @@ async fn log_out_fails_when_the_access_token_has_expired() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let sid = app.only_session().workos_sid.unwrap();
-    app.pass(86_400);
-    app.workos_is_away();
+    app.advance(86_400);
+    app.make_workos_unavailable();
     let response = ada
         .request(Method::POST, "/auth/logout")
         .send()
@@ -270,14 +270,14 @@ async fn a_deleted_user_is_created_again_by_the_next_request() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let cookies = ada.cookies("/");
-    let tokens = ada.call("/api/auth/session", &json!({})).await;
+    let tokens = ada.post_json("/api/auth/session", &json!({})).await;
     let access = tokens.text("access_token");
     app.change(|conn| diesel::RunQueryDsl::execute(diesel::sql_query("DELETE FROM users"), conn));
     for _ in 0..2 {
         ada.get_with_cookies("/account", &cookies).await;
-        let me = app.visitor().who_am_i(Some(&access)).await;
+        let me = app.visitor().get_me_with_token(&access).await;
         assert_eq!(me.status, StatusCode::UNAUTHORIZED);
-        app.expire();
+        app.expire_workos_tokens();
     }
     assert!(app.users().is_empty() && app.sessions().is_empty());
 
@@ -289,7 +289,7 @@ async fn a_deleted_user_is_created_again_by_the_next_request() {
         app.workos()
             .delete_user(before.workos_user_id.as_ref().unwrap())
     );
-    app.expire();
+    app.expire_workos_tokens();
     assert!(!ada.is_signed_in().await);
     assert_eq!(app.users(), [before]);
 }

@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use vestibule::accounts::NewUser;
 use vestibule::clock::{Clock, Timestamp};
 
-use crate::support::django::{Django, House, counts};
+use crate::support::django::{Django, ImportTarget, counts};
 
 fn moment(text: &str) -> Timestamp {
     let moment = chrono::DateTime::parse_from_rfc3339(text).unwrap();
@@ -20,7 +20,7 @@ fn moment(text: &str) -> Timestamp {
 }
 
 /// An account that was made here.
-fn newcomer(house: &House, email: &str) -> i64 {
+fn newcomer(target: &ImportTarget, email: &str) -> i64 {
     let new = NewUser {
         email: email.to_owned(),
         email_key: email.to_lowercase(),
@@ -33,20 +33,20 @@ fn newcomer(house: &House, email: &str) -> i64 {
         picture_url: None,
         date_joined: Clock::system().now(),
     };
-    house.change(|conn| new.insert(conn)).id
+    target.change(|conn| new.insert(conn)).id
 }
 
 #[test]
 fn every_column_comes_over() {
-    let (django, house) = (Django::new(), House::new());
+    let (django, target) = (Django::new(), ImportTarget::new());
     django.run(
         "INSERT INTO auth_user VALUES (7, 'pbkdf2_sha256$1$a$b', '2026-11-21 19:10:09', true, 'ann', 'Zoë', \
          'O''Hara', ' Ann@Example.com', true, false, '2026-11-20 19:10:09.440066')",
     );
-    let output = house.import(&django, &[]);
+    let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 0), [1, 0, 0, 0]);
     assert!(!output.stdout.contains("refresh tokens"), "{output:#?}");
-    let user = house.user(7);
+    let user = target.user(7);
     assert_eq!(
         (user.email.as_str(), user.email_key.as_str()),
         ("Ann@Example.com", "ann@example.com")
@@ -65,23 +65,23 @@ fn every_column_comes_over() {
 
 #[test]
 fn emails_count_as_verified_when_the_operator_says_so() {
-    let (django, house) = (Django::new(), House::new());
+    let (django, target) = (Django::new(), ImportTarget::new());
     django.add(1, "ann@example.com");
-    house.import(&django, &["--emails-verified"]);
-    assert!(house.user(1).email_verified);
+    target.import(&django, &["--emails-verified"]);
+    assert!(target.user(1).email_verified);
 }
 
 #[test]
 fn a_user_without_a_password_gets_an_unusable_one_of_their_own() {
-    let (django, house) = (Django::new(), House::new());
+    let (django, target) = (Django::new(), ImportTarget::new());
     for id in 1..=3 {
         django.add(id, &format!("{id}@example.com"));
     }
     django.set(1, "password = ''");
     django.set(2, "password = ''");
     django.set(3, "password = 'no scheme that anybody knows'");
-    house.import(&django, &[]);
-    let passwords: Vec<_> = house
+    target.import(&django, &[]);
+    let passwords: Vec<_> = target
         .users()
         .into_iter()
         .map(|user| user.password)
@@ -92,29 +92,29 @@ fn a_user_without_a_password_gets_an_unusable_one_of_their_own() {
     );
     assert_ne!(passwords[0], passwords[1]);
     assert_eq!(passwords[2], "no scheme that anybody knows");
-    let again = house.import(&django, &[]);
+    let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [0, 0, 3, 0]);
 }
 
 #[test]
 fn ids_that_are_given_out_afterwards_start_far_above_djangos() {
-    let (django, house) = (Django::new(), House::new());
+    let (django, target) = (Django::new(), ImportTarget::new());
     django.add(5, "five@example.com");
     // Refused, and still an id that Django has given out.
     django.add(2_500_000, "no e-mail");
-    house.import(&django, &[]);
-    let first = newcomer(&house, "first@example.com");
+    target.import(&django, &[]);
+    let first = newcomer(&target, "first@example.com");
     assert!((3_500_001..5_000_000).contains(&first), "{first}");
     // Never back, and not further without need.
-    house.import(&django, &[]);
-    let second = newcomer(&house, "second@example.com");
+    target.import(&django, &[]);
+    let second = newcomer(&target, "second@example.com");
     assert!(
         second > first && second < first + 10,
         "{second} after {first}"
     );
     django.set(2_500_000, "id = 6");
-    house.import(&django, &[]);
-    let third = newcomer(&house, "third@example.com");
+    target.import(&django, &[]);
+    let third = newcomer(&target, "third@example.com");
     assert!(
         third > second && third < second + 10,
         "{third} after {second}"
@@ -123,7 +123,7 @@ fn ids_that_are_given_out_afterwards_start_far_above_djangos() {
 
 #[test]
 fn the_column_with_workos_ids_links() {
-    let (django, house) = (Django::new(), House::new());
+    let (django, target) = (Django::new(), ImportTarget::new());
     for id in 1..=4 {
         django.add(id, &format!("{id}@example.com"));
     }
@@ -131,7 +131,7 @@ fn the_column_with_workos_ids_links() {
     django.set(1, "\"workOS id\" = 'user_01'");
     django.set(2, "\"workOS id\" = ''");
     django.set(4, "\"workOS id\" = 'user_01'");
-    let output = house.import(&django, &["--workos-id-column", "workOS id"]);
+    let output = target.import(&django, &["--workos-id-column", "workOS id"]);
     assert_eq!(counts(&output, 0), [3, 0, 0, 1]);
     assert!(
         output
@@ -139,7 +139,7 @@ fn the_column_with_workos_ids_links() {
             .contains("WorkOS user is linked to another account: 4 (by 1)"),
         "{output:#?}"
     );
-    let ids: Vec<_> = house
+    let ids: Vec<_> = target
         .users()
         .into_iter()
         .map(|user| user.workos_user_id)
@@ -147,17 +147,17 @@ fn the_column_with_workos_ids_links() {
     assert_eq!(ids, [Some("user_01".to_owned()), None, None]);
     // Linked in Django since: the link comes over. Without the column, nothing is taken away.
     django.set(2, "\"workOS id\" = 'user_02'");
-    let again = house.import(&django, &["--workos-id-column", "workOS id"]);
+    let again = target.import(&django, &["--workos-id-column", "workOS id"]);
     assert_eq!(counts(&again, 0), [0, 1, 2, 1]);
-    let without = house.import(&django, &[]);
+    let without = target.import(&django, &[]);
     assert_eq!(counts(&without, 0), [1, 0, 3, 0]);
-    assert_eq!(house.user(2).workos_user_id.as_deref(), Some("user_02"));
-    assert_eq!(house.user(1).workos_user_id.as_deref(), Some("user_01"));
+    assert_eq!(target.user(2).workos_user_id.as_deref(), Some("user_02"));
+    assert_eq!(target.user(1).workos_user_id.as_deref(), Some("user_01"));
 }
 
 #[test]
 fn a_dry_run_tells_the_same_and_writes_nothing() {
-    let (django, house) = (Django::sqlite().with_blacklist(), House::sqlite());
+    let (django, target) = (Django::sqlite().with_blacklist(), ImportTarget::sqlite());
     for id in 1..=1500 {
         django.add(id, &format!("{id}@example.com"));
     }
@@ -165,26 +165,26 @@ fn a_dry_run_tells_the_same_and_writes_nothing() {
     django.set(1, "email = 'one@example.com'");
     django.blacklist(1, "1", "aa", "2999-01-01 00:00:00");
     let file = |url: &str| std::fs::read(url.strip_prefix("sqlite:").unwrap()).unwrap();
-    let before = (file(django.url()), file(house.url()));
-    let dry = house.import(&django, &["--dry-run"]);
+    let before = (file(django.url()), file(target.url()));
+    let dry = target.import(&django, &["--dry-run"]);
     assert!(
-        before == (file(django.url()), file(house.url())),
+        before == (file(django.url()), file(target.url())),
         "a dry run wrote"
     );
-    assert_eq!(house.users().len() + house.tokens().len(), 0);
-    let real = house.import(&django, &[]);
+    assert_eq!(target.users().len() + target.tokens().len(), 0);
+    let real = target.import(&django, &[]);
     assert!(before.0 == file(django.url()), "the source was written to");
     assert_eq!(counts(&dry, 0), [1499, 0, 0, 1]);
     assert_eq!(
         dry.stdout.replace(", had this not been a dry run", ""),
         real.stdout
     );
-    let again = house.import(&django, &["--dry-run"]);
+    let again = target.import(&django, &["--dry-run"]);
     assert_eq!(
         (counts(&again, 0), counts(&again, 1)),
         ([0, 0, 1499, 1], [0, 0, 1, 0])
     );
-    let known: i64 = house.rows(|conn| {
+    let known: i64 = target.rows(|conn| {
         vestibule::db::schema::django_imports::table
             .count()
             .get_result(conn)

@@ -11,9 +11,9 @@ use vestibule::db::schema::sessions;
 use vestibule::emulator::{Effect, Seed, SeedMembership};
 use vestibule::sessions::SessionRow;
 
-use crate::support::api::part;
 use crate::support::app::{TestApp, Visitor, location};
 use crate::support::steps::{error_page, retry_after, set_cookie};
+use crate::support::tokens::token_part;
 
 pub(crate) const TWYLA: &str = "twyla@example.com";
 const ROUTE: &str = "/auth/organization";
@@ -26,7 +26,7 @@ pub(crate) async fn in_organization(app: &TestApp, email: &str, name: &str) -> V
     let visitor = app.visitor();
     let id = app.organization(name);
     let authorize = visitor
-        .begin(&format!(
+        .start_login(&format!(
             "/auth/login?provider=authkit&organization_id={id}"
         ))
         .await;
@@ -118,12 +118,12 @@ async fn a_cookie_of_before_follows_on_both_replicas() {
 async fn the_sessions_tokens_go_on() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
-    let tokens = twyla.call("/api/auth/session", &json!({})).await;
+    let tokens = twyla.post_json("/api/auth/session", &json!({})).await;
     let refresh = json!({ "refresh": tokens.text("refresh_token") });
     switch(&app, &twyla, TANDEM).await;
-    let next = twyla.call("/api/token/refresh", &refresh).await;
+    let next = twyla.post_json("/api/token/refresh", &refresh).await;
     let sid = app.only_session().workos_sid.unwrap();
-    assert_eq!(part(&next.text("access"), 1)["sid"], json!(sid));
+    assert_eq!(token_part(&next.text("access"), 1)["sid"], json!(sid));
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn an_organisation_with_single_sign_on_is_signed_in_to_afresh() {
 
     let link = page.split(r#"<a class="button" href=""#).nth(1).unwrap();
     let link = link.split('"').next().unwrap().replace("&#38;", "&");
-    let fresh = twyla.begin(&link).await;
+    let fresh = twyla.start_login(&link).await;
     let callback = twyla.authorize(&fresh, TWYLA).await;
     let back = twyla.get(callback.as_str()).await;
     assert_eq!(location(&back), "/account");
@@ -179,8 +179,8 @@ async fn an_organisation_with_single_sign_on_is_signed_in_to_afresh() {
 async fn a_renewal_that_is_going_on_is_waited_for() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
-    app.pass(245);
-    app.strike(1, Effect::Delay { milliseconds: 700 });
+    app.advance(245);
+    app.inject_fault(1, Effect::Delay { milliseconds: 700 });
     let (renewing, switching) = tokio::join!(twyla.get("/"), async {
         while app.only_session().renewing_until.is_none() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -210,7 +210,7 @@ async fn a_lease_that_is_not_given_back_is_a_503() {
     assert!(retry_after(answer.headers()).is_some());
     error_page(answer, StatusCode::SERVICE_UNAVAILABLE).await;
     assert_eq!(app.renewals(), 0);
-    app.pass(20);
+    app.advance(20);
     let answer = switch(&app, &twyla, TANDEM).await;
     assert_eq!(answer.status(), StatusCode::FOUND, "its holder has died");
 }

@@ -74,7 +74,7 @@ async fn every_route_answers_with_and_without_its_slash() {
 async fn a_log_in_reached_with_a_slash_leads_on_to_workos_and_back() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let authorize = ada.begin("/auth/login/?next=/account/").await;
+    let authorize = ada.start_login("/auth/login/?next=/account/").await;
     let mut callback = ada.authorize(&authorize, "ada@example.com").await;
     callback.set_path("/auth/callback/");
     let response = ada.get(callback.as_str()).await;

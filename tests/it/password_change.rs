@@ -14,7 +14,7 @@ pub(crate) const WRONG: &str = "Your old password was entered incorrectly. Pleas
 
 /// Somebody with a password, signed in by it.
 pub(crate) async fn signed_in(app: &TestApp) -> Visitor {
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
     comes_in(&grace, EMAIL, PASSWORD).await;
     grace

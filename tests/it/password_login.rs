@@ -38,7 +38,7 @@ pub(crate) async fn comes_in(visitor: &Visitor, email: &str, password: &str) {
 #[tokio::test]
 async fn a_person_signs_in_and_out_without_workos() {
     let app = TestApp::start();
-    let user = app.with_password_user(EMAIL, PASSWORD);
+    let user = app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
     let response = grace.log_in(EMAIL, PASSWORD).await;
     assert_eq!(response.status(), StatusCode::FOUND);
@@ -77,7 +77,7 @@ async fn on_https_the_cookie_is_for_https_alone() {
         .setting("PUBLIC_URL", "https://app.example.com")
         .setting("ALLOWED_HOSTS", "localhost")
         .start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     let response = app.visitor().log_in(EMAIL, PASSWORD).await;
     let line = set_cookie(&response, "sessionid").unwrap();
     assert!(line.contains("; Secure"), "{line}");
@@ -86,7 +86,7 @@ async fn on_https_the_cookie_is_for_https_alone() {
 #[tokio::test]
 async fn the_browsers_previous_session_ends() {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.signed_in("ada@example.com").await;
     let adas = app.only_session().id;
     let copy = grace.cookies("/");
@@ -105,7 +105,7 @@ async fn the_browsers_previous_session_ends() {
 #[tokio::test]
 async fn the_email_is_compared_without_case_and_without_spaces_around_it() {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     for email in ["olive.sample@EXAMPLE.com", "  Olive.Sample@example.com "] {
         comes_in(&app.visitor(), email, PASSWORD).await;
     }
@@ -114,7 +114,7 @@ async fn the_email_is_compared_without_case_and_without_spaces_around_it() {
 #[tokio::test]
 async fn the_password_is_taken_as_it_was_sent() {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, "  spaced + \u{df}% & ");
+    app.add_user_with_password(EMAIL, "  spaced + \u{df}% & ");
     let grace = app.visitor();
     tokio::join!(
         refused(&grace, EMAIL, "spaced + \u{df}% &"),
@@ -126,7 +126,7 @@ async fn the_password_is_taken_as_it_was_sent() {
 #[tokio::test]
 async fn django_calls_the_field_username_and_takes_the_last_of_repeated_ones() {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     for fields in [
         vec![("username", EMAIL), ("password", PASSWORD)],
         vec![
@@ -146,7 +146,7 @@ async fn next_is_where_a_sign_in_lands_if_it_stays_here() {
     let app = TestApp::builder()
         .setting("LOGIN_REDIRECT_URL", "/welcome")
         .start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     for (next, lands) in [
         ("/account?tab=1&q=a b", "/account?tab=1&q=a%20b"),
         ("?x=1", "/?x=1"),
@@ -170,7 +170,7 @@ async fn next_is_where_a_sign_in_lands_if_it_stays_here() {
 #[tokio::test]
 async fn after_a_wrong_password_the_right_one_is_taken() {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
     refused(&grace, EMAIL, "wrong").await;
     assert!(app.sessions().is_empty());
@@ -180,9 +180,9 @@ async fn after_a_wrong_password_the_right_one_is_taken() {
 #[tokio::test]
 async fn it_works_while_workos_is_down() {
     let app = TestApp::start();
-    let user = app.with_password_user(EMAIL, PASSWORD);
+    let user = app.add_user_with_password(EMAIL, PASSWORD);
     app.set_superuser(user.id);
-    app.link(user.id, "user_made_up");
+    app.link_to_workos(user.id, "user_made_up");
     app.emulator.stop(true).await;
     let grace = app.visitor();
     assert_eq!(grace.get("/login").await.status(), StatusCode::OK);

@@ -175,7 +175,7 @@ async fn a_refused_sign_in_offers_a_fresh_one_with_the_way_back() {
     let there = app.add_user("ada@example.com", true);
     app.set_active(there.id, false);
     let ada = app.visitor();
-    let authorize = ada.begin(&login_with_next("/account")).await;
+    let authorize = ada.start_login(&login_with_next("/account")).await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     let page = error_page(ada.get(callback.as_str()).await, StatusCode::FORBIDDEN).await;
     assert!(

@@ -15,7 +15,7 @@ use crate::support::app::TestApp;
 use crate::support::program::Program;
 
 /// Far longer than a replica takes to look.
-const HANGS: Duration = Duration::from_secs(60);
+const HANG_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Of an access token.
 const LIFETIME: TimeDelta = TimeDelta::minutes(5);
@@ -308,7 +308,7 @@ async fn a_running_server_purges_by_itself() {
 }
 
 async fn wait_until(done: impl Fn() -> bool) {
-    let until = Instant::now() + HANGS;
+    let until = Instant::now() + HANG_TIMEOUT;
     while !done() {
         assert!(Instant::now() < until, "nobody has purged");
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -13,7 +13,7 @@ use vestibule::purge::purge;
 use crate::support::app::{TestApp, Visitor};
 use crate::support::log;
 use crate::support::program::Program;
-use crate::support::readings::is_soon;
+use crate::support::readings::happens_soon;
 use crate::support::steps::set_cookie;
 
 pub(crate) const SECRET: &str = "whsec_made_up";
@@ -162,18 +162,18 @@ async fn a_refusal_is_one_plain_line_that_says_what_to_mend() {
 
 #[tokio::test]
 async fn a_refused_webhook_is_one_line_of_the_log() {
-    log::keep();
+    log::capture();
     let app = app();
     let body = r#"{"id":"event_of_the_logs_test","event":"user.deleted","data":{}}"#;
     let line = refusal(&app, body, &signature(&app, SECRET, body)).await;
     assert_eq!(line, "the event cannot be read; the server's log tells why");
-    assert_eq!(log::count("event_of_the_logs_test"), 1);
-    assert!(log::has_both(
+    assert_eq!(log::count_lines("event_of_the_logs_test"), 1);
+    assert!(log::has_line_with(
         r#"WARN webhook "event_of_the_logs_test": "user.deleted" cannot be read"#,
         "missing field `id`"
     ));
     assert_eq!(
-        log::count("the request cannot be read: missing field `id`"),
+        log::count_lines("the request cannot be read: missing field `id`"),
         0
     );
 }
@@ -357,10 +357,7 @@ async fn a_revoked_session_ends_here_with_its_tokens() {
     let replica = app.replica().start();
     let laptop = app.signed_in("ada@example.com").await;
     let phone = app.signed_in("ada@example.com").await;
-    let tokens = laptop
-        .post_json("/api/auth/session", &json!({}))
-        .await
-        .json();
+    let tokens = laptop.post_json("/api/auth/session", &json!({})).await.json;
     let refresh = json!({ "refresh": tokens["refresh_token"] });
     let refreshed = laptop.post_json("/api/token/refresh", &refresh).await;
     assert_eq!(refreshed.status, 200);
@@ -372,11 +369,11 @@ async fn a_revoked_session_ends_here_with_its_tokens() {
     let refreshed = laptop.post_json("/api/token/refresh", &refresh).await;
     assert_eq!(refreshed.status, 401);
     let copy = laptop.cookies("/");
-    assert!(is_soon(&app, async || !is_signed_in(&replica, &copy).await).await);
+    assert!(happens_soon(&app, async || !is_signed_in(&replica, &copy).await).await);
 }
 
 fn sid_of(token: &str) -> String {
-    crate::support::api::part(token, 1)["sid"]
+    crate::support::tokens::token_part(token, 1)["sid"]
         .as_str()
         .unwrap()
         .to_owned()

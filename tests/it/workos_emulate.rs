@@ -7,7 +7,7 @@ use vestibule::accounts::User;
 use vestibule::db::DbError;
 
 use crate::browser::steps::WELCOME_ADA;
-use crate::support::app::{Builder, TestApp, Visitor, location};
+use crate::support::app::{TestApp, TestAppBuilder, Visitor, location};
 use crate::support::browser::{Browser, Scheme, Screen};
 use crate::support::workos_emulate::{CLIENT_ID, WorkosEmulate};
 
@@ -35,7 +35,7 @@ trait AtWorkos {
     fn at(self, workos: &WorkosEmulate) -> Self;
 }
 
-impl AtWorkos for Builder {
+impl AtWorkos for TestAppBuilder {
     fn at(self, workos: &WorkosEmulate) -> Self {
         self.workos(workos.url(), workos.api_key(), CLIENT_ID)
     }
@@ -43,8 +43,8 @@ impl AtWorkos for Builder {
 
 /// As far as WorkOS's answer: the callback that the browser is sent to.
 async fn callback(visitor: &Visitor, login: &str) -> Url {
-    let authorize = visitor.begin(login).await;
-    visitor.begin(authorize.as_str()).await
+    let authorize = visitor.start_login(login).await;
+    visitor.start_login(authorize.as_str()).await
 }
 
 async fn sign_in(visitor: &Visitor, login: &str) -> Response {

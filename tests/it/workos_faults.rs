@@ -12,13 +12,13 @@ use crate::support::forwarder::Forwarder;
 use crate::support::log;
 use crate::support::steps::{
     AUTHENTICATE, assert_nobody_signed_in, assert_signs_in, error_page, login_with_next,
-    retry_after, set_cookie, up_to_the_callback,
+    obtain_callback_url, retry_after, set_cookie,
 };
 
 /// One sign-in whose exchange meets `effect`.
 async fn sign_in_meeting(app: &TestApp, ada: &Visitor, effect: Effect) -> Response {
     app.workos().inject(Fault::once(AUTHENTICATE, effect));
-    let authorize = ada.begin(&login_with_next("/account")).await;
+    let authorize = ada.start_login(&login_with_next("/account")).await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     let response = ada.get(callback.as_str()).await;
     assert!(app.workos().faults().is_empty(), "the fault has struck");
@@ -124,7 +124,7 @@ async fn a_hostile_code_of_a_refusal_is_not_passed_on() {
 
 #[tokio::test]
 async fn a_wrong_key_of_ours_is_a_503_that_the_log_cries_about_and_the_code_stays_good() {
-    log::keep();
+    log::capture();
     for (status, code) in [
         (401, "made_up_of_the_wrong_key"),
         (400, "invalid_client"),
@@ -135,14 +135,14 @@ async fn a_wrong_key_of_ours_is_a_503_that_the_log_cries_about_and_the_code_stay
         let body = json!({ "error": code, "error_description": "for developers" });
         let refused = Effect::status(status, body);
         app.workos().inject(Fault::once(AUTHENTICATE, refused));
-        let authorize = ada.begin(&login_with_next("/account")).await;
+        let authorize = ada.start_login(&login_with_next("/account")).await;
         let callback = ada.authorize(&authorize, "ada@example.com").await;
         let response = ada.get(callback.as_str()).await;
         assert_eq!(retry_after(response.headers()), Some(5));
         let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
         assert!(page.contains("does not know this site"), "{page}");
         assert!(!page.contains("for developers"), "{page}");
-        assert!(log::has_both(
+        assert!(log::has_line_with(
             &format!("ERROR a sign-in failed: WorkOS refused with {status} {code}"),
             "vestibule check --online"
         ));
@@ -224,7 +224,7 @@ async fn the_same_callback_works_after_a_refusal_that_did_not_use_the_code() {
     let ada = app.visitor();
     let broken = Effect::status(503, json!({}));
     app.workos().inject(Fault::once(AUTHENTICATE, broken));
-    let authorize = ada.begin(&login_with_next("/account")).await;
+    let authorize = ada.start_login(&login_with_next("/account")).await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     let response = ada.get(callback.as_str()).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -238,7 +238,7 @@ async fn a_workos_that_is_not_there_is_a_503_and_home_goes_on() {
     let app = TestApp::start();
     let ada = app.signed_in("olive@example.com").await;
     let late = app.visitor();
-    let authorize = late.begin("/auth/login").await;
+    let authorize = late.start_login("/auth/login").await;
     let callback = late.authorize(&authorize, "ada@example.com").await;
     app.emulator.stop(true).await;
     let response = late.get(callback.as_str()).await;
@@ -253,7 +253,7 @@ async fn a_workos_that_is_not_there_is_a_503_and_home_goes_on() {
 
 #[tokio::test]
 async fn a_request_that_never_left_is_sent_again() {
-    log::keep();
+    log::capture();
     let workos = TestApp::start();
     let upstream = workos.emulator.base_url();
     let forwarder = Forwarder::start(upstream.trim_start_matches("http://").parse().unwrap());
@@ -262,10 +262,10 @@ async fn a_request_that_never_left_is_sent_again() {
         .setting("WORKOS_API_BASE_URL", &between)
         .start();
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     forwarder.cut();
     let answer = tokio::spawn(async move { ada.get(callback.as_str()).await.status() });
-    let failed_once = || log::has_both("asking WorkOS again", &between);
+    let failed_once = || log::has_line_with("asking WorkOS again", &between);
     while !failed_once() {
         assert!(!answer.is_finished(), "there is a second try");
         tokio::time::sleep(Duration::from_millis(5)).await;

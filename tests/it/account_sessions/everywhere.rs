@@ -21,7 +21,7 @@ async fn all_sessions_and_tokens_end_and_workos_is_told() {
     let olive = signed_in_with(&app, IPHONE, "olive@example.com").await;
     let laptop = signed_in_with(&app, FIREFOX, ADA).await;
     let here = newest(&app);
-    let own = laptop.call("/api/auth/session", &json!({})).await;
+    let own = laptop.post_json("/api/auth/session", &json!({})).await;
     workos_has(&app, ADA, 3).await;
     for access in [&tokens["access_token"], &json!(own.text("access_token"))] {
         assert_eq!(me(&app, access).await.status(), StatusCode::OK);
@@ -56,13 +56,13 @@ async fn all_sessions_and_tokens_end_and_workos_is_told() {
 #[tokio::test]
 async fn a_passwords_session_ends_here_with_tokens_that_no_session_began() {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
     comes_in(&grace, EMAIL, PASSWORD).await;
     let elsewhere = app.visitor();
     comes_in(&elsewhere, EMAIL, PASSWORD).await;
     let body = json!({ "email": EMAIL, "password": PASSWORD });
-    let access = grace.call("/api/token", &body).await.text("access");
+    let access = grace.post_json("/api/token", &body).await.text("access");
     let response = sign_out_everywhere(&grace).await;
     assert_eq!(location(&response), "/");
     assert!(!grace.is_signed_in().await && !elsewhere.is_signed_in().await);

@@ -27,7 +27,7 @@ async fn the_person_sees_who_acts_for_them_and_the_impersonator_sees_no_other_se
     let own = newest(&app).id;
     impersonate(&app, true);
     let support = signed_in_with(&app, IPHONE, IMOGEN).await;
-    app.pass(1);
+    app.advance(1);
     signed_in(
         post(
             &app,

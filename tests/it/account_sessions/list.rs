@@ -33,7 +33,7 @@ async fn the_present_session_is_first_and_the_others_follow_the_newest_first() {
     let app = TestApp::start();
     let laptop = signed_in_with(&app, FIREFOX, ADA).await;
     let phone = signed_in_with(&app, IPHONE, ADA).await;
-    app.pass(1);
+    app.advance(1);
     signed_in(post(&app, WORKOS, &json!({ "code": code_for(&app, ADA).await })).await).await;
     signed_in_with(&app, "stranger/1.0 (FreeBSD)", "olive@example.com").await;
     let page = laptop.page("/account").await;
@@ -66,7 +66,7 @@ async fn the_present_session_is_first_and_the_others_follow_the_newest_first() {
 #[tokio::test]
 async fn a_passwords_session_says_so_and_an_ended_one_is_gone() {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
     comes_in(&grace, EMAIL, PASSWORD).await;
     let page = grace.page("/account").await;
@@ -102,13 +102,13 @@ async fn fifty_are_shown_at_most_with_the_present_one() {
     let app = TestApp::start();
     let ada = signed_in_with(&app, FIREFOX, ADA).await;
     let user_id = app.only_session().user_id;
-    app.pass(1);
+    app.advance(1);
     for number in 0..49 {
         add_session(&app, user_id, &format!("other-{number}"));
     }
     let page = ada.page("/account").await;
     assert!(!page.contains("There are more"), "{page}");
-    app.pass(1);
+    app.advance(1);
     for number in 49..60 {
         add_session(&app, user_id, &format!("other-{number}"));
     }
@@ -121,7 +121,7 @@ async fn fifty_are_shown_at_most_with_the_present_one() {
 #[tokio::test]
 async fn a_refused_new_password_leaves_the_list_on_the_page() {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
     comes_in(&grace, EMAIL, PASSWORD).await;
     let response = grace.submit("/account/password", &[]).await;

@@ -19,7 +19,7 @@ async fn the_session_ends_here_and_at_workos_and_the_present_one_goes_on() {
     let app = TestApp::start();
     let phone = signed_in_with(&app, IPHONE, ADA).await;
     let there = newest(&app);
-    let tokens = phone.call("/api/auth/session", &json!({})).await;
+    let tokens = phone.post_json("/api/auth/session", &json!({})).await;
     let refresh = tokens.text("refresh_token");
     let laptop = signed_in_with(&app, FIREFOX, ADA).await;
     let here = newest(&app);
@@ -31,8 +31,8 @@ async fn the_session_ends_here_and_at_workos_and_the_present_one_goes_on() {
     assert!(!phone.is_signed_in().await, "at once, in this replica");
     assert!(laptop.is_signed_in().await);
     let again = json!({ "refresh": refresh });
-    let refused = phone.call("/api/token/refresh", &again).await;
-    assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.body);
+    let refused = phone.post_json("/api/token/refresh", &again).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.json);
     let id = app.workos().user(ADA).unwrap().id;
     let left = here.workos_sid.unwrap();
     eventually(async || app.workos().sessions_of(&id) == [left.clone()]).await;

@@ -30,7 +30,7 @@ async fn start() -> (WorkosEmulate, TestApp) {
 async fn code(app: &TestApp, pkce: bool, email: &str) -> String {
     let mut authorize = authorize_url(app, pkce);
     authorize.query_pairs_mut().append_pair("login_hint", email);
-    let callback = app.visitor().begin(authorize.as_str()).await;
+    let callback = app.visitor().start_login(authorize.as_str()).await;
     query(&callback, "code")
 }
 

@@ -9,7 +9,7 @@ use super::{GOOGLE, OKTA, exchange, start};
 use crate::support::app::TestApp;
 use crate::support::exchange::{refused, signed_in};
 use crate::support::forwarder::Forwarder;
-use crate::support::oidc_provider::{AtProvider, verified};
+use crate::support::oidc_provider::{WithOidcIssuer, verified};
 use crate::support::steps::retry_after;
 
 async fn assert_unavailable(app: &TestApp) {
@@ -35,7 +35,7 @@ async fn a_refusal_passes_the_providers_code_on() {
     ] {
         let answer = json!({ "id_token": null, "access_token": null, "error": error });
         provider
-            .orders(json!({ "token_status": status, "token_answer": answer }))
+            .configure(json!({ "token_status": status, "token_answer": answer }))
             .await;
         for path in [GOOGLE, OKTA] {
             refused(exchange(&app, path).await, StatusCode::BAD_REQUEST, code).await;
@@ -47,11 +47,11 @@ async fn a_refusal_passes_the_providers_code_on() {
 async fn a_provider_that_fails_or_is_gone_is_a_503() {
     let (provider, app) = start().await;
     for status in [429, 500, 503] {
-        provider.orders(json!({ "token_status": status })).await;
+        provider.configure(json!({ "token_status": status })).await;
         assert_unavailable(&app).await;
     }
     provider
-        .orders(json!({ "token_answer": { "access_token": ["no text"] } }))
+        .configure(json!({ "token_answer": { "access_token": ["no text"] } }))
         .await;
     assert_unavailable(&app).await;
     drop(provider);
@@ -64,11 +64,11 @@ async fn a_description_of_another_issuer_is_not_believed() {
     app.add_user("ada@example.com", true);
     let mut orders = verified("ada@example.com");
     orders["metadata"] = json!({ "issuer": "https://accounts.example.com" });
-    provider.orders(orders).await;
+    provider.configure(orders).await;
     assert_unavailable(&app).await;
-    assert!(provider.asked("token").await.is_empty());
+    assert!(provider.requests("token").await.is_empty());
     // Nothing of it was kept.
-    provider.orders(verified("ada@example.com")).await;
+    provider.configure(verified("ada@example.com")).await;
     signed_in(exchange(&app, OKTA).await).await;
 }
 
@@ -76,16 +76,16 @@ async fn a_description_of_another_issuer_is_not_believed() {
 async fn what_is_known_of_a_provider_outlasts_its_description() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
-    provider.orders(verified("ada@example.com")).await;
+    provider.configure(verified("ada@example.com")).await;
     signed_in(exchange(&app, OKTA).await).await;
     let mut orders = verified("ada@example.com");
     orders["metadata"] = json!({ "token_endpoint": "http://198.51.100.1/" });
     // Still good when the hour is over, and the new description is refused.
     orders["claims"]["exp"] = (app.now().seconds() + 7_200).into();
-    provider.orders(orders).await;
+    provider.configure(orders).await;
     app.clock.advance(chrono::TimeDelta::minutes(61));
     signed_in(exchange(&app, OKTA).await).await;
-    assert_eq!(provider.asked("metadata").await.len(), 2);
+    assert_eq!(provider.requests("metadata").await.len(), 2);
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_way_that_is_cut_is_a_503_and_then_all_is_well() {
     let mut orders = verified("ada@example.com");
     let between = format!("http://{}/token", forwarder.address());
     orders["metadata"] = json!({ "token_endpoint": between });
-    provider.orders(orders).await;
+    provider.configure(orders).await;
     forwarder.cut();
     assert_unavailable(&app).await;
     forwarder.restore();
@@ -129,12 +129,16 @@ async fn nuisance(endless: bool) -> String {
 
 #[tokio::test]
 async fn a_provider_that_says_nothing_is_a_503_in_the_end() {
-    let app = TestApp::builder().at(&nuisance(false).await).start();
+    let app = TestApp::builder()
+        .with_oidc_issuer(&nuisance(false).await)
+        .start();
     assert_unavailable(&app).await;
 }
 
 #[tokio::test]
 async fn an_endless_answer_is_broken_off() {
-    let app = TestApp::builder().at(&nuisance(true).await).start();
+    let app = TestApp::builder()
+        .with_oidc_issuer(&nuisance(true).await)
+        .start();
     assert_unavailable(&app).await;
 }

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::{OKTA, body, exchange, start};
 use crate::support::app::TestApp;
 use crate::support::exchange::{post, refused, signed_in};
-use crate::support::oidc_provider::{AtProvider, CLIENT_ID, OidcProvider, verified};
+use crate::support::oidc_provider::{CLIENT_ID, OidcProvider, WithOidcIssuer, verified};
 
 /// The provider, and an app in which Ada could sign in.
 async fn with_ada() -> (OidcProvider, TestApp) {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
-    provider.orders(verified("ada@example.com")).await;
+    provider.configure(verified("ada@example.com")).await;
     (provider, app)
 }
 
@@ -41,10 +41,10 @@ async fn a_wrong_claim_is_not_believed() {
         for (name, value) in wrong.as_object().unwrap() {
             orders["claims"][name] = value.clone();
         }
-        provider.orders(orders).await;
+        provider.configure(orders).await;
         assert_not_believed(&app, &body()).await;
     }
-    provider.orders(verified("ada@example.com")).await;
+    provider.configure(verified("ada@example.com")).await;
     signed_in(exchange(&app, OKTA).await).await;
 }
 
@@ -63,10 +63,10 @@ async fn a_nonce_that_was_sent_must_come_back() {
     assert_not_believed(&app, &with_nonce).await;
     let mut orders = verified("ada@example.com");
     orders["claims"]["nonce"] = "another".into();
-    provider.orders(orders.clone()).await;
+    provider.configure(orders.clone()).await;
     assert_not_believed(&app, &with_nonce).await;
     orders["claims"]["nonce"] = "made-up-nonce".into();
-    provider.orders(orders).await;
+    provider.configure(orders).await;
     signed_in(post(&app, OKTA, &with_nonce).await).await;
 }
 
@@ -84,7 +84,7 @@ async fn a_token_without_its_own_signature_is_not_believed() {
             .as_object_mut()
             .unwrap()
             .extend(trick.as_object().unwrap().clone());
-        provider.orders(orders).await;
+        provider.configure(orders).await;
         assert_not_believed(&app, &body()).await;
     }
 }
@@ -98,12 +98,12 @@ async fn a_new_key_is_fetched_once_a_minute_at_most() {
     provider.add_key("second", "ES256").await;
     signed_in(exchange(&app, OKTA).await).await;
     signed_in(exchange(&app, OKTA).await).await;
-    assert_eq!(provider.asked("keys").await.len(), 2);
+    assert_eq!(provider.requests("keys").await.len(), 2);
 
     // Keys that the set does not show: asked for once, and not again within the minute.
     let mut hidden = verified("ada@example.com");
     hidden["hidden_keys"] = json!(["third", "fourth"]);
-    provider.orders(hidden).await;
+    provider.configure(hidden).await;
     provider.add_key("third", "EdDSA").await;
     provider.add_key("fourth", "RS256").await;
     app.clock.advance(TimeDelta::seconds(61));
@@ -117,28 +117,28 @@ async fn a_new_key_is_fetched_once_a_minute_at_most() {
         }
     }
     assert_eq!(believed, 2, "two of its four keys are known");
-    assert_eq!(provider.asked("keys").await.len(), 3);
+    assert_eq!(provider.requests("keys").await.len(), 3);
 
     // The set shows them by now; within the minute nobody looks.
-    provider.orders(verified("ada@example.com")).await;
+    provider.configure(verified("ada@example.com")).await;
     app.clock.advance(TimeDelta::seconds(61));
     for _ in 0..4 {
         signed_in(exchange(&app, OKTA).await).await;
     }
-    assert_eq!(provider.asked("keys").await.len(), 4);
+    assert_eq!(provider.requests("keys").await.len(), 4);
 }
 
 #[tokio::test]
 async fn the_client_may_be_public() {
     let provider = OidcProvider::start().await;
     let app = TestApp::builder()
-        .at(provider.issuer())
+        .with_oidc_issuer(provider.issuer())
         .setting("OKTA_CLIENT_SECRET", "")
         .start();
     app.add_user("ada@example.com", true);
-    provider.orders(verified("ada@example.com")).await;
+    provider.configure(verified("ada@example.com")).await;
     signed_in(exchange(&app, OKTA).await).await;
-    let asked = provider.asked("token").await;
+    let asked = provider.requests("token").await;
     assert_eq!(asked[0]["body"]["client_id"], CLIENT_ID);
     assert_eq!(asked[0].get("authorization"), None);
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use vestibule::tokens::Grant;
 
 use super::rotation::{rotate, rotating};
-use crate::support::api::{PASSWORD, Reply};
+use crate::support::api::{ApiResponse, PASSWORD};
 use crate::support::raw::Connection;
 
 const TIMES: u64 = 100;
@@ -30,10 +30,12 @@ fn moment(number: u64, within: u64) -> u64 {
 #[tokio::test]
 async fn a_hundred_refreshes_are_abandoned() {
     // Two connections at most: a single lost one would be missed.
-    let (app, user) = rotating().setting("DATABASE_POOL_SIZE", "2").with_person();
+    let (app, user) = rotating()
+        .setting("DATABASE_POOL_SIZE", "2")
+        .start_with_user();
     let visitor = app.visitor();
     for number in 0..TIMES {
-        let pair = app.pair(&user, Grant::default());
+        let pair = app.issue_tokens(&user, Grant::default());
         let bytes = request(
             "/api/token/refresh",
             &json!({ "refresh": pair.refresh }).to_string(),
@@ -50,11 +52,11 @@ async fn a_hundred_refreshes_are_abandoned() {
         drop(connection);
         // Whether it was consumed or not, whoever holds the token gets a pair that works.
         let next = rotate(&visitor, &pair.refresh).await;
-        assert_eq!(visitor.me_by(&next.access).await.status, 200);
+        assert_eq!(visitor.get_me_with_token(&next.access).await.status, 200);
         rotate(&visitor, &next.refresh).await;
     }
-    let rows = app.refresh_rows();
-    let live = app.live_rows();
+    let rows = app.refresh_token_rows();
+    let live = app.live_refresh_token_rows();
     assert_eq!(
         (rows.len(), live.len()),
         (300, 100),
@@ -71,7 +73,9 @@ async fn a_hundred_refreshes_are_abandoned() {
 
 #[tokio::test]
 async fn sign_ins_are_abandoned() {
-    let (app, user) = rotating().setting("DATABASE_POOL_SIZE", "2").with_person();
+    let (app, user) = rotating()
+        .setting("DATABASE_POOL_SIZE", "2")
+        .start_with_user();
     let body = json!({ "email": user.email, "password": PASSWORD }).to_string();
     let bytes = request("/api/token", &body);
     for number in 0..20 {
@@ -87,6 +91,6 @@ async fn sign_ins_are_abandoned() {
     for reply in replies.await {
         assert_eq!(reply.status, 200, "{reply:?}");
     }
-    let ready = Reply::of(visitor.request(reqwest::Method::GET, "/readyz")).await;
+    let ready = ApiResponse::of_request(visitor.request(reqwest::Method::GET, "/readyz")).await;
     assert_eq!(ready.status, 200, "{ready:?}");
 }

@@ -8,13 +8,16 @@ use vestibule::tokens::Grant;
 
 use super::rotation::rotating;
 use super::{BLACKLISTED, PASSWORD_CHANGED};
-use crate::support::api::{Reply, private_key, signed};
+use crate::support::api::ApiResponse;
 use crate::support::app::{TestApp, Visitor};
+use crate::support::tokens::{sign_claims, write_private_key};
 
 const ROUNDS: usize = 12;
 
-async fn refresh(visitor: &Visitor, token: &str) -> Reply {
-    visitor.post_refresh("/api/token/refresh", token).await
+async fn refresh(visitor: &Visitor, token: &str) -> ApiResponse {
+    visitor
+        .post_refresh_token("/api/token/refresh", token)
+        .await
 }
 
 /// Refreshes one token eight times at once, each on a connection of its own.
@@ -27,7 +30,7 @@ async fn one_successor_for_eight(app: &TestApp, token: &str) {
     }
     let answers: BTreeSet<_> = replies.iter().map(|reply| &reply.body).collect();
     assert_eq!(answers.len(), 1, "{answers:#?}");
-    let live = app.live_rows();
+    let live = app.live_refresh_token_rows();
     assert_eq!(live.len(), 1, "{live:#?}");
     let next = replies[0].text("refresh");
     assert_eq!(refresh(&visitors[0], &next).await.status, 200);
@@ -35,38 +38,38 @@ async fn one_successor_for_eight(app: &TestApp, token: &str) {
 
 #[tokio::test]
 async fn eight_refreshes_of_one_token_give_one_successor() {
-    let (app, user) = rotating().with_person();
-    let pair = app.pair(&user, Grant::default());
+    let (app, user) = rotating().start_with_user();
+    let pair = app.issue_tokens(&user, Grant::default());
     one_successor_for_eight(&app, &pair.refresh).await;
 }
 
 #[tokio::test]
 async fn eight_refreshes_of_one_token_give_one_successor_with_es256() {
     let folder = tempfile::tempdir().unwrap();
-    let key = private_key(folder.path(), "ES256");
+    let key = write_private_key(folder.path(), "ES256");
     let es256 = rotating()
         .setting("JWT_ALGORITHM", "ES256")
         .setting("JWT_SIGNING_KEY", &key);
-    let (app, user) = es256.with_person();
-    let pair = app.pair(&user, Grant::default());
+    let (app, user) = es256.start_with_user();
+    let pair = app.issue_tokens(&user, Grant::default());
     one_successor_for_eight(&app, &pair.refresh).await;
 }
 
 #[tokio::test]
 async fn eight_refreshes_of_a_token_of_djangos_give_one_successor() {
-    let (app, user) = rotating().with_person();
+    let (app, user) = rotating().start_with_user();
     app.set_imported(user.id);
-    one_successor_for_eight(&app, &signed(&app.claims("refresh", &user))).await;
+    one_successor_for_eight(&app, &sign_claims(&app.claims("refresh", &user))).await;
 }
 
 #[tokio::test]
 async fn eight_refreshes_over_two_replicas_give_one_successor() {
-    let (app, user) = rotating().with_person();
+    let (app, user) = rotating().start_with_user();
     let other = app
         .replica()
         .setting("ROTATE_REFRESH_TOKENS", "true")
         .start();
-    let pair = app.pair(&user, Grant::default());
+    let pair = app.issue_tokens(&user, Grant::default());
     let visitors: Vec<_> = (0..4)
         .flat_map(|_| [app.visitor(), other.visitor()])
         .collect();
@@ -79,38 +82,38 @@ async fn eight_refreshes_over_two_replicas_give_one_successor() {
         .map(|reply| reply.body)
         .collect();
     assert_eq!(bodies.len(), 1, "{bodies:#?}");
-    assert_eq!(app.live_rows().len(), 1);
+    assert_eq!(app.live_refresh_token_rows().len(), 1);
 }
 
 #[tokio::test]
 async fn a_blacklisting_that_meets_a_rotation_leaves_nothing_alive() {
-    let (app, user) = rotating().with_person();
+    let (app, user) = rotating().start_with_user();
     for _ in 0..ROUNDS {
-        let pair = app.pair(&user, Grant::default());
+        let pair = app.issue_tokens(&user, Grant::default());
         let (one, other) = (app.visitor(), app.visitor());
         let (refreshed, ended) = join(
             refresh(&one, &pair.refresh),
-            other.post_refresh("/api/token/blacklist", &pair.refresh),
+            other.post_refresh_token("/api/token/blacklist", &pair.refresh),
         )
         .await;
         // Either came first; what the rotation gave is of no use afterwards.
         if refreshed.status == 200 {
             refresh(&one, &refreshed.text("refresh"))
                 .await
-                .is(401, BLACKLISTED);
+                .assert_is(401, BLACKLISTED);
         } else {
-            refreshed.is(401, BLACKLISTED);
-            ended.is(200, "{}");
+            refreshed.assert_is(401, BLACKLISTED);
+            ended.assert_is(200, "{}");
         }
-        assert!(app.live_rows().is_empty());
+        assert!(app.live_refresh_token_rows().is_empty());
     }
 }
 
 #[tokio::test]
 async fn a_new_password_that_meets_a_rotation_leaves_nothing_usable() {
-    let (app, user) = rotating().with_person();
+    let (app, user) = rotating().start_with_user();
     for _ in 0..ROUNDS {
-        let pair = app.pair(&app.user(&user.email), Grant::default());
+        let pair = app.issue_tokens(&app.user(&user.email), Grant::default());
         let (visitor, now) = (app.visitor(), app.now());
         let changing = app.database.write(move |conn| {
             let ended = set_password(conn, user.id, "!", now, None)?;
@@ -122,25 +125,28 @@ async fn a_new_password_that_meets_a_rotation_leaves_nothing_usable() {
             let (refresh_token, access) = (refreshed.text("refresh"), refreshed.text("access"));
             refresh(&visitor, &refresh_token)
                 .await
-                .is(401, PASSWORD_CHANGED);
-            visitor.me_by(&access).await.is(401, PASSWORD_CHANGED);
+                .assert_is(401, PASSWORD_CHANGED);
+            visitor
+                .get_me_with_token(&access)
+                .await
+                .assert_is(401, PASSWORD_CHANGED);
         } else {
-            refreshed.is(401, PASSWORD_CHANGED);
+            refreshed.assert_is(401, PASSWORD_CHANGED);
         }
         refresh(&visitor, &pair.refresh)
             .await
-            .is(401, PASSWORD_CHANGED);
+            .assert_is(401, PASSWORD_CHANGED);
     }
 }
 
 #[tokio::test]
 async fn of_eight_blacklistings_one_succeeds() {
-    let (app, user) = rotating().with_person();
-    let pair = app.pair(&user, Grant::default());
+    let (app, user) = rotating().start_with_user();
+    let pair = app.issue_tokens(&user, Grant::default());
     let visitors: Vec<_> = (0..8).map(|_| app.visitor()).collect();
     let all = visitors
         .iter()
-        .map(|visitor| visitor.post_refresh("/api/token/blacklist", &pair.refresh));
+        .map(|visitor| visitor.post_refresh_token("/api/token/blacklist", &pair.refresh));
     let replies = join_all(all).await;
     assert_eq!(
         replies.iter().filter(|reply| reply.status == 200).count(),

@@ -8,7 +8,7 @@ mod tokens;
 use serde_json::json;
 use vestibule::clock::Clock;
 
-use crate::support::api::{PASSWORD, Reply};
+use crate::support::api::{ApiResponse, PASSWORD};
 use crate::support::app::{TestApp, Visitor};
 use crate::support::database::TestDatabase;
 use crate::support::django::{Django, RealDjango};
@@ -61,8 +61,8 @@ async fn a_real_django_answers_the_same() {
 /// What is wrong with the two answers to this.
 async fn difference(call: &Call, there: &Visitor, here: &Visitor) -> Option<String> {
     let (theirs, ours) = (call.send(there).await, call.send(here).await);
-    assert!(ours.status < 500, "{call:?}: {ours:?}");
-    ours.has_headers();
+    assert!(ours.status.as_u16() < 500, "{call:?}: {ours:?}");
+    ours.assert_api_headers();
     let (theirs, ours) = (normal(&theirs), normal(&ours));
     // Or the list of what is meant to differ grows old.
     ((theirs == ours) == call.better.is_some())
@@ -74,26 +74,28 @@ async fn tokens_cross(from: &Visitor, to: &Visitor) {
     let credentials = json!({ "email": EMAIL, "password": PASSWORD });
     let pair = from.post_json("/api/token/", &credentials).await;
     let (refresh, access) = (pair.text("refresh"), pair.text("access"));
-    let good = |reply: &Reply| assert_eq!(reply.status, 200, "{reply:?}");
-    good(&to.me_by(&access).await);
+    let good = |reply: &ApiResponse| assert_eq!(reply.status, 200, "{reply:?}");
+    good(&to.get_me_with_token(&access).await);
     for token in [&refresh, &access] {
         good(
             &to.post_json("/api/token/verify/", &json!({ "token": token }))
                 .await,
         );
     }
-    let refreshed = to.post_refresh("/api/token/refresh/", &refresh).await;
+    let refreshed = to.post_refresh_token("/api/token/refresh/", &refresh).await;
     good(&refreshed);
     for visitor in [from, to] {
-        good(&visitor.me_by(&refreshed.text("access")).await);
+        good(&visitor.get_me_with_token(&refreshed.text("access")).await);
     }
-    let last = match refreshed.json().get("refresh") {
+    let last = match refreshed.json.get("refresh") {
         Some(next) => next.as_str().unwrap().to_owned(),
         None => refresh,
     };
-    good(&to.post_refresh("/api/token/blacklist/", &last).await);
+    good(&to.post_refresh_token("/api/token/blacklist/", &last).await);
     assert_eq!(
-        to.post_refresh("/api/token/refresh/", &last).await.status,
+        to.post_refresh_token("/api/token/refresh/", &last)
+            .await
+            .status,
         401
     );
 }

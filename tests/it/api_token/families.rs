@@ -9,32 +9,32 @@ use vestibule::tokens::{Actor, Grant};
 
 use super::rotation::{rotate, rotating};
 use super::{BLACKLISTED, EXPIRED};
-use crate::support::api::part;
 use crate::support::app::TestApp;
+use crate::support::tokens::token_part;
 
 #[tokio::test]
 async fn rotation_does_not_carry_a_sign_in_beyond_its_last_day() {
     let (app, user) = rotating()
         .setting("REFRESH_TOKEN_LIFETIME", "1000")
         .setting("REFRESH_FAMILY_LIFETIME", "2500")
-        .with_person();
+        .start_with_user();
     let (visitor, began) = (app.visitor(), app.now().seconds());
-    let mut token = app.pair(&user, Grant::default()).refresh;
+    let mut token = app.issue_tokens(&user, Grant::default()).refresh;
     for (step, ends) in [(900, 1_900), (900, 2_500), (600, 2_500)] {
         app.clock.advance(TimeDelta::seconds(step));
         token = rotate(&visitor, &token).await.refresh;
-        assert_eq!(part(&token, 1)["exp"], json!(began + ends));
+        assert_eq!(token_part(&token, 1)["exp"], json!(began + ends));
     }
     app.clock.advance(TimeDelta::seconds(100));
     visitor
-        .post_refresh("/api/token/refresh", &token)
+        .post_refresh_token("/api/token/refresh", &token)
         .await
-        .is(401, EXPIRED);
+        .assert_is(401, EXPIRED);
 }
 
 #[tokio::test]
 async fn an_impersonation_ends_when_it_ends() {
-    let (app, user) = rotating().with_person();
+    let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
     let act = Actor {
         sub: "root@example.com".to_owned(),
@@ -45,12 +45,12 @@ async fn an_impersonation_ends_when_it_ends() {
         not_after: Some(end),
         ..Grant::default()
     };
-    let first = app.pair(&user, grant);
-    assert_eq!(part(&first.refresh, 1)["exp"], json!(end.seconds()));
+    let first = app.issue_tokens(&user, grant);
+    assert_eq!(token_part(&first.refresh, 1)["exp"], json!(end.seconds()));
     app.clock.advance(TimeDelta::seconds(3_500));
     let second = rotate(&visitor, &first.refresh).await;
     for token in [&second.refresh, &second.access] {
-        let claims = part(token, 1);
+        let claims = token_part(token, 1);
         assert_eq!(claims["exp"], json!(end.seconds()));
         assert_eq!(claims["act"], json!({ "sub": "root@example.com" }));
     }
@@ -66,19 +66,19 @@ async fn the_end_of_the_session_behind_it_ends_a_family() {
         sid: session.workos_sid.clone(),
         ..Grant::default()
     };
-    let pair = app.pair(&user, grant());
-    assert_eq!(ada.me_by(&pair.access).await.status, 200);
+    let pair = app.issue_tokens(&user, grant());
+    assert_eq!(ada.get_me_with_token(&pair.access).await.status, 200);
     app.change(|conn| SessionRow::revoke(conn, &session.id, app.now()));
-    ada.post_refresh("/api/token/refresh", &pair.refresh)
+    ada.post_refresh_token("/api/token/refresh", &pair.refresh)
         .await
-        .is(401, BLACKLISTED);
+        .assert_is(401, BLACKLISTED);
     for token in [&pair.access, &pair.refresh] {
         let reply = ada
             .post_json("/api/token/verify", &json!({ "token": token }))
             .await;
-        reply.is(401, BLACKLISTED);
+        reply.assert_is(401, BLACKLISTED);
     }
-    assert_eq!(ada.me_by(&pair.access).await.status, 401);
+    assert_eq!(ada.get_me_with_token(&pair.access).await.status, 401);
     // A new sign-in may go on with the same session of WorkOS's.
     let ada = app.signed_in("ada@example.com").await;
     app.change(|conn| {
@@ -86,6 +86,6 @@ async fn the_end_of_the_session_behind_it_ends_a_family() {
             .set(sessions::workos_sid.eq(session.workos_sid.as_deref()))
             .execute(conn)
     });
-    let pair = app.pair(&user, grant());
-    assert_eq!(ada.me_by(&pair.access).await.status, 200);
+    let pair = app.issue_tokens(&user, grant());
+    assert_eq!(ada.get_me_with_token(&pair.access).await.status, 200);
 }

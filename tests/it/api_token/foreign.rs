@@ -6,54 +6,60 @@ use vestibule::accounts::set_password;
 use vestibule::db::schema::refresh_tokens;
 
 use super::{BLACKLISTED, EXPIRED, INVALID, PASSWORD_CHANGED};
-use crate::support::api::{part, signed};
 use crate::support::app::TestApp;
+use crate::support::tokens::{sign_claims, token_part};
 
 #[tokio::test]
 async fn they_are_good_for_imported_accounts_alone() {
-    let (app, user) = TestApp::builder().with_person();
+    let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     let (refresh, access) = (
-        signed(&app.claims("refresh", &user)),
-        signed(&app.claims("access", &user)),
+        sign_claims(&app.claims("refresh", &user)),
+        sign_claims(&app.claims("access", &user)),
     );
     for path in ["/api/token/refresh", "/api/token/blacklist"] {
-        visitor.post_refresh(path, &refresh).await.is(401, INVALID);
+        visitor
+            .post_refresh_token(path, &refresh)
+            .await
+            .assert_is(401, INVALID);
     }
     for token in [&refresh, &access] {
         let reply = visitor
             .post_json("/api/token/verify", &json!({ "token": token }))
             .await;
-        reply.is(401, INVALID);
+        reply.assert_is(401, INVALID);
     }
     assert!(
         visitor
-            .me_by(&access)
+            .get_me_with_token(&access)
             .await
             .body
             .contains(r#""message":"Token is invalid""#)
     );
     assert!(
-        app.refresh_rows().is_empty(),
+        app.refresh_token_rows().is_empty(),
         "nothing of somebody else's is written down"
     );
 
     app.set_imported(user.id);
-    assert_eq!(visitor.me_by(&access).await.status, 200);
+    assert_eq!(visitor.get_me_with_token(&access).await.status, 200);
     assert_eq!(
         visitor
-            .post_refresh("/api/token/refresh", &refresh)
+            .post_refresh_token("/api/token/refresh", &refresh)
             .await
             .status,
         200
     );
 
     app.change(|conn| set_password(conn, user.id, "!", app.now(), None));
-    visitor.me_by(&access).await.is(401, PASSWORD_CHANGED);
     visitor
-        .post_refresh("/api/token/refresh", &refresh)
+        .get_me_with_token(&access)
         .await
-        .is(401, PASSWORD_CHANGED);
+        .assert_is(401, PASSWORD_CHANGED);
+    visitor
+        .post_refresh_token("/api/token/refresh", &refresh)
+        .await
+        .assert_is(401, PASSWORD_CHANGED);
 }
 
 #[tokio::test]
@@ -61,19 +67,21 @@ async fn one_is_written_down_at_its_first_use() {
     for rotate in ["false", "true"] {
         let (app, user) = TestApp::builder()
             .setting("ROTATE_REFRESH_TOKENS", rotate)
-            .with_person();
+            .start_with_user();
         app.set_imported(user.id);
         let visitor = app.visitor();
         let mut claims = app.claims("refresh", &user);
         claims["team"] = "blue".into();
-        let token = signed(&claims);
-        let reply = visitor.post_refresh("/api/token/refresh", &token).await;
-        let access = part(&reply.text("access"), 1);
+        let token = sign_claims(&claims);
+        let reply = visitor
+            .post_refresh_token("/api/token/refresh", &token)
+            .await;
+        let access = token_part(&reply.text("access"), 1);
         assert_eq!(
             (&access["team"], access.get("ver").is_some()),
             (&json!("blue"), rotate == "true")
         );
-        let rows = app.refresh_rows();
+        let rows = app.refresh_token_rows();
         let row = rows
             .iter()
             .find(|row| claims["jti"] == row.jti.as_str())
@@ -81,47 +89,47 @@ async fn one_is_written_down_at_its_first_use() {
         assert_eq!((row.user_id, &row.family), (Some(user.id), &row.jti));
         assert_eq!(row.expires_at.seconds(), claims["exp"].as_i64().unwrap());
         if rotate == "true" {
-            let next = part(&reply.text("refresh"), 1);
+            let next = token_part(&reply.text("refresh"), 1);
             assert_eq!((&next["ver"], &next["team"]), (&json!(0), &json!("blue")));
             assert_eq!(rows.len(), 2);
             assert!(rows.iter().all(|other| other.family == row.family));
         }
         visitor
-            .post_refresh("/api/token/blacklist", &signed(&claims))
+            .post_refresh_token("/api/token/blacklist", &sign_claims(&claims))
             .await;
         visitor
-            .post_refresh("/api/token/refresh", &token)
+            .post_refresh_token("/api/token/refresh", &token)
             .await
-            .is(401, BLACKLISTED);
-        assert!(app.live_rows().is_empty());
+            .assert_is(401, BLACKLISTED);
+        assert!(app.live_refresh_token_rows().is_empty());
     }
 }
 
 #[tokio::test]
 async fn one_that_was_never_seen_can_be_blacklisted() {
-    let (app, user) = TestApp::builder().with_person();
+    let (app, user) = TestApp::builder().start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
-    let known = signed(&app.claims("refresh", &user));
+    let known = sign_claims(&app.claims("refresh", &user));
     let mut claims = app.claims("refresh", &user);
     claims["user_id"] = "987654".into();
     // Its account may be imported later.
-    for token in [known, signed(&claims)] {
+    for token in [known, sign_claims(&claims)] {
         visitor
-            .post_refresh("/api/token/blacklist", &token)
+            .post_refresh_token("/api/token/blacklist", &token)
             .await
-            .is(200, "{}");
+            .assert_is(200, "{}");
         visitor
-            .post_refresh("/api/token/blacklist", &token)
+            .post_refresh_token("/api/token/blacklist", &token)
             .await
-            .is(401, BLACKLISTED);
+            .assert_is(401, BLACKLISTED);
         visitor
-            .post_refresh("/api/token/refresh", &token)
+            .post_refresh_token("/api/token/refresh", &token)
             .await
-            .is(401, BLACKLISTED);
+            .assert_is(401, BLACKLISTED);
     }
     let mut of: Vec<_> = app
-        .refresh_rows()
+        .refresh_token_rows()
         .into_iter()
         .map(|row| row.user_id)
         .collect();
@@ -134,15 +142,15 @@ async fn one_that_outlives_its_family_ends_with_it() {
     let (app, user) = TestApp::builder()
         .setting("REFRESH_FAMILY_LIFETIME", "1000")
         .setting("REFRESH_TOKEN_LIFETIME", "500")
-        .with_person();
+        .start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
     let mut claims = app.claims("refresh", &user);
     claims["exp"] = (app.now().seconds() + 90_000).into();
-    let token = signed(&claims);
+    let token = sign_claims(&claims);
     assert_eq!(
         visitor
-            .post_refresh("/api/token/refresh", &token)
+            .post_refresh_token("/api/token/refresh", &token)
             .await
             .status,
         200
@@ -150,47 +158,54 @@ async fn one_that_outlives_its_family_ends_with_it() {
     app.clock.advance(chrono::TimeDelta::seconds(999));
     assert_eq!(
         visitor
-            .post_refresh("/api/token/refresh", &token)
+            .post_refresh_token("/api/token/refresh", &token)
             .await
             .status,
         200
     );
     app.clock.advance(chrono::TimeDelta::seconds(1));
     visitor
-        .post_refresh("/api/token/refresh", &token)
+        .post_refresh_token("/api/token/refresh", &token)
         .await
-        .is(401, EXPIRED);
+        .assert_is(401, EXPIRED);
 }
 
 #[tokio::test]
 async fn one_of_ours_without_a_row_is_none() {
-    let (app, user) = TestApp::builder().with_person();
-    let pair = app.pair(&user, vestibule::tokens::Grant::default());
+    let (app, user) = TestApp::builder().start_with_user();
+    let pair = app.issue_tokens(&user, vestibule::tokens::Grant::default());
     app.change(|conn| diesel::delete(refresh_tokens::table).execute(conn));
     let reply = app
         .visitor()
-        .post_refresh("/api/token/refresh", &pair.refresh)
+        .post_refresh_token("/api/token/refresh", &pair.refresh)
         .await;
-    reply.is(401, INVALID);
+    reply.assert_is(401, INVALID);
 }
 
 /// simplejwt keeps the claims that it does not know, and gives the successor an id of its own.
 #[tokio::test]
 async fn one_of_ours_that_django_rotated_is_good_for_an_imported_account() {
-    let (app, user) = TestApp::builder().with_person();
+    let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     let mut claims = app.claims("refresh", &user);
     claims["ver"] = json!(user.token_version);
-    let rotated = signed(&claims);
+    let rotated = sign_claims(&claims);
     let refresh = "/api/token/refresh";
     visitor
-        .post_refresh(refresh, &rotated)
+        .post_refresh_token(refresh, &rotated)
         .await
-        .is(401, INVALID);
+        .assert_is(401, INVALID);
     app.set_imported(user.id);
-    assert_eq!(visitor.post_refresh(refresh, &rotated).await.status, 200);
-    assert_eq!(app.refresh_rows().len(), 1, "written down at its first use");
+    assert_eq!(
+        visitor.post_refresh_token(refresh, &rotated).await.status,
+        200
+    );
+    assert_eq!(
+        app.refresh_token_rows().len(),
+        1,
+        "written down at its first use"
+    );
     app.change(|conn| set_password(conn, user.id, "!", app.now(), None));
-    let after = visitor.post_refresh(refresh, &rotated).await;
-    after.is(401, PASSWORD_CHANGED);
+    let after = visitor.post_refresh_token(refresh, &rotated).await;
+    after.assert_is(401, PASSWORD_CHANGED);
 }

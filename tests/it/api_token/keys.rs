@@ -9,20 +9,21 @@ use serde_json::{Value, json};
 use vestibule::tokens::Grant;
 
 use super::INVALID;
-use crate::support::api::{Reply, part, private_key, signed};
-use crate::support::app::{Builder, TestApp, Visitor};
+use crate::support::api::ApiResponse;
+use crate::support::app::{TestApp, TestAppBuilder, Visitor};
 use crate::support::program::Program;
+use crate::support::tokens::{sign_claims, token_part, write_private_key};
 
 const JWKS: &str = "/.well-known/jwks.json";
 
-fn with_key(algorithm: &str, key: &str) -> Builder {
+fn with_key(algorithm: &str, key: &str) -> TestAppBuilder {
     TestApp::builder()
         .setting("JWT_ALGORITHM", algorithm)
         .setting("JWT_SIGNING_KEY", key)
 }
 
-async fn jwks(visitor: &Visitor) -> Reply {
-    Reply::of(visitor.request(Method::GET, JWKS)).await
+async fn jwks(visitor: &Visitor) -> ApiResponse {
+    ApiResponse::of_request(visitor.request(Method::GET, JWKS)).await
 }
 
 /// RFC 7638: SHA-256 of the required members in alphabetical order.
@@ -43,18 +44,18 @@ fn thumbprint(key: &Value) -> String {
 
 async fn signs_and_publishes(algorithm: &str, kty: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let key = private_key(folder.path(), algorithm);
-    let (app, user) = with_key(algorithm, &key).with_person();
+    let key = write_private_key(folder.path(), algorithm);
+    let (app, user) = with_key(algorithm, &key).start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
-    let pair = app.pair(&user, Grant::default());
+    let pair = app.issue_tokens(&user, Grant::default());
     let reply = jwks(&visitor).await;
     assert_eq!(
-        (reply.status, reply.header("content-type")),
+        (reply.status.as_u16(), reply.header("content-type")),
         (200, Some("application/json"))
     );
     assert_eq!(reply.header("cache-control"), Some("public, max-age=300"));
-    let keys = reply.json()["keys"].clone();
+    let keys = reply.json["keys"].clone();
     assert_eq!(keys.as_array().unwrap().len(), 1);
     let published = &keys[0];
     assert_eq!(published["alg"], algorithm);
@@ -68,22 +69,22 @@ async fn signs_and_publishes(algorithm: &str, kty: &str) {
     }
     for token in [&pair.access, &pair.refresh] {
         let header = json!({ "alg": algorithm, "typ": "JWT", "kid": published["kid"] });
-        assert_eq!(part(token, 0), header);
+        assert_eq!(token_part(token, 0), header);
     }
-    assert_eq!(visitor.me_by(&pair.access).await.status, 200);
+    assert_eq!(visitor.get_me_with_token(&pair.access).await.status, 200);
     assert_eq!(
         visitor
-            .post_refresh("/api/token/refresh", &pair.refresh)
+            .post_refresh_token("/api/token/refresh", &pair.refresh)
             .await
             .status,
         200
     );
     // SECRET_KEY signs nothing here.
-    let token = signed(&app.claims("refresh", &user));
+    let token = sign_claims(&app.claims("refresh", &user));
     visitor
-        .post_refresh("/api/token/refresh", &token)
+        .post_refresh_token("/api/token/refresh", &token)
         .await
-        .is(401, INVALID);
+        .assert_is(401, INVALID);
 }
 
 #[tokio::test]
@@ -113,11 +114,11 @@ async fn hs256_publishes_nothing() {
 async fn older_keys_go_on_verifying() {
     let folder = tempfile::tempdir().unwrap();
     let (old, new) = (
-        private_key(folder.path(), "ES256"),
-        private_key(folder.path(), "EdDSA"),
+        write_private_key(folder.path(), "ES256"),
+        write_private_key(folder.path(), "EdDSA"),
     );
-    let (app, user) = with_key("ES256", &old).with_person();
-    let pair = app.pair(&user, Grant::default());
+    let (app, user) = with_key("ES256", &old).start_with_user();
+    let pair = app.issue_tokens(&user, Grant::default());
     let (clock, database) = (app.clock.clone(), app.stop());
     let app = with_key("EdDSA", &new)
         .clock(clock.clone())
@@ -125,9 +126,9 @@ async fn older_keys_go_on_verifying() {
         .start();
     let visitor = app.visitor();
     visitor
-        .post_refresh("/api/token/refresh", &pair.refresh)
+        .post_refresh_token("/api/token/refresh", &pair.refresh)
         .await
-        .is(401, INVALID);
+        .assert_is(401, INVALID);
     let database = app.stop();
     let app = with_key("EdDSA", &new)
         .setting("JWT_VERIFYING_KEYS", &old)
@@ -136,10 +137,10 @@ async fn older_keys_go_on_verifying() {
         .start();
     let visitor = app.visitor();
     let reply = visitor
-        .post_refresh("/api/token/refresh", &pair.refresh)
+        .post_refresh_token("/api/token/refresh", &pair.refresh)
         .await;
-    assert_eq!(part(&reply.text("access"), 0)["alg"], "EdDSA");
-    let algorithms: Vec<_> = jwks(&visitor).await.json()["keys"]
+    assert_eq!(token_part(&reply.text("access"), 0)["alg"], "EdDSA");
+    let algorithms: Vec<_> = jwks(&visitor).await.json["keys"]
         .as_array()
         .unwrap()
         .iter()
@@ -155,14 +156,11 @@ async fn older_keys_go_on_verifying() {
         .start();
     let visitor = app.visitor();
     let reply = visitor
-        .post_refresh("/api/token/refresh", &pair.refresh)
+        .post_refresh_token("/api/token/refresh", &pair.refresh)
         .await;
-    assert_eq!(part(&reply.text("access"), 0)["alg"], "HS256");
+    assert_eq!(token_part(&reply.text("access"), 0)["alg"], "HS256");
     assert_eq!(
-        jwks(&visitor).await.json()["keys"]
-            .as_array()
-            .unwrap()
-            .len(),
+        jwks(&visitor).await.json["keys"].as_array().unwrap().len(),
         2
     );
 }
@@ -170,8 +168,8 @@ async fn older_keys_go_on_verifying() {
 #[tokio::test]
 async fn fallbacks_verify_and_do_not_sign() {
     let new = "another-made-up-key-of-the-tests-with-more-than-fifty-characters";
-    let (app, user) = TestApp::builder().with_person();
-    let (pair, clock) = (app.pair(&user, Grant::default()), app.clock.clone());
+    let (app, user) = TestApp::builder().start_with_user();
+    let (pair, clock) = (app.issue_tokens(&user, Grant::default()), app.clock.clone());
     let database = app.stop();
     let with = |database, fallbacks: &str| {
         TestApp::builder()
@@ -183,19 +181,19 @@ async fn fallbacks_verify_and_do_not_sign() {
     };
     let app = with(database, "");
     app.visitor()
-        .post_refresh("/api/token/refresh", &pair.refresh)
+        .post_refresh_token("/api/token/refresh", &pair.refresh)
         .await
-        .is(401, INVALID);
+        .assert_is(401, INVALID);
     let app = with(app.stop(), crate::support::app::SECRET_KEY);
     let visitor = app.visitor();
-    assert_eq!(visitor.me_by(&pair.access).await.status, 200);
+    assert_eq!(visitor.get_me_with_token(&pair.access).await.status, 200);
     let reply = visitor
-        .post_refresh("/api/token/refresh", &pair.refresh)
+        .post_refresh_token("/api/token/refresh", &pair.refresh)
         .await;
     let access = reply.text("access");
-    assert_eq!(visitor.me_by(&access).await.status, 200);
+    assert_eq!(visitor.get_me_with_token(&access).await.status, 200);
     let app = with(app.stop(), "");
-    assert_eq!(app.visitor().me_by(&access).await.status, 200);
+    assert_eq!(app.visitor().get_me_with_token(&access).await.status, 200);
 }
 
 fn check(settings: &[(&str, &str)]) -> Program {
@@ -209,7 +207,7 @@ fn check(settings: &[(&str, &str)]) -> Program {
 fn check_tells_keys_that_cannot_be_used() {
     let folder = tempfile::tempdir().unwrap();
     let path = |path: &str| Path::new(path).to_str().unwrap().to_owned();
-    let ed = path(&private_key(folder.path(), "EdDSA"));
+    let ed = path(&write_private_key(folder.path(), "EdDSA"));
     let output = check(&[("JWT_ALGORITHM", "ES256"), ("JWT_SIGNING_KEY", &ed)])
         .run()
         .exits_with(1);

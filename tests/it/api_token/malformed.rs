@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::refresh::{ROUTES, everywhere};
 use super::{EXPIRED, INVALID, NO_ACCOUNT, not_valid};
-use crate::support::api::{forged, signed};
 use crate::support::app::{SECRET_KEY, TestApp};
+use crate::support::tokens::{forge_token, sign_claims};
 
 fn with(claims: &Value, name: &str, value: Value) -> String {
     let mut claims = claims.clone();
     claims[name] = value;
-    signed(&claims)
+    sign_claims(&claims)
 }
 
 fn without(claims: &Value, names: &[&str]) -> String {
@@ -18,12 +18,12 @@ fn without(claims: &Value, names: &[&str]) -> String {
     for name in names {
         claims.as_object_mut().unwrap().remove(*name);
     }
-    signed(&claims)
+    sign_claims(&claims)
 }
 
 #[tokio::test]
 async fn tokens_that_lack_something() {
-    let (app, user) = TestApp::builder().with_person();
+    let (app, user) = TestApp::builder().start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
     let claims = app.claims("refresh", &user);
@@ -58,9 +58,9 @@ async fn tokens_that_lack_something() {
         for kind in ["access", "sliding"] {
             let token = with(&claims, "token_type", kind.into());
             visitor
-                .post_refresh(path, &token)
+                .post_refresh_token(path, &token)
                 .await
-                .is(401, &not_valid("Token has wrong type"));
+                .assert_is(401, &not_valid("Token has wrong type"));
         }
     }
     everywhere(
@@ -78,18 +78,18 @@ async fn tokens_that_lack_something() {
         visitor
             .post_json(path, &json!({ *field: nobody }))
             .await
-            .is(401, NO_ACCOUNT);
+            .assert_is(401, NO_ACCOUNT);
         let nameless = without(&claims, &["user_id"]);
         visitor
             .post_json(path, &json!({ *field: nameless }))
             .await
-            .is(401, NO_ACCOUNT);
+            .assert_is(401, NO_ACCOUNT);
     }
 }
 
 #[tokio::test]
 async fn tokens_that_are_wrong() {
-    let (app, user) = TestApp::builder().with_person();
+    let (app, user) = TestApp::builder().start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
     let claims = app.claims("refresh", &user);
@@ -132,14 +132,14 @@ async fn tokens_that_are_wrong() {
 
 #[tokio::test]
 async fn what_is_no_token_of_ours() {
-    let (app, user) = TestApp::builder().with_person();
+    let (app, user) = TestApp::builder().start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
     let payload = app.claims("refresh", &user).to_string();
     let (payload, key) = (payload.as_bytes(), SECRET_KEY.as_bytes());
     let header = r#"{"alg":"HS256","typ":"JWT"}"#;
-    let good = forged(header, payload, key);
-    let unsigned = forged(r#"{"alg":"none"}"#, payload, key);
+    let good = forge_token(header, payload, key);
+    let unsigned = forge_token(r#"{"alg":"none"}"#, payload, key);
     let (bare, _) = unsigned.rsplit_once('.').unwrap();
     let deep = format!(
         r#"{{"exp":9999999999,"a":{}1{}}}"#,
@@ -147,28 +147,28 @@ async fn what_is_no_token_of_ours() {
         "]".repeat(4_000)
     );
     let mut tokens = vec![
-        forged(
+        forge_token(
             header,
             payload,
             b"another key of more than thirty-two bytes",
         ),
-        forged(header, payload, b""),
-        forged(r#"{"alg":"HS384","typ":"JWT"}"#, payload, key),
-        forged(r#"{"alg":"ES256","typ":"JWT"}"#, payload, key),
-        forged(r#"{"alg":"hs256"}"#, payload, key),
-        forged(r#"{"alg":["HS256"]}"#, payload, key),
-        forged(r#"{"typ":"JWT"}"#, payload, key),
-        forged(r#"{"alg":"HS256","kid":5}"#, payload, key),
-        forged(r#"{"alg":"HS256","crit":["exp"],"exp":1}"#, payload, key),
-        forged("[]", payload, key),
-        forged("", payload, key),
-        forged(header, b"", key),
-        forged(header, b"[]", key),
-        forged(header, b"\"text\"", key),
-        forged(header, b"{\"exp\":\xff}", key),
-        forged(header, b"{\"a\":\"\xff\"}", key),
-        forged(header, b"{\"exp\":9999999999", key),
-        forged(header, deep.as_bytes(), key),
+        forge_token(header, payload, b""),
+        forge_token(r#"{"alg":"HS384","typ":"JWT"}"#, payload, key),
+        forge_token(r#"{"alg":"ES256","typ":"JWT"}"#, payload, key),
+        forge_token(r#"{"alg":"hs256"}"#, payload, key),
+        forge_token(r#"{"alg":["HS256"]}"#, payload, key),
+        forge_token(r#"{"typ":"JWT"}"#, payload, key),
+        forge_token(r#"{"alg":"HS256","kid":5}"#, payload, key),
+        forge_token(r#"{"alg":"HS256","crit":["exp"],"exp":1}"#, payload, key),
+        forge_token("[]", payload, key),
+        forge_token("", payload, key),
+        forge_token(header, b"", key),
+        forge_token(header, b"[]", key),
+        forge_token(header, b"\"text\"", key),
+        forge_token(header, b"{\"exp\":\xff}", key),
+        forge_token(header, b"{\"a\":\"\xff\"}", key),
+        forge_token(header, b"{\"exp\":9999999999", key),
+        forge_token(header, deep.as_bytes(), key),
         format!("{bare}."),
         unsigned.clone(),
         good.replace('.', "\u{2024}"),
@@ -187,10 +187,10 @@ async fn what_is_no_token_of_ours() {
     }
     everywhere(&visitor, &"a".repeat(60_000), INVALID).await;
     // A `kid` of somebody else's on a token that we signed does no harm: HS256 has none.
-    let token = forged(r#"{"alg":"HS256","kid":"theirs"}"#, payload, key);
+    let token = forge_token(r#"{"alg":"HS256","kid":"theirs"}"#, payload, key);
     assert_eq!(
         visitor
-            .post_refresh("/api/token/refresh", &token)
+            .post_refresh_token("/api/token/refresh", &token)
             .await
             .status,
         200

@@ -3,8 +3,9 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::api::{PASSWORD, Reply, part};
+use crate::support::api::{ApiResponse, PASSWORD};
 use crate::support::app::TestApp;
+use crate::support::tokens::token_part;
 
 const NO_ACTIVE: &str = r#"{"detail":"No active account found with the given credentials"}"#;
 const BOTH_REQUIRED: &str =
@@ -12,20 +13,23 @@ const BOTH_REQUIRED: &str =
 
 #[tokio::test]
 async fn a_right_password_gives_a_pair_in_either_slash_form() {
-    let (app, user) = TestApp::builder().with_person();
+    let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     for path in ["/api/token", "/api/token/"] {
         let body = json!({ "email": "ada@example.com", "password": PASSWORD });
         let reply = visitor.post_json(path, &body).await;
         let (refresh, access) = (reply.text("refresh"), reply.text("access"));
-        reply.is(
+        reply.assert_is(
             200,
             &format!(r#"{{"refresh":"{refresh}","access":"{access}"}}"#),
         );
         assert!(reply.header("cache-control").unwrap().contains("no-store"));
         for (token, kind, lifetime) in [(&refresh, "refresh", 86_400), (&access, "access", 300)] {
-            assert_eq!(part(token, 0), json!({ "alg": "HS256", "typ": "JWT" }));
-            let claims = part(token, 1);
+            assert_eq!(
+                token_part(token, 0),
+                json!({ "alg": "HS256", "typ": "JWT" })
+            );
+            let claims = token_part(token, 1);
             let now = app.now().seconds();
             let jti = claims["jti"].as_str().unwrap();
             assert!(jti.len() == 32 && jti.bytes().all(|b| b"0123456789abcdef".contains(&b)));
@@ -35,9 +39,12 @@ async fn a_right_password_gives_a_pair_in_either_slash_form() {
             });
             assert_eq!(claims, expected);
         }
-        assert_ne!(part(&refresh, 1)["jti"], part(&access, 1)["jti"]);
-        let me = visitor.me_by(&access).await;
-        me.is(
+        assert_ne!(
+            token_part(&refresh, 1)["jti"],
+            token_part(&access, 1)["jti"]
+        );
+        let me = visitor.get_me_with_token(&access).await;
+        me.assert_is(
             200,
             &format!(
                 r#"{{"id":{},"email":"ada@example.com","first_name":"","last_name":""}}"#,
@@ -50,8 +57,8 @@ async fn a_right_password_gives_a_pair_in_either_slash_form() {
 
 #[tokio::test]
 async fn what_is_accepted_besides() {
-    let (app, _) = TestApp::builder().with_person();
-    app.person("7@example.com");
+    let (app, _) = TestApp::builder().start_with_user();
+    app.add_password_user("7@example.com");
     let visitor = app.visitor();
     let form = Some("application/x-www-form-urlencoded");
     let json = Some("application/json");
@@ -83,15 +90,15 @@ async fn what_is_accepted_besides() {
         .request(Method::POST, "/api/token")
         .header("authorization", "Bearer garbage")
         .json(&json!({ "email": "ada@example.com", "password": PASSWORD }));
-    assert_eq!(Reply::of(request).await.status, 200);
+    assert_eq!(ApiResponse::of_request(request).await.status, 200);
 }
 
 #[tokio::test]
 async fn whoever_is_not_to_come_in_learns_nothing() {
-    let (app, _) = TestApp::builder().with_person();
-    let closed = app.person("closed@example.com");
+    let (app, _) = TestApp::builder().start_with_user();
+    let closed = app.add_password_user("closed@example.com");
     app.set_active(closed.id, false);
-    let linked = app.person("linked@example.com");
+    let linked = app.add_password_user("linked@example.com");
     app.change(|conn| {
         use diesel::prelude::*;
         use vestibule::db::schema::users;
@@ -112,14 +119,14 @@ async fn whoever_is_not_to_come_in_learns_nothing() {
         visitor
             .post_json("/api/token", &body)
             .await
-            .is(401, NO_ACTIVE);
+            .assert_is(401, NO_ACTIVE);
     }
-    assert!(app.refresh_rows().is_empty());
+    assert!(app.refresh_token_rows().is_empty());
 }
 
 #[tokio::test]
 async fn bodies_that_will_not_do() {
-    let (app, _) = TestApp::builder().with_person();
+    let (app, _) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     let field =
         |complaint: &str| format!(r#"{{"email":["{complaint}"],"password":["{complaint}"]}}"#);
@@ -167,18 +174,18 @@ async fn bodies_that_will_not_do() {
             .post_bytes("/api/token", Some("application/json"), body.as_bytes())
             .await;
         assert_eq!(reply.body, expected, "{body}");
-        reply.is(400, &expected);
+        reply.assert_is(400, &expected);
     }
     // A number is taken as its string, and is nobody's.
     let reply = visitor
         .post_json("/api/token", &json!({ "email": 5, "password": 1.5 }))
         .await;
-    reply.is(401, NO_ACTIVE);
+    reply.assert_is(401, NO_ACTIVE);
 }
 
 #[tokio::test]
 async fn bodies_that_cannot_be_read() {
-    let (app, _) = TestApp::builder().with_person();
+    let (app, _) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     let deep = "[".repeat(30_000);
     let deep_object = r#"{"a":"#.repeat(10_000);
@@ -200,7 +207,7 @@ async fn bodies_that_cannot_be_read() {
             .await;
         let detail = reply.text("detail");
         assert!(detail.starts_with("JSON parse error - "), "{reply:?}");
-        reply.is(400, &json!({ "detail": detail }).to_string());
+        reply.assert_is(400, &json!({ "detail": detail }).to_string());
     }
     for (kind, shown) in [
         (Some("text/plain"), r#"\"text/plain\""#),
@@ -208,7 +215,7 @@ async fn bodies_that_cannot_be_read() {
         (None, r#"\"\""#),
     ] {
         let reply = visitor.post_bytes("/api/token", kind, b"{}").await;
-        reply.is(
+        reply.assert_is(
             415,
             &format!(r#"{{"detail":"Unsupported media type {shown} in request."}}"#),
         );
@@ -217,7 +224,7 @@ async fn bodies_that_cannot_be_read() {
     let reply = visitor
         .post_bytes("/api/token", Some("application/json"), large.as_bytes())
         .await;
-    reply.is(413, r#"{"detail":"Request body too large."}"#);
+    reply.assert_is(413, r#"{"detail":"Request body too large."}"#);
 }
 
 #[tokio::test]
@@ -233,20 +240,20 @@ async fn only_post_is_taken() {
         for slash in ["", "/"] {
             for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE] {
                 let request = visitor.request(method.clone(), &format!("{path}{slash}"));
-                let reply = Reply::of(request).await;
+                let reply = ApiResponse::of_request(request).await;
                 assert_eq!(reply.header("allow"), Some("POST, OPTIONS"), "{path}");
-                reply.is(
+                reply.assert_is(
                     405,
                     &format!(r#"{{"detail":"Method \"{method}\" not allowed."}}"#),
                 );
             }
-            let reply = Reply::of(visitor.request(Method::OPTIONS, path)).await;
+            let reply = ApiResponse::of_request(visitor.request(Method::OPTIONS, path)).await;
             assert_eq!(
-                (reply.status, reply.header("allow")),
+                (reply.status.as_u16(), reply.header("allow")),
                 (204, Some("POST, OPTIONS"))
             );
         }
     }
-    let reply = Reply::of(visitor.request(Method::POST, "/api/token/nothing")).await;
-    reply.is(404, r#"{"detail":"Not found."}"#);
+    let reply = ApiResponse::of_request(visitor.request(Method::POST, "/api/token/nothing")).await;
+    reply.assert_is(404, r#"{"detail":"Not found."}"#);
 }

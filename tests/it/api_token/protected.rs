@@ -7,8 +7,9 @@ use vestibule::accounts::set_password;
 use vestibule::tokens::Grant;
 
 use super::PASSWORD_CHANGED;
-use crate::support::api::{Reply, signed};
+use crate::support::api::ApiResponse;
 use crate::support::app::TestApp;
+use crate::support::tokens::sign_claims;
 
 const NOT_PROVIDED: &str = r#"{"detail":"Authentication credentials were not provided."}"#;
 const BAD_HEADER: &str = r#"{"detail":"Authorization header must contain two space-delimited values","code":"bad_authorization_header"}"#;
@@ -21,35 +22,41 @@ fn not_valid(message: &str) -> String {
 
 #[tokio::test]
 async fn headers_that_name_nobody() {
-    let (app, _) = TestApp::builder().with_person();
+    let (app, _) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     for path in ["/api/users/me", "/api/users/me/"] {
-        Reply::of(visitor.request(Method::GET, path))
+        ApiResponse::of_request(visitor.request(Method::GET, path))
             .await
-            .is(401, NOT_PROVIDED);
+            .assert_is(401, NOT_PROVIDED);
     }
     for header in ["", "Basic YTpi", "Token abc", "abc", "Bearertoken x"] {
-        visitor.me(header).await.is(401, NOT_PROVIDED);
+        visitor
+            .get_me_with_authorization(header)
+            .await
+            .assert_is(401, NOT_PROVIDED);
     }
     for header in ["Bearer", "bearer ", "Bearer a b", "BEARER a b c"] {
-        visitor.me(header).await.is(401, BAD_HEADER);
+        visitor
+            .get_me_with_authorization(header)
+            .await
+            .assert_is(401, BAD_HEADER);
     }
     let bytes = reqwest::header::HeaderValue::from_bytes(b"Bearer \xff\xfe").unwrap();
     let request = visitor.request(Method::GET, "/api/users/me");
-    let reply = Reply::of(request.header(AUTHORIZATION, bytes)).await;
-    reply.is(401, &not_valid("Token is invalid"));
+    let reply = ApiResponse::of_request(request.header(AUTHORIZATION, bytes)).await;
+    reply.assert_is(401, &not_valid("Token is invalid"));
 }
 
 #[tokio::test]
 async fn tokens_that_do_not_open_it() {
-    let (app, user) = TestApp::builder().with_person();
+    let (app, user) = TestApp::builder().start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
     let claims = app.claims("access", &user);
     let with = |name: &str, value: serde_json::Value| {
         let mut claims = claims.clone();
         claims[name] = value;
-        signed(&claims)
+        sign_claims(&claims)
     };
     let now = app.now().seconds();
     for (token, message) in [
@@ -59,7 +66,10 @@ async fn tokens_that_do_not_open_it() {
         ("garbage".to_owned(), "Token is invalid"),
         (with("token_type", "refresh".into()), "Token has wrong type"),
     ] {
-        visitor.me_by(&token).await.is(401, &not_valid(message));
+        visitor
+            .get_me_with_token(&token)
+            .await
+            .assert_is(401, &not_valid(message));
     }
     for (missing, message) in [
         ("exp", "Token has no 'exp' claim"),
@@ -69,14 +79,17 @@ async fn tokens_that_do_not_open_it() {
         let mut claims = claims.clone();
         claims.as_object_mut().unwrap().remove(missing);
         visitor
-            .me_by(&signed(&claims))
+            .get_me_with_token(&sign_claims(&claims))
             .await
-            .is(401, &not_valid(message));
+            .assert_is(401, &not_valid(message));
     }
     let mut nameless = claims.clone();
     nameless.as_object_mut().unwrap().remove("user_id");
     let body = r#"{"detail":"Token contained no recognizable user identification","code":"token_not_valid"}"#;
-    visitor.me_by(&signed(&nameless)).await.is(401, body);
+    visitor
+        .get_me_with_token(&sign_claims(&nameless))
+        .await
+        .assert_is(401, body);
     let gone = r#"{"detail":"User not found","code":"user_not_found"}"#;
     for id in [
         json!("987654"),
@@ -86,15 +99,20 @@ async fn tokens_that_do_not_open_it() {
         json!("99999999999999999999"),
         json!([]),
     ] {
-        visitor.me_by(&with("user_id", id)).await.is(401, gone);
+        visitor
+            .get_me_with_token(&with("user_id", id))
+            .await
+            .assert_is(401, gone);
     }
     for scheme in ["Bearer", "bearer", "BEARER"] {
-        let reply = visitor.me(&format!("{scheme} {}", signed(&claims))).await;
+        let reply = visitor
+            .get_me_with_authorization(&format!("{scheme} {}", sign_claims(&claims)))
+            .await;
         assert_eq!(reply.status, 200, "{reply:?}");
     }
     let number = with("user_id", user.id.into());
     assert_eq!(
-        visitor.me_by(&number).await.status,
+        visitor.get_me_with_token(&number).await.status,
         200,
         "a number is taken too"
     );
@@ -102,41 +120,52 @@ async fn tokens_that_do_not_open_it() {
 
 #[tokio::test]
 async fn an_account_that_ended_its_tokens() {
-    let (app, user) = TestApp::builder().with_person();
+    let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
-    let pair = app.pair(&user, Grant::default());
-    assert_eq!(visitor.me_by(&pair.access).await.status, 200);
+    let pair = app.issue_tokens(&user, Grant::default());
+    assert_eq!(visitor.get_me_with_token(&pair.access).await.status, 200);
     app.set_active(user.id, false);
     let inactive = r#"{"detail":"User is inactive","code":"user_inactive"}"#;
-    visitor.me_by(&pair.access).await.is(401, inactive);
+    visitor
+        .get_me_with_token(&pair.access)
+        .await
+        .assert_is(401, inactive);
     app.set_active(user.id, true);
-    visitor.me_by(&pair.access).await.is(401, PASSWORD_CHANGED);
-    let pair = app.pair(&app.user("ada@example.com"), Grant::default());
-    assert_eq!(visitor.me_by(&pair.access).await.status, 200);
+    visitor
+        .get_me_with_token(&pair.access)
+        .await
+        .assert_is(401, PASSWORD_CHANGED);
+    let pair = app.issue_tokens(&app.user("ada@example.com"), Grant::default());
+    assert_eq!(visitor.get_me_with_token(&pair.access).await.status, 200);
     // In the same second, by the clock that stands still.
     app.change(|conn| set_password(conn, user.id, "!", app.now(), None));
-    visitor.me_by(&pair.access).await.is(401, PASSWORD_CHANGED);
-    let again = app.pair(&app.user("ada@example.com"), Grant::default());
-    assert_eq!(visitor.me_by(&again.access).await.status, 200);
+    visitor
+        .get_me_with_token(&pair.access)
+        .await
+        .assert_is(401, PASSWORD_CHANGED);
+    let again = app.issue_tokens(&app.user("ada@example.com"), Grant::default());
+    assert_eq!(visitor.get_me_with_token(&again.access).await.status, 200);
 }
 
 #[tokio::test]
 async fn who_asks_comes_before_how() {
-    let (app, user) = TestApp::builder().with_person();
+    let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
-    let pair = app.pair(&user, Grant::default());
+    let pair = app.issue_tokens(&user, Grant::default());
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
         let request = || visitor.request(method.clone(), "/api/users/me");
-        Reply::of(request()).await.is(401, NOT_PROVIDED);
+        ApiResponse::of_request(request())
+            .await
+            .assert_is(401, NOT_PROVIDED);
         let request = request().header(AUTHORIZATION, format!("Bearer {}", pair.access));
-        let reply = Reply::of(request).await;
+        let reply = ApiResponse::of_request(request).await;
         assert_eq!(reply.header("allow"), Some("GET, HEAD, OPTIONS"));
-        reply.is(
+        reply.assert_is(
             405,
             &format!(r#"{{"detail":"Method \"{method}\" not allowed."}}"#),
         );
     }
     let head = visitor.request(Method::HEAD, "/api/users/me");
     let head = head.header(AUTHORIZATION, format!("Bearer {}", pair.access));
-    assert_eq!(Reply::of(head).await.status, 200);
+    assert_eq!(ApiResponse::of_request(head).await.status, 200);
 }

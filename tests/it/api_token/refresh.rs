@@ -5,8 +5,8 @@ use vestibule::accounts::set_password;
 use vestibule::tokens::Grant;
 
 use super::{BLACKLISTED, INVALID, NO_ACCOUNT, PASSWORD_CHANGED};
-use crate::support::api::part;
 use crate::support::app::{TestApp, Visitor};
+use crate::support::tokens::token_part;
 
 /// The routes, each with the name of its field.
 pub(super) const ROUTES: [(&str, &str); 3] = [
@@ -20,55 +20,55 @@ pub(super) async fn everywhere(visitor: &Visitor, token: &str, body: &str) {
     for (path, field) in ROUTES {
         let reply = visitor.post_json(path, &json!({ field: token })).await;
         assert_eq!(reply.body, body, "{path} of {token}");
-        reply.is(401, body);
+        reply.assert_is(401, body);
     }
 }
 
 #[tokio::test]
 async fn a_refresh_token_gives_an_access_token_with_its_own_claims() {
-    let (app, user) = TestApp::builder().with_person();
+    let (app, user) = TestApp::builder().start_with_user();
     let grant = Grant {
         sid: Some("session_1".to_owned()),
         ..Grant::default()
     };
-    let pair = app.pair(&user, grant);
+    let pair = app.issue_tokens(&user, grant);
     app.clock.advance(chrono::TimeDelta::seconds(100));
     let visitor = app.visitor();
     for path in ["/api/token/refresh", "/api/token/refresh/"] {
-        let reply = visitor.post_refresh(path, &pair.refresh).await;
+        let reply = visitor.post_refresh_token(path, &pair.refresh).await;
         let access = reply.text("access");
-        reply.is(200, &format!(r#"{{"access":"{access}"}}"#));
-        let (claims, now) = (part(&access, 1), app.now().seconds());
+        reply.assert_is(200, &format!(r#"{{"access":"{access}"}}"#));
+        let (claims, now) = (token_part(&access, 1), app.now().seconds());
         let expected = json!({
             "token_type": "access", "exp": now + 300, "iat": now, "jti": claims["jti"],
             "user_id": user.id.to_string(), "sid": "session_1", "ver": 0,
         });
         assert_eq!(claims, expected);
-        assert_eq!(visitor.me_by(&access).await.status, 200);
+        assert_eq!(visitor.get_me_with_token(&access).await.status, 200);
     }
-    assert_eq!(app.refresh_rows().len(), 1, "nothing is rotated");
+    assert_eq!(app.refresh_token_rows().len(), 1, "nothing is rotated");
 }
 
 #[tokio::test]
 async fn verify_takes_either_kind_and_blacklist_ends_one() {
-    let (app, user) = TestApp::builder().with_person();
-    let pair = app.pair(&user, Grant::default());
+    let (app, user) = TestApp::builder().start_with_user();
+    let pair = app.issue_tokens(&user, Grant::default());
     let visitor = app.visitor();
     for token in [&pair.refresh, &pair.access] {
         let reply = visitor
             .post_json("/api/token/verify", &json!({ "token": token }))
             .await;
-        reply.is(200, "{}");
+        reply.assert_is(200, "{}");
     }
     visitor
-        .post_refresh("/api/token/blacklist/", &pair.refresh)
+        .post_refresh_token("/api/token/blacklist/", &pair.refresh)
         .await
-        .is(200, "{}");
+        .assert_is(200, "{}");
     everywhere(&visitor, &pair.refresh, BLACKLISTED).await;
     let reply = visitor
         .post_json("/api/token/verify", &json!({ "token": pair.access }))
         .await;
-    reply.is(200, "{}");
+    reply.assert_is(200, "{}");
 }
 
 #[tokio::test]
@@ -96,43 +96,43 @@ async fn fields_that_will_not_do() {
             let reply = visitor
                 .post_bytes(path, Some("application/json"), body.as_bytes())
                 .await;
-            reply.is(400, &format!(r#"{{"{field}":["{complaint}"]}}"#));
+            reply.assert_is(400, &format!(r#"{{"{field}":["{complaint}"]}}"#));
         }
         let form = Some("application/x-www-form-urlencoded");
         let reply = visitor
             .post_bytes(path, form, format!("{field}=a.b.c").as_bytes())
             .await;
-        reply.is(401, INVALID);
+        reply.assert_is(401, INVALID);
         visitor
             .post_json(path, &json!({ field: 12 }))
             .await
-            .is(401, INVALID);
+            .assert_is(401, INVALID);
     }
 }
 
 #[tokio::test]
 async fn accounts_that_no_longer_stand_behind_a_token() {
-    let (app, user) = TestApp::builder().with_person();
+    let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
-    let pair = app.pair(&user, Grant::default());
+    let pair = app.issue_tokens(&user, Grant::default());
     app.set_active(user.id, false);
     for (path, field) in &ROUTES[..2] {
         visitor
             .post_json(path, &json!({ *field: pair.refresh }))
             .await
-            .is(401, NO_ACCOUNT);
+            .assert_is(401, NO_ACCOUNT);
     }
     app.set_active(user.id, true);
     for (path, field) in &ROUTES[..2] {
         visitor
             .post_json(path, &json!({ *field: pair.refresh }))
             .await
-            .is(401, PASSWORD_CHANGED);
+            .assert_is(401, PASSWORD_CHANGED);
     }
-    let pair = app.pair(&app.user("ada@example.com"), Grant::default());
+    let pair = app.issue_tokens(&app.user("ada@example.com"), Grant::default());
     assert_eq!(
         visitor
-            .post_refresh("/api/token/refresh", &pair.refresh)
+            .post_refresh_token("/api/token/refresh", &pair.refresh)
             .await
             .status,
         200
@@ -142,11 +142,11 @@ async fn accounts_that_no_longer_stand_behind_a_token() {
         visitor
             .post_json(path, &json!({ *field: pair.refresh }))
             .await
-            .is(401, PASSWORD_CHANGED);
+            .assert_is(401, PASSWORD_CHANGED);
     }
     // Nobody is kept from ending a token for good.
     visitor
-        .post_refresh("/api/token/blacklist", &pair.refresh)
+        .post_refresh_token("/api/token/blacklist", &pair.refresh)
         .await
-        .is(200, "{}");
+        .assert_is(200, "{}");
 }

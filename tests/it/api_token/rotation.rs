@@ -6,20 +6,23 @@ use vestibule::accounts::set_password;
 use vestibule::tokens::{Grant, Pair};
 
 use super::{BLACKLISTED, PASSWORD_CHANGED};
-use crate::support::api::{Reply, part};
-use crate::support::app::{Builder, TestApp, Visitor};
+use crate::support::api::ApiResponse;
+use crate::support::app::{TestApp, TestAppBuilder, Visitor};
+use crate::support::tokens::token_part;
 
-pub(super) fn rotating() -> Builder {
+pub(super) fn rotating() -> TestAppBuilder {
     TestApp::builder().setting("ROTATE_REFRESH_TOKENS", "true")
 }
 
 pub(super) async fn rotate(visitor: &Visitor, refresh: &str) -> Pair {
-    let reply = visitor.post_refresh("/api/token/refresh", refresh).await;
+    let reply = visitor
+        .post_refresh_token("/api/token/refresh", refresh)
+        .await;
     assert_eq!(reply.status, 200, "{reply:?}");
     pair(&reply)
 }
 
-fn pair(reply: &Reply) -> Pair {
+fn pair(reply: &ApiResponse) -> Pair {
     Pair {
         access: reply.text("access"),
         refresh: reply.text("refresh"),
@@ -28,39 +31,39 @@ fn pair(reply: &Reply) -> Pair {
 
 #[tokio::test]
 async fn every_refresh_gives_the_next_refresh_token() {
-    let (app, user) = rotating().with_person();
+    let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
     let grant = Grant {
         sid: Some("session_1".to_owned()),
         ..Grant::default()
     };
-    let first = app.pair(&user, grant);
+    let first = app.issue_tokens(&user, grant);
     app.clock.advance(TimeDelta::seconds(60));
     let reply = visitor
-        .post_refresh("/api/token/refresh", &first.refresh)
+        .post_refresh_token("/api/token/refresh", &first.refresh)
         .await;
     let second = pair(&reply);
     let body = format!(
         r#"{{"access":"{}","refresh":"{}"}}"#,
         second.access, second.refresh
     );
-    reply.is(200, &body);
+    reply.assert_is(200, &body);
     let now = app.now().seconds();
     for (token, kind, lifetime) in [
         (&second.access, "access", 300),
         (&second.refresh, "refresh", 86_400),
     ] {
-        let claims = part(token, 1);
+        let claims = token_part(token, 1);
         let expected = json!({
             "token_type": kind, "exp": now + lifetime, "iat": now, "jti": claims["jti"],
             "user_id": user.id.to_string(), "sid": "session_1", "ver": 0,
         });
         assert_eq!(claims, expected);
-        assert_ne!(claims["jti"], part(&first.refresh, 1)["jti"]);
+        assert_ne!(claims["jti"], token_part(&first.refresh, 1)["jti"]);
     }
-    assert_eq!(visitor.me_by(&second.access).await.status, 200);
-    let rows = app.refresh_rows();
-    assert_eq!((rows.len(), app.live_rows().len()), (2, 1));
+    assert_eq!(visitor.get_me_with_token(&second.access).await.status, 200);
+    let rows = app.refresh_token_rows();
+    assert_eq!((rows.len(), app.live_refresh_token_rows().len()), (2, 1));
     assert!(
         rows.iter()
             .all(|row| row.family == rows[0].family && row.user_id == Some(user.id))
@@ -88,14 +91,14 @@ async fn every_refresh_gives_the_next_refresh_token() {
     let reply = visitor
         .post_json("/api/token/verify", &json!({ "token": first.refresh }))
         .await;
-    reply.is(401, BLACKLISTED);
+    reply.assert_is(401, BLACKLISTED);
 }
 
 #[tokio::test]
 async fn whoever_asks_twice_gets_the_same_answer_for_half_a_minute() {
-    let (app, user) = rotating().with_person();
+    let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
-    let first = app.pair(&user, Grant::default());
+    let first = app.issue_tokens(&user, Grant::default());
     let second = rotate(&visitor, &first.refresh).await;
     for _ in 0..2 {
         app.clock.advance(TimeDelta::seconds(15));
@@ -104,75 +107,79 @@ async fn whoever_asks_twice_gets_the_same_answer_for_half_a_minute() {
     // The answer to the first tab may have been used already.
     rotate(&visitor, &second.refresh).await;
     assert_eq!(rotate(&visitor, &first.refresh).await, second);
-    assert_eq!(app.live_rows().len(), 1);
+    assert_eq!(app.live_refresh_token_rows().len(), 1);
 }
 
 #[tokio::test]
 async fn whoever_comes_back_later_ends_the_family() {
-    let (app, user) = rotating().with_person();
+    let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
-    let bystander = app.pair(&user, Grant::default());
-    let first = app.pair(&user, Grant::default());
+    let bystander = app.issue_tokens(&user, Grant::default());
+    let first = app.issue_tokens(&user, Grant::default());
     let second = rotate(&visitor, &first.refresh).await;
     app.clock.advance(TimeDelta::milliseconds(30_001));
     visitor
-        .post_refresh("/api/token/refresh", &first.refresh)
+        .post_refresh_token("/api/token/refresh", &first.refresh)
         .await
-        .is(401, BLACKLISTED);
+        .assert_is(401, BLACKLISTED);
     assert_eq!(
-        app.live_rows().len(),
+        app.live_refresh_token_rows().len(),
         1,
         "it is committed, and the bystander's lives"
     );
     for token in [&first.refresh, &second.refresh] {
         visitor
-            .post_refresh("/api/token/refresh", token)
+            .post_refresh_token("/api/token/refresh", token)
             .await
-            .is(401, BLACKLISTED);
+            .assert_is(401, BLACKLISTED);
     }
     rotate(&visitor, &bystander.refresh).await;
 }
 
 #[tokio::test]
 async fn revocation_wins_over_a_replay() {
-    let (app, user) = rotating().with_person();
+    let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
     // Whichever of the two is blacklisted, both end, and nothing waits for the first any longer.
     for ended in [0, 1] {
-        let first = app.pair(&user, Grant::default());
+        let first = app.issue_tokens(&user, Grant::default());
         let second = rotate(&visitor, &first.refresh).await;
         let answer = visitor
-            .post_refresh(
+            .post_refresh_token(
                 "/api/token/blacklist",
                 [&first.refresh, &second.refresh][ended],
             )
             .await;
         match ended {
-            0 => answer.is(401, BLACKLISTED),
-            _ => answer.is(200, "{}"),
+            0 => answer.assert_is(401, BLACKLISTED),
+            _ => answer.assert_is(200, "{}"),
         }
         for token in [&first.refresh, &second.refresh] {
             visitor
-                .post_refresh("/api/token/refresh", token)
+                .post_refresh_token("/api/token/refresh", token)
                 .await
-                .is(401, BLACKLISTED);
+                .assert_is(401, BLACKLISTED);
         }
-        assert!(app.live_rows().is_empty());
-        assert!(app.refresh_rows().iter().all(|row| row.successor.is_none()));
+        assert!(app.live_refresh_token_rows().is_empty());
+        assert!(
+            app.refresh_token_rows()
+                .iter()
+                .all(|row| row.successor.is_none())
+        );
     }
 }
 
 #[tokio::test]
 async fn a_new_password_wins_over_a_replay() {
-    let (app, user) = rotating().with_person();
+    let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
-    let first = app.pair(&user, Grant::default());
+    let first = app.issue_tokens(&user, Grant::default());
     let second = rotate(&visitor, &first.refresh).await;
     app.change(|conn| set_password(conn, user.id, "!", app.now(), None));
     for token in [&first.refresh, &second.refresh] {
         visitor
-            .post_refresh("/api/token/refresh", token)
+            .post_refresh_token("/api/token/refresh", token)
             .await
-            .is(401, PASSWORD_CHANGED);
+            .assert_is(401, PASSWORD_CHANGED);
     }
 }

@@ -81,7 +81,7 @@ async fn too_many_wrong_codes_offer_a_fresh_sign_in_with_the_way_back() {
     assert!(page.contains("Too many wrong codes"), "{page}");
     assert!(page.contains(AFRESH), "{page}");
     assert_nobody_signed_in(&app, &una).await;
-    assert!(app.unfinished().is_empty());
+    assert!(app.pending_sign_ins().is_empty());
     let step = stopped(&una, UNA, "/account").await;
     led_to(&una.submit(&step, &[("code", CODE)]).await, "/account");
 }

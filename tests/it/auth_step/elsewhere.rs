@@ -14,7 +14,7 @@ const ADA: &str = "ada@example.com";
 
 /// Signs in as far as WorkOS lets this person: where the browser is sent then.
 async fn sent_on(visitor: &Visitor, login: &str, email: &str) -> Url {
-    let authorize = visitor.begin(login).await;
+    let authorize = visitor.start_login(login).await;
     let callback = visitor.authorize(&authorize, email).await;
     let response = visitor.get(callback.as_str()).await;
     assert_eq!(response.status(), StatusCode::FOUND, "{email} is sent on");
@@ -166,7 +166,7 @@ async fn an_organisation_that_is_chosen_and_wants_single_sign_on_has_a_page_that
         let page = response.text().await.unwrap();
         let link = page.split(r#"<a class="button" href=""#).nth(1).unwrap();
         let link = link.split('"').next().unwrap().replace("&#38;", "&");
-        let fresh = twyla.begin(&link).await;
+        let fresh = twyla.start_login(&link).await;
         let callback = twyla.authorize(&fresh, TWYLA).await;
         led_to(&twyla.get(callback.as_str()).await, "/account");
         assert!(twyla.page("/account").await.contains(&harbour));
@@ -186,7 +186,7 @@ async fn what_leads_nowhere_is_told_with_a_way_on() {
             status,
             json!({ "code": code, "message": "for developers" }),
         );
-        let authorize = ada.begin(&login_with_next("/account")).await;
+        let authorize = ada.start_login(&login_with_next("/account")).await;
         let callback = ada.authorize(&authorize, ADA).await;
         let response = ada.get(callback.as_str()).await;
         let page = error_page(response, StatusCode::FORBIDDEN).await;

@@ -41,7 +41,7 @@ async fn a_newcomer_signs_up_verifies_the_address_and_is_in() {
         "{home}"
     );
     let authorize = nora
-        .begin("/auth/login?screen_hint=sign-up&next=/account")
+        .start_login("/auth/login?screen_hint=sign-up&next=/account")
         .await;
     assert_eq!(query(&authorize, "screen_hint"), "sign-up");
     let callback = sign_up(&nora, &authorize, "nora@example.com").await;
@@ -57,7 +57,7 @@ async fn a_newcomer_signs_up_verifies_the_address_and_is_in() {
 async fn an_invitation_makes_an_account_and_a_member_of_it() {
     let app = TestApp::start();
     let ivy = app.visitor();
-    let authorize = ivy.begin(INVITED).await;
+    let authorize = ivy.start_login(INVITED).await;
     assert_eq!(query(&authorize, "invitation_token"), "demo-invitation");
     let page = ivy.page(authorize.as_str()).await;
     assert!(page.contains("Sign up") && page.contains(IVY), "{page}");
@@ -73,7 +73,7 @@ async fn a_link_with_a_code_and_no_state_ends_signed_in_with_its_invitation() {
     let foreign = "/auth/callback?code=of-a-dashboard&invitation_token=demo-invitation";
     let response = ivy.get(foreign).await;
     led_to(&response, "/auth/login?invitation_token=demo-invitation");
-    let authorize = ivy.begin(&location(&response)).await;
+    let authorize = ivy.start_login(&location(&response)).await;
     let callback = sign_up(&ivy, &authorize, IVY).await;
     led_to(&ivy.get(&callback).await, "/");
     assert!(ivy.page("/").await.contains("Welcome, ivy@example.com!"));
@@ -81,11 +81,11 @@ async fn a_link_with_a_code_and_no_state_ends_signed_in_with_its_invitation() {
     // And without one, for somebody whom AuthKit knows: no page is in between.
     ivy.get("/auth/logout").await;
     let ada = app.visitor();
-    let authorize = ada.begin("/auth/login").await;
+    let authorize = ada.start_login("/auth/login").await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     let stateless = with_query(&callback, "state", None);
     let authorize = ada
-        .begin(&location(&ada.get(stateless.as_str()).await))
+        .start_login(&location(&ada.get(stateless.as_str()).await))
         .await;
     let callback = location(&ada.get(authorize.as_str()).await);
     led_to(&ada.get(&callback).await, "/");
@@ -116,7 +116,7 @@ async fn what_a_return_says_of_invitations_is_told_in_a_sentence() {
             afresh,
         ),
     ] {
-        let authorize = ivy.begin("/auth/login?next=/account").await;
+        let authorize = ivy.start_login("/auth/login?next=/account").await;
         let state = query(&authorize, "state");
         let back = format!("/auth/callback?error={code}&state={state}");
         let page = error_page(ivy.get(&back).await, StatusCode::BAD_REQUEST).await;
@@ -130,14 +130,16 @@ async fn what_a_return_says_of_invitations_is_told_in_a_sentence() {
 async fn an_invitation_that_is_not_good_is_told() {
     let app = TestApp::start();
     let ivy = app.visitor();
-    let authorize = ivy.begin("/auth/login?invitation_token=made-up").await;
+    let authorize = ivy
+        .start_login("/auth/login?invitation_token=made-up")
+        .await;
     let back = ivy.get(authorize.as_str()).await;
     let page = error_page(ivy.get(&location(&back)).await, StatusCode::BAD_REQUEST).await;
     let says = "This invitation was used, withdrawn or has expired. Ask for a new one.";
     assert!(page.contains(says), "{page}");
     assert_nobody_signed_in(&app, &ivy).await;
 
-    let authorize = ivy.begin(INVITED).await;
+    let authorize = ivy.start_login(INVITED).await;
     let fields = [
         ("email", "ada@example.com"),
         ("password", "ada-demo-password"),
@@ -149,7 +151,7 @@ async fn an_invitation_that_is_not_good_is_told() {
     let callback = sign_up(&ivy, &authorize, IVY).await;
     arrives(&app, &ivy, &ivy.get(&callback).await).await;
     let again = app.visitor();
-    let authorize = again.begin(INVITED).await;
+    let authorize = again.start_login(INVITED).await;
     let back = location(&again.get(authorize.as_str()).await);
     assert!(back.contains("error=invitation_invalid"), "{back}");
 }

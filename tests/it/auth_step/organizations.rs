@@ -56,7 +56,7 @@ async fn several_organisations_are_chosen_between_and_the_way_back_is_kept() {
         panic!("WorkOS is asked once");
     };
     assert_eq!(grant.body["ip_address"], "127.0.0.1");
-    assert!(app.unfinished().is_empty(), "the row has gone");
+    assert!(app.pending_sign_ins().is_empty(), "the row has gone");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ async fn seen(response: Response) -> String {
 }
 
 async fn seen_of_a_sign_in(visitor: &Visitor, email: &str) -> (String, String) {
-    let authorize = visitor.begin(&login_with_next("/account")).await;
+    let authorize = visitor.start_login(&login_with_next("/account")).await;
     let callback = visitor.authorize(&authorize, email).await;
     let response = visitor.get(callback.as_str()).await;
     let step = location(&response);
@@ -54,7 +54,7 @@ fn assert_secret(tokens: &[String], seen: &str, rows: &[Vec<u8>]) {
     for token in tokens {
         assert!(token.len() > 20, "{token}");
         assert!(!seen.contains(token.as_str()), "it is seen");
-        assert!(!log::has_both(token, ""), "the log has it");
+        assert!(!log::has_line_with(token, ""), "the log has it");
         for row in rows {
             let parts = row.windows(token.len());
             assert!(!parts.into_iter().any(|part| part == token.as_bytes()));
@@ -64,12 +64,12 @@ fn assert_secret(tokens: &[String], seen: &str, rows: &[Vec<u8>]) {
 
 #[tokio::test]
 async fn the_pending_token_is_in_no_page_no_address_no_cookie_no_log_and_no_row() {
-    log::keep();
+    log::capture();
     let app = TestApp::start();
     let una = app.visitor();
     let (mut all, step) = seen_of_a_sign_in(&una, UNA).await;
     all += &una.cookies("/auth/step");
-    let sealed: Vec<Vec<u8>> = app.unfinished();
+    let sealed: Vec<Vec<u8>> = app.pending_sign_ins();
     for code in ["", "000000", CODE] {
         all += &seen(una.submit(&step, &[("code", code)]).await).await;
     }
@@ -82,7 +82,7 @@ async fn the_pending_token_is_in_no_page_no_address_no_cookie_no_log_and_no_row(
     let tokens = tokens(&app);
     assert_eq!(tokens.len(), 3);
     assert_secret(&tokens, &all, &sealed);
-    assert!(log::has_both(
+    assert!(log::has_line_with(
         "a sign-in waits for an answer",
         "email_verification_required"
     ));
@@ -90,12 +90,12 @@ async fn the_pending_token_is_in_no_page_no_address_no_cookie_no_log_and_no_row(
 
 #[tokio::test]
 async fn nor_where_an_authenticator_is_asked_or_workos_is_away() {
-    log::keep();
+    log::capture();
     let app = TestApp::start();
     let max = app.visitor();
     let (mut all, step) = seen_of_a_sign_in(&max, MAX).await;
     all += &max.cookies("/auth/step");
-    let sealed: Vec<Vec<u8>> = app.unfinished();
+    let sealed: Vec<Vec<u8>> = app.pending_sign_ins();
     all += &seen(max.submit(&step, &[("code", "000000")]).await).await;
     let away = Effect::status(503, json!({}));
     app.workos().inject(Fault::once(AUTHENTICATE, away));
@@ -110,16 +110,16 @@ async fn nor_where_an_authenticator_is_asked_or_workos_is_away() {
 
 #[tokio::test]
 async fn nor_from_one_step_to_the_next() {
-    log::keep();
+    log::capture();
     let app = TestApp::start();
     let quinn = app.visitor();
     let (mut all, step) = seen_of_a_sign_in(&quinn, "quinn@example.com").await;
-    let mut sealed: Vec<Vec<u8>> = app.unfinished();
+    let mut sealed: Vec<Vec<u8>> = app.pending_sign_ins();
     for _ in ["e-mail", "authenticator"] {
         answer(&quinn, &step, ("code", CODE), &step, &mut all).await;
         all += &seen(quinn.get(&step).await).await;
         all += &quinn.cookies("/auth/step");
-        sealed.extend(app.unfinished());
+        sealed.extend(app.pending_sign_ins());
     }
     let chosen = app.organization("Example Orchards");
     let given = ("organization_id", chosen.as_str());
@@ -132,7 +132,7 @@ async fn nor_from_one_step_to_the_next() {
 
 #[tokio::test]
 async fn nor_where_the_sign_in_goes_on_at_workos() {
-    log::keep();
+    log::capture();
     let app = TestApp::start();
     let twyla = app.visitor();
     let (mut all, step) = seen_of_a_sign_in(&twyla, TWYLA).await;
@@ -158,7 +158,7 @@ async fn nor_where_the_sign_in_goes_on_at_workos() {
 
 #[tokio::test]
 async fn nor_in_json() {
-    log::keep();
+    log::capture();
     let app = TestApp::start();
     let mut all = String::new();
     for email in [UNA, MAX, "quinn@example.com"] {
@@ -182,7 +182,7 @@ async fn nor_in_json() {
 async fn the_cookie_is_the_forms_alone() {
     let app = TestApp::start();
     let una = app.visitor();
-    let authorize = una.begin("/auth/login").await;
+    let authorize = una.start_login("/auth/login").await;
     let callback = una.authorize(&authorize, UNA).await;
     let response = una.get(callback.as_str()).await;
     let lines = crate::support::app::set_cookies(&response);

@@ -105,7 +105,7 @@ async fn looking_ahead_changes_nothing() {
         .unwrap();
     assert_eq!(ahead.status(), StatusCode::OK);
     assert_eq!(app.workos().requests().len(), asked);
-    assert_eq!(app.unfinished().len(), 1);
+    assert_eq!(app.pending_sign_ins().len(), 1);
     let put = twyla.request(Method::PUT, &step).send().await.unwrap();
     assert_eq!(put.status(), StatusCode::METHOD_NOT_ALLOWED);
 }

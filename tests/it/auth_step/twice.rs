@@ -125,7 +125,7 @@ async fn an_answer_to_the_question_before_is_no_answer_to_this_one() {
     let page = quinn.page(&step).await;
     let asked = page.split(r#"name="asked" value=""#).nth(1).unwrap();
     let asked = asked.split('"').next().unwrap();
-    app.pass(1);
+    app.advance(1);
     let fields = [("code", CODE), ("asked", asked)];
     for _ in 0..2 {
         led_to(&quinn.submit(&step, &fields).await, &step);
@@ -158,10 +158,10 @@ async fn the_end_is_told_for_half_a_minute_while_the_session_is_open() {
     let step = stopped(&una, UNA, "/account").await;
     let second = Second::of(&app, &una, &step);
     led_to(&una.submit(&step, &[("code", CODE)]).await, "/account");
-    app.pass(29);
+    app.advance(29);
     led_to(&second.submit(&[("code", CODE)]).await, "/account");
     assert!(second.visitor.is_signed_in().await);
-    app.pass(1);
+    app.advance(1);
     let late = second.submit(&[("code", CODE)]).await;
     error_page(late, StatusCode::BAD_REQUEST).await;
     app.only_session();

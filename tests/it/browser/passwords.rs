@@ -29,7 +29,7 @@ async fn a_person_signs_in_and_changes_the_password_on_a_desktop_in_the_dark() {
 
 async fn from_home_to_a_new_password(screen: Screen, scheme: Scheme) {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     let browser = Browser::open(screen, scheme).await;
     let name = |page: &str| picture(page, screen, scheme);
     browser.visit(&app.url).await;
@@ -84,7 +84,7 @@ async fn from_home_to_a_new_password(screen: Screen, scheme: Scheme) {
 #[tokio::test]
 async fn the_keyboard_alone_signs_in_by_a_password() {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     let browser = Browser::open(Screen::Desktop, Scheme::Light).await;
     browser
         .visit(&format!("{}/login?next=/account", app.url))

@@ -24,28 +24,28 @@ async fn from_renewal_to_the_end(screen: Screen, scheme: Scheme) {
     browser.visit(&format!("{}/auth/login", app.url)).await;
     browser.choose("ada@example.com").await;
     browser.see(WELCOME_ADA).await;
-    app.expire();
+    app.expire_workos_tokens();
     browser.visit(&app.url).await;
     browser.see(WELCOME_ADA).await;
     assert_eq!(app.renewals(), 1);
 
     let account = format!("{}/account", app.url);
-    app.expire();
-    app.workos_is_away();
+    app.expire_workos_tokens();
+    app.make_workos_unavailable();
     browser.visit(&account).await;
     browser.see("Your account").await;
-    app.expire();
+    app.expire_workos_tokens();
     browser.visit(&account).await;
     browser.see("Please try again in a moment").await;
     let page = name("session-unconfirmed");
     browser.look_at_error(&page, 503).await;
-    app.workos_is_back();
+    app.restore_workos();
     browser.click("Try again").await;
     browser.see("Your account").await;
 
     let sid = app.only_session().workos_sid.unwrap();
     app.workos().revoke_session(&sid);
-    app.expire();
+    app.expire_workos_tokens();
     browser.visit(&account).await;
     browser.see("Log in").await;
     let notice = browser.text("[role=status]").await;

@@ -29,7 +29,7 @@ async fn there_and_everywhere(screen: Screen, scheme: Scheme) {
     let app = TestApp::start();
     let tablet = signed_in_with(&app, "Mozilla/5.0 (iPad) Safari/604.1", ADA).await;
     let phone = signed_in_with(&app, IPHONE, ADA).await;
-    app.pass(1);
+    app.advance(1);
     let browser = Browser::open(screen, scheme).await;
     let name = |page: &str| picture(page, screen, scheme);
     browser.visit(&format!("{}/auth/login", app.url)).await;

@@ -68,7 +68,7 @@ async fn a_single_page_application_signs_in_asks_refreshes_and_logs_out() {
         signs_in_asks_refreshes_and_logs_out(&app, screen, scheme).await;
     }
     assert!(
-        app.refresh_tokens()
+        app.refresh_token_rows()
             .iter()
             .all(|row| row.revoked_at.is_some())
     );

@@ -129,12 +129,12 @@ fn pending_migrations_are_named_before_anything_is_asked() {
             .run();
         output
             .exits_with(1)
-            .says_in_one_line(&["not applied", "run `vestibule migrate`"]);
+            .reports_one_error(&["not applied", "run `vestibule migrate`"]);
         let missing = Program::new(arguments).env("DATABASE_URL", database.url());
         missing
             .run()
             .exits_with(1)
-            .says_in_one_line(&["does not exist", "`vestibule migrate`"]);
+            .reports_one_error(&["does not exist", "`vestibule migrate`"]);
     }
 }
 

@@ -3,13 +3,13 @@
 use vestibule::emulator::{self, Config};
 
 use crate::support::database::TestDatabase;
-use crate::support::program::{API_KEY, Output, Program};
+use crate::support::program::{API_KEY, Program, ProgramOutput};
 use crate::support::site::free_port;
 
 const FINE: &str = "System check identified no issues (0 silenced).";
 
 /// `check` on a database that has been migrated, with sound settings and these.
-fn check(options: &[&str], settings: &[(&str, &str)]) -> Output {
+fn check(options: &[&str], settings: &[(&str, &str)]) -> ProgramOutput {
     let database = TestDatabase::new();
     let url = ("DATABASE_URL", database.url());
     Program::new(&["migrate"])
@@ -112,7 +112,7 @@ fn each_malformed_setting_is_named_with_its_value_and_its_mend() {
             .env(name, value)
             .run()
             .exits_with(1)
-            .says_in_one_line(&[name, &format!("`{value}`"), mend])
+            .reports_one_error(&[name, &format!("`{value}`"), mend])
             .leaves_files(&[]);
     }
 }

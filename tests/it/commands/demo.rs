@@ -5,12 +5,12 @@ use std::net::TcpListener;
 use reqwest::StatusCode;
 
 use crate::support::app::{Visitor, location};
-use crate::support::program::{Program, Running};
+use crate::support::program::{Program, RunningProgram};
 
 /// The address to open, as the demo prints it.
-fn url(program: &Running) -> String {
-    let line = program.line_with("    http://localhost:");
-    program.line_with("Ctrl-C stops both.");
+fn url(program: &RunningProgram) -> String {
+    let line = program.wait_for_output("    http://localhost:");
+    program.wait_for_output("Ctrl-C stops both.");
     line.trim().to_owned()
 }
 
@@ -86,7 +86,7 @@ async fn a_hostile_environment_changes_nothing() {
     assert_eq!(location(&response), "/");
     assert!(ada.cookie("/", "sessionid").is_some());
     assert!(ada.page("/account").await.contains("ada@example.com"));
-    let line = program.log_line(|line| line.contains("GET /account 200"));
+    let line = program.wait_for_log(|line| line.contains("GET /account 200"));
     assert!(!line.starts_with('{'), "{line}");
     assert_eq!(
         std::fs::read_to_string(program.folder().join("vestibule.sqlite3")).unwrap(),
@@ -100,7 +100,7 @@ fn it_is_for_this_machine_alone() {
         Program::new(&["runserver", "--demo", "--bind", address])
             .run()
             .exits_with(1)
-            .says_in_one_line(&["--demo signs anybody in", address, "use 127.0.0.1"])
+            .reports_one_error(&["--demo signs anybody in", address, "use 127.0.0.1"])
             .leaves_files(&[]);
     }
 }
@@ -112,7 +112,7 @@ fn a_taken_port_is_told_before_anything_is_made() {
     Program::new(&["runserver", "--demo", "--bind", &address])
         .run()
         .exits_with(1)
-        .says_in_one_line(&["cannot listen on", &address, "--bind"])
+        .reports_one_error(&["cannot listen on", &address, "--bind"])
         .leaves_files(&[]);
 }
 
@@ -125,7 +125,7 @@ async fn a_second_demo_in_the_same_folder_knows_who_was_there() {
     let id = account.split("User id</dt>").nth(1).unwrap()[..40].to_owned();
     let folder = tempfile::tempdir().unwrap();
     let database = "vestibule-demo.sqlite3";
-    let second = demo().in_folder(first.folder());
+    let second = demo().current_dir(first.folder());
     first.signal("TERM");
     std::fs::write(folder.path().join("kept"), "").unwrap();
     // The folder lives as long as what ran in it; the copy is what a second start finds.
@@ -134,13 +134,13 @@ async fn a_second_demo_in_the_same_folder_knows_who_was_there() {
     wait_for_end(first, || {
         std::fs::copy(&source, &copy).unwrap();
     });
-    let second = second.in_folder(folder.path()).start();
+    let second = second.current_dir(folder.path()).start();
     let ada = Visitor::new(&url(&second));
     ada.sign_in("ada@example.com").await;
     assert!(ada.page("/account").await.contains(&id));
 }
 
-fn wait_for_end(mut program: Running, then: impl FnOnce()) {
+fn wait_for_end(mut program: RunningProgram, then: impl FnOnce()) {
     while program.is_running() {
         std::thread::yield_now();
     }

@@ -90,8 +90,8 @@ fn a_file_that_cannot_be_read_is_named() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join(".env")).unwrap();
     Program::with_settings(&["runserver"])
-        .in_folder(folder.path())
+        .current_dir(folder.path())
         .run()
         .exits_with(1)
-        .says_in_one_line(&[".env: cannot be read", "a readable UTF-8 text file"]);
+        .reports_one_error(&[".env: cannot be read", "a readable UTF-8 text file"]);
 }

@@ -6,9 +6,9 @@ use crate::support::program::Program;
 async fn it_prints_who_can_sign_in_and_serves_until_it_is_told_to_stop() {
     for signal in ["TERM", "INT"] {
         let program = Program::new(&["emulator", "--bind", "127.0.0.1:0"]).start();
-        let line = program.line_with("AuthKit emulator on http://127.0.0.1:");
+        let line = program.wait_for_output("AuthKit emulator on http://127.0.0.1:");
         let url = line.split_once("on ").unwrap().1.to_owned();
-        program.line_with("WORKOS_CLIENT_ID=client_emulator");
+        program.wait_for_output("WORKOS_CLIENT_ID=client_emulator");
         let printed = program.printed();
         for part in [
             "ada@example.com",
@@ -30,7 +30,7 @@ async fn a_seed_file_replaces_the_people() {
     let program = Program::new(&["emulator", "--bind", "127.0.0.1:0", "--seed", "people.json"])
         .file("people.json", seed)
         .start();
-    program.line_with("WORKOS_CLIENT_ID=");
+    program.wait_for_output("WORKOS_CLIENT_ID=");
     let printed = program.printed();
     assert!(printed.contains("grace@example.com"), "{printed}");
     assert!(!printed.contains("ada@example.com"), "{printed}");
@@ -50,12 +50,12 @@ fn a_bad_seed_file_is_named_with_the_place() {
             .file("people.json", text)
             .run()
             .exits_with(1)
-            .says_in_one_line(&["people.json is malformed", place]);
+            .reports_one_error(&["people.json is malformed", place]);
     }
     Program::new(&["emulator", "--seed", "none.json"])
         .run()
         .exits_with(1)
-        .says_in_one_line(&["the seed file none.json cannot be read", "No such file"]);
+        .reports_one_error(&["the seed file none.json cannot be read", "No such file"]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn it_is_for_this_machine_alone() {
         Program::new(&["emulator", "--bind", address])
             .run()
             .exits_with(1)
-            .says_in_one_line(&["binds to this machine only", address, "use 127.0.0.1"]);
+            .reports_one_error(&["binds to this machine only", address, "use 127.0.0.1"]);
     }
 }
 
@@ -75,5 +75,5 @@ fn a_taken_port_is_named() {
     Program::new(&["emulator", "--bind", &address])
         .run()
         .exits_with(1)
-        .says_in_one_line(&["cannot listen on", &address, "--bind"]);
+        .reports_one_error(&["cannot listen on", &address, "--bind"]);
 }

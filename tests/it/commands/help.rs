@@ -126,9 +126,9 @@ fn output_that_cannot_be_written_is_an_error_in_one_line() {
     ] {
         Program::new(arguments)
             .env("RUST_LOG", "warn")
-            .with_nowhere_to_print()
+            .with_full_stdout()
             .run()
             .exits_with(1)
-            .says_in_one_line(&["cannot write", "No space left"]);
+            .reports_one_error(&["cannot write", "No space left"]);
     }
 }

@@ -48,7 +48,7 @@ fn check_fails_until_all_is_applied() {
     for name in NAMES {
         assert!(before.stdout.contains(name), "{before:#?}");
     }
-    before.says_in_one_line(&["12 migrations are not applied", "run `vestibule migrate`"]);
+    before.reports_one_error(&["12 migrations are not applied", "run `vestibule migrate`"]);
     migrate(&database, &[]).run().exits_with(0);
     let after = migrate(&database, &["--check"]).run().exits_with(0);
     assert_eq!(after.stderr, "");
@@ -166,7 +166,7 @@ fn a_database_that_cannot_be_is_named_with_its_mend() {
         .env("DATABASE_URL", "sqlite:no/such/folder/app.sqlite3")
         .run()
         .exits_with(1)
-        .says_in_one_line(&[
+        .reports_one_error(&[
             "no/such/folder/app.sqlite3",
             "in a folder that is there and writable",
         ])
@@ -179,7 +179,7 @@ fn a_database_that_cannot_be_is_named_with_its_mend() {
         )
         .run()
         .exits_with(1)
-        .says_in_one_line(&["file is not a database"])
+        .reports_one_error(&["file is not a database"])
         .leaves_files(&["notes.txt"]);
 }
 
@@ -190,7 +190,7 @@ fn a_build_without_postgresql_says_how_to_get_one_with_it() {
         .env("DATABASE_URL", "postgres://app:hunter2@127.0.0.1/app")
         .run()
         .exits_with(1)
-        .says_in_one_line(&["no PostgreSQL", "--features postgres"])
+        .reports_one_error(&["no PostgreSQL", "--features postgres"])
         .leaves_files(&[]);
 }
 
@@ -203,6 +203,6 @@ fn a_postgresql_that_does_not_answer_is_one_line_without_its_password() {
         .env("DATABASE_URL", &url)
         .run()
         .exits_with(1)
-        .says_in_one_line(&["the database is unavailable", "Connection refused"]);
+        .reports_one_error(&["the database is unavailable", "Connection refused"]);
     assert!(!output.stderr.contains("hunter2"), "{output:#?}");
 }

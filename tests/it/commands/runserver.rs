@@ -33,7 +33,7 @@ fn a_missing_file_is_not_made_and_the_command_that_makes_it_is_named() {
     Program::with_settings(&["runserver"])
         .run()
         .exits_with(1)
-        .says_in_one_line(&["vestibule.sqlite3 does not exist", "`vestibule migrate`"])
+        .reports_one_error(&["vestibule.sqlite3 does not exist", "`vestibule migrate`"])
         .leaves_files(&[]);
 }
 
@@ -48,7 +48,7 @@ fn unapplied_migrations_are_refused_with_the_command_that_applies_them() {
         .env("DATABASE_URL", database.url())
         .run()
         .exits_with(1)
-        .says_in_one_line(&["12 migrations are not applied", "run `vestibule migrate`"]);
+        .reports_one_error(&["12 migrations are not applied", "run `vestibule migrate`"]);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_taken_port_is_named_with_the_way_to_another() {
         .env("DATABASE_URL", url)
         .run()
         .exits_with(1)
-        .says_in_one_line(&["cannot listen on", &address, "in use", "--bind"]);
+        .reports_one_error(&["cannot listen on", &address, "in use", "--bind"]);
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn the_option_bind_wins_over_the_setting() {
         .env("DATABASE_URL", url)
         .env("BIND", "192.0.2.1:1")
         .start();
-    let line = program.line_with("vestibule serves");
+    let line = program.wait_for_output("vestibule serves");
     let port = address.split_once(':').unwrap().1;
     assert_eq!(
         line,
@@ -129,5 +129,6 @@ fn a_warning_is_logged_and_does_not_keep_it_from_serving() {
     let url = format!("http://localhost:{port}");
     let uri = format!("{url}/elsewhere");
     let site = Site::start(&[("WORKOS_REDIRECT_URI", &uri), ("PUBLIC_URL", &url)]);
-    site.program.log_line(|line| line.contains("workos.W001"));
+    site.program
+        .wait_for_log(|line| line.contains("workos.W001"));
 }

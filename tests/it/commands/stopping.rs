@@ -16,7 +16,7 @@ async fn a_request_in_flight_is_finished_before_the_end() {
     for signal in ["TERM", "INT"] {
         let site = Site::start(&[]);
         let ada = site.visitor();
-        let authorize = ada.begin("/auth/login?next=/account").await;
+        let authorize = ada.start_login("/auth/login?next=/account").await;
         let callback = ada.authorize(&authorize, "ada@example.com").await;
         let endpoint = "/user_management/authenticate";
         let delay = Effect::Delay { milliseconds: 1500 };
@@ -28,7 +28,7 @@ async fn a_request_in_flight_is_finished_before_the_end() {
         }
         site.program.signal(signal);
         site.program
-            .log_line(|line| line.contains("finishing what is in flight"));
+            .wait_for_log(|line| line.contains("finishing what is in flight"));
         let answer = answer.await.unwrap();
         assert_eq!(answer.status(), 302, "{signal}");
         assert_eq!(location(&answer), "/account", "{signal}");

@@ -6,7 +6,7 @@ use crate::support::app::{TestApp, location};
 use crate::support::database::TestDatabase;
 use crate::support::forwarder::Forwarder;
 use crate::support::steps::{
-    assert_signs_in, error_page, login_with_next, retry_after, set_cookie, up_to_the_callback,
+    assert_signs_in, error_page, login_with_next, obtain_callback_url, retry_after, set_cookie,
 };
 
 fn app_that_can_lose_its_database() -> Option<(Forwarder, TestApp)> {
@@ -42,7 +42,7 @@ async fn a_sign_in_without_the_database_is_a_503_and_works_once_it_is_back() {
     };
     assert_eq!(app.visitor().get("/readyz").await.status(), StatusCode::OK);
     let ada = app.visitor();
-    let authorize = ada.begin(&login_with_next("/account")).await;
+    let authorize = ada.start_login(&login_with_next("/account")).await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     forwarder.cut();
     let response = ada.get(callback.as_str()).await;
@@ -73,7 +73,7 @@ async fn a_connection_that_broke_between_two_sign_ins_is_not_noticed() {
     };
     app.signed_in("ada@example.com").await;
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     forwarder.cut();
     forwarder.restore();
     assert_eq!(ada.get(callback.as_str()).await.status(), StatusCode::FOUND);

@@ -11,40 +11,40 @@ use vestibule::sessions::NewSession;
 use vestibule::settings::PasswordLogin;
 
 use super::moment;
-use crate::support::django::{Django, House, counts};
+use crate::support::django::{Django, ImportTarget, counts};
 
 /// "Correct-horse-9", by Django's own hasher at a low cost.
 const CHEAP: &str = "pbkdf2_sha256$1000$Salz-ü$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
 /// " spaced ", likewise.
 const OTHER: &str = "pbkdf2_sha256$1000$Salz-ü$hd9wLxdmk32welMODxwVFKriaAsMCn0jgzlyxcb1s/s=";
 
-fn imported() -> (Django, House) {
-    let (django, house) = (Django::new(), House::new());
+fn imported() -> (Django, ImportTarget) {
+    let (django, target) = (Django::new(), ImportTarget::new());
     for id in 1..=3 {
         django.add(id, &format!("{id}@example.com"));
     }
-    let first = house.import(&django, &[]);
+    let first = target.import(&django, &[]);
     assert_eq!(counts(&first, 0), [3, 0, 0, 0]);
-    (django, house)
+    (django, target)
 }
 
-fn set_password(house: &House, id: i64, password: &str) {
-    house.change(|conn| {
+fn set_password(target: &ImportTarget, id: i64, password: &str) {
+    target.change(|conn| {
         diesel::update(users::table.find(id))
             .set(users::password.eq(password))
             .execute(conn)
     });
 }
 
-fn set_active(house: &House, id: i64, is_active: bool) {
-    house.change(|conn| {
+fn set_active(target: &ImportTarget, id: i64, is_active: bool) {
+    target.change(|conn| {
         diesel::update(users::table.find(id))
             .set(users::is_active.eq(is_active))
             .execute(conn)
     });
 }
 
-fn sign_in(house: &House, user_id: i64) {
+fn sign_in(target: &ImportTarget, user_id: i64) {
     let now = Clock::system().now();
     let session = NewSession {
         id: format!("session-of-{user_id}"),
@@ -61,11 +61,11 @@ fn sign_in(house: &House, user_id: i64) {
         user_agent: None,
         impersonator: None,
     };
-    house.change(|conn| session.insert(conn));
+    target.change(|conn| session.insert(conn));
 }
 
-fn is_signed_in(house: &House, user_id: i64) -> bool {
-    house.rows(|conn| {
+fn is_signed_in(target: &ImportTarget, user_id: i64) -> bool {
+    target.rows(|conn| {
         let open = sessions::table.filter(sessions::revoked_at.is_null());
         let theirs = open.filter(sessions::user_id.eq(user_id));
         theirs.count().get_result::<i64>(conn)
@@ -74,19 +74,19 @@ fn is_signed_in(house: &House, user_id: i64) -> bool {
 
 #[test]
 fn what_has_not_changed_is_left_and_what_is_new_is_brought() {
-    let (django, house) = imported();
-    let before = house.users();
-    let again = house.import(&django, &[]);
+    let (django, target) = imported();
+    let before = target.users();
+    let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [0, 0, 3, 0]);
-    assert_eq!(house.users(), before);
+    assert_eq!(target.users(), before);
     django.add(4, "4@example.com");
-    let third = house.import(&django, &[]);
+    let third = target.import(&django, &[]);
     assert_eq!(counts(&third, 0), [1, 0, 3, 0]);
 }
 
 #[test]
 fn what_changed_in_django_comes_over() {
-    let (django, house) = imported();
+    let (django, target) = imported();
     django.set(
         1,
         "email = 'New@Example.com', first_name = 'New', last_name = ''",
@@ -95,9 +95,9 @@ fn what_changed_in_django_comes_over() {
         2,
         "is_staff = true, is_superuser = true, last_login = '2026-11-21 01:02:03'",
     );
-    let again = house.import(&django, &[]);
+    let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [0, 2, 1, 0]);
-    let (one, two) = (house.user(1), house.user(2));
+    let (one, two) = (target.user(1), target.user(2));
     assert_eq!(
         (one.email.as_str(), one.email_key.as_str()),
         ("New@Example.com", "new@example.com")
@@ -109,47 +109,47 @@ fn what_changed_in_django_comes_over() {
     assert_eq!(one.token_version, 0);
     assert!(two.is_staff && two.is_superuser);
     assert_eq!(two.last_login, Some(moment("2026-11-21T01:02:03Z")));
-    let third = house.import(&django, &[]);
+    let third = target.import(&django, &[]);
     assert_eq!(counts(&third, 0), [0, 0, 3, 0]);
 }
 
 #[test]
 fn a_password_changed_in_django_comes_over_and_ends_sessions() {
-    let (django, house) = imported();
+    let (django, target) = imported();
     for id in 1..=2 {
-        sign_in(&house, id);
+        sign_in(&target, id);
     }
     django.set(1, "password = 'changed$there'");
-    house.import(&django, &[]);
-    let user = house.user(1);
+    target.import(&django, &[]);
+    let user = target.user(1);
     assert_eq!(
         (user.password.as_str(), user.token_version),
         ("changed$there", 1)
     );
-    assert!(!is_signed_in(&house, 1) && is_signed_in(&house, 2));
+    assert!(!is_signed_in(&target, 1) && is_signed_in(&target, 2));
     // And once more, since what was brought is now this one.
     django.set(1, "password = ''");
-    house.import(&django, &[]);
-    let user = house.user(1);
+    target.import(&django, &[]);
+    let user = target.user(1);
     assert!(
         user.password.starts_with('!') && user.token_version == 2,
         "{user:?}"
     );
-    let last = house.import(&django, &[]);
+    let last = target.import(&django, &[]);
     assert_eq!(counts(&last, 0), [0, 0, 3, 0]);
 }
 
 #[test]
 fn a_password_changed_here_is_never_overwritten() {
-    let (django, house) = imported();
-    set_password(&house, 1, "changed$here");
-    set_password(&house, 2, "changed$here");
+    let (django, target) = imported();
+    set_password(&target, 1, "changed$here");
+    set_password(&target, 2, "changed$here");
     django.set(1, "password = 'changed$there'");
     django.set(2, "password = ''");
-    let again = house.import(&django, &[]);
+    let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [0, 0, 3, 0]);
     for id in 1..=2 {
-        let user = house.user(id);
+        let user = target.user(id);
         assert_eq!(
             (user.password.as_str(), user.token_version),
             ("changed$here", 0)
@@ -159,8 +159,8 @@ fn a_password_changed_here_is_never_overwritten() {
 
 #[test]
 fn a_profile_changed_here_stays_and_the_rest_still_comes() {
-    let (django, house) = imported();
-    house.change(|conn| {
+    let (django, target) = imported();
+    target.change(|conn| {
         diesel::update(users::table.find(1))
             .set(users::first_name.eq("Here"))
             .execute(conn)
@@ -169,9 +169,9 @@ fn a_profile_changed_here_stays_and_the_rest_still_comes() {
         1,
         "email = 'there@example.com', first_name = 'There', password = 'changed$there'",
     );
-    let again = house.import(&django, &[]);
+    let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [0, 1, 2, 0]);
-    let user = house.user(1);
+    let user = target.user(1);
     assert_eq!(
         (user.email.as_str(), user.first_name.as_str()),
         ("1@example.com", "Here")
@@ -181,28 +181,28 @@ fn a_profile_changed_here_stays_and_the_rest_still_comes() {
 
 #[test]
 fn a_deactivation_comes_over_and_ends_sessions_and_so_does_its_end() {
-    let (django, house) = imported();
-    sign_in(&house, 1);
+    let (django, target) = imported();
+    sign_in(&target, 1);
     django.set(1, "is_active = false");
-    house.import(&django, &[]);
-    let user = house.user(1);
+    target.import(&django, &[]);
+    let user = target.user(1);
     assert!(!user.is_active && user.token_version == 1, "{user:?}");
-    assert!(!is_signed_in(&house, 1));
+    assert!(!is_signed_in(&target, 1));
     django.set(1, "is_active = true");
-    house.import(&django, &[]);
-    assert!(house.user(1).is_active);
+    target.import(&django, &[]);
+    assert!(target.user(1).is_active);
 }
 
 #[test]
 fn an_account_deactivated_here_is_never_reactivated() {
-    let (django, house) = imported();
-    set_active(&house, 1, false);
-    house.import(&django, &[]);
+    let (django, target) = imported();
+    set_active(&target, 1, false);
+    target.import(&django, &[]);
     django.set(1, "is_active = false");
-    house.import(&django, &[]);
+    target.import(&django, &[]);
     django.set(1, "is_active = true");
-    house.import(&django, &[]);
-    let user = house.user(1);
+    target.import(&django, &[]);
+    let user = target.user(1);
     // The one by which the trigger ended its tokens.
     assert!(!user.is_active && user.token_version == 1, "{user:?}");
 }
@@ -210,17 +210,17 @@ fn an_account_deactivated_here_is_never_reactivated() {
 /// As people who leave are made anonymous in Django.
 #[test]
 fn a_deactivation_comes_over_with_an_email_that_cannot() {
-    let (django, house) = imported();
+    let (django, target) = imported();
     django.set(1, "is_active = false, email = '', password = ''");
     django.set(2, "is_active = false, email = '3@EXAMPLE.com'");
-    let again = house.import(&django, &[]);
+    let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [0, 0, 1, 2]);
     assert!(again.stdout.contains("no e-mail: 1"), "{again:#?}");
     assert!(
         again.stdout.contains("another account: 2 (by 3)"),
         "{again:#?}"
     );
-    let (one, two) = (house.user(1), house.user(2));
+    let (one, two) = (target.user(1), target.user(2));
     assert!(!one.is_active && one.password.starts_with('!'), "{one:?}");
     assert!(!two.is_active, "{two:?}");
     assert_eq!(
@@ -231,18 +231,18 @@ fn a_deactivation_comes_over_with_an_email_that_cannot() {
 
 #[test]
 fn an_email_is_free_for_whoever_comes_when_its_owner_has_another() {
-    let (django, house) = imported();
+    let (django, target) = imported();
     django.set(1, "email = 'moved@example.com'");
     django.add(9, "1@example.com");
-    let again = house.import(&django, &[]);
+    let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [1, 1, 2, 0]);
-    assert_eq!(house.user(9).email, "1@example.com");
+    assert_eq!(target.user(9).email, "1@example.com");
 }
 
 #[test]
 fn an_account_linked_to_workos_keeps_its_profile() {
-    let (django, house) = imported();
-    house.change(|conn| {
+    let (django, target) = imported();
+    target.change(|conn| {
         diesel::update(users::table.find(1))
             .set(users::workos_user_id.eq("user_01"))
             .execute(conn)
@@ -251,9 +251,9 @@ fn an_account_linked_to_workos_keeps_its_profile() {
         1,
         "email = 'there@example.com', first_name = 'There', is_staff = true",
     );
-    let again = house.import(&django, &[]);
+    let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [0, 1, 2, 0]);
-    let user = house.user(1);
+    let user = target.user(1);
     assert_eq!(
         (user.email.as_str(), user.first_name.as_str()),
         ("1@example.com", "First 1")
@@ -263,46 +263,49 @@ fn an_account_linked_to_workos_keeps_its_profile() {
 
 #[test]
 fn a_new_email_is_verified_only_when_the_operator_says_so_again() {
-    let (django, house) = (Django::new(), House::new());
+    let (django, target) = (Django::new(), ImportTarget::new());
     for id in 1..=2 {
         django.add(id, &format!("{id}@example.com"));
     }
-    house.import(&django, &["--emails-verified"]);
+    target.import(&django, &["--emails-verified"]);
     django.set(1, "email = 'new@example.com'");
     django.set(2, "email = '2@EXAMPLE.com'");
-    house.import(&django, &[]);
-    assert!(!house.user(1).email_verified && house.user(2).email_verified);
-    let vouched = house.import(&django, &["--emails-verified"]);
+    target.import(&django, &[]);
+    assert!(!target.user(1).email_verified && target.user(2).email_verified);
+    let vouched = target.import(&django, &["--emails-verified"]);
     assert_eq!(counts(&vouched, 0), [0, 1, 1, 0]);
-    assert!(house.user(1).email_verified);
+    assert!(target.user(1).email_verified);
 }
 
 #[test]
 fn a_password_changed_in_django_comes_though_a_sign_in_here_had_hashed_the_old_one_anew() {
-    let (django, house) = (Django::new(), House::new());
+    let (django, target) = (Django::new(), ImportTarget::new());
     django.add(1, "ada@example.com");
     django.set(1, &format!("password = '{CHEAP}'"));
-    house.import(&django, &[]);
-    assert!(signs_in_with(&house, "Correct-horse-9"));
-    assert!(house.user(1).password.starts_with("argon2$"), "hashed anew");
+    target.import(&django, &[]);
+    assert!(signs_in_with(&target, "Correct-horse-9"));
+    assert!(
+        target.user(1).password.starts_with("argon2$"),
+        "hashed anew"
+    );
 
-    let unchanged = house.import(&django, &[]);
+    let unchanged = target.import(&django, &[]);
     assert_eq!(counts(&unchanged, 0), [0, 0, 1, 0]);
-    assert!(signs_in_with(&house, "Correct-horse-9"));
+    assert!(signs_in_with(&target, "Correct-horse-9"));
 
     django.set(1, &format!("password = '{OTHER}'"));
-    let changed = house.import(&django, &[]);
+    let changed = target.import(&django, &[]);
     assert_eq!(counts(&changed, 0), [0, 1, 0, 0]);
-    assert!(!signs_in_with(&house, "Correct-horse-9"));
-    assert!(signs_in_with(&house, " spaced "));
+    assert!(!signs_in_with(&target, "Correct-horse-9"));
+    assert!(signs_in_with(&target, " spaced "));
 }
 
 #[test]
 fn an_account_that_was_deleted_here_does_not_come_back() {
-    let (django, house) = imported();
-    house.change(|conn| diesel::delete(users::table.find(2)).execute(conn));
+    let (django, target) = imported();
+    target.change(|conn| diesel::delete(users::table.find(2)).execute(conn));
     django.add(4, "4@example.com");
-    let again = house.import(&django, &[]);
+    let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [1, 0, 2, 1]);
     assert!(
         again
@@ -312,10 +315,10 @@ fn an_account_that_was_deleted_here_does_not_come_back() {
 }
 
 /// Checks a password, and settles it as a sign-in does.
-fn signs_in_with(house: &House, password: &str) -> bool {
+fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
     let password = SecretString::from(password);
     let hasher = Hasher::with_threads(1).unwrap();
-    let database = house.database.clone();
+    let database = target.database.clone();
     actix_web::rt::System::new().block_on(async move {
         let email = "ada@example.com";
         let checked = authenticate(&database, &hasher, PasswordLogin::All, email, password).await;

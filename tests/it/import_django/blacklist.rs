@@ -3,14 +3,14 @@
 use vestibule::tokens::RefreshTokenRow;
 
 use super::{moment, newcomer};
-use crate::support::django::{Django, House, counts};
+use crate::support::django::{Django, ImportTarget, counts};
 
 const LATER: &str = "2999-01-01 00:00:00";
 
 #[test]
 fn what_was_revoked_stays_revoked_and_what_is_past_is_left() {
-    let (django, house) = (Django::new().with_blacklist(), House::new());
-    assert_eq!(newcomer(&house, "here@example.com"), 1);
+    let (django, target) = (Django::new().with_blacklist(), ImportTarget::new());
+    assert_eq!(newcomer(&target, "here@example.com"), 1);
     django.add(1, "there@example.com");
     django.add(2, "two@example.com");
     django.blacklist(1, "2", "aa", LATER);
@@ -21,14 +21,14 @@ fn what_was_revoked_stays_revoked_and_what_is_past_is_left() {
     django.blacklist(5, "99", "dd", LATER);
     django.blacklist(6, "2", "", LATER);
     django.run("INSERT INTO token_blacklist_outstandingtoken VALUES (7, 't', NULL, '2999-01-01 00:00:00', 2, 'good')");
-    let output = house.import(&django, &[]);
+    let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 1), [4, 0, 0, 1]);
     assert!(output.stdout.contains("expired"), "{output:#?}");
     assert!(
         output.stdout.contains("token without a jti: 6"),
         "{output:#?}"
     );
-    let tokens = house.tokens();
+    let tokens = target.tokens();
     let whose: Vec<_> = tokens
         .iter()
         .map(|row| (row.jti.as_str(), row.user_id))
@@ -50,16 +50,16 @@ fn what_was_revoked_stays_revoked_and_what_is_past_is_left() {
         revoked_at: Some(moment("2026-01-03T03:04:05Z")),
     };
     assert_eq!(tokens[0], first);
-    let again = house.import(&django, &[]);
+    let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 1), [0, 0, 4, 1]);
-    assert_eq!(house.tokens(), tokens);
+    assert_eq!(target.tokens(), tokens);
 }
 
 #[test]
 fn a_token_that_was_good_here_is_revoked_when_django_revokes_it() {
-    let (django, house) = (Django::new().with_blacklist(), House::new());
+    let (django, target) = (Django::new().with_blacklist(), ImportTarget::new());
     django.add(1, "ann@example.com");
-    house.import(&django, &[]);
+    target.import(&django, &[]);
     let good = RefreshTokenRow {
         jti: "aa".to_owned(),
         family: "older".to_owned(),
@@ -72,26 +72,26 @@ fn a_token_that_was_good_here_is_revoked_when_django_revokes_it() {
         successor: None,
         revoked_at: None,
     };
-    house.change(|conn| RefreshTokenRow::insert_all(conn, std::slice::from_ref(&good)));
+    target.change(|conn| RefreshTokenRow::insert_all(conn, std::slice::from_ref(&good)));
     django.blacklist(1, "1", "aa", LATER);
-    let output = house.import(&django, &[]);
+    let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 1), [0, 1, 0, 0]);
     let revoked_at = Some(moment("2026-01-03T03:04:05Z"));
-    assert_eq!(house.tokens(), [RefreshTokenRow { revoked_at, ..good }]);
+    assert_eq!(target.tokens(), [RefreshTokenRow { revoked_at, ..good }]);
 }
 
 #[test]
 fn a_blacklist_that_cannot_be_read_ends_the_import_before_it_begins() {
-    let (django, house) = (Django::new().with_blacklist(), House::new());
+    let (django, target) = (Django::new().with_blacklist(), ImportTarget::new());
     django.add(1, "ann@example.com");
     django.run("ALTER TABLE token_blacklist_outstandingtoken RENAME COLUMN jti TO jti_hex");
-    house
+    target
         .program(django.url(), &[])
         .run()
         .exits_with(1)
-        .says_in_one_line(&[
+        .reports_one_error(&[
             "token_blacklist_outstandingtoken has no column jti",
             "migrate",
         ]);
-    assert!(house.users().is_empty());
+    assert!(target.users().is_empty());
 }

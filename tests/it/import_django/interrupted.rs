@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use vestibule::db::schema::{django_imports, users};
 
 use super::newcomer;
-use crate::support::django::{Django, House, counts};
+use crate::support::django::{Django, ImportTarget, counts};
 
 const ROWS: i64 = 30_000;
 
@@ -23,17 +23,17 @@ fn many(django: &Django) {
     django.run(&format!("{into} {numbers} SELECT {select}"));
 }
 
-fn taken(house: &House) -> i64 {
-    house.rows(|conn| users::table.count().get_result(conn))
+fn taken(target: &ImportTarget) -> i64 {
+    target.rows(|conn| users::table.count().get_result(conn))
 }
 
 #[test]
 fn a_second_run_finishes_what_a_killed_one_began() {
-    let (django, house) = (Django::new(), House::new());
+    let (django, target) = (Django::new(), ImportTarget::new());
     many(&django);
-    let running = house.program(django.url(), &[]).start();
+    let running = target.program(django.url(), &[]).start();
     let hangs = Instant::now() + Duration::from_secs(60);
-    while taken(&house) < 3000 {
+    while taken(&target) < 3000 {
         assert!(
             Instant::now() < hangs,
             "nothing arrives: {}",
@@ -43,19 +43,19 @@ fn a_second_run_finishes_what_a_killed_one_began() {
     }
     // Dropped is killed.
     drop(running);
-    let half = taken(&house);
+    let half = taken(&target);
     assert!((3000..ROWS).contains(&half), "killed in the middle: {half}");
     assert_eq!(half % 1000, 0, "whole batches");
-    let known: i64 = house.rows(|conn| django_imports::table.count().get_result(conn));
+    let known: i64 = target.rows(|conn| django_imports::table.count().get_result(conn));
     assert_eq!(known, half);
     // Ids were kept apart before the first row.
-    let here = newcomer(&house, "here@example.com");
+    let here = newcomer(&target, "here@example.com");
     assert!(here > ROWS + 1_000_000, "{here}");
 
-    let rest = house.import(&django, &[]);
+    let rest = target.import(&django, &[]);
     let (half, rows) = (half.unsigned_abs(), ROWS.unsigned_abs());
     assert_eq!(counts(&rest, 0), [rows - half, 0, half, 0]);
-    let ids: Vec<i64> = house.users().into_iter().map(|user| user.id).collect();
+    let ids: Vec<i64> = target.users().into_iter().map(|user| user.id).collect();
     assert!(
         ids.into_iter().eq((1..=ROWS).chain([here])),
         "each row once"

@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use vestibule::clock::Timestamp;
 
 use crate::support::database::TestDatabase;
-use crate::support::django::{Django, House, RealDjango, RealUser, counts};
+use crate::support::django::{Django, ImportTarget, RealDjango, RealUser, counts};
 
 fn utc(text: &str) -> Timestamp {
     let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").unwrap();
@@ -12,13 +12,13 @@ fn utc(text: &str) -> Timestamp {
 }
 
 fn imports_all(django: &Django) {
-    let house = House::new();
+    let target = ImportTarget::new();
     let made = RealDjango::fill(django);
-    let output = house.import(django, &[]);
+    let output = target.import(django, &[]);
     let all = u64::try_from(made.users.len()).unwrap();
     assert_eq!(counts(&output, 0), [all, 0, 0, 0]);
     for there in &made.users {
-        compare(&house, there);
+        compare(&target, there);
     }
     let algorithms = made
         .users
@@ -28,7 +28,7 @@ fn imports_all(django: &Django) {
     assert_eq!(algorithms.len(), 6, "{algorithms:?}");
 
     assert_eq!(counts(&output, 1), [3, 0, 0, 0]);
-    let tokens = house.tokens();
+    let tokens = target.tokens();
     assert_eq!(tokens.len(), made.blacklisted.len());
     for there in &made.blacklisted {
         let here = tokens.iter().find(|row| row.jti == there.jti).unwrap();
@@ -44,15 +44,15 @@ fn imports_all(django: &Django) {
         assert!(!output.stdout.contains(token.as_str()));
     }
 
-    let again = house.import(django, &[]);
+    let again = target.import(django, &[]);
     assert_eq!(
         (counts(&again, 0), counts(&again, 1)),
         ([0, 0, all, 0], [0, 0, 3, 0])
     );
 }
 
-fn compare(house: &House, there: &RealUser) {
-    let here = house.user(there.id);
+fn compare(target: &ImportTarget, there: &RealUser) {
+    let here = target.user(there.id);
     assert_eq!(here.email, there.email);
     assert_eq!(here.password, there.hash);
     assert_eq!(there.password.is_none(), here.password.starts_with('!'));

@@ -1,6 +1,6 @@
 //! Rows that are not taken: each is named with its reason, and the rest is taken.
 
-use crate::support::django::{Django, House, counts};
+use crate::support::django::{Django, ImportTarget, counts};
 
 use super::newcomer;
 
@@ -20,7 +20,7 @@ fn add(django: &Django, id: &str, email: &str, first_name: &str, is_active: &str
 
 #[test]
 fn bad_rows_are_named_and_the_rest_is_taken() {
-    let (django, house) = (Django::empty(), House::new());
+    let (django, target) = (Django::empty(), ImportTarget::new());
     loose(&django);
     let long = format!("{}@example.com", "a".repeat(250));
     const JOINED: &str = "2026-01-02 03:04:05";
@@ -42,7 +42,7 @@ fn bad_rows_are_named_and_the_rest_is_taken() {
     ] {
         add(&django, id, email, "", is_active, joined);
     }
-    let output = house.import(&django, &["--table", "people"]);
+    let output = target.import(&django, &["--table", "people"]);
     assert_eq!(counts(&output, 0), [2, 0, 0, 12]);
     for line in [
         "1  key is no integer: 0b5c2d3e-made-up-uuid",
@@ -66,36 +66,36 @@ fn bad_rows_are_named_and_the_rest_is_taken() {
         .find(|line| line.contains("key out of range"));
     let range = range.unwrap();
     assert!(range.trim_start().starts_with("4  "), "{range}");
-    let ids: Vec<_> = house.users().into_iter().map(|user| user.id).collect();
+    let ids: Vec<_> = target.users().into_iter().map(|user| user.id).collect();
     assert_eq!(ids, [1, 15], "nobody is kept out for a time");
 }
 
 #[test]
 fn bytes_that_are_no_text_stop_nothing() {
-    let (django, house) = (Django::sqlite(), House::new());
+    let (django, target) = (Django::sqlite(), ImportTarget::new());
     for id in 1..=4 {
         django.add(id, &format!("{id}@example.com"));
     }
     django.set(1, "first_name = CAST(x'ff41' AS TEXT)");
     django.set(2, "last_name = 'a' || char(0) || 'b'");
     django.set(3, "email = CAST(x'80' AS TEXT) || '@example.com'");
-    let output = house.import(&django, &[]);
+    let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 0), [1, 0, 0, 3]);
     assert!(
         output.stdout.contains("2  text that is not UTF-8: 1, 3"),
         "{output:#?}"
     );
     assert!(output.stdout.contains("1  NUL character: 2"), "{output:#?}");
-    assert_eq!(house.users()[0].id, 4);
+    assert_eq!(target.users()[0].id, 4);
 }
 
 #[test]
 fn an_email_belongs_to_the_lowest_id_in_whatever_order_the_rows_lie() {
-    let (django, house) = (Django::new(), House::new());
+    let (django, target) = (Django::new(), ImportTarget::new());
     django.add(9, "ann@example.com");
     django.add(3, "Ann@Example.com");
     django.add(4, "ANN@EXAMPLE.COM");
-    let output = house.import(&django, &[]);
+    let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 0), [1, 0, 0, 2]);
     assert!(
         output
@@ -103,21 +103,21 @@ fn an_email_belongs_to_the_lowest_id_in_whatever_order_the_rows_lie() {
             .contains("another account: 4 (by 3), 9 (by 3)"),
         "{output:#?}"
     );
-    let again = house.import(&django, &[]);
+    let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [0, 0, 1, 2]);
-    assert_eq!(house.users()[0].email, "Ann@Example.com");
+    assert_eq!(target.users()[0].email, "Ann@Example.com");
 }
 
 #[test]
 fn an_id_and_an_email_that_are_taken_here_stay_whose_they_are() {
-    let (django, house) = (Django::new(), House::new());
-    let here = newcomer(&house, "here@example.com");
+    let (django, target) = (Django::new(), ImportTarget::new());
+    let here = newcomer(&target, "here@example.com");
     assert_eq!(here, 1);
     django.add(1, "there@example.com");
     django.add(2, "HERE@example.com");
     django.add(3, "new@example.com");
-    let before = house.user(1);
-    let output = house.import(&django, &[]);
+    let before = target.user(1);
+    let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 0), [1, 0, 0, 2]);
     assert!(
         output
@@ -131,19 +131,19 @@ fn an_id_and_an_email_that_are_taken_here_stay_whose_they_are() {
             .contains("e-mail belongs to another account: 2 (by 1)"),
         "{output:#?}"
     );
-    assert_eq!(house.user(1), before);
+    assert_eq!(target.user(1), before);
 }
 
 /// Two projects give the same ids out: the second's people must not take over the first's accounts.
 #[test]
 fn a_second_djangos_rows_do_not_pass_for_the_firsts() {
-    let (first, second, house) = (Django::new(), Django::new(), House::new());
+    let (first, second, target) = (Django::new(), Django::new(), ImportTarget::new());
     first.add(1, "ann@example.com");
     second.add(1, "bob@example.com");
     second.set(1, "date_joined = '2025-05-05 05:05:05'");
-    house.import(&first, &[]);
-    let before = house.user(1);
-    let output = house.import(&second, &[]);
+    target.import(&first, &[]);
+    let before = target.user(1);
+    let output = target.import(&second, &[]);
     assert_eq!(counts(&output, 0), [0, 0, 0, 1]);
     assert!(
         output
@@ -151,16 +151,16 @@ fn a_second_djangos_rows_do_not_pass_for_the_firsts() {
             .contains("id already taken here by somebody else: 1"),
         "{output:#?}"
     );
-    assert_eq!(house.user(1), before);
+    assert_eq!(target.user(1), before);
 }
 
 #[test]
 fn many_refusals_are_counted_and_a_few_named() {
-    let (django, house) = (Django::new(), House::new());
+    let (django, target) = (Django::new(), ImportTarget::new());
     for id in 1..=12 {
         django.add(id, "nobody");
     }
-    let output = house.import(&django, &[]);
+    let output = target.import(&django, &[]);
     assert!(
         output
             .stdout

@@ -1,35 +1,35 @@
 //! Where rows come from: other tables, other keys, and databases that cannot be.
 
 use crate::support::database::TestDatabase;
-use crate::support::django::{Django, House, counts};
+use crate::support::django::{Django, ImportTarget, counts};
 use crate::support::program::Program;
 
 const SMALL: &str = "password varchar(128), email varchar(254))";
 
 #[test]
 fn a_table_of_its_own_name_key_and_columns() {
-    let (django, house) = (Django::empty(), House::new());
+    let (django, target) = (Django::empty(), ImportTarget::new());
     django.run(&format!(
         "CREATE TABLE \"Shop \"\"People\"\"\" (person_id bigint PRIMARY KEY, {SMALL}; \
          INSERT INTO \"Shop \"\"People\"\"\" VALUES (7, 'made-up', 'ann@example.com')"
     ));
-    let output = house.import(&django, &["--table", "Shop \"People\""]);
+    let output = target.import(&django, &["--table", "Shop \"People\""]);
     assert_eq!(counts(&output, 0), [1, 0, 0, 0]);
-    let user = house.user(7);
+    let user = target.user(7);
     assert!(user.is_active && !user.is_staff && !user.is_superuser);
     assert_eq!((user.first_name.as_str(), user.last_login), ("", None));
 }
 
 #[test]
 fn a_missing_table_or_column_is_named_with_what_is_there() {
-    let (django, house) = (Django::empty(), House::new());
+    let (django, target) = (Django::empty(), ImportTarget::new());
     django.run(&format!(
         "CREATE TABLE shop_user (id integer PRIMARY KEY, {SMALL}"
     ));
     django.run("CREATE TABLE other (id integer PRIMARY KEY, email text)");
     let refused = |options: &[&str], parts: &[&str]| {
-        let output = house.program(django.url(), options).run();
-        output.exits_with(1).says_in_one_line(parts);
+        let output = target.program(django.url(), options).run();
+        output.exits_with(1).reports_one_error(parts);
     };
     refused(
         &[],
@@ -52,12 +52,12 @@ fn a_missing_table_or_column_is_named_with_what_is_there() {
     );
     django.run("DROP TABLE shop_user; DROP TABLE pairs");
     refused(&[], &["no table there has both a password and an email"]);
-    assert!(house.users().is_empty());
+    assert!(target.users().is_empty());
 }
 
 #[test]
 fn a_database_that_cannot_be_is_named_with_its_mend() {
-    let house = House::new();
+    let target = ImportTarget::new();
     let folder = tempfile::tempdir().unwrap();
     let absent = folder.path().join("absent.sqlite3");
     let notes = folder.path().join("notes.txt");
@@ -84,9 +84,9 @@ fn a_database_that_cannot_be_is_named_with_its_mend() {
             &["--from", "percent-encoded"],
         ),
     ] {
-        let output = house.program(&from, &[]).run().exits_with(1);
+        let output = target.program(&from, &[]).run().exits_with(1);
         assert!(!output.stderr.contains("hunter2"), "{output:#?}");
-        output.says_in_one_line(parts);
+        output.reports_one_error(parts);
     }
     assert!(!absent.exists());
 }
@@ -101,7 +101,7 @@ fn our_own_database_has_to_be_migrated_and_is_left_alone_until_then() {
         program
             .run()
             .exits_with(1)
-            .says_in_one_line(&["vestibule migrate"]);
+            .reports_one_error(&["vestibule migrate"]);
     }
     if let Some(path) = target.url().strip_prefix("sqlite:") {
         assert!(!std::path::Path::new(path).exists());
@@ -124,7 +124,7 @@ fn a_sqlite_file_is_not_imported_into_itself() {
             .env("DATABASE_URL", &ours)
             .run()
             .exits_with(1)
-            .says_in_one_line(&["the same file"]);
+            .reports_one_error(&["the same file"]);
     }
     assert!(
         std::fs::read(&file).unwrap() == before,
@@ -135,18 +135,18 @@ fn a_sqlite_file_is_not_imported_into_itself() {
 /// Read-only in earnest: the file may not even be writable.
 #[test]
 fn a_source_may_be_read_only_and_in_wal_mode() {
-    let (django, house) = (Django::sqlite(), House::new());
+    let (django, target) = (Django::sqlite(), ImportTarget::new());
     django.add(1, "ann@example.com");
     let file = django.file().unwrap();
     let mut permissions = std::fs::metadata(&file).unwrap().permissions();
     permissions.set_readonly(true);
     std::fs::set_permissions(&file, permissions).unwrap();
-    assert_eq!(counts(&house.import(&django, &[]), 0), [1, 0, 0, 0]);
+    assert_eq!(counts(&target.import(&django, &[]), 0), [1, 0, 0, 0]);
 
     let wal = Django::sqlite();
     wal.run("PRAGMA journal_mode = WAL");
     wal.add(2, "bob@example.com");
-    assert_eq!(counts(&house.import(&wal, &[]), 0), [1, 0, 0, 0]);
+    assert_eq!(counts(&target.import(&wal, &[]), 0), [1, 0, 0, 0]);
 }
 
 #[cfg(feature = "postgres")]
@@ -164,21 +164,21 @@ mod postgres {
         if !on_postgres() {
             return;
         }
-        let (django, house) = (Django::empty(), House::new());
+        let (django, target) = (Django::empty(), ImportTarget::new());
         let shop = format!(
             "CREATE SCHEMA shop; CREATE TABLE shop.users (id integer PRIMARY KEY, {SMALL}; \
              INSERT INTO shop.users VALUES (7, 'made-up', 'ann@example.com')"
         );
         django.run(&shop);
         assert_eq!(
-            counts(&house.import(&django, &["--table", "shop.users"]), 0),
+            counts(&target.import(&django, &["--table", "shop.users"]), 0),
             [1, 0, 0, 0]
         );
         // The tables of a schema that is not searched are hinted at with it.
-        let missing = house.program(django.url(), &[]).run().exits_with(1);
-        missing.says_in_one_line(&["shop.users"]);
+        let missing = target.program(django.url(), &[]).run().exits_with(1);
+        missing.reports_one_error(&["shop.users"]);
 
-        let both = House::new();
+        let both = ImportTarget::new();
         execute(both.url(), &shop);
         let same = both
             .program(both.url(), &["--table", "shop.users"])
@@ -189,7 +189,7 @@ mod postgres {
             both.program(both.url(), &["--table", table])
                 .run()
                 .exits_with(1)
-                .says_in_one_line(&["vestibule's own table users", "auth_user"]);
+                .reports_one_error(&["vestibule's own table users", "auth_user"]);
         }
     }
 
@@ -198,13 +198,13 @@ mod postgres {
         if !on_postgres() {
             return;
         }
-        let (django, house) = (Django::new(), House::new());
+        let (django, target) = (Django::new(), ImportTarget::new());
         django.add(1, "ann@example.com");
         django.run("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ''Asia/Kolkata''', current_database()); \
                     EXECUTE format('ALTER DATABASE %I SET datestyle = ''German''', current_database()); END $$");
-        house.import(&django, &[]);
+        target.import(&django, &[]);
         assert_eq!(
-            house.user(1).date_joined,
+            target.user(1).date_joined,
             super::super::moment("2026-01-02T03:04:05.678901Z")
         );
     }

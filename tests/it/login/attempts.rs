@@ -24,7 +24,7 @@ async fn two_tabs_both_finish_in_either_order() {
         let nexts = ["/account?tab=1", "/account?tab=2"];
         let mut callbacks: Vec<Url> = Vec::new();
         for next in nexts {
-            let authorize = ada.begin(&login_with_next(next)).await;
+            let authorize = ada.start_login(&login_with_next(next)).await;
             callbacks.push(ada.authorize(&authorize, "ada@example.com").await);
         }
         for tab in order {
@@ -65,7 +65,7 @@ async fn at_most_five_attempts_are_kept_and_those_are_the_newest() {
     let ada = app.visitor();
     let mut begun = Vec::new();
     for _ in 0..10 {
-        begun.push(ada.begin("/auth/login").await);
+        begun.push(ada.start_login("/auth/login").await);
         app.clock.advance(TimeDelta::seconds(1));
         assert!(attempts(&ada).len() <= 5, "{:?}", attempts(&ada));
     }
@@ -89,7 +89,7 @@ async fn all_attempts_together_stay_within_four_kilobytes() {
     let next = |number: usize| format!("/account?n={number}&{}", "a".repeat(900));
     let mut last = None;
     for number in 0..10 {
-        let authorize = ada.begin(&login_with_next(&next(number))).await;
+        let authorize = ada.start_login(&login_with_next(&next(number))).await;
         app.clock.advance(TimeDelta::seconds(1));
         let all = attempts(&ada);
         let bytes: usize = all.iter().map(|pair| pair.len() - 1).sum();
@@ -124,7 +124,7 @@ async fn a_way_back_that_fits_into_no_cookie_leads_home() {
 async fn what_is_too_old_or_does_not_open_is_taken_out_of_the_browser() {
     let app = TestApp::start();
     let ada = app.visitor();
-    ada.begin("/auth/login").await;
+    ada.start_login("/auth/login").await;
     let old = attempts(&ada).remove(0);
     app.clock.advance(TimeDelta::seconds(600));
     let unreadable = format!("vestibule_login_{}=nonsense", "0".repeat(16));
@@ -143,10 +143,10 @@ async fn what_is_too_old_or_does_not_open_is_taken_out_of_the_browser() {
 async fn a_spent_attempt_is_taken_out_of_the_browser_and_others_stay() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let authorize = ada.begin("/auth/login").await;
+    let authorize = ada.start_login("/auth/login").await;
     let spent = attempts(&ada).remove(0);
     let name = spent.split('=').next().unwrap();
-    ada.begin("/auth/login").await;
+    ada.start_login("/auth/login").await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     let response = ada.get(callback.as_str()).await;
     let line = set_cookie(&response, name).unwrap();

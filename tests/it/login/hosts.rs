@@ -31,7 +31,7 @@ async fn a_login_begun_on_another_allowed_host_moves_and_finishes() {
     assert_eq!(query(&moved, "screen_hint"), "sign-up");
     assert_eq!(query(&moved, "x"), "&");
 
-    let authorize = ada.begin(moved.as_str()).await;
+    let authorize = ada.start_login(moved.as_str()).await;
     assert_eq!(query(&authorize, "screen_hint"), "sign-up");
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     assert_eq!(callback.origin().ascii_serialization(), app.url);

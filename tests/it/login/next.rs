@@ -7,7 +7,7 @@ use crate::support::steps::login_with_next;
 
 async fn landing(app: &TestApp, next: &str) -> String {
     let ada = app.visitor();
-    let authorize = ada.begin(&login_with_next(next)).await;
+    let authorize = ada.start_login(&login_with_next(next)).await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     let response = ada.get(callback.as_str()).await;
     assert_eq!(response.status(), StatusCode::FOUND, "{next}");
@@ -77,7 +77,7 @@ async fn a_page_that_needs_a_session_is_where_its_visitor_returns_to() {
     let response = ada.get("/account").await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert_eq!(location(&response), "/auth/login?next=%2Faccount");
-    let authorize = ada.begin(&location(&response)).await;
+    let authorize = ada.start_login(&location(&response)).await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     let response = ada.get(callback.as_str()).await;
     assert_eq!(location(&response), "/account");

@@ -5,14 +5,14 @@ use reqwest::{Method, StatusCode};
 use crate::support::app::{TestApp, location, set_cookies};
 use crate::support::steps::{
     AUTHENTICATE, assert_nobody_signed_in, assert_signs_in, error_page, is_removal,
-    login_with_next, query, up_to_the_callback, with_query,
+    login_with_next, obtain_callback_url, query, with_query,
 };
 
 #[tokio::test]
 async fn cancelling_lands_on_home_with_a_notice() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let authorize = ada.begin("/auth/login?next=/account").await;
+    let authorize = ada.start_login("/auth/login?next=/account").await;
     let cancelled = ada
         .request(Method::POST, authorize.as_str())
         .form(&[("cancel", "1")])
@@ -43,7 +43,7 @@ async fn cancelling_without_a_way_back_leads_home_plainly() {
     let app = TestApp::start();
     let ada = app.visitor();
     for login in ["/auth/login", "/auth/login?next=/"] {
-        let authorize = ada.begin(login).await;
+        let authorize = ada.start_login(login).await;
         let callback = ada.authorize(&authorize, "ada@example.com").await;
         let callback = with_query(&callback, "code", None);
         let callback = with_query(&callback, "error", Some("access_denied"));
@@ -74,7 +74,7 @@ async fn another_error_says_what_happened_and_offers_a_fresh_attempt() {
     let app = TestApp::start();
     let ada = app.visitor();
     for code in ["oauth_failed", "server_error", "connection_invalid"] {
-        let authorize = ada.begin(&login_with_next("/account?tab=1")).await;
+        let authorize = ada.start_login(&login_with_next("/account?tab=1")).await;
         let state = query(&authorize, "state");
         let callback = format!("/auth/callback?error={code}&error_description=Why&state={state}");
         let page = error_page(ada.get(&callback).await, StatusCode::BAD_REQUEST).await;
@@ -93,7 +93,7 @@ async fn another_error_says_what_happened_and_offers_a_fresh_attempt() {
 async fn hostile_error_texts_are_not_echoed() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     let callback = with_query(&callback, "code", None);
     let long = "a".repeat(65);
     for hostile in [
@@ -119,11 +119,11 @@ async fn hostile_error_texts_are_not_echoed() {
 async fn a_reused_code_is_a_400_that_offers_a_fresh_attempt() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let first = up_to_the_callback(&ada, "ada@example.com").await;
+    let first = obtain_callback_url(&ada, "ada@example.com").await;
     assert_eq!(ada.get(first.as_str()).await.status(), StatusCode::FOUND);
 
     let other = app.visitor();
-    let authorize = other.begin(&login_with_next("/account")).await;
+    let authorize = other.start_login(&login_with_next("/account")).await;
     let second = with_query(&first, "state", Some(&query(&authorize, "state")));
     let response = other.get(second.as_str()).await;
     let page = error_page(response, StatusCode::BAD_REQUEST).await;
@@ -138,7 +138,7 @@ async fn a_reused_code_is_a_400_that_offers_a_fresh_attempt() {
 async fn a_reloaded_callback_is_a_400_and_the_session_stays() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     assert_eq!(ada.get(callback.as_str()).await.status(), StatusCode::FOUND);
     error_page(ada.get(callback.as_str()).await, StatusCode::BAD_REQUEST).await;
     assert!(ada.is_signed_in().await);
@@ -150,7 +150,7 @@ async fn a_reloaded_callback_is_a_400_and_the_session_stays() {
 async fn an_expired_code_is_a_400() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     app.workos().advance(std::time::Duration::from_secs(601));
     let page = error_page(ada.get(callback.as_str()).await, StatusCode::BAD_REQUEST).await;
     assert!(page.contains("used before, or has expired"), "{page}");

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 
 use crate::support::app::{TestApp, location};
 use crate::support::steps::{
-    AUTHENTICATE, assert_nobody_signed_in, error_page, query, set_cookie, up_to_the_callback,
+    AUTHENTICATE, assert_nobody_signed_in, error_page, obtain_callback_url, query, set_cookie,
     with_query,
 };
 
@@ -15,7 +15,7 @@ const CANNOT_BE_COMPLETED: &str = "This sign-in cannot be completed";
 async fn a_forged_state_signs_nobody_in_and_spends_nothing() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     let state = query(&callback, "state");
     let last_changed = format!(
         "{}{}",
@@ -40,7 +40,7 @@ async fn a_forged_state_signs_nobody_in_and_spends_nothing() {
 async fn a_code_without_any_state_begins_afresh() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     for without in [
         with_query(&callback, "state", None),
         with_query(&callback, "state", Some("")),
@@ -51,7 +51,7 @@ async fn a_code_without_any_state_begins_afresh() {
     }
     assert_nobody_signed_in(&app, &ada).await;
     assert_eq!(app.workos().count(AUTHENTICATE), 0);
-    let fresh = ada.begin("/auth/login").await;
+    let fresh = ada.start_login("/auth/login").await;
     assert_ne!(query(&fresh, "state"), query(&callback, "state"));
 }
 
@@ -59,7 +59,7 @@ async fn a_code_without_any_state_begins_afresh() {
 async fn a_callback_with_neither_code_nor_error_is_refused() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     let codeless = with_query(&callback, "code", None);
     for target in ["/auth/callback", codeless.as_str()] {
         error_page(ada.get(target).await, StatusCode::BAD_REQUEST).await;
@@ -71,7 +71,7 @@ async fn a_callback_with_neither_code_nor_error_is_refused() {
 async fn a_state_is_good_for_one_callback() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let authorize = ada.begin("/auth/login").await;
+    let authorize = ada.start_login("/auth/login").await;
     let first = ada.authorize(&authorize, "ada@example.com").await;
     let response = ada.get(first.as_str()).await;
     assert_eq!(response.status(), StatusCode::FOUND);
@@ -90,7 +90,7 @@ async fn a_state_is_good_for_one_callback() {
 async fn an_attempts_cookie_replayed_by_hand_makes_no_second_session() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let authorize = ada.begin("/auth/login").await;
+    let authorize = ada.start_login("/auth/login").await;
     let kept = ada.cookies("/auth/callback");
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     assert_eq!(ada.get(callback.as_str()).await.status(), StatusCode::FOUND);
@@ -113,8 +113,8 @@ async fn an_attempts_cookie_replayed_by_hand_makes_no_second_session() {
 async fn another_browsers_state_is_refused() {
     let app = TestApp::start();
     let (ada, mallory) = (app.visitor(), app.visitor());
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
-    mallory.begin("/auth/login").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
+    mallory.start_login("/auth/login").await;
     error_page(
         mallory.get(callback.as_str()).await,
         StatusCode::BAD_REQUEST,
@@ -129,8 +129,8 @@ async fn another_browsers_state_is_refused() {
 async fn a_code_is_bound_to_the_tab_that_it_was_fetched_for() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let first = up_to_the_callback(&ada, "ada@example.com").await;
-    let second = ada.begin("/auth/login").await;
+    let first = obtain_callback_url(&ada, "ada@example.com").await;
+    let second = ada.start_login("/auth/login").await;
     let mixed = with_query(&first, "state", Some(&query(&second, "state")));
     let page = error_page(ada.get(mixed.as_str()).await, StatusCode::BAD_REQUEST).await;
     assert!(page.contains(CANNOT_BE_COMPLETED), "{page}");
@@ -143,7 +143,7 @@ async fn a_code_is_bound_to_the_tab_that_it_was_fetched_for() {
 async fn an_attempts_cookie_opens_under_its_own_name_only() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let first = up_to_the_callback(&ada, "ada@example.com").await;
+    let first = obtain_callback_url(&ada, "ada@example.com").await;
     let cookie = ada.cookies("/auth/callback");
     let (name, value) = cookie.split_once('=').unwrap();
     assert!(name.starts_with("vestibule_login_"), "{name}");
@@ -158,13 +158,13 @@ async fn an_attempts_cookie_opens_under_its_own_name_only() {
 async fn an_attempt_lives_ten_minutes() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     app.clock.advance(TimeDelta::seconds(600));
     error_page(ada.get(callback.as_str()).await, StatusCode::BAD_REQUEST).await;
     assert_nobody_signed_in(&app, &ada).await;
     assert_eq!(app.workos().count(AUTHENTICATE), 0);
 
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     app.clock.advance(TimeDelta::seconds(599));
     assert_eq!(ada.get(callback.as_str()).await.status(), StatusCode::FOUND);
     assert!(ada.is_signed_in().await);

@@ -4,13 +4,13 @@ use reqwest::StatusCode;
 use vestibule::emulator::{Effect, Fault};
 
 use crate::support::app::{TestApp, Visitor, location, set_cookies};
-use crate::support::renewal::comes;
-use crate::support::steps::{AUTHENTICATE, up_to_the_callback};
+use crate::support::renewal::eventually;
+use crate::support::steps::{AUTHENTICATE, obtain_callback_url};
 
 /// Somebody's browser, which has gone away from the callback while WorkOS was being asked.
 async fn gone_away(app: &TestApp, email: &str) -> (Visitor, String) {
     let visitor = app.visitor();
-    let callback = up_to_the_callback(&visitor, email).await.to_string();
+    let callback = obtain_callback_url(&visitor, email).await.to_string();
     let slow = Effect::Delay {
         milliseconds: 1_000,
     };
@@ -19,7 +19,7 @@ async fn gone_away(app: &TestApp, email: &str) -> (Visitor, String) {
         let (visitor, callback) = (visitor.clone(), callback.clone());
         tokio::spawn(async move { visitor.get(&callback).await })
     };
-    comes(|| app.workos().count(AUTHENTICATE) == 1).await;
+    eventually(|| app.workos().count(AUTHENTICATE) == 1).await;
     first.abort();
     (visitor, callback)
 }
@@ -54,7 +54,7 @@ async fn a_reload_is_asked_for_the_step_too() {
 async fn a_code_that_comes_again_later_is_refused() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     let kept = ada.cookies("/auth/callback");
     ada.get(callback.as_str()).await;
     let again = ada.get_with_cookies(callback.as_str(), &kept).await;
@@ -70,7 +70,7 @@ async fn a_code_that_comes_again_later_is_refused() {
 async fn a_first_load_that_failed_does_not_bar_the_second() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     let away = Effect::status(503, serde_json::json!({}));
     app.workos().inject(Fault::once(AUTHENTICATE, away));
     let response = ada.get(callback.as_str()).await;

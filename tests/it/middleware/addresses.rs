@@ -8,7 +8,7 @@ use crate::support::site::Site;
 /// What WorkOS is told of the client when a sign-in is completed with these headers.
 async fn told(app: &TestApp, lines: &[&str]) -> String {
     let ada = app.visitor();
-    let authorize = ada.begin("/auth/login").await;
+    let authorize = ada.start_login("/auth/login").await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     app.workos().clear_requests();
     let mut request = ada.request(Method::GET, callback.as_str());
@@ -60,7 +60,9 @@ async fn the_access_log_has_the_same_address() {
         let request = site.visitor().request(Method::GET, "/healthz");
         let request = request.header("x-forwarded-for", "198.51.100.7");
         request.send().await.unwrap();
-        let line = site.program.log_line(|line| line.contains("GET /healthz"));
+        let line = site
+            .program
+            .wait_for_log(|line| line.contains("GET /healthz"));
         assert!(line.ends_with(seen), "{line}");
     }
 }

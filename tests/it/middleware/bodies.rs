@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::support::app::TestApp;
-use crate::support::raw::{Answer, Connection, ask};
+use crate::support::raw::{Connection, RawResponse, ask};
 
 const LARGEST: usize = 64 * 1024;
 
-fn post(app: &TestApp, header: &str, body: &[u8]) -> Answer {
+fn post(app: &TestApp, header: &str, body: &[u8]) -> RawResponse {
     let head = format!("POST /auth/logout HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n");
     ask(&app.url, &[head.as_bytes(), body].concat()).expect("an answer")
 }

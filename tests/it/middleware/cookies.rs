@@ -50,7 +50,7 @@ async fn the_session_is_found_among_other_applications_cookies() {
 async fn a_login_ends_well_beside_a_cookie_that_is_no_utf_8() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let authorize = ada.begin("/auth/login").await;
+    let authorize = ada.start_login("/auth/login").await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     let cookies = [b"legacy=caf\xe9; ", ada.cookies("/auth").as_bytes()].concat();
     let request = Visitor::new(&app.url).request(Method::GET, callback.as_str());

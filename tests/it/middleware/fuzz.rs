@@ -5,7 +5,7 @@ use proptest::test_runner::{Config, TestRunner};
 use url::{Url, form_urlencoded};
 
 use crate::support::app::TestApp;
-use crate::support::raw::{Answer, Connection};
+use crate::support::raw::{Connection, RawResponse};
 
 /// Values that a reader of URLs may take for another place.
 fn value() -> impl Strategy<Value = String> {
@@ -48,7 +48,7 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    fn get(&mut self, target: &str) -> Answer {
+    fn get(&mut self, target: &str) -> RawResponse {
         let host = self.app.url.trim_start_matches("http://");
         let host = format!("Host: {host}");
         if self.connection.request("GET", target, &[&host])

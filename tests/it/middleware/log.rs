@@ -20,12 +20,12 @@ async fn one_request_id_is_in_the_header_the_page_and_the_log() {
     let marked = format!("[{id}]");
     let line = site
         .program
-        .log_line(|line| line.contains(&marked) && line.contains("access"));
+        .wait_for_log(|line| line.contains(&marked) && line.contains("access"));
     assert!(line.contains(" INFO "), "{line}");
     assert!(line.contains("GET /no/such/page 404 "), "{line}");
     assert!(line.ends_with("ms 127.0.0.1"), "{line}");
     site.program
-        .log_line(|line| line.contains(&marked) && line.contains("there is no such page"));
+        .wait_for_log(|line| line.contains(&marked) && line.contains("there is no such page"));
     let other = site.visitor().get("/no/such/page").await;
     assert_ne!(other.headers()["x-request-id"].to_str().unwrap(), id);
 }
@@ -34,12 +34,12 @@ async fn one_request_id_is_in_the_header_the_page_and_the_log() {
 async fn a_whole_sign_in_leaves_neither_query_nor_code_in_the_log() {
     let site = Site::start(&[("RUST_LOG", "debug,hyper=info,hyper_util=info")]);
     let ada = site.visitor();
-    let authorize = ada.begin("/auth/login?next=/account").await;
+    let authorize = ada.start_login("/auth/login?next=/account").await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     let response = ada.get(callback.as_str()).await;
     assert_eq!(response.status(), 302);
     site.program
-        .log_line(|line| line.contains("GET /auth/callback 302"));
+        .wait_for_log(|line| line.contains("GET /auth/callback 302"));
     let all = site.program.log().join("\n");
     let secrets = callback.query_pairs().chain(authorize.query_pairs());
     for (name, value) in
@@ -62,7 +62,7 @@ async fn json_is_one_object_a_line() {
     let wanted = format!("\"request_id\":\"{id}\"");
     let line = site
         .program
-        .log_line(|line| line.contains(&wanted) && line.contains("vestibule::access"));
+        .wait_for_log(|line| line.contains(&wanted) && line.contains("vestibule::access"));
     let line: Value = serde_json::from_str(&line).unwrap();
     for (name, value) in [
         ("level", json!("INFO")),
@@ -111,7 +111,7 @@ async fn forge(site: &Site) {
         assert_eq!(answer.status, status, "{target:?}");
     }
     site.program
-        .log_line(|line| line.contains("/end") && line.contains("404"));
+        .wait_for_log(|line| line.contains("/end") && line.contains("404"));
 }
 
 #[tokio::test]

@@ -32,13 +32,13 @@ async fn it_is_asked_for_once_a_minute() {
         assert!(page.contains(TANDEM), "{page}");
     }
     assert!(account(&twyla).await.contains(TANDEM));
-    app.pass(59);
+    app.advance(59);
     account(&twyla).await;
     assert_eq!(asked(&app), 1);
     let olive = app.signed_in("olive@example.com").await;
     assert!(!account(&olive).await.contains(TANDEM), "to each their own");
     assert_eq!(asked(&app), 2);
-    app.pass(1);
+    app.advance(1);
     account(&twyla).await;
     assert_eq!(asked(&app), 3);
 }
@@ -68,14 +68,14 @@ async fn while_workos_is_away_nobody_waits_for_it_twice() {
         for visitor in [&twyla, &twyla, &olive] {
             assert!(account(visitor).await.contains(AWAY));
         }
-        app.pass(9);
+        app.advance(9);
         assert!(account(&twyla).await.contains(AWAY));
         assert_eq!(asked(&app), before + 1);
         app.workos().clear_faults();
-        app.pass(1);
+        app.advance(1);
         assert!(account(&twyla).await.contains(TANDEM));
         assert_eq!(asked(&app), before + 2);
-        app.pass(60);
+        app.advance(60);
     }
 }
 
@@ -90,10 +90,10 @@ async fn workos_is_left_in_peace_for_as_long_as_it_asks() {
     };
     app.workos().inject(Fault::once(MEMBERSHIPS, busy));
     assert!(account(&twyla).await.contains(AWAY));
-    app.pass(59);
+    app.advance(59);
     assert!(account(&twyla).await.contains(AWAY));
     assert_eq!(asked(&app), 1);
-    app.pass(1);
+    app.advance(1);
     assert!(account(&twyla).await.contains(TANDEM));
 }
 

@@ -14,10 +14,10 @@ const MEMBERSHIPS: &str = "/user_management/organization_memberships";
 /// The session is in the same organisation, free, and can be renewed.
 async fn is_as_before(app: &TestApp, visitor: &Visitor) {
     app.workos().clear_faults();
-    app.pass(31);
+    app.advance(31);
     let page = visitor.page("/account").await;
     assert!(page.contains(">admin<"), "{page}");
-    app.expire();
+    app.expire_workos_tokens();
     assert_eq!(visitor.get("/account").await.status(), StatusCode::OK);
     let row = app.only_session();
     assert_eq!(row.organization_id, Some(app.organization(ORCHARDS)));
@@ -25,7 +25,7 @@ async fn is_as_before(app: &TestApp, visitor: &Visitor) {
 }
 
 fn refuse(app: &TestApp, status: u16, body: Value) {
-    app.strike(1, Effect::status(status, body));
+    app.inject_fault(1, Effect::status(status, body));
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn what_workos_still_wants_leads_to_a_fresh_sign_in() {
 async fn an_outage_is_a_503_and_the_session_stays() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
-    app.workos_is_away();
+    app.make_workos_unavailable();
     let answer = switch(&app, &twyla, TANDEM).await;
     assert!(retry_after(answer.headers()).is_some());
     let page = error_page(answer, StatusCode::SERVICE_UNAVAILABLE).await;
@@ -109,7 +109,7 @@ async fn a_token_that_cannot_be_verified_is_an_outage() {
     let answer = switch(&app, &twyla, TANDEM).await;
     error_page(answer, StatusCode::SERVICE_UNAVAILABLE).await;
     // Past the half minute in which WorkOS gives the same tokens again: the new one was kept.
-    app.pass(90);
+    app.advance(90);
     is_as_before(&app, &twyla).await;
 }
 
@@ -117,13 +117,13 @@ async fn a_token_that_cannot_be_verified_is_an_outage() {
 async fn an_answer_that_is_lost_for_good_is_fetched_by_the_next_request() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
-    app.strike(3, Effect::DropReply);
+    app.inject_fault(3, Effect::DropReply);
     let answer = switch(&app, &twyla, TANDEM).await;
     error_page(answer, StatusCode::SERVICE_UNAVAILABLE).await;
-    app.pass(5);
+    app.advance(5);
     assert!(twyla.is_signed_in().await);
-    app.pass(60);
-    app.expire();
+    app.advance(60);
+    app.expire_workos_tokens();
     assert!(twyla.is_signed_in().await, "the new token was fetched");
 }
 
@@ -160,7 +160,7 @@ async fn a_session_that_is_over_keeps_the_forms_way_back() {
 #[tokio::test]
 async fn a_passwords_session_has_no_organisation() {
     let app = TestApp::builder().setting("PASSWORD_LOGIN", "all").start();
-    app.with_password_user("penny@example.com", "correct-horse-42");
+    app.add_user_with_password("penny@example.com", "correct-horse-42");
     let penny = app.visitor();
     let answer = penny.log_in("penny@example.com", "correct-horse-42").await;
     assert_eq!(answer.status(), StatusCode::FOUND);
@@ -202,7 +202,7 @@ async fn the_page_works_while_the_organisations_cannot_be_listed() {
     let page = answer.text().await.unwrap();
     assert!(page.contains("cannot be listed just now"), "{page}");
     assert!(page.contains(&app.organization(ORCHARDS)), "{page}");
-    app.pass(10);
+    app.advance(10);
     assert!(twyla.page("/account").await.contains(TANDEM));
     // Whoever belongs to one organisation has nothing to choose.
     let olive = app.signed_in("olive@example.com").await;

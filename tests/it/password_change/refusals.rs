@@ -169,7 +169,7 @@ async fn a_closed_or_missing_account_ends_the_session() {
     for gone in [false, true] {
         for get in [false, true] {
             let email = format!("grace-{gone}-{get}@example.com");
-            let user = app.with_password_user(&email, PASSWORD);
+            let user = app.add_user_with_password(&email, PASSWORD);
             let grace = app.visitor();
             crate::password_login::comes_in(&grace, &email, PASSWORD).await;
             if gone {

@@ -10,7 +10,7 @@ use crate::support::steps::retry_after;
 #[tokio::test]
 async fn two_hundred_wrong_passwords_are_refused_or_put_off_while_pages_are_served() {
     let app = TestApp::builder().hashing_threads(1).start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     let attempts = (0..200).map(|number| {
         let visitor = app.visitor();
         async move {

@@ -110,7 +110,7 @@ async fn home_and_the_page_of_workoss_outage_lead_to_the_form() {
         let home = visitor.page("/").await;
         let link = r#"href="/login">Log in with a password</a>"#;
         assert_eq!(home.contains(link), expected, "{home}");
-        let authorize = visitor.begin("/auth/login?next=/account").await;
+        let authorize = visitor.start_login("/auth/login?next=/account").await;
         let callback = visitor.authorize(&authorize, "ada@example.com").await;
         app.workos().inject(Fault::once(
             AUTHENTICATE,
@@ -131,7 +131,7 @@ async fn home_and_the_page_of_workoss_outage_lead_to_the_form() {
 #[tokio::test]
 async fn another_sites_page_signs_nobody_in() {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     for (name, value) in [
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
@@ -151,7 +151,7 @@ async fn another_sites_page_signs_nobody_in() {
 #[tokio::test]
 async fn a_body_that_is_no_form_is_refused() {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     for kind in ["application/json", "text/plain", "multipart/form-data", ""] {
         let request = app.visitor().request(Method::POST, "/login");
         let request = request.header("content-type", kind);

@@ -15,7 +15,7 @@ async fn two_floods_take_no_more_than_the_hashes_of_one_moment() {
     let server = Program::with_settings(&["runserver", "--bind", "127.0.0.1:0"])
         .env("DATABASE_URL", app.database_url())
         .start();
-    let line = server.line_with("listening on ");
+    let line = server.wait_for_output("listening on ");
     let (_, address) = line.split_once("listening on ").unwrap();
     let url = format!("http://{}", address.trim_end_matches(')'));
     let before = peak(server.id());

@@ -18,9 +18,9 @@ async fn each_policy_lets_in_whom_it_should() {
         let app = TestApp::builder().setting("PASSWORD_LOGIN", policy).start();
         let attempts = lets_in.into_iter().enumerate().map(|(number, expected)| {
             let email = format!("person{number}@example.com");
-            let user = app.with_password_user(&email, PASSWORD);
+            let user = app.add_user_with_password(&email, PASSWORD);
             if number % 2 == 1 {
-                app.link(user.id, &format!("user_{number}"));
+                app.link_to_workos(user.id, &format!("user_{number}"));
             }
             if number >= 2 {
                 app.set_superuser(user.id);
@@ -48,7 +48,7 @@ async fn with_passwords_off_there_is_no_form_and_nothing_is_hashed() {
         .setting("PASSWORD_LOGIN", "off")
         .hashing_threads(1)
         .start();
-    let user = app.with_password_user("root@example.com", PASSWORD);
+    let user = app.add_user_with_password("root@example.com", PASSWORD);
     app.set_superuser(user.id);
     let visitor = app.visitor();
     let page = visitor.page("/login?next=/account").await;
@@ -72,7 +72,7 @@ async fn with_passwords_off_there_is_no_form_and_nothing_is_hashed() {
         assert!(page.contains(way), "{page}");
     }
     assert!(app.sessions().is_empty());
-    let authorize = visitor.begin("/auth/login?next=/account").await;
+    let authorize = visitor.start_login("/auth/login?next=/account").await;
     let callback = visitor.authorize(&authorize, "ada@example.com").await;
     assert_eq!(location(&visitor.get(callback.as_str()).await), "/account");
 }

@@ -16,17 +16,17 @@ use crate::support::app::TestApp;
 async fn unknown_closed_unusable_linked_and_wrong_look_the_same() {
     let app = TestApp::start();
     let email = |name: &str| format!("{name}@example.com");
-    let closed = app.with_password_user(&email("closed"), PASSWORD);
+    let closed = app.add_user_with_password(&email("closed"), PASSWORD);
     app.set_active(closed.id, false);
-    let linked = app.with_password_user(&email("linked"), PASSWORD);
-    app.link(linked.id, "user_made_up");
-    app.with_stored_password(&email("unused"), &unusable_password().unwrap());
-    app.with_stored_password(&email("broken"), "argon2$made-up");
-    app.with_stored_password(
+    let linked = app.add_user_with_password(&email("linked"), PASSWORD);
+    app.link_to_workos(linked.id, "user_made_up");
+    app.add_user_with_stored_password(&email("unused"), &unusable_password().unwrap());
+    app.add_user_with_stored_password(&email("broken"), "argon2$made-up");
+    app.add_user_with_stored_password(
         &email("foreign"),
         "md5$salt$5f4dcc3b5aa765d61d8327deb882cf99",
     );
-    app.with_password_user(&email("wrong"), "Another-horse-9");
+    app.add_user_with_password(&email("wrong"), "Another-horse-9");
     let names = [
         "closed", "linked", "unused", "broken", "foreign", "wrong", "unknown",
     ];
@@ -52,7 +52,7 @@ async fn an_account_that_changes_between_check_and_sign_in_is_not_signed_in() {
     let hasher = Hasher::start().unwrap();
     let cases: [fn(&TestApp, i64); 3] = [
         |app, id| app.set_active(id, false),
-        |app, id| app.link(id, "user_made_up"),
+        |app, id| app.link_to_workos(id, "user_made_up"),
         |app, id| {
             let now = app.now();
             app.change(|conn| vestibule::accounts::set_password(conn, id, "!", now, None));
@@ -60,7 +60,7 @@ async fn an_account_that_changes_between_check_and_sign_in_is_not_signed_in() {
     ];
     for (number, change) in cases.into_iter().enumerate() {
         let email = format!("grace{number}@example.com");
-        let user = app.with_password_user(&email, PASSWORD);
+        let user = app.add_user_with_password(&email, PASSWORD);
         let password = SecretString::from(PASSWORD);
         let policy = PasswordLogin::Unlinked;
         let checked = authenticate(&app.database, &hasher, policy, &email, password).await;
@@ -73,7 +73,7 @@ async fn an_account_that_changes_between_check_and_sign_in_is_not_signed_in() {
 #[tokio::test]
 async fn a_session_that_went_on_meanwhile_is_left_alone_by_a_refusal() {
     let app = TestApp::start();
-    app.with_password_user(EMAIL, PASSWORD);
+    app.add_user_with_password(EMAIL, PASSWORD);
     let ada = app.signed_in("ada@example.com").await;
     let response = ada.log_in(EMAIL, "wrong").await;
     assert_eq!(response.status(), StatusCode::OK);
@@ -86,8 +86,8 @@ async fn a_session_that_went_on_meanwhile_is_left_alone_by_a_refusal() {
 #[tokio::test]
 async fn every_refusal_takes_a_second_at_least() {
     let app = TestApp::start();
-    app.with_stored_password("unused@example.com", &unusable_password().unwrap());
-    app.with_password_user(EMAIL, "Another-horse-9");
+    app.add_user_with_stored_password("unused@example.com", &unusable_password().unwrap());
+    app.add_user_with_password(EMAIL, "Another-horse-9");
     let refusals = ["unused@example.com", "unknown@example.com", EMAIL].map(|email| {
         let visitor = app.visitor();
         async move {

@@ -28,7 +28,7 @@ fn email(number: usize) -> String {
 async fn a_weaker_scheme_is_replaced_at_the_sign_in_and_ends_nobodys_session() {
     let app = TestApp::start();
     for (number, stored) in WEAKER.into_iter().enumerate() {
-        let user = app.with_stored_password(&email(number), stored);
+        let user = app.add_user_with_stored_password(&email(number), stored);
         let (first, second) = (app.visitor(), app.visitor());
         comes_in(&first, &user.email, PASSWORD).await;
         let upgraded = app.user(&user.email);
@@ -59,7 +59,7 @@ async fn a_wrong_password_comes_in_under_no_scheme_and_replaces_nothing() {
     let app = TestApp::start();
     let all = WEAKER.into_iter().chain([STRONGER]).enumerate();
     let all: Vec<_> = all
-        .map(|(number, stored)| app.with_stored_password(&email(number), stored))
+        .map(|(number, stored)| app.add_user_with_stored_password(&email(number), stored))
         .collect();
     let visitor = app.visitor();
     join_all(
@@ -75,8 +75,8 @@ async fn a_wrong_password_comes_in_under_no_scheme_and_replaces_nothing() {
 #[tokio::test]
 async fn a_stronger_hash_and_one_of_ours_are_left_as_they_are() {
     let app = TestApp::start();
-    app.with_stored_password(&email(0), STRONGER);
-    app.with_password_user(&email(1), PASSWORD);
+    app.add_user_with_stored_password(&email(0), STRONGER);
+    app.add_user_with_password(&email(1), PASSWORD);
     for number in 0..2 {
         let before = app.user(&email(number)).password;
         comes_in(&app.visitor(), &email(number), PASSWORD).await;
@@ -87,7 +87,7 @@ async fn a_stronger_hash_and_one_of_ours_are_left_as_they_are() {
 #[tokio::test]
 async fn sign_ins_at_once_with_an_old_hash_all_succeed() {
     let app = TestApp::start();
-    let user = app.with_stored_password(&email(0), WEAKER[0]);
+    let user = app.add_user_with_stored_password(&email(0), WEAKER[0]);
     let visitors: Vec<_> = (0..6).map(|_| app.visitor()).collect();
     join_all(
         visitors

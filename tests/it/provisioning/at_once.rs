@@ -4,7 +4,7 @@ use reqwest::{StatusCode, Url};
 use tokio::task::JoinSet;
 
 use crate::support::app::{TestApp, Visitor};
-use crate::support::steps::up_to_the_callback;
+use crate::support::steps::obtain_callback_url;
 
 /// Fewer than the pool has connections, so that all of them can be inside a transaction at once.
 const AT_ONCE: usize = 8;
@@ -14,7 +14,7 @@ async fn before_their_callbacks(app: &TestApp) -> Vec<(Visitor, Url)> {
     let mut ready = Vec::new();
     for _ in 0..AT_ONCE {
         let ada = app.visitor();
-        let callback = up_to_the_callback(&ada, "ada@example.com").await;
+        let callback = obtain_callback_url(&ada, "ada@example.com").await;
         ready.push((ada, callback));
     }
     ready
@@ -118,7 +118,7 @@ mod postgres {
 async fn simultaneous_callbacks_of_one_attempt_make_one_session() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let authorize = ada.begin("/auth/login").await;
+    let authorize = ada.start_login("/auth/login").await;
     let cookies = ada.cookies("/auth/callback");
     let mut callbacks = JoinSet::new();
     let mut ready = Vec::new();

@@ -6,7 +6,7 @@ use serde_json::json;
 use vestibule::emulator::Effect;
 
 use crate::support::app::TestApp;
-use crate::support::renewal::{GRANT, all_are_signed_in, at_once, comes, statuses};
+use crate::support::renewal::{GRANT, assert_all_ok, at_once, eventually, statuses};
 
 const REQUESTS: usize = 200;
 
@@ -16,7 +16,7 @@ async fn at_the_end_of_its_word() -> (TestApp, TestApp, String) {
     let replica = app.replica().start();
     let ada = app.signed_in("ada@example.com").await;
     let cookies = ada.cookies("/");
-    app.expire();
+    app.expire_workos_tokens();
     (app, replica, cookies)
 }
 
@@ -51,7 +51,7 @@ async fn two_hundred_requests_on_two_replicas_renew_once() {
     let (app, replica, cookies) = at_the_end_of_its_word().await;
     let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
     tell("as usual", &app, &answers);
-    all_are_signed_in(&answers);
+    assert_all_ok(&answers);
     assert_eq!(app.renewals(), 1);
     let row = app.only_session();
     assert_eq!(row.revoked_at, None);
@@ -63,10 +63,10 @@ async fn two_hundred_requests_on_two_replicas_renew_once() {
 async fn two_hundred_requests_survive_that_the_reply_is_dropped() {
     let (app, replica, cookies) = at_the_end_of_its_word().await;
     for round in 1..=3 {
-        app.strike(1, Effect::DropReply);
+        app.inject_fault(1, Effect::DropReply);
         let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
         tell("a reply dropped", &app, &answers);
-        all_are_signed_in(&answers);
+        assert_all_ok(&answers);
         assert_eq!(
             app.renewals(),
             2 * round,
@@ -76,22 +76,22 @@ async fn two_hundred_requests_survive_that_the_reply_is_dropped() {
         assert_eq!(tokens.len(), round, "with the same token: {tokens:?}");
         let keys = values(&app, |one| one.headers["idempotency-key"].clone());
         assert_eq!(keys.len(), round, "and as the same request");
-        app.expire();
+        app.expire_workos_tokens();
     }
 }
 
 #[tokio::test]
 async fn two_hundred_requests_survive_a_minute_of_503() {
     let (app, replica, cookies) = at_the_end_of_its_word().await;
-    app.workos_is_away();
+    app.make_workos_unavailable();
     let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
     tell("the first moment of 503", &app, &answers);
-    all_are_signed_in(&answers);
+    assert_all_ok(&answers);
     assert_eq!(app.renewals(), 1, "one has asked for all of them");
     for _ in 0..12 {
-        app.pass(5);
+        app.advance(5);
         let answers = at_once(&[&app, &replica], "/account", &cookies, 20).await;
-        all_are_signed_in(&answers);
+        assert_all_ok(&answers);
     }
     let asked = app.renewals();
     say(&format!(
@@ -101,10 +101,10 @@ async fn two_hundred_requests_survive_a_minute_of_503() {
         (3..=9).contains(&asked),
         "neither a storm nor silence: {asked}"
     );
-    app.workos_is_back();
+    app.restore_workos();
     let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
     tell("WorkOS is back", &app, &answers);
-    all_are_signed_in(&answers);
+    assert_all_ok(&answers);
     assert_eq!(app.renewals(), asked + 1);
     assert_eq!(app.only_session().renewal_failures, 0);
 }
@@ -114,16 +114,16 @@ async fn while_workoss_word_holds_nobody_waits_for_who_renews() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let cookies = ada.cookies("/");
-    app.pass(250);
-    app.strike(1, Effect::NoAnswer);
-    app.strike(u32::MAX, Effect::status(503, json!({})));
+    app.advance(250);
+    app.inject_fault(1, Effect::NoAnswer);
+    app.inject_fault(u32::MAX, Effect::status(503, json!({})));
     let first = {
         let ada = ada.clone();
         tokio::spawn(async move { ada.get("/account").await.status() })
     };
-    comes(|| app.renewals() > 0).await;
+    eventually(|| app.renewals() > 0).await;
     let answers = at_once(&[&app], "/account", &cookies, 20).await;
-    all_are_signed_in(&answers);
+    assert_all_ok(&answers);
     assert!(!first.is_finished(), "WorkOS has not answered yet");
     assert_eq!(first.await.unwrap(), 200);
 }
@@ -132,16 +132,16 @@ async fn while_workoss_word_holds_nobody_waits_for_who_renews() {
 async fn a_client_that_goes_away_loses_no_renewal() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
-    app.strike(1, Effect::Delay { milliseconds: 500 });
+    app.expire_workos_tokens();
+    app.inject_fault(1, Effect::Delay { milliseconds: 500 });
     let request = {
         let ada = ada.clone();
         tokio::spawn(async move { ada.get("/account").await })
     };
-    comes(|| app.renewals() > 0).await;
+    eventually(|| app.renewals() > 0).await;
     request.abort();
-    comes(|| app.only_session().renew_after.is_some()).await;
-    app.pass(40);
+    eventually(|| app.only_session().renew_after.is_some()).await;
+    app.advance(40);
     assert!(ada.is_signed_in().await);
     assert_eq!(app.renewals(), 1);
 }

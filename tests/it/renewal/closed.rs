@@ -9,7 +9,7 @@ use vestibule::db::schema::{ended_sessions, sessions};
 
 use crate::support::api::PASSWORD;
 use crate::support::app::{TestApp, Visitor};
-use crate::support::readings::is_soon;
+use crate::support::readings::happens_soon;
 
 async fn is_good(app: &TestApp, cookies: &str) -> bool {
     let visitor = Visitor::new(&app.url);
@@ -20,7 +20,7 @@ async fn is_good(app: &TestApp, cookies: &str) -> bool {
 }
 
 async fn becomes_bad(app: &TestApp, cookies: &str) {
-    let refused = is_soon(app, async || !is_good(app, cookies).await);
+    let refused = happens_soon(app, async || !is_good(app, cookies).await);
     assert!(refused.await, "it is still good");
 }
 
@@ -95,7 +95,7 @@ impl Open {
 
     /// Through WorkOS, and by a password of ours: of that one WorkOS knows nothing.
     async fn both(app: &TestApp) -> [Self; 2] {
-        app.person("grace@example.com");
+        app.add_password_user("grace@example.com");
         let grace = app.visitor();
         let answer = grace.log_in("grace@example.com", PASSWORD).await;
         assert_eq!(answer.status(), StatusCode::FOUND);
@@ -106,9 +106,9 @@ impl Open {
     /// What the access token and the refresh token get, without the browser's cookie.
     async fn statuses(&self, app: &TestApp) -> (u16, u16) {
         let page = app.visitor();
-        let me = page.me_by(&self.access).await.status;
-        let refreshed = page.post_refresh("/api/token/refresh", &self.refresh);
-        (me, refreshed.await.status)
+        let me = page.get_me_with_token(&self.access).await.status.as_u16();
+        let refreshed = page.post_refresh_token("/api/token/refresh", &self.refresh);
+        (me, refreshed.await.status.as_u16())
     }
 }
 
@@ -140,7 +140,7 @@ async fn opening_a_closed_account_again_brings_back_no_session_and_no_token() {
     for active in ["FALSE", "TRUE"] {
         let statement =
             format!("UPDATE users SET is_active = {active} WHERE email <> 'olive@example.com'");
-        app.by_hand(&statement);
+        app.run_sql(&statement);
         for open in &opens {
             assert_eq!(open.statuses(&app).await, (401, 401), "{active}");
         }
@@ -169,7 +169,7 @@ async fn a_deleted_session_takes_its_token_families_along() {
     let opens = Open::both(&app).await;
     let others = Open::of(app.signed_in("olive@example.com").await).await;
     let olive = app.user("olive@example.com").id;
-    app.by_hand(&format!("DELETE FROM sessions WHERE user_id <> {olive}"));
+    app.run_sql(&format!("DELETE FROM sessions WHERE user_id <> {olive}"));
     for open in &opens {
         assert_eq!(open.statuses(&app).await.1, 401);
         becomes_bad(&app, &open.browser.cookies("/")).await;
@@ -207,16 +207,16 @@ async fn an_account_that_is_changed_otherwise_goes_on() {
 async fn a_renewal_asks_the_row_and_the_account_first() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
+    app.expire_workos_tokens();
     // As if no trigger had fired and no replica had read.
-    app.without_trigger("users_closed", "users");
+    app.drop_trigger("users_closed", "users");
     app.set_active(app.user("ada@example.com").id, false);
     assert!(!ada.is_signed_in().await);
     assert_eq!(app.renewals(), 0);
     assert!(app.only_session().revoked_at.is_some());
 
     let olive = app.signed_in("olive@example.com").await;
-    app.expire();
+    app.expire_workos_tokens();
     app.change(|conn| diesel::delete(sessions::table).execute(conn));
     assert!(!olive.is_signed_in().await);
     assert_eq!(app.renewals(), 0);
@@ -227,14 +227,14 @@ async fn a_cookie_replayed_after_the_log_out_is_refused_on_both_replicas() {
     let app = TestApp::start();
     let replica = app.replica().start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
+    app.expire_workos_tokens();
     assert!(ada.is_signed_in().await);
     let copy = ada.cookies("/");
     assert!(is_good(&app, &copy).await && is_good(&replica, &copy).await);
     ada.get("/auth/logout").await;
     assert!(!is_good(&app, &copy).await, "at once");
     becomes_bad(&replica, &copy).await;
-    app.expire();
+    app.expire_workos_tokens();
     assert!(!is_good(&app, &copy).await && !is_good(&replica, &copy).await);
     assert_eq!(app.renewals(), 1, "and nobody renews it");
 }

@@ -6,7 +6,7 @@ use vestibule::db::Conn;
 use vestibule::emulator::{Effect, Fault};
 
 use crate::support::app::{TestApp, Visitor};
-use crate::support::renewal::{all_are_signed_in, at_once, comes};
+use crate::support::renewal::{assert_all_ok, at_once, eventually};
 
 /// The memberships that `/account` asks WorkOS for.
 const MEMBERSHIPS: &str = "/user_management/organization_memberships";
@@ -31,15 +31,15 @@ async fn outlives(app: &TestApp, ada: &Visitor, tab: tokio::task::JoinHandle<req
 async fn a_renewal_that_comes_late_leaves_the_next_session_alone() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
-    app.strike(
+    app.expire_workos_tokens();
+    app.inject_fault(
         1,
         Effect::Delay {
             milliseconds: 3_000,
         },
     );
     let tab = account_of(&ada);
-    comes(|| app.renewals() == 1).await;
+    eventually(|| app.renewals() == 1).await;
     outlives(&app, &ada, tab).await;
 }
 
@@ -47,13 +47,13 @@ async fn a_renewal_that_comes_late_leaves_the_next_session_alone() {
 async fn a_page_that_comes_late_does_not_bring_the_old_cookie_back() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
+    app.expire_workos_tokens();
     let slow = Effect::Delay {
         milliseconds: 2_000,
     };
     app.workos().inject(Fault::once(MEMBERSHIPS, slow));
     let tab = account_of(&ada);
-    comes(|| app.workos().count(MEMBERSHIPS) == 1).await;
+    eventually(|| app.workos().count(MEMBERSHIPS) == 1).await;
     assert_eq!(app.renewals(), 1);
     outlives(&app, &ada, tab).await;
 }
@@ -107,16 +107,16 @@ async fn what_workos_has_given_outlives_a_database_that_does_not_take_it() {
     let used_up = app.workos_refresh_token(&app.only_session());
     let before = ada.cookies("/");
     app.change(refuse);
-    app.expire();
+    app.expire_workos_tokens();
     assert!(ada.is_signed_in().await, "WorkOS has confirmed it");
     assert_eq!(app.workos_refresh_token(&app.only_session()), used_up);
     // Past the half minute in which WorkOS would give the answer again.
-    app.pass(45);
-    all_are_signed_in(&at_once(&[&app], "/account", &before, 5).await);
+    app.advance(45);
+    assert_all_ok(&at_once(&[&app], "/account", &before, 5).await);
     assert_eq!(app.renewals(), 1, "nobody shows WorkOS the old token");
     app.change(allow);
-    comes(|| app.workos_refresh_token(&app.only_session()) != used_up).await;
-    app.expire();
+    eventually(|| app.workos_refresh_token(&app.only_session()) != used_up).await;
+    app.expire_workos_tokens();
     assert!(ada.is_signed_in().await);
     assert_eq!(app.renewals(), 2);
     assert_eq!(app.only_session().revoked_at, None);

@@ -3,14 +3,14 @@
 use diesel::prelude::*;
 use vestibule::db::schema::users;
 
+use crate::support::api::PASSWORD;
 use crate::support::app::TestApp;
-use crate::support::spa::PASSWORD;
 use crate::support::steps::set_cookie;
 
 #[tokio::test]
 async fn the_account_is_looked_at_every_few_minutes() {
     let app = TestApp::start();
-    let user = app.stranger_to_workos("pat@example.com");
+    let user = app.add_password_user("pat@example.com");
     let pat = app.visitor();
     pat.log_in("pat@example.com", PASSWORD).await;
     app.change(|conn| {
@@ -18,16 +18,16 @@ async fn the_account_is_looked_at_every_few_minutes() {
             .set(users::first_name.eq("Patricia"))
             .execute(conn)
     });
-    app.pass(299);
+    app.advance(299);
     assert!(!pat.page("/account").await.contains("Patricia"));
-    app.pass(2);
+    app.advance(2);
     let response = pat.get("/account").await;
     assert!(set_cookie(&response, "sessionid").is_some());
     assert!(response.text().await.unwrap().contains("Patricia"));
     assert_eq!(app.renewals(), 0);
     assert_eq!(app.workos().requests().len(), 0, "WorkOS is not asked");
     app.change(|conn| diesel::delete(users::table.find(user.id)).execute(conn));
-    app.pass(301);
+    app.advance(301);
     assert!(!pat.is_signed_in().await);
 }
 
@@ -36,12 +36,12 @@ async fn it_goes_on_while_workos_is_away() {
     let app = TestApp::builder()
         .setting("SESSION_STALE_GRACE", "0")
         .start();
-    app.stranger_to_workos("pat@example.com");
+    app.add_password_user("pat@example.com");
     let pat = app.visitor();
     pat.log_in("pat@example.com", PASSWORD).await;
-    app.workos_is_away();
+    app.make_workos_unavailable();
     for _ in 0..5 {
-        app.pass(3_600);
+        app.advance(3_600);
         assert!(pat.is_signed_in().await);
     }
 }

@@ -28,7 +28,7 @@ struct Stays {
 impl Stays {
     async fn new(app: &TestApp) -> Self {
         let browser = in_organization(app, TWYLA, ORCHARDS).await;
-        let given = browser.call("/api/auth/session", &json!({})).await;
+        let given = browser.post_json("/api/auth/session", &json!({})).await;
         let refresh = given.text("refresh_token");
         Self { browser, refresh }
     }
@@ -36,7 +36,7 @@ impl Stays {
     async fn comes_back(&mut self, day: i64) {
         assert!(self.browser.is_signed_in().await, "day {day}");
         let shown = json!({ "refresh": self.refresh });
-        let given = self.browser.call("/api/token/refresh", &shown).await;
+        let given = self.browser.post_json("/api/token/refresh", &shown).await;
         self.refresh = given.text("refresh");
     }
 
@@ -52,7 +52,7 @@ impl Stays {
 async fn a_day_begins(app: &TestApp, day: i64) {
     for signs_out in [true, false] {
         let visitor = app.signed_in("ada@example.com").await;
-        visitor.call("/api/auth/session", &json!({})).await;
+        visitor.post_json("/api/auth/session", &json!({})).await;
         if signs_out {
             visitor.get("/auth/logout").await;
         }
@@ -65,7 +65,7 @@ async fn a_day_begins(app: &TestApp, day: i64) {
         .execute(conn)
     });
     app.visitor().sign_in("una@example.com").await;
-    assert!(!app.unfinished().is_empty());
+    assert!(!app.pending_sign_ins().is_empty());
     let ada = app.user("ada@example.com").workos_user_id.expect("linked");
     let ada = webhooks::user(app, &ada, "ada@example.com", 0);
     tell(app, &format!("changed_{day}"), "user.updated", ada).await;
@@ -100,7 +100,7 @@ async fn a_month_of_sessions_leaves_no_table_growing() {
         }
         a_day_begins(&app, day).await;
         for _ in 0..4 {
-            app.pass(6 * HOUR - 1);
+            app.advance(6 * HOUR - 1);
             stays.comes_back(day).await;
             an_hour_has_passed(&app).await;
         }
@@ -131,7 +131,7 @@ async fn a_month_of_sessions_leaves_no_table_growing() {
     }
     let renewals = i64::try_from(app.renewals()).unwrap();
     assert!(renewals > DAYS, "the session that stays was renewed");
-    app.pass(40 * 24 * HOUR);
+    app.advance(40 * 24 * HOUR);
     an_hour_has_passed(&app).await;
     expected.insert("users".to_owned(), PEOPLE);
     assert_eq!(app.rows_of_tables(), expected, "in the end nothing is left");

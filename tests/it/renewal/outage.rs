@@ -5,7 +5,7 @@ use serde_json::json;
 use vestibule::emulator::{Effect, Fault};
 
 use crate::support::app::TestApp;
-use crate::support::renewal::{KEY_SET, all_are_signed_in, at_once, comes};
+use crate::support::renewal::{KEY_SET, assert_all_ok, at_once, eventually};
 use crate::support::steps::{AUTHENTICATE, error_page, retry_after};
 
 #[tokio::test]
@@ -21,8 +21,8 @@ async fn every_transient_failure_keeps_the_session() {
         answers.into_iter().chain([senseless, firewall, proxy])
     };
     for (failures, effect) in broken().enumerate() {
-        app.pass(400);
-        app.strike(1, effect.clone());
+        app.advance(400);
+        app.inject_fault(1, effect.clone());
         assert!(ada.is_signed_in().await, "{effect:?}");
         let row = app.only_session();
         assert_eq!(row.renewal_failures, 1, "{effect:?}");
@@ -32,7 +32,7 @@ async fn every_transient_failure_keeps_the_session() {
             2 * failures + 1,
             "no second try at once: {effect:?}"
         );
-        app.pass(31);
+        app.advance(31);
         assert!(ada.is_signed_in().await);
         assert_eq!(app.only_session().renewal_failures, 0);
     }
@@ -43,8 +43,8 @@ async fn an_answer_that_never_comes_or_comes_by_half_is_asked_for_again() {
     for effect in [Effect::DropReply, Effect::HalfBody] {
         let app = TestApp::start();
         let ada = app.signed_in("ada@example.com").await;
-        app.expire();
-        app.strike(2, effect);
+        app.expire_workos_tokens();
+        app.inject_fault(2, effect);
         assert!(ada.is_signed_in().await);
         assert_eq!(app.renewals(), 3);
         assert_eq!(app.only_session().renewal_failures, 0);
@@ -55,18 +55,18 @@ async fn an_answer_that_never_comes_or_comes_by_half_is_asked_for_again() {
 async fn a_lost_answer_is_asked_for_again_though_nobody_comes() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
-    app.strike(3, Effect::DropReply);
+    app.expire_workos_tokens();
+    app.inject_fault(3, Effect::DropReply);
     assert!(ada.is_signed_in().await);
     assert_eq!(
         (app.renewals(), app.only_session().renewal_failures),
         (3, 1)
     );
-    app.pass(3);
-    comes(|| app.only_session().renewal_failures == 0).await;
+    app.advance(3);
+    eventually(|| app.only_session().renewal_failures == 0).await;
     // WorkOS does not give it again any more.
-    app.pass(60);
-    app.expire();
+    app.advance(60);
+    app.expire_workos_tokens();
     assert!(ada.is_signed_in().await);
     assert_eq!(app.renewals(), 5);
 }
@@ -75,19 +75,19 @@ async fn a_lost_answer_is_asked_for_again_though_nobody_comes() {
 async fn a_lost_answer_after_many_failures_is_asked_for_while_workos_gives_it() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
-    app.strike(6, Effect::status(503, json!({})));
+    app.expire_workos_tokens();
+    app.inject_fault(6, Effect::status(503, json!({})));
     for _ in 0..6 {
         assert!(ada.is_signed_in().await);
-        app.pass(31);
+        app.advance(31);
     }
-    app.strike(3, Effect::DropReply);
+    app.inject_fault(3, Effect::DropReply);
     assert!(ada.is_signed_in().await);
     assert_eq!(
         (app.renewals(), app.only_session().renewal_failures),
         (9, 7)
     );
-    app.pass(9);
+    app.advance(9);
     assert!(ada.is_signed_in().await);
     assert_eq!(app.only_session().renewal_failures, 0);
 }
@@ -98,15 +98,15 @@ async fn the_grace_ends_however_long_workos_wants_to_be_left_in_peace() {
         .setting("SESSION_STALE_GRACE", "60")
         .start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
+    app.expire_workos_tokens();
     let busy = Effect::Status {
         status: 429,
         body: json!({}),
         retry_after: Some("3600".to_owned()),
     };
-    app.strike(1, busy);
+    app.inject_fault(1, busy);
     assert!(ada.is_signed_in().await);
-    app.pass(61);
+    app.advance(61);
     let response = ada.get("/account").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(app.renewals(), 1);
@@ -116,18 +116,18 @@ async fn the_grace_ends_however_long_workos_wants_to_be_left_in_peace() {
 async fn a_workos_that_asks_to_wait_is_left_in_peace() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
+    app.expire_workos_tokens();
     let busy = Effect::Status {
         status: 429,
         body: json!({}),
         retry_after: Some("600".to_owned()),
     };
-    app.strike(1, busy);
+    app.inject_fault(1, busy);
     assert!(ada.is_signed_in().await);
-    app.pass(599);
+    app.advance(599);
     assert!(ada.is_signed_in().await);
     assert_eq!(app.renewals(), 1);
-    app.pass(30);
+    app.advance(30);
     assert!(ada.is_signed_in().await);
     assert_eq!(app.renewals(), 2);
 }
@@ -138,22 +138,22 @@ async fn after_the_grace_it_is_an_outage_and_no_log_out() {
         .setting("SESSION_STALE_GRACE", "600")
         .start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
-    app.workos_is_away();
+    app.expire_workos_tokens();
+    app.make_workos_unavailable();
     assert!(ada.is_signed_in().await);
-    app.pass(500);
+    app.advance(500);
     assert!(ada.is_signed_in().await);
-    app.pass(400);
+    app.advance(400);
     let cookies = ada.cookies("/");
     let response = ada.get("/account").await;
     assert!((1..=30).contains(&retry_after(response.headers()).unwrap()));
     let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
     assert!(page.contains("The sign-in service cannot be reached just now"));
-    let me = ada.who_am_i(None).await;
+    let me = ada.get_me().await;
     assert_eq!(me.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(retry_after(&me.headers).is_some());
     assert_eq!(ada.cookies("/"), cookies, "nothing was taken away");
-    app.workos_is_back();
+    app.restore_workos();
     assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
 }
 
@@ -163,8 +163,8 @@ async fn signing_out_and_passwords_work_while_workos_is_away() {
         .setting("SESSION_STALE_GRACE", "0")
         .start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
-    app.workos_is_away();
+    app.expire_workos_tokens();
+    app.make_workos_unavailable();
     let response = ada.get("/account").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ada.get("/login").await.status(), StatusCode::OK);
@@ -178,11 +178,11 @@ async fn signing_out_and_passwords_work_while_workos_is_away() {
 async fn a_key_of_ours_that_workos_does_not_know_logs_nobody_out() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
+    app.expire_workos_tokens();
     let body = json!({ "error": "invalid_client", "error_description": "for developers" });
-    app.strike(1, Effect::status(401, body));
+    app.inject_fault(1, Effect::status(401, body));
     assert!(ada.is_signed_in().await);
-    app.pass(31);
+    app.advance(31);
     assert!(ada.is_signed_in().await);
     assert_eq!(app.only_session().renewal_failures, 0);
 }
@@ -192,7 +192,7 @@ async fn a_key_set_that_cannot_be_had_is_an_outage() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let before = app.workos_refresh_token(&app.only_session());
-    app.expire();
+    app.expire_workos_tokens();
     let away = Effect::status(503, json!({}));
     app.workos()
         .inject(Fault::once(KEY_SET, away).times(u32::MAX));
@@ -206,9 +206,9 @@ async fn a_key_set_that_cannot_be_had_is_an_outage() {
         "the old one is used up"
     );
     // Longer than WorkOS would give the lost answer again.
-    app.pass(120);
+    app.advance(120);
     assert!(ada.is_signed_in().await);
-    app.workos_is_back();
+    app.restore_workos();
     assert!(ada.is_signed_in().await);
     let row = app.only_session();
     assert_eq!((row.renewal_failures, row.revoked_at), (0, None));
@@ -220,10 +220,10 @@ async fn an_outage_of_workos_is_met_by_each_session_apart() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await.cookies("/");
     let olive = app.signed_in("olive@example.com").await.cookies("/");
-    app.expire();
-    app.strike(1, Effect::status(500, json!({})));
-    all_are_signed_in(&at_once(&[&app], "/account", &ada, 5).await);
-    all_are_signed_in(&at_once(&[&app], "/account", &olive, 5).await);
+    app.expire_workos_tokens();
+    app.inject_fault(1, Effect::status(500, json!({})));
+    assert_all_ok(&at_once(&[&app], "/account", &ada, 5).await);
+    assert_all_ok(&at_once(&[&app], "/account", &olive, 5).await);
     let failures: i32 = app.sessions().iter().map(|row| row.renewal_failures).sum();
     assert_eq!((failures, app.renewals()), (1, 2));
     assert_eq!(app.workos().count(AUTHENTICATE), 4);

@@ -16,7 +16,7 @@ async fn refused() -> (TestApp, Visitor) {
     let sid = app.only_session().workos_sid.unwrap();
     assert!(app.workos().revoke_session(&sid));
     assert!(ada.is_signed_in().await, "WorkOS's word holds a while");
-    app.expire();
+    app.expire_workos_tokens();
     (app, ada)
 }
 
@@ -54,8 +54,8 @@ async fn json_gets_a_401_with_a_code_and_the_way_to_sign_in() {
         let (app, ada) = refused().await;
         let cookies = ada.cookies("/");
         let answer = match path {
-            "/api/users/me" => ada.who_am_i(None).await,
-            path => ada.call(path, &json!({})).await,
+            "/api/users/me" => ada.get_me().await,
+            path => ada.post_json(path, &json!({})).await,
         };
         let expected = json!({
             "detail": NOTICE,
@@ -63,7 +63,7 @@ async fn json_gets_a_401_with_a_code_and_the_way_to_sign_in() {
             "sign_in_url": format!("{}/auth/login", app.url),
         });
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-        assert_eq!(answer.body, expected);
+        assert_eq!(answer.json, expected);
         assert!(answer.header("www-authenticate").is_some());
         assert!(is_removal(answer.set_cookie("sessionid").unwrap()));
         // The other requests of the same page, which come a moment later.
@@ -80,7 +80,7 @@ async fn a_script_is_never_sent_to_a_page() {
     let ada = app.signed_in("ada@example.com").await;
     let sid = app.only_session().workos_sid.unwrap();
     app.workos().revoke_session(&sid);
-    app.expire();
+    app.expire_workos_tokens();
     let expected = [
         json!({ "detail": "Authentication credentials were not provided." }),
         json!({
@@ -106,14 +106,17 @@ async fn a_script_is_never_sent_to_a_page() {
 async fn the_tokens_that_stand_on_it_end_with_it() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    let given = ada.call("/api/auth/session", &json!({})).await;
+    let given = ada.post_json("/api/auth/session", &json!({})).await;
     let refresh = json!({ "refresh": given.text("refresh_token") });
     let sid = app.only_session().workos_sid.unwrap();
     app.workos().revoke_session(&sid);
-    app.expire();
+    app.expire_workos_tokens();
     assert!(!ada.is_signed_in().await);
-    let answer = app.visitor().call("/api/token/refresh", &refresh).await;
-    assert_eq!(answer.body["detail"], "Token is blacklisted");
+    let answer = app
+        .visitor()
+        .post_json("/api/token/refresh", &refresh)
+        .await;
+    assert_eq!(answer.json["detail"], "Token is blacklisted");
 }
 
 #[tokio::test]
@@ -128,8 +131,8 @@ async fn every_other_refusal_ends_the_session_too() {
     ] {
         let app = TestApp::start();
         let ada = app.signed_in("ada@example.com").await;
-        app.expire();
-        app.strike(1, Effect::status(status, json!({ "code": code })));
+        app.expire_workos_tokens();
+        app.inject_fault(1, Effect::status(status, json!({ "code": code })));
         assert!(!ada.is_signed_in().await, "{code}");
         assert!(app.only_session().revoked_at.is_some(), "{code}");
     }
@@ -158,7 +161,7 @@ async fn a_refresh_token_that_does_not_open_ends_the_session() {
             .set(sessions::workos_refresh_token.eq(vec![7_u8; 60]))
             .execute(conn)
     });
-    app.expire();
+    app.expire_workos_tokens();
     assert!(!ada.is_signed_in().await);
     assert_eq!(app.renewals(), 0);
 }

@@ -16,17 +16,17 @@ use crate::support::steps::set_cookie;
 async fn a_session_is_renewed_when_it_is_due_and_not_before() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.pass(230);
+    app.advance(230);
     let response = ada.get("/account").await;
     assert_eq!(set_cookie(&response, "sessionid"), None);
     assert_eq!(app.renewals(), 0);
-    app.pass(20);
+    app.advance(20);
     let response = ada.get("/account").await;
     assert!(set_cookie(&response, "sessionid").is_some());
     assert_eq!(app.renewals(), 1);
     let end = app.only_session().expires_at;
     assert_eq!(end, app.only_session().created_at.plus(TimeDelta::days(14)));
-    app.pass(14 * 86_400);
+    app.advance(14 * 86_400);
     assert!(!ada.is_signed_in().await, "renewing makes it no longer");
 }
 
@@ -36,7 +36,7 @@ async fn a_lost_set_cookie_costs_no_renewal() {
     let replica = app.replica().start();
     let ada = app.signed_in("ada@example.com").await;
     let cookies = ada.cookies("/");
-    app.expire();
+    app.expire_workos_tokens();
     for _ in 0..3 {
         for app in [&app, &replica] {
             let visitor = app.visitor();
@@ -56,7 +56,7 @@ async fn the_organisation_and_the_role_are_kept() {
     let before = app.only_session();
     let organization = before.organization_id.clone().expect("an organisation");
     assert_eq!(before.role.as_deref(), Some("admin"));
-    app.expire();
+    app.expire_workos_tokens();
     let page = olive.page("/account").await;
     assert!(page.contains(&organization) && page.contains("admin"));
     let requests = app.workos().requests();
@@ -83,7 +83,7 @@ async fn a_row_from_before_takes_the_organisation_from_the_cookie() {
             .set(sessions::organization_id.eq(None::<String>))
             .execute(conn)
     });
-    app.expire();
+    app.expire_workos_tokens();
     assert!(olive.page("/account").await.contains(&organization));
     assert_eq!(app.only_session().organization_id, Some(organization));
 }
@@ -92,7 +92,7 @@ async fn a_row_from_before_takes_the_organisation_from_the_cookie() {
 async fn a_changed_name_comes_over() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
+    app.expire_workos_tokens();
     let mut user = app.workos().user("ada@example.com").unwrap();
     user.first_name = Some("Augusta".to_owned());
     user.updated_at += 1_000_000;
@@ -114,7 +114,7 @@ fn lease(app: &TestApp, seconds: i64) {
 async fn the_lease_of_a_holder_that_died_ends_by_itself() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
+    app.expire_workos_tokens();
     lease(&app, 20);
     let waiting = {
         let ada = ada.clone();
@@ -123,7 +123,7 @@ async fn the_lease_of_a_holder_that_died_ends_by_itself() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!waiting.is_finished(), "it waits for the holder");
     assert_eq!(app.renewals(), 0);
-    app.pass(21);
+    app.advance(21);
     assert_eq!(waiting.await.unwrap(), StatusCode::OK);
     assert_eq!(app.renewals(), 1);
 }
@@ -132,7 +132,7 @@ async fn the_lease_of_a_holder_that_died_ends_by_itself() {
 async fn while_workoss_word_holds_nobody_waits_for_another_replica() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    app.pass(250);
+    app.advance(250);
     lease(&app, 20);
     assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
     assert_eq!(app.renewals(), 0);
@@ -165,8 +165,8 @@ async fn a_log_out_during_a_renewal_wins() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let cookies = ada.cookies("/");
-    app.expire();
-    app.strike(1, vestibule::emulator::Effect::Delay { milliseconds: 700 });
+    app.expire_workos_tokens();
+    app.inject_fault(1, vestibule::emulator::Effect::Delay { milliseconds: 700 });
     let slow = {
         let ada = ada.clone();
         let cookies = cookies.clone();

@@ -5,10 +5,10 @@ use vestibule::emulator::Effect;
 
 use crate::support::app::{TestApp, Visitor};
 
-async fn at_the_end(builder: crate::support::app::Builder) -> (TestApp, Visitor) {
+async fn at_the_end(builder: crate::support::app::TestAppBuilder) -> (TestApp, Visitor) {
     let app = builder.start();
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
+    app.expire_workos_tokens();
     (app, ada)
 }
 
@@ -26,12 +26,12 @@ async fn a_new_key_is_fetched_when_a_token_names_it() {
     let (app, ada) = at_the_end(TestApp::builder()).await;
     assert!(ada.is_signed_in().await);
     assert_eq!(app.key_set_requests(), 1);
-    app.expire();
+    app.expire_workos_tokens();
     assert!(ada.is_signed_in().await);
     assert_eq!(app.key_set_requests(), 1, "keys are kept");
     for keep_old in [true, false] {
         app.workos().rotate_key(keep_old).unwrap();
-        app.expire();
+        app.expire_workos_tokens();
         assert!(ada.is_signed_in().await);
         assert!(is_vouched_for(&app));
     }
@@ -42,16 +42,16 @@ async fn a_new_key_is_fetched_when_a_token_names_it() {
 async fn an_unknown_key_is_asked_for_once_a_minute() {
     let (app, ada) = at_the_end(TestApp::builder()).await;
     assert!(ada.is_signed_in().await);
-    let mut reply = app.renewal_past_the_app(&app.only_session()).await;
+    let mut reply = app.renew_at_workos(&app.only_session()).await;
     let header = "eyJhbGciOiJSUzI1NiIsImtpZCI6Im1hZGUtdXAifQ";
     reply["access_token"] = with_part(&reply, 0, header);
-    app.expire();
-    app.strike(3, Effect::status(200, reply));
+    app.expire_workos_tokens();
+    app.inject_fault(3, Effect::status(200, reply));
     for _ in 0..3 {
-        app.pass(10);
+        app.advance(10);
         assert!(ada.is_signed_in().await);
         assert!(!is_vouched_for(&app));
-        app.pass(20);
+        app.advance(20);
     }
     assert_eq!(app.key_set_requests(), 3, "at the start, and once a minute");
 }
@@ -59,14 +59,14 @@ async fn an_unknown_key_is_asked_for_once_a_minute() {
 #[tokio::test]
 async fn a_forged_signature_vouches_for_nothing() {
     let (app, ada) = at_the_end(TestApp::builder()).await;
-    let mut reply = app.renewal_past_the_app(&app.only_session()).await;
+    let mut reply = app.renew_at_workos(&app.only_session()).await;
     let signature = reply["access_token"].as_str().unwrap().rsplit('.').next();
     let forged: String = signature.unwrap().chars().rev().collect();
     reply["access_token"] = with_part(&reply, 2, &forged);
-    app.strike(1, Effect::status(200, reply));
+    app.inject_fault(1, Effect::status(200, reply));
     assert!(ada.is_signed_in().await, "as long as the grace");
     assert!(!is_vouched_for(&app));
-    app.pass(31);
+    app.advance(31);
     assert!(ada.is_signed_in().await);
     assert!(is_vouched_for(&app), "the next refresh token was kept");
 }
@@ -74,14 +74,14 @@ async fn a_forged_signature_vouches_for_nothing() {
 #[tokio::test]
 async fn a_token_without_a_signature_vouches_for_nothing() {
     let (app, ada) = at_the_end(TestApp::builder()).await;
-    let mut reply = app.renewal_past_the_app(&app.only_session()).await;
+    let mut reply = app.renew_at_workos(&app.only_session()).await;
     // {"alg":"none"} and {"alg":"HS256"}
     for header in ["eyJhbGciOiJub25lIn0", "eyJhbGciOiJIUzI1NiJ9"] {
         reply["access_token"] = with_part(&reply, 0, header);
-        app.strike(1, Effect::status(200, reply.clone()));
+        app.inject_fault(1, Effect::status(200, reply.clone()));
         assert!(ada.is_signed_in().await);
         assert!(!is_vouched_for(&app));
-        app.pass(31);
+        app.advance(31);
     }
 }
 
@@ -95,17 +95,17 @@ fn with_part(reply: &Value, part: usize, text: &str) -> Value {
 
 #[tokio::test]
 async fn another_issuer_vouches_for_nothing_and_the_operator_is_told() {
-    crate::support::log::keep();
+    crate::support::log::capture();
     let (app, ada) = at_the_end(TestApp::builder()).await;
     app.workos().set_issuer("https://elsewhere.example");
     assert!(ada.is_signed_in().await);
     assert!(!is_vouched_for(&app));
-    assert!(crate::support::log::has_both(
+    assert!(crate::support::log::has_line_with(
         "https://elsewhere.example",
         "WORKOS_JWT_ISSUERS"
     ));
     app.workos().set_issuer(&app.emulator.base_url());
-    app.pass(31);
+    app.advance(31);
     assert!(ada.is_signed_in().await);
     assert!(is_vouched_for(&app));
 }
@@ -123,7 +123,7 @@ async fn the_allow_list_of_issuers_can_be_set() {
         app.workos().set_issuer(issuer);
         assert!(ada.is_signed_in().await);
         assert!(is_vouched_for(&app), "{issuer}");
-        app.expire();
+        app.expire_workos_tokens();
     }
     app.workos().set_issuer(&app.emulator.base_url());
     ada.get("/account").await;
@@ -142,10 +142,10 @@ async fn an_audience_that_nobody_asked_about_is_no_reason_to_refuse() {
 async fn another_persons_tokens_end_the_session() {
     let app = TestApp::start();
     app.signed_in("olive@example.com").await;
-    let olive = app.renewal_past_the_app(&app.only_session()).await;
+    let olive = app.renew_at_workos(&app.only_session()).await;
     let ada = app.signed_in("ada@example.com").await;
-    app.expire();
-    app.strike(1, Effect::status(200, olive));
+    app.expire_workos_tokens();
+    app.inject_fault(1, Effect::status(200, olive));
     let page = ada.page("/").await;
     assert!(!page.contains("Welcome, "), "neither Ada nor Olive");
     let id = app.user("ada@example.com").id;
@@ -157,27 +157,30 @@ async fn another_persons_tokens_end_the_session() {
 #[tokio::test]
 async fn a_new_name_of_the_session_is_taken_over_with_what_stands_on_it() {
     let (app, ada) = at_the_end(TestApp::builder()).await;
-    let given = ada.call("/api/auth/session", &json!({})).await;
+    let given = ada.post_json("/api/auth/session", &json!({})).await;
     let refresh = json!({ "refresh": given.text("refresh_token") });
     // WorkOS's own emulator does so at each renewal: here Ada's next session stands in for it.
     let old = app.only_session();
     let other = app.signed_in("ada@example.com").await;
     let rows = app.sessions();
     let row = rows.iter().find(|row| row.id != old.id).unwrap();
-    let reply = app.renewal_past_the_app(row).await;
+    let reply = app.renew_at_workos(row).await;
     other.get("/auth/logout").await;
-    app.expire();
-    app.strike(1, Effect::status(200, reply));
+    app.expire_workos_tokens();
+    app.inject_fault(1, Effect::status(200, reply));
     assert!(ada.is_signed_in().await);
     let rows = app.sessions();
     let renewed = rows.iter().find(|row| row.id == old.id).unwrap();
     assert_ne!(renewed.workos_sid, old.workos_sid);
     assert!(
-        app.refresh_tokens()
+        app.refresh_token_rows()
             .iter()
             .all(|token| token.sid == renewed.workos_sid)
     );
     ada.get("/auth/logout").await;
-    let answer = app.visitor().call("/api/token/refresh", &refresh).await;
-    assert_eq!(answer.body["detail"], "Token is blacklisted");
+    let answer = app
+        .visitor()
+        .post_json("/api/token/refresh", &refresh)
+        .await;
+    assert_eq!(answer.json["detail"], "Token is blacklisted");
 }

@@ -15,8 +15,8 @@ async fn a_session_is_renewed_and_signed_out_under_its_latest_name() {
         .workos(workos.url(), workos.api_key(), CLIENT_ID)
         .start();
     let ada = app.visitor();
-    let authorize = ada.begin("/auth/login").await;
-    let callback = ada.begin(authorize.as_str()).await;
+    let authorize = ada.start_login("/auth/login").await;
+    let callback = ada.start_login(authorize.as_str()).await;
     ada.get(callback.as_str()).await;
     assert!(ada.is_signed_in().await);
     let mut known = app.only_session();

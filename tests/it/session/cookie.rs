@@ -9,7 +9,7 @@ use vestibule::clock::Clock;
 
 use crate::support::app::{TestApp, Visitor, location, set_cookies};
 use crate::support::proxied::Proxy;
-use crate::support::steps::{is_removal, set_cookie, up_to_the_callback};
+use crate::support::steps::{is_removal, obtain_callback_url, set_cookie};
 
 /// The text behind the percent signs of a cookie's value.
 fn decoded(value: &str) -> String {
@@ -93,7 +93,7 @@ async fn a_cookie_that_is_cut_lengthened_or_made_up_is_taken_away() {
     let cut = &value[..value.len() - 4];
     let longer = format!("{value}AAAA");
     let attempt = {
-        ada.begin("/auth/login").await;
+        ada.start_login("/auth/login").await;
         let cookies = ada.cookies("/auth/callback");
         let mut pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
         let (_, value) = pairs.find(|(name, _)| name.contains("login")).unwrap();
@@ -133,7 +133,7 @@ async fn whoever_still_sends_an_ended_or_unreadable_cookie_signs_in_at_once() {
     app.clock.advance(TimeDelta::seconds(1_209_600));
     for old in [ended.as_str(), "sessionid=nonsense"] {
         let again = app.visitor();
-        let callback = up_to_the_callback(&again, "ada@example.com").await;
+        let callback = obtain_callback_url(&again, "ada@example.com").await;
         let cookies = format!("{}; {old}", again.cookies("/auth/callback"));
         let response = ada.get_with_cookies(callback.as_str(), &cookies).await;
         assert_eq!(response.status(), StatusCode::FOUND);
@@ -162,7 +162,7 @@ async fn a_neighbours_cookie_that_cannot_be_read_keeps_nobody_out() {
     ];
     for neighbour in neighbours {
         let ada = app.visitor();
-        let callback = up_to_the_callback(&ada, "ada@example.com").await;
+        let callback = obtain_callback_url(&ada, "ada@example.com").await;
         let attempt = ada.cookies("/auth/callback");
         let target = callback.as_str();
         let cookies = [neighbour, attempt.as_bytes()].join(&b"; "[..]);

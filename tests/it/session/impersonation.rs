@@ -64,7 +64,7 @@ async fn a_chosen_organisation_is_asked_for_and_shown() {
     let id = account[at..].split('<').next().unwrap();
     let twyla = app.visitor();
     let authorize = twyla
-        .begin(&format!("/auth/login?organization_id={id}"))
+        .start_login(&format!("/auth/login?organization_id={id}"))
         .await;
     let callback = twyla.authorize(&authorize, "twyla@example.com").await;
     twyla.get(callback.as_str()).await;

@@ -3,7 +3,7 @@
 use reqwest::{StatusCode, Url};
 
 use crate::support::app::{SECRET_KEY, TestApp, Visitor, location};
-use crate::support::steps::{is_removal, set_cookie, up_to_the_callback};
+use crate::support::steps::{is_removal, obtain_callback_url, set_cookie};
 
 const NEW_KEY: &str = "another-made-up-key-with-more-than-fifty-characters-in-it";
 
@@ -128,7 +128,7 @@ async fn logging_out_with_a_cookie_of_an_older_key_takes_it_away() {
 async fn a_login_begun_under_an_older_key_finishes() {
     let old = TestApp::start();
     let ada = old.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     let cookies = ada.cookies("/auth/callback");
 
     let without = beside(&old, NEW_KEY, "");

@@ -5,7 +5,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 
 use crate::support::app::{TestApp, set_cookies};
-use crate::support::steps::{assert_nobody_signed_in, up_to_the_callback};
+use crate::support::steps::{assert_nobody_signed_in, obtain_callback_url};
 
 #[tokio::test]
 async fn a_neighbours_cookie_of_the_same_name_does_not_hide_ours() {
@@ -100,7 +100,7 @@ async fn looking_ahead_signs_nobody_out() {
 async fn looking_ahead_spends_no_code() {
     let app = TestApp::start();
     let ada = app.visitor();
-    let callback = up_to_the_callback(&ada, "ada@example.com").await;
+    let callback = obtain_callback_url(&ada, "ada@example.com").await;
     let head = ada
         .request(Method::HEAD, callback.as_str())
         .send()

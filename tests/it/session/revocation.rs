@@ -5,7 +5,7 @@ use vestibule::db::DbError;
 use vestibule::sessions::SessionRow;
 
 use crate::support::app::{TestApp, Visitor, location};
-use crate::support::readings::is_soon;
+use crate::support::readings::happens_soon;
 use crate::support::steps::set_cookie;
 
 async fn is_good(app: &TestApp, cookies: &str) -> bool {
@@ -25,7 +25,7 @@ async fn is_good(app: &TestApp, cookies: &str) -> bool {
 }
 
 async fn becomes_bad(app: &TestApp, cookies: &str) -> bool {
-    is_soon(app, async || !is_good(app, cookies).await).await
+    happens_soon(app, async || !is_good(app, cookies).await).await
 }
 
 #[tokio::test]

@@ -26,8 +26,8 @@ const ENDINGS: [fn(&TestApp, &SessionRow); 6] = [
         app.change(|conn| accounts::set_password(conn, row.user_id, "!", now, None).map(drop));
     },
     |app, row| app.set_active(row.user_id, false),
-    |app, row| app.by_hand(&format!("DELETE FROM sessions WHERE id = '{}'", row.id)),
-    |app, row| app.by_hand(&format!("DELETE FROM users WHERE id = {}", row.user_id)),
+    |app, row| app.run_sql(&format!("DELETE FROM sessions WHERE id = '{}'", row.id)),
+    |app, row| app.run_sql(&format!("DELETE FROM users WHERE id = {}", row.user_id)),
 ];
 
 #[tokio::test]
@@ -53,19 +53,19 @@ async fn ask(app: &TestApp, method: Method, path: &str, cookies: &str) -> Respon
 }
 
 /// Ada's cookies, and a replica whose last reading is so old, and the last for now.
-async fn cut_off(age: Duration) -> (TestApp, TestApp, String) {
+async fn hide_tables_from_replica(age: Duration) -> (TestApp, TestApp, String) {
     let app = TestApp::start();
     let cookies = app.signed_in(ADA).await.cookies("/");
-    let replica = app.replica().readings_late_by(age).start();
+    let replica = app.replica().revocation_reads_aged_by(age).start();
     // It reads once before it answers anybody.
     assert_eq!(replica.visitor().get("/healthz").await.status(), 200);
-    app.cut_off();
+    app.hide_session_tables();
     (app, replica, cookies)
 }
 
 #[tokio::test]
 async fn cut_off_from_the_database_for_a_minute_a_replica_vouches_for_nobody() {
-    let (app, replica, cookies) = cut_off(Duration::from_secs(60)).await;
+    let (app, replica, cookies) = hide_tables_from_replica(Duration::from_secs(60)).await;
     let asked = [
         (Method::GET, "/"),
         (Method::GET, "/account"),
@@ -94,7 +94,7 @@ async fn cut_off_from_the_database_for_a_minute_a_replica_vouches_for_nobody() {
 
 #[tokio::test]
 async fn for_less_than_a_minute_it_goes_on() {
-    let (_app, replica, cookies) = cut_off(Duration::from_secs(30)).await;
+    let (_app, replica, cookies) = hide_tables_from_replica(Duration::from_secs(30)).await;
     for path in ["/", "/account"] {
         let answer = ask(&replica, Method::GET, path, &cookies).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
@@ -106,7 +106,7 @@ async fn for_less_than_a_minute_it_goes_on() {
 async fn a_signed_in_browsers_requests_read_no_row() {
     let app = TestApp::start();
     let ada = app.signed_in(ADA).await;
-    app.cut_off();
+    app.hide_session_tables();
     for request in 0..100 {
         assert!(ada.is_signed_in().await, "request {request}");
     }

@@ -1,41 +1,55 @@
-//! The JSON API as single-page apps call it, and tokens for it, good ones and forged ones.
+//! A client of the JSON API.
 
-use std::path::Path;
-
-use aws_lc_rs::encoding::AsDer as _;
-use aws_lc_rs::hmac;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
-use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD as BASE64URL};
 use diesel::prelude::*;
-use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use vestibule::accounts::User;
-use vestibule::db::schema::{refresh_tokens, users};
-use vestibule::tokens::{Grant, Pair, RefreshTokenRow, Tokens};
+use vestibule::db::schema::{sessions, users};
 
-use super::app::{Builder, SECRET_KEY, TestApp, Visitor};
+use super::app::{TestApp, TestAppBuilder, Visitor};
 
-/// Of every account that [`TestApp::person`] makes.
+/// The password of every account that [`TestApp::add_password_user`] makes.
 pub(crate) const PASSWORD: &str = "Correct-horse-9";
 
-/// One answer of the API.
+/// A response of the API with its whole body.
 #[derive(Clone, Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
+pub(crate) struct ApiResponse {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: String,
-    headers: HeaderMap,
+    /// The parsed body; `null` when the body is not JSON.
+    pub(crate) json: Value,
 }
 
-impl Reply {
-    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.expect("an answer");
+impl ApiResponse {
+    /// Sends a request and reads the response, whatever its content type.
+    pub(crate) async fn of_request(request: RequestBuilder) -> Self {
+        Self::read(request.send().await.expect("a response")).await
+    }
+
+    /// Reads a response and asserts that its body is JSON.
+    pub(crate) async fn of_json(response: Response) -> Self {
+        let response = Self::read(response).await;
+        assert_eq!(
+            response.header("content-type"),
+            Some("application/json"),
+            "{response:?}"
+        );
+        serde_json::from_str::<Value>(&response.body)
+            .unwrap_or_else(|error| panic!("{error}: {response:?}"));
+        response
+    }
+
+    async fn read(response: Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.text().await.expect("a body");
+        let json = serde_json::from_str(&body).unwrap_or_default();
         Self {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: response.text().await.expect("a body"),
+            status,
+            headers,
+            body,
+            json,
         }
     }
 
@@ -44,28 +58,30 @@ impl Reply {
         Some(value.to_str().expect("text"))
     }
 
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    /// The `Set-Cookie` line of this cookie.
+    pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
+        let lines = self.headers.get_all("set-cookie").iter();
+        let mut lines = lines.map(|line| line.to_str().expect("text"));
+        lines.find(|line| line.split('=').next() == Some(name))
     }
 
-    /// A text of the body's.
+    /// A string field of the body.
     #[track_caller]
     pub(crate) fn text(&self, name: &str) -> String {
-        let value = &self.json()[name];
-        let text = value.as_str();
+        let text = self.json[name].as_str();
         text.unwrap_or_else(|| panic!("no {name} in {self:?}"))
             .to_owned()
     }
 
-    /// Asserts the status, the whole body, and the headers that every answer of this status has.
+    /// Asserts the status, the whole body, and the headers that every response of this status has.
     #[track_caller]
-    pub(crate) fn is(&self, status: u16, body: &str) {
-        assert_eq!((self.status, self.body.as_str()), (status, body));
-        self.has_headers();
+    pub(crate) fn assert_is(&self, status: u16, body: &str) {
+        assert_eq!((self.status.as_u16(), self.body.as_str()), (status, body));
+        self.assert_api_headers();
     }
 
     #[track_caller]
-    pub(crate) fn has_headers(&self) {
+    pub(crate) fn assert_api_headers(&self) {
         assert_eq!(self.header("content-type"), Some("application/json"));
         let bearer = (self.status == 401).then_some("Bearer realm=\"api\"");
         assert_eq!(self.header("www-authenticate"), bearer);
@@ -73,55 +89,80 @@ impl Reply {
 }
 
 impl Visitor {
-    /// POST of these bytes.
-    pub(crate) async fn post_bytes(&self, path: &str, kind: Option<&str>, bytes: &[u8]) -> Reply {
+    /// Sends bytes with POST, with this content type or without one.
+    pub(crate) async fn post_bytes(
+        &self,
+        path: &str,
+        content_type: Option<&str>,
+        bytes: &[u8],
+    ) -> ApiResponse {
         let mut request = self.request(Method::POST, path).body(bytes.to_vec());
-        if let Some(kind) = kind {
-            request = request.header(CONTENT_TYPE, kind);
+        if let Some(content_type) = content_type {
+            request = request.header(CONTENT_TYPE, content_type);
         }
-        Reply::of(request).await
+        ApiResponse::of_request(request).await
     }
 
-    /// POST of this JSON.
-    pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Reply {
-        let bytes = body.to_string();
-        self.post_bytes(path, Some("application/json"), bytes.as_bytes())
-            .await
+    /// Sends JSON with POST and asserts that the response is JSON.
+    pub(crate) async fn post_json(&self, path: &str, body: &Value) -> ApiResponse {
+        self.post_json_with_headers(path, body, &[]).await
     }
 
-    /// POST of a refresh token.
-    pub(crate) async fn post_refresh(&self, path: &str, token: &str) -> Reply {
+    /// The same with additional headers.
+    pub(crate) async fn post_json_with_headers(
+        &self,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> ApiResponse {
+        let mut request = self.request(Method::POST, path).json(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        ApiResponse::of_json(request.send().await.expect("a response")).await
+    }
+
+    /// Sends a refresh token with POST.
+    pub(crate) async fn post_refresh_token(&self, path: &str, token: &str) -> ApiResponse {
         self.post_json(path, &json!({ "refresh": token })).await
     }
 
-    /// `GET /api/users/me` with this `Authorization`.
-    pub(crate) async fn me(&self, authorization: &str) -> Reply {
+    /// `GET /api/users/me` without an `Authorization` header.
+    pub(crate) async fn get_me(&self) -> ApiResponse {
         let request = self.request(Method::GET, "/api/users/me");
-        Reply::of(request.header(AUTHORIZATION, authorization)).await
+        ApiResponse::of_json(request.send().await.expect("a response")).await
+    }
+
+    /// `GET /api/users/me` with this `Authorization` header.
+    pub(crate) async fn get_me_with_authorization(&self, authorization: &str) -> ApiResponse {
+        let request = self.request(Method::GET, "/api/users/me");
+        let request = request.header(AUTHORIZATION, authorization);
+        ApiResponse::of_json(request.send().await.expect("a response")).await
     }
 
     /// `GET /api/users/me` with this access token.
-    pub(crate) async fn me_by(&self, access: &str) -> Reply {
-        self.me(&format!("Bearer {access}")).await
+    pub(crate) async fn get_me_with_token(&self, access: &str) -> ApiResponse {
+        self.get_me_with_authorization(&format!("Bearer {access}"))
+            .await
     }
 }
 
-impl Builder {
-    /// Starts the app with one account in it.
-    pub(crate) fn with_person(self) -> (TestApp, User) {
+impl TestAppBuilder {
+    /// Starts the app with one account, `ada@example.com`.
+    pub(crate) fn start_with_user(self) -> (TestApp, User) {
         let app = self.start();
-        let user = app.person("ada@example.com");
+        let user = app.add_password_user("ada@example.com");
         (app, user)
     }
 }
 
 impl TestApp {
-    /// Makes an account that can sign in with [`PASSWORD`].
-    pub(crate) fn person(&self, email: &str) -> User {
-        self.with_password_user(email, PASSWORD)
+    /// Adds an account with [`PASSWORD`] that is not linked to WorkOS.
+    pub(crate) fn add_password_user(&self, email: &str) -> User {
+        self.add_user_with_password(email, PASSWORD)
     }
 
-    /// Makes an account one of `import-django`'s.
+    /// Marks an account as imported by `import-django`.
     pub(crate) fn set_imported(&self, id: i64) {
         self.change(|conn| {
             diesel::update(users::table.find(id))
@@ -130,106 +171,16 @@ impl TestApp {
         });
     }
 
-    /// A pair of tokens, as a sign-in gives one.
-    pub(crate) fn pair(&self, user: &User, grant: Grant) -> Pair {
-        let tokens = Tokens::new(&self.settings.tokens).expect("usable keys");
-        let pair = self
-            .database
-            .write_blocking(|conn| tokens.issue(conn, user, grant, self.now()));
-        pair.expect("a pair")
+    /// Removes WorkOS's identifiers from every session, as if each had begun with a password.
+    pub(crate) fn detach_sessions_from_workos(&self) {
+        let none: Option<String> = None;
+        self.change(|conn| {
+            diesel::update(sessions::table)
+                .set((
+                    sessions::workos_sid.eq(none.clone()),
+                    sessions::login_attempt.eq(none),
+                ))
+                .execute(conn)
+        });
     }
-
-    /// Every refresh token that is written down.
-    pub(crate) fn refresh_rows(&self) -> Vec<RefreshTokenRow> {
-        self.rows(|conn| {
-            let all = refresh_tokens::table.order(refresh_tokens::jti);
-            all.select(RefreshTokenRow::as_select()).load(conn)
-        })
-    }
-
-    /// Those that can still be used.
-    pub(crate) fn live_rows(&self) -> Vec<RefreshTokenRow> {
-        let mut rows = self.refresh_rows();
-        rows.retain(|row| row.consumed_at.is_none() && row.revoked_at.is_none());
-        rows
-    }
-
-    /// Claims as Django writes them, good for five minutes.
-    pub(crate) fn claims(&self, token_type: &str, user: &User) -> Value {
-        let now = self.now().seconds();
-        json!({
-            "token_type": token_type,
-            "exp": now + 300,
-            "iat": now,
-            "jti": format!("{:032x}", rand_id()),
-            "user_id": user.id.to_string(),
-        })
-    }
-}
-
-fn rand_id() -> u128 {
-    let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).expect("randomness");
-    u128::from_be_bytes(bytes)
-}
-
-/// A token of these claims under the tests' key, as Django would sign it.
-pub(crate) fn signed(claims: &Value) -> String {
-    forged(
-        r#"{"alg":"HS256","typ":"JWT"}"#,
-        claims.to_string().as_bytes(),
-        SECRET_KEY.as_bytes(),
-    )
-}
-
-/// A token of any header and payload, signed with HMAC-SHA-256.
-pub(crate) fn forged(header: &str, payload: &[u8], secret: &[u8]) -> String {
-    let message = format!("{}.{}", BASE64URL.encode(header), BASE64URL.encode(payload));
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    let signature = hmac::sign(&key, message.as_bytes());
-    format!("{message}.{}", BASE64URL.encode(signature))
-}
-
-/// One part of a token, 0 the header and 1 the claims.
-#[track_caller]
-pub(crate) fn part(token: &str, number: usize) -> Value {
-    let part = token.split('.').nth(number).expect("three parts");
-    let bytes = BASE64URL.decode(part).expect("base64");
-    serde_json::from_slice(&bytes).expect("JSON")
-}
-
-/// Writes a new private key for `JWT_SIGNING_KEY` into the folder; gives its path.
-pub(crate) fn private_key(folder: &Path, algorithm: &str) -> String {
-    let der = match algorithm {
-        "ES256" => {
-            let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
-            key.to_pkcs8v1().expect("PKCS 8").as_ref().to_vec()
-        }
-        "EdDSA" => {
-            let key = Ed25519KeyPair::generate().expect("a key");
-            key.to_pkcs8v1().expect("PKCS 8").as_ref().to_vec()
-        }
-        _ => {
-            let key = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).expect("a key");
-            key.as_der().expect("PKCS 8").as_ref().to_vec()
-        }
-    };
-    pem(folder, "PRIVATE KEY", &der)
-}
-
-/// Writes a PEM file of this kind; gives its path.
-pub(crate) fn pem(folder: &Path, kind: &str, der: &[u8]) -> String {
-    let path = folder.join(format!("{:x}.pem", rand_id()));
-    let body = BASE64_STANDARD.encode(der);
-    let lines: Vec<&str> = body
-        .as_bytes()
-        .chunks(64)
-        .map(|line| std::str::from_utf8(line).expect("ASCII"))
-        .collect();
-    let text = format!(
-        "-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n",
-        lines.join("\n")
-    );
-    std::fs::write(&path, text).expect("a file");
-    path.to_str().expect("text").to_owned()
 }

@@ -1,11 +1,12 @@
-//! A fresh, empty database for one test, gone when the test ends.
+//! A new, empty database for each test, removed when the test ends.
 //!
-//! `TEST_DATABASE_URL` unset: a SQLite file in a temporary folder. Set to the `postgres://…` URL of
-//! a role that may create databases: a PostgreSQL database of its own (feature `postgres`).
+//! If `TEST_DATABASE_URL` is unset, it is a SQLite file in a temporary folder. If it is the
+//! `postgres://…` URL of a role that may create databases, it is a PostgreSQL database (feature
+//! `postgres`).
 
 use tempfile::TempDir;
 
-/// One test's database. Hold it for as long as the app under test runs.
+/// The database of one test. Keep it while the app under test runs.
 pub(crate) struct TestDatabase {
     url: String,
     _backend: Backend,
@@ -17,12 +18,12 @@ enum Backend {
     },
     #[cfg(feature = "postgres")]
     Postgres {
-        _scratch: postgres::Scratch,
+        _scratch: postgres::ScratchDatabase,
     },
 }
 
 impl TestDatabase {
-    /// Makes a database on the backend that this run of the tests is for. It has no tables yet.
+    /// Makes a database without tables, on the backend that `TEST_DATABASE_URL` selects.
     pub(crate) fn new() -> Self {
         match std::env::var("TEST_DATABASE_URL") {
             Ok(admin) => Self::on_postgres(&admin),
@@ -30,7 +31,7 @@ impl TestDatabase {
         }
     }
 
-    /// A SQLite file, whatever this run is for.
+    /// Makes a SQLite file, whatever `TEST_DATABASE_URL` is.
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite:{}", folder.path().join("test.sqlite3").display());
@@ -42,7 +43,7 @@ impl TestDatabase {
 
     #[cfg(feature = "postgres")]
     fn on_postgres(admin: &str) -> Self {
-        let scratch = postgres::Scratch::create(admin);
+        let scratch = postgres::ScratchDatabase::create(admin);
         Self {
             url: scratch.url(),
             _backend: Backend::Postgres { _scratch: scratch },
@@ -54,7 +55,7 @@ impl TestDatabase {
         panic!("TEST_DATABASE_URL is set: run the tests with `--features postgres`, or unset it")
     }
 
-    /// What `DATABASE_URL` is to be.
+    /// The value for `DATABASE_URL`.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -62,7 +63,7 @@ impl TestDatabase {
 
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres {
-    //! The PostgreSQL half.
+    //! PostgreSQL databases.
 
     use std::net::{SocketAddr, ToSocketAddrs as _};
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -74,21 +75,21 @@ pub(crate) mod postgres {
     use super::super::forwarder::Forwarder;
     use super::TestDatabase;
 
-    /// Makes the names unique among the tests of one process.
+    /// Makes the databases' names unique within this process.
     static NUMBER: AtomicU32 = AtomicU32::new(0);
 
-    /// A database that is dropped with this.
-    pub(super) struct Scratch {
+    /// A database that is deleted when this is dropped.
+    pub(super) struct ScratchDatabase {
         admin: Url,
         name: String,
     }
 
-    impl Scratch {
+    impl ScratchDatabase {
         pub(super) fn create(admin: &str) -> Self {
             let admin = Url::parse(admin).expect("TEST_DATABASE_URL is a URL");
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let name = format!("vestibule_test_{}_{number}", std::process::id());
-            // Process ids come again: a run that was killed may have left this name behind.
+            // Process ids are reused: a killed run may have left a database of this name behind.
             execute(
                 &admin,
                 &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
@@ -104,9 +105,9 @@ pub(crate) mod postgres {
         }
     }
 
-    impl Drop for Scratch {
+    impl Drop for ScratchDatabase {
         fn drop(&mut self) {
-            // FORCE ends the connections that a pool of the app under test still holds.
+            // FORCE closes connections that a pool of the app under test still holds.
             execute(
                 &self.admin,
                 &format!("DROP DATABASE {} WITH (FORCE)", self.name),
@@ -122,8 +123,8 @@ pub(crate) mod postgres {
     }
 
     impl TestDatabase {
-        /// A forwarder before this PostgreSQL database, and the URL that leads through it; `None`
-        /// on SQLite, which has no connection that could be cut.
+        /// A forwarder to this PostgreSQL database and the URL that goes through it. `None` on SQLite,
+        /// which has no connection to cut.
         pub(crate) fn behind_forwarder(&self) -> Option<(Forwarder, String)> {
             let mut url = Url::parse(self.url()).expect("a URL");
             if url.scheme() == "sqlite" {

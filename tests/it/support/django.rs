@@ -1,4 +1,4 @@
-//! Django's databases: made by hand, and made by a real Django (`script/peers/django`).
+//! Django's databases: written by the tests, and written by a real Django (`script/peers/django`).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,15 +13,15 @@ use vestibule::settings::{DatabaseSettings, Source};
 use vestibule::tokens::RefreshTokenRow;
 
 use super::database::TestDatabase;
-use super::program::{Output, Program};
+use super::program::{Program, ProgramOutput};
 
-/// Django's stock user table, as its migrations write it for either database.
+/// Django's default user table, in SQL that both databases accept.
 const AUTH_USER: &str = "CREATE TABLE auth_user (
     id integer NOT NULL PRIMARY KEY, password varchar(128) NOT NULL, last_login TIMESTAMPTZ NULL,
     is_superuser bool NOT NULL, username varchar(150) NOT NULL UNIQUE, first_name varchar(150) NOT NULL,
     last_name varchar(150) NOT NULL, email varchar(254) NOT NULL, is_staff bool NOT NULL,
     is_active bool NOT NULL, date_joined TIMESTAMPTZ NOT NULL)";
-/// simplejwt's tables.
+/// The blacklist tables of simplejwt.
 const BLACKLIST: &str = "
 CREATE TABLE token_blacklist_outstandingtoken (id bigint NOT NULL PRIMARY KEY, token text NOT NULL,
     created_at TIMESTAMPTZ NULL, expires_at TIMESTAMPTZ NOT NULL, user_id integer NULL,
@@ -29,30 +29,30 @@ CREATE TABLE token_blacklist_outstandingtoken (id bigint NOT NULL PRIMARY KEY, t
 CREATE TABLE token_blacklist_blacklistedtoken (id bigint NOT NULL PRIMARY KEY,
     blacklisted_at TIMESTAMPTZ NOT NULL, token_id bigint NOT NULL UNIQUE)";
 
-/// A database like Django's.
+/// A database with Django's tables.
 pub(crate) struct Django {
     database: TestDatabase,
 }
 
 impl Django {
-    /// With the stock user table, and nobody in it.
+    /// With the default user table, without users.
     pub(crate) fn new() -> Self {
         let django = Self::empty();
         django.run(AUTH_USER);
         django
     }
 
-    /// Without a table, on the backend of this run.
+    /// Without tables, on the backend of this run.
     pub(crate) fn empty() -> Self {
         Self::without_tables(TestDatabase::new())
     }
 
-    /// Without a table, on this database.
+    /// In this database, without adding tables.
     pub(crate) fn without_tables(database: TestDatabase) -> Self {
         Self { database }
     }
 
-    /// A SQLite file with the stock user table, whatever this run is for.
+    /// A SQLite file with the default user table, whatever the backend of this run is.
     pub(crate) fn sqlite() -> Self {
         let database = TestDatabase::sqlite();
         let django = Self { database };
@@ -66,12 +66,12 @@ impl Django {
         self
     }
 
-    /// What `--from` is to be.
+    /// The value for `--from`.
     pub(crate) fn url(&self) -> &str {
         self.database.url()
     }
 
-    /// SQLite's file.
+    /// The path of the SQLite file. `None` on PostgreSQL.
     pub(crate) fn file(&self) -> Option<PathBuf> {
         self.url().strip_prefix("sqlite:").map(PathBuf::from)
     }
@@ -81,7 +81,7 @@ impl Django {
         execute(self.url(), statements);
     }
 
-    /// Adds a user with a made-up password of their own.
+    /// Adds a user with a made-up password hash.
     pub(crate) fn add(&self, id: i64, email: &str) {
         let email = email.replace('\'', "''");
         self.run(&format!(
@@ -128,20 +128,20 @@ fn on_postgres(_url: &str, _statements: &str) -> QueryResult<()> {
     panic!("run the tests with `--features postgres`")
 }
 
-/// Our own database, migrated, that users move into.
-pub(crate) struct House {
-    /// To look at rows and to change some.
+/// A migrated database of the app into which Django's users are imported.
+pub(crate) struct ImportTarget {
+    /// For reading and changing rows.
     pub(crate) database: Database,
     test_database: TestDatabase,
 }
 
-impl House {
-    /// An empty one on the backend of this run.
+impl ImportTarget {
+    /// A migrated, empty database on the backend of this run.
     pub(crate) fn new() -> Self {
         Self::on(TestDatabase::new())
     }
 
-    /// An empty one on SQLite.
+    /// A migrated, empty database on SQLite.
     pub(crate) fn sqlite() -> Self {
         Self::on(TestDatabase::sqlite())
     }
@@ -164,17 +164,17 @@ impl House {
         self.test_database.url()
     }
 
-    /// `import-django` from there, with more options.
+    /// The command `import-django` with this source and these options.
     pub(crate) fn program(&self, from: &str, options: &[&str]) -> Program {
         let arguments = [&["import-django", "--from", from], options].concat();
         Program::new(&arguments).env("DATABASE_URL", self.url())
     }
 
-    /// Imports to the end.
+    /// Runs an import and asserts that it succeeds without a message.
     #[track_caller]
-    pub(crate) fn import(&self, django: &Django, options: &[&str]) -> Output {
+    pub(crate) fn import(&self, django: &Django, options: &[&str]) -> ProgramOutput {
         let output = self.program(django.url(), options).run().exits_with(0);
-        assert_eq!(output.stderr, "", "a quiet import: {output:#?}");
+        assert_eq!(output.stderr, "", "the import prints no error: {output:#?}");
         output
     }
 
@@ -193,7 +193,7 @@ impl House {
             .expect("the account")
     }
 
-    /// Every known refresh token, in the order of their ids.
+    /// Every refresh token, ordered by id.
     pub(crate) fn tokens(&self) -> Vec<RefreshTokenRow> {
         self.rows(|conn| {
             let all = refresh_tokens::table.order(refresh_tokens::jti);
@@ -218,9 +218,9 @@ impl House {
     }
 }
 
-/// The counts of the summary's first table, or of its second: taken, updated, unchanged, refused.
+/// The counts of one table of the summary (0 is the first): taken, updated, unchanged, refused.
 #[track_caller]
-pub(crate) fn counts(output: &Output, table: usize) -> [u64; 4] {
+pub(crate) fn counts(output: &ProgramOutput, table: usize) -> [u64; 4] {
     let numbers = |name: &str| {
         let lines = output
             .stdout
@@ -233,7 +233,7 @@ pub(crate) fn counts(output: &Output, table: usize) -> [u64; 4] {
     ["taken", "updated", "unchanged", "refused"].map(numbers)
 }
 
-/// What a real Django made; `password` is `None` where nobody can sign in with one.
+/// What a real Django has written.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RealDjango {
     pub(crate) users: Vec<RealUser>,

@@ -1,4 +1,4 @@
-//! A real Django that serves: `script/peers/django` on a port of its own.
+//! Runs a real Django server: `script/peers/django` on a free port.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::django::Django;
 use super::peer::Peer;
 use super::site::free_port;
 
-/// A serving Django; it ends when this is dropped.
+/// A running Django server. It is stopped when this is dropped.
 pub(crate) struct DjangoServer {
     url: String,
     _peer: Peer,
@@ -19,7 +19,7 @@ pub(crate) struct DjangoServer {
 }
 
 impl DjangoServer {
-    /// Serves this database under the tests' `SECRET_KEY`.
+    /// Serves this database with the tests' `SECRET_KEY`.
     pub(crate) async fn start(django: &Django, rotate: bool) -> Self {
         let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("script/peers/django");
         let python = project.join(".venv/bin/python");
@@ -45,7 +45,7 @@ impl DjangoServer {
                 .then_some(())
         };
         peer.wait_for(starts).await;
-        // It says so a moment before it listens.
+        // Django prints the line shortly before it listens.
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -56,7 +56,7 @@ impl DjangoServer {
         }
     }
 
-    /// A browser without cookies.
+    /// A client without cookies.
     pub(crate) fn visitor(&self) -> Visitor {
         Visitor::new(&self.url)
     }

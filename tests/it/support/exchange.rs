@@ -1,4 +1,4 @@
-//! A single-page app's side of a sign-in exchange.
+//! A single-page app's part of a code exchange.
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response, StatusCode, Url};
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::app::{TestApp, Visitor};
 use super::steps::query;
 
-/// Where WorkOS's codes are exchanged.
+/// The path at which the app exchanges WorkOS's codes.
 pub(crate) const WORKOS: &str = "/api/auth/workos/callback";
 /// RFC 7636's example, appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// WorkOS's authorize page as a single-page app sends its user there, with PKCE or without.
+/// The authorize URL to which a single-page app sends its user, with PKCE or without.
 pub(crate) fn authorize_url(app: &TestApp, pkce: bool) -> Url {
     let workos = &app.settings.workos;
     let endpoint = format!("{}/user_management/authorize", workos.api_base_url);
@@ -32,24 +32,24 @@ pub(crate) fn authorize_url(app: &TestApp, pkce: bool) -> Url {
     url
 }
 
-/// A code of the app's own emulator for this person, without PKCE.
+/// Signs this person in at the app's emulator and returns the code, without PKCE.
 pub(crate) async fn code_for(app: &TestApp, email: &str) -> String {
     let authorize = authorize_url(app, false);
     let callback = app.visitor().authorize(&authorize, email).await;
     query(&callback, "code")
 }
 
-/// POSTs JSON, as a page without cookies does.
+/// Sends JSON with POST and without cookies.
 pub(crate) async fn post(app: &TestApp, path: &str, body: &Value) -> Response {
     Visitor::new(&app.url)
         .request(Method::POST, path)
         .json(body)
         .send()
         .await
-        .expect("an answer")
+        .expect("a response")
 }
 
-/// The JSON of an answer with this status.
+/// Asserts the status and returns the JSON body.
 pub(crate) async fn json_of(response: Response, status: StatusCode) -> Value {
     let kind = response.headers().get(CONTENT_TYPE).cloned();
     let found = response.status();
@@ -59,7 +59,7 @@ pub(crate) async fn json_of(response: Response, status: StatusCode) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// An exchange that gives tokens.
+/// Asserts that an exchange succeeded and returns its body.
 pub(crate) async fn signed_in(response: Response) -> Value {
     let answer = json_of(response, StatusCode::OK).await;
     let names: Vec<_> = answer.as_object().expect("an object").keys().collect();
@@ -67,7 +67,7 @@ pub(crate) async fn signed_in(response: Response) -> Value {
     answer
 }
 
-/// An exchange that fails with this status and code, a sentence, and nothing else.
+/// Asserts that an exchange failed with this status and code, a sentence, and no other field.
 pub(crate) async fn refused(response: Response, status: StatusCode, code: &str) {
     let answer = json_of(response, status).await;
     assert!(
@@ -81,15 +81,15 @@ pub(crate) async fn refused(response: Response, status: StatusCode, code: &str) 
     assert_eq!(answer, expected);
 }
 
-/// What a token of ours says.
+/// Decodes the claims of a token of the app.
 pub(crate) fn claims(token: &Value) -> Value {
     let token = token.as_str().expect("a token");
     jsonwebtoken::dangerous::insecure_decode_claims(token).expect("claims")
 }
 
-/// Whom an access token opens the API for.
+/// `GET /api/users/me` with this access token.
 pub(crate) async fn me(app: &TestApp, access: &Value) -> Response {
     let request = app.visitor().request(Method::GET, "/api/users/me");
     let token = access.as_str().expect("a token");
-    request.bearer_auth(token).send().await.expect("an answer")
+    request.bearer_auth(token).send().await.expect("a response")
 }

@@ -1,4 +1,4 @@
-//! A TCP forwarder that can be cut and restored: how a test makes a database go away and come back.
+//! A TCP forwarder that can be cut and restored, to make a database unavailable for a time.
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -14,11 +14,11 @@ enum Command {
     Restore,
 }
 
-/// Commands go with a channel on which the thread says that they have been carried out.
+/// A command with a channel on which the thread reports that it has been carried out.
 type Order = (Command, mpsc::Sender<()>);
 
-/// Listens on a loopback port and passes every connection on. It has a thread of its own, so that
-/// a test that blocks its own thread in a database call does not block the way to the database.
+/// Listens on a loopback port and forwards every connection. It runs on a thread of its own, so that a
+/// test which blocks its thread in a database call does not block the forwarding.
 pub(crate) struct Forwarder {
     address: SocketAddr,
     orders: Option<commands::UnboundedSender<Order>>,
@@ -26,7 +26,7 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    /// Begins to forward to `upstream`.
+    /// Starts to forward to `upstream`.
     pub(crate) fn start(upstream: SocketAddr) -> Self {
         let (orders, inbox) = commands::unbounded_channel();
         let (started, address) = mpsc::channel();
@@ -51,17 +51,17 @@ impl Forwarder {
         }
     }
 
-    /// Where to connect instead of the upstream.
+    /// The address that replaces the upstream's address.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends every connection and refuses new ones; when this returns, it has happened.
+    /// Closes every connection and refuses new ones. Returns when this is done.
     pub(crate) fn cut(&self) {
         self.order(Command::Cut);
     }
 
-    /// Takes connections again, on the same port.
+    /// Accepts connections again, on the same port.
     pub(crate) fn restore(&self) {
         self.order(Command::Restore);
     }
@@ -72,7 +72,9 @@ impl Forwarder {
             .as_ref()
             .and_then(|orders| orders.send((command, done)).ok())
             .expect("the forwarder runs");
-        carried_out.recv().expect("the forwarder obeys");
+        carried_out
+            .recv()
+            .expect("the forwarder carries the command out");
     }
 }
 
@@ -127,7 +129,7 @@ async fn accept(listener: Option<&TcpListener>) -> TcpStream {
 }
 
 async fn relay(mut downstream: TcpStream, upstream: SocketAddr) {
-    // Either side may go away at any time: the other side then sees its connection end.
+    // If one side closes its connection, the other side's connection is closed too.
     if let Ok(mut upstream) = TcpStream::connect(upstream).await {
         copy_bidirectional(&mut downstream, &mut upstream)
             .await

@@ -1,15 +1,15 @@
-//! The log of this process, for tests of what an operator is told.
+//! Captures this process's log, for tests of log messages.
 
 use std::sync::{Mutex, Once, PoisonError};
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-struct Kept(Mutex<Vec<String>>);
+struct CapturedLog(Mutex<Vec<String>>);
 
-static KEPT: Kept = Kept(Mutex::new(Vec::new()));
+static LOG: CapturedLog = CapturedLog(Mutex::new(Vec::new()));
 static START: Once = Once::new();
 
-impl Log for Kept {
+impl Log for CapturedLog {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
@@ -25,24 +25,24 @@ impl Log for Kept {
     fn flush(&self) {}
 }
 
-/// Keeps what is logged from now on; every app of this process writes into the same log, so
-/// look for what only one test can have caused.
-pub(crate) fn keep() {
+/// Captures the log from now on. All apps of this process share one log: assert only on messages that
+/// no other test can cause.
+pub(crate) fn capture() {
     START.call_once(|| {
-        log::set_logger(&KEPT).expect("no other logger in the tests");
+        log::set_logger(&LOG).expect("no other logger in the tests");
         log::set_max_level(LevelFilter::Info);
     });
 }
 
-/// How many lines with this text were written.
-pub(crate) fn count(text: &str) -> usize {
-    let lines = KEPT.0.lock().unwrap_or_else(PoisonError::into_inner);
+/// The number of captured lines that contain this text.
+pub(crate) fn count_lines(text: &str) -> usize {
+    let lines = LOG.0.lock().unwrap_or_else(PoisonError::into_inner);
     lines.iter().filter(|line| line.contains(text)).count()
 }
 
-/// Whether one line with both texts was written.
-pub(crate) fn has_both(one: &str, other: &str) -> bool {
-    let lines = KEPT.0.lock().unwrap_or_else(PoisonError::into_inner);
+/// Whether a captured line contains both texts.
+pub(crate) fn has_line_with(one: &str, other: &str) -> bool {
+    let lines = LOG.0.lock().unwrap_or_else(PoisonError::into_inner);
     lines
         .iter()
         .any(|line| line.contains(one) && line.contains(other))

@@ -1,4 +1,5 @@
-//! What the tests stand on: databases of their own, the programs of others that they talk to.
+//! The test harness: the app under test, databases, clients, and other projects' programs that the
+//! tests talk to.
 
 pub(crate) mod api;
 pub(crate) mod app;
@@ -19,7 +20,8 @@ pub(crate) mod readings;
 pub(crate) mod renewal;
 pub(crate) mod rows;
 pub(crate) mod site;
-pub(crate) mod spa;
 pub(crate) mod steps;
 pub(crate) mod terminal;
+pub(crate) mod tokens;
+pub(crate) mod visitor;
 pub(crate) mod workos_emulate;

@@ -1,4 +1,4 @@
-// An OpenID Connect provider for the tests: oauth2-mock-server, told over HTTP what to do next.
+// An OpenID Connect provider for the tests: oauth2-mock-server with a control server over HTTP.
 // Usage: node oidc_provider.mjs PATH_OF_THE_PACKAGE
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
@@ -8,8 +8,8 @@ const server = new OAuth2Server();
 await server.issuer.keys.generate("RS256", { kid: "first" });
 await server.start(0, "127.0.0.1");
 
-// What the next answers are to be; see `Orders` in oidc_provider.rs.
-let orders = {};
+// How the next responses differ from the provider's own; see `OidcProvider::configure`.
+let overrides = {};
 const requests = [];
 
 const merge = (into, changes) => {
@@ -23,41 +23,41 @@ const decode = (part) => JSON.parse(Buffer.from(part, "base64url"));
 
 const jwks = server.issuer.keys.toJSON.bind(server.issuer.keys);
 server.issuer.keys.toJSON = (all) => {
-  if (!all) requests.push({ what: "keys" });
-  return jwks(all).filter((key) => all || !(orders.hidden_keys ?? []).includes(key.kid));
+  if (!all) requests.push({ kind: "keys" });
+  return jwks(all).filter((key) => all || !(overrides.hidden_keys ?? []).includes(key.kid));
 };
 
 server.service.on("beforeWellKnownOpenIdConfiguration", (response) => {
-  requests.push({ what: "metadata" });
-  merge(response.body, orders.metadata);
+  requests.push({ kind: "metadata" });
+  merge(response.body, overrides.metadata);
 });
 server.service.on("beforeTokenSigning", (token) => {
   // Of the two tokens, the ID token is the one with an audience.
   if (token.payload.aud === undefined) return;
-  merge(token.payload, orders.claims);
+  merge(token.payload, overrides.claims);
 });
 server.service.on("beforeResponse", (response, request) => {
-  requests.push({ what: "token", body: request.body, authorization: request.headers.authorization });
+  requests.push({ kind: "token", body: request.body, authorization: request.headers.authorization });
   const [header, payload, signature] = response.body.id_token.split(".");
-  if (orders.alg_none) {
+  if (overrides.alg_none) {
     response.body.id_token = `${encode({ alg: "none", typ: "JWT" })}.${payload}.`;
-  } else if (orders.tampered) {
-    const claims = { ...decode(payload), ...orders.tampered };
+  } else if (overrides.tampered) {
+    const claims = { ...decode(payload), ...overrides.tampered };
     response.body.id_token = `${header}.${encode(claims)}.${signature}`;
   }
-  merge(response.body, orders.token_answer);
-  response.statusCode = orders.token_status ?? response.statusCode;
+  merge(response.body, overrides.token_answer);
+  response.statusCode = overrides.token_status ?? response.statusCode;
 });
 server.service.on("beforeUserinfo", (response, request) => {
-  requests.push({ what: "userinfo", authorization: request.headers.authorization });
-  merge(response.body, orders.userinfo);
-  response.statusCode = orders.userinfo_status ?? response.statusCode;
+  requests.push({ kind: "userinfo", authorization: request.headers.authorization });
+  merge(response.body, overrides.userinfo);
+  response.statusCode = overrides.userinfo_status ?? response.statusCode;
 });
 
 const control = createServer(async (request, response) => {
   let text = "";
   for await (const chunk of request) text += chunk;
-  if (request.url === "/orders") orders = JSON.parse(text);
+  if (request.url === "/configure") overrides = JSON.parse(text);
   if (request.url === "/rotate") await server.issuer.keys.generate(JSON.parse(text).alg, JSON.parse(text));
   response.end(JSON.stringify(requests));
 });

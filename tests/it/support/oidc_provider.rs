@@ -1,27 +1,26 @@
-//! A real OpenID Connect provider, `oauth2-mock-server` of npm, in place of Google and Okta.
+//! An OpenID Connect provider, npm's `oauth2-mock-server`, in place of Google and Okta.
 //!
-//! What is known of version 9.3.0: it signs the same person in (`johndoe`) for every code, gives the
-//! ID token to whoever names a client id (in the form or through HTTP Basic), checks PKCE for codes
-//! of its own authorize endpoint alone, and signs with its keys in turn. The small program beside
-//! this file changes its answers through the package's events.
+//! Version 9.3.0 signs the same person in (`johndoe`) for every code, issues an ID token for any client
+//! id (in the form or through HTTP Basic), checks PKCE only for codes of its own authorize endpoint, and
+//! uses its signing keys in turn. `oidc_provider.mjs` changes its responses through the package's events.
 
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::app::Builder;
+use super::app::TestAppBuilder;
 use super::peer::Peer;
 use super::workos_emulate::{node, peers};
 
-/// Our id at the provider.
+/// The app's client id at the provider.
 pub(crate) const CLIENT_ID: &str = "made-up-client";
-/// Our secret at the provider.
+/// The app's client secret at the provider.
 pub(crate) const CLIENT_SECRET: &str = "made-up-secret";
-/// Where the provider sends codes.
+/// The URL to which the provider sends codes.
 pub(crate) const REDIRECT_URI: &str = "https://app.example.com/signed-in";
 
-/// A running provider, ended when this is dropped.
+/// A running provider. It is stopped when this is dropped.
 pub(crate) struct OidcProvider {
     issuer: String,
     control: String,
@@ -30,7 +29,7 @@ pub(crate) struct OidcProvider {
 }
 
 impl OidcProvider {
-    /// Starts it on a free port and waits until it answers.
+    /// Starts it on a free port and waits until it is ready.
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let package = peers().join("node_modules/oauth2-mock-server/dist/index.mjs");
@@ -59,50 +58,50 @@ impl OidcProvider {
         &self.issuer
     }
 
-    /// What it is to answer from now on: `claims` of the ID token, `tampered` claims under the old
+    /// Changes its responses from now on: `claims` of the ID token, `tampered` claims under the original
     /// signature, `alg_none`, `token_answer` and `token_status`, `userinfo` and `userinfo_status`,
-    /// `metadata`, `hidden_keys`. In an object, null removes what the provider would say.
-    pub(crate) async fn orders(&self, orders: Value) {
-        self.steer("orders", &orders).await;
+    /// `metadata`, `hidden_keys`. In an object, null removes the provider's own field.
+    pub(crate) async fn configure(&self, overrides: Value) {
+        self.post_control("configure", &overrides).await;
     }
 
-    /// Adds a key, with which it signs next, and then in turn with the others.
+    /// Adds a key. The provider signs with it next, and then with its keys in turn.
     pub(crate) async fn add_key(&self, kid: &str, alg: &str) {
-        self.steer("rotate", &json!({ "kid": kid, "alg": alg }))
+        self.post_control("rotate", &json!({ "kid": kid, "alg": alg }))
             .await;
     }
 
-    /// What it was asked so far, of this kind: `metadata`, `keys`, `token` or `userinfo`.
-    pub(crate) async fn asked(&self, what: &str) -> Vec<Value> {
-        let all = self.steer("asked", &Value::Null).await;
+    /// The requests of this kind so far: `metadata`, `keys`, `token` or `userinfo`.
+    pub(crate) async fn requests(&self, kind: &str) -> Vec<Value> {
+        let all = self.post_control("requests", &Value::Null).await;
         let all = all.as_array().expect("a list").iter();
-        all.filter(|one| one["what"] == what).cloned().collect()
+        all.filter(|one| one["kind"] == kind).cloned().collect()
     }
 
-    async fn steer(&self, what: &str, order: &Value) -> Value {
+    async fn post_control(&self, path: &str, body: &Value) -> Value {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let request = client.post(format!("{}/{what}", self.control)).json(order);
-        let answer = request
+        let request = client.post(format!("{}/{path}", self.control)).json(body);
+        let response = request
             .send()
             .await
-            .expect("the provider's control answers");
-        answer.json().await.expect("JSON")
+            .expect("the provider's control server responds");
+        response.json().await.expect("JSON")
     }
 }
 
-/// The claims of somebody with this address, verified.
+/// Claims with this verified e-mail.
 pub(crate) fn verified(email: &str) -> Value {
     json!({ "claims": { "email": email, "email_verified": true } })
 }
 
-/// Lets an app sign in with Okta, and with Google, at this issuer.
-pub(crate) trait AtProvider {
-    /// Both, with the same id, secret and redirect URI.
-    fn at(self, issuer: &str) -> Self;
+/// Settings for signing in through an OpenID Connect provider.
+pub(crate) trait WithOidcIssuer {
+    /// Sets Google and Okta to this issuer, with the same client id, secret and redirect URI.
+    fn with_oidc_issuer(self, issuer: &str) -> Self;
 }
 
-impl AtProvider for Builder {
-    fn at(self, issuer: &str) -> Self {
+impl WithOidcIssuer for TestAppBuilder {
+    fn with_oidc_issuer(self, issuer: &str) -> Self {
         ["GOOGLE", "OKTA"].into_iter().fold(self, |app, name| {
             app.setting(&format!("{name}_CLIENT_ID"), CLIENT_ID)
                 .setting(&format!("{name}_CLIENT_SECRET"), CLIENT_SECRET)

@@ -1,16 +1,16 @@
-//! A program of somebody else's that runs beside one test and ends with it.
+//! Runs another project's program for the duration of one test.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a peer may take to say that it is ready: a cold Chromium on a busy machine needs most of it.
+/// How long a program may take to become ready. A cold Chromium on a busy machine needs most of it.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const POLL_EVERY: Duration = Duration::from_millis(20);
 
-/// Runs the program in a process group of its own and waits for it. A second job holds a pipe from
-/// the test: `read` returns when the test drops its end, or dies without a chance to, and then the
-/// group is killed. Nothing is left of the program when this script has ended, its port is free.
+/// Runs the program in a process group of its own and waits for it. A second job reads a pipe from the
+/// test: `read` returns when the test closes its end or dies, and then the job kills the group. When
+/// this script has ended, no process of the program is left and its port is free.
 const LEASH: &str = r#"
     set -m
     "$@" </dev/null &
@@ -24,7 +24,7 @@ const LEASH: &str = r#"
     exit "$status"
 "#;
 
-/// A running program, killed with everything it started when this is dropped.
+/// A running program. It is killed together with its child processes when this is dropped.
 pub(crate) struct Peer {
     name: &'static str,
     leash: Child,
@@ -32,8 +32,8 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts `program` with its output in a file in `folder`, which is also its home and its
-    /// place for temporary files: nothing of it stays behind in the home of whoever runs the tests.
+    /// Starts `program` and writes its output into a file in `folder`. The folder is also its home and
+    /// its place for temporary files, so that it leaves nothing in the home of the user.
     pub(crate) fn start(
         name: &'static str,
         program: &Path,
@@ -58,28 +58,28 @@ impl Peer {
         Self { name, leash, log }
     }
 
-    /// Waits until `find` recognises what it looks for in a line that the program wrote.
+    /// Waits until `find` returns a value for a line of the program's output.
     pub(crate) async fn wait_for<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + READY_WITHIN;
         loop {
             let ended = self.leash.try_wait().expect("the state of a child");
-            let said = self.said();
-            if let Some(found) = said.lines().find_map(&find) {
+            let output = self.output();
+            if let Some(found) = output.lines().find_map(&find) {
                 return found;
             }
             let name = self.name;
             if let Some(status) = ended {
-                panic!("{name} ended ({status}) before it was ready; it said:\n{said}");
+                panic!("{name} ended ({status}) before it was ready; its output:\n{output}");
             }
             assert!(
                 Instant::now() < deadline,
-                "{name} was not ready within {READY_WITHIN:?}; it said:\n{said}"
+                "{name} was not ready within {READY_WITHIN:?}; its output:\n{output}"
             );
             tokio::time::sleep(POLL_EVERY).await;
         }
     }
 
-    fn said(&self) -> String {
+    fn output(&self) -> String {
         let bytes = std::fs::read(&self.log).expect("the log file");
         String::from_utf8_lossy(&bytes).into_owned()
     }

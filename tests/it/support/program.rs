@@ -1,5 +1,4 @@
-//! The program as people start it: a process of its own, in a folder of its own, with no
-//! environment but what a test gives it.
+//! The program as a process, in an empty folder and with only the environment that a test sets.
 
 use std::fs;
 use std::io::{Seek, Write};
@@ -12,15 +11,15 @@ use tempfile::TempDir;
 use super::lines::Lines;
 use super::terminal::Terminal;
 
-/// Far longer than anything here takes: a test that meets it has found something that hangs.
-pub(super) const HANGS: Duration = Duration::from_secs(60);
-/// No test's output may hold these; [`Output`] looks whenever a program ends.
+/// Far longer than any step takes. A test that reaches it has found a hang.
+pub(super) const HANG_TIMEOUT: Duration = Duration::from_secs(60);
+/// A secret. [`RunningProgram::wait`] asserts that no program prints it.
 pub(crate) const API_KEY: &str = "sk_test_made_up_and_never_to_be_shown";
 /// See [`API_KEY`].
 pub(crate) const SECRET_KEY: &str =
     "made-up-$ecret-never-to-be-shown-of-more-than-fifty-characters";
 
-/// A program to be.
+/// A program that has not been started.
 pub(crate) struct Program {
     command: Command,
     stdin: Stdio,
@@ -29,7 +28,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// `vestibule` with these arguments, in an empty folder, without any setting.
+    /// `vestibule` with these arguments, in an empty folder and without settings.
     pub(crate) fn new(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
@@ -37,7 +36,7 @@ impl Program {
             .args(arguments)
             .current_dir(folder.path())
             .env_clear();
-        // script/test looks for processes that a run left behind by this mark.
+        // script/test finds processes that a run left behind by this variable.
         if let Some(mark) = std::env::var_os("VESTIBULE_TEST_RUN") {
             command.env("VESTIBULE_TEST_RUN", mark);
         }
@@ -57,25 +56,25 @@ impl Program {
             .env("SECRET_KEY", SECRET_KEY)
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// Puts a file into its folder.
+    /// Writes a file into its folder.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
         fs::write(self.folder.path().join(name), text).expect("a file");
         self
     }
 
-    /// Another folder than its own.
-    pub(crate) fn in_folder(mut self, folder: &Path) -> Self {
+    /// Runs it in this folder instead of its own.
+    pub(crate) fn current_dir(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
         self
     }
 
-    /// With this text as its input.
+    /// Sets its standard input.
     pub(crate) fn input(mut self, text: &str) -> Self {
         let mut file = tempfile::tempfile().expect("a temporary file");
         file.write_all(text.as_bytes()).expect("a file");
@@ -85,28 +84,28 @@ impl Program {
     }
 
     /// Starts it on a terminal.
-    pub(crate) fn on_a_terminal(self) -> Terminal {
+    pub(crate) fn start_on_terminal(self) -> Terminal {
         Terminal::start(&self.command, self.folder)
     }
 
-    /// With a full disk where its output goes.
-    pub(crate) fn with_nowhere_to_print(mut self) -> Self {
+    /// Makes every write to its standard output fail as on a full disk.
+    pub(crate) fn with_full_stdout(mut self) -> Self {
         let full = fs::OpenOptions::new().write(true).open("/dev/full");
         self.stdout = full.expect("/dev/full").into();
         self
     }
 
     /// Runs it to its end.
-    pub(crate) fn run(self) -> Output {
+    pub(crate) fn run(self) -> ProgramOutput {
         self.start().wait()
     }
 
     /// Starts it.
-    pub(crate) fn start(mut self) -> Running {
+    pub(crate) fn start(mut self) -> RunningProgram {
         let command = self.command.stdin(self.stdin).stdout(self.stdout);
         let child = command.stderr(Stdio::piped()).spawn();
         let mut child = child.expect("the program starts");
-        Running {
+        RunningProgram {
             out: Lines::of(child.stdout.take()),
             err: Lines::of(child.stderr.take()),
             child,
@@ -115,23 +114,24 @@ impl Program {
     }
 }
 
-/// A program that runs; it is killed when this is dropped.
-pub(crate) struct Running {
+/// A running program. It is killed when this is dropped.
+pub(crate) struct RunningProgram {
     child: Child,
     out: Lines,
     err: Lines,
     folder: TempDir,
 }
 
-impl Running {
-    /// Waits for a line of its output that holds `text`; gives the line.
-    pub(crate) fn line_with(&self, text: &str) -> String {
-        self.out.line(|line| line.contains(text), || self.story())
+impl RunningProgram {
+    /// Waits for a line of its output that contains `text`, and returns the line.
+    pub(crate) fn wait_for_output(&self, text: &str) -> String {
+        self.out
+            .line(|line| line.contains(text), || self.diagnostics())
     }
 
-    /// Waits for a line of its log for which `wanted` is true.
-    pub(crate) fn log_line(&self, wanted: impl Fn(&str) -> bool) -> String {
-        self.err.line(wanted, || self.story())
+    /// Waits for a line of its log that matches, and returns the line.
+    pub(crate) fn wait_for_log(&self, wanted: impl Fn(&str) -> bool) -> String {
+        self.err.line(wanted, || self.diagnostics())
     }
 
     /// All lines of its log so far.
@@ -139,7 +139,7 @@ impl Running {
         self.err.so_far()
     }
 
-    /// All that it printed so far.
+    /// Everything that it has printed so far.
     pub(crate) fn printed(&self) -> String {
         self.out.so_far().join("\n")
     }
@@ -149,12 +149,12 @@ impl Running {
         self.folder.path()
     }
 
-    /// Its process.
+    /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Whether it has not ended.
+    /// Whether it is still running.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_none()
     }
@@ -168,57 +168,61 @@ impl Running {
         assert!(sent.expect("a shell").success(), "the program runs");
     }
 
-    /// Waits for its end.
-    pub(crate) fn wait(mut self) -> Output {
-        let until = Instant::now() + HANGS;
+    /// Waits until it exits.
+    pub(crate) fn wait(mut self) -> ProgramOutput {
+        let until = Instant::now() + HANG_TIMEOUT;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
                 break status;
             }
-            assert!(Instant::now() < until, "it does not end: {}", self.story());
+            assert!(
+                Instant::now() < until,
+                "the program does not exit: {}",
+                self.diagnostics()
+            );
             std::thread::sleep(Duration::from_millis(10));
         };
-        let output = Output {
+        let output = ProgramOutput {
             code: status.code(),
             stdout: self.out.all(),
             stderr: self.err.all(),
-            files: files(self.folder.path()),
+            files: file_names(self.folder.path()),
         };
         for secret in [API_KEY, SECRET_KEY] {
             let all = format!("{}{}", output.stdout, output.stderr);
-            assert!(!all.contains(secret), "a secret is shown: {all}");
+            assert!(!all.contains(secret), "a secret is printed: {all}");
         }
         output
     }
 
-    fn story(&self) -> String {
+    fn diagnostics(&self) -> String {
         let (out, err) = (self.out.so_far(), self.err.so_far());
         format!("printed {out:#?}, logged {err:#?}")
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningProgram {
     fn drop(&mut self) {
-        // It may have ended by itself, which is as good.
+        // Killing fails if it has already exited.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// What a program that has ended leaves.
+/// The results of a program that has exited.
 #[derive(Debug)]
-pub(crate) struct Output {
-    /// The exit code; `None` when a signal ended it.
+pub(crate) struct ProgramOutput {
+    /// The exit code, or `None` if a signal ended it.
     pub(crate) code: Option<i32>,
-    /// What it printed.
+    /// Its standard output.
     pub(crate) stdout: String,
-    /// Its errors and its log.
+    /// Its standard error: error messages and log.
     pub(crate) stderr: String,
-    /// The names in its folder, in order.
+    /// The names of the files in its folder, sorted.
     pub(crate) files: Vec<String>,
 }
 
-impl Output {
+impl ProgramOutput {
     /// Asserts this exit code.
     #[track_caller]
     pub(crate) fn exits_with(self, code: i32) -> Self {
@@ -227,9 +231,10 @@ impl Output {
         self
     }
 
-    /// Asserts one line of error that begins with the program's name and holds these.
+    /// Asserts that it printed exactly one error line, which starts with the program's name and contains
+    /// these parts.
     #[track_caller]
-    pub(crate) fn says_in_one_line(self, parts: &[&str]) -> Self {
+    pub(crate) fn reports_one_error(self, parts: &[&str]) -> Self {
         let lines: Vec<&str> = self.stderr.lines().collect();
         assert_eq!(lines.len(), 1, "{self:#?}");
         assert!(lines[0].starts_with("vestibule: "), "{self:#?}");
@@ -239,7 +244,7 @@ impl Output {
         self
     }
 
-    /// Asserts that its folder holds just these.
+    /// Asserts that its folder contains exactly these files.
     #[track_caller]
     pub(crate) fn leaves_files(self, names: &[&str]) -> Self {
         assert_eq!(self.files, names, "{self:#?}");
@@ -247,7 +252,7 @@ impl Output {
     }
 }
 
-fn files(folder: &Path) -> Vec<String> {
+fn file_names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     let name = |entry: std::io::Result<fs::DirEntry>| {
         let name = entry.expect("an entry").file_name();

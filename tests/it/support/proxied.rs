@@ -1,26 +1,26 @@
-//! Requests as a proxy passes them on: plain HTTP to where the app listens, under its public name.
-//! The cookies are carried by hand, since a browser's jar keeps `Secure` ones from plain HTTP.
+//! Requests as a proxy forwards them: plain HTTP to the app's port, with its public name in `Host`.
+//! Cookies are set by hand, because a cookie jar does not send `Secure` cookies over plain HTTP.
 
 use reqwest::header::{COOKIE, HOST};
 use reqwest::{Method, Response, Url};
 
 use super::app::{TestApp, Visitor, location, set_cookies};
 
-/// What a proxy knows of the app behind it.
+/// A proxy in front of the app.
 pub(crate) struct Proxy {
-    /// Where the app listens.
+    /// The URL at which the app listens.
     pub(crate) upstream: String,
-    /// The public name, as browsers send it in `Host`.
+    /// The public host name that browsers send in `Host`.
     pub(crate) host: &'static str,
 }
 
 impl Proxy {
-    /// An app whose `PUBLIC_URL` is https, and the proxy that ends TLS before it.
+    /// An app whose `PUBLIC_URL` is https, and the proxy that terminates TLS for it.
     pub(crate) fn with_tls() -> (Self, TestApp) {
         let host = "app.example.com";
         let app = TestApp::builder()
             .setting("PUBLIC_URL", &format!("https://{host}"))
-            // The emulator returns to this machine only.
+            // The emulator redirects only to loopback addresses.
             .setting("WORKOS_REDIRECT_URI", "http://localhost/auth/callback")
             .setting("WORKOS_LOGOUT_RETURN_TO", "")
             .start();
@@ -28,7 +28,7 @@ impl Proxy {
         (Self { upstream, host }, app)
     }
 
-    /// GET with just these cookies.
+    /// Sends GET with exactly these cookies.
     pub(crate) async fn get(&self, path: &str, cookies: &str) -> Response {
         Visitor::new(&self.upstream)
             .request(Method::GET, path)
@@ -36,10 +36,10 @@ impl Proxy {
             .header(COOKIE, cookies)
             .send()
             .await
-            .expect("an answer")
+            .expect("a response")
     }
 
-    /// The answer to the login, and the callback's that follows.
+    /// Signs in and returns the responses of the login and of the callback.
     pub(crate) async fn sign_in(&self, email: &str) -> (Response, Response) {
         let begun = self.get("/auth/login", "").await;
         let line = set_cookies(&begun).remove(0);

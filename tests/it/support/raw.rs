@@ -1,11 +1,11 @@
-//! HTTP by hand: the bytes that no client library would send, and what comes back.
+//! A minimal HTTP/1.1 client that can send bytes which no client library sends.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Far longer than any bound of the server's: a test that meets it has found something that hangs.
-const HANGS: Duration = Duration::from_secs(45);
+/// Far longer than any time limit of the server. A test that reaches it has found a hang.
+const HANG_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// One connection.
 pub(crate) struct Connection {
@@ -13,18 +13,18 @@ pub(crate) struct Connection {
     received: Vec<u8>,
 }
 
-/// One answer.
+/// A response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct RawResponse {
     /// The status.
     pub(crate) status: u16,
-    /// Names in lower case.
+    /// The headers, with names in lower case.
     pub(crate) headers: Vec<(String, String)>,
-    /// As it was sent, chunks put together.
+    /// The body. Chunks are joined, the content encoding is kept.
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl RawResponse {
     /// The first header of this name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut named = self.headers.iter().filter(|(other, _)| other == name);
@@ -43,8 +43,12 @@ impl Connection {
         let port = port(url);
         let stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port)));
         let stream = stream.expect("the server listens");
-        stream.set_read_timeout(Some(HANGS)).expect("a timeout");
-        stream.set_write_timeout(Some(HANGS)).expect("a timeout");
+        stream
+            .set_read_timeout(Some(HANG_TIMEOUT))
+            .expect("a timeout");
+        stream
+            .set_write_timeout(Some(HANG_TIMEOUT))
+            .expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
         Self {
             stream,
@@ -52,13 +56,13 @@ impl Connection {
         }
     }
 
-    /// Sends these bytes; false when the server has gone.
+    /// Sends bytes. Returns false if the server has closed the connection.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
 
-    /// Sends a whole request without a body; `lines` are its header lines. False when the server
-    /// has gone.
+    /// Sends a request without a body; `lines` are its header lines. Returns false if the server has
+    /// closed the connection.
     pub(crate) fn request(&mut self, method: &str, target: &str, lines: &[&str]) -> bool {
         let mut text = format!("{method} {target} HTTP/1.1\r\n");
         for line in lines {
@@ -68,23 +72,23 @@ impl Connection {
         self.send(format!("{text}\r\n").as_bytes())
     }
 
-    /// The next answer, to a request other than HEAD; `None` when the server closes instead.
-    pub(crate) fn answer(&mut self) -> Option<Answer> {
+    /// Reads the response to a request other than HEAD. `None` if the server closes the connection.
+    pub(crate) fn answer(&mut self) -> Option<RawResponse> {
         self.read_answer(true)
     }
 
-    /// The next answer, to HEAD.
-    pub(crate) fn answer_to_head(&mut self) -> Option<Answer> {
+    /// Reads the response to a HEAD request.
+    pub(crate) fn answer_to_head(&mut self) -> Option<RawResponse> {
         self.read_answer(false)
     }
 
-    /// What the server still sends before it closes.
+    /// Reads everything until the server closes the connection.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         while self.read_more() {}
         std::mem::take(&mut self.received)
     }
 
-    fn read_answer(&mut self, with_body: bool) -> Option<Answer> {
+    fn read_answer(&mut self, with_body: bool) -> Option<RawResponse> {
         let head = self.take_until(b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&head).into_owned();
         let mut lines = head.trim_end().split("\r\n");
@@ -93,7 +97,7 @@ impl Connection {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
-        let mut answer = Answer {
+        let mut answer = RawResponse {
             status,
             headers,
             body: Vec::new(),
@@ -107,7 +111,7 @@ impl Connection {
         Some(answer)
     }
 
-    fn read_body(&mut self, answer: &Answer) -> Option<Vec<u8>> {
+    fn read_body(&mut self, answer: &RawResponse) -> Option<Vec<u8>> {
         if answer.header("transfer-encoding") == Some("chunked") {
             let mut body = Vec::new();
             loop {
@@ -171,9 +175,10 @@ impl Connection {
 }
 
 /// The answer to these bytes on a connection of their own; `None` when there is none.
-pub(crate) fn ask(url: &str, bytes: &[u8]) -> Option<Answer> {
+pub(crate) fn ask(url: &str, bytes: &[u8]) -> Option<RawResponse> {
     let mut connection = Connection::open(url);
-    // A server that refuses half-way may close before all is sent: its answer is there all the same.
+    // A server that refuses a request early may close before all of it is sent. Its response can be
+    // read nevertheless.
     connection.send(bytes);
     connection.answer()
 }

@@ -1,4 +1,4 @@
-//! What a replica learns by itself of sessions that have ended, or is kept from learning.
+//! Helpers for tests of how replicas learn of revoked sessions.
 
 use std::time::{Duration, Instant};
 
@@ -7,17 +7,18 @@ use vestibule::sessions::Revocations;
 
 use super::app::TestApp;
 
-/// Two seconds are promised, and a replica takes one and a reading.
+/// A revocation takes effect within two seconds: a replica reads once a second.
 const ROUNDS: usize = 5;
 
-/// Whether it happens while a replica reads a few times. Beside it the test reads as often as a replica
-/// does, and counts its own readings rather than seconds: a loaded machine delays both.
-pub(crate) async fn is_soon(app: &TestApp, happened: impl AsyncFn() -> bool) -> bool {
+/// Whether the condition becomes true while a replica reads the revocation list a few times. The test
+/// reads as often as a replica does and counts its reads instead of seconds, because a loaded machine
+/// delays both equally.
+pub(crate) async fn happens_soon(app: &TestApp, condition: impl AsyncFn() -> bool) -> bool {
     let own = Revocations::default();
     for _ in 0..ROUNDS {
         let began = Instant::now();
         while began.elapsed() < Revocations::READ_EVERY {
-            if happened().await {
+            if condition().await {
                 return true;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -29,8 +30,8 @@ pub(crate) async fn is_soon(app: &TestApp, happened: impl AsyncFn() -> bool) -> 
 }
 
 impl TestApp {
-    /// Keeps every replica from the tables that a session stands on.
-    pub(crate) fn cut_off(&self) {
+    /// Renames the tables that a session depends on, so that no replica can read them.
+    pub(crate) fn hide_session_tables(&self) {
         for table in ["users", "sessions", "ended_sessions"] {
             let statement = format!("ALTER TABLE {table} RENAME TO away_{table}");
             self.change(|conn| diesel::sql_query(statement).execute(conn));

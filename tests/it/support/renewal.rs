@@ -1,4 +1,4 @@
-//! Time that passes here and at WorkOS, and what WorkOS is asked meanwhile.
+//! Helpers for tests of session renewal: time, faults of WorkOS, concurrent requests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,24 +16,24 @@ use vestibule::sessions::SessionRow;
 use super::app::TestApp;
 use super::steps::AUTHENTICATE;
 
-/// WorkOS's grant of a renewal.
+/// The grant type of a renewal.
 pub(crate) const GRANT: &str = "refresh_token";
-/// Far longer than anything takes that is waited for.
-const HANGS: Duration = Duration::from_secs(30);
-/// WorkOS's key set, whatever the client id.
+/// Far longer than any awaited condition takes.
+const HANG_TIMEOUT: Duration = Duration::from_secs(30);
+/// The path of WorkOS's key set, without the client id.
 pub(crate) const KEY_SET: &str = "/sso/jwks";
 
 impl TestApp {
-    /// Lets time pass, here and at WorkOS.
-    pub(crate) fn pass(&self, seconds: i64) {
+    /// Advances the clocks of the app and of WorkOS.
+    pub(crate) fn advance(&self, seconds: i64) {
         self.clock.advance(TimeDelta::seconds(seconds));
         let seconds = seconds.try_into().expect("time goes forward");
         self.workos().advance(Duration::from_secs(seconds));
     }
 
-    /// Until WorkOS's word for every session has ended: its access tokens live for five minutes.
-    pub(crate) fn expire(&self) {
-        self.pass(301);
+    /// Advances the clocks until every access token of WorkOS has expired. They are valid for five minutes.
+    pub(crate) fn expire_workos_tokens(&self) {
+        self.advance(301);
     }
 
     /// How often WorkOS was asked to renew a session.
@@ -48,24 +48,24 @@ impl TestApp {
         asked.count()
     }
 
-    /// Orders a fault for the next renewals.
-    pub(crate) fn strike(&self, times: u32, effect: Effect) {
+    /// Injects a fault into the next renewals.
+    pub(crate) fn inject_fault(&self, times: u32, effect: Effect) {
         let fault = Fault::once(AUTHENTICATE, effect).grant_type(GRANT);
         self.workos().inject(fault.times(times));
     }
 
-    /// Has WorkOS answer 503 to every renewal, until the faults are cleared.
-    pub(crate) fn workos_is_away(&self) {
-        self.strike(u32::MAX, Effect::status(503, json!({})));
+    /// WorkOS answers 503 to every renewal until the faults are cleared.
+    pub(crate) fn make_workos_unavailable(&self) {
+        self.inject_fault(u32::MAX, Effect::status(503, json!({})));
     }
 
-    /// Has WorkOS be back, and the longest pause be over.
-    pub(crate) fn workos_is_back(&self) {
+    /// Clears the faults and advances the clocks past the longest back-off.
+    pub(crate) fn restore_workos(&self) {
         self.workos().clear_faults();
-        self.pass(31);
+        self.advance(31);
     }
 
-    /// WorkOS's refresh token of a session, as the row keeps it.
+    /// WorkOS's refresh token of a session, decrypted from its row.
     pub(crate) fn workos_refresh_token(&self, row: &SessionRow) -> String {
         let keys = Keys::derive(&self.settings);
         let sealed = row.workos_refresh_token.as_ref().expect("a refresh token");
@@ -73,8 +73,8 @@ impl TestApp {
         String::from_utf8(opened.expect("it opens").plain).expect("text")
     }
 
-    /// What WorkOS answers to a renewal, asked past the app.
-    pub(crate) async fn renewal_past_the_app(&self, row: &SessionRow) -> Value {
+    /// Renews a session at WorkOS without the app and returns WorkOS's response.
+    pub(crate) async fn renew_at_workos(&self, row: &SessionRow) -> Value {
         let body = json!({
             "client_id": self.emulator.client_id(),
             "client_secret": self.emulator.api_key(),
@@ -83,23 +83,24 @@ impl TestApp {
         });
         let url = format!("{}{AUTHENTICATE}", self.emulator.base_url());
         let client = Client::builder().no_proxy().build().expect("a client");
-        let answer = client.post(url).json(&body).send().await;
-        answer.expect("an answer").json().await.expect("JSON")
+        let response = client.post(url).json(&body).send().await;
+        response.expect("a response").json().await.expect("JSON")
     }
 }
 
-/// Waits until something is true; fails where it does not come.
-pub(crate) async fn comes(mut there: impl FnMut() -> bool) {
+/// Waits until the condition is true. Fails after [`HANG_TIMEOUT`].
+pub(crate) async fn eventually(mut condition: impl FnMut() -> bool) {
     let waiting = async {
-        while !there() {
+        while !condition() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let came = tokio::time::timeout(HANGS, waiting).await;
-    came.expect("it comes");
+    tokio::time::timeout(HANG_TIMEOUT, waiting)
+        .await
+        .expect("the condition becomes true in time");
 }
 
-/// Sends so many requests with these cookies at once, to each app in turn.
+/// Sends this number of requests with these cookies concurrently, to each app in turn.
 pub(crate) async fn at_once(
     apps: &[&TestApp],
     path: &str,
@@ -122,7 +123,7 @@ pub(crate) async fn at_once(
         .collect()
 }
 
-/// How many answers have which status.
+/// The number of responses by status.
 pub(crate) fn statuses(answers: &[Response]) -> BTreeMap<u16, usize> {
     let mut counts = BTreeMap::new();
     for answer in answers {
@@ -131,9 +132,9 @@ pub(crate) fn statuses(answers: &[Response]) -> BTreeMap<u16, usize> {
     counts
 }
 
-/// Asserts that nobody was turned away.
+/// Asserts that every response has the status 200.
 #[track_caller]
-pub(crate) fn all_are_signed_in(answers: &[Response]) {
+pub(crate) fn assert_all_ok(answers: &[Response]) {
     let expected = BTreeMap::from([(StatusCode::OK.as_u16(), answers.len())]);
     assert_eq!(statuses(answers), expected);
 }

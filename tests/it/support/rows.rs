@@ -1,4 +1,4 @@
-//! What stands in the app's tables.
+//! Reads and changes rows of the app's database directly.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ impl TestApp {
             .expect("an account with this e-mail")
     }
 
-    /// Every session, ended ones too; in no order that means anything.
+    /// Every session, including ended ones, in no particular order.
     pub(crate) fn sessions(&self) -> Vec<SessionRow> {
         self.rows(|conn| {
             sessions::table
@@ -36,38 +36,38 @@ impl TestApp {
         })
     }
 
-    /// What is kept of sign-ins that wait for an answer.
-    pub(crate) fn unfinished(&self) -> Vec<Vec<u8>> {
-        // What one came to stays for half a minute.
-        let over = self.now().plus(TimeDelta::seconds(30));
+    /// The sealed content of every sign-in that waits for an answer.
+    pub(crate) fn pending_sign_ins(&self) -> Vec<Vec<u8>> {
+        // The result of a finished sign-in is kept for half a minute.
+        let retention_end = self.now().plus(TimeDelta::seconds(30));
         self.rows(|conn| {
             unfinished_sign_ins::table
-                .filter(unfinished_sign_ins::expires_at.gt(over))
+                .filter(unfinished_sign_ins::expires_at.gt(retention_end))
                 .select(unfinished_sign_ins::content)
                 .load(conn)
         })
     }
 
-    /// The one session there is.
+    /// The only session. Fails if there is none or more than one.
     pub(crate) fn only_session(&self) -> SessionRow {
         let mut sessions = self.sessions();
         assert_eq!(sessions.len(), 1, "one session: {sessions:?}");
         sessions.remove(0)
     }
 
-    /// Makes an account that knows nothing of WorkOS, with a password that is not unusable.
+    /// Adds an account that is not linked to WorkOS, with a stored password that no password matches.
     pub(crate) fn add_user(&self, email: &str, email_verified: bool) -> User {
         self.insert_user(email, email_verified, "argon2$made-up")
     }
 
-    /// Makes an account that knows nothing of WorkOS, with this password under the current scheme.
-    pub(crate) fn with_password_user(&self, email: &str, password: &str) -> User {
+    /// Adds an account that is not linked to WorkOS, with this password hashed by the current scheme.
+    pub(crate) fn add_user_with_password(&self, email: &str, password: &str) -> User {
         let encoded = passwords::hash(password).expect("a hash");
-        self.with_stored_password(email, &encoded)
+        self.add_user_with_stored_password(email, &encoded)
     }
 
-    /// The same with a password as the table stores it.
-    pub(crate) fn with_stored_password(&self, email: &str, stored: &str) -> User {
+    /// The same with this value in the password column.
+    pub(crate) fn add_user_with_stored_password(&self, email: &str, stored: &str) -> User {
         self.insert_user(email, true, stored)
     }
 
@@ -79,7 +79,7 @@ impl TestApp {
         self.change(|conn| new.insert(conn))
     }
 
-    /// Closes or opens an account behind the app's back.
+    /// Sets an account's `is_active` in the database, without the app.
     pub(crate) fn set_active(&self, id: i64, is_active: bool) {
         let changed = self.change(|conn| {
             diesel::update(users::table.find(id))
@@ -89,7 +89,7 @@ impl TestApp {
         assert_eq!(changed, 1);
     }
 
-    /// How many rows each table has, whatever tables there are.
+    /// The number of rows of every table.
     pub(crate) fn rows_of_tables(&self) -> BTreeMap<String, i64> {
         #[derive(QueryableByName)]
         struct Table {
@@ -117,8 +117,8 @@ impl TestApp {
         })
     }
 
-    /// Runs a statement as somebody would by hand, on PostgreSQL from a place with a time of its own.
-    pub(crate) fn by_hand(&self, statement: &str) {
+    /// Runs a statement as an administrator would, on PostgreSQL with a time zone other than UTC.
+    pub(crate) fn run_sql(&self, statement: &str) {
         self.change(|conn| {
             if self.is_postgres() {
                 diesel::sql_query("SET LOCAL TIME ZONE 'Asia/Tokyo'").execute(conn)?;
@@ -127,8 +127,8 @@ impl TestApp {
         });
     }
 
-    /// Takes away a trigger of this table.
-    pub(crate) fn without_trigger(&self, name: &str, table: &str) {
+    /// Drops a trigger of this table.
+    pub(crate) fn drop_trigger(&self, name: &str, table: &str) {
         let of_table = if self.is_postgres() {
             format!(" ON {table}")
         } else {
@@ -143,7 +143,7 @@ impl TestApp {
         self.database_url().starts_with("postgres")
     }
 
-    /// Makes a superuser of an account.
+    /// Makes an account a superuser.
     pub(crate) fn set_superuser(&self, id: i64) {
         let changed = self.change(|conn| {
             diesel::update(users::table.find(id))
@@ -153,8 +153,8 @@ impl TestApp {
         assert_eq!(changed, 1);
     }
 
-    /// Links an account to a user of WorkOS's.
-    pub(crate) fn link(&self, id: i64, workos_user_id: &str) {
+    /// Links an account to a WorkOS user.
+    pub(crate) fn link_to_workos(&self, id: i64, workos_user_id: &str) {
         let changed = self.change(|conn| {
             diesel::update(users::table.find(id))
                 .set(users::workos_user_id.eq(workos_user_id))

@@ -1,4 +1,4 @@
-//! The whole program as operators run it: a process, its database, and a WorkOS in this one.
+//! `vestibule runserver` as a process with its own database, and an AuthKit emulator in this process.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -7,25 +7,25 @@ use vestibule::emulator::{self, Config};
 
 use super::app::Visitor;
 use super::database::TestDatabase;
-use super::program::{API_KEY, Program, Running};
+use super::program::{API_KEY, Program, RunningProgram};
 
-/// Below the ports that the system gives to whoever wants any.
+/// Below the range of ephemeral ports.
 const FIRST_PORT: u16 = 12_000;
 const PORTS: u16 = 8_000;
 
-/// A running site; it is killed when this is dropped.
+/// A running server. It is killed when this is dropped.
 pub(crate) struct Site {
-    /// `http://localhost:PORT`, its `PUBLIC_URL`.
+    /// `http://localhost:PORT`. It is also the `PUBLIC_URL`.
     pub(crate) url: String,
-    /// Its process.
-    pub(crate) program: Running,
-    /// Its WorkOS.
+    /// The process.
+    pub(crate) program: RunningProgram,
+    /// Its AuthKit emulator.
     pub(crate) workos: emulator::Running,
     database: Option<TestDatabase>,
 }
 
 impl Site {
-    /// A site with these settings besides the usual ones.
+    /// Starts a server with these settings in addition to the default ones.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         let database = TestDatabase::new();
         let migrate = Program::new(&["migrate"]).env("DATABASE_URL", database.url());
@@ -33,7 +33,7 @@ impl Site {
         Self::on(database, settings)
     }
 
-    /// The same on a database that has been migrated.
+    /// The same with a database that has been migrated.
     pub(crate) fn on(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
         let workos = emulator::start(Config {
             api_key: API_KEY.to_owned(),
@@ -46,14 +46,14 @@ impl Site {
             .env("BIND", &format!("127.0.0.1:{port}"))
             .env("DATABASE_URL", database.url())
             .env("WORKOS_API_BASE_URL", &workos.base_url())
-            // Every test comes from one address.
+            // All tests share one client address.
             .env("THROTTLE_LOGIN", "off")
             .env("THROTTLE_REFRESH", "off");
         for (name, value) in settings {
             program = program.env(name, value);
         }
         let program = program.start();
-        program.line_with("vestibule serves");
+        program.wait_for_output("vestibule serves");
         Self {
             url: format!("http://localhost:{port}"),
             program,
@@ -62,19 +62,19 @@ impl Site {
         }
     }
 
-    /// A browser without cookies.
+    /// A client without cookies.
     pub(crate) fn visitor(&self) -> Visitor {
         Visitor::new(&self.url)
     }
 
-    /// Its process and its database, for what comes after its end.
-    pub(crate) fn into_parts(mut self) -> (Running, TestDatabase) {
+    /// Its process and its database, for assertions after the server's end.
+    pub(crate) fn into_parts(mut self) -> (RunningProgram, TestDatabase) {
         let database = self.database.take().expect("it is handed on once");
         (self.program, database)
     }
 }
 
-/// A port that nothing listens on, and that no test is given by the system.
+/// A free port outside the range of ephemeral ports.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let own = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap_or_default();

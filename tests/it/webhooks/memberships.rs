@@ -159,8 +159,8 @@ async fn a_session_whose_membership_workos_has_ended_ends_at_the_next_request() 
 async fn a_change_that_is_told_of_during_a_renewal_is_asked_for_again() {
     let app = app();
     let olive = app.signed_in(OLIVE).await;
-    app.expire();
-    app.strike(
+    app.expire_workos_tokens();
+    app.inject_fault(
         1,
         Effect::Delay {
             milliseconds: 1_000,
@@ -184,13 +184,13 @@ async fn an_outage_keeps_the_session_and_is_no_storm() {
     let app = app();
     let olive = app.signed_in(OLIVE).await;
     demote(&app, OLIVE);
-    app.workos_is_away();
+    app.make_workos_unavailable();
     tell_of(&app, "event_1", OLIVE).await;
     for _ in 0..3 {
         let answer = olive.request(Method::GET, "/account").send().await;
         assert_eq!(answer.unwrap().status(), StatusCode::OK);
     }
     assert_eq!(app.renewals(), 1, "the pause is kept");
-    app.workos_is_back();
+    app.restore_workos();
     assert!(olive.page("/account").await.contains(">member<"));
 }

@@ -5,7 +5,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use super::EMAIL;
-use crate::support::api::{PASSWORD, Reply};
+use crate::support::api::{ApiResponse, PASSWORD};
 use crate::support::app::Visitor;
 
 /// One request.
@@ -56,7 +56,7 @@ impl Call {
         }
     }
 
-    pub(super) async fn send(&self, to: &Visitor) -> Reply {
+    pub(super) async fn send(&self, to: &Visitor) -> ApiResponse {
         let mut request = to.request(self.method.clone(), &self.path);
         if let Some(kind) = self.kind {
             request = request.header(CONTENT_TYPE, kind).body(self.body.clone());
@@ -64,7 +64,7 @@ impl Call {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        Reply::of(request).await
+        ApiResponse::of_request(request).await
     }
 }
 

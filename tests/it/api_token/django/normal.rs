@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::api::{Reply, part};
+use crate::support::api::ApiResponse;
+use crate::support::tokens::token_part;
 
 /// The status, the headers that clients read, and the body, its tokens opened.
-pub(super) fn normal(reply: &Reply) -> Value {
+pub(super) fn normal(reply: &ApiResponse) -> Value {
     let header = |name| reply.header(name);
     let body = match serde_json::from_str(&reply.body) {
         Ok(body) => open(body),
@@ -13,7 +14,7 @@ pub(super) fn normal(reply: &Reply) -> Value {
         Err(_) => Value::Null,
     };
     json!({
-        "status": reply.status,
+        "status": reply.status.as_u16(),
         "www-authenticate": header("www-authenticate"),
         // Others carry it too in Django.
         "allow": header("allow").filter(|_| reply.status == 405),
@@ -24,7 +25,7 @@ pub(super) fn normal(reply: &Reply) -> Value {
 fn open(value: Value) -> Value {
     match value {
         Value::String(text) if text.starts_with("eyJ") && text.matches('.').count() == 2 => {
-            json!([part(&text, 0), claims(part(&text, 1))])
+            json!([token_part(&text, 0), claims(token_part(&text, 1))])
         }
         // The parsers say each in their own words what they did not understand.
         Value::String(text) if text.starts_with("JSON parse error - ") => {

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::EMAIL;
 use super::calls::{Call, ROUTES, fields, obtain};
-use crate::support::api::{forged, signed};
 use crate::support::app::SECRET_KEY;
 use crate::support::django::RealDjango;
+use crate::support::tokens::{forge_token, sign_claims};
 
 const NO_500: &str = "a malformed token is never a 500";
 const ACCOUNT: &str = "verifying asks for the account too";
@@ -51,25 +51,25 @@ impl Tokens<'_> {
     fn with(&self, kind: &str, name: &str, value: Value) -> String {
         let mut claims = self.claims(kind, &format!("{kind}-{name}-{value}"));
         claims[name] = value;
-        signed(&claims)
+        sign_claims(&claims)
     }
 
     fn without(&self, kind: &str, name: &str) -> String {
         let mut claims = self.claims(kind, &format!("{kind}-without-{name}"));
         claims.as_object_mut().expect("an object").remove(name);
-        signed(&claims)
+        sign_claims(&claims)
     }
 
     /// One token through its life, and each of those that were blacklisted before the import.
     fn good(&self) -> Vec<Call> {
         let mut claims = self.claims("refresh", "good");
         claims["team"] = json!({ "name": "blue" });
-        let token = signed(&claims);
+        let token = sign_claims(&claims);
         let refresh = || Call::post("/api/token/refresh/", &json!({ "refresh": token }));
         let verify = || Call::post("/api/token/verify", &json!({ "token": token }));
         let end = || Call::post("/api/token/blacklist/", &json!({ "refresh": token }));
         let mut calls = vec![verify(), refresh()];
-        let access = signed(&self.claims("access", "good-access"));
+        let access = sign_claims(&self.claims("access", "good-access"));
         calls.push(Call::post("/api/token/verify", &json!({ "token": access })));
         let ended = "verifying says the same of it as refreshing does";
         calls.push(match self.rotate {
@@ -95,17 +95,17 @@ impl Tokens<'_> {
         let (payload, key) = (payload.as_bytes(), SECRET_KEY.as_bytes());
         let header = r#"{"alg":"HS256","typ":"JWT"}"#;
         let mut tokens = vec![
-            forged(
+            forge_token(
                 header,
                 payload,
                 b"another key of more than thirty-two bytes",
             ),
-            forged(r#"{"alg":"none"}"#, payload, key),
-            forged(r#"{"alg":"HS384"}"#, payload, key),
-            forged(r#"{"alg":"HS256","crit":["exp"]}"#, payload, key),
-            forged(r#"{"alg":"HS256","kid":5}"#, payload, key),
-            forged(header, b"[]", key),
-            forged(header, b"{", key),
+            forge_token(r#"{"alg":"none"}"#, payload, key),
+            forge_token(r#"{"alg":"HS384"}"#, payload, key),
+            forge_token(r#"{"alg":"HS256","crit":["exp"]}"#, payload, key),
+            forge_token(r#"{"alg":"HS256","kid":5}"#, payload, key),
+            forge_token(header, b"[]", key),
+            forge_token(header, b"{", key),
             "a.b.c".to_owned(),
             "é".to_owned(),
         ];
@@ -145,7 +145,7 @@ impl Tokens<'_> {
                 ]);
             } else {
                 calls.extend([no_id.better(NO_500), no_type]);
-                calls.push(post(&signed(&self.claims("access", "wrong-type"))));
+                calls.push(post(&sign_claims(&self.claims("access", "wrong-type"))));
                 calls.push(post(&self.with("refresh", "token_type", json!("sliding"))));
             }
         }
@@ -181,7 +181,7 @@ impl Tokens<'_> {
 
     fn protected(&self) -> Vec<Call> {
         let by = |token: &str| Call::me(&format!("Bearer {token}"));
-        let good = signed(&self.claims("access", "me"));
+        let good = sign_claims(&self.claims("access", "me"));
         let names = self.with("access", "user_id", json!(self.id("names@example.com")));
         let closed = self.with("access", "user_id", json!(self.id("inactive@example.com")));
         let mut calls = vec![
@@ -197,7 +197,7 @@ impl Tokens<'_> {
             by(&names),
             by(&closed),
             by("garbage"),
-            by(&signed(&self.claims("refresh", "me-refresh"))),
+            by(&sign_claims(&self.claims("refresh", "me-refresh"))),
             by(&self.without("access", "user_id")),
             by(&self.without("access", "exp")),
             by(&self.without("access", "jti")),

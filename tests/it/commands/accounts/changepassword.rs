@@ -3,9 +3,9 @@
 use vestibule::accounts::passwords;
 
 use super::{GOOD, Place, has_password};
-use crate::support::program::Output;
+use crate::support::program::ProgramOutput;
 
-fn change(place: &Place, email: &str, input: &str) -> Output {
+fn change(place: &Place, email: &str, input: &str) -> ProgramOutput {
     let output = place.command(&["changepassword", email]).input(input).run();
     let all = format!("{}{}", output.stdout, output.stderr);
     for password in input.lines().filter(|line| !line.is_empty()) {

@@ -1,7 +1,7 @@
 //! `vestibule createsuperuser --noinput`.
 
 use super::{GOOD, Place, has_password};
-use crate::support::program::{Output, Program};
+use crate::support::program::{Program, ProgramOutput};
 
 const PASSWORD: &str = "DJANGO_SUPERUSER_PASSWORD";
 const EMAIL: &str = "DJANGO_SUPERUSER_EMAIL";
@@ -13,7 +13,7 @@ impl Place {
 }
 
 #[track_caller]
-fn succeeds(output: Output) {
+fn succeeds(output: ProgramOutput) {
     let output = output.exits_with(0);
     assert_eq!(output.stdout, "Superuser created successfully.");
     assert_eq!(output.stderr, "");

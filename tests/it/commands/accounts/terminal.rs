@@ -10,12 +10,12 @@ const AGAIN: &str = "Password (again): ";
 
 fn create(place: &Place, options: &[&str]) -> Terminal {
     let arguments = [&["createsuperuser"], options].concat();
-    place.command(&arguments).on_a_terminal()
+    place.command(&arguments).start_on_terminal()
 }
 
 fn twice(terminal: &mut Terminal, password: &str) -> String {
-    let before = terminal.answers(PASSWORD, password);
-    terminal.answers(AGAIN, password);
+    let before = terminal.answer_prompt(PASSWORD, password);
+    terminal.answer_prompt(AGAIN, password);
     before
 }
 
@@ -24,24 +24,24 @@ fn each_answer_is_asked_for_until_it_will_do() {
     let place = Place::new();
     place.add("ada@example.com", "!");
     let mut terminal = create(&place, &[]);
-    terminal.answers(EMAIL, "");
-    let blank = terminal.answers(EMAIL, "olive");
+    terminal.answer_prompt(EMAIL, "");
+    let blank = terminal.answer_prompt(EMAIL, "olive");
     assert!(
         blank.contains("Error: This field cannot be blank."),
         "{blank}"
     );
-    let invalid = terminal.answers(EMAIL, "ADA@example.com");
+    let invalid = terminal.answer_prompt(EMAIL, "ADA@example.com");
     assert!(
         invalid.contains("Error: Enter a valid email address."),
         "{invalid}"
     );
-    let taken = terminal.answers(EMAIL, "Olive@example.com");
+    let taken = terminal.answer_prompt(EMAIL, "Olive@example.com");
     assert!(
         taken.contains("Error: That email address is already taken."),
         "{taken}"
     );
-    terminal.answers(PASSWORD, GOOD);
-    terminal.answers(AGAIN, "Correct-horse-8");
+    terminal.answer_prompt(PASSWORD, GOOD);
+    terminal.answer_prompt(AGAIN, "Correct-horse-8");
     let differ = twice(&mut terminal, "");
     assert!(
         differ.contains("Error: Your passwords didn't match."),
@@ -66,7 +66,7 @@ fn each_answer_is_asked_for_until_it_will_do() {
 fn the_email_is_seen_and_the_passwords_are_not() {
     let place = Place::new();
     let mut terminal = create(&place, &[]);
-    terminal.answers(EMAIL, "ada@example.com");
+    terminal.answer_prompt(EMAIL, "ada@example.com");
     twice(&mut terminal, "typed-and-Never-seen-1");
     let shown = terminal.ends_with(0);
     assert!(
@@ -107,7 +107,7 @@ fn a_weak_password_is_never_taken_and_three_tries_are_all() {
 fn an_email_of_the_command_line_that_will_not_do_is_asked_for() {
     let place = Place::new();
     let mut terminal = create(&place, &["--email", "nonsense"]);
-    let before = terminal.answers(EMAIL, "ada@example.com");
+    let before = terminal.answer_prompt(EMAIL, "ada@example.com");
     assert_eq!(before, "Enter a valid email address.\n");
     twice(&mut terminal, GOOD);
     terminal.ends_with(0);
@@ -121,7 +121,7 @@ fn the_environments_password_is_for_noinput_alone() {
     let program = place
         .command(&["createsuperuser", "--email", "ada@example.com"])
         .env("DJANGO_SUPERUSER_PASSWORD", "another-Password-1");
-    let mut terminal = program.on_a_terminal();
+    let mut terminal = program.start_on_terminal();
     twice(&mut terminal, GOOD);
     terminal.ends_with(0);
     assert!(has_password(&place.user("ada@example.com"), GOOD));
@@ -133,7 +133,7 @@ fn ctrl_c_cancels_and_the_terminal_is_as_it_was() {
     let before = place.add("ada@example.com", "!");
     let cancelled = "\nOperation cancelled.\n";
     let mut terminal = create(&place, &[]);
-    terminal.asks(EMAIL);
+    terminal.wait_for_prompt(EMAIL);
     terminal.interrupt();
     assert!(terminal.ends_with(1).ends_with(cancelled));
     for (command, email) in [
@@ -142,12 +142,12 @@ fn ctrl_c_cancels_and_the_terminal_is_as_it_was() {
     ] {
         for half_typed in [false, true] {
             let arguments = [command, &[email]].concat();
-            let mut terminal = place.command(&arguments).on_a_terminal();
+            let mut terminal = place.command(&arguments).start_on_terminal();
             if half_typed {
-                terminal.answers(PASSWORD, GOOD);
-                terminal.asks(AGAIN);
+                terminal.answer_prompt(PASSWORD, GOOD);
+                terminal.wait_for_prompt(AGAIN);
             } else {
-                terminal.asks(PASSWORD);
+                terminal.wait_for_prompt(PASSWORD);
             }
             terminal.interrupt();
             let shown = terminal.ends_with(1);
@@ -162,10 +162,10 @@ fn changing_a_password_asks_twice_and_three_times_at_most() {
     let place = Place::new();
     let before = place.add("ada@example.com", "!");
     let start = || place.command(&["changepassword", "ada@example.com"]);
-    let mut terminal = start().on_a_terminal();
-    let greeting = terminal.answers(PASSWORD, "first-Password-1");
+    let mut terminal = start().start_on_terminal();
+    let greeting = terminal.answer_prompt(PASSWORD, "first-Password-1");
     assert_eq!(greeting, "Changing password for user 'ada@example.com'\n");
-    terminal.answers(AGAIN, "other-Password-1");
+    terminal.answer_prompt(AGAIN, "other-Password-1");
     let differ = twice(&mut terminal, "quillane");
     assert!(
         differ.contains("Passwords do not match. Please try again."),
@@ -190,7 +190,7 @@ fn changing_a_password_asks_twice_and_three_times_at_most() {
     }
     assert_eq!(place.user("ada@example.com"), before);
 
-    let mut terminal = start().on_a_terminal();
+    let mut terminal = start().start_on_terminal();
     twice(&mut terminal, GOOD);
     let shown = terminal.ends_with(0);
     let changed = "Password changed successfully for user 'ada@example.com'\n";
@@ -200,7 +200,7 @@ fn changing_a_password_asks_twice_and_three_times_at_most() {
 
 #[test]
 fn without_its_database_nothing_is_asked() {
-    let terminal = Program::new(&["createsuperuser"]).on_a_terminal();
+    let terminal = Program::new(&["createsuperuser"]).start_on_terminal();
     let shown = terminal.ends_with(1);
     assert!(!shown.contains(EMAIL), "{shown}");
     assert!(shown.contains("`vestibule migrate`"), "{shown}");
