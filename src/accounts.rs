@@ -1,11 +1,10 @@
-//! The shared user table: its rows, their passwords, who becomes which row at a sign-in, and Django's
-//! users moving in.
+//! User accounts: the rows of the user table, their passwords, and how a sign-in finds or creates one.
 
 mod credentials;
-pub mod django_import;
 mod email;
 pub mod email_address;
 pub mod identities;
+pub(crate) mod import_ledger;
 mod lifecycle;
 pub mod passwords;
 pub mod provisioning;

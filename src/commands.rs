@@ -24,10 +24,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 
-use crate::accounts::django_import::Options;
 use crate::accounts::passwords::PasswordError;
 use crate::checks::{Level, not_applied};
 use crate::db::{Database, DbError};
+use crate::django_import::Options;
 use crate::settings::{DatabaseSettings, SettingError, SettingsError, parse_bind};
 use crate::state::BuildError;
 

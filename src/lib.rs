@@ -8,7 +8,7 @@
 //! - [`urls`]: the route table; [`web`]: the pages; [`error`]: the one error type.
 //! - [`sign_in`]: from WorkOS's yes to a session here; [`sign_out`]: its end, and its tokens'.
 //! - [`renewal`]: a session follows WorkOS for as long as it lives.
-//! - [`accounts`]: the shared user table, who becomes which row, and Django's users moving in.
+//! - [`accounts`]: user accounts and their passwords; [`django_import`]: moves Django's users here.
 //! - [`sessions`]: the browser session, cookie and row.
 //! - [`tokens`]: first-party tokens; [`api`]: the JSON routes and their OpenAPI document;
 //!   [`throttle`]: how often anyone may ask.
@@ -31,10 +31,13 @@ pub mod clock;
 pub mod commands;
 pub mod csp;
 pub mod db;
+pub mod django_import;
 pub mod emulator;
 pub mod error;
 pub mod error_pages;
 pub mod http;
+mod http_client;
+mod jwks;
 pub mod keys;
 pub mod links;
 pub mod logging;
@@ -42,7 +45,6 @@ pub mod memberships;
 pub mod middleware;
 pub mod oidc;
 pub mod origin;
-mod outgoing;
 pub mod purge;
 pub mod renewal;
 pub mod server;

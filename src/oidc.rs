@@ -6,14 +6,10 @@
 mod email;
 mod error;
 mod id_token;
-mod kept;
-mod key_set;
 mod metadata;
 mod provider;
 
 pub use error::OidcError;
-pub(crate) use kept::Kept;
-pub(crate) use key_set::KeySet;
 pub use provider::{Code, Identified, Provider, Rules};
 
 use crate::settings::OidcSettings;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use diesel::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::django_import::follow_rehash;
+use super::import_ledger::record_rehash;
 use super::lifecycle::set_password;
 use super::passwords::{self, Hasher, Overloaded, PasswordError};
 use super::user::User;
@@ -218,7 +218,7 @@ impl Authenticated {
             .set(users::password.eq(password))
             .execute(conn)?;
         if let (1, Some(new)) = (settled, &self.rehashed) {
-            follow_rehash(conn, self.user.id, &self.user.password, new)?;
+            record_rehash(conn, self.user.id, &self.user.password, new)?;
         }
         let user = User::by_id(conn, self.user.id)?;
         Ok(user.filter(|user| {

@@ -6,8 +6,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{CommandError, say};
-use crate::accounts::django_import::{ImportError, Options, Progress, import};
 use crate::clock::Clock;
+use crate::django_import::{ImportError, Options, Progress, import};
 use crate::settings::{DatabaseSettings, DatabaseUrl, SettingsError, Source};
 
 pub(super) fn run(options: &Options) -> Result<(), CommandError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use crate::outgoing::{is_code, may_pass};
+use crate::http_client::{is_code, may_pass};
 
 /// Why a provider's code led to nobody.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

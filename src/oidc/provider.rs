@@ -10,11 +10,10 @@ use super::OidcError;
 use super::email::EmailClaims;
 pub use super::email::Rules;
 use super::id_token::{self, Expected, IdToken};
-use super::kept::Kept;
-use super::key_set::KeySet;
 use super::metadata::Metadata;
 use crate::clock::Timestamp;
-use crate::outgoing::{self, LOOK_UP_TIMEOUT, TOTAL_TIMEOUT};
+use crate::http_client::{self, LOOK_UP_TIMEOUT, TOTAL_TIMEOUT};
+use crate::jwks::{DocumentCache, JwksCache, KeySet};
 use crate::settings::ProviderSettings;
 
 /// A code as the client sends it, with what it began the sign-in with.
@@ -48,8 +47,8 @@ pub struct Provider {
     settings: ProviderSettings,
     rules: Rules,
     http: Client,
-    metadata: Kept<Metadata>,
-    keys: Kept<KeySet>,
+    metadata: DocumentCache<Metadata>,
+    keys: JwksCache,
 }
 
 #[derive(Deserialize)]
@@ -68,14 +67,14 @@ struct UserInfo {
 impl Provider {
     /// A client of this provider. Fails where TLS cannot be set up.
     pub fn new(settings: &ProviderSettings, rules: Rules) -> Result<Self, OidcError> {
-        let http = outgoing::client(&settings.issuer)
-            .map_err(|error| OidcError::unavailable(outgoing::reason(&error)))?;
+        let http = http_client::client(&settings.issuer)
+            .map_err(|error| OidcError::unavailable(http_client::reason(&error)))?;
         Ok(Self {
             settings: settings.clone(),
             rules,
             http,
-            metadata: Kept::new(),
-            keys: Kept::new(),
+            metadata: DocumentCache::new(),
+            keys: JwksCache::new(),
         })
     }
 
@@ -151,17 +150,12 @@ impl Provider {
         token: &str,
         now: Timestamp,
     ) -> Result<IdToken, OidcError> {
-        let url = &metadata.jwks_uri;
         let header = id_token::header(token)?;
-        let keys = self.keys.get(now, self.ask_keys(url)).await?;
-        if let Some(key) = keys.find(&header) {
-            return id_token::open(token, &header, key);
-        }
-        let newer = self.keys.ask_again(now, self.ask_keys(url)).await?;
-        match newer.as_ref().and_then(|keys| keys.find(&header)) {
-            Some(key) => id_token::open(token, &header, key),
+        let fetch = || self.ask_keys(&metadata.jwks_uri);
+        match self.keys.signing_key(&header, now, fetch).await? {
+            Some(key) => id_token::open(token, &header, &key),
             None => Err(OidcError::id_token(
-                "no key of the provider's is its signer's",
+                "the provider publishes no key that signed it",
             )),
         }
     }
@@ -240,10 +234,10 @@ async fn answered(request: RequestBuilder) -> Result<Vec<u8>, OidcError> {
     let response = request
         .send()
         .await
-        .map_err(|error| OidcError::unavailable(outgoing::reason(&error)))?;
+        .map_err(|error| OidcError::unavailable(http_client::reason(&error)))?;
     let status = response.status();
-    let retry_after = outgoing::retry_after(response.headers());
-    let body = outgoing::read_body(response)
+    let retry_after = http_client::retry_after(response.headers());
+    let body = http_client::read_body(response)
         .await
         .map_err(OidcError::unavailable)?;
     if status.is_success() {

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::WorkosError;
 use crate::clock::Timestamp;
-use crate::oidc::{Kept, KeySet};
-use crate::outgoing;
+use crate::http_client;
+use crate::jwks::{JwksCache, KeySet};
 
 /// What is checked here; who the token is about is the caller's to compare.
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ pub(super) struct Verifier {
     http: reqwest::Client,
     url: String,
     issuers: Vec<String>,
-    keys: Kept<KeySet>,
+    keys: JwksCache,
 }
 
 impl Verifier {
@@ -33,7 +33,7 @@ impl Verifier {
             http,
             url,
             issuers,
-            keys: Kept::new(),
+            keys: JwksCache::new(),
         }
     }
 
@@ -49,14 +49,10 @@ impl Verifier {
         if header.alg != Algorithm::RS256 {
             return Err(wrong(&format!("it is signed with {:?}", header.alg)));
         }
-        let keys = self.keys.get(now, self.ask()).await?;
-        if let Some(key) = keys.find(&header) {
-            return self.check(token, key);
-        }
-        let newer = self.keys.ask_again(now, self.ask()).await?;
-        match newer.as_ref().and_then(|keys| keys.find(&header)) {
-            Some(key) => self.check(token, key),
-            None => Err(wrong(&"no key of WorkOS's is its signer's")),
+        let fetch = || self.ask();
+        match self.keys.signing_key(&header, now, fetch).await? {
+            Some(key) => self.check(token, &key),
+            None => Err(wrong(&"WorkOS publishes no key that signed it")),
         }
     }
 
@@ -81,7 +77,7 @@ impl Verifier {
 
     async fn ask(&self) -> Result<KeySet, WorkosError> {
         let response = self.http.get(&self.url).send().await.map_err(|error| {
-            WorkosError::unavailable(format!("its key set: {}", outgoing::reason(&error)))
+            WorkosError::unavailable(format!("its key set: {}", http_client::reason(&error)))
         })?;
         let status = response.status();
         if !status.is_success() {
@@ -89,7 +85,7 @@ impl Verifier {
                 "its key set: it answered {status}"
             )));
         }
-        let body = outgoing::read_body(response).await;
+        let body = http_client::read_body(response).await;
         body.and_then(|body| KeySet::read(&body))
             .map_err(|error| WorkosError::unavailable(format!("its key set: {error}")))
     }

@@ -17,8 +17,8 @@ use super::authorize::{AuthorizeRequest, Pkce};
 use super::error::WorkosError;
 use super::wire::{AccessTokenClaims, AuthenticateResponse, Authentication};
 use crate::clock::Timestamp;
+use crate::http_client::{self, TOTAL_TIMEOUT};
 use crate::keys::random_text;
-use crate::outgoing::{self, TOTAL_TIMEOUT};
 use crate::settings::WorkosSettings;
 
 pub use memberships::Organizations;
@@ -65,8 +65,8 @@ pub struct Device {
 impl Client {
     /// A client with timeouts and our name and version. Fails where TLS cannot be set up.
     pub fn new(settings: &WorkosSettings) -> Result<Self, WorkosError> {
-        let http = outgoing::client(&settings.api_base_url)
-            .map_err(|error| WorkosError::unavailable(outgoing::reason(&error)))?;
+        let http = http_client::client(&settings.api_base_url)
+            .map_err(|error| WorkosError::unavailable(http_client::reason(&error)))?;
         let base_url = &settings.api_base_url;
         let verifier = Verifier::new(
             http.clone(),
@@ -281,14 +281,14 @@ async fn once(request: RequestBuilder) -> Result<Vec<u8>, Failure> {
         unsent: error.is_connect(),
         answered: false,
         error: WorkosError::Unavailable {
-            reason: outgoing::reason(&error),
+            reason: http_client::reason(&error),
             retry_after: None,
             lost: !error.is_connect(),
         },
     })?;
     let status = response.status();
-    let retry_after = outgoing::retry_after(response.headers());
-    let body = outgoing::read_body(response)
+    let retry_after = http_client::retry_after(response.headers());
+    let body = http_client::read_body(response)
         .await
         .map_err(|reason| Failure {
             unsent: false,

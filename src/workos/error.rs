@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::step::NextStep;
 use super::wire::ErrorBody;
-use crate::outgoing::{is_code, may_pass};
+use crate::http_client::{is_code, may_pass};
 
 /// What a code of ours begins with, where WorkOS sent none; the status follows.
 const NO_CODE: &str = "http_";

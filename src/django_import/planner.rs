@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::here::{Here, Seen};
+use super::existing::{Here, Seen};
+use super::ledger::Record;
 use super::merge::Merge;
 use super::plan::{ImportedUser, Meeting, Plan};
-use super::record::Record;
 use super::report::{Reason, Refusal, Tally};
 use super::row::{DjangoUser, Email, UserCells};
 use super::{ImportError, Options, write_again_when_taken};

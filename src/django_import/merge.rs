@@ -2,9 +2,10 @@
 
 use diesel::AsChangeset;
 
-use super::record::{Record, of_password, of_profile};
+use super::ledger::{Record, of_profile};
 use super::row::DjangoUser;
 use crate::accounts::User;
+use crate::accounts::import_ledger::password_digest;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 
@@ -92,7 +93,7 @@ impl Merge {
             None => unusable,
             Some(password) => password,
         };
-        let digest = of_password(new);
+        let digest = password_digest(new);
         if digest != self.record.password_digest && self.record.has_password_of(user) {
             self.changes.password = Some(new.to_owned());
             self.record.password_here.clone_from(&digest);

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 use diesel::sql_types::{Binary, Nullable};
 
-use super::cells::{self, Cell};
+use super::decode::{self, Cell};
 use super::report::{Reason, Refusal, Tally};
 use super::source::UserTable;
 use super::{ImportError, write_again_when_taken};
@@ -89,7 +89,7 @@ pub(super) fn bring(
 ) -> Result<(), ImportError> {
     let mut rows = Vec::with_capacity(batch.len());
     for cells in batch {
-        let id = cells::shown(&cells.c_id);
+        let id = decode::shown(&cells.c_id);
         match cells.check(now) {
             Ok(row) if row.expires_at <= now => tally.expired += 1,
             Ok(row) => rows.push(row),
@@ -107,18 +107,18 @@ pub(super) fn bring(
 
 impl TokenCells {
     fn check(self, now: Timestamp) -> Result<RefreshTokenRow, Reason> {
-        let jti = cells::text(self.c_jti)?.filter(|jti| !jti.is_empty());
+        let jti = decode::text(self.c_jti)?.filter(|jti| !jti.is_empty());
         let jti = jti.ok_or(Reason::NoJti)?;
-        let revoked_at = cells::moment(self.c_blacklisted_at)?.unwrap_or(now);
+        let revoked_at = decode::moment(self.c_blacklisted_at)?.unwrap_or(now);
         Ok(RefreshTokenRow {
             family: jti.clone(),
             jti,
             // A key of another kind is nobody's here.
-            user_id: cells::text(self.c_user_id)?.and_then(|id| id.parse().ok()),
+            user_id: decode::text(self.c_user_id)?.and_then(|id| id.parse().ok()),
             sid: None,
-            issued_at: cells::moment(self.c_created_at)?.unwrap_or(revoked_at),
+            issued_at: decode::moment(self.c_created_at)?.unwrap_or(revoked_at),
             // Without an end that can be read it stays revoked for good.
-            expires_at: cells::moment(self.c_expires_at)
+            expires_at: decode::moment(self.c_expires_at)
                 .ok()
                 .flatten()
                 .unwrap_or(Timestamp::FAR_AWAY),

@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 
+use super::ledger::Record;
 use super::merge::{Changes, Merge};
-use super::record::Record;
 use super::report::Tally;
 use crate::accounts::User;
 use crate::clock::Timestamp;

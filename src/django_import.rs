@@ -6,12 +6,12 @@
 //! `django_imports`: a value that is no longer what was brought has been changed here, and is left.
 
 mod blacklist;
-mod bring;
-mod cells;
-mod here;
+mod decode;
+mod existing;
+mod ledger;
 mod merge;
 mod plan;
-mod record;
+mod planner;
 mod report;
 mod row;
 mod source;
@@ -19,14 +19,13 @@ mod time;
 
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
-pub(super) use record::follow_rehash;
 pub use report::{Reason, Refusal, Report, Tally};
 
 use crate::clock::Clock;
 use crate::db::source::ForeignDatabase;
 use crate::db::{Conn, Database, DbError, raise_ids};
 use crate::settings::{DatabaseSettings, DatabaseUrl};
-use bring::Bringing;
+use planner::Bringing;
 use source::UserTable;
 
 /// Rows of one transaction: enough that its commit weighs little, few enough that its one `INSERT`

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use diesel::prelude::*;
 
-use super::record::Record;
+use super::ledger::Record;
 use super::row::DjangoUser;
 use crate::accounts::User;
 use crate::db::schema::users;

@@ -3,9 +3,9 @@
 use diesel::sql_types::{Binary, Nullable};
 
 use super::HIGHEST_KEY;
-use super::cells::{self, Cell};
+use super::decode::{self, Cell};
 use super::report::{Reason, Refusal};
-use crate::accounts::email::{email_key, email_problem};
+use crate::accounts::{email_key, email_problem};
 use crate::clock::Timestamp;
 
 /// A row as it was read: the bytes of its text, whatever the columns' types.
@@ -63,32 +63,32 @@ pub(super) struct DjangoUser {
 impl UserCells {
     /// The row's values, or why they cannot be taken.
     pub(super) fn check(self) -> Result<DjangoUser, Refusal> {
-        let shown = cells::shown(&self.c_key);
+        let shown = decode::shown(&self.c_key);
         self.values().map_err(|reason| Refusal::new(shown, reason))
     }
 
     fn values(self) -> Result<DjangoUser, Reason> {
-        let text = |cell| Ok(cells::text(cell)?.unwrap_or_default());
+        let text = |cell| Ok(decode::text(cell)?.unwrap_or_default());
         Ok(DjangoUser {
             id: key(self.c_key)?,
             email: email(self.c_email),
-            password: cells::text(self.c_password)?.filter(|text| !text.is_empty()),
+            password: decode::text(self.c_password)?.filter(|text| !text.is_empty()),
             first_name: text(self.c_first_name)?,
             last_name: text(self.c_last_name)?,
             // A table without these flags has no closed accounts, and nobody with more rights.
-            is_active: cells::flag(self.c_is_active, true)?,
-            is_staff: cells::flag(self.c_is_staff, false)?,
-            is_superuser: cells::flag(self.c_is_superuser, false)?,
+            is_active: decode::flag(self.c_is_active, true)?,
+            is_staff: decode::flag(self.c_is_staff, false)?,
+            is_superuser: decode::flag(self.c_is_superuser, false)?,
             // Nobody is kept out, or left open, for a time that cannot be read.
-            date_joined: cells::moment(self.c_date_joined).unwrap_or_default(),
-            last_login: cells::moment(self.c_last_login).unwrap_or_default(),
+            date_joined: decode::moment(self.c_date_joined).unwrap_or_default(),
+            last_login: decode::moment(self.c_last_login).unwrap_or_default(),
             workos_user_id: workos_user_id(self.c_workos_user_id)?,
         })
     }
 }
 
 fn key(cell: Cell) -> Result<i64, Reason> {
-    let text = cells::text(cell)
+    let text = decode::text(cell)
         .ok()
         .flatten()
         .ok_or(Reason::KeyNoInteger)?;
@@ -105,7 +105,7 @@ fn key(cell: Cell) -> Result<i64, Reason> {
 }
 
 fn email(cell: Cell) -> Result<Email, Reason> {
-    let text = cells::text(cell)?.unwrap_or_default();
+    let text = decode::text(cell)?.unwrap_or_default();
     let text = text.trim();
     match email_problem(text) {
         Some(problem) => Err(Reason::BadEmail(problem)),
@@ -117,7 +117,7 @@ fn email(cell: Cell) -> Result<Email, Reason> {
 }
 
 fn workos_user_id(cell: Cell) -> Result<Option<String>, Reason> {
-    let text = cells::text(cell)?.unwrap_or_default();
+    let text = decode::text(cell)?.unwrap_or_default();
     let id = text.trim();
     if id.contains(|c: char| c.is_control() || c.is_whitespace()) {
         return Err(Reason::BadWorkosId);

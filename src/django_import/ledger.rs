@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use super::row::DjangoUser;
 use crate::accounts::User;
+use crate::accounts::import_ledger::password_digest;
 use crate::clock::Timestamp;
 use crate::db::schema::django_imports;
 use crate::db::{Conn, insert_all};
@@ -31,8 +32,8 @@ impl Record {
     pub(super) fn new(row: &DjangoUser, password: &str, email: &str, now: Timestamp) -> Self {
         Self {
             user_id: row.id,
-            password_digest: of_password(password),
-            password_here: of_password(password),
+            password_digest: password_digest(password),
+            password_here: password_digest(password),
             profile_digest: of_profile(email, &row.first_name, &row.last_name),
             workos_user_id: row.workos_user_id.clone(),
             is_active: row.is_active,
@@ -62,32 +63,13 @@ impl Record {
 
     /// Whether the password here is the one that was brought, under whatever scheme.
     pub(super) fn has_password_of(&self, user: &User) -> bool {
-        self.password_here == of_password(&user.password)
+        self.password_here == password_digest(&user.password)
     }
 
     /// Whether e-mail and names here are the ones that were brought.
     pub(super) fn has_profile_of(&self, user: &User) -> bool {
         self.profile_digest == of_profile(&user.email, &user.first_name, &user.last_name)
     }
-}
-
-/// A sign-in has hashed the password anew: it is still the one that was brought.
-pub(in crate::accounts) fn follow_rehash(
-    conn: &mut Conn,
-    user_id: i64,
-    old: &str,
-    new: &str,
-) -> QueryResult<usize> {
-    let brought = django_imports::table
-        .find(user_id)
-        .filter(django_imports::password_here.eq(of_password(old)));
-    diesel::update(brought)
-        .set(django_imports::password_here.eq(of_password(new)))
-        .execute(conn)
-}
-
-pub(super) fn of_password(password: &str) -> Vec<u8> {
-    digest(&SHA256, password.as_bytes()).as_ref().to_vec()
 }
 
 /// No text holds a NUL, so that no two profiles make one digest.
