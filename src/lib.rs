@@ -22,7 +22,6 @@
 //! - [`clock`], [`keys`], [`links`], [`logging`], [`origin`], [`csp`]: one clock, every key,
 //!   addresses of ours, the log, what stays on this site, the content security policy.
 //! - [`commands`]: one file per management command.
-//! - [`emulator`]: the embedded AuthKit, which shares nothing with the rest.
 
 pub mod accounts;
 pub mod api;
@@ -32,7 +31,6 @@ pub mod commands;
 pub mod csp;
 pub mod db;
 pub mod django_import;
-pub mod emulator;
 pub mod error;
 pub mod error_pages;
 pub mod http;

@@ -2,9 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use authkit_emulator::{Config, DemoUser, Running};
+
 use super::{CommandError, listen, runserver};
 use crate::db::Database;
-use crate::emulator::{self, Config, DemoUser};
 use crate::keys::random_text;
 use crate::links::login_with_url;
 use crate::logging;
@@ -13,7 +14,7 @@ use crate::settings::{LogFormat, LogSettings, Settings, Source};
 /// Its own file, so that a demo never touches a real user table.
 const DATABASE: &str = "sqlite:vestibule-demo.sqlite3";
 /// Requests and warnings, without the framework's own lines between the greeting's.
-const LOG: &str = "warn,vestibule=info";
+const LOG: &str = "warn,vestibule=info,authkit_emulator=info";
 const BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 
 pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
@@ -29,7 +30,7 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
         filter: LOG.to_owned(),
         format: LogFormat::Text,
     });
-    let emulator = emulator::start(Config::default())?;
+    let emulator = authkit_emulator::start(Config::default())?;
     let settings = settings(address, &emulator)?;
     let database = Database::open_or_create(&settings.database)?;
     let mut migrations = database.migrations()?;
@@ -40,7 +41,7 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
 }
 
 /// The settings of a demo: nothing of the environment's, and a key that nobody can know.
-fn settings(address: SocketAddr, emulator: &emulator::Running) -> Result<Settings, CommandError> {
+fn settings(address: SocketAddr, emulator: &Running) -> Result<Settings, CommandError> {
     let secret_key = random_text()
         .and_then(|half| Ok(half + &random_text()?))
         .map_err(|_| CommandError::Failed("the system gave no randomness; try again".to_owned()))?;
@@ -55,7 +56,7 @@ fn settings(address: SocketAddr, emulator: &emulator::Running) -> Result<Setting
     Ok(Settings::read(&source)?)
 }
 
-fn welcome(settings: &Settings, emulator: &emulator::Running) -> String {
+fn welcome(settings: &Settings, emulator: &Running) -> String {
     let users = emulator.users();
     let width = |field: fn(&DemoUser) -> &str| {
         let lengths = users.iter().map(|user| field(user).len());

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use authkit_emulator::{Config, Seed, StartError, start};
+
 use super::signals::Stop;
 use super::{CommandError, say};
-use crate::emulator::{Config, Seed, StartError, start};
 use crate::logging;
 use crate::settings::{LogSettings, SettingsError, Source};
 

@@ -3,10 +3,10 @@
 mod steps;
 mod workos_emulate;
 
+use authkit_emulator::{Effect, Fault};
 use chrono::TimeDelta;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use vestibule::emulator::{Effect, Fault};
 use vestibule::sessions::SessionRow;
 
 use crate::support::app::TestApp;
@@ -169,7 +169,7 @@ async fn an_address_that_workos_has_not_verified_takes_over_no_account() {
     let mut ada = app.workos().user("ada@example.com").unwrap();
     ada.email_verified = false;
     // WorkOS signs nobody in with such an address, except through the dashboard.
-    ada.impersonator = Some(vestibule::emulator::Impersonator {
+    ada.impersonator = Some(authkit_emulator::Impersonator {
         email: "support@example.com".to_owned(),
         reason: None,
     });

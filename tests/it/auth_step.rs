@@ -9,8 +9,8 @@ mod secrecy;
 mod tabs;
 mod twice;
 
+use authkit_emulator::{Recorded, Seed, SeedMembership, SeedOrganization};
 use reqwest::{Response, StatusCode};
-use vestibule::emulator::{Recorded, Seed, SeedMembership, SeedOrganization};
 
 use crate::support::app::{TestApp, Visitor, location};
 use crate::support::steps::{AUTHENTICATE, login_with_next};

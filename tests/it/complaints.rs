@@ -12,10 +12,10 @@
 //! - log-out: `session/logout.rs`, `renewal/outage.rs`;
 //! - deleted users: `renewal/closed.rs`, `provisioning.rs`.
 
+use authkit_emulator::Effect;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use url::Url;
-use vestibule::emulator::Effect;
 
 use crate::support::app::{TestApp, location, set_cookies};
 use crate::support::renewal::{assert_all_ok, at_once};

@@ -22,7 +22,6 @@ mod browser;
 mod commands;
 mod complaints;
 mod database_outage;
-mod emulator;
 mod health;
 mod import_django;
 mod login;

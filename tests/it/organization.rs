@@ -3,12 +3,12 @@
 mod list;
 mod refusals;
 
+use authkit_emulator::{Effect, Seed, SeedMembership};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use reqwest::{Response, StatusCode};
 use serde_json::json;
 use vestibule::db::schema::sessions;
-use vestibule::emulator::{Effect, Seed, SeedMembership};
 use vestibule::sessions::SessionRow;
 
 use crate::support::app::{TestApp, Visitor, location};

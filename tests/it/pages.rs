@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use authkit_emulator::Seed;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
-use vestibule::emulator::Seed;
 
 use crate::support::app::{TestApp, location};
 

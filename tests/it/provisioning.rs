@@ -2,8 +2,8 @@
 
 mod at_once;
 
+use authkit_emulator::{Impersonator, Seed};
 use reqwest::{Response, StatusCode};
-use vestibule::emulator::{Impersonator, Seed};
 
 use crate::support::app::{TestApp, set_cookies};
 use crate::support::steps::{

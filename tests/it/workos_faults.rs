@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use authkit_emulator::{Effect, Fault, Recorded};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use vestibule::emulator::{Effect, Fault, Recorded};
 use vestibule::workos::Client;
 
 use crate::support::app::{TestApp, Visitor};

@@ -1,8 +1,8 @@
 //! "Sign out everywhere".
 
+use authkit_emulator::{Effect, Fault};
 use reqwest::{StatusCode, Url};
 use serde_json::json;
-use vestibule::emulator::{Effect, Fault};
 
 use super::{
     ADA, FIREFOX, IPHONE, REVOKE_AT_WORKOS, newest, sign_out_everywhere, signed_in_with, workos_has,

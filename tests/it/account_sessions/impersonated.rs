@@ -1,7 +1,7 @@
 //! Support acts for somebody: their list says so, and support does not see it.
 
+use authkit_emulator::Seed;
 use serde_json::json;
-use vestibule::emulator::Seed;
 
 use super::{FIREFOX, IPHONE, newest, signed_in_with};
 use crate::support::app::TestApp;

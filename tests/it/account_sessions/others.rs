@@ -1,10 +1,10 @@
 //! "Sign out there": one session, and only ever one's own.
 
+use authkit_emulator::{Effect, Fault};
 use diesel::prelude::*;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::json;
 use vestibule::db::schema::sessions;
-use vestibule::emulator::{Effect, Fault};
 
 use super::{
     ADA, FIREFOX, IPHONE, REVOKE, REVOKE_AT_WORKOS, SIGNED_OUT, add_session, eventually, is_done,

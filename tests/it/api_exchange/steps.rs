@@ -1,10 +1,10 @@
 //! The steps of an unfinished sign-in, in JSON: a 403 that says what is wanted, and the same route
 //! takes it.
 
+use authkit_emulator::{Effect, Fault};
 use chrono::TimeDelta;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use vestibule::emulator::{Effect, Fault};
 
 use crate::support::app::{SECRET_KEY, TestApp};
 use crate::support::exchange::{WORKOS, claims, code_for, json_of, post, refused, signed_in};

@@ -1,8 +1,8 @@
 //! `mfa_enrollment`, `sso_required` and the rest: a fresh sign-in at WorkOS, begun once by itself.
 
+use authkit_emulator::{Effect, Fault, Seed, SeedMembership};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
-use vestibule::emulator::{Effect, Fault, Seed, SeedMembership};
 
 use super::{TWYLA, led_to, stopped};
 use crate::support::app::{TestApp, Visitor, location};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use authkit_emulator::{Effect, Fault};
 use chrono::TimeDelta;
 use reqwest::StatusCode;
 use serde_json::json;
-use vestibule::emulator::{Effect, Fault};
 use vestibule::purge::purge;
 
 use super::{CODE, MAX, UNA, grants, led_to, stopped};

@@ -1,7 +1,7 @@
 //! `organization_selection_required`: the person chooses.
 
+use authkit_emulator::{Effect, Fault};
 use serde_json::json;
-use vestibule::emulator::{Effect, Fault};
 
 use super::{TWYLA, form_again, grants, led_to, stopped, with_organizations};
 use crate::support::app::{TestApp, Visitor, set_cookies};

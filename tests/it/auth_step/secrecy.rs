@@ -1,8 +1,8 @@
 //! The pending token stays between WorkOS and this server.
 
+use authkit_emulator::{Effect, Fault};
 use reqwest::{Response, StatusCode};
 use serde_json::json;
-use vestibule::emulator::{Effect, Fault};
 
 use super::{CODE, MAX, TWYLA, UNA, stopped};
 use crate::support::app::{TestApp, Visitor, location};

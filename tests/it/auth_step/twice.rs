@@ -3,13 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use authkit_emulator::{Effect, Fault};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use vestibule::db::schema::{sessions, unfinished_sign_ins};
-use vestibule::emulator::{Effect, Fault};
 
 use super::{CODE, MAX, TWYLA, UNA, form_again, grants, led_to, stopped};
 use crate::support::app::{TestApp, Visitor};

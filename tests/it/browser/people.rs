@@ -1,6 +1,6 @@
 //! People of every kind: what their pages say, and that their names do not burst them.
 
-use vestibule::emulator::{Seed, SeedUser};
+use authkit_emulator::{Seed, SeedUser};
 
 use super::steps::{WELCOME_ADA, picture};
 use crate::support::app::TestApp;

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
+use authkit_emulator::Seed;
 use chrono::{TimeZone as _, Utc};
 use vestibule::clock::{Clock, Timestamp};
-use vestibule::emulator::Seed;
 
 use super::steps::WELCOME_ADA;
 use crate::support::app::TestApp;

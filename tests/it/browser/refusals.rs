@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
+use authkit_emulator::{Config, Effect, Fault};
 use serde_json::Value;
-use vestibule::emulator::{self, Config, Effect, Fault};
 
 use super::steps::{WELCOME_ADA, picture};
 use crate::support::app::TestApp;
@@ -74,7 +74,7 @@ async fn while_workos_is_away_a_page_says_so_and_its_link_works_once_it_is_back(
     browser.see("Please try again in a moment").await;
     browser.look_at_error("error-503-desktop-dark", 503).await;
 
-    app.emulator = emulator::start(Config {
+    app.emulator = authkit_emulator::start(Config {
         bind: address.parse::<SocketAddr>().unwrap(),
         ..Config::default()
     })

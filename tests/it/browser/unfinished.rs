@@ -1,6 +1,6 @@
 //! Sign-ins for which WorkOS wants one more step, in a real browser.
 
-use vestibule::emulator::{Effect, Fault, Seed, SeedMembership, SeedOrganization};
+use authkit_emulator::{Effect, Fault, Seed, SeedMembership, SeedOrganization};
 
 use super::steps::picture;
 use crate::support::app::TestApp;

@@ -1,6 +1,6 @@
 //! `vestibule check`.
 
-use vestibule::emulator::{self, Config};
+use authkit_emulator::Config;
 
 use crate::support::database::TestDatabase;
 use crate::support::program::{API_KEY, Program, ProgramOutput};
@@ -249,7 +249,7 @@ fn deploy_adds_what_matters_before_real_users_come() {
 
 #[test]
 fn online_proves_key_and_client_id_against_workos() {
-    let workos = emulator::start(Config {
+    let workos = authkit_emulator::start(Config {
         api_key: API_KEY.to_owned(),
         client_id: "client_made_up".to_owned(),
         ..Config::default()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use vestibule::emulator::{Effect, Fault};
+use authkit_emulator::{Effect, Fault};
 
 use crate::support::app::location;
 use crate::support::raw::Connection;

@@ -5,11 +5,11 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use authkit_emulator::{Config, Running};
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use reqwest::StatusCode;
 use tempfile::TempDir;
-use vestibule::emulator::{self, Config, Running};
 
 use crate::support::app::{SECRET_KEY, TestApp};
 use crate::support::database::TestDatabase;
@@ -73,7 +73,7 @@ fn readable_program(folder: &Path) -> PathBuf {
 
 #[test]
 fn a_server_does_not_start_on_a_file_that_it_cannot_write_to() {
-    let emulator = emulator::start(Config::default()).unwrap();
+    let emulator = authkit_emulator::start(Config::default()).unwrap();
     // Whether the folder lets SQLite make its side files or not.
     for folder_mode in [0o777, 0o555] {
         let folder = folder_for(&emulator);
@@ -103,7 +103,7 @@ fn limit_files(pid: &str, bytes: &str) {
 
 #[tokio::test]
 async fn a_sign_in_with_a_full_disk_is_a_503_and_works_once_there_is_room() {
-    let emulator = emulator::start(Config::default()).unwrap();
+    let emulator = authkit_emulator::start(Config::default()).unwrap();
     let folder = folder_for(&emulator);
     // To the program, a limit on its files is a full disk; the signal would end it instead.
     let script = r#"trap "" XFSZ; echo "pid $$"; exec "$0" runserver"#;

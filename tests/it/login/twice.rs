@@ -1,7 +1,7 @@
 //! A callback that is loaded twice: the browser shows the second answer, whatever became of the first.
 
+use authkit_emulator::{Effect, Fault};
 use reqwest::StatusCode;
-use vestibule::emulator::{Effect, Fault};
 
 use crate::support::app::{TestApp, Visitor, location, set_cookies};
 use crate::support::renewal::eventually;

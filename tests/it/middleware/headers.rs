@@ -1,8 +1,8 @@
 //! The security headers, on every kind of answer.
 
+use authkit_emulator::{Effect, Fault};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
-use vestibule::emulator::{Effect, Fault};
 use vestibule::settings::DatabaseUrl;
 
 use crate::support::app::{TestApp, location};

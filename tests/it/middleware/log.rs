@@ -1,8 +1,8 @@
 //! Request ids and the log, as a real process writes it.
 
+use authkit_emulator::{Effect, Fault};
 use reqwest::Method;
 use serde_json::{Value, json};
-use vestibule::emulator::{Effect, Fault};
 
 use crate::support::raw::ask;
 use crate::support::site::Site;

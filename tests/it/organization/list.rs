@@ -1,9 +1,9 @@
 //! The list of organisations on the account page: how often WorkOS is asked for it, and how long it may be.
 
+use authkit_emulator::{Effect, Fault};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use vestibule::emulator::{Effect, Fault};
 
 use super::{ORCHARDS, TANDEM, TWYLA, in_organization, switch};
 use crate::auth_step::with_organizations;

@@ -1,8 +1,8 @@
 //! What keeps a session from going over, and that it then stays as it was.
 
+use authkit_emulator::{Effect, Fault};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use vestibule::emulator::{Effect, Fault};
 
 use super::{HARBOUR, ORCHARDS, ROUTE, TANDEM, TWYLA, in_organization, switch};
 use crate::support::app::{TestApp, Visitor, location};

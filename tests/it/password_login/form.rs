@@ -1,7 +1,7 @@
 //! The page with the form.
 
+use authkit_emulator::{Effect, Fault};
 use reqwest::{Method, StatusCode};
-use vestibule::emulator::{Effect, Fault};
 
 use super::{EMAIL, PASSWORD, refused};
 use crate::support::app::{TestApp, location};

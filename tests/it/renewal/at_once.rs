@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use authkit_emulator::Effect;
 use serde_json::json;
-use vestibule::emulator::Effect;
 
 use crate::support::app::TestApp;
 use crate::support::renewal::{GRANT, assert_all_ok, at_once, eventually, statuses};
@@ -21,10 +21,7 @@ async fn at_the_end_of_its_word() -> (TestApp, TestApp, String) {
 }
 
 /// The different values of something in the renewals that WorkOS was asked for.
-fn values(
-    app: &TestApp,
-    of: impl Fn(&vestibule::emulator::Recorded) -> String,
-) -> BTreeSet<String> {
+fn values(app: &TestApp, of: impl Fn(&authkit_emulator::Recorded) -> String) -> BTreeSet<String> {
     let requests = app.workos().requests();
     let renewals = requests
         .iter()

@@ -1,9 +1,9 @@
 //! Answers and writes that come too late: they neither take a newer session away nor lose this one.
 
+use authkit_emulator::{Effect, Fault};
 use diesel::QueryResult;
 use diesel::connection::SimpleConnection;
 use vestibule::db::Conn;
-use vestibule::emulator::{Effect, Fault};
 
 use crate::support::app::{TestApp, Visitor};
 use crate::support::renewal::{assert_all_ok, at_once, eventually};

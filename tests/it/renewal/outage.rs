@@ -1,8 +1,8 @@
 //! WorkOS cannot be reached: the session is kept, for a while.
 
+use authkit_emulator::{Effect, Fault};
 use reqwest::StatusCode;
 use serde_json::json;
-use vestibule::emulator::{Effect, Fault};
 
 use crate::support::app::TestApp;
 use crate::support::renewal::{KEY_SET, assert_all_ok, at_once, eventually};

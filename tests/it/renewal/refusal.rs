@@ -1,8 +1,8 @@
 //! WorkOS has ended the session: so have we, with a notice and the way back.
 
+use authkit_emulator::Effect;
 use reqwest::StatusCode;
 use serde_json::json;
-use vestibule::emulator::Effect;
 
 use crate::support::app::{TestApp, Visitor, location};
 use crate::support::steps::{is_removal, set_cookie};

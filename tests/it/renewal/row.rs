@@ -166,7 +166,7 @@ async fn a_log_out_during_a_renewal_wins() {
     let ada = app.signed_in("ada@example.com").await;
     let cookies = ada.cookies("/");
     app.expire_workos_tokens();
-    app.inject_fault(1, vestibule::emulator::Effect::Delay { milliseconds: 700 });
+    app.inject_fault(1, authkit_emulator::Effect::Delay { milliseconds: 700 });
     let slow = {
         let ada = ada.clone();
         let cookies = cookies.clone();

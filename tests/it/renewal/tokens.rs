@@ -1,7 +1,7 @@
 //! The access token that renews a session is verified; one that cannot be vouches for nothing.
 
+use authkit_emulator::Effect;
 use serde_json::{Value, json};
-use vestibule::emulator::Effect;
 
 use crate::support::app::{TestApp, Visitor};
 

@@ -1,6 +1,6 @@
 //! A profile larger than a cookie still signs in, and a browser keeps what it is sent.
 
-use vestibule::emulator::{Impersonator, User};
+use authkit_emulator::{Impersonator, User};
 
 use crate::support::app::{TestApp, location, set_cookies};
 use crate::support::log;

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use vestibule::accounts::passwords::Hasher;
 use vestibule::clock::{Clock, Timestamp};
 use vestibule::db::Database;
-use vestibule::emulator::{self, Config, Control, Running, Seed};
+use authkit_emulator::{Config, Control, Running, Seed};
 use vestibule::server::Application;
 use vestibule::sessions::Revocations;
 use vestibule::settings::{Settings, Source};
@@ -82,7 +82,7 @@ impl TestAppBuilder {
         let test_database = self.database.unwrap_or_else(TestDatabase::new);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
-        let emulator = emulator::start(Config {
+        let emulator = authkit_emulator::start(Config {
             seed: self.seed,
             ..Config::default()
         })

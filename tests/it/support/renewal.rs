@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use authkit_emulator::{Effect, Fault};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reqwest::header::COOKIE;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use vestibule::emulator::{Effect, Fault};
 use vestibule::keys::Keys;
 use vestibule::sessions::SessionRow;
 

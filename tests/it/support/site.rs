@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use vestibule::emulator::{self, Config};
+use authkit_emulator::Config;
 
 use super::app::Visitor;
 use super::database::TestDatabase;
@@ -20,7 +20,7 @@ pub(crate) struct Site {
     /// The process.
     pub(crate) program: RunningProgram,
     /// Its AuthKit emulator.
-    pub(crate) workos: emulator::Running,
+    pub(crate) workos: authkit_emulator::Running,
     database: Option<TestDatabase>,
 }
 
@@ -35,7 +35,7 @@ impl Site {
 
     /// The same with a database that has been migrated.
     pub(crate) fn on(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
-        let workos = emulator::start(Config {
+        let workos = authkit_emulator::start(Config {
             api_key: API_KEY.to_owned(),
             client_id: "client_made_up".to_owned(),
             ..Config::default()

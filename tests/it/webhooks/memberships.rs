@@ -1,8 +1,8 @@
 //! A membership that changes or ends: its member's sessions are renewed at their next request.
 
+use authkit_emulator::Effect;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use vestibule::emulator::Effect;
 
 use super::{ROUTE, SECRET, app, comes_true, tell};
 use crate::support::app::{TestApp, Visitor, location};

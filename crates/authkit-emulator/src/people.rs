@@ -1,0 +1,147 @@
+//! Users, organisations and connections, as the emulator keeps and shows them.
+
+use serde_json::{Map, Value, json};
+
+use crate::clock::{Millis, iso};
+use crate::ids;
+use crate::seed::{Impersonator, Mfa, SeedUser};
+
+/// A WorkOS user and what the emulator knows beside.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// `user_01…`.
+    pub id: String,
+    /// The address as it was given.
+    pub email: String,
+    /// Whether the address is known to be theirs.
+    pub email_verified: bool,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// A picture's URL; a path is on the emulator's own origin.
+    pub profile_picture_url: Option<String>,
+    /// The application's own id for the person.
+    pub external_id: Option<String>,
+    /// BCP 47 language tag.
+    pub locale: Option<String>,
+    /// Free keys and values.
+    pub metadata: Map<String, Value>,
+    /// The password, in the open: nobody real has one here.
+    pub password: Option<String>,
+    /// Who is really at the keyboard.
+    pub impersonator: Option<Impersonator>,
+    /// The second factor that a sign-in asks for.
+    pub mfa: Option<Mfa>,
+    /// Milliseconds since the Unix epoch, as are the two below.
+    pub created_at: i64,
+    /// The last change of the fields above.
+    pub updated_at: i64,
+    /// The last sign-in; a refresh is none.
+    pub last_sign_in_at: Option<i64>,
+}
+
+impl User {
+    pub(crate) fn seeded(seed: &SeedUser, now: Millis) -> Self {
+        Self {
+            id: seed
+                .id
+                .clone()
+                .unwrap_or_else(|| ids::derived("user", &seed.email)),
+            email: seed.email.clone(),
+            email_verified: seed.email_verified,
+            first_name: seed.first_name.clone(),
+            last_name: seed.last_name.clone(),
+            profile_picture_url: seed.profile_picture_url.clone(),
+            external_id: seed.external_id.clone(),
+            locale: seed.locale.clone(),
+            metadata: seed.metadata.clone(),
+            password: seed.password.clone(),
+            impersonator: seed.impersonator.clone(),
+            mfa: seed.mfa,
+            created_at: now,
+            updated_at: now,
+            last_sign_in_at: None,
+        }
+    }
+
+    /// First and last name, or the e-mail of somebody who gave none.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let names: Vec<&str> = [&self.first_name, &self.last_name]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        if names.is_empty() {
+            self.email.clone()
+        } else {
+            names.join(" ")
+        }
+    }
+
+    /// The user object of WorkOS's API.
+    pub(crate) fn to_json(&self, base_url: &str) -> Value {
+        json!({
+            "object": "user",
+            "id": self.id,
+            "email": self.email,
+            "email_verified": self.email_verified,
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+            "profile_picture_url": self.picture(base_url),
+            "external_id": self.external_id,
+            "locale": self.locale,
+            "metadata": self.metadata,
+            "last_sign_in_at": self.last_sign_in_at.map(iso),
+            "created_at": iso(self.created_at),
+            "updated_at": iso(self.updated_at),
+        })
+    }
+
+    fn picture(&self, base_url: &str) -> Option<String> {
+        let url = self.profile_picture_url.as_ref()?;
+        Some(if url.starts_with('/') {
+            format!("{base_url}{url}")
+        } else {
+            url.clone()
+        })
+    }
+
+    /// The id of the user's authenticator.
+    pub(crate) fn factor_id(&self) -> String {
+        ids::derived("auth_factor", &self.id)
+    }
+}
+
+/// An organisation and its members.
+#[derive(Debug, Clone)]
+pub(crate) struct Organization {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) entitlements: Vec<String>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) sso_required: bool,
+}
+
+/// An active member of an organisation.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) user_id: String,
+    pub(crate) role: String,
+    pub(crate) permissions: Vec<String>,
+}
+
+impl Organization {
+    pub(crate) fn member(&self, user_id: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.user_id == user_id)
+    }
+}
+
+/// A single sign-on connection of an organisation.
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) organization_id: String,
+}

@@ -1,0 +1,95 @@
+//! What the emulator was asked, for tests that look at it afterwards.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Older requests are forgotten, so that a demo that runs for days does not grow.
+const KEPT: usize = 1000;
+
+/// A request as it came, read before any fault was played.
+#[derive(Debug, Clone, Serialize)]
+pub struct Recorded {
+    /// `GET`, `POST`, ….
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The query, undecoded.
+    pub query: String,
+    /// Headers by lower-case name; of several with one name, the last.
+    pub headers: BTreeMap<String, String>,
+    /// A JSON body, or a form as an object of strings; null for anything else.
+    pub body: Value,
+}
+
+impl Recorded {
+    pub(crate) fn read(request: &HttpRequest, body: &[u8]) -> Self {
+        let headers: BTreeMap<String, String> = request
+            .headers()
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.as_str().to_owned(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
+            .collect();
+        let form = headers
+            .get(header::CONTENT_TYPE.as_str())
+            .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
+        let body = if form {
+            let pairs = url::form_urlencoded::parse(body).into_owned();
+            Value::Object(
+                pairs
+                    .map(|(name, value)| (name, value.into()))
+                    .collect::<Map<_, _>>(),
+            )
+        } else {
+            serde_json::from_slice(body).unwrap_or_default()
+        };
+        Self {
+            method: request.method().to_string(),
+            path: request.path().to_owned(),
+            query: request.query_string().to_owned(),
+            headers,
+            body,
+        }
+    }
+
+    /// The `grant_type` of a request to authenticate.
+    #[must_use]
+    pub fn grant_type(&self) -> Option<&str> {
+        self.body.get("grant_type").and_then(Value::as_str)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    requests: Mutex<VecDeque<Recorded>>,
+}
+
+impl Recorder {
+    fn requests(&self) -> MutexGuard<'_, VecDeque<Recorded>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn add(&self, request: Recorded) {
+        let mut requests = self.requests();
+        if requests.len() == KEPT {
+            requests.pop_front();
+        }
+        requests.push_back(request);
+    }
+
+    pub(crate) fn all(&self) -> Vec<Recorded> {
+        self.requests().iter().cloned().collect()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.requests().clear();
+    }
+}

@@ -1,0 +1,138 @@
+//! The server's thread and its route table.
+
+use std::net::TcpListener;
+use std::sync::mpsc;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer};
+use serde_json::json;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+
+use crate::control::Control;
+use crate::replies::Refusal;
+use crate::state::Shared;
+use crate::webhooks::{self, Event};
+use crate::{authenticate, authorize, faults, logout, memberships, pages, steering, users};
+
+/// Runs the server on its own thread, so that it neither needs nor holds up the caller's runtime.
+pub(crate) fn spawn(
+    listener: TcpListener,
+    control: Control,
+    events: UnboundedReceiver<Event>,
+) -> std::io::Result<(ServerHandle, watch::Receiver<bool>)> {
+    let (started, wait) = mpsc::channel();
+    let (end, ended) = watch::channel(false);
+    std::thread::Builder::new()
+        .name("emulator".to_owned())
+        .spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                actix_web::rt::spawn(webhooks::deliver(control.shared.clone(), events));
+                let server = match serve(listener, control) {
+                    Ok(server) => server,
+                    Err(error) => {
+                        // Nobody waits any more only if the caller is gone, and its error with it.
+                        let _gone = started.send(Err(error));
+                        return;
+                    }
+                };
+                let _gone = started.send(Ok(server.handle()));
+                if let Err(error) = server.await {
+                    log::error!("emulator: the server failed: {error}");
+                }
+            });
+            end.send_replace(true);
+        })?;
+    let handle = wait.recv().map_err(std::io::Error::other)??;
+    Ok((handle, ended))
+}
+
+fn serve(listener: TcpListener, control: Control) -> std::io::Result<Server> {
+    let control = Data::new(control);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(control.shared.clone())
+            .app_data(control.clone())
+            .wrap(from_fn(faults::watch))
+            .configure(routes)
+    });
+    Ok(server
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(5)
+        .listen(listener)?
+        .run())
+}
+
+fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/", web::get().to(pages::index))
+        .route("/style.css", web::get().to(pages::style))
+        .route("/icon.svg", web::get().to(pages::icon))
+        .route("/pictures/{name}.svg", web::get().to(pages::picture))
+        .route("/health", web::get().to(health))
+        .route("/sso/jwks/{client_id}", web::get().to(key_set))
+        .route("/user_management/authorize", web::get().to(authorize::show))
+        .route(
+            "/user_management/authorize",
+            web::post().to(authorize::choose),
+        )
+        .route(
+            "/user_management/authenticate",
+            web::post().to(authenticate::authenticate),
+        )
+        .route(
+            "/user_management/sessions/logout",
+            web::get().to(logout::logout),
+        )
+        .route(
+            "/user_management/sessions/revoke",
+            web::post().to(logout::revoke),
+        )
+        .route("/user_management/users", web::get().to(users::list))
+        .route("/user_management/users", web::post().to(users::create))
+        .route("/user_management/users/{id}", web::get().to(users::get))
+        .route("/user_management/users/{id}", web::put().to(users::update))
+        .route(
+            "/user_management/users/{id}",
+            web::delete().to(users::delete),
+        )
+        .route(
+            "/user_management/organization_memberships",
+            web::get().to(memberships::list),
+        )
+        .route(
+            "/user_management/organization_memberships/{id}",
+            web::delete().to(memberships::delete),
+        )
+        .route(
+            "/user_management/organization_memberships/{id}/deactivate",
+            web::put().to(memberships::deactivate),
+        )
+        .route(
+            "/auth/factors/{id}/challenge",
+            web::post().to(authenticate::challenge_factor),
+        )
+        .configure(steering::routes)
+        .default_service(web::to(not_found));
+}
+
+async fn health() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
+}
+
+async fn key_set(
+    shared: Data<Shared>,
+    client_id: web::Path<String>,
+) -> Result<HttpResponse, Refusal> {
+    if *client_id != shared.client_id {
+        return Err(Refusal::not_found("Client", &client_id));
+    }
+    Ok(HttpResponse::Ok().json(shared.state().keys.published()))
+}
+
+async fn not_found() -> HttpResponse {
+    HttpResponse::NotFound().json(json!({ "message": "Not Found", "error": "Not Found" }))
+}
