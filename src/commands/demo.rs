@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use authkit_emulator::{Config, DemoUser, Running};
+use authkit_emulator::{Config, DemoUser, EmulatorHandle};
 
 use super::{CommandError, listen, runserver};
 use crate::db::Database;
@@ -41,7 +41,7 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
 }
 
 /// The settings of a demo: nothing of the environment's, and a key that nobody can know.
-fn settings(address: SocketAddr, emulator: &Running) -> Result<Settings, CommandError> {
+fn settings(address: SocketAddr, emulator: &EmulatorHandle) -> Result<Settings, CommandError> {
     let secret_key = random_text()
         .and_then(|half| Ok(half + &random_text()?))
         .map_err(|_| CommandError::Failed("the system gave no randomness; try again".to_owned()))?;
@@ -56,7 +56,7 @@ fn settings(address: SocketAddr, emulator: &Running) -> Result<Settings, Command
     Ok(Settings::read(&source)?)
 }
 
-fn welcome(settings: &Settings, emulator: &Running) -> String {
+fn welcome(settings: &Settings, emulator: &EmulatorHandle) -> String {
     let users = emulator.users();
     let width = |field: fn(&DemoUser) -> &str| {
         let lengths = users.iter().map(|user| field(user).len());
@@ -68,7 +68,7 @@ fn welcome(settings: &Settings, emulator: &Running) -> String {
         .map(|user| {
             format!(
                 "    {:email$}  {:password$}  {}\n",
-                user.email, user.password, user.shows
+                user.email, user.password, user.description
             )
         })
         .collect();

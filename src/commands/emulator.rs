@@ -24,10 +24,10 @@ pub(super) fn run(bind: SocketAddr, seed: Option<&Path>) -> Result<(), CommandEr
             seed,
             ..Config::default()
         })?;
-        say(emulator.describe().trim_end())?;
+        say(emulator.startup_message().trim_end())?;
         tokio::select! {
             () = stop.asked() => emulator.stop(true).await,
-            () = emulator.server() => {}
+            () = emulator.finished() => {}
         }
         Ok(())
     })

@@ -9,7 +9,7 @@ mod secrecy;
 mod tabs;
 mod twice;
 
-use authkit_emulator::{Recorded, Seed, SeedMembership, SeedOrganization};
+use authkit_emulator::{RecordedRequest, Seed, SeedMembership, SeedOrganization};
 use reqwest::{Response, StatusCode};
 
 use crate::support::app::{TestApp, Visitor, location};
@@ -49,7 +49,7 @@ fn led_to(response: &Response, target: &str) {
 }
 
 /// The requests for tokens with this grant, by the end of its name.
-fn grants(app: &TestApp, grant: &str) -> Vec<Recorded> {
+fn grants(app: &TestApp, grant: &str) -> Vec<RecordedRequest> {
     let mut all = app.workos().requests();
     all.retain(|one| {
         one.path == AUTHENTICATE && one.grant_type().is_some_and(|g| g.ends_with(grant))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authkit_emulator::{Effect, Fault, Recorded};
+use authkit_emulator::{Effect, Fault, RecordedRequest};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use vestibule::workos::Client;
@@ -25,7 +25,7 @@ async fn sign_in_meeting(app: &TestApp, ada: &Visitor, effect: Effect) -> Respon
     response
 }
 
-fn exchanges(app: &TestApp) -> Vec<Recorded> {
+fn exchanges(app: &TestApp) -> Vec<RecordedRequest> {
     let mut all = app.workos().requests();
     all.retain(|request| request.path == AUTHENTICATE);
     all

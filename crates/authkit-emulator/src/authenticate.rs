@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::api_key::ApiKey;
 use crate::clock::{Millis, iso};
 use crate::ids;
-use crate::people::User;
+use crate::model::User;
 use crate::replies::Refusal;
 use crate::seed::{Mfa, ONE_TIME_CODE};
 use crate::state::{CODE_LIFETIME, Challenge, PENDING_LIFETIME, Shared, SignIn, Step};

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use crate::authorization::{Authorization, Redirect, Refused, Through};
 use crate::enrollment;
 use crate::ids;
+use crate::model::User;
 use crate::pages;
-use crate::people::User;
 use crate::state::{Browser, Shared, SignIn, State};
 
 /// `GET`: passes a remembered browser on, shows everybody else the page.

@@ -6,10 +6,11 @@ use actix_web::web::Data;
 use serde_json::{Map, Value};
 
 use crate::clock::millis;
-use crate::faults::Fault;
+use crate::faults::{Effect, Fault};
+use crate::gate::Gate;
 use crate::keys::KeyError;
-use crate::people::User;
-use crate::recorder::Recorded;
+use crate::model::User;
+use crate::request_log::RecordedRequest;
 use crate::state::Shared;
 use crate::webhooks::Endpoint;
 
@@ -62,26 +63,34 @@ impl Control {
         });
     }
 
-    /// Orders a fault; several are played in turn.
+    /// Queues a fault. Each request is answered by the first queued fault that matches it.
     pub fn inject(&self, fault: Fault) {
         self.shared.faults.add(fault);
     }
 
-    /// The faults that have not struck yet.
+    /// Holds the response to the next request to `endpoint` until the gate is opened.
+    #[must_use]
+    pub fn inject_gate(&self, endpoint: &str) -> Gate {
+        let gate = Gate::new();
+        self.inject(Fault::once(endpoint, Effect::hold(&gate)));
+        gate
+    }
+
+    /// The faults that have not been applied yet.
     #[must_use]
     pub fn faults(&self) -> Vec<Fault> {
         self.shared.faults.all()
     }
 
-    /// Forgets the faults that have not struck yet.
+    /// Removes the faults that have not been applied yet.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();
     }
 
     /// The requests so far, the oldest first.
     #[must_use]
-    pub fn requests(&self) -> Vec<Recorded> {
-        self.shared.recorder.all()
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.shared.request_log.all()
     }
 
     /// How many requests came to exactly this path.
@@ -104,7 +113,7 @@ impl Control {
 
     /// Forgets the requests so far.
     pub fn clear_requests(&self) {
-        self.shared.recorder.clear();
+        self.shared.request_log.clear();
     }
 
     /// The user with this e-mail, whatever its case.

@@ -3,7 +3,7 @@
 use crate::clock::Millis;
 use crate::ids;
 use crate::invitations::Invitation;
-use crate::people::{Connection, Member, Organization, User};
+use crate::model::{Connection, Member, Organization, User};
 use crate::seed::{Mfa, ONE_TIME_CODE, Seed, SeedMembership, SeedUser};
 
 /// Everybody and everything that can be looked up by id.
@@ -190,7 +190,7 @@ impl Directory {
     }
 
     /// What is special about signing in as this user, in a few words.
-    pub(crate) fn shows(&self, user: &User) -> String {
+    pub(crate) fn describe(&self, user: &User) -> String {
         let mut parts = Vec::new();
         if !user.email_verified {
             parts.push(format!("e-mail not verified (code {ONE_TIME_CODE})"));

@@ -6,8 +6,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::authorization::Authorization;
 use crate::authorize::is_member;
+use crate::model::User;
 use crate::pages;
-use crate::people::User;
 use crate::seed::{Mfa, ONE_TIME_CODE};
 use crate::state::Shared;
 

@@ -1,9 +1,9 @@
 //! Invitations to organisations: the seed's, accepted by signing in with their token.
 
 use crate::directory::Directory;
+use crate::handle::DemoInvitation;
 use crate::ids;
-use crate::people::Member;
-use crate::running::DemoInvitation;
+use crate::model::Member;
 use crate::seed::Seed;
 
 /// An invitation, accepted or not.

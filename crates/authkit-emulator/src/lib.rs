@@ -50,6 +50,7 @@ use actix_web::web::Data;
 use serde_json::Map;
 use tokio::sync::watch;
 
+mod admin_api;
 mod api_key;
 mod authenticate;
 mod authorization;
@@ -58,31 +59,33 @@ mod clock;
 mod control;
 mod directory;
 mod enrollment;
+mod fault_injection;
 mod faults;
+mod gate;
+mod handle;
 mod ids;
 mod invitations;
 mod keys;
 mod logout;
 mod memberships;
+mod model;
 mod pages;
-mod people;
-mod recorder;
 mod replies;
-mod running;
+mod request_log;
 mod seed;
 mod server;
 mod state;
-mod steering;
 mod tokens;
 mod users;
 mod webhooks;
 
 pub use control::Control;
 pub use faults::{Effect, Fault};
+pub use gate::{Gate, GateNotReached};
+pub use handle::{DemoInvitation, DemoUser, EmulatorHandle};
 pub use keys::KeyError;
-pub use people::User;
-pub use recorder::Recorded;
-pub use running::{DemoInvitation, DemoUser, Running};
+pub use model::User;
+pub use request_log::RecordedRequest;
 pub use seed::{
     Impersonator, Mfa, ONE_TIME_CODE, Seed, SeedConnection, SeedError, SeedInvitation,
     SeedMembership, SeedOrganization, SeedRole, SeedUser,
@@ -162,7 +165,7 @@ pub enum StartError {
 ///
 /// # Errors
 /// When the address is not loopback or is taken, or the seed contradicts itself.
-pub fn start(config: Config) -> Result<Running, StartError> {
+pub fn start(config: Config) -> Result<EmulatorHandle, StartError> {
     if !config.bind.ip().is_loopback() {
         return Err(StartError::NotLoopback(config.bind));
     }
@@ -178,7 +181,7 @@ pub fn start(config: Config) -> Result<Running, StartError> {
     };
     let (handle, ended) =
         server::spawn(listener, control.clone(), events).map_err(StartError::Server)?;
-    Ok(Running::new(control, handle, ended))
+    Ok(EmulatorHandle::new(control, handle, ended))
 }
 
 fn shared(
@@ -215,8 +218,8 @@ fn shared(
         logout_default: config.logout_default,
         clock,
         endpoints,
-        faults: faults::Faults::default(),
-        recorder: recorder::Recorder::default(),
+        faults: faults::FaultQueue::default(),
+        request_log: request_log::RequestLog::default(),
         stopping: watch::Sender::new(false),
         state: state.into(),
     })

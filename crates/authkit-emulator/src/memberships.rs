@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::api_key::ApiKey;
 use crate::clock::iso;
 use crate::ids;
-use crate::people::{Member, Organization};
+use crate::model::{Member, Organization};
 use crate::replies::Refusal;
 use crate::state::{Shared, State};
 

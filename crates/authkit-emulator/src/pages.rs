@@ -8,7 +8,7 @@ use aws_lc_rs::digest;
 
 use crate::authorization::{Authorization, Through};
 use crate::directory::Directory;
-use crate::people::User;
+use crate::model::User;
 use crate::seed::ONE_TIME_CODE;
 use crate::state::Shared;
 
@@ -21,7 +21,7 @@ struct Person {
     name: String,
     email: String,
     password: String,
-    shows: String,
+    description: String,
     picture: String,
 }
 
@@ -36,7 +36,7 @@ impl Person {
             name: user.name(),
             email: user.email.clone(),
             password: user.password.clone().unwrap_or_default(),
-            shows: directory.shows(user),
+            description: directory.describe(user),
             picture: picture
                 .cloned()
                 .unwrap_or_else(|| format!("/pictures/{}.svg", user.id)),

@@ -15,7 +15,9 @@ use crate::control::Control;
 use crate::replies::Refusal;
 use crate::state::Shared;
 use crate::webhooks::{self, Event};
-use crate::{authenticate, authorize, faults, logout, memberships, pages, steering, users};
+use crate::{
+    admin_api, authenticate, authorize, fault_injection, logout, memberships, pages, users,
+};
 
 /// Runs the server on its own thread, so that it neither needs nor holds up the caller's runtime.
 pub(crate) fn spawn(
@@ -55,7 +57,7 @@ fn serve(listener: TcpListener, control: Control) -> std::io::Result<Server> {
         App::new()
             .app_data(control.shared.clone())
             .app_data(control.clone())
-            .wrap(from_fn(faults::watch))
+            .wrap(from_fn(fault_injection::record_and_inject))
             .configure(routes)
     });
     Ok(server
@@ -115,7 +117,7 @@ fn routes(config: &mut ServiceConfig) {
             "/auth/factors/{id}/challenge",
             web::post().to(authenticate::challenge_factor),
         )
-        .configure(steering::routes)
+        .configure(admin_api::routes)
         .default_service(web::to(not_found));
 }
 

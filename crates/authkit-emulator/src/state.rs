@@ -8,10 +8,10 @@ use tokio::sync::watch;
 
 use crate::clock::{Clock, Millis, iso};
 use crate::directory::Directory;
-use crate::faults::Faults;
+use crate::faults::FaultQueue;
 use crate::ids;
 use crate::keys::KeyRing;
-use crate::recorder::Recorder;
+use crate::request_log::RequestLog;
 use crate::seed::Impersonator;
 use crate::webhooks::{Endpoints, Outbox};
 
@@ -35,8 +35,8 @@ pub(crate) struct Shared {
     pub(crate) logout_default: Option<String>,
     pub(crate) clock: Clock,
     pub(crate) endpoints: Endpoints,
-    pub(crate) faults: Faults,
-    pub(crate) recorder: Recorder,
+    pub(crate) faults: FaultQueue,
+    pub(crate) request_log: RequestLog,
     /// Turns true when the server stops, so that held-back answers do not hold it up.
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) state: Mutex<State>,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::Millis;
 use crate::ids;
-use crate::people::Connection;
+use crate::model::Connection;
 use crate::replies::Refusal;
 use crate::seed::Mfa;
 use crate::state::{

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::api_key::ApiKey;
 use crate::authenticate::Fields;
-use crate::people::User;
+use crate::model::User;
 use crate::replies::Refusal;
 use crate::state::Shared;
 

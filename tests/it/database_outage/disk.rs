@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use authkit_emulator::{Config, Running};
+use authkit_emulator::{Config, EmulatorHandle};
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use reqwest::StatusCode;
@@ -20,7 +20,7 @@ use crate::support::steps::{assert_signs_in, error_page, retry_after, set_cookie
 const PROGRAM: &str = env!("CARGO_BIN_EXE_vestibule");
 
 /// A folder with a migrated database, and the settings of a program that runs in it.
-fn folder_for(emulator: &Running) -> TempDir {
+fn folder_for(emulator: &EmulatorHandle) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let settings = format!(
         "BIND=127.0.0.1:0\nPUBLIC_URL=http://localhost\nDATABASE_URL=sqlite:test.sqlite3\n\

@@ -21,7 +21,10 @@ async fn at_the_end_of_its_word() -> (TestApp, TestApp, String) {
 }
 
 /// The different values of something in the renewals that WorkOS was asked for.
-fn values(app: &TestApp, of: impl Fn(&authkit_emulator::Recorded) -> String) -> BTreeSet<String> {
+fn values(
+    app: &TestApp,
+    of: impl Fn(&authkit_emulator::RecordedRequest) -> String,
+) -> BTreeSet<String> {
     let requests = app.workos().requests();
     let renewals = requests
         .iter()

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use vestibule::accounts::passwords::Hasher;
 use vestibule::clock::{Clock, Timestamp};
 use vestibule::db::Database;
-use authkit_emulator::{Config, Control, Running, Seed};
+use authkit_emulator::{Config, Control, EmulatorHandle, Seed};
 use vestibule::server::Application;
 use vestibule::sessions::Revocations;
 use vestibule::settings::{Settings, Source};
@@ -136,7 +136,7 @@ pub(crate) struct TestApp {
     /// Its clock.
     pub(crate) clock: Clock,
     /// Its AuthKit emulator.
-    pub(crate) emulator: Running,
+    pub(crate) emulator: EmulatorHandle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     _test_database: Option<TestDatabase>,

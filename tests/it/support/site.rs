@@ -20,7 +20,7 @@ pub(crate) struct Site {
     /// The process.
     pub(crate) program: RunningProgram,
     /// Its AuthKit emulator.
-    pub(crate) workos: authkit_emulator::Running,
+    pub(crate) workos: authkit_emulator::EmulatorHandle,
     database: Option<TestDatabase>,
 }
 

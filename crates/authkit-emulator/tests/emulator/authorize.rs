@@ -140,7 +140,7 @@ async fn every_selector_shows_the_page() {
     for user in peer.running.users() {
         let page = peer.authorize(&[]).await.text().await.unwrap();
         assert!(
-            page.contains(&user.email) && page.contains(&user.shows),
+            page.contains(&user.email) && page.contains(&user.description),
             "{user:?}"
         );
     }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use authkit_emulator::{Config, Control, Running, start};
+use authkit_emulator::{Config, Control, EmulatorHandle, start};
 use reqwest::header::LOCATION;
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -16,7 +16,7 @@ pub(super) const REDIRECT_URI: &str = "http://localhost:8000/auth/callback";
 
 /// A running emulator and a browser that follows no redirects.
 pub(super) struct Peer {
-    pub(super) running: Running,
+    pub(super) running: EmulatorHandle,
     pub(super) base: String,
     pub(super) browser: Client,
 }
@@ -99,6 +99,10 @@ impl Peer {
     }
 
     pub(super) async fn authenticate_raw(&self, fields: Value) -> reqwest::Result<Response> {
+        self.authenticate_request(&fields).send().await
+    }
+
+    pub(super) fn authenticate_request(&self, fields: &Value) -> RequestBuilder {
         let mut body = json!({
             "client_id": self.running.client_id(),
             "client_secret": self.running.api_key(),
@@ -107,7 +111,7 @@ impl Peer {
             body[name] = value.clone();
         }
         let url = format!("{}/user_management/authenticate", self.base);
-        Client::new().post(url).json(&body).send().await
+        Client::new().post(url).json(&body)
     }
 
     pub(super) async fn exchange(&self, code: &str) -> (StatusCode, Value) {

@@ -1,8 +1,8 @@
-//! Ordered faults, the record of requests, and steering over HTTP.
+//! Ordered faults, the record of requests, and admin_api over HTTP.
 
 use std::time::{Duration, Instant};
 
-use authkit_emulator::{Effect, Fault};
+use authkit_emulator::{Effect, Fault, Gate};
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -38,6 +38,14 @@ async fn raw_refresh(peer: &Peer, token: &Value) -> Vec<u8> {
         ),
     )
     .await
+}
+
+/// A refresh that does not borrow the emulator, for a task of its own.
+fn refresh_request(peer: &Peer, token: &Value) -> impl Future<Output = Value> + use<> {
+    let request = peer.authenticate_request(&json!({
+        "grant_type": "refresh_token", "refresh_token": token,
+    }));
+    async move { request.send().await.unwrap().json().await.unwrap() }
 }
 
 #[tokio::test]
@@ -174,17 +182,60 @@ async fn no_answer_lasts_until_the_client_gives_up_or_the_emulator_stops() {
 }
 
 #[tokio::test]
-async fn a_delay_holds_back_the_answer_of_what_is_done() {
+async fn a_gate_holds_the_response_to_a_processed_request_until_it_is_opened() {
+    let peer = Peer::start();
+    let tokens = peer.sign_in("ada@example.com").await;
+    let gate = peer.control().inject_gate(AUTHENTICATE);
+    let held = tokio::spawn(refresh_request(&peer, &tokens["refresh_token"]));
+    gate.reached().await.unwrap();
+    // The token was exchanged before the response was held: a second request gets the same pair.
+    let (status, pair) = peer.refresh(&tokens["refresh_token"]).await;
+    assert_eq!(status, 200);
+    assert!(!held.is_finished());
+    gate.open();
+    assert_eq!(held.await.unwrap(), pair);
+    assert_eq!(gate.arrived(), 1);
+}
+
+#[tokio::test]
+async fn a_gate_holds_several_responses_and_lets_later_ones_pass() {
+    let peer = Peer::start();
+    let gate = Gate::new();
+    peer.control()
+        .inject(Fault::once("/health", Effect::hold(&gate)).times(3));
+    let url = format!("{}/health", peer.base);
+    let held = [(); 2].map(|()| tokio::spawn(Client::new().get(&url).send()));
+    gate.reached_by(2).await.unwrap();
+    gate.open();
+    for response in held {
+        assert_eq!(response.await.unwrap().unwrap().status(), 200);
+    }
+    assert_eq!(Client::new().get(&url).send().await.unwrap().status(), 200);
+    assert_eq!(gate.arrived(), 3);
+}
+
+#[tokio::test]
+async fn a_closed_gate_does_not_keep_the_emulator_from_stopping() {
+    let peer = Peer::start();
+    let gate = peer.control().inject_gate("/health");
+    let held = tokio::spawn(Client::new().get(format!("{}/health", peer.base)).send());
+    gate.reached().await.unwrap();
+    peer.running.stop(true).await;
+    assert_eq!(held.await.unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_delay_postpones_the_response_to_a_processed_request() {
     let peer = Peer::start();
     let tokens = peer.sign_in("ada@example.com").await;
     peer.control().inject(Fault::once(
         AUTHENTICATE,
-        Effect::Delay { milliseconds: 300 },
+        Effect::Delay { milliseconds: 50 },
     ));
     let started = Instant::now();
-    let slow = peer.refresh(&tokens["refresh_token"]).await;
-    assert!(started.elapsed() >= Duration::from_millis(300));
-    assert_eq!(peer.refresh(&tokens["refresh_token"]).await, slow);
+    let delayed = peer.refresh(&tokens["refresh_token"]).await;
+    assert!(started.elapsed() >= Duration::from_millis(50));
+    assert_eq!(peer.refresh(&tokens["refresh_token"]).await, delayed);
 }
 
 #[tokio::test]
@@ -224,6 +275,13 @@ async fn another_process_steers_over_http() {
     );
     let tokens = peer.sign_in("ada@example.com").await;
     assert_eq!(peer.refresh(&tokens["refresh_token"]).await.0, 503);
+    let hold = json!({ "endpoint": "/health", "effect": { "kind": "hold" } });
+    assert_eq!(peer.steer("POST", "faults", hold).await.0, 422);
+    let _gate = peer.control().inject_gate("/health");
+    assert_eq!(
+        peer.steer("GET", "faults", json!({})).await.1[0]["effect"],
+        json!({ "kind": "hold" })
+    );
     let drop = json!({ "endpoint": "/health", "effect": { "kind": "drop_reply" } });
     assert_eq!(peer.steer("POST", "faults", drop).await.0, 204);
     assert_eq!(peer.steer("DELETE", "faults", json!({})).await.0, 204);

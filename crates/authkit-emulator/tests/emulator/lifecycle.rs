@@ -15,7 +15,7 @@ async fn it_runs_until_it_is_stopped() {
         Client::new().get(&health).send().await.unwrap().status(),
         200
     );
-    let server = tokio::spawn(peer.running.server());
+    let server = tokio::spawn(peer.running.finished());
     assert!(!server.is_finished());
     peer.running.stop(true).await;
     server.await.unwrap();
@@ -32,7 +32,7 @@ async fn it_runs_until_it_is_stopped() {
 #[tokio::test]
 async fn dropping_it_stops_it() {
     let peer = Peer::start();
-    let server = peer.running.server();
+    let server = peer.running.finished();
     drop(peer);
     server.await;
 }
@@ -86,7 +86,7 @@ async fn the_demo_s_people_show_every_kind_of_sign_in() {
         .running
         .users()
         .into_iter()
-        .map(|user| user.shows)
+        .map(|user| user.description)
         .collect();
     for trait_ in [
         "ordinary",
@@ -103,7 +103,7 @@ async fn the_demo_s_people_show_every_kind_of_sign_in() {
             "{trait_}: {shows:?}"
         );
     }
-    let text = one.running.describe();
+    let text = one.running.startup_message();
     for part in [
         &*one.base,
         "sk_test_emulator",

@@ -1,11 +1,6 @@
 //! The embedded AuthKit emulator, over real HTTP.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod authorize;
 mod client;

@@ -13,7 +13,7 @@ const KEPT: usize = 1000;
 
 /// A request as it came, read before any fault was played.
 #[derive(Debug, Clone, Serialize)]
-pub struct Recorded {
+pub struct RecordedRequest {
     /// `GET`, `POST`, ….
     pub method: String,
     /// The path, without the query.
@@ -26,7 +26,7 @@ pub struct Recorded {
     pub body: Value,
 }
 
-impl Recorded {
+impl RecordedRequest {
     pub(crate) fn read(request: &HttpRequest, body: &[u8]) -> Self {
         let headers: BTreeMap<String, String> = request
             .headers()
@@ -68,16 +68,16 @@ impl Recorded {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Recorder {
-    requests: Mutex<VecDeque<Recorded>>,
+pub(crate) struct RequestLog {
+    requests: Mutex<VecDeque<RecordedRequest>>,
 }
 
-impl Recorder {
-    fn requests(&self) -> MutexGuard<'_, VecDeque<Recorded>> {
+impl RequestLog {
+    fn requests(&self) -> MutexGuard<'_, VecDeque<RecordedRequest>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn add(&self, request: Recorded) {
+    pub(crate) fn add(&self, request: RecordedRequest) {
         let mut requests = self.requests();
         if requests.len() == KEPT {
             requests.pop_front();
@@ -85,7 +85,7 @@ impl Recorder {
         requests.push_back(request);
     }
 
-    pub(crate) fn all(&self) -> Vec<Recorded> {
+    pub(crate) fn all(&self) -> Vec<RecordedRequest> {
         self.requests().iter().cloned().collect()
     }
 

@@ -6,7 +6,7 @@ use actix_web::dev::ServerHandle;
 use tokio::sync::watch;
 
 use crate::control::Control;
-use crate::people::User;
+use crate::model::User;
 
 /// A user as the demo prints them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct DemoUser {
     /// The password, empty where there is none.
     pub password: String,
     /// What signing in as this user shows.
-    pub shows: String,
+    pub description: String,
 }
 
 /// An invitation as the demo prints it.
@@ -33,13 +33,13 @@ pub struct DemoInvitation {
 }
 
 /// An emulator that runs; dropping it stops it.
-pub struct Running {
+pub struct EmulatorHandle {
     control: Control,
     handle: ServerHandle,
     ended: watch::Receiver<bool>,
 }
 
-impl Running {
+impl EmulatorHandle {
     pub(crate) fn new(
         control: Control,
         handle: ServerHandle,
@@ -84,7 +84,7 @@ impl Running {
             name: user.name(),
             email: user.email.clone(),
             password: user.password.clone().unwrap_or_default(),
-            shows: state.directory.shows(user),
+            description: state.directory.describe(user),
         };
         state.directory.users.iter().map(user).collect()
     }
@@ -97,7 +97,7 @@ impl Running {
 
     /// What to print once it runs: where it is, who can sign in, how to point an application at it.
     #[must_use]
-    pub fn describe(&self) -> String {
+    pub fn startup_message(&self) -> String {
         let base_url = self.base_url();
         let mut text = format!("AuthKit emulator on {base_url}\n\nWho can sign in:\n");
         let users = self.users();
@@ -114,7 +114,7 @@ impl Running {
             let _ok = writeln!(
                 text,
                 "  {:email$}  {:password$}  {}",
-                user.email, user.password, user.shows
+                user.email, user.password, user.description
             );
         }
         let _ok = write!(
@@ -127,8 +127,8 @@ impl Running {
         text
     }
 
-    /// Waits until the server has ended, by [`Running::stop`] or by itself.
-    pub fn server(&self) -> impl Future<Output = ()> + Send + 'static {
+    /// Waits until the server has ended, by [`EmulatorHandle::stop`] or by itself.
+    pub fn finished(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut ended = self.ended.clone();
         async move {
             // An error means that the thread is gone, which is the end as well.
@@ -140,7 +140,7 @@ impl Running {
     /// excepted.
     pub fn stop(&self, graceful: bool) -> impl Future<Output = ()> + Send + 'static {
         self.control.shared.stopping.send_replace(true);
-        let (stopped, ended) = (self.handle.stop(graceful), self.server());
+        let (stopped, ended) = (self.handle.stop(graceful), self.finished());
         async move {
             stopped.await;
             ended.await;
@@ -148,7 +148,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for EmulatorHandle {
     fn drop(&mut self) {
         self.control.shared.stopping.send_replace(true);
         // The order is given at once; nobody waits for the answer.
