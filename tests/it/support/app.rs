@@ -5,12 +5,12 @@ use std::net::TcpListener;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use authkit_emulator::{Config, Control, EmulatorHandle, Seed};
 use reqwest::StatusCode;
 use tokio::sync::oneshot;
 use vestibule::accounts::passwords::Hasher;
 use vestibule::clock::{Clock, Timestamp};
 use vestibule::db::Database;
-use authkit_emulator::{Config, Control, EmulatorHandle, Seed};
 use vestibule::server::Application;
 use vestibule::sessions::Revocations;
 use vestibule::settings::{Settings, Source};
