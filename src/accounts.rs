@@ -11,12 +11,15 @@ pub mod provisioning;
 mod user;
 
 pub use credentials::{
-    Authenticated, CredentialError, PasswordChange, authenticate, change_password, has_password,
-    may_use_password,
+    CheckedCredentials, CredentialError, PasswordChange, authenticate, change_password,
+    emails_without_sign_in_method, has_password, has_sign_in_method, may_use_password,
 };
 pub use email::{email_key, email_problem};
-pub use identities::{Identity, LinkError, find_or_link};
-pub use lifecycle::{REMEMBERED_FOR, close, close_deleted, end_all, open, set_password};
+pub use identities::{ExternalIdentity, LinkError, find_or_link};
+pub use lifecycle::{
+    DELETED_USER_RETENTION, activate, deactivate, deactivate_deleted_user, revoke_all_sessions,
+    set_password,
+};
 pub use passwords::unusable_password;
-pub use provisioning::{Profile, ProvisionError, keep_up, provision};
+pub use provisioning::{ProvisionError, WorkosProfile, provision, update_from_workos};
 pub use user::{NewUser, User};

@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use crate::db::{Database, DbError};
 use crate::origin::Origin;
 use crate::settings::{HostPattern, Settings, SettingsError};
-use crate::workos::{Client, WorkosError};
+use crate::workos::{WorkosClient, WorkosError};
 pub use report::{Issue, Level, Report};
 
 /// Django's bound for `security.W009`, in characters.
@@ -231,7 +231,7 @@ fn unapplied(message: &str) -> Issue {
 
 /// Asks WorkOS whether the key and the client id work together.
 pub async fn online(settings: &Settings) -> Vec<Issue> {
-    let verified = match Client::new(&settings.workos) {
+    let verified = match WorkosClient::new(&settings.workos) {
         Ok(client) => client.verify_credentials().await,
         Err(error) => Err(error),
     };

@@ -27,7 +27,7 @@ use secrecy::SecretString;
 use crate::accounts::passwords::PasswordError;
 use crate::checks::{Level, not_applied};
 use crate::db::{Database, DbError};
-use crate::django_import::Options;
+use crate::django_import::ImportOptions;
 use crate::settings::{DatabaseSettings, SettingError, SettingsError, parse_bind};
 use crate::state::BuildError;
 
@@ -238,7 +238,7 @@ impl Cli {
                 workos_id_column,
                 emails_verified,
                 dry_run,
-            } => import_django::run(&Options {
+            } => import_django::run(&ImportOptions {
                 from: import_django::from(&from)?,
                 table,
                 workos_id_column,

@@ -19,14 +19,14 @@ mod time;
 
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
-pub use report::{Reason, Refusal, Report, Tally};
+pub use report::{ImportReport, ImportTally, RefusalReason, RefusedRow};
 
 use crate::clock::Clock;
 use crate::db::source::ForeignDatabase;
 use crate::db::{Conn, Database, DbError, raise_ids};
 use crate::settings::{DatabaseSettings, DatabaseUrl};
-use planner::Bringing;
-use source::UserTable;
+use planner::ImportPlanner;
+use source::DjangoUserTable;
 
 /// Rows of one transaction: enough that its commit weighs little, few enough that its one `INSERT`
 /// stays below the databases' bounds on parameters.
@@ -42,7 +42,7 @@ const HIGHEST_KEY: i64 = (1 << 53) - 1_000_000_000;
 
 /// What to import, and how.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ImportOptions {
     /// Django's database.
     pub from: DatabaseUrl,
     /// Its user table.
@@ -71,7 +71,7 @@ pub enum ImportError {
 
 /// What is told while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum ImportProgress {
     /// So many rows of the user table are to be read.
     Users(u64),
     /// So many more rows were read.
@@ -81,14 +81,14 @@ pub enum Progress {
 /// Imports Django's users, then simplejwt's blacklist where there is one.
 pub fn import(
     settings: &DatabaseSettings,
-    options: &Options,
+    options: &ImportOptions,
     clock: &Clock,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Report, ImportError> {
+    progress: &mut dyn FnMut(ImportProgress),
+) -> Result<ImportReport, ImportError> {
     // Before anything opens ours, which turns a SQLite file into one with a write-ahead log.
     refuse_the_same_file(&settings.url, &options.from)?;
     let mut source = ForeignDatabase::open(&options.from).map_err(ImportError::Source)?;
-    let table = UserTable::find(
+    let table = DjangoUserTable::find(
         &mut source,
         &options.table,
         options.workos_id_column.as_deref(),
@@ -97,22 +97,24 @@ pub fn import(
     let target = open_target(settings, options.dry_run)?;
     refuse_the_same_table(&target, &mut source, &table)?;
 
-    let mut report = Report::new(options);
+    let mut report = ImportReport::new(options);
     if !options.dry_run {
         keep_ids_apart(&target, &mut source, &table)?;
     }
     let rows = source.count(table.name()).map_err(ImportError::Source)?;
-    progress(Progress::Users(rows));
-    let mut bringing = Bringing::new(options, clock);
+    progress(ImportProgress::Users(rows));
+    let mut bringing = ImportPlanner::new(options, clock);
     let query = table.query(&source);
     source.each_batch(&query, BATCH, ImportError::Source, |batch| {
         let read = batch.len();
         bringing.batch(&target, batch, &mut report.users)?;
-        progress(Progress::Read(u64::try_from(read).unwrap_or(u64::MAX)));
+        progress(ImportProgress::Read(
+            u64::try_from(read).unwrap_or(u64::MAX),
+        ));
         Ok(())
     })?;
     if let Some(query) = blacklist {
-        let mut tally = Tally::default();
+        let mut tally = ImportTally::default();
         source.each_batch(&query, BATCH, ImportError::Source, |batch| {
             blacklist::bring(&target, batch, clock.now(), options.dry_run, &mut tally)
         })?;
@@ -161,7 +163,7 @@ fn refuse_the_same_file(ours: &DatabaseUrl, theirs: &DatabaseUrl) -> Result<(), 
 fn refuse_the_same_table(
     target: &Database,
     source: &mut ForeignDatabase,
-    table: &UserTable,
+    table: &DjangoUserTable,
 ) -> Result<(), ImportError> {
     let theirs = source.identity(table.name()).map_err(ImportError::Source)?;
     let ours = target.read_blocking(|conn| crate::db::source::identity(conn, "users"))?;
@@ -178,7 +180,7 @@ fn refuse_the_same_table(
 fn keep_ids_apart(
     target: &Database,
     source: &mut ForeignDatabase,
-    table: &UserTable,
+    table: &DjangoUserTable,
 ) -> Result<(), ImportError> {
     let highest = source
         .highest(table.name(), table.key(), HIGHEST_KEY)

@@ -15,7 +15,7 @@ use actix_web::{HttpResponse, ResponseError};
 use aws_lc_rs::error::Unspecified;
 
 use crate::accounts::ProvisionError;
-use crate::accounts::passwords::Overloaded;
+use crate::accounts::passwords::HasherOverloaded;
 use crate::db::DbError;
 use crate::keys::SealError;
 use crate::workos::WorkosError;
@@ -114,7 +114,7 @@ pub enum Error {
     Throttled(u64),
     /// Too many passwords are being checked.
     #[error(transparent)]
-    Overloaded(#[from] Overloaded),
+    Overloaded(#[from] HasherOverloaded),
     /// The database.
     #[error(transparent)]
     Database(#[from] DbError),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::workos::{Client, Organizations, WorkosError};
+use crate::workos::{OrganizationList, WorkosClient, WorkosError};
 
 /// How long a list counts. A membership that changes is told by a webhook, on this replica at once.
 const REMEMBERED: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ pub struct Memberships(Arc<Mutex<Memory>>);
 /// A user at WorkOS, and the organisation that the session is in.
 type Key = (String, Option<String>);
 /// `None` within it: WorkOS could not tell.
-type Told = Option<Arc<Organizations>>;
+type Told = Option<Arc<OrganizationList>>;
 
 #[derive(Default)]
 struct Memory {
@@ -45,11 +45,11 @@ impl Memberships {
     /// list at once ask for it once, and one that goes away stops nothing.
     pub async fn of(
         &self,
-        workos: &Client,
+        workos: &WorkosClient,
         clock: &Clock,
         user_id: &str,
         present: Option<&str>,
-    ) -> Option<Arc<Organizations>> {
+    ) -> Option<Arc<OrganizationList>> {
         let key = (user_id.to_owned(), present.map(str::to_owned));
         let mut told = self.told(workos, clock, key)?;
         let told = told.wait_for(Option::is_some).await;
@@ -65,7 +65,7 @@ impl Memberships {
     /// The list that is known, or being asked for; `None` while nobody asks.
     fn told(
         &self,
-        workos: &Client,
+        workos: &WorkosClient,
         clock: &Clock,
         key: Key,
     ) -> Option<watch::Receiver<Option<Told>>> {
@@ -93,7 +93,7 @@ impl Memberships {
         Some(told)
     }
 
-    fn sorted(&self, answer: Result<Organizations, WorkosError>, now: Duration) -> Told {
+    fn sorted(&self, answer: Result<OrganizationList, WorkosError>, now: Duration) -> Told {
         let error = match answer {
             Ok(organizations) => return Some(Arc::new(organizations)),
             Err(error) => error,

@@ -27,7 +27,7 @@ use crate::keys::SealError;
 use crate::sessions::{SessionRow, SessionState};
 use crate::sign_out::end_session;
 use crate::state::AppState;
-use crate::workos::Device;
+use crate::workos::ClientDevice;
 pub use flights::Renewals;
 use flights::{Flight, Progress};
 use held::Held;
@@ -51,7 +51,7 @@ pub struct Ask {
     /// The one to go on in, where that is another.
     pub switch_to: Option<String>,
     /// What the person uses, for WorkOS's Radar.
-    pub device: Device,
+    pub device: ClientDevice,
     /// How often the server itself has asked again for an answer that was lost; 0 for a request.
     pub follow_ups: u32,
 }

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use diesel::QueryResult;
 use secrecy::ExposeSecret;
 
-use crate::accounts::{Profile, ProvisionError, User, provision};
+use crate::accounts::{ProvisionError, User, WorkosProfile, provision};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::SignInFailure;
@@ -22,7 +22,7 @@ use crate::renewal;
 use crate::sessions::{Impersonator, NewSession, SessionRow, SessionState, kept_user_agent};
 use crate::sign_out::end_session;
 use crate::state::AppState;
-use crate::workos::{self, Authentication, Device};
+use crate::workos::{self, Authentication, ClientDevice};
 
 pub use answer::{Slip, answer, code, is_no_membership};
 pub use exchange::{ExchangeFailure, SignedIn, tokens_for_identity, tokens_for_workos};
@@ -46,7 +46,7 @@ pub struct SignIn {
     /// The session that this browser had until now, which ends.
     pub previous: Option<String>,
     /// What the person signs in with.
-    pub device: Device,
+    pub device: ClientDevice,
     /// The moment.
     pub now: Timestamp,
 }
@@ -68,7 +68,7 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
     let sealed = app
         .keys
         .seal_row(&format!("sessions:{id}"), refresh_token)?;
-    let profile = Profile::from(&authentication.user);
+    let profile = WorkosProfile::from(&authentication.user);
     let sid = authentication.sid.clone();
     let organization_id = authentication.organization_id.clone();
     let role = authentication.role.clone();
@@ -184,8 +184,8 @@ fn lifetime(authentication: &Authentication, cookie_age: TimeDelta) -> TimeDelta
     }
 }
 
-impl From<&workos::User> for Profile {
-    fn from(user: &workos::User) -> Self {
+impl From<&workos::WorkosUser> for WorkosProfile {
+    fn from(user: &workos::WorkosUser) -> Self {
         Self {
             workos_user_id: user.id.clone(),
             email: user.email.clone(),
@@ -198,8 +198,8 @@ impl From<&workos::User> for Profile {
     }
 }
 
-impl From<workos::Impersonator> for Impersonator {
-    fn from(impersonator: workos::Impersonator) -> Self {
+impl From<workos::WorkosImpersonator> for Impersonator {
+    fn from(impersonator: workos::WorkosImpersonator) -> Self {
         let email = impersonator.email.chars().take(LONGEST_EMAIL).collect();
         Self {
             email,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use diesel::QueryResult;
 
-use crate::accounts::end_all;
+use crate::accounts::revoke_all_sessions;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::sessions::SessionRow;
@@ -137,7 +137,7 @@ pub async fn everywhere(
 ) -> Result<SignedOutEverywhere, DbError> {
     let ended = app
         .database
-        .write(move |conn| end_all(conn, user_id, now).map_err(DbError::from))
+        .write(move |conn| revoke_all_sessions(conn, user_id, now).map_err(DbError::from))
         .await?;
     for row in &ended {
         app.revocations.end(&row.id, row.expires_at);

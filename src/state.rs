@@ -10,14 +10,14 @@ use crate::csp::content_security_policy;
 use crate::db::Database;
 use crate::keys::Keys;
 use crate::memberships::Memberships;
-use crate::oidc::{OidcError, Providers};
+use crate::oidc::{OidcError, OidcProviders};
 use crate::renewal::Renewals;
 use crate::sessions::Revocations;
 use crate::settings::Settings;
 use crate::sign_in::Callbacks;
 use crate::throttle::Throttle;
 use crate::tokens::{KeyError, Tokens};
-use crate::workos::{Client, WorkosError};
+use crate::workos::{WorkosClient, WorkosError};
 
 /// What every handler shares.
 pub struct AppState {
@@ -28,9 +28,9 @@ pub struct AppState {
     /// The database.
     pub database: Database,
     /// WorkOS.
-    pub workos: Client,
+    pub workos: WorkosClient,
     /// Google and Okta.
-    pub oidc: Providers,
+    pub oidc: OidcProviders,
     /// First-party tokens.
     pub tokens: Arc<Tokens>,
     /// The threads that hash passwords.
@@ -57,8 +57,8 @@ impl AppState {
         let policy = content_security_policy(&settings);
         Ok(Self {
             keys: Keys::derive(&settings),
-            workos: Client::new(&settings.workos)?,
-            oidc: Providers::new(&settings.oidc)?,
+            workos: WorkosClient::new(&settings.workos)?,
+            oidc: OidcProviders::new(&settings.oidc)?,
             throttle: Throttle::new(&settings.api, &clock),
             revocations: Revocations::default(),
             renewals: Renewals::default(),

@@ -2,14 +2,14 @@
 
 use diesel::prelude::*;
 
-use crate::accounts::{self, Profile, ProvisionError, User, provision};
+use crate::accounts::{self, ProvisionError, User, WorkosProfile, provision};
 use crate::clock::Timestamp;
 use crate::db::schema::webhook_events;
 use crate::db::{Conn, DbError, unless_taken};
 use crate::sessions::{Mark, SessionRow};
 use crate::state::AppState;
 use crate::tokens::RefreshTokenRow;
-use crate::workos::webhook::{Event, Message};
+use crate::workos::webhook::{WebhookEvent, WebhookMessage};
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,12 +43,12 @@ impl News {
 /// at once.
 pub async fn take(
     app: &AppState,
-    message: Message,
-    event: Event,
+    message: WebhookMessage,
+    event: WebhookEvent,
     now: Timestamp,
 ) -> Result<Taken, DbError> {
     let member = match &event {
-        Event::MembershipChanged { user_id } => Some(user_id.clone()),
+        WebhookEvent::MembershipChanged { user_id } => Some(user_id.clone()),
         _ => None,
     };
     let news = app
@@ -78,7 +78,7 @@ pub async fn take(
 /// Deletes the events that nobody repeats any more, `most` of them at the most.
 pub fn delete_expired(conn: &mut Conn, now: Timestamp, most: i64) -> QueryResult<usize> {
     let old: Vec<String> = webhook_events::table
-        .filter(webhook_events::received_at.le(now.plus(-accounts::REMEMBERED_FOR)))
+        .filter(webhook_events::received_at.le(now.plus(-accounts::DELETED_USER_RETENTION)))
         .select(webhook_events::id)
         .limit(most)
         .load(conn)?;
@@ -86,7 +86,12 @@ pub fn delete_expired(conn: &mut Conn, now: Timestamp, most: i64) -> QueryResult
 }
 
 /// Writes the event down; `false` when it was before.
-fn note(conn: &mut Conn, message: &Message, event: &Event, now: Timestamp) -> QueryResult<bool> {
+fn note(
+    conn: &mut Conn,
+    message: &WebhookMessage,
+    event: &WebhookEvent,
+    now: Timestamp,
+) -> QueryResult<bool> {
     let row = (
         webhook_events::id.eq(&message.id),
         webhook_events::event.eq(&message.event),
@@ -101,25 +106,25 @@ fn note(conn: &mut Conn, message: &Message, event: &Event, now: Timestamp) -> Qu
     Ok(new.is_some())
 }
 
-fn apply(conn: &mut Conn, event: &Event, now: Timestamp) -> Result<News, DbError> {
+fn apply(conn: &mut Conn, event: &WebhookEvent, now: Timestamp) -> Result<News, DbError> {
     match event {
-        Event::UserChanged(user) => {
-            user_changed(conn, &Profile::from(user), now)?;
+        WebhookEvent::UserChanged(user) => {
+            user_changed(conn, &WorkosProfile::from(user), now)?;
             Ok(News::default())
         }
-        Event::UserDeleted { id } => Ok(News::ended(user_deleted(conn, id, now)?)),
-        Event::SessionRevoked { id } => Ok(News::ended(session_revoked(conn, id, now)?)),
-        Event::MembershipChanged { user_id } => Ok(News {
+        WebhookEvent::UserDeleted { id } => Ok(News::ended(user_deleted(conn, id, now)?)),
+        WebhookEvent::SessionRevoked { id } => Ok(News::ended(session_revoked(conn, id, now)?)),
+        WebhookEvent::MembershipChanged { user_id } => Ok(News {
             marked: membership_changed(conn, user_id, now)?,
             ..News::default()
         }),
-        Event::Other => Ok(News::default()),
+        WebhookEvent::Other => Ok(News::default()),
     }
 }
 
 /// By the rules of a sign-in. But nobody has shown here that an unverified address is theirs, so it
 /// takes no row of its own: that waits for a sign-in.
-fn user_changed(conn: &mut Conn, profile: &Profile, now: Timestamp) -> Result<(), DbError> {
+fn user_changed(conn: &mut Conn, profile: &WorkosProfile, now: Timestamp) -> Result<(), DbError> {
     let known = User::by_workos_user_id(conn, &profile.workos_user_id)?.is_some();
     if !known && !profile.email_verified {
         return Ok(());
@@ -138,7 +143,7 @@ fn user_deleted(conn: &mut Conn, workos_user_id: &str, now: Timestamp) -> QueryR
         return Ok(Ended::new());
     };
     let open = SessionRow::open_of(conn, user.id, now)?;
-    accounts::close_deleted(conn, user.id, now)?;
+    accounts::deactivate_deleted_user(conn, user.id, now)?;
     log::info!("WorkOS deleted a user: account {} is closed", user.id);
     Ok(open
         .into_iter()

@@ -9,7 +9,9 @@ pub mod webhook;
 mod wire;
 
 pub use authorize::{AuthorizeRequest, Pkce};
-pub use client::{Client, Device, Organizations, StepAnswer};
+pub use client::{ClientDevice, OrganizationList, StepAnswer, WorkosClient};
 pub use error::WorkosError;
-pub use step::{Elsewhere, NextStep, Organization, Pending, Question, Why};
-pub use wire::{Authentication, Impersonator, User};
+pub use step::{
+    HostedStep, HostedStepReason, NextStep, Organization, PendingAuthentication, StepQuestion,
+};
+pub use wire::{Authentication, WorkosImpersonator, WorkosUser};

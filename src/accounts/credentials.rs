@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::import_ledger::record_rehash;
 use super::lifecycle::set_password;
-use super::passwords::{self, Hasher, Overloaded, PasswordError};
+use super::passwords::{self, Hasher, HasherOverloaded, PasswordError};
 use super::user::User;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
@@ -17,6 +17,8 @@ use crate::settings::PasswordLogin;
 /// A round is lost only when the account changed between a check of its password and what it was
 /// checked for.
 const ROUNDS: usize = 3;
+/// Accounts that are read at once, so that a large table is not held in memory as a whole.
+const PAGE: i64 = 2_000;
 
 /// Why nobody came in by this password.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +29,7 @@ pub enum CredentialError {
     Refused,
     /// Too many passwords are being checked.
     #[error(transparent)]
-    Overloaded(#[from] Overloaded),
+    Overloaded(#[from] HasherOverloaded),
     /// There is no hash of a new password.
     #[error(transparent)]
     Hash(#[from] PasswordError),
@@ -43,7 +45,7 @@ impl From<diesel::result::Error> for CredentialError {
 }
 
 /// An account whose password was right a moment ago.
-pub struct Authenticated {
+pub struct CheckedCredentials {
     user: User,
     /// The password under the current scheme, where it was stored under a weaker one.
     rehashed: Option<String>,
@@ -56,7 +58,7 @@ pub async fn authenticate(
     policy: PasswordLogin,
     email: &str,
     password: SecretString,
-) -> Result<Authenticated, CredentialError> {
+) -> Result<CheckedCredentials, CredentialError> {
     let email = email.to_owned();
     // Neither database takes a NUL, and no account's e-mail holds one.
     let find = move |conn: &mut Conn| match email.contains('\0') {
@@ -149,7 +151,7 @@ async fn check(
     find: impl FnOnce(&mut Conn) -> QueryResult<Option<User>> + Send + 'static,
     password: SecretString,
     began: &mut Instant,
-) -> Result<Authenticated, CredentialError> {
+) -> Result<CheckedCredentials, CredentialError> {
     if policy == PasswordLogin::Off {
         return Err(CredentialError::Refused);
     }
@@ -166,7 +168,7 @@ async fn check(
         .await?;
     *began = compared.began;
     match (user, compared.value) {
-        (Some(user), (true, rehashed)) => Ok(Authenticated { user, rehashed }),
+        (Some(user), (true, rehashed)) => Ok(CheckedCredentials { user, rehashed }),
         (_, _) => {
             match whose {
                 Some(id) => log::warn!("a password was refused for account {id}"),
@@ -188,7 +190,7 @@ fn compare(password: &SecretString, stored: &str) -> (bool, Option<String>) {
     (true, rehashed.and_then(Result::ok))
 }
 
-/// Whether this account may come in by a password at all.
+/// Whether this account is allowed to sign in with a password, whether or not it has one.
 pub fn may_use_password(user: &User, policy: PasswordLogin) -> bool {
     let allowed = match policy {
         PasswordLogin::Unlinked => user.workos_user_id.is_none() || user.is_superuser,
@@ -199,12 +201,47 @@ pub fn may_use_password(user: &User, policy: PasswordLogin) -> bool {
     user.is_active && allowed
 }
 
-/// Whether it has a password that it may use.
+/// Whether the account has a password and is allowed to sign in with it.
 pub fn has_password(user: &User, policy: PasswordLogin) -> bool {
     may_use_password(user, policy) && passwords::is_usable(&user.password)
 }
 
-impl Authenticated {
+/// Whether the account can sign in today: through a linked WorkOS user, or with a password. A WorkOS user
+/// who is not linked yet does not count, since nobody can know in advance whether one exists.
+pub fn has_sign_in_method(user: &User, policy: PasswordLogin) -> bool {
+    // The form refuses an e-mail without `@`.
+    let by_password = has_password(user, policy) && user.email.contains('@');
+    user.workos_user_id.is_some() || by_password
+}
+
+/// The e-mails of the first `limit` active accounts, by id, that have no sign-in method.
+pub fn emails_without_sign_in_method(
+    conn: &mut Conn,
+    policy: PasswordLogin,
+    limit: usize,
+) -> QueryResult<Vec<String>> {
+    let mut emails = Vec::new();
+    let mut last_id = i64::MIN;
+    while emails.len() < limit {
+        let page: Vec<User> = users::table
+            .filter(users::is_active.eq(true))
+            .filter(users::id.gt(last_id))
+            .order(users::id)
+            .limit(PAGE)
+            .select(User::as_select())
+            .load(conn)?;
+        let Some(last) = page.last() else {
+            break;
+        };
+        last_id = last.id;
+        let without = page.into_iter();
+        let without = without.filter(|user| !has_sign_in_method(user, policy));
+        emails.extend(without.map(|user| user.email).take(limit - emails.len()));
+    }
+    Ok(emails)
+}
+
+impl CheckedCredentials {
     /// Settles it inside the transaction that signs in: the account as it is now, its password
     /// under the current scheme. `None`: the account has changed since the password was checked
     /// (another sign-in may have rehashed it), so check again.

@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 
 use super::email::email_problem;
-use super::provisioning::evict;
+use super::provisioning::revoke_credentials;
 use super::user::User;
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
@@ -16,7 +16,7 @@ const ROUNDS: usize = 4;
 
 /// Somebody whom a provider has authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct ExternalIdentity {
     /// The provider.
     pub issuer: String,
     /// Who it is there, whatever the e-mail is by now.
@@ -69,7 +69,7 @@ impl From<diesel::result::Error> for LinkError {
 /// another doing the same at once.
 pub fn find_or_link(
     conn: &mut Conn,
-    identity: &Identity,
+    identity: &ExternalIdentity,
     now: Timestamp,
 ) -> Result<User, LinkError> {
     for _ in 0..ROUNDS {
@@ -83,7 +83,7 @@ pub fn find_or_link(
     Err(DbError::Unavailable("another sign-in kept changing the same account".to_owned()).into())
 }
 
-impl Identity {
+impl ExternalIdentity {
     /// The account that this person was linked to.
     fn owner(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         identities::table
@@ -149,7 +149,7 @@ fn prove(conn: &mut Conn, user: &User, now: Timestamp) -> Result<bool, DbError> 
         return Ok(false);
     }
     if !user.email_verified {
-        evict(conn, user, now)?;
+        revoke_credentials(conn, user, now)?;
         diesel::update(users::table.find(user.id))
             .set((
                 users::workos_user_id.eq(None::<String>),

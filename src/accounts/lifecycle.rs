@@ -29,7 +29,7 @@ pub fn set_password(
 
 /// Closes the account: its sessions and tokens end, and no door opens. Returns how many sessions
 /// ended; `None` when it was closed already.
-pub fn close(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Option<usize>> {
+pub fn deactivate(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Option<usize>> {
     // Held first, as a sign-in holds it, so that none slips through in between.
     diesel::update(users::table.find(user_id))
         .set(users::id.eq(users::id))
@@ -48,7 +48,11 @@ pub fn close(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Optio
 
 /// Ends all sessions and tokens of an account; gives the sessions. The account's row first: a sign-in
 /// writes it too, so that none slips through in between.
-pub fn end_all(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Vec<SessionRow>> {
+pub fn revoke_all_sessions(
+    conn: &mut Conn,
+    user_id: i64,
+    now: Timestamp,
+) -> QueryResult<Vec<SessionRow>> {
     diesel::update(users::table.find(user_id))
         .set(users::token_version.eq(users::token_version + 1))
         .execute(conn)?;
@@ -58,11 +62,11 @@ pub fn end_all(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Vec
 }
 
 /// How long it is remembered whom WorkOS deleted: it repeats an event for three days.
-pub const REMEMBERED_FOR: TimeDelta = TimeDelta::days(30);
+pub const DELETED_USER_RETENTION: TimeDelta = TimeDelta::days(30);
 
 /// Closes the account of a user whom WorkOS has deleted. Nothing of WorkOS's opens it again.
-pub fn close_deleted(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<()> {
-    close(conn, user_id, now)?;
+pub fn deactivate_deleted_user(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<()> {
+    deactivate(conn, user_id, now)?;
     diesel::update(users::table.find(user_id))
         .set(users::workos_deleted_at.eq(now))
         .execute(conn)?;
@@ -79,7 +83,7 @@ pub(super) fn is_deleted(conn: &mut Conn, workos_user_id: &str) -> QueryResult<b
 
 /// Opens a closed account; `false` when it was open already. What had ended stays ended. A WorkOS user
 /// that was deleted lets go of it, so that another with the same e-mail can be linked.
-pub fn open(conn: &mut Conn, user_id: i64) -> QueryResult<bool> {
+pub fn activate(conn: &mut Conn, user_id: i64) -> QueryResult<bool> {
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::is_active.eq(false))
         .set(users::is_active.eq(true))

@@ -10,9 +10,9 @@ use argon2::{Algorithm, Version};
 use aws_lc_rs::{constant_time, rand};
 
 use crate::db::DbError;
-pub use encoded::Scheme;
-use encoded::{Argon2, Encoded};
-pub use hasher::{Done, Hasher, Overloaded};
+pub use encoded::PasswordScheme;
+use encoded::{Argon2, EncodedPassword};
+pub use hasher::{HashOutput, Hasher, HasherOverloaded};
 
 /// Memory of a new hash in KiB: OWASP's Password Storage Cheat Sheet, Argon2id, second line.
 const MEMORY_KIB: u32 = 19_456;
@@ -66,7 +66,7 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
 /// Compares a password with a stored hash. What is unusable, unknown, malformed or asks for more
 /// than it may never matches.
 pub fn verify(password: &str, stored: &str) -> bool {
-    let again = Encoded::parse(stored).and_then(|encoded| encoded.encode(password));
+    let again = EncodedPassword::parse(stored).and_then(|encoded| encoded.encode(password));
     // The whole text is compared, so that no other spelling of a hash matches.
     again.is_some_and(|again| {
         constant_time::verify_slices_are_equal(again.as_bytes(), stored.as_bytes()).is_ok()
@@ -75,20 +75,20 @@ pub fn verify(password: &str, stored: &str) -> bool {
 
 /// Whether any password could match.
 pub fn is_usable(stored: &str) -> bool {
-    Encoded::parse(stored).is_some()
+    EncodedPassword::parse(stored).is_some()
 }
 
 /// By which scheme it was made.
-pub fn scheme(stored: &str) -> Scheme {
-    Scheme::of(stored)
+pub fn scheme(stored: &str) -> PasswordScheme {
+    PasswordScheme::of(stored)
 }
 
 /// Whether [`hash`] makes a stronger one. Argon2id that costs at least as much, in memory and in
 /// work, is left as it is: a rehash must never weaken.
 pub fn needs_upgrade(stored: &str) -> bool {
-    match Encoded::parse(stored) {
+    match EncodedPassword::parse(stored) {
         None => false,
-        Some(Encoded::Argon2(argon2)) => {
+        Some(EncodedPassword::Argon2(argon2)) => {
             let work = |memory: u32, passes: u32| u64::from(memory) * u64::from(passes);
             argon2.algorithm != Algorithm::Argon2id
                 || argon2.version != Some(Version::V0x13)

@@ -16,7 +16,7 @@ const ROUNDS: usize = 4;
 
 /// What WorkOS says of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Profile {
+pub struct WorkosProfile {
     /// `user_…`.
     pub workos_user_id: String,
     /// As the person writes it.
@@ -87,13 +87,13 @@ impl From<diesel::result::Error> for ProvisionError {
 /// another doing the same at once, since every write is conditional and a lost one looks again.
 pub fn provision(
     conn: &mut Conn,
-    profile: &Profile,
+    profile: &WorkosProfile,
     now: Timestamp,
 ) -> Result<User, ProvisionError> {
     let profile = profile.cleaned()?;
     for _ in 0..ROUNDS {
         if let Some(user) = User::by_workos_user_id(conn, &profile.workos_user_id)? {
-            return active(user).and_then(|user| profile.bring_over(conn, user));
+            return active(user).and_then(|user| profile.apply_changes(conn, user));
         }
         if is_deleted(conn, &profile.workos_user_id)? {
             let workos_user_id = profile.workos_user_id;
@@ -112,10 +112,14 @@ pub fn provision(
 
 /// Brings over what changed at WorkOS since, to the account of whom it has just vouched for again. A
 /// profile that no account could be made of changes nothing.
-pub fn keep_up(conn: &mut Conn, user: User, profile: &Profile) -> Result<User, DbError> {
+pub fn update_from_workos(
+    conn: &mut Conn,
+    user: User,
+    profile: &WorkosProfile,
+) -> Result<User, DbError> {
     let brought = profile
         .cleaned()
-        .and_then(|profile| profile.bring_over(conn, user.clone()));
+        .and_then(|profile| profile.apply_changes(conn, user.clone()));
     match brought {
         Ok(user) => Ok(user),
         Err(ProvisionError::Database(error)) => Err(error),
@@ -134,7 +138,7 @@ fn active(user: User) -> Result<User, ProvisionError> {
     }
 }
 
-impl Profile {
+impl WorkosProfile {
     /// The profile without what no text column takes (PostgreSQL refuses NUL).
     fn cleaned(&self) -> Result<Self, ProvisionError> {
         let email = self.email.trim();
@@ -156,7 +160,7 @@ impl Profile {
     }
 
     /// Rule 1: brings over what changed at WorkOS since.
-    fn bring_over(&self, conn: &mut Conn, user: User) -> Result<User, ProvisionError> {
+    fn apply_changes(&self, conn: &mut Conn, user: User) -> Result<User, ProvisionError> {
         if user
             .workos_updated_at
             .is_some_and(|known| known >= self.updated_at)
@@ -240,13 +244,13 @@ impl Profile {
             return Ok(None);
         }
         if !user.email_verified {
-            evict(conn, &user, now)?;
+            revoke_credentials(conn, &user, now)?;
         }
         let user = users::table
             .find(user.id)
             .select(User::as_select())
             .first(conn)?;
-        self.bring_over(conn, user).map(Some)
+        self.apply_changes(conn, user).map(Some)
     }
 
     /// Rule 3: nobody has this e-mail. `None`: somebody took it just now, look again.
@@ -269,7 +273,11 @@ impl Profile {
 
 /// Whoever registered an e-mail that was never verified may be somebody else than the person who
 /// has just shown that it is theirs: every door of that somebody's closes, and what stands open ends.
-pub(super) fn evict(conn: &mut Conn, user: &User, now: Timestamp) -> Result<(), DbError> {
+pub(super) fn revoke_credentials(
+    conn: &mut Conn,
+    user: &User,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let unusable = unusable_password()?;
     set_password(conn, user.id, &unusable, now, None)?;
     let of_other_providers = identities::table.filter(identities::user_id.eq(user.id));

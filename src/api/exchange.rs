@@ -9,7 +9,7 @@ use super::{ApiError, Body, auth_cookie};
 use crate::error::Error;
 use crate::http::throttle::SignInThrottle;
 use crate::middleware::device;
-use crate::oidc::{Code, Provider};
+use crate::oidc::{OidcCode, OidcProvider};
 use crate::sign_in::{self, ExchangeFailure, SignedIn};
 use crate::state::AppState;
 
@@ -69,11 +69,11 @@ pub async fn okta(
 async fn identity(
     body: &Body,
     app: &AppState,
-    provider: Option<&Provider>,
+    provider: Option<&OidcProvider>,
 ) -> Result<HttpResponse, ApiError> {
     let provider = provider.ok_or(Error::NotFound)?;
     let mut fields = body.fields();
-    let code = Code {
+    let code = OidcCode {
         code: fields.text("code"),
         redirect_uri: fields.text("redirect_uri"),
         nonce: fields.optional("nonce"),

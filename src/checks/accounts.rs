@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 
 use super::{Issue, Level};
-use crate::accounts::passwords::{Scheme, is_usable, needs_upgrade, scheme};
+use crate::accounts::passwords::{PasswordScheme, is_usable, needs_upgrade, scheme};
 use crate::accounts::{User, may_use_password};
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
@@ -49,7 +49,7 @@ fn count(conn: &mut Conn, password_login: PasswordLogin) -> Result<Tally, DbErro
 #[derive(Default)]
 struct Tally {
     without_a_door: usize,
-    weak: BTreeMap<Scheme, usize>,
+    weak: BTreeMap<PasswordScheme, usize>,
 }
 
 impl Tally {
@@ -58,7 +58,7 @@ impl Tally {
             self.without_a_door += 1;
         }
         let scheme = scheme(&user.password);
-        if needs_upgrade(&user.password) || scheme == Scheme::Unknown {
+        if needs_upgrade(&user.password) || scheme == PasswordScheme::Unknown {
             *self.weak.entry(scheme).or_default() += 1;
         }
     }

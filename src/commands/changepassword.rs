@@ -31,7 +31,7 @@ fn change(email: &str) -> Result<(), CommandError> {
 
 /// Asks for a password that will do, three times at most.
 fn ask(user: &User) -> Result<SecretString, CommandError> {
-    let about = validators::About {
+    let about = validators::UserAttributes {
         email: &user.email,
         first_name: &user.first_name,
         last_name: &user.last_name,

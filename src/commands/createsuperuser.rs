@@ -108,9 +108,9 @@ fn complaints_about(password: &SecretString, email: &str) -> Vec<String> {
     if password.trim().is_empty() {
         return vec!["Error: Blank passwords aren't allowed.".to_owned()];
     }
-    let about = validators::About {
+    let about = validators::UserAttributes {
         email,
-        ..validators::About::default()
+        ..validators::UserAttributes::default()
     };
     validators::validate(password, &about)
 }

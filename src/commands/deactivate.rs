@@ -10,7 +10,7 @@ pub(super) fn run(email: &str) -> Result<(), CommandError> {
     let user = account::find(&database, email)?;
     let now = Clock::system().now();
     let ended = database
-        .write_blocking(|conn| accounts::close(conn, user.id, now).map_err(DbError::from))?;
+        .write_blocking(|conn| accounts::deactivate(conn, user.id, now).map_err(DbError::from))?;
     let email = &user.email;
     match ended {
         None => say(format_args!("Account '{email}' was closed already."))?,

@@ -7,10 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{CommandError, say};
 use crate::clock::Clock;
-use crate::django_import::{ImportError, Options, Progress, import};
+use crate::django_import::{ImportError, ImportOptions, ImportProgress, import};
 use crate::settings::{DatabaseSettings, DatabaseUrl, SettingsError, Source};
 
-pub(super) fn run(options: &Options) -> Result<(), CommandError> {
+pub(super) fn run(options: &ImportOptions) -> Result<(), CommandError> {
     let source = Source::load().map_err(SettingsError::from)?;
     let settings = DatabaseSettings::from_source(&source)?;
     // indicatif shows nothing where stderr is no terminal.
@@ -21,8 +21,8 @@ pub(super) fn run(options: &Options) -> Result<(), CommandError> {
         options,
         &Clock::system(),
         &mut |step| match step {
-            Progress::Users(count) => bar.set_length(count),
-            Progress::Read(count) => bar.inc(count),
+            ImportProgress::Users(count) => bar.set_length(count),
+            ImportProgress::Read(count) => bar.inc(count),
         },
     );
     bar.finish_and_clear();

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 use diesel::sql_types::{Binary, Nullable};
 
-use super::decode::{self, Cell};
-use super::report::{Reason, Refusal, Tally};
-use super::source::UserTable;
+use super::decode::{self, RawCell};
+use super::report::{ImportTally, RefusalReason, RefusedRow};
+use super::source::DjangoUserTable;
 use super::{ImportError, write_again_when_taken};
 use crate::clock::Timestamp;
 use crate::db::schema::users;
@@ -20,26 +20,26 @@ const BLACKLISTED: &str = "token_blacklist_blacklistedtoken";
 
 /// A blacklisted token as it was read, without the token itself.
 #[derive(Clone, Debug, Default, diesel::QueryableByName)]
-pub(super) struct TokenCells {
+pub(super) struct RawToken {
     #[diesel(sql_type = Nullable<Binary>)]
-    c_id: Cell,
+    c_id: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    c_jti: Cell,
+    c_jti: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    c_user_id: Cell,
+    c_user_id: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    c_created_at: Cell,
+    c_created_at: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    c_expires_at: Cell,
+    c_expires_at: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    c_blacklisted_at: Cell,
+    c_blacklisted_at: RawCell,
 }
 
 /// The statement that reads the blacklist; `None` where Django has none. A blacklist that cannot be
 /// read ends the import: left out, it would make revoked tokens good again.
 pub(super) fn find(
     source: &mut ForeignDatabase,
-    users: &UserTable,
+    users: &DjangoUserTable,
 ) -> Result<Option<String>, ImportError> {
     let mut tables = Vec::new();
     for (name, wanted) in [
@@ -82,10 +82,10 @@ pub(super) fn find(
 /// Brings a batch of the blacklist in one transaction, or only looks what it would do, and counts.
 pub(super) fn bring(
     target: &Database,
-    batch: Vec<TokenCells>,
+    batch: Vec<RawToken>,
     now: Timestamp,
     dry_run: bool,
-    tally: &mut Tally,
+    tally: &mut ImportTally,
 ) -> Result<(), ImportError> {
     let mut rows = Vec::with_capacity(batch.len());
     for cells in batch {
@@ -93,7 +93,7 @@ pub(super) fn bring(
         match cells.check(now) {
             Ok(row) if row.expires_at <= now => tally.expired += 1,
             Ok(row) => rows.push(row),
-            Err(reason) => tally.refuse(Refusal::new(id, reason)),
+            Err(reason) => tally.refuse(RefusedRow::new(id, reason)),
         }
     }
     let done = if dry_run {
@@ -105,10 +105,10 @@ pub(super) fn bring(
     Ok(())
 }
 
-impl TokenCells {
-    fn check(self, now: Timestamp) -> Result<RefreshTokenRow, Reason> {
+impl RawToken {
+    fn check(self, now: Timestamp) -> Result<RefreshTokenRow, RefusalReason> {
         let jti = decode::text(self.c_jti)?.filter(|jti| !jti.is_empty());
-        let jti = jti.ok_or(Reason::NoJti)?;
+        let jti = jti.ok_or(RefusalReason::NoJti)?;
         let revoked_at = decode::moment(self.c_blacklisted_at)?.unwrap_or(now);
         Ok(RefreshTokenRow {
             family: jti.clone(),
@@ -130,14 +130,14 @@ impl TokenCells {
     }
 }
 
-fn write(conn: &mut Conn, rows: &[RefreshTokenRow], dry_run: bool) -> Result<Tally, DbError> {
+fn write(conn: &mut Conn, rows: &[RefreshTokenRow], dry_run: bool) -> Result<ImportTally, DbError> {
     let jtis: Vec<&str> = rows.iter().map(|row| row.jti.as_str()).collect();
     let known: HashMap<String, bool> = RefreshTokenRow::with_jtis(conn, &jtis)?
         .into_iter()
         .map(|row| (row.jti, row.revoked_at.is_some()))
         .collect();
     let ours = imported_among(conn, rows)?;
-    let (mut tally, mut new, mut seen) = (Tally::default(), Vec::new(), HashSet::new());
+    let (mut tally, mut new, mut seen) = (ImportTally::default(), Vec::new(), HashSet::new());
     for row in rows {
         if !seen.insert(row.jti.as_str()) {
             continue;

@@ -5,16 +5,16 @@ use std::hash::{BuildHasher, RandomState};
 
 use diesel::prelude::*;
 
-use super::ledger::Record;
+use super::ledger::ImportRecord;
 use super::row::DjangoUser;
 use crate::accounts::User;
 use crate::db::schema::users;
 use crate::db::{Conn, DbError};
 
 /// What is here of what a batch touches.
-pub(super) struct Here {
+pub(super) struct ExistingRows {
     pub(super) users: HashMap<i64, User>,
-    pub(super) records: HashMap<i64, Record>,
+    pub(super) records: HashMap<i64, ImportRecord>,
     pub(super) emails: HashMap<String, i64>,
     pub(super) workos_ids: HashMap<String, i64>,
 }
@@ -22,12 +22,12 @@ pub(super) struct Here {
 /// E-mails and WorkOS ids by their hash, eight bytes each, and the row that has it: a dry run must
 /// see that two rows of the source collide, and cannot keep a million e-mails.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct SimulatedValues {
     hasher: RandomState,
     taken: HashMap<u64, i64>,
 }
 
-impl Seen {
+impl SimulatedValues {
     pub(super) fn note(&mut self, value: &str, id: i64) {
         self.taken.insert(self.hasher.hash_one(value), id);
     }
@@ -37,7 +37,7 @@ impl Seen {
     }
 }
 
-impl Here {
+impl ExistingRows {
     pub(super) fn load(conn: &mut Conn, rows: &[DjangoUser]) -> Result<Self, DbError> {
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
         let emails: Vec<&str> = rows
@@ -57,7 +57,7 @@ impl Here {
             .load(conn)?;
         let mut here = Self {
             users: found.into_iter().map(|user| (user.id, user)).collect(),
-            records: Record::of(conn, &ids)?
+            records: ImportRecord::of(conn, &ids)?
                 .into_iter()
                 .map(|record| (record.user_id, record))
                 .collect(),

@@ -13,7 +13,7 @@ use crate::db::{Conn, insert_all};
 /// The row of an imported account in `django_imports`.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = django_imports, primary_key(user_id), treat_none_as_default_value = false)]
-pub(super) struct Record {
+pub(super) struct ImportRecord {
     pub(super) user_id: i64,
     /// Of Django's password.
     pub(super) password_digest: Vec<u8>,
@@ -27,7 +27,7 @@ pub(super) struct Record {
     pub(super) imported_at: Timestamp,
 }
 
-impl Record {
+impl ImportRecord {
     /// Of a row that is brought for the first time; `password` and `email` are what is written here.
     pub(super) fn new(row: &DjangoUser, password: &str, email: &str, now: Timestamp) -> Self {
         Self {

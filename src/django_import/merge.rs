@@ -2,7 +2,7 @@
 
 use diesel::AsChangeset;
 
-use super::ledger::{Record, of_profile};
+use super::ledger::{ImportRecord, of_profile};
 use super::row::DjangoUser;
 use crate::accounts::User;
 use crate::accounts::import_ledger::password_digest;
@@ -12,7 +12,7 @@ use crate::db::schema::users;
 /// What changes in the account; `None` is left as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, AsChangeset)]
 #[diesel(table_name = users)]
-pub(super) struct Changes {
+pub(super) struct UserChanges {
     pub(super) email: Option<String>,
     pub(super) email_key: Option<String>,
     pub(super) email_verified: Option<bool>,
@@ -29,23 +29,23 @@ pub(super) struct Changes {
 
 /// The account's changes, and what is then known to have been brought.
 #[derive(Clone, Debug)]
-pub(super) struct Merge {
-    pub(super) changes: Changes,
-    pub(super) record: Record,
+pub(super) struct UserMerge {
+    pub(super) changes: UserChanges,
+    pub(super) record: ImportRecord,
 }
 
-impl Merge {
+impl UserMerge {
     /// Every part is brought where it changed in Django since the last time and did not change here.
     /// `unusable` is what stands for no password; `emails_verified` vouches for Django's e-mails.
     pub(super) fn of(
         user: &User,
-        record: Record,
+        record: ImportRecord,
         row: &DjangoUser,
         unusable: &str,
         emails_verified: bool,
     ) -> Self {
         let mut merge = Self {
-            changes: Changes::default(),
+            changes: UserChanges::default(),
             record,
         };
         merge.password(user, row, unusable);
@@ -67,7 +67,7 @@ impl Merge {
     }
 
     /// Takes e-mail and names out again: the e-mail is somebody else's.
-    pub(super) fn without_profile(&mut self, record: &Record) {
+    pub(super) fn without_profile(&mut self, record: &ImportRecord) {
         self.changes.email = None;
         self.changes.email_key = None;
         self.changes.email_verified = None;
@@ -79,7 +79,7 @@ impl Merge {
     }
 
     /// Takes the link to WorkOS out again: it is somebody else's.
-    pub(super) fn without_workos_user_id(&mut self, record: &Record) {
+    pub(super) fn without_workos_user_id(&mut self, record: &ImportRecord) {
         self.changes.workos_user_id = None;
         self.record
             .workos_user_id

@@ -2,9 +2,9 @@
 
 use diesel::prelude::*;
 
-use super::ledger::Record;
-use super::merge::{Changes, Merge};
-use super::report::Tally;
+use super::ledger::ImportRecord;
+use super::merge::{UserChanges, UserMerge};
+use super::report::ImportTally;
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
@@ -33,25 +33,25 @@ pub(super) struct ImportedUser {
 
 /// What a batch writes, and what is told of it.
 #[derive(Default)]
-pub(super) struct Plan {
-    pub(super) new: Vec<(ImportedUser, Record)>,
-    pub(super) changed: Vec<Meeting>,
-    pub(super) tally: Tally,
+pub(super) struct BatchPlan {
+    pub(super) new: Vec<(ImportedUser, ImportRecord)>,
+    pub(super) changed: Vec<PlannedUpdate>,
+    pub(super) tally: ImportTally,
 }
 
 /// A row that is here already, and what comes of it.
-pub(super) struct Meeting {
+pub(super) struct PlannedUpdate {
     pub(super) user: User,
-    pub(super) merge: Merge,
+    pub(super) merge: UserMerge,
     /// Something of it could not be brought.
     pub(super) refused: bool,
 }
 
-impl Plan {
-    pub(super) fn would_do(mut self) -> Tally {
+impl BatchPlan {
+    pub(super) fn would_do(mut self) -> ImportTally {
         self.tally.taken = count(self.new.len());
         for meeting in self.changed.iter().filter(|meeting| !meeting.refused) {
-            if meeting.merge.changes == Changes::default() {
+            if meeting.merge.changes == UserChanges::default() {
                 self.tally.unchanged += 1;
             } else {
                 self.tally.updated += 1;
@@ -61,7 +61,7 @@ impl Plan {
     }
 
     /// Changes before insertions: they may set an e-mail free.
-    pub(super) fn carry_out(self, conn: &mut Conn, now: Timestamp) -> Result<Tally, DbError> {
+    pub(super) fn carry_out(self, conn: &mut Conn, now: Timestamp) -> Result<ImportTally, DbError> {
         let mut tally = self.tally;
         for meeting in self.changed {
             let changed = meeting.carry_out(conn, now)?;
@@ -75,17 +75,17 @@ impl Plan {
         if !self.new.is_empty() {
             let (new, records): (Vec<_>, Vec<_>) = self.new.into_iter().unzip();
             insert_all!(conn, users::table, &new)?;
-            Record::insert_all(conn, &records)?;
+            ImportRecord::insert_all(conn, &records)?;
         }
         Ok(tally)
     }
 }
 
-impl Meeting {
+impl PlannedUpdate {
     /// Writes what changes, unless the account has changed since it was looked at.
     fn carry_out(&self, conn: &mut Conn, now: Timestamp) -> Result<bool, DbError> {
         let Self { user, merge, .. } = self;
-        if merge.changes == Changes::default() {
+        if merge.changes == UserChanges::default() {
             return Ok(false);
         }
         let as_it_was = users::table

@@ -2,32 +2,32 @@
 
 use std::collections::HashMap;
 
-use super::existing::{Here, Seen};
-use super::ledger::Record;
-use super::merge::Merge;
-use super::plan::{ImportedUser, Meeting, Plan};
-use super::report::{Reason, Refusal, Tally};
-use super::row::{DjangoUser, Email, UserCells};
-use super::{ImportError, Options, write_again_when_taken};
+use super::existing::{ExistingRows, SimulatedValues};
+use super::ledger::ImportRecord;
+use super::merge::UserMerge;
+use super::plan::{BatchPlan, ImportedUser, PlannedUpdate};
+use super::report::{ImportTally, RefusalReason, RefusedRow};
+use super::row::{CheckedEmail, DjangoUser, RawUser};
+use super::{ImportError, ImportOptions, write_again_when_taken};
 use crate::accounts::{User, unusable_password};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 
 /// Brings users, batch by batch.
-pub(super) struct Bringing {
+pub(super) struct ImportPlanner {
     emails_verified: bool,
     /// What a dry run would have taken so far; `None`: this is none, and the table itself knows.
-    would_have: Option<Seen>,
+    would_have: Option<SimulatedValues>,
     clock: Clock,
     /// Of the batch: an import lasts longer than replicas look back for ended sessions.
     now: Timestamp,
 }
 
-impl Bringing {
-    pub(super) fn new(options: &Options, clock: &Clock) -> Self {
+impl ImportPlanner {
+    pub(super) fn new(options: &ImportOptions, clock: &Clock) -> Self {
         Self {
             emails_verified: options.emails_verified,
-            would_have: options.dry_run.then(Seen::default),
+            would_have: options.dry_run.then(SimulatedValues::default),
             clock: clock.clone(),
             now: clock.now(),
         }
@@ -37,8 +37,8 @@ impl Bringing {
     pub(super) fn batch(
         &mut self,
         target: &Database,
-        batch: Vec<UserCells>,
-        tally: &mut Tally,
+        batch: Vec<RawUser>,
+        tally: &mut ImportTally,
     ) -> Result<(), ImportError> {
         self.now = self.clock.now();
         let mut rows = Vec::with_capacity(batch.len());
@@ -61,18 +61,18 @@ impl Bringing {
         Ok(())
     }
 
-    fn plan(&self, conn: &mut Conn, rows: &[DjangoUser]) -> Result<Plan, DbError> {
-        let mut here = Here::load(conn, rows)?;
-        let mut plan = Plan::default();
+    fn plan(&self, conn: &mut Conn, rows: &[DjangoUser]) -> Result<BatchPlan, DbError> {
+        let mut here = ExistingRows::load(conn, rows)?;
+        let mut plan = BatchPlan::default();
         for row in rows {
             let known = (here.users.remove(&row.id), here.records.remove(&row.id));
             let refusal = match known {
-                (None, Some(_)) => Some(Refusal::new(row.id, Reason::DeletedHere)),
+                (None, Some(_)) => Some(RefusedRow::new(row.id, RefusalReason::DeletedHere)),
                 (None, None) => self.newcomer(&mut plan, &mut here, row)?,
                 (Some(user), Some(record)) if !is_somebody_else(&user, row) => {
                     self.meet(&mut plan, &mut here, user, &record, row)?
                 }
-                (Some(_), _) => Some(Refusal::new(row.id, Reason::IdTaken)),
+                (Some(_), _) => Some(RefusedRow::new(row.id, RefusalReason::IdTaken)),
             };
             if let Some(refusal) = refusal {
                 plan.tally.refuse(refusal);
@@ -84,21 +84,25 @@ impl Bringing {
     /// A row whose id nobody has here.
     fn newcomer(
         &self,
-        plan: &mut Plan,
-        here: &mut Here,
+        plan: &mut BatchPlan,
+        here: &mut ExistingRows,
         row: &DjangoUser,
-    ) -> Result<Option<Refusal>, DbError> {
+    ) -> Result<Option<RefusedRow>, DbError> {
         let email = match &row.email {
             Ok(email) => email,
-            Err(reason) => return Ok(Some(Refusal::new(row.id, *reason))),
+            Err(reason) => return Ok(Some(RefusedRow::new(row.id, *reason))),
         };
         if let Some(other) = self.holder(&here.emails, &email.key) {
-            return Ok(Some(Refusal::new(row.id, Reason::EmailTaken).by(other)));
+            return Ok(Some(
+                RefusedRow::new(row.id, RefusalReason::EmailTaken).by(other),
+            ));
         }
         if let Some(id) = &row.workos_user_id
             && let Some(other) = self.holder(&here.workos_ids, id)
         {
-            return Ok(Some(Refusal::new(row.id, Reason::WorkosIdTaken).by(other)));
+            return Ok(Some(
+                RefusedRow::new(row.id, RefusalReason::WorkosIdTaken).by(other),
+            ));
         }
         let password = match &row.password {
             Some(password) => password.clone(),
@@ -108,7 +112,7 @@ impl Bringing {
         if let Some(id) = &row.workos_user_id {
             here.workos_ids.insert(id.clone(), row.id);
         }
-        let record = Record::new(row, &password, &email.text, self.now);
+        let record = ImportRecord::new(row, &password, &email.text, self.now);
         plan.new.push((self.account(row, email, password), record));
         Ok(None)
     }
@@ -116,23 +120,23 @@ impl Bringing {
     /// A row that is here already.
     fn meet(
         &self,
-        plan: &mut Plan,
-        here: &mut Here,
+        plan: &mut BatchPlan,
+        here: &mut ExistingRows,
         user: User,
-        record: &Record,
+        record: &ImportRecord,
         row: &DjangoUser,
-    ) -> Result<Option<Refusal>, DbError> {
+    ) -> Result<Option<RefusedRow>, DbError> {
         let unusable = unusable_password()?;
-        let mut merge = Merge::of(&user, record.clone(), row, &unusable, self.emails_verified);
+        let mut merge = UserMerge::of(&user, record.clone(), row, &unusable, self.emails_verified);
         let mut refusal = row
             .email
             .as_ref()
             .err()
-            .map(|reason| Refusal::new(row.id, *reason));
+            .map(|reason| RefusedRow::new(row.id, *reason));
         if let Some(key) = &merge.changes.email_key {
             match self.holder(&here.emails, key) {
                 Some(other) => {
-                    refusal = Some(Refusal::new(row.id, Reason::EmailTaken).by(other));
+                    refusal = Some(RefusedRow::new(row.id, RefusalReason::EmailTaken).by(other));
                     merge.without_profile(record);
                 }
                 None => {
@@ -144,7 +148,7 @@ impl Bringing {
         if let Some(id) = &merge.changes.workos_user_id {
             match self.holder(&here.workos_ids, id) {
                 Some(other) => {
-                    refusal = Some(Refusal::new(row.id, Reason::WorkosIdTaken).by(other));
+                    refusal = Some(RefusedRow::new(row.id, RefusalReason::WorkosIdTaken).by(other));
                     merge.without_workos_user_id(record);
                 }
                 None => {
@@ -152,7 +156,7 @@ impl Bringing {
                 }
             }
         }
-        plan.changed.push(Meeting {
+        plan.changed.push(PlannedUpdate {
             user,
             merge,
             refused: refusal.is_some(),
@@ -160,7 +164,7 @@ impl Bringing {
         Ok(refusal)
     }
 
-    fn account(&self, row: &DjangoUser, email: &Email, password: String) -> ImportedUser {
+    fn account(&self, row: &DjangoUser, email: &CheckedEmail, password: String) -> ImportedUser {
         ImportedUser {
             id: row.id,
             email: email.text.clone(),
@@ -185,7 +189,7 @@ impl Bringing {
         here.or_else(|| self.would_have.as_ref().and_then(|seen| seen.holder(value)))
     }
 
-    fn remember(&mut self, plan: &Plan) {
+    fn remember(&mut self, plan: &BatchPlan) {
         let Some(seen) = &mut self.would_have else {
             return;
         };

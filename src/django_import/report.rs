@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::Options;
+use super::ImportOptions;
 
 /// How many rows of a kind are named.
 const NAMED: usize = 5;
 
 /// Why a row was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
+pub enum RefusalReason {
     /// Ids are whole numbers here.
     KeyNoInteger,
     /// Below 1, or so high that no id would be left.
@@ -39,7 +39,7 @@ pub enum Reason {
     NoJti,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::KeyNoInteger => "key is no integer",
@@ -61,17 +61,17 @@ impl fmt::Display for Reason {
 
 /// A row that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RefusedRow {
     /// The row's key, as it may be shown.
     pub id: String,
     /// Why.
-    pub reason: Reason,
+    pub reason: RefusalReason,
     /// The account that is in the way.
     pub other: Option<i64>,
 }
 
-impl Refusal {
-    pub(super) fn new(id: impl fmt::Display, reason: Reason) -> Self {
+impl RefusedRow {
+    pub(super) fn new(id: impl fmt::Display, reason: RefusalReason) -> Self {
         Self {
             id: id.to_string(),
             reason,
@@ -87,7 +87,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RefusedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.other {
             Some(other) => write!(f, "{} (by {other})", self.id),
@@ -98,7 +98,7 @@ impl fmt::Display for Refusal {
 
 /// Counts of one kind of rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct ImportTally {
     /// New here.
     pub taken: u64,
     /// Here already, changed in Django since.
@@ -108,16 +108,16 @@ pub struct Tally {
     /// Tokens past their end, which need no blacklist.
     pub expired: u64,
     /// Of each reason, how many and the first few.
-    pub refused: BTreeMap<Reason, (u64, Vec<Refusal>)>,
+    pub refused: BTreeMap<RefusalReason, (u64, Vec<RefusedRow>)>,
 }
 
-impl Tally {
+impl ImportTally {
     /// How many rows were not taken, or not wholly.
     pub fn refused(&self) -> u64 {
         self.refused.values().map(|(count, _)| count).sum()
     }
 
-    pub(super) fn refuse(&mut self, refusal: Refusal) {
+    pub(super) fn refuse(&mut self, refusal: RefusedRow) {
         let (count, first) = self.refused.entry(refusal.reason).or_default();
         *count += 1;
         if first.len() < NAMED {
@@ -151,7 +151,7 @@ impl Tally {
         }
         write!(f, "\n  {:<10}{:>12}", "refused", self.refused())?;
         for (reason, (count, first)) in &self.refused {
-            let named: Vec<_> = first.iter().map(Refusal::to_string).collect();
+            let named: Vec<_> = first.iter().map(RefusedRow::to_string).collect();
             let more = if *count > NAMED as u64 { ", …" } else { "" };
             write!(f, "\n    {count:>8}  {reason}: {}{more}", named.join(", "))?;
         }
@@ -161,23 +161,23 @@ impl Tally {
 
 /// What an import did.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct ImportReport {
     /// Accounts.
-    pub users: Tally,
+    pub users: ImportTally,
     /// simplejwt's blacklisted refresh tokens; `None`: Django has no such table.
-    pub tokens: Option<Tally>,
+    pub tokens: Option<ImportTally>,
     heading: String,
 }
 
-impl Report {
-    pub(super) fn new(options: &Options) -> Self {
+impl ImportReport {
+    pub(super) fn new(options: &ImportOptions) -> Self {
         let would = if options.dry_run {
             ", had this not been a dry run"
         } else {
             ""
         };
         Self {
-            users: Tally::default(),
+            users: ImportTally::default(),
             tokens: None,
             heading: format!(
                 "{} of {}{would}:",
@@ -188,7 +188,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Users, from {}", self.heading)?;
         self.users.write(f)?;
@@ -206,20 +206,20 @@ mod tests {
 
     #[test]
     fn each_reason_has_its_count_and_a_bounded_list() {
-        let mut tally = Tally::default();
+        let mut tally = ImportTally::default();
         for id in 1..=3 {
-            let mut batch = Tally {
+            let mut batch = ImportTally {
                 taken: 10,
-                ..Tally::default()
+                ..ImportTally::default()
             };
             for part in 0..3 {
-                batch.refuse(Refusal::new(id * 10 + part, Reason::EmailTaken).by(7));
+                batch.refuse(RefusedRow::new(id * 10 + part, RefusalReason::EmailTaken).by(7));
             }
-            batch.refuse(Refusal::new(id, Reason::Nul));
+            batch.refuse(RefusedRow::new(id, RefusalReason::Nul));
             tally.add(batch);
         }
         assert_eq!((tally.taken, tally.refused()), (30, 12));
-        let report = Report {
+        let report = ImportReport {
             users: tally,
             tokens: None,
             heading: "x:".to_owned(),

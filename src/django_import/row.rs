@@ -3,41 +3,41 @@
 use diesel::sql_types::{Binary, Nullable};
 
 use super::HIGHEST_KEY;
-use super::decode::{self, Cell};
-use super::report::{Reason, Refusal};
+use super::decode::{self, RawCell};
+use super::report::{RefusalReason, RefusedRow};
 use crate::accounts::{email_key, email_problem};
 use crate::clock::Timestamp;
 
 /// A row as it was read: the bytes of its text, whatever the columns' types.
 #[derive(Clone, Debug, Default, diesel::QueryableByName)]
-pub(super) struct UserCells {
+pub(super) struct RawUser {
     #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) c_key: Cell,
+    pub(super) c_key: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) c_email: Cell,
+    pub(super) c_email: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) c_password: Cell,
+    pub(super) c_password: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) c_first_name: Cell,
+    pub(super) c_first_name: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) c_last_name: Cell,
+    pub(super) c_last_name: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) c_is_active: Cell,
+    pub(super) c_is_active: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) c_is_staff: Cell,
+    pub(super) c_is_staff: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) c_is_superuser: Cell,
+    pub(super) c_is_superuser: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) c_date_joined: Cell,
+    pub(super) c_date_joined: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) c_last_login: Cell,
+    pub(super) c_last_login: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) c_workos_user_id: Cell,
+    pub(super) c_workos_user_id: RawCell,
 }
 
 /// An e-mail that an account may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Email {
+pub(super) struct CheckedEmail {
     pub(super) text: String,
     pub(super) key: String,
 }
@@ -47,7 +47,7 @@ pub(super) struct Email {
 pub(super) struct DjangoUser {
     pub(super) id: i64,
     /// A bad e-mail keeps a new row out, but not a deactivation of a row that is here.
-    pub(super) email: Result<Email, Reason>,
+    pub(super) email: Result<CheckedEmail, RefusalReason>,
     /// `None`: nobody can sign in with it.
     pub(super) password: Option<String>,
     pub(super) first_name: String,
@@ -60,14 +60,15 @@ pub(super) struct DjangoUser {
     pub(super) workos_user_id: Option<String>,
 }
 
-impl UserCells {
+impl RawUser {
     /// The row's values, or why they cannot be taken.
-    pub(super) fn check(self) -> Result<DjangoUser, Refusal> {
+    pub(super) fn check(self) -> Result<DjangoUser, RefusedRow> {
         let shown = decode::shown(&self.c_key);
-        self.values().map_err(|reason| Refusal::new(shown, reason))
+        self.values()
+            .map_err(|reason| RefusedRow::new(shown, reason))
     }
 
-    fn values(self) -> Result<DjangoUser, Reason> {
+    fn values(self) -> Result<DjangoUser, RefusalReason> {
         let text = |cell| Ok(decode::text(cell)?.unwrap_or_default());
         Ok(DjangoUser {
             id: key(self.c_key)?,
@@ -87,40 +88,40 @@ impl UserCells {
     }
 }
 
-fn key(cell: Cell) -> Result<i64, Reason> {
+fn key(cell: RawCell) -> Result<i64, RefusalReason> {
     let text = decode::text(cell)
         .ok()
         .flatten()
-        .ok_or(Reason::KeyNoInteger)?;
+        .ok_or(RefusalReason::KeyNoInteger)?;
     let digits = text.strip_prefix('-').unwrap_or(&text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Reason::KeyNoInteger);
+        return Err(RefusalReason::KeyNoInteger);
     }
-    let key = text.parse().map_err(|_| Reason::KeyOutOfRange)?;
+    let key = text.parse().map_err(|_| RefusalReason::KeyOutOfRange)?;
     if (1..=HIGHEST_KEY).contains(&key) {
         Ok(key)
     } else {
-        Err(Reason::KeyOutOfRange)
+        Err(RefusalReason::KeyOutOfRange)
     }
 }
 
-fn email(cell: Cell) -> Result<Email, Reason> {
+fn email(cell: RawCell) -> Result<CheckedEmail, RefusalReason> {
     let text = decode::text(cell)?.unwrap_or_default();
     let text = text.trim();
     match email_problem(text) {
-        Some(problem) => Err(Reason::BadEmail(problem)),
-        None => Ok(Email {
+        Some(problem) => Err(RefusalReason::BadEmail(problem)),
+        None => Ok(CheckedEmail {
             text: text.to_owned(),
             key: email_key(text),
         }),
     }
 }
 
-fn workos_user_id(cell: Cell) -> Result<Option<String>, Reason> {
+fn workos_user_id(cell: RawCell) -> Result<Option<String>, RefusalReason> {
     let text = decode::text(cell)?.unwrap_or_default();
     let id = text.trim();
     if id.contains(|c: char| c.is_control() || c.is_whitespace()) {
-        return Err(Reason::BadWorkosId);
+        return Err(RefusalReason::BadWorkosId);
     }
     Ok((!id.is_empty()).then(|| id.to_owned()))
 }
@@ -129,23 +130,23 @@ fn workos_user_id(cell: Cell) -> Result<Option<String>, Reason> {
 mod tests {
     use super::*;
 
-    fn good() -> UserCells {
-        UserCells {
+    fn good() -> RawUser {
+        RawUser {
             c_key: cell("7"),
             c_email: cell(" Ann@Example.com "),
             c_password: cell("argon2$made-up"),
             c_is_active: cell("0"),
             c_is_staff: cell("true"),
             c_date_joined: cell("2026-11-21 19:10:09.440066"),
-            ..UserCells::default()
+            ..RawUser::default()
         }
     }
 
-    fn cell(text: &str) -> Cell {
+    fn cell(text: &str) -> RawCell {
         Some(text.as_bytes().to_vec())
     }
 
-    fn reason(cells: UserCells) -> Reason {
+    fn reason(cells: RawUser) -> RefusalReason {
         cells.check().unwrap_err().reason
     }
 
@@ -165,66 +166,75 @@ mod tests {
     #[test]
     fn keys() {
         for (key, wanted) in [
-            ("", Reason::KeyNoInteger),
-            ("7.0", Reason::KeyNoInteger),
-            ("0b5c2d3e", Reason::KeyNoInteger),
-            ("+7", Reason::KeyNoInteger),
-            ("0", Reason::KeyOutOfRange),
-            ("-7", Reason::KeyOutOfRange),
-            ("9223372036854775807", Reason::KeyOutOfRange),
-            ("99999999999999999999", Reason::KeyOutOfRange),
+            ("", RefusalReason::KeyNoInteger),
+            ("7.0", RefusalReason::KeyNoInteger),
+            ("0b5c2d3e", RefusalReason::KeyNoInteger),
+            ("+7", RefusalReason::KeyNoInteger),
+            ("0", RefusalReason::KeyOutOfRange),
+            ("-7", RefusalReason::KeyOutOfRange),
+            ("9223372036854775807", RefusalReason::KeyOutOfRange),
+            ("99999999999999999999", RefusalReason::KeyOutOfRange),
         ] {
-            let row = UserCells {
+            let row = RawUser {
                 c_key: cell(key),
                 ..good()
             };
             assert_eq!(reason(row), wanted, "{key}");
         }
         assert_eq!(
-            reason(UserCells {
+            reason(RawUser {
                 c_key: None,
                 ..good()
             }),
-            Reason::KeyNoInteger
+            RefusalReason::KeyNoInteger
         );
     }
 
     #[test]
     fn cells_that_no_row_can_have() {
-        let bad = |change: fn(&mut UserCells)| {
+        let bad = |change: fn(&mut RawUser)| {
             let mut row = good();
             change(&mut row);
             reason(row)
         };
-        assert_eq!(bad(|row| row.c_is_active = cell("maybe")), Reason::NoFlag);
-        assert_eq!(bad(|row| row.c_first_name = cell("a\0b")), Reason::Nul);
-        assert_eq!(bad(|row| row.c_password = cell("a\0b")), Reason::Nul);
+        assert_eq!(
+            bad(|row| row.c_is_active = cell("maybe")),
+            RefusalReason::NoFlag
+        );
+        assert_eq!(
+            bad(|row| row.c_first_name = cell("a\0b")),
+            RefusalReason::Nul
+        );
+        assert_eq!(bad(|row| row.c_password = cell("a\0b")), RefusalReason::Nul);
         assert_eq!(
             bad(|row| row.c_last_name = Some(vec![0xff])),
-            Reason::NotUtf8
+            RefusalReason::NotUtf8
         );
         assert_eq!(
             bad(|row| row.c_workos_user_id = cell("user 1")),
-            Reason::BadWorkosId
+            RefusalReason::BadWorkosId
         );
     }
 
     #[test]
     fn a_bad_email_leaves_the_rest_readable() {
         for text in ["", "ann", "a b@example.com", "\u{212A}@example.com"] {
-            let user = UserCells {
+            let user = RawUser {
                 c_email: cell(text),
                 ..good()
             }
             .check()
             .unwrap();
-            assert!(matches!(user.email, Err(Reason::BadEmail(_))), "{text}");
+            assert!(
+                matches!(user.email, Err(RefusalReason::BadEmail(_))),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_long_key_is_shown_short_and_on_one_line() {
-        let row = UserCells {
+        let row = RawUser {
             c_key: cell(&format!("a\n{}", "b".repeat(99))),
             ..good()
         };

@@ -4,14 +4,14 @@ use super::ImportError;
 use crate::db::source::{Column, ForeignDatabase, quoted};
 
 /// Django's user table, and which of its columns is which.
-pub(super) struct UserTable {
+pub(super) struct DjangoUserTable {
     name: String,
     key: String,
     columns: Vec<Column>,
     workos_user_id: Option<String>,
 }
 
-impl UserTable {
+impl DjangoUserTable {
     /// Finds it, or says what is missing.
     pub(super) fn find(
         source: &mut ForeignDatabase,

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The keys that verify signatures.
-pub(crate) struct KeySet(Vec<Key>);
+pub(crate) struct KeySet(Vec<VerificationKey>);
 
-struct Key {
+struct VerificationKey {
     kid: Option<String>,
     /// Where the key names it, no other will do.
     algorithm: Option<KeyAlgorithm>,
@@ -16,16 +16,20 @@ struct Key {
 }
 
 #[derive(Deserialize)]
-struct Wire {
+struct KeySetJson {
     keys: Vec<Value>,
 }
 
 impl KeySet {
     /// Reads a set; keys of a kind that is not known here are passed over (RFC 7517, 5).
     pub(crate) fn read(body: &[u8]) -> Result<Self, String> {
-        let wire: Wire = serde_json::from_slice(body)
+        let wire: KeySetJson = serde_json::from_slice(body)
             .map_err(|error| format!("its keys cannot be read: {error}"))?;
-        let keys: Vec<_> = wire.keys.into_iter().filter_map(Key::read).collect();
+        let keys: Vec<_> = wire
+            .keys
+            .into_iter()
+            .filter_map(VerificationKey::read)
+            .collect();
         // Such a set must not take the place of a good one that is kept.
         if keys.is_empty() {
             return Err("it publishes no key that could sign".to_owned());
@@ -42,7 +46,7 @@ impl KeySet {
     }
 }
 
-impl Key {
+impl VerificationKey {
     fn read(value: Value) -> Option<Self> {
         let jwk: Jwk = serde_json::from_value(value).ok()?;
         let signs = match &jwk.common.public_key_use {

@@ -7,7 +7,7 @@ use actix_web::http::header::USER_AGENT;
 use ipnet::IpNet;
 
 use crate::state::AppState;
-use crate::workos::Device;
+use crate::workos::ClientDevice;
 
 /// The client's address: the peer's, or, where the peer is a trusted proxy, the last address in
 /// `X-Forwarded-For` that is not a trusted proxy's. What stands before that was written by others.
@@ -32,9 +32,9 @@ pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
 }
 
 /// What the person signs in with.
-pub fn device(request: &HttpRequest, app: &AppState) -> Device {
+pub fn device(request: &HttpRequest, app: &AppState) -> ClientDevice {
     let user_agent = request.headers().get(USER_AGENT);
-    Device {
+    ClientDevice {
         ip_address: client_ip(request, &app.settings.trusted_proxies).map(|ip| ip.to_string()),
         user_agent: user_agent
             .and_then(|value| value.to_str().ok())

@@ -18,7 +18,7 @@ pub(super) struct EmailClaims {
 
 /// How a provider deviates from the standard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rules {
+pub enum ProviderRules {
     /// Google: it vouches for the addresses that it hosts alone, and calls itself by two names.
     Google,
     /// As the standard has it, such as Okta.
@@ -32,13 +32,15 @@ impl EmailClaims {
     }
 
     /// The address, where the provider's word for it counts.
-    pub(super) fn trusted(&self, rules: Rules) -> Option<&str> {
+    pub(super) fn trusted(&self, rules: ProviderRules) -> Option<&str> {
         let email = self.email.as_deref()?.trim();
         let verified = self.email_verified == Some(true);
         let authoritative = match rules {
-            Rules::Standard => true,
+            ProviderRules::Standard => true,
             // An address elsewhere was verified once, and may be somebody else's by now.
-            Rules::Google => is_gmail(email) || self.hd.as_ref().is_some_and(|hd| !hd.is_empty()),
+            ProviderRules::Google => {
+                is_gmail(email) || self.hd.as_ref().is_some_and(|hd| !hd.is_empty())
+            }
         };
         (verified && authoritative).then_some(email)
     }
@@ -73,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    fn trusts(rules: Rules, claims: Value) -> bool {
+    fn trusts(rules: ProviderRules, claims: Value) -> bool {
         let claims: EmailClaims = serde_json::from_value(claims).unwrap();
         claims.trusted(rules).is_some()
     }
@@ -91,24 +93,27 @@ mod tests {
         ] {
             let claims = json!({ "email": "ada@gmail.com", "email_verified": verified });
             assert_eq!(
-                trusts(Rules::Standard, claims.clone()),
+                trusts(ProviderRules::Standard, claims.clone()),
                 counts,
                 "{verified}"
             );
-            assert_eq!(trusts(Rules::Google, claims), counts, "{verified}");
+            assert_eq!(trusts(ProviderRules::Google, claims), counts, "{verified}");
         }
         assert!(!trusts(
-            Rules::Standard,
+            ProviderRules::Standard,
             json!({ "email": "ada@gmail.com" })
         ));
-        assert!(!trusts(Rules::Standard, json!({ "email_verified": true })));
+        assert!(!trusts(
+            ProviderRules::Standard,
+            json!({ "email_verified": true })
+        ));
     }
 
     #[test]
     fn google_counts_for_what_it_hosts() {
         let google = |email: &str, hd: Value| {
             let claims = json!({ "email": email, "email_verified": true, "hd": hd });
-            trusts(Rules::Google, claims)
+            trusts(ProviderRules::Google, claims)
         };
         assert!(google("ada@Gmail.com", json!(null)));
         assert!(google("ada@example.com", json!("example.com")));

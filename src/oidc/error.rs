@@ -35,7 +35,7 @@ pub enum OidcError {
 
 /// RFC 6749, 5.2.
 #[derive(Default, Deserialize)]
-struct ErrorBody {
+struct OidcErrorBody {
     error: Option<String>,
     error_description: Option<String>,
 }
@@ -64,7 +64,7 @@ impl OidcError {
                 retry_after,
             };
         }
-        let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
+        let body: OidcErrorBody = serde_json::from_slice(body).unwrap_or_default();
         Self::Refused {
             status: status.as_u16(),
             code: body

@@ -32,7 +32,7 @@ pub(super) struct IdToken {
 }
 
 /// What a token must say.
-pub(super) struct Expected<'a> {
+pub(super) struct ExpectedClaims<'a> {
     /// The provider, and what else it may call itself.
     pub(super) issuers: &'a [&'a str],
     pub(super) client_id: &'a str,
@@ -65,7 +65,7 @@ pub(super) fn open(token: &str, header: &Header, key: &DecodingKey) -> Result<Id
 }
 
 impl IdToken {
-    pub(super) fn check(&self, expected: &Expected<'_>) -> Result<(), OidcError> {
+    pub(super) fn check(&self, expected: &ExpectedClaims<'_>) -> Result<(), OidcError> {
         let now = expected.now.seconds();
         let subject = (1..=LONGEST_SUBJECT).contains(&self.sub.len());
         let nonce = expected
@@ -140,7 +140,7 @@ mod tests {
                 value => claims[name] = value.clone(),
             }
         }
-        let expected = Expected {
+        let expected = ExpectedClaims {
             issuers: &["https://p.example", "p.example"],
             client_id: "us",
             nonce,

@@ -15,7 +15,7 @@ pub(super) struct Metadata {
 }
 
 #[derive(Deserialize)]
-struct Wire {
+struct MetadataJson {
     issuer: String,
     token_endpoint: String,
     jwks_uri: String,
@@ -27,7 +27,7 @@ struct Wire {
 impl Metadata {
     /// Reads the description of this issuer, which must be its own and keep to TLS.
     pub(super) fn read(body: &[u8], issuer: &str) -> Result<Self, String> {
-        let wire: Wire = serde_json::from_slice(body)
+        let wire: MetadataJson = serde_json::from_slice(body)
             .map_err(|error| format!("its description cannot be read: {error}"))?;
         // Discovery 4.3: another issuer's description would let it sign for this one.
         if wire.issuer.trim_end_matches('/') != issuer {

@@ -8,8 +8,8 @@ use url::{Url, form_urlencoded};
 
 use super::OidcError;
 use super::email::EmailClaims;
-pub use super::email::Rules;
-use super::id_token::{self, Expected, IdToken};
+pub use super::email::ProviderRules;
+use super::id_token::{self, ExpectedClaims, IdToken};
 use super::metadata::Metadata;
 use crate::clock::Timestamp;
 use crate::http_client::{self, LOOK_UP_TIMEOUT, TOTAL_TIMEOUT};
@@ -18,7 +18,7 @@ use crate::settings::ProviderSettings;
 
 /// A code as the client sends it, with what it began the sign-in with.
 #[derive(Clone, Debug)]
-pub struct Code {
+pub struct OidcCode {
     /// The authorization code.
     pub code: String,
     /// Where the provider sent it.
@@ -31,7 +31,7 @@ pub struct Code {
 
 /// Somebody whom the provider has authenticated.
 #[derive(Clone, Debug)]
-pub struct Identified {
+pub struct OidcIdentity {
     /// The provider, as the settings call it.
     pub issuer: String,
     /// Who it is there; never given to anybody else.
@@ -43,16 +43,16 @@ pub struct Identified {
 }
 
 /// An OpenID Connect provider that is set up.
-pub struct Provider {
+pub struct OidcProvider {
     settings: ProviderSettings,
-    rules: Rules,
+    rules: ProviderRules,
     http: Client,
     metadata: DocumentCache<Metadata>,
     keys: JwksCache,
 }
 
 #[derive(Deserialize)]
-struct TokenAnswer {
+struct TokenResponse {
     id_token: Option<String>,
     access_token: Option<SecretString>,
 }
@@ -64,9 +64,9 @@ struct UserInfo {
     email: EmailClaims,
 }
 
-impl Provider {
+impl OidcProvider {
     /// A client of this provider. Fails where TLS cannot be set up.
-    pub fn new(settings: &ProviderSettings, rules: Rules) -> Result<Self, OidcError> {
+    pub fn new(settings: &ProviderSettings, rules: ProviderRules) -> Result<Self, OidcError> {
         let http = http_client::client(&settings.issuer)
             .map_err(|error| OidcError::unavailable(http_client::reason(&error)))?;
         Ok(Self {
@@ -87,13 +87,17 @@ impl Provider {
     }
 
     /// Exchanges the code and tells who it stands for, within the total timeout.
-    pub async fn identify(&self, code: &Code, now: Timestamp) -> Result<Identified, OidcError> {
+    pub async fn identify(
+        &self,
+        code: &OidcCode,
+        now: Timestamp,
+    ) -> Result<OidcIdentity, OidcError> {
         let work = tokio::time::timeout(TOTAL_TIMEOUT, self.ask_who(code, now));
         let late = |_| OidcError::unavailable(format!("no answer within {TOTAL_TIMEOUT:?}"));
         work.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
     }
 
-    async fn ask_who(&self, code: &Code, now: Timestamp) -> Result<Identified, OidcError> {
+    async fn ask_who(&self, code: &OidcCode, now: Timestamp) -> Result<OidcIdentity, OidcError> {
         let metadata = self.metadata.get(now, self.ask_metadata()).await?;
         let answer = self.exchange(&metadata, code).await?;
         let token = answer.id_token.ok_or_else(|| {
@@ -103,10 +107,10 @@ impl Provider {
         let issuer = self.settings.issuer.as_str();
         // Google signs as accounts.google.com at times, without the scheme.
         let bare = match self.rules {
-            Rules::Google => issuer.trim_start_matches("https://"),
-            Rules::Standard => issuer,
+            ProviderRules::Google => issuer.trim_start_matches("https://"),
+            ProviderRules::Standard => issuer,
         };
-        token.check(&Expected {
+        token.check(&ExpectedClaims {
             issuers: &[issuer, bare],
             client_id: &self.settings.client_id,
             nonce: code.nonce.as_deref(),
@@ -124,7 +128,7 @@ impl Provider {
                 Err(error) => email_failure = Some(error),
             }
         }
-        Ok(Identified {
+        Ok(OidcIdentity {
             issuer: self.settings.issuer.clone(),
             email: email.trusted(self.rules).map(str::to_owned),
             subject: token.sub,
@@ -161,7 +165,11 @@ impl Provider {
     }
 
     /// The exchange itself, once: a code is used up by its first arrival.
-    async fn exchange(&self, metadata: &Metadata, code: &Code) -> Result<TokenAnswer, OidcError> {
+    async fn exchange(
+        &self,
+        metadata: &Metadata,
+        code: &OidcCode,
+    ) -> Result<TokenResponse, OidcError> {
         let ProviderSettings {
             client_id,
             client_secret,

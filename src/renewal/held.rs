@@ -12,7 +12,7 @@ use super::rules::{self, LEASE, Step, confirmed_until, due};
 use super::unwritten::{self, Change, write};
 use super::workos::{self, Reply};
 use super::{Ask, Fresh, LOOK_EVERY, Stands, Trouble, between, good, look};
-use crate::accounts::{Profile, User, keep_up};
+use crate::accounts::{User, WorkosProfile, update_from_workos};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::keys::{SealError, random_fraction};
@@ -124,7 +124,7 @@ impl<'a> Held<'a> {
         self,
         authentication: Authentication,
     ) -> Result<Option<Stands>, Trouble> {
-        let profile = Profile::from(&authentication.user);
+        let profile = WorkosProfile::from(&authentication.user);
         let confirmation = self.confirmation(authentication)?;
         let now = self.app.clock.now();
         let switches = self.ask.switch_to.is_some();
@@ -143,7 +143,7 @@ impl<'a> Held<'a> {
                 false => None,
             };
             follow_sid(conn, &row, &confirmation)?;
-            let user = keep_up(conn, user.clone(), &profile)?;
+            let user = update_from_workos(conn, user.clone(), &profile)?;
             // A later mark is followed by the next request.
             let marks = mark.as_ref().map_or(row.marks, |mark| mark.marks);
             let mut fresh = fresh(user, &confirmation, marks, now);

@@ -1,7 +1,9 @@
 //! An answer of a person's: as WorkOS wants it, on its way there, and what was wrong with it.
 
 use crate::state::AppState;
-use crate::workos::{Authentication, Device, Pending, Question, StepAnswer, WorkosError};
+use crate::workos::{
+    Authentication, ClientDevice, PendingAuthentication, StepAnswer, StepQuestion, WorkosError,
+};
 
 /// WorkOS's codes have six digits.
 const LONGEST_CODE: usize = 32;
@@ -21,18 +23,20 @@ pub enum Slip {
 
 impl Slip {
     /// What WorkOS's refusal says of the answer; `None` where no other answer will do.
-    pub fn of(question: &Question, error: &WorkosError) -> Option<Self> {
+    pub fn of(question: &StepQuestion, error: &WorkosError) -> Option<Self> {
         let WorkosError::Refused { code, .. } = error else {
             return None;
         };
         match (question, code.as_str()) {
             (
-                Question::Email(_) | Question::Totp { .. },
+                StepQuestion::Email(_) | StepQuestion::Totp { .. },
                 "invalid_one_time_code" | "invalid_code" | "invalid_credentials",
             ) => Some(Self::Wrong),
-            (Question::Totp { .. }, "one_time_code_previously_used") => Some(Self::Used),
-            (Question::Totp { .. }, "one_time_code_expired") => Some(Self::Stale),
-            (Question::Organization(_), code) if is_no_membership(code) => Some(Self::NotAMember),
+            (StepQuestion::Totp { .. }, "one_time_code_previously_used") => Some(Self::Used),
+            (StepQuestion::Totp { .. }, "one_time_code_expired") => Some(Self::Stale),
+            (StepQuestion::Organization(_), code) if is_no_membership(code) => {
+                Some(Self::NotAMember)
+            }
             _ => None,
         }
     }
@@ -42,16 +46,16 @@ impl Slip {
 /// there is one.
 pub async fn answer(
     app: &AppState,
-    pending: &Pending,
+    pending: &PendingAuthentication,
     given: &str,
     challenge_id: Option<&str>,
-    device: &Device,
+    device: &ClientDevice,
 ) -> Result<Authentication, WorkosError> {
     let opened;
     let answer = match &pending.question {
-        Question::Organization(_) => StepAnswer::Organization(given),
-        Question::Email(_) => StepAnswer::EmailCode(given),
-        Question::Totp {
+        StepQuestion::Organization(_) => StepAnswer::Organization(given),
+        StepQuestion::Email(_) => StepAnswer::EmailCode(given),
+        StepQuestion::Totp {
             factor_id,
             challenge_id: known,
         } => {

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::LONGEST_IMPERSONATION;
-use crate::accounts::{Identity, LinkError, Profile, User, find_or_link, provision};
+use crate::accounts::{ExternalIdentity, LinkError, User, WorkosProfile, find_or_link, provision};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::error::SignInFailure;
 use crate::keys::random_text;
-use crate::oidc::{Identified, OidcError};
+use crate::oidc::{OidcError, OidcIdentity};
 use crate::sessions::{NewSession, kept_user_agent};
 use crate::state::AppState;
 use crate::tokens::{Actor, Grant, IssueError, Pair, Tokens};
-use crate::workos::{Authentication, Device};
+use crate::workos::{Authentication, ClientDevice};
 
 /// A person and the tokens that were given out for them.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl From<diesel::result::Error> for ExchangeFailure {
 pub async fn tokens_for_workos(
     app: &AppState,
     authentication: Authentication,
-    device: Device,
+    device: ClientDevice,
     now: Timestamp,
 ) -> Result<SignedIn, ExchangeFailure> {
     let impersonator = authentication.impersonator.as_ref();
@@ -72,7 +72,7 @@ pub async fn tokens_for_workos(
         not_after: impersonator.map(|_| now.plus(LONGEST_IMPERSONATION)),
     };
     let row = session_row(app, &authentication, device, now)?;
-    let profile = Profile::from(&authentication.user);
+    let profile = WorkosProfile::from(&authentication.user);
     let tokens = Arc::clone(&app.tokens);
     let signed_in = app
         .database
@@ -91,11 +91,11 @@ pub async fn tokens_for_workos(
 /// Finds or links the account of whom Google or Okta has authenticated, and gives out a pair.
 pub async fn tokens_for_identity(
     app: &AppState,
-    person: Identified,
+    person: OidcIdentity,
     now: Timestamp,
 ) -> Result<SignedIn, ExchangeFailure> {
     let issuer = person.issuer.clone();
-    let identity = Identity {
+    let identity = ExternalIdentity {
         issuer: person.issuer,
         subject: person.subject,
         email: person.email,
@@ -144,7 +144,7 @@ fn finish(
 fn session_row(
     app: &AppState,
     authentication: &Authentication,
-    device: Device,
+    device: ClientDevice,
     now: Timestamp,
 ) -> Result<Option<impl FnOnce(i64) -> NewSession + use<>>, SignInFailure> {
     let Some(sid) = authentication.sid.clone() else {

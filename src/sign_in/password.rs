@@ -12,7 +12,7 @@ use crate::keys::random_text;
 use crate::sessions::{NewSession, SessionState, kept_user_agent};
 use crate::state::AppState;
 use crate::tokens::{Grant, IssueError, Pair};
-use crate::workos::Device;
+use crate::workos::ClientDevice;
 
 /// A round is lost only when the account changed between a check of its password and the sign-in.
 const ROUNDS: usize = 3;
@@ -49,7 +49,7 @@ pub async fn with_password(
     email: &str,
     password: &SecretString,
     previous: Option<String>,
-    device: Device,
+    device: ClientDevice,
     now: Timestamp,
 ) -> Result<SessionState, CredentialError> {
     let id = random_text().map_err(|_| DbError::Unavailable("no randomness".to_owned()))?;

@@ -17,7 +17,9 @@ use crate::error::{InternalError, SignInFailure};
 use crate::renewal::is_open;
 use crate::sessions::SessionState;
 use crate::state::AppState;
-use crate::workos::{Authentication, Device, Elsewhere, NextStep, Question, WorkosError};
+use crate::workos::{
+    Authentication, ClientDevice, HostedStep, NextStep, StepQuestion, WorkosError,
+};
 
 /// How long one request may keep the others from asking WorkOS: a challenge and an answer have ten
 /// seconds each, and the database comes after them.
@@ -39,7 +41,7 @@ pub struct Turn {
     /// The session that this browser had until now, which ends.
     pub previous: Option<String>,
     /// What the person signs in with.
-    pub device: Device,
+    pub device: ClientDevice,
 }
 
 /// What an answer led to.
@@ -49,7 +51,7 @@ pub enum Outcome {
     /// The next question.
     Asks,
     /// A fresh sign-in at WorkOS, into this organisation where one was asked for.
-    Elsewhere(Elsewhere, Option<String>),
+    Elsewhere(HostedStep, Option<String>),
     /// The same question: this was wrong with the answer.
     Slip(Slip),
     /// WorkOS may not have seen the answer; the question still stands.
@@ -181,7 +183,7 @@ impl Held {
             ..
         } = &self.turn.unfinished;
         match error.next_step() {
-            Some(NextStep::Here(next)) => {
+            Some(NextStep::Answerable(next)) => {
                 log::info!("a sign-in waits for one more answer: {error}");
                 let next = self
                     .turn
@@ -189,11 +191,11 @@ impl Held {
                     .followed_by(next.clone(), &self.turn.given);
                 self.ask_next(next).await
             }
-            Some(NextStep::Elsewhere(elsewhere)) => {
+            Some(NextStep::Hosted(elsewhere)) => {
                 log::info!("a sign-in goes on at WorkOS: {error}");
                 let organization = match pending.question {
-                    Question::Organization(_) => Some(self.turn.given.clone()),
-                    Question::Email(_) | Question::Totp { .. } => organization_id.clone(),
+                    StepQuestion::Organization(_) => Some(self.turn.given.clone()),
+                    StepQuestion::Email(_) | StepQuestion::Totp { .. } => organization_id.clone(),
                 };
                 self.end(End::Elsewhere(elsewhere.clone(), organization.clone()))
                     .await;

@@ -14,7 +14,7 @@ use crate::db::DbError;
 use crate::error::{InternalError, SignInFailure};
 use crate::sessions::SessionState;
 use crate::state::AppState;
-use crate::workos::{Elsewhere, Pending, Question};
+use crate::workos::{HostedStep, PendingAuthentication, StepQuestion};
 
 pub use row::UnfinishedRow;
 
@@ -38,7 +38,7 @@ pub enum Kept {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Unfinished {
     /// What WorkOS asks for.
-    pub pending: Pending,
+    pub pending: PendingAuthentication,
     /// The attempt's fingerprint: one attempt makes one session, however many steps it takes.
     pub attempt: String,
     /// The way back, checked when the attempt began.
@@ -63,7 +63,7 @@ pub enum End {
     /// A session.
     SignedIn(Box<SessionState>),
     /// A fresh sign-in at WorkOS, into this organisation where one was asked for.
-    Elsewhere(Elsewhere, Option<String>),
+    Elsewhere(HostedStep, Option<String>),
 }
 
 impl Unfinished {
@@ -71,10 +71,10 @@ impl Unfinished {
     pub const REMEMBERED_SECONDS: i64 = REMEMBERED.num_seconds();
 
     /// The same sign-in, which waits for something else now that `given` was taken.
-    pub fn followed_by(&self, pending: Pending, given: &str) -> Self {
+    pub fn followed_by(&self, pending: PendingAuthentication, given: &str) -> Self {
         let chosen = match self.pending.question {
-            Question::Organization(_) => Some(given.to_owned()),
-            Question::Email(_) | Question::Totp { .. } => self.organization_id.clone(),
+            StepQuestion::Organization(_) => Some(given.to_owned()),
+            StepQuestion::Email(_) | StepQuestion::Totp { .. } => self.organization_id.clone(),
         };
         Self {
             pending,

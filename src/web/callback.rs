@@ -12,7 +12,7 @@ use crate::middleware::device;
 use crate::sessions::{BrowserSession, SessionState};
 use crate::sign_in::{self, SignIn, once};
 use crate::state::AppState;
-use crate::workos::Device;
+use crate::workos::ClientDevice;
 
 /// WorkOS's codes are short words; anything else in the address bar is not WorkOS's.
 const LONGEST_ERROR_CODE: usize = 64;
@@ -140,7 +140,7 @@ async fn sign_in(
     code: String,
     attempt: Attempt,
     previous: Option<String>,
-    device: Device,
+    device: ClientDevice,
 ) -> Result<SessionState, SignInFailure> {
     let verifier = attempt.pkce().verifier;
     let authentication = app

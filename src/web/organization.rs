@@ -16,7 +16,7 @@ use crate::renewal::{Ask, Switched, switch};
 use crate::sessions::{BrowserSession, SessionState};
 use crate::sign_in::LOCAL_PASSWORD;
 use crate::state::AppState;
-use crate::workos::{Elsewhere, NextStep, Organizations, Why, WorkosError};
+use crate::workos::{HostedStep, HostedStepReason, NextStep, OrganizationList, WorkosError};
 
 const PAGE: &str = "/account";
 const SWITCHED: &str = "/account?notice=organization-switched";
@@ -87,15 +87,15 @@ pub async fn post(
 
 /// The fresh sign-in that WorkOS's refusal asks for. It ends in the same organisation, and takes the
 /// place of this session, which goes on until then.
-fn sign_in_again(error: &WorkosError, user: &SessionState) -> Option<Elsewhere> {
+fn sign_in_again(error: &WorkosError, user: &SessionState) -> Option<HostedStep> {
     match error.next_step()? {
-        NextStep::Elsewhere(elsewhere) => Some(Elsewhere {
+        NextStep::Hosted(elsewhere) => Some(HostedStep {
             email: elsewhere.email.clone().or_else(|| Some(user.email.clone())),
             ..elsewhere.clone()
         }),
         // A question that would be answered here belongs to a sign-in, and this is none.
-        NextStep::Here(_) => Some(Elsewhere {
-            why: Why::Challenge,
+        NextStep::Answerable(_) => Some(HostedStep {
+            why: HostedStepReason::Challenge,
             email: Some(user.email.clone()),
             connection_ids: Vec::new(),
         }),
@@ -106,7 +106,7 @@ fn sign_in_again(error: &WorkosError, user: &SessionState) -> Option<Elsewhere> 
 pub(super) async fn organizations_of(
     app: &AppState,
     user: &SessionState,
-) -> Option<Arc<Organizations>> {
+) -> Option<Arc<OrganizationList>> {
     let local = user.authentication_method.as_deref() == Some(LOCAL_PASSWORD);
     let Some(id) = user.workos_user_id.as_deref().filter(|_| !local) else {
         return Some(Arc::default());

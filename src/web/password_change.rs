@@ -7,7 +7,7 @@ use super::account::{self, account_of};
 use super::form::{Form, complaint};
 use super::pages::PasswordErrors;
 use super::{redirect, unless_refused};
-use crate::accounts::passwords::validators::{About, validate};
+use crate::accounts::passwords::validators::{UserAttributes, validate};
 use crate::accounts::{PasswordChange, User, change_password, has_password};
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, log_in_again};
@@ -87,7 +87,7 @@ fn complaints(old: &SecretString, new: &[SecretString; 2], account: &User) -> Pa
         if errors.new_password1.is_empty() && first != second {
             errors.new_password2.push(DIFFERENT.to_owned());
         } else {
-            let about = About {
+            let about = UserAttributes {
                 email: &account.email,
                 first_name: &account.first_name,
                 last_name: &account.last_name,

@@ -19,7 +19,7 @@ use crate::middleware::device;
 use crate::sessions::BrowserSession;
 use crate::sign_in::{self, Ended, Kept, Outcome, Slip, Turn, Unfinished, UnfinishedRow};
 use crate::state::AppState;
-use crate::workos::{NextStep, Organization, Pending, Question, WorkosError};
+use crate::workos::{NextStep, Organization, PendingAuthentication, StepQuestion, WorkosError};
 
 const NO_CODE: &str = "Type the code in as it was given to you.";
 const WRONG: &str = "This code is not right. Check it and try again.";
@@ -38,7 +38,7 @@ pub(super) async fn take_over(
     let organization = attempt.organization_id();
     match error.next_step() {
         None => Err(error.into()),
-        Some(NextStep::Elsewhere(elsewhere)) => {
+        Some(NextStep::Hosted(elsewhere)) => {
             log::info!("a sign-in goes on at WorkOS: {error}");
             let next = attempt.next();
             let answer = match attempt.continues() {
@@ -47,7 +47,7 @@ pub(super) async fn take_over(
             };
             Ok(answer.map_err(|error| InternalError::new("start a sign-in at WorkOS", error))?)
         }
-        Some(NextStep::Here(pending)) => {
+        Some(NextStep::Answerable(pending)) => {
             log::info!("a sign-in waits for an answer: {error}");
             let unfinished = Unfinished {
                 pending: pending.clone(),
@@ -168,9 +168,9 @@ fn words(slip: Slip) -> &'static str {
 }
 
 /// The answer, as WorkOS wants it, or what is wrong with it by itself.
-fn given(question: &Question, form: &Form) -> Result<String, String> {
+fn given(question: &StepQuestion, form: &Form) -> Result<String, String> {
     match question {
-        Question::Organization(organizations) => {
+        StepQuestion::Organization(organizations) => {
             let id = form.value("organization_id").unwrap_or_default();
             let listed = organizations.iter().any(|one| one.id == id);
             match complaint(id) {
@@ -180,7 +180,7 @@ fn given(question: &Question, form: &Form) -> Result<String, String> {
                 Some(complaint) => Err(complaint),
             }
         }
-        Question::Email(_) | Question::Totp { .. } => {
+        StepQuestion::Email(_) | StepQuestion::Totp { .. } => {
             let typed = form.value("code").unwrap_or_default().trim();
             match complaint(typed) {
                 Some(complaint) => Err(complaint),
@@ -219,15 +219,15 @@ fn show(
     chosen: &str,
     complaint: Option<&str>,
 ) -> Result<HttpResponse, Error> {
-    let Pending { question, .. } = &unfinished.pending;
+    let PendingAuthentication { question, .. } = &unfinished.pending;
     let choices;
     let ask = match question {
-        Question::Organization(organizations) => {
+        StepQuestion::Organization(organizations) => {
             choices = by_name(organizations, chosen);
             Ask::Organization(&choices)
         }
-        Question::Email(email) => Ask::Email(email.as_deref()),
-        Question::Totp { .. } => Ask::Totp,
+        StepQuestion::Email(email) => Ask::Email(email.as_deref()),
+        StepQuestion::Totp { .. } => Ask::Totp,
     };
     let errors = complaint.map(str::to_owned);
     let page = Step {

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::error::Error;
 use crate::state::AppState;
 use crate::webhooks::{self, Taken};
-use crate::workos::webhook::{self, Event, Message};
+use crate::workos::webhook::{self, WebhookEvent, WebhookMessage};
 
 const SIGNATURE: &str = "WorkOS-Signature";
 /// What is wrong with it, the log tells: it may quote the event.
@@ -27,7 +27,7 @@ pub async fn post(
         log::warn!("a webhook is not taken: {error}");
         return Ok(refusal(&error.to_string()));
     }
-    let message = match Message::read(&body) {
+    let message = match WebhookMessage::read(&body) {
         Ok(message) => message,
         Err(error) => {
             log::warn!("a signed webhook is no event: {error}");
@@ -37,12 +37,12 @@ pub async fn post(
     let event = match message.asks() {
         Ok(event) => event,
         Err(error) => {
-            let Message { id, event, .. } = &message;
+            let WebhookMessage { id, event, .. } = &message;
             log::warn!("webhook {id:?}: {event:?} cannot be read: {error}");
             return Ok(refusal(UNREADABLE));
         }
     };
-    if matches!(event, Event::Other) {
+    if matches!(event, WebhookEvent::Other) {
         log::info!("a webhook that asks nothing: {:?}", message.event);
         return Ok(HttpResponse::Ok().finish());
     }

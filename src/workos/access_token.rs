@@ -19,14 +19,14 @@ struct Claims {
 }
 
 /// WorkOS's public keys, and by which names it signs.
-pub(super) struct Verifier {
+pub(super) struct AccessTokenVerifier {
     http: reqwest::Client,
     url: String,
     issuers: Vec<String>,
     keys: JwksCache,
 }
 
-impl Verifier {
+impl AccessTokenVerifier {
     /// For the keys at `url`; nothing is asked of it yet.
     pub(super) fn new(http: reqwest::Client, url: String, issuers: Vec<String>) -> Self {
         Self {

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
 
-use super::access_token::Verifier;
+use super::access_token::AccessTokenVerifier;
 use super::authorize::{AuthorizeRequest, Pkce};
 use super::error::WorkosError;
 use super::wire::{AccessTokenClaims, AuthenticateResponse, Authentication};
@@ -21,7 +21,7 @@ use crate::http_client::{self, TOTAL_TIMEOUT};
 use crate::keys::random_text;
 use crate::settings::WorkosSettings;
 
-pub use memberships::Organizations;
+pub use memberships::OrganizationList;
 pub use step::StepAnswer;
 
 /// Tries in all, where repeating is safe.
@@ -34,7 +34,7 @@ const REFRESH_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Whether a request may be sent again when its answer was lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Repeat {
+enum RetryPolicy {
     /// Doing it twice is the same as doing it once.
     Safe,
     /// Only when it never left: an authorization code is used up by the first arrival.
@@ -45,30 +45,30 @@ enum Repeat {
 
 /// Speaks to WorkOS's user management.
 #[derive(Clone)]
-pub struct Client {
+pub struct WorkosClient {
     http: reqwest::Client,
     base_url: String,
     client_id: String,
     api_key: SecretString,
-    verifier: Arc<Verifier>,
+    verifier: Arc<AccessTokenVerifier>,
 }
 
 /// What a person signs in with, for WorkOS's Radar.
 #[derive(Clone, Debug, Default)]
-pub struct Device {
+pub struct ClientDevice {
     /// The user's address.
     pub ip_address: Option<String>,
     /// The user's browser.
     pub user_agent: Option<String>,
 }
 
-impl Client {
+impl WorkosClient {
     /// A client with timeouts and our name and version. Fails where TLS cannot be set up.
     pub fn new(settings: &WorkosSettings) -> Result<Self, WorkosError> {
         let http = http_client::client(&settings.api_base_url)
             .map_err(|error| WorkosError::unavailable(http_client::reason(&error)))?;
         let base_url = &settings.api_base_url;
-        let verifier = Verifier::new(
+        let verifier = AccessTokenVerifier::new(
             http.clone(),
             format!("{base_url}/sso/jwks/{}", settings.client_id),
             settings.jwt_issuers.clone(),
@@ -113,14 +113,14 @@ impl Client {
         &self,
         code: &str,
         code_verifier: Option<&str>,
-        device: &Device,
+        device: &ClientDevice,
     ) -> Result<Authentication, WorkosError> {
         let mut body = self.grant("authorization_code", device);
         body["code"] = code.into();
         if let Some(code_verifier) = code_verifier {
             body["code_verifier"] = code_verifier.into();
         }
-        self.authenticate(&body, Repeat::IfUnsent).await
+        self.authenticate(&body, RetryPolicy::IfUnsent).await
     }
 
     /// Carries a session on: WorkOS answers with the next refresh token, and again with the same one
@@ -129,14 +129,14 @@ impl Client {
         &self,
         refresh_token: &SecretString,
         organization_id: Option<&str>,
-        device: &Device,
+        device: &ClientDevice,
     ) -> Result<Authentication, WorkosError> {
         let mut body = self.grant("refresh_token", device);
         body["refresh_token"] = refresh_token.expose_secret().into();
         if let Some(organization_id) = organization_id {
             body["organization_id"] = organization_id.into();
         }
-        self.authenticate(&body, Repeat::IfUnanswered).await
+        self.authenticate(&body, RetryPolicy::IfUnanswered).await
     }
 
     /// Whether an emulator on this machine is asked: WorkOS answers over https alone.
@@ -160,11 +160,11 @@ impl Client {
         let url = format!("{}/user_management/sessions/revoke", self.base_url);
         let request = self.http.post(url).json(&json!({ "session_id": sid }));
         let request = request.bearer_auth(self.api_key.expose_secret());
-        self.send(request, Repeat::Safe).await.map(drop)
+        self.send(request, RetryPolicy::Safe).await.map(drop)
     }
 
     /// The fields that all grants have.
-    fn grant(&self, grant_type: &str, device: &Device) -> serde_json::Value {
+    fn grant(&self, grant_type: &str, device: &ClientDevice) -> serde_json::Value {
         let mut body = json!({
             "client_id": self.client_id,
             "client_secret": self.api_key.expose_secret(),
@@ -188,7 +188,7 @@ impl Client {
             "grant_type": "authorization_code",
             "code": "vestibule-check-of-credentials",
         });
-        match self.authenticate(&body, Repeat::Safe).await {
+        match self.authenticate(&body, RetryPolicy::Safe).await {
             Ok(_) => {}
             Err(error @ WorkosError::Refused { status: 400, .. })
                 if !error.is_misconfiguration() => {}
@@ -202,7 +202,7 @@ impl Client {
     async fn verify_api_key(&self) -> Result<(), WorkosError> {
         let url = format!("{}/user_management/users/user_nobody", self.base_url);
         let request = self.http.get(url).bearer_auth(self.api_key.expose_secret());
-        match self.send(request, Repeat::Safe).await {
+        match self.send(request, RetryPolicy::Safe).await {
             Err(error @ WorkosError::Refused { .. }) if !error.is_misconfiguration() => Ok(()),
             answer => answer.map(drop),
         }
@@ -211,11 +211,11 @@ impl Client {
     async fn authenticate(
         &self,
         body: &serde_json::Value,
-        repeat: Repeat,
+        repeat: RetryPolicy,
     ) -> Result<Authentication, WorkosError> {
         let url = format!("{}/user_management/authenticate", self.base_url);
         let mut request = self.http.post(url).json(body);
-        if repeat == Repeat::IfUnanswered {
+        if repeat == RetryPolicy::IfUnanswered {
             request = request.timeout(REFRESH_TIMEOUT);
         }
         let answer = self.send(request, repeat).await?;
@@ -226,7 +226,11 @@ impl Client {
     }
 
     /// Sends a request, again where that is safe, and all of it within the total timeout.
-    async fn send(&self, request: RequestBuilder, repeat: Repeat) -> Result<Vec<u8>, WorkosError> {
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        repeat: RetryPolicy,
+    ) -> Result<Vec<u8>, WorkosError> {
         let tries = tokio::time::timeout(TOTAL_TIMEOUT, try_again(request, repeat));
         let late = |_| WorkosError::unavailable(format!("no answer within {TOTAL_TIMEOUT:?}"));
         tries.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
@@ -234,7 +238,7 @@ impl Client {
 }
 
 /// Sends it up to three times where that is safe, always under the same idempotency key.
-async fn try_again(request: RequestBuilder, repeat: Repeat) -> Result<Vec<u8>, WorkosError> {
+async fn try_again(request: RequestBuilder, repeat: RetryPolicy) -> Result<Vec<u8>, WorkosError> {
     let key = random_text().map_err(|_| WorkosError::unavailable("no randomness for a key"))?;
     let request = request.header("Idempotency-Key", key);
     let mut pause = FIRST_PAUSE;
@@ -258,26 +262,26 @@ async fn try_again(request: RequestBuilder, repeat: Repeat) -> Result<Vec<u8>, W
 }
 
 /// A try that failed, and whether the request had left.
-struct Failure {
+struct FailedAttempt {
     error: WorkosError,
     unsent: bool,
     answered: bool,
 }
 
-impl Failure {
-    fn may_repeat(&self, repeat: Repeat) -> bool {
+impl FailedAttempt {
+    fn may_repeat(&self, repeat: RetryPolicy) -> bool {
         let transient = matches!(self.error, WorkosError::Unavailable { .. });
         let harmless = match repeat {
-            Repeat::Safe => true,
-            Repeat::IfUnsent => self.unsent,
-            Repeat::IfUnanswered => !self.answered,
+            RetryPolicy::Safe => true,
+            RetryPolicy::IfUnsent => self.unsent,
+            RetryPolicy::IfUnanswered => !self.answered,
         };
         transient && harmless
     }
 }
 
-async fn once(request: RequestBuilder) -> Result<Vec<u8>, Failure> {
-    let response = request.send().await.map_err(|error| Failure {
+async fn once(request: RequestBuilder) -> Result<Vec<u8>, FailedAttempt> {
+    let response = request.send().await.map_err(|error| FailedAttempt {
         unsent: error.is_connect(),
         answered: false,
         error: WorkosError::Unavailable {
@@ -290,7 +294,7 @@ async fn once(request: RequestBuilder) -> Result<Vec<u8>, Failure> {
     let retry_after = http_client::retry_after(response.headers());
     let body = http_client::read_body(response)
         .await
-        .map_err(|reason| Failure {
+        .map_err(|reason| FailedAttempt {
             unsent: false,
             answered: false,
             error: WorkosError::unavailable(reason),
@@ -298,7 +302,7 @@ async fn once(request: RequestBuilder) -> Result<Vec<u8>, Failure> {
     if status.is_success() {
         return Ok(body);
     }
-    Err(Failure {
+    Err(FailedAttempt {
         unsent: false,
         answered: true,
         error: WorkosError::from_answer(status, retry_after, &body),

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::step::NextStep;
-use super::wire::ErrorBody;
+use super::wire::WorkosErrorBody;
 use crate::http_client::{is_code, may_pass};
 
 /// What a code of ours begins with, where WorkOS sent none; the status follows.
@@ -67,7 +67,7 @@ impl WorkosError {
             };
         }
         let whole: Value = serde_json::from_slice(body).unwrap_or_default();
-        let body: ErrorBody = serde_json::from_value(whole.clone()).unwrap_or_default();
+        let body: WorkosErrorBody = serde_json::from_value(whole.clone()).unwrap_or_default();
         let code = body.code.or(body.error).filter(|code| is_code(code));
         let code = code.or_else(|| NextStep::code_of(&whole).map(str::to_owned));
         Self::Refused {

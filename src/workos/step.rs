@@ -15,25 +15,25 @@ const LONGEST_EMAIL: usize = 254;
 #[derive(Clone, Debug)]
 pub enum NextStep {
     /// An answer that is asked for here and passed on to WorkOS.
-    Here(Pending),
+    Answerable(PendingAuthentication),
     /// A fresh sign-in at WorkOS, which asks for it itself.
-    Elsewhere(Elsewhere),
+    Hosted(HostedStep),
 }
 
 /// A sign-in that waits for an answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Pending {
+pub struct PendingAuthentication {
     /// WorkOS's `pending_authentication_token`, which lets the sign-in go on.
     #[serde(serialize_with = "exposed")]
     pub token: SecretString,
     /// What is asked for.
-    pub question: Question,
+    pub question: StepQuestion,
 }
 
 /// What WorkOS asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Question {
+pub enum StepQuestion {
     /// One of these organisations.
     Organization(Vec<Organization>),
     /// The code that was sent to this address.
@@ -59,9 +59,9 @@ pub struct Organization {
 
 /// A sign-in that goes on at WorkOS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Elsewhere {
+pub struct HostedStep {
     /// What for.
-    pub why: Why,
+    pub why: HostedStepReason,
     /// Whose sign-in it is.
     pub email: Option<String>,
     /// The single sign-on connections that will do.
@@ -70,7 +70,7 @@ pub struct Elsewhere {
 
 /// What WorkOS's own pages are to settle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Why {
+pub enum HostedStepReason {
     /// The organisation wants its single sign-on.
     SingleSignOn,
     /// The way of signing in is not taken, by the organisation or at all.
@@ -97,34 +97,34 @@ impl NextStep {
             Some("organization_selection_required") => {
                 let organizations = Vec::<Organization>::deserialize(&body["organizations"]);
                 let organizations = organizations.ok().filter(|list| !list.is_empty())?;
-                return pending(body, Question::Organization(organizations));
+                return pending(body, StepQuestion::Organization(organizations));
             }
             Some("email_verification_required") => {
-                match pending(body, Question::Email(text(body, "email"))) {
-                    None => Why::Email,
+                match pending(body, StepQuestion::Email(text(body, "email"))) {
+                    None => HostedStepReason::Email,
                     step => return step,
                 }
             }
             Some("mfa_challenge") => match totp(body).and_then(|totp| pending(body, totp)) {
-                None => Why::SecondFactor,
+                None => HostedStepReason::SecondFactor,
                 step => return step,
             },
-            Some("mfa_enrollment") => Why::Enrollment,
-            Some("sso_required") => Why::SingleSignOn,
+            Some("mfa_enrollment") => HostedStepReason::Enrollment,
+            Some("sso_required") => HostedStepReason::SingleSignOn,
             Some(
                 "organization_authentication_methods_required"
                 | "authentication_method_not_allowed"
                 | "email_password_auth_disabled",
-            ) => Why::OtherMethod,
+            ) => HostedStepReason::OtherMethod,
             Some(
                 "passkey_progressive_enrollment" | "radar_challenge" | "radar_sign_up_challenge",
-            ) => Why::Challenge,
+            ) => HostedStepReason::Challenge,
             _ => return None,
         };
         let connections = ["connection_ids", "sso_connection_ids"].map(|name| &body[name]);
         let connections = connections.into_iter().find_map(Value::as_array);
         let ids = connections.into_iter().flatten().filter_map(Value::as_str);
-        Some(Self::Elsewhere(Elsewhere {
+        Some(Self::Hosted(HostedStep {
             why,
             email: text(body, "email").or_else(|| text(&body["user"], "email")),
             connection_ids: ids.map(str::to_owned).collect(),
@@ -132,15 +132,17 @@ impl NextStep {
     }
 }
 
-impl Elsewhere {
+impl HostedStep {
     /// The fresh sign-in that settles it, into this organisation where one was asked for.
     pub fn request(&self, organization_id: Option<&str>) -> AuthorizeRequest {
         let mut parameters = Vec::new();
         let organization = organization_id.map(|id| ("organization_id", id.to_owned()));
         match (self.why, &self.connection_ids[..]) {
-            (Why::SingleSignOn, [one]) => parameters.push(("connection_id", one.clone())),
+            (HostedStepReason::SingleSignOn, [one]) => {
+                parameters.push(("connection_id", one.clone()));
+            }
             // By itself the organisation selects its single sign-on.
-            (Why::SingleSignOn, _) => parameters.extend(organization),
+            (HostedStepReason::SingleSignOn, _) => parameters.extend(organization),
             (_, _) => {
                 parameters.push(("provider", "authkit".to_owned()));
                 parameters.extend(organization);
@@ -149,7 +151,10 @@ impl Elsewhere {
         let email = self.email.clone();
         let hint = email.filter(|email| email.chars().count() <= LONGEST_EMAIL);
         parameters.extend(hint.map(|email| ("login_hint", email)));
-        if matches!(self.why, Why::Email | Why::SecondFactor) {
+        if matches!(
+            self.why,
+            HostedStepReason::Email | HostedStepReason::SecondFactor
+        ) {
             // WorkOS remembers whom it let in so far: it is to ask anew, and then it asks this itself.
             parameters.push(("max_age", "0".to_owned()));
         }
@@ -157,13 +162,16 @@ impl Elsewhere {
     }
 }
 
-fn pending(body: &Value, question: Question) -> Option<NextStep> {
+fn pending(body: &Value, question: StepQuestion) -> Option<NextStep> {
     let token = SecretString::from(text(body, "pending_authentication_token")?);
-    Some(NextStep::Here(Pending { token, question }))
+    Some(NextStep::Answerable(PendingAuthentication {
+        token,
+        question,
+    }))
 }
 
 /// An authenticator rather than a telephone, to which a code would have to be sent.
-fn totp(body: &Value) -> Option<Question> {
+fn totp(body: &Value) -> Option<StepQuestion> {
     let factors = body["authentication_factors"].as_array();
     let factors = || factors.into_iter().flatten();
     let factor = factors().find(|factor| factor["type"] == "totp");
@@ -172,7 +180,7 @@ fn totp(body: &Value) -> Option<Question> {
         .and_then(|factor| text(factor, "id"));
     let challenge_id = text(&body["authentication_challenge"], "id")
         .or_else(|| text(body, "authentication_challenge_id"));
-    (factor_id.is_some() || challenge_id.is_some()).then_some(Question::Totp {
+    (factor_id.is_some() || challenge_id.is_some()).then_some(StepQuestion::Totp {
         factor_id,
         challenge_id,
     })

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::User;
+use super::WorkosUser;
 use crate::clock::Timestamp;
 
 /// How far the sender's clock and ours may be apart, the way of the message included (WorkOS's own
@@ -68,7 +68,7 @@ fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
 
 /// What a webhook's body holds.
 #[derive(Debug, Deserialize)]
-pub struct Message {
+pub struct WebhookMessage {
     /// `event_…`: the same when it is sent again.
     pub id: String,
     /// Such as `user.updated`.
@@ -78,9 +78,9 @@ pub struct Message {
 
 /// What an event asks of us.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum WebhookEvent {
     /// A user was made or changed.
-    UserChanged(User),
+    UserChanged(WorkosUser),
     /// A user is no more.
     UserDeleted {
         /// `user_…`.
@@ -100,11 +100,11 @@ pub enum Event {
     Other,
 }
 
-impl Event {
+impl WebhookEvent {
     /// Whom or what it is about.
     pub fn object_id(&self) -> Option<&str> {
         match self {
-            Self::UserChanged(User { id, .. })
+            Self::UserChanged(WorkosUser { id, .. })
             | Self::UserDeleted { id }
             | Self::SessionRevoked { id }
             | Self::MembershipChanged { user_id: id } => Some(id),
@@ -123,28 +123,30 @@ struct Membership {
     user_id: String,
 }
 
-impl Message {
+impl WebhookMessage {
     /// Reads a body. Fails on what is no message of WorkOS's.
     pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(body)
     }
 
     /// What it asks of us. Fails where a known event lacks what it is about.
-    pub fn asks(&self) -> Result<Event, serde_json::Error> {
+    pub fn asks(&self) -> Result<WebhookEvent, serde_json::Error> {
         Ok(match self.event.as_str() {
-            "user.created" | "user.updated" => Event::UserChanged(User::deserialize(&self.data)?),
-            "user.deleted" => Event::UserDeleted {
+            "user.created" | "user.updated" => {
+                WebhookEvent::UserChanged(WorkosUser::deserialize(&self.data)?)
+            }
+            "user.deleted" => WebhookEvent::UserDeleted {
                 id: Named::deserialize(&self.data)?.id,
             },
-            "session.revoked" => Event::SessionRevoked {
+            "session.revoked" => WebhookEvent::SessionRevoked {
                 id: Named::deserialize(&self.data)?.id,
             },
             "organization_membership.updated" | "organization_membership.deleted" => {
-                Event::MembershipChanged {
+                WebhookEvent::MembershipChanged {
                     user_id: Membership::deserialize(&self.data)?.user_id,
                 }
             }
-            _ => Event::Other,
+            _ => WebhookEvent::Other,
         })
     }
 }
@@ -219,10 +221,10 @@ mod tests {
     #[test]
     fn an_event_that_nobody_knows_asks_nothing() {
         let message =
-            Message::read(br#"{"id":"event_1","event":"connection.activated","data":null}"#);
-        assert!(matches!(message.unwrap().asks(), Ok(Event::Other)));
-        let message = Message::read(br#"{"id":"event_1","event":"user.deleted","data":{}}"#);
+            WebhookMessage::read(br#"{"id":"event_1","event":"connection.activated","data":null}"#);
+        assert!(matches!(message.unwrap().asks(), Ok(WebhookEvent::Other)));
+        let message = WebhookMessage::read(br#"{"id":"event_1","event":"user.deleted","data":{}}"#);
         assert!(message.unwrap().asks().is_err());
-        assert!(Message::read(b"{}").is_err());
+        assert!(WebhookMessage::read(b"{}").is_err());
     }
 }

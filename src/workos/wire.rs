@@ -9,14 +9,14 @@ use serde_json::Value;
 #[derive(Debug)]
 pub struct Authentication {
     /// Who it is.
-    pub user: User,
+    pub user: WorkosUser,
     /// The session at WorkOS, from the access token.
     pub sid: Option<String>,
     /// The role in the organisation, from the access token.
     pub role: Option<String>,
     /// When the access token expires; until then WorkOS has vouched for the session.
     pub access_token_expires_at: Option<DateTime<Utc>>,
-    /// Where `sid`, `role` and its own end were read; see [`Client::verify`](super::Client::verify).
+    /// Where `sid`, `role` and its own end were read; see [`WorkosClient::verify`](super::WorkosClient::verify).
     pub access_token: SecretString,
     /// Continues the session at WorkOS; used once.
     pub refresh_token: SecretString,
@@ -25,23 +25,23 @@ pub struct Authentication {
     /// How: an open set, such as `Password` or `GoogleOAuth`.
     pub authentication_method: Option<String>,
     /// Who is acting as the user.
-    pub impersonator: Option<Impersonator>,
+    pub impersonator: Option<WorkosImpersonator>,
 }
 
 /// The answer of `POST /user_management/authenticate`.
 #[derive(Deserialize)]
 pub(super) struct AuthenticateResponse {
-    pub(super) user: User,
+    pub(super) user: WorkosUser,
     pub(super) access_token: SecretString,
     pub(super) refresh_token: SecretString,
     pub(super) organization_id: Option<String>,
     pub(super) authentication_method: Option<String>,
-    pub(super) impersonator: Option<Impersonator>,
+    pub(super) impersonator: Option<WorkosImpersonator>,
 }
 
 /// A user at WorkOS.
 #[derive(Clone, Debug, Deserialize)]
-pub struct User {
+pub struct WorkosUser {
     /// `user_…`.
     pub id: String,
     /// As the person writes it.
@@ -61,7 +61,7 @@ pub struct User {
 
 /// Somebody who acts as the user, through WorkOS's dashboard.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Impersonator {
+pub struct WorkosImpersonator {
     /// Whose action it is.
     pub email: String,
     /// What they gave as their reason.
@@ -105,7 +105,7 @@ fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> 
 
 /// The three shapes of an error: `{code, message}`, `{error, error_description}`, `{message}`.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct ErrorBody {
+pub(super) struct WorkosErrorBody {
     pub(super) code: Option<String>,
     pub(super) message: Option<String>,
     pub(super) error: Option<String>,

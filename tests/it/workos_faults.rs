@@ -5,7 +5,7 @@ use std::time::Duration;
 use authkit_emulator::{Effect, Fault, RecordedRequest};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use vestibule::workos::Client;
+use vestibule::workos::WorkosClient;
 
 use crate::support::app::{TestApp, Visitor};
 use crate::support::forwarder::Forwarder;
@@ -306,7 +306,7 @@ async fn what_is_safe_to_repeat_is_asked_again_under_one_key() {
     };
     app.workos()
         .inject(Fault::once(AUTHENTICATE, status).times(2));
-    let client = Client::new(&app.settings.workos).unwrap();
+    let client = WorkosClient::new(&app.settings.workos).unwrap();
     client.verify_credentials().await.unwrap();
     let keys: Vec<_> = exchanges(&app)
         .into_iter()

@@ -1,5 +1,5 @@
 use super::*;
-use crate::accounts::{NewUser, Profile, ProvisionError, close, provision};
+use crate::accounts::{NewUser, ProvisionError, WorkosProfile, deactivate, provision};
 use crate::db::Database;
 use crate::settings::{DatabaseSettings, DatabaseUrl};
 
@@ -12,8 +12,8 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(1_000_000 + seconds).unwrap()
 }
 
-fn ada() -> Identity {
-    Identity {
+fn ada() -> ExternalIdentity {
+    ExternalIdentity {
         issuer: "https://p.example".to_owned(),
         subject: "1".to_owned(),
         email: Some("Ada@Example.com".to_owned()),
@@ -34,7 +34,7 @@ impl House {
         }
     }
 
-    fn sign_in(&self, identity: &Identity) -> Result<User, LinkError> {
+    fn sign_in(&self, identity: &ExternalIdentity) -> Result<User, LinkError> {
         self.database
             .write_blocking(|conn| find_or_link(conn, identity, at(10)))
     }
@@ -92,7 +92,7 @@ fn the_e_mail_links_once_and_then_the_subject_counts() {
         Some("augusta@example.com"),
         Some("nobody@example.com"),
     ] {
-        let moved = Identity {
+        let moved = ExternalIdentity {
             email: email.map(str::to_owned),
             ..ada()
         };
@@ -111,14 +111,14 @@ fn an_issuer_is_part_of_who_it_is() {
     let house = House::new();
     let row = house.row("ada@example.com", true);
     house.sign_in(&ada()).unwrap();
-    let elsewhere = Identity {
+    let elsewhere = ExternalIdentity {
         issuer: "https://q.example".to_owned(),
         email: None,
         ..ada()
     };
     let refused = house.sign_in(&elsewhere);
     assert!(matches!(refused, Err(LinkError::EmailNotVerified { .. })));
-    let proven = Identity {
+    let proven = ExternalIdentity {
         email: ada().email,
         ..elsewhere
     };
@@ -131,7 +131,7 @@ fn without_an_e_mail_that_counts_it_is_not_told_who_has_an_account() {
     let house = House::new();
     house.row("ada@example.com", true);
     for email in [None, Some("no address"), Some("a\0@example.com")] {
-        let unproven = Identity {
+        let unproven = ExternalIdentity {
             email: email.map(str::to_owned),
             ..ada()
         };
@@ -145,13 +145,13 @@ fn without_an_e_mail_that_counts_it_is_not_told_who_has_an_account() {
 fn a_closed_account_is_neither_linked_nor_signed_in() {
     let house = House::new();
     let row = house.row("ada@example.com", true);
-    house.run(|conn| close(conn, row.id, at(1)));
+    house.run(|conn| deactivate(conn, row.id, at(1)));
     let refused = |house: &House| matches!(house.sign_in(&ada()), Err(LinkError::Inactive { user_id }) if user_id == row.id);
     assert!(refused(&house));
     assert_eq!(house.links(), 0);
-    house.run(|conn| crate::accounts::open(conn, row.id));
+    house.run(|conn| crate::accounts::activate(conn, row.id));
     house.sign_in(&ada()).unwrap();
-    house.run(|conn| close(conn, row.id, at(2)));
+    house.run(|conn| deactivate(conn, row.id, at(2)));
     assert!(refused(&house));
 }
 
@@ -173,7 +173,7 @@ fn an_account_is_one_person_at_a_provider() {
     let house = House::new();
     let row = house.row("ada@example.com", true);
     house.sign_in(&ada()).unwrap();
-    let successor = Identity {
+    let successor = ExternalIdentity {
         subject: "2".to_owned(),
         ..ada()
     };
@@ -206,13 +206,13 @@ fn a_row_that_was_never_verified_loses_its_other_doors() {
     let user = house.sign_in(&ada()).unwrap();
     assert_eq!((user.id, &user.workos_user_id), (row.id, &None));
     assert_eq!(house.links(), 1);
-    let squatter = Identity {
+    let squatter = ExternalIdentity {
         subject: "squatter".to_owned(),
         ..ada()
     };
     let refused = house.sign_in(&squatter);
     assert!(matches!(refused, Err(LinkError::Conflict { .. })));
-    let at_workos = Profile {
+    let at_workos = WorkosProfile {
         workos_user_id: "user_squatter".to_owned(),
         email: "ada@example.com".to_owned(),
         email_verified: false,

@@ -32,7 +32,7 @@ const SCRYPT_LENGTH: usize = 64;
 
 /// By which scheme a stored hash was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scheme {
+pub enum PasswordScheme {
     /// `argon2$…`
     Argon2,
     /// `pbkdf2_sha256$…`
@@ -51,15 +51,15 @@ pub enum Scheme {
     Unknown,
 }
 
-impl Scheme {
+impl PasswordScheme {
     pub(super) fn of(stored: &str) -> Self {
-        match Encoded::parse(stored) {
-            Some(Encoded::Argon2(_)) => Self::Argon2,
-            Some(Encoded::Pbkdf2 { sha1: false, .. }) => Self::Pbkdf2Sha256,
-            Some(Encoded::Pbkdf2 { sha1: true, .. }) => Self::Pbkdf2Sha1,
-            Some(Encoded::Bcrypt { sha256: true, .. }) => Self::BcryptSha256,
-            Some(Encoded::Bcrypt { sha256: false, .. }) => Self::Bcrypt,
-            Some(Encoded::Scrypt { .. }) => Self::Scrypt,
+        match EncodedPassword::parse(stored) {
+            Some(EncodedPassword::Argon2(_)) => Self::Argon2,
+            Some(EncodedPassword::Pbkdf2 { sha1: false, .. }) => Self::Pbkdf2Sha256,
+            Some(EncodedPassword::Pbkdf2 { sha1: true, .. }) => Self::Pbkdf2Sha1,
+            Some(EncodedPassword::Bcrypt { sha256: true, .. }) => Self::BcryptSha256,
+            Some(EncodedPassword::Bcrypt { sha256: false, .. }) => Self::Bcrypt,
+            Some(EncodedPassword::Scrypt { .. }) => Self::Scrypt,
             None if stored.starts_with('!') => Self::Unusable,
             None => Self::Unknown,
         }
@@ -81,7 +81,7 @@ impl Scheme {
 }
 
 /// A stored hash, taken apart; what it says the password's hash is has been left out.
-pub(super) enum Encoded<'a> {
+pub(super) enum EncodedPassword<'a> {
     Argon2(Argon2),
     Pbkdf2 {
         sha1: bool,
@@ -103,7 +103,7 @@ pub(super) enum Encoded<'a> {
     },
 }
 
-impl<'a> Encoded<'a> {
+impl<'a> EncodedPassword<'a> {
     /// `None`: no password can match.
     pub(super) fn parse(stored: &'a str) -> Option<Self> {
         if stored.len() > LONGEST {

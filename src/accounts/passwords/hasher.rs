@@ -24,7 +24,7 @@ const HEADROOM: u32 = 2;
 
 /// What was computed, and when its turn came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Done<T> {
+pub struct HashOutput<T> {
     /// What was computed.
     pub value: T,
     /// When it left the queue: what waited there waited alike, whatever it was.
@@ -34,7 +34,7 @@ pub struct Done<T> {
 /// Every thread is busy and the queue is full; or the thread was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are being checked just now")]
-pub struct Overloaded;
+pub struct HasherOverloaded;
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -70,7 +70,7 @@ impl Hasher {
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<Done<T>, Overloaded> {
+    ) -> Result<HashOutput<T>, HasherOverloaded> {
         let (reply, result) = oneshot::channel();
         let refusal = Arc::clone(&self.refusal);
         let job = Box::new(move || {
@@ -85,10 +85,10 @@ impl Hasher {
             let lasting = lasting(cpu_time().saturating_sub(cpu_before));
             refusal.fetch_max(millis(lasting), Ordering::Relaxed);
             // Whoever asked may have gone meanwhile.
-            let _ = reply.send(Done { value, began });
+            let _ = reply.send(HashOutput { value, began });
         });
-        self.queue.try_send(job).map_err(|_| Overloaded)?;
-        result.await.map_err(|_| Overloaded)
+        self.queue.try_send(job).map_err(|_| HasherOverloaded)?;
+        result.await.map_err(|_| HasherOverloaded)
     }
 
     /// Waits until a refusal may be told of a comparison that began at `began`, so that its time does
@@ -169,7 +169,7 @@ mod tests {
             // Polled once, each stands in the queue.
             assert!(futures_util::future::poll_immediate(job).await.is_none());
         }
-        assert_eq!(value(hasher.run(|| 0).await), Err(Overloaded));
+        assert_eq!(value(hasher.run(|| 0).await), Err(HasherOverloaded));
         release.send(()).unwrap();
         assert_eq!(value(block.await.unwrap()), Ok(()));
         for (number, job) in waiting.into_iter().enumerate() {
@@ -178,11 +178,14 @@ mod tests {
         assert_eq!(value(hasher.run(|| 1).await), Ok(1));
     }
 
-    fn value<T>(done: Result<Done<T>, Overloaded>) -> Result<T, Overloaded> {
+    fn value<T>(done: Result<HashOutput<T>, HasherOverloaded>) -> Result<T, HasherOverloaded> {
         done.map(|done| done.value)
     }
 
-    async fn async_move(hasher: &Hasher, number: usize) -> Result<Done<usize>, Overloaded> {
+    async fn async_move(
+        hasher: &Hasher,
+        number: usize,
+    ) -> Result<HashOutput<usize>, HasherOverloaded> {
         hasher.run(move || number).await
     }
 
@@ -190,7 +193,7 @@ mod tests {
     async fn a_panic_costs_its_own_answer_alone() {
         let hasher = Hasher::with_threads(1).unwrap();
         let lost = hasher.run(|| panic!("a hash crate's mistake")).await;
-        assert_eq!(value(lost), Err::<(), _>(Overloaded));
+        assert_eq!(value(lost), Err::<(), _>(HasherOverloaded));
         assert_eq!(value(hasher.run(|| 1).await), Ok(1));
     }
 

@@ -118,23 +118,26 @@ fn long_empty_and_foreign_passwords_are_as_djangos() {
 fn what_is_unusable_unknown_or_malformed_never_matches_and_never_panics() {
     let unusable = unusable_password().unwrap();
     for (stored, expected) in [
-        (unusable.as_str(), Scheme::Unusable),
-        ("!", Scheme::Unusable),
-        ("", Scheme::Unknown),
-        (PASSWORD, Scheme::Unknown),
-        ("md5$salt$5f4dcc3b5aa765d61d8327deb882cf99", Scheme::Unknown),
-        ("argon2$", Scheme::Unknown),
-        ("argon2$argon2id$$$$", Scheme::Unknown),
-        ("bcrypt$", Scheme::Unknown),
-        ("bcrypt$$2b$04$ü", Scheme::Unknown),
+        (unusable.as_str(), PasswordScheme::Unusable),
+        ("!", PasswordScheme::Unusable),
+        ("", PasswordScheme::Unknown),
+        (PASSWORD, PasswordScheme::Unknown),
+        (
+            "md5$salt$5f4dcc3b5aa765d61d8327deb882cf99",
+            PasswordScheme::Unknown,
+        ),
+        ("argon2$", PasswordScheme::Unknown),
+        ("argon2$argon2id$$$$", PasswordScheme::Unknown),
+        ("bcrypt$", PasswordScheme::Unknown),
+        ("bcrypt$$2b$04$ü", PasswordScheme::Unknown),
         (
             "bcrypt$ü2b$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq",
-            Scheme::Unknown,
+            PasswordScheme::Unknown,
         ),
-        ("pbkdf2_sha256$0$seasalt$AAAA", Scheme::Unknown),
-        ("pbkdf2_sha256$-1$seasalt$AAAA", Scheme::Unknown),
-        ("scrypt$1000$seasalt$8$5$AAAA", Scheme::Unknown),
-        ("scrypt$0$seasalt$0$0$AAAA", Scheme::Unknown),
+        ("pbkdf2_sha256$0$seasalt$AAAA", PasswordScheme::Unknown),
+        ("pbkdf2_sha256$-1$seasalt$AAAA", PasswordScheme::Unknown),
+        ("scrypt$1000$seasalt$8$5$AAAA", PasswordScheme::Unknown),
+        ("scrypt$0$seasalt$0$0$AAAA", PasswordScheme::Unknown),
     ] {
         assert_eq!(scheme(stored), expected, "{stored}");
         assert!(!is_usable(stored), "{stored}");
@@ -162,11 +165,11 @@ fn a_hash_that_asks_for_too_much_is_not_computed() {
         "scrypt$131072$seasalt$8$5$AAAA",
         "scrypt$16384$seasalt$1$65$AAAA",
     ] {
-        assert_eq!(scheme(stored), Scheme::Unknown, "{stored}");
+        assert_eq!(scheme(stored), PasswordScheme::Unknown, "{stored}");
         assert!(!verify(PASSWORD, stored), "{stored}");
     }
     let long = format!("pbkdf2_sha256$1${}$AAAA", "s".repeat(600));
-    assert_eq!(scheme(&long), Scheme::Unknown);
+    assert_eq!(scheme(&long), PasswordScheme::Unknown);
 }
 
 #[test]
@@ -181,7 +184,7 @@ fn a_new_hash_has_the_contracts_parameters_and_fits_djangos_column() {
     assert!(!verify("correct-horse-9", &first));
     assert_ne!(first, hash(PASSWORD).unwrap(), "a salt of its own");
     assert!(!needs_upgrade(&first));
-    assert_eq!(scheme(&first), Scheme::Argon2);
+    assert_eq!(scheme(&first), PasswordScheme::Argon2);
 }
 
 #[test]
@@ -219,7 +222,7 @@ fn what_is_weaker_is_upgraded_and_what_is_stronger_is_left() {
 
 #[test]
 fn the_decoy_costs_as_much_as_a_new_hash_and_matches_nothing() {
-    assert_eq!(scheme(&decoy()), Scheme::Argon2);
+    assert_eq!(scheme(&decoy()), PasswordScheme::Argon2);
     assert!(!needs_upgrade(&decoy()));
     assert!(!verify("", &decoy()));
     assert!(!verify(PASSWORD, &decoy()));

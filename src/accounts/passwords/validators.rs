@@ -11,7 +11,7 @@ const MIN_LENGTH: usize = 8;
 
 /// What a password must not be too similar to. What is not known is empty.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct About<'a> {
+pub struct UserAttributes<'a> {
     /// The account's e-mail.
     pub email: &'a str,
     /// The account's first name.
@@ -21,7 +21,7 @@ pub struct About<'a> {
 }
 
 /// Every complaint about `password`, in Django's order; none when it will do.
-pub fn validate(password: &str, about: &About<'_>) -> Vec<String> {
+pub fn validate(password: &str, about: &UserAttributes<'_>) -> Vec<String> {
     let mut complaints = Vec::new();
     if password.contains('\0') {
         // Forms refuse it, so nobody could ever type it.
@@ -45,7 +45,7 @@ pub fn validate(password: &str, about: &About<'_>) -> Vec<String> {
 }
 
 /// The first attribute that the password is too similar to, as Django's model calls it.
-fn similar_attribute(password: &str, about: &About<'_>) -> Option<&'static str> {
+fn similar_attribute(password: &str, about: &UserAttributes<'_>) -> Option<&'static str> {
     let password = password.to_lowercase();
     let attributes = [
         ("first name", about.first_name),

@@ -15,8 +15,8 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(1_000_000 + seconds).unwrap()
 }
 
-fn ada() -> Profile {
-    Profile {
+fn ada() -> WorkosProfile {
+    WorkosProfile {
         workos_user_id: "user_ada".to_owned(),
         email: "Ada@Example.com".to_owned(),
         email_verified: true,
@@ -41,7 +41,7 @@ impl House {
         }
     }
 
-    fn sign_in(&self, profile: &Profile) -> Result<User, ProvisionError> {
+    fn sign_in(&self, profile: &WorkosProfile) -> Result<User, ProvisionError> {
         self.database
             .write_blocking(|conn| provision(conn, profile, at(10)))
     }
@@ -93,7 +93,7 @@ fn a_stranger_gets_a_row_without_a_usable_password() {
 fn newer_changes_are_brought_over_and_older_ones_are_not() {
     let house = House::new();
     let id = house.sign_in(&ada()).unwrap().id;
-    let newer = Profile {
+    let newer = WorkosProfile {
         email: "ada@new.example".to_owned(),
         first_name: Some("Augusta".to_owned()),
         picture_url: Some("https://p.example/a.png".to_owned()),
@@ -102,7 +102,7 @@ fn newer_changes_are_brought_over_and_older_ones_are_not() {
     };
     house.sign_in(&newer).unwrap();
     house
-        .sign_in(&Profile {
+        .sign_in(&WorkosProfile {
             first_name: Some("Late".to_owned()),
             updated_at: at(4),
             ..ada()
@@ -120,18 +120,18 @@ fn newer_changes_are_brought_over_and_older_ones_are_not() {
 fn an_older_profile_never_overwrites_a_newer_one_that_came_in_between() {
     let house = House::new();
     let stale = house.sign_in(&ada()).unwrap();
-    let newer = Profile {
+    let newer = WorkosProfile {
         first_name: Some("Augusta".to_owned()),
         updated_at: at(5),
         ..ada()
     };
     house.sign_in(&newer).unwrap();
-    let older = Profile {
+    let older = WorkosProfile {
         first_name: Some("Late".to_owned()),
         updated_at: at(4),
         ..ada()
     };
-    let write = |conn: &mut Conn| older.bring_over(conn, stale.clone());
+    let write = |conn: &mut Conn| older.apply_changes(conn, stale.clone());
     let user = house.database.write_blocking(write).unwrap();
     assert_eq!(user.first_name, "Augusta");
 }
@@ -141,7 +141,7 @@ fn names_that_workos_does_not_know_stay() {
     let house = House::new();
     let id = house.sign_in(&ada()).unwrap().id;
     house
-        .sign_in(&Profile {
+        .sign_in(&WorkosProfile {
             first_name: None,
             updated_at: at(5),
             ..ada()
@@ -155,7 +155,7 @@ fn an_email_that_another_row_holds_stays_as_it_was() {
     let house = House::new();
     let id = house.sign_in(&ada()).unwrap().id;
     house.row("taken@example.com", true, None);
-    let moved = Profile {
+    let moved = WorkosProfile {
         email: "TAKEN@example.com".to_owned(),
         last_name: Some("Changed".to_owned()),
         updated_at: at(5),
@@ -185,7 +185,7 @@ fn an_unverified_email_takes_over_no_account() {
     let house = House::new();
     let row = house.row("ada@example.com", true, None);
     let error = house
-        .sign_in(&Profile {
+        .sign_in(&WorkosProfile {
             email_verified: false,
             ..ada()
         })
@@ -247,7 +247,7 @@ fn a_closed_account_is_never_signed_in_nor_linked() {
             .set(users::is_active.eq(false))
             .execute(conn)
     });
-    let grace = Profile {
+    let grace = WorkosProfile {
         workos_user_id: "user_grace".to_owned(),
         email: "grace@example.com".to_owned(),
         ..ada()
@@ -273,7 +273,7 @@ fn a_profile_without_a_usable_email_makes_no_account() {
         &format!("{}@example.com", "a".repeat(250)),
     ] {
         let error = house
-            .sign_in(&Profile {
+            .sign_in(&WorkosProfile {
                 email: email.to_owned(),
                 ..ada()
             })
@@ -289,7 +289,7 @@ fn a_profile_without_a_usable_email_makes_no_account() {
 fn a_letter_that_only_folds_into_anothers_meets_no_account() {
     let house = House::new();
     let row = house.row("mike@example.com", true, None);
-    let stranger = Profile {
+    let stranger = WorkosProfile {
         email: "mi\u{212a}e@example.com".to_owned(),
         ..ada()
     };
@@ -305,7 +305,7 @@ fn a_letter_that_only_folds_into_anothers_meets_no_account() {
 fn what_no_text_column_takes_is_dropped_from_names() {
     let house = House::new();
     let user = house
-        .sign_in(&Profile {
+        .sign_in(&WorkosProfile {
             first_name: Some("A\0da".to_owned()),
             ..ada()
         })
@@ -336,7 +336,7 @@ fn many_at_once_make_one_row() {
 fn a_row_that_was_linked_to_this_very_person_since_is_looked_at_again() {
     let house = House::new();
     for verified in [true, false] {
-        let profile = Profile {
+        let profile = WorkosProfile {
             email_verified: verified,
             ..ada()
         };

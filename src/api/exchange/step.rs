@@ -15,7 +15,10 @@ use crate::clock::Timestamp;
 use crate::error::SignInFailure;
 use crate::sign_in::{self, ExchangeFailure};
 use crate::state::AppState;
-use crate::workos::{Authentication, Device, NextStep, Pending, Question, Why, WorkosError};
+use crate::workos::{
+    Authentication, ClientDevice, HostedStepReason, NextStep, PendingAuthentication, StepQuestion,
+    WorkosError,
+};
 
 /// The field that an answer to a step comes with.
 pub(super) const TOKEN: &str = "pending_authentication_token";
@@ -31,10 +34,10 @@ pub(in crate::api) const NO_CHALLENGE: &str = "authentication_challenge_not_foun
 const NAMELESS: [&str; 2] = ["http_404", "entity_not_found"];
 const OVER: &str = "This sign-in has taken too long, or has been finished. Begin it again.";
 
-/// A [`Pending`] in a page's hands.
+/// A [`PendingAuthentication`] in a page's hands.
 #[derive(Serialize, Deserialize)]
 struct Held {
-    pending: Pending,
+    pending: PendingAuthentication,
     /// Seconds since the Unix epoch.
     until: i64,
 }
@@ -50,14 +53,14 @@ pub(super) fn check(fields: &mut Fields<'_>) {
 pub(super) async fn answer(
     app: &AppState,
     mut fields: Fields<'_>,
-    device: &Device,
+    device: &ClientDevice,
 ) -> Result<Result<Authentication, WorkosError>, ApiError> {
     let token = fields.text(TOKEN);
     let challenge = fields.optional("authentication_challenge_id");
     let held = opened(app, &token);
     // Without a token that opens, any of the two fields may be meant.
     let wants_organization = match &held {
-        Some(pending) => matches!(pending.question, Question::Organization(_)),
+        Some(pending) => matches!(pending.question, StepQuestion::Organization(_)),
         None => fields.lacks("code") && !fields.lacks("organization_id"),
     };
     let given = match wants_organization {
@@ -118,8 +121,8 @@ pub(super) async fn refusal(app: &AppState, error: WorkosError) -> ApiError {
         return ExchangeFailure::from(SignInFailure::from(error)).into();
     };
     let answer = match step.as_ref() {
-        NextStep::Here(pending) => here(app, code, pending.clone()).await,
-        NextStep::Elsewhere(_) => Ok(told(code, step)),
+        NextStep::Answerable(pending) => here(app, code, pending.clone()).await,
+        NextStep::Hosted(_) => Ok(told(code, step)),
     };
     answer.map_or_else(|error| error, |told| ApiError::Unfinished(Box::new(told)))
 }
@@ -127,9 +130,9 @@ pub(super) async fn refusal(app: &AppState, error: WorkosError) -> ApiError {
 async fn here(
     app: &AppState,
     code: &str,
-    mut pending: Pending,
+    mut pending: PendingAuthentication,
 ) -> Result<UnfinishedJson, ApiError> {
-    if let Question::Totp {
+    if let StepQuestion::Totp {
         factor_id: Some(factor_id),
         challenge_id: challenge_id @ None,
     } = &mut pending.question
@@ -141,8 +144,8 @@ async fn here(
             }
         }
     }
-    let mut told = told(code, &NextStep::Here(pending.clone()));
-    if let Question::Organization(organizations) = &mut pending.question {
+    let mut told = told(code, &NextStep::Answerable(pending.clone()));
+    if let StepQuestion::Organization(organizations) = &mut pending.question {
         // They would make the token as long as their list, and the answer needs none of them.
         organizations.clear();
     }
@@ -158,7 +161,7 @@ async fn here(
     Ok(told)
 }
 
-fn opened(app: &AppState, token: &str) -> Option<Pending> {
+fn opened(app: &AppState, token: &str) -> Option<PendingAuthentication> {
     let plain = app.keys.open_pending(token)?;
     let held: Held = serde_json::from_slice(&plain).ok()?;
     is_in_time(&held, app.clock.now()).then_some(held.pending)
@@ -176,14 +179,14 @@ pub(in crate::api) fn told(code: &str, step: &NextStep) -> UnfinishedJson {
         ..UnfinishedJson::default()
     };
     match step {
-        NextStep::Here(pending) => match &pending.question {
-            Question::Organization(organizations) => told.organizations = organizations.clone(),
-            Question::Email(email) => told.email = email.clone(),
-            Question::Totp { challenge_id, .. } => {
+        NextStep::Answerable(pending) => match &pending.question {
+            StepQuestion::Organization(organizations) => told.organizations = organizations.clone(),
+            StepQuestion::Email(email) => told.email = email.clone(),
+            StepQuestion::Totp { challenge_id, .. } => {
                 told.authentication_challenge_id = challenge_id.clone();
             }
         },
-        NextStep::Elsewhere(elsewhere) => {
+        NextStep::Hosted(elsewhere) => {
             told.email = elsewhere.email.clone();
             told.connection_ids = elsewhere.connection_ids.clone();
         }
@@ -194,25 +197,31 @@ pub(in crate::api) fn told(code: &str, step: &NextStep) -> UnfinishedJson {
 /// The sentence for each step.
 fn detail(step: &NextStep) -> &'static str {
     match step {
-        NextStep::Here(pending) => match pending.question {
-            Question::Organization(_) => "Choose an organisation to sign in to.",
-            Question::Email(_) => "Send the code that came by e-mail.",
-            Question::Totp { .. } => "Send the code that the authenticator shows.",
+        NextStep::Answerable(pending) => match pending.question {
+            StepQuestion::Organization(_) => "Choose an organisation to sign in to.",
+            StepQuestion::Email(_) => "Send the code that came by e-mail.",
+            StepQuestion::Totp { .. } => "Send the code that the authenticator shows.",
         },
-        NextStep::Elsewhere(elsewhere) => match elsewhere.why {
-            Why::SingleSignOn if elsewhere.connection_ids.is_empty() => {
+        NextStep::Hosted(elsewhere) => match elsewhere.why {
+            HostedStepReason::SingleSignOn if elsewhere.connection_ids.is_empty() => {
                 "The organisation wants its single sign-on: begin a sign-in at WorkOS with that organisation."
             }
-            Why::SingleSignOn => {
+            HostedStepReason::SingleSignOn => {
                 "The organisation wants its single sign-on: begin a sign-in with one of its connections."
             }
-            Why::OtherMethod => {
+            HostedStepReason::OtherMethod => {
                 "This way of signing in is not taken: begin a sign-in at WorkOS by another one."
             }
-            Why::Enrollment => "A second factor has to be set up: begin a sign-in at WorkOS.",
-            Why::Challenge => "WorkOS wants one more step: begin a sign-in there.",
-            Why::Email => "The e-mail address has to be verified: begin a sign-in at WorkOS.",
-            Why::SecondFactor => "A second factor is wanted: begin a sign-in at WorkOS.",
+            HostedStepReason::Enrollment => {
+                "A second factor has to be set up: begin a sign-in at WorkOS."
+            }
+            HostedStepReason::Challenge => "WorkOS wants one more step: begin a sign-in there.",
+            HostedStepReason::Email => {
+                "The e-mail address has to be verified: begin a sign-in at WorkOS."
+            }
+            HostedStepReason::SecondFactor => {
+                "A second factor is wanted: begin a sign-in at WorkOS."
+            }
         },
     }
 }

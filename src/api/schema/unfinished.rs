@@ -10,7 +10,10 @@ use crate::api::ApiError;
 use crate::api::exchange::step;
 use crate::api::wire::UnfinishedJson;
 use crate::error::SignInFailure;
-use crate::workos::{Elsewhere, NextStep, Organization, Pending, Question, Why, WorkosError};
+use crate::workos::{
+    HostedStep, HostedStepReason, NextStep, Organization, PendingAuthentication, StepQuestion,
+    WorkosError,
+};
 
 /// Plainly no token of anybody's.
 const PENDING: &str = "made-up-pending-token";
@@ -120,7 +123,7 @@ fn steps() -> [Example; 5] {
         organization("org_made_up", "Example Orchards"),
         organization("org_made_up_too", "Tandem Cycles"),
     ];
-    let challenge = Question::Totp {
+    let challenge = StepQuestion::Totp {
         factor_id: None,
         challenge_id: Some("auth_challenge_made_up".to_owned()),
     };
@@ -128,12 +131,12 @@ fn steps() -> [Example; 5] {
         asked(
             "organization_selection_required",
             "An organisation is to be chosen",
-            Question::Organization(organizations),
+            StepQuestion::Organization(organizations),
         ),
         asked(
             "email_verification_required",
             "A code was sent by e-mail",
-            Question::Email(Some(EMAIL.to_owned())),
+            StepQuestion::Email(Some(EMAIL.to_owned())),
         ),
         asked(
             "mfa_challenge",
@@ -143,20 +146,20 @@ fn steps() -> [Example; 5] {
         elsewhere(
             "mfa_enrollment",
             "A second factor is to be set up at WorkOS",
-            Why::Enrollment,
+            HostedStepReason::Enrollment,
             &[],
         ),
         elsewhere(
             "sso_required",
             "A sign-in through the organisation's connection is wanted",
-            Why::SingleSignOn,
+            HostedStepReason::SingleSignOn,
             &["conn_made_up"],
         ),
     ]
 }
 
-fn asked(code: &'static str, summary: &'static str, question: Question) -> Example {
-    let step = NextStep::Here(Pending {
+fn asked(code: &'static str, summary: &'static str, question: StepQuestion) -> Example {
+    let step = NextStep::Answerable(PendingAuthentication {
         token: SecretString::from(PENDING),
         question,
     });
@@ -170,10 +173,10 @@ fn asked(code: &'static str, summary: &'static str, question: Question) -> Examp
 fn elsewhere(
     code: &'static str,
     summary: &'static str,
-    why: Why,
+    why: HostedStepReason,
     connection_ids: &[&str],
 ) -> Example {
-    let step = NextStep::Elsewhere(Elsewhere {
+    let step = NextStep::Hosted(HostedStep {
         why,
         email: Some(EMAIL.to_owned()),
         connection_ids: connection_ids.iter().map(|id| (*id).to_owned()).collect(),

@@ -10,13 +10,13 @@ use crate::web::attempt::Attempt;
 use crate::web::login;
 use crate::web::pages::{self, Action};
 use crate::web::render;
-use crate::workos::{Elsewhere, Why};
+use crate::workos::{HostedStep, HostedStepReason};
 
 /// Sends the browser back to WorkOS at once.
 pub(super) fn begin(
     request: &HttpRequest,
     app: &AppState,
-    elsewhere: &Elsewhere,
+    elsewhere: &HostedStep,
     organization: Option<&str>,
     next: &str,
 ) -> Result<HttpResponse, Error> {
@@ -28,7 +28,7 @@ pub(super) fn begin(
 
 /// Says what is missing, with a link that leads there; `again`, when that has been tried.
 pub(in crate::web) fn page(
-    elsewhere: &Elsewhere,
+    elsewhere: &HostedStep,
     organization: Option<&str>,
     next: &str,
     again: bool,
@@ -55,34 +55,34 @@ pub(in crate::web) fn page(
     render::page(StatusCode::OK, &page)
 }
 
-fn words(why: Why) -> (&'static str, &'static str, &'static str) {
+fn words(why: HostedStepReason) -> (&'static str, &'static str, &'static str) {
     match why {
-        Why::SingleSignOn => (
+        HostedStepReason::SingleSignOn => (
             "Single sign-on",
             "Your organisation wants you to come in through its single sign-on. You come back here afterwards.",
             "Continue with single sign-on",
         ),
-        Why::OtherMethod => (
+        HostedStepReason::OtherMethod => (
             "Another way to sign in",
             "The way that you signed in by is not taken here. The sign-in service shows you the ways that are.",
             "Choose another way",
         ),
-        Why::Enrollment => (
+        HostedStepReason::Enrollment => (
             "Set up a second factor",
             "Your account wants a second factor, and has none yet. The sign-in service helps you to set one up. You come back here afterwards.",
             "Set it up",
         ),
-        Why::Challenge => (
+        HostedStepReason::Challenge => (
             "One more check",
             "The sign-in service wants to make sure that it is you. You come back here afterwards.",
             "Continue",
         ),
-        Why::Email => (
+        HostedStepReason::Email => (
             "Verify your e-mail address",
             "Your e-mail address has to be verified first. The sign-in service sends you a code and asks you for it. You come back here afterwards.",
             "Verify it",
         ),
-        Why::SecondFactor => (
+        HostedStepReason::SecondFactor => (
             "One more code",
             "Your account wants a code from your authenticator. The sign-in service asks you for it. You come back here afterwards.",
             "Continue",

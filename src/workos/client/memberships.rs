@@ -6,7 +6,7 @@ use reqwest::Url;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use super::{Client, Repeat};
+use super::{RetryPolicy, WorkosClient};
 use crate::workos::error::WorkosError;
 use crate::workos::step::Organization;
 
@@ -17,7 +17,7 @@ const MOST: usize = 200;
 
 /// The organisations that somebody belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Organizations {
+pub struct OrganizationList {
     /// 200 at the most.
     pub list: Vec<Organization>,
     /// There are more.
@@ -25,14 +25,14 @@ pub struct Organizations {
 }
 
 #[derive(Deserialize)]
-struct Page {
+struct MembershipPage {
     data: Vec<Membership>,
     #[serde(default)]
-    list_metadata: Cursors,
+    list_metadata: PageCursors,
 }
 
 #[derive(Default, Deserialize)]
-struct Cursors {
+struct PageCursors {
     after: Option<String>,
 }
 
@@ -51,14 +51,14 @@ impl From<Membership> for Organization {
     }
 }
 
-impl Client {
+impl WorkosClient {
     /// The organisations of which this user is an active member, 200 at the most; `present`, if it is
     /// one of them, is always among those. Fails after three seconds as an outage.
     pub async fn organizations_of(
         &self,
         user_id: &str,
         present: Option<&str>,
-    ) -> Result<Organizations, WorkosError> {
+    ) -> Result<OrganizationList, WorkosError> {
         let all = tokio::time::timeout(WITHIN, self.all_of(user_id, present));
         let late = |_| WorkosError::unavailable(format!("no memberships within {WITHIN:?}"));
         all.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
@@ -68,7 +68,7 @@ impl Client {
         &self,
         user_id: &str,
         present: Option<&str>,
-    ) -> Result<Organizations, WorkosError> {
+    ) -> Result<OrganizationList, WorkosError> {
         let mut all = self.pages_of(user_id).await?;
         if let Some(present) = present
             && all.cut
@@ -89,7 +89,7 @@ impl Client {
         Ok(all)
     }
 
-    async fn pages_of(&self, user_id: &str) -> Result<Organizations, WorkosError> {
+    async fn pages_of(&self, user_id: &str) -> Result<OrganizationList, WorkosError> {
         let mut list: Vec<Organization> = Vec::new();
         let mut after: Option<String> = None;
         loop {
@@ -101,12 +101,16 @@ impl Client {
             if after.is_none() || list.len() >= MOST {
                 let cut = after.is_some() || list.len() > MOST;
                 list.truncate(MOST);
-                return Ok(Organizations { list, cut });
+                return Ok(OrganizationList { list, cut });
             }
         }
     }
 
-    async fn page_of(&self, user_id: &str, more: &[(&str, &str)]) -> Result<Page, WorkosError> {
+    async fn page_of(
+        &self,
+        user_id: &str,
+        more: &[(&str, &str)],
+    ) -> Result<MembershipPage, WorkosError> {
         let unreadable = |error: String| WorkosError::unavailable(format!("memberships: {error}"));
         let url = format!("{}/user_management/organization_memberships", self.base_url);
         let mut url = Url::parse(&url).map_err(|error| unreadable(error.to_string()))?;
@@ -116,7 +120,7 @@ impl Client {
             .append_pair("limit", "100")
             .extend_pairs(more);
         let request = self.http.get(url).bearer_auth(self.api_key.expose_secret());
-        let answer = self.send(request, Repeat::IfUnsent).await?;
+        let answer = self.send(request, RetryPolicy::IfUnsent).await?;
         serde_json::from_slice(&answer).map_err(|error| unreadable(error.to_string()))
     }
 }

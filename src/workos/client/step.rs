@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::{Client, Device, Repeat};
+use super::{ClientDevice, RetryPolicy, WorkosClient};
 use crate::workos::error::WorkosError;
 use crate::workos::wire::Authentication;
 
@@ -20,18 +20,18 @@ pub enum StepAnswer<'a> {
     TotpCode {
         /// What was typed.
         code: &'a str,
-        /// See [`Client::challenge`].
+        /// See [`WorkosClient::challenge`].
         challenge_id: &'a str,
     },
 }
 
-impl Client {
+impl WorkosClient {
     /// Goes on with an unfinished sign-in. WorkOS takes a right answer once.
     pub async fn authenticate_with_step(
         &self,
         pending: &SecretString,
         answer: StepAnswer<'_>,
-        device: &Device,
+        device: &ClientDevice,
     ) -> Result<Authentication, WorkosError> {
         let grant = match answer {
             StepAnswer::Organization(_) => "urn:workos:oauth:grant-type:organization-selection",
@@ -48,7 +48,7 @@ impl Client {
                 body["authentication_challenge_id"] = challenge_id.into();
             }
         }
-        self.authenticate(&body, Repeat::IfUnsent).await
+        self.authenticate(&body, RetryPolicy::IfUnsent).await
     }
 
     /// Opens a challenge for an authenticator and gives its id; nothing is sent to anyone.
@@ -64,14 +64,16 @@ impl Client {
             .http
             .post(url)
             .bearer_auth(self.api_key.expose_secret());
-        let answer = self.send(request.json(&json!({})), Repeat::Safe).await?;
-        let challenge: Challenge =
+        let answer = self
+            .send(request.json(&json!({})), RetryPolicy::Safe)
+            .await?;
+        let challenge: ChallengeJson =
             serde_json::from_slice(&answer).map_err(|error| unreadable(error.to_string()))?;
         Ok(challenge.id)
     }
 }
 
 #[derive(Deserialize)]
-struct Challenge {
+struct ChallengeJson {
     id: String,
 }

@@ -8,17 +8,17 @@ fn read(code: &str, body: &Value) -> Option<NextStep> {
     NextStep::read(Some(code), body)
 }
 
-fn question(code: &str, mut body: Value) -> Option<Question> {
+fn question(code: &str, mut body: Value) -> Option<StepQuestion> {
     body["pending_authentication_token"] = "made-up-token".into();
     match read(code, &body)? {
-        NextStep::Here(pending) => Some(pending.question),
-        NextStep::Elsewhere(elsewhere) => panic!("{elsewhere:?}"),
+        NextStep::Answerable(pending) => Some(pending.question),
+        NextStep::Hosted(elsewhere) => panic!("{elsewhere:?}"),
     }
 }
 
-fn elsewhere(code: &str, body: &Value) -> Elsewhere {
+fn elsewhere(code: &str, body: &Value) -> HostedStep {
     match read(code, body) {
-        Some(NextStep::Elsewhere(elsewhere)) => elsewhere,
+        Some(NextStep::Hosted(elsewhere)) => elsewhere,
         other => panic!("{other:?}"),
     }
 }
@@ -33,7 +33,7 @@ fn each_question_is_read_with_what_its_form_needs() {
     };
     assert_eq!(
         question("organization_selection_required", organizations),
-        Some(Question::Organization(vec![
+        Some(StepQuestion::Organization(vec![
             organization("org_1", "One"),
             organization("org_2", "")
         ]))
@@ -43,14 +43,14 @@ fn each_question_is_read_with_what_its_form_needs() {
             "email_verification_required",
             json!({ "email": "una@example.com" })
         ),
-        Some(Question::Email(Some("una@example.com".to_owned())))
+        Some(StepQuestion::Email(Some("una@example.com".to_owned())))
     );
     let factors = json!({ "authentication_factors": [
         { "id": "auth_factor_1", "type": "sms" }, { "id": "auth_factor_2", "type": "totp" }
     ]});
     assert_eq!(
         question("mfa_challenge", factors),
-        Some(Question::Totp {
+        Some(StepQuestion::Totp {
             factor_id: Some("auth_factor_2".to_owned()),
             challenge_id: None
         })
@@ -58,7 +58,7 @@ fn each_question_is_read_with_what_its_form_needs() {
     let challenge = json!({ "authentication_challenge": { "id": "auth_challenge_1" } });
     assert_eq!(
         question("mfa_challenge", challenge),
-        Some(Question::Totp {
+        Some(StepQuestion::Totp {
             factor_id: None,
             challenge_id: Some("auth_challenge_1".to_owned())
         })
@@ -88,7 +88,7 @@ fn what_cannot_be_asked_for_leads_nowhere() {
 #[test]
 fn a_fresh_sign_in_asks_for_what_is_missing() {
     let parameters =
-        |elsewhere: &Elsewhere, organization| elsewhere.request(organization).parameters;
+        |elsewhere: &HostedStep, organization| elsewhere.request(organization).parameters;
     let own = |pairs: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
         pairs
             .iter()
@@ -132,8 +132,8 @@ fn a_fresh_sign_in_asks_for_what_is_missing() {
 fn what_cannot_be_answered_here_is_answered_at_workos() {
     let una = json!({ "email": "una@example.com" });
     for (code, why) in [
-        ("email_verification_required", Why::Email),
-        ("mfa_challenge", Why::SecondFactor),
+        ("email_verification_required", HostedStepReason::Email),
+        ("mfa_challenge", HostedStepReason::SecondFactor),
     ] {
         let step = elsewhere(code, &una);
         assert_eq!(step.why, why);
@@ -146,12 +146,18 @@ fn what_cannot_be_answered_here_is_answered_at_workos() {
     }
     // A token alone does not say what an authenticator's code would answer.
     let token = json!({ "pending_authentication_token": "made-up-token" });
-    assert_eq!(elsewhere("mfa_challenge", &token).why, Why::SecondFactor);
+    assert_eq!(
+        elsewhere("mfa_challenge", &token).why,
+        HostedStepReason::SecondFactor
+    );
     for code in [
         "authentication_method_not_allowed",
         "email_password_auth_disabled",
     ] {
-        assert_eq!(elsewhere(code, &json!({})).why, Why::OtherMethod);
+        assert_eq!(
+            elsewhere(code, &json!({})).why,
+            HostedStepReason::OtherMethod
+        );
     }
 }
 

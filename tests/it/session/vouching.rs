@@ -19,7 +19,7 @@ const ENDINGS: [fn(&TestApp, &SessionRow); 6] = [
     },
     |app, row| {
         let now = app.now();
-        app.change(|conn| accounts::close(conn, row.user_id, now).map(drop));
+        app.change(|conn| accounts::deactivate(conn, row.user_id, now).map(drop));
     },
     |app, row| {
         let now = app.now();

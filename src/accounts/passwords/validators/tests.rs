@@ -1,4 +1,4 @@
-use super::{About, validate};
+use super::{UserAttributes, validate};
 
 const SIMILAR_FIRST: &str = "The password is too similar to the first name.";
 const SIMILAR_LAST: &str = "The password is too similar to the last name.";
@@ -101,7 +101,7 @@ const DJANGO: &[Case] = &[
 ];
 
 fn complaints(password: &str, email: &str, first_name: &str, last_name: &str) -> Vec<String> {
-    let about = About {
+    let about = UserAttributes {
         email,
         first_name,
         last_name,
