@@ -1,7 +1,7 @@
-//! The JSON API for single-page apps, in the wire shapes of Django REST framework and simplejwt.
+//! The JSON API for single-page applications, with the JSON of Django REST framework and simplejwt.
 //!
-//! [`body`] reads what was sent, [`error`] is what goes wrong, and each other file is one group of
-//! routes.
+//! [`body`] reads request bodies, [`wire`] has the JSON of responses, [`error`] the error responses,
+//! [`schema`] the OpenAPI document. Each other file is one group of routes.
 
 pub mod auth_cookie;
 pub mod bearer;
@@ -20,12 +20,12 @@ use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;
 use serde::Serialize;
 
-pub use body::Body;
+pub use body::RequestBody;
 pub use error::ApiError;
 
 /// 200 with compact JSON, as Django REST framework writes it.
-fn ok(answer: &impl Serialize) -> Result<HttpResponse, ApiError> {
-    let text = serde_json::to_string(answer)
+fn json_ok(body: &impl Serialize) -> Result<HttpResponse, ApiError> {
+    let text = serde_json::to_string(body)
         .map_err(|error| ApiError::internal("write a response as JSON", error))?;
     Ok(HttpResponse::Ok()
         .content_type(ContentType::json())

@@ -1,4 +1,5 @@
-//! Makes a page, or JSON under `/api/`, of every error, and logs what the client may not see.
+//! Turns every error into a page, or into JSON under `/api/`, and logs the details that clients must
+//! not see.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -9,7 +10,7 @@ use actix_web::{HttpRequest, ResponseError, web};
 use askama::Template;
 
 use crate::api::ApiError;
-use crate::api::bearer::nobody;
+use crate::api::bearer::not_signed_in;
 use crate::error::{Error, ErrorChain, Public};
 use crate::middleware::{is_api_path, request_id};
 use crate::settings::PasswordLogin;
@@ -17,37 +18,37 @@ use crate::state::AppState;
 use crate::web::pages::{Action, ErrorPage};
 use crate::web::render;
 
-/// Fills in the body of an answer that an error made.
+/// Writes the body of every error response.
 pub async fn error_pages(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let answer = next.call(request).await?;
-    let Some(error) = answer.response().error() else {
-        return Ok(answer.map_into_boxed_body());
+    let response = next.call(request).await?;
+    let Some(error) = response.response().error() else {
+        return Ok(response.map_into_boxed_body());
     };
     let public = match (error.as_error::<Error>(), error.as_error::<ApiError>()) {
         (Some(Error::LoginRequired { .. } | Error::SessionOver { .. }), _) => {
-            return Ok(match wants_json(answer.request()) {
-                true => in_json(answer.map_into_boxed_body()),
-                false => answer.map_into_boxed_body(),
+            return Ok(match wants_json(response.request()) {
+                true => json_unauthorized(response.map_into_boxed_body()),
+                false => response.map_into_boxed_body(),
             });
         }
         (Some(error), _) | (_, Some(ApiError::Other(error))) => {
-            note(error, answer.status());
+            log_error(error, response.status());
             error.public()
         }
-        // It has a body of its own.
+        // Other API errors have written their own body.
         (None, Some(error)) => {
             log::info!("{error}");
-            return Ok(answer.map_into_boxed_body());
+            return Ok(response.map_into_boxed_body());
         }
         (None, None) => {
-            log::info!("the framework refused a request: {error}");
-            Public::of_status(answer.status())
+            log::info!("actix-web rejected a request: {error}");
+            Public::of_status(response.status())
         }
     };
-    let (request, mut response) = answer.into_parts();
+    let (request, mut response) = response.into_parts();
     *response.status_mut() = public.status;
     let (kind, body) = body(&request, &public);
     response
@@ -59,10 +60,10 @@ pub async fn error_pages(
     ))
 }
 
-fn note(error: &Error, status: StatusCode) {
+fn log_error(error: &Error, status: StatusCode) {
     if error.is_operators() {
         log::error!(
-            "{error}; `vestibule check --online` tells whether the key and the client id work together"
+            "{error}; run `vestibule check --online` to test whether WORKOS_API_KEY and WORKOS_CLIENT_ID work together"
         );
     } else if status.is_server_error() {
         log::error!("{}", ErrorChain(error));
@@ -78,7 +79,7 @@ fn body(request: &HttpRequest, public: &Public) -> (&'static str, String) {
             public.json(request.method()).to_string(),
         );
     }
-    let itself = match *request.method() {
+    let this_page = match *request.method() {
         Method::GET | Method::HEAD => request
             .uri()
             .path_and_query()
@@ -87,7 +88,7 @@ fn body(request: &HttpRequest, public: &Public) -> (&'static str, String) {
     };
     let action = public.action.as_ref().map(|(label, url)| Action {
         label,
-        url: if url.is_empty() { itself } else { url },
+        url: if url.is_empty() { this_page } else { url },
     });
     let id = request_id(request);
     let page = ErrorPage {
@@ -97,13 +98,13 @@ fn body(request: &HttpRequest, public: &Public) -> (&'static str, String) {
         message: &public.message,
         request_id: id.as_deref(),
         action,
-        other: password_door(request, public),
+        other: password_log_in(request, public),
     };
     let html = page.render().unwrap_or_else(|_| public.heading.to_owned());
     ("text/html; charset=utf-8", html)
 }
 
-/// Whether a script asks, which can do nothing with a page to log in on.
+/// Whether a script sent the request: it cannot use a redirect to a log-in page.
 fn wants_json(request: &HttpRequest) -> bool {
     let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
     let accepts = header("accept").unwrap_or_default();
@@ -112,27 +113,29 @@ fn wants_json(request: &HttpRequest) -> bool {
             .windows(kind.len())
             .any(|part| part == kind.as_bytes())
     };
-    let script = header("sec-fetch-dest") == Some(b"empty");
-    !accepts("text/html") && (script || accepts("application/json"))
+    let is_script = header("sec-fetch-dest") == Some(b"empty");
+    !accepts("text/html") && (is_script || accepts("application/json"))
 }
 
-/// The API's 401 in place of the way to log in.
-fn in_json(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    let request = answer.request();
+/// The API's 401 instead of a redirect to the log-in.
+fn json_unauthorized(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let request = response.request();
     let Some(app) = request.app_data::<web::Data<AppState>>() else {
-        return answer;
+        return response;
     };
-    let mut refusal = nobody(request, app).error_response();
-    for cookie in answer.headers().get_all(SET_COOKIE) {
-        refusal.headers_mut().append(SET_COOKIE, cookie.clone());
+    let mut unauthorized = not_signed_in(request, &app.settings.public_url).error_response();
+    for cookie in response.headers().get_all(SET_COOKIE) {
+        unauthorized
+            .headers_mut()
+            .append(SET_COOKIE, cookie.clone());
     }
-    answer.into_response(refusal)
+    response.into_response(unauthorized)
 }
 
-/// The door that is open while WorkOS's is not.
-fn password_door<'a>(request: &HttpRequest, public: &'a Public) -> Option<Action<'a>> {
+/// The link to the password log-in, for errors of WorkOS while passwords are accepted.
+fn password_log_in<'a>(request: &HttpRequest, public: &'a Public) -> Option<Action<'a>> {
     let app = request.app_data::<web::Data<AppState>>()?;
-    let url = public.password_door.as_deref()?;
+    let url = public.password_login_url.as_deref()?;
     (app.settings.password_login != PasswordLogin::Off).then_some(Action {
         label: "Log in with a password",
         url,

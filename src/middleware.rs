@@ -1,4 +1,5 @@
-//! What every request passes on its way in and out. [`crate::server`] puts them in order.
+//! The middleware of every request. [`crate::server`] puts it in order. It is below the pages and the
+//! API, and imports neither.
 
 mod allowed_hosts;
 mod body;
@@ -13,7 +14,7 @@ mod session_cookie;
 pub use allowed_hosts::allowed_hosts;
 pub use body::bounded_body;
 pub use client_ip::{client_ip, device};
-pub use connections::{Connections, busy_connection};
+pub use connections::{OpenConnections, mark_busy};
 pub use cors::{cors, is_api_path};
 pub use cross_site::{cross_site, is_cross_site_link};
 pub use request_log::{request_id, request_log};

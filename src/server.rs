@@ -14,7 +14,7 @@ use actix_web::{App, HttpServer, web};
 
 use crate::error_pages::error_pages;
 use crate::middleware::{
-    Connections, allowed_hosts, bounded_body, busy_connection, cors, cross_site,
+    OpenConnections, allowed_hosts, bounded_body, cors, cross_site, mark_busy,
     open_with_fallback_keys, request_log, reseal, security_headers, session_middleware,
 };
 use crate::purge;
@@ -33,7 +33,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(75);
 /// A server that listens already and runs when it is awaited.
 pub struct Application {
     server: Server,
-    connections: Arc<Connections>,
+    connections: Arc<OpenConnections>,
     state: web::Data<AppState>,
 }
 
@@ -53,15 +53,15 @@ impl Application {
             log::error!("ended sessions cannot be read: {error}");
         }
         let shared = state.clone();
-        let connections = Connections::new(LONGEST_IDLE);
-        let watched = Arc::clone(&connections);
+        let connections = OpenConnections::new(LONGEST_IDLE);
+        let tracked = Arc::clone(&connections);
         let mut server = HttpServer::new(move || {
             // The last one wrapped meets a request first.
             App::new()
                 .app_data(state.clone())
                 .configure(urls::routes)
                 .wrap(from_fn(reseal))
-                .wrap(session_middleware(&state))
+                .wrap(session_middleware(&state.settings, &state.keys))
                 .wrap(from_fn(open_with_fallback_keys))
                 .wrap(from_fn(cross_site))
                 .wrap(from_fn(bounded_body))
@@ -73,9 +73,9 @@ impl Application {
                 .wrap(Compress::default())
                 .wrap(from_fn(security_headers))
                 .wrap(from_fn(request_log))
-                .wrap(from_fn(busy_connection))
+                .wrap(from_fn(mark_busy))
         })
-        .on_connect(move |stream, data| watched.watch(stream, data))
+        .on_connect(move |stream, data| tracked.track(stream, data))
         // Signals are the caller's: here they would end the process without a word, or a test run.
         .disable_signals()
         .client_request_timeout(HEADERS_IN_TIME)
@@ -99,7 +99,7 @@ impl Application {
         let mut server = self.server;
         tokio::select! {
             result = &mut server => return result,
-            () = self.connections.cut_off_idle() => {}
+            () = self.connections.close_idle() => {}
             () = state.revocations.keep_reading(&state.database, &state.clock) => {}
             () = purge::keep_purging(&state.database, access_lifetime, &state.clock) => {}
             () = &mut stop => {}

@@ -44,7 +44,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(post("/api/token/blacklist", token::blacklist))
         .service(
             get("/api/users/me", users::me)
-                .route(web::route().guard(acts()).to(users::me_otherwise)),
+                .route(web::route().guard(acts()).to(users::me_method_not_allowed)),
         )
         .service(get("/.well-known/jwks.json", jwks::jwks))
         .service(get("/api/schema", docs::schema))

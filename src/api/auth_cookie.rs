@@ -1,96 +1,97 @@
-//! The cookie policy, what a proxy in front of the original backend did: with `AUTH_COOKIE_NAME`,
-//! tokens travel in HttpOnly cookies, and no script ever sees a refresh token.
+//! The cookie policy: with `AUTH_COOKIE_NAME`, tokens travel in HttpOnly cookies that no script can
+//! read, and refresh tokens are left out of response bodies.
 //!
-//! Every answer that carries tokens is made here, so that none can forget the policy.
+//! Every response with tokens is built here, so that no route can forget the policy.
 
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
-use super::body::Fields;
-use super::wire::UserJson;
-use super::{ApiError, ok};
+use super::body::FieldReader;
+use super::wire::SignedInJson;
+use super::{ApiError, json_ok};
 use crate::accounts::User;
 use crate::error::Error;
 use crate::middleware::cookie_parts;
-use crate::settings::ApiSettings;
-use crate::state::AppState;
+use crate::settings::{ApiSettings, Settings};
 use crate::tokens::Pair;
 
-/// Other programs behind the same origin may read the access token's cookie.
-const EVERYWHERE: &str = "/";
-/// The refresh token is for us alone.
-const API: &str = "/api";
-/// Browsers take a cookie with this prefix for the path `/` only.
+/// The path of the access token's cookie: other programs on the same origin may read it.
+const ACCESS_PATH: &str = "/";
+/// The path of the refresh token's cookie: only the API reads it.
+const REFRESH_PATH: &str = "/api";
+/// Browsers accept a cookie with this prefix only with the path `/`.
 const HOST_PREFIX: &str = "__Host-";
 
-/// What a sign-in answers.
-#[derive(Serialize)]
-struct SignedIn<'a> {
-    access_token: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<&'a str>,
-    user: UserJson,
-}
-
-/// 200 with tokens. `shape` makes the body: it is handed the refresh token, or nothing where the
-/// policy keeps it out of the body.
+/// 200 with tokens. `body` builds the response's body; its argument is the refresh token, or `None`
+/// when the policy keeps the refresh token out of the body.
 pub fn ok_with_tokens<'a, T: Serialize>(
-    app: &AppState,
+    settings: &Settings,
     access: &'a str,
     refresh: Option<&'a str>,
-    shape: impl FnOnce(Option<&'a str>) -> T,
+    body: impl FnOnce(Option<&'a str>) -> T,
 ) -> Result<HttpResponse, ApiError> {
-    let settings = &app.settings.api;
-    let Some(name) = &settings.auth_cookie_name else {
-        return ok(&shape(refresh));
+    let Some(name) = &settings.api.auth_cookie_name else {
+        return json_ok(&body(refresh));
     };
-    let mut response = ok(&shape(None))?;
-    set(app, &mut response, name, access, EVERYWHERE)?;
-    if let (Some(name), Some(refresh)) = (refresh_name(settings), refresh) {
-        set(app, &mut response, &name, refresh, API)?;
+    let mut response = json_ok(&body(None))?;
+    set(settings, &mut response, name, access, ACCESS_PATH)?;
+    if let (Some(name), Some(refresh)) = (refresh_cookie_name(&settings.api), refresh) {
+        set(settings, &mut response, &name, refresh, REFRESH_PATH)?;
     }
     Ok(response)
 }
 
-/// 200 with `{access_token, refresh_token, user}`, as every sign-in but `/api/token` answers.
-pub fn ok_signed_in(app: &AppState, pair: &Pair, user: User) -> Result<HttpResponse, ApiError> {
+/// 200 with `{access_token, refresh_token, user}`, the response of every sign-in but `/api/token`.
+pub fn ok_signed_in(
+    settings: &Settings,
+    pair: &Pair,
+    user: User,
+) -> Result<HttpResponse, ApiError> {
     let access_token = pair.access.as_str();
-    ok_with_tokens(app, access_token, Some(&pair.refresh), |refresh_token| {
-        SignedIn {
+    ok_with_tokens(
+        settings,
+        access_token,
+        Some(&pair.refresh),
+        |refresh_token| SignedInJson {
             access_token,
             refresh_token,
             user: user.into(),
-        }
-    })
+        },
+    )
 }
 
-/// The access token in its cookie.
-pub fn access_token(request: &HttpRequest, app: &AppState) -> Option<String> {
-    read(request, app.settings.api.auth_cookie_name.as_deref()?)
+/// The access token in the request's cookie.
+pub fn access_token(request: &HttpRequest, settings: &ApiSettings) -> Option<String> {
+    read(request, settings.auth_cookie_name.as_deref()?)
 }
 
-/// The refresh token in its cookie: for refresh, blacklist and logout alone.
-pub fn refresh_token(request: &HttpRequest, app: &AppState) -> Option<String> {
-    read(request, &refresh_name(&app.settings.api)?)
+/// The refresh token in the request's cookie. Only refresh, blacklist and log-out may read it.
+pub fn refresh_token(request: &HttpRequest, settings: &ApiSettings) -> Option<String> {
+    read(request, &refresh_cookie_name(settings)?)
 }
 
-/// The field `refresh`, or its cookie where the body has none: missing, null or blank, as pages send
-/// what they were never shown.
-pub fn refresh_field(fields: &mut Fields<'_>, request: &HttpRequest, app: &AppState) -> String {
-    let kept = fields.lacks("refresh").then(|| refresh_token(request, app));
-    kept.flatten().unwrap_or_else(|| fields.text("refresh"))
+/// The field `refresh`, or the refresh token's cookie when the field is missing, null or blank: pages
+/// under the cookie policy never see a refresh token and send such values.
+pub fn refresh_field(
+    fields: &mut FieldReader<'_>,
+    request: &HttpRequest,
+    settings: &ApiSettings,
+) -> String {
+    let cookie = fields
+        .lacks("refresh")
+        .then(|| refresh_token(request, settings));
+    cookie.flatten().unwrap_or_else(|| fields.text("refresh"))
 }
 
-/// Takes both cookies out of the browser.
-pub fn clear(app: &AppState, response: &mut HttpResponse) -> Result<(), ApiError> {
-    let settings = &app.settings.api;
-    let access = settings.auth_cookie_name.as_deref();
-    let refresh = refresh_name(settings);
-    for (name, path) in [(access, EVERYWHERE), (refresh.as_deref(), API)] {
+/// Removes both cookies from the browser.
+pub fn clear(settings: &Settings, response: &mut HttpResponse) -> Result<(), ApiError> {
+    let access = settings.api.auth_cookie_name.as_deref();
+    let refresh = refresh_cookie_name(&settings.api);
+    for (name, path) in [(access, ACCESS_PATH), (refresh.as_deref(), REFRESH_PATH)] {
         if let Some(name) = name {
-            let mut cookie = build(app, name, "", path);
+            let mut cookie = build(settings, name, "", path);
             cookie.make_removal();
             response.add_cookie(&cookie).map_err(Error::from)?;
         }
@@ -98,11 +99,11 @@ pub fn clear(app: &AppState, response: &mut HttpResponse) -> Result<(), ApiError
     Ok(())
 }
 
-/// `tofu-web` has `tofu-web-refresh` beside it.
-fn refresh_name(settings: &ApiSettings) -> Option<String> {
+/// `tofu-web` for the access token means `tofu-web-refresh` for the refresh token.
+fn refresh_cookie_name(settings: &ApiSettings) -> Option<String> {
     let name = settings.auth_cookie_name.as_deref()?;
     settings.auth_cookie_refresh.then(|| {
-        // Of the two prefixes the one that a cookie with another path may bear.
+        // `__Host-` requires the path `/`; `__Secure-` allows any path.
         let name = match name.strip_prefix(HOST_PREFIX) {
             Some(bare) => format!("__Secure-{bare}"),
             None => name.to_owned(),
@@ -111,30 +112,32 @@ fn refresh_name(settings: &ApiSettings) -> Option<String> {
     })
 }
 
-/// Kept for a refresh token's life: a log-out still finds `sid` in an access token that has expired.
+/// Sets a cookie with the lifetime of a refresh token, so that a log-out can still read `sid` from an
+/// expired access token.
 fn set(
-    app: &AppState,
+    settings: &Settings,
     response: &mut HttpResponse,
     name: &str,
     token: &str,
     path: &'static str,
 ) -> Result<(), ApiError> {
-    let mut cookie = build(app, name, token, path);
-    let age = app.settings.tokens.refresh_lifetime;
+    let mut cookie = build(settings, name, token, path);
+    let age = settings.tokens.refresh_lifetime;
     cookie.set_max_age(Duration::seconds(age.num_seconds()));
     Ok(response.add_cookie(&cookie).map_err(Error::from)?)
 }
 
-fn build<'a>(app: &AppState, name: &'a str, token: &'a str, path: &'static str) -> Cookie<'a> {
+fn build<'a>(settings: &Settings, name: &'a str, token: &'a str, path: &'static str) -> Cookie<'a> {
     Cookie::build(name, token)
         .path(path)
         .http_only(true)
-        .secure(app.secure())
+        .secure(settings.public_url.is_https())
         .same_site(SameSite::Lax)
         .finish()
 }
 
-/// By its name as it stands: browsers guard a prefix in the undecoded name only. Empty is none.
+/// The first non-empty cookie whose undecoded name is `name`: browsers enforce the `__Host-` and
+/// `__Secure-` prefixes on undecoded names only.
 fn read(request: &HttpRequest, name: &str) -> Option<String> {
     cookie_parts(request.headers()).find_map(|part| {
         let (found, value) = part.split_once('=')?;
@@ -150,9 +153,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_refresh_tokens_cookie_has_a_name_that_its_path_allows() {
+    fn the_refresh_cookie_has_a_name_that_its_path_allows() {
         let name = |name: &str, refresh| {
-            refresh_name(&ApiSettings {
+            refresh_cookie_name(&ApiSettings {
                 auth_cookie_name: Some(name.to_owned()),
                 auth_cookie_refresh: refresh,
                 logout_to_signin: String::new(),
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_is_read_by_its_name_as_it_stands() {
+    fn a_cookie_is_read_by_its_undecoded_name() {
         let read = |line: &str| {
             let line = HeaderValue::from_bytes(line.as_bytes()).unwrap();
             let request = actix_web::test::TestRequest::default().insert_header((COOKIE, line));

@@ -1,4 +1,4 @@
-//! Authentication under `/api/`, visible in a handler's signature.
+//! Authentication of API requests, as an extractor.
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
@@ -12,10 +12,12 @@ use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
 use crate::http::session_user::{MaybeUser, SessionOver};
+use crate::origin::Origin;
 use crate::state::AppState;
-use crate::tokens::{Behind, Claims, Kind, Standing, TokenError, stands_for};
+use crate::tokens::{Behind, Claims, Kind, Standing, TokenError, Tokens, stands_for};
 
-/// Whoever the access token in the header or its cookie, or else the browser session, names. Anybody else gets 401.
+/// The user of the access token in the `Authorization` header, else of the access token in the policy
+/// cookie, else of the browser session. Without any of them the response is 401.
 pub struct ApiUser(pub User);
 
 impl FromRequest for ApiUser {
@@ -29,17 +31,16 @@ impl FromRequest for ApiUser {
             let app = app.map_err(|error| {
                 ApiError::internal("find the application's state", error.to_string())
             })?;
-            let now = app.clock.now();
-            // The header wins over the policy's cookie, and both over the browser session.
-            let token = match header_token(&request)? {
-                None => auth_cookie::access_token(&request, &app),
+            let token = match bearer_token(&request)? {
+                None => auth_cookie::access_token(&request, &app.settings.api),
                 token => token,
             };
             if let Some(token) = token {
-                return by_token(&app, &token, now).await.map(Self);
+                let user = authenticate(&app.tokens, &app.database, &token, app.clock.now());
+                return user.await.map(Self);
             }
             let MaybeUser(state) = MaybeUser::extract(&request).await?;
-            let state = state.ok_or_else(|| nobody(&request, &app))?;
+            let state = state.ok_or_else(|| not_signed_in(&request, &app.settings.public_url))?;
             let user = app
                 .database
                 .read(move |conn| Ok::<_, DbError>(User::by_id(conn, state.user_id)?))
@@ -53,23 +54,23 @@ impl FromRequest for ApiUser {
     }
 }
 
-/// The 401 of a request whose browser session is none, or none any more.
-pub(crate) fn nobody(request: &HttpRequest, app: &AppState) -> ApiError {
+/// The 401 of a request without a browser session, or whose browser session has ended.
+pub(crate) fn not_signed_in(request: &HttpRequest, public_url: &Origin) -> ApiError {
     match SessionOver::of(request) {
-        Some(_) => ApiError::session_over(app),
+        Some(_) => ApiError::session_over(public_url),
         None => Unauthorized::NotProvided.into(),
     }
 }
 
-/// The token of the `Authorization` header; `None` without one, and with another scheme.
-pub(super) fn header_token(request: &HttpRequest) -> Result<Option<String>, Unauthorized> {
+/// The token of the `Authorization` header; `None` without the header, and with another scheme.
+pub(super) fn bearer_token(request: &HttpRequest) -> Result<Option<String>, Unauthorized> {
     let Some(header) = request.headers().get(AUTHORIZATION) else {
         return Ok(None);
     };
     let text = String::from_utf8_lossy(header.as_bytes());
     let mut parts = text.split_ascii_whitespace();
     match (parts.next(), parts.next(), parts.next()) {
-        // simplejwt wants `Bearer` just so; its users complain.
+        // simplejwt compares `Bearer` with its case, and its users complain about that.
         (Some(scheme), token, rest) if scheme.eq_ignore_ascii_case("bearer") => {
             match (token, rest) {
                 (Some(token), None) => Ok(Some(token.to_owned())),
@@ -80,19 +81,23 @@ pub(super) fn header_token(request: &HttpRequest) -> Result<Option<String>, Unau
     }
 }
 
-async fn by_token(app: &AppState, token: &str, now: Timestamp) -> Result<User, ApiError> {
-    let claims = app
-        .tokens
+async fn authenticate(
+    tokens: &Tokens,
+    database: &Database,
+    token: &str,
+    now: Timestamp,
+) -> Result<User, ApiError> {
+    let claims = tokens
         .read(token, Some(Kind::Access), now)
         .map_err(Unauthorized::AccessToken)?;
     if claims.user_id.is_none() {
         return Err(Unauthorized::NoUser.into());
     }
-    judge(&app.database, claims).await
+    load_user(database, claims).await
 }
 
-/// The account that still stands behind the token.
-async fn judge(database: &Database, claims: Claims) -> Result<User, ApiError> {
+/// The user that a verified access token names, unless the token has been revoked meanwhile.
+async fn load_user(database: &Database, claims: Claims) -> Result<User, ApiError> {
     let asked = claims.clone();
     let behind = database
         .read(move |conn| Ok::<_, DbError>(Behind::read(conn, &asked)?))

@@ -1,5 +1,5 @@
-//! What was sent, read as Django REST framework reads it: JSON or a form, and one complaint for each
-//! field that will not do.
+//! Request bodies, read as Django REST framework reads them: JSON or a form, with one error message
+//! for each invalid field.
 
 use std::future::{Ready, ready};
 
@@ -14,16 +14,16 @@ use super::ApiError;
 use super::error::FieldErrors;
 use crate::error::Error;
 
-/// The fields that were sent.
+/// The fields of a request body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Body(Map<String, Value>);
+pub struct RequestBody(Map<String, Value>);
 
-impl FromRequest for Body {
+impl FromRequest for RequestBody {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        // The middleware has read the body already, within its bounds: this waits for nothing.
+        // The middleware has already read the whole body, so this never waits.
         let bytes = Bytes::from_request(request, payload).now_or_never();
         ready(match bytes {
             Some(Ok(bytes)) => Self::read(media_type(request), &bytes),
@@ -36,15 +36,15 @@ impl FromRequest for Body {
     }
 }
 
-impl Body {
+impl RequestBody {
     pub(super) fn read(media_type: &str, bytes: &[u8]) -> Result<Self, ApiError> {
         let kind = media_type.split(';').next().unwrap_or_default().trim();
         if bytes.is_empty() {
             Ok(Self::default())
         } else if kind.eq_ignore_ascii_case("application/json") {
-            Self::of_json(bytes)
+            Self::from_json(bytes)
         } else if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            // Of a field that was sent twice the last counts, as in Django.
+            // As in Django, the last value counts when a field is sent twice.
             let pairs = url::form_urlencoded::parse(bytes);
             let pairs = pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into()));
             Ok(Self(pairs.collect()))
@@ -53,51 +53,52 @@ impl Body {
         }
     }
 
-    fn of_json(bytes: &[u8]) -> Result<Self, ApiError> {
+    fn from_json(bytes: &[u8]) -> Result<Self, ApiError> {
         let value: Value =
             serde_json::from_slice(bytes).map_err(|error| ApiError::Parse(error.to_string()))?;
         let kind = match value {
             Value::Object(fields) => return Ok(Self(fields)),
-            Value::Null => return Err(non_field("No data provided".to_owned())),
-            // Python's names, which Django REST framework shows.
+            Value::Null => return Err(non_field_error("No data provided".to_owned())),
+            // Django REST framework shows the names of Python's types.
             Value::Array(_) => "list",
             Value::String(_) => "str",
             Value::Bool(_) => "bool",
             Value::Number(number) if number.is_f64() => "float",
             Value::Number(_) => "int",
         };
-        let complaint = format!("Invalid data. Expected a dictionary, but got {kind}.");
-        Err(non_field(complaint))
+        Err(non_field_error(format!(
+            "Invalid data. Expected a dictionary, but got {kind}."
+        )))
     }
 
-    /// Begins to read its fields.
-    pub fn fields(&self) -> Fields<'_> {
-        Fields {
+    /// A reader of the fields.
+    pub fn fields(&self) -> FieldReader<'_> {
+        FieldReader {
             body: self,
             errors: FieldErrors::default(),
         }
     }
 }
 
-/// Reads one field after another and collects what is wrong.
-pub struct Fields<'a> {
-    body: &'a Body,
+/// Reads one field after another and collects the error messages.
+pub struct FieldReader<'a> {
+    body: &'a RequestBody,
     errors: FieldErrors,
 }
 
-impl Fields<'_> {
-    /// A text without the spaces around it.
+impl FieldReader<'_> {
+    /// A required text, without white space at its ends.
     pub fn text(&mut self, name: &'static str) -> String {
         self.untrimmed(name).trim().to_owned()
     }
 
-    /// A text as it was sent, such as a password.
+    /// A required text exactly as it was sent, such as a password.
     pub fn untrimmed(&mut self, name: &'static str) -> String {
         let value = self.body.0.get(name);
         self.check(name, value).unwrap_or_default()
     }
 
-    /// A text that may be missing; null and blank count as missing.
+    /// An optional text; null and blank count as missing.
     pub fn optional(&mut self, name: &'static str) -> Option<String> {
         if self.lacks(name) {
             return None;
@@ -115,12 +116,12 @@ impl Fields<'_> {
         }
     }
 
-    /// Notes what else is wrong with a field.
-    pub fn complain(&mut self, name: &'static str, complaint: &str) {
-        self.errors.0.push((name, complaint.to_owned()));
+    /// Adds an error message for a field.
+    pub fn add_error(&mut self, name: &'static str, message: &str) {
+        self.errors.0.push((name, message.to_owned()));
     }
 
-    /// Every complaint, if there is one.
+    /// Fails with every error message that was collected.
     pub fn finish(self) -> Result<(), ApiError> {
         match self.errors.0.is_empty() {
             true => Ok(()),
@@ -141,16 +142,16 @@ impl Fields<'_> {
             () if text.contains('\0') => Err("Null characters are not allowed."),
             () => Ok(text),
         });
-        text.map_err(|complaint| self.errors.0.push((name, complaint.to_owned())))
+        text.map_err(|message| self.errors.0.push((name, message.to_owned())))
             .ok()
     }
 }
 
-fn non_field(complaint: String) -> ApiError {
-    ApiError::Fields(FieldErrors(vec![("non_field_errors", complaint)]))
+fn non_field_error(message: String) -> ApiError {
+    ApiError::Fields(FieldErrors(vec![("non_field_errors", message)]))
 }
 
-/// Empty where none was sent.
+/// The `Content-Type`, empty when none was sent.
 fn media_type(request: &HttpRequest) -> &str {
     let value = request.headers().get(CONTENT_TYPE);
     value

@@ -1,5 +1,5 @@
-//! What goes wrong under `/api/`, with the status, the headers and the body that single-page apps
-//! were written against.
+//! The error responses of the API: status, headers and body as Django REST framework and simplejwt
+//! have them, because single-page applications compare them.
 
 mod domain;
 
@@ -11,110 +11,110 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::wire::UnfinishedJson;
+use super::wire::NextStepJson;
 use crate::db::DbError;
 use crate::error::{Error, InternalError};
 use crate::links::login_url;
-use crate::state::AppState;
+use crate::origin::Origin;
 use crate::tokens::TokenError;
 
-/// What every 401 says: simplejwt's `WWW-Authenticate`.
+/// simplejwt's `WWW-Authenticate`, which every 401 has.
 pub(super) const BEARER: &str = "Bearer realm=\"api\"";
 
 /// Anything that ends a request under `/api/` early.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// Fields that are missing or of the wrong kind: 400.
-    #[error("fields are missing or wrong")]
+    /// Missing or invalid fields: 400.
+    #[error("fields are missing or invalid")]
     Fields(FieldErrors),
-    /// A body that is no JSON: 400.
+    /// A body that is not valid JSON: 400.
     #[error("JSON parse error - {0}")]
     Parse(String),
-    /// A body of another kind: 415.
+    /// A body of an unsupported media type: 415.
     #[error("the media type {0:?} is not supported")]
     UnsupportedMediaType(String),
-    /// Nobody, or nobody any more: 401 with `WWW-Authenticate`.
+    /// Missing or invalid credentials: 401 with `WWW-Authenticate`.
     #[error("not authenticated: {0}")]
     Unauthorized(Unauthorized),
-    /// A browser session that has ended: 401, and where to sign in again.
+    /// The browser session has ended: 401 with the URL to sign in again.
     #[error("the session has ended")]
     SessionOver {
-        /// The whole URL: the application may stand on another origin.
+        /// The absolute URL, because the application may be on another origin.
         sign_in_url: String,
     },
-    /// A sign-in exchange that failed.
+    /// A code exchange that failed.
     #[error("the exchange failed: {0}")]
-    Exchange(Exchange),
-    /// A sign-in for which WorkOS wants one more step: 403.
-    #[error("the exchange is unfinished: {0}")]
-    Unfinished(Box<UnfinishedJson>),
-    /// What pages know too.
+    Exchange(ExchangeError),
+    /// A sign-in for which WorkOS requires one more step: 403.
+    #[error("the sign-in needs another step: {0}")]
+    NextStep(Box<NextStepJson>),
+    /// Any error that pages have too.
     #[error(transparent)]
     Other(#[from] Error),
 }
 
-/// Why a request under `/api/` is nobody's, in simplejwt's words.
+/// Why the credentials of a request are not accepted; the texts are simplejwt's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unauthorized {
-    /// No credentials, or of another scheme.
+    /// No credentials, or credentials of another scheme.
     NotProvided,
-    /// `Bearer` alone, or with more than one word behind it.
+    /// `Bearer` without a token, or followed by more than one word.
     BadHeader,
-    /// Wrong e-mail or password, or a closed account.
+    /// A wrong e-mail address or password, or an inactive account.
     NoActiveAccount,
-    /// The account behind a token is closed or gone.
+    /// The account of a refresh token is inactive or deleted.
     NoActiveAccountForToken,
-    /// A token in a body.
+    /// An invalid token in the body.
     Token(TokenError),
-    /// A token in the header or cookie.
+    /// An invalid token in the header or cookie.
     AccessToken(TokenError),
-    /// A token that names nobody.
+    /// A token without a user id.
     NoUser,
-    /// The password was changed, or the account signed out everywhere, since.
+    /// The password was changed after the token was issued, or the user signed out everywhere.
     PasswordChanged,
-    /// A token's account is gone.
+    /// The account of an access token does not exist.
     UserNotFound,
-    /// A token's account is closed.
+    /// The account of an access token is inactive.
     UserInactive,
 }
 
-/// A sign-in exchange that failed: what, in a sentence and in a code.
+/// The response to a code exchange that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exchange {
+pub struct ExchangeError {
     /// 400, 403, 404, 409 or 503.
     pub status: StatusCode,
-    /// For people.
+    /// A sentence for people.
     pub detail: String,
-    /// For programs.
+    /// A code for programs.
     pub code: String,
-    /// Seconds to wait, with 503.
+    /// With 503: seconds to wait.
     pub retry_after: Option<u64>,
 }
 
-/// The complaints about each field, in the order in which the fields were asked for.
+/// The error messages of each field, in the order in which the fields were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldErrors(pub Vec<(&'static str, String)>);
 
 impl Serialize for FieldErrors {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(self.0.iter().map(|(name, complaint)| (name, [complaint])))
+        to.collect_map(self.0.iter().map(|(name, message)| (name, [message])))
     }
 }
 
-/// The body of most refusals, its keys in Django REST framework's order.
+/// The body of most error responses, with its keys in Django REST framework's order.
 #[derive(Serialize)]
-struct Words {
+struct DetailJson {
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sign_in_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    messages: Option<[Message; 1]>,
+    messages: Option<[TokenErrorJson; 1]>,
 }
 
-impl Words {
-    fn of(detail: String) -> Self {
+impl DetailJson {
+    fn new(detail: String) -> Self {
         Self {
             detail,
             code: None,
@@ -124,15 +124,15 @@ impl Words {
     }
 }
 
-/// What simplejwt says of one kind of token.
+/// simplejwt's message about an access token.
 #[derive(Serialize)]
-struct Message {
+struct TokenErrorJson {
     token_class: &'static str,
     token_type: &'static str,
     message: String,
 }
 
-impl fmt::Display for Exchange {
+impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.detail)
     }
@@ -177,20 +177,20 @@ impl Unauthorized {
         }
     }
 
-    fn words(self) -> Words {
-        let message = match self {
-            Self::AccessToken(error) => Some([Message {
+    fn body(self) -> DetailJson {
+        let messages = match self {
+            Self::AccessToken(error) => Some([TokenErrorJson {
                 token_class: "AccessToken",
                 token_type: "access",
                 message: error.to_string(),
             }]),
             _ => None,
         };
-        Words {
+        DetailJson {
             detail: self.detail(),
             code: self.code().map(str::to_owned),
             sign_in_url: None,
-            messages: message,
+            messages,
         }
     }
 }
@@ -204,42 +204,43 @@ impl ApiError {
         Self::Other(InternalError::new(action, source).into())
     }
 
-    /// A browser session that has ended, however that is known.
-    pub(super) fn session_over(app: &AppState) -> Self {
-        let origin = app.settings.public_url.as_str();
+    /// The 401 of a browser session that has ended.
+    pub(super) fn session_over(public_url: &Origin) -> Self {
+        let origin = public_url.as_str();
         Self::SessionOver {
             sign_in_url: format!("{origin}{}", login_url("/")),
         }
     }
 
-    /// What a client is told, for the API's document; null where the middleware says it.
+    /// The body as an example for the OpenAPI document; null for errors whose body the error pages
+    /// write.
     pub(super) fn example(&self) -> Value {
         let body = self.body().unwrap_or_default();
         serde_json::from_str(&body).unwrap_or_default()
     }
 
     fn body(&self) -> serde_json::Result<String> {
-        let words = match self {
+        let body = match self {
             Self::Fields(errors) => return serde_json::to_string(errors),
-            Self::Parse(_) => Words::of(self.to_string()),
+            Self::Parse(_) => DetailJson::new(self.to_string()),
             Self::UnsupportedMediaType(kind) => {
-                Words::of(format!("Unsupported media type \"{kind}\" in request."))
+                DetailJson::new(format!("Unsupported media type \"{kind}\" in request."))
             }
-            Self::Unauthorized(why) => why.words(),
-            Self::SessionOver { sign_in_url } => Words {
+            Self::Unauthorized(why) => why.body(),
+            Self::SessionOver { sign_in_url } => DetailJson {
                 code: Some("session_ended".to_owned()),
                 sign_in_url: Some(sign_in_url.clone()),
-                ..Words::of("Your session has ended. Please log in again.".to_owned())
+                ..DetailJson::new("Your session has ended. Please log in again.".to_owned())
             },
-            Self::Exchange(why) => Words {
+            Self::Exchange(why) => DetailJson {
                 code: Some(why.code.clone()),
-                ..Words::of(why.detail.clone())
+                ..DetailJson::new(why.detail.clone())
             },
-            Self::Unfinished(step) => return serde_json::to_string(step),
-            // The middleware writes those, for every route alike.
+            Self::NextStep(step) => return serde_json::to_string(step),
+            // The middleware `error_pages` writes their bodies.
             Self::Other(_) => return Ok(String::new()),
         };
-        serde_json::to_string(&words)
+        serde_json::to_string(&body)
     }
 }
 
@@ -250,7 +251,7 @@ impl ResponseError for ApiError {
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unauthorized(_) | Self::SessionOver { .. } => StatusCode::UNAUTHORIZED,
             Self::Exchange(why) => why.status,
-            Self::Unfinished(_) => StatusCode::FORBIDDEN,
+            Self::NextStep(_) => StatusCode::FORBIDDEN,
             Self::Other(error) => error.status_code(),
         }
     }
@@ -265,7 +266,7 @@ impl ResponseError for ApiError {
             Self::Unauthorized(_) | Self::SessionOver { .. } => {
                 response.insert_header((WWW_AUTHENTICATE, BEARER));
             }
-            Self::Exchange(Exchange {
+            Self::Exchange(ExchangeError {
                 retry_after: Some(seconds),
                 ..
             }) => {
@@ -273,7 +274,7 @@ impl ResponseError for ApiError {
             }
             _ => {}
         }
-        // Texts in a struct always become JSON.
+        // Serializing a struct of texts cannot fail.
         response.body(self.body().unwrap_or_default())
     }
 }

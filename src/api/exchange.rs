@@ -1,11 +1,12 @@
-//! `/api/auth/workos/callback`, `/api/auth/google` and `/api/auth/okta`: a provider's code for tokens.
+//! `/api/auth/workos/callback`, `/api/auth/google` and `/api/auth/okta`: exchange a provider's
+//! authorization code for tokens.
 
 pub(super) mod failure;
-pub(super) mod step;
+pub(super) mod next_step;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{ApiError, Body, auth_cookie};
+use super::{ApiError, RequestBody, auth_cookie};
 use crate::error::Error;
 use crate::http::throttle::SignInThrottle;
 use crate::middleware::device;
@@ -13,61 +14,63 @@ use crate::oidc::{OidcCode, OidcProvider};
 use crate::sign_in::{self, ExchangeFailure, SignedIn};
 use crate::state::AppState;
 
-/// What is said of a `redirect_uri` that the settings do not list.
+/// The error message for a `redirect_uri` that the settings do not list.
 pub(super) const REDIRECT_NOT_ALLOWED: &str = "This redirect URI is not allowed.";
 
-/// `POST /api/auth/workos/callback`: known here and there, signs in; known to WorkOS alone, gets an
-/// account at once; unknown to WorkOS, fails. Where WorkOS wants one more step, the answer says which,
-/// and the same route takes it.
+/// `POST /api/auth/workos/callback`: signs in a user of WorkOS, and creates the account at the first
+/// sign-in. If WorkOS requires one more step, the response names it, and the same route accepts the
+/// answer to the step.
 pub async fn workos(
     _: SignInThrottle,
     request: HttpRequest,
-    body: Body,
+    body: RequestBody,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
-    let device = device(&request, &app);
-    let answer = if fields.lacks(step::TOKEN) {
+    let device = device(&request, &app.settings.trusted_proxies);
+    let outcome = if fields.lacks(next_step::TOKEN) {
         let code = fields.text("code");
         let code_verifier = fields.optional("code_verifier");
-        step::check(&mut fields);
+        next_step::check_unused(&mut fields);
         fields.finish()?;
         app.workos
             .authenticate_with_code(&code, code_verifier.as_deref(), &device)
             .await
     } else {
-        step::answer(&app, fields, &device).await?
+        next_step::answer(&app, fields, &device).await?
     };
-    let authentication = match answer {
+    let authentication = match outcome {
         Ok(authentication) => authentication,
-        Err(error) => return Err(step::refusal(&app, error).await),
+        Err(error) => {
+            return Err(next_step::refusal(&app.keys, &app.workos, error, app.clock.now()).await);
+        }
     };
     let now = app.clock.now();
     let SignedIn { user, pair } =
         sign_in::tokens_for_workos(&app, authentication, device, now).await?;
-    auth_cookie::ok_signed_in(&app, &pair, user)
+    auth_cookie::ok_signed_in(&app.settings, &pair, user)
 }
 
-/// `POST /api/auth/google`: for people who have an account.
+/// `POST /api/auth/google`: signs in a user who already has an account.
 pub async fn google(
     _: SignInThrottle,
-    body: Body,
+    body: RequestBody,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    identity(&body, &app, app.oidc.google.as_ref()).await
+    exchange_with(&body, &app, app.oidc.google.as_ref()).await
 }
 
-/// `POST /api/auth/okta`: for people who have an account.
+/// `POST /api/auth/okta`: signs in a user who already has an account.
 pub async fn okta(
     _: SignInThrottle,
-    body: Body,
+    body: RequestBody,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    identity(&body, &app, app.oidc.okta.as_ref()).await
+    exchange_with(&body, &app, app.oidc.okta.as_ref()).await
 }
 
-async fn identity(
-    body: &Body,
+async fn exchange_with(
+    body: &RequestBody,
     app: &AppState,
     provider: Option<&OidcProvider>,
 ) -> Result<HttpResponse, ApiError> {
@@ -80,7 +83,7 @@ async fn identity(
         code_verifier: fields.optional("code_verifier"),
     };
     if !code.redirect_uri.is_empty() && !provider.allows(&code.redirect_uri) {
-        fields.complain("redirect_uri", REDIRECT_NOT_ALLOWED);
+        fields.add_error("redirect_uri", REDIRECT_NOT_ALLOWED);
     }
     fields.finish()?;
     let person = provider
@@ -89,5 +92,5 @@ async fn identity(
         .map_err(ExchangeFailure::from)?;
     let SignedIn { user, pair } =
         sign_in::tokens_for_identity(app, person, app.clock.now()).await?;
-    auth_cookie::ok_signed_in(app, &pair, user)
+    auth_cookie::ok_signed_in(&app.settings, &pair, user)
 }

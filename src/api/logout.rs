@@ -1,11 +1,11 @@
-//! `POST /api/auth/logout`: the end of whatever the request still knows, and the way on.
+//! `POST /api/auth/logout`: ends every session and token that the request names.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
 use url::Url;
 
-use super::bearer::header_token;
-use super::{ApiError, Body, auth_cookie, ok};
+use super::bearer::bearer_token;
+use super::wire::LoggedOutJson;
+use super::{ApiError, RequestBody, auth_cookie, json_ok};
 use crate::error::Error;
 use crate::http::session_user::UnrenewedUser;
 use crate::origin::Origin;
@@ -14,22 +14,17 @@ use crate::settings::Settings;
 use crate::sign_out::{self, SignOut, SignedOut};
 use crate::state::AppState;
 use crate::tokens::Kind;
+use crate::workos::Client;
 
-/// dj-rest-auth's sentence, which single-page applications of Django's know.
+/// dj-rest-auth's message, which single-page applications written for Django may compare.
 const MESSAGE: &str = "Successfully logged out";
-pub(super) const ELSEWHERE: &str = "Enter a URL on this site or on an allowed origin.";
+/// The error message for a `return_to` on another origin.
+pub(super) const FOREIGN_RETURN_TO: &str = "Enter a URL on this site or on an allowed origin.";
 
-#[derive(Serialize)]
-struct LoggedOut<'a> {
-    message: &'static str,
-    workos_logout_url: Option<String>,
-    redirect_to: &'a str,
-}
-
-/// Logs out. An access token that has expired, or is none, is no reason to refuse.
+/// Logs out. A missing, expired or invalid access token does not fail the request.
 pub async fn logout(
     request: HttpRequest,
-    body: Body,
+    body: RequestBody,
     user: UnrenewedUser,
     session: BrowserSession,
     app: web::Data<AppState>,
@@ -41,15 +36,15 @@ pub async fn logout(
         .as_deref()
         .is_some_and(|url| !may_return_to(url, &app.settings))
     {
-        fields.complain("return_to", ELSEWHERE);
+        fields.add_error("return_to", FOREIGN_RETURN_TO);
     }
     fields.finish()?;
     let now = app.clock.now();
-    let header = header_token(&request).ok().flatten();
+    let header = bearer_token(&request).ok().flatten();
     let access = header
         .into_iter()
-        .chain(auth_cookie::access_token(&request, &app));
-    let refresh = refresh.or_else(|| auth_cookie::refresh_token(&request, &app));
+        .chain(auth_cookie::access_token(&request, &app.settings.api));
+    let refresh = refresh.or_else(|| auth_cookie::refresh_token(&request, &app.settings.api));
     let read = |token: &str, kind| app.tokens.read_expired(token, kind, now).ok();
     let what = SignOut {
         session: user.0.map(|state| state.session_id),
@@ -60,31 +55,33 @@ pub async fn logout(
     };
     let ended = sign_out::complete(&app, what, now).await?;
     session.end();
-    let mut response = answer(&app, ended, return_to.as_deref())?;
-    auth_cookie::clear(&app, &mut response)?;
+    let mut response = respond(&app.settings, &app.workos, ended, return_to.as_deref())?;
+    auth_cookie::clear(&app.settings, &mut response)?;
     Ok(response)
 }
 
-fn answer(
-    app: &AppState,
+fn respond(
+    settings: &Settings,
+    workos: &Client,
     ended: SignedOut,
     return_to: Option<&str>,
 ) -> Result<HttpResponse, ApiError> {
-    let return_to = return_to.or(app.settings.workos.logout_return_to.as_deref());
-    let url = ended.sid.map(|sid| app.workos.logout_url(&sid, return_to));
+    let return_to = return_to.or(settings.workos.logout_return_to.as_deref());
+    let url = ended.sid.map(|sid| workos.logout_url(&sid, return_to));
     let url = url.transpose().map_err(Error::from)?;
-    ok(&LoggedOut {
+    json_ok(&LoggedOutJson {
         message: MESSAGE,
         workos_logout_url: url.map(String::from),
         redirect_to: match ended.by_workos {
-            true => &app.settings.api.logout_to_signin,
-            false => &app.settings.api.logout_to_login,
+            true => &settings.api.logout_to_signin,
+            false => &settings.api.logout_to_login,
         },
     })
 }
 
-/// Whether people may be sent there after WorkOS's log-out: a whole URL on an origin of ours. It is
-/// passed on as it was written, so nothing may stand in it that others could read differently.
+/// Whether WorkOS may redirect to this URL after its log-out: an absolute URL on `PUBLIC_URL` or an
+/// origin of `CORS_ALLOWED_ORIGINS`. It is passed on unchanged, so characters that another URL parser
+/// could read differently are not allowed.
 fn may_return_to(url: &str, settings: &Settings) -> bool {
     let plain = url.chars().all(|c| c.is_ascii_graphic() && c != '\\');
     let ours = || std::iter::once(&settings.public_url).chain(&settings.cors_allowed_origins);

@@ -1,37 +1,21 @@
-//! `/api/token` and what belongs to it, as simplejwt has them.
+//! `/api/token` and the routes below it, compatible with simplejwt.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::SecretString;
-use serde::Serialize;
 use serde_json::json;
 
-use super::{ApiError, Body, auth_cookie, ok};
+use super::wire::{RefreshedJson, TokenPairJson};
+use super::{ApiError, RequestBody, auth_cookie, json_ok};
 use crate::accounts::CredentialError;
 use crate::http::throttle::{RefreshThrottle, SignInThrottle};
 use crate::sign_in::{self, TokensRefused};
 use crate::state::AppState;
 use crate::tokens::Refreshed;
 
-/// In simplejwt's order.
-#[derive(Serialize)]
-struct Obtained<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh: Option<&'a str>,
-    access: &'a str,
-}
-
-/// In simplejwt's order.
-#[derive(Serialize)]
-struct Renewed<'a> {
-    access: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh: Option<&'a str>,
-}
-
-/// `POST /api/token`: a pair for an e-mail and a password.
+/// `POST /api/token`: a token pair for an e-mail address and a password.
 pub async fn obtain(
     SignInThrottle(client): SignInThrottle,
-    body: Body,
+    body: RequestBody,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
@@ -39,58 +23,59 @@ pub async fn obtain(
     fields.finish()?;
     let password = SecretString::from(password);
     app.throttle.password(client, &email)?;
-    let given = sign_in::tokens_for_password(&app, &email, &password, app.clock.now()).await;
-    if let Err(TokensRefused::Credentials(CredentialError::Refused)) = &given {
+    let issued = sign_in::tokens_for_password(&app, &email, &password, app.clock.now()).await;
+    if let Err(TokensRefused::Credentials(CredentialError::Refused)) = &issued {
         app.throttle.wrong_password(client, &email);
     }
-    let pair = given?;
+    let pair = issued?;
     let access = pair.access.as_str();
-    auth_cookie::ok_with_tokens(&app, access, Some(&pair.refresh), |refresh| Obtained {
-        refresh,
-        access,
+    auth_cookie::ok_with_tokens(&app.settings, access, Some(&pair.refresh), |refresh| {
+        TokenPairJson { refresh, access }
     })
 }
 
-/// `POST /api/token/refresh`: the next access token.
+/// `POST /api/token/refresh`: a new access token for a refresh token.
 pub async fn refresh(
     _: RefreshThrottle,
     request: HttpRequest,
-    body: Body,
+    body: RequestBody,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
-    let token = auth_cookie::refresh_field(&mut fields, &request, &app);
+    let token = auth_cookie::refresh_field(&mut fields, &request, &app.settings.api);
     fields.finish()?;
     let now = app.clock.now();
     let Refreshed { access, refresh } = app.tokens.refresh(&app.database, &token, now).await?;
-    auth_cookie::ok_with_tokens(&app, &access, refresh.as_deref(), |refresh| Renewed {
-        access: &access,
-        refresh,
+    auth_cookie::ok_with_tokens(&app.settings, &access, refresh.as_deref(), |refresh| {
+        RefreshedJson {
+            access: &access,
+            refresh,
+        }
     })
 }
 
-/// `POST /api/token/verify`: whether a token of either kind is good.
-pub async fn verify(body: Body, app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+/// `POST /api/token/verify`: whether an access or refresh token is valid.
+pub async fn verify(body: RequestBody, app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
     let token = fields.text("token");
     fields.finish()?;
     app.tokens
         .verify(&app.database, &token, app.clock.now())
         .await?;
-    ok(&json!({}))
+    json_ok(&json!({}))
 }
 
-/// `POST /api/token/blacklist`: ends a refresh token and its family.
+/// `POST /api/token/blacklist`: revokes a refresh token and its family.
 pub async fn blacklist(
     request: HttpRequest,
-    body: Body,
+    body: RequestBody,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
-    let token = auth_cookie::refresh_field(&mut fields, &request, &app);
+    let token = auth_cookie::refresh_field(&mut fields, &request, &app.settings.api);
     fields.finish()?;
     app.tokens
         .blacklist(&app.database, &token, app.clock.now())
         .await?;
-    ok(&json!({}))
+    json_ok(&json!({}))
 }

@@ -1,4 +1,5 @@
-//! JSON bodies that more than one route or the OpenAPI document uses.
+//! The JSON of successful responses and of unfinished sign-ins. The order of the fields is Django REST
+//! framework's and simplejwt's.
 
 use std::fmt;
 
@@ -7,7 +8,7 @@ use serde::Serialize;
 use crate::accounts::User;
 use crate::workos::Organization;
 
-/// A user, as every answer under `/api/` shows one.
+/// A user.
 #[derive(Serialize)]
 pub struct UserJson {
     pub(super) id: i64,
@@ -27,31 +28,64 @@ impl From<User> for UserJson {
     }
 }
 
-/// What a page is told of a sign-in that needs one more step.
+/// The response of a sign-in.
+#[derive(Serialize)]
+pub struct SignedInJson<'a> {
+    pub(super) access_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refresh_token: Option<&'a str>,
+    pub(super) user: UserJson,
+}
+
+/// The response of `/api/token`.
+#[derive(Serialize)]
+pub struct TokenPairJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refresh: Option<&'a str>,
+    pub(super) access: &'a str,
+}
+
+/// The response of `/api/token/refresh`.
+#[derive(Serialize)]
+pub struct RefreshedJson<'a> {
+    pub(super) access: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refresh: Option<&'a str>,
+}
+
+/// The response of `/api/auth/logout`.
+#[derive(Serialize)]
+pub struct LoggedOutJson<'a> {
+    pub(super) message: &'static str,
+    pub(super) workos_logout_url: Option<String>,
+    pub(super) redirect_to: &'a str,
+}
+
+/// The 403 of a sign-in that needs one more step.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct UnfinishedJson {
-    /// For people.
+pub struct NextStepJson {
+    /// A sentence for people.
     pub detail: &'static str,
-    /// WorkOS's code.
+    /// WorkOS's code for the step.
     pub code: String,
-    /// To be sent back with the answer; absent where the sign-in goes on at WorkOS.
+    /// Must be sent back with the answer to the step. Absent if the step is taken at WorkOS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_authentication_token: Option<String>,
-    /// Those to choose from.
+    /// The organisations that the user can choose from.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub organizations: Vec<Organization>,
-    /// Where a code was sent to, or whose sign-in it is.
+    /// The address that a code was sent to, or the user's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// The challenge that an authenticator's code answers.
+    /// The challenge that the authenticator's code answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authentication_challenge_id: Option<String>,
-    /// The single sign-on connections, of which a fresh sign-in is to name one.
+    /// The single sign-on connections; a new sign-in must name one of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub connection_ids: Vec<String>,
 }
 
-impl fmt::Display for UnfinishedJson {
+impl fmt::Display for NextStepJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.detail)
     }

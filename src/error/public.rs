@@ -37,8 +37,8 @@ pub struct Public {
     pub action: Option<(&'static str, String)>,
     /// Seconds to wait before trying again.
     pub retry_after: Option<u64>,
-    /// The way in by a password, where passwords are in use and WorkOS is what fails.
-    pub password_door: Option<String>,
+    /// The URL of the password log-in, for failures of WorkOS.
+    pub password_login_url: Option<String>,
 }
 
 impl Public {
@@ -53,7 +53,7 @@ impl Public {
             message: message.into(),
             action: None,
             retry_after: None,
-            password_door: None,
+            password_login_url: None,
         }
     }
 

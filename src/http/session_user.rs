@@ -1,38 +1,39 @@
-//! Authentication, visible in a handler's signature. A session that is due is renewed on the way, so
-//! that nobody has to remember it.
+//! The signed-in user of a browser session, as extractors. A session that is due is renewed by the
+//! extractor, so that no handler can forget it.
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, InternalError};
 use crate::middleware::device;
 use crate::renewal::{self, Ask, Stands};
-use crate::sessions::{BrowserSession, CarriedOn, SessionState, Standing};
+use crate::sessions::{BrowserSession, CarriedOn, Revocations, SessionState, Standing};
 use crate::state::AppState;
 
-/// Whoever is signed in, or nobody.
+/// The signed-in user, if there is one.
 pub struct MaybeUser(pub Option<SessionState>);
 
-/// Whoever is signed in; nobody is sent to log in and then returns here.
+/// The signed-in user. Without one, the response redirects to the log-in, which returns to this page.
 pub struct SessionUser(pub SessionState);
 
-/// Whoever is signed in as far as is known here, without a word to WorkOS: for what must work while
-/// WorkOS is away, such as signing out.
+/// The signed-in user according to the cookie and the local list of ended sessions, without asking
+/// WorkOS: for routes that must work while WorkOS is unavailable, such as signing out.
 pub struct UnrenewedUser(pub Option<SessionState>);
 
-/// Marks a request whose session has turned out to be over.
+/// Marks a request whose session has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionOver {
-    /// It was known: somebody signed out.
+    /// The session was already known to have ended, for example because the user signed out.
     Known,
-    /// It has just been found out, so the person is told.
-    News,
+    /// The session turned out to have ended during this request, so the user is told.
+    JustEnded,
 }
 
 impl SessionOver {
-    /// Whether this request's session is over, and how that is known.
+    /// The mark of this request, if its session has ended.
     pub fn of(request: &HttpRequest) -> Option<Self> {
         request.extensions().get::<Self>().copied()
     }
@@ -58,7 +59,9 @@ impl FromRequest for SessionUser {
             let state = current(&request).await?;
             let target = request.uri().path_and_query();
             let next = target.map_or("/", |target| target.as_str());
-            state.map(Self).ok_or_else(|| log_in_again(&request, next))
+            state
+                .map(Self)
+                .ok_or_else(|| login_required(&request, next))
         }
         .boxed_local()
     }
@@ -72,17 +75,18 @@ impl FromRequest for UnrenewedUser {
         let request = request.clone();
         async move {
             let (app, session) = parts(&request).await?;
-            known(&request, &app, &session).map(Self)
+            let now = app.clock.now();
+            unrenewed(&request, &app.revocations, &session, now).map(Self)
         }
         .boxed_local()
     }
 }
 
-/// Sends whoever is not signed in, or no longer, to log in and back to `next`.
-pub fn log_in_again(request: &HttpRequest, next: &str) -> Error {
+/// The error that redirects to the log-in, which returns to `next`.
+pub fn login_required(request: &HttpRequest, next: &str) -> Error {
     let next = next.to_owned();
     match SessionOver::of(request) {
-        Some(SessionOver::News) => Error::SessionOver { next },
+        Some(SessionOver::JustEnded) => Error::SessionOver { next },
         Some(SessionOver::Known) | None => Error::LoginRequired { next },
     }
 }
@@ -95,19 +99,20 @@ async fn parts(request: &HttpRequest) -> Result<(web::Data<AppState>, BrowserSes
     Ok((app, session))
 }
 
-/// Whoever the cookie names, unless the session is known to have ended.
-fn known(
+/// The user of the cookie, unless the session is known to have ended.
+fn unrenewed(
     request: &HttpRequest,
-    app: &AppState,
+    revocations: &Revocations,
     session: &BrowserSession,
+    now: Timestamp,
 ) -> Result<Option<SessionState>, Error> {
-    let Some(state) = session.current(app.clock.now()) else {
+    let Some(state) = session.current(now) else {
         return Ok(None);
     };
-    match app.revocations.standing(&state.session_id) {
+    match revocations.standing(&state.session_id) {
         Standing::Good => Ok(Some(state)),
         Standing::Ended => {
-            // Its cookie is left alone: this answer may be late, and take away that of a new session.
+            // The cookie is not removed: if this response is late, the browser may have a newer one.
             request.extensions_mut().insert(SessionOver::Known);
             Ok(None)
         }
@@ -115,46 +120,47 @@ fn known(
     }
 }
 
-/// The same, renewed where that is due.
+/// The user of the cookie, after a renewal of the session if it is due.
 async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
     let (app, session) = parts(request).await?;
-    let Some(state) = known(request, &app, &session)? else {
+    let now = app.clock.now();
+    let Some(state) = unrenewed(request, &app.revocations, &session, now)? else {
         return Ok(None);
     };
-    // A cookie that has not followed the latest mark looks at the row whatever it says itself.
+    // A cookie of an older generation is out of date, even before its `renew_after`.
     let marked = app.revocations.marks(&state.session_id) > state.marks;
-    if app.clock.now() < state.renew_after && !marked {
+    if now < state.renew_after && !marked {
         return Ok(Some(state));
     }
     let ask = Ask {
         session_id: state.session_id.clone(),
         organization_id: state.organization_id.clone(),
         switch_to: None,
-        device: device(request, &app),
+        device: device(request, &app.settings.trusted_proxies),
         follow_ups: 0,
     };
     match renewal::look(&app.into_inner(), ask).await? {
         Stands::Good(fresh) => {
             let state = fresh.applied_to(state);
-            carry_on(request, &session, state.clone())?;
+            update_cookie(request, &session, state.clone())?;
             Ok(Some(state))
         }
         Stands::AsItIs => Ok(Some(state)),
         Stands::Refused => {
-            // It was open until now, so no newer one can have taken its place in this browser.
+            // The session was open until now, so the browser cannot have the cookie of a newer one.
             session.end();
-            request.extensions_mut().insert(SessionOver::News);
+            request.extensions_mut().insert(SessionOver::JustEnded);
             Ok(None)
         }
         Stands::Over => {
-            request.extensions_mut().insert(SessionOver::News);
+            request.extensions_mut().insert(SessionOver::JustEnded);
             Ok(None)
         }
     }
 }
 
-/// Has the answer bring the cookie up to date, unless its session has ended by then.
-pub fn carry_on(
+/// Writes the new state to the cookie of the response, unless the session ends before it is sent.
+pub fn update_cookie(
     request: &HttpRequest,
     session: &BrowserSession,
     state: SessionState,

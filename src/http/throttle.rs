@@ -1,5 +1,5 @@
-//! The throttle, visible in a handler's signature: it must be its first argument, so that it is asked
-//! before anything is read.
+//! The rate limits, as extractors. They must be the first argument of a handler, so that a request
+//! over the limit is rejected before its body is read.
 
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
@@ -11,10 +11,11 @@ use crate::error::{Error, InternalError};
 use crate::middleware::client_ip;
 use crate::state::AppState;
 
-/// A sign-in that is not one too many: by a password, here or on the page, or by an exchange.
+/// Counts a sign-in by password or code exchange, and rejects it over the limit. Holds the client's
+/// address.
 pub struct SignInThrottle(pub IpAddr);
 
-/// A refresh that is not one too many.
+/// Counts a token refresh, and rejects it over the limit.
 pub struct RefreshThrottle;
 
 impl FromRequest for SignInThrottle {
@@ -48,8 +49,8 @@ fn client(
     let app = web::Data::<AppState>::from_request(request, payload).into_inner();
     let app =
         app.map_err(|error| InternalError::new("find the application's state", error.to_string()))?;
-    // A connection over TCP has an address: nobody stands behind this one.
-    let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let client = client_ip(request, &app.settings.trusted_proxies).unwrap_or(nobody);
+    // Only connections that are not TCP have no address, and the server opens none.
+    let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let client = client_ip(request, &app.settings.trusted_proxies).unwrap_or(unknown);
     Ok((app, client))
 }

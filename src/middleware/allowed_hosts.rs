@@ -1,4 +1,4 @@
-//! `ALLOWED_HOSTS`: another `Host` gets 400, so that no link or cookie is made for it.
+//! `ALLOWED_HOSTS`: a request with another `Host` gets 400, so that no link or cookie is created for it.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -9,10 +9,10 @@ use actix_web::web;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// Load balancers ask these by address.
+/// Load balancers call these by IP address.
 const ANY_HOST: [&str; 4] = ["/healthz", "/healthz/", "/readyz", "/readyz/"];
 
-/// Refuses a request whose `Host` is not ours.
+/// Rejects requests whose `Host` is not allowed.
 pub async fn allowed_hosts(
     app: web::Data<AppState>,
     request: ServiceRequest,
@@ -23,7 +23,7 @@ pub async fn allowed_hosts(
         .get(HOST)
         .and_then(|host| host.to_str().ok())
         .unwrap_or_default();
-    let name = bare(host);
+    let name = host_name(host);
     let allowed = name.as_ref().is_some_and(|name| {
         app.settings
             .allowed_hosts
@@ -40,8 +40,8 @@ pub async fn allowed_hosts(
     Ok(request.error_response(error))
 }
 
-/// The host without port and trailing dot, in lower case; `None` when it is none.
-fn bare(host: &str) -> Option<String> {
+/// The host without port and trailing dot, in lower case; `None` if it is not a host name or address.
+fn host_name(host: &str) -> Option<String> {
     let (name, port) = match host.rfind(':') {
         Some(at) if !host.ends_with(']') => (&host[..at], &host[at + 1..]),
         _ => (host, ""),
@@ -64,14 +64,17 @@ fn bare(host: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::bare;
+    use super::host_name;
 
     #[test]
-    fn a_host_is_bared_as_django_does() {
-        assert_eq!(bare("Example.com:8000").as_deref(), Some("example.com"));
-        assert_eq!(bare("example.com.").as_deref(), Some("example.com"));
-        assert_eq!(bare("[::1]:8000").as_deref(), Some("[::1]"));
-        assert_eq!(bare("[::1]").as_deref(), Some("[::1]"));
+    fn a_host_is_normalised_as_django_does() {
+        assert_eq!(
+            host_name("Example.com:8000").as_deref(),
+            Some("example.com")
+        );
+        assert_eq!(host_name("example.com.").as_deref(), Some("example.com"));
+        assert_eq!(host_name("[::1]:8000").as_deref(), Some("[::1]"));
+        assert_eq!(host_name("[::1]").as_deref(), Some("[::1]"));
         for bad in [
             "",
             ":80",
@@ -82,7 +85,7 @@ mod tests {
             "a/b",
             "example.com:80:80",
         ] {
-            assert_eq!(bare(bad), None, "{bad}");
+            assert_eq!(host_name(bad), None, "{bad}");
         }
     }
 }

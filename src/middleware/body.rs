@@ -1,4 +1,4 @@
-//! Bodies are small and arrive in time, or not at all.
+//! Limits the size of request bodies and the time that they may take to arrive.
 
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use futures_util::StreamExt;
 
 use crate::error::Error;
 
-/// Plenty for a form or for JSON; what is larger is not meant for any route here.
-const LARGEST: usize = 64 * 1024;
-/// 64 KiB in this time is 7 KB a second, less than any phone has; slower is meant to hold us up.
-const IN_TIME: Duration = Duration::from_secs(10);
+/// The size limit in bytes; no route needs a larger form or JSON body.
+const MAX_SIZE: usize = 64 * 1024;
+/// The time limit. 64 KiB in this time are 7 KB/s, less than any phone connection; slower clients are
+/// likely attacks.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Reads the body ahead of the handler, within both bounds.
+/// Reads the whole body before the handler runs, within both limits.
 pub async fn bounded_body(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -27,18 +28,18 @@ pub async fn bounded_body(
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok());
     let announced = announced.and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > LARGEST) {
+    if announced.is_some_and(|length| length > MAX_SIZE) {
         return Ok(request.error_response(Error::BodyTooLarge));
     }
-    // Without either there is none, and what follows an `Upgrade` that we pass over has no end.
+    // Without either header there is no body. The stream after an ignored `Upgrade` never ends.
     let has_body = [CONTENT_LENGTH, TRANSFER_ENCODING]
         .iter()
         .any(|name| request.headers().contains_key(name));
-    // actix's extractors would unpack it, past the bound; nobody packs a form, and Django reads it as
-    // it is.
+    // actix-web's extractors would decompress the body beyond the limit. Browsers send no compressed
+    // bodies, and Django does not decompress them.
     request.headers_mut().remove(CONTENT_ENCODING);
     match request.take_payload() {
-        payload if has_body => match tokio::time::timeout(IN_TIME, collect(payload)).await {
+        payload if has_body => match tokio::time::timeout(TIMEOUT, collect(payload)).await {
             Ok(Ok(body)) => request.set_payload(body.into()),
             Ok(Err(error)) => return Ok(request.error_response(error)),
             Err(_) => return Ok(request.error_response(Error::BodyTooSlow)),
@@ -54,7 +55,7 @@ async fn collect(mut payload: Payload) -> Result<Bytes, Error> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| Error::Unreadable(error.to_string()))?;
-        if body.len() + chunk.len() > LARGEST {
+        if body.len() + chunk.len() > MAX_SIZE {
             return Err(Error::BodyTooLarge);
         }
         body.extend_from_slice(&chunk);

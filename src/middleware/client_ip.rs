@@ -1,4 +1,4 @@
-//! Who is asking, seen through the proxies that we trust.
+//! The client's address, seen through the proxies of `TRUSTED_PROXIES`.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,15 +6,14 @@ use actix_web::HttpRequest;
 use actix_web::http::header::USER_AGENT;
 use ipnet::IpNet;
 
-use crate::state::AppState;
 use crate::workos::ClientDevice;
 
-/// The client's address: the peer's, or, where the peer is a trusted proxy, the last address in
-/// `X-Forwarded-For` that is not a trusted proxy's. What stands before that was written by others.
+/// The client's address: the peer's, or, if the peer is a trusted proxy, the last address in
+/// `X-Forwarded-For` that is not a trusted proxy's. Earlier addresses may be forged.
 pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
-    // Byte by byte: what a client wrote in front must not hide what our proxy added behind it.
+    // Split as bytes: invalid UTF-8 from the client must not hide what our proxy appended.
     let lines = request.headers().get_all("x-forwarded-for");
     let hops: Vec<&str> = lines
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
@@ -31,18 +30,18 @@ pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     Some(client)
 }
 
-/// What the person signs in with.
-pub fn device(request: &HttpRequest, app: &AppState) -> ClientDevice {
+/// The device that sent the request, for WorkOS and the list of sessions.
+pub fn device(request: &HttpRequest, trusted_proxies: &[IpNet]) -> ClientDevice {
     let user_agent = request.headers().get(USER_AGENT);
     ClientDevice {
-        ip_address: client_ip(request, &app.settings.trusted_proxies).map(|ip| ip.to_string()),
+        ip_address: client_ip(request, trusted_proxies).map(|ip| ip.to_string()),
         user_agent: user_agent
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned),
     }
 }
 
-/// An address as proxies write it: some add the port.
+/// An address as proxies write it, with or without a port.
 fn address(hop: &str) -> Option<IpAddr> {
     let with_port = || hop.parse::<SocketAddr>().map(|address| address.ip());
     hop.parse().or_else(|_| with_port()).ok()
@@ -66,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn only_trusted_proxies_are_believed() {
+    fn only_addresses_from_trusted_proxies_are_used() {
         assert_eq!(seen("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
         assert_eq!(seen("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(

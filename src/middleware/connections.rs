@@ -1,7 +1,8 @@
-//! Connections that hold on without asking for anything.
+//! Closes idle connections.
 //!
-//! actix-web times the headers of a connection's first request only, and not the rest of a body
-//! that was refused; a client that drips a byte now and then would keep its connection for ever.
+//! actix-web limits the time for the headers of a connection's first request only, and not the time
+//! for the rest of a rejected body. Without this, a client that sends a byte now and then could keep
+//! its connection open forever.
 
 use std::any::Any;
 use std::net::{Shutdown, TcpStream};
@@ -16,19 +17,19 @@ use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream as AsyncTcpStream;
 
 /// The open connections of a server.
-pub struct Connections {
+pub struct OpenConnections {
     idle_limit: Duration,
-    open: Mutex<Vec<Weak<Connection>>>,
+    open: Mutex<Vec<Weak<TrackedConnection>>>,
 }
 
-struct Connection {
+struct TrackedConnection {
     stream: TcpStream,
     busy: AtomicBool,
     idle_since: Mutex<Instant>,
 }
 
-impl Connections {
-    /// Connections that may go without a request being answered for `idle_limit`.
+impl OpenConnections {
+    /// Connections are closed after `idle_limit` without a request being processed.
     pub fn new(idle_limit: Duration) -> Arc<Self> {
         Arc::new(Self {
             idle_limit,
@@ -36,30 +37,30 @@ impl Connections {
         })
     }
 
-    /// To be called for each new connection.
-    pub fn watch(&self, stream: &dyn Any, data: &mut Extensions) {
+    /// Must be called for each new connection.
+    pub fn track(&self, stream: &dyn Any, data: &mut Extensions) {
         let stream = stream.downcast_ref::<AsyncTcpStream>();
         let Some(Ok(stream)) = stream.map(|stream| stream.as_fd().try_clone_to_owned()) else {
             return;
         };
-        let connection = Arc::new(Connection {
+        let connection = Arc::new(TrackedConnection {
             stream: stream.into(),
             busy: AtomicBool::new(false),
             idle_since: Mutex::new(Instant::now()),
         });
         lock(&self.open).push(Arc::downgrade(&connection));
-        // Held by the connection itself, so that it is let go of with it.
+        // The connection's data owns the entry, so that it is dropped with the connection.
         data.insert(connection);
     }
 
-    /// Cuts off those that have been idle for too long, for as long as it is awaited.
-    pub async fn cut_off_idle(self: Arc<Self>) {
+    /// Closes connections that have been idle for too long. Never returns.
+    pub async fn close_idle(self: Arc<Self>) {
         let pause = (self.idle_limit / 10).min(Duration::from_secs(1));
         loop {
             tokio::time::sleep(pause).await;
             lock(&self.open).retain(|connection| match connection.upgrade() {
                 Some(connection) => {
-                    connection.cut_off_after(self.idle_limit);
+                    connection.close_if_idle(self.idle_limit);
                     true
                 }
                 None => false,
@@ -68,35 +69,34 @@ impl Connections {
     }
 }
 
-impl Connection {
-    fn cut_off_after(&self, limit: Duration) {
+impl TrackedConnection {
+    fn close_if_idle(&self, limit: Duration) {
         if !self.busy.load(Ordering::Relaxed) && lock(&self.idle_since).elapsed() > limit {
-            // It may be gone already, which is as good.
             if let Err(error) = self.stream.shutdown(Shutdown::Both) {
-                log::debug!("an idle connection was gone already: {error}");
+                log::debug!("an idle connection was already closed: {error}");
             }
         }
     }
 }
 
-/// Tells a connection that is being answered from one that is idle.
-pub async fn busy_connection(
+/// Marks the connection as busy while a request is being processed.
+pub async fn mark_busy(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let connection = request.conn_data::<Arc<Connection>>().cloned();
+    let connection = request.conn_data::<Arc<TrackedConnection>>().cloned();
     if let Some(connection) = &connection {
         connection.busy.store(true, Ordering::Relaxed);
     }
-    let answer = next.call(request).await;
+    let response = next.call(request).await;
     if let Some(connection) = &connection {
         *lock(&connection.idle_since) = Instant::now();
         connection.busy.store(false, Ordering::Relaxed);
     }
-    answer
+    response
 }
 
-/// A thread that panicked left nothing half-done here.
+/// Ignores poisoning: a panic cannot leave these values inconsistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -113,26 +113,26 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_millis(300);
 
-    /// Serves until the test's runtime ends; a request for `/slow` takes three times the limit.
+    /// Starts a server; a request for `/slow` takes three times the limit.
     fn serve() -> std::net::SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let connections = Connections::new(LIMIT);
-        let watched = Arc::clone(&connections);
+        let connections = OpenConnections::new(LIMIT);
+        let tracked = Arc::clone(&connections);
         let slow = || async {
             tokio::time::sleep(LIMIT * 3).await;
             HttpResponse::Ok().body("late")
         };
         let app = move || {
             App::new()
-                .wrap(from_fn(busy_connection))
+                .wrap(from_fn(mark_busy))
                 .route("/slow", web::get().to(slow))
         };
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
-                actix_web::rt::spawn(connections.cut_off_idle());
+                actix_web::rt::spawn(connections.close_idle());
                 let server = HttpServer::new(app).workers(1).disable_signals();
-                let server = server.on_connect(move |stream, data| watched.watch(stream, data));
+                let server = server.on_connect(move |stream, data| tracked.track(stream, data));
                 server.listen(listener).unwrap().run().await
             })
         });
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_request_that_never_ends_is_cut_off() {
+    fn a_second_request_that_is_never_completed_is_closed() {
         let mut stream = connect(serve());
         stream
             .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_is_being_answered_is_not_idle() {
+    fn a_connection_with_a_request_in_progress_is_not_idle() {
         let mut stream = connect(serve());
         stream
             .write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

@@ -1,8 +1,8 @@
-//! CORS under `/api/`, for the pages of `CORS_ALLOWED_ORIGINS`; what no listed origin asks for says
-//! nothing of it.
+//! CORS under `/api/`, for pages of `CORS_ALLOWED_ORIGINS`. Responses to other origins have no CORS
+//! headers.
 //!
-//! Not actix-cors: it knows no path, and answers a preflight that it refuses in plain text, where
-//! everything under `/api/` is JSON.
+//! actix-cors is not used: it cannot be limited to a path, and it rejects preflights with plain text,
+//! where every response under `/api/` must be JSON.
 
 use actix_web::HttpResponse;
 use actix_web::body::{BoxBody, MessageBody};
@@ -21,20 +21,20 @@ use crate::settings::Settings;
 use crate::state::AppState;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
-/// django-cors-headers' list, which applications of Django's were written against.
+/// django-cors-headers' default list, which existing applications rely on.
 const HEADERS: HeaderValue = HeaderValue::from_static(
     "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with",
 );
-/// What a page wants to read of an answer beside its body.
+/// The headers that a page may read.
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("Retry-After, WWW-Authenticate, X-Request-Id");
-/// django-cors-headers' a day, in seconds; browsers cut it to two hours or to a day.
-const KEPT: HeaderValue = HeaderValue::from_static("86400");
-const PREFLIGHT_VARIES: HeaderValue = HeaderValue::from_static(
+/// django-cors-headers' default of a day, in seconds. Browsers cap it at two hours or a day.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
+const PREFLIGHT_VARY: HeaderValue = HeaderValue::from_static(
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
 );
 
-/// Answers preflights, and lets a listed origin's pages read every other answer, errors too.
+/// Answers preflights, and lets pages of listed origins read every other response, errors included.
 pub async fn cors(
     app: web::Data<AppState>,
     request: ServiceRequest,
@@ -47,31 +47,32 @@ pub async fn cors(
             .await
             .map(ServiceResponse::map_into_boxed_body);
     }
-    let origin = listed(request.headers(), settings);
+    let origin = allowed_origin(request.headers(), settings);
     if is_preflight(&request) {
         return Ok(request.into_response(preflight(origin)));
     }
-    let mut answer = next.call(request).await?.map_into_boxed_body();
-    let headers = answer.headers_mut();
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    let headers = response.headers_mut();
     headers.append(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {
         allow(headers, origin);
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// Nothing else has a say: a preflight carries no cookie and no token, and its answer no secret.
+/// The response to a preflight. No other check applies: a preflight has no credentials, and its response
+/// no secret.
 fn preflight(origin: Option<HeaderValue>) -> HttpResponse {
     let mut response = HttpResponse::NoContent().finish();
     let headers = response.headers_mut();
-    headers.insert(VARY, PREFLIGHT_VARIES);
+    headers.insert(VARY, PREFLIGHT_VARY);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(origin) = origin {
         allow(headers, origin);
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
-        headers.insert(ACCESS_CONTROL_MAX_AGE, KEPT);
+        headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     }
     response
 }
@@ -84,14 +85,14 @@ fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
     );
 }
 
-/// An OPTIONS without the browser's question is answered by its route.
+/// Whether this is a preflight. Any other OPTIONS request is answered by its route.
 fn is_preflight(request: &ServiceRequest) -> bool {
-    let asks = |name| request.headers().contains_key(name);
-    request.method() == Method::OPTIONS && asks(ORIGIN) && asks(ACCESS_CONTROL_REQUEST_METHOD)
+    let has = |name| request.headers().contains_key(name);
+    request.method() == Method::OPTIONS && has(ORIGIN) && has(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The request's origin, if it is listed.
-fn listed(headers: &HeaderMap, settings: &Settings) -> Option<HeaderValue> {
+/// The request's origin, if `CORS_ALLOWED_ORIGINS` lists it.
+fn allowed_origin(headers: &HeaderMap, settings: &Settings) -> Option<HeaderValue> {
     let value = headers.get(ORIGIN)?;
     let origin = Origin::parse(value.to_str().ok()?)?;
     settings

@@ -1,4 +1,4 @@
-//! The cross-site check: no other site's page does anything in a person's name.
+//! The cross-site check: pages of other sites cannot act in the name of a signed-in user (CSRF).
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -12,14 +12,14 @@ use crate::origin::Origin;
 use crate::settings::Settings;
 use crate::state::AppState;
 
-/// Refuses an unsafe method that another site's page sent.
+/// Rejects unsafe requests that a page of another site sent.
 pub async fn cross_site(
     app: web::Data<AppState>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let harmless = request.method().is_safe() || touches_no_cookie(request.path(), &app.settings);
-    if harmless || is_from_here(request.headers(), &app.settings) {
+    let is_harmless = request.method().is_safe() || uses_no_cookie(request.path(), &app.settings);
+    if is_harmless || is_same_site(request.headers(), &app.settings) {
         return next
             .call(request)
             .await
@@ -28,9 +28,9 @@ pub async fn cross_site(
     Ok(request.error_response(Error::CrossSite))
 }
 
-/// Whether a route neither reads nor sets a cookie, so that there is nothing to do in a person's name:
-/// an application in a web view has an origin that no list could hold.
-fn touches_no_cookie(path: &str, settings: &Settings) -> bool {
+/// Whether the route neither reads nor sets a cookie, so that a forged request gains nothing. Mobile
+/// applications in a web view have origins that cannot be listed.
+fn uses_no_cookie(path: &str, settings: &Settings) -> bool {
     let api = &settings.api;
     match path.strip_suffix('/').unwrap_or(path) {
         "/api/token/verify" => true,
@@ -40,26 +40,27 @@ fn touches_no_cookie(path: &str, settings: &Settings) -> bool {
     }
 }
 
-/// A browser says where a request came from; without either header it is no browser. `same-site`
-/// alone is not enough: another application may live on a neighbouring host name.
-fn is_from_here(headers: &HeaderMap, settings: &Settings) -> bool {
+/// Whether the request came from a page of this site or of `CORS_ALLOWED_ORIGINS`, or from no browser:
+/// browsers send at least one of the two headers. `same-site` is not enough, because another
+/// application may run on a sibling domain.
+fn is_same_site(headers: &HeaderMap, settings: &Settings) -> bool {
     let site = text(headers, "sec-fetch-site");
     if matches!(site, Some("same-origin" | "none")) {
         return true;
     }
     match text(headers, ORIGIN.as_str()) {
-        Some(origin) => is_ours(origin, settings),
+        Some(origin) => is_allowed_origin(origin, settings),
         None => !headers.contains_key("sec-fetch-site") && !headers.contains_key(ORIGIN),
     }
 }
 
-fn is_ours(origin: &str, settings: &Settings) -> bool {
-    let ours = std::iter::once(&settings.public_url).chain(&settings.cors_allowed_origins);
-    Origin::parse(origin).is_some_and(|origin| ours.into_iter().any(|one| *one == origin))
+fn is_allowed_origin(origin: &str, settings: &Settings) -> bool {
+    let allowed = std::iter::once(&settings.public_url).chain(&settings.cors_allowed_origins);
+    Origin::parse(origin).is_some_and(|origin| allowed.into_iter().any(|one| *one == origin))
 }
 
-/// Whether a link of another site's led here. Browsers send `Sec-Fetch-Site` to https and loopback
-/// only, so `Referer` speaks for the rest; a typed address has neither.
+/// Whether a link on another site led to this request. Browsers send `Sec-Fetch-Site` only to https and
+/// loopback, so `Referer` is used otherwise. A typed address has neither header.
 pub fn is_cross_site_link(request: &HttpRequest, settings: &Settings) -> bool {
     match text(request.headers(), "sec-fetch-site") {
         Some("same-origin" | "none") => false,

@@ -1,4 +1,4 @@
-//! The request's id, and its line in the log.
+//! The request's id and its line in the access log.
 
 use std::time::Instant;
 
@@ -7,6 +7,8 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, web};
+
+use ipnet::IpNet;
 
 use super::client_ip;
 use crate::logging::{self, REQUEST_ID};
@@ -25,8 +27,8 @@ pub fn request_id(request: &HttpRequest) -> Option<String> {
         .map(|id| id.0.clone())
 }
 
-/// Gives the request an id, and writes one line when it is answered. The query is left out: the
-/// callback's holds a code.
+/// Gives the request an id, and logs one line when the response is ready. The query is not logged,
+/// because that of the callback has an authorization code.
 pub async fn request_log(
     app: web::Data<AppState>,
     request: ServiceRequest,
@@ -34,25 +36,25 @@ pub async fn request_log(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = logging::new_request_id();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let begun = Instant::now();
+    let started = Instant::now();
     REQUEST_ID
         .scope(id.clone(), async move {
-            let mut answer = next.call(request).await?.map_into_boxed_body();
-            write_line(&answer, &app, begun);
+            let mut response = next.call(request).await?.map_into_boxed_body();
+            write_line(&response, &app.settings.trusted_proxies, started);
             if let Ok(value) = HeaderValue::from_str(&id) {
-                answer.headers_mut().insert(HEADER, value);
+                response.headers_mut().insert(HEADER, value);
             }
-            Ok(answer)
+            Ok(response)
         })
         .await
 }
 
-fn write_line(answer: &ServiceResponse<BoxBody>, app: &AppState, begun: Instant) {
-    let request = answer.request();
-    let client = client_ip(request, &app.settings.trusted_proxies).map(|ip| ip.to_string());
+fn write_line(response: &ServiceResponse<BoxBody>, trusted_proxies: &[IpNet], started: Instant) {
+    let request = response.request();
+    let client = client_ip(request, trusted_proxies).map(|ip| ip.to_string());
     let client = client.as_deref().unwrap_or("-");
-    let status = answer.status().as_u16();
-    let milliseconds = begun.elapsed().as_millis();
+    let status = response.status().as_u16();
+    let milliseconds = started.elapsed().as_millis();
     log::info!(
         target: "vestibule::access",
         method = request.method().as_str(), path = request.path(), status = status,

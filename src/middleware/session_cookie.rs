@@ -1,5 +1,5 @@
-//! actix-session over the encrypted cookie, and what it leaves to us: older keys, and removing a
-//! cookie that no key opens.
+//! actix-session with the encrypted cookie, and what it does not do: fallback keys, and the removal of
+//! cookies that no key opens.
 
 use actix_session::SessionMiddleware;
 use actix_session::config::{CookieContentSecurity, PersistentSession, TtlExtensionPolicy};
@@ -12,90 +12,101 @@ use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
+use crate::clock::Timestamp;
 use crate::error::{Error, InternalError};
 use crate::keys::Keys;
-use crate::sessions::{BrowserSession, CarriedOn, Standing};
+use crate::sessions::{BrowserSession, CarriedOn, Revocations, Standing};
+use crate::settings::Settings;
 use crate::state::AppState;
 
-/// actix-session's middleware, set up for a cookie as Django's: encrypted, HttpOnly, SameSite=Lax.
-pub fn session_middleware(app: &AppState) -> SessionMiddleware<CookieSessionStore> {
-    let age = Duration::seconds(app.settings.session_cookie_age.num_seconds());
+/// actix-session's middleware with the attributes of Django's cookie: HttpOnly, SameSite=Lax. The
+/// cookie is encrypted.
+pub fn session_middleware(
+    settings: &Settings,
+    keys: &Keys,
+) -> SessionMiddleware<CookieSessionStore> {
+    let age = Duration::seconds(settings.session_cookie_age.num_seconds());
     let lifecycle = PersistentSession::default()
         .session_ttl(age)
         .session_ttl_extension_policy(TtlExtensionPolicy::OnStateChanges);
-    SessionMiddleware::builder(CookieSessionStore::default(), app.keys.session().clone())
-        .cookie_name(app.settings.session_cookie_name.clone())
+    SessionMiddleware::builder(CookieSessionStore::default(), keys.session().clone())
+        .cookie_name(settings.session_cookie_name.clone())
         .cookie_path("/".to_owned())
         .cookie_http_only(true)
-        .cookie_secure(app.secure())
+        .cookie_secure(settings.public_url.is_https())
         .cookie_same_site(SameSite::Lax)
         .cookie_content_security(CookieContentSecurity::Private)
         .session_lifecycle(lifecycle)
         .build()
 }
 
-/// What lies below is the same for everyone.
+/// Responses below this path are the same for every user.
 const STATIC: &str = "/static/";
 
-/// Marks a request whose cookie an older key opened.
+/// Marks a request whose cookie was opened by a fallback key.
 struct OpenedByFallback;
 
-/// Marks an answer whose session cookie must not reach the browser any more.
-struct Outdated;
+/// Marks a response whose session has ended meanwhile, so that its cookie must not be set.
+struct OutdatedCookie;
 
-/// What the session cookies of a request turned out to be.
-enum Verdict {
-    /// There is none.
-    Absent,
-    /// This one, under the newest key; `stale` when an older one had sealed it.
-    Open {
+/// The session cookie of a request.
+enum OpenedCookie {
+    /// The request has none.
+    Missing,
+    /// A valid cookie, sealed with the current key; `stale` if a fallback key had sealed it.
+    Valid {
         cookie: Cookie<'static>,
         stale: bool,
     },
-    /// No key opens any.
-    Dead,
+    /// No key opens any of the cookies.
+    Invalid,
 }
 
-/// Stands before actix-session, which knows one key: hands it a cookie that a fallback key opens
-/// as if the newest had sealed it, and takes one that no key opens out of the browser.
+/// Runs before actix-session, which knows only one key. A cookie that a fallback key opens is passed on
+/// sealed with the current key. A cookie that no key opens is removed from the browser.
 pub async fn open_with_fallback_keys(
     app: web::Data<AppState>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     if request.path().starts_with(STATIC) {
-        // Fetched beside a page: a cookie set here could overwrite what the page's answer sets.
+        // A page loads these while its own response may set a new cookie, which must win.
         return next
             .call(request)
             .await
             .map(ServiceResponse::map_into_boxed_body);
     }
     let name = &app.settings.session_cookie_name;
-    let (ours, mut others) = sort_out(request.headers(), name);
-    let verdict = judge(&ours, &app.keys);
-    let dead = matches!(verdict, Verdict::Dead);
-    if let Verdict::Open { cookie, stale } = verdict {
+    let (ours, mut others) = split_cookies(request.headers(), name);
+    let opened = open_first(&ours, &app.keys);
+    let is_invalid = matches!(opened, OpenedCookie::Invalid);
+    if let OpenedCookie::Valid { cookie, stale } = opened {
         others.insert(0, cookie.encoded().stripped().to_string());
         if stale {
             request.extensions_mut().insert(OpenedByFallback);
         }
     }
-    set(request.headers_mut(), &others);
-    let mut answer = next.call(request).await?.map_into_boxed_body();
-    if answer.request().extensions().get::<Outdated>().is_some() {
-        leave_out(answer.headers_mut(), name);
+    set_cookie_header(request.headers_mut(), &others);
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    if response
+        .request()
+        .extensions()
+        .get::<OutdatedCookie>()
+        .is_some()
+    {
+        drop_set_cookie(response.headers_mut(), name);
     }
-    if dead && !sets(answer.headers(), name) {
+    if is_invalid && !sets_cookie(response.headers(), name) {
         let removal = removal(name, app.secure());
         if let Ok(value) = HeaderValue::from_str(&removal.to_string()) {
-            answer.headers_mut().append(SET_COOKIE, value);
+            response.headers_mut().append(SET_COOKIE, value);
         }
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// Stands behind actix-session: has a cookie that an older key opened sealed anew, and tells an answer
-/// that comes too late to bring its cookie.
+/// Runs after actix-session: has a cookie that a fallback key opened written again, and marks a response
+/// whose session has ended meanwhile.
 pub async fn reseal(
     app: web::Data<AppState>,
     mut request: ServiceRequest,
@@ -116,29 +127,29 @@ pub async fn reseal(
             }
         }
     }
-    let answer = next.call(request).await?.map_into_boxed_body();
-    if is_outdated(&app, answer.request()) {
-        answer.request().extensions_mut().insert(Outdated);
+    let response = next.call(request).await?.map_into_boxed_body();
+    if is_outdated(&app.revocations, response.request(), app.clock.now()) {
+        response.request().extensions_mut().insert(OutdatedCookie);
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// Whether the session that this answer carries on has ended meanwhile.
-fn is_outdated(app: &AppState, request: &HttpRequest) -> bool {
+/// Whether the response renews the cookie of a session that has ended since the request arrived.
+fn is_outdated(revocations: &Revocations, request: &HttpRequest, now: Timestamp) -> bool {
     let Some(CarriedOn(id)) = request.extensions_mut().remove() else {
         return false;
     };
     let Ok(session) = BrowserSession::extract(request).into_inner();
-    let state = session.peek(app.clock.now());
-    let still = state.is_some_and(|state| state.session_id == id);
-    still && app.revocations.standing(&id) == Standing::Ended
+    let state = session.peek(now);
+    let is_current = state.is_some_and(|state| state.session_id == id);
+    is_current && revocations.standing(&id) == Standing::Ended
 }
 
-/// The first cookie that opens: a neighbour's of the same name, set for the whole domain, may stand
-/// in front of ours.
-fn judge(cookies: &[Cookie<'static>], keys: &Keys) -> Verdict {
+/// The first cookie that a key opens. Another application may have set a cookie of the same name for
+/// the whole domain, which browsers may send before ours.
+fn open_first(cookies: &[Cookie<'static>], keys: &Keys) -> OpenedCookie {
     if cookies.is_empty() {
-        return Verdict::Absent;
+        return OpenedCookie::Missing;
     }
     let jar = CookieJar::new();
     for cookie in cookies {
@@ -147,20 +158,20 @@ fn judge(cookies: &[Cookie<'static>], keys: &Keys) -> Verdict {
             .decrypt(cookie.clone())
             .is_some()
         {
-            return Verdict::Open {
+            return OpenedCookie::Valid {
                 cookie: cookie.clone(),
                 stale: false,
             };
         }
-        let mut older = keys.session_fallbacks();
-        if let Some(plain) = older.find_map(|key| jar.private(key).decrypt(cookie.clone())) {
-            return seal(plain, keys).map_or(Verdict::Dead, |cookie| Verdict::Open {
+        let mut fallbacks = keys.session_fallbacks();
+        if let Some(plain) = fallbacks.find_map(|key| jar.private(key).decrypt(cookie.clone())) {
+            return seal(plain, keys).map_or(OpenedCookie::Invalid, |cookie| OpenedCookie::Valid {
                 cookie,
                 stale: true,
             });
         }
     }
-    Verdict::Dead
+    OpenedCookie::Invalid
 }
 
 fn seal(plain: Cookie<'static>, keys: &Keys) -> Option<Cookie<'static>> {
@@ -170,14 +181,14 @@ fn seal(plain: Cookie<'static>, keys: &Keys) -> Option<Cookie<'static>> {
     jar.get(&name).cloned()
 }
 
-/// The cookies of this name, and the rest of what the browser sent, as `name=value`. Read here by
-/// hand: the request's own `cookies()` would be remembered, and the header that [`set`] writes never
-/// read. Two things are left out:
-/// - what is no UTF-8 or no cookie: one such of another application's on this host would make the
-///   framework read none at all, and nobody could sign in;
-/// - what only decodes to this name: browsers guard the prefix `__Host-` in a name as it stands, and
-///   `%5F%5FHost-` is not that.
-fn sort_out(headers: &HeaderMap, name: &str) -> (Vec<Cookie<'static>>, Vec<String>) {
+/// The cookies with this name, and all others as `name=value`. The header is parsed here, because
+/// `HttpRequest::cookies` caches its result and would hide the header that [`set_cookie_header`]
+/// writes. Two kinds of cookies are left out:
+/// - cookies that are not UTF-8 or malformed: actix-web would read no cookie at all, so that one cookie
+///   of another application on this host could prevent every sign-in;
+/// - cookies whose name equals this name only when decoded: browsers enforce the prefix `__Host-` on the
+///   undecoded name, and `%5F%5FHost-` would evade that.
+fn split_cookies(headers: &HeaderMap, name: &str) -> (Vec<Cookie<'static>>, Vec<String>) {
     let (mut ours, mut others) = (Vec::new(), Vec::new());
     for part in cookie_parts(headers) {
         let raw_name = part.split_once('=').map_or(part, |(name, _)| name).trim();
@@ -190,7 +201,7 @@ fn sort_out(headers: &HeaderMap, name: &str) -> (Vec<Cookie<'static>>, Vec<Strin
     (ours, others)
 }
 
-/// Each `name=value` that the browser sent, as it stands; one that is no UTF-8 hides no other.
+/// Each `name=value` of the `Cookie` headers, undecoded. Parts that are not UTF-8 are left out.
 pub fn cookie_parts(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(COOKIE);
     let parts = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
@@ -199,8 +210,8 @@ pub fn cookie_parts(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .map(str::trim)
 }
 
-/// Has the request carry just these cookies.
-fn set(headers: &mut HeaderMap, parts: &[String]) {
+/// Replaces the request's cookies.
+fn set_cookie_header(headers: &mut HeaderMap, parts: &[String]) {
     headers.remove(COOKIE);
     if let Ok(value) = HeaderValue::from_bytes(parts.join("; ").as_bytes())
         && !parts.is_empty()
@@ -209,11 +220,11 @@ fn set(headers: &mut HeaderMap, parts: &[String]) {
     }
 }
 
-fn sets(headers: &HeaderMap, name: &str) -> bool {
+fn sets_cookie(headers: &HeaderMap, name: &str) -> bool {
     headers.get_all(SET_COOKIE).any(|line| is_named(line, name))
 }
 
-fn leave_out(headers: &mut HeaderMap, name: &str) {
+fn drop_set_cookie(headers: &mut HeaderMap, name: &str) {
     let lines: Vec<_> = headers.remove(SET_COOKIE).collect();
     for line in lines.into_iter().filter(|line| !is_named(line, name)) {
         headers.append(SET_COOKIE, line);

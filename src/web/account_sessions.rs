@@ -10,7 +10,7 @@ use super::pages::{Level, ListedSession, Notice, Sessions};
 use super::{logout, redirect};
 use crate::db::DbError;
 use crate::error::Error;
-use crate::http::session_user::{MaybeUser, UnrenewedUser, log_in_again};
+use crate::http::session_user::{MaybeUser, UnrenewedUser, login_required};
 use crate::sessions::{BrowserSession, OpenSession, SessionState, Standing, device_in_words};
 use crate::sign_out;
 use crate::state::AppState;
@@ -39,7 +39,7 @@ pub async fn revoke(
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
     // This address itself cannot be returned to.
-    let user = user.0.ok_or_else(|| log_in_again(&request, PAGE))?;
+    let user = user.0.ok_or_else(|| login_required(&request, PAGE))?;
     let all = form.value("all") == Some("1");
     let id = form.value("session_id").unwrap_or_default();
     if !all && id == user.session_id {

@@ -120,7 +120,7 @@ async fn complete(
         code.to_owned(),
         attempt.clone(),
         session.peek(app.clock.now()).map(|state| state.session_id),
-        device(request, &app),
+        device(request, &app.settings.trusted_proxies),
     );
     let callback = (attempt.fingerprint(), code.to_owned());
     match once(&app, callback, signing_in).await {

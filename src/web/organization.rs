@@ -9,7 +9,7 @@ use super::form::{Form, complaint};
 use super::redirect;
 use super::step::elsewhere;
 use crate::error::Error;
-use crate::http::session_user::{MaybeUser, SessionOver, carry_on, log_in_again};
+use crate::http::session_user::{MaybeUser, SessionOver, login_required, update_cookie};
 use crate::middleware::device;
 use crate::origin::local_target;
 use crate::renewal::{Ask, Switched, switch};
@@ -36,7 +36,7 @@ pub async fn post(
     let next = form.value("next").unwrap_or_default();
     let next = local_target(next, &app.settings.public_url);
     let back = next.as_deref().unwrap_or(PAGE);
-    let user = user.0.ok_or_else(|| log_in_again(&request, back))?;
+    let user = user.0.ok_or_else(|| login_required(&request, back))?;
     let wanted = form.value("organization_id").unwrap_or_default();
     if let Some(complaint) = complaint(wanted) {
         let complaint = match wanted {
@@ -52,7 +52,7 @@ pub async fn post(
         session_id: user.session_id.clone(),
         organization_id: user.organization_id.clone(),
         switch_to: Some(wanted.to_owned()),
-        device: device(&request, &app),
+        device: device(&request, &app.settings.trusted_proxies),
         follow_ups: 0,
     };
     match switch(&app.clone().into_inner(), ask).await? {
@@ -62,13 +62,13 @@ pub async fn post(
             if let Some(id) = &state.workos_user_id {
                 app.memberships.forget(id);
             }
-            carry_on(&request, &session, state)?;
+            update_cookie(&request, &session, state)?;
             Ok(redirect(next.as_deref().unwrap_or(SWITCHED)))
         }
         Switched::Over => {
             session.end();
-            request.extensions_mut().insert(SessionOver::News);
-            Err(log_in_again(&request, back))
+            request.extensions_mut().insert(SessionOver::JustEnded);
+            Err(login_required(&request, back))
         }
         Switched::Local => Err(Error::NoOrganizations),
         Switched::NotNow(retry_after) => Err(Error::NotSwitched { retry_after }),

@@ -10,7 +10,7 @@ use super::{redirect, unless_refused};
 use crate::accounts::passwords::validators::{UserAttributes, validate};
 use crate::accounts::{PasswordChange, User, change_password, has_password};
 use crate::error::Error;
-use crate::http::session_user::{MaybeUser, log_in_again};
+use crate::http::session_user::{MaybeUser, login_required};
 use crate::sessions::BrowserSession;
 use crate::state::AppState;
 
@@ -30,7 +30,7 @@ pub async fn post(
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
     // This address itself cannot be returned to.
-    let user = user.0.ok_or_else(|| log_in_again(&request, PAGE))?;
+    let user = user.0.ok_or_else(|| login_required(&request, PAGE))?;
     if user.impersonator.is_some() {
         return Err(Error::Impersonated);
     }

@@ -69,7 +69,7 @@ pub async fn post(
         app.throttle.password(client, email)?;
         let now = app.clock.now();
         let previous = session.peek(now).map(|state| state.session_id);
-        let device = device(&request, &app);
+        let device = device(&request, &app.settings.trusted_proxies);
         let outcome = sign_in::with_password(&app, email, &password, previous, device, now).await;
         if let Some(state) = unless_refused(outcome, &password_login_url(&next))? {
             let begun = session.begin(state);

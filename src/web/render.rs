@@ -57,7 +57,7 @@ pub fn asked_for<'a>(request: &HttpRequest, notices: &[(&str, Notice<'a>)]) -> O
 
 /// What to tell somebody whose session has just turned out to be over.
 pub fn session_over(request: &HttpRequest) -> Option<Notice<'static>> {
-    (SessionOver::of(request) == Some(SessionOver::News)).then_some(SESSION_ENDED)
+    (SessionOver::of(request) == Some(SessionOver::JustEnded)).then_some(SESSION_ENDED)
 }
 
 fn visitor(user: &SessionState) -> Visitor<'_> {

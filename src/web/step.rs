@@ -110,7 +110,7 @@ pub async fn post(
         unfinished: unfinished.clone(),
         given: given.clone(),
         previous: session.peek(app.clock.now()).map(|state| state.session_id),
-        device: device(&request, &app),
+        device: device(&request, &app.settings.trusted_proxies),
     };
     match sign_in::settle(&app.clone().into_inner(), turn).await {
         Outcome::Slip(slip) => show(&row, &unfinished, &given, Some(words(slip))),

@@ -1,4 +1,4 @@
-//! What failures of the domain are under `/api/`.
+//! Conversions from the errors of the domain to API errors.
 
 use super::{ApiError, Unauthorized};
 use crate::accounts::CredentialError;

@@ -1,29 +1,30 @@
-//! What a client is told of an exchange that failed: a sentence and a code.
+//! The responses to code exchanges that failed: a sentence and a code.
 
 use actix_web::http::StatusCode;
 
 use crate::accounts::{LinkError, ProvisionError};
 use crate::api::ApiError;
-use crate::api::error::Exchange;
+use crate::api::error::ExchangeError;
 use crate::error::{Error, ErrorChain, SignInFailure, retry_seconds, told_of};
 use crate::oidc::OidcError;
 use crate::sign_in::ExchangeFailure;
 use crate::workos::WorkosError;
 
-const UNAVAILABLE: &str = "The sign-in service is not available just now.";
+const UNAVAILABLE: &str = "The sign-in service is not available at the moment.";
 const INACTIVE: &str = "This account is closed.";
 const NOT_VERIFIED: &str = "The e-mail address is not verified.";
-const CONFLICT: &str = "The account with this e-mail address belongs to somebody else's sign-in.";
+const CONFLICT: &str =
+    "The account with this e-mail address is linked to another user of the sign-in service.";
 
 impl From<ExchangeFailure> for ApiError {
     fn from(failure: ExchangeFailure) -> Self {
-        note(&failure);
-        told(failure)
+        log_failure(&failure);
+        to_api_error(failure)
     }
 }
 
-/// What a client is told, for the API's document too.
-pub(in crate::api) fn told(failure: ExchangeFailure) -> ApiError {
+/// The response to a failure, without logging it; the OpenAPI document uses it for examples.
+pub(in crate::api) fn to_api_error(failure: ExchangeFailure) -> ApiError {
     match failure {
         ExchangeFailure::Workos(failure) => workos(failure),
         ExchangeFailure::Oidc(error) => oidc(error),
@@ -32,9 +33,9 @@ pub(in crate::api) fn told(failure: ExchangeFailure) -> ApiError {
     }
 }
 
-/// What only an operator can mend, and a provider that is away, must be seen in the log.
-fn note(failure: &ExchangeFailure) {
-    let (misconfigured, away) = match failure {
+/// Logs failures that an operator must fix, and outages of a provider, as errors.
+fn log_failure(failure: &ExchangeFailure) {
+    let (misconfigured, unavailable) = match failure {
         ExchangeFailure::Workos(SignInFailure::Workos(error)) => (
             error.is_misconfiguration(),
             matches!(error, WorkosError::Unavailable { .. }),
@@ -48,8 +49,10 @@ fn note(failure: &ExchangeFailure) {
         }
     };
     if misconfigured {
-        log::error!("{failure}; are the client id and the secret right, and of one application?");
-    } else if away {
+        log::error!(
+            "{failure}; check that the client id and the secret are correct and belong to the same application"
+        );
+    } else if unavailable {
         log::error!("{}", ErrorChain(failure));
     } else {
         log::info!("{}", ErrorChain(failure));
@@ -58,7 +61,7 @@ fn note(failure: &ExchangeFailure) {
 
 fn workos(failure: SignInFailure) -> ApiError {
     match failure {
-        // Nothing is wrong with the page's code: it is good once an operator has mended ours.
+        // The client's code is still valid; an operator must correct our credentials first.
         SignInFailure::Workos(error) if error.is_misconfiguration() => {
             unavailable(retry_seconds(None))
         }
@@ -69,20 +72,21 @@ fn workos(failure: SignInFailure) -> ApiError {
             };
             let detail = match code.as_str() {
                 "invalid_grant" | "invalid_code" => {
-                    "WorkOS does not know this code: it was used before, has expired, or was never given out.".to_owned()
+                    "WorkOS does not accept this code: it was already used, has expired, or was never issued."
+                        .to_owned()
                 }
-                "invalid_one_time_code" => "This code is not right.".to_owned(),
+                "invalid_one_time_code" => "This code is not correct.".to_owned(),
                 "one_time_code_expired" => "This code has expired.".to_owned(),
-                "one_time_code_previously_used" => "This code was used already.".to_owned(),
+                "one_time_code_previously_used" => "This code was already used.".to_owned(),
                 "one_time_code_too_many_attempts" => {
-                    "Too many wrong codes were sent. Begin the sign-in again.".to_owned()
+                    "Too many wrong codes were sent. Start a new sign-in.".to_owned()
                 }
                 code => told_of(code).map_or_else(
                     || format!("WorkOS refused the sign-in ({code})."),
                     str::to_owned,
                 ),
             };
-            exchange(status, &detail, &code)
+            exchange_error(status, &detail, &code)
         }
         SignInFailure::Workos(WorkosError::Unavailable { retry_after, .. }) => {
             unavailable(retry_seconds(retry_after))
@@ -102,9 +106,9 @@ fn provision(error: ProvisionError) -> ApiError {
         ProvisionError::Inactive { .. } | ProvisionError::Deleted { .. } => inactive(),
         ProvisionError::EmailNotVerified { .. } => not_verified(),
         ProvisionError::Conflict { .. } => conflict(),
-        ProvisionError::UnusableProfile { .. } => exchange(
+        ProvisionError::UnusableProfile { .. } => exchange_error(
             StatusCode::BAD_REQUEST,
-            "WorkOS told no e-mail address that an account could be made with.",
+            "WorkOS sent no e-mail address that is valid for an account.",
             "invalid_profile",
         ),
         ProvisionError::Database(error) => error.into(),
@@ -116,15 +120,16 @@ fn oidc(error: OidcError) -> ApiError {
         OidcError::Refused { code, .. } => {
             let detail = match code.as_str() {
                 "invalid_grant" => {
-                    "The provider does not know this code: it was used before, has expired, or belongs to another redirect URI.".to_owned()
+                    "The provider does not accept this code: it was already used, has expired, or was issued for another redirect URI."
+                        .to_owned()
                 }
                 code => format!("The provider refused the sign-in ({code})."),
             };
-            exchange(StatusCode::BAD_REQUEST, &detail, &code)
+            exchange_error(StatusCode::BAD_REQUEST, &detail, &code)
         }
-        OidcError::IdToken(_) => exchange(
+        OidcError::IdToken(_) => exchange_error(
             StatusCode::BAD_REQUEST,
-            "The provider's ID token is not good for this sign-in.",
+            "The provider's ID token is not valid for this sign-in.",
             "invalid_id_token",
         ),
         OidcError::Unavailable { retry_after, .. } => unavailable(retry_seconds(retry_after)),
@@ -135,7 +140,7 @@ fn link(error: LinkError) -> ApiError {
     match error {
         LinkError::Inactive { .. } => inactive(),
         LinkError::EmailNotVerified { .. } => not_verified(),
-        LinkError::NotFound { .. } => exchange(
+        LinkError::NotFound { .. } => exchange_error(
             StatusCode::NOT_FOUND,
             "There is no account with this e-mail address.",
             "account_not_found",
@@ -146,19 +151,19 @@ fn link(error: LinkError) -> ApiError {
 }
 
 fn inactive() -> ApiError {
-    exchange(StatusCode::FORBIDDEN, INACTIVE, "account_inactive")
+    exchange_error(StatusCode::FORBIDDEN, INACTIVE, "account_inactive")
 }
 
 fn not_verified() -> ApiError {
-    exchange(StatusCode::FORBIDDEN, NOT_VERIFIED, "email_not_verified")
+    exchange_error(StatusCode::FORBIDDEN, NOT_VERIFIED, "email_not_verified")
 }
 
 fn conflict() -> ApiError {
-    exchange(StatusCode::CONFLICT, CONFLICT, "account_conflict")
+    exchange_error(StatusCode::CONFLICT, CONFLICT, "account_conflict")
 }
 
-pub(super) fn exchange(status: StatusCode, detail: &str, code: &str) -> ApiError {
-    ApiError::Exchange(Exchange {
+pub(super) fn exchange_error(status: StatusCode, detail: &str, code: &str) -> ApiError {
+    ApiError::Exchange(ExchangeError {
         status,
         detail: detail.to_owned(),
         code: code.to_owned(),
@@ -167,7 +172,7 @@ pub(super) fn exchange(status: StatusCode, detail: &str, code: &str) -> ApiError
 }
 
 fn unavailable(seconds: u64) -> ApiError {
-    ApiError::Exchange(Exchange {
+    ApiError::Exchange(ExchangeError {
         status: StatusCode::SERVICE_UNAVAILABLE,
         detail: UNAVAILABLE.to_owned(),
         code: "provider_unavailable".to_owned(),

@@ -100,7 +100,7 @@ fn away(message: &'static str, retry_after: Option<Duration>, next: &str) -> Pub
     let page = Public::try_again(message, retry_seconds(retry_after))
         .offering("Try again", login_url(next));
     Public {
-        password_door: Some(password_login_url(next)),
+        password_login_url: Some(password_login_url(next)),
         ..page
     }
 }

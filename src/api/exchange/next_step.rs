@@ -1,0 +1,240 @@
+//! The additional steps of a sign-in, for an application that exchanges the code itself.
+//!
+//! The application's `pending_authentication_token` is WorkOS's token, sealed together with the
+//! question and an expiry time, so that only this route accepts it.
+
+use actix_web::http::StatusCode;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use super::failure::exchange_error;
+use crate::api::ApiError;
+use crate::api::body::FieldReader;
+use crate::api::wire::NextStepJson;
+use crate::clock::Timestamp;
+use crate::error::SignInFailure;
+use crate::keys::Keys;
+use crate::sign_in::{self, ExchangeFailure};
+use crate::state::AppState;
+use crate::workos::{
+    Authentication, Client, ClientDevice, HostedStepReason, NextStep, PendingAuthentication,
+    StepQuestion, WorkosError,
+};
+
+/// The field with the token of a pending step.
+pub(super) const TOKEN: &str = "pending_authentication_token";
+/// As long as WorkOS's codes are valid.
+const LIFETIME: TimeDelta = TimeDelta::minutes(10);
+/// WorkOS's code for a pending sign-in that it no longer knows.
+pub(in crate::api) const INVALID: &str = "invalid_pending_authentication_token";
+/// WorkOS's code for an unknown organisation. WorkOS also answers 404 without a code.
+pub(in crate::api) const NO_ORGANIZATION: &str = "organization_not_found";
+/// Our code for a challenge that WorkOS does not know. WorkOS answers 404 without a code.
+pub(in crate::api) const NO_CHALLENGE: &str = "authentication_challenge_not_found";
+/// The codes of a 404 that say nothing more.
+const GENERIC_NOT_FOUND: [&str; 2] = ["http_404", "entity_not_found"];
+const EXPIRED: &str = "This sign-in has expired or is already finished. Start a new one.";
+
+/// The content of a sealed `pending_authentication_token`.
+#[derive(Serialize, Deserialize)]
+struct SealedStep {
+    pending: PendingAuthentication,
+    /// When the token expires, in seconds since the Unix epoch.
+    until: i64,
+}
+
+/// Checks the types of a step's fields in a request that answers no step.
+pub(super) fn check_unused(fields: &mut FieldReader<'_>) {
+    for name in ["organization_id", "authentication_challenge_id"] {
+        fields.optional(name);
+    }
+}
+
+/// Reads the answer to a step and sends it to WorkOS.
+pub(super) async fn answer(
+    app: &AppState,
+    mut fields: FieldReader<'_>,
+    device: &ClientDevice,
+) -> Result<Result<Authentication, WorkosError>, ApiError> {
+    let token = fields.text(TOKEN);
+    let challenge = fields.optional("authentication_challenge_id");
+    let pending = open(&app.keys, &token, app.clock.now());
+    // If the token does not open, the request's fields decide which question it answers.
+    let wants_organization = match &pending {
+        Some(pending) => matches!(pending.question, StepQuestion::Organization(_)),
+        None => fields.lacks("code") && !fields.lacks("organization_id"),
+    };
+    let given = match wants_organization {
+        true => fields.text("organization_id"),
+        false => fields.text("code"),
+    };
+    fields.finish()?;
+    let pending = pending.ok_or_else(expired)?;
+    let given = match wants_organization {
+        true => given,
+        false => sign_in::code(&given).unwrap_or(given),
+    };
+    let outcome = sign_in::answer(app, &pending, &given, challenge.as_deref(), device).await;
+    match outcome {
+        Err(WorkosError::Refused {
+            code, next: None, ..
+        }) if wants_organization && sign_in::is_no_membership(&code) => Err(not_a_member(&code)),
+        Err(WorkosError::Refused {
+            status: 404, code, ..
+        }) if challenge.is_some() && GENERIC_NOT_FOUND.contains(&code.as_str()) => {
+            Err(no_challenge())
+        }
+        Err(WorkosError::Refused {
+            code, next: None, ..
+        }) if code == INVALID => Err(expired()),
+        outcome => Ok(outcome),
+    }
+}
+
+/// The response to a token that has expired or was already used.
+pub(in crate::api) fn expired() -> ApiError {
+    exchange_error(StatusCode::BAD_REQUEST, EXPIRED, INVALID)
+}
+
+/// The response to an organisation that the user is not a member of.
+pub(in crate::api) fn not_a_member(code: &str) -> ApiError {
+    let code = if GENERIC_NOT_FOUND.contains(&code) {
+        NO_ORGANIZATION
+    } else {
+        code
+    };
+    let detail = "You are not a member of this organisation.";
+    exchange_error(StatusCode::BAD_REQUEST, detail, code)
+}
+
+/// The response to a challenge that WorkOS does not know.
+pub(in crate::api) fn no_challenge() -> ApiError {
+    let detail =
+        "This challenge is unknown or has expired. Leave it out to have a new one created.";
+    exchange_error(StatusCode::BAD_REQUEST, detail, NO_CHALLENGE)
+}
+
+/// The response to WorkOS's refusal: the next step if there is one, else an error.
+pub(super) async fn refusal(
+    keys: &Keys,
+    workos: &Client,
+    error: WorkosError,
+    now: Timestamp,
+) -> ApiError {
+    let WorkosError::Refused {
+        code,
+        next: Some(step),
+        ..
+    } = &error
+    else {
+        return ExchangeFailure::from(SignInFailure::from(error)).into();
+    };
+    let body = match step.as_ref() {
+        NextStep::Answerable(pending) => with_token(keys, workos, code, pending.clone(), now).await,
+        NextStep::Hosted(_) => Ok(step_json(code, step)),
+    };
+    body.map_or_else(|error| error, |body| ApiError::NextStep(Box::new(body)))
+}
+
+/// The next step with its sealed token. For an authenticator a challenge is created first.
+async fn with_token(
+    keys: &Keys,
+    workos: &Client,
+    code: &str,
+    mut pending: PendingAuthentication,
+    now: Timestamp,
+) -> Result<NextStepJson, ApiError> {
+    if let StepQuestion::Totp {
+        factor_id: Some(factor_id),
+        challenge_id: challenge_id @ None,
+    } = &mut pending.question
+    {
+        match workos.challenge(factor_id).await {
+            Ok(id) => *challenge_id = Some(id),
+            Err(error) => {
+                log::warn!(
+                    "failed to create an authenticator challenge; the answer to the step creates one: {error}"
+                );
+            }
+        }
+    }
+    let mut body = step_json(code, &NextStep::Answerable(pending.clone()));
+    if let StepQuestion::Organization(organizations) = &mut pending.question {
+        // The answer does not need the list, and it would make the token long.
+        organizations.clear();
+    }
+    let content = SealedStep {
+        pending,
+        until: now.plus(LIFETIME).seconds(),
+    };
+    let plain = serde_json::to_vec(&content)
+        .map_err(|error| ApiError::internal("write a pending sign-in as JSON", error))?;
+    let sealed = keys.seal_pending(&plain);
+    body.pending_authentication_token =
+        Some(sealed.map_err(|error| ApiError::internal("seal a pending sign-in", error))?);
+    Ok(body)
+}
+
+/// The content of a token that opens and has not expired.
+fn open(keys: &Keys, token: &str, now: Timestamp) -> Option<PendingAuthentication> {
+    let plain = keys.open_pending(token)?;
+    let content: SealedStep = serde_json::from_slice(&plain).ok()?;
+    (now.seconds() < content.until).then_some(content.pending)
+}
+
+/// The JSON of a step, without its token.
+pub(in crate::api) fn step_json(code: &str, step: &NextStep) -> NextStepJson {
+    let mut body = NextStepJson {
+        detail: detail(step),
+        code: code.to_owned(),
+        ..NextStepJson::default()
+    };
+    match step {
+        NextStep::Answerable(pending) => match &pending.question {
+            StepQuestion::Organization(organizations) => body.organizations = organizations.clone(),
+            StepQuestion::Email(email) => body.email = email.clone(),
+            StepQuestion::Totp { challenge_id, .. } => {
+                body.authentication_challenge_id = challenge_id.clone();
+            }
+        },
+        NextStep::Hosted(elsewhere) => {
+            body.email = elsewhere.email.clone();
+            body.connection_ids = elsewhere.connection_ids.clone();
+        }
+    }
+    body
+}
+
+/// The sentence that names the step.
+fn detail(step: &NextStep) -> &'static str {
+    match step {
+        NextStep::Answerable(pending) => match pending.question {
+            StepQuestion::Organization(_) => "Choose an organisation to sign in to.",
+            StepQuestion::Email(_) => "Send the code that was sent by e-mail.",
+            StepQuestion::Totp { .. } => "Send the code that the authenticator app shows.",
+        },
+        NextStep::Hosted(elsewhere) => match elsewhere.why {
+            HostedStepReason::SingleSignOn if elsewhere.connection_ids.is_empty() => {
+                "The organisation requires single sign-on: start a new sign-in at WorkOS with that organisation."
+            }
+            HostedStepReason::SingleSignOn => {
+                "The organisation requires single sign-on: start a new sign-in with one of its connections."
+            }
+            HostedStepReason::OtherMethod => {
+                "This sign-in method is not allowed: start a new sign-in at WorkOS with another one."
+            }
+            HostedStepReason::Enrollment => {
+                "A second factor must be set up: start a new sign-in at WorkOS."
+            }
+            HostedStepReason::Challenge => {
+                "WorkOS requires another step: start a new sign-in there."
+            }
+            HostedStepReason::Email => {
+                "The e-mail address must be verified: start a new sign-in at WorkOS."
+            }
+            HostedStepReason::SecondFactor => {
+                "A second factor is required: start a new sign-in at WorkOS."
+            }
+        },
+    }
+}
