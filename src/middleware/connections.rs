@@ -71,10 +71,11 @@ impl OpenConnections {
 
 impl TrackedConnection {
     fn close_if_idle(&self, limit: Duration) {
-        if !self.busy.load(Ordering::Relaxed) && lock(&self.idle_since).elapsed() > limit {
-            if let Err(error) = self.stream.shutdown(Shutdown::Both) {
-                log::debug!("an idle connection was already closed: {error}");
-            }
+        if !self.busy.load(Ordering::Relaxed)
+            && lock(&self.idle_since).elapsed() > limit
+            && let Err(error) = self.stream.shutdown(Shutdown::Both)
+        {
+            log::debug!("an idle connection was already closed: {error}");
         }
     }
 }

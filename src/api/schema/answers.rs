@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Answer, Example, Field, Header, Shape};
 use crate::api::error::{FieldErrors, Unauthorized};
 use crate::api::exchange::failure;
-use crate::api::{ApiError, Body};
+use crate::api::{ApiError, RequestBody};
 use crate::db::DbError;
 use crate::error::{Error, InternalError};
 use crate::sign_in::ExchangeFailure;
@@ -89,7 +89,7 @@ pub(super) fn bad_request(fields: &[Field], refused: &[Example]) -> Answer {
 
 /// What the routes say to such a body.
 fn said_of(fields: &[Field], body: &str) -> Option<Value> {
-    let body = match Body::read(JSON, body.as_bytes()) {
+    let body = match RequestBody::read(JSON, body.as_bytes()) {
         Ok(body) => body,
         Err(error) => return Some(error.example()),
     };
@@ -178,7 +178,11 @@ pub(super) fn refused(
     summary: &'static str,
     failure: impl Into<ExchangeFailure>,
 ) -> Example {
-    example(name, summary, failure::told(failure.into()).example())
+    example(
+        name,
+        summary,
+        failure::to_api_error(failure.into()).example(),
+    )
 }
 
 /// 400 of a field that is there and will not do.

@@ -9,7 +9,7 @@ use super::answers::{
 use super::builder::{get, optional, post, signed_in, user};
 use super::{Answer, Credential, Field, Group, Operation};
 use crate::api::error::Unauthorized;
-use crate::api::logout::ELSEWHERE;
+use crate::api::logout::FOREIGN_RETURN_TO;
 use crate::tokens::TokenError;
 
 const FORGET: Field = optional(
@@ -97,7 +97,7 @@ pub(super) fn logout() -> Operation {
                     "return_to",
                     "It leads elsewhere",
                     "return_to",
-                    ELSEWHERE,
+                    FOREIGN_RETURN_TO,
                 )],
             ),
         ],

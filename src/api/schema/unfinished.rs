@@ -7,8 +7,8 @@ use super::answers::{example, refused};
 use super::builder::{optional, text};
 use super::{Alternative, Answer, Example, Field, Operation, Shape};
 use crate::api::ApiError;
-use crate::api::exchange::step;
-use crate::api::wire::UnfinishedJson;
+use crate::api::exchange::next_step;
+use crate::api::wire::NextStepJson;
 use crate::error::SignInFailure;
 use crate::workos::{
     HostedStep, HostedStepReason, NextStep, Organization, PendingAuthentication, StepQuestion,
@@ -101,16 +101,20 @@ fn of_wrong_answers(answer: &mut Answer) {
     let own = |name, summary, error: ApiError| example(name, summary, error.example());
     answer.examples.extend([
         own(
-            step::NO_ORGANIZATION,
+            next_step::NO_ORGANIZATION,
             "The organisation is not the person's",
-            step::not_a_member(step::NO_ORGANIZATION),
+            next_step::not_a_member(next_step::NO_ORGANIZATION),
         ),
         own(
-            step::NO_CHALLENGE,
+            next_step::NO_CHALLENGE,
             "The challenge is another's, or over",
-            step::no_challenge(),
+            next_step::no_challenge(),
         ),
-        own(step::INVALID, "A step took too long", step::over()),
+        own(
+            next_step::INVALID,
+            "A step took too long",
+            next_step::expired(),
+        ),
     ]);
 }
 
@@ -163,9 +167,9 @@ fn asked(code: &'static str, summary: &'static str, question: StepQuestion) -> E
         token: SecretString::from(PENDING),
         question,
     });
-    let told = UnfinishedJson {
+    let told = NextStepJson {
         pending_authentication_token: Some(PENDING.to_owned()),
-        ..step::told(code, &step)
+        ..next_step::step_json(code, &step)
     };
     example(code, summary, json!(told))
 }
@@ -181,5 +185,5 @@ fn elsewhere(
         email: Some(EMAIL.to_owned()),
         connection_ids: connection_ids.iter().map(|id| (*id).to_owned()).collect(),
     });
-    example(code, summary, json!(step::told(code, &step)))
+    example(code, summary, json!(next_step::step_json(code, &step)))
 }
