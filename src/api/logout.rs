@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::sign_out::{self, SignOut, SignedOut};
 use crate::state::AppState;
 use crate::tokens::Kind;
-use crate::workos::Client;
+use crate::workos::WorkosClient;
 
 /// dj-rest-auth's message, which single-page applications written for Django may compare.
 const MESSAGE: &str = "Successfully logged out";
@@ -62,7 +62,7 @@ pub async fn logout(
 
 fn respond(
     settings: &Settings,
-    workos: &Client,
+    workos: &WorkosClient,
     ended: SignedOut,
     return_to: Option<&str>,
 ) -> Result<HttpResponse, ApiError> {

@@ -17,8 +17,8 @@ use crate::keys::Keys;
 use crate::sign_in::{self, ExchangeFailure};
 use crate::state::AppState;
 use crate::workos::{
-    Authentication, Client, ClientDevice, HostedStepReason, NextStep, PendingAuthentication,
-    StepQuestion, WorkosError,
+    Authentication, ClientDevice, HostedStepReason, NextStep, PendingAuthentication, StepQuestion,
+    WorkosClient, WorkosError,
 };
 
 /// The field with the token of a pending step.
@@ -117,7 +117,7 @@ pub(in crate::api) fn no_challenge() -> ApiError {
 /// The response to WorkOS's refusal: the next step if there is one, else an error.
 pub(super) async fn refusal(
     keys: &Keys,
-    workos: &Client,
+    workos: &WorkosClient,
     error: WorkosError,
     now: Timestamp,
 ) -> ApiError {
@@ -139,7 +139,7 @@ pub(super) async fn refusal(
 /// The next step with its sealed token. For an authenticator a challenge is created first.
 async fn with_token(
     keys: &Keys,
-    workos: &Client,
+    workos: &WorkosClient,
     code: &str,
     mut pending: PendingAuthentication,
     now: Timestamp,
