@@ -50,6 +50,7 @@ pub mod sessions;
 pub mod settings;
 pub mod sign_in;
 pub mod sign_out;
+pub mod single_flight;
 pub mod state;
 pub mod throttle;
 pub mod tokens;

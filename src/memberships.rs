@@ -1,145 +1,157 @@
-//! Which organisations people belong to, as WorkOS said within the last minute: a page that is loaded
-//! again asks nobody, and while WorkOS does not answer, no page waits for it.
+//! A cache of the organisations that users belong to. WorkOS is asked at most once a minute for a
+//! user, and not at all for a while after it could not be reached, so that no page waits for it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use parking_lot::Mutex;
 
 use crate::clock::Clock;
+use crate::single_flight::SingleFlight;
 use crate::workos::{OrganizationList, WorkosClient, WorkosError};
 
-/// How long a list counts. A membership that changes is told by a webhook, on this replica at once.
-const REMEMBERED: Duration = Duration::from_secs(60);
-/// About 10 MB where each has a hundred organisations.
-const MOST: usize = 1_000;
-/// How long nobody asks after an outage, where WorkOS did not say.
-const PAUSE: Duration = Duration::from_secs(10);
-/// The longest that WorkOS's `Retry-After` is obeyed; more is a mistake.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+/// How long a list is cached. A membership that changes is reported by a webhook, which removes the
+/// list from this replica's cache at once.
+const LIFETIME: Duration = Duration::from_secs(60);
+/// The largest number of cached lists: about 10 MB if each has a hundred organisations.
+const CAPACITY: usize = 1_000;
+/// The back-off after WorkOS could not be reached, unless it sent a `Retry-After`.
+const BACK_OFF: Duration = Duration::from_secs(10);
+/// The longest `Retry-After` that is respected. A longer one is taken for a mistake.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(3_600);
 
-/// What is remembered; clones share it.
-#[derive(Clone, Default)]
-pub struct Memberships(Arc<Mutex<Memory>>);
-
-/// A user at WorkOS, and the organisation that the session is in.
-type Key = (String, Option<String>);
-/// `None` within it: WorkOS could not tell.
-type Told = Option<Arc<OrganizationList>>;
-
-#[derive(Default)]
-struct Memory {
-    lists: HashMap<Key, List>,
-    resting_until: Duration,
+/// The cache; clones share it.
+#[derive(Clone)]
+pub struct Memberships {
+    workos: WorkosClient,
+    clock: Clock,
+    cache: Arc<Mutex<Cache>>,
+    requests: SingleFlight<(Key, u64), Option<Lookup>>,
 }
 
-/// A list that is asked for, or is there.
-struct List {
-    told: watch::Receiver<Option<Told>>,
-    asked_at: Duration,
+/// A user at WorkOS, and the organisation of the session.
+type Key = (String, Option<String>);
+/// The result of a request to WorkOS; `None` if WorkOS could not be reached.
+type Lookup = Option<Arc<OrganizationList>>;
+
+#[derive(Default)]
+struct Cache {
+    lists: HashMap<Key, CachedList>,
+    /// WorkOS is not asked before this time.
+    backing_off_until: Duration,
+    /// Incremented by [`Memberships::forget`]: the result of a request that began in an earlier
+    /// generation may be outdated and is not cached.
+    generation: u64,
+}
+
+struct CachedList {
+    organizations: Arc<OrganizationList>,
+    requested_at: Duration,
 }
 
 impl Memberships {
-    /// The organisations of this user; `None` where WorkOS cannot tell them now. All who want the same
-    /// list at once ask for it once, and one that goes away stops nothing.
-    pub async fn of(
-        &self,
-        workos: &WorkosClient,
-        clock: &Clock,
-        user_id: &str,
-        present: Option<&str>,
-    ) -> Option<Arc<OrganizationList>> {
-        let key = (user_id.to_owned(), present.map(str::to_owned));
-        let mut told = self.told(workos, clock, key)?;
-        let told = told.wait_for(Option::is_some).await;
-        // An error means that its task is gone, as at the end of a worker.
-        told.ok()?.clone()?
+    /// Creates an empty cache.
+    pub fn new(workos: WorkosClient, clock: Clock) -> Self {
+        Self {
+            workos,
+            clock,
+            cache: Arc::default(),
+            requests: SingleFlight::default(),
+        }
     }
 
-    /// Forgets what this user belongs to.
+    /// The organisations of this user, or `None` if WorkOS cannot be asked now. `current` is the
+    /// organisation of the session.
+    ///
+    /// Concurrent callers share one request to WorkOS, which continues if a caller goes away.
+    pub async fn of(&self, user_id: &str, current: Option<&str>) -> Option<Arc<OrganizationList>> {
+        let key = (user_id.to_owned(), current.map(str::to_owned));
+        let (mut result, request) = {
+            let cache = self.cache.lock();
+            let now = self.clock.elapsed();
+            if let Some(list) = cache.lists.get(&key).filter(|list| list.is_fresh(now)) {
+                return Some(Arc::clone(&list.organizations));
+            }
+            if now < cache.backing_off_until {
+                return None;
+            }
+            // Joined while the cache is locked: a request stores its result before it ends.
+            self.requests.join((key.clone(), cache.generation))
+        };
+        if let Some(request) = request {
+            let memberships = self.clone();
+            tokio::spawn(async move {
+                let result = memberships.request(key, request.key().1).await;
+                request.complete(Some(result));
+            });
+        }
+        let result = result.wait_for(Option::is_some).await;
+        // An error means that the task was dropped, for example because the server is stopping.
+        result.ok()?.clone()?
+    }
+
+    /// Removes a user's lists from the cache.
     pub fn forget(&self, user_id: &str) {
-        self.memory().lists.retain(|(id, _), _| id != user_id);
+        let mut cache = self.cache.lock();
+        cache.generation += 1;
+        cache.lists.retain(|(id, _), _| id != user_id);
     }
 
-    /// The list that is known, or being asked for; `None` while nobody asks.
-    fn told(
-        &self,
-        workos: &WorkosClient,
-        clock: &Clock,
-        key: Key,
-    ) -> Option<watch::Receiver<Option<Told>>> {
-        let now = clock.elapsed();
-        let mut memory = self.memory();
-        if let Some(list) = memory.lists.get(&key).filter(|list| list.counts(now)) {
-            return Some(list.told.clone());
-        }
-        if now < memory.resting_until {
-            return None;
-        }
-        let (tell, told) = watch::channel(None);
-        memory.make_room(now);
-        let list = List {
-            told: told.clone(),
-            asked_at: now,
+    /// Asks WorkOS and stores its response.
+    async fn request(&self, key: Key, generation: u64) -> Lookup {
+        let requested_at = self.clock.elapsed();
+        let (user_id, current) = &key;
+        let response = self.workos.organizations_of(user_id, current.as_deref());
+        let organizations = match response.await {
+            Ok(organizations) => Arc::new(organizations),
+            Err(error) => self.back_off(&error)?,
         };
-        memory.lists.insert(key.clone(), list);
-        let (memberships, workos, clock) = (self.clone(), workos.clone(), clock.clone());
-        tokio::spawn(async move {
-            let (user_id, present) = &key;
-            let answer = workos.organizations_of(user_id, present.as_deref()).await;
-            tell.send_replace(Some(memberships.sorted(answer, clock.elapsed())));
-        });
-        Some(told)
+        let mut cache = self.cache.lock();
+        if cache.generation == generation {
+            cache.make_room(requested_at);
+            let list = CachedList {
+                organizations: Arc::clone(&organizations),
+                requested_at,
+            };
+            cache.lists.insert(key, list);
+        }
+        Some(organizations)
     }
 
-    fn sorted(&self, answer: Result<OrganizationList, WorkosError>, now: Duration) -> Told {
-        let error = match answer {
-            Ok(organizations) => return Some(Arc::new(organizations)),
-            Err(error) => error,
-        };
-        log::warn!("the account page goes without the organisations: {error}");
-        let pause = match &error {
-            WorkosError::Unavailable { retry_after, .. } => retry_after.unwrap_or(PAUSE),
-            WorkosError::Refused { .. } if error.is_misconfiguration() => PAUSE,
-            // It is about this user alone, and would be refused again.
+    /// Delays the next request after a failure. Returns the list to use instead, if there is one.
+    fn back_off(&self, error: &WorkosError) -> Lookup {
+        log::warn!("failed to list the organisations of a user: {error}");
+        let delay = match error {
+            WorkosError::Unavailable { retry_after, .. } => retry_after.unwrap_or(BACK_OFF),
+            WorkosError::Refused { .. } if error.is_misconfiguration() => BACK_OFF,
+            // The refusal concerns this user alone, and would be repeated.
             WorkosError::Refused { .. } => return Some(Arc::default()),
         };
-        let mut memory = self.memory();
-        memory.resting_until = memory.resting_until.max(now + pause.min(LONGEST_PAUSE));
+        let until = self.clock.elapsed() + delay.min(LONGEST_BACK_OFF);
+        let mut cache = self.cache.lock();
+        cache.backing_off_until = cache.backing_off_until.max(until);
         None
-    }
-
-    /// A thread that panicked left nothing half-done here.
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Memory {
+impl Cache {
     fn make_room(&mut self, now: Duration) {
-        if self.lists.len() < MOST {
+        if self.lists.len() < CAPACITY {
             return;
         }
-        self.lists.retain(|_, list| list.counts(now));
-        let oldest = self.lists.iter().min_by_key(|(_, list)| list.asked_at);
+        self.lists.retain(|_, list| list.is_fresh(now));
+        let oldest = self.lists.iter().min_by_key(|(_, list)| list.requested_at);
         if let Some(key) = oldest.map(|(key, _)| key.clone())
-            && self.lists.len() >= MOST
+            && self.lists.len() >= CAPACITY
         {
             self.lists.remove(&key);
         }
     }
 }
 
-impl List {
-    /// Whether it was told within the last minute, or is on its way.
-    fn counts(&self, now: Duration) -> bool {
-        let in_time = now.saturating_sub(self.asked_at) < REMEMBERED;
-        let hopeful = match &*self.told.borrow() {
-            Some(told) => told.is_some(),
-            // Without a sender nobody asks any more.
-            None => self.told.has_changed().is_ok(),
-        };
-        in_time && hopeful
+impl CachedList {
+    fn is_fresh(&self, now: Duration) -> bool {
+        now.saturating_sub(self.requested_at) < LIFETIME
     }
 }

@@ -1,4 +1,4 @@
-//! The end of a session: its row, and the tokens that stand on it.
+//! Signing out: ends sessions and revokes the tokens that depend on them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,76 +7,206 @@ use diesel::QueryResult;
 
 use crate::accounts::revoke_all_sessions;
 use crate::clock::Timestamp;
-use crate::db::{Conn, DbError};
-use crate::sessions::SessionRow;
-use crate::state::AppState;
-use crate::tokens::{Claims, RefreshTokenRow};
-use crate::workos::WorkosError;
+use crate::db::{Conn, Database, DbError};
+use crate::sessions::{Revocations, SessionRow};
+use crate::tokens::{Claims, RefreshTokenRow, Tokens};
+use crate::workos::{WorkosClient, WorkosError};
 
-/// What is known of whoever signs out.
-#[derive(Debug, Default)]
-pub struct SignOut {
-    /// The browser session.
-    pub session: Option<String>,
-    /// The access tokens that were shown, expired ones too.
-    pub access: Vec<Claims>,
-    /// The refresh token.
-    pub refresh: Option<Claims>,
+/// Ends sessions and their tokens, here and at WorkOS. Cheap to clone.
+#[derive(Clone)]
+pub struct SignOutService {
+    database: Database,
+    workos: WorkosClient,
+    tokens: Arc<Tokens>,
+    revocations: Arc<Revocations>,
 }
 
-/// What has ended.
+/// The session and the tokens that a sign-out request carried.
+#[derive(Debug, Default)]
+pub struct SignOutRequest {
+    /// The browser session.
+    pub session_id: Option<String>,
+    /// The claims of the access tokens, expired ones included.
+    pub access_tokens: Vec<Claims>,
+    /// The claims of the refresh token.
+    pub refresh_token: Option<Claims>,
+}
+
+/// The result of a sign-out.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SignedOut {
-    /// WorkOS's session, which its own log-out is to end.
-    pub sid: Option<String>,
-    /// Whether WorkOS began what has ended, even where it named no session.
+    /// The WorkOS session, which WorkOS's own log-out should end too.
+    pub workos_sid: Option<String>,
+    /// Whether the ended session began at WorkOS. This can be true without a `workos_sid`.
     pub by_workos: bool,
 }
 
-/// Ends the browser session, the sessions of WorkOS's that are named, the token families that stand
-/// on any of them, and the refresh token's own.
-pub async fn complete(app: &AppState, what: SignOut, now: Timestamp) -> Result<SignedOut, DbError> {
-    let tokens = Arc::clone(&app.tokens);
-    let (row, sids, ended) = app
-        .database
-        .write(move |conn| {
-            let row = match &what.session {
-                Some(id) => end_session(conn, id, now)?,
-                None => None,
-            };
-            let named = what.access.iter().chain(&what.refresh);
-            let named = named.filter_map(|claims| claims.sid.clone());
-            let of_row = row.as_ref().and_then(|row| row.workos_sid.clone());
-            let sids: Vec<String> = of_row.into_iter().chain(named).collect();
-            let mut ended = Vec::new();
-            for sid in &sids {
-                ended.extend(SessionRow::revoke_sid(conn, sid, now)?);
-                RefreshTokenRow::revoke_sid(conn, sid, now)?;
-            }
-            if let Some(refresh) = &what.refresh {
-                tokens.end_family(conn, refresh, now)?;
-            }
-            Ok::<_, DbError>((row, sids, ended))
-        })
-        .await?;
-    for (id, end) in ended {
-        app.revocations.end(&id, end);
-    }
-    if let Some(row) = &row {
-        app.revocations.end(&row.id, row.expires_at);
-        log::info!("account {} signed out", row.user_id);
-    }
-    let sid = sids.into_iter().next();
-    Ok(SignedOut {
-        by_workos: sid.is_some() || row.is_some_and(|row| row.login_attempt.is_some()),
-        sid,
-    })
+/// The WorkOS sessions of a user who signed out everywhere.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SignedOutEverywhere {
+    /// The WorkOS session of the browser that sent the request. WorkOS's own log-out should end it.
+    pub current: Option<String>,
+    /// The WorkOS sessions of the user's other browsers.
+    pub others: BTreeSet<String>,
 }
 
-/// Ends a browser session and the token families that stand on it; gives its row. To be
-/// called inside a transaction.
+impl SignOutService {
+    /// Creates the service.
+    pub fn new(
+        database: Database,
+        workos: WorkosClient,
+        tokens: Arc<Tokens>,
+        revocations: Arc<Revocations>,
+    ) -> Self {
+        Self {
+            database,
+            workos,
+            tokens,
+            revocations,
+        }
+    }
+
+    /// Ends the browser session and every session with a WorkOS `sid` named in the request, and
+    /// revokes the token families that depend on any of them and the family of the refresh token.
+    pub async fn sign_out(
+        &self,
+        request: SignOutRequest,
+        now: Timestamp,
+    ) -> Result<SignedOut, DbError> {
+        let tokens = Arc::clone(&self.tokens);
+        let (row, sids, ended) = self
+            .database
+            .write(move |conn| {
+                let row = match &request.session_id {
+                    Some(id) => end_session(conn, id, now)?,
+                    None => None,
+                };
+                let claims = request.access_tokens.iter().chain(&request.refresh_token);
+                let from_tokens = claims.filter_map(|claims| claims.sid.clone());
+                let from_row = row.as_ref().and_then(|row| row.workos_sid.clone());
+                let sids: Vec<String> = from_row.into_iter().chain(from_tokens).collect();
+                let mut ended = Vec::new();
+                for sid in &sids {
+                    ended.extend(SessionRow::revoke_sid(conn, sid, now)?);
+                    RefreshTokenRow::revoke_sid(conn, sid, now)?;
+                }
+                if let Some(refresh) = &request.refresh_token {
+                    tokens.end_family(conn, refresh, now)?;
+                }
+                Ok::<_, DbError>((row, sids, ended))
+            })
+            .await?;
+        for (id, expires_at) in ended {
+            self.revocations.end(&id, expires_at);
+        }
+        if let Some(row) = &row {
+            self.revocations.end(&row.id, row.expires_at);
+            log::info!("account {} signed out", row.user_id);
+        }
+        let workos_sid = sids.into_iter().next();
+        Ok(SignedOut {
+            by_workos: workos_sid.is_some() || row.is_some_and(|row| row.login_attempt.is_some()),
+            workos_sid,
+        })
+    }
+
+    /// Ends one session of a user. Returns `None` if the user has no session with this id.
+    ///
+    /// A session that has already ended is left alone: its `sid` may still belong to the session
+    /// that replaced it.
+    pub async fn end_one_session(
+        &self,
+        user_id: i64,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<SignedOut>, DbError> {
+        // Session ids contain only these characters, and PostgreSQL refuses a text with a NUL.
+        if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(None);
+        }
+        let wanted = id.to_owned();
+        let row = self
+            .database
+            .read(move |conn| SessionRow::by_id(conn, &wanted).map_err(DbError::from))
+            .await?;
+        let Some(row) = row.filter(|row| row.user_id == user_id) else {
+            return Ok(None);
+        };
+        if row.revoked_at.is_some() || row.expires_at <= now {
+            return Ok(Some(SignedOut {
+                workos_sid: None,
+                by_workos: false,
+            }));
+        }
+        let request = SignOutRequest {
+            session_id: Some(row.id),
+            ..SignOutRequest::default()
+        };
+        self.sign_out(request, now).await.map(Some)
+    }
+
+    /// Ends all sessions and tokens of a user, including the session `current_id`.
+    pub async fn sign_out_everywhere(
+        &self,
+        user_id: i64,
+        current_id: &str,
+        now: Timestamp,
+    ) -> Result<SignedOutEverywhere, DbError> {
+        let ended = self
+            .database
+            .write(move |conn| revoke_all_sessions(conn, user_id, now).map_err(DbError::from))
+            .await?;
+        for row in &ended {
+            self.revocations.end(&row.id, row.expires_at);
+        }
+        log::info!(
+            "account {user_id} signed out everywhere: {} sessions ended",
+            ended.len()
+        );
+        let (current, others): (Vec<_>, Vec<_>) =
+            ended.into_iter().partition(|row| row.id == current_id);
+        let current = current.into_iter().find_map(|row| row.workos_sid);
+        let sids = others.into_iter().filter_map(|row| row.workos_sid);
+        Ok(SignedOutEverywhere {
+            others: sids.filter(|sid| Some(sid) != current.as_ref()).collect(),
+            current,
+        })
+    }
+
+    /// Revokes these sessions at WorkOS in a background task. They have already ended here, so the
+    /// response does not wait for WorkOS.
+    pub fn revoke_at_workos(&self, sids: BTreeSet<String>) {
+        if sids.is_empty() {
+            return;
+        }
+        let workos = self.workos.clone();
+        tokio::spawn(async move {
+            for (done, sid) in sids.iter().enumerate() {
+                match workos.revoke_session(sid).await {
+                    Ok(()) => {}
+                    // The session has already ended at WorkOS.
+                    Err(error @ WorkosError::Refused { .. }) if !error.is_misconfiguration() => {
+                        log::info!("WorkOS did not revoke a session: {error}");
+                    }
+                    // The remaining calls would fail too, and each takes seconds to do so.
+                    Err(error) => {
+                        let left = sids.len() - done;
+                        log::warn!(
+                            "{left} sessions that ended here were not revoked at WorkOS: {error}"
+                        );
+                        break;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Ends a session and revokes the token families that depend on it. Returns the session's row. Must
+/// be called inside a transaction.
 pub fn end_session(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<Option<SessionRow>> {
-    // The row first: giving out tokens holds it, so that none are given out behind our back.
+    // The session row is updated first. Issuing tokens locks that row, so no tokens can be issued
+    // for the session between this statement and the commit.
     SessionRow::revoke(conn, id, now)?;
     let row = SessionRow::by_id(conn, id)?;
     RefreshTokenRow::revoke_session(conn, id, now)?;
@@ -84,100 +214,4 @@ pub fn end_session(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<Opt
         RefreshTokenRow::revoke_sid(conn, sid, now)?;
     }
     Ok(row)
-}
-
-/// Ends one of a user's own sessions; `None` where none of theirs has this id. One that has ended
-/// before is left alone: its `sid` may live on in the session that replaced it.
-pub async fn one_of(
-    app: &AppState,
-    user_id: i64,
-    id: &str,
-    now: Timestamp,
-) -> Result<Option<SignedOut>, DbError> {
-    // No id of ours looks otherwise, and PostgreSQL refuses a text with a NUL.
-    if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(None);
-    }
-    let wanted = id.to_owned();
-    let row = app
-        .database
-        .read(move |conn| SessionRow::by_id(conn, &wanted).map_err(DbError::from))
-        .await?;
-    let Some(row) = row.filter(|row| row.user_id == user_id) else {
-        return Ok(None);
-    };
-    if row.revoked_at.is_some() || row.expires_at <= now {
-        return Ok(Some(SignedOut {
-            sid: None,
-            by_workos: false,
-        }));
-    }
-    let what = SignOut {
-        session: Some(row.id),
-        ..SignOut::default()
-    };
-    complete(app, what, now).await.map(Some)
-}
-
-/// WorkOS's sessions on which a user's sessions stood.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct SignedOutEverywhere {
-    /// Of the browser that asked; WorkOS's own log-out is to end it.
-    pub present: Option<String>,
-    /// Of the others.
-    pub others: BTreeSet<String>,
-}
-
-/// Ends all sessions and tokens of a user, `present` too.
-pub async fn everywhere(
-    app: &AppState,
-    user_id: i64,
-    present: &str,
-    now: Timestamp,
-) -> Result<SignedOutEverywhere, DbError> {
-    let ended = app
-        .database
-        .write(move |conn| revoke_all_sessions(conn, user_id, now).map_err(DbError::from))
-        .await?;
-    for row in &ended {
-        app.revocations.end(&row.id, row.expires_at);
-    }
-    log::info!(
-        "account {user_id} signed out everywhere, of {} sessions",
-        ended.len()
-    );
-    let (present, others): (Vec<_>, Vec<_>) = ended.into_iter().partition(|row| row.id == present);
-    let present = present.into_iter().find_map(|row| row.workos_sid);
-    let sids = others.into_iter().filter_map(|row| row.workos_sid);
-    Ok(SignedOutEverywhere {
-        others: sids.filter(|sid| Some(sid) != present.as_ref()).collect(),
-        present,
-    })
-}
-
-/// Has WorkOS end these sessions of its own too, behind the answer: here they have ended already, and
-/// whoever signs out does not wait for WorkOS.
-pub fn tell_workos(app: Arc<AppState>, sids: BTreeSet<String>) {
-    if sids.is_empty() {
-        return;
-    }
-    tokio::spawn(async move {
-        for (told, sid) in sids.iter().enumerate() {
-            match app.workos.revoke_session(sid).await {
-                Ok(()) => {}
-                // It has ended there by itself, or another replica was told.
-                Err(error @ WorkosError::Refused { .. }) if !error.is_misconfiguration() => {
-                    log::info!("WorkOS ended no session: {error}");
-                }
-                // The others would fare no better, and each takes seconds to fail.
-                Err(error) => {
-                    let left = sids.len() - told;
-                    log::warn!(
-                        "{left} ended sessions go on at WorkOS, which was not told: {error}"
-                    );
-                    break;
-                }
-            }
-        }
-    });
 }

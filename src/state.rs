@@ -1,4 +1,4 @@
-//! What every handler shares, put together once.
+//! The composition root: builds every service once and holds them for the handlers.
 
 use std::sync::Arc;
 
@@ -15,72 +15,141 @@ use crate::renewal::Renewals;
 use crate::sessions::Revocations;
 use crate::settings::Settings;
 use crate::sign_in::Callbacks;
+use crate::sign_out::SignOutService;
 use crate::throttle::Throttle;
 use crate::tokens::{KeyError, Tokens};
+use crate::webhooks::WebhookService;
 use crate::workos::{WorkosClient, WorkosError};
 
-/// What every handler shares.
+/// The services and settings that the handlers use. Only the server, the handlers and the extractors
+/// take it as an argument; a service receives exactly what it needs.
 pub struct AppState {
-    /// Everything that can be set from outside.
+    /// The settings.
     pub settings: Settings,
-    /// Every key of ours.
-    pub keys: Keys,
+    /// The keys derived from `SECRET_KEY`.
+    pub keys: Arc<Keys>,
     /// The database.
     pub database: Database,
-    /// WorkOS.
+    /// The WorkOS client.
     pub workos: WorkosClient,
-    /// Google and Okta.
+    /// The clients of Google and Okta.
     pub oidc: OidcProviders,
-    /// First-party tokens.
+    /// Issues and verifies first-party tokens.
     pub tokens: Arc<Tokens>,
     /// The threads that hash passwords.
-    pub hasher: Hasher,
-    /// How often anyone may ask.
+    pub hasher: Arc<Hasher>,
+    /// The rate limits.
     pub throttle: Throttle,
-    /// The sessions that ended early.
-    pub revocations: Revocations,
+    /// The cache of revoked sessions.
+    pub revocations: Arc<Revocations>,
     /// The sessions that are being renewed.
     pub renewals: Renewals,
     /// The callbacks that are being answered.
     pub callbacks: Callbacks,
-    /// Who belongs to which organisations.
+    /// The cache of organisation memberships.
     pub memberships: Memberships,
-    /// The one clock.
+    /// Ends sessions.
+    pub sign_out: SignOutService,
+    /// Applies WorkOS's events.
+    pub webhooks: WebhookService,
+    /// The clock.
     pub clock: Clock,
-    /// The same on every answer.
+    /// The `Content-Security-Policy` header of every response.
     pub content_security_policy: HeaderValue,
 }
 
+/// Builds an [`AppState`]; a test can replace some of its parts.
+pub struct AppStateBuilder {
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    hasher: Option<Hasher>,
+    revocations: Revocations,
+}
+
 impl AppState {
-    /// Puts together what the handlers share.
-    pub fn new(settings: Settings, database: Database, clock: Clock) -> Result<Self, BuildError> {
-        let policy = content_security_policy(&settings);
-        Ok(Self {
-            keys: Keys::derive(&settings),
-            workos: WorkosClient::new(&settings.workos)?,
-            oidc: OidcProviders::new(&settings.oidc)?,
-            throttle: Throttle::new(&settings.api, &clock),
-            revocations: Revocations::default(),
-            renewals: Renewals::default(),
-            callbacks: Callbacks::default(),
-            memberships: Memberships::default(),
-            tokens: Arc::new(Tokens::new(&settings.tokens)?),
-            hasher: Hasher::start().map_err(BuildError::Threads)?,
-            content_security_policy: HeaderValue::from_str(&policy)
-                .map_err(|_| BuildError::Policy)?,
+    /// Starts building the state.
+    pub fn builder(settings: Settings, database: Database, clock: Clock) -> AppStateBuilder {
+        AppStateBuilder {
             settings,
             database,
             clock,
-        })
+            hasher: None,
+            revocations: Revocations::default(),
+        }
     }
 
-    /// Whether browsers come over https, so that cookies are for https only.
+    /// Whether browsers reach the site over HTTPS, so that cookies get the attribute `Secure`.
     pub fn secure(&self) -> bool {
         self.settings.public_url.is_https()
     }
 }
 
-/// Why the application could not be put together.
+impl AppStateBuilder {
+    /// Hashes passwords with this hasher instead of one with a thread for each core.
+    #[must_use]
+    pub fn hasher(mut self, hasher: Hasher) -> Self {
+        self.hasher = Some(hasher);
+        self
+    }
+
+    /// Uses this cache of revoked sessions.
+    #[must_use]
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = revocations;
+        self
+    }
+
+    /// Builds the state and its services.
+    pub fn build(self) -> Result<AppState, BuildError> {
+        let Self {
+            settings,
+            database,
+            clock,
+            hasher,
+            revocations,
+        } = self;
+        let policy = content_security_policy(&settings);
+        let policy = HeaderValue::from_str(&policy).map_err(|_| BuildError::Policy)?;
+        let hasher = match hasher {
+            Some(hasher) => hasher,
+            None => Hasher::start().map_err(BuildError::Threads)?,
+        };
+        let workos = WorkosClient::new(&settings.workos)?;
+        let tokens = Arc::new(Tokens::new(&settings.tokens)?);
+        let revocations = Arc::new(revocations);
+        let memberships = Memberships::new(workos.clone(), clock.clone());
+        Ok(AppState {
+            keys: Arc::new(Keys::derive(&settings)),
+            oidc: OidcProviders::new(&settings.oidc)?,
+            hasher: Arc::new(hasher),
+            throttle: Throttle::new(&settings.api, &clock),
+            renewals: Renewals::default(),
+            callbacks: Callbacks::default(),
+            sign_out: SignOutService::new(
+                database.clone(),
+                workos.clone(),
+                Arc::clone(&tokens),
+                Arc::clone(&revocations),
+            ),
+            webhooks: WebhookService::new(
+                database.clone(),
+                memberships.clone(),
+                Arc::clone(&revocations),
+            ),
+            content_security_policy: policy,
+            settings,
+            database,
+            workos,
+            tokens,
+            revocations,
+            memberships,
+            clock,
+        })
+    }
+}
+
+/// Why the state could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The HTTP client for WorkOS.
@@ -94,12 +163,16 @@ pub enum BuildError {
     )]
     Oidc(#[from] OidcError),
     /// The threads that hash passwords.
-    #[error("no thread can be started: {0}; does a limit on processes allow for one more a core?")]
+    #[error(
+        "the password threads cannot be started: {0}; does a limit on processes allow one more for each core?"
+    )]
     Threads(std::io::Error),
     /// A key that signs or verifies tokens.
     #[error(transparent)]
     TokenKey(#[from] KeyError),
-    /// A setting that no header can hold.
-    #[error("WORKOS_API_BASE_URL or WORKOS_LOGOUT_RETURN_TO holds what no header can")]
+    /// A setting that cannot be written in a header.
+    #[error(
+        "WORKOS_API_BASE_URL or WORKOS_LOGOUT_RETURN_TO contains a character that an HTTP header cannot hold"
+    )]
     Policy,
 }

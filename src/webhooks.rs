@@ -1,37 +1,48 @@
-//! What WorkOS tells by itself, brought into the tables: people who change or go, sessions that end.
+//! Applies the events that WorkOS sends by webhook: changed and deleted users, revoked sessions and
+//! changed memberships.
+
+use std::sync::Arc;
 
 use diesel::prelude::*;
 
 use crate::accounts::{self, ProvisionError, User, WorkosProfile, provision};
 use crate::clock::Timestamp;
 use crate::db::schema::webhook_events;
-use crate::db::{Conn, DbError, unless_taken};
-use crate::sessions::{Mark, SessionRow};
-use crate::state::AppState;
+use crate::db::{Conn, Database, DbError, unless_taken};
+use crate::memberships::Memberships;
+use crate::sessions::{Mark, Revocations, SessionRow};
 use crate::tokens::RefreshTokenRow;
 use crate::workos::webhook::{WebhookEvent, WebhookMessage};
 
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// It was new.
-    Now,
-    /// It had come before.
-    Before,
+/// Applies WorkOS's events, each once. Cheap to clone.
+#[derive(Clone)]
+pub struct WebhookService {
+    database: Database,
+    memberships: Memberships,
+    revocations: Arc<Revocations>,
 }
 
-/// Ids and ends of the sessions that an event has ended.
-type Ended = Vec<(String, Timestamp)>;
+/// The result of receiving an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventReceipt {
+    /// The event was new and has been applied.
+    Applied,
+    /// The event was received before; nothing was done.
+    Duplicate,
+}
 
-/// What this replica need not wait for its next reading to know.
+/// Ids and expiry times of the sessions that an event ended.
+type EndedSessions = Vec<(String, Timestamp)>;
+
+/// What an event changed, for the caches of this replica.
 #[derive(Debug, Default)]
-struct News {
-    ended: Ended,
+struct SessionChanges {
+    ended: EndedSessions,
     marked: Vec<Mark>,
 }
 
-impl News {
-    fn ended(ended: Ended) -> Self {
+impl SessionChanges {
+    fn ended(ended: EndedSessions) -> Self {
         Self {
             ended,
             ..Self::default()
@@ -39,54 +50,69 @@ impl News {
     }
 }
 
-/// Takes a message in, once: WorkOS repeats what it thinks was not heard. Ends sessions on this replica
-/// at once.
-pub async fn take(
-    app: &AppState,
-    message: WebhookMessage,
-    event: WebhookEvent,
-    now: Timestamp,
-) -> Result<Taken, DbError> {
-    let member = match &event {
-        WebhookEvent::MembershipChanged { user_id } => Some(user_id.clone()),
-        _ => None,
-    };
-    let news = app
-        .database
-        .write(move |conn| {
-            if !note(conn, &message, &event, now)? {
-                return Ok(None);
-            }
-            apply(conn, &event, now).map(Some)
-        })
-        .await?;
-    let Some(news) = news else {
-        return Ok(Taken::Before);
-    };
-    if let Some(user_id) = member {
-        app.memberships.forget(&user_id);
+impl WebhookService {
+    /// Creates the service.
+    pub fn new(
+        database: Database,
+        memberships: Memberships,
+        revocations: Arc<Revocations>,
+    ) -> Self {
+        Self {
+            database,
+            memberships,
+            revocations,
+        }
     }
-    for (id, end) in news.ended {
-        app.revocations.end(&id, end);
+
+    /// Applies an event once: WorkOS repeats an event until it is acknowledged. The caches of this
+    /// replica are updated at once, instead of at their next reading.
+    pub async fn receive(
+        &self,
+        message: WebhookMessage,
+        event: WebhookEvent,
+        now: Timestamp,
+    ) -> Result<EventReceipt, DbError> {
+        let member = match &event {
+            WebhookEvent::MembershipChanged { user_id } => Some(user_id.clone()),
+            _ => None,
+        };
+        let changes = self
+            .database
+            .write(move |conn| {
+                if !record(conn, &message, &event, now)? {
+                    return Ok(None);
+                }
+                apply(conn, &event, now).map(Some)
+            })
+            .await?;
+        let Some(changes) = changes else {
+            return Ok(EventReceipt::Duplicate);
+        };
+        if let Some(user_id) = member {
+            self.memberships.forget(&user_id);
+        }
+        for (id, expires_at) in changes.ended {
+            self.revocations.end(&id, expires_at);
+        }
+        for mark in &changes.marked {
+            self.revocations.mark(mark);
+        }
+        Ok(EventReceipt::Applied)
     }
-    for mark in &news.marked {
-        app.revocations.mark(mark);
-    }
-    Ok(Taken::Now)
 }
 
-/// Deletes the events that nobody repeats any more, `most` of them at the most.
-pub fn delete_expired(conn: &mut Conn, now: Timestamp, most: i64) -> QueryResult<usize> {
+/// Deletes at most `limit` events that are too old for WorkOS to repeat.
+pub fn delete_expired(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<usize> {
     let old: Vec<String> = webhook_events::table
         .filter(webhook_events::received_at.le(now.plus(-accounts::DELETED_USER_RETENTION)))
         .select(webhook_events::id)
-        .limit(most)
+        .limit(limit)
         .load(conn)?;
     diesel::delete(webhook_events::table.filter(webhook_events::id.eq_any(old))).execute(conn)
 }
 
-/// Writes the event down; `false` when it was before.
-fn note(
+/// Inserts the event's row. Returns `false` if it was recorded before.
+fn record(
     conn: &mut Conn,
     message: &WebhookMessage,
     event: &WebhookEvent,
@@ -98,69 +124,80 @@ fn note(
         webhook_events::object_id.eq(event.object_id()),
         webhook_events::received_at.eq(now),
     );
-    let new = unless_taken(conn, |conn| {
+    let inserted = unless_taken(conn, |conn| {
         diesel::insert_into(webhook_events::table)
             .values(row)
             .execute(conn)
     })?;
-    Ok(new.is_some())
+    Ok(inserted.is_some())
 }
 
-fn apply(conn: &mut Conn, event: &WebhookEvent, now: Timestamp) -> Result<News, DbError> {
+fn apply(conn: &mut Conn, event: &WebhookEvent, now: Timestamp) -> Result<SessionChanges, DbError> {
     match event {
         WebhookEvent::UserChanged(user) => {
             user_changed(conn, &WorkosProfile::from(user), now)?;
-            Ok(News::default())
+            Ok(SessionChanges::default())
         }
-        WebhookEvent::UserDeleted { id } => Ok(News::ended(user_deleted(conn, id, now)?)),
-        WebhookEvent::SessionRevoked { id } => Ok(News::ended(session_revoked(conn, id, now)?)),
-        WebhookEvent::MembershipChanged { user_id } => Ok(News {
+        WebhookEvent::UserDeleted { id } => Ok(SessionChanges::ended(user_deleted(conn, id, now)?)),
+        WebhookEvent::SessionRevoked { id } => {
+            Ok(SessionChanges::ended(session_revoked(conn, id, now)?))
+        }
+        WebhookEvent::MembershipChanged { user_id } => Ok(SessionChanges {
             marked: membership_changed(conn, user_id, now)?,
-            ..News::default()
+            ..SessionChanges::default()
         }),
-        WebhookEvent::Other => Ok(News::default()),
+        WebhookEvent::Other => Ok(SessionChanges::default()),
     }
 }
 
-/// By the rules of a sign-in. But nobody has shown here that an unverified address is theirs, so it
-/// takes no row of its own: that waits for a sign-in.
+/// Updates or creates the account by the rules of a sign-in, with one exception: an unknown user with
+/// an unverified address gets no account, because nobody has proved that the address is theirs. Their
+/// account is created when they sign in.
 fn user_changed(conn: &mut Conn, profile: &WorkosProfile, now: Timestamp) -> Result<(), DbError> {
     let known = User::by_workos_user_id(conn, &profile.workos_user_id)?.is_some();
     if !known && !profile.email_verified {
         return Ok(());
     }
     match provision(conn, profile, now) {
-        Ok(user) => log::info!("WorkOS told of a change: account {}", user.id),
+        Ok(user) => log::info!("account {} updated from a WorkOS event", user.id),
         Err(ProvisionError::Database(error)) => return Err(error),
-        // It would be refused again, however often WorkOS repeated it.
-        Err(refusal) => log::info!("WorkOS told of a change that is not taken: {refusal}"),
+        // WorkOS is not asked to repeat the event, because the result would be the same.
+        Err(refusal) => log::info!("a user event from WorkOS was not applied: {refusal}"),
     }
     Ok(())
 }
 
-fn user_deleted(conn: &mut Conn, workos_user_id: &str, now: Timestamp) -> QueryResult<Ended> {
+fn user_deleted(
+    conn: &mut Conn,
+    workos_user_id: &str,
+    now: Timestamp,
+) -> QueryResult<EndedSessions> {
     let Some(user) = User::by_workos_user_id(conn, workos_user_id)? else {
-        return Ok(Ended::new());
+        return Ok(EndedSessions::new());
     };
     let open = SessionRow::open_of(conn, user.id, now)?;
     accounts::deactivate_deleted_user(conn, user.id, now)?;
-    log::info!("WorkOS deleted a user: account {} is closed", user.id);
+    log::info!("account {} closed: its user was deleted at WorkOS", user.id);
     Ok(open
         .into_iter()
         .map(|row| (row.id, row.expires_at))
         .collect())
 }
 
-fn session_revoked(conn: &mut Conn, sid: &str, now: Timestamp) -> QueryResult<Ended> {
+fn session_revoked(conn: &mut Conn, sid: &str, now: Timestamp) -> QueryResult<EndedSessions> {
     let ended = SessionRow::revoke_sid(conn, sid, now)?;
     let families = RefreshTokenRow::revoke_sid(conn, sid, now)?;
     if !ended.is_empty() || families > 0 {
-        log::info!("WorkOS revoked a session that stood here");
+        log::info!(
+            "WorkOS revoked a session: {} sessions and {families} token families ended",
+            ended.len()
+        );
     }
     Ok(ended)
 }
 
-/// What WorkOS has confirmed of this person's sessions no longer counts: the next request of each asks.
+/// Makes each of the user's sessions be renewed at its next request, so that it gets the new
+/// organisation and role.
 fn membership_changed(
     conn: &mut Conn,
     workos_user_id: &str,

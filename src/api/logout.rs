@@ -11,7 +11,7 @@ use crate::http::session_user::UnrenewedUser;
 use crate::origin::Origin;
 use crate::sessions::BrowserSession;
 use crate::settings::Settings;
-use crate::sign_out::{self, SignOut, SignedOut};
+use crate::sign_out::{SignOutRequest, SignedOut};
 use crate::state::AppState;
 use crate::tokens::Kind;
 use crate::workos::WorkosClient;
@@ -46,14 +46,14 @@ pub async fn logout(
         .chain(auth_cookie::access_token(&request, &app.settings.api));
     let refresh = refresh.or_else(|| auth_cookie::refresh_token(&request, &app.settings.api));
     let read = |token: &str, kind| app.tokens.read_expired(token, kind, now).ok();
-    let what = SignOut {
-        session: user.0.map(|state| state.session_id),
-        access: access
+    let sign_out = SignOutRequest {
+        session_id: user.0.map(|state| state.session_id),
+        access_tokens: access
             .filter_map(|token| read(&token, Kind::Access))
             .collect(),
-        refresh: refresh.and_then(|token| read(&token, Kind::Refresh)),
+        refresh_token: refresh.and_then(|token| read(&token, Kind::Refresh)),
     };
-    let ended = sign_out::complete(&app, what, now).await?;
+    let ended = app.sign_out.sign_out(sign_out, now).await?;
     session.end();
     let mut response = respond(&app.settings, &app.workos, ended, return_to.as_deref())?;
     auth_cookie::clear(&app.settings, &mut response)?;
@@ -67,7 +67,9 @@ fn respond(
     return_to: Option<&str>,
 ) -> Result<HttpResponse, ApiError> {
     let return_to = return_to.or(settings.workos.logout_return_to.as_deref());
-    let url = ended.sid.map(|sid| workos.logout_url(&sid, return_to));
+    let url = ended
+        .workos_sid
+        .map(|sid| workos.logout_url(&sid, return_to));
     let url = url.transpose().map_err(Error::from)?;
     json_ok(&LoggedOutJson {
         message: MESSAGE,

@@ -46,7 +46,7 @@ pub(super) fn serve(
 ) -> Result<(), CommandError> {
     actix_web::rt::System::new().block_on(async {
         let stop = Stop::listen()?;
-        let state = AppState::new(settings, database, Clock::system())?;
+        let state = AppState::builder(settings, database, Clock::system()).build()?;
         let application = Application::build(listener, state, None)?;
         if let Err(error) = say(greeting) {
             log::warn!("the greeting cannot be printed: {error}");

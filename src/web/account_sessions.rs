@@ -12,7 +12,6 @@ use crate::db::DbError;
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, UnrenewedUser, login_required};
 use crate::sessions::{BrowserSession, OpenSession, SessionState, Standing, device_in_words};
-use crate::sign_out;
 use crate::state::AppState;
 
 /// The form's page.
@@ -64,13 +63,13 @@ async fn elsewhere(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     let now = app.clock.now();
-    let ended = sign_out::one_of(&app, user.user_id, id, now).await?;
-    let sid = ended.ok_or(Error::NotFound)?.sid;
+    let ended = app.sign_out.end_one_session(user.user_id, id, now).await?;
+    let sid = ended.ok_or(Error::NotFound)?.workos_sid;
     if app.revocations.standing(&user.session_id) == Standing::Ended {
         // Both stood on the same session of WorkOS's.
         return logout::leave(session, &app, sid.as_deref());
     }
-    sign_out::tell_workos(app.into_inner(), BTreeSet::from_iter(sid));
+    app.sign_out.revoke_at_workos(BTreeSet::from_iter(sid));
     let (notice, _) = SIGNED_OUT;
     Ok(redirect(&format!("{PAGE}?notice={notice}")))
 }
@@ -82,11 +81,14 @@ async fn everywhere(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     let now = app.clock.now();
-    let ended = sign_out::everywhere(&app, user.user_id, &user.session_id, now).await?;
+    let ended = app
+        .sign_out
+        .sign_out_everywhere(user.user_id, &user.session_id, now)
+        .await?;
     // Even where the row is gone.
     app.revocations.end(&user.session_id, user.expires_at);
-    let response = logout::leave(session, &app, ended.present.as_deref());
-    sign_out::tell_workos(app.into_inner(), ended.others);
+    let response = logout::leave(session, &app, ended.current.as_deref());
+    app.sign_out.revoke_at_workos(ended.others);
     response
 }
 

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::http::session_user::UnrenewedUser;
 use crate::middleware::is_cross_site_link;
 use crate::sessions::BrowserSession;
-use crate::sign_out::{self, SignOut};
+use crate::sign_out::SignOutRequest;
 use crate::state::AppState;
 
 /// Chromium keeps `no-store` pages too for its Back button, until a cookie changes; but a page that
@@ -56,15 +56,15 @@ pub(super) async fn end(
         session.end();
         return Ok(redirect("/"));
     };
-    let what = SignOut {
-        session: Some(user.session_id.clone()),
-        ..SignOut::default()
+    let sign_out = SignOutRequest {
+        session_id: Some(user.session_id.clone()),
+        ..SignOutRequest::default()
     };
     // The row first: a cookie that is gone while its copy still works would be no logout.
-    let ended = sign_out::complete(app, what, app.clock.now()).await?;
+    let ended = app.sign_out.sign_out(sign_out, app.clock.now()).await?;
     // Even where the row is gone.
     app.revocations.end(&user.session_id, user.expires_at);
-    leave(session, app, ended.sid.as_deref())
+    leave(session, app, ended.workos_sid.as_deref())
 }
 
 /// The answer to whoever has signed out: away with the cookie, and on to WorkOS's own log-out where

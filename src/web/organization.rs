@@ -113,5 +113,5 @@ pub(super) async fn organizations_of(
     };
     let present = user.organization_id.as_deref();
     let memberships = &app.memberships;
-    memberships.of(&app.workos, &app.clock, id, present).await
+    memberships.of(id, present).await
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::error::Error;
 use crate::state::AppState;
-use crate::webhooks::{self, Taken};
+use crate::webhooks::EventReceipt;
 use crate::workos::webhook::{self, WebhookEvent, WebhookMessage};
 
 const SIGNATURE: &str = "WorkOS-Signature";
@@ -47,9 +47,9 @@ pub async fn post(
         return Ok(HttpResponse::Ok().finish());
     }
     let (id, name) = (message.id.clone(), message.event.clone());
-    match webhooks::take(&app, message, event, now).await? {
-        Taken::Now => log::info!("webhook {id:?}: {name}"),
-        Taken::Before => log::info!("webhook {id:?}: {name}, taken before"),
+    match app.webhooks.receive(message, event, now).await? {
+        EventReceipt::Applied => log::info!("webhook {id:?}: {name}"),
+        EventReceipt::Duplicate => log::info!("webhook {id:?}: {name}, taken before"),
     }
     Ok(HttpResponse::Ok().finish())
 }

@@ -105,12 +105,12 @@ impl TestAppBuilder {
         let mut migrations = database.migrations().expect("a connection");
         while migrations.apply_next().expect("a migration").is_some() {}
         drop(migrations);
-        let mut state = AppState::new(settings.clone(), database.clone(), self.clock.clone())
-            .expect("the app can be put together");
+        let mut state = AppState::builder(settings.clone(), database.clone(), self.clock.clone())
+            .revocations(Revocations::late_by(self.revocation_reads_aged_by));
         if let Some(threads) = self.hashing_threads {
-            state.hasher = Hasher::with_threads(threads).expect("threads");
+            state = state.hasher(Hasher::with_threads(threads).expect("threads"));
         }
-        state.revocations = Revocations::late_by(self.revocation_reads_aged_by);
+        let state = state.build().expect("the app can be put together");
         let (stop, thread) = serve(listener, state);
         TestApp {
             url: format!("http://localhost:{port}"),
