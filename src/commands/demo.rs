@@ -109,12 +109,12 @@ fn greeting(settings: &Settings, emulator: &EmulatorHandle) -> String {
          and log in as one of these made-up people. AuthKit's page signs them in with a click, or with\n\
          their e-mail and password:\n\n\
          {people}{invitations}\n\
-         The page {url}/login signs in accounts that have a password on this site. AuthKit does not\n\
-         know them:\n\n    {LOCAL_EMAIL}  {LOCAL_PASSWORD}\n\n\
+         The page {url}/login is for accounts with a password of this site, which\n\
+         AuthKit does not know:\n\n    {LOCAL_EMAIL}  {LOCAL_PASSWORD}\n\n\
          una, quinn and the invitation show their steps only once, and enid has a second factor after\n\
-         her first sign-in. To see these steps again, restart the demo: AuthKit then starts afresh, and\n\
-         all sessions end. Accounts are kept in {file}. To start from nothing, stop the\n\
-         demo and delete that file.\n\n\
+         her first sign-in. To see these steps again, restart the demo: AuthKit then forgets what\n\
+         happened, and all sessions end. The accounts are kept in {file};\n\
+         to remove them too, stop the demo and delete that file.\n\n\
          The AuthKit emulator is on {emulator_url}. Ctrl-C stops both.\n",
         people = people(emulator),
         invitations = invitations(settings, emulator),

@@ -1,4 +1,4 @@
-//! `vestibule runserver --demo`: from an empty folder to "Welcome".
+//! `vestibule runserver --demo` in an empty folder.
 
 use std::net::TcpListener;
 
@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 
 use crate::support::app::{Visitor, location};
 use crate::support::program::{Program, RunningProgram};
+use crate::support::site::free_port;
 
 /// The address to open, as the demo prints it.
 fn url(program: &RunningProgram) -> String {
@@ -95,18 +96,18 @@ async fn a_hostile_environment_changes_nothing() {
 }
 
 #[test]
-fn it_is_for_this_machine_alone() {
+fn only_loopback_addresses_are_accepted() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         Program::new(&["runserver", "--demo", "--bind", address])
             .run()
             .exits_with(1)
-            .reports_one_error(&["--demo signs anybody in", address, "use 127.0.0.1"])
+            .reports_one_error(&["anybody can sign in to the demo", address, "use 127.0.0.1"])
             .leaves_files(&[]);
     }
 }
 
 #[test]
-fn a_taken_port_is_told_before_anything_is_made() {
+fn a_port_in_use_is_reported_before_a_file_is_created() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     Program::new(&["runserver", "--demo", "--bind", &address])
@@ -117,33 +118,102 @@ fn a_taken_port_is_told_before_anything_is_made() {
 }
 
 #[tokio::test]
-async fn a_second_demo_in_the_same_folder_knows_who_was_there() {
-    let first = demo().start();
-    let ada = Visitor::new(&url(&first));
+async fn a_second_demo_in_the_same_folder_knows_the_users_and_ends_their_sessions() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = demo().current_dir(folder.path()).start();
+    let first_url = url(&first);
+    for _ in 0..2 {
+        let ada = Visitor::new(&first_url);
+        ada.sign_in("ada@example.com").await;
+    }
+    let ada = Visitor::new(&first_url);
     ada.sign_in("ada@example.com").await;
     let account = ada.page("/account").await;
+    assert_eq!(open_sessions(&account), 3, "{account}");
     let id = account.split("User id</dt>").nth(1).unwrap()[..40].to_owned();
-    let folder = tempfile::tempdir().unwrap();
-    let database = "vestibule-demo.sqlite3";
-    let second = demo().current_dir(first.folder());
     first.signal("TERM");
-    std::fs::write(folder.path().join("kept"), "").unwrap();
-    // The folder lives as long as what ran in it; the copy is what a second start finds.
-    let copy = folder.path().join(database);
-    let source = first.folder().join(database);
-    wait_for_end(first, || {
-        std::fs::copy(&source, &copy).unwrap();
-    });
-    let second = second.current_dir(folder.path()).start();
+    first.wait().exits_with(0);
+    let second = demo().current_dir(folder.path()).start();
     let ada = Visitor::new(&url(&second));
     ada.sign_in("ada@example.com").await;
-    assert!(ada.page("/account").await.contains(&id));
+    let account = ada.page("/account").await;
+    assert!(account.contains(&id), "{account}");
+    assert_eq!(open_sessions(&account), 1, "{account}");
 }
 
-fn wait_for_end(mut program: RunningProgram, then: impl FnOnce()) {
-    while program.is_running() {
-        std::thread::yield_now();
+/// The number of sessions on the account page, this one included.
+fn open_sessions(account: &str) -> usize {
+    account.matches(r#"name="session_id""#).count()
+}
+
+#[tokio::test]
+async fn the_local_account_signs_in_with_its_password_at_every_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let program = demo().current_dir(folder.path()).start();
+        let url = url(&program);
+        let printed = program.printed();
+        let line = "    lois@example.com  lois-demo-password";
+        assert!(printed.lines().any(|found| found == line), "{printed}");
+        let lois = Visitor::new(&url);
+        let response = lois.log_in("lois@example.com", "lois-demo-password").await;
+        assert_eq!(response.status(), StatusCode::FOUND);
+        assert!(lois.page("/account").await.contains("Lois Local"));
+        program.signal("TERM");
+        program.wait().exits_with(0);
     }
-    then();
-    program.wait().exits_with(0);
+}
+
+#[test]
+fn the_greeting_explains_what_works_once_and_how_to_reset() {
+    let program = demo().start();
+    url(&program);
+    let printed = program.printed();
+    for part in [
+        "una, quinn and the invitation show their steps only once",
+        "enid has a second factor after",
+        "restart the demo",
+        "vestibule-demo.sqlite3",
+        "delete that file",
+        "all sessions end",
+        "/login is for accounts with a password of this site",
+    ] {
+        assert!(printed.contains(part), "no {part:?} in {printed}");
+    }
+    for user in ["una@", "quinn@", "enid@"] {
+        assert!(printed.contains(user), "no {user:?} in {printed}");
+    }
+}
+
+#[test]
+fn the_address_of_the_emulator_can_be_chosen() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let program = Program::new(&[
+        "runserver",
+        "--demo",
+        "--bind",
+        "127.0.0.1:0",
+        "--emulator-bind",
+        &address,
+    ]);
+    let program = program.start();
+    program.wait_for_output(&format!("AuthKit emulator is on http://{address}"));
+    for (refused, parts) in [
+        (address.as_str(), &["in use", "--emulator-bind"][..]),
+        ("0.0.0.0:4100", &["0.0.0.0:4100", "use 127.0.0.1"]),
+    ] {
+        let second = Program::new(&[
+            "runserver",
+            "--demo",
+            "--bind",
+            "127.0.0.1:0",
+            "--emulator-bind",
+            refused,
+        ]);
+        second
+            .run()
+            .exits_with(1)
+            .reports_one_error(parts)
+            .leaves_files(&[]);
+    }
 }
