@@ -162,11 +162,6 @@ impl RunningProgram {
         self.child.id()
     }
 
-    /// Whether it is still running.
-    pub(crate) fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("a child").is_none()
-    }
-
     /// Sends it a signal, `TERM` or `INT`.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id();
