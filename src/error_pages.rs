@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorChain, Public};
 use crate::middleware::{is_api_path, request_id};
 use crate::settings::PasswordLogin;
 use crate::state::AppState;
-use crate::web::pages::{Action, ErrorPage};
+use crate::web::pages::{ActionLink, ErrorPage};
 use crate::web::render;
 
 /// Writes the body of every error response.
@@ -86,13 +86,13 @@ fn body(request: &HttpRequest, public: &Public) -> (&'static str, String) {
             .map_or("/", |target| target.as_str()),
         _ => "/",
     };
-    let action = public.action.as_ref().map(|(label, url)| Action {
+    let action = public.action.as_ref().map(|(label, url)| ActionLink {
         label,
         url: if url.is_empty() { this_page } else { url },
     });
     let id = request_id(request);
     let page = ErrorPage {
-        page: render::bare(),
+        page: render::bare_frame(),
         status: public.status.as_u16(),
         heading: public.heading,
         message: &public.message,
@@ -133,10 +133,10 @@ fn json_unauthorized(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxB
 }
 
 /// The link to the password log-in, for errors of WorkOS while passwords are accepted.
-fn password_log_in<'a>(request: &HttpRequest, public: &'a Public) -> Option<Action<'a>> {
+fn password_log_in<'a>(request: &HttpRequest, public: &'a Public) -> Option<ActionLink<'a>> {
     let app = request.app_data::<web::Data<AppState>>()?;
     let url = public.password_login_url.as_deref()?;
-    (app.settings.password_login != PasswordLogin::Off).then_some(Action {
+    (app.settings.password_login != PasswordLogin::Off).then_some(ActionLink {
         label: "Log in with a password",
         url,
     })

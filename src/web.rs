@@ -1,16 +1,17 @@
-//! The pages: each view reads its request, makes one or two calls into the domain, and answers
+//! The pages: each handler reads its request, makes one or two calls into the domain, and responds
 //! with a template or a redirect.
 
 pub mod account;
 pub mod account_sessions;
-pub mod attempt;
 pub mod callback;
 pub mod form;
 pub mod health;
 pub mod home;
 pub mod jwks;
 pub mod login;
+pub mod login_attempt;
 pub mod logout;
+pub mod notice;
 pub mod organization;
 pub mod pages;
 pub mod password_change;
@@ -27,22 +28,41 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::accounts::CredentialError;
 use crate::error::{Error, InternalError};
 
-/// 302 to `url`, which is ours or WorkOS's.
+/// A 302 to `url`, which is an address of this site or of WorkOS.
 pub fn redirect(url: &str) -> HttpResponse {
     HttpResponse::Found()
         .insert_header((LOCATION, url))
         .finish()
 }
 
-/// The query's pairs, decoded.
-fn pairs(request: &HttpRequest) -> Vec<(String, String)> {
+/// Where a sign-in ends: at `next`, or at `default` (`LOGIN_REDIRECT_URL`) where there is none.
+fn landing<'a>(next: &'a str, default: &'a str) -> &'a str {
+    match next {
+        "" => default,
+        next => next,
+    }
+}
+
+/// The decoded pairs of the query.
+fn query_pairs(request: &HttpRequest) -> Vec<(String, String)> {
     let query = request.query_string().as_bytes();
     url::form_urlencoded::parse(query).into_owned().collect()
 }
 
-/// What a right password gave; `None` when it was refused, which is the form's to say. Any other
-/// failure leads back to the form, on `page`.
-fn unless_refused<T>(outcome: Result<T, CredentialError>, page: &str) -> Result<Option<T>, Error> {
+/// The decoded query parameter of this name; the first one if it is repeated.
+fn query_value(request: &HttpRequest, name: &str) -> Option<String> {
+    let mut pairs = query_pairs(request).into_iter();
+    pairs
+        .find(|(other, _)| other == name)
+        .map(|(_, value)| value)
+}
+
+/// Maps refused credentials to `None`, so that the form can show its own error. Any other failure
+/// becomes an error page that leads back to the form at `form_url`.
+fn none_if_refused<T>(
+    outcome: Result<T, CredentialError>,
+    form_url: &str,
+) -> Result<Option<T>, Error> {
     let error = match outcome {
         Ok(outcome) => return Ok(Some(outcome)),
         Err(CredentialError::Refused) => return Ok(None),
@@ -50,12 +70,12 @@ fn unless_refused<T>(outcome: Result<T, CredentialError>, page: &str) -> Result<
         Err(CredentialError::Database(error)) => Error::from(error),
         Err(CredentialError::Hash(error)) => InternalError::new("hash a password", error).into(),
     };
-    Err(error.on_form(page))
+    Err(error.on_form(form_url))
 }
 
-/// Whether the browser only looks ahead, by HEAD or by fetching a page before anyone asked for it.
-/// Chromium does so for typed addresses; what has an effect must wait until it is asked for.
-fn is_look_ahead(request: &HttpRequest) -> bool {
+/// Whether the browser only loads the page in advance, by HEAD or as a prefetch. Chromium does so for
+/// typed addresses. Such a request must not have side effects.
+fn is_prefetch(request: &HttpRequest) -> bool {
     let purpose = request.headers().get("sec-purpose");
     let prefetch = purpose.is_some_and(|purpose| purpose.as_bytes().starts_with(b"prefetch"));
     prefetch || request.method() == Method::HEAD

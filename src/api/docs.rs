@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::ApiError;
 use super::schema::{self, Answer, Credential, Example, Field, Group, Operation};
 use crate::state::AppState;
-use crate::web::pages::Page;
+use crate::web::pages::PageFrame;
 use crate::web::render;
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| schema::document().to_string());
@@ -27,7 +27,7 @@ pub async fn schema() -> HttpResponse {
 /// The page.
 pub async fn docs(app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     let docs = Docs {
-        page: render::bare(),
+        page: render::bare_frame(),
         site: app.settings.public_url.as_str(),
         session_cookie: &app.settings.session_cookie_name,
         operations: &OPERATIONS,
@@ -39,7 +39,7 @@ pub async fn docs(app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
 #[derive(Template)]
 #[template(path = "api_docs.html")]
 struct Docs<'a> {
-    page: Page<'a>,
+    page: PageFrame<'a>,
     /// `PUBLIC_URL`.
     site: &'a str,
     session_cookie: &'a str,

@@ -118,7 +118,7 @@ impl Error {
             Self::LoginRequired { next } => Public::new(
                 StatusCode::FOUND,
                 "Please log in",
-                "This page needs you to be signed in.",
+                "You need to be signed in to see this page.",
             )
             .offering("Log in", login_url(next)),
             Self::SessionOver { next } => Public::new(
@@ -128,7 +128,7 @@ impl Error {
             )
             .offering("Log in", session_over_url(next)),
             Self::SessionUnconfirmed { retry_after } => Public::try_again(
-                "The sign-in service cannot be reached just now, so we cannot tell whether you are still signed in. Nothing was lost.",
+                "The sign-in service is not responding, so we cannot check whether you are still signed in. Nothing was lost.",
                 retry_seconds(Some(*retry_after)),
             ),
             Self::SignIn { failure, next } => failure.public(next),
@@ -140,52 +140,59 @@ impl Error {
             Self::MethodNotAllowed { .. } => Public::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "That is not possible here",
-                "This address exists, and cannot be used in that way.",
+                "This address exists, but it cannot be used in that way.",
             ),
             Self::CrossSite => Public::new(
                 StatusCode::FORBIDDEN,
                 "Request refused",
-                "It came from a page of another site, so nothing was done. Go to the page here and try from there.",
+                "The request came from a page of another site, so nothing was done. Please open the page on this site and try again there.",
             ),
             Self::PasswordsOff { next } => Public::new(
                 StatusCode::FORBIDDEN,
-                "No passwords here",
-                "This site takes no passwords of its own, so yours was not looked at.",
+                "Passwords are not used here",
+                "This site does not use passwords of its own, so yours was not checked.",
             )
             .offering("Continue with WorkOS", login_url(next)),
             Self::NoPassword => Public::new(
                 StatusCode::FORBIDDEN,
                 "There is no password to change",
-                "This account does not come in by a password of this site.",
+                "You do not use a password of this site to log in.",
             )
             .offering("Your account", "/account".to_owned()),
             Self::NoOrganizations => Public::new(
                 StatusCode::FORBIDDEN,
                 "No organisation to switch to",
-                "You signed in with a password of this site, which leads into no organisation. Sign in with WorkOS to choose one.",
+                "You are signed in with a password of this site, which does not belong to an organisation. Log in with WorkOS to choose one.",
             )
             .offering("Continue with WorkOS", login_url("/account")),
             Self::NotSwitched { retry_after } => Public::try_again(
-                "The organisation could not be switched just now. You are still signed in as before.",
+                "The organisation could not be switched at the moment. You are still signed in as before.",
                 retry_seconds(Some(*retry_after)),
             )
             .offering("Your account", "/account".to_owned()),
             Self::Impersonated => Public::new(
                 StatusCode::FORBIDDEN,
                 "Not in an impersonated session",
-                "Only the person whose account it is can do that.",
+                "Only the owner of the account can do that.",
             )
             .offering("Your account", "/account".to_owned()),
-            Self::OnForm { failure, page } => failure.public().offering("Try again", page.clone()),
+            Self::OnForm { failure, page } => {
+                // Trying again does not help until the operator has corrected the settings.
+                let label = match failure.is_operators() {
+                    true => "Go back",
+                    false => "Try again",
+                };
+                failure.public().offering(label, page.clone())
+            }
             Self::HostNotAllowed(_) => Public::new(
                 StatusCode::BAD_REQUEST,
                 "Unknown host",
-                "This server does not answer under the name in the address. If you run it: add the name to ALLOWED_HOSTS.",
+                "This server does not answer to the host name in the address. If you run the server, add the name to ALLOWED_HOSTS.",
             ),
             Self::BodyTooLarge => Public::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "Too much was sent",
-                "The request was larger than this site takes.",
+                "The request is too large",
+                "The request is larger than this site accepts.",
             ),
             Self::BodyTooSlow => Public::new(
                 StatusCode::REQUEST_TIMEOUT,
@@ -198,12 +205,12 @@ impl Error {
                 "The request could not be understood.",
             ),
             Self::RevocationsUnknown => Public::try_again(
-                "The database cannot be reached just now, so we cannot tell whether you are signed in. Nothing was lost.",
+                "The database is not responding, so we cannot check whether you are signed in. Nothing was lost.",
                 RETRY_SECONDS,
             ),
             Self::Throttled(seconds) => throttled(*seconds),
             Self::Overloaded(_) => Public::try_again(
-                "Many passwords are being checked just now, and yours was not.",
+                "The server is busy, so your password was not checked.",
                 RETRY_SECONDS,
             ),
             Self::Database(error) => database(error),
@@ -219,7 +226,7 @@ fn throttled(seconds: u64) -> Public {
         ..Public::new(
             StatusCode::TOO_MANY_REQUESTS,
             "Too many attempts",
-            format!("Somebody at your address has tried too often. You can try again in {wait}."),
+            format!("There were too many attempts from your network. You can try again in {wait}."),
         )
     }
 }
@@ -235,7 +242,7 @@ pub fn plural(seconds: u64) -> String {
 fn database(error: &DbError) -> Public {
     match error {
         DbError::Unavailable(_) | DbError::Missing(_) | DbError::Interrupted => Public::try_again(
-            "The database cannot be reached just now. Nothing was lost.",
+            "The database is not responding. Nothing was lost.",
             RETRY_SECONDS,
         ),
         DbError::NoPostgres | DbError::Migration(_) | DbError::Refused(_) => internal(),
@@ -245,7 +252,7 @@ fn database(error: &DbError) -> Public {
 fn internal() -> Public {
     Public::new(
         StatusCode::INTERNAL_SERVER_ERROR,
-        "Something went wrong here",
-        "The mistake is ours, and it has been noted under the number below. Try again, or come back later.",
+        "Something went wrong",
+        "This is our fault. We have logged it under the request ID below. Please try again, or come back later.",
     )
 }

@@ -24,7 +24,11 @@ impl FromRequest for SignInThrottle {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         ready(client(request, payload).and_then(|(app, client)| {
-            app.throttle.sign_in(client)?;
+            // A throttled page leads back to its form, which has the same address.
+            let form = request.uri().path_and_query();
+            let form = form.map_or("/", |target| target.as_str());
+            let throttled = app.throttle.sign_in(client);
+            throttled.map_err(|error| error.on_form(form))?;
             Ok(Self(client))
         }))
     }

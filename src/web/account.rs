@@ -1,128 +1,203 @@
-//! `GET /account`: who am I.
+//! `GET /account`: the account page.
 
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use futures_util::future::join;
 
-use super::organization::organizations_of;
-use super::pages::{Account, Level, Notice, Organizations, PasswordErrors};
-use super::step::by_name;
-use super::{account_sessions, render};
+use super::pages::{
+    AccountPage, Notice, NoticeLevel, OrganizationChoice, OrganizationSection, PasswordChangeErrors,
+};
+use super::{account_sessions, notice, render};
 use crate::accounts::{User, has_password};
-use crate::db::DbError;
-use crate::error::Error;
+use crate::clock::Clock;
+use crate::db::{Database, DbError};
+use crate::error::{Error, InternalError};
 use crate::http::session_user::SessionUser;
+use crate::memberships::Memberships;
 use crate::sessions::{BrowserSession, SessionState};
+use crate::settings::PasswordLogin;
+use crate::sign_in::LOCAL_PASSWORD;
 use crate::state::AppState;
+use crate::workos::OrganizationList;
 
 const PASSWORD_CHANGED: Notice<'static> = Notice {
-    level: Level::Success,
+    level: NoticeLevel::Success,
     text: "Your password was changed, and your other sessions have ended.",
 };
 
-/// The profile, the organisation, how and when the person signed in, their open sessions, and the
-/// password's form for whoever has one.
+/// Shows the profile, the organisation, the open sessions, and the password form if the account has a
+/// password.
 pub async fn account(
     request: HttpRequest,
     SessionUser(user): SessionUser,
     session: BrowserSession,
-    app: web::Data<AppState>,
+    view: AccountView,
 ) -> Result<HttpResponse, Error> {
-    page(&user, &session, &app, &[], Some(&request)).await
+    view.page(&user, &session, &[], Some(&request)).await
 }
 
-/// The page, with what was wrong with the choice of an organisation. Without a `request` nobody has
-/// asked for a notice.
-pub(super) async fn page(
-    user: &SessionState,
-    session: &BrowserSession,
-    app: &AppState,
-    refused: &[String],
-    request: Option<&HttpRequest>,
-) -> Result<HttpResponse, Error> {
-    let has_password = match account_of(user, session, app).await {
-        Ok(account) => has_password(&account, app.settings.password_login),
-        // All the rest of the page stands in the cookie.
-        Err(Error::Database(error)) => {
-            log::warn!("the account page goes without the password's form: {error}");
-            false
-        }
-        Err(error) => return Err(error),
-    };
-    // Whoever acts for somebody else does not change that person's password.
-    let offered = has_password && user.impersonator.is_none();
-    let untouched = PasswordErrors::default();
-    show(user, app, offered.then_some(&untouched), refused, request).await
+/// Builds the account page. An extractor, since the handlers of the page's forms show it too.
+pub struct AccountView {
+    database: Database,
+    memberships: Memberships,
+    clock: Clock,
+    password_login: PasswordLogin,
 }
 
-/// The same; with `password` its form, and what is wrong with it.
-pub(super) async fn show(
-    user: &SessionState,
-    app: &AppState,
-    password: Option<&PasswordErrors>,
-    refused: &[String],
-    request: Option<&HttpRequest>,
-) -> Result<HttpResponse, Error> {
-    let sessions = account_sessions::list(user, app);
-    let (sessions, listed) = join(sessions, organizations_of(app, user)).await;
-    let chosen = user.organization_id.as_deref().unwrap_or_default();
-    let listed = listed.as_deref();
-    let choices = by_name(listed.map_or(&[], |listed| &listed.list), chosen);
-    let organizations = Organizations {
-        choices: &choices,
-        away: listed.is_none(),
-        cut: listed.is_some_and(|listed| listed.cut),
-        errors: refused,
-    };
-    let current = organizations.current().unwrap_or(chosen);
-    let now_in = format!("You are now in {current}.");
-    let switched = Notice {
-        level: Level::Success,
-        text: &now_in,
-    };
-    let notices = [
-        ("password-changed", PASSWORD_CHANGED),
-        account_sessions::SIGNED_OUT,
-        ("organization-switched", switched),
-    ];
-    // Whoever is in none has not switched, whatever a link says.
-    let known = if current.is_empty() {
-        &notices[..2]
-    } else {
-        &notices
-    };
-    let notice = request.and_then(|request| render::asked_for(request, known));
-    let account = Account {
-        page: render::frame(Some(user), notice),
-        email_verified: user.email_verified,
-        user_id: user.user_id,
-        workos_user_id: user.workos_user_id.as_deref(),
-        organization_id: user.organization_id.as_deref(),
-        organizations,
-        roles: user.role.as_slice(),
-        authentication_method: user.authentication_method.as_deref(),
-        signed_in_at: user.signed_in_at.utc(),
-        expires_at: user.expires_at.utc(),
-        sessions: sessions.as_ref(),
-        password,
-    };
-    render::page(StatusCode::OK, &account)
+impl FromRequest for AccountView {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let app = web::Data::<AppState>::from_request(request, payload).into_inner();
+        let view = app.map(|app| Self {
+            database: app.database.clone(),
+            memberships: app.memberships.clone(),
+            clock: app.clock.clone(),
+            password_login: app.settings.password_login,
+        });
+        ready(view.map_err(|error| {
+            InternalError::new("find the application's state", error.to_string()).into()
+        }))
+    }
 }
 
-/// The account behind a session; a session whose account is gone or closed ends.
-pub(super) async fn account_of(
-    user: &SessionState,
-    session: &BrowserSession,
-    app: &AppState,
-) -> Result<User, Error> {
-    let id = user.user_id;
-    let account = app
-        .database
-        .read(move |conn| User::by_id(conn, id).map_err(DbError::from))
-        .await?;
-    account.filter(|account| account.is_active).ok_or_else(|| {
-        session.end();
-        let next = "/account".to_owned();
-        Error::LoginRequired { next }
-    })
+impl AccountView {
+    /// The page with the errors of the form that switches organisations. A notice is shown only if
+    /// `request` is given and its query names one.
+    pub(super) async fn page(
+        &self,
+        user: &SessionState,
+        session: &BrowserSession,
+        organization_errors: &[String],
+        request: Option<&HttpRequest>,
+    ) -> Result<HttpResponse, Error> {
+        let has_password = match self.active_account(user, session).await {
+            Ok(account) => has_password(&account, self.password_login),
+            // The rest of the page needs only the cookie.
+            Err(Error::Database(error)) => {
+                log::warn!("the account page is shown without the password form: {error}");
+                false
+            }
+            Err(error) => return Err(error),
+        };
+        // An impersonator may not change the user's password.
+        let offered = has_password && user.impersonator.is_none();
+        let no_errors = PasswordChangeErrors::default();
+        let password = offered.then_some(&no_errors);
+        self.render(user, password, organization_errors, request)
+            .await
+    }
+
+    /// The page after a password change failed.
+    pub(super) async fn page_with_password_errors(
+        &self,
+        user: &SessionState,
+        errors: &PasswordChangeErrors,
+    ) -> Result<HttpResponse, Error> {
+        self.render(user, Some(errors), &[], None).await
+    }
+
+    async fn render(
+        &self,
+        user: &SessionState,
+        password: Option<&PasswordChangeErrors>,
+        organization_errors: &[String],
+        request: Option<&HttpRequest>,
+    ) -> Result<HttpResponse, Error> {
+        let sessions = account_sessions::list(user, &self.database, self.clock.now());
+        let (sessions, listed) = join(sessions, self.organizations_of(user)).await;
+        let current = user.organization_id.as_deref();
+        let listed = listed.as_deref();
+        let all = listed.map_or(&[][..], |listed| &listed.list);
+        let others = all.iter().filter(|one| Some(one.id.as_str()) != current);
+        let choices = OrganizationChoice::sorted(others, "");
+        let current_name = all
+            .iter()
+            .find(|one| Some(one.id.as_str()) == current)
+            .map(OrganizationChoice::name_of);
+        let organizations = OrganizationSection {
+            current: current_name,
+            choices: &choices,
+            unavailable: listed.is_none(),
+            truncated: listed.is_some_and(|listed| listed.cut),
+            errors: organization_errors,
+        };
+        let name = current_name.or(current).unwrap_or_default();
+        let switched = format!("You are now in {name}.");
+        let unchanged = format!("You are in {name}.");
+        let notices = [
+            ("password-changed", PASSWORD_CHANGED),
+            account_sessions::SESSION_ENDED,
+            (
+                "organization-switched",
+                Notice {
+                    level: NoticeLevel::Success,
+                    text: &switched,
+                },
+            ),
+            (
+                "organization-unchanged",
+                Notice {
+                    level: NoticeLevel::Info,
+                    text: &unchanged,
+                },
+            ),
+        ];
+        // Without an organisation the last two would name none.
+        let known = if name.is_empty() {
+            &notices[..2]
+        } else {
+            &notices
+        };
+        let notice = request.and_then(|request| notice::from_query(request, known));
+        let account = AccountPage {
+            page: render::frame(Some(user), notice),
+            email_verified: user.email_verified,
+            user_id: user.user_id,
+            workos_user_id: user.workos_user_id.as_deref(),
+            organization_id: current,
+            organizations,
+            roles: user.role.as_slice(),
+            authentication_method: user.authentication_method.as_deref(),
+            signed_in_at: user.signed_in_at.utc(),
+            expires_at: user.expires_at.utc(),
+            sessions: sessions.as_ref(),
+            password,
+        };
+        render::page(StatusCode::OK, &account)
+    }
+
+    /// The account of a session. Ends the session if the account is deleted or closed.
+    pub(super) async fn active_account(
+        &self,
+        user: &SessionState,
+        session: &BrowserSession,
+    ) -> Result<User, Error> {
+        let id = user.user_id;
+        let account = self
+            .database
+            .read(move |conn| User::by_id(conn, id).map_err(DbError::from))
+            .await?;
+        account.filter(|account| account.is_active).ok_or_else(|| {
+            session.end();
+            let next = "/account".to_owned();
+            Error::LoginRequired { next }
+        })
+    }
+
+    /// The organisations of a user who signed in through WorkOS; `None` if WorkOS cannot list them
+    /// now.
+    async fn organizations_of(&self, user: &SessionState) -> Option<Arc<OrganizationList>> {
+        let local = user.authentication_method.as_deref() == Some(LOCAL_PASSWORD);
+        let Some(id) = user.workos_user_id.as_deref().filter(|_| !local) else {
+            return Some(Arc::default());
+        };
+        let current = user.organization_id.as_deref();
+        self.memberships.of(id, current).await
+    }
 }

@@ -1,130 +1,99 @@
-//! `POST /account/sessions/revoke`: the end of one of one's own sessions, or of all; and their list on
-//! the account page.
-
-use std::collections::BTreeSet;
+//! `POST /account/sessions/revoke`: ends one of the user's own sessions, or all of them. Also the list
+//! of sessions on the account page.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::form::Form;
-use super::pages::{Level, ListedSession, Notice, Sessions};
-use super::{logout, redirect};
-use crate::db::DbError;
+use super::logout::BrowserLogout;
+use super::pages::{ListedSession, Notice, NoticeLevel, SessionList};
+use super::redirect;
+use crate::clock::Timestamp;
+use crate::db::{Database, DbError};
 use crate::error::Error;
-use crate::http::session_user::{MaybeUser, UnrenewedUser, login_required};
-use crate::sessions::{BrowserSession, OpenSession, SessionState, Standing, device_in_words};
-use crate::state::AppState;
+use crate::http::session_user::{MaybeUser, login_required};
+use crate::sessions::{BrowserSession, OpenSession, SessionState, device_in_words};
 
 /// The form's page.
 const PAGE: &str = "/account";
-/// How many are shown: somebody's script may sign in every minute.
-const MOST: usize = 50;
+/// The most sessions that are listed: a script may sign in every minute.
+const MAX_LISTED: usize = 50;
 
-/// What the page's query asks for after a session was ended.
-pub(super) const SIGNED_OUT: (&str, Notice<'static>) = (
+/// The notice after another session was ended.
+pub(super) const SESSION_ENDED: (&str, Notice<'static>) = (
     "session-signed-out",
     Notice {
-        level: Level::Success,
-        text: "The session was signed out.",
+        level: NoticeLevel::Success,
+        text: "The session was logged out.",
     },
 );
 
-/// Ends the session that the form names, or all of them.
+/// Ends the session that the form names, or all sessions.
 pub async fn revoke(
     request: HttpRequest,
     body: web::Bytes,
     user: MaybeUser,
     session: BrowserSession,
-    app: web::Data<AppState>,
+    logout: BrowserLogout,
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
-    // This address itself cannot be returned to.
+    // A log-in cannot return to this address, which accepts only POST.
     let user = user.0.ok_or_else(|| login_required(&request, PAGE))?;
     let all = form.value("all") == Some("1");
     let id = form.value("session_id").unwrap_or_default();
     if !all && id == user.session_id {
-        return logout::end(UnrenewedUser(Some(user)), &session, &app).await;
+        return logout.end_current(Some(user), &session).await;
     }
     if user.impersonator.is_some() {
         return Err(Error::Impersonated);
     }
-    let answer = if all {
-        everywhere(&user, &session, app).await
+    let response = if all {
+        logout.end_all(&user, &session).await
     } else {
-        elsewhere(&user, id, &session, app).await
+        let response = logout.end_other(&user, id, &session).await;
+        let (notice, _) = SESSION_ENDED;
+        response.map(|response| {
+            response.unwrap_or_else(|| redirect(&format!("{PAGE}?notice={notice}")))
+        })
     };
-    answer.map_err(|error| error.on_form(PAGE))
+    response.map_err(|error| error.on_form(PAGE))
 }
 
-/// Ends another session than the present one.
-async fn elsewhere(
+/// The user's open sessions; `None` if the database is unavailable, since the rest of the page needs
+/// only the cookie.
+pub(super) async fn list(
     user: &SessionState,
-    id: &str,
-    session: &BrowserSession,
-    app: web::Data<AppState>,
-) -> Result<HttpResponse, Error> {
-    let now = app.clock.now();
-    let ended = app.sign_out.end_one_session(user.user_id, id, now).await?;
-    let sid = ended.ok_or(Error::NotFound)?.workos_sid;
-    if app.revocations.standing(&user.session_id) == Standing::Ended {
-        // Both stood on the same session of WorkOS's.
-        return logout::leave(session, &app, sid.as_deref());
-    }
-    app.sign_out.revoke_at_workos(BTreeSet::from_iter(sid));
-    let (notice, _) = SIGNED_OUT;
-    Ok(redirect(&format!("{PAGE}?notice={notice}")))
-}
-
-/// Ends all sessions, this browser's last: WorkOS's log-out ends that one there.
-async fn everywhere(
-    user: &SessionState,
-    session: &BrowserSession,
-    app: web::Data<AppState>,
-) -> Result<HttpResponse, Error> {
-    let now = app.clock.now();
-    let ended = app
-        .sign_out
-        .sign_out_everywhere(user.user_id, &user.session_id, now)
-        .await?;
-    // Even where the row is gone.
-    app.revocations.end(&user.session_id, user.expires_at);
-    let response = logout::leave(session, &app, ended.current.as_deref());
-    app.sign_out.revoke_at_workos(ended.others);
-    response
-}
-
-/// The user's open sessions; `None` where the database is away: the rest of the page stands in the
-/// cookie.
-pub(super) async fn list(user: &SessionState, app: &AppState) -> Option<Sessions> {
-    let (user_id, present) = (user.user_id, user.session_id.clone());
-    let now = app.clock.now();
-    let open = app.database.read(move |conn| {
-        let one_more = i64::try_from(MOST).map_or(i64::MAX, |most| most + 1);
-        OpenSession::list(conn, user_id, &present, now, one_more).map_err(DbError::from)
+    database: &Database,
+    now: Timestamp,
+) -> Option<SessionList> {
+    let (user_id, current) = (user.user_id, user.session_id.clone());
+    let open = database.read(move |conn| {
+        let one_more = i64::try_from(MAX_LISTED).map_or(i64::MAX, |most| most + 1);
+        OpenSession::list(conn, user_id, &current, now, one_more).map_err(DbError::from)
     });
     let open = match open.await {
         Ok(open) => open,
         Err(error) => {
-            log::warn!("the account page goes without the list of sessions: {error}");
+            log::warn!("the account page is shown without the list of sessions: {error}");
             return None;
         }
     };
     let own = user.impersonator.is_none();
-    Some(Sessions {
-        more: own && open.len() > MOST,
+    Some(SessionList {
+        more: own && open.len() > MAX_LISTED,
         own,
         list: open
             .into_iter()
-            // A person's devices and addresses are no business of whoever acts for them.
+            // An impersonator does not see the user's devices and addresses.
             .filter(|row| own || row.id == user.session_id)
-            .take(MOST)
+            .take(MAX_LISTED)
             .map(|row| listed(row, &user.session_id))
             .collect(),
     })
 }
 
-fn listed(row: OpenSession, present: &str) -> ListedSession {
+fn listed(row: OpenSession, current: &str) -> ListedSession {
     ListedSession {
-        present: row.id == present,
+        current: row.id == current,
         device: device_in_words(row.user_agent.as_deref()),
         began: row.beginning(),
         began_at: row.created_at.utc(),

@@ -1,11 +1,11 @@
-//! `GET /auth/callback`: WorkOS's return with a code.
+//! `GET /auth/callback`: the redirect from WorkOS, with an authorization code or an error.
 
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::attempt::{Attempt, Attempts};
-use super::{is_look_ahead, pairs, redirect, step};
+use super::login_attempt::{LoginAttempt, LoginAttempts};
+use super::{is_prefetch, landing, query_pairs, redirect, step};
 use crate::error::{Error, InternalError, SignInFailure};
 use crate::links::{cancelled_url, login_with_url};
 use crate::middleware::device;
@@ -14,56 +14,57 @@ use crate::sign_in::{self, SignIn, once};
 use crate::state::AppState;
 use crate::workos::ClientDevice;
 
-/// WorkOS's codes are short words; anything else in the address bar is not WorkOS's.
-const LONGEST_ERROR_CODE: usize = 64;
-/// A sentence for the log; anyone can write one into the address bar.
-const LONGEST_DESCRIPTION: usize = 200;
-/// What an invitation's link carries.
+/// WorkOS's error codes are short words. Anything else in the query was not written by WorkOS.
+const MAX_ERROR_CODE: usize = 64;
+/// The most characters of a description that are logged: anyone can write one into the query.
+const MAX_DESCRIPTION: usize = 200;
+/// The query parameter of an invitation link.
 const INVITATION: &str = "invitation_token";
 
-struct Return {
+/// The query of the callback; empty parameters count as missing.
+struct CallbackQuery {
     code: Option<String>,
     state: Option<String>,
     error: Option<String>,
     error_description: Option<String>,
 }
 
-impl Return {
-    fn of(request: &HttpRequest) -> Self {
-        let pairs = pairs(request);
-        let first = |wanted: &str| {
-            let named = pairs
-                .iter()
-                .find(|(name, value)| name == wanted && !value.is_empty());
-            named.map(|(_, value)| value.clone())
-        };
+impl CallbackQuery {
+    fn from_request(request: &HttpRequest) -> Self {
         Self {
-            code: first("code"),
-            state: first("state"),
-            error: first("error"),
-            error_description: first("error_description"),
+            code: nonempty_value(request, "code"),
+            state: nonempty_value(request, "state"),
+            error: nonempty_value(request, "error"),
+            error_description: nonempty_value(request, "error_description"),
         }
     }
 }
 
-/// Signs in whom WorkOS has authenticated, if this browser began the attempt.
+fn nonempty_value(request: &HttpRequest, name: &str) -> Option<String> {
+    let mut pairs = query_pairs(request).into_iter();
+    pairs
+        .find(|(other, value)| other == name && !value.is_empty())
+        .map(|(_, value)| value)
+}
+
+/// Signs in the user whom WorkOS has authenticated, if this browser started the attempt.
 pub async fn callback(
     request: HttpRequest,
     session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
-    let returned = Return::of(&request);
-    let attempts = Attempts::of(&request, &app.keys, app.clock.now());
-    let attempt = returned
+    let query = CallbackQuery::from_request(&request);
+    let attempts = LoginAttempts::from_request(&request, &app.keys, app.clock.now());
+    let attempt = query
         .state
         .as_deref()
         .and_then(|state| attempts.find(state));
-    let next = attempt.map_or("/", Attempt::next);
-    let outcome = match (&returned.error, &returned.code, attempt) {
-        (Some(error), _, _) => refusal(error, returned.error_description.as_deref(), next),
-        // Impersonation and invitation links of WorkOS's dashboard come without a state.
-        (None, Some(_), None) if returned.state.is_none() => Ok(redirect(&afresh(&request))),
-        (None, Some(_), Some(_)) if is_look_ahead(&request) => {
+    let next = attempt.map_or("/", LoginAttempt::next);
+    let outcome = match (&query.error, &query.code, attempt) {
+        (Some(error), _, _) => refusal(error, query.error_description.as_deref(), next),
+        // Impersonation and invitation links of WorkOS's dashboard have no state.
+        (None, Some(_), None) if query.state.is_none() => Ok(redirect(&new_login_url(&request))),
+        (None, Some(_), Some(_)) if is_prefetch(&request) => {
             return Ok(HttpResponse::NoContent().finish());
         }
         (None, Some(code), Some(attempt)) => {
@@ -72,24 +73,24 @@ pub async fn callback(
         (None, _, _) if attempts.is_empty() => Err(SignInFailure::AttemptCookieMissing),
         (None, _, _) => Err(SignInFailure::StateMismatch),
     };
-    let (mut response, spent) = match outcome {
+    let (mut response, attempt_is_over) = match outcome {
         Ok(response) => (response, true),
-        // The code may still be good when WorkOS was away: a reload may use it.
+        // If WorkOS was unavailable, the code may still be valid: reloading the page tries it again.
         Err(failure) => {
-            let spent = !failure.keeps_the_code();
+            let attempt_is_over = !failure.keeps_the_code();
             (
                 HttpResponse::from_error(Error::sign_in(failure, next)),
-                spent,
+                attempt_is_over,
             )
         }
     };
-    if let Some(attempt) = attempt.filter(|_| spent) {
+    if let Some(attempt) = attempt.filter(|_| attempt_is_over) {
         response.add_cookie(&attempt.removal(app.secure()))?;
     }
     Ok(response)
 }
 
-/// What WorkOS tells instead of a code.
+/// The response to an error that WorkOS returned instead of a code.
 fn refusal(
     error: &str,
     description: Option<&str>,
@@ -98,21 +99,22 @@ fn refusal(
     if error == "access_denied" {
         return Ok(redirect(&cancelled_url(next)));
     }
-    let plain = error.len() <= LONGEST_ERROR_CODE
-        && error.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let plain =
+        error.len() <= MAX_ERROR_CODE && error.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     let description = description.unwrap_or_default().chars();
     Err(SignInFailure::Provider {
         code: if plain { error } else { "unknown_error" }.to_owned(),
-        description: description.take(LONGEST_DESCRIPTION).collect(),
+        description: description.take(MAX_DESCRIPTION).collect(),
     })
 }
 
+/// Exchanges the code and signs the user in, or continues with the step that WorkOS still requires.
 async fn complete(
     request: &HttpRequest,
     session: &BrowserSession,
     app: &web::Data<AppState>,
     code: &str,
-    attempt: &Attempt,
+    attempt: &LoginAttempt,
 ) -> Result<HttpResponse, SignInFailure> {
     let app = Arc::clone(app);
     let signing_in = sign_in(
@@ -127,18 +129,19 @@ async fn complete(
         Ok(state) => {
             let begun = session.begin(state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
-            Ok(redirect(landing(&app, attempt.next())))
+            let default = &app.settings.login_redirect_url;
+            Ok(redirect(landing(attempt.next(), default)))
         }
         Err(SignInFailure::Workos(error)) => step::take_over(request, &app, error, attempt).await,
         Err(failure) => Err(failure),
     }
 }
 
-/// The session of whom WorkOS authenticates, in place of the browser's `previous` one.
+/// Exchanges the code and creates the session, which replaces the browser's `previous` one.
 async fn sign_in(
     app: Arc<AppState>,
     code: String,
-    attempt: Attempt,
+    attempt: LoginAttempt,
     previous: Option<String>,
     device: ClientDevice,
 ) -> Result<SessionState, SignInFailure> {
@@ -157,19 +160,9 @@ async fn sign_in(
     sign_in::complete(&app, sign_in).await
 }
 
-/// Where a sign-in ends.
-pub(super) fn landing<'a>(app: &'a AppState, next: &'a str) -> &'a str {
-    match next {
-        "" => &app.settings.login_redirect_url,
-        next => next,
-    }
-}
-
-/// A fresh attempt for whoever comes without a state; an invitation is taken along.
-fn afresh(request: &HttpRequest) -> String {
-    let invitation = pairs(request)
-        .into_iter()
-        .find(|(name, value)| name == INVITATION && !value.is_empty());
-    let wishes = invitation.map(|(_, token)| (INVITATION, token));
-    login_with_url("/", wishes.as_slice())
+/// The address that starts a new attempt, for a callback without a state. An invitation is kept.
+fn new_login_url(request: &HttpRequest) -> String {
+    let invitation = nonempty_value(request, INVITATION);
+    let parameters = invitation.map(|token| (INVITATION, token));
+    login_with_url("/", parameters.as_slice())
 }

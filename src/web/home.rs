@@ -3,8 +3,8 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::pages::{Home, Level, Notice};
-use super::{pairs, render};
+use super::pages::{HomePage, Notice, NoticeLevel};
+use super::{notice, query_value, render};
 use crate::error::Error;
 use crate::http::session_user::MaybeUser;
 use crate::links::{SIGN_IN_CANCELLED, login_url, password_login_url};
@@ -13,30 +13,34 @@ use crate::settings::PasswordLogin;
 use crate::state::AppState;
 
 const CANCELLED: Notice<'static> = Notice {
-    level: Level::Info,
+    level: NoticeLevel::Info,
     text: "You cancelled the sign-in. Nothing has changed.",
 };
 
-/// A greeting to whoever is signed in, else the way in.
+/// Greets a signed-in user, and shows others how to log in.
 pub async fn home(
     request: HttpRequest,
     user: MaybeUser,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
-    let notice = render::asked_for(&request, &[(SIGN_IN_CANCELLED, CANCELLED)]);
-    let notice = render::session_over(&request).or(notice);
-    // A sign-in that was cancelled may have been on its way somewhere.
-    let next = pairs(&request).into_iter().find(|(name, _)| name == "next");
-    let next = next.and_then(|(_, next)| local_target(&next, &app.settings.public_url));
+    let logged_out = notice::after_logout(&request).filter(|_| user.0.is_none());
+    let notice = notice::session_over(&request)
+        .or(logged_out)
+        .or_else(|| notice::from_query(&request, &[(SIGN_IN_CANCELLED, CANCELLED)]));
+    // A cancelled sign-in keeps the page that it was to return to.
+    let next = query_value(&request, "next");
+    let next = next.and_then(|next| local_target(&next, &app.settings.public_url));
     let next = next.as_deref().unwrap_or("/");
     let with_passwords = app.settings.password_login != PasswordLogin::Off;
     let password_login_url = with_passwords.then(|| password_login_url(next));
-    render::page(
+    let mut response = render::page(
         StatusCode::OK,
-        &Home {
+        &HomePage {
             page: render::frame(user.0.as_ref(), notice),
             login_url: &login_url(next),
             password_login_url: password_login_url.as_deref(),
         },
-    )
+    )?;
+    notice::clear(&request, &mut response, app.secure())?;
+    Ok(response)
 }

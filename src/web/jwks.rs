@@ -1,4 +1,4 @@
-//! The public keys that our tokens are verified with.
+//! The public keys that verify this site's tokens.
 
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::{HttpResponse, web};
@@ -6,10 +6,10 @@ use actix_web::{HttpResponse, web};
 use crate::error::{Error, InternalError};
 use crate::state::AppState;
 
-/// Five minutes: how long a verifier may not know of a new key, unless it meets an unknown `kid`.
+/// Five minutes: the longest that a verifier may miss a new key, unless it reloads on an unknown `kid`.
 const CACHEABLE: &str = "public, max-age=300";
 
-/// `GET /.well-known/jwks.json`: 404 where a shared secret signs and there is nothing to publish.
+/// `GET /.well-known/jwks.json`: 404 if a shared secret signs the tokens, since it cannot be published.
 pub async fn jwks(app: web::Data<AppState>) -> Result<HttpResponse, Error> {
     let keys = app.tokens.keys().public();
     if keys.keys.is_empty() {

@@ -1,63 +1,81 @@
-//! `GET /auth/login`, `GET /signin`: the way to WorkOS.
+//! `GET /auth/login` and `GET /signin`: redirect to WorkOS's sign-in page.
 
 use actix_web::http::header::HOST;
 use actix_web::{HttpRequest, HttpResponse, web};
 use url::form_urlencoded;
 
-use super::attempt::{Attempt, Attempts};
-use super::{pairs, redirect};
+use super::login_attempt::{LoginAttempt, LoginAttempts};
+use super::{query_pairs, query_value, redirect};
+use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::origin::local_target;
+use crate::keys::Keys;
+use crate::origin::{Origin, local_target};
 use crate::state::AppState;
-use crate::workos::AuthorizeRequest;
+use crate::workos::{AuthorizeRequest, WorkosClient};
 
-/// Marks a request that has been moved to `PUBLIC_URL` once: a proxy that rewrites `Host` would
-/// otherwise make it move for ever.
+/// Marks a request that was redirected to `PUBLIC_URL` once. Without it, a proxy that rewrites `Host`
+/// would cause an endless redirect.
 const MOVED: &str = "moved";
 
-/// Begins an attempt and sends the browser to WorkOS.
+/// Starts an attempt and redirects the browser to WorkOS.
 pub async fn login(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpResponse, Error> {
-    if let Some(elsewhere) = home_of_the_cookie(&request, &app) {
-        return Ok(redirect(&elsewhere));
+    if let Some(url) = public_url_redirect(&request, &app.settings.public_url) {
+        return Ok(redirect(&url));
     }
-    let query = pairs(&request);
-    let next = query
-        .iter()
-        .find(|(name, _)| name == "next")
-        .map(|(_, value)| value.as_str());
-    let next = next.and_then(|next| local_target(next, &app.settings.public_url));
+    let next = query_value(&request, "next");
+    let next = next.and_then(|next| local_target(&next, &app.settings.public_url));
     let now = app.clock.now();
-    let wishes = query
+    let query = query_pairs(&request);
+    let parameters = query
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
-    let wishes = AuthorizeRequest::from_query(wishes);
-    let attempt = Attempt::start(next.as_deref().unwrap_or_default(), now)?
-        .into_organization(wishes.organization_id());
-    begin(&request, &app, attempt, &wishes)
+    let parameters = AuthorizeRequest::from_query(parameters);
+    let attempt = LoginAttempt::start(next.as_deref().unwrap_or_default(), now)?
+        .into_organization(parameters.organization_id());
+    let redirect = AuthorizeRedirect {
+        workos: &app.workos,
+        redirect_uri: &app.settings.workos.redirect_uri,
+        keys: &app.keys,
+        now,
+        secure: app.secure(),
+    };
+    redirect.response(&request, attempt, &parameters)
 }
 
-/// Remembers the attempt and sends the browser to WorkOS.
-pub(super) fn begin(
-    request: &HttpRequest,
-    app: &AppState,
-    attempt: Attempt,
-    wishes: &AuthorizeRequest,
-) -> Result<HttpResponse, Error> {
-    let url = app.workos.authorize_url(
-        wishes,
-        &app.settings.workos.redirect_uri,
-        attempt.state(),
-        &attempt.pkce(),
-    )?;
-    let mut response = redirect(url.as_str());
-    let now = app.clock.now();
-    for cookie in Attempts::of(request, &app.keys, now).join(attempt, &app.keys, app.secure()) {
-        response.add_cookie(&cookie)?;
+/// Redirects browsers to WorkOS's authorize page.
+#[derive(Clone, Copy)]
+pub(super) struct AuthorizeRedirect<'a> {
+    pub(super) workos: &'a WorkosClient,
+    pub(super) redirect_uri: &'a str,
+    pub(super) keys: &'a Keys,
+    pub(super) now: Timestamp,
+    pub(super) secure: bool,
+}
+
+impl AuthorizeRedirect<'_> {
+    /// Stores the attempt in a cookie and redirects the browser to WorkOS.
+    pub(super) fn response(
+        &self,
+        request: &HttpRequest,
+        attempt: LoginAttempt,
+        parameters: &AuthorizeRequest,
+    ) -> Result<HttpResponse, Error> {
+        let url = self.workos.authorize_url(
+            parameters,
+            self.redirect_uri,
+            attempt.state(),
+            &attempt.pkce(),
+        )?;
+        let mut response = redirect(url.as_str());
+        let attempts = LoginAttempts::from_request(request, self.keys, self.now);
+        for cookie in attempts.add(attempt, self.keys, self.secure) {
+            response.add_cookie(&cookie)?;
+        }
+        Ok(response)
     }
-    Ok(response)
 }
 
-/// `GET /signin`: where an API logout sends people, by the name that single-page apps know.
+/// `GET /signin`: the address to which an API log-out sends single-page applications.
 pub async fn signin(request: HttpRequest) -> HttpResponse {
     match request.query_string() {
         "" => redirect("/auth/login"),
@@ -65,12 +83,11 @@ pub async fn signin(request: HttpRequest) -> HttpResponse {
     }
 }
 
-/// The same address on `PUBLIC_URL`, when this request came by another allowed host: WorkOS will
-/// return to `PUBLIC_URL`, and a cookie that is set elsewhere would not be there.
-pub(super) fn home_of_the_cookie(request: &HttpRequest, app: &AppState) -> Option<String> {
+/// The same address on `PUBLIC_URL`, if the request was for another allowed host. WorkOS returns the
+/// browser to `PUBLIC_URL`, which would not receive a cookie that another host has set.
+pub(super) fn public_url_redirect(request: &HttpRequest, public_url: &Origin) -> Option<String> {
     let host = request.headers().get(HOST)?.to_str().ok()?;
-    let public_url = &app.settings.public_url;
-    let moved = pairs(request).iter().any(|(name, _)| name == MOVED);
+    let moved = query_value(request, MOVED).is_some();
     if host.eq_ignore_ascii_case(public_url.authority()) || moved {
         return None;
     }

@@ -1,88 +1,168 @@
-//! `GET` and `POST /auth/logout`: the end of the session here and at WorkOS.
+//! `GET` and `POST /auth/logout`: ends the session here and at WorkOS.
 
+use std::collections::BTreeSet;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 
-use super::pages::LogoutConfirm;
-use super::{is_look_ahead, redirect, render};
-use crate::error::Error;
+use super::pages::LogoutConfirmPage;
+use super::{is_prefetch, notice, redirect, render};
+use crate::clock::Clock;
+use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
 use crate::middleware::is_cross_site_link;
-use crate::sessions::BrowserSession;
-use crate::sign_out::SignOutRequest;
+use crate::sessions::{BrowserSession, Revocations, SessionState, Standing};
+use crate::sign_out::{SignOutRequest, SignOutService};
 use crate::state::AppState;
+use crate::workos::WorkosClient;
 
-/// Chromium keeps `no-store` pages too for its Back button, until a cookie changes; but a page that
-/// another site's redirect led to, as AuthKit's does after a sign-in, it kept all the same.
-const FORGET_PAGES: (HeaderName, HeaderValue) = (
+/// Chromium's Back button shows cached pages, even with `no-store`, until a cookie changes. It also
+/// keeps a page that another site's redirect led to, such as AuthKit's after a sign-in.
+const CLEAR_CACHE: (HeaderName, HeaderValue) = (
     HeaderName::from_static("clear-site-data"),
     HeaderValue::from_static("\"cache\""),
 );
 
-/// Signs out whoever followed a link of ours; asks whoever followed another site's.
+/// Logs out a user who followed a link on this site. If the link was on another site, asks first.
 pub async fn get(
     request: HttpRequest,
     user: UnrenewedUser,
     session: BrowserSession,
     app: web::Data<AppState>,
+    logout: BrowserLogout,
 ) -> Result<HttpResponse, Error> {
-    if user.0.is_some() && is_look_ahead(&request) {
+    if user.0.is_some() && is_prefetch(&request) {
         return Ok(HttpResponse::NoContent().finish());
     }
-    if user.0.is_some() && is_cross_site_link(&request, &app.settings) {
-        let page = render::frame(user.0.as_ref(), None);
-        return render::page(StatusCode::OK, &LogoutConfirm { page });
+    if is_cross_site_link(&request, &app.settings) {
+        if user.0.is_some() {
+            let page = render::frame(user.0.as_ref(), None);
+            return render::page(StatusCode::OK, &LogoutConfirmPage { page });
+        }
+        // Without a notice: it would surprise somebody who did not ask for this.
+        session.end();
+        return Ok(redirect("/"));
     }
-    end(user, &session, &app).await
+    logout.end_current(user.0, &session).await
 }
 
-/// Signs out; the cross-site check has been passed.
+/// Logs the user out; the cross-site check has passed.
 pub async fn post(
     user: UnrenewedUser,
     session: BrowserSession,
-    app: web::Data<AppState>,
+    logout: BrowserLogout,
 ) -> Result<HttpResponse, Error> {
-    end(user, &session, &app).await
+    logout.end_current(user.0, &session).await
 }
 
-/// The end of this browser's session.
-pub(super) async fn end(
-    user: UnrenewedUser,
-    session: &BrowserSession,
-    app: &AppState,
-) -> Result<HttpResponse, Error> {
-    let Some(user) = user.0 else {
-        session.end();
-        return Ok(redirect("/"));
-    };
-    let sign_out = SignOutRequest {
-        session_id: Some(user.session_id.clone()),
-        ..SignOutRequest::default()
-    };
-    // The row first: a cookie that is gone while its copy still works would be no logout.
-    let ended = app.sign_out.sign_out(sign_out, app.clock.now()).await?;
-    // Even where the row is gone.
-    app.revocations.end(&user.session_id, user.expires_at);
-    leave(session, app, ended.workos_sid.as_deref())
+/// Ends sessions from a browser, and redirects a browser whose session has ended. An extractor.
+pub struct BrowserLogout {
+    sign_out: SignOutService,
+    revocations: Arc<Revocations>,
+    workos: WorkosClient,
+    return_to: Option<String>,
+    clock: Clock,
+    secure: bool,
 }
 
-/// The answer to whoever has signed out: away with the cookie, and on to WorkOS's own log-out where
-/// there is a session of WorkOS's.
-pub(super) fn leave(
-    session: &BrowserSession,
-    app: &AppState,
-    sid: Option<&str>,
-) -> Result<HttpResponse, Error> {
-    session.end();
-    let mut response = match sid {
-        Some(sid) => {
-            let return_to = app.settings.workos.logout_return_to.as_deref();
-            redirect(app.workos.logout_url(sid, return_to)?.as_str())
+impl FromRequest for BrowserLogout {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let app = web::Data::<AppState>::from_request(request, payload).into_inner();
+        let logout = app.map(|app| Self {
+            sign_out: app.sign_out.clone(),
+            revocations: Arc::clone(&app.revocations),
+            workos: app.workos.clone(),
+            return_to: app.settings.workos.logout_return_to.clone(),
+            clock: app.clock.clone(),
+            secure: app.secure(),
+        });
+        ready(logout.map_err(|error| {
+            InternalError::new("find the application's state", error.to_string()).into()
+        }))
+    }
+}
+
+impl BrowserLogout {
+    /// Ends this browser's session, if it has one.
+    pub(super) async fn end_current(
+        &self,
+        user: Option<SessionState>,
+        session: &BrowserSession,
+    ) -> Result<HttpResponse, Error> {
+        let Some(user) = user else {
+            session.end();
+            let mut response = redirect("/");
+            notice::announce_logout(&mut response, self.secure)?;
+            return Ok(response);
+        };
+        let request = SignOutRequest {
+            session_id: Some(user.session_id.clone()),
+            ..SignOutRequest::default()
+        };
+        // The row is ended first: if only the cookie were removed, a copy of it would still work.
+        let ended = self.sign_out.sign_out(request, self.clock.now()).await?;
+        // Also if the row was deleted.
+        self.revocations.end(&user.session_id, user.expires_at);
+        self.redirect(session, ended.workos_sid.as_deref())
+    }
+
+    /// Ends another session of the user. `None` if this browser's session goes on.
+    pub(super) async fn end_other(
+        &self,
+        user: &SessionState,
+        id: &str,
+        session: &BrowserSession,
+    ) -> Result<Option<HttpResponse>, Error> {
+        let now = self.clock.now();
+        let ended = self.sign_out.end_one_session(user.user_id, id, now).await?;
+        let sid = ended.ok_or(Error::NotFound)?.workos_sid;
+        if self.revocations.standing(&user.session_id) == Standing::Ended {
+            // Both sessions belonged to the same WorkOS session.
+            return self.redirect(session, sid.as_deref()).map(Some);
         }
-        None => redirect("/"),
-    };
-    let (name, value) = FORGET_PAGES;
-    response.headers_mut().insert(name, value);
-    Ok(response)
+        self.sign_out.revoke_at_workos(BTreeSet::from_iter(sid));
+        Ok(None)
+    }
+
+    /// Ends all sessions of the user. WorkOS's log-out page ends this browser's session at WorkOS.
+    pub(super) async fn end_all(
+        &self,
+        user: &SessionState,
+        session: &BrowserSession,
+    ) -> Result<HttpResponse, Error> {
+        let now = self.clock.now();
+        let ended = self
+            .sign_out
+            .sign_out_everywhere(user.user_id, &user.session_id, now)
+            .await?;
+        // Also if its row was deleted.
+        self.revocations.end(&user.session_id, user.expires_at);
+        let response = self.redirect(session, ended.current.as_deref());
+        self.sign_out.revoke_at_workos(ended.others);
+        response
+    }
+
+    /// Removes the session's cookie, and redirects to WorkOS's log-out of the session `sid`, or to home
+    /// if WorkOS has no session.
+    fn redirect(&self, session: &BrowserSession, sid: Option<&str>) -> Result<HttpResponse, Error> {
+        session.end();
+        let mut response = match sid {
+            Some(sid) => {
+                let url = self.workos.logout_url(sid, self.return_to.as_deref())?;
+                redirect(url.as_str())
+            }
+            None => redirect("/"),
+        };
+        notice::announce_logout(&mut response, self.secure)?;
+        let (name, value) = CLEAR_CACHE;
+        response.headers_mut().insert(name, value);
+        Ok(response)
+    }
 }

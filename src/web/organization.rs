@@ -1,36 +1,35 @@
-//! `POST /auth/organization`: the session goes on in another organisation.
-
-use std::sync::Arc;
+//! `POST /auth/organization`: switches the session to another organisation.
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
-use super::account;
-use super::form::{Form, complaint};
+use super::account::AccountView;
+use super::form::{Form, field_error};
 use super::redirect;
-use super::step::elsewhere;
+use super::step::continue_at_workos;
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, SessionOver, login_required, update_cookie};
 use crate::middleware::device;
 use crate::origin::local_target;
 use crate::renewal::{Ask, Switched, switch};
 use crate::sessions::{BrowserSession, SessionState};
-use crate::sign_in::LOCAL_PASSWORD;
 use crate::state::AppState;
-use crate::workos::{HostedStep, HostedStepReason, NextStep, OrganizationList, WorkosError};
+use crate::workos::{HostedStep, HostedStepReason, NextStep, WorkosError};
 
 const PAGE: &str = "/account";
 const SWITCHED: &str = "/account?notice=organization-switched";
+const UNCHANGED: &str = "/account?notice=organization-unchanged";
 const NONE_CHOSEN: &str = "Choose one of your organisations.";
 const NOT_A_MEMBER: &str =
     "You cannot switch to this organisation, so nothing has changed. Choose another one.";
 
-/// Switches, and leads to the account or to `next`.
+/// Switches the organisation, and redirects to `next` or to the account page.
 pub async fn post(
     request: HttpRequest,
     body: web::Bytes,
     user: MaybeUser,
     session: BrowserSession,
     app: web::Data<AppState>,
+    view: AccountView,
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
     let next = form.value("next").unwrap_or_default();
@@ -38,15 +37,15 @@ pub async fn post(
     let back = next.as_deref().unwrap_or(PAGE);
     let user = user.0.ok_or_else(|| login_required(&request, back))?;
     let wanted = form.value("organization_id").unwrap_or_default();
-    if let Some(complaint) = complaint(wanted) {
-        let complaint = match wanted {
+    if let Some(error) = field_error(wanted) {
+        let error = match wanted {
             "" => NONE_CHOSEN.to_owned(),
-            _ => complaint,
+            _ => error,
         };
-        return account::page(&user, &session, &app, &[complaint], None).await;
+        return view.page(&user, &session, &[error], None).await;
     }
     if user.organization_id.as_deref() == Some(wanted) {
-        return Ok(redirect(next.as_deref().unwrap_or(SWITCHED)));
+        return Ok(redirect(next.as_deref().unwrap_or(UNCHANGED)));
     }
     let ask = Ask {
         session_id: user.session_id.clone(),
@@ -72,46 +71,33 @@ pub async fn post(
         }
         Switched::Local => Err(Error::NoOrganizations),
         Switched::NotNow(retry_after) => Err(Error::NotSwitched { retry_after }),
-        Switched::Refused(error) => match sign_in_again(&error, &user) {
-            Some(elsewhere) => {
-                log::info!("switching the organisation needs a fresh sign-in: {error}");
-                elsewhere::page(&elsewhere, Some(wanted), back, false)
+        Switched::Refused(error) => match new_sign_in(&error, &user) {
+            Some(step) => {
+                log::info!("switching the organisation requires a new sign-in: {error}");
+                continue_at_workos::page(&step, Some(wanted), back, false)
             }
             None => {
-                log::info!("a switch of the organisation was refused: {error}");
-                account::page(&user, &session, &app, &[NOT_A_MEMBER.to_owned()], None).await
+                log::info!("WorkOS refused to switch the organisation: {error}");
+                let errors = [NOT_A_MEMBER.to_owned()];
+                view.page(&user, &session, &errors, None).await
             }
         },
     }
 }
 
-/// The fresh sign-in that WorkOS's refusal asks for. It ends in the same organisation, and takes the
-/// place of this session, which goes on until then.
-fn sign_in_again(error: &WorkosError, user: &SessionState) -> Option<HostedStep> {
+/// The new sign-in that WorkOS's refusal requires. It signs in to the same organisation and replaces
+/// this session, which stays open until then.
+fn new_sign_in(error: &WorkosError, user: &SessionState) -> Option<HostedStep> {
     match error.next_step()? {
         NextStep::Hosted(elsewhere) => Some(HostedStep {
             email: elsewhere.email.clone().or_else(|| Some(user.email.clone())),
             ..elsewhere.clone()
         }),
-        // A question that would be answered here belongs to a sign-in, and this is none.
+        // The question can only be answered within a sign-in, so a new one has to ask it.
         NextStep::Answerable(_) => Some(HostedStep {
             why: HostedStepReason::Challenge,
             email: Some(user.email.clone()),
             connection_ids: Vec::new(),
         }),
     }
-}
-
-/// The organisations of whoever came in through WorkOS; `None` where WorkOS cannot tell them now.
-pub(super) async fn organizations_of(
-    app: &AppState,
-    user: &SessionState,
-) -> Option<Arc<OrganizationList>> {
-    let local = user.authentication_method.as_deref() == Some(LOCAL_PASSWORD);
-    let Some(id) = user.workos_user_id.as_deref().filter(|_| !local) else {
-        return Some(Arc::default());
-    };
-    let present = user.organization_id.as_deref();
-    let memberships = &app.memberships;
-    memberships.of(id, present).await
 }

@@ -1,12 +1,12 @@
-//! `POST /account/password`: a new password, for whoever knows the old one.
+//! `POST /account/password`: sets a new password after the old one was entered.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::account::{self, account_of};
-use super::form::{Form, complaint};
-use super::pages::PasswordErrors;
-use super::{redirect, unless_refused};
+use super::account::AccountView;
+use super::form::{Form, field_error};
+use super::pages::PasswordChangeErrors;
+use super::{none_if_refused, redirect};
 use crate::accounts::passwords::validators::{UserAttributes, validate};
 use crate::accounts::{PasswordChange, User, change_password, has_password};
 use crate::error::Error;
@@ -16,9 +16,10 @@ use crate::state::AppState;
 
 /// The form's page.
 const PAGE: &str = "/account";
-/// Django's sentences.
-const WRONG: &str = "Your old password was entered incorrectly. Please enter it again.";
-const DIFFERENT: &str = "The two password fields didn’t match.";
+// Django's sentences.
+const WRONG_OLD_PASSWORD: &str =
+    "Your old password was entered incorrectly. Please enter it again.";
+const PASSWORD_MISMATCH: &str = "The two password fields didn’t match.";
 
 /// Changes the password and ends the account's other sessions.
 pub async fn post(
@@ -27,14 +28,15 @@ pub async fn post(
     user: MaybeUser,
     session: BrowserSession,
     app: web::Data<AppState>,
+    view: AccountView,
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
-    // This address itself cannot be returned to.
+    // A log-in cannot return to this address, which accepts only POST.
     let user = user.0.ok_or_else(|| login_required(&request, PAGE))?;
     if user.impersonator.is_some() {
         return Err(Error::Impersonated);
     }
-    let account = account_of(&user, &session, &app).await;
+    let account = view.active_account(&user, &session).await;
     let account = account.map_err(|error| error.on_form(PAGE))?;
     let policy = app.settings.password_login;
     if !has_password(&account, policy) {
@@ -45,9 +47,9 @@ pub async fn post(
         form.password("new_password1"),
         form.password("new_password2"),
     ];
-    let mut errors = complaints(&old, &new, &account);
-    // The old password is checked for a form alone that then changes it: whoever found an open
-    // session cannot try passwords without leaving a trace.
+    let mut errors = form_errors(&old, &new, &account);
+    // The old password is checked only if the rest of the form is valid, so that somebody who finds an
+    // open session cannot guess it without changing the password.
     if !errors.any() {
         let [new, _] = new;
         let now = app.clock.now();
@@ -59,33 +61,39 @@ pub async fn post(
             now,
         };
         let outcome = change_password(&app.database, &app.hasher, policy, change).await;
-        if let Some(ended) = unless_refused(outcome, PAGE)? {
+        if let Some(ended) = none_if_refused(outcome, PAGE)? {
             log::info!(
-                "account {} changed its password, which ended {ended} other sessions",
+                "account {} changed its password; {ended} other sessions ended",
                 account.id
             );
-            // This replica need not wait for its next reading.
+            // So that this replica does not wait for its next reading.
             if let Err(error) = app.revocations.read(&app.database, now).await {
-                log::warn!("the ended sessions end with the next reading: {error}");
+                log::warn!(
+                    "failed to read the ended sessions, which end with the next reading: {error}"
+                );
             }
             return Ok(redirect("/account?notice=password-changed"));
         }
-        errors.old_password.push(WRONG.to_owned());
+        errors.old_password.push(WRONG_OLD_PASSWORD.to_owned());
     }
-    account::show(&user, &app, Some(&errors), &[], None).await
+    view.page_with_password_errors(&user, &errors).await
 }
 
-/// What is wrong with the form by itself, as Django would say it.
-fn complaints(old: &SecretString, new: &[SecretString; 2], account: &User) -> PasswordErrors {
+/// The errors that the form has by itself, in Django's sentences.
+fn form_errors(
+    old: &SecretString,
+    new: &[SecretString; 2],
+    account: &User,
+) -> PasswordChangeErrors {
     let [first, second] = new.each_ref().map(ExposeSecret::expose_secret);
-    let mut errors = PasswordErrors {
-        old_password: Vec::from_iter(complaint(old.expose_secret())),
-        new_password1: Vec::from_iter(complaint(first)),
-        new_password2: Vec::from_iter(complaint(second)),
+    let mut errors = PasswordChangeErrors {
+        old_password: Vec::from_iter(field_error(old.expose_secret())),
+        new_password1: Vec::from_iter(field_error(first)),
+        new_password2: Vec::from_iter(field_error(second)),
     };
     if errors.new_password2.is_empty() {
         if errors.new_password1.is_empty() && first != second {
-            errors.new_password2.push(DIFFERENT.to_owned());
+            errors.new_password2.push(PASSWORD_MISMATCH.to_owned());
         } else {
             let about = UserAttributes {
                 email: &account.email,

@@ -1,47 +1,55 @@
-//! `GET` and `POST /login`: e-mail and password, with WorkOS beside them. Nothing here asks WorkOS,
-//! so that whoever has a password comes in while WorkOS is down.
+//! `GET` and `POST /login`: log-in with an email address and a password, and a link to log in with
+//! WorkOS. The form does not need WorkOS, so users with a password can log in while WorkOS is
+//! unavailable.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::ExposeSecret;
 
-use super::form::{Form, complaint};
-use super::login::home_of_the_cookie;
-use super::pages::{Login, LoginForm, Page};
-use super::{pairs, redirect, render, unless_refused};
+use super::form::{Form, field_error};
+use super::login::public_url_redirect;
+use super::pages::{LoginForm, LoginPage, PageFrame};
+use super::{landing, none_if_refused, notice, query_value, redirect, render};
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
 use crate::http::throttle::SignInThrottle;
 use crate::links::{SESSION_OVER, login_url, login_with_hint_url, password_login_url};
 use crate::middleware::device;
-use crate::origin::local_target;
+use crate::origin::{Origin, local_target};
 use crate::sessions::BrowserSession;
-use crate::settings::PasswordLogin;
+use crate::settings::{PasswordLogin, Settings};
 use crate::sign_in;
 use crate::state::AppState;
 
-/// Django's sentence, whatever was wrong.
+/// Django's sentence, for every refusal.
 const REFUSED: &str = "Please enter a correct email address and password. Note that both fields may be case-sensitive.";
 
-/// The form. Whoever is signed in sees it too, with a link to go on: a redirect would go round in a
-/// circle with a page that wants another person, and would bar that person's way in.
+/// Shows the form. A signed-in user sees it too, with a link to continue: a redirect could loop with a
+/// page that requires another user, and would keep that user from logging in.
 pub async fn get(
     request: HttpRequest,
     user: UnrenewedUser,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
-    if let Some(elsewhere) = home_of_the_cookie(&request, &app) {
-        return Ok(redirect(&elsewhere));
+    if let Some(url) = public_url_redirect(&request, &app.settings.public_url) {
+        return Ok(redirect(&url));
     }
-    let next = checked(next_of(&request).as_deref(), &app);
-    let notice = render::asked_for(&request, &[(SESSION_OVER, render::SESSION_ENDED)]);
-    // Whose session has ended came in through WorkOS, as a rule.
+    let next = query_value(&request, "next");
+    let next = valid_next(next.as_deref(), &app.settings.public_url);
+    let notice = notice::from_query(&request, &[(SESSION_OVER, notice::SESSION_ENDED)]);
+    // A session that has ended was usually a WorkOS session.
     let workos_first = notice.is_some();
     let page = render::frame(user.0.as_ref(), notice);
-    show(&app, page, &next, &Refusal::default(), workos_first)
+    show(
+        &app.settings,
+        page,
+        &next,
+        &RejectedLogin::default(),
+        workos_first,
+    )
 }
 
-/// Signs in whoever has typed the right password.
+/// Signs in a user who entered the right password.
 pub async fn post(
     SignInThrottle(client): SignInThrottle,
     request: HttpRequest,
@@ -50,89 +58,78 @@ pub async fn post(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
-    let in_query = next_of(&request);
-    let next = checked(form.value("next").or(in_query.as_deref()), &app);
+    let in_query = query_value(&request, "next");
+    let next = form.value("next").or(in_query.as_deref());
+    let next = valid_next(next, &app.settings.public_url);
     if app.settings.password_login == PasswordLogin::Off {
         return Err(Error::PasswordsOff { next });
     }
-    // Django's form calls the field `username`, whatever it holds.
+    // Django's form names the field `username`, whatever it contains.
     let email = form.value("email").or_else(|| form.value("username"));
     let email = email.unwrap_or_default().trim();
     let password = form.password("password");
-    let mut refusal = Refusal {
-        typed: email,
-        email: complaint(email),
-        password: complaint(password.expose_secret()),
-        sentence: None,
+    let mut rejected = RejectedLogin {
+        email,
+        email_error: field_error(email),
+        password_error: field_error(password.expose_secret()),
+        form_error: None,
     };
-    if refusal.email.is_none() && refusal.password.is_none() {
-        app.throttle.password(client, email)?;
+    if rejected.email_error.is_none() && rejected.password_error.is_none() {
+        let form_url = password_login_url(&next);
+        let throttled = app.throttle.password(client, email);
+        throttled.map_err(|error| error.on_form(&form_url))?;
         let now = app.clock.now();
         let previous = session.peek(now).map(|state| state.session_id);
         let device = device(&request, &app.settings.trusted_proxies);
         let outcome = sign_in::with_password(&app, email, &password, previous, device, now).await;
-        if let Some(state) = unless_refused(outcome, &password_login_url(&next))? {
+        if let Some(state) = none_if_refused(outcome, &form_url)? {
             let begun = session.begin(state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
-            return Ok(redirect(landing(&next, &app)));
+            return Ok(redirect(landing(&next, &app.settings.login_redirect_url)));
         }
         app.throttle.wrong_password(client, email);
-        refusal.sentence = Some(REFUSED);
+        rejected.form_error = Some(REFUSED);
     }
-    show(&app, render::bare(), &next, &refusal, false)
+    show(&app.settings, render::bare_frame(), &next, &rejected, false)
 }
 
-/// What is wrong with what was typed; nothing, before anything was.
+/// The email address that was entered, and the form's errors. Empty before the form is sent.
 #[derive(Default)]
-struct Refusal<'a> {
-    typed: &'a str,
-    sentence: Option<&'a str>,
-    email: Option<String>,
-    password: Option<String>,
+struct RejectedLogin<'a> {
+    email: &'a str,
+    form_error: Option<&'a str>,
+    email_error: Option<String>,
+    password_error: Option<String>,
 }
 
 fn show(
-    app: &AppState,
-    page: Page<'_>,
+    settings: &Settings,
+    page: PageFrame<'_>,
     next: &str,
-    refusal: &Refusal<'_>,
+    rejected: &RejectedLogin<'_>,
     workos_first: bool,
 ) -> Result<HttpResponse, Error> {
-    let forgot_url = login_with_hint_url(next, refusal.typed);
+    let forgot_url = login_with_hint_url(next, rejected.email);
     let form = LoginForm {
-        email: refusal.typed,
+        email: rejected.email,
         next,
-        refusal: refusal.sentence,
-        email_errors: refusal.email.as_slice(),
-        password_errors: refusal.password.as_slice(),
+        refusal: rejected.form_error,
+        email_errors: rejected.email_error.as_slice(),
+        password_errors: rejected.password_error.as_slice(),
         forgot_url: &forgot_url,
     };
-    let login = Login {
+    let login = LoginPage {
         page,
-        form: (app.settings.password_login != PasswordLogin::Off).then_some(form),
+        form: (settings.password_login != PasswordLogin::Off).then_some(form),
         workos_url: &login_url(next),
         workos_first,
-        landing: landing(next, app),
+        continue_url: landing(next, &settings.login_redirect_url),
     };
     render::page(StatusCode::OK, &login)
 }
 
-fn next_of(request: &HttpRequest) -> Option<String> {
-    let mut query = pairs(request).into_iter();
-    query
-        .find(|(name, _)| name == "next")
-        .map(|(_, value)| value)
-}
-
-/// The way back, where it stays on this site; else empty.
-fn checked(next: Option<&str>, app: &AppState) -> String {
-    let next = next.and_then(|next| local_target(next, &app.settings.public_url));
+/// `next` if it is an address of this site, else an empty string.
+fn valid_next(next: Option<&str>, public_url: &Origin) -> String {
+    let next = next.and_then(|next| local_target(next, public_url));
     next.unwrap_or_default()
-}
-
-fn landing<'a>(next: &'a str, app: &'a AppState) -> &'a str {
-    match next {
-        "" => &app.settings.login_redirect_url,
-        next => next,
-    }
 }

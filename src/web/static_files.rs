@@ -1,4 +1,4 @@
-//! `GET /static/…`: the files of `static/`, compiled in.
+//! `GET /static/…`: the files of the folder `static`, which are compiled into the binary.
 
 use std::sync::LazyLock;
 
@@ -6,32 +6,33 @@ use actix_web::http::header::{self, ETag, EntityTag, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::RustEmbed;
 
-use super::pairs;
+use super::query_pairs;
 use crate::csp::SCRIPTED_PAGE;
 use crate::error::Error;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
-struct Files;
+struct StaticFiles;
 
-/// The style sheet's address, with the beginning of its hash.
+/// The style sheet's address, which includes a part of its hash.
 pub static STYLE_URL: LazyLock<String> = LazyLock::new(|| versioned("style.css"));
-/// The icon's address, with the beginning of its hash.
+/// The icon's address, which includes a part of its hash.
 pub static ICON_URL: LazyLock<String> = LazyLock::new(|| versioned("favicon.svg"));
 
-/// A file; for ever cacheable when asked for by its hash, else checked by its ETag.
+/// Responds with a file. It is cached for ever if the address includes its hash, else it is revalidated
+/// by its ETag.
 pub async fn get(request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Error> {
     let path = path.trim_end_matches('/');
-    let file = Files::get(path).ok_or(Error::NotFound)?;
+    let file = StaticFiles::get(path).ok_or(Error::NotFound)?;
     let version = version(&file);
-    let by_hash = pairs(&request).contains(&("v".to_owned(), version.clone()));
+    let by_hash = query_pairs(&request).contains(&("v".to_owned(), version.clone()));
     let cache = if by_hash {
         "public, max-age=31536000, immutable"
     } else {
         "public, no-cache"
     };
-    let etag = // Weak: compression changes the bytes, not what they say.
-    EntityTag::new_weak(version);
+    // Weak, because compression changes the bytes.
+    let etag = EntityTag::new_weak(version);
     let known = request.headers().get(header::IF_NONE_MATCH).is_some() && is_known(&request, &etag);
     let mut response = if known {
         HttpResponse::NotModified()
@@ -62,7 +63,7 @@ fn is_known(request: &HttpRequest, etag: &EntityTag) -> bool {
 }
 
 fn versioned(name: &str) -> String {
-    match Files::get(name) {
+    match StaticFiles::get(name) {
         Some(file) => format!("/static/{name}?v={}", version(&file)),
         None => format!("/static/{name}"),
     }
@@ -75,7 +76,7 @@ fn version(file: &rust_embed::EmbeddedFile) -> String {
         .collect()
 }
 
-/// The kinds of file that a site of pages has; another one is a download.
+/// The content types of a website's files; any other file is a download.
 fn content_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map(|(_, ending)| ending) {
         Some("css") => "text/css; charset=utf-8",

@@ -1,4 +1,4 @@
-//! `POST /webhooks/workos`: signed events of WorkOS's.
+//! `POST /webhooks/workos`: signed events from WorkOS.
 
 use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -9,10 +9,10 @@ use crate::webhooks::EventReceipt;
 use crate::workos::webhook::{self, WebhookEvent, WebhookMessage};
 
 const SIGNATURE: &str = "WorkOS-Signature";
-/// What is wrong with it, the log tells: it may quote the event.
-const UNREADABLE: &str = "the event cannot be read; the server's log tells why";
+/// Without the reason, which may quote the event. The log has it.
+const UNREADABLE: &str = "the event cannot be read; see the server's log";
 
-/// Answers 200 once the event is in the tables; what is refused with another status is sent again.
+/// Responds with 200 when the event has been applied. WorkOS repeats an event after any other status.
 pub async fn post(
     request: HttpRequest,
     body: web::Bytes,
@@ -24,13 +24,13 @@ pub async fn post(
     let header = header.and_then(|value| value.to_str().ok());
     let now = app.clock.now();
     if let Err(error) = webhook::verify(secret, header, &body, now) {
-        log::warn!("a webhook is not taken: {error}");
+        log::warn!("refused a webhook: {error}");
         return Ok(refusal(&error.to_string()));
     }
     let message = match WebhookMessage::read(&body) {
         Ok(message) => message,
         Err(error) => {
-            log::warn!("a signed webhook is no event: {error}");
+            log::warn!("failed to read a signed webhook: {error}");
             return Ok(refusal(UNREADABLE));
         }
     };
@@ -38,23 +38,23 @@ pub async fn post(
         Ok(event) => event,
         Err(error) => {
             let WebhookMessage { id, event, .. } = &message;
-            log::warn!("webhook {id:?}: {event:?} cannot be read: {error}");
+            log::warn!("failed to read webhook {id:?} of type {event:?}: {error}");
             return Ok(refusal(UNREADABLE));
         }
     };
     if matches!(event, WebhookEvent::Other) {
-        log::info!("a webhook that asks nothing: {:?}", message.event);
+        log::info!("ignored a webhook of type {:?}", message.event);
         return Ok(HttpResponse::Ok().finish());
     }
     let (id, name) = (message.id.clone(), message.event.clone());
     match app.webhooks.receive(message, event, now).await? {
         EventReceipt::Applied => log::info!("webhook {id:?}: {name}"),
-        EventReceipt::Duplicate => log::info!("webhook {id:?}: {name}, taken before"),
+        EventReceipt::Duplicate => log::info!("webhook {id:?}: {name}, already applied"),
     }
     Ok(HttpResponse::Ok().finish())
 }
 
-/// 400 in one line: WorkOS's dashboard shows it to an operator.
+/// A 400 with one line of text, which WorkOS's dashboard shows.
 fn refusal(sentence: &str) -> HttpResponse {
     HttpResponse::BadRequest()
         .content_type(ContentType::plaintext())

@@ -1,4 +1,4 @@
-//! One's own sessions on `/account`: their list, "Sign out there", "Sign out everywhere".
+//! One's own sessions on `/account`: their list, "Log out there", "Log out everywhere".
 
 mod everywhere;
 mod impersonated;

@@ -55,6 +55,12 @@ async fn the_account_offers_the_organisations_and_the_session_goes_over() {
     for name in [ORCHARDS, TANDEM, ">admin<"] {
         assert!(page.contains(name), "{name} in {page}");
     }
+    let choice = |name| format!(r#"value="{}""#, app.organization(name));
+    assert!(page.contains(&choice(TANDEM)), "{page}");
+    assert!(
+        !page.contains(&choice(ORCHARDS)),
+        "not the current one: {page}"
+    );
     assert!(!page.contains(HARBOUR), "{page}");
 
     let answer = switch(&app, &twyla, TANDEM).await;
@@ -83,9 +89,10 @@ async fn the_organisation_that_one_is_in_needs_no_word_of_workos() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let answer = switch(&app, &twyla, ORCHARDS).await;
-    assert_eq!(location(&answer), "/account?notice=organization-switched");
+    assert_eq!(location(&answer), "/account?notice=organization-unchanged");
     let page = twyla.page(&location(&answer)).await;
-    assert!(page.contains("You are now in Example Orchards."), "{page}");
+    assert!(page.contains("You are in Example Orchards."), "{page}");
+    assert!(!page.contains("You are now in"), "nothing changed: {page}");
     let id = app.organization(ORCHARDS);
     let form = [("organization_id", id.as_str()), ("next", "/?from=here")];
     let answer = twyla.submit(ROUTE, &form).await;
@@ -139,6 +146,7 @@ async fn next_is_followed_on_this_site_alone() {
         ),
         ("//evil.example", "/account?notice=organization-switched"),
     ] {
+        switch(&app, &twyla, ORCHARDS).await;
         let form = [("organization_id", id.as_str()), ("next", next)];
         let answer = twyla.submit(ROUTE, &form).await;
         assert_eq!(location(&answer), leads_to, "{next}");

@@ -103,7 +103,7 @@ async fn an_unverified_email_takes_over_no_account() {
     let ada = app.visitor();
     let page = refused(ada.sign_in("ada@example.com").await, StatusCode::FORBIDDEN).await;
     assert!(
-        page.contains("Your e-mail address is not verified"),
+        page.contains("Your email address is not verified"),
         "{page}"
     );
     assert_nobody_signed_in(&app, &ada).await;

@@ -166,10 +166,10 @@ async fn a_refused_webhook_is_one_line_of_the_log() {
     let app = app();
     let body = r#"{"id":"event_of_the_logs_test","event":"user.deleted","data":{}}"#;
     let line = refusal(&app, body, &signature(&app, SECRET, body)).await;
-    assert_eq!(line, "the event cannot be read; the server's log tells why");
+    assert_eq!(line, "the event cannot be read; see the server's log");
     assert_eq!(log::count_lines("event_of_the_logs_test"), 1);
     assert!(log::has_line_with(
-        r#"WARN webhook "event_of_the_logs_test": "user.deleted" cannot be read"#,
+        r#"WARN failed to read webhook "event_of_the_logs_test" of type "user.deleted""#,
         "missing field `id`"
     ));
     assert_eq!(

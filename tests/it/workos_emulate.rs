@@ -148,8 +148,8 @@ async fn a_wrong_code_signs_nobody_in() {
     let response = visitor.get(callback.as_str()).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     let page = response.text().await.unwrap();
-    assert!(page.contains("Its code was used before, or has expired."));
-    assert!(page.contains("Start a fresh sign-in"));
+    assert!(page.contains("Its code was used already or has expired."));
+    assert!(page.contains("Start again"));
     assert!(!visitor.is_signed_in().await);
 }
 
@@ -208,7 +208,7 @@ async fn a_real_browser_goes_in_and_out() {
     browser.see("Your account").await;
     browser.look("workos-emulate-account-desktop-light").await;
     browser.click("Log out").await;
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
     assert_eq!(browser.session().await, None);
     assert_eq!(browser.console_errors().await, Vec::<String>::new());
 }

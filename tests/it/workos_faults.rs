@@ -69,7 +69,7 @@ async fn assert_unavailable(effect: Effect, seconds: u64) {
 #[tokio::test]
 async fn a_refused_code_is_a_400() {
     let body = json!({ "error": "invalid_grant", "error_description": "for developers" });
-    let says = "used before, or has expired";
+    let says = "used already or has expired";
     assert_refused(Effect::status(400, body), StatusCode::BAD_REQUEST, says).await;
 }
 
@@ -79,17 +79,17 @@ async fn every_shape_of_a_refusal_keeps_its_code() {
         (
             400,
             json!({ "code": "sign_up_not_allowed", "message": "for developers" }),
-            "Nobody can sign up here without an invitation.",
+            "You need an invitation to sign up here.",
         ),
         (
             400,
             json!({ "code": "invitation_invalid", "message": "for developers" }),
-            "This invitation was used, withdrawn or has expired. Ask for a new one.",
+            "This invitation was used or withdrawn, or it has expired. Please ask for a new one.",
         ),
         (
             400,
             json!({ "error": "invitation_cannot_be_used_for_email" }),
-            "This invitation is for another e-mail address.",
+            "This invitation is for another email address.",
         ),
         (
             400,
@@ -140,7 +140,12 @@ async fn a_wrong_key_of_ours_is_a_503_that_the_log_cries_about_and_the_code_stay
         let response = ada.get(callback.as_str()).await;
         assert_eq!(retry_after(response.headers()), Some(5));
         let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
-        assert!(page.contains("does not know this site"), "{page}");
+        assert!(page.contains("Sign-in is not set up correctly"), "{page}");
+        assert!(!page.to_lowercase().contains("try again"), "{page}");
+        assert!(
+            page.contains(r#"href="/login?next=%2Faccount">Log in with a password</a>"#),
+            "{page}"
+        );
         assert!(!page.contains("for developers"), "{page}");
         assert!(log::has_line_with(
             &format!("ERROR a sign-in failed: WorkOS refused with {status} {code}"),

@@ -12,8 +12,8 @@ use crate::error::SignInFailure;
 use crate::links::{login_as_another_url, login_url, password_login_url};
 use crate::workos::WorkosError;
 
-const AFRESH: &str = "Start a fresh sign-in";
-const AS_ANOTHER: &str = "Sign in as somebody else";
+const START_AGAIN: &str = "Start again";
+const AS_ANOTHER: &str = "Log in as someone else";
 
 impl SignInFailure {
     pub(super) fn public(&self, next: &str) -> Public {
@@ -21,7 +21,7 @@ impl SignInFailure {
             Self::AttemptCookieMissing | Self::StateMismatch | Self::AttemptAlreadyUsed => Public::new(
                 StatusCode::BAD_REQUEST,
                 "This sign-in cannot be completed",
-                "It was begun in another browser, was used before, or has taken longer than ten minutes. You can start afresh.",
+                "It was started in another browser, was used already, or took longer than ten minutes. Please start again.",
             ),
             Self::Provider { code, .. } => match told_of(code) {
                 Some(message) => return not_let_in(StatusCode::BAD_REQUEST, code, message, next),
@@ -29,7 +29,7 @@ impl SignInFailure {
                     StatusCode::BAD_REQUEST,
                     "Sign-in did not work",
                     format!(
-                        "The sign-in service reported a problem ({code}). You can start afresh."
+                        "The sign-in service reported a problem ({code}). Please start again."
                     ),
                 ),
             },
@@ -38,22 +38,18 @@ impl SignInFailure {
             Self::Database(error) => return sign_in_database(error, next),
             Self::Internal(_) => return internal(),
         }
-        .offering(AFRESH, login_url(next))
+        .offering(START_AGAIN, login_url(next))
     }
 }
 
 fn workos(error: &WorkosError, next: &str) -> Public {
     match error {
         WorkosError::Unavailable { retry_after, .. } => away(
-            "The sign-in service is not available just now.",
+            "The sign-in service is not available at the moment.",
             *retry_after,
             next,
         ),
-        refused if refused.is_misconfiguration() => away(
-            "The sign-in service does not know this site just now. Whoever runs the site has to look at its settings.",
-            None,
-            next,
-        ),
+        refused if refused.is_misconfiguration() => misconfigured(next),
         WorkosError::Refused { status, code, .. } => {
             let status = match status {
                 403 => StatusCode::FORBIDDEN,
@@ -65,37 +61,50 @@ fn workos(error: &WorkosError, next: &str) -> Public {
             }
             let message = match code.as_str() {
                 "invalid_grant" | "invalid_code" => {
-                    Cow::Borrowed("Its code was used before, or has expired. You can start afresh.")
+                    Cow::Borrowed("Its code was used already or has expired. Please start again.")
                 }
                 "one_time_code_too_many_attempts" => Cow::Borrowed(
-                    "Too many wrong codes were typed in. Start afresh, and there is a new one.",
+                    "Too many wrong codes were entered. Start again to get a new one.",
                 ),
                 "one_time_code_expired" | "one_time_code_previously_used" => Cow::Borrowed(
-                    "The code has expired, or was used before. Start afresh, and there is a new one.",
+                    "The code has expired or was used already. Start again to get a new one.",
                 ),
                 "invalid_pending_authentication_token" => Cow::Borrowed(
-                    "It has taken too long, or was finished in another window. You can start afresh.",
+                    "It took too long, or was completed in another window. Please start again.",
                 ),
                 code => match unfinished_step(code) {
                     Some(step) => {
                         let message = format!(
-                            "It needs one more step, {step}, which this site cannot ask for ({code})."
+                            "It requires one more step, {step}, which this site does not support ({code})."
                         );
                         return page(message.into())
                             .offering(AS_ANOTHER, login_as_another_url(next));
                     }
-                    None => {
-                        format!("The sign-in service refused it ({code}). You can start afresh.")
-                            .into()
-                    }
+                    None => format!("The sign-in service refused it ({code}). Please start again.")
+                        .into(),
                 },
             };
-            page(message).offering(AFRESH, login_url(next))
+            page(message).offering(START_AGAIN, login_url(next))
         }
     }
 }
 
-/// A sign-in that has to wait until WorkOS answers, or takes our credentials, again.
+/// WorkOS has refused this site's API key or client id. The user cannot change that, so the page does not
+/// suggest to try again. The status and `Retry-After` are those of an outage, since the code may still
+/// be exchanged once the settings are right.
+fn misconfigured(next: &str) -> Public {
+    Public {
+        retry_after: Some(retry_seconds(None)),
+        password_login_url: Some(password_login_url(next)),
+        ..Public::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Sign-in is not set up correctly",
+            "The sign-in service does not accept this site’s settings, so nobody can log in through it. Only the operator of this site can fix that. Please let them know.",
+        )
+    }
+}
+
+/// A sign-in that has to wait until WorkOS is available again.
 fn away(message: &'static str, retry_after: Option<Duration>, next: &str) -> Public {
     let page = Public::try_again(message, retry_seconds(retry_after))
         .offering("Try again", login_url(next));
@@ -109,13 +118,13 @@ fn away(message: &'static str, retry_after: Option<Duration>, next: &str) -> Pub
 pub fn told_of(code: &str) -> Option<&'static str> {
     Some(match code {
         "invitation_invalid" => {
-            "This invitation was used, withdrawn or has expired. Ask for a new one."
+            "This invitation was used or withdrawn, or it has expired. Please ask for a new one."
         }
         "invitation_cannot_be_used_for_email" => {
-            "This invitation is for another e-mail address. Sign in with the address that it was sent to."
+            "This invitation is for another email address. Sign in with the address that it was sent to."
         }
         "sign_up_not_allowed" => {
-            "Nobody can sign up here without an invitation. Ask whoever runs this site for one."
+            "You need an invitation to sign up here. Please ask the operator of this site for one."
         }
         _ => return None,
     })
@@ -124,7 +133,7 @@ pub fn told_of(code: &str) -> Option<&'static str> {
 fn not_let_in(status: StatusCode, code: &str, message: &'static str, next: &str) -> Public {
     let page = Public::new(status, "This sign-in cannot be completed", message);
     match code {
-        "invitation_invalid" => page.offering(AFRESH, login_url(next)),
+        "invitation_invalid" => page.offering(START_AGAIN, login_url(next)),
         // WorkOS remembers whom it asked: a plain fresh sign-in would end here again at once.
         _ => page.offering(AS_ANOTHER, login_as_another_url(next)),
     }
@@ -144,22 +153,22 @@ fn provision(error: &ProvisionError, next: &str) -> Public {
         ProvisionError::Inactive { .. } | ProvisionError::Deleted { .. } => (
             StatusCode::FORBIDDEN,
             "This account is closed",
-            "You proved who you are, and this account is not active. Whoever runs this site can open it again.",
+            "You signed in, but this account is not active. The operator of this site can open it again.",
         ),
         ProvisionError::EmailNotVerified { .. } => (
             StatusCode::FORBIDDEN,
-            "Your e-mail address is not verified",
-            "An account with this address exists already. Verify the address with the sign-in service, then sign in again.",
+            "Your email address is not verified",
+            "An account with this address already exists. Verify the address with the sign-in service, then sign in again.",
         ),
         ProvisionError::Conflict { .. } => (
             StatusCode::CONFLICT,
             "This address belongs to another account",
-            "The account with your e-mail address is linked to somebody else's sign-in. Whoever runs this site can untie it.",
+            "The account with your email address is linked to a different sign-in. The operator of this site can unlink it.",
         ),
         ProvisionError::UnusableProfile { .. } => (
             StatusCode::BAD_REQUEST,
             "This sign-in cannot be completed",
-            "The sign-in service did not tell an e-mail address that an account could be made with.",
+            "The sign-in service did not provide a valid email address.",
         ),
         ProvisionError::Database(error) => return sign_in_database(error, next),
     };
@@ -171,7 +180,7 @@ fn provision(error: &ProvisionError, next: &str) -> Public {
 fn sign_in_database(error: &DbError, next: &str) -> Public {
     let public = database(error);
     if public.retry_after.is_some() {
-        let message = "The database cannot be reached just now, so you were not signed in.".into();
+        let message = "The database is not responding, so you were not signed in.".into();
         Public { message, ..public }.offering("Try again", login_url(next))
     } else {
         public

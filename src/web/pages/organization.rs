@@ -1,24 +1,18 @@
-//! The organisations on the account page.
+//! The organisation section of the account page.
 
-use super::Choice;
+use super::step::OrganizationChoice;
 
-/// Which organisations there are to switch to.
+/// The session's organisation, and those that the user can switch to.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Organizations<'a> {
-    /// Those that the person belongs to; the session's own is checked.
-    pub choices: &'a [Choice<'a>],
-    /// WorkOS could not tell them.
-    pub away: bool,
-    /// There are more than those.
-    pub cut: bool,
-    /// What was wrong with the choice.
+pub struct OrganizationSection<'a> {
+    /// The name of the session's organisation, if WorkOS told it.
+    pub current: Option<&'a str>,
+    /// The user's other organisations.
+    pub choices: &'a [OrganizationChoice<'a>],
+    /// WorkOS could not list the organisations.
+    pub unavailable: bool,
+    /// The user has more organisations than are listed.
+    pub truncated: bool,
+    /// The errors of the form that switches organisations.
     pub errors: &'a [String],
-}
-
-impl<'a> Organizations<'a> {
-    /// What people call the session's own.
-    pub fn current(&self) -> Option<&'a str> {
-        let current = self.choices.iter().find(|choice| choice.checked);
-        current.map(|choice| choice.name)
-    }
 }

@@ -1,78 +1,78 @@
-//! The pages on which a password is typed; none of them ever shows one.
+//! The password forms. No page ever shows a password.
 
 use askama::Template;
 
-use super::Page;
+use super::frame::PageFrame;
 
-/// `GET /login`: e-mail and password, with WorkOS beside them.
+/// `GET /login`: the password form, and a link to log in with WorkOS.
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "login.html")]
-pub struct Login<'a> {
-    /// What every page needs.
-    pub page: Page<'a>,
-    /// The form; `None` where nobody comes in by a password.
+pub struct LoginPage<'a> {
+    /// The page's frame.
+    pub page: PageFrame<'a>,
+    /// The form; `None` where passwords are not used.
     pub form: Option<LoginForm<'a>>,
-    /// The way to WorkOS, with `next` encoded in it where there is one.
+    /// The address of the log-in with WorkOS, including an encoded `next` if there is one.
     pub workos_url: &'a str,
-    /// Whether it is the way that is offered first.
+    /// Whether the log-in with WorkOS is shown above the form.
     pub workos_first: bool,
-    /// Where whoever is signed in already goes on to.
-    pub landing: &'a str,
+    /// Where a user who is already signed in can continue.
+    pub continue_url: &'a str,
 }
 
-/// E-mail and password, and what was wrong with them.
+/// The email and password fields, and their errors.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginForm<'a> {
-    /// What was typed.
+    /// The email address that was entered.
     pub email: &'a str,
-    /// The way back, checked; may be empty.
+    /// The validated page to return to; may be empty.
     pub next: &'a str,
-    /// Why nobody came in.
+    /// The error of the form as a whole.
     pub refusal: Option<&'a str>,
-    /// What is wrong with the e-mail by itself.
+    /// The errors of the email field.
     pub email_errors: &'a [String],
-    /// What is wrong with the password by itself.
+    /// The errors of the password field.
     pub password_errors: &'a [String],
-    /// The way to WorkOS, which proves the e-mail.
+    /// The log-in with WorkOS, which verifies the email address.
     pub forgot_url: &'a str,
 }
 
 impl LoginForm<'_> {
-    /// Whether there is anything to correct.
+    /// Whether the form has any error.
     pub fn failed(&self) -> bool {
         let complete = self.email_errors.is_empty() && self.password_errors.is_empty();
         self.refusal.is_some() || !complete
     }
 
-    /// The id of the refusal's sentence, which describes both fields; empty without one.
+    /// The element id of the form's error, which describes both fields; empty without one.
     pub fn refusal_id(&self) -> &'static str {
         self.refusal.map_or("", |_| "refusal")
     }
 
-    /// Whether the person goes on at the e-mail, or else at the password.
-    pub fn begins_at_email(&self) -> bool {
+    /// Whether the email field gets the focus, or else the password field.
+    pub fn focuses_email(&self) -> bool {
         !self.email_errors.is_empty() || !self.failed()
     }
 }
 
-/// What is wrong with the form that changes a password, field by field.
+/// The errors of the form that changes a password, by field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PasswordErrors {
+pub struct PasswordChangeErrors {
     /// Of the old password.
     pub old_password: Vec<String>,
-    /// Of the new one.
+    /// Of the new password.
     pub new_password1: Vec<String>,
-    /// Of the new one's repetition, or of both.
+    /// Of the confirmation, or of both new passwords.
     pub new_password2: Vec<String>,
 }
 
-impl PasswordErrors {
-    /// Whether there is anything to correct. All three are typed again then, from the first on.
+impl PasswordChangeErrors {
+    /// Whether there is any error. All three fields are then empty, and the first has the focus.
     pub fn any(&self) -> bool {
         *self != Self::default()
     }
 
-    /// The id of the sentence that nothing was changed; empty without one.
+    /// The element id of the sentence that nothing was changed; empty without errors.
     pub fn summary_id(&self) -> &'static str {
         if self.any() { "not-changed" } else { "" }
     }

@@ -1,4 +1,4 @@
-//! The sessions on the account page.
+//! The list of sessions on the account page.
 
 use std::borrow::Cow;
 
@@ -8,37 +8,36 @@ use crate::sessions::Beginning;
 
 /// A user's open sessions, as `account_sessions.html` shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sessions {
-    /// The present one first.
+pub struct SessionList {
+    /// The current session first.
     pub list: Vec<ListedSession>,
-    /// Whether there are more than these.
+    /// Whether there are more sessions than are listed.
     pub more: bool,
-    /// Whether it is the person's own to end them; whoever acts for somebody else sees and ends the
-    /// present one alone.
+    /// Whether the viewer is the user. An impersonator sees and ends only the current session.
     pub own: bool,
 }
 
-/// One of them.
+/// One session of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedSession {
-    /// What its form sends.
+    /// The session's id, which its form sends.
     pub id: String,
-    /// Whether it is this browser's.
-    pub present: bool,
-    /// The device in a few words.
+    /// Whether it is this browser's session.
+    pub current: bool,
+    /// A short description of the device.
     pub device: String,
-    /// Where the person signed in from.
+    /// The address that the user signed in from.
     pub ip_address: Option<String>,
-    /// When.
+    /// When the session started.
     pub began_at: DateTime<Utc>,
-    /// By which door.
+    /// The sign-in method.
     pub began: Beginning,
-    /// Who acts for the person there.
+    /// The impersonator's email address.
     pub impersonator: Option<String>,
 }
 
 impl ListedSession {
-    /// By which door, or by whom, in words.
+    /// The sign-in method or the impersonator, in words.
     pub fn beginning(&self) -> Cow<'static, str> {
         if let Some(email) = &self.impersonator {
             return format!("Impersonated by {email}").into();
@@ -46,7 +45,7 @@ impl ListedSession {
         match self.began {
             Beginning::Workos => "WorkOS",
             Beginning::Password => "Password of this site",
-            Beginning::Exchange => "WorkOS, for an application without a cookie",
+            Beginning::Exchange => "WorkOS, in an application that uses tokens",
         }
         .into()
     }

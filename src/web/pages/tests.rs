@@ -1,7 +1,9 @@
-//! What holds for every page, in each of its states; nothing needs a server.
+//! Tests of the templates: rules for every page in each of its states. They need no server.
 
-use chrono::TimeZone;
+use askama::Template;
+use chrono::{TimeZone, Utc};
 
+use super::account::method_in_words;
 use super::*;
 
 mod each;
@@ -10,7 +12,7 @@ mod sessions;
 mod step;
 mod style;
 
-const ADA: Visitor<'_> = Visitor {
+const ADA: CurrentUser<'_> = CurrentUser {
     email: "ada@example.com",
     first_name: "Ada",
     last_name: "Example",
@@ -18,13 +20,13 @@ const ADA: Visitor<'_> = Visitor {
     impersonator: None,
 };
 
-const SUPPORT: Impersonator<'_> = Impersonator {
+const SUPPORT: ImpersonationBanner<'_> = ImpersonationBanner {
     email: "support@example.com",
     reason: Some("Ticket 1234"),
 };
 
-fn page(nav: Nav<'_>) -> Page<'_> {
-    Page {
+fn page(nav: Nav<'_>) -> PageFrame<'_> {
+    PageFrame {
         style_url: "/static/style.css?v=1",
         icon_url: "/static/favicon.svg?v=2",
         nav,
@@ -33,7 +35,7 @@ fn page(nav: Nav<'_>) -> Page<'_> {
 }
 
 fn home(nav: Nav<'_>) -> String {
-    Home {
+    HomePage {
         page: page(nav),
         login_url: "/auth/login",
         password_login_url: Some("/login"),
@@ -42,14 +44,14 @@ fn home(nav: Nav<'_>) -> String {
     .unwrap()
 }
 
-fn account<'a>(visitor: Visitor<'a>, roles: &'a [String]) -> Account<'a> {
-    Account {
-        page: page(Nav::SignedIn(visitor)),
+fn account<'a>(user: CurrentUser<'a>, roles: &'a [String]) -> AccountPage<'a> {
+    AccountPage {
+        page: page(Nav::SignedIn(user)),
         email_verified: true,
         user_id: 7,
         workos_user_id: Some("user_01EXAMPLE"),
         organization_id: Some("org_01EXAMPLE"),
-        organizations: Organizations::default(),
+        organizations: OrganizationSection::default(),
         roles,
         authentication_method: Some("GoogleOAuth"),
         signed_in_at: Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap(),
@@ -66,7 +68,7 @@ fn unavailable(nav: Nav<'_>) -> ErrorPage<'_> {
         heading: "Sign-in is not available just now",
         message: "The sign-in service did not answer. Wait a minute, then try again.",
         request_id: Some("0f3a9c"),
-        action: Some(Action {
+        action: Some(ActionLink {
             label: "Try again",
             url: "/auth/login",
         }),
@@ -74,9 +76,9 @@ fn unavailable(nav: Nav<'_>) -> ErrorPage<'_> {
     }
 }
 
-/// One rendering of every page in every state of the header.
+/// Every page in every state of the header.
 fn every_page() -> Vec<String> {
-    let impersonated = Visitor {
+    let impersonated = CurrentUser {
         impersonator: Some(SUPPORT),
         ..ADA
     };
@@ -90,7 +92,7 @@ fn every_page() -> Vec<String> {
     ] {
         pages.push(home(nav));
         pages.push(unavailable(nav).render().unwrap());
-        pages.push(LogoutConfirm { page: page(nav) }.render().unwrap());
+        pages.push(LogoutConfirmPage { page: page(nav) }.render().unwrap());
         pages.extend(password::every_login(nav));
         pages.extend(step::every_step(nav));
     }
@@ -100,39 +102,39 @@ fn every_page() -> Vec<String> {
 }
 
 #[test]
-fn text_is_escaped_wherever_it_comes_from() {
+fn every_text_is_escaped() {
     const EVIL: &str = r#"<script>alert("1")</script>"#;
-    let visitor = Visitor {
+    let user = CurrentUser {
         email: EVIL,
         first_name: EVIL,
         last_name: EVIL,
         picture_url: Some(r#"https://images.example/"><script>"#),
-        impersonator: Some(Impersonator {
+        impersonator: Some(ImpersonationBanner {
             email: EVIL,
             reason: Some(EVIL),
         }),
     };
     let notice = Some(Notice {
-        level: Level::Warning,
+        level: NoticeLevel::Warning,
         text: EVIL,
     });
     let roles = [EVIL.to_owned()];
-    let nav = Nav::SignedIn(visitor);
-    let account = Account {
+    let nav = Nav::SignedIn(user);
+    let account = AccountPage {
         workos_user_id: Some(EVIL),
         organization_id: Some(EVIL),
         authentication_method: Some(EVIL),
-        ..account(visitor, &roles)
+        ..account(user, &roles)
     };
     let error = ErrorPage {
-        page: Page {
+        page: PageFrame {
             notice,
             ..page(nav)
         },
         heading: EVIL,
         message: EVIL,
         request_id: Some(EVIL),
-        action: Some(Action {
+        action: Some(ActionLink {
             label: EVIL,
             url: EVIL,
         }),
@@ -180,21 +182,21 @@ fn every_page_has_its_landmarks_and_one_heading() {
 }
 
 #[test]
-fn the_banner_is_on_every_page_of_an_impersonated_session_and_on_no_other() {
-    let impersonated = Visitor {
+fn only_pages_of_an_impersonated_session_have_the_banner() {
+    let impersonated = CurrentUser {
         impersonator: Some(SUPPORT),
         ..ADA
     };
-    for visitor in [ADA, impersonated] {
-        let nav = Nav::SignedIn(visitor);
+    for user in [ADA, impersonated] {
+        let nav = Nav::SignedIn(user);
         let pages = [
             home(nav),
-            account(visitor, &[]).render().unwrap(),
+            account(user, &[]).render().unwrap(),
             unavailable(nav).render().unwrap(),
-            LogoutConfirm { page: page(nav) }.render().unwrap(),
+            LogoutConfirmPage { page: page(nav) }.render().unwrap(),
         ];
         for html in pages {
-            let expected = visitor.impersonator.is_some();
+            let expected = user.impersonator.is_some();
             assert_eq!(html.contains("Impersonated session."), expected, "{html}");
             assert_eq!(html.contains("support@example.com"), expected);
             assert_eq!(html.contains("Ticket 1234"), expected);
@@ -203,12 +205,12 @@ fn the_banner_is_on_every_page_of_an_impersonated_session_and_on_no_other() {
 }
 
 #[test]
-fn an_impersonation_without_a_reason_gives_none() {
-    let impersonator = Some(Impersonator {
+fn a_banner_without_a_reason_omits_it() {
+    let impersonator = Some(ImpersonationBanner {
         reason: None,
         ..SUPPORT
     });
-    let html = home(Nav::SignedIn(Visitor {
+    let html = home(Nav::SignedIn(CurrentUser {
         impersonator,
         ..ADA
     }));
@@ -219,21 +221,21 @@ fn an_impersonation_without_a_reason_gives_none() {
 }
 
 #[test]
-fn a_notice_has_its_level_and_text() {
+fn a_notice_shows_its_level_and_text() {
     for (level, class) in [
-        (Level::Info, "info"),
-        (Level::Warning, "warning"),
-        (Level::Success, "success"),
+        (NoticeLevel::Info, "info"),
+        (NoticeLevel::Warning, "warning"),
+        (NoticeLevel::Success, "success"),
     ] {
         let notice = Some(Notice {
             level,
             text: "You cancelled the sign-in.",
         });
-        let page = Page {
+        let page = PageFrame {
             notice,
             ..page(Nav::SignedOut)
         };
-        let html = Home {
+        let html = HomePage {
             page,
             login_url: "/auth/login",
             password_login_url: None,

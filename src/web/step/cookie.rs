@@ -1,5 +1,5 @@
-//! What a browser finds its unfinished sign-ins by: one cookie for each, so that two tabs do not
-//! disturb each other.
+//! Cookies that identify a browser's unfinished sign-ins: one for each, so that two tabs do not
+//! interfere with each other.
 
 use std::cmp::Reverse;
 
@@ -11,80 +11,85 @@ use aws_lc_rs::error::Unspecified;
 use crate::clock::Timestamp;
 use crate::keys::random_text;
 use crate::sign_in::Unfinished;
-use crate::web::attempt::{self, hash};
+use crate::web::login_attempt::{self, sha256_hex};
 
-/// Every cookie is called this and its handle.
+/// A cookie's name is this prefix and its handle.
 const PREFIX: &str = "vestibule_step_";
-/// The only route that reads it.
+/// The cookies are sent to this route only.
 const PATH: &str = "/auth/step";
-/// Hexadecimal digits of a handle: enough to tell a browser's sign-ins apart.
-const HANDLE: usize = 16;
-/// More unfinished sign-ins than anyone has open; the rest is not looked for.
-const MOST: usize = 5;
+/// The hexadecimal digits of a handle: enough to distinguish one browser's sign-ins.
+const HANDLE_DIGITS: usize = 16;
+/// The most unfinished sign-ins of a browser; older ones are ignored and their cookies removed.
+const MAX_SIGN_INS: usize = 5;
 
-/// A fresh secret of a browser's, behind the time of its making.
-pub(super) struct Secret(String);
+/// A cookie's secret value: when it was created, and random text.
+pub(super) struct StepSecret(String);
 
-impl Secret {
-    /// 256 random bits.
+impl StepSecret {
+    /// Creates a secret of 256 random bits.
     pub(super) fn generate(now: Timestamp) -> Result<Self, Unspecified> {
         Ok(Self(format!("{}.{}", now.seconds(), random_text()?)))
     }
 
-    /// What its row is called.
-    pub(super) fn id(&self) -> String {
-        hash(&self.0)
+    /// The id of the row that belongs to the secret.
+    pub(super) fn row_id(&self) -> String {
+        sha256_hex(&self.0)
     }
 
-    /// The cookie that brings it back.
+    /// The cookie with this secret.
     pub(super) fn cookie(self, secure: bool) -> Cookie<'static> {
-        let mut cookie = Cookie::new(name(&self.id()), self.0);
-        attempt::scope(&mut cookie, PATH, secure);
+        let mut cookie = Cookie::new(name(&self.row_id()), self.0);
+        login_attempt::set_attributes(&mut cookie, PATH, secure);
         cookie.set_max_age(Duration::seconds(Unfinished::REMEMBERED_SECONDS));
         cookie
     }
 }
 
-/// The rows that this browser's cookies stand for: the one that is asked for, or else the newest.
-pub(super) fn ids(request: &HttpRequest, handle: Option<&str>) -> Vec<String> {
-    let ids = ours(request).into_iter().map(|(value, _)| hash(&value));
+/// The row ids that belong to the request's cookies, newest first; only that with `handle` if it is
+/// given.
+pub(super) fn row_ids(request: &HttpRequest, handle: Option<&str>) -> Vec<String> {
+    let ids = step_cookies(request)
+        .into_iter()
+        .map(|(value, _)| sha256_hex(&value));
     let wanted = ids.filter(|id| handle.is_none_or(|wanted| handle_of(id) == wanted));
-    wanted.take(MOST).collect()
+    wanted.take(MAX_SIGN_INS).collect()
 }
 
-/// Removals of the oldest cookies, without which they would pile up until HTTP 431.
-pub(super) fn surplus(request: &HttpRequest, secure: bool) -> Vec<Cookie<'static>> {
-    let names = ours(request).into_iter().skip(MOST).map(|(_, name)| name);
-    names
-        .map(|name| attempt::removal(name, PATH, secure))
+/// Cookies that remove the oldest step cookies. Otherwise they would accumulate until requests fail
+/// with HTTP 431.
+pub(super) fn surplus_removals(request: &HttpRequest, secure: bool) -> Vec<Cookie<'static>> {
+    let surplus = step_cookies(request).into_iter().skip(MAX_SIGN_INS);
+    surplus
+        .map(|(_, name)| login_attempt::removal(name, PATH, secure))
         .collect()
 }
 
-/// Value and name of each of our cookies, the newest first. Whoever alters a time alters the hash.
-fn ours(request: &HttpRequest) -> Vec<(String, String)> {
+/// Values and names of the step cookies, newest first. The name contains a hash of the value, so a
+/// cookie with a changed time is ignored.
+fn step_cookies(request: &HttpRequest) -> Vec<(String, String)> {
     let cookies = request.cookies();
     let cookies = cookies.iter().flat_map(|cookies| cookies.iter());
-    let named = cookies.filter(|cookie| cookie.name() == name(&hash(cookie.value())));
-    let mut ours: Vec<_> = named
+    let genuine = cookies.filter(|cookie| cookie.name() == name(&sha256_hex(cookie.value())));
+    let mut found: Vec<_> = genuine
         .map(|cookie| (cookie.value().to_owned(), cookie.name().to_owned()))
         .collect();
-    ours.sort_by_key(|(value, _)| Reverse(made_at(value)));
-    ours
+    found.sort_by_key(|(value, _)| Reverse(created_at(value)));
+    found
 }
 
-fn made_at(value: &str) -> i64 {
+fn created_at(value: &str) -> i64 {
     let time = value.split('.').next().unwrap_or_default();
     time.parse().unwrap_or_default()
 }
 
-/// The part of a row's name that may stand in an address: it opens nothing.
+/// The part of a row's id that is used in addresses. It gives no access to the row.
 pub(super) fn handle_of(id: &str) -> &str {
-    id.get(..HANDLE).unwrap_or_default()
+    id.get(..HANDLE_DIGITS).unwrap_or_default()
 }
 
-/// Takes the cookie of this row out of the browser.
+/// A cookie that removes the cookie of this row from the browser.
 pub(super) fn removal(id: &str, secure: bool) -> Cookie<'static> {
-    attempt::removal(name(id), PATH, secure)
+    login_attempt::removal(name(id), PATH, secure)
 }
 
 fn name(id: &str) -> String {

@@ -1,4 +1,4 @@
-//! "Sign out everywhere".
+//! "Log out everywhere".
 
 use authkit_emulator::{Effect, Fault};
 use reqwest::{StatusCode, Url};

@@ -48,7 +48,7 @@ async fn the_person_sees_who_acts_for_them_and_the_impersonator_sees_no_other_se
     assert_eq!(page.matches(BY_SUPPORT).count(), 1, "{page}");
     assert_eq!(page.matches(r#"name="session_id""#).count(), 1, "{page}");
     assert!(!page.contains("Firefox") && !page.contains(&own), "{page}");
-    assert!(!page.contains("Sign out there"), "{page}");
+    assert!(!page.contains("Log out there"), "{page}");
 }
 
 #[tokio::test]

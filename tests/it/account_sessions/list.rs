@@ -44,14 +44,14 @@ async fn the_present_session_is_first_and_the_others_follow_the_newest_first() {
             "This browser",
             "WorkOS",
             "from 127.0.0.1",
-            "Sign out here",
+            "Log out here",
             "Unknown device",
-            "WorkOS, for an application without a cookie, from 127.0.0.1",
-            "Sign out there",
+            "WorkOS, in an application that uses tokens, from 127.0.0.1",
+            "Log out there",
             "Safari on iPhone",
             "WorkOS, from 127.0.0.1",
-            "Sign out there",
-            "Sign out everywhere",
+            "Log out there",
+            "Log out everywhere",
         ],
     );
     assert!(!page.contains("FreeBSD"), "somebody else's: {page}");
@@ -107,14 +107,14 @@ async fn fifty_are_shown_at_most_with_the_present_one() {
         add_session(&app, user_id, &format!("other-{number}"));
     }
     let page = ada.page("/account").await;
-    assert!(!page.contains("There are more"), "{page}");
+    assert!(!page.contains("Only the newest"), "{page}");
     app.advance(1);
     for number in 49..60 {
         add_session(&app, user_id, &format!("other-{number}"));
     }
     let page = ada.page("/account").await;
     assert_eq!(page.matches(r#"name="session_id""#).count(), 50);
-    assert!(page.contains("There are more"), "{page}");
+    assert!(page.contains("Only the newest"), "{page}");
     in_order(list(&page), &["This browser", "other-59"]);
 }
 

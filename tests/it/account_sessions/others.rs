@@ -1,4 +1,4 @@
-//! "Sign out there": one session, and only ever one's own.
+//! "Log out there": one session, and only ever one's own.
 
 use authkit_emulator::{Effect, Fault};
 use diesel::prelude::*;
@@ -26,7 +26,7 @@ async fn the_session_ends_here_and_at_workos_and_the_present_one_goes_on() {
 
     is_done(&sign_out_there(&laptop, &there.id).await);
     let page = laptop.page(SIGNED_OUT).await;
-    assert!(page.contains("The session was signed out."), "{page}");
+    assert!(page.contains("The session was logged out."), "{page}");
     assert!(!page.contains("Safari on iPhone"), "{page}");
     assert!(!phone.is_signed_in().await, "at once, in this replica");
     assert!(laptop.is_signed_in().await);
@@ -147,8 +147,8 @@ async fn an_impersonator_ends_nothing_but_the_impersonation() {
     let row = app.only_session();
     add_session(&app, row.user_id, "imogens-own");
     let page = support.page("/account").await;
-    assert!(page.contains("Sign out here"), "{page}");
-    assert!(!page.contains("Sign out there") && !page.contains("Sign out everywhere"));
+    assert!(page.contains("Log out here"), "{page}");
+    assert!(!page.contains("Log out there") && !page.contains("Log out everywhere"));
     for response in [
         sign_out_there(&support, "imogens-own").await,
         sign_out_there(&support, "nonsense").await,

@@ -57,9 +57,9 @@ async fn what_is_no_code_is_told_on_the_form_and_workos_is_not_asked() {
     for (typed, says) in [
         ("", "This field is required."),
         (" ", "This field is required."),
-        ("---", "Type the code in as it was given to you."),
-        ("<b>123456", "Type the code in as it was given to you."),
-        (long.as_str(), "Type the code in as it was given to you."),
+        ("---", "Enter the code exactly as you received it."),
+        ("<b>123456", "Enter the code exactly as you received it."),
+        (long.as_str(), "Enter the code exactly as you received it."),
         ("1\0", "Null characters are not allowed."),
     ] {
         form_again(una.submit(&step, &[("code", typed)]).await, says).await;
@@ -102,7 +102,7 @@ async fn an_expired_code_offers_a_fresh_sign_in_with_the_way_back() {
     app.workos().advance(Duration::from_secs(3_600));
     let response = una.submit(&step, &[("code", CODE)]).await;
     let page = error_page(response, StatusCode::BAD_REQUEST).await;
-    assert!(page.contains("It has taken too long"), "{page}");
+    assert!(page.contains("It took too long"), "{page}");
     assert!(page.contains(AFRESH), "{page}");
     assert_nobody_signed_in(&app, &una).await;
 }
@@ -136,11 +136,11 @@ async fn a_code_of_an_authenticator_signs_in() {
     for (code, says) in [
         (
             "one_time_code_previously_used",
-            "This code was used already.",
+            "This code has already been used.",
         ),
         (
             "one_time_code_expired",
-            "This code has expired. Type the one",
+            "This code has expired. Enter the current one.",
         ),
     ] {
         let body = json!({ "code": code, "message": "for developers" });
@@ -174,7 +174,7 @@ async fn one_step_may_lead_to_the_next() {
     let step = stopped(&quinn, "quinn@example.com", "/account").await;
     let attempts = quinn.cookies("/auth/callback");
     assert_eq!(attempts, "", "the attempt is spent");
-    assert!(quinn.page(&step).await.contains("Check your e-mail"));
+    assert!(quinn.page(&step).await.contains("Check your email"));
     led_to(&quinn.submit(&step, &[("code", CODE)]).await, &step);
     assert!(quinn.page(&step).await.contains("Enter your code"));
     led_to(&quinn.submit(&step, &[("code", CODE)]).await, &step);

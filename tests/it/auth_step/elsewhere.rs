@@ -84,7 +84,7 @@ async fn browser_and_workos_do_not_send_each_other_round_for_ever() {
             "Choose another way",
         ),
         // Without a token that an answer could go with.
-        (403, "email_verification_required", "Verify it"),
+        (403, "email_verification_required", "Verify email address"),
         (403, "mfa_challenge", "One more code"),
     ] {
         let ada = app.visitor();
@@ -111,7 +111,7 @@ async fn browser_and_workos_do_not_send_each_other_round_for_ever() {
         let page = response.text().await.unwrap();
         assert!(page.contains(label), "{code}: {page}");
         assert!(page.contains("max_age=0&#38;next=%2Faccount"), "{page}");
-        assert!(page.contains("Sign in as somebody else"), "{page}");
+        assert!(page.contains("Log in as someone else"), "{page}");
         assert_nobody_signed_in(&app, &ada).await;
         assert_eq!(ada.cookies("/auth/callback"), "", "the attempts are spent");
     }

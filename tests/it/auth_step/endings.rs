@@ -75,7 +75,15 @@ async fn while_workos_refuses_our_own_key_the_form_stays_good() {
     let response = una.submit(&step, &[("code", CODE)]).await;
     assert_eq!(retry_after(response.headers()), Some(5));
     let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
-    assert!(page.contains(&format!(r#"href="{step}""#)), "{page}");
+    assert!(
+        page.contains(&format!(r#"href="{step}">Go back</a>"#)),
+        "{page}"
+    );
+    assert!(
+        page.contains("Only the operator of this site can fix that."),
+        "{page}"
+    );
+    assert!(!page.to_lowercase().contains("try again"), "{page}");
     assert!(log::has_line_with(
         "of the step's own key; `vestibule check --online`",
         "ERROR"
@@ -96,7 +104,7 @@ async fn an_answer_whose_reply_is_lost_is_not_sent_again_by_itself() {
     // WorkOS has taken it, so a fresh sign-in is the way, and it knows the way back.
     let response = una.submit(&step, &[("code", CODE)]).await;
     let page = error_page(response, StatusCode::BAD_REQUEST).await;
-    assert!(page.contains("finished in another window"), "{page}");
+    assert!(page.contains("completed in another window"), "{page}");
     assert!(page.contains("next=%2Faccount"), "{page}");
     assert_nobody_signed_in(&app, &una).await;
     led_to(&una.sign_in(UNA).await, "/");

@@ -99,7 +99,7 @@ async fn what_a_return_says_of_invitations_is_told_in_a_sentence() {
     let afresh = r#"href="/auth/login?next=%2Faccount""#;
     let as_another = r#"href="/auth/login?max_age=0&#38;next=%2Faccount""#;
     for (code, says, way_on) in [
-        ("invitation_invalid", "Ask for a new one.", afresh),
+        ("invitation_invalid", "Please ask for a new one.", afresh),
         (
             "invitation_cannot_be_used_for_email",
             "Sign in with the address that it was sent to.",
@@ -107,7 +107,7 @@ async fn what_a_return_says_of_invitations_is_told_in_a_sentence() {
         ),
         (
             "sign_up_not_allowed",
-            "Nobody can sign up here without an invitation.",
+            "You need an invitation to sign up here.",
             as_another,
         ),
         (
@@ -135,7 +135,8 @@ async fn an_invitation_that_is_not_good_is_told() {
         .await;
     let back = ivy.get(authorize.as_str()).await;
     let page = error_page(ivy.get(&location(&back)).await, StatusCode::BAD_REQUEST).await;
-    let says = "This invitation was used, withdrawn or has expired. Ask for a new one.";
+    let says =
+        "This invitation was used or withdrawn, or it has expired. Please ask for a new one.";
     assert!(page.contains(says), "{page}");
     assert_nobody_signed_in(&app, &ivy).await;
 

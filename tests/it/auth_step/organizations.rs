@@ -97,11 +97,7 @@ async fn a_membership_that_has_just_ended_leaves_the_other_organisations() {
     ] {
         app.workos().inject(Fault::once(AUTHENTICATE, effect));
         let response = choose(&twyla, &step, &listed[0].0).await;
-        let page = form_again(
-            response,
-            "You cannot sign in to this organisation any more.",
-        )
-        .await;
+        let page = form_again(response, "You can no longer sign in to this organisation.").await;
         let chosen = format!(r#"value="{}" required checked"#, listed[0].0);
         assert!(page.contains(&chosen), "{page}");
     }

@@ -83,7 +83,7 @@ async fn the_pending_token_is_in_no_page_no_address_no_cookie_no_log_and_no_row(
     assert_eq!(tokens.len(), 3);
     assert_secret(&tokens, &all, &sealed);
     assert!(log::has_line_with(
-        "a sign-in waits for an answer",
+        "a sign-in needs another step",
         "email_verification_required"
     ));
 }

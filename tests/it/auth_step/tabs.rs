@@ -14,7 +14,7 @@ async fn two_tabs_do_not_disturb_each_other() {
     let una = stopped(&browser, UNA, "/").await;
     assert_ne!(max, una);
     assert!(browser.page(&max).await.contains("Enter your code"));
-    assert!(browser.page(&una).await.contains("Check your e-mail"));
+    assert!(browser.page(&una).await.contains("Check your email"));
     led_to(&browser.submit(&max, &[("code", CODE)]).await, "/account");
     assert!(
         browser

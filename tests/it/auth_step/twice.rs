@@ -233,7 +233,7 @@ async fn whoever_died_while_asking_is_replaced() {
     let waiting = una.clone();
     let target = step.clone();
     let waiting = tokio::spawn(async move { waiting.submit(&target, &[("code", CODE)]).await });
-    assert!(una.page(&step).await.contains("Check your e-mail"));
+    assert!(una.page(&step).await.contains("Check your email"));
     assert_eq!(grants(&app, EMAIL).len(), 0);
     app.clock.advance(TimeDelta::seconds(25));
     led_to(&waiting.await.unwrap(), "/account");

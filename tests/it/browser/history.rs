@@ -14,13 +14,13 @@ async fn back_after_a_log_out_shows_nobodys_page() {
     browser.click("Your account").await;
     browser.see("Your account").await;
     browser.click("Log out").await;
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
 
     // Each page is asked for again: the account sends to AuthKit, home is the signed-out one.
     browser.back().await.unwrap();
     browser.see("Sign in").await;
     browser.back().await.unwrap();
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
     assert_eq!(browser.session().await, None);
 }
 

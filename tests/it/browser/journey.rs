@@ -29,7 +29,7 @@ async fn by_a_click_and_by_typing(screen: Screen, scheme: Scheme) {
     let browser = Browser::open(screen, scheme).await;
     let name = |page: &str| picture(page, screen, scheme);
     browser.visit(&app.url).await;
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
     browser.look(&name("home-signed-out")).await;
     browser.click("Log in").await;
     browser.see("Sign in").await;
@@ -43,7 +43,7 @@ async fn by_a_click_and_by_typing(screen: Screen, scheme: Scheme) {
     browser.see("Your account").await;
     browser.look(&name("account")).await;
     browser.click("Log out").await;
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
     assert_eq!(browser.session().await, None);
 
     browser.click("Log in").await;
@@ -53,7 +53,7 @@ async fn by_a_click_and_by_typing(screen: Screen, scheme: Scheme) {
     browser.click("Continue").await;
     browser.see("Welcome, olive@example.com!").await;
     browser.click("Log out").await;
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
     assert_eq!(browser.session().await, None);
     browser.look(&name("home-signed-out-again")).await;
 }
@@ -115,7 +115,7 @@ async fn a_newcomer_signs_up_and_verifies_the_address_by_code() {
     browser.fill("email", "nora@example.com").await;
     browser.fill("password", "nora-demo-password").await;
     browser.click("Continue").await;
-    browser.see("Check your e-mail").await;
+    browser.see("Check your email").await;
     assert_eq!(browser.session().await, None);
     browser.fill("code", "123456").await;
     browser.click("Continue").await;

@@ -22,7 +22,7 @@ async fn the_keyboard_alone_signs_in_by_a_button_and_out() {
     browser.tab_to("Log out").await;
     browser.look("focus-log-out-desktop-light").await;
     browser.enter().await;
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ async fn another_sites_link_asks_first_and_the_button_logs_out_at_workos_too() {
     assert_eq!(app.workos().sessions_of(&ada).len(), 1);
 
     browser.click("Log out").await;
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
     assert_eq!(browser.console_errors().await, Vec::<String>::new());
     assert_eq!(browser.session().await, None);
     assert!(app.workos().sessions_of(&ada).is_empty());
@@ -91,6 +91,6 @@ async fn a_typed_address_logs_out_without_asking() {
     browser.choose("ada@example.com").await;
     browser.see(WELCOME_ADA).await;
     browser.visit(&format!("{}/auth/logout", app.url)).await;
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
     assert_eq!(browser.session().await, None);
 }

@@ -33,7 +33,7 @@ async fn from_home_to_a_new_password(screen: Screen, scheme: Scheme) {
     let browser = Browser::open(screen, scheme).await;
     let name = |page: &str| picture(page, screen, scheme);
     browser.visit(&app.url).await;
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
     browser.look(&name("home-with-passwords")).await;
     browser.click("Log in with a password").await;
     browser.see("Log in").await;
@@ -77,7 +77,7 @@ async fn from_home_to_a_new_password(screen: Screen, scheme: Scheme) {
     assert_eq!(browser.text(".notice").await, notice);
     browser.look(&name("password-changed")).await;
     browser.click("Log out").await;
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
     assert_eq!(browser.session().await, None);
 }
 
@@ -133,7 +133,7 @@ async fn the_other_door_keeps_the_way_back_and_passes_the_email_on() {
     browser.visit(&format!("{}/login", app.url)).await;
     browser.see("Log in").await;
     browser.look("login-signed-in-desktop-dark").await;
-    browser.click("Go on").await;
+    browser.click("Continue").await;
     browser.see(WELCOME_ADA).await;
 }
 

@@ -15,7 +15,7 @@ async fn a_sign_in_that_is_cancelled_leads_home_with_a_notice() {
     let browser = Browser::open(Screen::Phone, Scheme::Light).await;
     browser.visit(&format!("{}/auth/login", app.url)).await;
     browser.click("Cancel").await;
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
     let notice = browser.text(".notice").await;
     assert_eq!(notice, "You cancelled the sign-in. Nothing has changed.");
     browser.look("cancelled-phone-light").await;
@@ -40,7 +40,7 @@ async fn a_page_that_is_not_there_leads_home() {
             .look_at_error(&picture("error-404", screen, scheme), 404)
             .await;
         browser.click("Go home").await;
-        browser.see("Come in.").await;
+        browser.see("Log in to continue").await;
     }
 }
 
@@ -55,7 +55,7 @@ async fn a_callback_that_is_used_again_offers_a_fresh_sign_in() {
     browser.visit(&callback).await;
     browser.see("This sign-in cannot be completed").await;
     browser.look_at_error("error-400-phone-light", 400).await;
-    browser.click("Start a fresh sign-in").await;
+    browser.click("Start again").await;
     // AuthKit would know the browser, had the person signed in through it.
     browser.see("Sign in").await;
     browser.choose("ada@example.com").await;
@@ -126,7 +126,7 @@ async fn whoever_is_refused_can_sign_in_as_somebody_else() {
     browser.choose("olive@example.com").await;
     browser.see("This account is closed").await;
     browser.look_at_error("error-403-desktop-dark", 403).await;
-    browser.click("Sign in as somebody else").await;
+    browser.click("Log in as someone else").await;
     browser.choose("ada@example.com").await;
     browser.see(WELCOME_ADA).await;
 }

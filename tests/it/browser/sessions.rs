@@ -42,15 +42,15 @@ async fn there_and_everywhere(screen: Screen, scheme: Scheme) {
     assert!(first.contains("This browser"), "{first}");
     browser.look(&name("account-sessions")).await;
 
-    browser.click("Sign out there").await;
+    browser.click("Log out there").await;
     browser.see("Your account").await;
     let notice = browser.text(".notice").await;
-    assert_eq!(notice, "The session was signed out.");
+    assert_eq!(notice, "The session was logged out.");
     browser.look(&name("account-session-signed-out")).await;
     assert!(!phone.is_signed_in().await && tablet.is_signed_in().await);
 
-    browser.click("Sign out everywhere").await;
-    browser.see("Come in.").await;
+    browser.click("Log out everywhere").await;
+    browser.see("Log in to continue").await;
     assert_eq!(browser.session().await, None);
     assert!(!tablet.is_signed_in().await);
 }

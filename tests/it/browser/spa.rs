@@ -47,7 +47,7 @@ async fn signs_in_asks_refreshes_and_logs_out(
     says(&browser, "You are ada@example.com.").await;
     browser.click("Log out").await;
     // Through WorkOS, whose session has ended too, and home.
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
     assert_eq!(browser.session().await, None);
     browser.visit(&format!("{}/static/spa.html", app.url)).await;
     says(&browser, "Nobody is signed in.").await;

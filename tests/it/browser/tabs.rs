@@ -45,7 +45,7 @@ async fn a_log_out_in_one_tab_is_seen_in_the_other() {
     browser.visit(&app.url).await;
     browser.see(WELCOME_ADA).await;
     browser.click("Log out").await;
-    browser.see("Come in.").await;
+    browser.see("Log in to continue").await;
 
     browser.switch_to_window(first).await.unwrap();
     browser.click("Your account").await;

@@ -39,11 +39,11 @@ async fn every_step(screen: Screen, scheme: Scheme) {
     let app = TestApp::start();
     let browser = begun(&app, "quinn@example.com", screen, scheme).await;
     let name = |page: &str| picture(page, screen, scheme);
-    browser.see("Check your e-mail").await;
+    browser.see("Check your email").await;
     browser.look(&name("step-email")).await;
     browser.fill("code", "000000").await;
     browser.click("Continue").await;
-    browser.see("Check your e-mail").await;
+    browser.see("Check your email").await;
     let says = "This code is not right. Check it and try again.";
     assert_eq!(browser.text("[role=alert]").await, says);
     assert_eq!(browser.ask("return code.value").await, "");
@@ -92,7 +92,7 @@ async fn pick(browser: &Browser, organization: &str) {
 async fn a_double_click_signs_in() {
     let app = TestApp::start();
     let browser = begun(&app, "una@example.com", Screen::Desktop, Scheme::Light).await;
-    browser.see("Check your e-mail").await;
+    browser.see("Check your email").await;
     browser.fill("code", "123456").await;
     let slow = Effect::Delay { milliseconds: 900 };
     app.workos().inject(Fault::once(AUTHENTICATE, slow));
@@ -108,7 +108,7 @@ async fn a_double_click_signs_in() {
 async fn the_keyboard_alone_takes_a_step() {
     let app = TestApp::start();
     let browser = begun(&app, "una@example.com", Screen::Desktop, Scheme::Light).await;
-    browser.see("Check your e-mail").await;
+    browser.see("Check your email").await;
     // The field waits for what is typed.
     browser.press("123456").await;
     browser.look("focus-step-desktop-light").await;
@@ -128,7 +128,7 @@ async fn the_keyboard_alone_takes_a_step() {
 async fn the_pages_show_no_pending_token() {
     let app = TestApp::start();
     let browser = begun(&app, "una@example.com", Screen::Desktop, Scheme::Light).await;
-    browser.see("Check your e-mail").await;
+    browser.see("Check your email").await;
     let source = browser.source().await.unwrap() + browser.current_url().await.unwrap().as_str();
     let cookies = format!("{:?}", browser.all_cookies().await);
     browser.fill("code", "123456").await;
@@ -209,7 +209,7 @@ async fn two_tabs_with_two_people_do_not_disturb_each_other() {
         .visit(&format!("{}/auth/login?max_age=0", app.url))
         .await;
     browser.choose("una@example.com").await;
-    browser.see("Check your e-mail").await;
+    browser.see("Check your email").await;
     browser.switch_to_window(first).await.unwrap();
     browser.fill("code", "123456").await;
     browser.click("Continue").await;
@@ -221,10 +221,10 @@ async fn two_tabs_with_two_people_do_not_disturb_each_other() {
 async fn somebody_else_can_sign_in_instead() {
     let app = TestApp::start();
     let browser = begun(&app, "una@example.com", Screen::Phone, Scheme::Dark).await;
-    browser.see("Check your e-mail").await;
-    browser.click("Have a new code sent").await;
-    browser.see("Check your e-mail").await;
-    browser.click("Sign in as somebody else").await;
+    browser.see("Check your email").await;
+    browser.click("get a new code").await;
+    browser.see("Check your email").await;
+    browser.click("Log in as someone else").await;
     browser.choose("ada@example.com").await;
     browser.see("Your account").await;
 }

@@ -130,7 +130,7 @@ async fn a_second_demo_in_the_same_folder_knows_the_users_and_ends_their_session
     ada.sign_in("ada@example.com").await;
     let account = ada.page("/account").await;
     assert_eq!(open_sessions(&account), 3, "{account}");
-    let id = account.split("User id</dt>").nth(1).unwrap()[..40].to_owned();
+    let id = account.split("User ID</dt>").nth(1).unwrap()[..40].to_owned();
     first.signal("TERM");
     first.wait().exits_with(0);
     let second = demo().current_dir(folder.path()).start();

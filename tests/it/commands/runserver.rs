@@ -105,7 +105,7 @@ async fn a_second_start_on_the_same_database_knows_the_people_of_the_first() {
 }
 
 fn user_id(account: &str) -> String {
-    let after = account.split("User id</dt><dd><code>").nth(1);
+    let after = account.split("User ID</dt><dd><code>").nth(1);
     let id = after.and_then(|rest| rest.split('<').next());
     id.expect("the page tells the id").to_owned()
 }

@@ -81,7 +81,7 @@ async fn another_error_says_what_happened_and_offers_a_fresh_attempt() {
         assert!(page.contains(&format!("({code})")), "{page}");
         let fresh = r#"href="/auth/login?next=%2Faccount%3Ftab%3D1""#;
         assert!(page.contains(fresh), "{page}");
-        assert!(page.contains("Start a fresh sign-in"), "{page}");
+        assert!(page.contains("Start again"), "{page}");
     }
     assert_nobody_signed_in(&app, &ada).await;
     assert_eq!(app.workos().count(AUTHENTICATE), 0);
@@ -127,7 +127,7 @@ async fn a_reused_code_is_a_400_that_offers_a_fresh_attempt() {
     let second = with_query(&first, "state", Some(&query(&authorize, "state")));
     let response = other.get(second.as_str()).await;
     let page = error_page(response, StatusCode::BAD_REQUEST).await;
-    assert!(page.contains("used before, or has expired"), "{page}");
+    assert!(page.contains("used already or has expired"), "{page}");
     assert!(page.contains(r#"href="/auth/login?next=%2Faccount""#));
     assert_eq!(app.only_session().revoked_at, None);
     assert!(!other.is_signed_in().await);
@@ -153,6 +153,6 @@ async fn an_expired_code_is_a_400() {
     let callback = obtain_callback_url(&ada, "ada@example.com").await;
     app.workos().advance(std::time::Duration::from_secs(601));
     let page = error_page(ada.get(callback.as_str()).await, StatusCode::BAD_REQUEST).await;
-    assert!(page.contains("used before, or has expired"), "{page}");
+    assert!(page.contains("used already or has expired"), "{page}");
     assert_nobody_signed_in(&app, &ada).await;
 }

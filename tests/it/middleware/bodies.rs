@@ -35,7 +35,7 @@ fn a_body_of_64_kib_is_taken_and_one_byte_more_is_not() {
     assert_eq!(taken.status, 302);
     let refused = post(&app, &format!("Content-Length: {}", LARGEST + 1), &body);
     assert_eq!(refused.status, 413);
-    assert!(refused.text().contains("Too much was sent"));
+    assert!(refused.text().contains("The request is too large"));
 }
 
 #[test]

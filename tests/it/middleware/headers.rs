@@ -121,7 +121,7 @@ async fn an_outage_and_a_mistake_of_ours_carry_them_too() {
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     is_guarded(&response, &app, "a mistake of ours");
     let page = response.text().await.unwrap();
-    assert!(page.contains("Something went wrong here"), "{page}");
+    assert!(page.contains("Something went wrong"), "{page}");
     assert!(!page.contains("constraint"), "{page}");
 }
 

@@ -126,10 +126,7 @@ async fn nobody_changes_the_password_of_whom_they_impersonate() {
     assert!(!account.contains("/account/password"), "{account}");
     let response = change(&support, PASSWORD, [NEW, NEW]).await;
     let page = error_page(response, StatusCode::FORBIDDEN).await;
-    assert!(
-        page.contains("Only the person whose account it is"),
-        "{page}"
-    );
+    assert!(page.contains("Only the owner of the account"), "{page}");
     assert_eq!(app.user("imogen@example.com").password, stored);
 }
 

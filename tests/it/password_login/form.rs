@@ -13,7 +13,7 @@ async fn the_page_has_both_doors_and_keeps_next_in_each() {
     let page = app.visitor().page("/login?next=/account?a=1%26b").await;
     for part in [
         r#"<form method="post" action="/login">"#,
-        r#"<label for="email">E-mail</label>"#,
+        r#"<label for="email">Email</label>"#,
         r#"autocomplete="username""#,
         r#"<label for="password">Password</label>"#,
         r#"autocomplete="current-password""#,
@@ -82,7 +82,7 @@ async fn whoever_is_signed_in_sees_a_way_on_beside_the_form() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let page = ada.page("/login?next=/account").await;
-    let on = r#"You are signed in as ada@example.com. <a href="/account">Go on</a>"#;
+    let on = r#"You are signed in as ada@example.com. <a href="/account">Continue</a>"#;
     assert!(page.contains(on), "{page}");
     assert!(page.contains(r#"action="/login""#), "{page}");
     assert!(ada.is_signed_in().await);

@@ -148,7 +148,7 @@ async fn after_the_grace_it_is_an_outage_and_no_log_out() {
     let response = ada.get("/account").await;
     assert!((1..=30).contains(&retry_after(response.headers()).unwrap()));
     let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
-    assert!(page.contains("The sign-in service cannot be reached just now"));
+    assert!(page.contains("The sign-in service is not responding"));
     let me = ada.get_me().await;
     assert_eq!(me.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(retry_after(&me.headers).is_some());

@@ -63,7 +63,7 @@ pub(crate) async fn error_page(response: Response, status: StatusCode) -> String
         text.contains(&format!("Error {}", status.as_u16())),
         "{text}"
     );
-    assert!(text.contains("Request id: "), "{text}");
+    assert!(text.contains("Request ID: "), "{text}");
     text
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn home_greets_whoever_is_signed_in() {
+fn home_greets_a_signed_in_user() {
     let html = home(Nav::SignedIn(ADA));
     assert!(
         html.contains("<h1>Welcome, ada@example.com!</h1>"),
@@ -16,7 +16,7 @@ fn home_greets_whoever_is_signed_in() {
 }
 
 #[test]
-fn home_shows_the_way_in_when_signed_out() {
+fn home_shows_the_log_in_links_to_a_visitor() {
     let html = home(Nav::SignedOut);
     assert!(html.contains(r#"href="/auth/login">Log in</a>"#), "{html}");
     assert!(
@@ -26,15 +26,15 @@ fn home_shows_the_way_in_when_signed_out() {
     assert_eq!(
         html.matches("Log in</a>").count(),
         1,
-        "one log-in link is enough"
+        "there is one log-in link"
     );
     assert!(!html.contains("Welcome,") && !html.contains("Log out"));
 }
 
 #[test]
-fn home_carries_the_return_address_in_both_links() {
+fn both_links_of_home_keep_the_return_address() {
     let login_url = "/auth/login?next=%2Faccount%3Fa%3D1";
-    let html = Home {
+    let html = HomePage {
         page: page(Nav::SignedOut),
         login_url,
         password_login_url: None,
@@ -52,8 +52,8 @@ fn home_carries_the_return_address_in_both_links() {
 }
 
 #[test]
-fn a_name_falls_back_to_the_e_mail() {
-    let named = |first_name, last_name| Visitor {
+fn a_missing_name_is_replaced_by_the_email() {
+    let named = |first_name, last_name| CurrentUser {
         first_name,
         last_name,
         ..ADA
@@ -66,9 +66,9 @@ fn a_name_falls_back_to_the_e_mail() {
 }
 
 #[test]
-fn initials_stand_in_for_a_missing_picture() {
+fn initials_replace_a_missing_picture() {
     let initials = |first_name, last_name| {
-        Visitor {
+        CurrentUser {
             first_name,
             last_name,
             ..ADA
@@ -79,7 +79,7 @@ fn initials_stand_in_for_a_missing_picture() {
     assert_eq!(initials("  élise", ""), "É");
     assert_eq!(initials("", ""), "A");
     assert_eq!(
-        Visitor {
+        CurrentUser {
             email: "@",
             first_name: "",
             last_name: "",
@@ -89,7 +89,7 @@ fn initials_stand_in_for_a_missing_picture() {
         ""
     );
 
-    let html = home(Nav::SignedIn(Visitor {
+    let html = home(Nav::SignedIn(CurrentUser {
         picture_url: None,
         ..ADA
     }));
@@ -105,7 +105,7 @@ fn initials_stand_in_for_a_missing_picture() {
 }
 
 #[test]
-fn a_picture_that_no_browser_could_load_is_left_out() {
+fn a_picture_with_an_unsupported_scheme_is_not_shown() {
     for url in [
         "data:image/png;base64,AA",
         "javascript:alert(1)",
@@ -113,7 +113,7 @@ fn a_picture_that_no_browser_could_load_is_left_out() {
         "ada.png",
     ] {
         assert_eq!(
-            Visitor {
+            CurrentUser {
                 picture_url: Some(url),
                 ..ADA
             }
@@ -125,10 +125,10 @@ fn a_picture_that_no_browser_could_load_is_left_out() {
 }
 
 #[test]
-fn account_tells_who_and_how() {
+fn account_shows_the_user_and_the_session() {
     let roles = ["admin".to_owned()];
     let html = account(ADA, &roles).render().unwrap();
-    let told = [
+    let expected = [
         "Ada Example",
         "ada@example.com",
         ">Verified<",
@@ -138,8 +138,8 @@ fn account_tells_who_and_how() {
         ">Google<",
         ">7<",
     ];
-    for told in told {
-        assert!(html.contains(told), "{told} missing in {html}");
+    for expected in expected {
+        assert!(html.contains(expected), "{expected} missing in {html}");
     }
     let time = r#"<time datetime="2026-11-21T19:10:09Z">21 November 2026, 19:10 UTC</time>"#;
     assert!(html.contains(time), "{html}");
@@ -147,8 +147,8 @@ fn account_tells_who_and_how() {
 }
 
 #[test]
-fn account_without_organisation_role_or_verified_address_says_so() {
-    let bare = Account {
+fn account_shows_no_section_for_what_the_user_does_not_have() {
+    let bare = AccountPage {
         email_verified: false,
         workos_user_id: None,
         organization_id: None,
@@ -157,15 +157,68 @@ fn account_without_organisation_role_or_verified_address_says_so() {
     };
     let html = bare.render().unwrap();
     assert!(html.contains("Not verified"), "{html}");
-    assert!(
-        !html.contains("WorkOS user id") && !html.contains("Signed in with"),
-        "{html}"
-    );
-    assert_eq!(html.matches("<dd>None</dd>").count(), 2, "{html}");
+    for absent in [
+        "WorkOS user ID",
+        "Signed in with",
+        "Organisation",
+        "Role",
+        "None",
+    ] {
+        assert!(!html.contains(absent), "{absent} in {html}");
+    }
 }
 
 #[test]
-fn an_authentication_method_is_said_in_words() {
+fn account_shows_no_role_where_there_is_none() {
+    let html = account(ADA, &[]).render().unwrap();
+    assert!(html.contains("org_01EXAMPLE"), "{html}");
+    assert!(!html.contains("Role") && !html.contains("None"), "{html}");
+}
+
+#[test]
+fn account_shows_the_email_of_a_user_without_a_name_once() {
+    let nameless = CurrentUser {
+        first_name: "",
+        last_name: "",
+        ..ADA
+    };
+    let profile = |user| {
+        let html = account(user, &[]).render().unwrap();
+        let at = html.find(r#"aria-label="Profile""#).unwrap();
+        html[at..][..html[at..].find("</section>").unwrap()].to_owned()
+    };
+    assert_eq!(profile(nameless).matches("ada@example.com").count(), 1);
+    assert_eq!(profile(ADA).matches("ada@example.com").count(), 1);
+    assert!(profile(ADA).contains(">Ada Example</p>"));
+}
+
+#[test]
+fn a_session_outside_any_organisation_can_switch_to_one() {
+    let choices = [OrganizationChoice {
+        id: "org_1",
+        name: "Orchards & Sons",
+        checked: false,
+        focused: true,
+    }];
+    let html = AccountPage {
+        organization_id: None,
+        organizations: OrganizationSection {
+            choices: &choices,
+            ..OrganizationSection::default()
+        },
+        ..account(ADA, &[])
+    };
+    let html = html.render().unwrap();
+    assert!(
+        html.contains("This session is not in an organisation."),
+        "{html}"
+    );
+    assert!(html.contains(r#"action="/auth/organization""#), "{html}");
+    assert!(!html.contains("Organisation ID"), "{html}");
+}
+
+#[test]
+fn an_authentication_method_is_translated_into_words() {
     assert_eq!(method_in_words("GoogleOAuth"), "Google");
     assert_eq!(method_in_words("SSO"), "Single sign-on");
     assert_eq!(method_in_words("NewKind"), "NewKind");
@@ -173,14 +226,14 @@ fn an_authentication_method_is_said_in_words() {
 }
 
 #[test]
-fn an_error_says_what_happened_and_leads_on() {
+fn an_error_page_has_its_message_and_a_button() {
     let html = unavailable(Nav::Hidden).render().unwrap();
     assert!(
         html.contains("Sign-in is not available just now</h1>"),
         "{html}"
     );
     assert!(
-        html.contains("503") && html.contains("Request id: <code>0f3a9c</code>"),
+        html.contains("503") && html.contains("Request ID: <code>0f3a9c</code>"),
         "{html}"
     );
     assert!(
@@ -196,14 +249,14 @@ fn an_error_says_what_happened_and_leads_on() {
     };
     let html = bare.render().unwrap();
     assert!(
-        html.contains(r#"href="/">Go home</a>"#) && !html.contains("Request id"),
+        html.contains(r#"href="/">Go home</a>"#) && !html.contains("Request ID"),
         "{html}"
     );
 }
 
 #[test]
 fn logging_out_is_confirmed_by_a_post() {
-    let html = LogoutConfirm {
+    let html = LogoutConfirmPage {
         page: page(Nav::Hidden),
     }
     .render()

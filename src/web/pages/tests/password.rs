@@ -1,4 +1,4 @@
-//! The pages on which a password is typed.
+//! The password forms.
 
 use super::*;
 
@@ -14,19 +14,19 @@ fn form<'a>(refusal: Option<&'a str>, errors: [&'a [String]; 2]) -> LoginForm<'a
 }
 
 fn login(nav: Nav<'_>, form: Option<LoginForm<'_>>) -> String {
-    Login {
+    LoginPage {
         page: page(nav),
         form,
         workos_url: "/auth/login?next=%2Faccount",
         workos_first: false,
-        landing: "/account",
+        continue_url: "/account",
     }
     .render()
     .unwrap()
 }
 
-fn change(wrong: Option<&PasswordErrors>) -> String {
-    Account {
+fn change(wrong: Option<&PasswordChangeErrors>) -> String {
+    AccountPage {
         password: wrong,
         ..account(ADA, &[])
     }
@@ -34,10 +34,10 @@ fn change(wrong: Option<&PasswordErrors>) -> String {
     .unwrap()
 }
 
-fn wrong(fields: [&[&str]; 3]) -> PasswordErrors {
+fn wrong(fields: [&[&str]; 3]) -> PasswordChangeErrors {
     let [old_password, new_password1, new_password2] =
         fields.map(|errors| errors.iter().map(ToString::to_string).collect());
-    PasswordErrors {
+    PasswordChangeErrors {
         old_password,
         new_password1,
         new_password2,
@@ -57,7 +57,7 @@ pub(super) fn every_login(nav: Nav<'_>) -> Vec<String> {
 pub(super) fn every_change() -> Vec<String> {
     let both = wrong([&["Wrong."], &["Short."], &["Short.", "Common."]]);
     vec![
-        change(Some(&PasswordErrors::default())),
+        change(Some(&PasswordChangeErrors::default())),
         change(Some(&both)),
     ]
 }
@@ -70,7 +70,7 @@ fn tag<'a>(html: &'a str, id: &str) -> &'a str {
 }
 
 #[test]
-fn a_login_begins_at_the_email_and_after_a_refusal_at_the_password() {
+fn the_focus_is_on_the_email_and_after_a_refusal_on_the_password() {
     let html = login(Nav::SignedOut, Some(form(None, [&[], &[]])));
     assert!(tag(&html, "email").contains(" autofocus"), "{html}");
     assert!(!tag(&html, "password").contains("autofocus"), "{html}");
@@ -88,7 +88,7 @@ fn a_login_begins_at_the_email_and_after_a_refusal_at_the_password() {
 }
 
 #[test]
-fn an_empty_field_is_described_by_what_is_said_of_it() {
+fn an_empty_field_is_described_by_its_error() {
     let blank = ["Required.".to_owned()];
     let html = login(Nav::SignedOut, Some(form(None, [&[], &blank])));
     assert!(!tag(&html, "email").contains("aria-"), "{html}");
@@ -101,29 +101,35 @@ fn an_empty_field_is_described_by_what_is_said_of_it() {
 }
 
 #[test]
-fn the_login_has_one_way_in_above_it_only_for_whoever_is_signed_in() {
+fn only_a_signed_in_user_sees_a_link_to_continue() {
     let html = login(Nav::SignedOut, Some(form(None, [&[], &[]])));
-    assert!(!html.contains("<nav") && !html.contains("Go on"), "{html}");
+    assert!(
+        !html.contains("<nav") && !html.contains("Continue</a>, or"),
+        "{html}"
+    );
     let html = login(Nav::SignedIn(ADA), Some(form(None, [&[], &[]])));
-    assert!(html.contains(r#"<a href="/account">Go on</a>"#), "{html}");
+    assert!(
+        html.contains(r#"<a href="/account">Continue</a>"#),
+        "{html}"
+    );
     assert!(html.contains("Log out"), "{html}");
 }
 
 #[test]
-fn a_login_without_passwords_leads_to_workos_alone() {
+fn a_login_without_passwords_links_to_workos_only() {
     let html = login(Nav::SignedOut, None);
     assert!(
         !html.contains("<form") && !html.contains("Forgot"),
         "{html}"
     );
-    let way = r#"<a class="button" href="/auth/login?next=%2Faccount">Continue with WorkOS</a>"#;
-    assert!(html.contains(way), "{html}");
+    let link = r#"<a class="button" href="/auth/login?next=%2Faccount">Continue with WorkOS</a>"#;
+    assert!(html.contains(link), "{html}");
 }
 
 #[test]
-fn the_change_lists_each_complaint_beside_its_field() {
+fn the_password_change_lists_each_error_beside_its_field() {
     let html = change(Some(&wrong([&[], &["Short."], &["Short.", "Common."]])));
-    // All three are empty again, so the first has the focus, and says that nothing was changed.
+    // All three are empty again, so the first has the focus and describes that nothing was changed.
     let first = tag(&html, "old_password");
     assert!(
         first.contains(r#" aria-describedby="not-changed" autofocus>"#),
@@ -138,7 +144,7 @@ fn the_change_lists_each_complaint_beside_its_field() {
     assert_eq!(html.matches("<p>Common.</p>").count(), 1, "{html}");
     assert!(html.contains("<title>Error: Your account"), "{html}");
 
-    let html = change(Some(&PasswordErrors::default()));
+    let html = change(Some(&PasswordChangeErrors::default()));
     assert!(
         !html.contains("autofocus") && !html.contains("Error:"),
         "{html}"
@@ -147,7 +153,7 @@ fn the_change_lists_each_complaint_beside_its_field() {
 }
 
 #[test]
-fn what_was_typed_is_escaped() {
+fn entered_text_is_escaped() {
     const EVIL: &str = r#""><script>"#;
     let evil = [EVIL.to_owned()];
     let form = LoginForm {

@@ -3,20 +3,20 @@
 use super::*;
 use crate::sessions::Beginning;
 
-fn listed(id: &str, present: bool, device: &str, began: Beginning) -> ListedSession {
+fn listed(id: &str, current: bool, device: &str, began: Beginning) -> ListedSession {
     ListedSession {
         id: id.to_owned(),
-        present,
+        current,
         device: device.to_owned(),
-        ip_address: (!present).then(|| "192.0.2.7".to_owned()),
+        ip_address: (!current).then(|| "192.0.2.7".to_owned()),
         began_at: Utc.with_ymd_and_hms(2026, 11, 20, 7, 5, 0).unwrap(),
         began,
         impersonator: None,
     }
 }
 
-fn sessions(own: bool, more: bool) -> Sessions {
-    Sessions {
+fn sessions(own: bool, more: bool) -> SessionList {
+    SessionList {
         list: vec![
             listed("one", true, "Firefox on Windows", Beginning::Workos),
             listed("two", false, "Safari on iPhone", Beginning::Password),
@@ -27,8 +27,8 @@ fn sessions(own: bool, more: bool) -> Sessions {
     }
 }
 
-fn shown(sessions: &Sessions) -> String {
-    Account {
+fn shown(sessions: &SessionList) -> String {
+    AccountPage {
         sessions: Some(sessions),
         ..account(ADA, &[])
     }
@@ -41,41 +41,41 @@ pub(super) fn every_list() -> Vec<String> {
 }
 
 #[test]
-fn each_session_tells_device_place_time_and_door_and_has_its_button() {
+fn each_session_shows_device_address_time_and_method_and_has_a_button() {
     let html = shown(&sessions(true, false));
-    for told in [
+    for expected in [
         "Firefox on Windows</strong> <span class=\"badge success\">This browser</span>",
         "Safari on iPhone</strong></p>",
         "Password of this site, from 192.0.2.7<br>",
-        "WorkOS, for an application without a cookie, from 192.0.2.7<br>",
+        "WorkOS, in an application that uses tokens, from 192.0.2.7<br>",
         r#"<time datetime="2026-11-20T07:05:00Z">20 November 2026, 07:05 UTC</time>"#,
         r#"name="session_id" value="two""#,
         r#"name="all" value="1""#,
     ] {
-        assert!(html.contains(told), "{told} missing in {html}");
+        assert!(html.contains(expected), "{expected} missing in {html}");
     }
-    assert_eq!(html.matches(">Sign out there</button>").count(), 2);
-    assert_eq!(html.matches(">Sign out here</button>").count(), 1);
-    assert!(!html.contains("There are more"), "{html}");
-    assert!(shown(&sessions(true, true)).contains("There are more"));
+    assert_eq!(html.matches(">Log out there</button>").count(), 2);
+    assert_eq!(html.matches(">Log out here</button>").count(), 1);
+    assert!(!html.contains("Only the newest"), "{html}");
+    assert!(shown(&sessions(true, true)).contains("Only the newest"));
 }
 
 #[test]
-fn a_session_of_somebody_who_acts_for_the_person_says_who() {
+fn an_impersonated_session_names_the_impersonator() {
     let mut sessions = sessions(true, false);
     sessions.list[1].impersonator = Some("<support>@example.com".to_owned());
     let html = shown(&sessions);
-    let told = "Impersonated by &#60;support&#62;@example.com, from 192.0.2.7<br>";
-    assert!(html.contains(told), "{html}");
+    let expected = "Impersonated by &#60;support&#62;@example.com, from 192.0.2.7<br>";
+    assert!(html.contains(expected), "{html}");
     assert!(!html.contains("Password of this site"), "{html}");
 }
 
 #[test]
-fn whoever_acts_for_somebody_else_has_one_button() {
+fn an_impersonator_has_one_button() {
     let html = shown(&sessions(false, false));
     assert!(html.contains("Safari on iPhone"), "{html}");
-    assert!(!html.contains("Sign out there") && !html.contains("Sign out everywhere"));
-    assert!(html.contains("Sign out here"), "{html}");
+    assert!(!html.contains("Log out there") && !html.contains("Log out everywhere"));
+    assert!(html.contains("Log out here"), "{html}");
 }
 
 #[test]

@@ -1,29 +1,29 @@
-//! The pages of a sign-in that WorkOS has not finished.
+//! The pages of a sign-in that needs another step.
 
 use super::*;
 
-fn step(nav: Nav<'_>, ask: Ask<'_>, errors: &[String]) -> String {
-    Step {
+fn step(nav: Nav<'_>, ask: StepPrompt<'_>, errors: &[String]) -> String {
+    StepPage {
         page: page(nav),
         action: "/auth/step?id=0123456789abcdef",
         asked_at: "1700000000000000",
-        ask,
+        prompt: ask,
         errors,
-        afresh_url: "/auth/login?next=%2Faccount",
+        restart_url: "/auth/login?next=%2Faccount",
         another_url: "/auth/login?max_age=0&next=%2Faccount",
     }
     .render()
     .unwrap()
 }
 
-const CHOICES: [Choice<'_>; 2] = [
-    Choice {
+const CHOICES: [OrganizationChoice<'_>; 2] = [
+    OrganizationChoice {
         id: "org_1",
         name: "Orchards & Sons",
         checked: false,
         focused: false,
     },
-    Choice {
+    OrganizationChoice {
         id: "org_2",
         name: "Tandem Cycles",
         checked: true,
@@ -33,17 +33,17 @@ const CHOICES: [Choice<'_>; 2] = [
 
 pub(super) fn every_step(nav: Nav<'_>) -> Vec<String> {
     let asks = [
-        Ask::Organization(&CHOICES),
-        Ask::Email(Some("ada@example.com")),
-        Ask::Email(None),
-        Ask::Totp,
+        StepPrompt::Organization(&CHOICES),
+        StepPrompt::Email(Some("ada@example.com")),
+        StepPrompt::Email(None),
+        StepPrompt::Totp,
     ];
     let wrong = ["Wrong.".to_owned()];
-    let elsewhere = Elsewhere {
+    let hosted = ContinueAtWorkosPage {
         page: page(nav),
         heading: "Single sign-on",
         message: "Your organisation wants it.",
-        action: Action {
+        action: ActionLink {
             label: "Continue",
             url: "/auth/login?connection_id=conn_1",
         },
@@ -52,12 +52,12 @@ pub(super) fn every_step(nav: Nav<'_>) -> Vec<String> {
     let steps = asks
         .into_iter()
         .flat_map(|ask| [step(nav, ask, &[]), step(nav, ask, &wrong)]);
-    steps.chain([elsewhere.render().unwrap()]).collect()
+    steps.chain([hosted.render().unwrap()]).collect()
 }
 
 #[test]
 fn the_organisations_are_radio_buttons_of_one_group() {
-    let html = step(Nav::Hidden, Ask::Organization(&CHOICES), &[]);
+    let html = step(Nav::Hidden, StepPrompt::Organization(&CHOICES), &[]);
     assert_eq!(
         html.matches(r#"type="radio" name="organization_id""#)
             .count(),
@@ -73,9 +73,9 @@ fn the_organisations_are_radio_buttons_of_one_group() {
 }
 
 #[test]
-fn what_is_wrong_describes_what_was_asked_for() {
+fn an_error_describes_the_field_of_the_answer() {
     let wrong = ["Choose one.".to_owned()];
-    let html = step(Nav::Hidden, Ask::Organization(&CHOICES), &wrong);
+    let html = step(Nav::Hidden, StepPrompt::Organization(&CHOICES), &wrong);
     assert!(
         html.contains(r#"<fieldset aria-describedby="organization_id-error">"#),
         "{html}"
@@ -84,7 +84,7 @@ fn what_is_wrong_describes_what_was_asked_for() {
         html.contains(r#"id="organization_id-error" role="alert""#),
         "{html}"
     );
-    let html = step(Nav::Hidden, Ask::Totp, &wrong);
+    let html = step(Nav::Hidden, StepPrompt::Totp, &wrong);
     assert!(
         html.contains(r#"aria-describedby="code-error code-hint""#),
         "{html}"
@@ -96,10 +96,10 @@ fn what_is_wrong_describes_what_was_asked_for() {
 }
 
 #[test]
-fn a_code_that_does_not_come_can_be_sent_anew() {
-    let html = step(Nav::Hidden, Ask::Email(Some("ada@example.com")), &[]);
+fn a_new_code_can_be_requested() {
+    let html = step(Nav::Hidden, StepPrompt::Email(Some("ada@example.com")), &[]);
     assert!(
-        html.contains(r#"href="/auth/login?next=%2Faccount">Have a new code sent</a>"#),
+        html.contains(r#"href="/auth/login?next=%2Faccount">get a new code</a>"#),
         "{html}"
     );
     assert!(html.contains("<strong>ada@example.com</strong>"), "{html}");

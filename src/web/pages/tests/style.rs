@@ -1,4 +1,4 @@
-//! The style sheet: its colours are legible, and it fetches nothing.
+//! The style sheet: its colours are legible, and it loads nothing else.
 
 use std::collections::HashMap;
 
@@ -38,7 +38,7 @@ fn colours_are_legible_in_light_and_dark() {
     let light = colours(":root {\n  color-scheme");
     let dark = colours("@media screen and (prefers-color-scheme: dark)");
     for (scheme, colours) in [("light", light), ("dark", dark)] {
-        let hold = |front: &str, ground: &str, least: f64| {
+        let check = |front: &str, ground: &str, least: f64| {
             let found = contrast(colours[front], colours[ground]);
             assert!(
                 found >= least,
@@ -47,20 +47,20 @@ fn colours_are_legible_in_light_and_dark() {
         };
         for ground in ["ground", "surface"] {
             for text in ["text", "muted", "brand", "brand-hover", "error"] {
-                hold(text, ground, 4.5);
+                check(text, ground, 4.5);
             }
-            hold("edge", ground, 3.0);
+            check("edge", ground, 3.0);
         }
-        hold("on-brand", "brand", 4.5);
-        hold("on-brand", "brand-hover", 4.5);
+        check("on-brand", "brand", 4.5);
+        check("on-brand", "brand-hover", 4.5);
         for level in ["info", "warning", "success"] {
-            hold(level, &format!("{level}-ground"), 4.5);
+            check(level, &format!("{level}-ground"), 4.5);
         }
     }
 }
 
 #[test]
-fn the_style_sheet_fetches_nothing() {
+fn the_style_sheet_loads_nothing_else() {
     for forbidden in ["url(", "@import", "http:", "https:"] {
         assert!(!STYLE.contains(forbidden), "{forbidden}");
     }

@@ -1,5 +1,5 @@
-//! A login attempt: its `state`, PKCE verifier and way back, in an encrypted cookie of its own, so
-//! that two tabs do not overwrite each other.
+//! Login attempts. Each one has an encrypted cookie of its own with its `state`, its PKCE verifier
+//! and the page to return to, so that two tabs do not overwrite each other.
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
@@ -14,34 +14,36 @@ use crate::keys::Keys;
 use crate::keys::random_text;
 use crate::workos::Pkce;
 
-/// Every attempt's cookie is called this and the beginning of its state's hash.
+/// A cookie's name is this prefix and the first digits of the hash of the attempt's `state`.
 const PREFIX: &str = "vestibule_login_";
-/// The only routes that read it.
+/// The cookies are sent to these routes only.
 const PATH: &str = "/auth";
-/// Longer than anyone takes to sign in, MFA included.
+/// Longer than any sign-in takes, including MFA.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
-/// More open tabs than anyone signs in from; without a bound they pile up until HTTP 431.
-const MOST: usize = 5;
-/// All attempts' cookies together, names and values: half of what servers commonly take as headers.
-const MOST_BYTES: usize = 4_096;
-/// `org_` and 26 characters are WorkOS's; what is longer has no room in a cookie.
-const LONGEST_ORGANIZATION_ID: usize = 64;
+/// The most attempts that a browser keeps. Without a limit the cookies accumulate until requests
+/// fail with HTTP 431.
+const MAX_ATTEMPTS: usize = 5;
+/// The most bytes of all attempts' cookies, names and values: half of the usual limit for headers.
+const MAX_COOKIE_BYTES: usize = 4_096;
+/// WorkOS's ids are `org_` and 26 characters. A longer value is dropped to keep the cookie small.
+const MAX_ORGANIZATION_ID: usize = 64;
 
 /// One attempt to sign in.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Attempt {
+pub struct LoginAttempt {
     state: String,
     code_verifier: String,
     next: String,
     started_at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     organization_id: Option<String>,
-    #[serde(default, skip_serializing_if = "is_false")]
-    continues: bool,
+    // The serialized name is part of cookies that earlier versions have set.
+    #[serde(default, rename = "continues", skip_serializing_if = "is_false")]
+    is_continuation: bool,
 }
 
-impl Attempt {
-    /// A fresh attempt that will return to `next`.
+impl LoginAttempt {
+    /// Creates an attempt that returns to `next`.
     pub fn start(next: &str, now: Timestamp) -> Result<Self, Unspecified> {
         let Pkce { verifier } = Pkce::generate()?;
         Ok(Self {
@@ -50,39 +52,40 @@ impl Attempt {
             next: next.to_owned(),
             started_at: now.seconds(),
             organization_id: None,
-            continues: false,
+            is_continuation: false,
         })
     }
 
-    /// The same, into this organisation.
+    /// Sets the organisation to sign in to.
     pub fn into_organization(self, id: Option<&str>) -> Self {
-        let id = id.filter(|id| id.len() <= LONGEST_ORGANIZATION_ID);
+        let id = id.filter(|id| id.len() <= MAX_ORGANIZATION_ID);
         Self {
             organization_id: id.map(str::to_owned),
             ..self
         }
     }
 
-    /// The same, begun by ourselves because WorkOS wanted a fresh sign-in: the next time it does, the
-    /// person is asked, lest browser and WorkOS send each other round for ever.
-    pub fn continuing(self) -> Self {
+    /// Marks the attempt as one that this server started by itself, because WorkOS asked for a fresh
+    /// sign-in. If WorkOS asks again, the user is shown a page, so that the browser is not redirected
+    /// back and forth for ever.
+    pub fn into_continuation(self) -> Self {
         Self {
-            continues: true,
+            is_continuation: true,
             ..self
         }
     }
 
-    /// Whether it was begun by ourselves.
-    pub fn continues(&self) -> bool {
-        self.continues
+    /// Whether this server started the attempt by itself.
+    pub fn is_continuation(&self) -> bool {
+        self.is_continuation
     }
 
-    /// The organisation that was asked for.
+    /// The requested organisation.
     pub fn organization_id(&self) -> Option<&str> {
         self.organization_id.as_deref()
     }
 
-    /// What WorkOS brings back unchanged.
+    /// The `state` parameter, which WorkOS returns unchanged.
     pub fn state(&self) -> &str {
         &self.state
     }
@@ -94,24 +97,25 @@ impl Attempt {
         }
     }
 
-    /// The way back, checked when the attempt began.
+    /// The page to return to. It was validated when the attempt was created.
     pub fn next(&self) -> &str {
         &self.next
     }
 
-    /// What the session's row remembers the attempt by, so that it makes one session only.
+    /// The hash that the session's row stores, so that one attempt creates one session only.
     pub fn fingerprint(&self) -> String {
-        hash(&self.state)
+        sha256_hex(&self.state)
     }
 
-    /// The answer to WorkOS's return: this attempt's cookie goes.
+    /// A cookie that removes this attempt's cookie.
     pub fn removal(&self, secure: bool) -> Cookie<'static> {
         removal(cookie_name(&self.state), PATH, secure)
     }
 
     fn is_live(&self, now: Timestamp) -> bool {
         let age = now.seconds() - self.started_at;
-        // Below zero: the clock was set back, or another replica's is ahead. Only we make attempts.
+        // The age is negative if the clock was set back, or if another replica's clock is ahead. The
+        // cookie is encrypted, so the time is genuine.
         age.abs() < LIFETIME.num_seconds()
     }
 
@@ -122,21 +126,24 @@ impl Attempt {
         jar.private_mut(keys.login_attempt().next()?)
             .add(Cookie::new(name.clone(), text));
         let mut cookie = jar.get(&name)?.clone();
-        scope(&mut cookie, PATH, secure);
+        set_attributes(&mut cookie, PATH, secure);
         cookie.set_max_age(Duration::seconds(LIFETIME.num_seconds()));
         Some(cookie)
     }
 }
 
-/// The attempts that a browser has open, oldest first.
-pub struct Attempts {
-    live: Vec<(Attempt, usize)>,
+/// The attempts whose cookies a request carries, oldest first.
+pub struct LoginAttempts {
+    /// Each with the size of its cookie.
+    live: Vec<(LoginAttempt, usize)>,
+    /// Names of the cookies to remove.
     dead: Vec<String>,
 }
 
-impl Attempts {
-    /// Reads the attempts of this browser; what is expired or does not open is marked for removal.
-    pub fn of(request: &HttpRequest, keys: &Keys, now: Timestamp) -> Self {
+impl LoginAttempts {
+    /// Reads the attempts from a request's cookies. Cookies that have expired or cannot be decrypted
+    /// are marked for removal.
+    pub fn from_request(request: &HttpRequest, keys: &Keys, now: Timestamp) -> Self {
         let mut attempts = Self {
             live: Vec::new(),
             dead: Vec::new(),
@@ -144,8 +151,11 @@ impl Attempts {
         let Ok(cookies) = request.cookies() else {
             return attempts;
         };
-        for cookie in cookies.iter().filter(|cookie| is_ours(cookie.name())) {
-            match open(cookie, keys).filter(|attempt| attempt.is_live(now)) {
+        for cookie in cookies
+            .iter()
+            .filter(|cookie| is_attempt_cookie(cookie.name()))
+        {
+            match decrypt(cookie, keys).filter(|attempt| attempt.is_live(now)) {
                 Some(attempt) => attempts.live.push((attempt, size(cookie))),
                 None => attempts.dead.push(cookie.name().to_owned()),
             }
@@ -154,26 +164,29 @@ impl Attempts {
         attempts
     }
 
-    /// Whether this browser has no open attempt.
+    /// Whether the browser has no open attempt.
     pub fn is_empty(&self) -> bool {
         self.live.is_empty()
     }
 
-    /// The attempt that `state` belongs to, compared in constant time.
-    pub fn find(&self, state: &str) -> Option<&Attempt> {
-        let same = |attempt: &&Attempt| {
+    /// Finds the attempt with this `state`; compares in constant time.
+    pub fn find(&self, state: &str) -> Option<&LoginAttempt> {
+        let matches = |attempt: &&LoginAttempt| {
             verify_slices_are_equal(attempt.state.as_bytes(), state.as_bytes()).is_ok()
         };
-        self.live.iter().map(|(attempt, _)| attempt).find(same)
+        self.live.iter().map(|(attempt, _)| attempt).find(matches)
     }
 
-    /// The cookies to send when `new` joins: its own, and the removal of what has no room beside it.
-    pub fn join(mut self, mut new: Attempt, keys: &Keys, secure: bool) -> Vec<Cookie<'static>> {
+    /// Adds `new` and returns the cookies to set: that of the new attempt, and removals of expired and
+    /// surplus ones.
+    pub fn add(mut self, mut new: LoginAttempt, keys: &Keys, secure: bool) -> Vec<Cookie<'static>> {
         let Some(mut cookie) = new.cookie(keys, secure) else {
             return Vec::new();
         };
-        if size(&cookie) > MOST_BYTES {
-            log::warn!("a login attempt's way back does not fit into its cookie, so it is dropped");
+        if size(&cookie) > MAX_COOKIE_BYTES {
+            log::warn!(
+                "dropped the return address of a login attempt, which was too long for its cookie"
+            );
             new.next = String::new();
             match new.cookie(keys, secure) {
                 Some(shorter) => cookie = shorter,
@@ -181,7 +194,8 @@ impl Attempts {
             }
         }
         let mut bytes = size(&cookie) + self.live.iter().map(|(_, size)| size).sum::<usize>();
-        while !self.live.is_empty() && (self.live.len() >= MOST || bytes > MOST_BYTES) {
+        while !self.live.is_empty() && (self.live.len() >= MAX_ATTEMPTS || bytes > MAX_COOKIE_BYTES)
+        {
             let (oldest, size) = self.live.remove(0);
             bytes -= size;
             self.dead.push(cookie_name(&oldest.state));
@@ -194,16 +208,16 @@ impl Attempts {
     }
 }
 
-fn open(cookie: &Cookie<'static>, keys: &Keys) -> Option<Attempt> {
+fn decrypt(cookie: &Cookie<'static>, keys: &Keys) -> Option<LoginAttempt> {
     let jar = CookieJar::new();
-    let opened = keys
+    let decrypted = keys
         .login_attempt()
         .find_map(|key| jar.private(key).decrypt(cookie.clone()))?;
-    serde_json::from_str(opened.value()).ok()
+    serde_json::from_str(decrypted.value()).ok()
 }
 
-/// Whether a cookie is called as ours are; another name is not repeated in an answer.
-fn is_ours(name: &str) -> bool {
+/// Whether a cookie has the form of an attempt's name. Other names are never repeated in a response.
+fn is_attempt_cookie(name: &str) -> bool {
     let hash = name.strip_prefix(PREFIX).unwrap_or_default();
     hash.len() == 16 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -212,25 +226,25 @@ fn size(cookie: &Cookie<'_>) -> usize {
     cookie.name().len() + cookie.value().len()
 }
 
-/// Takes a cookie of a sign-in out of the browser.
+/// A cookie that removes a sign-in cookie from the browser.
 pub(super) fn removal(name: String, path: &'static str, secure: bool) -> Cookie<'static> {
     let mut cookie = Cookie::new(name, "");
-    scope(&mut cookie, path, secure);
+    set_attributes(&mut cookie, path, secure);
     cookie.make_removal();
     cookie
 }
 
-/// Where a cookie of a sign-in goes.
-pub(super) fn scope(cookie: &mut Cookie<'static>, path: &'static str, secure: bool) {
+/// Sets path and security attributes of a sign-in cookie.
+pub(super) fn set_attributes(cookie: &mut Cookie<'static>, path: &'static str, secure: bool) {
     cookie.set_path(path);
     cookie.set_http_only(true);
     cookie.set_secure(secure);
-    // WorkOS's redirect back is a cross-site navigation, on which Strict cookies stay at home.
+    // WorkOS's redirect back is a cross-site navigation, with which Strict cookies are not sent.
     cookie.set_same_site(SameSite::Lax);
 }
 
 fn cookie_name(state: &str) -> String {
-    format!("{PREFIX}{}", &hash(state)[..16])
+    format!("{PREFIX}{}", &sha256_hex(state)[..16])
 }
 
 #[expect(
@@ -241,9 +255,9 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// SHA-256 in hex.
-pub(super) fn hash(secret: &str) -> String {
-    let hash = digest::digest(&digest::SHA256, secret.as_bytes());
+/// SHA-256 in hexadecimal digits.
+pub(super) fn sha256_hex(text: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
     hash.as_ref()
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -1,0 +1,95 @@
+//! The account page.
+
+use askama::Template;
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::frame::PageFrame;
+use super::organization::OrganizationSection;
+use super::password::PasswordChangeErrors;
+use super::sessions::SessionList;
+use crate::sign_in;
+
+/// `GET /account`: the user, and how and when they signed in. Its `page` must have a user.
+#[derive(Clone, Copy, Debug, Template)]
+#[template(path = "account.html")]
+pub struct AccountPage<'a> {
+    /// The page's frame; the profile shown is its user's.
+    pub page: PageFrame<'a>,
+    /// Whether the email address is verified.
+    pub email_verified: bool,
+    /// The id in the user table.
+    pub user_id: i64,
+    /// WorkOS's id, for accounts that are linked to a WorkOS user.
+    pub workos_user_id: Option<&'a str>,
+    /// The session's organisation.
+    pub organization_id: Option<&'a str>,
+    /// The organisations to switch to.
+    pub organizations: OrganizationSection<'a>,
+    /// The user's roles in the session's organisation.
+    pub roles: &'a [String],
+    /// WorkOS's `authentication_method`, as received.
+    pub authentication_method: Option<&'a str>,
+    /// When this session started.
+    pub signed_in_at: DateTime<Utc>,
+    /// When this session expires.
+    pub expires_at: DateTime<Utc>,
+    /// The user's open sessions; `None` if they could not be read.
+    pub sessions: Option<&'a SessionList>,
+    /// The errors of the password form; `None` hides the form.
+    pub password: Option<&'a PasswordChangeErrors>,
+}
+
+impl<'a> AccountPage<'a> {
+    /// Whether one of the page's forms was filled in incorrectly.
+    pub fn has_errors(&self) -> bool {
+        let password = self.password.is_some_and(PasswordChangeErrors::any);
+        password || !self.organizations.errors.is_empty()
+    }
+
+    /// Whether there is anything to show about organisations. An account without one does not get an
+    /// empty section.
+    pub fn shows_organization(&self) -> bool {
+        let OrganizationSection {
+            choices,
+            unavailable,
+            errors,
+            ..
+        } = self.organizations;
+        self.organization_id.is_some() || !choices.is_empty() || unavailable || !errors.is_empty()
+    }
+
+    /// The authentication method in words.
+    pub fn method(&self) -> Option<&'a str> {
+        self.authentication_method.map(method_in_words)
+    }
+}
+
+/// Translates WorkOS's `authentication_method` into words. The set is open: an unknown value is shown
+/// as received, without the suffix `OAuth` that all providers share.
+pub(super) fn method_in_words(method: &str) -> &str {
+    match method {
+        sign_in::LOCAL_PASSWORD => "Password of this site",
+        "Password" => "Password",
+        "SSO" => "Single sign-on",
+        "MagicAuth" => "Code by email",
+        "Passkey" => "Passkey",
+        "Impersonation" => "Impersonation",
+        "MigratedSession" => "Migrated session",
+        "ExternalAuth" => "External sign-in",
+        "CrossAppAuth" => "Another application",
+        other => other
+            .strip_suffix("OAuth")
+            .filter(|name| !name.is_empty())
+            .unwrap_or(other),
+    }
+}
+
+/// A time for readers, e.g. `21 November 2026, 19:10 UTC`.
+pub fn readable_time(time: &DateTime<Utc>) -> String {
+    time.format("%-d %B %Y, %H:%M UTC").to_string()
+}
+
+/// A time for the `datetime` attribute, e.g. `2026-11-21T19:10:09Z`.
+pub fn machine_time(time: &DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
