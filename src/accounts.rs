@@ -1,6 +1,7 @@
 //! User accounts: the rows of the user table, their passwords, and how a sign-in finds or creates one.
 
 mod credentials;
+mod deleted_workos_users;
 mod email;
 pub mod email_address;
 pub mod identities;
@@ -14,11 +15,13 @@ pub use credentials::{
     CheckedCredentials, CredentialError, PasswordChange, authenticate, change_password,
     emails_without_sign_in_method, has_password, has_sign_in_method, may_use_password,
 };
+pub use deleted_workos_users::{
+    DELETED_USER_RETENTION, delete_old_workos_deletions, record_deleted_workos_user,
+};
 pub use email::{email_key, email_problem};
 pub use identities::{ExternalIdentity, LinkError, find_or_link};
 pub use lifecycle::{
-    DELETED_USER_RETENTION, activate, deactivate, deactivate_deleted_user, revoke_all_sessions,
-    set_password,
+    activate, deactivate, deactivate_deleted_user, revoke_all_sessions, set_password,
 };
 pub use passwords::unusable_password;
 pub use provisioning::{ProvisionError, WorkosProfile, provision, update_from_workos};

@@ -1,7 +1,7 @@
-//! The database: the only place that knows there are two backends.
+//! The database: SQLite or PostgreSQL. No other module knows which.
 //!
-//! A query is a plain function `fn name(conn: &mut Conn, …) -> QueryResult<…>`, run through
-//! [`Database::read`] or [`Database::write`] and composed inside one transaction.
+//! A query is a plain function `fn name(conn: &mut Conn, …) -> QueryResult<…>`. [`Database::read`] and
+//! [`Database::write`] run such functions; those of one call to `write` share a transaction.
 
 mod conn;
 mod error;
@@ -17,62 +17,62 @@ use std::time::Duration;
 use diesel::r2d2::{Pool, PooledConnection};
 
 pub(crate) use conn::insert_all;
-pub use conn::{Conn, database_now, raise_ids, unless_taken};
+pub use conn::{Conn, bump_sequence, database_now, on_unique_violation};
 pub use error::DbError;
 pub use migrations::Migrations;
 
 use crate::settings::{DatabaseSettings, DatabaseUrl};
-use conn::{Manager, Mode};
+use conn::{ConnectionManager, OpenMode};
 
-/// How long a request waits for a connection before it is told to try again.
-const CONNECTION_WAIT: Duration = Duration::from_secs(3);
-/// A database that neither answers nor breaks off holds a request up no longer: more than a wait for
-/// a connection and the longest statement together.
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
-/// SQLite reads in parallel under WAL; more readers than this only wait for the two or four cores.
+/// How long a request waits for a connection before it fails.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a request waits for its queries. It is longer than the wait for a connection and the timeout
+/// of a statement together.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
+/// SQLite reads in parallel in WAL mode. More readers would only wait for the CPU.
 const SQLITE_READERS: u32 = 8;
 
 /// A handle to the database; cheap to clone.
 #[derive(Clone)]
 pub struct Database {
-    /// SQLite takes one writer at a time: waiting for it in the pool is fair, its own lock is not.
-    writer: Arc<Pool<Manager>>,
-    reader: Arc<Pool<Manager>>,
+    /// SQLite allows one writer at a time. The pool serves waiting writers in order; SQLite's lock does not.
+    writer: Arc<Pool<ConnectionManager>>,
+    reader: Arc<Pool<ConnectionManager>>,
     /// Whether the last write failed.
     write_failed: Arc<AtomicBool>,
 }
 
 impl Database {
-    /// Opens the database that is there; a SQLite file that is missing is an error.
+    /// Opens an existing database. A missing SQLite file is an error.
     pub fn open(settings: &DatabaseSettings) -> Result<Self, DbError> {
-        Self::with_mode(settings, Mode::Existing)
+        Self::with_mode(settings, OpenMode::Existing)
     }
 
-    /// Opens the database, and makes a SQLite file where there is none.
+    /// Opens the database; creates the SQLite file if it is missing.
     pub fn open_or_create(settings: &DatabaseSettings) -> Result<Self, DbError> {
-        Self::with_mode(settings, Mode::Create)
+        Self::with_mode(settings, OpenMode::Create)
     }
 
-    /// Opens the database that is there to look at it: SQLite's file cannot be written to.
-    pub fn open_to_look(settings: &DatabaseSettings) -> Result<Self, DbError> {
-        Self::with_mode(settings, Mode::ReadOnly)
+    /// Opens an existing database for reading; a SQLite file is opened read-only.
+    pub fn open_read_only(settings: &DatabaseSettings) -> Result<Self, DbError> {
+        Self::with_mode(settings, OpenMode::ReadOnly)
     }
 
-    fn with_mode(settings: &DatabaseSettings, mode: Mode) -> Result<Self, DbError> {
+    fn with_mode(settings: &DatabaseSettings, mode: OpenMode) -> Result<Self, DbError> {
         conn::connect(&settings.url, mode)?;
-        let writing = if mode == Mode::ReadOnly {
+        let writing = if mode == OpenMode::ReadOnly {
             mode
         } else {
-            Mode::Existing
+            OpenMode::Existing
         };
-        let pool = |size: u32, mode: Mode| {
-            let manager = Manager::new(settings.url.clone(), mode);
+        let pool = |size: u32, mode: OpenMode| {
+            let manager = ConnectionManager::new(settings.url.clone(), mode);
             let builder = Pool::builder()
                 .max_size(size)
-                // None ahead of need: a thread of the pool that is still connecting when a command
-                // ends meets libcrypto's clean-up at exit, and the process dies of it.
+                // No connection in advance: if a thread of the pool is still connecting when a command
+                // exits, libcrypto's clean-up at exit makes the process crash.
                 .min_idle(Some(0))
-                .connection_timeout(CONNECTION_WAIT)
+                .connection_timeout(CONNECTION_TIMEOUT)
                 .error_handler(Box::new(error::LogPoolErrors));
             Arc::new(builder.build_unchecked(manager))
         };
@@ -80,7 +80,7 @@ impl Database {
         Ok(match &settings.url {
             DatabaseUrl::Sqlite(_) => Self {
                 writer: pool(1, writing),
-                reader: pool(SQLITE_READERS, Mode::ReadOnly),
+                reader: pool(SQLITE_READERS, OpenMode::ReadOnly),
                 write_failed,
             },
             DatabaseUrl::Postgres(_) => {
@@ -94,8 +94,8 @@ impl Database {
         })
     }
 
-    /// Runs `queries` off the async threads, outside a transaction, and to the end: a client that
-    /// goes away does not stop it.
+    /// Runs `queries` on a blocking thread, without a transaction. They run to the end even if the client
+    /// disconnects.
     pub async fn read<T, E>(
         &self,
         queries: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
@@ -105,10 +105,11 @@ impl Database {
         E: From<DbError> + Send + 'static,
     {
         let database = self.clone();
-        off_thread(move || database.read_blocking(queries)).await
+        run_blocking(move || database.read_blocking(queries)).await
     }
 
-    /// Runs `queries` off the async threads in one transaction and to its end; an `Err` rolls back.
+    /// Runs `queries` on a blocking thread in one transaction, which an `Err` rolls back. They run to the
+    /// end even if the client disconnects.
     pub async fn write<T, E>(
         &self,
         queries: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
@@ -118,31 +119,31 @@ impl Database {
         E: From<DbError> + Send + 'static,
     {
         let database = self.clone();
-        off_thread(move || database.write_blocking(queries)).await
+        run_blocking(move || database.write_blocking(queries)).await
     }
 
-    /// [`read`](Self::read) for commands, which have no async threads.
+    /// [`read`](Self::read) without async, for commands.
     pub fn read_blocking<T, E: From<DbError>>(
         &self,
         queries: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        queries(&mut *take(&self.reader)?)
+        queries(&mut *connection(&self.reader)?)
     }
 
-    /// [`write`](Self::write) for commands, which have no async threads.
+    /// [`write`](Self::write) without async, for commands.
     pub fn write_blocking<T, E: From<DbError>>(
         &self,
         queries: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        let outcome = take(&self.writer)
+        let outcome = connection(&self.writer)
             .map_err(E::from)
             .and_then(|mut conn| conn::transaction(&mut conn, queries));
-        // Whatever the reason: at worst, the next probe writes once for nothing.
+        // Any error counts: at worst the next readiness probe writes without need.
         self.write_failed.store(outcome.is_err(), Ordering::Relaxed);
         outcome
     }
 
-    /// Names of the migrations that are not applied, oldest first; makes no file.
+    /// Names of the migrations that are not applied, the oldest first. Creates no file.
     pub fn pending_migrations(settings: &DatabaseSettings) -> Result<Vec<String>, DbError> {
         match Self::open(settings) {
             Ok(database) => database.migrations()?.pending(),
@@ -151,17 +152,17 @@ impl Database {
         }
     }
 
-    /// The migrations of this database, applied and not.
+    /// The migrations of this database.
     pub fn migrations(&self) -> Result<Migrations, DbError> {
-        Ok(Migrations::new(take(&self.writer)?))
+        Ok(Migrations::new(connection(&self.writer)?))
     }
 
-    /// Ready to serve: the database answers, every migration is applied, and, where the last write
-    /// failed, it can be written to again. A probe of a sound database only reads, beside its writer.
+    /// Whether the application can serve requests: the database answers and every migration is applied. If
+    /// the last write failed, the probe also writes; otherwise it only reads.
     pub async fn is_ready(&self) -> Result<bool, DbError> {
         let database = self.clone();
-        off_thread(move || {
-            if !Migrations::new(take(&database.reader)?)
+        run_blocking(move || {
+            if !Migrations::new(connection(&database.reader)?)
                 .pending()?
                 .is_empty()
             {
@@ -175,26 +176,28 @@ impl Database {
         .await
     }
 
-    /// Fails where nothing can be written: SQLite's file is read-only, or its disk is full.
+    /// Fails if the database cannot be written to: SQLite's file is read-only, or its disk is full.
     pub fn check_writable(&self) -> Result<(), DbError> {
-        self.write_blocking(conn::write_nothing_new)
+        self.write_blocking(conn::probe_write)
     }
 }
 
-fn take(pool: &Pool<Manager>) -> Result<PooledConnection<Manager>, DbError> {
+fn connection(
+    pool: &Pool<ConnectionManager>,
+) -> Result<PooledConnection<ConnectionManager>, DbError> {
     pool.get().map_err(DbError::from)
 }
 
-async fn off_thread<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
+async fn run_blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
 where
     T: Send + 'static,
     E: From<DbError> + Send + 'static,
 {
-    // Whoever waits is let go; the work itself still runs to its end.
-    match tokio::time::timeout(LONGEST_WAIT, tokio::task::spawn_blocking(work)).await {
+    // A timeout ends the wait, and not the work.
+    match tokio::time::timeout(QUERY_TIMEOUT, tokio::task::spawn_blocking(work)).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(DbError::Interrupted.into()),
-        Err(_) => Err(DbError::Unavailable(format!("no answer within {LONGEST_WAIT:?}")).into()),
+        Err(_) => Err(DbError::Unavailable(format!("no answer within {QUERY_TIMEOUT:?}")).into()),
     }
 }
 

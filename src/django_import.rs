@@ -23,7 +23,7 @@ pub use report::{ImportReport, ImportTally, RefusalReason, RefusedRow};
 
 use crate::clock::Clock;
 use crate::db::source::ForeignDatabase;
-use crate::db::{Conn, Database, DbError, raise_ids};
+use crate::db::{Conn, Database, DbError, bump_sequence};
 use crate::settings::{DatabaseSettings, DatabaseUrl};
 use planner::ImportPlanner;
 use source::DjangoUserTable;
@@ -105,7 +105,7 @@ pub fn import(
     progress(ImportProgress::Users(rows));
     let mut bringing = ImportPlanner::new(options, clock);
     let query = table.query(&source);
-    source.each_batch(&query, BATCH, ImportError::Source, |batch| {
+    source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {
         let read = batch.len();
         bringing.batch(&target, batch, &mut report.users)?;
         progress(ImportProgress::Read(
@@ -115,7 +115,7 @@ pub fn import(
     })?;
     if let Some(query) = blacklist {
         let mut tally = ImportTally::default();
-        source.each_batch(&query, BATCH, ImportError::Source, |batch| {
+        source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {
             blacklist::bring(&target, batch, clock.now(), options.dry_run, &mut tally)
         })?;
         report.tokens = Some(tally);
@@ -125,7 +125,7 @@ pub fn import(
 
 fn open_target(settings: &DatabaseSettings, dry_run: bool) -> Result<Database, ImportError> {
     let database = if dry_run {
-        Database::open_to_look(settings)?
+        Database::open_read_only(settings)?
     } else {
         Database::open(settings)?
     };
@@ -183,11 +183,11 @@ fn keep_ids_apart(
     table: &DjangoUserTable,
 ) -> Result<(), ImportError> {
     let highest = source
-        .highest(table.name(), table.key(), HIGHEST_KEY)
+        .max_integer(table.name(), table.key(), HIGHEST_KEY)
         .map_err(ImportError::Source)?;
     if let Some(highest) = highest {
         let floor = ids_start_above(highest);
-        target.write_blocking(|conn| raise_ids(conn, "users", floor).map_err(DbError::from))?;
+        target.write_blocking(|conn| bump_sequence(conn, "users", floor).map_err(DbError::from))?;
     }
     Ok(())
 }
@@ -203,7 +203,7 @@ fn write_again_when_taken<T>(
 ) -> Result<T, DbError> {
     for _ in 1..ROUNDS {
         match target.write_blocking(&mut write) {
-            Err(DbError::Refused(QueryError::DatabaseError(
+            Err(DbError::Rejected(QueryError::DatabaseError(
                 DatabaseErrorKind::UniqueViolation,
                 _,
             ))) => {}

@@ -12,12 +12,12 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
-use aws_lc_rs::error::Unspecified;
 
 use crate::accounts::ProvisionError;
 use crate::accounts::passwords::HasherOverloaded;
 use crate::db::DbError;
-use crate::keys::SealError;
+use crate::random::RandomnessError;
+use crate::sealing::SealError;
 use crate::workos::WorkosError;
 pub use internal::{ErrorChain, InternalError};
 pub use public::{Public, plural, retry_seconds, told_of};
@@ -233,15 +233,15 @@ impl From<SealError> for SignInFailure {
     }
 }
 
-impl From<Unspecified> for SignInFailure {
-    fn from(error: Unspecified) -> Self {
-        InternalError::new("get random bytes from the system", error).into()
+impl From<RandomnessError> for SignInFailure {
+    fn from(error: RandomnessError) -> Self {
+        InternalError::new("generate a random value", error).into()
     }
 }
 
-impl From<Unspecified> for Error {
-    fn from(error: Unspecified) -> Self {
-        InternalError::new("get random bytes from the system", error).into()
+impl From<RandomnessError> for Error {
+    fn from(error: RandomnessError) -> Self {
+        InternalError::new("generate a random value", error).into()
     }
 }
 

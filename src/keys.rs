@@ -1,62 +1,57 @@
-//! Every key of ours, derived from `SECRET_KEY`: one purpose, one key.
+//! The encryption keys, derived from `SECRET_KEY`: each purpose has its own key.
 
 use actix_web::cookie::Key;
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
-use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::sealing::{SealError, SealingKey};
 use crate::settings::Settings;
 
-/// Random bytes in what nobody may guess: 256 bits, RFC 7636's recommendation.
-const RANDOM_BYTES: usize = 32;
-
-/// The keys that came from one value of `SECRET_KEY`.
-struct Derived {
+/// The keys that are derived from one value of `SECRET_KEY`.
+struct DerivedKeys {
     session: Key,
     login_attempt: Key,
-    row: RandomizedNonceKey,
-    pending: RandomizedNonceKey,
+    row: SealingKey,
+    pending: SealingKey,
 }
 
-/// The keys in force: the newest, which seals, and the older ones, which only open.
+/// The keys in use: the newest, which seals, and the older ones, which only open.
 pub struct Keys {
-    newest: Derived,
-    older: Vec<Derived>,
+    newest: DerivedKeys,
+    older: Vec<DerivedKeys>,
 }
 
-/// What a sealed value held, and whether an older key opened it.
+/// A decrypted value of a row.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Opened {
+pub struct OpenedRow {
     /// The plain text.
     pub plain: Vec<u8>,
-    /// Sealed under a fallback key: worth sealing anew.
+    /// Whether an older key sealed it, so that it should be sealed again.
     pub stale: bool,
 }
 
 impl Keys {
-    /// Derives the keys of `SECRET_KEY` and of `SECRET_KEY_FALLBACKS`.
+    /// Derives the keys from `SECRET_KEY` and `SECRET_KEY_FALLBACKS`.
     pub fn derive(settings: &Settings) -> Self {
         let older = settings
             .secret_key_fallbacks
             .iter()
-            .map(Derived::from_secret)
+            .map(DerivedKeys::from_secret)
             .collect();
         Self {
-            newest: Derived::from_secret(&settings.secret_key),
+            newest: DerivedKeys::from_secret(&settings.secret_key),
             older,
         }
     }
 
-    /// The session cookie's key.
+    /// The key of session cookies.
     pub fn session(&self) -> &Key {
         &self.newest.session
     }
 
-    /// The keys that may have sealed a session cookie earlier.
+    /// The older keys of session cookies.
     pub fn session_fallbacks(&self) -> impl Iterator<Item = &Key> {
         self.older.iter().map(|derived| &derived.session)
     }
@@ -68,30 +63,30 @@ impl Keys {
             .map(|derived| &derived.login_attempt)
     }
 
-    /// Encrypts a value for a row. `place` (table, column and row) is bound to it, so that a sealed
-    /// value that is moved elsewhere does not open there.
+    /// Encrypts a value for a row. The value is bound to `place` (the table and the row's id), so that it
+    /// does not open in another row.
     pub fn seal_row(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        seal(&self.newest.row, place, plain)
+        self.newest.row.seal(place, plain)
     }
 
-    /// Encrypts what a client of the API holds of an unfinished sign-in, as URL-safe text.
+    /// Encrypts a pending sign-in for a client of the API, as URL-safe text.
     pub fn seal_pending(&self, plain: &[u8]) -> Result<String, SealError> {
-        let sealed = seal(&self.newest.pending, "", plain)?;
+        let sealed = self.newest.pending.seal("", plain)?;
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// Opens what [`seal_pending`](Self::seal_pending) made; `None` when no key fits.
+    /// Decrypts a value of [`seal_pending`](Self::seal_pending); `None` if no key opens it.
     pub fn open_pending(&self, sealed: &str) -> Option<Vec<u8>> {
         let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let mut keys = std::iter::once(&self.newest).chain(&self.older);
-        keys.find_map(|derived| open(&derived.pending, "", &sealed))
+        keys.find_map(|derived| derived.pending.open("", &sealed))
     }
 
-    /// Opens what [`seal_row`](Self::seal_row) made for the same `place`; `None` when no key fits.
-    pub fn open_row(&self, place: &str, sealed: &[u8]) -> Option<Opened> {
-        let open = |derived: &Derived| open(&derived.row, place, sealed);
+    /// Decrypts a value of [`seal_row`](Self::seal_row) for the same `place`; `None` if no key opens it.
+    pub fn open_row(&self, place: &str, sealed: &[u8]) -> Option<OpenedRow> {
+        let open = |derived: &DerivedKeys| derived.row.open(place, sealed);
         match open(&self.newest) {
-            Some(plain) => Some(Opened {
+            Some(plain) => Some(OpenedRow {
                 plain,
                 stale: false,
             }),
@@ -99,52 +94,12 @@ impl Keys {
                 .older
                 .iter()
                 .find_map(open)
-                .map(|plain| Opened { plain, stale: true }),
+                .map(|plain| OpenedRow { plain, stale: true }),
         }
     }
 }
 
-/// Encrypts `plain`, bound to `place`: the nonce, then the text with its tag.
-fn seal(key: &RandomizedNonceKey, place: &str, plain: &[u8]) -> Result<Vec<u8>, SealError> {
-    let mut text = plain.to_vec();
-    let nonce = key
-        .seal_in_place_append_tag(Aad::from(place), &mut text)
-        .map_err(|_| SealError)?;
-    Ok([nonce.as_ref().as_slice(), &text].concat())
-}
-
-fn open(key: &RandomizedNonceKey, place: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-    let (nonce, text) = sealed.split_at_checked(NONCE_LEN)?;
-    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-    let mut text = text.to_vec();
-    let plain = key.open_in_place(nonce, Aad::from(place), &mut text).ok()?;
-    Some(plain.to_vec())
-}
-
-/// 256 random bits as URL-safe text, for a `state`, a PKCE verifier, an id of ours.
-pub(crate) fn random_text() -> Result<String, Unspecified> {
-    let mut bytes = [0; RANDOM_BYTES];
-    rand::fill(&mut bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
-
-/// A number from 0 to 1 that differs from one call to the next; the middle where there is no
-/// randomness, since nothing secret hangs on it.
-pub(crate) fn random_fraction() -> f64 {
-    let mut byte = [128];
-    let filled = rand::fill(&mut byte);
-    match filled {
-        Ok(()) => f64::from(byte[0]) / 255.0,
-        Err(Unspecified) => 0.5,
-    }
-}
-
-/// The system has no randomness to give.
-#[derive(Debug, thiserror::Error)]
-#[error("a value could not be encrypted")]
-pub struct SealError;
-
-impl Derived {
+impl DerivedKeys {
     fn from_secret(secret: &SecretString) -> Self {
         let secret = secret.expose_secret().as_bytes();
         let row: [u8; 32] = expand(secret, b"vestibule: rows, version 1");
@@ -158,15 +113,10 @@ impl Derived {
                 secret,
                 b"vestibule: login attempt, version 1",
             )),
-            row: aes_key(&row),
-            pending: aes_key(&pending),
+            row: SealingKey::new(&row),
+            pending: SealingKey::new(&pending),
         }
     }
-}
-
-#[expect(clippy::expect_used, reason = "the key is 32 bytes, AES-256's length")]
-fn aes_key(bytes: &[u8; 32]) -> RandomizedNonceKey {
-    RandomizedNonceKey::new(&AES_256_GCM, bytes).expect("32 bytes are a key")
 }
 
 struct Length(usize);
@@ -177,10 +127,10 @@ impl KeyType for Length {
     }
 }
 
-/// HKDF-SHA-256 (RFC 5869) without salt: `SECRET_KEY` is long and random already.
+/// HKDF-SHA-256 (RFC 5869) without a salt, because `SECRET_KEY` is long and random.
 #[expect(
     clippy::expect_used,
-    reason = "HKDF gives up to 255 × 32 bytes, far more than are asked"
+    reason = "HKDF-SHA-256 expands to at most 255 × 32 bytes, and 64 are the most that are requested"
 )]
 fn expand<const N: usize>(secret: &[u8], purpose: &[u8]) -> [u8; N] {
     let mut key = [0; N];
@@ -211,14 +161,14 @@ mod tests {
     const NEW: &str = "the-newer-key-for-tests-with-more-than-fifty-characters";
 
     #[test]
-    fn a_row_opens_with_its_key_in_its_place_only() {
+    fn a_sealed_value_opens_only_with_its_key_and_in_its_row() {
         let keys = keys(NEW, "");
         let sealed = keys.seal_row("sessions:1", b"token").unwrap();
         assert!(!sealed.windows(5).any(|window| window == b"token"));
         let opened = keys.open_row("sessions:1", &sealed).unwrap();
         assert_eq!(
             opened,
-            Opened {
+            OpenedRow {
                 plain: b"token".to_vec(),
                 stale: false
             }
@@ -234,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_value_is_never_sealed_alike_twice() {
+    fn sealing_a_value_twice_gives_different_results() {
         let keys = keys(NEW, "");
         assert_ne!(
             keys.seal_row("p", b"x").unwrap(),
@@ -243,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn an_older_key_opens_and_is_told() {
+    fn a_value_that_an_older_key_sealed_is_stale() {
         let sealed = keys(OLD, "").seal_row("p", b"x").unwrap();
         assert!(keys(NEW, OLD).open_row("p", &sealed).unwrap().stale);
         assert_eq!(keys(NEW, "").open_row("p", &sealed), None);
     }
 
     #[test]
-    fn an_unfinished_sign_in_opens_as_one_only() {
+    fn a_pending_sign_in_does_not_open_as_a_row() {
         let keys = keys(NEW, "");
         let sealed = keys.seal_pending(b"token").unwrap();
         assert_eq!(keys.open_pending(&sealed).unwrap(), b"token");

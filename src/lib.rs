@@ -19,8 +19,10 @@
 //! - [`server`]: builds and runs the application; [`middleware`]: what every request passes;
 //!   [`state`]: what handlers share.
 //! - [`settings`]: the only reader of the environment; [`checks`]: what is wrong with a set-up.
-//! - [`clock`], [`keys`], [`links`], [`logging`], [`origin`], [`csp`]: one clock, every key,
-//!   addresses of ours, the log, what stays on this site, the content security policy.
+//! - [`clock`], [`keys`], [`sealing`], [`random`]: the clock, the encryption keys, encryption, random
+//!   values.
+//! - [`links`], [`logging`], [`origin`], [`csp`]: the application's own URLs, the log, which URLs belong to
+//!   this site, the Content-Security-Policy.
 //! - [`commands`]: one file per management command.
 
 pub mod accounts;
@@ -33,6 +35,7 @@ pub mod db;
 pub mod django_import;
 pub mod error;
 pub mod error_pages;
+mod hex;
 pub mod http;
 mod http_client;
 mod jwks;
@@ -44,7 +47,9 @@ pub mod middleware;
 pub mod oidc;
 pub mod origin;
 pub mod purge;
+pub mod random;
 pub mod renewal;
+pub mod sealing;
 pub mod server;
 pub mod sessions;
 pub mod settings;

@@ -2,12 +2,13 @@
 
 use std::io::Write;
 
-use aws_lc_rs::rand;
 use env_logger::fmt::Formatter;
 use log::kv::{self, Key, Value, VisitSource};
 use log::{LevelFilter, Record};
 use serde_json::{Map, json};
 
+use crate::hex::hex;
+use crate::random::random_bytes;
 use crate::settings::{LogFormat, LogSettings};
 
 tokio::task_local! {
@@ -31,12 +32,12 @@ pub fn start(settings: &LogSettings) {
 
 /// 64 random bits in hex: enough to find a request in a log.
 pub fn new_request_id() -> String {
-    let mut bytes = [0; 8];
-    if rand::fill(&mut bytes).is_err() {
-        // Everything that must not go on without randomness fails by itself.
-        log::warn!("no randomness for a request id");
-    }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes = random_bytes::<8>().unwrap_or_else(|error| {
+        // A request that needs a secret random value fails by itself.
+        log::warn!("failed to generate a request id: {error}");
+        [0; 8]
+    });
+    hex(&bytes)
 }
 
 fn current_request_id() -> Option<String> {

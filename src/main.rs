@@ -3,14 +3,15 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::Parser;
 use vestibule::commands::Cli;
 
 fn main() -> ExitCode {
-    match Cli::from_arguments().run() {
+    match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             for line in error.lines() {
-                // If stderr is closed, only the exit code tells of the error.
+                // Where stderr is closed, the exit code has to speak for itself.
                 drop(writeln!(std::io::stderr(), "{line}"));
             }
             ExitCode::FAILURE

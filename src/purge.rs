@@ -6,10 +6,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
+use crate::accounts::delete_old_workos_deletions;
 use crate::clock::{Clock, Timestamp};
 use crate::db::schema::jobs;
 use crate::db::{Conn, Database, DbError};
-use crate::sessions::{SessionRow, forget_ended};
+use crate::sessions::{SessionRow, delete_expired_tombstones};
 use crate::sign_in::UnfinishedRow;
 use crate::tokens::RefreshTokenRow;
 use crate::webhooks;
@@ -46,7 +47,7 @@ pub async fn purge(
 ) -> Result<Purged, DbError> {
     let outlived_by = access_lifetime.max(TimeDelta::days(1));
     in_batches(database, move |conn, most| {
-        RefreshTokenRow::forget_successors(conn, now, most)
+        RefreshTokenRow::delete_expired_successors(conn, now, most)
     })
     .await?;
     let purged = Purged {
@@ -67,8 +68,15 @@ pub async fn purge(
         })
         .await?,
     };
-    // What remembers sessions that are gone, those just deleted too: nobody counts it.
-    in_batches(database, move |conn, most| forget_ended(conn, now, most)).await?;
+    // Tombstones, also of the sessions just deleted, and old deletions at WorkOS are not counted.
+    in_batches(database, move |conn, most| {
+        delete_expired_tombstones(conn, now, most)
+    })
+    .await?;
+    in_batches(database, move |conn, most| {
+        delete_old_workos_deletions(conn, now, most)
+    })
+    .await?;
     Ok(purged)
 }
 

@@ -23,7 +23,7 @@ use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::error::{Error, InternalError};
-use crate::keys::SealError;
+use crate::sealing::SealError;
 use crate::sessions::{SessionRow, SessionState};
 use crate::sign_out::end_session;
 use crate::state::AppState;
@@ -87,7 +87,7 @@ pub struct Fresh {
     organization_id: Option<String>,
     role: Option<String>,
     renew_after: Timestamp,
-    marks: i32,
+    generation: i32,
 }
 
 impl Fresh {
@@ -105,7 +105,7 @@ impl Fresh {
             organization_id: self.organization_id.clone(),
             role: self.role.clone(),
             renew_after: self.renew_after,
-            marks: self.marks,
+            generation: self.generation,
             ..state
         }
     }
@@ -204,7 +204,7 @@ fn good(ask: &Ask, row: SessionRow, user: User, renew_after: Timestamp) -> Stand
         organization_id,
         role: row.role,
         renew_after,
-        marks: row.marks,
+        generation: row.generation,
     }))
 }
 
@@ -222,7 +222,7 @@ async fn end(app: &AppState, id: &str, now: Timestamp) -> Outcome {
     .await?;
     let longest = now.plus(app.settings.session_cookie_age);
     let until = row.map_or(longest, |row| row.expires_at);
-    app.revocations.end(id, until);
+    app.revocations.add_revoked(id, until);
     Ok(Stands::Over)
 }
 

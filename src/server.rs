@@ -48,9 +48,9 @@ impl Application {
         // Where this fails nobody counts as signed in, until the first reading that succeeds.
         let read = state
             .revocations
-            .read_blocking(&state.database, state.clock.now());
+            .refresh_blocking(&state.database, state.clock.now());
         if let Err(error) = read {
-            log::error!("ended sessions cannot be read: {error}");
+            log::error!("failed to read revoked sessions: {error}");
         }
         let shared = state.clone();
         let connections = OpenConnections::new(LONGEST_IDLE);
@@ -100,7 +100,7 @@ impl Application {
         tokio::select! {
             result = &mut server => return result,
             () = self.connections.close_idle() => {}
-            () = state.revocations.keep_reading(&state.database, &state.clock) => {}
+            () = state.revocations.refresh_periodically(&state.database, &state.clock) => {}
             () = purge::keep_purging(&state.database, access_lifetime, &state.clock) => {}
             () = &mut stop => {}
         }

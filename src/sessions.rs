@@ -1,19 +1,20 @@
-//! The browser session: the cookie says who, the row keeps what must not be lost.
+//! Browser sessions. The cookie holds who is signed in; the row holds what must survive the loss of the
+//! cookie, such as WorkOS's refresh token.
 
-mod device;
-mod ended;
+mod active;
+mod generation;
 mod lease;
-mod marks;
-mod open;
-mod revocations;
+mod revocation_cache;
 mod row;
 mod state;
+mod tombstones;
+mod user_agent;
 
-pub use device::{device_in_words, kept_user_agent};
-pub use ended::forget_ended;
+pub use active::{ActiveSession, SessionOrigin};
+pub use generation::SessionGeneration;
 pub use lease::{Confirmation, Setback};
-pub use marks::Mark;
-pub use open::{Beginning, OpenSession};
-pub use revocations::{Revocations, Standing};
+pub use revocation_cache::{RevocationCache, RevocationStatus};
 pub use row::{NewSession, SessionRow};
-pub use state::{BrowserSession, CarriedOn, Impersonator, SessionState};
+pub use state::{BrowserSession, Impersonator, SessionState, UpdatedSession};
+pub use tombstones::delete_expired_tombstones;
+pub use user_agent::{device_description, truncate_user_agent};

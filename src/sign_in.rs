@@ -17,9 +17,9 @@ use crate::accounts::{ProvisionError, User, WorkosProfile, provision};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::SignInFailure;
-use crate::keys::random_text;
+use crate::random::random_text;
 use crate::renewal;
-use crate::sessions::{Impersonator, NewSession, SessionRow, SessionState, kept_user_agent};
+use crate::sessions::{Impersonator, NewSession, SessionRow, SessionState, truncate_user_agent};
 use crate::sign_out::end_session;
 use crate::state::AppState;
 use crate::workos::{self, Authentication, ClientDevice};
@@ -86,7 +86,7 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         organization_id,
         role,
         ip_address: device.ip_address,
-        user_agent: kept_user_agent(device.user_agent.as_deref()),
+        user_agent: truncate_user_agent(device.user_agent.as_deref()),
         impersonator,
     };
     let ending = previous.clone();
@@ -150,7 +150,7 @@ fn replace(conn: &mut Conn, previous: &str, next: &NewSession) -> QueryResult<()
 fn forget(app: &AppState, previous: Option<&str>, now: Timestamp) {
     if let Some(previous) = previous {
         let until = now.plus(app.settings.session_cookie_age);
-        app.revocations.end(previous, until);
+        app.revocations.add_revoked(previous, until);
     }
 }
 
@@ -172,7 +172,7 @@ fn state(user: User, row: &NewSession) -> SessionState {
         signed_in_at: row.created_at,
         expires_at: row.expires_at,
         renew_after: row.created_at.plus(renewal::LOCAL),
-        marks: 0,
+        generation: 0,
     }
 }
 

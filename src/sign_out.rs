@@ -8,8 +8,8 @@ use diesel::QueryResult;
 use crate::accounts::revoke_all_sessions;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
-use crate::sessions::{Revocations, SessionRow};
-use crate::tokens::{Claims, RefreshTokenRow, Tokens};
+use crate::sessions::{RevocationCache, SessionRow};
+use crate::tokens::{RefreshTokenRow, TokenClaims, Tokens};
 use crate::workos::{WorkosClient, WorkosError};
 
 /// Ends sessions and their tokens, here and at WorkOS. Cheap to clone.
@@ -18,7 +18,7 @@ pub struct SignOutService {
     database: Database,
     workos: WorkosClient,
     tokens: Arc<Tokens>,
-    revocations: Arc<Revocations>,
+    revocations: Arc<RevocationCache>,
 }
 
 /// The session and the tokens that a sign-out request carried.
@@ -27,9 +27,9 @@ pub struct SignOutRequest {
     /// The browser session.
     pub session_id: Option<String>,
     /// The claims of the access tokens, expired ones included.
-    pub access_tokens: Vec<Claims>,
+    pub access_tokens: Vec<TokenClaims>,
     /// The claims of the refresh token.
-    pub refresh_token: Option<Claims>,
+    pub refresh_token: Option<TokenClaims>,
 }
 
 /// The result of a sign-out.
@@ -56,7 +56,7 @@ impl SignOutService {
         database: Database,
         workos: WorkosClient,
         tokens: Arc<Tokens>,
-        revocations: Arc<Revocations>,
+        revocations: Arc<RevocationCache>,
     ) -> Self {
         Self {
             database,
@@ -97,10 +97,10 @@ impl SignOutService {
             })
             .await?;
         for (id, expires_at) in ended {
-            self.revocations.end(&id, expires_at);
+            self.revocations.add_revoked(&id, expires_at);
         }
         if let Some(row) = &row {
-            self.revocations.end(&row.id, row.expires_at);
+            self.revocations.add_revoked(&row.id, row.expires_at);
             log::info!("account {} signed out", row.user_id);
         }
         let workos_sid = sids.into_iter().next();
@@ -157,7 +157,7 @@ impl SignOutService {
             .write(move |conn| revoke_all_sessions(conn, user_id, now).map_err(DbError::from))
             .await?;
         for row in &ended {
-            self.revocations.end(&row.id, row.expires_at);
+            self.revocations.add_revoked(&row.id, row.expires_at);
         }
         log::info!(
             "account {user_id} signed out everywhere: {} sessions ended",

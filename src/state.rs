@@ -12,12 +12,12 @@ use crate::keys::Keys;
 use crate::memberships::Memberships;
 use crate::oidc::{OidcError, OidcProviders};
 use crate::renewal::Renewals;
-use crate::sessions::Revocations;
+use crate::sessions::RevocationCache;
 use crate::settings::Settings;
 use crate::sign_in::Callbacks;
 use crate::sign_out::SignOutService;
 use crate::throttle::Throttle;
-use crate::tokens::{KeyError, Tokens};
+use crate::tokens::{TokenKeyError, Tokens};
 use crate::webhooks::WebhookService;
 use crate::workos::{WorkosClient, WorkosError};
 
@@ -41,7 +41,7 @@ pub struct AppState {
     /// The rate limits.
     pub throttle: Throttle,
     /// The cache of revoked sessions.
-    pub revocations: Arc<Revocations>,
+    pub revocations: Arc<RevocationCache>,
     /// The sessions that are being renewed.
     pub renewals: Renewals,
     /// The callbacks that are being answered.
@@ -64,7 +64,7 @@ pub struct AppStateBuilder {
     database: Database,
     clock: Clock,
     hasher: Option<Hasher>,
-    revocations: Revocations,
+    revocations: RevocationCache,
 }
 
 impl AppState {
@@ -75,7 +75,7 @@ impl AppState {
             database,
             clock,
             hasher: None,
-            revocations: Revocations::default(),
+            revocations: RevocationCache::default(),
         }
     }
 
@@ -95,7 +95,7 @@ impl AppStateBuilder {
 
     /// Uses this cache of revoked sessions.
     #[must_use]
-    pub fn revocations(mut self, revocations: Revocations) -> Self {
+    pub fn revocations(mut self, revocations: RevocationCache) -> Self {
         self.revocations = revocations;
         self
     }
@@ -169,7 +169,7 @@ pub enum BuildError {
     Threads(std::io::Error),
     /// A key that signs or verifies tokens.
     #[error(transparent)]
-    TokenKey(#[from] KeyError),
+    TokenKey(#[from] TokenKeyError),
     /// A setting that cannot be written in a header.
     #[error(
         "WORKOS_API_BASE_URL or WORKOS_LOGOUT_RETURN_TO contains a character that an HTTP header cannot hold"

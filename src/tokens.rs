@@ -1,24 +1,24 @@
-//! First-party JWTs, letter for letter as simplejwt makes and reads them.
+//! The application's own JWTs, exactly as simplejwt writes and reads them.
 //!
-//! [`Tokens`] signs and reads; [`pair`] gives a pair out, [`rotation`] takes a refresh token in.
-//! What is stored of a refresh token is its row, never the token.
+//! [`Tokens`] signs and verifies. `pair` issues an access and a refresh token, `rotation` exchanges a
+//! refresh token. The database stores the row of a refresh token, never the token itself.
 
 mod blacklist;
 mod claims;
 mod keys;
-pub mod pair;
+mod pair;
 mod refresh_token;
-pub mod rotation;
+mod rotation;
 mod signing;
-mod standing;
+mod status;
 mod successor;
 #[cfg(test)]
 mod tests;
 
-pub use claims::{Actor, Claims, Kind, TokenError};
-pub use keys::{KeyError, TokenKeys};
-pub use pair::{Grant, Pair};
+pub use claims::{Actor, TokenClaims, TokenError, TokenKind};
+pub use keys::{TokenKeyError, TokenKeys};
+pub use pair::{TokenGrant, TokenPair};
 pub use refresh_token::RefreshTokenRow;
-pub use rotation::{RefreshError, Refreshed};
+pub use rotation::{RefreshError, RefreshedTokens};
 pub use signing::{IssueError, Tokens};
-pub use standing::{Behind, Standing, stands_for};
+pub use status::{TokenStatus, TokenSubject, token_status};

@@ -8,9 +8,9 @@ use diesel::prelude::*;
 use crate::accounts::{self, ProvisionError, User, WorkosProfile, provision};
 use crate::clock::Timestamp;
 use crate::db::schema::webhook_events;
-use crate::db::{Conn, Database, DbError, unless_taken};
+use crate::db::{Conn, Database, DbError, on_unique_violation};
 use crate::memberships::Memberships;
-use crate::sessions::{Mark, Revocations, SessionRow};
+use crate::sessions::{RevocationCache, SessionGeneration, SessionRow};
 use crate::tokens::RefreshTokenRow;
 use crate::workos::webhook::{WebhookEvent, WebhookMessage};
 
@@ -19,7 +19,7 @@ use crate::workos::webhook::{WebhookEvent, WebhookMessage};
 pub struct WebhookService {
     database: Database,
     memberships: Memberships,
-    revocations: Arc<Revocations>,
+    revocations: Arc<RevocationCache>,
 }
 
 /// The result of receiving an event.
@@ -38,7 +38,7 @@ type EndedSessions = Vec<(String, Timestamp)>;
 #[derive(Debug, Default)]
 struct SessionChanges {
     ended: EndedSessions,
-    marked: Vec<Mark>,
+    marked: Vec<SessionGeneration>,
 }
 
 impl SessionChanges {
@@ -55,7 +55,7 @@ impl WebhookService {
     pub fn new(
         database: Database,
         memberships: Memberships,
-        revocations: Arc<Revocations>,
+        revocations: Arc<RevocationCache>,
     ) -> Self {
         Self {
             database,
@@ -92,10 +92,10 @@ impl WebhookService {
             self.memberships.forget(&user_id);
         }
         for (id, expires_at) in changes.ended {
-            self.revocations.end(&id, expires_at);
+            self.revocations.add_revoked(&id, expires_at);
         }
         for mark in &changes.marked {
-            self.revocations.mark(mark);
+            self.revocations.add_generation(mark);
         }
         Ok(EventReceipt::Applied)
     }
@@ -124,7 +124,7 @@ fn record(
         webhook_events::object_id.eq(event.object_id()),
         webhook_events::received_at.eq(now),
     );
-    let inserted = unless_taken(conn, |conn| {
+    let inserted = on_unique_violation(conn, |conn| {
         diesel::insert_into(webhook_events::table)
             .values(row)
             .execute(conn)
@@ -172,10 +172,11 @@ fn user_deleted(
     workos_user_id: &str,
     now: Timestamp,
 ) -> QueryResult<EndedSessions> {
+    accounts::record_deleted_workos_user(conn, workos_user_id, now)?;
     let Some(user) = User::by_workos_user_id(conn, workos_user_id)? else {
         return Ok(EndedSessions::new());
     };
-    let open = SessionRow::open_of(conn, user.id, now)?;
+    let open = SessionRow::active_of_user(conn, user.id, now)?;
     accounts::deactivate_deleted_user(conn, user.id, now)?;
     log::info!("account {} closed: its user was deleted at WorkOS", user.id);
     Ok(open
@@ -202,11 +203,11 @@ fn membership_changed(
     conn: &mut Conn,
     workos_user_id: &str,
     now: Timestamp,
-) -> QueryResult<Vec<Mark>> {
+) -> QueryResult<Vec<SessionGeneration>> {
     let Some(user) = User::by_workos_user_id(conn, workos_user_id)? else {
         return Ok(Vec::new());
     };
-    let marked = SessionRow::ask_to_renew(conn, user.id, now)?;
+    let marked = SessionRow::require_renewal(conn, user.id, now)?;
     log::info!(
         "a membership of account {} changed: {} sessions are to be renewed",
         user.id,

@@ -8,7 +8,7 @@ use super::provisioning::revoke_credentials;
 use super::user::User;
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
-use crate::db::{Conn, DbError, unless_taken};
+use crate::db::{Conn, DbError, on_unique_violation};
 
 /// A round is lost only when another sign-in of the same person linked first, or untied; the next
 /// one sees what it did.
@@ -107,7 +107,7 @@ impl ExternalIdentity {
         if !prove(conn, &user, now)? {
             return Ok(None);
         }
-        let linked = unless_taken(conn, |conn| {
+        let linked = on_unique_violation(conn, |conn| {
             diesel::insert_into(identities::table)
                 .values((
                     identities::issuer.eq(&self.issuer),

@@ -1,12 +1,11 @@
 //! What ends an account's sessions and tokens: a new password, a sign-out everywhere, a closed account. Each to be called
 //! inside a transaction.
 
-use chrono::TimeDelta;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::db::schema::{users, webhook_events};
+use crate::db::schema::users;
 use crate::sessions::SessionRow;
 
 /// Gives the account a new password. Ends its tokens and its sessions, `keep` apart; returns how
@@ -24,7 +23,7 @@ pub fn set_password(
             users::token_version.eq(users::token_version + 1),
         ))
         .execute(conn)?;
-    SessionRow::revoke_all_but(conn, user_id, keep, now)
+    SessionRow::revoke_all_except(conn, user_id, keep, now)
 }
 
 /// Closes the account: its sessions and tokens end, and no door opens. Returns how many sessions
@@ -35,7 +34,7 @@ pub fn deactivate(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<
         .set(users::id.eq(users::id))
         .execute(conn)?;
     // Before the account is closed, or the database's trigger would end them and nobody count them.
-    let ended = SessionRow::revoke_all_of(conn, user_id, now)?;
+    let ended = SessionRow::revoke_all_of_user(conn, user_id, now)?;
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::is_active.eq(true))
         .set((
@@ -56,13 +55,10 @@ pub fn revoke_all_sessions(
     diesel::update(users::table.find(user_id))
         .set(users::token_version.eq(users::token_version + 1))
         .execute(conn)?;
-    let open = SessionRow::open_of(conn, user_id, now)?;
-    SessionRow::revoke_all_of(conn, user_id, now)?;
+    let open = SessionRow::active_of_user(conn, user_id, now)?;
+    SessionRow::revoke_all_of_user(conn, user_id, now)?;
     Ok(open)
 }
-
-/// How long it is remembered whom WorkOS deleted: it repeats an event for three days.
-pub const DELETED_USER_RETENTION: TimeDelta = TimeDelta::days(30);
 
 /// Closes the account of a user whom WorkOS has deleted. Nothing of WorkOS's opens it again.
 pub fn deactivate_deleted_user(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<()> {
@@ -71,14 +67,6 @@ pub fn deactivate_deleted_user(conn: &mut Conn, user_id: i64, now: Timestamp) ->
         .set(users::workos_deleted_at.eq(now))
         .execute(conn)?;
     Ok(())
-}
-
-/// Whether WorkOS has told that this user of its own was deleted.
-pub(super) fn is_deleted(conn: &mut Conn, workos_user_id: &str) -> QueryResult<bool> {
-    let deletion = webhook_events::table
-        .filter(webhook_events::object_id.eq(workos_user_id))
-        .filter(webhook_events::event.eq("user.deleted"));
-    diesel::select(diesel::dsl::exists(deletion)).get_result(conn)
 }
 
 /// Opens a closed account; `false` when it was open already. What had ended stays ended. A WorkOS user

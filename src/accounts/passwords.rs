@@ -7,9 +7,10 @@ mod hasher;
 pub mod validators;
 
 use argon2::{Algorithm, Version};
-use aws_lc_rs::{constant_time, rand};
+use aws_lc_rs::constant_time;
 
 use crate::db::DbError;
+use crate::random::{RandomnessError, random_bytes};
 pub use encoded::PasswordScheme;
 use encoded::{Argon2, EncodedPassword};
 pub use hasher::{HashOutput, Hasher, HasherOverloaded};
@@ -29,17 +30,11 @@ const UNUSABLE_LENGTH: usize = 40;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
     /// The system's random numbers failed.
-    #[error("the system gave no randomness")]
-    Randomness,
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
     /// The hash itself failed, for want of memory.
     #[error("the password could not be hashed")]
     Hash,
-}
-
-impl From<aws_lc_rs::error::Unspecified> for PasswordError {
-    fn from(_: aws_lc_rs::error::Unspecified) -> Self {
-        Self::Randomness
-    }
 }
 
 impl From<PasswordError> for DbError {
@@ -57,7 +52,7 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
         memory_kib: MEMORY_KIB,
         passes: PASSES,
         lanes: 1,
-        salt: random_letters(SALT_LENGTH)?.into_bytes(),
+        salt: random_letters::<SALT_LENGTH>()?.into_bytes(),
         length: 32,
     };
     parameters.encode(password).ok_or(PasswordError::Hash)
@@ -110,13 +105,12 @@ pub fn decoy() -> String {
 /// Django's mark of an account without a password: `!` and 40 random characters, so that no two
 /// rows look alike.
 pub fn unusable_password() -> Result<String, PasswordError> {
-    Ok(format!("!{}", random_letters(UNUSABLE_LENGTH)?))
+    Ok(format!("!{}", random_letters::<UNUSABLE_LENGTH>()?))
 }
 
-fn random_letters(count: usize) -> Result<String, PasswordError> {
+fn random_letters<const N: usize>() -> Result<String, PasswordError> {
     const ALPHABET: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-    let mut bytes = vec![0; count];
-    rand::fill(&mut bytes)?;
+    let bytes = random_bytes::<N>()?;
     let letter = |byte: &u8| char::from(ALPHABET[usize::from(byte % 64)]);
     Ok(bytes.iter().map(letter).collect())
 }

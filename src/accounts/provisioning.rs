@@ -2,13 +2,14 @@
 
 use diesel::prelude::*;
 
+use super::deleted_workos_users::is_deleted_workos_user;
 use super::email::{email_key, email_problem};
-use super::lifecycle::{is_deleted, set_password};
+use super::lifecycle::set_password;
 use super::passwords::unusable_password;
 use super::user::{NewUser, User};
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
-use crate::db::{Conn, DbError, unless_taken};
+use crate::db::{Conn, DbError, on_unique_violation};
 
 /// A round is lost only when another sign-in wrote first; each such writer finishes its own, so
 /// more rounds than this mean that something else is wrong.
@@ -95,7 +96,7 @@ pub fn provision(
         if let Some(user) = User::by_workos_user_id(conn, &profile.workos_user_id)? {
             return active(user).and_then(|user| profile.apply_changes(conn, user));
         }
-        if is_deleted(conn, &profile.workos_user_id)? {
+        if is_deleted_workos_user(conn, &profile.workos_user_id)? {
             let workos_user_id = profile.workos_user_id;
             return Err(ProvisionError::Deleted { workos_user_id });
         }
@@ -184,7 +185,7 @@ impl WorkosProfile {
         if brought == 0 {
             return Ok(row.select(User::as_select()).first(conn)?);
         }
-        let changed = unless_taken(conn, |conn| {
+        let changed = on_unique_violation(conn, |conn| {
             diesel::update(row)
                 .set((
                     users::email.eq(&self.email),
@@ -232,7 +233,7 @@ impl WorkosProfile {
         let free = users::table
             .find(user.id)
             .filter(users::workos_user_id.is_null());
-        let linked = unless_taken(conn, |conn| {
+        let linked = on_unique_violation(conn, |conn| {
             diesel::update(free)
                 .set((
                     users::workos_user_id.eq(&workos_user_id),
@@ -267,7 +268,7 @@ impl WorkosProfile {
             picture_url: self.picture_url.clone(),
             date_joined: now,
         };
-        Ok(unless_taken(conn, |conn| new.insert(conn))?)
+        Ok(on_unique_violation(conn, |conn| new.insert(conn))?)
     }
 }
 

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::email::email_key;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
-use crate::db::{Conn, unless_taken};
+use crate::db::{Conn, on_unique_violation};
 
 /// A person, as the shared user table knows them.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -103,7 +103,7 @@ impl NewUser {
     /// Inserts the row as a superuser's; `None` when the e-mail is taken.
     pub fn insert_superuser(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let flags = (users::is_staff.eq(true), users::is_superuser.eq(true));
-        unless_taken(conn, |conn| {
+        on_unique_violation(conn, |conn| {
             diesel::insert_into(users::table)
                 .values((self, flags))
                 .returning(users::all_columns)

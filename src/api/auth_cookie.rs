@@ -15,7 +15,7 @@ use crate::accounts::User;
 use crate::error::Error;
 use crate::middleware::cookie_parts;
 use crate::settings::{ApiSettings, Settings};
-use crate::tokens::Pair;
+use crate::tokens::TokenPair;
 
 /// The path of the access token's cookie: other programs on the same origin may read it.
 const ACCESS_PATH: &str = "/";
@@ -46,7 +46,7 @@ pub fn ok_with_tokens<'a, T: Serialize>(
 /// 200 with `{access_token, refresh_token, user}`, the response of every sign-in but `/api/token`.
 pub fn ok_signed_in(
     settings: &Settings,
-    pair: &Pair,
+    pair: &TokenPair,
     user: User,
 ) -> Result<HttpResponse, ApiError> {
     let access_token = pair.access.as_str();

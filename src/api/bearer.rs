@@ -14,7 +14,9 @@ use crate::db::{Database, DbError};
 use crate::http::session_user::{MaybeUser, SessionOver};
 use crate::origin::Origin;
 use crate::state::AppState;
-use crate::tokens::{Behind, Claims, Kind, Standing, TokenError, Tokens, stands_for};
+use crate::tokens::{
+    TokenClaims, TokenError, TokenKind, TokenStatus, TokenSubject, Tokens, token_status,
+};
 
 /// The user of the access token in the `Authorization` header, else of the access token in the policy
 /// cookie, else of the browser session. Without any of them the response is 401.
@@ -88,7 +90,7 @@ async fn authenticate(
     now: Timestamp,
 ) -> Result<User, ApiError> {
     let claims = tokens
-        .read(token, Some(Kind::Access), now)
+        .read(token, Some(TokenKind::Access), now)
         .map_err(Unauthorized::AccessToken)?;
     if claims.user_id.is_none() {
         return Err(Unauthorized::NoUser.into());
@@ -97,21 +99,21 @@ async fn authenticate(
 }
 
 /// The user that a verified access token names, unless the token has been revoked meanwhile.
-async fn load_user(database: &Database, claims: Claims) -> Result<User, ApiError> {
+async fn load_user(database: &Database, claims: TokenClaims) -> Result<User, ApiError> {
     let asked = claims.clone();
     let behind = database
-        .read(move |conn| Ok::<_, DbError>(Behind::read(conn, &asked)?))
+        .read(move |conn| Ok::<_, DbError>(TokenSubject::read(conn, &asked)?))
         .await?;
     let user = behind.user.ok_or(Unauthorized::UserNotFound)?;
     if !user.is_active {
         return Err(Unauthorized::UserInactive.into());
     }
-    match stands_for(&claims, &user) {
-        Standing::Good if behind.session_is_over => {
+    match token_status(&claims, &user) {
+        TokenStatus::Valid if behind.session_is_revoked => {
             Err(Unauthorized::AccessToken(TokenError::Blacklisted).into())
         }
-        Standing::Good => Ok(user),
-        Standing::Ended => Err(Unauthorized::PasswordChanged.into()),
-        Standing::Foreign => Err(Unauthorized::AccessToken(TokenError::Invalid).into()),
+        TokenStatus::Valid => Ok(user),
+        TokenStatus::Revoked => Err(Unauthorized::PasswordChanged.into()),
+        TokenStatus::Foreign => Err(Unauthorized::AccessToken(TokenError::Invalid).into()),
     }
 }

@@ -13,7 +13,7 @@ use crate::sessions::BrowserSession;
 use crate::settings::Settings;
 use crate::sign_out::{SignOutRequest, SignedOut};
 use crate::state::AppState;
-use crate::tokens::Kind;
+use crate::tokens::TokenKind;
 use crate::workos::WorkosClient;
 
 /// dj-rest-auth's message, which single-page applications written for Django may compare.
@@ -49,12 +49,12 @@ pub async fn logout(
     let sign_out = SignOutRequest {
         session_id: user.0.map(|state| state.session_id),
         access_tokens: access
-            .filter_map(|token| read(&token, Kind::Access))
+            .filter_map(|token| read(&token, TokenKind::Access))
             .collect(),
-        refresh_token: refresh.and_then(|token| read(&token, Kind::Refresh)),
+        refresh_token: refresh.and_then(|token| read(&token, TokenKind::Refresh)),
     };
     let ended = app.sign_out.sign_out(sign_out, now).await?;
-    session.end();
+    session.remove();
     let mut response = respond(&app.settings, &app.workos, ended, return_to.as_deref())?;
     auth_cookie::clear(&app.settings, &mut response)?;
     Ok(response)

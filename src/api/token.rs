@@ -10,7 +10,7 @@ use crate::accounts::CredentialError;
 use crate::http::throttle::{RefreshThrottle, SignInThrottle};
 use crate::sign_in::{self, TokensRefused};
 use crate::state::AppState;
-use crate::tokens::Refreshed;
+use crate::tokens::RefreshedTokens;
 
 /// `POST /api/token`: a token pair for an e-mail address and a password.
 pub async fn obtain(
@@ -45,7 +45,8 @@ pub async fn refresh(
     let token = auth_cookie::refresh_field(&mut fields, &request, &app.settings.api);
     fields.finish()?;
     let now = app.clock.now();
-    let Refreshed { access, refresh } = app.tokens.refresh(&app.database, &token, now).await?;
+    let RefreshedTokens { access, refresh } =
+        app.tokens.refresh(&app.database, &token, now).await?;
     auth_cookie::ok_with_tokens(&app.settings, &access, refresh.as_deref(), |refresh| {
         RefreshedJson {
             access: &access,

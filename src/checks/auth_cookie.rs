@@ -1,32 +1,32 @@
-//! Checks of the cookie policy.
+//! What is wrong with the cookie policy.
 
-use super::report::{Issue, Level};
+use super::{Issue, Level};
 use crate::settings::Settings;
 
-/// The names of the login attempts' cookies begin with this.
-const ATTEMPT_PREFIX: &str = "vestibule_login_";
+/// The login attempts' cookies begin so.
+const ATTEMPTS: &str = "vestibule_login_";
 
-/// Checks `AUTH_COOKIE_NAME` and `AUTH_COOKIE_REFRESH`.
+/// What is wrong with `AUTH_COOKIE_NAME` and `AUTH_COOKIE_REFRESH`.
 pub(super) fn issues(settings: &Settings) -> Vec<Issue> {
     let api = &settings.api;
     let Some(name) = &api.auth_cookie_name else {
-        let without_name = api.auth_cookie_refresh.then(|| {
+        let alone = api.auth_cookie_refresh.then(|| {
             Issue::new(
                 "api.W002",
                 Level::Warning,
-                "AUTH_COOKIE_REFRESH has no effect without AUTH_COOKIE_NAME.",
+                "AUTH_COOKIE_REFRESH does nothing without AUTH_COOKIE_NAME.",
                 "Set AUTH_COOKIE_NAME, or remove AUTH_COOKIE_REFRESH.",
             )
         });
-        return without_name.into_iter().collect();
+        return alone.into_iter().collect();
     };
     let mut issues = Vec::new();
-    if *name == settings.session_cookie_name || name.starts_with(ATTEMPT_PREFIX) {
+    if *name == settings.session_cookie_name || name.starts_with(ATTEMPTS) {
         issues.push(Issue::new(
             "api.E001",
             Level::Error,
-            format!("AUTH_COOKIE_NAME ({name}) is the name of another cookie of vestibule."),
-            "Choose another name, such as access_token.",
+            format!("AUTH_COOKIE_NAME ({name}) is the name of another cookie of vestibule's."),
+            "Give it a name of its own.",
         ));
     }
     let prefixed = name.starts_with("__Host-") || name.starts_with("__Secure-");

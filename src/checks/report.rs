@@ -1,29 +1,29 @@
-//! The findings of the checks, and the report in Django's format.
+//! What a check finds, and how Django prints it.
 
 use std::fmt;
 
-/// The level of a finding, with Django's names.
+/// How bad it is, with Django's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 #[value(rename_all = "UPPER")]
 pub enum Level {
-    /// Of use to vestibule's developers.
+    /// For developers of vestibule.
     Debug,
-    /// Of use to the operator.
+    /// To know.
     Info,
-    /// Probably a mistake.
+    /// To look at.
     Warning,
-    /// Something will not work.
+    /// It will not work.
     Error,
-    /// The site must not run.
+    /// It must not run.
     Critical,
 }
 
-/// One finding of a check.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
-    /// The stable id of the check; scripts and `SILENCED_SYSTEM_CHECKS` refer to it.
+    /// Stable: scripts may look for it.
     pub id: &'static str,
-    /// The level.
+    /// How bad it is.
     pub level: Level,
     /// What is wrong.
     pub message: String,
@@ -47,50 +47,31 @@ impl Issue {
     }
 }
 
-/// Makes a sentence of an error or a hint: with a capital letter, and one full stop at its end.
-pub(super) fn sentence(text: impl fmt::Display) -> String {
-    let text = text.to_string();
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_ascii_uppercase());
-    let mut sentence: String = first.into_iter().chain(letters).collect();
-    if !sentence.ends_with(['.', '?', '!']) {
-        sentence.push('.');
-    }
-    sentence
-}
-
-/// The findings of a run, as Django's `check` prints them.
+/// What was found, as Django's `check` prints it.
 pub struct Report {
     issues: Vec<Issue>,
-    silenced: usize,
 }
 
 impl Report {
-    /// The report of these findings. Equal findings count once, and those of a silenced id are only
-    /// counted.
-    pub fn new(issues: Vec<Issue>, silenced_ids: &[String]) -> Self {
-        let mut unique: Vec<Issue> = Vec::new();
+    /// The report of these issues, the same one named twice only once.
+    pub fn new(issues: Vec<Issue>) -> Self {
+        let mut once: Vec<Issue> = Vec::new();
         for issue in issues {
-            if !unique.contains(&issue) {
-                unique.push(issue);
+            if !once.contains(&issue) {
+                once.push(issue);
             }
         }
-        let is_silenced = |issue: &Issue| silenced_ids.iter().any(|id| id == issue.id);
-        let (silenced, issues): (Vec<_>, Vec<_>) = unique.into_iter().partition(is_silenced);
-        Self {
-            issues,
-            silenced: silenced.len(),
-        }
+        Self { issues: once }
     }
 
-    /// Whether there is a finding of this level or above.
+    /// Whether anything is as bad as `level`, or worse.
     pub fn reaches(&self, level: Level) -> bool {
         self.issues.iter().any(|issue| issue.level >= level)
     }
 
-    /// The findings that are not silenced.
-    pub fn issues(&self) -> &[Issue] {
-        &self.issues
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.issues.is_empty()
     }
 }
 
@@ -103,7 +84,7 @@ impl fmt::Display for Report {
             (Level::Info, "INFOS"),
             (Level::Debug, "DEBUGS"),
         ];
-        if !self.issues.is_empty() {
+        if !self.is_empty() {
             writeln!(f, "System check identified some issues:\n")?;
         }
         for (level, heading) in groups {
@@ -129,7 +110,6 @@ impl fmt::Display for Report {
             1 => "1 issue".to_owned(),
             many => format!("{many} issues"),
         };
-        let silenced = self.silenced;
-        write!(f, "System check identified {count} ({silenced} silenced).")
+        write!(f, "System check identified {count} (0 silenced).")
     }
 }

@@ -1,44 +1,42 @@
 //! `vestibule migrate`.
 
-use super::error::CommandError;
-use super::output::print_line;
-use super::source::load_source;
-use crate::checks::unapplied_migrations;
+use super::{CommandError, say};
+use crate::checks::not_applied;
 use crate::db::Database;
-use crate::settings::DatabaseSettings;
+use crate::settings::{DatabaseSettings, SettingsError, Source};
 
 pub(super) fn run(check: bool, plan: bool) -> Result<(), CommandError> {
-    let settings = DatabaseSettings::from_source(&load_source()?)?;
+    let source = Source::load().map_err(SettingsError::from)?;
+    let settings = DatabaseSettings::from_source(&source)?;
     if check || plan {
-        return show_pending(&settings, check, plan);
+        return look(&settings, check, plan);
     }
     let database = Database::open_or_create(&settings)?;
     let mut migrations = database.migrations()?;
-    // All migrations are applied even if the progress cannot be printed.
-    let mut printed = print_line("Running migrations:");
+    say("Running migrations:")?;
     let mut applied = false;
     while let Some(name) = migrations.apply_next()? {
-        printed = printed.and(print_line(format_args!("  Applying {name}... OK")));
+        say(format_args!("  Applying {name}... OK"))?;
         applied = true;
     }
     if !applied {
-        printed = printed.and(print_line("  No migrations to apply."));
+        say("  No migrations to apply.")?;
     }
-    Ok(printed?)
+    Ok(())
 }
 
-fn show_pending(settings: &DatabaseSettings, check: bool, plan: bool) -> Result<(), CommandError> {
+fn look(settings: &DatabaseSettings, check: bool, plan: bool) -> Result<(), CommandError> {
     let pending = Database::pending_migrations(settings)?;
     if plan {
-        print_line("Planned operations:")?;
+        say("Planned operations:")?;
     }
     for name in &pending {
-        print_line(format_args!("  {name}"))?;
+        say(format_args!("  {name}"))?;
     }
     match pending.len() {
-        0 => print_line("  No planned migration operations.")?,
+        0 => say("  No planned migration operations.")?,
         count if check => {
-            let message = format!("{}; run `vestibule migrate`", unapplied_migrations(count));
+            let message = format!("{}; run `vestibule migrate`", not_applied(count));
             return Err(CommandError::Failed(message));
         }
         _ => {}

@@ -1,15 +1,12 @@
 //! `vestibule openapi`.
 
-use super::error::CommandError;
-use super::output::print_line;
+use super::{CommandError, say};
 use crate::api::schema;
 
 pub(super) fn run() -> Result<(), CommandError> {
     let document = serde_json::to_string_pretty(&schema::document()).map_err(|error| {
-        CommandError::Failed(format!(
-            "the OpenAPI document cannot be serialised: {error}"
-        ))
+        CommandError::Failed(format!("the document cannot be written: {error}"))
     })?;
-    print_line(document)?;
+    say(document)?;
     Ok(())
 }

@@ -1,16 +1,16 @@
-//! SIGTERM and Ctrl-C, which stop a server after the requests in flight.
+//! SIGTERM and Ctrl-C: finish what is in flight, then go.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that stop a server. They are caught from the moment of [`StopSignals::listen`].
-pub(super) struct StopSignals {
+/// Both signals, listened for from now on.
+pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl StopSignals {
+impl Stop {
     pub(super) fn listen() -> io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
         Ok(Self {
@@ -19,8 +19,8 @@ impl StopSignals {
         })
     }
 
-    /// Waits for either signal.
-    pub(super) async fn received(mut self) {
+    /// Ready when either arrives.
+    pub(super) async fn asked(mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

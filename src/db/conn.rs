@@ -1,4 +1,4 @@
-//! One connection type over Diesel's two, and how each is opened.
+//! The connection type, which is one of Diesel's two, and how each is opened.
 
 mod sqlite;
 
@@ -7,15 +7,16 @@ use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::result::Error as QueryError;
 
-use super::DbError;
+use super::error::DbError;
 use crate::clock::Timestamp;
 use crate::settings::DatabaseUrl;
 
 pub use multi::Conn;
+pub(super) use sqlite::OpenMode;
 
-/// Apart, since the derive writes items of its own beside the enum.
+/// A module of its own, because the derive adds items beside the enum.
 mod multi {
-    /// A connection to whichever database is set up.
+    /// A connection to the configured database.
     #[derive(diesel::MultiConnection)]
     pub enum Conn {
         /// PostgreSQL, through libpq.
@@ -26,30 +27,19 @@ mod multi {
     }
 }
 
-/// What opening may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// Make a SQLite file where there is none.
-    Create,
-    /// Open what is there.
-    Existing,
-    /// Open what is there, and refuse to write (SQLite's readers).
-    ReadOnly,
-}
-
 /// Opens connections for the pool.
-pub(super) struct Manager {
+pub(super) struct ConnectionManager {
     url: DatabaseUrl,
-    mode: Mode,
+    mode: OpenMode,
 }
 
-impl Manager {
-    pub(super) fn new(url: DatabaseUrl, mode: Mode) -> Self {
+impl ConnectionManager {
+    pub(super) fn new(url: DatabaseUrl, mode: OpenMode) -> Self {
         Self { url, mode }
     }
 }
 
-impl ManageConnection for Manager {
+impl ManageConnection for ConnectionManager {
     type Connection = Conn;
     type Error = DbError;
 
@@ -66,9 +56,9 @@ impl ManageConnection for Manager {
     }
 }
 
-/// Opens one connection. Diesel's derived `establish` would try each backend in turn, so that a
-/// mistyped PostgreSQL address became a SQLite file of that name.
-pub(super) fn connect(url: &DatabaseUrl, mode: Mode) -> Result<Conn, DbError> {
+/// Opens a connection. Diesel's derived `establish` tries each backend in turn, and would create a SQLite
+/// file with the name of a mistyped PostgreSQL address.
+pub(super) fn connect(url: &DatabaseUrl, mode: OpenMode) -> Result<Conn, DbError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::connect(path, mode).map(Conn::Sqlite),
         #[cfg(feature = "postgres")]
@@ -81,14 +71,14 @@ pub(super) fn connect(url: &DatabaseUrl, mode: Mode) -> Result<Conn, DbError> {
 #[cfg(feature = "postgres")]
 fn connect_postgres(url: &secrecy::SecretString) -> Result<PgConnection, DbError> {
     let mut conn = establish_postgres(url, "DATABASE_URL")?;
-    // A statement that hangs must not hold its connection for ever; times are kept in UTC.
+    // A statement that hangs must not keep its connection for ever. Times are in UTC.
     conn.batch_execute(
         "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'; SET TIME ZONE 'UTC'",
     )?;
     Ok(conn)
 }
 
-/// A bare connection to the address that `name` gave.
+/// Connects without settings of the session. `name` is the setting or option that gave the address.
 #[cfg(feature = "postgres")]
 pub(super) fn establish_postgres(
     url: &secrecy::SecretString,
@@ -96,11 +86,11 @@ pub(super) fn establish_postgres(
 ) -> Result<PgConnection, DbError> {
     use secrecy::ExposeSecret;
 
-    PgConnection::establish(&bounded(url.expose_secret()))
+    PgConnection::establish(&with_timeouts(url.expose_secret()))
         .map_err(|error| DbError::Unavailable(format!("PostgreSQL: {}", one_line(&error, name))))
 }
 
-/// libpq's messages have several lines and tabs.
+/// libpq's message on one line, without a URL.
 #[cfg(feature = "postgres")]
 fn one_line(error: &ConnectionError, name: &str) -> String {
     let text = error.to_string();
@@ -108,15 +98,16 @@ fn one_line(error: &ConnectionError, name: &str) -> String {
         .iter()
         .any(|sign| text.contains(sign));
     if about_the_url {
-        // Such a message repeats what it could not read, which may be the password.
+        // The message repeats the part of the URL that is wrong, which may be the password.
         return format!("libpq cannot read {name}");
     }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// libpq waits without end for a host that does not answer, unless it is told otherwise.
+/// The URL with timeouts where it has none. Without them, libpq waits for ever for a host that does not
+/// answer.
 #[cfg(feature = "postgres")]
-fn bounded(url: &str) -> String {
+fn with_timeouts(url: &str) -> String {
     let mut url = url.to_owned();
     for (name, value) in [
         ("connect_timeout", "5"),
@@ -133,52 +124,52 @@ fn bounded(url: &str) -> String {
     url
 }
 
-/// Runs `queries` in one transaction. SQLite's begins IMMEDIATE: one that reads and then writes
-/// would otherwise fail at once with "database is locked" under contention, whatever the timeout.
+/// Runs `queries` in one transaction. SQLite's transaction begins IMMEDIATE: otherwise one that reads and
+/// then writes fails at once with "database is locked" under contention, whatever the timeout.
 pub(super) fn transaction<T, E: From<DbError>>(
     conn: &mut Conn,
     queries: impl FnOnce(&mut Conn) -> Result<T, E>,
 ) -> Result<T, E> {
-    type Manager = <Conn as Connection>::TransactionManager;
+    type Transactions = <Conn as Connection>::TransactionManager;
     match conn {
         Conn::Sqlite(sqlite) => {
             AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")
         }
         #[cfg(feature = "postgres")]
-        Conn::Postgres(_) => Manager::begin_transaction(conn),
+        Conn::Postgres(_) => Transactions::begin_transaction(conn),
     }
     .map_err(DbError::from)?;
     match queries(conn) {
         Ok(value) => {
-            Manager::commit_transaction(conn).map_err(DbError::from)?;
+            Transactions::commit_transaction(conn).map_err(DbError::from)?;
             Ok(value)
         }
         Err(error) => {
-            if let Err(rollback) = Manager::rollback_transaction(conn) {
-                log::warn!("rolling back failed: {rollback}");
+            if let Err(rollback) = Transactions::rollback_transaction(conn) {
+                log::warn!("failed to roll back a transaction: {rollback}");
             }
             Err(error)
         }
     }
 }
 
-/// Writes to SQLite's file what stands there already. Less would not tell: on a read-only file
-/// `BEGIN IMMEDIATE` succeeds, and a full disk is met only when a page is committed.
-pub(super) fn write_nothing_new(conn: &mut Conn) -> Result<(), DbError> {
+/// Writes an unchanged value to SQLite's file, to test that it can be written to. `BEGIN IMMEDIATE` alone
+/// succeeds on a read-only file, and a full disk shows only when a page is committed.
+pub(super) fn probe_write(conn: &mut Conn) -> Result<(), DbError> {
     match conn {
         Conn::Sqlite(conn) => {
             let UserVersion { user_version } =
                 diesel::sql_query("PRAGMA user_version").get_result(conn)?;
             Ok(conn.batch_execute(&format!("PRAGMA user_version = {user_version}"))?)
         }
-        // A server that cannot write says so at its next statement, and is restarted, not probed.
+        // PostgreSQL reports at each statement that it cannot write.
         #[cfg(feature = "postgres")]
         Conn::Postgres(_) => Ok(()),
     }
 }
 
-/// Inserts many rows with one statement, which the derived enum cannot. Each row takes a parameter
-/// for each column: PostgreSQL has 65,535 of them, SQLite 32,766.
+/// Inserts many rows with one statement, which the derived enum does not support. Each column of each row
+/// is a parameter: PostgreSQL allows 65,535 of them, SQLite 32,766.
 macro_rules! insert_all {
     ($conn:expr, $table:expr, $rows:expr) => {
         match $conn {
@@ -194,19 +185,19 @@ macro_rules! insert_all {
 }
 pub(crate) use insert_all;
 
-/// Makes the table's ids go on above `floor` at least; never moves them back. On PostgreSQL this
-/// outlives a transaction that is rolled back.
-pub fn raise_ids(conn: &mut Conn, table: &str, floor: i64) -> QueryResult<()> {
+/// Raises the sequence of the table's ids to at least `floor`; never lowers it. On PostgreSQL a rollback
+/// does not undo this.
+pub fn bump_sequence(conn: &mut Conn, table: &str, floor: i64) -> QueryResult<()> {
     use diesel::sql_types::{BigInt, Text};
 
     match conn {
         Conn::Sqlite(conn) => {
-            let raised =
+            let updated =
                 diesel::sql_query("UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = ?2")
                     .bind::<BigInt, _>(floor)
                     .bind::<Text, _>(table)
                     .execute(conn)?;
-            if raised == 0 {
+            if updated == 0 {
                 diesel::sql_query("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)")
                     .bind::<Text, _>(table)
                     .bind::<BigInt, _>(floor)
@@ -227,7 +218,7 @@ pub fn raise_ids(conn: &mut Conn, table: &str, floor: i64) -> QueryResult<()> {
     Ok(())
 }
 
-/// The present moment by the database's own clock.
+/// The present time by the database's clock.
 pub fn database_now(conn: &mut Conn) -> QueryResult<Timestamp> {
     let statement = match conn {
         Conn::Sqlite(_) => "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now') AS now",
@@ -254,9 +245,9 @@ struct UserVersion {
     user_version: i32,
 }
 
-/// Runs a statement that may meet a unique constraint: `None` when it did. In a nested
-/// transaction, since a failed statement would end PostgreSQL's whole transaction.
-pub fn unless_taken<T>(
+/// Runs a statement and returns `None` if it violates a unique constraint. The statement runs in a nested
+/// transaction, because a failed statement aborts PostgreSQL's whole transaction.
+pub fn on_unique_violation<T>(
     conn: &mut Conn,
     statement: impl FnOnce(&mut Conn) -> QueryResult<T>,
 ) -> QueryResult<Option<T>> {
@@ -271,16 +262,16 @@ pub fn unless_taken<T>(
 
 #[cfg(all(test, feature = "postgres"))]
 mod tests {
-    use super::bounded;
+    use super::with_timeouts;
 
     #[test]
-    fn postgres_is_never_waited_for_without_end() {
+    fn a_postgres_url_gets_the_timeouts_that_it_lacks() {
         assert_eq!(
-            bounded("postgres://h/d"),
+            with_timeouts("postgres://h/d"),
             "postgres://h/d?connect_timeout=5&tcp_user_timeout=10000&keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
         );
         assert_eq!(
-            bounded("postgres://h/d?sslmode=require&connect_timeout=1"),
+            with_timeouts("postgres://h/d?sslmode=require&connect_timeout=1"),
             "postgres://h/d?sslmode=require&connect_timeout=1&tcp_user_timeout=10000&keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
         );
     }

@@ -1,68 +1,70 @@
-//! What can go wrong between us and the database.
+//! Errors of the database.
 
 use std::path::PathBuf;
 
 use diesel::r2d2::HandleError;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
-/// A failure of the database, divided by what the caller can do about it.
+/// A failure of the database, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// It does not answer, or cannot write just now: trying again may help.
+    /// The database does not answer, or cannot write at the moment. A retry may succeed.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// The SQLite file is not there.
-    #[error("the database file {} does not exist; make it with `vestibule migrate`", .0.display())]
+    /// The SQLite file does not exist.
+    #[error("the database file {} does not exist; create it with `vestibule migrate`", .0.display())]
     Missing(PathBuf),
-    /// A `postgres://` address in a build without PostgreSQL.
-    #[error("this build has no PostgreSQL; build it with `--features postgres`")]
+    /// The address is `postgres://`, and this build does not support PostgreSQL.
+    #[error("this build does not support PostgreSQL; build it with `--features postgres`")]
     NoPostgres,
     /// A migration failed.
     #[error("a migration failed: {0}")]
     Migration(String),
-    /// A statement was refused, which is a mistake of ours.
-    #[error("a statement was refused: {0}")]
-    Refused(QueryError),
-    /// The thread that ran the statements ended early.
-    #[error("the work on the database was interrupted")]
+    /// The database rejected a statement, which is an error of this program.
+    #[error("the database rejected a statement: {0}")]
+    Rejected(#[source] QueryError),
+    /// The thread that ran the queries ended early.
+    #[error("the database queries were interrupted")]
     Interrupted,
 }
 
 impl From<QueryError> for DbError {
     fn from(error: QueryError) -> Self {
-        use DatabaseErrorKind as Kind;
+        use DatabaseErrorKind as ErrorKind;
         match error {
-            QueryError::DatabaseError(Kind::Unknown, ref info) if is_mistake(info.message()) => {
-                Self::Refused(error)
+            QueryError::DatabaseError(ErrorKind::Unknown, ref info)
+                if is_program_error(info.message()) =>
+            {
+                Self::Rejected(error)
             }
             // Both databases report a lost connection, a full disk and a read-only file as "other".
             QueryError::DatabaseError(
-                Kind::Unknown
-                | Kind::ClosedConnection
-                | Kind::UnableToSendCommand
-                | Kind::SerializationFailure
-                | Kind::ReadOnlyTransaction,
+                ErrorKind::Unknown
+                | ErrorKind::ClosedConnection
+                | ErrorKind::UnableToSendCommand
+                | ErrorKind::SerializationFailure
+                | ErrorKind::ReadOnlyTransaction,
                 ref info,
             ) => Self::Unavailable(info.message().trim().to_owned()),
             QueryError::BrokenTransactionManager | QueryError::RollbackErrorOnCommit { .. } => {
                 Self::Unavailable(error.to_string())
             }
-            _ => Self::Refused(error),
+            _ => Self::Rejected(error),
         }
     }
 }
 
-/// Whether the database understood us and found no sense in it: a wrong statement, or tables that
-/// are not the migrations'. Trying again does not mend that. Diesel keeps no finer code.
-fn is_mistake(message: &str) -> bool {
-    const SIGNS: [&str; 5] = [
+/// Whether the message is about the statement itself: wrong SQL, or tables that the migrations did not
+/// create. A retry does not help. Diesel has no more precise error kind for this.
+fn is_program_error(message: &str) -> bool {
+    const MESSAGE_PARTS: [&str; 5] = [
         "no such ",
         "does not exist",
         "syntax error",
         "has no column",
         "permission denied for",
     ];
-    SIGNS.iter().any(|sign| message.contains(sign))
+    MESSAGE_PARTS.iter().any(|part| message.contains(part))
 }
 
 impl From<diesel::r2d2::PoolError> for DbError {
@@ -71,12 +73,12 @@ impl From<diesel::r2d2::PoolError> for DbError {
     }
 }
 
-/// A failed attempt of the pool to connect is worth a line, once an attempt.
+/// Logs each failed attempt of the pool to connect.
 #[derive(Debug)]
 pub(super) struct LogPoolErrors;
 
 impl HandleError<DbError> for LogPoolErrors {
     fn handle_error(&self, error: DbError) {
-        log::warn!("the pool could not connect: {error}");
+        log::warn!("failed to connect to the database: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The migrations, compiled in: one folder for each database, the same names in both.
+//! The migrations, which are compiled in: one folder for each database, with the same names in both.
 
 use diesel::backend::Backend;
 use diesel::migration::MigrationSource;
@@ -8,8 +8,8 @@ use diesel::sql_query;
 use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::conn::{Manager, transaction};
-use super::{Conn, DbError};
+use super::conn::{Conn, ConnectionManager, transaction};
+use super::error::DbError;
 use crate::settings::DatabaseUrl;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -18,36 +18,37 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// The migrations of one database.
 pub struct Migrations {
-    conn: PooledConnection<Manager>,
+    conn: PooledConnection<ConnectionManager>,
 }
 
-/// A migration: its version, as Diesel notes it once applied, and its folder's name.
-struct Known {
+/// A compiled-in migration: its version, which Diesel stores when it is applied, and its folder's name.
+struct KnownMigration {
     version: String,
     name: String,
 }
 
 #[derive(diesel::QueryableByName)]
-struct Version {
+struct AppliedVersion {
     #[diesel(sql_type = Text)]
     version: String,
 }
 
 impl Migrations {
-    pub(super) fn new(conn: PooledConnection<Manager>) -> Self {
+    pub(super) fn new(conn: PooledConnection<ConnectionManager>) -> Self {
         Self { conn }
     }
 
-    /// Names of those that are not applied yet, oldest first. Writes nothing, unlike Diesel's own.
+    /// Names of the migrations that are not applied, the oldest first. Writes nothing, unlike Diesel's own
+    /// function.
     pub fn pending(&mut self) -> Result<Vec<String>, DbError> {
         pending(&mut self.conn)
     }
 
-    /// Applies the oldest pending migration in its own transaction; its name, or `None` when there
-    /// is none left. Two replicas that start at once take turns.
+    /// Applies the oldest pending migration in its own transaction and returns its name; `None` if none is
+    /// pending. Two processes that migrate at the same time take turns.
     pub fn apply_next(&mut self) -> Result<Option<String>, DbError> {
         transaction(&mut self.conn, |conn| {
-            take_turns(conn)?;
+            lock(conn)?;
             let Some(name) = pending(conn)?.into_iter().next() else {
                 return Ok(None);
             };
@@ -64,7 +65,7 @@ impl Migrations {
     }
 }
 
-/// Names of all migrations of this kind of database, oldest first.
+/// Names of all migrations of this kind of database, the oldest first.
 pub(super) fn names(url: &DatabaseUrl) -> Result<Vec<String>, DbError> {
     let known = match url {
         DatabaseUrl::Sqlite(_) => known_in::<diesel::sqlite::Sqlite>(&SQLITE),
@@ -76,17 +77,16 @@ pub(super) fn names(url: &DatabaseUrl) -> Result<Vec<String>, DbError> {
     Ok(known.into_iter().map(|one| one.name).collect())
 }
 
-/// Waits until no other process migrates, to the end of this transaction. SQLite's transaction
-/// holds the only lock for writing already. A migration may take longer than a statement of a
-/// request may.
-fn take_turns(conn: &mut Conn) -> Result<(), DbError> {
+/// Waits until no other process migrates, and locks others out until this transaction ends. SQLite's
+/// transaction already has the only write lock. Migrations have no statement timeout.
+fn lock(conn: &mut Conn) -> Result<(), DbError> {
     match conn {
         Conn::Sqlite(_) => {}
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => {
             use diesel::connection::SimpleConnection;
 
-            // Any number, as long as every version of vestibule takes the same.
+            // The number is arbitrary, but the same in every version of vestibule.
             conn.batch_execute(
                 "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(7817216943)",
             )?;
@@ -114,14 +114,15 @@ fn applied(conn: &mut Conn) -> Result<Vec<String>, DbError> {
             "SELECT 'yes' AS version WHERE to_regclass('__diesel_schema_migrations') IS NOT NULL"
         }
     };
-    if sql_query(exists).load::<Version>(conn)?.is_empty() {
+    if sql_query(exists).load::<AppliedVersion>(conn)?.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sql_query("SELECT version FROM __diesel_schema_migrations").load::<Version>(conn)?;
+    let rows =
+        sql_query("SELECT version FROM __diesel_schema_migrations").load::<AppliedVersion>(conn)?;
     Ok(rows.into_iter().map(|row| row.version).collect())
 }
 
-fn known(conn: &Conn) -> Result<Vec<Known>, DbError> {
+fn known(conn: &Conn) -> Result<Vec<KnownMigration>, DbError> {
     match conn {
         Conn::Sqlite(_) => known_in::<diesel::sqlite::Sqlite>(&SQLITE),
         #[cfg(feature = "postgres")]
@@ -129,12 +130,12 @@ fn known(conn: &Conn) -> Result<Vec<Known>, DbError> {
     }
 }
 
-fn known_in<DB: Backend>(source: &EmbeddedMigrations) -> Result<Vec<Known>, DbError> {
+fn known_in<DB: Backend>(source: &EmbeddedMigrations) -> Result<Vec<KnownMigration>, DbError> {
     let migrations = MigrationSource::<DB>::migrations(source)
         .map_err(|error| DbError::Migration(error.to_string()))?;
     let mut known: Vec<_> = migrations
         .iter()
-        .map(|one| Known {
+        .map(|one| KnownMigration {
             version: one.name().version().to_string(),
             name: one.name().to_string(),
         })

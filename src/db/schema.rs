@@ -1,41 +1,41 @@
-//! The tables, of the types that both databases have. Kept by hand, beside the migrations.
+//! The tables, with the column types that both databases have. Written by hand, to match the migrations.
 
 diesel::table! {
-    /// People.
+    /// User accounts.
     users (id) {
-        /// Never given out twice.
+        /// An id is never used twice.
         id -> BigInt,
-        /// As it was given.
+        /// As the user wrote it.
         email -> Text,
-        /// Lower-cased in Rust, unique: the databases' own `lower` differ.
+        /// The e-mail in lower case, unique. Rust converts it, because the databases' `lower` differ.
         email_key -> Text,
-        /// Whether the person has shown that the address is theirs.
+        /// Whether the user has shown that the address is theirs.
         email_verified -> Bool,
         /// May be empty.
         first_name -> Text,
         /// May be empty.
         last_name -> Text,
-        /// Django's encoded form; `!…` is unusable.
+        /// In Django's encoded form; `!…` is an unusable password.
         password -> Text,
-        /// The user at WorkOS, once linked.
+        /// The id of the linked WorkOS user.
         workos_user_id -> Nullable<Text>,
-        /// How new what we know from WorkOS is.
+        /// `updated_at` of the WorkOS profile that was last copied.
         workos_updated_at -> Nullable<Timestamp>,
-        /// From WorkOS.
+        /// The address of the picture at WorkOS.
         picture_url -> Nullable<Text>,
-        /// A closed account is `false` and never signed in.
+        /// Whether the user can sign in.
         is_active -> Bool,
         /// Django's flag.
         is_staff -> Bool,
         /// Django's flag.
         is_superuser -> Bool,
-        /// Brought by `import-django`.
+        /// Whether `import-django` created the row.
         imported -> Bool,
-        /// Raised to end every token given out before.
+        /// Incremented to revoke every token of the user.
         token_version -> BigInt,
-        /// When the row was made.
+        /// When the account was created.
         date_joined -> Timestamp,
-        /// The last sign-in here.
+        /// The last sign-in.
         last_login -> Nullable<Timestamp>,
         /// When WorkOS deleted the linked user.
         workos_deleted_at -> Nullable<Timestamp>,
@@ -43,160 +43,172 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Browser sessions: what must not be lost with a cookie.
+    /// Browser sessions.
     sessions (id) {
-        /// Sealed into the cookie.
+        /// The session's id, also in the encrypted cookie.
         id -> Text,
-        /// Whose.
+        /// The user.
         user_id -> BigInt,
-        /// SHA-256 of the attempt's `state`, unique.
+        /// SHA-256 of the login attempt's `state`, unique.
         login_attempt -> Nullable<Text>,
-        /// WorkOS's session.
+        /// WorkOS's session id.
         workos_sid -> Nullable<Text>,
         /// WorkOS's refresh token, encrypted.
         workos_refresh_token -> Nullable<Binary>,
-        /// Until when WorkOS has vouched for the session.
+        /// Until when WorkOS has confirmed the session.
         confirmed_until -> Nullable<Timestamp>,
-        /// When the person signed in.
+        /// When the user signed in.
         created_at -> Timestamp,
-        /// The session's end.
+        /// When the session ends by itself.
         expires_at -> Timestamp,
-        /// When it was ended early.
+        /// When the session was revoked.
         revoked_at -> Nullable<Timestamp>,
-        /// The organisation that it is in.
+        /// The organisation of the session.
         organization_id -> Nullable<Text>,
-        /// The user's role there.
+        /// The user's role in the organisation.
         role -> Nullable<Text>,
-        /// From when on WorkOS is asked again.
+        /// When the session is due for renewal.
         renew_after -> Nullable<Timestamp>,
-        /// The lease of whoever is asking.
+        /// When the lease of the process that renews the session expires.
         renewing_until -> Nullable<Timestamp>,
-        /// How often in a row WorkOS could not be reached.
+        /// Consecutive renewals that failed because WorkOS could not be reached.
         renewal_failures -> Integer,
-        /// The address that the person signed in from.
+        /// The address that the user signed in from.
         ip_address -> Nullable<Text>,
-        /// The browser, as it says itself; at most 255 characters.
+        /// The browser's `User-Agent`, truncated to 255 characters.
         user_agent -> Nullable<Text>,
-        /// The e-mail of whoever acts for its owner there.
+        /// The e-mail of the impersonator, in an impersonated session.
         impersonator -> Nullable<Text>,
-        /// How often every cookie of the session was asked to look at the row.
-        marks -> Integer,
-        /// When last.
-        marked_at -> Nullable<Timestamp>,
+        /// Incremented when every cookie of the session must reload it from this row.
+        generation -> Integer,
+        /// When the generation was last incremented.
+        generation_changed_at -> Nullable<Timestamp>,
     }
 }
 
 diesel::table! {
-    /// Sessions that ended behind the program's back; the database's own triggers write it.
+    /// Tombstones of sessions that somebody ended with SQL alone. The database's triggers write them.
     ended_sessions (session_id) {
-        /// Which.
+        /// The session.
         session_id -> Text,
-        /// When its cookie ends by itself.
+        /// When the session's cookies expire.
         expires_at -> Timestamp,
-        /// When the database noticed, by its own clock.
+        /// When the trigger ran, by the database's clock.
         noticed_at -> Timestamp,
     }
 }
 
 diesel::table! {
-    /// What `import-django` brought of each row, to tell later what has changed, and where.
+    /// What `import-django` imported of each row, so that a later run can tell which side has changed.
     django_imports (user_id) {
-        /// The row in `users`.
+        /// The user.
         user_id -> BigInt,
-        /// SHA-256 of the password as it was written here.
+        /// SHA-256 of the password as it was imported.
         password_digest -> Binary,
-        /// Of the same password as it stands here, which a sign-in may have hashed anew.
+        /// SHA-256 of the same password as it is stored here; a sign-in may have hashed it again.
         password_here -> Binary,
-        /// SHA-256 of e-mail and names as they were brought.
+        /// SHA-256 of the e-mail and the names as they were imported.
         profile_digest -> Binary,
-        /// As it was brought.
+        /// As it was imported.
         workos_user_id -> Nullable<Text>,
-        /// As it was brought.
+        /// As it was imported.
         is_active -> Bool,
-        /// As it was brought.
+        /// As it was imported.
         is_staff -> Bool,
-        /// As it was brought.
+        /// As it was imported.
         is_superuser -> Bool,
-        /// When the row was first brought.
+        /// When the row was first imported.
         imported_at -> Timestamp,
     }
 }
 
 diesel::table! {
-    /// Refresh tokens by their id, never the tokens themselves.
+    /// Refresh tokens by their id, without the tokens themselves.
     refresh_tokens (jti) {
         /// The token's id.
         jti -> Text,
-        /// The jti of the first token of a sign-in, shared by its successors.
+        /// The id of the sign-in's first token, which all its successors share.
         family -> Text,
-        /// Whose; `None`: nobody's that is known here.
+        /// The user; NULL if the token's user is not known here.
         user_id -> Nullable<BigInt>,
-        /// WorkOS's session.
+        /// The WorkOS session with which the family ends.
         sid -> Nullable<Text>,
-        /// When it was signed.
+        /// The browser session with which the family ends, if WorkOS has no session for it.
+        session_id -> Nullable<Text>,
+        /// When the token was issued.
         issued_at -> Timestamp,
-        /// The token's end.
+        /// When the token expires.
         expires_at -> Timestamp,
-        /// The end of its family.
+        /// When the family ends.
         family_expires_at -> Nullable<Timestamp>,
-        /// When rotation replaced it.
+        /// When rotation replaced the token.
         consumed_at -> Nullable<Timestamp>,
-        /// By what, sealed.
+        /// The pair that replaced the token, encrypted.
         successor -> Nullable<Binary>,
-        /// Since when it is no longer good.
+        /// When the token was revoked.
         revoked_at -> Nullable<Timestamp>,
     }
 }
 
 diesel::table! {
-    /// Who an account is at Google or Okta.
+    /// Users' identities at Google or Okta.
     identities (issuer, subject) {
-        /// The provider.
+        /// The provider's issuer.
         issuer -> Text,
-        /// Who it is there.
+        /// The user's id at the provider.
         subject -> Text,
-        /// The row in `users`.
+        /// The user.
         user_id -> BigInt,
     }
 }
 
 diesel::table! {
-    /// What is done once in a while, by one replica at a time.
+    /// Periodic jobs, which one replica at a time runs.
     jobs (name) {
-        /// Which job.
+        /// The job's name.
         name -> Text,
-        /// From when on it may be done; whoever moves it on does it.
+        /// When the job is due. The replica that moves this time forward runs the job.
         due_at -> Timestamp,
     }
 }
 
 diesel::table! {
-    /// The events of WorkOS's that were taken.
+    /// WorkOS's webhook events that were processed.
     webhook_events (id) {
-        /// WorkOS's.
+        /// The event's id at WorkOS.
         id -> Text,
-        /// Such as `user.updated`.
+        /// The type, such as `user.updated`.
         event -> Text,
-        /// Whom or what it is about.
+        /// The id of the user or session that the event is about.
         object_id -> Nullable<Text>,
-        /// When it came.
+        /// When the event was received.
         received_at -> Timestamp,
     }
 }
 
 diesel::table! {
-    /// Sign-ins for which WorkOS still wants an answer.
-    unfinished_sign_ins (id) {
-        /// SHA-256 of what the browser's cookie holds.
+    /// Sign-ins that wait for another step, such as the choice of an organisation.
+    pending_sign_ins (id) {
+        /// SHA-256 of the value of the browser's cookie.
         id -> Text,
-        /// What is asked for, and what goes on with it; sealed.
+        /// The state of the sign-in, encrypted.
         content -> Binary,
-        /// When WorkOS asked.
+        /// When WorkOS asked for the step.
         asked_at -> Timestamp,
-        /// From when on the row may go.
+        /// When the row may be deleted.
         expires_at -> Timestamp,
-        /// Until when whoever is asking WorkOS keeps the others from it.
+        /// When the lease of the request that sends the answer to WorkOS expires.
         answering_until -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    /// WorkOS users that WorkOS has deleted.
+    deleted_workos_users (workos_user_id) {
+        /// The user's id at WorkOS.
+        workos_user_id -> Text,
+        /// When the deletion was received.
+        deleted_at -> Timestamp,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Somebody else's database, read and never written to: where `import-django` takes rows from.
+//! The database of another application, which `import-django` reads and never writes.
 
 mod open;
 
@@ -9,22 +9,23 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::Sqlite;
 
-use super::{Conn, DbError};
+use super::conn::Conn;
+use super::error::DbError;
 use crate::settings::DatabaseUrl;
 
-/// A row that [`ForeignDatabase::each_batch`] can read from either database.
+/// A row that [`ForeignDatabase::for_each_batch`] can read from either database.
 #[cfg(feature = "postgres")]
 pub trait ForeignRow: QueryableByName<Sqlite> + QueryableByName<Pg> + 'static {}
 #[cfg(feature = "postgres")]
 impl<T: QueryableByName<Sqlite> + QueryableByName<Pg> + 'static> ForeignRow for T {}
 
-/// A row that [`ForeignDatabase::each_batch`] can read.
+/// A row that [`ForeignDatabase::for_each_batch`] can read.
 #[cfg(not(feature = "postgres"))]
 pub trait ForeignRow: QueryableByName<Sqlite> + 'static {}
 #[cfg(not(feature = "postgres"))]
 impl<T: QueryableByName<Sqlite> + 'static> ForeignRow for T {}
 
-/// A database of somebody else's, as it stood when it was opened.
+/// A snapshot of another application's database.
 pub struct ForeignDatabase {
     conn: Conn,
 }
@@ -32,10 +33,10 @@ pub struct ForeignDatabase {
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
 pub struct Column {
-    /// As the database writes it.
+    /// The name as the database stores it.
     #[diesel(sql_type = Text)]
     pub name: String,
-    /// Whether it is in the primary key.
+    /// Whether the column is part of the primary key.
     #[diesel(sql_type = Bool)]
     pub is_key: bool,
 }
@@ -53,8 +54,8 @@ struct Number {
 }
 
 impl ForeignDatabase {
-    /// Opens it for reading alone, makes nothing, and holds on to one snapshot of it. On SQLite that
-    /// keeps writers of a file without WAL waiting until this is dropped.
+    /// Opens a snapshot for reading; creates nothing. On SQLite without WAL mode, writers wait until the
+    /// snapshot is dropped.
     pub fn open(url: &DatabaseUrl) -> Result<Self, DbError> {
         let conn = match url {
             DatabaseUrl::Sqlite(path) => open::sqlite(path).map(Conn::Sqlite),
@@ -66,8 +67,8 @@ impl ForeignDatabase {
         Ok(Self { conn })
     }
 
-    /// The table as a statement names it, quoted; `None` when there is no such table or view. On
-    /// PostgreSQL `name` may have its schema before a dot.
+    /// The quoted name of a table or view, for use in a statement; `None` if it does not exist. On
+    /// PostgreSQL `name` may contain the schema and a dot.
     pub fn table(&mut self, name: &str) -> Result<Option<String>, DbError> {
         match &mut self.conn {
             Conn::Sqlite(conn) => {
@@ -76,13 +77,17 @@ impl ForeignDatabase {
                 )
                 .bind::<Text, _>(name)
                 .load::<Name>(conn)?;
-                Ok(found.first().map(|table| quoted(&table.name)))
+                Ok(found.first().map(|table| quote_identifier(&table.name)))
             }
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => {
-                let mut spellings = vec![quoted(name)];
+                let mut spellings = vec![quote_identifier(name)];
                 if let Some((schema, table)) = name.split_once('.') {
-                    spellings.push(format!("{}.{}", quoted(schema), quoted(table)));
+                    spellings.push(format!(
+                        "{}.{}",
+                        quote_identifier(schema),
+                        quote_identifier(table)
+                    ));
                 }
                 for spelling in spellings {
                     let found = sql_query("SELECT 'yes' AS name WHERE to_regclass($1) IS NOT NULL")
@@ -102,7 +107,7 @@ impl ForeignDatabase {
         Ok(match &mut self.conn {
             Conn::Sqlite(conn) => {
                 sql_query("SELECT name, pk > 0 AS is_key FROM pragma_table_info(?1)")
-                    .bind::<Text, _>(unquoted(table))
+                    .bind::<Text, _>(unquote_identifier(table))
                     .load(conn)?
             }
             #[cfg(feature = "postgres")]
@@ -116,7 +121,7 @@ impl ForeignDatabase {
         })
     }
 
-    /// The tables that have both these columns, at most twenty, in order.
+    /// The first twenty tables, by name, that have both columns.
     pub fn tables_with(&mut self, first: &str, second: &str) -> Result<Vec<String>, DbError> {
         let names: Vec<Name> = match &mut self.conn {
             Conn::Sqlite(conn) => sql_query(
@@ -149,18 +154,18 @@ impl ForeignDatabase {
         Ok(number.number.unsigned_abs())
     }
 
-    /// The highest whole number up to `limit` in a quoted column of a quoted table.
-    pub fn highest(
+    /// The largest integer from 1 to `limit` in a quoted column of a quoted table.
+    pub fn max_integer(
         &mut self,
         table: &str,
         column: &str,
         limit: i64,
     ) -> Result<Option<i64>, DbError> {
-        let whole = match &self.conn {
+        let integer = match &self.conn {
             Conn::Sqlite(_) => {
                 format!("CASE WHEN typeof({column}) = 'integer' THEN {column} END")
             }
-            // Eighteen digits and any nineteenth that fits: a cast that fails would end it all.
+            // The conditions allow only values that fit, because a failing cast aborts the query.
             #[cfg(feature = "postgres")]
             Conn::Postgres(_) => format!(
                 "CASE WHEN {column}::text ~ '^[0-9]{{1,19}}$' AND {column}::text::numeric <= {limit} \
@@ -168,15 +173,15 @@ impl ForeignDatabase {
             ),
         };
         let query = format!(
-            "SELECT number FROM (SELECT {whole} AS number FROM {table}) AS keys \
+            "SELECT number FROM (SELECT {integer} AS number FROM {table}) AS keys \
              WHERE number BETWEEN 1 AND {limit} ORDER BY number DESC LIMIT 1"
         );
-        let highest = sql_query(query).load::<Number>(&mut self.conn)?;
-        Ok(highest.first().map(|row| row.number))
+        let largest = sql_query(query).load::<Number>(&mut self.conn)?;
+        Ok(largest.first().map(|row| row.number))
     }
 
-    /// A quoted column as bytes of text under another name, whatever its type: nothing in it can then
-    /// stop the reading.
+    /// An expression that selects a quoted column of any type as the bytes of its text, under the name
+    /// `name`. No value in the column can then make the query fail.
     pub fn as_bytes(&self, column: Option<&str>, name: &str) -> String {
         match (&self.conn, column) {
             (Conn::Sqlite(_), None) => format!("NULL AS {name}"),
@@ -190,9 +195,9 @@ impl ForeignDatabase {
         }
     }
 
-    /// Runs `query` and hands its rows on, `size` at a time; holds no more of them in memory.
-    /// `unreadable` makes the error of a reading that fails.
-    pub fn each_batch<R: ForeignRow, E>(
+    /// Runs `query` and calls `take` with `size` rows at a time, without more of them in memory.
+    /// `unreadable` converts an error of the query.
+    pub fn for_each_batch<R: ForeignRow, E>(
         &mut self,
         query: &str,
         size: usize,
@@ -215,14 +220,14 @@ impl ForeignDatabase {
         }
     }
 
-    /// Which table of which server this is; `None` on SQLite, where the file says it.
+    /// Identifies a table and its server; `None` on SQLite, where the file's path does.
     pub fn identity(&mut self, table: &str) -> Result<Option<String>, DbError> {
         identity(&mut self.conn, table)
     }
 }
 
-/// Which table of which server this is: when the server began, its database, the table. `None` on
-/// SQLite.
+/// Identifies a table and its server, by the server's start time, the database's id and the table's id.
+/// `None` on SQLite.
 pub fn identity(conn: &mut Conn, table: &str) -> Result<Option<String>, DbError> {
     match conn {
         Conn::Sqlite(_) => {
@@ -243,12 +248,12 @@ pub fn identity(conn: &mut Conn, table: &str) -> Result<Option<String>, DbError>
     }
 }
 
-/// An identifier as a statement takes it, whatever is in it.
-pub fn quoted(name: &str) -> String {
+/// Quotes an identifier for use in a statement.
+pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-fn unquoted(name: &str) -> String {
+fn unquote_identifier(name: &str) -> String {
     let inside = name
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
@@ -280,11 +285,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_cannot_break_out_of_its_quotes() {
+    fn quoting_escapes_quotes_within_a_name() {
         assert_eq!(
-            quoted(r#"a"; DROP TABLE b; --"#),
+            quote_identifier(r#"a"; DROP TABLE b; --"#),
             r#""a""; DROP TABLE b; --""#
         );
-        assert_eq!(unquoted(&quoted(r#"a"b"#)), r#"a"b"#);
+        assert_eq!(unquote_identifier(&quote_identifier(r#"a"b"#)), r#"a"b"#);
     }
 }

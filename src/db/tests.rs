@@ -6,7 +6,7 @@ use super::schema::users;
 use super::*;
 use crate::clock::Clock;
 
-/// A database of its own for each test, and the folder that holds it.
+/// A new database for a test, and the folder that contains it.
 fn database() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::Sqlite(folder.path().join("test.sqlite3"));
@@ -66,7 +66,7 @@ fn both_databases_have_the_same_migrations() {
 }
 
 #[test]
-fn a_missing_file_is_told_and_never_made() {
+fn a_missing_file_is_an_error_and_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("absent.sqlite3");
     let settings = DatabaseSettings {
@@ -80,7 +80,7 @@ fn a_missing_file_is_told_and_never_made() {
 }
 
 #[test]
-fn an_error_rolls_the_whole_transaction_back() {
+fn an_error_rolls_back_the_whole_transaction() {
     let (_folder, database) = database();
     let result: Result<(), DbError> = database.write_blocking(|conn| {
         insert(conn, "a@example.com")?;
@@ -91,11 +91,11 @@ fn an_error_rolls_the_whole_transaction_back() {
 }
 
 #[test]
-fn a_taken_unique_value_leaves_the_transaction_alive() {
+fn a_unique_violation_does_not_abort_the_transaction() {
     let (_folder, database) = database();
     let written: Result<_, DbError> = database.write_blocking(|conn| {
         insert(conn, "a@example.com")?;
-        let again = conn::unless_taken(conn, |conn| insert(conn, "a@example.com"))?;
+        let again = conn::on_unique_violation(conn, |conn| insert(conn, "a@example.com"))?;
         insert(conn, "b@example.com")?;
         Ok(again)
     });
@@ -111,7 +111,7 @@ fn readers_cannot_write() {
 }
 
 #[test]
-fn writers_wait_for_each_other_and_lose_nothing() {
+fn concurrent_writers_wait_and_no_write_is_lost() {
     let (_folder, database) = database();
     std::thread::scope(|scope| {
         for thread in 0..8 {
@@ -130,9 +130,9 @@ fn writers_wait_for_each_other_and_lose_nothing() {
     assert_eq!(count(&database), 80);
 }
 
-/// What an abandoned request looks like: its future is dropped in the middle.
+/// When a client disconnects, the future of its request is dropped.
 #[tokio::test]
-async fn a_dropped_future_still_finishes_its_transaction() {
+async fn a_dropped_future_still_commits_its_transaction() {
     let (_folder, database) = database();
     let (begun, has_begun) = std::sync::mpsc::channel();
     let (go, may_go) = std::sync::mpsc::channel::<()>();
@@ -148,7 +148,7 @@ async fn a_dropped_future_still_finishes_its_transaction() {
         has_begun.recv().unwrap();
     }
     go.send(()).unwrap();
-    // The next writer waits for the one connection, so it comes after the abandoned one.
+    // The next writer waits for the only connection, which the abandoned transaction uses.
     database.write(|_| Ok::<_, DbError>(())).await.unwrap();
     assert_eq!(count(&database), 1);
 }

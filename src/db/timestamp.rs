@@ -1,4 +1,4 @@
-//! How a [`Timestamp`] is stored: as `TIMESTAMP` in both databases, always UTC.
+//! Stores a [`Timestamp`] as `TIMESTAMP` in both databases, always in UTC.
 
 use chrono::NaiveDateTime;
 use diesel::backend::Backend;

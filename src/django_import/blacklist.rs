@@ -116,6 +116,7 @@ impl RawToken {
             // A key of another kind is nobody's here.
             user_id: decode::text(self.c_user_id)?.and_then(|id| id.parse().ok()),
             sid: None,
+            session_id: None,
             issued_at: decode::moment(self.c_created_at)?.unwrap_or(revoked_at),
             // Without an end that can be read it stays revoked for good.
             expires_at: decode::moment(self.c_expires_at)

@@ -103,7 +103,7 @@ impl PlannedUpdate {
         }
         merge.record.save(conn)?;
         if merge.ends_sessions() {
-            SessionRow::revoke_all_of(conn, user.id, now)?;
+            SessionRow::revoke_all_of_user(conn, user.id, now)?;
         }
         Ok(true)
     }

@@ -1,7 +1,7 @@
 //! Finds Django's user table and its columns.
 
 use super::ImportError;
-use crate::db::source::{Column, ForeignDatabase, quoted};
+use crate::db::source::{Column, ForeignDatabase, quote_identifier};
 
 /// Django's user table, and which of its columns is which.
 pub(super) struct DjangoUserTable {
@@ -92,7 +92,7 @@ impl DjangoUserTable {
     fn find_key(&self, name: &str) -> Result<String, ImportError> {
         let mut keys = self.columns.iter().filter(|column| column.is_key);
         match (keys.next(), keys.next()) {
-            (Some(key), None) => Some(quoted(&key.name)),
+            (Some(key), None) => Some(quote_identifier(&key.name)),
             // A view has no key of its own.
             (None, _) => self.column("id"),
             (Some(_), Some(_)) => None,
@@ -106,7 +106,7 @@ impl DjangoUserTable {
 
     fn column(&self, name: &str) -> Option<String> {
         let found = self.columns.iter().find(|column| column.name == name);
-        found.map(|column| quoted(&column.name))
+        found.map(|column| quote_identifier(&column.name))
     }
 
     fn column_names(&self) -> String {

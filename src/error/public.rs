@@ -245,7 +245,7 @@ fn database(error: &DbError) -> Public {
             "The database is not responding. Nothing was lost.",
             RETRY_SECONDS,
         ),
-        DbError::NoPostgres | DbError::Migration(_) | DbError::Refused(_) => internal(),
+        DbError::NoPostgres | DbError::Migration(_) | DbError::Rejected(_) => internal(),
     }
 }
 

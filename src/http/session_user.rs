@@ -10,7 +10,9 @@ use crate::clock::Timestamp;
 use crate::error::{Error, InternalError};
 use crate::middleware::device;
 use crate::renewal::{self, Ask, Stands};
-use crate::sessions::{BrowserSession, CarriedOn, Revocations, SessionState, Standing};
+use crate::sessions::{
+    BrowserSession, RevocationCache, RevocationStatus, SessionState, UpdatedSession,
+};
 use crate::state::AppState;
 
 /// The signed-in user, if there is one.
@@ -102,21 +104,21 @@ async fn parts(request: &HttpRequest) -> Result<(web::Data<AppState>, BrowserSes
 /// The user of the cookie, unless the session is known to have ended.
 fn unrenewed(
     request: &HttpRequest,
-    revocations: &Revocations,
+    revocations: &RevocationCache,
     session: &BrowserSession,
     now: Timestamp,
 ) -> Result<Option<SessionState>, Error> {
     let Some(state) = session.current(now) else {
         return Ok(None);
     };
-    match revocations.standing(&state.session_id) {
-        Standing::Good => Ok(Some(state)),
-        Standing::Ended => {
+    match revocations.status(&state.session_id) {
+        RevocationStatus::NotRevoked => Ok(Some(state)),
+        RevocationStatus::Revoked => {
             // The cookie is not removed: if this response is late, the browser may have a newer one.
             request.extensions_mut().insert(SessionOver::Known);
             Ok(None)
         }
-        Standing::Unknown => Err(Error::RevocationsUnknown),
+        RevocationStatus::Unknown => Err(Error::RevocationsUnknown),
     }
 }
 
@@ -128,7 +130,7 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
         return Ok(None);
     };
     // A cookie of an older generation is out of date, even before its `renew_after`.
-    let marked = app.revocations.marks(&state.session_id) > state.marks;
+    let marked = app.revocations.generation(&state.session_id) > state.generation;
     if now < state.renew_after && !marked {
         return Ok(Some(state));
     }
@@ -148,7 +150,7 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
         Stands::AsItIs => Ok(Some(state)),
         Stands::Refused => {
             // The session was open until now, so the browser cannot have the cookie of a newer one.
-            session.end();
+            session.remove();
             request.extensions_mut().insert(SessionOver::JustEnded);
             Ok(None)
         }
@@ -168,6 +170,6 @@ pub fn update_cookie(
     let id = state.session_id.clone();
     let updated = session.update(state);
     updated.map_err(|error| InternalError::new("write the session cookie", error))?;
-    request.extensions_mut().insert(CarriedOn(id));
+    request.extensions_mut().insert(UpdatedSession(id));
     Ok(())
 }

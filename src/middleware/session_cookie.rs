@@ -15,7 +15,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use crate::clock::Timestamp;
 use crate::error::{Error, InternalError};
 use crate::keys::Keys;
-use crate::sessions::{BrowserSession, CarriedOn, Revocations, Standing};
+use crate::sessions::{BrowserSession, RevocationCache, RevocationStatus, UpdatedSession};
 use crate::settings::Settings;
 use crate::state::AppState;
 
@@ -117,7 +117,7 @@ pub async fn reseal(
         let Ok(session) = request.extract::<BrowserSession>().await;
         match session.reseal(app.clock.now()) {
             Ok(Some(id)) => {
-                request.extensions_mut().insert(CarriedOn(id));
+                request.extensions_mut().insert(UpdatedSession(id));
             }
             Ok(None) => {}
             Err(error) => {
@@ -135,14 +135,14 @@ pub async fn reseal(
 }
 
 /// Whether the response renews the cookie of a session that has ended since the request arrived.
-fn is_outdated(revocations: &Revocations, request: &HttpRequest, now: Timestamp) -> bool {
-    let Some(CarriedOn(id)) = request.extensions_mut().remove() else {
+fn is_outdated(revocations: &RevocationCache, request: &HttpRequest, now: Timestamp) -> bool {
+    let Some(UpdatedSession(id)) = request.extensions_mut().remove() else {
         return false;
     };
     let Ok(session) = BrowserSession::extract(request).into_inner();
     let state = session.peek(now);
     let is_current = state.is_some_and(|state| state.session_id == id);
-    is_current && revocations.standing(&id) == Standing::Ended
+    is_current && revocations.status(&id) == RevocationStatus::Revoked
 }
 
 /// The first cookie that a key opens. Another application may have set a cookie of the same name for

@@ -15,7 +15,8 @@ use super::{Ask, Fresh, LOOK_EVERY, Stands, Trouble, between, good, look};
 use crate::accounts::{User, WorkosProfile, update_from_workos};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::keys::{SealError, random_fraction};
+use crate::random::random_fraction;
+use crate::sealing::SealError;
 use crate::sessions::{Confirmation, SessionRow, Setback};
 use crate::sign_out::end_session;
 use crate::state::AppState;
@@ -130,7 +131,7 @@ impl<'a> Held<'a> {
         let switches = self.ask.switch_to.is_some();
         let Self { app, row, user, .. } = self;
         let id = row.id.clone();
-        let unwritten = fresh(user.clone(), &confirmation, row.marks, now);
+        let unwritten = fresh(user.clone(), &confirmation, row.generation, now);
         let change: Change = Arc::new(move |conn: &mut Conn| {
             if !SessionRow::take_turn(conn, &row)? {
                 return Ok(None);
@@ -139,13 +140,13 @@ impl<'a> Held<'a> {
             let again = ask_again_if_marked(conn, &row, now)?;
             // The cookies of before name another organisation.
             let mark = match switches {
-                true => SessionRow::mark(conn, &row.id, now)?,
+                true => SessionRow::increment_generation(conn, &row.id, now)?,
                 false => None,
             };
             follow_sid(conn, &row, &confirmation)?;
             let user = update_from_workos(conn, user.clone(), &profile)?;
             // A later mark is followed by the next request.
-            let marks = mark.as_ref().map_or(row.marks, |mark| mark.marks);
+            let marks = mark.as_ref().map_or(row.generation, |mark| mark.generation);
             let mut fresh = fresh(user, &confirmation, marks, now);
             if again {
                 fresh.renew_after = now;
@@ -155,7 +156,7 @@ impl<'a> Held<'a> {
         match write(app, Arc::clone(&change)).await {
             Ok(Some((fresh, mark))) => {
                 if let Some(mark) = mark {
-                    app.revocations.mark(&mark);
+                    app.revocations.add_generation(&mark);
                 }
                 Ok(Some(Stands::Good(Arc::new(fresh))))
             }
@@ -236,7 +237,7 @@ impl<'a> Held<'a> {
         let Some(row) = ended.await? else {
             return Ok(None);
         };
-        self.app.revocations.end(&row.id, row.expires_at);
+        self.app.revocations.add_revoked(&row.id, row.expires_at);
         log::info!(
             "account {} is signed out: WorkOS does not carry its session on: {why}",
             self.user.id
@@ -245,13 +246,13 @@ impl<'a> Held<'a> {
     }
 }
 
-fn fresh(user: User, confirmation: &Confirmation, marks: i32, now: Timestamp) -> Fresh {
+fn fresh(user: User, confirmation: &Confirmation, generation: i32, now: Timestamp) -> Fresh {
     Fresh {
         user,
         organization_id: confirmation.organization_id.clone(),
         role: confirmation.role.clone(),
         renew_after: confirmation.renew_after.unwrap_or(now),
-        marks,
+        generation,
     }
 }
 
@@ -275,9 +276,9 @@ fn follow_up(app: &Arc<AppState>, ask: &Ask, pause: Duration) {
 /// Whoever marked the session while WorkOS was being asked knew what WorkOS may not have known yet.
 fn ask_again_if_marked(conn: &mut Conn, row: &SessionRow, now: Timestamp) -> QueryResult<bool> {
     let current = SessionRow::by_id(conn, &row.id)?;
-    let marked = current.is_some_and(|current| current.marks != row.marks);
+    let marked = current.is_some_and(|current| current.generation != row.generation);
     if marked {
-        SessionRow::take_back(conn, &row.id, now)?;
+        SessionRow::discard_confirmation(conn, &row.id, now)?;
     }
     Ok(marked)
 }
@@ -289,7 +290,7 @@ fn follow_sid(conn: &mut Conn, row: &SessionRow, next: &Confirmation) -> Result<
         && old != new
     {
         log::debug!("WorkOS's session {old} goes on as {new}");
-        RefreshTokenRow::move_sid(conn, old, new)?;
+        RefreshTokenRow::replace_sid(conn, old, new)?;
     }
     Ok(())
 }

@@ -126,11 +126,11 @@ impl Held<'_> {
         let mark = write(
             app,
             Arc::new(move |conn: &mut Conn| {
-                SessionRow::mark(conn, &id, now).map_err(DbError::from)
+                SessionRow::increment_generation(conn, &id, now).map_err(DbError::from)
             }),
         );
         if let Some(mark) = mark.await? {
-            app.revocations.mark(&mark);
+            app.revocations.add_generation(&mark);
         }
         Ok(Switched::NotNow(asked.unwrap_or(A_MOMENT)))
     }

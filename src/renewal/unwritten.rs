@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Fresh, LOOK_EVERY};
 use crate::db::{Conn, DbError};
-use crate::sessions::Mark;
+use crate::sessions::SessionGeneration;
 use crate::state::AppState;
 
 /// How often a write is tried before its request goes on without it.
@@ -37,7 +37,7 @@ impl Unwritten {
 type Write<T> = Arc<dyn Fn(&mut Conn) -> Result<T, DbError> + Send + Sync>;
 
 /// A write that may come late: what it finds in the row decides whether it still counts.
-pub(super) type Change = Write<Option<(Fresh, Option<Mark>)>>;
+pub(super) type Change = Write<Option<(Fresh, Option<SessionGeneration>)>>;
 
 /// Goes on writing, in a task of its own; `fresh` stands for the row until then.
 pub(super) fn keep(app: &Arc<AppState>, id: String, fresh: Arc<Fresh>, change: Change) {
@@ -48,14 +48,17 @@ pub(super) fn keep(app: &Arc<AppState>, id: String, fresh: Arc<Fresh>, change: C
         let written = tokio::time::timeout(AT_MOST, until_written(&app, &change)).await;
         app.renewals.unwritten.all().remove(&id);
         match written {
-            Ok(Some((_, Some(mark)))) => app.revocations.mark(&mark),
+            Ok(Some((_, Some(mark)))) => app.revocations.add_generation(&mark),
             Ok(_) => log::info!("a session's renewal is written after all"),
             Err(_) => log::error!("a session's renewal was never written: it will have to end"),
         }
     });
 }
 
-async fn until_written(app: &AppState, change: &Change) -> Option<(Fresh, Option<Mark>)> {
+async fn until_written(
+    app: &AppState,
+    change: &Change,
+) -> Option<(Fresh, Option<SessionGeneration>)> {
     loop {
         tokio::time::sleep(EVERY).await;
         let change = Arc::clone(change);

@@ -6,46 +6,46 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::sessions;
-use crate::db::{Conn, unless_taken};
+use crate::db::{Conn, on_unique_violation};
 
-/// What the database keeps of a session.
+/// A session as the database stores it.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
 pub struct SessionRow {
-    /// Sealed into the cookie.
+    /// The session's id, also in the encrypted cookie.
     pub id: String,
-    /// Whose.
+    /// The user's row.
     pub user_id: i64,
-    /// SHA-256 of the attempt's `state`, in hex.
+    /// SHA-256 of the login attempt's `state`, in hex.
     pub login_attempt: Option<String>,
-    /// WorkOS's session.
+    /// WorkOS's session id.
     pub workos_sid: Option<String>,
     /// WorkOS's refresh token, encrypted by [`Keys::seal_row`](crate::keys::Keys::seal_row).
     pub workos_refresh_token: Option<Vec<u8>>,
-    /// Until when WorkOS has vouched for the session.
+    /// Until when WorkOS has confirmed the session.
     pub confirmed_until: Option<Timestamp>,
-    /// When the person signed in.
+    /// When the user signed in.
     pub created_at: Timestamp,
-    /// The session's end.
+    /// When the session ends by itself.
     pub expires_at: Timestamp,
-    /// When it was ended early.
+    /// When the session was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// The organisation that it is in.
+    /// The organisation of the session.
     pub organization_id: Option<String>,
-    /// The user's role there.
+    /// The user's role in the organisation.
     pub role: Option<String>,
-    /// From when on WorkOS is asked again; `None`: nobody has asked since the sign-in.
+    /// When the session is due for renewal; `None` before the first renewal.
     pub renew_after: Option<Timestamp>,
-    /// Until when whoever is asking keeps the others from it.
+    /// When the lease of the process that renews the session expires.
     pub renewing_until: Option<Timestamp>,
-    /// How often in a row WorkOS could not be reached.
+    /// Consecutive renewals that failed because WorkOS could not be reached.
     pub renewal_failures: i32,
-    /// How often every cookie of the session was asked to look here; a cookie names the mark that it
-    /// has followed.
-    pub marks: i32,
+    /// Incremented when every cookie of the session must reload it from this row. A cookie names the
+    /// generation that it was written in.
+    pub generation: i32,
 }
 
-/// A row to be.
+/// The values of a new session.
 #[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = sessions)]
 pub struct NewSession {
@@ -69,18 +69,18 @@ pub struct NewSession {
     pub organization_id: Option<String>,
     /// See [`SessionRow::role`].
     pub role: Option<String>,
-    /// The address that the person signed in from.
+    /// The address that the user signed in from.
     pub ip_address: Option<String>,
-    /// The browser, by [`kept_user_agent`](super::kept_user_agent).
+    /// The browser, by [`truncate_user_agent`](super::truncate_user_agent).
     pub user_agent: Option<String>,
-    /// The e-mail of whoever acts for the person, where it is not they themselves.
+    /// The e-mail of the impersonator, in an impersonated session.
     pub impersonator: Option<String>,
 }
 
 impl NewSession {
-    /// Inserts the row; `false` when this login attempt has made a session before.
+    /// Inserts the row; `false` if this login attempt has already created a session.
     pub fn insert(&self, conn: &mut Conn) -> QueryResult<bool> {
-        let inserted = unless_taken(conn, |conn| {
+        let inserted = on_unique_violation(conn, |conn| {
             diesel::insert_into(sessions::table)
                 .values(self)
                 .execute(conn)
@@ -99,60 +99,60 @@ impl SessionRow {
             .optional()
     }
 
-    /// Whether this session of WorkOS's has been ended here. Where the browser signed in again on the
-    /// same one, the first row has ended and the next lives on.
-    pub fn is_over(conn: &mut Conn, sid: &str) -> QueryResult<bool> {
+    /// Whether every local session of this WorkOS session has been revoked. If the browser signed in
+    /// again within the same WorkOS session, its first row is revoked and its second is not.
+    pub fn workos_session_is_revoked(conn: &mut Conn, sid: &str) -> QueryResult<bool> {
         let of_sid = sessions::table.filter(sessions::workos_sid.eq(sid));
-        let open = of_sid.filter(sessions::revoked_at.is_null());
-        let (known, open): (bool, bool) =
-            diesel::select((exists(of_sid), exists(open))).get_result(conn)?;
-        Ok(known && !open)
+        let active = of_sid.filter(sessions::revoked_at.is_null());
+        let (known, active): (bool, bool) =
+            diesel::select((exists(of_sid), exists(active))).get_result(conn)?;
+        Ok(known && !active)
     }
 
-    /// The session with this id, if it is open, held until the transaction ends: nobody else ends it
-    /// before.
-    pub fn hold(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<Option<Self>> {
-        let open = sessions::table
+    /// The session with this id, if it is active, locked until the transaction ends: no other
+    /// transaction can revoke it before.
+    pub fn lock_active(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<Option<Self>> {
+        let active = sessions::table
             .find(id)
             .filter(sessions::revoked_at.is_null())
             .filter(sessions::expires_at.gt(now));
-        // An update that changes nothing locks the row on PostgreSQL; SQLite has one writer anyway.
-        let held = diesel::update(open)
+        // An update that changes nothing locks the row on PostgreSQL. SQLite has one writer anyway.
+        let locked = diesel::update(active)
             .set(sessions::user_id.eq(sessions::user_id))
             .execute(conn)?;
-        if held == 0 {
+        if locked == 0 {
             return Ok(None);
         }
         Self::by_id(conn, id)
     }
 
-    /// Ends all sessions on this session of WorkOS's early; gives their ids and ends.
+    /// Revokes every session of this WorkOS session; returns their ids and expiry.
     pub fn revoke_sid(
         conn: &mut Conn,
         sid: &str,
         now: Timestamp,
     ) -> QueryResult<Vec<(String, Timestamp)>> {
-        let open = sessions::table
+        let active = sessions::table
             .filter(sessions::workos_sid.eq(sid))
             .filter(sessions::revoked_at.is_null());
-        let ending = open
+        let revoked = active
             .select((sessions::id, sessions::expires_at))
             .load(conn)?;
-        diesel::update(open).set(ended(now)).execute(conn)?;
-        Ok(ending)
+        diesel::update(active).set(revocation(now)).execute(conn)?;
+        Ok(revoked)
     }
 
-    /// Ends a session early. Its refresh token goes at once; the row stays until its end, so that a
-    /// copied cookie can be told from a good one.
+    /// Revokes a session. Its refresh token is deleted at once. The row stays until the session's end,
+    /// so that a copied cookie is recognised.
     pub fn revoke(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<usize> {
         diesel::update(sessions::table.find(id))
             .filter(sessions::revoked_at.is_null())
-            .set(ended(now))
+            .set(revocation(now))
             .execute(conn)
     }
 
-    /// The sessions of a user that are open, the newest first.
-    pub fn open_of(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Vec<Self>> {
+    /// The active sessions of a user, the newest first.
+    pub fn active_of_user(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Vec<Self>> {
         sessions::table
             .filter(sessions::user_id.eq(user_id))
             .filter(sessions::revoked_at.is_null())
@@ -162,13 +162,13 @@ impl SessionRow {
             .load(conn)
     }
 
-    /// Ends all sessions of a user early.
-    pub fn revoke_all_of(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<usize> {
-        Self::revoke_all_but(conn, user_id, None, now)
+    /// Revokes all sessions of a user.
+    pub fn revoke_all_of_user(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<usize> {
+        Self::revoke_all_except(conn, user_id, None, now)
     }
 
-    /// Ends all sessions of a user early, `keep` apart.
-    pub fn revoke_all_but(
+    /// Revokes all sessions of a user except `keep`.
+    pub fn revoke_all_except(
         conn: &mut Conn,
         user_id: i64,
         keep: Option<&str>,
@@ -179,31 +179,31 @@ impl SessionRow {
             .filter(sessions::id.ne(keep.unwrap_or_default()));
         diesel::update(others)
             .filter(sessions::revoked_at.is_null())
-            .set(ended(now))
+            .set(revocation(now))
             .execute(conn)
     }
 
-    /// Deletes those that have ended by themselves, `most` of them at the most. One that was ended
-    /// early stays for `outlived_by`, as long as an access token may live that stands on it: the row is
-    /// why that is refused.
+    /// Deletes up to `limit` expired sessions. A revoked session is deleted only after `keep_revoked`,
+    /// the lifetime of an access token: the row is the reason why the session's access tokens are
+    /// refused.
     pub fn delete_expired(
         conn: &mut Conn,
         now: Timestamp,
-        outlived_by: TimeDelta,
-        most: i64,
+        keep_revoked: TimeDelta,
+        limit: i64,
     ) -> QueryResult<usize> {
-        let nothing_stands_on_it = sessions::revoked_at
+        let not_needed = sessions::revoked_at
             .is_null()
-            .or(sessions::revoked_at.le(now.plus(-outlived_by)));
+            .or(sessions::revoked_at.le(now.plus(-keep_revoked)));
         let expired: Vec<String> = sessions::table
             .filter(sessions::expires_at.le(now))
-            .filter(nothing_stands_on_it)
+            .filter(not_needed)
             .select(sessions::id)
-            .limit(most)
+            .limit(limit)
             .load(conn)?;
         let expired = sessions::table.filter(sessions::id.eq_any(expired));
-        // The trigger of deleted rows goes by the database's clock: where that is behind, it would take
-        // one that has ended by itself for one that somebody deleted, and end the tokens on its `sid`.
+        // The trigger on deleted rows uses the database's clock. If that clock is behind, an expired
+        // session would look like one that somebody deleted, and the trigger would revoke its tokens.
         diesel::update(expired.clone())
             .filter(sessions::revoked_at.is_null())
             .set(sessions::revoked_at.eq(sessions::expires_at.nullable()))
@@ -211,32 +211,34 @@ impl SessionRow {
         diesel::delete(expired).execute(conn)
     }
 
-    /// Ids and ends of the sessions that were ended early, at `since` or after it, and whose cookies
-    /// would still be good.
-    pub fn ended_since(
+    /// Ids and expiry of the unexpired sessions that were revoked at `since` or later, or ever.
+    pub fn revoked_since(
         conn: &mut Conn,
         since: Option<Timestamp>,
         now: Timestamp,
     ) -> QueryResult<Vec<(String, Timestamp)>> {
-        let ended = sessions::table
+        let unexpired = sessions::table
             .filter(sessions::expires_at.gt(now))
             .select((sessions::id, sessions::expires_at));
         match since {
-            Some(since) => ended.filter(sessions::revoked_at.ge(since)).load(conn),
-            None => ended.filter(sessions::revoked_at.is_not_null()).load(conn),
+            Some(since) => unexpired.filter(sessions::revoked_at.ge(since)).load(conn),
+            None => {
+                let revoked = unexpired.filter(sessions::revoked_at.is_not_null());
+                revoked.load(conn)
+            }
         }
     }
 }
 
 #[derive(AsChangeset)]
 #[diesel(table_name = sessions, treat_none_as_null = true)]
-struct Ended {
+struct SessionRevocation {
     revoked_at: Option<Timestamp>,
     workos_refresh_token: Option<Vec<u8>>,
 }
 
-fn ended(now: Timestamp) -> Ended {
-    Ended {
+fn revocation(now: Timestamp) -> SessionRevocation {
+    SessionRevocation {
         revoked_at: Some(now),
         workos_refresh_token: None,
     }

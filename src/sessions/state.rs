@@ -1,4 +1,4 @@
-//! What the encrypted cookie says: who is signed in, how, and until when.
+//! The content of the encrypted session cookie: who is signed in, how, and until when.
 
 use std::collections::BTreeMap;
 use std::future::{Ready, ready};
@@ -11,27 +11,28 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 
 /// The only key of actix-session's map.
-const WHO: &str = "who";
+const STATE_KEY: &str = "who";
 
-/// The most bytes of state that make a cookie every browser keeps. Browsers count 4,096 bytes of
-/// name and value (RFC 6265bis; Safari the attributes too). The state grows by 28 bytes of nonce
-/// and tag, by 4/3 in base64, and by 2 bytes for each `/` that is percent-encoded, about one
-/// character in 64: 2,750 bytes give 3,704, then 3,820, which leaves room for name and attributes.
-const MOST_BYTES: usize = 2_750;
+/// The largest state whose cookie every browser stores. Browsers accept 4,096 bytes of name and value
+/// (RFC 6265bis; Safari counts the attributes too). Encryption adds 28 bytes of nonce and tag, base64
+/// multiplies the size by 4/3, and percent-encoding adds 2 bytes for each `/`, about one character in
+/// 64. So 2,750 bytes become 3,704, then 3,820, which leaves room for the name and the attributes.
+const MAX_BYTES: usize = 2_750;
 
-/// Who is signed in. Sealed into the cookie: neither the browser nor its user can read or alter it.
+/// The signed-in user and session. The cookie encrypts it: neither the browser nor its user can read or
+/// change it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionState {
-    /// The session's row.
+    /// The session's id.
     pub session_id: String,
     /// The row in `users`.
     pub user_id: i64,
-    /// The user at WorkOS.
+    /// The user's id at WorkOS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workos_user_id: Option<String>,
     /// The user's e-mail.
     pub email: String,
-    /// Whether the address is known to be theirs.
+    /// Whether the user has shown that the address is theirs.
     #[serde(default)]
     pub email_verified: bool,
     /// May be empty.
@@ -40,51 +41,54 @@ pub struct SessionState {
     /// May be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub last_name: String,
-    /// The user's picture.
+    /// The address of the user's picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture_url: Option<String>,
-    /// The organisation of this session.
+    /// The organisation of the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<String>,
-    /// The user's role in it.
+    /// The user's role in the organisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// WorkOS's `authentication_method`, an open set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authentication_method: Option<String>,
-    /// Who is acting as the user.
+    /// The impersonator, in an impersonated session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impersonator: Option<Impersonator>,
-    /// When the person signed in.
+    /// When the user signed in.
     #[serde(with = "seconds")]
     pub signed_in_at: Timestamp,
-    /// The session's end; enforced here, since a browser need not obey `Max-Age`.
+    /// The session's end. It is enforced here, because a browser need not obey `Max-Age`.
     #[serde(with = "seconds")]
     pub expires_at: Timestamp,
-    /// From when on a request looks at the row: until then WorkOS has vouched for the session.
+    /// After this time a request reloads the session from its row. Until then WorkOS has confirmed it.
     #[serde(with = "seconds")]
     pub renew_after: Timestamp,
-    /// The latest mark that it has followed; see [`SessionRow::marks`](super::SessionRow::marks).
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub marks: i32,
+    /// The generation of the session in which this cookie was written; see
+    /// [`SessionRow::generation`](super::SessionRow::generation). Cookies of earlier versions call it
+    /// `marks`.
+    #[serde(default, alias = "marks", skip_serializing_if = "is_zero")]
+    pub generation: i32,
 }
 
-/// Somebody of the operator's who acts as the user, through WorkOS's dashboard.
+/// A member of the operator's staff who acts as the user, through WorkOS's dashboard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Impersonator {
-    /// Whose action it is.
+    /// The impersonator's e-mail.
     pub email: String,
-    /// What they gave as their reason.
+    /// The reason that the impersonator gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl SessionState {
-    /// Drops what is optional, least needed first, until a browser keeps the cookie; names what
-    /// was dropped. What is left then always fits: ids of ours, and e-mails of bounded length.
-    fn shed(&mut self) -> Result<Vec<&'static str>, serde_json::Error> {
-        type Step = (&'static str, fn(&mut SessionState));
-        const STEPS: [Step; 8] = [
+    /// Drops optional fields, the least important first, until the cookie is small enough for a browser;
+    /// returns the names of the dropped fields. The required fields always fit: ids have a fixed length
+    /// and e-mails a maximum.
+    fn drop_optional_fields(&mut self) -> Result<Vec<&'static str>, serde_json::Error> {
+        type OptionalField = (&'static str, fn(&mut SessionState));
+        const FIELDS: [OptionalField; 8] = [
             ("picture_url", |state| state.picture_url = None),
             ("impersonator.reason", |state| {
                 if let Some(impersonator) = &mut state.impersonator {
@@ -101,12 +105,12 @@ impl SessionState {
             ("workos_user_id", |state| state.workos_user_id = None),
         ];
         let mut dropped = Vec::new();
-        for (name, drop_it) in STEPS {
+        for (name, drop_field) in FIELDS {
             let size = self.encoded_len()?;
-            if size <= MOST_BYTES {
+            if size <= MAX_BYTES {
                 break;
             }
-            drop_it(self);
+            drop_field(self);
             if self.encoded_len()? < size {
                 dropped.push(name);
             }
@@ -114,9 +118,10 @@ impl SessionState {
         Ok(dropped)
     }
 
-    /// Bytes of the map as actix-session writes it: JSON inside JSON, every quote escaped again.
+    /// The size in bytes of the map as actix-session writes it: JSON inside JSON, with every quote escaped
+    /// again.
     fn encoded_len(&self) -> Result<usize, serde_json::Error> {
-        let map = BTreeMap::from([(WHO, serde_json::to_string(self)?)]);
+        let map = BTreeMap::from([(STATE_KEY, serde_json::to_string(self)?)]);
         Ok(serde_json::to_string(&map)?.len())
     }
 }
@@ -124,66 +129,69 @@ impl SessionState {
 /// The session of this request's browser.
 pub struct BrowserSession(Session);
 
-/// Marks a request whose answer brings this session's cookie up to date. Another session may take its
-/// place in the browser meanwhile, whose cookie a late answer must not overwrite.
-pub struct CarriedOn(pub String);
+/// The id of the session whose cookie this request's response updates, as a request extension. If the
+/// browser starts another session meanwhile, a late response must not overwrite its cookie.
+pub struct UpdatedSession(pub String);
 
 impl BrowserSession {
-    /// Signs in: whatever was there before is gone, and the cookie is a new one.
-    pub fn begin(&self, state: SessionState) -> Result<(), serde_json::Error> {
-        let state = fitting(state)?;
+    /// Starts a session: the response replaces the cookie and everything in it.
+    pub fn start(&self, state: SessionState) -> Result<(), serde_json::Error> {
+        let state = fit_into_cookie(state)?;
         self.0.clear();
         self.0.renew();
-        // The state has just been serialised to measure it, so this cannot fail for its content.
-        self.0.insert(WHO, state).map_err(serde::ser::Error::custom)
+        // The state was serialised before, to measure it, so this does not fail because of its content.
+        self.0
+            .insert(STATE_KEY, state)
+            .map_err(serde::ser::Error::custom)
     }
 
-    /// Has the answer bring the cookie up to date.
+    /// Replaces the state; the response carries the new cookie.
     pub fn update(&self, state: SessionState) -> Result<(), serde_json::Error> {
-        let state = fitting(state)?;
-        self.0.insert(WHO, state).map_err(serde::ser::Error::custom)
+        let state = fit_into_cookie(state)?;
+        self.0
+            .insert(STATE_KEY, state)
+            .map_err(serde::ser::Error::custom)
     }
 
-    /// Who is signed in at `now`. A session past its end, or one that cannot be read, is removed.
+    /// The state of the session at `now`. An expired or unreadable session is removed.
     pub fn current(&self, now: Timestamp) -> Option<SessionState> {
         let state = self.peek(now);
-        if state.is_none() && self.0.contains_key(WHO) {
-            self.end();
+        if state.is_none() && self.0.contains_key(STATE_KEY) {
+            self.remove();
         }
         state
     }
 
-    /// As [`current`](Self::current), without removing anything: actix-session lets nothing begin
-    /// in a session that was removed earlier in the same request.
+    /// As [`current`](Self::current), without removing anything. actix-session cannot start a session
+    /// after it has removed one in the same request.
     pub fn peek(&self, now: Timestamp) -> Option<SessionState> {
-        let state = self.0.get::<SessionState>(WHO).ok().flatten();
+        let state = self.0.get::<SessionState>(STATE_KEY).ok().flatten();
         state.filter(|state| now < state.expires_at)
     }
 
-    /// Signs out: the answer removes the cookie.
-    pub fn end(&self) {
+    /// Removes the session: the response removes the cookie.
+    pub fn remove(&self) {
         self.0.purge();
     }
 
-    /// Has the answer seal the cookie anew, though nothing in it changed.
-    /// Gives the session's id.
+    /// Encrypts the unchanged state again, with the newest key; returns the session's id.
     pub(crate) fn reseal(&self, now: Timestamp) -> Result<Option<String>, serde_json::Error> {
         let Some(state) = self.peek(now) else {
             return Ok(None);
         };
         let id = state.session_id.clone();
-        let sealed = self.0.insert(WHO, state);
+        let sealed = self.0.insert(STATE_KEY, state);
         sealed.map_err(serde::ser::Error::custom)?;
         Ok(Some(id))
     }
 }
 
-/// The state as far as a browser keeps it.
-fn fitting(mut state: SessionState) -> Result<SessionState, serde_json::Error> {
-    let dropped = state.shed()?;
+/// The state without the fields that would make the cookie too large for a browser.
+fn fit_into_cookie(mut state: SessionState) -> Result<SessionState, serde_json::Error> {
+    let dropped = state.drop_optional_fields()?;
     if !dropped.is_empty() {
         log::warn!(
-            "the session cookie of account {} would outgrow what browsers keep; left out: {}",
+            "the session cookie of account {} would be too large for browsers; left out: {}",
             state.user_id,
             dropped.join(", ")
         );
@@ -208,7 +216,7 @@ fn is_zero(number: &i32) -> bool {
     *number == 0
 }
 
-/// Whole seconds since 1970, as JWTs count: short in a cookie.
+/// Serialises a time as whole seconds since 1970, which is short.
 mod seconds {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
@@ -220,7 +228,7 @@ mod seconds {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
         Timestamp::from_seconds(i64::deserialize(from)?)
-            .ok_or_else(|| D::Error::custom("a time outside the calendar"))
+            .ok_or_else(|| D::Error::custom("the time is out of range"))
     }
 }
 
@@ -249,27 +257,27 @@ mod tests {
             signed_in_at: time(100),
             expires_at: time(200),
             renew_after: time(150),
-            marks: 1,
+            generation: 1,
         }
     }
 
     #[test]
-    fn a_state_of_usual_size_keeps_everything() {
-        let mut kept = state();
-        assert!(kept.shed().unwrap().is_empty());
-        assert_eq!(kept, state());
+    fn a_state_of_usual_size_keeps_every_field() {
+        let mut small = state();
+        assert!(small.drop_optional_fields().unwrap().is_empty());
+        assert_eq!(small, state());
     }
 
     #[test]
-    fn an_oversized_picture_goes_first_and_alone() {
+    fn an_oversized_picture_is_dropped_and_nothing_else() {
         let mut large = state();
         large.picture_url = Some("x".repeat(5_000));
-        assert_eq!(large.shed().unwrap(), ["picture_url"]);
+        assert_eq!(large.drop_optional_fields().unwrap(), ["picture_url"]);
         assert_eq!(large.first_name, "Ada");
     }
 
     #[test]
-    fn the_worst_profile_still_fits() {
+    fn the_largest_profile_fits() {
         let mut worst = state();
         // A quote costs four bytes in JSON inside JSON, more than any other allowed character.
         let long = "\"".repeat(5_000);
@@ -285,16 +293,27 @@ mod tests {
             email: "\"".repeat(254),
             reason: Some(long),
         });
-        worst.shed().unwrap();
-        assert!(worst.encoded_len().unwrap() <= MOST_BYTES);
+        worst.drop_optional_fields().unwrap();
+        assert!(worst.encoded_len().unwrap() <= MAX_BYTES);
         assert_eq!(worst.user_id, 1);
     }
 
     #[test]
-    fn what_is_sealed_is_read_back() {
+    fn a_serialised_state_is_read_back() {
         let text = serde_json::to_string(&state()).unwrap();
         assert_eq!(
             serde_json::from_str::<SessionState>(&text).unwrap(),
+            state()
+        );
+    }
+
+    #[test]
+    fn a_state_of_an_earlier_version_is_read() {
+        let text = serde_json::to_string(&state()).unwrap();
+        let earlier = text.replace("\"generation\":1", "\"marks\":1");
+        assert_ne!(earlier, text);
+        assert_eq!(
+            serde_json::from_str::<SessionState>(&earlier).unwrap(),
             state()
         );
     }

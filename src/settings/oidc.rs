@@ -2,16 +2,15 @@
 
 use secrecy::SecretString;
 
-use super::reader::Reader;
-use super::values::{parse_http_url, parse_whole_url};
+use super::{kinds, parse_whole_url, reader::Reader};
 use crate::origin::is_https_or_loopback;
 
 /// Google's issuer.
 const GOOGLE: &str = "https://accounts.google.com";
-/// Sent instead of a redirect URI when Google's pop-up passes the code to the page by script.
+/// In place of a redirect URI: Google's pop-up hands the code to the page itself.
 const POSTMESSAGE: &str = "postmessage";
 
-const WANTED_ISSUER: &str = "the issuer's https URL, such as https://acme.okta.com/oauth2/default (http only on this machine)";
+const WANTED_ISSUER: &str = "the issuer's https URL, such as https://acme.okta.com/oauth2/default (http on this machine alone)";
 
 /// The OpenID Connect providers that are set up.
 #[derive(Clone, Debug)]
@@ -22,21 +21,21 @@ pub struct OidcSettings {
     pub okta: Option<ProviderSettings>,
 }
 
-/// The application's identity at an OpenID Connect provider, and the provider's address.
+/// Who we are at an OpenID Connect provider, and where it is.
 #[derive(Clone, Debug)]
 pub struct ProviderSettings {
-    /// The client id of the application.
+    /// The id of our application there.
     pub client_id: String,
-    /// The client secret; without one the application is a public client, which uses PKCE alone.
+    /// Its secret; `None`: a public client, which proves itself by PKCE alone.
     pub client_secret: Option<SecretString>,
-    /// The provider's issuer URL, without a slash at its end.
+    /// The provider, without a slash at its end.
     pub issuer: String,
-    /// The accepted redirect URIs of a code, compared letter by letter.
+    /// The redirect URIs that a code may have been sent to, letter by letter.
     pub redirect_uris: Vec<String>,
 }
 
-/// The names of the variables of one provider.
-struct ProviderNames {
+/// What the variables of one provider are called.
+struct Names {
     client_id: &'static str,
     client_secret: &'static str,
     issuer: &'static str,
@@ -45,13 +44,13 @@ struct ProviderNames {
 
 impl OidcSettings {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let google = ProviderNames {
+        let google = Names {
             client_id: "GOOGLE_CLIENT_ID",
             client_secret: "GOOGLE_CLIENT_SECRET",
             issuer: "GOOGLE_ISSUER",
             redirect_uris: "GOOGLE_REDIRECT_URIS",
         };
-        let okta = ProviderNames {
+        let okta = Names {
             client_id: "OKTA_CLIENT_ID",
             client_secret: "OKTA_CLIENT_SECRET",
             issuer: "OKTA_ISSUER",
@@ -68,18 +67,14 @@ impl OidcSettings {
     }
 }
 
-impl ProviderNames {
-    /// Reads the provider; `None` without a client id. The other variables must be valid even then.
+impl Names {
+    /// `None` without the client id; what else is set must be right all the same.
     fn read(&self, reader: &mut Reader<'_>, default: Option<&str>) -> Option<ProviderSettings> {
-        let client_id = reader.optional(
-            self.client_id,
-            "the client id of your application",
-            parse_word,
-        );
+        let client_id = reader.optional(self.client_id, "the client id of your application", word);
         let client_secret = reader.optional_secret(
             self.client_secret,
             "the client secret of your application",
-            |text| parse_word(text).map(SecretString::from),
+            |text| word(text).map(SecretString::from),
         );
         let issuer = reader
             .optional(self.issuer, WANTED_ISSUER, parse_issuer)
@@ -106,14 +101,14 @@ impl ProviderNames {
     }
 }
 
-/// Accepts a text that a header and a form can hold.
-fn parse_word(text: &str) -> Option<String> {
+/// A text that a header and a form can hold.
+fn word(text: &str) -> Option<String> {
     let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
     plain.then(|| text.to_owned())
 }
 
 fn parse_issuer(text: &str) -> Option<String> {
-    let url = parse_http_url(text)?;
+    let url = kinds::parse_http_url(text)?;
     let usable = url.query().is_none() && is_https_or_loopback(&url);
     usable.then(|| text.trim_end_matches('/').to_owned())
 }
@@ -121,8 +116,7 @@ fn parse_issuer(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::error::SettingsError;
-    use crate::settings::source::Source;
+    use crate::settings::{SettingsError, Source};
 
     fn read(pairs: &[(&str, &str)]) -> Result<OidcSettings, SettingsError> {
         let source = Source::from_pairs(pairs.iter().copied());
@@ -138,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn google_has_a_default_issuer_and_accepts_postmessage() {
+    fn google_has_its_own_issuer_and_its_pop_up() {
         let google = read(&[
             ("GOOGLE_CLIENT_ID", "made-up"),
             (
@@ -157,11 +151,11 @@ mod tests {
     }
 
     #[test]
-    fn oktas_issuer_is_required_with_its_client_id_and_must_use_https() {
+    fn oktas_issuer_is_required_with_its_id_and_must_be_safe() {
         let id = ("OKTA_CLIENT_ID", "made-up");
         let missing = read(&[id]).unwrap_err();
         assert_eq!(
-            (missing.invalid[0].name, missing.invalid[0].is_not_set()),
+            (missing.0[0].name, missing.0[0].is_not_set()),
             ("OKTA_ISSUER", true)
         );
         for bad in [
@@ -170,7 +164,7 @@ mod tests {
             "https://a.example/?x=1",
         ] {
             assert_eq!(
-                read(&[id, ("OKTA_ISSUER", bad)]).unwrap_err().invalid[0].name,
+                read(&[id, ("OKTA_ISSUER", bad)]).unwrap_err().0[0].name,
                 "OKTA_ISSUER"
             );
         }

@@ -1,4 +1,4 @@
-//! Reads one variable after another and collects the errors.
+//! Reads one variable after another and collects what is wrong.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -6,24 +6,22 @@ use std::str::FromStr;
 
 use secrecy::SecretString;
 
-use super::database_url::DatabaseUrl;
-use super::error::{InvalidSetting, NOT_SET, SettingsError};
-use super::pem::read_pem;
-use super::source::Source;
+use super::{DatabaseUrl, SettingError, SettingsError, Source};
 
-/// Reads settings from a source. An invalid value is recorded and replaced by the default, so that the
-/// next variable is still read; [`Reader::finish`] then returns the errors instead of the settings.
+/// What is said of a required variable that is absent or empty.
+pub(super) const NOT_SET: &str = "not set";
+
+/// A mistake is kept and the default stands in, so that the reading goes on to the next variable;
+/// [`Reader::finish`] lets nothing out when there was one.
 pub(super) struct Reader<'a> {
     source: &'a Source,
-    names: Vec<&'static str>,
-    errors: Vec<InvalidSetting>,
+    errors: Vec<SettingError>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
         Self {
             source,
-            names: Vec::new(),
             errors: Vec::new(),
         }
     }
@@ -32,24 +30,11 @@ impl<'a> Reader<'a> {
         if self.errors.is_empty() {
             Ok(settings)
         } else {
-            Err(SettingsError {
-                invalid: self.errors,
-                misspelt: Vec::new(),
-            })
+            Err(SettingsError(self.errors))
         }
     }
 
-    /// The name of every variable that was asked for, whether it is set or not.
-    pub(super) fn into_names(self) -> Vec<&'static str> {
-        self.names
-    }
-
-    /// Whether a variable is set and not empty.
-    pub(super) fn is_set(&mut self, name: &'static str) -> bool {
-        self.text(name).is_some()
-    }
-
-    /// A variable with a default. An empty value counts as unset, as compose files leave it.
+    /// An optional variable; empty counts as unset, as compose files leave it.
     pub(super) fn value<T>(
         &mut self,
         name: &'static str,
@@ -60,13 +45,13 @@ impl<'a> Reader<'a> {
         if let Some(text) = self.text(name) {
             match parse(text) {
                 Some(value) => return value,
-                None => self.invalid(name, shown(text), wanted),
+                None => self.wrong(name, shown(text), wanted),
             }
         }
-        default_value(parse(default))
+        standing_in(parse(default))
     }
 
-    /// A variable whose empty value means `None`, unlike a variable that is unset.
+    /// A variable that may be set to nothing, which is not the same as leaving it unset.
     pub(super) fn or_nothing<T>(
         &mut self,
         name: &'static str,
@@ -74,7 +59,7 @@ impl<'a> Reader<'a> {
         wanted: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        match self.raw(name).map(str::trim) {
+        match self.source.get(name).map(str::trim) {
             Some("") => None,
             _ => Some(self.value(name, default, wanted, parse)),
         }
@@ -88,11 +73,11 @@ impl<'a> Reader<'a> {
         parse: impl Fn(&str) -> Option<T>,
     ) -> T {
         let Some(text) = self.text(name) else {
-            self.invalid(name, NOT_SET, wanted);
+            self.wrong(name, NOT_SET, wanted);
             return T::default();
         };
         parse(text).unwrap_or_else(|| {
-            self.invalid(name, shown(text), wanted);
+            self.wrong(name, shown(text), wanted);
             T::default()
         })
     }
@@ -107,7 +92,7 @@ impl<'a> Reader<'a> {
         let text = self.text(name)?;
         let value = parse(text);
         if value.is_none() {
-            self.invalid(name, shown(text), wanted);
+            self.wrong(name, shown(text), wanted);
         }
         value
     }
@@ -119,46 +104,18 @@ impl<'a> Reader<'a> {
         wanted: &str,
         parse: impl Fn(&str) -> Option<SecretString>,
     ) -> Option<SecretString> {
-        let text = self.raw(name).filter(|text| !text.is_empty())?;
+        let text = self.source.get(name).filter(|text| !text.is_empty())?;
         let value = parse(text);
         if value.is_none() {
-            self.invalid(name, hidden(text), wanted);
+            self.wrong(name, unshown(text), wanted);
         }
         value
     }
 
-    /// The text of the PEM file that a variable names, which must be set.
-    pub(super) fn required_pem_file(
-        &mut self,
-        name: &'static str,
-        wanted: &str,
-    ) -> Option<SecretString> {
-        let text = self.text(name).map(read_pem);
-        match text.unwrap_or_else(|| Err(NOT_SET.to_owned())) {
-            Ok(text) => Some(text),
-            Err(problem) => {
-                self.invalid(name, problem, wanted);
-                None
-            }
-        }
-    }
-
-    /// The texts of the PEM files in a list between commas.
-    pub(super) fn pem_files(&mut self, name: &'static str, wanted: &str) -> Vec<SecretString> {
-        let mut files = Vec::new();
-        for path in parts(self.text(name).unwrap_or_default()) {
-            match read_pem(path) {
-                Ok(text) => files.push(text),
-                Err(problem) => self.invalid(name, problem, wanted),
-            }
-        }
-        files
-    }
-
-    /// Reports that a variable, required because of another one, is not set.
+    /// Says that a variable, required because of another, is not set.
     pub(super) fn missing(&mut self, name: &'static str, wanted: &str) {
         if self.text(name).is_none() {
-            self.invalid(name, NOT_SET, wanted);
+            self.wrong(name, NOT_SET, wanted);
         }
     }
 
@@ -169,19 +126,19 @@ impl<'a> Reader<'a> {
         wanted: &str,
         parse: impl Fn(&str) -> Option<SecretString>,
     ) -> SecretString {
-        // Not trimmed: a space at its end may be part of a key that another program shares.
-        let problem = match self.raw(name).filter(|text| !text.is_empty()) {
+        // As it stands: a space at its end is part of a key that another program shares.
+        let problem = match self.source.get(name).filter(|text| !text.is_empty()) {
             None => NOT_SET.to_owned(),
             Some(text) => match parse(text) {
                 Some(secret) => return secret,
-                None => hidden(text),
+                None => unshown(text),
             },
         };
-        self.invalid(name, problem, wanted);
+        self.wrong(name, problem, wanted);
         SecretString::default()
     }
 
-    /// A list between commas whose values are never shown.
+    /// A comma list whose values are never shown.
     pub(super) fn secrets(
         &mut self,
         name: &'static str,
@@ -193,15 +150,15 @@ impl<'a> Reader<'a> {
             match parse(text) {
                 Some(secret) => secrets.push(secret),
                 None => {
-                    let problem = format!("entry {}: {}", place + 1, hidden(text));
-                    self.invalid(name, problem, wanted);
+                    let problem = format!("entry {}: {}", place + 1, unshown(text));
+                    self.wrong(name, problem, &format!("each entry wants {wanted}"));
                 }
             }
         }
         secrets
     }
 
-    /// A list between commas.
+    /// A comma list.
     pub(super) fn list<T>(
         &mut self,
         name: &'static str,
@@ -213,13 +170,13 @@ impl<'a> Reader<'a> {
         for text in parts(self.text(name).unwrap_or(default)) {
             match parse(text) {
                 Some(value) => values.push(value),
-                None => self.invalid(name, shown(text), wanted),
+                None => self.wrong(name, shown(text), wanted),
             }
         }
         values
     }
 
-    /// A whole number within `bounds`.
+    /// A whole number between bounds.
     pub(super) fn number<T>(
         &mut self,
         name: &'static str,
@@ -235,46 +192,46 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The database's URL, which may hold a password.
+    /// The database, whose value may hold a password.
     pub(super) fn database_url(&mut self, name: &'static str, default: &str) -> DatabaseUrl {
         if let Some(text) = self.text(name) {
             match DatabaseUrl::parse(text) {
                 Ok(url) => return url,
                 Err(problem) => {
-                    self.invalid(
+                    self.wrong(
                         name,
                         problem,
-                        "sqlite:PATH or postgres://USER@HOST/DATABASE",
+                        "wants sqlite:PATH or postgres://USER@HOST/DATABASE",
                     );
                 }
             }
         }
-        default_value(DatabaseUrl::parse(default).ok())
+        standing_in(DatabaseUrl::parse(default).ok())
     }
 
-    fn raw(&mut self, name: &'static str) -> Option<&'a str> {
-        self.names.push(name);
-        self.source.get(name)
-    }
-
-    fn text(&mut self, name: &'static str) -> Option<&'a str> {
-        self.raw(name)
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.source
+            .get(name)
             .map(str::trim)
             .filter(|text| !text.is_empty())
     }
 
-    fn invalid(&mut self, name: &'static str, problem: impl Into<String>, wanted: &str) {
-        let hint = format!("set it to {wanted}");
-        self.errors.push(InvalidSetting::new(name, problem, hint));
+    fn wrong(&mut self, name: &'static str, problem: impl Into<String>, wanted: &str) {
+        let hint = if wanted.contains("wants") {
+            wanted.to_owned()
+        } else {
+            format!("wants {wanted}")
+        };
+        self.errors.push(SettingError::new(name, problem, hint));
     }
 }
 
 #[expect(
     clippy::expect_used,
-    reason = "every default is valid, as the test of the defaults shows"
+    reason = "every default parses, as the test of the defaults shows"
 )]
-fn default_value<T>(default: Option<T>) -> T {
-    default.expect("a default is valid")
+fn standing_in<T>(default: Option<T>) -> T {
+    default.expect("a default parses")
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {
@@ -283,18 +240,18 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
-/// A value as a message shows it: on one line, and not at all if it looks like a misplaced secret.
+/// A value as a message shows it: on one line, unless it looks like a secret in the wrong place.
 fn shown(text: &str) -> String {
     let holds_a_key = text.contains("sk_");
     let holds_a_password = text
         .split_once("://")
         .is_some_and(|(_, rest)| rest.contains('@'));
     if holds_a_key || holds_a_password {
-        return hidden(text);
+        return unshown(text);
     }
     format!("read `{}`", text.escape_debug())
 }
 
-fn hidden(text: &str) -> String {
+fn unshown(text: &str) -> String {
     format!("read {} bytes, which are not shown", text.len())
 }

@@ -1,30 +1,29 @@
-//! The settings of WorkOS.
+//! Who we are at WorkOS.
 
 use secrecy::SecretString;
 
-use super::reader::Reader;
-use super::values::{parse_http_url, parse_whole_url};
+use super::{kinds, parse_whole_url, reader::Reader};
 use crate::origin::Origin;
 
-/// The default: projects with a custom authentication domain set another host.
+/// WorkOS's own host, for projects without a custom authentication domain.
 const WORKOS_API: &str = "https://api.workos.com";
 
-/// The application's identity at WorkOS, and WorkOS's address.
+/// Who we are at WorkOS, and where WorkOS is.
 #[derive(Clone, Debug)]
 pub struct WorkosSettings {
-    /// The API key, `sk_…`.
+    /// `sk_…`.
     pub api_key: SecretString,
-    /// The client id, `client_…`.
+    /// `client_…`.
     pub client_id: String,
-    /// The URL of WorkOS's API, a custom authentication domain, or an emulator; no slash at the end.
+    /// WorkOS's API, an emulator, or a custom authentication domain; no slash at the end.
     pub api_base_url: String,
     /// The redirect URI that is registered with WorkOS.
     pub redirect_uri: String,
-    /// The accepted values of `iss` in WorkOS's access tokens; no slash at the end.
+    /// The `iss` of access tokens that are WorkOS's; no slash at the end.
     pub jwt_issuers: Vec<String>,
-    /// The `return_to` that is sent to WorkOS's logout; `None` sends none.
+    /// Sent to WorkOS's logout as `return_to`; `None`: not sent.
     pub logout_return_to: Option<String>,
-    /// The secret that WorkOS signs webhooks with; without one, webhooks are not accepted.
+    /// What WorkOS signs its webhooks with; `None`: none are taken.
     pub webhook_secret: Option<SecretString>,
 }
 
@@ -33,12 +32,12 @@ impl WorkosSettings {
         let public_url = public_url.as_str();
         let api_key = reader.secret(
             "WORKOS_API_KEY",
-            "a key that starts with `sk_`, from the page \"API Keys\" of WorkOS's dashboard",
+            "a key that starts with `sk_`, from the page API Keys of WorkOS's dashboard",
             |text| parse_prefixed(text, "sk_").map(SecretString::from),
         );
         let client_id = reader.required(
             "WORKOS_CLIENT_ID",
-            "an id that starts with `client_`, from the page \"API Keys\" of WorkOS's dashboard",
+            "an id that starts with `client_`, from the page API Keys of WorkOS's dashboard",
             |text| parse_prefixed(text, "client_"),
         );
         let api_base_url = reader.value(
@@ -62,7 +61,7 @@ impl WorkosSettings {
             ),
             webhook_secret: reader.optional_secret(
                 "WORKOS_WEBHOOK_SECRET",
-                "the secret of the webhook endpoint, from the page \"Webhooks\" of WorkOS's dashboard",
+                "the secret of the webhook endpoint, from the page Webhooks of WorkOS's dashboard",
                 |text| Some(SecretString::from(text)),
             ),
             jwt_issuers: reader.list(
@@ -85,7 +84,7 @@ fn parse_prefixed(text: &str, prefix: &str) -> Option<String> {
 }
 
 fn parse_base_url(text: &str) -> Option<String> {
-    let url = parse_http_url(text)?;
+    let url = kinds::parse_http_url(text)?;
     url.query()
         .is_none()
         .then(|| url.as_str().trim_end_matches('/').to_owned())

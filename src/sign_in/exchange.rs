@@ -9,11 +9,11 @@ use crate::accounts::{ExternalIdentity, LinkError, User, WorkosProfile, find_or_
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::error::SignInFailure;
-use crate::keys::random_text;
 use crate::oidc::{OidcError, OidcIdentity};
-use crate::sessions::{NewSession, kept_user_agent};
+use crate::random::random_text;
+use crate::sessions::{NewSession, truncate_user_agent};
 use crate::state::AppState;
-use crate::tokens::{Actor, Grant, IssueError, Pair, Tokens};
+use crate::tokens::{Actor, IssueError, TokenGrant, TokenPair, Tokens};
 use crate::workos::{Authentication, ClientDevice};
 
 /// A person and the tokens that were given out for them.
@@ -22,7 +22,7 @@ pub struct SignedIn {
     /// The account.
     pub user: User,
     /// Its tokens.
-    pub pair: Pair,
+    pub pair: TokenPair,
 }
 
 /// Why a provider's code gave no tokens.
@@ -63,7 +63,7 @@ pub async fn tokens_for_workos(
     now: Timestamp,
 ) -> Result<SignedIn, ExchangeFailure> {
     let impersonator = authentication.impersonator.as_ref();
-    let grant = Grant {
+    let grant = TokenGrant {
         sid: authentication.sid.clone(),
         session: None,
         act: impersonator.map(|impersonator| Actor {
@@ -105,7 +105,7 @@ pub async fn tokens_for_identity(
         .database
         .write(move |conn| {
             let user = find_or_link(conn, &identity, now)?;
-            finish(conn, &tokens, user, Grant::default(), now)
+            finish(conn, &tokens, user, TokenGrant::default(), now)
         })
         .await;
     match (result, person.email_failure) {
@@ -126,7 +126,7 @@ fn finish(
     conn: &mut Conn,
     tokens: &Tokens,
     user: User,
-    grant: Grant,
+    grant: TokenGrant,
     now: Timestamp,
 ) -> Result<SignedIn, ExchangeFailure> {
     // Asked again: `deactivate` may have come between, and would not see this sign-in.
@@ -170,7 +170,7 @@ fn session_row(
         organization_id,
         role,
         ip_address: device.ip_address,
-        user_agent: kept_user_agent(device.user_agent.as_deref()),
+        user_agent: truncate_user_agent(device.user_agent.as_deref()),
         impersonator,
     }))
 }

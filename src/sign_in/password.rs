@@ -8,10 +8,10 @@ use super::{begin, forget, state};
 use crate::accounts::{CredentialError, User, authenticate};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::keys::random_text;
-use crate::sessions::{NewSession, SessionState, kept_user_agent};
+use crate::random::random_text;
+use crate::sessions::{NewSession, SessionState, truncate_user_agent};
 use crate::state::AppState;
-use crate::tokens::{Grant, IssueError, Pair};
+use crate::tokens::{IssueError, TokenGrant, TokenPair};
 use crate::workos::ClientDevice;
 
 /// A round is lost only when the account changed between a check of its password and the sign-in.
@@ -52,7 +52,7 @@ pub async fn with_password(
     device: ClientDevice,
     now: Timestamp,
 ) -> Result<SessionState, CredentialError> {
-    let id = random_text().map_err(|_| DbError::Unavailable("no randomness".to_owned()))?;
+    let id = random_text().map_err(|error| DbError::Unavailable(error.to_string()))?;
     let expires_at = now.plus(app.settings.session_cookie_age);
     let row = move |user_id| NewSession {
         id: id.clone(),
@@ -66,7 +66,7 @@ pub async fn with_password(
         organization_id: None,
         role: None,
         ip_address: device.ip_address.clone(),
-        user_agent: kept_user_agent(device.user_agent.as_deref()),
+        user_agent: truncate_user_agent(device.user_agent.as_deref()),
         impersonator: None,
     };
     let ending = previous.clone();
@@ -90,10 +90,10 @@ pub async fn tokens_for_password(
     email: &str,
     password: &SecretString,
     now: Timestamp,
-) -> Result<Pair, TokensRefused> {
+) -> Result<TokenPair, TokensRefused> {
     let tokens = Arc::clone(&app.tokens);
     let (user, pair) = by_password(app, email, password, now, move |conn, user| {
-        Ok::<_, TokensRefused>(tokens.issue(conn, user, Grant::default(), now)?)
+        Ok::<_, TokensRefused>(tokens.issue(conn, user, TokenGrant::default(), now)?)
     })
     .await?;
     log::info!("account {} got tokens for a password", user.id);

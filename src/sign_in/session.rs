@@ -6,7 +6,7 @@ use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::sessions::{SessionRow, SessionState};
 use crate::state::AppState;
-use crate::tokens::{Actor, Grant, IssueError, Pair};
+use crate::tokens::{Actor, IssueError, TokenGrant, TokenPair};
 
 /// Gives out a pair of tokens for a browser session; `None` when the session or its account is no
 /// longer open.
@@ -14,17 +14,17 @@ pub async fn tokens_for_session(
     app: &AppState,
     state: SessionState,
     now: Timestamp,
-) -> Result<Option<(User, Pair)>, IssueError> {
+) -> Result<Option<(User, TokenPair)>, IssueError> {
     let tokens = Arc::clone(&app.tokens);
     let given = app
         .database
         .write(move |conn| {
-            let Some(row) = SessionRow::hold(conn, &state.session_id, now)? else {
+            let Some(row) = SessionRow::lock_active(conn, &state.session_id, now)? else {
                 return Ok::<_, IssueError>(None);
             };
             let user = User::by_id(conn, row.user_id)?.filter(|user| user.is_active);
             let Some(user) = user else { return Ok(None) };
-            let grant = Grant {
+            let grant = TokenGrant {
                 act: state.impersonator.map(|who| Actor { sub: who.email }),
                 not_after: Some(row.expires_at),
                 session: Some(row.id),

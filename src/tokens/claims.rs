@@ -1,4 +1,4 @@
-//! What a token says, and what is wrong with one, in simplejwt's words.
+//! The claims of a token, and the errors of an invalid one with simplejwt's messages.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -7,20 +7,20 @@ use crate::clock::Timestamp;
 
 /// The end of the year 9999, where Python's calendar ends, in seconds since 1970.
 const LAST_SECOND: i64 = 253_402_300_799;
-/// The width of simplejwt's column for `jti`.
-const LONGEST_ID: usize = 255;
+/// The width of simplejwt's column `jti`.
+const MAX_ID_LEN: usize = 255;
 
-/// Which of the two a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Opens the API for some minutes.
+pub enum TokenKind {
+    /// Authenticates requests to the API for some minutes.
     Access,
-    /// Gets the next access token.
+    /// Is exchanged for the next access token.
     Refresh,
 }
 
-impl Kind {
-    /// The claim `token_type`.
+impl TokenKind {
+    /// The value of the claim `token_type`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Access => "access",
@@ -29,61 +29,61 @@ impl Kind {
     }
 }
 
-/// Why a token is not taken. The sentences are simplejwt's: single-page apps compare them.
+/// Why a token is refused. The messages are simplejwt's, because single-page applications compare them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Garbage, a bad signature, another algorithm or audience, issued in the future.
+    /// It is malformed, its signature, algorithm, issuer or audience is wrong, or its `iat` is in the future.
     #[error("Token is invalid")]
     Invalid,
-    /// Past its `exp`.
+    /// Its `exp` has passed.
     #[error("Token is expired")]
     Expired,
-    /// Without `exp`.
+    /// It has no `exp`.
     #[error("Token has no 'exp' claim")]
     NoExpiry,
-    /// Without `jti`.
+    /// It has no `jti`.
     #[error("Token has no id")]
     NoId,
-    /// Without `token_type`.
+    /// It has no `token_type`.
     #[error("Token has no type")]
     NoType,
-    /// An access token for a refresh token, or the other way round.
+    /// It is an access token instead of a refresh token, or the reverse.
     #[error("Token has wrong type")]
     WrongType,
-    /// Retired by rotation, logged out or blacklisted.
+    /// It was replaced by rotation, or revoked.
     #[error("Token is blacklisted")]
     Blacklisted,
 }
 
-/// Somebody of the operator's who acts as the user (RFC 8693, 4.1).
+/// A member of the operator's staff who acts as the user (RFC 8693, section 4.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// The e-mail.
+    /// The impersonator's e-mail.
     pub sub: String,
 }
 
-/// The claims of a token, in the order that simplejwt writes them in.
+/// The claims of a token, in the order in which simplejwt writes them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Claims {
-    /// See [`Kind`].
+pub struct TokenClaims {
+    /// See [`TokenKind`].
     pub token_type: &'static str,
-    /// When it ends, in seconds since 1970.
+    /// When the token expires, in seconds since 1970.
     pub exp: i64,
-    /// When it was issued, in seconds since 1970.
+    /// When the token was issued, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iat: Option<i64>,
-    /// 32 hexadecimal digits.
+    /// The token's id: 32 hexadecimal digits.
     pub jti: String,
-    /// The row in `users`, as a string.
+    /// The user's id, as a string.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// WorkOS's session behind it.
+    /// The id of the WorkOS session of the sign-in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
-    /// The user's `token_version`; Django's tokens have none.
+    /// The user's `token_version`. Django's tokens have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ver: Option<i64>,
-    /// Who is really acting, in an impersonated session.
+    /// The impersonator, in an impersonated session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<Actor>,
     /// `JWT_AUDIENCE`.
@@ -92,19 +92,19 @@ pub struct Claims {
     /// `JWT_ISSUER`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iss: Option<String>,
-    /// Claims that a Django project put in by itself.
+    /// Claims that a Django project added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// The times of a token, which PyJWT looks at before anything else.
-pub(super) struct Times {
+/// The times of a token, which PyJWT checks before the other claims.
+pub(super) struct TokenTimes {
     exp: Option<i64>,
     iat: Option<i64>,
 }
 
-impl Times {
-    /// Reads them in PyJWT's order of complaints. No leeway: simplejwt's default.
+impl TokenTimes {
+    /// Checks the times in PyJWT's order, without leeway, as simplejwt does by default.
     pub(super) fn read(payload: &Map<String, Value>, now: Timestamp) -> Result<Self, TokenError> {
         let now = now.seconds();
         let iat = seconds(payload.get("iat"))?;
@@ -115,7 +115,7 @@ impl Times {
         let exp = seconds(payload.get("exp"))?;
         match exp {
             Some(exp) if exp <= now => Err(TokenError::Expired),
-            // simplejwt takes a number alone, and one that its calendar has.
+            // simplejwt requires a number within Python's calendar.
             Some(exp) if exp > LAST_SECOND || payload["exp"].is_string() => {
                 Err(TokenError::Invalid)
             }
@@ -124,13 +124,13 @@ impl Times {
     }
 }
 
-impl Claims {
-    /// Reads the other claims of a token whose signature and times were right, in simplejwt's order
-    /// of complaints. `kind`: `None` takes either, as verifying does.
+impl TokenClaims {
+    /// Reads the other claims of a token with a valid signature and valid times, in the order in which
+    /// simplejwt checks them. `kind`: the kind that is required; `None` allows either.
     pub(super) fn read(
         mut payload: Map<String, Value>,
-        times: &Times,
-        kind: Option<Kind>,
+        times: &TokenTimes,
+        kind: Option<TokenKind>,
     ) -> Result<Self, TokenError> {
         if payload.get("sub").is_some_and(|sub| !sub.is_string()) {
             return Err(TokenError::Invalid);
@@ -140,8 +140,8 @@ impl Claims {
         let jti = jti.ok_or(TokenError::NoId)?;
         let token_type = match payload.remove("token_type") {
             None => return Err(TokenError::NoType),
-            Some(Value::String(found)) if found == "access" => Kind::Access,
-            Some(Value::String(found)) if found == "refresh" => Kind::Refresh,
+            Some(Value::String(found)) if found == "access" => TokenKind::Access,
+            Some(Value::String(found)) if found == "refresh" => TokenKind::Refresh,
             Some(_) => return Err(TokenError::WrongType),
         };
         if kind.is_some_and(|kind| kind != token_type) {
@@ -170,24 +170,24 @@ impl Claims {
         })
     }
 
-    /// The user's id; `None` when there is none that a row could have.
+    /// The user's id; `None` if it is missing or not a number.
     pub fn user(&self) -> Option<i64> {
         self.user_id.as_deref().and_then(|id| id.parse().ok())
     }
 
     /// Whether it is a refresh token.
     pub(super) fn is_refresh(&self) -> bool {
-        self.token_type == Kind::Refresh.as_str()
+        self.token_type == TokenKind::Refresh.as_str()
     }
 }
 
-/// A whole number of seconds, or what else Python's `int()` makes one of.
+/// A whole number of seconds, from any value that Python's `int()` accepts.
 fn seconds(claim: Option<&Value>) -> Result<Option<i64>, TokenError> {
     let seconds = match claim {
         None => return Ok(None),
-        Some(Value::Number(number)) => number.as_i64().or_else(|| number.as_f64().map(whole)),
+        Some(Value::Number(number)) => number.as_i64().or_else(|| number.as_f64().map(truncate)),
         Some(Value::String(text)) => text.trim().parse().ok(),
-        Some(Value::Bool(yes)) => Some(i64::from(*yes)),
+        Some(Value::Bool(value)) => Some(i64::from(*value)),
         Some(_) => None,
     };
     seconds.map(Some).ok_or(TokenError::Invalid)
@@ -195,24 +195,24 @@ fn seconds(claim: Option<&Value>) -> Result<Option<i64>, TokenError> {
 
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "what is too large becomes the largest number, which no calendar has either"
+    reason = "a number that is too large becomes the largest i64, which is not a valid time either"
 )]
-fn whole(number: f64) -> i64 {
+fn truncate(number: f64) -> i64 {
     number.trunc() as i64
 }
 
-/// A text that a column of either database can hold.
+/// A text that fits into a column of either database.
 fn take_text(payload: &mut Map<String, Value>, name: &str) -> Result<Option<String>, TokenError> {
     match payload.remove(name) {
         None => Ok(None),
-        Some(Value::String(text)) if text.len() <= LONGEST_ID && !text.contains('\0') => {
+        Some(Value::String(text)) if text.len() <= MAX_ID_LEN && !text.contains('\0') => {
             Ok(Some(text))
         }
         Some(_) => Err(TokenError::Invalid),
     }
 }
 
-/// Ours and simplejwt's is a string; its older versions wrote a number. Anything else is nobody's.
+/// The claim is a string. Older versions of simplejwt wrote a number. Any other value matches no user.
 fn user_id(claim: Value) -> String {
     match claim {
         Value::String(text) => text,

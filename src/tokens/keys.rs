@@ -1,4 +1,4 @@
-//! The keys that sign and verify tokens: one signs, several may verify, each bound to its own
+//! The keys that sign and verify tokens. One key signs. Several may verify, each only with its own
 //! algorithm and `kid`.
 
 use jsonwebtoken::jwk::{
@@ -9,42 +9,42 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::TokenError;
+use super::claims::TokenError;
 use crate::settings::{JwtAlgorithm, TokenSettings};
 
-/// The least that RS256 takes, 2,048 bits (RFC 7518, 3.3), in characters of base64.
-const SHORTEST_MODULUS: usize = 342;
-const WANTED: &str = "not a private key for JWT_ALGORITHM: a PEM file as `openssl genpkey` writes it, for RS256 of 2,048 bits or more, for ES256 on P-256, for EdDSA an Ed25519 key";
+/// The length of the smallest modulus for RS256, 2,048 bits (RFC 7518, section 3.3), in base64.
+const MIN_MODULUS_LEN: usize = 342;
+const KEY_REQUIREMENTS: &str = "not a private key for JWT_ALGORITHM: a PEM file as `openssl genpkey` writes it, for RS256 of 2,048 bits or more, for ES256 on P-256, for EdDSA an Ed25519 key";
 
-/// A key that cannot be used.
+/// A setting with an unusable key.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{setting}: {problem}")]
-pub struct KeyError {
-    /// The setting that names it.
+pub struct TokenKeyError {
+    /// The name of the setting.
     pub setting: &'static str,
-    /// What is wrong with it.
+    /// What is wrong with the key.
     pub problem: String,
 }
 
-/// The keys in force.
+/// The keys in use.
 pub struct TokenKeys {
     header: Header,
     signing: EncodingKey,
-    verifying: Vec<Verifier>,
-    /// What `/.well-known/jwks.json` shows; none with HS256.
+    verifying: Vec<VerificationKey>,
+    /// The public keys of `/.well-known/jwks.json`; empty with HS256.
     public: JwkSet,
 }
 
-struct Verifier {
+struct VerificationKey {
     algorithm: Algorithm,
-    /// None for a shared secret.
+    /// `None` for a shared secret.
     kid: Option<String>,
     key: DecodingKey,
 }
 
 impl TokenKeys {
     /// Reads the keys that the settings name.
-    pub fn new(settings: &TokenSettings) -> Result<Self, KeyError> {
+    pub fn new(settings: &TokenSettings) -> Result<Self, TokenKeyError> {
         match settings.algorithm {
             JwtAlgorithm::Hs256 => Self::shared(settings),
             JwtAlgorithm::Rs256 | JwtAlgorithm::Es256 | JwtAlgorithm::EdDsa => {
@@ -53,7 +53,7 @@ impl TokenKeys {
         }
     }
 
-    fn shared(settings: &TokenSettings) -> Result<Self, KeyError> {
+    fn shared(settings: &TokenSettings) -> Result<Self, TokenKeyError> {
         let mut keys = Self {
             header: Header::new(Algorithm::HS256),
             signing: EncodingKey::from_secret(settings.signing_key.expose_secret().as_bytes()),
@@ -64,8 +64,8 @@ impl TokenKeys {
         Ok(keys)
     }
 
-    fn asymmetric(settings: &TokenSettings) -> Result<Self, KeyError> {
-        let wrong = |problem: &str| KeyError {
+    fn asymmetric(settings: &TokenSettings) -> Result<Self, TokenKeyError> {
+        let wrong = |problem: &str| TokenKeyError {
             setting: "JWT_SIGNING_KEY",
             problem: problem.to_owned(),
         };
@@ -76,9 +76,11 @@ impl TokenKeys {
             JwtAlgorithm::EdDsa => (Algorithm::EdDSA, EncodingKey::from_ed_pem(pem)),
             JwtAlgorithm::Hs256 => return Err(wrong("HS256 has no PEM file")),
         };
-        let signing = key.map_err(|_| wrong(WANTED))?;
-        let jwk = Jwk::from_encoding_key(&signing, algorithm).map_err(|_| wrong(WANTED))?;
-        let (verifier, jwk) = publish(jwk, algorithm).ok_or_else(|| wrong(WANTED))?;
+        let signing = key.map_err(|_| wrong(KEY_REQUIREMENTS))?;
+        let jwk =
+            Jwk::from_encoding_key(&signing, algorithm).map_err(|_| wrong(KEY_REQUIREMENTS))?;
+        let (verifier, jwk) =
+            with_thumbprint(jwk, algorithm).ok_or_else(|| wrong(KEY_REQUIREMENTS))?;
         let mut header = Header::new(algorithm);
         header.kid.clone_from(&verifier.kid);
         let keys = Self {
@@ -87,31 +89,31 @@ impl TokenKeys {
             verifying: vec![verifier],
             public: JwkSet { keys: vec![jwk] },
         };
-        // A key that signs nothing that it verifies itself would sign everybody out later.
+        // If the key cannot verify what it signs, every token would be refused later.
         let probe = keys.sign(&Map::new()).ok();
         if probe.is_none_or(|token| keys.open(&token).is_err()) {
-            return Err(wrong(WANTED));
+            return Err(wrong(KEY_REQUIREMENTS));
         }
         let mut keys = keys;
         keys.add_older(settings)?;
         Ok(keys)
     }
 
-    /// Adds the older keys: each verifies what it signed, and nothing else.
-    fn add_older(&mut self, settings: &TokenSettings) -> Result<(), KeyError> {
+    /// Adds the older keys, which only verify.
+    fn add_older(&mut self, settings: &TokenSettings) -> Result<(), TokenKeyError> {
         let secrets = settings.verifying_secrets.iter();
         self.verifying.extend(secrets.map(shared_secret));
-        for (place, pem) in settings.verifying_keys.iter().enumerate() {
-            let older =
-                older(pem.expose_secret()).and_then(|(jwk, algorithm)| publish(jwk, algorithm));
-            let (verifier, jwk) = older.ok_or_else(|| KeyError {
+        for (index, pem) in settings.verifying_keys.iter().enumerate() {
+            let key = read_pem(pem.expose_secret())
+                .and_then(|(jwk, algorithm)| with_thumbprint(jwk, algorithm));
+            let (verifier, jwk) = key.ok_or_else(|| TokenKeyError {
                 setting: "JWT_VERIFYING_KEYS",
                 problem: format!(
-                    "entry {} is no public or private key of RS256 (2,048 bits or more), ES256 (P-256) or EdDSA (Ed25519), in PEM",
-                    place + 1
+                    "entry {} is not a public or private key in PEM format for RS256 (2,048 bits or more), ES256 (P-256) or EdDSA (Ed25519)",
+                    index + 1
                 ),
             })?;
-            // Whoever changes keys may have listed the one in use already.
+            // The list may also contain the key that signs.
             if self
                 .public
                 .keys
@@ -131,20 +133,22 @@ impl TokenKeys {
         jsonwebtoken::encode(&self.header, claims, &self.signing)
     }
 
-    /// The payload of a token whose signature is right.
+    /// Verifies the signature of a token and returns its payload.
     pub fn open(&self, token: &str) -> Result<Map<String, Value>, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
-        // We know no extension, and one that must be understood is one to refuse (RFC 7515, 4.1.11).
+        // `crit` lists extensions that a verifier must support, and none is supported here (RFC 7515,
+        // section 4.1.11).
         if header.crit.is_some() {
             return Err(TokenError::Invalid);
         }
-        let fits = |verifier: &&Verifier| {
+        let fits = |verifier: &&VerificationKey| {
             verifier.algorithm == header.alg
                 && (verifier.kid.is_none() || header.kid.is_none() || verifier.kid == header.kid)
         };
-        let open = |verifier: &Verifier| {
+        let open = |verifier: &VerificationKey| {
             let mut rules = Validation::new(verifier.algorithm);
-            // Times, issuer and audience are checked with our clock and our words.
+            // The caller checks times, issuer and audience, with the application's clock and simplejwt's
+            // messages.
             rules.validate_exp = false;
             rules.validate_aud = false;
             rules.required_spec_claims.clear();
@@ -154,25 +158,25 @@ impl TokenKeys {
         opened.map(|data| data.claims).ok_or(TokenError::Invalid)
     }
 
-    /// The public keys, the signing one first; empty with HS256 alone.
+    /// The public keys, the signing key first; empty if every key is an HS256 secret.
     pub fn public(&self) -> &JwkSet {
         &self.public
     }
 }
 
-fn shared_secret(secret: &SecretString) -> Verifier {
-    Verifier {
+fn shared_secret(secret: &SecretString) -> VerificationKey {
+    VerificationKey {
         algorithm: Algorithm::HS256,
         kid: None,
         key: DecodingKey::from_secret(secret.expose_secret().as_bytes()),
     }
 }
 
-/// A verifier bound to its RFC 7638 thumbprint, and the key as it is published.
-fn publish(mut jwk: Jwk, algorithm: Algorithm) -> Option<(Verifier, Jwk)> {
+/// A verification key with its RFC 7638 thumbprint as `kid`, and the same key for publication.
+fn with_thumbprint(mut jwk: Jwk, algorithm: Algorithm) -> Option<(VerificationKey, Jwk)> {
     let fits = match &jwk.algorithm {
         AlgorithmParameters::EllipticCurve(key) => key.curve == EllipticCurve::P256,
-        AlgorithmParameters::RSA(key) => key.n.len() >= SHORTEST_MODULUS,
+        AlgorithmParameters::RSA(key) => key.n.len() >= MIN_MODULUS_LEN,
         _ => true,
     };
     if !fits {
@@ -182,7 +186,7 @@ fn publish(mut jwk: Jwk, algorithm: Algorithm) -> Option<(Verifier, Jwk)> {
     jwk.common.key_id = Some(kid.clone());
     jwk.common.key_algorithm = Some(KeyAlgorithm::from(algorithm));
     jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-    let verifier = Verifier {
+    let verifier = VerificationKey {
         algorithm,
         kid: Some(kid),
         key: DecodingKey::from_jwk(&jwk).ok()?,
@@ -190,8 +194,8 @@ fn publish(mut jwk: Jwk, algorithm: Algorithm) -> Option<(Verifier, Jwk)> {
     Some((verifier, jwk))
 }
 
-/// A public or private key of any kind.
-fn older(pem: &str) -> Option<(Jwk, Algorithm)> {
+/// Reads a public or private key of any supported algorithm.
+fn read_pem(pem: &str) -> Option<(Jwk, Algorithm)> {
     let pem = pem.as_bytes();
     let public = [
         (Algorithm::RS256, DecodingKey::from_rsa_pem(pem)),

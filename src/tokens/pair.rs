@@ -1,59 +1,64 @@
-//! Gives out a pair: a refresh token with a row, and its access token.
+//! Issues a pair of tokens: a refresh token with its row, and an access token.
 
 use std::fmt;
 
 use serde_json::Map;
 
-use super::refresh_token::of_session;
-use super::{Actor, Claims, IssueError, Kind, RefreshTokenRow, Tokens};
+use super::claims::{Actor, TokenClaims, TokenKind};
+use super::refresh_token::RefreshTokenRow;
+use super::signing::{IssueError, Tokens};
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::hex::hex;
+use crate::random::{RandomnessError, random_bytes};
 
 /// An access and a refresh token.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Pair {
-    /// Opens the API.
+pub struct TokenPair {
+    /// The access token.
     pub access: String,
-    /// Gets the next access token.
+    /// The refresh token.
     pub refresh: String,
 }
 
-/// Tokens are secrets: only that they are there is shown.
-impl fmt::Debug for Pair {
+/// Tokens are secrets, so their values are not shown.
+impl fmt::Debug for TokenPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pair").finish_non_exhaustive()
+        f.debug_struct("TokenPair").finish_non_exhaustive()
     }
 }
 
-/// For whom a pair is given out.
+/// What a pair is issued for.
 #[derive(Clone, Debug, Default)]
-pub struct Grant {
-    /// WorkOS's session behind the sign-in.
+pub struct TokenGrant {
+    /// The WorkOS session of the sign-in.
     pub sid: Option<String>,
-    /// The browser session behind it, for where WorkOS has none.
+    /// The browser session of the sign-in. The tokens end with it if WorkOS has no session.
     pub session: Option<String>,
-    /// Who is really acting, in an impersonated session.
+    /// The impersonator, in an impersonated session.
     pub act: Option<Actor>,
-    /// No refresh token lives longer: the end of the browser session, or of an impersonation.
+    /// The latest end of a refresh token: the end of the browser session, or of an impersonation.
     pub not_after: Option<Timestamp>,
 }
 
 impl Tokens {
-    /// Gives out the first pair of a family. To be called inside the transaction that signs in.
+    /// Issues the first pair of a family. Call it inside the transaction that signs in.
     pub fn issue(
         &self,
         conn: &mut Conn,
         user: &User,
-        grant: Grant,
+        grant: TokenGrant,
         now: Timestamp,
-    ) -> Result<Pair, IssueError> {
+    ) -> Result<TokenPair, IssueError> {
         let last = now.plus(self.family_lifetime);
         let last = grant.not_after.map_or(last, |end| end.min(last));
-        let local = grant.session.as_deref().map(of_session);
-        let stands_on = grant.sid.clone().or(local);
-        let claims = Claims {
-            token_type: Kind::Refresh.as_str(),
+        let session_id = match grant.sid {
+            Some(_) => None,
+            None => grant.session,
+        };
+        let claims = TokenClaims {
+            token_type: TokenKind::Refresh.as_str(),
             exp: now.plus(self.refresh_lifetime).min(last).seconds(),
             iat: Some(now.seconds()),
             jti: new_jti()?,
@@ -66,27 +71,35 @@ impl Tokens {
             other: Map::new(),
         };
         let row = RefreshTokenRow {
-            sid: stands_on,
-            ..RefreshTokenRow::of(&claims, &claims.jti, user.id, last)
+            session_id,
+            ..RefreshTokenRow::from_claims(&claims, &claims.jti, user.id, last)
         };
         row.insert(conn)?;
         self.pair(&claims, now)
     }
 
     /// Signs a refresh token and its access token.
-    pub(super) fn pair(&self, refresh: &Claims, now: Timestamp) -> Result<Pair, IssueError> {
-        Ok(Pair {
+    pub(super) fn pair(
+        &self,
+        refresh: &TokenClaims,
+        now: Timestamp,
+    ) -> Result<TokenPair, IssueError> {
+        Ok(TokenPair {
             access: self.access(refresh, now)?,
             refresh: self.sign(refresh.clone())?,
         })
     }
 
-    /// Signs an access token, which copies the refresh token's own claims, as simplejwt's does. One of
-    /// an impersonation does not outlive its refresh token.
-    pub(super) fn access(&self, refresh: &Claims, now: Timestamp) -> Result<String, IssueError> {
+    /// Signs an access token with the other claims of its refresh token, as simplejwt does. The access
+    /// token of an impersonation does not outlive its refresh token.
+    pub(super) fn access(
+        &self,
+        refresh: &TokenClaims,
+        now: Timestamp,
+    ) -> Result<String, IssueError> {
         let exp = now.plus(self.access_lifetime).seconds();
-        self.sign(Claims {
-            token_type: Kind::Access.as_str(),
+        self.sign(TokenClaims {
+            token_type: TokenKind::Access.as_str(),
             exp: match refresh.act {
                 Some(_) => exp.min(refresh.exp),
                 None => exp,
@@ -98,9 +111,7 @@ impl Tokens {
     }
 }
 
-/// 128 random bits in hexadecimal digits, as `uuid4().hex` writes its own.
-pub(super) fn new_jti() -> Result<String, IssueError> {
-    let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes)?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+/// A token id: 128 random bits as hexadecimal digits, the form of Python's `uuid4().hex`.
+pub(super) fn new_jti() -> Result<String, RandomnessError> {
+    Ok(hex(&random_bytes::<16>()?))
 }

@@ -1,48 +1,55 @@
-//! Takes a refresh token in: the next access token, and with rotation the next refresh token.
+//! Exchanges a refresh token for an access token and, with rotation, for the next refresh token.
 //!
-//! Rotation consumes a token in one statement. The pair that follows waits, sealed under a key that
-//! only the consumed token gives, for whoever shows it again within half a minute: a second tab, a
-//! retry whose first answer was lost. Later, showing it is theft, and ends the family.
+//! Rotation replaces a token in one statement. The new pair is stored, encrypted under a key that is
+//! derived from the replaced token. A repeated request with the replaced token, from a second tab or after
+//! a lost response, gets the same pair during the replay window. A later use is treated as theft and
+//! revokes the family.
 
-use chrono::TimeDelta;
-
-use super::pair::new_jti;
-use super::standing::{Behind, Standing, stands_for};
+use super::claims::{TokenClaims, TokenError, TokenKind};
+use super::pair::{TokenPair, new_jti};
+use super::refresh_token::{REPLAY_WINDOW, RefreshTokenRow};
+use super::signing::{IssueError, Tokens};
+use super::status::{TokenStatus, TokenSubject, token_status};
 use super::successor;
-use super::{Claims, IssueError, Kind, Pair, RefreshTokenRow, TokenError, Tokens};
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
+use crate::random::RandomnessError;
 
-/// How long a consumed token still gets the pair that followed it.
-pub(super) const REPLAYED_FOR: TimeDelta = TimeDelta::seconds(30);
-/// A round is lost only to a request that consumed the same token, which the next round sees.
-const ROUNDS: usize = 3;
+/// An attempt fails only if another request replaces the same token meanwhile, which the next attempt
+/// sees.
+const MAX_ATTEMPTS: usize = 3;
 
-/// What a refresh gives.
+/// The result of a refresh.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Refreshed {
+pub struct RefreshedTokens {
     /// The next access token.
     pub access: String,
     /// The next refresh token, with rotation.
     pub refresh: Option<String>,
 }
 
-/// Why there is none.
+/// Why a refresh token is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {
-    /// The token itself.
+    /// The token is invalid, expired, replaced or revoked.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The account is closed or gone.
-    #[error("no active account has this token")]
+    /// The token's account is inactive or deleted.
+    #[error("the token's account is inactive or does not exist")]
     NoActiveAccount,
-    /// The password was changed, or the account signed out everywhere, since.
-    #[error("the password has been changed since")]
+    /// The password was changed, or the user signed out everywhere, after the token was issued.
+    #[error("the password was changed after the token was issued")]
     PasswordChanged,
-    /// Ours to mend.
+    /// Internal failure.
     #[error(transparent)]
     Issue(#[from] IssueError),
+}
+
+impl From<RandomnessError> for RefreshError {
+    fn from(error: RandomnessError) -> Self {
+        Self::Issue(error.into())
+    }
 }
 
 impl From<diesel::result::Error> for RefreshError {
@@ -51,32 +58,31 @@ impl From<diesel::result::Error> for RefreshError {
     }
 }
 
-impl From<crate::db::DbError> for RefreshError {
-    fn from(error: crate::db::DbError) -> Self {
+impl From<DbError> for RefreshError {
+    fn from(error: DbError) -> Self {
         Self::Issue(error.into())
     }
 }
 
-/// What the database knows of a token: its account, its row, the session behind it.
-pub(super) struct Known {
-    user: Option<User>,
+/// What the database stores about a token.
+pub(super) struct TokenRecord {
+    subject: TokenSubject,
     row: Option<RefreshTokenRow>,
-    session_is_over: bool,
 }
 
 impl Tokens {
-    /// Takes a refresh token in.
+    /// Exchanges a refresh token.
     pub async fn refresh(
         &self,
         database: &Database,
         token: &str,
         now: Timestamp,
-    ) -> Result<Refreshed, RefreshError> {
-        let claims = self.read(token, Some(Kind::Refresh), now)?;
-        // Another request may consume the token between our look and our write: then look again.
-        for _ in 0..ROUNDS {
-            let known = Known::read(database, &claims).await?;
-            let (user, row) = known.judge(&claims, now)?;
+    ) -> Result<RefreshedTokens, RefreshError> {
+        let claims = self.read(token, Some(TokenKind::Refresh), now)?;
+        // Another request may replace the token between the reading and the writing.
+        for _ in 0..MAX_ATTEMPTS {
+            let record = TokenRecord::read(database, &claims).await?;
+            let (user, row) = record.check(&claims, now)?;
             if let Some(consumed_at) = row.as_ref().and_then(|row| row.consumed_at) {
                 return self.replay(database, token, row, consumed_at, now).await;
             }
@@ -93,42 +99,46 @@ impl Tokens {
         Err(TokenError::Blacklisted.into())
     }
 
-    /// Consumes the token and gives its successor; `None`: another request was quicker.
+    /// Replaces the token and returns its successor; `None` if another request replaced it first.
     async fn rotate(
         &self,
         database: &Database,
         token: &str,
-        claims: &Claims,
+        claims: &TokenClaims,
         user: &User,
         row: Option<RefreshTokenRow>,
         now: Timestamp,
-    ) -> Result<Option<Refreshed>, RefreshError> {
-        let last = self.last_day(row.as_ref(), now);
-        let next = Claims {
+    ) -> Result<Option<RefreshedTokens>, RefreshError> {
+        let last = self.family_end(row.as_ref(), now);
+        let next = TokenClaims {
             exp: now.plus(self.refresh_lifetime).min(last).seconds(),
             iat: Some(now.seconds()),
             jti: new_jti()?,
             user_id: Some(user.id.to_string()),
-            // Django's first successor is ours, and ends with the password that it came from.
+            // The successor of Django's token has a `ver`, so that a change of the password revokes it.
             ver: Some(user.token_version),
             ..claims.clone()
         };
         let pair = self.pair(&next, now)?;
-        let sealed = successor::seal(token, &pair)?;
+        let sealed = successor::seal(token, &pair).map_err(IssueError::from)?;
         let family = row.as_ref().map_or(&claims.jti, |row| &row.family).clone();
-        let stands_on = row.as_ref().map_or(&claims.sid, |row| &row.sid).clone();
-        let successor = RefreshTokenRow {
-            sid: stands_on,
-            ..RefreshTokenRow::of(&next, &family, user.id, last)
+        let new = RefreshTokenRow::from_claims(&next, &family, user.id, last);
+        let successor = match &row {
+            Some(row) => RefreshTokenRow {
+                sid: row.sid.clone(),
+                session_id: row.session_id.clone(),
+                ..new
+            },
+            None => new,
         };
         let first_use = row
             .is_none()
-            .then(|| RefreshTokenRow::of(claims, &family, user.id, last));
+            .then(|| RefreshTokenRow::from_claims(claims, &family, user.id, last));
         let jti = claims.jti.clone();
         let consumed = database
             .write(move |conn| {
                 if let Some(foreign) = first_use {
-                    foreign.insert_unless_known(conn)?;
+                    foreign.insert_if_new(conn)?;
                 }
                 let consumed = RefreshTokenRow::consume(conn, &jti, &sealed, now)?;
                 if consumed {
@@ -140,8 +150,7 @@ impl Tokens {
         Ok(consumed.then(|| pair.into()))
     }
 
-    /// Gives the pair that followed a consumed token once more, or ends the family of one that comes
-    /// back too late.
+    /// Returns the successor of a replaced token again, or revokes the family after the replay window.
     async fn replay(
         &self,
         database: &Database,
@@ -149,17 +158,17 @@ impl Tokens {
         row: Option<RefreshTokenRow>,
         consumed_at: Timestamp,
         now: Timestamp,
-    ) -> Result<Refreshed, RefreshError> {
+    ) -> Result<RefreshedTokens, RefreshError> {
         let row = row.ok_or(TokenError::Blacklisted)?;
-        let waiting = row
+        let stored = row
             .successor
             .as_deref()
-            .filter(|_| now <= consumed_at.plus(REPLAYED_FOR));
-        if let Some(pair) = waiting.and_then(|sealed| successor::open(token, sealed)) {
+            .filter(|_| now <= consumed_at.plus(REPLAY_WINDOW));
+        if let Some(pair) = stored.and_then(|sealed| successor::open(token, sealed)) {
             return Ok(pair.into());
         }
         log::warn!(
-            "a refresh token of account {} came back after it was replaced: its family {} ends",
+            "a replaced refresh token of account {} was used again after the replay window; revoking its family {}",
             row.user_id.unwrap_or_default(),
             row.family
         );
@@ -171,99 +180,94 @@ impl Tokens {
         Err(TokenError::Blacklisted.into())
     }
 
-    /// Gives an access token and leaves the refresh token as it is. One of Django's is written down
-    /// at its first use, so that it can be revoked; `None`: another request did so meanwhile.
+    /// Returns an access token and does not replace the refresh token. A token of Django gets a row at its
+    /// first use, so that it can be revoked; `None` if another request inserted the row meanwhile.
     async fn keep(
         &self,
         database: &Database,
-        claims: &Claims,
+        claims: &TokenClaims,
         user: &User,
         row: Option<RefreshTokenRow>,
         now: Timestamp,
-    ) -> Result<Option<Refreshed>, RefreshError> {
+    ) -> Result<Option<RefreshedTokens>, RefreshError> {
         if row.is_none() {
-            let last = self.last_day(None, now);
-            let foreign = RefreshTokenRow::of(claims, &claims.jti, user.id, last);
-            let written = database
-                .write(move |conn| Ok::<_, DbError>(foreign.insert_unless_known(conn)?))
+            let last = self.family_end(None, now);
+            let foreign = RefreshTokenRow::from_claims(claims, &claims.jti, user.id, last);
+            let inserted = database
+                .write(move |conn| Ok::<_, DbError>(foreign.insert_if_new(conn)?))
                 .await?;
-            if !written {
+            if !inserted {
                 return Ok(None);
             }
         }
-        Ok(Some(Refreshed {
+        Ok(Some(RefreshedTokens {
             access: self.access(claims, now)?,
             refresh: None,
         }))
     }
 
-    /// When the family ends, whatever is rotated.
-    fn last_day(&self, row: Option<&RefreshTokenRow>, now: Timestamp) -> Timestamp {
+    /// When the family ends, however often it is rotated.
+    fn family_end(&self, row: Option<&RefreshTokenRow>, now: Timestamp) -> Timestamp {
         row.and_then(|row| row.family_expires_at)
             .unwrap_or_else(|| now.plus(self.family_lifetime))
     }
 }
 
-impl Known {
-    pub(super) async fn read(database: &Database, claims: &Claims) -> Result<Self, DbError> {
+impl TokenRecord {
+    pub(super) async fn read(database: &Database, claims: &TokenClaims) -> Result<Self, DbError> {
         let claims = claims.clone();
         database
             .read(move |conn| {
-                let Behind {
-                    user,
-                    session_is_over,
-                } = Behind::read(conn, &claims)?;
                 Ok::<_, DbError>(Self {
-                    user,
+                    subject: TokenSubject::read(conn, &claims)?,
                     row: RefreshTokenRow::by_jti(conn, &claims.jti)?,
-                    session_is_over,
                 })
             })
             .await
     }
 
-    /// Whether a token of either kind is good still.
-    pub(super) fn verify(self, claims: &Claims, now: Timestamp) -> Result<(), RefreshError> {
-        match self.judge(claims, now)? {
+    /// Checks a token of either kind, which must not be replaced.
+    pub(super) fn verify(self, claims: &TokenClaims, now: Timestamp) -> Result<(), RefreshError> {
+        match self.check(claims, now)? {
             (_, Some(row)) if row.consumed_at.is_some() => Err(TokenError::Blacklisted.into()),
             _ => Ok(()),
         }
     }
 
-    /// The account and the row, where both still stand for this token.
-    fn judge(
+    /// Checks that the account, the session and the row accept the token; returns the account and the row.
+    fn check(
         self,
-        claims: &Claims,
+        claims: &TokenClaims,
         now: Timestamp,
     ) -> Result<(User, Option<RefreshTokenRow>), RefreshError> {
         let revoked = |row: &RefreshTokenRow| row.revoked_at.is_some();
-        if self.row.as_ref().is_some_and(revoked) || self.session_is_over {
+        if self.row.as_ref().is_some_and(revoked) || self.subject.session_is_revoked {
             return Err(TokenError::Blacklisted.into());
         }
-        let user = self.user.filter(|user| user.is_active);
+        let user = self.subject.user.filter(|user| user.is_active);
         let user = user.ok_or(RefreshError::NoActiveAccount)?;
-        match stands_for(claims, &user) {
-            Standing::Good => {}
-            Standing::Ended => return Err(RefreshError::PasswordChanged),
-            Standing::Foreign => return Err(TokenError::Invalid.into()),
+        match token_status(claims, &user) {
+            TokenStatus::Valid => {}
+            TokenStatus::Revoked => return Err(RefreshError::PasswordChanged),
+            TokenStatus::Foreign => return Err(TokenError::Invalid.into()),
         }
-        let ours = claims.ver.is_some() && !user.imported;
-        if self.row.is_none() && claims.is_refresh() && ours {
-            // We wrote down every refresh token of ours; this one's row never was, or was purged. Django
-            // may have rotated one of ours, though: it keeps the claims that it does not know.
+        let issued_here = claims.ver.is_some() && !user.imported;
+        if self.row.is_none() && claims.is_refresh() && issued_here {
+            // Every refresh token that was issued here has a row until it expires. For an imported user,
+            // Django may have rotated a token that was issued here, and it keeps the claim `ver`.
             return Err(TokenError::Invalid.into());
         }
         let last = self.row.as_ref().and_then(|row| row.family_expires_at);
         if last.is_some_and(|last| last <= now) {
-            // One of Django's may say that it lives longer than any family here.
+            // The `exp` of Django's token may be later than the end of its family here.
             return Err(TokenError::Expired.into());
         }
         Ok((user, self.row))
     }
 }
 
-impl From<Pair> for Refreshed {
-    fn from(pair: Pair) -> Self {
+impl From<TokenPair> for RefreshedTokens {
+    fn from(pair: TokenPair) -> Self {
         Self {
             access: pair.access,
             refresh: Some(pair.refresh),

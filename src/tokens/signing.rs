@@ -1,35 +1,31 @@
-//! Signs tokens and reads them back.
+//! Signs tokens and verifies them.
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
-use super::claims::Times;
-use super::{Claims, KeyError, Kind, TokenError, TokenKeys};
+use super::claims::{TokenClaims, TokenError, TokenKind, TokenTimes};
+use super::keys::{TokenKeyError, TokenKeys};
 use crate::clock::Timestamp;
 use crate::db::DbError;
+use crate::random::RandomnessError;
+use crate::sealing::SealError;
 use crate::settings::TokenSettings;
 
-/// Why there is no token.
+/// Why a token could not be issued.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
-    /// The key would not sign.
+    /// Signing failed.
     #[error("a token could not be signed: {0}")]
     Signing(#[from] jsonwebtoken::errors::Error),
-    /// No randomness for its id.
-    #[error("the system gave no randomness")]
-    Randomness,
-    /// What waits for a replay could not be sealed.
-    #[error("a token could not be sealed")]
-    Sealing,
-    /// The database.
+    /// The token's id could not be generated.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
+    /// The successor of a replaced token could not be encrypted.
+    #[error(transparent)]
+    Sealing(#[from] SealError),
+    /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
-}
-
-impl From<aws_lc_rs::error::Unspecified> for IssueError {
-    fn from(_: aws_lc_rs::error::Unspecified) -> Self {
-        Self::Randomness
-    }
 }
 
 impl From<diesel::result::Error> for IssueError {
@@ -38,7 +34,7 @@ impl From<diesel::result::Error> for IssueError {
     }
 }
 
-/// The keys and the rules of tokens.
+/// Issues and verifies tokens.
 pub struct Tokens {
     keys: TokenKeys,
     issuer: Option<String>,
@@ -50,8 +46,8 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Reads the keys and takes the rules from the settings.
-    pub fn new(settings: &TokenSettings) -> Result<Self, KeyError> {
+    /// Reads the keys and the lifetimes from the settings.
+    pub fn new(settings: &TokenSettings) -> Result<Self, TokenKeyError> {
         Ok(Self {
             keys: TokenKeys::new(settings)?,
             issuer: settings.issuer.clone(),
@@ -63,78 +59,85 @@ impl Tokens {
         })
     }
 
-    /// The keys, for their public half.
+    /// The keys.
     pub fn keys(&self) -> &TokenKeys {
         &self.keys
     }
 
-    /// Signs claims, in our name and for our audience where those are set.
-    pub(super) fn sign(&self, mut claims: Claims) -> Result<String, IssueError> {
+    /// Signs claims, with the issuer and the audience of the settings.
+    pub(super) fn sign(&self, mut claims: TokenClaims) -> Result<String, IssueError> {
         claims.iss.clone_from(&self.issuer);
         claims.aud.clone_from(&self.audience);
         Ok(self.keys.sign(&claims)?)
     }
 
-    /// Reads a token. `kind`: `None` takes either, as verifying does.
+    /// Verifies a token and returns its claims. `kind`: the kind that is required; `None` allows either.
     pub fn read(
         &self,
         token: &str,
-        kind: Option<Kind>,
+        kind: Option<TokenKind>,
         now: Timestamp,
-    ) -> Result<Claims, TokenError> {
+    ) -> Result<TokenClaims, TokenError> {
         let payload = self.keys.open(token)?;
         self.read_at(payload, kind, now)
     }
 
-    /// Reads a token as [`read`](Self::read) does, one that has expired too: what it says is true
-    /// still, and a log-out wants to know.
+    /// Verifies a token as [`read`](Self::read) does, but accepts an expired one: a log-out uses its
+    /// claims.
     pub fn read_expired(
         &self,
         token: &str,
-        kind: Kind,
+        kind: TokenKind,
         now: Timestamp,
-    ) -> Result<Claims, TokenError> {
+    ) -> Result<TokenClaims, TokenError> {
         let mut payload = self.keys.open(token)?;
-        // Nor does it matter to a log-out when it begins: replicas' clocks differ by a little.
+        // A log-out ignores the beginning of the lifetime too, because replicas' clocks differ.
         payload.remove("iat");
         payload.remove("nbf");
-        let end = payload.get("exp").and_then(Value::as_i64);
-        let end = end.and_then(|end| Timestamp::from_seconds(end.checked_sub(1)?));
-        self.read_at(payload, Some(kind), end.map_or(now, |end| end.min(now)))
+        let exp = payload.get("exp").and_then(Value::as_i64);
+        let valid_at = exp.and_then(|exp| Timestamp::from_seconds(exp.checked_sub(1)?));
+        let at = valid_at.map_or(now, |valid_at| valid_at.min(now));
+        self.read_at(payload, Some(kind), at)
     }
 
     fn read_at(
         &self,
         mut payload: Map<String, Value>,
-        kind: Option<Kind>,
+        kind: Option<TokenKind>,
         now: Timestamp,
-    ) -> Result<Claims, TokenError> {
-        let times = Times::read(&payload, now)?;
-        self.is_from_us_for_us(&mut payload)?;
-        Claims::read(payload, &times, kind)
+    ) -> Result<TokenClaims, TokenError> {
+        let times = TokenTimes::read(&payload, now)?;
+        self.check_issuer_and_audience(&mut payload)?;
+        TokenClaims::read(payload, &times, kind)
     }
 
-    /// Checks issuer and audience, each where it is set; what is not set is a claim like others.
-    fn is_from_us_for_us(&self, payload: &mut Map<String, Value>) -> Result<(), TokenError> {
-        let mut right = true;
-        if let Some(ours) = &self.issuer {
+    /// Checks the issuer and the audience, each if the settings name one. Otherwise `iss` and `aud` are
+    /// claims like any other.
+    fn check_issuer_and_audience(
+        &self,
+        payload: &mut Map<String, Value>,
+    ) -> Result<(), TokenError> {
+        let mut matches = true;
+        if let Some(expected) = &self.issuer {
             let issuer = payload.remove("iss");
-            right &= issuer.as_ref().and_then(Value::as_str) == Some(ours);
+            matches &= issuer.as_ref().and_then(Value::as_str) == Some(expected);
         }
-        if let Some(ours) = &self.audience {
+        if let Some(expected) = &self.audience {
             let audience = payload.remove("aud");
-            right &= audience.is_some_and(|found| holds(&found, ours));
+            matches &= audience.is_some_and(|audience| contains(&audience, expected));
         }
-        right.then_some(()).ok_or(TokenError::Invalid)
+        matches.then_some(()).ok_or(TokenError::Invalid)
     }
 }
 
-/// `aud` is one text or a list of them (RFC 7519, 4.1.3).
-fn holds(audience: &Value, ours: &str) -> bool {
+/// Whether `aud` contains the expected audience: it is one text or a list of texts (RFC 7519, section
+/// 4.1.3).
+fn contains(audience: &Value, expected: &str) -> bool {
     match audience {
-        Value::String(one) => one == ours,
-        Value::Array(many) => {
-            many.iter().all(Value::is_string) && many.iter().any(|one| one.as_str() == Some(ours))
+        Value::String(one) => one == expected,
+        Value::Array(list) => {
+            list.iter().all(Value::is_string)
+                && list.iter().any(|one| one.as_str() == Some(expected))
         }
         _ => false,
     }

@@ -65,8 +65,8 @@ fn now() -> Timestamp {
     Timestamp::from_seconds(NOW).unwrap()
 }
 
-fn claims() -> Claims {
-    Claims {
+fn claims() -> TokenClaims {
+    TokenClaims {
         token_type: "refresh",
         exp: NOW + 100,
         iat: Some(NOW),
@@ -97,7 +97,7 @@ fn what_is_signed_is_read_and_no_other_byte_of_it() {
     ] {
         let token = tokens.sign(claims()).unwrap();
         assert_eq!(
-            tokens.read(&token, Some(Kind::Refresh), now()),
+            tokens.read(&token, Some(TokenKind::Refresh), now()),
             Ok(claims())
         );
         for place in 0..token.len() {

@@ -184,7 +184,7 @@ impl AccountView {
             .read(move |conn| User::by_id(conn, id).map_err(DbError::from))
             .await?;
         account.filter(|account| account.is_active).ok_or_else(|| {
-            session.end();
+            session.remove();
             let next = "/account".to_owned();
             Error::LoginRequired { next }
         })

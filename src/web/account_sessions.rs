@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, login_required};
-use crate::sessions::{BrowserSession, OpenSession, SessionState, device_in_words};
+use crate::sessions::{BrowserSession, ActiveSession, SessionState, device_description};
 
 /// The form's page.
 const PAGE: &str = "/account";
@@ -68,7 +68,7 @@ pub(super) async fn list(
     let (user_id, current) = (user.user_id, user.session_id.clone());
     let open = database.read(move |conn| {
         let one_more = i64::try_from(MAX_LISTED).map_or(i64::MAX, |most| most + 1);
-        OpenSession::list(conn, user_id, &current, now, one_more).map_err(DbError::from)
+        ActiveSession::list(conn, user_id, &current, now, one_more).map_err(DbError::from)
     });
     let open = match open.await {
         Ok(open) => open,
@@ -91,11 +91,11 @@ pub(super) async fn list(
     })
 }
 
-fn listed(row: OpenSession, current: &str) -> ListedSession {
+fn listed(row: ActiveSession, current: &str) -> ListedSession {
     ListedSession {
         current: row.id == current,
-        device: device_in_words(row.user_agent.as_deref()),
-        began: row.beginning(),
+        device: device_description(row.user_agent.as_deref()),
+        began: row.origin(),
         began_at: row.created_at.utc(),
         ip_address: row.ip_address,
         impersonator: row.impersonator,

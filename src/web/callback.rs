@@ -127,7 +127,7 @@ async fn complete(
     let callback = (attempt.fingerprint(), code.to_owned());
     match once(&app, callback, signing_in).await {
         Ok(state) => {
-            let begun = session.begin(state);
+            let begun = session.start(state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             let default = &app.settings.login_redirect_url;
             Ok(redirect(landing(attempt.next(), default)))

@@ -5,13 +5,14 @@ use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, CookieJar, SameSite};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::{digest, error::Unspecified};
+use aws_lc_rs::digest;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::hex::hex;
 use crate::keys::Keys;
-use crate::keys::random_text;
+use crate::random::{RandomnessError, random_text};
 use crate::workos::Pkce;
 
 /// A cookie's name is this prefix and the first digits of the hash of the attempt's `state`.
@@ -44,7 +45,7 @@ pub struct LoginAttempt {
 
 impl LoginAttempt {
     /// Creates an attempt that returns to `next`.
-    pub fn start(next: &str, now: Timestamp) -> Result<Self, Unspecified> {
+    pub fn start(next: &str, now: Timestamp) -> Result<Self, RandomnessError> {
         let Pkce { verifier } = Pkce::generate()?;
         Ok(Self {
             state: random_text()?,

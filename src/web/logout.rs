@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
 use crate::middleware::is_cross_site_link;
-use crate::sessions::{BrowserSession, Revocations, SessionState, Standing};
+use crate::sessions::{BrowserSession, RevocationCache, SessionState, RevocationStatus};
 use crate::sign_out::{SignOutRequest, SignOutService};
 use crate::state::AppState;
 use crate::workos::WorkosClient;
@@ -44,7 +44,7 @@ pub async fn get(
             return render::page(StatusCode::OK, &LogoutConfirmPage { page });
         }
         // Without a notice: it would surprise somebody who did not ask for this.
-        session.end();
+        session.remove();
         return Ok(redirect("/"));
     }
     logout.end_current(user.0, &session).await
@@ -62,7 +62,7 @@ pub async fn post(
 /// Ends sessions from a browser, and redirects a browser whose session has ended. An extractor.
 pub struct BrowserLogout {
     sign_out: SignOutService,
-    revocations: Arc<Revocations>,
+    revocations: Arc<RevocationCache>,
     workos: WorkosClient,
     return_to: Option<String>,
     clock: Clock,
@@ -97,7 +97,7 @@ impl BrowserLogout {
         session: &BrowserSession,
     ) -> Result<HttpResponse, Error> {
         let Some(user) = user else {
-            session.end();
+            session.remove();
             let mut response = redirect("/");
             notice::announce_logout(&mut response, self.secure)?;
             return Ok(response);
@@ -109,7 +109,7 @@ impl BrowserLogout {
         // The row is ended first: if only the cookie were removed, a copy of it would still work.
         let ended = self.sign_out.sign_out(request, self.clock.now()).await?;
         // Also if the row was deleted.
-        self.revocations.end(&user.session_id, user.expires_at);
+        self.revocations.add_revoked(&user.session_id, user.expires_at);
         self.redirect(session, ended.workos_sid.as_deref())
     }
 
@@ -123,7 +123,7 @@ impl BrowserLogout {
         let now = self.clock.now();
         let ended = self.sign_out.end_one_session(user.user_id, id, now).await?;
         let sid = ended.ok_or(Error::NotFound)?.workos_sid;
-        if self.revocations.standing(&user.session_id) == Standing::Ended {
+        if self.revocations.status(&user.session_id) == RevocationStatus::Revoked {
             // Both sessions belonged to the same WorkOS session.
             return self.redirect(session, sid.as_deref()).map(Some);
         }
@@ -143,7 +143,7 @@ impl BrowserLogout {
             .sign_out_everywhere(user.user_id, &user.session_id, now)
             .await?;
         // Also if its row was deleted.
-        self.revocations.end(&user.session_id, user.expires_at);
+        self.revocations.add_revoked(&user.session_id, user.expires_at);
         let response = self.redirect(session, ended.current.as_deref());
         self.sign_out.revoke_at_workos(ended.others);
         response
@@ -152,7 +152,7 @@ impl BrowserLogout {
     /// Removes the session's cookie, and redirects to WorkOS's log-out of the session `sid`, or to home
     /// if WorkOS has no session.
     fn redirect(&self, session: &BrowserSession, sid: Option<&str>) -> Result<HttpResponse, Error> {
-        session.end();
+        session.remove();
         let mut response = match sid {
             Some(sid) => {
                 let url = self.workos.logout_url(sid, self.return_to.as_deref())?;

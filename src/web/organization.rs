@@ -65,7 +65,7 @@ pub async fn post(
             Ok(redirect(next.as_deref().unwrap_or(SWITCHED)))
         }
         Switched::Over => {
-            session.end();
+            session.remove();
             request.extensions_mut().insert(SessionOver::JustEnded);
             Err(login_required(&request, back))
         }

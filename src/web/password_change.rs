@@ -67,7 +67,7 @@ pub async fn post(
                 account.id
             );
             // So that this replica does not wait for its next reading.
-            if let Err(error) = app.revocations.read(&app.database, now).await {
+            if let Err(error) = app.revocations.refresh(&app.database, now).await {
                 log::warn!(
                     "failed to read the ended sessions, which end with the next reading: {error}"
                 );

@@ -83,7 +83,7 @@ pub async fn post(
         let device = device(&request, &app.settings.trusted_proxies);
         let outcome = sign_in::with_password(&app, email, &password, previous, device, now).await;
         if let Some(state) = none_if_refused(outcome, &form_url)? {
-            let begun = session.begin(state);
+            let begun = session.start(state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             return Ok(redirect(landing(&next, &app.settings.login_redirect_url)));
         }

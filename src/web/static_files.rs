@@ -9,6 +9,7 @@ use rust_embed::RustEmbed;
 use super::query_pairs;
 use crate::csp::SCRIPTED_PAGE;
 use crate::error::Error;
+use crate::hex::hex;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -70,10 +71,7 @@ fn versioned(name: &str) -> String {
 }
 
 fn version(file: &rust_embed::EmbeddedFile) -> String {
-    file.metadata.sha256_hash()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&file.metadata.sha256_hash()[..8])
 }
 
 /// The content types of a website's files; any other file is a download.

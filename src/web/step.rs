@@ -143,7 +143,7 @@ fn conclude(
     let form_url = step_url(cookie::handle_of(id));
     let mut response = match outcome {
         Outcome::SignedIn(state) => {
-            let begun = session.begin(*state);
+            let begun = session.start(*state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             redirect(landing(next, &app.settings.login_redirect_url))
         }

@@ -1,12 +1,11 @@
 //! The authorize URL: where a browser is sent to sign in.
 
 use aws_lc_rs::digest;
-use aws_lc_rs::error::Unspecified;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use url::Url;
 
-use crate::keys::random_text;
+use crate::random::{RandomnessError, random_text};
 
 /// A PKCE pair (RFC 7636): the verifier stays here, its hash goes through the browser.
 #[derive(Clone)]
@@ -17,7 +16,7 @@ pub struct Pkce {
 
 impl Pkce {
     /// A fresh pair.
-    pub fn generate() -> Result<Self, Unspecified> {
+    pub fn generate() -> Result<Self, RandomnessError> {
         Ok(Self {
             verifier: random_text()?,
         })

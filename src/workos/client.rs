@@ -18,7 +18,7 @@ use super::error::WorkosError;
 use super::wire::{AccessTokenClaims, AuthenticateResponse, Authentication};
 use crate::clock::Timestamp;
 use crate::http_client::{self, TOTAL_TIMEOUT};
-use crate::keys::random_text;
+use crate::random::random_text;
 use crate::settings::WorkosSettings;
 
 pub use memberships::OrganizationList;
@@ -239,7 +239,7 @@ impl WorkosClient {
 
 /// Sends it up to three times where that is safe, always under the same idempotency key.
 async fn try_again(request: RequestBuilder, repeat: RetryPolicy) -> Result<Vec<u8>, WorkosError> {
-    let key = random_text().map_err(|_| WorkosError::unavailable("no randomness for a key"))?;
+    let key = random_text().map_err(|error| WorkosError::unavailable(error.to_string()))?;
     let request = request.header("Idempotency-Key", key);
     let mut pause = FIRST_PAUSE;
     let mut lost = false;

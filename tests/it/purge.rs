@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use vestibule::accounts::record_deleted_workos_user;
 use vestibule::clock::Timestamp;
-use vestibule::db::schema::{refresh_tokens, sessions, unfinished_sign_ins, webhook_events};
+use vestibule::db::schema::{
+    deleted_workos_users, pending_sign_ins, refresh_tokens, sessions, webhook_events,
+};
 use vestibule::db::{Conn, Database};
 use vestibule::purge::{Purged, purge, purge_if_due};
 use vestibule::sessions::NewSession;
@@ -43,6 +46,7 @@ impl Place {
             family: "family".to_owned(),
             user_id: Some(self.user_id),
             sid: None,
+            session_id: None,
             issued_at: self.at(-1_000),
             expires_at: self.at(ends_in),
             family_expires_at: Some(self.at(100_000)),
@@ -95,12 +99,12 @@ impl Place {
 
     fn add_unfinished(&self, id: &str, ends_in: i64) {
         let row = (
-            unfinished_sign_ins::id.eq(id),
-            unfinished_sign_ins::content.eq(b"sealed".as_slice()),
-            unfinished_sign_ins::asked_at.eq(self.at(-600)),
-            unfinished_sign_ins::expires_at.eq(self.at(ends_in)),
+            pending_sign_ins::id.eq(id),
+            pending_sign_ins::content.eq(b"sealed".as_slice()),
+            pending_sign_ins::asked_at.eq(self.at(-600)),
+            pending_sign_ins::expires_at.eq(self.at(ends_in)),
         );
-        let row = diesel::insert_into(unfinished_sign_ins::table).values(row);
+        let row = diesel::insert_into(pending_sign_ins::table).values(row);
         self.app.change(|conn| row.execute(conn));
     }
 
@@ -153,6 +157,12 @@ async fn what_has_ended_by_itself_goes_and_nothing_else() {
     for (id, ends_in) in [("ended", -1), ("ends-now", 0), ("lives", 1)] {
         place.add_unfinished(id, ends_in);
     }
+    for (id, age) in [("old", MONTH), ("younger", MONTH - 1)] {
+        let at = place.at(-age);
+        place
+            .app
+            .change(|conn| record_deleted_workos_user(conn, id, at));
+    }
 
     let gone = purge(&place.app.database, LIFETIME, place.app.now())
         .await
@@ -172,9 +182,12 @@ async fn what_has_ended_by_itself_goes_and_nothing_else() {
         .app
         .rows(|conn| events.order(webhook_events::id).load(conn));
     assert_eq!(events, ["new", "younger"]);
-    let unfinished = unfinished_sign_ins::table.select(unfinished_sign_ins::id);
+    let unfinished = pending_sign_ins::table.select(pending_sign_ins::id);
     let unfinished: Vec<String> = place.app.rows(|conn| unfinished.load(conn));
     assert_eq!(unfinished, ["lives"]);
+    let deleted = deleted_workos_users::table.select(deleted_workos_users::workos_user_id);
+    let deleted: Vec<String> = place.app.rows(|conn| deleted.load(conn));
+    assert_eq!(deleted, ["younger"]);
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ use aws_lc_rs::{digest, pbkdf2};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::hex::hex;
+
 pub(super) use self::argon2::Argon2;
 
 /// Django's column holds 128 characters; longer ones are nobody's.
@@ -230,12 +232,5 @@ fn number(text: &str, most: u32) -> Option<u32> {
 }
 
 fn sha256_hex(text: &str) -> String {
-    use std::fmt::Write;
-
-    let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }

@@ -9,7 +9,7 @@ impl From<IssueError> for ApiError {
     fn from(error: IssueError) -> Self {
         match error {
             IssueError::Database(error) => error.into(),
-            IssueError::Signing(_) | IssueError::Randomness | IssueError::Sealing => {
+            IssueError::Signing(_) | IssueError::Randomness(_) | IssueError::Sealing(_) => {
                 Self::internal("issue tokens", error)
             }
         }

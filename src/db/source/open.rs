@@ -1,22 +1,22 @@
-//! Opens somebody else's database without a right to write.
+//! Opens another application's database read-only.
 
 use std::path::Path;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-use crate::db::DbError;
+use crate::db::error::DbError;
 
 pub(super) fn sqlite(path: &Path) -> Result<SqliteConnection, DbError> {
     let unusable = |error: &dyn std::fmt::Display| {
         DbError::Unavailable(format!("{}: {error}", path.display()))
     };
     if !path.is_file() {
-        return Err(unusable(&"there is no such file"));
+        return Err(unusable(&"the file does not exist"));
     }
     let mut conn =
         SqliteConnection::establish(&read_only_uri(path)).map_err(|error| unusable(&error))?;
-    // The first reading begins the snapshot: it must be here, where an error names the file.
+    // The first query begins the snapshot. It is here so that an error names the file.
     conn.batch_execute(
         "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; BEGIN; SELECT count(*) FROM sqlite_master",
     )
@@ -24,7 +24,7 @@ pub(super) fn sqlite(path: &Path) -> Result<SqliteConnection, DbError> {
     Ok(conn)
 }
 
-/// SQLite's URI of a file, which opens it without a right to write.
+/// SQLite's URI that opens a file read-only.
 fn read_only_uri(path: &Path) -> String {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
@@ -40,7 +40,7 @@ fn read_only_uri(path: &Path) -> String {
 #[cfg(feature = "postgres")]
 pub(super) fn postgres(url: &secrecy::SecretString) -> Result<PgConnection, DbError> {
     let mut conn = crate::db::conn::establish_postgres(url, "--from")?;
-    // Reading a whole table may take longer than any statement of a request may.
+    // Reading a whole table may take longer than the usual statement timeout.
     conn.batch_execute(
         "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
          SET TIME ZONE 'UTC'; SET DateStyle = 'ISO, YMD'; \
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_cannot_end_the_uri_early() {
+    fn special_characters_of_a_path_are_escaped() {
         assert_eq!(
             read_only_uri(Path::new("/a b/c?d#e%.db")),
             "file:/a%20b/c%3Fd%23e%25.db?mode=ro"

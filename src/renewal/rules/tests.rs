@@ -23,7 +23,7 @@ fn row() -> SessionRow {
         renew_after: None,
         renewing_until: None,
         renewal_failures: 0,
-        marks: 0,
+        generation: 0,
     }
 }
 

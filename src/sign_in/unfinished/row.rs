@@ -6,8 +6,8 @@ use diesel::prelude::*;
 
 use super::{END_REMEMBERED, REMEMBERED};
 use crate::clock::Timestamp;
-use crate::db::schema::unfinished_sign_ins as rows;
-use crate::db::{Conn, unless_taken};
+use crate::db::schema::pending_sign_ins as rows;
+use crate::db::{Conn, on_unique_violation};
 
 /// As long as WorkOS's codes are good.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
@@ -137,7 +137,7 @@ impl UnfinishedRow {
     }
 
     pub(super) fn insert(&self, conn: &mut Conn) -> QueryResult<()> {
-        unless_taken(conn, |conn| {
+        on_unique_violation(conn, |conn| {
             let row = diesel::insert_into(rows::table).values(self);
             row.execute(conn)
         })

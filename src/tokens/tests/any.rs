@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{NOW, hs256, now, signed};
-use crate::tokens::{Kind, TokenError};
+use crate::tokens::{TokenError, TokenKind};
 
 fn any_claim() -> impl Strategy<Value = Value> {
     let numbers = prop_oneof![
@@ -59,7 +59,7 @@ proptest! {
         ),
     ) {
         let payload = serde_json::to_value(payload).unwrap();
-        if let Ok(claims) = hs256().read(&signed(&payload), Some(Kind::Refresh), now()) {
+        if let Ok(claims) = hs256().read(&signed(&payload), Some(TokenKind::Refresh), now()) {
             prop_assert!(claims.exp > NOW && claims.iat.is_none_or(|iat| iat <= NOW));
             prop_assert_eq!(&payload["token_type"], "refresh");
             prop_assert_eq!(payload["jti"].as_str(), Some(claims.jti.as_str()));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
-use crate::sessions::Beginning;
+use crate::sessions::SessionOrigin;
 
 /// A user's open sessions, as `account_sessions.html` shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct ListedSession {
     /// When the session started.
     pub began_at: DateTime<Utc>,
     /// The sign-in method.
-    pub began: Beginning,
+    pub began: SessionOrigin,
     /// The impersonator's email address.
     pub impersonator: Option<String>,
 }
@@ -43,9 +43,9 @@ impl ListedSession {
             return format!("Impersonated by {email}").into();
         }
         match self.began {
-            Beginning::Workos => "WorkOS",
-            Beginning::Password => "Password of this site",
-            Beginning::Exchange => "WorkOS, in an application that uses tokens",
+            SessionOrigin::WorkosSignIn => "WorkOS",
+            SessionOrigin::PasswordSignIn => "Password of this site",
+            SessionOrigin::CodeExchange => "WorkOS, in an application that uses tokens",
         }
         .into()
     }

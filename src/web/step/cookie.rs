@@ -6,10 +6,9 @@ use std::cmp::Reverse;
 use actix_web::HttpRequest;
 use actix_web::cookie::Cookie;
 use actix_web::cookie::time::Duration;
-use aws_lc_rs::error::Unspecified;
 
 use crate::clock::Timestamp;
-use crate::keys::random_text;
+use crate::random::{RandomnessError, random_text};
 use crate::sign_in::Unfinished;
 use crate::web::login_attempt::{self, sha256_hex};
 
@@ -27,7 +26,7 @@ pub(super) struct StepSecret(String);
 
 impl StepSecret {
     /// Creates a secret of 256 random bits.
-    pub(super) fn generate(now: Timestamp) -> Result<Self, Unspecified> {
+    pub(super) fn generate(now: Timestamp) -> Result<Self, RandomnessError> {
         Ok(Self(format!("{}.{}", now.seconds(), random_text()?)))
     }
 

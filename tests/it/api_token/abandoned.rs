@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use vestibule::tokens::Grant;
+use vestibule::tokens::TokenGrant;
 
 use super::rotation::{rotate, rotating};
 use crate::support::api::{ApiResponse, PASSWORD};
@@ -35,7 +35,7 @@ async fn a_hundred_refreshes_are_abandoned() {
         .start_with_user();
     let visitor = app.visitor();
     for number in 0..TIMES {
-        let pair = app.issue_tokens(&user, Grant::default());
+        let pair = app.issue_tokens(&user, TokenGrant::default());
         let bytes = request(
             "/api/token/refresh",
             &json!({ "refresh": pair.refresh }).to_string(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::{join, join_all};
 use vestibule::accounts::set_password;
-use vestibule::tokens::Grant;
+use vestibule::tokens::TokenGrant;
 
 use super::rotation::rotating;
 use super::{BLACKLISTED, PASSWORD_CHANGED};
@@ -39,7 +39,7 @@ async fn one_successor_for_eight(app: &TestApp, token: &str) {
 #[tokio::test]
 async fn eight_refreshes_of_one_token_give_one_successor() {
     let (app, user) = rotating().start_with_user();
-    let pair = app.issue_tokens(&user, Grant::default());
+    let pair = app.issue_tokens(&user, TokenGrant::default());
     one_successor_for_eight(&app, &pair.refresh).await;
 }
 
@@ -51,7 +51,7 @@ async fn eight_refreshes_of_one_token_give_one_successor_with_es256() {
         .setting("JWT_ALGORITHM", "ES256")
         .setting("JWT_SIGNING_KEY", &key);
     let (app, user) = es256.start_with_user();
-    let pair = app.issue_tokens(&user, Grant::default());
+    let pair = app.issue_tokens(&user, TokenGrant::default());
     one_successor_for_eight(&app, &pair.refresh).await;
 }
 
@@ -69,7 +69,7 @@ async fn eight_refreshes_over_two_replicas_give_one_successor() {
         .replica()
         .setting("ROTATE_REFRESH_TOKENS", "true")
         .start();
-    let pair = app.issue_tokens(&user, Grant::default());
+    let pair = app.issue_tokens(&user, TokenGrant::default());
     let visitors: Vec<_> = (0..4)
         .flat_map(|_| [app.visitor(), other.visitor()])
         .collect();
@@ -89,7 +89,7 @@ async fn eight_refreshes_over_two_replicas_give_one_successor() {
 async fn a_blacklisting_that_meets_a_rotation_leaves_nothing_alive() {
     let (app, user) = rotating().start_with_user();
     for _ in 0..ROUNDS {
-        let pair = app.issue_tokens(&user, Grant::default());
+        let pair = app.issue_tokens(&user, TokenGrant::default());
         let (one, other) = (app.visitor(), app.visitor());
         let (refreshed, ended) = join(
             refresh(&one, &pair.refresh),
@@ -113,7 +113,7 @@ async fn a_blacklisting_that_meets_a_rotation_leaves_nothing_alive() {
 async fn a_new_password_that_meets_a_rotation_leaves_nothing_usable() {
     let (app, user) = rotating().start_with_user();
     for _ in 0..ROUNDS {
-        let pair = app.issue_tokens(&app.user(&user.email), Grant::default());
+        let pair = app.issue_tokens(&app.user(&user.email), TokenGrant::default());
         let (visitor, now) = (app.visitor(), app.now());
         let changing = app.database.write(move |conn| {
             let ended = set_password(conn, user.id, "!", now, None)?;
@@ -142,7 +142,7 @@ async fn a_new_password_that_meets_a_rotation_leaves_nothing_usable() {
 #[tokio::test]
 async fn of_eight_blacklistings_one_succeeds() {
     let (app, user) = rotating().start_with_user();
-    let pair = app.issue_tokens(&user, Grant::default());
+    let pair = app.issue_tokens(&user, TokenGrant::default());
     let visitors: Vec<_> = (0..8).map(|_| app.visitor()).collect();
     let all = visitors
         .iter()

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use serde_json::json;
 use vestibule::db::schema::sessions;
 use vestibule::sessions::SessionRow;
-use vestibule::tokens::{Actor, Grant};
+use vestibule::tokens::{Actor, TokenGrant};
 
 use super::rotation::{rotate, rotating};
 use super::{BLACKLISTED, EXPIRED};
@@ -19,7 +19,7 @@ async fn rotation_does_not_carry_a_sign_in_beyond_its_last_day() {
         .setting("REFRESH_FAMILY_LIFETIME", "2500")
         .start_with_user();
     let (visitor, began) = (app.visitor(), app.now().seconds());
-    let mut token = app.issue_tokens(&user, Grant::default()).refresh;
+    let mut token = app.issue_tokens(&user, TokenGrant::default()).refresh;
     for (step, ends) in [(900, 1_900), (900, 2_500), (600, 2_500)] {
         app.clock.advance(TimeDelta::seconds(step));
         token = rotate(&visitor, &token).await.refresh;
@@ -40,10 +40,10 @@ async fn an_impersonation_ends_when_it_ends() {
         sub: "root@example.com".to_owned(),
     };
     let end = app.now().plus(TimeDelta::seconds(3_600));
-    let grant = Grant {
+    let grant = TokenGrant {
         act: Some(act),
         not_after: Some(end),
-        ..Grant::default()
+        ..TokenGrant::default()
     };
     let first = app.issue_tokens(&user, grant);
     assert_eq!(token_part(&first.refresh, 1)["exp"], json!(end.seconds()));
@@ -62,9 +62,9 @@ async fn the_end_of_the_session_behind_it_ends_a_family() {
     let ada = app.signed_in("ada@example.com").await;
     let session = app.only_session();
     let user = app.user("ada@example.com");
-    let grant = || Grant {
+    let grant = || TokenGrant {
         sid: session.workos_sid.clone(),
-        ..Grant::default()
+        ..TokenGrant::default()
     };
     let pair = app.issue_tokens(&user, grant());
     assert_eq!(ada.get_me_with_token(&pair.access).await.status, 200);

@@ -173,7 +173,7 @@ async fn one_that_outlives_its_family_ends_with_it() {
 #[tokio::test]
 async fn one_of_ours_without_a_row_is_none() {
     let (app, user) = TestApp::builder().start_with_user();
-    let pair = app.issue_tokens(&user, vestibule::tokens::Grant::default());
+    let pair = app.issue_tokens(&user, vestibule::tokens::TokenGrant::default());
     app.change(|conn| diesel::delete(refresh_tokens::table).execute(conn));
     let reply = app
         .visitor()

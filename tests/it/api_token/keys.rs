@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use reqwest::Method;
 use serde_json::{Value, json};
-use vestibule::tokens::Grant;
+use vestibule::tokens::TokenGrant;
 
 use super::INVALID;
 use crate::support::api::ApiResponse;
@@ -48,7 +48,7 @@ async fn signs_and_publishes(algorithm: &str, kty: &str) {
     let (app, user) = with_key(algorithm, &key).start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
-    let pair = app.issue_tokens(&user, Grant::default());
+    let pair = app.issue_tokens(&user, TokenGrant::default());
     let reply = jwks(&visitor).await;
     assert_eq!(
         (reply.status.as_u16(), reply.header("content-type")),
@@ -118,7 +118,7 @@ async fn older_keys_go_on_verifying() {
         write_private_key(folder.path(), "EdDSA"),
     );
     let (app, user) = with_key("ES256", &old).start_with_user();
-    let pair = app.issue_tokens(&user, Grant::default());
+    let pair = app.issue_tokens(&user, TokenGrant::default());
     let (clock, database) = (app.clock.clone(), app.stop());
     let app = with_key("EdDSA", &new)
         .clock(clock.clone())
@@ -169,7 +169,10 @@ async fn older_keys_go_on_verifying() {
 async fn fallbacks_verify_and_do_not_sign() {
     let new = "another-made-up-key-of-the-tests-with-more-than-fifty-characters";
     let (app, user) = TestApp::builder().start_with_user();
-    let (pair, clock) = (app.issue_tokens(&user, Grant::default()), app.clock.clone());
+    let (pair, clock) = (
+        app.issue_tokens(&user, TokenGrant::default()),
+        app.clock.clone(),
+    );
     let database = app.stop();
     let with = |database, fallbacks: &str| {
         TestApp::builder()

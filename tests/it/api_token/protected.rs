@@ -4,7 +4,7 @@ use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::json;
 use vestibule::accounts::set_password;
-use vestibule::tokens::Grant;
+use vestibule::tokens::TokenGrant;
 
 use super::PASSWORD_CHANGED;
 use crate::support::api::ApiResponse;
@@ -122,7 +122,7 @@ async fn tokens_that_do_not_open_it() {
 async fn an_account_that_ended_its_tokens() {
     let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
-    let pair = app.issue_tokens(&user, Grant::default());
+    let pair = app.issue_tokens(&user, TokenGrant::default());
     assert_eq!(visitor.get_me_with_token(&pair.access).await.status, 200);
     app.set_active(user.id, false);
     let inactive = r#"{"detail":"User is inactive","code":"user_inactive"}"#;
@@ -135,7 +135,7 @@ async fn an_account_that_ended_its_tokens() {
         .get_me_with_token(&pair.access)
         .await
         .assert_is(401, PASSWORD_CHANGED);
-    let pair = app.issue_tokens(&app.user("ada@example.com"), Grant::default());
+    let pair = app.issue_tokens(&app.user("ada@example.com"), TokenGrant::default());
     assert_eq!(visitor.get_me_with_token(&pair.access).await.status, 200);
     // In the same second, by the clock that stands still.
     app.change(|conn| set_password(conn, user.id, "!", app.now(), None));
@@ -143,7 +143,7 @@ async fn an_account_that_ended_its_tokens() {
         .get_me_with_token(&pair.access)
         .await
         .assert_is(401, PASSWORD_CHANGED);
-    let again = app.issue_tokens(&app.user("ada@example.com"), Grant::default());
+    let again = app.issue_tokens(&app.user("ada@example.com"), TokenGrant::default());
     assert_eq!(visitor.get_me_with_token(&again.access).await.status, 200);
 }
 
@@ -151,7 +151,7 @@ async fn an_account_that_ended_its_tokens() {
 async fn who_asks_comes_before_how() {
     let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
-    let pair = app.issue_tokens(&user, Grant::default());
+    let pair = app.issue_tokens(&user, TokenGrant::default());
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
         let request = || visitor.request(method.clone(), "/api/users/me");
         ApiResponse::of_request(request())

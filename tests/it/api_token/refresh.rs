@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use vestibule::accounts::set_password;
-use vestibule::tokens::Grant;
+use vestibule::tokens::TokenGrant;
 
 use super::{BLACKLISTED, INVALID, NO_ACCOUNT, PASSWORD_CHANGED};
 use crate::support::app::{TestApp, Visitor};
@@ -27,9 +27,9 @@ pub(super) async fn everywhere(visitor: &Visitor, token: &str, body: &str) {
 #[tokio::test]
 async fn a_refresh_token_gives_an_access_token_with_its_own_claims() {
     let (app, user) = TestApp::builder().start_with_user();
-    let grant = Grant {
+    let grant = TokenGrant {
         sid: Some("session_1".to_owned()),
-        ..Grant::default()
+        ..TokenGrant::default()
     };
     let pair = app.issue_tokens(&user, grant);
     app.clock.advance(chrono::TimeDelta::seconds(100));
@@ -52,7 +52,7 @@ async fn a_refresh_token_gives_an_access_token_with_its_own_claims() {
 #[tokio::test]
 async fn verify_takes_either_kind_and_blacklist_ends_one() {
     let (app, user) = TestApp::builder().start_with_user();
-    let pair = app.issue_tokens(&user, Grant::default());
+    let pair = app.issue_tokens(&user, TokenGrant::default());
     let visitor = app.visitor();
     for token in [&pair.refresh, &pair.access] {
         let reply = visitor
@@ -114,7 +114,7 @@ async fn fields_that_will_not_do() {
 async fn accounts_that_no_longer_stand_behind_a_token() {
     let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
-    let pair = app.issue_tokens(&user, Grant::default());
+    let pair = app.issue_tokens(&user, TokenGrant::default());
     app.set_active(user.id, false);
     for (path, field) in &ROUTES[..2] {
         visitor
@@ -129,7 +129,7 @@ async fn accounts_that_no_longer_stand_behind_a_token() {
             .await
             .assert_is(401, PASSWORD_CHANGED);
     }
-    let pair = app.issue_tokens(&app.user("ada@example.com"), Grant::default());
+    let pair = app.issue_tokens(&app.user("ada@example.com"), TokenGrant::default());
     assert_eq!(
         visitor
             .post_refresh_token("/api/token/refresh", &pair.refresh)

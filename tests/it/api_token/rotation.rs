@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::json;
 use vestibule::accounts::set_password;
-use vestibule::tokens::{Grant, Pair};
+use vestibule::tokens::{TokenGrant, TokenPair};
 
 use super::{BLACKLISTED, PASSWORD_CHANGED};
 use crate::support::api::ApiResponse;
@@ -14,7 +14,7 @@ pub(super) fn rotating() -> TestAppBuilder {
     TestApp::builder().setting("ROTATE_REFRESH_TOKENS", "true")
 }
 
-pub(super) async fn rotate(visitor: &Visitor, refresh: &str) -> Pair {
+pub(super) async fn rotate(visitor: &Visitor, refresh: &str) -> TokenPair {
     let reply = visitor
         .post_refresh_token("/api/token/refresh", refresh)
         .await;
@@ -22,8 +22,8 @@ pub(super) async fn rotate(visitor: &Visitor, refresh: &str) -> Pair {
     pair(&reply)
 }
 
-fn pair(reply: &ApiResponse) -> Pair {
-    Pair {
+fn pair(reply: &ApiResponse) -> TokenPair {
+    TokenPair {
         access: reply.text("access"),
         refresh: reply.text("refresh"),
     }
@@ -33,9 +33,9 @@ fn pair(reply: &ApiResponse) -> Pair {
 async fn every_refresh_gives_the_next_refresh_token() {
     let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
-    let grant = Grant {
+    let grant = TokenGrant {
         sid: Some("session_1".to_owned()),
-        ..Grant::default()
+        ..TokenGrant::default()
     };
     let first = app.issue_tokens(&user, grant);
     app.clock.advance(TimeDelta::seconds(60));
@@ -77,7 +77,7 @@ async fn every_refresh_gives_the_next_refresh_token() {
         }
         let others: Vec<_> = rows
             .iter()
-            .map(|row| (&row.jti, &row.family, &row.sid))
+            .map(|row| (&row.jti, &row.family, &row.sid, &row.session_id))
             .collect();
         let others = format!("{others:?}");
         assert!(
@@ -98,7 +98,7 @@ async fn every_refresh_gives_the_next_refresh_token() {
 async fn whoever_asks_twice_gets_the_same_answer_for_half_a_minute() {
     let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
-    let first = app.issue_tokens(&user, Grant::default());
+    let first = app.issue_tokens(&user, TokenGrant::default());
     let second = rotate(&visitor, &first.refresh).await;
     for _ in 0..2 {
         app.clock.advance(TimeDelta::seconds(15));
@@ -114,8 +114,8 @@ async fn whoever_asks_twice_gets_the_same_answer_for_half_a_minute() {
 async fn whoever_comes_back_later_ends_the_family() {
     let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
-    let bystander = app.issue_tokens(&user, Grant::default());
-    let first = app.issue_tokens(&user, Grant::default());
+    let bystander = app.issue_tokens(&user, TokenGrant::default());
+    let first = app.issue_tokens(&user, TokenGrant::default());
     let second = rotate(&visitor, &first.refresh).await;
     app.clock.advance(TimeDelta::milliseconds(30_001));
     visitor
@@ -142,7 +142,7 @@ async fn revocation_wins_over_a_replay() {
     let visitor = app.visitor();
     // Whichever of the two is blacklisted, both end, and nothing waits for the first any longer.
     for ended in [0, 1] {
-        let first = app.issue_tokens(&user, Grant::default());
+        let first = app.issue_tokens(&user, TokenGrant::default());
         let second = rotate(&visitor, &first.refresh).await;
         let answer = visitor
             .post_refresh_token(
@@ -173,7 +173,7 @@ async fn revocation_wins_over_a_replay() {
 async fn a_new_password_wins_over_a_replay() {
     let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
-    let first = app.issue_tokens(&user, Grant::default());
+    let first = app.issue_tokens(&user, TokenGrant::default());
     let second = rotate(&visitor, &first.refresh).await;
     app.change(|conn| set_password(conn, user.id, "!", app.now(), None));
     for token in [&first.refresh, &second.refresh] {

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
 use tokio::task::JoinHandle;
-use vestibule::db::schema::{sessions, unfinished_sign_ins};
+use vestibule::db::schema::{pending_sign_ins, sessions};
 
 use super::{CODE, MAX, TWYLA, UNA, form_again, grants, led_to, stopped};
 use crate::support::app::{TestApp, Visitor};
@@ -62,8 +62,8 @@ async fn sent_first(
 
 impl TestApp {
     fn is_answering(&self) -> bool {
-        let held = unfinished_sign_ins::table
-            .filter(unfinished_sign_ins::answering_until.is_not_null())
+        let held = pending_sign_ins::table
+            .filter(pending_sign_ins::answering_until.is_not_null())
             .count();
         self.rows(|conn| held.get_result::<i64>(conn)) > 0
     }
@@ -226,8 +226,8 @@ async fn whoever_died_while_asking_is_replaced() {
     let step = stopped(&una, UNA, "/account").await;
     let lease = app.now().plus(TimeDelta::seconds(25));
     app.change(|conn| {
-        diesel::update(unfinished_sign_ins::table)
-            .set(unfinished_sign_ins::answering_until.eq(lease))
+        diesel::update(pending_sign_ins::table)
+            .set(pending_sign_ins::answering_until.eq(lease))
             .execute(conn)
     });
     let waiting = una.clone();

@@ -52,7 +52,7 @@ async fn huge_names_and_a_huge_picture_still_sign_in() {
     let row = app.user("ada@example.com");
     assert_eq!(row.first_name.len(), 3_000, "the row keeps everything");
     assert!(log::has_line_with(
-        "WARN the session cookie of account 1 would outgrow what browsers keep",
+        "WARN the session cookie of account 1 would be too large for browsers",
         "left out: picture_url, last_name, first_name"
     ));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Method, Response, StatusCode};
 use vestibule::accounts;
-use vestibule::sessions::{Revocations, SessionRow, Standing};
+use vestibule::sessions::{RevocationCache, RevocationStatus, SessionRow};
 
 use crate::support::app::{TestApp, Visitor};
 use crate::support::steps::{retry_after, set_cookie};
@@ -32,17 +32,25 @@ const ENDINGS: [fn(&TestApp, &SessionRow); 6] = [
 
 #[tokio::test]
 async fn one_reading_tells_what_another_replica_or_an_operator_ended() {
-    assert!(Revocations::READ_EVERY <= Duration::from_secs(1));
+    assert!(RevocationCache::REFRESH_INTERVAL <= Duration::from_secs(1));
     for (number, end) in ENDINGS.iter().enumerate() {
         let app = TestApp::start();
         app.signed_in(ADA).await;
         let row = app.only_session();
-        let replica = Revocations::default();
-        replica.read(&app.database, app.now()).await.unwrap();
-        assert_eq!(replica.standing(&row.id), Standing::Good, "{number}");
+        let replica = RevocationCache::default();
+        replica.refresh(&app.database, app.now()).await.unwrap();
+        assert_eq!(
+            replica.status(&row.id),
+            RevocationStatus::NotRevoked,
+            "{number}"
+        );
         end(&app, &row);
-        replica.read(&app.database, app.now()).await.unwrap();
-        assert_eq!(replica.standing(&row.id), Standing::Ended, "{number}");
+        replica.refresh(&app.database, app.now()).await.unwrap();
+        assert_eq!(
+            replica.status(&row.id),
+            RevocationStatus::Revoked,
+            "{number}"
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use vestibule::accounts::passwords::Hasher;
 use vestibule::clock::{Clock, Timestamp};
 use vestibule::db::Database;
 use vestibule::server::Application;
-use vestibule::sessions::Revocations;
+use vestibule::sessions::RevocationCache;
 use vestibule::settings::{Settings, Source};
 use vestibule::state::AppState;
 
@@ -106,7 +106,9 @@ impl TestAppBuilder {
         while migrations.apply_next().expect("a migration").is_some() {}
         drop(migrations);
         let mut state = AppState::builder(settings.clone(), database.clone(), self.clock.clone())
-            .revocations(Revocations::late_by(self.revocation_reads_aged_by));
+            .revocations(RevocationCache::with_extra_age(
+                self.revocation_reads_aged_by,
+            ));
         if let Some(threads) = self.hashing_threads {
             state = state.hasher(Hasher::with_threads(threads).expect("threads"));
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
-use vestibule::sessions::Revocations;
+use vestibule::sessions::RevocationCache;
 
 use super::app::TestApp;
 
@@ -14,16 +14,16 @@ const ROUNDS: usize = 5;
 /// reads as often as a replica does and counts its reads instead of seconds, because a loaded machine
 /// delays both equally.
 pub(crate) async fn happens_soon(app: &TestApp, condition: impl AsyncFn() -> bool) -> bool {
-    let own = Revocations::default();
+    let own = RevocationCache::default();
     for _ in 0..ROUNDS {
         let began = Instant::now();
-        while began.elapsed() < Revocations::READ_EVERY {
+        while began.elapsed() < RevocationCache::REFRESH_INTERVAL {
             if condition().await {
                 return true;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let reading = own.read(&app.database, app.now()).await;
+        let reading = own.refresh(&app.database, app.now()).await;
         reading.expect("the database can be read");
     }
     false

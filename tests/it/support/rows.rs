@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use vestibule::accounts::{NewUser, User, passwords};
-use vestibule::db::schema::{sessions, unfinished_sign_ins, users};
+use vestibule::db::schema::{pending_sign_ins, sessions, users};
 use vestibule::db::{Conn, DbError};
 use vestibule::sessions::SessionRow;
 
@@ -41,9 +41,9 @@ impl TestApp {
         // The result of a finished sign-in is kept for half a minute.
         let retention_end = self.now().plus(TimeDelta::seconds(30));
         self.rows(|conn| {
-            unfinished_sign_ins::table
-                .filter(unfinished_sign_ins::expires_at.gt(retention_end))
-                .select(unfinished_sign_ins::content)
+            pending_sign_ins::table
+                .filter(pending_sign_ins::expires_at.gt(retention_end))
+                .select(pending_sign_ins::content)
                 .load(conn)
         })
     }

@@ -12,13 +12,13 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 use vestibule::accounts::User;
 use vestibule::db::schema::refresh_tokens;
-use vestibule::tokens::{Grant, Pair, RefreshTokenRow, Tokens};
+use vestibule::tokens::{RefreshTokenRow, TokenGrant, TokenPair, Tokens};
 
 use super::app::{SECRET_KEY, TestApp};
 
 impl TestApp {
     /// Issues a pair of tokens, as a sign-in does.
-    pub(crate) fn issue_tokens(&self, user: &User, grant: Grant) -> Pair {
+    pub(crate) fn issue_tokens(&self, user: &User, grant: TokenGrant) -> TokenPair {
         let tokens = Tokens::new(&self.settings.tokens).expect("usable keys");
         let pair = self
             .database

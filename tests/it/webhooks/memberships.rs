@@ -139,7 +139,7 @@ async fn a_session_whose_membership_workos_has_ended_ends_at_the_next_request() 
     let olive = app.signed_in(OLIVE).await;
     let copy = olive.cookies("/");
     remove(&app, OLIVE).await;
-    assert!(comes_true(|| async { app.only_session().marks == 1 }).await);
+    assert!(comes_true(|| async { app.only_session().generation == 1 }).await);
     let over = olive.get("/account").await;
     assert_eq!(over.status(), StatusCode::FOUND);
     assert!(location(&over).contains("session-ended"));

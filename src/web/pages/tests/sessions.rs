@@ -1,9 +1,9 @@
 //! The list of sessions on the account page.
 
 use super::*;
-use crate::sessions::Beginning;
+use crate::sessions::SessionOrigin;
 
-fn listed(id: &str, current: bool, device: &str, began: Beginning) -> ListedSession {
+fn listed(id: &str, current: bool, device: &str, began: SessionOrigin) -> ListedSession {
     ListedSession {
         id: id.to_owned(),
         current,
@@ -18,9 +18,9 @@ fn listed(id: &str, current: bool, device: &str, began: Beginning) -> ListedSess
 fn sessions(own: bool, more: bool) -> SessionList {
     SessionList {
         list: vec![
-            listed("one", true, "Firefox on Windows", Beginning::Workos),
-            listed("two", false, "Safari on iPhone", Beginning::Password),
-            listed("three", false, "Unknown device", Beginning::Exchange),
+            listed("one", true, "Firefox on Windows", SessionOrigin::WorkosSignIn),
+            listed("two", false, "Safari on iPhone", SessionOrigin::PasswordSignIn),
+            listed("three", false, "Unknown device", SessionOrigin::CodeExchange),
         ],
         more,
         own,

@@ -1,13 +1,14 @@
-//! What a browser says of itself: kept with the session, and read for its owner.
+//! The browser's `User-Agent`: stored with the session, and described on the account page.
 //!
-//! Our own short tables: what matters is that a person tells the own phone from a stranger's desktop,
-//! and a wrong guess does no harm. Browsers pose as one another, so the order counts.
+//! Two short tables are enough. A user must be able to tell their own phone from a stranger's desktop,
+//! and a wrong description does no harm.
 
-/// The most characters of a user agent that are kept.
-const LONGEST: usize = 255;
+/// The most characters of a user agent that are stored.
+const MAX_CHARS: usize = 255;
 const UNKNOWN: &str = "Unknown device";
 
-/// What stands in a user agent, and which browser it is; whoever poses as another stands before it.
+/// A part of the user agent and the browser that it identifies. Most browsers also name the browsers that
+/// they imitate, so an imitating browser comes before the imitated one.
 const BROWSERS: [(&str, &str); 20] = [
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -31,7 +32,8 @@ const BROWSERS: [(&str, &str); 20] = [
     ("Trident/", "Internet Explorer"),
 ];
 
-/// The same for systems: Android says Linux too, and iPhones say Mac OS X.
+/// A part of the user agent and the system that it identifies. Android also names Linux, and an iPhone
+/// also names Mac OS X.
 const SYSTEMS: [(&str, &str); 10] = [
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
@@ -45,18 +47,18 @@ const SYSTEMS: [(&str, &str); 10] = [
     ("X11", "Unix"),
 ];
 
-/// The user agent as it is kept: bounded, and without control characters.
-pub fn kept_user_agent(user_agent: Option<&str>) -> Option<String> {
-    let plain = user_agent?.chars().filter(|letter| !letter.is_control());
-    let kept: String = plain.take(LONGEST).collect();
-    (!kept.trim().is_empty()).then_some(kept)
+/// The user agent as it is stored: truncated, and without control characters.
+pub fn truncate_user_agent(user_agent: Option<&str>) -> Option<String> {
+    let printable = user_agent?.chars().filter(|letter| !letter.is_control());
+    let truncated: String = printable.take(MAX_CHARS).collect();
+    (!truncated.trim().is_empty()).then_some(truncated)
 }
 
-/// A device in a few words, such as `Firefox on Windows`.
-pub fn device_in_words(user_agent: Option<&str>) -> String {
+/// A short description of the device, such as `Firefox on Windows`.
+pub fn device_description(user_agent: Option<&str>) -> String {
     let user_agent = user_agent.unwrap_or_default();
-    let browser = first(&BROWSERS, user_agent);
-    let system = first(&SYSTEMS, user_agent);
+    let browser = first_match(&BROWSERS, user_agent);
+    let system = first_match(&SYSTEMS, user_agent);
     match (browser, system) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
         (Some(browser), None) => browser.to_owned(),
@@ -65,8 +67,8 @@ pub fn device_in_words(user_agent: Option<&str>) -> String {
     }
 }
 
-fn first(table: &[(&str, &'static str)], user_agent: &str) -> Option<&'static str> {
-    let mut found = table.iter().filter(|(mark, _)| user_agent.contains(mark));
+fn first_match(table: &[(&str, &'static str)], user_agent: &str) -> Option<&'static str> {
+    let mut found = table.iter().filter(|(part, _)| user_agent.contains(part));
     found.next().map(|(_, name)| *name)
 }
 
@@ -75,10 +77,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_usual_browsers_are_told_apart() {
+    fn common_browsers_and_systems_are_described() {
         let webkit = "AppleWebKit/537.36 (KHTML, like Gecko)";
         let mobile = "AppleWebKit/605.1.15 (KHTML, like Gecko)";
-        for (user_agent, words) in [
+        for (user_agent, description) in [
             (
                 "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
                     .to_owned(),
@@ -138,18 +140,22 @@ mod tests {
             ("Something/1.0".to_owned(), UNKNOWN),
             (String::new(), UNKNOWN),
         ] {
-            assert_eq!(device_in_words(Some(&user_agent)), words, "{user_agent}");
+            assert_eq!(
+                device_description(Some(&user_agent)),
+                description,
+                "{user_agent}"
+            );
         }
-        assert_eq!(device_in_words(None), UNKNOWN);
+        assert_eq!(device_description(None), UNKNOWN);
     }
 
     #[test]
-    fn what_is_kept_is_bounded_and_plain() {
-        assert_eq!(kept_user_agent(None), None);
-        assert_eq!(kept_user_agent(Some(" \t\u{7f}")), None);
-        let kept = kept_user_agent(Some("a\u{0}b\tc\u{9f}d")).unwrap();
-        assert_eq!(kept, "abcd");
-        let kept = kept_user_agent(Some(&"é".repeat(1_000))).unwrap();
-        assert_eq!(kept.chars().count(), LONGEST);
+    fn a_stored_user_agent_is_truncated_and_printable() {
+        assert_eq!(truncate_user_agent(None), None);
+        assert_eq!(truncate_user_agent(Some(" \t\u{7f}")), None);
+        let stored = truncate_user_agent(Some("a\u{0}b\tc\u{9f}d")).unwrap();
+        assert_eq!(stored, "abcd");
+        let stored = truncate_user_agent(Some(&"é".repeat(1_000))).unwrap();
+        assert_eq!(stored.chars().count(), MAX_CHARS);
     }
 }

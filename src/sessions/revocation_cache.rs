@@ -1,0 +1,210 @@
+//! The revoked sessions and the latest session generations, in memory, so that a request does not query
+//! the database for them. Every replica reads the recent changes from the database once a second, and so
+//! learns what the other replicas did.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest;
+use chrono::TimeDelta;
+use parking_lot::RwLock;
+
+use super::generation::SessionGeneration;
+use super::row::SessionRow;
+use super::tombstones::tombstones;
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Conn, Database, DbError};
+
+/// How far before the previous reading the next one begins. A revocation has the time of its replica's
+/// clock, and becomes visible when its transaction commits, at most half a minute later.
+const OVERLAP: TimeDelta = TimeDelta::minutes(5);
+/// After this time without a reading, a replica no longer knows which sessions are revoked.
+const MAX_AGE: Duration = Duration::from_secs(60);
+
+/// What the cache knows about a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationStatus {
+    /// The session is not revoked.
+    NotRevoked,
+    /// The session was revoked before its end.
+    Revoked,
+    /// The database could not be read for a minute, so the session may have been revoked.
+    Unknown,
+}
+
+/// The revoked sessions and the latest generations of sessions whose cookies have not expired.
+#[derive(Debug, Default)]
+pub struct RevocationCache {
+    contents: RwLock<CacheContents>,
+    /// Added to the age of every reading, for tests.
+    extra_age: Duration,
+}
+
+#[derive(Debug, Default)]
+struct CacheContents {
+    /// The expiry of a revoked session's cookies, by the session's [`fingerprint`].
+    revoked: HashMap<[u8; 16], Timestamp>,
+    /// A session's latest generation and the expiry of its cookies, by its [`fingerprint`].
+    generations: HashMap<[u8; 16], (i32, Timestamp)>,
+    /// The last reading, by the application's clock.
+    read_at: Option<Timestamp>,
+    /// The last reading, by the monotonic clock.
+    read_at_instant: Option<Instant>,
+}
+
+impl RevocationCache {
+    /// The time between two readings. One reading returns every change, so a replica learns of a change
+    /// within two seconds.
+    pub const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+
+    /// A cache whose readings count as older by `extra_age`, so that a test need not wait a minute.
+    pub fn with_extra_age(extra_age: Duration) -> Self {
+        Self {
+            extra_age,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the session is revoked.
+    pub fn status(&self, session_id: &str) -> RevocationStatus {
+        let contents = self.contents.read();
+        if contents.revoked.contains_key(&fingerprint(session_id)) {
+            return RevocationStatus::Revoked;
+        }
+        if self.is_fresh(&contents) {
+            RevocationStatus::NotRevoked
+        } else {
+            RevocationStatus::Unknown
+        }
+    }
+
+    /// Adds a session that this replica has revoked, whose cookies would expire at `expires_at`.
+    pub fn add_revoked(&self, session_id: &str, expires_at: Timestamp) {
+        let mut contents = self.contents.write();
+        contents.revoked.insert(fingerprint(session_id), expires_at);
+    }
+
+    /// The latest generation of this session; 0 if it never changed.
+    pub fn generation(&self, session_id: &str) -> i32 {
+        let contents = self.contents.read();
+        let latest = contents.generations.get(&fingerprint(session_id));
+        latest.map_or(0, |(generation, _)| *generation)
+    }
+
+    /// Adds a generation that this replica has incremented.
+    pub fn add_generation(&self, latest: &SessionGeneration) {
+        self.contents.write().add_generation(latest);
+    }
+
+    /// Reads the changes since the last reading, by every replica.
+    pub async fn refresh(&self, database: &Database, now: Timestamp) -> Result<(), DbError> {
+        let began = Instant::now();
+        let since = self.since(now);
+        let changes = database
+            .read(move |conn| RecentChanges::read(conn, since, now))
+            .await?;
+        self.add_changes(changes, began, now);
+        Ok(())
+    }
+
+    /// [`refresh`](Self::refresh) before the server's start, without async.
+    pub fn refresh_blocking(&self, database: &Database, now: Timestamp) -> Result<(), DbError> {
+        let began = Instant::now();
+        let since = self.since(now);
+        let changes = database.read_blocking(|conn| RecentChanges::read(conn, since, now))?;
+        self.add_changes(changes, began, now);
+        Ok(())
+    }
+
+    /// Refreshes the cache every second, without end.
+    pub async fn refresh_periodically(&self, database: &Database, clock: &Clock) {
+        let mut failing = false;
+        loop {
+            tokio::time::sleep(Self::REFRESH_INTERVAL).await;
+            let outcome = self.refresh(database, clock.now()).await;
+            match (&outcome, failing) {
+                (Ok(()), true) => log::info!("revoked sessions can be read again"),
+                (Err(error), false) => log::error!(
+                    "failed to read revoked sessions: {error}; after a minute of failures every request with a session is answered with 503"
+                ),
+                (Ok(()), false) | (Err(_), true) => {}
+            }
+            failing = outcome.is_err();
+        }
+    }
+
+    /// The time from which to read; `None` means to read everything. That is so for the first reading;
+    /// when the clock was set back, because expired entries were removed by the wrong time; and after a
+    /// minute without a reading, because tombstones have the time of the database's clock.
+    fn since(&self, now: Timestamp) -> Option<Timestamp> {
+        let contents = self.contents.read();
+        let previous = contents.read_at.filter(|previous| *previous <= now);
+        previous
+            .filter(|_| self.is_fresh(&contents))
+            .map(|previous| previous.plus(-OVERLAP))
+    }
+
+    fn is_fresh(&self, contents: &CacheContents) -> bool {
+        let read_at = contents.read_at_instant;
+        read_at.is_some_and(|read_at| read_at.elapsed() + self.extra_age < MAX_AGE)
+    }
+
+    fn add_changes(&self, changes: RecentChanges, began: Instant, now: Timestamp) {
+        let mut contents = self.contents.write();
+        let revoked = changes.revoked.into_iter();
+        let revoked = revoked.map(|(id, expires_at)| (fingerprint(&id), expires_at));
+        contents.revoked.extend(revoked);
+        for latest in &changes.generations {
+            contents.add_generation(latest);
+        }
+        let previous = contents.read_at.replace(now);
+        contents.read_at_instant = Some(began);
+        // Entries whose cookies have expired are removed once a minute.
+        if previous.is_none_or(|previous| previous.seconds() / 60 != now.seconds() / 60) {
+            contents.revoked.retain(|_, expires_at| *expires_at > now);
+            contents
+                .generations
+                .retain(|_, (_, expires_at)| *expires_at > now);
+        }
+    }
+}
+
+impl CacheContents {
+    /// Never lowers a generation: a reading may have begun before the latest increment.
+    fn add_generation(&mut self, latest: &SessionGeneration) {
+        let known = self.generations.entry(fingerprint(&latest.session_id));
+        let known = known.or_insert((latest.generation, latest.expires_at));
+        known.0 = known.0.max(latest.generation);
+    }
+}
+
+/// What one reading returns.
+#[derive(Debug, Default)]
+struct RecentChanges {
+    revoked: Vec<(String, Timestamp)>,
+    generations: Vec<SessionGeneration>,
+}
+
+impl RecentChanges {
+    fn read(conn: &mut Conn, since: Option<Timestamp>, now: Timestamp) -> Result<Self, DbError> {
+        let mut revoked = SessionRow::revoked_since(conn, since, now)?;
+        revoked.extend(tombstones(conn, since.is_none(), now)?);
+        let generations = SessionRow::generations_since(conn, since, now)?;
+        Ok(Self {
+            revoked,
+            generations,
+        })
+    }
+}
+
+/// The first half of the id's SHA-256. A million of them take 32 MB, a quarter of what the ids would
+/// take.
+fn fingerprint(session_id: &str) -> [u8; 16] {
+    let digest = digest::digest(&digest::SHA256, session_id.as_bytes());
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest.as_ref()[..16]);
+    half
+}
+
+#[cfg(test)]
+mod tests;
