@@ -39,6 +39,7 @@ mod support;
 mod support_browser;
 mod support_database;
 mod support_workos_emulate;
+mod upgrade;
 mod webhooks;
 mod workos_emulate;
 mod workos_faults;

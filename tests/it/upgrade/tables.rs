@@ -1,0 +1,139 @@
+//! The rows themselves: none is lost.
+
+use diesel::backend::Backend;
+use diesel::prelude::*;
+use diesel_migrations::{FileBasedMigrations, MigrationHarness};
+use vestibule::db::schema::{deleted_workos_users, identities, refresh_tokens};
+
+use super::Upgraded;
+use crate::support::app::TestApp;
+
+/// The number of migrations since the version that wrote the fixture.
+const NEW_MIGRATIONS: usize = 4;
+
+#[tokio::test]
+async fn every_row_is_kept() {
+    let upgraded = Upgraded::start();
+    let found = upgraded.app.rows_of_tables();
+    let expected = [
+        ("__diesel_schema_migrations", 12 + NEW_MIGRATIONS as i64),
+        ("deleted_workos_users", 2),
+        ("django_imports", 1),
+        ("ended_sessions", 1),
+        ("identities", 1),
+        ("jobs", 1),
+        ("pending_sign_ins", 2),
+        ("refresh_tokens", 13),
+        ("sessions", 11),
+        ("users", 9),
+        ("webhook_events", 5),
+    ];
+    let expected = expected.map(|(table, rows)| (table.to_owned(), rows));
+    assert_eq!(found, expected.into());
+}
+
+#[tokio::test]
+async fn what_was_in_a_shared_column_is_in_its_own() {
+    let upgraded = Upgraded::start();
+    let app = &upgraded.app;
+    let dora = app.user("dora@example.com").id;
+    let sessions = app.sessions();
+    let tokens: Vec<(Option<String>, Option<String>)> = app.rows(|conn| {
+        refresh_tokens::table
+            .select((refresh_tokens::sid, refresh_tokens::session_id))
+            .load(conn)
+    });
+    let with_sid = tokens.iter().filter(|(sid, _)| sid.is_some());
+    assert!(with_sid.clone().count() >= 3);
+    for (sid, session_id) in with_sid {
+        assert!(!sid.as_ref().unwrap().contains(':'), "{sid:?}");
+        assert_eq!(*session_id, None);
+    }
+    let with_session: Vec<_> = tokens.iter().filter_map(|(_, id)| id.as_ref()).collect();
+    assert_eq!(with_session.len(), 2);
+    for id in with_session {
+        let row = sessions.iter().find(|row| row.id == *id);
+        assert_eq!(row.expect("the session's row").user_id, dora);
+    }
+}
+
+#[tokio::test]
+async fn deleted_users_and_identities_are_read() {
+    let upgraded = Upgraded::start();
+    let deleted: Vec<String> = upgraded.app.rows(|conn| {
+        deleted_workos_users::table
+            .select(deleted_workos_users::workos_user_id)
+            .order(deleted_workos_users::workos_user_id)
+            .load(conn)
+    });
+    let mut expected = [
+        upgraded.issued("/deleted_workos_user_id").to_owned(),
+        "user_never_here".to_owned(),
+    ];
+    expected.sort();
+    assert_eq!(deleted, expected);
+    let subjects: Vec<String> = upgraded
+        .app
+        .rows(|conn| identities::table.select(identities::subject).load(conn));
+    assert_eq!(subjects, ["subject-1"]);
+}
+
+#[tokio::test]
+async fn the_migrations_can_be_reverted_and_applied_again() {
+    let upgraded = Upgraded::start();
+    let app = &upgraded.app;
+    let before = app.rows_of_tables();
+    revert_new_migrations(app.database_url());
+    let shared: i64 = count(
+        app,
+        "SELECT count(*) AS rows FROM refresh_tokens WHERE sid LIKE 'local:%'",
+    );
+    assert_eq!(shared, 2, "the session's id is in `sid` again");
+    let renamed = count(app, "SELECT count(*) AS rows FROM sessions WHERE marks > 0");
+    assert_eq!(renamed, 2, "the column is called `marks` again");
+    count(app, "SELECT count(*) AS rows FROM unfinished_sign_ins");
+
+    let mut migrations = app.database.migrations().unwrap();
+    assert_eq!(migrations.pending().unwrap().len(), NEW_MIGRATIONS);
+    while migrations.apply_next().unwrap().is_some() {}
+    drop(migrations);
+    assert_eq!(app.rows_of_tables(), before);
+    assert!(upgraded.is_signed_in("dora").await);
+    let answer = upgraded.exchange_refresh(upgraded.refresh("dora")).await;
+    assert_eq!(answer.status, 200);
+}
+
+fn count(app: &TestApp, query: &str) -> i64 {
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        rows: i64,
+    }
+    let count: Count = app.rows(|conn| diesel::sql_query(query).get_result(conn));
+    count.rows
+}
+
+fn revert_new_migrations(url: &str) {
+    match url.strip_prefix("sqlite:") {
+        Some(path) => revert(SqliteConnection::establish(path).unwrap(), "sqlite"),
+        None => revert_on_postgres(url),
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn revert_on_postgres(url: &str) {
+    revert(PgConnection::establish(url).unwrap(), "postgres");
+}
+
+#[cfg(not(feature = "postgres"))]
+fn revert_on_postgres(url: &str) {
+    panic!("{url} needs the feature `postgres`");
+}
+
+fn revert<DB: Backend>(mut conn: impl MigrationHarness<DB>, folder: &str) {
+    let folder = format!("{}/migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
+    let source = FileBasedMigrations::from_path(folder).unwrap();
+    for _ in 0..NEW_MIGRATIONS {
+        conn.revert_last_migration(source.clone()).unwrap();
+    }
+}
