@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, login_required};
-use crate::sessions::{BrowserSession, ActiveSession, SessionState, device_description};
+use crate::sessions::{ActiveSession, BrowserSession, SessionState, device_description};
 
 /// The form's page.
 const PAGE: &str = "/account";

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
 use crate::middleware::is_cross_site_link;
-use crate::sessions::{BrowserSession, RevocationCache, SessionState, RevocationStatus};
+use crate::sessions::{BrowserSession, RevocationCache, RevocationStatus, SessionState};
 use crate::sign_out::{SignOutRequest, SignOutService};
 use crate::state::AppState;
 use crate::workos::WorkosClient;
@@ -109,7 +109,8 @@ impl BrowserLogout {
         // The row is ended first: if only the cookie were removed, a copy of it would still work.
         let ended = self.sign_out.sign_out(request, self.clock.now()).await?;
         // Also if the row was deleted.
-        self.revocations.add_revoked(&user.session_id, user.expires_at);
+        self.revocations
+            .add_revoked(&user.session_id, user.expires_at);
         self.redirect(session, ended.workos_sid.as_deref())
     }
 
@@ -143,7 +144,8 @@ impl BrowserLogout {
             .sign_out_everywhere(user.user_id, &user.session_id, now)
             .await?;
         // Also if its row was deleted.
-        self.revocations.add_revoked(&user.session_id, user.expires_at);
+        self.revocations
+            .add_revoked(&user.session_id, user.expires_at);
         let response = self.redirect(session, ended.current.as_deref());
         self.sign_out.revoke_at_workos(ended.others);
         response

@@ -18,9 +18,24 @@ fn listed(id: &str, current: bool, device: &str, began: SessionOrigin) -> Listed
 fn sessions(own: bool, more: bool) -> SessionList {
     SessionList {
         list: vec![
-            listed("one", true, "Firefox on Windows", SessionOrigin::WorkosSignIn),
-            listed("two", false, "Safari on iPhone", SessionOrigin::PasswordSignIn),
-            listed("three", false, "Unknown device", SessionOrigin::CodeExchange),
+            listed(
+                "one",
+                true,
+                "Firefox on Windows",
+                SessionOrigin::WorkosSignIn,
+            ),
+            listed(
+                "two",
+                false,
+                "Safari on iPhone",
+                SessionOrigin::PasswordSignIn,
+            ),
+            listed(
+                "three",
+                false,
+                "Unknown device",
+                SessionOrigin::CodeExchange,
+            ),
         ],
         more,
         own,
