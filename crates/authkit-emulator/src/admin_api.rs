@@ -1,4 +1,4 @@
-//! `/_emulator/…`: what [`Control`] does, for another process.
+//! `/_emulator/…`: the functions of [`Control`] for other processes.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use actix_web::{HttpResponse, guard};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::clock::iso;
+use crate::api_error::ApiError;
+use crate::clock::to_iso;
 use crate::control::Control;
-use crate::replies::Refusal;
 
-/// Mounts `/_emulator/…`, which the documentation of the module describes.
+/// Adds the routes below `/_emulator`. The documentation of the crate lists them.
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config.service(
         scope("/_emulator")
             .guard(guard::fn_guard(|context| {
-                // A page of another site can neither read nor send here: browsers name its
-                // origin, and a name rebound to this machine is not one of this machine's.
+                // Refuses requests of web pages. Browsers send the header `Origin` with them, and
+                // after DNS rebinding `Host` is not a name of this machine.
                 let headers = &context.head().headers;
                 let host = headers
                     .get(header::HOST)
@@ -26,11 +26,11 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
                 !headers.contains_key(header::ORIGIN) && host.is_some_and(is_local_host)
             }))
             .route("/state", get().to(state))
-            .route("/clock", post().to(clock))
-            .route("/tokens", post().to(tokens))
-            .route("/keys/rotate", post().to(rotate))
+            .route("/clock", post().to(advance_clock))
+            .route("/tokens", post().to(change_tokens))
+            .route("/keys/rotate", post().to(rotate_key))
             .route("/faults", get().to(faults))
-            .route("/faults", post().to(inject))
+            .route("/faults", post().to(inject_fault))
             .route("/faults", delete().to(clear_faults))
             .route("/requests", get().to(requests))
             .route("/requests", delete().to(clear_requests)),
@@ -48,25 +48,25 @@ fn is_local_host(host: &str) -> bool {
     name == "localhost" || name == "[::1]" || name.starts_with("127.")
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Refusal> {
+fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, ApiError> {
     serde_json::from_slice(body)
-        .map_err(|error| Refusal::plain(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))
+        .map_err(|error| ApiError::plain(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))
 }
 
-fn done() -> HttpResponse {
+fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
 async fn state(control: Data<Control>) -> HttpResponse {
     let shared = &control.shared;
-    let state = shared.state();
-    let users: Vec<Value> = state
+    let store = shared.store();
+    let users: Vec<Value> = store
         .directory
         .users
         .iter()
         .map(|user| user.to_json(&shared.base_url))
         .collect();
-    let sessions: Vec<Value> = state
+    let sessions: Vec<Value> = store
         .sessions
         .values()
         .map(|session| {
@@ -74,17 +74,17 @@ async fn state(control: Data<Control>) -> HttpResponse {
                 "id": session.id,
                 "user_id": session.user_id,
                 "organization_id": session.organization_id,
-                "created_at": iso(session.created_at),
+                "created_at": to_iso(session.created_at),
             })
         })
         .collect();
     HttpResponse::Ok().json(json!({
         "base_url": shared.base_url,
         "client_id": shared.client_id,
-        "now": iso(shared.now()),
-        "issuer": state.tokens.issuer,
-        "audience": state.tokens.audience,
-        "access_token_lifetime": state.tokens.lifetime / 1000,
+        "now": to_iso(shared.now()),
+        "issuer": store.token_settings.issuer,
+        "audience": store.token_settings.audience,
+        "access_token_lifetime": store.token_settings.lifetime / 1000,
         "users": users,
         "sessions": sessions,
     }))
@@ -92,80 +92,77 @@ async fn state(control: Data<Control>) -> HttpResponse {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Advance {
+struct AdvanceClock {
     advance_seconds: u64,
 }
 
-async fn clock(control: Data<Control>, body: Bytes) -> Result<HttpResponse, Refusal> {
-    let advance: Advance = read(&body)?;
+async fn advance_clock(control: Data<Control>, body: Bytes) -> Result<HttpResponse, ApiError> {
+    let advance: AdvanceClock = parse(&body)?;
     control.advance(Duration::from_secs(advance.advance_seconds));
-    Ok(done())
+    Ok(no_content())
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Tokens {
+struct TokenChanges {
     access_token_lifetime: Option<u64>,
     issuer: Option<String>,
     audience: Option<String>,
     extra_claims: Option<Map<String, Value>>,
 }
 
-async fn tokens(control: Data<Control>, body: Bytes) -> Result<HttpResponse, Refusal> {
-    let tokens: Tokens = read(&body)?;
-    if let Some(seconds) = tokens.access_token_lifetime {
+async fn change_tokens(control: Data<Control>, body: Bytes) -> Result<HttpResponse, ApiError> {
+    let changes: TokenChanges = parse(&body)?;
+    if let Some(seconds) = changes.access_token_lifetime {
         control.set_access_token_lifetime(Duration::from_secs(seconds));
     }
-    if let Some(issuer) = &tokens.issuer {
+    if let Some(issuer) = &changes.issuer {
         control.set_issuer(issuer);
     }
-    if let Some(audience) = &tokens.audience {
-        control.set_audience(
-            Some(audience)
-                .filter(|audience| !audience.is_empty())
-                .map(|a| &**a),
-        );
+    if let Some(audience) = &changes.audience {
+        let audience = Some(audience.as_str()).filter(|audience| !audience.is_empty());
+        control.set_audience(audience);
     }
-    if let Some(claims) = tokens.extra_claims {
+    if let Some(claims) = changes.extra_claims {
         control.set_extra_claims(claims);
     }
-    Ok(done())
+    Ok(no_content())
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Rotate {
+struct KeyRotation {
     keep_old: bool,
 }
 
-impl Default for Rotate {
+impl Default for KeyRotation {
     fn default() -> Self {
         Self { keep_old: true }
     }
 }
 
-async fn rotate(control: Data<Control>, body: Bytes) -> Result<HttpResponse, Refusal> {
-    let rotate: Rotate = if body.is_empty() {
-        Rotate::default()
+async fn rotate_key(control: Data<Control>, body: Bytes) -> Result<HttpResponse, ApiError> {
+    let rotation: KeyRotation = if body.is_empty() {
+        KeyRotation::default()
     } else {
-        read(&body)?
+        parse(&body)?
     };
-    control.rotate_key(rotate.keep_old)?;
-    Ok(done())
+    control.rotate_key(rotation.keep_old)?;
+    Ok(no_content())
 }
 
 async fn faults(control: Data<Control>) -> HttpResponse {
     HttpResponse::Ok().json(control.faults())
 }
 
-async fn inject(control: Data<Control>, body: Bytes) -> Result<HttpResponse, Refusal> {
-    control.inject(read(&body)?);
-    Ok(done())
+async fn inject_fault(control: Data<Control>, body: Bytes) -> Result<HttpResponse, ApiError> {
+    control.inject(parse(&body)?);
+    Ok(no_content())
 }
 
 async fn clear_faults(control: Data<Control>) -> HttpResponse {
     control.clear_faults();
-    done()
+    no_content()
 }
 
 async fn requests(control: Data<Control>) -> HttpResponse {
@@ -174,5 +171,5 @@ async fn requests(control: Data<Control>) -> HttpResponse {
 
 async fn clear_requests(control: Data<Control>) -> HttpResponse {
     control.clear_requests();
-    done()
+    no_content()
 }

@@ -1,4 +1,4 @@
-//! The bearer API key, as an extractor: a handler that has one was called by the application.
+//! An extractor for API requests: it requires the API key as a bearer token.
 
 use std::future::{Ready, ready};
 
@@ -7,29 +7,30 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::replies::Refusal;
-use crate::state::Shared;
+use crate::api_error::ApiError;
+use crate::state::SharedState;
 
+/// The request carries the API key.
 pub(crate) struct ApiKey;
 
 impl FromRequest for ApiKey {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let expected = request
-            .app_data::<Data<Shared>>()
+            .app_data::<Data<SharedState>>()
             .map(|shared| shared.api_key.as_str());
         let given = request
             .headers()
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "));
-        let same = given.is_some() && given == expected;
-        ready(if same {
+        let is_valid = given.is_some() && given == expected;
+        ready(if is_valid {
             Ok(Self)
         } else {
-            Err(Refusal::unauthorized())
+            Err(ApiError::unauthorized())
         })
     }
 }

@@ -1,74 +1,37 @@
-//! `POST /user_management/authenticate`, one function for each grant, and the endpoint that
-//! opens a challenge for a second factor.
+//! `POST /user_management/authenticate`, with one function for each grant, and
+//! `POST /auth/factors/{id}/challenge`.
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use crate::api_error::ApiError;
 use crate::api_key::ApiKey;
-use crate::clock::{Millis, iso};
+use crate::clock::to_iso;
 use crate::ids;
+use crate::json_fields::JsonFields;
 use crate::model::User;
-use crate::replies::Refusal;
 use crate::seed::{Mfa, ONE_TIME_CODE};
-use crate::state::{CODE_LIFETIME, Challenge, PENDING_LIFETIME, Shared, SignIn, Step};
+use crate::state::SharedState;
+use crate::store::{AuthorizationCode, CODE_LIFETIME, FactorChallenge, PendingStep, SignIn};
 
-/// Wrong one-time codes that an unfinished sign-in bears.
-const MAX_ATTEMPTS: u32 = 5;
+/// After this many wrong one-time codes a pending sign-in accepts no further code.
+const MAX_FAILED_ATTEMPTS: u32 = 5;
 
-/// The fields of a JSON object.
-pub(crate) struct Fields(Map<String, Value>);
-
-impl Fields {
-    /// Reads a body, which must be a JSON object and say that it is one.
-    pub(crate) fn read(request: &HttpRequest, body: &Bytes) -> Result<Self, Refusal> {
-        let content_type = request.headers().get(header::CONTENT_TYPE);
-        let is_json = content_type
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.trim().to_lowercase().starts_with("application/json"));
-        let fields = if is_json {
-            serde_json::from_slice(body).ok()
-        } else {
-            None
-        };
-        fields.map(Self).ok_or_else(|| Refusal::invalid(&[]))
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
-    }
-
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.get(name).and_then(Value::as_str)
-    }
-
-    /// The named fields, or a 422 that lists those which are missing or no strings.
-    pub(crate) fn require<const N: usize>(&self, names: [&str; N]) -> Result<[&str; N], Refusal> {
-        let missing: Vec<&str> = names
-            .into_iter()
-            .filter(|name| self.text(name).is_none_or(str::is_empty))
-            .collect();
-        if missing.is_empty() {
-            Ok(names.map(|name| self.text(name).unwrap_or_default()))
-        } else {
-            Err(Refusal::invalid(&missing))
-        }
-    }
-}
-
+/// Exchanges a grant for tokens.
 pub(crate) async fn authenticate(
-    shared: Data<Shared>,
+    shared: Data<SharedState>,
     request: HttpRequest,
     body: Bytes,
-) -> Result<HttpResponse, Refusal> {
-    let fields = Fields::read(&request, &body)?;
+) -> Result<HttpResponse, ApiError> {
+    let fields = JsonFields::read(&request, &body)?;
     let [client_id, client_secret, grant_type] =
         fields.require(["client_id", "client_secret", "grant_type"])?;
     if client_id != shared.client_id || client_secret != shared.api_key {
-        return Err(Refusal::oauth(
+        return Err(ApiError::oauth(
             "invalid_client",
             "Invalid client ID or secret.",
         ));
@@ -80,72 +43,66 @@ pub(crate) async fn authenticate(
         "urn:workos:oauth:grant-type:organization-selection" => organization_selection,
         "urn:workos:oauth:grant-type:email-verification:code" => email_verification,
         "urn:workos:oauth:grant-type:mfa-totp" => mfa_totp,
-        _ => return Err(Refusal::invalid(&["grant_type"])),
+        _ => return Err(ApiError::invalid_fields(&["grant_type"])),
     };
-    let reply = grant(&shared, &fields).inspect_err(|refusal| {
-        log::info!("emulator: {grant_type} refused: {refusal}");
+    let response = grant(&shared, &fields).inspect_err(|error| {
+        log::info!("emulator: {grant_type} refused: {error}");
     })?;
-    Ok(HttpResponse::Ok().json(reply))
+    Ok(HttpResponse::Ok().json(response))
 }
 
-fn authorization_code(shared: &Shared, fields: &Fields) -> Result<Value, Refusal> {
+fn authorization_code(shared: &SharedState, fields: &JsonFields) -> Result<Value, ApiError> {
     let [code] = fields.require(["code"])?;
-    let (now, mut state) = (shared.now(), shared.state());
-    let refused = |why: &str| Refusal::oauth("invalid_grant", why);
-    // Taken out before anything is checked: one attempt is all that a code is good for.
-    let code = state
+    let (now, mut store) = (shared.now(), shared.store());
+    // A code can be used only once, so it is removed even if a check below fails.
+    let code = store
         .codes
         .remove(code)
         .filter(|code| code.expires_at > now)
-        .ok_or_else(|| refused("The code has expired or is invalid."))?;
-    let verifier = fields.text("code_verifier");
-    match (&code.challenge, verifier) {
-        (None, None) => {}
-        (Some(challenge), Some(verifier)) if *challenge == s256(verifier) => {}
-        (Some(_), Some(_)) => return Err(refused("The code verifier does not match.")),
-        (Some(_), None) => return Err(refused("The code verifier is missing.")),
-        (None, Some(_)) => {
-            let message = "The authorization request carried no code challenge.";
-            return Err(Refusal::coded(
-                StatusCode::BAD_REQUEST,
-                "code_challenge_not_found",
-                message,
-            ));
-        }
-    }
-    if fields
-        .text("redirect_uri")
-        .is_some_and(|uri| uri != code.redirect_uri)
-    {
-        return Err(refused(
+        .ok_or_else(|| invalid_grant("The code has expired or is invalid."))?;
+    check_code_verifier(&code, fields.text("code_verifier"))?;
+    let redirect_uri = fields.text("redirect_uri");
+    if redirect_uri.is_some_and(|uri| uri != code.redirect_uri) {
+        return Err(invalid_grant(
             "The redirect URI is not the one of the authorization request.",
         ));
     }
-    state.proceed(code.sign_in, &shared.base_url, now)
+    store.continue_sign_in(code.sign_in, &shared.base_url, now)
+}
+
+/// Checks the PKCE code verifier (RFC 7636).
+fn check_code_verifier(code: &AuthorizationCode, verifier: Option<&str>) -> Result<(), ApiError> {
+    match (&code.code_challenge, verifier) {
+        (None, None) => Ok(()),
+        (Some(challenge), Some(verifier)) if *challenge == s256(verifier) => Ok(()),
+        (Some(_), Some(_)) => Err(invalid_grant("The code verifier does not match.")),
+        (Some(_), None) => Err(invalid_grant("The code verifier is missing.")),
+        (None, Some(_)) => Err(bad_request(
+            "code_challenge_not_found",
+            "The authorization request carried no code challenge.",
+        )),
+    }
 }
 
 fn s256(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
 }
 
-fn refresh_token(shared: &Shared, fields: &Fields) -> Result<Value, Refusal> {
+fn refresh_token(shared: &SharedState, fields: &JsonFields) -> Result<Value, ApiError> {
     let [token] = fields.require(["refresh_token"])?;
     let organization_id = fields.text("organization_id");
     shared
-        .state()
+        .store()
         .refresh(token, organization_id, &shared.base_url, shared.now())
 }
 
-fn password(shared: &Shared, fields: &Fields) -> Result<Value, Refusal> {
+fn password(shared: &SharedState, fields: &JsonFields) -> Result<Value, ApiError> {
     let [email, password] = fields.require(["email", "password"])?;
-    let mut state = shared.state();
-    let user = state.directory.by_email(email);
+    let mut store = shared.store();
+    let user = store.directory.user_by_email(email);
     let user = user
         .filter(|user| user.password.as_deref() == Some(password))
-        .ok_or_else(|| {
-            let message = "The email or password is incorrect.";
-            Refusal::coded(StatusCode::BAD_REQUEST, "invalid_credentials", message)
-        })?;
+        .ok_or_else(|| bad_request("invalid_credentials", "The email or password is incorrect."))?;
     let sign_in = SignIn {
         user_id: user.id.clone(),
         method: "Password".to_owned(),
@@ -154,139 +111,159 @@ fn password(shared: &Shared, fields: &Fields) -> Result<Value, Refusal> {
         browser: None,
         second_factor_done: false,
     };
-    state.proceed(sign_in, &shared.base_url, shared.now())
+    store.continue_sign_in(sign_in, &shared.base_url, shared.now())
 }
 
-fn organization_selection(shared: &Shared, fields: &Fields) -> Result<Value, Refusal> {
+fn organization_selection(shared: &SharedState, fields: &JsonFields) -> Result<Value, ApiError> {
     let [token, organization_id] =
         fields.require(["pending_authentication_token", "organization_id"])?;
-    let (now, mut state) = (shared.now(), shared.state());
-    let user_id = match state.pending.get(token) {
-        Some(pending) if pending.step == Step::Organization && alive(pending.since, now) => {
+    let (now, mut store) = (shared.now(), shared.store());
+    let user_id = match store.pending.get(token) {
+        Some(pending)
+            if pending.step == PendingStep::OrganizationSelection && pending.is_valid(now) =>
+        {
             pending.sign_in.user_id.clone()
         }
-        _ => return Err(invalid_pending()),
+        _ => return Err(invalid_pending_token()),
     };
-    state.check_member(organization_id, &user_id)?;
-    let mut sign_in = state
+    store.check_member(organization_id, &user_id)?;
+    let mut sign_in = store
         .pending
         .remove(token)
-        .ok_or_else(invalid_pending)?
+        .ok_or_else(invalid_pending_token)?
         .sign_in;
     sign_in.organization_id = Some(organization_id.to_owned());
-    state.proceed(sign_in, &shared.base_url, now)
+    store.continue_sign_in(sign_in, &shared.base_url, now)
 }
 
-fn email_verification(shared: &Shared, fields: &Fields) -> Result<Value, Refusal> {
+fn email_verification(shared: &SharedState, fields: &JsonFields) -> Result<Value, ApiError> {
     let [token, code] = fields.require(["pending_authentication_token", "code"])?;
-    let sign_in = redeem(shared, token, code, Step::EmailVerification)?;
-    let (now, mut state) = (shared.now(), shared.state());
-    if let Some(user) = state.directory.user_mut(&sign_in.user_id) {
+    let sign_in = check_one_time_code(shared, token, code, PendingStep::EmailVerification)?;
+    let (now, mut store) = (shared.now(), shared.store());
+    if let Some(user) = store.directory.user_mut(&sign_in.user_id) {
         user.email_verified = true;
         user.updated_at = now;
     }
-    state.proceed(sign_in, &shared.base_url, now)
+    store.continue_sign_in(sign_in, &shared.base_url, now)
 }
 
-fn mfa_totp(shared: &Shared, fields: &Fields) -> Result<Value, Refusal> {
+fn mfa_totp(shared: &SharedState, fields: &JsonFields) -> Result<Value, ApiError> {
     let [token, code, challenge_id] = fields.require([
         "pending_authentication_token",
         "code",
         "authentication_challenge_id",
     ])?;
-    {
-        let state = shared.state();
-        let user_id = state
-            .pending
-            .get(token)
-            .map(|pending| &pending.sign_in.user_id);
-        let challenge = state.challenges.get(challenge_id);
-        let challenge = challenge.filter(|challenge| challenge.expires_at > shared.now());
-        if user_id.is_some() && challenge.map(|challenge| &challenge.user_id) != user_id {
-            return Err(Refusal::not_found("Authentication challenge", challenge_id));
-        }
-    }
-    let mut sign_in = redeem(shared, token, code, Step::SecondFactor)?;
-    let (now, mut state) = (shared.now(), shared.state());
-    state.challenges.remove(challenge_id);
+    check_challenge(shared, token, challenge_id)?;
+    let mut sign_in = check_one_time_code(shared, token, code, PendingStep::SecondFactor)?;
+    let (now, mut store) = (shared.now(), shared.store());
+    store.challenges.remove(challenge_id);
     sign_in.second_factor_done = true;
-    state.proceed(sign_in, &shared.base_url, now)
+    store.continue_sign_in(sign_in, &shared.base_url, now)
 }
 
-/// Takes the sign-in that waits for a one-time code, if the code is right and in time.
-fn redeem(shared: &Shared, token: &str, code: &str, step: Step) -> Result<SignIn, Refusal> {
-    let (now, mut state) = (shared.now(), shared.state());
-    let pending = state
+/// Checks that the challenge is valid and belongs to the user of the pending sign-in. An unknown
+/// pending sign-in is reported later, by [`check_one_time_code`].
+fn check_challenge(shared: &SharedState, token: &str, challenge_id: &str) -> Result<(), ApiError> {
+    let store = shared.store();
+    let Some(pending) = store.pending.get(token) else {
+        return Ok(());
+    };
+    let challenge = store
+        .challenges
+        .get(challenge_id)
+        .filter(|challenge| challenge.expires_at > shared.now());
+    if challenge.is_some_and(|challenge| challenge.user_id == pending.sign_in.user_id) {
+        Ok(())
+    } else {
+        let object = "Authentication challenge";
+        Err(ApiError::not_found(object, challenge_id))
+    }
+}
+
+/// Removes and returns the pending sign-in that waits for a one-time code, if the code is right.
+fn check_one_time_code(
+    shared: &SharedState,
+    token: &str,
+    code: &str,
+    step: PendingStep,
+) -> Result<SignIn, ApiError> {
+    let (now, mut store) = (shared.now(), shared.store());
+    let pending = store
         .pending
         .get_mut(token)
-        .filter(|pending| pending.step == step && alive(pending.since, now))
-        .ok_or_else(invalid_pending)?;
-    let refused =
-        |code: &str, message: &str| Err(Refusal::coded(StatusCode::BAD_REQUEST, code, message));
-    if pending.attempts >= MAX_ATTEMPTS {
-        return refused(
+        .filter(|pending| pending.step == step && pending.is_valid(now))
+        .ok_or_else(invalid_pending_token)?;
+    if pending.failed_attempts >= MAX_FAILED_ATTEMPTS {
+        return Err(bad_request(
             "one_time_code_too_many_attempts",
             "Too many attempts, start again.",
-        );
+        ));
     }
-    if step == Step::EmailVerification && now - pending.since > CODE_LIFETIME {
-        return refused("one_time_code_expired", "The one-time code has expired.");
+    let is_mailed = step == PendingStep::EmailVerification;
+    if is_mailed && now - pending.created_at > CODE_LIFETIME {
+        return Err(bad_request(
+            "one_time_code_expired",
+            "The one-time code has expired.",
+        ));
     }
     if code != ONE_TIME_CODE {
-        pending.attempts += 1;
-        return refused("invalid_one_time_code", "The one-time code is incorrect.");
+        pending.failed_attempts += 1;
+        return Err(bad_request(
+            "invalid_one_time_code",
+            "The one-time code is incorrect.",
+        ));
     }
-    state
+    store
         .pending
         .remove(token)
         .map(|pending| pending.sign_in)
-        .ok_or_else(invalid_pending)
+        .ok_or_else(invalid_pending_token)
 }
 
-fn alive(since: Millis, now: Millis) -> bool {
-    now - since <= PENDING_LIFETIME
+fn invalid_grant(description: &str) -> ApiError {
+    ApiError::oauth("invalid_grant", description)
 }
 
-fn invalid_pending() -> Refusal {
-    let message = "The pending authentication token is invalid or has expired.";
-    Refusal::coded(
-        StatusCode::BAD_REQUEST,
+fn bad_request(code: &str, message: &str) -> ApiError {
+    ApiError::coded(StatusCode::BAD_REQUEST, code, message)
+}
+
+fn invalid_pending_token() -> ApiError {
+    bad_request(
         "invalid_pending_authentication_token",
-        message,
+        "The pending authentication token is invalid or has expired.",
     )
 }
 
-/// `POST /auth/factors/{id}/challenge`: what an application calls before `mfa-totp`.
+/// `POST /auth/factors/{id}/challenge`: an application calls it before the grant `mfa-totp`.
 pub(crate) async fn challenge_factor(
     _key: ApiKey,
-    shared: Data<Shared>,
+    shared: Data<SharedState>,
     path: Path<String>,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, ApiError> {
     let factor_id = path.into_inner();
-    let (now, mut state) = (shared.now(), shared.state());
-    state
+    let (now, mut store) = (shared.now(), shared.store());
+    store
         .challenges
         .retain(|_, challenge| challenge.expires_at > now);
-    let enrolled = |user: &&User| user.mfa == Some(Mfa::Totp) && user.factor_id() == factor_id;
-    let user = state.directory.users.iter().find(enrolled);
+    let has_factor = |user: &&User| user.mfa == Some(Mfa::Totp) && user.factor_id() == factor_id;
+    let user = store.directory.users.iter().find(has_factor);
     let user_id = user
         .map(|user| user.id.clone())
-        .ok_or_else(|| Refusal::not_found("Authentication factor", &factor_id))?;
-    let id = ids::fresh("auth_challenge");
+        .ok_or_else(|| ApiError::not_found("Authentication factor", &factor_id))?;
+    let id = ids::random_id("auth_challenge");
     let expires_at = now + CODE_LIFETIME;
-    state.challenges.insert(
-        id.clone(),
-        Challenge {
-            user_id,
-            expires_at,
-        },
-    );
+    let challenge = FactorChallenge {
+        user_id,
+        expires_at,
+    };
+    store.challenges.insert(id.clone(), challenge);
     Ok(HttpResponse::Created().json(json!({
         "object": "authentication_challenge",
         "id": id,
         "authentication_factor_id": factor_id,
-        "expires_at": iso(expires_at),
-        "created_at": iso(now),
-        "updated_at": iso(now),
+        "expires_at": to_iso(expires_at),
+        "created_at": to_iso(now),
+        "updated_at": to_iso(now),
     })))
 }

@@ -1,12 +1,16 @@
-//! An authorization request: what `/user_management/authorize` was asked, read and checked.
+//! A valid authorization request, read from the query of `/user_management/authorize`.
 
 use url::Url;
 
+use crate::authorize_query::{AuthorizeQuery, QueryError};
 use crate::clock::Millis;
-use crate::invitations::Invited;
-use crate::state::{Browser, Shared};
+use crate::directory::Directory;
+use crate::model::{Connection, Invitation, User};
+use crate::redirects::parse_allowed;
+use crate::state::SharedState;
+use crate::store::RememberedBrowser;
 
-/// The identity providers that `provider` may name beside `authkit`, from WorkOS's OpenAPI text.
+/// The identity providers that `provider` may name besides `authkit`, from WorkOS's OpenAPI document.
 const PROVIDERS: [&str; 13] = [
     "AppleOAuth",
     "BitbucketOAuth",
@@ -23,272 +27,215 @@ const PROVIDERS: [&str; 13] = [
     "XeroOAuth",
 ];
 
-/// A request that is in order.
+/// A valid authorization request.
 #[derive(Debug)]
 pub(crate) struct Authorization {
-    pub(crate) redirect: Redirect,
-    pub(crate) challenge: Option<String>,
-    /// The organisation that was asked for, by itself or through its connection.
+    pub(crate) redirect: RedirectTarget,
+    pub(crate) code_challenge: Option<String>,
+    /// The organisation to sign in to: that of the parameter `organization_id`, or that of the
+    /// connection.
     pub(crate) organization_id: Option<String>,
-    /// The provider or connection that signs in, when it is not AuthKit's own page.
-    pub(crate) through: Option<Through>,
+    /// The identity provider that signs the user in. `None` is AuthKit itself.
+    pub(crate) identity_provider: Option<IdentityProvider>,
     pub(crate) login_hint: Option<String>,
     pub(crate) sign_up: bool,
-    /// The invitation that is accepted by signing in.
-    pub(crate) invitation: Option<String>,
-    /// Sign in afresh even though AuthKit remembers the browser.
+    /// The invitation that the sign-in accepts.
+    pub(crate) invitation: Option<Invitation>,
+    /// Requires a new sign-in from a remembered browser too.
     prompt_login: bool,
-    /// Seconds that a remembered sign-in may be old.
-    max_age: Option<Millis>,
+    /// The maximum age of a remembered sign-in, in seconds.
+    max_age: Option<i64>,
 }
 
-/// Where somebody else than AuthKit's page vouches for the user.
+/// An identity provider other than AuthKit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Through {
-    Provider(String),
+pub(crate) enum IdentityProvider {
+    /// An OAuth provider, such as `GoogleOAuth`.
+    OAuth(String),
+    /// A single sign-on connection, by name.
     Connection(String),
 }
 
-/// Where the answer goes.
+/// Where the response to an authorization request is sent.
 #[derive(Debug, Clone)]
-pub(crate) struct Redirect {
-    /// Letter by letter as it was asked for: the code is bound to it.
+pub(crate) struct RedirectTarget {
+    /// The redirect URI exactly as it was requested. The code is bound to it.
     pub(crate) uri: String,
     pub(crate) url: Url,
     state: Option<String>,
 }
 
-/// Why a request is refused, and whether the application may hear of it.
+/// An authorization request is invalid.
 #[derive(Debug)]
-pub(crate) enum Refused {
-    /// The client or the redirect URI is wrong: nothing may be sent there.
+pub(crate) enum AuthorizationError {
+    /// The client or the redirect URI is wrong: the emulator shows this message and does not
+    /// redirect.
     Page(String),
-    /// The redirect URI is right: this is where the browser takes the error.
+    /// The redirect URI is valid: the browser is sent to this URL, which carries the error.
     Redirect(String),
 }
 
-impl Redirect {
-    /// The redirect URI with the answer added to whatever query it has.
-    pub(crate) fn with(&self, answer: &[(&str, &str)]) -> String {
+impl RedirectTarget {
+    /// The redirect URI with these parameters and the `state` added to its query.
+    pub(crate) fn with(&self, parameters: &[(&str, &str)]) -> String {
         let mut url = self.url.clone();
-        url.query_pairs_mut().extend_pairs(answer);
+        url.query_pairs_mut().extend_pairs(parameters);
         if let Some(state) = &self.state {
             url.query_pairs_mut().append_pair("state", state);
         }
         url.into()
     }
+
+    fn error(&self, (error, description): QueryError) -> AuthorizationError {
+        let parameters = [("error", error), ("error_description", description)];
+        AuthorizationError::Redirect(self.with(&parameters))
+    }
 }
 
 impl Authorization {
-    /// Reads the query of an authorization request.
-    pub(crate) fn read(shared: &Shared, query: &str) -> Result<Self, Refused> {
-        let query = Query::read(query)?;
+    /// Reads and checks the query of an authorization request.
+    pub(crate) fn read(shared: &SharedState, query: &str) -> Result<Self, AuthorizationError> {
+        let query = AuthorizeQuery::parse(query).map_err(|name| {
+            AuthorizationError::Page(format!("The parameter {name:?} occurs twice."))
+        })?;
         if query.get("client_id") != Some(&shared.client_id) {
-            return Err(Refused::Page("This is not a valid client ID.".to_owned()));
+            let message = "This is not a valid client ID.".to_owned();
+            return Err(AuthorizationError::Page(message));
         }
-        let redirect = Redirect {
-            uri: query.get("redirect_uri").unwrap_or_default().to_owned(),
-            url: checked_redirect(shared, query.get("redirect_uri"))?,
+        let uri = query.get("redirect_uri").unwrap_or_default();
+        let url = parse_allowed(&shared.redirect_uris, uri).ok_or_else(|| {
+            AuthorizationError::Page("This is not a valid redirect URI.".to_owned())
+        })?;
+        let redirect = RedirectTarget {
+            uri: uri.to_owned(),
+            url,
             state: query.get("state").map(str::to_owned),
         };
-        let wrong = |error, description| {
-            Refused::Redirect(
-                redirect.with(&[("error", error), ("error_description", description)]),
-            )
-        };
-        let invalid = |description| wrong("invalid_request", description);
-        if query.get("response_type") != Some("code") {
-            return Err(wrong(
-                "unsupported_response_type",
-                "The response_type must be 'code'.",
-            ));
-        }
-        let challenge = query.challenge().map_err(invalid)?;
-        let sign_up = match query.get("screen_hint") {
-            None | Some("sign-in") => false,
-            Some("sign-up") => true,
-            Some(_) => return Err(invalid("The screen_hint must be 'sign-up' or 'sign-in'.")),
-        };
-        let max_age = match query.get("max_age").map(str::parse) {
+        Self::read_parameters(shared, &query, redirect.clone())
+            .map_err(|error| redirect.error(error))
+    }
+
+    fn read_parameters(
+        shared: &SharedState,
+        query: &AuthorizeQuery,
+        redirect: RedirectTarget,
+    ) -> Result<Self, QueryError> {
+        query.check_response_type()?;
+        let code_challenge = query.code_challenge()?;
+        let sign_up = query.wants_sign_up()?;
+        let max_age = query.max_age()?;
+        let store = shared.store();
+        let directory = &store.directory;
+        let (identity_provider, organization_id) = selected_provider(query, directory)?;
+        let invitation = match query.get("invitation_token") {
             None => None,
-            Some(Ok(seconds)) if seconds >= 0 => Some(seconds),
-            Some(_) => return Err(invalid("The max_age must be a number of seconds.")),
+            Some(token) => {
+                let invitation = directory.open_invitation(token);
+                Some(invitation.ok_or(("invitation_invalid", "The invitation is not valid."))?)
+            }
         };
-        let (through, organization_id) = query
-            .selector(shared)
-            .map_err(|(error, description)| wrong(error, description))?;
-        let (invitation, invited) = query
-            .invitation(shared)
-            .map_err(|(error, description)| wrong(error, description))?;
-        let login_hint = query.get("login_hint").map(str::to_owned);
+        let invites_new_user = invitation
+            .is_some_and(|invitation| directory.user_by_email(&invitation.email).is_none());
+        let login_hint = invitation
+            .map(|invitation| invitation.email.as_str())
+            .or(query.get("login_hint"));
         Ok(Self {
-            challenge,
+            redirect,
+            code_challenge,
             organization_id,
-            through,
-            sign_up: sign_up || invited.as_ref().is_some_and(|invited| invited.is_new),
-            login_hint: invited.map(|invited| invited.email).or(login_hint),
-            invitation,
+            identity_provider,
+            login_hint: login_hint.map(str::to_owned),
+            sign_up: sign_up || invites_new_user,
+            invitation: invitation.cloned(),
             prompt_login: query.get("prompt") == Some("login"),
             max_age,
-            redirect,
         })
     }
 
-    /// Whether a browser that AuthKit remembers may pass without a page.
-    pub(crate) fn accepts(&self, browser: &Browser, email: &str, now: Millis) -> bool {
+    /// Whether a remembered browser may sign in without a page.
+    pub(crate) fn accepts(&self, browser: &RememberedBrowser, email: &str, now: Millis) -> bool {
         let age = now - browser.signed_in_at;
-        let fresh = self
+        let is_recent = self
             .max_age
             .is_none_or(|seconds| age < seconds.saturating_mul(1000));
-        let same = self
+        let is_hinted_user = self
             .login_hint
             .as_ref()
             .is_none_or(|hint| hint.eq_ignore_ascii_case(email));
-        // A connection's own sign-in is another matter than AuthKit's.
-        let same_door = match self.through {
-            Some(Through::Connection(_)) => browser.method == "SSO",
-            Some(Through::Provider(_)) | None => true,
+        // A connection accepts only its own sign-ins, not those of AuthKit.
+        let is_same_provider = match self.identity_provider {
+            Some(IdentityProvider::Connection(_)) => browser.method == "SSO",
+            Some(IdentityProvider::OAuth(_)) | None => true,
         };
-        !self.prompt_login && !self.sign_up && fresh && same && same_door
+        !self.prompt_login && !self.sign_up && is_recent && is_hinted_user && is_same_provider
+    }
+
+    /// Whether the user is a member of the requested organisation, if there is one.
+    pub(crate) fn is_member(&self, directory: &Directory, user: &User) -> bool {
+        self.organization_id
+            .as_ref()
+            .is_none_or(|id| directory.is_member(&user.id, id))
+    }
+
+    /// Accepts the request's invitation, if there is one. Returns false if it is for another person.
+    pub(crate) fn accept_invitation(&self, directory: &mut Directory, email: &str) -> bool {
+        self.invitation
+            .as_ref()
+            .is_none_or(|invitation| directory.accept_invitation(&invitation.token, email))
+    }
+
+    /// The organisation that the session is opened for: that of the invitation, or the requested
+    /// one.
+    pub(crate) fn session_organization(&self) -> Option<String> {
+        let invitation = self.invitation.as_ref();
+        invitation
+            .map(|invitation| invitation.organization_id.clone())
+            .or_else(|| self.organization_id.clone())
     }
 }
 
-/// The parameters, none of which may be there twice (RFC 6749, section 3.1).
-struct Query(Vec<(String, String)>);
-
-impl Query {
-    fn read(query: &str) -> Result<Self, Refused> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        for (name, value) in url::form_urlencoded::parse(query.as_bytes()).into_owned() {
-            if pairs.iter().any(|(known, _)| *known == name) {
-                return Err(Refused::Page(format!(
-                    "The parameter {name:?} is there twice."
-                )));
-            }
-            pairs.push((name, value));
+/// The identity provider and the organisation that the parameters select.
+fn selected_provider(
+    query: &AuthorizeQuery,
+    directory: &Directory,
+) -> Result<(Option<IdentityProvider>, Option<String>), QueryError> {
+    let organization = match query.get("organization_id") {
+        None => None,
+        Some(id) => {
+            let organization = directory.organization(id);
+            Some(organization.ok_or(("organization_invalid", "The organization does not exist."))?)
         }
-        Ok(Self(pairs))
+    };
+    let of_connection = |connection: &Connection| {
+        let provider = IdentityProvider::Connection(connection.name.clone());
+        (Some(provider), Some(connection.organization_id.clone()))
+    };
+    let mut connections = directory.connections.iter();
+    if let Some(id) = query.get("connection_id") {
+        let connection = connections.find(|connection| connection.id == id);
+        let connection =
+            connection.ok_or(("connection_invalid", "The connection does not exist."))?;
+        return Ok(of_connection(connection));
     }
-
-    /// A parameter's value; an empty one counts as none.
-    fn get(&self, name: &str) -> Option<&str> {
-        let pair = self.0.iter().find(|(known, _)| known == name);
-        pair.map(|(_, value)| value.as_str())
-            .filter(|value| !value.is_empty())
-    }
-
-    /// The invitation's token, and for whom it is.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a pair of parts or a pair of error texts"
-    )]
-    fn invitation(
-        &self,
-        shared: &Shared,
-    ) -> Result<(Option<String>, Option<Invited>), (&'static str, &'static str)> {
-        let Some(token) = self.get("invitation_token") else {
-            return Ok((None, None));
-        };
-        let invited = shared.state().directory.invited(token);
-        let invited = invited.ok_or(("invitation_invalid", "The invitation is not valid."))?;
-        Ok((Some(token.to_owned()), Some(invited)))
-    }
-
-    fn challenge(&self) -> Result<Option<String>, &'static str> {
-        match (
-            self.get("code_challenge"),
-            self.get("code_challenge_method"),
-        ) {
-            (None, None) => Ok(None),
-            (None, Some(_)) => Err("A code_challenge_method needs a code_challenge."),
-            (Some(challenge), Some("S256")) if is_s256(challenge) => Ok(Some(challenge.to_owned())),
-            (Some(_), Some("S256")) => Err("The code_challenge is malformed."),
-            (Some(_), _) => Err("The code_challenge_method must be 'S256'."),
+    let organization_id = organization.map(|organization| organization.id.clone());
+    match query.get("provider") {
+        Some("authkit") => Ok((None, organization_id)),
+        Some(name) if PROVIDERS.contains(&name) => {
+            let provider = IdentityProvider::OAuth(name.to_owned());
+            Ok((Some(provider), organization_id))
         }
-    }
-
-    #[expect(
-        clippy::type_complexity,
-        reason = "a pair of parameters or a pair of error texts"
-    )]
-    fn selector(
-        &self,
-        shared: &Shared,
-    ) -> Result<(Option<Through>, Option<String>), (&'static str, &'static str)> {
-        let state = shared.state();
-        let organization_id = match self.get("organization_id") {
-            Some(id) if state.directory.organization(id).is_none() => {
-                return Err(("organization_invalid", "The organization does not exist."));
-            }
-            id => id.map(str::to_owned),
-        };
-        if let Some(id) = self.get("connection_id") {
-            let connection = state.directory.connections.iter().find(|one| one.id == id);
-            let connection =
-                connection.ok_or(("connection_invalid", "The connection does not exist."))?;
-            let through = Through::Connection(connection.name.clone());
-            return Ok((Some(through), Some(connection.organization_id.clone())));
-        }
-        match self.get("provider") {
-            Some("authkit") => Ok((None, organization_id)),
-            Some(name) if PROVIDERS.contains(&name) => {
-                Ok((Some(Through::Provider(name.to_owned())), organization_id))
-            }
-            Some(_) => Err(("invalid_request", "The provider is not one of WorkOS's.")),
-            None if organization_id.is_some() => {
-                let directory = &state.directory;
-                let wanted = |id: &&String| {
-                    directory
-                        .organization(id)
-                        .is_some_and(|one| one.sso_required)
-                };
-                let required = organization_id.as_ref().filter(wanted);
-                let connection = directory
-                    .connections
-                    .iter()
-                    .find(|one| required == Some(&one.organization_id));
-                let through = connection.map(|one| Through::Connection(one.name.clone()));
-                Ok((through, organization_id))
-            }
+        Some(_) => Err(("invalid_request", "The provider is not one of WorkOS's.")),
+        None => match organization {
             None => Err((
                 "invalid_request",
                 "A provider, connection_id or organization_id is required.",
             )),
-        }
+            // The organisation's own connection, if it requires single sign-on.
+            Some(organization) => Ok(connections
+                .find(|connection| {
+                    organization.sso_required && connection.organization_id == organization.id
+                })
+                .map_or((None, organization_id), of_connection)),
+        },
     }
-}
-
-/// Whether a challenge can be a SHA-256 digest in unpadded base64url.
-fn is_s256(challenge: &str) -> bool {
-    let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    challenge.len() == 43 && challenge.bytes().all(alphabet)
-}
-
-fn checked_redirect(shared: &Shared, uri: Option<&str>) -> Result<Url, Refused> {
-    let wrong = || Refused::Page("This is not a valid redirect URI.".to_owned());
-    allowed(&shared.redirect_uris, uri.ok_or_else(wrong)?).ok_or_else(wrong)
-}
-
-/// The URI, if it is on the list letter by letter, or of this machine where there is no list.
-pub(crate) fn allowed(list: &[String], uri: &str) -> Option<Url> {
-    let url = Url::parse(uri).ok()?;
-    let listed = if list.is_empty() {
-        is_local(&url)
-    } else {
-        list.iter().any(|known| known == uri)
-    };
-    listed.then_some(url)
-}
-
-/// Whether a URL leads to this machine, with neither fragment nor credentials; https is a TLS proxy's
-/// on it.
-fn is_local(url: &Url) -> bool {
-    let local = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    let bare = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-    local && bare && matches!(url.scheme(), "http" | "https")
 }

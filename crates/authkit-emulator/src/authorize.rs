@@ -1,38 +1,42 @@
-//! `/user_management/authorize`: the sign-in page, and what its forms do.
+//! `/user_management/authorize`: shows the sign-in page and handles its forms.
 
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Form};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
-use crate::authorization::{Authorization, Redirect, Refused, Through};
+use crate::authorization::{Authorization, AuthorizationError, IdentityProvider};
+use crate::clock::Millis;
+use crate::directory::Directory;
 use crate::enrollment;
 use crate::ids;
 use crate::model::User;
 use crate::pages;
-use crate::state::{Browser, Shared, SignIn, State};
+use crate::sign_in_page;
+use crate::state::SharedState;
+use crate::store::{RememberedBrowser, SignIn, Store};
 
-/// `GET`: passes a remembered browser on, shows everybody else the page.
-pub(crate) async fn show(shared: Data<Shared>, request: HttpRequest) -> HttpResponse {
+/// `GET`: redirects a remembered browser at once, and shows the sign-in page to any other.
+pub(crate) async fn show(shared: Data<SharedState>, request: HttpRequest) -> HttpResponse {
     let authorization = match Authorization::read(&shared, request.query_string()) {
         Ok(authorization) => authorization,
-        Err(refused) => return refuse(refused),
+        Err(error) => return error_response(error),
     };
-    if let Some(user) = enrollment::wanted(&shared, &request, &authorization) {
+    if let Some(user) = enrollment::user_to_enroll(&shared, &request, &authorization) {
         return enrollment::page(&request, &authorization, &user, None);
     }
-    match remembered(&shared, &request, &authorization) {
-        Some(location) => found(&location),
-        None => pages::sign_in(&shared, &request, &authorization, None),
+    match sign_in_remembered(&shared, &request, &authorization) {
+        Some(location) => pages::redirect(&location),
+        None => sign_in_page::show(&shared, &request, &authorization, None),
     }
 }
 
-/// What the page's forms send: a user's button, an address and password, the same with a name to
-/// sign up, or Cancel.
+/// The fields of the page's forms. A form sends either `user`, or `email` and `password`, or
+/// `cancel`, or `enroll`. A sign-up form also sends `sign_up` and the names.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Choice {
-    /// A user's id.
+pub(crate) struct SignInForm {
+    /// The id of a user.
     user: Option<String>,
     email: Option<String>,
     password: Option<String>,
@@ -40,202 +44,197 @@ pub(crate) struct Choice {
     first_name: Option<String>,
     last_name: Option<String>,
     cancel: Option<String>,
-    /// The code of an authenticator that is being set up.
+    /// The code of the authenticator that the user enrols.
     enroll: Option<String>,
 }
 
-/// `POST`, with the query of the `GET`.
-pub(crate) async fn choose(
-    shared: Data<Shared>,
+/// `POST`, with the same query as the `GET`.
+pub(crate) async fn submit(
+    shared: Data<SharedState>,
     request: HttpRequest,
-    choice: Form<Choice>,
+    form: Form<SignInForm>,
 ) -> HttpResponse {
     if is_cross_site(&request) {
-        return pages::error(StatusCode::FORBIDDEN, "This form belongs to another site.");
+        let message = "This form was sent from another site.";
+        return pages::error(StatusCode::FORBIDDEN, message);
     }
     let mut authorization = match Authorization::read(&shared, request.query_string()) {
         Ok(authorization) => authorization,
-        Err(refused) => return refuse(refused),
+        Err(error) => return error_response(error),
     };
-    if choice.cancel.is_some() {
-        let answer = [
+    if form.cancel.is_some() {
+        let parameters = [
             ("error", "access_denied"),
             ("error_description", "The user cancelled."),
         ];
-        return found(&authorization.redirect.with(&answer));
+        return pages::redirect(&authorization.redirect.with(&parameters));
     }
-    if let Some(code) = &choice.enroll {
+    if let Some(code) = &form.enroll {
         return match enrollment::enroll(&shared, &request, &authorization, code) {
             None => show(shared, request).await,
-            Some(answer) => answer,
+            Some(response) => response,
         };
     }
-    match signed_in(&shared, &authorization, &choice) {
-        Ok((location, browser)) => {
-            let cookie = Cookie::build(shared.cookie_name.clone(), browser)
+    match sign_in(&shared, &authorization, &form) {
+        Ok((location, cookie)) => {
+            let cookie = Cookie::build(shared.cookie_name.clone(), cookie)
                 .path("/user_management")
                 .http_only(true)
                 .same_site(SameSite::Lax)
                 .finish();
-            HttpResponse::Found()
-                .insert_header((header::LOCATION, location))
-                .cookie(cookie)
-                .finish()
+            let mut response = pages::redirect(&location);
+            if let Err(error) = response.add_cookie(&cookie) {
+                log::warn!("emulator: failed to set the browser's cookie: {error}");
+            }
+            response
         }
         Err(problem) => {
-            // The form comes back with the address that was typed.
-            authorization.login_hint = choice.email.clone().or(authorization.login_hint);
-            pages::sign_in(&shared, &request, &authorization, Some(&problem))
+            // The form is shown again with the e-mail address that was entered.
+            authorization.login_hint = form.email.clone().or(authorization.login_hint);
+            sign_in_page::show(&shared, &request, &authorization, Some(&problem))
         }
     }
 }
 
-/// Where a browser that AuthKit knows goes at once.
-fn remembered(
-    shared: &Shared,
+/// Signs a remembered browser in without a page, and returns where to redirect it. `None` means that
+/// the browser is not remembered or that the request needs a new sign-in.
+fn sign_in_remembered(
+    shared: &SharedState,
     request: &HttpRequest,
     authorization: &Authorization,
 ) -> Option<String> {
     let cookie = request.cookie(&shared.cookie_name)?;
-    let (now, mut state) = (shared.now(), shared.state());
-    let browser = state.browsers.get(cookie.value())?.clone();
-    let user = state.directory.user(&browser.user_id)?;
-    let welcome =
-        authorization.accepts(&browser, &user.email, now) && is_member(&state, authorization, user);
+    let (now, mut store) = (shared.now(), shared.store());
+    let browser = store.browsers.get(cookie.value())?.clone();
+    let user = store.directory.user(&browser.user_id)?;
     let email = user.email.clone();
-    if !welcome || !accept(&mut state, authorization, &email) {
+    if !authorization.accepts(&browser, &email, now)
+        || !authorization.is_member(&store.directory, user)
+        || !authorization.accept_invitation(&mut store.directory, &email)
+    {
         return None;
     }
     let sign_in = SignIn {
         user_id: browser.user_id,
         method: browser.method,
-        organization_id: organization_of(&state, authorization),
+        organization_id: authorization.session_organization(),
         impersonator: browser.impersonator,
         browser: Some(cookie.value().to_owned()),
         second_factor_done: browser.has_enrolled,
     };
-    Some(answer(&mut state, authorization, sign_in, now))
+    Some(redirect_with_code(&mut store, authorization, sign_in, now))
 }
 
-/// Signs the chosen user in: where to go, and the browser's new cookie.
-fn signed_in(
-    shared: &Shared,
+/// Signs in the user that the form names. Returns where to redirect the browser, and its new cookie.
+///
+/// # Errors
+/// The message to show on the page.
+fn sign_in(
+    shared: &SharedState,
     authorization: &Authorization,
-    choice: &Choice,
+    form: &SignInForm,
 ) -> Result<(String, String), String> {
-    let (now, mut state) = (shared.now(), shared.state());
-    if choice.sign_up.is_some() {
-        sign_up(&mut state, choice, now)?;
+    let (now, mut store) = (shared.now(), shared.store());
+    let directory = &mut store.directory;
+    if form.sign_up.is_some() {
+        sign_up(directory, authorization, form, now)?;
     }
-    let email = chosen(&state, choice)?.email.clone();
-    if !accept(&mut state, authorization, &email) {
-        return Err("The invitation is for another address.".to_owned());
+    let user = selected_user(directory, form)?.clone();
+    if !authorization.accept_invitation(directory, &user.email) {
+        return Err(WRONG_INVITATION.to_owned());
     }
-    let user = chosen(&state, choice)?;
-    if !is_member(&state, authorization, user) {
-        return Err(format!(
-            "{} is not a member of that organisation.",
-            user.name()
-        ));
+    if !authorization.is_member(directory, &user) {
+        let name = user.name();
+        return Err(format!("{name} is not a member of this organisation."));
     }
-    let method = match (&user.impersonator, &authorization.through) {
+    let method = match (&user.impersonator, &authorization.identity_provider) {
         (Some(_), _) => "Impersonation",
-        (None, Some(Through::Connection(_))) => "SSO",
-        (None, Some(Through::Provider(name))) => name,
+        (None, Some(IdentityProvider::Connection(_))) => "SSO",
+        (None, Some(IdentityProvider::OAuth(name))) => name,
         (None, None) => "Password",
     };
-    let browser = Browser {
-        user_id: user.id.clone(),
+    let browser = RememberedBrowser {
+        user_id: user.id,
         method: method.to_owned(),
-        impersonator: user.impersonator.clone(),
+        impersonator: user.impersonator,
         signed_in_at: now,
-        enrolls: false,
+        must_enroll: false,
         has_enrolled: false,
     };
-    let cookie = ids::secret();
+    let cookie = ids::random_secret();
     let sign_in = SignIn {
         user_id: browser.user_id.clone(),
         method: browser.method.clone(),
-        organization_id: organization_of(&state, authorization),
+        organization_id: authorization.session_organization(),
         impersonator: browser.impersonator.clone(),
         browser: Some(cookie.clone()),
         second_factor_done: false,
     };
-    state.browsers.insert(cookie.clone(), browser);
-    Ok((answer(&mut state, authorization, sign_in, now), cookie))
+    store.browsers.insert(cookie.clone(), browser);
+    let location = redirect_with_code(&mut store, authorization, sign_in, now);
+    Ok((location, cookie))
 }
 
-/// Makes the account that the form describes; its address has still to be verified.
-fn sign_up(state: &mut State, choice: &Choice, now: i64) -> Result<(), String> {
-    let given = |field: &Option<String>| field.clone().filter(|text| !text.trim().is_empty());
-    let email = given(&choice.email).filter(|email| email.contains('@'));
-    let (Some(email), Some(password)) = (email, given(&choice.password)) else {
-        return Err("An e-mail address and a password are needed.".to_owned());
+const WRONG_INVITATION: &str = "The invitation is for another e-mail address.";
+
+/// Creates the account that the sign-up form describes. Its e-mail address is not verified.
+fn sign_up(
+    directory: &mut Directory,
+    authorization: &Authorization,
+    form: &SignInForm,
+    now: Millis,
+) -> Result<(), String> {
+    let filled_in = |field: &Option<String>| field.clone().filter(|text| !text.trim().is_empty());
+    let email = filled_in(&form.email).filter(|email| email.contains('@'));
+    let (Some(email), Some(password)) = (email, filled_in(&form.password)) else {
+        return Err("Enter an e-mail address and a password.".to_owned());
     };
-    let user = state.directory.add(email.trim(), now);
-    let user = user.ok_or_else(|| "Somebody has that e-mail address already.".to_owned())?;
+    let email = email.trim();
+    let invitation = authorization.invitation.as_ref();
+    if invitation.is_some_and(|invitation| !invitation.email.eq_ignore_ascii_case(email)) {
+        return Err(WRONG_INVITATION.to_owned());
+    }
+    let user = directory
+        .add_user(email, now)
+        .ok_or("There is already an account with this e-mail address.")?;
     user.password = Some(password);
-    user.first_name = given(&choice.first_name);
-    user.last_name = given(&choice.last_name);
+    user.first_name = filled_in(&form.first_name);
+    user.last_name = filled_in(&form.last_name);
     Ok(())
 }
 
-fn chosen<'a>(state: &'a State, choice: &Choice) -> Result<&'a User, String> {
-    if let Some(id) = &choice.user {
-        return state
-            .directory
+/// The user whose button was pressed, or whose e-mail address and password were entered.
+fn selected_user<'a>(directory: &'a Directory, form: &SignInForm) -> Result<&'a User, String> {
+    if let Some(id) = &form.user {
+        return directory
             .user(id)
-            .ok_or_else(|| "That user is gone.".to_owned());
+            .ok_or_else(|| "This user no longer exists.".to_owned());
     }
-    let email = choice.email.as_deref().unwrap_or_default();
-    let user = state.directory.by_email(email);
-    let given = choice
-        .password
-        .as_deref()
-        .filter(|password| !password.is_empty());
-    user.filter(|user| given.is_some() && user.password.as_deref() == given)
-        .ok_or_else(|| "That e-mail and password do not match.".to_owned())
+    let email = form.email.as_deref().unwrap_or_default();
+    let password = form.password.as_deref().filter(|text| !text.is_empty());
+    directory
+        .user_by_email(email)
+        .filter(|user| password.is_some() && user.password.as_deref() == password)
+        .ok_or_else(|| "The e-mail address or the password is wrong.".to_owned())
 }
 
-/// Accepts the invitation that the request carries, if it is this person's.
-fn accept(state: &mut State, authorization: &Authorization, email: &str) -> bool {
-    let token = authorization.invitation.as_ref();
-    token.is_none_or(|token| state.directory.accept(token, email))
+fn redirect_with_code(
+    store: &mut Store,
+    authorization: &Authorization,
+    sign_in: SignIn,
+    now: Millis,
+) -> String {
+    let redirect = &authorization.redirect;
+    let challenge = authorization.code_challenge.clone();
+    let code = store.create_code(sign_in, &redirect.uri, challenge, now);
+    redirect.with(&[("code", &code)])
 }
 
-/// The organisation that was asked for, or invited to.
-fn organization_of(state: &State, authorization: &Authorization) -> Option<String> {
-    let token = authorization.invitation.as_deref();
-    let invited_to = token.and_then(|token| state.directory.invited_to(token));
-    invited_to.or_else(|| authorization.organization_id.clone())
-}
-
-pub(crate) fn is_member(state: &State, authorization: &Authorization, user: &User) -> bool {
-    authorization.organization_id.as_ref().is_none_or(|id| {
-        let organization = state.directory.organization(id);
-        organization.is_some_and(|organization| organization.member(&user.id).is_some())
-    })
-}
-
-fn answer(state: &mut State, authorization: &Authorization, sign_in: SignIn, now: i64) -> String {
-    let Redirect { uri, .. } = &authorization.redirect;
-    let code = state.add_code(sign_in, uri, authorization.challenge.clone(), now);
-    authorization.redirect.with(&[("code", &code)])
-}
-
-fn refuse(refused: Refused) -> HttpResponse {
-    match refused {
-        Refused::Page(message) => pages::error(StatusCode::BAD_REQUEST, &message),
-        Refused::Redirect(location) => found(&location),
+fn error_response(error: AuthorizationError) -> HttpResponse {
+    match error {
+        AuthorizationError::Page(message) => pages::error(StatusCode::BAD_REQUEST, &message),
+        AuthorizationError::Redirect(location) => pages::redirect(&location),
     }
-}
-
-/// A redirect that no cache keeps.
-pub(crate) fn found(location: &str) -> HttpResponse {
-    HttpResponse::Found()
-        .insert_header((header::LOCATION, location))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .finish()
 }
 
 fn is_cross_site(request: &HttpRequest) -> bool {

@@ -1,39 +1,39 @@
-//! The emulator's clock: the system's, moved ahead by whatever a test asked for.
+//! The emulator's clock: the system clock, plus an offset that tests can increase.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// Milliseconds since the Unix epoch.
+/// Milliseconds since the Unix epoch, or between two times.
 pub(crate) type Millis = i64;
 
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
-    ahead: AtomicI64,
+    offset: AtomicI64,
 }
 
 impl Clock {
     pub(crate) fn now(&self) -> Millis {
-        let since = SystemTime::now()
+        let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        millis(since).saturating_add(self.ahead.load(Ordering::SeqCst))
+        to_millis(since_epoch).saturating_add(self.offset.load(Ordering::SeqCst))
     }
 
     pub(crate) fn advance(&self, by: Duration) {
-        self.ahead.fetch_add(millis(by), Ordering::SeqCst);
+        self.offset.fetch_add(to_millis(by), Ordering::SeqCst);
     }
 }
 
-/// A duration in the unit of [`Clock::now`].
-pub(crate) fn millis(duration: Duration) -> Millis {
+/// Converts a duration to the unit of [`Clock::now`].
+pub(crate) fn to_millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX / 4)
 }
 
-/// WorkOS's spelling of a time: `2026-01-15T12:00:00.000Z`.
-pub(crate) fn iso(at: Millis) -> String {
-    DateTime::<Utc>::from_timestamp_millis(at)
+/// Formats a time as WorkOS does: `2026-01-15T12:00:00.000Z`.
+pub(crate) fn to_iso(time: Millis) -> String {
+    DateTime::<Utc>::from_timestamp_millis(time)
         .unwrap_or_default()
         .to_rfc3339_opts(SecondsFormat::Millis, true)
 }
@@ -43,11 +43,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_moves_ahead_and_spells_times_as_workos_does() {
+    fn advancing_the_clock_changes_the_current_time() {
         let clock = Clock::default();
         let before = clock.now();
         clock.advance(Duration::from_secs(600));
         assert!(clock.now() >= before + 600_000);
-        assert_eq!(iso(1_768_478_400_000), "2026-01-15T12:00:00.000Z");
+    }
+
+    #[test]
+    fn times_are_formatted_as_workos_formats_them() {
+        assert_eq!(to_iso(1_768_478_400_000), "2026-01-15T12:00:00.000Z");
     }
 }

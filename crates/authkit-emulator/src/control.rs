@@ -1,69 +1,70 @@
-//! The handle with which tests steer a running emulator.
+//! Controls a running emulator: its clock, tokens, keys, faults, users and sessions.
 
 use std::time::Duration;
 
 use actix_web::web::Data;
 use serde_json::{Map, Value};
 
-use crate::clock::millis;
+use crate::clock::to_millis;
 use crate::faults::{Effect, Fault};
 use crate::gate::Gate;
 use crate::keys::KeyError;
 use crate::model::User;
 use crate::request_log::RecordedRequest;
-use crate::state::Shared;
-use crate::webhooks::Endpoint;
+use crate::state::SharedState;
+use crate::webhooks::WebhookEndpoint;
 
-/// Steers a running emulator; clones steer the same one.
+/// Controls a running emulator. Clones control the same emulator.
 #[derive(Clone)]
 pub struct Control {
-    pub(crate) shared: Data<Shared>,
+    pub(crate) shared: Data<SharedState>,
 }
 
 impl Control {
-    /// Moves the emulator's clock ahead: codes and grace periods expire, tokens are issued later.
+    /// Advances the emulator's clock. Codes expire and new tokens are issued at the later time.
     pub fn advance(&self, by: Duration) {
         self.shared.clock.advance(by);
     }
 
-    /// How long the access tokens live that are issued from now on; whole seconds count.
+    /// Sets the lifetime of access tokens that are issued from now on, in whole seconds.
     pub fn set_access_token_lifetime(&self, lifetime: Duration) {
-        self.shared.state().tokens.lifetime = millis(lifetime);
+        self.shared.store().token_settings.lifetime = to_millis(lifetime);
     }
 
-    /// The claim `iss` from now on.
+    /// Sets the claim `iss` of access tokens that are issued from now on.
     pub fn set_issuer(&self, issuer: &str) {
-        self.shared.state().tokens.issuer = issuer.to_owned();
+        self.shared.store().token_settings.issuer = issuer.to_owned();
     }
 
-    /// The claim `aud` from now on; there is none at first.
+    /// Sets the claim `aud` of access tokens that are issued from now on. By default there is none.
     pub fn set_audience(&self, audience: Option<&str>) {
-        self.shared.state().tokens.audience = audience.map(str::to_owned);
+        self.shared.store().token_settings.audience = audience.map(str::to_owned);
     }
 
-    /// Further claims from now on, as a JWT template adds them; they never displace WorkOS's own.
+    /// Sets additional claims of access tokens that are issued from now on, as a JWT template adds
+    /// them. They do not replace WorkOS's own claims.
     pub fn set_extra_claims(&self, claims: Map<String, Value>) {
-        self.shared.state().tokens.extra_claims = claims;
+        self.shared.store().token_settings.extra_claims = claims;
     }
 
-    /// Signs with a new key from now on; without `keep_old` the earlier keys are unpublished.
+    /// Replaces the signing key. With `keep_old` the earlier keys stay in the key set.
     ///
     /// # Errors
-    /// When no key could be made.
+    /// When no key can be generated.
     pub fn rotate_key(&self, keep_old: bool) -> Result<(), KeyError> {
-        self.shared.state().keys.rotate(keep_old)
+        self.shared.store().keys.rotate(keep_old)
     }
 
-    /// Sends webhooks to this address from now on, signed with this secret.
+    /// Sends all webhooks to this URL too, signed with this secret.
     pub fn add_webhook_endpoint(&self, url: &str, secret: &str) {
-        self.shared.endpoints.add(Endpoint {
+        self.shared.webhook_endpoints.add(WebhookEndpoint {
             url: url.to_owned(),
             secret: secret.to_owned(),
             events: Vec::new(),
         });
     }
 
-    /// Queues a fault. Each request is answered by the first queued fault that matches it.
+    /// Queues a fault. Each request gets the first queued fault that matches it.
     pub fn inject(&self, fault: Fault) {
         self.shared.faults.add(fault);
     }
@@ -87,13 +88,13 @@ impl Control {
         self.shared.faults.clear();
     }
 
-    /// The requests so far, the oldest first.
+    /// The received requests, oldest first. Only the latest thousand are kept.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.request_log.all()
     }
 
-    /// How many requests came to exactly this path.
+    /// How many requests had exactly this path.
     #[must_use]
     pub fn count(&self, path: &str) -> usize {
         self.requests()
@@ -102,7 +103,7 @@ impl Control {
             .count()
     }
 
-    /// How many requests came with this `grant_type`.
+    /// How many requests had this `grant_type`.
     #[must_use]
     pub fn count_grant(&self, grant_type: &str) -> usize {
         self.requests()
@@ -111,66 +112,68 @@ impl Control {
             .count()
     }
 
-    /// Forgets the requests so far.
+    /// Empties the log of received requests.
     pub fn clear_requests(&self) {
         self.shared.request_log.clear();
     }
 
-    /// The user with this e-mail, whatever its case.
+    /// The user with this e-mail address, regardless of case.
     #[must_use]
     pub fn user(&self, email: &str) -> Option<User> {
-        self.shared.state().directory.by_email(email).cloned()
+        self.shared.store().directory.user_by_email(email).cloned()
     }
 
-    /// Puts a user in place of the one with the same id, or adds one.
+    /// Replaces the user with the same id, or adds one.
     pub fn put_user(&self, user: User) {
-        let mut state = self.shared.state();
-        match state.directory.user_mut(&user.id) {
-            Some(known) => *known = user,
-            None => state.directory.users.push(user),
+        let mut store = self.shared.store();
+        match store.directory.user_mut(&user.id) {
+            Some(existing) => *existing = user,
+            None => store.directory.users.push(user),
         }
     }
 
     /// The id of the organisation with this name.
     #[must_use]
     pub fn organization(&self, name: &str) -> Option<String> {
-        let state = self.shared.state();
-        let mut organizations = state.directory.organizations.iter();
-        let organization = organizations.find(|one| one.name == name);
-        organization.map(|one| one.id.clone())
+        let store = self.shared.store();
+        let mut organizations = store.directory.organizations.iter();
+        let organization = organizations.find(|organization| organization.name == name);
+        organization.map(|organization| organization.id.clone())
     }
 
-    /// Gives a member another role, without a word to anyone; false where there is no such member.
+    /// Changes a member's role without sending a webhook. Returns false if there is no such member.
     pub fn set_role(&self, organization_id: &str, user_id: &str, role: &str) -> bool {
-        let mut state = self.shared.state();
-        let organizations = state.directory.organizations.iter_mut();
-        let mut members = organizations
-            .filter(|one| one.id == organization_id)
-            .flat_map(|one| &mut one.members);
-        let member = members.find(|member| member.user_id == user_id);
+        let mut store = self.shared.store();
+        let member = store
+            .directory
+            .organizations
+            .iter_mut()
+            .filter(|organization| organization.id == organization_id)
+            .flat_map(|organization| &mut organization.members)
+            .find(|member| member.user_id == user_id);
         member
-            .map(|member| role.clone_into(&mut member.role))
+            .map(|member| role.clone_into(&mut member.role.slug))
             .is_some()
     }
 
-    /// Removes a user with all sessions; false where there was none.
+    /// Deletes a user and all their sessions. Returns false if there is no such user.
     pub fn delete_user(&self, id: &str) -> bool {
-        self.shared.state().delete_user(id)
+        self.shared.store().delete_user(id)
     }
 
-    /// The ids of a user's live sessions.
+    /// The ids of a user's active sessions.
     #[must_use]
     pub fn sessions_of(&self, user_id: &str) -> Vec<String> {
-        let state = self.shared.state();
-        let sessions = state
+        let store = self.shared.store();
+        let sessions = store
             .sessions
             .values()
             .filter(|session| session.user_id == user_id);
         sessions.map(|session| session.id.clone()).collect()
     }
 
-    /// Ends a session, as an administrator would; false where there was none.
+    /// Ends a session, as an administrator does. Returns false if there is no such session.
     pub fn revoke_session(&self, id: &str) -> bool {
-        self.shared.state().end_session(id).is_some()
+        self.shared.store().end_session(id).is_some()
     }
 }

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::faults::Effect;
 use crate::request_log::RecordedRequest;
-use crate::state::Shared;
+use crate::state::SharedState;
 
 /// Records a request, then applies the first queued fault that matches it.
 pub(crate) async fn record_and_inject(
@@ -27,7 +27,7 @@ pub(crate) async fn record_and_inject(
         return next.call(request).await;
     }
     let shared = request
-        .app_data::<Data<Shared>>()
+        .app_data::<Data<SharedState>>()
         .cloned()
         .ok_or_else(|| ErrorInternalServerError("the emulator's state is missing"))?;
     let body = request.extract::<Bytes>().await.map_err(ErrorBadRequest)?;
@@ -68,7 +68,7 @@ pub(crate) async fn record_and_inject(
 }
 
 /// Waits for `event`, or until the server stops.
-async fn until_stopping(shared: &Shared, event: impl Future<Output = ()>) {
+async fn until_stopping(shared: &SharedState, event: impl Future<Output = ()>) {
     let mut stopping = shared.stopping.subscribe();
     // An error would mean that the sender has been dropped, which is the end of the server too.
     let stopping = pin!(stopping.wait_for(|stopping| *stopping));

@@ -1,4 +1,4 @@
-//! A started emulator: where it is, who can sign in, and its end.
+//! The handle of a running emulator: its address, its users, and how to stop it.
 
 use std::fmt::Write as _;
 
@@ -6,53 +6,53 @@ use actix_web::dev::ServerHandle;
 use tokio::sync::watch;
 
 use crate::control::Control;
-use crate::model::User;
+use crate::seed::ONE_TIME_CODE;
 
-/// A user as the demo prints them.
+/// A user, for a printed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoUser {
-    /// First and last name, or the e-mail.
+    /// First and last name, or the e-mail address.
     pub name: String,
-    /// The e-mail.
+    /// The e-mail address.
     pub email: String,
-    /// The password, empty where there is none.
+    /// The password, or an empty string.
     pub password: String,
-    /// What signing in as this user shows.
+    /// What happens when this user signs in.
     pub description: String,
 }
 
-/// An invitation as the demo prints it.
+/// An invitation that has not been accepted yet, for a printed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoInvitation {
-    /// Whom it is for.
+    /// The e-mail address of the invited person.
     pub email: String,
-    /// What `invitation_token` carries.
+    /// The value of `invitation_token`.
     pub token: String,
     /// The organisation's name.
     pub organization: String,
 }
 
-/// An emulator that runs; dropping it stops it.
+/// A running emulator. Dropping it stops the emulator.
 pub struct EmulatorHandle {
     control: Control,
-    handle: ServerHandle,
-    ended: watch::Receiver<bool>,
+    server: ServerHandle,
+    finished: watch::Receiver<bool>,
 }
 
 impl EmulatorHandle {
     pub(crate) fn new(
         control: Control,
-        handle: ServerHandle,
-        ended: watch::Receiver<bool>,
+        server: ServerHandle,
+        finished: watch::Receiver<bool>,
     ) -> Self {
         Self {
             control,
-            handle,
-            ended,
+            server,
+            finished,
         }
     }
 
-    /// The address as a URL without a trailing slash: `http://127.0.0.1:4100`.
+    /// The URL of the emulator without a trailing slash: `http://127.0.0.1:4100`.
     #[must_use]
     pub fn base_url(&self) -> String {
         self.control.shared.base_url.clone()
@@ -70,45 +70,57 @@ impl EmulatorHandle {
         &self.control.shared.client_id
     }
 
-    /// A handle to steer it with.
+    /// Controls this emulator.
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()
     }
 
-    /// Who can sign in, for a table.
+    /// The users who can sign in.
     #[must_use]
     pub fn users(&self) -> Vec<DemoUser> {
-        let state = self.control.shared.state();
-        let user = |user: &User| DemoUser {
-            name: user.name(),
-            email: user.email.clone(),
-            password: user.password.clone().unwrap_or_default(),
-            description: state.directory.describe(user),
-        };
-        state.directory.users.iter().map(user).collect()
+        let store = self.control.shared.store();
+        let users = store.directory.users.iter();
+        users
+            .map(|user| DemoUser {
+                name: user.name(),
+                email: user.email.clone(),
+                password: user.password.clone().unwrap_or_default(),
+                description: store.directory.describe_sign_in(user),
+            })
+            .collect()
     }
 
-    /// The invitations that nobody has accepted yet.
+    /// The invitations that have not been accepted yet.
     #[must_use]
     pub fn invitations(&self) -> Vec<DemoInvitation> {
-        self.control.shared.state().directory.open_invitations()
+        let store = self.control.shared.store();
+        let invitations = store.directory.open_invitations();
+        invitations
+            .map(|invitation| DemoInvitation {
+                email: invitation.email.clone(),
+                token: invitation.token.clone(),
+                organization: store
+                    .directory
+                    .organization(&invitation.organization_id)
+                    .map(|organization| organization.name.clone())
+                    .unwrap_or_default(),
+            })
+            .collect()
     }
 
-    /// What to print once it runs: where it is, who can sign in, how to point an application at it.
+    /// The text to print after the start: the address, the users, and the settings for an
+    /// application.
     #[must_use]
     pub fn startup_message(&self) -> String {
         let base_url = self.base_url();
-        let mut text = format!("AuthKit emulator on {base_url}\n\nWho can sign in:\n");
         let users = self.users();
         let width = |field: fn(&DemoUser) -> &str| {
-            users
-                .iter()
-                .map(|user| field(user).chars().count())
-                .max()
-                .unwrap_or_default()
+            let lengths = users.iter().map(|user| field(user).chars().count());
+            lengths.max().unwrap_or_default()
         };
         let (email, password) = (width(|user| &user.email), width(|user| &user.password));
+        let mut text = format!("AuthKit emulator on {base_url}\n\nUsers who can sign in:\n");
         for user in &users {
             // Writing to a string cannot fail.
             let _ok = writeln!(
@@ -119,7 +131,8 @@ impl EmulatorHandle {
         }
         let _ok = write!(
             text,
-            "\nTo point an application at it:\n\
+            "\nEvery one-time code is {ONE_TIME_CODE}. All data is kept in memory: a restart resets it.\n\
+             \nSettings for an application:\n\
              WORKOS_API_BASE_URL={base_url}\nWORKOS_API_KEY={}\nWORKOS_CLIENT_ID={}\n",
             self.api_key(),
             self.client_id(),
@@ -127,23 +140,23 @@ impl EmulatorHandle {
         text
     }
 
-    /// Waits until the server has ended, by [`EmulatorHandle::stop`] or by itself.
+    /// Waits until the server has stopped.
     pub fn finished(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut ended = self.ended.clone();
+        let mut finished = self.finished.clone();
         async move {
-            // An error means that the thread is gone, which is the end as well.
-            let _ended = ended.wait_for(|ended| *ended).await;
+            // An error means that the server's thread is gone, which is a stop too.
+            let _stopped = finished.wait_for(|finished| *finished).await;
         }
     }
 
-    /// Stops the server; `graceful` lets requests in flight finish, answers held back by a fault
-    /// excepted.
+    /// Stops the server. A `graceful` stop waits for requests in progress, and sends responses that
+    /// a fault holds back.
     pub fn stop(&self, graceful: bool) -> impl Future<Output = ()> + Send + 'static {
         self.control.shared.stopping.send_replace(true);
-        let (stopped, ended) = (self.handle.stop(graceful), self.finished());
+        let (stopped, finished) = (self.server.stop(graceful), self.finished());
         async move {
             stopped.await;
-            ended.await;
+            finished.await;
         }
     }
 }
@@ -151,7 +164,7 @@ impl EmulatorHandle {
 impl Drop for EmulatorHandle {
     fn drop(&mut self) {
         self.control.shared.stopping.send_replace(true);
-        // The order is given at once; nobody waits for the answer.
-        drop(self.handle.stop(false));
+        // The server receives the command at once. Dropping the future only means not waiting.
+        drop(self.server.stop(false));
     }
 }

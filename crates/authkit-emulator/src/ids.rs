@@ -1,18 +1,19 @@
-//! Identifiers in WorkOS's form (`user_01…`), and the secrets that the emulator hands out.
+//! Identifiers in WorkOS's format (`user_01…`), and random secrets.
 
 use aws_lc_rs::{digest, rand};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-/// The alphabet of a ULID, which is what follows the prefix in a WorkOS id.
+/// The alphabet of a ULID. A WorkOS id is a prefix and a ULID.
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// A fresh id: `prefix_01` and 24 random characters.
-pub(crate) fn fresh(prefix: &str) -> String {
-    format!("{prefix}_01{}", crockford(&random::<15>()))
+/// A new random id: `prefix_01` and 24 random characters.
+pub(crate) fn random_id(prefix: &str) -> String {
+    format!("{prefix}_01{}", crockford(&random_bytes::<15>()))
 }
 
-/// The id that `name` always has, because the application's database outlives the emulator.
-pub(crate) fn derived(prefix: &str, name: &str) -> String {
+/// An id derived from `name`, so that it is the same in every run: the application's database
+/// outlives the emulator, and must find the same users again.
+pub(crate) fn derived_id(prefix: &str, name: &str) -> String {
     let text = format!("{prefix}:{}", name.trim().to_lowercase());
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
     let mut head = [0; 15];
@@ -20,22 +21,22 @@ pub(crate) fn derived(prefix: &str, name: &str) -> String {
     format!("{prefix}_01{}", crockford(&head))
 }
 
-/// An unguessable value: a code, a refresh token, a cookie.
-pub(crate) fn secret() -> String {
-    URL_SAFE_NO_PAD.encode(random::<24>())
+/// A random secret: an authorization code, a refresh token, a cookie.
+pub(crate) fn random_secret() -> String {
+    URL_SAFE_NO_PAD.encode(random_bytes::<24>())
 }
 
 #[expect(
     clippy::expect_used,
-    reason = "AWS-LC ends the process itself where the system has no randomness to give"
+    reason = "AWS-LC ends the process itself when the system has no randomness"
 )]
-fn random<const N: usize>() -> [u8; N] {
+fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).expect("the system's randomness");
     bytes
 }
 
-/// 120 bits as 24 characters of five bits.
+/// Encodes 120 bits as 24 characters of five bits.
 fn crockford(bytes: &[u8; 15]) -> String {
     let mut text = String::with_capacity(24);
     for group in bytes.chunks(5) {
@@ -55,11 +56,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_derived_id_is_the_same_in_every_run() {
-        let id = derived("user", "Ada@Example.com");
-        assert_eq!(id, derived("user", "ada@example.com "));
-        assert_ne!(id, derived("user", "alan@example.com"));
-        assert_ne!(id[5..], derived("org", "ada@example.com")[4..]);
+    fn a_derived_id_depends_only_on_prefix_and_name() {
+        let id = derived_id("user", "Ada@Example.com");
+        assert_eq!(id, derived_id("user", "ada@example.com "));
+        assert_ne!(id, derived_id("user", "alan@example.com"));
+        assert_ne!(id[5..], derived_id("org", "ada@example.com")[4..]);
         assert!(
             id.starts_with("user_01") && id.len() == "user_".len() + 26,
             "{id}"
@@ -67,9 +68,13 @@ mod tests {
     }
 
     #[test]
-    fn fresh_ids_and_secrets_do_not_repeat() {
-        assert_ne!(fresh("session"), fresh("session"));
-        assert_ne!(secret(), secret());
+    fn random_ids_and_secrets_do_not_repeat() {
+        assert_ne!(random_id("session"), random_id("session"));
+        assert_ne!(random_secret(), random_secret());
+    }
+
+    #[test]
+    fn crockford_encodes_the_smallest_and_the_largest_value() {
         assert_eq!(crockford(&[255; 15]), "Z".repeat(24));
         assert_eq!(crockford(&[0; 15]), "0".repeat(24));
     }

@@ -1,4 +1,4 @@
-//! The key ring: RS256 signatures, and the public keys that `/sso/jwks/{client_id}` shows.
+//! The signing keys of access tokens (RS256), and the key set at `/sso/jwks/{client_id}`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use crate::ids;
 
-/// AWS-LC would not generate a key or sign with it.
+/// AWS-LC failed to generate a key or to sign with it.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the RSA key could not be made or used")]
+#[error("failed to generate an RSA key or to sign with it")]
 pub struct KeyError;
 
 struct SigningKey {
@@ -20,23 +20,23 @@ struct SigningKey {
     pair: Arc<RsaKeyPair>,
 }
 
-/// The pair that every emulator of this process begins with: making one can take a second, and a
-/// test binary starts hundreds. Each emulator gives it a `kid` of its own.
-static FIRST: OnceLock<Arc<RsaKeyPair>> = OnceLock::new();
+/// The first key pair of every emulator in this process. Generating a pair can take a second, and a
+/// test binary starts hundreds of emulators. Each emulator gives the pair a `kid` of its own.
+static FIRST_PAIR: OnceLock<Arc<RsaKeyPair>> = OnceLock::new();
 
-/// All keys that are published, of which the last one signs.
+/// The published keys. The last one signs.
 pub(crate) struct KeyRing {
     keys: Vec<SigningKey>,
 }
 
 impl KeyRing {
-    /// A ring of one key.
+    /// A key ring with one key.
     pub(crate) fn new() -> Result<Self, KeyError> {
-        let pair = match FIRST.get() {
+        let pair = match FIRST_PAIR.get() {
             Some(pair) => pair.clone(),
             None => {
-                let pair = generate()?;
-                FIRST.get_or_init(|| pair).clone()
+                let pair = generate_pair()?;
+                FIRST_PAIR.get_or_init(|| pair).clone()
             }
         };
         Ok(Self {
@@ -44,9 +44,9 @@ impl KeyRing {
         })
     }
 
-    /// Signs with a new key from now on; `keep_old` leaves the earlier ones published.
+    /// Adds a new signing key. With `keep_old` the earlier keys stay published.
     pub(crate) fn rotate(&mut self, keep_old: bool) -> Result<(), KeyError> {
-        let key = SigningKey::new(generate()?);
+        let key = SigningKey::new(generate_pair()?);
         if !keep_old {
             self.keys.clear();
         }
@@ -54,7 +54,7 @@ impl KeyRing {
         Ok(())
     }
 
-    /// The claims as a compact JWS.
+    /// Signs the claims: a JWS in compact serialisation.
     pub(crate) fn sign(&self, claims: &Value) -> Result<String, KeyError> {
         let key = self.keys.last().ok_or(KeyError)?;
         let header = json!({ "alg": "RS256", "typ": "JWT", "kid": key.kid });
@@ -76,20 +76,20 @@ impl KeyRing {
     }
 
     /// The JSON Web Key Set.
-    pub(crate) fn published(&self) -> Value {
-        json!({ "keys": self.keys.iter().map(SigningKey::public).collect::<Vec<_>>() })
+    pub(crate) fn to_jwks(&self) -> Value {
+        json!({ "keys": self.keys.iter().map(SigningKey::to_jwk).collect::<Vec<_>>() })
     }
 }
 
 impl SigningKey {
     fn new(pair: Arc<RsaKeyPair>) -> Self {
         Self {
-            kid: ids::fresh("sso_oidc_key_pair"),
+            kid: ids::random_id("sso_oidc_key_pair"),
             pair,
         }
     }
 
-    fn public(&self) -> Value {
+    fn to_jwk(&self) -> Value {
         let key = self.pair.public_key();
         json!({
             "alg": "RS256",
@@ -102,7 +102,7 @@ impl SigningKey {
     }
 }
 
-fn generate() -> Result<Arc<RsaKeyPair>, KeyError> {
+fn generate_pair() -> Result<Arc<RsaKeyPair>, KeyError> {
     RsaKeyPair::generate(KeySize::Rsa2048)
         .map(Arc::new)
         .map_err(|_| KeyError)

@@ -1,133 +1,126 @@
-//! `/user_management/organization_memberships`: who belongs where, and the end of it.
+//! `/user_management/organization_memberships`: lists, deletes and deactivates memberships.
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path, Query};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::api_error::ApiError;
 use crate::api_key::ApiKey;
-use crate::clock::iso;
+use crate::clock::{Millis, to_iso};
+use crate::directory::Directory;
 use crate::ids;
 use crate::model::{Member, Organization};
-use crate::replies::Refusal;
-use crate::state::{Shared, State};
+use crate::state::SharedState;
+
+/// WorkOS's default limit of a page, and its maximum.
+const DEFAULT_LIMIT: usize = 10;
+const MAX_LIMIT: usize = 100;
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Listing {
+pub(crate) struct MembershipListQuery {
     user_id: Option<String>,
     organization_id: Option<String>,
     limit: Option<usize>,
+    /// The id of the last membership of the previous page.
     after: Option<String>,
 }
 
-/// WorkOS's, where the request does not say.
-const USUAL_LIMIT: usize = 10;
-/// The most that WorkOS gives at once.
-const MOST: usize = 100;
-
-/// A page of them, in the order of the seed; `after` is the id of the last one of the page before.
+/// Lists memberships, in the order of the seed.
 pub(crate) async fn list(
     _key: ApiKey,
-    shared: Data<Shared>,
-    listing: Query<Listing>,
+    shared: Data<SharedState>,
+    query: Query<MembershipListQuery>,
 ) -> HttpResponse {
-    let state = shared.state();
-    let asked = |wanted: &Option<String>, id: &str| wanted.as_deref().is_none_or(|it| it == id);
-    let organizations = state.directory.organizations.iter();
-    let mut rest: Vec<Value> = organizations
-        .filter(|organization| asked(&listing.organization_id, &organization.id))
+    let store = shared.store();
+    let matches =
+        |filter: &Option<String>, id: &str| filter.as_deref().is_none_or(|wanted| wanted == id);
+    let mut memberships: Vec<Value> = store
+        .directory
+        .organizations
+        .iter()
+        .filter(|organization| matches(&query.organization_id, &organization.id))
         .flat_map(|organization| {
             let members = organization.members.iter();
-            let members = members.filter(|member| asked(&listing.user_id, &member.user_id));
+            let members = members.filter(|member| matches(&query.user_id, &member.user_id));
             members.map(|member| to_json(organization, member, "active", shared.now()))
         })
         .collect();
-    if let Some(after) = &listing.after {
-        let last = rest.iter().position(|one| one["id"] == after.as_str());
-        rest.drain(..last.map_or(rest.len(), |last| last + 1));
+    if let Some(after) = &query.after {
+        let mut ids = memberships.iter().map(|membership| &membership["id"]);
+        let last = ids.position(|id| id == after.as_str());
+        memberships.drain(..last.map_or(memberships.len(), |last| last + 1));
     }
-    let limit = listing.limit.unwrap_or(USUAL_LIMIT).clamp(1, MOST);
-    let more = rest.len() > limit;
-    rest.truncate(limit);
-    let after = rest.last().filter(|_| more).map(|one| one["id"].clone());
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let has_more = memberships.len() > limit;
+    memberships.truncate(limit);
+    let last = memberships.last().filter(|_| has_more);
+    let after = last.map(|membership| membership["id"].clone());
     HttpResponse::Ok().json(json!({
         "object": "list",
-        "data": rest,
+        "data": memberships,
         "list_metadata": { "before": null, "after": after },
     }))
 }
 
 pub(crate) async fn delete(
     _key: ApiKey,
-    shared: Data<Shared>,
+    shared: Data<SharedState>,
     path: Path<String>,
-) -> Result<HttpResponse, Refusal> {
-    end(&shared, &path, "organization_membership.deleted", "active")?;
+) -> Result<HttpResponse, ApiError> {
+    let event = "organization_membership.deleted";
+    remove(&shared, &path, event, "active")?;
     Ok(HttpResponse::Ok().finish())
 }
 
 pub(crate) async fn deactivate(
     _key: ApiKey,
-    shared: Data<Shared>,
+    shared: Data<SharedState>,
     path: Path<String>,
-) -> Result<HttpResponse, Refusal> {
-    let membership = end(
-        &shared,
-        &path,
-        "organization_membership.updated",
-        "inactive",
-    )?;
+) -> Result<HttpResponse, ApiError> {
+    let event = "organization_membership.updated";
+    let membership = remove(&shared, &path, event, "inactive")?;
     Ok(HttpResponse::Ok().json(membership))
 }
 
-fn end(shared: &Shared, id: &str, event: &'static str, status: &str) -> Result<Value, Refusal> {
-    let now = shared.now();
-    let mut state = shared.state();
-    let membership = state
-        .remove_member(id, |organization, member| {
-            to_json(organization, member, status, now)
-        })
-        .ok_or_else(|| Refusal::not_found("OrganizationMembership", id))?;
-    state.outbox.put(event, membership.clone());
+/// Removes a membership, sends the event, and returns the membership with this status.
+fn remove(
+    shared: &SharedState,
+    id: &str,
+    event: &'static str,
+    status: &str,
+) -> Result<Value, ApiError> {
+    let (now, mut store) = (shared.now(), shared.store());
+    let membership = remove_member(&mut store.directory, id, status, now)
+        .ok_or_else(|| ApiError::not_found("OrganizationMembership", id))?;
+    store.outbox.add(event, membership.clone());
     Ok(membership)
 }
 
-fn id_of(organization: &Organization, member: &Member) -> String {
-    let pair = format!("{} {}", organization.id, member.user_id);
-    ids::derived("om", &pair)
+fn remove_member(directory: &mut Directory, id: &str, status: &str, now: Millis) -> Option<Value> {
+    directory.organizations.iter_mut().find_map(|organization| {
+        let mut members = organization.members.iter();
+        let position = members.position(|member| membership_id(organization, member) == id)?;
+        let member = organization.members.remove(position);
+        Some(to_json(organization, &member, status, now))
+    })
 }
 
-fn to_json(organization: &Organization, member: &Member, status: &str, now: i64) -> Value {
+fn membership_id(organization: &Organization, member: &Member) -> String {
+    ids::derived_id("om", &format!("{} {}", organization.id, member.user_id))
+}
+
+/// The membership object of WorkOS's API.
+fn to_json(organization: &Organization, member: &Member, status: &str, now: Millis) -> Value {
     json!({
         "object": "organization_membership",
-        "id": id_of(organization, member),
+        "id": membership_id(organization, member),
         "user_id": member.user_id,
         "organization_id": organization.id,
         "organization_name": organization.name,
         "status": status,
-        "role": { "slug": member.role },
-        "created_at": iso(now),
-        "updated_at": iso(now),
+        "role": { "slug": member.role.slug },
+        "created_at": to_iso(now),
+        "updated_at": to_iso(now),
     })
-}
-
-impl State {
-    /// Takes a member out of its organisation; `None` where nobody has this membership.
-    fn remove_member(
-        &mut self,
-        id: &str,
-        show: impl Fn(&Organization, &Member) -> Value,
-    ) -> Option<Value> {
-        for organization in &mut self.directory.organizations {
-            let found = organization
-                .members
-                .iter()
-                .position(|member| id_of(organization, member) == id);
-            if let Some(position) = found {
-                let member = organization.members.remove(position);
-                return Some(show(organization, &member));
-            }
-        }
-        None
-    }
 }

@@ -1,53 +1,54 @@
-//! Users, organisations and connections, as the emulator keeps and shows them.
+//! Users, organisations, memberships, connections and invitations.
 
 use serde_json::{Map, Value, json};
 
-use crate::clock::{Millis, iso};
+use crate::clock::{Millis, to_iso};
 use crate::ids;
 use crate::seed::{Impersonator, Mfa, SeedUser};
 
-/// A WorkOS user and what the emulator knows beside.
+/// A WorkOS user, with additional data for the emulator.
 #[derive(Debug, Clone)]
 pub struct User {
     /// `user_01…`.
     pub id: String,
-    /// The address as it was given.
+    /// The e-mail address, as it was entered.
     pub email: String,
-    /// Whether the address is known to be theirs.
+    /// Whether the e-mail address is verified.
     pub email_verified: bool,
     /// Given name.
     pub first_name: Option<String>,
     /// Family name.
     pub last_name: Option<String>,
-    /// A picture's URL; a path is on the emulator's own origin.
+    /// The URL of a picture. A path is on the emulator's own origin.
     pub profile_picture_url: Option<String>,
-    /// The application's own id for the person.
+    /// The application's own id of the user.
     pub external_id: Option<String>,
     /// BCP 47 language tag.
     pub locale: Option<String>,
-    /// Free keys and values.
+    /// Arbitrary keys and values.
     pub metadata: Map<String, Value>,
-    /// The password, in the open: nobody real has one here.
+    /// The password in plain text. No user of the emulator is a real person.
     pub password: Option<String>,
-    /// Who is really at the keyboard.
+    /// If set, every sign-in as this user is impersonated by this person.
     pub impersonator: Option<Impersonator>,
-    /// The second factor that a sign-in asks for.
+    /// The second factor that a sign-in requires.
     pub mfa: Option<Mfa>,
-    /// Milliseconds since the Unix epoch, as are the two below.
+    /// When the user was created, in milliseconds since the Unix epoch.
     pub created_at: i64,
-    /// The last change of the fields above.
+    /// When a field above was last changed, in milliseconds since the Unix epoch.
     pub updated_at: i64,
-    /// The last sign-in; a refresh is none.
+    /// When the user last signed in, in milliseconds since the Unix epoch. A token refresh is not a
+    /// sign-in.
     pub last_sign_in_at: Option<i64>,
 }
 
 impl User {
-    pub(crate) fn seeded(seed: &SeedUser, now: Millis) -> Self {
+    pub(crate) fn from_seed(seed: &SeedUser, now: Millis) -> Self {
         Self {
             id: seed
                 .id
                 .clone()
-                .unwrap_or_else(|| ids::derived("user", &seed.email)),
+                .unwrap_or_else(|| ids::derived_id("user", &seed.email)),
             email: seed.email.clone(),
             email_verified: seed.email_verified,
             first_name: seed.first_name.clone(),
@@ -65,7 +66,7 @@ impl User {
         }
     }
 
-    /// First and last name, or the e-mail of somebody who gave none.
+    /// First and last name, or the e-mail address of a user without a name.
     #[must_use]
     pub fn name(&self) -> String {
         let names: Vec<&str> = [&self.first_name, &self.last_name]
@@ -89,17 +90,17 @@ impl User {
             "email_verified": self.email_verified,
             "first_name": self.first_name,
             "last_name": self.last_name,
-            "profile_picture_url": self.picture(base_url),
+            "profile_picture_url": self.picture_url(base_url),
             "external_id": self.external_id,
             "locale": self.locale,
             "metadata": self.metadata,
-            "last_sign_in_at": self.last_sign_in_at.map(iso),
-            "created_at": iso(self.created_at),
-            "updated_at": iso(self.updated_at),
+            "last_sign_in_at": self.last_sign_in_at.map(to_iso),
+            "created_at": to_iso(self.created_at),
+            "updated_at": to_iso(self.updated_at),
         })
     }
 
-    fn picture(&self, base_url: &str) -> Option<String> {
+    fn picture_url(&self, base_url: &str) -> Option<String> {
         let url = self.profile_picture_url.as_ref()?;
         Some(if url.starts_with('/') {
             format!("{base_url}{url}")
@@ -110,7 +111,7 @@ impl User {
 
     /// The id of the user's authenticator.
     pub(crate) fn factor_id(&self) -> String {
-        ids::derived("auth_factor", &self.id)
+        ids::derived_id("auth_factor", &self.id)
     }
 }
 
@@ -128,7 +129,13 @@ pub(crate) struct Organization {
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) user_id: String,
-    pub(crate) role: String,
+    pub(crate) role: Role,
+}
+
+/// A role in an organisation.
+#[derive(Debug, Clone)]
+pub(crate) struct Role {
+    pub(crate) slug: String,
     pub(crate) permissions: Vec<String>,
 }
 
@@ -144,4 +151,14 @@ pub(crate) struct Connection {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) organization_id: String,
+}
+
+/// An invitation to an organisation.
+#[derive(Debug, Clone)]
+pub(crate) struct Invitation {
+    pub(crate) token: String,
+    pub(crate) email: String,
+    pub(crate) organization_id: String,
+    pub(crate) role: Role,
+    pub(crate) accepted: bool,
 }

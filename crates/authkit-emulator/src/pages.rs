@@ -1,4 +1,4 @@
-//! The pages that browsers see, their style sheet and the pictures of the demo's people.
+//! The emulator's HTML pages except the sign-in page, the style sheet and the pictures.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path};
@@ -6,28 +6,29 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use aws_lc_rs::digest;
 
-use crate::authorization::{Authorization, Through};
+use crate::authorization::Authorization;
 use crate::directory::Directory;
 use crate::model::User;
 use crate::seed::ONE_TIME_CODE;
-use crate::state::Shared;
+use crate::state::SharedState;
 
 const STYLE: &str = include_str!("../templates/style.css");
 const ICON: &str = include_str!("../templates/icon.svg");
 
-/// A row of the sign-in page and of the list on the emulator's own front page.
-struct Person {
-    id: String,
-    name: String,
-    email: String,
-    password: String,
-    description: String,
-    picture: String,
+/// A row of a list of users.
+pub(crate) struct UserRow {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) email: String,
+    pub(crate) password: String,
+    pub(crate) description: String,
+    pub(crate) picture: String,
 }
 
-impl Person {
-    fn new(directory: &Directory, user: &User) -> Self {
-        let picture = user
+impl UserRow {
+    pub(crate) fn new(directory: &Directory, user: &User) -> Self {
+        // The content security policy allows only pictures of the emulator itself.
+        let own_picture = user
             .profile_picture_url
             .as_ref()
             .filter(|url| url.starts_with('/'));
@@ -36,24 +37,12 @@ impl Person {
             name: user.name(),
             email: user.email.clone(),
             password: user.password.clone().unwrap_or_default(),
-            description: directory.describe(user),
-            picture: picture
+            description: directory.describe_sign_in(user),
+            picture: own_picture
                 .cloned()
                 .unwrap_or_else(|| format!("/pictures/{}.svg", user.id)),
         }
     }
-}
-
-#[derive(Template)]
-#[template(path = "sign_in.html")]
-struct SignInPage {
-    sign_up: bool,
-    through: Option<String>,
-    application: String,
-    action: String,
-    people: Vec<Person>,
-    login_hint: String,
-    problem: Option<String>,
 }
 
 #[derive(Template)]
@@ -76,36 +65,11 @@ struct MessagePage<'a> {
 #[derive(Template)]
 #[template(path = "index.html")]
 struct IndexPage<'a> {
-    shared: &'a Shared,
-    people: Vec<Person>,
+    shared: &'a SharedState,
+    users: Vec<UserRow>,
 }
 
-/// The sign-in page, again with what was wrong where `problem` says so.
-pub(crate) fn sign_in(
-    shared: &Shared,
-    request: &HttpRequest,
-    authorization: &Authorization,
-    problem: Option<&str>,
-) -> HttpResponse {
-    let state = shared.state();
-    let url = &authorization.redirect.url;
-    let page = SignInPage {
-        sign_up: authorization.sign_up,
-        through: authorization.through.as_ref().map(|through| match through {
-            Through::Provider(name) => name.trim_end_matches("OAuth").to_owned(),
-            Through::Connection(name) => name.clone(),
-        }),
-        application: url.origin().ascii_serialization(),
-        action: format!("{}?{}", request.path(), request.query_string()),
-        people: everybody(&state.directory),
-        login_hint: authorization.login_hint.clone().unwrap_or_default(),
-        problem: problem.map(str::to_owned),
-    };
-    let status = problem.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY);
-    html(status, &page, &target_of(authorization))
-}
-
-/// The page that sets up a second factor, again with what was wrong where `problem` says so.
+/// The page that enrols an authenticator. `problem` says what was wrong with the previous attempt.
 pub(crate) fn enroll(
     request: &HttpRequest,
     authorization: &Authorization,
@@ -119,12 +83,17 @@ pub(crate) fn enroll(
         one_time_code: ONE_TIME_CODE,
         problem,
     };
-    let status = problem.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY);
-    html(status, &page, &target_of(authorization))
+    html(form_status(problem), &page, &form_target(authorization))
 }
 
-/// Chromium holds the redirect that answers a form to the page's form-action too.
-fn target_of(authorization: &Authorization) -> String {
+/// The status of a page with a form.
+pub(crate) fn form_status(problem: Option<&str>) -> StatusCode {
+    problem.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY)
+}
+
+/// The application's origin, for the directive `form-action`. Chromium applies that directive to the
+/// redirect that answers a form, too.
+pub(crate) fn form_target(authorization: &Authorization) -> String {
     let url = &authorization.redirect.url;
     let origin = url.origin();
     if origin.is_tuple() {
@@ -134,62 +103,54 @@ fn target_of(authorization: &Authorization) -> String {
     }
 }
 
-/// A page that says what is wrong and leads nowhere.
+/// A page that shows an error.
 pub(crate) fn error(status: StatusCode, message: &str) -> HttpResponse {
-    html(
-        status,
-        &MessagePage {
-            title: "Something went wrong",
-            message,
-        },
-        "",
-    )
+    let title = "Something went wrong";
+    html(status, &MessagePage { title, message }, "")
 }
 
-/// Where a logout ends that was told no way back.
+/// The page after a log-out that has no URL to return to.
 pub(crate) fn signed_out() -> HttpResponse {
-    let message = "You have signed out. You can close this page.";
-    html(
-        StatusCode::OK,
-        &MessagePage {
-            title: "Signed out",
-            message,
-        },
-        "",
-    )
+    let (title, message) = (
+        "Signed out",
+        "You have signed out. You can close this page.",
+    );
+    html(StatusCode::OK, &MessagePage { title, message }, "")
 }
 
-/// `GET /`: what this server is and who can sign in.
-pub(crate) async fn index(shared: Data<Shared>) -> HttpResponse {
-    let people = everybody(&shared.state().directory);
-    html(
-        StatusCode::OK,
-        &IndexPage {
-            shared: &shared,
-            people,
-        },
-        "",
-    )
+/// `GET /`: what this server is, and who can sign in.
+pub(crate) async fn index(shared: Data<SharedState>) -> HttpResponse {
+    let users = {
+        let directory = &shared.store().directory;
+        let users = directory.users.iter();
+        users.map(|user| UserRow::new(directory, user)).collect()
+    };
+    let page = IndexPage {
+        shared: &shared,
+        users,
+    };
+    html(StatusCode::OK, &page, "")
 }
 
-fn everybody(directory: &Directory) -> Vec<Person> {
-    directory
-        .users
-        .iter()
-        .map(|user| Person::new(directory, user))
-        .collect()
+/// A redirect that is not cached.
+pub(crate) fn redirect(location: &str) -> HttpResponse {
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, location))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish()
 }
 
-fn html(status: StatusCode, page: &impl Template, form_action: &str) -> HttpResponse {
+/// Renders a page. Its forms may be sent to the emulator and to `form_target`.
+pub(crate) fn html(status: StatusCode, page: &impl Template, form_target: &str) -> HttpResponse {
     let body = match page.render() {
         Ok(body) => body,
         Err(error) => {
-            log::error!("emulator: a page could not be rendered: {error}");
+            log::error!("emulator: failed to render a page: {error}");
             return HttpResponse::InternalServerError().finish();
         }
     };
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {form_action}; \
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {form_target}; \
          base-uri 'none'; frame-ancestors 'none'"
     );
     HttpResponse::build(status)
@@ -213,7 +174,7 @@ pub(crate) async fn icon() -> HttpResponse {
     HttpResponse::Ok().content_type("image/svg+xml").body(ICON)
 }
 
-/// `GET /pictures/{name}.svg`: a made-up portrait, always the same for one name.
+/// `GET /pictures/{name}.svg`: a generated portrait, always the same for one name.
 pub(crate) async fn picture(path: Path<String>) -> HttpResponse {
     let name = path.into_inner();
     let digest = digest::digest(&digest::SHA256, name.as_bytes());
@@ -221,11 +182,11 @@ pub(crate) async fn picture(path: Path<String>) -> HttpResponse {
         return HttpResponse::NotFound().finish();
     };
     let hue = u32::from(a) * 360 / 256;
-    let (other, tilt) = ((hue + 40 + u32::from(b) / 4) % 360, i32::from(c) % 20 - 10);
+    let (second_hue, tilt) = ((hue + 40 + u32::from(b) / 4) % 360, i32::from(c) % 20 - 10);
     let svg = format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96" width="96" height="96">
 <defs><linearGradient id="g" x1="0" y1="0" x2="1" y2="1">
-<stop offset="0" stop-color="hsl({hue},60%,62%)"/><stop offset="1" stop-color="hsl({other},55%,42%)"/>
+<stop offset="0" stop-color="hsl({hue},60%,62%)"/><stop offset="1" stop-color="hsl({second_hue},55%,42%)"/>
 </linearGradient></defs>
 <rect width="96" height="96" fill="url(#g)"/>
 <g transform="rotate({tilt} 48 96)" fill="#fff"><circle cx="48" cy="40" r="17" fill-opacity=".92"/>

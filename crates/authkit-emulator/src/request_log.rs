@@ -1,4 +1,4 @@
-//! What the emulator was asked, for tests that look at it afterwards.
+//! The log of received requests, for tests.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,21 +8,21 @@ use actix_web::http::header;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Older requests are forgotten, so that a demo that runs for days does not grow.
-const KEPT: usize = 1000;
+/// Only the latest requests are kept, so that the memory of a long-running demo does not grow.
+const MAX_REQUESTS: usize = 1000;
 
-/// A request as it came, read before any fault was played.
+/// A request as it was received, before any fault was applied.
 #[derive(Debug, Clone, Serialize)]
 pub struct RecordedRequest {
     /// `GET`, `POST`, ….
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// The query, undecoded.
+    /// The query, still percent-encoded.
     pub query: String,
-    /// Headers by lower-case name; of several with one name, the last.
+    /// Headers by lower-case name. If a name occurs several times, the last value counts.
     pub headers: BTreeMap<String, String>,
-    /// A JSON body, or a form as an object of strings; null for anything else.
+    /// A JSON body, or a form as an object of strings. Null for any other body.
     pub body: Value,
 }
 
@@ -38,10 +38,10 @@ impl RecordedRequest {
                 )
             })
             .collect();
-        let form = headers
+        let is_form = headers
             .get(header::CONTENT_TYPE.as_str())
             .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-        let body = if form {
+        let body = if is_form {
             let pairs = url::form_urlencoded::parse(body).into_owned();
             Value::Object(
                 pairs
@@ -60,36 +60,37 @@ impl RecordedRequest {
         }
     }
 
-    /// The `grant_type` of a request to authenticate.
+    /// The `grant_type` of an authenticate request.
     #[must_use]
     pub fn grant_type(&self) -> Option<&str> {
         self.body.get("grant_type").and_then(Value::as_str)
     }
 }
 
+/// The latest requests, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct RequestLog {
     requests: Mutex<VecDeque<RecordedRequest>>,
 }
 
 impl RequestLog {
-    fn requests(&self) -> MutexGuard<'_, VecDeque<RecordedRequest>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<RecordedRequest>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn add(&self, request: RecordedRequest) {
-        let mut requests = self.requests();
-        if requests.len() == KEPT {
+        let mut requests = self.lock();
+        if requests.len() == MAX_REQUESTS {
             requests.pop_front();
         }
         requests.push_back(request);
     }
 
     pub(crate) fn all(&self) -> Vec<RecordedRequest> {
-        self.requests().iter().cloned().collect()
+        self.lock().iter().cloned().collect()
     }
 
     pub(crate) fn clear(&self) {
-        self.requests().clear();
+        self.lock().clear();
     }
 }

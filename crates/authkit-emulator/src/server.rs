@@ -1,4 +1,4 @@
-//! The server's thread and its route table.
+//! The server thread and the route table.
 
 use std::net::TcpListener;
 use std::sync::mpsc;
@@ -11,44 +11,47 @@ use serde_json::json;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
+use crate::api_error::ApiError;
 use crate::control::Control;
-use crate::replies::Refusal;
-use crate::state::Shared;
-use crate::webhooks::{self, Event};
+use crate::state::SharedState;
+use crate::webhook_delivery::deliver_events;
+use crate::webhooks::WebhookEvent;
 use crate::{
     admin_api, authenticate, authorize, fault_injection, logout, memberships, pages, users,
 };
 
-/// Runs the server on its own thread, so that it neither needs nor holds up the caller's runtime.
+/// Runs the server on a thread of its own. It does not need the caller's runtime, and a caller that
+/// blocks does not block it. Returns the handle, and a receiver that becomes true when the server has
+/// stopped.
 pub(crate) fn spawn(
     listener: TcpListener,
     control: Control,
-    events: UnboundedReceiver<Event>,
+    events: UnboundedReceiver<WebhookEvent>,
 ) -> std::io::Result<(ServerHandle, watch::Receiver<bool>)> {
     let (started, wait) = mpsc::channel();
-    let (end, ended) = watch::channel(false);
+    let (finish, finished) = watch::channel(false);
     std::thread::Builder::new()
         .name("emulator".to_owned())
         .spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                actix_web::rt::spawn(webhooks::deliver(control.shared.clone(), events));
+                actix_web::rt::spawn(deliver_events(control.shared.clone(), events));
                 let server = match serve(listener, control) {
                     Ok(server) => server,
                     Err(error) => {
-                        // Nobody waits any more only if the caller is gone, and its error with it.
-                        let _gone = started.send(Err(error));
+                        // Sending fails only if the caller no longer waits for the result.
+                        let _no_receiver = started.send(Err(error));
                         return;
                     }
                 };
-                let _gone = started.send(Ok(server.handle()));
+                let _no_receiver = started.send(Ok(server.handle()));
                 if let Err(error) = server.await {
-                    log::error!("emulator: the server failed: {error}");
+                    log::error!("emulator: the server stopped: {error}");
                 }
             });
-            end.send_replace(true);
+            finish.send_replace(true);
         })?;
     let handle = wait.recv().map_err(std::io::Error::other)??;
-    Ok((handle, ended))
+    Ok((handle, finished))
 }
 
 fn serve(listener: TcpListener, control: Control) -> std::io::Result<Server> {
@@ -79,7 +82,7 @@ fn routes(config: &mut ServiceConfig) {
         .route("/user_management/authorize", web::get().to(authorize::show))
         .route(
             "/user_management/authorize",
-            web::post().to(authorize::choose),
+            web::post().to(authorize::submit),
         )
         .route(
             "/user_management/authenticate",
@@ -126,13 +129,13 @@ async fn health() -> HttpResponse {
 }
 
 async fn key_set(
-    shared: Data<Shared>,
+    shared: Data<SharedState>,
     client_id: web::Path<String>,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, ApiError> {
     if *client_id != shared.client_id {
-        return Err(Refusal::not_found("Client", &client_id));
+        return Err(ApiError::not_found("Client", &client_id));
     }
-    Ok(HttpResponse::Ok().json(shared.state().keys.published()))
+    Ok(HttpResponse::Ok().json(shared.store().keys.to_jwks()))
 }
 
 async fn not_found() -> HttpResponse {

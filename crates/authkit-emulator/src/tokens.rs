@@ -1,85 +1,25 @@
-//! From a settled sign-in to tokens: the steps in between, the session, the access token.
+//! Sessions and their tokens: access tokens, refresh tokens, the refresh grant.
 
-use actix_web::http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use crate::api_error::ApiError;
 use crate::clock::Millis;
 use crate::ids;
-use crate::model::Connection;
-use crate::replies::Refusal;
-use crate::seed::Mfa;
-use crate::state::{
-    PENDING_LIFETIME, Pending, REPLAY_GRACE, RefreshToken, Session, SignIn, State, Step, Used,
-};
+use crate::store::{REPLAY_WINDOW, RefreshToken, Session, SignIn, Store, TokenUse};
 
-impl State {
-    /// Finishes a sign-in, or stops it at the next step with a `pending_authentication_token`.
-    pub(crate) fn proceed(
-        &mut self,
-        mut sign_in: SignIn,
-        base_url: &str,
-        now: Millis,
-    ) -> Result<Value, Refusal> {
-        let user = self.directory.user(&sign_in.user_id).ok_or_else(gone)?;
-        let (verified, mfa) = (user.email_verified, user.mfa);
-        // Whoever impersonates has proved themselves to the dashboard, not with the user's means.
-        let own = sign_in.impersonator.is_none();
-        if own && !verified {
-            return Err(self.stop_for_email(sign_in, now));
-        }
-        if own && sign_in.method != "SSO" && !sign_in.second_factor_done {
-            match mfa {
-                Some(Mfa::Totp) => return Err(self.stop_for_code(sign_in, base_url, now)),
-                Some(Mfa::EnrollmentRequired) => {
-                    return Err(self.stop_for_enrollment(sign_in, base_url, now));
-                }
-                None => {}
-            }
-        }
-        if sign_in.organization_id.is_none() {
-            let organizations = self.directory.organizations_of(&sign_in.user_id);
-            match organizations[..] {
-                [] => {}
-                [one] => sign_in.organization_id = Some(one.id.clone()),
-                _ => return Err(self.stop_for_organization(sign_in, base_url, now)),
-            }
-        }
-        if let Some(id) = &sign_in.organization_id {
-            let exempt = sign_in.method == "SSO" || sign_in.impersonator.is_some();
-            self.check_sso(id, &sign_in.user_id, exempt)?;
-        }
-        self.open_session(sign_in, base_url, now)
-    }
-
-    /// Refuses whoever would come into an organisation past its single sign-on.
-    fn check_sso(&self, id: &str, user_id: &str, exempt: bool) -> Result<(), Refusal> {
-        let organization = self.directory.organization(id);
-        if exempt || organization.is_none_or(|organization| !organization.sso_required) {
-            return Ok(());
-        }
-        let of_it = |one: &&Connection| one.organization_id == id;
-        let connections = self.directory.connections.iter().filter(of_it);
-        let connection_ids: Vec<&str> = connections.map(|one| one.id.as_str()).collect();
-        let user = self.directory.user(user_id);
-        let email = user.map(|user| user.email.as_str());
-        let message = "User must authenticate using one of the matching connections.";
-        let refusal = Refusal::oauth("sso_required", message);
-        Err(refusal
-            .with("connection_ids", connection_ids)
-            .with("email", email))
-    }
-
-    fn open_session(
+impl Store {
+    /// Opens a session for a finished sign-in and returns its first tokens.
+    pub(crate) fn open_session(
         &mut self,
         sign_in: SignIn,
         base_url: &str,
         now: Millis,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, ApiError> {
         if let Some(user) = self.directory.user_mut(&sign_in.user_id) {
             user.last_sign_in_at = Some(now);
         }
         let session = Session {
-            id: ids::fresh("session"),
+            id: ids::random_id("session"),
             user_id: sign_in.user_id,
             method: sign_in.method,
             organization_id: sign_in.organization_id,
@@ -87,52 +27,98 @@ impl State {
             browser: sign_in.browser,
             created_at: now,
         };
-        let reply = self.tokens_for(&session, base_url, now)?;
-        self.outbox.put("session.created", session.to_json());
+        let response = self.issue_tokens(&session, base_url, now)?;
+        self.outbox.add("session.created", session.to_json());
         self.sessions.insert(session.id.clone(), session);
-        Ok(reply)
+        Ok(response)
     }
 
-    /// A new pair for a session, in the body of a 200.
-    fn tokens_for(
+    /// Exchanges a refresh token. Within the replay window a used token returns the response of its
+    /// first use.
+    pub(crate) fn refresh(
+        &mut self,
+        token: &str,
+        organization_id: Option<&str>,
+        base_url: &str,
+        now: Millis,
+    ) -> Result<Value, ApiError> {
+        let can_be_replayed = |used: &TokenUse| now - used.at <= REPLAY_WINDOW;
+        self.refresh_tokens
+            .retain(|_, entry| entry.used.as_ref().is_none_or(can_be_replayed));
+        let entry = self
+            .refresh_tokens
+            .get(token)
+            .ok_or_else(|| invalid_grant("The refresh token is invalid or used."))?;
+        let mut session = self
+            .sessions
+            .get(&entry.session_id)
+            .cloned()
+            .ok_or_else(|| invalid_grant("Session has already ended."))?;
+        if let Some(used) = &entry.used {
+            return Ok(used.response.clone());
+        }
+        if let Some(id) = organization_id {
+            self.check_member(id, &session.user_id)?;
+            if session.organization_id.as_deref() != Some(id) && !session.satisfies_sso() {
+                self.check_sso_not_required(id, &session.user_id)?;
+            }
+            session.organization_id = Some(id.to_owned());
+        }
+        let response = self.issue_tokens(&session, base_url, now)?;
+        self.sessions.insert(session.id.clone(), session);
+        if let Some(entry) = self.refresh_tokens.get_mut(token) {
+            entry.used = Some(TokenUse {
+                at: now,
+                response: response.clone(),
+            });
+        }
+        Ok(response)
+    }
+
+    /// Issues a token pair for a session: the body of a successful authenticate response.
+    fn issue_tokens(
         &mut self,
         session: &Session,
         base_url: &str,
         now: Millis,
-    ) -> Result<Value, Refusal> {
-        let user = self.directory.user(&session.user_id).ok_or_else(gone)?;
-        let mut reply = json!({
+    ) -> Result<Value, ApiError> {
+        let user = self
+            .directory
+            .user(&session.user_id)
+            .ok_or_else(ApiError::user_deleted)?;
+        let mut response = json!({
             "user": user.to_json(base_url),
             "access_token": self.keys.sign(&self.claims(session, now))?,
             "authentication_method": session.method,
         });
         if let Some(organization_id) = &session.organization_id {
-            reply["organization_id"] = json!(organization_id);
+            response["organization_id"] = json!(organization_id);
         }
         if let Some(impersonator) = &session.impersonator {
-            reply["impersonator"] = json!(impersonator);
+            response["impersonator"] = json!(impersonator);
         }
-        let refresh_token = ids::secret();
-        reply["refresh_token"] = json!(refresh_token);
+        let refresh_token = ids::random_secret();
+        response["refresh_token"] = json!(refresh_token);
         let entry = RefreshToken {
             session_id: session.id.clone(),
             used: None,
         };
         self.refresh_tokens.insert(refresh_token, entry);
-        Ok(reply)
+        Ok(response)
     }
 
     fn claims(&self, session: &Session, now: Millis) -> Value {
+        let settings = &self.token_settings;
         let issued_at = now / 1000;
-        let mut claims: Map<String, Value> = self.tokens.extra_claims.clone();
+        let mut claims: Map<String, Value> = settings.extra_claims.clone();
         let mut claim = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-        claim("iss", json!(self.tokens.issuer));
+        claim("iss", json!(settings.issuer));
         claim("sub", json!(session.user_id));
         claim("sid", json!(session.id));
-        claim("jti", json!(ids::fresh("token")));
+        claim("jti", json!(ids::random_id("token")));
         claim("iat", json!(issued_at));
-        claim("exp", json!(issued_at + self.tokens.lifetime / 1000));
-        if let Some(audience) = &self.tokens.audience {
+        claim("exp", json!(issued_at + settings.lifetime / 1000));
+        if let Some(audience) = &settings.audience {
             claim("aud", json!(audience));
         }
         if let Some(impersonator) = &session.impersonator {
@@ -146,152 +132,15 @@ impl State {
             claim("org_id", json!(organization.id));
             claim("entitlements", json!(organization.entitlements));
             if let Some(member) = organization.member(&session.user_id) {
-                claim("role", json!(member.role));
-                claim("roles", json!([member.role]));
-                claim("permissions", json!(member.permissions));
+                claim("role", json!(member.role.slug));
+                claim("roles", json!([member.role.slug]));
+                claim("permissions", json!(member.role.permissions));
             }
         }
         Value::Object(claims)
     }
-
-    /// Exchanges a refresh token; within the grace a replay gets the answer of the first time.
-    pub(crate) fn refresh(
-        &mut self,
-        token: &str,
-        organization_id: Option<&str>,
-        base_url: &str,
-        now: Millis,
-    ) -> Result<Value, Refusal> {
-        let in_grace = |used: &Used| now - used.at <= REPLAY_GRACE;
-        self.refresh_tokens
-            .retain(|_, entry| entry.used.as_ref().is_none_or(in_grace));
-        let refused = || Refusal::oauth("invalid_grant", "The refresh token is invalid or used.");
-        let entry = self.refresh_tokens.get(token).ok_or_else(refused)?;
-        let ended = || Refusal::oauth("invalid_grant", "Session has already ended.");
-        let mut session = self
-            .sessions
-            .get(&entry.session_id)
-            .cloned()
-            .ok_or_else(ended)?;
-        if let Some(used) = &entry.used {
-            return Ok(used.reply.clone());
-        }
-        if let Some(id) = organization_id {
-            self.check_member(id, &session.user_id)?;
-            if session.organization_id.as_deref() != Some(id) {
-                let exempt = session.method == "SSO" || session.impersonator.is_some();
-                self.check_sso(id, &session.user_id, exempt)?;
-            }
-            session.organization_id = Some(id.to_owned());
-        }
-        let reply = self.tokens_for(&session, base_url, now)?;
-        self.sessions.insert(session.id.clone(), session);
-        if let Some(entry) = self.refresh_tokens.get_mut(token) {
-            entry.used = Some(Used {
-                at: now,
-                reply: reply.clone(),
-            });
-        }
-        Ok(reply)
-    }
-
-    /// Refuses an organisation that does not exist or that the user does not belong to.
-    pub(crate) fn check_member(&self, id: &str, user_id: &str) -> Result<(), Refusal> {
-        let organization = self.directory.organization(id);
-        let organization = organization.ok_or_else(|| Refusal::not_found("Organization", id))?;
-        if organization.member(user_id).is_none() {
-            let message = "The user is not a member of the organization.";
-            return Err(Refusal::coded(
-                StatusCode::BAD_REQUEST,
-                "invalid_organization_id",
-                message,
-            ));
-        }
-        Ok(())
-    }
-
-    fn hold(&mut self, sign_in: SignIn, step: Step, now: Millis) -> String {
-        self.pending
-            .retain(|_, pending| now - pending.since <= PENDING_LIFETIME);
-        let token = ids::secret();
-        self.pending.insert(
-            token.clone(),
-            Pending {
-                sign_in,
-                step,
-                attempts: 0,
-                since: now,
-            },
-        );
-        token
-    }
-
-    fn stop_for_email(&mut self, sign_in: SignIn, now: Millis) -> Refusal {
-        let user = self.directory.user(&sign_in.user_id);
-        let email = user.map(|user| user.email.clone()).unwrap_or_default();
-        let message = "Email ownership must be verified before authentication.";
-        forbidden("email_verification_required", message)
-            .with("email", email)
-            .with("email_verification_id", ids::fresh("email_verification"))
-            .with(PENDING, self.hold(sign_in, Step::EmailVerification, now))
-    }
-
-    fn stop_for_code(&mut self, sign_in: SignIn, base_url: &str, now: Millis) -> Refusal {
-        let message = "The user must complete an MFA challenge to finish authenticating.";
-        let (user, factor) = self
-            .directory
-            .user(&sign_in.user_id)
-            .map(|user| (user.to_json(base_url), user.factor_id()))
-            .unwrap_or_default();
-        forbidden("mfa_challenge", message)
-            .with("user", user)
-            .with(
-                "authentication_factors",
-                json!([{ "id": factor, "type": "totp" }]),
-            )
-            .with(PENDING, self.hold(sign_in, Step::SecondFactor, now))
-    }
-
-    fn stop_for_enrollment(&mut self, sign_in: SignIn, base_url: &str, now: Millis) -> Refusal {
-        let message = "The user must enroll in MFA to finish authenticating.";
-        let browser = sign_in.browser.as_ref();
-        if let Some(browser) = browser.and_then(|id| self.browsers.get_mut(id)) {
-            browser.enrolls = true;
-        }
-        let user = self
-            .directory
-            .user(&sign_in.user_id)
-            .map(|user| user.to_json(base_url));
-        forbidden("mfa_enrollment", message)
-            .with("user", user)
-            .with(PENDING, self.hold(sign_in, Step::SecondFactor, now))
-    }
-
-    fn stop_for_organization(&mut self, sign_in: SignIn, base_url: &str, now: Millis) -> Refusal {
-        let message = "The user must choose an organization to finish their authentication.";
-        let organizations: Vec<Value> = self
-            .directory
-            .organizations_of(&sign_in.user_id)
-            .iter()
-            .map(|organization| json!({ "id": organization.id, "name": organization.name }))
-            .collect();
-        let user = self
-            .directory
-            .user(&sign_in.user_id)
-            .map(|user| user.to_json(base_url));
-        forbidden("organization_selection_required", message)
-            .with("user", user)
-            .with("organizations", organizations)
-            .with(PENDING, self.hold(sign_in, Step::Organization, now))
-    }
 }
 
-const PENDING: &str = "pending_authentication_token";
-
-fn forbidden(code: &str, message: &str) -> Refusal {
-    Refusal::coded(StatusCode::FORBIDDEN, code, message)
-}
-
-fn gone() -> Refusal {
-    Refusal::oauth("invalid_grant", "The user no longer exists.")
+fn invalid_grant(description: &str) -> ApiError {
+    ApiError::oauth("invalid_grant", description)
 }

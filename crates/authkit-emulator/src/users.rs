@@ -1,4 +1,4 @@
-//! `/user_management/users`: what an application may ask and change with its API key.
+//! `/user_management/users`: lists, shows, creates, changes and deletes users.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, Query};
@@ -6,60 +6,57 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::api_error::ApiError;
 use crate::api_key::ApiKey;
-use crate::authenticate::Fields;
+use crate::json_fields::JsonFields;
 use crate::model::User;
-use crate::replies::Refusal;
-use crate::state::Shared;
+use crate::state::SharedState;
 
-/// WorkOS's limits of a page.
+/// WorkOS's default limit of a page, and its maximum.
 const DEFAULT_LIMIT: usize = 10;
 const MAX_LIMIT: usize = 100;
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Listing {
+pub(crate) struct UserListQuery {
     email: Option<String>,
     organization_id: Option<String>,
     limit: Option<usize>,
     order: Option<String>,
+    /// Lists the users before the one with this id.
     before: Option<String>,
+    /// Lists the users after the one with this id.
     after: Option<String>,
 }
 
 pub(crate) async fn list(
     _key: ApiKey,
-    shared: Data<Shared>,
-    listing: Query<Listing>,
-) -> Result<HttpResponse, Refusal> {
-    let limit = listing.limit.unwrap_or(DEFAULT_LIMIT);
+    shared: Data<SharedState>,
+    query: Query<UserListQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         let message = "limit must be between 1 and 100";
-        return Err(Refusal::plain(StatusCode::UNPROCESSABLE_ENTITY, message));
+        return Err(ApiError::plain(StatusCode::UNPROCESSABLE_ENTITY, message));
     }
-    let state = shared.state();
-    let mut users: Vec<&User> = state
-        .directory
-        .users
-        .iter()
-        .filter(|user| {
-            listing
-                .email
-                .as_ref()
-                .is_none_or(|email| *email == user.email)
-        })
-        .filter(|user| {
-            let id = listing.organization_id.as_ref();
-            id.is_none_or(|id| {
-                let organization = state.directory.organization(id);
-                organization.is_some_and(|organization| organization.member(&user.id).is_some())
-            })
-        })
-        .collect();
-    // Kept in the order in which they came; WorkOS shows the newest first.
-    if listing.order.as_deref() != Some("asc") {
+    let store = shared.store();
+    let directory = &store.directory;
+    let has_email = |user: &&User| {
+        query
+            .email
+            .as_ref()
+            .is_none_or(|email| *email == user.email)
+    };
+    let is_member = |user: &&User| {
+        let id = query.organization_id.as_ref();
+        id.is_none_or(|id| directory.is_member(&user.id, id))
+    };
+    let users = directory.users.iter();
+    let mut users: Vec<&User> = users.filter(has_email).filter(is_member).collect();
+    // Users are stored in the order of creation. WorkOS lists the newest first.
+    if query.order.as_deref() != Some("asc") {
         users.reverse();
     }
-    let (page, before, after) = page(&users, &listing, limit);
+    let (page, before, after) = page(&users, &query, limit);
     let data: Vec<Value> = page
         .iter()
         .map(|user| user.to_json(&shared.base_url))
@@ -71,17 +68,17 @@ pub(crate) async fn list(
     })))
 }
 
-/// The part that the cursors ask for, and the cursors of what lies before and after it.
+/// The requested page, and the cursors of the pages before and after it.
 fn page<'a>(
     users: &'a [&'a User],
-    listing: &Listing,
+    query: &UserListQuery,
     limit: usize,
 ) -> (&'a [&'a User], Option<&'a str>, Option<&'a str>) {
     let position = |id: &Option<String>| {
         id.as_ref()
             .and_then(|id| users.iter().position(|user| user.id == *id))
     };
-    let (start, end) = match (position(&listing.after), position(&listing.before)) {
+    let (start, end) = match (position(&query.after), position(&query.before)) {
         (Some(after), _) => (after + 1, (after + 1 + limit).min(users.len())),
         (None, Some(before)) => (before.saturating_sub(limit), before),
         (None, None) => (0, limit.min(users.len())),
@@ -100,91 +97,93 @@ fn page<'a>(
 
 pub(crate) async fn get(
     _key: ApiKey,
-    shared: Data<Shared>,
+    shared: Data<SharedState>,
     path: Path<String>,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, ApiError> {
     let id = path.into_inner();
-    let state = shared.state();
-    let user = state
+    let store = shared.store();
+    let user = store
         .directory
         .user(&id)
-        .ok_or_else(|| Refusal::not_found("User", &id))?;
+        .ok_or_else(|| ApiError::not_found("User", &id))?;
     Ok(HttpResponse::Ok().json(user.to_json(&shared.base_url)))
 }
 
 pub(crate) async fn create(
     _key: ApiKey,
-    shared: Data<Shared>,
+    shared: Data<SharedState>,
     request: HttpRequest,
     body: Bytes,
-) -> Result<HttpResponse, Refusal> {
-    let fields = Fields::read(&request, &body)?;
+) -> Result<HttpResponse, ApiError> {
+    let fields = JsonFields::read(&request, &body)?;
     let [email] = fields.require(["email"])?;
-    let (now, mut state) = (shared.now(), shared.state());
-    let user = state.directory.add(email, now).ok_or_else(taken)?;
-    change(user, &fields);
-    let reply = user.to_json(&shared.base_url);
-    state.outbox.put("user.created", reply.clone());
-    Ok(HttpResponse::Created().json(reply))
+    let (now, mut store) = (shared.now(), shared.store());
+    let user = store
+        .directory
+        .add_user(email, now)
+        .ok_or_else(email_not_available)?;
+    apply_changes(user, &fields);
+    let response = user.to_json(&shared.base_url);
+    store.outbox.add("user.created", response.clone());
+    Ok(HttpResponse::Created().json(response))
 }
 
 pub(crate) async fn update(
     _key: ApiKey,
-    shared: Data<Shared>,
+    shared: Data<SharedState>,
     path: Path<String>,
     request: HttpRequest,
     body: Bytes,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, ApiError> {
     let id = path.into_inner();
-    let fields = Fields::read(&request, &body)?;
-    let (now, mut state) = (shared.now(), shared.state());
-    let known = state
-        .directory
+    let fields = JsonFields::read(&request, &body)?;
+    let (now, mut store) = (shared.now(), shared.store());
+    let directory = &mut store.directory;
+    let mut user = directory
         .user(&id)
-        .ok_or_else(|| Refusal::not_found("User", &id))?;
-    let mut user = known.clone();
+        .cloned()
+        .ok_or_else(|| ApiError::not_found("User", &id))?;
     if let Some(email) = fields.text("email") {
-        if state
-            .directory
-            .by_email(email)
+        if directory
+            .user_by_email(email)
             .is_some_and(|other| other.id != id)
         {
-            return Err(taken());
+            return Err(email_not_available());
         }
-        // Another address has still to be verified, unless the same request says that it is.
+        // A new e-mail address is not verified, unless the same request says that it is.
         user.email_verified &= user.email.eq_ignore_ascii_case(email);
         user.email = email.to_owned();
     }
-    change(&mut user, &fields);
+    apply_changes(&mut user, &fields);
     user.updated_at = now;
-    let reply = user.to_json(&shared.base_url);
-    if let Some(known) = state.directory.user_mut(&id) {
-        *known = user;
+    let response = user.to_json(&shared.base_url);
+    if let Some(stored) = directory.user_mut(&id) {
+        *stored = user;
     }
-    state.outbox.put("user.updated", reply.clone());
-    Ok(HttpResponse::Ok().json(reply))
+    store.outbox.add("user.updated", response.clone());
+    Ok(HttpResponse::Ok().json(response))
 }
 
 pub(crate) async fn delete(
     _key: ApiKey,
-    shared: Data<Shared>,
+    shared: Data<SharedState>,
     path: Path<String>,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, ApiError> {
     let id = path.into_inner();
-    if shared.state().delete_user(&id) {
+    if shared.store().delete_user(&id) {
         Ok(HttpResponse::Ok().finish())
     } else {
-        Err(Refusal::not_found("User", &id))
+        Err(ApiError::not_found("User", &id))
     }
 }
 
-fn taken() -> Refusal {
+fn email_not_available() -> ApiError {
     let message = "A user with this email already exists.";
-    Refusal::coded(StatusCode::BAD_REQUEST, "email_not_available", message)
+    ApiError::coded(StatusCode::BAD_REQUEST, "email_not_available", message)
 }
 
-/// Takes over the fields that the body has; null empties those that may be empty.
-fn change(user: &mut User, fields: &Fields) {
+/// Sets the fields that the body contains. Null clears a field.
+fn apply_changes(user: &mut User, fields: &JsonFields) {
     let set = |field: &mut Option<String>, name: &str| {
         if let Some(value) = fields.get(name) {
             *field = value.as_str().map(str::to_owned);

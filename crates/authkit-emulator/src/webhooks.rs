@@ -1,126 +1,74 @@
-//! Webhooks: what happens here is told to whoever registered for it, signed as WorkOS signs.
+//! Webhook endpoints, and the outbox of events. [`webhook_delivery`](crate::webhook_delivery) sends
+//! them.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use actix_web::rt;
-use actix_web::web::Data;
-use aws_lc_rs::hmac;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::clock::{Millis, iso};
-use crate::ids;
-use crate::state::Shared;
+use crate::seed::SeedWebhookEndpoint;
 
-/// As WorkOS's emulator waits.
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// WorkOS tries again up to six times in three days; here nobody waits for days.
-const RETRIES: u32 = 6;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-
-/// An address that events are sent to.
+/// An endpoint that events are sent to.
 #[derive(Debug, Clone)]
-pub(crate) struct Endpoint {
+pub(crate) struct WebhookEndpoint {
     pub(crate) url: String,
     pub(crate) secret: String,
-    /// Which events; empty: all.
+    /// The events to send. An empty list means all events.
     pub(crate) events: Vec<String>,
 }
 
-/// Something that happened.
-#[derive(Debug)]
-pub(crate) struct Event {
-    name: &'static str,
-    data: Value,
+impl From<&SeedWebhookEndpoint> for WebhookEndpoint {
+    fn from(seed: &SeedWebhookEndpoint) -> Self {
+        Self {
+            url: seed.endpoint_url.clone(),
+            secret: seed
+                .secret
+                .clone()
+                .unwrap_or_else(|| "whsec_emulator".to_owned()),
+            events: seed.events.clone(),
+        }
+    }
 }
 
-/// Where handlers put events; from there they are sent one after the other.
-#[derive(Debug, Clone)]
-pub(crate) struct Outbox(UnboundedSender<Event>);
+/// The registered endpoints.
+#[derive(Debug, Default)]
+pub(crate) struct WebhookEndpoints(Mutex<Vec<WebhookEndpoint>>);
 
-impl Outbox {
-    pub(crate) fn new() -> (Self, UnboundedReceiver<Event>) {
+impl WebhookEndpoints {
+    pub(crate) fn add(&self, endpoint: WebhookEndpoint) {
+        let mut endpoints = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        endpoints.push(endpoint);
+    }
+
+    /// The endpoints that receive this event.
+    pub(crate) fn for_event(&self, event: &str) -> Vec<WebhookEndpoint> {
+        let endpoints = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let receives = |endpoint: &&WebhookEndpoint| {
+            endpoint.events.is_empty() || endpoint.events.iter().any(|name| name == event)
+        };
+        endpoints.iter().filter(receives).cloned().collect()
+    }
+}
+
+/// An event to send.
+#[derive(Debug)]
+pub(crate) struct WebhookEvent {
+    pub(crate) name: &'static str,
+    pub(crate) data: Value,
+}
+
+/// The queue of events to send.
+#[derive(Debug, Clone)]
+pub(crate) struct WebhookOutbox(UnboundedSender<WebhookEvent>);
+
+impl WebhookOutbox {
+    pub(crate) fn new() -> (Self, UnboundedReceiver<WebhookEvent>) {
         let (sender, receiver) = unbounded_channel();
         (Self(sender), receiver)
     }
 
-    pub(crate) fn put(&self, name: &'static str, data: Value) {
-        // Nobody sends any more only when the server has ended.
-        let _ended = self.0.send(Event { name, data });
+    pub(crate) fn add(&self, name: &'static str, data: Value) {
+        // This fails only after the server has stopped, when no event is sent any more.
+        let _stopped = self.0.send(WebhookEvent { name, data });
     }
-}
-
-/// The endpoints that are registered.
-#[derive(Debug, Default)]
-pub(crate) struct Endpoints(Mutex<Vec<Endpoint>>);
-
-impl Endpoints {
-    pub(crate) fn add(&self, endpoint: Endpoint) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(endpoint);
-    }
-
-    fn of(&self, event: &str) -> Vec<Endpoint> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = |endpoint: &&Endpoint| {
-            endpoint.events.is_empty() || endpoint.events.iter().any(|one| one == event)
-        };
-        all.iter().filter(wanted).cloned().collect()
-    }
-}
-
-/// Sends what comes until the server ends.
-pub(crate) async fn deliver(shared: Data<Shared>, mut events: UnboundedReceiver<Event>) {
-    let client = match reqwest::Client::builder().timeout(TIMEOUT).build() {
-        Ok(client) => client,
-        Err(error) => {
-            log::error!("emulator: no webhooks, for there is no HTTP client: {error}");
-            return;
-        }
-    };
-    while let Some(event) = events.recv().await {
-        let body = json!({
-            "id": ids::fresh("event"),
-            "event": event.name,
-            "data": event.data,
-            "created_at": iso(shared.now()),
-        })
-        .to_string();
-        for endpoint in shared.endpoints.of(event.name) {
-            // An endpoint that does not answer holds up no other, and no later event.
-            rt::spawn(send(client.clone(), shared.clone(), endpoint, body.clone()));
-        }
-    }
-}
-
-async fn send(client: reqwest::Client, shared: Data<Shared>, endpoint: Endpoint, body: String) {
-    let mut pause = FIRST_PAUSE;
-    for _ in 0..=RETRIES {
-        let signature = signature(&endpoint.secret, shared.now(), &body);
-        let request = client
-            .post(&endpoint.url)
-            .header("Content-Type", "application/json")
-            .header("WorkOS-Signature", signature)
-            .body(body.clone());
-        match request.send().await {
-            Ok(answer) if answer.status().is_success() => return,
-            Ok(answer) => log::info!("emulator: a webhook got {}", answer.status()),
-            Err(error) => log::info!("emulator: a webhook got no answer: {error}"),
-        }
-        rt::time::sleep(pause).await;
-        pause *= 2;
-    }
-}
-
-/// `t=<milliseconds>, v1=<hex>`.
-fn signature(secret: &str, now: Millis, body: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let tag = hmac::sign(&key, format!("{now}.{body}").as_bytes());
-    let hex: String = tag
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("t={now}, v1={hex}")
 }

@@ -151,10 +151,7 @@ async fn a_second_factor_is_set_up_at_authkit_in_between() {
     browser.fill("enroll", "000000").await;
     browser.click("Continue").await;
     browser.see("Set up a second factor").await;
-    assert_eq!(
-        browser.text("[role=alert]").await,
-        "That code is not right."
-    );
+    assert_eq!(browser.text("[role=alert]").await, "The code is wrong.");
     browser.fill("enroll", "123456").await;
     browser.click("Continue").await;
     browser.see("Your account").await;

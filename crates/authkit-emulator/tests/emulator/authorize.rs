@@ -1,12 +1,12 @@
-//! `/user_management/authorize`: which requests are refused and how, and the page.
+//! `GET /user_management/authorize`: which requests are refused and how, and the sign-in page.
 
 use authkit_emulator::Config;
 
-use super::client::{CHALLENGE, Peer, REDIRECT_URI, answer};
+use super::test_emulator::{CHALLENGE, REDIRECT_URI, TestEmulator, browser, redirect_parameters};
 
 #[tokio::test]
-async fn a_wrong_client_or_redirect_uri_is_a_page_and_never_a_redirect() {
-    let peer = Peer::start();
+async fn a_wrong_client_or_redirect_uri_shows_an_error_page_and_does_not_redirect() {
+    let emulator = TestEmulator::start();
     for (name, value) in [
         ("client_id", None),
         ("client_id", Some("client_other")),
@@ -18,7 +18,7 @@ async fn a_wrong_client_or_redirect_uri_is_a_page_and_never_a_redirect() {
         ("redirect_uri", Some("http://localhost:8000/#fragment")),
         ("redirect_uri", Some("/auth/callback")),
     ] {
-        let response = peer.authorize(&[(name, value)]).await;
+        let response = emulator.authorize(&[(name, value)]).await;
         assert_eq!(response.status(), 400, "{name}={value:?}");
         assert!(
             !response.headers().contains_key("location"),
@@ -35,15 +35,16 @@ async fn a_wrong_client_or_redirect_uri_is_a_page_and_never_a_redirect() {
 }
 
 #[tokio::test]
-async fn any_uri_of_this_machine_will_do_unless_there_is_a_list() {
-    let peer = Peer::start();
+async fn without_registered_uris_any_uri_of_this_machine_is_allowed() {
+    let emulator = TestEmulator::start();
     for uri in [
         "http://127.0.0.1:9/x",
         "http://[::1]:9/x",
         "http://app.localhost/x",
     ] {
         assert_eq!(
-            peer.authorize(&[("redirect_uri", Some(uri))])
+            emulator
+                .authorize(&[("redirect_uri", Some(uri))])
                 .await
                 .status(),
             200,
@@ -55,9 +56,10 @@ async fn any_uri_of_this_machine_will_do_unless_there_is_a_list() {
         redirect_uris: vec![listed.to_owned()],
         ..Config::default()
     };
-    let peer = Peer::with(config);
+    let emulator = TestEmulator::with(config);
     assert_eq!(
-        peer.authorize(&[("redirect_uri", Some(listed))])
+        emulator
+            .authorize(&[("redirect_uri", Some(listed))])
             .await
             .status(),
         200
@@ -68,7 +70,8 @@ async fn any_uri_of_this_machine_will_do_unless_there_is_a_list() {
         "https://APP.example/auth/callback",
     ] {
         assert_eq!(
-            peer.authorize(&[("redirect_uri", Some(uri))])
+            emulator
+                .authorize(&[("redirect_uri", Some(uri))])
                 .await
                 .status(),
             400,
@@ -78,8 +81,8 @@ async fn any_uri_of_this_machine_will_do_unless_there_is_a_list() {
 }
 
 #[tokio::test]
-async fn any_other_mistake_goes_back_to_the_application_with_its_state() {
-    let peer = Peer::start();
+async fn any_other_error_is_sent_to_the_application_with_its_state() {
+    let emulator = TestEmulator::start();
     for (changes, error) in [
         (
             vec![("response_type", Some("token"))],
@@ -111,34 +114,40 @@ async fn any_other_mistake_goes_back_to_the_application_with_its_state() {
         (vec![("max_age", Some("soon"))], "invalid_request"),
         (vec![("max_age", Some("-1"))], "invalid_request"),
     ] {
-        let answer = answer(&peer.authorize(&changes).await);
-        assert_eq!(answer["error"], error, "{changes:?}");
-        assert_eq!(answer["state"], "some-state", "{changes:?}");
-        assert!(!answer["error_description"].is_empty(), "{changes:?}");
+        let parameters = redirect_parameters(&emulator.authorize(&changes).await);
+        assert_eq!(parameters["error"], error, "{changes:?}");
+        assert_eq!(parameters["state"], "some-state", "{changes:?}");
+        assert!(!parameters["error_description"].is_empty(), "{changes:?}");
     }
 }
 
 #[tokio::test]
-async fn a_parameter_that_is_there_twice_is_refused() {
-    let peer = Peer::start();
-    let url = format!("{}&state=another", peer.authorize_url(&[]));
-    assert_eq!(peer.browser.get(url).send().await.unwrap().status(), 400);
+async fn a_repeated_parameter_is_refused() {
+    let emulator = TestEmulator::start();
+    let url = format!("{}&state=another", emulator.authorize_url(&[]));
+    assert_eq!(
+        emulator.browser.get(url).send().await.unwrap().status(),
+        400
+    );
 }
 
 #[tokio::test]
-async fn every_selector_shows_the_page() {
-    let peer = Peer::start();
-    let page = peer
+async fn the_sign_in_page_lists_all_users_and_names_the_provider() {
+    let emulator = TestEmulator::start();
+    let page = emulator
         .authorize(&[("provider", Some("GoogleOAuth"))])
         .await
         .text()
         .await
         .unwrap();
     assert!(page.contains("with Google, to continue"), "{page}");
-    let state = peer.steer("GET", "state", serde_json::json!({})).await.1;
-    assert_eq!(state["client_id"], peer.running.client_id());
-    for user in peer.running.users() {
-        let page = peer.authorize(&[]).await.text().await.unwrap();
+    let state = emulator
+        .admin_api("GET", "state", serde_json::json!({}))
+        .await
+        .1;
+    assert_eq!(state["client_id"], emulator.handle.client_id());
+    for user in emulator.handle.users() {
+        let page = emulator.authorize(&[]).await.text().await.unwrap();
         assert!(
             page.contains(&user.email) && page.contains(&user.description),
             "{user:?}"
@@ -147,9 +156,46 @@ async fn every_selector_shows_the_page() {
 }
 
 #[tokio::test]
-async fn the_page_has_a_strict_policy_that_lets_its_forms_reach_the_application() {
-    let peer = Peer::start();
-    let response = peer.authorize(&[]).await;
+async fn the_page_of_a_connection_or_organization_lists_only_its_members() {
+    let emulator = TestEmulator::start();
+    let organization = emulator.control().organization("Harbour Trust").unwrap();
+    let code = emulator.code("sol@example.com", &[]).await;
+    let connection = emulator.exchange(&code).await.1["connection_ids"][0].clone();
+    for selector in [
+        ("connection_id", connection.as_str()),
+        ("organization_id", Some(&*organization)),
+    ] {
+        // Without the cookie of the sign-in above.
+        let url = emulator.authorize_url(&[("provider", None), selector]);
+        let page = browser().get(url).send().await.unwrap();
+        let page = page.text().await.unwrap();
+        assert!(page.contains("with Harbour SSO, to continue"), "{page}");
+        assert!(page.contains("sol@example.com"), "{page}");
+        assert_eq!(page.matches("name=\"user\"").count(), 1, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn the_sign_in_and_sign_up_pages_link_to_each_other() {
+    let emulator = TestEmulator::start();
+    let sign_in = emulator.authorize(&[]).await.text().await.unwrap();
+    assert!(
+        sign_in.contains("screen_hint=sign-up\">Sign up</a>"),
+        "{sign_in}"
+    );
+    let changes = [("screen_hint", Some("sign-up"))];
+    let sign_up = emulator.authorize(&changes).await.text().await.unwrap();
+    assert!(
+        sign_up.contains("screen_hint=sign-in\">Sign in</a>"),
+        "{sign_up}"
+    );
+    assert!(sign_up.contains("state=some-state"), "{sign_up}");
+}
+
+#[tokio::test]
+async fn the_content_security_policy_allows_forms_to_redirect_to_the_application() {
+    let emulator = TestEmulator::start();
+    let response = emulator.authorize(&[]).await;
     let policy = response.headers()["content-security-policy"]
         .to_str()
         .unwrap()
@@ -168,9 +214,9 @@ async fn the_page_has_a_strict_policy_that_lets_its_forms_reach_the_application(
         !page.contains("<script") && !page.contains("style="),
         "{page}"
     );
-    let style = peer
+    let style = emulator
         .browser
-        .get(format!("{}/style.css", peer.base))
+        .get(format!("{}/style.css", emulator.base))
         .send()
         .await
         .unwrap();
@@ -178,9 +224,9 @@ async fn the_page_has_a_strict_policy_that_lets_its_forms_reach_the_application(
 }
 
 #[tokio::test]
-async fn text_from_outside_is_escaped() {
-    let peer = Peer::start();
+async fn text_from_the_query_is_escaped() {
+    let emulator = TestEmulator::start();
     let changes = [("login_hint", Some("\"><b>x@example.com"))];
-    let page = peer.authorize(&changes).await.text().await.unwrap();
+    let page = emulator.authorize(&changes).await.text().await.unwrap();
     assert!(!page.contains("<b>x@"), "{page}");
 }

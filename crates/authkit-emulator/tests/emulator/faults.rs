@@ -1,4 +1,4 @@
-//! Ordered faults, the record of requests, and admin_api over HTTP.
+//! Injected faults, gates, the log of requests, and the admin API.
 
 use std::time::{Duration, Instant};
 
@@ -7,31 +7,32 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::client::{Peer, claims};
+use super::test_emulator::{TestEmulator, claims};
 
 const AUTHENTICATE: &str = "/user_management/authenticate";
 
-/// Sends a request as bytes and returns all that comes back until the connection ends.
-async fn raw(peer: &Peer, request: String) -> Vec<u8> {
-    let address = peer.base.trim_start_matches("http://");
+/// Sends a request as bytes, and returns all bytes of the response until the connection ends.
+async fn send_raw(emulator: &TestEmulator, request: String) -> Vec<u8> {
+    let address = emulator.base.trim_start_matches("http://");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut reply = Vec::new();
-    let _reset_counts_as_end = stream.read_to_end(&mut reply).await;
+    // A connection reset ends the response too.
+    let _end = stream.read_to_end(&mut reply).await;
     reply
 }
 
-async fn raw_refresh(peer: &Peer, token: &Value) -> Vec<u8> {
+async fn send_raw_refresh(emulator: &TestEmulator, token: &Value) -> Vec<u8> {
     let body = json!({
-        "client_id": peer.running.client_id(),
-        "client_secret": peer.running.api_key(),
+        "client_id": emulator.handle.client_id(),
+        "client_secret": emulator.handle.api_key(),
         "grant_type": "refresh_token",
         "refresh_token": token,
     })
     .to_string();
     let length = body.len();
-    raw(
-        peer,
+    send_raw(
+        emulator,
         format!(
             "POST {AUTHENTICATE} HTTP/1.1\r\nhost: localhost\r\n\
              content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
@@ -40,19 +41,19 @@ async fn raw_refresh(peer: &Peer, token: &Value) -> Vec<u8> {
     .await
 }
 
-/// A refresh that does not borrow the emulator, for a task of its own.
-fn refresh_request(peer: &Peer, token: &Value) -> impl Future<Output = Value> + use<> {
-    let request = peer.authenticate_request(&json!({
+/// A refresh request that can run in another task.
+fn refresh_request(emulator: &TestEmulator, token: &Value) -> impl Future<Output = Value> + use<> {
+    let request = emulator.authenticate_request(&json!({
         "grant_type": "refresh_token", "refresh_token": token,
     }));
     async move { request.send().await.unwrap().json().await.unwrap() }
 }
 
 #[tokio::test]
-async fn a_failure_strikes_the_ordered_number_of_times() {
-    let peer = Peer::start();
-    let tokens = peer.sign_in("ada@example.com").await;
-    peer.control().inject(Fault {
+async fn a_fault_is_applied_to_the_given_number_of_requests() {
+    let emulator = TestEmulator::start();
+    let tokens = emulator.sign_in("ada@example.com").await;
+    emulator.control().inject(Fault {
         endpoint: AUTHENTICATE.to_owned(),
         grant_type: Some("refresh_token".to_owned()),
         times: 2,
@@ -62,10 +63,10 @@ async fn a_failure_strikes_the_ordered_number_of_times() {
             retry_after: Some("3".to_owned()),
         },
     });
-    peer.sign_in("ada@example.com").await;
+    emulator.sign_in("ada@example.com").await;
     let fields = json!({ "grant_type": "refresh_token", "refresh_token": tokens["refresh_token"] });
     for _ in 0..2 {
-        let response = peer.authenticate_raw(fields.clone()).await.unwrap();
+        let response = emulator.authenticate_raw(fields.clone()).await.unwrap();
         assert_eq!(
             (
                 response.status().as_u16(),
@@ -79,63 +80,67 @@ async fn a_failure_strikes_the_ordered_number_of_times() {
         );
     }
     assert_eq!(
-        peer.refresh(&tokens["refresh_token"]).await.0,
+        emulator.refresh(&tokens["refresh_token"]).await.0,
         200,
-        "nothing was done before"
+        "the failed requests did not use the token"
     );
 }
 
 #[tokio::test]
-async fn a_failure_can_be_a_page_of_a_proxy_and_strikes_below_its_path() {
-    let peer = Peer::start();
+async fn a_fault_can_answer_with_html_and_matches_paths_below_its_endpoint() {
+    let emulator = TestEmulator::start();
     let page = "<html>502 Bad Gateway</html>";
-    peer.control()
+    emulator
+        .control()
         .inject(Fault::once("/sso/jwks", Effect::status(502, json!(page))));
-    let url = format!("{}/sso/jwks/{}", peer.base, peer.running.client_id());
+    let url = format!("{}/sso/jwks/{}", emulator.base, emulator.handle.client_id());
     let response = Client::new().get(&url).send().await.unwrap();
     assert_eq!(response.status(), 502);
     assert_eq!(response.text().await.unwrap(), page);
-    peer.control()
+    emulator
+        .control()
         .inject(Fault::once("/sso/jw", Effect::status(502, Value::Null)));
     assert_eq!(Client::new().get(&url).send().await.unwrap().status(), 200);
-    assert_eq!(peer.control().faults().len(), 1);
-    peer.control().clear_faults();
-    assert!(peer.control().faults().is_empty());
+    assert_eq!(emulator.control().faults().len(), 1);
+    emulator.control().clear_faults();
+    assert!(emulator.control().faults().is_empty());
 }
 
 #[tokio::test]
-async fn a_dropped_reply_is_no_byte_of_a_request_that_was_done() {
-    let peer = Peer::start();
-    let tokens = peer.sign_in("ada@example.com").await;
-    peer.control()
+async fn a_dropped_reply_closes_the_connection_after_processing_the_request() {
+    let emulator = TestEmulator::start();
+    let tokens = emulator.sign_in("ada@example.com").await;
+    emulator
+        .control()
         .inject(Fault::once(AUTHENTICATE, Effect::DropReply));
-    let reply = raw_refresh(&peer, &tokens["refresh_token"]).await;
+    let reply = send_raw_refresh(&emulator, &tokens["refresh_token"]).await;
     assert_eq!(String::from_utf8_lossy(&reply), "");
-    // The pair that was lost is what a retry within the grace gets.
-    let (status, pair) = peer.refresh(&tokens["refresh_token"]).await;
+    // A retry within the replay window returns the lost pair.
+    let (status, pair) = emulator.refresh(&tokens["refresh_token"]).await;
     assert_eq!(
         (status.as_u16(), &claims(&pair)["sid"]),
         (200, &claims(&tokens)["sid"])
     );
-    peer.control().advance(Duration::from_secs(31));
+    emulator.control().advance(Duration::from_secs(31));
     assert_eq!(
-        peer.refresh(&tokens["refresh_token"]).await.0,
+        emulator.refresh(&tokens["refresh_token"]).await.0,
         400,
-        "so it had been used"
+        "the dropped request used the token"
     );
 }
 
 #[tokio::test]
-async fn half_a_body_promises_more_than_it_sends() {
-    let peer = Peer::start();
-    let tokens = peer.sign_in("ada@example.com").await;
-    peer.control()
+async fn half_a_body_is_shorter_than_its_content_length() {
+    let emulator = TestEmulator::start();
+    let tokens = emulator.sign_in("ada@example.com").await;
+    emulator
+        .control()
         .inject(Fault::once(AUTHENTICATE, Effect::HalfBody));
-    let reply = raw_refresh(&peer, &tokens["refresh_token"]).await;
+    let reply = send_raw_refresh(&emulator, &tokens["refresh_token"]).await;
     let reply = String::from_utf8(reply).unwrap();
     let (head, body) = reply.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    let promised: usize = head
+    let content_length: usize = head
         .lines()
         .find_map(|line| {
             line.to_lowercase()
@@ -145,51 +150,60 @@ async fn half_a_body_promises_more_than_it_sends() {
         })
         .unwrap();
     assert!(
-        body.len() == promised / 2 && body.starts_with('{'),
-        "{} of {promised}",
+        body.len() == content_length / 2 && body.starts_with('{'),
+        "{} of {content_length}",
         body.len()
     );
     let fields = json!({ "grant_type": "refresh_token", "refresh_token": tokens["refresh_token"] });
-    peer.control()
+    emulator
+        .control()
         .inject(Fault::once(AUTHENTICATE, Effect::HalfBody));
-    let response = peer.authenticate_raw(fields).await.unwrap();
+    let response = emulator.authenticate_raw(fields).await.unwrap();
     assert!(response.json::<Value>().await.is_err());
 }
 
 #[tokio::test]
-async fn no_answer_lasts_until_the_client_gives_up_or_the_emulator_stops() {
-    let peer = Peer::start();
-    peer.control()
+async fn no_answer_is_sent_until_the_client_gives_up_or_the_emulator_stops() {
+    let emulator = TestEmulator::start();
+    emulator
+        .control()
         .inject(Fault::once("/health", Effect::NoAnswer).times(2));
-    let url = format!("{}/health", peer.base);
-    let impatient = Client::builder()
+    let url = format!("{}/health", emulator.base);
+    let client_with_timeout = Client::builder()
         .timeout(Duration::from_millis(200))
         .build()
         .unwrap();
-    assert!(impatient.get(&url).send().await.unwrap_err().is_timeout());
-    let patient = tokio::spawn(Client::new().get(&url).send());
-    while peer.control().count("/health") < 2 {
+    assert!(
+        client_with_timeout
+            .get(&url)
+            .send()
+            .await
+            .unwrap_err()
+            .is_timeout()
+    );
+    let waiting = tokio::spawn(Client::new().get(&url).send());
+    while emulator.control().count("/health") < 2 {
         tokio::task::yield_now().await;
     }
     let started = Instant::now();
-    peer.running.stop(true).await;
+    emulator.handle.stop(true).await;
     assert!(
         started.elapsed() < Duration::from_secs(4),
         "{:?}",
         started.elapsed()
     );
-    assert!(patient.await.unwrap().is_err());
+    assert!(waiting.await.unwrap().is_err());
 }
 
 #[tokio::test]
-async fn a_gate_holds_the_response_to_a_processed_request_until_it_is_opened() {
-    let peer = Peer::start();
-    let tokens = peer.sign_in("ada@example.com").await;
-    let gate = peer.control().inject_gate(AUTHENTICATE);
-    let held = tokio::spawn(refresh_request(&peer, &tokens["refresh_token"]));
+async fn a_gate_holds_the_response_of_a_processed_request_until_it_is_opened() {
+    let emulator = TestEmulator::start();
+    let tokens = emulator.sign_in("ada@example.com").await;
+    let gate = emulator.control().inject_gate(AUTHENTICATE);
+    let held = tokio::spawn(refresh_request(&emulator, &tokens["refresh_token"]));
     gate.reached().await.unwrap();
     // The token was exchanged before the response was held: a second request gets the same pair.
-    let (status, pair) = peer.refresh(&tokens["refresh_token"]).await;
+    let (status, pair) = emulator.refresh(&tokens["refresh_token"]).await;
     assert_eq!(status, 200);
     assert!(!held.is_finished());
     gate.open();
@@ -199,11 +213,12 @@ async fn a_gate_holds_the_response_to_a_processed_request_until_it_is_opened() {
 
 #[tokio::test]
 async fn a_gate_holds_several_responses_and_lets_later_ones_pass() {
-    let peer = Peer::start();
+    let emulator = TestEmulator::start();
     let gate = Gate::new();
-    peer.control()
+    emulator
+        .control()
         .inject(Fault::once("/health", Effect::hold(&gate)).times(3));
-    let url = format!("{}/health", peer.base);
+    let url = format!("{}/health", emulator.base);
     let held = [(); 2].map(|()| tokio::spawn(Client::new().get(&url).send()));
     gate.reached_by(2).await.unwrap();
     gate.open();
@@ -216,42 +231,46 @@ async fn a_gate_holds_several_responses_and_lets_later_ones_pass() {
 
 #[tokio::test]
 async fn a_closed_gate_does_not_keep_the_emulator_from_stopping() {
-    let peer = Peer::start();
-    let gate = peer.control().inject_gate("/health");
-    let held = tokio::spawn(Client::new().get(format!("{}/health", peer.base)).send());
+    let emulator = TestEmulator::start();
+    let gate = emulator.control().inject_gate("/health");
+    let held = tokio::spawn(
+        Client::new()
+            .get(format!("{}/health", emulator.base))
+            .send(),
+    );
     gate.reached().await.unwrap();
-    peer.running.stop(true).await;
+    emulator.handle.stop(true).await;
     assert_eq!(held.await.unwrap().unwrap().status(), 200);
 }
 
 #[tokio::test]
-async fn a_delay_postpones_the_response_to_a_processed_request() {
-    let peer = Peer::start();
-    let tokens = peer.sign_in("ada@example.com").await;
-    peer.control().inject(Fault::once(
+async fn a_delay_postpones_the_response_of_a_processed_request() {
+    let emulator = TestEmulator::start();
+    let tokens = emulator.sign_in("ada@example.com").await;
+    emulator.control().inject(Fault::once(
         AUTHENTICATE,
         Effect::Delay { milliseconds: 50 },
     ));
     let started = Instant::now();
-    let delayed = peer.refresh(&tokens["refresh_token"]).await;
+    let delayed = emulator.refresh(&tokens["refresh_token"]).await;
     assert!(started.elapsed() >= Duration::from_millis(50));
-    assert_eq!(peer.refresh(&tokens["refresh_token"]).await, delayed);
+    assert_eq!(emulator.refresh(&tokens["refresh_token"]).await, delayed);
 }
 
 #[tokio::test]
 async fn requests_are_recorded() {
-    let peer = Peer::start();
-    peer.sign_in("ada@example.com").await;
-    let control = peer.control();
+    let emulator = TestEmulator::start();
+    emulator.sign_in("ada@example.com").await;
+    let control = emulator.control();
     assert_eq!(control.count(AUTHENTICATE), 1);
     assert_eq!(control.count_grant("authorization_code"), 1);
     let requests = control.requests();
     let exchange = requests.last().unwrap();
     assert_eq!((&*exchange.method, &*exchange.path), ("POST", AUTHENTICATE));
     assert_eq!(exchange.headers["content-type"], "application/json");
-    assert_eq!(exchange.body["client_id"], peer.running.client_id());
+    assert_eq!(exchange.body["client_id"], emulator.handle.client_id());
     let choice = &requests[requests.len() - 2];
-    assert_eq!(choice.body["user"], peer.user_id("ada@example.com"));
+    assert_eq!(choice.body["user"], emulator.user_id("ada@example.com"));
     assert!(
         choice.query.contains("state=some-state"),
         "{}",
@@ -262,53 +281,61 @@ async fn requests_are_recorded() {
 }
 
 #[tokio::test]
-async fn another_process_steers_over_http() {
-    let peer = Peer::start();
+async fn the_admin_api_controls_faults_clock_tokens_keys_and_requests() {
+    let emulator = TestEmulator::start();
     let fault = json!({
         "endpoint": AUTHENTICATE, "grant_type": "refresh_token",
         "effect": { "kind": "status", "status": 503, "retry_after": "1" },
     });
-    assert_eq!(peer.steer("POST", "faults", fault).await.0, 204);
+    assert_eq!(emulator.admin_api("POST", "faults", fault).await.0, 204);
     assert_eq!(
-        peer.steer("GET", "faults", json!({})).await.1[0]["times"],
+        emulator.admin_api("GET", "faults", json!({})).await.1[0]["times"],
         1
     );
-    let tokens = peer.sign_in("ada@example.com").await;
-    assert_eq!(peer.refresh(&tokens["refresh_token"]).await.0, 503);
+    let tokens = emulator.sign_in("ada@example.com").await;
+    assert_eq!(emulator.refresh(&tokens["refresh_token"]).await.0, 503);
     let hold = json!({ "endpoint": "/health", "effect": { "kind": "hold" } });
-    assert_eq!(peer.steer("POST", "faults", hold).await.0, 422);
-    let _gate = peer.control().inject_gate("/health");
+    assert_eq!(emulator.admin_api("POST", "faults", hold).await.0, 422);
+    let _gate = emulator.control().inject_gate("/health");
     assert_eq!(
-        peer.steer("GET", "faults", json!({})).await.1[0]["effect"],
+        emulator.admin_api("GET", "faults", json!({})).await.1[0]["effect"],
         json!({ "kind": "hold" })
     );
     let drop = json!({ "endpoint": "/health", "effect": { "kind": "drop_reply" } });
-    assert_eq!(peer.steer("POST", "faults", drop).await.0, 204);
-    assert_eq!(peer.steer("DELETE", "faults", json!({})).await.0, 204);
-    assert_eq!(peer.steer("GET", "faults", json!({})).await.1, json!([]));
+    assert_eq!(emulator.admin_api("POST", "faults", drop).await.0, 204);
     assert_eq!(
-        peer.steer("POST", "clock", json!({ "advance_seconds": 3600 }))
+        emulator.admin_api("DELETE", "faults", json!({})).await.0,
+        204
+    );
+    assert_eq!(
+        emulator.admin_api("GET", "faults", json!({})).await.1,
+        json!([])
+    );
+    assert_eq!(
+        emulator
+            .admin_api("POST", "clock", json!({ "advance_seconds": 3600 }))
             .await
             .0,
         204
     );
     let settings = json!({ "access_token_lifetime": 9, "issuer": "https://auth.example" });
-    assert_eq!(peer.steer("POST", "tokens", settings).await.0, 204);
-    let claims = claims(&peer.sign_in("ada@example.com").await);
+    assert_eq!(emulator.admin_api("POST", "tokens", settings).await.0, 204);
+    let claims = claims(&emulator.sign_in("ada@example.com").await);
     assert_eq!(claims["iss"], "https://auth.example");
     assert_eq!(
         claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
         9
     );
     assert_eq!(
-        peer.steer("POST", "keys/rotate", json!({ "keep_old": true }))
+        emulator
+            .admin_api("POST", "keys/rotate", json!({ "keep_old": true }))
             .await
             .0,
         204
     );
-    let state = peer.steer("GET", "state", json!({})).await.1;
+    let state = emulator.admin_api("GET", "state", json!({})).await.1;
     assert_eq!(state["sessions"].as_array().unwrap().len(), 2);
-    let requests = peer.steer("GET", "requests", json!({})).await.1;
+    let requests = emulator.admin_api("GET", "requests", json!({})).await.1;
     assert!(
         requests
             .as_array()
@@ -316,8 +343,11 @@ async fn another_process_steers_over_http() {
             .iter()
             .any(|one| one["path"] == AUTHENTICATE)
     );
-    assert_eq!(peer.steer("DELETE", "requests", json!({})).await.0, 204);
-    assert!(peer.control().requests().is_empty());
+    assert_eq!(
+        emulator.admin_api("DELETE", "requests", json!({})).await.0,
+        204
+    );
+    assert!(emulator.control().requests().is_empty());
     for (path, body) in [
         ("clock", json!({ "advance": 1 })),
         ("tokens", json!({ "lifetime": 1 })),
@@ -326,14 +356,18 @@ async fn another_process_steers_over_http() {
             json!({ "endpoint": "/", "effect": { "kind": "explode" } }),
         ),
     ] {
-        assert_eq!(peer.steer("POST", path, body).await.0, 422, "{path}");
+        assert_eq!(
+            emulator.admin_api("POST", path, body).await.0,
+            422,
+            "{path}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_cannot_steer() {
-    let peer = Peer::start();
-    let url = format!("{}/_emulator/state", peer.base);
+async fn the_admin_api_refuses_requests_of_web_pages() {
+    let emulator = TestEmulator::start();
+    let url = format!("{}/_emulator/state", emulator.base);
     for (name, value) in [
         ("origin", "https://elsewhere.example"),
         ("host", "rebound.example"),

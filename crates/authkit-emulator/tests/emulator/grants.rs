@@ -1,22 +1,22 @@
-//! `POST /user_management/authenticate`: the grants and their refusals.
+//! `POST /user_management/authenticate`: the grants and their errors.
 
 use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::client::{Peer, VERIFIER};
+use super::test_emulator::{TestEmulator, VERIFIER};
 
 const ADA: &str = "ada@example.com";
 
 #[tokio::test]
-async fn a_code_is_exchanged_for_a_user_and_tokens() {
-    let peer = Peer::start();
-    let body = peer.sign_in(ADA).await;
+async fn a_code_is_exchanged_for_user_and_tokens() {
+    let emulator = TestEmulator::start();
+    let body = emulator.sign_in(ADA).await;
     let user = &body["user"];
     assert_eq!(user["object"], "user");
     assert_eq!(user["email"], ADA);
-    assert_eq!(user["id"], peer.user_id(ADA));
+    assert_eq!(user["id"], emulator.user_id(ADA));
     assert_eq!(user["email_verified"], true);
     assert_eq!(
         (&user["first_name"], &user["last_name"]),
@@ -24,7 +24,7 @@ async fn a_code_is_exchanged_for_a_user_and_tokens() {
     );
     assert_eq!(
         user["profile_picture_url"],
-        format!("{}/pictures/ada.svg", peer.base)
+        format!("{}/pictures/ada.svg", emulator.base)
     );
     assert_eq!(user["metadata"], json!({ "team": "engines" }));
     assert!(user["external_id"].is_null() && user.get("external_id").is_some());
@@ -42,28 +42,28 @@ async fn a_code_is_exchanged_for_a_user_and_tokens() {
 }
 
 #[tokio::test]
-async fn the_method_tells_how_the_user_signed_in() {
-    let peer = Peer::start();
+async fn the_authentication_method_names_the_provider() {
+    let emulator = TestEmulator::start();
     let form = [("email", ADA), ("password", "ada-demo-password")];
     for (changes, form, method) in [
         (vec![], form, "Password"),
         (vec![("provider", Some("GoogleOAuth"))], form, "GoogleOAuth"),
     ] {
-        let response = peer.choose(&changes, &form).await;
-        let code = super::client::answer(&response)["code"].clone();
+        let response = emulator.submit_form(&changes, &form).await;
+        let code = super::test_emulator::redirect_parameters(&response)["code"].clone();
         assert_eq!(
-            peer.exchange(&code).await.1["authentication_method"],
+            emulator.exchange(&code).await.1["authentication_method"],
             method
         );
     }
 }
 
 #[tokio::test]
-async fn a_code_works_once() {
-    let peer = Peer::start();
-    let code = peer.code(ADA, &[]).await;
-    assert_eq!(peer.exchange(&code).await.0, 200);
-    let (status, body) = peer.exchange(&code).await;
+async fn a_code_can_be_exchanged_once() {
+    let emulator = TestEmulator::start();
+    let code = emulator.code(ADA, &[]).await;
+    assert_eq!(emulator.exchange(&code).await.0, 200);
+    let (status, body) = emulator.exchange(&code).await;
     assert_eq!(
         (status.as_u16(), &body["error"]),
         (400, &json!("invalid_grant"))
@@ -72,19 +72,19 @@ async fn a_code_works_once() {
 }
 
 #[tokio::test]
-async fn a_code_lives_ten_minutes() {
-    let peer = Peer::start();
+async fn a_code_expires_after_ten_minutes() {
+    let emulator = TestEmulator::start();
     for (seconds, expected) in [(590, 200), (600, 400)] {
-        let code = peer.code(ADA, &[]).await;
-        peer.control().advance(Duration::from_secs(seconds));
-        let (status, body) = peer.exchange(&code).await;
+        let code = emulator.code(ADA, &[]).await;
+        emulator.control().advance(Duration::from_secs(seconds));
+        let (status, body) = emulator.exchange(&code).await;
         assert_eq!(status, expected, "{seconds}: {body}");
     }
 }
 
 #[tokio::test]
-async fn pkce_is_enforced_both_ways() {
-    let peer = Peer::start();
+async fn pkce_needs_both_challenge_and_verifier_or_neither() {
+    let emulator = TestEmulator::start();
     let without = [("code_challenge", None), ("code_challenge_method", None)];
     let wrong = VERIFIER.replace('d', "e");
     for (changes, verifier, expected, error) in [
@@ -93,11 +93,11 @@ async fn pkce_is_enforced_both_ways() {
         (&without, json!(VERIFIER), 400, Value::Null),
         (&without, Value::Null, 200, Value::Null),
     ] {
-        let code = peer.code(ADA, changes).await;
+        let code = emulator.code(ADA, changes).await;
         let request = json!({
             "grant_type": "authorization_code", "code": code, "code_verifier": verifier,
         });
-        let (status, body) = peer.authenticate(request).await;
+        let (status, body) = emulator.authenticate(request).await;
         assert_eq!(
             (status.as_u16(), &body["error"]),
             (expected, &error),
@@ -105,43 +105,43 @@ async fn pkce_is_enforced_both_ways() {
         );
         if expected == 400 {
             assert_eq!(
-                peer.exchange(&code).await.0,
+                emulator.exchange(&code).await.0,
                 400,
                 "a failed attempt uses the code up"
             );
         }
     }
-    let code = peer.code(ADA, &without).await;
+    let code = emulator.code(ADA, &without).await;
     assert_eq!(
-        peer.exchange(&code).await.1["code"],
+        emulator.exchange(&code).await.1["code"],
         "code_challenge_not_found"
     );
 }
 
 #[tokio::test]
 async fn a_code_is_bound_to_its_redirect_uri() {
-    let peer = Peer::start();
+    let emulator = TestEmulator::start();
     for (uri, expected) in [
         ("http://localhost:8000/auth/callback/", 400),
-        (super::client::REDIRECT_URI, 200),
+        (super::test_emulator::REDIRECT_URI, 200),
     ] {
         let request = json!({
             "grant_type": "authorization_code",
-            "code": peer.code(ADA, &[]).await,
+            "code": emulator.code(ADA, &[]).await,
             "code_verifier": VERIFIER,
             "redirect_uri": uri,
         });
-        assert_eq!(peer.authenticate(request).await.0, expected, "{uri}");
+        assert_eq!(emulator.authenticate(request).await.0, expected, "{uri}");
     }
 }
 
 #[tokio::test]
-async fn the_client_must_be_the_right_one() {
-    let peer = Peer::start();
+async fn a_wrong_client_id_or_secret_is_refused() {
+    let emulator = TestEmulator::start();
     for field in ["client_id", "client_secret"] {
         let mut request = json!({ "grant_type": "refresh_token", "refresh_token": "x" });
         request[field] = json!("wrong");
-        let (status, body) = peer.authenticate(request).await;
+        let (status, body) = emulator.authenticate(request).await;
         assert_eq!(
             (status.as_u16(), &body["error"]),
             (400, &json!("invalid_client")),
@@ -151,9 +151,9 @@ async fn the_client_must_be_the_right_one() {
 }
 
 #[tokio::test]
-async fn a_malformed_request_is_422_and_names_the_fields() {
-    let peer = Peer::start();
-    let url = format!("{}/user_management/authenticate", peer.base);
+async fn a_malformed_request_is_a_422_that_names_the_fields() {
+    let emulator = TestEmulator::start();
+    let url = format!("{}/user_management/authenticate", emulator.base);
     for (content_type, body) in [
         ("application/json", "{"),
         ("application/json", "[]"),
@@ -172,14 +172,14 @@ async fn a_malformed_request_is_422_and_names_the_fields() {
         let body: Value = response.json().await.unwrap();
         assert_eq!(body["code"], "invalid_request_parameters");
     }
-    let (status, body) = peer
+    let (status, body) = emulator
         .authenticate(json!({ "grant_type": "authorization_code" }))
         .await;
     assert_eq!(
         (status.as_u16(), &body["errors"][0]["field"]),
         (422, &json!("code"))
     );
-    let (status, body) = peer
+    let (status, body) = emulator
         .authenticate(json!({ "grant_type": "client_credentials" }))
         .await;
     assert_eq!(
@@ -189,17 +189,17 @@ async fn a_malformed_request_is_422_and_names_the_fields() {
 }
 
 #[tokio::test]
-async fn the_password_grant_works_and_refuses_in_its_own_shape() {
-    let peer = Peer::start();
+async fn the_password_grant_checks_the_password() {
+    let emulator = TestEmulator::start();
     let mut request =
         json!({ "grant_type": "password", "email": ADA, "password": "ada-demo-password" });
-    let (status, body) = peer.authenticate(request.clone()).await;
+    let (status, body) = emulator.authenticate(request.clone()).await;
     assert_eq!(
         (status.as_u16(), &body["authentication_method"]),
         (200, &json!("Password"))
     );
     request["password"] = json!("wrong");
-    let (status, body) = peer.authenticate(request).await;
+    let (status, body) = emulator.authenticate(request).await;
     assert_eq!(
         (status.as_u16(), &body["code"]),
         (400, &json!("invalid_credentials"))

@@ -1,23 +1,23 @@
-//! Starting, stopping and seeding.
+//! Start, stop and seeds.
 
 use std::io::Write as _;
 
 use authkit_emulator::{Config, Seed, SeedError, StartError, start};
 use reqwest::Client;
 
-use super::client::{Peer, browser};
+use super::test_emulator::{TestEmulator, browser};
 
 #[tokio::test]
-async fn it_runs_until_it_is_stopped() {
-    let peer = Peer::start();
-    let health = format!("{}/health", peer.base);
+async fn the_emulator_runs_until_it_is_stopped() {
+    let emulator = TestEmulator::start();
+    let health = format!("{}/health", emulator.base);
     assert_eq!(
         Client::new().get(&health).send().await.unwrap().status(),
         200
     );
-    let server = tokio::spawn(peer.running.finished());
+    let server = tokio::spawn(emulator.handle.finished());
     assert!(!server.is_finished());
-    peer.running.stop(true).await;
+    emulator.handle.stop(true).await;
     server.await.unwrap();
     assert!(
         browser()
@@ -30,15 +30,15 @@ async fn it_runs_until_it_is_stopped() {
 }
 
 #[tokio::test]
-async fn dropping_it_stops_it() {
-    let peer = Peer::start();
-    let server = peer.running.finished();
-    drop(peer);
+async fn dropping_the_handle_stops_the_emulator() {
+    let emulator = TestEmulator::start();
+    let server = emulator.handle.finished();
+    drop(emulator);
     server.await;
 }
 
 #[test]
-fn it_needs_no_runtime_of_the_caller_and_only_this_machine() {
+fn it_starts_without_a_runtime_and_only_on_loopback_addresses() {
     drop(start(Config::default()).unwrap());
     for bind in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let config = Config {
@@ -55,7 +55,7 @@ fn it_needs_no_runtime_of_the_caller_and_only_this_machine() {
 }
 
 #[test]
-fn a_taken_port_is_told() {
+fn a_port_in_use_is_an_error_with_the_address() {
     let running = start(Config::default()).unwrap();
     let bind = running
         .base_url()
@@ -75,35 +75,35 @@ fn a_taken_port_is_told() {
 }
 
 #[tokio::test]
-async fn the_demo_s_people_show_every_kind_of_sign_in() {
-    let (one, other) = (Peer::start(), Peer::start());
+async fn the_default_users_show_every_kind_of_sign_in() {
+    let (one, other) = (TestEmulator::start(), TestEmulator::start());
     assert_eq!(
         one.user_id("ada@example.com"),
         other.user_id("ada@example.com")
     );
     assert!(one.user_id("ada@example.com").starts_with("user_01"));
-    let shows: Vec<String> = one
-        .running
+    let descriptions: Vec<String> = one
+        .handle
         .users()
         .into_iter()
         .map(|user| user.description)
         .collect();
-    for trait_ in [
+    for part in [
         "ordinary",
         "admin of",
         "chooses between 2",
-        "not verified",
+        "verifies the e-mail address",
         "second factor",
-        "must enrol",
+        "sets up a second factor",
         "single sign-on",
         "impersonated by",
     ] {
         assert!(
-            shows.iter().any(|shows| shows.contains(trait_)),
-            "{trait_}: {shows:?}"
+            descriptions.iter().any(|text| text.contains(part)),
+            "{part}: {descriptions:?}"
         );
     }
-    let text = one.running.startup_message();
+    let text = one.handle.startup_message();
     for part in [
         &*one.base,
         "sk_test_emulator",
@@ -128,7 +128,7 @@ async fn the_demo_s_people_show_every_kind_of_sign_in() {
 }
 
 #[tokio::test]
-async fn a_seed_of_workos_s_own_shape_is_taken() {
+async fn a_seed_in_the_format_of_workos_s_emulator_is_read() {
     let seed = Seed::from_json(
         r#"{
           "apiKeys": { "sk_test_x": { "environment": "test" } },
@@ -145,26 +145,26 @@ async fn a_seed_of_workos_s_own_shape_is_taken() {
         }"#,
     )
     .unwrap();
-    let peer = Peer::with(Config {
+    let emulator = TestEmulator::with(Config {
         seed,
         ..Config::default()
     });
     let changes = [("provider", None), ("connection_id", Some("conn_01ZOO"))];
-    let page = peer.authorize(&changes).await.text().await.unwrap();
+    let page = emulator.authorize(&changes).await.text().await.unwrap();
     assert!(page.contains("with Zoo SSO"), "{page}");
-    let (_, body) = peer
-        .exchange(&peer.code("zoe@example.com", &changes).await)
+    let (_, body) = emulator
+        .exchange(&emulator.code("zoe@example.com", &changes).await)
         .await;
     assert_eq!(body["user"]["id"], "user_01GIVEN");
     assert_eq!(body["authentication_method"], "SSO");
     assert_eq!(
-        super::client::claims(&body)["permissions"][0],
+        super::test_emulator::claims(&body)["permissions"][0],
         "animals:feed"
     );
 }
 
 #[test]
-fn a_malformed_seed_is_refused_with_file_and_reason() {
+fn an_invalid_seed_is_refused_with_file_and_reason() {
     let ada = r#"{"email": "ada@example.com"}"#;
     for (text, reason) in [
         ("{", "line 1"),
@@ -218,7 +218,7 @@ fn a_malformed_seed_is_refused_with_file_and_reason() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("no-such-seed.json cannot be read"),
+        error.contains("failed to read the seed file no-such-seed.json"),
         "{error}"
     );
 }

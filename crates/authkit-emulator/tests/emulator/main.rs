@@ -1,14 +1,14 @@
-//! The embedded AuthKit emulator, over real HTTP.
-
+//! Tests the emulator over HTTP.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod authorize;
-mod client;
 mod faults;
 mod grants;
+mod invitations;
 mod lifecycle;
 mod sessions;
 mod sign_in;
 mod steps;
+mod test_emulator;
 mod tokens;
 mod users;

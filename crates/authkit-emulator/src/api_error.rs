@@ -1,4 +1,4 @@
-//! Refusals in the three shapes that WorkOS answers with.
+//! Errors of the API, in the three JSON shapes that WorkOS uses.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::keys::KeyError;
 
-/// A status and the JSON body that explains it.
+/// An error response: a status and a JSON body.
 #[derive(Debug, Clone)]
-pub(crate) struct Refusal {
+pub(crate) struct ApiError {
     status: StatusCode,
     body: Value,
 }
 
-impl Refusal {
+impl ApiError {
     /// `{code, message}`: WorkOS's own errors.
     pub(crate) fn coded(status: StatusCode, code: &str, message: &str) -> Self {
         Self {
@@ -24,7 +24,7 @@ impl Refusal {
         }
     }
 
-    /// `{error, error_description}`: OAuth's errors, always 400.
+    /// `{error, error_description}`: OAuth errors, always with status 400.
     pub(crate) fn oauth(error: &str, description: &str) -> Self {
         let body = json!({ "error": error, "error_description": description });
         Self {
@@ -33,7 +33,7 @@ impl Refusal {
         }
     }
 
-    /// `{message}`: everything that has no code of its own.
+    /// `{message}`: errors without a code.
     pub(crate) fn plain(status: StatusCode, message: &str) -> Self {
         Self {
             status,
@@ -41,39 +41,46 @@ impl Refusal {
         }
     }
 
-    /// 422 for a body that could not be read, one entry for each field that is wrong.
-    pub(crate) fn invalid(fields: &[&str]) -> Self {
+    /// 422 for a request body that is malformed or lacks these fields.
+    pub(crate) fn invalid_fields(fields: &[&str]) -> Self {
         let errors: Vec<Value> = fields
             .iter()
             .map(|field| json!({ "field": field, "code": format!("{field}_required") }))
             .collect();
-        let mut refusal = Self::coded(
+        let error = Self::coded(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid_request_parameters",
             "Validation failed.",
         );
-        refusal.body["errors"] = Value::Array(errors);
-        refusal
+        error.with("errors", errors)
     }
 
-    /// 404 in WorkOS's words.
-    pub(crate) fn not_found(noun: &str, id: &str) -> Self {
-        Self::plain(StatusCode::NOT_FOUND, &format!("{noun} not found: '{id}'."))
+    /// 404 for an object with this id.
+    pub(crate) fn not_found(object: &str, id: &str) -> Self {
+        Self::plain(
+            StatusCode::NOT_FOUND,
+            &format!("{object} not found: '{id}'."),
+        )
     }
 
-    /// 401 for a request to the API without its key.
+    /// 401 for an API request without the API key.
     pub(crate) fn unauthorized() -> Self {
         Self::plain(StatusCode::UNAUTHORIZED, "Unauthorized")
     }
 
-    /// Adds a field beside the error, such as `pending_authentication_token`.
+    /// The error for a user who was deleted during a sign-in or a session.
+    pub(crate) fn user_deleted() -> Self {
+        Self::oauth("invalid_grant", "The user no longer exists.")
+    }
+
+    /// Adds a field to the body, such as `pending_authentication_token`.
     pub(crate) fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.body[field] = value.into();
         self
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = ["code", "error", "message"]
             .iter()
@@ -82,7 +89,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl ResponseError for Refusal {
+impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         self.status
     }
@@ -92,7 +99,7 @@ impl ResponseError for Refusal {
     }
 }
 
-impl From<KeyError> for Refusal {
+impl From<KeyError> for ApiError {
     fn from(error: KeyError) -> Self {
         Self::plain(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
     }

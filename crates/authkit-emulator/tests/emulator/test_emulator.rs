@@ -1,4 +1,4 @@
-//! An application's side of the protocol, as small as these tests need it.
+//! An emulator under test, and what an application and a browser do with it.
 
 use std::collections::HashMap;
 
@@ -8,47 +8,47 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 use url::Url;
 
-/// Made up, as RFC 7636's example is.
+/// The code verifier of RFC 7636, appendix B.
 pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-/// The S256 challenge of [`VERIFIER`], also from RFC 7636, appendix B.
+/// The S256 challenge of [`VERIFIER`].
 pub(super) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 pub(super) const REDIRECT_URI: &str = "http://localhost:8000/auth/callback";
 
-/// A running emulator and a browser that follows no redirects.
-pub(super) struct Peer {
-    pub(super) running: EmulatorHandle,
+/// A running emulator, and a browser that does not follow redirects.
+pub(super) struct TestEmulator {
+    pub(super) handle: EmulatorHandle,
     pub(super) base: String,
     pub(super) browser: Client,
 }
 
-impl Peer {
+impl TestEmulator {
     pub(super) fn start() -> Self {
         Self::with(Config::default())
     }
 
     pub(super) fn with(config: Config) -> Self {
-        let running = start(config).unwrap();
-        let base = running.base_url();
+        let handle = start(config).unwrap();
+        let base = handle.base_url();
         Self {
-            running,
+            handle,
             base,
             browser: browser(),
         }
     }
 
     pub(super) fn control(&self) -> Control {
-        self.running.control()
+        self.handle.control()
     }
 
     pub(super) fn user_id(&self, email: &str) -> String {
         self.control().user(email).unwrap().id
     }
 
-    /// An authorize URL in order, with these parameters set, or left out where `None`.
+    /// A valid authorize URL with these parameters changed. `None` removes a parameter.
     pub(super) fn authorize_url(&self, changes: &[(&str, Option<&str>)]) -> Url {
         let mut parameters = vec![
             ("response_type", "code"),
-            ("client_id", self.running.client_id()),
+            ("client_id", self.handle.client_id()),
             ("redirect_uri", REDIRECT_URI),
             ("provider", "authkit"),
             ("state", "some-state"),
@@ -71,8 +71,8 @@ impl Peer {
             .unwrap()
     }
 
-    /// Posts the page's form to the authorize URL.
-    pub(super) async fn choose(
+    /// Posts a form of the sign-in page.
+    pub(super) async fn submit_form(
         &self,
         changes: &[(&str, Option<&str>)],
         form: &[(&str, &str)],
@@ -85,15 +85,15 @@ impl Peer {
             .unwrap()
     }
 
-    /// Signs a user in by their button; the code that the application gets.
+    /// Signs a user in with their button, and returns the code that the application receives.
     pub(super) async fn code(&self, email: &str, changes: &[(&str, Option<&str>)]) -> String {
         let response = self
-            .choose(changes, &[("user", &self.user_id(email))])
+            .submit_form(changes, &[("user", &self.user_id(email))])
             .await;
-        answer(&response)["code"].clone()
+        redirect_parameters(&response)["code"].clone()
     }
 
-    /// Posts to authenticate with the client's own fields added.
+    /// Posts to the authenticate endpoint. The client's credentials are added to the fields.
     pub(super) async fn authenticate(&self, fields: Value) -> (StatusCode, Value) {
         read(self.authenticate_raw(fields).await.unwrap()).await
     }
@@ -104,8 +104,8 @@ impl Peer {
 
     pub(super) fn authenticate_request(&self, fields: &Value) -> RequestBuilder {
         let mut body = json!({
-            "client_id": self.running.client_id(),
-            "client_secret": self.running.api_key(),
+            "client_id": self.handle.client_id(),
+            "client_secret": self.handle.api_key(),
         });
         for (name, value) in fields.as_object().unwrap() {
             body[name] = value.clone();
@@ -126,14 +126,14 @@ impl Peer {
             .await
     }
 
-    /// Signs in and exchanges the code; the tokens.
+    /// Signs in and exchanges the code. Returns the response with the tokens.
     pub(super) async fn sign_in(&self, email: &str) -> Value {
         let (status, body) = self.exchange(&self.code(email, &[]).await).await;
         assert_eq!(status, 200, "{body}");
         body
     }
 
-    /// A request to the API with its key.
+    /// An API request with the API key.
     pub(super) async fn api(
         &self,
         method: &str,
@@ -143,15 +143,20 @@ impl Peer {
         let method = method.parse().unwrap();
         let mut request = Client::new()
             .request(method, format!("{}{path}", self.base))
-            .bearer_auth(self.running.api_key());
+            .bearer_auth(self.handle.api_key());
         if let Some(body) = body {
             request = request.json(&body);
         }
         read(request.send().await.unwrap()).await
     }
 
-    /// A request to steer the emulator, which has no key.
-    pub(super) async fn steer(&self, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+    /// A request to the admin API.
+    pub(super) async fn admin_api(
+        &self,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> (StatusCode, Value) {
         let method = method.parse().unwrap();
         let url = format!("{}/_emulator/{path}", self.base);
         read(
@@ -185,12 +190,12 @@ pub(super) fn location(response: &Response) -> Url {
     Url::parse(response.headers()[LOCATION].to_str().unwrap()).unwrap()
 }
 
-/// The query of the redirect that answers an authorization request.
-pub(super) fn answer(response: &Response) -> HashMap<String, String> {
+/// The query parameters of a redirect to the application.
+pub(super) fn redirect_parameters(response: &Response) -> HashMap<String, String> {
     location(response).query_pairs().into_owned().collect()
 }
 
-/// A token's claims, unverified.
+/// The claims of an access token. The signature is not checked.
 pub(super) fn claims(tokens: &Value) -> Value {
     use base64::Engine as _;
     let token = tokens["access_token"].as_str().unwrap();

@@ -1,0 +1,97 @@
+//! Sends webhooks, signed as WorkOS signs them, and retries failed deliveries.
+
+use std::time::Duration;
+
+use actix_web::rt;
+use actix_web::web::Data;
+use aws_lc_rs::hmac;
+use serde_json::json;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::clock::{Millis, to_iso};
+use crate::ids;
+use crate::state::SharedState;
+use crate::webhooks::{WebhookEndpoint, WebhookEvent};
+
+/// The timeout of a delivery, as in WorkOS's emulator.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// WorkOS retries up to six times within three days. The emulator retries within seconds.
+const RETRIES: u32 = 6;
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(250);
+
+/// Sends events until the server stops.
+pub(crate) async fn deliver_events(
+    shared: Data<SharedState>,
+    mut events: UnboundedReceiver<WebhookEvent>,
+) {
+    let client = match reqwest::Client::builder().timeout(TIMEOUT).build() {
+        Ok(client) => client,
+        Err(error) => {
+            log::error!("emulator: no webhooks are sent: failed to build an HTTP client: {error}");
+            return;
+        }
+    };
+    while let Some(event) = events.recv().await {
+        let body = json!({
+            "id": ids::random_id("event"),
+            "event": event.name,
+            "data": event.data,
+            "created_at": to_iso(shared.now()),
+        })
+        .to_string();
+        for endpoint in shared.webhook_endpoints.for_event(event.name) {
+            // A task for each delivery: a slow endpoint delays neither other endpoints nor later
+            // events.
+            rt::spawn(deliver(
+                client.clone(),
+                shared.clone(),
+                endpoint,
+                body.clone(),
+            ));
+        }
+    }
+}
+
+async fn deliver(
+    client: reqwest::Client,
+    shared: Data<SharedState>,
+    endpoint: WebhookEndpoint,
+    body: String,
+) {
+    let url = &endpoint.url;
+    let mut delay = FIRST_RETRY_DELAY;
+    for _ in 0..=RETRIES {
+        let request = client
+            .post(url)
+            .header("Content-Type", "application/json")
+            .header(
+                "WorkOS-Signature",
+                signature(&endpoint.secret, shared.now(), &body),
+            )
+            .body(body.clone());
+        match request.send().await {
+            Ok(response) if response.status().is_success() => return,
+            Ok(response) => {
+                log::info!(
+                    "emulator: webhook to {url}: {}; retrying",
+                    response.status()
+                );
+            }
+            Err(error) => log::info!("emulator: webhook to {url} failed: {error}; retrying"),
+        }
+        rt::time::sleep(delay).await;
+        delay *= 2;
+    }
+}
+
+/// The value of the header `WorkOS-Signature`: `t=<milliseconds>, v1=<hex>`.
+fn signature(secret: &str, now: Millis, body: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = hmac::sign(&key, format!("{now}.{body}").as_bytes());
+    let hex: String = tag
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("t={now}, v1={hex}")
+}
