@@ -258,9 +258,5 @@ fn is_false(value: &bool) -> bool {
 
 /// SHA-256 in hexadecimal digits.
 pub(super) fn sha256_hex(text: &str) -> String {
-    let hash = digest::digest(&digest::SHA256, text.as_bytes());
-    hash.as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }
