@@ -1,41 +1,48 @@
-//! The management commands, one file each, with Django's verbs.
+//! The management commands, one file for each, with Django's names.
 
 mod account;
 mod activate;
 mod changepassword;
 mod check;
 mod createsuperuser;
+mod database;
 mod deactivate;
 mod demo;
 mod emulator;
+mod error;
 mod flushexpiredtokens;
 mod import_django;
 mod migrate;
 mod openapi;
+mod output;
 mod prompt;
 mod runserver;
 mod signals;
+mod source;
+mod usage;
 
-use std::fmt::Display;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 
-use crate::accounts::passwords::PasswordError;
-use crate::checks::{Level, not_applied};
-use crate::db::{Database, DbError};
+use crate::checks::Level;
 use crate::django_import::ImportOptions;
-use crate::settings::{DatabaseSettings, SettingError, SettingsError, parse_bind};
-use crate::state::BuildError;
+use crate::settings::parse_bind;
+pub use error::CommandError;
 
-/// The entrance hall of a web application: WorkOS AuthKit sign-in, server-rendered sessions and a
-/// shared user table, in one binary.
+/// Sign-in and sessions for web applications, with WorkOS AuthKit, in one binary.
 ///
-/// Settings come from the environment, then from `.env` in this folder; `.env.example` lists them
-/// all. To look around without any: `vestibule runserver --demo`.
+/// Serves the sign-in with WorkOS (or with a password, Google or Okta), server-side sessions that
+/// users can list and end, account pages, a JSON API with tokens that are compatible with Django's
+/// simplejwt, and WorkOS's webhooks. Users are stored in SQLite or PostgreSQL, and can be imported
+/// from a Django project.
+///
+/// To try it without any settings: `vestibule runserver --demo`.
+///
+/// Settings are read from the environment, then from `.env` in the working directory. The file
+/// `.env.example` explains each of them.
 #[derive(Debug, Parser)]
 #[command(
     name = "vestibule",
@@ -51,34 +58,41 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves the site.
+    /// Starts the server.
     ///
-    /// Refuses to start on failed checks of level error and on unapplied migrations. Ctrl-C and
-    /// SIGTERM finish what is in flight.
+    /// Does not start if a system check of level ERROR fails or a migration is not applied. Ctrl-C and
+    /// SIGTERM stop it after the requests in flight.
     Runserver {
-        /// Needs no settings and no account anywhere: uses the embedded AuthKit emulator and the
-        /// file vestibule-demo.sqlite3, and prints where to go and who can sign in.
+        /// Starts a demo that needs no settings and no WorkOS account: with the embedded AuthKit
+        /// emulator, made-up users, and the database vestibule-demo.sqlite3 in this folder.
         #[arg(long)]
         demo: bool,
-        /// Address and port to listen on, instead of BIND.
-        #[arg(long, value_name = "ADDR", value_parser = bind)]
+        /// The address and port to listen on, instead of BIND.
+        #[arg(long, value_name = "ADDR", value_parser = parse_bind_option)]
         bind: Option<SocketAddr>,
+        /// The loopback address and port of the demo's AuthKit emulator. Default: a free port.
+        #[arg(long, value_name = "ADDR", value_parser = parse_bind_option, requires = "demo")]
+        emulator_bind: Option<SocketAddr>,
     },
-    /// Applies the migrations that are not applied yet.
+    /// Creates and updates the tables of the database.
+    ///
+    /// Applies every migration that is not applied yet.
     Migrate {
-        /// Applies nothing; fails when any is pending.
+        /// Applies nothing, and fails if a migration is not applied.
         #[arg(long)]
         check: bool,
-        /// Applies nothing; prints what would be applied.
+        /// Applies nothing, and prints the migrations that would be applied.
         #[arg(long)]
         plan: bool,
     },
-    /// Looks for mistakes in the set-up.
+    /// Checks the settings, the keys, the database and the accounts for problems.
+    ///
+    /// SILENCED_SYSTEM_CHECKS lists the ids of checks whose findings are ignored.
     Check {
-        /// Adds what matters before real users come.
+        /// Adds the checks for a site with real users.
         #[arg(long)]
         deploy: bool,
-        /// Fails on this level and above.
+        /// Exits with 1 if there is a finding of this level or above.
         #[arg(
             long,
             value_name = "LEVEL",
@@ -86,142 +100,100 @@ enum Command {
             ignore_case = true
         )]
         fail_level: Level,
-        /// Asks WorkOS whether the API key and the client id work together.
+        /// Asks WorkOS whether the API key and the client id belong together.
         #[arg(long)]
         online: bool,
     },
-    /// Makes an account with every right.
+    /// Creates an account with all permissions.
     ///
-    /// Asks for the e-mail and, hidden and twice, for the password. A weak password is not taken.
+    /// Asks for the e-mail, and twice for the password, which is not shown. Weak passwords are refused.
     Createsuperuser {
-        /// The account's e-mail; it counts as verified.
+        /// The account's e-mail, which counts as verified.
         #[arg(long, value_name = "EMAIL")]
         email: Option<String>,
-        /// Asks nothing: takes the e-mail from --email or DJANGO_SUPERUSER_EMAIL, the password from
-        /// DJANGO_SUPERUSER_PASSWORD. Without one, the account signs in through WorkOS.
+        /// Asks no questions: the e-mail is that of --email or DJANGO_SUPERUSER_EMAIL, the password
+        /// that of DJANGO_SUPERUSER_PASSWORD. Without a password, the account signs in through WorkOS.
         #[arg(long, visible_alias = "no-input")]
         noinput: bool,
     },
-    /// Gives an account a new password, and ends its sessions and tokens.
+    /// Sets a new password for an account, and ends its sessions and tokens.
     ///
-    /// Asks for it, hidden and twice; where there is no terminal, it reads two lines.
+    /// Asks twice for the password, which is not shown. Without a terminal it reads two lines from
+    /// the standard input.
     Changepassword {
         /// The account's e-mail, in any case.
         email: String,
     },
-    /// Closes an account: its sessions and tokens end now, and no door opens.
+    /// Deactivates an account: its sessions and tokens end at once, and it cannot sign in.
     Deactivate {
         /// The account's e-mail, in any case.
         email: String,
     },
-    /// Opens a closed account again.
+    /// Activates a deactivated account again.
     Activate {
         /// The account's e-mail, in any case.
         email: String,
     },
-    /// Copies the users of a Django project, with their ids and passwords.
+    /// Imports the users of a Django project, with their ids and passwords.
     ///
-    /// Reads --from, never writes to it, and writes to DATABASE_URL. Run again, it brings what is new
-    /// in Django and leaves what has changed here. simplejwt's blacklist comes along.
+    /// Reads the database of --from, which it never changes, and writes to DATABASE_URL. A second run
+    /// imports the users that are new in Django, and keeps the changes that were made here. The
+    /// blacklisted tokens of simplejwt are imported too.
     ///
     /// Example: vestibule import-django --from sqlite:/srv/shop/db.sqlite3 --dry-run
     #[command(verbatim_doc_comment)]
     ImportDjango {
         /// Django's database: sqlite:PATH, or postgres://USER@HOST/DATABASE.
-        #[arg(long, value_name = "URL", value_parser = secret)]
+        #[arg(long, value_name = "URL", value_parser = parse_secret)]
         from: SecretString,
-        /// The user table, on PostgreSQL also SCHEMA.TABLE.
+        /// The table of the users; on PostgreSQL also SCHEMA.TABLE.
         #[arg(long, value_name = "TABLE", default_value = "auth_user")]
         table: String,
-        /// The column with the ids of WorkOS's users, where the project kept them.
+        /// The column with the ids of WorkOS users, if the project stored them.
         #[arg(long, value_name = "COLUMN")]
         workos_id_column: Option<String>,
-        /// Vouches for every e-mail: Django let nobody in whose address it had not verified.
+        /// Marks every e-mail as verified, for projects that verified each address before the first
+        /// sign-in.
         #[arg(long)]
         emails_verified: bool,
-        /// Writes nothing; prints what would be done.
+        /// Writes nothing, and prints what would be done.
         #[arg(long)]
         dry_run: bool,
     },
-    /// Deletes what has ended by itself: refresh tokens, sessions, sign-ins that nobody finished, and
-    /// the memory of old webhook events.
+    /// Deletes expired refresh tokens and sessions, abandoned sign-ins, and old webhook events.
     ///
     /// A running server does the same once an hour.
     Flushexpiredtokens,
-    /// Prints the API's OpenAPI document.
+    /// Prints the OpenAPI document of the JSON API.
     Openapi,
     /// Runs the embedded AuthKit emulator alone, for development and tests.
+    ///
+    /// Prints the users who can sign in and the settings that connect an application to it.
     Emulator {
-        /// Loopback address and port to listen on.
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4100", value_parser = bind)]
+        /// The loopback address and port to listen on.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4100", value_parser = parse_bind_option)]
         bind: SocketAddr,
-        /// A JSON file of users and organisations, instead of the built-in ones.
+        /// A JSON file with users and organisations, instead of the built-in ones.
         #[arg(long, value_name = "FILE")]
         seed: Option<PathBuf>,
     },
 }
 
-/// A command that failed, in words that name the mend.
-#[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    /// What went wrong and what to do.
-    #[error("{0}")]
-    Failed(String),
-    /// The same in Django's words, behind Django's prefix: scripts look for them.
-    #[error("CommandError: {0}")]
-    Django(String),
-    /// Ctrl-C at a question.
-    #[error("Operation cancelled.")]
-    Cancelled,
-    /// Settings that cannot be read.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// The database.
-    #[error(transparent)]
-    Database(#[from] DbError),
-    /// A password that could not be hashed.
-    #[error("{0}; try again")]
-    Password(#[from] PasswordError),
-    /// The application could not be put together.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// The output went away.
-    #[error("cannot write: {0}")]
-    Output(#[from] std::io::Error),
-}
-
-impl CommandError {
-    /// What stderr is told: one line for each mistake; the report of `check` keeps its own lines.
-    pub fn lines(&self) -> Vec<String> {
-        let lines = match self {
-            Self::Django(_) => return vec![self.to_string()],
-            // The question's line, where Ctrl-C was pressed, comes to its end first.
-            Self::Cancelled => return vec![String::new(), self.to_string()],
-            Self::Settings(errors) => settings_lines(errors),
-            _ => vec![self.to_string()],
-        };
-        let named = |line| format!("vestibule: {line}");
-        lines.into_iter().map(named).collect()
-    }
-}
-
-fn settings_lines(errors: &SettingsError) -> Vec<String> {
-    let mut lines: Vec<_> = errors.0.iter().map(ToString::to_string).collect();
-    if errors.0.iter().any(SettingError::is_not_set) {
-        lines.push(
-            "`.env.example` explains every setting; `vestibule runserver --demo` needs none"
-                .to_owned(),
-        );
-    }
-    lines
-}
-
 impl Cli {
-    /// Runs the command to its end.
+    /// Parses the program's arguments. Wrong usage ends the process with exit code 2 and a message.
+    pub fn from_arguments() -> Self {
+        Self::try_parse().unwrap_or_else(|error| usage::with_bind_tip(error).exit())
+    }
+
+    /// Runs the command.
     pub fn run(self) -> Result<(), CommandError> {
         match self.command {
-            Command::Runserver { demo: true, bind } => demo::run(bind),
-            Command::Runserver { demo: false, bind } => runserver::run(bind),
+            Command::Runserver {
+                demo: true,
+                bind,
+                emulator_bind,
+            } => demo::run(bind, emulator_bind),
+            Command::Runserver { bind, .. } => runserver::run(bind),
             Command::Migrate { check, plan } => migrate::run(check, plan),
             Command::Check {
                 deploy,
@@ -239,7 +211,7 @@ impl Cli {
                 emails_verified,
                 dry_run,
             } => import_django::run(&ImportOptions {
-                from: import_django::from(&from)?,
+                from: import_django::parse_from(&from)?,
                 table,
                 workos_id_column,
                 emails_verified,
@@ -252,42 +224,12 @@ impl Cli {
     }
 }
 
-fn bind(text: &str) -> Result<SocketAddr, String> {
-    parse_bind(text).ok_or_else(|| "wants an address and a port, such as 127.0.0.1:8000".to_owned())
+fn parse_bind_option(text: &str) -> Result<SocketAddr, String> {
+    parse_bind(text)
+        .ok_or_else(|| "expected an address and a port, such as 127.0.0.1:8000".to_owned())
 }
 
-/// Takes any text: clap's own error would repeat it.
-fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+/// Accepts any text, because an error of clap's would show it.
+fn parse_secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text))
-}
-
-/// Prints a line. `println!` would panic where nobody reads any more.
-fn say(line: impl Display) -> std::io::Result<()> {
-    writeln!(std::io::stdout(), "{line}")
-}
-
-fn listen(address: SocketAddr) -> Result<std::net::TcpListener, CommandError> {
-    std::net::TcpListener::bind(address).map_err(|error| {
-        CommandError::Failed(format!(
-            "cannot listen on {address}: {error}; choose another address with --bind"
-        ))
-    })
-}
-
-/// Opens a database that can be used: every migration applied, and writable.
-fn up_to_date(settings: &DatabaseSettings) -> Result<Database, CommandError> {
-    let database = Database::open(settings)?;
-    let pending = database.migrations()?.pending()?.len();
-    if pending > 0 {
-        let message = format!("{}; run `vestibule migrate`", not_applied(pending));
-        return Err(CommandError::Failed(message));
-    }
-    // A file that cannot be written to would fail every sign-in, later and one by one.
-    database.check_writable().map_err(|error| {
-        CommandError::Failed(format!(
-            "{}: {error}; let whoever runs vestibule write to it and to its folder",
-            settings.url
-        ))
-    })?;
-    Ok(database)
 }

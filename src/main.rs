@@ -3,15 +3,14 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
 use vestibule::commands::Cli;
 
 fn main() -> ExitCode {
-    match Cli::parse().run() {
+    match Cli::from_arguments().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             for line in error.lines() {
-                // Where stderr is closed, the exit code has to speak for itself.
+                // If stderr is closed, only the exit code tells of the error.
                 drop(writeln!(std::io::stderr(), "{line}"));
             }
             ExitCode::FAILURE

@@ -1,18 +1,22 @@
-//! Settings: read once, typed, and the only reader of the environment.
+//! The typed settings, and the only code that reads the environment.
 //!
-//! Every mistake is collected, so that one start shows all of them; each names its variable, what
-//! was read (never a secret) and what is wanted.
+//! All errors are collected, so that one start shows all of them. Each names its variable, the value
+//! that was read (never a secret) and what to set.
 
 mod api;
-mod kinds;
+mod database_url;
+mod dotenv;
+mod error;
+mod misspelt;
 mod oidc;
+mod pem;
 mod reader;
 mod source;
 mod superuser;
 mod tokens;
+mod values;
 mod workos;
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use chrono::TimeDelta;
@@ -20,91 +24,100 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 pub use api::{ApiSettings, Rate};
-pub use kinds::{DatabaseUrl, HostPattern, PasswordLogin, parse_bind};
+pub use database_url::DatabaseUrl;
+pub use error::{InvalidSetting, SettingsError};
+pub use misspelt::MisspeltName;
 pub use oidc::{OidcSettings, ProviderSettings};
 use reader::Reader;
 pub use source::Source;
 pub use superuser::SuperuserSettings;
 pub use tokens::{JwtAlgorithm, TokenSettings};
+pub use values::{HostPattern, PasswordLogin, parse_bind};
+use values::{
+    WANTED_COOKIE_NAME, WANTED_SECRET_KEY, parse_cookie_name, parse_log_filter, parse_network,
+    parse_redirect_target, parse_secret_key,
+};
 pub use workos::WorkosSettings;
 
-use crate::origin::{Origin, is_local_path};
+use crate::origin::Origin;
 
 /// Django's `SESSION_COOKIE_AGE`: two weeks, in seconds.
 const SESSION_COOKIE_AGE: i64 = 1_209_600;
-/// Browsers cut a cookie's life at 400 days (RFC 6265bis), in seconds.
+/// Browsers limit the lifetime of a cookie to 400 days (RFC 6265bis), in seconds.
 const LONGEST_COOKIE_AGE: i64 = 34_560_000;
 /// An hour, in seconds.
 const SESSION_STALE_GRACE: i64 = 3_600;
-/// A week, in seconds: nobody is served for longer without WorkOS's word.
+/// A week, in seconds: without WorkOS's confirmation no session is served for longer.
 const LONGEST_STALE_GRACE: i64 = 604_800;
-/// The least a key for HMAC-SHA-256 may be, in bytes (RFC 7518, 3.2).
-const SHORTEST_SECRET_KEY: usize = 32;
-const SECRET_KEY_WANTED: &str =
-    "at least 32 bytes, better 50 or more, at random, such as `openssl rand -base64 48` prints";
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Lines of text.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Everything that can be set from outside.
+/// All settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// WorkOS: who we are there and where it is.
+    /// The settings of WorkOS.
     pub workos: WorkosSettings,
-    /// The key that every derived key comes from.
+    /// The key that all other keys are derived from.
     pub secret_key: SecretString,
-    /// Older keys that still open what they sealed.
+    /// Older keys that still decrypt what was encrypted with them.
     pub secret_key_fallbacks: Vec<SecretString>,
-    /// Where the user table lives.
+    /// The database of the user table.
     pub database: DatabaseSettings,
     /// The address to listen on.
     pub bind: SocketAddr,
     /// The origin that browsers see.
     pub public_url: Origin,
-    /// The `Host` headers that are answered.
+    /// Whether `PUBLIC_URL` is not set, so that the origin is this machine's.
+    pub public_url_is_default: bool,
+    /// The accepted `Host` headers.
     pub allowed_hosts: Vec<HostPattern>,
     /// The session cookie's name.
     pub session_cookie_name: String,
-    /// How long a session lasts.
+    /// The lifetime of a session.
     pub session_cookie_age: TimeDelta,
-    /// How long a session is served while WorkOS cannot be reached to renew it.
+    /// How long a session is served after its last renewal failed because WorkOS was unavailable.
     pub session_stale_grace: TimeDelta,
-    /// Where a sign-in lands without `next`.
+    /// Where a sign-in without `next` leads.
     pub login_redirect_url: String,
-    /// First-party tokens.
+    /// The settings of first-party tokens.
     pub tokens: TokenSettings,
-    /// Google and Okta.
+    /// The settings of sign-in with Google and Okta.
     pub oidc: OidcSettings,
-    /// The JSON API.
+    /// The settings of the JSON API.
     pub api: ApiSettings,
-    /// Who may use a password.
+    /// Who may sign in with a password.
     pub password_login: PasswordLogin,
-    /// Other origins whose pages may use the API, and send unsafe requests with cookies.
+    /// Other origins whose pages may use the API and send unsafe requests with cookies.
     pub cors_allowed_origins: Vec<Origin>,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// What is logged.
+    /// The settings of the log.
     pub log: LogSettings,
-    /// Variables of `.env` in which dotenvy expanded a `$` (a hint for `check`).
+    /// Ids of system checks whose findings are neither shown nor counted as failures.
+    pub silenced_system_checks: Vec<String>,
+    /// Variables of `.env` in which dotenvy expanded a `$`; `check` warns of them.
     pub expanded_dollars: Vec<String>,
+    /// Variables that look like misspelt settings; `check` warns of them.
+    pub misspelt: Vec<MisspeltName>,
 }
 
-/// Where the user table lives.
+/// The settings of the database.
 #[derive(Clone, Debug)]
 pub struct DatabaseSettings {
-    /// SQLite's file or PostgreSQL's address.
+    /// The SQLite file, or the URL of the PostgreSQL database.
     pub url: DatabaseUrl,
-    /// PostgreSQL connections.
+    /// The number of PostgreSQL connections.
     pub pool_size: u32,
 }
 
-/// What is logged, and how.
+/// The settings of the log.
 #[derive(Clone, Debug)]
 pub struct LogSettings {
     /// `RUST_LOG`'s directives.
@@ -114,9 +127,32 @@ pub struct LogSettings {
 }
 
 impl Settings {
-    /// Reads every setting from `source`, or tells every mistake at once.
+    /// Reads every setting from `source`, or returns all errors at once.
     pub fn read(source: &Source) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(source);
+        let settings = Self {
+            expanded_dollars: source.expanded_dollars().to_vec(),
+            misspelt: Self::misspelt_in(source),
+            ..Self::with_reader(&mut reader)
+        };
+        reader.finish(settings).map_err(|error| SettingsError {
+            misspelt: Self::misspelt_in(source),
+            ..error
+        })
+    }
+
+    /// Variables of `source` that look like misspelt settings.
+    pub fn misspelt_in(source: &Source) -> Vec<MisspeltName> {
+        let nothing = Source::default();
+        let mut reader = Reader::new(&nothing);
+        // Every setting is asked for, so that the reader knows all names.
+        drop(Self::with_reader(&mut reader));
+        let mut known = reader.into_names();
+        known.extend(SuperuserSettings::NAMES);
+        misspelt::find(source.names(), &known)
+    }
+
+    fn with_reader(reader: &mut Reader<'_>) -> Self {
         let bind = reader.value(
             "BIND",
             "127.0.0.1:8000",
@@ -129,23 +165,24 @@ impl Settings {
             "the origin that browsers see, such as https://app.example.com, without a path",
             Origin::parse,
         );
-        let workos = WorkosSettings::read(&mut reader, &public_url);
-        let secret_key = reader.secret("SECRET_KEY", SECRET_KEY_WANTED, parse_secret_key);
-        let fallbacks = reader.secrets("SECRET_KEY_FALLBACKS", SECRET_KEY_WANTED, parse_secret_key);
-        let settings = Self {
+        let workos = WorkosSettings::read(reader, &public_url);
+        let secret_key = reader.secret("SECRET_KEY", WANTED_SECRET_KEY, parse_secret_key);
+        let fallbacks = reader.secrets("SECRET_KEY_FALLBACKS", WANTED_SECRET_KEY, parse_secret_key);
+        Self {
             workos,
-            tokens: TokenSettings::read(&mut reader, &secret_key, &fallbacks),
-            oidc: OidcSettings::read(&mut reader),
-            api: ApiSettings::read(&mut reader),
+            tokens: TokenSettings::read(reader, &secret_key, &fallbacks),
+            oidc: OidcSettings::read(reader),
+            api: ApiSettings::read(reader),
             secret_key,
             secret_key_fallbacks: fallbacks,
-            database: DatabaseSettings::read(&mut reader),
+            database: DatabaseSettings::read(reader),
             bind,
-            allowed_hosts: allowed_hosts(&mut reader, &public_url),
+            public_url_is_default: !reader.is_set("PUBLIC_URL"),
+            allowed_hosts: allowed_hosts(reader, &public_url),
             session_cookie_name: reader.value(
                 "SESSION_COOKIE_NAME",
                 "sessionid",
-                "a cookie's name: letters, digits, `-` and `_`, 64 at most",
+                WANTED_COOKIE_NAME,
                 parse_cookie_name,
             ),
             session_cookie_age: TimeDelta::seconds(reader.number(
@@ -162,7 +199,7 @@ impl Settings {
                 "LOGIN_REDIRECT_URL",
                 "/",
                 "a path of this site, such as /welcome, or a whole https:// URL",
-                parse_landing,
+                parse_redirect_target,
             ),
             password_login: reader.value(
                 "PASSWORD_LOGIN",
@@ -180,18 +217,24 @@ impl Settings {
                 "TRUSTED_PROXIES",
                 "",
                 "addresses or networks between commas, such as 10.0.0.0/8",
-                kinds::parse_network,
+                parse_network,
             ),
-            log: LogSettings::read(&mut reader),
-            expanded_dollars: source.expanded_dollars().to_vec(),
+            log: LogSettings::read(reader),
+            silenced_system_checks: reader.list(
+                "SILENCED_SYSTEM_CHECKS",
+                "",
+                "ids of system checks between commas, such as workos.W001",
+                |text| Some(text.to_owned()),
+            ),
+            expanded_dollars: Vec::new(),
+            misspelt: Vec::new(),
             public_url,
-        };
-        reader.finish(settings)
+        }
     }
 }
 
 impl LogSettings {
-    /// Reads `RUST_LOG` and `LOG_FORMAT` alone, for commands that need no other setting.
+    /// Reads `RUST_LOG` and `LOG_FORMAT` alone: `emulator` needs no other setting.
     pub fn from_source(source: &Source) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(source);
         let settings = Self::read(&mut reader);
@@ -203,13 +246,8 @@ impl LogSettings {
             filter: reader.value(
                 "RUST_LOG",
                 "info",
-                "levels as env_logger reads them, such as info or vestibule=debug",
-                |text| {
-                    env_filter::Builder::new()
-                        .try_parse(text)
-                        .is_ok()
-                        .then(|| text.to_owned())
-                },
+                "off, error, warn, info, debug or trace, or to one of them for a module, such as vestibule=debug",
+                parse_log_filter,
             ),
             format: reader.value("LOG_FORMAT", "text", "text or json", |text| match text {
                 "text" => Some(LogFormat::Text),
@@ -221,7 +259,7 @@ impl LogSettings {
 }
 
 impl DatabaseSettings {
-    /// Reads `DATABASE_URL` and `DATABASE_POOL_SIZE` alone: `migrate` needs no key of WorkOS's.
+    /// Reads `DATABASE_URL` and `DATABASE_POOL_SIZE` alone: `migrate` needs no API key.
     pub fn from_source(source: &Source) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(source);
         let settings = Self::read(&mut reader);
@@ -244,7 +282,7 @@ fn allowed_hosts(reader: &mut Reader<'_>, public_url: &Origin) -> Vec<HostPatter
         HostPattern::parse,
     );
     if public_url.is_loopback() {
-        // A developer's machine answers by every name it has for itself.
+        // A developer's machine accepts every name for itself.
         let names = ["localhost", "127.0.0.1", "[::1]"]
             .map(str::to_owned)
             .map(HostPattern::Exact);
@@ -252,66 +290,6 @@ fn allowed_hosts(reader: &mut Reader<'_>, public_url: &Origin) -> Vec<HostPatter
         hosts.push(HostPattern::Domain("localhost".to_owned()));
     }
     hosts
-}
-
-fn parse_secret_key(text: &str) -> Option<SecretString> {
-    (text.len() >= SHORTEST_SECRET_KEY).then(|| SecretString::from(text))
-}
-
-fn parse_whole_url(text: &str) -> Option<String> {
-    // Kept as written: WorkOS compares the registered form letter by letter.
-    kinds::parse_http_url(text).map(|_| text.to_owned())
-}
-
-fn parse_cookie_name(text: &str) -> Option<String> {
-    kinds::is_cookie_name(text).then(|| text.to_owned())
-}
-
-fn parse_landing(text: &str) -> Option<String> {
-    (is_local_path(text) || kinds::parse_http_url(text).is_some()).then(|| text.to_owned())
-}
-
-/// One wrong setting: which, what about it, and the mend.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingError {
-    /// The variable.
-    pub name: &'static str,
-    /// What was read; never a secret's value.
-    pub problem: String,
-    /// What is wanted.
-    pub hint: String,
-}
-
-impl SettingError {
-    fn new(name: &'static str, problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            name,
-            problem: problem.into(),
-            hint: hint.into(),
-        }
-    }
-
-    /// Whether a required variable is absent, as when nothing has been set up yet.
-    pub fn is_not_set(&self) -> bool {
-        self.problem == reader::NOT_SET
-    }
-}
-
-impl fmt::Display for SettingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; {}", self.name, self.problem, self.hint)
-    }
-}
-
-/// Every wrong setting of one reading.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{}", .0.iter().map(SettingError::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct SettingsError(pub Vec<SettingError>);
-
-impl From<SettingError> for SettingsError {
-    fn from(error: SettingError) -> Self {
-        Self(vec![error])
-    }
 }
 
 #[cfg(test)]

@@ -1,111 +1,120 @@
-//! Accounts that cannot come in, and passwords that are kept badly.
+//! Checks of the accounts: can each sign in, and is each password hash strong enough.
 
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
-use super::{Issue, Level};
-use crate::accounts::passwords::{PasswordScheme, is_usable, needs_upgrade, scheme};
-use crate::accounts::{User, may_use_password};
+use super::report::{Issue, Level};
+use crate::accounts::passwords::{PasswordScheme, needs_upgrade, scheme};
+use crate::accounts::{User, emails_without_sign_in_method, has_sign_in_method};
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
 use crate::settings::PasswordLogin;
 
-/// Rows read at once: a million accounts must not stand in memory together.
+/// The number of rows per query, so that a million accounts are never in memory together.
 const PAGE: i64 = 2_000;
+/// The number of accounts that `accounts.W001` names.
+const NAMED_ACCOUNTS: usize = 5;
 
-/// What the user table has to tell.
+/// Checks every account.
 pub(super) fn issues(
     database: &Database,
     password_login: PasswordLogin,
 ) -> Result<Vec<Issue>, DbError> {
-    let tally = database.read_blocking(|conn| count(conn, password_login))?;
-    Ok([tally.without_a_door(), tally.weak_hashes()]
-        .into_iter()
-        .flatten()
-        .collect())
+    database.read_blocking(|conn| {
+        let counts = count(conn, password_login)?;
+        let mut issues = Vec::new();
+        if counts.without_sign_in_method > 0 {
+            let emails = emails_without_sign_in_method(conn, password_login, NAMED_ACCOUNTS)?;
+            issues.push(without_sign_in_method(
+                counts.without_sign_in_method,
+                &emails,
+            ));
+        }
+        issues.extend(weak_hashes(&counts.weak_hashes));
+        Ok(issues)
+    })
 }
 
-fn count(conn: &mut Conn, password_login: PasswordLogin) -> Result<Tally, DbError> {
-    let mut tally = Tally::default();
-    let mut last = i64::MIN;
+#[derive(Default)]
+struct AccountCounts {
+    without_sign_in_method: usize,
+    weak_hashes: BTreeMap<PasswordScheme, usize>,
+}
+
+fn count(conn: &mut Conn, password_login: PasswordLogin) -> Result<AccountCounts, DbError> {
+    let mut counts = AccountCounts::default();
+    let mut last_id = i64::MIN;
     loop {
         let page: Vec<User> = users::table
-            .filter(users::id.gt(last))
+            .filter(users::id.gt(last_id))
             .order(users::id)
             .limit(PAGE)
             .select(User::as_select())
             .load(conn)?;
-        let Some(end) = page.last() else {
-            return Ok(tally);
+        let Some(last) = page.last() else {
+            return Ok(counts);
         };
-        last = end.id;
+        last_id = last.id;
         for user in &page {
-            tally.add(user, password_login);
+            counts.add(user, password_login);
         }
     }
 }
 
-#[derive(Default)]
-struct Tally {
-    without_a_door: usize,
-    weak: BTreeMap<PasswordScheme, usize>,
-}
-
-impl Tally {
+impl AccountCounts {
     fn add(&mut self, user: &User, password_login: PasswordLogin) {
-        if user.is_active && !has_a_door(user, password_login) {
-            self.without_a_door += 1;
+        if user.is_active && !has_sign_in_method(user, password_login) {
+            self.without_sign_in_method += 1;
         }
         let scheme = scheme(&user.password);
         if needs_upgrade(&user.password) || scheme == PasswordScheme::Unknown {
-            *self.weak.entry(scheme).or_default() += 1;
+            *self.weak_hashes.entry(scheme).or_default() += 1;
         }
-    }
-
-    fn without_a_door(&self) -> Option<Issue> {
-        let accounts = match self.without_a_door {
-            0 => return None,
-            1 => "1 active account".to_owned(),
-            many => format!("{many} active accounts"),
-        };
-        Some(Issue::new(
-            "accounts.W001",
-            Level::Warning,
-            format!(
-                "{accounts} cannot sign in by any door: no WorkOS user is linked yet, and no password opens it (there is none that can match, or PASSWORD_LOGIN forbids it)."
-            ),
-            "A first sign-in through WorkOS, with the same e-mail verified there, opens that door. Else use `vestibule changepassword EMAIL`, or `vestibule deactivate EMAIL`.",
-        ))
-    }
-
-    fn weak_hashes(&self) -> Option<Issue> {
-        let hashes = match self.weak.values().sum() {
-            0 => return None,
-            1 => "1 stored password hash is".to_owned(),
-            many => format!("{many} stored password hashes are"),
-        };
-        let by_scheme: Vec<_> = self
-            .weak
-            .iter()
-            .map(|(scheme, count)| format!("{} {count}", scheme.name()))
-            .collect();
-        Some(Issue::new(
-            "accounts.W002",
-            Level::Warning,
-            format!(
-                "{hashes} weaker than argon2 at the current parameters: {}.",
-                by_scheme.join(", ")
-            ),
-            "Each is made anew when its owner next signs in with the password. What is unknown here never matches: its owner comes through WorkOS, or needs `vestibule changepassword EMAIL`.",
-        ))
     }
 }
 
-/// Whether one is open today. What WorkOS will say of an e-mail cannot be known beforehand.
-fn has_a_door(user: &User, password_login: PasswordLogin) -> bool {
-    let by_password = may_use_password(user, password_login)
-        && is_usable(&user.password)
-        && user.email.contains('@');
-    user.workos_user_id.is_some() || by_password
+fn without_sign_in_method(count: usize, emails: &[String]) -> Issue {
+    let accounts = match count {
+        1 => "1 active account".to_owned(),
+        many => format!("{many} active accounts"),
+    };
+    // An imported e-mail may hold control characters.
+    let mut named: Vec<String> = emails
+        .iter()
+        .map(|email| email.escape_debug().to_string())
+        .collect();
+    if count > emails.len() {
+        named.push("…".to_owned());
+    }
+    Issue::new(
+        "accounts.W001",
+        Level::Warning,
+        format!(
+            "{accounts} cannot sign in, having neither a linked WorkOS user nor a usable password that PASSWORD_LOGIN permits: {}.",
+            named.join(", ")
+        ),
+        "An account is linked by the first sign-in through WorkOS with the same verified e-mail. Otherwise run `vestibule changepassword EMAIL` or `vestibule deactivate EMAIL`.",
+    )
+}
+
+fn weak_hashes(counts: &BTreeMap<PasswordScheme, usize>) -> Option<Issue> {
+    let hashes = match counts.values().sum() {
+        0 => return None,
+        1 => "1 stored password hash is".to_owned(),
+        many => format!("{many} stored password hashes are"),
+    };
+    let by_scheme: Vec<_> = counts
+        .iter()
+        .map(|(scheme, count)| format!("{} {count}", scheme.name()))
+        .collect();
+    Some(Issue::new(
+        "accounts.W002",
+        Level::Warning,
+        format!(
+            "{hashes} weaker than argon2 with the current parameters: {}.",
+            by_scheme.join(", ")
+        ),
+        "Each hash is replaced when its owner next signs in with the password. A hash of an unknown scheme never matches: its owner signs in through WorkOS, or needs `vestibule changepassword EMAIL`.",
+    ))
 }

@@ -1,32 +1,32 @@
-//! What is wrong with the cookie policy.
+//! Checks of the cookie policy.
 
-use super::{Issue, Level};
+use super::report::{Issue, Level};
 use crate::settings::Settings;
 
-/// The login attempts' cookies begin so.
-const ATTEMPTS: &str = "vestibule_login_";
+/// The names of the login attempts' cookies begin with this.
+const ATTEMPT_PREFIX: &str = "vestibule_login_";
 
-/// What is wrong with `AUTH_COOKIE_NAME` and `AUTH_COOKIE_REFRESH`.
+/// Checks `AUTH_COOKIE_NAME` and `AUTH_COOKIE_REFRESH`.
 pub(super) fn issues(settings: &Settings) -> Vec<Issue> {
     let api = &settings.api;
     let Some(name) = &api.auth_cookie_name else {
-        let alone = api.auth_cookie_refresh.then(|| {
+        let without_name = api.auth_cookie_refresh.then(|| {
             Issue::new(
                 "api.W002",
                 Level::Warning,
-                "AUTH_COOKIE_REFRESH does nothing without AUTH_COOKIE_NAME.",
+                "AUTH_COOKIE_REFRESH has no effect without AUTH_COOKIE_NAME.",
                 "Set AUTH_COOKIE_NAME, or remove AUTH_COOKIE_REFRESH.",
             )
         });
-        return alone.into_iter().collect();
+        return without_name.into_iter().collect();
     };
     let mut issues = Vec::new();
-    if *name == settings.session_cookie_name || name.starts_with(ATTEMPTS) {
+    if *name == settings.session_cookie_name || name.starts_with(ATTEMPT_PREFIX) {
         issues.push(Issue::new(
             "api.E001",
             Level::Error,
-            format!("AUTH_COOKIE_NAME ({name}) is the name of another cookie of vestibule's."),
-            "Give it a name of its own.",
+            format!("AUTH_COOKIE_NAME ({name}) is the name of another cookie of vestibule."),
+            "Choose another name, such as access_token.",
         ));
     }
     let prefixed = name.starts_with("__Host-") || name.starts_with("__Secure-");

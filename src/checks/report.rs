@@ -1,29 +1,29 @@
-//! What a check finds, and how Django prints it.
+//! The findings of the checks, and the report in Django's format.
 
 use std::fmt;
 
-/// How bad it is, with Django's names.
+/// The level of a finding, with Django's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 #[value(rename_all = "UPPER")]
 pub enum Level {
-    /// For developers of vestibule.
+    /// Of use to vestibule's developers.
     Debug,
-    /// To know.
+    /// Of use to the operator.
     Info,
-    /// To look at.
+    /// Probably a mistake.
     Warning,
-    /// It will not work.
+    /// Something will not work.
     Error,
-    /// It must not run.
+    /// The site must not run.
     Critical,
 }
 
-/// One finding.
+/// One finding of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
-    /// Stable: scripts may look for it.
+    /// The stable id of the check; scripts and `SILENCED_SYSTEM_CHECKS` refer to it.
     pub id: &'static str,
-    /// How bad it is.
+    /// The level.
     pub level: Level,
     /// What is wrong.
     pub message: String,
@@ -47,31 +47,50 @@ impl Issue {
     }
 }
 
-/// What was found, as Django's `check` prints it.
+/// Makes a sentence of an error or a hint: with a capital letter, and one full stop at its end.
+pub(super) fn sentence(text: impl fmt::Display) -> String {
+    let text = text.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    let mut sentence: String = first.into_iter().chain(letters).collect();
+    if !sentence.ends_with(['.', '?', '!']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// The findings of a run, as Django's `check` prints them.
 pub struct Report {
     issues: Vec<Issue>,
+    silenced: usize,
 }
 
 impl Report {
-    /// The report of these issues, the same one named twice only once.
-    pub fn new(issues: Vec<Issue>) -> Self {
-        let mut once: Vec<Issue> = Vec::new();
+    /// The report of these findings. Equal findings count once, and those of a silenced id are only
+    /// counted.
+    pub fn new(issues: Vec<Issue>, silenced_ids: &[String]) -> Self {
+        let mut unique: Vec<Issue> = Vec::new();
         for issue in issues {
-            if !once.contains(&issue) {
-                once.push(issue);
+            if !unique.contains(&issue) {
+                unique.push(issue);
             }
         }
-        Self { issues: once }
+        let is_silenced = |issue: &Issue| silenced_ids.iter().any(|id| id == issue.id);
+        let (silenced, issues): (Vec<_>, Vec<_>) = unique.into_iter().partition(is_silenced);
+        Self {
+            issues,
+            silenced: silenced.len(),
+        }
     }
 
-    /// Whether anything is as bad as `level`, or worse.
+    /// Whether there is a finding of this level or above.
     pub fn reaches(&self, level: Level) -> bool {
         self.issues.iter().any(|issue| issue.level >= level)
     }
 
-    /// Whether there is nothing to say.
-    pub fn is_empty(&self) -> bool {
-        self.issues.is_empty()
+    /// The findings that are not silenced.
+    pub fn issues(&self) -> &[Issue] {
+        &self.issues
     }
 }
 
@@ -84,7 +103,7 @@ impl fmt::Display for Report {
             (Level::Info, "INFOS"),
             (Level::Debug, "DEBUGS"),
         ];
-        if !self.is_empty() {
+        if !self.issues.is_empty() {
             writeln!(f, "System check identified some issues:\n")?;
         }
         for (level, heading) in groups {
@@ -110,6 +129,7 @@ impl fmt::Display for Report {
             1 => "1 issue".to_owned(),
             many => format!("{many} issues"),
         };
-        write!(f, "System check identified {count} (0 silenced).")
+        let silenced = self.silenced;
+        write!(f, "System check identified {count} ({silenced} silenced).")
     }
 }

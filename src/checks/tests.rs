@@ -20,7 +20,7 @@ fn ids(issues: &[Issue]) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_sound_set_up_has_no_issues() {
+fn valid_settings_have_no_findings() {
     assert_eq!(ids(&settings(&read(&[]))), [""; 0]);
     let sound = [
         ("PUBLIC_URL", "https://app.example.com"),
@@ -28,13 +28,13 @@ fn a_sound_set_up_has_no_issues() {
     ];
     assert_eq!(ids(&deployment(&read(&sound))), ["workos.I001"]);
     assert_eq!(
-        Report::new(Vec::new()).to_string(),
+        Report::new(Vec::new(), &[]).to_string(),
         "System check identified no issues (0 silenced)."
     );
 }
 
 #[test]
-fn a_redirect_uri_elsewhere_loses_the_cookie() {
+fn a_redirect_uri_must_be_on_public_url() {
     let uri = [(
         "WORKOS_REDIRECT_URI",
         "https://elsewhere.example/auth/callback",
@@ -45,7 +45,7 @@ fn a_redirect_uri_elsewhere_loses_the_cookie() {
 }
 
 #[test]
-fn okta_without_a_redirect_uri_signs_nobody_in() {
+fn okta_needs_a_redirect_uri() {
     let id = ("OKTA_CLIENT_ID", "made-up");
     let issuer = ("OKTA_ISSUER", "https://acme.okta.com");
     assert_eq!(ids(&settings(&read(&[id, issuer]))), ["oidc.W001"]);
@@ -54,7 +54,7 @@ fn okta_without_a_redirect_uri_signs_nobody_in() {
 }
 
 #[test]
-fn a_host_cookie_wants_https() {
+fn a_cookie_with_the_host_prefix_needs_https() {
     assert_eq!(
         ids(&settings(&read(&[(
             "SESSION_COOKIE_NAME",
@@ -65,7 +65,7 @@ fn a_host_cookie_wants_https() {
 }
 
 #[test]
-fn each_deployment_warning_is_given() {
+fn each_deployment_warning_is_found() {
     let issues = deployment(&read(&[
         (
             "SECRET_KEY",
@@ -95,7 +95,7 @@ fn each_deployment_warning_is_given() {
 }
 
 #[test]
-fn a_cookie_policy_that_surprises_is_told() {
+fn a_contradictory_cookie_policy_is_found() {
     let found = |pairs: &[(&'static str, &'static str)]| ids(&settings(&read(pairs)));
     let name = ("AUTH_COOKIE_NAME", "tofu-web");
     let refresh = ("AUTH_COOKIE_REFRESH", "true");
@@ -116,13 +116,66 @@ fn a_cookie_policy_that_surprises_is_told() {
 }
 
 #[test]
-fn a_report_reads_as_djangos() {
+fn a_report_has_djangos_format() {
     let issue = Issue::new("x.W001", Level::Warning, "Something.", "Do this.");
-    let report = Report::new(vec![issue.clone(), issue]);
+    let report = Report::new(vec![issue.clone(), issue.clone()], &[]);
     assert_eq!(
         report.to_string(),
         "System check identified some issues:\n\nWARNINGS:\n?: (x.W001) Something.\n\tHINT: Do this.\n\n\
          System check identified 1 issue (0 silenced)."
     );
     assert!(report.reaches(Level::Warning) && !report.reaches(Level::Error));
+    let silenced = Report::new(vec![issue], &["x.W001".to_owned(), "y.W001".to_owned()]);
+    assert_eq!(
+        silenced.to_string(),
+        "System check identified no issues (1 silenced)."
+    );
+    assert!(!silenced.reaches(Level::Debug) && silenced.issues().is_empty());
+}
+
+#[test]
+fn allowed_hosts_must_include_the_host_of_public_url() {
+    let url = ("PUBLIC_URL", "https://app.example.com");
+    let found = |hosts| ids(&settings(&read(&[url, ("ALLOWED_HOSTS", hosts)])));
+    for hosts in ["www.example.com", "example.com", "10.0.0.1,www.example.com"] {
+        assert_eq!(found(hosts), ["hosts.W001"], "{hosts}");
+    }
+    for hosts in ["", "*", ".example.com", "www.example.com,App.example.com"] {
+        assert_eq!(found(hosts), [""; 0], "{hosts}");
+    }
+    // On this machine every loopback name is allowed in addition.
+    assert_eq!(
+        ids(&settings(&read(&[("ALLOWED_HOSTS", "app.example.com")]))),
+        [""; 0]
+    );
+}
+
+#[test]
+fn listening_for_other_machines_needs_public_url() {
+    let every_address = ("BIND", "0.0.0.0:9000");
+    let issues = settings(&read(&[every_address]));
+    assert_eq!(ids(&issues), ["hosts.W002"]);
+    assert!(issues[0].message.contains("http://localhost:9000"));
+    assert!(
+        issues[0]
+            .hint
+            .contains("such as https://app.example.com or http://192.0.2.10:9000")
+    );
+    for url in ["http://localhost:9000", "https://app.example.com"] {
+        assert_eq!(
+            ids(&settings(&read(&[every_address, ("PUBLIC_URL", url)]))),
+            [""; 0]
+        );
+    }
+    assert_eq!(ids(&settings(&read(&[("BIND", "[::1]:9000")]))), [""; 0]);
+}
+
+#[test]
+fn a_sentence_ends_with_one_full_stop() {
+    assert_eq!(report::sentence("run it"), "Run it.");
+    assert_eq!(
+        report::sentence("WorkOS refused: Unauthorized."),
+        "WorkOS refused: Unauthorized."
+    );
+    assert_eq!(report::sentence("did you mean it?"), "Did you mean it?");
 }

@@ -1,18 +1,11 @@
-//! What the commands about one account share.
+//! Finds the account that a command names.
 
-use super::{CommandError, up_to_date};
+use super::error::CommandError;
 use crate::accounts::User;
 use crate::db::{Database, DbError};
-use crate::settings::{DatabaseSettings, SettingsError, Source};
 
-/// The database, by the settings of the environment.
-pub(super) fn database() -> Result<Database, CommandError> {
-    let source = Source::load().map_err(SettingsError::from)?;
-    up_to_date(&DatabaseSettings::from_source(&source)?)
-}
-
-/// The account with this e-mail, whatever its case.
-pub(super) fn find(database: &Database, email: &str) -> Result<User, CommandError> {
+/// The account with this e-mail, compared without case.
+pub(super) fn find_account(database: &Database, email: &str) -> Result<User, CommandError> {
     let found =
         database.read_blocking(|conn| User::by_email(conn, email).map_err(DbError::from))?;
     found.ok_or_else(|| CommandError::Django(format!("user '{email}' does not exist")))

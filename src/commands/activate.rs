@@ -1,18 +1,21 @@
 //! `vestibule activate`.
 
-use super::{CommandError, account, say};
+use super::account::find_account;
+use super::database::open_database;
+use super::error::CommandError;
+use super::output::print_line;
 use crate::accounts;
 use crate::db::DbError;
 
 pub(super) fn run(email: &str) -> Result<(), CommandError> {
-    let database = account::database()?;
-    let user = account::find(&database, email)?;
-    let opened =
+    let database = open_database()?;
+    let user = find_account(&database, email)?;
+    let activated =
         database.write_blocking(|conn| accounts::activate(conn, user.id).map_err(DbError::from))?;
     let email = &user.email;
-    match opened {
-        true => say(format_args!("Account '{email}' is open again."))?,
-        false => say(format_args!("Account '{email}' was open already."))?,
+    match activated {
+        true => print_line(format_args!("Account '{email}' is active again."))?,
+        false => print_line(format_args!("Account '{email}' was already active."))?,
     }
     Ok(())
 }

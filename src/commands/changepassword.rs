@@ -2,7 +2,11 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{CommandError, account, prompt, say};
+use super::account::find_account;
+use super::database::open_database;
+use super::error::CommandError;
+use super::output::print_line;
+use super::prompt;
 use crate::accounts::passwords::{self, validators};
 use crate::accounts::{self, User};
 use crate::clock::Clock;
@@ -13,41 +17,41 @@ pub(super) fn run(email: String) -> Result<(), CommandError> {
 }
 
 fn change(email: &str) -> Result<(), CommandError> {
-    let database = account::database()?;
-    let user = account::find(&database, email)?;
-    say(format_args!("Changing password for user '{}'", user.email))?;
-    let password = ask(&user)?;
+    let database = open_database()?;
+    let user = find_account(&database, email)?;
+    print_line(format_args!("Changing password for user '{}'", user.email))?;
+    let password = ask_password(&user)?;
     let encoded = passwords::hash(password.expose_secret())?;
     let now = Clock::system().now();
     database.write_blocking(|conn| {
         accounts::set_password(conn, user.id, &encoded, now, None).map_err(DbError::from)
     })?;
-    say(format_args!(
+    print_line(format_args!(
         "Password changed successfully for user '{}'",
         user.email
     ))?;
     Ok(())
 }
 
-/// Asks for a password that will do, three times at most.
-fn ask(user: &User) -> Result<SecretString, CommandError> {
-    let about = validators::UserAttributes {
+/// Asks for an acceptable password, three times at most.
+fn ask_password(user: &User) -> Result<SecretString, CommandError> {
+    let user_attributes = validators::UserAttributes {
         email: &user.email,
         first_name: &user.first_name,
         last_name: &user.last_name,
     };
     for _ in 0..prompt::TRIES {
-        let password = not_empty("Password: ")?;
-        let again = not_empty("Password (again): ")?;
+        let password = ask_or_abort("Password: ")?;
+        let again = ask_or_abort("Password (again): ")?;
         if password.expose_secret() != again.expose_secret() {
-            say("Passwords do not match. Please try again.")?;
+            print_line("Passwords do not match. Please try again.")?;
             continue;
         }
-        let complaints = validators::validate(password.expose_secret(), &about);
-        if complaints.is_empty() {
+        let errors = validators::validate(password.expose_secret(), &user_attributes);
+        if errors.is_empty() {
             return Ok(password);
         }
-        prompt::complain(&complaints)?;
+        prompt::print_errors(&errors)?;
     }
     Err(CommandError::Django(format!(
         "Aborting password change for user '{}' after {} attempts",
@@ -56,8 +60,8 @@ fn ask(user: &User) -> Result<SecretString, CommandError> {
     )))
 }
 
-/// An empty answer gives the whole thing up, as in Django.
-fn not_empty(question: &str) -> Result<SecretString, CommandError> {
+/// Asks for a password; an empty answer ends the command, as in Django.
+fn ask_or_abort(question: &str) -> Result<SecretString, CommandError> {
     let answer = prompt::hidden(question)?;
     if answer.expose_secret().is_empty() {
         return Err(CommandError::Django("aborted".to_owned()));

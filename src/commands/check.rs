@@ -1,6 +1,7 @@
 //! `vestibule check`.
 
-use super::{CommandError, say};
+use super::error::CommandError;
+use super::output::print_line;
 use crate::checks::{self, Level, Report};
 use crate::settings::{Settings, SettingsError, Source};
 
@@ -8,14 +9,17 @@ pub(super) fn run(deploy: bool, fail_level: Level, online: bool) -> Result<(), C
     let settings = Source::load()
         .map_err(SettingsError::from)
         .and_then(|source| Settings::read(&source));
-    let report = Report::new(match &settings {
-        Ok(settings) => issues(settings, deploy, online),
-        Err(error) => checks::unreadable_settings(error),
-    });
+    let report = match &settings {
+        Ok(settings) => Report::new(
+            issues(settings, deploy, online),
+            &settings.silenced_system_checks,
+        ),
+        Err(error) => Report::new(checks::unreadable_settings(error), &[]),
+    };
     if report.reaches(fail_level) {
         return Err(CommandError::Failed(report.to_string()));
     }
-    say(&report)?;
+    print_line(&report)?;
     Ok(())
 }
 

@@ -1,65 +1,72 @@
 //! `vestibule createsuperuser`.
 //!
-//! Django offers to take a weak password all the same; here it never is, asked for or not.
+//! A weak password is never accepted, unlike in Django, which offers to bypass the validation.
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{CommandError, prompt, say, up_to_date};
+use super::database::open_migrated;
+use super::error::CommandError;
+use super::output::print_line;
+use super::prompt;
+use super::source::load_source;
 use crate::accounts::email_address::problem_with;
 use crate::accounts::passwords::{self, validators};
 use crate::accounts::{NewUser, User};
 use crate::clock::Clock;
 use crate::db::{Database, DbError};
-use crate::settings::{DatabaseSettings, SettingsError, Source, SuperuserSettings};
+use crate::settings::{DatabaseSettings, SuperuserSettings};
 
 const TAKEN: &str = "Error: That email address is already taken.";
 const BLANK_EMAIL: &str = "Email address cannot be blank.";
 
 pub(super) fn run(email: Option<String>, noinput: bool) -> Result<(), CommandError> {
-    let source = Source::load().map_err(SettingsError::from)?;
+    let source = load_source()?;
     let settings = DatabaseSettings::from_source(&source)?;
     if noinput {
-        return without_asking(&settings, email, SuperuserSettings::from_source(&source));
+        return create_from_settings(&settings, email, SuperuserSettings::from_source(&source));
     }
     if !prompt::is_terminal() {
-        return Err(refused(
+        return Err(django_error(
             "Superuser creation skipped due to not running in a TTY. Run `vestibule createsuperuser` in a terminal, or with --noinput.",
         ));
     }
-    prompt::cancellable(move || by_asking(&settings, email))
+    prompt::cancellable(move || create_by_asking(&settings, email))
 }
 
-fn without_asking(
+fn create_from_settings(
     settings: &DatabaseSettings,
     email: Option<String>,
-    wanted: SuperuserSettings,
+    superuser: SuperuserSettings,
 ) -> Result<(), CommandError> {
     let email = email
-        .or(wanted.email)
-        .ok_or_else(|| refused("You must use --email with --noinput."))?;
-    let database = up_to_date(settings)?;
-    if let Some(problem) = problem_with_option(&database, &email)? {
-        return Err(refused(problem));
+        .or(superuser.email)
+        .ok_or_else(|| django_error("You must use --email with --noinput."))?;
+    let database = open_migrated(settings)?;
+    if let Some(problem) = option_email_problem(&database, &email)? {
+        return Err(django_error(problem));
     }
-    let complaints = wanted
+    let errors = superuser
         .password
         .as_ref()
-        .map(|password| complaints_about(password, &email))
+        .map(|password| password_errors(password, &email))
         .unwrap_or_default();
-    if !complaints.is_empty() {
-        return Err(refused(complaints.join("; ")));
+    if !errors.is_empty() {
+        return Err(django_error(errors.join("; ")));
     }
-    create(&database, email, wanted.password.as_ref())
+    create(&database, email, superuser.password.as_ref())
 }
 
-fn by_asking(settings: &DatabaseSettings, email: Option<String>) -> Result<(), CommandError> {
-    let database = up_to_date(settings)?;
+fn create_by_asking(
+    settings: &DatabaseSettings,
+    email: Option<String>,
+) -> Result<(), CommandError> {
+    let database = open_migrated(settings)?;
     let email = match email {
-        Some(email) if email.is_empty() => return Err(refused(BLANK_EMAIL)),
-        Some(email) => match problem_with_option(&database, &email)? {
+        Some(email) if email.is_empty() => return Err(django_error(BLANK_EMAIL)),
+        Some(email) => match option_email_problem(&database, &email)? {
             None => email,
             Some(problem) => {
-                prompt::complain(&[problem])?;
+                prompt::print_errors(&[problem])?;
                 ask_email(&database)?
             }
         },
@@ -69,7 +76,7 @@ fn by_asking(settings: &DatabaseSettings, email: Option<String>) -> Result<(), C
     create(&database, email, Some(&password))
 }
 
-/// Asks until there is an e-mail that will do.
+/// Asks until the e-mail is acceptable.
 fn ask_email(database: &Database) -> Result<String, CommandError> {
     loop {
         let email = prompt::visible("Email address: ")?;
@@ -78,45 +85,46 @@ fn ask_email(database: &Database) -> Result<String, CommandError> {
             None if is_taken(database, &email)? => TAKEN.to_owned(),
             None => return Ok(email),
         };
-        prompt::complain(&[problem])?;
+        prompt::print_errors(&[problem])?;
     }
 }
 
-/// Asks for a password that will do, three times at most.
+/// Asks for an acceptable password, three times at most.
 fn ask_password(email: &str) -> Result<SecretString, CommandError> {
     for _ in 0..prompt::TRIES {
         let password = prompt::hidden("Password: ")?;
         let again = prompt::hidden("Password (again): ")?;
-        let complaints = if password.expose_secret() == again.expose_secret() {
-            complaints_about(&password, email)
+        let errors = if password.expose_secret() == again.expose_secret() {
+            password_errors(&password, email)
         } else {
             vec!["Error: Your passwords didn't match.".to_owned()]
         };
-        if complaints.is_empty() {
+        if errors.is_empty() {
             return Ok(password);
         }
-        prompt::complain(&complaints)?;
+        prompt::print_errors(&errors)?;
     }
-    Err(refused(format!(
+    Err(django_error(format!(
         "Aborting superuser creation after {} attempts",
         prompt::TRIES
     )))
 }
 
-fn complaints_about(password: &SecretString, email: &str) -> Vec<String> {
+fn password_errors(password: &SecretString, email: &str) -> Vec<String> {
     let password = password.expose_secret();
     if password.trim().is_empty() {
         return vec!["Error: Blank passwords aren't allowed.".to_owned()];
     }
-    let about = validators::UserAttributes {
+    let user_attributes = validators::UserAttributes {
         email,
         ..validators::UserAttributes::default()
     };
-    validators::validate(password, &about)
+    validators::validate(password, &user_attributes)
 }
 
-/// What is wrong with an e-mail that was not typed at the question: Django's sentences differ.
-fn problem_with_option(database: &Database, email: &str) -> Result<Option<String>, CommandError> {
+/// What is wrong with an e-mail from an option or the environment. Django's messages differ from those
+/// at the question.
+fn option_email_problem(database: &Database, email: &str) -> Result<Option<String>, CommandError> {
     if email.is_empty() {
         return Ok(Some(BLANK_EMAIL.to_owned()));
     }
@@ -142,16 +150,16 @@ fn create(
         Some(password) => passwords::hash(password.expose_secret())?,
         None => passwords::unusable_password()?,
     };
-    // An operator vouches for the e-mail.
+    // The e-mail counts as verified, because an operator typed it.
     let new = NewUser::unlinked(email, encoded, Clock::system().now());
-    // The e-mail may have been taken while the password was typed.
+    // Another process may have taken the e-mail while the password was typed.
     database
         .write_blocking(|conn| new.insert_superuser(conn).map_err(DbError::from))?
-        .ok_or_else(|| refused(TAKEN))?;
-    say("Superuser created successfully.")?;
+        .ok_or_else(|| django_error(TAKEN))?;
+    print_line("Superuser created successfully.")?;
     Ok(())
 }
 
-fn refused(message: impl Into<String>) -> CommandError {
+fn django_error(message: impl Into<String>) -> CommandError {
     CommandError::Django(message.into())
 }

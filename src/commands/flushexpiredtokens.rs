@@ -1,21 +1,24 @@
 //! `vestibule flushexpiredtokens`.
 
-use super::{CommandError, say, up_to_date};
+use super::database::open_migrated;
+use super::error::CommandError;
+use super::output::print_line;
+use super::source::load_source;
 use crate::clock::Clock;
 use crate::purge::purge;
-use crate::settings::{DatabaseSettings, SettingsError, Source, TokenSettings};
+use crate::settings::{DatabaseSettings, TokenSettings};
 
 pub(super) fn run() -> Result<(), CommandError> {
-    let source = Source::load().map_err(SettingsError::from)?;
+    let source = load_source()?;
     let lifetime = TokenSettings::access_lifetime_from(&source)?;
-    let database = up_to_date(&DatabaseSettings::from_source(&source)?)?;
+    let database = open_migrated(&DatabaseSettings::from_source(&source)?)?;
     let now = Clock::system().now();
-    let gone = actix_web::rt::System::new().block_on(purge(&database, lifetime, now))?;
-    let tokens = counted(gone.refresh_tokens, "expired refresh token");
-    let sessions = counted(gone.sessions, "expired session");
-    let events = counted(gone.webhook_events, "old webhook event");
-    let sign_ins = counted(gone.unfinished_sign_ins, "unfinished sign-in");
-    say(format_args!(
+    let deleted = actix_web::rt::System::new().block_on(purge(&database, lifetime, now))?;
+    let tokens = counted(deleted.refresh_tokens, "expired refresh token");
+    let sessions = counted(deleted.sessions, "expired session");
+    let events = counted(deleted.webhook_events, "old webhook event");
+    let sign_ins = counted(deleted.unfinished_sign_ins, "unfinished sign-in");
+    print_line(format_args!(
         "Deleted {tokens}, {sessions}, {sign_ins} and {events}."
     ))?;
     Ok(())

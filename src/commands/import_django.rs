@@ -5,16 +5,17 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{CommandError, say};
+use super::error::CommandError;
+use super::output::print_line;
+use super::source::load_source;
 use crate::clock::Clock;
 use crate::django_import::{ImportError, ImportOptions, ImportProgress, import};
-use crate::settings::{DatabaseSettings, DatabaseUrl, SettingsError, Source};
+use crate::settings::{DatabaseSettings, DatabaseUrl};
 
 pub(super) fn run(options: &ImportOptions) -> Result<(), CommandError> {
-    let source = Source::load().map_err(SettingsError::from)?;
-    let settings = DatabaseSettings::from_source(&source)?;
-    // indicatif shows nothing where stderr is no terminal.
-    let bar = ProgressBar::no_length().with_style(style());
+    let settings = DatabaseSettings::from_source(&load_source()?)?;
+    // indicatif shows nothing unless stderr is a terminal.
+    let bar = ProgressBar::no_length().with_style(progress_style());
     bar.enable_steady_tick(Duration::from_millis(200));
     let report = import(
         &settings,
@@ -26,20 +27,20 @@ pub(super) fn run(options: &ImportOptions) -> Result<(), CommandError> {
         },
     );
     bar.finish_and_clear();
-    say(report?)?;
+    print_line(report?)?;
     Ok(())
 }
 
-fn style() -> ProgressStyle {
+fn progress_style() -> ProgressStyle {
     let template = "{bar:30} {human_pos} of {human_len} users, {per_sec}, {eta} left";
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// Reads `--from`, whose password is in no message.
-pub(super) fn from(text: &SecretString) -> Result<DatabaseUrl, CommandError> {
+/// Parses `--from`; no error shows its password.
+pub(super) fn parse_from(text: &SecretString) -> Result<DatabaseUrl, CommandError> {
     DatabaseUrl::parse(text.expose_secret()).map_err(|problem| {
         CommandError::Failed(format!(
-            "--from: {problem}; wants sqlite:PATH or postgres://USER@HOST/DATABASE"
+            "--from: {problem}; set it to sqlite:PATH or postgres://USER@HOST/DATABASE"
         ))
     })
 }

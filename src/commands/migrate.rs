@@ -1,42 +1,44 @@
 //! `vestibule migrate`.
 
-use super::{CommandError, say};
-use crate::checks::not_applied;
+use super::error::CommandError;
+use super::output::print_line;
+use super::source::load_source;
+use crate::checks::unapplied_migrations;
 use crate::db::Database;
-use crate::settings::{DatabaseSettings, SettingsError, Source};
+use crate::settings::DatabaseSettings;
 
 pub(super) fn run(check: bool, plan: bool) -> Result<(), CommandError> {
-    let source = Source::load().map_err(SettingsError::from)?;
-    let settings = DatabaseSettings::from_source(&source)?;
+    let settings = DatabaseSettings::from_source(&load_source()?)?;
     if check || plan {
-        return look(&settings, check, plan);
+        return show_pending(&settings, check, plan);
     }
     let database = Database::open_or_create(&settings)?;
     let mut migrations = database.migrations()?;
-    say("Running migrations:")?;
+    // All migrations are applied even if the progress cannot be printed.
+    let mut printed = print_line("Running migrations:");
     let mut applied = false;
     while let Some(name) = migrations.apply_next()? {
-        say(format_args!("  Applying {name}... OK"))?;
+        printed = printed.and(print_line(format_args!("  Applying {name}... OK")));
         applied = true;
     }
     if !applied {
-        say("  No migrations to apply.")?;
+        printed = printed.and(print_line("  No migrations to apply."));
     }
-    Ok(())
+    Ok(printed?)
 }
 
-fn look(settings: &DatabaseSettings, check: bool, plan: bool) -> Result<(), CommandError> {
+fn show_pending(settings: &DatabaseSettings, check: bool, plan: bool) -> Result<(), CommandError> {
     let pending = Database::pending_migrations(settings)?;
     if plan {
-        say("Planned operations:")?;
+        print_line("Planned operations:")?;
     }
     for name in &pending {
-        say(format_args!("  {name}"))?;
+        print_line(format_args!("  {name}"))?;
     }
     match pending.len() {
-        0 => say("  No planned migration operations.")?,
+        0 => print_line("  No planned migration operations.")?,
         count if check => {
-            let message = format!("{}; run `vestibule migrate`", not_applied(count));
+            let message = format!("{}; run `vestibule migrate`", unapplied_migrations(count));
             return Err(CommandError::Failed(message));
         }
         _ => {}

@@ -1,12 +1,15 @@
 //! `vestibule openapi`.
 
-use super::{CommandError, say};
+use super::error::CommandError;
+use super::output::print_line;
 use crate::api::schema;
 
 pub(super) fn run() -> Result<(), CommandError> {
     let document = serde_json::to_string_pretty(&schema::document()).map_err(|error| {
-        CommandError::Failed(format!("the document cannot be written: {error}"))
+        CommandError::Failed(format!(
+            "the OpenAPI document cannot be serialised: {error}"
+        ))
     })?;
-    say(document)?;
+    print_line(document)?;
     Ok(())
 }

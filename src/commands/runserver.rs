@@ -2,8 +2,10 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use super::signals::Stop;
-use super::{CommandError, listen, say, up_to_date};
+use super::database::open_migrated;
+use super::error::CommandError;
+use super::output::print_line;
+use super::signals::StopSignals;
 use crate::checks::{self, Level, Report};
 use crate::clock::Clock;
 use crate::db::Database;
@@ -19,14 +21,22 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     }
     let settings = Settings::read(&source)?;
     logging::start(&settings.log);
-    let report = Report::new(checks::settings(&settings));
+    let report = Report::new(
+        checks::settings(&settings),
+        &settings.silenced_system_checks,
+    );
     if report.reaches(Level::Error) {
         return Err(CommandError::Failed(report.to_string()));
     }
-    if !report.is_empty() {
-        log::warn!("{report}");
+    for issue in report.issues() {
+        log::warn!(
+            "system check {}: {} {}",
+            issue.id,
+            issue.message,
+            issue.hint
+        );
     }
-    let database = up_to_date(&settings.database)?;
+    let database = open_migrated(&settings.database)?;
     let listener = listen(settings.bind)?;
     let greeting = format!(
         "vestibule serves {} (listening on {})",
@@ -36,8 +46,8 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     serve(settings, database, listener, &greeting)
 }
 
-/// Serves until SIGTERM or Ctrl-C, and to the end of what is in flight. The greeting comes once
-/// both signals are listened for: who reads it may send one.
+/// Serves until SIGTERM or Ctrl-C, and until the requests in flight are finished. The greeting is
+/// printed only after both signals are caught, because its reader may send one at once.
 pub(super) fn serve(
     settings: Settings,
     database: Database,
@@ -45,13 +55,22 @@ pub(super) fn serve(
     greeting: &str,
 ) -> Result<(), CommandError> {
     actix_web::rt::System::new().block_on(async {
-        let stop = Stop::listen()?;
+        let stop = StopSignals::listen()?;
         let state = AppState::builder(settings, database, Clock::system()).build()?;
         let application = Application::build(listener, state, None)?;
-        if let Err(error) = say(greeting) {
+        if let Err(error) = print_line(greeting) {
             log::warn!("the greeting cannot be printed: {error}");
         }
-        application.run_until(stop.asked()).await?;
+        application.run_until(stop.received()).await?;
         Ok(())
+    })
+}
+
+/// Opens the listening socket.
+pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {
+    TcpListener::bind(address).map_err(|error| {
+        CommandError::Failed(format!(
+            "cannot listen on {address}: {error}; choose another address with --bind"
+        ))
     })
 }

@@ -1,16 +1,16 @@
-//! SIGTERM and Ctrl-C: finish what is in flight, then go.
+//! SIGTERM and Ctrl-C, which stop a server after the requests in flight.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Both signals, listened for from now on.
-pub(super) struct Stop {
+/// The signals that stop a server. They are caught from the moment of [`StopSignals::listen`].
+pub(super) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Stop {
+impl StopSignals {
     pub(super) fn listen() -> io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
         Ok(Self {
@@ -19,8 +19,8 @@ impl Stop {
         })
     }
 
-    /// Ready when either arrives.
-    pub(super) async fn asked(mut self) {
+    /// Waits for either signal.
+    pub(super) async fn received(mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

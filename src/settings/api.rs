@@ -1,39 +1,40 @@
-//! The settings of the JSON API: the cookie policy, where a log-out leads, and the throttle.
+//! The settings of the JSON API: the cookie policy, the redirects of a log-out, the rate limits.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{kinds::parse_bool, parse_cookie_name, parse_landing, reader::Reader};
+use super::reader::Reader;
+use super::values::{WANTED_COOKIE_NAME, parse_bool, parse_cookie_name, parse_redirect_target};
 
-/// More than any client address sends; it also keeps the time for one request above a microsecond.
+/// More than any client sends; it also keeps the time per request above a microsecond.
 const MOST_REQUESTS: u32 = 100_000;
 const WANTED_RATE: &str =
     "a number from 1 to 100000 for each sec, min, hour or day, such as 10/min, or off";
-const WANTED_LANDING: &str = "a path of this site, such as /signin, or a whole https:// URL";
+const WANTED_TARGET: &str = "a path of this site, such as /signin, or a whole https:// URL";
 
-/// So many requests in so much time, as Django REST framework writes it: `10/min`.
+/// A number of requests in a period, as Django REST framework writes it: `10/min`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
+    /// The number of requests.
     pub requests: NonZeroU32,
-    /// In how much time.
+    /// The period.
     pub period: Duration,
 }
 
-/// The JSON API.
+/// The settings of the JSON API.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
-    /// The cookie that keeps the access token from scripts; `None`: no cookie policy.
+    /// The name of the cookie that holds the access token; without one there is no cookie policy.
     pub auth_cookie_name: Option<String>,
-    /// Whether a second cookie keeps the refresh token.
+    /// Whether a second cookie holds the refresh token.
     pub auth_cookie_refresh: bool,
-    /// Where a log-out from a WorkOS session leads.
+    /// The `redirect_to` of a log-out from a WorkOS session.
     pub logout_to_signin: String,
-    /// Where any other log-out leads.
+    /// The `redirect_to` of any other log-out.
     pub logout_to_login: String,
-    /// Of sign-ins; `None`: unbounded.
+    /// The rate limit of sign-ins; `None` is unlimited.
     pub throttle_login: Option<Rate>,
-    /// Of refreshes; `None`: unbounded.
+    /// The rate limit of refreshes; `None` is unlimited.
     pub throttle_refresh: Option<Rate>,
 }
 
@@ -42,7 +43,7 @@ impl ApiSettings {
         Self {
             auth_cookie_name: reader.optional(
                 "AUTH_COOKIE_NAME",
-                "a cookie's name: letters, digits, `-` and `_`, 64 at most",
+                WANTED_COOKIE_NAME,
                 parse_cookie_name,
             ),
             auth_cookie_refresh: reader.value(
@@ -54,14 +55,14 @@ impl ApiSettings {
             logout_to_signin: reader.value(
                 "LOGOUT_TO_SIGNIN",
                 "/signin",
-                WANTED_LANDING,
-                parse_landing,
+                WANTED_TARGET,
+                parse_redirect_target,
             ),
             logout_to_login: reader.value(
                 "LOGOUT_TO_LOGIN",
                 "/login",
-                WANTED_LANDING,
-                parse_landing,
+                WANTED_TARGET,
+                parse_redirect_target,
             ),
             throttle_login: reader.value("THROTTLE_LOGIN", "10/min", WANTED_RATE, parse_rate),
             throttle_refresh: reader.value("THROTTLE_REFRESH", "60/min", WANTED_RATE, parse_rate),
@@ -69,7 +70,8 @@ impl ApiSettings {
     }
 }
 
-/// `off`, or a number and a period, of which the first letter counts, as in Django REST framework.
+/// Parses `off`, or a number and a period, of which only the first letter counts, as in Django REST
+/// framework.
 fn parse_rate(text: &str) -> Option<Option<Rate>> {
     if text == "off" {
         return Some(None);
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_read_as_django_rest_framework_does() {
+    fn a_rate_is_parsed_as_django_rest_framework_parses_it() {
         let rate = |requests, seconds| {
             Some(Some(Rate {
                 requests: NonZeroU32::new(requests).unwrap(),

@@ -2,15 +2,16 @@
 
 use secrecy::SecretString;
 
-use super::{kinds, parse_whole_url, reader::Reader};
+use super::reader::Reader;
+use super::values::{parse_http_url, parse_whole_url};
 use crate::origin::is_https_or_loopback;
 
 /// Google's issuer.
 const GOOGLE: &str = "https://accounts.google.com";
-/// In place of a redirect URI: Google's pop-up hands the code to the page itself.
+/// Sent instead of a redirect URI when Google's pop-up passes the code to the page by script.
 const POSTMESSAGE: &str = "postmessage";
 
-const WANTED_ISSUER: &str = "the issuer's https URL, such as https://acme.okta.com/oauth2/default (http on this machine alone)";
+const WANTED_ISSUER: &str = "the issuer's https URL, such as https://acme.okta.com/oauth2/default (http only on this machine)";
 
 /// The OpenID Connect providers that are set up.
 #[derive(Clone, Debug)]
@@ -21,21 +22,21 @@ pub struct OidcSettings {
     pub okta: Option<ProviderSettings>,
 }
 
-/// Who we are at an OpenID Connect provider, and where it is.
+/// The application's identity at an OpenID Connect provider, and the provider's address.
 #[derive(Clone, Debug)]
 pub struct ProviderSettings {
-    /// The id of our application there.
+    /// The client id of the application.
     pub client_id: String,
-    /// Its secret; `None`: a public client, which proves itself by PKCE alone.
+    /// The client secret; without one the application is a public client, which uses PKCE alone.
     pub client_secret: Option<SecretString>,
-    /// The provider, without a slash at its end.
+    /// The provider's issuer URL, without a slash at its end.
     pub issuer: String,
-    /// The redirect URIs that a code may have been sent to, letter by letter.
+    /// The accepted redirect URIs of a code, compared letter by letter.
     pub redirect_uris: Vec<String>,
 }
 
-/// What the variables of one provider are called.
-struct Names {
+/// The names of the variables of one provider.
+struct ProviderNames {
     client_id: &'static str,
     client_secret: &'static str,
     issuer: &'static str,
@@ -44,13 +45,13 @@ struct Names {
 
 impl OidcSettings {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let google = Names {
+        let google = ProviderNames {
             client_id: "GOOGLE_CLIENT_ID",
             client_secret: "GOOGLE_CLIENT_SECRET",
             issuer: "GOOGLE_ISSUER",
             redirect_uris: "GOOGLE_REDIRECT_URIS",
         };
-        let okta = Names {
+        let okta = ProviderNames {
             client_id: "OKTA_CLIENT_ID",
             client_secret: "OKTA_CLIENT_SECRET",
             issuer: "OKTA_ISSUER",
@@ -67,14 +68,18 @@ impl OidcSettings {
     }
 }
 
-impl Names {
-    /// `None` without the client id; what else is set must be right all the same.
+impl ProviderNames {
+    /// Reads the provider; `None` without a client id. The other variables must be valid even then.
     fn read(&self, reader: &mut Reader<'_>, default: Option<&str>) -> Option<ProviderSettings> {
-        let client_id = reader.optional(self.client_id, "the client id of your application", word);
+        let client_id = reader.optional(
+            self.client_id,
+            "the client id of your application",
+            parse_word,
+        );
         let client_secret = reader.optional_secret(
             self.client_secret,
             "the client secret of your application",
-            |text| word(text).map(SecretString::from),
+            |text| parse_word(text).map(SecretString::from),
         );
         let issuer = reader
             .optional(self.issuer, WANTED_ISSUER, parse_issuer)
@@ -101,14 +106,14 @@ impl Names {
     }
 }
 
-/// A text that a header and a form can hold.
-fn word(text: &str) -> Option<String> {
+/// Accepts a text that a header and a form can hold.
+fn parse_word(text: &str) -> Option<String> {
     let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
     plain.then(|| text.to_owned())
 }
 
 fn parse_issuer(text: &str) -> Option<String> {
-    let url = kinds::parse_http_url(text)?;
+    let url = parse_http_url(text)?;
     let usable = url.query().is_none() && is_https_or_loopback(&url);
     usable.then(|| text.trim_end_matches('/').to_owned())
 }
@@ -116,7 +121,8 @@ fn parse_issuer(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{SettingsError, Source};
+    use crate::settings::error::SettingsError;
+    use crate::settings::source::Source;
 
     fn read(pairs: &[(&str, &str)]) -> Result<OidcSettings, SettingsError> {
         let source = Source::from_pairs(pairs.iter().copied());
@@ -132,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn google_has_its_own_issuer_and_its_pop_up() {
+    fn google_has_a_default_issuer_and_accepts_postmessage() {
         let google = read(&[
             ("GOOGLE_CLIENT_ID", "made-up"),
             (
@@ -151,11 +157,11 @@ mod tests {
     }
 
     #[test]
-    fn oktas_issuer_is_required_with_its_id_and_must_be_safe() {
+    fn oktas_issuer_is_required_with_its_client_id_and_must_use_https() {
         let id = ("OKTA_CLIENT_ID", "made-up");
         let missing = read(&[id]).unwrap_err();
         assert_eq!(
-            (missing.0[0].name, missing.0[0].is_not_set()),
+            (missing.invalid[0].name, missing.invalid[0].is_not_set()),
             ("OKTA_ISSUER", true)
         );
         for bad in [
@@ -164,7 +170,7 @@ mod tests {
             "https://a.example/?x=1",
         ] {
             assert_eq!(
-                read(&[id, ("OKTA_ISSUER", bad)]).unwrap_err().0[0].name,
+                read(&[id, ("OKTA_ISSUER", bad)]).unwrap_err().invalid[0].name,
                 "OKTA_ISSUER"
             );
         }

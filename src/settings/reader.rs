@@ -1,4 +1,4 @@
-//! Reads one variable after another and collects what is wrong.
+//! Reads one variable after another and collects the errors.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -6,22 +6,24 @@ use std::str::FromStr;
 
 use secrecy::SecretString;
 
-use super::{DatabaseUrl, SettingError, SettingsError, Source};
+use super::database_url::DatabaseUrl;
+use super::error::{InvalidSetting, NOT_SET, SettingsError};
+use super::pem::read_pem;
+use super::source::Source;
 
-/// What is said of a required variable that is absent or empty.
-pub(super) const NOT_SET: &str = "not set";
-
-/// A mistake is kept and the default stands in, so that the reading goes on to the next variable;
-/// [`Reader::finish`] lets nothing out when there was one.
+/// Reads settings from a source. An invalid value is recorded and replaced by the default, so that the
+/// next variable is still read; [`Reader::finish`] then returns the errors instead of the settings.
 pub(super) struct Reader<'a> {
     source: &'a Source,
-    errors: Vec<SettingError>,
+    names: Vec<&'static str>,
+    errors: Vec<InvalidSetting>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
         Self {
             source,
+            names: Vec::new(),
             errors: Vec::new(),
         }
     }
@@ -30,11 +32,24 @@ impl<'a> Reader<'a> {
         if self.errors.is_empty() {
             Ok(settings)
         } else {
-            Err(SettingsError(self.errors))
+            Err(SettingsError {
+                invalid: self.errors,
+                misspelt: Vec::new(),
+            })
         }
     }
 
-    /// An optional variable; empty counts as unset, as compose files leave it.
+    /// The name of every variable that was asked for, whether it is set or not.
+    pub(super) fn into_names(self) -> Vec<&'static str> {
+        self.names
+    }
+
+    /// Whether a variable is set and not empty.
+    pub(super) fn is_set(&mut self, name: &'static str) -> bool {
+        self.text(name).is_some()
+    }
+
+    /// A variable with a default. An empty value counts as unset, as compose files leave it.
     pub(super) fn value<T>(
         &mut self,
         name: &'static str,
@@ -45,13 +60,13 @@ impl<'a> Reader<'a> {
         if let Some(text) = self.text(name) {
             match parse(text) {
                 Some(value) => return value,
-                None => self.wrong(name, shown(text), wanted),
+                None => self.invalid(name, shown(text), wanted),
             }
         }
-        standing_in(parse(default))
+        default_value(parse(default))
     }
 
-    /// A variable that may be set to nothing, which is not the same as leaving it unset.
+    /// A variable whose empty value means `None`, unlike a variable that is unset.
     pub(super) fn or_nothing<T>(
         &mut self,
         name: &'static str,
@@ -59,7 +74,7 @@ impl<'a> Reader<'a> {
         wanted: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        match self.source.get(name).map(str::trim) {
+        match self.raw(name).map(str::trim) {
             Some("") => None,
             _ => Some(self.value(name, default, wanted, parse)),
         }
@@ -73,11 +88,11 @@ impl<'a> Reader<'a> {
         parse: impl Fn(&str) -> Option<T>,
     ) -> T {
         let Some(text) = self.text(name) else {
-            self.wrong(name, NOT_SET, wanted);
+            self.invalid(name, NOT_SET, wanted);
             return T::default();
         };
         parse(text).unwrap_or_else(|| {
-            self.wrong(name, shown(text), wanted);
+            self.invalid(name, shown(text), wanted);
             T::default()
         })
     }
@@ -92,7 +107,7 @@ impl<'a> Reader<'a> {
         let text = self.text(name)?;
         let value = parse(text);
         if value.is_none() {
-            self.wrong(name, shown(text), wanted);
+            self.invalid(name, shown(text), wanted);
         }
         value
     }
@@ -104,18 +119,46 @@ impl<'a> Reader<'a> {
         wanted: &str,
         parse: impl Fn(&str) -> Option<SecretString>,
     ) -> Option<SecretString> {
-        let text = self.source.get(name).filter(|text| !text.is_empty())?;
+        let text = self.raw(name).filter(|text| !text.is_empty())?;
         let value = parse(text);
         if value.is_none() {
-            self.wrong(name, unshown(text), wanted);
+            self.invalid(name, hidden(text), wanted);
         }
         value
     }
 
-    /// Says that a variable, required because of another, is not set.
+    /// The text of the PEM file that a variable names, which must be set.
+    pub(super) fn required_pem_file(
+        &mut self,
+        name: &'static str,
+        wanted: &str,
+    ) -> Option<SecretString> {
+        let text = self.text(name).map(read_pem);
+        match text.unwrap_or_else(|| Err(NOT_SET.to_owned())) {
+            Ok(text) => Some(text),
+            Err(problem) => {
+                self.invalid(name, problem, wanted);
+                None
+            }
+        }
+    }
+
+    /// The texts of the PEM files in a list between commas.
+    pub(super) fn pem_files(&mut self, name: &'static str, wanted: &str) -> Vec<SecretString> {
+        let mut files = Vec::new();
+        for path in parts(self.text(name).unwrap_or_default()) {
+            match read_pem(path) {
+                Ok(text) => files.push(text),
+                Err(problem) => self.invalid(name, problem, wanted),
+            }
+        }
+        files
+    }
+
+    /// Reports that a variable, required because of another one, is not set.
     pub(super) fn missing(&mut self, name: &'static str, wanted: &str) {
         if self.text(name).is_none() {
-            self.wrong(name, NOT_SET, wanted);
+            self.invalid(name, NOT_SET, wanted);
         }
     }
 
@@ -126,19 +169,19 @@ impl<'a> Reader<'a> {
         wanted: &str,
         parse: impl Fn(&str) -> Option<SecretString>,
     ) -> SecretString {
-        // As it stands: a space at its end is part of a key that another program shares.
-        let problem = match self.source.get(name).filter(|text| !text.is_empty()) {
+        // Not trimmed: a space at its end may be part of a key that another program shares.
+        let problem = match self.raw(name).filter(|text| !text.is_empty()) {
             None => NOT_SET.to_owned(),
             Some(text) => match parse(text) {
                 Some(secret) => return secret,
-                None => unshown(text),
+                None => hidden(text),
             },
         };
-        self.wrong(name, problem, wanted);
+        self.invalid(name, problem, wanted);
         SecretString::default()
     }
 
-    /// A comma list whose values are never shown.
+    /// A list between commas whose values are never shown.
     pub(super) fn secrets(
         &mut self,
         name: &'static str,
@@ -150,15 +193,15 @@ impl<'a> Reader<'a> {
             match parse(text) {
                 Some(secret) => secrets.push(secret),
                 None => {
-                    let problem = format!("entry {}: {}", place + 1, unshown(text));
-                    self.wrong(name, problem, &format!("each entry wants {wanted}"));
+                    let problem = format!("entry {}: {}", place + 1, hidden(text));
+                    self.invalid(name, problem, wanted);
                 }
             }
         }
         secrets
     }
 
-    /// A comma list.
+    /// A list between commas.
     pub(super) fn list<T>(
         &mut self,
         name: &'static str,
@@ -170,13 +213,13 @@ impl<'a> Reader<'a> {
         for text in parts(self.text(name).unwrap_or(default)) {
             match parse(text) {
                 Some(value) => values.push(value),
-                None => self.wrong(name, shown(text), wanted),
+                None => self.invalid(name, shown(text), wanted),
             }
         }
         values
     }
 
-    /// A whole number between bounds.
+    /// A whole number within `bounds`.
     pub(super) fn number<T>(
         &mut self,
         name: &'static str,
@@ -192,46 +235,46 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The database, whose value may hold a password.
+    /// The database's URL, which may hold a password.
     pub(super) fn database_url(&mut self, name: &'static str, default: &str) -> DatabaseUrl {
         if let Some(text) = self.text(name) {
             match DatabaseUrl::parse(text) {
                 Ok(url) => return url,
                 Err(problem) => {
-                    self.wrong(
+                    self.invalid(
                         name,
                         problem,
-                        "wants sqlite:PATH or postgres://USER@HOST/DATABASE",
+                        "sqlite:PATH or postgres://USER@HOST/DATABASE",
                     );
                 }
             }
         }
-        standing_in(DatabaseUrl::parse(default).ok())
+        default_value(DatabaseUrl::parse(default).ok())
     }
 
-    fn text(&self, name: &str) -> Option<&'a str> {
-        self.source
-            .get(name)
+    fn raw(&mut self, name: &'static str) -> Option<&'a str> {
+        self.names.push(name);
+        self.source.get(name)
+    }
+
+    fn text(&mut self, name: &'static str) -> Option<&'a str> {
+        self.raw(name)
             .map(str::trim)
             .filter(|text| !text.is_empty())
     }
 
-    fn wrong(&mut self, name: &'static str, problem: impl Into<String>, wanted: &str) {
-        let hint = if wanted.contains("wants") {
-            wanted.to_owned()
-        } else {
-            format!("wants {wanted}")
-        };
-        self.errors.push(SettingError::new(name, problem, hint));
+    fn invalid(&mut self, name: &'static str, problem: impl Into<String>, wanted: &str) {
+        let hint = format!("set it to {wanted}");
+        self.errors.push(InvalidSetting::new(name, problem, hint));
     }
 }
 
 #[expect(
     clippy::expect_used,
-    reason = "every default parses, as the test of the defaults shows"
+    reason = "every default is valid, as the test of the defaults shows"
 )]
-fn standing_in<T>(default: Option<T>) -> T {
-    default.expect("a default parses")
+fn default_value<T>(default: Option<T>) -> T {
+    default.expect("a default is valid")
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {
@@ -240,18 +283,18 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
-/// A value as a message shows it: on one line, unless it looks like a secret in the wrong place.
+/// A value as a message shows it: on one line, and not at all if it looks like a misplaced secret.
 fn shown(text: &str) -> String {
     let holds_a_key = text.contains("sk_");
     let holds_a_password = text
         .split_once("://")
         .is_some_and(|(_, rest)| rest.contains('@'));
     if holds_a_key || holds_a_password {
-        return unshown(text);
+        return hidden(text);
     }
     format!("read `{}`", text.escape_debug())
 }
 
-fn unshown(text: &str) -> String {
+fn hidden(text: &str) -> String {
     format!("read {} bytes, which are not shown", text.len())
 }

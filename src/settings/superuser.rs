@@ -1,25 +1,31 @@
-//! What `createsuperuser --noinput` takes from the environment, under Django's names.
+//! What `createsuperuser --noinput` reads from the environment, under Django's names.
 
 use secrecy::SecretString;
 
-use super::Source;
+use super::source::Source;
 
-/// The superuser to be, as far as it is set.
+const EMAIL: &str = "DJANGO_SUPERUSER_EMAIL";
+const PASSWORD: &str = "DJANGO_SUPERUSER_PASSWORD";
+
+/// The account that `createsuperuser --noinput` creates, as far as it is set.
 #[derive(Clone, Debug, Default)]
 pub struct SuperuserSettings {
     /// `DJANGO_SUPERUSER_EMAIL`.
     pub email: Option<String>,
-    /// `DJANGO_SUPERUSER_PASSWORD`, spaces included.
+    /// `DJANGO_SUPERUSER_PASSWORD`, including leading and trailing spaces.
     pub password: Option<SecretString>,
 }
 
 impl SuperuserSettings {
-    /// Reads both; an empty one counts as unset.
+    /// The names of both variables.
+    pub(super) const NAMES: [&str; 2] = [EMAIL, PASSWORD];
+
+    /// Reads both; an empty value counts as unset.
     pub fn from_source(source: &Source) -> Self {
         let text = |name| source.get(name).filter(|text| !text.is_empty());
         Self {
-            email: text("DJANGO_SUPERUSER_EMAIL").map(str::to_owned),
-            password: text("DJANGO_SUPERUSER_PASSWORD").map(SecretString::from),
+            email: text(EMAIL).map(str::to_owned),
+            password: text(PASSWORD).map(SecretString::from),
         }
     }
 }

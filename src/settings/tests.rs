@@ -65,7 +65,7 @@ fn the_defaults_are_the_documented_ones() {
 }
 
 #[test]
-fn public_url_follows_the_port_of_bind_and_leads_the_others() {
+fn public_url_has_the_port_of_bind_and_is_the_default_of_other_settings() {
     let settings = read(&[("BIND", "0.0.0.0:9000")]).unwrap();
     assert_eq!(settings.public_url.as_str(), "http://localhost:9000");
     let settings = read(&[("PUBLIC_URL", "https://app.example.com/")]).unwrap();
@@ -93,7 +93,7 @@ fn an_empty_logout_return_to_is_not_sent() {
 }
 
 #[test]
-fn lists_are_read_between_commas() {
+fn lists_are_separated_by_commas() {
     let other = "another-key-for-tests-only-with-fifty-characters-in-it!";
     let both: &'static str = format!("{KEY}, {other},").leak();
     let settings = read(&[
@@ -106,7 +106,7 @@ fn lists_are_read_between_commas() {
 }
 
 #[test]
-fn each_malformed_setting_names_itself_its_value_and_the_mend() {
+fn an_error_names_the_setting_its_value_and_what_to_set() {
     for (name, value) in [
         ("WORKOS_CLIENT_ID", "project_1"),
         ("WORKOS_API_BASE_URL", "api.workos.com"),
@@ -128,6 +128,7 @@ fn each_malformed_setting_names_itself_its_value_and_the_mend() {
         ("CORS_ALLOWED_ORIGINS", "*"),
         ("TRUSTED_PROXIES", "10.0.0.0/99"),
         ("RUST_LOG", "vestibule=loud"),
+        ("RUST_LOG", "loud"),
         ("LOG_FORMAT", "xml"),
         ("AUTH_COOKIE_NAME", "tofu web"),
         ("AUTH_COOKIE_REFRESH", "perhaps"),
@@ -136,12 +137,12 @@ fn each_malformed_setting_names_itself_its_value_and_the_mend() {
         ("THROTTLE_LOGIN", "10/week"),
         ("THROTTLE_REFRESH", "0/min"),
     ] {
-        let errors = read(&[(name, value)]).unwrap_err().0;
+        let errors = read(&[(name, value)]).unwrap_err().invalid;
         assert_eq!(errors.len(), 1, "{name}={value}: {errors:?}");
         assert_eq!(errors[0].name, name);
         let shown = value.split(':').next().unwrap();
         assert!(errors[0].problem.contains(shown), "{}", errors[0]);
-        assert!(errors[0].hint.contains("wants"), "{}", errors[0]);
+        assert!(errors[0].hint.starts_with("set it to "), "{}", errors[0]);
     }
 }
 
@@ -165,13 +166,62 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
-fn every_mistake_is_told_at_once() {
+fn all_errors_are_returned_at_once() {
     let errors = Settings::read(&Source::from_pairs([("BIND", "x")]))
         .unwrap_err()
-        .0;
+        .invalid;
     let names: Vec<_> = errors.iter().map(|error| error.name).collect();
     assert_eq!(
         names,
         ["BIND", "WORKOS_API_KEY", "WORKOS_CLIENT_ID", "SECRET_KEY"]
     );
+}
+
+#[test]
+fn public_url_is_the_default_unless_it_is_set() {
+    assert!(read(&[]).unwrap().public_url_is_default);
+    assert!(read(&[("PUBLIC_URL", " ")]).unwrap().public_url_is_default);
+    let same = [("PUBLIC_URL", "http://localhost:8000")];
+    assert!(!read(&same).unwrap().public_url_is_default);
+}
+
+#[test]
+fn a_misspelt_setting_is_found_by_every_reading() {
+    let misspelt = ("DATABSE_URL", "sqlite:other.sqlite3");
+    let superuser = ("DJANGO_SUPERUSER_PASWORD", "x");
+    let settings = read(&[misspelt, superuser]).unwrap();
+    let found: Vec<_> = settings.misspelt.iter().map(|found| found.meant).collect();
+    assert_eq!(found, ["DATABASE_URL", "DJANGO_SUPERUSER_PASSWORD"]);
+    // The setting that is missing is named, and so is the variable that was probably meant to be it.
+    let error = Settings::read(&Source::from_pairs([("SECRETKEY", KEY)])).unwrap_err();
+    assert_eq!(error.invalid.len(), 3);
+    assert_eq!(error.misspelt.len(), 1);
+    assert!(!error.misspelt[0].to_string().contains(KEY));
+}
+
+#[test]
+fn no_setting_is_a_misspelling_of_another() {
+    let nothing = Source::default();
+    let mut reader = Reader::new(&nothing);
+    drop(Settings::with_reader(&mut reader));
+    for name in reader.into_names() {
+        let one = Source::from_pairs([(name, "x")]);
+        assert_eq!(Settings::misspelt_in(&one), [], "{name}");
+    }
+}
+
+#[test]
+fn a_key_file_that_does_not_exist_is_named() {
+    let settings = [
+        ("JWT_ALGORITHM", "RS256"),
+        ("JWT_SIGNING_KEY", "keys/missing.pem"),
+        ("JWT_VERIFYING_KEYS", "keys/older.pem"),
+    ];
+    let error = read(&settings).unwrap_err().to_string();
+    for line in [
+        "JWT_SIGNING_KEY: the file `keys/missing.pem` does not exist; set it to the path of a PEM file with the private key",
+        "JWT_VERIFYING_KEYS: the file `keys/older.pem` does not exist; set it to paths of PEM files between commas",
+    ] {
+        assert!(error.lines().any(|found| found == line), "{error}");
+    }
 }

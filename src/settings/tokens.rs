@@ -1,13 +1,12 @@
 //! The settings of first-party tokens.
 
-use std::fs;
-
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
-use super::{
-    SECRET_KEY_WANTED, SettingsError, Source, kinds::parse_bool, parse_secret_key, reader::Reader,
-};
+use super::error::SettingsError;
+use super::reader::Reader;
+use super::source::Source;
+use super::values::{WANTED_SECRET_KEY, parse_bool, parse_secret_key};
 
 /// simplejwt's `ACCESS_TOKEN_LIFETIME`: five minutes, in seconds.
 const ACCESS_TOKEN_LIFETIME: i64 = 300;
@@ -16,7 +15,7 @@ const REFRESH_TOKEN_LIFETIME: i64 = 86_400;
 /// Thirty days, in seconds.
 const REFRESH_FAMILY_LIFETIME: i64 = 2_592_000;
 /// Ten years, in seconds.
-const LONGEST: i64 = 315_360_000;
+const LONGEST_LIFETIME: i64 = 315_360_000;
 
 /// How tokens are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,20 +42,20 @@ impl JwtAlgorithm {
     }
 }
 
-/// First-party tokens: how long they live and how they are signed.
+/// First-party tokens: their lifetimes, and the keys that sign and verify them.
 #[derive(Clone, Debug)]
 pub struct TokenSettings {
-    /// Of an access token.
+    /// The lifetime of an access token.
     pub access_lifetime: TimeDelta,
-    /// Of a refresh token.
+    /// The lifetime of a refresh token.
     pub refresh_lifetime: TimeDelta,
-    /// Of one sign-in, however often its refresh token is rotated.
+    /// The lifetime of one sign-in, however often its refresh token is rotated.
     pub family_lifetime: TimeDelta,
-    /// Whether every refresh gives a new refresh token.
+    /// Whether every refresh returns a new refresh token.
     pub rotate: bool,
-    /// How they are signed.
+    /// How tokens are signed.
     pub algorithm: JwtAlgorithm,
-    /// With HS256 the secret, else the text of the PEM file.
+    /// The secret of HS256, or the text of the PEM file of another algorithm.
     pub signing_key: SecretString,
     /// Older secrets that still verify HS256.
     pub verifying_secrets: Vec<SecretString>,
@@ -90,18 +89,15 @@ impl TokenSettings {
             "HS256, RS256, ES256 or EdDSA",
             JwtAlgorithm::parse,
         );
-        let own_key =
-            reader.optional_secret(
+        let own_key = match algorithm {
+            JwtAlgorithm::Hs256 => {
+                reader.optional_secret("JWT_SIGNING_KEY", WANTED_SECRET_KEY, parse_secret_key)
+            }
+            _ => reader.required_pem_file(
                 "JWT_SIGNING_KEY",
-                wanted_key(algorithm),
-                |text| match algorithm {
-                    JwtAlgorithm::Hs256 => parse_secret_key(text),
-                    _ => read_pem(text),
-                },
-            );
-        if own_key.is_none() && algorithm != JwtAlgorithm::Hs256 {
-            reader.missing("JWT_SIGNING_KEY", wanted_key(algorithm));
-        }
+                "the path of a PEM file with the private key",
+            ),
+        };
         Self {
             access_lifetime,
             refresh_lifetime,
@@ -115,14 +111,10 @@ impl TokenSettings {
             algorithm,
             verifying_secrets: fallbacks.to_vec(),
             signing_key: own_key.unwrap_or_else(|| secret_key.clone()),
-            verifying_keys: reader.list(
-                "JWT_VERIFYING_KEYS",
-                "",
-                "paths of readable PEM files between commas",
-                read_pem,
-            ),
-            issuer: reader.optional("JWT_ISSUER", "a text", |text| Some(text.to_owned())),
-            audience: reader.optional("JWT_AUDIENCE", "a text", |text| Some(text.to_owned())),
+            verifying_keys: reader
+                .pem_files("JWT_VERIFYING_KEYS", "paths of PEM files between commas"),
+            issuer: reader.optional("JWT_ISSUER", "a string", |text| Some(text.to_owned())),
+            audience: reader.optional("JWT_AUDIENCE", "a string", |text| Some(text.to_owned())),
         }
     }
 }
@@ -132,18 +124,5 @@ fn access_lifetime(reader: &mut Reader<'_>) -> TimeDelta {
 }
 
 fn lifetime(reader: &mut Reader<'_>, name: &'static str, default: i64) -> TimeDelta {
-    TimeDelta::seconds(reader.number(name, &default, 1..=LONGEST))
-}
-
-fn wanted_key(algorithm: JwtAlgorithm) -> &'static str {
-    match algorithm {
-        JwtAlgorithm::Hs256 => SECRET_KEY_WANTED,
-        _ => "the path of a readable PEM file with the private key",
-    }
-}
-
-/// The text of a PEM file.
-fn read_pem(path: &str) -> Option<SecretString> {
-    let text = fs::read_to_string(path).ok()?;
-    text.contains("-----BEGIN ").then(|| text.into())
+    TimeDelta::seconds(reader.number(name, &default, 1..=LONGEST_LIFETIME))
 }

@@ -1,29 +1,30 @@
-//! Who we are at WorkOS.
+//! The settings of WorkOS.
 
 use secrecy::SecretString;
 
-use super::{kinds, parse_whole_url, reader::Reader};
+use super::reader::Reader;
+use super::values::{parse_http_url, parse_whole_url};
 use crate::origin::Origin;
 
-/// WorkOS's own host, for projects without a custom authentication domain.
+/// The default: projects with a custom authentication domain set another host.
 const WORKOS_API: &str = "https://api.workos.com";
 
-/// Who we are at WorkOS, and where WorkOS is.
+/// The application's identity at WorkOS, and WorkOS's address.
 #[derive(Clone, Debug)]
 pub struct WorkosSettings {
-    /// `sk_…`.
+    /// The API key, `sk_…`.
     pub api_key: SecretString,
-    /// `client_…`.
+    /// The client id, `client_…`.
     pub client_id: String,
-    /// WorkOS's API, an emulator, or a custom authentication domain; no slash at the end.
+    /// The URL of WorkOS's API, a custom authentication domain, or an emulator; no slash at the end.
     pub api_base_url: String,
     /// The redirect URI that is registered with WorkOS.
     pub redirect_uri: String,
-    /// The `iss` of access tokens that are WorkOS's; no slash at the end.
+    /// The accepted values of `iss` in WorkOS's access tokens; no slash at the end.
     pub jwt_issuers: Vec<String>,
-    /// Sent to WorkOS's logout as `return_to`; `None`: not sent.
+    /// The `return_to` that is sent to WorkOS's logout; `None` sends none.
     pub logout_return_to: Option<String>,
-    /// What WorkOS signs its webhooks with; `None`: none are taken.
+    /// The secret that WorkOS signs webhooks with; without one, webhooks are not accepted.
     pub webhook_secret: Option<SecretString>,
 }
 
@@ -32,12 +33,12 @@ impl WorkosSettings {
         let public_url = public_url.as_str();
         let api_key = reader.secret(
             "WORKOS_API_KEY",
-            "a key that starts with `sk_`, from the page API Keys of WorkOS's dashboard",
+            "a key that starts with `sk_`, from the page \"API Keys\" of WorkOS's dashboard",
             |text| parse_prefixed(text, "sk_").map(SecretString::from),
         );
         let client_id = reader.required(
             "WORKOS_CLIENT_ID",
-            "an id that starts with `client_`, from the page API Keys of WorkOS's dashboard",
+            "an id that starts with `client_`, from the page \"API Keys\" of WorkOS's dashboard",
             |text| parse_prefixed(text, "client_"),
         );
         let api_base_url = reader.value(
@@ -61,7 +62,7 @@ impl WorkosSettings {
             ),
             webhook_secret: reader.optional_secret(
                 "WORKOS_WEBHOOK_SECRET",
-                "the secret of the webhook endpoint, from the page Webhooks of WorkOS's dashboard",
+                "the secret of the webhook endpoint, from the page \"Webhooks\" of WorkOS's dashboard",
                 |text| Some(SecretString::from(text)),
             ),
             jwt_issuers: reader.list(
@@ -84,7 +85,7 @@ fn parse_prefixed(text: &str, prefix: &str) -> Option<String> {
 }
 
 fn parse_base_url(text: &str) -> Option<String> {
-    let url = kinds::parse_http_url(text)?;
+    let url = parse_http_url(text)?;
     url.query()
         .is_none()
         .then(|| url.as_str().trim_end_matches('/').to_owned())

@@ -25,15 +25,15 @@ fn check(options: &[&str], settings: &[(&str, &str)]) -> ProgramOutput {
 }
 
 #[test]
-fn a_sound_set_up_has_no_issues() {
+fn valid_settings_have_no_findings() {
     let output = check(&[], &[]).exits_with(0);
     assert_eq!(output.stdout, FINE);
     assert_eq!(output.stderr, "");
 }
 
 #[test]
-fn the_end_is_as_good_every_time() {
-    // A connection still being opened when the process ends made about one in thirteen crash.
+fn forty_runs_in_a_row_exit_with_0() {
+    // A connection that was still being opened when the process ended made one run in thirteen crash.
     let database = TestDatabase::new();
     let migrate = Program::new(&["migrate"]).env("DATABASE_URL", database.url());
     migrate.run().exits_with(0);
@@ -50,11 +50,11 @@ fn without_any_setting_every_missing_one_is_named() {
     let output = Program::new(&["check"]).run().exits_with(1);
     for part in [
         "WORKOS_API_KEY: not set.",
-        "HINT: WORKOS_API_KEY wants a key that starts with `sk_`",
+        "HINT: Set it to a key that starts with `sk_`",
         "WORKOS_CLIENT_ID: not set.",
-        "HINT: WORKOS_CLIENT_ID wants an id that starts with `client_`",
+        "HINT: Set it to an id that starts with `client_`",
         "SECRET_KEY: not set.",
-        "HINT: SECRET_KEY wants at least 32 bytes",
+        "HINT: Set it to at least 32 random bytes",
         "(settings.E001)",
         "System check identified 3 issues (0 silenced).",
     ] {
@@ -64,7 +64,7 @@ fn without_any_setting_every_missing_one_is_named() {
 }
 
 #[test]
-fn each_malformed_setting_is_named_with_its_value_and_its_mend() {
+fn each_malformed_setting_is_reported_with_its_value_and_what_to_set() {
     for (name, value, mend) in [
         ("WORKOS_CLIENT_ID", "project_1", "starts with `client_`"),
         ("WORKOS_API_BASE_URL", "api.workos.com", "an http(s) URL"),
@@ -93,20 +93,21 @@ fn each_malformed_setting_is_named_with_its_value_and_its_mend() {
             "origins between commas",
         ),
         ("TRUSTED_PROXIES", "proxy", "addresses or networks"),
-        ("RUST_LOG", "loud=very", "levels as env_logger reads them"),
+        ("RUST_LOG", "loud", "off, error, warn, info, debug or trace"),
+        ("RUST_LOG", "loud=very", "such as vestibule=debug"),
         ("LOG_FORMAT", "xml", "text or json"),
     ] {
         let output = check(&[], &[(name, value)]).exits_with(1);
         let problem = format!("?: (settings.E001) {name}: read `{value}`.");
         assert!(output.stderr.contains(&problem), "{output:#?}");
-        let hint = format!("HINT: {name} wants ");
-        let hint = output.stderr.lines().find(|line| line.contains(&hint));
+        let mut lines = output.stderr.lines();
+        let hint = lines.find(|line| line.contains("HINT: Set it to "));
         assert!(hint.is_some_and(|hint| hint.contains(mend)), "{output:#?}");
         assert!(
             output.stderr.ends_with("identified 1 issue (0 silenced)."),
             "{output:#?}"
         );
-        // What the server itself says is the same on one line.
+        // The server reports the same on one line.
         let arguments = ["runserver"];
         Program::with_settings(&arguments)
             .env(name, value)
@@ -118,13 +119,13 @@ fn each_malformed_setting_is_named_with_its_value_and_its_mend() {
 }
 
 #[test]
-fn a_malformed_secret_is_named_and_never_shown() {
+fn a_malformed_secret_is_reported_and_never_shown() {
     for (name, value) in [
         ("WORKOS_API_KEY", "pk_hunter2"),
         ("SECRET_KEY", "hunter2"),
         ("SECRET_KEY_FALLBACKS", "hunter2"),
         ("DATABASE_URL", "mysql://app:hunter2@host/app"),
-        // Secrets in a wrong place.
+        // Secrets in the variable of another setting.
         ("WORKOS_CLIENT_ID", API_KEY),
         ("WORKOS_CLIENT_ID", "sk_hunter2"),
         ("PUBLIC_URL", "https://app:hunter2@example.com"),
@@ -151,7 +152,7 @@ fn a_value_with_a_newline_stays_on_its_line() {
 }
 
 #[test]
-fn the_level_that_fails_can_be_chosen() {
+fn fail_level_chooses_what_is_a_failure() {
     let odd = [("WORKOS_REDIRECT_URI", "http://localhost:8000/elsewhere")];
     let output = check(&[], &odd).exits_with(0);
     assert!(
@@ -169,7 +170,7 @@ fn the_level_that_fails_can_be_chosen() {
 }
 
 #[test]
-fn a_contradiction_is_an_error_that_runserver_refuses_too() {
+fn runserver_does_not_start_with_a_check_of_level_error() {
     for (name, value, id) in [
         (
             "WORKOS_REDIRECT_URI",
@@ -188,7 +189,7 @@ fn a_contradiction_is_an_error_that_runserver_refuses_too() {
 }
 
 #[test]
-fn a_database_that_is_not_ready_is_told() {
+fn a_database_that_is_missing_or_broken_is_reported() {
     let output = Program::with_settings(&["check"]).run().exits_with(0);
     assert!(output.stdout.contains("(database.W001)"), "{output:#?}");
     assert!(
@@ -208,7 +209,7 @@ fn a_database_that_is_not_ready_is_told() {
 }
 
 #[test]
-fn deploy_adds_what_matters_before_real_users_come() {
+fn deploy_adds_the_checks_for_real_users() {
     let output = check(&["--deploy"], &[]).exits_with(0);
     assert!(output.stdout.contains("security.W008"), "{output:#?}");
     let sound = [
@@ -248,7 +249,7 @@ fn deploy_adds_what_matters_before_real_users_come() {
 }
 
 #[test]
-fn online_proves_key_and_client_id_against_workos() {
+fn online_asks_workos_whether_key_and_client_id_belong_together() {
     let workos = authkit_emulator::start(Config {
         api_key: API_KEY.to_owned(),
         client_id: "client_made_up".to_owned(),
@@ -269,6 +270,7 @@ fn online_proves_key_and_client_id_against_workos() {
             output.stderr.contains("same WorkOS environment"),
             "{output:#?}"
         );
+        assert!(!output.stderr.contains(".."), "{output:#?}");
     }
     let nowhere = format!("http://127.0.0.1:{}", free_port());
     let output = check(&["--online"], &[("WORKOS_API_BASE_URL", &nowhere)]).exits_with(1);
@@ -277,4 +279,91 @@ fn online_proves_key_and_client_id_against_workos() {
         output.stderr.contains("HINT: Check WORKOS_API_BASE_URL"),
         "{output:#?}"
     );
+}
+
+#[test]
+fn a_hint_does_not_repeat_its_message() {
+    let output = Program::with_settings(&["check"]).run().exits_with(0);
+    let once = output.stdout.matches("vestibule migrate").count();
+    assert_eq!(once, 1, "{output:#?}");
+    let missing = Program::new(&["check"]).run().exits_with(1);
+    assert_eq!(missing.stderr.matches("WORKOS_API_KEY").count(), 1);
+}
+
+#[test]
+fn a_misspelt_setting_is_reported_with_the_right_name() {
+    let warning = "?: (settings.W002) DATABSE_URL is not a setting; did you mean DATABASE_URL?";
+    let line = "vestibule: warning: DATABSE_URL is not a setting; did you mean DATABASE_URL?";
+    let misspelt = ("DATABSE_URL", "sqlite:hunter2.sqlite3");
+    let output = Program::with_settings(&["check"])
+        .env(misspelt.0, misspelt.1)
+        .run()
+        .exits_with(0);
+    assert!(output.stdout.contains(warning), "{output:#?}");
+    assert!(!output.stdout.contains("hunter2"), "{output:#?}");
+    // `migrate` would otherwise create the default database without a word.
+    let output = Program::new(&["migrate"])
+        .file(".env", "DATABSE_URL=sqlite:hunter2.sqlite3\n")
+        .run()
+        .exits_with(0);
+    assert_eq!(output.stderr, line);
+    // A required setting that is misspelt is missing, and both are reported.
+    let output = Program::new(&["runserver"])
+        .env("SECRETKEY", "hunter2")
+        .run()
+        .exits_with(1);
+    let meant = "vestibule: SECRETKEY is not a setting; did you mean SECRET_KEY?";
+    assert!(
+        output.stderr.lines().any(|line| line == meant),
+        "{output:#?}"
+    );
+    assert!(!output.stderr.contains("hunter2"), "{output:#?}");
+}
+
+#[test]
+fn variables_of_other_programs_are_not_reported() {
+    let mut program = Program::with_settings(&["migrate"]);
+    for name in [
+        "PATH", "HOME", "LANG", "TERM", "USER", "SHELL", "HOSTNAME", "EDITOR", "MAIL",
+    ] {
+        program = program.env(name, "/usr/bin");
+    }
+    assert_eq!(program.run().exits_with(0).stderr, "");
+}
+
+#[test]
+fn silenced_checks_are_counted_and_do_not_fail() {
+    let odd = ("WORKOS_REDIRECT_URI", "http://localhost:8000/elsewhere");
+    let silenced = ("SILENCED_SYSTEM_CHECKS", "api.W001, workos.W001");
+    let output = check(&["--fail-level", "DEBUG"], &[odd, silenced]).exits_with(0);
+    assert_eq!(
+        output.stdout,
+        "System check identified no issues (1 silenced)."
+    );
+}
+
+#[test]
+fn hosts_that_browsers_cannot_use_are_reported() {
+    let url = ("PUBLIC_URL", "https://app.example.com");
+    let hosts = ("ALLOWED_HOSTS", "www.example.com");
+    let output = check(&[], &[url, hosts]).exits_with(0);
+    let message = "?: (hosts.W001) ALLOWED_HOSTS does not include app.example.com";
+    assert!(output.stdout.contains(message), "{output:#?}");
+    let output = check(&[], &[("BIND", "0.0.0.0:8000")]).exits_with(0);
+    assert!(output.stdout.contains("(hosts.W002)"), "{output:#?}");
+    assert!(
+        output.stdout.contains("HINT: Set PUBLIC_URL to"),
+        "{output:#?}"
+    );
+}
+
+#[test]
+fn a_key_file_that_does_not_exist_is_reported_as_such() {
+    let settings = [
+        ("JWT_ALGORITHM", "EdDSA"),
+        ("JWT_SIGNING_KEY", "keys/jwt.pem"),
+    ];
+    let output = check(&[], &settings).exits_with(1);
+    let message = "?: (settings.E001) JWT_SIGNING_KEY: the file `keys/jwt.pem` does not exist.";
+    assert!(output.stderr.contains(message), "{output:#?}");
 }

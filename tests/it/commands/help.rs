@@ -3,7 +3,7 @@
 use crate::support::program::Program;
 
 #[test]
-fn the_help_of_each_command_tells_of_its_options() {
+fn the_help_of_each_command_explains_its_options() {
     let all = Program::new(&["--help"]).run().exits_with(0).stdout;
     for part in [
         "runserver",
@@ -15,9 +15,19 @@ fn the_help_of_each_command_tells_of_its_options() {
         "activate",
         "flushexpiredtokens",
         "openapi",
+        "import-django",
         "emulator",
         "--version",
         ".env.example",
+        "AuthKit",
+        "password",
+        "Google",
+        "Okta",
+        "sessions",
+        "JSON API",
+        "tokens",
+        "webhooks",
+        "SQLite or PostgreSQL",
     ] {
         assert!(all.contains(part), "no {part} in {all}");
     }
@@ -25,7 +35,13 @@ fn the_help_of_each_command_tells_of_its_options() {
     for (command, parts) in [
         (
             "runserver",
-            &["--demo", "--bind <ADDR>", "instead of BIND"][..],
+            &[
+                "--demo",
+                "--bind <ADDR>",
+                "instead of BIND",
+                "--emulator-bind <ADDR>",
+                "Default: a free port",
+            ][..],
         ),
         ("migrate", &["--check", "--plan"]),
         (
@@ -47,8 +63,8 @@ fn the_help_of_each_command_tells_of_its_options() {
         (
             "flushexpiredtokens",
             &[
-                "refresh tokens, sessions",
-                "sign-ins that nobody finished",
+                "refresh tokens and sessions",
+                "abandoned sign-ins",
                 "webhook events",
             ],
         ),
@@ -83,7 +99,7 @@ fn the_help_of_each_command_tells_of_its_options() {
 }
 
 #[test]
-fn wrong_usage_ends_with_2_and_touches_nothing() {
+fn wrong_usage_exits_with_2_and_writes_nothing() {
     for arguments in [
         &[][..],
         &["nonsense"],
@@ -93,6 +109,8 @@ fn wrong_usage_ends_with_2_and_touches_nothing() {
         &["runserver", "--bind", "8000"],
         &["runserver", "--bind", "example.com:80"],
         &["runserver", "--demo", "--bind", "nonsense"],
+        &["runserver", "--emulator-bind", "127.0.0.1:4100"],
+        &["runserver", "--demo", "--emulator-bind", "4100"],
         &["check", "--fail-level", "LOUD"],
         &["emulator", "--seed"],
         &["createsuperuser", "--email"],

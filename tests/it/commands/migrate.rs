@@ -75,7 +75,7 @@ fn plan_and_check_write_nothing() {
     );
     let again = migrate(&database, &["--plan"]).run().exits_with(0).stdout;
     assert_eq!(again, plan);
-    // The default is a SQLite file in the folder: looking makes none.
+    // The default is a SQLite file in the folder, which neither option creates.
     for options in [
         &["migrate", "--plan"][..],
         &["migrate", "--check"],
@@ -138,13 +138,13 @@ fn the_default_is_a_file_in_this_folder_and_needs_no_key_of_workoss() {
 }
 
 #[test]
-fn a_database_that_cannot_be_is_named_with_its_mend() {
+fn an_unusable_database_is_named_with_what_to_set() {
     let refused = [
         ("postgres:app", "`postgres:` without `//`"),
         ("mysql://root:hunter2@host/app", "the scheme `mysql:`"),
         ("app.sqlite3", "without a scheme"),
-        ("sqlite:", "without a file's path"),
-        ("sqlite::memory:", "no file's path"),
+        ("sqlite:", "without the path of a file"),
+        ("sqlite::memory:", "not the path of a file"),
     ];
     for (url, problem) in refused {
         for arguments in [
@@ -159,7 +159,9 @@ fn a_database_that_cannot_be_is_named_with_its_mend() {
                 .exits_with(1);
             assert!(output.stderr.contains(problem), "{output:#?}");
             assert!(
-                output.stderr.contains("wants sqlite:PATH or postgres://"),
+                output
+                    .stderr
+                    .contains("et it to sqlite:PATH or postgres://"),
                 "{output:#?}"
             );
             assert!(!output.stderr.contains("hunter2"), "{output:#?}");
@@ -209,4 +211,22 @@ fn a_postgresql_that_does_not_answer_is_one_line_without_its_password() {
         .exits_with(1)
         .reports_one_error(&["the database is unavailable", "Connection refused"]);
     assert!(!output.stderr.contains("hunter2"), "{output:#?}");
+}
+
+#[test]
+fn a_reader_that_stops_does_not_stop_the_migrations() {
+    let database = TestDatabase::new();
+    let output = migrate(&database, &[]).with_closed_stdout().run();
+    assert_eq!(output.exits_with(0).stderr, "");
+    migrate(&database, &["--check"]).run().exits_with(0);
+}
+
+#[test]
+fn a_full_disk_of_the_output_does_not_stop_the_migrations() {
+    let database = TestDatabase::new();
+    let output = migrate(&database, &[]).with_full_stdout().run();
+    output
+        .exits_with(1)
+        .reports_one_error(&["cannot write", "No space left"]);
+    migrate(&database, &["--check"]).run().exits_with(0);
 }

@@ -1,4 +1,4 @@
-//! `vestibule runserver`: what it refuses, in words that name the mend.
+//! `vestibule runserver`: when it does not start, and the errors that it prints then.
 
 use std::net::TcpListener;
 
@@ -7,7 +7,7 @@ use crate::support::program::Program;
 use crate::support::site::{Site, free_port};
 
 #[test]
-fn without_settings_it_names_each_and_the_ways_on() {
+fn without_settings_it_names_each_and_how_to_continue() {
     let output = Program::new(&["runserver"]).run().exits_with(1);
     let lines: Vec<_> = output.stderr.lines().collect();
     assert_eq!(lines.len(), 4, "{output:#?}");
@@ -16,7 +16,7 @@ fn without_settings_it_names_each_and_the_ways_on() {
         .zip(["WORKOS_API_KEY", "WORKOS_CLIENT_ID", "SECRET_KEY"])
     {
         assert!(
-            line.starts_with(&format!("vestibule: {name}: not set; wants ")),
+            line.starts_with(&format!("vestibule: {name}: not set; set it to ")),
             "{line}"
         );
     }
@@ -29,7 +29,7 @@ fn without_settings_it_names_each_and_the_ways_on() {
 }
 
 #[test]
-fn a_missing_file_is_not_made_and_the_command_that_makes_it_is_named() {
+fn a_missing_database_is_not_created_and_the_command_that_creates_it_is_named() {
     Program::with_settings(&["runserver"])
         .run()
         .exits_with(1)
@@ -52,7 +52,7 @@ fn unapplied_migrations_are_refused_with_the_command_that_applies_them() {
 }
 
 #[test]
-fn a_taken_port_is_named_with_the_way_to_another() {
+fn a_port_in_use_is_named_with_the_option_for_another() {
     let database = TestDatabase::new();
     let url = database.url();
     let migrate = Program::new(&["migrate"]).env("DATABASE_URL", url);
@@ -67,7 +67,7 @@ fn a_taken_port_is_named_with_the_way_to_another() {
 }
 
 #[tokio::test]
-async fn the_option_bind_wins_over_the_setting() {
+async fn the_option_bind_takes_precedence_over_the_setting() {
     let database = TestDatabase::new();
     let url = database.url();
     let migrate = Program::new(&["migrate"]).env("DATABASE_URL", url);
@@ -111,7 +111,7 @@ fn user_id(account: &str) -> String {
 }
 
 #[test]
-fn a_warning_is_logged_and_does_not_keep_it_from_serving() {
+fn a_warning_is_logged_and_does_not_stop_the_start() {
     let site = Site::start(&[
         ("SESSION_COOKIE_NAME", "sid"),
         ("TRUSTED_PROXIES", "10.0.0.1"),
@@ -121,14 +121,41 @@ fn a_warning_is_logged_and_does_not_keep_it_from_serving() {
             .program
             .log()
             .iter()
-            .any(|line| line.contains("System check"))
+            .any(|line| line.contains("system check"))
     );
-    let odd = [("WORKOS_REDIRECT_URI", String::new())];
-    drop((site, odd));
+    drop(site);
     let port = free_port();
     let url = format!("http://localhost:{port}");
     let uri = format!("{url}/elsewhere");
     let site = Site::start(&[("WORKOS_REDIRECT_URI", &uri), ("PUBLIC_URL", &url)]);
     site.program
-        .wait_for_log(|line| line.contains("workos.W001"));
+        .wait_for_log(|line| line.contains("system check workos.W001: "));
+}
+
+#[test]
+fn listening_for_other_machines_without_public_url_is_a_warning() {
+    let port = free_port();
+    let site = Site::start(&[("BIND", &format!("0.0.0.0:{port}"))]);
+    let line = site
+        .program
+        .wait_for_log(|line| line.contains("system check hosts.W002: "));
+    assert!(line.contains("Set PUBLIC_URL to"), "{line}");
+}
+
+#[test]
+fn djangos_argument_for_the_address_gets_a_tip() {
+    for (argument, bind) in [
+        ("0.0.0.0:8000", "0.0.0.0:8000"),
+        ("8000", "127.0.0.1:8000"),
+        ("0:8000", "0.0.0.0:8000"),
+        ("[::]:8000", "[::]:8000"),
+    ] {
+        let output = Program::new(&["runserver", argument]).run().exits_with(2);
+        let tip = format!("tip: the address is an option: `vestibule runserver --bind {bind}`");
+        assert!(output.stderr.contains(&tip), "{output:#?}");
+    }
+    for arguments in [&["runserver", "now"][..], &["migrate", "8000"]] {
+        let output = Program::new(arguments).run().exits_with(2);
+        assert!(!output.stderr.contains("--bind "), "{output:#?}");
+    }
 }

@@ -95,6 +95,14 @@ impl Program {
         self
     }
 
+    /// Makes every write to its standard output fail as with a pipe whose reader has ended.
+    pub(crate) fn with_closed_stdout(mut self) -> Self {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        self.stdout = writer.into();
+        self
+    }
+
     /// Runs it to its end.
     pub(crate) fn run(self) -> ProgramOutput {
         self.start().wait()
@@ -152,11 +160,6 @@ impl RunningProgram {
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
-    }
-
-    /// Whether it is still running.
-    pub(crate) fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("a child").is_none()
     }
 
     /// Sends it a signal, `TERM` or `INT`.

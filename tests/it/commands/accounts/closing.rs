@@ -10,7 +10,7 @@ fn run(place: &Place, command: &str, email: &str) -> String {
 }
 
 #[test]
-fn a_closed_account_loses_sessions_and_tokens_at_once() {
+fn deactivating_ends_sessions_and_tokens_at_once() {
     let place = Place::new();
     let user = place.add("Ada@example.com", GOOD);
     let other = place.add("olive@example.com", GOOD);
@@ -20,7 +20,7 @@ fn a_closed_account_loses_sessions_and_tokens_at_once() {
     place.add_session(&other, "of another");
     assert_eq!(
         run(&place, "deactivate", "ada@EXAMPLE.com"),
-        "Account 'Ada@example.com' is closed. Ended: 2 sessions, and every token."
+        "Account 'Ada@example.com' is deactivated. 2 sessions and all tokens ended."
     );
     let closed = place.user("ada@example.com");
     assert!(!closed.is_active);
@@ -30,26 +30,26 @@ fn a_closed_account_loses_sessions_and_tokens_at_once() {
 }
 
 #[test]
-fn each_may_be_done_twice_and_says_so() {
+fn a_second_run_changes_nothing_and_says_so() {
     let place = Place::new();
     let user = place.add("ada@example.com", GOOD);
     place.add_session(&user, "only");
     let email = "ada@example.com";
     assert_eq!(
         run(&place, "activate", email),
-        "Account 'ada@example.com' was open already."
+        "Account 'ada@example.com' was already active."
     );
     assert_eq!(
         run(&place, "deactivate", email),
-        "Account 'ada@example.com' is closed. Ended: 1 session, and every token."
+        "Account 'ada@example.com' is deactivated. 1 session and all tokens ended."
     );
     assert_eq!(
         run(&place, "deactivate", email),
-        "Account 'ada@example.com' was closed already."
+        "Account 'ada@example.com' was already deactivated."
     );
     assert_eq!(
         run(&place, "activate", email),
-        "Account 'ada@example.com' is open again."
+        "Account 'ada@example.com' is active again."
     );
     // What had ended stays ended.
     let opened = place.user(email);
@@ -58,6 +58,6 @@ fn each_may_be_done_twice_and_says_so() {
     assert!(place.open_sessions().is_empty());
     assert_eq!(
         run(&place, "deactivate", email),
-        "Account 'ada@example.com' is closed. Ended: no session, and every token."
+        "Account 'ada@example.com' is deactivated. No session and all tokens ended."
     );
 }

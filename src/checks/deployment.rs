@@ -1,0 +1,90 @@
+//! Checks for a site with real users: Django's deployment checks that apply here, and our own.
+
+use secrecy::ExposeSecret;
+
+use super::report::{Issue, Level};
+use super::workos::dashboard;
+use crate::settings::{HostPattern, Settings};
+
+/// Django's least length for `security.W009`, in characters.
+const LONG_SECRET_KEY: usize = 50;
+/// Django's least number of different characters for `security.W009`.
+const VARIED_SECRET_KEY: usize = 5;
+
+/// Checks the settings of a site with real users.
+pub fn deployment(settings: &Settings) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    let mut warn = |id, message: &str, hint: &str| {
+        issues.push(Issue::new(id, Level::Warning, message, hint));
+    };
+    if !settings.public_url.is_https() {
+        warn(
+            "security.W008",
+            "PUBLIC_URL is not https, so cookies are not Secure and HSTS is off.",
+            "Serve the site through a TLS proxy, and set PUBLIC_URL to the proxy's https:// origin.",
+        );
+    }
+    if is_weak(settings.secret_key.expose_secret()) {
+        warn(
+            "security.W009",
+            "SECRET_KEY has fewer than 50 characters, fewer than 5 different ones, or begins with `django-insecure-`.",
+            "Set it to the output of `openssl rand -base64 48`, and add the old key to SECRET_KEY_FALLBACKS.",
+        );
+    }
+    if settings
+        .secret_key_fallbacks
+        .iter()
+        .any(|key| is_weak(key.expose_secret()))
+    {
+        warn(
+            "security.W025",
+            "An entry of SECRET_KEY_FALLBACKS is as weak as security.W009 describes.",
+            "Remove it as soon as the sessions that were encrypted with it have ended.",
+        );
+    }
+    if settings.allowed_hosts.contains(&HostPattern::Any) {
+        warn(
+            "security.W020",
+            "ALLOWED_HOSTS allows every host.",
+            "List the host names that browsers use.",
+        );
+    }
+    if settings.workos.api_base_url.starts_with("http:") {
+        warn(
+            "workos.W002",
+            "WORKOS_API_BASE_URL is not https, so the API key is sent without encryption.",
+            "Use https://api.workos.com or your custom authentication domain.",
+        );
+    }
+    if settings.public_url.is_https()
+        && settings
+            .workos
+            .api_key
+            .expose_secret()
+            .starts_with("sk_test_")
+    {
+        warn(
+            "workos.W003",
+            "WORKOS_API_KEY is a key of WorkOS's staging environment.",
+            "Use the production environment's key and client id for real users.",
+        );
+    }
+    if settings.public_url.is_https() && settings.trusted_proxies.is_empty() {
+        warn(
+            "proxy.W001",
+            "PUBLIC_URL is https and TRUSTED_PROXIES is empty, so every client seems to have the address of the TLS proxy.",
+            "Set TRUSTED_PROXIES to the proxy's address or network.",
+        );
+    }
+    issues.push(dashboard(settings));
+    issues
+}
+
+fn is_weak(key: &str) -> bool {
+    let mut different: Vec<char> = key.chars().collect();
+    different.sort_unstable();
+    different.dedup();
+    key.chars().count() < LONG_SECRET_KEY
+        || different.len() < VARIED_SECRET_KEY
+        || key.starts_with("django-insecure-")
+}

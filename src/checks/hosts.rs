@@ -1,0 +1,46 @@
+//! Checks of the addresses under which browsers reach the site.
+
+use super::report::{Issue, Level};
+use crate::settings::Settings;
+
+/// Checks `ALLOWED_HOSTS` and `BIND` against `PUBLIC_URL`.
+pub(super) fn issues(settings: &Settings) -> Vec<Issue> {
+    [allowed_hosts(settings), public_url(settings)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn allowed_hosts(settings: &Settings) -> Option<Issue> {
+    let host = settings.public_url.host();
+    let mut patterns = settings.allowed_hosts.iter();
+    if patterns.any(|pattern| pattern.allows(host)) {
+        return None;
+    }
+    Some(Issue::new(
+        "hosts.W001",
+        Level::Warning,
+        format!(
+            "ALLOWED_HOSTS does not include {host}, the host of PUBLIC_URL, so browsers get the answer 400 there."
+        ),
+        format!("Add {host} to ALLOWED_HOSTS, unless a proxy replaces the Host header."),
+    ))
+}
+
+fn public_url(settings: &Settings) -> Option<Issue> {
+    if !settings.public_url_is_default || settings.bind.ip().is_loopback() {
+        return None;
+    }
+    let (bind, port) = (settings.bind, settings.bind.port());
+    Some(Issue::new(
+        "hosts.W002",
+        Level::Warning,
+        format!(
+            "The server listens for other machines ({bind}), and PUBLIC_URL is not set. Its default {} means, to a browser on another machine, that machine itself: sign-ins lead nowhere, and other host names get the answer 400.",
+            settings.public_url.as_str()
+        ),
+        format!(
+            "Set PUBLIC_URL to the address that browsers use, such as https://app.example.com or http://192.0.2.10:{port}."
+        ),
+    ))
+}

@@ -1,0 +1,72 @@
+//! Checks of the settings of WorkOS, and of the credentials by a request to WorkOS.
+
+use super::report::{Issue, Level, sentence};
+use crate::origin::Origin;
+use crate::settings::Settings;
+use crate::workos::{WorkosClient, WorkosError};
+
+/// Checks `WORKOS_REDIRECT_URI`.
+pub(super) fn redirect_uri(settings: &Settings) -> Option<Issue> {
+    let uri = url::Url::parse(&settings.workos.redirect_uri).ok()?;
+    if Origin::of(&uri).as_ref() != Some(&settings.public_url) {
+        return Some(Issue::new(
+            "workos.E001",
+            Level::Error,
+            format!(
+                "WORKOS_REDIRECT_URI ({uri}) is not on PUBLIC_URL ({}), where browsers send the cookie of the sign-in.",
+                settings.public_url.as_str()
+            ),
+            "Set PUBLIC_URL to the origin that browsers see, or WORKOS_REDIRECT_URI to a URL on it.",
+        ));
+    }
+    (uri.path().trim_end_matches('/') != "/auth/callback").then(|| {
+        Issue::new(
+            "workos.W001",
+            Level::Warning,
+            format!(
+                "WORKOS_REDIRECT_URI leads to {}, not to /auth/callback.",
+                uri.path()
+            ),
+            "Unless a proxy rewrites the path, register and set {PUBLIC_URL}/auth/callback.",
+        )
+    })
+}
+
+/// Lists the URLs that must be registered in WorkOS's dashboard. WorkOS has no API to verify them.
+pub(super) fn dashboard(settings: &Settings) -> Issue {
+    let sign_in = format!("{}/auth/login", settings.public_url.as_str());
+    let sign_out = settings.workos.logout_return_to.as_deref();
+    Issue::new(
+        "workos.I001",
+        Level::Info,
+        "These URLs must be registered in WorkOS's dashboard.",
+        format!(
+            "Redirect URI: {}. Sign-in endpoint: {sign_in} (invitations and impersonation need it). Sign-out redirect: {}.",
+            settings.workos.redirect_uri,
+            sign_out.unwrap_or("WorkOS's default")
+        ),
+    )
+}
+
+/// Asks WorkOS whether the API key and the client id belong together.
+pub async fn online(settings: &Settings) -> Vec<Issue> {
+    let verified = match WorkosClient::new(&settings.workos) {
+        Ok(client) => client.verify_credentials().await,
+        Err(error) => Err(error),
+    };
+    match verified {
+        Ok(()) => vec![dashboard(settings)],
+        Err(error @ WorkosError::Refused { .. }) => vec![Issue::new(
+            "workos.E002",
+            Level::Error,
+            sentence(error),
+            "WORKOS_API_KEY and WORKOS_CLIENT_ID must be of the same WorkOS environment.",
+        )],
+        Err(error @ WorkosError::Unavailable { .. }) => vec![Issue::new(
+            "workos.E003",
+            Level::Error,
+            sentence(error),
+            "Check WORKOS_API_BASE_URL, and that this machine can connect to it.",
+        )],
+    }
+}

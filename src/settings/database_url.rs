@@ -1,0 +1,157 @@
+//! `DATABASE_URL`: which database, from the scheme of its URL.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+/// The database to use.
+#[derive(Clone, Debug)]
+pub enum DatabaseUrl {
+    /// `sqlite:PATH`.
+    Sqlite(PathBuf),
+    /// `postgres://…`, with every parameter of libpq; secret, since it may hold a password.
+    Postgres(SecretString),
+}
+
+/// Shows `sqlite:PATH`, or `postgres://…` without any part that may be secret.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(_) => f.write_str("postgres://…"),
+        }
+    }
+}
+
+impl DatabaseUrl {
+    /// Parses `sqlite:PATH` or `postgres://…`; the error says what is wrong, and never shows a password.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
+        match scheme {
+            "sqlite" => sqlite_path(rest).map(Self::Sqlite),
+            "postgres" | "postgresql" if !rest.starts_with("//") => {
+                Err(format!("read `{scheme}:` without `//` after it"))
+            }
+            "postgres" | "postgresql" if has_unencoded_password(rest) => Err(format!(
+                "read `{scheme}://…` with a `@`, `/`, `?`, `#` or `%` in the password that is not percent-encoded"
+            )),
+            "postgres" | "postgresql" if cfg!(feature = "postgres") => {
+                Ok(Self::Postgres(SecretString::from(text)))
+            }
+            "postgres" | "postgresql" => Err(format!(
+                "read `{scheme}://…`, and this build has no PostgreSQL (build it with `--features postgres`)"
+            )),
+            "" => Err("read a value without a scheme".to_owned()),
+            other
+                if other
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) =>
+            {
+                Err(format!("read the scheme `{other}:`"))
+            }
+            _ => Err("read a value without a scheme".to_owned()),
+        }
+    }
+}
+
+/// Whether the password seems to hold a character that ends it early. libpq would take the rest for a
+/// host or a port, and show it in its error.
+fn has_unencoded_password(rest: &str) -> bool {
+    let is_hex = |code: &[u8]| code.iter().all(u8::is_ascii_hexdigit) && code != b"00";
+    let bare_percent = |after: &str| !after.as_bytes().get(..2).is_some_and(is_hex);
+    if rest.split('%').skip(1).any(bare_percent) {
+        return true;
+    }
+    let rest = rest.trim_start_matches('/');
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let ats = authority.matches('@').count();
+    // A parameter may hold a `@`, as in `?user=me@tenant`: there is a `=` before it.
+    let at_in_tail = tail
+        .split_once('@')
+        .is_some_and(|(before, _)| !before.contains('='));
+    ats > 1 || (ats == 0 && authority.contains(':') && at_in_tail)
+}
+
+fn sqlite_path(rest: &str) -> Result<PathBuf, String> {
+    if rest.is_empty() || rest == "." || rest.ends_with('/') {
+        return Err("read `sqlite:` without the path of a file".to_owned());
+    }
+    if rest.starts_with(":memory:") || rest.starts_with("file:") {
+        // Every pooled connection would open a database of its own.
+        return Err(format!(
+            "read `sqlite:{rest}`, which is not the path of a file"
+        ));
+    }
+    if rest.starts_with("//") {
+        // Other tools read `sqlite:///x` as a relative path and `sqlite:////x` as an absolute one.
+        return Err(format!(
+            "read `sqlite:{rest}`, with slashes that tools interpret differently"
+        ));
+    }
+    Ok(PathBuf::from(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_url_names_its_backend_or_is_refused() {
+        assert!(
+            matches!(DatabaseUrl::parse("sqlite:a.db"), Ok(DatabaseUrl::Sqlite(p)) if p.as_os_str() == "a.db")
+        );
+        assert!(matches!(
+            DatabaseUrl::parse("sqlite:/var/a.db"),
+            Ok(DatabaseUrl::Sqlite(_))
+        ));
+        for bad in [
+            "",
+            "a.db",
+            "sqlite:",
+            "sqlite:/",
+            "sqlite::memory:",
+            "sqlite:file:x?mode=memory",
+            "sqlite:///a.db",
+            "postgres:app",
+            "mysql://u:hidden@h/d",
+            "://x",
+            "/var/a.db",
+        ] {
+            let error = DatabaseUrl::parse(bad).unwrap_err();
+            assert!(!error.contains("hidden"), "{error}");
+        }
+        assert_eq!(
+            DatabaseUrl::parse("postgres://h/d").is_ok(),
+            cfg!(feature = "postgres")
+        );
+    }
+
+    #[test]
+    fn a_password_that_libpq_would_misread_is_refused_and_not_shown() {
+        for bad in [
+            "u:hid%zen@h/d",
+            "u:hid%",
+            "h/d?password=hid%q",
+            "u:hid%00@h/d",
+            "u:hid@den@h/d",
+            "u:hid/den@h/d",
+            "u:hid?den@h/d",
+            "u:hid#den@h/d",
+        ] {
+            let error = DatabaseUrl::parse(&format!("postgres://{bad}")).unwrap_err();
+            assert!(
+                error.contains("percent-encoded") && !error.contains("hid"),
+                "{error}"
+            );
+        }
+        for good in [
+            "u:p@h/d",
+            "u@h:5432,i:5433/d",
+            "/d?host=/run/postgresql",
+            "h:5432/d?user=me@tenant",
+        ] {
+            assert!(!has_unencoded_password(&format!("//{good}")), "{good}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The types of settings that are more than a number or a string, and the functions that parse them.
+
+use std::net::{IpAddr, SocketAddr};
+
+use env_filter::Builder;
+use ipnet::IpNet;
+use secrecy::SecretString;
+use url::{Host, Url};
+
+use crate::origin::is_local_path;
+
+/// The least length of a key for HMAC-SHA-256, in bytes (RFC 7518, 3.2).
+const SHORTEST_SECRET_KEY: usize = 32;
+/// What a secret key has to be.
+pub(super) const WANTED_SECRET_KEY: &str =
+    "at least 32 random bytes, better 50 or more, such as `openssl rand -base64 48` prints";
+/// What a cookie's name has to be.
+pub(super) const WANTED_COOKIE_NAME: &str =
+    "a cookie's name: letters, digits, `-` and `_`, 64 at most";
+/// Crates whose name alone is a `RUST_LOG` directive without `_` or `::`.
+const LOGGING_CRATES: [&str; 7] = [
+    "diesel",
+    "h2",
+    "hyper",
+    "mio",
+    "reqwest",
+    "rustls",
+    "vestibule",
+];
+const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Who may sign in with a password, at `/login` and for tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordLogin {
+    /// Accounts without a WorkOS user, and superusers: a password must not bypass single sign-on.
+    Unlinked,
+    /// Superusers only.
+    Superusers,
+    /// Everybody who has a password, as in Django.
+    All,
+    /// Nobody.
+    Off,
+}
+
+impl PasswordLogin {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "unlinked" => Self::Unlinked,
+            "superusers" => Self::Superusers,
+            "all" => Self::All,
+            "off" => Self::Off,
+            _ => return None,
+        })
+    }
+}
+
+/// One entry of `ALLOWED_HOSTS`, with Django's rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostPattern {
+    /// `*`: any host.
+    Any,
+    /// `.example.com`: the domain and its subdomains (stored without the leading dot).
+    Domain(String),
+    /// This host only.
+    Exact(String),
+}
+
+impl HostPattern {
+    /// Parses one entry; an entry with a scheme, a port or a path is refused.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        let name = text.strip_prefix('.').unwrap_or(&text);
+        let plain =
+            !name.contains('*') && Host::parse(name).is_ok_and(|host| host.to_string() == name);
+        match (text.as_str(), plain) {
+            ("*", _) => Some(Self::Any),
+            (_, true) if text.starts_with('.') => Some(Self::Domain(name.to_owned())),
+            (_, true) => Some(Self::Exact(text)),
+            (_, false) => None,
+        }
+    }
+
+    /// Whether the pattern matches `host`, which is in lower case, without port and trailing dot.
+    pub fn allows(&self, host: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(name) => host == name,
+            Self::Domain(name) => {
+                host == name
+                    || host
+                        .strip_suffix(name.as_str())
+                        .is_some_and(|front| front.ends_with('.'))
+            }
+        }
+    }
+}
+
+/// Parses the address to listen on: `ADDRESS:PORT`, or `localhost:PORT`.
+pub fn parse_bind(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => port
+            .parse()
+            .ok()
+            .map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port))),
+        None => text.parse().ok(),
+    }
+}
+
+/// Parses a network (`10.0.0.0/8`) or a single address.
+pub(super) fn parse_network(text: &str) -> Option<IpNet> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+/// Parses an absolute `http` or `https` URL without credentials or fragment.
+pub(super) fn parse_http_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    (matches!(url.scheme(), "http" | "https") && url.has_host() && plain).then_some(url)
+}
+
+/// Accepts an absolute URL and returns it unchanged: WorkOS compares it letter by letter.
+pub(super) fn parse_whole_url(text: &str) -> Option<String> {
+    parse_http_url(text).map(|_| text.to_owned())
+}
+
+/// Accepts the address that a sign-in or a log-out leads to: a path of this site, or an absolute URL.
+pub(super) fn parse_redirect_target(text: &str) -> Option<String> {
+    (is_local_path(text) || parse_http_url(text).is_some()).then(|| text.to_owned())
+}
+
+/// Accepts a cookie's name that every server and browser takes (RFC 6265 allows more), short enough
+/// to leave space for the value.
+pub(super) fn parse_cookie_name(text: &str) -> Option<String> {
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let valid = (1..=64).contains(&text.len()) && text.chars().all(is_token);
+    valid.then(|| text.to_owned())
+}
+
+/// Accepts a key of sufficient length.
+pub(super) fn parse_secret_key(text: &str) -> Option<SecretString> {
+    (text.len() >= SHORTEST_SECRET_KEY).then(|| SecretString::from(text))
+}
+
+/// Parses `true` or `false`, or one of their usual synonyms.
+pub(super) fn parse_bool(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// Accepts the directives of `RUST_LOG`. env_logger takes a word that is no level for the name of a
+/// crate, and then logs nothing of any other crate; such a word has to look like a crate's name.
+pub(super) fn parse_log_filter(text: &str) -> Option<String> {
+    let is_level = |word: &str| {
+        LOG_LEVELS
+            .iter()
+            .any(|level| word.eq_ignore_ascii_case(level))
+    };
+    let is_module =
+        |word: &str| word.contains('_') || word.contains("::") || LOGGING_CRATES.contains(&word);
+    let mut directives = text.split('/').next().unwrap_or_default().split(',');
+    let plain = directives.all(|directive| {
+        let word = directive.trim();
+        word.is_empty() || word.contains('=') || is_level(word) || is_module(word)
+    });
+    let valid = plain && Builder::new().try_parse(text).is_ok();
+    valid.then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_patterns_follow_django() {
+        let domain = HostPattern::parse(".Example.com").unwrap();
+        assert!(domain.allows("example.com") && domain.allows("a.b.example.com"));
+        assert!(!domain.allows("badexample.com") && !domain.allows("example.com.evil.example"));
+        assert!(HostPattern::parse("*").unwrap().allows("anything"));
+        assert!(
+            !HostPattern::parse("example.com")
+                .unwrap()
+                .allows("a.example.com")
+        );
+        assert!(HostPattern::parse("[::1]").unwrap().allows("[::1]"));
+        for bad in [
+            "",
+            ".",
+            "https://example.com",
+            "example.com:80",
+            "a b",
+            "*.example.com",
+            "a/b",
+        ] {
+            assert_eq!(HostPattern::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_to_listen_on() {
+        assert_eq!(
+            parse_bind("localhost:80"),
+            Some(SocketAddr::from(([127, 0, 0, 1], 80)))
+        );
+        assert!(parse_bind("[::]:80").is_some());
+        for bad in ["8000", "localhost", "example.com:80", "127.0.0.1:99999", ""] {
+            assert_eq!(parse_bind(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_log_filter_names_levels_or_modules() {
+        for good in [
+            "info",
+            "OFF",
+            "warn,vestibule=debug",
+            "vestibule",
+            "actix_web",
+            "vestibule::renewal",
+            "debug,",
+            "debug/session",
+        ] {
+            assert!(parse_log_filter(good).is_some(), "{good}");
+        }
+        for bad in ["loud", "info,loud", "vestibule=loud", "a=b=c", "verbose/x"] {
+            assert_eq!(parse_log_filter(bad), None, "{bad}");
+        }
+    }
+}
