@@ -100,6 +100,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// The settings of the log.
     pub log: LogSettings,
+    /// Whether this is `runserver --demo`, which also serves the example of a single-page application.
+    pub demo: bool,
     /// Ids of system checks whose findings are neither shown nor counted as failures.
     pub silenced_system_checks: Vec<String>,
     /// Variables of `.env` in which dotenvy expanded a `$`; `check` warns of them.
@@ -220,6 +222,7 @@ impl Settings {
                 parse_network,
             ),
             log: LogSettings::read(reader),
+            demo: false,
             silenced_system_checks: reader.list(
                 "SILENCED_SYSTEM_CHECKS",
                 "",

@@ -162,6 +162,7 @@ mod tests {
                 logout_to_login: String::new(),
                 throttle_login: None,
                 throttle_refresh: None,
+                docs: true,
             })
         };
         assert_eq!(name("tofu-web", true).as_deref(), Some("tofu-web-refresh"));

@@ -1,44 +1,60 @@
-//! `GET /api/schema` and `GET /api/docs`: the API's document, for programs and for people.
+//! `GET /api/schema` and `GET /api/docs`: the API's documentation, for tools and for people.
+//!
+//! Both answer 404 with `API_DOCS=off`, and leave out the providers that are not configured.
 
 use std::sync::LazyLock;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde_json::Value;
 
-use super::ApiError;
-use super::schema::{self, Answer, Credential, Example, Field, Group, Operation};
+use super::schema::{
+    self, BodyField, CredentialKind, Operation, OperationGroup, ResponseDoc, ResponseExample,
+};
+use super::{ApiError, json_ok};
+use crate::error::Error;
+use crate::settings::Settings;
 use crate::state::AppState;
 use crate::web::pages::PageFrame;
 use crate::web::render;
 
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| schema::document().to_string());
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(schema::operations);
 
-/// The OpenAPI document.
-pub async fn schema() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type(ContentType::json())
-        .body(DOCUMENT.as_str())
+/// `GET /api/schema`: the OpenAPI document.
+pub async fn schema(app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+    let operations = served_operations(&app.settings)?;
+    json_ok(&schema::document(&operations))
 }
 
-/// The page.
+/// `GET /api/docs`: the documentation as a page.
 pub async fn docs(app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let docs = Docs {
+    let page = ApiDocsPage {
         page: render::bare_frame(),
         site: app.settings.public_url.as_str(),
         session_cookie: &app.settings.session_cookie_name,
-        operations: &OPERATIONS,
+        operations: &served_operations(&app.settings)?,
     };
-    Ok(render::page(StatusCode::OK, &docs)?)
+    Ok(render::page(StatusCode::OK, &page)?)
 }
 
-/// The API as a page.
+/// The operations that this configuration serves; 404 if the documentation is off.
+fn served_operations(settings: &Settings) -> Result<Vec<Operation>, Error> {
+    if !settings.api.docs {
+        return Err(Error::NotFound);
+    }
+    let is_served = |operation: &&Operation| match operation.path {
+        schema::GOOGLE => settings.oidc.google.is_some(),
+        schema::OKTA => settings.oidc.okta.is_some(),
+        _ => true,
+    };
+    Ok(OPERATIONS.iter().filter(is_served).cloned().collect())
+}
+
+/// The template of `/api/docs`.
 #[derive(Template)]
 #[template(path = "api_docs.html")]
-struct Docs<'a> {
+struct ApiDocsPage<'a> {
     page: PageFrame<'a>,
     /// `PUBLIC_URL`.
     site: &'a str,
@@ -46,29 +62,29 @@ struct Docs<'a> {
     operations: &'a [Operation],
 }
 
-impl<'a> Docs<'a> {
-    fn of(&self, group: &Group) -> impl Iterator<Item = &'a Operation> + use<'a> {
+impl<'a> ApiDocsPage<'a> {
+    fn of(&self, group: &OperationGroup) -> impl Iterator<Item = &'a Operation> + use<'a> {
         let group = *group;
         self.operations
             .iter()
             .filter(move |operation| operation.group == group)
     }
 
-    /// The answers that need no telling at each route, once each.
-    fn general(&self) -> Vec<&'a Answer> {
-        let mut general: Vec<&Answer> = Vec::new();
-        let all = self.operations.iter().flat_map(|one| &one.answers);
-        for answer in all.filter(|answer| answer.general) {
-            if general.iter().all(|other| other.status != answer.status) {
-                general.push(answer);
+    /// The responses that most routes have, each once.
+    fn general(&self) -> Vec<&'a ResponseDoc> {
+        let mut general: Vec<&ResponseDoc> = Vec::new();
+        let all = self.operations.iter().flat_map(|one| &one.responses);
+        for response in all.filter(|response| response.general) {
+            if general.iter().all(|other| other.status != response.status) {
+                general.push(response);
             }
         }
-        general.sort_by_key(|answer| answer.status);
+        general.sort_by_key(|response| response.status);
         general
     }
 
-    /// The request as a line for a shell, with the operation's own fields or with an alternative's.
-    fn curl(&self, operation: &Operation, fields: &[Field]) -> String {
+    /// The request as a curl command, with the operation's own fields or an alternative's.
+    fn curl(&self, operation: &Operation, fields: &[BodyField]) -> String {
         let mut line = "curl".to_owned();
         if operation.method != "GET" {
             line.push_str(&format!(" -X {}", operation.method));
@@ -76,24 +92,25 @@ impl<'a> Docs<'a> {
         line.push_str(&format!(" {}{}", self.site, operation.path));
         match operation.credentials.first() {
             _ if operation.anonymous => {}
-            Some(Credential::Bearer) => {
+            Some(CredentialKind::Bearer) => {
                 line.push_str(" \\\n  -H 'Authorization: Bearer ACCESS_TOKEN'");
             }
-            Some(Credential::SessionCookie | Credential::PolicyCookie) => {
+            Some(CredentialKind::SessionCookie | CredentialKind::PolicyCookie) => {
                 line.push_str(&format!(" \\\n  --cookie '{}=…'", self.session_cookie));
             }
             None => {}
         }
         if fields.iter().any(|field| field.required) {
             line.push_str(" \\\n  -H 'Content-Type: application/json'");
-            line.push_str(&format!(" \\\n  -d '{}'", body(fields)));
+            line.push_str(&format!(" \\\n  -d '{}'", curl_body(fields)));
         }
         line
     }
 }
 
-/// The required fields in their order, tokens by their names: they would fill the line.
-fn body(fields: &[Field]) -> String {
+/// The required fields in their order. Tokens are replaced by names such as `REFRESH_TOKEN`, because
+/// they are long.
+fn curl_body(fields: &[BodyField]) -> String {
     let shown = fields.iter().filter(|field| field.required).map(|field| {
         let value = if field.example == schema::TOKEN {
             let name = field.name.to_ascii_uppercase();
@@ -110,22 +127,22 @@ fn body(fields: &[Field]) -> String {
     format!("{{{}}}", shown.collect::<Vec<_>>().join(","))
 }
 
-fn pretty(example: &Example) -> String {
+fn pretty(example: &ResponseExample) -> String {
     serde_json::to_string_pretty(&example.value).unwrap_or_default()
 }
 
-/// Text and code by turns: code stands between backticks.
+/// Splits a text into prose and code, which is between backticks: `(is code, part)`.
 fn prose(text: &str) -> impl Iterator<Item = (bool, &str)> {
     text.split('`')
         .enumerate()
         .map(|(number, part)| (number % 2 == 1, part))
 }
 
-/// How the credentials are called on the page.
-fn in_words(credential: &Credential) -> &'static str {
+/// The name of a kind of credentials on the page.
+fn credential_name(credential: &CredentialKind) -> &'static str {
     match credential {
-        Credential::Bearer => "access token",
-        Credential::PolicyCookie => "policy cookie",
-        Credential::SessionCookie => "browser session",
+        CredentialKind::Bearer => "access token",
+        CredentialKind::PolicyCookie => "policy cookie",
+        CredentialKind::SessionCookie => "browser session",
     }
 }

@@ -1,163 +1,165 @@
-//! The API's OpenAPI 3.1 document, kept by hand beside the routes.
+//! The API's OpenAPI 3.1 document, written by hand beside the routes.
 //!
-//! [`operations`] says what each route takes and answers; [`document`] makes OpenAPI of it, and
-//! `/api/docs` a page. What an error says is asked of the error itself, so that it cannot drift.
+//! [`operations`] describes the request and the responses of each route; [`document()`] turns the list
+//! into OpenAPI, and `/api/docs` into a page. The examples of error responses are produced by the error
+//! types themselves, so that they cannot differ from what the routes send.
 
-mod answers;
 mod builder;
 mod components;
 mod document;
 mod exchanges;
+mod responses;
 mod routes;
 mod session;
+mod sign_in_steps;
 mod tokens;
-mod unfinished;
 
 use serde_json::Value;
 
-pub use answers::TOKEN;
 pub use document::document;
+pub use exchanges::{GOOGLE, OKTA};
+pub use responses::TOKEN;
 pub use routes::operations;
 
-/// What belongs together.
+/// A section of the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// `/api/token` and what is below it.
+pub enum OperationGroup {
+    /// `/api/token` and the routes below it.
     Tokens,
-    /// The exchanges of a provider's code.
+    /// The code exchanges.
     SignIn,
-    /// Who is signed in, and the way out.
+    /// The signed-in user, tokens for a session, and log-out.
     Session,
-    /// This document.
+    /// The documentation itself.
     Document,
 }
 
-impl Group {
-    /// In the order of the page.
+impl OperationGroup {
+    /// All sections, in the order of the page.
     pub const ALL: [Self; 4] = [Self::Tokens, Self::SignIn, Self::Session, Self::Document];
 
-    /// Its heading, and its tag in OpenAPI.
+    /// The heading on the page, and the tag in OpenAPI.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tokens => "Tokens",
             Self::SignIn => "Sign-in",
             Self::Session => "Session and user",
-            Self::Document => "This document",
+            Self::Document => "Documentation",
         }
     }
 
-    /// What it is for, in a sentence.
+    /// A sentence that says what the section is for.
     pub fn purpose(self) -> &'static str {
         match self {
-            Self::Tokens => "Pairs of access and refresh token, as simplejwt gives them out.",
-            Self::SignIn => "A provider's code is exchanged for a pair of tokens and the user.",
-            Self::Session => "Who is signed in, tokens for a browser session, and the way out.",
-            Self::Document => "What you are reading.",
+            Self::Tokens => "Access and refresh tokens, compatible with Django's simplejwt.",
+            Self::SignIn => "Exchange a provider's authorization code for tokens and the user.",
+            Self::Session => "The signed-in user, tokens for a browser session, and log-out.",
+            Self::Document => "This documentation, as a page and as OpenAPI.",
         }
     }
 }
 
-/// One route with one method.
+/// One method of one route.
 #[derive(Clone, Debug)]
 pub struct Operation {
-    /// Where it belongs.
-    pub group: Group,
+    /// Its section.
+    pub group: OperationGroup,
     /// `GET` or `POST`.
     pub method: &'static str,
-    /// Without the slash that may follow.
+    /// The path, without a trailing slash.
     pub path: &'static str,
-    /// Unique; the page's anchor and OpenAPI's `operationId`.
+    /// OpenAPI's `operationId`, and the anchor on the page. Unique.
     pub id: &'static str,
-    /// A few words.
+    /// A short phrase.
     pub summary: &'static str,
-    /// Sentences; code stands between backticks.
+    /// Sentences; code is between backticks.
     pub description: &'static str,
-    /// What may say who asks, any one of them.
-    pub credentials: &'static [Credential],
-    /// Whether it answers without any of them too.
+    /// The kinds of credentials that it accepts.
+    pub credentials: &'static [CredentialKind],
+    /// Whether it also answers without credentials.
     pub anonymous: bool,
-    /// The body's fields; none: no body is read.
-    pub fields: &'static [Field],
-    /// Other bodies that it takes in place of those fields.
-    pub alternatives: &'static [Alternative],
-    /// Every answer, by status.
-    pub answers: Vec<Answer>,
+    /// The fields of the request body. Empty if no body is read.
+    pub fields: &'static [BodyField],
+    /// Other bodies that it accepts instead.
+    pub alternatives: &'static [AlternativeBody],
+    /// Every response, by status.
+    pub responses: Vec<ResponseDoc>,
 }
 
 impl Operation {
-    /// The answers that not every route has.
-    pub fn own_answers(&self) -> Vec<&Answer> {
-        self.answers
+    /// The responses that are specific to this operation.
+    pub fn own_responses(&self) -> Vec<&ResponseDoc> {
+        self.responses
             .iter()
-            .filter(|answer| !answer.general)
+            .filter(|response| !response.general)
             .collect()
     }
 }
 
-/// What says who asks.
+/// A kind of credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Credential {
+pub enum CredentialKind {
     /// `Authorization: Bearer …`.
     Bearer,
-    /// The cookie of `AUTH_COOKIE_NAME`.
+    /// The cookie that `AUTH_COOKIE_NAME` names.
     PolicyCookie,
-    /// The browser session's cookie.
+    /// The cookie of the browser session.
     SessionCookie,
 }
 
-/// A text in the body.
+/// A text field of a request body.
 #[derive(Clone, Copy, Debug)]
-pub struct Field {
+pub struct BodyField {
     /// Its name.
     pub name: &'static str,
-    /// Whether it must be there.
+    /// Whether it is required.
     pub required: bool,
-    /// What it is.
+    /// A sentence about it.
     pub description: &'static str,
-    /// Plainly made up.
+    /// A made-up value.
     pub example: &'static str,
 }
 
-/// Another body that a route takes.
+/// An alternative request body of an operation.
 #[derive(Clone, Copy, Debug)]
-pub struct Alternative {
-    /// Its example's name in the document.
+pub struct AlternativeBody {
+    /// The name of its example in the document.
     pub name: &'static str,
-    /// What it is for.
+    /// A short phrase that says what it is for.
     pub summary: &'static str,
     /// Its fields.
-    pub fields: &'static [Field],
+    pub fields: &'static [BodyField],
 }
 
-/// What may come back.
+/// A response of an operation.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ResponseDoc {
     /// The status.
     pub status: u16,
-    /// When it comes.
+    /// When it is sent.
     pub when: &'static str,
-    /// What its body is.
-    pub body: Shape,
-    /// Headers that matter.
-    pub headers: &'static [Header],
-    /// Bodies that were, or could have been, sent.
-    pub examples: Vec<Example>,
-    /// Whether every route with a body, or every route, has it: the page shows it once.
+    /// The kind of its body.
+    pub body: BodyShape,
+    /// Its headers that the document mentions.
+    pub headers: &'static [ResponseHeader],
+    /// Examples of its body.
+    pub examples: Vec<ResponseExample>,
+    /// Whether all routes, or all routes with a body, have it. The page shows it only once.
     pub general: bool,
 }
 
-/// What a body is.
+/// The kind of a response body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// JSON, by the name of its component.
+pub enum BodyShape {
+    /// JSON with the schema of this component.
     Json(&'static str),
-    /// A page.
+    /// An HTML page.
     Html,
 }
 
-/// A header of an answer.
+/// A header of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Header {
+pub enum ResponseHeader {
     /// `WWW-Authenticate`, on every 401.
     WwwAuthenticate,
     /// `Retry-After`, in seconds.
@@ -168,12 +170,12 @@ pub enum Header {
     SetCookie,
 }
 
-/// A body, and what makes it so.
+/// An example of a response body.
 #[derive(Clone, Debug)]
-pub struct Example {
+pub struct ResponseExample {
     /// Its name in the document.
     pub name: &'static str,
-    /// What makes it so.
+    /// When this body is sent.
     pub summary: &'static str,
     /// The body.
     pub value: Value,

@@ -70,7 +70,9 @@ fn settings(address: SocketAddr, emulator: &EmulatorHandle) -> Result<Settings, 
         ("WORKOS_API_KEY", emulator.api_key().to_owned()),
         ("WORKOS_CLIENT_ID", emulator.client_id().to_owned()),
     ]);
-    Ok(Settings::read(&source)?)
+    let mut settings = Settings::read(&source)?;
+    settings.demo = true;
+    Ok(settings)
 }
 
 /// Ends the sessions of the previous demo, whose secret key and emulator are gone, and creates the

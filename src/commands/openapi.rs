@@ -5,11 +5,13 @@ use super::output::print_line;
 use crate::api::schema;
 
 pub(super) fn run() -> Result<(), CommandError> {
-    let document = serde_json::to_string_pretty(&schema::document()).map_err(|error| {
-        CommandError::Failed(format!(
-            "the OpenAPI document cannot be serialised: {error}"
-        ))
-    })?;
+    let document = serde_json::to_string_pretty(&schema::document(&schema::operations())).map_err(
+        |error| {
+            CommandError::Failed(format!(
+                "the OpenAPI document cannot be serialised: {error}"
+            ))
+        },
+    )?;
     print_line(document)?;
     Ok(())
 }

@@ -36,6 +36,8 @@ pub struct ApiSettings {
     pub throttle_login: Option<Rate>,
     /// The rate limit of refreshes; `None` is unlimited.
     pub throttle_refresh: Option<Rate>,
+    /// Whether `/api/docs` and `/api/schema` are served.
+    pub docs: bool,
 }
 
 impl ApiSettings {
@@ -66,7 +68,16 @@ impl ApiSettings {
             ),
             throttle_login: reader.value("THROTTLE_LOGIN", "10/min", WANTED_RATE, parse_rate),
             throttle_refresh: reader.value("THROTTLE_REFRESH", "60/min", WANTED_RATE, parse_rate),
+            docs: reader.value("API_DOCS", "on", "on or off", parse_switch),
         }
+    }
+}
+
+fn parse_switch(text: &str) -> Option<bool> {
+    match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
     }
 }
 

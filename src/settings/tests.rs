@@ -136,6 +136,7 @@ fn an_error_names_the_setting_its_value_and_what_to_set() {
         ("LOGOUT_TO_LOGIN", "login"),
         ("THROTTLE_LOGIN", "10/week"),
         ("THROTTLE_REFRESH", "0/min"),
+        ("API_DOCS", "yes"),
     ] {
         let errors = read(&[(name, value)]).unwrap_err().invalid;
         assert_eq!(errors.len(), 1, "{name}={value}: {errors:?}");

@@ -10,6 +10,7 @@ use super::query_pairs;
 use crate::csp::SCRIPTED_PAGE;
 use crate::error::Error;
 use crate::hex::hex;
+use crate::state::AppState;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -20,10 +21,20 @@ pub static STYLE_URL: LazyLock<String> = LazyLock::new(|| versioned("style.css")
 /// The icon's address, which includes a part of its hash.
 pub static ICON_URL: LazyLock<String> = LazyLock::new(|| versioned("favicon.svg"));
 
+/// The example of a single-page application. Only the demo serves it.
+const EXAMPLE: [&str; 2] = ["spa.html", "spa.js"];
+
 /// Responds with a file. It is cached for ever if the address includes its hash, else it is revalidated
 /// by its ETag.
-pub async fn get(request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Error> {
+pub async fn get(
+    request: HttpRequest,
+    path: web::Path<String>,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, Error> {
     let path = path.trim_end_matches('/');
+    if EXAMPLE.contains(&path) && !app.settings.demo {
+        return Err(Error::NotFound);
+    }
     let file = StaticFiles::get(path).ok_or(Error::NotFound)?;
     let version = version(&file);
     let by_hash = query_pairs(&request).contains(&("v".to_owned(), version.clone()));

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::api_schema::{committed, served};
+use crate::api_schema::{committed, operations};
 use crate::support::app::TestApp;
 
 const JSON: &str = "application/json";
@@ -32,7 +32,7 @@ fn app() -> TestApp {
 /// The routes that read a body, with their fields: name, and whether it must be there.
 fn routes() -> Vec<(String, Vec<(String, bool)>)> {
     let document = committed();
-    let posts = served()
+    let posts = operations()
         .into_iter()
         .filter(|(_, method)| *method == Method::POST);
     let routes = posts.filter_map(|(path, _)| {

@@ -1,5 +1,5 @@
-//! The OpenAPI document: the committed copy, the printed and the served one are the same, it is
-//! sound, and it has every route.
+//! The OpenAPI document: the committed, the printed and the served document are the same, the document
+//! is valid, and it describes every route.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,13 +13,13 @@ use crate::support::program::Program;
 
 const COMMITTED: &str = include_str!("../../openapi.json");
 
-/// The committed document.
+/// `openapi.json`.
 pub(crate) fn committed() -> Value {
-    serde_json::from_str(COMMITTED).expect("JSON")
+    serde_json::from_str(COMMITTED).expect("openapi.json is JSON")
 }
 
-/// Path and method of every operation that is served.
-pub(crate) fn served() -> Vec<(String, Method)> {
+/// Path and method of every operation in the document.
+pub(crate) fn operations() -> Vec<(String, Method)> {
     let document = committed();
     let paths = document["paths"].as_object().unwrap().iter();
     let operations = paths.flat_map(|(path, methods)| {
@@ -29,19 +29,38 @@ pub(crate) fn served() -> Vec<(String, Method)> {
     operations.collect()
 }
 
+/// An app with every provider configured.
+fn app_with_providers() -> TestApp {
+    TestApp::builder()
+        .setting("GOOGLE_CLIENT_ID", "made-up")
+        .setting("OKTA_CLIENT_ID", "made-up")
+        .setting("OKTA_ISSUER", "https://okta.example.com")
+        .start()
+}
+
 #[test]
-fn the_committed_copy_is_what_the_program_prints() {
+fn the_committed_document_is_the_one_that_the_program_prints() {
     let printed = Program::new(&["openapi"]).run().exits_with(0);
     assert_eq!(printed.stderr, "");
     assert!(
         printed.stdout == COMMITTED.trim_end(),
-        "openapi.json is old: write it anew with `cargo run -- openapi > openapi.json`"
+        "openapi.json is out of date; run `cargo run -- openapi > openapi.json`"
     );
+}
+
+#[test]
+fn the_document_begins_with_the_keys_in_the_usual_order() {
+    let keys: Vec<_> = COMMITTED
+        .lines()
+        .filter_map(|line| line.strip_prefix("  \"")?.split_once("\":"))
+        .map(|(key, _)| key)
+        .collect();
+    assert_eq!(keys[..4], ["openapi", "info", "servers", "paths"]);
 }
 
 #[tokio::test]
 async fn the_served_document_is_the_committed_one() {
-    let app = TestApp::start();
+    let app = app_with_providers();
     for path in ["/api/schema", "/api/schema/"] {
         let response = app.visitor().get(path).await;
         assert_eq!(response.status(), 200);
@@ -51,8 +70,39 @@ async fn the_served_document_is_the_committed_one() {
     }
 }
 
+#[tokio::test]
+async fn providers_that_are_not_configured_are_left_out() {
+    const EXCHANGES: [&str; 2] = ["/api/auth/google", "/api/auth/okta"];
+    let app = TestApp::start();
+    let response = app.visitor().get("/api/schema").await;
+    let mut served: Value = response.json().await.unwrap();
+    let page = app.visitor().page("/api/docs").await;
+    for path in EXCHANGES {
+        assert!(served["paths"].get(path).is_none(), "{path}");
+        assert!(!page.contains(path), "{path}");
+    }
+    let complete = committed();
+    for (path, methods) in complete["paths"].as_object().unwrap() {
+        if EXCHANGES.contains(&path.as_str()) {
+            served["paths"][path] = methods.clone();
+        }
+    }
+    assert_eq!(served["paths"], complete["paths"]);
+}
+
+#[tokio::test]
+async fn the_documentation_can_be_switched_off() {
+    let app = TestApp::builder().setting("API_DOCS", "off").start();
+    for path in ["/api/schema", "/api/schema/", "/api/docs", "/api/docs/"] {
+        let response = app.visitor().get(path).await;
+        assert_eq!(response.status(), 404, "{path}");
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["detail"], "Not found.", "{path}");
+    }
+}
+
 #[test]
-fn it_is_valid_openapi_3_1() {
+fn the_document_is_valid_openapi_3_1() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = folder.join("script/peers/schemathesis/.venv/bin/python");
     assert!(
@@ -65,30 +115,26 @@ fn it_is_valid_openapi_3_1() {
         .arg(folder.join("openapi.json"))
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}");
 }
 
 #[test]
-fn it_has_every_route_of_the_table_and_no_other() {
-    // actix does not tell its routes: the table's own text does.
+fn the_document_has_exactly_the_routes_of_the_route_table() {
+    // actix-web has no list of routes, so the source of the table is read.
     let table = include_str!("../../src/urls.rs");
     let literals = table.split('"').filter(|text| text.starts_with("/api/"));
     let routes: BTreeSet<_> = literals.map(str::to_owned).collect();
     let document = committed();
-    let described = document["paths"].as_object().unwrap().keys().cloned();
-    assert_eq!(described.collect::<BTreeSet<_>>(), routes);
+    let documented = document["paths"].as_object().unwrap().keys().cloned();
+    assert_eq!(documented.collect::<BTreeSet<_>>(), routes);
 }
 
 #[tokio::test]
-async fn each_route_takes_just_the_methods_that_are_described() {
-    let app = TestApp::builder()
-        .setting("GOOGLE_CLIENT_ID", "made-up")
-        .setting("OKTA_CLIENT_ID", "made-up")
-        .setting("OKTA_ISSUER", "https://okta.example.com")
-        .start();
+async fn each_route_allows_exactly_the_documented_methods() {
+    let app = app_with_providers();
     let visitor = app.visitor();
-    for (path, method) in served() {
+    for (path, method) in operations() {
         for path in [path.clone(), format!("{path}/")] {
             let options = visitor
                 .request(Method::OPTIONS, &path)
@@ -113,8 +159,8 @@ async fn each_route_takes_just_the_methods_that_are_described() {
 }
 
 #[tokio::test]
-async fn the_page_tells_of_every_route() {
-    let app = TestApp::start();
+async fn the_page_describes_every_route() {
+    let app = app_with_providers();
     let page = app.visitor().page("/api/docs").await;
     let document = committed();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -129,9 +175,9 @@ async fn the_page_tells_of_every_route() {
         }
     }
     assert!(page.contains(&format!("curl -X POST {}/api/token", app.url)));
-    let begins = format!("curl -X POST {}/api/auth/workos/callback", app.url);
+    let start = format!("curl -X POST {}/api/auth/workos/callback", app.url);
     let curl = page
-        .split(&begins)
+        .split(&start)
         .skip(1)
         .map(|rest| rest.split("</pre>").next().unwrap());
     let curls: Vec<_> = curl.collect();

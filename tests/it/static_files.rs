@@ -1,13 +1,13 @@
-//! `/static/…`: what browsers may keep, and for how long.
+//! `/static/…`: cache headers, content types, and paths that are not served.
 
 use reqwest::{Method, Response, StatusCode};
 
 use crate::support::app::TestApp;
 
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
-const ASK_AGAIN: &str = "public, no-cache";
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+const REVALIDATE: &str = "public, no-cache";
 
-fn text<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     let value = response.headers().get(name)?;
     Some(value.to_str().expect("text"))
 }
@@ -20,7 +20,7 @@ async fn get(app: &TestApp, target: &str, tag: Option<&str>) -> Response {
     request.send().await.unwrap()
 }
 
-/// The address of the style sheet, as a page has it.
+/// The URL of the style sheet in a page.
 async fn style(app: &TestApp) -> String {
     let page = app.visitor().page("/").await;
     let link = page.split("rel=\"stylesheet\" href=\"").nth(1).unwrap();
@@ -28,7 +28,7 @@ async fn style(app: &TestApp) -> String {
 }
 
 #[tokio::test]
-async fn what_pages_link_to_is_kept_for_ever() {
+async fn files_that_pages_link_to_are_immutable() {
     let app = TestApp::start();
     let page = app.visitor().page("/").await;
     let mut links: Vec<_> = page
@@ -41,13 +41,17 @@ async fn what_pages_link_to_is_kept_for_ever() {
     for link in links {
         let response = get(&app, link, None).await;
         assert_eq!(response.status(), StatusCode::OK, "{link}");
-        assert_eq!(text(&response, "cache-control"), Some(FOR_EVER), "{link}");
+        assert_eq!(
+            header(&response, "cache-control"),
+            Some(IMMUTABLE),
+            "{link}"
+        );
         assert!(!response.bytes().await.unwrap().is_empty());
     }
 }
 
 #[tokio::test]
-async fn only_the_right_hash_makes_a_file_immutable() {
+async fn a_file_is_immutable_only_with_its_own_hash_in_the_url() {
     let app = TestApp::start();
     let style = style(&app).await;
     let (path, hash) = style.split_once("?v=").unwrap();
@@ -65,9 +69,13 @@ async fn only_the_right_hash_makes_a_file_immutable() {
     ] {
         let response = get(&app, &format!("{path}{query}"), None).await;
         assert_eq!(response.status(), StatusCode::OK, "{query}");
-        assert_eq!(text(&response, "cache-control"), Some(ASK_AGAIN), "{query}");
         assert_eq!(
-            text(&response, "etag"),
+            header(&response, "cache-control"),
+            Some(REVALIDATE),
+            "{query}"
+        );
+        assert_eq!(
+            header(&response, "etag"),
             Some(&*format!("W/\"{hash}\"")),
             "{query}"
         );
@@ -75,7 +83,7 @@ async fn only_the_right_hash_makes_a_file_immutable() {
 }
 
 #[tokio::test]
-async fn a_known_tag_gets_304_without_a_body() {
+async fn a_matching_etag_gets_304_without_a_body() {
     let app = TestApp::start();
     let style = style(&app).await;
     let tag = format!("\"{}\"", style.split_once("?v=").unwrap().1);
@@ -89,12 +97,16 @@ async fn a_known_tag_gets_304_without_a_body() {
             let response = get(&app, target, Some(&known)).await;
             assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{known}");
             assert_eq!(
-                text(&response, "etag"),
+                header(&response, "etag"),
                 Some(&*format!("W/{tag}")),
                 "{known}"
             );
-            let cache = if target == style { FOR_EVER } else { ASK_AGAIN };
-            assert_eq!(text(&response, "cache-control"), Some(cache), "{known}");
+            let cache = if target == style {
+                IMMUTABLE
+            } else {
+                REVALIDATE
+            };
+            assert_eq!(header(&response, "cache-control"), Some(cache), "{known}");
             assert_eq!(response.bytes().await.unwrap().len(), 0, "{known}");
         }
     }
@@ -105,9 +117,9 @@ async fn a_known_tag_gets_304_without_a_body() {
 }
 
 #[tokio::test]
-async fn every_file_has_its_kind_in_both_slash_forms() {
-    let app = TestApp::start();
-    for (file, kind) in [
+async fn every_file_has_its_content_type_with_and_without_a_trailing_slash() {
+    let app = TestApp::builder().demo().start();
+    for (file, content_type) in [
         ("style.css", "text/css; charset=utf-8"),
         ("favicon.svg", "image/svg+xml"),
         ("spa.html", "text/html; charset=utf-8"),
@@ -116,10 +128,25 @@ async fn every_file_has_its_kind_in_both_slash_forms() {
         for target in [format!("/static/{file}"), format!("/static/{file}/")] {
             let response = get(&app, &target, None).await;
             assert_eq!(response.status(), StatusCode::OK, "{target}");
-            assert_eq!(text(&response, "content-type"), Some(kind), "{target}");
-            assert_eq!(text(&response, "set-cookie"), None, "{target}");
+            assert_eq!(
+                header(&response, "content-type"),
+                Some(content_type),
+                "{target}"
+            );
+            assert_eq!(header(&response, "set-cookie"), None, "{target}");
             let expected = std::fs::read(format!("static/{file}")).unwrap();
             assert_eq!(response.bytes().await.unwrap(), expected, "{target}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_example_application_is_served_only_by_the_demo() {
+    let app = TestApp::start();
+    for file in ["spa.html", "spa.js"] {
+        for target in [format!("/static/{file}"), format!("/static/{file}/")] {
+            let response = get(&app, &target, None).await;
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{target}");
         }
     }
 }

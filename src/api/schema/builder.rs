@@ -3,34 +3,34 @@
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use super::answers::{
-    TOKEN, bad_request, forbidden, method_not_allowed, of_bodies, server_error, unavailable,
+use super::responses::{
+    TOKEN, bad_request, body_errors, forbidden, method_not_allowed, server_error, unavailable,
 };
-use super::{Answer, Field, Group, Operation};
+use super::{BodyField, Operation, OperationGroup, ResponseDoc};
 use crate::api::wire::UserJson;
 
-/// The body of a sign-in.
+/// The response body of a sign-in.
 pub(super) fn signed_in() -> Value {
     json!({ "access_token": TOKEN, "refresh_token": TOKEN, "user": user() })
 }
 
-/// Somebody made up.
+/// A made-up user.
 pub(super) fn user() -> Value {
     json!(UserJson {
         id: 1,
         email: "ada@example.com".to_owned(),
         first_name: "Ada".to_owned(),
-        last_name: "Example".to_owned(),
+        last_name: "ResponseExample".to_owned(),
     })
 }
 
-/// A field that must be there.
+/// A required field.
 pub(super) const fn text(
     name: &'static str,
     description: &'static str,
     example: &'static str,
-) -> Field {
-    Field {
+) -> BodyField {
+    BodyField {
         name,
         required: true,
         description,
@@ -38,26 +38,26 @@ pub(super) const fn text(
     }
 }
 
-/// A field that may be missing.
+/// An optional field.
 pub(super) const fn optional(
     name: &'static str,
     description: &'static str,
     example: &'static str,
-) -> Field {
-    Field {
+) -> BodyField {
+    BodyField {
         required: false,
         ..text(name, description, example)
     }
 }
 
-/// An operation that reads, with the answers that all of them have.
+/// A GET operation, with the responses that all of them have.
 pub(super) fn get(
-    group: Group,
+    group: OperationGroup,
     path: &'static str,
     id: &'static str,
     summary: &'static str,
     description: &'static str,
-    answers: Vec<Answer>,
+    responses: Vec<ResponseDoc>,
 ) -> Operation {
     let mut operation = Operation {
         group,
@@ -70,56 +70,62 @@ pub(super) fn get(
         anonymous: true,
         fields: &[],
         alternatives: &[],
-        answers,
+        responses,
     };
-    let also = [
+    let general = [
         bad_request(&[], &[]),
         method_not_allowed(&Method::POST),
         server_error(),
     ];
-    operation.add(also);
+    operation.add_missing(general);
     operation
 }
 
-/// An operation that takes a body, with the answers that all of them have.
+/// A POST operation, with the responses that all of them have.
 pub(super) fn post(
-    group: Group,
+    group: OperationGroup,
     path: &'static str,
     id: &'static str,
     summary: &'static str,
     description: &'static str,
-    fields: &'static [Field],
-    answers: Vec<Answer>,
+    fields: &'static [BodyField],
+    responses: Vec<ResponseDoc>,
 ) -> Operation {
     let mut operation = Operation {
         method: "POST",
         fields,
-        ..get(group, path, id, summary, description, answers)
+        ..get(group, path, id, summary, description, responses)
     };
-    operation.answers.retain(|answer| answer.status != 405);
+    operation
+        .responses
+        .retain(|response| response.status != 405);
     if !fields.is_empty() {
         operation
-            .answers
-            .retain(|answer| !(answer.status == 400 && answer.general));
-        operation.add([bad_request(fields, &[])]);
+            .responses
+            .retain(|response| !(response.status == 400 && response.general));
+        operation.add_missing([bad_request(fields, &[])]);
     }
-    operation.add([
+    operation.add_missing([
         forbidden(&[]),
         method_not_allowed(&Method::GET),
         unavailable(None),
     ]);
-    operation.add(of_bodies());
+    operation.add_missing(body_errors());
     operation
 }
 
 impl Operation {
-    /// Adds the answers whose statuses it does not have yet.
-    fn add(&mut self, answers: impl IntoIterator<Item = Answer>) {
-        for answer in answers {
-            if self.answers.iter().all(|own| own.status != answer.status) {
-                self.answers.push(answer);
+    /// Adds those of the responses whose status it does not have yet.
+    fn add_missing(&mut self, responses: impl IntoIterator<Item = ResponseDoc>) {
+        for response in responses {
+            if self
+                .responses
+                .iter()
+                .all(|own| own.status != response.status)
+            {
+                self.responses.push(response);
             }
         }
-        self.answers.sort_by_key(|answer| answer.status);
+        self.responses.sort_by_key(|response| response.status);
     }
 }

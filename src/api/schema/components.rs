@@ -1,11 +1,11 @@
-//! The shapes of the bodies, by name, and what says who asks.
+//! The components of the document: schemas, headers and security schemes.
 
 use serde_json::{Value, json};
 
-use super::{Credential, Header};
+use super::{CredentialKind, ResponseHeader};
 use crate::api::error::BEARER;
 
-impl Credential {
+impl CredentialKind {
     /// Its name in the document.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -19,23 +19,23 @@ impl Credential {
 /// `components.securitySchemes`.
 pub(super) fn security_schemes() -> Value {
     json!({
-        Credential::Bearer.name(): {
+        CredentialKind::Bearer.name(): {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "An access token. The header wins over every cookie.",
+            "description": "An access token. The header takes precedence over every cookie.",
         },
-        Credential::PolicyCookie.name(): {
+        CredentialKind::PolicyCookie.name(): {
             "type": "apiKey",
             "in": "cookie",
             "name": "AUTH_COOKIE_NAME",
-            "description": "An access token in the cookie that the setting `AUTH_COOKIE_NAME` names; without the setting there is none. An unsafe method that reads it must not come from another site's page.",
+            "description": "An access token in the cookie that the setting `AUTH_COOKIE_NAME` names. Only with that setting. A request with an unsafe method and this cookie must not come from a page of another site.",
         },
-        Credential::SessionCookie.name(): {
+        CredentialKind::SessionCookie.name(): {
             "type": "apiKey",
             "in": "cookie",
             "name": "sessionid",
-            "description": "The browser session, by the name of the setting `SESSION_COOKIE_NAME`. An unsafe method that reads it must not come from another site's page.",
+            "description": "The cookie of the browser session, with the name of the setting `SESSION_COOKIE_NAME`. A request with an unsafe method and this cookie must not come from a page of another site.",
         },
     })
 }
@@ -51,24 +51,24 @@ pub(super) fn headers() -> Value {
         })
     };
     json!({
-        Header::WwwAuthenticate.component(): text(true, "How to say who asks.", BEARER),
-        Header::Allow.component(): text(true, "What works here.", "POST, OPTIONS"),
-        Header::SetCookie.component(): text(
+        ResponseHeader::WwwAuthenticate.component(): text(true, "The authentication scheme.", BEARER),
+        ResponseHeader::Allow.component(): text(true, "The allowed methods.", "POST, OPTIONS"),
+        ResponseHeader::SetCookie.component(): text(
             false,
-            "Under the cookie policy alone: the access token.",
+            "The access token, only under the cookie policy.",
             "AUTH_COOKIE_NAME=made-up; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=86400",
         ),
-        Header::RetryAfter.component(): {
+        ResponseHeader::RetryAfter.component(): {
             "required": true,
-            "description": "Seconds to wait.",
+            "description": "Seconds to wait before the next request.",
             "schema": { "type": "integer", "minimum": 1 },
             "example": 60,
         },
     })
 }
 
-impl Header {
-    /// As it is sent.
+impl ResponseHeader {
+    /// The name of the header.
     pub fn name(self) -> &'static str {
         match self {
             Self::WwwAuthenticate => "WWW-Authenticate",
@@ -89,13 +89,13 @@ impl Header {
     }
 }
 
-/// `components.schemas`, the bodies of answers.
+/// `components.schemas`: the bodies of responses.
 pub(super) fn schemas() -> Value {
     let text = || json!({ "type": "string" });
-    let left_out = || {
+    let refresh_token = || {
         json!({
             "type": "string",
-            "description": "Left out under the cookie policy, which keeps it.",
+            "description": "Left out under the cookie policy.",
         })
     };
     let user = json!({ "$ref": "#/components/schemas/User" });
@@ -106,26 +106,26 @@ pub(super) fn schemas() -> Value {
             "first_name": { "type": "string", "description": "May be empty, never null." },
             "last_name": { "type": "string", "description": "May be empty, never null." },
         })),
-        "TokenPair": object(&["access"], json!({ "access": text(), "refresh": left_out() })),
+        "TokenPair": object(&["access"], json!({ "access": text(), "refresh": refresh_token() })),
         "Refreshed": object(&["access"], json!({
             "access": text(),
             "refresh": {
                 "type": "string",
-                "description": "With `ROTATE_REFRESH_TOKENS`: the next one. Left out under the cookie policy, which keeps it.",
+                "description": "The new refresh token, only with `ROTATE_REFRESH_TOKENS`. Left out under the cookie policy.",
             },
         })),
         "SignedIn": object(&["access_token", "user"], json!({
             "access_token": text(),
-            "refresh_token": left_out(),
+            "refresh_token": refresh_token(),
             "user": user,
         })),
         "LoggedOut": object(&["message", "workos_logout_url", "redirect_to"], json!({
             "message": text(),
             "workos_logout_url": {
                 "type": ["string", "null"],
-                "description": "Where WorkOS's own session ends; null where none is known.",
+                "description": "The URL that ends the session at WorkOS; null if there is no WorkOS session.",
             },
-            "redirect_to": { "type": "string", "description": "Where the application goes next." },
+            "redirect_to": { "type": "string", "description": "Where the application should go next." },
         })),
         "Nothing": { "type": "object", "maxProperties": 0 },
         "Document": { "type": "object", "required": ["openapi", "info", "paths"] },
@@ -139,7 +139,7 @@ pub(super) fn schemas() -> Value {
         },
         "FieldErrors": {
             "type": "object",
-            "description": "The complaints about each field; `non_field_errors` about the whole.",
+            "description": "The error messages for each field; `non_field_errors` for the whole body.",
             "minProperties": 1,
             "propertyNames": { "not": { "const": "detail" } },
             "additionalProperties": { "type": "array", "minItems": 1, "items": text() },
@@ -153,7 +153,7 @@ pub(super) fn schemas() -> Value {
     })
 }
 
-/// A sign-in for which WorkOS wants one more step.
+/// A sign-in for which WorkOS requires another step.
 fn unfinished() -> Value {
     let organization = object(
         &["id", "name"],
@@ -162,23 +162,23 @@ fn unfinished() -> Value {
     object(
         &["detail", "code"],
         json!({
-            "detail": { "type": "string", "description": "For people." },
-            "code": { "type": "string", "description": "WorkOS's: what is wanted." },
+            "detail": { "type": "string", "description": "A sentence for people." },
+            "code": { "type": "string", "description": "WorkOS's code for the step." },
             "pending_authentication_token": {
                 "type": "string",
-                "description": "To be sent back with the answer, within ten minutes. It is WorkOS's, sealed: no other service takes it. Absent where the sign-in goes on at WorkOS.",
+                "description": "Must be sent back with the answer to the step, within ten minutes. Only this route accepts it. Absent if the step is taken at WorkOS.",
             },
             "organizations": {
                 "type": "array",
-                "description": "Those to choose from.",
+                "description": "The organisations to choose from.",
                 "minItems": 1,
                 "items": organization,
             },
-            "email": { "type": "string", "description": "Where a code was sent to, or whose sign-in it is." },
-            "authentication_challenge_id": { "type": "string", "description": "What the code of an authenticator answers." },
+            "email": { "type": "string", "description": "The address that a code was sent to, or the user's address." },
+            "authentication_challenge_id": { "type": "string", "description": "The challenge that the code of an authenticator app answers." },
             "connection_ids": {
                 "type": "array",
-                "description": "A fresh sign-in names one of them as `connection_id`.",
+                "description": "A new sign-in must name one of them as `connection_id`.",
                 "minItems": 1,
                 "items": { "type": "string" },
             },
@@ -198,22 +198,22 @@ fn problem() -> Value {
     object(
         &["detail"],
         json!({
-            "detail": { "type": "string", "description": "For people." },
-            "code": { "type": "string", "description": "For programs, where there is one." },
+            "detail": { "type": "string", "description": "A sentence for people." },
+            "code": { "type": "string", "description": "A code for programs. Not every error has one." },
             "sign_in_url": {
                 "type": "string",
-                "description": "With `session_ended`: where a browser signs in again.",
+                "description": "With `session_ended`: the URL to sign in again.",
             },
             "messages": {
                 "type": "array",
-                "description": "What is wrong with the access token.",
+                "description": "Why the access token is not accepted.",
                 "items": message,
             },
         }),
     )
 }
 
-/// Nothing but these properties.
+/// The schema of an object with exactly these properties.
 fn object(required: &[&str], properties: Value) -> Value {
     let mut schema = json!({ "type": "object", "additionalProperties": false });
     schema["required"] = json!(required);

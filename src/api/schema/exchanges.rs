@@ -1,12 +1,12 @@
-//! The exchanges of a provider's code; each refusal is asked of the failure itself.
+//! The code exchanges.
 
-use super::answers::{
-    bad_request, complaint, conflict, forbidden, not_found, ok_with_cookie, refused, throttled,
+use super::builder::{optional, post, signed_in, text};
+use super::responses::{
+    bad_request, conflict, field_error, forbidden, not_found, ok_with_cookie, refused, throttled,
     unavailable,
 };
-use super::builder::{optional, post, signed_in, text};
-use super::unfinished::{refused_by_workos, with_steps};
-use super::{Answer, Example, Field, Group, Operation};
+use super::sign_in_steps::{refused_by_workos, with_steps};
+use super::{BodyField, Operation, OperationGroup, ResponseDoc, ResponseExample};
 use crate::accounts::{LinkError, ProvisionError};
 use crate::api::exchange::REDIRECT_NOT_ALLOWED;
 use crate::error::SignInFailure;
@@ -14,36 +14,40 @@ use crate::oidc::OidcError;
 use crate::sign_in::ExchangeFailure;
 use crate::workos::WorkosError;
 
-const CODE: Field = text("code", "As the provider gave it.", "made-up-code");
-const VERIFIER: Field = optional(
+const CODE: BodyField = text(
+    "code",
+    "The authorization code of the provider.",
+    "made-up-code",
+);
+const VERIFIER: BodyField = optional(
     "code_verifier",
-    "PKCE's, where a challenge was sent.",
+    "The PKCE verifier, if the authorization request had a challenge.",
     "made-up-verifier",
 );
-const NONCE: Field = optional(
+const NONCE: BodyField = optional(
     "nonce",
-    "Verified against the ID token, where it is sent.",
+    "Compared with the ID token if it is sent.",
     "made-up-nonce",
 );
-const REDIRECT_URI: Field = text(
+const REDIRECT_URI: BodyField = text(
     "redirect_uri",
-    "The one that the code was asked for with; it must be in the provider's list of the settings.",
+    "The redirect URI of the authorization request. It must be listed in `GOOGLE_REDIRECT_URIS` or `OKTA_REDIRECT_URIS`.",
     "https://app.example.com/callback",
 );
 
-/// WorkOS's code.
+/// `/api/auth/workos/callback`.
 pub(super) fn workos() -> Operation {
     let provision = |name, summary, error: ProvisionError| {
         refused(name, summary, SignInFailure::Provision(error))
     };
-    let nobody = String::new;
+    let unknown = String::new;
     let invalid = [
-        refused_by_workos("invalid_grant", "WorkOS refused the code"),
+        refused_by_workos("invalid_grant", "WorkOS does not accept the code"),
         provision(
             "invalid_profile",
-            "WorkOS tells no e-mail",
+            "WorkOS sent no usable e-mail address",
             ProvisionError::UnusableProfile {
-                workos_user_id: nobody(),
+                workos_user_id: unknown(),
             },
         ),
     ];
@@ -51,61 +55,66 @@ pub(super) fn workos() -> Operation {
         inactive(),
         provision(
             "email_not_verified",
-            "WorkOS has not verified the e-mail",
+            "WorkOS has not verified the e-mail address",
             ProvisionError::EmailNotVerified {
-                workos_user_id: nobody(),
+                workos_user_id: unknown(),
                 user_id: 0,
             },
         ),
     ]);
-    let taken = ProvisionError::Conflict {
-        workos_user_id: nobody(),
+    let linked = ProvisionError::Conflict {
+        workos_user_id: unknown(),
         user_id: 0,
-        linked: nobody(),
+        linked: unknown(),
     };
-    let away = WorkosError::unavailable("");
-    const FIELDS: &[Field] = &[CODE, VERIFIER];
+    let outage = WorkosError::unavailable("");
+    const FIELDS: &[BodyField] = &[CODE, VERIFIER];
     with_steps(operation(
         "/api/auth/workos/callback",
         "exchangeWorkosCode",
-        "Sign in with WorkOS's code",
-        "Somebody who is known to WorkOS and not yet here gets an account at once. `invalid_grant` and WorkOS's other codes are passed on. Where WorkOS wants one more step, the answer is 403 with its code and a `pending_authentication_token`; the same route takes that token together with `organization_id` or `code`. Without a token the sign-in goes on at WorkOS, through one of the `connection_ids` where there are any.",
+        "Sign in with an authorization code of WorkOS",
+        "The first sign-in of a WorkOS user creates the account. `invalid_grant` and the other error codes of WorkOS are passed on. If WorkOS requires another step, the response is 403 with WorkOS's code for the step and a `pending_authentication_token`; send that token to this route, together with `organization_id` or `code`. Without a token, start a new sign-in at WorkOS, with one of the `connection_ids` if there are any.",
         FIELDS,
         vec![
             bad_request(FIELDS, &invalid),
             forbidden,
-            conflict(provision("account_conflict", LINKED, taken)),
+            conflict(provision("account_conflict", LINKED, linked)),
             unavailable(Some(refused(
-                AWAY.0,
-                "WorkOS does not answer, or refuses our own key",
-                SignInFailure::from(away),
+                UNAVAILABLE.0,
+                "WorkOS is unavailable, or rejects this server's API key",
+                SignInFailure::from(outage),
             ))),
         ],
     ))
 }
 
-/// Google's code.
+/// The path of Google's exchange.
+pub const GOOGLE: &str = "/api/auth/google";
+/// The path of Okta's exchange.
+pub const OKTA: &str = "/api/auth/okta";
+
+/// `/api/auth/google`.
 pub(super) fn google() -> Operation {
     of_provider(
-        "/api/auth/google",
+        GOOGLE,
         "exchangeGoogleCode",
-        "Sign in with Google's code",
-        "For people who already have an account. Answers 404 where Google is not set up.",
+        "Sign in with an authorization code of Google",
+        "For users who already have an account. Answers 404 if Google is not configured.",
     )
 }
 
-/// Okta's code.
+/// `/api/auth/okta`.
 pub(super) fn okta() -> Operation {
     of_provider(
-        "/api/auth/okta",
+        OKTA,
         "exchangeOktaCode",
-        "Sign in with Okta's code",
-        "For people who already have an account. Answers 404 where Okta is not set up.",
+        "Sign in with an authorization code of Okta",
+        "For users who already have an account. Answers 404 if Okta is not configured.",
     )
 }
 
-const LINKED: &str = "The account is linked to somebody else";
-const AWAY: (&str, &str) = ("provider_unavailable", "The provider does not answer");
+const LINKED: &str = "The account is linked to another user of the provider";
+const UNAVAILABLE: (&str, &str) = ("provider_unavailable", "The provider is unavailable");
 
 fn of_provider(
     path: &'static str,
@@ -113,7 +122,7 @@ fn of_provider(
     summary: &'static str,
     description: &'static str,
 ) -> Operation {
-    const FIELDS: &[Field] = &[CODE, REDIRECT_URI, NONCE, VERIFIER];
+    const FIELDS: &[BodyField] = &[CODE, REDIRECT_URI, NONCE, VERIFIER];
     let refused_with = |summary, code: &'static str| {
         let failure = OidcError::Refused {
             status: 400,
@@ -124,26 +133,29 @@ fn of_provider(
     };
     let issuer = String::new;
     let invalid = [
-        refused_with("The provider refused the code", "invalid_grant"),
-        refused_with("The provider refused us", "invalid_client"),
+        refused_with("The provider does not accept the code", "invalid_grant"),
+        refused_with(
+            "The provider rejects this server's client id or secret",
+            "invalid_client",
+        ),
         refused(
             "invalid_id_token",
-            "What it signed is not for this sign-in",
+            "The ID token is not valid for this sign-in",
             OidcError::IdToken(String::new()),
         ),
-        complaint(
+        field_error(
             "redirect_uri",
-            "The settings do not list it",
+            "The redirect URI is not listed in the settings",
             REDIRECT_URI.name,
             REDIRECT_NOT_ALLOWED,
         ),
     ];
-    let unproven = LinkError::EmailNotVerified { issuer: issuer() };
-    let taken = LinkError::Conflict {
+    let unverified = LinkError::EmailNotVerified { issuer: issuer() };
+    let linked = LinkError::Conflict {
         issuer: issuer(),
         user_id: 0,
     };
-    let away = OidcError::Unavailable {
+    let outage = OidcError::Unavailable {
         reason: String::new(),
         retry_after: None,
     };
@@ -159,24 +171,24 @@ fn of_provider(
                 inactive(),
                 refused(
                     "email_not_verified",
-                    "The provider does not vouch for the e-mail",
-                    unproven,
+                    "The provider has not verified the e-mail address",
+                    unverified,
                 ),
             ]),
             not_found(refused(
                 "account_not_found",
-                "Nobody here has this e-mail",
+                "No account has this e-mail address",
                 LinkError::NotFound { issuer: issuer() },
             )),
-            conflict(refused("account_conflict", LINKED, taken)),
-            unavailable(Some(refused(AWAY.0, AWAY.1, away))),
+            conflict(refused("account_conflict", LINKED, linked)),
+            unavailable(Some(refused(UNAVAILABLE.0, UNAVAILABLE.1, outage))),
         ],
     )
 }
 
-fn inactive() -> Example {
+fn inactive() -> ResponseExample {
     let closed = ExchangeFailure::from(LinkError::Inactive { user_id: 0 });
-    refused("account_inactive", "The account is closed", closed)
+    refused("account_inactive", "The account is inactive", closed)
 }
 
 fn operation(
@@ -184,20 +196,20 @@ fn operation(
     id: &'static str,
     summary: &'static str,
     description: &'static str,
-    fields: &'static [Field],
-    own: Vec<Answer>,
+    fields: &'static [BodyField],
+    own: Vec<ResponseDoc>,
 ) -> Operation {
-    let mut answers = own;
-    answers.push(ok_with_cookie("Signed in", "SignedIn", signed_in()));
-    answers.push(throttled());
-    answers.sort_by_key(|answer| answer.status);
+    let mut responses = own;
+    responses.push(ok_with_cookie("Signed in", "SignedIn", signed_in()));
+    responses.push(throttled());
+    responses.sort_by_key(|response| response.status);
     post(
-        Group::SignIn,
+        OperationGroup::SignIn,
         path,
         id,
         summary,
         description,
         fields,
-        answers,
+        responses,
     )
 }

@@ -1,12 +1,12 @@
-//! What each route takes and answers.
+//! The list of all operations.
 
 use serde_json::json;
 
-use super::answers::{ok, page};
 use super::builder::get;
-use super::{Group, Operation, exchanges, session, tokens};
+use super::responses::{ok, page};
+use super::{Operation, OperationGroup, exchanges, session, tokens};
 
-/// Every route, in the order of the page.
+/// Every operation, in the order of the document.
 pub fn operations() -> Vec<Operation> {
     vec![
         tokens::obtain(),
@@ -27,22 +27,22 @@ pub fn operations() -> Vec<Operation> {
 fn schema() -> Operation {
     let body = json!({ "openapi": "3.1.0", "info": { "title": "vestibule" }, "paths": {} });
     get(
-        Group::Document,
+        OperationGroup::Document,
         "/api/schema",
         "schema",
-        "This document, as OpenAPI 3.1",
-        "The same as `vestibule openapi` prints.",
-        vec![ok("OpenAPI", "Document", body)],
+        "The OpenAPI 3.1 document",
+        "Providers that are not configured are left out; `vestibule openapi` prints the complete document. Answers 404 with `API_DOCS=off`.",
+        vec![ok("The document", "Document", body)],
     )
 }
 
 fn docs() -> Operation {
     get(
-        Group::Document,
+        OperationGroup::Document,
         "/api/docs",
         "docs",
-        "This document, as a page",
-        "Made from the same data; nothing in it is loaded from elsewhere.",
+        "The documentation as a page",
+        "Generated from the same data as the OpenAPI document. Nothing is loaded from other sites. Answers 404 with `API_DOCS=off`.",
         vec![page("The page")],
     )
 }

@@ -1,81 +1,84 @@
-//! Who is signed in, tokens for a browser session, and the way out.
+//! The signed-in user, tokens for a browser session, and log-out.
 
 use serde_json::json;
 
-use super::answers::{
-    Reason, TOKEN, bad_request, complaint, ok, ok_with_cookie, session_over, unauthorized,
-    unavailable, unconfirmed,
-};
 use super::builder::{get, optional, post, signed_in, user};
-use super::{Answer, Credential, Field, Group, Operation};
+use super::responses::{
+    TOKEN, UnauthorizedReason, bad_request, field_error, ok, ok_with_cookie, session_ended,
+    session_unconfirmed, unauthorized, unavailable,
+};
+use super::{BodyField, CredentialKind, Operation, OperationGroup, ResponseDoc};
 use crate::api::error::Unauthorized;
 use crate::api::logout::FOREIGN_RETURN_TO;
 use crate::tokens::TokenError;
 
-const FORGET: Field = optional(
+const REFRESH: BodyField = optional(
     "refresh",
-    "A refresh token that ends with its family.",
+    "A refresh token to revoke, together with its family.",
     TOKEN,
 );
-const RETURN_TO: Field = optional(
+const RETURN_TO: BodyField = optional(
     "return_to",
-    "Where WorkOS's logout leads; on `PUBLIC_URL` or an origin of `CORS_ALLOWED_ORIGINS`.",
+    "The URL to return to after WorkOS's log-out, on `PUBLIC_URL` or an origin of `CORS_ALLOWED_ORIGINS`.",
     "https://app.example.com/",
 );
-const ANY: &[Credential] = &[
-    Credential::Bearer,
-    Credential::PolicyCookie,
-    Credential::SessionCookie,
+const ANY: &[CredentialKind] = &[
+    CredentialKind::Bearer,
+    CredentialKind::PolicyCookie,
+    CredentialKind::SessionCookie,
 ];
 
-const NOBODY: Reason = ("not_provided", "No credentials", Unauthorized::NotProvided);
+const NOT_PROVIDED: UnauthorizedReason =
+    ("not_provided", "No credentials", Unauthorized::NotProvided);
 
-/// Who am I.
+/// `/api/users/me`.
 pub(super) fn me() -> Operation {
     let mut operation = get(
-        Group::Session,
+        OperationGroup::Session,
         "/api/users/me",
         "me",
-        "Who am I",
-        "By access token, policy cookie or browser session. Any method asks first who you are, so without credentials even POST answers 401.",
+        "The signed-in user",
+        "Authentication comes before the method check: without credentials, even POST answers 401.",
         vec![
             ok("The user", "User", user()),
-            or_session_over(unauthorized(&of_an_access_token())),
+            or_session_ended(unauthorized(&access_token_reasons())),
         ],
     );
     operation.credentials = ANY;
     operation.anonymous = false;
-    operation.answers.push(unavailable(Some(unconfirmed())));
+    operation
+        .responses
+        .push(unavailable(Some(session_unconfirmed())));
     operation
 }
 
-/// Tokens for a browser session.
+/// `/api/auth/session`.
 pub(super) fn tokens() -> Operation {
     let mut operation = post(
-        Group::Session,
+        OperationGroup::Session,
         "/api/auth/session",
         "sessionTokens",
         "Tokens for the browser session",
-        "For a single-page application on the same origin: whoever is signed in here gets a pair. It ends with the session.",
+        "For a single-page application on the same origin. The tokens are revoked when the session ends.",
         &[],
         vec![
             ok_with_cookie("Signed in", "SignedIn", signed_in()),
-            or_session_over(unauthorized(&[NOBODY])),
-            unavailable(Some(unconfirmed())),
+            or_session_ended(unauthorized(&[NOT_PROVIDED])),
+            unavailable(Some(session_unconfirmed())),
         ],
     );
-    operation.credentials = &[Credential::SessionCookie];
+    operation.credentials = &[CredentialKind::SessionCookie];
     operation.anonymous = false;
     operation
 }
 
-/// A 401 that a browser session that has ended gets too.
-fn or_session_over(mut answer: Answer) -> Answer {
-    answer.examples.push(session_over());
-    answer
+/// Adds the example of a browser session that has ended.
+fn or_session_ended(mut response: ResponseDoc) -> ResponseDoc {
+    response.examples.push(session_ended());
+    response
 }
 
-/// The way out.
+/// `/api/auth/logout`.
 pub(super) fn logout() -> Operation {
     let body = json!({
         "message": "Successfully logged out",
@@ -83,19 +86,19 @@ pub(super) fn logout() -> Operation {
         "redirect_to": "/signin",
     });
     let mut operation = post(
-        Group::Session,
+        OperationGroup::Session,
         "/api/auth/logout",
         "logout",
         "Sign out",
-        "Ends the browser session, the token families that stand on it, and the refresh token that is sent, with its family. It never answers 401: an expired access token will do, and so will none.",
-        &[FORGET, RETURN_TO],
+        "Ends the browser session and revokes its tokens, and revokes the refresh token that is sent, with its family. It never answers 401: the access token may be expired, invalid or missing.",
+        &[REFRESH, RETURN_TO],
         vec![
             ok_with_cookie("Signed out", "LoggedOut", body),
             bad_request(
-                &[FORGET, RETURN_TO],
-                &[complaint(
+                &[REFRESH, RETURN_TO],
+                &[field_error(
                     "return_to",
-                    "It leads elsewhere",
+                    "The URL is on another origin",
                     "return_to",
                     FOREIGN_RETURN_TO,
                 )],
@@ -106,48 +109,48 @@ pub(super) fn logout() -> Operation {
     operation
 }
 
-fn of_an_access_token() -> Vec<Reason> {
+fn access_token_reasons() -> Vec<UnauthorizedReason> {
     vec![
-        NOBODY,
+        NOT_PROVIDED,
         (
             "expired",
-            "Its time is over",
+            "The token has expired",
             Unauthorized::AccessToken(TokenError::Expired),
         ),
         (
             "invalid",
-            "No token of ours",
+            "The token is invalid",
             Unauthorized::AccessToken(TokenError::Invalid),
         ),
         (
             "ended",
-            "The session behind it has ended",
+            "The session of the token has ended",
             Unauthorized::AccessToken(TokenError::Blacklisted),
         ),
         (
             "wrong_type",
-            "A refresh token",
+            "The token is a refresh token",
             Unauthorized::AccessToken(TokenError::WrongType),
         ),
         (
             "bad_header",
-            "`Bearer` alone, or three words",
+            "`Bearer` without a token, or with more than one word after it",
             Unauthorized::BadHeader,
         ),
-        ("no_user", "It names nobody", Unauthorized::NoUser),
+        ("no_user", "The token has no user id", Unauthorized::NoUser),
         (
             "password_changed",
-            "The password was changed since",
+            "The password was changed after the token was issued",
             Unauthorized::PasswordChanged,
         ),
         (
             "user_not_found",
-            "The account is gone",
+            "The account does not exist",
             Unauthorized::UserNotFound,
         ),
         (
             "user_inactive",
-            "The account is closed",
+            "The account is inactive",
             Unauthorized::UserInactive,
         ),
     ]

@@ -4,86 +4,95 @@ use serde_json::{Value, json};
 
 use super::*;
 
+fn complete_document() -> Value {
+    serde_json::to_value(document(&operations())).unwrap()
+}
+
 #[test]
-fn every_operation_has_an_id_of_its_own_and_an_answer_that_is_good() {
+fn every_operation_has_a_unique_id_and_a_successful_response() {
     let operations = operations();
     let ids: BTreeSet<_> = operations.iter().map(|operation| operation.id).collect();
     assert_eq!(ids.len(), operations.len());
     for operation in &operations {
-        let statuses: Vec<_> = operation.answers.iter().map(|one| one.status).collect();
+        let statuses: Vec<_> = operation.responses.iter().map(|one| one.status).collect();
         let mut unique = statuses.clone();
         unique.dedup();
         assert_eq!(statuses, unique, "{}", operation.id);
         assert_eq!(statuses[0], 200, "{}", operation.id);
-        for wanted in [400, 405, 500] {
-            assert!(statuses.contains(&wanted), "{} {wanted}", operation.id);
+        for status in [400, 405, 500] {
+            assert!(statuses.contains(&status), "{} {status}", operation.id);
         }
         if operation.method == "POST" {
-            for wanted in [403, 408, 413, 415, 503] {
-                assert!(statuses.contains(&wanted), "{} {wanted}", operation.id);
+            for status in [403, 408, 413, 415, 503] {
+                assert!(statuses.contains(&status), "{} {status}", operation.id);
             }
         }
     }
 }
 
 #[test]
-fn every_answer_in_json_has_an_example() {
+fn every_json_response_has_an_example() {
     for operation in operations() {
-        for answer in &operation.answers {
-            let html = answer.body == Shape::Html;
+        for response in &operation.responses {
+            let html = response.body == BodyShape::Html;
             assert_eq!(
-                answer.examples.is_empty(),
+                response.examples.is_empty(),
                 html,
                 "{} {}",
                 operation.id,
-                answer.status
+                response.status
             );
         }
     }
 }
 
 #[test]
-fn statuses_bring_their_headers() {
+fn every_status_has_its_headers() {
     for operation in operations() {
-        for answer in &operation.answers {
-            let wanted = match answer.status {
-                401 => Some(Header::WwwAuthenticate),
-                405 => Some(Header::Allow),
-                429 | 503 => Some(Header::RetryAfter),
+        for response in &operation.responses {
+            let expected = match response.status {
+                401 => Some(ResponseHeader::WwwAuthenticate),
+                405 => Some(ResponseHeader::Allow),
+                429 | 503 => Some(ResponseHeader::RetryAfter),
                 _ => None,
             };
-            let has = |header| answer.headers.contains(&header);
-            assert!(wanted.is_none_or(has), "{} {}", operation.id, answer.status);
+            let has = |header| response.headers.contains(&header);
+            assert!(
+                expected.is_none_or(has),
+                "{} {}",
+                operation.id,
+                response.status
+            );
         }
     }
 }
 
 #[test]
-fn the_examples_of_a_bad_request_are_what_the_routes_say() {
-    let document = document();
+fn the_examples_of_a_bad_request_are_what_the_routes_send() {
+    let document = complete_document();
     let examples = &document["paths"]["/api/token"]["post"]["responses"]["400"]["content"]["application/json"]
         ["examples"];
-    let said = |name: &str| examples[name]["value"].clone();
+    let example = |name: &str| examples[name]["value"].clone();
     let both = |text: &str| json!({ "email": [text], "password": [text] });
-    assert_eq!(said("missing"), both("This field is required."));
+    assert_eq!(example("missing"), both("This field is required."));
     assert_eq!(
-        said("null")["email"],
+        example("null")["email"],
         json!(["This field may not be null."])
     );
     assert_eq!(
-        said("blank")["email"],
+        example("blank")["email"],
         json!(["This field may not be blank."])
     );
     assert_eq!(
-        said("not_a_string")["email"],
+        example("not_a_string")["email"],
         json!(["Not a valid string."])
     );
     assert_eq!(
-        said("not_a_dictionary"),
+        example("not_a_dictionary"),
         json!({ "non_field_errors": ["Invalid data. Expected a dictionary, but got list."] })
     );
     assert!(
-        said("parse_error")["detail"]
+        example("parse_error")["detail"]
             .as_str()
             .unwrap()
             .starts_with("JSON parse error - ")
@@ -91,8 +100,8 @@ fn the_examples_of_a_bad_request_are_what_the_routes_say() {
 }
 
 #[test]
-fn workos_exchange_takes_a_code_or_the_answer_to_a_step() {
-    let document = document();
+fn the_workos_exchange_accepts_a_code_or_the_answer_to_a_step() {
+    let document = complete_document();
     let body = &document["paths"]["/api/auth/workos/callback"]["post"]["requestBody"];
     assert_eq!(body["required"], true);
     let schema = &document["components"]["schemas"]["ExchangeWorkosCodeBody"]["anyOf"];
@@ -119,18 +128,18 @@ fn workos_exchange_takes_a_code_or_the_answer_to_a_step() {
                 "mfa_challenge",
                 "organization_selection_required"
             ],
-            "the exchange of a code comes first"
+            "the exchange of a code is among them"
         );
         assert_eq!(examples["code"]["value"], json!({ "code": "made-up-code" }));
     }
 }
 
 #[test]
-fn the_ends_of_a_step_are_among_the_answers() {
-    let document = document();
-    let answers = &document["paths"]["/api/auth/workos/callback"]["post"]["responses"];
+fn the_errors_of_a_step_are_among_the_responses() {
+    let document = complete_document();
+    let responses = &document["paths"]["/api/auth/workos/callback"]["post"]["responses"];
     let names = |status: &str| -> BTreeSet<String> {
-        let examples = &answers[status]["content"]["application/json"]["examples"];
+        let examples = &responses[status]["content"]["application/json"]["examples"];
         let examples = examples.as_object().unwrap().iter();
         examples
             .map(|(name, example)| {
@@ -158,7 +167,7 @@ fn the_ends_of_a_step_are_among_the_answers() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn every_reference_resolves() {
     fn references(value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Object(fields) => {
@@ -171,7 +180,7 @@ fn every_reference_leads_somewhere() {
             _ => {}
         }
     }
-    let document = document();
+    let document = complete_document();
     let mut found = Vec::new();
     references(&document, &mut found);
     assert!(found.len() > 50);

@@ -1,44 +1,46 @@
-//! `/api/token` and what is below it.
+//! `/api/token` and the routes below it.
 
 use serde_json::json;
 
-use super::answers::{Reason, TOKEN, example, ok, ok_with_cookie, throttled, unauthorized};
 use super::builder::{post, text};
-use super::{Field, Group, Operation};
+use super::responses::{
+    TOKEN, UnauthorizedReason, example, ok, ok_with_cookie, throttled, unauthorized,
+};
+use super::{BodyField, Operation, OperationGroup};
 use crate::api::error::Unauthorized;
 use crate::tokens::TokenError;
 
-const EMAIL: Field = text("email", "Compared without case.", "ada@example.com");
-const PASSWORD: Field = text(
+const EMAIL: BodyField = text("email", "Compared case-insensitively.", "ada@example.com");
+const PASSWORD: BodyField = text(
     "password",
-    "Taken as sent, spaces included.",
+    "Used exactly as sent, including spaces.",
     "Correct-horse-9",
 );
-const REFRESH: Field = text(
+const REFRESH: BodyField = text(
     "refresh",
-    "The refresh token. With `AUTH_COOKIE_REFRESH` its cookie will do.",
+    "The refresh token. With `AUTH_COOKIE_REFRESH` the cookie is used instead if the field is missing.",
     TOKEN,
 );
-const EITHER: Field = text("token", "An access token or a refresh token.", TOKEN);
+const EITHER: BodyField = text("token", "An access token or a refresh token.", TOKEN);
 
-/// A pair for a password.
+/// `/api/token`.
 pub(super) fn obtain() -> Operation {
     post(
-        Group::Tokens,
+        OperationGroup::Tokens,
         "/api/token",
         "obtainToken",
-        "A pair for an e-mail and a password",
-        "`PASSWORD_LOGIN` says whose password counts. Throttled per client address, and wrong passwords per account and address.",
+        "Tokens for an e-mail address and a password",
+        "`PASSWORD_LOGIN` determines which accounts may use a password. Requests are limited per client address, and wrong passwords per account and client address.",
         &[EMAIL, PASSWORD],
         vec![
             ok_with_cookie(
-                "The pair",
+                "A new token pair",
                 "TokenPair",
                 json!({ "refresh": TOKEN, "access": TOKEN }),
             ),
             unauthorized(&[(
                 "refused",
-                "Wrong password, unknown e-mail, closed account",
+                "Wrong password, unknown e-mail address or inactive account",
                 Unauthorized::NoActiveAccount,
             )]),
             throttled(),
@@ -46,101 +48,112 @@ pub(super) fn obtain() -> Operation {
     )
 }
 
-/// The next.
+/// `/api/token/refresh`.
 pub(super) fn refresh() -> Operation {
-    let mut refreshed = ok_with_cookie("The next", "Refreshed", json!({ "access": TOKEN }));
+    let mut refreshed = ok_with_cookie(
+        "A new access token",
+        "Refreshed",
+        json!({ "access": TOKEN }),
+    );
     let rotated = json!({ "access": TOKEN, "refresh": TOKEN });
     let summary = "With `ROTATE_REFRESH_TOKENS`";
     refreshed
         .examples
         .push(example("rotated", summary, rotated));
     post(
-        Group::Tokens,
+        OperationGroup::Tokens,
         "/api/token/refresh",
         "refreshToken",
-        "The next access token",
-        "With `ROTATE_REFRESH_TOKENS` also the next refresh token, and the one that was sent retires. Sent again within 30 seconds it gives the same pair; later it ends all tokens of its sign-in.",
-        &[REFRESH],
-        vec![refreshed, unauthorized(&of_a_refresh_token()), throttled()],
-    )
-}
-
-/// Whether it is good.
-pub(super) fn verify() -> Operation {
-    let mut reasons = of_a_refresh_token();
-    reasons.retain(|(name, ..)| *name != "wrong_type");
-    post(
-        Group::Tokens,
-        "/api/token/verify",
-        "verifyToken",
-        "Whether a token is good",
-        "Takes tokens of either kind.",
-        &[EITHER],
-        vec![ok("It is", "Nothing", json!({})), unauthorized(&reasons)],
-    )
-}
-
-/// The end of one.
-pub(super) fn blacklist() -> Operation {
-    post(
-        Group::Tokens,
-        "/api/token/blacklist",
-        "blacklistToken",
-        "End a refresh token",
-        "All tokens of its sign-in end with it.",
+        "A new access token for a refresh token",
+        "With `ROTATE_REFRESH_TOKENS` the response also has a new refresh token, and the one that was sent is consumed. If a consumed token is sent again within 30 seconds, the response has the same pair; later, all tokens of the sign-in are revoked.",
         &[REFRESH],
         vec![
-            ok("It has ended", "Nothing", json!({})),
-            unauthorized(&of_a_refresh_token()),
+            refreshed,
+            unauthorized(&refresh_token_reasons()),
+            throttled(),
         ],
     )
 }
 
-fn of_a_refresh_token() -> Vec<Reason> {
+/// `/api/token/verify`.
+pub(super) fn verify() -> Operation {
+    let mut reasons = refresh_token_reasons();
+    reasons.retain(|(name, ..)| *name != "wrong_type");
+    post(
+        OperationGroup::Tokens,
+        "/api/token/verify",
+        "verifyToken",
+        "Check whether a token is valid",
+        "Accepts access tokens and refresh tokens.",
+        &[EITHER],
+        vec![
+            ok("The token is valid", "Nothing", json!({})),
+            unauthorized(&reasons),
+        ],
+    )
+}
+
+/// `/api/token/blacklist`.
+pub(super) fn blacklist() -> Operation {
+    post(
+        OperationGroup::Tokens,
+        "/api/token/blacklist",
+        "blacklistToken",
+        "Revoke a refresh token",
+        "All tokens of the same sign-in are revoked with it.",
+        &[REFRESH],
+        vec![
+            ok("The token is revoked", "Nothing", json!({})),
+            unauthorized(&refresh_token_reasons()),
+        ],
+    )
+}
+
+fn refresh_token_reasons() -> Vec<UnauthorizedReason> {
     vec![
         (
             "invalid",
-            "No token of ours",
+            "The token is invalid",
             Unauthorized::Token(TokenError::Invalid),
         ),
         (
             "expired",
-            "Its time is over",
+            "The token has expired",
             Unauthorized::Token(TokenError::Expired),
         ),
         (
             "blacklisted",
-            "Retired or ended",
+            "The token was consumed or revoked",
             Unauthorized::Token(TokenError::Blacklisted),
         ),
         (
             "no_expiry",
-            "It has no `exp`",
+            "The token has no `exp` claim",
             Unauthorized::Token(TokenError::NoExpiry),
         ),
         (
             "no_type",
-            "It has no `token_type`",
+            "The token has no `token_type` claim",
             Unauthorized::Token(TokenError::NoType),
         ),
         (
             "no_id",
-            "It has no `jti`",
+            "The token has no `jti` claim",
             Unauthorized::Token(TokenError::NoId),
         ),
         (
             "wrong_type",
-            "An access token",
+            "The token is an access token",
             Unauthorized::Token(TokenError::WrongType),
         ),
         (
             "inactive",
-            "The account is closed or gone",
+            "The account is inactive or does not exist",
             Unauthorized::NoActiveAccountForToken,
         ),
         (
             "password_changed",
-            "The password was changed since",
+            "The password was changed after the token was issued",
             Unauthorized::PasswordChanged,
         ),
     ]

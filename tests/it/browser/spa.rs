@@ -57,6 +57,7 @@ async fn signs_in_asks_refreshes_and_logs_out(
 #[tokio::test]
 async fn a_single_page_application_signs_in_asks_refreshes_and_logs_out() {
     let app = TestApp::builder()
+        .demo()
         .setting("ROTATE_REFRESH_TOKENS", "true")
         .start();
     for (screen, scheme) in [
@@ -77,6 +78,7 @@ async fn a_single_page_application_signs_in_asks_refreshes_and_logs_out() {
 #[tokio::test]
 async fn under_the_cookie_policy_it_does_the_same_without_holding_a_refresh_token() {
     let app = TestApp::builder()
+        .demo()
         .setting("AUTH_COOKIE_NAME", "tofu-web")
         .setting("AUTH_COOKIE_REFRESH", "true")
         .setting("ROTATE_REFRESH_TOKENS", "true")

@@ -29,6 +29,7 @@ pub(crate) struct TestAppBuilder {
     database: Option<TestDatabase>,
     clock: Clock,
     hashing_threads: Option<usize>,
+    demo: bool,
     revocation_reads_aged_by: Duration,
 }
 
@@ -71,6 +72,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Serves the example of a single-page application, as `runserver --demo` does.
+    pub(crate) fn demo(mut self) -> Self {
+        self.demo = true;
+        self
+    }
+
     /// Treats every read of the revocation list as older by this duration.
     pub(crate) fn revocation_reads_aged_by(mut self, late_by: Duration) -> Self {
         self.revocation_reads_aged_by = late_by;
@@ -100,7 +107,8 @@ impl TestAppBuilder {
         ]
         .map(|(name, value)| (name.to_owned(), value));
         let source = Source::from_pairs(usual.into_iter().chain(self.settings));
-        let settings = Settings::read(&source).expect("the test's settings can be read");
+        let mut settings = Settings::read(&source).expect("the test's settings can be read");
+        settings.demo = self.demo;
         let database = Database::open_or_create(&settings.database).expect("a database");
         let mut migrations = database.migrations().expect("a connection");
         while migrations.apply_next().expect("a migration").is_some() {}
@@ -160,6 +168,7 @@ impl TestApp {
             database: None,
             clock: Clock::standing_at(now),
             hashing_threads: None,
+            demo: false,
             revocation_reads_aged_by: Duration::ZERO,
         }
     }

@@ -1,11 +1,11 @@
-//! The route that takes the steps of an unfinished sign-in too.
+//! The additional steps of a sign-in at `/api/auth/workos/callback`.
 
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::answers::{example, refused};
 use super::builder::{optional, text};
-use super::{Alternative, Answer, Example, Field, Operation, Shape};
+use super::responses::{example, refused};
+use super::{AlternativeBody, BodyField, BodyShape, Operation, ResponseDoc, ResponseExample};
 use crate::api::ApiError;
 use crate::api::exchange::next_step;
 use crate::api::wire::NextStepJson;
@@ -15,52 +15,56 @@ use crate::workos::{
     WorkosError,
 };
 
-/// Plainly no token of anybody's.
+/// A made-up token.
 const PENDING: &str = "made-up-pending-token";
 const EMAIL: &str = "ada@example.com";
 
-const TOKEN: Field = text(
+const TOKEN: BodyField = text(
     "pending_authentication_token",
-    "As the unfinished sign-in was answered with it; good for ten minutes.",
+    "The token of the 403 response. It is valid for ten minutes.",
     PENDING,
 );
 
-/// The answers to what is asked, by WorkOS's codes.
-const STEPS: &[Alternative] = &[
-    Alternative {
+/// The bodies that answer a step, by WorkOS's code for the step.
+const STEPS: &[AlternativeBody] = &[
+    AlternativeBody {
         name: "organization_selection_required",
-        summary: "The organisation that was chosen",
+        summary: "The organisation that the user chose",
         fields: &[
             TOKEN,
             text(
                 "organization_id",
-                "One of the `organizations` that were told.",
+                "The id of one of the `organizations` of the 403 response.",
                 "org_made_up",
             ),
         ],
     },
-    Alternative {
+    AlternativeBody {
         name: "email_verification_required",
-        summary: "The code that came by e-mail",
-        fields: &[TOKEN, text("code", "As it came by e-mail.", "123456")],
+        summary: "The code that was sent by e-mail",
+        fields: &[TOKEN, text("code", "The code of the e-mail.", "123456")],
     },
-    Alternative {
+    AlternativeBody {
         name: "mfa_challenge",
-        summary: "The code that an authenticator shows",
+        summary: "The code of an authenticator app",
         fields: &[
             TOKEN,
-            text("code", "As the authenticator shows it.", "123456"),
+            text(
+                "code",
+                "The code that the authenticator app shows.",
+                "123456",
+            ),
             optional(
                 "authentication_challenge_id",
-                "As it was told, if it was; without it another challenge is opened.",
+                "The id of the 403 response. If it is missing, a new challenge is created.",
                 "auth_challenge_made_up",
             ),
         ],
     },
 ];
 
-/// What WorkOS has refused.
-pub(super) fn refused_by_workos(code: &'static str, summary: &'static str) -> Example {
+/// The example for a refusal of WorkOS.
+pub(super) fn refused_by_workos(code: &'static str, summary: &'static str) -> ResponseExample {
     let failure = WorkosError::Refused {
         status: 400,
         code: code.to_owned(),
@@ -70,16 +74,16 @@ pub(super) fn refused_by_workos(code: &'static str, summary: &'static str) -> Ex
     refused(code, summary, SignInFailure::from(failure))
 }
 
-/// Adds the answers to an unfinished sign-in's questions, and what it is told.
+/// Adds the bodies that answer a step, and the responses that name one.
 pub(super) fn with_steps(mut operation: Operation) -> Operation {
     operation.alternatives = STEPS;
-    for answer in &mut operation.answers {
-        match answer.status {
-            400 => of_wrong_answers(answer),
+    for response in &mut operation.responses {
+        match response.status {
+            400 => add_step_errors(response),
             403 => {
-                answer.when = "One more step, not allowed from there, or not for this account";
-                answer.body = Shape::Json("Forbidden");
-                answer.examples.splice(0..0, steps());
+                response.when = "Another step is required; or not allowed for this account, or from another site";
+                response.body = BodyShape::Json("Forbidden");
+                response.examples.splice(0..0, steps());
             }
             _ => {}
         }
@@ -87,44 +91,44 @@ pub(super) fn with_steps(mut operation: Operation) -> Operation {
     operation
 }
 
-fn of_wrong_answers(answer: &mut Answer) {
+fn add_step_errors(response: &mut ResponseDoc) {
     let of_workos = [
-        ("invalid_one_time_code", "The answer to a step is wrong"),
-        ("one_time_code_expired", "The answer to a step came late"),
+        ("invalid_one_time_code", "The code is wrong"),
+        ("one_time_code_expired", "The code has expired"),
         (
             "one_time_code_too_many_attempts",
-            "Too many answers were wrong",
+            "Too many codes were wrong",
         ),
     ];
     let of_workos = of_workos.map(|(code, summary)| refused_by_workos(code, summary));
-    answer.examples.extend(of_workos);
+    response.examples.extend(of_workos);
     let own = |name, summary, error: ApiError| example(name, summary, error.example());
-    answer.examples.extend([
+    response.examples.extend([
         own(
             next_step::NO_ORGANIZATION,
-            "The organisation is not the person's",
+            "The user is not a member of the organisation",
             next_step::not_a_member(next_step::NO_ORGANIZATION),
         ),
         own(
             next_step::NO_CHALLENGE,
-            "The challenge is another's, or over",
+            "The challenge is unknown or has expired",
             next_step::no_challenge(),
         ),
         own(
             next_step::INVALID,
-            "A step took too long",
+            "The token has expired or was already used",
             next_step::expired(),
         ),
     ]);
 }
 
-fn steps() -> [Example; 5] {
+fn steps() -> [ResponseExample; 5] {
     let organization = |id: &str, name: &str| Organization {
         id: id.to_owned(),
         name: name.to_owned(),
     };
     let organizations = vec![
-        organization("org_made_up", "Example Orchards"),
+        organization("org_made_up", "ResponseExample Orchards"),
         organization("org_made_up_too", "Tandem Cycles"),
     ];
     let challenge = StepQuestion::Totp {
@@ -132,54 +136,58 @@ fn steps() -> [Example; 5] {
         challenge_id: Some("auth_challenge_made_up".to_owned()),
     };
     [
-        asked(
+        question_example(
             "organization_selection_required",
-            "An organisation is to be chosen",
+            "An organisation must be chosen",
             StepQuestion::Organization(organizations),
         ),
-        asked(
+        question_example(
             "email_verification_required",
             "A code was sent by e-mail",
             StepQuestion::Email(Some(EMAIL.to_owned())),
         ),
-        asked(
+        question_example(
             "mfa_challenge",
-            "An authenticator's code is wanted",
+            "The code of an authenticator app is required",
             challenge,
         ),
-        elsewhere(
+        hosted_step_example(
             "mfa_enrollment",
-            "A second factor is to be set up at WorkOS",
+            "A second factor must be set up at WorkOS",
             HostedStepReason::Enrollment,
             &[],
         ),
-        elsewhere(
+        hosted_step_example(
             "sso_required",
-            "A sign-in through the organisation's connection is wanted",
+            "The organisation requires single sign-on",
             HostedStepReason::SingleSignOn,
             &["conn_made_up"],
         ),
     ]
 }
 
-fn asked(code: &'static str, summary: &'static str, question: StepQuestion) -> Example {
+fn question_example(
+    code: &'static str,
+    summary: &'static str,
+    question: StepQuestion,
+) -> ResponseExample {
     let step = NextStep::Answerable(PendingAuthentication {
         token: SecretString::from(PENDING),
         question,
     });
-    let told = NextStepJson {
+    let body = NextStepJson {
         pending_authentication_token: Some(PENDING.to_owned()),
         ..next_step::step_json(code, &step)
     };
-    example(code, summary, json!(told))
+    example(code, summary, json!(body))
 }
 
-fn elsewhere(
+fn hosted_step_example(
     code: &'static str,
     summary: &'static str,
     why: HostedStepReason,
     connection_ids: &[&str],
-) -> Example {
+) -> ResponseExample {
     let step = NextStep::Hosted(HostedStep {
         why,
         email: Some(EMAIL.to_owned()),
