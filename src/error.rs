@@ -47,6 +47,7 @@ pub enum Error {
     #[error("a sign-in failed: {failure}")]
     SignIn {
         /// Why.
+        #[source]
         failure: SignInFailure,
         /// Where it would have returned to, for a fresh attempt.
         next: String,
@@ -90,6 +91,7 @@ pub enum Error {
     #[error("{failure}")]
     OnForm {
         /// The failure.
+        #[source]
         failure: Box<Error>,
         /// The form's page, to try again from.
         page: String,
