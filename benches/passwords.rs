@@ -1,8 +1,8 @@
-//! `script/bench passwords`: how long a refusal takes, whatever is stored, and what two hundred
-//! wrong passwords at once do to the server's memory and to everybody else.
+//! `script/bench passwords`: measures how long a refused password takes for each kind of stored hash, and how two
+//! hundred concurrent wrong passwords affect the server's memory and other requests.
 //!
-//! Drives the real program on a loopback port. All figures come from one run, to be compared with
-//! each other and not with another machine's.
+//! Runs the real program on a loopback port. Compare the figures of one run with each other, not with those of
+//! another machine.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -21,15 +21,15 @@ use vestibule::settings::{DatabaseSettings, Source};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Refusals measured for each account.
+/// The number of refusals measured for each account.
 const ROUNDS: usize = 15;
-/// Wrong passwords sent at once.
+/// The number of concurrent wrong passwords.
 const FLOOD: usize = 200;
-/// Home pages asked for, one after the other, while nothing else happens.
+/// The number of home pages requested one after the other while the server is idle.
 const PAGES: usize = 500;
 const SECRET_KEY: &str = "made-up-key-of-the-benchmark-of-more-than-fifty-characters";
 
-/// Hashes under Django's defaults (5.2), of a password that nobody knows.
+/// Hashes with the default parameters of Django 5.2.
 const STORED: [(&str, &str); 4] = [
     (
         "pbkdf2_sha256",
@@ -59,7 +59,7 @@ async fn main() -> Outcome<()> {
     flood(&server).await
 }
 
-/// An account for each stored form; e-mails are `NAME@example.com`.
+/// Creates an account for each kind of stored hash, with the e-mail `NAME@example.com`.
 fn make_accounts(folder: &Path) -> Outcome<()> {
     let url = format!("sqlite:{}", folder.join("bench.sqlite3").display());
     let source = Source::from_pairs([("DATABASE_URL".to_owned(), url)]);
@@ -82,7 +82,7 @@ fn make_accounts(folder: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// The program under measurement; killed when this is dropped.
+/// The measured program. It is killed when this is dropped.
 struct Server {
     child: Child,
     client: Client,
@@ -91,7 +91,7 @@ struct Server {
 
 impl Server {
     fn start(folder: &Path) -> Outcome<Self> {
-        // Given up again at once: the program is to have a port of its own choosing by name.
+        // Reserves a free port and releases it for the program.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let child = Command::new(env!("CARGO_BIN_EXE_vestibule"))
             .arg("runserver")
@@ -126,7 +126,7 @@ impl Server {
         }
     }
 
-    /// Sends a wrong password.
+    /// Sends a wrong password and returns the status and the duration.
     async fn attempt(&self, name: &str) -> Outcome<(StatusCode, Duration)> {
         let began = Instant::now();
         let form = [
@@ -140,7 +140,7 @@ impl Server {
         Ok((status, began.elapsed()))
     }
 
-    /// Asks for home.
+    /// Requests the home page and returns the duration.
     async fn page(&self) -> Outcome<Duration> {
         let began = Instant::now();
         let response = self.client.get(format!("{}/", self.url)).send().await?;
@@ -148,7 +148,7 @@ impl Server {
         Ok(began.elapsed())
     }
 
-    /// Memory in KiB: `VmRSS:` (now) or `VmHWM:` (the most so far).
+    /// The program's memory in KiB: `VmRSS:` (current) or `VmHWM:` (peak).
     fn memory(&self, field: &str) -> Outcome<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let mut lines = status.lines().map(str::split_whitespace);
@@ -159,7 +159,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The program may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }

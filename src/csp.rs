@@ -1,14 +1,14 @@
-//! The content security policy: what our pages may load, and where their forms may end.
+//! The content security policy of our pages.
 
 use url::Url;
 
 use crate::origin::Origin;
 use crate::settings::Settings;
 
-/// Our own style sheet and icon, pictures from the identity provider's hosts, no script, no frame.
+/// Allows our own style sheet and icon, and pictures over https. Allows no scripts and no frames.
 ///
-/// Chromium applies `form-action` to every redirect after a POST, so the log-out form and the log-in
-/// form need the hosts that they end at.
+/// Chromium applies `form-action` to every redirect after a POST, so it contains the hosts to which the log-out and
+/// log-in forms redirect.
 pub fn content_security_policy(settings: &Settings) -> String {
     let workos = origin(&settings.workos.api_base_url);
     let mut pictures = "'self' https:".to_owned();
@@ -21,9 +21,9 @@ pub fn content_security_policy(settings: &Settings) -> String {
     }
     let return_to = settings.workos.logout_return_to.as_deref().and_then(origin);
     let landing = origin(&settings.login_redirect_url);
-    for end in [return_to, landing].into_iter().flatten() {
-        if end != settings.public_url.as_str() {
-            forms.push_str(&format!(" {end}"));
+    for target in [return_to, landing].into_iter().flatten() {
+        if target != settings.public_url.as_str() {
+            forms.push_str(&format!(" {target}"));
         }
     }
     format!(
@@ -31,7 +31,7 @@ pub fn content_security_policy(settings: &Settings) -> String {
     )
 }
 
-/// For a page of files alone, whose own script talks to the API on this origin; nothing inline.
+/// The policy of a static page whose script calls the API on this origin. Inline scripts are not allowed.
 pub const SCRIPTED_PAGE: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 fn origin(url: &str) -> Option<String> {

@@ -1,25 +1,28 @@
-//! Requests to other people's servers: bounded in time and in size.
+//! Limits for requests to other servers: time-outs, the size of a response, no redirects.
 
 use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
-/// A TCP and TLS handshake takes well under a second across the world.
+/// The time-out of a connection. A TCP and TLS handshake takes well under a second worldwide.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// What only adds to an answer must leave time for the answer.
-pub(crate) const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(3);
-/// Nobody waits longer for a page; below the usual 30 seconds of proxies in front of us.
+/// The time-out of a request for additional data, short enough to leave time for the main request.
+pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
+/// The time-out of a whole request. Users do not wait longer for a page, and proxies in front of this server
+/// usually time out after 30 seconds.
 pub(crate) const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
-/// A code is a word or three.
-const LONGEST_CODE: usize = 64;
-/// An answer is a few kilobytes; a megabyte is not theirs.
-const LARGEST_ANSWER: usize = 1 << 20;
+/// The prefix of a code of ours, for a refusal without a code; the status follows.
+pub(crate) const NO_CODE: &str = "http_";
+/// The maximum length of an error code.
+const MAX_CODE_LENGTH: usize = 64;
+/// The maximum size of a response in bytes. Real ones have a few kilobytes.
+const MAX_RESPONSE_SIZE: usize = 1 << 20;
 
-/// A client with timeouts and our name and version, which follows no redirect. Fails where TLS
-/// cannot be set up.
+/// Builds a client with time-outs that follows no redirects and sends our name and version. Fails if TLS cannot
+/// be set up.
 pub(crate) fn client(base_url: &str) -> reqwest::Result<Client> {
     let mut builder = Client::builder()
         .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
@@ -27,52 +30,102 @@ pub(crate) fn client(base_url: &str) -> reqwest::Result<Client> {
         .timeout(TOTAL_TIMEOUT)
         .redirect(Policy::none());
     if base_url.starts_with("http:") {
-        // Plain HTTP is for emulators on this machine: no proxy reaches them, and no certificates
-        // are needed, which a small container may not have.
+        // Plain HTTP is for emulators on this machine. They are not reached through a proxy and need no
+        // certificates, which a small container may lack.
         builder = builder.no_proxy().tls_certs_only([]);
     }
     builder.build()
 }
 
-/// The body, or why there is none.
-pub(crate) async fn read_body(mut response: Response) -> Result<Vec<u8>, String> {
+/// Why a request has no successful response.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestError {
+    /// The request could not be sent, or its response could not be read.
+    #[error("{}", error_chain(.0))]
+    Transport(#[from] reqwest::Error),
+    /// The response exceeds [`MAX_RESPONSE_SIZE`].
+    #[error("its response is larger than a megabyte")]
+    TooLarge,
+    /// The server answered with an error status.
+    #[error("it answered {}", .0.status)]
+    Status(ErrorResponse),
+}
+
+impl RequestError {
+    /// Whether no connection was made, so that the request never left.
+    pub(crate) fn is_unsent(&self) -> bool {
+        matches!(self, Self::Transport(error) if error.is_connect())
+    }
+}
+
+/// A response with an error status.
+#[derive(Debug)]
+pub(crate) struct ErrorResponse {
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl ErrorResponse {
+    /// Whether a later request may succeed. An API sends no redirect, 1xx or 407: those come from a proxy in
+    /// between.
+    pub(crate) fn is_transient(&self) -> bool {
+        let transient = [
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            StatusCode::REQUEST_TIMEOUT,
+            StatusCode::TOO_EARLY,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
+        transient.contains(&self.status) || !self.status.is_client_error()
+    }
+}
+
+/// Sends a request and returns the body of a successful response.
+pub(crate) async fn send(request: RequestBuilder) -> Result<Vec<u8>, RequestError> {
+    let response = request.send().await?;
+    let status = response.status();
+    let retry_after = retry_after(response.headers());
+    let body = read_body(response).await?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    Err(RequestError::Status(ErrorResponse {
+        status,
+        retry_after,
+        body,
+    }))
+}
+
+async fn read_body(mut response: Response) -> Result<Vec<u8>, RequestError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| reason(&error))? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
-            return Err("its answer is larger than a megabyte".to_owned());
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_RESPONSE_SIZE {
+            return Err(RequestError::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
 }
 
-/// Whether an answer that is no success may be another one later. A redirect, a 1xx or a proxy's 407 is
-/// no answer of an API's: something stands between us and it.
-pub(crate) fn may_pass(status: StatusCode) -> bool {
-    let transient = [
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
-        StatusCode::REQUEST_TIMEOUT,
-        StatusCode::TOO_EARLY,
-        StatusCode::TOO_MANY_REQUESTS,
-    ];
-    transient.contains(&status) || !status.is_client_error()
+/// The code of a refusal; a code of ours such as `http_403` if the server sent none.
+pub(crate) fn code_or_status(code: Option<String>, status: StatusCode) -> String {
+    code.unwrap_or_else(|| format!("{NO_CODE}{}", status.as_u16()))
 }
 
-/// Whether this is an error's code: providers' are short words (RFC 6749, 5.2), and nothing else is
-/// passed on.
-pub(crate) fn is_code(text: &str) -> bool {
+/// Whether the text is an error code: a short identifier (RFC 6749, 5.2). Other texts are not passed on.
+pub(crate) fn is_error_code(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    (1..=LONGEST_CODE).contains(&text.len()) && text.chars().all(plain)
+    (1..=MAX_CODE_LENGTH).contains(&text.len()) && text.chars().all(plain)
 }
 
-/// `Retry-After` in seconds; its form with a date is rare where machines ask.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// The `Retry-After` header in seconds. Its form with a date is not read; APIs rarely use it.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     text.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// reqwest's own text says only "error sending request"; the causes behind it say why.
-pub(crate) fn reason(error: &reqwest::Error) -> String {
+/// The error with its causes. reqwest's own message says only "error sending request".
+pub(crate) fn error_chain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

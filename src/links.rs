@@ -1,64 +1,64 @@
-//! Addresses of ours that more than one room writes.
+//! Builds URLs of this site that several pages link to.
 
 use url::form_urlencoded::Serializer;
 
-/// Where WorkOS's side of a log-in begins.
+/// The path at which a sign-in through WorkOS starts.
 const LOGIN: &str = "/auth/login";
-/// The log-in by a password of this site.
+/// The path of the log-in form for passwords.
 const PASSWORD_LOGIN: &str = "/login";
-/// The id of the notice that a session has ended.
+/// The id of the notice that the session has ended.
 pub const SESSION_OVER: &str = "session-ended";
-/// The id of the notice that a sign-in was cancelled.
+/// The id of the notice that the sign-in was cancelled.
 pub const SIGN_IN_CANCELLED: &str = "sign-in-cancelled";
-/// RFC 5321's longest address; WorkOS has no use for a longer hint.
-const LONGEST_HINT: usize = 254;
+/// The maximum length of a login hint: that of an e-mail address (RFC 5321).
+const MAX_HINT_LENGTH: usize = 254;
 
-/// The log-in's address, with the way back in it.
+/// The URL of a sign-in through WorkOS, which returns to `next`.
 pub fn login_url(next: &str) -> String {
     with_next(LOGIN, Serializer::new(String::new()), next)
 }
 
-/// The same for somebody else: WorkOS is to ask anew, instead of remembering whom it let in last.
+/// Like [`login_url`], for another user: WorkOS authenticates the user again instead of using its own session.
 pub fn login_as_another_url(next: &str) -> String {
     let mut query = Serializer::new(String::new());
     query.append_pair("max_age", "0");
     with_next(LOGIN, query, next)
 }
 
-/// The same for whoever has typed an e-mail already; an empty or endless one is left out.
+/// Like [`login_url`], with an e-mail as a hint. An empty or overlong e-mail is left out.
 pub fn login_with_hint_url(next: &str, email: &str) -> String {
     let mut query = Serializer::new(String::new());
-    if !email.is_empty() && email.chars().count() <= LONGEST_HINT {
+    if !email.is_empty() && email.chars().count() <= MAX_HINT_LENGTH {
         query.append_pair("login_hint", email);
     }
     with_next(LOGIN, query, next)
 }
 
-/// The log-in with wishes for WorkOS's authorize page.
-pub fn login_with_url(next: &str, wishes: &[(&'static str, String)]) -> String {
+/// Like [`login_url`], with parameters for WorkOS's authorize endpoint.
+pub fn login_with_url(next: &str, parameters: &[(&'static str, String)]) -> String {
     let mut query = Serializer::new(String::new());
-    query.extend_pairs(wishes);
+    query.extend_pairs(parameters);
     with_next(LOGIN, query, next)
 }
 
-/// Home for whoever cancelled the sign-in at WorkOS, with the way back for another one.
+/// The home page with the notice that the sign-in was cancelled. Its links return to `next`.
 pub fn cancelled_url(next: &str) -> String {
     let mut query = Serializer::new(String::new());
     query.append_pair("notice", SIGN_IN_CANCELLED);
     with_next("/", query, next)
 }
 
-/// The page that asks for the next step of this unfinished sign-in.
+/// The page that asks for the next step of a pending sign-in.
 pub fn step_url(handle: &str) -> String {
     format!("/auth/step?id={handle}")
 }
 
-/// The log-in by a password of this site, with the way back in its address.
+/// The URL of the log-in form for passwords, which returns to `next`.
 pub fn password_login_url(next: &str) -> String {
     with_next(PASSWORD_LOGIN, Serializer::new(String::new()), next)
 }
 
-/// The same for whoever was signed in until now: it says so.
+/// Like [`password_login_url`], with the notice that the session has ended.
 pub fn session_over_url(next: &str) -> String {
     let mut query = Serializer::new(String::new());
     query.append_pair("notice", SESSION_OVER);

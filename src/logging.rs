@@ -1,4 +1,4 @@
-//! The log: env_logger, as text for people or as one JSON object a line.
+//! Writes the log with env_logger, as text or as one JSON object per line.
 
 use std::io::Write;
 
@@ -12,25 +12,25 @@ use crate::random::random_bytes;
 use crate::settings::{LogFormat, LogSettings};
 
 tokio::task_local! {
-    /// The id of the request that this task answers.
+    /// The id of the request that this task handles.
     pub static REQUEST_ID: String;
 }
 
-/// Starts logging to stderr; a second call in one process changes nothing.
+/// Starts logging to stderr. A second call in the same process has no effect.
 pub fn start(settings: &LogSettings) {
     let mut builder = env_logger::Builder::new();
-    // Anybody can send what actix-http cannot parse, and it cries ERROR each time.
+    // actix-http logs an ERROR for every malformed request, which any client can send.
     builder.filter_module("actix_http", LevelFilter::Off);
     builder.parse_filters(&settings.filter);
     match settings.format {
         LogFormat::Text => builder.format(text),
         LogFormat::Json => builder.format(json),
     };
-    // Only a second call fails, and the first logger is as good.
+    // Only a second call fails, and then the first logger is used.
     drop(builder.try_init());
 }
 
-/// 64 random bits in hex: enough to find a request in a log.
+/// A request id of 64 random bits in hexadecimal.
 pub fn new_request_id() -> String {
     let bytes = random_bytes::<8>().unwrap_or_else(|error| {
         // A request that needs a secret random value fails by itself.
@@ -68,21 +68,21 @@ fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
         line.insert("request_id".to_owned(), json!(id));
     }
     line.insert("message".to_owned(), json!(record.args().to_string()));
-    // Visiting only fails when the visitor does, and this one never does.
-    drop(record.key_values().visit(&mut Fields(&mut line)));
+    // Visiting fails only if the visitor does, and this one never does.
+    drop(record.key_values().visit(&mut JsonFields(&mut line)));
     writeln!(out, "{}", serde_json::Value::Object(line))
 }
 
-/// A client must not be able to write lines of its own into the log, nor steer the terminal of
-/// whoever reads it: what is no visible character is shown as its escape.
+/// Escapes control characters and line separators. Otherwise a client could add lines to the log, or send control
+/// sequences to the terminal that shows it.
 fn one_line(text: &str) -> String {
-    let unseen = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if !text.contains(unseen) {
+    let must_be_escaped = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !text.contains(must_be_escaped) {
         return text.to_owned();
     }
     let mut line = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if unseen(c) {
+        if must_be_escaped(c) {
             line.extend(c.escape_default());
         } else {
             line.push(c);
@@ -91,9 +91,9 @@ fn one_line(text: &str) -> String {
     line
 }
 
-struct Fields<'a>(&'a mut Map<String, serde_json::Value>);
+struct JsonFields<'a>(&'a mut Map<String, serde_json::Value>);
 
-impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+impl<'kvs> VisitSource<'kvs> for JsonFields<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
         let value = value
             .to_u64()

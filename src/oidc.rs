@@ -1,7 +1,7 @@
-//! An OpenID Connect client for Google and Okta: from an authorization code to who it stands for.
+//! An OpenID Connect client for Google and Okta. It exchanges an authorization code and identifies the person.
 //!
-//! [`OidcProvider`] asks, and keeps what it was told of the provider; `metadata`, `key_set` and
-//! `id_token` read and check the answers; `email` is whose word counts for an address.
+//! [`OidcProvider`] sends the requests and caches the provider's metadata and keys. `metadata` and `id_token`
+//! parse and verify the responses. `email` decides whether an e-mail counts as verified.
 
 mod email;
 mod error;
@@ -14,16 +14,16 @@ pub use provider::{OidcCode, OidcIdentity, OidcProvider, ProviderRules};
 
 use crate::settings::OidcSettings;
 
-/// The providers that are set up.
+/// The clients of the configured providers.
 pub struct OidcProviders {
-    /// `POST /api/auth/google`.
+    /// For `POST /api/auth/google`.
     pub google: Option<OidcProvider>,
-    /// `POST /api/auth/okta`.
+    /// For `POST /api/auth/okta`.
     pub okta: Option<OidcProvider>,
 }
 
 impl OidcProviders {
-    /// Their clients; nothing is asked of them yet. Fails where TLS cannot be set up.
+    /// Creates the clients without sending a request. Fails if TLS cannot be set up.
     pub fn new(settings: &OidcSettings) -> Result<Self, OidcError> {
         let provider = |settings: &Option<_>, rules| {
             let settings = settings.as_ref();

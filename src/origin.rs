@@ -1,4 +1,4 @@
-//! An origin, and what stays on it.
+//! Origins (scheme, host and port), and redirect targets on the same origin.
 
 mod local_target;
 
@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 pub use local_target::{is_local_path, local_target};
 
-/// An origin as browsers write it: scheme, host and port, no slash at the end.
+/// An origin in the form that browsers send: scheme, host and port, without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     text: String,
@@ -16,7 +16,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Reads `http(s)://host[:port]`, with or without one slash at the end.
+    /// Parses `http(s)://host[:port]`, with or without a trailing slash.
     pub fn parse(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
@@ -41,22 +41,22 @@ impl Origin {
         })
     }
 
-    /// `https://app.example.com`.
+    /// The origin as text, such as `https://app.example.com`.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Host and port as the `Host` header shows them, a default port left out.
+    /// Host and port as in the `Host` header, without a default port.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// The host alone; an IPv6 address in its brackets.
+    /// The host; an IPv6 address is in brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Whether browsers reach it over TLS.
+    /// Whether the scheme is https.
     pub fn is_https(&self) -> bool {
         self.https
     }
@@ -67,7 +67,7 @@ impl Origin {
     }
 }
 
-/// Whether what is sent there stays unread on the way: over TLS, or without leaving this machine.
+/// Whether nobody can read what is sent to the URL: it uses TLS, or stays on this machine.
 pub fn is_https_or_loopback(url: &Url) -> bool {
     match url.scheme() {
         "https" => true,
@@ -76,7 +76,7 @@ pub fn is_https_or_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a host name, as it stands in a URL, means this machine.
+/// Whether a host, as written in a URL, is this machine.
 pub fn is_loopback_host(host: &str) -> bool {
     match Host::parse(host) {
         Ok(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_scheme_host_and_port_alone() {
+    fn an_origin_has_only_scheme_host_and_port() {
         let origin = Origin::parse("https://App.Example.com:443/").unwrap();
         assert_eq!(origin.as_str(), "https://app.example.com");
         assert_eq!(origin.authority(), "app.example.com");
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_known_by_name_and_number() {
+    fn loopback_hosts_are_recognized_by_name_and_address() {
         for host in [
             "localhost",
             "a.localhost",

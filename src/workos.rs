@@ -1,4 +1,5 @@
-//! WorkOS: its client, its wire types and its errors. Knows nothing of requests or cookies of ours.
+//! The client of WorkOS: requests, response types, errors and webhooks. It does not depend on this server's requests
+//! or cookies.
 
 mod access_token;
 mod authorize;

@@ -1,4 +1,5 @@
-//! Who may come in by a password: one answer, and one time for every refusal.
+//! Checks e-mail and password. Every refusal gets the same answer after the same time, so that neither tells
+//! why it was refused.
 
 use std::time::Instant;
 
@@ -14,26 +15,26 @@ use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
 use crate::settings::PasswordLogin;
 
-/// A round is lost only when the account changed between a check of its password and what it was
-/// checked for.
-const ROUNDS: usize = 3;
+/// How often a password change is tried. A try fails only if the account changes between the check of the old
+/// password and the write of the new one.
+const ATTEMPTS: usize = 3;
 /// Accounts that are read at once, so that a large table is not held in memory as a whole.
 const PAGE: i64 = 2_000;
 
-/// Why nobody came in by this password.
+/// Why a password was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
-    /// No such account, a closed one, one without a password, one that may not use it, or a wrong
-    /// password: outside, all the same.
+    /// The account does not exist, is deactivated, has no password or may not use it, or the password is
+    /// wrong. The client cannot tell which.
     #[error("no active account has these credentials")]
     Refused,
-    /// Too many passwords are being checked.
+    /// Too many passwords are being checked at the moment.
     #[error(transparent)]
     Overloaded(#[from] HasherOverloaded),
-    /// There is no hash of a new password.
+    /// The new password could not be hashed.
     #[error(transparent)]
     Hash(#[from] PasswordError),
-    /// The database's failure.
+    /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
 }
@@ -44,14 +45,14 @@ impl From<diesel::result::Error> for CredentialError {
     }
 }
 
-/// An account whose password was right a moment ago.
+/// An account whose password has been checked and is right.
 pub struct CheckedCredentials {
     user: User,
-    /// The password under the current scheme, where it was stored under a weaker one.
+    /// The password hashed with the current parameters, if the stored hash is weaker.
     rehashed: Option<String>,
 }
 
-/// Checks an e-mail and a password. Whatever is refused takes one and the same time.
+/// Checks an e-mail and a password. Every refusal takes the same time.
 pub async fn authenticate(
     database: &Database,
     hasher: &Hasher,
@@ -60,41 +61,42 @@ pub async fn authenticate(
     password: SecretString,
 ) -> Result<CheckedCredentials, CredentialError> {
     let email = email.to_owned();
-    // Neither database takes a NUL, and no account's e-mail holds one.
+    // PostgreSQL refuses NUL in a query, and no account's e-mail contains it.
     let find = move |conn: &mut Conn| match email.contains('\0') {
         true => Ok(None),
         false => User::by_email(conn, email.trim()),
     };
-    let mut began = Instant::now();
-    let outcome = check(database, hasher, policy, find, password, &mut began).await;
-    padded(hasher, outcome, began).await
+    let mut started = Instant::now();
+    let outcome = check(database, hasher, policy, find, password, &mut started).await;
+    padded(hasher, outcome, started).await
 }
 
-/// A new password, for an account whose old one is known.
+/// A request to change a password.
 pub struct PasswordChange {
-    /// Whose.
+    /// The account.
     pub user_id: i64,
-    /// What is said to be the old password.
+    /// The old password, not yet checked.
     pub old: SecretString,
-    /// The new one, found good.
+    /// The new password, already validated.
     pub new: SecretString,
-    /// The one session that goes on.
+    /// The id of the session that is not revoked.
     pub keep: String,
-    /// The moment.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// Checks the old password, at the pace of a sign-in's refusals, and puts the new one in its place;
-/// tokens and other sessions end. Returns how many sessions ended. Of two changes at once one wins.
+/// Checks the old password and stores the new one. Revokes the account's tokens and other sessions, and
+/// returns the number of revoked sessions. A refusal takes as long as a refused sign-in. Of two concurrent
+/// changes only one succeeds.
 pub async fn change_password(
     database: &Database,
     hasher: &Hasher,
     policy: PasswordLogin,
     change: PasswordChange,
 ) -> Result<usize, CredentialError> {
-    let mut began = Instant::now();
-    let outcome = try_to_change(database, hasher, policy, &change, &mut began).await;
-    padded(hasher, outcome, began).await
+    let mut started = Instant::now();
+    let outcome = try_to_change(database, hasher, policy, &change, &mut started).await;
+    padded(hasher, outcome, started).await
 }
 
 async fn try_to_change(
@@ -102,13 +104,13 @@ async fn try_to_change(
     hasher: &Hasher,
     policy: PasswordLogin,
     change: &PasswordChange,
-    began: &mut Instant,
+    started: &mut Instant,
 ) -> Result<usize, CredentialError> {
     let (id, now) = (change.user_id, change.now);
-    for _ in 0..ROUNDS {
+    for _ in 0..ATTEMPTS {
         let find = move |conn: &mut Conn| User::by_id(conn, id);
         let old = change.old.clone();
-        let checked = check(database, hasher, policy, find, old, began).await?;
+        let checked = check(database, hasher, policy, find, old, started).await?;
         let new = change.new.clone();
         let encoded = hasher
             .run(move || passwords::hash(new.expose_secret()))
@@ -117,7 +119,7 @@ async fn try_to_change(
         let keep = change.keep.clone();
         let changed = database
             .write(move |conn| {
-                if checked.settle(conn)?.is_none() {
+                if checked.confirm(conn)?.is_none() {
                     return Ok::<_, DbError>(None);
                 }
                 let ended = set_password(conn, id, &encoded, now, Some(&keep))?;
@@ -131,26 +133,27 @@ async fn try_to_change(
     Err(CredentialError::Refused)
 }
 
-/// Has every refusal take one and the same time from when its turn came.
+/// Delays a refusal so that every refusal takes the same time since the hasher started on it.
 async fn padded<T>(
     hasher: &Hasher,
     outcome: Result<T, CredentialError>,
-    began: Instant,
+    started: Instant,
 ) -> Result<T, CredentialError> {
     if let Err(CredentialError::Refused) = outcome {
-        hasher.pad_refusal(began).await;
+        hasher.pad_refusal(started).await;
     }
     outcome
 }
 
-/// Compares a password with that of the account that `find` finds; `began`: when its turn came.
+/// Compares a password with that of the account that `find` returns. Sets `started` to the time at which the
+/// hasher started on it.
 async fn check(
     database: &Database,
     hasher: &Hasher,
     policy: PasswordLogin,
     find: impl FnOnce(&mut Conn) -> QueryResult<Option<User>> + Send + 'static,
     password: SecretString,
-    began: &mut Instant,
+    started: &mut Instant,
 ) -> Result<CheckedCredentials, CredentialError> {
     if policy == PasswordLogin::Off {
         return Err(CredentialError::Refused);
@@ -158,35 +161,35 @@ async fn check(
     let user = database
         .read(move |conn| find(conn).map_err(DbError::from))
         .await?;
-    let whose = user.as_ref().map(|user| user.id);
+    let user_id = user.as_ref().map(|user| user.id);
     let user = user.filter(|user| may_use_password(user, policy));
-    // Nobody's password is compared too, so that the queue is as long for those who are not there.
+    // A password is compared even if there is no account, so that both cases wait in the same queue.
     let stored = user.as_ref().map(|user| user.password.clone());
     let stored = stored.filter(|stored| passwords::is_usable(stored));
     let compared = hasher
         .run(move || compare(&password, &stored.unwrap_or_else(passwords::decoy)))
         .await?;
-    *began = compared.began;
+    *started = compared.started;
     match (user, compared.value) {
         (Some(user), (true, rehashed)) => Ok(CheckedCredentials { user, rehashed }),
         (_, _) => {
-            match whose {
-                Some(id) => log::warn!("a password was refused for account {id}"),
-                None => log::info!("a password was refused for an unknown account"),
+            match user_id {
+                Some(id) => log::warn!("refused a password for account {id}"),
+                None => log::info!("refused a password for an unknown account"),
             }
             Err(CredentialError::Refused)
         }
     }
 }
 
-/// Whether it is the password, and the password under the current scheme where that is stronger.
+/// Whether the password matches, and its hash with the current parameters if the stored hash is weaker.
 fn compare(password: &SecretString, stored: &str) -> (bool, Option<String>) {
     let password = password.expose_secret();
     if !passwords::verify(password, stored) {
         return (false, None);
     }
     let rehashed = passwords::needs_upgrade(stored).then(|| passwords::hash(password));
-    // A failed rehash is tried again at the next sign-in; this one succeeds all the same.
+    // A failed rehash does not fail the sign-in. It is tried again at the next one.
     (true, rehashed.and_then(Result::ok))
 }
 
@@ -242,25 +245,25 @@ pub fn emails_without_sign_in_method(
 }
 
 impl CheckedCredentials {
-    /// Settles it inside the transaction that signs in: the account as it is now, its password
-    /// under the current scheme. `None`: the account has changed since the password was checked
-    /// (another sign-in may have rehashed it), so check again.
-    pub fn settle(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
+    /// Returns the account as it is now, and stores the rehashed password. To be called in the transaction that
+    /// signs in. `None`: the account has changed since the password was checked (another sign-in may have
+    /// rehashed it), so the password has to be checked again.
+    pub fn confirm(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let checked = users::table
             .find(self.user.id)
             .filter(users::password.eq(&self.user.password));
-        // Neither its sessions nor its tokens end: it is the same password.
+        // The password stays the same, so sessions and tokens stay valid.
         let password = self.rehashed.as_ref().unwrap_or(&self.user.password);
-        let settled = diesel::update(checked)
+        let updated = diesel::update(checked)
             .set(users::password.eq(password))
             .execute(conn)?;
-        if let (1, Some(new)) = (settled, &self.rehashed) {
+        if let (1, Some(new)) = (updated, &self.rehashed) {
             record_rehash(conn, self.user.id, &self.user.password, new)?;
         }
         let user = User::by_id(conn, self.user.id)?;
         Ok(user.filter(|user| {
             let unchanged = user.is_active && user.workos_user_id == self.user.workos_user_id;
-            settled == 1 && unchanged
+            updated == 1 && unchanged
         }))
     }
 }

@@ -1,20 +1,20 @@
-//! E-mail addresses: which ones an account may have, and what they are compared by.
+//! E-mail addresses: which ones an account can have, and how they are compared.
 
-/// Django's `EmailField` holds 254 characters, which is also SMTP's bound (RFC 5321).
-pub(super) const LONGEST_EMAIL: usize = 254;
+/// The maximum length in characters: that of Django's `EmailField` and of SMTP (RFC 5321).
+pub(super) const MAX_EMAIL_LENGTH: usize = 254;
 
-/// What e-mails are compared by: lower case by Unicode's rules, which SQLite's own `lower` lacks.
+/// The form in which e-mails are compared: lower case by Unicode's rules, which SQLite's own `lower` lacks.
 pub fn email_key(email: &str) -> String {
     email.to_lowercase()
 }
 
-/// Why an account cannot have this e-mail, if it cannot.
+/// The reason why an account cannot have this e-mail; `None` if it can.
 pub fn email_problem(email: &str) -> Option<&'static str> {
     if email.is_empty() {
         Some("no e-mail")
     } else if !email.contains('@') {
         Some("e-mail without @")
-    } else if email.chars().count() > LONGEST_EMAIL {
+    } else if email.chars().count() > MAX_EMAIL_LENGTH {
         Some("e-mail of more than 254 characters")
     } else if email.contains(|c: char| c.is_control() || c.is_whitespace()) {
         Some("e-mail with spaces or control characters")
@@ -25,8 +25,8 @@ pub fn email_problem(email: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether lower case takes nothing but case away. It turns U+212A KELVIN SIGN into `k`, so that
-/// another person's mailbox would pass for an account's.
+/// Whether lower-casing the e-mail changes nothing but its case. It would turn U+212A KELVIN SIGN into `k`, so
+/// that another person's mailbox would match an account.
 pub(super) fn folds_cleanly(email: &str) -> bool {
     email.to_lowercase().to_uppercase() == email.to_uppercase()
 }
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_account_may_have() {
+    fn invalid_emails_are_refused_with_a_reason() {
         let longest = format!("{}@example.com", "a".repeat(242));
         for good in ["a@b", "Zoë@Example.com", "straße@example.com", &longest] {
             assert_eq!(email_problem(good), None, "{good}");
@@ -51,7 +51,7 @@ mod tests {
             ("\u{212A}@example.com", "lower case"),
         ] {
             assert!(
-                email_problem(bad).is_some_and(|told| told.contains(part)),
+                email_problem(bad).is_some_and(|problem| problem.contains(part)),
                 "{bad:?}"
             );
         }

@@ -1,23 +1,23 @@
-//! What an e-mail address is, as Django's `EmailField` sees it.
+//! Validates e-mail addresses as Django's `EmailField` does.
 
 use std::net::IpAddr;
 
-use super::email::{LONGEST_EMAIL, folds_cleanly};
+use super::email::{MAX_EMAIL_LENGTH, folds_cleanly};
 
-/// The longest label of a domain (RFC 1034, 3.1), in characters.
-const LONGEST_LABEL: usize = 63;
+/// The maximum length of a domain's label (RFC 1034, 3.1), in characters.
+const MAX_LABEL_LENGTH: usize = 63;
 
-/// What is wrong with `text` as an e-mail address, in Django's words; `None` when nothing is.
-pub fn problem_with(text: &str) -> Option<String> {
+/// Django's error message for an invalid e-mail address; `None` if it is valid.
+pub fn validate_email_address(text: &str) -> Option<String> {
     if text.is_empty() {
         return Some("This field cannot be blank.".to_owned());
     }
     let length = text.chars().count();
     if !is_email_address(text) || !folds_cleanly(text) {
         Some("Enter a valid email address.".to_owned())
-    } else if length > LONGEST_EMAIL {
+    } else if length > MAX_EMAIL_LENGTH {
         Some(format!(
-            "Ensure this value has at most {LONGEST_EMAIL} characters (it has {length})."
+            "Ensure this value has at most {MAX_EMAIL_LENGTH} characters (it has {length})."
         ))
     } else {
         None
@@ -26,11 +26,11 @@ pub fn problem_with(text: &str) -> Option<String> {
 
 fn is_email_address(text: &str) -> bool {
     text.rsplit_once('@')
-        .is_some_and(|(user, domain)| is_user(user) && is_domain(domain))
+        .is_some_and(|(user, domain)| is_local_part(user) && is_domain(domain))
 }
 
-/// Words between dots, or anything but line ends between quotes.
-fn is_user(user: &str) -> bool {
+/// Words separated by dots, or a quoted string.
+fn is_local_part(user: &str) -> bool {
     let in_word = |c: char| c.is_ascii_alphanumeric() || "-!#$%&'*+/=?^_`{}|~".contains(c);
     let is_word = |word: &str| !word.is_empty() && word.chars().all(in_word);
     user.split('.').all(is_word) || is_quoted(user)
@@ -75,13 +75,14 @@ fn is_domain(domain: &str) -> bool {
 
 fn is_label(label: &str) -> bool {
     let allowed = |c: char| c == '-' || c.is_ascii_digit() || is_letter(c);
-    (1..=LONGEST_LABEL).contains(&label.chars().count())
+    (1..=MAX_LABEL_LENGTH).contains(&label.chars().count())
         && label.chars().all(allowed)
         && !label.starts_with('-')
         && !label.ends_with('-')
 }
 
-/// No digits, so that an IP address is no domain; but for what IDNA writes in ASCII.
+/// A top-level domain has no digits, so that an IP address is not a domain. IDNA's ASCII form (`xn--…`) is
+/// the exception.
 fn is_top_level(label: &str) -> bool {
     let punycode = label
         .get(..4)
@@ -97,10 +98,10 @@ fn is_letter(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::problem_with;
+    use super::validate_email_address;
 
-    /// As Django 5.2.19's `EmailField.clean` judged them.
-    const TAKEN: [&str; 18] = [
+    /// Addresses that Django 5.2.19's `EmailField.clean` accepts.
+    const VALID: [&str; 18] = [
         "ada@example.com",
         "Ada@Example.COM",
         "ada@localhost",
@@ -120,7 +121,8 @@ mod tests {
         "ada@x.a-b",
         "ada@x.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     ];
-    const REFUSED: [&str; 38] = [
+    /// Addresses that it refuses.
+    const INVALID: [&str; 38] = [
         "ada",
         "@example.com",
         "ada@",
@@ -162,12 +164,12 @@ mod tests {
     ];
 
     #[test]
-    fn an_address_is_what_django_takes_for_one() {
-        for text in TAKEN {
-            assert_eq!(problem_with(text), None, "{text}");
+    fn addresses_are_validated_as_django_does() {
+        for text in VALID {
+            assert_eq!(validate_email_address(text), None, "{text}");
         }
-        for text in REFUSED {
-            let problem = problem_with(text);
+        for text in INVALID {
+            let problem = validate_email_address(text);
             assert_eq!(
                 problem.as_deref(),
                 Some("Enter a valid email address."),
@@ -176,20 +178,20 @@ mod tests {
         }
     }
 
-    /// Unlike Django, whose look-ups keep them apart.
+    /// Unlike Django, whose look-ups distinguish the two letters.
     #[test]
-    fn a_letter_that_passes_for_another_is_refused() {
-        let kelvin = problem_with("ada@\u{212A}elvin.org");
+    fn a_letter_whose_lower_case_is_another_letter_is_refused() {
+        let kelvin = validate_email_address("ada@\u{212A}elvin.org");
         assert_eq!(kelvin.as_deref(), Some("Enter a valid email address."));
     }
 
     #[test]
-    fn nothing_and_too_much_are_told_apart() {
-        let blank = problem_with("");
+    fn empty_and_overlong_addresses_have_messages_of_their_own() {
+        let blank = validate_email_address("");
         assert_eq!(blank.as_deref(), Some("This field cannot be blank."));
         let of_length = |length: usize| format!("{}@example.com", "a".repeat(length - 12));
-        assert_eq!(problem_with(&of_length(254)), None);
-        let long = problem_with(&of_length(255)).unwrap();
+        assert_eq!(validate_email_address(&of_length(254)), None);
+        let long = validate_email_address(&of_length(255)).unwrap();
         assert_eq!(
             long,
             "Ensure this value has at most 254 characters (it has 255)."

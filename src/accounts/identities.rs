@@ -1,5 +1,5 @@
-//! Who an account is at Google or Okta: found by issuer and subject, linked by an e-mail that the
-//! provider vouches for, and never inserted.
+//! Links accounts to identities at Google or Okta. An identity is found by issuer and subject, and linked by
+//! an e-mail that the provider has verified. No account is created.
 
 use diesel::prelude::*;
 
@@ -10,51 +10,53 @@ use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, on_unique_violation};
 
-/// A round is lost only when another sign-in of the same person linked first, or untied; the next
-/// one sees what it did.
-const ROUNDS: usize = 4;
+/// How often linking is tried. A try fails only if another sign-in of the same person changed the link first;
+/// the next try sees that change.
+const ATTEMPTS: usize = 4;
 
-/// Somebody whom a provider has authenticated.
+/// A person whom an OpenID Connect provider has authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExternalIdentity {
-    /// The provider.
+    /// The provider's issuer URL.
     pub issuer: String,
-    /// Who it is there, whatever the e-mail is by now.
+    /// The person's id at the provider. It never changes, unlike the e-mail.
     pub subject: String,
-    /// The e-mail, where the provider's word for it counts.
+    /// The e-mail, if the provider has verified it.
     pub email: Option<String>,
 }
 
-/// Why somebody whom a provider authenticated is not signed in here.
+/// Why a person whom a provider has authenticated cannot sign in.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// The account is closed.
+    /// The account is deactivated.
     #[error("the account {user_id} is inactive")]
     Inactive {
-        /// The row.
+        /// The account.
         user_id: i64,
     },
-    /// A person who is new here, without an e-mail that the provider vouches for.
-    #[error("a person of {issuer} who is not linked has no e-mail that it vouches for")]
+    /// The identity is not linked, and has no verified e-mail by which it could be.
+    #[error("an identity at {issuer} is not linked and has no verified e-mail")]
     EmailNotVerified {
         /// The provider.
         issuer: String,
     },
-    /// A person who is new here, and nobody has the e-mail.
-    #[error("a person of {issuer} has no account")]
+    /// The identity is not linked, and no account has its e-mail.
+    #[error("an identity at {issuer} is not linked and no account has its e-mail")]
     NotFound {
         /// The provider.
         issuer: String,
     },
-    /// The account with this e-mail is somebody else at the same provider.
-    #[error("a person of {issuer} meets the account {user_id}, which is another person there")]
+    /// The account with this e-mail is linked to another identity at the same provider.
+    #[error(
+        "the e-mail of an identity at {issuer} is that of account {user_id}, which is linked to another identity there"
+    )]
     Conflict {
         /// The provider.
         issuer: String,
-        /// The row.
+        /// The account.
         user_id: i64,
     },
-    /// The database's failure.
+    /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
 }
@@ -65,15 +67,15 @@ impl From<diesel::result::Error> for LinkError {
     }
 }
 
-/// Finds or links the account of this person. To be called inside a transaction; safe against
-/// another doing the same at once.
+/// Finds the account of this identity, or links one. To be called in a transaction. Concurrent calls for the
+/// same person are safe.
 pub fn find_or_link(
     conn: &mut Conn,
     identity: &ExternalIdentity,
     now: Timestamp,
 ) -> Result<User, LinkError> {
-    for _ in 0..ROUNDS {
-        if let Some(user) = identity.owner(conn)? {
+    for _ in 0..ATTEMPTS {
+        if let Some(user) = identity.linked_user(conn)? {
             return active(user);
         }
         if let Some(user) = identity.link(conn, now)? {
@@ -84,8 +86,8 @@ pub fn find_or_link(
 }
 
 impl ExternalIdentity {
-    /// The account that this person was linked to.
-    fn owner(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
+    /// The account that the identity is linked to.
+    fn linked_user(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         identities::table
             .find((&self.issuer, &self.subject))
             .inner_join(users::table)
@@ -94,17 +96,17 @@ impl ExternalIdentity {
             .optional()
     }
 
-    /// Links the account with this person's e-mail. `None`: it changed under us, look again.
+    /// Links the identity to the account with its e-mail. `None`: the account changed meanwhile; try again.
     fn link(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<User>, LinkError> {
         let issuer = || self.issuer.clone();
-        // Said before anything is looked up: an unproven address must not tell who has an account.
+        // Checked before the look-up: an unverified address must not reveal whether an account exists.
         let email = self.email.as_deref().map(str::trim);
         let email = email
             .filter(|email| email_problem(email).is_none())
             .ok_or_else(|| LinkError::EmailNotVerified { issuer: issuer() })?;
         let user = User::by_email(conn, email)?;
         let user = active(user.ok_or_else(|| LinkError::NotFound { issuer: issuer() })?)?;
-        if !prove(conn, &user, now)? {
+        if !mark_email_verified(conn, &user, now)? {
             return Ok(None);
         }
         let linked = on_unique_violation(conn, |conn| {
@@ -117,7 +119,7 @@ impl ExternalIdentity {
                 .execute(conn)
         })?;
         if linked.is_none() {
-            return match self.owner(conn)? {
+            return match self.linked_user(conn)? {
                 Some(_) => Ok(None),
                 None => Err(LinkError::Conflict {
                     issuer: issuer(),
@@ -126,7 +128,7 @@ impl ExternalIdentity {
             };
         }
         log::info!(
-            "account {} was linked to a person of {}",
+            "linked account {} to an identity at {}",
             user.id,
             self.issuer
         );
@@ -134,18 +136,19 @@ impl ExternalIdentity {
     }
 }
 
-/// Notes that the address is this person's, and closes the doors of whoever had it without proof, the
-/// one through WorkOS too. `false`: the account is no longer as it was read, look again.
-fn prove(conn: &mut Conn, user: &User, now: Timestamp) -> Result<bool, DbError> {
+/// Marks the account's e-mail as verified. If it was not verified before, whoever registered it may be another
+/// person: the account's password, sessions, tokens and links are removed, the link to WorkOS too. `false`: the
+/// account has changed since it was read; try again.
+fn mark_email_verified(conn: &mut Conn, user: &User, now: Timestamp) -> Result<bool, DbError> {
     let as_read = users::table
         .find(user.id)
         .filter(users::email_key.eq(&user.email_key))
         .filter(users::email_verified.eq(user.email_verified))
         .filter(users::is_active.eq(true));
-    let proven = diesel::update(as_read)
+    let updated = diesel::update(as_read)
         .set(users::email_verified.eq(true))
         .execute(conn)?;
-    if proven == 0 {
+    if updated == 0 {
         return Ok(false);
     }
     if !user.email_verified {

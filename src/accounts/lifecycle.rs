@@ -1,5 +1,5 @@
-//! What ends an account's sessions and tokens: a new password, a sign-out everywhere, a closed account. Each to be called
-//! inside a transaction.
+//! Changes to an account that revoke its sessions and tokens: a new password, signing out everywhere,
+//! deactivation. All functions are to be called in a transaction.
 
 use diesel::prelude::*;
 
@@ -8,8 +8,8 @@ use crate::db::Conn;
 use crate::db::schema::users;
 use crate::sessions::SessionRow;
 
-/// Gives the account a new password. Ends its tokens and its sessions, `keep` apart; returns how
-/// many sessions ended.
+/// Stores a new password and revokes the account's tokens and its sessions, except for the session `keep`.
+/// Returns the number of revoked sessions.
 pub fn set_password(
     conn: &mut Conn,
     user_id: i64,
@@ -26,15 +26,15 @@ pub fn set_password(
     SessionRow::revoke_all_except(conn, user_id, keep, now)
 }
 
-/// Closes the account: its sessions and tokens end, and no door opens. Returns how many sessions
-/// ended; `None` when it was closed already.
+/// Deactivates the account, so that nobody can sign in to it, and revokes its sessions and tokens. Returns the
+/// number of revoked sessions; `None` if the account was deactivated already.
 pub fn deactivate(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Option<usize>> {
-    // Held first, as a sign-in holds it, so that none slips through in between.
+    // Locks the row, which a sign-in writes too, so that no session is created meanwhile.
     diesel::update(users::table.find(user_id))
         .set(users::id.eq(users::id))
         .execute(conn)?;
-    // Before the account is closed, or the database's trigger would end them and nobody count them.
-    let ended = SessionRow::revoke_all_of_user(conn, user_id, now)?;
+    // Comes before the deactivation, whose trigger would revoke the sessions without counting them.
+    let revoked = SessionRow::revoke_all_of_user(conn, user_id, now)?;
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::is_active.eq(true))
         .set((
@@ -42,11 +42,11 @@ pub fn deactivate(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<
             users::token_version.eq(users::token_version + 1),
         ))
         .execute(conn)?;
-    Ok((changed > 0).then_some(ended))
+    Ok((changed > 0).then_some(revoked))
 }
 
-/// Ends all sessions and tokens of an account; gives the sessions. The account's row first: a sign-in
-/// writes it too, so that none slips through in between.
+/// Revokes all sessions and tokens of an account and returns the sessions. The account's row is written first.
+/// A sign-in writes it too, so that no session is created meanwhile.
 pub fn revoke_all_sessions(
     conn: &mut Conn,
     user_id: i64,
@@ -55,12 +55,12 @@ pub fn revoke_all_sessions(
     diesel::update(users::table.find(user_id))
         .set(users::token_version.eq(users::token_version + 1))
         .execute(conn)?;
-    let open = SessionRow::active_of_user(conn, user_id, now)?;
+    let active = SessionRow::active_of_user(conn, user_id, now)?;
     SessionRow::revoke_all_of_user(conn, user_id, now)?;
-    Ok(open)
+    Ok(active)
 }
 
-/// Closes the account of a user whom WorkOS has deleted. Nothing of WorkOS's opens it again.
+/// Deactivates the account of a user whom WorkOS has deleted. No later event of WorkOS activates it again.
 pub fn deactivate_deleted_user(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<()> {
     deactivate(conn, user_id, now)?;
     diesel::update(users::table.find(user_id))
@@ -69,8 +69,8 @@ pub fn deactivate_deleted_user(conn: &mut Conn, user_id: i64, now: Timestamp) ->
     Ok(())
 }
 
-/// Opens a closed account; `false` when it was open already. What had ended stays ended. A WorkOS user
-/// that was deleted lets go of it, so that another with the same e-mail can be linked.
+/// Activates a deactivated account; `false` if it was active already. Revoked sessions and tokens stay revoked.
+/// A link to a deleted WorkOS user is removed, so that another user with the same e-mail can be linked.
 pub fn activate(conn: &mut Conn, user_id: i64) -> QueryResult<bool> {
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::is_active.eq(false))

@@ -1,4 +1,5 @@
-//! Who becomes which row: WorkOS is the source of truth, and an e-mail alone takes over no account.
+//! Finds, links or creates the account of a WorkOS user at a sign-in. WorkOS is the source of truth for the
+//! profile. An e-mail that WorkOS has not verified never gives access to an existing account.
 
 use diesel::prelude::*;
 
@@ -11,69 +12,73 @@ use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, on_unique_violation};
 
-/// A round is lost only when another sign-in wrote first; each such writer finishes its own, so
-/// more rounds than this mean that something else is wrong.
-const ROUNDS: usize = 4;
+/// How often provisioning is tried. A try fails only if another sign-in wrote first. Each of those completes,
+/// so that more failures than this mean that something else is wrong.
+const ATTEMPTS: usize = 4;
 
-/// What WorkOS says of a person.
+/// A user's profile at WorkOS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkosProfile {
     /// `user_…`.
     pub workos_user_id: String,
-    /// As the person writes it.
+    /// The e-mail as the user wrote it.
     pub email: String,
-    /// Whether WorkOS has seen that the address is theirs.
+    /// Whether WorkOS has verified the e-mail.
     pub email_verified: bool,
-    /// `None`: WorkOS does not know.
+    /// `None` if WorkOS does not know it.
     pub first_name: Option<String>,
-    /// `None`: WorkOS does not know.
+    /// `None` if WorkOS does not know it.
     pub last_name: Option<String>,
-    /// `None`: there is none.
+    /// `None` if there is no picture.
     pub picture_url: Option<String>,
-    /// When WorkOS last changed any of it.
+    /// When the profile last changed at WorkOS.
     pub updated_at: Timestamp,
 }
 
-/// Why a person whom WorkOS signed in is not signed in here.
+/// Why a user whom WorkOS has authenticated cannot sign in here.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
-    /// The account is closed.
+    /// The account is deactivated.
     #[error("the account {user_id} is inactive")]
     Inactive {
-        /// The row.
+        /// The account.
         user_id: i64,
     },
     /// An account with this e-mail exists, and WorkOS has not verified the address.
-    #[error("the e-mail of {workos_user_id} meets the account {user_id}, and is not verified")]
+    #[error(
+        "the e-mail of WorkOS user {workos_user_id} is that of account {user_id}, and WorkOS has not verified it"
+    )]
     EmailNotVerified {
-        /// The user at WorkOS.
+        /// The WorkOS user.
         workos_user_id: String,
-        /// The row.
+        /// The account.
         user_id: i64,
     },
-    /// The account with this e-mail belongs to another user of WorkOS's.
-    #[error("the e-mail of {workos_user_id} meets the account {user_id}, linked to {linked}")]
+    /// The account with this e-mail is linked to another WorkOS user.
+    #[error(
+        "the e-mail of WorkOS user {workos_user_id} is that of account {user_id}, which is linked to {linked}"
+    )]
     Conflict {
-        /// The user at WorkOS.
+        /// The WorkOS user.
         workos_user_id: String,
-        /// The row.
+        /// The account.
         user_id: i64,
-        /// The other user at WorkOS.
+        /// The other WorkOS user.
         linked: String,
     },
-    /// WorkOS has told that this user was deleted; a late answer or event says otherwise.
-    #[error("WorkOS has deleted its user {workos_user_id}")]
+    /// WorkOS has announced that the user was deleted. A delayed answer or event may still carry a profile.
+    #[error("WorkOS has deleted the user {workos_user_id}")]
     Deleted {
-        /// The user at WorkOS.
+        /// The WorkOS user.
         workos_user_id: String,
     },
-    /// The profile holds what a user table cannot: no e-mail, or one that is none.
-    #[error("WorkOS's user {workos_user_id} has no usable e-mail")]
+    /// The profile has no valid e-mail or no valid id.
+    #[error("the WorkOS user {workos_user_id} has no usable e-mail")]
     UnusableProfile {
-        /// The user at WorkOS.
+        /// The WorkOS user.
         workos_user_id: String,
     },
-    /// The database's failure.
+    /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
 }
@@ -84,15 +89,15 @@ impl From<diesel::result::Error> for ProvisionError {
     }
 }
 
-/// Finds, links or makes the row of this person. To be called inside a transaction; safe against
-/// another doing the same at once, since every write is conditional and a lost one looks again.
+/// Finds, links or creates the account of this user. To be called in a transaction. Concurrent calls are safe:
+/// every write is conditional, and is tried again after a conflict.
 pub fn provision(
     conn: &mut Conn,
     profile: &WorkosProfile,
     now: Timestamp,
 ) -> Result<User, ProvisionError> {
     let profile = profile.cleaned()?;
-    for _ in 0..ROUNDS {
+    for _ in 0..ATTEMPTS {
         if let Some(user) = User::by_workos_user_id(conn, &profile.workos_user_id)? {
             return active(user).and_then(|user| profile.apply_changes(conn, user));
         }
@@ -111,21 +116,20 @@ pub fn provision(
     Err(DbError::Unavailable("another sign-in kept changing the same account".to_owned()).into())
 }
 
-/// Brings over what changed at WorkOS since, to the account of whom it has just vouched for again. A
-/// profile that no account could be made of changes nothing.
+/// Updates a linked account from a newer profile. An unusable profile changes nothing.
 pub fn update_from_workos(
     conn: &mut Conn,
     user: User,
     profile: &WorkosProfile,
 ) -> Result<User, DbError> {
-    let brought = profile
+    let updated = profile
         .cleaned()
         .and_then(|profile| profile.apply_changes(conn, user.clone()));
-    match brought {
+    match updated {
         Ok(user) => Ok(user),
         Err(ProvisionError::Database(error)) => Err(error),
         Err(error) => {
-            log::warn!("account {} stays as it is: {error}", user.id);
+            log::warn!("did not update account {} from WorkOS: {error}", user.id);
             Ok(user)
         }
     }
@@ -140,7 +144,7 @@ fn active(user: User) -> Result<User, ProvisionError> {
 }
 
 impl WorkosProfile {
-    /// The profile without what no text column takes (PostgreSQL refuses NUL).
+    /// The profile without NUL characters, which PostgreSQL refuses.
     fn cleaned(&self) -> Result<Self, ProvisionError> {
         let email = self.email.trim();
         let usable = !self.workos_user_id.is_empty()
@@ -160,7 +164,7 @@ impl WorkosProfile {
         })
     }
 
-    /// Rule 1: brings over what changed at WorkOS since.
+    /// Rule 1: an account is linked to the user. Writes the profile if it is newer than the stored one.
     fn apply_changes(&self, conn: &mut Conn, user: User) -> Result<User, ProvisionError> {
         if user
             .workos_updated_at
@@ -169,11 +173,11 @@ impl WorkosProfile {
             return Ok(user);
         }
         let row = users::table.find(user.id);
-        // Asked again in the statement itself: another sign-in may have brought something newer.
+        // The statement checks again, since another sign-in may have written a newer profile.
         let older = users::workos_updated_at
             .is_null()
             .or(users::workos_updated_at.lt(self.updated_at));
-        let brought = diesel::update(row)
+        let updated = diesel::update(row)
             .filter(older)
             .set((
                 users::first_name.eq(self.first_name.as_ref().unwrap_or(&user.first_name)),
@@ -182,7 +186,7 @@ impl WorkosProfile {
                 users::workos_updated_at.eq(self.updated_at),
             ))
             .execute(conn)?;
-        if brought == 0 {
+        if updated == 0 {
             return Ok(row.select(User::as_select()).first(conn)?);
         }
         let changed = on_unique_violation(conn, |conn| {
@@ -196,7 +200,7 @@ impl WorkosProfile {
         })?;
         if changed.is_none() {
             log::warn!(
-                "the new e-mail of {} belongs to another account; account {} keeps its own",
+                "the new e-mail of WorkOS user {} belongs to another account; account {} keeps its old e-mail",
                 self.workos_user_id,
                 user.id
             );
@@ -204,7 +208,7 @@ impl WorkosProfile {
         Ok(row.select(User::as_select()).first(conn)?)
     }
 
-    /// Rule 2: an account with this e-mail is there. `None`: it changed under us, look again.
+    /// Rule 2: an account has this e-mail. Links it. `None`: it changed meanwhile; try again.
     fn link(
         &self,
         conn: &mut Conn,
@@ -213,7 +217,7 @@ impl WorkosProfile {
     ) -> Result<Option<User>, ProvisionError> {
         let workos_user_id = self.workos_user_id.clone();
         if user.workos_user_id.as_ref() == Some(&workos_user_id) {
-            // Another sign-in of this person made or linked the row after rule 1 had looked.
+            // Another sign-in of this user created or linked the account after rule 1 was checked.
             return Ok(None);
         }
         if !self.email_verified {
@@ -254,7 +258,7 @@ impl WorkosProfile {
         self.apply_changes(conn, user).map(Some)
     }
 
-    /// Rule 3: nobody has this e-mail. `None`: somebody took it just now, look again.
+    /// Rule 3: no account has this e-mail. Creates one. `None`: another sign-in took the e-mail; try again.
     fn insert(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<User>, ProvisionError> {
         let new = NewUser {
             email: self.email.clone(),
@@ -272,8 +276,8 @@ impl WorkosProfile {
     }
 }
 
-/// Whoever registered an e-mail that was never verified may be somebody else than the person who
-/// has just shown that it is theirs: every door of that somebody's closes, and what stands open ends.
+/// Removes the account's password, its links to other providers, and its sessions and tokens. Called when the
+/// owner of a never verified e-mail has proved it: the account may have been registered by another person.
 pub(super) fn revoke_credentials(
     conn: &mut Conn,
     user: &User,
@@ -281,10 +285,10 @@ pub(super) fn revoke_credentials(
 ) -> Result<(), DbError> {
     let unusable = unusable_password()?;
     set_password(conn, user.id, &unusable, now, None)?;
-    let of_other_providers = identities::table.filter(identities::user_id.eq(user.id));
-    diesel::delete(of_other_providers).execute(conn)?;
+    let links = identities::table.filter(identities::user_id.eq(user.id));
+    diesel::delete(links).execute(conn)?;
     log::warn!(
-        "account {} had an e-mail that was never verified; its password and tokens ended when the verified owner was linked",
+        "removed the password, sessions and tokens of account {}: its e-mail was never verified until its owner was linked",
         user.id
     );
     Ok(())

@@ -1,4 +1,4 @@
-//! The row of a user and its queries.
+//! The table of users: its row and its queries.
 
 use diesel::prelude::*;
 
@@ -7,49 +7,50 @@ use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, on_unique_violation};
 
-/// A person, as the shared user table knows them.
+/// A user account.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = users)]
 pub struct User {
-    /// Never given out twice.
+    /// The primary key. Ids are never reused.
     pub id: i64,
-    /// As it was given.
+    /// The e-mail as it was entered.
     pub email: String,
-    /// What e-mails are compared by, see [`email_key`].
+    /// The form in which e-mails are compared; see [`email_key`].
     pub email_key: String,
-    /// Whether the person has shown that the address is theirs.
+    /// Whether the user has proved that the address is theirs.
     pub email_verified: bool,
     /// May be empty.
     pub first_name: String,
     /// May be empty.
     pub last_name: String,
-    /// Django's encoded form; `!…` is unusable.
+    /// The hash in Django's encoding; `!…` is unusable.
     pub password: String,
-    /// The user at WorkOS, once linked.
+    /// The linked WorkOS user.
     pub workos_user_id: Option<String>,
-    /// WorkOS's `updated_at` of what is known here.
+    /// WorkOS's `updated_at` of the stored profile.
     pub workos_updated_at: Option<Timestamp>,
-    /// From WorkOS.
+    /// The profile picture at WorkOS.
     pub picture_url: Option<String>,
-    /// A closed account is `false` and never signed in.
+    /// `false` for a deactivated account, to which nobody can sign in.
     pub is_active: bool,
     /// Django's flag.
     pub is_staff: bool,
     /// Django's flag.
     pub is_superuser: bool,
-    /// Brought by `import-django`.
+    /// Whether the account was imported by `import-django`.
     pub imported: bool,
-    /// Raised to end every token given out before.
+    /// Incremented to revoke all tokens that were issued before.
     pub token_version: i64,
-    /// When the row was made.
+    /// When the account was created.
     pub date_joined: Timestamp,
-    /// The last sign-in here.
+    /// When the user last signed in.
     pub last_login: Option<Timestamp>,
-    /// When WorkOS deleted the linked user; `activate` then frees the row for another one.
+    /// When WorkOS deleted the linked user. `activate` then removes the link, so that another user can be
+    /// linked.
     pub workos_deleted_at: Option<Timestamp>,
 }
 
-/// A row to be.
+/// Values for the insert of a user.
 #[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = users)]
 pub struct NewUser {
@@ -76,7 +77,7 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// Of an account that WorkOS knows nothing of, without names; its e-mail counts as verified.
+    /// Values of an account that is not linked to WorkOS and has no names. Its e-mail counts as verified.
     pub fn unlinked(email: String, password: String, date_joined: Timestamp) -> Self {
         Self {
             email_key: email_key(&email),
@@ -100,7 +101,7 @@ impl NewUser {
             .get_result(conn)
     }
 
-    /// Inserts the row as a superuser's; `None` when the e-mail is taken.
+    /// Inserts the row as a superuser; `None` if the e-mail is taken.
     pub fn insert_superuser(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let flags = (users::is_staff.eq(true), users::is_superuser.eq(true));
         on_unique_violation(conn, |conn| {
@@ -122,19 +123,19 @@ impl User {
             .optional()
     }
 
-    /// The user linked to this user of WorkOS's.
+    /// The user linked to this WorkOS user.
     pub fn by_workos_user_id(conn: &mut Conn, id: &str) -> QueryResult<Option<Self>> {
         let linked = users::table.filter(users::workos_user_id.eq(id));
         linked.select(Self::as_select()).first(conn).optional()
     }
 
-    /// The user with this e-mail, whatever its case.
+    /// The user with this e-mail, compared without case.
     pub fn by_email(conn: &mut Conn, email: &str) -> QueryResult<Option<Self>> {
         let same = users::table.filter(users::email_key.eq(email_key(email)));
         same.select(Self::as_select()).first(conn).optional()
     }
 
-    /// Notes a sign-in; 0 when the account was closed a moment ago.
+    /// Stores the time of a sign-in. Returns 0 if the account has been deactivated meanwhile.
     pub fn record_login(conn: &mut Conn, id: i64, now: Timestamp) -> QueryResult<usize> {
         diesel::update(users::table.find(id))
             .filter(users::is_active.eq(true))

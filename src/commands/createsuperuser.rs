@@ -9,7 +9,7 @@ use super::error::CommandError;
 use super::output::print_line;
 use super::prompt;
 use super::source::load_source;
-use crate::accounts::email_address::problem_with;
+use crate::accounts::email_address::validate_email_address;
 use crate::accounts::passwords::{self, validators};
 use crate::accounts::{NewUser, User};
 use crate::clock::Clock;
@@ -80,7 +80,7 @@ fn create_by_asking(
 fn ask_email(database: &Database) -> Result<String, CommandError> {
     loop {
         let email = prompt::visible("Email address: ")?;
-        let problem = match problem_with(&email) {
+        let problem = match validate_email_address(&email) {
             Some(problem) => format!("Error: {problem}"),
             None if is_taken(database, &email)? => TAKEN.to_owned(),
             None => return Ok(email),
@@ -128,7 +128,7 @@ fn option_email_problem(database: &Database, email: &str) -> Result<Option<Strin
     if email.is_empty() {
         return Ok(Some(BLANK_EMAIL.to_owned()));
     }
-    let problem = problem_with(email);
+    let problem = validate_email_address(email);
     if problem.is_none() && is_taken(database, email)? {
         return Ok(Some(TAKEN.to_owned()));
     }

@@ -1,4 +1,4 @@
-//! simplejwt's blacklist: what Django revoked stays revoked.
+//! Imports simplejwt's blacklist, so that tokens that Django revoked stay revoked.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,9 +6,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Binary, Nullable};
 
 use super::decode::{self, RawCell};
+use super::error::ImportError;
 use super::report::{ImportTally, RefusalReason, RefusedRow};
 use super::source::DjangoUserTable;
-use super::{ImportError, write_again_when_taken};
+use super::transaction::write_retrying_conflicts;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::source::ForeignDatabase;
@@ -18,7 +19,7 @@ use crate::tokens::RefreshTokenRow;
 const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
 const BLACKLISTED: &str = "token_blacklist_blacklistedtoken";
 
-/// A blacklisted token as it was read, without the token itself.
+/// A row of the blacklist as it was read. The token itself is not read.
 #[derive(Clone, Debug, Default, diesel::QueryableByName)]
 pub(super) struct RawToken {
     #[diesel(sql_type = Nullable<Binary>)]
@@ -35,9 +36,9 @@ pub(super) struct RawToken {
     c_blacklisted_at: RawCell,
 }
 
-/// The statement that reads the blacklist; `None` where Django has none. A blacklist that cannot be
-/// read ends the import: left out, it would make revoked tokens good again.
-pub(super) fn find(
+/// The statement that reads the blacklist; `None` if Django has no blacklist. A blacklist that cannot be read
+/// stops the import, since revoked tokens would become valid again without it.
+pub(super) fn find_query(
     source: &mut ForeignDatabase,
     users: &DjangoUserTable,
 ) -> Result<Option<String>, ImportError> {
@@ -49,7 +50,7 @@ pub(super) fn find(
         ),
         (BLACKLISTED, &["token_id", "blacklisted_at"]),
     ] {
-        let name = users.neighbour(name);
+        let name = users.in_same_schema(name);
         let Some(table) = source.table(&name).map_err(ImportError::Source)? else {
             return Ok(None);
         };
@@ -79,8 +80,8 @@ pub(super) fn find(
     )))
 }
 
-/// Brings a batch of the blacklist in one transaction, or only looks what it would do, and counts.
-pub(super) fn bring(
+/// Imports a batch of the blacklist in one transaction, or simulates it in a dry run, and adds to the counts.
+pub(super) fn import_batch(
     target: &Database,
     batch: Vec<RawToken>,
     now: Timestamp,
@@ -88,9 +89,9 @@ pub(super) fn bring(
     tally: &mut ImportTally,
 ) -> Result<(), ImportError> {
     let mut rows = Vec::with_capacity(batch.len());
-    for cells in batch {
-        let id = decode::shown(&cells.c_id);
-        match cells.check(now) {
+    for raw in batch {
+        let id = decode::displayed(&raw.c_id);
+        match raw.check(now) {
             Ok(row) if row.expires_at <= now => tally.expired += 1,
             Ok(row) => rows.push(row),
             Err(reason) => tally.refuse(RefusedRow::new(id, reason)),
@@ -99,7 +100,7 @@ pub(super) fn bring(
     let done = if dry_run {
         target.read_blocking(|conn| write(conn, &rows, true))?
     } else {
-        write_again_when_taken(target, |conn| write(conn, &rows, false))?
+        write_retrying_conflicts(target, |conn| write(conn, &rows, false))?
     };
     tally.add(done);
     Ok(())
@@ -109,17 +110,17 @@ impl RawToken {
     fn check(self, now: Timestamp) -> Result<RefreshTokenRow, RefusalReason> {
         let jti = decode::text(self.c_jti)?.filter(|jti| !jti.is_empty());
         let jti = jti.ok_or(RefusalReason::NoJti)?;
-        let revoked_at = decode::moment(self.c_blacklisted_at)?.unwrap_or(now);
+        let revoked_at = decode::timestamp(self.c_blacklisted_at)?.unwrap_or(now);
         Ok(RefreshTokenRow {
             family: jti.clone(),
             jti,
-            // A key of another kind is nobody's here.
+            // A key that is not an integer belongs to no account here.
             user_id: decode::text(self.c_user_id)?.and_then(|id| id.parse().ok()),
             sid: None,
             session_id: None,
-            issued_at: decode::moment(self.c_created_at)?.unwrap_or(revoked_at),
-            // Without an end that can be read it stays revoked for good.
-            expires_at: decode::moment(self.c_expires_at)
+            issued_at: decode::timestamp(self.c_created_at)?.unwrap_or(revoked_at),
+            // A token without a readable expiry stays revoked forever.
+            expires_at: decode::timestamp(self.c_expires_at)
                 .ok()
                 .flatten()
                 .unwrap_or(Timestamp::FAR_AWAY),
@@ -137,7 +138,7 @@ fn write(conn: &mut Conn, rows: &[RefreshTokenRow], dry_run: bool) -> Result<Imp
         .into_iter()
         .map(|row| (row.jti, row.revoked_at.is_some()))
         .collect();
-    let ours = imported_among(conn, rows)?;
+    let imported = imported_among(conn, rows)?;
     let (mut tally, mut new, mut seen) = (ImportTally::default(), Vec::new(), HashSet::new());
     for row in rows {
         if !seen.insert(row.jti.as_str()) {
@@ -152,12 +153,12 @@ fn write(conn: &mut Conn, rows: &[RefreshTokenRow], dry_run: bool) -> Result<Imp
             }
             (Some(_), _) => tally.unchanged += 1,
             (None, _) => {
-                let user_id = row.user_id.filter(|id| ours.contains(id));
+                let user_id = row.user_id.filter(|id| imported.contains(id));
                 new.push(RefreshTokenRow {
                     user_id,
                     ..row.clone()
                 });
-                tally.taken += 1;
+                tally.inserted += 1;
             }
         }
     }
@@ -167,7 +168,7 @@ fn write(conn: &mut Conn, rows: &[RefreshTokenRow], dry_run: bool) -> Result<Imp
     Ok(tally)
 }
 
-/// Whose tokens these are, of those who were imported: another account's id may be the same.
+/// The owners of these tokens that were imported. Another account may have the same id by chance.
 fn imported_among(conn: &mut Conn, rows: &[RefreshTokenRow]) -> QueryResult<HashSet<i64>> {
     let ids: Vec<i64> = rows.iter().filter_map(|row| row.user_id).collect();
     let imported = users::table.filter(users::imported.eq(true));

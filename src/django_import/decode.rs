@@ -1,13 +1,13 @@
-//! One cell of a foreign row, read as text.
+//! Decodes one cell of a foreign row. Cells are read as the bytes of their text.
 
 use super::report::RefusalReason;
 use super::time;
 use crate::clock::Timestamp;
 
-/// A cell's bytes, `None` for NULL.
+/// A cell's bytes; `None` for NULL.
 pub(super) type RawCell = Option<Vec<u8>>;
 
-/// The cell's text; PostgreSQL takes no NUL, so nobody does.
+/// The cell's text. NUL is refused on both databases, since PostgreSQL cannot store it.
 pub(super) fn text(cell: RawCell) -> Result<Option<String>, RefusalReason> {
     let Some(bytes) = cell else {
         return Ok(None);
@@ -19,40 +19,42 @@ pub(super) fn text(cell: RawCell) -> Result<Option<String>, RefusalReason> {
     Ok(Some(text))
 }
 
-/// The cell's moment; an empty one is none.
-pub(super) fn moment(cell: RawCell) -> Result<Option<Timestamp>, RefusalReason> {
+/// The cell's time; `None` for NULL.
+pub(super) fn timestamp(cell: RawCell) -> Result<Option<Timestamp>, RefusalReason> {
     match text(cell)? {
         None => Ok(None),
-        Some(text) => time::parse(&text).map(Some).ok_or(RefusalReason::NoTime),
+        Some(text) => time::parse(&text)
+            .map(Some)
+            .ok_or(RefusalReason::UnreadableTime),
     }
 }
 
-/// The cell's yes or no: SQLite writes 1 and 0, PostgreSQL true and false.
-pub(super) fn flag(cell: RawCell, absent: bool) -> Result<bool, RefusalReason> {
+/// The cell's boolean; `default` for NULL. SQLite writes 1 and 0, PostgreSQL true and false.
+pub(super) fn boolean(cell: RawCell, default: bool) -> Result<bool, RefusalReason> {
     match text(cell)?.as_deref() {
-        None => Ok(absent),
+        None => Ok(default),
         Some("1" | "true" | "t") => Ok(true),
         Some("0" | "false" | "f") => Ok(false),
-        Some(_) => Err(RefusalReason::NoFlag),
+        Some(_) => Err(RefusalReason::NotBoolean),
     }
 }
 
-/// The cell as a message may show it: short, on one line.
-pub(super) fn shown(cell: &RawCell) -> String {
-    const LONGEST: usize = 40;
+/// The cell as a message shows it: short and on one line.
+pub(super) fn displayed(cell: &RawCell) -> String {
+    const MAX_LENGTH: usize = 40;
     match cell {
         None => "NULL".to_owned(),
         Some(bytes) => {
             let text = String::from_utf8_lossy(bytes);
-            let mut shown: String = text
+            let mut displayed: String = text
                 .chars()
-                .take(LONGEST)
+                .take(MAX_LENGTH)
                 .flat_map(char::escape_debug)
                 .collect();
-            if text.chars().nth(LONGEST).is_some() {
-                shown.push('…');
+            if text.chars().nth(MAX_LENGTH).is_some() {
+                displayed.push('…');
             }
-            shown
+            displayed
         }
     }
 }

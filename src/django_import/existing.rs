@@ -1,4 +1,4 @@
-//! What is here already of what a batch of rows would take.
+//! Loads what this database already holds of the values in a batch.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -11,29 +11,32 @@ use crate::accounts::User;
 use crate::db::schema::users;
 use crate::db::{Conn, DbError};
 
-/// What is here of what a batch touches.
+/// The accounts and records with the ids of a batch, and the accounts that hold its e-mails and WorkOS ids.
 pub(super) struct ExistingRows {
     pub(super) users: HashMap<i64, User>,
     pub(super) records: HashMap<i64, ImportRecord>,
+    /// E-mail key → account.
     pub(super) emails: HashMap<String, i64>,
+    /// WorkOS user id → account.
     pub(super) workos_ids: HashMap<String, i64>,
 }
 
-/// E-mails and WorkOS ids by their hash, eight bytes each, and the row that has it: a dry run must
-/// see that two rows of the source collide, and cannot keep a million e-mails.
+/// The e-mails and WorkOS ids that a dry run would have written so far, and the row of each. A dry run has
+/// to notice that two rows of the source collide. Values are kept as hashes of eight bytes, since a million
+/// e-mails would need too much memory.
 #[derive(Default)]
 pub(super) struct SimulatedValues {
     hasher: RandomState,
-    taken: HashMap<u64, i64>,
+    owners: HashMap<u64, i64>,
 }
 
 impl SimulatedValues {
-    pub(super) fn note(&mut self, value: &str, id: i64) {
-        self.taken.insert(self.hasher.hash_one(value), id);
+    pub(super) fn insert(&mut self, value: &str, id: i64) {
+        self.owners.insert(self.hasher.hash_one(value), id);
     }
 
-    pub(super) fn holder(&self, value: &str) -> Option<i64> {
-        self.taken.get(&self.hasher.hash_one(value)).copied()
+    pub(super) fn owner(&self, value: &str) -> Option<i64> {
+        self.owners.get(&self.hasher.hash_one(value)).copied()
     }
 }
 
@@ -55,9 +58,9 @@ impl ExistingRows {
         let emails: Vec<(String, i64)> = with_email
             .select((users::email_key, users::id))
             .load(conn)?;
-        let mut here = Self {
+        let mut existing = Self {
             users: found.into_iter().map(|user| (user.id, user)).collect(),
-            records: ImportRecord::of(conn, &ids)?
+            records: ImportRecord::with_ids(conn, &ids)?
                 .into_iter()
                 .map(|record| (record.user_id, record))
                 .collect(),
@@ -70,8 +73,8 @@ impl ExistingRows {
                 .select((users::workos_user_id, users::id))
                 .load(conn)?;
             let linked = linked.into_iter();
-            here.workos_ids = linked.filter_map(|(key, id)| Some((key?, id))).collect();
+            existing.workos_ids = linked.filter_map(|(key, id)| Some((key?, id))).collect();
         }
-        Ok(here)
+        Ok(existing)
     }
 }

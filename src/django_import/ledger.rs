@@ -1,4 +1,5 @@
-//! What was brought of a row: the memory that tells a change here from a change there.
+//! The import's ledger, `django_imports`: what was imported of each row. It tells a value that was changed
+//! here from one that was changed in Django.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
@@ -15,9 +16,9 @@ use crate::db::{Conn, insert_all};
 #[diesel(table_name = django_imports, primary_key(user_id), treat_none_as_default_value = false)]
 pub(super) struct ImportRecord {
     pub(super) user_id: i64,
-    /// Of Django's password.
+    /// The digest of Django's password at the last import.
     pub(super) password_digest: Vec<u8>,
-    /// Of the same password here.
+    /// The digest of the same password as it is stored here; a rehash changes it.
     pub(super) password_here: Vec<u8>,
     pub(super) profile_digest: Vec<u8>,
     pub(super) workos_user_id: Option<String>,
@@ -28,13 +29,14 @@ pub(super) struct ImportRecord {
 }
 
 impl ImportRecord {
-    /// Of a row that is brought for the first time; `password` and `email` are what is written here.
+    /// The record of a row that is imported for the first time. `password` and `email` are the values that
+    /// are written here.
     pub(super) fn new(row: &DjangoUser, password: &str, email: &str, now: Timestamp) -> Self {
         Self {
             user_id: row.id,
             password_digest: password_digest(password),
             password_here: password_digest(password),
-            profile_digest: of_profile(email, &row.first_name, &row.last_name),
+            profile_digest: profile_digest(email, &row.first_name, &row.last_name),
             workos_user_id: row.workos_user_id.clone(),
             is_active: row.is_active,
             is_staff: row.is_staff,
@@ -43,8 +45,8 @@ impl ImportRecord {
         }
     }
 
-    /// Those of these accounts.
-    pub(super) fn of(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Self>> {
+    /// The records of these accounts.
+    pub(super) fn with_ids(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Self>> {
         django_imports::table
             .filter(django_imports::user_id.eq_any(ids))
             .select(Self::as_select())
@@ -61,19 +63,20 @@ impl ImportRecord {
             .execute(conn)
     }
 
-    /// Whether the password here is the one that was brought, under whatever scheme.
-    pub(super) fn has_password_of(&self, user: &User) -> bool {
+    /// Whether the account still has the imported password, perhaps rehashed.
+    pub(super) fn matches_password_of(&self, user: &User) -> bool {
         self.password_here == password_digest(&user.password)
     }
 
-    /// Whether e-mail and names here are the ones that were brought.
-    pub(super) fn has_profile_of(&self, user: &User) -> bool {
-        self.profile_digest == of_profile(&user.email, &user.first_name, &user.last_name)
+    /// Whether the account still has the imported e-mail and names.
+    pub(super) fn matches_profile_of(&self, user: &User) -> bool {
+        self.profile_digest == profile_digest(&user.email, &user.first_name, &user.last_name)
     }
 }
 
-/// No text holds a NUL, so that no two profiles make one digest.
-pub(super) fn of_profile(email: &str, first_name: &str, last_name: &str) -> Vec<u8> {
+/// The digest of an e-mail and two names. They are joined by NUL, which none of them contains, so that two
+/// different profiles never share a digest.
+pub(super) fn profile_digest(email: &str, first_name: &str, last_name: &str) -> Vec<u8> {
     let profile = [email, first_name, last_name].join("\0");
     digest(&SHA256, profile.as_bytes()).as_ref().to_vec()
 }

@@ -1,15 +1,15 @@
-//! A row that was imported before meets its account: what is brought, and what is left.
+//! Merges a changed row of Django's into the account that was imported from it.
 
 use diesel::AsChangeset;
 
-use super::ledger::{ImportRecord, of_profile};
+use super::ledger::{ImportRecord, profile_digest};
 use super::row::DjangoUser;
 use crate::accounts::User;
 use crate::accounts::import_ledger::password_digest;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 
-/// What changes in the account; `None` is left as it is.
+/// Changes to an account. `None` leaves a column as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, AsChangeset)]
 #[diesel(table_name = users)]
 pub(super) struct UserChanges {
@@ -27,7 +27,7 @@ pub(super) struct UserChanges {
     pub(super) last_login: Option<Timestamp>,
 }
 
-/// The account's changes, and what is then known to have been brought.
+/// Changes to an account, and its record after them.
 #[derive(Clone, Debug)]
 pub(super) struct UserMerge {
     pub(super) changes: UserChanges,
@@ -35,9 +35,10 @@ pub(super) struct UserMerge {
 }
 
 impl UserMerge {
-    /// Every part is brought where it changed in Django since the last time and did not change here.
-    /// `unusable` is what stands for no password; `emails_verified` vouches for Django's e-mails.
-    pub(super) fn of(
+    /// Takes over every value that changed in Django since the last import and was not changed here.
+    /// `unusable` is stored for a row without a password. With `emails_verified`, Django's e-mails count as
+    /// verified.
+    pub(super) fn new(
         user: &User,
         record: ImportRecord,
         row: &DjangoUser,
@@ -61,12 +62,12 @@ impl UserMerge {
         merge
     }
 
-    /// Whether whoever is signed in must not stay so.
+    /// Whether the changes require that the account's sessions end.
     pub(super) fn ends_sessions(&self) -> bool {
         self.changes.password.is_some() || self.changes.is_active == Some(false)
     }
 
-    /// Takes e-mail and names out again: the e-mail is somebody else's.
+    /// Removes e-mail and names from the changes, since another account has the e-mail.
     pub(super) fn without_profile(&mut self, record: &ImportRecord) {
         self.changes.email = None;
         self.changes.email_key = None;
@@ -78,7 +79,7 @@ impl UserMerge {
             .clone_from(&record.profile_digest);
     }
 
-    /// Takes the link to WorkOS out again: it is somebody else's.
+    /// Removes the link to WorkOS from the changes, since another account has it.
     pub(super) fn without_workos_user_id(&mut self, record: &ImportRecord) {
         self.changes.workos_user_id = None;
         self.record
@@ -88,13 +89,13 @@ impl UserMerge {
 
     fn password(&mut self, user: &User, row: &DjangoUser, unusable: &str) {
         let new = match &row.password {
-            // Unusable already: another unusable one would end sessions for nothing.
+            // Replacing one unusable password by another would end sessions for no reason.
             None if user.password.starts_with('!') => return,
             None => unusable,
             Some(password) => password,
         };
         let digest = password_digest(new);
-        if digest != self.record.password_digest && self.record.has_password_of(user) {
+        if digest != self.record.password_digest && self.record.matches_password_of(user) {
             self.changes.password = Some(new.to_owned());
             self.record.password_here.clone_from(&digest);
             self.record.password_digest = digest;
@@ -105,9 +106,9 @@ impl UserMerge {
         let Ok(email) = &row.email else {
             return;
         };
-        let digest = of_profile(&email.text, &row.first_name, &row.last_name);
-        let changed = digest != self.record.profile_digest && self.record.has_profile_of(user);
-        // WorkOS is the source of truth of whoever is linked.
+        let digest = profile_digest(&email.text, &row.first_name, &row.last_name);
+        let changed = digest != self.record.profile_digest && self.record.matches_profile_of(user);
+        // WorkOS is the source of truth for a linked account.
         if changed && user.workos_user_id.is_none() {
             self.changes.first_name = Some(row.first_name.clone());
             self.changes.last_name = Some(row.last_name.clone());
@@ -123,7 +124,7 @@ impl UserMerge {
         }
     }
 
-    /// A link is brought and never taken away: a run without `--workos-id-column` sees none.
+    /// A link is added and never removed, since a run without `--workos-id-column` sees no links.
     fn workos_user_id(&mut self, user: &User, row: &DjangoUser) {
         let changed = row.workos_user_id != self.record.workos_user_id;
         if changed
@@ -136,15 +137,15 @@ impl UserMerge {
     }
 
     fn flags(&mut self, user: &User, row: &DjangoUser) {
-        let bring = |there: bool, here: bool, known: &mut bool| {
-            let brought = (there != *known && here == *known).then_some(there);
-            *known = brought.unwrap_or(*known);
-            brought
+        let merge = |django: bool, account: bool, recorded: &mut bool| {
+            let change = (django != *recorded && account == *recorded).then_some(django);
+            *recorded = change.unwrap_or(*recorded);
+            change
         };
         let (changes, record) = (&mut self.changes, &mut self.record);
-        changes.is_active = bring(row.is_active, user.is_active, &mut record.is_active);
-        changes.is_staff = bring(row.is_staff, user.is_staff, &mut record.is_staff);
-        changes.is_superuser = bring(
+        changes.is_active = merge(row.is_active, user.is_active, &mut record.is_active);
+        changes.is_staff = merge(row.is_staff, user.is_staff, &mut record.is_staff);
+        changes.is_superuser = merge(
             row.is_superuser,
             user.is_superuser,
             &mut record.is_superuser,

@@ -1,4 +1,4 @@
-//! What a batch is to write, and the writing of it.
+//! The changes that a batch makes, and their execution.
 
 use diesel::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::db::schema::users;
 use crate::db::{Conn, DbError, insert_all};
 use crate::sessions::SessionRow;
 
-/// A new account as an import writes it.
+/// Values for the insert of an imported account.
 #[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = users, treat_none_as_default_value = false)]
 pub(super) struct ImportedUser {
@@ -31,7 +31,7 @@ pub(super) struct ImportedUser {
     pub(super) last_login: Option<Timestamp>,
 }
 
-/// What a batch writes, and what is told of it.
+/// The changes that a batch makes, and the rows that it refuses.
 #[derive(Default)]
 pub(super) struct BatchPlan {
     pub(super) new: Vec<(ImportedUser, ImportRecord)>,
@@ -39,19 +39,20 @@ pub(super) struct BatchPlan {
     pub(super) tally: ImportTally,
 }
 
-/// A row that is here already, and what comes of it.
+/// Changes to an account that was imported before.
 pub(super) struct PlannedUpdate {
     pub(super) user: User,
     pub(super) merge: UserMerge,
-    /// Something of it could not be brought.
+    /// Whether part of the row was refused.
     pub(super) refused: bool,
 }
 
 impl BatchPlan {
-    pub(super) fn would_do(mut self) -> ImportTally {
-        self.tally.taken = count(self.new.len());
-        for meeting in self.changed.iter().filter(|meeting| !meeting.refused) {
-            if meeting.merge.changes == UserChanges::default() {
+    /// Counts what the plan would do, without doing it.
+    pub(super) fn simulate(mut self) -> ImportTally {
+        self.tally.inserted = count(self.new.len());
+        for update in self.changed.iter().filter(|update| !update.refused) {
+            if update.merge.changes == UserChanges::default() {
                 self.tally.unchanged += 1;
             } else {
                 self.tally.updated += 1;
@@ -60,18 +61,18 @@ impl BatchPlan {
         self.tally
     }
 
-    /// Changes before insertions: they may set an e-mail free.
-    pub(super) fn carry_out(self, conn: &mut Conn, now: Timestamp) -> Result<ImportTally, DbError> {
+    /// Executes the plan. Updates come before inserts, since an update may free an e-mail.
+    pub(super) fn execute(self, conn: &mut Conn, now: Timestamp) -> Result<ImportTally, DbError> {
         let mut tally = self.tally;
-        for meeting in self.changed {
-            let changed = meeting.carry_out(conn, now)?;
-            match (meeting.refused, changed) {
+        for update in self.changed {
+            let changed = update.execute(conn, now)?;
+            match (update.refused, changed) {
                 (true, _) => {}
                 (false, true) => tally.updated += 1,
                 (false, false) => tally.unchanged += 1,
             }
         }
-        tally.taken = count(self.new.len());
+        tally.inserted = count(self.new.len());
         if !self.new.is_empty() {
             let (new, records): (Vec<_>, Vec<_>) = self.new.into_iter().unzip();
             insert_all!(conn, users::table, &new)?;
@@ -82,23 +83,19 @@ impl BatchPlan {
 }
 
 impl PlannedUpdate {
-    /// Writes what changes, unless the account has changed since it was looked at.
-    fn carry_out(&self, conn: &mut Conn, now: Timestamp) -> Result<bool, DbError> {
+    /// Writes the changes, unless the account has changed since it was read.
+    fn execute(&self, conn: &mut Conn, now: Timestamp) -> Result<bool, DbError> {
         let Self { user, merge, .. } = self;
         if merge.changes == UserChanges::default() {
             return Ok(false);
         }
-        let as_it_was = users::table
+        let as_read = users::table
             .find(user.id)
             .filter(users::password.eq(&user.password))
             .filter(users::email.eq(&user.email))
             .filter(users::is_active.eq(user.is_active))
             .filter(users::token_version.eq(user.token_version));
-        if diesel::update(as_it_was)
-            .set(&merge.changes)
-            .execute(conn)?
-            == 0
-        {
+        if diesel::update(as_read).set(&merge.changes).execute(conn)? == 0 {
             return Ok(false);
         }
         merge.record.save(conn)?;

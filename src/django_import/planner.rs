@@ -1,25 +1,28 @@
-//! Brings one batch of users after another into our table.
+//! Plans and executes the import of users, batch by batch.
 
 use std::collections::HashMap;
 
+use super::error::ImportError;
 use super::existing::{ExistingRows, SimulatedValues};
 use super::ledger::ImportRecord;
 use super::merge::UserMerge;
+use super::options::ImportOptions;
 use super::plan::{BatchPlan, ImportedUser, PlannedUpdate};
 use super::report::{ImportTally, RefusalReason, RefusedRow};
 use super::row::{CheckedEmail, DjangoUser, RawUser};
-use super::{ImportError, ImportOptions, write_again_when_taken};
+use super::transaction::write_retrying_conflicts;
 use crate::accounts::{User, unusable_password};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 
-/// Brings users, batch by batch.
+/// Imports users, batch by batch.
 pub(super) struct ImportPlanner {
     emails_verified: bool,
-    /// What a dry run would have taken so far; `None`: this is none, and the table itself knows.
-    would_have: Option<SimulatedValues>,
+    /// What a dry run would have written so far; `None` outside a dry run.
+    simulated: Option<SimulatedValues>,
     clock: Clock,
-    /// Of the batch: an import lasts longer than replicas look back for ended sessions.
+    /// The time of the current batch. One time for the whole import would be too old: an import can last
+    /// longer than the interval in which replicas look for revoked sessions.
     now: Timestamp,
 }
 
@@ -27,14 +30,14 @@ impl ImportPlanner {
     pub(super) fn new(options: &ImportOptions, clock: &Clock) -> Self {
         Self {
             emails_verified: options.emails_verified,
-            would_have: options.dry_run.then(SimulatedValues::default),
+            simulated: options.dry_run.then(SimulatedValues::default),
             clock: clock.clone(),
             now: clock.now(),
         }
     }
 
-    /// Brings a batch in one transaction, or only looks what it would do, and counts.
-    pub(super) fn batch(
+    /// Imports a batch in one transaction, or simulates it in a dry run, and adds to the counts.
+    pub(super) fn import_batch(
         &mut self,
         target: &Database,
         batch: Vec<RawUser>,
@@ -42,19 +45,19 @@ impl ImportPlanner {
     ) -> Result<(), ImportError> {
         self.now = self.clock.now();
         let mut rows = Vec::with_capacity(batch.len());
-        for cells in batch {
-            match cells.check() {
+        for raw in batch {
+            match raw.check() {
                 Ok(row) => rows.push(row),
                 Err(refusal) => tally.refuse(refusal),
             }
         }
-        let done = if self.would_have.is_some() {
+        let done = if self.simulated.is_some() {
             let plan = target.read_blocking(|conn| self.plan(conn, &rows))?;
             self.remember(&plan);
-            plan.would_do()
+            plan.simulate()
         } else {
-            write_again_when_taken(target, |conn| {
-                self.plan(conn, &rows)?.carry_out(conn, self.now)
+            write_retrying_conflicts(target, |conn| {
+                self.plan(conn, &rows)?.execute(conn, self.now)
             })?
         };
         tally.add(done);
@@ -62,15 +65,18 @@ impl ImportPlanner {
     }
 
     fn plan(&self, conn: &mut Conn, rows: &[DjangoUser]) -> Result<BatchPlan, DbError> {
-        let mut here = ExistingRows::load(conn, rows)?;
+        let mut existing = ExistingRows::load(conn, rows)?;
         let mut plan = BatchPlan::default();
         for row in rows {
-            let known = (here.users.remove(&row.id), here.records.remove(&row.id));
-            let refusal = match known {
+            let found = (
+                existing.users.remove(&row.id),
+                existing.records.remove(&row.id),
+            );
+            let refusal = match found {
                 (None, Some(_)) => Some(RefusedRow::new(row.id, RefusalReason::DeletedHere)),
-                (None, None) => self.newcomer(&mut plan, &mut here, row)?,
-                (Some(user), Some(record)) if !is_somebody_else(&user, row) => {
-                    self.meet(&mut plan, &mut here, user, &record, row)?
+                (None, None) => self.plan_insert(&mut plan, &mut existing, row)?,
+                (Some(user), Some(record)) if !is_another_person(&user, row) => {
+                    self.plan_update(&mut plan, &mut existing, user, &record, row)?
                 }
                 (Some(_), _) => Some(RefusedRow::new(row.id, RefusalReason::IdTaken)),
             };
@@ -81,78 +87,84 @@ impl ImportPlanner {
         Ok(plan)
     }
 
-    /// A row whose id nobody has here.
-    fn newcomer(
+    /// Plans the insert of a row whose id does not exist here. Returns why it is refused, if it is.
+    fn plan_insert(
         &self,
         plan: &mut BatchPlan,
-        here: &mut ExistingRows,
+        existing: &mut ExistingRows,
         row: &DjangoUser,
     ) -> Result<Option<RefusedRow>, DbError> {
         let email = match &row.email {
             Ok(email) => email,
             Err(reason) => return Ok(Some(RefusedRow::new(row.id, *reason))),
         };
-        if let Some(other) = self.holder(&here.emails, &email.key) {
+        if let Some(other) = self.owner(&existing.emails, &email.key) {
             return Ok(Some(
-                RefusedRow::new(row.id, RefusalReason::EmailTaken).by(other),
+                RefusedRow::new(row.id, RefusalReason::EmailTaken).conflicting_with(other),
             ));
         }
         if let Some(id) = &row.workos_user_id
-            && let Some(other) = self.holder(&here.workos_ids, id)
+            && let Some(other) = self.owner(&existing.workos_ids, id)
         {
             return Ok(Some(
-                RefusedRow::new(row.id, RefusalReason::WorkosIdTaken).by(other),
+                RefusedRow::new(row.id, RefusalReason::WorkosIdTaken).conflicting_with(other),
             ));
         }
         let password = match &row.password {
             Some(password) => password.clone(),
             None => unusable_password()?,
         };
-        here.emails.insert(email.key.clone(), row.id);
+        existing.emails.insert(email.key.clone(), row.id);
         if let Some(id) = &row.workos_user_id {
-            here.workos_ids.insert(id.clone(), row.id);
+            existing.workos_ids.insert(id.clone(), row.id);
         }
         let record = ImportRecord::new(row, &password, &email.text, self.now);
         plan.new.push((self.account(row, email, password), record));
         Ok(None)
     }
 
-    /// A row that is here already.
-    fn meet(
+    /// Plans the update of an account that was imported before. Returns why part of the row is refused, if
+    /// it is.
+    fn plan_update(
         &self,
         plan: &mut BatchPlan,
-        here: &mut ExistingRows,
+        existing: &mut ExistingRows,
         user: User,
         record: &ImportRecord,
         row: &DjangoUser,
     ) -> Result<Option<RefusedRow>, DbError> {
         let unusable = unusable_password()?;
-        let mut merge = UserMerge::of(&user, record.clone(), row, &unusable, self.emails_verified);
+        let mut merge = UserMerge::new(&user, record.clone(), row, &unusable, self.emails_verified);
         let mut refusal = row
             .email
             .as_ref()
             .err()
             .map(|reason| RefusedRow::new(row.id, *reason));
         if let Some(key) = &merge.changes.email_key {
-            match self.holder(&here.emails, key) {
+            match self.owner(&existing.emails, key) {
                 Some(other) => {
-                    refusal = Some(RefusedRow::new(row.id, RefusalReason::EmailTaken).by(other));
+                    refusal = Some(
+                        RefusedRow::new(row.id, RefusalReason::EmailTaken).conflicting_with(other),
+                    );
                     merge.without_profile(record);
                 }
                 None => {
-                    here.emails.remove(&user.email_key);
-                    here.emails.insert(key.clone(), row.id);
+                    existing.emails.remove(&user.email_key);
+                    existing.emails.insert(key.clone(), row.id);
                 }
             }
         }
         if let Some(id) = &merge.changes.workos_user_id {
-            match self.holder(&here.workos_ids, id) {
+            match self.owner(&existing.workos_ids, id) {
                 Some(other) => {
-                    refusal = Some(RefusedRow::new(row.id, RefusalReason::WorkosIdTaken).by(other));
+                    refusal = Some(
+                        RefusedRow::new(row.id, RefusalReason::WorkosIdTaken)
+                            .conflicting_with(other),
+                    );
                     merge.without_workos_user_id(record);
                 }
                 None => {
-                    here.workos_ids.insert(id.clone(), row.id);
+                    existing.workos_ids.insert(id.clone(), row.id);
                 }
             }
         }
@@ -183,28 +195,32 @@ impl ImportPlanner {
         }
     }
 
-    /// Which account has this e-mail or WorkOS id: here, or after this dry run.
-    fn holder(&self, here: &HashMap<String, i64>, value: &str) -> Option<i64> {
-        let here = here.get(value).copied();
-        here.or_else(|| self.would_have.as_ref().and_then(|seen| seen.holder(value)))
+    /// The account that has this e-mail or WorkOS id, in the database or in the dry run.
+    fn owner(&self, existing: &HashMap<String, i64>, value: &str) -> Option<i64> {
+        let owner = existing.get(value).copied();
+        owner.or_else(|| {
+            self.simulated
+                .as_ref()
+                .and_then(|simulated| simulated.owner(value))
+        })
     }
 
     fn remember(&mut self, plan: &BatchPlan) {
-        let Some(seen) = &mut self.would_have else {
+        let Some(simulated) = &mut self.simulated else {
             return;
         };
         for (user, _) in &plan.new {
-            seen.note(&user.email_key, user.id);
+            simulated.insert(&user.email_key, user.id);
             if let Some(id) = &user.workos_user_id {
-                seen.note(id, user.id);
+                simulated.insert(id, user.id);
             }
         }
     }
 }
 
-/// Whether the account was imported from another row, of another Django perhaps: e-mails change, and
-/// the day somebody joined does not.
-fn is_somebody_else(user: &User, row: &DjangoUser) -> bool {
+/// Whether the account belongs to another person than the row, for example of another Django project. E-mails
+/// change, but the date on which somebody joined does not.
+fn is_another_person(user: &User, row: &DjangoUser) -> bool {
     let other_email = row
         .email
         .as_ref()

@@ -1,48 +1,48 @@
-//! What an import did: counts, and what it would not take and why.
+//! The report of an import: counts, and the refused rows with their reasons.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::ImportOptions;
+use super::options::ImportOptions;
 
-/// How many rows of a kind are named.
+/// How many refused rows are named for each reason.
 const NAMED: usize = 5;
 
-/// Why a row was not taken.
+/// Why a row was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RefusalReason {
-    /// Ids are whole numbers here.
-    KeyNoInteger,
-    /// Below 1, or so high that no id would be left.
+    /// The key is not an integer.
+    KeyNotInteger,
+    /// The key is below 1, or so high that no ids are left for new accounts.
     KeyOutOfRange,
-    /// It was brought before, and its account was deleted here since.
+    /// The row was imported before, and its account has been deleted here.
     DeletedHere,
-    /// The id is somebody else's here.
+    /// Another person's account has the id.
     IdTaken,
-    /// No account can have this e-mail.
+    /// The e-mail is invalid.
     BadEmail(&'static str),
-    /// Another account has the e-mail, in whatever case.
+    /// Another account has the e-mail, compared without case.
     EmailTaken,
-    /// No user of WorkOS's can have this id.
+    /// The WorkOS id is invalid.
     BadWorkosId,
-    /// Another account is linked to this user of WorkOS's.
+    /// Another account is linked to this WorkOS user.
     WorkosIdTaken,
-    /// A time that cannot be read.
-    NoTime,
-    /// A flag that is neither yes nor no.
-    NoFlag,
-    /// A NUL character, which PostgreSQL cannot keep.
+    /// A time cannot be parsed.
+    UnreadableTime,
+    /// A boolean is neither true nor false.
+    NotBoolean,
+    /// A text contains NUL, which PostgreSQL cannot store.
     Nul,
-    /// Bytes that are no text.
+    /// A text is not UTF-8.
     NotUtf8,
-    /// A token without an id.
+    /// The token has no `jti`.
     NoJti,
 }
 
 impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::KeyNoInteger => "key is no integer",
+            Self::KeyNotInteger => "key is no integer",
             Self::KeyOutOfRange => "key out of range",
             Self::DeletedHere => "account was deleted here since",
             Self::IdTaken => "id already taken here by somebody else",
@@ -50,8 +50,8 @@ impl fmt::Display for RefusalReason {
             Self::EmailTaken => "e-mail belongs to another account",
             Self::BadWorkosId => "WorkOS id with spaces or control characters",
             Self::WorkosIdTaken => "WorkOS user is linked to another account",
-            Self::NoTime => "time that cannot be read",
-            Self::NoFlag => "flag that is neither true nor false",
+            Self::UnreadableTime => "time that cannot be read",
+            Self::NotBoolean => "flag that is neither true nor false",
             Self::Nul => "NUL character",
             Self::NotUtf8 => "text that is not UTF-8",
             Self::NoJti => "token without a jti",
@@ -59,14 +59,14 @@ impl fmt::Display for RefusalReason {
     }
 }
 
-/// A row that was not taken.
+/// A row that was refused, wholly or in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedRow {
-    /// The row's key, as it may be shown.
+    /// The row's key, fit for display.
     pub id: String,
-    /// Why.
+    /// Why it was refused.
     pub reason: RefusalReason,
-    /// The account that is in the way.
+    /// The account that it conflicts with.
     pub other: Option<i64>,
 }
 
@@ -79,7 +79,7 @@ impl RefusedRow {
         }
     }
 
-    pub(super) fn by(self, other: i64) -> Self {
+    pub(super) fn conflicting_with(self, other: i64) -> Self {
         Self {
             other: Some(other),
             ..self
@@ -96,23 +96,23 @@ impl fmt::Display for RefusedRow {
     }
 }
 
-/// Counts of one kind of rows.
+/// Counts of imported rows: users or tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportTally {
-    /// New here.
-    pub taken: u64,
-    /// Here already, changed in Django since.
+    /// Rows that were inserted. The report calls them `taken`.
+    pub inserted: u64,
+    /// Rows that were imported before and have changed in Django.
     pub updated: u64,
-    /// Here already.
+    /// Rows that were imported before and have not changed.
     pub unchanged: u64,
-    /// Tokens past their end, which need no blacklist.
+    /// Expired tokens, which need no blacklist.
     pub expired: u64,
-    /// Of each reason, how many and the first few.
+    /// For each reason the number of refused rows, and the first of them.
     pub refused: BTreeMap<RefusalReason, (u64, Vec<RefusedRow>)>,
 }
 
 impl ImportTally {
-    /// How many rows were not taken, or not wholly.
+    /// The number of rows that were refused, wholly or in part.
     pub fn refused(&self) -> u64 {
         self.refused.values().map(|(count, _)| count).sum()
     }
@@ -126,21 +126,21 @@ impl ImportTally {
     }
 
     pub(super) fn add(&mut self, batch: Self) {
-        self.taken += batch.taken;
+        self.inserted += batch.inserted;
         self.updated += batch.updated;
         self.unchanged += batch.unchanged;
         self.expired += batch.expired;
         for (reason, (count, first)) in batch.refused {
             let (total, named) = self.refused.entry(reason).or_default();
             *total += count;
-            let room = NAMED.saturating_sub(named.len());
-            named.extend(first.into_iter().take(room));
+            let missing = NAMED.saturating_sub(named.len());
+            named.extend(first.into_iter().take(missing));
         }
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, count) in [
-            ("taken", self.taken),
+            ("taken", self.inserted),
             ("updated", self.updated),
             ("unchanged", self.unchanged),
         ] {
@@ -159,19 +159,19 @@ impl ImportTally {
     }
 }
 
-/// What an import did.
+/// The report of an import. It is printed when the import ends.
 #[derive(Clone, Debug)]
 pub struct ImportReport {
-    /// Accounts.
+    /// Counts of users.
     pub users: ImportTally,
-    /// simplejwt's blacklisted refresh tokens; `None`: Django has no such table.
+    /// Counts of simplejwt's blacklisted refresh tokens; `None` if Django has no such table.
     pub tokens: Option<ImportTally>,
     heading: String,
 }
 
 impl ImportReport {
     pub(super) fn new(options: &ImportOptions) -> Self {
-        let would = if options.dry_run {
+        let condition = if options.dry_run {
             ", had this not been a dry run"
         } else {
             ""
@@ -180,7 +180,7 @@ impl ImportReport {
             users: ImportTally::default(),
             tokens: None,
             heading: format!(
-                "{} of {}{would}:",
+                "{} of {}{condition}:",
                 options.table.escape_debug(),
                 options.from
             ),
@@ -209,16 +209,18 @@ mod tests {
         let mut tally = ImportTally::default();
         for id in 1..=3 {
             let mut batch = ImportTally {
-                taken: 10,
+                inserted: 10,
                 ..ImportTally::default()
             };
             for part in 0..3 {
-                batch.refuse(RefusedRow::new(id * 10 + part, RefusalReason::EmailTaken).by(7));
+                batch.refuse(
+                    RefusedRow::new(id * 10 + part, RefusalReason::EmailTaken).conflicting_with(7),
+                );
             }
             batch.refuse(RefusedRow::new(id, RefusalReason::Nul));
             tally.add(batch);
         }
-        assert_eq!((tally.taken, tally.refused()), (30, 12));
+        assert_eq!((tally.inserted, tally.refused()), (30, 12));
         let report = ImportReport {
             users: tally,
             tokens: None,

@@ -1,14 +1,17 @@
-//! A row of Django's user table, checked.
+//! Checks a row of Django's user table.
 
 use diesel::sql_types::{Binary, Nullable};
 
-use super::HIGHEST_KEY;
 use super::decode::{self, RawCell};
 use super::report::{RefusalReason, RefusedRow};
 use crate::accounts::{email_key, email_problem};
 use crate::clock::Timestamp;
 
-/// A row as it was read: the bytes of its text, whatever the columns' types.
+/// The highest id that is imported. JavaScript cannot represent an integer above 2⁵³ exactly, and new ids are
+/// assigned above this one.
+pub(super) const HIGHEST_KEY: i64 = (1 << 53) - 1_000_000_000;
+
+/// A row as it was read: the bytes of each column's text, whatever the column's type.
 #[derive(Clone, Debug, Default, diesel::QueryableByName)]
 pub(super) struct RawUser {
     #[diesel(sql_type = Nullable<Binary>)]
@@ -35,20 +38,20 @@ pub(super) struct RawUser {
     pub(super) c_workos_user_id: RawCell,
 }
 
-/// An e-mail that an account may have.
+/// An e-mail that an account can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CheckedEmail {
     pub(super) text: String,
     pub(super) key: String,
 }
 
-/// A row that can be taken.
+/// A row that can be imported.
 #[derive(Clone, Debug)]
 pub(super) struct DjangoUser {
     pub(super) id: i64,
-    /// A bad e-mail keeps a new row out, but not a deactivation of a row that is here.
+    /// A row with an invalid e-mail is not inserted, but it can still deactivate an existing account.
     pub(super) email: Result<CheckedEmail, RefusalReason>,
-    /// `None`: nobody can sign in with it.
+    /// `None`: the account has no password.
     pub(super) password: Option<String>,
     pub(super) first_name: String,
     pub(super) last_name: String,
@@ -61,11 +64,10 @@ pub(super) struct DjangoUser {
 }
 
 impl RawUser {
-    /// The row's values, or why they cannot be taken.
+    /// The row's values, or why they cannot be imported.
     pub(super) fn check(self) -> Result<DjangoUser, RefusedRow> {
-        let shown = decode::shown(&self.c_key);
-        self.values()
-            .map_err(|reason| RefusedRow::new(shown, reason))
+        let key = decode::displayed(&self.c_key);
+        self.values().map_err(|reason| RefusedRow::new(key, reason))
     }
 
     fn values(self) -> Result<DjangoUser, RefusalReason> {
@@ -76,13 +78,13 @@ impl RawUser {
             password: decode::text(self.c_password)?.filter(|text| !text.is_empty()),
             first_name: text(self.c_first_name)?,
             last_name: text(self.c_last_name)?,
-            // A table without these flags has no closed accounts, and nobody with more rights.
-            is_active: decode::flag(self.c_is_active, true)?,
-            is_staff: decode::flag(self.c_is_staff, false)?,
-            is_superuser: decode::flag(self.c_is_superuser, false)?,
-            // Nobody is kept out, or left open, for a time that cannot be read.
-            date_joined: decode::moment(self.c_date_joined).unwrap_or_default(),
-            last_login: decode::moment(self.c_last_login).unwrap_or_default(),
+            // In a table without these columns all accounts are active and none has more rights.
+            is_active: decode::boolean(self.c_is_active, true)?,
+            is_staff: decode::boolean(self.c_is_staff, false)?,
+            is_superuser: decode::boolean(self.c_is_superuser, false)?,
+            // An unreadable time is no reason to refuse the row.
+            date_joined: decode::timestamp(self.c_date_joined).unwrap_or_default(),
+            last_login: decode::timestamp(self.c_last_login).unwrap_or_default(),
             workos_user_id: workos_user_id(self.c_workos_user_id)?,
         })
     }
@@ -92,10 +94,10 @@ fn key(cell: RawCell) -> Result<i64, RefusalReason> {
     let text = decode::text(cell)
         .ok()
         .flatten()
-        .ok_or(RefusalReason::KeyNoInteger)?;
+        .ok_or(RefusalReason::KeyNotInteger)?;
     let digits = text.strip_prefix('-').unwrap_or(&text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(RefusalReason::KeyNoInteger);
+        return Err(RefusalReason::KeyNotInteger);
     }
     let key = text.parse().map_err(|_| RefusalReason::KeyOutOfRange)?;
     if (1..=HIGHEST_KEY).contains(&key) {
@@ -130,7 +132,7 @@ fn workos_user_id(cell: RawCell) -> Result<Option<String>, RefusalReason> {
 mod tests {
     use super::*;
 
-    fn good() -> RawUser {
+    fn valid_row() -> RawUser {
         RawUser {
             c_key: cell("7"),
             c_email: cell(" Ann@Example.com "),
@@ -151,8 +153,8 @@ mod tests {
     }
 
     #[test]
-    fn a_good_row() {
-        let user = good().check().unwrap();
+    fn a_valid_row_is_read() {
+        let user = valid_row().check().unwrap();
         let email = user.email.unwrap();
         assert_eq!(
             (email.text.as_str(), email.key.as_str()),
@@ -164,12 +166,12 @@ mod tests {
     }
 
     #[test]
-    fn keys() {
+    fn only_positive_integers_are_keys() {
         for (key, wanted) in [
-            ("", RefusalReason::KeyNoInteger),
-            ("7.0", RefusalReason::KeyNoInteger),
-            ("0b5c2d3e", RefusalReason::KeyNoInteger),
-            ("+7", RefusalReason::KeyNoInteger),
+            ("", RefusalReason::KeyNotInteger),
+            ("7.0", RefusalReason::KeyNotInteger),
+            ("0b5c2d3e", RefusalReason::KeyNotInteger),
+            ("+7", RefusalReason::KeyNotInteger),
             ("0", RefusalReason::KeyOutOfRange),
             ("-7", RefusalReason::KeyOutOfRange),
             ("9223372036854775807", RefusalReason::KeyOutOfRange),
@@ -177,51 +179,54 @@ mod tests {
         ] {
             let row = RawUser {
                 c_key: cell(key),
-                ..good()
+                ..valid_row()
             };
             assert_eq!(reason(row), wanted, "{key}");
         }
         assert_eq!(
             reason(RawUser {
                 c_key: None,
-                ..good()
+                ..valid_row()
             }),
-            RefusalReason::KeyNoInteger
+            RefusalReason::KeyNotInteger
         );
     }
 
     #[test]
-    fn cells_that_no_row_can_have() {
-        let bad = |change: fn(&mut RawUser)| {
-            let mut row = good();
+    fn invalid_cells_are_refused() {
+        let reason_after = |change: fn(&mut RawUser)| {
+            let mut row = valid_row();
             change(&mut row);
             reason(row)
         };
         assert_eq!(
-            bad(|row| row.c_is_active = cell("maybe")),
-            RefusalReason::NoFlag
+            reason_after(|row| row.c_is_active = cell("maybe")),
+            RefusalReason::NotBoolean
         );
         assert_eq!(
-            bad(|row| row.c_first_name = cell("a\0b")),
+            reason_after(|row| row.c_first_name = cell("a\0b")),
             RefusalReason::Nul
         );
-        assert_eq!(bad(|row| row.c_password = cell("a\0b")), RefusalReason::Nul);
         assert_eq!(
-            bad(|row| row.c_last_name = Some(vec![0xff])),
+            reason_after(|row| row.c_password = cell("a\0b")),
+            RefusalReason::Nul
+        );
+        assert_eq!(
+            reason_after(|row| row.c_last_name = Some(vec![0xff])),
             RefusalReason::NotUtf8
         );
         assert_eq!(
-            bad(|row| row.c_workos_user_id = cell("user 1")),
+            reason_after(|row| row.c_workos_user_id = cell("user 1")),
             RefusalReason::BadWorkosId
         );
     }
 
     #[test]
-    fn a_bad_email_leaves_the_rest_readable() {
+    fn an_invalid_email_does_not_refuse_the_whole_row() {
         for text in ["", "ann", "a b@example.com", "\u{212A}@example.com"] {
             let user = RawUser {
                 c_email: cell(text),
-                ..good()
+                ..valid_row()
             }
             .check()
             .unwrap();
@@ -233,15 +238,15 @@ mod tests {
     }
 
     #[test]
-    fn a_long_key_is_shown_short_and_on_one_line() {
+    fn a_long_key_is_displayed_short_and_on_one_line() {
         let row = RawUser {
             c_key: cell(&format!("a\n{}", "b".repeat(99))),
-            ..good()
+            ..valid_row()
         };
-        let shown = row.check().unwrap_err().id;
+        let key = row.check().unwrap_err().id;
         assert!(
-            shown.starts_with("a\\nb") && shown.ends_with('…') && shown.len() < 60,
-            "{shown}"
+            key.starts_with("a\\nb") && key.ends_with('…') && key.len() < 60,
+            "{key}"
         );
     }
 }

@@ -1,9 +1,9 @@
 //! Finds Django's user table and its columns.
 
-use super::ImportError;
+use super::error::ImportError;
 use crate::db::source::{Column, ForeignDatabase, quote_identifier};
 
-/// Django's user table, and which of its columns is which.
+/// Django's user table, with its columns.
 pub(super) struct DjangoUserTable {
     name: String,
     key: String,
@@ -12,7 +12,7 @@ pub(super) struct DjangoUserTable {
 }
 
 impl DjangoUserTable {
-    /// Finds it, or says what is missing.
+    /// Finds the table, or returns an error that says what is missing.
     pub(super) fn find(
         source: &mut ForeignDatabase,
         name: &str,
@@ -46,25 +46,26 @@ impl DjangoUserTable {
         Ok(table)
     }
 
-    /// Quoted, with its schema.
+    /// The table's quoted name, with its schema.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The key column, quoted.
+    /// The quoted name of the key column.
     pub(super) fn key(&self) -> &str {
         &self.key
     }
 
-    /// A table that stands beside this one, in the same schema.
-    pub(super) fn neighbour(&self, name: &str) -> String {
+    /// The name of another table in the same schema.
+    pub(super) fn in_same_schema(&self, name: &str) -> String {
         match self.name.rsplit_once("\".\"") {
             Some((schema, _)) => format!("{}.{name}", schema.trim_start_matches('"')),
             None => name.to_owned(),
         }
     }
 
-    /// Every row, the lowest key first, so that it wins where two collide.
+    /// The statement that reads all rows in key order. If two rows conflict, the one with the lower key is
+    /// imported.
     pub(super) fn query(&self, source: &ForeignDatabase) -> String {
         let named = |column: Option<&str>, name: &str| source.as_bytes(column, name);
         let mut cells = vec![
@@ -93,7 +94,7 @@ impl DjangoUserTable {
         let mut keys = self.columns.iter().filter(|column| column.is_key);
         match (keys.next(), keys.next()) {
             (Some(key), None) => Some(quote_identifier(&key.name)),
-            // A view has no key of its own.
+            // A view has no primary key.
             (None, _) => self.column("id"),
             (Some(_), Some(_)) => None,
         }

@@ -1,11 +1,11 @@
-//! Times as Django's databases write them.
+//! Parses times as Django's databases write them.
 
 use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::clock::Timestamp;
 
-/// Reads `2026-11-21 19:10:09.440066`: with or without a fraction, `T` for the space, and an offset
-/// such as `+00`, `-03:30` or `Z`. Without an offset it is UTC, as Django keeps it.
+/// Parses `2026-11-21 19:10:09.440066`: with or without a fraction, with `T` or a space, with or without an
+/// offset such as `+00`, `-03:30` or `Z`. A time without an offset is UTC, as Django stores it.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let (date, clock) = text.split_once(['T', ' '])?;
@@ -16,7 +16,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let whole = format!("{date} {}", clock.trim_end());
     let naive = NaiveDateTime::parse_from_str(&whole, "%Y-%m-%d %H:%M:%S%.f").ok()?;
     let naive = naive.checked_sub_signed(offset)?;
-    // What both databases can keep and any clock can mean.
+    // The range that both databases can store.
     let year = chrono::Datelike::year(&naive);
     (1..=9999)
         .contains(&year)
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_one_moment() {
+    fn all_notations_of_one_time_are_parsed() {
         for text in [
             "2026-11-21 19:10:09.440066",
             "2026-11-21T19:10:09.440066",
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time() {
+    fn other_texts_are_not_times() {
         for text in [
             "",
             "yesterday",

@@ -1,16 +1,16 @@
-//! The provider's public keys (RFC 7517), and which of them a token names.
+//! Parses a provider's public keys (RFC 7517) and finds the one that a token names.
 
 use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, Header};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The keys that verify signatures.
+/// The keys of a provider that verify signatures.
 pub(crate) struct KeySet(Vec<VerificationKey>);
 
 struct VerificationKey {
     kid: Option<String>,
-    /// Where the key names it, no other will do.
+    /// If the key names an algorithm, it is used with no other.
     algorithm: Option<KeyAlgorithm>,
     key: DecodingKey,
 }
@@ -21,27 +21,27 @@ struct KeySetJson {
 }
 
 impl KeySet {
-    /// Reads a set; keys of a kind that is not known here are passed over (RFC 7517, 5).
+    /// Parses a key set. Keys of unknown types are ignored (RFC 7517, 5).
     pub(crate) fn read(body: &[u8]) -> Result<Self, String> {
-        let wire: KeySetJson = serde_json::from_slice(body)
-            .map_err(|error| format!("its keys cannot be read: {error}"))?;
-        let keys: Vec<_> = wire
+        let json: KeySetJson = serde_json::from_slice(body)
+            .map_err(|error| format!("its key set cannot be read: {error}"))?;
+        let keys: Vec<_> = json
             .keys
             .into_iter()
             .filter_map(VerificationKey::read)
             .collect();
-        // Such a set must not take the place of a good one that is kept.
+        // An empty set must not replace a good one in the cache.
         if keys.is_empty() {
-            return Err("it publishes no key that could sign".to_owned());
+            return Err("its key set has no key for signatures".to_owned());
         }
         Ok(Self(keys))
     }
 
-    /// The key that the header names. Without a `kid`, the only one that could be meant.
+    /// The key that the header names. Without a `kid`, the only key that fits the algorithm.
     pub(crate) fn find(&self, header: &Header) -> Option<&DecodingKey> {
-        let mut fitting = self.0.iter().filter(|key| key.fits(header));
-        let first = fitting.next()?;
-        let only = fitting.next().is_none();
+        let mut matching = self.0.iter().filter(|key| key.matches(header));
+        let first = matching.next()?;
+        let only = matching.next().is_none();
         (header.kid.is_some() || only).then_some(&first.key)
     }
 }
@@ -54,7 +54,7 @@ impl VerificationKey {
             Some(PublicKeyUse::Encryption | PublicKeyUse::Other(_)) => false,
         };
         let key = DecodingKey::from_jwk(&jwk).ok()?;
-        // A shared secret in a public set is everybody's.
+        // A symmetric key in a public set is no secret.
         let public = key.family() != AlgorithmFamily::Hmac;
         (signs && public).then(|| Self {
             kid: jwk.common.key_id,
@@ -63,7 +63,7 @@ impl VerificationKey {
         })
     }
 
-    fn fits(&self, header: &Header) -> bool {
+    fn matches(&self, header: &Header) -> bool {
         let named = header.kid.is_none() || header.kid == self.kid;
         let algorithm = KeyAlgorithm::from(header.alg);
         let allowed = self.algorithm.is_none_or(|own| own == algorithm);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_names_its_key_and_the_key_its_algorithm() {
+    fn a_token_selects_a_key_by_kid_and_algorithm() {
         assert!(finds(SET, Algorithm::RS256, Some("a")));
         assert!(!finds(SET, Algorithm::RS384, Some("a")));
         assert!(finds(SET, Algorithm::PS256, Some("b")));
@@ -108,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_secret_is_no_public_key() {
+    fn a_symmetric_key_is_not_used() {
         assert!(!finds(SET, Algorithm::HS256, Some("secret")));
         assert!(!finds(SET, Algorithm::HS256, Some("a")));
         assert!(!finds(SET, Algorithm::HS256, None));
     }
 
     #[test]
-    fn without_a_kid_the_key_must_be_the_only_one() {
+    fn without_a_kid_only_a_single_matching_key_is_used() {
         assert!(!finds(SET, Algorithm::RS256, None));
         assert!(finds(SET, Algorithm::RS384, None));
         for nothing in [

@@ -1,14 +1,14 @@
-//! Whose word counts for an e-mail address.
+//! Decides whether an e-mail address from a provider counts as verified.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// What a provider says of an address, in the ID token or at its userinfo endpoint.
+/// The e-mail claims of an ID token or of the userinfo endpoint.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct EmailClaims {
     #[serde(default, deserialize_with = "text")]
     pub(super) email: Option<String>,
-    /// `None`: not a word on it.
+    /// `None` if the provider does not say.
     #[serde(default, deserialize_with = "flag")]
     pub(super) email_verified: Option<bool>,
     /// The Google Workspace domain that the account belongs to.
@@ -16,28 +16,28 @@ pub(super) struct EmailClaims {
     pub(super) hd: Option<String>,
 }
 
-/// How a provider deviates from the standard.
+/// The rules by which a provider's tokens are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProviderRules {
-    /// Google: it vouches for the addresses that it hosts alone, and calls itself by two names.
+    /// Google: only addresses that it hosts count as verified, and its issuer has two spellings.
     Google,
-    /// As the standard has it, such as Okta.
+    /// The standard's rules, for Okta and others.
     Standard,
 }
 
 impl EmailClaims {
-    /// Whether an address was told, and whether it is verified.
+    /// Whether the claims contain an address and say whether it is verified.
     pub(super) fn is_complete(&self) -> bool {
         self.email.is_some() && self.email_verified.is_some()
     }
 
-    /// The address, where the provider's word for it counts.
-    pub(super) fn trusted(&self, rules: ProviderRules) -> Option<&str> {
+    /// The address, if it counts as verified.
+    pub(super) fn verified_email(&self, rules: ProviderRules) -> Option<&str> {
         let email = self.email.as_deref()?.trim();
         let verified = self.email_verified == Some(true);
         let authoritative = match rules {
             ProviderRules::Standard => true,
-            // An address elsewhere was verified once, and may be somebody else's by now.
+            // Another host may have reassigned the address since Google verified it.
             ProviderRules::Google => {
                 is_gmail(email) || self.hd.as_ref().is_some_and(|hd| !hd.is_empty())
             }
@@ -51,7 +51,7 @@ fn is_gmail(email: &str) -> bool {
     domain.is_some_and(|domain| domain.eq_ignore_ascii_case("gmail.com"))
 }
 
-/// A text; anything else is none.
+/// A string; `None` for any other value.
 fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::String(text) => Some(text),
@@ -59,7 +59,7 @@ fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> 
     })
 }
 
-/// A truth, which some providers write as a text; anything else is an untruth.
+/// A boolean, which some providers send as a string; `false` for any other value.
 fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::Bool(flag) => Some(flag),
@@ -75,14 +75,14 @@ mod tests {
 
     use super::*;
 
-    fn trusts(rules: ProviderRules, claims: Value) -> bool {
+    fn is_verified(rules: ProviderRules, claims: Value) -> bool {
         let claims: EmailClaims = serde_json::from_value(claims).unwrap();
-        claims.trusted(rules).is_some()
+        claims.verified_email(rules).is_some()
     }
 
     #[test]
-    fn only_what_is_verified_counts() {
-        for (verified, counts) in [
+    fn only_verified_emails_count() {
+        for (verified, expected) in [
             (json!(true), true),
             (json!("true"), true),
             (json!(false), false),
@@ -93,27 +93,31 @@ mod tests {
         ] {
             let claims = json!({ "email": "ada@gmail.com", "email_verified": verified });
             assert_eq!(
-                trusts(ProviderRules::Standard, claims.clone()),
-                counts,
+                is_verified(ProviderRules::Standard, claims.clone()),
+                expected,
                 "{verified}"
             );
-            assert_eq!(trusts(ProviderRules::Google, claims), counts, "{verified}");
+            assert_eq!(
+                is_verified(ProviderRules::Google, claims),
+                expected,
+                "{verified}"
+            );
         }
-        assert!(!trusts(
+        assert!(!is_verified(
             ProviderRules::Standard,
             json!({ "email": "ada@gmail.com" })
         ));
-        assert!(!trusts(
+        assert!(!is_verified(
             ProviderRules::Standard,
             json!({ "email_verified": true })
         ));
     }
 
     #[test]
-    fn google_counts_for_what_it_hosts() {
+    fn google_verifies_only_emails_that_it_hosts() {
         let google = |email: &str, hd: Value| {
             let claims = json!({ "email": email, "email_verified": true, "hd": hd });
-            trusts(ProviderRules::Google, claims)
+            is_verified(ProviderRules::Google, claims)
         };
         assert!(google("ada@Gmail.com", json!(null)));
         assert!(google("ada@example.com", json!("example.com")));

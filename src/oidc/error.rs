@@ -1,39 +1,38 @@
-//! Why a provider's code led to nobody.
+//! The error of the OpenID Connect client.
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use serde::Deserialize;
 
-use crate::http_client::{is_code, may_pass};
+use crate::http_client::{ErrorResponse, RequestError, code_or_status, is_error_code};
 
-/// Why a provider's code led to nobody.
+/// Why a provider's authorization code did not identify a person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OidcError {
-    /// The provider answered, and refused. Asking again brings the same answer.
+    /// The provider refused the request. Repeating it would have the same result.
     #[error("the provider refused with {status} {code}: {description:?}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The provider's own code, such as `invalid_grant`; `http_403` where it sent none.
+        /// The provider's error code, such as `invalid_grant`; `http_403` if it sent none.
         code: String,
-        /// The provider's sentence for developers.
+        /// The provider's description for developers.
         description: String,
     },
-    /// The provider's ID token is not to be believed, or is not there.
-    #[error("the provider's ID token is not good: {0}")]
+    /// The provider's ID token is invalid or missing.
+    #[error("the provider's ID token is invalid: {0}")]
     IdToken(String),
-    /// The provider could not be reached, was busy, or made no sense.
+    /// The provider could not be reached, was overloaded, or sent an unreadable response.
     #[error("the provider is unavailable: {reason}")]
     Unavailable {
         /// What happened, for the log.
         reason: String,
-        /// How long it asks to wait.
+        /// The delay that it asks for.
         retry_after: Option<Duration>,
     },
 }
 
-/// RFC 6749, 5.2.
+/// An error response (RFC 6749, 5.2).
 #[derive(Default, Deserialize)]
 struct OidcErrorBody {
     error: Option<String>,
@@ -52,30 +51,7 @@ impl OidcError {
         Self::IdToken(problem.into())
     }
 
-    /// Reads an answer that is no success.
-    pub(super) fn from_answer(
-        status: StatusCode,
-        retry_after: Option<Duration>,
-        body: &[u8],
-    ) -> Self {
-        if may_pass(status) {
-            return Self::Unavailable {
-                reason: format!("it answered {status}"),
-                retry_after,
-            };
-        }
-        let body: OidcErrorBody = serde_json::from_slice(body).unwrap_or_default();
-        Self::Refused {
-            status: status.as_u16(),
-            code: body
-                .error
-                .filter(|code| is_code(code))
-                .unwrap_or_else(|| format!("http_{}", status.as_u16())),
-            description: body.error_description.unwrap_or_default(),
-        }
-    }
-
-    /// Whether our own client id or secret was refused, which only an operator can mend.
+    /// Whether the provider refused our client id or secret, which only an operator can correct.
     pub fn is_misconfiguration(&self) -> bool {
         match self {
             Self::Refused { status, code, .. } => {
@@ -86,17 +62,47 @@ impl OidcError {
     }
 }
 
+impl From<RequestError> for OidcError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Status(response) if !response.is_transient() => refused(&response),
+            RequestError::Status(ErrorResponse { retry_after, .. }) => Self::Unavailable {
+                reason: error.to_string(),
+                retry_after,
+            },
+            RequestError::Transport(_) | RequestError::TooLarge => {
+                Self::unavailable(error.to_string())
+            }
+        }
+    }
+}
+
+fn refused(response: &ErrorResponse) -> OidcError {
+    let body: OidcErrorBody = serde_json::from_slice(&response.body).unwrap_or_default();
+    let code = body.error.filter(|code| is_error_code(code));
+    OidcError::Refused {
+        status: response.status.as_u16(),
+        code: code_or_status(code, response.status),
+        description: body.error_description.unwrap_or_default(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use reqwest::StatusCode;
+
     use super::*;
 
     fn read(status: u16, body: &str) -> OidcError {
-        let status = StatusCode::from_u16(status).unwrap();
-        OidcError::from_answer(status, Some(Duration::from_secs(7)), body.as_bytes())
+        OidcError::from(RequestError::Status(ErrorResponse {
+            status: StatusCode::from_u16(status).unwrap(),
+            retry_after: Some(Duration::from_secs(7)),
+            body: body.as_bytes().to_vec(),
+        }))
     }
 
     #[test]
-    fn a_refusal_keeps_its_code_where_it_is_one() {
+    fn a_refusal_keeps_the_code_if_it_is_valid() {
         let code = |status, body| match read(status, body) {
             OidcError::Refused { code, .. } => code,
             other => panic!("{other}"),
@@ -109,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_by_itself_is_unavailable() {
+    fn transient_statuses_mean_unavailable() {
         for status in [302, 408, 429, 500, 503] {
             let wait = match read(status, "{}") {
                 OidcError::Unavailable { retry_after, .. } => retry_after,

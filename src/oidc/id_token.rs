@@ -1,4 +1,4 @@
-//! The ID token (OpenID Connect Core 1.0, 2), checked as section 3.1.3.7 wants it.
+//! Verifies ID tokens (OpenID Connect Core 1.0, sections 2 and 3.1.3.7).
 
 use jsonwebtoken::{DecodingKey, Header, Validation};
 use serde::{Deserialize, Deserializer};
@@ -8,12 +8,12 @@ use super::OidcError;
 use super::email::EmailClaims;
 use crate::clock::Timestamp;
 
-/// Clocks differ: a token may seem to come from the future by so many seconds.
-const SKEW: i64 = 60;
-/// OpenID Connect Core, 2: a subject is at most 255 ASCII characters.
-const LONGEST_SUBJECT: usize = 255;
+/// The tolerated clock difference in seconds, for times that are in the future.
+const MAX_CLOCK_SKEW: i64 = 60;
+/// The maximum length of a subject (OpenID Connect Core, 2).
+const MAX_SUBJECT_LENGTH: usize = 255;
 
-/// What of it is used here.
+/// The claims that are used here.
 #[derive(Debug, Deserialize)]
 pub(super) struct IdToken {
     iss: String,
@@ -31,31 +31,35 @@ pub(super) struct IdToken {
     pub(super) email: EmailClaims,
 }
 
-/// What a token must say.
+/// The values that a token must contain.
 pub(super) struct ExpectedClaims<'a> {
-    /// The provider, and what else it may call itself.
+    /// The spellings of the issuer.
     pub(super) issuers: &'a [&'a str],
     pub(super) client_id: &'a str,
-    /// What the sign-in was begun with, where the client told.
+    /// The nonce of the sign-in, if the client used one.
     pub(super) nonce: Option<&'a str>,
     pub(super) now: Timestamp,
 }
 
-/// The header of a token that is signed as a provider signs.
-pub(super) fn header(token: &str) -> Result<Header, OidcError> {
+/// Reads the token's header.
+pub(super) fn read_header(token: &str) -> Result<Header, OidcError> {
     let header = jsonwebtoken::decode_header(token)
         .map_err(|error| OidcError::id_token(format!("its header cannot be read: {error}")))?;
-    // RFC 7515, 4.1.11: what must be understood, and is not.
+    // RFC 7515, 4.1.11: critical extensions must be understood, and we understand none.
     if header.crit.is_some() {
         return Err(OidcError::id_token("it has critical extensions"));
     }
     Ok(header)
 }
 
-/// What the token says, if `key` signed it.
-pub(super) fn open(token: &str, header: &Header, key: &DecodingKey) -> Result<IdToken, OidcError> {
+/// Verifies the signature and returns the claims. They still have to be checked.
+pub(super) fn verify_signature(
+    token: &str,
+    header: &Header,
+    key: &DecodingKey,
+) -> Result<IdToken, OidcError> {
     let mut rules = Validation::new(header.alg);
-    // Times, issuer and audience are checked with our clock and our words.
+    // `IdToken::check` checks times, issuer and audience, with our clock.
     rules.validate_exp = false;
     rules.validate_aud = false;
     rules.required_spec_claims.clear();
@@ -67,11 +71,11 @@ pub(super) fn open(token: &str, header: &Header, key: &DecodingKey) -> Result<Id
 impl IdToken {
     pub(super) fn check(&self, expected: &ExpectedClaims<'_>) -> Result<(), OidcError> {
         let now = expected.now.seconds();
-        let subject = (1..=LONGEST_SUBJECT).contains(&self.sub.len());
+        let subject_length = (1..=MAX_SUBJECT_LENGTH).contains(&self.sub.len());
         let nonce = expected
             .nonce
             .is_none_or(|sent| self.nonce.as_deref() == Some(sent));
-        let in_future = |moment: Option<i64>| moment.is_some_and(|moment| moment > now + SKEW);
+        let in_future = |time: Option<i64>| time.is_some_and(|time| time > now + MAX_CLOCK_SKEW);
         let checks = [
             (
                 expected.issuers.contains(&self.iss.trim_end_matches('/')),
@@ -82,33 +86,36 @@ impl IdToken {
             (!in_future(self.iat), "iat"),
             (!in_future(self.nbf), "nbf"),
             (nonce, "nonce"),
-            (subject && !self.sub.contains(char::is_control), "sub"),
+            (
+                subject_length && !self.sub.contains(char::is_control),
+                "sub",
+            ),
         ];
-        match checks.into_iter().find(|(right, _)| !right) {
-            Some((_, claim)) => Err(OidcError::id_token(format!("{claim} is not right"))),
+        match checks.into_iter().find(|(valid, _)| !valid) {
+            Some((_, claim)) => Err(OidcError::id_token(format!("the claim {claim} is wrong"))),
             None => Ok(()),
         }
     }
 
-    /// Whether it is meant for us; for others too only where it was made out to us (`azp`).
+    /// Whether the token is meant for this client. If it has several audiences, `azp` must name this client.
     fn is_for(&self, client_id: &str) -> bool {
-        let (ours, alone) = match &self.aud {
+        let (included, only) = match &self.aud {
             Value::String(one) => (one == client_id, true),
             Value::Array(many) => {
-                let ours = many.iter().any(|one| one.as_str() == Some(client_id));
-                (ours, many.len() == 1)
+                let included = many.iter().any(|one| one.as_str() == Some(client_id));
+                (included, many.len() == 1)
             }
             _ => (false, false),
         };
-        let made_out = match self.azp.as_deref() {
+        let authorized = match self.azp.as_deref() {
             Some(azp) => azp == client_id,
-            None => alone,
+            None => only,
         };
-        ours && made_out
+        included && authorized
     }
 }
 
-/// A NumericDate, which may have a fraction (RFC 7519, 2); anything else is none.
+/// A NumericDate, which may have a fraction (RFC 7519, 2); `None` for any other value.
 fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let value = Value::deserialize(from)?;
     Ok(value
@@ -124,8 +131,8 @@ mod tests {
 
     const NOW: i64 = 1_000_000;
 
-    /// Whether a token passes with these claims in place of the right ones; null removes one.
-    fn passes(changes: &Value, nonce: Option<&str>) -> bool {
+    /// Whether a token is accepted with these changes to valid claims; null removes a claim.
+    fn is_accepted(changes: &Value, nonce: Option<&str>) -> bool {
         let mut claims = json!({
             "iss": "https://p.example",
             "sub": "1",
@@ -150,25 +157,25 @@ mod tests {
     }
 
     #[test]
-    fn a_right_token_passes() {
-        assert!(passes(&json!({}), Some("n")));
-        assert!(passes(
+    fn a_valid_token_is_accepted() {
+        assert!(is_accepted(&json!({}), Some("n")));
+        assert!(is_accepted(
             &json!({ "iss": "p.example", "aud": ["us"], "azp": "us" }),
             None
         ));
-        assert!(passes(
+        assert!(is_accepted(
             &json!({ "aud": ["us", "others"], "azp": "us" }),
             None
         ));
-        assert!(passes(
+        assert!(is_accepted(
             &json!({ "iat": NOW + 60, "nbf": NOW + 60, "exp": NOW as f64 + 1.5 }),
             None
         ));
-        assert!(passes(&json!({ "iat": null, "nonce": null }), None));
+        assert!(is_accepted(&json!({ "iat": null, "nonce": null }), None));
     }
 
     #[test]
-    fn every_wrong_claim_is_refused() {
+    fn a_token_with_a_wrong_claim_is_refused() {
         for wrong in [
             json!({ "iss": "https://q.example" }),
             json!({ "iss": null }),
@@ -189,15 +196,15 @@ mod tests {
             json!({ "sub": "a".repeat(256) }),
             json!({ "sub": 7 }),
         ] {
-            assert!(!passes(&wrong, Some("n")), "{wrong}");
+            assert!(!is_accepted(&wrong, Some("n")), "{wrong}");
         }
     }
 
     #[test]
-    fn a_nonce_that_was_sent_must_come_back() {
+    fn a_nonce_that_was_sent_must_be_in_the_token() {
         for nonce in [json!("other"), json!(null), json!("")] {
-            assert!(!passes(&json!({ "nonce": nonce }), Some("n")));
+            assert!(!is_accepted(&json!({ "nonce": nonce }), Some("n")));
         }
-        assert!(passes(&json!({ "nonce": "other" }), None));
+        assert!(is_accepted(&json!({ "nonce": "other" }), None));
     }
 }

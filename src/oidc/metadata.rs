@@ -1,13 +1,13 @@
-//! The provider's description of itself (OpenID Connect Discovery 1.0).
+//! Parses a provider's metadata (OpenID Connect Discovery 1.0).
 
 use serde::Deserialize;
 use url::Url;
 
 use crate::origin::is_https_or_loopback;
 
-/// What of it is used here.
+/// The part of the metadata that is used here.
 #[derive(Debug)]
-pub(super) struct Metadata {
+pub(super) struct ProviderMetadata {
     pub(super) token_endpoint: Url,
     pub(super) jwks_uri: Url,
     pub(super) userinfo_endpoint: Option<Url>,
@@ -24,45 +24,45 @@ struct MetadataJson {
     token_endpoint_auth_methods_supported: Vec<String>,
 }
 
-impl Metadata {
-    /// Reads the description of this issuer, which must be its own and keep to TLS.
+impl ProviderMetadata {
+    /// Parses the metadata. It must be about this issuer, and its endpoints must use TLS.
     pub(super) fn read(body: &[u8], issuer: &str) -> Result<Self, String> {
-        let wire: MetadataJson = serde_json::from_slice(body)
-            .map_err(|error| format!("its description cannot be read: {error}"))?;
-        // Discovery 4.3: another issuer's description would let it sign for this one.
-        if wire.issuer.trim_end_matches('/') != issuer {
+        let json: MetadataJson = serde_json::from_slice(body)
+            .map_err(|error| format!("its metadata cannot be read: {error}"))?;
+        // Discovery, 4.3: with another issuer's metadata, that issuer could sign tokens for this one.
+        if json.issuer.trim_end_matches('/') != issuer {
             return Err(format!(
-                "it calls itself {:?}, the settings call it {issuer:?}",
-                wire.issuer
+                "its metadata is of the issuer {:?}, but the settings name {issuer:?}",
+                json.issuer
             ));
         }
-        // An issuer on the network must not have us ask this machine's own ports.
+        // Metadata from the network must not make this server send requests to its own machine.
         let local = issuer.starts_with("http:");
         let endpoint = |text: &str| endpoint(text, local);
         Ok(Self {
-            token_endpoint: endpoint(&wire.token_endpoint)?,
-            jwks_uri: endpoint(&wire.jwks_uri)?,
-            userinfo_endpoint: wire
+            token_endpoint: endpoint(&json.token_endpoint)?,
+            jwks_uri: endpoint(&json.jwks_uri)?,
+            userinfo_endpoint: json
                 .userinfo_endpoint
                 .as_deref()
                 .map(endpoint)
                 .transpose()?,
-            client_authentication: wire.token_endpoint_auth_methods_supported,
+            client_authentication: json.token_endpoint_auth_methods_supported,
         })
     }
 
-    /// Whether our secret goes into the form: HTTP Basic is what every provider understands unless
-    /// it says otherwise (RFC 6749, 2.3.1).
+    /// Whether the client secret is sent in the form. HTTP Basic is the default, which every provider supports
+    /// unless its metadata says otherwise (RFC 6749, 2.3.1).
     pub(super) fn wants_secret_in_form(&self) -> bool {
-        let takes = |method| {
+        let supports = |method| {
             let methods = &self.client_authentication;
             methods.iter().any(|other| other == method)
         };
-        takes("client_secret_post") && !takes("client_secret_basic")
+        supports("client_secret_post") && !supports("client_secret_basic")
     }
 }
 
-/// An https URL; of an issuer on this machine, one on this machine will do.
+/// Parses an https URL. If the issuer is on this machine, an endpoint on this machine may use http.
 fn endpoint(text: &str, local: bool) -> Result<Url, String> {
     let allowed = |url: &Url| url.scheme() == "https" || (local && is_https_or_loopback(url));
     let url = Url::parse(text).ok().filter(allowed);
@@ -73,21 +73,26 @@ fn endpoint(text: &str, local: bool) -> Result<Url, String> {
 mod tests {
     use super::*;
 
-    fn read(issuer: &str, token: &str, methods: &str) -> Result<Metadata, String> {
+    fn read(issuer: &str, token: &str, methods: &str) -> Result<ProviderMetadata, String> {
         read_as("https://p.example", issuer, token, methods)
     }
 
-    fn read_as(wanted: &str, issuer: &str, token: &str, methods: &str) -> Result<Metadata, String> {
+    fn read_as(
+        wanted: &str,
+        issuer: &str,
+        token: &str,
+        methods: &str,
+    ) -> Result<ProviderMetadata, String> {
         let text = format!(
             r#"{{"issuer":"{issuer}","token_endpoint":"{token}","jwks_uri":"https://p.example/k"{methods}}}"#
         );
-        Metadata::read(text.as_bytes(), wanted)
+        ProviderMetadata::read(text.as_bytes(), wanted)
     }
 
     const TOKEN: &str = "https://p.example/t";
 
     #[test]
-    fn it_is_this_issuers_own() {
+    fn metadata_of_another_issuer_is_refused() {
         assert!(read("https://p.example", TOKEN, "").is_ok());
         assert!(read("https://p.example/", TOKEN, "").is_ok());
         for other in ["https://q.example", "https://p.example/tenant", ""] {
@@ -96,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_keeps_to_tls() {
+    fn an_endpoint_without_tls_is_refused() {
         assert!(read("https://p.example", "http://p.example/t", "").is_err());
         assert!(read("https://p.example", "http://localhost:1/t", "").is_err());
         let local = |token| read_as("http://localhost:1", "http://localhost:1", token, "");
@@ -106,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn basic_unless_it_takes_the_form_alone() {
+    fn the_secret_is_in_the_form_only_if_basic_is_not_supported() {
         let in_form = |methods: &str| {
             let methods = format!(r#","token_endpoint_auth_methods_supported":{methods}"#);
             read("https://p.example", TOKEN, &methods)

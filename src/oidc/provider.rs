@@ -1,4 +1,4 @@
-//! One provider: exchanges a code and tells who it stands for.
+//! The client of one provider: exchanges an authorization code and identifies the person.
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder};
@@ -10,44 +10,44 @@ use super::OidcError;
 use super::email::EmailClaims;
 pub use super::email::ProviderRules;
 use super::id_token::{self, ExpectedClaims, IdToken};
-use super::metadata::Metadata;
+use super::metadata::ProviderMetadata;
 use crate::clock::Timestamp;
-use crate::http_client::{self, LOOK_UP_TIMEOUT, TOTAL_TIMEOUT};
+use crate::http_client::{self, LOOKUP_TIMEOUT, TOTAL_TIMEOUT};
 use crate::jwks::{DocumentCache, JwksCache, KeySet};
 use crate::settings::ProviderSettings;
 
-/// A code as the client sends it, with what it began the sign-in with.
+/// An authorization code from the client, with the parameters of its sign-in.
 #[derive(Clone, Debug)]
 pub struct OidcCode {
     /// The authorization code.
     pub code: String,
-    /// Where the provider sent it.
+    /// The redirect URI to which the provider sent the code.
     pub redirect_uri: String,
-    /// Checked against the ID token, where there is one.
+    /// The nonce of the sign-in, which the ID token must contain; `None` if the client used none.
     pub nonce: Option<String>,
-    /// PKCE.
+    /// The PKCE code verifier.
     pub code_verifier: Option<String>,
 }
 
-/// Somebody whom the provider has authenticated.
+/// A person whom the provider has authenticated.
 #[derive(Clone, Debug)]
 pub struct OidcIdentity {
-    /// The provider, as the settings call it.
+    /// The issuer, as in the settings.
     pub issuer: String,
-    /// Who it is there; never given to anybody else.
+    /// The person's id at the provider. It is never reassigned.
     pub subject: String,
-    /// The e-mail, where the provider's word for it counts.
+    /// The e-mail, if the provider has verified it.
     pub email: Option<String>,
-    /// Why the e-mail could not be asked for.
+    /// Why the userinfo endpoint could not be asked for the e-mail.
     pub email_failure: Option<OidcError>,
 }
 
-/// An OpenID Connect provider that is set up.
+/// The client of a configured OpenID Connect provider.
 pub struct OidcProvider {
     settings: ProviderSettings,
     rules: ProviderRules,
     http: Client,
-    metadata: DocumentCache<Metadata>,
+    metadata: DocumentCache<ProviderMetadata>,
     keys: JwksCache,
 }
 
@@ -65,10 +65,10 @@ struct UserInfo {
 }
 
 impl OidcProvider {
-    /// A client of this provider. Fails where TLS cannot be set up.
+    /// Creates the client. Fails if TLS cannot be set up.
     pub fn new(settings: &ProviderSettings, rules: ProviderRules) -> Result<Self, OidcError> {
         let http = http_client::client(&settings.issuer)
-            .map_err(|error| OidcError::unavailable(http_client::reason(&error)))?;
+            .map_err(|error| OidcError::unavailable(http_client::error_chain(&error)))?;
         Ok(Self {
             settings: settings.clone(),
             rules,
@@ -78,7 +78,7 @@ impl OidcProvider {
         })
     }
 
-    /// Whether a code may have been sent there.
+    /// Whether the settings allow this redirect URI.
     pub fn allows(&self, redirect_uri: &str) -> bool {
         self.settings
             .redirect_uris
@@ -86,26 +86,30 @@ impl OidcProvider {
             .any(|allowed| allowed == redirect_uri)
     }
 
-    /// Exchanges the code and tells who it stands for, within the total timeout.
+    /// Exchanges the code and identifies the person, within the total time-out.
     pub async fn identify(
         &self,
         code: &OidcCode,
         now: Timestamp,
     ) -> Result<OidcIdentity, OidcError> {
-        let work = tokio::time::timeout(TOTAL_TIMEOUT, self.ask_who(code, now));
+        let work = tokio::time::timeout(TOTAL_TIMEOUT, self.exchange_and_verify(code, now));
         let late = |_| OidcError::unavailable(format!("no answer within {TOTAL_TIMEOUT:?}"));
         work.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
     }
 
-    async fn ask_who(&self, code: &OidcCode, now: Timestamp) -> Result<OidcIdentity, OidcError> {
-        let metadata = self.metadata.get(now, self.ask_metadata()).await?;
-        let answer = self.exchange(&metadata, code).await?;
-        let token = answer.id_token.ok_or_else(|| {
-            OidcError::id_token("there is none; was the scope `openid` asked for?")
+    async fn exchange_and_verify(
+        &self,
+        code: &OidcCode,
+        now: Timestamp,
+    ) -> Result<OidcIdentity, OidcError> {
+        let metadata = self.metadata.get(now, self.fetch_metadata()).await?;
+        let response = self.exchange(&metadata, code).await?;
+        let token = response.id_token.ok_or_else(|| {
+            OidcError::id_token("it is missing; was the scope `openid` requested?")
         })?;
-        let token = self.open(&metadata, &token, now).await?;
+        let token = self.verify_id_token(&metadata, &token, now).await?;
         let issuer = self.settings.issuer.as_str();
-        // Google signs as accounts.google.com at times, without the scheme.
+        // Google sometimes names itself accounts.google.com, without the scheme.
         let bare = match self.rules {
             ProviderRules::Google => issuer.trim_start_matches("https://"),
             ProviderRules::Standard => issuer,
@@ -120,54 +124,54 @@ impl OidcProvider {
         let mut email_failure = None;
         if let (false, Some(url)) = (email.is_complete(), &metadata.userinfo_endpoint) {
             match self
-                .ask_email(url, answer.access_token.as_ref(), &token.sub)
+                .fetch_email(url, response.access_token.as_ref(), &token.sub)
                 .await
             {
-                Ok(told) => email = told,
-                // Whoever is known by the subject needs no e-mail.
+                Ok(claims) => email = claims,
+                // A linked person is found by the subject and needs no e-mail.
                 Err(error) => email_failure = Some(error),
             }
         }
         Ok(OidcIdentity {
             issuer: self.settings.issuer.clone(),
-            email: email.trusted(self.rules).map(str::to_owned),
+            email: email.verified_email(self.rules).map(str::to_owned),
             subject: token.sub,
             email_failure,
         })
     }
 
-    async fn ask_metadata(&self) -> Result<Metadata, OidcError> {
+    async fn fetch_metadata(&self) -> Result<ProviderMetadata, OidcError> {
         let url = format!("{}/.well-known/openid-configuration", self.settings.issuer);
-        let body = told(self.http.get(url)).await?;
-        Metadata::read(&body, &self.settings.issuer).map_err(OidcError::unavailable)
+        let body = fetch(self.http.get(url)).await?;
+        ProviderMetadata::read(&body, &self.settings.issuer).map_err(OidcError::unavailable)
     }
 
-    async fn ask_keys(&self, url: &Url) -> Result<KeySet, OidcError> {
-        let body = told(self.http.get(url.clone())).await?;
+    async fn fetch_keys(&self, url: &Url) -> Result<KeySet, OidcError> {
+        let body = fetch(self.http.get(url.clone())).await?;
         KeySet::read(&body).map_err(OidcError::unavailable)
     }
 
-    /// Opens the ID token with the key that it names; a name that is new asks for the keys anew.
-    async fn open(
+    /// Verifies the ID token's signature with the key that it names, and returns its claims.
+    async fn verify_id_token(
         &self,
-        metadata: &Metadata,
+        metadata: &ProviderMetadata,
         token: &str,
         now: Timestamp,
     ) -> Result<IdToken, OidcError> {
-        let header = id_token::header(token)?;
-        let fetch = || self.ask_keys(&metadata.jwks_uri);
+        let header = id_token::read_header(token)?;
+        let fetch = || self.fetch_keys(&metadata.jwks_uri);
         match self.keys.signing_key(&header, now, fetch).await? {
-            Some(key) => id_token::open(token, &header, &key),
+            Some(key) => id_token::verify_signature(token, &header, &key),
             None => Err(OidcError::id_token(
                 "the provider publishes no key that signed it",
             )),
         }
     }
 
-    /// The exchange itself, once: a code is used up by its first arrival.
+    /// Exchanges the code. The request is never repeated, since a code can be used only once.
     async fn exchange(
         &self,
-        metadata: &Metadata,
+        metadata: &ProviderMetadata,
         code: &OidcCode,
     ) -> Result<TokenResponse, OidcError> {
         let ProviderSettings {
@@ -201,14 +205,14 @@ impl OidcProvider {
         let request = request
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.finish());
-        let body = answered(request).await?;
+        let body = http_client::send(request).await?;
         serde_json::from_slice(&body).map_err(|error| {
-            OidcError::unavailable(format!("its token answer cannot be read: {error}"))
+            OidcError::unavailable(format!("its token response cannot be read: {error}"))
         })
     }
 
-    /// What the userinfo endpoint tells of the e-mail, if it is about the same person.
-    async fn ask_email(
+    /// The e-mail claims of the userinfo endpoint.
+    async fn fetch_email(
         &self,
         url: &Url,
         access_token: Option<&SecretString>,
@@ -216,17 +220,17 @@ impl OidcProvider {
     ) -> Result<EmailClaims, OidcError> {
         let Some(access_token) = access_token else {
             return Err(OidcError::unavailable(
-                "it gave no access token to ask with",
+                "it sent no access token for its userinfo endpoint",
             ));
         };
         let request = self.http.get(url.clone());
-        let body = told(request.bearer_auth(access_token.expose_secret())).await?;
+        let body = fetch(request.bearer_auth(access_token.expose_secret())).await?;
         let info: UserInfo = serde_json::from_slice(&body).map_err(|error| {
             OidcError::unavailable(format!("its userinfo cannot be read: {error}"))
         })?;
-        // OpenID Connect Core, 5.3.2: else somebody's token could be paired with another's address.
+        // OpenID Connect Core, 5.3.2: prevents that a token is combined with another person's e-mail.
         if info.sub != subject {
-            return Err(OidcError::id_token("its userinfo is about somebody else"));
+            return Err(OidcError::id_token("its userinfo is about another person"));
         }
         Ok(info.email)
     }
@@ -237,30 +241,16 @@ fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// Sends a request and reads its answer.
-async fn answered(request: RequestBuilder) -> Result<Vec<u8>, OidcError> {
-    let response = request
-        .send()
+/// Sends a request that only looks something up, with a short time-out. The client's input is not part of the
+/// request, so that a refusal means that the provider is unavailable.
+async fn fetch(request: RequestBuilder) -> Result<Vec<u8>, OidcError> {
+    match http_client::send(request.timeout(LOOKUP_TIMEOUT))
         .await
-        .map_err(|error| OidcError::unavailable(http_client::reason(&error)))?;
-    let status = response.status();
-    let retry_after = http_client::retry_after(response.headers());
-    let body = http_client::read_body(response)
-        .await
-        .map_err(OidcError::unavailable)?;
-    if status.is_success() {
-        return Ok(body);
+        .map_err(OidcError::from)
+    {
+        Err(refused @ OidcError::Refused { .. }) => {
+            Err(OidcError::unavailable(refused.to_string()))
+        }
+        result => result,
     }
-    Err(OidcError::from_answer(status, retry_after, &body))
-}
-
-/// The same where nothing that the client sent could have been refused, and where something else may
-/// stand in for an answer that does not come: it is not waited for as long as for the rest.
-async fn told(request: RequestBuilder) -> Result<Vec<u8>, OidcError> {
-    answered(request.timeout(LOOK_UP_TIMEOUT))
-        .await
-        .map_err(|error| match error {
-            refused @ OidcError::Refused { .. } => OidcError::unavailable(refused.to_string()),
-            other => other,
-        })
 }

@@ -1,17 +1,17 @@
-//! `next`: where a sign-in returns to. Safe only if it stays on this origin (CWE-601).
+//! Checks redirect targets, such as `next`. They must stay on this origin (CWE-601).
 
 use url::Url;
 
 use super::Origin;
 
-/// Longer ones are no address of ours, and would outgrow the attempt's cookie.
-const LONGEST: usize = 2_048;
+/// The maximum length in characters. A longer target would not fit into the attempt's cookie.
+const MAX_LENGTH: usize = 2_048;
 
-/// The path, query and fragment that `value` leads to, when every reading of it stays on `origin`.
+/// The path, query and fragment of `value`, if it stays on `origin` however it is parsed.
 ///
-/// Browsers turn `\` into `/`, so the value and its copy with that done must both stay.
+/// Browsers replace `\` by `/`, so the value must stay on the origin with and without that replacement.
 pub fn local_target(value: &str, origin: &Origin) -> Option<String> {
-    if value.is_empty() || value.chars().count() > LONGEST || value.contains(char::is_control) {
+    if value.is_empty() || value.chars().count() > MAX_LENGTH || value.contains(char::is_control) {
         return None;
     }
     let base = Url::parse(origin.as_str()).ok()?;
@@ -19,7 +19,7 @@ pub fn local_target(value: &str, origin: &Origin) -> Option<String> {
     resolve(&base, value)
 }
 
-/// Whether `value` is a path of this site, whatever its origin.
+/// Whether `value` is a path on the same site, regardless of the site's origin.
 pub fn is_local_path(value: &str) -> bool {
     Origin::parse("http://vestibule.invalid")
         .is_some_and(|origin| value.starts_with('/') && local_target(value, &origin).is_some())
@@ -31,13 +31,13 @@ fn resolve(base: &Url, value: &str) -> Option<String> {
     }
     let url = base.join(value).ok()?;
     let target = &url[url::Position::BeforePath..];
-    // `/.//evil.com` is normalised to the path `//evil.com`, which alone would be another host.
+    // `/.//evil.com` is normalised to the path `//evil.com`, which by itself means another host.
     let stays =
         url.origin() == base.origin() && !target.starts_with("//") && !target.starts_with("/\\");
     stays.then(|| target.to_owned())
 }
 
-/// `http:a`, `http:/a` and `http:///a` are read as a path by some and as a host by others.
+/// Whether the value is like `http:a`, `http:/a` or `http:///a`. Parsers disagree whether that is a path or a host.
 fn has_scheme_without_authority(value: &str) -> bool {
     let Some((scheme, rest)) = value.trim_start().split_once(':') else {
         return false;
@@ -58,8 +58,8 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_here_is_kept() {
-        for (value, kept) in [
+    fn local_targets_are_accepted() {
+        for (value, expected) in [
             ("/", "/"),
             ("/a", "/a"),
             ("/a?next=//evil", "/a?next=//evil"),
@@ -70,12 +70,12 @@ mod tests {
             ("/a:b", "/a:b"),
             ("http://localhost:8000/a?b", "/a?b"),
         ] {
-            assert_eq!(target(value).as_deref(), Some(kept), "{value}");
+            assert_eq!(target(value).as_deref(), Some(expected), "{value}");
         }
     }
 
     #[test]
-    fn what_leads_elsewhere_is_refused() {
+    fn other_targets_are_refused() {
         for value in [
             "",
             "//evil.com",
@@ -115,15 +115,15 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_is_2048_characters() {
+    fn the_limit_is_2048_characters() {
         assert!(target(&format!("/{}", "a".repeat(2_047))).is_some());
         assert_eq!(target(&format!("/{}", "a".repeat(2_048))), None);
     }
 
     proptest::proptest! {
-        /// Whatever is let through, a browser that resolves it stays on this origin.
+        /// A browser that resolves an accepted target stays on this origin.
         #[test]
-        fn no_value_leads_elsewhere(value in r"[/\\:.@?#a-z \t]{0,12}") {
+        fn accepted_targets_stay_on_the_origin(value in r"[/\\:.@?#a-z \t]{0,12}") {
             let base = Url::parse("http://localhost:8000/auth/callback").unwrap();
             if let Some(target) = target(&value) {
                 proptest::prop_assert!(target.starts_with('/'));

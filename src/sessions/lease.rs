@@ -1,7 +1,5 @@
-//! The lease of a session: of all processes that want to renew a session, one at a time does.
-//!
-//! What the holder of the lease stores is conditional on the lease, so that a holder that was too slow
-//! stores nothing.
+//! The row as a lock: of all that would renew a session, one at a time does. Each change that the
+//! holder of the lease makes is conditional on it, so that whoever was too slow changes nothing.
 
 use diesel::prelude::*;
 
@@ -10,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::sessions;
 
-/// What WorkOS confirmed in a renewal.
+/// What WorkOS has confirmed, for the row.
 #[derive(Clone, Debug, AsChangeset)]
 #[diesel(table_name = sessions, treat_none_as_null = true)]
 pub struct Confirmation {
@@ -30,10 +28,10 @@ pub struct Confirmation {
     pub renewal_failures: i32,
 }
 
-/// A renewal that failed because WorkOS could not be reached or its access token not be verified.
+/// What is left to do when WorkOS could not be reached, for the row.
 #[derive(Clone, Debug)]
-pub struct RenewalFailure {
-    /// The next refresh token, if WorkOS gave out one.
+pub struct Setback {
+    /// The next refresh token, where WorkOS gave one and nothing else that can be trusted.
     pub workos_refresh_token: Option<Vec<u8>>,
     /// See [`SessionRow::renew_after`].
     pub renew_after: Timestamp,
@@ -42,20 +40,20 @@ pub struct RenewalFailure {
 }
 
 impl SessionRow {
-    /// Takes the lease until `until`, in one statement. Returns `false` if another process holds the
-    /// lease or has renewed the session, or if the session has ended.
+    /// Takes the lease until `until`, in one statement; `false` when somebody else has it, or has
+    /// renewed the session already, or it has ended.
     pub fn take_lease(
         conn: &mut Conn,
         id: &str,
         now: Timestamp,
         until: Timestamp,
     ) -> QueryResult<bool> {
-        let is_due = sessions::renew_after
+        let due = sessions::renew_after
             .is_null()
             .or(sessions::renew_after.le(now));
         let taken = diesel::update(sessions::table.find(id))
-            .filter(is_free(now))
-            .filter(is_due)
+            .filter(free(now))
+            .filter(due)
             .set(sessions::renewing_until.eq(until))
             .execute(conn)?;
         Ok(taken > 0)
@@ -69,14 +67,13 @@ impl SessionRow {
         until: Timestamp,
     ) -> QueryResult<bool> {
         let taken = diesel::update(sessions::table.find(id))
-            .filter(is_free(now))
+            .filter(free(now))
             .set(sessions::renewing_until.eq(until))
             .execute(conn)?;
         Ok(taken > 0)
     }
 
-    /// Releases the lease. Returns `false` if another process holds it by now, or if the session has
-    /// ended.
+    /// Gives the lease back; `false` when it is somebody else's by now, or the session has ended.
     pub fn release_lease(conn: &mut Conn, id: &str, lease: Timestamp) -> QueryResult<bool> {
         let released = diesel::update(sessions::table.find(id))
             .filter(sessions::renewing_until.eq(lease))
@@ -86,60 +83,50 @@ impl SessionRow {
         Ok(released > 0)
     }
 
-    /// Ends any lease if the session is open and still has the refresh token of `row`: the process
-    /// that holds the next refresh token is the one that stores it. Returns `false` if another process
-    /// has stored it.
-    pub fn claim_refresh_token(conn: &mut Conn, row: &Self) -> QueryResult<bool> {
-        let claimed = diesel::update(sessions::table.find(&row.id))
+    /// Ends whatever lease there is, where the session is open and still has the refresh token of `row`:
+    /// then it is for whoever has the next one to go on. `false` when somebody has gone on already.
+    pub fn take_turn(conn: &mut Conn, row: &Self) -> QueryResult<bool> {
+        let taken = diesel::update(sessions::table.find(&row.id))
             .filter(sessions::workos_refresh_token.eq(&row.workos_refresh_token))
             .filter(sessions::revoked_at.is_null())
             .set(sessions::renewing_until.eq(None::<Timestamp>))
             .execute(conn)?;
-        Ok(claimed > 0)
+        Ok(taken > 0)
     }
 
-    /// Stores what WorkOS confirmed. Must be called in the transaction of
-    /// [`claim_refresh_token`](Self::claim_refresh_token).
-    pub fn confirm(conn: &mut Conn, id: &str, confirmation: &Confirmation) -> QueryResult<usize> {
+    /// Notes what WorkOS has confirmed; to be called in the transaction in which the lease was given
+    /// back.
+    pub fn confirm(conn: &mut Conn, id: &str, what: &Confirmation) -> QueryResult<usize> {
         diesel::update(sessions::table.find(id))
-            .set(confirmation)
+            .set(what)
             .execute(conn)
     }
 
-    /// Stores a failed renewal. Must be called in the transaction of
-    /// [`release_lease`](Self::release_lease).
-    pub fn record_failure(
-        conn: &mut Conn,
-        id: &str,
-        failure: &RenewalFailure,
-    ) -> QueryResult<usize> {
+    /// Notes that WorkOS could not be reached; to be called in the transaction in which the lease was
+    /// given back.
+    pub fn set_back(conn: &mut Conn, id: &str, what: &Setback) -> QueryResult<usize> {
         let row = sessions::table.find(id);
-        if let Some(token) = &failure.workos_refresh_token {
+        if let Some(token) = &what.workos_refresh_token {
             diesel::update(row)
                 .set(sessions::workos_refresh_token.eq(token))
                 .execute(conn)?;
         }
         diesel::update(row)
             .set((
-                sessions::renew_after.eq(failure.renew_after),
-                sessions::renewal_failures.eq(failure.failures),
+                sessions::renew_after.eq(what.renew_after),
+                sessions::renewal_failures.eq(what.failures),
             ))
             .execute(conn)
     }
-
-    /// The place to which the encryption of a session's refresh token is bound.
-    pub fn refresh_token_place(id: &str) -> String {
-        format!("sessions:{id}")
-    }
 }
 
-/// The condition that the session is open and nobody holds its lease.
+/// The session is open, and nobody has the lease.
 #[diesel::dsl::auto_type(no_type_alias)]
-fn is_free(now: Timestamp) -> _ {
-    let is_unheld = sessions::renewing_until
+fn free(now: Timestamp) -> _ {
+    let unheld = sessions::renewing_until
         .is_null()
         .or(sessions::renewing_until.le(now));
-    is_unheld
+    unheld
         .and(sessions::revoked_at.is_null())
         .and(sessions::expires_at.gt(now))
 }

@@ -61,7 +61,7 @@ pub async fn answer(
         } => {
             opened = match (challenge_id, factor_id) {
                 (Some(id), _) => id.to_owned(),
-                (None, Some(factor_id)) => app.workos.challenge(factor_id).await?,
+                (None, Some(factor_id)) => app.workos.create_challenge(factor_id).await?,
                 (None, None) => known.clone().unwrap_or_default(),
             };
             StepAnswer::TotpCode {

@@ -121,7 +121,7 @@ where
         let done = app
             .database
             .write(move |conn| {
-                let Some(user) = authenticated.settle(conn)? else {
+                let Some(user) = authenticated.confirm(conn)? else {
                     return Ok::<_, E>(None);
                 };
                 // Asked again: `deactivate` may have come between, and would not see this sign-in.

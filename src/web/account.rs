@@ -124,7 +124,7 @@ impl AccountView {
             current: current_name,
             choices: &choices,
             unavailable: listed.is_none(),
-            truncated: listed.is_some_and(|listed| listed.cut),
+            truncated: listed.is_some_and(|listed| listed.truncated),
             errors: organization_errors,
         };
         let name = current_name.or(current).unwrap_or_default();

@@ -34,7 +34,7 @@ pub async fn post(
             return Ok(refusal(UNREADABLE));
         }
     };
-    let event = match message.asks() {
+    let event = match message.parse_event() {
         Ok(event) => event,
         Err(error) => {
             let WebhookMessage { id, event, .. } = &message;

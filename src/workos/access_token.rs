@@ -1,7 +1,7 @@
-//! WorkOS's access tokens, checked against its key set.
+//! Verifies WorkOS's access tokens with its key set.
 //!
-//! A sign-in's token is not: it came straight from the token endpoint over TLS. A renewed one is, so
-//! that what stands between us and WorkOS for weeks cannot carry a session on by itself.
+//! Only tokens of renewals are verified, so that a proxy between us and WorkOS cannot prolong sessions by itself.
+//! The token of a sign-in comes directly from the token endpoint over TLS.
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use secrecy::{ExposeSecret, SecretString};
@@ -12,13 +12,13 @@ use crate::clock::Timestamp;
 use crate::http_client;
 use crate::jwks::{JwksCache, KeySet};
 
-/// What is checked here; who the token is about is the caller's to compare.
+/// The claim that is checked here. The caller checks whom the token is about.
 #[derive(Deserialize)]
-struct Claims {
+struct IssuerClaim {
     iss: String,
 }
 
-/// WorkOS's public keys, and by which names it signs.
+/// Verifies access tokens with WorkOS's public keys and the accepted issuers.
 pub(super) struct AccessTokenVerifier {
     http: reqwest::Client,
     url: String,
@@ -27,7 +27,7 @@ pub(super) struct AccessTokenVerifier {
 }
 
 impl AccessTokenVerifier {
-    /// For the keys at `url`; nothing is asked of it yet.
+    /// Creates a verifier with the key set at `url`, without sending a request.
     pub(super) fn new(http: reqwest::Client, url: String, issuers: Vec<String>) -> Self {
         Self {
             http,
@@ -37,60 +37,51 @@ impl AccessTokenVerifier {
         }
     }
 
-    /// Fails with [`WorkosError::Unavailable`] whatever is wrong: WorkOS has refused nothing. A token
-    /// that is none of ours proves no more than no token at all.
+    /// Verifies a token. Every failure is [`WorkosError::Unavailable`]: WorkOS has not refused anything, and an
+    /// invalid token proves no more than a missing one.
     pub(super) async fn verify(
         &self,
         token: &SecretString,
         now: Timestamp,
     ) -> Result<(), WorkosError> {
         let token = token.expose_secret();
-        let header = jsonwebtoken::decode_header(token).map_err(|error| wrong(&error))?;
+        let header = jsonwebtoken::decode_header(token).map_err(|error| untrusted(&error))?;
         if header.alg != Algorithm::RS256 {
-            return Err(wrong(&format!("it is signed with {:?}", header.alg)));
+            return Err(untrusted(&format!("it is signed with {:?}", header.alg)));
         }
-        let fetch = || self.ask();
+        let fetch = || self.fetch_keys();
         match self.keys.signing_key(&header, now, fetch).await? {
-            Some(key) => self.check(token, &key),
-            None => Err(wrong(&"WorkOS publishes no key that signed it")),
+            Some(key) => self.verify_with_key(token, &key),
+            None => Err(untrusted(&"WorkOS publishes no key that signed it")),
         }
     }
 
-    fn check(&self, token: &str, key: &DecodingKey) -> Result<(), WorkosError> {
+    fn verify_with_key(&self, token: &str, key: &DecodingKey) -> Result<(), WorkosError> {
         let mut rules = Validation::new(Algorithm::RS256);
-        // Its end is reckoned with by whoever renews, clocks that differ included; an audience that
-        // nobody asked about is no reason to refuse it.
+        // The renewal evaluates the expiry and allows for clock differences. The audience is not checked.
         rules.validate_exp = false;
         rules.validate_aud = false;
         rules.required_spec_claims.clear();
-        let claims: Claims = jsonwebtoken::decode(token, key, &rules)
-            .map_err(|error| wrong(&error))?
+        let claims: IssuerClaim = jsonwebtoken::decode(token, key, &rules)
+            .map_err(|error| untrusted(&error))?
             .claims;
         let issuer = claims.iss.trim_end_matches('/');
         if self.issuers.iter().any(|known| known == issuer) {
             return Ok(());
         }
-        Err(wrong(&format!(
+        Err(untrusted(&format!(
             "its issuer {issuer:?} is not in WORKOS_JWT_ISSUERS"
         )))
     }
 
-    async fn ask(&self) -> Result<KeySet, WorkosError> {
-        let response = self.http.get(&self.url).send().await.map_err(|error| {
-            WorkosError::unavailable(format!("its key set: {}", http_client::reason(&error)))
-        })?;
-        let status = response.status();
-        if !status.is_success() {
-            return Err(WorkosError::unavailable(format!(
-                "its key set: it answered {status}"
-            )));
-        }
-        let body = http_client::read_body(response).await;
-        body.and_then(|body| KeySet::read(&body))
+    async fn fetch_keys(&self) -> Result<KeySet, WorkosError> {
+        let keys = http_client::send(self.http.get(&self.url)).await;
+        let keys = keys.map_err(|error| error.to_string());
+        keys.and_then(|body| KeySet::read(&body))
             .map_err(|error| WorkosError::unavailable(format!("its key set: {error}")))
     }
 }
 
-fn wrong(problem: &impl std::fmt::Display) -> WorkosError {
+fn untrusted(problem: &impl std::fmt::Display) -> WorkosError {
     WorkosError::unavailable(format!("its access token cannot be trusted: {problem}"))
 }

@@ -1,4 +1,4 @@
-//! The authorize URL: where a browser is sent to sign in.
+//! Builds the authorize URL, to which a browser is sent to sign in.
 
 use aws_lc_rs::digest;
 use base64::Engine;
@@ -7,15 +7,15 @@ use url::Url;
 
 use crate::random::{RandomnessError, random_text};
 
-/// A PKCE pair (RFC 7636): the verifier stays here, its hash goes through the browser.
+/// A PKCE pair (RFC 7636). The verifier stays on the server; the browser only gets its hash.
 #[derive(Clone)]
 pub struct Pkce {
-    /// 43 characters, secret until the code is exchanged.
+    /// The code verifier of 43 characters. It is secret until the code is exchanged.
     pub verifier: String,
 }
 
 impl Pkce {
-    /// A fresh pair.
+    /// Generates a new pair.
     pub fn generate() -> Result<Self, RandomnessError> {
         Ok(Self {
             verifier: random_text()?,
@@ -28,15 +28,15 @@ impl Pkce {
     }
 }
 
-/// What a sign-in may ask for; all optional, all passed on to WorkOS as they are.
+/// The optional parameters of a sign-in. They are passed to WorkOS unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct AuthorizeRequest {
-    /// Parameters of WorkOS's authorize endpoint, by their names there.
+    /// Names and values of parameters of WorkOS's authorize endpoint.
     pub parameters: Vec<(&'static str, String)>,
 }
 
 impl AuthorizeRequest {
-    /// The parameters that a link to the log-in may set; others are dropped.
+    /// The parameters that a link to the log-in page may set. Others are dropped.
     pub const PARAMETERS: [&'static str; 8] = [
         "screen_hint",
         "login_hint",
@@ -47,10 +47,10 @@ impl AuthorizeRequest {
         "invitation_token",
         "max_age",
     ];
-    /// Those that choose who is asked to authenticate the user; WorkOS wants exactly one kind.
+    /// The parameters that select how the user is authenticated. WorkOS requires exactly one of them.
     const SELECTORS: [&'static str; 3] = ["provider", "connection_id", "organization_id"];
 
-    /// Keeps what WorkOS knows of `pairs`, the first of each name, and drops what is empty.
+    /// Takes the allowed parameters from a query string: the first of each name, without empty ones.
     pub fn from_query<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut parameters: Vec<(&'static str, String)> = Vec::new();
         for (name, value) in pairs.filter(|(_, value)| !value.is_empty()) {
@@ -62,7 +62,7 @@ impl AuthorizeRequest {
         Self { parameters }
     }
 
-    /// The organisation that is asked for.
+    /// The requested organisation.
     pub fn organization_id(&self) -> Option<&str> {
         let mut parameters = self.parameters.iter();
         let parameter = parameters.find(|(name, _)| *name == "organization_id");
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_challenge_is_rfc_7636s() {
+    fn the_challenge_is_as_in_rfc_7636() {
         // Appendix B of RFC 7636.
         let pkce = Pkce {
             verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned(),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn authkit_is_asked_unless_another_selector_is_given() {
+    fn the_provider_is_authkit_unless_another_selector_is_given() {
         let pkce = Pkce::generate().unwrap();
         let url = |pairs: &[(&str, &str)]| {
             let request = AuthorizeRequest::from_query(pairs.iter().copied());

@@ -1,13 +1,12 @@
-//! The HTTP client.
+//! The client of WorkOS's API.
 
 mod memberships;
+mod retry;
 mod step;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::DateTime;
-use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
@@ -15,35 +14,20 @@ use url::Url;
 use super::access_token::AccessTokenVerifier;
 use super::authorize::{AuthorizeRequest, Pkce};
 use super::error::WorkosError;
-use super::wire::{AccessTokenClaims, AuthenticateResponse, Authentication};
+use super::wire::{AuthenticateResponse, Authentication};
 use crate::clock::Timestamp;
-use crate::http_client::{self, TOTAL_TIMEOUT};
-use crate::random::random_text;
+use crate::http_client;
 use crate::settings::WorkosSettings;
+use retry::{RetryPolicy, send};
 
 pub use memberships::OrganizationList;
 pub use step::StepAnswer;
 
-/// Tries in all, where repeating is safe.
-const TRIES: u32 = 3;
-/// The pause before the second try; it doubles for the third.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// One try of a renewal, so that an answer that is lost is asked for again within the total timeout,
-/// and well within the half minute in which WorkOS gives the same one again.
+/// The time-out of one attempt to use a refresh token. It is short, so that after a lost response the request is
+/// repeated within the total time-out, and within the 30 seconds in which WorkOS gives the same response again.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Whether a request may be sent again when its answer was lost.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RetryPolicy {
-    /// Doing it twice is the same as doing it once.
-    Safe,
-    /// Only when it never left: an authorization code is used up by the first arrival.
-    IfUnsent,
-    /// Only when no answer came: one that came, and said that WorkOS is busy, is to be heeded.
-    IfUnanswered,
-}
-
-/// Speaks to WorkOS's user management.
+/// A client of WorkOS's user management API.
 #[derive(Clone)]
 pub struct WorkosClient {
     http: reqwest::Client,
@@ -53,20 +37,20 @@ pub struct WorkosClient {
     verifier: Arc<AccessTokenVerifier>,
 }
 
-/// What a person signs in with, for WorkOS's Radar.
+/// The user's device, which WorkOS's Radar evaluates.
 #[derive(Clone, Debug, Default)]
 pub struct ClientDevice {
-    /// The user's address.
+    /// The user's IP address.
     pub ip_address: Option<String>,
-    /// The user's browser.
+    /// The `User-Agent` header of the user's browser.
     pub user_agent: Option<String>,
 }
 
 impl WorkosClient {
-    /// A client with timeouts and our name and version. Fails where TLS cannot be set up.
+    /// Creates the client. Fails if TLS cannot be set up.
     pub fn new(settings: &WorkosSettings) -> Result<Self, WorkosError> {
         let http = http_client::client(&settings.api_base_url)
-            .map_err(|error| WorkosError::unavailable(http_client::reason(&error)))?;
+            .map_err(|error| WorkosError::unavailable(http_client::error_chain(&error)))?;
         let base_url = &settings.api_base_url;
         let verifier = AccessTokenVerifier::new(
             http.clone(),
@@ -82,7 +66,7 @@ impl WorkosClient {
         })
     }
 
-    /// Where a browser is sent to sign in.
+    /// The URL to which a browser is sent to sign in.
     pub fn authorize_url(
         &self,
         request: &AuthorizeRequest,
@@ -94,7 +78,7 @@ impl WorkosClient {
         request.url(&endpoint, &self.client_id, redirect_uri, state, pkce)
     }
 
-    /// Where a browser is sent to end the session at WorkOS too.
+    /// The URL to which a browser is sent to end the session at WorkOS.
     pub fn logout_url(&self, sid: &str, return_to: Option<&str>) -> Result<Url, url::ParseError> {
         let mut url = Url::parse(&format!(
             "{}/user_management/sessions/logout",
@@ -107,8 +91,8 @@ impl WorkosClient {
         Ok(url)
     }
 
-    /// Exchanges an authorization code for the session that it stands for. Without a `code_verifier`
-    /// the API key alone proves who asks.
+    /// Exchanges an authorization code. Without a `code_verifier` the request is authenticated by the API key
+    /// alone.
     pub async fn authenticate_with_code(
         &self,
         code: &str,
@@ -123,8 +107,8 @@ impl WorkosClient {
         self.authenticate(&body, RetryPolicy::IfUnsent).await
     }
 
-    /// Carries a session on: WorkOS answers with the next refresh token, and again with the same one
-    /// for half a minute. `organization_id`: the one to stay in; without it WorkOS may choose another.
+    /// Renews a session with its refresh token. For 30 seconds WorkOS answers repeated requests with the same new
+    /// refresh token. Without an `organization_id`, WorkOS may switch to another organisation.
     pub async fn refresh(
         &self,
         refresh_token: &SecretString,
@@ -139,13 +123,13 @@ impl WorkosClient {
         self.authenticate(&body, RetryPolicy::IfUnanswered).await
     }
 
-    /// Whether an emulator on this machine is asked: WorkOS answers over https alone.
+    /// Whether the base URL is that of an emulator: WorkOS itself uses https only.
     pub fn is_emulated(&self) -> bool {
         self.base_url.starts_with("http:")
     }
 
-    /// Checks signature and issuer of an access token; fails as an outage, since WorkOS has refused
-    /// nothing.
+    /// Verifies signature and issuer of an access token. Every failure is `WorkosError::Unavailable`, since WorkOS
+    /// has not refused anything.
     pub async fn verify(
         &self,
         authentication: &Authentication,
@@ -155,15 +139,15 @@ impl WorkosClient {
         self.verifier.verify(token, now).await
     }
 
-    /// Ends a session at WorkOS without a browser at hand. Refused where it is not open there.
+    /// Revokes a session at WorkOS without a browser. WorkOS refuses if the session is not active.
     pub async fn revoke_session(&self, sid: &str) -> Result<(), WorkosError> {
         let url = format!("{}/user_management/sessions/revoke", self.base_url);
         let request = self.http.post(url).json(&json!({ "session_id": sid }));
         let request = request.bearer_auth(self.api_key.expose_secret());
-        self.send(request, RetryPolicy::Safe).await.map(drop)
+        send(request, RetryPolicy::Safe).await.map(drop)
     }
 
-    /// The fields that all grants have.
+    /// The fields that all grants share.
     fn grant(&self, grant_type: &str, device: &ClientDevice) -> serde_json::Value {
         let mut body = json!({
             "client_id": self.client_id,
@@ -179,8 +163,8 @@ impl WorkosClient {
         body
     }
 
-    /// Proves that the API key and the client id work together: WorkOS checks them before it looks
-    /// at the code, which is no code. `Ok` when they do.
+    /// Checks that the API key and the client id are valid together. WorkOS checks them before the code, which is
+    /// invalid on purpose.
     pub async fn verify_credentials(&self) -> Result<(), WorkosError> {
         let body = json!({
             "client_id": self.client_id,
@@ -197,142 +181,31 @@ impl WorkosClient {
         self.verify_api_key().await
     }
 
-    /// Proves the API key by itself: WorkOS's own emulator takes any key with a code, and checks it
-    /// as WorkOS does where a user is asked for. Nobody is the user asked for here.
+    /// Checks the API key by requesting a user that does not exist. WorkOS's own emulator accepts any API key when a
+    /// code is exchanged, but checks it here.
     async fn verify_api_key(&self) -> Result<(), WorkosError> {
         let url = format!("{}/user_management/users/user_nobody", self.base_url);
         let request = self.http.get(url).bearer_auth(self.api_key.expose_secret());
-        match self.send(request, RetryPolicy::Safe).await {
+        match send(request, RetryPolicy::Safe).await {
             Err(error @ WorkosError::Refused { .. }) if !error.is_misconfiguration() => Ok(()),
-            answer => answer.map(drop),
+            result => result.map(drop),
         }
     }
 
     async fn authenticate(
         &self,
         body: &serde_json::Value,
-        repeat: RetryPolicy,
+        policy: RetryPolicy,
     ) -> Result<Authentication, WorkosError> {
         let url = format!("{}/user_management/authenticate", self.base_url);
         let mut request = self.http.post(url).json(body);
-        if repeat == RetryPolicy::IfUnanswered {
+        if policy == RetryPolicy::IfUnanswered {
             request = request.timeout(REFRESH_TIMEOUT);
         }
-        let answer = self.send(request, repeat).await?;
-        let response: AuthenticateResponse = serde_json::from_slice(&answer).map_err(|error| {
-            WorkosError::unavailable(format!("its answer cannot be read: {error}"))
+        let body = send(request, policy).await?;
+        let response: AuthenticateResponse = serde_json::from_slice(&body).map_err(|error| {
+            WorkosError::unavailable(format!("its response cannot be read: {error}"))
         })?;
-        response.check()
-    }
-
-    /// Sends a request, again where that is safe, and all of it within the total timeout.
-    async fn send(
-        &self,
-        request: RequestBuilder,
-        repeat: RetryPolicy,
-    ) -> Result<Vec<u8>, WorkosError> {
-        let tries = tokio::time::timeout(TOTAL_TIMEOUT, try_again(request, repeat));
-        let late = |_| WorkosError::unavailable(format!("no answer within {TOTAL_TIMEOUT:?}"));
-        tries.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
-    }
-}
-
-/// Sends it up to three times where that is safe, always under the same idempotency key.
-async fn try_again(request: RequestBuilder, repeat: RetryPolicy) -> Result<Vec<u8>, WorkosError> {
-    let key = random_text().map_err(|error| WorkosError::unavailable(error.to_string()))?;
-    let request = request.header("Idempotency-Key", key);
-    let mut pause = FIRST_PAUSE;
-    let mut lost = false;
-    for _ in 1..TRIES {
-        let Some(copy) = request.try_clone() else {
-            break;
-        };
-        match once(copy).await {
-            Err(failure) if failure.may_repeat(repeat) => {
-                log::info!("asking WorkOS again: {}", failure.error);
-                lost |= failure.error.is_lost();
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            result => return result.map_err(|failure| failure.error.or_lost(lost)),
-        }
-    }
-    let last = once(request).await;
-    last.map_err(|failure| failure.error.or_lost(lost))
-}
-
-/// A try that failed, and whether the request had left.
-struct FailedAttempt {
-    error: WorkosError,
-    unsent: bool,
-    answered: bool,
-}
-
-impl FailedAttempt {
-    fn may_repeat(&self, repeat: RetryPolicy) -> bool {
-        let transient = matches!(self.error, WorkosError::Unavailable { .. });
-        let harmless = match repeat {
-            RetryPolicy::Safe => true,
-            RetryPolicy::IfUnsent => self.unsent,
-            RetryPolicy::IfUnanswered => !self.answered,
-        };
-        transient && harmless
-    }
-}
-
-async fn once(request: RequestBuilder) -> Result<Vec<u8>, FailedAttempt> {
-    let response = request.send().await.map_err(|error| FailedAttempt {
-        unsent: error.is_connect(),
-        answered: false,
-        error: WorkosError::Unavailable {
-            reason: http_client::reason(&error),
-            retry_after: None,
-            lost: !error.is_connect(),
-        },
-    })?;
-    let status = response.status();
-    let retry_after = http_client::retry_after(response.headers());
-    let body = http_client::read_body(response)
-        .await
-        .map_err(|reason| FailedAttempt {
-            unsent: false,
-            answered: false,
-            error: WorkosError::unavailable(reason),
-        })?;
-    if status.is_success() {
-        return Ok(body);
-    }
-    Err(FailedAttempt {
-        unsent: false,
-        answered: true,
-        error: WorkosError::from_answer(status, retry_after, &body),
-    })
-}
-
-impl AuthenticateResponse {
-    /// Reads the access token's claims. They came straight from WorkOS's token endpoint, so TLS has
-    /// authenticated them (OpenID Connect Core, 3.1.3.7); that they are about this user is checked.
-    fn check(self) -> Result<Authentication, WorkosError> {
-        let claims: AccessTokenClaims =
-            jsonwebtoken::dangerous::insecure_decode_claims(self.access_token.expose_secret())
-                .map_err(|error| {
-                    WorkosError::unavailable(format!("its access token cannot be read: {error}"))
-                })?;
-        if claims.sub != self.user.id {
-            return Err(WorkosError::unavailable(
-                "its access token is about another user",
-            ));
-        }
-        Ok(Authentication {
-            sid: claims.sid,
-            role: claims.role,
-            access_token_expires_at: claims.exp.and_then(|exp| DateTime::from_timestamp(exp, 0)),
-            access_token: self.access_token,
-            refresh_token: self.refresh_token,
-            organization_id: self.organization_id.or(claims.org_id),
-            authentication_method: self.authentication_method,
-            impersonator: self.impersonator,
-            user: self.user,
-        })
+        response.into_authentication()
     }
 }

@@ -1,4 +1,4 @@
-//! WorkOS's errors, as one type that keeps WorkOS's own code.
+//! The error of the WorkOS client. It keeps WorkOS's error code.
 
 use std::time::Duration;
 
@@ -7,40 +7,37 @@ use serde_json::Value;
 
 use super::step::NextStep;
 use super::wire::WorkosErrorBody;
-use crate::http_client::{is_code, may_pass};
+use crate::http_client::{ErrorResponse, NO_CODE, RequestError, code_or_status, is_error_code};
 
-/// What a code of ours begins with, where WorkOS sent none; the status follows.
-const NO_CODE: &str = "http_";
-
-/// Why WorkOS did not do what it was asked.
+/// Why a request to WorkOS failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WorkosError {
-    /// WorkOS answered, and refused. Asking again brings the same answer.
+    /// WorkOS refused the request. Repeating it would have the same result.
     #[error("WorkOS refused with {status} {code}: {message}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// WorkOS's own code, such as `invalid_grant`; `http_403` where it sent none.
+        /// WorkOS's error code, such as `invalid_grant`; `http_403` if it sent none.
         code: String,
-        /// WorkOS's sentence for developers.
+        /// WorkOS's message for developers.
         message: String,
-        /// The way on, where this ends no sign-in and only stops it.
+        /// The step with which the sign-in can be continued, if there is one.
         next: Option<Box<NextStep>>,
     },
-    /// WorkOS could not be reached, was busy, or broke off: 408, 429, 5xx, a timeout, half a body.
+    /// WorkOS could not be reached or was overloaded: 408, 429, 5xx, a time-out, an incomplete response.
     #[error("WorkOS is unavailable: {reason}")]
     Unavailable {
         /// What happened, for the log.
         reason: String,
-        /// How long WorkOS asks to wait.
+        /// The delay that WorkOS asks for.
         retry_after: Option<Duration>,
-        /// Whether WorkOS may have done what it was asked: only its answer is missing.
+        /// Whether WorkOS may have executed the request, so that only its response was lost.
         lost: bool,
     },
 }
 
 impl WorkosError {
-    /// No answer, or none that can be read.
+    /// There was no response, or none that could be read.
     pub(crate) fn unavailable(reason: impl Into<String>) -> Self {
         Self::Unavailable {
             reason: reason.into(),
@@ -49,36 +46,7 @@ impl WorkosError {
         }
     }
 
-    /// Reads an answer that is no success.
-    pub(super) fn from_answer(
-        status: StatusCode,
-        retry_after: Option<Duration>,
-        body: &[u8],
-    ) -> Self {
-        if may_pass(status) {
-            return Self::Unavailable {
-                reason: format!("it answered {status}"),
-                retry_after,
-                // A gateway's word for it that it has heard nothing.
-                lost: matches!(
-                    status,
-                    StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT
-                ),
-            };
-        }
-        let whole: Value = serde_json::from_slice(body).unwrap_or_default();
-        let body: WorkosErrorBody = serde_json::from_value(whole.clone()).unwrap_or_default();
-        let code = body.code.or(body.error).filter(|code| is_code(code));
-        let code = code.or_else(|| NextStep::code_of(&whole).map(str::to_owned));
-        Self::Refused {
-            status: status.as_u16(),
-            next: NextStep::read(code.as_deref(), &whole).map(Box::new),
-            code: code.unwrap_or_else(|| format!("{NO_CODE}{}", status.as_u16())),
-            message: body.message.or(body.error_description).unwrap_or_default(),
-        }
-    }
-
-    /// How long WorkOS asks to wait.
+    /// The delay that WorkOS asks for.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
@@ -86,20 +54,20 @@ impl WorkosError {
         }
     }
 
-    /// Whether WorkOS may have done what it was asked.
+    /// Whether WorkOS may have executed the request.
     pub fn is_lost(&self) -> bool {
         matches!(self, Self::Unavailable { lost: true, .. })
     }
 
-    /// The same where the answer to an earlier try may have been lost.
-    pub(super) fn or_lost(mut self, before: bool) -> Self {
+    /// The same error, marked as lost if the response to an earlier attempt may have been lost.
+    pub(super) fn or_lost(mut self, earlier: bool) -> Self {
         if let Self::Unavailable { lost, .. } = &mut self {
-            *lost |= before;
+            *lost |= earlier;
         }
         self
     }
 
-    /// The way on with an unfinished sign-in.
+    /// The step with which the sign-in can be continued.
     pub fn next_step(&self) -> Option<&NextStep> {
         match self {
             Self::Refused { next, .. } => next.as_deref(),
@@ -107,7 +75,7 @@ impl WorkosError {
         }
     }
 
-    /// Whether a firewall or a proxy on the way made this refusal: WorkOS's own have a code or a message.
+    /// Whether the refusal comes from a firewall or a proxy: WorkOS's own have a code or a message.
     pub fn is_foreign(&self) -> bool {
         match self {
             Self::Refused { code, message, .. } => code.starts_with(NO_CODE) && message.is_empty(),
@@ -115,7 +83,7 @@ impl WorkosError {
         }
     }
 
-    /// Whether our own API key or client id was refused, which only an operator can mend.
+    /// Whether WorkOS refused our API key or client id, which only an operator can correct.
     pub fn is_misconfiguration(&self) -> bool {
         match self {
             Self::Refused { status, code, .. } => {
@@ -126,20 +94,63 @@ impl WorkosError {
     }
 }
 
+impl From<RequestError> for WorkosError {
+    fn from(error: RequestError) -> Self {
+        let reason = error.to_string();
+        match error {
+            RequestError::Status(response) if response.is_transient() => Self::Unavailable {
+                reason,
+                retry_after: response.retry_after,
+                // A gateway does not know whether the request reached WorkOS.
+                lost: matches!(
+                    response.status,
+                    StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT
+                ),
+            },
+            RequestError::Status(response) => refused(&response),
+            RequestError::Transport(_) | RequestError::TooLarge => Self::Unavailable {
+                reason,
+                retry_after: None,
+                lost: !error.is_unsent(),
+            },
+        }
+    }
+}
+
+fn refused(response: &ErrorResponse) -> WorkosError {
+    let whole: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let body: WorkosErrorBody = serde_json::from_value(whole.clone()).unwrap_or_default();
+    let code = body.code.or(body.error).filter(|code| is_error_code(code));
+    let code = code.or_else(|| NextStep::code_of(&whole).map(str::to_owned));
+    WorkosError::Refused {
+        status: response.status.as_u16(),
+        next: NextStep::read(code.as_deref(), &whole).map(Box::new),
+        code: code_or_status(code, response.status),
+        message: body.message.or(body.error_description).unwrap_or_default(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(status: u16, retry_after: Option<Duration>, body: &str) -> WorkosError {
+        WorkosError::from(RequestError::Status(ErrorResponse {
+            status: StatusCode::from_u16(status).unwrap(),
+            retry_after,
+            body: body.as_bytes().to_vec(),
+        }))
+    }
+
     fn refused(status: u16, body: &str) -> (String, String) {
-        let status = StatusCode::from_u16(status).unwrap();
-        match WorkosError::from_answer(status, None, body.as_bytes()) {
+        match read(status, None, body) {
             WorkosError::Refused { code, message, .. } => (code, message),
             WorkosError::Unavailable { reason, .. } => panic!("{reason}"),
         }
     }
 
     #[test]
-    fn all_three_shapes_keep_the_code() {
+    fn the_code_is_read_from_all_three_shapes() {
         assert_eq!(
             refused(403, r#"{"code":"mfa_challenge","message":"m"}"#),
             ("mfa_challenge".into(), "m".into())
@@ -158,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_firewalls_page_is_no_word_of_workoss() {
+    fn a_refusal_without_code_and_message_is_not_workoss() {
         for (body, foreign) in [
             ("<html>Blocked</html>", true),
             ("", true),
@@ -166,17 +177,16 @@ mod tests {
             (r#"{"message":"m"}"#, false),
             (r#"{"error":"invalid_grant"}"#, false),
         ] {
-            let error = WorkosError::from_answer(StatusCode::FORBIDDEN, None, body.as_bytes());
+            let error = read(403, None, body);
             assert_eq!(error.is_foreign(), foreign, "{body}");
         }
     }
 
     #[test]
-    fn what_may_pass_by_itself_is_unavailable() {
+    fn transient_statuses_mean_unavailable() {
         for status in [408, 429, 500, 502, 503, 504, 302] {
-            let status = StatusCode::from_u16(status).unwrap();
             let wait = Some(Duration::from_secs(7));
-            let error = WorkosError::from_answer(status, wait, b"{}");
+            let error = read(status, wait, "{}");
             assert!(
                 matches!(error, WorkosError::Unavailable { retry_after, .. } if retry_after == wait)
             );
@@ -184,10 +194,9 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_does_not_know_what_became_of_the_request() {
+    fn the_response_is_lost_if_a_gateway_answers() {
         for (status, lost) in [(502, true), (504, true), (503, false), (429, false)] {
-            let code = StatusCode::from_u16(status).unwrap();
-            let error = WorkosError::from_answer(code, None, b"");
+            let error = read(status, None, "");
             assert_eq!(error.is_lost(), lost, "{status}");
         }
     }

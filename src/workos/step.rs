@@ -1,4 +1,4 @@
-//! A sign-in that WorkOS has not finished: what it still asks for, and where that is answered.
+//! The further steps of a sign-in: what WorkOS asks for, and where the user answers.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -6,31 +6,31 @@ use serde_json::Value;
 
 use super::authorize::AuthorizeRequest;
 
-/// What WorkOS says, without a code, of an organisation that wants single sign-on.
+/// WorkOS's message, sent without a code, if an organisation requires single sign-on.
 const MUST_USE_SSO: &str = "Must use SSO for selected organization";
-/// RFC 5321's longest address.
-const LONGEST_EMAIL: usize = 254;
+/// The maximum length of an e-mail address (RFC 5321).
+const MAX_EMAIL_LENGTH: usize = 254;
 
-/// What a sign-in still needs.
+/// The next step of a sign-in.
 #[derive(Clone, Debug)]
 pub enum NextStep {
-    /// An answer that is asked for here and passed on to WorkOS.
+    /// Our own page asks for an answer and sends it to WorkOS.
     Answerable(PendingAuthentication),
-    /// A fresh sign-in at WorkOS, which asks for it itself.
+    /// A new sign-in at WorkOS's hosted pages, which ask the user themselves.
     Hosted(HostedStep),
 }
 
-/// A sign-in that waits for an answer.
+/// A sign-in at WorkOS that waits for an answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PendingAuthentication {
-    /// WorkOS's `pending_authentication_token`, which lets the sign-in go on.
+    /// WorkOS's `pending_authentication_token`, with which the sign-in is continued.
     #[serde(serialize_with = "exposed")]
     pub token: SecretString,
-    /// What is asked for.
+    /// What WorkOS asks for.
     pub question: StepQuestion,
 }
 
-/// What WorkOS asks for.
+/// What WorkOS asks the user for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepQuestion {
@@ -38,60 +38,60 @@ pub enum StepQuestion {
     Organization(Vec<Organization>),
     /// The code that was sent to this address.
     Email(Option<String>),
-    /// The code that an authenticator shows.
+    /// The code of an authenticator app.
     Totp {
-        /// The authenticator, for which a challenge can be made.
+        /// The authenticator, for which a challenge can be created.
         factor_id: Option<String>,
-        /// A challenge that is there already.
+        /// The challenge, if WorkOS has created one already.
         challenge_id: Option<String>,
     },
 }
 
-/// An organisation to choose.
+/// An organisation that the user can choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Organization {
     /// `org_…`.
     pub id: String,
-    /// What people call it.
+    /// Its display name.
     #[serde(default)]
     pub name: String,
 }
 
-/// A sign-in that goes on at WorkOS.
+/// A sign-in that continues at WorkOS's hosted pages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostedStep {
-    /// What for.
+    /// What WorkOS's pages have to settle.
     pub why: HostedStepReason,
-    /// Whose sign-in it is.
+    /// The user's e-mail, if known.
     pub email: Option<String>,
-    /// The single sign-on connections that will do.
+    /// The single sign-on connections that the organisation accepts.
     pub connection_ids: Vec<String>,
 }
 
-/// What WorkOS's own pages are to settle.
+/// Why a sign-in continues at WorkOS's hosted pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostedStepReason {
-    /// The organisation wants its single sign-on.
+    /// The organisation requires its single sign-on.
     SingleSignOn,
-    /// The way of signing in is not taken, by the organisation or at all.
+    /// The authentication method is not allowed, by the organisation or in general.
     OtherMethod,
-    /// An authenticator has to be set up.
+    /// The user has to set up an authenticator app.
     Enrollment,
-    /// WorkOS wants to make sure that this is a person.
+    /// WorkOS requires a challenge, such as proof that the user is a person.
     Challenge,
-    /// The e-mail address has to be verified, and WorkOS takes no answer from here.
+    /// The e-mail address has to be verified, and WorkOS gave no token to answer with.
     Email,
-    /// An authenticator's code is wanted, and WorkOS takes no answer from here.
+    /// An authenticator's code is required, and WorkOS gave no token to answer with.
     SecondFactor,
 }
 
 impl NextStep {
-    /// The code of a refusal that came without one and leads on all the same.
+    /// The code of a refusal that WorkOS sends without a code, but that has a next step.
     pub(super) fn code_of(body: &Value) -> Option<&'static str> {
         (body["message"] == MUST_USE_SSO).then_some("sso_required")
     }
 
-    /// Reads the body of a refusal; `None` where nothing in it leads on.
+    /// Reads the next step from the body of a refusal; `None` if there is none.
     pub(super) fn read(code: Option<&str>, body: &Value) -> Option<Self> {
         let why = match code {
             Some("organization_selection_required") => {
@@ -133,7 +133,7 @@ impl NextStep {
 }
 
 impl HostedStep {
-    /// The fresh sign-in that settles it, into this organisation where one was asked for.
+    /// The parameters of the new sign-in at WorkOS, into this organisation if there is one.
     pub fn request(&self, organization_id: Option<&str>) -> AuthorizeRequest {
         let mut parameters = Vec::new();
         let organization = organization_id.map(|id| ("organization_id", id.to_owned()));
@@ -141,7 +141,7 @@ impl HostedStep {
             (HostedStepReason::SingleSignOn, [one]) => {
                 parameters.push(("connection_id", one.clone()));
             }
-            // By itself the organisation selects its single sign-on.
+            // The organisation selects its single sign-on connection.
             (HostedStepReason::SingleSignOn, _) => parameters.extend(organization),
             (_, _) => {
                 parameters.push(("provider", "authkit".to_owned()));
@@ -149,13 +149,14 @@ impl HostedStep {
             }
         }
         let email = self.email.clone();
-        let hint = email.filter(|email| email.chars().count() <= LONGEST_EMAIL);
+        let hint = email.filter(|email| email.chars().count() <= MAX_EMAIL_LENGTH);
         parameters.extend(hint.map(|email| ("login_hint", email)));
         if matches!(
             self.why,
             HostedStepReason::Email | HostedStepReason::SecondFactor
         ) {
-            // WorkOS remembers whom it let in so far: it is to ask anew, and then it asks this itself.
+            // WorkOS would reuse its own session. With `max_age=0` it authenticates the user again and asks for
+            // the code itself.
             parameters.push(("max_age", "0".to_owned()));
         }
         AuthorizeRequest { parameters }
@@ -170,7 +171,7 @@ fn pending(body: &Value, question: StepQuestion) -> Option<NextStep> {
     }))
 }
 
-/// An authenticator rather than a telephone, to which a code would have to be sent.
+/// Prefers an authenticator app to a telephone, which would have to be sent a code.
 fn totp(body: &Value) -> Option<StepQuestion> {
     let factors = body["authentication_factors"].as_array();
     let factors = || factors.into_iter().flatten();
@@ -191,7 +192,7 @@ fn text(body: &Value, name: &str) -> Option<String> {
     text.map(str::to_owned)
 }
 
-/// For what is encrypted right after.
+/// Serializes the secret. The result is encrypted immediately.
 fn exposed<S: Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(secret.expose_secret())
 }

@@ -1,4 +1,4 @@
-//! Webhooks: whether WorkOS sent this, and what it says.
+//! Verifies and parses WorkOS's webhooks.
 
 use aws_lc_rs::hmac;
 use chrono::TimeDelta;
@@ -9,26 +9,26 @@ use serde_json::Value;
 use super::WorkosUser;
 use crate::clock::Timestamp;
 
-/// How far the sender's clock and ours may be apart, the way of the message included (WorkOS's own
-/// SDKs allow as much).
+/// The maximum difference between the sender's clock and ours, including the delivery time. WorkOS's own SDKs
+/// allow the same.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(180);
 
-/// Why a message is not taken for WorkOS's.
+/// Why the signature of a webhook is refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SignatureError {
-    /// Not `t=…, v1=…`.
+    /// The header is missing or not of the form `t=…, v1=…`.
     #[error("the signature's header is missing or cannot be read")]
     Unreadable,
-    /// Another secret, or another body.
+    /// The signature was made with another secret or for another body.
     #[error("the signature does not fit the body; is WORKOS_WEBHOOK_SECRET this endpoint's?")]
     Wrong,
-    /// An old message, or a clock that is wrong.
+    /// The message is too old, or one of the clocks is wrong.
     #[error("the signature's time is more than {} seconds away; is the clock right?", TOLERANCE.num_seconds())]
     OutOfTime,
 }
 
-/// Checks `WorkOS-Signature: t=<epoch milliseconds>, v1=<hex HMAC-SHA256 of "{t}.{body}">` against the
-/// body's bytes as they came.
+/// Checks `WorkOS-Signature: t=<epoch milliseconds>, v1=<hex HMAC-SHA256 of "{t}.{body}">` against
+/// the body's unchanged bytes.
 pub fn verify(
     secret: &SecretString,
     header: Option<&str>,
@@ -44,12 +44,12 @@ pub fn verify(
         .zip(field("v1").and_then(bytes_of_hex))
         .ok_or(SignatureError::Unreadable)?;
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-    // In constant time; the time is believed only once it is known who wrote it.
+    // Compares in constant time. The time stamp is trusted only after the signature is verified.
     let signed = [sent_at.as_bytes(), b".", body].concat();
     hmac::verify(&key, &signed, &signature).map_err(|_| SignatureError::Wrong)?;
     let sent_at: i64 = sent_at.parse().map_err(|_| SignatureError::Unreadable)?;
-    let apart = now.utc().timestamp_millis().abs_diff(sent_at);
-    if apart > TOLERANCE.num_milliseconds().unsigned_abs() {
+    let difference = now.utc().timestamp_millis().abs_diff(sent_at);
+    if difference > TOLERANCE.num_milliseconds().unsigned_abs() {
         return Err(SignatureError::OutOfTime);
     }
     Ok(())
@@ -66,42 +66,42 @@ fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// What a webhook's body holds.
+/// The body of a webhook.
 #[derive(Debug, Deserialize)]
 pub struct WebhookMessage {
-    /// `event_…`: the same when it is sent again.
+    /// The event's id, `event_…`. It stays the same if the event is sent again.
     pub id: String,
-    /// Such as `user.updated`.
+    /// The event's type, such as `user.updated`.
     pub event: String,
     data: Value,
 }
 
-/// What an event asks of us.
+/// An event that this server handles.
 #[derive(Clone, Debug)]
 pub enum WebhookEvent {
-    /// A user was made or changed.
+    /// A user was created or changed.
     UserChanged(WorkosUser),
-    /// A user is no more.
+    /// A user was deleted.
     UserDeleted {
         /// `user_…`.
         id: String,
     },
-    /// A session was ended at WorkOS.
+    /// A session was revoked at WorkOS.
     SessionRevoked {
         /// `session_…`.
         id: String,
     },
-    /// Somebody's place in an organisation changed or ended.
+    /// A user's membership in an organisation changed or ended.
     MembershipChanged {
         /// `user_…`.
         user_id: String,
     },
-    /// Nothing.
+    /// An event that is ignored.
     Other,
 }
 
 impl WebhookEvent {
-    /// Whom or what it is about.
+    /// The id of the user or session that the event is about.
     pub fn object_id(&self) -> Option<&str> {
         match self {
             Self::UserChanged(WorkosUser { id, .. })
@@ -114,36 +114,36 @@ impl WebhookEvent {
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct ObjectData {
     id: String,
 }
 
 #[derive(Deserialize)]
-struct Membership {
+struct MembershipData {
     user_id: String,
 }
 
 impl WebhookMessage {
-    /// Reads a body. Fails on what is no message of WorkOS's.
+    /// Parses a body.
     pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(body)
     }
 
-    /// What it asks of us. Fails where a known event lacks what it is about.
-    pub fn asks(&self) -> Result<WebhookEvent, serde_json::Error> {
+    /// The event. Fails if the data of a known event is incomplete.
+    pub fn parse_event(&self) -> Result<WebhookEvent, serde_json::Error> {
         Ok(match self.event.as_str() {
             "user.created" | "user.updated" => {
                 WebhookEvent::UserChanged(WorkosUser::deserialize(&self.data)?)
             }
             "user.deleted" => WebhookEvent::UserDeleted {
-                id: Named::deserialize(&self.data)?.id,
+                id: ObjectData::deserialize(&self.data)?.id,
             },
             "session.revoked" => WebhookEvent::SessionRevoked {
-                id: Named::deserialize(&self.data)?.id,
+                id: ObjectData::deserialize(&self.data)?.id,
             },
             "organization_membership.updated" | "organization_membership.deleted" => {
                 WebhookEvent::MembershipChanged {
-                    user_id: Membership::deserialize(&self.data)?.user_id,
+                    user_id: MembershipData::deserialize(&self.data)?.user_id,
                 }
             }
             _ => WebhookEvent::Other,
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn openssls_signature_is_taken_within_three_minutes_both_ways() {
+    fn a_signature_of_openssl_is_accepted_within_three_minutes_both_ways() {
         let header = format!("t=1800000000000, v1={SIGNATURE}");
         for seconds in [0, 180, -180] {
             assert_eq!(check(&header, BODY, seconds), Ok(()), "{seconds}");
@@ -175,11 +175,11 @@ mod tests {
             let checked = check(&header, BODY, seconds);
             assert_eq!(checked, Err(SignatureError::OutOfTime), "{seconds}");
         }
-        for spelling in [
+        for variant in [
             format!("v1={SIGNATURE},t=1800000000000"),
             format!("t=1800000000000,v0=00,v1={}", SIGNATURE.to_uppercase()),
         ] {
-            assert_eq!(check(&spelling, BODY, 0), Ok(()), "{spelling}");
+            assert_eq!(check(&variant, BODY, 0), Ok(()), "{variant}");
         }
     }
 
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_none_is_refused() {
+    fn a_malformed_header_is_refused() {
         let unreadable = [
             "",
             "t=1800000000000",
@@ -219,12 +219,15 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_nobody_knows_asks_nothing() {
+    fn unknown_events_are_ignored_and_incomplete_ones_are_errors() {
         let message =
             WebhookMessage::read(br#"{"id":"event_1","event":"connection.activated","data":null}"#);
-        assert!(matches!(message.unwrap().asks(), Ok(WebhookEvent::Other)));
+        assert!(matches!(
+            message.unwrap().parse_event(),
+            Ok(WebhookEvent::Other)
+        ));
         let message = WebhookMessage::read(br#"{"id":"event_1","event":"user.deleted","data":{}}"#);
-        assert!(message.unwrap().asks().is_err());
+        assert!(message.unwrap().parse_event().is_err());
         assert!(WebhookMessage::read(b"{}").is_err());
     }
 }

@@ -1,34 +1,38 @@
-//! What WorkOS sends, after its OpenAPI description. Unknown fields are ignored: its API grows.
+//! The shapes of WorkOS's responses, after its OpenAPI description. Unknown fields are ignored, since the API
+//! grows.
 
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+use super::error::WorkosError;
 
 /// A completed authentication.
 #[derive(Debug)]
 pub struct Authentication {
-    /// Who it is.
+    /// The user.
     pub user: WorkosUser,
-    /// The session at WorkOS, from the access token.
+    /// The id of the session at WorkOS, from the access token.
     pub sid: Option<String>,
     /// The role in the organisation, from the access token.
     pub role: Option<String>,
-    /// When the access token expires; until then WorkOS has vouched for the session.
+    /// When the access token expires. Until then the session needs no renewal.
     pub access_token_expires_at: Option<DateTime<Utc>>,
-    /// Where `sid`, `role` and its own end were read; see [`WorkosClient::verify`](super::WorkosClient::verify).
+    /// The access token. Its signature is not verified yet; see
+    /// [`WorkosClient::verify`](super::WorkosClient::verify).
     pub access_token: SecretString,
-    /// Continues the session at WorkOS; used once.
+    /// Renews the session at WorkOS. It can be used once.
     pub refresh_token: SecretString,
-    /// The organisation that was signed in to.
+    /// The organisation that the user signed in to.
     pub organization_id: Option<String>,
-    /// How: an open set, such as `Password` or `GoogleOAuth`.
+    /// The method, such as `Password` or `GoogleOAuth`. WorkOS adds new ones.
     pub authentication_method: Option<String>,
-    /// Who is acting as the user.
+    /// The person who acts as the user, if somebody does.
     pub impersonator: Option<WorkosImpersonator>,
 }
 
-/// The answer of `POST /user_management/authenticate`.
+/// The response of `POST /user_management/authenticate`.
 #[derive(Deserialize)]
 pub(super) struct AuthenticateResponse {
     pub(super) user: WorkosUser,
@@ -39,39 +43,67 @@ pub(super) struct AuthenticateResponse {
     pub(super) impersonator: Option<WorkosImpersonator>,
 }
 
+impl AuthenticateResponse {
+    /// Reads the access token's claims and checks that they are about this user. The token comes directly from
+    /// WorkOS's token endpoint, so that TLS has authenticated it (OpenID Connect Core, 3.1.3.7).
+    pub(super) fn into_authentication(self) -> Result<Authentication, WorkosError> {
+        let claims: AccessTokenClaims =
+            jsonwebtoken::dangerous::insecure_decode_claims(self.access_token.expose_secret())
+                .map_err(|error| {
+                    WorkosError::unavailable(format!("its access token cannot be read: {error}"))
+                })?;
+        if claims.sub != self.user.id {
+            return Err(WorkosError::unavailable(
+                "its access token is about another user",
+            ));
+        }
+        Ok(Authentication {
+            sid: claims.sid,
+            role: claims.role,
+            access_token_expires_at: claims.exp.and_then(|exp| DateTime::from_timestamp(exp, 0)),
+            access_token: self.access_token,
+            refresh_token: self.refresh_token,
+            organization_id: self.organization_id.or(claims.org_id),
+            authentication_method: self.authentication_method,
+            impersonator: self.impersonator,
+            user: self.user,
+        })
+    }
+}
+
 /// A user at WorkOS.
 #[derive(Clone, Debug, Deserialize)]
 pub struct WorkosUser {
     /// `user_…`.
     pub id: String,
-    /// As the person writes it.
+    /// The e-mail as the user wrote it.
     pub email: String,
-    /// Whether WorkOS has seen that the address is theirs.
+    /// Whether WorkOS has verified the e-mail.
     #[serde(default)]
     pub email_verified: bool,
-    /// May be unknown.
+    /// The first name, if known.
     pub first_name: Option<String>,
-    /// May be unknown.
+    /// The last name, if known.
     pub last_name: Option<String>,
-    /// May be absent.
+    /// The profile picture, if there is one.
     pub profile_picture_url: Option<String>,
-    /// When any of this last changed.
+    /// When the user last changed.
     pub updated_at: DateTime<Utc>,
 }
 
-/// Somebody who acts as the user, through WorkOS's dashboard.
+/// A person who acts as the user through WorkOS's dashboard.
 #[derive(Clone, Debug, Deserialize)]
 pub struct WorkosImpersonator {
-    /// Whose action it is.
+    /// The person's e-mail.
     pub email: String,
-    /// What they gave as their reason.
+    /// The reason that the person gave.
     pub reason: Option<String>,
 }
 
 /// The claims of an access token that are used here.
 ///
-/// What is optional is read leniently: a template of the team's own may give a claim another type,
-/// and by then the code is used up.
+/// An optional claim of an unexpected type is read as absent. A JWT template may give a claim another type, and
+/// failing here would waste a code that can be used only once.
 #[derive(Debug, Deserialize)]
 pub(super) struct AccessTokenClaims {
     pub(super) sub: String,
@@ -85,7 +117,7 @@ pub(super) struct AccessTokenClaims {
     pub(super) exp: Option<i64>,
 }
 
-/// A text without control characters, which PostgreSQL would not store; anything else is none.
+/// A string without control characters, which PostgreSQL would refuse; `None` for any other value.
 fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let value = Value::deserialize(from)?;
     Ok(value
@@ -94,16 +126,16 @@ fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> 
         .map(str::to_owned))
 }
 
-/// A JWT's NumericDate, which may have a fraction (RFC 7519, 2).
+/// A NumericDate, which may have a fraction (RFC 7519, 2); `None` for any other value.
 fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let value = Value::deserialize(from)?;
-    // A float beyond the range becomes the range's end, and then no moment of the calendar.
+    // A float beyond the range becomes the range's end, which is no valid date.
     Ok(value
         .as_i64()
         .or_else(|| value.as_f64().map(|seconds| seconds as i64)))
 }
 
-/// The three shapes of an error: `{code, message}`, `{error, error_description}`, `{message}`.
+/// The body of an error response in its three shapes: `{code, message}`, `{error, error_description}`, `{message}`.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct WorkosErrorBody {
     pub(super) code: Option<String>,
@@ -117,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn claims_of_another_type_are_passed_over() {
+    fn claims_of_an_unexpected_type_are_ignored() {
         let claims = r#"{"sub":"user_1","sid":"s","role":["admin"],"org_id":null,"exp":1.9e9}"#;
         let claims: AccessTokenClaims = serde_json::from_str(claims).unwrap();
         assert_eq!(claims.sid.as_deref(), Some("s"));

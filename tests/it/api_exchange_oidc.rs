@@ -1,4 +1,4 @@
-//! `POST /api/auth/google` and `/api/auth/okta`, at a real OpenID Connect provider.
+//! `POST /api/auth/google` and `/api/auth/okta`, with a real OpenID Connect provider.
 
 mod failures;
 mod id_tokens;
@@ -32,7 +32,7 @@ async fn exchange(app: &TestApp, path: &str) -> Response {
 }
 
 #[tokio::test]
-async fn whoever_has_an_account_signs_in_by_e_mail_and_then_by_subject() {
+async fn the_first_sign_in_links_by_email_and_later_ones_use_the_subject() {
     let (provider, app) = start().await;
     let row = app.add_user("Ada@Example.com", true);
     provider.configure(verified("ada@example.com")).await;
@@ -45,18 +45,15 @@ async fn whoever_has_an_account_signs_in_by_e_mail_and_then_by_subject() {
         user
     );
     assert_eq!(app.user("ada@example.com").last_login, Some(app.now()));
-    // A later address, even somebody else's, changes nothing.
+    // A changed address, even that of another account, makes no difference.
     app.add_user("bob@example.com", true);
     provider.configure(verified("bob@example.com")).await;
     assert_eq!(signed_in(exchange(&app, OKTA).await).await["user"], user);
-    assert!(
-        app.sessions().is_empty(),
-        "no session of WorkOS's stands behind it"
-    );
+    assert!(app.sessions().is_empty(), "there is no WorkOS session");
 }
 
 #[tokio::test]
-async fn nobody_gets_an_account_by_it() {
+async fn no_account_is_created() {
     let (provider, app) = start().await;
     provider.configure(verified("stranger@gmail.com")).await;
     for path in [GOOGLE, OKTA] {
@@ -67,7 +64,7 @@ async fn nobody_gets_an_account_by_it() {
 }
 
 #[tokio::test]
-async fn accounts_that_say_no() {
+async fn deactivated_and_conflicting_accounts_are_refused() {
     let (provider, app) = start().await;
     let row = app.add_user("ada@gmail.com", true);
     provider
@@ -83,19 +80,19 @@ async fn accounts_that_say_no() {
     }
     app.set_active(row.id, true);
     signed_in(exchange(&app, OKTA).await).await;
-    // Linked by now, it is closed all the same.
+    // An account that is deactivated after it was linked is refused too.
     app.set_active(row.id, false);
     let response = exchange(&app, OKTA).await;
     refused(response, StatusCode::FORBIDDEN, "account_inactive").await;
     app.set_active(row.id, true);
-    // Another person with the same address, given on.
+    // Another person to whom the address was reassigned.
     provider.configure(json!({ "claims": { "sub": "another", "email": "ada@gmail.com", "email_verified": true } })).await;
     let response = exchange(&app, OKTA).await;
     refused(response, StatusCode::CONFLICT, "account_conflict").await;
 }
 
 #[tokio::test]
-async fn googles_word_counts_where_google_hosts_the_address() {
+async fn google_verifies_only_emails_that_it_hosts() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
     provider.configure(verified("ada@example.com")).await;
@@ -108,7 +105,7 @@ async fn googles_word_counts_where_google_hosts_the_address() {
 }
 
 #[tokio::test]
-async fn an_account_that_was_never_verified_becomes_its_owners() {
+async fn linking_an_unverified_account_revokes_its_credentials() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", false);
     provider.configure(verified("ada@example.com")).await;
@@ -122,7 +119,7 @@ async fn an_account_that_was_never_verified_becomes_its_owners() {
 }
 
 #[tokio::test]
-async fn what_the_id_token_does_not_say_is_asked_of_userinfo() {
+async fn an_email_missing_in_the_id_token_is_fetched_from_userinfo() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
     provider
@@ -136,13 +133,13 @@ async fn what_the_id_token_does_not_say_is_asked_of_userinfo() {
             .unwrap()
             .starts_with("Bearer ey")
     );
-    // Known by the subject, nobody needs it.
+    // A linked person needs no e-mail.
     provider.configure(json!({ "userinfo_status": 503 })).await;
     signed_in(exchange(&app, OKTA).await).await;
 }
 
 #[tokio::test]
-async fn userinfo_about_somebody_else_counts_for_nothing() {
+async fn userinfo_about_another_person_is_ignored() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
     provider
@@ -161,7 +158,7 @@ async fn userinfo_about_somebody_else_counts_for_nothing() {
 }
 
 #[tokio::test]
-async fn the_exchange_sends_what_the_provider_wants() {
+async fn the_exchange_sends_the_required_parameters() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
     provider.configure(verified("ada@example.com")).await;
@@ -180,14 +177,14 @@ async fn the_exchange_sends_what_the_provider_wants() {
         .unwrap();
     let basic = basic.headers()["authorization"].to_str().unwrap();
     assert_eq!(asked[0]["authorization"], basic);
-    // Asked for once, however many sign in.
+    // The metadata is fetched once for many sign-ins.
     exchange(&app, OKTA).await;
     assert_eq!(provider.requests("metadata").await.len(), 1);
     assert_eq!(provider.requests("keys").await.len(), 1);
 }
 
 #[tokio::test]
-async fn a_redirect_uri_must_be_on_the_list() {
+async fn a_redirect_uri_must_be_allowed_by_the_settings() {
     let (provider, app) = start().await;
     app.add_user("ada@gmail.com", true);
     provider.configure(verified("ada@gmail.com")).await;
@@ -210,13 +207,13 @@ async fn a_redirect_uri_must_be_on_the_list() {
         json!({ "code": required, "redirect_uri": required })
     );
     assert!(provider.requests("token").await.is_empty());
-    // Google's pop-up has no address to be sent to.
+    // Google's pop-up uses `postmessage` instead of a URL.
     let pop_up = json!({ "code": "c", "redirect_uri": "postmessage" });
     signed_in(post(&app, GOOGLE, &pop_up).await).await;
 }
 
 #[tokio::test]
-async fn without_a_client_id_there_is_no_such_route() {
+async fn without_a_client_id_the_route_does_not_exist() {
     let app = TestApp::start();
     for path in [GOOGLE, OKTA] {
         let answer = json_of(exchange(&app, path).await, StatusCode::NOT_FOUND).await;
@@ -225,7 +222,7 @@ async fn without_a_client_id_there_is_no_such_route() {
 }
 
 #[tokio::test]
-async fn first_sign_ins_at_once_link_once_and_all_are_good() {
+async fn concurrent_first_sign_ins_link_once_and_all_succeed() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", false);
     provider.configure(verified("ada@example.com")).await;

@@ -1,4 +1,4 @@
-//! `vestibule import-django`, from databases like Django's and from a real Django's.
+//! The command `vestibule import-django`, with databases like Django's and with a real Django.
 
 mod again;
 mod blacklist;
@@ -14,13 +14,13 @@ use vestibule::clock::{Clock, Timestamp};
 
 use crate::support::django::{Django, ImportTarget, counts};
 
-fn moment(text: &str) -> Timestamp {
-    let moment = chrono::DateTime::parse_from_rfc3339(text).unwrap();
-    moment.to_utc().into()
+fn timestamp(text: &str) -> Timestamp {
+    let timestamp = chrono::DateTime::parse_from_rfc3339(text).unwrap();
+    timestamp.to_utc().into()
 }
 
-/// An account that was made here.
-fn newcomer(target: &ImportTarget, email: &str) -> i64 {
+/// Adds an account that was not imported, and returns its id.
+fn add_local_account(target: &ImportTarget, email: &str) -> i64 {
     let new = NewUser {
         email: email.to_owned(),
         email_key: email.to_lowercase(),
@@ -37,7 +37,7 @@ fn newcomer(target: &ImportTarget, email: &str) -> i64 {
 }
 
 #[test]
-fn every_column_comes_over() {
+fn every_column_is_imported() {
     let (django, target) = (Django::new(), ImportTarget::new());
     django.run(
         "INSERT INTO auth_user VALUES (7, 'pbkdf2_sha256$1$a$b', '2026-11-21 19:10:09', true, 'ann', 'Zoë', \
@@ -59,12 +59,12 @@ fn every_column_comes_over() {
     assert!(user.imported && user.is_superuser && user.is_staff);
     assert!(!user.is_active && !user.email_verified);
     assert_eq!((user.token_version, user.workos_user_id), (0, None));
-    assert_eq!(user.date_joined, moment("2026-11-20T19:10:09.440066Z"));
-    assert_eq!(user.last_login, Some(moment("2026-11-21T19:10:09Z")));
+    assert_eq!(user.date_joined, timestamp("2026-11-20T19:10:09.440066Z"));
+    assert_eq!(user.last_login, Some(timestamp("2026-11-21T19:10:09Z")));
 }
 
 #[test]
-fn emails_count_as_verified_when_the_operator_says_so() {
+fn with_emails_verified_emails_count_as_verified() {
     let (django, target) = (Django::new(), ImportTarget::new());
     django.add(1, "ann@example.com");
     target.import(&django, &["--emails-verified"]);
@@ -72,7 +72,7 @@ fn emails_count_as_verified_when_the_operator_says_so() {
 }
 
 #[test]
-fn a_user_without_a_password_gets_an_unusable_one_of_their_own() {
+fn a_user_without_a_password_gets_a_unique_unusable_one() {
     let (django, target) = (Django::new(), ImportTarget::new());
     for id in 1..=3 {
         django.add(id, &format!("{id}@example.com"));
@@ -97,24 +97,24 @@ fn a_user_without_a_password_gets_an_unusable_one_of_their_own() {
 }
 
 #[test]
-fn ids_that_are_given_out_afterwards_start_far_above_djangos() {
+fn new_ids_start_far_above_djangos() {
     let (django, target) = (Django::new(), ImportTarget::new());
     django.add(5, "five@example.com");
-    // Refused, and still an id that Django has given out.
+    // The row is refused, but Django has assigned its id.
     django.add(2_500_000, "no e-mail");
     target.import(&django, &[]);
-    let first = newcomer(&target, "first@example.com");
+    let first = add_local_account(&target, "first@example.com");
     assert!((3_500_001..5_000_000).contains(&first), "{first}");
-    // Never back, and not further without need.
+    // A second import neither lowers the next id nor raises it without need.
     target.import(&django, &[]);
-    let second = newcomer(&target, "second@example.com");
+    let second = add_local_account(&target, "second@example.com");
     assert!(
         second > first && second < first + 10,
         "{second} after {first}"
     );
     django.set(2_500_000, "id = 6");
     target.import(&django, &[]);
-    let third = newcomer(&target, "third@example.com");
+    let third = add_local_account(&target, "third@example.com");
     assert!(
         third > second && third < second + 10,
         "{third} after {second}"
@@ -122,7 +122,7 @@ fn ids_that_are_given_out_afterwards_start_far_above_djangos() {
 }
 
 #[test]
-fn the_column_with_workos_ids_links() {
+fn the_workos_id_column_links_accounts() {
     let (django, target) = (Django::new(), ImportTarget::new());
     for id in 1..=4 {
         django.add(id, &format!("{id}@example.com"));
@@ -145,7 +145,7 @@ fn the_column_with_workos_ids_links() {
         .map(|user| user.workos_user_id)
         .collect();
     assert_eq!(ids, [Some("user_01".to_owned()), None, None]);
-    // Linked in Django since: the link comes over. Without the column, nothing is taken away.
+    // A link that was added in Django is imported. A run without the column removes no link.
     django.set(2, "\"workOS id\" = 'user_02'");
     let again = target.import(&django, &["--workos-id-column", "workOS id"]);
     assert_eq!(counts(&again, 0), [0, 1, 2, 1]);
@@ -156,7 +156,7 @@ fn the_column_with_workos_ids_links() {
 }
 
 #[test]
-fn a_dry_run_tells_the_same_and_writes_nothing() {
+fn a_dry_run_prints_the_same_report_and_writes_nothing() {
     let (django, target) = (Django::sqlite().with_blacklist(), ImportTarget::sqlite());
     for id in 1..=1500 {
         django.add(id, &format!("{id}@example.com"));

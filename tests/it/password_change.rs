@@ -1,4 +1,4 @@
-//! A new password on `/account`, for whoever knows the old one.
+//! Changing the password on `/account`.
 
 mod refusals;
 
@@ -6,17 +6,17 @@ use futures_util::future::join_all;
 use reqwest::{Response, StatusCode};
 use vestibule::accounts::passwords;
 
-use crate::password_login::{EMAIL, PASSWORD, comes_in, refused};
+use crate::password_login::{EMAIL, PASSWORD, assert_logs_in, refused};
 use crate::support::app::{TestApp, Visitor, location};
 
 pub(crate) const NEW: &str = "Battery-staple-7";
 pub(crate) const WRONG: &str = "Your old password was entered incorrectly. Please enter it again.";
 
-/// Somebody with a password, signed in by it.
+/// Creates a user with a password and signs in with it.
 pub(crate) async fn signed_in(app: &TestApp) -> Visitor {
     app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
-    comes_in(&grace, EMAIL, PASSWORD).await;
+    assert_logs_in(&grace, EMAIL, PASSWORD).await;
     grace
 }
 
@@ -29,20 +29,20 @@ pub(crate) async fn change(visitor: &Visitor, old: &str, new: [&str; 2]) -> Resp
     visitor.submit("/account/password", &fields).await
 }
 
-/// The page that a refused change is answered with.
-pub(crate) async fn not_changed(visitor: &Visitor, old: &str, new: [&str; 2]) -> String {
+/// Asserts that a change is refused, and returns the page.
+pub(crate) async fn refused_change(visitor: &Visitor, old: &str, new: [&str; 2]) -> String {
     let response = change(visitor, old, new).await;
     assert_eq!(response.status(), StatusCode::OK, "{new:?}");
     response.text().await.unwrap()
 }
 
 #[tokio::test]
-async fn a_new_password_ends_the_other_sessions_and_the_old_password() {
+async fn a_new_password_revokes_the_other_sessions_and_the_old_password() {
     let app = TestApp::start();
     let grace = signed_in(&app).await;
-    let elsewhere = app.visitor();
-    comes_in(&elsewhere, EMAIL, PASSWORD).await;
-    let stranger = app.signed_in("ada@example.com").await;
+    let other_browser = app.visitor();
+    assert_logs_in(&other_browser, EMAIL, PASSWORD).await;
+    let other_user = app.signed_in("ada@example.com").await;
 
     let response = change(&grace, PASSWORD, [NEW, NEW]).await;
     assert_eq!(response.status(), StatusCode::FOUND);
@@ -51,28 +51,28 @@ async fn a_new_password_ends_the_other_sessions_and_the_old_password() {
     let notice = "Your password was changed, and your other sessions have ended.";
     assert!(page.contains(notice), "{page}");
 
-    assert!(!elsewhere.is_signed_in().await);
-    assert!(grace.is_signed_in().await && stranger.is_signed_in().await);
+    assert!(!other_browser.is_signed_in().await);
+    assert!(grace.is_signed_in().await && other_user.is_signed_in().await);
     let user = app.user(EMAIL);
     assert_eq!(user.token_version, 1);
     assert!(passwords::verify(NEW, &user.password));
-    let ended = app
+    let revoked = app
         .sessions()
         .into_iter()
         .filter(|row| row.revoked_at.is_some());
-    assert_eq!(ended.count(), 1);
+    assert_eq!(revoked.count(), 1);
     refused(&app.visitor(), EMAIL, PASSWORD).await;
-    comes_in(&app.visitor(), EMAIL, NEW).await;
+    assert_logs_in(&app.visitor(), EMAIL, NEW).await;
 }
 
 #[tokio::test]
-async fn of_two_changes_at_once_one_wins_and_the_other_is_told() {
+async fn of_concurrent_changes_one_succeeds_and_the_others_are_refused() {
     let app = TestApp::start();
     let grace = signed_in(&app).await;
-    let news = ["Battery-staple-1", "Battery-staple-2", "Battery-staple-3"];
-    let outcomes = join_all(news.map(|new| change(&grace, PASSWORD, [new, new]))).await;
+    let new_passwords = ["Battery-staple-1", "Battery-staple-2", "Battery-staple-3"];
+    let outcomes = join_all(new_passwords.map(|new| change(&grace, PASSWORD, [new, new]))).await;
     let mut winners = Vec::new();
-    for (response, new) in outcomes.into_iter().zip(news) {
+    for (response, new) in outcomes.into_iter().zip(new_passwords) {
         if response.status() == StatusCode::FOUND {
             winners.push(new);
         } else {
@@ -87,7 +87,7 @@ async fn of_two_changes_at_once_one_wins_and_the_other_is_told() {
 }
 
 #[tokio::test]
-async fn the_form_is_for_whoever_has_a_password() {
+async fn the_form_is_shown_to_users_with_a_password() {
     let app = TestApp::start();
     let grace = signed_in(&app).await;
     let page = grace.page("/account").await;
@@ -106,7 +106,7 @@ async fn the_form_is_for_whoever_has_a_password() {
 }
 
 #[tokio::test]
-async fn a_weaker_hash_can_be_the_old_password() {
+async fn the_old_password_may_have_a_weaker_hash() {
     let app = TestApp::start();
     let stored = "pbkdf2_sha256$1$seasalt$Ic/q6O7anGS3lBPjJO/afdYW6a5xuGPSQ7iD5xoe4Uk=";
     let grace = signed_in(&app).await;
@@ -120,7 +120,7 @@ async fn a_weaker_hash_can_be_the_old_password() {
 }
 
 #[tokio::test]
-async fn a_notice_is_one_of_the_pages_own() {
+async fn a_page_shows_only_its_own_notices() {
     let app = TestApp::start();
     let grace = signed_in(&app).await;
     for target in [

@@ -1,4 +1,4 @@
-//! Signing in at `/login`, by a password of this site.
+//! Signing in at `/login` with a password.
 
 mod at_once;
 mod form;
@@ -14,10 +14,10 @@ use crate::support::steps::set_cookie;
 
 pub(crate) const EMAIL: &str = "Olive.Sample@example.com";
 pub(crate) const PASSWORD: &str = "Correct-horse-9";
-/// Django's.
+/// Django's message for a refused sign-in.
 pub(crate) const REFUSED: &str = "Please enter a correct email address and password. Note that both fields may be case-sensitive.";
 
-/// The page that a refused sign-in is answered with.
+/// Asserts that a sign-in is refused, and returns the page.
 pub(crate) async fn refused(visitor: &Visitor, email: &str, password: &str) -> String {
     let response = visitor.log_in(email, password).await;
     assert_eq!(response.status(), StatusCode::OK, "{email}");
@@ -27,8 +27,8 @@ pub(crate) async fn refused(visitor: &Visitor, email: &str, password: &str) -> S
     page
 }
 
-/// Signs in and asserts that home greets this person.
-pub(crate) async fn comes_in(visitor: &Visitor, email: &str, password: &str) {
+/// Signs in and asserts that the home page greets the user.
+pub(crate) async fn assert_logs_in(visitor: &Visitor, email: &str, password: &str) {
     let response = visitor.log_in(email, password).await;
     assert_eq!(response.status(), StatusCode::FOUND, "{email}");
     assert_eq!(location(&response), "/");
@@ -66,13 +66,17 @@ async fn a_person_signs_in_and_out_without_workos() {
     assert_eq!(app.user(EMAIL).last_login, Some(app.now()));
 
     let response = grace.post("/auth/logout").await;
-    assert_eq!(location(&response), "/", "no way through WorkOS");
+    assert_eq!(
+        location(&response),
+        "/",
+        "the log-out does not go through WorkOS"
+    );
     assert!(!grace.is_signed_in().await);
     assert!(app.only_session().revoked_at.is_some());
 }
 
 #[tokio::test]
-async fn on_https_the_cookie_is_for_https_alone() {
+async fn with_an_https_url_the_cookie_is_secure() {
     let app = TestApp::builder()
         .setting("PUBLIC_URL", "https://app.example.com")
         .setting("ALLOWED_HOSTS", "localhost")
@@ -84,13 +88,13 @@ async fn on_https_the_cookie_is_for_https_alone() {
 }
 
 #[tokio::test]
-async fn the_browsers_previous_session_ends() {
+async fn the_previous_session_of_the_browser_is_revoked() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.signed_in("ada@example.com").await;
     let adas = app.only_session().id;
     let copy = grace.cookies("/");
-    comes_in(&grace, EMAIL, PASSWORD).await;
+    assert_logs_in(&grace, EMAIL, PASSWORD).await;
     for row in app.sessions() {
         assert_eq!(row.revoked_at.is_some(), row.id == adas);
     }
@@ -103,16 +107,16 @@ async fn the_browsers_previous_session_ends() {
 }
 
 #[tokio::test]
-async fn the_email_is_compared_without_case_and_without_spaces_around_it() {
+async fn the_email_is_compared_without_case_and_surrounding_spaces() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     for email in ["olive.sample@EXAMPLE.com", "  Olive.Sample@example.com "] {
-        comes_in(&app.visitor(), email, PASSWORD).await;
+        assert_logs_in(&app.visitor(), email, PASSWORD).await;
     }
 }
 
 #[tokio::test]
-async fn the_password_is_taken_as_it_was_sent() {
+async fn the_password_is_not_normalized() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, "  spaced + \u{df}% & ");
     let grace = app.visitor();
@@ -120,11 +124,11 @@ async fn the_password_is_taken_as_it_was_sent() {
         refused(&grace, EMAIL, "spaced + \u{df}% &"),
         refused(&grace, EMAIL, "  Spaced + \u{df}% & ")
     );
-    comes_in(&grace, EMAIL, "  spaced + \u{df}% & ").await;
+    assert_logs_in(&grace, EMAIL, "  spaced + \u{df}% & ").await;
 }
 
 #[tokio::test]
-async fn django_calls_the_field_username_and_takes_the_last_of_repeated_ones() {
+async fn the_field_username_and_repeated_fields_are_read_as_in_django() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     for fields in [
@@ -142,7 +146,7 @@ async fn django_calls_the_field_username_and_takes_the_last_of_repeated_ones() {
 }
 
 #[tokio::test]
-async fn next_is_where_a_sign_in_lands_if_it_stays_here() {
+async fn a_sign_in_redirects_to_next_if_it_is_local() {
     let app = TestApp::builder()
         .setting("LOGIN_REDIRECT_URL", "/welcome")
         .start();
@@ -168,17 +172,17 @@ async fn next_is_where_a_sign_in_lands_if_it_stays_here() {
 }
 
 #[tokio::test]
-async fn after_a_wrong_password_the_right_one_is_taken() {
+async fn after_a_wrong_password_the_right_one_is_accepted() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
     refused(&grace, EMAIL, "wrong").await;
     assert!(app.sessions().is_empty());
-    comes_in(&grace, EMAIL, PASSWORD).await;
+    assert_logs_in(&grace, EMAIL, PASSWORD).await;
 }
 
 #[tokio::test]
-async fn it_works_while_workos_is_down() {
+async fn a_password_sign_in_works_while_workos_is_down() {
     let app = TestApp::start();
     let user = app.add_user_with_password(EMAIL, PASSWORD);
     app.set_superuser(user.id);
@@ -187,5 +191,5 @@ async fn it_works_while_workos_is_down() {
     let grace = app.visitor();
     assert_eq!(grace.get("/login").await.status(), StatusCode::OK);
     refused(&grace, EMAIL, "wrong").await;
-    comes_in(&grace, EMAIL, PASSWORD).await;
+    assert_logs_in(&grace, EMAIL, PASSWORD).await;
 }

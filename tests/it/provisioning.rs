@@ -1,4 +1,4 @@
-//! Who becomes which account, through the whole sign-in.
+//! How a sign-in finds, links or creates an account.
 
 mod at_once;
 
@@ -10,7 +10,7 @@ use crate::support::steps::{
     assert_nobody_signed_in, assert_signs_in, error_page, is_removal, login_with_next, set_cookie,
 };
 
-/// WorkOS signs nobody in whose e-mail is not verified, except through the dashboard.
+/// Makes Ada's e-mail unverified. WorkOS only signs in such a user by impersonation from its dashboard.
 fn put_unverified_ada(app: &TestApp) {
     let mut ada = app.workos().user("ada@example.com").unwrap();
     ada.email_verified = false;
@@ -21,8 +21,8 @@ fn put_unverified_ada(app: &TestApp) {
     app.workos().put_user(ada);
 }
 
-/// A refused sign-in: its page, with nothing of a session and a fresh attempt on offer.
-async fn refused(response: Response, status: StatusCode) -> String {
+/// Asserts that a sign-in was refused without a session and with a link to a new attempt; returns the page.
+async fn assert_refused(response: Response, status: StatusCode) -> String {
     assert_eq!(set_cookie(&response, "sessionid"), None);
     let cookies = set_cookies(&response);
     assert!(cookies.len() == 1 && is_removal(&cookies[0]), "{cookies:?}");
@@ -32,14 +32,14 @@ async fn refused(response: Response, status: StatusCode) -> String {
 }
 
 #[tokio::test]
-async fn a_first_sign_in_makes_an_account_of_what_workos_knows() {
+async fn a_first_sign_in_creates_an_account_from_the_workos_profile() {
     let app = TestApp::start();
     app.signed_in("ada@example.com").await;
-    let known = app.workos().user("ada@example.com").unwrap();
+    let at_workos = app.workos().user("ada@example.com").unwrap();
     let users = app.users();
     assert_eq!(users.len(), 1);
     let ada = &users[0];
-    assert_eq!(ada.workos_user_id.as_ref(), Some(&known.id));
+    assert_eq!(ada.workos_user_id.as_ref(), Some(&at_workos.id));
     assert_eq!(
         (ada.first_name.as_str(), ada.last_name.as_str()),
         ("Ada", "Example")
@@ -69,16 +69,16 @@ async fn a_person_without_a_name_signs_in() {
 }
 
 #[tokio::test]
-async fn a_verified_email_links_the_account_that_is_there_whatever_its_case() {
+async fn a_verified_email_links_the_existing_account_regardless_of_case() {
     let app = TestApp::start();
-    let there = app.add_user("ADA@Example.com", true);
+    let existing = app.add_user("ADA@Example.com", true);
     app.signed_in("ada@example.com").await;
     let users = app.users();
     assert_eq!(users.len(), 1);
-    assert_eq!(users[0].id, there.id);
+    assert_eq!(users[0].id, existing.id);
     assert_eq!(
-        users[0].password, there.password,
-        "a verified owner keeps it"
+        users[0].password, existing.password,
+        "a verified owner keeps the password"
     );
     assert!(users[0].workos_user_id.is_some());
 }
@@ -86,32 +86,32 @@ async fn a_verified_email_links_the_account_that_is_there_whatever_its_case() {
 #[tokio::test]
 async fn an_account_whose_email_was_never_verified_loses_its_password_when_linked() {
     let app = TestApp::start();
-    let there = app.add_user("ada@example.com", false);
+    let existing = app.add_user("ada@example.com", false);
     app.signed_in("ada@example.com").await;
     let ada = app.user("ada@example.com");
-    assert_eq!(ada.id, there.id);
+    assert_eq!(ada.id, existing.id);
     assert!(ada.password.starts_with('!'), "{}", ada.password);
-    assert_eq!(ada.token_version, there.token_version + 1);
+    assert_eq!(ada.token_version, existing.token_version + 1);
     assert!(ada.email_verified);
 }
 
 #[tokio::test]
-async fn an_unverified_email_takes_over_no_account() {
+async fn an_unverified_email_does_not_link_an_account() {
     let app = TestApp::start();
-    let there = app.add_user("ada@example.com", true);
+    let existing = app.add_user("ada@example.com", true);
     put_unverified_ada(&app);
     let ada = app.visitor();
-    let page = refused(ada.sign_in("ada@example.com").await, StatusCode::FORBIDDEN).await;
+    let page = assert_refused(ada.sign_in("ada@example.com").await, StatusCode::FORBIDDEN).await;
     assert!(
         page.contains("Your email address is not verified"),
         "{page}"
     );
     assert_nobody_signed_in(&app, &ada).await;
-    assert_eq!(app.users(), [there], "nothing of it changed");
+    assert_eq!(app.users(), [existing], "the account did not change");
 }
 
 #[tokio::test]
-async fn an_unverified_email_that_meets_nobody_makes_an_unverified_account() {
+async fn an_unverified_email_without_an_account_creates_an_unverified_account() {
     let app = TestApp::start();
     put_unverified_ada(&app);
     app.signed_in("ada@example.com").await;
@@ -119,26 +119,26 @@ async fn an_unverified_email_that_meets_nobody_makes_an_unverified_account() {
 }
 
 #[tokio::test]
-async fn a_closed_account_is_not_signed_in_by_its_link() {
+async fn a_deactivated_account_is_not_signed_in_by_its_link() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     ada.get("/auth/logout").await;
     let before = app.user("ada@example.com");
     app.set_active(before.id, false);
-    let page = refused(ada.sign_in("ada@example.com").await, StatusCode::FORBIDDEN).await;
+    let page = assert_refused(ada.sign_in("ada@example.com").await, StatusCode::FORBIDDEN).await;
     assert!(page.contains("This account is closed"), "{page}");
     assert!(!ada.is_signed_in().await);
-    assert_eq!(app.sessions().len(), 1, "the one that was ended");
+    assert_eq!(app.sessions().len(), 1, "only the revoked session");
     assert_eq!(app.user("ada@example.com").last_login, before.last_login);
 }
 
 #[tokio::test]
-async fn a_closed_account_is_not_signed_in_by_its_email() {
+async fn a_deactivated_account_is_not_signed_in_by_its_email() {
     let app = TestApp::start();
-    let there = app.add_user("ada@example.com", true);
-    app.set_active(there.id, false);
+    let existing = app.add_user("ada@example.com", true);
+    app.set_active(existing.id, false);
     let ada = app.visitor();
-    let page = refused(ada.sign_in("ada@example.com").await, StatusCode::FORBIDDEN).await;
+    let page = assert_refused(ada.sign_in("ada@example.com").await, StatusCode::FORBIDDEN).await;
     assert!(page.contains("This account is closed"), "{page}");
     assert_nobody_signed_in(&app, &ada).await;
     assert_eq!(
@@ -146,12 +146,12 @@ async fn a_closed_account_is_not_signed_in_by_its_email() {
         None,
         "not linked"
     );
-    app.set_active(there.id, true);
+    app.set_active(existing.id, true);
     assert_signs_in(&ada, "ada@example.com").await;
 }
 
 #[tokio::test]
-async fn an_account_that_is_somebody_elses_at_workos_is_a_conflict() {
+async fn an_account_linked_to_another_workos_user_is_a_conflict() {
     let app = TestApp::start();
     app.signed_in("ada@example.com").await;
     let mut other = app.workos().user("ada@example.com").unwrap();
@@ -160,7 +160,7 @@ async fn an_account_that_is_somebody_elses_at_workos_is_a_conflict() {
     app.workos().put_user(other);
     let before = app.users();
     let ada = app.visitor();
-    let page = refused(ada.sign_in("ada@example.com").await, StatusCode::CONFLICT).await;
+    let page = assert_refused(ada.sign_in("ada@example.com").await, StatusCode::CONFLICT).await;
     assert!(
         page.contains("This address belongs to another account"),
         "{page}"
@@ -170,10 +170,10 @@ async fn an_account_that_is_somebody_elses_at_workos_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn a_refused_sign_in_offers_a_fresh_one_with_the_way_back() {
+async fn a_refused_sign_in_offers_a_new_one_with_the_same_target() {
     let app = TestApp::start();
-    let there = app.add_user("ada@example.com", true);
-    app.set_active(there.id, false);
+    let existing = app.add_user("ada@example.com", true);
+    app.set_active(existing.id, false);
     let ada = app.visitor();
     let authorize = ada.start_login(&login_with_next("/account")).await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
@@ -185,7 +185,7 @@ async fn a_refused_sign_in_offers_a_fresh_one_with_the_way_back() {
 }
 
 #[tokio::test]
-async fn what_changed_at_workos_is_brought_over() {
+async fn changes_at_workos_are_written_at_the_next_sign_in() {
     let app = TestApp::start();
     app.signed_in("ada@example.com").await;
     let mut ada = app.workos().user("ada@example.com").unwrap();

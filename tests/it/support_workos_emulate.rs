@@ -1,4 +1,4 @@
-//! Proves that WorkOS's own emulator starts, signs a seeded user in, and ends.
+//! Checks that WorkOS's own emulator starts, signs in a seeded user, and ends.
 
 use serde_json::{Value, json};
 

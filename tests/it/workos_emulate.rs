@@ -1,4 +1,4 @@
-//! The app against WorkOS's own emulator, whose code is not ours: what we send must satisfy it.
+//! The app with WorkOS's own emulator. It is independent of our code, so that it checks our requests.
 
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ impl AtWorkos for TestAppBuilder {
     }
 }
 
-/// As far as WorkOS's answer: the callback that the browser is sent to.
+/// Signs in up to WorkOS's redirect, and returns the callback URL.
 async fn callback(visitor: &Visitor, login: &str) -> Url {
     let authorize = visitor.start_login(login).await;
     visitor.start_login(authorize.as_str()).await
@@ -66,7 +66,7 @@ fn parameter(url: &Url, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_person_signs_in_with_their_profile_and_out() {
+async fn a_user_signs_in_with_their_profile_and_out() {
     let workos = WorkosEmulate::start(&seed()).await;
     let app = TestApp::builder().at(&workos).start();
     let ada = app.visitor();
@@ -110,7 +110,7 @@ async fn a_second_sign_in_finds_the_same_account() {
 }
 
 #[tokio::test]
-async fn the_login_hint_chooses_the_person_and_a_stranger_is_told_so() {
+async fn the_login_hint_selects_the_user_and_an_unknown_one_is_refused() {
     let workos = WorkosEmulate::start(&seed()).await;
     let app = TestApp::builder().at(&workos).start();
     let bob = app.visitor();
@@ -127,7 +127,7 @@ async fn the_login_hint_chooses_the_person_and_a_stranger_is_told_so() {
 }
 
 #[tokio::test]
-async fn an_impersonator_is_named() {
+async fn an_impersonator_is_shown() {
     let workos = WorkosEmulate::start(&seed()).await;
     let app = TestApp::builder().at(&workos).start();
     let support = app.visitor();
@@ -138,7 +138,7 @@ async fn an_impersonator_is_named() {
 }
 
 #[tokio::test]
-async fn a_wrong_code_signs_nobody_in() {
+async fn a_wrong_code_is_refused() {
     let workos = WorkosEmulate::start(&seed()).await;
     let app = TestApp::builder().at(&workos).start();
     let visitor = app.visitor();
@@ -154,13 +154,13 @@ async fn a_wrong_code_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_code_is_worth_nothing_with_another_attempts_verifier() {
+async fn a_code_is_refused_with_the_verifier_of_another_attempt() {
     let workos = WorkosEmulate::start(&seed()).await;
     let app = TestApp::builder().at(&workos).start();
     let visitor = app.visitor();
     let mut first = callback(&visitor, "/auth/login").await;
     let second = callback(&visitor, "/auth/login").await;
-    // A code smuggled into another attempt of the same browser: its state is good, PKCE is not.
+    // A code in another attempt of the same browser: the state is valid, the PKCE verifier is not.
     let (code, state) = (parameter(&second, "code"), parameter(&first, "state"));
     first.set_query(Some(&format!("code={code}&state={state}")));
     let response = visitor.get(first.as_str()).await;
@@ -173,7 +173,7 @@ async fn a_code_is_worth_nothing_with_another_attempts_verifier() {
             .contains("invalid_code_verifier")
     );
     assert!(!visitor.is_signed_in().await);
-    // Where it belongs, the code still works: the refusal was the verifier's.
+    // The code still works in its own attempt, so that it was refused because of the verifier.
     visitor.get(second.as_str()).await;
     assert!(visitor.is_signed_in().await);
 }
@@ -195,7 +195,7 @@ async fn a_code_works_once() {
 }
 
 #[tokio::test]
-async fn a_real_browser_goes_in_and_out() {
+async fn a_real_browser_signs_in_and_out() {
     let workos = WorkosEmulate::start(&seed()).await;
     let app = TestApp::builder().at(&workos).start();
     let browser = Browser::open(Screen::Desktop, Scheme::Light).await;

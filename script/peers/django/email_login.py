@@ -1,4 +1,4 @@
-"""Signing in with an e-mail and a password, and who am I, as such projects write them."""
+"""Views that sign in with an e-mail and a password, and that return the current user, as Django projects write them."""
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""Migrates the database of DATABASE_URL, makes users of every kind, and prints them as JSON."""
+"""Migrates the database of DATABASE_URL, creates users of every kind, and prints them as JSON."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def utc(moment):
 
 def make(email, password=PASSWORD, **fields):
     user = User.objects.create_user(username=email.lower(), password=password, **fields)
-    # create_user would put the domain into lower case: here it is as an older form saved it.
+    # create_user would lower-case the domain. An older form saved it unchanged.
     user.email = email
     user.save()
     return user, password

@@ -1,4 +1,4 @@
-"""A small Django project, as teams have it that move to vestibule.
+"""A small Django project, like those that move to vestibule.
 
 DATABASE_URL is sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME; SECRET_KEY is the key; with
 ROTATE=1, refresh tokens are rotated, and the old ones blacklisted.
@@ -46,7 +46,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
 }
-# Every hasher that Django has; the first makes new hashes.
+# All of Django's hashers. The first one hashes new passwords.
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",

@@ -3,7 +3,7 @@ use crate::accounts::{NewUser, ProvisionError, WorkosProfile, deactivate, provis
 use crate::db::Database;
 use crate::settings::{DatabaseSettings, DatabaseUrl};
 
-struct House {
+struct LinkTarget {
     _folder: tempfile::TempDir,
     database: Database,
 }
@@ -20,7 +20,7 @@ fn ada() -> ExternalIdentity {
     }
 }
 
-impl House {
+impl LinkTarget {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::Sqlite(folder.path().join("test.sqlite3"));
@@ -65,28 +65,28 @@ impl House {
 }
 
 #[test]
-fn nobody_is_ever_inserted() {
-    let house = House::new();
+fn no_account_is_created() {
+    let target = LinkTarget::new();
     assert!(matches!(
-        house.sign_in(&ada()),
+        target.sign_in(&ada()),
         Err(LinkError::NotFound { .. })
     ));
     assert_eq!(
-        house.run(|conn| users::table.count().get_result::<i64>(conn)),
+        target.run(|conn| users::table.count().get_result::<i64>(conn)),
         0
     );
-    assert_eq!(house.links(), 0);
+    assert_eq!(target.links(), 0);
 }
 
 #[test]
-fn the_e_mail_links_once_and_then_the_subject_counts() {
-    let house = House::new();
-    let row = house.row("ada@example.com", true);
-    assert_eq!(house.sign_in(&ada()).unwrap().id, row.id);
-    // Nothing was unproven, so nothing ended.
-    assert_eq!(house.user(row.id).password, "argon2$old");
-    assert_eq!(house.user(row.id).token_version, 0);
-    let other = house.row("augusta@example.com", true);
+fn the_email_links_once_and_later_sign_ins_use_the_subject() {
+    let target = LinkTarget::new();
+    let row = target.row("ada@example.com", true);
+    assert_eq!(target.sign_in(&ada()).unwrap().id, row.id);
+    // The e-mail was verified already, so password and tokens stay valid.
+    assert_eq!(target.user(row.id).password, "argon2$old");
+    assert_eq!(target.user(row.id).token_version, 0);
+    let other = target.row("augusta@example.com", true);
     for email in [
         None,
         Some("augusta@example.com"),
@@ -97,98 +97,98 @@ fn the_e_mail_links_once_and_then_the_subject_counts() {
             ..ada()
         };
         assert_eq!(
-            house.sign_in(&moved).unwrap().id,
+            target.sign_in(&moved).unwrap().id,
             row.id,
             "not {}",
             other.id
         );
     }
-    assert_eq!(house.links(), 1);
+    assert_eq!(target.links(), 1);
 }
 
 #[test]
-fn an_issuer_is_part_of_who_it_is() {
-    let house = House::new();
-    let row = house.row("ada@example.com", true);
-    house.sign_in(&ada()).unwrap();
-    let elsewhere = ExternalIdentity {
+fn the_same_subject_at_another_issuer_is_another_identity() {
+    let target = LinkTarget::new();
+    let row = target.row("ada@example.com", true);
+    target.sign_in(&ada()).unwrap();
+    let other_issuer = ExternalIdentity {
         issuer: "https://q.example".to_owned(),
         email: None,
         ..ada()
     };
-    let refused = house.sign_in(&elsewhere);
+    let refused = target.sign_in(&other_issuer);
     assert!(matches!(refused, Err(LinkError::EmailNotVerified { .. })));
-    let proven = ExternalIdentity {
+    let verified = ExternalIdentity {
         email: ada().email,
-        ..elsewhere
+        ..other_issuer
     };
-    assert_eq!(house.sign_in(&proven).unwrap().id, row.id);
-    assert_eq!(house.links(), 2);
+    assert_eq!(target.sign_in(&verified).unwrap().id, row.id);
+    assert_eq!(target.links(), 2);
 }
 
 #[test]
-fn without_an_e_mail_that_counts_it_is_not_told_who_has_an_account() {
-    let house = House::new();
-    house.row("ada@example.com", true);
+fn without_a_verified_email_the_existence_of_an_account_is_not_revealed() {
+    let target = LinkTarget::new();
+    target.row("ada@example.com", true);
     for email in [None, Some("no address"), Some("a\0@example.com")] {
         let unproven = ExternalIdentity {
             email: email.map(str::to_owned),
             ..ada()
         };
-        let refused = house.sign_in(&unproven);
+        let refused = target.sign_in(&unproven);
         assert!(matches!(refused, Err(LinkError::EmailNotVerified { .. })));
     }
-    assert_eq!(house.links(), 0);
+    assert_eq!(target.links(), 0);
 }
 
 #[test]
-fn a_closed_account_is_neither_linked_nor_signed_in() {
-    let house = House::new();
-    let row = house.row("ada@example.com", true);
-    house.run(|conn| deactivate(conn, row.id, at(1)));
-    let refused = |house: &House| matches!(house.sign_in(&ada()), Err(LinkError::Inactive { user_id }) if user_id == row.id);
-    assert!(refused(&house));
-    assert_eq!(house.links(), 0);
-    house.run(|conn| crate::accounts::activate(conn, row.id));
-    house.sign_in(&ada()).unwrap();
-    house.run(|conn| deactivate(conn, row.id, at(2)));
-    assert!(refused(&house));
+fn a_deactivated_account_is_neither_linked_nor_signed_in() {
+    let target = LinkTarget::new();
+    let row = target.row("ada@example.com", true);
+    target.run(|conn| deactivate(conn, row.id, at(1)));
+    let refused = |target: &LinkTarget| matches!(target.sign_in(&ada()), Err(LinkError::Inactive { user_id }) if user_id == row.id);
+    assert!(refused(&target));
+    assert_eq!(target.links(), 0);
+    target.run(|conn| crate::accounts::activate(conn, row.id));
+    target.sign_in(&ada()).unwrap();
+    target.run(|conn| deactivate(conn, row.id, at(2)));
+    assert!(refused(&target));
 }
 
 #[test]
-fn a_row_that_was_never_verified_loses_its_password_and_tokens() {
-    let house = House::new();
-    let row = house.row("ada@example.com", false);
-    let user = house.sign_in(&ada()).unwrap();
-    assert_eq!(user, house.user(row.id));
+fn linking_an_unverified_account_removes_its_password_and_tokens() {
+    let target = LinkTarget::new();
+    let row = target.row("ada@example.com", false);
+    let user = target.sign_in(&ada()).unwrap();
+    assert_eq!(user, target.user(row.id));
     assert!(user.email_verified && user.password.starts_with('!'));
     assert_eq!(user.token_version, 1);
-    // Once: the next sign-in is the owner's own.
-    assert_eq!(house.sign_in(&ada()).unwrap().token_version, 1);
+    // Only once: the next sign-in finds the link.
+    assert_eq!(target.sign_in(&ada()).unwrap().token_version, 1);
 }
 
-/// An address that was given to somebody new does not open the account of who had it before.
+/// If an address is reassigned, its new owner does not get the account of the previous one.
 #[test]
-fn an_account_is_one_person_at_a_provider() {
-    let house = House::new();
-    let row = house.row("ada@example.com", true);
-    house.sign_in(&ada()).unwrap();
+fn an_account_is_linked_to_one_identity_at_a_provider() {
+    let target = LinkTarget::new();
+    let row = target.row("ada@example.com", true);
+    target.sign_in(&ada()).unwrap();
     let successor = ExternalIdentity {
         subject: "2".to_owned(),
         ..ada()
     };
-    let refused = house.sign_in(&successor);
+    let refused = target.sign_in(&successor);
     assert!(matches!(refused, Err(LinkError::Conflict { user_id, .. }) if user_id == row.id));
-    assert_eq!(house.links(), 1);
+    assert_eq!(target.links(), 1);
 }
 
-/// Whoever registered the address at WorkOS without proof keeps no door to the account, and neither does
-/// a person of another provider's who had it linked.
+/// The WorkOS user who registered the address without proof loses access to the account, and so does an identity
+/// at another provider that was linked to it.
 #[test]
-fn a_row_that_was_never_verified_loses_its_other_doors() {
-    let house = House::new();
-    let row = house.row("ada@example.com", false);
-    house.run(|conn| {
+fn linking_an_unverified_account_removes_its_other_links() {
+    let target = LinkTarget::new();
+    let row = target.row("ada@example.com", false);
+    target.run(|conn| {
         diesel::update(users::table.find(row.id))
             .set((
                 users::workos_user_id.eq("user_squatter"),
@@ -203,14 +203,14 @@ fn a_row_that_was_never_verified_loses_its_other_doors() {
             ))
             .execute(conn)
     });
-    let user = house.sign_in(&ada()).unwrap();
+    let user = target.sign_in(&ada()).unwrap();
     assert_eq!((user.id, &user.workos_user_id), (row.id, &None));
-    assert_eq!(house.links(), 1);
+    assert_eq!(target.links(), 1);
     let squatter = ExternalIdentity {
         subject: "squatter".to_owned(),
         ..ada()
     };
-    let refused = house.sign_in(&squatter);
+    let refused = target.sign_in(&squatter);
     assert!(matches!(refused, Err(LinkError::Conflict { .. })));
     let at_workos = WorkosProfile {
         workos_user_id: "user_squatter".to_owned(),
@@ -221,7 +221,7 @@ fn a_row_that_was_never_verified_loses_its_other_doors() {
         picture_url: None,
         updated_at: at(20),
     };
-    let refused = house
+    let refused = target
         .database
         .write_blocking(|conn| provision(conn, &at_workos, at(20)));
     assert!(matches!(

@@ -1,9 +1,10 @@
-//! The one parser of stored hashes: every scheme of Django's, every parameter bounded.
+//! Parses stored password hashes of all of Django's schemes, and limits their parameters.
 //!
-//! A row asks for no more than 128 MiB of memory, and for no more work than the strongest settings
-//! that Django's users are advised to choose, several times over.
+//! A stored hash cannot demand more than 128 MiB of memory, nor more than a few times the work of the
+//! strongest parameters recommended for Django.
 
 mod argon2;
+mod fields;
 
 use std::num::NonZeroU32;
 
@@ -13,26 +14,23 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::hex::hex;
 
-pub(super) use self::argon2::Argon2;
+pub(super) use self::argon2::Argon2Params;
+use self::fields::{MAX_LANES, MAX_MEMORY_KIB, fields, number};
 
-/// Django's column holds 128 characters; longer ones are nobody's.
-const LONGEST: usize = 512;
+/// The maximum length of a stored hash. Django's column holds 128 characters.
+const MAX_LENGTH: usize = 512;
 /// Django 6.1's default is 1,500,000.
-const MOST_ITERATIONS: u32 = 10_000_000;
-/// Memory of one hash, in KiB. Django's Argon2 takes 102,400, its scrypt 16,384.
-const MOST_MEMORY_KIB: u32 = 131_072;
-/// Argon2's lanes and scrypt's `p`. Django's defaults are 8 and 5.
-const MOST_LANES: u32 = 64;
-/// scrypt: N·r·p. Django's default is 655,360; OWASP's strongest is 1,048,576.
-const MOST_SCRYPT_WORK: u64 = 4_194_304;
-/// scrypt's block size r. Django's default, and everybody's, is 8.
-const MOST_SCRYPT_R: u32 = 64;
-/// bcrypt's rounds are 2 to the power of it. Django's default is 12.
-const MOST_BCRYPT_COST: u32 = 15;
-/// scrypt's output in Django, in bytes.
+const MAX_ITERATIONS: u32 = 10_000_000;
+/// scrypt's N·r·p. Django's default is 655,360; OWASP's strongest is 1,048,576.
+const MAX_SCRYPT_WORK: u64 = 4_194_304;
+/// scrypt's block size r. The usual value is 8, also in Django.
+const MAX_SCRYPT_R: u32 = 64;
+/// bcrypt's cost, the binary logarithm of its rounds. Django's default is 12.
+const MAX_BCRYPT_COST: u32 = 15;
+/// The length of scrypt's output in Django, in bytes.
 const SCRYPT_LENGTH: usize = 64;
 
-/// By which scheme a stored hash was made.
+/// The scheme of a stored hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PasswordScheme {
     /// `argon2$…`
@@ -47,9 +45,9 @@ pub enum PasswordScheme {
     Bcrypt,
     /// `scrypt$…`
     Scrypt,
-    /// `!…`: on purpose without a password.
+    /// `!…`: deliberately no password.
     Unusable,
-    /// Anything else, the malformed and the immoderate included: it never matches.
+    /// Anything else, including malformed hashes and excessive parameters. No password matches it.
     Unknown,
 }
 
@@ -67,7 +65,7 @@ impl PasswordScheme {
         }
     }
 
-    /// Django's word for it.
+    /// Django's name of the scheme.
     pub fn name(self) -> &'static str {
         match self {
             Self::Argon2 => "argon2",
@@ -82,9 +80,9 @@ impl PasswordScheme {
     }
 }
 
-/// A stored hash, taken apart; what it says the password's hash is has been left out.
+/// The scheme, parameters and salt of a stored hash. The hash itself is not kept.
 pub(super) enum EncodedPassword<'a> {
-    Argon2(Argon2),
+    Argon2(Argon2Params),
     Pbkdf2 {
         sha1: bool,
         iterations: NonZeroU32,
@@ -92,7 +90,7 @@ pub(super) enum EncodedPassword<'a> {
     },
     Bcrypt {
         sha256: bool,
-        /// `2a`, `2b` or `2y`: libraries' names for one and the same hash.
+        /// `2a`, `2b` or `2y`: names that different libraries give to the same algorithm.
         version: &'a str,
         cost: u32,
         salt: [u8; 16],
@@ -106,14 +104,14 @@ pub(super) enum EncodedPassword<'a> {
 }
 
 impl<'a> EncodedPassword<'a> {
-    /// `None`: no password can match.
+    /// Parses a stored hash. `None`: no password can match it.
     pub(super) fn parse(stored: &'a str) -> Option<Self> {
-        if stored.len() > LONGEST {
+        if stored.len() > MAX_LENGTH {
             return None;
         }
         let (algorithm, rest) = stored.split_once('$')?;
         match algorithm {
-            "argon2" => Argon2::parse(rest).map(Self::Argon2),
+            "argon2" => Argon2Params::parse(rest).map(Self::Argon2),
             "pbkdf2_sha256" => Self::pbkdf2(rest, false),
             "pbkdf2_sha1" => Self::pbkdf2(rest, true),
             "bcrypt_sha256" => Self::bcrypt(rest, true),
@@ -123,22 +121,22 @@ impl<'a> EncodedPassword<'a> {
         }
     }
 
-    /// `iterations$salt$hash`
+    /// Parses `iterations$salt$hash`.
     fn pbkdf2(rest: &'a str, sha1: bool) -> Option<Self> {
         let [iterations, salt, _] = fields(rest)?;
         Some(Self::Pbkdf2 {
             sha1,
-            iterations: NonZeroU32::new(number(iterations, MOST_ITERATIONS)?)?,
+            iterations: NonZeroU32::new(number(iterations, MAX_ITERATIONS)?)?,
             salt,
         })
     }
 
-    /// `$2b$12$` and 53 characters
+    /// Parses `$2b$12$` and 53 characters.
     fn bcrypt(rest: &'a str, sha256: bool) -> Option<Self> {
         let parts: bcrypt::HashParts = rest.parse().ok()?;
         let version = rest.get(1..3)?;
         let cost = parts.get_cost();
-        let known = matches!(version, "2a" | "2b" | "2y") && (4..=MOST_BCRYPT_COST).contains(&cost);
+        let known = matches!(version, "2a" | "2b" | "2y") && (4..=MAX_BCRYPT_COST).contains(&cost);
         known.then(|| Self::Bcrypt {
             sha256,
             version,
@@ -147,21 +145,26 @@ impl<'a> EncodedPassword<'a> {
         })
     }
 
-    /// `N$salt$r$p$hash`
+    /// Parses `N$salt$r$p$hash`.
     fn scrypt(rest: &'a str) -> Option<Self> {
         let [n, salt, r, p, _] = fields(rest)?;
-        let n = number(n, MOST_MEMORY_KIB * 8)?;
-        let r = number(r, MOST_SCRYPT_R)?;
-        let p = number(p, MOST_LANES)?;
+        let n = number(n, MAX_MEMORY_KIB * 8)?;
+        let r = number(r, MAX_SCRYPT_R)?;
+        let p = number(p, MAX_LANES)?;
         let work = u64::from(n) * u64::from(r) * u64::from(p);
-        // It keeps N blocks of 128·r bytes, and p more: eight times 128 bytes are a KiB.
+        // scrypt needs N + p blocks of 128·r bytes; 8 · 128 bytes are 1 KiB.
         let memory_kib = u64::from(r) * (u64::from(n) + u64::from(p)) / 8;
-        let moderate = memory_kib <= u64::from(MOST_MEMORY_KIB) && work <= MOST_SCRYPT_WORK;
+        let within_limits = memory_kib <= u64::from(MAX_MEMORY_KIB) && work <= MAX_SCRYPT_WORK;
         let log_n = u8::try_from(n.trailing_zeros()).ok()?;
-        (moderate && n.is_power_of_two() && n > 1).then_some(Self::Scrypt { log_n, r, p, salt })
+        (within_limits && n.is_power_of_two() && n > 1).then_some(Self::Scrypt {
+            log_n,
+            r,
+            p,
+            salt,
+        })
     }
 
-    /// What Django stores for this password under the same parameters.
+    /// The text that Django stores for this password with the same parameters and salt.
     pub(super) fn encode(&self, password: &str) -> Option<String> {
         match self {
             Self::Argon2(argon2) => argon2.encode(password),
@@ -217,18 +220,6 @@ impl<'a> EncodedPassword<'a> {
             }
         }
     }
-}
-
-/// Exactly so many fields between `$`.
-fn fields<const N: usize>(text: &str) -> Option<[&str; N]> {
-    text.split('$').collect::<Vec<_>>().try_into().ok()
-}
-
-/// A number from 1 to `most`.
-fn number(text: &str, most: u32) -> Option<u32> {
-    text.parse()
-        .ok()
-        .filter(|number| (1..=most).contains(number))
 }
 
 fn sha256_hex(text: &str) -> String {

@@ -2,7 +2,7 @@ use super::*;
 
 const PASSWORD: &str = "Correct-horse-9";
 
-/// Published beside the contract, for [`PASSWORD`].
+/// Hashes of [`PASSWORD`] that are published with the contract.
 const PUBLISHED: [&str; 4] = [
     "pbkdf2_sha256$260000$seasalt2seasalt2seasalt$Eieg3MnpMY7C8JSCJjQwVxuhJ24men+HK2urK/0zaxY=",
     "pbkdf2_sha256$1$seasalt$Ic/q6O7anGS3lBPjJO/afdYW6a5xuGPSQ7iD5xoe4Uk=",
@@ -10,8 +10,8 @@ const PUBLISHED: [&str; 4] = [
     "bcrypt_sha256$$2b$12$abcdefghijklmnopqrstuuOtpIlRD.AVjVtoIZaQgsFAj6fS/sgBK",
 ];
 
-/// Made by Django 5.2.19's own hashers (argon2-cffi for the last four) at low costs, for
-/// [`PASSWORD`].
+/// Hashes of [`PASSWORD`] with cheap parameters, made by Django 5.2.19's hashers (the last four by
+/// argon2-cffi).
 const CHEAP: [&str; 9] = [
     "pbkdf2_sha256$1000$Salz-ü$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=",
     "pbkdf2_sha1$1000$seasalt$kEK2ogLYeTy8TzVNTyF8BK1Zsoc=",
@@ -24,15 +24,16 @@ const CHEAP: [&str; 9] = [
     "argon2$argon2id$v=16$m=512,t=2,p=2$c2Vhc2FsdDJzZWFzYWx0Mg$z38rYud9gMjEuu3iNojpeQ",
 ];
 
-/// Where the text says `2b`: Django takes `2a` and `2y` there for the same hash, and so do we.
-fn is_name_of_bcrypt(stored: &str, at: usize) -> bool {
-    stored.find("$2b$").is_some_and(|place| at == place + 2)
+/// Whether the character at `at` is the `b` of bcrypt's version `2b`. Django accepts `2a` and `2y` there for the
+/// same hash.
+fn is_bcrypt_version(stored: &str, at: usize) -> bool {
+    stored.find("$2b$").is_some_and(|start| at == start + 2)
 }
 
 fn with_char(stored: &str, at: usize, char: char) -> String {
-    let mut flipped: Vec<char> = stored.chars().collect();
-    flipped[at] = char;
-    flipped.into_iter().collect()
+    let mut changed: Vec<char> = stored.chars().collect();
+    changed[at] = char;
+    changed.into_iter().collect()
 }
 
 #[test]
@@ -49,7 +50,7 @@ fn published_hashes_verify_and_other_passwords_do_not() {
 fn a_published_hash_with_any_one_character_flipped_does_not_verify() {
     for stored in PUBLISHED {
         for (at, char) in stored.chars().enumerate() {
-            // The neighbour in the alphabet: the smallest change there is.
+            // Flips one bit, the smallest possible change.
             let neighbour = char::from(u8::try_from(char).unwrap() ^ 1);
             assert!(
                 !verify(PASSWORD, &with_char(stored, at, neighbour)),
@@ -60,12 +61,12 @@ fn a_published_hash_with_any_one_character_flipped_does_not_verify() {
 }
 
 #[test]
-fn no_character_at_any_place_of_a_hash_can_be_another() {
+fn a_hash_with_any_character_replaced_does_not_verify() {
     let others = ['A', 'z', '0', '/', '$', '=', 'ü'];
     for stored in CHEAP {
         for (at, char) in stored.chars().enumerate() {
             for other in others.iter().copied().filter(|other| *other != char) {
-                if is_name_of_bcrypt(stored, at) && matches!(other, 'a' | 'y') {
+                if is_bcrypt_version(stored, at) && matches!(other, 'a' | 'y') {
                     continue;
                 }
                 assert!(
@@ -78,7 +79,7 @@ fn no_character_at_any_place_of_a_hash_can_be_another() {
 }
 
 #[test]
-fn nothing_can_be_added_to_a_hash_or_left_out() {
+fn a_hash_with_text_added_or_removed_does_not_verify() {
     for stored in CHEAP {
         for more in [" ", "=", "$", "A", "\n", "\0"] {
             assert!(!verify(PASSWORD, &format!("{stored}{more}")), "{stored}");
@@ -91,7 +92,7 @@ fn nothing_can_be_added_to_a_hash_or_left_out() {
 }
 
 #[test]
-fn long_empty_and_foreign_passwords_are_as_djangos() {
+fn long_empty_and_non_ascii_passwords_verify_as_in_django() {
     let long = "pässwört ☕ long".repeat(8);
     for stored in [
         "pbkdf2_sha256$1000$Salz-ü$LvsALYic0Pg2e07f4Pc/4cXvfVDUmiKIMI1XXDMUwZg=",
@@ -115,7 +116,7 @@ fn long_empty_and_foreign_passwords_are_as_djangos() {
 }
 
 #[test]
-fn what_is_unusable_unknown_or_malformed_never_matches_and_never_panics() {
+fn unusable_unknown_and_malformed_hashes_never_match_and_never_panic() {
     let unusable = unusable_password().unwrap();
     for (stored, expected) in [
         (unusable.as_str(), PasswordScheme::Unusable),
@@ -148,7 +149,7 @@ fn what_is_unusable_unknown_or_malformed_never_matches_and_never_panics() {
 }
 
 #[test]
-fn a_hash_that_asks_for_too_much_is_not_computed() {
+fn a_hash_with_excessive_parameters_is_not_computed() {
     for stored in [
         // 4 GiB
         "argon2$argon2id$v=19$m=4194304,t=1,p=1$c2Vhc2FsdDJzZWFzYWx0Mg$aAkaWhEHkiFLGOqTMA0BSw",
@@ -182,13 +183,13 @@ fn a_new_hash_has_the_contracts_parameters_and_fits_djangos_column() {
     assert!(first.len() <= 128, "{}", first.len());
     assert!(verify(PASSWORD, &first));
     assert!(!verify("correct-horse-9", &first));
-    assert_ne!(first, hash(PASSWORD).unwrap(), "a salt of its own");
+    assert_ne!(first, hash(PASSWORD).unwrap(), "each hash has its own salt");
     assert!(!needs_upgrade(&first));
     assert_eq!(scheme(&first), PasswordScheme::Argon2);
 }
 
 #[test]
-fn what_is_weaker_is_upgraded_and_what_is_stronger_is_left() {
+fn weaker_hashes_are_upgraded_and_stronger_ones_are_kept() {
     let argon2 = |algorithm: &str, version: &str, costs: &str| {
         format!("argon2${algorithm}${version}{costs}$c2Vhc2FsdDJzZWFzYWx0Mg$aAkaWhEHkiFLGOqTMA0BSw")
     };
@@ -221,7 +222,7 @@ fn what_is_weaker_is_upgraded_and_what_is_stronger_is_left() {
 }
 
 #[test]
-fn the_decoy_costs_as_much_as_a_new_hash_and_matches_nothing() {
+fn the_decoy_costs_as_much_as_a_new_hash_and_matches_no_password() {
     assert_eq!(scheme(&decoy()), PasswordScheme::Argon2);
     assert!(!needs_upgrade(&decoy()));
     assert!(!verify("", &decoy()));
@@ -229,7 +230,7 @@ fn the_decoy_costs_as_much_as_a_new_hash_and_matches_nothing() {
 }
 
 #[test]
-fn unusable_passwords_look_like_djangos_and_unlike_each_other() {
+fn unusable_passwords_have_djangos_form_and_are_unique() {
     let first = unusable_password().unwrap();
     assert_eq!(first.len(), 41);
     assert!(first.starts_with('!'));

@@ -1,4 +1,4 @@
-//! Django's four default validators of a new password, with Django's sentences.
+//! Django's four default password validators, with Django's messages.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ const MAX_SIMILARITY: f64 = 0.7;
 /// Django's `min_length`, in characters.
 const MIN_LENGTH: usize = 8;
 
-/// What a password must not be too similar to. What is not known is empty.
+/// The attributes that a password must not be too similar to. Unknown ones are empty.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UserAttributes<'a> {
     /// The account's e-mail.
@@ -20,31 +20,31 @@ pub struct UserAttributes<'a> {
     pub last_name: &'a str,
 }
 
-/// Every complaint about `password`, in Django's order; none when it will do.
+/// All error messages for `password`, in Django's order; empty if it is valid.
 pub fn validate(password: &str, about: &UserAttributes<'_>) -> Vec<String> {
-    let mut complaints = Vec::new();
+    let mut messages = Vec::new();
     if password.contains('\0') {
-        // Forms refuse it, so nobody could ever type it.
-        complaints.push("Null characters are not allowed.".to_owned());
+        // Forms refuse NUL, so nobody could sign in with such a password.
+        messages.push("Null characters are not allowed.".to_owned());
     }
     if let Some(name) = similar_attribute(password, about) {
-        complaints.push(format!("The password is too similar to the {name}."));
+        messages.push(format!("The password is too similar to the {name}."));
     }
     if password.chars().count() < MIN_LENGTH {
-        complaints.push(format!(
+        messages.push(format!(
             "This password is too short. It must contain at least {MIN_LENGTH} characters."
         ));
     }
     if is_common(password) {
-        complaints.push("This password is too common.".to_owned());
+        messages.push("This password is too common.".to_owned());
     }
     if is_entirely_numeric(password) {
-        complaints.push("This password is entirely numeric.".to_owned());
+        messages.push("This password is entirely numeric.".to_owned());
     }
-    complaints
+    messages
 }
 
-/// The first attribute that the password is too similar to, as Django's model calls it.
+/// The first attribute that the password is too similar to, by its verbose name in Django's model.
 fn similar_attribute(password: &str, about: &UserAttributes<'_>) -> Option<&'static str> {
     let password = password.to_lowercase();
     let attributes = [
@@ -63,12 +63,15 @@ fn similar_attribute(password: &str, about: &UserAttributes<'_>) -> Option<&'sta
         .map(|(name, _)| name)
 }
 
-/// Python's `re.split(r"\W+", …)`: a character at an end that belongs to no word leaves an empty part.
+/// Python's `re.split(r"\W+", …)`. If the text starts or ends with a non-word character, there is an empty part.
 fn words(value: &str) -> impl Iterator<Item = &str> {
-    let between = |c: char| !c.is_alphanumeric() && c != '_';
-    let ends = [value.starts_with(between), value.ends_with(between)];
+    let is_separator = |c: char| !c.is_alphanumeric() && c != '_';
+    let ends = [
+        value.starts_with(is_separator),
+        value.ends_with(is_separator),
+    ];
     let empty = ends.into_iter().filter(|end| *end).map(|_| "");
-    let words = value.split(between).filter(|word| !word.is_empty());
+    let words = value.split(is_separator).filter(|word| !word.is_empty());
     words.chain(empty)
 }
 
@@ -76,7 +79,7 @@ fn is_similar(password: &str, part: &str) -> bool {
     !exceeds_maximum_length_ratio(password, part) && quick_ratio(password, part) >= MAX_SIMILARITY
 }
 
-/// Whether the part is so short beside the password that they cannot be similar.
+/// Whether the part is so much shorter than the password that the two cannot be similar.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a password's length is far below 2^52"
@@ -86,7 +89,7 @@ fn exceeds_maximum_length_ratio(password: &str, part: &str) -> bool {
     password >= 10 * part && (part as f64) < MAX_SIMILARITY / 2.0 * password as f64
 }
 
-/// Python's `SequenceMatcher.quick_ratio`: how many characters both have, in whatever order.
+/// Python's `SequenceMatcher.quick_ratio`: the share of characters that both texts have, in any order.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a password's length is far below 2^52"
@@ -110,18 +113,17 @@ fn quick_ratio(password: &str, part: &str) -> f64 {
     2.0 * matches as f64 / length as f64
 }
 
-/// Whether the crate's list has it, in lower case and without spaces around it as Django looks, or as
-/// it stands: of its 99,838 entries some have capitals. Of the 8,354 of Django's entries that are long
-/// enough to pass otherwise it has 8,335.
+/// Whether the crate's list of common passwords contains the password: in lower case and without surrounding
+/// spaces, as Django looks it up, or unchanged, since some of the list's 99,838 entries have capitals. The list
+/// contains 8,335 of the 8,354 entries of Django's list that pass the other validators.
 fn is_common(password: &str) -> bool {
-    // Python's `strip` takes these four for spaces too.
+    // Python's `strip` removes these four control characters too.
     let is_space = |c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c);
     is_common_password(password.to_lowercase().trim_matches(is_space))
         || is_common_password(password)
 }
 
-/// Wider than Python's `isdigit` by Roman numerals, fractions and the like, which make no password
-/// either.
+/// Refuses more than Python's `isdigit`: also Roman numerals, fractions and the like.
 fn is_entirely_numeric(password: &str) -> bool {
     !password.is_empty() && password.chars().all(char::is_numeric)
 }

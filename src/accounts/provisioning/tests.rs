@@ -6,7 +6,7 @@ use crate::db::Database;
 use crate::sessions::{NewSession, SessionRow};
 use crate::settings::{DatabaseSettings, DatabaseUrl};
 
-struct House {
+struct ProvisionTarget {
     _folder: tempfile::TempDir,
     database: Database,
 }
@@ -27,7 +27,7 @@ fn ada() -> WorkosProfile {
     }
 }
 
-impl House {
+impl ProvisionTarget {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::Sqlite(folder.path().join("test.sqlite3"));
@@ -52,7 +52,7 @@ impl House {
             .unwrap()
     }
 
-    /// A row as Django or an earlier sign-in left it.
+    /// An account as Django or an earlier sign-in created it.
     fn row(&self, email: &str, verified: bool, linked: Option<&str>) -> User {
         self.run(|conn| {
             NewUser {
@@ -77,22 +77,22 @@ impl House {
 }
 
 #[test]
-fn a_stranger_gets_a_row_without_a_usable_password() {
-    let house = House::new();
-    let user = house.sign_in(&ada()).unwrap();
+fn an_unknown_user_gets_an_account_without_a_usable_password() {
+    let target = ProvisionTarget::new();
+    let user = target.sign_in(&ada()).unwrap();
     assert_eq!(
         (user.email.as_str(), user.email_key.as_str()),
         ("Ada@Example.com", "ada@example.com")
     );
     assert!(user.password.starts_with('!') && user.password.len() == 41);
     assert!(user.is_active && !user.is_staff && !user.is_superuser && !user.imported);
-    assert_eq!(house.sign_in(&ada()).unwrap().id, user.id);
+    assert_eq!(target.sign_in(&ada()).unwrap().id, user.id);
 }
 
 #[test]
-fn newer_changes_are_brought_over_and_older_ones_are_not() {
-    let house = House::new();
-    let id = house.sign_in(&ada()).unwrap().id;
+fn newer_profiles_are_written_and_older_ones_are_not() {
+    let target = ProvisionTarget::new();
+    let id = target.sign_in(&ada()).unwrap().id;
     let newer = WorkosProfile {
         email: "ada@new.example".to_owned(),
         first_name: Some("Augusta".to_owned()),
@@ -100,77 +100,77 @@ fn newer_changes_are_brought_over_and_older_ones_are_not() {
         updated_at: at(5),
         ..ada()
     };
-    house.sign_in(&newer).unwrap();
-    house
+    target.sign_in(&newer).unwrap();
+    target
         .sign_in(&WorkosProfile {
             first_name: Some("Late".to_owned()),
             updated_at: at(4),
             ..ada()
         })
         .unwrap();
-    let user = house.user(id);
+    let user = target.user(id);
     assert_eq!(user.email_key, "ada@new.example");
     assert_eq!(user.first_name, "Augusta");
     assert_eq!(user.picture_url.as_deref(), Some("https://p.example/a.png"));
     assert_eq!(user.workos_updated_at, Some(at(5)));
 }
 
-/// What one of two simultaneous callbacks sees: its row was read before the other wrote.
+/// One of two simultaneous callbacks read the row before the other wrote it.
 #[test]
-fn an_older_profile_never_overwrites_a_newer_one_that_came_in_between() {
-    let house = House::new();
-    let stale = house.sign_in(&ada()).unwrap();
+fn an_older_profile_does_not_overwrite_a_newer_one_written_concurrently() {
+    let target = ProvisionTarget::new();
+    let stale = target.sign_in(&ada()).unwrap();
     let newer = WorkosProfile {
         first_name: Some("Augusta".to_owned()),
         updated_at: at(5),
         ..ada()
     };
-    house.sign_in(&newer).unwrap();
+    target.sign_in(&newer).unwrap();
     let older = WorkosProfile {
         first_name: Some("Late".to_owned()),
         updated_at: at(4),
         ..ada()
     };
     let write = |conn: &mut Conn| older.apply_changes(conn, stale.clone());
-    let user = house.database.write_blocking(write).unwrap();
+    let user = target.database.write_blocking(write).unwrap();
     assert_eq!(user.first_name, "Augusta");
 }
 
 #[test]
-fn names_that_workos_does_not_know_stay() {
-    let house = House::new();
-    let id = house.sign_in(&ada()).unwrap().id;
-    house
+fn names_unknown_to_workos_are_kept() {
+    let target = ProvisionTarget::new();
+    let id = target.sign_in(&ada()).unwrap().id;
+    target
         .sign_in(&WorkosProfile {
             first_name: None,
             updated_at: at(5),
             ..ada()
         })
         .unwrap();
-    assert_eq!(house.user(id).first_name, "Ada");
+    assert_eq!(target.user(id).first_name, "Ada");
 }
 
 #[test]
-fn an_email_that_another_row_holds_stays_as_it_was() {
-    let house = House::new();
-    let id = house.sign_in(&ada()).unwrap().id;
-    house.row("taken@example.com", true, None);
-    let moved = WorkosProfile {
+fn an_account_keeps_its_email_if_the_new_one_is_taken() {
+    let target = ProvisionTarget::new();
+    let id = target.sign_in(&ada()).unwrap().id;
+    target.row("taken@example.com", true, None);
+    let changed = WorkosProfile {
         email: "TAKEN@example.com".to_owned(),
         last_name: Some("Changed".to_owned()),
         updated_at: at(5),
         ..ada()
     };
-    let user = house.sign_in(&moved).unwrap();
+    let user = target.sign_in(&changed).unwrap();
     assert_eq!((user.id, user.email.as_str()), (id, "Ada@Example.com"));
     assert_eq!(user.last_name, "Changed");
 }
 
 #[test]
-fn a_verified_email_links_the_account_whatever_its_case() {
-    let house = House::new();
-    let row = house.row("ADA@example.com", true, None);
-    let user = house.sign_in(&ada()).unwrap();
+fn a_verified_email_links_the_account_regardless_of_case() {
+    let target = ProvisionTarget::new();
+    let row = target.row("ADA@example.com", true, None);
+    let user = target.sign_in(&ada()).unwrap();
     assert_eq!(user.id, row.id);
     assert_eq!(user.workos_user_id.as_deref(), Some("user_ada"));
     assert_eq!(
@@ -181,10 +181,10 @@ fn a_verified_email_links_the_account_whatever_its_case() {
 }
 
 #[test]
-fn an_unverified_email_takes_over_no_account() {
-    let house = House::new();
-    let row = house.row("ada@example.com", true, None);
-    let error = house
+fn an_unverified_email_does_not_link_an_account() {
+    let target = ProvisionTarget::new();
+    let row = target.row("ada@example.com", true, None);
+    let error = target
         .sign_in(&WorkosProfile {
             email_verified: false,
             ..ada()
@@ -194,14 +194,14 @@ fn an_unverified_email_takes_over_no_account() {
         matches!(error, ProvisionError::EmailNotVerified { .. }),
         "{error}"
     );
-    assert_eq!(house.user(row.id), row);
+    assert_eq!(target.user(row.id), row);
 }
 
 #[test]
-fn linking_an_account_whose_email_was_never_verified_ends_what_its_maker_had() {
-    let house = House::new();
-    let row = house.row("ada@example.com", false, None);
-    house.run(|conn| {
+fn linking_an_unverified_account_revokes_its_credentials() {
+    let target = ProvisionTarget::new();
+    let row = target.row("ada@example.com", false, None);
+    target.run(|conn| {
         NewSession {
             id: "s".to_owned(),
             user_id: row.id,
@@ -219,30 +219,30 @@ fn linking_an_account_whose_email_was_never_verified_ends_what_its_maker_had() {
         }
         .insert(conn)
     });
-    let user = house.sign_in(&ada()).unwrap();
+    let user = target.sign_in(&ada()).unwrap();
     assert_eq!(user.id, row.id);
     assert!(user.password.starts_with('!') && user.email_verified);
     assert_eq!(user.token_version, row.token_version + 1);
-    let session = house.run(|conn| SessionRow::by_id(conn, "s")).unwrap();
+    let session = target.run(|conn| SessionRow::by_id(conn, "s")).unwrap();
     assert_eq!(session.revoked_at, Some(at(10)));
     assert_eq!(session.workos_refresh_token, None);
 }
 
 #[test]
-fn an_account_of_another_workos_user_is_a_conflict() {
-    let house = House::new();
-    let row = house.row("ada@example.com", true, Some("user_other"));
-    let error = house.sign_in(&ada()).unwrap_err();
+fn an_account_linked_to_another_workos_user_is_a_conflict() {
+    let target = ProvisionTarget::new();
+    let row = target.row("ada@example.com", true, Some("user_other"));
+    let error = target.sign_in(&ada()).unwrap_err();
     assert!(matches!(error, ProvisionError::Conflict { .. }), "{error}");
-    assert_eq!(house.user(row.id), row);
+    assert_eq!(target.user(row.id), row);
 }
 
 #[test]
-fn a_closed_account_is_never_signed_in_nor_linked() {
-    let house = House::new();
-    let linked = house.sign_in(&ada()).unwrap().id;
-    let unlinked = house.row("grace@example.com", true, None).id;
-    house.run(|conn| {
+fn a_deactivated_account_is_neither_signed_in_nor_linked() {
+    let target = ProvisionTarget::new();
+    let linked = target.sign_in(&ada()).unwrap().id;
+    let unlinked = target.row("grace@example.com", true, None).id;
+    target.run(|conn| {
         diesel::update(users::table)
             .set(users::is_active.eq(false))
             .execute(conn)
@@ -253,18 +253,18 @@ fn a_closed_account_is_never_signed_in_nor_linked() {
         ..ada()
     };
     for (profile, id) in [(ada(), linked), (grace, unlinked)] {
-        let error = house.sign_in(&profile).unwrap_err();
+        let error = target.sign_in(&profile).unwrap_err();
         assert!(
             matches!(error, ProvisionError::Inactive { user_id } if user_id == id),
             "{error}"
         );
     }
-    assert_eq!(house.user(unlinked).workos_user_id, None);
+    assert_eq!(target.user(unlinked).workos_user_id, None);
 }
 
 #[test]
-fn a_profile_without_a_usable_email_makes_no_account() {
-    let house = House::new();
+fn a_profile_without_a_valid_email_creates_no_account() {
+    let target = ProvisionTarget::new();
     for email in [
         "",
         "ada",
@@ -272,7 +272,7 @@ fn a_profile_without_a_usable_email_makes_no_account() {
         "a\0@example.com",
         &format!("{}@example.com", "a".repeat(250)),
     ] {
-        let error = house
+        let error = target
             .sign_in(&WorkosProfile {
                 email: email.to_owned(),
                 ..ada()
@@ -286,25 +286,25 @@ fn a_profile_without_a_usable_email_makes_no_account() {
 }
 
 #[test]
-fn a_letter_that_only_folds_into_anothers_meets_no_account() {
-    let house = House::new();
-    let row = house.row("mike@example.com", true, None);
-    let stranger = WorkosProfile {
+fn a_letter_whose_lower_case_is_another_letter_matches_no_account() {
+    let target = ProvisionTarget::new();
+    let row = target.row("mike@example.com", true, None);
+    let other_user = WorkosProfile {
         email: "mi\u{212a}e@example.com".to_owned(),
         ..ada()
     };
-    let error = house.sign_in(&stranger).unwrap_err();
+    let error = target.sign_in(&other_user).unwrap_err();
     assert!(
         matches!(error, ProvisionError::UnusableProfile { .. }),
         "{error}"
     );
-    assert_eq!(house.user(row.id), row);
+    assert_eq!(target.user(row.id), row);
 }
 
 #[test]
-fn what_no_text_column_takes_is_dropped_from_names() {
-    let house = House::new();
-    let user = house
+fn nul_is_removed_from_names() {
+    let target = ProvisionTarget::new();
+    let user = target
         .sign_in(&WorkosProfile {
             first_name: Some("A\0da".to_owned()),
             ..ada()
@@ -314,11 +314,11 @@ fn what_no_text_column_takes_is_dropped_from_names() {
 }
 
 #[test]
-fn many_at_once_make_one_row() {
-    let house = House::new();
+fn concurrent_sign_ins_create_one_account() {
+    let target = ProvisionTarget::new();
     let ids: Vec<i64> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| house.sign_in(&ada()).unwrap().id))
+            .map(|_| scope.spawn(|| target.sign_in(&ada()).unwrap().id))
             .collect();
         threads
             .into_iter()
@@ -327,23 +327,23 @@ fn many_at_once_make_one_row() {
     });
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     assert_eq!(
-        house.run(|conn| users::table.count().get_result::<i64>(conn)),
+        target.run(|conn| users::table.count().get_result::<i64>(conn)),
         1
     );
 }
 
 #[test]
-fn a_row_that_was_linked_to_this_very_person_since_is_looked_at_again() {
-    let house = House::new();
+fn an_account_linked_to_the_same_user_meanwhile_is_read_again() {
+    let target = ProvisionTarget::new();
     for verified in [true, false] {
         let profile = WorkosProfile {
             email_verified: verified,
             ..ada()
         };
-        let made = house.sign_in(&ada()).unwrap();
-        let done = house
+        let created = target.sign_in(&ada()).unwrap();
+        let outcome = target
             .database
-            .write_blocking(|conn| profile.link(conn, made, at(20)));
-        assert!(matches!(done, Ok(None)), "{done:?}");
+            .write_blocking(|conn| profile.link(conn, created, at(20)));
+        assert!(matches!(outcome, Ok(None)), "{outcome:?}");
     }
 }

@@ -149,7 +149,7 @@ async fn with_token(
         challenge_id: challenge_id @ None,
     } = &mut pending.question
     {
-        match workos.challenge(factor_id).await {
+        match workos.create_challenge(factor_id).await {
             Ok(id) => *challenge_id = Some(id),
             Err(error) => {
                 log::warn!(

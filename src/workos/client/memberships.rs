@@ -1,4 +1,4 @@
-//! The organisations that somebody belongs to.
+//! Lists the organisations of a user.
 
 use std::time::Duration;
 
@@ -6,27 +6,28 @@ use reqwest::Url;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use super::{RetryPolicy, WorkosClient};
+use super::WorkosClient;
+use super::retry::{RetryPolicy, send};
 use crate::workos::error::WorkosError;
 use crate::workos::step::Organization;
 
-/// All pages together: a page that shows the list must not wait for long.
-const WITHIN: Duration = Duration::from_secs(3);
-/// The most organisations that are shown: two pages of WorkOS's.
-const MOST: usize = 200;
+/// The time-out of all requests together. A web page that shows the list must not wait longer.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// The maximum number of organisations: two pages of WorkOS's list.
+const MAX_ORGANIZATIONS: usize = 200;
 
-/// The organisations that somebody belongs to.
+/// The organisations of a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrganizationList {
-    /// 200 at the most.
+    /// At most 200 organisations.
     pub list: Vec<Organization>,
-    /// There are more.
-    pub cut: bool,
+    /// Whether there are more.
+    pub truncated: bool,
 }
 
 #[derive(Deserialize)]
 struct MembershipPage {
-    data: Vec<Membership>,
+    data: Vec<MembershipJson>,
     #[serde(default)]
     list_metadata: PageCursors,
 }
@@ -37,13 +38,13 @@ struct PageCursors {
 }
 
 #[derive(Deserialize)]
-struct Membership {
+struct MembershipJson {
     organization_id: String,
     organization_name: Option<String>,
 }
 
-impl From<Membership> for Organization {
-    fn from(membership: Membership) -> Self {
+impl From<MembershipJson> for Organization {
+    fn from(membership: MembershipJson) -> Self {
         Self {
             id: membership.organization_id,
             name: membership.organization_name.unwrap_or_default(),
@@ -52,35 +53,35 @@ impl From<Membership> for Organization {
 }
 
 impl WorkosClient {
-    /// The organisations of which this user is an active member, 200 at the most; `present`, if it is
-    /// one of them, is always among those. Fails after three seconds as an outage.
+    /// The organisations of which the user is an active member, at most 200. If the user is a member of `current`,
+    /// the list contains it. Fails with `WorkosError::Unavailable` after three seconds.
     pub async fn organizations_of(
         &self,
         user_id: &str,
-        present: Option<&str>,
+        current: Option<&str>,
     ) -> Result<OrganizationList, WorkosError> {
-        let all = tokio::time::timeout(WITHIN, self.all_of(user_id, present));
-        let late = |_| WorkosError::unavailable(format!("no memberships within {WITHIN:?}"));
+        let all = tokio::time::timeout(TIMEOUT, self.list_with_current(user_id, current));
+        let late = |_| WorkosError::unavailable(format!("no memberships within {TIMEOUT:?}"));
         all.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
     }
 
-    async fn all_of(
+    async fn list_with_current(
         &self,
         user_id: &str,
-        present: Option<&str>,
+        current: Option<&str>,
     ) -> Result<OrganizationList, WorkosError> {
-        let mut all = self.pages_of(user_id).await?;
-        if let Some(present) = present
-            && all.cut
-            && !all.list.iter().any(|one| one.id == present)
+        let mut all = self.list_pages(user_id).await?;
+        if let Some(current) = current
+            && all.truncated
+            && !all.list.iter().any(|one| one.id == current)
         {
             let own = self
-                .page_of(user_id, &[("organization_id", present)])
+                .fetch_page(user_id, &[("organization_id", current)])
                 .await?;
             let own = own
                 .data
                 .into_iter()
-                .find(|one| one.organization_id == present);
+                .find(|one| one.organization_id == current);
             if let Some(own) = own {
                 all.list.pop();
                 all.list.push(own.into());
@@ -89,27 +90,27 @@ impl WorkosClient {
         Ok(all)
     }
 
-    async fn pages_of(&self, user_id: &str) -> Result<OrganizationList, WorkosError> {
+    async fn list_pages(&self, user_id: &str) -> Result<OrganizationList, WorkosError> {
         let mut list: Vec<Organization> = Vec::new();
         let mut after: Option<String> = None;
         loop {
             let cursor = after.as_deref().map(|after| ("after", after));
-            let page = self.page_of(user_id, cursor.as_slice()).await?;
+            let page = self.fetch_page(user_id, cursor.as_slice()).await?;
             let empty = page.data.is_empty();
             list.extend(page.data.into_iter().map(Organization::from));
             after = page.list_metadata.after.filter(|_| !empty);
-            if after.is_none() || list.len() >= MOST {
-                let cut = after.is_some() || list.len() > MOST;
-                list.truncate(MOST);
-                return Ok(OrganizationList { list, cut });
+            if after.is_none() || list.len() >= MAX_ORGANIZATIONS {
+                let truncated = after.is_some() || list.len() > MAX_ORGANIZATIONS;
+                list.truncate(MAX_ORGANIZATIONS);
+                return Ok(OrganizationList { list, truncated });
             }
         }
     }
 
-    async fn page_of(
+    async fn fetch_page(
         &self,
         user_id: &str,
-        more: &[(&str, &str)],
+        filters: &[(&str, &str)],
     ) -> Result<MembershipPage, WorkosError> {
         let unreadable = |error: String| WorkosError::unavailable(format!("memberships: {error}"));
         let url = format!("{}/user_management/organization_memberships", self.base_url);
@@ -118,9 +119,9 @@ impl WorkosClient {
             .append_pair("user_id", user_id)
             .append_pair("statuses", "active")
             .append_pair("limit", "100")
-            .extend_pairs(more);
+            .extend_pairs(filters);
         let request = self.http.get(url).bearer_auth(self.api_key.expose_secret());
-        let answer = self.send(request, RetryPolicy::IfUnsent).await?;
-        serde_json::from_slice(&answer).map_err(|error| unreadable(error.to_string()))
+        let body = send(request, RetryPolicy::IfUnsent).await?;
+        serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))
     }
 }

@@ -1,32 +1,33 @@
-//! The grants that let an unfinished sign-in go on.
+//! The grants that continue a sign-in with the answer to a further step.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::{ClientDevice, RetryPolicy, WorkosClient};
+use super::retry::{RetryPolicy, send};
+use super::{ClientDevice, WorkosClient};
 use crate::workos::error::WorkosError;
 use crate::workos::wire::Authentication;
 
-/// What WorkOS asked for.
+/// The answer to a step that WorkOS asked for.
 #[derive(Clone, Copy, Debug)]
 pub enum StepAnswer<'a> {
     /// The organisation to sign in to.
     Organization(&'a str),
-    /// The code that came by e-mail.
+    /// The code that WorkOS sent by e-mail.
     EmailCode(&'a str),
-    /// The code that an authenticator shows, for this challenge.
+    /// The code of an authenticator app, for a challenge.
     TotpCode {
-        /// What was typed.
+        /// The code that the user entered.
         code: &'a str,
-        /// See [`WorkosClient::challenge`].
+        /// The challenge; see [`WorkosClient::create_challenge`].
         challenge_id: &'a str,
     },
 }
 
 impl WorkosClient {
-    /// Goes on with an unfinished sign-in. WorkOS takes a right answer once.
+    /// Continues a sign-in. WorkOS accepts a correct answer only once.
     pub async fn authenticate_with_step(
         &self,
         pending: &SecretString,
@@ -51,11 +52,11 @@ impl WorkosClient {
         self.authenticate(&body, RetryPolicy::IfUnsent).await
     }
 
-    /// Opens a challenge for an authenticator and gives its id; nothing is sent to anyone.
-    pub async fn challenge(&self, factor_id: &str) -> Result<String, WorkosError> {
+    /// Creates a challenge for an authenticator app and returns its id. Nothing is sent to the user.
+    pub async fn create_challenge(&self, factor_id: &str) -> Result<String, WorkosError> {
         let unreadable = |error: String| WorkosError::unavailable(format!("a challenge: {error}"));
         let mut url = Url::parse(&self.base_url).map_err(|error| unreadable(error.to_string()))?;
-        // By segments, since the id goes into the path.
+        // Path segments are escaped.
         url.path_segments_mut()
             .map_err(|()| unreadable("the base URL has no path".to_owned()))?
             .pop_if_empty()
@@ -64,11 +65,9 @@ impl WorkosClient {
             .http
             .post(url)
             .bearer_auth(self.api_key.expose_secret());
-        let answer = self
-            .send(request.json(&json!({})), RetryPolicy::Safe)
-            .await?;
+        let body = send(request.json(&json!({})), RetryPolicy::Safe).await?;
         let challenge: ChallengeJson =
-            serde_json::from_slice(&answer).map_err(|error| unreadable(error.to_string()))?;
+            serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?;
         Ok(challenge.id)
     }
 }

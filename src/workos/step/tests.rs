@@ -1,4 +1,4 @@
-//! What leads on, and where.
+//! Tests of the next step of a sign-in.
 
 use serde_json::json;
 
@@ -12,19 +12,19 @@ fn question(code: &str, mut body: Value) -> Option<StepQuestion> {
     body["pending_authentication_token"] = "made-up-token".into();
     match read(code, &body)? {
         NextStep::Answerable(pending) => Some(pending.question),
-        NextStep::Hosted(elsewhere) => panic!("{elsewhere:?}"),
+        NextStep::Hosted(hosted) => panic!("{hosted:?}"),
     }
 }
 
-fn elsewhere(code: &str, body: &Value) -> HostedStep {
+fn hosted(code: &str, body: &Value) -> HostedStep {
     match read(code, body) {
-        Some(NextStep::Hosted(elsewhere)) => elsewhere,
+        Some(NextStep::Hosted(hosted)) => hosted,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn each_question_is_read_with_what_its_form_needs() {
+fn each_question_is_read_with_the_data_of_its_form() {
     let organizations =
         json!({ "organizations": [{ "id": "org_1", "name": "One" }, { "id": "org_2" }] });
     let organization = |id: &str, name: &str| Organization {
@@ -66,7 +66,7 @@ fn each_question_is_read_with_what_its_form_needs() {
 }
 
 #[test]
-fn what_cannot_be_asked_for_leads_nowhere() {
+fn an_unusable_refusal_has_no_next_step() {
     assert!(
         question(
             "organization_selection_required",
@@ -86,16 +86,15 @@ fn what_cannot_be_asked_for_leads_nowhere() {
 }
 
 #[test]
-fn a_fresh_sign_in_asks_for_what_is_missing() {
-    let parameters =
-        |elsewhere: &HostedStep, organization| elsewhere.request(organization).parameters;
+fn a_hosted_step_has_the_parameters_of_its_reason() {
+    let parameters = |hosted: &HostedStep, organization| hosted.request(organization).parameters;
     let own = |pairs: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
         pairs
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()))
             .collect()
     };
-    let one = elsewhere(
+    let one = hosted(
         "sso_required",
         &json!({ "connection_ids": ["conn_1"], "email": "a@example.com" }),
     );
@@ -103,7 +102,7 @@ fn a_fresh_sign_in_asks_for_what_is_missing() {
         parameters(&one, Some("org_1")),
         own(&[("connection_id", "conn_1"), ("login_hint", "a@example.com")])
     );
-    let several = elsewhere(
+    let several = hosted(
         "sso_required",
         &json!({ "connection_ids": ["conn_1", "conn_2"] }),
     );
@@ -112,7 +111,7 @@ fn a_fresh_sign_in_asks_for_what_is_missing() {
         own(&[("organization_id", "org_1")])
     );
     assert_eq!(parameters(&several, None), own(&[]));
-    let enrollment = elsewhere(
+    let enrollment = hosted(
         "mfa_enrollment",
         &json!({ "user": { "email": "a@example.com" } }),
     );
@@ -129,13 +128,13 @@ fn a_fresh_sign_in_asks_for_what_is_missing() {
 }
 
 #[test]
-fn what_cannot_be_answered_here_is_answered_at_workos() {
+fn a_question_without_a_token_is_a_hosted_step() {
     let una = json!({ "email": "una@example.com" });
     for (code, why) in [
         ("email_verification_required", HostedStepReason::Email),
         ("mfa_challenge", HostedStepReason::SecondFactor),
     ] {
-        let step = elsewhere(code, &una);
+        let step = hosted(code, &una);
         assert_eq!(step.why, why);
         let parameters = [
             ("provider", "authkit".to_owned()),
@@ -144,20 +143,17 @@ fn what_cannot_be_answered_here_is_answered_at_workos() {
         ];
         assert_eq!(step.request(None).parameters, parameters);
     }
-    // A token alone does not say what an authenticator's code would answer.
+    // The token alone does not name an authenticator or a challenge.
     let token = json!({ "pending_authentication_token": "made-up-token" });
     assert_eq!(
-        elsewhere("mfa_challenge", &token).why,
+        hosted("mfa_challenge", &token).why,
         HostedStepReason::SecondFactor
     );
     for code in [
         "authentication_method_not_allowed",
         "email_password_auth_disabled",
     ] {
-        assert_eq!(
-            elsewhere(code, &json!({})).why,
-            HostedStepReason::OtherMethod
-        );
+        assert_eq!(hosted(code, &json!({})).why, HostedStepReason::OtherMethod);
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     ADA, FIREFOX, IPHONE, REVOKE_AT_WORKOS, newest, sign_out_everywhere, signed_in_with, workos_has,
 };
-use crate::password_login::{EMAIL, PASSWORD, comes_in};
+use crate::password_login::{EMAIL, PASSWORD, assert_logs_in};
 use crate::support::app::{TestApp, location};
 use crate::support::exchange::{WORKOS, code_for, me, post, signed_in};
 use crate::support::steps::{is_removal, query, set_cookie};
@@ -58,9 +58,9 @@ async fn a_passwords_session_ends_here_with_tokens_that_no_session_began() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
-    comes_in(&grace, EMAIL, PASSWORD).await;
+    assert_logs_in(&grace, EMAIL, PASSWORD).await;
     let elsewhere = app.visitor();
-    comes_in(&elsewhere, EMAIL, PASSWORD).await;
+    assert_logs_in(&elsewhere, EMAIL, PASSWORD).await;
     let body = json!({ "email": EMAIL, "password": PASSWORD });
     let access = grace.post_json("/api/token", &body).await.text("access");
     let response = sign_out_everywhere(&grace).await;
@@ -68,7 +68,7 @@ async fn a_passwords_session_ends_here_with_tokens_that_no_session_began() {
     assert!(!grace.is_signed_in().await && !elsewhere.is_signed_in().await);
     let refused = me(&app, &json!(access)).await;
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
-    comes_in(&grace, EMAIL, PASSWORD).await;
+    assert_logs_in(&grace, EMAIL, PASSWORD).await;
 }
 
 #[tokio::test]

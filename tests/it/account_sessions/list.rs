@@ -6,7 +6,7 @@ use serde_json::json;
 use vestibule::db::schema::sessions;
 
 use super::{ADA, FIREFOX, IPHONE, add_session, newest, signed_in_with};
-use crate::password_login::{EMAIL, PASSWORD, comes_in};
+use crate::password_login::{EMAIL, PASSWORD, assert_logs_in};
 use crate::support::app::TestApp;
 use crate::support::exchange::{WORKOS, code_for, post, signed_in};
 
@@ -68,7 +68,7 @@ async fn a_passwords_session_says_so_and_an_ended_one_is_gone() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
-    comes_in(&grace, EMAIL, PASSWORD).await;
+    assert_logs_in(&grace, EMAIL, PASSWORD).await;
     let page = grace.page("/account").await;
     assert!(list(&page).contains("Password of this site"), "{page}");
     let row = app.only_session();
@@ -123,7 +123,7 @@ async fn a_refused_new_password_leaves_the_list_on_the_page() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
-    comes_in(&grace, EMAIL, PASSWORD).await;
+    assert_logs_in(&grace, EMAIL, PASSWORD).await;
     let response = grace.submit("/account/password", &[]).await;
     assert_eq!(response.status(), StatusCode::OK);
     let page = response.text().await.unwrap();

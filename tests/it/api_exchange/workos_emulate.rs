@@ -1,4 +1,4 @@
-//! The same against WorkOS's own emulator, whose code is not ours.
+//! Code exchanges with WorkOS's own emulator, which is independent of our code.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -26,7 +26,7 @@ async fn start() -> (WorkosEmulate, TestApp) {
     (workos, app)
 }
 
-/// It asks nobody: whoever is hinted at has signed in.
+/// The emulator asks for no password: it signs in the user of the login hint.
 async fn code(app: &TestApp, pkce: bool, email: &str) -> String {
     let mut authorize = authorize_url(app, pkce);
     authorize.query_pairs_mut().append_pair("login_hint", email);
@@ -35,7 +35,7 @@ async fn code(app: &TestApp, pkce: bool, email: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_page_signs_in_with_pkce_and_without() {
+async fn a_page_signs_in_with_and_without_pkce() {
     let (_workos, app) = start().await;
     let plain = json!({ "code": code(&app, false, "ada@example.com").await });
     let first = signed_in(post(&app, WORKOS, &plain).await).await;
@@ -58,7 +58,7 @@ async fn a_page_signs_in_with_pkce_and_without() {
 }
 
 #[tokio::test]
-async fn its_own_codes_are_passed_on() {
+async fn the_emulators_error_codes_are_passed_on() {
     let (_workos, app) = start().await;
     let unknown = post(&app, WORKOS, &json!({ "code": "made-up" })).await;
     refused(unknown, StatusCode::BAD_REQUEST, "invalid_code").await;
@@ -72,7 +72,7 @@ async fn its_own_codes_are_passed_on() {
 }
 
 #[tokio::test]
-async fn an_impersonation_is_told_in_the_tokens() {
+async fn an_impersonation_is_in_the_tokens() {
     let (_workos, app) = start().await;
     let body = json!({ "code": code(&app, false, "imogen@example.com").await });
     let answer = signed_in(post(&app, WORKOS, &body).await).await;

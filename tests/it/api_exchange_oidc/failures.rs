@@ -1,4 +1,4 @@
-//! Providers that refuse, fail, or never answer.
+//! Providers that refuse, fail or do not answer.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -24,7 +24,7 @@ async fn assert_unavailable(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_refusal_passes_the_providers_code_on() {
+async fn a_refusal_contains_the_providers_code() {
     let (provider, app) = start().await;
     for (status, error, code) in [
         (400, json!("invalid_grant"), "invalid_grant"),
@@ -44,7 +44,7 @@ async fn a_refusal_passes_the_providers_code_on() {
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_or_is_gone_is_a_503() {
+async fn a_failing_or_unreachable_provider_is_a_503() {
     let (provider, app) = start().await;
     for status in [429, 500, 503] {
         provider.configure(json!({ "token_status": status })).await;
@@ -59,7 +59,7 @@ async fn a_provider_that_fails_or_is_gone_is_a_503() {
 }
 
 #[tokio::test]
-async fn a_description_of_another_issuer_is_not_believed() {
+async fn metadata_of_another_issuer_is_refused() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
     let mut orders = verified("ada@example.com");
@@ -67,20 +67,20 @@ async fn a_description_of_another_issuer_is_not_believed() {
     provider.configure(orders).await;
     assert_unavailable(&app).await;
     assert!(provider.requests("token").await.is_empty());
-    // Nothing of it was kept.
+    // The refused metadata was not cached.
     provider.configure(verified("ada@example.com")).await;
     signed_in(exchange(&app, OKTA).await).await;
 }
 
 #[tokio::test]
-async fn what_is_known_of_a_provider_outlasts_its_description() {
+async fn cached_metadata_is_used_when_new_metadata_is_refused() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
     provider.configure(verified("ada@example.com")).await;
     signed_in(exchange(&app, OKTA).await).await;
     let mut orders = verified("ada@example.com");
     orders["metadata"] = json!({ "token_endpoint": "http://198.51.100.1/" });
-    // Still good when the hour is over, and the new description is refused.
+    // The cached metadata is used beyond its hour, since the new one is refused.
     orders["claims"]["exp"] = (app.now().seconds() + 7_200).into();
     provider.configure(orders).await;
     app.clock.advance(chrono::TimeDelta::minutes(61));
@@ -89,7 +89,7 @@ async fn what_is_known_of_a_provider_outlasts_its_description() {
 }
 
 #[tokio::test]
-async fn a_way_that_is_cut_is_a_503_and_then_all_is_well() {
+async fn a_broken_connection_is_a_503_until_it_is_restored() {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
     let upstream = provider.issuer().trim_start_matches("http://localhost:");
@@ -104,8 +104,8 @@ async fn a_way_that_is_cut_is_a_503_and_then_all_is_well() {
     signed_in(exchange(&app, OKTA).await).await;
 }
 
-/// Takes requests and says nothing, or more than anybody wants to hear.
-async fn nuisance(endless: bool) -> String {
+/// Starts a server that accepts requests and sends nothing, or an endless response.
+async fn faulty_server(endless: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -128,17 +128,17 @@ async fn nuisance(endless: bool) -> String {
 }
 
 #[tokio::test]
-async fn a_provider_that_says_nothing_is_a_503_in_the_end() {
+async fn a_provider_that_does_not_answer_is_a_503_after_the_time_out() {
     let app = TestApp::builder()
-        .with_oidc_issuer(&nuisance(false).await)
+        .with_oidc_issuer(&faulty_server(false).await)
         .start();
     assert_unavailable(&app).await;
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_broken_off() {
+async fn an_endless_response_is_aborted() {
     let app = TestApp::builder()
-        .with_oidc_issuer(&nuisance(true).await)
+        .with_oidc_issuer(&faulty_server(true).await)
         .start();
     assert_unavailable(&app).await;
 }

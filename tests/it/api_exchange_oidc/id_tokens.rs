@@ -1,4 +1,4 @@
-//! ID tokens that are not good, and keys that change.
+//! Invalid ID tokens, and changed keys.
 
 use chrono::TimeDelta;
 use reqwest::StatusCode;
@@ -9,7 +9,7 @@ use crate::support::app::TestApp;
 use crate::support::exchange::{post, refused, signed_in};
 use crate::support::oidc_provider::{CLIENT_ID, OidcProvider, WithOidcIssuer, verified};
 
-/// The provider, and an app in which Ada could sign in.
+/// Starts a provider, and an app with an account of Ada.
 async fn with_ada() -> (OidcProvider, TestApp) {
     let (provider, app) = start().await;
     app.add_user("ada@example.com", true);
@@ -17,14 +17,14 @@ async fn with_ada() -> (OidcProvider, TestApp) {
     (provider, app)
 }
 
-async fn assert_not_believed(app: &TestApp, body: &Value) {
+async fn assert_id_token_refused(app: &TestApp, body: &Value) {
     let response = post(app, OKTA, body).await;
     refused(response, StatusCode::BAD_REQUEST, "invalid_id_token").await;
     assert_eq!(app.user("ada@example.com").last_login, None);
 }
 
 #[tokio::test]
-async fn a_wrong_claim_is_not_believed() {
+async fn a_token_with_a_wrong_claim_is_refused() {
     let (provider, app) = with_ada().await;
     let now = app.now().seconds();
     for wrong in [
@@ -42,36 +42,36 @@ async fn a_wrong_claim_is_not_believed() {
             orders["claims"][name] = value.clone();
         }
         provider.configure(orders).await;
-        assert_not_believed(&app, &body()).await;
+        assert_id_token_refused(&app, &body()).await;
     }
     provider.configure(verified("ada@example.com")).await;
     signed_in(exchange(&app, OKTA).await).await;
 }
 
 #[tokio::test]
-async fn a_token_ends_by_our_clock() {
+async fn a_token_expires_by_our_clock() {
     let (_provider, app) = with_ada().await;
     app.clock.advance(TimeDelta::hours(2));
-    assert_not_believed(&app, &body()).await;
+    assert_id_token_refused(&app, &body()).await;
 }
 
 #[tokio::test]
-async fn a_nonce_that_was_sent_must_come_back() {
+async fn a_nonce_that_was_sent_must_be_in_the_token() {
     let (provider, app) = with_ada().await;
     let mut with_nonce = body();
     with_nonce["nonce"] = "made-up-nonce".into();
-    assert_not_believed(&app, &with_nonce).await;
+    assert_id_token_refused(&app, &with_nonce).await;
     let mut orders = verified("ada@example.com");
     orders["claims"]["nonce"] = "another".into();
     provider.configure(orders.clone()).await;
-    assert_not_believed(&app, &with_nonce).await;
+    assert_id_token_refused(&app, &with_nonce).await;
     orders["claims"]["nonce"] = "made-up-nonce".into();
     provider.configure(orders).await;
     signed_in(post(&app, OKTA, &with_nonce).await).await;
 }
 
 #[tokio::test]
-async fn a_token_without_its_own_signature_is_not_believed() {
+async fn a_token_without_a_valid_signature_is_refused() {
     let (provider, app) = with_ada().await;
     for trick in [
         json!({ "alg_none": true }),
@@ -85,7 +85,7 @@ async fn a_token_without_its_own_signature_is_not_believed() {
             .unwrap()
             .extend(trick.as_object().unwrap().clone());
         provider.configure(orders).await;
-        assert_not_believed(&app, &body()).await;
+        assert_id_token_refused(&app, &body()).await;
     }
 }
 
@@ -94,13 +94,13 @@ async fn a_new_key_is_fetched_once_a_minute_at_most() {
     let (provider, app) = with_ada().await;
     signed_in(exchange(&app, OKTA).await).await;
     app.clock.advance(TimeDelta::seconds(61));
-    // It signs both tokens of an answer with its keys in turn: the ID token gets the new one.
+    // The provider signs both tokens of a response with its keys in turn: the ID token with the new one.
     provider.add_key("second", "ES256").await;
     signed_in(exchange(&app, OKTA).await).await;
     signed_in(exchange(&app, OKTA).await).await;
     assert_eq!(provider.requests("keys").await.len(), 2);
 
-    // Keys that the set does not show: asked for once, and not again within the minute.
+    // A key that is missing in the set is fetched once, and not again within the minute.
     let mut hidden = verified("ada@example.com");
     hidden["hidden_keys"] = json!(["third", "fourth"]);
     provider.configure(hidden).await;
@@ -119,7 +119,7 @@ async fn a_new_key_is_fetched_once_a_minute_at_most() {
     assert_eq!(believed, 2, "two of its four keys are known");
     assert_eq!(provider.requests("keys").await.len(), 3);
 
-    // The set shows them by now; within the minute nobody looks.
+    // The set contains the key by now, but it is not fetched within the minute.
     provider.configure(verified("ada@example.com")).await;
     app.clock.advance(TimeDelta::seconds(61));
     for _ in 0..4 {

@@ -1,4 +1,4 @@
-//! A second run: what changed in Django since is brought, what changed here is left.
+//! Repeated imports: changes in Django are imported, changes made here are kept.
 
 use diesel::prelude::*;
 use secrecy::SecretString;
@@ -10,12 +10,12 @@ use vestibule::db::schema::{sessions, users};
 use vestibule::sessions::NewSession;
 use vestibule::settings::PasswordLogin;
 
-use super::moment;
+use super::timestamp;
 use crate::support::django::{Django, ImportTarget, counts};
 
-/// "Correct-horse-9", by Django's own hasher at a low cost.
+/// A hash of "Correct-horse-9", made by Django's hasher with cheap parameters.
 const CHEAP: &str = "pbkdf2_sha256$1000$Salz-ü$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
-/// " spaced ", likewise.
+/// A hash of " spaced ", made the same way.
 const OTHER: &str = "pbkdf2_sha256$1000$Salz-ü$hd9wLxdmk32welMODxwVFKriaAsMCn0jgzlyxcb1s/s=";
 
 fn imported() -> (Django, ImportTarget) {
@@ -73,7 +73,7 @@ fn is_signed_in(target: &ImportTarget, user_id: i64) -> bool {
 }
 
 #[test]
-fn what_has_not_changed_is_left_and_what_is_new_is_brought() {
+fn unchanged_rows_are_kept_and_new_rows_are_imported() {
     let (django, target) = imported();
     let before = target.users();
     let again = target.import(&django, &[]);
@@ -85,7 +85,7 @@ fn what_has_not_changed_is_left_and_what_is_new_is_brought() {
 }
 
 #[test]
-fn what_changed_in_django_comes_over() {
+fn changes_in_django_are_imported() {
     let (django, target) = imported();
     django.set(
         1,
@@ -108,13 +108,13 @@ fn what_changed_in_django_comes_over() {
     );
     assert_eq!(one.token_version, 0);
     assert!(two.is_staff && two.is_superuser);
-    assert_eq!(two.last_login, Some(moment("2026-11-21T01:02:03Z")));
+    assert_eq!(two.last_login, Some(timestamp("2026-11-21T01:02:03Z")));
     let third = target.import(&django, &[]);
     assert_eq!(counts(&third, 0), [0, 0, 3, 0]);
 }
 
 #[test]
-fn a_password_changed_in_django_comes_over_and_ends_sessions() {
+fn a_password_changed_in_django_is_imported_and_revokes_sessions() {
     let (django, target) = imported();
     for id in 1..=2 {
         sign_in(&target, id);
@@ -127,7 +127,7 @@ fn a_password_changed_in_django_comes_over_and_ends_sessions() {
         ("changed$there", 1)
     );
     assert!(!is_signed_in(&target, 1) && is_signed_in(&target, 2));
-    // And once more, since what was brought is now this one.
+    // A second change is compared with the first one.
     django.set(1, "password = ''");
     target.import(&django, &[]);
     let user = target.user(1);
@@ -158,7 +158,7 @@ fn a_password_changed_here_is_never_overwritten() {
 }
 
 #[test]
-fn a_profile_changed_here_stays_and_the_rest_still_comes() {
+fn a_profile_changed_here_is_kept_and_other_changes_are_imported() {
     let (django, target) = imported();
     target.change(|conn| {
         diesel::update(users::table.find(1))
@@ -180,7 +180,7 @@ fn a_profile_changed_here_stays_and_the_rest_still_comes() {
 }
 
 #[test]
-fn a_deactivation_comes_over_and_ends_sessions_and_so_does_its_end() {
+fn deactivation_and_activation_in_django_are_imported() {
     let (django, target) = imported();
     sign_in(&target, 1);
     django.set(1, "is_active = false");
@@ -203,13 +203,13 @@ fn an_account_deactivated_here_is_never_reactivated() {
     django.set(1, "is_active = true");
     target.import(&django, &[]);
     let user = target.user(1);
-    // The one by which the trigger ended its tokens.
+    // The trigger incremented the token version once.
     assert!(!user.is_active && user.token_version == 1, "{user:?}");
 }
 
-/// As people who leave are made anonymous in Django.
+/// Django projects often anonymize users who leave.
 #[test]
-fn a_deactivation_comes_over_with_an_email_that_cannot() {
+fn a_row_with_an_invalid_email_still_deactivates_its_account() {
     let (django, target) = imported();
     django.set(1, "is_active = false, email = '', password = ''");
     django.set(2, "is_active = false, email = '3@EXAMPLE.com'");
@@ -230,7 +230,7 @@ fn a_deactivation_comes_over_with_an_email_that_cannot() {
 }
 
 #[test]
-fn an_email_is_free_for_whoever_comes_when_its_owner_has_another() {
+fn an_email_that_its_owner_gave_up_can_be_imported_for_another_user() {
     let (django, target) = imported();
     django.set(1, "email = 'moved@example.com'");
     django.add(9, "1@example.com");
@@ -262,7 +262,7 @@ fn an_account_linked_to_workos_keeps_its_profile() {
 }
 
 #[test]
-fn a_new_email_is_verified_only_when_the_operator_says_so_again() {
+fn a_changed_email_is_unverified_until_an_import_with_emails_verified() {
     let (django, target) = (Django::new(), ImportTarget::new());
     for id in 1..=2 {
         django.add(id, &format!("{id}@example.com"));
@@ -272,22 +272,19 @@ fn a_new_email_is_verified_only_when_the_operator_says_so_again() {
     django.set(2, "email = '2@EXAMPLE.com'");
     target.import(&django, &[]);
     assert!(!target.user(1).email_verified && target.user(2).email_verified);
-    let vouched = target.import(&django, &["--emails-verified"]);
-    assert_eq!(counts(&vouched, 0), [0, 1, 1, 0]);
+    let verified = target.import(&django, &["--emails-verified"]);
+    assert_eq!(counts(&verified, 0), [0, 1, 1, 0]);
     assert!(target.user(1).email_verified);
 }
 
 #[test]
-fn a_password_changed_in_django_comes_though_a_sign_in_here_had_hashed_the_old_one_anew() {
+fn a_password_changed_in_django_is_imported_even_after_a_rehash() {
     let (django, target) = (Django::new(), ImportTarget::new());
     django.add(1, "ada@example.com");
     django.set(1, &format!("password = '{CHEAP}'"));
     target.import(&django, &[]);
     assert!(signs_in_with(&target, "Correct-horse-9"));
-    assert!(
-        target.user(1).password.starts_with("argon2$"),
-        "hashed anew"
-    );
+    assert!(target.user(1).password.starts_with("argon2$"), "rehashed");
 
     let unchanged = target.import(&django, &[]);
     assert_eq!(counts(&unchanged, 0), [0, 0, 1, 0]);
@@ -301,7 +298,7 @@ fn a_password_changed_in_django_comes_though_a_sign_in_here_had_hashed_the_old_o
 }
 
 #[test]
-fn an_account_that_was_deleted_here_does_not_come_back() {
+fn an_account_that_was_deleted_here_is_not_imported_again() {
     let (django, target) = imported();
     target.change(|conn| diesel::delete(users::table.find(2)).execute(conn));
     django.add(4, "4@example.com");
@@ -314,7 +311,7 @@ fn an_account_that_was_deleted_here_does_not_come_back() {
     );
 }
 
-/// Checks a password, and settles it as a sign-in does.
+/// Checks a password and confirms it as a sign-in does.
 fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
     let password = SecretString::from(password);
     let hasher = Hasher::with_threads(1).unwrap();
@@ -325,7 +322,7 @@ fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
         let Ok(checked) = checked else {
             return false;
         };
-        let settled = database.write(move |conn| Ok::<_, DbError>(checked.settle(conn)?));
-        settled.await.unwrap().is_some()
+        let confirmed = database.write(move |conn| Ok::<_, DbError>(checked.confirm(conn)?));
+        confirmed.await.unwrap().is_some()
     })
 }

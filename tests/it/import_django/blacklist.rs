@@ -1,22 +1,22 @@
-//! simplejwt's blacklist comes along.
+//! The import of simplejwt's blacklist.
 
 use vestibule::tokens::RefreshTokenRow;
 
-use super::{moment, newcomer};
+use super::{add_local_account, timestamp};
 use crate::support::django::{Django, ImportTarget, counts};
 
 const LATER: &str = "2999-01-01 00:00:00";
 
 #[test]
-fn what_was_revoked_stays_revoked_and_what_is_past_is_left() {
+fn revoked_tokens_stay_revoked_and_expired_ones_are_not_imported() {
     let (django, target) = (Django::new().with_blacklist(), ImportTarget::new());
-    assert_eq!(newcomer(&target, "here@example.com"), 1);
+    assert_eq!(add_local_account(&target, "here@example.com"), 1);
     django.add(1, "there@example.com");
     django.add(2, "two@example.com");
     django.blacklist(1, "2", "aa", LATER);
     django.blacklist(2, "NULL", "bb", LATER);
     django.blacklist(3, "2", "past", "2020-01-01 00:00:00");
-    // Somebody else has the id 1 here, and nobody 99.
+    // Id 1 belongs to another account here, and id 99 to none.
     django.blacklist(4, "1", "cc", LATER);
     django.blacklist(5, "99", "dd", LATER);
     django.blacklist(6, "2", "", LATER);
@@ -29,12 +29,12 @@ fn what_was_revoked_stays_revoked_and_what_is_past_is_left() {
         "{output:#?}"
     );
     let tokens = target.tokens();
-    let whose: Vec<_> = tokens
+    let owners: Vec<_> = tokens
         .iter()
         .map(|row| (row.jti.as_str(), row.user_id))
         .collect();
     assert_eq!(
-        whose,
+        owners,
         [("aa", Some(2)), ("bb", None), ("cc", None), ("dd", None)]
     );
     let first = RefreshTokenRow {
@@ -43,12 +43,12 @@ fn what_was_revoked_stays_revoked_and_what_is_past_is_left() {
         user_id: Some(2),
         sid: None,
         session_id: None,
-        issued_at: moment("2026-01-02T03:04:05Z"),
-        expires_at: moment("2999-01-01T00:00:00Z"),
+        issued_at: timestamp("2026-01-02T03:04:05Z"),
+        expires_at: timestamp("2999-01-01T00:00:00Z"),
         family_expires_at: None,
         consumed_at: None,
         successor: None,
-        revoked_at: Some(moment("2026-01-03T03:04:05Z")),
+        revoked_at: Some(timestamp("2026-01-03T03:04:05Z")),
     };
     assert_eq!(tokens[0], first);
     let again = target.import(&django, &[]);
@@ -57,7 +57,7 @@ fn what_was_revoked_stays_revoked_and_what_is_past_is_left() {
 }
 
 #[test]
-fn a_token_that_was_good_here_is_revoked_when_django_revokes_it() {
+fn a_token_valid_here_is_revoked_if_django_revoked_it() {
     let (django, target) = (Django::new().with_blacklist(), ImportTarget::new());
     django.add(1, "ann@example.com");
     target.import(&django, &[]);
@@ -67,8 +67,8 @@ fn a_token_that_was_good_here_is_revoked_when_django_revokes_it() {
         user_id: Some(1),
         sid: Some("session_01".to_owned()),
         session_id: None,
-        issued_at: moment("2026-01-02T03:04:05Z"),
-        expires_at: moment("2999-01-01T00:00:00Z"),
+        issued_at: timestamp("2026-01-02T03:04:05Z"),
+        expires_at: timestamp("2999-01-01T00:00:00Z"),
         family_expires_at: None,
         consumed_at: None,
         successor: None,
@@ -78,12 +78,12 @@ fn a_token_that_was_good_here_is_revoked_when_django_revokes_it() {
     django.blacklist(1, "1", "aa", LATER);
     let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 1), [0, 1, 0, 0]);
-    let revoked_at = Some(moment("2026-01-03T03:04:05Z"));
+    let revoked_at = Some(timestamp("2026-01-03T03:04:05Z"));
     assert_eq!(target.tokens(), [RefreshTokenRow { revoked_at, ..good }]);
 }
 
 #[test]
-fn a_blacklist_that_cannot_be_read_ends_the_import_before_it_begins() {
+fn an_unreadable_blacklist_stops_the_import_before_it_writes() {
     let (django, target) = (Django::new().with_blacklist(), ImportTarget::new());
     django.add(1, "ann@example.com");
     django.run("ALTER TABLE token_blacklist_outstandingtoken RENAME COLUMN jti TO jti_hex");

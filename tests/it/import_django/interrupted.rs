@@ -1,11 +1,11 @@
-//! An import that is killed in the middle, and run again.
+//! An import that is killed and run again.
 
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use vestibule::db::schema::{django_imports, users};
 
-use super::newcomer;
+use super::add_local_account;
 use crate::support::django::{Django, ImportTarget, counts};
 
 const ROWS: i64 = 30_000;
@@ -23,33 +23,33 @@ fn many(django: &Django) {
     django.run(&format!("{into} {numbers} SELECT {select}"));
 }
 
-fn taken(target: &ImportTarget) -> i64 {
+fn imported(target: &ImportTarget) -> i64 {
     target.rows(|conn| users::table.count().get_result(conn))
 }
 
 #[test]
-fn a_second_run_finishes_what_a_killed_one_began() {
+fn a_second_run_completes_an_interrupted_import() {
     let (django, target) = (Django::new(), ImportTarget::new());
     many(&django);
     let running = target.program(django.url(), &[]).start();
-    let hangs = Instant::now() + Duration::from_secs(60);
-    while taken(&target) < 3000 {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while imported(&target) < 3000 {
         assert!(
-            Instant::now() < hangs,
-            "nothing arrives: {}",
+            Instant::now() < deadline,
+            "nothing is imported: {}",
             running.printed()
         );
         std::thread::sleep(Duration::from_millis(2));
     }
-    // Dropped is killed.
+    // Dropping it kills the process.
     drop(running);
-    let half = taken(&target);
+    let half = imported(&target);
     assert!((3000..ROWS).contains(&half), "killed in the middle: {half}");
     assert_eq!(half % 1000, 0, "whole batches");
     let known: i64 = target.rows(|conn| django_imports::table.count().get_result(conn));
     assert_eq!(known, half);
-    // Ids were kept apart before the first row.
-    let here = newcomer(&target, "here@example.com");
+    // The next id was raised before the first row was written.
+    let here = add_local_account(&target, "here@example.com");
     assert!(here > ROWS + 1_000_000, "{here}");
 
     let rest = target.import(&django, &[]);

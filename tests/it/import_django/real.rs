@@ -1,4 +1,4 @@
-//! A database that a real Django made, with every hasher that it has.
+//! The import of a database that a real Django wrote, with all of its hashers.
 
 use chrono::NaiveDateTime;
 use vestibule::clock::Timestamp;
@@ -17,8 +17,8 @@ fn imports_all(django: &Django) {
     let output = target.import(django, &[]);
     let all = u64::try_from(made.users.len()).unwrap();
     assert_eq!(counts(&output, 0), [all, 0, 0, 0]);
-    for there in &made.users {
-        compare(&target, there);
+    for in_django in &made.users {
+        compare(&target, in_django);
     }
     let algorithms = made
         .users
@@ -30,14 +30,14 @@ fn imports_all(django: &Django) {
     assert_eq!(counts(&output, 1), [3, 0, 0, 0]);
     let tokens = target.tokens();
     assert_eq!(tokens.len(), made.blacklisted.len());
-    for there in &made.blacklisted {
-        let here = tokens.iter().find(|row| row.jti == there.jti).unwrap();
+    for in_django in &made.blacklisted {
+        let here = tokens.iter().find(|row| row.jti == in_django.jti).unwrap();
         assert_eq!(
             (here.user_id, &here.family),
-            (Some(there.user_id), &there.jti)
+            (Some(in_django.user_id), &in_django.jti)
         );
-        assert_eq!(here.expires_at, utc(&there.expires_at));
-        assert_eq!(here.revoked_at, Some(utc(&there.revoked_at)));
+        assert_eq!(here.expires_at, utc(&in_django.expires_at));
+        assert_eq!(here.revoked_at, Some(utc(&in_django.revoked_at)));
     }
     assert!(!tokens.iter().any(|row| made.good.contains(&row.jti)));
     for token in &made.tokens {
@@ -51,28 +51,35 @@ fn imports_all(django: &Django) {
     );
 }
 
-fn compare(target: &ImportTarget, there: &RealUser) {
-    let here = target.user(there.id);
-    assert_eq!(here.email, there.email);
-    assert_eq!(here.password, there.hash);
-    assert_eq!(there.password.is_none(), here.password.starts_with('!'));
+fn compare(target: &ImportTarget, in_django: &RealUser) {
+    let here = target.user(in_django.id);
+    assert_eq!(here.email, in_django.email);
+    assert_eq!(here.password, in_django.hash);
+    assert_eq!(in_django.password.is_none(), here.password.starts_with('!'));
     assert_eq!(
         (&here.first_name, &here.last_name),
-        (&there.first_name, &there.last_name)
+        (&in_django.first_name, &in_django.last_name)
     );
     let flags = (here.is_active, here.is_staff, here.is_superuser);
-    assert_eq!(flags, (there.is_active, there.is_staff, there.is_superuser));
-    assert_eq!(here.date_joined, utc(&there.date_joined));
-    assert_eq!(here.last_login, there.last_login.as_deref().map(utc));
+    assert_eq!(
+        flags,
+        (
+            in_django.is_active,
+            in_django.is_staff,
+            in_django.is_superuser
+        )
+    );
+    assert_eq!(here.date_joined, utc(&in_django.date_joined));
+    assert_eq!(here.last_login, in_django.last_login.as_deref().map(utc));
 }
 
 #[test]
-fn from_a_sqlite_file() {
+fn a_sqlite_database_of_django_is_imported() {
     imports_all(&Django::without_tables(TestDatabase::sqlite()));
 }
 
-/// The SQLite file again, where this run has no PostgreSQL.
+/// Without PostgreSQL this uses a SQLite file again.
 #[test]
-fn from_the_database_of_this_run() {
+fn a_database_of_django_on_this_runs_backend_is_imported() {
     imports_all(&Django::empty());
 }

@@ -1,11 +1,11 @@
-//! Rows that are not taken: each is named with its reason, and the rest is taken.
+//! Refused rows: each is named with its reason, and the other rows are imported.
 
 use crate::support::django::{Django, ImportTarget, counts};
 
-use super::newcomer;
+use super::add_local_account;
 
-/// Without a primary key or types, so that it can hold what Django's cannot.
-fn loose(django: &Django) {
+/// Creates a table without primary key and types, which can hold values that Django's cannot.
+fn create_untyped_table(django: &Django) {
     django.run(
         "CREATE TABLE people (id text, password text, email text, first_name text, is_active text, \
          date_joined text)",
@@ -19,9 +19,9 @@ fn add(django: &Django, id: &str, email: &str, first_name: &str, is_active: &str
 }
 
 #[test]
-fn bad_rows_are_named_and_the_rest_is_taken() {
+fn invalid_rows_are_named_and_the_others_are_imported() {
     let (django, target) = (Django::empty(), ImportTarget::new());
-    loose(&django);
+    create_untyped_table(&django);
     let long = format!("{}@example.com", "a".repeat(250));
     const JOINED: &str = "2026-01-02 03:04:05";
     for (id, email, is_active, joined) in [
@@ -67,11 +67,11 @@ fn bad_rows_are_named_and_the_rest_is_taken() {
     let range = range.unwrap();
     assert!(range.trim_start().starts_with("4  "), "{range}");
     let ids: Vec<_> = target.users().into_iter().map(|user| user.id).collect();
-    assert_eq!(ids, [1, 15], "nobody is kept out for a time");
+    assert_eq!(ids, [1, 15], "an unreadable time refuses no row");
 }
 
 #[test]
-fn bytes_that_are_no_text_stop_nothing() {
+fn invalid_text_refuses_only_its_row() {
     let (django, target) = (Django::sqlite(), ImportTarget::new());
     for id in 1..=4 {
         django.add(id, &format!("{id}@example.com"));
@@ -90,7 +90,7 @@ fn bytes_that_are_no_text_stop_nothing() {
 }
 
 #[test]
-fn an_email_belongs_to_the_lowest_id_in_whatever_order_the_rows_lie() {
+fn an_email_of_several_rows_is_imported_for_the_lowest_id() {
     let (django, target) = (Django::new(), ImportTarget::new());
     django.add(9, "ann@example.com");
     django.add(3, "Ann@Example.com");
@@ -109,9 +109,9 @@ fn an_email_belongs_to_the_lowest_id_in_whatever_order_the_rows_lie() {
 }
 
 #[test]
-fn an_id_and_an_email_that_are_taken_here_stay_whose_they_are() {
+fn ids_and_emails_of_local_accounts_are_kept() {
     let (django, target) = (Django::new(), ImportTarget::new());
-    let here = newcomer(&target, "here@example.com");
+    let here = add_local_account(&target, "here@example.com");
     assert_eq!(here, 1);
     django.add(1, "there@example.com");
     django.add(2, "HERE@example.com");
@@ -134,9 +134,9 @@ fn an_id_and_an_email_that_are_taken_here_stay_whose_they_are() {
     assert_eq!(target.user(1), before);
 }
 
-/// Two projects give the same ids out: the second's people must not take over the first's accounts.
+/// Two Django projects assign the same ids. Users of the second must not get accounts of the first.
 #[test]
-fn a_second_djangos_rows_do_not_pass_for_the_firsts() {
+fn rows_of_a_second_project_do_not_change_accounts_of_the_first() {
     let (first, second, target) = (Django::new(), Django::new(), ImportTarget::new());
     first.add(1, "ann@example.com");
     second.add(1, "bob@example.com");
@@ -155,7 +155,7 @@ fn a_second_djangos_rows_do_not_pass_for_the_firsts() {
 }
 
 #[test]
-fn many_refusals_are_counted_and_a_few_named() {
+fn many_refusals_are_counted_and_the_first_are_named() {
     let (django, target) = (Django::new(), ImportTarget::new());
     for id in 1..=12 {
         django.add(id, "nobody");

@@ -1,4 +1,4 @@
-//! Whom `import-django` brought, at the door.
+//! Imported users sign in.
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
@@ -9,7 +9,7 @@ use crate::support::django::{Django, RealDjango};
 use crate::support::program::Program;
 
 const PASSWORD: &str = "Correct-horse-9";
-/// [`PASSWORD`], by Django's own hasher at a low cost.
+/// A hash of [`PASSWORD`], made by Django's hasher with cheap parameters.
 const STORED: &str = "pbkdf2_sha256$1000$Salz-ü$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
 const REFUSAL: &str = "Please enter a correct email address and password. Note that both fields may be case-sensitive.";
 
@@ -19,7 +19,7 @@ fn import(app: &TestApp, django: &Django, options: &[&str]) {
     program.run().exits_with(0);
 }
 
-async fn is_let_in(app: &TestApp, email: &str, password: &str) -> bool {
+async fn can_sign_in(app: &TestApp, email: &str, password: &str) -> bool {
     let visitor = app.visitor();
     let response = visitor.log_in(email, password).await;
     match response.status() {
@@ -38,8 +38,8 @@ async fn is_let_in(app: &TestApp, email: &str, password: &str) -> bool {
     }
 }
 
-/// Every user of a real Django's, of every hasher, and nobody with a wrong password.
-async fn everybody_signs_in(django: &Django) {
+/// Signs in every user of a real Django, with all hashers, and checks that wrong passwords are refused.
+async fn assert_all_users_sign_in(django: &Django) {
     let app = TestApp::start();
     let made = RealDjango::fill(django);
     import(&app, django, &[]);
@@ -49,34 +49,38 @@ async fn everybody_signs_in(django: &Django) {
             let right = user.password.as_deref();
             let wrong = format!("{}x", right.unwrap_or(PASSWORD));
             let good = match right {
-                Some(right) => is_let_in(app, &user.email, right).await,
-                None => is_let_in(app, &user.email, &user.hash).await,
+                Some(right) => can_sign_in(app, &user.email, right).await,
+                None => can_sign_in(app, &user.email, &user.hash).await,
             };
             let expected = user.is_active && right.is_some();
             assert_eq!(good, expected, "{} {}", user.email, user.hash);
-            assert!(!is_let_in(app, &user.email, &wrong).await, "{}", user.email);
+            assert!(
+                !can_sign_in(app, &user.email, &wrong).await,
+                "{}",
+                user.email
+            );
         }
     });
     join_all(attempts).await;
-    let let_in = made
+    let signed_in = made
         .users
         .iter()
         .filter(|user| user.is_active && user.password.is_some());
-    assert!(let_in.count() >= 6, "one for each hasher");
+    assert!(signed_in.count() >= 6, "one for each hasher");
 }
 
 #[tokio::test]
-async fn everybody_of_a_sqlite_file_signs_in_with_their_password() {
-    everybody_signs_in(&Django::without_tables(TestDatabase::sqlite())).await;
+async fn users_imported_from_sqlite_sign_in_with_their_passwords() {
+    assert_all_users_sign_in(&Django::without_tables(TestDatabase::sqlite())).await;
 }
 
-/// The SQLite file again, where this run has no PostgreSQL.
+/// Without PostgreSQL this uses a SQLite file again.
 #[tokio::test]
-async fn everybody_of_this_runs_database_signs_in_with_their_password() {
-    everybody_signs_in(&Django::empty()).await;
+async fn users_imported_from_this_runs_backend_sign_in_with_their_passwords() {
+    assert_all_users_sign_in(&Django::empty()).await;
 }
 
-/// Imports ada with a password, and has her sign in through WorkOS.
+/// Imports Ada with a password and signs her in through WorkOS.
 async fn linked_after_the_import(options: &[&str]) -> TestApp {
     let app = TestApp::builder().setting("PASSWORD_LOGIN", "all").start();
     let django = Django::new();
@@ -89,17 +93,17 @@ async fn linked_after_the_import(options: &[&str]) -> TestApp {
 }
 
 #[tokio::test]
-async fn a_password_whose_email_nobody_verified_ends_at_the_first_workos_sign_in() {
+async fn the_password_of_an_unverified_email_is_removed_at_the_first_workos_sign_in() {
     let app = linked_after_the_import(&[]).await;
-    assert!(!is_let_in(&app, "ada@example.com", PASSWORD).await);
+    assert!(!can_sign_in(&app, "ada@example.com", PASSWORD).await);
     let ada = app.user("ada@example.com");
     assert!(ada.password.starts_with('!'), "{}", ada.password);
-    assert_eq!(ada.token_version, 1, "Django's tokens end with it");
+    assert_eq!(ada.token_version, 1, "Django's tokens are revoked too");
 }
 
 #[tokio::test]
-async fn a_password_whose_email_the_operator_vouched_for_stays() {
+async fn with_emails_verified_the_password_is_kept() {
     let app = linked_after_the_import(&["--emails-verified"]).await;
     assert_eq!(app.user("ada@example.com").token_version, 0);
-    assert!(is_let_in(&app, "ada@example.com", PASSWORD).await);
+    assert!(can_sign_in(&app, "ada@example.com", PASSWORD).await);
 }

@@ -1,4 +1,4 @@
-//! Where rows come from: other tables, other keys, and databases that cannot be.
+//! Sources of an import: other tables and keys, and unusable databases.
 
 use crate::support::database::TestDatabase;
 use crate::support::django::{Django, ImportTarget, counts};
@@ -7,7 +7,7 @@ use crate::support::program::Program;
 const SMALL: &str = "password varchar(128), email varchar(254))";
 
 #[test]
-fn a_table_of_its_own_name_key_and_columns() {
+fn a_custom_table_with_other_names_is_imported() {
     let (django, target) = (Django::empty(), ImportTarget::new());
     django.run(&format!(
         "CREATE TABLE \"Shop \"\"People\"\"\" (person_id bigint PRIMARY KEY, {SMALL}; \
@@ -21,7 +21,7 @@ fn a_table_of_its_own_name_key_and_columns() {
 }
 
 #[test]
-fn a_missing_table_or_column_is_named_with_what_is_there() {
+fn a_missing_table_or_column_is_reported_with_alternatives() {
     let (django, target) = (Django::empty(), ImportTarget::new());
     django.run(&format!(
         "CREATE TABLE shop_user (id integer PRIMARY KEY, {SMALL}"
@@ -56,7 +56,7 @@ fn a_missing_table_or_column_is_named_with_what_is_there() {
 }
 
 #[test]
-fn a_database_that_cannot_be_is_named_with_its_mend() {
+fn an_unusable_database_is_reported_with_a_hint() {
     let target = ImportTarget::new();
     let folder = tempfile::tempdir().unwrap();
     let absent = folder.path().join("absent.sqlite3");
@@ -92,7 +92,7 @@ fn a_database_that_cannot_be_is_named_with_its_mend() {
 }
 
 #[test]
-fn our_own_database_has_to_be_migrated_and_is_left_alone_until_then() {
+fn an_unmigrated_target_is_refused_and_not_changed() {
     let (django, target) = (Django::new(), TestDatabase::new());
     django.add(1, "ann@example.com");
     for options in [&[][..], &["--dry-run"]] {
@@ -132,7 +132,7 @@ fn a_sqlite_file_is_not_imported_into_itself() {
     );
 }
 
-/// Read-only in earnest: the file may not even be writable.
+/// The source is opened read-only, so that its file need not be writable.
 #[test]
 fn a_source_may_be_read_only_and_in_wal_mode() {
     let (django, target) = (Django::sqlite(), ImportTarget::new());
@@ -154,7 +154,7 @@ mod postgres {
     use super::*;
     use crate::support::django::execute;
 
-    /// The tests' databases are SQLite files without it.
+    /// Without this variable the tests use SQLite files.
     fn on_postgres() -> bool {
         std::env::var_os("TEST_DATABASE_URL").is_some()
     }
@@ -174,7 +174,7 @@ mod postgres {
             counts(&target.import(&django, &["--table", "shop.users"]), 0),
             [1, 0, 0, 0]
         );
-        // The tables of a schema that is not searched are hinted at with it.
+        // The hint names tables outside the search path with their schema.
         let missing = target.program(django.url(), &[]).run().exits_with(1);
         missing.reports_one_error(&["shop.users"]);
 
@@ -194,7 +194,7 @@ mod postgres {
     }
 
     #[test]
-    fn times_are_read_in_utc_whatever_the_servers_habits() {
+    fn times_are_read_in_utc_regardless_of_the_servers_settings() {
         if !on_postgres() {
             return;
         }
@@ -205,7 +205,7 @@ mod postgres {
         target.import(&django, &[]);
         assert_eq!(
             target.user(1).date_joined,
-            super::super::moment("2026-01-02T03:04:05.678901Z")
+            super::super::timestamp("2026-01-02T03:04:05.678901Z")
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Changes that are refused, and why.
+//! Refused password changes.
 
 use diesel::prelude::*;
 use futures_util::future::join_all;
@@ -7,13 +7,13 @@ use reqwest::{Method, StatusCode};
 use vestibule::accounts::{passwords, unusable_password};
 use vestibule::db::schema::{sessions, users};
 
-use super::{NEW, WRONG, change, not_changed, signed_in};
+use super::{NEW, WRONG, change, refused_change, signed_in};
 use crate::password_login::{EMAIL, PASSWORD};
 use crate::support::app::{TestApp, location};
 use crate::support::steps::{error_page, is_removal, set_cookie};
 
 #[tokio::test]
-async fn each_mistake_is_said_in_djangos_words() {
+async fn each_mistake_has_djangos_message() {
     let app = TestApp::start();
     let grace = signed_in(&app).await;
     const REQUIRED: &str = "This field is required.";
@@ -52,16 +52,16 @@ async fn each_mistake_is_said_in_djangos_words() {
             &["Null characters are not allowed."],
         ),
     ];
-    for (old, new, sentences) in cases {
-        let page = not_changed(&grace, old, new).await;
-        for sentence in sentences {
-            assert!(page.contains(sentence), "{sentence} in {page}");
+    for (old, new, messages) in cases {
+        let page = refused_change(&grace, old, new).await;
+        for message in messages {
+            assert!(page.contains(message), "{message} in {page}");
         }
         assert!(page.contains("<title>Error: Your account"), "{page}");
         assert!(page.contains(r#"role="alert""#) && page.contains("autofocus"));
-        for typed in [old, new[0], new[1]] {
-            let echoed = typed.len() > 5 && page.contains(typed);
-            assert!(!echoed, "{typed} in {page}");
+        for input in [old, new[0], new[1]] {
+            let echoed = input.len() > 5 && page.contains(input);
+            assert!(!echoed, "{input} in {page}");
         }
     }
     assert!(passwords::verify(PASSWORD, &app.user(EMAIL).password));
@@ -69,25 +69,25 @@ async fn each_mistake_is_said_in_djangos_words() {
     assert!(grace.is_signed_in().await);
 }
 
-/// Else an open session that somebody found would tell, without a trace, whether a guess is right.
+/// Otherwise somebody who finds an open session could test guesses of the password without leaving a trace.
 #[tokio::test]
-async fn a_form_that_cannot_succeed_does_not_tell_whether_the_old_password_is_right() {
+async fn an_invalid_form_does_not_reveal_whether_the_old_password_is_right() {
     let app = TestApp::start();
     let grace = signed_in(&app).await;
     for new in [["short", "short"], [NEW, "other"], ["", NEW]] {
-        let wrong = not_changed(&grace, "wrong", new).await;
-        assert_eq!(wrong, not_changed(&grace, PASSWORD, new).await);
+        let wrong = refused_change(&grace, "wrong", new).await;
+        assert_eq!(wrong, refused_change(&grace, PASSWORD, new).await);
         assert!(!wrong.contains(WRONG), "{wrong}");
     }
 }
 
 #[tokio::test]
-async fn guesses_at_the_old_password_are_refused_or_put_off() {
+async fn guesses_of_the_old_password_are_refused_or_get_503() {
     let app = TestApp::start();
     let grace = signed_in(&app).await;
     let cookies = grace.cookies("/");
     let guesses = (0..120).map(|_| {
-        // A connection of its own: one that waits unused is answered with 408 after a while.
+        // Each guess has its own connection, since an idle one is closed with 408 after a while.
         let request = app.visitor().request(Method::POST, "/account/password");
         let request = request.header(COOKIE, &cookies).form(&[
             ("old_password", "wrong"),
@@ -112,7 +112,7 @@ async fn guesses_at_the_old_password_are_refused_or_put_off() {
 }
 
 #[tokio::test]
-async fn nobody_changes_the_password_of_whom_they_impersonate() {
+async fn an_impersonator_cannot_change_the_password() {
     let app = TestApp::builder().setting("PASSWORD_LOGIN", "all").start();
     let support = app.signed_in("imogen@example.com").await;
     let id = app.user("imogen@example.com").id;
@@ -131,7 +131,7 @@ async fn nobody_changes_the_password_of_whom_they_impersonate() {
 }
 
 #[tokio::test]
-async fn without_a_password_that_may_be_used_there_is_nothing_to_change() {
+async fn without_a_usable_password_there_is_no_form() {
     let linked = TestApp::start();
     let off = TestApp::builder().setting("PASSWORD_LOGIN", "off").start();
     let superusers = TestApp::builder()
@@ -161,15 +161,15 @@ async fn without_a_password_that_may_be_used_there_is_nothing_to_change() {
 }
 
 #[tokio::test]
-async fn a_closed_or_missing_account_ends_the_session() {
+async fn a_deactivated_or_deleted_account_loses_its_session() {
     let app = TestApp::start();
-    for gone in [false, true] {
+    for deleted in [false, true] {
         for get in [false, true] {
-            let email = format!("grace-{gone}-{get}@example.com");
+            let email = format!("grace-{deleted}-{get}@example.com");
             let user = app.add_user_with_password(&email, PASSWORD);
             let grace = app.visitor();
-            crate::password_login::comes_in(&grace, &email, PASSWORD).await;
-            if gone {
+            crate::password_login::assert_logs_in(&grace, &email, PASSWORD).await;
+            if deleted {
                 app.change(|conn| {
                     diesel::delete(sessions::table.filter(sessions::user_id.eq(user.id)))
                         .execute(conn)?;
@@ -184,14 +184,14 @@ async fn a_closed_or_missing_account_ends_the_session() {
             };
             assert_eq!(response.status(), StatusCode::FOUND);
             assert_eq!(location(&response), "/auth/login?next=%2Faccount");
-            let line = set_cookie(&response, "sessionid").expect("the cookie goes");
+            let line = set_cookie(&response, "sessionid").expect("the cookie is removed");
             assert!(is_removal(&line), "{line}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_stranger_is_sent_to_log_in_and_another_site_is_refused() {
+async fn signed_out_users_are_sent_to_log_in_and_other_sites_are_refused() {
     let app = TestApp::start();
     let response = change(&app.visitor(), PASSWORD, [NEW, NEW]).await;
     assert_eq!(response.status(), StatusCode::FOUND);

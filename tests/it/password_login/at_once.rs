@@ -1,14 +1,15 @@
-//! A flood of wrong passwords.
+//! Many concurrent wrong passwords.
 
 use futures_util::future::{join, join_all};
 use reqwest::StatusCode;
 
-use super::{EMAIL, PASSWORD, REFUSED, comes_in};
+use super::{EMAIL, PASSWORD, REFUSED, assert_logs_in};
 use crate::support::app::TestApp;
 use crate::support::steps::retry_after;
 
 #[tokio::test]
-async fn two_hundred_wrong_passwords_are_refused_or_put_off_while_pages_are_served() {
+async fn two_hundred_concurrent_wrong_passwords_are_refused_or_get_503_and_pages_are_still_served()
+{
     let app = TestApp::builder().hashing_threads(1).start();
     app.add_user_with_password(EMAIL, PASSWORD);
     let attempts = (0..200).map(|number| {
@@ -39,5 +40,5 @@ async fn two_hundred_wrong_passwords_are_refused_or_put_off_while_pages_are_serv
         assert!(statuses.contains(&status), "{status}");
     }
     assert!(app.sessions().is_empty());
-    comes_in(&app.visitor(), EMAIL, PASSWORD).await;
+    assert_logs_in(&app.visitor(), EMAIL, PASSWORD).await;
 }

@@ -1,4 +1,4 @@
-//! The page with the form.
+//! The log-in form.
 
 use authkit_emulator::{Effect, Fault};
 use reqwest::{Method, StatusCode};
@@ -8,7 +8,7 @@ use crate::support::app::{TestApp, location};
 use crate::support::steps::{AUTHENTICATE, error_page};
 
 #[tokio::test]
-async fn the_page_has_both_doors_and_keeps_next_in_each() {
+async fn the_page_offers_both_sign_in_methods_and_keeps_next_in_each() {
     let app = TestApp::start();
     let page = app.visitor().page("/login?next=/account?a=1%26b").await;
     for part in [
@@ -29,7 +29,7 @@ async fn the_page_has_both_doors_and_keeps_next_in_each() {
 }
 
 #[tokio::test]
-async fn what_was_typed_is_kept_and_the_password_is_not() {
+async fn the_email_is_kept_in_the_form_and_the_password_is_not() {
     let app = TestApp::start();
     let typed = r#""><script>@example.com"#;
     let fields = [
@@ -54,7 +54,7 @@ async fn what_was_typed_is_kept_and_the_password_is_not() {
 }
 
 #[tokio::test]
-async fn an_empty_field_is_said_in_djangos_words() {
+async fn an_empty_field_has_djangos_message() {
     let app = TestApp::start();
     const REQUIRED: &str = "This field is required.";
     const NULL: &str = "Null characters are not allowed.";
@@ -78,7 +78,7 @@ async fn an_empty_field_is_said_in_djangos_words() {
 }
 
 #[tokio::test]
-async fn whoever_is_signed_in_sees_a_way_on_beside_the_form() {
+async fn a_signed_in_user_sees_a_link_to_continue_beside_the_form() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let page = ada.page("/login?next=/account").await;
@@ -89,7 +89,7 @@ async fn whoever_is_signed_in_sees_a_way_on_beside_the_form() {
 }
 
 #[tokio::test]
-async fn a_password_is_typed_where_the_cookie_will_be_read() {
+async fn the_form_is_served_on_the_host_of_the_cookie() {
     let app = TestApp::start();
     let elsewhere = app.url.replace("localhost", "127.0.0.1");
     let response = app
@@ -103,7 +103,7 @@ async fn a_password_is_typed_where_the_cookie_will_be_read() {
 }
 
 #[tokio::test]
-async fn home_and_the_page_of_workoss_outage_lead_to_the_form() {
+async fn the_home_page_and_the_page_of_a_workos_outage_link_to_the_form() {
     let off = TestApp::builder().setting("PASSWORD_LOGIN", "off").start();
     for (app, expected) in [(TestApp::start(), true), (off, false)] {
         let visitor = app.visitor();
@@ -129,7 +129,7 @@ async fn home_and_the_page_of_workoss_outage_lead_to_the_form() {
 }
 
 #[tokio::test]
-async fn another_sites_page_signs_nobody_in() {
+async fn a_form_of_another_site_is_refused() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     for (name, value) in [
@@ -149,7 +149,7 @@ async fn another_sites_page_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_form_is_refused() {
+async fn a_body_that_is_not_a_form_is_refused() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     for kind in ["application/json", "text/plain", "multipart/form-data", ""] {
@@ -159,7 +159,7 @@ async fn a_body_that_is_no_form_is_refused() {
         let response = request.body(body).send().await.unwrap();
         error_page(response, StatusCode::BAD_REQUEST).await;
     }
-    // Not UTF-8, as Django reads it: a wrong password, and no mistake of ours.
+    // Django decodes invalid UTF-8 leniently: this is a wrong password and no server error.
     for body in [
         format!("email={EMAIL}&password=%ff%fe").into_bytes(),
         [b"email=".as_slice(), b"\xff\xc3&password=\xff"].concat(),
@@ -174,7 +174,7 @@ async fn a_body_that_is_no_form_is_refused() {
 }
 
 #[tokio::test]
-async fn an_endless_email_is_kept_and_not_passed_on() {
+async fn an_overlong_email_is_kept_in_the_form_and_not_passed_to_workos() {
     let app = TestApp::start();
     let endless = format!("{}@example.com", "a".repeat(300));
     let page = refused(&app.visitor(), &endless, "wrong").await;

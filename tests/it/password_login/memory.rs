@@ -1,4 +1,4 @@
-//! What a flood of wrong passwords leaves of the machine's memory.
+//! The memory that many concurrent wrong passwords take.
 
 use std::fs;
 
@@ -8,9 +8,9 @@ use super::PASSWORD;
 use crate::support::app::{TestApp, Visitor};
 use crate::support::program::Program;
 
-/// A hash takes 19 MiB at a time on each thread; as much again stands for all else.
+/// Each thread needs 19 MiB for a hash. The limit allows as much again for everything else.
 #[tokio::test]
-async fn two_floods_take_no_more_than_the_hashes_of_one_moment() {
+async fn many_wrong_passwords_take_only_the_memory_of_the_running_hashes() {
     let app = TestApp::start();
     let server = Program::with_settings(&["runserver", "--bind", "127.0.0.1:0"])
         .env("DATABASE_URL", app.database_url())
@@ -35,7 +35,7 @@ async fn two_floods_take_no_more_than_the_hashes_of_one_moment() {
     assert!(grown < bound, "{grown} KiB, and {bound} are allowed");
 }
 
-/// The most memory that a process had, in KiB.
+/// The peak memory of a process, in KiB.
 fn peak(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,4 +1,4 @@
-//! `PASSWORD_LOGIN`: who comes in by a password.
+//! The setting `PASSWORD_LOGIN`: who can sign in with a password.
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
@@ -8,8 +8,8 @@ use crate::support::app::{TestApp, location};
 use crate::support::steps::error_page;
 
 #[tokio::test]
-async fn each_policy_lets_in_whom_it_should() {
-    // Unlinked, linked, an unlinked superuser, a linked one.
+async fn each_policy_allows_the_right_accounts() {
+    // In this order: unlinked, linked, unlinked superuser, linked superuser.
     for (policy, lets_in) in [
         ("unlinked", [true, false, true, true]),
         ("superusers", [false, false, true, true]),
@@ -31,7 +31,7 @@ async fn each_policy_lets_in_whom_it_should() {
                 let came_in = response.status() == StatusCode::FOUND;
                 assert_eq!(came_in, expected, "{policy} {number}");
                 assert_eq!(visitor.is_signed_in().await, expected, "{policy} {number}");
-                // The form that changes it is offered to the same people.
+                // The form for changing the password is shown to the same users.
                 let account = visitor.page("/account").await;
                 assert_eq!(account.contains("old_password"), expected, "{policy}");
             }
@@ -64,7 +64,7 @@ async fn with_passwords_off_there_is_no_form_and_nothing_is_hashed() {
         ("password", PASSWORD),
         ("next", "/account"),
     ];
-    // More than wait for their turn, were they hashed: some would be told to come back.
+    // More than fit into the queue. If they were hashed, some would get 503.
     let visitors: Vec<_> = (0..100).map(|_| app.visitor()).collect();
     let attempts = join_all(visitors.iter().map(|one| one.submit("/login", &fields))).await;
     for response in attempts {

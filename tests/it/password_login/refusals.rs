@@ -1,4 +1,4 @@
-//! Whatever was wrong, the answer is the same.
+//! All refusals have the same response.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use super::{EMAIL, PASSWORD, REFUSED, refused};
 use crate::support::app::TestApp;
 
 #[tokio::test]
-async fn unknown_closed_unusable_linked_and_wrong_look_the_same() {
+async fn all_reasons_for_a_refusal_have_the_same_response() {
     let app = TestApp::start();
     let email = |name: &str| format!("{name}@example.com");
     let closed = app.add_user_with_password(&email("closed"), PASSWORD);
@@ -34,7 +34,7 @@ async fn unknown_closed_unusable_linked_and_wrong_look_the_same() {
         let (app, email) = (&app, email(name));
         async move {
             let page = refused(&app.visitor(), &email, PASSWORD).await;
-            // Nothing but the e-mail itself differs, in the field and in the link's hint.
+            // Only the e-mail differs, in the field and in the link's hint.
             page.replace(&email, "EMAIL")
                 .replace(&email.replace('@', "%40"), "EMAIL")
         }
@@ -66,12 +66,12 @@ async fn an_account_that_changes_between_check_and_sign_in_is_not_signed_in() {
         let checked = authenticate(&app.database, &hasher, policy, &email, password).await;
         let checked = checked.expect("the password is right");
         change(&app, user.id);
-        assert_eq!(app.change(|conn| checked.settle(conn)), None, "{number}");
+        assert_eq!(app.change(|conn| checked.confirm(conn)), None, "{number}");
     }
 }
 
 #[tokio::test]
-async fn a_session_that_went_on_meanwhile_is_left_alone_by_a_refusal() {
+async fn a_refusal_does_not_change_a_session_renewed_meanwhile() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     let ada = app.signed_in("ada@example.com").await;
@@ -82,9 +82,9 @@ async fn a_session_that_went_on_meanwhile_is_left_alone_by_a_refusal() {
     assert_eq!(app.only_session().revoked_at, None);
 }
 
-/// Far below a second is what each of them would take by itself.
+/// Without padding, each of them would take far less than a second.
 #[tokio::test]
-async fn every_refusal_takes_a_second_at_least() {
+async fn every_refusal_takes_at_least_a_second() {
     let app = TestApp::start();
     app.add_user_with_stored_password("unused@example.com", &unusable_password().unwrap());
     app.add_user_with_password(EMAIL, "Another-horse-9");

@@ -1,4 +1,4 @@
-//! Callbacks at the same moment.
+//! Concurrent callbacks.
 
 use reqwest::{StatusCode, Url};
 use tokio::task::JoinSet;
@@ -6,13 +6,14 @@ use tokio::task::JoinSet;
 use crate::support::app::{TestApp, Visitor};
 use crate::support::steps::obtain_callback_url;
 
-/// Fewer than the pool has connections, so that all of them can be inside a transaction at once.
-const AT_ONCE: usize = 8;
+/// The number of concurrent callbacks: fewer than the pool has connections, so that all can be in a transaction at
+/// the same time.
+const CALLBACKS: usize = 8;
 
-/// Browsers of one new user, each one step before its callback.
-async fn before_their_callbacks(app: &TestApp) -> Vec<(Visitor, Url)> {
+/// Browsers of one new user, each with the URL of its callback.
+async fn prepare_callbacks(app: &TestApp) -> Vec<(Visitor, Url)> {
     let mut ready = Vec::new();
-    for _ in 0..AT_ONCE {
+    for _ in 0..CALLBACKS {
         let ada = app.visitor();
         let callback = obtain_callback_url(&ada, "ada@example.com").await;
         ready.push((ada, callback));
@@ -20,7 +21,7 @@ async fn before_their_callbacks(app: &TestApp) -> Vec<(Visitor, Url)> {
     ready
 }
 
-fn call_back(ready: Vec<(Visitor, Url)>) -> JoinSet<(Visitor, StatusCode)> {
+fn send_callbacks(ready: Vec<(Visitor, Url)>) -> JoinSet<(Visitor, StatusCode)> {
     let mut callbacks = JoinSet::new();
     for (ada, callback) in ready {
         callbacks.spawn(async move {
@@ -43,21 +44,21 @@ async fn assert_one_account_and_a_session_each(
     let users = app.users();
     assert_eq!(users.len(), 1);
     let sessions = app.sessions();
-    assert_eq!(sessions.len(), AT_ONCE);
+    assert_eq!(sessions.len(), CALLBACKS);
     assert!(sessions.iter().all(|row| row.user_id == users[0].id));
     assert!(sessions.iter().all(|row| row.revoked_at.is_none()));
 }
 
 #[tokio::test]
-async fn simultaneous_callbacks_of_a_new_user_make_one_account_and_a_session_each() {
+async fn concurrent_callbacks_of_a_new_user_create_one_account_and_a_session_each() {
     let app = TestApp::start();
-    let ready = before_their_callbacks(&app).await;
-    assert_one_account_and_a_session_each(&app, call_back(ready)).await;
+    let ready = prepare_callbacks(&app).await;
+    assert_one_account_and_a_session_each(&app, send_callbacks(ready)).await;
 }
 
 #[cfg(feature = "postgres")]
 mod postgres {
-    //! On PostgreSQL all of them can be made to look before any of them writes.
+    //! On PostgreSQL a lock lets all callbacks read before any of them writes.
 
     use std::time::Duration;
 
@@ -70,29 +71,29 @@ mod postgres {
     use super::*;
 
     #[derive(QueryableByName)]
-    struct Waiting {
+    struct WaitingLocks {
         #[diesel(sql_type = BigInt)]
         waiting: i64,
     }
 
-    /// Runs the callbacks up to their first write to `users`, and then lets all of them write.
-    async fn all_look_before_any_writes(app: &TestApp) {
+    /// Blocks the callbacks at their first write to `users`, then lets all of them write.
+    async fn run_with_all_reads_before_writes(app: &TestApp) {
         let DatabaseUrl::Postgres(url) = &app.settings.database.url else {
             return;
         };
-        let ready = before_their_callbacks(app).await;
+        let ready = prepare_callbacks(app).await;
         let mut lock = PgConnection::establish(url.expose_secret()).unwrap();
-        // It lets everybody read, and nobody write.
+        // The lock allows reads and blocks writes.
         lock.batch_execute("BEGIN; LOCK TABLE users IN SHARE MODE")
             .unwrap();
-        let callbacks = call_back(ready);
+        let callbacks = send_callbacks(ready);
         let waiting = "SELECT count(*) AS waiting FROM pg_locks \
                        WHERE relation = 'users'::regclass AND NOT granted";
         while diesel::sql_query(waiting)
-            .get_result::<Waiting>(&mut lock)
+            .get_result::<WaitingLocks>(&mut lock)
             .unwrap()
             .waiting
-            < AT_ONCE as i64
+            < CALLBACKS as i64
         {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -101,28 +102,28 @@ mod postgres {
     }
 
     #[tokio::test]
-    async fn callbacks_that_all_saw_nobody_make_one_account() {
+    async fn callbacks_that_all_read_no_account_create_one() {
         let app = TestApp::start();
-        all_look_before_any_writes(&app).await;
+        run_with_all_reads_before_writes(&app).await;
     }
 
     #[tokio::test]
-    async fn callbacks_that_all_saw_an_account_without_a_link_link_it() {
+    async fn callbacks_that_all_read_an_unlinked_account_link_it_once() {
         let app = TestApp::start();
         app.add_user("ada@example.com", false);
-        all_look_before_any_writes(&app).await;
+        run_with_all_reads_before_writes(&app).await;
     }
 }
 
 #[tokio::test]
-async fn simultaneous_callbacks_of_one_attempt_make_one_session() {
+async fn concurrent_callbacks_of_one_attempt_create_one_session() {
     let app = TestApp::start();
     let ada = app.visitor();
     let authorize = ada.start_login("/auth/login").await;
     let cookies = ada.cookies("/auth/callback");
     let mut callbacks = JoinSet::new();
     let mut ready = Vec::new();
-    // A code each, so that WorkOS says yes to all of them: the attempt alone can say no.
+    // Each has its own code, so that WorkOS accepts all of them and only the attempt can refuse one.
     for _ in 0..6 {
         ready.push(ada.authorize(&authorize, "ada@example.com").await);
     }
@@ -135,8 +136,8 @@ async fn simultaneous_callbacks_of_one_attempt_make_one_session() {
     }
     let mut statuses = callbacks.join_all().await;
     statuses.sort();
-    let mut wanted = vec![StatusCode::FOUND];
-    wanted.resize(6, StatusCode::BAD_REQUEST);
-    assert_eq!(statuses, wanted);
+    let mut expected = vec![StatusCode::FOUND];
+    expected.resize(6, StatusCode::BAD_REQUEST);
+    assert_eq!(statuses, expected);
     app.only_session();
 }

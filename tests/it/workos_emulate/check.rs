@@ -1,4 +1,4 @@
-//! `vestibule check --online`, as an operator runs it.
+//! The command `vestibule check --online`.
 
 use std::process::{Command, Output};
 
@@ -6,7 +6,7 @@ use super::seed;
 use crate::support::app::SECRET_KEY;
 use crate::support::workos_emulate::{CLIENT_ID, WorkosEmulate};
 
-/// Runs the program in an empty folder with nothing but these settings.
+/// Runs the command in an empty folder with only these settings.
 fn check_online(base_url: &str, api_key: &str) -> Output {
     let folder = tempfile::tempdir().expect("a temporary folder");
     Command::new(env!("CARGO_BIN_EXE_vestibule"))
@@ -21,7 +21,7 @@ fn check_online(base_url: &str, api_key: &str) -> Output {
         .expect("the program runs")
 }
 
-fn said(output: &Output) -> String {
+fn combined_output(output: &Output) -> String {
     let streams = [&output.stdout[..], &output.stderr[..]].concat();
     String::from_utf8(streams).expect("text")
 }
@@ -30,7 +30,7 @@ fn said(output: &Output) -> String {
 async fn the_right_key_passes_the_online_check() {
     let workos = WorkosEmulate::start(&seed()).await;
     let output = check_online(workos.url(), workos.api_key());
-    let said = said(&output);
+    let said = combined_output(&output);
     assert!(output.status.success(), "{said}");
     assert!(!said.contains("workos.E"), "{said}");
     assert!(
@@ -43,19 +43,19 @@ async fn the_right_key_passes_the_online_check() {
 async fn a_wrong_key_fails_the_online_check_and_is_not_shown() {
     let workos = WorkosEmulate::start(&seed()).await;
     let output = check_online(workos.url(), "sk_test_mistyped");
-    let said = said(&output);
+    let said = combined_output(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("workos.E002"), "{said}");
     assert!(!said.contains("sk_test_mistyped"), "{said}");
 }
 
 #[tokio::test]
-async fn a_workos_that_is_not_there_fails_the_online_check() {
+async fn an_unreachable_workos_fails_the_online_check() {
     let workos = WorkosEmulate::start(&seed()).await;
     let (base_url, api_key) = (workos.url().to_owned(), workos.api_key().to_owned());
     drop(workos);
     let output = check_online(&base_url, &api_key);
-    let said = said(&output);
+    let said = combined_output(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("workos.E003"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! Argon2's part of a stored hash: `argon2$argon2id$v=19$m=19456,t=2,p=1$salt$hash`.
+//! Parses and computes Argon2 hashes: `argon2$argon2id$v=19$m=19456,t=2,p=1$salt$hash`.
 
 use std::cell::RefCell;
 
@@ -6,33 +6,34 @@ use argon2::{Algorithm, Block, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::{MOST_LANES, MOST_MEMORY_KIB, fields, number};
+use super::fields::{MAX_LANES, MAX_MEMORY_KIB, fields, number};
 
-/// Blocks of 1 KiB that a thread keeps from one hash to the next: those of a new hash, and some more.
-/// Asked for anew each time, glibc's arenas kept fifteen times as much.
-const KEPT_BLOCKS: usize = 32 * 1024;
+/// A thread reuses up to this many blocks of 1 KiB for its next hash: enough for a hash with the current
+/// parameters. If they were allocated for each hash, glibc's arenas would retain fifteen times as much memory.
+const REUSED_BLOCKS: usize = 32 * 1024;
 
 thread_local! {
     static BLOCKS: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Argon2: memory in KiB times passes. Django's default is 204,800.
-const MOST_ARGON2_WORK: u64 = 1_048_576;
-/// Argon2's part of a stored hash.
-pub(in crate::accounts::passwords) struct Argon2 {
+/// Memory in KiB times passes. Django's default is 204,800.
+const MAX_ARGON2_WORK: u64 = 1_048_576;
+
+/// The parameters and the salt of an Argon2 hash.
+pub(in crate::accounts::passwords) struct Argon2Params {
     pub(in crate::accounts::passwords) algorithm: Algorithm,
-    /// `None`: not written down, as before Argon2 1.3.
+    /// `None` if the hash does not say, as before Argon2 1.3.
     pub(in crate::accounts::passwords) version: Option<Version>,
     pub(in crate::accounts::passwords) memory_kib: u32,
     pub(in crate::accounts::passwords) passes: u32,
     pub(in crate::accounts::passwords) lanes: u32,
     pub(in crate::accounts::passwords) salt: Vec<u8>,
-    /// Of the hash, in bytes.
+    /// The length of the hash in bytes.
     pub(in crate::accounts::passwords) length: usize,
 }
 
-impl Argon2 {
-    /// `argon2id$v=19$m=19456,t=2,p=1$salt$hash`; the version may be missing.
+impl Argon2Params {
+    /// Parses `argon2id$v=19$m=19456,t=2,p=1$salt$hash`; the version may be missing.
     pub(super) fn parse(rest: &str) -> Option<Self> {
         let (version, [algorithm, costs, salt, hash]) = match fields::<5>(rest) {
             Some([algorithm, version, costs, salt, hash]) => {
@@ -56,14 +57,14 @@ impl Argon2 {
                 Some(_) => return None,
                 None => None,
             },
-            memory_kib: cost("m", MOST_MEMORY_KIB)?,
+            memory_kib: cost("m", MAX_MEMORY_KIB)?,
             passes: cost("t", u32::MAX)?,
-            lanes: cost("p", MOST_LANES)?,
+            lanes: cost("p", MAX_LANES)?,
             salt: STANDARD_NO_PAD.decode(salt).ok()?,
             length: STANDARD_NO_PAD.decode(hash).ok()?.len(),
         };
         let work = u64::from(argon2.memory_kib) * u64::from(argon2.passes);
-        (costs.next().is_none() && work <= MOST_ARGON2_WORK && (12..=64).contains(&argon2.length))
+        (costs.next().is_none() && work <= MAX_ARGON2_WORK && (12..=64).contains(&argon2.length))
             .then_some(argon2)
     }
 
@@ -83,16 +84,16 @@ impl Argon2 {
             let password = password.as_bytes();
             argon2.hash_password_into_with_memory(password, &self.salt, &mut hash, blocks)
         };
-        let filled = if count <= KEPT_BLOCKS {
-            BLOCKS.with_borrow_mut(|kept| {
-                kept.resize(count.max(kept.len()), Block::new());
-                fill(&mut kept[..count])
+        let filled = if count <= REUSED_BLOCKS {
+            BLOCKS.with_borrow_mut(|reused| {
+                reused.resize(count.max(reused.len()), Block::new());
+                fill(&mut reused[..count])
             })
         } else {
             fill(&mut vec![Block::new(); count])
         };
         filled.ok()?;
-        let written = match self.version {
+        let version_field = match self.version {
             Some(version) => format!("v={}$", u32::from(version)),
             None => String::new(),
         };
@@ -102,7 +103,7 @@ impl Argon2 {
         );
         let algorithm = self.algorithm.as_str();
         Some(format!(
-            "argon2${algorithm}${written}m={memory_kib},t={passes},p={lanes}${salt}${hash}"
+            "argon2${algorithm}${version_field}m={memory_kib},t={passes},p={lanes}${salt}${hash}"
         ))
     }
 }

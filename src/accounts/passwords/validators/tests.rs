@@ -7,10 +7,10 @@ const SHORT: &str = "This password is too short. It must contain at least 8 char
 const COMMON: &str = "This password is too common.";
 const NUMERIC: &str = "This password is entirely numeric.";
 
-/// Common by the list here, not by Django's, which is a fifth as long.
+/// Passwords that are in our list of common passwords, but not in Django's, which is a fifth as long.
 const COMMON_HERE: [&str; 2] = ["adaada", "short"];
 
-/// Password, e-mail, first and last name.
+/// Password, e-mail, first name, last name and the expected messages.
 type Case = (
     &'static str,
     &'static str,
@@ -19,7 +19,7 @@ type Case = (
     &'static [&'static str],
 );
 
-/// What `validate_password` of Django 5.2.19 said, with its default validators and a user model with
+/// The messages of `validate_password` of Django 5.2.19, with its default validators and a user model with
 /// `USERNAME_FIELD = "email"`.
 #[rustfmt::skip]
 const DJANGO: &[Case] = &[
@@ -100,20 +100,20 @@ const DJANGO: &[Case] = &[
     ("\u{9}password\u{1f}", "", "", "", &[COMMON]),
 ];
 
-fn complaints(password: &str, email: &str, first_name: &str, last_name: &str) -> Vec<String> {
-    let about = UserAttributes {
+fn messages(password: &str, email: &str, first_name: &str, last_name: &str) -> Vec<String> {
+    let attributes = UserAttributes {
         email,
         first_name,
         last_name,
     };
-    validate(password, &about)
+    validate(password, &attributes)
 }
 
 #[test]
-fn every_complaint_is_djangos_in_djangos_order() {
+fn messages_are_djangos_in_djangos_order() {
     let mut different = Vec::new();
     for (password, email, first, last, wanted) in DJANGO {
-        let got = complaints(password, email, first, last);
+        let got = messages(password, email, first, last);
         let common_here = COMMON_HERE.contains(password).then_some(&COMMON);
         let wanted: Vec<_> = wanted.iter().chain(common_here).copied().collect();
         if got != wanted {
@@ -126,13 +126,13 @@ fn every_complaint_is_djangos_in_djangos_order() {
 }
 
 #[test]
-fn a_long_password_is_like_no_short_name() {
-    // Django compares no further either.
+fn a_long_password_is_not_similar_to_a_short_name() {
+    // Django does not compare texts of so different lengths either.
     let long = "a".repeat(4000);
-    assert!(complaints(&long, "a@example.com", "A", "").is_empty());
+    assert!(messages(&long, "a@example.com", "A", "").is_empty());
 }
 
 #[test]
-fn an_entry_of_the_list_with_capitals_is_found_as_it_stands() {
-    assert_eq!(complaints("Abenteuer", "", "", ""), [COMMON]);
+fn a_common_password_with_capitals_is_found_unchanged() {
+    assert_eq!(messages("Abenteuer", "", "", ""), [COMMON]);
 }

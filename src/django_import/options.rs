@@ -1,0 +1,27 @@
+//! What to import, and how its progress is reported.
+
+use crate::settings::DatabaseUrl;
+
+/// What to import, and how.
+#[derive(Clone, Debug)]
+pub struct ImportOptions {
+    /// Django's database.
+    pub from: DatabaseUrl,
+    /// Django's user table.
+    pub table: String,
+    /// The column that holds the ids of WorkOS users, if there is one.
+    pub workos_id_column: Option<String>,
+    /// Whether every imported e-mail counts as verified.
+    pub emails_verified: bool,
+    /// Reports what an import would do and writes nothing.
+    pub dry_run: bool,
+}
+
+/// The progress of a running import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportProgress {
+    /// The number of rows in the user table.
+    Users(u64),
+    /// The number of rows read since the last report.
+    Read(u64),
+}

@@ -1,0 +1,160 @@
+//! Runs an import: checks both databases, then reads the users and the blacklist batch by batch.
+
+use super::blacklist;
+use super::error::ImportError;
+use super::options::{ImportOptions, ImportProgress};
+use super::planner::ImportPlanner;
+use super::report::{ImportReport, ImportTally};
+use super::row::HIGHEST_KEY;
+use super::source::DjangoUserTable;
+use crate::clock::Clock;
+use crate::db::source::ForeignDatabase;
+use crate::db::{Database, DbError, bump_sequence};
+use crate::settings::{DatabaseSettings, DatabaseUrl};
+
+/// Rows of one transaction: enough that its commit costs little, few enough that its one `INSERT` stays
+/// below the databases' limits on parameters.
+const BATCH: usize = 1000;
+/// Django keeps assigning ids until the project has switched over. If both sides assigned the same id, an old
+/// token would be valid for a new user. So ids assigned here start this far above Django's highest, rounded
+/// up.
+const ID_HEADROOM: i64 = 1_000_000;
+
+/// Imports Django's users, then simplejwt's blacklist if there is one.
+pub fn import(
+    settings: &DatabaseSettings,
+    options: &ImportOptions,
+    clock: &Clock,
+    progress: &mut dyn FnMut(ImportProgress),
+) -> Result<ImportReport, ImportError> {
+    // This comes first, since opening our database turns a SQLite file into one with a write-ahead log.
+    refuse_the_same_file(&settings.url, &options.from)?;
+    let mut source = ForeignDatabase::open(&options.from).map_err(ImportError::Source)?;
+    let table = DjangoUserTable::find(
+        &mut source,
+        &options.table,
+        options.workos_id_column.as_deref(),
+    )?;
+    let blacklist = blacklist::find_query(&mut source, &table)?;
+    let target = open_target(settings, options.dry_run)?;
+    refuse_the_same_table(&target, &mut source, &table)?;
+
+    let mut report = ImportReport::new(options);
+    if !options.dry_run {
+        reserve_ids(&target, &mut source, &table)?;
+    }
+    let rows = source.count(table.name()).map_err(ImportError::Source)?;
+    progress(ImportProgress::Users(rows));
+    let mut planner = ImportPlanner::new(options, clock);
+    let query = table.query(&source);
+    source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {
+        let read = batch.len();
+        planner.import_batch(&target, batch, &mut report.users)?;
+        progress(ImportProgress::Read(
+            u64::try_from(read).unwrap_or(u64::MAX),
+        ));
+        Ok(())
+    })?;
+    if let Some(query) = blacklist {
+        let mut tally = ImportTally::default();
+        source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {
+            blacklist::import_batch(&target, batch, clock.now(), options.dry_run, &mut tally)
+        })?;
+        report.tokens = Some(tally);
+    }
+    Ok(report)
+}
+
+fn open_target(settings: &DatabaseSettings, dry_run: bool) -> Result<Database, ImportError> {
+    let database = if dry_run {
+        Database::open_read_only(settings)?
+    } else {
+        Database::open(settings)?
+    };
+    let pending = database.migrations()?.pending()?;
+    if pending.is_empty() {
+        Ok(database)
+    } else {
+        let count = pending.len();
+        let url = &settings.url;
+        Err(ImportError::Impossible(format!(
+            "DATABASE_URL: {url} lacks {count} migrations; run `vestibule migrate`"
+        )))
+    }
+}
+
+fn refuse_the_same_file(ours: &DatabaseUrl, theirs: &DatabaseUrl) -> Result<(), ImportError> {
+    use std::os::unix::fs::MetadataExt;
+
+    let (DatabaseUrl::Sqlite(ours), DatabaseUrl::Sqlite(theirs)) = (ours, theirs) else {
+        return Ok(());
+    };
+    // Compared by device and inode, since a link is the same file under another path.
+    let file = |path: &std::path::Path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino()))
+    };
+    if file(ours).is_some() && file(ours) == file(theirs) {
+        return Err(ImportError::Impossible(
+            "--from and DATABASE_URL are the same file; --from must be Django's database"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn refuse_the_same_table(
+    target: &Database,
+    source: &mut ForeignDatabase,
+    table: &DjangoUserTable,
+) -> Result<(), ImportError> {
+    let theirs = source.identity(table.name()).map_err(ImportError::Source)?;
+    let ours = target.read_blocking(|conn| crate::db::source::identity(conn, "users"))?;
+    if theirs.is_some() && theirs == ours {
+        return Err(ImportError::Impossible(
+            "--table is vestibule's own table users; it must be Django's, such as auth_user"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Raises the next id here far above Django's highest id. Done before the first row is written, so that an
+/// interrupted import is safe too.
+fn reserve_ids(
+    target: &Database,
+    source: &mut ForeignDatabase,
+    table: &DjangoUserTable,
+) -> Result<(), ImportError> {
+    let highest = source
+        .max_integer(table.name(), table.key(), HIGHEST_KEY)
+        .map_err(ImportError::Source)?;
+    if let Some(highest) = highest {
+        let floor = first_id_above(highest);
+        target.write_blocking(|conn| bump_sequence(conn, "users", floor).map_err(DbError::from))?;
+    }
+    Ok(())
+}
+
+fn first_id_above(highest: i64) -> i64 {
+    (highest / ID_HEADROOM + 2) * ID_HEADROOM
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_ids_start_at_least_a_million_above_djangos() {
+        for (highest, floor) in [
+            (1, 2_000_000),
+            (999_999, 2_000_000),
+            (1_000_000, 3_000_000),
+            (1_000_001, 3_000_000),
+        ] {
+            assert_eq!(first_id_above(highest), floor);
+            assert!(floor - highest >= ID_HEADROOM);
+        }
+        assert!(first_id_above(HIGHEST_KEY) < (1 << 53) - 900_000_000);
+    }
+}

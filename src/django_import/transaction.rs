@@ -1,0 +1,26 @@
+//! Writes a batch in one transaction, and repeats it after a conflict.
+
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
+
+use crate::db::{Conn, Database, DbError};
+
+/// How often a batch is tried. It is repeated when somebody who signed up meanwhile took an e-mail that is in
+/// it. More conflicts than this mean that something else is wrong.
+const ATTEMPTS: usize = 4;
+
+/// Runs `write` in a transaction, and again from the start after a unique violation.
+pub(super) fn write_retrying_conflicts<T>(
+    target: &Database,
+    mut write: impl FnMut(&mut Conn) -> Result<T, DbError>,
+) -> Result<T, DbError> {
+    for _ in 1..ATTEMPTS {
+        match target.write_blocking(&mut write) {
+            Err(DbError::Rejected(QueryError::DatabaseError(
+                DatabaseErrorKind::UniqueViolation,
+                _,
+            ))) => {}
+            outcome => return outcome,
+        }
+    }
+    target.write_blocking(write)
+}
