@@ -6,7 +6,6 @@ use actix_web::dev::ServerHandle;
 use tokio::sync::watch;
 
 use crate::control::Control;
-use crate::seed::ONE_TIME_CODE;
 
 /// A user, for a printed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,8 +130,8 @@ impl EmulatorHandle {
         }
         let _ok = write!(
             text,
-            "\nEvery one-time code is {ONE_TIME_CODE}. All data is kept in memory: a restart resets it.\n\
-             \nSettings for an application:\n\
+            "\nAll data is kept in memory. A restart of the emulator resets it.\n\n\
+             Settings for an application:\n\
              WORKOS_API_BASE_URL={base_url}\nWORKOS_API_KEY={}\nWORKOS_CLIENT_ID={}\n",
             self.api_key(),
             self.client_id(),

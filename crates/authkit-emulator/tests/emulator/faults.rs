@@ -1,8 +1,8 @@
-//! Injected faults, gates, the log of requests, and the admin API.
+//! Injected faults.
 
 use std::time::{Duration, Instant};
 
-use authkit_emulator::{Effect, Fault, Gate};
+use authkit_emulator::{Effect, Fault};
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -39,14 +39,6 @@ async fn send_raw_refresh(emulator: &TestEmulator, token: &Value) -> Vec<u8> {
         ),
     )
     .await
-}
-
-/// A refresh request that can run in another task.
-fn refresh_request(emulator: &TestEmulator, token: &Value) -> impl Future<Output = Value> + use<> {
-    let request = emulator.authenticate_request(&json!({
-        "grant_type": "refresh_token", "refresh_token": token,
-    }));
-    async move { request.send().await.unwrap().json().await.unwrap() }
 }
 
 #[tokio::test]
@@ -196,54 +188,6 @@ async fn no_answer_is_sent_until_the_client_gives_up_or_the_emulator_stops() {
 }
 
 #[tokio::test]
-async fn a_gate_holds_the_response_of_a_processed_request_until_it_is_opened() {
-    let emulator = TestEmulator::start();
-    let tokens = emulator.sign_in("ada@example.com").await;
-    let gate = emulator.control().inject_gate(AUTHENTICATE);
-    let held = tokio::spawn(refresh_request(&emulator, &tokens["refresh_token"]));
-    gate.reached().await.unwrap();
-    // The token was exchanged before the response was held: a second request gets the same pair.
-    let (status, pair) = emulator.refresh(&tokens["refresh_token"]).await;
-    assert_eq!(status, 200);
-    assert!(!held.is_finished());
-    gate.open();
-    assert_eq!(held.await.unwrap(), pair);
-    assert_eq!(gate.arrived(), 1);
-}
-
-#[tokio::test]
-async fn a_gate_holds_several_responses_and_lets_later_ones_pass() {
-    let emulator = TestEmulator::start();
-    let gate = Gate::new();
-    emulator
-        .control()
-        .inject(Fault::once("/health", Effect::hold(&gate)).times(3));
-    let url = format!("{}/health", emulator.base);
-    let held = [(); 2].map(|()| tokio::spawn(Client::new().get(&url).send()));
-    gate.reached_by(2).await.unwrap();
-    gate.open();
-    for response in held {
-        assert_eq!(response.await.unwrap().unwrap().status(), 200);
-    }
-    assert_eq!(Client::new().get(&url).send().await.unwrap().status(), 200);
-    assert_eq!(gate.arrived(), 3);
-}
-
-#[tokio::test]
-async fn a_closed_gate_does_not_keep_the_emulator_from_stopping() {
-    let emulator = TestEmulator::start();
-    let gate = emulator.control().inject_gate("/health");
-    let held = tokio::spawn(
-        Client::new()
-            .get(format!("{}/health", emulator.base))
-            .send(),
-    );
-    gate.reached().await.unwrap();
-    emulator.handle.stop(true).await;
-    assert_eq!(held.await.unwrap().unwrap().status(), 200);
-}
-
-#[tokio::test]
 async fn a_delay_postpones_the_response_of_a_processed_request() {
     let emulator = TestEmulator::start();
     let tokens = emulator.sign_in("ada@example.com").await;
@@ -255,130 +199,4 @@ async fn a_delay_postpones_the_response_of_a_processed_request() {
     let delayed = emulator.refresh(&tokens["refresh_token"]).await;
     assert!(started.elapsed() >= Duration::from_millis(50));
     assert_eq!(emulator.refresh(&tokens["refresh_token"]).await, delayed);
-}
-
-#[tokio::test]
-async fn requests_are_recorded() {
-    let emulator = TestEmulator::start();
-    emulator.sign_in("ada@example.com").await;
-    let control = emulator.control();
-    assert_eq!(control.count(AUTHENTICATE), 1);
-    assert_eq!(control.count_grant("authorization_code"), 1);
-    let requests = control.requests();
-    let exchange = requests.last().unwrap();
-    assert_eq!((&*exchange.method, &*exchange.path), ("POST", AUTHENTICATE));
-    assert_eq!(exchange.headers["content-type"], "application/json");
-    assert_eq!(exchange.body["client_id"], emulator.handle.client_id());
-    let choice = &requests[requests.len() - 2];
-    assert_eq!(choice.body["user"], emulator.user_id("ada@example.com"));
-    assert!(
-        choice.query.contains("state=some-state"),
-        "{}",
-        choice.query
-    );
-    control.clear_requests();
-    assert!(control.requests().is_empty());
-}
-
-#[tokio::test]
-async fn the_admin_api_controls_faults_clock_tokens_keys_and_requests() {
-    let emulator = TestEmulator::start();
-    let fault = json!({
-        "endpoint": AUTHENTICATE, "grant_type": "refresh_token",
-        "effect": { "kind": "status", "status": 503, "retry_after": "1" },
-    });
-    assert_eq!(emulator.admin_api("POST", "faults", fault).await.0, 204);
-    assert_eq!(
-        emulator.admin_api("GET", "faults", json!({})).await.1[0]["times"],
-        1
-    );
-    let tokens = emulator.sign_in("ada@example.com").await;
-    assert_eq!(emulator.refresh(&tokens["refresh_token"]).await.0, 503);
-    let hold = json!({ "endpoint": "/health", "effect": { "kind": "hold" } });
-    assert_eq!(emulator.admin_api("POST", "faults", hold).await.0, 422);
-    let _gate = emulator.control().inject_gate("/health");
-    assert_eq!(
-        emulator.admin_api("GET", "faults", json!({})).await.1[0]["effect"],
-        json!({ "kind": "hold" })
-    );
-    let drop = json!({ "endpoint": "/health", "effect": { "kind": "drop_reply" } });
-    assert_eq!(emulator.admin_api("POST", "faults", drop).await.0, 204);
-    assert_eq!(
-        emulator.admin_api("DELETE", "faults", json!({})).await.0,
-        204
-    );
-    assert_eq!(
-        emulator.admin_api("GET", "faults", json!({})).await.1,
-        json!([])
-    );
-    assert_eq!(
-        emulator
-            .admin_api("POST", "clock", json!({ "advance_seconds": 3600 }))
-            .await
-            .0,
-        204
-    );
-    let settings = json!({ "access_token_lifetime": 9, "issuer": "https://auth.example" });
-    assert_eq!(emulator.admin_api("POST", "tokens", settings).await.0, 204);
-    let claims = claims(&emulator.sign_in("ada@example.com").await);
-    assert_eq!(claims["iss"], "https://auth.example");
-    assert_eq!(
-        claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
-        9
-    );
-    assert_eq!(
-        emulator
-            .admin_api("POST", "keys/rotate", json!({ "keep_old": true }))
-            .await
-            .0,
-        204
-    );
-    let state = emulator.admin_api("GET", "state", json!({})).await.1;
-    assert_eq!(state["sessions"].as_array().unwrap().len(), 2);
-    let requests = emulator.admin_api("GET", "requests", json!({})).await.1;
-    assert!(
-        requests
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|one| one["path"] == AUTHENTICATE)
-    );
-    assert_eq!(
-        emulator.admin_api("DELETE", "requests", json!({})).await.0,
-        204
-    );
-    assert!(emulator.control().requests().is_empty());
-    for (path, body) in [
-        ("clock", json!({ "advance": 1 })),
-        ("tokens", json!({ "lifetime": 1 })),
-        (
-            "faults",
-            json!({ "endpoint": "/", "effect": { "kind": "explode" } }),
-        ),
-    ] {
-        assert_eq!(
-            emulator.admin_api("POST", path, body).await.0,
-            422,
-            "{path}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn the_admin_api_refuses_requests_of_web_pages() {
-    let emulator = TestEmulator::start();
-    let url = format!("{}/_emulator/state", emulator.base);
-    for (name, value) in [
-        ("origin", "https://elsewhere.example"),
-        ("host", "rebound.example"),
-    ] {
-        let response = Client::new()
-            .get(&url)
-            .header(name, value)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(response.status(), 404, "{name}");
-    }
-    assert_eq!(Client::new().get(&url).send().await.unwrap().status(), 200);
 }

@@ -1,8 +1,10 @@
 //! Tests the emulator over HTTP.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod admin_api;
 mod authorize;
 mod faults;
+mod gates;
 mod grants;
 mod invitations;
 mod lifecycle;
