@@ -12,7 +12,7 @@ mod user_agent;
 
 pub use active::{ActiveSession, SessionOrigin};
 pub use generation::SessionGeneration;
-pub use lease::{Confirmation, Setback};
+pub use lease::{Confirmation, RenewalFailure};
 pub use revocation_cache::{RevocationCache, RevocationStatus};
 pub use row::{NewSession, SessionRow};
 pub use state::{BrowserSession, Impersonator, SessionState, UpdatedSession};

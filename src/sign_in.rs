@@ -67,7 +67,7 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
     let refresh_token = authentication.refresh_token.expose_secret().as_bytes();
     let sealed = app
         .keys
-        .seal_row(&format!("sessions:{id}"), refresh_token)?;
+        .seal_row(&SessionRow::refresh_token_place(&id), refresh_token)?;
     let profile = WorkosProfile::from(&authentication.user);
     let sid = authentication.sid.clone();
     let organization_id = authentication.organization_id.clone();
@@ -109,7 +109,7 @@ pub async fn complete(app: &AppState, sign_in: SignIn) -> Result<SessionState, S
         role: authentication.role,
         authentication_method: authentication.authentication_method,
         impersonator: authentication.impersonator.map(Impersonator::from),
-        renew_after: renewal::due(confirmed_until, now),
+        renew_after: renewal::renew_after(confirmed_until, now),
         ..state(user, &row)
     })
 }
@@ -171,7 +171,7 @@ fn state(user: User, row: &NewSession) -> SessionState {
         impersonator: None,
         signed_in_at: row.created_at,
         expires_at: row.expires_at,
-        renew_after: row.created_at.plus(renewal::LOCAL),
+        renew_after: row.created_at.plus(renewal::LOCAL_CHECK_INTERVAL),
         generation: 0,
     }
 }

@@ -11,7 +11,7 @@ use crate::db::Database;
 use crate::keys::Keys;
 use crate::memberships::Memberships;
 use crate::oidc::{OidcError, OidcProviders};
-use crate::renewal::Renewals;
+use crate::renewal::RenewalService;
 use crate::sessions::RevocationCache;
 use crate::settings::Settings;
 use crate::sign_in::Callbacks;
@@ -42,12 +42,12 @@ pub struct AppState {
     pub throttle: Throttle,
     /// The cache of revoked sessions.
     pub revocations: Arc<RevocationCache>,
-    /// The sessions that are being renewed.
-    pub renewals: Renewals,
     /// The callbacks that are being answered.
     pub callbacks: Callbacks,
     /// The cache of organisation memberships.
     pub memberships: Memberships,
+    /// Renews sessions.
+    pub renewal: RenewalService,
     /// Ends sessions.
     pub sign_out: SignOutService,
     /// Applies WorkOS's events.
@@ -118,13 +118,20 @@ impl AppStateBuilder {
         let workos = WorkosClient::new(&settings.workos)?;
         let tokens = Arc::new(Tokens::new(&settings.tokens)?);
         let revocations = Arc::new(revocations);
+        let keys = Arc::new(Keys::derive(&settings));
         let memberships = Memberships::new(workos.clone(), clock.clone());
         Ok(AppState {
-            keys: Arc::new(Keys::derive(&settings)),
             oidc: OidcProviders::new(&settings.oidc)?,
             hasher: Arc::new(hasher),
             throttle: Throttle::new(&settings.api, &clock),
-            renewals: Renewals::default(),
+            renewal: RenewalService::new(
+                &settings,
+                database.clone(),
+                workos.clone(),
+                Arc::clone(&keys),
+                clock.clone(),
+                Arc::clone(&revocations),
+            ),
             callbacks: Callbacks::default(),
             sign_out: SignOutService::new(
                 database.clone(),
@@ -140,6 +147,7 @@ impl AppStateBuilder {
             content_security_policy: policy,
             settings,
             database,
+            keys,
             workos,
             tokens,
             revocations,

@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use crate::clock::Timestamp;
 use crate::error::{Error, InternalError};
 use crate::middleware::device;
-use crate::renewal::{self, Ask, Stands};
+use crate::renewal::{RenewalRequest, SessionStatus};
 use crate::sessions::{
     BrowserSession, RevocationCache, RevocationStatus, SessionState, UpdatedSession,
 };
@@ -134,27 +134,27 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
     if now < state.renew_after && !marked {
         return Ok(Some(state));
     }
-    let ask = Ask {
+    let renewal = RenewalRequest {
         session_id: state.session_id.clone(),
         organization_id: state.organization_id.clone(),
         switch_to: None,
         device: device(request, &app.settings.trusted_proxies),
         follow_ups: 0,
     };
-    match renewal::look(&app.into_inner(), ask).await? {
-        Stands::Good(fresh) => {
+    match app.renewal.check(renewal).await? {
+        SessionStatus::Valid(fresh) => {
             let state = fresh.applied_to(state);
             update_cookie(request, &session, state.clone())?;
             Ok(Some(state))
         }
-        Stands::AsItIs => Ok(Some(state)),
-        Stands::Refused => {
+        SessionStatus::RenewalInProgress => Ok(Some(state)),
+        SessionStatus::Refused => {
             // The session was open until now, so the browser cannot have the cookie of a newer one.
             session.remove();
             request.extensions_mut().insert(SessionOver::JustEnded);
             Ok(None)
         }
-        Stands::Over => {
+        SessionStatus::Ended => {
             request.extensions_mut().insert(SessionOver::JustEnded);
             Ok(None)
         }

@@ -1,5 +1,7 @@
-//! The row as a lock: of all that would renew a session, one at a time does. Each change that the
-//! holder of the lease makes is conditional on it, so that whoever was too slow changes nothing.
+//! The lease of a session: of all processes that want to renew a session, one at a time does.
+//!
+//! What the holder of the lease stores is conditional on the lease, so that a holder that was too slow
+//! stores nothing.
 
 use diesel::prelude::*;
 
@@ -8,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::sessions;
 
-/// What WorkOS has confirmed, for the row.
+/// What WorkOS confirmed in a renewal.
 #[derive(Clone, Debug, AsChangeset)]
 #[diesel(table_name = sessions, treat_none_as_null = true)]
 pub struct Confirmation {
@@ -28,10 +30,10 @@ pub struct Confirmation {
     pub renewal_failures: i32,
 }
 
-/// What is left to do when WorkOS could not be reached, for the row.
+/// A renewal that failed because WorkOS could not be reached or its access token not be verified.
 #[derive(Clone, Debug)]
-pub struct Setback {
-    /// The next refresh token, where WorkOS gave one and nothing else that can be trusted.
+pub struct RenewalFailure {
+    /// The next refresh token, if WorkOS gave out one.
     pub workos_refresh_token: Option<Vec<u8>>,
     /// See [`SessionRow::renew_after`].
     pub renew_after: Timestamp,
@@ -40,20 +42,20 @@ pub struct Setback {
 }
 
 impl SessionRow {
-    /// Takes the lease until `until`, in one statement; `false` when somebody else has it, or has
-    /// renewed the session already, or it has ended.
+    /// Takes the lease until `until`, in one statement. Returns `false` if another process holds the
+    /// lease or has renewed the session, or if the session has ended.
     pub fn take_lease(
         conn: &mut Conn,
         id: &str,
         now: Timestamp,
         until: Timestamp,
     ) -> QueryResult<bool> {
-        let due = sessions::renew_after
+        let is_due = sessions::renew_after
             .is_null()
             .or(sessions::renew_after.le(now));
         let taken = diesel::update(sessions::table.find(id))
-            .filter(free(now))
-            .filter(due)
+            .filter(is_free(now))
+            .filter(is_due)
             .set(sessions::renewing_until.eq(until))
             .execute(conn)?;
         Ok(taken > 0)
@@ -67,13 +69,14 @@ impl SessionRow {
         until: Timestamp,
     ) -> QueryResult<bool> {
         let taken = diesel::update(sessions::table.find(id))
-            .filter(free(now))
+            .filter(is_free(now))
             .set(sessions::renewing_until.eq(until))
             .execute(conn)?;
         Ok(taken > 0)
     }
 
-    /// Gives the lease back; `false` when it is somebody else's by now, or the session has ended.
+    /// Releases the lease. Returns `false` if another process holds it by now, or if the session has
+    /// ended.
     pub fn release_lease(conn: &mut Conn, id: &str, lease: Timestamp) -> QueryResult<bool> {
         let released = diesel::update(sessions::table.find(id))
             .filter(sessions::renewing_until.eq(lease))
@@ -83,50 +86,60 @@ impl SessionRow {
         Ok(released > 0)
     }
 
-    /// Ends whatever lease there is, where the session is open and still has the refresh token of `row`:
-    /// then it is for whoever has the next one to go on. `false` when somebody has gone on already.
-    pub fn take_turn(conn: &mut Conn, row: &Self) -> QueryResult<bool> {
-        let taken = diesel::update(sessions::table.find(&row.id))
+    /// Ends any lease if the session is open and still has the refresh token of `row`: the process
+    /// that holds the next refresh token is the one that stores it. Returns `false` if another process
+    /// has stored it.
+    pub fn claim_refresh_token(conn: &mut Conn, row: &Self) -> QueryResult<bool> {
+        let claimed = diesel::update(sessions::table.find(&row.id))
             .filter(sessions::workos_refresh_token.eq(&row.workos_refresh_token))
             .filter(sessions::revoked_at.is_null())
             .set(sessions::renewing_until.eq(None::<Timestamp>))
             .execute(conn)?;
-        Ok(taken > 0)
+        Ok(claimed > 0)
     }
 
-    /// Notes what WorkOS has confirmed; to be called in the transaction in which the lease was given
-    /// back.
-    pub fn confirm(conn: &mut Conn, id: &str, what: &Confirmation) -> QueryResult<usize> {
+    /// Stores what WorkOS confirmed. Must be called in the transaction of
+    /// [`claim_refresh_token`](Self::claim_refresh_token).
+    pub fn confirm(conn: &mut Conn, id: &str, confirmation: &Confirmation) -> QueryResult<usize> {
         diesel::update(sessions::table.find(id))
-            .set(what)
+            .set(confirmation)
             .execute(conn)
     }
 
-    /// Notes that WorkOS could not be reached; to be called in the transaction in which the lease was
-    /// given back.
-    pub fn set_back(conn: &mut Conn, id: &str, what: &Setback) -> QueryResult<usize> {
+    /// Stores a failed renewal. Must be called in the transaction of
+    /// [`release_lease`](Self::release_lease).
+    pub fn record_failure(
+        conn: &mut Conn,
+        id: &str,
+        failure: &RenewalFailure,
+    ) -> QueryResult<usize> {
         let row = sessions::table.find(id);
-        if let Some(token) = &what.workos_refresh_token {
+        if let Some(token) = &failure.workos_refresh_token {
             diesel::update(row)
                 .set(sessions::workos_refresh_token.eq(token))
                 .execute(conn)?;
         }
         diesel::update(row)
             .set((
-                sessions::renew_after.eq(what.renew_after),
-                sessions::renewal_failures.eq(what.failures),
+                sessions::renew_after.eq(failure.renew_after),
+                sessions::renewal_failures.eq(failure.failures),
             ))
             .execute(conn)
     }
+
+    /// The place to which the encryption of a session's refresh token is bound.
+    pub fn refresh_token_place(id: &str) -> String {
+        format!("sessions:{id}")
+    }
 }
 
-/// The session is open, and nobody has the lease.
+/// The condition that the session is open and nobody holds its lease.
 #[diesel::dsl::auto_type(no_type_alias)]
-fn free(now: Timestamp) -> _ {
-    let unheld = sessions::renewing_until
+fn is_free(now: Timestamp) -> _ {
+    let is_unheld = sessions::renewing_until
         .is_null()
         .or(sessions::renewing_until.le(now));
-    unheld
+    is_unheld
         .and(sessions::revoked_at.is_null())
         .and(sessions::expires_at.gt(now))
 }

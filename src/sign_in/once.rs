@@ -44,7 +44,11 @@ pub async fn once(
     let turn = Arc::clone(app.callbacks.all().entry(callback.clone()).or_default());
     let mut turn = turn.lock_owned().await;
     match &*turn {
-        Some(Came::SignedIn(state)) if is_open(app, state).await? => return Ok((**state).clone()),
+        Some(Came::SignedIn(state))
+            if is_open(&app.database, &state.session_id, app.clock.now()).await? =>
+        {
+            return Ok((**state).clone());
+        }
         Some(Came::SignedIn(_)) => return Err(SignInFailure::AttemptAlreadyUsed),
         Some(Came::Stopped(error)) => return Err(error.clone().into()),
         None => {}

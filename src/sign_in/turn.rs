@@ -124,7 +124,11 @@ impl Ended {
     pub async fn told_again(self, app: &AppState) -> Result<Outcome, DbError> {
         Ok(match self.end {
             End::Elsewhere(elsewhere, organization) => Outcome::Elsewhere(elsewhere, organization),
-            End::SignedIn(state) if is_open(app, &state).await? => Outcome::SignedIn(state),
+            End::SignedIn(state)
+                if is_open(&app.database, &state.session_id, app.clock.now()).await? =>
+            {
+                Outcome::SignedIn(state)
+            }
             End::SignedIn(_) => Outcome::Failed(SignInFailure::AttemptAlreadyUsed),
         })
     }

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::http::session_user::{MaybeUser, SessionOver, login_required, update_cookie};
 use crate::middleware::device;
 use crate::origin::local_target;
-use crate::renewal::{Ask, Switched, switch};
+use crate::renewal::{OrganizationSwitch, RenewalRequest};
 use crate::sessions::{BrowserSession, SessionState};
 use crate::state::AppState;
 use crate::workos::{HostedStep, HostedStepReason, NextStep, WorkosError};
@@ -47,15 +47,15 @@ pub async fn post(
     if user.organization_id.as_deref() == Some(wanted) {
         return Ok(redirect(next.as_deref().unwrap_or(UNCHANGED)));
     }
-    let ask = Ask {
+    let renewal = RenewalRequest {
         session_id: user.session_id.clone(),
         organization_id: user.organization_id.clone(),
         switch_to: Some(wanted.to_owned()),
         device: device(&request, &app.settings.trusted_proxies),
         follow_ups: 0,
     };
-    match switch(&app.clone().into_inner(), ask).await? {
-        Switched::Done(fresh) => {
+    match app.renewal.switch_organization(renewal).await? {
+        OrganizationSwitch::Done(fresh) => {
             let state = fresh.applied_to(user);
             log::info!("account {} switched its organisation", state.user_id);
             if let Some(id) = &state.workos_user_id {
@@ -64,14 +64,14 @@ pub async fn post(
             update_cookie(&request, &session, state)?;
             Ok(redirect(next.as_deref().unwrap_or(SWITCHED)))
         }
-        Switched::Over => {
+        OrganizationSwitch::SessionEnded => {
             session.remove();
             request.extensions_mut().insert(SessionOver::JustEnded);
             Err(login_required(&request, back))
         }
-        Switched::Local => Err(Error::NoOrganizations),
-        Switched::NotNow(retry_after) => Err(Error::NotSwitched { retry_after }),
-        Switched::Refused(error) => match new_sign_in(&error, &user) {
+        OrganizationSwitch::LocalSession => Err(Error::NoOrganizations),
+        OrganizationSwitch::RetryLater(retry_after) => Err(Error::NotSwitched { retry_after }),
+        OrganizationSwitch::Refused(error) => match new_sign_in(&error, &user) {
             Some(step) => {
                 log::info!("switching the organisation requires a new sign-in: {error}");
                 continue_at_workos::page(&step, Some(wanted), back, false)

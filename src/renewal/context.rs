@@ -1,0 +1,60 @@
+//! The parts that checking, renewing and switching a session share.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::open_session::find_open;
+use super::write_behind::WriteBehind;
+use crate::accounts::User;
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Conn, Database, DbError};
+use crate::keys::Keys;
+use crate::sessions::{RevocationCache, SessionRow};
+use crate::sign_out::end_session;
+use crate::workos::WorkosClient;
+
+/// The services and settings that a renewal needs.
+pub(super) struct RenewalContext {
+    pub(super) database: Database,
+    pub(super) workos: WorkosClient,
+    pub(super) keys: Arc<Keys>,
+    pub(super) clock: Clock,
+    pub(super) revocations: Arc<RevocationCache>,
+    pub(super) write_behind: WriteBehind,
+    /// How long a session stays valid while WorkOS cannot be reached.
+    pub(super) stale_grace: TimeDelta,
+    /// The longest lifetime of a session.
+    pub(super) session_age: TimeDelta,
+}
+
+impl RenewalContext {
+    /// Returns the session and its account if both are open.
+    pub(super) async fn find_open(
+        &self,
+        session_id: &str,
+        now: Timestamp,
+    ) -> Result<Option<(SessionRow, User)>, DbError> {
+        find_open(&self.database, session_id, now).await
+    }
+
+    /// Ends a session that [`find_open`](Self::find_open) did not find: its row is missing, revoked or
+    /// expired, or its account is closed or deleted.
+    pub(super) async fn end_session(
+        &self,
+        session_id: &str,
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        let id = session_id.to_owned();
+        let row = self
+            .write_behind
+            .write(Arc::new(move |conn: &mut Conn| {
+                end_session(conn, &id, now).map_err(DbError::from)
+            }))
+            .await?;
+        let latest_end = now.plus(self.session_age);
+        let expires_at = row.map_or(latest_end, |row| row.expires_at);
+        self.revocations.add_revoked(session_id, expires_at);
+        Ok(())
+    }
+}

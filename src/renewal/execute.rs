@@ -1,0 +1,300 @@
+//! Renews a session whose lease this process holds: asks WorkOS and stores the result.
+//!
+//! A result is stored only if the lease is still held or, for new tokens, if the row still has the
+//! refresh token that they were given for. Otherwise nothing is stored, and the caller reads the row
+//! again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::QueryResult;
+use secrecy::ExposeSecret;
+
+use super::context::RenewalContext;
+use super::policy::{self, Decision, LEASE, confirmed_until, duration_until, renew_after};
+use super::refresh_grant::{self, RefreshOutcome};
+use super::status::{RenewalError, RenewalRequest, RenewedSession, SessionStatus};
+use super::write_behind::StoreRenewal;
+use crate::accounts::{User, WorkosProfile, update_from_workos};
+use crate::clock::Timestamp;
+use crate::db::{Conn, DbError};
+use crate::random::random_fraction;
+use crate::sealing::SealError;
+use crate::sessions::{Confirmation, RenewalFailure, SessionRow};
+use crate::sign_out::end_session;
+use crate::tokens::RefreshTokenRow;
+use crate::workos::{Authentication, WorkosError};
+
+/// Schedules a repetition of the renewal after a delay.
+pub(super) type FollowUp<'a> = &'a (dyn Fn(Duration) + Send + Sync);
+
+/// A session, its account, and the lease.
+pub(super) struct LeasedRenewal<'a> {
+    pub(super) context: &'a RenewalContext,
+    pub(super) request: &'a RenewalRequest,
+    /// Called if the response of WorkOS was lost.
+    follow_up: FollowUp<'a>,
+    pub(super) row: SessionRow,
+    pub(super) user: User,
+    pub(super) lease: Timestamp,
+}
+
+impl<'a> LeasedRenewal<'a> {
+    /// Takes the lease of a session that is due. Returns `None` if another process holds the lease or
+    /// has already renewed the session.
+    pub(super) async fn take(
+        context: &'a RenewalContext,
+        request: &'a RenewalRequest,
+        follow_up: FollowUp<'a>,
+        user: User,
+        now: Timestamp,
+    ) -> Result<Option<Self>, DbError> {
+        let take = SessionRow::take_lease;
+        Self::take_with(context, request, follow_up, user, now, take).await
+    }
+
+    /// The same for a session that is not due yet.
+    pub(super) async fn take_early(
+        context: &'a RenewalContext,
+        request: &'a RenewalRequest,
+        follow_up: FollowUp<'a>,
+        user: User,
+        now: Timestamp,
+    ) -> Result<Option<Self>, DbError> {
+        let take = SessionRow::take_lease_early;
+        Self::take_with(context, request, follow_up, user, now, take).await
+    }
+
+    async fn take_with(
+        context: &'a RenewalContext,
+        request: &'a RenewalRequest,
+        follow_up: FollowUp<'a>,
+        user: User,
+        now: Timestamp,
+        take: fn(&mut Conn, &str, Timestamp, Timestamp) -> QueryResult<bool>,
+    ) -> Result<Option<Self>, DbError> {
+        let (id, lease) = (request.session_id.clone(), now.plus(LEASE));
+        let row = context.database.write(move |conn| {
+            if !take(conn, &id, now, lease)? {
+                return Ok(None);
+            }
+            // Read again: another process may have renewed the session since.
+            Ok::<_, DbError>(SessionRow::by_id(conn, &id)?)
+        });
+        Ok(row.await?.map(|row| Self {
+            context,
+            request,
+            follow_up,
+            row,
+            user,
+            lease,
+        }))
+    }
+
+    /// Asks WorkOS and stores the result. Returns `None` if the lease was lost meanwhile.
+    pub(super) async fn renew(self) -> Result<Option<SessionStatus>, RenewalError> {
+        match refresh_grant::request(self.context, self.request, &self.row, &self.user).await {
+            RefreshOutcome::Confirmed(authentication) => self.confirm(*authentication).await,
+            RefreshOutcome::Unverified(authentication, error) => {
+                // The refresh token is stored all the same, because WorkOS has consumed the old one.
+                // It can be trusted so far: it was received from WorkOS over TLS.
+                let token = self.seal(&authentication)?;
+                self.record_failure(Some(token), &error).await
+            }
+            RefreshOutcome::Unavailable(error) => self.record_failure(None, &error).await,
+            RefreshOutcome::Declined(error) => self.end(&error.to_string()).await,
+            RefreshOutcome::Invalid(reason) => self.end(&reason).await,
+        }
+    }
+
+    /// Encrypts the new refresh token for the row.
+    pub(super) fn seal(&self, authentication: &Authentication) -> Result<Vec<u8>, SealError> {
+        let token = authentication.refresh_token.expose_secret().as_bytes();
+        let place = SessionRow::refresh_token_place(&self.row.id);
+        self.context.keys.seal_row(&place, token)
+    }
+
+    fn confirmation(&self, authentication: Authentication) -> Result<Confirmation, SealError> {
+        let now = self.context.clock.now();
+        let expires_at = authentication.access_token_expires_at.map(Timestamp::from);
+        let until = confirmed_until(expires_at, now);
+        let requested = self.request.target_organization(&self.row);
+        let requested = requested.map(str::to_owned);
+        Ok(Confirmation {
+            workos_refresh_token: Some(self.seal(&authentication)?),
+            workos_sid: authentication.sid.or(self.row.workos_sid.clone()),
+            // A response that names no organisation is about the requested one.
+            organization_id: authentication.organization_id.or(requested),
+            role: authentication.role,
+            confirmed_until: Some(until),
+            renew_after: Some(renew_after(until, now)),
+            renewal_failures: 0,
+        })
+    }
+
+    /// Stores the new tokens and the new state of the session.
+    pub(super) async fn confirm(
+        self,
+        authentication: Authentication,
+    ) -> Result<Option<SessionStatus>, RenewalError> {
+        let profile = WorkosProfile::from(&authentication.user);
+        let confirmation = self.confirmation(authentication)?;
+        let now = self.context.clock.now();
+        let switches = self.request.switch_to.is_some();
+        let Self {
+            context, row, user, ..
+        } = self;
+        let id = row.id.clone();
+        let unstored =
+            RenewedSession::from_confirmation(user.clone(), &confirmation, row.generation, now);
+        let store: StoreRenewal = Arc::new(move |conn: &mut Conn| {
+            if !SessionRow::claim_refresh_token(conn, &row)? {
+                return Ok(None);
+            }
+            SessionRow::confirm(conn, &row.id, &confirmation)?;
+            let renew_again = expire_if_generation_changed(conn, &row, now)?;
+            // The cookies from before the switch name the old organisation and must be updated.
+            let new_generation = match switches {
+                true => SessionRow::increment_generation(conn, &row.id, now)?,
+                false => None,
+            };
+            move_tokens_to_new_sid(conn, &row, &confirmation)?;
+            let user = update_from_workos(conn, user.clone(), &profile)?;
+            // If the generation changed meanwhile, the next request checks the session again.
+            let generation = new_generation.as_ref();
+            let generation = generation.map_or(row.generation, |new| new.generation);
+            let mut renewed =
+                RenewedSession::from_confirmation(user, &confirmation, generation, now);
+            if renew_again {
+                renewed.renew_after = now;
+            }
+            Ok(Some((renewed, new_generation)))
+        });
+        match context.write_behind.write(Arc::clone(&store)).await {
+            Ok(Some((renewed, new_generation))) => {
+                if let Some(new) = new_generation {
+                    context.revocations.add_generation(&new);
+                }
+                Ok(Some(SessionStatus::Valid(Arc::new(renewed))))
+            }
+            Ok(None) => Ok(None),
+            Err(_) => {
+                let renewed = Arc::new(unstored);
+                let write_behind = &context.write_behind;
+                write_behind.store_later(id, Arc::clone(&renewed), store);
+                Ok(Some(SessionStatus::Valid(renewed)))
+            }
+        }
+    }
+
+    /// Stores that WorkOS could not be reached, and when to try again.
+    pub(super) async fn record_failure(
+        mut self,
+        token: Option<Vec<u8>>,
+        error: &WorkosError,
+    ) -> Result<Option<SessionStatus>, RenewalError> {
+        let retry_after = error.retry_after();
+        let now = self.context.clock.now();
+        let failures = self.row.renewal_failures.saturating_add(1);
+        let jitter = random_fraction();
+        let back_off = policy::back_off(failures, retry_after, error.is_lost(), jitter);
+        let renew_after = now.plus(back_off);
+        log::warn!(
+            "failed to renew the session of account {}, {failures} times in a row: {error}",
+            self.user.id
+        );
+        self.row.renewal_failures = failures;
+        self.row.renew_after = Some(renew_after);
+        self.row.renewing_until = None;
+        let failure = RenewalFailure {
+            workos_refresh_token: token,
+            renew_after,
+            failures,
+        };
+        let (id, lease) = (self.row.id.clone(), self.lease);
+        let stored = self
+            .context
+            .write_behind
+            .write(Arc::new(move |conn: &mut Conn| {
+                let is_held = SessionRow::release_lease(conn, &id, lease)?;
+                if is_held {
+                    SessionRow::record_failure(conn, &id, &failure)?;
+                }
+                Ok(is_held)
+            }));
+        if !stored.await? {
+            return Ok(None);
+        }
+        if error.is_lost() {
+            (self.follow_up)(duration_until(renew_after, now));
+        }
+        match policy::decide(&self.row, now, self.context.stale_grace) {
+            Decision::Continue { check_again_at } => {
+                let current =
+                    RenewedSession::from_row(self.request, self.row, self.user, check_again_at);
+                Ok(Some(SessionStatus::Valid(Arc::new(current))))
+            }
+            Decision::Unavailable { until } => {
+                Err(RenewalError::WorkosUnavailable(duration_until(until, now)))
+            }
+            Decision::Renew | Decision::Wait => Ok(None),
+        }
+    }
+
+    /// Ends the session because it cannot be renewed.
+    pub(super) async fn end(self, reason: &str) -> Result<Option<SessionStatus>, RenewalError> {
+        let now = self.context.clock.now();
+        let (id, lease) = (self.row.id, self.lease);
+        let ended = self
+            .context
+            .write_behind
+            .write(Arc::new(move |conn: &mut Conn| {
+                if !SessionRow::release_lease(conn, &id, lease)? {
+                    return Ok(None);
+                }
+                end_session(conn, &id, now).map_err(DbError::from)
+            }));
+        let Some(row) = ended.await? else {
+            return Ok(None);
+        };
+        self.context
+            .revocations
+            .add_revoked(&row.id, row.expires_at);
+        log::info!(
+            "account {} signed out: its session could not be renewed: {reason}",
+            self.user.id
+        );
+        Ok(Some(SessionStatus::Refused))
+    }
+}
+
+/// If the session's generation changed while WorkOS was being asked, WorkOS may not have known of the
+/// change yet. The session then expires at once, so that the next request renews it again.
+fn expire_if_generation_changed(
+    conn: &mut Conn,
+    row: &SessionRow,
+    now: Timestamp,
+) -> QueryResult<bool> {
+    let current = SessionRow::by_id(conn, &row.id)?;
+    let has_changed = current.is_some_and(|current| current.generation != row.generation);
+    if has_changed {
+        SessionRow::discard_confirmation(conn, &row.id, now)?;
+    }
+    Ok(has_changed)
+}
+
+/// WorkOS's own emulator gives a session a new `sid` at each renewal. The tokens that depend on the
+/// old one are moved, so that a log-out still finds them.
+fn move_tokens_to_new_sid(
+    conn: &mut Conn,
+    row: &SessionRow,
+    confirmation: &Confirmation,
+) -> Result<(), DbError> {
+    if let (Some(old), Some(new)) = (&row.workos_sid, &confirmation.workos_sid)
+        && old != new
+    {
+        log::debug!("the WorkOS session {old} continues as {new}");
+        RefreshTokenRow::replace_sid(conn, old, new)?;
+    }
+    Ok(())
+}

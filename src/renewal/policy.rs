@@ -1,0 +1,157 @@
+//! The rules of renewal: when a session is renewed, and how long it stays valid without. They use no
+//! database, network or clock.
+//!
+//! WorkOS confirms a session with an access token, until that token expires.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::clock::Timestamp;
+use crate::sessions::SessionRow;
+
+/// How long one request may keep the others from asking WorkOS. A lease outlives every call that its
+/// holder makes, and ends well within the half minute in which WorkOS repeats a lost response.
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(20);
+/// How often the row is read while another process renews the session.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the account of a session that began with a local password is checked.
+pub const LOCAL_CHECK_INTERVAL: TimeDelta = TimeDelta::minutes(5);
+/// A renewal begins this long before the confirmation ends, or in the last fifth of a shorter one. In
+/// that time requests that do not renew the session themselves need not wait.
+const RENEWAL_WINDOW: TimeDelta = TimeDelta::minutes(1);
+/// The shortest confirmation. With different clocks an access token may seem to have expired already,
+/// and every request would renew the session.
+const SHORTEST_CONFIRMATION: TimeDelta = TimeDelta::seconds(10);
+/// The confirmation of an access token without an expiry time: WorkOS's default.
+const DEFAULT_CONFIRMATION: TimeDelta = TimeDelta::minutes(5);
+/// The back-off after the first failure. It doubles with each further one.
+const FIRST_BACK_OFF: TimeDelta = TimeDelta::seconds(2);
+/// The longest back-off, so that the end of an outage is noticed.
+const LONGEST_BACK_OFF: TimeDelta = TimeDelta::seconds(30);
+/// The longest back-off after a lost response. WorkOS repeats it for only half a minute, of which the
+/// failed attempts may have taken ten seconds.
+const LONGEST_LOST_BACK_OFF: TimeDelta = TimeDelta::seconds(8);
+/// The longest `Retry-After` of WorkOS that is respected. A longer one is taken for a mistake.
+const LONGEST_RETRY_AFTER: TimeDelta = TimeDelta::hours(1);
+
+/// What to do with an open session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// The session is valid.
+    Continue {
+        /// When to check it again.
+        check_again_at: Timestamp,
+    },
+    /// Take the lease and ask WorkOS.
+    Renew,
+    /// Another request is asking WorkOS.
+    Wait,
+    /// WorkOS could not be reached for longer than the grace period.
+    Unavailable {
+        /// WorkOS is not asked again before this time.
+        until: Timestamp,
+    },
+}
+
+/// When a session is renewed that was confirmed at `since` until `until`.
+pub fn renew_after(until: Timestamp, since: Timestamp) -> Timestamp {
+    let length = (until.utc() - since.utc()).max(TimeDelta::zero());
+    until.plus(-(length / 5).min(RENEWAL_WINDOW))
+}
+
+/// How long an access token received at `now` confirms a session.
+pub fn confirmed_until(expires_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    match expires_at {
+        Some(end) => end.max(now.plus(SHORTEST_CONFIRMATION)),
+        None => now.plus(DEFAULT_CONFIRMATION),
+    }
+}
+
+/// Decides what to do at `now` with an open session.
+pub(super) fn decide(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> Decision {
+    if row.workos_refresh_token.is_none() {
+        let check_again_at = now.plus(LOCAL_CHECK_INTERVAL);
+        return Decision::Continue { check_again_at };
+    }
+    let due_at = due_at(row);
+    if now < due_at {
+        let valid_until = valid_until(row, grace);
+        return match now < valid_until {
+            // A long `Retry-After` does not make the session valid for longer.
+            true => Decision::Continue {
+                check_again_at: due_at.min(valid_until),
+            },
+            false => Decision::Unavailable { until: due_at },
+        };
+    }
+    match row.renewing_until {
+        Some(lease) if now < lease => Decision::Wait,
+        _ => Decision::Renew,
+    }
+}
+
+/// Whether the session is valid without a renewal: its confirmation has not ended, or WorkOS cannot be
+/// reached and the grace period has not ended.
+pub(super) fn is_valid(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> bool {
+    now < valid_until(row, grace)
+}
+
+fn valid_until(row: &SessionRow, grace: TimeDelta) -> Timestamp {
+    let grace = match row.renewal_failures {
+        0 => TimeDelta::zero(),
+        _ => grace,
+    };
+    confirmation_end(row).plus(grace)
+}
+
+/// The back-off after so many failures in a row. `is_lost`: the last failure may have lost a response.
+/// `jitter`, from 0 to 1, spreads the sessions. WorkOS's `retry_after` is not shortened.
+pub(super) fn back_off(
+    failures: i32,
+    retry_after: Option<Duration>,
+    is_lost: bool,
+    jitter: f64,
+) -> TimeDelta {
+    let doublings = failures.clamp(1, 16) - 1;
+    let longest = match is_lost {
+        true => LONGEST_LOST_BACK_OFF,
+        false => LONGEST_BACK_OFF,
+    };
+    let longest = (FIRST_BACK_OFF * (1 << doublings)).min(longest);
+    let half = longest / 2;
+    let random = TimeDelta::milliseconds((half.num_milliseconds() as f64 * jitter) as i64);
+    let requested = retry_after
+        .filter(|_| !is_lost)
+        .map_or(TimeDelta::zero(), |wait| {
+            let wait = TimeDelta::from_std(wait).unwrap_or(LONGEST_RETRY_AFTER);
+            wait.min(LONGEST_RETRY_AFTER) + random
+        });
+    (half + random).max(requested)
+}
+
+/// Whether WorkOS's response names another session than the row. A session keeps its `sid` for as long
+/// as it lives, except at WorkOS's own emulator, which gives it a new one at each renewal.
+pub(super) fn is_other_session(row: &SessionRow, sid: Option<&str>, is_emulated: bool) -> bool {
+    let known = row.workos_sid.as_deref();
+    let differs = known.zip(sid).is_some_and(|(known, sid)| known != sid);
+    differs && !is_emulated
+}
+
+/// The time from `now` until `then`, or zero if `then` is in the past.
+pub(super) fn duration_until(then: Timestamp, now: Timestamp) -> Duration {
+    (then.utc() - now.utc()).to_std().unwrap_or_default()
+}
+
+/// When the session is renewed next.
+fn due_at(row: &SessionRow) -> Timestamp {
+    let first = || renew_after(confirmation_end(row), row.created_at);
+    row.renew_after.unwrap_or_else(first)
+}
+
+fn confirmation_end(row: &SessionRow) -> Timestamp {
+    row.confirmed_until.unwrap_or(row.created_at)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Switching the organisation of a session: a renewal that names another organisation, under the same
+//! lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::context::RenewalContext;
+use super::execute::{FollowUp, LeasedRenewal};
+use super::policy::POLL_INTERVAL;
+use super::refresh_grant::{self, RefreshOutcome};
+use super::status::{RenewalError, RenewalRequest, RenewedSession, SessionStatus};
+use crate::db::{Conn, DbError};
+use crate::sessions::SessionRow;
+use crate::workos::WorkosError;
+
+/// The longest wait for another renewal of the same session.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+/// When to try again, unless WorkOS sent a `Retry-After`.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// WorkOS's error code for a session that has ended, whatever the organisation.
+const SESSION_ENDED: &str = "invalid_grant";
+
+/// The result of a switch.
+#[derive(Clone, Debug)]
+pub enum OrganizationSwitch {
+    /// The session is in the organisation.
+    Done(Arc<RenewedSession>),
+    /// The session has ended.
+    SessionEnded,
+    /// The session began with a password of this site, so WorkOS knows nothing of it.
+    LocalSession,
+    /// WorkOS refused. The error may name a step that allows the switch.
+    Refused(WorkosError),
+    /// WorkOS cannot be reached, or the session is being renewed. Trying again after this time may
+    /// work.
+    RetryLater(Duration),
+}
+
+/// Switches once no other renewal of the session is running.
+pub(super) async fn switch_organization(
+    context: &RenewalContext,
+    request: &RenewalRequest,
+    follow_up: FollowUp<'_>,
+) -> Result<OrganizationSwitch, RenewalError> {
+    let began = Instant::now();
+    loop {
+        let now = context.clock.now();
+        let Some((row, user)) = context.find_open(&request.session_id, now).await? else {
+            context.end_session(&request.session_id, now).await?;
+            return Ok(OrganizationSwitch::SessionEnded);
+        };
+        if row.workos_refresh_token.is_none() {
+            return Ok(OrganizationSwitch::LocalSession);
+        }
+        if context.write_behind.pending(&request.session_id).is_some() {
+            return Ok(OrganizationSwitch::RetryLater(RETRY_AFTER));
+        }
+        let leased = LeasedRenewal::take_early(context, request, follow_up, user, now);
+        if let Some(leased) = leased.await?
+            && let Some(switch) = leased.switch().await?
+        {
+            return Ok(switch);
+        }
+        if began.elapsed() >= LONGEST_WAIT {
+            return Ok(OrganizationSwitch::RetryLater(RETRY_AFTER));
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+impl LeasedRenewal<'_> {
+    /// Asks WorkOS and stores the result. Returns `None` if the lease was lost meanwhile.
+    async fn switch(self) -> Result<Option<OrganizationSwitch>, RenewalError> {
+        match refresh_grant::request(self.context, self.request, &self.row, &self.user).await {
+            RefreshOutcome::Confirmed(authentication) => {
+                let wanted = self.request.switch_to.clone();
+                let status = self.confirm(*authentication).await?;
+                Ok(status.map(|status| switch_of(status, wanted.as_deref())))
+            }
+            RefreshOutcome::Unverified(authentication, error) => {
+                let token = self.seal(&authentication)?;
+                self.postpone(Some(token), &error).await.map(Some)
+            }
+            RefreshOutcome::Unavailable(error) => self.postpone(None, &error).await.map(Some),
+            RefreshOutcome::Declined(error) if is_session_ended(&error) => {
+                self.end_for(&error.to_string()).await
+            }
+            RefreshOutcome::Declined(error) => {
+                let (id, lease) = (self.row.id.clone(), self.lease);
+                self.context
+                    .write_behind
+                    .write(Arc::new(move |conn: &mut Conn| {
+                        SessionRow::release_lease(conn, &id, lease).map_err(DbError::from)
+                    }))
+                    .await?;
+                Ok(Some(OrganizationSwitch::Refused(error)))
+            }
+            RefreshOutcome::Invalid(reason) => self.end_for(&reason).await,
+        }
+    }
+
+    async fn end_for(self, reason: &str) -> Result<Option<OrganizationSwitch>, RenewalError> {
+        let ended = self.end(reason).await?;
+        Ok(ended.map(|_| OrganizationSwitch::SessionEnded))
+    }
+
+    /// Records a failure. A response that was lost may have contained a new refresh token, which
+    /// WorkOS repeats for only half a minute, so a new generation makes the session's next
+    /// request renew it.
+    async fn postpone(
+        self,
+        token: Option<Vec<u8>>,
+        error: &WorkosError,
+    ) -> Result<OrganizationSwitch, RenewalError> {
+        let (context, id) = (self.context, self.row.id.clone());
+        let retry_after = error.retry_after();
+        match self.record_failure(token, error).await {
+            Ok(_) | Err(RenewalError::WorkosUnavailable(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let now = context.clock.now();
+        let new_generation = context.write_behind.write(Arc::new(move |conn: &mut Conn| {
+            SessionRow::increment_generation(conn, &id, now).map_err(DbError::from)
+        }));
+        if let Some(new) = new_generation.await? {
+            context.revocations.add_generation(&new);
+        }
+        let retry_after = retry_after.unwrap_or(RETRY_AFTER);
+        Ok(OrganizationSwitch::RetryLater(retry_after))
+    }
+}
+
+/// WorkOS may have repeated a response that an earlier renewal lost, in the organisation of that
+/// time. That response is stored, and the next attempt has a new refresh token.
+fn switch_of(status: SessionStatus, wanted: Option<&str>) -> OrganizationSwitch {
+    match status {
+        SessionStatus::Valid(renewed) if renewed.organization_id.as_deref() == wanted => {
+            OrganizationSwitch::Done(renewed)
+        }
+        SessionStatus::Valid(_) | SessionStatus::RenewalInProgress => {
+            OrganizationSwitch::RetryLater(RETRY_AFTER)
+        }
+        SessionStatus::Refused | SessionStatus::Ended => OrganizationSwitch::SessionEnded,
+    }
+}
+
+fn is_session_ended(error: &WorkosError) -> bool {
+    matches!(error, WorkosError::Refused { code, .. } if code == SESSION_ENDED)
+}

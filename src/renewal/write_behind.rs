@@ -1,0 +1,107 @@
+//! Write-behind for renewals. WorkOS consumes a refresh token when it gives out the next one. If the
+//! database cannot store the next one, it is kept in memory and written when the database is back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::status::RenewedSession;
+use crate::db::{Conn, Database, DbError};
+use crate::sessions::{RevocationCache, SessionGeneration};
+
+/// How many times a write is tried before its request continues without it.
+const ATTEMPTS: u32 = 3;
+/// The delay between these attempts.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(100);
+/// The delay between attempts in the background. It is short because another replica that checks the
+/// row before the write would send WorkOS the consumed token.
+const BACKGROUND_DELAY: Duration = Duration::from_millis(200);
+/// How long the background task keeps trying.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(3_600);
+
+/// A database write that can be repeated.
+type Write<T> = Arc<dyn Fn(&mut Conn) -> Result<T, DbError> + Send + Sync>;
+
+/// Stores a renewal. It may run late, and stores nothing if the row has changed in a way that makes
+/// the renewal outdated.
+pub(super) type StoreRenewal = Write<Option<(RenewedSession, Option<SessionGeneration>)>>;
+
+/// The sessions whose renewal is not stored yet; clones share them.
+#[derive(Clone)]
+pub(super) struct WriteBehind {
+    database: Database,
+    revocations: Arc<RevocationCache>,
+    pending: Arc<Mutex<HashMap<String, Arc<RenewedSession>>>>,
+}
+
+impl WriteBehind {
+    pub(super) fn new(database: Database, revocations: Arc<RevocationCache>) -> Self {
+        Self {
+            database,
+            revocations,
+            pending: Arc::default(),
+        }
+    }
+
+    /// The renewed state of this session, if its row does not hold it yet.
+    pub(super) fn pending(&self, session_id: &str) -> Option<Arc<RenewedSession>> {
+        self.pending.lock().get(session_id).cloned()
+    }
+
+    /// Writes to the database, with a few attempts: what WorkOS has given would be lost otherwise.
+    pub(super) async fn write<T: Send + 'static>(&self, write: Write<T>) -> Result<T, DbError> {
+        for _ in 1..ATTEMPTS {
+            match self.attempt(&write).await {
+                Err(error) => {
+                    log::warn!("failed to store the renewal of a session, trying again: {error}");
+                }
+                written => return written,
+            }
+            tokio::time::sleep(ATTEMPT_DELAY).await;
+        }
+        self.attempt(&write).await
+    }
+
+    /// Keeps trying to store a renewal in a background task. Until it is stored, requests use
+    /// `renewed` instead of the row.
+    pub(super) fn store_later(
+        &self,
+        session_id: String,
+        renewed: Arc<RenewedSession>,
+        store: StoreRenewal,
+    ) {
+        log::error!("failed to store the renewal of a session; kept in memory until it is stored");
+        self.pending.lock().insert(session_id.clone(), renewed);
+        let this = self.clone();
+        tokio::spawn(async move {
+            let stored = tokio::time::timeout(GIVE_UP_AFTER, this.retry(&store)).await;
+            this.pending.lock().remove(&session_id);
+            match stored {
+                Ok(Some((_, Some(new)))) => this.revocations.add_generation(&new),
+                Ok(_) => log::info!("the renewal of a session has been stored after all"),
+                Err(_) => log::error!(
+                    "the renewal of a session was not stored within an hour; the session will end"
+                ),
+            }
+        });
+    }
+
+    async fn retry(
+        &self,
+        store: &StoreRenewal,
+    ) -> Option<(RenewedSession, Option<SessionGeneration>)> {
+        loop {
+            tokio::time::sleep(BACKGROUND_DELAY).await;
+            if let Ok(stored) = self.attempt(store).await {
+                return stored;
+            }
+        }
+    }
+
+    async fn attempt<T: Send + 'static>(&self, write: &Write<T>) -> Result<T, DbError> {
+        let write = Arc::clone(write);
+        self.database.write(move |conn| write(conn)).await
+    }
+}
