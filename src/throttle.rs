@@ -1,10 +1,10 @@
-//! The throttle: how often one client may try to sign in or refresh, and how often it may be wrong
-//! about one account.
+//! Rate limits: sign-ins and refreshes per client address, and wrong passwords per client address and
+//! account.
 //!
-//! Never by the account alone: a stranger must not be able to lock anyone out. Requests are counted as
-//! Django REST framework counts them: so many within any stretch of the setting's time.
+//! There is no limit per account alone, because strangers could lock users out. Requests are counted as
+//! Django REST framework counts them, in a sliding window.
 
-mod memory;
+mod bounded_map;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
@@ -16,90 +16,91 @@ use crate::accounts::email_key;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::settings::{ApiSettings, Rate};
-use memory::{Fingerprint, Memory};
+use bounded_map::{BoundedMap, KeyHash};
 
-/// Wrong passwords for one account from one address are forgotten one by one, so many times more
-/// slowly than sign-ins from that address: ten at once, then one a minute.
-const FAILURES_LAST: u32 = 10;
-/// What one customer of a provider has of IPv6 (RFC 6177), so that nobody has addresses to spare.
-const IPV6_NETWORK: u128 = !0 << 64;
+/// A wrong password expires this many times more slowly than a sign-in. With `10/min`, ten wrong
+/// passwords are allowed at once, then one a minute.
+const WRONG_PASSWORD_FACTOR: u32 = 10;
+/// The mask of a /64 network, the smallest that a customer gets (RFC 6177): its addresses count as one
+/// client.
+const IPV6_NETWORK_MASK: u128 = !0 << 64;
 
-/// So many within any stretch of the period.
-struct Window {
+/// A sliding window: at most `rate.requests` requests within any `rate.period`.
+struct SlidingWindow {
     rate: Rate,
-    times: Memory<VecDeque<Duration>>,
+    times: BoundedMap<VecDeque<Duration>>,
 }
 
-/// So many at once, then one whenever `each` has passed.
-struct Failures {
-    most: u32,
-    each: Duration,
-    /// When the last of them will be forgotten.
-    forgotten_at: Memory<Duration>,
+/// A leaky bucket: at most `capacity` wrong passwords, of which one expires in each `interval`.
+struct WrongPasswords {
+    capacity: u32,
+    interval: Duration,
+    /// When the last of them expires.
+    expires_at: BoundedMap<Duration>,
 }
 
-/// Every limit there is; `None` where it is off.
+/// All rate limits; `None` if a limit is off.
 pub struct Throttle {
     clock: Clock,
-    sign_ins: Option<Window>,
-    failures: Option<Failures>,
-    refreshes: Option<Window>,
+    sign_ins: Option<SlidingWindow>,
+    wrong_passwords: Option<WrongPasswords>,
+    refreshes: Option<SlidingWindow>,
 }
 
 impl Throttle {
-    /// The limits that the settings want.
+    /// The limits of the settings.
     pub fn new(settings: &ApiSettings, clock: &Clock) -> Self {
         Self {
             clock: clock.clone(),
-            sign_ins: settings.throttle_login.map(Window::new),
-            failures: settings.throttle_login.map(Failures::new),
-            refreshes: settings.throttle_refresh.map(Window::new),
+            sign_ins: settings.throttle_login.map(SlidingWindow::new),
+            wrong_passwords: settings.throttle_login.map(WrongPasswords::new),
+            refreshes: settings.throttle_refresh.map(SlidingWindow::new),
         }
     }
 
-    /// Counts a sign-in that is tried, whoever it is for.
-    pub fn sign_in(&self, client: IpAddr) -> Result<(), Error> {
+    /// Counts a sign-in attempt of this client. Fails if the limit is reached.
+    pub fn count_sign_in(&self, client: IpAddr) -> Result<(), Error> {
         self.count(self.sign_ins.as_ref(), client)
     }
 
-    /// Counts a refresh.
-    pub fn refresh(&self, client: IpAddr) -> Result<(), Error> {
+    /// Counts a token refresh of this client. Fails if the limit is reached.
+    pub fn count_refresh(&self, client: IpAddr) -> Result<(), Error> {
         self.count(self.refreshes.as_ref(), client)
     }
 
-    /// Refuses a password for an account that this client was wrong about too often.
-    pub fn password(&self, client: IpAddr, email: &str) -> Result<(), Error> {
-        let Some(failures) = &self.failures else {
+    /// Fails if this client has sent too many wrong passwords for this account.
+    pub fn check_password_attempts(&self, client: IpAddr, email: &str) -> Result<(), Error> {
+        let Some(failures) = &self.wrong_passwords else {
             return Ok(());
         };
-        allowed(failures.look(fingerprint(client, email), self.clock.elapsed()))
+        throttled(failures.check(key_hash(client, email), self.clock.elapsed()))
     }
 
-    /// Counts a wrong password.
-    pub fn wrong_password(&self, client: IpAddr, email: &str) {
-        if let Some(failures) = &self.failures {
-            failures.note(fingerprint(client, email), self.clock.elapsed());
+    /// Counts a wrong password of this client for this account.
+    pub fn count_wrong_password(&self, client: IpAddr, email: &str) {
+        if let Some(failures) = &self.wrong_passwords {
+            failures.count(key_hash(client, email), self.clock.elapsed());
         }
     }
 
-    fn count(&self, window: Option<&Window>, client: IpAddr) -> Result<(), Error> {
+    fn count(&self, window: Option<&SlidingWindow>, client: IpAddr) -> Result<(), Error> {
         let Some(window) = window else { return Ok(()) };
-        allowed(window.count(fingerprint(client, ""), self.clock.elapsed()))
+        throttled(window.count(key_hash(client, ""), self.clock.elapsed()))
     }
 }
 
-impl Window {
+impl SlidingWindow {
     fn new(rate: Rate) -> Self {
         Self {
             rate,
-            times: Memory::new(),
+            times: BoundedMap::new(),
         }
     }
 
-    /// Counts one more; `Err`: how long to wait for it, and it is not counted.
-    fn count(&self, key: Fingerprint, now: Duration) -> Result<(), Duration> {
+    /// Counts a request, unless the limit is reached: then the error is the time to wait.
+    fn count(&self, key: KeyHash, now: Duration) -> Result<(), Duration> {
         let Rate { requests, period } = self.rate;
-        self.times.change(key, now, |times| {
+        self.times.update(key, now, |times| {
             while times.front().is_some_and(|oldest| *oldest + period <= now) {
                 times.pop_front();
             }
@@ -116,52 +117,54 @@ impl Window {
     }
 }
 
-impl Failures {
+impl WrongPasswords {
     fn new(rate: Rate) -> Self {
         Self {
-            most: rate.requests.get(),
-            each: rate.period * FAILURES_LAST / rate.requests.get(),
-            forgotten_at: Memory::new(),
+            capacity: rate.requests.get(),
+            interval: rate.period * WRONG_PASSWORD_FACTOR / rate.requests.get(),
+            expires_at: BoundedMap::new(),
         }
     }
 
-    /// `Err`: how long it takes until one is forgotten.
-    fn look(&self, key: Fingerprint, now: Duration) -> Result<(), Duration> {
-        let forgotten_at = self.forgotten_at.get(key).unwrap_or_default();
-        let lasting = forgotten_at.saturating_sub(now);
-        match lasting.checked_sub(self.each * (self.most - 1)) {
+    /// Whether another password may be checked; the error is the time to wait.
+    fn check(&self, key: KeyHash, now: Duration) -> Result<(), Duration> {
+        let expires_at = self.expires_at.get(key).unwrap_or_default();
+        let remaining = expires_at.saturating_sub(now);
+        match remaining.checked_sub(self.interval * (self.capacity - 1)) {
             Some(wait) if !wait.is_zero() => Err(wait),
             _ => Ok(()),
         }
     }
 
-    fn note(&self, key: Fingerprint, now: Duration) {
-        let (each, most) = (self.each, self.each * self.most);
-        self.forgotten_at.change(key, now, |forgotten_at| {
-            // More at once than are counted change nothing: the wait has its bound.
-            *forgotten_at = ((*forgotten_at).max(now) + each).min(now + most);
-            ((), *forgotten_at)
+    fn count(&self, key: KeyHash, now: Duration) {
+        let (interval, longest) = (self.interval, self.interval * self.capacity);
+        self.expires_at.update(key, now, |expires_at| {
+            // A full bucket does not get fuller, so that the time to wait is bounded.
+            *expires_at = ((*expires_at).max(now) + interval).min(now + longest);
+            ((), *expires_at)
         });
     }
 }
 
-fn allowed(outcome: Result<(), Duration>) -> Result<(), Error> {
+/// The error for a client, with the time to wait in whole seconds, rounded up.
+fn throttled(outcome: Result<(), Duration>) -> Result<(), Error> {
     outcome.map_err(|wait| {
-        let begun = u64::from(wait.subsec_nanos() > 0);
-        Error::Throttled((wait.as_secs() + begun).max(1))
+        let partial = u64::from(wait.subsec_nanos() > 0);
+        Error::Throttled((wait.as_secs() + partial).max(1))
     })
 }
 
-/// A client's address, and an e-mail as accounts compare it: of one size, however long the e-mail.
-fn fingerprint(client: IpAddr, email: &str) -> Fingerprint {
+/// A hash of the client's address and of the normalised e-mail address, so that all keys have the same
+/// size.
+fn key_hash(client: IpAddr, email: &str) -> KeyHash {
     let network = match client.to_canonical() {
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & IPV6_NETWORK),
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & IPV6_NETWORK_MASK),
     };
     let mut context = digest::Context::new(&SHA256);
     context.update(&network.octets());
     context.update(email_key(email).as_bytes());
-    let mut half = Fingerprint::default();
+    let mut half = KeyHash::default();
     half.copy_from_slice(&context.finish().as_ref()[..16]);
     half
 }

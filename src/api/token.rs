@@ -22,10 +22,10 @@ pub async fn obtain(
     let (email, password) = (fields.text("email"), fields.untrimmed("password"));
     fields.finish()?;
     let password = SecretString::from(password);
-    app.throttle.password(client, &email)?;
+    app.throttle.check_password_attempts(client, &email)?;
     let issued = sign_in::tokens_for_password(&app, &email, &password, app.clock.now()).await;
     if let Err(TokensRefused::Credentials(CredentialError::Refused)) = &issued {
-        app.throttle.wrong_password(client, &email);
+        app.throttle.count_wrong_password(client, &email);
     }
     let pair = issued?;
     let access = pair.access.as_str();

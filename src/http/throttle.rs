@@ -27,7 +27,7 @@ impl FromRequest for SignInThrottle {
             // A throttled page leads back to its form, which has the same address.
             let form = request.uri().path_and_query();
             let form = form.map_or("/", |target| target.as_str());
-            let throttled = app.throttle.sign_in(client);
+            let throttled = app.throttle.count_sign_in(client);
             throttled.map_err(|error| error.on_form(form))?;
             Ok(Self(client))
         }))
@@ -40,7 +40,7 @@ impl FromRequest for RefreshThrottle {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         ready(client(request, payload).and_then(|(app, client)| {
-            app.throttle.refresh(client)?;
+            app.throttle.count_refresh(client)?;
             Ok(Self)
         }))
     }

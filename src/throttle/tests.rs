@@ -13,13 +13,13 @@ fn at(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-fn client(n: u32) -> Fingerprint {
-    fingerprint(IpAddr::from(n.to_be_bytes()), "")
+fn client(n: u32) -> KeyHash {
+    key_hash(IpAddr::from(n.to_be_bytes()), "")
 }
 
-/// Seconds to wait, as a client is told.
-fn told(outcome: Result<(), Duration>) -> Option<u64> {
-    match allowed(outcome) {
+/// The seconds that a client is told to wait.
+fn wait(outcome: Result<(), Duration>) -> Option<u64> {
+    match throttled(outcome) {
         Ok(()) => None,
         Err(Error::Throttled(seconds)) => Some(seconds),
         Err(error) => panic!("{error}"),
@@ -27,17 +27,21 @@ fn told(outcome: Result<(), Duration>) -> Option<u64> {
 }
 
 #[test]
-fn so_many_within_any_minute() {
-    let window = Window::new(rate(3));
-    let count = |milliseconds| told(window.count(client(1), at(milliseconds)));
+fn a_window_allows_the_rate_within_any_minute() {
+    let window = SlidingWindow::new(rate(3));
+    let count = |milliseconds| wait(window.count(client(1), at(milliseconds)));
     assert_eq!(count(0), None);
     assert_eq!(count(10_000), None);
     assert_eq!(count(10_000), None);
     assert_eq!(count(10_000), Some(50), "until the first is a minute old");
-    assert_eq!(told(window.count(client(2), at(10_000))), None, "another");
+    assert_eq!(
+        wait(window.count(client(2), at(10_000))),
+        None,
+        "another client"
+    );
     assert_eq!(count(59_999), Some(1), "rounded up");
     assert_eq!(count(60_000), None);
-    assert_eq!(count(60_001), Some(10), "refusals were not counted");
+    assert_eq!(count(60_001), Some(10), "rejected requests are not counted");
     for _ in 0..2 {
         assert_eq!(count(70_000), None);
     }
@@ -45,49 +49,49 @@ fn so_many_within_any_minute() {
 }
 
 #[test]
-fn the_default_says_what_django_says() {
-    let window = Window::new(rate(10));
+fn the_default_rate_waits_as_long_as_django() {
+    let window = SlidingWindow::new(rate(10));
     for _ in 0..10 {
-        assert_eq!(told(window.count(client(1), at(5))), None);
+        assert_eq!(wait(window.count(client(1), at(5))), None);
     }
-    assert_eq!(told(window.count(client(1), at(6))), Some(60));
+    assert_eq!(wait(window.count(client(1), at(6))), Some(60));
 }
 
 #[test]
-fn failures_are_forgotten_one_by_one() {
-    let failures = Failures::new(rate(2));
-    let look = |milliseconds| told(failures.look(client(1), at(milliseconds)));
-    assert_eq!(look(0), None);
-    failures.note(client(1), at(0));
-    assert_eq!(look(0), None, "a look counts nothing");
-    failures.note(client(1), at(0));
-    assert_eq!(look(0), Some(300));
-    failures.note(client(1), at(0));
-    assert_eq!(look(0), Some(300), "the wait has its bound");
-    assert_eq!(look(299_999), Some(1));
-    assert_eq!(look(300_000), None);
-    failures.note(client(1), at(300_000));
-    assert_eq!(look(300_000), Some(300));
+fn wrong_passwords_expire_one_by_one() {
+    let failures = WrongPasswords::new(rate(2));
+    let check = |milliseconds| wait(failures.check(client(1), at(milliseconds)));
+    assert_eq!(check(0), None);
+    failures.count(client(1), at(0));
+    assert_eq!(check(0), None, "a check counts nothing");
+    failures.count(client(1), at(0));
+    assert_eq!(check(0), Some(300));
+    failures.count(client(1), at(0));
+    assert_eq!(check(0), Some(300), "the time to wait is bounded");
+    assert_eq!(check(299_999), Some(1));
+    assert_eq!(check(300_000), None);
+    failures.count(client(1), at(300_000));
+    assert_eq!(check(300_000), Some(300));
 }
 
 #[test]
-fn idle_keys_are_forgotten_and_busy_ones_are_bounded() {
-    let memory = Memory::<Duration>::new();
+fn expired_keys_are_removed_and_the_number_of_keys_is_bounded() {
+    let map = BoundedMap::<Duration>::new();
     for n in 0..5_000 {
         let now = Duration::from_secs(n.into());
-        memory.change(client(n), now, |_| ((), now + at(1)));
+        map.update(client(n), now, |_| ((), now + at(1)));
     }
-    assert!(memory.len() <= 1_024, "{}", memory.len());
+    assert!(map.len() <= 1_024, "{}", map.len());
     for n in 0..150_000 {
         let now = Duration::from_secs(5_000);
-        memory.change(client(n), now, |_| ((), now * 2));
+        map.update(client(n), now, |_| ((), now * 2));
     }
-    assert!(memory.len() <= 100_000, "{}", memory.len());
+    assert!(map.len() <= 100_000, "{}", map.len());
 }
 
 #[test]
-fn a_network_of_ipv6_is_one_client_and_an_address_of_ipv4_is_one() {
-    let seen = |ip: &str, email| fingerprint(ip.parse().unwrap(), email);
+fn an_ipv6_network_and_an_ipv4_address_are_one_client() {
+    let seen = |ip: &str, email| key_hash(ip.parse().unwrap(), email);
     assert_eq!(seen("2001:db8::1", ""), seen("2001:db8::ffff:1", ""));
     assert_ne!(seen("2001:db8::1", ""), seen("2001:db8:0:1::1", ""));
     assert_ne!(seen("192.0.2.1", ""), seen("192.0.2.2", ""));

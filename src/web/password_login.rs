@@ -76,7 +76,7 @@ pub async fn post(
     };
     if rejected.email_error.is_none() && rejected.password_error.is_none() {
         let form_url = password_login_url(&next);
-        let throttled = app.throttle.password(client, email);
+        let throttled = app.throttle.check_password_attempts(client, email);
         throttled.map_err(|error| error.on_form(&form_url))?;
         let now = app.clock.now();
         let previous = session.peek(now).map(|state| state.session_id);
@@ -87,7 +87,7 @@ pub async fn post(
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             return Ok(redirect(landing(&next, &app.settings.login_redirect_url)));
         }
-        app.throttle.wrong_password(client, email);
+        app.throttle.count_wrong_password(client, email);
         rejected.form_error = Some(REFUSED);
     }
     show(&app.settings, render::bare_frame(), &next, &rejected, false)

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::step::NextStep;
-use super::wire::WorkosErrorBody;
 use crate::http_client::{ErrorResponse, NO_CODE, RequestError, code_or_status, is_error_code};
 
 /// Why a request to WorkOS failed.
@@ -115,6 +115,15 @@ impl From<RequestError> for WorkosError {
             },
         }
     }
+}
+
+/// The body of an error response in its three shapes: `{code, message}`, `{error, error_description}`, `{message}`.
+#[derive(Debug, Default, Deserialize)]
+struct WorkosErrorBody {
+    code: Option<String>,
+    message: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
 }
 
 fn refused(response: &ErrorResponse) -> WorkosError {

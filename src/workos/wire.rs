@@ -135,15 +135,6 @@ fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> 
         .or_else(|| value.as_f64().map(|seconds| seconds as i64)))
 }
 
-/// The body of an error response in its three shapes: `{code, message}`, `{error, error_description}`, `{message}`.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct WorkosErrorBody {
-    pub(super) code: Option<String>,
-    pub(super) message: Option<String>,
-    pub(super) error: Option<String>,
-    pub(super) error_description: Option<String>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
