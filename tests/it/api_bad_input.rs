@@ -1,4 +1,4 @@
-//! Bodies that nobody means well: every POST route of the API refuses them in JSON, and goes on.
+//! Malformed and hostile request bodies: every POST route of the API rejects them in JSON and stays up.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 fn app() -> TestApp {
-    // The providers are there, so that their routes read what is sent.
+    // With the providers configured, their routes read the body.
     let mut app = TestApp::builder();
     for provider in ["GOOGLE", "OKTA"] {
         app = app
@@ -29,7 +29,7 @@ fn app() -> TestApp {
         .start()
 }
 
-/// The routes that read a body, with their fields: name, and whether it must be there.
+/// The routes that read a body, with the name of each field and whether it is required.
 fn routes() -> Vec<(String, Vec<(String, bool)>)> {
     let document = committed();
     let posts = operations()
@@ -64,22 +64,22 @@ fn request(
     request.header("Content-Type", kind).body(body)
 }
 
-/// The answer's JSON, once its status is one of these.
-async fn refused(response: Response, statuses: &[u16], story: &str) -> Value {
+/// Asserts that the status is one of these; returns the JSON.
+async fn assert_refused(response: Response, statuses: &[u16], story: &str) -> Value {
     let status = response.status().as_u16();
     assert!(statuses.contains(&status), "{story}: {status}");
     assert_eq!(response.headers()["content-type"], JSON, "{story}");
     response.json().await.expect(story)
 }
 
-async fn goes_on(app: &TestApp) {
+async fn assert_still_serving(app: &TestApp) {
     let answer = request(app, "/api/token", JSON, "{}").send().await.unwrap();
-    let said = refused(answer, &[400], "afterwards").await;
+    let said = assert_refused(answer, &[400], "afterwards").await;
     assert_eq!(said["email"][0], "This field is required.");
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_a_parse_error() {
+async fn a_body_that_is_not_json_is_a_parse_error() {
     let app = app();
     let nested = |open: &str, close: &str| open.repeat(9_000) + "1" + &close.repeat(9_000);
     let bodies: Vec<Vec<u8>> = vec![
@@ -111,7 +111,7 @@ async fn what_is_no_json_is_a_parse_error() {
             let start = String::from_utf8_lossy(&body[..body.len().min(30)]).into_owned();
             let story = format!("{path} {start:?} of {}", body.len());
             let answer = request(&app, &path, JSON, body.clone()).send().await;
-            let said = refused(answer.unwrap(), &[400], &story).await;
+            let said = assert_refused(answer.unwrap(), &[400], &story).await;
             let detail = said["detail"].as_str().expect(&story);
             assert!(
                 detail.starts_with("JSON parse error - "),
@@ -119,11 +119,11 @@ async fn what_is_no_json_is_a_parse_error() {
             );
         }
     }
-    goes_on(&app).await;
+    assert_still_serving(&app).await;
 }
 
 #[tokio::test]
-async fn what_is_no_object_is_named() {
+async fn a_body_that_is_not_an_object_is_rejected_with_its_type() {
     let app = app();
     for (path, _) in routes() {
         for (body, said) in [
@@ -135,14 +135,14 @@ async fn what_is_no_object_is_named() {
             ("null", "No data provided"),
         ] {
             let answer = request(&app, &path, JSON, body).send().await.unwrap();
-            let answer = refused(answer, &[400], &path).await;
+            let answer = assert_refused(answer, &[400], &path).await;
             assert_eq!(answer["non_field_errors"][0], said, "{path} {body}");
         }
     }
 }
 
 #[tokio::test]
-async fn fields_of_the_wrong_type_are_named() {
+async fn fields_of_the_wrong_type_are_rejected() {
     let app = app();
     for (path, fields) in routes() {
         for (field, required) in fields {
@@ -163,7 +163,7 @@ async fn fields_of_the_wrong_type_are_named() {
                     .send()
                     .await
                     .unwrap();
-                let answer = refused(answer, &[400], &format!("{path} {body}")).await;
+                let answer = assert_refused(answer, &[400], &format!("{path} {body}")).await;
                 assert_eq!(answer[&field][0], said, "{path} {body}");
             }
         }
@@ -171,7 +171,7 @@ async fn fields_of_the_wrong_type_are_named() {
 }
 
 #[tokio::test]
-async fn numbers_and_long_texts_are_texts_that_fit_nobody() {
+async fn numbers_and_long_texts_are_accepted_as_texts() {
     let app = app();
     for (path, fields) in routes() {
         let long = format!("\"{}\"", "x".repeat(50_000));
@@ -189,7 +189,7 @@ async fn numbers_and_long_texts_are_texts_that_fit_nobody() {
             let pairs = fields
                 .iter()
                 .map(|(name, _)| format!("\"{name}\": {value}"));
-            // Two long fields would be too large.
+            // Two long fields would exceed the size limit.
             let most = if value.len() > 1_000 { 1 } else { fields.len() };
             let body = format!("{{{}}}", pairs.take(most).collect::<Vec<_>>().join(","));
             let answer = request(&app, &path, JSON, body).send().await.unwrap();
@@ -201,24 +201,24 @@ async fn numbers_and_long_texts_are_texts_that_fit_nobody() {
             answer.json::<Value>().await.expect(&story);
         }
     }
-    goes_on(&app).await;
+    assert_still_serving(&app).await;
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_too_large_whatever_it_is() {
+async fn a_large_body_is_rejected_whatever_it_contains() {
     let app = app();
     for (path, _) in routes() {
         for kind in [JSON, FORM, "text/plain", "multipart/form-data; boundary=a"] {
             let answer = request(&app, &path, kind, vec![b'['; 65_537]).send().await;
-            let said = refused(answer.unwrap(), &[413], &path).await;
+            let said = assert_refused(answer.unwrap(), &[413], &path).await;
             assert_eq!(said["detail"], "Request body too large.", "{path} {kind}");
         }
     }
-    goes_on(&app).await;
+    assert_still_serving(&app).await;
 }
 
 #[tokio::test]
-async fn media_types_that_no_route_reads_are_named() {
+async fn unsupported_media_types_are_rejected_with_their_name() {
     let app = app();
     for (path, _) in routes() {
         for kind in [
@@ -230,21 +230,21 @@ async fn media_types_that_no_route_reads_are_named() {
             ";",
         ] {
             let answer = request(&app, &path, kind, "{}").send().await.unwrap();
-            let said = refused(answer, &[415], &path).await;
+            let said = assert_refused(answer, &[415], &path).await;
             let expected = format!("Unsupported media type \"{kind}\" in request.");
             assert_eq!(said["detail"], expected, "{path}");
         }
         let bare = app.visitor().request(Method::POST, &path).body("{}");
-        let said = refused(bare.send().await.unwrap(), &[415], &path).await;
+        let said = assert_refused(bare.send().await.unwrap(), &[415], &path).await;
         assert_eq!(said["detail"], "Unsupported media type \"\" in request.");
         let odd = app.visitor().request(Method::POST, &path).body("{}");
         let odd = odd.header("Content-Type", &b"application/\xff"[..]);
-        refused(odd.send().await.unwrap(), &[415], &path).await;
+        assert_refused(odd.send().await.unwrap(), &[415], &path).await;
     }
 }
 
 #[tokio::test]
-async fn forms_that_are_none_are_read_as_far_as_they_go() {
+async fn malformed_forms_are_read_as_far_as_possible() {
     let app = app();
     for (path, fields) in routes() {
         if !fields.iter().any(|(_, required)| *required) {
@@ -259,7 +259,7 @@ async fn forms_that_are_none_are_read_as_far_as_they_go() {
             b"[]",
         ] {
             let answer = request(&app, &path, FORM, body).send().await.unwrap();
-            let said = refused(answer, &[400], &format!("{path} {body:?}")).await;
+            let said = assert_refused(answer, &[400], &format!("{path} {body:?}")).await;
             let (field, _) = fields.iter().find(|(_, required)| *required).unwrap();
             assert_eq!(said[field][0], "This field is required.", "{path}");
         }
@@ -267,15 +267,15 @@ async fn forms_that_are_none_are_read_as_far_as_they_go() {
         let answer = request(&app, &path, FORM, format!("{field}=%00a"))
             .send()
             .await;
-        let said = refused(answer.unwrap(), &[400], &path).await;
+        let said = assert_refused(answer.unwrap(), &[400], &path).await;
         assert_eq!(said[field][0], "Null characters are not allowed.", "{path}");
     }
-    goes_on(&app).await;
+    assert_still_serving(&app).await;
 }
 
-/// Nobody packs a form; a packed body would grow past every bound.
+/// Browsers send no compressed bodies, and decompression could exceed the size limit.
 #[tokio::test]
-async fn a_packed_body_is_not_unpacked() {
+async fn a_compressed_body_is_not_decompressed() {
     /// `{"email": …, "password": …}`, by gzip.
     const PACKED: &str = "H4sIAAAAAAAC/6tWSs1NzMxRslJKTEl0SK1IzC3ISdVLzs9V0lEqSCwuLs8vSgFK5iampOqWFijVAgBBDlS3MAAAAA==";
     let packed = STANDARD.decode(PACKED).unwrap();
@@ -285,7 +285,7 @@ async fn a_packed_body_is_not_unpacked() {
             let story = format!("{path} {encoding}");
             let request = request(&app, &path, JSON, packed.clone());
             let answer = request.header("Content-Encoding", encoding).send().await;
-            let said = refused(answer.unwrap(), &[400], &story).await;
+            let said = assert_refused(answer.unwrap(), &[400], &story).await;
             let detail = said["detail"].as_str().expect(&story);
             assert!(
                 detail.starts_with("JSON parse error - "),
@@ -293,10 +293,10 @@ async fn a_packed_body_is_not_unpacked() {
             );
         }
     }
-    // Larger than what actix unpacks without a thread of its own.
+    // Larger than what actix-web decompresses without a thread of its own.
     let large = vec![b'x'; 50_000];
     let request = request(&app, "/api/token", JSON, large);
     let answer = request.header("Content-Encoding", "gzip").send().await;
-    refused(answer.unwrap(), &[400], "large").await;
-    goes_on(&app).await;
+    assert_refused(answer.unwrap(), &[400], "large").await;
+    assert_still_serving(&app).await;
 }

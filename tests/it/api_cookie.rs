@@ -1,4 +1,4 @@
-//! The cookie policy: which answers set which cookie, who reads them, and that they go.
+//! The cookie policy: which responses set which cookies, which routes read them, and their removal.
 
 use chrono::TimeDelta;
 use reqwest::StatusCode;
@@ -43,7 +43,7 @@ fn keys(answer: &ApiResponse) -> Vec<&String> {
 }
 
 #[tokio::test]
-async fn the_access_token_goes_into_a_cookie_and_the_refresh_token_nowhere() {
+async fn the_access_token_is_in_a_cookie_and_the_refresh_token_is_not_sent() {
     let app = app("false");
     let (visitor, answer) = signed_in(&app).await;
     assert_eq!(keys(&answer), ["access"]);
@@ -64,7 +64,7 @@ async fn the_access_token_goes_into_a_cookie_and_the_refresh_token_nowhere() {
 }
 
 #[tokio::test]
-async fn the_second_cookie_keeps_the_refresh_token() {
+async fn the_second_cookie_holds_the_refresh_token() {
     let app = app("true");
     let (visitor, answer) = signed_in(&app).await;
     assert_eq!(keys(&answer), ["access"]);
@@ -76,7 +76,7 @@ async fn the_second_cookie_keeps_the_refresh_token() {
     assert_eq!(
         visitor.cookie("/", REFRESH_NAME),
         None,
-        "sent to the API alone"
+        "only sent to the API"
     );
     let first = visitor.cookie(TOKEN, REFRESH_NAME).unwrap();
 
@@ -90,7 +90,11 @@ async fn the_second_cookie_keeps_the_refresh_token() {
     let shown = visitor
         .post_json(BLACKLIST, &json!({ "refresh": "nonsense" }))
         .await;
-    assert_eq!(shown.status, StatusCode::UNAUTHORIZED, "the body wins");
+    assert_eq!(
+        shown.status,
+        StatusCode::UNAUTHORIZED,
+        "the body takes precedence"
+    );
     assert_eq!(
         visitor.post_json(BLACKLIST, &json!({})).await.status,
         StatusCode::OK
@@ -100,13 +104,17 @@ async fn the_second_cookie_keeps_the_refresh_token() {
 }
 
 #[tokio::test]
-async fn the_api_takes_the_cookie_where_no_header_says_better() {
+async fn the_cookie_is_used_when_there_is_no_authorization_header() {
     let app = app("true");
     let (visitor, answer) = signed_in(&app).await;
     let me = visitor.get_me().await;
     assert_eq!(me.json["email"], "lena@example.com");
     let wrong = visitor.get_me_with_token("nonsense").await;
-    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED, "the header wins");
+    assert_eq!(
+        wrong.status,
+        StatusCode::UNAUTHORIZED,
+        "the header takes precedence"
+    );
 
     app.clock.advance(TimeDelta::minutes(6));
     let expired = visitor.get_me().await;
@@ -126,7 +134,7 @@ async fn the_api_takes_the_cookie_where_no_header_says_better() {
 }
 
 #[tokio::test]
-async fn a_log_out_takes_both_and_ends_the_family() {
+async fn a_log_out_removes_both_cookies_and_revokes_the_family() {
     let app = app("true");
     let (visitor, _) = signed_in(&app).await;
     let refresh = visitor.cookie(TOKEN, REFRESH_NAME).unwrap();
@@ -143,7 +151,7 @@ async fn a_log_out_takes_both_and_ends_the_family() {
 }
 
 #[tokio::test]
-async fn a_log_out_finds_the_session_in_a_cookie_that_has_expired() {
+async fn a_log_out_reads_the_session_from_an_expired_token_in_the_cookie() {
     let app = app("false");
     let ada = app.signed_in("ada@example.com").await;
     let answer = ada.post_json("/api/auth/session", &json!({})).await;
@@ -160,7 +168,7 @@ async fn a_log_out_finds_the_session_in_a_cookie_that_has_expired() {
 }
 
 #[tokio::test]
-async fn on_https_they_are_secure() {
+async fn the_cookies_are_secure_on_https() {
     let app = TestApp::builder()
         .setting("AUTH_COOKIE_NAME", "__Host-tofu")
         .setting("AUTH_COOKIE_REFRESH", "true")
@@ -196,9 +204,9 @@ async fn without_the_policy_nothing_is_set_and_no_cookie_is_read() {
     assert_eq!(me.status(), StatusCode::UNAUTHORIZED);
 }
 
-/// A cookie of another application's on this host must not hide ours: a log-out would then end nothing.
+/// If a cookie of another application on this host hid ours, a log-out would revoke nothing.
 #[tokio::test]
-async fn a_neighbours_cookie_of_any_bytes_hides_none() {
+async fn a_malformed_cookie_of_another_application_does_not_hide_ours() {
     let app = app("true");
     let (visitor, _) = signed_in(&app).await;
     let refresh = visitor.cookie(TOKEN, REFRESH_NAME).unwrap();
@@ -220,9 +228,9 @@ async fn a_neighbours_cookie_of_any_bytes_hides_none() {
     assert_eq!(ended.json["detail"], "Token is blacklisted");
 }
 
-/// Pages that were never shown the token send what they have of it.
+/// Pages that never saw the token send null or an empty text.
 #[tokio::test]
-async fn null_and_blank_are_no_refresh_token() {
+async fn null_and_blank_count_as_a_missing_refresh_token() {
     let app = app("true");
     for nothing in [
         json!({}),
@@ -245,9 +253,9 @@ async fn null_and_blank_are_no_refresh_token() {
     );
 }
 
-/// A web view has an origin that no list could hold, and nothing here reads or sets a cookie.
+/// Web views have origins that cannot be listed, and these routes neither read nor set a cookie.
 #[tokio::test]
-async fn what_touches_no_cookie_asks_nobody_where_it_comes_from() {
+async fn routes_without_cookies_accept_requests_from_any_site() {
     let foreign = [("origin", "capacitor://localhost")];
     let paths = ["/api/token/verify", REFRESH, BLACKLIST, TOKEN];
     let statuses = async |app: &TestApp| {

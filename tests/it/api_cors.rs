@@ -1,4 +1,4 @@
-//! CORS: pages of listed origins may read every answer of the API, and no others any.
+//! CORS: only pages of listed origins may read the responses of the API.
 
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
@@ -45,7 +45,7 @@ fn varies(response: &Response) -> String {
 }
 
 #[track_caller]
-fn is_shared(response: &Response, what: &str) {
+fn assert_cors_headers(response: &Response, what: &str) {
     assert_eq!(
         header(response, "access-control-allow-origin"),
         Some(SPA),
@@ -60,20 +60,20 @@ fn is_shared(response: &Response, what: &str) {
 }
 
 #[track_caller]
-fn is_not_shared(response: &Response, what: &str) {
+fn assert_no_cors_headers(response: &Response, what: &str) {
     let mut names = response.headers().keys().map(|name| name.as_str());
     let found = names.find(|name| name.starts_with("access-control-"));
     assert_eq!(found, None, "{what}");
 }
 
 #[tokio::test]
-async fn a_preflight_is_answered_before_anything_else() {
+async fn a_preflight_is_answered_before_any_other_check() {
     let app = app();
     let visitor = app.visitor();
     for target in ["/api/token", "/api/token/", "/api/users/me", "/api/nowhere"] {
         let response = preflight(&visitor, target, SPA).await;
         assert_eq!(response.status(), StatusCode::NO_CONTENT, "{target}");
-        is_shared(&response, target);
+        assert_cors_headers(&response, target);
         let methods = header(&response, "access-control-allow-methods");
         assert_eq!(methods, Some("GET, HEAD, POST, OPTIONS"));
         let headers = header(&response, "access-control-allow-headers").unwrap();
@@ -90,13 +90,13 @@ async fn a_preflight_is_answered_before_anything_else() {
     assert_eq!(
         response.status(),
         StatusCode::NO_CONTENT,
-        "before the host is looked at"
+        "before the host is checked"
     );
-    is_shared(&response, "another host");
+    assert_cors_headers(&response, "another host");
 }
 
 #[tokio::test]
-async fn an_unlisted_origin_is_told_nothing() {
+async fn an_unlisted_origin_gets_no_cors_headers() {
     let app = app();
     let visitor = app.visitor();
     for origin in [
@@ -108,15 +108,15 @@ async fn an_unlisted_origin_is_told_nothing() {
     ] {
         let response = preflight(&visitor, "/api/token", origin).await;
         assert_eq!(response.status(), StatusCode::NO_CONTENT, "{origin}");
-        is_not_shared(&response, origin);
+        assert_no_cors_headers(&response, origin);
         assert!(varies(&response).contains("Origin"), "{origin}");
         let request = visitor.request(Method::GET, "/api/users/me");
         let response = request.header("origin", origin).send().await.unwrap();
-        is_not_shared(&response, origin);
+        assert_no_cors_headers(&response, origin);
         assert!(varies(&response).contains("Origin"), "{origin}");
     }
     let plain = visitor.get("/api/users/me").await;
-    is_not_shared(&plain, "no origin");
+    assert_no_cors_headers(&plain, "no origin");
     assert!(
         varies(&plain).contains("Origin"),
         "a cache must not serve it to a page"
@@ -124,32 +124,32 @@ async fn an_unlisted_origin_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn pages_are_not_the_api() {
+async fn pages_have_no_cors_headers() {
     let app = app();
     for target in ["/", "/auth/login", "/apis", "/static/spa.html"] {
         let request = app.visitor().request(Method::GET, target);
         let response = request.header("origin", SPA).send().await.unwrap();
-        is_not_shared(&response, target);
+        assert_no_cors_headers(&response, target);
         let response = preflight(&app.visitor(), target, SPA).await;
-        is_not_shared(&response, target);
+        assert_no_cors_headers(&response, target);
     }
 }
 
 #[tokio::test]
-async fn without_a_listed_origin_there_is_no_word_of_it() {
+async fn without_listed_origins_there_are_no_cors_headers() {
     let app = TestApp::start();
     let response = preflight(&app.visitor(), "/api/token", SPA).await;
-    is_not_shared(&response, "no origin is listed");
+    assert_no_cors_headers(&response, "no origin is listed");
     assert_eq!(
         header(&response, "allow"),
         Some("POST, OPTIONS"),
-        "the route's own answer"
+        "the response of the route"
     );
     assert!(!varies(&response).contains("Origin"));
 }
 
 #[tokio::test]
-async fn every_error_can_be_read() {
+async fn every_error_response_has_cors_headers() {
     let app = TestApp::builder()
         .setting("CORS_ALLOWED_ORIGINS", SPA)
         .setting("THROTTLE_LOGIN", "2/min")
@@ -216,14 +216,14 @@ async fn every_error_can_be_read() {
         }
         let response = request.send().await.unwrap();
         assert_eq!(response.status().as_u16(), status, "{target}");
-        is_shared(&response, &format!("{status} of {target}"));
+        assert_cors_headers(&response, &format!("{status} of {target}"));
         let exposed = header(&response, "access-control-expose-headers");
         assert_eq!(exposed, Some("Retry-After, WWW-Authenticate, X-Request-Id"));
     }
 }
 
 #[tokio::test]
-async fn a_mistake_of_ours_can_be_read_too() {
+async fn an_internal_error_has_cors_headers() {
     let app = app();
     let ada = app.signed_in("ada@example.com").await;
     app.change(|conn: &mut Conn| {
@@ -233,5 +233,5 @@ async fn a_mistake_of_ours_can_be_read_too() {
     let request = ada.request(Method::POST, "/api/auth/session");
     let response = request.header("origin", SPA).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    is_shared(&response, "500");
+    assert_cors_headers(&response, "500");
 }

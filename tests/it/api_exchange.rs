@@ -1,4 +1,4 @@
-//! `POST /api/auth/workos/callback`: a page's code of WorkOS's for tokens.
+//! `POST /api/auth/workos/callback`: exchanges an authorization code of WorkOS for tokens.
 
 mod steps;
 mod workos_emulate;
@@ -22,7 +22,7 @@ async fn exchange(app: &TestApp, email: &str) -> Value {
 }
 
 #[tokio::test]
-async fn whoever_is_known_here_and_there_signs_in() {
+async fn a_user_with_an_account_signs_in() {
     let app = TestApp::start();
     let row = app.add_user("Ada@Example.com", true);
     let answer = exchange(&app, "ada@example.com").await;
@@ -35,13 +35,13 @@ async fn whoever_is_known_here_and_there_signs_in() {
     let linked = app.user("ada@example.com");
     assert_eq!(linked.last_login, Some(app.now()));
     assert!(linked.workos_user_id.is_some());
-    // And again, by WorkOS's id.
+    // The second sign-in finds the account by the WorkOS user id.
     assert_eq!(exchange(&app, "ada@example.com").await["user"], user);
     assert_eq!(app.users().len(), 1);
 }
 
 #[tokio::test]
-async fn whoever_is_known_to_workos_alone_gets_an_account_at_once() {
+async fn a_user_of_workos_without_an_account_gets_one() {
     let app = TestApp::start();
     let answer = exchange(&app, "no.name@example.com").await;
     let users = app.users();
@@ -56,7 +56,7 @@ async fn whoever_is_known_to_workos_alone_gets_an_account_at_once() {
 }
 
 #[tokio::test]
-async fn whoever_is_unknown_to_workos_is_told_so() {
+async fn a_code_that_workos_does_not_know_is_refused() {
     let app = TestApp::start();
     let row = app.add_user("known.here@example.com", true);
     let response = post(&app, WORKOS, &json!({ "code": "made-up" })).await;
@@ -66,7 +66,7 @@ async fn whoever_is_unknown_to_workos_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_code_works_once() {
+async fn a_code_works_only_once() {
     let app = TestApp::start();
     let body = json!({ "code": code_for(&app, "ada@example.com").await });
     signed_in(post(&app, WORKOS, &body).await).await;
@@ -76,7 +76,7 @@ async fn a_code_works_once() {
 }
 
 #[tokio::test]
-async fn a_page_with_pkce_proves_itself_by_its_verifier() {
+async fn a_pkce_verifier_is_passed_on_to_workos() {
     let app = TestApp::start();
     for (verifier, good) in [
         (json!(VERIFIER), true),
@@ -101,7 +101,7 @@ async fn a_page_with_pkce_proves_itself_by_its_verifier() {
 }
 
 #[tokio::test]
-async fn the_tokens_stand_on_workos_session() {
+async fn the_tokens_end_with_the_workos_session() {
     let app = TestApp::start();
     let answer = exchange(&app, "ada@example.com").await;
     let session = app.only_session();
@@ -118,15 +118,18 @@ async fn the_tokens_stand_on_workos_session() {
         .plus(tokens.family_lifetime + tokens.access_lifetime);
     assert_eq!(session.expires_at, last);
     assert_eq!(session.user_id, app.user("ada@example.com").id);
-    assert_eq!(session.workos_refresh_token, None, "nothing renews it");
-    // Its end is theirs.
+    assert_eq!(
+        session.workos_refresh_token, None,
+        "the session is not renewed"
+    );
+    // The end of the session revokes the tokens.
     app.change(|conn| SessionRow::revoke(conn, &session.id, app.now()));
     let ended = me(&app, &answer["access_token"]).await;
     assert_eq!(ended.status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn an_impersonation_names_its_actor_and_ends_within_the_hour() {
+async fn tokens_of_an_impersonation_name_the_actor_and_last_an_hour_at_most() {
     let app = TestApp::builder()
         .setting("ACCESS_TOKEN_LIFETIME", "86400")
         .start();
@@ -141,7 +144,7 @@ async fn an_impersonation_names_its_actor_and_ends_within_the_hour() {
 }
 
 #[tokio::test]
-async fn accounts_that_say_no() {
+async fn inactive_and_conflicting_accounts_are_refused() {
     let app = TestApp::start();
     let closed = app.add_user("ada@example.com", true);
     app.set_active(closed.id, false);
@@ -163,12 +166,12 @@ async fn accounts_that_say_no() {
 }
 
 #[tokio::test]
-async fn an_address_that_workos_has_not_verified_takes_over_no_account() {
+async fn an_unverified_address_is_not_linked_to_an_existing_account() {
     let app = TestApp::start();
     let row = app.add_user("ada@example.com", true);
     let mut ada = app.workos().user("ada@example.com").unwrap();
     ada.email_verified = false;
-    // WorkOS signs nobody in with such an address, except through the dashboard.
+    // Only the dashboard of WorkOS allows sign-ins with an unverified address.
     ada.impersonator = Some(authkit_emulator::Impersonator {
         email: "support@example.com".to_owned(),
         reason: None,
@@ -181,7 +184,7 @@ async fn an_address_that_workos_has_not_verified_takes_over_no_account() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_leads_nowhere_keeps_workos_code() {
+async fn a_refusal_without_a_next_step_has_the_code_of_workos() {
     let app = TestApp::start();
     for (status, code) in [
         (403, "organization_selection_required"),
@@ -205,7 +208,7 @@ async fn a_refusal_that_leads_nowhere_keeps_workos_code() {
 }
 
 #[tokio::test]
-async fn a_workos_that_refuses_our_own_key_is_a_503_and_the_code_is_still_good() {
+async fn a_rejected_api_key_is_a_503_and_the_code_stays_valid() {
     log::capture();
     let app = TestApp::start();
     let body = json!({ "code": code_for(&app, "ada@example.com").await });
@@ -236,7 +239,7 @@ async fn a_workos_that_refuses_our_own_key_is_a_503_and_the_code_is_still_good()
 }
 
 #[tokio::test]
-async fn a_workos_that_is_away_is_a_503_and_the_code_is_still_good() {
+async fn an_outage_of_workos_is_a_503_and_the_code_stays_valid() {
     let app = TestApp::start();
     let body = json!({ "code": code_for(&app, "ada@example.com").await });
     let busy = |retry_after: Option<&str>| Effect::Status {
@@ -264,7 +267,7 @@ async fn a_workos_that_is_away_is_a_503_and_the_code_is_still_good() {
 }
 
 #[tokio::test]
-async fn fields_are_read_as_everywhere() {
+async fn fields_are_validated_as_on_every_route() {
     let app = TestApp::start();
     for (body, complaint) in [
         (json!({}), "This field is required."),
@@ -282,5 +285,8 @@ async fn fields_are_read_as_everywhere() {
     let body = json!({ "code": "c", "code_verifier": {} });
     let answer = json_of(post(&app, WORKOS, &body).await, StatusCode::BAD_REQUEST).await;
     assert_eq!(answer, json!({ "code_verifier": ["Not a valid string."] }));
-    assert!(app.workos().requests().is_empty(), "WorkOS was not asked");
+    assert!(
+        app.workos().requests().is_empty(),
+        "no request was sent to WorkOS"
+    );
 }

@@ -1,4 +1,4 @@
-//! `POST /api/auth/logout`: what it ends, what it tells, and that nothing makes it refuse.
+//! `POST /api/auth/logout`: what it ends, what it answers, and that it never fails with 401.
 
 use chrono::TimeDelta;
 use reqwest::{StatusCode, Url};
@@ -19,7 +19,7 @@ async fn by_token(visitor: &Visitor, token: &str) -> ApiResponse {
         .await
 }
 
-/// Tokens of a browser session, and the browser.
+/// A signed-in browser and the tokens of its session.
 async fn signed_in(app: &TestApp) -> (Visitor, ApiResponse) {
     let ada = app.signed_in("ada@example.com").await;
     let answer = ada.post_json("/api/auth/session", &json!({})).await;
@@ -37,9 +37,9 @@ async fn is_live(app: &TestApp, refresh: &str) -> bool {
     answer.status == StatusCode::OK
 }
 
-/// Where the answer sends people to end WorkOS's session, with the session's id.
+/// Asserts that the response names WorkOS's log-out URL with this session id; returns the URL.
 #[track_caller]
-fn ends_at_workos(answer: &ApiResponse, app: &TestApp, sid: &str) -> Url {
+fn assert_ends_at_workos(answer: &ApiResponse, app: &TestApp, sid: &str) -> Url {
     assert_eq!(answer.status, StatusCode::OK);
     let url = Url::parse(&answer.text("workos_logout_url")).unwrap();
     let end = format!(
@@ -56,19 +56,19 @@ fn ends_at_workos(answer: &ApiResponse, app: &TestApp, sid: &str) -> Url {
 }
 
 #[track_caller]
-fn ends_here(answer: &ApiResponse) {
+fn assert_ends_here(answer: &ApiResponse) {
     assert_eq!(answer.status, StatusCode::OK);
     let whole = json!({ "message": MESSAGE, "workos_logout_url": null, "redirect_to": "/login" });
     assert_eq!(answer.json, whole);
 }
 
 #[tokio::test]
-async fn a_browser_session_ends_with_its_tokens() {
+async fn a_browser_session_ends_together_with_its_tokens() {
     let app = TestApp::start();
     let (ada, tokens) = signed_in(&app).await;
     let sid = app.only_session().workos_sid.unwrap();
     let answer = ada.post_json(LOGOUT, &json!({})).await;
-    let url = ends_at_workos(&answer, &app, &sid);
+    let url = assert_ends_at_workos(&answer, &app, &sid);
     assert_eq!(query(&url, "return_to"), format!("{}/", app.url));
     assert!(is_removal(answer.set_cookie("sessionid").unwrap()));
     assert!(!ada.is_signed_in().await);
@@ -84,7 +84,7 @@ async fn a_browser_session_ends_with_its_tokens() {
 }
 
 #[tokio::test]
-async fn an_expired_access_token_still_tells_its_session() {
+async fn an_expired_access_token_still_names_its_session() {
     let app = TestApp::start();
     let (ada, tokens) = signed_in(&app).await;
     let sid = app.only_session().workos_sid.unwrap();
@@ -96,40 +96,37 @@ async fn an_expired_access_token_still_tells_its_session() {
         StatusCode::UNAUTHORIZED
     );
     let answer = by_token(&elsewhere, &access).await;
-    ends_at_workos(&answer, &app, &sid);
+    assert_ends_at_workos(&answer, &app, &sid);
     assert!(!is_live(&app, &tokens.text("refresh_token")).await);
-    assert!(
-        !ada.is_signed_in().await,
-        "the session that the token names ends"
-    );
+    assert!(!ada.is_signed_in().await, "the session of the token ends");
 }
 
-/// Replicas' clocks differ by a little.
+/// The clocks of replicas may differ slightly.
 #[tokio::test]
-async fn a_token_from_the_future_still_ends() {
+async fn a_token_issued_in_the_future_is_revoked_too() {
     let app = TestApp::start();
     let (_, tokens) = signed_in(&app).await;
     let sid = app.only_session().workos_sid.unwrap();
     app.clock.advance(TimeDelta::seconds(-5));
     let answer = by_token(&app.visitor(), &tokens.text("access_token")).await;
-    ends_at_workos(&answer, &app, &sid);
+    assert_ends_at_workos(&answer, &app, &sid);
     app.clock.advance(TimeDelta::seconds(5));
     assert!(!is_live(&app, &tokens.text("refresh_token")).await);
 }
 
 #[tokio::test]
-async fn whatever_it_is_shown_it_never_refuses() {
+async fn a_log_out_never_answers_401() {
     let app = TestApp::start();
     let (ada, tokens) = signed_in(&app).await;
     let access = tokens.text("access_token");
     let forged = format!("{}x", &access[..access.len() - 5]);
-    ends_here(&app.visitor().post_json(LOGOUT, &json!({})).await);
+    assert_ends_here(&app.visitor().post_json(LOGOUT, &json!({})).await);
     let bare = app
         .visitor()
         .request(reqwest::Method::POST, LOGOUT)
         .send()
         .await;
-    ends_here(&ApiResponse::of_json(bare.unwrap()).await);
+    assert_ends_here(&ApiResponse::of_json(bare.unwrap()).await);
     for token in [
         "nonsense",
         "a b c",
@@ -137,18 +134,21 @@ async fn whatever_it_is_shown_it_never_refuses() {
         &forged,
         &tokens.text("refresh_token"),
     ] {
-        ends_here(&by_token(&app.visitor(), token).await);
+        assert_ends_here(&by_token(&app.visitor(), token).await);
     }
     for refresh in ["nonsense", &forged, &access] {
         let body = json!({ "refresh": refresh });
-        ends_here(&app.visitor().post_json(LOGOUT, &body).await);
+        assert_ends_here(&app.visitor().post_json(LOGOUT, &body).await);
     }
-    assert!(ada.is_signed_in().await, "none of it ended anything");
+    assert!(
+        ada.is_signed_in().await,
+        "none of the tokens ended the session"
+    );
     assert!(is_live(&app, &tokens.text("refresh_token")).await);
 }
 
 #[tokio::test]
-async fn a_refresh_token_ends_its_family_and_no_other() {
+async fn a_refresh_token_revokes_its_family_and_no_other() {
     let app = TestApp::builder()
         .setting("ROTATE_REFRESH_TOKENS", "true")
         .start();
@@ -160,9 +160,9 @@ async fn a_refresh_token_ends_its_family_and_no_other() {
         .visitor()
         .post_json(REFRESH, &json!({ "refresh": first }))
         .await;
-    // The one that was replaced, and past its own end: it still names the family.
+    // A consumed and expired refresh token still names its family.
     app.clock.advance(TimeDelta::hours(2));
-    ends_here(
+    assert_ends_here(
         &app.visitor()
             .post_json(LOGOUT, &json!({ "refresh": first }))
             .await,
@@ -172,7 +172,7 @@ async fn a_refresh_token_ends_its_family_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_session_of_a_password_leads_to_the_other_page() {
+async fn a_log_out_of_a_password_session_redirects_to_the_login_page() {
     let app = TestApp::builder()
         .setting("LOGOUT_TO_LOGIN", "https://www.example.com/bye")
         .setting("LOGOUT_TO_SIGNIN", "/elsewhere")
@@ -192,13 +192,13 @@ async fn a_session_of_a_password_leads_to_the_other_page() {
 }
 
 #[tokio::test]
-async fn return_to_stays_on_origins_of_ours() {
+async fn return_to_must_be_on_an_allowed_origin() {
     let spa = "https://spa.example.com";
     let app = TestApp::builder()
         .setting("CORS_ALLOWED_ORIGINS", spa)
         .start();
     let (ada, tokens) = signed_in(&app).await;
-    let complaint = "Enter a URL on this site or on an allowed origin.";
+    let message = "Enter a URL on this site or on an allowed origin.";
     for bad in [
         "https://evil.example/",
         "https://spa.example.com.evil.example/",
@@ -213,13 +213,13 @@ async fn return_to_stays_on_origins_of_ours() {
     ] {
         let answer = ada.post_json(LOGOUT, &json!({ "return_to": bad })).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}");
-        assert_eq!(answer.json, json!({ "return_to": [complaint] }), "{bad}");
+        assert_eq!(answer.json, json!({ "return_to": [message] }), "{bad}");
     }
     for (field, value) in [("refresh", json!(true)), ("return_to", json!([]))] {
         let answer = ada.post_json(LOGOUT, &json!({ field: value })).await;
         assert_eq!(answer.json, json!({ field: ["Not a valid string."] }));
     }
-    assert!(ada.is_signed_in().await, "nothing has ended");
+    assert!(ada.is_signed_in().await, "the session has not ended");
     for good in [format!("{}/bye?x=1", app.url), spa.to_owned()] {
         let body = json!({ "return_to": good });
         let header = format!("Bearer {}", tokens.text("access_token"));
@@ -232,7 +232,7 @@ async fn return_to_stays_on_origins_of_ours() {
 }
 
 #[tokio::test]
-async fn another_sites_page_logs_nobody_out() {
+async fn a_page_of_another_site_cannot_log_a_user_out() {
     let app = TestApp::start();
     let (ada, _) = signed_in(&app).await;
     for headers in [

@@ -1,4 +1,4 @@
-//! `POST /api/auth/session`: tokens for a browser that has signed in, which end with its session.
+//! `POST /api/auth/session`: tokens for a signed-in browser, which are revoked with its session.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -18,7 +18,7 @@ async fn begin(visitor: &Visitor) -> ApiResponse {
 }
 
 #[track_caller]
-fn is_nobody(answer: &ApiResponse) {
+fn assert_not_signed_in(answer: &ApiResponse) {
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert_eq!(
         answer.header("www-authenticate"),
@@ -29,7 +29,7 @@ fn is_nobody(answer: &ApiResponse) {
 }
 
 #[track_caller]
-fn is_over(app: &TestApp, answer: &ApiResponse) {
+fn assert_session_ended(app: &TestApp, answer: &ApiResponse) {
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert!(answer.header("www-authenticate").is_some());
     let expected = json!({
@@ -47,13 +47,13 @@ async fn refreshed(app: &TestApp, token: &str) -> ApiResponse {
 }
 
 #[track_caller]
-fn is_blacklisted(answer: &ApiResponse) {
+fn assert_blacklisted(answer: &ApiResponse) {
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.json);
     assert_eq!(answer.json["detail"], "Token is blacklisted");
 }
 
 #[tokio::test]
-async fn a_signed_in_browser_gets_tokens_of_its_workos_session() {
+async fn a_signed_in_browser_gets_tokens_with_its_workos_session() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let answer = begin(&ada).await;
@@ -71,23 +71,23 @@ async fn a_signed_in_browser_gets_tokens_of_its_workos_session() {
         assert_eq!(token_claims(token)["sid"], sid);
         assert!(token_claims(token).get("act").is_none());
     }
-    // Elsewhere than in this browser, so that its cookie does not answer for the token.
+    // Without the browser's cookies, so that only the token authenticates the request.
     let me = app.visitor().get_me_with_token(&access).await;
     assert_eq!(me.json["email"], "ada@example.com");
     assert_eq!(refreshed(&app, &refresh).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn nobody_gets_none() {
+async fn without_a_session_there_are_no_tokens() {
     let app = TestApp::start();
-    is_nobody(&begin(&app.visitor()).await);
+    assert_not_signed_in(&begin(&app.visitor()).await);
     let ada = app.signed_in("ada@example.com").await;
     let token = begin(&ada).await.text("access_token");
     let by_token = [("authorization", format!("Bearer {token}"))];
     let headers = by_token
         .each_ref()
         .map(|(name, value)| (*name, value.as_str()));
-    is_nobody(
+    assert_not_signed_in(
         &app.visitor()
             .post_json_with_headers(SESSION, &json!({}), &headers)
             .await,
@@ -95,7 +95,11 @@ async fn nobody_gets_none() {
     let answer = ada
         .post_json_with_headers(SESSION, &json!({}), &[("authorization", "Bearer a b c")])
         .await;
-    assert_eq!(answer.status, StatusCode::OK, "the header is not read here");
+    assert_eq!(
+        answer.status,
+        StatusCode::OK,
+        "the header is not read by this route"
+    );
     let get = ada.request(Method::GET, SESSION).send().await.unwrap();
     let get = ApiResponse::of_json(get).await;
     assert_eq!(get.status, StatusCode::METHOD_NOT_ALLOWED);
@@ -103,7 +107,7 @@ async fn nobody_gets_none() {
 }
 
 #[tokio::test]
-async fn only_pages_of_ours_may_ask() {
+async fn only_pages_of_this_site_get_tokens() {
     let spa = "https://spa.example.com";
     let app = TestApp::builder()
         .setting("CORS_ALLOWED_ORIGINS", spa)
@@ -127,11 +131,15 @@ async fn only_pages_of_ours_may_ask() {
         };
         assert_eq!(answer.status, wanted, "{name}: {value}");
     }
-    assert_eq!(app.refresh_token_rows().len(), 2, "those that passed");
+    assert_eq!(
+        app.refresh_token_rows().len(),
+        2,
+        "one pair for each accepted request"
+    );
 }
 
 #[tokio::test]
-async fn an_impersonation_goes_into_the_tokens_and_they_end_with_it() {
+async fn tokens_of_an_impersonated_session_name_the_actor_and_end_with_it() {
     let app = TestApp::builder()
         .setting("ROTATE_REFRESH_TOKENS", "true")
         .start();
@@ -151,7 +159,7 @@ async fn an_impersonation_goes_into_the_tokens_and_they_end_with_it() {
     assert_eq!(
         token_claims(&next)["exp"],
         end.seconds(),
-        "rotation carries it no further"
+        "rotation does not extend it"
     );
     app.clock.advance(TimeDelta::minutes(11));
     let late = refreshed(&app, &next).await;
@@ -159,7 +167,7 @@ async fn an_impersonation_goes_into_the_tokens_and_they_end_with_it() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_ended_in_the_database_gives_none() {
+async fn a_session_that_was_revoked_in_the_database_gets_no_tokens() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let now = app.now();
@@ -168,39 +176,43 @@ async fn a_session_that_was_ended_in_the_database_gives_none() {
             .set(sessions::revoked_at.eq(Some(now)))
             .execute(conn)
     });
-    is_over(&app, &begin(&ada).await);
+    assert_session_ended(&app, &begin(&ada).await);
     assert!(app.refresh_token_rows().is_empty());
 }
 
 #[tokio::test]
-async fn a_closed_account_gets_none() {
+async fn an_inactive_account_gets_no_tokens() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.set_active(app.user("ada@example.com").id, false);
-    is_over(&app, &begin(&ada).await);
+    assert_session_ended(&app, &begin(&ada).await);
     assert!(app.refresh_token_rows().is_empty());
 }
 
 #[tokio::test]
-async fn a_log_out_in_the_browser_ends_the_tokens() {
+async fn a_log_out_in_the_browser_revokes_the_tokens() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let answer = begin(&ada).await;
     let others = app.signed_in("olive@example.com").await;
     let other = begin(&others).await;
     ada.get("/auth/logout").await;
-    is_blacklisted(&refreshed(&app, &answer.text("refresh_token")).await);
+    assert_blacklisted(&refreshed(&app, &answer.text("refresh_token")).await);
     let me = app
         .visitor()
         .get_me_with_token(&answer.text("access_token"))
         .await;
     assert_eq!(me.status, StatusCode::UNAUTHORIZED);
     let other = refreshed(&app, &other.text("refresh_token")).await;
-    assert_eq!(other.status, StatusCode::OK, "another's session goes on");
+    assert_eq!(
+        other.status,
+        StatusCode::OK,
+        "the session of another user stays open"
+    );
 }
 
 #[tokio::test]
-async fn tokens_of_a_session_that_workos_knows_nothing_of_end_with_it_too() {
+async fn tokens_of_a_password_session_end_with_it_too() {
     let app = TestApp::builder()
         .setting("ROTATE_REFRESH_TOKENS", "true")
         .start();
@@ -212,22 +224,22 @@ async fn tokens_of_a_session_that_workos_knows_nothing_of_end_with_it_too() {
     let refresh = answer.text("refresh_token");
     assert!(
         token_claims(&refresh).get("sid").is_none(),
-        "no session of WorkOS's is made up"
+        "the tokens have no WorkOS session"
     );
     let next = refreshed(&app, &refresh).await.text("refresh");
     assert!(token_claims(&next).get("sid").is_none());
     ada.get("/auth/logout").await;
-    is_blacklisted(&refreshed(&app, &next).await);
+    assert_blacklisted(&refreshed(&app, &next).await);
     assert_eq!(refreshed(&app, &other).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_fresh_sign_in_ends_the_tokens_of_the_session_that_it_replaces() {
+async fn a_new_sign_in_revokes_the_tokens_of_the_session_that_it_replaces() {
     let app = TestApp::start();
     let visitor = app.signed_in("ada@example.com").await;
     let before = begin(&visitor).await.text("refresh_token");
     visitor.sign_in("olive@example.com").await;
-    is_blacklisted(&refreshed(&app, &before).await);
+    assert_blacklisted(&refreshed(&app, &before).await);
     let after = begin(&visitor).await;
     assert_eq!(after.json["user"]["email"], "olive@example.com");
     let me = app

@@ -1,4 +1,4 @@
-//! The throttle: by the client's address, and by account and address together; never by the account.
+//! Rate limits: per client address, and per account and client address; never per account alone.
 
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
@@ -10,7 +10,7 @@ use crate::support::app::{TestApp, location};
 const TOKEN: &str = "/api/token";
 const REFRESH: &str = "/api/token/refresh";
 
-/// An app behind a proxy that tells where each request came from.
+/// An app behind a proxy that sends the client's address.
 fn app(login: &str, refresh: &str) -> TestApp {
     let app = TestApp::builder()
         .setting("THROTTLE_LOGIN", login)
@@ -36,7 +36,7 @@ async fn lena(app: &TestApp, from: &str) -> StatusCode {
 }
 
 #[track_caller]
-fn is_throttled(answer: &ApiResponse, seconds: u64) {
+fn assert_throttled(answer: &ApiResponse, seconds: u64) {
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(answer.header("retry-after"), Some(&*seconds.to_string()));
     let unit = if seconds == 1 { "second" } else { "seconds" };
@@ -45,33 +45,33 @@ fn is_throttled(answer: &ApiResponse, seconds: u64) {
 }
 
 #[tokio::test]
-async fn an_address_signs_in_so_often_and_no_more() {
+async fn sign_ins_are_limited_per_address() {
     let app = app("3/min", "off");
     let here = "192.0.2.1";
     for _ in 0..3 {
         assert_eq!(lena(&app, here).await, StatusCode::OK);
     }
     let body = sign_in(&app, here, "lena@example.com", PASSWORD).await;
-    is_throttled(&body, 60);
+    assert_throttled(&body, 60);
     let empty = [("x-forwarded-for", here)];
     let empty = app
         .visitor()
         .post_json_with_headers(TOKEN, &json!({}), &empty)
         .await;
-    is_throttled(&empty, 60);
+    assert_throttled(&empty, 60);
     assert_eq!(
         lena(&app, "192.0.2.2").await,
         StatusCode::OK,
         "another address"
     );
     app.clock.advance(TimeDelta::milliseconds(59_001));
-    is_throttled(&sign_in(&app, here, "lena@example.com", PASSWORD).await, 1);
+    assert_throttled(&sign_in(&app, here, "lena@example.com", PASSWORD).await, 1);
     app.clock.advance(TimeDelta::seconds(1));
     assert_eq!(lena(&app, here).await, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn wrong_passwords_for_one_account_from_one_address_are_remembered_longer() {
+async fn wrong_passwords_are_limited_per_account_and_address_for_longer() {
     let app = app("2/min", "off");
     app.add_password_user("mara@example.com");
     let here = "192.0.2.1";
@@ -80,22 +80,22 @@ async fn wrong_passwords_for_one_account_from_one_address_are_remembered_longer(
         assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     }
     app.clock.advance(TimeDelta::seconds(60));
-    // The address may again, this account may not; a right password is not even looked at.
+    // The address is no longer limited, but this account is: even a correct password is rejected.
     let refused = sign_in(&app, here, "lena@example.com", PASSWORD).await;
-    is_throttled(&refused, 240);
+    assert_throttled(&refused, 240);
     let other = sign_in(&app, here, "mara@example.com", PASSWORD).await;
     assert_eq!(other.status, StatusCode::OK);
     assert_eq!(
         lena(&app, "192.0.2.2").await,
         StatusCode::OK,
-        "nobody is locked out"
+        "the account is not locked"
     );
     app.clock.advance(TimeDelta::seconds(240));
     assert_eq!(lena(&app, here).await, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn the_default_is_django_s_ten_a_minute() {
+async fn ten_sign_ins_a_minute_are_limited_as_in_django() {
     let app = TestApp::builder()
         .setting("THROTTLE_LOGIN", "10/min")
         .start();
@@ -103,11 +103,11 @@ async fn the_default_is_django_s_ten_a_minute() {
         let answer = app.visitor().post_json(TOKEN, &json!({})).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     }
-    is_throttled(&app.visitor().post_json(TOKEN, &json!({})).await, 60);
+    assert_throttled(&app.visitor().post_json(TOKEN, &json!({})).await, 60);
 }
 
 #[tokio::test]
-async fn right_passwords_are_no_wrong_ones() {
+async fn correct_passwords_do_not_count_as_wrong_passwords() {
     let app = app("2/min", "off");
     for _ in 0..4 {
         assert_eq!(lena(&app, "192.0.2.1").await, StatusCode::OK);
@@ -116,7 +116,7 @@ async fn right_passwords_are_no_wrong_ones() {
 }
 
 #[tokio::test]
-async fn a_network_of_ipv6_counts_as_one_address() {
+async fn an_ipv6_network_counts_as_one_address() {
     let app = app("1/min", "off");
     assert_eq!(lena(&app, "2001:db8::1").await, StatusCode::OK);
     assert_eq!(
@@ -127,7 +127,7 @@ async fn a_network_of_ipv6_counts_as_one_address() {
 }
 
 #[tokio::test]
-async fn refreshes_have_a_limit_of_their_own() {
+async fn refreshes_have_their_own_limit() {
     let app = app("1/min", "2/min");
     let pair = sign_in(&app, "192.0.2.1", "lena@example.com", PASSWORD).await;
     let body = json!({ "refresh": pair.text("refresh") });
@@ -139,7 +139,7 @@ async fn refreshes_have_a_limit_of_their_own() {
             .await;
         assert_eq!(answer.status, StatusCode::OK);
     }
-    is_throttled(
+    assert_throttled(
         &app.visitor()
             .post_json_with_headers(REFRESH, &body, &from)
             .await,
@@ -151,12 +151,12 @@ async fn refreshes_have_a_limit_of_their_own() {
             .visitor()
             .post_json_with_headers("/api/token/verify", &verify, &from)
             .await;
-        assert_eq!(answer.status, StatusCode::OK, "verifying guesses nothing");
+        assert_eq!(answer.status, StatusCode::OK, "verify has no limit");
     }
 }
 
 #[tokio::test]
-async fn what_signs_nobody_in_is_not_counted() {
+async fn requests_that_cannot_sign_in_are_not_counted() {
     let app = app("1/min", "1/min");
     for _ in 0..3 {
         let login = app.visitor().get("/auth/login").await;
@@ -183,7 +183,7 @@ async fn what_signs_nobody_in_is_not_counted() {
 }
 
 #[tokio::test]
-async fn off_is_off() {
+async fn off_disables_the_limits() {
     let app = app("off", "off");
     for _ in 0..12 {
         let wrong = sign_in(&app, "192.0.2.1", "nobody@example.com", "").await;

@@ -1,5 +1,5 @@
-//! The steps of an unfinished sign-in, in JSON: a 403 that says what is wanted, and the same route
-//! takes it.
+//! The additional steps of a sign-in in JSON: a 403 names the step, and the same route accepts the
+//! answer.
 
 use authkit_emulator::{Effect, Fault};
 use chrono::TimeDelta;
@@ -13,7 +13,7 @@ use crate::support::steps::{AUTHENTICATE, retry_after};
 
 const PENDING: &str = "pending_authentication_token";
 
-/// Exchanges a code of this person's: the body of the 403.
+/// Exchanges a code of this user; returns the body of the 403.
 async fn stopped(app: &TestApp, email: &str) -> Value {
     let code = code_for(app, email).await;
     unfinished(post(app, WORKOS, &json!({ "code": code })).await).await
@@ -43,7 +43,7 @@ async fn answer(app: &TestApp, stop: &Value, field: &str, value: &str) -> Respon
 }
 
 #[tokio::test]
-async fn an_organisation_is_chosen() {
+async fn an_organisation_can_be_chosen() {
     let app = TestApp::start();
     let stop = stopped(&app, "twyla@example.com").await;
     assert_eq!(names(&stop), ["code", "detail", "organizations", PENDING]);
@@ -70,7 +70,7 @@ async fn an_organisation_is_chosen() {
 }
 
 #[tokio::test]
-async fn a_code_by_e_mail_is_sent_back() {
+async fn a_code_from_an_e_mail_completes_the_sign_in() {
     let app = TestApp::start();
     let stop = stopped(&app, "una@example.com").await;
     assert_eq!(names(&stop), ["code", "detail", "email", PENDING]);
@@ -83,7 +83,7 @@ async fn a_code_by_e_mail_is_sent_back() {
 }
 
 #[tokio::test]
-async fn an_authenticators_code_answers_the_challenge_that_was_told_or_a_fresh_one() {
+async fn an_authenticator_code_answers_the_given_challenge_or_a_new_one() {
     let app = TestApp::start();
     let stop = stopped(&app, "max@example.com").await;
     assert_eq!(
@@ -102,7 +102,7 @@ async fn an_authenticators_code_answers_the_challenge_that_was_told_or_a_fresh_o
 }
 
 #[tokio::test]
-async fn one_step_may_lead_to_the_next() {
+async fn a_step_can_lead_to_another_step() {
     let app = TestApp::start();
     let email = stopped(&app, "quinn@example.com").await;
     let factor = unfinished(answer(&app, &email, "code", "123456").await).await;
@@ -114,7 +114,7 @@ async fn one_step_may_lead_to_the_next() {
 }
 
 #[tokio::test]
-async fn a_refused_choice_keeps_workos_code() {
+async fn a_refused_organisation_has_the_code_of_workos() {
     let app = TestApp::start();
     let stop = stopped(&app, "twyla@example.com").await;
     for (status, body, code) in [
@@ -143,7 +143,7 @@ async fn a_refused_choice_keeps_workos_code() {
 }
 
 #[tokio::test]
-async fn a_challenge_of_somebody_elses_is_told_by_name() {
+async fn an_unknown_challenge_has_its_own_error_code() {
     let app = TestApp::start();
     let stop = stopped(&app, "max@example.com").await;
     let body = json!({
@@ -157,12 +157,12 @@ async fn a_challenge_of_somebody_elses_is_told_by_name() {
         "authentication_challenge_not_found",
     )
     .await;
-    // The token stays good, and the answer opens a challenge by itself.
+    // The token stays valid, and the answer creates a challenge.
     signed_in(answer(&app, &stop, "code", "123456").await).await;
 }
 
 #[tokio::test]
-async fn a_challenge_that_cannot_be_opened_is_logged_and_opened_with_the_answer() {
+async fn a_challenge_that_cannot_be_created_is_logged_and_created_with_the_answer() {
     log::capture();
     let app = TestApp::start();
     let reason = "made-up-reason-of-the-challenges-test";
@@ -172,14 +172,14 @@ async fn a_challenge_that_cannot_be_opened_is_logged_and_opened_with_the_answer(
     let stop = unfinished(post(&app, WORKOS, &json!({ "code": code })).await).await;
     assert_eq!(names(&stop), ["code", "detail", PENDING]);
     assert!(log::has_line_with(
-        "WARN no challenge could be opened",
+        "WARN failed to create an authenticator challenge",
         reason
     ));
     signed_in(answer(&app, &stop, "code", "123456").await).await;
 }
 
 #[tokio::test]
-async fn what_workos_settles_itself_is_told_with_what_a_fresh_sign_in_needs() {
+async fn steps_at_workos_name_what_a_new_sign_in_needs() {
     let app = TestApp::start();
     let sso = stopped(&app, "sol@example.com").await;
     assert_eq!(names(&sso), ["code", "connection_ids", "detail", "email"]);
@@ -203,9 +203,9 @@ async fn what_workos_settles_itself_is_told_with_what_a_fresh_sign_in_needs() {
         (vec!["code", "detail"], &json!("sso_required"))
     );
     for (status, code, part) in [
-        (400, "authentication_method_not_allowed", "by another one"),
-        (403, "email_verification_required", "has to be verified"),
-        (403, "mfa_challenge", "A second factor is wanted"),
+        (400, "authentication_method_not_allowed", "with another one"),
+        (403, "email_verification_required", "must be verified"),
+        (403, "mfa_challenge", "A second factor is required"),
     ] {
         app.workos().inject(Fault::once(
             AUTHENTICATE,
@@ -226,7 +226,7 @@ async fn what_workos_settles_itself_is_told_with_what_a_fresh_sign_in_needs() {
 }
 
 #[tokio::test]
-async fn the_token_is_ours_and_good_for_ten_minutes() {
+async fn the_pending_token_is_sealed_and_valid_for_ten_minutes() {
     let app = TestApp::start();
     let stop = stopped(&app, "una@example.com").await;
     let over = "invalid_pending_authentication_token";
@@ -251,7 +251,7 @@ async fn the_token_is_ours_and_good_for_ten_minutes() {
     assert_eq!(
         app.workos().count(AUTHENTICATE),
         asked,
-        "WorkOS was not asked"
+        "no request was sent to WorkOS"
     );
 
     let stop = stopped(&app, "una@example.com").await;
@@ -274,7 +274,7 @@ async fn the_token_is_ours_and_good_for_ten_minutes() {
 }
 
 #[tokio::test]
-async fn fields_are_read_as_everywhere() {
+async fn fields_are_validated_as_on_every_route() {
     let app = TestApp::start();
     let una = stopped(&app, "una@example.com").await;
     let twyla = stopped(&app, "twyla@example.com").await;
@@ -301,7 +301,7 @@ async fn fields_are_read_as_everywhere() {
             json!({ PENDING: {}, "code": "1" }),
             json!({ PENDING: ["Not a valid string."] }),
         ),
-        // Null and blank are no token: then a code is exchanged, as ever.
+        // Null and blank count as a missing token, so that a code is exchanged.
         (
             json!({ PENDING: null, "code": " " }),
             json!({ "code": ["This field may not be blank."] }),
@@ -320,7 +320,7 @@ async fn fields_are_read_as_everywhere() {
 }
 
 #[tokio::test]
-async fn while_workos_is_away_the_token_stays_good() {
+async fn the_pending_token_stays_valid_while_workos_is_unavailable() {
     let app = TestApp::start();
     let stop = stopped(&app, "una@example.com").await;
     app.workos()

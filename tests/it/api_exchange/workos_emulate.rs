@@ -26,7 +26,7 @@ async fn start() -> (WorkosEmulate, TestApp) {
     (workos, app)
 }
 
-/// The emulator asks for no password: it signs in the user of the login hint.
+/// The emulator needs no password: it signs in the user of the login hint.
 async fn code(app: &TestApp, pkce: bool, email: &str) -> String {
     let mut authorize = authorize_url(app, pkce);
     authorize.query_pairs_mut().append_pair("login_hint", email);
@@ -35,7 +35,7 @@ async fn code(app: &TestApp, pkce: bool, email: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_page_signs_in_with_and_without_pkce() {
+async fn a_code_is_exchanged_with_and_without_pkce() {
     let (_workos, app) = start().await;
     let plain = json!({ "code": code(&app, false, "ada@example.com").await });
     let first = signed_in(post(&app, WORKOS, &plain).await).await;
@@ -58,7 +58,7 @@ async fn a_page_signs_in_with_and_without_pkce() {
 }
 
 #[tokio::test]
-async fn the_emulators_error_codes_are_passed_on() {
+async fn the_error_codes_of_the_emulator_are_passed_on() {
     let (_workos, app) = start().await;
     let unknown = post(&app, WORKOS, &json!({ "code": "made-up" })).await;
     refused(unknown, StatusCode::BAD_REQUEST, "invalid_code").await;
@@ -72,7 +72,7 @@ async fn the_emulators_error_codes_are_passed_on() {
 }
 
 #[tokio::test]
-async fn an_impersonation_is_in_the_tokens() {
+async fn tokens_of_an_impersonation_name_the_actor() {
     let (_workos, app) = start().await;
     let body = json!({ "code": code(&app, false, "imogen@example.com").await });
     let answer = signed_in(post(&app, WORKOS, &body).await).await;

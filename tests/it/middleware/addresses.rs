@@ -1,11 +1,11 @@
-//! `X-Forwarded-For` is believed from `TRUSTED_PROXIES` alone.
+//! `X-Forwarded-For` is used only from `TRUSTED_PROXIES`.
 
 use reqwest::Method;
 
 use crate::support::app::TestApp;
 use crate::support::site::Site;
 
-/// What WorkOS is told of the client when a sign-in is completed with these headers.
+/// The client address that WorkOS receives when a sign-in is completed with these headers.
 async fn told(app: &TestApp, lines: &[&str]) -> String {
     let ada = app.visitor();
     let authorize = ada.start_login("/auth/login").await;
@@ -20,12 +20,12 @@ async fn told(app: &TestApp, lines: &[&str]) -> String {
     let asked = requests
         .iter()
         .find(|request| request.path == "/user_management/authenticate")
-        .expect("WorkOS was asked");
+        .expect("a request to WorkOS");
     asked.body["ip_address"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn workos_is_told_the_address_that_a_trusted_proxy_saw() {
+async fn workos_gets_the_address_from_a_trusted_proxy() {
     let app = TestApp::builder()
         .setting("TRUSTED_PROXIES", "127.0.0.0/8, ::1, 10.0.0.0/8")
         .start();
@@ -44,7 +44,7 @@ async fn workos_is_told_the_address_that_a_trusted_proxy_saw() {
 }
 
 #[tokio::test]
-async fn anybody_elses_word_for_it_counts_nothing() {
+async fn addresses_from_other_clients_are_ignored() {
     let app = TestApp::builder()
         .setting("TRUSTED_PROXIES", "10.0.0.0/8")
         .start();

@@ -1,4 +1,4 @@
-//! Bodies are small and arrive in time, and so do headers.
+//! The limits for the size of bodies, and for the time of bodies and headers.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn chunked(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 #[test]
-fn a_body_of_64_kib_is_taken_and_one_byte_more_is_not() {
+fn a_body_of_64_kib_is_accepted_and_one_byte_more_is_not() {
     let app = TestApp::start();
     let body = vec![b'a'; LARGEST + 1];
     let taken = post(
@@ -39,7 +39,7 @@ fn a_body_of_64_kib_is_taken_and_one_byte_more_is_not() {
 }
 
 #[test]
-fn a_chunked_body_is_counted_as_it_comes() {
+fn a_chunked_body_is_limited_while_it_arrives() {
     let app = TestApp::start();
     let chunk = vec![b'a'; 16 * 1024];
     let header = "Transfer-Encoding: chunked";
@@ -56,7 +56,7 @@ fn a_chunked_body_is_counted_as_it_comes() {
 }
 
 #[test]
-fn an_announced_monster_is_refused_before_it_comes() {
+fn a_large_content_length_is_rejected_before_the_body_arrives() {
     let app = TestApp::start();
     for length in ["65537", "1000000000000", "18446744073709551615"] {
         let refused = post(&app, &format!("Content-Length: {length}"), b"");
@@ -69,7 +69,7 @@ fn an_announced_monster_is_refused_before_it_comes() {
 }
 
 #[test]
-fn under_api_the_answer_to_a_large_body_is_json() {
+fn under_api_the_response_to_a_large_body_is_json() {
     let app = TestApp::start();
     let request = b"POST /api/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65537\r\n\r\n";
     let answer = ask(&app.url, request).unwrap();
@@ -79,7 +79,7 @@ fn under_api_the_answer_to_a_large_body_is_json() {
 }
 
 #[test]
-fn a_body_with_get_is_passed_over_and_the_connection_goes_on() {
+fn the_body_of_a_get_request_is_ignored_and_the_connection_stays_open() {
     let app = TestApp::start();
     let mut connection = Connection::open(&app.url);
     let body = "Content-Length: 5";
@@ -91,7 +91,7 @@ fn a_body_with_get_is_passed_over_and_the_connection_goes_on() {
 }
 
 #[test]
-fn an_upgrade_that_nobody_speaks_is_passed_over() {
+fn an_unsupported_upgrade_is_ignored() {
     let app = TestApp::start();
     for protocol in ["websocket", "h2c", "WebSocket"] {
         let mut connection = Connection::open(&app.url);
@@ -103,7 +103,7 @@ fn an_upgrade_that_nobody_speaks_is_passed_over() {
 }
 
 #[test]
-fn half_of_the_headers_are_not_waited_for_without_end() {
+fn incomplete_headers_time_out() {
     let app = TestApp::start();
     let mut connection = Connection::open(&app.url);
     connection.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Half: ");
@@ -115,18 +115,18 @@ fn half_of_the_headers_are_not_waited_for_without_end() {
 }
 
 #[test]
-fn a_body_that_comes_a_byte_at_a_time_is_cut_off() {
+fn a_body_that_arrives_byte_by_byte_times_out() {
     let app = TestApp::start();
     let mut connection = Connection::open(&app.url);
     let length = "Content-Length: 60000";
     connection.request("POST", "/auth/logout", &["Host: localhost", length]);
-    // A byte every 100 ms would take an hour and a half; the bound ends it in seconds.
+    // A byte every 100 ms would take an hour and a half; the time limit is ten seconds.
     let mut sent = 0;
     while sent < 600 && connection.send(b"a") {
         sent += 1;
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert!(sent < 600, "the server still listens after a minute");
+    assert!(sent < 600, "the server still reads after a minute");
     let rest = String::from_utf8_lossy(&connection.rest()).into_owned();
     assert!(
         rest.is_empty() || rest.starts_with("HTTP/1.1 408 "),
@@ -135,7 +135,7 @@ fn a_body_that_comes_a_byte_at_a_time_is_cut_off() {
 }
 
 #[test]
-fn a_client_that_goes_silent_in_its_body_is_told_so() {
+fn an_incomplete_body_gets_a_timeout_response() {
     let app = TestApp::start();
     let mut connection = Connection::open(&app.url);
     let length = "Content-Length: 10";

@@ -6,7 +6,7 @@ use crate::support::app::TestApp;
 use crate::support::raw::Connection;
 
 #[test]
-fn a_connection_is_kept_for_the_next_request() {
+fn a_connection_is_reused_for_the_next_request() {
     let app = TestApp::start();
     let mut connection = Connection::open(&app.url);
     for target in [
@@ -29,7 +29,7 @@ fn a_connection_is_kept_for_the_next_request() {
 }
 
 #[test]
-fn requests_sent_ahead_are_answered_in_turn() {
+fn pipelined_requests_are_answered_in_order() {
     let app = TestApp::start();
     let mut connection = Connection::open(&app.url);
     for target in ["/healthz", "/no/such/page", "/account"] {
@@ -41,7 +41,7 @@ fn requests_sent_ahead_are_answered_in_turn() {
 }
 
 #[test]
-fn what_is_worth_it_is_compressed_when_asked_for() {
+fn responses_are_compressed_when_the_client_accepts_it() {
     let app = TestApp::start();
     for target in ["/", "/static/style.css", "/no/such/page"] {
         let mut connection = Connection::open(&app.url);
@@ -68,7 +68,7 @@ fn what_is_worth_it_is_compressed_when_asked_for() {
     }
 }
 
-/// By the program that everybody has, so that no second copy of ours proves the first.
+/// Decompresses with the `gzip` program, which is independent of our code.
 fn gunzip(bytes: &[u8]) -> Vec<u8> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();

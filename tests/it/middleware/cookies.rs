@@ -1,11 +1,11 @@
-//! Cookies of others on the same host, which are none of ours to choke on.
+//! Cookies of other applications on the same host, which must not disturb ours.
 
 use reqwest::Method;
 use reqwest::header::COOKIE;
 
 use crate::support::app::{TestApp, Visitor};
 
-/// Home's greeting for a request with these bytes as its `Cookie` lines.
+/// Whether the home page greets the user for a request with these `Cookie` headers.
 async fn greets(app: &TestApp, lines: &[&[u8]]) -> bool {
     let mut request = Visitor::new(&app.url).request(Method::GET, "/");
     for line in lines {
@@ -47,7 +47,7 @@ async fn the_session_is_found_among_other_applications_cookies() {
 }
 
 #[tokio::test]
-async fn a_login_ends_well_beside_a_cookie_that_is_no_utf_8() {
+async fn a_sign_in_works_beside_a_cookie_that_is_not_utf_8() {
     let app = TestApp::start();
     let ada = app.visitor();
     let authorize = ada.start_login("/auth/login").await;
@@ -59,7 +59,7 @@ async fn a_login_ends_well_beside_a_cookie_that_is_no_utf_8() {
 }
 
 #[tokio::test]
-async fn a_key_of_the_past_opens_a_session_beside_a_cookie_that_is_no_ascii() {
+async fn a_fallback_key_opens_a_session_beside_a_cookie_that_is_not_ascii() {
     let before = TestApp::start();
     let ada = before.signed_in("ada@example.com").await;
     let ours = ada.cookie("/", "sessionid").unwrap();
@@ -80,7 +80,7 @@ async fn a_key_of_the_past_opens_a_session_beside_a_cookie_that_is_no_ascii() {
 }
 
 #[tokio::test]
-async fn a_neighbours_cookie_of_the_same_name_does_not_hide_ours() {
+async fn a_cookie_of_the_same_name_from_another_application_does_not_hide_ours() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let ours = format!("sessionid={}", ada.cookie("/", "sessionid").unwrap());

@@ -1,4 +1,4 @@
-//! The cross-site check on unsafe methods: the contract's table.
+//! The cross-site check of unsafe methods.
 
 use reqwest::{Method, StatusCode};
 
@@ -24,7 +24,7 @@ async fn status(
 }
 
 #[tokio::test]
-async fn an_unsafe_method_passes_only_from_here() {
+async fn an_unsafe_method_is_accepted_only_from_this_site() {
     let app = TestApp::builder()
         .setting("CORS_ALLOWED_ORIGINS", SPA)
         .start();
@@ -71,7 +71,7 @@ async fn expect(app: &TestApp, site: Option<&str>, origin: Option<&str>, passes:
 }
 
 #[tokio::test]
-async fn a_refused_log_out_leaves_the_person_signed_in() {
+async fn a_rejected_log_out_leaves_the_user_signed_in() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let from = Some("https://elsewhere.example");
@@ -91,7 +91,7 @@ async fn a_refused_log_out_leaves_the_person_signed_in() {
 }
 
 #[tokio::test]
-async fn the_check_is_for_every_unsafe_method_and_for_no_safe_one() {
+async fn the_check_applies_to_every_unsafe_method_and_to_no_safe_one() {
     let app = TestApp::start();
     let visitor = app.visitor();
     let from = Some("https://elsewhere.example");
@@ -109,7 +109,7 @@ async fn the_check_is_for_every_unsafe_method_and_for_no_safe_one() {
 }
 
 #[tokio::test]
-async fn a_header_that_cannot_be_read_is_no_missing_header() {
+async fn an_unreadable_header_does_not_count_as_missing() {
     let app = TestApp::start();
     for name in ["sec-fetch-site", "origin"] {
         let request = app.visitor().request(Method::POST, "/auth/logout");

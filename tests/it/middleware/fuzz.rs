@@ -1,4 +1,4 @@
-//! Whatever stands in a query, the running app answers, and leads nowhere else.
+//! For any query, the app answers without a 500 and redirects to no other site.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -7,7 +7,7 @@ use url::{Url, form_urlencoded};
 use crate::support::app::TestApp;
 use crate::support::raw::{Connection, RawResponse};
 
-/// Values that a reader of URLs may take for another place.
+/// Values that a URL parser may read as another host.
 fn value() -> impl Strategy<Value = String> {
     let parts = prop_oneof![
         Just("/"),
@@ -56,7 +56,7 @@ impl Client<'_> {
         {
             return answer;
         }
-        // A refusal closes the connection; the next request opens another.
+        // A rejected request closes the connection; the next request opens a new one.
         self.connection = Connection::open(&self.app.url);
         self.connection.request("GET", target, &[&host]);
         self.connection.answer().expect("an answer")
@@ -82,7 +82,7 @@ fn run(cases: u32, test: impl Fn(&mut Client<'_>, String, String) -> Result<(), 
 }
 
 #[test]
-fn no_next_leads_a_login_elsewhere() {
+fn no_next_redirects_a_sign_in_to_another_site() {
     run(300, |client, _, next| {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("next", &next)
@@ -103,7 +103,7 @@ fn no_next_leads_a_login_elsewhere() {
 }
 
 #[test]
-fn a_page_that_needs_a_session_leads_to_the_log_in_of_this_site() {
+fn a_page_that_needs_a_session_redirects_to_the_log_in_of_this_site() {
     run(300, |client, name, value| {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair(&name, &value)
@@ -125,7 +125,7 @@ fn a_page_that_needs_a_session_leads_to_the_log_in_of_this_site() {
 }
 
 #[test]
-fn no_query_and_no_path_makes_a_500() {
+fn no_query_and_no_path_causes_a_500() {
     run(300, |client, name, value| {
         let raw: String = format!("{name}={value}")
             .chars()

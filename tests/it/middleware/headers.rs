@@ -1,4 +1,4 @@
-//! The security headers, on every kind of answer.
+//! The security headers, on every kind of response.
 
 use authkit_emulator::{Effect, Fault};
 use reqwest::{Method, Response, StatusCode};
@@ -7,7 +7,7 @@ use vestibule::settings::DatabaseUrl;
 
 use crate::support::app::{TestApp, location};
 
-/// `django-wire.md`, "Every answer".
+/// The headers that Django's `SecurityMiddleware` sets.
 const DJANGOS: [(&str, &str); 4] = [
     ("x-frame-options", "DENY"),
     ("x-content-type-options", "nosniff"),
@@ -27,7 +27,7 @@ fn all<'a>(response: &'a Response, name: &str) -> Vec<&'a str> {
 }
 
 #[track_caller]
-fn is_guarded(response: &Response, app: &TestApp, what: &str) {
+fn assert_security_headers(response: &Response, app: &TestApp, what: &str) {
     for (name, value) in DJANGOS {
         assert_eq!(all(response, name), [value], "{name} of {what}");
     }
@@ -41,7 +41,7 @@ fn is_guarded(response: &Response, app: &TestApp, what: &str) {
     assert_eq!(header(response, "server"), None, "{what}");
 }
 
-/// The whole policy, in the words of the standard.
+/// The whole content security policy.
 fn policy(app: &TestApp) -> String {
     let workos = app.emulator.base_url();
     format!(
@@ -51,7 +51,7 @@ fn policy(app: &TestApp) -> String {
 }
 
 #[tokio::test]
-async fn every_kind_of_answer_carries_the_security_headers() {
+async fn every_kind_of_response_has_the_security_headers() {
     let app = TestApp::start();
     let visitor = app.visitor();
     let style = visitor.get("/static/style.css").await;
@@ -98,34 +98,34 @@ async fn every_kind_of_answer_carries_the_security_headers() {
         }
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), status, "{what}");
-        is_guarded(&response, &app, &what);
+        assert_security_headers(&response, &app, &what);
     }
     let large = visitor.request(Method::POST, "/").body(vec![b'a'; 65_537]);
     let response = large.send().await.unwrap();
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    is_guarded(&response, &app, "a large body");
+    assert_security_headers(&response, &app, "a large body");
 }
 
 #[tokio::test]
-async fn an_outage_and_a_mistake_of_ours_carry_them_too() {
+async fn outages_and_internal_errors_have_the_security_headers() {
     let app = TestApp::start();
     let away = Effect::status(503, json!({}));
     let endpoint = "/user_management/authenticate";
     app.workos().inject(Fault::once(endpoint, away));
     let response = app.visitor().sign_in("ada@example.com").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    is_guarded(&response, &app, "WorkOS away");
+    assert_security_headers(&response, &app, "WorkOS away");
 
     break_the_insertion_of_sessions(&app);
     let response = app.visitor().sign_in("ada@example.com").await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    is_guarded(&response, &app, "a mistake of ours");
+    assert_security_headers(&response, &app, "an internal error");
     let page = response.text().await.unwrap();
     assert!(page.contains("Something went wrong"), "{page}");
     assert!(!page.contains("constraint"), "{page}");
 }
 
-/// A constraint that no row satisfies is what a mistake of ours in a query looks like.
+/// Adds a constraint that no row satisfies, so that inserting a session causes an internal error.
 fn break_the_insertion_of_sessions(app: &TestApp) {
     use diesel::prelude::*;
 
@@ -150,7 +150,7 @@ fn break_the_insertion_of_sessions(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn only_https_brings_hsts_and_secure_cookies() {
+async fn hsts_and_secure_cookies_are_sent_only_on_https() {
     let plain = TestApp::start();
     let response = plain.visitor().get("/auth/login").await;
     assert_eq!(header(&response, "strict-transport-security"), None);
@@ -179,7 +179,7 @@ async fn only_https_brings_hsts_and_secure_cookies() {
 }
 
 #[tokio::test]
-async fn a_workos_over_https_needs_no_word_of_its_own_for_pictures() {
+async fn the_policy_needs_no_entry_for_pictures_of_workos_over_https() {
     let app = TestApp::builder()
         .setting("WORKOS_API_BASE_URL", "https://api.workos.com")
         .setting("WORKOS_LOGOUT_RETURN_TO", "https://www.example.com/bye")
@@ -197,7 +197,7 @@ async fn a_workos_over_https_needs_no_word_of_its_own_for_pictures() {
 }
 
 #[tokio::test]
-async fn what_depends_on_the_session_is_never_cached() {
+async fn responses_that_depend_on_the_session_are_never_cached() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     for target in [

@@ -1,9 +1,9 @@
-//! `ALLOWED_HOSTS`, by Django's rules.
+//! `ALLOWED_HOSTS`, with Django's rules.
 
 use crate::support::app::TestApp;
 use crate::support::raw::ask;
 
-/// The status that `GET target` gets under this `Host`.
+/// The status of `GET target` with this `Host`.
 fn status(app: &TestApp, host: &str, target: &str) -> u16 {
     let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
     ask(&app.url, request.as_bytes()).expect("an answer").status
@@ -58,14 +58,14 @@ fn hosts_are_matched_as_django_matches_them() {
         "app\u{e9}.example.com",
     ] {
         let seen = status(&app, host, "/");
-        // A blank at the end is none of the value's (RFC 9112, 5).
+        // White space at the end is not part of the value (RFC 9112, section 5).
         let expected = if host.ends_with('\t') { 200 } else { 400 };
         assert_eq!(seen, expected, "{host:?}");
     }
 }
 
 #[test]
-fn a_star_allows_every_host_that_is_one() {
+fn a_star_allows_every_valid_host() {
     let app = app("*");
     for host in ["anything.example", "192.0.2.7:81", "[::1]"] {
         assert_eq!(status(&app, host, "/"), 200, "{host:?}");
@@ -76,7 +76,7 @@ fn a_star_allows_every_host_that_is_one() {
 }
 
 #[test]
-fn a_loopback_site_answers_by_every_name_of_this_machine() {
+fn a_loopback_site_accepts_every_loopback_name() {
     let app = TestApp::start();
     for host in [
         "localhost",
@@ -93,7 +93,7 @@ fn a_loopback_site_answers_by_every_name_of_this_machine() {
 }
 
 #[test]
-fn health_is_asked_by_any_name() {
+fn health_checks_accept_any_host() {
     let app = app("app.example.com");
     for target in ["/healthz", "/healthz/", "/readyz", "/readyz/", "/healthz?x"] {
         for host in ["10.0.0.7:8000", "elsewhere.example", "a b", ""] {
@@ -112,7 +112,7 @@ fn health_is_asked_by_any_name() {
 }
 
 #[test]
-fn a_request_without_one_host_is_refused() {
+fn a_request_without_exactly_one_host_is_rejected() {
     let app = TestApp::start();
     let old = ask(&app.url, b"GET / HTTP/1.0\r\n\r\n").unwrap();
     assert_eq!(old.status, 400);
@@ -128,7 +128,7 @@ fn a_request_without_one_host_is_refused() {
 }
 
 #[test]
-fn the_page_of_a_refused_host_does_not_repeat_it() {
+fn the_page_for_a_rejected_host_does_not_repeat_it() {
     let app = TestApp::start();
     let request = b"GET / HTTP/1.1\r\nHost: <script>.example\r\n\r\n";
     let answer = ask(&app.url, request).unwrap();

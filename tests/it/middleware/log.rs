@@ -1,4 +1,4 @@
-//! Request ids and the log, as a real process writes it.
+//! Request ids, and the log of a real process.
 
 use authkit_emulator::{Effect, Fault};
 use reqwest::Method;
@@ -8,7 +8,7 @@ use crate::support::raw::ask;
 use crate::support::site::Site;
 
 #[tokio::test]
-async fn one_request_id_is_in_the_header_the_page_and_the_log() {
+async fn the_request_id_is_in_the_header_the_page_and_the_log() {
     let site = Site::start(&[]);
     let response = site.visitor().get("/no/such/page?secret=hidden").await;
     let id = response.headers()["x-request-id"]
@@ -31,7 +31,7 @@ async fn one_request_id_is_in_the_header_the_page_and_the_log() {
 }
 
 #[tokio::test]
-async fn a_whole_sign_in_leaves_neither_query_nor_code_in_the_log() {
+async fn a_sign_in_logs_neither_queries_nor_codes() {
     let site = Site::start(&[("RUST_LOG", "debug,hyper=info,hyper_util=info")]);
     let ada = site.visitor();
     let authorize = ada.start_login("/auth/login?next=/account").await;
@@ -52,7 +52,7 @@ async fn a_whole_sign_in_leaves_neither_query_nor_code_in_the_log() {
 }
 
 #[tokio::test]
-async fn json_is_one_object_a_line() {
+async fn json_logs_have_one_object_per_line() {
     let site = Site::start(&[("LOG_FORMAT", "json")]);
     let response = site.visitor().get("/no/such/page?q=1").await;
     let id = response.headers()["x-request-id"]
@@ -87,11 +87,11 @@ async fn json_is_one_object_a_line() {
     }
 }
 
-/// What would end a line, or steer a terminal: C0 and C1 controls, and Unicode's line separator.
+/// Characters that end a line or control a terminal: C0 and C1 controls, and Unicode's line separator.
 const FORGED: &str =
     "it\n2026-11-21T19:10:09Z INFO vestibule::access [0] forged\r\u{1b}[2J\u{85}\u{9b}2J\u{2028}";
 
-/// Has WorkOS say it, and a client write what can be written into a path.
+/// Sends the characters in an error of WorkOS, and in paths.
 async fn forge(site: &Site) {
     let body = json!({ "error": "invalid_grant", "error_description": FORGED });
     let endpoint = "/user_management/authenticate";
@@ -99,7 +99,7 @@ async fn forge(site: &Site) {
     site.workos.control().inject(refusal);
     let response = site.visitor().sign_in("ada@example.com").await;
     assert_eq!(response.status(), 400);
-    // The framework refuses those that are not percent-encoded.
+    // actix-web rejects those that are not percent-encoded.
     for (target, status) in [
         ("/a%0aforged", 404),
         ("/b\u{85}forged", 400),
@@ -115,12 +115,12 @@ async fn forge(site: &Site) {
 }
 
 #[tokio::test]
-async fn nobody_writes_lines_of_their_own_into_the_text_log() {
+async fn requests_cannot_forge_lines_in_the_text_log() {
     let site = Site::start(&[]);
     forge(&site).await;
     let log = site.program.log();
     for line in &log {
-        assert!(line.starts_with("20"), "a line of somebody's own: {line:?}");
+        assert!(line.starts_with("20"), "a forged line: {line:?}");
         let unseen = |c: char| c.is_control() || c == '\u{2028}';
         assert!(!line.contains(unseen), "{line:?}");
         assert!(!line.starts_with("2026-11-21T19:10:09Z"), "{line:?}");
@@ -137,7 +137,7 @@ async fn nobody_writes_lines_of_their_own_into_the_text_log() {
 }
 
 #[tokio::test]
-async fn nobody_writes_lines_of_their_own_into_the_json_log() {
+async fn requests_cannot_forge_lines_in_the_json_log() {
     let site = Site::start(&[("LOG_FORMAT", "json")]);
     forge(&site).await;
     let log = site.program.log();
@@ -152,7 +152,7 @@ async fn nobody_writes_lines_of_their_own_into_the_json_log() {
 }
 
 #[tokio::test]
-async fn a_request_id_of_the_clients_own_is_not_taken_over() {
+async fn a_request_id_from_the_client_is_not_used() {
     let site = Site::start(&[]);
     let request = site.visitor().request(Method::GET, "/healthz");
     let response = request

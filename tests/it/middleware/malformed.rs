@@ -1,14 +1,14 @@
-//! Requests that no browser sends: none gets a 500, and none ends a worker.
+//! Malformed requests: none gets a 500, and none ends a worker.
 
 use crate::support::app::TestApp;
 use crate::support::raw::ask;
 
-/// The server closes, or answers with a refusal or a page, and goes on.
-fn survives(app: &TestApp, what: &str, request: &[u8]) {
+/// Asserts that the server closes the connection or answers, and that it still serves afterwards.
+fn assert_survives(app: &TestApp, what: &str, request: &[u8]) {
     if let Some(answer) = ask(&app.url, request) {
         assert!(answer.status < 500, "{what}: {}", answer.status);
     }
-    // Both workers, in turn.
+    // One request for each worker.
     for _ in 0..4 {
         let health = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         let answer = ask(&app.url, health).unwrap_or_else(|| panic!("no answer after {what}"));
@@ -38,7 +38,7 @@ const PATHS: [&str; 7] = [
 ];
 
 #[test]
-fn strange_targets() {
+fn malformed_targets_are_survived() {
     let app = TestApp::start();
     let long = format!("/{}", "a".repeat(60_000));
     let longer = format!("/{}", "a".repeat(65_536));
@@ -93,7 +93,7 @@ fn strange_targets() {
         &dots,
     ] {
         let shown: String = target.chars().take(40).collect();
-        survives(&app, &shown, &get(target.as_bytes(), b""));
+        assert_survives(&app, &shown, &get(target.as_bytes(), b""));
     }
     for target in [
         &b"/\xff\xfe"[..],
@@ -102,12 +102,12 @@ fn strange_targets() {
         b"/\x7f",
         b"/\x1b[2J",
     ] {
-        survives(&app, &format!("{target:?}"), &get(target, b""));
+        assert_survives(&app, &format!("{target:?}"), &get(target, b""));
     }
 }
 
 #[test]
-fn strange_queries() {
+fn malformed_queries_are_survived() {
     let app = TestApp::start();
     let huge = format!("next=/{}", "a".repeat(60_000));
     let many = "a=b&".repeat(15_000);
@@ -146,7 +146,7 @@ fn strange_queries() {
         for path in PATHS {
             let shown: String = query.chars().take(40).collect();
             let target = format!("{path}?{query}");
-            survives(
+            assert_survives(
                 &app,
                 &format!("{path}?{shown}"),
                 &get(target.as_bytes(), b""),
@@ -159,12 +159,12 @@ fn strange_queries() {
         b"/?\xc2\x85",
         b"/?a\x00b",
     ] {
-        survives(&app, &format!("{bytes:?}"), &get(bytes, b""));
+        assert_survives(&app, &format!("{bytes:?}"), &get(bytes, b""));
     }
 }
 
 #[test]
-fn strange_headers() {
+fn malformed_headers_are_survived() {
     let app = TestApp::start();
     let many_cookies = (0..200)
         .map(|n| format!("cookie{n}=value{n}"))
@@ -222,7 +222,7 @@ fn strange_headers() {
     ] {
         for path in PATHS {
             let shown: String = headers.chars().take(40).collect();
-            survives(
+            assert_survives(
                 &app,
                 &format!("{path} with {shown:?}"),
                 &get(path.as_bytes(), headers.as_bytes()),
@@ -241,7 +241,7 @@ fn strange_headers() {
         b"X: a\x0bb\r\n",
     ] {
         for path in PATHS {
-            survives(
+            assert_survives(
                 &app,
                 &format!("{path} with {headers:?}"),
                 &get(path.as_bytes(), headers),
@@ -251,7 +251,7 @@ fn strange_headers() {
 }
 
 #[test]
-fn strange_beginnings() {
+fn malformed_request_lines_are_survived() {
     let app = TestApp::start();
     let long_method = [
         &b"G"[..],
@@ -275,12 +275,12 @@ fn strange_beginnings() {
         &long_method,
     ] {
         let shown: Vec<u8> = request.iter().take(40).copied().collect();
-        survives(&app, &String::from_utf8_lossy(&shown), request);
+        assert_survives(&app, &String::from_utf8_lossy(&shown), request);
     }
 }
 
 #[test]
-fn a_client_that_leaves_at_any_point_takes_nothing_with_it() {
+fn a_client_that_disconnects_at_any_point_does_no_harm() {
     let app = TestApp::start();
     let request =
         b"POST /auth/logout HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n0123456789";
@@ -288,5 +288,5 @@ fn a_client_that_leaves_at_any_point_takes_nothing_with_it() {
         let mut connection = crate::support::raw::Connection::open(&app.url);
         connection.send(&request[..end]);
     }
-    survives(&app, "clients that left", &get(b"/", b""));
+    assert_survives(&app, "clients that left", &get(b"/", b""));
 }
