@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 
 /// The time-out of a connection. A TCP and TLS handshake takes well under a second worldwide.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -24,6 +24,17 @@ const MAX_RESPONSE_SIZE: usize = 1 << 20;
 /// Builds a client with time-outs that follows no redirects and sends our name and version. Fails if TLS cannot
 /// be set up.
 pub(crate) fn client(base_url: &str) -> reqwest::Result<Client> {
+    builder(base_url).build()
+}
+
+/// Builds the same client, but with a new connection for every request: for requests that must not be
+/// repeated. A server closes an idle connection after its keep-alive time. A request that is sent on the
+/// connection at that moment fails, and the client cannot know whether the server has processed it.
+pub(crate) fn client_without_reuse(base_url: &str) -> reqwest::Result<Client> {
+    builder(base_url).pool_max_idle_per_host(0).build()
+}
+
+fn builder(base_url: &str) -> ClientBuilder {
     let mut builder = Client::builder()
         .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
@@ -34,7 +45,7 @@ pub(crate) fn client(base_url: &str) -> reqwest::Result<Client> {
         // certificates, which a small container may lack.
         builder = builder.no_proxy().tls_certs_only([]);
     }
-    builder.build()
+    builder
 }
 
 /// Why a request has no successful response.

@@ -47,6 +47,8 @@ pub struct OidcProvider {
     settings: ProviderSettings,
     rules: ProviderRules,
     http: Client,
+    /// For the exchange of a code, which must not be repeated.
+    http_without_reuse: Client,
     metadata: DocumentCache<ProviderMetadata>,
     keys: JwksCache,
 }
@@ -69,10 +71,13 @@ impl OidcProvider {
     pub fn new(settings: &ProviderSettings, rules: ProviderRules) -> Result<Self, OidcError> {
         let http = http_client::client(&settings.issuer)
             .map_err(|error| OidcError::unavailable(http_client::error_chain(&error)))?;
+        let http_without_reuse = http_client::client_without_reuse(&settings.issuer)
+            .map_err(|error| OidcError::unavailable(http_client::error_chain(&error)))?;
         Ok(Self {
             settings: settings.clone(),
             rules,
             http,
+            http_without_reuse,
             metadata: DocumentCache::new(),
             keys: JwksCache::new(),
         })
@@ -188,7 +193,8 @@ impl OidcProvider {
                     .iter()
                     .map(|verifier| ("code_verifier", verifier)),
             );
-        let mut request = self.http.post(metadata.token_endpoint.clone());
+        let token_endpoint = metadata.token_endpoint.clone();
+        let mut request = self.http_without_reuse.post(token_endpoint);
         match client_secret {
             Some(secret) if !metadata.wants_secret_in_form() => {
                 request =

@@ -31,6 +31,8 @@ const REFRESH_TIMEOUT: Duration = Duration::from_secs(4);
 #[derive(Clone)]
 pub struct WorkosClient {
     http: reqwest::Client,
+    /// For requests that must not be repeated.
+    http_without_reuse: reqwest::Client,
     base_url: String,
     client_id: String,
     api_key: SecretString,
@@ -51,6 +53,8 @@ impl WorkosClient {
     pub fn new(settings: &WorkosSettings) -> Result<Self, WorkosError> {
         let http = http_client::client(&settings.api_base_url)
             .map_err(|error| WorkosError::unavailable(http_client::error_chain(&error)))?;
+        let http_without_reuse = http_client::client_without_reuse(&settings.api_base_url)
+            .map_err(|error| WorkosError::unavailable(http_client::error_chain(&error)))?;
         let base_url = &settings.api_base_url;
         let verifier = AccessTokenVerifier::new(
             http.clone(),
@@ -60,6 +64,7 @@ impl WorkosClient {
         Ok(Self {
             verifier: Arc::new(verifier),
             http,
+            http_without_reuse,
             base_url: settings.api_base_url.clone(),
             client_id: settings.client_id.clone(),
             api_key: settings.api_key.clone(),
@@ -198,7 +203,11 @@ impl WorkosClient {
         policy: RetryPolicy,
     ) -> Result<Authentication, WorkosError> {
         let url = format!("{}/user_management/authenticate", self.base_url);
-        let mut request = self.http.post(url).json(body);
+        let http = match policy {
+            RetryPolicy::IfUnsent => &self.http_without_reuse,
+            RetryPolicy::Safe | RetryPolicy::IfUnanswered => &self.http,
+        };
+        let mut request = http.post(url).json(body);
         if policy == RetryPolicy::IfUnanswered {
             request = request.timeout(REFRESH_TIMEOUT);
         }

@@ -41,5 +41,6 @@ mod support_database;
 mod support_workos_emulate;
 mod upgrade;
 mod webhooks;
+mod workos_connections;
 mod workos_emulate;
 mod workos_faults;
