@@ -109,7 +109,7 @@ fn greeting(settings: &Settings, emulator: &EmulatorHandle) -> String {
     format!(
         "vestibule is running as a demo. Open\n\n    {url}\n\n\
          and log in as one of these made-up people. AuthKit's page signs them in with a click, or with\n\
-         their e-mail and password:\n\n\
+         their email address and password:\n\n\
          {people}{invitations}\n\
          The page {url}/login is for accounts with a password of this site, which\n\
          AuthKit does not know:\n\n    {LOCAL_EMAIL}  {LOCAL_PASSWORD}\n\n\

@@ -19,6 +19,7 @@ use crate::http::throttle::SignInThrottle;
 use crate::links::{login_as_another_url, login_url, step_url};
 use crate::middleware::device;
 use crate::sessions::BrowserSession;
+use crate::settings::Settings;
 use crate::sign_in::{self, Ended, Kept, Outcome, Turn, Unfinished, UnfinishedRow};
 use crate::state::AppState;
 use crate::workos::{NextStep, PendingAuthentication, StepQuestion, WorkosError};
@@ -117,7 +118,7 @@ pub async fn post(
     };
     match sign_in::settle(&app.clone().into_inner(), turn).await {
         Outcome::Slip(slip) => show(&row, &unfinished, &answer, Some(rejection_message(slip))),
-        outcome => conclude(&app, &session, &row.id, &unfinished.next, outcome),
+        outcome => conclude(&app.settings, &session, &row.id, &unfinished.next, outcome),
     }
 }
 
@@ -130,11 +131,11 @@ async fn repeat_outcome(
 ) -> Result<HttpResponse, Error> {
     let next = ended.next.clone();
     let outcome = ended.told_again(app).await?;
-    conclude(app, session, id, &next, outcome)
+    conclude(&app.settings, session, id, &next, outcome)
 }
 
 fn conclude(
-    app: &AppState,
+    settings: &Settings,
     session: &BrowserSession,
     id: &str,
     next: &str,
@@ -145,7 +146,7 @@ fn conclude(
         Outcome::SignedIn(state) => {
             let begun = session.start(*state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
-            redirect(landing(next, &app.settings.login_redirect_url))
+            redirect(landing(next, &settings.login_redirect_url))
         }
         // A page with a link: Chromium applies the policy's `form-action` to a redirect after a form,
         // and the policy cannot name every organisation's single sign-on.
@@ -156,7 +157,7 @@ fn conclude(
         Outcome::NotNow(failure) => return Err(Error::sign_in(failure, next).on_form(&form_url)),
         Outcome::Failed(failure) => HttpResponse::from_error(Error::sign_in(failure, next)),
     };
-    response.add_cookie(&cookie::removal(id, app.secure()))?;
+    response.add_cookie(&cookie::removal(id, settings.public_url.is_https()))?;
     Ok(response)
 }
 

@@ -1,5 +1,5 @@
-//! The app in a real Chromium. Every page that is looked at is kept as a picture in
-//! `artifacts/screenshots`, and must be sound: nothing in the console, nothing beyond the screen.
+//! The app in a real Chromium. Every page that a test checks is saved as a screenshot in
+//! `artifacts/screenshots`. It must have no console error, and nothing may extend beyond the screen.
 
 mod api_docs;
 mod history;

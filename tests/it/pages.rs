@@ -1,5 +1,7 @@
 //! Routes: slash forms, methods, unknown pages, JSON under `/api/`, and escaping.
 
+mod notices;
+
 use std::collections::BTreeSet;
 
 use authkit_emulator::Seed;
@@ -9,7 +11,7 @@ use serde_json::Value;
 use crate::support::app::{TestApp, location};
 
 const READS: &str = "GET, HEAD, OPTIONS";
-/// Every route, what it answers to a stranger, and what it allows.
+/// Routes, each with its status for a visitor who is not signed in and with its `Allow` header.
 const ROUTES: [(&str, u16, &str); 11] = [
     ("/", 200, READS),
     ("/account", 302, READS),
@@ -34,7 +36,7 @@ async fn send(app: &TestApp, method: Method, target: &str) -> Response {
     request.send().await.unwrap()
 }
 
-/// Names of the headers, and the values of those that say what kind of answer it is.
+/// The names of the headers, and the values of those that describe the content.
 fn shape(response: &Response) -> (BTreeSet<String>, [Option<String>; 3]) {
     let names = response.headers().keys();
     let names = names.map(ToString::to_string).collect();
@@ -62,7 +64,7 @@ async fn every_route_answers_with_and_without_its_slash() {
             "{path}/"
         );
         if status == 302 {
-            // To the same place, not from one form to the other.
+            // Both forms redirect to the same target, not to each other.
             let (there, here) = (location(&slashed), location(&plain));
             let bare = |url: &str| url.split('?').next().unwrap_or_default().to_owned();
             assert_eq!(bare(&there), bare(&here), "{path}/");
@@ -71,7 +73,7 @@ async fn every_route_answers_with_and_without_its_slash() {
 }
 
 #[tokio::test]
-async fn a_log_in_reached_with_a_slash_leads_on_to_workos_and_back() {
+async fn a_sign_in_and_log_out_work_with_trailing_slashes() {
     let app = TestApp::start();
     let ada = app.visitor();
     let authorize = ada.start_login("/auth/login/?next=/account/").await;
@@ -104,7 +106,7 @@ async fn head_is_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn options_tells_what_a_route_allows() {
+async fn options_responds_with_the_allowed_methods() {
     let app = TestApp::start();
     for (path, _, allow) in ROUTES {
         for path in [path.to_owned(), format!("{}/", path.trim_end_matches('/'))] {
@@ -116,7 +118,7 @@ async fn options_tells_what_a_route_allows() {
 }
 
 #[tokio::test]
-async fn another_method_gets_405_and_what_is_allowed() {
+async fn another_method_gets_405_and_the_allowed_methods() {
     let app = TestApp::start();
     for (path, _, allow) in ROUTES {
         for method in ["POST", "PUT", "PATCH", "DELETE", "INVENTED"] {
@@ -134,7 +136,7 @@ async fn another_method_gets_405_and_what_is_allowed() {
 }
 
 #[tokio::test]
-async fn an_unknown_address_is_a_page_that_leads_home() {
+async fn an_unknown_address_is_a_page_that_links_to_home() {
     let app = TestApp::start();
     for target in [
         "/no/such/page",
@@ -195,7 +197,7 @@ async fn under_api_every_error_is_json() {
     );
 }
 
-/// A person whose every field tries to be markup.
+/// A user whose fields all contain markup.
 const HOSTILE: &str = r#"{"users": [{
     "email": "mallory@example.com",
     "password": "mallory-demo-password",
@@ -207,7 +209,7 @@ const HOSTILE: &str = r#"{"users": [{
 }]}"#;
 
 #[tokio::test]
-async fn what_workos_tells_of_a_person_is_text_and_never_markup() {
+async fn the_fields_of_a_workos_user_are_escaped() {
     let app = TestApp::builder()
         .seed(Seed::from_json(HOSTILE).unwrap())
         .start();
@@ -230,7 +232,7 @@ async fn what_workos_tells_of_a_person_is_text_and_never_markup() {
 }
 
 #[tokio::test]
-async fn what_stands_in_an_address_is_never_markup_in_a_page() {
+async fn markup_in_an_address_is_escaped() {
     let app = TestApp::start();
     let ada = app.visitor();
     let markup = "%3Cscript%3Ealert(1)%3C/script%3E";
@@ -266,7 +268,7 @@ async fn no_page_has_a_script_or_an_inline_style() {
 }
 
 #[tokio::test]
-async fn a_greeted_person_is_shown_with_the_large_picture() {
+async fn home_and_account_show_the_large_picture() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     for target in ["/", "/account"] {

@@ -1,4 +1,4 @@
-//! Proves the browser that the tests of the app rely on.
+//! Tests of the browser support.
 
 use actix_web::http::header;
 use actix_web::{App, HttpResponse, HttpServer, web};
@@ -14,7 +14,7 @@ const PAGE: &str = r#"<!doctype html><html lang="en"><head><title>A page</title>
 const PAGE_WITH_INLINE_SCRIPT: &str = r#"<!doctype html><html lang="en"><head><title>Blocked</title>
 <link rel="icon" href="data:,"></head><body><script>document.title = "Ran"</script></body></html>"#;
 
-/// Serves the two pages under a policy that forbids scripts, and says where.
+/// Serves the two pages under a policy that forbids scripts. Returns the URL.
 fn serve_pages() -> (String, actix_web::dev::ServerHandle) {
     async fn page(html: web::Data<&'static str>) -> HttpResponse {
         HttpResponse::Ok()
@@ -47,7 +47,7 @@ fn serve_pages() -> (String, actix_web::dev::ServerHandle) {
 }
 
 #[actix_web::test]
-async fn a_phone_and_a_desktop_see_their_size_and_scheme() {
+async fn pages_see_the_screen_size_and_colour_scheme() {
     let (url, server) = serve_pages();
     let windows = [
         (
@@ -79,14 +79,14 @@ async fn a_phone_and_a_desktop_see_their_size_and_scheme() {
             navigator.maxTouchPoints > 0]";
         assert_eq!(browser.execute(seen, vec![]).await.unwrap(), expected);
         assert_eq!(browser.console_errors().await, Vec::<String>::new());
-        let picture = std::fs::read(browser.keep_screenshot(name).await).unwrap();
+        let picture = std::fs::read(browser.save_screenshot(name).await).unwrap();
         assert!(picture.starts_with(b"\x89PNG"));
     }
     server.stop(true).await;
 }
 
 #[actix_web::test]
-async fn a_breach_of_the_content_security_policy_is_a_console_error() {
+async fn a_violation_of_the_content_security_policy_is_a_console_error() {
     let (url, server) = serve_pages();
     let browser = Browser::open(Screen::Desktop, Scheme::Light).await;
     browser.goto(&format!("{url}/inline")).await.unwrap();
@@ -98,14 +98,14 @@ async fn a_breach_of_the_content_security_policy_is_a_console_error() {
     );
     assert!(
         browser.console_errors().await.is_empty(),
-        "a second look sees only what is new"
+        "the second call returns only new errors"
     );
     drop(browser);
     server.stop(true).await;
 }
 
 #[actix_web::test]
-async fn each_browser_starts_without_the_cookies_of_another() {
+async fn browsers_do_not_share_cookies() {
     let (url, server) = serve_pages();
     let first = Browser::open(Screen::Desktop, Scheme::Light).await;
     first.goto(&format!("{url}/plain")).await.unwrap();

@@ -201,14 +201,18 @@ async fn a_real_browser_signs_in_and_out() {
     let browser = Browser::open(Screen::Desktop, Scheme::Light).await;
     browser.visit(&app.url).await;
     browser.click("Log in").await;
-    browser.see(WELCOME_ADA).await;
-    assert!(browser.attempts().await.is_empty());
-    browser.look("workos-emulate-home-desktop-light").await;
+    browser.wait_for_heading(WELCOME_ADA).await;
+    assert!(browser.attempt_cookies().await.is_empty());
+    browser
+        .check_page("workos-emulate-home-desktop-light")
+        .await;
     browser.click("Your account").await;
-    browser.see("Your account").await;
-    browser.look("workos-emulate-account-desktop-light").await;
+    browser.wait_for_heading("Your account").await;
+    browser
+        .check_page("workos-emulate-account-desktop-light")
+        .await;
     browser.click("Log out").await;
-    browser.see("Log in to continue").await;
-    assert_eq!(browser.session().await, None);
+    browser.wait_for_heading("Log in to continue").await;
+    assert_eq!(browser.session_cookie().await, None);
     assert_eq!(browser.console_errors().await, Vec::<String>::new());
 }

@@ -175,7 +175,7 @@ fn sign_in(
     Ok((location, cookie))
 }
 
-const WRONG_INVITATION: &str = "The invitation is for another e-mail address.";
+const WRONG_INVITATION: &str = "The invitation is for another email address.";
 
 /// Creates the account that the sign-up form describes. Its e-mail address is not verified.
 fn sign_up(
@@ -187,7 +187,7 @@ fn sign_up(
     let filled_in = |field: &Option<String>| field.clone().filter(|text| !text.trim().is_empty());
     let email = filled_in(&form.email).filter(|email| email.contains('@'));
     let (Some(email), Some(password)) = (email, filled_in(&form.password)) else {
-        return Err("Enter an e-mail address and a password.".to_owned());
+        return Err("Enter an email address and a password.".to_owned());
     };
     let email = email.trim();
     let invitation = authorization.invitation.as_ref();
@@ -196,7 +196,7 @@ fn sign_up(
     }
     let user = directory
         .add_user(email, now)
-        .ok_or("There is already an account with this e-mail address.")?;
+        .ok_or("There is already an account with this email address.")?;
     user.password = Some(password);
     user.first_name = filled_in(&form.first_name);
     user.last_name = filled_in(&form.last_name);
@@ -215,7 +215,7 @@ fn selected_user<'a>(directory: &'a Directory, form: &SignInForm) -> Result<&'a 
     directory
         .user_by_email(email)
         .filter(|user| password.is_some() && user.password.as_deref() == password)
-        .ok_or_else(|| "The e-mail address or the password is wrong.".to_owned())
+        .ok_or_else(|| "The email address or the password is wrong.".to_owned())
 }
 
 fn redirect_with_code(

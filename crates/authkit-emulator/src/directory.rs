@@ -118,7 +118,7 @@ impl Directory {
         let mut parts = Vec::new();
         if !user.email_verified {
             parts.push(format!(
-                "verifies the e-mail address at the first sign-in (code {ONE_TIME_CODE})"
+                "verifies the email address at the first sign-in (code {ONE_TIME_CODE})"
             ));
         }
         match user.mfa {

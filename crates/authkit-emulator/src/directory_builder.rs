@@ -25,7 +25,7 @@ impl Directory {
             let email = &user.email;
             if !email.contains('@') {
                 return Err(format!(
-                    "users[{index}].email is not an e-mail address: {email:?}"
+                    "users[{index}].email is not an email address: {email:?}"
                 ));
             }
             if self.user_by_email(email).is_some() {

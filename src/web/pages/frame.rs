@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 /// The site's name, shown in the header, in the footer and after each title.
 pub const SITE_NAME: &str = "Vestibule";
+/// The most characters of an email address that fit into any line.
+const SHORT_EMAIL: usize = 22;
 
 /// The data of `base.html`, which every page extends.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +64,15 @@ impl<'a> CurrentUser<'a> {
             (name, "") | ("", name) => Cow::Borrowed(name),
             (first, last) => Cow::Owned(format!("{first} {last}")),
         }
+    }
+
+    /// The email address in two parts, local part and domain, if it may be too long for a line of a
+    /// phone: the line is then broken between them and not inside the domain.
+    pub fn long_email(&self) -> Option<(&'a str, &'a str)> {
+        if self.email.chars().count() <= SHORT_EMAIL {
+            return None;
+        }
+        self.email.rfind('@').map(|at| self.email.split_at(at))
     }
 
     /// Whether the user has a first or last name.

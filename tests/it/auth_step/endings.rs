@@ -185,7 +185,9 @@ async fn answers_are_throttled_as_sign_ins_are() {
         assert_eq!(response.status(), StatusCode::OK);
     }
     let response = una.submit(&step, &[("code", CODE)]).await;
-    error_page(response, StatusCode::TOO_MANY_REQUESTS).await;
+    let page = error_page(response, StatusCode::TOO_MANY_REQUESTS).await;
+    let form = format!(r#"href="{step}">Try again</a>"#);
+    assert!(page.contains(&form), "{page}");
     app.clock.advance(TimeDelta::seconds(60));
     app.workos().advance(Duration::from_secs(60));
     led_to(&una.submit(&step, &[("code", CODE)]).await, "/");

@@ -15,8 +15,10 @@ async fn the_api_can_be_read_on_every_screen() {
     ] {
         let browser = Browser::open(screen, scheme).await;
         browser.visit(&format!("{}/api/docs", app.url)).await;
-        browser.see("API").await;
-        browser.look(&picture("api-docs", screen, scheme)).await;
+        browser.wait_for_heading("API").await;
+        browser
+            .check_page(&picture("api-docs", screen, scheme))
+            .await;
 
         browser.click("/api/users/me").await;
         let url = browser.current_url().await.unwrap();
@@ -34,7 +36,7 @@ async fn the_api_can_be_read_on_every_screen() {
             "{text}"
         );
         browser
-            .look(&picture("api-docs-open", screen, scheme))
+            .check_page(&picture("api-docs-open", screen, scheme))
             .await;
     }
 }

@@ -1,4 +1,4 @@
-//! A session that goes over into another organisation, as its person sees it.
+//! Switching a session to another organisation.
 
 use fantoccini::Locator;
 
@@ -6,7 +6,7 @@ use super::steps::picture;
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Scheme, Screen};
 
-async fn switches(screen: Screen, scheme: Scheme) {
+async fn switches_organization(screen: Screen, scheme: Scheme) {
     let app = TestApp::start();
     let browser = Browser::open(screen, scheme).await;
     let orchards = app.organization("Example Orchards");
@@ -15,12 +15,12 @@ async fn switches(screen: Screen, scheme: Scheme) {
         app.url
     );
     browser.visit(&login).await;
-    browser.choose("twyla@example.com").await;
-    browser.see("Your account").await;
+    browser.choose_user("twyla@example.com").await;
+    browser.wait_for_heading("Your account").await;
     let section = "section[aria-labelledby=organisation]";
     assert!(browser.text(section).await.contains("admin"));
     browser
-        .look(&picture("organization-choice", screen, scheme))
+        .check_page(&picture("organization-choice", screen, scheme))
         .await;
 
     let tandem = app.organization("Tandem Cycles");
@@ -28,17 +28,17 @@ async fn switches(screen: Screen, scheme: Scheme) {
     let radio = browser.find(Locator::Css(&radio)).await.unwrap();
     radio.click().await.unwrap();
     browser.click("Switch").await;
-    let told = browser.text(".notice.success").await;
-    assert_eq!(told, "You are now in Tandem Cycles.");
+    let notice = browser.text(".notice.success").await;
+    assert_eq!(notice, "You are now in Tandem Cycles.");
     assert!(browser.text(section).await.contains("member"));
     browser
-        .look(&picture("organization-switched", screen, scheme))
+        .check_page(&picture("organization-switched", screen, scheme))
         .await;
 
-    // Somebody has taken the membership away meanwhile.
+    // An id as if the membership had ended meanwhile.
     let forged =
         format!("document.querySelector(\"input[value='{orchards}']\").value = 'org_gone'");
-    browser.ask(&forged).await;
+    browser.evaluate(&forged).await;
     let gone = browser.find(Locator::Css("input[value=org_gone]")).await;
     gone.unwrap().click().await.unwrap();
     browser.click("Switch").await;
@@ -48,26 +48,26 @@ async fn switches(screen: Screen, scheme: Scheme) {
         .await
         .unwrap();
     browser
-        .look(&picture("organization-refused", screen, scheme))
+        .check_page(&picture("organization-refused", screen, scheme))
         .await;
 }
 
 #[tokio::test]
 async fn the_organisation_is_switched_on_a_phone_in_light() {
-    switches(Screen::Phone, Scheme::Light).await;
+    switches_organization(Screen::Phone, Scheme::Light).await;
 }
 
 #[tokio::test]
 async fn the_organisation_is_switched_on_a_phone_in_dark() {
-    switches(Screen::Phone, Scheme::Dark).await;
+    switches_organization(Screen::Phone, Scheme::Dark).await;
 }
 
 #[tokio::test]
 async fn the_organisation_is_switched_on_a_desktop_in_light() {
-    switches(Screen::Desktop, Scheme::Light).await;
+    switches_organization(Screen::Desktop, Scheme::Light).await;
 }
 
 #[tokio::test]
 async fn the_organisation_is_switched_on_a_desktop_in_dark() {
-    switches(Screen::Desktop, Scheme::Dark).await;
+    switches_organization(Screen::Desktop, Scheme::Dark).await;
 }

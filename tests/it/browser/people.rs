@@ -1,4 +1,4 @@
-//! People of every kind: what their pages say, and that their names do not burst them.
+//! The pages of different users: impersonated, with a role, without a name, with a very long name.
 
 use authkit_emulator::{Seed, SeedUser};
 
@@ -9,8 +9,10 @@ use crate::support::browser::{Browser, Scheme, Screen};
 async fn signed_in(app: &TestApp, email: &str, screen: Screen, scheme: Scheme) -> Browser {
     let browser = Browser::open(screen, scheme).await;
     browser.visit(&format!("{}/auth/login", app.url)).await;
-    browser.choose(email).await;
-    browser.see(&format!("Welcome, {email}!")).await;
+    browser.choose_user(email).await;
+    browser
+        .wait_for_heading(&format!("Welcome, {email}!"))
+        .await;
     browser
 }
 
@@ -25,69 +27,77 @@ async fn an_impersonated_session_says_so_on_every_page() {
         let banner = "Impersonated session. support@example.com is signed in as imogen@example.com. Reason: Looking into a support ticket";
         assert_eq!(browser.text("aside.banner").await, banner);
         browser
-            .look(&picture("impersonated-home", screen, scheme))
+            .check_page(&picture("impersonated-home", screen, scheme))
             .await;
         browser.click("Your account").await;
-        browser.see("Your account").await;
+        browser.wait_for_heading("Your account").await;
         assert_eq!(browser.text("aside.banner").await, banner);
         assert!(browser.text("main").await.contains("Impersonation"));
         browser
-            .look(&picture("impersonated-account", screen, scheme))
+            .check_page(&picture("impersonated-account", screen, scheme))
             .await;
     }
 }
 
 #[tokio::test]
-async fn a_member_of_an_organisation_sees_it_and_the_role() {
+async fn a_member_of_an_organisation_sees_its_id_and_the_role() {
     let app = TestApp::start();
     let browser = signed_in(&app, "olive@example.com", Screen::Phone, Scheme::Light).await;
     browser.click("Your account").await;
-    browser.see("Your account").await;
+    browser.wait_for_heading("Your account").await;
     let organisation = browser.text("[aria-labelledby=organisation]").await;
     assert!(organisation.contains("org_"), "{organisation}");
     assert!(organisation.contains("admin"), "{organisation}");
-    browser.look("organisation-phone-light").await;
+    browser.check_page("organisation-phone-light").await;
 }
 
 #[tokio::test]
-async fn a_person_without_name_and_picture_is_greeted_by_e_mail() {
+async fn a_user_without_name_and_picture_is_greeted_by_email() {
     let app = TestApp::start();
     let email = "no.name@example.com";
     let browser = signed_in(&app, email, Screen::Phone, Scheme::Dark).await;
     assert_eq!(browser.text(".profile .avatar").await, "N");
-    browser.look("nameless-home-phone-dark").await;
+    browser.check_page("nameless-home-phone-dark").await;
     browser.click("Your account").await;
-    browser.see("Your account").await;
-    browser.look("nameless-account-phone-dark").await;
+    browser.wait_for_heading("Your account").await;
+    let profile = browser.text("[aria-label=Profile]").await;
+    assert_eq!(profile.matches(email).count(), 1, "{profile}");
+    let page = browser.text("main").await;
+    assert!(!page.contains("None"), "{page}");
+    browser.check_page("nameless-account-phone-dark").await;
 }
 
 #[tokio::test]
-async fn a_person_with_endless_names_bursts_no_page() {
-    let app = TestApp::builder().seed(endless()).start();
-    let email = endless().users[0].email.clone();
+async fn a_very_long_name_fits_on_every_page() {
+    let app = TestApp::builder().seed(very_long()).start();
+    let email = very_long().users[0].email.clone();
     for (screen, scheme) in [
         (Screen::Phone, Scheme::Light),
         (Screen::Desktop, Scheme::Light),
     ] {
         let browser = Browser::open(screen, scheme).await;
         browser.visit(&format!("{}/auth/login", app.url)).await;
-        browser.see("Sign in").await;
+        browser.wait_for_heading("Sign in").await;
         browser
-            .look(&picture("endless-authkit", screen, scheme))
+            .check_page(&picture("endless-authkit", screen, scheme))
             .await;
-        browser.choose(&email).await;
-        browser.see(&format!("Welcome, {email}!")).await;
-        browser.look(&picture("endless-home", screen, scheme)).await;
-        browser.click("Your account").await;
-        browser.see("Your account").await;
+        browser.choose_user(&email).await;
         browser
-            .look(&picture("endless-account", screen, scheme))
+            .wait_for_heading(&format!("Welcome, {email}!"))
+            .await;
+        browser
+            .check_page(&picture("endless-home", screen, scheme))
+            .await;
+        browser.click("Your account").await;
+        browser.wait_for_heading("Your account").await;
+        browser
+            .check_page(&picture("endless-account", screen, scheme))
             .await;
     }
 }
 
-/// Nobody is called so, and nothing forbids it.
-fn endless() -> Seed {
+/// A user with the longest possible email address and very long names.
+fn very_long() -> Seed {
     let mut seed = Seed::default();
     seed.organizations.clear();
     seed.connections.clear();
@@ -103,7 +113,7 @@ fn endless() -> Seed {
 }
 
 #[tokio::test]
-async fn a_picture_that_does_not_load_leaves_the_initials_to_be_seen() {
+async fn the_initials_show_if_the_picture_does_not_load() {
     let mut seed = Seed::default();
     seed.users[0].profile_picture_url = Some("/pictures/not-there.png".to_owned());
     let app = TestApp::builder().seed(seed).start();
@@ -112,10 +122,10 @@ async fn a_picture_that_does_not_load_leaves_the_initials_to_be_seen() {
     browser.fill("email", "ada@example.com").await;
     browser.fill("password", "ada-demo-password").await;
     browser.click("Continue").await;
-    browser.see(WELCOME_ADA).await;
-    assert_eq!(browser.pictures().await, [true, false, false]);
+    browser.wait_for_heading(WELCOME_ADA).await;
+    assert_eq!(browser.images_loaded().await, [true, false, false]);
     assert_eq!(browser.text(".profile .avatar").await, "AE");
-    browser.keep_screenshot("no-picture-desktop-light").await;
+    browser.save_screenshot("no-picture-desktop-light").await;
     let mut errors = browser.console_errors().await;
     errors.retain(|error| !error.contains("/pictures/not-there.png"));
     assert_eq!(errors, Vec::<String>::new());

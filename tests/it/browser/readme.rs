@@ -1,5 +1,4 @@
-//! The README's pictures. `UPDATE_SCREENSHOTS=1 cargo test --test it readmes_pictures` takes them
-//! anew.
+//! The README's screenshots. `UPDATE_SCREENSHOTS=1 cargo test --test it readmes_pictures` updates them.
 
 use std::path::Path;
 
@@ -11,17 +10,17 @@ use super::steps::WELCOME_ADA;
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Scheme, Screen};
 
-/// A reader of the README may have a slow line.
+/// Readers of the README may have a slow connection.
 const MOST_BYTES: usize = 60_000;
 
 #[tokio::test]
 async fn the_readmes_pictures_are_of_the_pages_as_they_are() {
-    // Always the same moment and few people, so that the pictures stay small and change seldom.
+    // A fixed time and few users, so that the screenshots stay small and rarely change.
     let moment = Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap();
     let clock = Clock::standing_at(Timestamp::from(moment));
     let mut seed = Seed::default();
     seed.users.truncate(3);
-    let left: Vec<_> = seed
+    let remaining: Vec<_> = seed
         .users
         .iter()
         .map(|user| Some(user.email.clone()))
@@ -29,38 +28,38 @@ async fn the_readmes_pictures_are_of_the_pages_as_they_are() {
     for organization in &mut seed.organizations {
         organization
             .memberships
-            .retain(|one| left.contains(&one.email));
+            .retain(|one| remaining.contains(&one.email));
     }
     let app = TestApp::builder().clock(clock).seed(seed).start();
 
     let phone = Browser::open(Screen::Phone, Scheme::Light).await;
     phone.visit(&format!("{}/account", app.url)).await;
-    phone.see("Sign in").await;
-    keep(&phone, "sign-in").await;
-    phone.choose("olive@example.com").await;
-    phone.see("Your account").await;
-    keep(&phone, "account-phone").await;
+    phone.wait_for_heading("Sign in").await;
+    compare(&phone, "sign-in").await;
+    phone.choose_user("olive@example.com").await;
+    phone.wait_for_heading("Your account").await;
+    compare(&phone, "account-phone").await;
 
     let desktop = Browser::open(Screen::Desktop, Scheme::Light).await;
     desktop.visit(&format!("{}/auth/login", app.url)).await;
-    desktop.choose("ada@example.com").await;
-    desktop.see(WELCOME_ADA).await;
-    keep(&desktop, "home").await;
+    desktop.choose_user("ada@example.com").await;
+    desktop.wait_for_heading(WELCOME_ADA).await;
+    compare(&desktop, "home").await;
 }
 
-async fn keep(browser: &Browser, name: &str) {
-    assert!(browser.pictures().await.iter().all(|shown| *shown));
+async fn compare(browser: &Browser, name: &str) {
+    assert!(browser.images_loaded().await.iter().all(|shown| *shown));
     let taken = browser.screenshot().await.unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/screenshots");
     let path = folder.join(name).with_extension("png");
     if std::env::var_os("UPDATE_SCREENSHOTS").is_some() {
-        std::fs::create_dir_all(&folder).expect("a folder for the pictures");
-        std::fs::write(&path, &taken).expect("the picture is kept");
+        std::fs::create_dir_all(&folder).expect("a folder for the screenshots");
+        std::fs::write(&path, &taken).expect("the screenshot is written");
     }
-    let kept = std::fs::read(&path).expect("the README's picture");
+    let kept = std::fs::read(&path).expect("the README's screenshot");
     assert!(kept.len() < MOST_BYTES, "{name} has {} bytes", kept.len());
-    // Every machine draws letters its own way, so the pictures are not compared dot by dot.
-    let outdated = "UPDATE_SCREENSHOTS=1 takes it anew";
+    // Machines render fonts differently, so the screenshots are not compared pixel by pixel.
+    let outdated = "UPDATE_SCREENSHOTS=1 updates it";
     assert_eq!(size(&kept), size(&taken), "{name}: {outdated}");
 }
 

@@ -1,4 +1,4 @@
-//! Sign-ins that do not end in a session, and pages that are not there.
+//! Sign-ins that fail, and pages that do not exist.
 
 use std::net::SocketAddr;
 
@@ -10,24 +10,24 @@ use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Scheme, Screen};
 
 #[tokio::test]
-async fn a_sign_in_that_is_cancelled_leads_home_with_a_notice() {
+async fn a_cancelled_sign_in_returns_to_home_with_a_notice() {
     let app = TestApp::start();
     let browser = Browser::open(Screen::Phone, Scheme::Light).await;
     browser.visit(&format!("{}/auth/login", app.url)).await;
     browser.click("Cancel").await;
-    browser.see("Log in to continue").await;
+    browser.wait_for_heading("Log in to continue").await;
     let notice = browser.text(".notice").await;
     assert_eq!(notice, "You cancelled the sign-in. Nothing has changed.");
-    browser.look("cancelled-phone-light").await;
-    assert_eq!(browser.session().await, None);
-    assert!(browser.attempts().await.is_empty());
+    browser.check_page("cancelled-phone-light").await;
+    assert_eq!(browser.session_cookie().await, None);
+    assert!(browser.attempt_cookies().await.is_empty());
     browser.click("Log in").await;
-    browser.choose("ada@example.com").await;
-    browser.see(WELCOME_ADA).await;
+    browser.choose_user("ada@example.com").await;
+    browser.wait_for_heading(WELCOME_ADA).await;
 }
 
 #[tokio::test]
-async fn a_page_that_is_not_there_leads_home() {
+async fn a_page_that_does_not_exist_links_to_home() {
     let app = TestApp::start();
     for (screen, scheme) in [
         (Screen::Phone, Scheme::Dark),
@@ -35,35 +35,37 @@ async fn a_page_that_is_not_there_leads_home() {
     ] {
         let browser = Browser::open(screen, scheme).await;
         browser.visit(&format!("{}/nowhere", app.url)).await;
-        browser.see("Page not found").await;
+        browser.wait_for_heading("Page not found").await;
         browser
-            .look_at_error(&picture("error-404", screen, scheme), 404)
+            .check_error_page(&picture("error-404", screen, scheme), 404)
             .await;
         browser.click("Go home").await;
-        browser.see("Log in to continue").await;
+        browser.wait_for_heading("Log in to continue").await;
     }
 }
 
 #[tokio::test]
-async fn a_callback_that_is_used_again_offers_a_fresh_sign_in() {
+async fn a_callback_that_is_used_again_offers_to_start_again() {
     let app = TestApp::start();
     let browser = Browser::open(Screen::Phone, Scheme::Light).await;
     let login = format!("{}/auth/login?next=/account", app.url);
     let callback = callback_of(&app, &browser, &login).await;
     browser.visit(&callback).await;
-    browser.see("Your account").await;
+    browser.wait_for_heading("Your account").await;
     browser.visit(&callback).await;
-    browser.see("This sign-in cannot be completed").await;
-    browser.look_at_error("error-400-phone-light", 400).await;
+    browser
+        .wait_for_heading("This sign-in cannot be completed")
+        .await;
+    browser.check_error_page("error-400-phone-light", 400).await;
     browser.click("Start again").await;
-    // AuthKit would know the browser, had the person signed in through it.
-    browser.see("Sign in").await;
-    browser.choose("ada@example.com").await;
-    browser.see(WELCOME_ADA).await;
+    // The test signed in at AuthKit with another client, so the browser has no session there.
+    browser.wait_for_heading("Sign in").await;
+    browser.choose_user("ada@example.com").await;
+    browser.wait_for_heading(WELCOME_ADA).await;
 }
 
 #[tokio::test]
-async fn while_workos_is_away_a_page_says_so_and_its_link_works_once_it_is_back() {
+async fn while_workos_is_unavailable_a_page_offers_to_try_again() {
     let mut app = TestApp::start();
     let browser = Browser::open(Screen::Desktop, Scheme::Dark).await;
     let login = format!("{}/auth/login?next=/account", app.url);
@@ -71,8 +73,12 @@ async fn while_workos_is_away_a_page_says_so_and_its_link_works_once_it_is_back(
     let address = app.emulator.base_url().replace("http://", "");
     app.emulator.stop(true).await;
     browser.visit(&callback).await;
-    browser.see("Please try again in a moment").await;
-    browser.look_at_error("error-503-desktop-dark", 503).await;
+    browser
+        .wait_for_heading("Please try again in a moment")
+        .await;
+    browser
+        .check_error_page("error-503-desktop-dark", 503)
+        .await;
 
     app.emulator = authkit_emulator::start(Config {
         bind: address.parse::<SocketAddr>().unwrap(),
@@ -80,13 +86,13 @@ async fn while_workos_is_away_a_page_says_so_and_its_link_works_once_it_is_back(
     })
     .expect("WorkOS is back on the same port");
     browser.click("Try again").await;
-    browser.see("Sign in").await;
-    browser.choose("ada@example.com").await;
-    browser.see("Your account").await;
+    browser.wait_for_heading("Sign in").await;
+    browser.choose_user("ada@example.com").await;
+    browser.wait_for_heading("Your account").await;
 }
 
 #[tokio::test]
-async fn a_reload_signs_in_once_workos_is_itself_again() {
+async fn a_reload_signs_in_when_workos_is_available_again() {
     let app = TestApp::start();
     let browser = Browser::open(Screen::Phone, Scheme::Dark).await;
     app.workos().inject(Fault::once(
@@ -98,35 +104,39 @@ async fn a_reload_signs_in_once_workos_is_itself_again() {
         },
     ));
     browser.visit(&format!("{}/auth/login", app.url)).await;
-    browser.choose("ada@example.com").await;
-    browser.see("Please try again in a moment").await;
-    browser.look_at_error("error-503-phone-dark", 503).await;
+    browser.choose_user("ada@example.com").await;
+    browser
+        .wait_for_heading("Please try again in a moment")
+        .await;
+    browser.check_error_page("error-503-phone-dark", 503).await;
     browser.refresh().await.unwrap();
-    browser.see(WELCOME_ADA).await;
+    browser.wait_for_heading(WELCOME_ADA).await;
 }
 
-/// Begins in the browser and signs Ada in at WorkOS: where WorkOS would send the browser back to.
+/// Starts a sign-in in the browser and completes it for Ada at WorkOS. Returns the callback's URL.
 async fn callback_of(app: &TestApp, browser: &Browser, login: &str) -> String {
     browser.visit(login).await;
-    browser.see("Sign in").await;
+    browser.wait_for_heading("Sign in").await;
     let authorize = browser.current_url().await.unwrap();
     let visitor = app.visitor();
     let callback = visitor.authorize(&authorize, "ada@example.com").await;
     callback.into()
 }
 
-/// AuthKit remembers the browser: a plain fresh sign-in would bring the same refusal at once.
+/// AuthKit still has a session, so a new sign-in without `max_age` would be refused again at once.
 #[tokio::test]
-async fn whoever_is_refused_can_sign_in_as_somebody_else() {
+async fn after_a_refusal_another_user_can_sign_in() {
     let app = TestApp::start();
     let olive = app.add_user("olive@example.com", true);
     app.set_active(olive.id, false);
     let browser = Browser::open(Screen::Desktop, Scheme::Dark).await;
     browser.visit(&format!("{}/auth/login", app.url)).await;
-    browser.choose("olive@example.com").await;
-    browser.see("This account is closed").await;
-    browser.look_at_error("error-403-desktop-dark", 403).await;
+    browser.choose_user("olive@example.com").await;
+    browser.wait_for_heading("This account is closed").await;
+    browser
+        .check_error_page("error-403-desktop-dark", 403)
+        .await;
     browser.click("Log in as someone else").await;
-    browser.choose("ada@example.com").await;
-    browser.see(WELCOME_ADA).await;
+    browser.choose_user("ada@example.com").await;
+    browser.wait_for_heading(WELCOME_ADA).await;
 }

@@ -1,4 +1,4 @@
-//! The example of a single-page application: its own script, under the content security policy.
+//! The example of a single-page application, with its script under the content security policy.
 
 use chrono::TimeDelta;
 use fantoccini::Locator;
@@ -7,8 +7,8 @@ use super::steps::picture;
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Scheme, Screen};
 
-/// Waits until the page says so.
-async fn says(browser: &Browser, words: &str) {
+/// Waits until the page shows this state.
+async fn wait_for_state(browser: &Browser, words: &str) {
     let path = format!("//*[@id='state'][normalize-space()='{words}']");
     if let Err(error) = browser.wait().for_element(Locator::XPath(&path)).await {
         panic!(
@@ -25,32 +25,32 @@ async fn signs_in_asks_refreshes_and_logs_out(
 ) -> Browser {
     let browser = Browser::open(screen, scheme).await;
     browser.visit(&format!("{}/static/spa.html", app.url)).await;
-    says(&browser, "Nobody is signed in.").await;
+    wait_for_state(&browser, "Nobody is signed in.").await;
     browser
-        .look_at_error(&picture("spa-signed-out", screen, scheme), 401)
+        .check_error_page(&picture("spa-signed-out", screen, scheme), 401)
         .await;
     browser.click("Sign in").await;
-    browser.choose("ada@example.com").await;
-    says(&browser, "Signed in as ada@example.com.").await;
+    browser.choose_user("ada@example.com").await;
+    wait_for_state(&browser, "Signed in as ada@example.com.").await;
     browser.click("Who am I?").await;
-    says(&browser, "You are ada@example.com.").await;
+    wait_for_state(&browser, "You are ada@example.com.").await;
     browser.click("Refresh").await;
-    says(&browser, "Refreshed.").await;
+    wait_for_state(&browser, "Refreshed.").await;
     browser.click("Who am I?").await;
-    says(&browser, "You are ada@example.com.").await;
-    let seen = browser.ask("return document.cookie").await;
-    assert_eq!(seen, "", "no script can read a cookie of ours");
-    browser.look(&picture("spa", screen, scheme)).await;
-    // The access token expires; the page gets the next one by itself.
+    wait_for_state(&browser, "You are ada@example.com.").await;
+    let seen = browser.evaluate("return document.cookie").await;
+    assert_eq!(seen, "", "scripts cannot read the cookies");
+    browser.check_page(&picture("spa", screen, scheme)).await;
+    // The access token expires, and the page gets a new one by itself.
     app.clock.advance(TimeDelta::minutes(6));
     browser.click("Who am I?").await;
-    says(&browser, "You are ada@example.com.").await;
+    wait_for_state(&browser, "You are ada@example.com.").await;
     browser.click("Log out").await;
-    // Through WorkOS, whose session has ended too, and home.
-    browser.see("Log in to continue").await;
-    assert_eq!(browser.session().await, None);
+    // The log-out goes through WorkOS and returns to home.
+    browser.wait_for_heading("Log in to continue").await;
+    assert_eq!(browser.session_cookie().await, None);
     browser.visit(&format!("{}/static/spa.html", app.url)).await;
-    says(&browser, "Nobody is signed in.").await;
+    wait_for_state(&browser, "Nobody is signed in.").await;
     browser
 }
 

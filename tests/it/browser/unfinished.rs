@@ -1,4 +1,4 @@
-//! Sign-ins for which WorkOS wants one more step, in a real browser.
+//! Sign-ins for which WorkOS requires another step.
 
 use authkit_emulator::{Effect, Fault, Seed, SeedMembership, SeedOrganization};
 
@@ -7,11 +7,11 @@ use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Scheme, Screen};
 use crate::support::steps::AUTHENTICATE;
 
-async fn begun(app: &TestApp, email: &str, screen: Screen, scheme: Scheme) -> Browser {
+async fn start_sign_in(app: &TestApp, email: &str, screen: Screen, scheme: Scheme) -> Browser {
     let browser = Browser::open(screen, scheme).await;
     let login = format!("{}/auth/login?next=/account", app.url);
     browser.visit(&login).await;
-    browser.choose(email).await;
+    browser.choose_user(email).await;
     browser
 }
 
@@ -37,45 +37,45 @@ async fn a_person_takes_every_step_on_a_desktop_in_the_dark() {
 
 async fn every_step(screen: Screen, scheme: Scheme) {
     let app = TestApp::start();
-    let browser = begun(&app, "quinn@example.com", screen, scheme).await;
+    let browser = start_sign_in(&app, "quinn@example.com", screen, scheme).await;
     let name = |page: &str| picture(page, screen, scheme);
-    browser.see("Check your email").await;
-    browser.look(&name("step-email")).await;
+    browser.wait_for_heading("Check your email").await;
+    browser.check_page(&name("step-email")).await;
     browser.fill("code", "000000").await;
     browser.click("Continue").await;
-    browser.see("Check your email").await;
+    browser.wait_for_heading("Check your email").await;
     let says = "This code is not right. Check it and try again.";
     assert_eq!(browser.text("[role=alert]").await, says);
-    assert_eq!(browser.ask("return code.value").await, "");
-    browser.look(&name("step-email-refused")).await;
+    assert_eq!(browser.evaluate("return code.value").await, "");
+    browser.check_page(&name("step-email-refused")).await;
     browser.fill("code", "123 456").await;
     browser.click("Continue").await;
 
-    browser.see("Enter your code").await;
-    browser.look(&name("step-totp")).await;
-    // A reload asks for the same once more, and nothing else.
+    browser.wait_for_heading("Enter your code").await;
+    browser.check_page(&name("step-totp")).await;
+    // A reload shows the same question again.
     browser.refresh().await.unwrap();
-    browser.see("Enter your code").await;
+    browser.wait_for_heading("Enter your code").await;
     browser.fill("code", "123456").await;
     browser.click("Continue").await;
 
-    browser.see("Choose an organisation").await;
-    browser.look(&name("step-organization")).await;
-    browser.ask("document.querySelectorAll('[name=organization_id]').forEach(one => one.value = 'org_x')").await;
+    browser.wait_for_heading("Choose an organisation").await;
+    browser.check_page(&name("step-organization")).await;
+    browser.evaluate("document.querySelectorAll('[name=organization_id]').forEach(one => one.value = 'org_x')").await;
     pick(&browser, "Tandem Cycles").await;
     browser.click("Continue").await;
-    browser.see("Choose an organisation").await;
-    browser.look(&name("step-organization-refused")).await;
+    browser.wait_for_heading("Choose an organisation").await;
+    browser.check_page(&name("step-organization-refused")).await;
     pick(&browser, "Tandem Cycles").await;
     browser.click("Continue").await;
-    browser.see("Your account").await;
+    browser.wait_for_heading("Your account").await;
     let page = browser.text("main").await;
     assert!(page.contains(&app.organization("Tandem Cycles")), "{page}");
     let names = browser.all_cookies().await;
     let left = names
         .iter()
         .filter(|one| one["name"].as_str().unwrap().starts_with("vestibule_"));
-    assert_eq!(left.count(), 0, "nothing is left of the attempt");
+    assert_eq!(left.count(), 0, "the cookies of the attempt are removed");
 }
 
 async fn pick(browser: &Browser, organization: &str) {
@@ -87,53 +87,53 @@ async fn pick(browser: &Browser, organization: &str) {
     label.click().await.unwrap();
 }
 
-/// Chromium drops the first answer and shows the second.
+/// Chromium discards the first response and shows the second.
 #[tokio::test]
 async fn a_double_click_signs_in() {
     let app = TestApp::start();
-    let browser = begun(&app, "una@example.com", Screen::Desktop, Scheme::Light).await;
-    browser.see("Check your email").await;
+    let browser = start_sign_in(&app, "una@example.com", Screen::Desktop, Scheme::Light).await;
+    browser.wait_for_heading("Check your email").await;
     browser.fill("code", "123456").await;
     let slow = Effect::Delay { milliseconds: 900 };
     app.workos().inject(Fault::once(AUTHENTICATE, slow));
     let twice = "const form = document.forms[0]; form.requestSubmit(); \
                  setTimeout(() => form.requestSubmit(), 150);";
-    browser.ask(twice).await;
-    browser.see("Your account").await;
-    assert!(browser.session().await.is_some());
+    browser.evaluate(twice).await;
+    browser.wait_for_heading("Your account").await;
+    assert!(browser.session_cookie().await.is_some());
     app.only_session();
 }
 
 #[tokio::test]
 async fn the_keyboard_alone_takes_a_step() {
     let app = TestApp::start();
-    let browser = begun(&app, "una@example.com", Screen::Desktop, Scheme::Light).await;
-    browser.see("Check your email").await;
-    // The field waits for what is typed.
-    browser.press("123456").await;
-    browser.look("focus-step-desktop-light").await;
-    browser.enter().await;
-    browser.see("Your account").await;
-    let twyla = begun(&app, "twyla@example.com", Screen::Phone, Scheme::Dark).await;
-    twyla.see("Choose an organisation").await;
+    let browser = start_sign_in(&app, "una@example.com", Screen::Desktop, Scheme::Light).await;
+    browser.wait_for_heading("Check your email").await;
+    // The field has the focus.
+    browser.press_keys("123456").await;
+    browser.check_page("focus-step-desktop-light").await;
+    browser.press_enter().await;
+    browser.wait_for_heading("Your account").await;
+    let twyla = start_sign_in(&app, "twyla@example.com", Screen::Phone, Scheme::Dark).await;
+    twyla.wait_for_heading("Choose an organisation").await;
     twyla.tab_to("Example Orchards").await;
-    twyla.press(" ").await;
-    twyla.look("focus-choice-phone-dark").await;
+    twyla.press_keys(" ").await;
+    twyla.check_page("focus-choice-phone-dark").await;
     twyla.tab_to("Continue").await;
-    twyla.enter().await;
-    twyla.see("Your account").await;
+    twyla.press_enter().await;
+    twyla.wait_for_heading("Your account").await;
 }
 
 #[tokio::test]
 async fn the_pages_show_no_pending_token() {
     let app = TestApp::start();
-    let browser = begun(&app, "una@example.com", Screen::Desktop, Scheme::Light).await;
-    browser.see("Check your email").await;
+    let browser = start_sign_in(&app, "una@example.com", Screen::Desktop, Scheme::Light).await;
+    browser.wait_for_heading("Check your email").await;
     let source = browser.source().await.unwrap() + browser.current_url().await.unwrap().as_str();
     let cookies = format!("{:?}", browser.all_cookies().await);
     browser.fill("code", "123456").await;
     browser.click("Continue").await;
-    browser.see("Your account").await;
+    browser.wait_for_heading("Your account").await;
     let requests = app.workos().requests();
     let token = requests
         .iter()
@@ -143,22 +143,22 @@ async fn the_pages_show_no_pending_token() {
 }
 
 #[tokio::test]
-async fn a_second_factor_is_set_up_at_authkit_in_between() {
+async fn a_second_factor_is_set_up_at_authkit_during_the_sign_in() {
     let app = TestApp::start();
-    let browser = begun(&app, "enid@example.com", Screen::Phone, Scheme::Light).await;
-    browser.see("Set up a second factor").await;
-    browser.look("authkit-enroll-phone-light").await;
+    let browser = start_sign_in(&app, "enid@example.com", Screen::Phone, Scheme::Light).await;
+    browser.wait_for_heading("Set up a second factor").await;
+    browser.check_page("authkit-enroll-phone-light").await;
     browser.fill("enroll", "000000").await;
     browser.click("Continue").await;
-    browser.see("Set up a second factor").await;
+    browser.wait_for_heading("Set up a second factor").await;
     assert_eq!(browser.text("[role=alert]").await, "The code is wrong.");
     browser.fill("enroll", "123456").await;
     browser.click("Continue").await;
-    browser.see("Your account").await;
+    browser.wait_for_heading("Your account").await;
 }
 
 #[tokio::test]
-async fn an_organisations_single_sign_on_is_gone_to_at_once_or_by_a_link() {
+async fn single_sign_on_is_reached_by_a_redirect_or_by_a_link() {
     let mut seed = Seed::default();
     for organization in &mut seed.organizations {
         if organization.sso_required {
@@ -169,61 +169,61 @@ async fn an_organisations_single_sign_on_is_gone_to_at_once_or_by_a_link() {
         }
     }
     let app = TestApp::builder().seed(seed).start();
-    let browser = begun(&app, "sol@example.com", Screen::Desktop, Scheme::Dark).await;
-    browser.see("Sign in").await;
+    let browser = start_sign_in(&app, "sol@example.com", Screen::Desktop, Scheme::Dark).await;
+    browser.wait_for_heading("Sign in").await;
     assert!(browser.text("main").await.contains("with Harbour SSO"));
-    browser.choose("sol@example.com").await;
-    browser.see("Your account").await;
+    browser.choose_user("sol@example.com").await;
+    browser.wait_for_heading("Your account").await;
 
     for (screen, scheme) in [
         (Screen::Phone, Scheme::Light),
         (Screen::Desktop, Scheme::Dark),
     ] {
-        let browser = begun(&app, "twyla@example.com", screen, scheme).await;
-        browser.see("Choose an organisation").await;
+        let browser = start_sign_in(&app, "twyla@example.com", screen, scheme).await;
+        browser.wait_for_heading("Choose an organisation").await;
         pick(&browser, "Harbour Trust").await;
         browser.click("Continue").await;
-        browser.see("Single sign-on").await;
+        browser.wait_for_heading("Single sign-on").await;
         browser
-            .look(&picture("step-elsewhere", screen, scheme))
+            .check_page(&picture("step-elsewhere", screen, scheme))
             .await;
         browser.click("Continue with single sign-on").await;
-        browser.see("Sign in").await;
-        browser.choose("twyla@example.com").await;
-        browser.see("Your account").await;
+        browser.wait_for_heading("Sign in").await;
+        browser.choose_user("twyla@example.com").await;
+        browser.wait_for_heading("Your account").await;
     }
 }
 
 #[tokio::test]
-async fn two_tabs_with_two_people_do_not_disturb_each_other() {
+async fn two_tabs_with_two_users_do_not_interfere() {
     let app = TestApp::start();
-    let browser = begun(&app, "max@example.com", Screen::Desktop, Scheme::Light).await;
-    browser.see("Enter your code").await;
+    let browser = start_sign_in(&app, "max@example.com", Screen::Desktop, Scheme::Light).await;
+    browser.wait_for_heading("Enter your code").await;
     let first = browser.window().await.unwrap();
     let second = browser.new_window(true).await.unwrap();
     browser.switch_to_window(second.handle).await.unwrap();
     browser
         .visit(&format!("{}/auth/login?max_age=0", app.url))
         .await;
-    browser.choose("una@example.com").await;
-    browser.see("Check your email").await;
+    browser.choose_user("una@example.com").await;
+    browser.wait_for_heading("Check your email").await;
     browser.switch_to_window(first).await.unwrap();
     browser.fill("code", "123456").await;
     browser.click("Continue").await;
-    browser.see("Your account").await;
+    browser.wait_for_heading("Your account").await;
     assert!(browser.text("main").await.contains("max@example.com"));
 }
 
 #[tokio::test]
-async fn somebody_else_can_sign_in_instead() {
+async fn another_user_can_sign_in_instead() {
     let app = TestApp::start();
-    let browser = begun(&app, "una@example.com", Screen::Phone, Scheme::Dark).await;
-    browser.see("Check your email").await;
+    let browser = start_sign_in(&app, "una@example.com", Screen::Phone, Scheme::Dark).await;
+    browser.wait_for_heading("Check your email").await;
     browser.click("get a new code").await;
-    browser.see("Check your email").await;
+    browser.wait_for_heading("Check your email").await;
     browser.click("Log in as someone else").await;
-    browser.choose("ada@example.com").await;
-    browser.see("Your account").await;
+    browser.choose_user("ada@example.com").await;
+    browser.wait_for_heading("Your account").await;
 }
 
 #[tokio::test]
@@ -240,10 +240,10 @@ async fn two_hundred_organisations_fit_on_a_phone() {
         seed.organizations.push(organization);
     }
     let app = TestApp::builder().seed(seed).start();
-    let browser = begun(&app, "twyla@example.com", Screen::Phone, Scheme::Light).await;
-    browser.see("Choose an organisation").await;
-    browser.look("step-two-hundred-phone-light").await;
+    let browser = start_sign_in(&app, "twyla@example.com", Screen::Phone, Scheme::Light).await;
+    browser.wait_for_heading("Choose an organisation").await;
+    browser.check_page("step-two-hundred-phone-light").await;
     pick(&browser, "Tandem Cycles").await;
     browser.click("Continue").await;
-    browser.see("Your account").await;
+    browser.wait_for_heading("Your account").await;
 }

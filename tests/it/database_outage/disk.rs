@@ -130,7 +130,7 @@ async fn a_sign_in_with_a_full_disk_is_a_503_and_works_once_there_is_room() {
     assert_eq!(set_cookie(&refused, "sessionid"), None);
     assert_eq!(retry_after(refused.headers()), Some(5));
     let page = error_page(refused, StatusCode::SERVICE_UNAVAILABLE).await;
-    assert!(page.contains("The database cannot be reached"), "{page}");
+    assert!(page.contains("The database is not responding"), "{page}");
     assert_eq!(ready().await.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(proxy.get("/", "").await.status(), StatusCode::OK);
 

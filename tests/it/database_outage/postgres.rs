@@ -49,7 +49,7 @@ async fn a_sign_in_without_the_database_is_a_503_and_works_once_it_is_back() {
     assert_eq!(set_cookie(&response, "sessionid"), None);
     assert_eq!(retry_after(response.headers()), Some(5));
     let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
-    assert!(page.contains("The database cannot be reached"), "{page}");
+    assert!(page.contains("The database is not responding"), "{page}");
     assert!(
         page.contains(r#"href="/auth/login?next=%2Faccount""#),
         "{page}"

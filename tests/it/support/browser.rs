@@ -1,8 +1,8 @@
 //! A real Chromium, driven through chromedriver.
 //!
-//! Each [`Browser`] has a chromedriver, a profile and a folder of its own, and ends with all of
-//! them when it is dropped, whether its test passed or not. The programs are `chromedriver` and
-//! `chromium` on the `PATH`, or what `CHROMEDRIVER` and `CHROME` name.
+//! Each [`Browser`] has its own chromedriver, profile and folder, which are removed when it is dropped,
+//! also after a failed test. The programs are `chromedriver` and `chromium` on the `PATH`, or those that
+//! `CHROMEDRIVER` and `CHROME` name.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ use url::Url;
 
 use super::peer::Peer;
 
-/// Without a screen, a GPU or root's sandbox, and without a word to anyone but the page.
+/// Headless, without GPU and sandbox (which root cannot use), and without requests to other servers.
 const FLAGS: [&str; 9] = [
     "--headless",
     "--no-sandbox",
@@ -32,55 +32,55 @@ const FLAGS: [&str; 9] = [
     "--no-first-run",
 ];
 
-/// How often chromedriver may find its port taken.
+/// How many times chromedriver is started if its port is in use.
 const STARTS: usize = 10;
-/// How long chromedriver may take to close a window.
+/// The time limit for closing a window.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 
 /// The size of the page, in CSS pixels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Screen {
-    /// 390 by 844, a phone's behaviour: touch, and a page without a viewport tag is shrunk.
+    /// 390 by 844 with touch. A page without a viewport tag is scaled down, as on a phone.
     Phone,
     /// 1280 by 900.
     Desktop,
 }
 
-/// What the page's `prefers-color-scheme` sees.
+/// The value of `prefers-color-scheme`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Scheme {
     Light,
     Dark,
 }
 
-/// One browser window. What fantoccini's [`Client`] can do, it can do too.
+/// One browser window. Dereferences to fantoccini's [`Client`].
 pub(crate) struct Browser {
     client: Client,
-    // Fields drop in order: the window closes, the program ends, its folder is removed.
+    // Fields are dropped in this order: close the window, stop the program, remove its folder.
     _session: Session,
     _driver: Peer,
     _folder: TempDir,
 }
 
-/// Where a window is known to chromedriver.
+/// The id of a window at its chromedriver.
 struct Session {
     port: u16,
     id: String,
 }
 
-/// Starts chromedriver on a free port. It takes one of IPv6 and wants the same of IPv4, which another
-/// test may have by then: it ends, and another is started.
+/// Starts chromedriver on a free port. It chooses a port of IPv6 and also binds the same port of IPv4,
+/// which another test may be using. Chromedriver then ends and is started again.
 async fn start_driver(folder: &Path) -> (Peer, u16) {
     let program = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
     for _ in 0..STARTS {
         let mut driver = Peer::start("chromedriver", Path::new(&program), &["--port=0"], folder);
-        let taken = |line: &str| line.contains("Address already in use").then_some(None);
-        let started = |line: &str| port_in(line).map(Some).or_else(|| taken(line));
+        let in_use = |line: &str| line.contains("Address already in use").then_some(None);
+        let started = |line: &str| port_in(line).map(Some).or_else(|| in_use(line));
         if let Some(port) = driver.wait_for(started).await {
             return (driver, port);
         }
     }
-    panic!("chromedriver found no free port {STARTS} times in a row");
+    panic!("chromedriver found no free port in {STARTS} starts");
 }
 
 impl Browser {
@@ -136,7 +136,7 @@ impl Browser {
         .await;
     }
 
-    /// A command of the DevTools protocol, for what WebDriver cannot do.
+    /// Sends a command of the DevTools protocol, for functions that WebDriver does not have.
     pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
         let command = Extension {
@@ -146,24 +146,24 @@ impl Browser {
         self.client
             .issue_cmd(command)
             .await
-            .expect("chromedriver takes a DevTools command")
+            .expect("chromedriver accepts a DevTools command")
     }
 
-    /// Keeps the whole page, below the fold too, as `artifacts/screenshots/NAME.png`.
-    pub(crate) async fn keep_screenshot(&self, name: &str) -> PathBuf {
+    /// Saves a screenshot of the whole page as `artifacts/screenshots/NAME.png`.
+    pub(crate) async fn save_screenshot(&self, name: &str) -> PathBuf {
         let whole_page = json!({ "captureBeyondViewport": true, "format": "png" });
         let answer = self.devtools("Page.captureScreenshot", whole_page).await;
-        let encoded = answer["data"].as_str().expect("an encoded picture");
+        let encoded = answer["data"].as_str().expect("an encoded screenshot");
         let picture = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, encoded);
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts/screenshots");
-        std::fs::create_dir_all(&folder).expect("a folder for the pictures");
+        std::fs::create_dir_all(&folder).expect("a folder for the screenshots");
         let path = folder.join(name).with_extension("png");
-        std::fs::write(&path, picture.expect("base64")).expect("the picture is written");
+        std::fs::write(&path, picture.expect("base64")).expect("the screenshot is written");
         path
     }
 
-    /// What went wrong in the page since the last call: breaches of its content security policy,
-    /// scripts' errors, resources that did not load (a page answered with 4xx or 5xx counts too).
+    /// The console errors since the last call: violations of the content security policy, script errors,
+    /// and resources that failed to load, including a page with an error status.
     pub(crate) async fn console_errors(&self) -> Vec<String> {
         let command = Extension {
             path: "se/log",
@@ -192,8 +192,8 @@ impl Deref for Browser {
 }
 
 impl Drop for Session {
-    /// Asks chromedriver to close the window, so that Chromium ends in order. What does not work
-    /// here is killed with the driver's process group.
+    /// Asks chromedriver to close the window, so that Chromium exits normally. If that fails, it is killed
+    /// with the process group of chromedriver.
     fn drop(&mut self) {
         let request = format!(
             "DELETE /session/{} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n",
@@ -205,12 +205,12 @@ impl Drop for Session {
             stream.read(&mut [0; 64])
         });
         if let Err(error) = closed {
-            eprintln!("Chromium was not closed in order: {error}");
+            eprintln!("failed to close Chromium: {error}");
         }
     }
 }
 
-/// A command of chromedriver's own that the WebDriver standard does not have.
+/// A command of chromedriver that is not part of the WebDriver standard.
 #[derive(Debug)]
 struct Extension {
     path: &'static str,

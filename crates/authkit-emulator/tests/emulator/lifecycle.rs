@@ -92,7 +92,7 @@ async fn the_default_users_show_every_kind_of_sign_in() {
         "ordinary",
         "admin of",
         "chooses between 2",
-        "verifies the e-mail address",
+        "verifies the email address",
         "second factor",
         "sets up a second factor",
         "single sign-on",

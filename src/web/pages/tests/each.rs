@@ -193,6 +193,21 @@ fn account_shows_the_email_of_a_user_without_a_name_once() {
 }
 
 #[test]
+fn a_long_email_may_be_broken_before_its_domain() {
+    let user = CurrentUser {
+        email: "a.rather.long.name@example.com",
+        ..ADA
+    };
+    let html = account(user, &[]).render().unwrap();
+    assert!(
+        html.contains("a.rather.long.name<wbr>@example.com"),
+        "{html}"
+    );
+    let html = account(ADA, &[]).render().unwrap();
+    assert!(!html.contains("<wbr>"), "{html}");
+}
+
+#[test]
 fn a_session_outside_any_organisation_can_switch_to_one() {
     let choices = [OrganizationChoice {
         id: "org_1",
