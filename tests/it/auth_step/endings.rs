@@ -85,7 +85,7 @@ async fn while_workos_refuses_our_own_key_the_form_stays_good() {
     );
     assert!(!page.to_lowercase().contains("try again"), "{page}");
     assert!(log::has_line_with(
-        "of the step's own key; `vestibule check --online`",
+        "of the step's own key; run `vestibule check --online`",
         "ERROR"
     ));
     led_to(&una.submit(&step, &[("code", CODE)]).await, "/account");

@@ -147,7 +147,7 @@ async fn an_invitation_that_is_not_good_is_told() {
     ];
     let request = ivy.request(Method::POST, authorize.as_str()).form(&fields);
     let page = request.send().await.unwrap().text().await.unwrap();
-    assert!(page.contains("for another address"), "{page}");
+    assert!(page.contains("for another email address"), "{page}");
 
     let callback = sign_up(&ivy, &authorize, IVY).await;
     arrives(&app, &ivy, &ivy.get(&callback).await).await;
