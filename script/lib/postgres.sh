@@ -1,14 +1,14 @@
-# Sourced by script/test: a PostgreSQL of this run's own, on a loopback port.
+# Sourced by script/test: runs a PostgreSQL server for the tests, on a loopback port.
 # shellcheck shell=bash
 
-# The folder of the server's programs, the newest where there are several.
+# The folder of the newest server's programs.
 postgres_programs() {
     local initdb
     initdb=$(command -v initdb || find /usr/lib/postgresql -path '*/bin/initdb' 2>/dev/null | sort -V | tail -n 1)
     [[ -n $initdb ]] && dirname "$(readlink -f "$initdb")"
 }
 
-# The server refuses to run as root: then it is Debian's user for it, or nobody.
+# The server refuses to run as root. As root, this uses Debian's user `postgres`, or `nobody`.
 as_postgres() {
     local user=nobody
     if [[ $(id -u) != 0 ]]; then
@@ -21,7 +21,7 @@ as_postgres() {
     (cd / && setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups -- "$@")
 }
 
-# Makes a cluster and starts it; the URL of its administrator is in $scratch/postgres.url.
+# Creates a cluster and starts it. The administrator's URL is written to $scratch/postgres.url.
 start_postgres() {
     local programs folder=$scratch/postgres password attempt port
     programs=$(postgres_programs)
@@ -35,7 +35,7 @@ start_postgres() {
     as_postgres "$programs/initdb" --pgdata="$folder/data" --username=vestibule --no-sync \
         --pwfile="$folder/password" --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 \
         >"$folder/initdb.log" || fail "initdb failed"
-    # What a crash of the machine would lose is of no worth here.
+    # The data need not survive a crash of the machine.
     as_postgres tee -a "$folder/data/postgresql.conf" >/dev/null <<END
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -45,7 +45,7 @@ full_page_writes = off
 max_connections = 300
 END
     for attempt in 1 2 3 4 5; do
-        # Another program may take a port between the choice and the start: then another port.
+        # Another program may take the port before the server starts. Then try another one.
         port=$((20000 + RANDOM % 12000))
         if as_postgres "$programs/pg_ctl" start --pgdata="$folder/data" --wait --timeout=60 --silent \
             --log="$folder/server.log" --options="-p $port"; then
@@ -59,7 +59,7 @@ END
     fail "PostgreSQL did not start in $attempt attempts"
 }
 
-# Does nothing when it does not run.
+# Does nothing if the server is not running.
 stop_postgres() {
     if [[ -e $scratch/postgres/data/postmaster.pid ]]; then
         as_postgres "$(postgres_programs)/pg_ctl" stop --pgdata="$scratch/postgres/data" \

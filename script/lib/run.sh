@@ -1,9 +1,7 @@
-# Sourced by script/test: runs the steps, counts the tests, cleans up and reports.
+# Sourced by script/test: runs the steps, cleans up and reports.
 # shellcheck shell=bash
 
-# A hanging test shall end the run while there is still time to say which.
-test_time_limit=40m
-# Above this the build cache is begun afresh.
+# A larger build cache is deleted and built again.
 cache_limit_mib=12000
 
 main() {
@@ -12,7 +10,7 @@ main() {
         case $word in
         -h | --help) usage && exit 0 ;;
         all) steps+=("${all_steps[@]}") ;;
-        lint) steps+=(format clippy) ;;
+        lint) steps+=("${lint_steps[@]}") ;;
         tools) ;;
         *)
             if [[ " ${all_steps[*]} " != *" $word "* ]]; then
@@ -27,7 +25,7 @@ main() {
     if (($# == 0)); then
         steps=("${all_steps[@]}")
     fi
-    # Asked for by itself, `tools` prepares for everything.
+    # `script/test tools` installs what all steps need.
     needed_by=("${steps[@]:-${all_steps[@]}}")
 
     prepare
@@ -36,15 +34,20 @@ main() {
     run_step tools
     if [[ $verdict == ok ]]; then
         for word in "${steps[@]}"; do
-            run_step "$word"
+            if [[ $word == deny ]]; then
+                start_step deny
+            else
+                run_step "$word"
+            fi
         done
+        finish_started_step
     fi
     check_nothing_left "$tree_before"
     summary "${steps[@]}"
 }
 
 prepare() {
-    # Every process that this run starts carries its mark.
+    # Every process that this run starts has this variable in its environment.
     run_mark=$$-$RANDOM$RANDOM
     export VESTIBULE_TEST_RUN=$run_mark
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/vestibule-test.XXXXXX")
@@ -64,6 +67,7 @@ prepare() {
     verdict=ok
     : >"$scratch/steps"
     : >"$scratch/tests"
+    : >"$scratch/test-times"
     : >"$scratch/remarks"
 }
 
@@ -83,16 +87,16 @@ fail() {
     exit 1
 }
 
-# Said now, and again at the end, where it is read.
+# Prints a remark now and again in the summary.
 remark() {
     printf '\n!! %s\n' "$*"
     printf '!! %s\n' "$*" >>"$scratch/remarks"
 }
 
-# Each step is a background job, so that a signal is acted upon at once, and a subshell outside any
-# condition, so that `set -e` holds in it.
+# Each step is a background job, so that the script reacts to signals at once, and a subshell outside
+# any condition, so that `set -e` is in effect.
 run_step() {
-    local name=$1 began=$SECONDS status=0 word=ok
+    local name=$1 began=$SECONDS status=0
     printf '\n== %s ==\n' "$name"
     (
         trap - EXIT HUP INT TERM
@@ -100,56 +104,68 @@ run_step() {
         "step_$name"
     ) </dev/null &
     wait "$!" || status=$?
-    if ((status != 0)); then
+    report_step "$name" "$status" "$((SECONDS - began))"
+}
+
+# Runs a step beside the following ones. `finish_started_step` prints its output.
+start_step() {
+    started_step=$1
+    printf '\n== %s: started, its result follows at the end ==\n' "$started_step"
+    (
+        trap - EXIT HUP INT TERM
+        set -e
+        began=$SECONDS
+        trap 'printf "%s" "$((SECONDS - began))" >"$scratch/started.seconds"' EXIT
+        "step_$started_step"
+    ) </dev/null >"$scratch/started.log" 2>&1 &
+    started_job=$!
+}
+
+finish_started_step() {
+    local status=0
+    [[ -n ${started_job:-} ]] || return 0
+    wait "$started_job" || status=$?
+    printf '\n== %s ==\n' "$started_step"
+    cat "$scratch/started.log"
+    report_step "$started_step" "$status" "$(cat "$scratch/started.seconds")"
+}
+
+# report_step NAME STATUS SECONDS
+report_step() {
+    local word=ok
+    if (($2 != 0)); then
         word=FAILED
         verdict=FAILED
     fi
-    printf -- '-- %s: %s, %s s\n' "$name" "$word" "$((SECONDS - began))"
-    printf '  %-9s %-7s %5s s\n' "$name" "$word" "$((SECONDS - began))" >>"$scratch/steps"
-}
-
-# run_tests NAME [CARGO OPTION...]: builds first, so that only running counts against the limit.
-run_tests() {
-    local name=$1 log=$scratch/$1.log status=0
-    shift
-    cargo test --locked --no-run "$@"
-    timeout --kill-after=10s "$test_time_limit" \
-        cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
-    awk -v name="$name" '
-        /^test result: / { passed += $4; failed += $6; ignored += $8 }
-        END { print name, passed + 0, failed + 0, ignored + 0 }
-    ' "$log" >>"$scratch/tests"
-    if ((status == 124 || status == 137)); then
-        fail "the tests did not end within $test_time_limit"
-    fi
-    return "$status"
+    printf -- '-- %s: %s, %s s\n' "$1" "$word" "$3"
+    printf '  %-12s %-7s %5s s\n' "$1" "$word" "$3" >>"$scratch/steps"
 }
 
 work_tree() {
     git status --porcelain 2>/dev/null || true
 }
 
-# A good run leaves nothing behind: no process, no changed file.
+# Fails the run if it left a process or a changed file behind.
 check_nothing_left() {
     local waited=0 pids
     while pids=$(marked_processes) && [[ -n $pids ]] && ((waited++ < 50)); do
         sleep 0.2
     done
     if [[ -n $pids ]]; then
-        remark "FAILED: these processes were left running, and are killed now:"
+        remark "FAILED: these processes were left running and are killed now:"
         # shellcheck disable=SC2086 # a list of numbers
         ps -o pid=,args= -p ${pids//$'\n'/,} | cut -c1-150 | tee -a "$scratch/remarks" || true
         verdict=FAILED
     fi
     if [[ $(work_tree) != "$1" ]]; then
-        remark "FAILED: the run changed the work tree, \`git status\` says:"
+        remark "FAILED: the run changed the work tree. \`git status\` reports:"
         work_tree | tee -a "$scratch/remarks"
         verdict=FAILED
     fi
 }
 
-# Lines of process ids. This shell got its environment before the mark existed, and is not among
-# them; `grep` is, and a process that is dead but not yet buried, without a command line.
+# Prints process ids, one a line. This shell is not among them: its environment is older than the
+# variable. `grep` and zombies would be, but have no command line any more.
 marked_processes() {
     local file pid
     for file in $(grep -lsa "VESTIBULE_TEST_RUN=$run_mark" /proc/[0-9]*/environ); do
@@ -180,17 +196,21 @@ clean_up() {
 }
 
 summary() {
-    local total passed=0 failed=0 name ran fell ignored
+    local total passed=0 failed=0 name succeeded not_succeeded ignored
     printf '\nSteps:\n'
     cat "$scratch/steps"
     if [[ -s $scratch/tests ]]; then
         printf 'Tests:\n'
     fi
-    while read -r name ran fell ignored; do
-        printf '  %-9s %s passed, %s failed, %s ignored\n' "$name" "$ran" "$fell" "$ignored"
-        passed=$((passed + ran))
-        failed=$((failed + fell))
+    while read -r name succeeded not_succeeded ignored; do
+        printf '  %-12s %s passed, %s failed, %s ignored\n' "$name" "$succeeded" "$not_succeeded" "$ignored"
+        passed=$((passed + succeeded))
+        failed=$((failed + not_succeeded))
     done <"$scratch/tests"
+    if [[ -s $scratch/test-times ]]; then
+        printf 'Slowest tests:\n'
+        print_slowest_tests
+    fi
     cat "$scratch/remarks"
     total=$((passed + failed))
     if [[ " $* " =~ \ (sqlite|postgres)\  ]]; then

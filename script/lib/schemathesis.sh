@@ -1,4 +1,4 @@
-# Sourced by script/test: other people's requests, made from our OpenAPI document, at a running server.
+# Sourced by script/test: sends requests generated from the OpenAPI document to a running server.
 # shellcheck shell=bash
 
 # Printed, so that a run can be repeated: SCHEMATHESIS_SEED=… script/test schemathesis
@@ -8,7 +8,7 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# Waits for an address that answers, within ten seconds.
+# Waits until an address responds, for at most ten seconds.
 wait_for_http() {
     local attempt
     for ((attempt = 0; attempt < 100; attempt++)); do
@@ -24,12 +24,12 @@ step_schemathesis() {
     local program=$target/debug/vestibule folder=$scratch/schemathesis url access issuer
     local peers=$PWD/script/peers document=$PWD/openapi.json
     local venv=$peers/schemathesis/.venv
-    cargo build --locked
+    build_tests
     mkdir "$folder"
-    # The step is a subshell: server and emulator end with it, whatever is found.
+    # The step is a subshell: the server and the emulator end with it, even if it fails.
     trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
     start_oidc_provider "$folder"
-    # As for a demo, and with nothing that would slow many requests down.
+    # No rate limits: they would refuse most requests.
     url=http://localhost:$(free_port)
     cat >"$folder/.env" <<END
 SECRET_KEY='made-up-key-of-the-tests-with-more-than-fifty-characters'
@@ -49,7 +49,7 @@ END
     start_emulator "$folder" "$program"
     cd "$folder"
     "$program" migrate
-    # The document's example is this account's.
+    # The document's examples use this account.
     DJANGO_SUPERUSER_PASSWORD=Correct-horse-9 "$program" createsuperuser --noinput --email ada@example.com
     "$program" runserver 2>"$folder/server.log" &
     wait_for_http "$url/healthz"
@@ -62,7 +62,7 @@ END
         --checks all --mode all --max-examples "${SCHEMATHESIS_EXAMPLES:-40}" --max-time 120 \
         --seed "$schemathesis_seed" --continue-on-failure --no-color \
         --request-timeout 20 --suppress-health-check all ||
-        { tail -n 20 "$folder/server.log" && fail "schemathesis has found something"; }
+        { tail -n 20 "$folder/server.log" && fail "schemathesis found failures"; }
     wait_for_http "$url/healthz"
     if grep -E 'panicked|ERROR' "$folder/server.log"; then
         fail "the server logged the errors above"
@@ -74,7 +74,7 @@ obtain_pair() {
         fail "the seeded account gets no token"
 }
 
-# The document's tokens are made up: these are good, and the one that is blacklisted is another's.
+# Replaces the document's made-up tokens by valid ones. The one to blacklist is from another pair.
 with_real_tokens() {
     python3 -c '
 import json, sys
@@ -90,7 +90,7 @@ for name, path, pair in [
 json.dump(document, sys.stdout)'
 }
 
-# The tests' provider stands for Google and Okta; sets `issuer`.
+# Starts the tests' OpenID Connect provider in place of Google and Okta. Sets `issuer`.
 start_oidc_provider() {
     local node attempt
     : >"$1/provider.log"
@@ -105,7 +105,7 @@ start_oidc_provider() {
     fail "oauth2-mock-server does not start"
 }
 
-# Its address and key go to the settings, as it prints them.
+# Starts the emulator and appends the settings that it prints to .env.
 start_emulator() {
     local folder=$1 program=$2 attempt
     "$program" emulator --bind 127.0.0.1:0 >"$folder/emulator.log" 2>&1 &

@@ -1,4 +1,4 @@
-# Sourced by script/test: finds out what the steps need and is missing, and installs it.
+# Sourced by script/test: installs what the steps need and the machine lacks.
 # shellcheck shell=bash
 
 cargo_deny_version=0.20.2
@@ -17,53 +17,61 @@ needed() {
 }
 
 step_tools() {
-    missing=()
+    : >"$scratch/missing"
     check_rust
     install_debian_packages
+    # These wait for the network and for each other's sites only: they run side by side.
     if needed deny; then
-        install_cargo_deny
+        install_cargo_deny &
+    fi
+    if needed clippy linkage sqlite postgres schemathesis; then
+        cargo fetch --locked --quiet &
     fi
     if needed sqlite postgres schemathesis; then
-        install_peers script/peers
-        # The tests find it there. Debian 12 has Node 18, which knows too few regular expressions.
-        node_is_new_enough || install_peers script/peers/node
-        install_python_peers script/peers/django
+        install_npm_packages script/peers &
+        # Debian 12 has Node 18, which lacks regular expressions that the packages use.
+        node_is_new_enough || install_npm_packages script/peers/node &
+        install_python_packages script/peers/django &
+        install_python_packages script/peers/schemathesis &
     fi
-    if needed sqlite postgres schemathesis; then
-        install_python_peers script/peers/schemathesis
-    fi
-    if ((${#missing[@]} > 0)); then
-        printf 'script/test: missing, and not to be installed from here:\n' >&2
-        printf '  %s\n' "${missing[@]}" >&2
+    wait
+    if [[ -s $scratch/missing ]]; then
+        printf 'script/test: missing, and not installable from here:\n' >&2
+        sed 's/^/  /' "$scratch/missing" >&2
         exit 1
     fi
-    printf 'Everything is there.\n'
+    printf 'All tools are installed.\n'
+}
+
+# missing TEXT: notes what a step needs and could not be installed.
+missing() {
+    printf '%s\n' "$*" >>"$scratch/missing"
 }
 
 check_rust() {
     local wanted
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     if ! have cargo; then
-        missing+=("cargo: install Rust $wanted or newer")
+        missing "cargo: install Rust $wanted or newer"
         return
     fi
     if needed format && ! cargo fmt --version >/dev/null 2>&1; then
-        missing+=("cargo fmt: the Rust component rustfmt")
+        missing "cargo fmt: the Rust component rustfmt"
     fi
     if needed clippy && ! cargo clippy --version >/dev/null 2>&1; then
-        missing+=("cargo clippy: the Rust component clippy")
+        missing "cargo clippy: the Rust component clippy"
     fi
 }
 
-# What is there may have come from elsewhere than Debian: programs are looked for, not packages.
+# A program may come from elsewhere than Debian: this looks for programs, not for packages.
 missing_debian_packages() {
-    if needed clippy link sqlite postgres schemathesis && ! have cc; then
+    if needed clippy linkage sqlite postgres schemathesis && ! have cc; then
         printf '%s\n' gcc libc6-dev
     fi
-    if needed clippy link postgres && ! links_libpq; then
+    if needed clippy linkage sqlite postgres schemathesis && ! links_libpq; then
         printf '%s\n' libpq-dev
     fi
-    if needed link && ! have readelf; then
+    if needed linkage && ! have readelf; then
         printf '%s\n' binutils
     fi
     if needed deny && ! have git; then
@@ -75,8 +83,11 @@ missing_debian_packages() {
         have node || printf '%s\n' nodejs
         have npm || printf '%s\n' npm
     fi
-    if needed sqlite postgres schemathesis; then
+    if needed deny sqlite postgres schemathesis; then
         have_venv || printf '%s\n' python3 python3-venv
+    fi
+    if needed cycles links && ! have python3; then
+        printf '%s\n' python3
     fi
     if needed schemathesis && ! have curl; then
         printf '%s\n' curl
@@ -102,14 +113,14 @@ install_debian_packages() {
     fi
     mapfile -t packages < <(missing_debian_packages)
     if ((${#packages[@]} > 0)); then
-        missing+=("${packages[@]/#/Debian package }")
+        missing "Debian packages: ${packages[*]}"
     fi
 }
 
 apt_install() {
     local settings=/etc/postgresql-common/createcluster.d/vestibule-test.conf status=0
     as_root apt-get -qq -o Acquire::Retries=3 update || return
-    # Debian's package would make a cluster and leave it running: nobody asked for one.
+    # Without this, Debian's package creates a cluster and leaves it running.
     if [[ " $* " == *" postgresql "* ]]; then
         as_root mkdir -p "${settings%/*}"
         printf 'create_main_cluster = false\n' | as_root tee "$settings" >/dev/null
@@ -136,61 +147,77 @@ as_root() {
     fi
 }
 
+cargo_deny_folder=script/peers/cargo-deny
+
 install_cargo_deny() {
     local found
     found=$(cargo deny --version 2>/dev/null | awk '{ print $2 }') || true
     if [[ -n $found && $(printf '%s\n' "$found" "$cargo_deny_version" | sort -V | head -n 1) == "$cargo_deny_version" ]]; then
         return
     fi
-    printf 'Installing cargo-deny %s\n' "$cargo_deny_version"
-    # Not into our own build folder: its dependencies are not ours.
-    env -u CARGO_TARGET_DIR cargo install --quiet --locked "cargo-deny@$cargo_deny_version" ||
-        missing+=("cargo-deny $cargo_deny_version: cargo could not install it")
+    if have_venv && fill_venv "$cargo_deny_folder" --require-hashes; then
+        return
+    fi
+    printf 'Compiling cargo-deny %s\n' "$cargo_deny_version"
+    # Not into the project's build directory. Without optimisation: it runs once, and compiling it
+    # optimised takes several minutes.
+    env -u CARGO_TARGET_DIR cargo install --quiet --locked --debug "cargo-deny@$cargo_deny_version" ||
+        missing "cargo-deny $cargo_deny_version: cargo could not install it"
+}
+
+# Lets cargo find the binary package; an installed cargo-deny that is new enough has precedence.
+use_cargo_deny() {
+    if [[ -x $cargo_deny_folder/.venv/bin/cargo-deny ]]; then
+        export PATH=$PWD/$cargo_deny_folder/.venv/bin:$PATH
+    fi
 }
 
 node_is_new_enough() {
     have node && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)'
 }
 
-# The programs of others that the tests talk to, in the versions of the folder's lock file.
-install_peers() {
+# Installs the npm programs that the tests talk to, in the versions of the folder's lock file.
+install_npm_packages() {
     local folder=$1
     if cmp -s "$folder/package-lock.json" "$folder/node_modules/.installed-lock.json"; then
         return
     fi
     if ! have npm || ! have node; then
-        missing+=("npm packages of $folder: there is no npm")
+        missing "npm packages of $folder: there is no npm"
         return
     fi
     printf 'Installing the npm packages of %s\n' "$folder"
     if (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error); then
         cp "$folder/package-lock.json" "$folder/node_modules/.installed-lock.json"
     else
-        missing+=("npm packages of $folder: npm ci failed")
+        missing "npm packages of $folder: npm ci failed"
     fi
 }
 
-# Debian's python3 has venv without the pip that would fill it.
+# Debian's python3 contains venv without pip: check for both.
 have_venv() {
     have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null
 }
 
-# A real Django and schemathesis, in the versions of the folder's requirements.txt.
-install_python_peers() {
-    local folder=$1 venv=$1/.venv
-    if cmp -s "$folder/requirements.txt" "$venv/.installed-requirements.txt"; then
-        return
-    fi
+# Installs Python packages in the versions of the folder's requirements.txt, into its .venv.
+install_python_packages() {
     if ! have_venv; then
-        missing+=("Python packages of $folder: there is no python3 with venv")
+        missing "Python packages of $1: there is no python3 with venv"
+    elif ! fill_venv "$1"; then
+        missing "Python packages of $1: pip could not install them"
+    fi
+}
+
+# fill_venv FOLDER [PIP_OPTION...]
+fill_venv() {
+    local folder=$1 venv=$1/.venv
+    shift
+    if cmp -s "$folder/requirements.txt" "$venv/.installed-requirements.txt"; then
         return
     fi
     printf 'Installing the Python packages of %s\n' "$folder"
     rm -rf "$venv"
-    if python3 -m venv "$venv" && "$venv/bin/python" -m pip install --quiet \
-        --disable-pip-version-check --no-deps --requirement "$folder/requirements.txt"; then
+    python3 -m venv "$venv" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --no-deps "$@" --requirement "$folder/requirements.txt" &&
         cp "$folder/requirements.txt" "$venv/.installed-requirements.txt"
-    else
-        missing+=("Python packages of $folder: pip could not install them")
-    fi
 }

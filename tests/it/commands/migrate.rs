@@ -189,10 +189,12 @@ fn an_unusable_database_is_named_with_what_to_set() {
         .leaves_files(&["notes.txt"]);
 }
 
-#[cfg(not(feature = "postgres"))]
 #[test]
 fn a_build_without_postgresql_says_how_to_get_one_with_it() {
-    Program::new(&["migrate"])
+    let Some(program) = Program::without_postgres(&["migrate"]) else {
+        return;
+    };
+    program
         .env("DATABASE_URL", "postgres://app:hunter2@127.0.0.1/app")
         .run()
         .exits_with(1)

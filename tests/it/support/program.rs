@@ -30,8 +30,12 @@ pub(crate) struct Program {
 impl Program {
     /// `vestibule` with these arguments, in an empty folder and without settings.
     pub(crate) fn new(arguments: &[&str]) -> Self {
+        Self::of(Path::new(env!("CARGO_BIN_EXE_vestibule")), arguments)
+    }
+
+    fn of(program: &Path, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(folder.path())
@@ -46,6 +50,16 @@ impl Program {
             stdout: Stdio::piped(),
             folder,
         }
+    }
+
+    /// The same with a build that lacks the feature `postgres`. `None` if there is none: this build has
+    /// the feature, and `VESTIBULE_WITHOUT_POSTGRES` does not name another one (script/test sets it).
+    pub(crate) fn without_postgres(arguments: &[&str]) -> Option<Self> {
+        if !cfg!(feature = "postgres") {
+            return Some(Self::new(arguments));
+        }
+        let program = std::env::var_os("VESTIBULE_WITHOUT_POSTGRES")?;
+        Some(Self::of(Path::new(&program), arguments))
     }
 
     /// The same with the three required settings.
