@@ -86,7 +86,7 @@ impl TestAppBuilder {
 
     /// Starts the app. It accepts requests when this returns.
     pub(crate) fn start(self) -> TestApp {
-        let test_database = self.database.unwrap_or_else(TestDatabase::new);
+        let test_database = self.database.unwrap_or_else(TestDatabase::migrated);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let emulator = authkit_emulator::start(Config {

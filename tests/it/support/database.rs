@@ -4,7 +4,14 @@
 //! `postgres://…` URL of a role that may create databases, it is a PostgreSQL database (feature
 //! `postgres`).
 
+use std::path::Path;
+use std::sync::OnceLock;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
+use vestibule::db::Database;
+use vestibule::settings::{DatabaseSettings, Source};
 
 /// The database of one test. Keep it while the app under test runs.
 pub(crate) struct TestDatabase {
@@ -31,6 +38,37 @@ impl TestDatabase {
         }
     }
 
+    /// Makes a database with all migrations applied. It is a copy of a template that is migrated once
+    /// per process.
+    pub(crate) fn migrated() -> Self {
+        match std::env::var("TEST_DATABASE_URL") {
+            Ok(admin) => Self::migrated_on_postgres(&admin),
+            Err(_) => Self::migrated_sqlite(),
+        }
+    }
+
+    /// Makes a SQLite file with all migrations applied, whatever `TEST_DATABASE_URL` is.
+    pub(crate) fn migrated_sqlite() -> Self {
+        static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
+        let template = TEMPLATE.get_or_init(|| {
+            let database = Self::sqlite();
+            migrate(&database.url);
+            let copy = database.sqlite_path().with_extension("template");
+            SqliteConnection::establish(&database.sqlite_path().to_string_lossy())
+                .expect("a SQLite file")
+                .batch_execute(&format!("VACUUM INTO '{}'", copy.display()))
+                .expect("a copy of the file");
+            std::fs::read(copy).expect("the copy")
+        });
+        let database = Self::sqlite();
+        std::fs::write(database.sqlite_path(), template).expect("a SQLite file");
+        database
+    }
+
+    fn sqlite_path(&self) -> &Path {
+        Path::new(self.url.strip_prefix("sqlite:").expect("a SQLite URL"))
+    }
+
     /// Makes a SQLite file, whatever `TEST_DATABASE_URL` is.
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -50,9 +88,23 @@ impl TestDatabase {
         }
     }
 
+    #[cfg(feature = "postgres")]
+    fn migrated_on_postgres(admin: &str) -> Self {
+        let scratch = postgres::ScratchDatabase::create_migrated(admin);
+        Self {
+            url: scratch.url(),
+            _backend: Backend::Postgres { _scratch: scratch },
+        }
+    }
+
     #[cfg(not(feature = "postgres"))]
     fn on_postgres(_admin: &str) -> Self {
         panic!("TEST_DATABASE_URL is set: run the tests with `--features postgres`, or unset it")
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn migrated_on_postgres(admin: &str) -> Self {
+        Self::on_postgres(admin)
     }
 
     /// The value for `DATABASE_URL`.
@@ -61,19 +113,33 @@ impl TestDatabase {
     }
 }
 
+fn migrate(url: &str) {
+    let source = Source::from_pairs([("DATABASE_URL", url)]);
+    let settings = DatabaseSettings::from_source(&source).expect("settings");
+    let database = Database::open_or_create(&settings).expect("a database");
+    let mut migrations = database.migrations().expect("a connection");
+    while migrations.apply_next().expect("a migration").is_some() {}
+}
+
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres {
     //! PostgreSQL databases.
 
     use std::net::{SocketAddr, ToSocketAddrs as _};
+    use std::path::Path;
+    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use diesel::connection::SimpleConnection as _;
-    use diesel::{Connection as _, PgConnection};
+    use diesel::prelude::*;
+    use diesel::sql_types::Text;
     use url::Url;
 
     use super::super::forwarder::Forwarder;
-    use super::TestDatabase;
+    use super::{TestDatabase, migrate};
+
+    /// The template's name is this prefix and the id of the process that made it.
+    const TEMPLATE_PREFIX: &str = "vestibule_template_";
 
     /// Makes the databases' names unique within this process.
     static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -86,15 +152,21 @@ pub(crate) mod postgres {
 
     impl ScratchDatabase {
         pub(super) fn create(admin: &str) -> Self {
+            Self::create_from(admin, "template1")
+        }
+
+        /// Copies the migrated template, which the first call makes.
+        pub(super) fn create_migrated(admin: &str) -> Self {
+            static TEMPLATE: OnceLock<String> = OnceLock::new();
+            let template = TEMPLATE.get_or_init(|| make_template(admin));
+            Self::create_from(admin, template)
+        }
+
+        fn create_from(admin: &str, template: &str) -> Self {
             let admin = Url::parse(admin).expect("TEST_DATABASE_URL is a URL");
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let name = format!("vestibule_test_{}_{number}", std::process::id());
-            // Process ids are reused: a killed run may have left a database of this name behind.
-            execute(
-                &admin,
-                &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-            );
-            execute(&admin, &format!("CREATE DATABASE {name}"));
+            create_database(&admin, &name, template);
             Self { admin, name }
         }
 
@@ -112,6 +184,67 @@ pub(crate) mod postgres {
                 &self.admin,
                 &format!("DROP DATABASE {} WITH (FORCE)", self.name),
             );
+        }
+    }
+
+    fn create_database(admin: &Url, name: &str, template: &str) {
+        // Process ids are reused: a killed run may have left a database of this name behind.
+        execute(
+            admin,
+            &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+        );
+        execute(
+            admin,
+            &format!("CREATE DATABASE {name} TEMPLATE {template}"),
+        );
+    }
+
+    /// Makes this process's template. Nothing runs at a process's end, so it is left behind for the
+    /// next run, which deletes the templates of processes that have ended.
+    fn make_template(admin: &str) -> String {
+        let mut url = Url::parse(admin).expect("TEST_DATABASE_URL is a URL");
+        let name = format!("{TEMPLATE_PREFIX}{}", std::process::id());
+        drop_old_templates(&url);
+        create_database(&url, &name, "template1");
+        let admin = url.clone();
+        url.set_path(&name);
+        migrate(url.as_str());
+        // A database with connections cannot be copied, and the pool may close its own late.
+        execute(
+            &admin,
+            &format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false"),
+        );
+        execute(
+            &admin,
+            &format!(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'"
+            ),
+        );
+        name
+    }
+
+    fn drop_old_templates(admin: &Url) {
+        #[derive(QueryableByName)]
+        struct Template {
+            #[diesel(sql_type = Text)]
+            name: String,
+        }
+        let mut connection =
+            PgConnection::establish(admin.as_str()).expect("TEST_DATABASE_URL is reachable");
+        let query = format!(
+            "SELECT datname::text AS name FROM pg_database WHERE starts_with(datname, '{TEMPLATE_PREFIX}')"
+        );
+        let templates: Vec<Template> = diesel::sql_query(query)
+            .load(&mut connection)
+            .expect("the databases can be listed");
+        for Template { name } in templates {
+            let process = &name[TEMPLATE_PREFIX.len()..];
+            if !Path::new("/proc").join(process).exists() {
+                execute(
+                    admin,
+                    &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+                );
+            }
         }
     }
 

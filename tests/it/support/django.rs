@@ -138,21 +138,18 @@ pub(crate) struct ImportTarget {
 impl ImportTarget {
     /// A migrated, empty database on the backend of this run.
     pub(crate) fn new() -> Self {
-        Self::on(TestDatabase::new())
+        Self::on(TestDatabase::migrated())
     }
 
     /// A migrated, empty database on SQLite.
     pub(crate) fn sqlite() -> Self {
-        Self::on(TestDatabase::sqlite())
+        Self::on(TestDatabase::migrated_sqlite())
     }
 
     fn on(test_database: TestDatabase) -> Self {
         let settings = Source::from_pairs([("DATABASE_URL", test_database.url())]);
         let settings = DatabaseSettings::from_source(&settings).expect("settings");
         let database = Database::open_or_create(&settings).expect("a database");
-        let mut migrations = database.migrations().expect("a connection");
-        while migrations.apply_next().expect("a migration").is_some() {}
-        drop(migrations);
         Self {
             database,
             test_database,

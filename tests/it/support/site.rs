@@ -27,10 +27,7 @@ pub(crate) struct Site {
 impl Site {
     /// Starts a server with these settings in addition to the default ones.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
-        let database = TestDatabase::new();
-        let migrate = Program::new(&["migrate"]).env("DATABASE_URL", database.url());
-        migrate.run().exits_with(0);
-        Self::on(database, settings)
+        Self::on(TestDatabase::migrated(), settings)
     }
 
     /// The same with a database that has been migrated.
