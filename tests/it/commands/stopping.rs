@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use authkit_emulator::{Effect, Fault};
-
 use crate::support::app::location;
 use crate::support::raw::Connection;
 use crate::support::site::Site;
@@ -19,16 +17,14 @@ async fn a_request_in_flight_is_finished_before_the_end() {
         let authorize = ada.start_login("/auth/login?next=/account").await;
         let callback = ada.authorize(&authorize, "ada@example.com").await;
         let endpoint = "/user_management/authenticate";
-        let delay = Effect::Delay { milliseconds: 1500 };
-        site.workos.control().inject(Fault::once(endpoint, delay));
+        let gate = site.workos.control().inject_gate(endpoint);
         let browser = ada.clone();
         let answer = tokio::spawn(async move { browser.get(callback.as_str()).await });
-        while site.workos.control().count(endpoint) == 0 {
-            tokio::task::yield_now().await;
-        }
+        gate.reached().await.unwrap();
         site.program.signal(signal);
         site.program
             .wait_for_log(|line| line.contains("finishing what is in flight"));
+        gate.open();
         let answer = answer.await.unwrap();
         assert_eq!(answer.status(), 302, "{signal}");
         assert_eq!(location(&answer), "/account", "{signal}");

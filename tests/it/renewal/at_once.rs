@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::support::app::TestApp;
 use crate::support::renewal::{GRANT, assert_all_ok, at_once, eventually, statuses};
+use crate::support::steps::AUTHENTICATE;
 
 const REQUESTS: usize = 200;
 
@@ -133,13 +134,14 @@ async fn a_client_that_goes_away_loses_no_renewal() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
-    app.inject_fault(1, Effect::Delay { milliseconds: 500 });
+    let gate = app.workos().inject_gate(AUTHENTICATE);
     let request = {
         let ada = ada.clone();
         tokio::spawn(async move { ada.get("/account").await })
     };
-    eventually(|| app.renewals() > 0).await;
+    gate.reached().await.unwrap();
     request.abort();
+    gate.open();
     eventually(|| app.only_session().renew_after.is_some()).await;
     app.advance(40);
     assert!(ada.is_signed_in().await);

@@ -1,12 +1,13 @@
 //! Answers and writes that come too late: they neither take a newer session away nor lose this one.
 
-use authkit_emulator::{Effect, Fault};
+use authkit_emulator::Gate;
 use diesel::QueryResult;
 use diesel::connection::SimpleConnection;
 use vestibule::db::Conn;
 
 use crate::support::app::{TestApp, Visitor};
 use crate::support::renewal::{assert_all_ok, at_once, eventually};
+use crate::support::steps::AUTHENTICATE;
 
 /// The memberships that `/account` asks WorkOS for.
 const MEMBERSHIPS: &str = "/user_management/organization_memberships";
@@ -17,10 +18,16 @@ fn account_of(visitor: &Visitor) -> tokio::task::JoinHandle<reqwest::Response> {
 }
 
 /// Signs in once more, and expects that `tab`, which answers only now, does not disturb it.
-async fn outlives(app: &TestApp, ada: &Visitor, tab: tokio::task::JoinHandle<reqwest::Response>) {
+async fn outlives(
+    app: &TestApp,
+    ada: &Visitor,
+    tab: tokio::task::JoinHandle<reqwest::Response>,
+    gate: &Gate,
+) {
     crate::support::steps::assert_signs_in(ada, "ada@example.com").await;
     let fresh = ada.cookie("/", "sessionid");
     assert!(!tab.is_finished(), "the other tab still waits");
+    gate.open();
     tab.await.unwrap();
     assert_eq!(ada.cookie("/", "sessionid"), fresh);
     assert!(ada.is_signed_in().await);
@@ -32,15 +39,11 @@ async fn a_renewal_that_comes_late_leaves_the_next_session_alone() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
-    app.inject_fault(
-        1,
-        Effect::Delay {
-            milliseconds: 3_000,
-        },
-    );
+    let gate = app.workos().inject_gate(AUTHENTICATE);
     let tab = account_of(&ada);
-    eventually(|| app.renewals() == 1).await;
-    outlives(&app, &ada, tab).await;
+    gate.reached().await.unwrap();
+    assert_eq!(app.renewals(), 1);
+    outlives(&app, &ada, tab, &gate).await;
 }
 
 #[tokio::test]
@@ -48,14 +51,11 @@ async fn a_page_that_comes_late_does_not_bring_the_old_cookie_back() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
-    let slow = Effect::Delay {
-        milliseconds: 2_000,
-    };
-    app.workos().inject(Fault::once(MEMBERSHIPS, slow));
+    let gate = app.workos().inject_gate(MEMBERSHIPS);
     let tab = account_of(&ada);
-    eventually(|| app.workos().count(MEMBERSHIPS) == 1).await;
+    gate.reached().await.unwrap();
     assert_eq!(app.renewals(), 1);
-    outlives(&app, &ada, tab).await;
+    outlives(&app, &ada, tab, &gate).await;
 }
 
 #[tokio::test]

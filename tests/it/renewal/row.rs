@@ -10,7 +10,7 @@ use vestibule::sessions::SessionRow;
 
 use crate::support::app::TestApp;
 use crate::support::renewal::GRANT;
-use crate::support::steps::set_cookie;
+use crate::support::steps::{AUTHENTICATE, set_cookie};
 
 #[tokio::test]
 async fn a_session_is_renewed_when_it_is_due_and_not_before() {
@@ -166,16 +166,15 @@ async fn a_log_out_during_a_renewal_wins() {
     let ada = app.signed_in("ada@example.com").await;
     let cookies = ada.cookies("/");
     app.expire_workos_tokens();
-    app.inject_fault(1, authkit_emulator::Effect::Delay { milliseconds: 700 });
+    let gate = app.workos().inject_gate(AUTHENTICATE);
     let slow = {
         let ada = ada.clone();
         let cookies = cookies.clone();
         tokio::spawn(async move { ada.get_with_cookies("/account", &cookies).await.status() })
     };
-    while app.renewals() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    gate.reached().await.unwrap();
     ada.get("/auth/logout").await;
+    gate.open();
     assert_eq!(slow.await.unwrap(), StatusCode::FOUND);
     let row = app.only_session();
     assert!(row.revoked_at.is_some());

@@ -1,12 +1,11 @@
 //! A membership that changes or ends: its member's sessions are renewed at their next request.
 
-use authkit_emulator::Effect;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{ROUTE, SECRET, app, comes_true, tell};
 use crate::support::app::{TestApp, Visitor, location};
-use crate::support::steps::set_cookie;
+use crate::support::steps::{AUTHENTICATE, set_cookie};
 
 const OLIVE: &str = "olive@example.com";
 const UPDATED: &str = "organization_membership.updated";
@@ -160,16 +159,13 @@ async fn a_change_that_is_told_of_during_a_renewal_is_asked_for_again() {
     let app = app();
     let olive = app.signed_in(OLIVE).await;
     app.expire_workos_tokens();
-    app.inject_fault(
-        1,
-        Effect::Delay {
-            milliseconds: 1_000,
-        },
-    );
+    let gate = app.workos().inject_gate(AUTHENTICATE);
     let first = olive.clone();
     let first = tokio::spawn(async move { first.get("/account").await.status() });
-    assert!(comes_true(|| async { app.only_session().renewing_until.is_some() }).await);
+    gate.reached().await.unwrap();
+    assert!(app.only_session().renewing_until.is_some());
     tell_of(&app, "event_1", OLIVE).await;
+    gate.open();
     assert_eq!(first.await.unwrap(), StatusCode::OK);
     assert_eq!(app.renewals(), 1);
     demote(&app, OLIVE);
