@@ -1,7 +1,9 @@
 //! Writes the log with env_logger, as text or as one JSON object per line.
 
 use std::io::Write;
+use std::time::SystemTime;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use env_logger::fmt::Formatter;
 use log::kv::{self, Key, Value, VisitSource};
 use log::{LevelFilter, Record};
@@ -44,9 +46,14 @@ fn current_request_id() -> Option<String> {
     REQUEST_ID.try_with(Clone::clone).ok()
 }
 
+/// The current time in UTC with milliseconds, as RFC 3339 writes it.
+fn timestamp() -> String {
+    DateTime::<Utc>::from(SystemTime::now()).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
 fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     let style = out.default_level_style(record.level());
-    let time = out.timestamp_millis();
+    let time = timestamp();
     let id = current_request_id()
         .map(|id| format!(" [{id}]"))
         .unwrap_or_default();
@@ -61,7 +68,7 @@ fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
 
 fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     let mut line = Map::new();
-    line.insert("time".to_owned(), json!(out.timestamp_millis().to_string()));
+    line.insert("time".to_owned(), json!(timestamp()));
     line.insert("level".to_owned(), json!(record.level().as_str()));
     line.insert("target".to_owned(), json!(record.target()));
     if let Some(id) = current_request_id() {
