@@ -63,7 +63,7 @@ async fn an_invitation_for_another_address_creates_no_account() {
     let response = emulator.submit_form(&INVITATION, &form).await;
     assert_eq!(response.status(), 422);
     let page = response.text().await.unwrap();
-    assert!(page.contains("for another e-mail address"), "{page}");
+    assert!(page.contains("for another email address"), "{page}");
     assert!(emulator.control().user("other@example.com").is_none());
     let ada = [("user", &*emulator.user_id("ada@example.com"))];
     assert_eq!(emulator.submit_form(&INVITATION, &ada).await.status(), 422);
