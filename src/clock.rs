@@ -1,4 +1,5 @@
-//! The one clock. Everything that depends on time is handed its `now`, so a test can set it.
+//! Timestamps and the application's clock. Code that depends on the time gets `now` as a parameter, so that
+//! a test can set it.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,13 +11,13 @@ use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
 use diesel::sql_types;
 
-/// A moment in UTC, cut to the microseconds that both databases keep.
+/// A time in UTC with the precision of both databases, microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql_types::Timestamp)]
 pub struct Timestamp(NaiveDateTime);
 
 impl Timestamp {
-    /// The end of the year 9999, which both databases can hold.
+    /// The end of the year 9999, which both databases can store.
     pub const FAR_AWAY: Self = Self(
         match DateTime::from_timestamp(253_402_300_799, 0) {
             Some(moment) => moment,
@@ -25,27 +26,27 @@ impl Timestamp {
         .naive_utc(),
     );
 
-    /// The moment `micros` microseconds after 1970 began; `None` outside the calendar.
+    /// The time `micros` microseconds after the Unix epoch; `None` if it is out of range.
     pub fn from_micros(micros: i64) -> Option<Self> {
         DateTime::from_timestamp_micros(micros).map(Self::from)
     }
 
-    /// The moment `seconds` after 1970 began, as JWTs and cookies count; `None` outside the calendar.
+    /// The time `seconds` after the Unix epoch, the unit of JWTs and cookies; `None` if it is out of range.
     pub fn from_seconds(seconds: i64) -> Option<Self> {
         DateTime::from_timestamp(seconds, 0).map(Self::from)
     }
 
-    /// Seconds since 1970 began, the fraction dropped.
+    /// Whole seconds since the Unix epoch.
     pub fn seconds(self) -> i64 {
         self.0.and_utc().timestamp()
     }
 
-    /// The same moment as chrono's type.
+    /// The same time as chrono's type.
     pub fn utc(self) -> DateTime<Utc> {
         self.0.and_utc()
     }
 
-    /// This moment moved by `delta`; at the calendar's end it stays where it is.
+    /// This time plus `delta`; unchanged if the result is out of range.
     #[must_use]
     pub fn plus(self, delta: TimeDelta) -> Self {
         self.0.checked_add_signed(delta).map_or(self, Self)
@@ -77,7 +78,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Tells the time: the system's, or a test's.
+/// The system's clock, or a clock that a test sets.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     set: Option<Arc<AtomicI64>>,
@@ -89,14 +90,14 @@ impl Clock {
         Self::default()
     }
 
-    /// A clock that stands still at `now` until it is moved; clones move along.
+    /// A clock that shows `now` until it is advanced. Its clones share the time.
     pub fn standing_at(now: Timestamp) -> Self {
         Self {
             set: Some(Arc::new(AtomicI64::new(now.utc().timestamp_micros()))),
         }
     }
 
-    /// The present moment.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         match &self.set {
             Some(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)),
@@ -105,20 +106,20 @@ impl Clock {
         .unwrap_or_else(|| DateTime::<Utc>::from(std::time::SystemTime::now()).into())
     }
 
-    /// How long the clock has been going, from a moment that is nobody's business: it never goes
-    /// back, as the present moment does when an operator sets it right.
+    /// The time since an arbitrary point in the past. It never decreases, even if an operator sets the
+    /// system's clock back.
     pub fn elapsed(&self) -> Duration {
-        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         match &self.set {
             Some(micros) => {
                 let micros = micros.load(Ordering::SeqCst);
                 Duration::from_micros(micros.try_into().unwrap_or_default())
             }
-            None => BEGAN.elapsed(),
+            None => START.elapsed(),
         }
     }
 
-    /// Moves a clock that stands still; the system's is left alone.
+    /// Advances a clock of a test; does nothing to the system's clock.
     pub fn advance(&self, delta: TimeDelta) {
         if let (Some(micros), Some(step)) = (&self.set, delta.num_microseconds()) {
             micros.fetch_add(step, Ordering::SeqCst);
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timestamp_is_cut_to_microseconds() {
+    fn a_timestamp_has_microseconds() {
         let fine = DateTime::from_timestamp(1, 123_456_789).unwrap();
         assert_eq!(
             Timestamp::from(fine).to_string(),
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_clock_moves_for_all_its_clones() {
+    fn clones_of_a_set_clock_advance_together() {
         let clock = Clock::standing_at(Timestamp::from_seconds(100).unwrap());
         let clone = clock.clone();
         clock.advance(TimeDelta::seconds(5));

@@ -1,4 +1,4 @@
-//! One's own sessions on `/account`: their list, "Log out there", "Log out everywhere".
+//! The user's own sessions on `/account`: the list, "Log out there", "Log out everywhere".
 
 mod everywhere;
 mod impersonated;
@@ -25,7 +25,7 @@ pub(crate) const FIREFOX: &str =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0";
 pub(crate) const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1";
 
-/// A browser of this kind in which this person has signed in, a second after whatever was before.
+/// A browser with this user agent in which this user has signed in, one second after the previous event.
 pub(crate) async fn signed_in_with(app: &TestApp, user_agent: &str, email: &str) -> Visitor {
     app.advance(1);
     let visitor = app.visitor();
@@ -36,7 +36,7 @@ pub(crate) async fn signed_in_with(app: &TestApp, user_agent: &str, email: &str)
     visitor
 }
 
-/// The row of the session that began last.
+/// The row of the newest session.
 pub(crate) fn newest(app: &TestApp) -> SessionRow {
     app.rows(|conn| {
         sessions::table
@@ -60,7 +60,7 @@ pub(crate) fn is_done(response: &Response) {
     assert_eq!(location(response), SIGNED_OUT);
 }
 
-/// A session of this user's that a password began.
+/// Inserts a session of this user that a password sign-in created.
 pub(crate) fn add_session(app: &TestApp, user_id: i64, id: &str) {
     let new = NewSession {
         id: id.to_owned(),
@@ -85,13 +85,14 @@ pub(crate) fn is_open(app: &TestApp, id: &str) -> bool {
     row.expect("the row").revoked_at.is_none()
 }
 
-/// Waits until WorkOS has so many sessions of this person: it is told behind the answer.
+/// Waits until WorkOS has this number of sessions of this user. The application calls WorkOS after its
+/// response.
 pub(crate) async fn workos_has(app: &TestApp, email: &str, sessions: usize) {
     let id = app.workos().user(email).unwrap().id;
     eventually(async || app.workos().sessions_of(&id).len() == sessions).await;
 }
 
-/// Waits for what happens by itself, far longer than it takes.
+/// Waits until the condition is true, far longer than it should take.
 pub(crate) async fn eventually(happened: impl AsyncFn() -> bool) {
     let began = Instant::now();
     while !happened().await {

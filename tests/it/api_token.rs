@@ -1,4 +1,4 @@
-//! `/api/token` and what belongs to it, letter for letter as simplejwt's.
+//! `/api/token` and its related routes, which answer exactly as simplejwt does.
 
 mod abandoned;
 mod at_once;

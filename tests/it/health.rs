@@ -1,4 +1,4 @@
-//! `/healthz` and `/readyz`: for whoever restarts or routes.
+//! `/healthz` and `/readyz`.
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
@@ -16,30 +16,30 @@ fn run(app: &TestApp, statement: &str) {
         .unwrap();
 }
 
-async fn asked(app: &TestApp, target: &str) -> (u16, Value) {
+async fn probe(app: &TestApp, target: &str) -> (u16, Value) {
     let response = app.visitor().get(target).await;
     assert_eq!(response.headers()["content-type"], "application/json");
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
 #[tokio::test]
-async fn a_sound_site_is_live_and_ready() {
+async fn a_running_application_is_live_and_ready() {
     let app = TestApp::start();
     for target in ["/healthz", "/healthz/", "/readyz", "/readyz/"] {
-        assert_eq!(asked(&app, target).await, (200, json!({ "status": "ok" })));
+        assert_eq!(probe(&app, target).await, (200, json!({ "status": "ok" })));
     }
 }
 
 #[tokio::test]
-async fn a_site_with_a_pending_migration_is_live_and_not_ready() {
+async fn an_application_with_a_pending_migration_is_live_and_not_ready() {
     let app = TestApp::start();
     run(
         &app,
         "DELETE FROM __diesel_schema_migrations WHERE version LIKE '%000002'",
     );
-    assert_eq!(asked(&app, "/healthz").await.0, 200);
+    assert_eq!(probe(&app, "/healthz").await.0, 200);
     let reason = json!({ "status": "unavailable", "reason": "migrations are pending" });
-    assert_eq!(asked(&app, "/readyz").await, (503, reason));
+    assert_eq!(probe(&app, "/readyz").await, (503, reason));
 }
 
 #[tokio::test]

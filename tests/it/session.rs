@@ -1,4 +1,4 @@
-//! The browser session: its cookie, its keys, its row and its end.
+//! The browser session: its cookie, its keys, its row and its revocation.
 
 mod cookie;
 mod impersonation;

@@ -1,4 +1,4 @@
-//! Proves that every test gets a database of its own, and that the way to it can be cut.
+//! Every test gets a database of its own, and its connection can be interrupted.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ fn two_tests_get_two_databases() {
 }
 
 #[test]
-fn a_sqlite_file_goes_with_its_test() {
+fn a_sqlite_file_is_removed_after_its_test() {
     let database = TestDatabase::sqlite();
     let path = database.url().strip_prefix("sqlite:").unwrap().to_owned();
     std::fs::write(&path, "").unwrap();
@@ -61,7 +61,7 @@ fn a_forwarder_can_be_cut_and_restored() {
 
 #[cfg(feature = "postgres")]
 mod postgres {
-    //! These have something to see only when `TEST_DATABASE_URL` names a PostgreSQL.
+    //! These tests check something only if `TEST_DATABASE_URL` is set.
 
     use diesel::connection::SimpleConnection as _;
     use diesel::{Connection as _, PgConnection};
@@ -90,7 +90,7 @@ mod postgres {
     }
 
     #[test]
-    fn a_database_goes_away_and_comes_back() {
+    fn connections_to_a_database_can_be_cut_and_restored() {
         let Some(database) = on_postgres() else {
             return;
         };

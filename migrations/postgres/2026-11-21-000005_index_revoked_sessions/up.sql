@@ -1,2 +1,2 @@
--- Every replica asks each second what was revoked lately.
+-- Every replica reads the recent revocations once a second.
 CREATE INDEX sessions_revoked_at ON sessions (revoked_at);

@@ -1,4 +1,4 @@
--- Who an account is at Google or Okta; an account is one person there at most.
+-- Users' identities at Google or Okta. An account has at most one identity at each issuer.
 CREATE TABLE identities (
     issuer TEXT NOT NULL,
     subject TEXT NOT NULL,

@@ -1,15 +1,16 @@
--- organization_id, role: in whose name the session is, so that a lost cookie loses neither.
--- renew_after: from when on WorkOS is asked again; NULL: nobody has asked since the sign-in.
--- renewing_until: the lease of whoever is asking; it ends by itself when they die of it.
--- renewal_failures: how often in a row WorkOS could not be reached.
+-- organization_id, role: the session's organisation and the user's role in it, which must survive the loss
+-- of the cookie.
+-- renew_after: when the session is due for renewal; NULL before the first renewal.
+-- renewing_until: when the lease of the process that renews the session expires.
+-- renewal_failures: consecutive renewals that failed because WorkOS could not be reached.
 ALTER TABLE sessions ADD COLUMN organization_id TEXT;
 ALTER TABLE sessions ADD COLUMN role TEXT;
 ALTER TABLE sessions ADD COLUMN renew_after TIMESTAMP;
 ALTER TABLE sessions ADD COLUMN renewing_until TIMESTAMP;
 ALTER TABLE sessions ADD COLUMN renewal_failures INTEGER NOT NULL DEFAULT 0;
 
--- Sessions that ended behind the program's back: an account closed, or a row deleted, with SQL alone.
--- noticed_at goes by the database's own clock, on both sides of the comparison.
+-- Tombstones of sessions that somebody ended with SQL alone, by closing an account or deleting a row.
+-- noticed_at is written and compared by the database's clock.
 CREATE TABLE ended_sessions (
     session_id TEXT PRIMARY KEY,
     expires_at TIMESTAMP NOT NULL,
@@ -19,8 +20,9 @@ CREATE TABLE ended_sessions (
 CREATE INDEX ended_sessions_expires_at ON ended_sessions (expires_at);
 CREATE INDEX ended_sessions_noticed_at ON ended_sessions (noticed_at);
 
--- As the program closes an account: its sessions and tokens end for good, whoever opens it again.
--- The program raises token_version itself, in the same statement.
+-- Closing an account with SQL does what the program does: its sessions and tokens are revoked for good,
+-- even if the account is activated again. The program increments token_version itself, in the same
+-- statement.
 CREATE FUNCTION end_sessions_of_user() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO ended_sessions (session_id, expires_at)
@@ -39,9 +41,11 @@ CREATE FUNCTION end_deleted_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO ended_sessions (session_id, expires_at) VALUES (OLD.id, OLD.expires_at)
     ON CONFLICT DO NOTHING;
-    -- One that had ended before took its tokens along; its sid may live on in the row that replaced it.
+    -- A session that was revoked earlier has revoked its tokens already. The session that replaced it
+    -- may have the same workos_sid, and its tokens stay valid.
     IF OLD.revoked_at IS NULL THEN
-        -- A rotation that commits meanwhile leaves a successor that only the next round sees.
+        -- A rotation that commits while this statement waits inserts a token that the statement does
+        -- not see. The next round revokes it.
         LOOP
             UPDATE refresh_tokens
             SET revoked_at = clock_timestamp() AT TIME ZONE 'UTC', successor = NULL

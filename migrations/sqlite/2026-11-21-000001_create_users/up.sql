@@ -1,4 +1,4 @@
--- AUTOINCREMENT: an id is never given out twice, so an old token can never mean a new user.
+-- AUTOINCREMENT: an id is never used twice, so an old token never means a new user.
 CREATE TABLE users (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     email TEXT NOT NULL,

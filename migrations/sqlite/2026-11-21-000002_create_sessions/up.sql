@@ -1,5 +1,5 @@
--- login_attempt: the hash of the `state` that led here; unique, so that one attempt makes one session.
--- confirmed_until: until when WorkOS has vouched for the session (the end of its access token).
+-- login_attempt: the hash of the login attempt's `state`. It is unique, so one attempt creates one session.
+-- confirmed_until: until when WorkOS has confirmed the session (the expiry of its access token).
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY NOT NULL,
     user_id BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,

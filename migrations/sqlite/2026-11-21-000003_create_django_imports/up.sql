@@ -1,7 +1,7 @@
--- What import-django brought of each row, so that a later run can tell what has changed, and where.
--- Digests are SHA-256: password_digest of Django's password, password_here of the same here, which a
--- sign-in may have hashed anew; profile_digest of e-mail and names. No foreign key: an account that was
--- deleted here is not to come back.
+-- What import-django imported of each row, so that a later run can tell which side has changed.
+-- The digests are SHA-256. password_digest: of Django's password. password_here: of the same password as
+-- it is stored here; a sign-in may have hashed it again. profile_digest: of the e-mail and the names.
+-- There is no foreign key, so that an account that was deleted here is not imported again.
 CREATE TABLE django_imports (
     user_id BIGINT PRIMARY KEY NOT NULL,
     password_digest BLOB NOT NULL,

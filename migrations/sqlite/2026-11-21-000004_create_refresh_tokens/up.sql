@@ -1,7 +1,8 @@
--- Refresh tokens by their id, never the tokens themselves.
--- consumed_at: when rotation replaced it; successor: by what, sealed under a key that only the token
--- itself gives, for half a minute of replays.
--- family: the jti of the first token of a sign-in. sid: WorkOS's session. revoked_at: no longer good.
+-- Refresh tokens by their id, without the tokens themselves.
+-- consumed_at: when rotation replaced the token. successor: the pair that replaced it, encrypted under a
+-- key that is derived from the token, for the replay window of half a minute.
+-- family: the id of the sign-in's first token. sid: the WorkOS session. revoked_at: when the token was
+-- revoked.
 CREATE TABLE refresh_tokens (
     jti TEXT PRIMARY KEY NOT NULL,
     family TEXT NOT NULL,

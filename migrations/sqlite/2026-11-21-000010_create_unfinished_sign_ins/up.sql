@@ -1,6 +1,6 @@
--- Sign-ins for which WorkOS still wants an answer: too large for a cookie where somebody belongs to
--- hundreds of organisations. id: SHA-256 of what the browser's cookie holds. content is encrypted.
--- answering_until: as long, whoever passes an answer on keeps the others from it.
+-- Sign-ins that wait for another step. Their state may be too large for a cookie, if the user belongs to
+-- hundreds of organisations. id: SHA-256 of the value of the browser's cookie. content: encrypted.
+-- answering_until: when the lease of the request that sends the answer to WorkOS expires.
 CREATE TABLE unfinished_sign_ins (
     id TEXT PRIMARY KEY NOT NULL,
     content BLOB NOT NULL,

@@ -1,6 +1,6 @@
--- marks: how often it was asked that every cookie of the session be brought up to date from its row;
--- a cookie names the one that it has followed. marked_at: when last, for the replicas, which read the
--- latest marks each second.
+-- marks: a counter. When it is incremented, every cookie of the session reloads it from this row; a cookie
+-- names the value that it has seen. marked_at: when it was last incremented, for the replicas, which read
+-- the recent ones once a second.
 ALTER TABLE sessions ADD COLUMN marks INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN marked_at TIMESTAMP;
 

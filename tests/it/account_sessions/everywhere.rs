@@ -13,7 +13,7 @@ use crate::support::exchange::{WORKOS, code_for, me, post, signed_in};
 use crate::support::steps::{is_removal, query, set_cookie};
 
 #[tokio::test]
-async fn all_sessions_and_tokens_end_and_workos_is_told() {
+async fn all_sessions_and_tokens_end_here_and_at_workos() {
     let app = TestApp::start();
     let phone = signed_in_with(&app, IPHONE, ADA).await;
     let body = json!({ "code": code_for(&app, ADA).await });
@@ -30,7 +30,7 @@ async fn all_sessions_and_tokens_end_and_workos_is_told() {
     let response = sign_out_everywhere(&laptop).await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert!(is_removal(&set_cookie(&response, "sessionid").unwrap()));
-    // WorkOS's own log-out ends this one, and brings the browser home.
+    // WorkOS's log-out ends the current session and redirects home.
     let url = Url::parse(&location(&response)).unwrap();
     assert_eq!(Some(query(&url, "session_id")), here.workos_sid);
     workos_has(&app, ADA, 1).await;
@@ -54,7 +54,7 @@ async fn all_sessions_and_tokens_end_and_workos_is_told() {
 }
 
 #[tokio::test]
-async fn a_passwords_session_ends_here_with_tokens_that_no_session_began() {
+async fn a_password_session_ends_with_the_users_other_tokens() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
@@ -72,7 +72,7 @@ async fn a_passwords_session_ends_here_with_tokens_that_no_session_began() {
 }
 
 #[tokio::test]
-async fn it_ends_here_while_workos_is_away() {
+async fn sessions_end_here_while_workos_is_unavailable() {
     let app = TestApp::start();
     let phone = signed_in_with(&app, IPHONE, ADA).await;
     let laptop = signed_in_with(&app, FIREFOX, ADA).await;

@@ -1,4 +1,4 @@
-//! Support acts for somebody: their list says so, and support does not see it.
+//! An impersonated session: the user's list shows it, and the impersonator does not see the list.
 
 use authkit_emulator::Seed;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::support::exchange::{WORKOS, code_for, post, signed_in};
 const IMOGEN: &str = "imogen@example.com";
 const BY_SUPPORT: &str = "Impersonated by support@example.com, from 127.0.0.1";
 
-/// Has WorkOS say of Imogen's next sign-ins that they are her own, or support's.
+/// Makes Imogen's next sign-ins her own, or impersonated ones.
 fn impersonate(app: &TestApp, on: bool) {
     let seeded = Seed::default().users.into_iter();
     let seeded = seeded.clone().find(|user| user.email == IMOGEN);
@@ -20,7 +20,7 @@ fn impersonate(app: &TestApp, on: bool) {
 }
 
 #[tokio::test]
-async fn the_person_sees_who_acts_for_them_and_the_impersonator_sees_no_other_session() {
+async fn the_user_sees_the_impersonator_who_sees_no_other_session() {
     let app = TestApp::start();
     impersonate(&app, false);
     let imogen = signed_in_with(&app, FIREFOX, IMOGEN).await;
@@ -52,7 +52,7 @@ async fn the_person_sees_who_acts_for_them_and_the_impersonator_sees_no_other_se
 }
 
 #[tokio::test]
-async fn an_impersonator_is_not_told_how_many_there_are() {
+async fn an_impersonator_does_not_see_the_number_of_sessions() {
     let app = TestApp::start();
     let support = signed_in_with(&app, IPHONE, IMOGEN).await;
     let user_id = app.only_session().user_id;

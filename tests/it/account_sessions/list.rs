@@ -1,4 +1,4 @@
-//! What the list says.
+//! The content of the list.
 
 use diesel::prelude::*;
 use reqwest::StatusCode;
@@ -10,14 +10,14 @@ use crate::password_login::{EMAIL, PASSWORD, assert_logs_in};
 use crate::support::app::TestApp;
 use crate::support::exchange::{WORKOS, code_for, post, signed_in};
 
-/// The list's part of the page.
+/// The part of the page with the list.
 fn list(page: &str) -> &str {
     let from = page.find("Where you are signed in").expect("the list");
     let rest = &page[from..];
     &rest[..rest.find("</section>").expect("its end")]
 }
 
-/// Where each of these stands, in this order.
+/// Asserts that the text contains these parts in this order.
 #[track_caller]
 fn in_order(text: &str, parts: &[&str]) {
     let mut rest = text;
@@ -29,7 +29,7 @@ fn in_order(text: &str, parts: &[&str]) {
 }
 
 #[tokio::test]
-async fn the_present_session_is_first_and_the_others_follow_the_newest_first() {
+async fn the_current_session_comes_first_and_then_the_newest() {
     let app = TestApp::start();
     let laptop = signed_in_with(&app, FIREFOX, ADA).await;
     let phone = signed_in_with(&app, IPHONE, ADA).await;
@@ -64,7 +64,7 @@ async fn the_present_session_is_first_and_the_others_follow_the_newest_first() {
 }
 
 #[tokio::test]
-async fn a_passwords_session_says_so_and_an_ended_one_is_gone() {
+async fn a_password_session_is_labelled_and_a_revoked_one_is_not_listed() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();
@@ -84,7 +84,7 @@ async fn a_passwords_session_says_so_and_an_ended_one_is_gone() {
 }
 
 #[tokio::test]
-async fn what_a_browser_says_of_itself_is_kept_bounded() {
+async fn the_stored_user_agent_is_truncated() {
     let app = TestApp::start();
     signed_in_with(&app, &format!("a\t{}", "b".repeat(1_000)), ADA).await;
     let id = newest(&app).id;
@@ -98,7 +98,7 @@ async fn what_a_browser_says_of_itself_is_kept_bounded() {
 }
 
 #[tokio::test]
-async fn fifty_are_shown_at_most_with_the_present_one() {
+async fn at_most_fifty_sessions_are_listed_including_the_current_one() {
     let app = TestApp::start();
     let ada = signed_in_with(&app, FIREFOX, ADA).await;
     let user_id = app.only_session().user_id;
@@ -119,7 +119,7 @@ async fn fifty_are_shown_at_most_with_the_present_one() {
 }
 
 #[tokio::test]
-async fn a_refused_new_password_leaves_the_list_on_the_page() {
+async fn the_page_after_a_refused_password_change_has_the_list() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
     let grace = app.visitor();

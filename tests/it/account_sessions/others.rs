@@ -1,4 +1,4 @@
-//! "Log out there": one session, and only ever one's own.
+//! "Log out there": ends one of the user's own sessions.
 
 use authkit_emulator::{Effect, Fault};
 use diesel::prelude::*;
@@ -15,7 +15,7 @@ use crate::support::exchange::{WORKOS, code_for, post, signed_in};
 use crate::support::steps::{error_page, is_removal, query, set_cookie};
 
 #[tokio::test]
-async fn the_session_ends_here_and_at_workos_and_the_present_one_goes_on() {
+async fn the_session_ends_here_and_at_workos_and_the_current_one_continues() {
     let app = TestApp::start();
     let phone = signed_in_with(&app, IPHONE, ADA).await;
     let there = newest(&app);
@@ -37,13 +37,13 @@ async fn the_session_ends_here_and_at_workos_and_the_present_one_goes_on() {
     let left = here.workos_sid.unwrap();
     eventually(async || app.workos().sessions_of(&id) == [left.clone()]).await;
 
-    // The form of a page that was open elsewhere: it is done already.
+    // The form is sent again from another page: the session has ended already.
     is_done(&sign_out_there(&laptop, &there.id).await);
     assert!(laptop.is_signed_in().await);
 }
 
 #[tokio::test]
-async fn the_other_replica_refuses_it_too() {
+async fn another_replica_refuses_it_too() {
     let app = TestApp::start();
     let other = app.replica().start();
     let phone = signed_in_with(&app, IPHONE, ADA).await;
@@ -62,7 +62,7 @@ async fn the_other_replica_refuses_it_too() {
 }
 
 #[tokio::test]
-async fn an_applications_session_ends_with_its_tokens() {
+async fn a_session_of_a_code_exchange_ends_with_its_tokens() {
     let app = TestApp::start();
     let body = json!({ "code": code_for(&app, ADA).await });
     let tokens = signed_in(post(&app, WORKOS, &body).await).await;
@@ -76,7 +76,7 @@ async fn an_applications_session_ends_with_its_tokens() {
 }
 
 #[tokio::test]
-async fn anothers_session_is_not_there_and_nonsense_neither() {
+async fn another_users_session_and_a_malformed_id_are_not_found() {
     let app = TestApp::start();
     let olive = signed_in_with(&app, IPHONE, "olive@example.com").await;
     let olives = newest(&app).id;
@@ -107,7 +107,7 @@ async fn anothers_session_is_not_there_and_nonsense_neither() {
 }
 
 #[tokio::test]
-async fn the_present_one_is_a_log_out() {
+async fn ending_the_current_session_is_a_log_out() {
     let app = TestApp::start();
     let ada = signed_in_with(&app, FIREFOX, ADA).await;
     let row = app.only_session();
@@ -123,7 +123,7 @@ async fn the_present_one_is_a_log_out() {
 }
 
 #[tokio::test]
-async fn what_stands_on_the_present_session_of_workos_ends_with_it() {
+async fn ending_a_session_with_the_same_workos_sid_ends_the_current_one() {
     let app = TestApp::start();
     let ada = signed_in_with(&app, FIREFOX, ADA).await;
     let row = app.only_session();
@@ -141,7 +141,7 @@ async fn what_stands_on_the_present_session_of_workos_ends_with_it() {
 }
 
 #[tokio::test]
-async fn an_impersonator_ends_nothing_but_the_impersonation() {
+async fn an_impersonator_can_end_only_the_impersonation() {
     let app = TestApp::start();
     let support = app.signed_in("imogen@example.com").await;
     let row = app.only_session();
@@ -164,7 +164,7 @@ async fn an_impersonator_ends_nothing_but_the_impersonation() {
 }
 
 #[tokio::test]
-async fn it_ends_here_while_workos_is_away() {
+async fn the_session_ends_here_while_workos_is_unavailable() {
     let app = TestApp::start();
     let phone = signed_in_with(&app, IPHONE, ADA).await;
     let there = newest(&app);
@@ -173,7 +173,7 @@ async fn it_ends_here_while_workos_is_away() {
     app.workos().inject(away.times(u32::MAX));
     is_done(&sign_out_there(&laptop, &there.id).await);
     assert!(!phone.is_signed_in().await);
-    // It was tried, behind the answer.
+    // The application tried to call WorkOS, after its response.
     eventually(async || {
         let requests = app.workos().requests();
         requests.iter().any(|one| one.path == REVOKE_AT_WORKOS)
@@ -184,7 +184,7 @@ async fn it_ends_here_while_workos_is_away() {
 }
 
 #[tokio::test]
-async fn only_a_post_of_this_site_by_somebody_signed_in_does_anything() {
+async fn only_a_signed_in_users_post_from_this_site_is_accepted() {
     let app = TestApp::start();
     let ada = signed_in_with(&app, FIREFOX, ADA).await;
     let id = app.only_session().id;

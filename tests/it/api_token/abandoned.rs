@@ -1,4 +1,4 @@
-//! Clients that go away mid-way: no half-made state, no lost connection.
+//! Clients that disconnect during a request: no incomplete state, no lost database connection.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn request(path: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Spread over the whole of a request's life, without a pattern.
+/// A pseudo-random time within the duration of a request.
 fn moment(number: u64, within: u64) -> u64 {
     number
         .wrapping_mul(6_364_136_223_846_793_005)
@@ -29,7 +29,7 @@ fn moment(number: u64, within: u64) -> u64 {
 
 #[tokio::test]
 async fn a_hundred_refreshes_are_abandoned() {
-    // Two connections at most: a single lost one would be missed.
+    // With two connections at most, the loss of one would be noticed.
     let (app, user) = rotating()
         .setting("DATABASE_POOL_SIZE", "2")
         .start_with_user();
@@ -42,7 +42,7 @@ async fn a_hundred_refreshes_are_abandoned() {
         );
         let mut connection = Connection::open(&app.url);
         if number % 2 == 0 {
-            // Somewhere inside the request.
+            // At some point during the request.
             let sent = usize::try_from(moment(number, bytes.len() as u64)).unwrap();
             connection.send(&bytes[..sent]);
         } else {
@@ -50,7 +50,7 @@ async fn a_hundred_refreshes_are_abandoned() {
             tokio::time::sleep(Duration::from_micros(moment(number, 5_000))).await;
         }
         drop(connection);
-        // Whether it was consumed or not, whoever holds the token gets a pair that works.
+        // Whether or not the token was replaced, it gives a pair that works.
         let next = rotate(&visitor, &pair.refresh).await;
         assert_eq!(visitor.get_me_with_token(&next.access).await.status, 200);
         rotate(&visitor, &next.refresh).await;

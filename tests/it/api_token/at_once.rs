@@ -1,4 +1,4 @@
-//! Requests that meet.
+//! Concurrent requests.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +20,8 @@ async fn refresh(visitor: &Visitor, token: &str) -> ApiResponse {
         .await
 }
 
-/// Refreshes one token eight times at once, each on a connection of its own.
-async fn one_successor_for_eight(app: &TestApp, token: &str) {
+/// Sends eight concurrent refreshes of one token, each on its own connection.
+async fn assert_one_successor_for_eight_requests(app: &TestApp, token: &str) {
     let visitors: Vec<_> = (0..8).map(|_| app.visitor()).collect();
     let all = visitors.iter().map(|visitor| refresh(visitor, token));
     let replies = join_all(all).await;
@@ -40,7 +40,7 @@ async fn one_successor_for_eight(app: &TestApp, token: &str) {
 async fn eight_refreshes_of_one_token_give_one_successor() {
     let (app, user) = rotating().start_with_user();
     let pair = app.issue_tokens(&user, TokenGrant::default());
-    one_successor_for_eight(&app, &pair.refresh).await;
+    assert_one_successor_for_eight_requests(&app, &pair.refresh).await;
 }
 
 #[tokio::test]
@@ -52,14 +52,15 @@ async fn eight_refreshes_of_one_token_give_one_successor_with_es256() {
         .setting("JWT_SIGNING_KEY", &key);
     let (app, user) = es256.start_with_user();
     let pair = app.issue_tokens(&user, TokenGrant::default());
-    one_successor_for_eight(&app, &pair.refresh).await;
+    assert_one_successor_for_eight_requests(&app, &pair.refresh).await;
 }
 
 #[tokio::test]
-async fn eight_refreshes_of_a_token_of_djangos_give_one_successor() {
+async fn eight_refreshes_of_a_django_token_give_one_successor() {
     let (app, user) = rotating().start_with_user();
     app.set_imported(user.id);
-    one_successor_for_eight(&app, &sign_claims(&app.claims("refresh", &user))).await;
+    assert_one_successor_for_eight_requests(&app, &sign_claims(&app.claims("refresh", &user)))
+        .await;
 }
 
 #[tokio::test]
@@ -86,7 +87,7 @@ async fn eight_refreshes_over_two_replicas_give_one_successor() {
 }
 
 #[tokio::test]
-async fn a_blacklisting_that_meets_a_rotation_leaves_nothing_alive() {
+async fn a_blacklisting_concurrent_with_a_rotation_leaves_no_valid_token() {
     let (app, user) = rotating().start_with_user();
     for _ in 0..ROUNDS {
         let pair = app.issue_tokens(&user, TokenGrant::default());
@@ -96,7 +97,7 @@ async fn a_blacklisting_that_meets_a_rotation_leaves_nothing_alive() {
             other.post_refresh_token("/api/token/blacklist", &pair.refresh),
         )
         .await;
-        // Either came first; what the rotation gave is of no use afterwards.
+        // Either was first. The successor is not valid afterwards.
         if refreshed.status == 200 {
             refresh(&one, &refreshed.text("refresh"))
                 .await
@@ -110,7 +111,7 @@ async fn a_blacklisting_that_meets_a_rotation_leaves_nothing_alive() {
 }
 
 #[tokio::test]
-async fn a_new_password_that_meets_a_rotation_leaves_nothing_usable() {
+async fn a_password_change_concurrent_with_a_rotation_leaves_no_valid_token() {
     let (app, user) = rotating().start_with_user();
     for _ in 0..ROUNDS {
         let pair = app.issue_tokens(&app.user(&user.email), TokenGrant::default());

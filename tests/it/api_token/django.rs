@@ -1,5 +1,5 @@
-//! A real Django with simplejwt and vestibule get the same requests: the answers are compared field
-//! by field, and the tokens of each are taken to the other.
+//! The same requests to a real Django with simplejwt and to vestibule. The responses are compared field by
+//! field, and each accepts the tokens of the other.
 
 mod calls;
 mod normal;
@@ -19,7 +19,7 @@ use normal::normal;
 
 const EMAIL: &str = "pbkdf2_sha256@example.com";
 
-/// A migrated database of ours with Django's users in it.
+/// A migrated database of vestibule with Django's users.
 fn imported(django: &Django) -> TestDatabase {
     let ours = TestDatabase::new();
     let run = |arguments: &[&str]| {
@@ -58,18 +58,18 @@ async fn a_real_django_answers_the_same() {
     }
 }
 
-/// What is wrong with the two answers to this.
+/// The difference between the two responses to this call.
 async fn difference(call: &Call, there: &Visitor, here: &Visitor) -> Option<String> {
     let (theirs, ours) = (call.send(there).await, call.send(here).await);
     assert!(ours.status.as_u16() < 500, "{call:?}: {ours:?}");
     ours.assert_api_headers();
     let (theirs, ours) = (normal(&theirs), normal(&ours));
-    // Or the list of what is meant to differ grows old.
+    // Otherwise the list of intended differences would become outdated.
     ((theirs == ours) == call.better.is_some())
         .then(|| format!("{call:?}\n  theirs {theirs}\n  ours   {ours}"))
 }
 
-/// What one gives out, the other takes.
+/// Asserts that one accepts the tokens that the other issues.
 async fn tokens_cross(from: &Visitor, to: &Visitor) {
     let credentials = json!({ "email": EMAIL, "password": PASSWORD });
     let pair = from.post_json("/api/token/", &credentials).await;

@@ -1,4 +1,4 @@
-//! A family: all the refresh tokens of one sign-in, and its last day.
+//! A family, which is all refresh tokens of one sign-in, and its end.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -13,7 +13,7 @@ use crate::support::app::TestApp;
 use crate::support::tokens::token_part;
 
 #[tokio::test]
-async fn rotation_does_not_carry_a_sign_in_beyond_its_last_day() {
+async fn rotation_does_not_extend_a_family_beyond_its_end() {
     let (app, user) = rotating()
         .setting("REFRESH_TOKEN_LIFETIME", "1000")
         .setting("REFRESH_FAMILY_LIFETIME", "2500")
@@ -33,7 +33,7 @@ async fn rotation_does_not_carry_a_sign_in_beyond_its_last_day() {
 }
 
 #[tokio::test]
-async fn an_impersonation_ends_when_it_ends() {
+async fn tokens_end_with_the_impersonation() {
     let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
     let act = Actor {
@@ -57,7 +57,7 @@ async fn an_impersonation_ends_when_it_ends() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_session_behind_it_ends_a_family() {
+async fn the_end_of_its_session_ends_a_family() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let session = app.only_session();
@@ -79,7 +79,7 @@ async fn the_end_of_the_session_behind_it_ends_a_family() {
         reply.assert_is(401, BLACKLISTED);
     }
     assert_eq!(ada.get_me_with_token(&pair.access).await.status, 401);
-    // A new sign-in may go on with the same session of WorkOS's.
+    // A new sign-in may continue the same WorkOS session.
     let ada = app.signed_in("ada@example.com").await;
     app.change(|conn| {
         diesel::update(sessions::table)

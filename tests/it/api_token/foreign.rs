@@ -1,4 +1,4 @@
-//! Tokens that a Django with the same `SECRET_KEY` signed: they carry no `ver`.
+//! Tokens that a Django project with the same `SECRET_KEY` signed. They have no claim `ver`.
 
 use diesel::prelude::*;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::support::app::TestApp;
 use crate::support::tokens::{sign_claims, token_part};
 
 #[tokio::test]
-async fn they_are_good_for_imported_accounts_alone() {
+async fn they_are_valid_only_for_imported_accounts() {
     let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     let (refresh, access) = (
@@ -63,7 +63,7 @@ async fn they_are_good_for_imported_accounts_alone() {
 }
 
 #[tokio::test]
-async fn one_is_written_down_at_its_first_use() {
+async fn a_token_gets_a_row_at_its_first_use() {
     for rotate in ["false", "true"] {
         let (app, user) = TestApp::builder()
             .setting("ROTATE_REFRESH_TOKENS", rotate)
@@ -106,14 +106,14 @@ async fn one_is_written_down_at_its_first_use() {
 }
 
 #[tokio::test]
-async fn one_that_was_never_seen_can_be_blacklisted() {
+async fn a_token_without_a_row_can_be_blacklisted() {
     let (app, user) = TestApp::builder().start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
     let known = sign_claims(&app.claims("refresh", &user));
     let mut claims = app.claims("refresh", &user);
     claims["user_id"] = "987654".into();
-    // Its account may be imported later.
+    // The account may be imported later.
     for token in [known, sign_claims(&claims)] {
         visitor
             .post_refresh_token("/api/token/blacklist", &token)
@@ -138,7 +138,7 @@ async fn one_that_was_never_seen_can_be_blacklisted() {
 }
 
 #[tokio::test]
-async fn one_that_outlives_its_family_ends_with_it() {
+async fn a_token_does_not_outlive_its_family() {
     let (app, user) = TestApp::builder()
         .setting("REFRESH_FAMILY_LIFETIME", "1000")
         .setting("REFRESH_TOKEN_LIFETIME", "500")
@@ -171,7 +171,7 @@ async fn one_that_outlives_its_family_ends_with_it() {
 }
 
 #[tokio::test]
-async fn one_of_ours_without_a_row_is_none() {
+async fn a_token_that_was_issued_here_and_has_no_row_is_invalid() {
     let (app, user) = TestApp::builder().start_with_user();
     let pair = app.issue_tokens(&user, vestibule::tokens::TokenGrant::default());
     app.change(|conn| diesel::delete(refresh_tokens::table).execute(conn));
@@ -182,9 +182,9 @@ async fn one_of_ours_without_a_row_is_none() {
     reply.assert_is(401, INVALID);
 }
 
-/// simplejwt keeps the claims that it does not know, and gives the successor an id of its own.
+/// simplejwt copies unknown claims to the successor and gives it a new id.
 #[tokio::test]
-async fn one_of_ours_that_django_rotated_is_good_for_an_imported_account() {
+async fn a_token_issued_here_and_rotated_by_django_is_valid_for_an_imported_account() {
     let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     let mut claims = app.claims("refresh", &user);

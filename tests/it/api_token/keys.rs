@@ -26,7 +26,7 @@ async fn jwks(visitor: &Visitor) -> ApiResponse {
     ApiResponse::of_request(visitor.request(Method::GET, JWKS)).await
 }
 
-/// RFC 7638: SHA-256 of the required members in alphabetical order.
+/// The RFC 7638 thumbprint: SHA-256 of the required members in alphabetical order.
 fn thumbprint(key: &Value) -> String {
     let names: &[&str] = match key["kty"].as_str().unwrap() {
         "RSA" => &["e", "kty", "n"],
@@ -79,7 +79,7 @@ async fn signs_and_publishes(algorithm: &str, kty: &str) {
             .status,
         200
     );
-    // SECRET_KEY signs nothing here.
+    // SECRET_KEY does not sign tokens here.
     let token = sign_claims(&app.claims("refresh", &user));
     visitor
         .post_refresh_token("/api/token/refresh", &token)
@@ -111,7 +111,7 @@ async fn hs256_publishes_nothing() {
 }
 
 #[tokio::test]
-async fn older_keys_go_on_verifying() {
+async fn older_keys_still_verify() {
     let folder = tempfile::tempdir().unwrap();
     let (old, new) = (
         write_private_key(folder.path(), "ES256"),
@@ -147,7 +147,7 @@ async fn older_keys_go_on_verifying() {
         .map(|key| key["alg"].clone())
         .collect();
     assert_eq!(algorithms, ["EdDSA", "ES256"], "the signing one first");
-    // Back to a shared secret, older keys are still verified and published.
+    // After a change back to a shared secret, the older keys still verify and are published.
     let database = app.stop();
     let app = TestApp::builder()
         .setting("JWT_VERIFYING_KEYS", &format!("{new}, {old}"))
@@ -207,7 +207,7 @@ fn check(settings: &[(&str, &str)]) -> Program {
 }
 
 #[test]
-fn check_tells_keys_that_cannot_be_used() {
+fn check_reports_unusable_keys() {
     let folder = tempfile::tempdir().unwrap();
     let path = |path: &str| Path::new(path).to_str().unwrap().to_owned();
     let ed = path(&write_private_key(folder.path(), "EdDSA"));

@@ -1,4 +1,4 @@
-//! Tokens that no signer of ours made, and tokens that say what no token may.
+//! Tokens with a wrong signature, and tokens with invalid claims.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn without(claims: &Value, names: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn tokens_that_lack_something() {
+async fn tokens_with_missing_claims() {
     let (app, user) = TestApp::builder().start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
@@ -69,7 +69,7 @@ async fn tokens_that_lack_something() {
         EXPIRED,
     )
     .await;
-    // Expired is said before what else is wrong, as PyJWT does.
+    // An expired token is reported before other errors, as PyJWT does.
     let mut old = claims.clone();
     old["exp"] = 1.into();
     everywhere(&visitor, &without(&old, &["jti", "token_type"]), EXPIRED).await;
@@ -88,7 +88,7 @@ async fn tokens_that_lack_something() {
 }
 
 #[tokio::test]
-async fn tokens_that_are_wrong() {
+async fn tokens_with_invalid_claims() {
     let (app, user) = TestApp::builder().start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
@@ -131,7 +131,7 @@ async fn tokens_that_are_wrong() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_of_ours() {
+async fn tokens_with_a_wrong_signature() {
     let (app, user) = TestApp::builder().start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
@@ -186,7 +186,7 @@ async fn what_is_no_token_of_ours() {
         everywhere(&visitor, token, INVALID).await;
     }
     everywhere(&visitor, &"a".repeat(60_000), INVALID).await;
-    // A `kid` of somebody else's on a token that we signed does no harm: HS256 has none.
+    // A foreign `kid` on a token with a valid signature is ignored, because HS256 keys have none.
     let token = forge_token(r#"{"alg":"HS256","kid":"theirs"}"#, payload, key);
     assert_eq!(
         visitor

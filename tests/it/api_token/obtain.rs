@@ -12,7 +12,7 @@ const BOTH_REQUIRED: &str =
     r#"{"email":["This field is required."],"password":["This field is required."]}"#;
 
 #[tokio::test]
-async fn a_right_password_gives_a_pair_in_either_slash_form() {
+async fn a_correct_password_gives_a_pair_with_and_without_a_trailing_slash() {
     let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     for path in ["/api/token", "/api/token/"] {
@@ -56,7 +56,7 @@ async fn a_right_password_gives_a_pair_in_either_slash_form() {
 }
 
 #[tokio::test]
-async fn what_is_accepted_besides() {
+async fn other_accepted_requests() {
     let (app, _) = TestApp::builder().start_with_user();
     app.add_password_user("7@example.com");
     let visitor = app.visitor();
@@ -85,7 +85,7 @@ async fn what_is_accepted_besides() {
             .await;
         assert_eq!(reply.status, 200, "{body}: {reply:?}");
     }
-    // A bad header is ignored here.
+    // An invalid Authorization header is ignored here.
     let request = visitor
         .request(Method::POST, "/api/token")
         .header("authorization", "Bearer garbage")
@@ -94,7 +94,7 @@ async fn what_is_accepted_besides() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_to_come_in_learns_nothing() {
+async fn refusals_do_not_reveal_the_reason() {
     let (app, _) = TestApp::builder().start_with_user();
     let closed = app.add_password_user("closed@example.com");
     app.set_active(closed.id, false);
@@ -125,7 +125,7 @@ async fn whoever_is_not_to_come_in_learns_nothing() {
 }
 
 #[tokio::test]
-async fn bodies_that_will_not_do() {
+async fn bodies_with_missing_or_invalid_fields() {
     let (app, _) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     let field =
@@ -176,7 +176,7 @@ async fn bodies_that_will_not_do() {
         assert_eq!(reply.body, expected, "{body}");
         reply.assert_is(400, &expected);
     }
-    // A number is taken as its string, and is nobody's.
+    // A number is converted to text, and matches no user.
     let reply = visitor
         .post_json("/api/token", &json!({ "email": 5, "password": 1.5 }))
         .await;
@@ -184,7 +184,7 @@ async fn bodies_that_will_not_do() {
 }
 
 #[tokio::test]
-async fn bodies_that_cannot_be_read() {
+async fn unreadable_bodies() {
     let (app, _) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     let deep = "[".repeat(30_000);
@@ -228,7 +228,7 @@ async fn bodies_that_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn only_post_is_taken() {
+async fn only_post_is_allowed() {
     let app = TestApp::start();
     let visitor = app.visitor();
     for path in [

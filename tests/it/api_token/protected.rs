@@ -1,4 +1,4 @@
-//! A protected route, by bearer token.
+//! A protected route with a bearer token.
 
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
@@ -21,7 +21,7 @@ fn not_valid(message: &str) -> String {
 }
 
 #[tokio::test]
-async fn headers_that_name_nobody() {
+async fn headers_without_credentials() {
     let (app, _) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     for path in ["/api/users/me", "/api/users/me/"] {
@@ -48,7 +48,7 @@ async fn headers_that_name_nobody() {
 }
 
 #[tokio::test]
-async fn tokens_that_do_not_open_it() {
+async fn tokens_that_are_refused() {
     let (app, user) = TestApp::builder().start_with_user();
     app.set_imported(user.id);
     let visitor = app.visitor();
@@ -119,7 +119,7 @@ async fn tokens_that_do_not_open_it() {
 }
 
 #[tokio::test]
-async fn an_account_that_ended_its_tokens() {
+async fn an_account_that_revoked_its_tokens() {
     let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     let pair = app.issue_tokens(&user, TokenGrant::default());
@@ -137,7 +137,7 @@ async fn an_account_that_ended_its_tokens() {
         .assert_is(401, PASSWORD_CHANGED);
     let pair = app.issue_tokens(&app.user("ada@example.com"), TokenGrant::default());
     assert_eq!(visitor.get_me_with_token(&pair.access).await.status, 200);
-    // In the same second, by the clock that stands still.
+    // In the same second, because the clock is not advanced.
     app.change(|conn| set_password(conn, user.id, "!", app.now(), None));
     visitor
         .get_me_with_token(&pair.access)
@@ -148,7 +148,7 @@ async fn an_account_that_ended_its_tokens() {
 }
 
 #[tokio::test]
-async fn who_asks_comes_before_how() {
+async fn authentication_is_checked_before_the_method() {
     let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     let pair = app.issue_tokens(&user, TokenGrant::default());

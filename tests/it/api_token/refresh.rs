@@ -1,4 +1,4 @@
-//! `POST /api/token/refresh`, `/verify` and `/blacklist`: what each takes and refuses.
+//! `POST /api/token/refresh`, `/verify` and `/blacklist`: accepted and refused requests.
 
 use serde_json::json;
 use vestibule::accounts::set_password;
@@ -50,7 +50,7 @@ async fn a_refresh_token_gives_an_access_token_with_its_own_claims() {
 }
 
 #[tokio::test]
-async fn verify_takes_either_kind_and_blacklist_ends_one() {
+async fn verify_accepts_either_kind_and_blacklist_revokes_a_token() {
     let (app, user) = TestApp::builder().start_with_user();
     let pair = app.issue_tokens(&user, TokenGrant::default());
     let visitor = app.visitor();
@@ -72,7 +72,7 @@ async fn verify_takes_either_kind_and_blacklist_ends_one() {
 }
 
 #[tokio::test]
-async fn fields_that_will_not_do() {
+async fn missing_or_invalid_fields() {
     let app = TestApp::start();
     let visitor = app.visitor();
     for (path, field) in ROUTES {
@@ -111,7 +111,7 @@ async fn fields_that_will_not_do() {
 }
 
 #[tokio::test]
-async fn accounts_that_no_longer_stand_behind_a_token() {
+async fn accounts_that_no_longer_accept_a_token() {
     let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     let pair = app.issue_tokens(&user, TokenGrant::default());
@@ -144,7 +144,7 @@ async fn accounts_that_no_longer_stand_behind_a_token() {
             .await
             .assert_is(401, PASSWORD_CHANGED);
     }
-    // Nobody is kept from ending a token for good.
+    // Every account can blacklist its token.
     visitor
         .post_refresh_token("/api/token/blacklist", &pair.refresh)
         .await

@@ -1,4 +1,5 @@
-//! Rotation: one use for each refresh token, and half a minute for whoever asks twice.
+//! Rotation: each refresh token is used once, and a repeated request within half a minute gets the same
+//! response.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -30,7 +31,7 @@ fn pair(reply: &ApiResponse) -> TokenPair {
 }
 
 #[tokio::test]
-async fn every_refresh_gives_the_next_refresh_token() {
+async fn every_refresh_returns_the_next_refresh_token() {
     let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
     let grant = TokenGrant {
@@ -87,7 +88,7 @@ async fn every_refresh_gives_the_next_refresh_token() {
                 .any(|part| part == signature)
         );
     }
-    // A retired token is no longer good for anything else.
+    // No other route accepts a replaced token.
     let reply = visitor
         .post_json("/api/token/verify", &json!({ "token": first.refresh }))
         .await;
@@ -95,7 +96,7 @@ async fn every_refresh_gives_the_next_refresh_token() {
 }
 
 #[tokio::test]
-async fn whoever_asks_twice_gets_the_same_answer_for_half_a_minute() {
+async fn a_repeated_request_gets_the_same_response_for_half_a_minute() {
     let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
     let first = app.issue_tokens(&user, TokenGrant::default());
@@ -104,14 +105,14 @@ async fn whoever_asks_twice_gets_the_same_answer_for_half_a_minute() {
         app.clock.advance(TimeDelta::seconds(15));
         assert_eq!(rotate(&visitor, &first.refresh).await, second);
     }
-    // The answer to the first tab may have been used already.
+    // The successor may have been replaced already.
     rotate(&visitor, &second.refresh).await;
     assert_eq!(rotate(&visitor, &first.refresh).await, second);
     assert_eq!(app.live_refresh_token_rows().len(), 1);
 }
 
 #[tokio::test]
-async fn whoever_comes_back_later_ends_the_family() {
+async fn a_later_use_of_a_replaced_token_revokes_the_family() {
     let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
     let bystander = app.issue_tokens(&user, TokenGrant::default());
@@ -137,10 +138,10 @@ async fn whoever_comes_back_later_ends_the_family() {
 }
 
 #[tokio::test]
-async fn revocation_wins_over_a_replay() {
+async fn a_replay_does_not_return_a_revoked_successor() {
     let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
-    // Whichever of the two is blacklisted, both end, and nothing waits for the first any longer.
+    // Whichever of the two is blacklisted, both are revoked, and a replay returns nothing.
     for ended in [0, 1] {
         let first = app.issue_tokens(&user, TokenGrant::default());
         let second = rotate(&visitor, &first.refresh).await;
@@ -170,7 +171,7 @@ async fn revocation_wins_over_a_replay() {
 }
 
 #[tokio::test]
-async fn a_new_password_wins_over_a_replay() {
+async fn a_replay_after_a_password_change_is_refused() {
     let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
     let first = app.issue_tokens(&user, TokenGrant::default());

@@ -1,4 +1,4 @@
-//! The session's cookie: sealed, bounded in time, and never in the way of a sign-in.
+//! The session's cookie: it is encrypted and expires, and a bad one does not prevent a sign-in.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,14 +11,14 @@ use crate::support::app::{TestApp, Visitor, location, set_cookies};
 use crate::support::proxied::Proxy;
 use crate::support::steps::{is_removal, obtain_callback_url, set_cookie};
 
-/// The text behind the percent signs of a cookie's value.
+/// Percent-decodes a cookie's value.
 fn decoded(value: &str) -> String {
     let pairs = format!("v={}", value.replace('+', "%2B"));
     let mut pairs = url::form_urlencoded::parse(pairs.as_bytes());
     pairs.next().unwrap().1.into_owned()
 }
 
-/// Whether home greets whoever sends this session cookie, and whether it takes the cookie away.
+/// Whether the home page greets a browser with this session cookie, and whether it removes the cookie.
 async fn greeted_and_removed(stranger: &Visitor, value: &str) -> (bool, bool) {
     let request = stranger.request(Method::GET, "/");
     let request = request.header(COOKIE, format!("sessionid={value}"));
@@ -52,7 +52,7 @@ async fn over_https_every_cookie_is_secure() {
 }
 
 #[tokio::test]
-async fn name_and_age_of_the_cookie_are_the_operators() {
+async fn the_settings_choose_the_cookies_name_and_age() {
     let app = TestApp::builder()
         .setting("SESSION_COOKIE_NAME", "hall")
         .setting("SESSION_COOKIE_AGE", "3600")
@@ -67,7 +67,7 @@ async fn name_and_age_of_the_cookie_are_the_operators() {
 }
 
 #[tokio::test]
-async fn a_cookie_altered_by_one_bit_is_nobodys_and_is_taken_away() {
+async fn a_cookie_with_one_changed_bit_is_refused_and_removed() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let stranger = app.visitor();
@@ -85,7 +85,7 @@ async fn a_cookie_altered_by_one_bit_is_nobodys_and_is_taken_away() {
 }
 
 #[tokio::test]
-async fn a_cookie_that_is_cut_lengthened_or_made_up_is_taken_away() {
+async fn a_truncated_extended_or_forged_cookie_is_removed() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let stranger = app.visitor();
@@ -106,13 +106,13 @@ async fn a_cookie_that_is_cut_lengthened_or_made_up_is_taken_away() {
 }
 
 #[tokio::test]
-async fn a_session_past_its_end_is_over_though_its_cookie_is_still_sent() {
+async fn an_expired_session_is_refused_though_its_cookie_is_sent() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let stranger = app.visitor();
     let value = ada.cookie("/", "sessionid").unwrap();
     app.clock.advance(TimeDelta::seconds(1_209_599));
-    // The cookie says whole seconds, and the clock stood somewhere between two.
+    // The cookie has whole seconds, and the clock was between two of them.
     let begun = app.only_session().created_at;
     let fraction = begun.utc().timestamp_subsec_micros();
     app.clock.advance(-TimeDelta::microseconds(fraction.into()));
@@ -126,7 +126,7 @@ async fn a_session_past_its_end_is_over_though_its_cookie_is_still_sent() {
 }
 
 #[tokio::test]
-async fn whoever_still_sends_an_ended_or_unreadable_cookie_signs_in_at_once() {
+async fn a_browser_with_an_expired_or_unreadable_cookie_can_sign_in() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let ended = ada.cookies("/");
@@ -150,7 +150,7 @@ async fn whoever_still_sends_an_ended_or_unreadable_cookie_signs_in_at_once() {
 }
 
 #[tokio::test]
-async fn a_neighbours_cookie_that_cannot_be_read_keeps_nobody_out() {
+async fn an_unreadable_cookie_of_another_application_does_not_prevent_a_sign_in() {
     let app = TestApp::start();
     let neighbours: [&[u8]; 6] = [
         b"flag",
@@ -180,7 +180,7 @@ async fn a_neighbours_cookie_that_cannot_be_read_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn an_open_session_is_not_sealed_anew_at_every_request() {
+async fn a_request_does_not_write_the_cookie_again_without_a_change() {
     let now = Clock::system().now();
     let app = TestApp::builder().clock(Clock::standing_at(now)).start();
     let ada = app.signed_in("ada@example.com").await;

@@ -1,11 +1,11 @@
-//! What the pages say of who is signed in, for whom and where.
+//! What the pages show about the user, the impersonator and the organisation.
 
 use reqwest::Method;
 
 use crate::support::app::TestApp;
 
 #[tokio::test]
-async fn an_impersonated_session_says_so_on_every_page() {
+async fn every_page_of_an_impersonated_session_has_a_banner() {
     let app = TestApp::start();
     let support = app.signed_in("imogen@example.com").await;
     let asks = support
@@ -43,7 +43,7 @@ async fn an_ordinary_session_has_no_banner() {
 }
 
 #[tokio::test]
-async fn a_member_of_an_organisation_sees_it_and_their_role() {
+async fn a_member_sees_the_organisation_and_the_role() {
     let app = TestApp::start();
     let olive = app.signed_in("olive@example.com").await;
     let account = olive.page("/account").await;
@@ -56,7 +56,7 @@ async fn a_member_of_an_organisation_sees_it_and_their_role() {
 }
 
 #[tokio::test]
-async fn a_chosen_organisation_is_asked_for_and_shown() {
+async fn a_chosen_organisation_is_requested_and_shown() {
     let app = TestApp::start();
     let olive = app.signed_in("olive@example.com").await;
     let account = olive.page("/account").await;
@@ -73,7 +73,7 @@ async fn a_chosen_organisation_is_asked_for_and_shown() {
 }
 
 #[tokio::test]
-async fn names_are_shown_as_text() {
+async fn names_are_escaped() {
     let app = TestApp::start();
     let mut user = app.workos().user("ada@example.com").unwrap();
     user.first_name = Some("<script>alert(1)</script>".to_owned());

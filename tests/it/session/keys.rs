@@ -1,4 +1,4 @@
-//! A changed `SECRET_KEY`: the older ones still open, and what they open is sealed anew.
+//! A changed `SECRET_KEY`: older keys still decrypt, and what they decrypt is encrypted with the new key.
 
 use reqwest::{StatusCode, Url};
 
@@ -7,7 +7,7 @@ use crate::support::steps::{is_removal, obtain_callback_url, set_cookie};
 
 const NEW_KEY: &str = "another-made-up-key-with-more-than-fifty-characters-in-it";
 
-/// Beside `app`, on the same WorkOS and by the same clock, with other keys.
+/// Another application with the WorkOS and the clock of `app`, and with other keys.
 fn beside(app: &TestApp, key: &str, fallbacks: &str) -> TestApp {
     TestApp::builder()
         .clock(app.clock.clone())
@@ -26,7 +26,7 @@ async fn home(app: &TestApp, cookies: &str) -> (Option<String>, bool) {
 }
 
 #[tokio::test]
-async fn a_session_of_an_older_key_goes_on_and_is_sealed_anew() {
+async fn a_session_of_an_older_key_continues_and_its_cookie_is_encrypted_again() {
     let old = TestApp::start();
     let ada = old.signed_in("ada@example.com").await;
     let sealed_by_old = ada.cookies("/");
@@ -44,12 +44,12 @@ async fn a_session_of_an_older_key_goes_on_and_is_sealed_anew() {
     assert_eq!(home(&new, sealed_by_new).await, (None, true));
     assert_eq!(home(&both, sealed_by_new).await, (None, true));
     let (_, greeted) = home(&old, sealed_by_new).await;
-    assert!(!greeted, "the old key is not what sealed it");
+    assert!(!greeted, "the old key did not encrypt it");
 }
 
-/// A cache may keep such a file for everybody.
+/// A cache may store such a file for every user.
 #[tokio::test]
-async fn a_file_brings_no_newly_sealed_session_along() {
+async fn a_static_file_does_not_set_the_session_cookie() {
     let old = TestApp::start();
     let cookies = old.signed_in("ada@example.com").await.cookies("/");
     let both = beside(&old, NEW_KEY, SECRET_KEY);
@@ -60,7 +60,7 @@ async fn a_file_brings_no_newly_sealed_session_along() {
 }
 
 #[tokio::test]
-async fn a_session_outlives_a_restart() {
+async fn a_session_survives_a_restart() {
     let before = TestApp::start();
     let cookies = before.signed_in("ada@example.com").await.cookies("/");
     let id = before.only_session().id;
@@ -79,7 +79,7 @@ async fn a_session_outlives_a_restart() {
 }
 
 #[tokio::test]
-async fn every_fallback_opens_whatever_else_the_browser_sends() {
+async fn every_fallback_key_decrypts_beside_other_cookies() {
     let old = TestApp::start();
     let ada = old.signed_in("ada@example.com").await;
     let cookies = format!("before=1; caf\u{e9}=1; {}; after=2", ada.cookies("/"));
@@ -90,7 +90,7 @@ async fn every_fallback_opens_whatever_else_the_browser_sends() {
 }
 
 #[tokio::test]
-async fn a_session_of_a_removed_key_is_over_and_its_cookie_is_taken_away() {
+async fn a_session_of_a_removed_key_is_refused_and_its_cookie_removed() {
     let old = TestApp::start();
     let ada = old.signed_in("ada@example.com").await;
     let new = beside(&old, NEW_KEY, "");
@@ -102,7 +102,7 @@ async fn a_session_of_a_removed_key_is_over_and_its_cookie_is_taken_away() {
 }
 
 #[tokio::test]
-async fn a_session_of_an_older_key_still_ends_when_it_should() {
+async fn a_session_of_an_older_key_still_expires() {
     let old = TestApp::start();
     let ada = old.signed_in("ada@example.com").await;
     let both = beside(&old, NEW_KEY, SECRET_KEY);
@@ -113,7 +113,7 @@ async fn a_session_of_an_older_key_still_ends_when_it_should() {
 }
 
 #[tokio::test]
-async fn logging_out_with_a_cookie_of_an_older_key_takes_it_away() {
+async fn a_log_out_with_a_cookie_of_an_older_key_removes_it() {
     let old = TestApp::start();
     let ada = old.signed_in("ada@example.com").await;
     let both = beside(&old, NEW_KEY, SECRET_KEY);
@@ -125,7 +125,7 @@ async fn logging_out_with_a_cookie_of_an_older_key_takes_it_away() {
 }
 
 #[tokio::test]
-async fn a_login_begun_under_an_older_key_finishes() {
+async fn a_login_that_began_under_an_older_key_finishes() {
     let old = TestApp::start();
     let ada = old.visitor();
     let callback = obtain_callback_url(&ada, "ada@example.com").await;

@@ -1,4 +1,4 @@
-//! Logging out: here, at WorkOS, and never because another site said so.
+//! Log-out: here and at WorkOS, and not on the request of another site.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -19,7 +19,7 @@ async fn send(visitor: &Visitor, method: Method, headers: &[(&str, &str)]) -> Re
     request.send().await.unwrap()
 }
 
-/// Asserts that the answer signs out here and leads on to WorkOS's own logout.
+/// Asserts that the response ends the session here and redirects to WorkOS's log-out.
 fn assert_signs_out(app: &TestApp, response: &Response) -> Url {
     assert_eq!(response.status(), StatusCode::FOUND);
     let line = set_cookie(response, "sessionid").unwrap();
@@ -39,7 +39,7 @@ fn assert_signs_out(app: &TestApp, response: &Response) -> Url {
 }
 
 #[tokio::test]
-async fn a_link_of_this_site_signs_out_here_and_at_workos() {
+async fn a_link_on_this_site_signs_out_here_and_at_workos() {
     for site in [vec![], vec![(SITE, "same-origin")], vec![(SITE, "none")]] {
         let app = TestApp::start();
         let ada = app.signed_in("ada@example.com").await;
@@ -56,7 +56,7 @@ async fn a_link_of_this_site_signs_out_here_and_at_workos() {
 }
 
 #[tokio::test]
-async fn a_form_of_this_site_signs_out() {
+async fn a_form_on_this_site_signs_out() {
     for header in [Some(ORIGIN.as_str()), Some(SITE), None] {
         let app = TestApp::start();
         let ada = app.signed_in("ada@example.com").await;
@@ -65,7 +65,7 @@ async fn a_form_of_this_site_signs_out() {
         } else {
             app.url.as_str()
         };
-        // Without either header it is no browser.
+        // A client without either header is not a browser.
         let headers: Vec<_> = header.map(|name| (name, value)).into_iter().collect();
         assert_signs_out(&app, &send(&ada, Method::POST, &headers).await);
         assert!(!ada.is_signed_in().await);
@@ -73,7 +73,7 @@ async fn a_form_of_this_site_signs_out() {
 }
 
 #[tokio::test]
-async fn a_link_of_another_site_asks_first() {
+async fn a_link_on_another_site_asks_for_confirmation() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let own_page = format!("{}/account", app.url);
@@ -98,7 +98,7 @@ async fn a_link_of_another_site_asks_first() {
 }
 
 #[tokio::test]
-async fn a_form_of_another_site_is_refused() {
+async fn a_form_on_another_site_is_refused() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     for headers in [
@@ -130,7 +130,7 @@ async fn with_an_empty_setting_no_return_to_is_sent() {
 }
 
 #[tokio::test]
-async fn whoever_is_signed_out_goes_straight_home() {
+async fn a_signed_out_browser_is_redirected_home() {
     let app = TestApp::start();
     let nobody = app.visitor();
     for method in [Method::GET, Method::POST] {
@@ -139,11 +139,11 @@ async fn whoever_is_signed_out_goes_straight_home() {
         assert_eq!(location(&response), "/");
     }
     let response = send(&nobody, Method::GET, &[(SITE, "cross-site")]).await;
-    assert_eq!(location(&response), "/", "there is nothing to ask");
+    assert_eq!(location(&response), "/", "no confirmation is needed");
 }
 
 #[tokio::test]
-async fn a_session_that_workos_gave_no_sid_for_ends_here_alone() {
+async fn a_session_without_a_workos_sid_ends_only_here() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.change(|conn| {
@@ -159,7 +159,7 @@ async fn a_session_that_workos_gave_no_sid_for_ends_here_alone() {
 }
 
 #[tokio::test]
-async fn a_session_whose_row_is_gone_ends_all_the_same() {
+async fn a_session_whose_row_was_deleted_ends_too() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.change(|conn| diesel::delete(sessions::table).execute(conn));

@@ -1,5 +1,5 @@
-//! What other applications on the host and its neighbours may put beside our cookies, and what
-//! browsers send that nobody has asked for.
+//! Cookies of other applications on the same host or domain, and requests that a browser sends without a
+//! user's click.
 
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
@@ -8,7 +8,7 @@ use crate::support::app::{TestApp, set_cookies};
 use crate::support::steps::{assert_nobody_signed_in, obtain_callback_url};
 
 #[tokio::test]
-async fn a_neighbours_cookie_of_the_same_name_does_not_hide_ours() {
+async fn another_applications_cookie_of_the_same_name_does_not_hide_the_session() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let cookies = format!("sessionid=theirs; {}", ada.cookies("/"));
@@ -23,9 +23,9 @@ async fn a_neighbours_cookie_of_the_same_name_does_not_hide_ours() {
     );
 }
 
-/// Browsers keep neighbours from setting `__Host-…`, and do not know that `%5F` is `_`.
+/// Browsers do not let other hosts set `__Host-…`, but they do not decode `%5F` to `_`.
 #[tokio::test]
-async fn a_cookie_whose_name_only_decodes_to_ours_is_not_ours() {
+async fn a_cookie_whose_name_only_decodes_to_the_session_cookies_is_ignored() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let olive = app.signed_in("olive@example.com").await;
@@ -42,9 +42,9 @@ async fn a_cookie_whose_name_only_decodes_to_ours_is_not_ours() {
     assert!(page.contains("Welcome, olive@example.com!"), "{page}");
 }
 
-/// A cache that kept such an answer would hand one person's cookie to everybody.
+/// A cache that stored such a response would give one user's cookie to every user.
 #[tokio::test]
-async fn a_file_that_caches_keep_sets_no_cookie() {
+async fn a_cacheable_file_sets_no_cookie() {
     let app = TestApp::start();
     let response = app
         .visitor()
@@ -61,7 +61,7 @@ async fn a_file_that_caches_keep_sets_no_cookie() {
 }
 
 #[tokio::test]
-async fn a_cookie_name_that_no_attempt_has_is_not_repeated() {
+async fn an_unknown_cookie_name_is_not_repeated_in_the_response() {
     let app = TestApp::start();
     for name in [
         "vestibule_login_%0d%0aX:1",
@@ -78,7 +78,7 @@ async fn a_cookie_name_that_no_attempt_has_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn looking_ahead_signs_nobody_out() {
+async fn a_prefetch_does_not_sign_out() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let prefetch = HeaderValue::from_static("prefetch;prerender");
@@ -97,7 +97,7 @@ async fn looking_ahead_signs_nobody_out() {
 }
 
 #[tokio::test]
-async fn looking_ahead_spends_no_code() {
+async fn a_prefetch_does_not_use_up_the_code() {
     let app = TestApp::start();
     let ada = app.visitor();
     let callback = obtain_callback_url(&ada, "ada@example.com").await;

@@ -1,4 +1,4 @@
-//! A profile larger than a cookie still signs in, and a browser keeps what it is sent.
+//! A user whose profile is larger than a cookie can sign in, and the browser stores the cookie.
 
 use authkit_emulator::{Impersonator, User};
 
@@ -6,7 +6,7 @@ use crate::support::app::{TestApp, location, set_cookies};
 use crate::support::log;
 use crate::support::steps::set_cookie;
 
-/// What every browser keeps, name and value together (RFC 6265bis).
+/// The size that every browser stores, of name and value together (RFC 6265bis).
 const MOST: usize = 4_096;
 
 fn put(app: &TestApp, change: impl FnOnce(&mut User)) {
@@ -16,8 +16,8 @@ fn put(app: &TestApp, change: impl FnOnce(&mut User)) {
     app.workos().put_user(user);
 }
 
-/// Signs in, and asserts that the cookie is kept and the person greeted, without a loop.
-async fn signs_in_with_a_cookie_that_is_kept(app: &TestApp) -> String {
+/// Signs in, and asserts that the cookie is small enough and that the account page is shown without a loop.
+async fn sign_in_with_a_cookie_that_fits(app: &TestApp) -> String {
     let ada = app.visitor();
     let response = ada.sign_in("ada@example.com").await;
     assert_eq!(location(&response), "/");
@@ -36,7 +36,7 @@ async fn signs_in_with_a_cookie_that_is_kept(app: &TestApp) -> String {
 }
 
 #[tokio::test]
-async fn huge_names_and_a_huge_picture_still_sign_in() {
+async fn a_user_with_huge_names_and_a_huge_picture_signs_in() {
     log::capture();
     let app = TestApp::start();
     put(&app, |user| {
@@ -47,10 +47,10 @@ async fn huge_names_and_a_huge_picture_still_sign_in() {
             "p".repeat(9_000)
         ));
     });
-    let account = signs_in_with_a_cookie_that_is_kept(&app).await;
+    let account = sign_in_with_a_cookie_that_fits(&app).await;
     assert!(account.contains("ada@example.com"), "{account}");
     let row = app.user("ada@example.com");
-    assert_eq!(row.first_name.len(), 3_000, "the row keeps everything");
+    assert_eq!(row.first_name.len(), 3_000, "the row stores everything");
     assert!(log::has_line_with(
         "WARN the session cookie of account 1 would be too large for browsers",
         "left out: picture_url, last_name, first_name"
@@ -58,7 +58,7 @@ async fn huge_names_and_a_huge_picture_still_sign_in() {
 }
 
 #[tokio::test]
-async fn only_what_does_not_fit_is_left_out() {
+async fn only_fields_that_do_not_fit_are_left_out() {
     let app = TestApp::start();
     put(&app, |user| {
         user.profile_picture_url = Some(format!(
@@ -66,13 +66,13 @@ async fn only_what_does_not_fit_is_left_out() {
             "p".repeat(9_000)
         ));
     });
-    let account = signs_in_with_a_cookie_that_is_kept(&app).await;
+    let account = sign_in_with_a_cookie_that_fits(&app).await;
     assert!(account.contains("Ada Example"), "{account}");
     assert!(!account.contains("pictures.example.com"), "{account}");
 }
 
 #[tokio::test]
-async fn the_costliest_characters_still_fit() {
+async fn the_characters_with_the_longest_encoding_fit() {
     let app = TestApp::start();
     for text in [
         "\"",
@@ -92,15 +92,15 @@ async fn the_costliest_characters_still_fit() {
                 reason: Some(text.repeat(2_000)),
             });
         });
-        signs_in_with_a_cookie_that_is_kept(&app).await;
+        sign_in_with_a_cookie_that_fits(&app).await;
     }
 }
 
 #[tokio::test]
-async fn every_size_up_to_the_bound_and_over_it_is_kept() {
+async fn cookies_of_every_size_around_the_limit_fit() {
     let app = TestApp::start();
     for length in (1_500..3_000).step_by(100) {
         put(&app, |user| user.first_name = Some("n".repeat(length)));
-        signs_in_with_a_cookie_that_is_kept(&app).await;
+        sign_in_with_a_cookie_that_fits(&app).await;
     }
 }

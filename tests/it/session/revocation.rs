@@ -1,4 +1,4 @@
-//! A session that was ended early is over, whoever holds a copy of its cookie.
+//! A revoked session is refused, also with a copy of its cookie.
 
 use reqwest::StatusCode;
 use vestibule::db::DbError;
@@ -8,7 +8,7 @@ use crate::support::app::{TestApp, Visitor, location};
 use crate::support::readings::happens_soon;
 use crate::support::steps::set_cookie;
 
-async fn is_good(app: &TestApp, cookies: &str) -> bool {
+async fn is_accepted(app: &TestApp, cookies: &str) -> bool {
     let response = Visitor::new(&app.url)
         .get_with_cookies("/account", cookies)
         .await;
@@ -17,70 +17,70 @@ async fn is_good(app: &TestApp, cookies: &str) -> bool {
         StatusCode::FOUND => {
             assert_eq!(location(&response), "/auth/login?next=%2Faccount");
             let line = set_cookie(&response, "sessionid");
-            assert_eq!(line, None, "a late answer would take a newer one away");
+            assert_eq!(line, None, "a late response must not remove a newer cookie");
             false
         }
         other => panic!("{other}"),
     }
 }
 
-async fn becomes_bad(app: &TestApp, cookies: &str) -> bool {
-    happens_soon(app, async || !is_good(app, cookies).await).await
+async fn becomes_refused(app: &TestApp, cookies: &str) -> bool {
+    happens_soon(app, async || !is_accepted(app, cookies).await).await
 }
 
 #[tokio::test]
-async fn a_cookie_copied_before_the_log_out_is_refused_right_after_it() {
+async fn a_cookie_copied_before_the_log_out_is_refused_after_it() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let copy = ada.cookies("/");
-    assert!(is_good(&app, &copy).await);
+    assert!(is_accepted(&app, &copy).await);
     ada.get("/auth/logout").await;
-    assert!(!is_good(&app, &copy).await);
+    assert!(!is_accepted(&app, &copy).await);
 }
 
 #[tokio::test]
-async fn the_other_replica_refuses_it_too() {
+async fn another_replica_refuses_it_too() {
     let app = TestApp::start();
     let other = app.replica().start();
     let ada = app.signed_in("ada@example.com").await;
     let copy = ada.cookies("/");
-    assert!(is_good(&other, &copy).await);
+    assert!(is_accepted(&other, &copy).await);
     ada.get("/auth/logout").await;
-    assert!(becomes_bad(&other, &copy).await);
+    assert!(becomes_refused(&other, &copy).await);
 }
 
 #[tokio::test]
-async fn other_sessions_of_the_same_person_go_on() {
+async fn other_sessions_of_the_same_user_continue() {
     let app = TestApp::start();
     let laptop = app.signed_in("ada@example.com").await;
     let phone = app.signed_in("ada@example.com").await;
     laptop.get("/auth/logout").await;
-    assert!(is_good(&app, &phone.cookies("/")).await);
+    assert!(is_accepted(&app, &phone.cookies("/")).await);
 }
 
 #[tokio::test]
-async fn the_session_that_a_new_sign_in_replaces_is_over() {
+async fn a_session_that_a_new_sign_in_replaces_is_refused() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let before = ada.cookies("/");
     ada.sign_in("ada@example.com").await;
-    assert!(!is_good(&app, &before).await);
-    assert!(is_good(&app, &ada.cookies("/")).await);
+    assert!(!is_accepted(&app, &before).await);
+    assert!(is_accepted(&app, &ada.cookies("/")).await);
 }
 
 #[tokio::test]
-async fn what_a_command_or_an_operator_ends_in_the_database_is_over() {
+async fn a_session_that_a_command_or_an_operator_ends_is_refused() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let (id, now) = (app.only_session().id, app.now());
     app.database
         .write_blocking(|conn| Ok::<_, DbError>(SessionRow::revoke(conn, &id, now)?))
         .unwrap();
-    assert!(becomes_bad(&app, &ada.cookies("/")).await);
+    assert!(becomes_refused(&app, &ada.cookies("/")).await);
 }
 
 #[tokio::test]
-async fn it_stays_refused_after_a_restart() {
+async fn a_revoked_session_stays_refused_after_a_restart() {
     let before = TestApp::start();
     let laptop = before.signed_in("ada@example.com").await;
     let phone = before.signed_in("ada@example.com").await;
@@ -91,6 +91,6 @@ async fn it_stays_refused_after_a_restart() {
         .database(before.stop())
         .clock(clock)
         .start();
-    assert!(!is_good(&after, &copy).await);
-    assert!(is_good(&after, &other).await);
+    assert!(!is_accepted(&after, &copy).await);
+    assert!(is_accepted(&after, &other).await);
 }

@@ -1,4 +1,4 @@
-//! The session's row: what must not be lost with a cookie.
+//! The session's row.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::app::TestApp;
 use crate::support::steps::AUTHENTICATE;
 
 #[tokio::test]
-async fn the_row_holds_what_the_cookie_does_not() {
+async fn the_row_stores_what_the_cookie_does_not() {
     let app = TestApp::start();
     app.workos()
         .set_access_token_lifetime(Duration::from_secs(120));
@@ -23,7 +23,10 @@ async fn the_row_holds_what_the_cookie_does_not() {
     let at_workos = app
         .workos()
         .sessions_of(user.workos_user_id.as_ref().unwrap());
-    assert_eq!(row.workos_sid, at_workos.first().cloned());
+    assert_eq!(
+        row.workos_sid.as_deref(),
+        at_workos.first().map(String::as_str)
+    );
     assert_eq!(row.created_at, app.now());
     assert_eq!(
         row.expires_at,
@@ -37,7 +40,7 @@ async fn the_row_holds_what_the_cookie_does_not() {
 }
 
 #[tokio::test]
-async fn the_refresh_token_is_sealed_for_its_row() {
+async fn the_refresh_token_is_encrypted_for_its_row() {
     let app = TestApp::start();
     app.signed_in("ada@example.com").await;
     app.signed_in("ada@example.com").await;
@@ -75,7 +78,7 @@ async fn the_refresh_token_is_sealed_for_its_row() {
 }
 
 #[tokio::test]
-async fn signing_in_again_renews_the_session() {
+async fn a_second_sign_in_replaces_the_session() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let first_cookie = ada.cookie("/", "sessionid").unwrap();
@@ -95,7 +98,7 @@ async fn signing_in_again_renews_the_session() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_fails_leaves_the_session_that_was_there() {
+async fn a_failed_sign_in_does_not_change_the_current_session() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let olive = app.add_user("olive@example.com", true);
@@ -109,7 +112,7 @@ async fn a_sign_in_that_fails_leaves_the_session_that_was_there() {
 }
 
 #[tokio::test]
-async fn two_browsers_of_one_person_have_two_sessions() {
+async fn two_browsers_of_one_user_have_two_sessions() {
     let app = TestApp::start();
     let one = app.signed_in("ada@example.com").await;
     let other = app.signed_in("ada@example.com").await;

@@ -1,4 +1,4 @@
-//! For whom a replica vouches: what one reading tells it, and what it says when it cannot read.
+//! A replica's revocation cache: what one reading returns, and how requests are answered without readings.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::steps::{retry_after, set_cookie};
 
 const ADA: &str = "ada@example.com";
 
-/// The ways in which a session ends for a replica that has no part in it.
+/// Ways to end a session without the replica.
 const ENDINGS: [fn(&TestApp, &SessionRow); 6] = [
     |app, row| {
         let now = app.now();
@@ -31,7 +31,7 @@ const ENDINGS: [fn(&TestApp, &SessionRow); 6] = [
 ];
 
 #[tokio::test]
-async fn one_reading_tells_what_another_replica_or_an_operator_ended() {
+async fn one_reading_returns_sessions_ended_by_another_replica_or_an_operator() {
     assert!(RevocationCache::REFRESH_INTERVAL <= Duration::from_secs(1));
     for (number, end) in ENDINGS.iter().enumerate() {
         let app = TestApp::start();
@@ -60,19 +60,19 @@ async fn ask(app: &TestApp, method: Method, path: &str, cookies: &str) -> Respon
     request.send().await.unwrap()
 }
 
-/// Ada's cookies, and a replica whose last reading is so old, and the last for now.
+/// Ada's cookies, and a replica whose last reading has this age and that cannot read again.
 async fn hide_tables_from_replica(age: Duration) -> (TestApp, TestApp, String) {
     let app = TestApp::start();
     let cookies = app.signed_in(ADA).await.cookies("/");
     let replica = app.replica().revocation_reads_aged_by(age).start();
-    // It reads once before it answers anybody.
+    // The replica reads once before it answers requests.
     assert_eq!(replica.visitor().get("/healthz").await.status(), 200);
     app.hide_session_tables();
     (app, replica, cookies)
 }
 
 #[tokio::test]
-async fn cut_off_from_the_database_for_a_minute_a_replica_vouches_for_nobody() {
+async fn after_a_minute_without_a_reading_a_replica_accepts_no_session() {
     let (app, replica, cookies) = hide_tables_from_replica(Duration::from_secs(60)).await;
     let asked = [
         (Method::GET, "/"),
@@ -94,14 +94,14 @@ async fn cut_off_from_the_database_for_a_minute_a_replica_vouches_for_nobody() {
         );
     }
     let stranger = replica.visitor().get("/").await;
-    assert_eq!(stranger.status(), StatusCode::OK, "nobody is vouched for");
-    // Nothing was lost with it.
+    assert_eq!(stranger.status(), StatusCode::OK, "no session is involved");
+    // The session itself was not lost.
     let page = ask(&app, Method::GET, "/", &cookies).await;
     assert!(page.text().await.unwrap().contains("Welcome, "));
 }
 
 #[tokio::test]
-async fn for_less_than_a_minute_it_goes_on() {
+async fn for_less_than_a_minute_without_a_reading_sessions_are_accepted() {
     let (_app, replica, cookies) = hide_tables_from_replica(Duration::from_secs(30)).await;
     for path in ["/", "/account"] {
         let answer = ask(&replica, Method::GET, path, &cookies).await;
@@ -111,7 +111,7 @@ async fn for_less_than_a_minute_it_goes_on() {
 }
 
 #[tokio::test]
-async fn a_signed_in_browsers_requests_read_no_row() {
+async fn requests_of_a_signed_in_browser_do_not_read_the_row() {
     let app = TestApp::start();
     let ada = app.signed_in(ADA).await;
     app.hide_session_tables();

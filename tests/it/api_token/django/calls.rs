@@ -1,4 +1,4 @@
-//! The requests that both get, those with tokens apart.
+//! The requests without tokens that both servers get.
 
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -16,7 +16,7 @@ pub(super) struct Call {
     pub(super) kind: Option<&'static str>,
     pub(super) body: String,
     pub(super) authorization: Option<String>,
-    /// Why our answer is another on purpose.
+    /// Why vestibule's response differs on purpose.
     pub(super) better: Option<&'static str>,
 }
 
@@ -68,7 +68,7 @@ impl Call {
     }
 }
 
-/// Signing in.
+/// Requests to obtain tokens.
 pub(super) fn obtain() -> Vec<Call> {
     let path = "/api/token";
     let sign_in = |email: &str, password: &str| {
@@ -168,7 +168,7 @@ pub(super) const ROUTES: [(&str, &str); 3] = [
     ("/api/token/blacklist", "refresh"),
 ];
 
-/// Fields that will not do, at the other routes.
+/// Missing or invalid fields, at the other routes.
 pub(super) fn fields() -> Vec<Call> {
     let mut calls = Vec::new();
     for (path, field) in ROUTES {

@@ -1,4 +1,4 @@
-//! An answer without what no two answers have in common.
+//! A response without the values that differ in every response.
 
 use serde_json::{Value, json};
 
@@ -10,13 +10,13 @@ pub(super) fn normal(reply: &ApiResponse) -> Value {
     let header = |name| reply.header(name);
     let body = match serde_json::from_str(&reply.body) {
         Ok(body) => open(body),
-        // A page of Django's.
+        // An HTML page of Django.
         Err(_) => Value::Null,
     };
     json!({
         "status": reply.status.as_u16(),
         "www-authenticate": header("www-authenticate"),
-        // Others carry it too in Django.
+        // Django sends it in other responses too.
         "allow": header("allow").filter(|_| reply.status == 405),
         "body": body,
     })
@@ -27,7 +27,7 @@ fn open(value: Value) -> Value {
         Value::String(text) if text.starts_with("eyJ") && text.matches('.').count() == 2 => {
             json!([token_part(&text, 0), claims(token_part(&text, 1))])
         }
-        // The parsers say each in their own words what they did not understand.
+        // The messages of the JSON parsers differ.
         Value::String(text) if text.starts_with("JSON parse error - ") => {
             json!("JSON parse error - ")
         }
@@ -40,7 +40,8 @@ fn open(value: Value) -> Value {
     }
 }
 
-/// The id and the times by their form; `ver` is ours, and Django passes it on.
+/// The claims with the id and the times replaced by their form. Only vestibule writes `ver`, which Django
+/// copies.
 fn claims(mut claims: Value) -> Value {
     let jti = claims["jti"].as_str().expect("a text");
     let hexadecimal = jti
@@ -49,7 +50,7 @@ fn claims(mut claims: Value) -> Value {
     let lifetime =
         claims["exp"].as_i64().expect("a number") - claims["iat"].as_i64().expect("a number");
     claims["jti"] = json!([jti.len(), hexadecimal]);
-    // Django looks at its clock twice, once for each, and a second may begin between them.
+    // Django reads its clock for each of the two times, and a second may begin between the readings.
     claims["exp"] = json!((lifetime + 1) / 10 * 10);
     claims["iat"] = json!("now");
     claims.as_object_mut().expect("an object").remove("ver");

@@ -1,4 +1,4 @@
-//! The requests with tokens that both get: the same token to each.
+//! The requests with tokens that both servers get, with the same token in each.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::support::tokens::{forge_token, sign_claims};
 const NO_500: &str = "a malformed token is never a 500";
 const ACCOUNT: &str = "verifying asks for the account too";
 
-/// All requests. `rotate`: both are set to rotate.
+/// All requests. `rotate`: whether both servers rotate refresh tokens.
 pub(super) fn all(made: &RealDjango, now: i64, rotate: bool) -> Vec<Call> {
     let tokens = Tokens { made, now, rotate };
     let mut calls = obtain();
@@ -37,7 +37,7 @@ impl Tokens<'_> {
         user.expect("a user of Django's").id.to_string()
     }
 
-    /// Claims under an id that tells them apart from all others.
+    /// Claims with a unique id.
     fn claims(&self, kind: &str, name: &str) -> Value {
         json!({
             "token_type": kind,
@@ -60,7 +60,7 @@ impl Tokens<'_> {
         sign_claims(&claims)
     }
 
-    /// One token through its life, and each of those that were blacklisted before the import.
+    /// The uses of one token, and every token that was blacklisted before the import.
     fn good(&self) -> Vec<Call> {
         let mut claims = self.claims("refresh", "good");
         claims["team"] = json!({ "name": "blue" });
