@@ -1,8 +1,7 @@
 //! The one error type, and what a client may see of each variant.
 //!
-//! A variant's own text goes to the log, under the request's id; [`Error::public`] is all that
-//! leaves the house. The middleware [`error_pages`](crate::error_pages::error_pages) makes a page
-//! or JSON of it.
+//! The text of a variant is logged under the request's id; clients see only [`Error::public`]. The
+//! middleware [`error_pages`](crate::error_pages::error_pages) turns that into a page or JSON.
 
 mod internal;
 mod public;
@@ -20,104 +19,107 @@ use crate::random::RandomnessError;
 use crate::sealing::SealError;
 use crate::workos::WorkosError;
 pub use internal::{ErrorChain, InternalError};
-pub use public::{Public, plural, retry_seconds, told_of};
+pub use public::{PublicError, in_seconds, invitation_message, retry_seconds};
 
-/// Anything that ends a request early.
+/// Any error that ends a request.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A page that needs a session, without one: not an error to the user, who is sent to log in.
+    /// The page needs a session, and the request has none. The response redirects to the log-in.
     #[error("a session is required")]
     LoginRequired {
         /// The page to return to.
         next: String,
     },
-    /// The same where there was one until now: WorkOS, or whoever closed the account, has ended it.
-    #[error("the session is over")]
+    /// The session turned out to have ended during this request. The response redirects to the log-in,
+    /// which tells the user.
+    #[error("the session has ended")]
     SessionOver {
         /// The page to return to.
         next: String,
     },
-    /// WorkOS has not been reached for so long that nobody knows whether the session still stands.
+    /// The session could not be renewed because WorkOS was unavailable, and the grace period is over.
     #[error("the session could not be renewed with WorkOS")]
     SessionUnconfirmed {
-        /// After which WorkOS is asked again.
+        /// When the renewal is attempted again.
         retry_after: Duration,
     },
     /// A sign-in that did not end in a session.
     #[error("a sign-in failed: {failure}")]
     SignIn {
-        /// Why.
+        /// The reason.
         #[source]
         failure: SignInFailure,
-        /// Where it would have returned to, for a fresh attempt.
+        /// The page that the sign-in would have returned to, for a new attempt.
         next: String,
     },
     /// No such page.
     #[error("there is no such page")]
     NotFound,
-    /// The page is there, and does not do that.
+    /// The page exists, but does not support the method.
     #[error("{method} is not allowed")]
     MethodNotAllowed {
-        /// What was tried.
+        /// The method of the request.
         method: String,
-        /// What would work, as the `Allow` header lists it.
+        /// The value of the `Allow` header.
         allow: &'static str,
     },
     /// An unsafe request from another site's page.
     #[error("the request came from another site")]
     CrossSite,
-    /// A password where none is taken.
+    /// A password was sent, but `PASSWORD_LOGIN` is `off`.
     #[error("PASSWORD_LOGIN is off")]
     PasswordsOff {
-        /// Where the sign-in would have returned to.
+        /// The page that the sign-in would have returned to.
         next: String,
     },
-    /// A new password for an account that comes in without one.
-    #[error("the account has no password that it may use")]
+    /// A new password was sent for an account that cannot sign in with a password.
+    #[error("the account cannot use a password")]
     NoPassword,
-    /// Another organisation for a session of which WorkOS knows nothing.
-    #[error("a password's session has no organisation")]
+    /// Another organisation was requested for a session without WorkOS.
+    #[error("a session without WorkOS has no organisation")]
     NoOrganizations,
-    /// Another organisation, while WorkOS is away or the session is being renewed.
-    #[error("the organisation could not be switched now")]
+    /// The organisation could not be switched because WorkOS was unavailable or the session was being
+    /// renewed.
+    #[error("the organisation could not be switched")]
     NotSwitched {
-        /// After which it may work.
+        /// When it may be tried again.
         retry_after: Duration,
     },
-    /// What only the person whose account it is may do.
+    /// Only the owner of the account may do this, not an impersonator.
     #[error("an impersonated session may not do this")]
     Impersonated,
-    /// A failure that will pass, of what a form was sent for.
+    /// A temporary failure of a submitted form.
     #[error("{failure}")]
     OnForm {
         /// The failure.
         #[source]
         failure: Box<Error>,
-        /// The form's page, to try again from.
+        /// The page with the form, to try again.
         page: String,
     },
-    /// A `Host` that is not ours.
+    /// The `Host` is not in `ALLOWED_HOSTS`.
     #[error("the host {0} is not in ALLOWED_HOSTS")]
     HostNotAllowed(String),
-    /// A body larger than any of ours.
+    /// The body is larger than the limit.
     #[error("the request's body is too large")]
     BodyTooLarge,
-    /// A body that did not arrive in time.
+    /// The body did not arrive in time.
     #[error("the request's body did not arrive in time")]
     BodyTooSlow,
-    /// A request that cannot be read.
+    /// The request could not be parsed.
     #[error("the request cannot be read: {0}")]
     Unreadable(String),
-    /// The database has been away for so long that a session may have ended without our knowing.
-    #[error("whose session has ended could not be read for a minute")]
+    /// The revocation list is out of date because the database was unavailable, so a session may have
+    /// ended.
+    #[error("the revoked sessions could not be read for a minute")]
     RevocationsUnknown,
-    /// Asked too often; seconds to wait.
+    /// The rate limit is reached; the value is the seconds to wait.
     #[error("throttled for {0} s")]
     Throttled(u64),
-    /// Too many passwords are being checked.
+    /// Too many passwords are being hashed.
     #[error(transparent)]
     Overloaded(#[from] HasherOverloaded),
-    /// The database.
+    /// A database error.
     #[error(transparent)]
     Database(#[from] DbError),
     /// An internal failure.
@@ -137,21 +139,21 @@ pub enum SignInFailure {
     /// The attempt has already been completed, and its session has ended since.
     #[error("the sign-in attempt was already used")]
     AttemptAlreadyUsed,
-    /// WorkOS came back with an error instead of a code.
+    /// WorkOS redirected back with an error instead of a code.
     #[error("WorkOS returned the error {code}: {description:?}")]
     Provider {
         /// WorkOS's code.
         code: String,
-        /// WorkOS's sentence for developers: for the log alone, since a link can say anything.
+        /// WorkOS's sentence for developers. Only logged, because anybody can write it into a link.
         description: String,
     },
-    /// WorkOS refused the code, or could not be asked.
+    /// WorkOS refused the code, or was unavailable.
     #[error(transparent)]
     Workos(#[from] WorkosError),
-    /// WorkOS said yes, and the account says no.
+    /// WorkOS authenticated the user, but the account cannot be used.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
-    /// The database.
+    /// A database error.
     #[error(transparent)]
     Database(#[from] DbError),
     /// An internal failure.
@@ -160,8 +162,8 @@ pub enum SignInFailure {
 }
 
 impl SignInFailure {
-    /// Whether the same code may still work in a moment: WorkOS was not reached, did not get to it,
-    /// or would not talk to us at all. The database comes after the exchange, when the code is used up.
+    /// Whether the code may still be valid: WorkOS was unavailable or rejected our credentials. After an
+    /// error of the database the code has already been used.
     pub fn keeps_the_code(&self) -> bool {
         match self {
             Self::Workos(error) => {
@@ -173,7 +175,7 @@ impl SignInFailure {
 }
 
 impl Error {
-    /// A failed sign-in that would have returned to `next`.
+    /// The error for a failed sign-in that would have returned to `next`.
     pub fn sign_in(failure: SignInFailure, next: &str) -> Self {
         Self::SignIn {
             failure,
@@ -181,8 +183,7 @@ impl Error {
         }
     }
 
-    /// The same failure of what the form on `page` was sent for: where it will pass, the way on is
-    /// the form.
+    /// The error for a form on `page`: if it is temporary, the error page links back to the form.
     pub fn on_form(self, page: &str) -> Self {
         if self.public().retry_after.is_none() {
             return self;
@@ -193,7 +194,7 @@ impl Error {
         }
     }
 
-    /// Whether only an operator can mend it, so that the log must cry.
+    /// Whether only an operator can fix the cause, so that it is logged as an error.
     pub fn is_operators(&self) -> bool {
         match self {
             Self::SignIn {
@@ -211,7 +212,7 @@ impl ResponseError for Error {
         self.public().status
     }
 
-    /// Status and headers; the body is made where the request is known.
+    /// Status and headers. The middleware `error_pages` writes the body, which depends on the request.
     fn error_response(&self) -> HttpResponse {
         let public = self.public();
         let mut response = HttpResponse::build(public.status);

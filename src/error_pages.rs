@@ -11,7 +11,7 @@ use askama::Template;
 
 use crate::api::ApiError;
 use crate::api::bearer::not_signed_in;
-use crate::error::{Error, ErrorChain, Public};
+use crate::error::{Error, ErrorChain, PublicError};
 use crate::middleware::{is_api_path, request_id};
 use crate::settings::PasswordLogin;
 use crate::state::AppState;
@@ -45,7 +45,7 @@ pub async fn error_pages(
         }
         (None, None) => {
             log::info!("actix-web rejected a request: {error}");
-            Public::of_status(response.status())
+            PublicError::of_status(response.status())
         }
     };
     let (request, mut response) = response.into_parts();
@@ -72,7 +72,7 @@ fn log_error(error: &Error, status: StatusCode) {
     }
 }
 
-fn body(request: &HttpRequest, public: &Public) -> (&'static str, String) {
+fn body(request: &HttpRequest, public: &PublicError) -> (&'static str, String) {
     if is_api_path(request.path()) {
         return (
             "application/json",
@@ -133,7 +133,7 @@ fn json_unauthorized(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxB
 }
 
 /// The link to the password log-in, for errors of WorkOS while passwords are accepted.
-fn password_log_in<'a>(request: &HttpRequest, public: &'a Public) -> Option<ActionLink<'a>> {
+fn password_log_in<'a>(request: &HttpRequest, public: &'a PublicError) -> Option<ActionLink<'a>> {
     let app = request.app_data::<web::Data<AppState>>()?;
     let url = public.password_login_url.as_deref()?;
     (app.settings.password_login != PasswordLogin::Off).then_some(ActionLink {

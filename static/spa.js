@@ -1,5 +1,5 @@
-// The least that a single-page application on the same origin needs. The browser session signs it in;
-// its tokens live in memory alone, so that a reload asks for new ones and no storage holds any.
+// A minimal single-page application on the same origin. It gets its tokens from the browser session and
+// keeps them in memory only: a reload requests new ones, and no storage holds any.
 
 let access = null;
 let refresh = null;
@@ -12,8 +12,8 @@ function show(text, signedIn) {
     element("out").hidden = signedIn;
 }
 
-// POST with JSON, or GET without. With the cookie policy the tokens travel by themselves, and
-// `refresh` stays null.
+// Sends a POST request with a JSON body, or a GET request without one. With the cookie policy the
+// browser sends the tokens as cookies, and `refresh` stays null.
 async function call(path, body) {
     const headers = {};
     if (access !== null) headers.Authorization = `Bearer ${access}`;
@@ -27,18 +27,18 @@ async function call(path, body) {
     return { status: response.status, answer: await response.json() };
 }
 
-const known = () => (refresh === null ? {} : { refresh });
+const refreshBody = () => (refresh === null ? {} : { refresh });
 
-// The next access token; false where nobody is signed in any more.
+// Gets a new access token; false if the user is no longer signed in.
 async function renew() {
-    const { status, answer } = await call("/api/token/refresh", known());
+    const { status, answer } = await call("/api/token/refresh", refreshBody());
     if (status !== 200) return false;
     access = answer.access;
     refresh = answer.refresh ?? refresh;
     return true;
 }
 
-// As every call of an application should be: an access token lives for minutes.
+// Calls the API, and once more with a new access token if the token has expired.
 async function callWithToken(path) {
     const first = await call(path);
     return first.status === 401 && (await renew()) ? call(path) : first;
@@ -64,11 +64,11 @@ async function refreshNow() {
 }
 
 async function logOut() {
-    const { status, answer } = await call("/api/auth/logout", known());
+    const { status, answer } = await call("/api/auth/logout", refreshBody());
     if (status !== 200) return show(answer.detail, true);
     access = refresh = null;
     show(answer.message, false);
-    // WorkOS has a session of its own, which ends there.
+    // The session at WorkOS ends at this URL.
     location.assign(answer.workos_logout_url ?? answer.redirect_to);
 }
 

@@ -1,4 +1,4 @@
-//! What a client may see of each error: a status, a few words, and the way on.
+//! What a client may see of each error: a status, a heading, a message and a link.
 
 mod sign_in;
 
@@ -11,29 +11,30 @@ use serde_json::{Value, json};
 use super::Error;
 use crate::db::DbError;
 use crate::links::{login_url, session_over_url};
-pub use sign_in::told_of;
+pub use sign_in::invitation_message;
 
-/// Seconds after which trying again is worth it, where nobody said better.
+/// The seconds to wait if the failed service sent no `Retry-After`.
 const RETRY_SECONDS: u64 = 5;
-/// The longest that anyone is told to wait, an hour: more is a mistake, and browsers would obey it.
-const MOST_RETRY_SECONDS: u64 = 3_600;
+/// The maximum of `Retry-After`, one hour. A larger value from a provider is most likely an error.
+const MAX_RETRY_SECONDS: u64 = 3_600;
 
-/// How long a client is to wait, after what a provider asked for.
+/// The seconds that a client is told to wait, given the `Retry-After` of a provider.
 pub fn retry_seconds(asked: Option<Duration>) -> u64 {
     let seconds = asked.map_or(RETRY_SECONDS, |wait| wait.as_secs());
-    seconds.clamp(1, MOST_RETRY_SECONDS)
+    seconds.clamp(1, MAX_RETRY_SECONDS)
 }
 
 /// What a client may see of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Public {
+pub struct PublicError {
     /// The status.
     pub status: StatusCode,
     /// What happened, in a few words.
     pub heading: &'static str,
     /// What happened and what to do, in a sentence or two.
     pub message: Cow<'static, str>,
-    /// The way on: its words and its address. `None`: home.
+    /// The label and the URL of the main link. An empty URL is the requested page; `None` is the home
+    /// page.
     pub action: Option<(&'static str, String)>,
     /// Seconds to wait before trying again.
     pub retry_after: Option<u64>,
@@ -41,7 +42,7 @@ pub struct Public {
     pub password_login_url: Option<String>,
 }
 
-impl Public {
+impl PublicError {
     fn new(
         status: StatusCode,
         heading: &'static str,
@@ -57,9 +58,9 @@ impl Public {
         }
     }
 
-    fn offering(self, words: &'static str, url: String) -> Self {
+    fn with_action(self, label: &'static str, url: String) -> Self {
         Self {
-            action: Some((words, url)),
+            action: Some((label, url)),
             ..self
         }
     }
@@ -70,33 +71,32 @@ impl Public {
             "Please try again in a moment",
             message,
         );
-        // An empty address is the page itself, asked for again.
         Self {
-            retry_after: Some(seconds.clamp(1, MOST_RETRY_SECONDS)),
+            retry_after: Some(seconds.clamp(1, MAX_RETRY_SECONDS)),
             ..page
         }
-        .offering("Try again", String::new())
+        .with_action("Try again", String::new())
     }
 
-    /// The body under `/api/`, in Django REST framework's sentences, which single-page apps may
-    /// compare.
+    /// The JSON under `/api/`, with the sentences of Django REST framework, which single-page applications
+    /// may compare.
     pub fn json(&self, method: &Method) -> Value {
         let detail = match self.status {
             StatusCode::NOT_FOUND => "Not found.".to_owned(),
             StatusCode::METHOD_NOT_ALLOWED => format!("Method \"{method}\" not allowed."),
             StatusCode::PAYLOAD_TOO_LARGE => "Request body too large.".to_owned(),
             StatusCode::TOO_MANY_REQUESTS => {
-                let wait = plural(self.retry_after.unwrap_or(1));
+                let wait = in_seconds(self.retry_after.unwrap_or(1));
                 format!("Request was throttled. Expected available in {wait}.")
             }
-            // The page's sentence points at a number that JSON does not have.
+            // The page's message refers to the request id, which the JSON does not have.
             StatusCode::INTERNAL_SERVER_ERROR => "A server error occurred.".to_owned(),
             _ => self.message.clone().into_owned(),
         };
         json!({ "detail": detail })
     }
 
-    /// For a failure of the framework's, whose own text is not for clients.
+    /// The error for a status of actix-web, whose own text is not shown to clients.
     pub fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Error::NotFound.public(),
@@ -113,103 +113,103 @@ impl Public {
 
 impl Error {
     /// What a client may see.
-    pub fn public(&self) -> Public {
+    pub fn public(&self) -> PublicError {
         match self {
-            Self::LoginRequired { next } => Public::new(
+            Self::LoginRequired { next } => PublicError::new(
                 StatusCode::FOUND,
                 "Please log in",
                 "You need to be signed in to see this page.",
             )
-            .offering("Log in", login_url(next)),
-            Self::SessionOver { next } => Public::new(
+            .with_action("Log in", login_url(next)),
+            Self::SessionOver { next } => PublicError::new(
                 StatusCode::FOUND,
                 "Please log in again",
                 "Your session has ended.",
             )
-            .offering("Log in", session_over_url(next)),
-            Self::SessionUnconfirmed { retry_after } => Public::try_again(
+            .with_action("Log in", session_over_url(next)),
+            Self::SessionUnconfirmed { retry_after } => PublicError::try_again(
                 "The sign-in service is not responding, so we cannot check whether you are still signed in. Nothing was lost.",
                 retry_seconds(Some(*retry_after)),
             ),
             Self::SignIn { failure, next } => failure.public(next),
-            Self::NotFound => Public::new(
+            Self::NotFound => PublicError::new(
                 StatusCode::NOT_FOUND,
                 "Page not found",
                 "There is nothing at this address. The link may be old, or mistyped.",
             ),
-            Self::MethodNotAllowed { .. } => Public::new(
+            Self::MethodNotAllowed { .. } => PublicError::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "That is not possible here",
                 "This address exists, but it cannot be used in that way.",
             ),
-            Self::CrossSite => Public::new(
+            Self::CrossSite => PublicError::new(
                 StatusCode::FORBIDDEN,
                 "Request refused",
                 "The request came from a page of another site, so nothing was done. Please open the page on this site and try again there.",
             ),
-            Self::PasswordsOff { next } => Public::new(
+            Self::PasswordsOff { next } => PublicError::new(
                 StatusCode::FORBIDDEN,
                 "Passwords are not used here",
                 "This site does not use passwords of its own, so yours was not checked.",
             )
-            .offering("Continue with WorkOS", login_url(next)),
-            Self::NoPassword => Public::new(
+            .with_action("Continue with WorkOS", login_url(next)),
+            Self::NoPassword => PublicError::new(
                 StatusCode::FORBIDDEN,
                 "There is no password to change",
                 "You do not use a password of this site to log in.",
             )
-            .offering("Your account", "/account".to_owned()),
-            Self::NoOrganizations => Public::new(
+            .with_action("Your account", "/account".to_owned()),
+            Self::NoOrganizations => PublicError::new(
                 StatusCode::FORBIDDEN,
                 "No organisation to switch to",
                 "You are signed in with a password of this site, which does not belong to an organisation. Log in with WorkOS to choose one.",
             )
-            .offering("Continue with WorkOS", login_url("/account")),
-            Self::NotSwitched { retry_after } => Public::try_again(
+            .with_action("Continue with WorkOS", login_url("/account")),
+            Self::NotSwitched { retry_after } => PublicError::try_again(
                 "The organisation could not be switched at the moment. You are still signed in as before.",
                 retry_seconds(Some(*retry_after)),
             )
-            .offering("Your account", "/account".to_owned()),
-            Self::Impersonated => Public::new(
+            .with_action("Your account", "/account".to_owned()),
+            Self::Impersonated => PublicError::new(
                 StatusCode::FORBIDDEN,
                 "Not in an impersonated session",
                 "Only the owner of the account can do that.",
             )
-            .offering("Your account", "/account".to_owned()),
+            .with_action("Your account", "/account".to_owned()),
             Self::OnForm { failure, page } => {
                 // Trying again does not help until the operator has corrected the settings.
                 let label = match failure.is_operators() {
                     true => "Go back",
                     false => "Try again",
                 };
-                failure.public().offering(label, page.clone())
+                failure.public().with_action(label, page.clone())
             }
-            Self::HostNotAllowed(_) => Public::new(
+            Self::HostNotAllowed(_) => PublicError::new(
                 StatusCode::BAD_REQUEST,
                 "Unknown host",
                 "This server does not answer to the host name in the address. If you run the server, add the name to ALLOWED_HOSTS.",
             ),
-            Self::BodyTooLarge => Public::new(
+            Self::BodyTooLarge => PublicError::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "The request is too large",
                 "The request is larger than this site accepts.",
             ),
-            Self::BodyTooSlow => Public::new(
+            Self::BodyTooSlow => PublicError::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "That took too long",
                 "The request did not arrive in time. Check your connection and try again.",
             ),
-            Self::Unreadable(_) => Public::new(
+            Self::Unreadable(_) => PublicError::new(
                 StatusCode::BAD_REQUEST,
                 "That did not work",
                 "The request could not be understood.",
             ),
-            Self::RevocationsUnknown => Public::try_again(
+            Self::RevocationsUnknown => PublicError::try_again(
                 "The database is not responding, so we cannot check whether you are signed in. Nothing was lost.",
                 RETRY_SECONDS,
             ),
             Self::Throttled(seconds) => throttled(*seconds),
-            Self::Overloaded(_) => Public::try_again(
+            Self::Overloaded(_) => PublicError::try_again(
                 "The server is busy, so your password was not checked.",
                 RETRY_SECONDS,
             ),
@@ -219,11 +219,11 @@ impl Error {
     }
 }
 
-fn throttled(seconds: u64) -> Public {
-    let wait = plural(seconds);
-    Public {
+fn throttled(seconds: u64) -> PublicError {
+    let wait = in_seconds(seconds);
+    PublicError {
         retry_after: Some(seconds),
-        ..Public::new(
+        ..PublicError::new(
             StatusCode::TOO_MANY_REQUESTS,
             "Too many attempts",
             format!("There were too many attempts from your network. You can try again in {wait}."),
@@ -232,25 +232,27 @@ fn throttled(seconds: u64) -> Public {
 }
 
 /// `1 second`, `2 seconds`.
-pub fn plural(seconds: u64) -> String {
+pub fn in_seconds(seconds: u64) -> String {
     match seconds {
         1 => "1 second".to_owned(),
         many => format!("{many} seconds"),
     }
 }
 
-fn database(error: &DbError) -> Public {
+fn database(error: &DbError) -> PublicError {
     match error {
-        DbError::Unavailable(_) | DbError::Missing(_) | DbError::Interrupted => Public::try_again(
-            "The database is not responding. Nothing was lost.",
-            RETRY_SECONDS,
-        ),
+        DbError::Unavailable(_) | DbError::Missing(_) | DbError::Interrupted => {
+            PublicError::try_again(
+                "The database is not responding. Nothing was lost.",
+                RETRY_SECONDS,
+            )
+        }
         DbError::NoPostgres | DbError::Migration(_) | DbError::Rejected(_) => internal(),
     }
 }
 
-fn internal() -> Public {
-    Public::new(
+fn internal() -> PublicError {
+    PublicError::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "Something went wrong",
         "This is our fault. We have logged it under the request ID below. Please try again, or come back later.",

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use crate::accounts::{LinkError, ProvisionError};
 use crate::api::ApiError;
 use crate::api::error::ExchangeError;
-use crate::error::{Error, ErrorChain, SignInFailure, retry_seconds, told_of};
+use crate::error::{Error, ErrorChain, SignInFailure, invitation_message, retry_seconds};
 use crate::oidc::OidcError;
 use crate::sign_in::ExchangeFailure;
 use crate::workos::WorkosError;
@@ -81,7 +81,7 @@ fn workos(failure: SignInFailure) -> ApiError {
                 "one_time_code_too_many_attempts" => {
                     "Too many wrong codes were sent. Start a new sign-in.".to_owned()
                 }
-                code => told_of(code).map_or_else(
+                code => invitation_message(code).map_or_else(
                     || format!("WorkOS refused the sign-in ({code})."),
                     str::to_owned,
                 ),

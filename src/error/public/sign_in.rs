@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use super::{Public, database, internal, retry_seconds};
+use super::{PublicError, database, internal, retry_seconds};
 use crate::accounts::ProvisionError;
 use crate::db::DbError;
 use crate::error::SignInFailure;
@@ -16,16 +16,16 @@ const START_AGAIN: &str = "Start again";
 const AS_ANOTHER: &str = "Log in as someone else";
 
 impl SignInFailure {
-    pub(super) fn public(&self, next: &str) -> Public {
+    pub(super) fn public(&self, next: &str) -> PublicError {
         match self {
-            Self::AttemptCookieMissing | Self::StateMismatch | Self::AttemptAlreadyUsed => Public::new(
+            Self::AttemptCookieMissing | Self::StateMismatch | Self::AttemptAlreadyUsed => PublicError::new(
                 StatusCode::BAD_REQUEST,
                 "This sign-in cannot be completed",
                 "It was started in another browser, was used already, or took longer than ten minutes. Please start again.",
             ),
-            Self::Provider { code, .. } => match told_of(code) {
-                Some(message) => return not_let_in(StatusCode::BAD_REQUEST, code, message, next),
-                None => Public::new(
+            Self::Provider { code, .. } => match invitation_message(code) {
+                Some(message) => return invitation_error(StatusCode::BAD_REQUEST, code, message, next),
+                None => PublicError::new(
                     StatusCode::BAD_REQUEST,
                     "Sign-in did not work",
                     format!(
@@ -38,13 +38,13 @@ impl SignInFailure {
             Self::Database(error) => return sign_in_database(error, next),
             Self::Internal(_) => return internal(),
         }
-        .offering(START_AGAIN, login_url(next))
+        .with_action(START_AGAIN, login_url(next))
     }
 }
 
-fn workos(error: &WorkosError, next: &str) -> Public {
+fn workos(error: &WorkosError, next: &str) -> PublicError {
     match error {
-        WorkosError::Unavailable { retry_after, .. } => away(
+        WorkosError::Unavailable { retry_after, .. } => unavailable(
             "The sign-in service is not available at the moment.",
             *retry_after,
             next,
@@ -55,9 +55,10 @@ fn workos(error: &WorkosError, next: &str) -> Public {
                 403 => StatusCode::FORBIDDEN,
                 _ => StatusCode::BAD_REQUEST,
             };
-            let page = |message| Public::new(status, "This sign-in cannot be completed", message);
-            if let Some(message) = told_of(code) {
-                return not_let_in(status, code, message, next);
+            let page =
+                |message| PublicError::new(status, "This sign-in cannot be completed", message);
+            if let Some(message) = invitation_message(code) {
+                return invitation_error(status, code, message, next);
             }
             let message = match code.as_str() {
                 "invalid_grant" | "invalid_code" => {
@@ -78,13 +79,13 @@ fn workos(error: &WorkosError, next: &str) -> Public {
                             "It requires one more step, {step}, which this site does not support ({code})."
                         );
                         return page(message.into())
-                            .offering(AS_ANOTHER, login_as_another_url(next));
+                            .with_action(AS_ANOTHER, login_as_another_url(next));
                     }
                     None => format!("The sign-in service refused it ({code}). Please start again.")
                         .into(),
                 },
             };
-            page(message).offering(START_AGAIN, login_url(next))
+            page(message).with_action(START_AGAIN, login_url(next))
         }
     }
 }
@@ -92,11 +93,11 @@ fn workos(error: &WorkosError, next: &str) -> Public {
 /// WorkOS has refused this site's API key or client id. The user cannot change that, so the page does not
 /// suggest to try again. The status and `Retry-After` are those of an outage, since the code may still
 /// be exchanged once the settings are right.
-fn misconfigured(next: &str) -> Public {
-    Public {
+fn misconfigured(next: &str) -> PublicError {
+    PublicError {
         retry_after: Some(retry_seconds(None)),
         password_login_url: Some(password_login_url(next)),
-        ..Public::new(
+        ..PublicError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "Sign-in is not set up correctly",
             "The sign-in service does not accept this site’s settings, so nobody can log in through it. Only the operator of this site can fix that. Please let them know.",
@@ -104,18 +105,18 @@ fn misconfigured(next: &str) -> Public {
     }
 }
 
-/// A sign-in that has to wait until WorkOS is available again.
-fn away(message: &'static str, retry_after: Option<Duration>, next: &str) -> Public {
-    let page = Public::try_again(message, retry_seconds(retry_after))
-        .offering("Try again", login_url(next));
-    Public {
+/// WorkOS is unavailable.
+fn unavailable(message: &'static str, retry_after: Option<Duration>, next: &str) -> PublicError {
+    let page = PublicError::try_again(message, retry_seconds(retry_after))
+        .with_action("Try again", login_url(next));
+    PublicError {
         password_login_url: Some(password_login_url(next)),
         ..page
     }
 }
 
-/// What WorkOS's codes for invitations and for signing up mean, in a sentence or two.
-pub fn told_of(code: &str) -> Option<&'static str> {
+/// The message for WorkOS's codes about invitations and sign-up.
+pub fn invitation_message(code: &str) -> Option<&'static str> {
     Some(match code {
         "invitation_invalid" => {
             "This invitation was used or withdrawn, or it has expired. Please ask for a new one."
@@ -130,16 +131,21 @@ pub fn told_of(code: &str) -> Option<&'static str> {
     })
 }
 
-fn not_let_in(status: StatusCode, code: &str, message: &'static str, next: &str) -> Public {
-    let page = Public::new(status, "This sign-in cannot be completed", message);
+fn invitation_error(
+    status: StatusCode,
+    code: &str,
+    message: &'static str,
+    next: &str,
+) -> PublicError {
+    let page = PublicError::new(status, "This sign-in cannot be completed", message);
     match code {
-        "invitation_invalid" => page.offering(START_AGAIN, login_url(next)),
-        // WorkOS remembers whom it asked: a plain fresh sign-in would end here again at once.
-        _ => page.offering(AS_ANOTHER, login_as_another_url(next)),
+        "invitation_invalid" => page.with_action(START_AGAIN, login_url(next)),
+        // WorkOS still has a session of the user, so a plain new sign-in would fail again at once.
+        _ => page.with_action(AS_ANOTHER, login_as_another_url(next)),
     }
 }
 
-/// What WorkOS asks for that nothing in its answer leads to, in words.
+/// A description of a step that WorkOS requires and this site does not support.
 fn unfinished_step(code: &str) -> Option<&'static str> {
     Some(match code {
         "organization_selection_required" => "choosing one of your organisations",
@@ -148,7 +154,7 @@ fn unfinished_step(code: &str) -> Option<&'static str> {
     })
 }
 
-fn provision(error: &ProvisionError, next: &str) -> Public {
+fn provision(error: &ProvisionError, next: &str) -> PublicError {
     let (status, heading, message) = match error {
         ProvisionError::Inactive { .. } | ProvisionError::Deleted { .. } => (
             StatusCode::FORBIDDEN,
@@ -172,16 +178,16 @@ fn provision(error: &ProvisionError, next: &str) -> Public {
         ),
         ProvisionError::Database(error) => return sign_in_database(error, next),
     };
-    // WorkOS remembers whom it let in: a plain fresh sign-in would end here again at once.
-    Public::new(status, heading, message).offering(AS_ANOTHER, login_as_another_url(next))
+    // WorkOS still has a session of the user, so a plain new sign-in would fail again at once.
+    PublicError::new(status, heading, message).with_action(AS_ANOTHER, login_as_another_url(next))
 }
 
-/// The code is used up by now, so trying again means a fresh attempt.
-fn sign_in_database(error: &DbError, next: &str) -> Public {
+/// The code has already been used, so trying again means a new sign-in.
+fn sign_in_database(error: &DbError, next: &str) -> PublicError {
     let public = database(error);
     if public.retry_after.is_some() {
         let message = "The database is not responding, so you were not signed in.".into();
-        Public { message, ..public }.offering("Try again", login_url(next))
+        PublicError { message, ..public }.with_action("Try again", login_url(next))
     } else {
         public
     }
