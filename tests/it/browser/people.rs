@@ -64,6 +64,10 @@ async fn a_user_without_name_and_picture_is_greeted_by_email() {
     assert_eq!(profile.matches(email).count(), 1, "{profile}");
     let page = browser.text("main").await;
     assert!(!page.contains("None"), "{page}");
+    let lines = "const range = document.createRange();
+        range.selectNodeContents(document.querySelector('.profile-email').firstChild);
+        return new Set([...range.getClientRects()].map(line => line.top)).size";
+    assert_eq!(browser.evaluate(lines).await, 1, "the email is on one line");
     browser.check_page("nameless-account-phone-dark").await;
 }
 
