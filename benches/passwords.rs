@@ -1,8 +1,9 @@
-//! `script/bench passwords`: measures how long a refused password takes for each kind of stored hash, and how two
-//! hundred concurrent wrong passwords affect the server's memory and other requests.
+//! `script/bench passwords`: measures how long a refused password takes for each kind of stored
+//! hash, and how two hundred concurrent wrong passwords affect the server's memory and other
+//! requests.
 //!
-//! Runs the real program on a loopback port. Compare the figures of one run with each other, not with those of
-//! another machine.
+//! Runs the real program on a loopback port. Compare the figures of one run with each other, not
+//! with those of another machine.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,4 +1,5 @@
-//! User accounts: the rows of the user table, their passwords, and how a sign-in finds or creates one.
+//! User accounts: the rows of the user table, their passwords, and how a sign-in finds or creates
+//! one.
 
 mod credentials;
 mod deleted_workos_users;

@@ -7,8 +7,8 @@ use crate::settings::Settings;
 
 /// Allows our own style sheet and icon, and pictures over https. Allows no scripts and no frames.
 ///
-/// Chromium applies `form-action` to every redirect after a POST, so it contains the hosts to which the log-out and
-/// log-in forms redirect.
+/// Chromium applies `form-action` to every redirect after a POST, so it contains the hosts to which
+/// the log-out and log-in forms redirect.
 pub fn content_security_policy(settings: &Settings) -> String {
     let workos = origin(&settings.workos.api_base_url);
     let mut pictures = "'self' https:".to_owned();
@@ -31,7 +31,8 @@ pub fn content_security_policy(settings: &Settings) -> String {
     )
 }
 
-/// The policy of a static page whose script calls the API on this origin. Inline scripts are not allowed.
+/// The policy of a static page whose script calls the API on this origin. Inline scripts are not
+/// allowed.
 pub const SCRIPTED_PAGE: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 fn origin(url: &str) -> Option<String> {

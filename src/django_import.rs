@@ -1,9 +1,9 @@
 //! Imports the users of a Django project: the command `import-django`.
 //!
-//! [`import`] reads one snapshot of Django's database in key order and writes it here in batches, one
-//! transaction each. It needs the memory of one batch only, can be interrupted at any time, and a second run
-//! completes the first. The table `django_imports` records what was imported of each row: a value that
-//! differs from its record was changed here, and is not overwritten.
+//! [`import`] reads one snapshot of Django's database in key order and writes it here in batches,
+//! one transaction each. It needs the memory of one batch only, can be interrupted at any time, and
+//! a second run completes the first. The table `django_imports` records what was imported of each
+//! row: a value that differs from its record was changed here, and is not overwritten.
 
 mod blacklist;
 mod decode;

@@ -11,8 +11,8 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The time-out of a request for additional data, short enough to leave time for the main request.
 pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
-/// The time-out of a whole request. Users do not wait longer for a page, and proxies in front of this server
-/// usually time out after 30 seconds.
+/// The time-out of a whole request. Users do not wait longer for a page, and proxies in front of
+/// this server usually time out after 30 seconds.
 pub(crate) const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The prefix of a code of ours, for a refusal without a code; the status follows.
 pub(crate) const NO_CODE: &str = "http_";
@@ -21,8 +21,8 @@ const MAX_CODE_LENGTH: usize = 64;
 /// The maximum size of a response in bytes. Real ones have a few kilobytes.
 const MAX_RESPONSE_SIZE: usize = 1 << 20;
 
-/// Builds a client with time-outs that follows no redirects and sends our name and version. Fails if TLS cannot
-/// be set up.
+/// Builds a client with time-outs that follows no redirects and sends our name and version. Fails
+/// if TLS cannot be set up.
 pub(crate) fn client(base_url: &str) -> reqwest::Result<Client> {
     builder(base_url).build()
 }
@@ -41,8 +41,8 @@ fn builder(base_url: &str) -> ClientBuilder {
         .timeout(TOTAL_TIMEOUT)
         .redirect(Policy::none());
     if base_url.starts_with("http:") {
-        // Plain HTTP is for emulators on this machine. They are not reached through a proxy and need no
-        // certificates, which a small container may lack.
+        // Plain HTTP is for emulators on this machine. They are not reached through a proxy and
+        // need no certificates, which a small container may lack.
         builder = builder.no_proxy().tls_certs_only([]);
     }
     builder
@@ -78,8 +78,8 @@ pub(crate) struct ErrorResponse {
 }
 
 impl ErrorResponse {
-    /// Whether a later request may succeed. An API sends no redirect, 1xx or 407: those come from a proxy in
-    /// between.
+    /// Whether a later request may succeed. An API sends no redirect, 1xx or 407: those come from a
+    /// proxy in between.
     pub(crate) fn is_transient(&self) -> bool {
         let transient = [
             StatusCode::PROXY_AUTHENTICATION_REQUIRED,
@@ -123,7 +123,8 @@ pub(crate) fn code_or_status(code: Option<String>, status: StatusCode) -> String
     code.unwrap_or_else(|| format!("{NO_CODE}{}", status.as_u16()))
 }
 
-/// Whether the text is an error code: a short identifier (RFC 6749, 5.2). Other texts are not passed on.
+/// Whether the text is an error code: a short identifier (RFC 6749, 5.2). Other texts are not
+/// passed on.
 pub(crate) fn is_error_code(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     (1..=MAX_CODE_LENGTH).contains(&text.len()) && text.chars().all(plain)

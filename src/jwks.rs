@@ -1,4 +1,5 @@
-//! Public keys of identity providers (JWKS, RFC 7517): cached, and fetched again when a key rolls over.
+//! Public keys of identity providers (JWKS, RFC 7517): cached, and fetched again when a key rolls
+//! over.
 //!
 //! Used by [`crate::oidc`] and [`crate::workos`].
 

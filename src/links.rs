@@ -18,7 +18,8 @@ pub fn login_url(next: &str) -> String {
     with_next(LOGIN, Serializer::new(String::new()), next)
 }
 
-/// Like [`login_url`], for another user: WorkOS authenticates the user again instead of using its own session.
+/// Like [`login_url`], for another user: WorkOS authenticates the user again instead of using its
+/// own session.
 pub fn login_as_another_url(next: &str) -> String {
     let mut query = Serializer::new(String::new());
     query.append_pair("max_age", "0");

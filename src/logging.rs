@@ -80,8 +80,8 @@ fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     writeln!(out, "{}", serde_json::Value::Object(line))
 }
 
-/// Escapes control characters and line separators. Otherwise a client could add lines to the log, or send control
-/// sequences to the terminal that shows it.
+/// Escapes control characters and line separators. Otherwise a client could add lines to the log,
+/// or send control sequences to the terminal that shows it.
 fn one_line(text: &str) -> String {
     let must_be_escaped = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     if !text.contains(must_be_escaped) {

@@ -1,7 +1,8 @@
-//! An OpenID Connect client for Google and Okta. It exchanges an authorization code and identifies the person.
+//! An OpenID Connect client for Google and Okta. It exchanges an authorization code and identifies
+//! the person.
 //!
-//! [`OidcProvider`] sends the requests and caches the provider's metadata and keys. `metadata` and `id_token`
-//! parse and verify the responses. `email` decides whether an e-mail counts as verified.
+//! [`OidcProvider`] sends the requests and caches the provider's metadata and keys. `metadata` and
+//! `id_token` parse and verify the responses. `email` decides whether an e-mail counts as verified.
 
 mod email;
 mod error;

@@ -1,5 +1,5 @@
-//! The client of WorkOS: requests, response types, errors and webhooks. It does not depend on this server's requests
-//! or cookies.
+//! The client of WorkOS: requests, response types, errors and webhooks. It does not depend on this
+//! server's requests or cookies.
 
 mod access_token;
 mod authorize;

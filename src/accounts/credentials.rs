@@ -1,5 +1,5 @@
-//! Checks e-mail and password. Every refusal gets the same answer after the same time, so that neither tells
-//! why it was refused.
+//! Checks e-mail and password. Every refusal gets the same answer after the same time, so that
+//! neither tells why it was refused.
 
 use std::time::Instant;
 
@@ -15,8 +15,8 @@ use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
 use crate::settings::PasswordLogin;
 
-/// How often a password change is tried. A try fails only if the account changes between the check of the old
-/// password and the write of the new one.
+/// How often a password change is tried. A try fails only if the account changes between the check
+/// of the old password and the write of the new one.
 const ATTEMPTS: usize = 3;
 /// Accounts that are read at once, so that a large table is not held in memory as a whole.
 const PAGE: i64 = 2_000;
@@ -24,8 +24,8 @@ const PAGE: i64 = 2_000;
 /// Why a password was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
-    /// The account does not exist, is deactivated, has no password or may not use it, or the password is
-    /// wrong. The client cannot tell which.
+    /// The account does not exist, is deactivated, has no password or may not use it, or the
+    /// password is wrong. The client cannot tell which.
     #[error("no active account has these credentials")]
     Refused,
     /// Too many passwords are being checked at the moment.
@@ -85,9 +85,9 @@ pub struct PasswordChange {
     pub now: Timestamp,
 }
 
-/// Checks the old password and stores the new one. Revokes the account's tokens and other sessions, and
-/// returns the number of revoked sessions. A refusal takes as long as a refused sign-in. Of two concurrent
-/// changes only one succeeds.
+/// Checks the old password and stores the new one. Revokes the account's tokens and other sessions,
+/// and returns the number of revoked sessions. A refusal takes as long as a refused sign-in. Of two
+/// concurrent changes only one succeeds.
 pub async fn change_password(
     database: &Database,
     hasher: &Hasher,
@@ -145,8 +145,8 @@ async fn padded<T>(
     outcome
 }
 
-/// Compares a password with that of the account that `find` returns. Sets `started` to the time at which the
-/// hasher started on it.
+/// Compares a password with that of the account that `find` returns. Sets `started` to the time at
+/// which the hasher started on it.
 async fn check(
     database: &Database,
     hasher: &Hasher,
@@ -163,7 +163,8 @@ async fn check(
         .await?;
     let user_id = user.as_ref().map(|user| user.id);
     let user = user.filter(|user| may_use_password(user, policy));
-    // A password is compared even if there is no account, so that both cases wait in the same queue.
+    // A password is compared even if there is no account, so that both cases wait in the same
+    // queue.
     let stored = user.as_ref().map(|user| user.password.clone());
     let stored = stored.filter(|stored| passwords::is_usable(stored));
     let compared = hasher
@@ -182,7 +183,8 @@ async fn check(
     }
 }
 
-/// Whether the password matches, and its hash with the current parameters if the stored hash is weaker.
+/// Whether the password matches, and its hash with the current parameters if the stored hash is
+/// weaker.
 fn compare(password: &SecretString, stored: &str) -> (bool, Option<String>) {
     let password = password.expose_secret();
     if !passwords::verify(password, stored) {
@@ -209,8 +211,9 @@ pub fn has_password(user: &User, policy: PasswordLogin) -> bool {
     may_use_password(user, policy) && passwords::is_usable(&user.password)
 }
 
-/// Whether the account can sign in today: through a linked WorkOS user, or with a password. A WorkOS user
-/// who is not linked yet does not count, since nobody can know in advance whether one exists.
+/// Whether the account can sign in today: through a linked WorkOS user, or with a password. A
+/// WorkOS user who is not linked yet does not count, since nobody can know in advance whether one
+/// exists.
 pub fn has_sign_in_method(user: &User, policy: PasswordLogin) -> bool {
     // The form refuses an e-mail without `@`.
     let by_password = has_password(user, policy) && user.email.contains('@');
@@ -245,9 +248,9 @@ pub fn emails_without_sign_in_method(
 }
 
 impl CheckedCredentials {
-    /// Returns the account as it is now, and stores the rehashed password. To be called in the transaction that
-    /// signs in. `None`: the account has changed since the password was checked (another sign-in may have
-    /// rehashed it), so the password has to be checked again.
+    /// Returns the account as it is now, and stores the rehashed password. To be called in the
+    /// transaction that signs in. `None`: the account has changed since the password was checked
+    /// (another sign-in may have rehashed it), so the password has to be checked again.
     pub fn confirm(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let checked = users::table
             .find(self.user.id)

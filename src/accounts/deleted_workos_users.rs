@@ -1,5 +1,5 @@
-//! WorkOS users that WorkOS has deleted. An event about one of them that arrives late does not create an
-//! account again.
+//! WorkOS users that WorkOS has deleted. An event about one of them that arrives late does not
+//! create an account again.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;

@@ -3,7 +3,8 @@
 /// The maximum length in characters: that of Django's `EmailField` and of SMTP (RFC 5321).
 pub(super) const MAX_EMAIL_LENGTH: usize = 254;
 
-/// The form in which e-mails are compared: lower case by Unicode's rules, which SQLite's own `lower` lacks.
+/// The form in which e-mails are compared: lower case by Unicode's rules, which SQLite's own
+/// `lower` lacks.
 pub fn email_key(email: &str) -> String {
     email.to_lowercase()
 }
@@ -25,8 +26,8 @@ pub fn email_problem(email: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether lower-casing the e-mail changes nothing but its case. It would turn U+212A KELVIN SIGN into `k`, so
-/// that another person's mailbox would match an account.
+/// Whether lower-casing the e-mail changes nothing but its case. It would turn U+212A KELVIN SIGN
+/// into `k`, so that another person's mailbox would match an account.
 pub(super) fn folds_cleanly(email: &str) -> bool {
     email.to_lowercase().to_uppercase() == email.to_uppercase()
 }

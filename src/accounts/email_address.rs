@@ -81,8 +81,8 @@ fn is_label(label: &str) -> bool {
         && !label.ends_with('-')
 }
 
-/// A top-level domain has no digits, so that an IP address is not a domain. IDNA's ASCII form (`xn--…`) is
-/// the exception.
+/// A top-level domain has no digits, so that an IP address is not a domain. IDNA's ASCII form
+/// (`xn--…`) is the exception.
 fn is_top_level(label: &str) -> bool {
     let punycode = label
         .get(..4)

@@ -1,5 +1,5 @@
-//! Links accounts to identities at Google or Okta. An identity is found by issuer and subject, and linked by
-//! an e-mail that the provider has verified. No account is created.
+//! Links accounts to identities at Google or Okta. An identity is found by issuer and subject, and
+//! linked by an e-mail that the provider has verified. No account is created.
 
 use diesel::prelude::*;
 
@@ -10,8 +10,8 @@ use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, on_unique_violation};
 
-/// How often linking is tried. A try fails only if another sign-in of the same person changed the link first;
-/// the next try sees that change.
+/// How often linking is tried. A try fails only if another sign-in of the same person changed the
+/// link first; the next try sees that change.
 const ATTEMPTS: usize = 4;
 
 /// A person whom an OpenID Connect provider has authenticated.
@@ -67,8 +67,8 @@ impl From<diesel::result::Error> for LinkError {
     }
 }
 
-/// Finds the account of this identity, or links one. To be called in a transaction. Concurrent calls for the
-/// same person are safe.
+/// Finds the account of this identity, or links one. To be called in a transaction. Concurrent
+/// calls for the same person are safe.
 pub fn find_or_link(
     conn: &mut Conn,
     identity: &ExternalIdentity,
@@ -96,10 +96,12 @@ impl ExternalIdentity {
             .optional()
     }
 
-    /// Links the identity to the account with its e-mail. `None`: the account changed meanwhile; try again.
+    /// Links the identity to the account with its e-mail. `None`: the account changed meanwhile;
+    /// try again.
     fn link(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<User>, LinkError> {
         let issuer = || self.issuer.clone();
-        // Checked before the look-up: an unverified address must not reveal whether an account exists.
+        // Checked before the look-up: an unverified address must not reveal whether an account
+        // exists.
         let email = self.email.as_deref().map(str::trim);
         let email = email
             .filter(|email| email_problem(email).is_none())
@@ -136,9 +138,9 @@ impl ExternalIdentity {
     }
 }
 
-/// Marks the account's e-mail as verified. If it was not verified before, whoever registered it may be another
-/// person: the account's password, sessions, tokens and links are removed, the link to WorkOS too. `false`: the
-/// account has changed since it was read; try again.
+/// Marks the account's e-mail as verified. If it was not verified before, whoever registered it may
+/// be another person: the account's password, sessions, tokens and links are removed, the link to
+/// WorkOS too. `false`: the account has changed since it was read; try again.
 fn mark_email_verified(conn: &mut Conn, user: &User, now: Timestamp) -> Result<bool, DbError> {
     let as_read = users::table
         .find(user.id)

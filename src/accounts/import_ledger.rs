@@ -1,7 +1,8 @@
 //! The part of the import's ledger (`django_imports`) that a sign-in has to keep correct.
 //!
-//! `import-django` stores a digest of each imported password. A password that differs from its digest was
-//! changed here, and a later import does not overwrite it. A rehash at a sign-in is no such change.
+//! `import-django` stores a digest of each imported password. A password that differs from its
+//! digest was changed here, and a later import does not overwrite it. A rehash at a sign-in is no
+//! such change.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;

@@ -1,5 +1,5 @@
-//! Changes to an account that revoke its sessions and tokens: a new password, signing out everywhere,
-//! deactivation. All functions are to be called in a transaction.
+//! Changes to an account that revoke its sessions and tokens: a new password, signing out
+//! everywhere, deactivation. All functions are to be called in a transaction.
 
 use diesel::prelude::*;
 
@@ -8,8 +8,8 @@ use crate::db::Conn;
 use crate::db::schema::users;
 use crate::sessions::SessionRow;
 
-/// Stores a new password and revokes the account's tokens and its sessions, except for the session `keep`.
-/// Returns the number of revoked sessions.
+/// Stores a new password and revokes the account's tokens and its sessions, except for the session
+/// `keep`. Returns the number of revoked sessions.
 pub fn set_password(
     conn: &mut Conn,
     user_id: i64,
@@ -26,8 +26,8 @@ pub fn set_password(
     SessionRow::revoke_all_except(conn, user_id, keep, now)
 }
 
-/// Deactivates the account, so that nobody can sign in to it, and revokes its sessions and tokens. Returns the
-/// number of revoked sessions; `None` if the account was deactivated already.
+/// Deactivates the account, so that nobody can sign in to it, and revokes its sessions and tokens.
+/// Returns the number of revoked sessions; `None` if the account was deactivated already.
 pub fn deactivate(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Option<usize>> {
     // Locks the row, which a sign-in writes too, so that no session is created meanwhile.
     diesel::update(users::table.find(user_id))
@@ -45,8 +45,8 @@ pub fn deactivate(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<
     Ok((changed > 0).then_some(revoked))
 }
 
-/// Revokes all sessions and tokens of an account and returns the sessions. The account's row is written first.
-/// A sign-in writes it too, so that no session is created meanwhile.
+/// Revokes all sessions and tokens of an account and returns the sessions. The account's row is
+/// written first. A sign-in writes it too, so that no session is created meanwhile.
 pub fn revoke_all_sessions(
     conn: &mut Conn,
     user_id: i64,
@@ -60,7 +60,8 @@ pub fn revoke_all_sessions(
     Ok(active)
 }
 
-/// Deactivates the account of a user whom WorkOS has deleted. No later event of WorkOS activates it again.
+/// Deactivates the account of a user whom WorkOS has deleted. No later event of WorkOS activates it
+/// again.
 pub fn deactivate_deleted_user(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<()> {
     deactivate(conn, user_id, now)?;
     diesel::update(users::table.find(user_id))
@@ -69,8 +70,9 @@ pub fn deactivate_deleted_user(conn: &mut Conn, user_id: i64, now: Timestamp) ->
     Ok(())
 }
 
-/// Activates a deactivated account; `false` if it was active already. Revoked sessions and tokens stay revoked.
-/// A link to a deleted WorkOS user is removed, so that another user with the same e-mail can be linked.
+/// Activates a deactivated account; `false` if it was active already. Revoked sessions and tokens
+/// stay revoked. A link to a deleted WorkOS user is removed, so that another user with the same
+/// e-mail can be linked.
 pub fn activate(conn: &mut Conn, user_id: i64) -> QueryResult<bool> {
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::is_active.eq(false))

@@ -58,8 +58,8 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
     parameters.encode(password).ok_or(PasswordError::Hash)
 }
 
-/// Whether the password matches the stored hash. An unusable, unknown or malformed hash never matches, nor does
-/// one whose parameters exceed the limits.
+/// Whether the password matches the stored hash. An unusable, unknown or malformed hash never
+/// matches, nor does one whose parameters exceed the limits.
 pub fn verify(password: &str, stored: &str) -> bool {
     let expected = EncodedPassword::parse(stored).and_then(|encoded| encoded.encode(password));
     // The whole text is compared, so that only the canonical encoding of a hash matches.
@@ -78,8 +78,8 @@ pub fn scheme(stored: &str) -> PasswordScheme {
     PasswordScheme::of(stored)
 }
 
-/// Whether [`hash`] would make a stronger hash. An Argon2id hash that costs at least as much memory and work is
-/// kept, since a rehash must not weaken a password.
+/// Whether [`hash`] would make a stronger hash. An Argon2id hash that costs at least as much memory
+/// and work is kept, since a rehash must not weaken a password.
 pub fn needs_upgrade(stored: &str) -> bool {
     match EncodedPassword::parse(stored) {
         None => false,
@@ -94,8 +94,8 @@ pub fn needs_upgrade(stored: &str) -> bool {
     }
 }
 
-/// A hash that no password matches and that takes as long to compare as a new one. It is used if the account
-/// does not exist.
+/// A hash that no password matches and that takes as long to compare as a new one. It is used if
+/// the account does not exist.
 pub fn decoy() -> String {
     let salt = "A".repeat(30);
     let hash = "A".repeat(43);

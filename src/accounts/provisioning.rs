@@ -1,5 +1,6 @@
-//! Finds, links or creates the account of a WorkOS user at a sign-in. WorkOS is the source of truth for the
-//! profile. An e-mail that WorkOS has not verified never gives access to an existing account.
+//! Finds, links or creates the account of a WorkOS user at a sign-in. WorkOS is the source of truth
+//! for the profile. An e-mail that WorkOS has not verified never gives access to an existing
+//! account.
 
 use diesel::prelude::*;
 
@@ -12,8 +13,8 @@ use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, on_unique_violation};
 
-/// How often provisioning is tried. A try fails only if another sign-in wrote first. Each of those completes,
-/// so that more failures than this mean that something else is wrong.
+/// How often provisioning is tried. A try fails only if another sign-in wrote first. Each of those
+/// completes, so that more failures than this mean that something else is wrong.
 const ATTEMPTS: usize = 4;
 
 /// A user's profile at WorkOS.
@@ -66,7 +67,8 @@ pub enum ProvisionError {
         /// The other WorkOS user.
         linked: String,
     },
-    /// WorkOS has announced that the user was deleted. A delayed answer or event may still carry a profile.
+    /// WorkOS has announced that the user was deleted. A delayed answer or event may still carry a
+    /// profile.
     #[error("WorkOS has deleted the user {workos_user_id}")]
     Deleted {
         /// The WorkOS user.
@@ -89,8 +91,8 @@ impl From<diesel::result::Error> for ProvisionError {
     }
 }
 
-/// Finds, links or creates the account of this user. To be called in a transaction. Concurrent calls are safe:
-/// every write is conditional, and is tried again after a conflict.
+/// Finds, links or creates the account of this user. To be called in a transaction. Concurrent
+/// calls are safe: every write is conditional, and is tried again after a conflict.
 pub fn provision(
     conn: &mut Conn,
     profile: &WorkosProfile,
@@ -164,7 +166,8 @@ impl WorkosProfile {
         })
     }
 
-    /// Rule 1: an account is linked to the user. Writes the profile if it is newer than the stored one.
+    /// Rule 1: an account is linked to the user. Writes the profile if it is newer than the stored
+    /// one.
     fn apply_changes(&self, conn: &mut Conn, user: User) -> Result<User, ProvisionError> {
         if user
             .workos_updated_at
@@ -258,7 +261,8 @@ impl WorkosProfile {
         self.apply_changes(conn, user).map(Some)
     }
 
-    /// Rule 3: no account has this e-mail. Creates one. `None`: another sign-in took the e-mail; try again.
+    /// Rule 3: no account has this e-mail. Creates one. `None`: another sign-in took the e-mail;
+    /// try again.
     fn insert(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<User>, ProvisionError> {
         let new = NewUser {
             email: self.email.clone(),
@@ -276,8 +280,9 @@ impl WorkosProfile {
     }
 }
 
-/// Removes the account's password, its links to other providers, and its sessions and tokens. Called when the
-/// owner of a never verified e-mail has proved it: the account may have been registered by another person.
+/// Removes the account's password, its links to other providers, and its sessions and tokens.
+/// Called when the owner of a never verified e-mail has proved it: the account may have been
+/// registered by another person.
 pub(super) fn revoke_credentials(
     conn: &mut Conn,
     user: &User,

@@ -45,8 +45,8 @@ pub struct User {
     pub date_joined: Timestamp,
     /// When the user last signed in.
     pub last_login: Option<Timestamp>,
-    /// When WorkOS deleted the linked user. `activate` then removes the link, so that another user can be
-    /// linked.
+    /// When WorkOS deleted the linked user. `activate` then removes the link, so that another user
+    /// can be linked.
     pub workos_deleted_at: Option<Timestamp>,
 }
 
@@ -77,7 +77,8 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// Values of an account that is not linked to WorkOS and has no names. Its e-mail counts as verified.
+    /// Values of an account that is not linked to WorkOS and has no names. Its e-mail counts as
+    /// verified.
     pub fn unlinked(email: String, password: String, date_joined: Timestamp) -> Self {
         Self {
             email_key: email_key(&email),

@@ -36,8 +36,8 @@ pub(super) struct RawToken {
     c_blacklisted_at: RawCell,
 }
 
-/// The statement that reads the blacklist; `None` if Django has no blacklist. A blacklist that cannot be read
-/// stops the import, since revoked tokens would become valid again without it.
+/// The statement that reads the blacklist; `None` if Django has no blacklist. A blacklist that
+/// cannot be read stops the import, since revoked tokens would become valid again without it.
 pub(super) fn find_query(
     source: &mut ForeignDatabase,
     users: &DjangoUserTable,
@@ -80,7 +80,8 @@ pub(super) fn find_query(
     )))
 }
 
-/// Imports a batch of the blacklist in one transaction, or simulates it in a dry run, and adds to the counts.
+/// Imports a batch of the blacklist in one transaction, or simulates it in a dry run, and adds to
+/// the counts.
 pub(super) fn import_batch(
     target: &Database,
     batch: Vec<RawToken>,

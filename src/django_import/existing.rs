@@ -11,7 +11,8 @@ use crate::accounts::User;
 use crate::db::schema::users;
 use crate::db::{Conn, DbError};
 
-/// The accounts and records with the ids of a batch, and the accounts that hold its e-mails and WorkOS ids.
+/// The accounts and records with the ids of a batch, and the accounts that hold its e-mails and
+/// WorkOS ids.
 pub(super) struct ExistingRows {
     pub(super) users: HashMap<i64, User>,
     pub(super) records: HashMap<i64, ImportRecord>,
@@ -21,9 +22,9 @@ pub(super) struct ExistingRows {
     pub(super) workos_ids: HashMap<String, i64>,
 }
 
-/// The e-mails and WorkOS ids that a dry run would have written so far, and the row of each. A dry run has
-/// to notice that two rows of the source collide. Values are kept as hashes of eight bytes, since a million
-/// e-mails would need too much memory.
+/// The e-mails and WorkOS ids that a dry run would have written so far, and the row of each. A dry
+/// run has to notice that two rows of the source collide. Values are kept as hashes of eight bytes,
+/// since a million e-mails would need too much memory.
 #[derive(Default)]
 pub(super) struct SimulatedValues {
     hasher: RandomState,

@@ -1,5 +1,5 @@
-//! The import's ledger, `django_imports`: what was imported of each row. It tells a value that was changed
-//! here from one that was changed in Django.
+//! The import's ledger, `django_imports`: what was imported of each row. It tells a value that was
+//! changed here from one that was changed in Django.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
@@ -29,8 +29,8 @@ pub(super) struct ImportRecord {
 }
 
 impl ImportRecord {
-    /// The record of a row that is imported for the first time. `password` and `email` are the values that
-    /// are written here.
+    /// The record of a row that is imported for the first time. `password` and `email` are the
+    /// values that are written here.
     pub(super) fn new(row: &DjangoUser, password: &str, email: &str, now: Timestamp) -> Self {
         Self {
             user_id: row.id,
@@ -74,8 +74,8 @@ impl ImportRecord {
     }
 }
 
-/// The digest of an e-mail and two names. They are joined by NUL, which none of them contains, so that two
-/// different profiles never share a digest.
+/// The digest of an e-mail and two names. They are joined by NUL, which none of them contains, so
+/// that two different profiles never share a digest.
 pub(super) fn profile_digest(email: &str, first_name: &str, last_name: &str) -> Vec<u8> {
     let profile = [email, first_name, last_name].join("\0");
     digest(&SHA256, profile.as_bytes()).as_ref().to_vec()

@@ -35,9 +35,9 @@ pub(super) struct UserMerge {
 }
 
 impl UserMerge {
-    /// Takes over every value that changed in Django since the last import and was not changed here.
-    /// `unusable` is stored for a row without a password. With `emails_verified`, Django's e-mails count as
-    /// verified.
+    /// Takes over every value that changed in Django since the last import and was not changed
+    /// here. `unusable` is stored for a row without a password. With `emails_verified`, Django's
+    /// e-mails count as verified.
     pub(super) fn new(
         user: &User,
         record: ImportRecord,

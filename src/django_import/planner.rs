@@ -21,8 +21,8 @@ pub(super) struct ImportPlanner {
     /// What a dry run would have written so far; `None` outside a dry run.
     simulated: Option<SimulatedValues>,
     clock: Clock,
-    /// The time of the current batch. One time for the whole import would be too old: an import can last
-    /// longer than the interval in which replicas look for revoked sessions.
+    /// The time of the current batch. One time for the whole import would be too old: an import can
+    /// last longer than the interval in which replicas look for revoked sessions.
     now: Timestamp,
 }
 
@@ -123,8 +123,8 @@ impl ImportPlanner {
         Ok(None)
     }
 
-    /// Plans the update of an account that was imported before. Returns why part of the row is refused, if
-    /// it is.
+    /// Plans the update of an account that was imported before. Returns why part of the row is
+    /// refused, if it is.
     fn plan_update(
         &self,
         plan: &mut BatchPlan,
@@ -218,8 +218,8 @@ impl ImportPlanner {
     }
 }
 
-/// Whether the account belongs to another person than the row, for example of another Django project. E-mails
-/// change, but the date on which somebody joined does not.
+/// Whether the account belongs to another person than the row, for example of another Django
+/// project. E-mails change, but the date on which somebody joined does not.
 fn is_another_person(user: &User, row: &DjangoUser) -> bool {
     let other_email = row
         .email

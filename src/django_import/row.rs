@@ -7,8 +7,8 @@ use super::report::{RefusalReason, RefusedRow};
 use crate::accounts::{email_key, email_problem};
 use crate::clock::Timestamp;
 
-/// The highest id that is imported. JavaScript cannot represent an integer above 2⁵³ exactly, and new ids are
-/// assigned above this one.
+/// The highest id that is imported. JavaScript cannot represent an integer above 2⁵³ exactly, and
+/// new ids are assigned above this one.
 pub(super) const HIGHEST_KEY: i64 = (1 << 53) - 1_000_000_000;
 
 /// A row as it was read: the bytes of each column's text, whatever the column's type.
@@ -49,7 +49,8 @@ pub(super) struct CheckedEmail {
 #[derive(Clone, Debug)]
 pub(super) struct DjangoUser {
     pub(super) id: i64,
-    /// A row with an invalid e-mail is not inserted, but it can still deactivate an existing account.
+    /// A row with an invalid e-mail is not inserted, but it can still deactivate an existing
+    /// account.
     pub(super) email: Result<CheckedEmail, RefusalReason>,
     /// `None`: the account has no password.
     pub(super) password: Option<String>,

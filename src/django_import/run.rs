@@ -12,12 +12,12 @@ use crate::db::source::ForeignDatabase;
 use crate::db::{Database, DbError, bump_sequence};
 use crate::settings::{DatabaseSettings, DatabaseUrl};
 
-/// Rows of one transaction: enough that its commit costs little, few enough that its one `INSERT` stays
-/// below the databases' limits on parameters.
+/// Rows of one transaction: enough that its commit costs little, few enough that its one `INSERT`
+/// stays below the databases' limits on parameters.
 const BATCH: usize = 1000;
-/// Django keeps assigning ids until the project has switched over. If both sides assigned the same id, an old
-/// token would be valid for a new user. So ids assigned here start this far above Django's highest, rounded
-/// up.
+/// Django keeps assigning ids until the project has switched over. If both sides assigned the same
+/// id, an old token would be valid for a new user. So ids assigned here start this far above
+/// Django's highest, rounded up.
 const ID_HEADROOM: i64 = 1_000_000;
 
 /// Imports Django's users, then simplejwt's blacklist if there is one.
@@ -27,7 +27,8 @@ pub fn import(
     clock: &Clock,
     progress: &mut dyn FnMut(ImportProgress),
 ) -> Result<ImportReport, ImportError> {
-    // This comes first, since opening our database turns a SQLite file into one with a write-ahead log.
+    // This comes first, since opening our database turns a SQLite file into one with a write-ahead
+    // log.
     refuse_the_same_file(&settings.url, &options.from)?;
     let mut source = ForeignDatabase::open(&options.from).map_err(ImportError::Source)?;
     let table = DjangoUserTable::find(
@@ -119,8 +120,8 @@ fn refuse_the_same_table(
     Ok(())
 }
 
-/// Raises the next id here far above Django's highest id. Done before the first row is written, so that an
-/// interrupted import is safe too.
+/// Raises the next id here far above Django's highest id. Done before the first row is written, so
+/// that an interrupted import is safe too.
 fn reserve_ids(
     target: &Database,
     source: &mut ForeignDatabase,

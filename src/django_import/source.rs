@@ -64,8 +64,8 @@ impl DjangoUserTable {
         }
     }
 
-    /// The statement that reads all rows in key order. If two rows conflict, the one with the lower key is
-    /// imported.
+    /// The statement that reads all rows in key order. If two rows conflict, the one with the lower
+    /// key is imported.
     pub(super) fn query(&self, source: &ForeignDatabase) -> String {
         let named = |column: Option<&str>, name: &str| source.as_bytes(column, name);
         let mut cells = vec![

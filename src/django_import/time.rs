@@ -4,8 +4,9 @@ use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::clock::Timestamp;
 
-/// Parses `2026-11-21 19:10:09.440066`: with or without a fraction, with `T` or a space, with or without an
-/// offset such as `+00`, `-03:30` or `Z`. A time without an offset is UTC, as Django stores it.
+/// Parses `2026-11-21 19:10:09.440066`: with or without a fraction, with `T` or a space, with or
+/// without an offset such as `+00`, `-03:30` or `Z`. A time without an offset is UTC, as Django
+/// stores it.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let (date, clock) = text.split_once(['T', ' '])?;

@@ -1,4 +1,5 @@
-//! Finds the key that signed a token, and fetches the key set again when the provider rolls its keys over.
+//! Finds the key that signed a token, and fetches the key set again when the provider rolls its
+//! keys over.
 
 use std::fmt::Display;
 
@@ -15,8 +16,8 @@ impl JwksCache {
         Self(DocumentCache::new())
     }
 
-    /// The key that the token's header names. If the cached set lacks it, the set is fetched again, at
-    /// most once a minute. `None`: the provider publishes no such key.
+    /// The key that the token's header names. If the cached set lacks it, the set is fetched again,
+    /// at most once a minute. `None`: the provider publishes no such key.
     pub(crate) async fn signing_key<E, F>(
         &self,
         header: &Header,

@@ -9,10 +9,11 @@ use tokio::sync::Mutex;
 
 use crate::clock::Timestamp;
 
-/// A cached document is used for this long. Providers publish a new key hours before they sign with it.
+/// A cached document is used for this long. Providers publish a new key hours before they sign with
+/// it.
 const MAX_AGE: TimeDelta = TimeDelta::hours(1);
-/// The least time between two requests for the document, so that tokens with made-up key ids cannot make
-/// us flood the provider.
+/// The least time between two requests for the document, so that tokens with made-up key ids cannot
+/// make us flood the provider.
 const REQUEST_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 
 /// A document that is fetched by one request at a time. The other requests wait for its result.
@@ -33,8 +34,8 @@ impl<T> DocumentCache<T> {
         }))
     }
 
-    /// The document, fetched again when it is an hour old. If that fails, the old one is returned, and
-    /// the provider is not asked again for a minute.
+    /// The document, fetched again when it is an hour old. If that fails, the old one is returned,
+    /// and the provider is not asked again for a minute.
     pub(crate) async fn get<E: Display>(
         &self,
         now: Timestamp,
@@ -60,7 +61,8 @@ impl<T> DocumentCache<T> {
         }
     }
 
-    /// Fetches the document again whatever its age. `None`: it was requested less than a minute ago.
+    /// Fetches the document again whatever its age. `None`: it was requested less than a minute
+    /// ago.
     pub(crate) async fn refresh<E>(
         &self,
         now: Timestamp,

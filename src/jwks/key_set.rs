@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The keys of a provider that verify signatures.
-pub(crate) struct KeySet(Vec<VerificationKey>);
+pub(crate) struct KeySet(Vec<PublishedKey>);
 
-struct VerificationKey {
+struct PublishedKey {
     kid: Option<String>,
     /// If the key names an algorithm, it is used with no other.
     algorithm: Option<KeyAlgorithm>,
@@ -28,7 +28,7 @@ impl KeySet {
         let keys: Vec<_> = json
             .keys
             .into_iter()
-            .filter_map(VerificationKey::read)
+            .filter_map(PublishedKey::read)
             .collect();
         // An empty set must not replace a good one in the cache.
         if keys.is_empty() {
@@ -46,7 +46,7 @@ impl KeySet {
     }
 }
 
-impl VerificationKey {
+impl PublishedKey {
     fn read(value: Value) -> Option<Self> {
         let jwk: Jwk = serde_json::from_value(value).ok()?;
         let signs = match &jwk.common.public_key_use {

@@ -97,7 +97,8 @@ impl IdToken {
         }
     }
 
-    /// Whether the token is meant for this client. If it has several audiences, `azp` must name this client.
+    /// Whether the token is meant for this client. If it has several audiences, `azp` must name
+    /// this client.
     fn is_for(&self, client_id: &str) -> bool {
         let (included, only) = match &self.aud {
             Value::String(one) => (one == client_id, true),

@@ -29,7 +29,8 @@ impl ProviderMetadata {
     pub(super) fn read(body: &[u8], issuer: &str) -> Result<Self, String> {
         let json: MetadataJson = serde_json::from_slice(body)
             .map_err(|error| format!("its metadata cannot be read: {error}"))?;
-        // Discovery, 4.3: with another issuer's metadata, that issuer could sign tokens for this one.
+        // Discovery, 4.3: with another issuer's metadata, that issuer could sign tokens for this
+        // one.
         if json.issuer.trim_end_matches('/') != issuer {
             return Err(format!(
                 "its metadata is of the issuer {:?}, but the settings name {issuer:?}",
@@ -51,8 +52,8 @@ impl ProviderMetadata {
         })
     }
 
-    /// Whether the client secret is sent in the form. HTTP Basic is the default, which every provider supports
-    /// unless its metadata says otherwise (RFC 6749, 2.3.1).
+    /// Whether the client secret is sent in the form. HTTP Basic is the default, which every
+    /// provider supports unless its metadata says otherwise (RFC 6749, 2.3.1).
     pub(super) fn wants_secret_in_form(&self) -> bool {
         let supports = |method| {
             let methods = &self.client_authentication;

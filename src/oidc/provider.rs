@@ -234,7 +234,8 @@ impl OidcProvider {
         let info: UserInfo = serde_json::from_slice(&body).map_err(|error| {
             OidcError::unavailable(format!("its userinfo cannot be read: {error}"))
         })?;
-        // OpenID Connect Core, 5.3.2: prevents that a token is combined with another person's e-mail.
+        // OpenID Connect Core, 5.3.2: prevents that a token is combined with another person's
+        // e-mail.
         if info.sub != subject {
             return Err(OidcError::id_token("its userinfo is about another person"));
         }
@@ -247,8 +248,8 @@ fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// Sends a request that only looks something up, with a short time-out. The client's input is not part of the
-/// request, so that a refusal means that the provider is unavailable.
+/// Sends a request that only looks something up, with a short time-out. The client's input is not
+/// part of the request, so that a refusal means that the provider is unavailable.
 async fn fetch(request: RequestBuilder) -> Result<Vec<u8>, OidcError> {
     match http_client::send(request.timeout(LOOKUP_TIMEOUT))
         .await

@@ -9,7 +9,8 @@ const MAX_LENGTH: usize = 2_048;
 
 /// The path, query and fragment of `value`, if it stays on `origin` however it is parsed.
 ///
-/// Browsers replace `\` by `/`, so the value must stay on the origin with and without that replacement.
+/// Browsers replace `\` by `/`, so the value must stay on the origin with and without that
+/// replacement.
 pub fn local_target(value: &str, origin: &Origin) -> Option<String> {
     if value.is_empty() || value.chars().count() > MAX_LENGTH || value.contains(char::is_control) {
         return None;
@@ -37,7 +38,8 @@ fn resolve(base: &Url, value: &str) -> Option<String> {
     stays.then(|| target.to_owned())
 }
 
-/// Whether the value is like `http:a`, `http:/a` or `http:///a`. Parsers disagree whether that is a path or a host.
+/// Whether the value is like `http:a`, `http:/a` or `http:///a`. Parsers disagree whether that is a
+/// path or a host.
 fn has_scheme_without_authority(value: &str) -> bool {
     let Some((scheme, rest)) = value.trim_start().split_once(':') else {
         return false;

@@ -1,7 +1,7 @@
 //! Verifies WorkOS's access tokens with its key set.
 //!
-//! Only tokens of renewals are verified, so that a proxy between us and WorkOS cannot prolong sessions by itself.
-//! The token of a sign-in comes directly from the token endpoint over TLS.
+//! Only tokens of renewals are verified, so that a proxy between us and WorkOS cannot prolong
+//! sessions by itself. The token of a sign-in comes directly from the token endpoint over TLS.
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use secrecy::{ExposeSecret, SecretString};
@@ -37,8 +37,8 @@ impl AccessTokenVerifier {
         }
     }
 
-    /// Verifies a token. Every failure is [`WorkosError::Unavailable`]: WorkOS has not refused anything, and an
-    /// invalid token proves no more than a missing one.
+    /// Verifies a token. Every failure is [`WorkosError::Unavailable`]: WorkOS has not refused
+    /// anything, and an invalid token proves no more than a missing one.
     pub(super) async fn verify(
         &self,
         token: &SecretString,
@@ -58,7 +58,8 @@ impl AccessTokenVerifier {
 
     fn verify_with_key(&self, token: &str, key: &DecodingKey) -> Result<(), WorkosError> {
         let mut rules = Validation::new(Algorithm::RS256);
-        // The renewal evaluates the expiry and allows for clock differences. The audience is not checked.
+        // The renewal evaluates the expiry and allows for clock differences. The audience is not
+        // checked.
         rules.validate_exp = false;
         rules.validate_aud = false;
         rules.required_spec_claims.clear();

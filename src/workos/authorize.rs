@@ -47,10 +47,12 @@ impl AuthorizeRequest {
         "invitation_token",
         "max_age",
     ];
-    /// The parameters that select how the user is authenticated. WorkOS requires exactly one of them.
+    /// The parameters that select how the user is authenticated. WorkOS requires exactly one of
+    /// them.
     const SELECTORS: [&'static str; 3] = ["provider", "connection_id", "organization_id"];
 
-    /// Takes the allowed parameters from a query string: the first of each name, without empty ones.
+    /// Takes the allowed parameters from a query string: the first of each name, without empty
+    /// ones.
     pub fn from_query<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut parameters: Vec<(&'static str, String)> = Vec::new();
         for (name, value) in pairs.filter(|(_, value)| !value.is_empty()) {

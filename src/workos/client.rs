@@ -23,8 +23,9 @@ use retry::{RetryPolicy, send};
 pub use memberships::OrganizationList;
 pub use step::StepAnswer;
 
-/// The time-out of one attempt to use a refresh token. It is short, so that after a lost response the request is
-/// repeated within the total time-out, and within the 30 seconds in which WorkOS gives the same response again.
+/// The time-out of one attempt to use a refresh token. It is short, so that after a lost response
+/// the request is repeated within the total time-out, and within the 30 seconds in which WorkOS
+/// gives the same response again.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A client of WorkOS's user management API.
@@ -96,8 +97,8 @@ impl WorkosClient {
         Ok(url)
     }
 
-    /// Exchanges an authorization code. Without a `code_verifier` the request is authenticated by the API key
-    /// alone.
+    /// Exchanges an authorization code. Without a `code_verifier` the request is authenticated by
+    /// the API key alone.
     pub async fn authenticate_with_code(
         &self,
         code: &str,
@@ -112,8 +113,9 @@ impl WorkosClient {
         self.authenticate(&body, RetryPolicy::IfUnsent).await
     }
 
-    /// Renews a session with its refresh token. For 30 seconds WorkOS answers repeated requests with the same new
-    /// refresh token. Without an `organization_id`, WorkOS may switch to another organisation.
+    /// Renews a session with its refresh token. For 30 seconds WorkOS answers repeated requests
+    /// with the same new refresh token. Without an `organization_id`, WorkOS may switch to another
+    /// organisation.
     pub async fn refresh(
         &self,
         refresh_token: &SecretString,
@@ -133,8 +135,8 @@ impl WorkosClient {
         self.base_url.starts_with("http:")
     }
 
-    /// Verifies signature and issuer of an access token. Every failure is `WorkosError::Unavailable`, since WorkOS
-    /// has not refused anything.
+    /// Verifies signature and issuer of an access token. Every failure is
+    /// `WorkosError::Unavailable`, since WorkOS has not refused anything.
     pub async fn verify(
         &self,
         authentication: &Authentication,
@@ -168,8 +170,8 @@ impl WorkosClient {
         body
     }
 
-    /// Checks that the API key and the client id are valid together. WorkOS checks them before the code, which is
-    /// invalid on purpose.
+    /// Checks that the API key and the client id are valid together. WorkOS checks them before the
+    /// code, which is invalid on purpose.
     pub async fn verify_credentials(&self) -> Result<(), WorkosError> {
         let body = json!({
             "client_id": self.client_id,
@@ -186,8 +188,8 @@ impl WorkosClient {
         self.verify_api_key().await
     }
 
-    /// Checks the API key by requesting a user that does not exist. WorkOS's own emulator accepts any API key when a
-    /// code is exchanged, but checks it here.
+    /// Checks the API key by requesting a user that does not exist. WorkOS's own emulator accepts
+    /// any API key when a code is exchanged, but checks it here.
     async fn verify_api_key(&self) -> Result<(), WorkosError> {
         let url = format!("{}/user_management/users/user_nobody", self.base_url);
         let request = self.http.get(url).bearer_auth(self.api_key.expose_secret());

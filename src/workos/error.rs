@@ -24,7 +24,8 @@ pub enum WorkosError {
         /// The step with which the sign-in can be continued, if there is one.
         next: Option<Box<NextStep>>,
     },
-    /// WorkOS could not be reached or was overloaded: 408, 429, 5xx, a time-out, an incomplete response.
+    /// WorkOS could not be reached or was overloaded: 408, 429, 5xx, a time-out, an incomplete
+    /// response.
     #[error("WorkOS is unavailable: {reason}")]
     Unavailable {
         /// What happened, for the log.
@@ -34,6 +35,16 @@ pub enum WorkosError {
         /// Whether WorkOS may have executed the request, so that only its response was lost.
         lost: bool,
     },
+}
+
+/// The body of an error response in its three shapes: `{code, message}`, `{error,
+/// error_description}`, `{message}`.
+#[derive(Debug, Default, Deserialize)]
+struct WorkosErrorBody {
+    code: Option<String>,
+    message: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
 }
 
 impl WorkosError {

@@ -155,8 +155,8 @@ impl HostedStep {
             self.why,
             HostedStepReason::Email | HostedStepReason::SecondFactor
         ) {
-            // WorkOS would reuse its own session. With `max_age=0` it authenticates the user again and asks for
-            // the code itself.
+            // WorkOS would reuse its own session. With `max_age=0` it authenticates the user again
+            // and asks for the code itself.
             parameters.push(("max_age", "0".to_owned()));
         }
         AuthorizeRequest { parameters }

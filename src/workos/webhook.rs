@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::WorkosUser;
 use crate::clock::Timestamp;
 
-/// The maximum difference between the sender's clock and ours, including the delivery time. WorkOS's own SDKs
-/// allow the same.
+/// The maximum difference between the sender's clock and ours, including the delivery time.
+/// WorkOS's own SDKs allow the same.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(180);
 
 /// Why the signature of a webhook is refused.

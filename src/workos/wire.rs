@@ -1,5 +1,5 @@
-//! The shapes of WorkOS's responses, after its OpenAPI description. Unknown fields are ignored, since the API
-//! grows.
+//! The shapes of WorkOS's responses, after its OpenAPI description. Unknown fields are ignored,
+//! since the API grows.
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -44,8 +44,9 @@ pub(super) struct AuthenticateResponse {
 }
 
 impl AuthenticateResponse {
-    /// Reads the access token's claims and checks that they are about this user. The token comes directly from
-    /// WorkOS's token endpoint, so that TLS has authenticated it (OpenID Connect Core, 3.1.3.7).
+    /// Reads the access token's claims and checks that they are about this user. The token comes
+    /// directly from WorkOS's token endpoint, so that TLS has authenticated it (OpenID Connect
+    /// Core, 3.1.3.7).
     pub(super) fn into_authentication(self) -> Result<Authentication, WorkosError> {
         let claims: AccessTokenClaims =
             jsonwebtoken::dangerous::insecure_decode_claims(self.access_token.expose_secret())
@@ -102,8 +103,8 @@ pub struct WorkosImpersonator {
 
 /// The claims of an access token that are used here.
 ///
-/// An optional claim of an unexpected type is read as absent. A JWT template may give a claim another type, and
-/// failing here would waste a code that can be used only once.
+/// An optional claim of an unexpected type is read as absent. A JWT template may give a claim
+/// another type, and failing here would waste a code that can be used only once.
 #[derive(Debug, Deserialize)]
 pub(super) struct AccessTokenClaims {
     pub(super) sub: String,

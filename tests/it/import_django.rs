@@ -3,6 +3,7 @@
 mod again;
 mod blacklist;
 mod interrupted;
+mod passwords;
 mod real;
 mod refusals;
 mod sign_in;

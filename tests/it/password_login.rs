@@ -151,7 +151,7 @@ async fn a_sign_in_redirects_to_next_if_it_is_local() {
         .setting("LOGIN_REDIRECT_URL", "/welcome")
         .start();
     app.add_user_with_password(EMAIL, PASSWORD);
-    for (next, lands) in [
+    for (next, target) in [
         ("/account?tab=1&q=a b", "/account?tab=1&q=a%20b"),
         ("?x=1", "/?x=1"),
         ("/", "/"),
@@ -164,7 +164,7 @@ async fn a_sign_in_redirects_to_next_if_it_is_local() {
     ] {
         let fields = [("email", EMAIL), ("password", PASSWORD), ("next", next)];
         let response = app.visitor().submit("/login", &fields).await;
-        assert_eq!(location(&response), lands, "{next:?}");
+        assert_eq!(location(&response), target, "{next:?}");
     }
     let fields = [("email", EMAIL), ("password", PASSWORD)];
     let response = app.visitor().submit("/login?next=/account", &fields).await;

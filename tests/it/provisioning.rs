@@ -10,7 +10,8 @@ use crate::support::steps::{
     assert_nobody_signed_in, assert_signs_in, error_page, is_removal, login_with_next, set_cookie,
 };
 
-/// Makes Ada's e-mail unverified. WorkOS only signs in such a user by impersonation from its dashboard.
+/// Makes Ada's e-mail unverified. WorkOS only signs in such a user by impersonation from its
+/// dashboard.
 fn put_unverified_ada(app: &TestApp) {
     let mut ada = app.workos().user("ada@example.com").unwrap();
     ada.email_verified = false;
@@ -21,7 +22,8 @@ fn put_unverified_ada(app: &TestApp) {
     app.workos().put_user(ada);
 }
 
-/// Asserts that a sign-in was refused without a session and with a link to a new attempt; returns the page.
+/// Asserts that a sign-in was refused without a session and with a link to a new attempt; returns
+/// the page.
 async fn assert_refused(response: Response, status: StatusCode) -> String {
     assert_eq!(set_cookie(&response, "sessionid"), None);
     let cookies = set_cookies(&response);

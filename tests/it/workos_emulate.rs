@@ -1,4 +1,5 @@
-//! The app with WorkOS's own emulator. It is independent of our code, so that it checks our requests.
+//! The app with WorkOS's own emulator. It is independent of our code, so that it checks our
+//! requests.
 
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};

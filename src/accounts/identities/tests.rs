@@ -182,8 +182,8 @@ fn an_account_is_linked_to_one_identity_at_a_provider() {
     assert_eq!(target.links(), 1);
 }
 
-/// The WorkOS user who registered the address without proof loses access to the account, and so does an identity
-/// at another provider that was linked to it.
+/// The WorkOS user who registered the address without proof loses access to the account, and so
+/// does an identity at another provider that was linked to it.
 #[test]
 fn linking_an_unverified_account_removes_its_other_links() {
     let target = LinkTarget::new();

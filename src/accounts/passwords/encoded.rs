@@ -1,7 +1,7 @@
 //! Parses stored password hashes of all of Django's schemes, and limits their parameters.
 //!
-//! A stored hash cannot demand more than 128 MiB of memory, nor more than a few times the work of the
-//! strongest parameters recommended for Django.
+//! A stored hash cannot demand more than 128 MiB of memory, nor more than a few times the work of
+//! the strongest parameters recommended for Django.
 
 mod argon2;
 mod fields;

@@ -1,5 +1,5 @@
-//! Hashes passwords on dedicated threads, one for each core, with a bounded queue. A flood of passwords
-//! therefore takes neither the memory nor the async threads that other requests need.
+//! Hashes passwords on dedicated threads, one for each core, with a bounded queue. A flood of
+//! passwords therefore takes neither the memory nor the async threads that other requests need.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,13 +12,15 @@ use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::oneshot;
 
-/// Queued passwords for each thread. With more, the last one could wait for most of a minute behind slow hashes
-/// of Django's.
+/// Queued passwords for each thread. With more, the last one could wait for most of a minute behind
+/// slow hashes of Django's.
 const QUEUE_PER_THREAD: usize = 32;
-/// A refusal takes this long from the start of its comparison, or a multiple of it. It is longer than any hash
-/// with Django's defaults takes on a slow core, so that the time does not reveal the scheme.
+/// A refusal takes this long from the start of its comparison, or a multiple of it. It is longer
+/// than any hash with Django's defaults takes on a slow core, so that the time does not reveal the
+/// scheme.
 const MIN_REFUSAL: Duration = Duration::from_secs(1);
-/// The upper limit of that time. A comparison that takes longer does not slow down all refusals further.
+/// The upper limit of that time. A comparison that takes longer does not slow down all refusals
+/// further.
 const MAX_REFUSAL: Duration = Duration::from_secs(8);
 /// The factor by which other work on the machine may stretch a comparison.
 const HEADROOM: u32 = 2;
@@ -92,8 +94,9 @@ impl Hasher {
         result.await.map_err(|_| HasherOverloaded)
     }
 
-    /// Delays a refusal of a comparison that started at `started`, so that the time does not reveal its reason.
-    /// The refusal ends at a whole multiple of a time that is longer than any comparison so far.
+    /// Delays a refusal of a comparison that started at `started`, so that the time does not reveal
+    /// its reason. The refusal ends at a whole multiple of a time that is longer than any
+    /// comparison so far.
     pub async fn pad_refusal(&self, started: Instant) {
         let step = Duration::from_millis(self.refusal_ms.load(Ordering::Relaxed));
         let until = started + next_multiple(started.elapsed(), step);
@@ -101,7 +104,8 @@ impl Hasher {
     }
 }
 
-/// The CPU time of this thread so far. Unlike elapsed time, it does not depend on other work of the machine.
+/// The CPU time of this thread so far. Unlike elapsed time, it does not depend on other work of the
+/// machine.
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap_or_default()

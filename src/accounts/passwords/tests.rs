@@ -24,8 +24,8 @@ const CHEAP: [&str; 9] = [
     "argon2$argon2id$v=16$m=512,t=2,p=2$c2Vhc2FsdDJzZWFzYWx0Mg$z38rYud9gMjEuu3iNojpeQ",
 ];
 
-/// Whether the character at `at` is the `b` of bcrypt's version `2b`. Django accepts `2a` and `2y` there for the
-/// same hash.
+/// Whether the character at `at` is the `b` of bcrypt's version `2b`. Django accepts `2a` and `2y`
+/// there for the same hash.
 fn is_bcrypt_version(stored: &str, at: usize) -> bool {
     stored.find("$2b$").is_some_and(|start| at == start + 2)
 }

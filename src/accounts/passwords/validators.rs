@@ -63,7 +63,8 @@ fn similar_attribute(password: &str, about: &UserAttributes<'_>) -> Option<&'sta
         .map(|(name, _)| name)
 }
 
-/// Python's `re.split(r"\W+", …)`. If the text starts or ends with a non-word character, there is an empty part.
+/// Python's `re.split(r"\W+", …)`. If the text starts or ends with a non-word character, there is
+/// an empty part.
 fn words(value: &str) -> impl Iterator<Item = &str> {
     let is_separator = |c: char| !c.is_alphanumeric() && c != '_';
     let ends = [
@@ -89,7 +90,8 @@ fn exceeds_maximum_length_ratio(password: &str, part: &str) -> bool {
     password >= 10 * part && (part as f64) < MAX_SIMILARITY / 2.0 * password as f64
 }
 
-/// Python's `SequenceMatcher.quick_ratio`: the share of characters that both texts have, in any order.
+/// Python's `SequenceMatcher.quick_ratio`: the share of characters that both texts have, in any
+/// order.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a password's length is far below 2^52"
@@ -113,9 +115,10 @@ fn quick_ratio(password: &str, part: &str) -> f64 {
     2.0 * matches as f64 / length as f64
 }
 
-/// Whether the crate's list of common passwords contains the password: in lower case and without surrounding
-/// spaces, as Django looks it up, or unchanged, since some of the list's 99,838 entries have capitals. The list
-/// contains 8,335 of the 8,354 entries of Django's list that pass the other validators.
+/// Whether the crate's list of common passwords contains the password: in lower case and without
+/// surrounding spaces, as Django looks it up, or unchanged, since some of the list's 99,838 entries
+/// have capitals. The list contains 8,335 of the 8,354 entries of Django's list that pass the other
+/// validators.
 fn is_common(password: &str) -> bool {
     // Python's `strip` removes these four control characters too.
     let is_space = |c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c);

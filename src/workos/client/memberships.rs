@@ -53,8 +53,9 @@ impl From<MembershipJson> for Organization {
 }
 
 impl WorkosClient {
-    /// The organisations of which the user is an active member, at most 200. If the user is a member of `current`,
-    /// the list contains it. Fails with `WorkosError::Unavailable` after three seconds.
+    /// The organisations of which the user is an active member, at most 200. If the user is a
+    /// member of `current`, the list contains it. Fails with `WorkosError::Unavailable` after three
+    /// seconds.
     pub async fn organizations_of(
         &self,
         user_id: &str,

@@ -24,8 +24,8 @@ pub(super) enum RetryPolicy {
     IfUnanswered,
 }
 
-/// Sends a request, repeats it as the policy allows, and returns the body of the successful response. All
-/// attempts together take at most the total time-out.
+/// Sends a request, repeats it as the policy allows, and returns the body of the successful
+/// response. All attempts together take at most the total time-out.
 pub(super) async fn send(
     request: RequestBuilder,
     policy: RetryPolicy,

@@ -52,7 +52,8 @@ impl WorkosClient {
         self.authenticate(&body, RetryPolicy::IfUnsent).await
     }
 
-    /// Creates a challenge for an authenticator app and returns its id. Nothing is sent to the user.
+    /// Creates a challenge for an authenticator app and returns its id. Nothing is sent to the
+    /// user.
     pub async fn create_challenge(&self, factor_id: &str) -> Result<String, WorkosError> {
         let unreadable = |error: String| WorkosError::unavailable(format!("a challenge: {error}"));
         let mut url = Url::parse(&self.base_url).map_err(|error| unreadable(error.to_string()))?;

@@ -94,7 +94,8 @@ async fn a_new_key_is_fetched_once_a_minute_at_most() {
     let (provider, app) = with_ada().await;
     signed_in(exchange(&app, OKTA).await).await;
     app.clock.advance(TimeDelta::seconds(61));
-    // The provider signs both tokens of a response with its keys in turn: the ID token with the new one.
+    // The provider signs both tokens of a response with its keys in turn: the ID token with the new
+    // one.
     provider.add_key("second", "ES256").await;
     signed_in(exchange(&app, OKTA).await).await;
     signed_in(exchange(&app, OKTA).await).await;

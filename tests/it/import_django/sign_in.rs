@@ -38,7 +38,8 @@ async fn can_sign_in(app: &TestApp, email: &str, password: &str) -> bool {
     }
 }
 
-/// Signs in every user of a real Django, with all hashers, and checks that wrong passwords are refused.
+/// Signs in every user of a real Django, with all hashers, and checks that wrong passwords are
+/// refused.
 async fn assert_all_users_sign_in(django: &Django) {
     let app = TestApp::start();
     let made = RealDjango::fill(django);

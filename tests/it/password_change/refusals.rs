@@ -69,7 +69,8 @@ async fn each_mistake_has_djangos_message() {
     assert!(grace.is_signed_in().await);
 }
 
-/// Otherwise somebody who finds an open session could test guesses of the password without leaving a trace.
+/// Otherwise somebody who finds an open session could test guesses of the password without leaving
+/// a trace.
 #[tokio::test]
 async fn an_invalid_form_does_not_reveal_whether_the_old_password_is_right() {
     let app = TestApp::start();

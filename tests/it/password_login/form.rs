@@ -24,8 +24,8 @@ async fn the_page_offers_both_sign_in_methods_and_keeps_next_in_each() {
         assert!(page.contains(part), "{part} in {page}");
     }
     assert!(!page.contains("role=\"alert\"") && !page.contains("aria-invalid"));
-    let elsewhere = app.visitor().page("/login?next=//evil.example").await;
-    assert!(!elsewhere.contains("evil.example"), "{elsewhere}");
+    let page = app.visitor().page("/login?next=//evil.example").await;
+    assert!(!page.contains("evil.example"), "{page}");
 }
 
 #[tokio::test]
@@ -68,8 +68,8 @@ async fn an_empty_field_has_djangos_message() {
         let response = app.visitor().log_in(email, password).await;
         assert_eq!(response.status(), StatusCode::OK);
         let page = response.text().await.unwrap();
-        let said = [REQUIRED, NULL].map(|sentence| page.matches(sentence).count());
-        assert_eq!(said.iter().sum::<usize>(), complaints.len(), "{page}");
+        let messages = [REQUIRED, NULL].map(|sentence| page.matches(sentence).count());
+        assert_eq!(messages.iter().sum::<usize>(), complaints.len(), "{page}");
         assert!(page.contains(complaints[0]), "{page}");
         assert!(!page.contains(super::REFUSED), "{page}");
     }
@@ -91,10 +91,10 @@ async fn a_signed_in_user_sees_a_link_to_continue_beside_the_form() {
 #[tokio::test]
 async fn the_form_is_served_on_the_host_of_the_cookie() {
     let app = TestApp::start();
-    let elsewhere = app.url.replace("localhost", "127.0.0.1");
+    let other_host = app.url.replace("localhost", "127.0.0.1");
     let response = app
         .visitor()
-        .get(&format!("{elsewhere}/login?next=/account"))
+        .get(&format!("{other_host}/login?next=/account"))
         .await;
     assert_eq!(
         location(&response),

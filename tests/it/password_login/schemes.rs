@@ -1,4 +1,5 @@
-//! Passwords of all of Django's schemes are accepted, and rehashed if the current parameters are stronger.
+//! Passwords of all of Django's schemes are accepted, and rehashed if the current parameters are
+//! stronger.
 
 use diesel::prelude::*;
 use futures_util::future::join_all;

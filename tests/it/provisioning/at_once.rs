@@ -6,8 +6,8 @@ use tokio::task::JoinSet;
 use crate::support::app::{TestApp, Visitor};
 use crate::support::steps::obtain_callback_url;
 
-/// The number of concurrent callbacks: fewer than the pool has connections, so that all can be in a transaction at
-/// the same time.
+/// The number of concurrent callbacks: fewer than the pool has connections, so that all can be in a
+/// transaction at the same time.
 const CALLBACKS: usize = 8;
 
 /// Browsers of one new user, each with the URL of its callback.
@@ -123,7 +123,8 @@ async fn concurrent_callbacks_of_one_attempt_create_one_session() {
     let cookies = ada.cookies("/auth/callback");
     let mut callbacks = JoinSet::new();
     let mut ready = Vec::new();
-    // Each has its own code, so that WorkOS accepts all of them and only the attempt can refuse one.
+    // Each has its own code, so that WorkOS accepts all of them and only the attempt can refuse
+    // one.
     for _ in 0..6 {
         ready.push(ada.authorize(&authorize, "ada@example.com").await);
     }

@@ -30,12 +30,12 @@ fn combined_output(output: &Output) -> String {
 async fn the_right_key_passes_the_online_check() {
     let workos = WorkosEmulate::start(&seed()).await;
     let output = check_online(workos.url(), workos.api_key());
-    let said = combined_output(&output);
-    assert!(output.status.success(), "{said}");
-    assert!(!said.contains("workos.E"), "{said}");
+    let text = combined_output(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("workos.E"), "{text}");
     assert!(
-        said.contains("http://localhost:8000/auth/callback"),
-        "{said}"
+        text.contains("http://localhost:8000/auth/callback"),
+        "{text}"
     );
 }
 
@@ -43,10 +43,10 @@ async fn the_right_key_passes_the_online_check() {
 async fn a_wrong_key_fails_the_online_check_and_is_not_shown() {
     let workos = WorkosEmulate::start(&seed()).await;
     let output = check_online(workos.url(), "sk_test_mistyped");
-    let said = combined_output(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("workos.E002"), "{said}");
-    assert!(!said.contains("sk_test_mistyped"), "{said}");
+    let text = combined_output(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("workos.E002"), "{text}");
+    assert!(!text.contains("sk_test_mistyped"), "{text}");
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn an_unreachable_workos_fails_the_online_check() {
     let (base_url, api_key) = (workos.url().to_owned(), workos.api_key().to_owned());
     drop(workos);
     let output = check_online(&base_url, &api_key);
-    let said = combined_output(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("workos.E003"), "{said}");
+    let text = combined_output(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("workos.E003"), "{text}");
 }

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::fields::{MAX_LANES, MAX_MEMORY_KIB, fields, number};
 
-/// A thread reuses up to this many blocks of 1 KiB for its next hash: enough for a hash with the current
-/// parameters. If they were allocated for each hash, glibc's arenas would retain fifteen times as much memory.
+/// A thread reuses up to this many blocks of 1 KiB for its next hash: enough for a hash with the
+/// current parameters. If they were allocated for each hash, glibc's arenas would retain fifteen
+/// times as much memory.
 const REUSED_BLOCKS: usize = 32 * 1024;
 
 thread_local! {

@@ -7,7 +7,8 @@ const SHORT: &str = "This password is too short. It must contain at least 8 char
 const COMMON: &str = "This password is too common.";
 const NUMERIC: &str = "This password is entirely numeric.";
 
-/// Passwords that are in our list of common passwords, but not in Django's, which is a fifth as long.
+/// Passwords that are in our list of common passwords, but not in Django's, which is a fifth as
+/// long.
 const COMMON_HERE: [&str; 2] = ["adaada", "short"];
 
 /// Password, e-mail, first name, last name and the expected messages.
@@ -19,8 +20,8 @@ type Case = (
     &'static [&'static str],
 );
 
-/// The messages of `validate_password` of Django 5.2.19, with its default validators and a user model with
-/// `USERNAME_FIELD = "email"`.
+/// The messages of `validate_password` of Django 5.2.19, with its default validators and a user
+/// model with `USERNAME_FIELD = "email"`.
 #[rustfmt::skip]
 const DJANGO: &[Case] = &[
     ("Correct-horse-9", "ada.quillane@example.com", "Ada", "Quillane", &[]),

@@ -1,0 +1,105 @@
+//! Repeated imports of changed passwords.
+
+use diesel::prelude::*;
+use secrecy::SecretString;
+use vestibule::accounts::authenticate;
+use vestibule::accounts::passwords::Hasher;
+use vestibule::db::DbError;
+use vestibule::db::schema::users;
+use vestibule::settings::PasswordLogin;
+
+use super::again::{imported, is_signed_in, sign_in};
+use crate::support::django::{Django, ImportTarget, counts};
+
+/// A hash of "Correct-horse-9", made by Django's hasher with cheap parameters.
+const CHEAP: &str = "pbkdf2_sha256$1000$Salz-ü$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
+/// A hash of " spaced ", made the same way.
+const OTHER: &str = "pbkdf2_sha256$1000$Salz-ü$hd9wLxdmk32welMODxwVFKriaAsMCn0jgzlyxcb1s/s=";
+
+fn set_password(target: &ImportTarget, id: i64, password: &str) {
+    target.change(|conn| {
+        diesel::update(users::table.find(id))
+            .set(users::password.eq(password))
+            .execute(conn)
+    });
+}
+
+#[test]
+fn a_password_changed_in_django_is_imported_and_revokes_sessions() {
+    let (django, target) = imported();
+    for id in 1..=2 {
+        sign_in(&target, id);
+    }
+    django.set(1, "password = 'changed$there'");
+    target.import(&django, &[]);
+    let user = target.user(1);
+    assert_eq!(
+        (user.password.as_str(), user.token_version),
+        ("changed$there", 1)
+    );
+    assert!(!is_signed_in(&target, 1) && is_signed_in(&target, 2));
+    // A second change is compared with the first one.
+    django.set(1, "password = ''");
+    target.import(&django, &[]);
+    let user = target.user(1);
+    assert!(
+        user.password.starts_with('!') && user.token_version == 2,
+        "{user:?}"
+    );
+    let last = target.import(&django, &[]);
+    assert_eq!(counts(&last, 0), [0, 0, 3, 0]);
+}
+
+#[test]
+fn a_password_changed_here_is_never_overwritten() {
+    let (django, target) = imported();
+    set_password(&target, 1, "changed$here");
+    set_password(&target, 2, "changed$here");
+    django.set(1, "password = 'changed$there'");
+    django.set(2, "password = ''");
+    let again = target.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [0, 0, 3, 0]);
+    for id in 1..=2 {
+        let user = target.user(id);
+        assert_eq!(
+            (user.password.as_str(), user.token_version),
+            ("changed$here", 0)
+        );
+    }
+}
+
+#[test]
+fn a_password_changed_in_django_is_imported_even_after_a_rehash() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    django.add(1, "ada@example.com");
+    django.set(1, &format!("password = '{CHEAP}'"));
+    target.import(&django, &[]);
+    assert!(signs_in_with(&target, "Correct-horse-9"));
+    assert!(target.user(1).password.starts_with("argon2$"), "rehashed");
+
+    let unchanged = target.import(&django, &[]);
+    assert_eq!(counts(&unchanged, 0), [0, 0, 1, 0]);
+    assert!(signs_in_with(&target, "Correct-horse-9"));
+
+    django.set(1, &format!("password = '{OTHER}'"));
+    let changed = target.import(&django, &[]);
+    assert_eq!(counts(&changed, 0), [0, 1, 0, 0]);
+    assert!(!signs_in_with(&target, "Correct-horse-9"));
+    assert!(signs_in_with(&target, " spaced "));
+}
+
+/// Checks a password and confirms it as a sign-in does.
+fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
+    let password = SecretString::from(password);
+    let hasher = Hasher::with_threads(1).unwrap();
+    let database = target.database.clone();
+    actix_web::rt::System::new().block_on(async move {
+        let email = "ada@example.com";
+        let checked = authenticate(&database, &hasher, PasswordLogin::All, email, password).await;
+        let Ok(checked) = checked else {
+            return false;
+        };
+        let confirmed = database.write(move |conn| Ok::<_, DbError>(checked.confirm(conn)?));
+        confirmed.await.unwrap().is_some()
+    })
+}
