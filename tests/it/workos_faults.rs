@@ -270,7 +270,7 @@ async fn a_request_that_never_left_is_sent_again() {
     let callback = obtain_callback_url(&ada, "ada@example.com").await;
     forwarder.cut();
     let answer = tokio::spawn(async move { ada.get(callback.as_str()).await.status() });
-    let failed_once = || log::has_line_with("asking WorkOS again", &between);
+    let failed_once = || log::has_line_with("repeating a request to WorkOS", &between);
     while !failed_once() {
         assert!(!answer.is_finished(), "there is a second try");
         tokio::time::sleep(Duration::from_millis(5)).await;
