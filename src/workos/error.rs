@@ -37,16 +37,6 @@ pub enum WorkosError {
     },
 }
 
-/// The body of an error response in its three shapes: `{code, message}`, `{error,
-/// error_description}`, `{message}`.
-#[derive(Debug, Default, Deserialize)]
-struct WorkosErrorBody {
-    code: Option<String>,
-    message: Option<String>,
-    error: Option<String>,
-    error_description: Option<String>,
-}
-
 impl WorkosError {
     /// There was no response, or none that could be read.
     pub(crate) fn unavailable(reason: impl Into<String>) -> Self {
