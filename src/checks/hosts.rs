@@ -36,7 +36,7 @@ fn public_url(settings: &Settings) -> Option<Issue> {
         "hosts.W002",
         Level::Warning,
         format!(
-            "The server listens for other machines ({bind}), and PUBLIC_URL is not set. Its default {} means, to a browser on another machine, that machine itself: sign-ins lead nowhere, and other host names get the answer 400.",
+            "The server accepts connections from other machines (BIND is {bind}), but PUBLIC_URL is not set, and its default {} leads every browser to its own machine. Other host names get the answer 400.",
             settings.public_url.as_str()
         ),
         format!(

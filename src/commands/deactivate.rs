@@ -18,17 +18,17 @@ pub(super) fn run(email: &str) -> Result<(), CommandError> {
     match ended {
         None => print_line(format_args!("Account '{email}' was already deactivated."))?,
         Some(sessions) => print_line(format_args!(
-            "Account '{email}' is deactivated. {} and all tokens ended.",
-            session_count(sessions)
+            "Account '{email}' is deactivated. {}",
+            what_ended(sessions)
         ))?,
     }
     Ok(())
 }
 
-fn session_count(sessions: usize) -> String {
+fn what_ended(sessions: usize) -> String {
     match sessions {
-        0 => "No session".to_owned(),
-        1 => "1 session".to_owned(),
-        many => format!("{many} sessions"),
+        0 => "Its tokens ended; it had no open session.".to_owned(),
+        1 => "Its tokens and 1 session ended.".to_owned(),
+        many => format!("Its tokens and {many} sessions ended."),
     }
 }

@@ -25,6 +25,6 @@ impl StopSignals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-        log::info!("stopping: finishing what is in flight");
+        log::info!("stopping: waiting for requests in flight");
     }
 }

@@ -1,4 +1,4 @@
-//! The commands, as real processes in empty folders.
+//! The commands, each run as a process in an empty folder.
 
 mod accounts;
 mod check;

@@ -18,16 +18,16 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-/// A password that will do.
+/// A password that the validators accept.
 const GOOD: &str = "Correct-horse-9";
 
-/// A migrated database, and the commands on it.
-struct Place {
+/// A migrated database on which the commands run.
+struct MigratedDatabase {
     database: Database,
     test: TestDatabase,
 }
 
-impl Place {
+impl MigratedDatabase {
     fn new() -> Self {
         let test = TestDatabase::new();
         let source = Source::from_pairs([("DATABASE_URL", test.url())]);
@@ -39,7 +39,7 @@ impl Place {
         Self { database, test }
     }
 
-    /// A command on this database: it needs no key of WorkOS's.
+    /// A command on this database, without the settings of WorkOS.
     fn command(&self, arguments: &[&str]) -> Program {
         Program::new(arguments).env("DATABASE_URL", self.test.url())
     }
@@ -59,7 +59,7 @@ impl Place {
         self.change(|conn| User::by_email(conn, email)).unwrap()
     }
 
-    /// An account with this stored password.
+    /// Adds an account with this stored password.
     fn add(&self, email: &str, password: &str) -> User {
         let new = NewUser {
             email: email.to_owned(),
@@ -76,7 +76,7 @@ impl Place {
         self.change(|conn| new.insert(conn))
     }
 
-    /// A session of this account that has not ended.
+    /// Adds an open session of this account.
     fn add_session(&self, user: &User, id: &str) {
         let new = NewSession {
             id: id.to_owned(),
@@ -96,7 +96,7 @@ impl Place {
         assert!(self.change(|conn| new.insert(conn)));
     }
 
-    /// The ids of the sessions that have not ended.
+    /// The ids of the open sessions.
     fn open_sessions(&self) -> Vec<String> {
         let open = sessions::table.filter(sessions::revoked_at.is_null());
         let ids = open.order(sessions::id).select(sessions::id);
@@ -114,7 +114,7 @@ fn has_password(user: &User, password: &str) -> bool {
 }
 
 #[test]
-fn pending_migrations_are_named_before_anything_is_asked() {
+fn pending_migrations_are_an_error_before_any_question() {
     let database = TestDatabase::sqlite();
     for arguments in [
         &["createsuperuser", "--noinput", "--email", "ada@example.com"][..],
@@ -122,7 +122,7 @@ fn pending_migrations_are_named_before_anything_is_asked() {
         &["deactivate", "ada@example.com"],
         &["activate", "ada@example.com"],
     ] {
-        // An empty file is a database without a table.
+        // An empty file is a SQLite database without tables.
         let output = Program::new(arguments)
             .env("DATABASE_URL", "sqlite:empty.sqlite3")
             .file("empty.sqlite3", "")
@@ -140,9 +140,9 @@ fn pending_migrations_are_named_before_anything_is_asked() {
 
 #[test]
 fn an_unknown_account_is_an_error_in_djangos_words() {
-    let place = Place::new();
+    let accounts = MigratedDatabase::new();
     for command in ["changepassword", "deactivate", "activate"] {
-        let output = place.command(&[command, "Nobody@example.com"]).run();
+        let output = accounts.command(&[command, "Nobody@example.com"]).run();
         let output = output.exits_with(1);
         assert_eq!(output.stdout, "");
         assert_eq!(

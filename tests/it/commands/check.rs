@@ -65,7 +65,7 @@ fn without_any_setting_every_missing_one_is_named() {
 
 #[test]
 fn each_malformed_setting_is_reported_with_its_value_and_what_to_set() {
-    for (name, value, mend) in [
+    for (name, value, expected) in [
         ("WORKOS_CLIENT_ID", "project_1", "starts with `client_`"),
         ("WORKOS_API_BASE_URL", "api.workos.com", "an http(s) URL"),
         (
@@ -102,7 +102,10 @@ fn each_malformed_setting_is_reported_with_its_value_and_what_to_set() {
         assert!(output.stderr.contains(&problem), "{output:#?}");
         let mut lines = output.stderr.lines();
         let hint = lines.find(|line| line.contains("HINT: Set it to "));
-        assert!(hint.is_some_and(|hint| hint.contains(mend)), "{output:#?}");
+        assert!(
+            hint.is_some_and(|hint| hint.contains(expected)),
+            "{output:#?}"
+        );
         assert!(
             output.stderr.ends_with("identified 1 issue (0 silenced)."),
             "{output:#?}"
@@ -113,7 +116,7 @@ fn each_malformed_setting_is_reported_with_its_value_and_what_to_set() {
             .env(name, value)
             .run()
             .exits_with(1)
-            .reports_one_error(&[name, &format!("`{value}`"), mend])
+            .reports_one_error(&[name, &format!("`{value}`"), expected])
             .leaves_files(&[]);
     }
 }
@@ -301,7 +304,7 @@ fn a_misspelt_setting_is_reported_with_the_right_name() {
         .exits_with(0);
     assert!(output.stdout.contains(warning), "{output:#?}");
     assert!(!output.stdout.contains("hunter2"), "{output:#?}");
-    // `migrate` would otherwise create the default database without a word.
+    // `migrate` would otherwise create the default database silently.
     let output = Program::new(&["migrate"])
         .file(".env", "DATABSE_URL=sqlite:hunter2.sqlite3\n")
         .run()

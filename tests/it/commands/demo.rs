@@ -8,7 +8,7 @@ use crate::support::app::{Visitor, location};
 use crate::support::program::{Program, RunningProgram};
 use crate::support::site::free_port;
 
-/// The address to open, as the demo prints it.
+/// The URL to open, as the demo prints it.
 fn url(program: &RunningProgram) -> String {
     let line = program.wait_for_output("    http://localhost:");
     program.wait_for_output("Ctrl-C stops both.");
@@ -20,7 +20,7 @@ fn demo() -> Program {
 }
 
 #[tokio::test]
-async fn an_empty_folder_leads_from_home_to_welcome_and_back_out() {
+async fn a_demo_user_signs_in_and_out() {
     let program = demo().start();
     let url = url(&program);
     let printed = program.printed();
@@ -49,7 +49,7 @@ async fn an_empty_folder_leads_from_home_to_welcome_and_back_out() {
 }
 
 #[tokio::test]
-async fn a_hostile_environment_changes_nothing() {
+async fn the_environment_and_dotenv_are_ignored() {
     let mut program = demo()
         .file(".env", "this is 'no .env\nSECRET_KEY=short\n")
         .file("vestibule.sqlite3", "no database");

@@ -3,7 +3,7 @@
 use crate::support::program::Program;
 
 #[tokio::test]
-async fn it_prints_who_can_sign_in_and_serves_until_it_is_told_to_stop() {
+async fn it_prints_the_users_and_serves_until_a_signal_stops_it() {
     for signal in ["TERM", "INT"] {
         let program = Program::new(&["emulator", "--bind", "127.0.0.1:0"]).start();
         let line = program.wait_for_output("AuthKit emulator on http://127.0.0.1:");
@@ -25,7 +25,7 @@ async fn it_prints_who_can_sign_in_and_serves_until_it_is_told_to_stop() {
 }
 
 #[tokio::test]
-async fn a_seed_file_replaces_the_people() {
+async fn a_seed_file_replaces_the_users() {
     let seed = r#"{"users": [{"email": "grace@example.com", "password": "grace-demo-password"}]}"#;
     let program = Program::new(&["emulator", "--bind", "127.0.0.1:0", "--seed", "people.json"])
         .file("people.json", seed)
@@ -37,7 +37,7 @@ async fn a_seed_file_replaces_the_people() {
 }
 
 #[test]
-fn a_bad_seed_file_is_named_with_the_place() {
+fn an_error_in_a_seed_file_is_reported_with_its_position() {
     for (text, place) in [
         ("{", "line 1 column 1"),
         (r#"{"user": []}"#, "unknown field `user`"),
@@ -59,7 +59,7 @@ fn a_bad_seed_file_is_named_with_the_place() {
 }
 
 #[test]
-fn it_is_for_this_machine_alone() {
+fn only_loopback_addresses_are_accepted() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:4100"] {
         Program::new(&["emulator", "--bind", address])
             .run()
@@ -69,7 +69,7 @@ fn it_is_for_this_machine_alone() {
 }
 
 #[test]
-fn a_taken_port_is_named() {
+fn a_port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     Program::new(&["emulator", "--bind", &address])

@@ -1,4 +1,4 @@
-//! `.env.example` holds every setting, and no other.
+//! `.env.example` has every setting, and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ const SETTINGS: &str = concat!(
     include_str!("../../../src/settings/workos.rs")
 );
 
-/// The lines `NAME='value'`, those that are commented out too, with what is written above them.
+/// The lines `NAME='value'`, commented out or not: name, value, and the comment above.
 fn entries() -> Vec<(String, String, String)> {
     let mut entries = Vec::new();
     let mut above = String::new();
@@ -40,8 +40,8 @@ fn is_name(text: &str) -> bool {
 }
 
 #[test]
-fn every_setting_that_is_read_is_in_the_file_and_the_other_way_round() {
-    // In these files, a string of capitals is the name of a variable.
+fn the_file_has_exactly_the_settings_that_are_read() {
+    // In these files, every string of capitals and underscores is the name of a variable.
     let read: BTreeSet<_> = SETTINGS
         .split('"')
         .filter(|text| text.len() > 3 && is_name(text))
@@ -53,7 +53,7 @@ fn every_setting_that_is_read_is_in_the_file_and_the_other_way_round() {
     let entries = entries();
     let written: BTreeSet<_> = entries.iter().map(|(name, ..)| name.as_str()).collect();
     assert_eq!(written, read);
-    assert_eq!(entries.len(), written.len(), "one is there twice");
+    assert_eq!(entries.len(), written.len(), "a setting is there twice");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_copy_with_the_required_values_filled_in_is_accepted() {
 }
 
 #[test]
-fn untouched_it_is_the_same_as_no_settings() {
+fn an_unchanged_copy_is_the_same_as_no_settings() {
     let output = Program::new(&["check"])
         .file(".env", EXAMPLE)
         .run()

@@ -136,7 +136,7 @@ fn wrong_usage_exits_with_2_and_writes_nothing() {
 }
 
 #[test]
-fn output_that_cannot_be_written_is_an_error_in_one_line() {
+fn an_output_that_cannot_be_written_is_an_error_of_one_line() {
     for arguments in [
         &["migrate"][..],
         &["migrate", "--plan"],

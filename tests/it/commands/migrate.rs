@@ -33,7 +33,7 @@ fn migrate(database: &TestDatabase, options: &[&str]) -> Program {
 }
 
 #[test]
-fn the_first_run_applies_and_the_second_has_nothing_to_do() {
+fn a_second_run_has_nothing_to_apply() {
     let database = TestDatabase::new();
     let first = migrate(&database, &[]).run().exits_with(0).stdout;
     let applied = NAMES.map(|name| format!("  Applying {name}... OK"));
@@ -46,7 +46,7 @@ fn the_first_run_applies_and_the_second_has_nothing_to_do() {
 }
 
 #[test]
-fn check_fails_until_all_is_applied() {
+fn check_fails_until_every_migration_is_applied() {
     let database = TestDatabase::new();
     let before = migrate(&database, &["--check"]).run().exits_with(1);
     for name in NAMES {
@@ -88,7 +88,7 @@ fn plan_and_check_write_nothing() {
 }
 
 #[test]
-fn several_at_once_apply_each_migration_once() {
+fn concurrent_runs_apply_each_migration_once() {
     let database = TestDatabase::new();
     let all: Vec<_> = (0..6).map(|_| migrate(&database, &[]).start()).collect();
     let outputs: Vec<_> = all
@@ -102,7 +102,7 @@ fn several_at_once_apply_each_migration_once() {
 }
 
 #[test]
-fn replicas_that_begin_at_the_same_instant_take_turns() {
+fn replicas_that_start_at_the_same_time_wait_for_one_another() {
     for _ in 0..3 {
         let database = TestDatabase::new();
         let settings = Source::from_pairs([("DATABASE_URL", database.url())]);
@@ -129,7 +129,7 @@ fn replicas_that_begin_at_the_same_instant_take_turns() {
 }
 
 #[test]
-fn the_default_is_a_file_in_this_folder_and_needs_no_key_of_workoss() {
+fn the_default_is_a_file_in_this_folder_and_needs_no_api_key() {
     let output = Program::new(&["migrate"]).run().exits_with(0);
     assert!(
         output.files.contains(&"vestibule.sqlite3".to_owned()),

@@ -38,7 +38,7 @@ fn a_missing_database_is_not_created_and_the_command_that_creates_it_is_named() 
 }
 
 #[test]
-fn unapplied_migrations_are_refused_with_the_command_that_applies_them() {
+fn unapplied_migrations_are_an_error_that_names_the_command() {
     let database = TestDatabase::new();
     // An empty file is a SQLite database without tables.
     if let Some(path) = database.url().strip_prefix("sqlite:") {
@@ -90,7 +90,7 @@ async fn the_option_bind_takes_precedence_over_the_setting() {
 }
 
 #[tokio::test]
-async fn a_second_start_on_the_same_database_knows_the_people_of_the_first() {
+async fn a_restart_on_the_same_database_knows_its_users() {
     let site = Site::start(&[]);
     let ada = site.visitor();
     assert_eq!(ada.sign_in("ada@example.com").await.status(), 302);
@@ -107,7 +107,7 @@ async fn a_second_start_on_the_same_database_knows_the_people_of_the_first() {
 fn user_id(account: &str) -> String {
     let after = account.split("User ID</dt><dd><code>").nth(1);
     let id = after.and_then(|rest| rest.split('<').next());
-    id.expect("the page tells the id").to_owned()
+    id.expect("the page shows the id").to_owned()
 }
 
 #[test]

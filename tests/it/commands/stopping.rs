@@ -1,4 +1,4 @@
-//! SIGTERM and Ctrl-C: what is in flight is finished, what is idle is not waited for.
+//! SIGTERM and Ctrl-C: requests in flight are finished, idle connections are closed.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use crate::support::app::location;
 use crate::support::raw::Connection;
 use crate::support::site::Site;
 
-/// Half of what a stopping server would wait for a request in flight.
+/// Half the time that a stopping server waits for requests in flight.
 const PROMPTLY: Duration = Duration::from_secs(10);
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn a_request_in_flight_is_finished_before_the_end() {
         gate.reached().await.unwrap();
         site.program.signal(signal);
         site.program
-            .wait_for_log(|line| line.contains("finishing what is in flight"));
+            .wait_for_log(|line| line.contains("waiting for requests in flight"));
         gate.open();
         let answer = answer.await.unwrap();
         assert_eq!(answer.status(), 302, "{signal}");
@@ -34,7 +34,7 @@ async fn a_request_in_flight_is_finished_before_the_end() {
 }
 
 #[test]
-fn an_idle_connection_does_not_hold_up_the_end() {
+fn an_idle_connection_does_not_delay_the_end() {
     for signal in ["TERM", "INT"] {
         let site = Site::start(&[]);
         let mut kept = Connection::open(&site.url);
@@ -55,7 +55,7 @@ fn an_idle_connection_does_not_hold_up_the_end() {
 }
 
 #[test]
-fn a_stopping_site_takes_no_new_connection() {
+fn a_stopped_site_accepts_no_connection() {
     let site = Site::start(&[]);
     let url = site.url.clone();
     site.program.signal("TERM");

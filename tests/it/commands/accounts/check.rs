@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use vestibule::accounts::passwords;
 use vestibule::db::schema::users;
 
-use super::{GOOD, Place};
+use super::{GOOD, MigratedDatabase};
 use crate::support::program::Program;
 
 const PBKDF2: &str = "pbkdf2_sha256$1$seasalt$Ic/q6O7anGS3lBPjJO/afdYW6a5xuGPSQ7iD5xoe4Uk=";
@@ -12,9 +12,9 @@ const BCRYPT: &str = "bcrypt_sha256$$2b$12$abcdefghijklmnopqrstuuOtpIlRD.AVjVtoI
 const FINE: &str = "System check identified no issues (0 silenced).";
 
 /// The output of `check` with this PASSWORD_LOGIN; warnings do not make it fail.
-fn check(place: &Place, password_login: &str) -> String {
+fn check(accounts: &MigratedDatabase, password_login: &str) -> String {
     let output = Program::with_settings(&["check"])
-        .env("DATABASE_URL", place.test.url())
+        .env("DATABASE_URL", accounts.test.url())
         .env("PASSWORD_LOGIN", password_login)
         .run()
         .exits_with(0);
@@ -23,8 +23,8 @@ fn check(place: &Place, password_login: &str) -> String {
 }
 
 #[track_caller]
-fn assert_count(place: &Place, password_login: &str, expected: usize) {
-    let text = check(place, password_login);
+fn assert_count(accounts: &MigratedDatabase, password_login: &str, expected: usize) {
+    let text = check(accounts, password_login);
     let accounts = match expected {
         0 => return assert!(!text.contains("accounts.W001"), "{password_login}: {text}"),
         1 => "1 active account".to_owned(),
@@ -36,33 +36,33 @@ fn assert_count(place: &Place, password_login: &str, expected: usize) {
 
 #[test]
 fn accounts_without_a_sign_in_method_are_counted_by_the_policy() {
-    let place = Place::new();
+    let accounts = MigratedDatabase::new();
     let good = passwords::hash(GOOD).unwrap();
-    place.add("password@example.com", &good);
-    place.add("super@example.com", &good);
-    place.set("super@example.com", |conn, id| {
+    accounts.add("password@example.com", &good);
+    accounts.add("super@example.com", &good);
+    accounts.set("super@example.com", |conn, id| {
         let row = users::table.find(id);
         diesel::update(row)
             .set(users::is_superuser.eq(true))
             .execute(conn)
     });
-    place.add("linked@example.com", "!unusable");
-    place.set("linked@example.com", |conn, id| {
+    accounts.add("linked@example.com", "!unusable");
+    accounts.set("linked@example.com", |conn, id| {
         let row = users::table.find(id);
         let linked = users::workos_user_id.eq(Some("user_made_up"));
         diesel::update(row).set(linked).execute(conn)
     });
-    place.add("closed@example.com", "!unusable");
-    place.set("closed@example.com", |conn, id| {
+    accounts.add("closed@example.com", "!unusable");
+    accounts.set("closed@example.com", |conn, id| {
         let row = users::table.find(id);
         diesel::update(row)
             .set(users::is_active.eq(false))
             .execute(conn)
     });
-    assert_eq!(check(&place, "unlinked"), FINE);
-    assert_eq!(check(&place, "all"), FINE);
-    assert_count(&place, "superusers", 1);
-    assert_count(&place, "off", 2);
+    assert_eq!(check(&accounts, "unlinked"), FINE);
+    assert_eq!(check(&accounts, "all"), FINE);
+    assert_count(&accounts, "superusers", 1);
+    assert_count(&accounts, "off", 2);
     for (email, password) in [
         ("unusable@example.com", "!unusable"),
         (
@@ -72,33 +72,33 @@ fn accounts_without_a_sign_in_method_are_counted_by_the_policy() {
         ("broken@example.com", "argon2$argon2id$v=19$m=1,t=1"),
         ("no address", &good),
     ] {
-        place.add(email, password);
+        accounts.add(email, password);
     }
-    assert_count(&place, "unlinked", 4);
-    assert_count(&place, "all", 4);
-    assert_count(&place, "superusers", 5);
-    assert_count(&place, "off", 6);
-    let text = check(&place, "off");
+    assert_count(&accounts, "unlinked", 4);
+    assert_count(&accounts, "all", 4);
+    assert_count(&accounts, "superusers", 5);
+    assert_count(&accounts, "off", 6);
+    let text = check(&accounts, "off");
     assert!(text.contains("vestibule changepassword EMAIL"), "{text}");
     let named = "permits: password@example.com, super@example.com, unusable@example.com, unknown@example.com, broken@example.com, ….";
     assert!(text.contains(named), "{text}");
-    let text = check(&place, "all");
+    let text = check(&accounts, "all");
     let named = ": unusable@example.com, unknown@example.com, broken@example.com, no address.";
     assert!(text.contains(named), "{text}");
 }
 
 #[test]
 fn weaker_hashes_are_counted_by_scheme_and_never_shown() {
-    let place = Place::new();
-    place.add("current@example.com", &passwords::hash(GOOD).unwrap());
-    assert_eq!(check(&place, "unlinked"), FINE);
-    place.add("first@example.com", BCRYPT);
-    let one = check(&place, "unlinked");
+    let accounts = MigratedDatabase::new();
+    accounts.add("current@example.com", &passwords::hash(GOOD).unwrap());
+    assert_eq!(check(&accounts, "unlinked"), FINE);
+    accounts.add("first@example.com", BCRYPT);
+    let one = check(&accounts, "unlinked");
     let told = "(accounts.W002) 1 stored password hash is weaker than argon2 with the current parameters: bcrypt_sha256 1.";
     assert!(one.contains(told), "{one}");
-    place.add("second@example.com", PBKDF2);
-    place.add("third@example.com", PBKDF2);
-    let text = check(&place, "unlinked");
+    accounts.add("second@example.com", PBKDF2);
+    accounts.add("third@example.com", PBKDF2);
+    let text = check(&accounts, "unlinked");
     let told = "(accounts.W002) 3 stored password hashes are weaker than argon2 with the current parameters: pbkdf2_sha256 2, bcrypt_sha256 1.";
     assert!(text.contains(told), "{text}");
     for secret in ["seasalt", "abcdefghij", "$"] {
@@ -108,9 +108,9 @@ fn weaker_hashes_are_counted_by_scheme_and_never_shown() {
 
 #[test]
 fn every_page_of_a_long_table_is_counted() {
-    let place = Place::new();
-    let first = place.add("first@example.com", PBKDF2);
-    place.change(|conn| {
+    let accounts = MigratedDatabase::new();
+    let first = accounts.add("first@example.com", PBKDF2);
+    accounts.change(|conn| {
         for number in 0..4_500 {
             let email = format!("u{number}@example.com");
             let row = (
@@ -125,8 +125,8 @@ fn every_page_of_a_long_table_is_counted() {
         }
         Ok(())
     });
-    place.add("last@example.com", PBKDF2);
-    assert_count(&place, "unlinked", 4_500);
-    let text = check(&place, "unlinked");
+    accounts.add("last@example.com", PBKDF2);
+    assert_count(&accounts, "unlinked", 4_500);
+    let text = check(&accounts, "unlinked");
     assert!(text.contains("pbkdf2_sha256 2."), "{text}");
 }

@@ -1,4 +1,4 @@
-//! What the commands do to people who are signed in, beside a server that runs.
+//! The effect of the commands on signed-in users of a running server.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::support::steps::assert_signs_in;
 
 const EMAIL: &str = "ada@example.com";
 
-/// A server by the system's clock, which is the commands' too, and the address of its database.
+/// A server that uses the system's clock, as the commands do, and the URL of its database.
 fn serve() -> (TestApp, String) {
     let database = TestDatabase::new();
     let url = database.url().to_owned();
@@ -29,7 +29,7 @@ fn run(database_url: &str, command: &str, input: &str) {
         .exits_with(0);
 }
 
-/// Servers read what others ended every second; this waits for it, and far longer if it must.
+/// Waits until the session is revoked: a server reads the revocations of other processes every second.
 async fn is_signed_out(visitor: &Visitor) -> bool {
     let began = Instant::now();
     while visitor.is_signed_in().await {
@@ -42,7 +42,7 @@ async fn is_signed_out(visitor: &Visitor) -> bool {
 }
 
 #[tokio::test]
-async fn a_closed_account_is_signed_out_and_stays_out_until_it_is_opened() {
+async fn a_deactivated_account_is_signed_out_until_it_is_activated() {
     let (app, database_url) = serve();
     let (ada, olive) = (
         app.signed_in(EMAIL).await,

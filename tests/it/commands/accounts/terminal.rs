@@ -1,6 +1,6 @@
-//! The questions, with somebody at a terminal.
+//! The questions of the commands, on a terminal.
 
-use super::{GOOD, Place, has_password};
+use super::{GOOD, MigratedDatabase, has_password};
 use crate::support::program::Program;
 use crate::support::terminal::Terminal;
 
@@ -8,9 +8,9 @@ const EMAIL: &str = "Email address: ";
 const PASSWORD: &str = "Password: ";
 const AGAIN: &str = "Password (again): ";
 
-fn create(place: &Place, options: &[&str]) -> Terminal {
+fn create(accounts: &MigratedDatabase, options: &[&str]) -> Terminal {
     let arguments = [&["createsuperuser"], options].concat();
-    place.command(&arguments).start_on_terminal()
+    accounts.command(&arguments).start_on_terminal()
 }
 
 fn twice(terminal: &mut Terminal, password: &str) -> String {
@@ -20,10 +20,10 @@ fn twice(terminal: &mut Terminal, password: &str) -> String {
 }
 
 #[test]
-fn each_answer_is_asked_for_until_it_will_do() {
-    let place = Place::new();
-    place.add("ada@example.com", "!");
-    let mut terminal = create(&place, &[]);
+fn each_question_is_repeated_until_the_answer_is_valid() {
+    let accounts = MigratedDatabase::new();
+    accounts.add("ada@example.com", "!");
+    let mut terminal = create(&accounts, &[]);
     terminal.answer_prompt(EMAIL, "");
     let blank = terminal.answer_prompt(EMAIL, "olive");
     assert!(
@@ -57,15 +57,15 @@ fn each_answer_is_asked_for_until_it_will_do() {
         shown.ends_with("Superuser created successfully.\n"),
         "{shown}"
     );
-    let user = place.user("olive@example.com");
+    let user = accounts.user("olive@example.com");
     assert_eq!(user.email, "Olive@example.com");
     assert!(user.is_superuser && user.is_staff && has_password(&user, GOOD));
 }
 
 #[test]
-fn the_email_is_seen_and_the_passwords_are_not() {
-    let place = Place::new();
-    let mut terminal = create(&place, &[]);
+fn the_email_is_shown_and_the_passwords_are_not() {
+    let accounts = MigratedDatabase::new();
+    let mut terminal = create(&accounts, &[]);
     terminal.answer_prompt(EMAIL, "ada@example.com");
     twice(&mut terminal, "typed-and-Never-seen-1");
     let shown = terminal.ends_with(0);
@@ -78,9 +78,9 @@ fn the_email_is_seen_and_the_passwords_are_not() {
 }
 
 #[test]
-fn a_weak_password_is_never_taken_and_three_tries_are_all() {
-    let place = Place::new();
-    let mut terminal = create(&place, &["--email", "orchard@example.com"]);
+fn a_weak_password_is_never_accepted_and_the_third_one_is_the_last() {
+    let accounts = MigratedDatabase::new();
+    let mut terminal = create(&accounts, &["--email", "orchard@example.com"]);
     twice(&mut terminal, "orchard10");
     let similar = twice(&mut terminal, "12345678");
     assert!(
@@ -100,39 +100,39 @@ fn a_weak_password_is_never_taken_and_three_tries_are_all() {
         shown.ends_with("CommandError: Aborting superuser creation after 3 attempts\n"),
         "{shown}"
     );
-    assert!(place.users().is_empty());
+    assert!(accounts.users().is_empty());
 }
 
 #[test]
-fn an_email_of_the_command_line_that_will_not_do_is_asked_for() {
-    let place = Place::new();
-    let mut terminal = create(&place, &["--email", "nonsense"]);
+fn an_invalid_email_of_the_command_line_is_asked_for_again() {
+    let accounts = MigratedDatabase::new();
+    let mut terminal = create(&accounts, &["--email", "nonsense"]);
     let before = terminal.answer_prompt(EMAIL, "ada@example.com");
     assert_eq!(before, "Enter a valid email address.\n");
     twice(&mut terminal, GOOD);
     terminal.ends_with(0);
-    let shown = create(&place, &["--email", ""]).ends_with(1);
+    let shown = create(&accounts, &["--email", ""]).ends_with(1);
     assert_eq!(shown, "CommandError: Email address cannot be blank.\n");
 }
 
 #[test]
-fn the_environments_password_is_for_noinput_alone() {
-    let place = Place::new();
-    let program = place
+fn the_environments_password_is_used_with_noinput_only() {
+    let accounts = MigratedDatabase::new();
+    let program = accounts
         .command(&["createsuperuser", "--email", "ada@example.com"])
         .env("DJANGO_SUPERUSER_PASSWORD", "another-Password-1");
     let mut terminal = program.start_on_terminal();
     twice(&mut terminal, GOOD);
     terminal.ends_with(0);
-    assert!(has_password(&place.user("ada@example.com"), GOOD));
+    assert!(has_password(&accounts.user("ada@example.com"), GOOD));
 }
 
 #[test]
-fn ctrl_c_cancels_and_the_terminal_is_as_it_was() {
-    let place = Place::new();
-    let before = place.add("ada@example.com", "!");
+fn ctrl_c_cancels_and_restores_the_terminal() {
+    let accounts = MigratedDatabase::new();
+    let before = accounts.add("ada@example.com", "!");
     let cancelled = "\nOperation cancelled.\n";
-    let mut terminal = create(&place, &[]);
+    let mut terminal = create(&accounts, &[]);
     terminal.wait_for_prompt(EMAIL);
     terminal.interrupt();
     assert!(terminal.ends_with(1).ends_with(cancelled));
@@ -142,7 +142,7 @@ fn ctrl_c_cancels_and_the_terminal_is_as_it_was() {
     ] {
         for half_typed in [false, true] {
             let arguments = [command, &[email]].concat();
-            let mut terminal = place.command(&arguments).start_on_terminal();
+            let mut terminal = accounts.command(&arguments).start_on_terminal();
             if half_typed {
                 terminal.answer_prompt(PASSWORD, GOOD);
                 terminal.wait_for_prompt(AGAIN);
@@ -154,14 +154,14 @@ fn ctrl_c_cancels_and_the_terminal_is_as_it_was() {
             assert!(shown.ends_with(cancelled), "{shown}");
         }
     }
-    assert_eq!(place.users(), [before]);
+    assert_eq!(accounts.users(), [before]);
 }
 
 #[test]
-fn changing_a_password_asks_twice_and_three_times_at_most() {
-    let place = Place::new();
-    let before = place.add("ada@example.com", "!");
-    let start = || place.command(&["changepassword", "ada@example.com"]);
+fn changing_a_password_asks_twice_each_time_and_three_times_at_most() {
+    let accounts = MigratedDatabase::new();
+    let before = accounts.add("ada@example.com", "!");
+    let start = || accounts.command(&["changepassword", "ada@example.com"]);
     let mut terminal = start().start_on_terminal();
     let greeting = terminal.answer_prompt(PASSWORD, "first-Password-1");
     assert_eq!(greeting, "Changing password for user 'ada@example.com'\n");
@@ -188,18 +188,18 @@ fn changing_a_password_asks_twice_and_three_times_at_most() {
     ] {
         assert!(!shown.contains(typed), "{shown}");
     }
-    assert_eq!(place.user("ada@example.com"), before);
+    assert_eq!(accounts.user("ada@example.com"), before);
 
     let mut terminal = start().start_on_terminal();
     twice(&mut terminal, GOOD);
     let shown = terminal.ends_with(0);
     let changed = "Password changed successfully for user 'ada@example.com'\n";
     assert!(shown.ends_with(changed) && !shown.contains(GOOD), "{shown}");
-    assert!(has_password(&place.user("ada@example.com"), GOOD));
+    assert!(has_password(&accounts.user("ada@example.com"), GOOD));
 }
 
 #[test]
-fn without_its_database_nothing_is_asked() {
+fn without_its_database_it_asks_nothing() {
     let terminal = Program::new(&["createsuperuser"]).start_on_terminal();
     let shown = terminal.ends_with(1);
     assert!(!shown.contains(EMAIL), "{shown}");
