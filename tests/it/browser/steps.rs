@@ -111,7 +111,8 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
-    /// Waits for the page with this main heading.
+    /// Waits for the page with this main heading, and until its style sheet has loaded: without it, the
+    /// focus has no outline, and elements are not where a click is sent.
     pub(crate) async fn wait_for_heading(&self, heading: &str) {
         let path = format!("//h1[normalize-space()='{heading}']");
         let found = self
@@ -123,6 +124,17 @@ impl Browser {
             let page = self.execute("return document.body.innerText", vec![]).await;
             panic!("no heading {heading:?} ({error}); {url:?} shows:\n{page:?}");
         }
+        let deadline = Instant::now() + ELEMENT_WITHIN;
+        while !self.is_loaded().await {
+            assert!(Instant::now() < deadline, "{heading:?} does not load");
+            tokio::time::sleep(POLL_EVERY).await;
+        }
+    }
+
+    async fn is_loaded(&self) -> bool {
+        let state = self.execute("return document.readyState", vec![]).await;
+        // An error means that another page is loading.
+        state.is_ok_and(|state| state == "complete")
     }
 
     /// The visible text of the element that `css` selects. Waits for the element, since the previous
