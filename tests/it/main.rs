@@ -1,4 +1,4 @@
-//! The tests that run the app as its users meet it, in one binary.
+//! Integration tests: they run the application as its users do. All are in one binary, which links once.
 #![expect(
     clippy::expect_used,
     clippy::panic,
