@@ -38,6 +38,7 @@ pub mod error_pages;
 mod hex;
 pub mod http;
 mod http_client;
+pub mod ids;
 mod jwks;
 pub mod keys;
 pub mod links;

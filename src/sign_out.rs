@@ -8,6 +8,7 @@ use diesel::QueryResult;
 use crate::accounts::revoke_all_sessions;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
+use crate::ids::WorkosSid;
 use crate::sessions::{RevocationCache, SessionRow};
 use crate::tokens::{RefreshTokenRow, TokenClaims, Tokens};
 use crate::workos::{WorkosClient, WorkosError};
@@ -36,7 +37,7 @@ pub struct SignOutRequest {
 #[derive(Debug, PartialEq, Eq)]
 pub struct SignedOut {
     /// The WorkOS session, which WorkOS's own log-out should end too.
-    pub workos_sid: Option<String>,
+    pub workos_sid: Option<WorkosSid>,
     /// Whether the ended session began at WorkOS. This can be true without a `workos_sid`.
     pub by_workos: bool,
 }
@@ -45,9 +46,9 @@ pub struct SignedOut {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct SignedOutEverywhere {
     /// The WorkOS session of the browser that sent the request. WorkOS's own log-out should end it.
-    pub current: Option<String>,
+    pub current: Option<WorkosSid>,
     /// The WorkOS sessions of the user's other browsers.
-    pub others: BTreeSet<String>,
+    pub others: BTreeSet<WorkosSid>,
 }
 
 impl SignOutService {
@@ -84,7 +85,7 @@ impl SignOutService {
                 let claims = request.access_tokens.iter().chain(&request.refresh_token);
                 let from_tokens = claims.filter_map(|claims| claims.sid.clone());
                 let from_row = row.as_ref().and_then(|row| row.workos_sid.clone());
-                let sids: Vec<String> = from_row.into_iter().chain(from_tokens).collect();
+                let sids: Vec<WorkosSid> = from_row.into_iter().chain(from_tokens).collect();
                 let mut ended = Vec::new();
                 for sid in &sids {
                     ended.extend(SessionRow::revoke_sid(conn, sid, now)?);
@@ -175,7 +176,7 @@ impl SignOutService {
 
     /// Revokes these sessions at WorkOS in a background task. They have already ended here, so the
     /// response does not wait for WorkOS.
-    pub fn revoke_at_workos(&self, sids: BTreeSet<String>) {
+    pub fn revoke_at_workos(&self, sids: BTreeSet<WorkosSid>) {
         if sids.is_empty() {
             return;
         }
@@ -210,7 +211,7 @@ pub fn end_session(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<Opt
     SessionRow::revoke(conn, id, now)?;
     let row = SessionRow::by_id(conn, id)?;
     RefreshTokenRow::revoke_session(conn, id, now)?;
-    if let Some(sid) = row.as_ref().and_then(|row| row.workos_sid.as_deref()) {
+    if let Some(sid) = row.as_ref().and_then(|row| row.workos_sid.as_ref()) {
         RefreshTokenRow::revoke_sid(conn, sid, now)?;
     }
     Ok(row)

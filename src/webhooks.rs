@@ -9,6 +9,7 @@ use crate::accounts::{self, ProvisionError, User, WorkosProfile, provision};
 use crate::clock::Timestamp;
 use crate::db::schema::webhook_events;
 use crate::db::{Conn, Database, DbError, on_unique_violation};
+use crate::ids::WorkosSid;
 use crate::memberships::Memberships;
 use crate::sessions::{RevocationCache, SessionGeneration, SessionRow};
 use crate::tokens::RefreshTokenRow;
@@ -139,9 +140,11 @@ fn apply(conn: &mut Conn, event: &WebhookEvent, now: Timestamp) -> Result<Sessio
             Ok(SessionChanges::default())
         }
         WebhookEvent::UserDeleted { id } => Ok(SessionChanges::ended(user_deleted(conn, id, now)?)),
-        WebhookEvent::SessionRevoked { id } => {
-            Ok(SessionChanges::ended(session_revoked(conn, id, now)?))
-        }
+        WebhookEvent::SessionRevoked { id } => Ok(SessionChanges::ended(session_revoked(
+            conn,
+            &WorkosSid::from(id.as_str()),
+            now,
+        )?)),
         WebhookEvent::MembershipChanged { user_id } => Ok(SessionChanges {
             marked: membership_changed(conn, user_id, now)?,
             ..SessionChanges::default()
@@ -185,7 +188,7 @@ fn user_deleted(
         .collect())
 }
 
-fn session_revoked(conn: &mut Conn, sid: &str, now: Timestamp) -> QueryResult<EndedSessions> {
+fn session_revoked(conn: &mut Conn, sid: &WorkosSid, now: Timestamp) -> QueryResult<EndedSessions> {
     let ended = SessionRow::revoke_sid(conn, sid, now)?;
     let families = RefreshTokenRow::revoke_sid(conn, sid, now)?;
     if !ended.is_empty() || families > 0 {

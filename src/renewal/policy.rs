@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::clock::Timestamp;
+use crate::ids::WorkosSid;
 use crate::sessions::SessionRow;
 
 /// How long one request may keep the others from asking WorkOS. A lease outlives every call that its
@@ -132,8 +133,12 @@ pub(super) fn back_off(
 
 /// Whether WorkOS's response names another session than the row. A session keeps its `sid` for as long
 /// as it lives, except at WorkOS's own emulator, which gives it a new one at each renewal.
-pub(super) fn is_other_session(row: &SessionRow, sid: Option<&str>, is_emulated: bool) -> bool {
-    let known = row.workos_sid.as_deref();
+pub(super) fn is_other_session(
+    row: &SessionRow,
+    sid: Option<&WorkosSid>,
+    is_emulated: bool,
+) -> bool {
+    let known = row.workos_sid.as_ref();
     let differs = known.zip(sid).is_some_and(|(known, sid)| known != sid);
     differs && !is_emulated
 }

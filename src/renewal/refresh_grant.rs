@@ -59,7 +59,7 @@ pub(super) async fn request(
     if user.workos_user_id.as_ref() != Some(&authentication.user.id) {
         return RefreshOutcome::Invalid("WorkOS named another user".to_owned());
     }
-    if policy::is_other_session(row, authentication.sid.as_deref(), workos.is_emulated()) {
+    if policy::is_other_session(row, authentication.sid.as_ref(), workos.is_emulated()) {
         return RefreshOutcome::Invalid("WorkOS named another session".to_owned());
     }
     let verification = workos.verify(&authentication, context.clock.now());

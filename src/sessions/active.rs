@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::sessions;
+use crate::ids::WorkosSid;
 
 /// An active session, without its refresh token.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -15,7 +16,7 @@ pub struct ActiveSession {
     /// SHA-256 of the login attempt's `state`, in hex.
     pub login_attempt: Option<String>,
     /// WorkOS's session id.
-    pub workos_sid: Option<String>,
+    pub workos_sid: Option<WorkosSid>,
     /// When the user signed in.
     pub created_at: Timestamp,
     /// The address that the user signed in from.

@@ -9,13 +9,14 @@ use super::SessionRow;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::sessions;
+use crate::ids::WorkosSid;
 
 /// What WorkOS confirmed in a renewal.
 #[derive(Clone, Debug, AsChangeset)]
 #[diesel(table_name = sessions, treat_none_as_null = true)]
 pub struct Confirmation {
     /// See [`SessionRow::workos_sid`].
-    pub workos_sid: Option<String>,
+    pub workos_sid: Option<WorkosSid>,
     /// See [`SessionRow::workos_refresh_token`].
     pub workos_refresh_token: Option<Vec<u8>>,
     /// See [`SessionRow::organization_id`].

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::sessions;
 use crate::db::{Conn, on_unique_violation};
+use crate::ids::WorkosSid;
 
 /// A session as the database stores it.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -19,7 +20,7 @@ pub struct SessionRow {
     /// SHA-256 of the login attempt's `state`, in hex.
     pub login_attempt: Option<String>,
     /// WorkOS's session id.
-    pub workos_sid: Option<String>,
+    pub workos_sid: Option<WorkosSid>,
     /// WorkOS's refresh token, encrypted by [`Keys::seal_row`](crate::keys::Keys::seal_row).
     pub workos_refresh_token: Option<Vec<u8>>,
     /// Until when WorkOS has confirmed the session.
@@ -56,7 +57,7 @@ pub struct NewSession {
     /// See [`SessionRow::login_attempt`].
     pub login_attempt: Option<String>,
     /// See [`SessionRow::workos_sid`].
-    pub workos_sid: Option<String>,
+    pub workos_sid: Option<WorkosSid>,
     /// See [`SessionRow::workos_refresh_token`].
     pub workos_refresh_token: Option<Vec<u8>>,
     /// See [`SessionRow::confirmed_until`].
@@ -101,7 +102,7 @@ impl SessionRow {
 
     /// Whether every local session of this WorkOS session has been revoked. If the browser signed in
     /// again within the same WorkOS session, its first row is revoked and its second is not.
-    pub fn workos_session_is_revoked(conn: &mut Conn, sid: &str) -> QueryResult<bool> {
+    pub fn workos_session_is_revoked(conn: &mut Conn, sid: &WorkosSid) -> QueryResult<bool> {
         let of_sid = sessions::table.filter(sessions::workos_sid.eq(sid));
         let active = of_sid.filter(sessions::revoked_at.is_null());
         let (known, active): (bool, bool) =
@@ -129,7 +130,7 @@ impl SessionRow {
     /// Revokes every session of this WorkOS session; returns their ids and expiry.
     pub fn revoke_sid(
         conn: &mut Conn,
-        sid: &str,
+        sid: &WorkosSid,
         now: Timestamp,
     ) -> QueryResult<Vec<(String, Timestamp)>> {
         let active = sessions::table

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
+use crate::ids::WorkosSid;
 
 /// The end of the year 9999, where Python's calendar ends, in seconds since 1970.
 const LAST_SECOND: i64 = 253_402_300_799;
@@ -79,7 +80,7 @@ pub struct TokenClaims {
     pub user_id: Option<String>,
     /// The id of the WorkOS session of the sign-in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sid: Option<String>,
+    pub sid: Option<WorkosSid>,
     /// The user's `token_version`. Django's tokens have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ver: Option<i64>,
@@ -155,7 +156,7 @@ impl TokenClaims {
             iat: times.iat,
             jti,
             user_id: payload.remove("user_id").map(user_id),
-            sid: take_text(&mut payload, "sid")?,
+            sid: take_text(&mut payload, "sid")?.map(WorkosSid::from),
             ver: match payload.remove("ver") {
                 None => None,
                 Some(ver) => Some(ver.as_i64().ok_or(TokenError::Invalid)?),

@@ -11,6 +11,7 @@ use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::hex::hex;
+use crate::ids::WorkosSid;
 use crate::random::{RandomnessError, random_bytes};
 
 /// An access and a refresh token.
@@ -33,7 +34,7 @@ impl fmt::Debug for TokenPair {
 #[derive(Clone, Debug, Default)]
 pub struct TokenGrant {
     /// The WorkOS session of the sign-in.
-    pub sid: Option<String>,
+    pub sid: Option<WorkosSid>,
     /// The browser session of the sign-in. The tokens end with it if WorkOS has no session.
     pub session: Option<String>,
     /// The impersonator, in an impersonated session.

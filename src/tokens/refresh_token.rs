@@ -7,6 +7,7 @@ use super::claims::TokenClaims;
 use crate::clock::Timestamp;
 use crate::db::schema::refresh_tokens;
 use crate::db::{Conn, insert_all, on_unique_violation};
+use crate::ids::WorkosSid;
 
 /// The replay window: for this long, a replaced token still returns the pair that replaced it.
 pub(super) const REPLAY_WINDOW: TimeDelta = TimeDelta::seconds(30);
@@ -22,7 +23,7 @@ pub struct RefreshTokenRow {
     /// The user; `None` if the token's user is not known here.
     pub user_id: Option<i64>,
     /// The WorkOS session with which the family ends.
-    pub sid: Option<String>,
+    pub sid: Option<WorkosSid>,
     /// The browser session with which the family ends, if WorkOS has no session for it.
     pub session_id: Option<String>,
     /// When the token was issued.
@@ -177,7 +178,7 @@ impl RefreshTokenRow {
     }
 
     /// Moves the families of one WorkOS session to another, for when WorkOS changes a session's id.
-    pub fn replace_sid(conn: &mut Conn, from: &str, to: &str) -> QueryResult<usize> {
+    pub fn replace_sid(conn: &mut Conn, from: &WorkosSid, to: &WorkosSid) -> QueryResult<usize> {
         let of_session = refresh_tokens::table.filter(refresh_tokens::sid.eq(from));
         diesel::update(of_session)
             .set(refresh_tokens::sid.eq(to))
@@ -185,7 +186,7 @@ impl RefreshTokenRow {
     }
 
     /// Revokes the families that end with this WorkOS session.
-    pub fn revoke_sid(conn: &mut Conn, sid: &str, now: Timestamp) -> QueryResult<usize> {
+    pub fn revoke_sid(conn: &mut Conn, sid: &WorkosSid, now: Timestamp) -> QueryResult<usize> {
         let of_session = refresh_tokens::table.filter(refresh_tokens::sid.eq(sid));
         repeat_until_none(|| {
             diesel::update(of_session)

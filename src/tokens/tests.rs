@@ -72,7 +72,7 @@ fn claims() -> TokenClaims {
         iat: Some(NOW),
         jti: "0".repeat(32),
         user_id: Some("7".to_owned()),
-        sid: Some("session_1".to_owned()),
+        sid: Some("session_1".into()),
         ver: Some(3),
         act: Some(Actor {
             sub: "root@example.com".to_owned(),

@@ -14,6 +14,7 @@ use super::{is_prefetch, notice, redirect, render};
 use crate::clock::Clock;
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
+use crate::ids::WorkosSid;
 use crate::middleware::is_cross_site_link;
 use crate::sessions::{BrowserSession, RevocationCache, RevocationStatus, SessionState};
 use crate::sign_out::{SignOutRequest, SignOutService};
@@ -111,7 +112,7 @@ impl BrowserLogout {
         // Also if the row was deleted.
         self.revocations
             .add_revoked(&user.session_id, user.expires_at);
-        self.redirect(session, ended.workos_sid.as_deref())
+        self.redirect(session, ended.workos_sid.as_ref())
     }
 
     /// Ends another session of the user. `None` if this browser's session goes on.
@@ -126,7 +127,7 @@ impl BrowserLogout {
         let sid = ended.ok_or(Error::NotFound)?.workos_sid;
         if self.revocations.status(&user.session_id) == RevocationStatus::Revoked {
             // Both sessions belonged to the same WorkOS session.
-            return self.redirect(session, sid.as_deref()).map(Some);
+            return self.redirect(session, sid.as_ref()).map(Some);
         }
         self.sign_out.revoke_at_workos(BTreeSet::from_iter(sid));
         Ok(None)
@@ -146,14 +147,18 @@ impl BrowserLogout {
         // Also if its row was deleted.
         self.revocations
             .add_revoked(&user.session_id, user.expires_at);
-        let response = self.redirect(session, ended.current.as_deref());
+        let response = self.redirect(session, ended.current.as_ref());
         self.sign_out.revoke_at_workos(ended.others);
         response
     }
 
     /// Removes the session's cookie, and redirects to WorkOS's log-out of the session `sid`, or to home
     /// if WorkOS has no session.
-    fn redirect(&self, session: &BrowserSession, sid: Option<&str>) -> Result<HttpResponse, Error> {
+    fn redirect(
+        &self,
+        session: &BrowserSession,
+        sid: Option<&WorkosSid>,
+    ) -> Result<HttpResponse, Error> {
         session.remove();
         let mut response = match sid {
             Some(sid) => {

@@ -17,6 +17,7 @@ use super::error::WorkosError;
 use super::wire::{AuthenticateResponse, Authentication};
 use crate::clock::Timestamp;
 use crate::http_client;
+use crate::ids::WorkosSid;
 use crate::settings::WorkosSettings;
 use retry::{RetryPolicy, send};
 
@@ -85,7 +86,11 @@ impl WorkosClient {
     }
 
     /// The URL to which a browser is sent to end the session at WorkOS.
-    pub fn logout_url(&self, sid: &str, return_to: Option<&str>) -> Result<Url, url::ParseError> {
+    pub fn logout_url(
+        &self,
+        sid: &WorkosSid,
+        return_to: Option<&str>,
+    ) -> Result<Url, url::ParseError> {
         let mut url = Url::parse(&format!(
             "{}/user_management/sessions/logout",
             self.base_url
@@ -147,7 +152,7 @@ impl WorkosClient {
     }
 
     /// Revokes a session at WorkOS without a browser. WorkOS refuses if the session is not active.
-    pub async fn revoke_session(&self, sid: &str) -> Result<(), WorkosError> {
+    pub async fn revoke_session(&self, sid: &WorkosSid) -> Result<(), WorkosError> {
         let url = format!("{}/user_management/sessions/revoke", self.base_url);
         let request = self.http.post(url).json(&json!({ "session_id": sid }));
         let request = request.bearer_auth(self.api_key.expose_secret());

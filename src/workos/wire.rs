@@ -8,13 +8,15 @@ use serde_json::Value;
 
 use super::error::WorkosError;
 
+use crate::ids::WorkosSid;
+
 /// A completed authentication.
 #[derive(Debug)]
 pub struct Authentication {
     /// The user.
     pub user: WorkosUser,
     /// The id of the session at WorkOS, from the access token.
-    pub sid: Option<String>,
+    pub sid: Option<WorkosSid>,
     /// The role in the organisation, from the access token.
     pub role: Option<String>,
     /// When the access token expires. Until then the session needs no renewal.
@@ -59,7 +61,7 @@ impl AuthenticateResponse {
             ));
         }
         Ok(Authentication {
-            sid: claims.sid,
+            sid: claims.sid.map(WorkosSid::from),
             role: claims.role,
             access_token_expires_at: claims.exp.and_then(|exp| DateTime::from_timestamp(exp, 0)),
             access_token: self.access_token,

@@ -155,7 +155,7 @@ async fn a_log_out_reads_the_session_from_an_expired_token_in_the_cookie() {
     let app = app("false");
     let ada = app.signed_in("ada@example.com").await;
     let answer = ada.post_json("/api/auth/session", &json!({})).await;
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     app.clock.advance(TimeDelta::hours(1));
     let cookie = format!("{NAME}={}", answer.text("access_token"));
     let elsewhere = app.visitor();

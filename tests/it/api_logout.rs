@@ -66,7 +66,7 @@ fn assert_ends_here(answer: &ApiResponse) {
 async fn a_browser_session_ends_together_with_its_tokens() {
     let app = TestApp::start();
     let (ada, tokens) = signed_in(&app).await;
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     let answer = ada.post_json(LOGOUT, &json!({})).await;
     let url = assert_ends_at_workos(&answer, &app, &sid);
     assert_eq!(query(&url, "return_to"), format!("{}/", app.url));
@@ -87,7 +87,7 @@ async fn a_browser_session_ends_together_with_its_tokens() {
 async fn an_expired_access_token_still_names_its_session() {
     let app = TestApp::start();
     let (ada, tokens) = signed_in(&app).await;
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     app.clock.advance(TimeDelta::minutes(10));
     let elsewhere = app.visitor();
     let access = tokens.text("access_token");
@@ -106,7 +106,7 @@ async fn an_expired_access_token_still_names_its_session() {
 async fn a_token_issued_in_the_future_is_revoked_too() {
     let app = TestApp::start();
     let (_, tokens) = signed_in(&app).await;
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     app.clock.advance(TimeDelta::seconds(-5));
     let answer = by_token(&app.visitor(), &tokens.text("access_token")).await;
     assert_ends_at_workos(&answer, &app, &sid);

@@ -66,7 +66,7 @@ async fn a_signed_in_browser_gets_tokens_with_its_workos_session() {
         "user": { "id": user.id, "email": "ada@example.com", "first_name": "Ada", "last_name": "Example" },
     });
     assert_eq!(answer.json, whole);
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     for token in [&access, &refresh] {
         assert_eq!(token_claims(token)["sid"], sid);
         assert!(token_claims(token).get("act").is_none());

@@ -198,7 +198,7 @@ async fn the_return_path_is_lost() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let wanted = "/account?tab=security&from=mail";
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     app.workos().revoke_session(&sid);
     app.expire_workos_tokens();
     // By the longest way: the session ends, and two pages lie between this one and WorkOS.
@@ -250,7 +250,7 @@ async fn log_out_shows_workoss_error_page() {
 async fn log_out_fails_when_the_access_token_has_expired() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     app.advance(86_400);
     app.make_workos_unavailable();
     let response = ada

@@ -129,7 +129,7 @@ async fn the_sessions_tokens_go_on() {
     let refresh = json!({ "refresh": tokens.text("refresh_token") });
     switch(&app, &twyla, TANDEM).await;
     let next = twyla.post_json("/api/token/refresh", &refresh).await;
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     assert_eq!(token_part(&next.text("access"), 1)["sid"], json!(sid));
 }
 

@@ -213,7 +213,7 @@ async fn a_session_that_has_ended_by_itself_takes_no_tokens_along() {
             .execute(conn)
     });
     let token = RefreshTokenRow {
-        sid: Some("session_made_up".to_owned()),
+        sid: Some("session_made_up".into()),
         ..place.token("lives", 10_000)
     };
     place.add_token(&token);

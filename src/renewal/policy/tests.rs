@@ -12,7 +12,7 @@ fn row() -> SessionRow {
         id: "session".to_owned(),
         user_id: 1,
         login_attempt: None,
-        workos_sid: Some("session_1".to_owned()),
+        workos_sid: Some("session_1".into()),
         workos_refresh_token: Some(vec![1]),
         confirmed_until: Some(at(300)),
         created_at: at(0),
@@ -125,14 +125,14 @@ fn a_confirmation_lasts_at_least_ten_seconds() {
 
 #[test]
 fn a_response_about_another_session_is_detected() {
-    assert!(is_other_session(&row(), Some("session_2"), false));
-    assert!(!is_other_session(&row(), Some("session_1"), false));
+    assert!(is_other_session(&row(), Some(&"session_2".into()), false));
+    assert!(!is_other_session(&row(), Some(&"session_1".into()), false));
     assert!(
         !is_other_session(&row(), None, false),
         "the response names no session"
     );
     assert!(
-        !is_other_session(&row(), Some("session_2"), true),
+        !is_other_session(&row(), Some(&"session_2".into()), true),
         "WorkOS's emulator changes the sid"
     );
 }

@@ -32,7 +32,7 @@ async fn all_sessions_and_tokens_end_here_and_at_workos() {
     assert!(is_removal(&set_cookie(&response, "sessionid").unwrap()));
     // WorkOS's log-out ends the current session and redirects home.
     let url = Url::parse(&location(&response)).unwrap();
-    assert_eq!(Some(query(&url, "session_id")), here.workos_sid);
+    assert_eq!(Some(query(&url, "session_id").into()), here.workos_sid);
     workos_has(&app, ADA, 1).await;
     let back = laptop.get(url.as_str()).await;
     assert_eq!(location(&back), format!("{}/", app.url));

@@ -34,7 +34,7 @@ async fn the_session_ends_here_and_at_workos_and_the_current_one_continues() {
     let refused = phone.post_json("/api/token/refresh", &again).await;
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.json);
     let id = app.workos().user(ADA).unwrap().id;
-    let left = here.workos_sid.unwrap();
+    let left = here.workos_sid.unwrap().to_string();
     eventually(async || app.workos().sessions_of(&id) == [left.clone()]).await;
 
     // The form is sent again from another page: the session has ended already.
@@ -116,7 +116,10 @@ async fn ending_the_current_session_is_a_log_out() {
     assert!(is_removal(&set_cookie(&response, "sessionid").unwrap()));
     assert_eq!(response.headers()["clear-site-data"], "\"cache\"");
     let url = Url::parse(&location(&response)).unwrap();
-    assert_eq!(query(&url, "session_id"), row.workos_sid.unwrap());
+    assert_eq!(
+        query(&url, "session_id"),
+        row.workos_sid.unwrap().to_string()
+    );
     let back = ada.get(url.as_str()).await;
     assert_eq!(location(&back), format!("{}/", app.url));
     assert!(!ada.is_signed_in().await);
@@ -135,7 +138,10 @@ async fn ending_a_session_with_the_same_workos_sid_ends_the_current_one() {
     });
     let response = sign_out_there(&ada, "twin").await;
     let url = Url::parse(&location(&response)).unwrap();
-    assert_eq!(query(&url, "session_id"), row.workos_sid.unwrap());
+    assert_eq!(
+        query(&url, "session_id"),
+        row.workos_sid.unwrap().to_string()
+    );
     assert!(is_removal(&set_cookie(&response, "sessionid").unwrap()));
     assert!(!is_open(&app, &row.id));
 }

@@ -28,7 +28,7 @@ pub(super) async fn everywhere(visitor: &Visitor, token: &str, body: &str) {
 async fn a_refresh_token_gives_an_access_token_with_its_own_claims() {
     let (app, user) = TestApp::builder().start_with_user();
     let grant = TokenGrant {
-        sid: Some("session_1".to_owned()),
+        sid: Some("session_1".into()),
         ..TokenGrant::default()
     };
     let pair = app.issue_tokens(&user, grant);

@@ -35,7 +35,7 @@ async fn every_refresh_returns_the_next_refresh_token() {
     let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
     let grant = TokenGrant {
-        sid: Some("session_1".to_owned()),
+        sid: Some("session_1".into()),
         ..TokenGrant::default()
     };
     let first = app.issue_tokens(&user, grant);

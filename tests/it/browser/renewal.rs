@@ -44,7 +44,7 @@ async fn is_renewed_kept_and_ended(screen: Screen, scheme: Scheme) {
     browser.click("Try again").await;
     browser.wait_for_heading("Your account").await;
 
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     app.workos().revoke_session(&sid);
     app.expire_workos_tokens();
     browser.visit(&account).await;

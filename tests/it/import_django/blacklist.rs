@@ -65,7 +65,7 @@ fn a_token_valid_here_is_revoked_if_django_revoked_it() {
         jti: "aa".to_owned(),
         family: "older".to_owned(),
         user_id: Some(1),
-        sid: Some("session_01".to_owned()),
+        sid: Some("session_01".into()),
         session_id: None,
         issued_at: timestamp("2026-01-02T03:04:05Z"),
         expires_at: timestamp("2999-01-01T00:00:00Z"),

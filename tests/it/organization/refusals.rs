@@ -131,7 +131,7 @@ async fn an_answer_that_is_lost_for_good_is_fetched_by_the_next_request() {
 async fn a_session_that_workos_has_ended_is_over() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     app.workos().revoke_session(&sid);
     let answer = switch(&app, &twyla, TANDEM).await;
     let back = "/login?notice=session-ended&next=%2Faccount";
@@ -143,7 +143,7 @@ async fn a_session_that_workos_has_ended_is_over() {
 async fn a_session_that_is_over_keeps_the_forms_way_back() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     app.workos().revoke_session(&sid);
     let id = app.organization(TANDEM);
     let form = |next| [("organization_id", id.as_str()), ("next", next)];

@@ -13,7 +13,7 @@ const NOTICE: &str = "Your session has ended. Please log in again.";
 async fn refused() -> (TestApp, Visitor) {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     assert!(app.workos().revoke_session(&sid));
     assert!(ada.is_signed_in().await, "WorkOS's word holds a while");
     app.expire_workos_tokens();
@@ -78,7 +78,7 @@ async fn json_gets_a_401_with_a_code_and_the_way_to_sign_in() {
 async fn a_script_is_never_sent_to_a_page() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     app.workos().revoke_session(&sid);
     app.expire_workos_tokens();
     let expected = [
@@ -108,7 +108,7 @@ async fn the_tokens_that_stand_on_it_end_with_it() {
     let ada = app.signed_in("ada@example.com").await;
     let given = ada.post_json("/api/auth/session", &json!({})).await;
     let refresh = json!({ "refresh": given.text("refresh_token") });
-    let sid = app.only_session().workos_sid.unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
     app.workos().revoke_session(&sid);
     app.expire_workos_tokens();
     assert!(!ada.is_signed_in().await);

@@ -34,7 +34,7 @@ fn assert_signs_out(app: &TestApp, response: &Response) -> Url {
     let row = app.only_session();
     assert_eq!(row.revoked_at, Some(app.now()));
     assert_eq!(row.workos_refresh_token, None, "the refresh token is wiped");
-    assert_eq!(Some(query(&url, "session_id")), row.workos_sid);
+    assert_eq!(Some(query(&url, "session_id").into()), row.workos_sid);
     url
 }
 
