@@ -43,8 +43,9 @@ const FOCUS: &str = r"
     return {
         words: (element.labels?.[0] ?? element).textContent.trim().replace(/\s+/g, ' '),
         ring: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
-        inside: box.width > 1 && box.top >= 0 && box.left >= 0
-            && box.bottom <= innerHeight && box.right <= innerWidth,
+        // Chromium scrolls by whole pixels, so an edge may be a part of a pixel outside.
+        inside: box.width > 1 && box.top > -1 && box.left > -1
+            && box.bottom < innerHeight + 1 && box.right < innerWidth + 1,
     };";
 
 /// Whether each image has loaded. WebDriver waits for the promise.
