@@ -41,6 +41,7 @@ mod http_client;
 pub mod ids;
 mod jwks;
 pub mod keys;
+pub mod lease;
 pub mod links;
 pub mod logging;
 pub mod memberships;

@@ -11,7 +11,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::db::schema::jobs;
 use crate::db::{Conn, Database, DbError};
 use crate::sessions::{SessionRow, delete_expired_tombstones};
-use crate::sign_in::UnfinishedRow;
+use crate::sign_in::PendingSignInRow;
 use crate::tokens::RefreshTokenRow;
 use crate::webhooks;
 
@@ -64,7 +64,7 @@ pub async fn purge(
         })
         .await?,
         unfinished_sign_ins: in_batches(database, move |conn, most| {
-            UnfinishedRow::delete_expired(conn, now, most)
+            PendingSignInRow::delete_expired(conn, now, most)
         })
         .await?,
     };

@@ -14,7 +14,7 @@ use crate::oidc::{OidcError, OidcProviders};
 use crate::renewal::RenewalService;
 use crate::sessions::RevocationCache;
 use crate::settings::Settings;
-use crate::sign_in::Callbacks;
+use crate::sign_in::{SignInDependencies, SignInService};
 use crate::sign_out::SignOutService;
 use crate::throttle::Throttle;
 use crate::tokens::{TokenKeyError, Tokens};
@@ -42,10 +42,10 @@ pub struct AppState {
     pub throttle: Throttle,
     /// The cache of revoked sessions.
     pub revocations: Arc<RevocationCache>,
-    /// The callbacks that are being answered.
-    pub callbacks: Callbacks,
     /// The cache of organisation memberships.
     pub memberships: Memberships,
+    /// Signs users in.
+    pub sign_in: SignInService,
     /// Renews sessions.
     pub renewal: RenewalService,
     /// Ends sessions.
@@ -115,6 +115,7 @@ impl AppStateBuilder {
             Some(hasher) => hasher,
             None => Hasher::start().map_err(BuildError::Threads)?,
         };
+        let hasher = Arc::new(hasher);
         let workos = WorkosClient::new(&settings.workos)?;
         let tokens = Arc::new(Tokens::new(&settings.tokens)?);
         let revocations = Arc::new(revocations);
@@ -122,7 +123,7 @@ impl AppStateBuilder {
         let memberships = Memberships::new(workos.clone(), clock.clone());
         Ok(AppState {
             oidc: OidcProviders::new(&settings.oidc)?,
-            hasher: Arc::new(hasher),
+            hasher,
             throttle: Throttle::new(&settings.api, &clock),
             renewal: RenewalService::new(
                 &settings,
@@ -132,7 +133,18 @@ impl AppStateBuilder {
                 clock.clone(),
                 Arc::clone(&revocations),
             ),
-            callbacks: Callbacks::default(),
+            sign_in: SignInService::new(
+                &settings,
+                SignInDependencies {
+                    database: database.clone(),
+                    workos: workos.clone(),
+                    keys: Arc::clone(&keys),
+                    clock: clock.clone(),
+                    revocations: Arc::clone(&revocations),
+                    tokens: Arc::clone(&tokens),
+                    hasher: Arc::clone(&hasher),
+                },
+            ),
             sign_out: SignOutService::new(
                 database.clone(),
                 workos.clone(),

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::http::throttle::SignInThrottle;
 use crate::middleware::device;
 use crate::oidc::{OidcCode, OidcProvider};
-use crate::sign_in::{self, ExchangeFailure, SignedIn};
+use crate::sign_in::{ExchangeFailure, SignedInTokens};
 use crate::state::AppState;
 
 /// The error message for a `redirect_uri` that the settings do not list.
@@ -46,8 +46,10 @@ pub async fn workos(
         }
     };
     let now = app.clock.now();
-    let SignedIn { user, pair } =
-        sign_in::tokens_for_workos(&app, authentication, device, now).await?;
+    let SignedInTokens { user, pair } = app
+        .sign_in
+        .tokens_for_workos(authentication, device, now)
+        .await?;
     auth_cookie::ok_signed_in(&app.settings, &pair, user)
 }
 
@@ -90,7 +92,9 @@ async fn exchange_with(
         .identify(&code, app.clock.now())
         .await
         .map_err(ExchangeFailure::from)?;
-    let SignedIn { user, pair } =
-        sign_in::tokens_for_identity(app, person, app.clock.now()).await?;
+    let SignedInTokens { user, pair } = app
+        .sign_in
+        .tokens_for_identity(person, app.clock.now())
+        .await?;
     auth_cookie::ok_signed_in(&app.settings, &pair, user)
 }

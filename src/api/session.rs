@@ -6,7 +6,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::bearer::not_signed_in;
 use super::{ApiError, auth_cookie};
 use crate::http::session_user::MaybeUser;
-use crate::sign_in;
 use crate::state::AppState;
 
 /// Issues tokens for the browser session. The cross-site middleware has already checked the request.
@@ -18,7 +17,10 @@ pub async fn session(
     let state = user
         .0
         .ok_or_else(|| not_signed_in(&request, &app.settings.public_url))?;
-    let issued = sign_in::tokens_for_session(&app, state, app.clock.now()).await?;
+    let issued = app
+        .sign_in
+        .tokens_for_session(state, app.clock.now())
+        .await?;
     // The session may have ended a moment ago, on another replica.
     let (user, pair) = issued.ok_or_else(|| ApiError::session_over(&app.settings.public_url))?;
     auth_cookie::ok_signed_in(&app.settings, &pair, user)

@@ -8,7 +8,7 @@ use super::wire::{RefreshedJson, TokenPairJson};
 use super::{ApiError, RequestBody, auth_cookie, json_ok};
 use crate::accounts::CredentialError;
 use crate::http::throttle::{RefreshThrottle, SignInThrottle};
-use crate::sign_in::{self, TokensRefused};
+use crate::sign_in::PasswordTokenError;
 use crate::state::AppState;
 use crate::tokens::RefreshedTokens;
 
@@ -23,8 +23,11 @@ pub async fn obtain(
     fields.finish()?;
     let password = SecretString::from(password);
     app.throttle.check_password_attempts(client, &email)?;
-    let issued = sign_in::tokens_for_password(&app, &email, &password, app.clock.now()).await;
-    if let Err(TokensRefused::Credentials(CredentialError::Refused)) = &issued {
+    let issued = app
+        .sign_in
+        .tokens_for_password(&email, &password, app.clock.now())
+        .await;
+    if let Err(PasswordTokenError::Credentials(CredentialError::Refused)) = &issued {
         app.throttle.count_wrong_password(client, &email);
     }
     let pair = issued?;

@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::sessions;
 use crate::ids::WorkosSid;
+use crate::lease;
 
 /// What WorkOS confirmed in a renewal.
 #[derive(Clone, Debug, AsChangeset)]
@@ -55,7 +56,7 @@ impl SessionRow {
             .is_null()
             .or(sessions::renew_after.le(now));
         let taken = diesel::update(sessions::table.find(id))
-            .filter(is_free(now))
+            .filter(is_open_and_free(now))
             .filter(is_due)
             .set(sessions::renewing_until.eq(until))
             .execute(conn)?;
@@ -70,7 +71,7 @@ impl SessionRow {
         until: Timestamp,
     ) -> QueryResult<bool> {
         let taken = diesel::update(sessions::table.find(id))
-            .filter(is_free(now))
+            .filter(is_open_and_free(now))
             .set(sessions::renewing_until.eq(until))
             .execute(conn)?;
         Ok(taken > 0)
@@ -136,11 +137,8 @@ impl SessionRow {
 
 /// The condition that the session is open and nobody holds its lease.
 #[diesel::dsl::auto_type(no_type_alias)]
-fn is_free(now: Timestamp) -> _ {
-    let is_unheld = sessions::renewing_until
-        .is_null()
-        .or(sessions::renewing_until.le(now));
-    is_unheld
+fn is_open_and_free(now: Timestamp) -> _ {
+    lease::is_free(sessions::renewing_until, now)
         .and(sessions::revoked_at.is_null())
         .and(sessions::expires_at.gt(now))
 }

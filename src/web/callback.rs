@@ -1,7 +1,5 @@
 //! `GET /auth/callback`: the redirect from WorkOS, with an authorization code or an error.
 
-use std::sync::Arc;
-
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::login_attempt::{LoginAttempt, LoginAttempts};
@@ -9,10 +7,9 @@ use super::{is_prefetch, landing, query_pairs, redirect, step};
 use crate::error::{Error, InternalError, SignInFailure};
 use crate::links::{cancelled_url, login_with_url};
 use crate::middleware::device;
-use crate::sessions::{BrowserSession, SessionState};
-use crate::sign_in::{self, SignIn, once};
+use crate::sessions::BrowserSession;
+use crate::sign_in::WorkosCallback;
 use crate::state::AppState;
-use crate::workos::ClientDevice;
 
 /// WorkOS's error codes are short words. Anything else in the query was not written by WorkOS.
 const MAX_ERROR_CODE: usize = 64;
@@ -116,48 +113,23 @@ async fn complete(
     code: &str,
     attempt: &LoginAttempt,
 ) -> Result<HttpResponse, SignInFailure> {
-    let app = Arc::clone(app);
-    let signing_in = sign_in(
-        Arc::clone(&app),
-        code.to_owned(),
-        attempt.clone(),
-        session.peek(app.clock.now()).map(|state| state.session_id),
-        device(request, &app.settings.trusted_proxies),
-    );
-    let callback = (attempt.fingerprint(), code.to_owned());
-    match once(&app, callback, signing_in).await {
+    let callback = WorkosCallback {
+        code: code.to_owned(),
+        code_verifier: attempt.pkce().verifier,
+        attempt: attempt.fingerprint(),
+        previous: session.peek(app.clock.now()).map(|state| state.session_id),
+        device: device(request, &app.settings.trusted_proxies),
+    };
+    match app.sign_in.handle_callback(callback).await {
         Ok(state) => {
             let begun = session.start(state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             let default = &app.settings.login_redirect_url;
             Ok(redirect(landing(attempt.next(), default)))
         }
-        Err(SignInFailure::Workos(error)) => step::take_over(request, &app, error, attempt).await,
+        Err(SignInFailure::Workos(error)) => step::take_over(request, app, error, attempt).await,
         Err(failure) => Err(failure),
     }
-}
-
-/// Exchanges the code and creates the session, which replaces the browser's `previous` one.
-async fn sign_in(
-    app: Arc<AppState>,
-    code: String,
-    attempt: LoginAttempt,
-    previous: Option<String>,
-    device: ClientDevice,
-) -> Result<SessionState, SignInFailure> {
-    let verifier = attempt.pkce().verifier;
-    let authentication = app
-        .workos
-        .authenticate_with_code(&code, Some(&verifier), &device)
-        .await?;
-    let sign_in = SignIn {
-        authentication,
-        attempt: attempt.fingerprint(),
-        previous,
-        device,
-        now: app.clock.now(),
-    };
-    sign_in::complete(&app, sign_in).await
 }
 
 /// The address that starts a new attempt, for a callback without a state. An invitation is kept.

@@ -18,7 +18,6 @@ use crate::middleware::device;
 use crate::origin::{Origin, local_target};
 use crate::sessions::BrowserSession;
 use crate::settings::{PasswordLogin, Settings};
-use crate::sign_in;
 use crate::state::AppState;
 
 /// Django's sentence, for every refusal.
@@ -81,7 +80,10 @@ pub async fn post(
         let now = app.clock.now();
         let previous = session.peek(now).map(|state| state.session_id);
         let device = device(&request, &app.settings.trusted_proxies);
-        let outcome = sign_in::with_password(&app, email, &password, previous, device, now).await;
+        let outcome = app
+            .sign_in
+            .session_for_password(email, &password, previous, device, now)
+            .await;
         if let Some(state) = none_if_refused(outcome, &form_url)? {
             let begun = session.start(state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;

@@ -20,7 +20,9 @@ use crate::links::{login_as_another_url, login_url, step_url};
 use crate::middleware::device;
 use crate::sessions::BrowserSession;
 use crate::settings::Settings;
-use crate::sign_in::{self, Ended, Kept, Outcome, Turn, Unfinished, UnfinishedRow};
+use crate::sign_in::{
+    EndedSignIn, PendingSignIn, PendingSignInRow, PendingState, StepOutcome, StepSubmission,
+};
 use crate::state::AppState;
 use crate::workos::{NextStep, PendingAuthentication, StepQuestion, WorkosError};
 
@@ -56,7 +58,7 @@ pub(super) async fn take_over(
         }
         Some(NextStep::Answerable(pending)) => {
             log::info!("a sign-in needs another step: {error}");
-            let unfinished = Unfinished {
+            let sign_in = PendingSignIn {
                 pending: pending.clone(),
                 attempt: attempt.fingerprint(),
                 next: attempt.next().to_owned(),
@@ -64,7 +66,7 @@ pub(super) async fn take_over(
             };
             let secret = StepSecret::generate(now)?;
             let id = secret.row_id();
-            unfinished.keep(app, &id, now).await?;
+            app.sign_in.store_pending(sign_in, &id, now).await?;
             let mut response = redirect(&step_url(cookie::handle_of(&id)));
             let added = response.add_cookie(&secret.cookie(app.secure()));
             added.map_err(|error| InternalError::new("set a cookie", error))?;
@@ -75,11 +77,11 @@ pub(super) async fn take_over(
 
 /// Shows the form.
 pub async fn get(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpResponse, Error> {
-    let (row, kept) = find(&request, &app).await?;
-    let Kept::Waits(unfinished) = kept else {
-        return Err(already_used(kept.next()));
+    let (row, state) = find(&request, &app).await?;
+    let PendingState::Waiting(sign_in) = state else {
+        return Err(already_used(state.next()));
     };
-    let mut response = show(&row, &unfinished, "", None)?;
+    let mut response = show(&row, &sign_in, "", None)?;
     for cookie in cookie::surplus_removals(&request, app.secure()) {
         response.add_cookie(&cookie)?;
     }
@@ -95,30 +97,32 @@ pub async fn post(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
-    let (row, kept) = find(&request, &app).await?;
-    let unfinished = match kept {
-        Kept::Waits(unfinished) => unfinished,
-        Kept::Ended(ended) => return repeat_outcome(&app, &session, &row.id, ended).await,
+    let (row, state) = find(&request, &app).await?;
+    let sign_in = match state {
+        PendingState::Waiting(sign_in) => sign_in,
+        PendingState::Ended(ended) => return repeat_outcome(&app, &session, &row.id, ended).await,
     };
     let asked = form.value("asked");
     if asked.is_some_and(|asked| asked != asked_at(&row)) {
         // The form belongs to an earlier question, which another click has answered.
         return Ok(redirect(&step_url(cookie::handle_of(&row.id))));
     }
-    let answer = match answer_in(&form, &unfinished.pending.question) {
+    let answer = match answer_in(&form, &sign_in.pending.question) {
         Ok(answer) => answer,
-        Err(error) => return show(&row, &unfinished, "", Some(&error)),
+        Err(error) => return show(&row, &sign_in, "", Some(&error)),
     };
-    let turn = Turn {
+    let submission = StepSubmission {
         row: row.clone(),
-        unfinished: unfinished.clone(),
-        given: answer.clone(),
+        pending: sign_in.clone(),
+        answer: answer.clone(),
         previous: session.peek(app.clock.now()).map(|state| state.session_id),
         device: device(&request, &app.settings.trusted_proxies),
     };
-    match sign_in::settle(&app.clone().into_inner(), turn).await {
-        Outcome::Slip(slip) => show(&row, &unfinished, &answer, Some(rejection_message(slip))),
-        outcome => conclude(&app.settings, &session, &row.id, &unfinished.next, outcome),
+    match app.sign_in.submit_step(submission).await {
+        StepOutcome::Rejected(rejection) => {
+            show(&row, &sign_in, &answer, Some(rejection_message(rejection)))
+        }
+        outcome => conclude(&app.settings, &session, &row.id, &sign_in.next, outcome),
     }
 }
 
@@ -127,10 +131,10 @@ async fn repeat_outcome(
     app: &AppState,
     session: &BrowserSession,
     id: &str,
-    ended: Ended,
+    ended: EndedSignIn,
 ) -> Result<HttpResponse, Error> {
     let next = ended.next.clone();
-    let outcome = ended.told_again(app).await?;
+    let outcome = app.sign_in.repeat_outcome(ended).await?;
     conclude(&app.settings, session, id, &next, outcome)
 }
 
@@ -139,37 +143,42 @@ fn conclude(
     session: &BrowserSession,
     id: &str,
     next: &str,
-    outcome: Outcome,
+    outcome: StepOutcome,
 ) -> Result<HttpResponse, Error> {
     let form_url = step_url(cookie::handle_of(id));
     let mut response = match outcome {
-        Outcome::SignedIn(state) => {
+        StepOutcome::SignedIn(state) => {
             let begun = session.start(*state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             redirect(landing(next, &settings.login_redirect_url))
         }
         // A page with a link: Chromium applies the policy's `form-action` to a redirect after a form,
         // and the policy cannot name every organisation's single sign-on.
-        Outcome::Elsewhere(step, organization) => {
+        StepOutcome::ContinueAtWorkos(step, organization) => {
             continue_at_workos::page(&step, organization.as_deref(), next, false)?
         }
-        Outcome::Asks | Outcome::Slip(_) => return Ok(redirect(&form_url)),
-        Outcome::NotNow(failure) => return Err(Error::sign_in(failure, next).on_form(&form_url)),
-        Outcome::Failed(failure) => HttpResponse::from_error(Error::sign_in(failure, next)),
+        StepOutcome::NextQuestion | StepOutcome::Rejected(_) => return Ok(redirect(&form_url)),
+        StepOutcome::RetryLater(failure) => {
+            return Err(Error::sign_in(failure, next).on_form(&form_url));
+        }
+        StepOutcome::Failed(failure) => HttpResponse::from_error(Error::sign_in(failure, next)),
     };
     response.add_cookie(&cookie::removal(id, settings.public_url.is_https()))?;
     Ok(response)
 }
 
 /// Finds the sign-in that the request's `id` names, or else the newest one of the browser.
-async fn find(request: &HttpRequest, app: &AppState) -> Result<(UnfinishedRow, Kept), Error> {
+async fn find(
+    request: &HttpRequest,
+    app: &AppState,
+) -> Result<(PendingSignInRow, PendingState), Error> {
     let handle = query_value(request, "id");
     let ids = cookie::row_ids(request, handle.as_deref());
-    match Kept::newest(app, ids).await? {
-        Some((row, kept)) if row.is_live(app.clock.now()) => Ok((row, kept)),
-        Some((_, kept)) => Err(Error::sign_in(
+    match app.sign_in.newest_pending(ids).await? {
+        Some((row, state)) if row.is_live(app.clock.now()) => Ok((row, state)),
+        Some((_, state)) => Err(Error::sign_in(
             SignInFailure::AttemptCookieMissing,
-            kept.next(),
+            state.next(),
         )),
         None => Err(Error::sign_in(SignInFailure::AttemptCookieMissing, "/")),
     }
@@ -180,17 +189,17 @@ fn already_used(next: &str) -> Error {
 }
 
 /// When the question was asked. The form sends it, so that an answer is not given to a later question.
-fn asked_at(row: &UnfinishedRow) -> String {
+fn asked_at(row: &PendingSignInRow) -> String {
     row.asked_at.utc().timestamp_micros().to_string()
 }
 
 fn show(
-    row: &UnfinishedRow,
-    unfinished: &Unfinished,
+    row: &PendingSignInRow,
+    sign_in: &PendingSignIn,
     selected: &str,
     error: Option<&str>,
 ) -> Result<HttpResponse, Error> {
-    let PendingAuthentication { question, .. } = &unfinished.pending;
+    let PendingAuthentication { question, .. } = &sign_in.pending;
     let choices;
     let prompt = match question {
         StepQuestion::Organization(organizations) => {
@@ -207,8 +216,8 @@ fn show(
         asked_at: &asked_at(row),
         prompt,
         errors: errors.as_slice(),
-        restart_url: &login_url(&unfinished.next),
-        another_url: &login_as_another_url(&unfinished.next),
+        restart_url: &login_url(&sign_in.next),
+        another_url: &login_as_another_url(&sign_in.next),
     };
     render::page(StatusCode::OK, &page)
 }

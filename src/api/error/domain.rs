@@ -2,7 +2,7 @@
 
 use super::{ApiError, Unauthorized};
 use crate::accounts::CredentialError;
-use crate::sign_in::TokensRefused;
+use crate::sign_in::PasswordTokenError;
 use crate::tokens::{IssueError, RefreshError};
 
 impl From<IssueError> for ApiError {
@@ -27,11 +27,11 @@ impl From<CredentialError> for ApiError {
     }
 }
 
-impl From<TokensRefused> for ApiError {
-    fn from(error: TokensRefused) -> Self {
+impl From<PasswordTokenError> for ApiError {
+    fn from(error: PasswordTokenError) -> Self {
         match error {
-            TokensRefused::Credentials(error) => error.into(),
-            TokensRefused::Issue(error) => error.into(),
+            PasswordTokenError::Credentials(error) => error.into(),
+            PasswordTokenError::Issue(error) => error.into(),
         }
     }
 }

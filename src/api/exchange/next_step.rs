@@ -14,7 +14,7 @@ use crate::api::wire::NextStepJson;
 use crate::clock::Timestamp;
 use crate::error::SignInFailure;
 use crate::keys::Keys;
-use crate::sign_in::{self, ExchangeFailure};
+use crate::sign_in::{ExchangeFailure, is_not_a_member_code, normalize_code};
 use crate::state::AppState;
 use crate::workos::{
     Authentication, ClientDevice, HostedStepReason, NextStep, PendingAuthentication, StepQuestion,
@@ -72,13 +72,16 @@ pub(super) async fn answer(
     let pending = pending.ok_or_else(expired)?;
     let given = match wants_organization {
         true => given,
-        false => sign_in::code(&given).unwrap_or(given),
+        false => normalize_code(&given).unwrap_or(given),
     };
-    let outcome = sign_in::answer(app, &pending, &given, challenge.as_deref(), device).await;
+    let outcome = app
+        .sign_in
+        .answer_step(&pending, &given, challenge.as_deref(), device)
+        .await;
     match outcome {
         Err(WorkosError::Refused {
             code, next: None, ..
-        }) if wants_organization && sign_in::is_no_membership(&code) => Err(not_a_member(&code)),
+        }) if wants_organization && is_not_a_member_code(&code) => Err(not_a_member(&code)),
         Err(WorkosError::Refused {
             status: 404, code, ..
         }) if challenge.is_some() && GENERIC_NOT_FOUND.contains(&code.as_str()) => {

@@ -9,7 +9,7 @@ use actix_web::cookie::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::random::{RandomnessError, random_text};
-use crate::sign_in::Unfinished;
+use crate::sign_in::PendingSignIn;
 use crate::web::login_attempt::{self, sha256_hex};
 
 /// A cookie's name is this prefix and its handle.
@@ -39,7 +39,7 @@ impl StepSecret {
     pub(super) fn cookie(self, secure: bool) -> Cookie<'static> {
         let mut cookie = Cookie::new(name(&self.row_id()), self.0);
         login_attempt::set_attributes(&mut cookie, PATH, secure);
-        cookie.set_max_age(Duration::seconds(Unfinished::REMEMBERED_SECONDS));
+        cookie.set_max_age(Duration::seconds(PendingSignIn::COOKIE_MAX_AGE));
         cookie
     }
 }

@@ -1,6 +1,6 @@
 //! Reads the answer from the form of a step, and words the errors.
 
-use crate::sign_in::{self, Slip};
+use crate::sign_in::{StepRejection, normalize_code};
 use crate::web::form::{Form, field_error};
 use crate::workos::StepQuestion;
 
@@ -12,12 +12,12 @@ const NOT_LISTED: &str = "Choose one of your organisations.";
 const NOT_A_MEMBER: &str = "You can no longer sign in to this organisation. Choose another one.";
 
 /// The form's error after WorkOS has rejected an answer.
-pub(super) fn rejection_message(slip: Slip) -> &'static str {
-    match slip {
-        Slip::Wrong => WRONG_CODE,
-        Slip::Used => USED_CODE,
-        Slip::Stale => EXPIRED_CODE,
-        Slip::NotAMember => NOT_A_MEMBER,
+pub(super) fn rejection_message(rejection: StepRejection) -> &'static str {
+    match rejection {
+        StepRejection::WrongCode => WRONG_CODE,
+        StepRejection::UsedCode => USED_CODE,
+        StepRejection::ExpiredCode => EXPIRED_CODE,
+        StepRejection::NotAMember => NOT_A_MEMBER,
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) fn answer_in(form: &Form, question: &StepQuestion) -> Result<String, 
             let typed = form.value("code").unwrap_or_default().trim();
             match field_error(typed) {
                 Some(error) => Err(error),
-                None => sign_in::code(typed).ok_or_else(|| NO_CODE.to_owned()),
+                None => normalize_code(typed).ok_or_else(|| NO_CODE.to_owned()),
             }
         }
     }

@@ -1,69 +1,70 @@
-//! The row of an unfinished sign-in, and the row as a lock: of all that would pass an answer on, one
-//! at a time does. What its holder changes is conditional on the lease.
+//! The row of a pending sign-in. A lease in the row lets one request at a time send an answer to
+//! WorkOS. What the holder of the lease stores is conditional on the lease.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::{END_REMEMBERED, REMEMBERED};
 use crate::clock::Timestamp;
 use crate::db::schema::pending_sign_ins as rows;
 use crate::db::{Conn, on_unique_violation};
+use crate::lease::is_free;
 
-/// As long as WorkOS's codes are good.
+/// How long a question can be answered: the lifetime of WorkOS's codes.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
+/// How long the row is kept. A user who answers too late is told so, with a link to start again.
+pub(super) const RETENTION: TimeDelta = TimeDelta::hours(1);
+/// How long the result of a sign-in is kept for another request with the same form.
+const RESULT_RETENTION: TimeDelta = TimeDelta::seconds(30);
 
-/// What the database keeps of it.
+/// A row of `pending_sign_ins`.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = rows)]
-pub struct UnfinishedRow {
-    /// SHA-256 of what the browser's cookie holds, in hex.
+pub struct PendingSignInRow {
+    /// The SHA-256 digest of the secret in the browser's cookie, in hexadecimal.
     pub id: String,
-    /// A [`Kept`](super::Kept), encrypted.
+    /// The encrypted `PendingState`.
     pub content: Vec<u8>,
-    /// When WorkOS asked.
+    /// When WorkOS asked the question.
     pub asked_at: Timestamp,
-    /// From when on the row may go.
+    /// When the row can be deleted.
     pub expires_at: Timestamp,
-    /// Until when whoever is asking WorkOS keeps the others from it.
+    /// The end of the lease of the request that is asking WorkOS.
     pub answering_until: Option<Timestamp>,
 }
 
-impl UnfinishedRow {
+impl PendingSignInRow {
     pub(super) fn new(id: &str, content: Vec<u8>, now: Timestamp) -> Self {
         Self {
             id: id.to_owned(),
             content,
             asked_at: now,
-            expires_at: now.plus(REMEMBERED),
+            expires_at: now.plus(RETENTION),
             answering_until: None,
         }
     }
 
-    /// Whether WorkOS may still take an answer, or its end is still told.
+    /// Whether the question can still be answered, or its result is still kept.
     pub fn is_live(&self, now: Timestamp) -> bool {
         now < self.asked_at.plus(LIFETIME) && now < self.expires_at
     }
 
-    /// Takes the lease until `until`, in one statement; `false` when somebody else has it, or the row
-    /// no longer says what it said.
+    /// Takes the lease until `until`, in one statement. Returns `false` if another request holds it,
+    /// or if the content of the row has changed.
     pub fn take_lease(
         &self,
         conn: &mut Conn,
         now: Timestamp,
         until: Timestamp,
     ) -> QueryResult<bool> {
-        let free = rows::answering_until
-            .is_null()
-            .or(rows::answering_until.le(now));
         let taken = diesel::update(rows::table.find(&self.id))
             .filter(rows::content.eq(&self.content))
-            .filter(free)
+            .filter(is_free(rows::answering_until, now))
             .set(rows::answering_until.eq(until))
             .execute(conn)?;
         Ok(taken > 0)
     }
 
-    /// Gives the lease back: the question is as it was.
+    /// Releases the lease; the question stays open.
     pub fn release_lease(&self, conn: &mut Conn, lease: Timestamp) -> QueryResult<usize> {
         diesel::update(rows::table.find(&self.id))
             .filter(rows::answering_until.eq(lease))
@@ -71,8 +72,8 @@ impl UnfinishedRow {
             .execute(conn)
     }
 
-    /// Gives the lease back, and asks the next question.
-    pub fn ask_next(
+    /// Releases the lease and stores the next question.
+    pub fn store_question(
         &self,
         conn: &mut Conn,
         lease: Timestamp,
@@ -84,14 +85,14 @@ impl UnfinishedRow {
             .set((
                 rows::content.eq(content),
                 rows::asked_at.eq(now),
-                rows::expires_at.eq(now.plus(REMEMBERED)),
+                rows::expires_at.eq(now.plus(RETENTION)),
                 rows::answering_until.eq(None::<Timestamp>),
             ))
             .execute(conn)
     }
 
-    /// Gives the lease back, and says what the sign-in came to.
-    pub fn end(
+    /// Releases the lease and stores the result of the sign-in.
+    pub fn store_end(
         &self,
         conn: &mut Conn,
         lease: Timestamp,
@@ -102,14 +103,14 @@ impl UnfinishedRow {
             .filter(rows::answering_until.eq(lease))
             .set((
                 rows::content.eq(content),
-                rows::expires_at.eq(now.plus(END_REMEMBERED)),
+                rows::expires_at.eq(now.plus(RESULT_RETENTION)),
                 rows::answering_until.eq(None::<Timestamp>),
             ))
             .execute(conn)
     }
 
-    /// Deletes the row: nothing more can come of it.
-    pub fn forget(&self, conn: &mut Conn, lease: Timestamp) -> QueryResult<usize> {
+    /// Deletes the row, because the sign-in has failed.
+    pub fn delete(&self, conn: &mut Conn, lease: Timestamp) -> QueryResult<usize> {
         diesel::delete(
             rows::table
                 .find(&self.id)
@@ -118,17 +119,17 @@ impl UnfinishedRow {
         .execute(conn)
     }
 
-    /// Deletes up to `most` rows that nobody needs any more.
-    pub fn delete_expired(conn: &mut Conn, now: Timestamp, most: i64) -> QueryResult<usize> {
+    /// Deletes at most `limit` expired rows.
+    pub fn delete_expired(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<usize> {
         let expired: Vec<String> = rows::table
             .filter(rows::expires_at.le(now))
             .select(rows::id)
-            .limit(most)
+            .limit(limit)
             .load(conn)?;
         diesel::delete(rows::table.filter(rows::id.eq_any(expired))).execute(conn)
     }
 
-    pub(super) fn newest_of(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<Self>> {
+    pub(super) fn newest_first(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<Self>> {
         rows::table
             .filter(rows::id.eq_any(ids.to_vec()))
             .order((rows::asked_at.desc(), rows::id))

@@ -1,0 +1,164 @@
+//! The row and the cookie of a new session.
+
+use chrono::TimeDelta;
+use diesel::QueryResult;
+
+use crate::accounts::User;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::random::{RandomnessError, random_text};
+use crate::renewal;
+use crate::sessions::{NewSession, SessionRow, SessionState, truncate_user_agent};
+use crate::sign_out::end_session;
+use crate::workos::{Authentication, ClientDevice};
+
+/// The longest lifetime of an impersonated session. WorkOS ends an impersonation after an hour; a
+/// cookie of two weeks must not extend it.
+pub(super) const LONGEST_IMPERSONATION: TimeDelta = TimeDelta::minutes(60);
+
+/// The values of a new session that are known before its account is.
+#[derive(Clone, Debug)]
+pub(super) struct SessionDraft {
+    pub(super) id: String,
+    /// The fingerprint of the login attempt; one attempt creates one session.
+    pub(super) login_attempt: Option<String>,
+    pub(super) workos: WorkosValues,
+    pub(super) created_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+    pub(super) device: ClientDevice,
+}
+
+/// The values of a session that WorkOS gives. All are empty in a session that began with a password.
+#[derive(Clone, Debug, Default)]
+pub(super) struct WorkosValues {
+    pub(super) sid: Option<String>,
+    /// The encrypted refresh token.
+    pub(super) refresh_token: Option<Vec<u8>>,
+    pub(super) confirmed_until: Option<Timestamp>,
+    pub(super) organization_id: Option<String>,
+    pub(super) role: Option<String>,
+    /// The e-mail address of the impersonator.
+    pub(super) impersonator: Option<String>,
+}
+
+impl SessionDraft {
+    /// A session that begins `now`, without values of WorkOS's.
+    pub(super) fn new(
+        device: ClientDevice,
+        now: Timestamp,
+        lifetime: TimeDelta,
+    ) -> Result<Self, RandomnessError> {
+        Ok(Self {
+            id: random_text()?,
+            login_attempt: None,
+            workos: WorkosValues::default(),
+            created_at: now,
+            expires_at: now.plus(lifetime),
+            device,
+        })
+    }
+
+    /// The row of the session for this account.
+    pub(super) fn for_user(self, user_id: i64) -> NewSession {
+        let WorkosValues {
+            sid,
+            refresh_token,
+            confirmed_until,
+            organization_id,
+            role,
+            impersonator,
+        } = self.workos;
+        NewSession {
+            id: self.id,
+            user_id,
+            login_attempt: self.login_attempt,
+            workos_sid: sid,
+            workos_refresh_token: refresh_token,
+            confirmed_until,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            organization_id,
+            role,
+            ip_address: self.device.ip_address,
+            user_agent: truncate_user_agent(self.device.user_agent.as_deref()),
+            impersonator,
+        }
+    }
+
+    /// Inserts the session's row, which replaces the browser's previous session. Returns `None` if
+    /// this login attempt has created a session before.
+    pub(super) fn insert(
+        self,
+        conn: &mut Conn,
+        user: &User,
+        previous: Option<&str>,
+    ) -> QueryResult<Option<NewSession>> {
+        let row = self.for_user(user.id);
+        if let Some(previous) = previous {
+            end_previous(conn, previous, &row)?;
+        }
+        Ok(row.insert(conn)?.then_some(row))
+    }
+}
+
+impl WorkosValues {
+    /// The values of this authentication, without its refresh token.
+    pub(super) fn of(authentication: &Authentication) -> Self {
+        let impersonator = authentication.impersonator.as_ref();
+        Self {
+            sid: authentication.sid.clone(),
+            refresh_token: None,
+            confirmed_until: authentication.access_token_expires_at.map(Timestamp::from),
+            organization_id: authentication.organization_id.clone(),
+            role: authentication.role.clone(),
+            impersonator: impersonator.map(|impersonator| impersonator.email.clone()),
+        }
+    }
+}
+
+/// Limits a lifetime if the authentication is an impersonation.
+pub(super) fn limited_lifetime(authentication: &Authentication, usual: TimeDelta) -> TimeDelta {
+    match authentication.impersonator {
+        Some(_) => usual.min(LONGEST_IMPERSONATION),
+        None => usual,
+    }
+}
+
+/// Ends the browser's previous session and its tokens. If the new session has the same WorkOS `sid`,
+/// the tokens that depend on that `sid` stay valid.
+fn end_previous(conn: &mut Conn, previous: &str, next: &NewSession) -> QueryResult<()> {
+    let now = next.created_at;
+    let has_same_sid = match &next.workos_sid {
+        Some(sid) => SessionRow::by_id(conn, previous)?
+            .is_some_and(|row| row.workos_sid.as_ref() == Some(sid)),
+        None => false,
+    };
+    if has_same_sid {
+        SessionRow::revoke(conn, previous, now)?;
+    } else {
+        end_session(conn, previous, now)?;
+    }
+    Ok(())
+}
+
+/// The cookie's state for a new session, without the values that only WorkOS gives.
+pub(super) fn local_state(user: User, row: &NewSession) -> SessionState {
+    SessionState {
+        session_id: row.id.clone(),
+        user_id: user.id,
+        workos_user_id: user.workos_user_id,
+        email: user.email,
+        email_verified: user.email_verified,
+        first_name: user.first_name,
+        last_name: user.last_name,
+        picture_url: user.picture_url,
+        organization_id: None,
+        role: None,
+        authentication_method: None,
+        impersonator: None,
+        signed_in_at: row.created_at,
+        expires_at: row.expires_at,
+        renew_after: row.created_at.plus(renewal::LOCAL_CHECK_INTERVAL),
+        generation: 0,
+    }
+}

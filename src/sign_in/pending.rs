@@ -1,0 +1,144 @@
+//! Pending sign-ins: WorkOS requires another answer of the user before it authenticates them.
+//!
+//! A pending sign-in is stored in a row, because the list of a user's organisations may be larger than
+//! a cookie can be. The browser holds the secret with which the row is found. After the sign-in has
+//! ended, the row holds its result for half a minute, so that a form that is sent twice gets the same
+//! response twice.
+
+mod row;
+
+use serde::{Deserialize, Serialize};
+
+use super::service::SignInService;
+use crate::clock::Timestamp;
+use crate::db::DbError;
+use crate::error::{InternalError, SignInFailure};
+use crate::keys::Keys;
+use crate::sessions::SessionState;
+use crate::workos::{HostedStep, PendingAuthentication, StepQuestion};
+
+pub use row::PendingSignInRow;
+
+/// The content of a row. The names in JSON are those of rows that earlier versions wrote.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PendingState {
+    /// The sign-in waits for an answer.
+    #[serde(rename = "waits")]
+    Waiting(PendingSignIn),
+    /// The sign-in has ended.
+    Ended(EndedSignIn),
+}
+
+/// A sign-in that waits for an answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PendingSignIn {
+    /// WorkOS's question.
+    pub pending: PendingAuthentication,
+    /// The attempt's fingerprint. One attempt creates one session, however many steps it takes.
+    pub attempt: String,
+    /// Where to return after the sign-in. It was validated when the attempt began.
+    pub next: String,
+    /// The organisation of the session, if one was requested.
+    pub organization_id: Option<String>,
+}
+
+/// A sign-in that has ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EndedSignIn {
+    /// See [`PendingSignIn::next`].
+    pub next: String,
+    /// Its result.
+    pub end: SignInEnd,
+}
+
+/// The result of a sign-in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInEnd {
+    /// A session.
+    SignedIn(Box<SessionState>),
+    /// A new sign-in at WorkOS, into this organisation if one was requested.
+    #[serde(rename = "elsewhere")]
+    ContinueAtWorkos(HostedStep, Option<String>),
+}
+
+impl PendingSignIn {
+    /// How long the browser keeps its cookie, in seconds.
+    pub const COOKIE_MAX_AGE: i64 = row::RETENTION.num_seconds();
+
+    /// The same sign-in after WorkOS accepted `answer` and asked the next question.
+    pub(super) fn after(&self, answer: &str, next: PendingAuthentication) -> Self {
+        Self {
+            pending: next,
+            attempt: self.attempt.clone(),
+            next: self.next.clone(),
+            organization_id: self.organization_after(answer),
+        }
+    }
+
+    /// The organisation of the sign-in after this answer, which may choose one.
+    pub(super) fn organization_after(&self, answer: &str) -> Option<String> {
+        match self.pending.question {
+            StepQuestion::Organization(_) => Some(answer.to_owned()),
+            StepQuestion::Email(_) | StepQuestion::Totp { .. } => self.organization_id.clone(),
+        }
+    }
+}
+
+impl PendingState {
+    /// Where to return after the sign-in.
+    pub fn next(&self) -> &str {
+        match self {
+            Self::Waiting(pending) => &pending.next,
+            Self::Ended(ended) => &ended.next,
+        }
+    }
+
+    /// Encrypts the state for the row `id`.
+    pub(super) fn seal(&self, keys: &Keys, id: &str) -> Result<Vec<u8>, SignInFailure> {
+        let plain = serde_json::to_vec(self)
+            .map_err(|error| InternalError::new("write the state of a sign-in as JSON", error))?;
+        Ok(keys.seal_row(&place(id), &plain)?)
+    }
+}
+
+impl SignInService {
+    /// Stores a pending sign-in in a new row with this id.
+    pub async fn store_pending(
+        &self,
+        pending: PendingSignIn,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<(), SignInFailure> {
+        let content = PendingState::Waiting(pending).seal(&self.services.keys, id)?;
+        let row = PendingSignInRow::new(id, content, now);
+        self.services
+            .database
+            .write(move |conn| row.insert(conn).map_err(SignInFailure::from))
+            .await
+    }
+
+    /// The newest pending sign-in with one of these ids, and its row.
+    pub async fn newest_pending(
+        &self,
+        ids: Vec<String>,
+    ) -> Result<Option<(PendingSignInRow, PendingState)>, DbError> {
+        let rows: Vec<PendingSignInRow> = self
+            .services
+            .database
+            .read(move |conn| PendingSignInRow::newest_first(conn, &ids).map_err(DbError::from))
+            .await?;
+        Ok(rows.into_iter().find_map(|row| {
+            let opened = self.services.keys.open_row(&place(&row.id), &row.content)?;
+            let state = serde_json::from_slice(&opened.plain).ok()?;
+            Some((row, state))
+        }))
+    }
+}
+
+/// The place to which the encryption of a row's content is bound. It is not renamed with the table,
+/// because that would make the rows of earlier versions unreadable.
+fn place(id: &str) -> String {
+    format!("unfinished_sign_ins:{id}")
+}

@@ -1,0 +1,69 @@
+//! The service that signs users in. The other files of this folder add its methods.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::callback_dedup::CallbackDedup;
+use crate::accounts::passwords::Hasher;
+use crate::clock::{Clock, Timestamp};
+use crate::db::Database;
+use crate::keys::Keys;
+use crate::sessions::RevocationCache;
+use crate::settings::{PasswordLogin, Settings};
+use crate::tokens::Tokens;
+use crate::workos::WorkosClient;
+
+/// The services that [`SignInService`] uses.
+#[derive(Clone)]
+pub struct SignInDependencies {
+    /// The database.
+    pub database: Database,
+    /// The WorkOS client.
+    pub workos: WorkosClient,
+    /// Encrypts WorkOS's refresh tokens and pending sign-ins.
+    pub keys: Arc<Keys>,
+    /// The clock.
+    pub clock: Clock,
+    /// The cache of revoked sessions.
+    pub revocations: Arc<RevocationCache>,
+    /// Issues first-party tokens.
+    pub tokens: Arc<Tokens>,
+    /// Checks passwords.
+    pub hasher: Arc<Hasher>,
+}
+
+/// Signs users in. Cheap to clone.
+#[derive(Clone)]
+pub struct SignInService {
+    pub(super) services: SignInDependencies,
+    pub(super) callbacks: CallbackDedup,
+    /// The lifetime of a session.
+    pub(super) session_age: TimeDelta,
+    /// The longest lifetime of tokens that are given out for a provider's code.
+    pub(super) longest_token_lifetime: TimeDelta,
+    /// Who may sign in with a password.
+    pub(super) password_login: PasswordLogin,
+}
+
+impl SignInService {
+    /// Creates the service.
+    pub fn new(settings: &Settings, services: SignInDependencies) -> Self {
+        let tokens = &settings.tokens;
+        Self {
+            callbacks: CallbackDedup::new(services.database.clone(), services.clock.clone()),
+            services,
+            session_age: settings.session_cookie_age,
+            longest_token_lifetime: tokens.family_lifetime + tokens.access_lifetime,
+            password_login: settings.password_login,
+        }
+    }
+
+    /// Records in this replica's cache that the browser's previous session has ended.
+    pub(super) fn cache_end_of(&self, previous_session: Option<&str>, now: Timestamp) {
+        if let Some(id) = previous_session {
+            let latest_end = now.plus(self.session_age);
+            self.services.revocations.add_revoked(id, latest_end);
+        }
+    }
+}

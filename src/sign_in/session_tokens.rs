@@ -1,0 +1,47 @@
+//! Tokens for a browser session. They end with the session.
+
+use std::sync::Arc;
+
+use super::service::SignInService;
+use crate::accounts::User;
+use crate::clock::Timestamp;
+use crate::sessions::{SessionRow, SessionState};
+use crate::tokens::{Actor, IssueError, TokenGrant, TokenPair};
+
+impl SignInService {
+    /// Issues tokens for a browser session. Returns `None` if the session or its account is no longer
+    /// open.
+    pub async fn tokens_for_session(
+        &self,
+        state: SessionState,
+        now: Timestamp,
+    ) -> Result<Option<(User, TokenPair)>, IssueError> {
+        let tokens = Arc::clone(&self.services.tokens);
+        let issued = self
+            .services
+            .database
+            .write(move |conn| {
+                let Some(row) = SessionRow::lock_active(conn, &state.session_id, now)? else {
+                    return Ok::<_, IssueError>(None);
+                };
+                let user = User::by_id(conn, row.user_id)?.filter(|user| user.is_active);
+                let Some(user) = user else { return Ok(None) };
+                let impersonator = state.impersonator;
+                let grant = TokenGrant {
+                    act: impersonator.map(|impersonator| Actor {
+                        sub: impersonator.email,
+                    }),
+                    not_after: Some(row.expires_at),
+                    session: Some(row.id),
+                    sid: row.workos_sid,
+                };
+                let pair = tokens.issue(conn, &user, grant, now)?;
+                Ok(Some((user, pair)))
+            })
+            .await?;
+        if let Some((user, _)) = &issued {
+            log::info!("account {} got tokens for its browser session", user.id);
+        }
+        Ok(issued)
+    }
+}

@@ -1,0 +1,131 @@
+//! A browser session for a user whom WorkOS has authenticated.
+
+use secrecy::ExposeSecret;
+
+use super::new_session::{SessionDraft, WorkosValues, limited_lifetime, local_state};
+use super::service::SignInService;
+use crate::accounts::{ProvisionError, User, WorkosProfile, provision};
+use crate::clock::Timestamp;
+use crate::error::SignInFailure;
+use crate::renewal;
+use crate::sessions::{Impersonator, SessionRow, SessionState};
+use crate::workos::{Authentication, ClientDevice};
+
+/// A callback of WorkOS with a code.
+pub struct WorkosCallback {
+    /// The code.
+    pub code: String,
+    /// The PKCE verifier of the attempt.
+    pub code_verifier: String,
+    /// The attempt's fingerprint; one attempt creates one session.
+    pub attempt: String,
+    /// The browser's previous session, which the new one replaces.
+    pub previous: Option<String>,
+    /// The client's device.
+    pub device: ClientDevice,
+}
+
+/// A sign-in whose user WorkOS has authenticated.
+pub(super) struct AuthenticatedSignIn {
+    pub(super) authentication: Authentication,
+    pub(super) attempt: String,
+    pub(super) previous: Option<String>,
+    pub(super) device: ClientDevice,
+    pub(super) now: Timestamp,
+}
+
+impl SignInService {
+    /// Exchanges the callback's code and creates the session. Returns the cookie's state. Concurrent
+    /// requests with the same callback share one exchange.
+    pub async fn handle_callback(
+        &self,
+        callback: WorkosCallback,
+    ) -> Result<SessionState, SignInFailure> {
+        let key = (callback.attempt.clone(), callback.code.clone());
+        let service = self.clone();
+        self.callbacks
+            .run(
+                key,
+                async move { service.exchange_callback(callback).await },
+            )
+            .await
+    }
+
+    async fn exchange_callback(
+        &self,
+        callback: WorkosCallback,
+    ) -> Result<SessionState, SignInFailure> {
+        let WorkosCallback {
+            code,
+            code_verifier,
+            attempt,
+            previous,
+            device,
+        } = callback;
+        let workos = &self.services.workos;
+        let authentication = workos
+            .authenticate_with_code(&code, Some(&code_verifier), &device)
+            .await?;
+        self.create_session(AuthenticatedSignIn {
+            authentication,
+            attempt,
+            previous,
+            device,
+            now: self.services.clock.now(),
+        })
+        .await
+    }
+
+    /// Creates or updates the account and inserts the session's row. Returns the cookie's state.
+    pub(super) async fn create_session(
+        &self,
+        sign_in: AuthenticatedSignIn,
+    ) -> Result<SessionState, SignInFailure> {
+        let AuthenticatedSignIn {
+            authentication,
+            attempt,
+            previous,
+            device,
+            now,
+        } = sign_in;
+        let lifetime = limited_lifetime(&authentication, self.session_age);
+        let mut draft = SessionDraft::new(device, now, lifetime)?;
+        let token_expires_at = authentication.access_token_expires_at.map(Timestamp::from);
+        let confirmed_until = renewal::confirmed_until(token_expires_at, now);
+        let refresh_token = authentication.refresh_token.expose_secret().as_bytes();
+        let place = SessionRow::refresh_token_place(&draft.id);
+        let refresh_token = self.services.keys.seal_row(&place, refresh_token)?;
+        draft.login_attempt = Some(attempt);
+        draft.workos = WorkosValues {
+            refresh_token: Some(refresh_token),
+            confirmed_until: Some(confirmed_until),
+            ..WorkosValues::of(&authentication)
+        };
+        let profile = WorkosProfile::from(&authentication.user);
+        let ending = previous.clone();
+        let (user, row) = self
+            .services
+            .database
+            .write(move |conn| {
+                let user = provision(conn, &profile, now)?;
+                // `record_login` checks again that the account is active: if it is deactivated in
+                // between, the deactivation does not see this session.
+                if User::record_login(conn, user.id, now)? == 0 {
+                    return Err(ProvisionError::Inactive { user_id: user.id }.into());
+                }
+                let row = draft.insert(conn, &user, ending.as_deref())?;
+                Ok::<_, SignInFailure>((user, row.ok_or(SignInFailure::AttemptAlreadyUsed)?))
+            })
+            .await?;
+        self.cache_end_of(previous.as_deref(), now);
+        log::info!("account {} signed in through WorkOS", user.id);
+        Ok(SessionState {
+            organization_id: authentication.organization_id,
+            role: authentication.role,
+            authentication_method: authentication.authentication_method,
+            impersonator: authentication.impersonator.map(Impersonator::from),
+            renew_after: renewal::renew_after(confirmed_until, now),
+            ..local_state(user, &row)
+        })
+    }
+}
