@@ -1,24 +1,25 @@
-//! vestibule: the entrance hall of a web application.
+//! vestibule: sign-in, sessions and user accounts for a web application.
 //!
 //! # Layout
 //!
-//! A request flows one way: [`urls`] → a view in [`web`] → one or two calls into the domain → a
-//! template.
+//! A request takes one path: [`urls`] → a handler in [`web`] or [`api`] → one or two calls of a service
+//! in [`state`] → a template or JSON.
 //!
-//! - [`urls`]: the route table; [`web`]: the pages; [`error`]: the one error type.
-//! - [`sign_in`]: from WorkOS's yes to a session here; [`sign_out`]: its end, and its tokens'.
-//! - [`renewal`]: a session follows WorkOS for as long as it lives.
+//! - [`urls`]: the route table; [`web`]: the pages; [`error`]: the error type and what
+//!   clients see of it.
+//! - [`sign_in`], [`sign_out`], [`renewal`], [`webhooks`]: the services that begin, end and renew
+//!   sessions, and apply WorkOS's events.
 //! - [`accounts`]: user accounts and their passwords; [`django_import`]: moves Django's users here.
-//! - [`sessions`]: the browser session, cookie and row.
+//! - [`sessions`]: browser sessions, their cookie and their row.
 //! - [`tokens`]: first-party tokens; [`api`]: the JSON routes and their OpenAPI document;
-//!   [`throttle`]: how often anyone may ask.
-//! - [`memberships`]: which organisations people belong to, remembered for a minute.
-//! - [`purge`]: what has expired goes.
-//! - [`workos`]: WorkOS's client, wire types and errors; [`oidc`]: Google's and Okta's.
-//! - [`db`]: the only place that knows there are two databases.
-//! - [`server`]: builds and runs the application; [`middleware`]: what every request passes;
-//!   [`state`]: what handlers share.
-//! - [`settings`]: the only reader of the environment; [`checks`]: what is wrong with a set-up.
+//!   [`throttle`]: rate limits.
+//! - [`memberships`]: a cache of users' organisations; [`purge`]: deletes expired rows.
+//! - [`single_flight`], [`lease`]: one operation at a time, in this process and across processes.
+//! - [`workos`]: the WorkOS client; [`oidc`]: the clients of Google and Okta.
+//! - [`db`]: the connection to SQLite or PostgreSQL. No other module distinguishes them.
+//! - [`server`]: builds and runs the application; [`middleware`]: wraps every
+//!   request; [`http`]: extractors; [`state`]: builds the services.
+//! - [`settings`]: the only reader of the environment; [`checks`]: system checks.
 //! - [`clock`], [`keys`], [`sealing`], [`random`]: the clock, the encryption keys, encryption, random
 //!   values.
 //! - [`links`], [`logging`], [`origin`], [`csp`]: the application's own URLs, the log, which URLs belong to

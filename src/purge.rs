@@ -1,5 +1,4 @@
-//! What has ended by itself goes: by `vestibule flushexpiredtokens`, and once an hour by itself, in
-//! one replica at a time.
+//! Deletes expired rows: with `vestibule flushexpiredtokens`, and once an hour in one of the replicas.
 
 use std::time::Duration;
 
@@ -15,100 +14,101 @@ use crate::sign_in::PendingSignInRow;
 use crate::tokens::RefreshTokenRow;
 use crate::webhooks;
 
-/// Rows of one transaction: SQLite's one writer is free again after milliseconds.
+/// The number of rows deleted in one transaction. SQLite allows one writer at a time, and a
+/// transaction of this size takes milliseconds.
 const BATCH: usize = 1_000;
-/// The name of the row in `jobs`.
+/// The name of the job's row in `jobs`.
 const JOB: &str = "flushexpiredtokens";
-/// How often the rows go.
-const EVERY: TimeDelta = TimeDelta::hours(1);
-/// How often a replica looks whether it is time.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How often rows are deleted.
+const INTERVAL: TimeDelta = TimeDelta::hours(1);
+/// How often a replica checks whether the job is due.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How many rows went.
+/// The numbers of deleted rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Purged {
-    /// Of `refresh_tokens`.
+pub struct DeletedRows {
+    /// Rows of `refresh_tokens`.
     pub refresh_tokens: usize,
-    /// Of `sessions`.
+    /// Rows of `sessions`.
     pub sessions: usize,
-    /// Of `webhook_events`.
+    /// Rows of `webhook_events`.
     pub webhook_events: usize,
-    /// Of `unfinished_sign_ins`.
-    pub unfinished_sign_ins: usize,
+    /// Rows of `pending_sign_ins`.
+    pub pending_sign_ins: usize,
 }
 
-/// Deletes what has ended by `now`, and the pairs that waited for a replay. A session that was ended
-/// early stays for as long as an access token lives, and a day at least: somebody may have shortened
-/// that life since.
+/// Deletes the rows that have expired by `now`, and expired replay responses of refresh tokens. The row
+/// of a revoked session is kept for the lifetime of an access token, and for at least a day, because
+/// that lifetime may have been shortened since.
 pub async fn purge(
     database: &Database,
     access_lifetime: TimeDelta,
     now: Timestamp,
-) -> Result<Purged, DbError> {
-    let outlived_by = access_lifetime.max(TimeDelta::days(1));
-    in_batches(database, move |conn, most| {
-        RefreshTokenRow::delete_expired_successors(conn, now, most)
+) -> Result<DeletedRows, DbError> {
+    let revoked_retention = access_lifetime.max(TimeDelta::days(1));
+    in_batches(database, move |conn, limit| {
+        RefreshTokenRow::delete_expired_successors(conn, now, limit)
     })
     .await?;
-    let purged = Purged {
-        refresh_tokens: in_batches(database, move |conn, most| {
-            RefreshTokenRow::delete_expired(conn, now, most)
+    let deleted = DeletedRows {
+        refresh_tokens: in_batches(database, move |conn, limit| {
+            RefreshTokenRow::delete_expired(conn, now, limit)
         })
         .await?,
-        sessions: in_batches(database, move |conn, most| {
-            SessionRow::delete_expired(conn, now, outlived_by, most)
+        sessions: in_batches(database, move |conn, limit| {
+            SessionRow::delete_expired(conn, now, revoked_retention, limit)
         })
         .await?,
-        webhook_events: in_batches(database, move |conn, most| {
-            webhooks::delete_expired(conn, now, most)
+        webhook_events: in_batches(database, move |conn, limit| {
+            webhooks::delete_expired(conn, now, limit)
         })
         .await?,
-        unfinished_sign_ins: in_batches(database, move |conn, most| {
-            PendingSignInRow::delete_expired(conn, now, most)
+        pending_sign_ins: in_batches(database, move |conn, limit| {
+            PendingSignInRow::delete_expired(conn, now, limit)
         })
         .await?,
     };
     // Tombstones, also of the sessions just deleted, and old deletions at WorkOS are not counted.
-    in_batches(database, move |conn, most| {
-        delete_expired_tombstones(conn, now, most)
+    in_batches(database, move |conn, limit| {
+        delete_expired_tombstones(conn, now, limit)
     })
     .await?;
-    in_batches(database, move |conn, most| {
-        delete_old_workos_deletions(conn, now, most)
+    in_batches(database, move |conn, limit| {
+        delete_old_workos_deletions(conn, now, limit)
     })
     .await?;
-    Ok(purged)
+    Ok(deleted)
 }
 
-/// [`purge`], where an hour has passed and no other replica was quicker; else `None`.
+/// Calls [`purge`] if the job is due and no other replica has claimed it. Otherwise returns `None`.
 pub async fn purge_if_due(
     database: &Database,
     access_lifetime: TimeDelta,
     now: Timestamp,
-) -> Result<Option<Purged>, DbError> {
-    if is_due(database, now).await? && take_turn(database, now).await? {
+) -> Result<Option<DeletedRows>, DbError> {
+    if is_due(database, now).await? && claim_job(database, now).await? {
         purge(database, access_lifetime, now).await.map(Some)
     } else {
         Ok(None)
     }
 }
 
-/// Purges every hour, for as long as it is awaited.
-pub async fn keep_purging(database: &Database, access_lifetime: TimeDelta, clock: &Clock) {
+/// Deletes expired rows every hour, for as long as this future is awaited.
+pub async fn purge_periodically(database: &Database, access_lifetime: TimeDelta, clock: &Clock) {
     let mut failing = false;
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(CHECK_INTERVAL).await;
         let outcome = purge_if_due(database, access_lifetime, clock.now()).await;
         match &outcome {
-            Ok(Some(gone)) => log::info!(
-                "purged {} expired refresh tokens, {} expired sessions, {} unfinished sign-ins, {} old webhook events",
-                gone.refresh_tokens,
-                gone.sessions,
-                gone.unfinished_sign_ins,
-                gone.webhook_events
+            Ok(Some(deleted)) => log::info!(
+                "deleted {} expired refresh tokens, {} expired sessions, {} pending sign-ins, {} old webhook events",
+                deleted.refresh_tokens,
+                deleted.sessions,
+                deleted.pending_sign_ins,
+                deleted.webhook_events
             ),
             Err(error) if !failing => {
-                log::error!("expired tokens and sessions cannot be purged: {error}");
+                log::error!("failed to delete expired rows: {error}");
             }
             Ok(None) | Err(_) => {}
         }
@@ -116,7 +116,7 @@ pub async fn keep_purging(database: &Database, access_lifetime: TimeDelta, clock
     }
 }
 
-/// A look at the row, beside SQLite's writer.
+/// Reads the job's row with a reader connection, which does not wait for SQLite's writer.
 async fn is_due(database: &Database, now: Timestamp) -> Result<bool, DbError> {
     let due_at: Timestamp = database
         .read(|conn| {
@@ -124,39 +124,39 @@ async fn is_due(database: &Database, now: Timestamp) -> Result<bool, DbError> {
             row.first(conn).map_err(DbError::from)
         })
         .await?;
-    Ok(due_at <= now || is_mistaken(due_at, now))
+    Ok(due_at <= now || is_implausible(due_at, now))
 }
 
-/// No turn sets it so far ahead, but on a clock that was wrong.
-fn is_mistaken(due_at: Timestamp, now: Timestamp) -> bool {
-    due_at > now.plus(EVERY)
+/// A time so far ahead was written by a replica whose clock was wrong.
+fn is_implausible(due_at: Timestamp, now: Timestamp) -> bool {
+    due_at > now.plus(INTERVAL)
 }
 
-/// In one statement, so that of several replicas one gets the turn.
-async fn take_turn(database: &Database, now: Timestamp) -> Result<bool, DbError> {
+/// Claims the job in one statement, so that one of several replicas runs it.
+async fn claim_job(database: &Database, now: Timestamp) -> Result<bool, DbError> {
     database
         .write(move |conn| {
-            let due = jobs::due_at.le(now).or(jobs::due_at.gt(now.plus(EVERY)));
+            let due = jobs::due_at.le(now).or(jobs::due_at.gt(now.plus(INTERVAL)));
             let due = diesel::update(jobs::table.find(JOB)).filter(due);
-            let moved = due.set(jobs::due_at.eq(now.plus(EVERY))).execute(conn)?;
+            let moved = due.set(jobs::due_at.eq(now.plus(INTERVAL))).execute(conn)?;
             Ok(moved > 0)
         })
         .await
 }
 
-/// `work` says of how many rows it was, which it had been told how many at most.
+/// Calls `delete` with a limit until it deletes fewer rows than that. Returns the total.
 async fn in_batches(
     database: &Database,
-    work: impl Fn(&mut Conn, i64) -> QueryResult<usize> + Copy + Send + 'static,
+    delete: impl Fn(&mut Conn, i64) -> QueryResult<usize> + Copy + Send + 'static,
 ) -> Result<usize, DbError> {
-    let mut all = 0;
+    let mut total = 0;
     loop {
-        let gone = database
-            .write(move |conn| work(conn, BATCH as i64).map_err(DbError::from))
+        let deleted = database
+            .write(move |conn| delete(conn, BATCH as i64).map_err(DbError::from))
             .await?;
-        all += gone;
-        if gone < BATCH {
-            return Ok(all);
+        total += deleted;
+        if deleted < BATCH {
+            return Ok(total);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! The application: built listener first, so that a port of 0 works; run by `main` and by the
-//! tests alike.
+//! The HTTP server. The commands and the tests build it in the same way.
 
 use std::future::Future;
 use std::io;
@@ -21,16 +20,16 @@ use crate::purge;
 use crate::state::AppState;
 use crate::urls;
 
-/// A client that has not sent its headers by then is not going to.
-const HEADERS_IN_TIME: Duration = Duration::from_secs(5);
-/// How long a stopping server waits for what is in flight: longer than WorkOS's slowest answer.
+/// How long a client may take to send a request's headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a stopping server waits for running requests: longer than the slowest call to WorkOS.
 const SHUTDOWN_SECONDS: u64 = 20;
-/// Idle connections are kept a little longer than browsers and proxies reuse them.
+/// How long an idle connection is kept: a little longer than browsers and proxies reuse it.
 const KEEP_ALIVE: Duration = Duration::from_secs(65);
-/// A connection that still is neither answered nor closed by then is being held open on purpose.
+/// How long a connection may stay open without a complete request.
 const LONGEST_IDLE: Duration = Duration::from_secs(75);
 
-/// A server that listens already and runs when it is awaited.
+/// A server that is listening. It handles requests while [`run_until`](Self::run_until) is awaited.
 pub struct Application {
     server: Server,
     connections: Arc<OpenConnections>,
@@ -38,14 +37,15 @@ pub struct Application {
 }
 
 impl Application {
-    /// Serves `state` on `listener`. `workers`: threads, one for each core when `None`.
+    /// Builds a server on `listener`, so that the caller can bind port 0. `workers` is the number of
+    /// threads, by default one for each core.
     pub fn build(
         listener: TcpListener,
         state: AppState,
         workers: Option<usize>,
     ) -> io::Result<Self> {
         let state = web::Data::new(state);
-        // Where this fails nobody counts as signed in, until the first reading that succeeds.
+        // If this fails, no session is accepted until a later reading succeeds.
         let read = state
             .revocations
             .refresh_blocking(&state.database, state.clock.now());
@@ -56,7 +56,7 @@ impl Application {
         let connections = OpenConnections::new(LONGEST_IDLE);
         let tracked = Arc::clone(&connections);
         let mut server = HttpServer::new(move || {
-            // The last one wrapped meets a request first.
+            // The middleware that is wrapped last sees a request first.
             App::new()
                 .app_data(state.clone())
                 .configure(urls::routes)
@@ -67,8 +67,8 @@ impl Application {
                 .wrap(from_fn(bounded_body))
                 .wrap(from_fn(allowed_hosts))
                 .wrap(from_fn(error_pages))
-                // Outside everything that can refuse, so that a page of a listed origin can read the
-                // refusal, and a preflight is answered before anything else has a say.
+                // Outside every middleware that can refuse a request: a page of an allowed origin can
+                // then read the refusal, and a preflight request is never refused.
                 .wrap(from_fn(cors))
                 .wrap(Compress::default())
                 .wrap(from_fn(security_headers))
@@ -76,9 +76,10 @@ impl Application {
                 .wrap(from_fn(mark_busy))
         })
         .on_connect(move |stream, data| tracked.track(stream, data))
-        // Signals are the caller's: here they would end the process without a word, or a test run.
+        // The caller handles signals. The default handlers would end the process, or a test run,
+        // without a message.
         .disable_signals()
-        .client_request_timeout(HEADERS_IN_TIME)
+        .client_request_timeout(HEADER_TIMEOUT)
         .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
         .shutdown_timeout(SHUTDOWN_SECONDS);
         if let Some(workers) = workers {
@@ -91,7 +92,7 @@ impl Application {
         })
     }
 
-    /// Serves until `stop` is ready, finishes what is in flight, and returns.
+    /// Handles requests until `stop` is ready, completes the running requests, and returns.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (handle, state) = (self.server.handle(), self.state);
         let access_lifetime = state.settings.tokens.access_lifetime;
@@ -101,7 +102,7 @@ impl Application {
             result = &mut server => return result,
             () = self.connections.close_idle() => {}
             () = state.revocations.refresh_periodically(&state.database, &state.clock) => {}
-            () = purge::keep_purging(&state.database, access_lifetime, &state.clock) => {}
+            () = purge::purge_periodically(&state.database, access_lifetime, &state.clock) => {}
             () = &mut stop => {}
         }
         tokio::join!(handle.stop(true), server).1

@@ -1,5 +1,5 @@
-//! The one route table. Every route answers with and without its trailing slash, and to HEAD and
-//! OPTIONS.
+//! The route table. Every route exists with and without a trailing slash, and handles HEAD (where it
+//! handles GET) and OPTIONS.
 
 use actix_web::FromRequest;
 use actix_web::guard::{self, Guard};
@@ -15,7 +15,7 @@ use crate::web::{
     password_change, password_login, static_files, step, webhook,
 };
 
-/// All routes.
+/// Registers all routes.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(get("/", home::home))
@@ -43,8 +43,11 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(post("/api/token/verify", token::verify))
         .service(post("/api/token/blacklist", token::blacklist))
         .service(
-            get("/api/users/me", users::me)
-                .route(web::route().guard(acts()).to(users::me_method_not_allowed)),
+            get("/api/users/me", users::me).route(
+                web::route()
+                    .guard(is_write())
+                    .to(users::me_method_not_allowed),
+            ),
         )
         .service(get("/.well-known/jwks.json", jwks::jwks))
         .service(get("/api/schema", docs::schema))
@@ -62,7 +65,7 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    resource(path, "GET, HEAD, OPTIONS").route(web::route().guard(reads()).to(view))
+    resource(path, "GET, HEAD, OPTIONS").route(web::route().guard(is_read()).to(view))
 }
 
 fn post<F, Args>(path: &str, view: F) -> Resource
@@ -84,11 +87,11 @@ where
     G::Output: Responder + 'static,
 {
     resource(path, "GET, HEAD, POST, OPTIONS")
-        .route(web::route().guard(reads()).to(get))
+        .route(web::route().guard(is_read()).to(get))
         .route(web::post().to(post))
 }
 
-/// A resource in both slash forms that says what it allows.
+/// A resource with and without a trailing slash. It answers OPTIONS and other methods with `allow`.
 fn resource(path: &str, allow: &'static str) -> Resource {
     let both = match path.trim_end_matches('/') {
         "" => vec!["/".to_owned()],
@@ -107,12 +110,12 @@ fn resource(path: &str, allow: &'static str) -> Resource {
     }))
 }
 
-fn reads() -> impl Guard {
+fn is_read() -> impl Guard {
     guard::Any(guard::Get()).or(guard::Head())
 }
 
-/// Anything but reading and OPTIONS.
-fn acts() -> impl Guard {
+/// Any method except GET, HEAD and OPTIONS.
+fn is_write() -> impl Guard {
     guard::Not(
         guard::Any(guard::Get())
             .or(guard::Head())

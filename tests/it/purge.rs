@@ -10,7 +10,7 @@ use vestibule::db::schema::{
     deleted_workos_users, pending_sign_ins, refresh_tokens, sessions, webhook_events,
 };
 use vestibule::db::{Conn, Database};
-use vestibule::purge::{Purged, purge, purge_if_due};
+use vestibule::purge::{DeletedRows, purge, purge_if_due};
 use vestibule::sessions::NewSession;
 use vestibule::tokens::RefreshTokenRow;
 
@@ -167,11 +167,11 @@ async fn what_has_ended_by_itself_goes_and_nothing_else() {
     let gone = purge(&place.app.database, LIFETIME, place.app.now())
         .await
         .unwrap();
-    let expected = Purged {
+    let expected = DeletedRows {
         refresh_tokens: 2,
         sessions: 2,
         webhook_events: 2,
-        unfinished_sign_ins: 2,
+        pending_sign_ins: 2,
     };
     assert_eq!(gone, expected);
     assert_eq!(place.tokens(), ["consumed", "lives", "revoked"]);
@@ -293,9 +293,9 @@ async fn of_replicas_that_look_at_once_one_purges_each_hour() {
             .map(|replica| purge_if_due(replica, LIFETIME, now));
         let turns = futures_util::future::try_join_all(looks).await.unwrap();
         let turns: Vec<_> = turns.into_iter().flatten().collect();
-        let one = Purged {
+        let one = DeletedRows {
             refresh_tokens: 1,
-            ..Purged::default()
+            ..DeletedRows::default()
         };
         // The app's own look may have been the quicker one.
         assert!(turns == [one] || turns.is_empty(), "{turns:?}");

@@ -158,7 +158,7 @@ async fn what_nobody_finished_goes_after_an_hour() {
     .await
     .unwrap();
     assert_eq!(
-        (gone.unfinished_sign_ins, app.pending_sign_ins().len()),
+        (gone.pending_sign_ins, app.pending_sign_ins().len()),
         (0, 1)
     );
     app.clock.advance(TimeDelta::minutes(1));
