@@ -25,7 +25,7 @@ use crate::support::steps::{
 
 /// authkit-nextjs #28, authkit-remix #7.
 #[tokio::test]
-async fn parallel_requests_lose_the_refresh_race_and_are_logged_out() {
+async fn parallel_requests_are_not_logged_out_by_a_refresh_race() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
@@ -39,7 +39,7 @@ async fn parallel_requests_lose_the_refresh_race_and_are_logged_out() {
 
 /// authkit-nextjs #461.
 #[tokio::test]
-async fn a_429_or_5xx_deletes_the_cookie() {
+async fn a_429_or_5xx_keeps_the_cookie() {
     for status in [408, 429, 500, 502, 503, 504] {
         let app = TestApp::start();
         let ada = app.signed_in("ada@example.com").await;
@@ -51,7 +51,7 @@ async fn a_429_or_5xx_deletes_the_cookie() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_ends_the_session() {
+async fn a_lost_reply_does_not_end_the_session() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     for _ in 0..3 {
@@ -65,7 +65,7 @@ async fn a_lost_reply_ends_the_session() {
 
 /// workos-node #1176.
 #[tokio::test]
-async fn the_organisation_is_lost_on_refresh() {
+async fn the_organisation_is_kept_on_refresh() {
     let app = TestApp::start();
     let olive = app.signed_in("olive@example.com").await;
     let organization = app.only_session().organization_id.expect("an organisation");
@@ -94,7 +94,7 @@ async fn the_organisation_is_lost_on_refresh() {
 
 /// authkit-nextjs #404.
 #[tokio::test]
-async fn a_cookie_over_4096_bytes_is_a_login_loop() {
+async fn an_oversized_profile_causes_no_login_loop() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let mut user = app.workos().user("ada@example.com").unwrap();
@@ -111,7 +111,7 @@ async fn a_cookie_over_4096_bytes_is_a_login_loop() {
 
 /// authkit-nextjs #403.
 #[tokio::test]
-async fn a_second_tab_overwrites_the_first_ones_state() {
+async fn a_second_tab_does_not_overwrite_the_first_ones_state() {
     let app = TestApp::start();
     let ada = app.visitor();
     let first = obtain_callback_url(&ada, "ada@example.com").await;
@@ -122,7 +122,7 @@ async fn a_second_tab_overwrites_the_first_ones_state() {
 
 /// authkit-tanstack-start #76.
 #[tokio::test]
-async fn per_attempt_cookies_pile_up_until_http_431() {
+async fn per_attempt_cookies_do_not_accumulate_until_http_431() {
     let app = TestApp::start();
     let ada = app.visitor();
     for _ in 0..40 {
@@ -135,7 +135,7 @@ async fn per_attempt_cookies_pile_up_until_http_431() {
 
 /// authkit-nextjs #400.
 #[tokio::test]
-async fn links_of_the_dashboard_arrive_without_a_state() {
+async fn dashboard_links_without_a_state_start_a_sign_in() {
     let app = TestApp::start();
     let ada = app.visitor();
     let callback = obtain_callback_url(&ada, "ada@example.com").await;
@@ -153,7 +153,7 @@ async fn links_of_the_dashboard_arrive_without_a_state() {
 }
 
 #[tokio::test]
-async fn access_denied_becomes_a_500() {
+async fn access_denied_is_not_a_500() {
     let app = TestApp::start();
     let ada = app.visitor();
     let authorize = ada.start_login("/auth/login").await;
@@ -169,7 +169,7 @@ async fn access_denied_becomes_a_500() {
 }
 
 #[tokio::test]
-async fn people_are_stranded_at_the_callback() {
+async fn a_failed_callback_offers_a_way_to_continue() {
     let app = TestApp::start();
     for (email, field) in [
         ("twyla@example.com", "organization_id"),
@@ -194,7 +194,7 @@ async fn people_are_stranded_at_the_callback() {
 }
 
 #[tokio::test]
-async fn the_return_path_is_lost() {
+async fn the_return_path_is_kept() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let wanted = "/account?tab=security&from=mail";
@@ -216,7 +216,7 @@ async fn the_return_path_is_lost() {
 
 /// CWE-601.
 #[tokio::test]
-async fn the_return_path_is_an_open_redirect() {
+async fn the_return_path_is_no_open_redirect() {
     let app = TestApp::start();
     for next in ["//evil.example", "https://evil.example/", "/\\evil.example"] {
         let ada = app.visitor();
@@ -228,7 +228,7 @@ async fn the_return_path_is_an_open_redirect() {
 }
 
 #[tokio::test]
-async fn log_out_shows_workoss_error_page() {
+async fn log_out_does_not_show_workoss_error_page() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let logout = location(&ada.get("/auth/logout").await);
@@ -247,7 +247,7 @@ async fn log_out_shows_workoss_error_page() {
 
 /// workos-node #1174.
 #[tokio::test]
-async fn log_out_fails_when_the_access_token_has_expired() {
+async fn log_out_succeeds_when_the_access_token_has_expired() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let sid = app.only_session().workos_sid.unwrap().to_string();
@@ -266,7 +266,7 @@ async fn log_out_fails_when_the_access_token_has_expired() {
 }
 
 #[tokio::test]
-async fn a_deleted_user_is_created_again_by_the_next_request() {
+async fn a_deleted_user_is_not_created_again_by_the_next_request() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let cookies = ada.cookies("/");

@@ -47,7 +47,7 @@ fn session(app: &TestApp, id: &str) -> SessionRow {
 }
 
 #[tokio::test]
-async fn the_account_offers_the_organisations_and_the_session_goes_over() {
+async fn the_account_page_offers_the_organisations_and_switches() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let before = app.only_session();
@@ -85,7 +85,7 @@ async fn the_account_offers_the_organisations_and_the_session_goes_over() {
 }
 
 #[tokio::test]
-async fn the_organisation_that_one_is_in_needs_no_word_of_workos() {
+async fn choosing_the_current_organisation_sends_workos_nothing() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let answer = switch(&app, &twyla, ORCHARDS).await;
@@ -101,7 +101,7 @@ async fn the_organisation_that_one_is_in_needs_no_word_of_workos() {
 }
 
 #[tokio::test]
-async fn a_cookie_of_before_follows_on_both_replicas() {
+async fn an_old_cookie_is_updated_on_both_replicas() {
     let app = TestApp::start();
     let replica = app.replica().start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
@@ -122,7 +122,7 @@ async fn a_cookie_of_before_follows_on_both_replicas() {
 }
 
 #[tokio::test]
-async fn the_sessions_tokens_go_on() {
+async fn the_sessions_tokens_stay_valid() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let tokens = twyla.post_json("/api/auth/session", &json!({})).await;
@@ -134,7 +134,7 @@ async fn the_sessions_tokens_go_on() {
 }
 
 #[tokio::test]
-async fn next_is_followed_on_this_site_alone() {
+async fn next_is_followed_on_this_site_only() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let id = app.organization(TANDEM);
@@ -154,7 +154,7 @@ async fn next_is_followed_on_this_site_alone() {
 }
 
 #[tokio::test]
-async fn an_organisation_with_single_sign_on_is_signed_in_to_afresh() {
+async fn an_organisation_with_single_sign_on_requires_a_new_sign_in() {
     let mut seed = Seed::default();
     let harbour = seed.organizations.iter_mut().find(|one| one.sso_required);
     harbour.unwrap().memberships.push(SeedMembership {
@@ -184,7 +184,7 @@ async fn an_organisation_with_single_sign_on_is_signed_in_to_afresh() {
 }
 
 #[tokio::test]
-async fn a_renewal_that_is_going_on_is_waited_for() {
+async fn a_switch_waits_for_a_running_renewal() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     app.advance(245);
@@ -205,7 +205,7 @@ async fn a_renewal_that_is_going_on_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_lease_that_is_not_given_back_is_a_503() {
+async fn a_lease_that_is_not_released_is_a_503() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let lease = app.now().plus(TimeDelta::seconds(20));

@@ -1,6 +1,7 @@
-//! `POST /webhooks/workos`: what WorkOS tells by itself.
+//! `POST /webhooks/workos`: events of WorkOS.
 
 mod memberships;
+mod users;
 
 use std::time::{Duration, Instant};
 
@@ -8,11 +9,9 @@ use aws_lc_rs::hmac;
 use chrono::TimeDelta;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use vestibule::purge::purge;
 
 use crate::support::app::{TestApp, Visitor};
 use crate::support::log;
-use crate::support::program::Program;
 use crate::support::readings::happens_soon;
 use crate::support::steps::set_cookie;
 
@@ -25,7 +24,7 @@ fn app() -> TestApp {
         .start()
 }
 
-/// `t=…, v1=…` as WorkOS would write it at this moment of the app's clock.
+/// The signature header `t=…, v1=…` that WorkOS would send at the app's time.
 fn signature(app: &TestApp, secret: &str, body: &str) -> String {
     let time = app.now().utc().timestamp_millis();
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
@@ -51,20 +50,22 @@ async fn send(app: &TestApp, body: &str, signature: &str) -> Response {
     request.send().await.unwrap()
 }
 
-/// The one line of a refusal, which WorkOS's dashboard shows.
+/// Asserts a refusal and returns its line, which WorkOS's dashboard shows.
 async fn refusal(app: &TestApp, body: &str, signature: &str) -> String {
     let response = send(app, body, signature).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     let kind = response.headers()["content-type"].to_str().unwrap();
     assert_eq!(kind, "text/plain; charset=utf-8");
     let text = response.text().await.unwrap();
-    let line = text.strip_suffix('\n').expect("a line");
+    let line = text
+        .strip_suffix('\n')
+        .expect("the text ends with a line break");
     assert!(!line.contains('\n'), "{text}");
     line.to_owned()
 }
 
-/// Sends an event as WorkOS would; 200.
-pub(crate) async fn tell(app: &TestApp, id: &str, event: &str, data: Value) {
+/// Sends a signed event, and asserts that it is accepted.
+pub(crate) async fn send_event(app: &TestApp, id: &str, event: &str, data: Value) {
     let body =
         json!({ "id": id, "event": event, "data": data, "created_at": "2026-11-21T19:10:09.440Z" });
     let body = body.to_string();
@@ -72,7 +73,7 @@ pub(crate) async fn tell(app: &TestApp, id: &str, event: &str, data: Value) {
     assert_eq!(status, 200, "{event}");
 }
 
-/// What WorkOS tells of a user who changed so many seconds from the app's present.
+/// WorkOS's JSON of a user who changed `seconds` after the app's time.
 pub(crate) fn user(app: &TestApp, id: &str, email: &str, seconds: i64) -> Value {
     let at = app.now().plus(TimeDelta::seconds(seconds)).utc();
     json!({
@@ -93,8 +94,8 @@ async fn is_signed_in(app: &TestApp, cookies: &str) -> bool {
     visitor.get_with_cookies("/account", cookies).await.status() == 200
 }
 
-/// For what the emulator does a moment later.
-async fn comes_true<F: Future<Output = bool>>(mut what: impl FnMut() -> F) -> bool {
+/// Waits until the condition is true, for changes that the emulator makes asynchronously.
+async fn becomes_true<F: Future<Output = bool>>(mut what: impl FnMut() -> F) -> bool {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(20) {
         if what().await {
@@ -106,14 +107,14 @@ async fn comes_true<F: Future<Output = bool>>(mut what: impl FnMut() -> F) -> bo
 }
 
 #[tokio::test]
-async fn without_a_secret_there_is_no_such_route() {
+async fn without_a_secret_the_route_is_a_404() {
     let app = TestApp::start();
     let status = post(&app, "{}", &signature(&app, SECRET, "{}")).await;
     assert_eq!(status, 404);
 }
 
 #[tokio::test]
-async fn only_what_workos_signed_is_taken() {
+async fn only_events_with_a_valid_signature_are_accepted() {
     let app = app();
     let data = user(&app, "user_new", "new@example.com", 0);
     let body = json!({ "id": "event_1", "event": "user.created", "data": data }).to_string();
@@ -134,7 +135,7 @@ async fn only_what_workos_signed_is_taken() {
     assert_eq!(
         post(&app, &body, &good).await,
         400,
-        "three minutes are over"
+        "three minutes have passed"
     );
     app.clock.advance(TimeDelta::seconds(-1));
     assert_eq!(post(&app, &body, &good).await, 200);
@@ -142,17 +143,17 @@ async fn only_what_workos_signed_is_taken() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_one_plain_line_that_says_what_to_mend() {
+async fn a_refusal_is_one_line_that_names_the_cause() {
     let app = app();
     let body = r#"{"id":"event_1","event":"user.deleted","data":{"id":"user_1"}}"#;
     let good = signature(&app, SECRET, body);
     let wrong = signature(&app, "whsec_another", body);
-    for (header, says) in [
+    for (header, expected) in [
         ("", "header is missing or cannot be read"),
         (wrong.as_str(), "is WORKOS_WEBHOOK_SECRET this endpoint's?"),
     ] {
         let line = refusal(&app, body, header).await;
-        assert!(line.contains(says), "{line}");
+        assert!(line.contains(expected), "{line}");
         assert!(!line.contains("whsec"), "{line}");
     }
     app.clock.advance(TimeDelta::seconds(181));
@@ -161,7 +162,7 @@ async fn a_refusal_is_one_plain_line_that_says_what_to_mend() {
 }
 
 #[tokio::test]
-async fn a_refused_webhook_is_one_line_of_the_log() {
+async fn a_refused_webhook_is_logged_in_one_line() {
     log::capture();
     let app = app();
     let body = r#"{"id":"event_of_the_logs_test","event":"user.deleted","data":{}}"#;
@@ -179,7 +180,7 @@ async fn a_refused_webhook_is_one_line_of_the_log() {
 }
 
 #[tokio::test]
-async fn signed_nonsense_is_refused_and_an_unknown_event_is_not() {
+async fn an_unreadable_event_is_refused_and_an_unknown_one_is_not() {
     let app = app();
     for body in [
         "",
@@ -192,167 +193,12 @@ async fn signed_nonsense_is_refused_and_an_unknown_event_is_not() {
         let status = post(&app, body, &signature(&app, SECRET, body)).await;
         assert_eq!(status, 400, "{body}");
     }
-    tell(&app, "event_2", "flag.created", json!(null)).await;
-    tell(&app, "event_3", "user.promoted", json!({ "id": "user_1" })).await;
+    send_event(&app, "event_2", "flag.created", json!(null)).await;
+    send_event(&app, "event_3", "user.promoted", json!({ "id": "user_1" })).await;
 }
 
 #[tokio::test]
-async fn a_user_is_made_and_changed_by_the_rules_of_a_sign_in() {
-    let app = app();
-    tell(
-        &app,
-        "event_1",
-        "user.created",
-        user(&app, "user_new", "new@example.com", 0),
-    )
-    .await;
-    let made = app.user("new@example.com");
-    assert_eq!(made.workos_user_id.as_deref(), Some("user_new"));
-    assert!(made.password.starts_with('!'));
-    let changed = user(&app, "user_new", "newer@example.com", 10);
-    tell(&app, "event_2", "user.updated", changed).await;
-    let after = app.user("newer@example.com");
-    assert_eq!((after.id, after.last_name.as_str()), (made.id, "At 10"));
-
-    // Somebody whose address is not verified waits for a sign-in.
-    let mut unverified = user(&app, "user_other", "other@example.com", 0);
-    unverified["email_verified"] = json!(false);
-    tell(&app, "event_3", "user.created", unverified).await;
-    // An account that is another WorkOS user's stays theirs.
-    tell(
-        &app,
-        "event_4",
-        "user.created",
-        user(&app, "user_thief", "newer@example.com", 99),
-    )
-    .await;
-    assert_eq!(app.users(), [after]);
-}
-
-#[tokio::test]
-async fn late_and_repeated_events_change_nothing() {
-    let app = app();
-    let at = |seconds| user(&app, "user_new", "new@example.com", seconds);
-    tell(&app, "event_1", "user.created", at(0)).await;
-    tell(&app, "event_3", "user.updated", at(20)).await;
-    tell(&app, "event_2", "user.updated", at(10)).await;
-    assert_eq!(app.user("new@example.com").last_name, "At 20");
-    // The same id again, whatever it says by now.
-    tell(&app, "event_3", "user.updated", at(30)).await;
-    tell(&app, "event_3", "user.deleted", json!({ "id": "user_new" })).await;
-    let user = app.user("new@example.com");
-    assert!(user.is_active && user.last_name == "At 20");
-}
-
-#[tokio::test]
-async fn of_many_deliveries_at_once_one_is_taken() {
-    let app = app();
-    let replica = app
-        .replica()
-        .setting("WORKOS_WEBHOOK_SECRET", SECRET)
-        .start();
-    let data = user(&app, "user_new", "new@example.com", 0);
-    let body = json!({ "id": "event_1", "event": "user.created", "data": data }).to_string();
-    let header = signature(&app, SECRET, &body);
-    let posts = (0..8).map(|number| {
-        let to = if number % 2 == 0 { &app } else { &replica };
-        post(to, &body, &header)
-    });
-    let statuses = futures_util::future::join_all(posts).await;
-    assert_eq!(statuses, [StatusCode::OK; 8]);
-    assert_eq!(app.users().len(), 1);
-}
-
-#[tokio::test]
-async fn a_deleted_user_is_closed_and_comes_back_by_no_event() {
-    let app = app();
-    let ada = app.signed_in("ada@example.com").await;
-    let cookies = ada.cookies("/");
-    let account = app.user("ada@example.com");
-    let id = account.workos_user_id.clone().unwrap();
-    assert!(is_signed_in(&app, &cookies).await);
-    tell(&app, "event_1", "user.deleted", json!({ "id": id })).await;
-    assert!(!is_signed_in(&app, &cookies).await, "at once");
-    let closed = app.user("ada@example.com");
-    assert!(!closed.is_active && closed.token_version > account.token_version);
-
-    let late = user(&app, &id, "ada@example.com", 60);
-    tell(&app, "event_2", "user.updated", late.clone()).await;
-    tell(&app, "event_3", "user.created", late).await;
-    assert_eq!(app.user("ada@example.com"), closed);
-    // Nor by a sign-in: the emulator still knows her.
-    assert_eq!(app.visitor().sign_in("ada@example.com").await.status(), 403);
-
-    // One whom nobody knew here is not made by an event that was overtaken.
-    tell(
-        &app,
-        "event_4",
-        "user.deleted",
-        json!({ "id": "user_gone" }),
-    )
-    .await;
-    tell(
-        &app,
-        "event_5",
-        "user.created",
-        user(&app, "user_gone", "gone@example.com", 0),
-    )
-    .await;
-    assert_eq!(app.users().len(), 1);
-}
-
-#[tokio::test]
-async fn for_thirty_days_it_is_known_whom_workos_deleted() {
-    let app = app();
-    let gone = json!({ "id": "user_gone" });
-    tell(&app, "event_1", "user.deleted", gone).await;
-    let purged = async |seconds| {
-        app.clock.advance(TimeDelta::seconds(seconds));
-        let lifetime = app.settings.tokens.access_lifetime;
-        let gone = purge(&app.database, lifetime, app.now()).await.unwrap();
-        gone.webhook_events
-    };
-    assert_eq!(purged(30 * 86_400 - 1).await, 0);
-    let back = |app: &TestApp| user(app, "user_gone", "gone@example.com", 0);
-    tell(&app, "event_2", "user.created", back(&app)).await;
-    assert!(app.users().is_empty(), "a late event brings nobody back");
-    assert_eq!(purged(1).await, 1);
-    tell(&app, "event_3", "user.created", back(&app)).await;
-    assert_eq!(app.users().len(), 1);
-}
-
-#[tokio::test]
-async fn activate_frees_a_deleted_users_row_for_another() {
-    let app = app();
-    app.signed_in("ada@example.com").await;
-    let id = app.user("ada@example.com").workos_user_id.unwrap();
-    tell(&app, "event_1", "user.deleted", json!({ "id": id })).await;
-    let again = user(&app, "user_again", "ada@example.com", 60);
-    tell(&app, "event_2", "user.created", again.clone()).await;
-    assert_eq!(
-        app.user("ada@example.com").workos_user_id.as_ref(),
-        Some(&id)
-    );
-
-    let activate = Program::new(&["activate", "ada@example.com"]);
-    activate
-        .env("DATABASE_URL", app.database_url())
-        .run()
-        .exits_with(0);
-    let freed = app.user("ada@example.com");
-    assert!(freed.is_active && freed.workos_user_id.is_none());
-    tell(&app, "event_3", "user.updated", again).await;
-    let linked = app.user("ada@example.com");
-    assert_eq!(linked.workos_user_id.as_deref(), Some("user_again"));
-    assert_eq!(linked.id, freed.id);
-    // The first of the two stays deleted.
-    let late = user(&app, &id, "late@example.com", 90);
-    tell(&app, "event_4", "user.updated", late).await;
-    assert_eq!(app.users().len(), 1);
-}
-
-#[tokio::test]
-async fn a_revoked_session_ends_here_with_its_tokens() {
+async fn a_session_revoked_at_workos_ends_with_its_tokens() {
     let app = app();
     let replica = app.replica().start();
     let laptop = app.signed_in("ada@example.com").await;
@@ -363,7 +209,7 @@ async fn a_revoked_session_ends_here_with_its_tokens() {
     assert_eq!(refreshed.status, 200);
 
     let sid = sid_of(tokens["access_token"].as_str().unwrap());
-    tell(&app, "event_1", "session.revoked", json!({ "id": sid })).await;
+    send_event(&app, "event_1", "session.revoked", json!({ "id": sid })).await;
     assert!(!is_signed_in(&app, &laptop.cookies("/")).await, "at once");
     assert!(is_signed_in(&app, &phone.cookies("/")).await);
     let refreshed = laptop.post_json("/api/token/refresh", &refresh).await;
@@ -380,9 +226,9 @@ fn sid_of(token: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_emulator_tells_and_signs_as_workos_does() {
+async fn the_emulator_sends_and_signs_events_as_workos_does() {
     let app = app();
-    // It keeps its own time, which is the system's; so does this app.
+    // The emulator uses the system's clock, and the app's clock has been set by it.
     app.workos()
         .add_webhook_endpoint(&format!("{}{ROUTE}", app.url), SECRET);
     let ada = app.signed_in("ada@example.com").await;
@@ -397,16 +243,16 @@ async fn the_emulator_tells_and_signs_as_workos_does() {
         .json(&json!({ "first_name": "Adelaide" }))
         .send();
     assert_eq!(renamed.await.unwrap().status(), 200);
-    assert!(comes_true(|| async { app.user("ada@example.com").first_name == "Adelaide" }).await);
+    assert!(becomes_true(|| async { app.user("ada@example.com").first_name == "Adelaide" }).await);
     let deleted = workos(reqwest::Method::DELETE, path).send().await.unwrap();
     assert_eq!(deleted.status(), 200);
     let cookies = ada.cookies("/");
-    assert!(comes_true(|| async { !is_signed_in(&app, &cookies).await }).await);
+    assert!(becomes_true(|| async { !is_signed_in(&app, &cookies).await }).await);
     assert!(!app.user("ada@example.com").is_active);
 }
 
 #[tokio::test]
-async fn a_webhook_sets_no_cookie_and_needs_none() {
+async fn a_webhook_neither_sets_nor_needs_a_cookie() {
     let app = app();
     let body = r#"{"id":"event_1","event":"user.deleted","data":{"id":"user_1"}}"#;
     for path in [ROUTE, "/webhooks/workos/"] {

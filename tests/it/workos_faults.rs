@@ -1,27 +1,26 @@
-//! WorkOS failing in every way it can: the right page, nobody signed in, and then all is well.
+//! Failures of WorkOS during a sign-in: which error page is shown, that nobody is signed in, and that
+//! the next attempt works.
 
-use std::time::Duration;
+mod requests;
 
 use authkit_emulator::{Effect, Fault, RecordedRequest};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use vestibule::workos::WorkosClient;
 
 use crate::support::app::{TestApp, Visitor};
-use crate::support::forwarder::Forwarder;
 use crate::support::log;
 use crate::support::steps::{
     AUTHENTICATE, assert_nobody_signed_in, assert_signs_in, error_page, login_with_next,
-    obtain_callback_url, retry_after, set_cookie,
+    retry_after, set_cookie,
 };
 
-/// One sign-in whose exchange meets `effect`.
-async fn sign_in_meeting(app: &TestApp, ada: &Visitor, effect: Effect) -> Response {
+/// A sign-in whose code exchange has this fault.
+async fn sign_in_with_fault(app: &TestApp, ada: &Visitor, effect: Effect) -> Response {
     app.workos().inject(Fault::once(AUTHENTICATE, effect));
     let authorize = ada.start_login(&login_with_next("/account")).await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;
     let response = ada.get(callback.as_str()).await;
-    assert!(app.workos().faults().is_empty(), "the fault has struck");
+    assert!(app.workos().faults().is_empty(), "the fault was injected");
     response
 }
 
@@ -41,7 +40,7 @@ async fn assert_harmless(app: &TestApp, ada: &Visitor) {
 async fn assert_refused(effect: Effect, status: StatusCode, says: &str) {
     let app = TestApp::start();
     let ada = app.visitor();
-    let response = sign_in_meeting(&app, &ada, effect).await;
+    let response = sign_in_with_fault(&app, &ada, effect).await;
     assert_eq!(set_cookie(&response, "sessionid"), None);
     assert_eq!(retry_after(response.headers()), None);
     let page = error_page(response, status).await;
@@ -54,7 +53,7 @@ async fn assert_refused(effect: Effect, status: StatusCode, says: &str) {
 async fn assert_unavailable(effect: Effect, seconds: u64) {
     let app = TestApp::start();
     let ada = app.visitor();
-    let response = sign_in_meeting(&app, &ada, effect).await;
+    let response = sign_in_with_fault(&app, &ada, effect).await;
     assert_eq!(set_cookie(&response, "sessionid"), None);
     assert_eq!(retry_after(response.headers()), Some(seconds));
     let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
@@ -74,7 +73,7 @@ async fn a_refused_code_is_a_400() {
 }
 
 #[tokio::test]
-async fn every_shape_of_a_refusal_keeps_its_code() {
+async fn every_format_of_a_refusal_keeps_its_code() {
     for (status, body, says) in [
         (
             400,
@@ -116,14 +115,14 @@ async fn a_forbidden_sign_in_is_a_403() {
 }
 
 #[tokio::test]
-async fn a_hostile_code_of_a_refusal_is_not_passed_on() {
+async fn a_hostile_error_code_is_not_shown() {
     let body = json!({ "code": "<script>alert(1)</script>", "message": "for developers" });
     let says = "The sign-in service refused it (http_400).";
     assert_refused(Effect::status(400, body), StatusCode::BAD_REQUEST, says).await;
 }
 
 #[tokio::test]
-async fn a_wrong_key_of_ours_is_a_503_that_the_log_cries_about_and_the_code_stays_good() {
+async fn a_refused_api_key_is_a_503_that_is_logged_and_the_code_stays_valid() {
     log::capture();
     for (status, code) in [
         (401, "made_up_of_the_wrong_key"),
@@ -153,13 +152,17 @@ async fn a_wrong_key_of_ours_is_a_503_that_the_log_cries_about_and_the_code_stay
         ));
         assert_nobody_signed_in(&app, &ada).await;
         let response = ada.get(callback.as_str()).await;
-        assert_eq!(response.status(), StatusCode::FOUND, "a reload finishes it");
+        assert_eq!(
+            response.status(),
+            StatusCode::FOUND,
+            "a reload completes the sign-in"
+        );
         assert!(ada.is_signed_in().await);
     }
 }
 
 #[tokio::test]
-async fn a_busy_workos_is_a_503_that_passes_its_wish_to_wait_on() {
+async fn a_busy_workos_is_a_503_with_its_retry_after() {
     let busy = |wait: Option<&str>| Effect::Status {
         status: 429,
         body: json!({ "message": "for developers" }),
@@ -181,17 +184,17 @@ async fn a_broken_workos_is_a_503() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_a_503() {
+async fn a_lost_response_is_a_503() {
     assert_unavailable(Effect::DropReply, 5).await;
 }
 
 #[tokio::test]
-async fn half_an_answer_is_a_503() {
+async fn an_incomplete_response_is_a_503() {
     assert_unavailable(Effect::HalfBody, 5).await;
 }
 
 #[tokio::test]
-async fn an_answer_that_makes_no_sense_is_a_503() {
+async fn an_unreadable_response_is_a_503() {
     for body in [
         json!({}),
         json!([1, 2]),
@@ -203,7 +206,7 @@ async fn an_answer_that_makes_no_sense_is_a_503() {
 }
 
 #[tokio::test]
-async fn no_answer_at_all_is_a_503_within_the_timeout() {
+async fn a_missing_response_is_a_503_within_the_timeout() {
     let begun = std::time::Instant::now();
     assert_unavailable(Effect::NoAnswer, 5).await;
     let waited = begun.elapsed().as_secs();
@@ -211,20 +214,20 @@ async fn no_answer_at_all_is_a_503_within_the_timeout() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_waited_for() {
+async fn a_slow_response_is_waited_for() {
     let app = TestApp::start();
     let ada = app.visitor();
     let slow = Effect::Delay {
         milliseconds: 1_500,
     };
-    let response = sign_in_meeting(&app, &ada, slow).await;
+    let response = sign_in_with_fault(&app, &ada, slow).await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert_eq!(exchanges(&app).len(), 1);
     assert!(ada.is_signed_in().await);
 }
 
 #[tokio::test]
-async fn the_same_callback_works_after_a_refusal_that_did_not_use_the_code() {
+async fn a_callback_works_after_a_failure_that_did_not_consume_the_code() {
     let app = TestApp::start();
     let ada = app.visitor();
     let broken = Effect::status(503, json!({}));
@@ -239,7 +242,7 @@ async fn the_same_callback_works_after_a_refusal_that_did_not_use_the_code() {
 }
 
 #[tokio::test]
-async fn a_workos_that_is_not_there_is_a_503_and_home_goes_on() {
+async fn an_unreachable_workos_is_a_503_and_sessions_continue() {
     let app = TestApp::start();
     let ada = app.signed_in("olive@example.com").await;
     let late = app.visitor();
@@ -254,69 +257,4 @@ async fn a_workos_that_is_not_there_is_a_503_and_home_goes_on() {
     assert!(ada.page("/").await.contains("Welcome, olive@example.com!"));
     assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
     assert_eq!(ada.get("/readyz").await.status(), StatusCode::OK);
-}
-
-#[tokio::test]
-async fn a_request_that_never_left_is_sent_again() {
-    log::capture();
-    let workos = TestApp::start();
-    let upstream = workos.emulator.base_url();
-    let forwarder = Forwarder::start(upstream.trim_start_matches("http://").parse().unwrap());
-    let between = format!("http://{}", forwarder.address());
-    let app = TestApp::builder()
-        .setting("WORKOS_API_BASE_URL", &between)
-        .start();
-    let ada = app.visitor();
-    let callback = obtain_callback_url(&ada, "ada@example.com").await;
-    forwarder.cut();
-    let answer = tokio::spawn(async move { ada.get(callback.as_str()).await.status() });
-    let failed_once = || log::has_line_with("repeating a request to WorkOS", &between);
-    while !failed_once() {
-        assert!(!answer.is_finished(), "there is a second try");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    forwarder.restore();
-    assert_eq!(answer.await.unwrap(), StatusCode::FOUND);
-    assert_eq!(exchanges(&workos).len(), 1);
-    assert_eq!(app.sessions().len(), 1);
-}
-
-#[tokio::test]
-async fn the_exchange_names_us_and_carries_what_workos_wants() {
-    let app = TestApp::start();
-    app.signed_in("ada@example.com").await;
-    app.signed_in("ada@example.com").await;
-    let sent = exchanges(&app);
-    assert_eq!(sent.len(), 2);
-    let header = |at: usize, name: &str| sent[at].headers[name].as_str();
-    let name = format!("vestibule/{}", env!("CARGO_PKG_VERSION"));
-    assert_eq!(header(0, "user-agent"), name);
-    assert!(header(0, "idempotency-key").len() >= 22);
-    assert_ne!(header(0, "idempotency-key"), header(1, "idempotency-key"));
-    let body = &sent[0].body;
-    assert_eq!(body["grant_type"], "authorization_code");
-    assert_eq!(body["client_id"], app.emulator.client_id());
-    assert_eq!(body["client_secret"], app.emulator.api_key());
-    assert_eq!(body["code_verifier"].as_str().unwrap().len(), 43);
-    assert_eq!(body["ip_address"], "127.0.0.1");
-}
-
-#[tokio::test]
-async fn what_is_safe_to_repeat_is_asked_again_under_one_key() {
-    let app = TestApp::start();
-    let status = Effect::Status {
-        status: 500,
-        body: json!({}),
-        retry_after: None,
-    };
-    app.workos()
-        .inject(Fault::once(AUTHENTICATE, status).times(2));
-    let client = WorkosClient::new(&app.settings.workos).unwrap();
-    client.verify_credentials().await.unwrap();
-    let keys: Vec<_> = exchanges(&app)
-        .into_iter()
-        .map(|request| request.headers["idempotency-key"].clone())
-        .collect();
-    assert_eq!(keys.len(), 3, "two failures and the answer");
-    assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
 }

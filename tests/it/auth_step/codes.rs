@@ -49,7 +49,7 @@ async fn a_code_by_e_mail_verifies_the_address_and_signs_in() {
 }
 
 #[tokio::test]
-async fn what_is_no_code_is_told_on_the_form_and_workos_is_not_asked() {
+async fn an_invalid_code_is_an_error_on_the_form_without_a_request_to_workos() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/").await;
@@ -69,7 +69,7 @@ async fn what_is_no_code_is_told_on_the_form_and_workos_is_not_asked() {
 }
 
 #[tokio::test]
-async fn too_many_wrong_codes_offer_a_fresh_sign_in_with_the_way_back() {
+async fn too_many_wrong_codes_offer_a_new_sign_in_with_the_return_path() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
@@ -87,7 +87,7 @@ async fn too_many_wrong_codes_offer_a_fresh_sign_in_with_the_way_back() {
 }
 
 #[tokio::test]
-async fn an_expired_code_offers_a_fresh_sign_in_with_the_way_back() {
+async fn an_expired_code_offers_a_new_sign_in_with_the_return_path() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
@@ -108,7 +108,7 @@ async fn an_expired_code_offers_a_fresh_sign_in_with_the_way_back() {
 }
 
 #[tokio::test]
-async fn a_form_is_good_for_ten_minutes_and_afterwards_still_knows_the_way_back() {
+async fn a_form_expires_after_ten_minutes_and_keeps_the_return_path() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
@@ -126,7 +126,7 @@ async fn a_form_is_good_for_ten_minutes_and_afterwards_still_knows_the_way_back(
 }
 
 #[tokio::test]
-async fn a_code_of_an_authenticator_signs_in() {
+async fn an_authenticator_code_signs_in() {
     let app = TestApp::start();
     let max = app.visitor();
     let step = stopped(&max, MAX, "/account").await;
@@ -168,7 +168,7 @@ async fn a_code_of_an_authenticator_signs_in() {
 }
 
 #[tokio::test]
-async fn one_step_may_lead_to_the_next() {
+async fn a_step_can_be_followed_by_another() {
     let app = TestApp::start();
     let quinn = app.visitor();
     let step = stopped(&quinn, "quinn@example.com", "/account").await;

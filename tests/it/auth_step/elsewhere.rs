@@ -37,7 +37,7 @@ fn refuse(app: &TestApp, status: u16, body: Value) {
 }
 
 #[tokio::test]
-async fn a_second_factor_is_set_up_at_workos_and_the_person_comes_back() {
+async fn a_second_factor_is_set_up_at_workos() {
     let app = TestApp::start();
     let enid = app.visitor();
     let fresh = sent_on(&enid, &login_with_next("/account"), "enid@example.com").await;
@@ -52,7 +52,7 @@ async fn a_second_factor_is_set_up_at_workos_and_the_person_comes_back() {
 }
 
 #[tokio::test]
-async fn single_sign_on_is_begun_through_the_connection_that_workos_names() {
+async fn single_sign_on_uses_the_connection_that_workos_names() {
     let app = TestApp::start();
     let sol = app.visitor();
     let email = "sol@example.com";
@@ -67,7 +67,7 @@ async fn single_sign_on_is_begun_through_the_connection_that_workos_names() {
 }
 
 #[tokio::test]
-async fn browser_and_workos_do_not_send_each_other_round_for_ever() {
+async fn a_redirect_loop_with_workos_is_stopped() {
     let app = TestApp::start();
     for (status, code, label) in [
         (400, "sso_required", "Continue with single sign-on"),
@@ -118,7 +118,7 @@ async fn browser_and_workos_do_not_send_each_other_round_for_ever() {
 }
 
 #[tokio::test]
-async fn the_organisation_that_was_asked_for_is_asked_for_again() {
+async fn the_requested_organisation_is_requested_again() {
     let app = TestApp::start();
     let olive = app.visitor();
     let known = stopped(&app.visitor(), TWYLA, "/").await;
@@ -135,7 +135,7 @@ async fn the_organisation_that_was_asked_for_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn an_organisation_that_is_chosen_and_wants_single_sign_on_has_a_page_that_leads_there() {
+async fn choosing_an_organisation_with_single_sign_on_shows_a_page_with_a_link() {
     let mut seed = Seed::default();
     let harbour = seed.organizations.iter_mut().find(|one| one.sso_required);
     harbour
@@ -174,7 +174,7 @@ async fn an_organisation_that_is_chosen_and_wants_single_sign_on_has_a_page_that
 }
 
 #[tokio::test]
-async fn what_leads_nowhere_is_told_with_a_way_on() {
+async fn an_unsupported_step_is_explained_with_a_way_to_continue() {
     let app = TestApp::start();
     for (status, code) in [
         (403, "organization_selection_required"),

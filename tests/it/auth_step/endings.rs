@@ -16,7 +16,7 @@ use crate::support::steps::{AUTHENTICATE, assert_nobody_signed_in, error_page, r
 const GRANT: &str = "email-verification:code";
 
 #[tokio::test]
-async fn sending_a_form_again_signs_nobody_out_and_asks_workos_nothing() {
+async fn resubmitting_a_form_keeps_the_session_and_sends_workos_nothing() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
@@ -32,7 +32,7 @@ async fn sending_a_form_again_signs_nobody_out_and_asks_workos_nothing() {
 }
 
 #[tokio::test]
-async fn two_answers_at_once_make_one_session() {
+async fn two_simultaneous_answers_create_one_session() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
@@ -45,7 +45,7 @@ async fn two_answers_at_once_make_one_session() {
 }
 
 #[tokio::test]
-async fn while_workos_is_away_the_form_stays_good() {
+async fn the_form_stays_valid_during_an_outage_of_workos() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
@@ -64,7 +64,7 @@ async fn while_workos_is_away_the_form_stays_good() {
 }
 
 #[tokio::test]
-async fn while_workos_refuses_our_own_key_the_form_stays_good() {
+async fn the_form_stays_valid_while_workos_refuses_the_api_key() {
     log::capture();
     let app = TestApp::start();
     let una = app.visitor();
@@ -92,7 +92,7 @@ async fn while_workos_refuses_our_own_key_the_form_stays_good() {
 }
 
 #[tokio::test]
-async fn an_answer_whose_reply_is_lost_is_not_sent_again_by_itself() {
+async fn an_answer_whose_response_is_lost_is_not_sent_again() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
@@ -111,7 +111,7 @@ async fn an_answer_whose_reply_is_lost_is_not_sent_again_by_itself() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_closed_stays_closed_behind_a_step() {
+async fn a_step_does_not_open_a_closed_account() {
     let app = TestApp::start();
     let max = app.visitor();
     let step = stopped(&max, MAX, "/account").await;
@@ -125,7 +125,7 @@ async fn an_account_that_is_closed_stays_closed_behind_a_step() {
 }
 
 #[tokio::test]
-async fn another_replica_and_the_next_key_take_the_answer() {
+async fn another_replica_with_a_new_key_accepts_the_answer() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
@@ -146,7 +146,7 @@ async fn another_replica_and_the_next_key_take_the_answer() {
 }
 
 #[tokio::test]
-async fn what_nobody_finished_goes_after_an_hour() {
+async fn a_pending_sign_in_is_deleted_after_an_hour() {
     let app = TestApp::start();
     stopped(&app.visitor(), UNA, "/").await;
     app.clock.advance(TimeDelta::minutes(59));
@@ -174,7 +174,7 @@ async fn what_nobody_finished_goes_after_an_hour() {
 }
 
 #[tokio::test]
-async fn answers_are_throttled_as_sign_ins_are() {
+async fn answers_have_the_rate_limit_of_sign_ins() {
     let app = TestApp::builder()
         .setting("THROTTLE_LOGIN", "3/min")
         .start();

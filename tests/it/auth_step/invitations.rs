@@ -32,7 +32,7 @@ async fn arrives(app: &TestApp, ivy: &Visitor, response: &Response) {
 }
 
 #[tokio::test]
-async fn a_newcomer_signs_up_verifies_the_address_and_is_in() {
+async fn a_new_user_signs_up_and_verifies_the_address() {
     let app = TestApp::start();
     let nora = app.visitor();
     let home = nora.page("/").await;
@@ -54,7 +54,7 @@ async fn a_newcomer_signs_up_verifies_the_address_and_is_in() {
 }
 
 #[tokio::test]
-async fn an_invitation_makes_an_account_and_a_member_of_it() {
+async fn an_invitation_creates_an_account_and_a_membership() {
     let app = TestApp::start();
     let ivy = app.visitor();
     let authorize = ivy.start_login(INVITED).await;
@@ -66,7 +66,7 @@ async fn an_invitation_makes_an_account_and_a_member_of_it() {
 }
 
 #[tokio::test]
-async fn a_link_with_a_code_and_no_state_ends_signed_in_with_its_invitation() {
+async fn a_link_with_a_code_and_no_state_signs_in_with_its_invitation() {
     let app = TestApp::start();
     let ivy = app.visitor();
     // What a link of WorkOS's brings: a code that no attempt of this browser's has asked for.
@@ -93,7 +93,7 @@ async fn a_link_with_a_code_and_no_state_ends_signed_in_with_its_invitation() {
 }
 
 #[tokio::test]
-async fn what_a_return_says_of_invitations_is_told_in_a_sentence() {
+async fn invitation_errors_of_the_callback_are_explained() {
     let app = TestApp::start();
     let ivy = app.visitor();
     let afresh = r#"href="/auth/login?next=%2Faccount""#;
@@ -127,7 +127,7 @@ async fn what_a_return_says_of_invitations_is_told_in_a_sentence() {
 }
 
 #[tokio::test]
-async fn an_invitation_that_is_not_good_is_told() {
+async fn an_invalid_invitation_is_explained() {
     let app = TestApp::start();
     let ivy = app.visitor();
     let authorize = ivy

@@ -28,7 +28,7 @@ async fn choose(visitor: &Visitor, step: &str, id: &str) -> reqwest::Response {
 }
 
 #[tokio::test]
-async fn several_organisations_are_chosen_between_and_the_way_back_is_kept() {
+async fn an_organisation_is_chosen_and_the_return_path_is_kept() {
     let app = TestApp::start();
     let twyla = app.visitor();
     let step = stopped(&twyla, TWYLA, "/account?tab=1").await;
@@ -60,7 +60,7 @@ async fn several_organisations_are_chosen_between_and_the_way_back_is_kept() {
 }
 
 #[tokio::test]
-async fn a_choice_that_is_none_is_told_on_the_form_and_workos_is_not_asked() {
+async fn an_invalid_choice_is_an_error_on_the_form_without_a_request_to_workos() {
     let app = TestApp::start();
     let twyla = app.visitor();
     let step = stopped(&twyla, TWYLA, "/").await;
@@ -83,7 +83,7 @@ async fn a_choice_that_is_none_is_told_on_the_form_and_workos_is_not_asked() {
 }
 
 #[tokio::test]
-async fn a_membership_that_has_just_ended_leaves_the_other_organisations() {
+async fn a_membership_that_has_just_ended_does_not_prevent_another_choice() {
     let app = TestApp::start();
     let twyla = app.visitor();
     let step = stopped(&twyla, TWYLA, "/").await;

@@ -89,7 +89,7 @@ async fn the_pending_token_is_in_no_page_no_address_no_cookie_no_log_and_no_row(
 }
 
 #[tokio::test]
-async fn nor_where_an_authenticator_is_asked_or_workos_is_away() {
+async fn the_pending_token_stays_secret_with_an_authenticator_and_during_an_outage() {
     log::capture();
     let app = TestApp::start();
     let max = app.visitor();
@@ -109,7 +109,7 @@ async fn nor_where_an_authenticator_is_asked_or_workos_is_away() {
 }
 
 #[tokio::test]
-async fn nor_from_one_step_to_the_next() {
+async fn the_pending_token_stays_secret_from_one_step_to_the_next() {
     log::capture();
     let app = TestApp::start();
     let quinn = app.visitor();
@@ -131,7 +131,7 @@ async fn nor_from_one_step_to_the_next() {
 }
 
 #[tokio::test]
-async fn nor_where_the_sign_in_goes_on_at_workos() {
+async fn the_pending_token_stays_secret_when_the_sign_in_continues_at_workos() {
     log::capture();
     let app = TestApp::start();
     let twyla = app.visitor();
@@ -157,7 +157,7 @@ async fn nor_where_the_sign_in_goes_on_at_workos() {
 }
 
 #[tokio::test]
-async fn nor_in_json() {
+async fn the_pending_token_stays_secret_in_json() {
     log::capture();
     let app = TestApp::start();
     let mut all = String::new();
@@ -179,7 +179,7 @@ async fn nor_in_json() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_the_forms_alone() {
+async fn the_cookie_is_sent_to_the_form_only() {
     let app = TestApp::start();
     let una = app.visitor();
     let authorize = una.start_login("/auth/login").await;

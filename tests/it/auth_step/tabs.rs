@@ -38,7 +38,7 @@ async fn two_tabs_do_not_disturb_each_other() {
 }
 
 #[tokio::test]
-async fn without_its_handle_the_newest_form_is_meant() {
+async fn without_a_handle_the_newest_form_is_shown() {
     let app = TestApp::start();
     let browser = app.visitor();
     stopped(&browser, MAX, "/account").await;
@@ -50,7 +50,7 @@ async fn without_its_handle_the_newest_form_is_meant() {
 }
 
 #[tokio::test]
-async fn another_browser_has_no_form() {
+async fn another_browser_cannot_open_the_form() {
     let app = TestApp::start();
     let (una, mallory) = (app.visitor(), app.visitor());
     let step = stopped(&una, UNA, "/").await;
@@ -90,7 +90,7 @@ async fn another_sites_page_cannot_answer() {
 }
 
 #[tokio::test]
-async fn looking_ahead_changes_nothing() {
+async fn a_prefetch_changes_nothing() {
     let app = TestApp::start();
     let twyla = app.visitor();
     let step = stopped(&twyla, TWYLA, "/").await;
@@ -111,7 +111,7 @@ async fn looking_ahead_changes_nothing() {
 }
 
 #[tokio::test]
-async fn unfinished_sign_ins_do_not_pile_up_in_the_browser() {
+async fn pending_sign_ins_do_not_accumulate_in_the_browser() {
     let app = TestApp::start();
     let una = app.visitor();
     let mut last = String::new();

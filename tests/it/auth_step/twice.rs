@@ -42,7 +42,7 @@ impl<'a> Second<'a> {
 }
 
 /// Sends the form once, to a WorkOS that is slow to answer, and comes back when it has been asked.
-async fn sent_first(
+async fn send_and_disconnect(
     app: &TestApp,
     browser: &Visitor,
     step: &str,
@@ -70,12 +70,12 @@ impl TestApp {
 }
 
 #[tokio::test]
-async fn the_second_answer_alone_signs_in() {
+async fn the_second_response_alone_signs_in() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
     let second = Second::of(&app, &una, &step);
-    let first = sent_first(&app, &una, &step, &[("code", CODE)]).await;
+    let first = send_and_disconnect(&app, &una, &step, &[("code", CODE)]).await;
     led_to(&second.submit(&[("code", CODE)]).await, "/account");
     assert!(second.visitor.is_signed_in().await);
     let account = second.visitor.page("/account").await;
@@ -89,12 +89,12 @@ async fn the_second_answer_alone_signs_in() {
 }
 
 #[tokio::test]
-async fn the_second_answer_alone_leads_to_the_next_question_and_that_to_the_end() {
+async fn the_second_response_alone_shows_the_next_question() {
     let app = TestApp::start();
     let quinn = app.visitor();
     let step = stopped(&quinn, "quinn@example.com", "/account").await;
     let second = Second::of(&app, &quinn, &step);
-    let first = sent_first(&app, &quinn, &step, &[("code", CODE)]).await;
+    let first = send_and_disconnect(&app, &quinn, &step, &[("code", CODE)]).await;
     led_to(&second.submit(&[("code", CODE)]).await, &step);
     first.await.unwrap();
     assert_eq!(
@@ -102,14 +102,14 @@ async fn the_second_answer_alone_leads_to_the_next_question_and_that_to_the_end(
         (1, 0)
     );
 
-    let first = sent_first(&app, &quinn, &step, &[("code", CODE)]).await;
+    let first = send_and_disconnect(&app, &quinn, &step, &[("code", CODE)]).await;
     led_to(&second.submit(&[("code", CODE)]).await, &step);
     first.await.unwrap();
     assert_eq!(grants(&app, TOTP).len(), 1);
 
     let id = app.organization("Tandem Cycles");
     let fields = [("organization_id", id.as_str())];
-    let first = sent_first(&app, &quinn, &step, &fields).await;
+    let first = send_and_disconnect(&app, &quinn, &step, &fields).await;
     led_to(&second.submit(&fields).await, "/account");
     first.await.unwrap();
     assert!(second.visitor.is_signed_in().await);
@@ -118,7 +118,7 @@ async fn the_second_answer_alone_leads_to_the_next_question_and_that_to_the_end(
 }
 
 #[tokio::test]
-async fn an_answer_to_the_question_before_is_no_answer_to_this_one() {
+async fn an_answer_to_an_earlier_question_is_ignored() {
     let app = TestApp::start();
     let quinn = app.visitor();
     let step = stopped(&quinn, "quinn@example.com", "/account").await;
@@ -138,12 +138,12 @@ async fn an_answer_to_the_question_before_is_no_answer_to_this_one() {
 }
 
 #[tokio::test]
-async fn a_browser_that_goes_away_stops_nothing() {
+async fn a_submission_completes_after_its_client_disconnects() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
     let second = Second::of(&app, &una, &step);
-    let first = sent_first(&app, &una, &step, &[("code", CODE)]).await;
+    let first = send_and_disconnect(&app, &una, &step, &[("code", CODE)]).await;
     first.abort();
     led_to(&second.submit(&[("code", CODE)]).await, "/account");
     assert!(second.visitor.is_signed_in().await);
@@ -152,7 +152,7 @@ async fn a_browser_that_goes_away_stops_nothing() {
 }
 
 #[tokio::test]
-async fn the_end_is_told_for_half_a_minute_while_the_session_is_open() {
+async fn the_result_is_repeated_for_half_a_minute_while_the_session_is_open() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
@@ -182,12 +182,12 @@ async fn the_end_is_told_for_half_a_minute_while_the_session_is_open() {
 }
 
 #[tokio::test]
-async fn a_wrong_code_is_told_both_times_and_the_right_one_is_taken() {
+async fn a_wrong_code_is_reported_to_both_requests_and_the_right_one_accepted() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
     let second = Second::of(&app, &una, &step);
-    let first = sent_first(&app, &una, &step, &[("code", "000000")]).await;
+    let first = send_and_disconnect(&app, &una, &step, &[("code", "000000")]).await;
     let answer = second.submit(&[("code", "000000")]).await;
     form_again(answer, "This code is not right.").await;
     assert_eq!(first.await.unwrap(), StatusCode::OK);
@@ -196,7 +196,7 @@ async fn a_wrong_code_is_told_both_times_and_the_right_one_is_taken() {
 }
 
 #[tokio::test]
-async fn the_way_to_single_sign_on_is_told_both_times() {
+async fn the_link_to_single_sign_on_is_shown_to_both_requests() {
     let app = TestApp::start();
     let twyla = app.visitor();
     let step = stopped(&twyla, TWYLA, "/account").await;
@@ -220,7 +220,7 @@ async fn the_way_to_single_sign_on_is_told_both_times() {
 }
 
 #[tokio::test]
-async fn whoever_died_while_asking_is_replaced() {
+async fn a_lease_of_a_dead_request_is_replaced() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;

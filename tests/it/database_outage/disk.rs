@@ -72,7 +72,7 @@ fn readable_program(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_server_does_not_start_on_a_file_that_it_cannot_write_to() {
+fn a_server_does_not_start_with_a_read_only_file() {
     let emulator = authkit_emulator::start(Config::default()).unwrap();
     // Whether the folder lets SQLite make its side files or not.
     for folder_mode in [0o777, 0o555] {
@@ -102,7 +102,7 @@ fn limit_files(pid: &str, bytes: &str) {
 }
 
 #[tokio::test]
-async fn a_sign_in_with_a_full_disk_is_a_503_and_works_once_there_is_room() {
+async fn a_sign_in_with_a_full_disk_is_a_503_and_works_after_space_is_freed() {
     let emulator = authkit_emulator::start(Config::default()).unwrap();
     let folder = folder_for(&emulator);
     // To the program, a limit on its files is a full disk; the signal would end it instead.
@@ -145,7 +145,7 @@ async fn a_sign_in_with_a_full_disk_is_a_503_and_works_once_there_is_room() {
 }
 
 #[tokio::test]
-async fn a_sign_in_while_another_process_holds_the_file_is_a_503() {
+async fn a_sign_in_while_another_process_locks_the_file_is_a_503() {
     let database = TestDatabase::sqlite();
     let path = database.url().trim_start_matches("sqlite:").to_owned();
     let app = TestApp::builder().database(database).start();

@@ -20,7 +20,7 @@ fn app_that_can_lose_its_database() -> Option<(Forwarder, TestApp)> {
 }
 
 #[tokio::test]
-async fn what_needs_no_database_goes_on_without_it() {
+async fn pages_without_a_database_query_work_during_its_outage() {
     let Some((forwarder, app)) = app_that_can_lose_its_database() else {
         return;
     };
@@ -36,7 +36,7 @@ async fn what_needs_no_database_goes_on_without_it() {
 }
 
 #[tokio::test]
-async fn a_sign_in_without_the_database_is_a_503_and_works_once_it_is_back() {
+async fn a_sign_in_during_a_database_outage_is_a_503_and_works_afterwards() {
     let Some((forwarder, app)) = app_that_can_lose_its_database() else {
         return;
     };
@@ -67,7 +67,7 @@ async fn a_sign_in_without_the_database_is_a_503_and_works_once_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_connection_that_broke_between_two_sign_ins_is_not_noticed() {
+async fn a_connection_that_broke_between_two_sign_ins_is_replaced() {
     let Some((forwarder, app)) = app_that_can_lose_its_database() else {
         return;
     };
@@ -80,7 +80,7 @@ async fn a_connection_that_broke_between_two_sign_ins_is_not_noticed() {
 }
 
 #[tokio::test]
-async fn a_logout_without_the_database_is_a_503_and_signs_nobody_out() {
+async fn a_log_out_during_a_database_outage_is_a_503_and_ends_no_session() {
     let Some((forwarder, app)) = app_that_can_lose_its_database() else {
         return;
     };

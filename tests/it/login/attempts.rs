@@ -17,7 +17,7 @@ fn attempts(visitor: &Visitor) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn two_tabs_both_finish_in_either_order() {
+async fn two_tabs_can_complete_in_either_order() {
     for order in [[0, 1], [1, 0]] {
         let app = TestApp::start();
         let ada = app.visitor();
@@ -41,7 +41,7 @@ async fn two_tabs_both_finish_in_either_order() {
 }
 
 #[tokio::test]
-async fn an_attempts_cookie_is_for_the_callback_alone() {
+async fn an_attempt_cookie_is_sent_to_the_callback_only() {
     let app = TestApp::start();
     let response = app.visitor().get("/auth/login").await;
     let lines = set_cookies(&response);
@@ -60,7 +60,7 @@ async fn an_attempts_cookie_is_for_the_callback_alone() {
 }
 
 #[tokio::test]
-async fn at_most_five_attempts_are_kept_and_those_are_the_newest() {
+async fn the_five_newest_attempts_are_kept() {
     let app = TestApp::start();
     let ada = app.visitor();
     let mut begun = Vec::new();
@@ -103,7 +103,7 @@ async fn all_attempts_together_stay_within_four_kilobytes() {
 }
 
 #[tokio::test]
-async fn a_way_back_that_fits_into_no_cookie_leads_home() {
+async fn a_return_path_too_long_for_a_cookie_is_replaced_by_home() {
     let app = TestApp::start();
     let ada = app.visitor();
     // 2,000 characters, within the contract's bound, and 12,000 bytes once they are encoded.
@@ -121,7 +121,7 @@ async fn a_way_back_that_fits_into_no_cookie_leads_home() {
 }
 
 #[tokio::test]
-async fn what_is_too_old_or_does_not_open_is_taken_out_of_the_browser() {
+async fn expired_and_undecryptable_attempt_cookies_are_removed() {
     let app = TestApp::start();
     let ada = app.visitor();
     ada.start_login("/auth/login").await;
@@ -140,7 +140,7 @@ async fn what_is_too_old_or_does_not_open_is_taken_out_of_the_browser() {
 }
 
 #[tokio::test]
-async fn a_spent_attempt_is_taken_out_of_the_browser_and_others_stay() {
+async fn a_completed_attempts_cookie_is_removed_and_others_stay() {
     let app = TestApp::start();
     let ada = app.visitor();
     let authorize = ada.start_login("/auth/login").await;

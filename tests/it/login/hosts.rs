@@ -16,7 +16,7 @@ async fn get_as(app: &TestApp, host: &str, path: &str) -> Response {
 }
 
 #[tokio::test]
-async fn a_login_begun_on_another_allowed_host_moves_and_finishes() {
+async fn a_login_on_another_allowed_host_continues_on_the_public_host() {
     let app = TestApp::start();
     let ada = app.visitor();
     let elsewhere = format!("http://127.0.0.1:{}", port(&app));
@@ -41,7 +41,7 @@ async fn a_login_begun_on_another_allowed_host_moves_and_finishes() {
 }
 
 #[tokio::test]
-async fn a_login_moves_once_even_behind_a_proxy_that_rewrites_the_host() {
+async fn a_login_is_redirected_once_behind_a_proxy_that_rewrites_the_host() {
     let app = TestApp::start();
     let rewritten = format!("127.0.0.1:{}", port(&app));
     let response = get_as(&app, &rewritten, "/auth/login?next=%2Fa").await;
@@ -57,7 +57,7 @@ async fn a_login_moves_once_even_behind_a_proxy_that_rewrites_the_host() {
 }
 
 #[tokio::test]
-async fn the_public_hosts_own_name_does_not_move_whatever_its_case() {
+async fn the_public_host_is_not_redirected_in_any_case() {
     let app = TestApp::start();
     for host in ["localhost", "LOCALHOST"] {
         let host = format!("{host}:{}", port(&app));
@@ -67,7 +67,7 @@ async fn the_public_hosts_own_name_does_not_move_whatever_its_case() {
 }
 
 #[tokio::test]
-async fn every_loopback_name_moves_and_no_stranger_is_answered() {
+async fn loopback_names_are_redirected_and_unknown_hosts_refused() {
     let app = TestApp::start();
     for host in ["127.0.0.1", "[::1]", "app.localhost"] {
         let host = format!("{host}:{}", port(&app));

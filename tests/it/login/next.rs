@@ -15,7 +15,7 @@ async fn landing(app: &TestApp, next: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_next_on_this_site_is_where_a_sign_in_lands() {
+async fn a_sign_in_returns_to_a_next_on_this_site() {
     let app = TestApp::start();
     for (next, lands) in [
         ("/", "/"),
@@ -29,7 +29,7 @@ async fn a_next_on_this_site_is_where_a_sign_in_lands() {
 }
 
 #[tokio::test]
-async fn a_next_elsewhere_leads_home() {
+async fn a_next_on_another_site_is_replaced_by_home() {
     let app = TestApp::start();
     let long = format!("/{}", "a".repeat(2_048));
     let other_port = format!("{}0/", app.url);
@@ -60,7 +60,7 @@ async fn a_next_elsewhere_leads_home() {
 }
 
 #[tokio::test]
-async fn without_a_next_a_sign_in_lands_where_the_operator_wants() {
+async fn without_a_next_a_sign_in_returns_to_login_redirect_url() {
     let app = TestApp::builder()
         .setting("LOGIN_REDIRECT_URL", "/account")
         .start();
@@ -71,7 +71,7 @@ async fn without_a_next_a_sign_in_lands_where_the_operator_wants() {
 }
 
 #[tokio::test]
-async fn a_page_that_needs_a_session_is_where_its_visitor_returns_to() {
+async fn a_sign_in_returns_to_the_protected_page() {
     let app = TestApp::start();
     let ada = app.visitor();
     let response = ada.get("/account").await;
@@ -90,7 +90,7 @@ async fn a_page_that_needs_a_session_is_where_its_visitor_returns_to() {
 }
 
 #[tokio::test]
-async fn the_other_name_of_the_login_keeps_the_query() {
+async fn signin_redirects_to_the_login_with_its_query() {
     let app = TestApp::start();
     let response = app.visitor().get("/signin?next=%2Fa&x=1").await;
     assert_eq!(response.status(), StatusCode::FOUND);

@@ -9,7 +9,7 @@ use crate::support::steps::{
 };
 
 #[tokio::test]
-async fn cancelling_lands_on_home_with_a_notice() {
+async fn cancelling_redirects_home_with_a_notice() {
     let app = TestApp::start();
     let ada = app.visitor();
     let authorize = ada.start_login("/auth/login?next=/account").await;
@@ -39,7 +39,7 @@ async fn cancelling_lands_on_home_with_a_notice() {
 }
 
 #[tokio::test]
-async fn cancelling_without_a_way_back_leads_home_plainly() {
+async fn cancelling_without_a_return_path_redirects_home() {
     let app = TestApp::start();
     let ada = app.visitor();
     for login in ["/auth/login", "/auth/login?next=/"] {
@@ -62,7 +62,7 @@ async fn cancelling_without_a_way_back_leads_home_plainly() {
 }
 
 #[tokio::test]
-async fn a_notice_is_one_of_ours_or_none() {
+async fn only_known_notices_are_shown() {
     let app = TestApp::start();
     let home = app.visitor().page("/?notice=Call+0900+to+unlock").await;
     assert!(!home.contains("0900"), "{home}");
@@ -70,7 +70,7 @@ async fn a_notice_is_one_of_ours_or_none() {
 }
 
 #[tokio::test]
-async fn another_error_says_what_happened_and_offers_a_fresh_attempt() {
+async fn another_error_is_explained_and_offers_a_new_attempt() {
     let app = TestApp::start();
     let ada = app.visitor();
     for code in ["oauth_failed", "server_error", "connection_invalid"] {
@@ -116,7 +116,7 @@ async fn hostile_error_texts_are_not_echoed() {
 }
 
 #[tokio::test]
-async fn a_reused_code_is_a_400_that_offers_a_fresh_attempt() {
+async fn a_reused_code_is_a_400_that_offers_a_new_attempt() {
     let app = TestApp::start();
     let ada = app.visitor();
     let first = obtain_callback_url(&ada, "ada@example.com").await;

@@ -12,7 +12,7 @@ use crate::support::steps::{
 const CANNOT_BE_COMPLETED: &str = "This sign-in cannot be completed";
 
 #[tokio::test]
-async fn a_forged_state_signs_nobody_in_and_spends_nothing() {
+async fn a_forged_state_signs_nobody_in_and_uses_no_attempt() {
     let app = TestApp::start();
     let ada = app.visitor();
     let callback = obtain_callback_url(&ada, "ada@example.com").await;
@@ -37,7 +37,7 @@ async fn a_forged_state_signs_nobody_in_and_spends_nothing() {
 }
 
 #[tokio::test]
-async fn a_code_without_any_state_begins_afresh() {
+async fn a_code_without_a_state_starts_a_new_attempt() {
     let app = TestApp::start();
     let ada = app.visitor();
     let callback = obtain_callback_url(&ada, "ada@example.com").await;
@@ -68,7 +68,7 @@ async fn a_callback_with_neither_code_nor_error_is_refused() {
 }
 
 #[tokio::test]
-async fn a_state_is_good_for_one_callback() {
+async fn a_state_can_be_used_for_one_callback() {
     let app = TestApp::start();
     let ada = app.visitor();
     let authorize = ada.start_login("/auth/login").await;
@@ -87,7 +87,7 @@ async fn a_state_is_good_for_one_callback() {
 }
 
 #[tokio::test]
-async fn an_attempts_cookie_replayed_by_hand_makes_no_second_session() {
+async fn a_replayed_attempt_cookie_creates_no_second_session() {
     let app = TestApp::start();
     let ada = app.visitor();
     let authorize = ada.start_login("/auth/login").await;
@@ -126,7 +126,7 @@ async fn another_browsers_state_is_refused() {
 }
 
 #[tokio::test]
-async fn a_code_is_bound_to_the_tab_that_it_was_fetched_for() {
+async fn a_code_is_bound_to_its_attempt() {
     let app = TestApp::start();
     let ada = app.visitor();
     let first = obtain_callback_url(&ada, "ada@example.com").await;
@@ -140,7 +140,7 @@ async fn a_code_is_bound_to_the_tab_that_it_was_fetched_for() {
 }
 
 #[tokio::test]
-async fn an_attempts_cookie_opens_under_its_own_name_only() {
+async fn an_attempt_cookie_can_be_decrypted_under_its_own_name_only() {
     let app = TestApp::start();
     let ada = app.visitor();
     let first = obtain_callback_url(&ada, "ada@example.com").await;
@@ -155,7 +155,7 @@ async fn an_attempts_cookie_opens_under_its_own_name_only() {
 }
 
 #[tokio::test]
-async fn an_attempt_lives_ten_minutes() {
+async fn an_attempt_expires_after_ten_minutes() {
     let app = TestApp::start();
     let ada = app.visitor();
     let callback = obtain_callback_url(&ada, "ada@example.com").await;

@@ -8,7 +8,7 @@ use crate::support::renewal::eventually;
 use crate::support::steps::{AUTHENTICATE, obtain_callback_url};
 
 /// Somebody's browser, which has gone away from the callback while WorkOS was being asked.
-async fn gone_away(app: &TestApp, email: &str) -> (Visitor, String) {
+async fn disconnect_during_callback(app: &TestApp, email: &str) -> (Visitor, String) {
     let visitor = app.visitor();
     let callback = obtain_callback_url(&visitor, email).await.to_string();
     let slow = Effect::Delay {
@@ -25,9 +25,9 @@ async fn gone_away(app: &TestApp, email: &str) -> (Visitor, String) {
 }
 
 #[tokio::test]
-async fn a_reload_while_workos_is_asked_signs_in() {
+async fn a_reload_during_the_exchange_signs_in() {
     let app = TestApp::start();
-    let (ada, callback) = gone_away(&app, "ada@example.com").await;
+    let (ada, callback) = disconnect_during_callback(&app, "ada@example.com").await;
     let response = ada.get(&callback).await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert!(ada.is_signed_in().await);
@@ -42,16 +42,16 @@ async fn a_reload_while_workos_is_asked_signs_in() {
 }
 
 #[tokio::test]
-async fn a_reload_is_asked_for_the_step_too() {
+async fn a_reload_during_the_exchange_shows_the_step_too() {
     let app = TestApp::start();
-    let (una, callback) = gone_away(&app, "una@example.com").await;
+    let (una, callback) = disconnect_during_callback(&app, "una@example.com").await;
     let step = location(&una.get(&callback).await);
     una.submit(&step, &[("code", "123456")]).await;
     assert!(una.is_signed_in().await);
 }
 
 #[tokio::test]
-async fn a_code_that_comes_again_later_is_refused() {
+async fn a_code_that_is_sent_again_later_is_refused() {
     let app = TestApp::start();
     let ada = app.visitor();
     let callback = obtain_callback_url(&ada, "ada@example.com").await;
@@ -67,7 +67,7 @@ async fn a_code_that_comes_again_later_is_refused() {
 }
 
 #[tokio::test]
-async fn a_first_load_that_failed_does_not_bar_the_second() {
+async fn a_failed_request_does_not_block_its_reload() {
     let app = TestApp::start();
     let ada = app.visitor();
     let callback = obtain_callback_url(&ada, "ada@example.com").await;

@@ -24,7 +24,7 @@ async fn account(visitor: &Visitor) -> String {
 }
 
 #[tokio::test]
-async fn it_is_asked_for_once_a_minute() {
+async fn the_list_is_requested_once_a_minute() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let at_once = join_all((0..5).map(|_| account(&twyla))).await;
@@ -44,7 +44,7 @@ async fn it_is_asked_for_once_a_minute() {
 }
 
 #[tokio::test]
-async fn it_is_asked_for_anew_after_a_switch() {
+async fn the_list_is_requested_again_after_a_switch() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     account(&twyla).await;
@@ -57,7 +57,7 @@ async fn it_is_asked_for_anew_after_a_switch() {
 }
 
 #[tokio::test]
-async fn while_workos_is_away_nobody_waits_for_it_twice() {
+async fn only_one_page_waits_during_an_outage_of_workos() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let olive = app.signed_in("olive@example.com").await;
@@ -80,7 +80,7 @@ async fn while_workos_is_away_nobody_waits_for_it_twice() {
 }
 
 #[tokio::test]
-async fn workos_is_left_in_peace_for_as_long_as_it_asks() {
+async fn the_list_respects_retry_after() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let busy = Effect::Status {
@@ -98,7 +98,7 @@ async fn workos_is_left_in_peace_for_as_long_as_it_asks() {
 }
 
 #[tokio::test]
-async fn what_is_refused_of_one_person_is_no_pause_for_all() {
+async fn a_refusal_for_one_user_does_not_affect_others() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let olive = app.signed_in("olive@example.com").await;
@@ -126,7 +126,7 @@ async fn a_long_list_is_read_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_cut_says_so_and_keeps_the_present_one() {
+async fn a_truncated_list_says_so_and_keeps_the_current_organisation() {
     let app = TestApp::builder().seed(with_organizations(250)).start();
     let last = "Made-up Society Number 249 of Example Orchards";
     let twyla = in_organization(&app, TWYLA, last).await;

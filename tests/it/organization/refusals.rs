@@ -12,7 +12,7 @@ use crate::support::steps::{error_page, retry_after};
 const MEMBERSHIPS: &str = "/user_management/organization_memberships";
 
 /// The session is in the same organisation, free, and can be renewed.
-async fn is_as_before(app: &TestApp, visitor: &Visitor) {
+async fn is_unchanged(app: &TestApp, visitor: &Visitor) {
     app.workos().clear_faults();
     app.advance(31);
     let page = visitor.page("/account").await;
@@ -29,7 +29,7 @@ fn refuse(app: &TestApp, status: u16, body: Value) {
 }
 
 #[tokio::test]
-async fn an_organisation_of_others_is_an_error_on_the_form() {
+async fn an_organisation_without_membership_is_an_error_on_the_form() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let harbour = app.organization(HARBOUR);
@@ -53,11 +53,11 @@ async fn an_organisation_of_others_is_an_error_on_the_form() {
         assert_eq!(page.matches("autofocus").count(), 1, "{page}");
     }
     assert_eq!(twyla.submit(ROUTE, &[]).await.status(), StatusCode::OK);
-    is_as_before(&app, &twyla).await;
+    is_unchanged(&app, &twyla).await;
 }
 
 #[tokio::test]
-async fn what_workos_still_wants_leads_to_a_fresh_sign_in() {
+async fn a_step_that_workos_requires_leads_to_a_new_sign_in() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let tandem = app.organization(TANDEM);
@@ -84,7 +84,7 @@ async fn what_workos_still_wants_leads_to_a_fresh_sign_in() {
         assert!(page.contains(whose), "{code}: {page}");
         assert!(!page.contains("secret"), "{code}");
     }
-    is_as_before(&app, &twyla).await;
+    is_unchanged(&app, &twyla).await;
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn an_outage_is_a_503_and_the_session_stays() {
     let page = error_page(answer, StatusCode::SERVICE_UNAVAILABLE).await;
     assert!(page.contains(r#"href="/account""#), "{page}");
     assert!(twyla.is_signed_in().await);
-    is_as_before(&app, &twyla).await;
+    is_unchanged(&app, &twyla).await;
 }
 
 #[tokio::test]
@@ -110,11 +110,11 @@ async fn a_token_that_cannot_be_verified_is_an_outage() {
     error_page(answer, StatusCode::SERVICE_UNAVAILABLE).await;
     // Past the half minute in which WorkOS gives the same tokens again: the new one was kept.
     app.advance(90);
-    is_as_before(&app, &twyla).await;
+    is_unchanged(&app, &twyla).await;
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_for_good_is_fetched_by_the_next_request() {
+async fn a_lost_response_is_fetched_by_the_next_request() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     app.inject_fault(3, Effect::DropReply);
@@ -128,7 +128,7 @@ async fn an_answer_that_is_lost_for_good_is_fetched_by_the_next_request() {
 }
 
 #[tokio::test]
-async fn a_session_that_workos_has_ended_is_over() {
+async fn a_session_that_workos_has_ended_ends_here() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let sid = app.only_session().workos_sid.unwrap().to_string();
@@ -140,7 +140,7 @@ async fn a_session_that_workos_has_ended_is_over() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_over_keeps_the_forms_way_back() {
+async fn an_ended_session_keeps_the_forms_return_path() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let sid = app.only_session().workos_sid.unwrap().to_string();
@@ -158,7 +158,7 @@ async fn a_session_that_is_over_keeps_the_forms_way_back() {
 }
 
 #[tokio::test]
-async fn a_passwords_session_has_no_organisation() {
+async fn a_local_session_has_no_organisation() {
     let app = TestApp::builder().setting("PASSWORD_LOGIN", "all").start();
     app.add_user_with_password("penny@example.com", "correct-horse-42");
     let penny = app.visitor();
@@ -172,7 +172,7 @@ async fn a_passwords_session_has_no_organisation() {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_to_log_in_and_another_site_is_refused() {
+async fn an_anonymous_user_is_redirected_to_log_in_and_another_site_is_refused() {
     let app = TestApp::start();
     let answer = switch(&app, &app.visitor(), TANDEM).await;
     assert_eq!(location(&answer), "/auth/login?next=%2Faccount");

@@ -61,7 +61,7 @@ async fn two_hundred_requests_on_two_replicas_renew_once() {
 }
 
 #[tokio::test]
-async fn two_hundred_requests_survive_that_the_reply_is_dropped() {
+async fn two_hundred_requests_survive_a_lost_response() {
     let (app, replica, cookies) = at_the_end_of_its_word().await;
     for round in 1..=3 {
         app.inject_fault(1, Effect::DropReply);
@@ -111,7 +111,7 @@ async fn two_hundred_requests_survive_a_minute_of_503() {
 }
 
 #[tokio::test]
-async fn while_workoss_word_holds_nobody_waits_for_who_renews() {
+async fn requests_do_not_wait_for_a_renewal_while_the_session_is_confirmed() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let cookies = ada.cookies("/");
@@ -130,7 +130,7 @@ async fn while_workoss_word_holds_nobody_waits_for_who_renews() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_loses_no_renewal() {
+async fn a_renewal_completes_after_its_client_disconnects() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();

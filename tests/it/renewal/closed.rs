@@ -113,7 +113,7 @@ impl Open {
 }
 
 /// How many rows of these have ended now, by the world's clock, in the text that the program writes.
-fn ended_now(app: &TestApp, table: &str) -> i64 {
+fn session_ended_now(app: &TestApp, table: &str) -> i64 {
     #[derive(QueryableByName)]
     struct Count {
         #[diesel(sql_type = BigInt)]
@@ -132,7 +132,7 @@ fn ended_now(app: &TestApp, table: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn opening_a_closed_account_again_brings_back_no_session_and_no_token() {
+async fn activating_an_account_restores_no_session_and_no_token() {
     let app = TestApp::start();
     let opens = Open::both(&app).await;
     let others = Open::of(app.signed_in("olive@example.com").await).await;
@@ -145,7 +145,7 @@ async fn opening_a_closed_account_again_brings_back_no_session_and_no_token() {
             assert_eq!(open.statuses(&app).await, (401, 401), "{active}");
         }
     }
-    assert_eq!(ended_now(&app, "sessions"), 2);
+    assert_eq!(session_ended_now(&app, "sessions"), 2);
     let ended = |email| {
         let user = app.user(email).id;
         let mut rows = app.sessions().into_iter();
@@ -164,7 +164,7 @@ async fn opening_a_closed_account_again_brings_back_no_session_and_no_token() {
 }
 
 #[tokio::test]
-async fn a_deleted_session_takes_its_token_families_along() {
+async fn deleting_a_session_revokes_its_token_families() {
     let app = TestApp::start();
     let opens = Open::both(&app).await;
     let others = Open::of(app.signed_in("olive@example.com").await).await;
@@ -174,12 +174,12 @@ async fn a_deleted_session_takes_its_token_families_along() {
         assert_eq!(open.statuses(&app).await.1, 401);
         becomes_bad(&app, &open.browser.cookies("/")).await;
     }
-    assert_eq!(ended_now(&app, "refresh_tokens"), 2);
+    assert_eq!(session_ended_now(&app, "refresh_tokens"), 2);
     assert_eq!(others.statuses(&app).await, (200, 200));
 }
 
 #[tokio::test]
-async fn a_row_that_had_ended_before_takes_nothing_along() {
+async fn deleting_an_ended_session_revokes_no_tokens() {
     let app = TestApp::start();
     let ada = Open::of(app.signed_in("ada@example.com").await).await;
     // As after a fresh sign-in on the same session of WorkOS's.
@@ -192,7 +192,7 @@ async fn a_row_that_had_ended_before_takes_nothing_along() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_changed_otherwise_goes_on() {
+async fn other_changes_to_an_account_keep_its_sessions() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await.cookies("/");
     app.change(|conn| {
@@ -204,7 +204,7 @@ async fn an_account_that_is_changed_otherwise_goes_on() {
 }
 
 #[tokio::test]
-async fn a_renewal_asks_the_row_and_the_account_first() {
+async fn a_renewal_checks_the_row_and_the_account_first() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();

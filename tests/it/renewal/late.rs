@@ -35,7 +35,7 @@ async fn outlives(
 }
 
 #[tokio::test]
-async fn a_renewal_that_comes_late_leaves_the_next_session_alone() {
+async fn a_late_renewal_does_not_replace_the_next_session() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
@@ -47,7 +47,7 @@ async fn a_renewal_that_comes_late_leaves_the_next_session_alone() {
 }
 
 #[tokio::test]
-async fn a_page_that_comes_late_does_not_bring_the_old_cookie_back() {
+async fn a_late_response_does_not_restore_the_old_cookie() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
@@ -59,7 +59,7 @@ async fn a_page_that_comes_late_does_not_bring_the_old_cookie_back() {
 }
 
 #[tokio::test]
-async fn a_request_with_the_cookie_of_before_leaves_the_next_session_alone() {
+async fn a_request_with_the_old_cookie_does_not_affect_the_next_session() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let before = ada.cookies("/");
@@ -101,7 +101,7 @@ fn allow(conn: &mut Conn) -> QueryResult<()> {
 }
 
 #[tokio::test]
-async fn what_workos_has_given_outlives_a_database_that_does_not_take_it() {
+async fn a_renewal_survives_a_database_that_cannot_store_it() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let used_up = app.workos_refresh_token(&app.only_session());

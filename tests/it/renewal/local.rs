@@ -8,7 +8,7 @@ use crate::support::app::TestApp;
 use crate::support::steps::set_cookie;
 
 #[tokio::test]
-async fn the_account_is_looked_at_every_few_minutes() {
+async fn the_account_is_checked_every_five_minutes() {
     let app = TestApp::start();
     let user = app.add_password_user("pat@example.com");
     let pat = app.visitor();
@@ -32,7 +32,7 @@ async fn the_account_is_looked_at_every_few_minutes() {
 }
 
 #[tokio::test]
-async fn it_goes_on_while_workos_is_away() {
+async fn a_local_session_continues_during_an_outage_of_workos() {
     let app = TestApp::builder()
         .setting("SESSION_STALE_GRACE", "0")
         .start();

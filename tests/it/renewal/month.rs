@@ -10,7 +10,7 @@ use vestibule::purge::{purge, purge_if_due};
 
 use crate::organization::{ORCHARDS, TANDEM, TWYLA, in_organization, switch};
 use crate::support::app::{TestApp, Visitor};
-use crate::webhooks::{self, tell};
+use crate::webhooks::{self, send_event};
 
 const HOUR: i64 = 3_600;
 const DAYS: i64 = 45;
@@ -68,9 +68,9 @@ async fn a_day_begins(app: &TestApp, day: i64) {
     assert!(!app.pending_sign_ins().is_empty());
     let ada = app.user("ada@example.com").workos_user_id.expect("linked");
     let ada = webhooks::user(app, &ada, "ada@example.com", 0);
-    tell(app, &format!("changed_{day}"), "user.updated", ada).await;
+    send_event(app, &format!("changed_{day}"), "user.updated", ada).await;
     let gone = json!({ "id": format!("user_{day}") });
-    tell(app, &format!("deleted_{day}"), "user.deleted", gone).await;
+    send_event(app, &format!("deleted_{day}"), "user.deleted", gone).await;
 }
 
 /// Purges as the server does each hour. It runs here too and may have been the quicker one, but may not

@@ -39,7 +39,7 @@ async fn every_transient_failure_keeps_the_session() {
 }
 
 #[tokio::test]
-async fn an_answer_that_never_comes_or_comes_by_half_is_asked_for_again() {
+async fn a_missing_or_incomplete_response_is_requested_again() {
     for effect in [Effect::DropReply, Effect::HalfBody] {
         let app = TestApp::start();
         let ada = app.signed_in("ada@example.com").await;
@@ -52,7 +52,7 @@ async fn an_answer_that_never_comes_or_comes_by_half_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_asked_for_again_though_nobody_comes() {
+async fn a_lost_response_is_requested_again_without_a_browser_request() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
@@ -72,7 +72,7 @@ async fn a_lost_answer_is_asked_for_again_though_nobody_comes() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_after_many_failures_is_asked_for_while_workos_gives_it() {
+async fn a_response_lost_after_many_failures_is_requested_while_workos_repeats_it() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
@@ -93,7 +93,7 @@ async fn a_lost_answer_after_many_failures_is_asked_for_while_workos_gives_it() 
 }
 
 #[tokio::test]
-async fn the_grace_ends_however_long_workos_wants_to_be_left_in_peace() {
+async fn a_long_retry_after_does_not_extend_the_grace_period() {
     let app = TestApp::builder()
         .setting("SESSION_STALE_GRACE", "60")
         .start();
@@ -113,7 +113,7 @@ async fn the_grace_ends_however_long_workos_wants_to_be_left_in_peace() {
 }
 
 #[tokio::test]
-async fn a_workos_that_asks_to_wait_is_left_in_peace() {
+async fn retry_after_is_respected() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
@@ -133,7 +133,7 @@ async fn a_workos_that_asks_to_wait_is_left_in_peace() {
 }
 
 #[tokio::test]
-async fn after_the_grace_it_is_an_outage_and_no_log_out() {
+async fn after_the_grace_period_requests_fail_without_a_log_out() {
     let app = TestApp::builder()
         .setting("SESSION_STALE_GRACE", "600")
         .start();
@@ -158,7 +158,7 @@ async fn after_the_grace_it_is_an_outage_and_no_log_out() {
 }
 
 #[tokio::test]
-async fn signing_out_and_passwords_work_while_workos_is_away() {
+async fn signing_out_and_passwords_work_during_an_outage_of_workos() {
     let app = TestApp::builder()
         .setting("SESSION_STALE_GRACE", "0")
         .start();
@@ -175,7 +175,7 @@ async fn signing_out_and_passwords_work_while_workos_is_away() {
 }
 
 #[tokio::test]
-async fn a_key_of_ours_that_workos_does_not_know_logs_nobody_out() {
+async fn an_api_key_that_workos_refuses_logs_nobody_out() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
@@ -188,7 +188,7 @@ async fn a_key_of_ours_that_workos_does_not_know_logs_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_key_set_that_cannot_be_had_is_an_outage() {
+async fn an_unavailable_key_set_is_an_outage() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let before = app.workos_refresh_token(&app.only_session());
@@ -216,7 +216,7 @@ async fn a_key_set_that_cannot_be_had_is_an_outage() {
 }
 
 #[tokio::test]
-async fn an_outage_of_workos_is_met_by_each_session_apart() {
+async fn each_session_backs_off_separately() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await.cookies("/");
     let olive = app.signed_in("olive@example.com").await.cookies("/");

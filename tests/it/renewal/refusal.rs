@@ -21,7 +21,7 @@ async fn refused() -> (TestApp, Visitor) {
 }
 
 #[tokio::test]
-async fn a_page_that_needs_a_session_leads_to_the_log_in_and_back() {
+async fn a_protected_page_redirects_to_the_login_with_the_return_path() {
     let (app, ada) = refused().await;
     let response = ada.get("/account?tab=1").await;
     assert_eq!(response.status(), StatusCode::FOUND);
@@ -40,7 +40,7 @@ async fn a_page_that_needs_a_session_leads_to_the_log_in_and_back() {
 }
 
 #[tokio::test]
-async fn a_page_that_needs_none_says_so() {
+async fn a_public_page_shows_a_notice() {
     let (_app, ada) = refused().await;
     let page = ada.page("/").await;
     assert!(page.contains(NOTICE) && !page.contains("Welcome, "));
@@ -75,7 +75,7 @@ async fn json_gets_a_401_with_a_code_and_the_way_to_sign_in() {
 }
 
 #[tokio::test]
-async fn a_script_is_never_sent_to_a_page() {
+async fn a_script_is_never_redirected() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let sid = app.only_session().workos_sid.unwrap().to_string();
@@ -103,7 +103,7 @@ async fn a_script_is_never_sent_to_a_page() {
 }
 
 #[tokio::test]
-async fn the_tokens_that_stand_on_it_end_with_it() {
+async fn the_tokens_that_depend_on_the_session_are_revoked() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let given = ada.post_json("/api/auth/session", &json!({})).await;
@@ -139,7 +139,7 @@ async fn every_other_refusal_ends_the_session_too() {
 }
 
 #[tokio::test]
-async fn a_session_that_another_replica_has_seen_refused_is_over_here_too() {
+async fn a_refusal_at_another_replica_ends_the_session_here() {
     let (app, ada) = refused().await;
     let replica = app.replica().start();
     let cookies = ada.cookies("/");
@@ -151,7 +151,7 @@ async fn a_session_that_another_replica_has_seen_refused_is_over_here_too() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_does_not_open_ends_the_session() {
+async fn a_refresh_token_that_cannot_be_decrypted_ends_the_session() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.change(|conn| {

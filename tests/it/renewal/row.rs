@@ -31,7 +31,7 @@ async fn a_session_is_renewed_when_it_is_due_and_not_before() {
 }
 
 #[tokio::test]
-async fn a_lost_set_cookie_costs_no_renewal() {
+async fn a_lost_set_cookie_causes_no_second_renewal() {
     let app = TestApp::start();
     let replica = app.replica().start();
     let ada = app.signed_in("ada@example.com").await;
@@ -74,7 +74,7 @@ async fn the_organisation_and_the_role_are_kept() {
 }
 
 #[tokio::test]
-async fn a_row_from_before_takes_the_organisation_from_the_cookie() {
+async fn a_row_without_an_organisation_uses_the_cookies() {
     let app = TestApp::start();
     let olive = app.signed_in("olive@example.com").await;
     let organization = app.only_session().organization_id.expect("an organisation");
@@ -89,7 +89,7 @@ async fn a_row_from_before_takes_the_organisation_from_the_cookie() {
 }
 
 #[tokio::test]
-async fn a_changed_name_comes_over() {
+async fn a_changed_name_is_copied_to_the_account() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
@@ -111,7 +111,7 @@ fn lease(app: &TestApp, seconds: i64) {
 }
 
 #[tokio::test]
-async fn the_lease_of_a_holder_that_died_ends_by_itself() {
+async fn a_lease_expires_when_its_holder_dies() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
@@ -129,7 +129,7 @@ async fn the_lease_of_a_holder_that_died_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn while_workoss_word_holds_nobody_waits_for_another_replica() {
+async fn requests_do_not_wait_for_another_replica_while_the_session_is_confirmed() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.advance(250);
@@ -139,7 +139,7 @@ async fn while_workoss_word_holds_nobody_waits_for_another_replica() {
 }
 
 #[tokio::test]
-async fn a_lease_is_taken_once_and_only_while_a_renewal_is_due() {
+async fn a_lease_is_taken_once_and_only_if_a_renewal_is_due() {
     let app = TestApp::start();
     app.signed_in("ada@example.com").await;
     let id = app.only_session().id;
@@ -161,7 +161,7 @@ async fn a_lease_is_taken_once_and_only_while_a_renewal_is_due() {
 }
 
 #[tokio::test]
-async fn a_log_out_during_a_renewal_wins() {
+async fn a_log_out_during_a_renewal_ends_the_session() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let cookies = ada.cookies("/");

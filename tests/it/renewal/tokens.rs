@@ -57,7 +57,7 @@ async fn an_unknown_key_is_asked_for_once_a_minute() {
 }
 
 #[tokio::test]
-async fn a_forged_signature_vouches_for_nothing() {
+async fn a_forged_signature_does_not_confirm_the_session() {
     let (app, ada) = at_the_end(TestApp::builder()).await;
     let mut reply = app.renew_at_workos(&app.only_session()).await;
     let signature = reply["access_token"].as_str().unwrap().rsplit('.').next();
@@ -72,7 +72,7 @@ async fn a_forged_signature_vouches_for_nothing() {
 }
 
 #[tokio::test]
-async fn a_token_without_a_signature_vouches_for_nothing() {
+async fn a_token_without_a_signature_does_not_confirm_the_session() {
     let (app, ada) = at_the_end(TestApp::builder()).await;
     let mut reply = app.renew_at_workos(&app.only_session()).await;
     // {"alg":"none"} and {"alg":"HS256"}
@@ -94,7 +94,7 @@ fn with_part(reply: &Value, part: usize, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn another_issuer_vouches_for_nothing_and_the_operator_is_told() {
+async fn a_token_of_another_issuer_does_not_confirm_the_session_and_is_logged() {
     crate::support::log::capture();
     let (app, ada) = at_the_end(TestApp::builder()).await;
     app.workos().set_issuer("https://elsewhere.example");
@@ -131,7 +131,7 @@ async fn the_allow_list_of_issuers_can_be_set() {
 }
 
 #[tokio::test]
-async fn an_audience_that_nobody_asked_about_is_no_reason_to_refuse() {
+async fn an_unexpected_audience_is_accepted() {
     let (app, ada) = at_the_end(TestApp::builder()).await;
     app.workos().set_audience(Some("https://api.example.com"));
     assert!(ada.is_signed_in().await);
@@ -139,7 +139,7 @@ async fn an_audience_that_nobody_asked_about_is_no_reason_to_refuse() {
 }
 
 #[tokio::test]
-async fn another_persons_tokens_end_the_session() {
+async fn tokens_of_another_user_end_the_session() {
     let app = TestApp::start();
     app.signed_in("olive@example.com").await;
     let olive = app.renew_at_workos(&app.only_session()).await;
@@ -155,7 +155,7 @@ async fn another_persons_tokens_end_the_session() {
 }
 
 #[tokio::test]
-async fn a_new_name_of_the_session_is_taken_over_with_what_stands_on_it() {
+async fn a_new_sid_is_stored_and_the_tokens_are_moved_to_it() {
     let (app, ada) = at_the_end(TestApp::builder()).await;
     let given = ada.post_json("/api/auth/session", &json!({})).await;
     let refresh = json!({ "refresh": given.text("refresh_token") });

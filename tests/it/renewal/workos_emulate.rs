@@ -8,7 +8,7 @@ use crate::support::app::{TestApp, location};
 use crate::support::workos_emulate::{CLIENT_ID, WorkosEmulate};
 
 #[tokio::test]
-async fn a_session_is_renewed_and_signed_out_under_its_latest_name() {
+async fn a_session_is_renewed_and_signed_out_under_its_latest_sid() {
     let seed = json!({ "users": [{ "email": "ada@example.com", "email_verified": true }] });
     let workos = WorkosEmulate::start(&seed).await;
     let app = TestApp::builder()

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Upgraded;
 use crate::support::exchange::{WORKOS, post};
 use crate::support::steps::set_cookie;
-use crate::webhooks::{tell, user};
+use crate::webhooks::{send_event, user};
 
 const SELECTION: &str = "urn:workos:oauth:grant-type:organization-selection";
 const CODE: &str = "authorization_code";
@@ -80,22 +80,22 @@ async fn a_late_event_about_a_deleted_user_creates_no_account() {
     let app = &upgraded.app;
     let accounts = app.users().len();
     let late = user(app, "user_never_here", "late@example.com", 0);
-    tell(app, "event_late", "user.created", late).await;
+    send_event(app, "event_late", "user.created", late).await;
     assert_eq!(app.users().len(), accounts);
 
     let deleted = upgraded.issued("/deleted_workos_user_id");
     let late = user(app, deleted, "no.name@example.com", 60);
-    tell(app, "event_later", "user.updated", late).await;
+    send_event(app, "event_later", "user.updated", late).await;
     let account = app.user("no.name@example.com");
     assert!(!account.is_active);
     assert_eq!(account.first_name, "", "nothing was changed");
 
     // A repeated event is still known.
     let repeated = user(app, "user_new", "new@example.com", 0);
-    tell(app, "event_created", "user.created", repeated).await;
+    send_event(app, "event_created", "user.created", repeated).await;
     assert_eq!(app.users().len(), accounts);
 
     let unknown = user(app, "user_new", "new@example.com", 0);
-    tell(app, "event_new", "user.created", unknown).await;
+    send_event(app, "event_new", "user.created", unknown).await;
     assert_eq!(app.users().len(), accounts + 1);
 }

@@ -8,7 +8,7 @@ use super::Upgraded;
 use crate::support::renewal::GRANT;
 use crate::support::steps::{AUTHENTICATE, set_cookie};
 use crate::support::tokens::token_claims;
-use crate::webhooks::tell;
+use crate::webhooks::send_event;
 
 #[tokio::test]
 async fn open_sessions_are_signed_in_without_a_question_to_workos() {
@@ -79,7 +79,7 @@ async fn a_session_is_renewed_with_its_sealed_refresh_token() {
 async fn a_session_that_workos_revokes_ends() {
     let upgraded = Upgraded::start();
     let sid = token_claims(upgraded.access("ada"))["sid"].clone();
-    tell(
+    send_event(
         &upgraded.app,
         "event_after_the_upgrade",
         "session.revoked",

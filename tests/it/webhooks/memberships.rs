@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{ROUTE, SECRET, app, comes_true, tell};
+use super::{ROUTE, SECRET, app, becomes_true, send_event};
 use crate::support::app::{TestApp, Visitor, location};
 use crate::support::steps::{AUTHENTICATE, set_cookie};
 
@@ -15,14 +15,14 @@ fn workos_id(app: &TestApp, email: &str) -> String {
 }
 
 /// Tells that something about this person's membership has changed.
-async fn tell_of(app: &TestApp, id: &str, email: &str) {
+async fn send_membership_event(app: &TestApp, id: &str, email: &str) {
     let membership = json!({
         "id": "om_1",
         "user_id": workos_id(app, email),
         "organization_id": "org_1",
         "status": "active",
     });
-    tell(app, id, UPDATED, membership).await;
+    send_event(app, id, UPDATED, membership).await;
 }
 
 fn demote(app: &TestApp, email: &str) {
@@ -54,7 +54,7 @@ async fn remove(app: &TestApp, email: &str) {
 }
 
 #[tokio::test]
-async fn the_next_request_asks_workos_once_and_the_role_follows() {
+async fn the_next_request_renews_once_and_updates_the_role() {
     let app = app();
     let replica = app.replica().start();
     let olive = app.signed_in(OLIVE).await;
@@ -62,7 +62,7 @@ async fn the_next_request_asks_workos_once_and_the_role_follows() {
     let copy = olive.cookies("/");
     assert!(olive.page("/account").await.contains(">admin<"));
     demote(&app, OLIVE);
-    tell_of(&app, "event_1", OLIVE).await;
+    send_membership_event(&app, "event_1", OLIVE).await;
     assert!(olive.page("/account").await.contains(">member<"));
     assert_eq!(app.renewals(), 1);
 
@@ -81,13 +81,13 @@ async fn the_next_request_asks_workos_once_and_the_role_follows() {
             let answer = visitor.get_with_cookies("/account", &copy).await;
             answer.text().await.unwrap().contains(">member<")
         };
-        assert!(comes_true(page).await);
+        assert!(becomes_true(page).await);
     }
     assert_eq!(app.renewals(), 1);
 }
 
 #[tokio::test]
-async fn the_list_of_organisations_is_asked_for_anew() {
+async fn the_list_of_organisations_is_requested_again() {
     let app = app();
     let olive = app.signed_in(OLIVE).await;
     let ada = app.signed_in("ada@example.com").await;
@@ -99,7 +99,7 @@ async fn the_list_of_organisations_is_asked_for_anew() {
         visitor.page("/account").await;
     }
     assert_eq!(asked(), 2);
-    tell_of(&app, "event_1", OLIVE).await;
+    send_membership_event(&app, "event_1", OLIVE).await;
     for visitor in [&olive, &ada, &olive] {
         visitor.page("/account").await;
     }
@@ -107,7 +107,7 @@ async fn the_list_of_organisations_is_asked_for_anew() {
 }
 
 #[tokio::test]
-async fn the_other_replica_learns_of_it_by_itself() {
+async fn another_replica_renews_the_session_too() {
     let app = app();
     let replica = app.replica().start();
     let olive = app.signed_in(OLIVE).await;
@@ -118,9 +118,9 @@ async fn the_other_replica_learns_of_it_by_itself() {
         StatusCode::OK
     );
     demote(&app, OLIVE);
-    tell_of(&app, "event_1", OLIVE).await;
+    send_membership_event(&app, "event_1", OLIVE).await;
     assert!(
-        comes_true(|| async {
+        becomes_true(|| async {
             elsewhere.get_with_cookies("/account", &copy).await;
             app.renewals() == 1
         })
@@ -130,7 +130,7 @@ async fn the_other_replica_learns_of_it_by_itself() {
 }
 
 #[tokio::test]
-async fn a_session_whose_membership_workos_has_ended_ends_at_the_next_request() {
+async fn a_session_without_its_membership_ends_at_the_next_request() {
     let app = app();
     let replica = app.replica().start();
     app.workos()
@@ -138,7 +138,7 @@ async fn a_session_whose_membership_workos_has_ended_ends_at_the_next_request() 
     let olive = app.signed_in(OLIVE).await;
     let copy = olive.cookies("/");
     remove(&app, OLIVE).await;
-    assert!(comes_true(|| async { app.only_session().generation == 1 }).await);
+    assert!(becomes_true(|| async { app.only_session().generation == 1 }).await);
     let over = olive.get("/account").await;
     assert_eq!(over.status(), StatusCode::FOUND);
     assert!(location(&over).contains("session-ended"));
@@ -149,13 +149,13 @@ async fn a_session_whose_membership_workos_has_ended_ends_at_the_next_request() 
             let answer = visitor.get_with_cookies("/account", &copy).await;
             answer.status() == StatusCode::FOUND
         };
-        assert!(comes_true(refused).await);
+        assert!(becomes_true(refused).await);
     }
     assert_eq!(app.renewals(), 1, "nobody asks again");
 }
 
 #[tokio::test]
-async fn a_change_that_is_told_of_during_a_renewal_is_asked_for_again() {
+async fn a_change_during_a_renewal_causes_another_renewal() {
     let app = app();
     let olive = app.signed_in(OLIVE).await;
     app.expire_workos_tokens();
@@ -164,7 +164,7 @@ async fn a_change_that_is_told_of_during_a_renewal_is_asked_for_again() {
     let first = tokio::spawn(async move { first.get("/account").await.status() });
     gate.reached().await.unwrap();
     assert!(app.only_session().renewing_until.is_some());
-    tell_of(&app, "event_1", OLIVE).await;
+    send_membership_event(&app, "event_1", OLIVE).await;
     gate.open();
     assert_eq!(first.await.unwrap(), StatusCode::OK);
     assert_eq!(app.renewals(), 1);
@@ -176,12 +176,12 @@ async fn a_change_that_is_told_of_during_a_renewal_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn an_outage_keeps_the_session_and_is_no_storm() {
+async fn an_outage_keeps_the_session_and_causes_no_request_storm() {
     let app = app();
     let olive = app.signed_in(OLIVE).await;
     demote(&app, OLIVE);
     app.make_workos_unavailable();
-    tell_of(&app, "event_1", OLIVE).await;
+    send_membership_event(&app, "event_1", OLIVE).await;
     for _ in 0..3 {
         let answer = olive.request(Method::GET, "/account").send().await;
         assert_eq!(answer.unwrap().status(), StatusCode::OK);

@@ -1,0 +1,103 @@
+//! When the purge runs: in one replica at a time, and by the command.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use vestibule::purge::{DeletedRows, purge_if_due};
+
+use super::{LIFETIME, PurgeTest};
+use crate::support::program::Program;
+
+/// Much longer than the interval in which a replica checks whether the job is due.
+const HANG_TIMEOUT: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_job_claimed_with_a_wrong_clock_can_be_claimed_again() {
+    let test = PurgeTest::new();
+    let pool = test.another_pool();
+    let ahead = test.at(1_000_000);
+    // The app itself may claim the job first, here and below.
+    purge_if_due(&pool, LIFETIME, ahead).await.unwrap();
+    test.add_token(&test.token("ended", -1));
+    purge_if_due(&pool, LIFETIME, test.app.now()).await.unwrap();
+    wait_until(|| test.tokens().is_empty()).await;
+}
+
+#[tokio::test]
+async fn one_of_several_replicas_purges_each_hour() {
+    let test = PurgeTest::new();
+    let replicas: Vec<_> = (0..4).map(|_| test.another_pool()).collect();
+    for hour in 0..3 {
+        test.add_token(&test.token(&hour.to_string(), -1));
+        let now = test.app.now();
+        let attempts = replicas
+            .iter()
+            .map(|replica| purge_if_due(replica, LIFETIME, now));
+        let runs = futures_util::future::try_join_all(attempts).await.unwrap();
+        let runs: Vec<_> = runs.into_iter().flatten().collect();
+        let one = DeletedRows {
+            refresh_tokens: 1,
+            ..DeletedRows::default()
+        };
+        // The app itself may have claimed the job first.
+        assert!(runs == [one] || runs.is_empty(), "{runs:?}");
+        wait_until(|| test.tokens().is_empty()).await;
+
+        test.app.clock.advance(TimeDelta::minutes(59));
+        for replica in &replicas {
+            let early = purge_if_due(replica, LIFETIME, test.app.now())
+                .await
+                .unwrap();
+            assert_eq!(early, None, "an hour has not passed");
+        }
+        test.app.clock.advance(TimeDelta::minutes(1));
+    }
+}
+
+#[tokio::test]
+async fn a_running_server_purges() {
+    let test = PurgeTest::new();
+    test.add_token(&test.token("ended", -1));
+    test.add_session("ended", -1, None);
+    wait_until(|| test.tokens().is_empty() && test.sessions().is_empty()).await;
+}
+
+async fn wait_until(done: impl Fn() -> bool) {
+    let until = Instant::now() + HANG_TIMEOUT;
+    while !done() {
+        assert!(Instant::now() < until, "no replica has purged");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[test]
+fn the_command_needs_only_the_database_and_prints_the_counts() {
+    let test = PurgeTest::new();
+    // The command uses the system's clock, which is slightly ahead of the app's.
+    test.add_token(&test.token("ended", -3_600));
+    test.add_token(&test.token("lives", 3_600));
+    test.add_session("ended-1", -3_600, None);
+    test.add_session("ended-2", -3_600, None);
+    let command = || {
+        let url = match &test.app.settings.database.url {
+            vestibule::settings::DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+            vestibule::settings::DatabaseUrl::Postgres(url) => {
+                secrecy::ExposeSecret::expose_secret(url).to_owned()
+            }
+        };
+        let program = Program::new(&["flushexpiredtokens"]).env("DATABASE_URL", &url);
+        program.run().exits_with(0)
+    };
+    let first = command();
+    assert_eq!(
+        first.stdout,
+        "Deleted 1 expired refresh token, 2 expired sessions, 0 unfinished sign-ins and 0 old webhook events."
+    );
+    assert_eq!(first.stderr, "");
+    assert_eq!(test.tokens(), ["lives"]);
+    let again = command();
+    assert_eq!(
+        again.stdout,
+        "Deleted 0 expired refresh tokens, 0 expired sessions, 0 unfinished sign-ins and 0 old webhook events."
+    );
+}
