@@ -1,4 +1,4 @@
-//! `/auth/step`: sign-ins for which WorkOS wants one more step, each to its end.
+//! `/auth/step`: sign-ins for which WorkOS requires another step.
 
 mod codes;
 mod elsewhere;
@@ -20,7 +20,7 @@ const MAX: &str = "max@example.com";
 const TWYLA: &str = "twyla@example.com";
 const CODE: &str = "123456";
 
-/// Signs in as far as WorkOS lets this person: the address of the form.
+/// Signs in until WorkOS requires another step. Returns the address of the form.
 async fn stopped(visitor: &Visitor, email: &str, next: &str) -> String {
     let authorize = visitor.start_login(&login_with_next(next)).await;
     let callback = visitor.authorize(&authorize, email).await;
@@ -31,7 +31,7 @@ async fn stopped(visitor: &Visitor, email: &str, next: &str) -> String {
     step
 }
 
-/// The form once more, with what was wrong.
+/// Asserts that the form is shown again with this error.
 async fn form_again(response: Response, says: &str) -> String {
     assert_eq!(response.status(), StatusCode::OK);
     let page = response.text().await.unwrap();
@@ -42,13 +42,13 @@ async fn form_again(response: Response, says: &str) -> String {
     page
 }
 
-/// The answer signed somebody in and leads here.
+/// Asserts that the response signed the user in and redirects here.
 fn led_to(response: &Response, target: &str) {
     assert_eq!(response.status(), StatusCode::FOUND);
     assert_eq!(location(response), target);
 }
 
-/// The requests for tokens with this grant, by the end of its name.
+/// The token requests whose grant type ends with this text.
 fn grants(app: &TestApp, grant: &str) -> Vec<RecordedRequest> {
     let mut all = app.workos().requests();
     all.retain(|one| {
@@ -57,7 +57,7 @@ fn grants(app: &TestApp, grant: &str) -> Vec<RecordedRequest> {
     all
 }
 
-/// The usual people, Twyla in so many organisations more.
+/// The usual users, with Twyla in this many additional organisations.
 pub(crate) fn with_organizations(more: usize) -> Seed {
     let mut seed = Seed::default();
     seed.organizations.extend((0..more).map(|number| {

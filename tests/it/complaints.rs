@@ -1,14 +1,14 @@
-//! What users of other integrations with WorkOS complain about: one test for each complaint. Where
-//! another file says more of it, that is:
+//! Problems that users of other WorkOS integrations have reported. Each test shows that one of them does
+//! not occur here. Related tests:
 //!
 //! - races, lost replies, 429 and 5xx: `renewal/at_once.rs`, `renewal/outage.rs`;
 //! - the organisation: `renewal/row.rs`, `organization.rs`, `session/impersonation.rs`;
 //! - large cookies: `session/oversized.rs`;
-//! - tabs and piles of cookies: `login/attempts.rs`;
+//! - tabs and the number of cookies: `login/attempts.rs`;
 //! - links without a `state`: `login/state.rs`;
 //! - `access_denied` and other errors at the callback: `login/refusals.rs`;
-//! - organisations and addresses asked for at the callback: `auth_step/`;
-//! - the way back: `login/next.rs`, and every spelling of it in `src/origin/local_target.rs`;
+//! - steps that WorkOS requires at the callback: `auth_step/`;
+//! - the return path: `login/next.rs` and, for its formats, `src/origin/local_target.rs`;
 //! - log-out: `session/logout.rs`, `renewal/outage.rs`;
 //! - deleted users: `renewal/closed.rs`, `provisioning.rs`.
 
@@ -31,7 +31,7 @@ async fn parallel_requests_are_not_logged_out_by_a_refresh_race() {
     app.expire_workos_tokens();
     let answers = at_once(&[&app], "/account", &ada.cookies("/"), 20).await;
     assert_all_ok(&answers);
-    // Past the half minute in which WorkOS would forgive a second use of the same refresh token.
+    // After the half minute in which WorkOS accepts a second use of the same refresh token.
     app.advance(45);
     assert_all_ok(&at_once(&[&app], "/account", &ada.cookies("/"), 20).await);
     assert_eq!(app.renewals(), 1);
@@ -75,7 +75,7 @@ async fn the_organisation_is_kept_on_refresh() {
     }
     assert_eq!(app.renewals(), 3);
 
-    // Nor is the one that somebody has switched to.
+    // An organisation that the user switched to is kept too.
     let twyla = app.visitor();
     let orchards = app.organization("Example Orchards");
     let tandem = app.organization("Tandem Cycles");
@@ -101,7 +101,7 @@ async fn an_oversized_profile_causes_no_login_loop() {
     user.first_name = Some("F".repeat(9_000));
     user.updated_at += 1_000_000;
     app.workos().put_user(user);
-    // The profile grows while the person is signed in: at a renewal, too, the cookie is to be kept.
+    // The profile grows while the user is signed in, so the renewed cookie must stay small too.
     app.expire_workos_tokens();
     assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
     assert!(ada.cookies("/").len() <= 4_096);
@@ -201,7 +201,7 @@ async fn the_return_path_is_kept() {
     let sid = app.only_session().workos_sid.unwrap().to_string();
     app.workos().revoke_session(&sid);
     app.expire_workos_tokens();
-    // By the longest way: the session ends, and two pages lie between this one and WorkOS.
+    // The longest path: the session ends, and two pages are shown before WorkOS's.
     let login = location(&ada.get(wanted).await);
     let page = ada.page(&login).await;
     let begin = login_with_next(wanted);
@@ -236,7 +236,7 @@ async fn log_out_does_not_show_workoss_error_page() {
     assert_eq!(return_to, format!("{}/", app.url));
     let back = ada.get(&logout).await;
     assert_eq!(location(&back), return_to);
-    // Where nothing is registered with WorkOS, nothing is sent.
+    // If no address is registered with WorkOS, none is sent.
     let app = TestApp::builder()
         .setting("WORKOS_LOGOUT_RETURN_TO", "")
         .start();
@@ -281,7 +281,7 @@ async fn a_deleted_user_is_not_created_again_by_the_next_request() {
     }
     assert!(app.users().is_empty() && app.sessions().is_empty());
 
-    // Deleted at WorkOS, the person is signed out, and the account here changes nothing.
+    // A user who is deleted at WorkOS is signed out. The account here stays as it is.
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     let before = app.user("ada@example.com");

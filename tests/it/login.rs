@@ -1,4 +1,4 @@
-//! Signing in, from home to "Welcome" and out again.
+//! Signing in through WorkOS, and out again.
 
 mod attempts;
 mod hosts;

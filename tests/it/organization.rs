@@ -1,4 +1,4 @@
-//! `POST /auth/organization`: a session goes on in another of its person's organisations.
+//! `POST /auth/organization`: switches a session to another organisation of its user.
 
 mod list;
 mod refusals;
@@ -21,7 +21,7 @@ pub(crate) const ORCHARDS: &str = "Example Orchards";
 pub(crate) const TANDEM: &str = "Tandem Cycles";
 const HARBOUR: &str = "Harbour Trust";
 
-/// A browser in which this person has signed in to this organisation.
+/// A browser in which this user has signed in to this organisation.
 pub(crate) async fn in_organization(app: &TestApp, email: &str, name: &str) -> Visitor {
     let visitor = app.visitor();
     let id = app.organization(name);

@@ -1,4 +1,4 @@
-//! A session follows WorkOS: renewed once, whoever asks and whatever is lost on the way.
+//! The renewal of sessions with WorkOS.
 
 mod at_once;
 mod closed;

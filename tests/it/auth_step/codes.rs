@@ -1,4 +1,4 @@
-//! `email_verification_required` and `mfa_challenge`: the person types a code in.
+//! `email_verification_required` and `mfa_challenge`: the user enters a code.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ async fn an_expired_code_offers_a_new_sign_in_with_the_return_path() {
     assert!(page.contains("The code has expired"), "{page}");
     assert!(page.contains(AFRESH), "{page}");
 
-    // Behind WorkOS's own bound for the whole sign-in.
+    // After WorkOS's own time limit for the whole sign-in.
     let step = stopped(&una, UNA, "/account").await;
     app.workos().advance(Duration::from_secs(3_600));
     let response = una.submit(&step, &[("code", CODE)]).await;

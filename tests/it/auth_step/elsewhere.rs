@@ -1,4 +1,4 @@
-//! `mfa_enrollment`, `sso_required` and the rest: a fresh sign-in at WorkOS, begun once by itself.
+//! `mfa_enrollment`, `sso_required` and other steps that continue with a new sign-in at WorkOS.
 
 use authkit_emulator::{Effect, Fault, Seed, SeedMembership};
 use reqwest::{Method, StatusCode, Url};
@@ -12,7 +12,7 @@ use crate::support::steps::{
 
 const ADA: &str = "ada@example.com";
 
-/// Signs in as far as WorkOS lets this person: where the browser is sent then.
+/// Signs in until WorkOS requires another step. Returns the address of the redirect.
 async fn sent_on(visitor: &Visitor, login: &str, email: &str) -> Url {
     let authorize = visitor.start_login(login).await;
     let callback = visitor.authorize(&authorize, email).await;
@@ -83,7 +83,7 @@ async fn a_redirect_loop_with_workos_is_stopped() {
             "authentication_method_not_allowed",
             "Choose another way",
         ),
-        // Without a token that an answer could go with.
+        // Without a token that an answer could be sent with.
         (403, "email_verification_required", "Verify email address"),
         (403, "mfa_challenge", "One more code"),
     ] {
@@ -95,7 +95,7 @@ async fn a_redirect_loop_with_workos_is_stopped() {
         let max_age = parameter(&fresh, "max_age");
         assert_eq!(max_age.as_deref(), anew.then_some("0"), "{code}");
         let fresh = match parameter(&fresh, "connection_id") {
-            // The emulator does not know the connection that was made up.
+            // The emulator does not know the invented connection.
             Some(_) => Url::parse(
                 &fresh
                     .as_str()

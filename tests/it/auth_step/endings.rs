@@ -1,4 +1,4 @@
-//! What else may happen between a form and its end: reloads, outages, other replicas, time.
+//! Reloads, outages, other replicas and time limits between a form and the end of the sign-in.
 
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ async fn an_answer_whose_response_is_lost_is_not_sent_again() {
     let response = una.submit(&step, &[("code", CODE)]).await;
     error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
     assert_eq!(grants(&app, GRANT).len(), 1);
-    // WorkOS has taken it, so a fresh sign-in is the way, and it knows the way back.
+    // WorkOS has consumed the code, so a new sign-in is offered, with the return path.
     let response = una.submit(&step, &[("code", CODE)]).await;
     let page = error_page(response, StatusCode::BAD_REQUEST).await;
     assert!(page.contains("completed in another window"), "{page}");
@@ -162,7 +162,7 @@ async fn a_pending_sign_in_is_deleted_after_an_hour() {
         (0, 1)
     );
     app.clock.advance(TimeDelta::minutes(1));
-    // The app's own look may be the quicker one.
+    // The app's own purge may have run first.
     purge(
         &app.database,
         app.settings.tokens.access_lifetime,

@@ -1,4 +1,4 @@
-//! Signing up, and being invited.
+//! Sign-ups and invitations.
 
 use reqwest::{Method, Response, StatusCode, Url};
 
@@ -9,7 +9,7 @@ use crate::support::steps::{assert_nobody_signed_in, error_page, query, with_que
 const IVY: &str = "ivy@example.com";
 const INVITED: &str = "/auth/login?invitation_token=demo-invitation&next=/account";
 
-/// Signs up at WorkOS: the callback's URL.
+/// Signs up at WorkOS. Returns the callback's URL.
 async fn sign_up(visitor: &Visitor, authorize: &Url, email: &str) -> String {
     let fields = [
         ("email", email),
@@ -69,7 +69,7 @@ async fn an_invitation_creates_an_account_and_a_membership() {
 async fn a_link_with_a_code_and_no_state_signs_in_with_its_invitation() {
     let app = TestApp::start();
     let ivy = app.visitor();
-    // What a link of WorkOS's brings: a code that no attempt of this browser's has asked for.
+    // WorkOS's link leads to a callback with a code that this browser did not request.
     let foreign = "/auth/callback?code=of-a-dashboard&invitation_token=demo-invitation";
     let response = ivy.get(foreign).await;
     led_to(&response, "/auth/login?invitation_token=demo-invitation");
@@ -78,7 +78,7 @@ async fn a_link_with_a_code_and_no_state_signs_in_with_its_invitation() {
     led_to(&ivy.get(&callback).await, "/");
     assert!(ivy.page("/").await.contains("Welcome, ivy@example.com!"));
 
-    // And without one, for somebody whom AuthKit knows: no page is in between.
+    // Without an invitation, for a user whom AuthKit knows, no page is shown in between.
     ivy.get("/auth/logout").await;
     let ada = app.visitor();
     let authorize = ada.start_login("/auth/login").await;

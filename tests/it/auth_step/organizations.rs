@@ -1,4 +1,4 @@
-//! `organization_selection_required`: the person chooses.
+//! `organization_selection_required`: the user chooses an organisation.
 
 use authkit_emulator::{Effect, Fault};
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::support::steps::{AUTHENTICATE, is_removal};
 
 const GRANT: &str = "organization-selection";
 
-/// The values and names of the radio buttons, in their order.
+/// The values and labels of the radio buttons, in order.
 fn choices(page: &str) -> Vec<(String, String)> {
     let radios = page.split(r#"type="radio" name="organization_id" value=""#);
     radios

@@ -1,4 +1,4 @@
-//! The pending token stays between WorkOS and this server.
+//! The pending token is known to WorkOS and this server only.
 
 use authkit_emulator::{Effect, Fault};
 use reqwest::{Response, StatusCode};
@@ -12,7 +12,7 @@ use crate::support::steps::{AUTHENTICATE, login_with_next};
 
 const PENDING: &str = "pending_authentication_token";
 
-/// Everything that a browser gets to see of an answer.
+/// Everything in a response that the browser can see.
 async fn seen(response: Response) -> String {
     let url = response.url().to_string();
     let headers = format!("{:?}", response.headers());
@@ -28,7 +28,7 @@ async fn seen_of_a_sign_in(visitor: &Visitor, email: &str) -> (String, String) {
     (all, step)
 }
 
-/// Sends an answer that leads to `target`, and adds what is seen of it.
+/// Sends an answer that redirects to `target`, and adds the visible parts of the response.
 async fn answer(
     visitor: &Visitor,
     step: &str,
@@ -42,14 +42,14 @@ async fn answer(
     *all += &seen(response).await;
 }
 
-/// Every pending token that WorkOS got back, which are all that it gave out and had answered.
+/// Every pending token that was sent back to WorkOS: all answered ones.
 fn tokens(app: &TestApp) -> Vec<String> {
     let requests = app.workos().requests();
     let tokens = requests.iter().filter_map(|one| one.body[PENDING].as_str());
     tokens.map(str::to_owned).collect()
 }
 
-/// None of them is in what was seen, in the log or in a row.
+/// Asserts that no token is in the visible text, in the log or in a row.
 fn assert_secret(tokens: &[String], seen: &str, rows: &[Vec<u8>]) {
     for token in tokens {
         assert!(token.len() > 20, "{token}");

@@ -1,4 +1,4 @@
-//! Whose form it is: this browser's, and this tab's.
+//! A form belongs to one browser and one tab.
 
 use reqwest::{Method, StatusCode};
 

@@ -1,5 +1,5 @@
-//! A form that is sent twice: a browser that is clicked twice drops the first answer and shows the
-//! second, so the second alone must do.
+//! A form that is sent twice, for example by a double click. The browser drops the first response, so
+//! the second response must be complete.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::support::steps::{AUTHENTICATE, assert_nobody_signed_in, error_page};
 const EMAIL: &str = "email-verification:code";
 const TOTP: &str = "mfa-totp";
 
-/// A browser that has dropped the first answer: what the form was sent with, and no more.
+/// A browser that has dropped the first response: it has only the cookies that it sent with the form.
 struct Second<'a> {
     step: &'a str,
     cookies: String,
@@ -41,7 +41,7 @@ impl<'a> Second<'a> {
     }
 }
 
-/// Sends the form once, to a WorkOS that is slow to answer, and comes back when it has been asked.
+/// Sends the form while WorkOS is slow, and returns once WorkOS has received the request.
 async fn send_and_disconnect(
     app: &TestApp,
     browser: &Visitor,

@@ -1,4 +1,4 @@
-//! SQLite's file, when nothing can be written to it.
+//! SQLite when its file cannot be written.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -43,10 +43,10 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Runs the program in `folder` as somebody whom file permissions bind: root is bound by none.
+/// Runs the program in `folder` as a user to whom file permissions apply. They do not apply to root.
 fn run_unprivileged(folder: &Path, arguments: &[&str]) -> Output {
     let root = fs::metadata("/proc/self").unwrap().uid() == 0;
-    // A server that starts after all would never end by itself.
+    // A server that starts unexpectedly would not end without this.
     let mut command = Command::new("timeout");
     command.arg("20");
     if root {
@@ -63,7 +63,7 @@ fn run_unprivileged(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// A copy that another user can reach, whatever stands above the build's folder.
+/// A copy that another user can read, whatever the permissions of the build's parent folders.
 fn readable_program(folder: &Path) -> PathBuf {
     let copy = folder.join("vestibule");
     fs::copy(PROGRAM, &copy).unwrap();
@@ -74,7 +74,7 @@ fn readable_program(folder: &Path) -> PathBuf {
 #[test]
 fn a_server_does_not_start_with_a_read_only_file() {
     let emulator = authkit_emulator::start(Config::default()).unwrap();
-    // Whether the folder lets SQLite make its side files or not.
+    // With a folder in which SQLite can create its side files, and with one in which it cannot.
     for folder_mode in [0o777, 0o555] {
         let folder = folder_for(&emulator);
         set_mode(&folder.path().join("test.sqlite3"), 0o444);
@@ -92,7 +92,7 @@ fn a_server_does_not_start_with_a_read_only_file() {
     }
 }
 
-/// Lets the process write `bytes` into files, or as much as it likes.
+/// Limits the size of the files that the process writes, or removes the limit.
 fn limit_files(pid: &str, bytes: &str) {
     let limited = Command::new("prlimit")
         .args(["--pid", pid, &format!("--fsize={bytes}:")])
@@ -105,7 +105,7 @@ fn limit_files(pid: &str, bytes: &str) {
 async fn a_sign_in_with_a_full_disk_is_a_503_and_works_after_space_is_freed() {
     let emulator = authkit_emulator::start(Config::default()).unwrap();
     let folder = folder_for(&emulator);
-    // To the program, a limit on its files is a full disk; the signal would end it instead.
+    // The limit looks like a full disk to the program. Without this, a signal would end it.
     let script = r#"trap "" XFSZ; echo "pid $$"; exec "$0" runserver"#;
     let arguments = ["-c", script, PROGRAM];
     let mut peer = Peer::start("vestibule", Path::new("bash"), &arguments, folder.path());

@@ -1,4 +1,5 @@
-//! PostgreSQL gone and back. These have something to see only when `TEST_DATABASE_URL` names one.
+//! A PostgreSQL server that stops and starts again. These tests check something only if
+//! `TEST_DATABASE_URL` names a PostgreSQL database.
 
 use reqwest::StatusCode;
 

@@ -1,4 +1,4 @@
-//! Attempts are many, small and apart.
+//! Login attempts are independent, and their number and size are limited.
 
 use chrono::TimeDelta;
 use reqwest::{StatusCode, Url};
@@ -6,7 +6,7 @@ use reqwest::{StatusCode, Url};
 use crate::support::app::{TestApp, Visitor, location, set_cookies};
 use crate::support::steps::{error_page, is_removal, login_with_next, query, set_cookie};
 
-/// The path on which browsers send an attempt's cookie back.
+/// The path to which browsers send an attempt's cookie.
 const CALLBACK: &str = "/auth/callback";
 
 fn attempts(visitor: &Visitor) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! A login begun on another allowed host moves to `PUBLIC_URL`, where its cookie will be read.
+//! A login on another allowed host is redirected to `PUBLIC_URL`, where its cookie can be read.
 
 use reqwest::header::HOST;
 use reqwest::{Method, Response, StatusCode, Url};

@@ -1,4 +1,4 @@
-//! `next`: back to where the person wanted to go, and never to another site.
+//! `next`: where a sign-in returns to, which is never another site.
 
 use reqwest::StatusCode;
 

@@ -1,4 +1,4 @@
-//! What WorkOS brings back instead of a good code.
+//! Callbacks with an error or an invalid code.
 
 use reqwest::{Method, StatusCode};
 

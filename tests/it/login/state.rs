@@ -1,4 +1,5 @@
-//! The `state`: only the browser that began an attempt finishes it, once, and in time.
+//! The `state`: only the browser that started an attempt can complete it, once, and within its time
+//! limit.
 
 use chrono::TimeDelta;
 use reqwest::StatusCode;

@@ -1,4 +1,4 @@
-//! A callback that is loaded twice: the browser shows the second answer, whatever became of the first.
+//! A callback that is loaded twice. The browser shows the second response.
 
 use authkit_emulator::{Effect, Fault};
 use reqwest::StatusCode;
@@ -7,7 +7,7 @@ use crate::support::app::{TestApp, Visitor, location, set_cookies};
 use crate::support::renewal::eventually;
 use crate::support::steps::{AUTHENTICATE, obtain_callback_url};
 
-/// Somebody's browser, which has gone away from the callback while WorkOS was being asked.
+/// A browser that dropped the callback's request while WorkOS was being asked.
 async fn disconnect_during_callback(app: &TestApp, email: &str) -> (Visitor, String) {
     let visitor = app.visitor();
     let callback = obtain_callback_url(&visitor, email).await.to_string();

@@ -1,4 +1,5 @@
-//! The list of organisations on the account page: how often WorkOS is asked for it, and how long it may be.
+//! The list of organisations on the account page: how often it is requested from
+//! WorkOS, and its longest length.
 
 use authkit_emulator::{Effect, Fault};
 use futures_util::future::join_all;

@@ -1,4 +1,4 @@
-//! What keeps a session from going over, and that it then stays as it was.
+//! Switches that fail. The session then stays as it was.
 
 use authkit_emulator::{Effect, Fault};
 use reqwest::{Method, StatusCode};
@@ -11,7 +11,7 @@ use crate::support::steps::{error_page, retry_after};
 
 const MEMBERSHIPS: &str = "/user_management/organization_memberships";
 
-/// The session is in the same organisation, free, and can be renewed.
+/// Asserts that the session is in the same organisation, has no lease and can be renewed.
 async fn is_unchanged(app: &TestApp, visitor: &Visitor) {
     app.workos().clear_faults();
     app.advance(31);
@@ -108,7 +108,7 @@ async fn a_token_that_cannot_be_verified_is_an_outage() {
         .inject(Fault::once(KEY_SET, Effect::status(503, json!({}))).times(u32::MAX));
     let answer = switch(&app, &twyla, TANDEM).await;
     error_page(answer, StatusCode::SERVICE_UNAVAILABLE).await;
-    // Past the half minute in which WorkOS gives the same tokens again: the new one was kept.
+    // After the half minute in which WorkOS repeats the same tokens: the new one was stored.
     app.advance(90);
     is_unchanged(&app, &twyla).await;
 }
@@ -204,7 +204,7 @@ async fn the_page_works_while_the_organisations_cannot_be_listed() {
     assert!(page.contains(&app.organization(ORCHARDS)), "{page}");
     app.advance(10);
     assert!(twyla.page("/account").await.contains(TANDEM));
-    // Whoever belongs to one organisation has nothing to choose.
+    // A user with one organisation has nothing to choose.
     let olive = app.signed_in("olive@example.com").await;
     let page = olive.page("/account").await;
     assert!(!page.contains(ROUTE) && page.contains(ORCHARDS), "{page}");

@@ -1,4 +1,4 @@
-//! Two hundred requests at the moment at which WorkOS's word ends, on two replicas.
+//! Two hundred simultaneous requests on two replicas when WorkOS's access token expires.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use crate::support::steps::AUTHENTICATE;
 
 const REQUESTS: usize = 200;
 
-/// Ada's browser and a second replica, at the moment at which WorkOS's word ends.
-async fn at_the_end_of_its_word() -> (TestApp, TestApp, String) {
+/// Ada's cookies and a second replica, with an expired access token of WorkOS.
+async fn with_expired_token() -> (TestApp, TestApp, String) {
     let app = TestApp::start();
     let replica = app.replica().start();
     let ada = app.signed_in("ada@example.com").await;
@@ -21,7 +21,7 @@ async fn at_the_end_of_its_word() -> (TestApp, TestApp, String) {
     (app, replica, cookies)
 }
 
-/// The different values of something in the renewals that WorkOS was asked for.
+/// The distinct values of a property of the renewal requests to WorkOS.
 fn values(
     app: &TestApp,
     of: impl Fn(&authkit_emulator::RecordedRequest) -> String,
@@ -33,25 +33,25 @@ fn values(
     renewals.map(of).collect()
 }
 
-fn tell(what: &str, app: &TestApp, answers: &[reqwest::Response]) {
-    say(&format!(
+fn print_counts(what: &str, app: &TestApp, answers: &[reqwest::Response]) {
+    print_line(&format!(
         "{what}: {REQUESTS} requests at once on two replicas, answers {:?}, renewals at WorkOS {}",
         statuses(answers),
         app.renewals()
     ));
 }
 
-/// Prints a count where the tests pass too: the harness keeps what `println!` says of those to itself.
-fn say(line: &str) {
+/// Prints a line even if the test passes: the harness captures the output of `println!`.
+fn print_line(line: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[tokio::test]
 async fn two_hundred_requests_on_two_replicas_renew_once() {
-    let (app, replica, cookies) = at_the_end_of_its_word().await;
+    let (app, replica, cookies) = with_expired_token().await;
     let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
-    tell("as usual", &app, &answers);
+    print_counts("as usual", &app, &answers);
     assert_all_ok(&answers);
     assert_eq!(app.renewals(), 1);
     let row = app.only_session();
@@ -62,11 +62,11 @@ async fn two_hundred_requests_on_two_replicas_renew_once() {
 
 #[tokio::test]
 async fn two_hundred_requests_survive_a_lost_response() {
-    let (app, replica, cookies) = at_the_end_of_its_word().await;
+    let (app, replica, cookies) = with_expired_token().await;
     for round in 1..=3 {
         app.inject_fault(1, Effect::DropReply);
         let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
-        tell("a reply dropped", &app, &answers);
+        print_counts("a reply dropped", &app, &answers);
         assert_all_ok(&answers);
         assert_eq!(
             app.renewals(),
@@ -83,10 +83,10 @@ async fn two_hundred_requests_survive_a_lost_response() {
 
 #[tokio::test]
 async fn two_hundred_requests_survive_a_minute_of_503() {
-    let (app, replica, cookies) = at_the_end_of_its_word().await;
+    let (app, replica, cookies) = with_expired_token().await;
     app.make_workos_unavailable();
     let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
-    tell("the first moment of 503", &app, &answers);
+    print_counts("the first moment of 503", &app, &answers);
     assert_all_ok(&answers);
     assert_eq!(app.renewals(), 1, "one has asked for all of them");
     for _ in 0..12 {
@@ -95,7 +95,7 @@ async fn two_hundred_requests_survive_a_minute_of_503() {
         assert_all_ok(&answers);
     }
     let asked = app.renewals();
-    say(&format!(
+    print_line(&format!(
         "a minute of 503: 240 further requests, renewals tried {asked}"
     ));
     assert!(
@@ -104,7 +104,7 @@ async fn two_hundred_requests_survive_a_minute_of_503() {
     );
     app.restore_workos();
     let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
-    tell("WorkOS is back", &app, &answers);
+    print_counts("WorkOS is back", &app, &answers);
     assert_all_ok(&answers);
     assert_eq!(app.renewals(), asked + 1);
     assert_eq!(app.only_session().renewal_failures, 0);

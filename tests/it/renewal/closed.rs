@@ -1,4 +1,4 @@
-//! What is done with SQL alone counts too, and within seconds, whichever replica is asked.
+//! Changes that are made with SQL alone take effect on every replica within seconds.
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -13,7 +13,7 @@ use crate::support::readings::happens_soon;
 
 async fn is_good(app: &TestApp, cookies: &str) -> bool {
     let visitor = Visitor::new(&app.url);
-    // Home asks nothing of the database; `/account` reads the account and would find out by itself.
+    // The home page makes no query, but `/account` reads the account and would notice the change.
     let response = visitor.get_with_cookies("/", cookies).await;
     assert_eq!(response.status(), StatusCode::OK);
     response.text().await.unwrap().contains("Welcome, ")
@@ -24,7 +24,7 @@ async fn becomes_bad(app: &TestApp, cookies: &str) {
     assert!(refused.await, "it is still good");
 }
 
-/// Whether two replicas refuse Ada's cookie after this statement, and take it right before.
+/// Asserts that two replicas accept Ada's cookie before this statement and refuse it afterwards.
 async fn ends(
     statement: impl FnOnce(&mut Conn) -> QueryResult<usize>,
 ) -> (TestApp, String, String) {
@@ -76,7 +76,7 @@ async fn a_session_deleted_with_sql_alone() {
     .await;
 }
 
-/// A browser's session and the tokens that stand on it.
+/// A browser's session and the tokens that depend on it.
 struct Open {
     browser: Visitor,
     access: String,
@@ -93,7 +93,7 @@ impl Open {
         }
     }
 
-    /// Through WorkOS, and by a password of ours: of that one WorkOS knows nothing.
+    /// One session through WorkOS, and one with a local password.
     async fn both(app: &TestApp) -> [Self; 2] {
         app.add_password_user("grace@example.com");
         let grace = app.visitor();
@@ -103,7 +103,7 @@ impl Open {
         [Self::of(ada).await, Self::of(grace).await]
     }
 
-    /// What the access token and the refresh token get, without the browser's cookie.
+    /// The statuses of requests with the access token and the refresh token, without the cookie.
     async fn statuses(&self, app: &TestApp) -> (u16, u16) {
         let page = app.visitor();
         let me = page.get_me_with_token(&self.access).await.status.as_u16();
@@ -112,7 +112,7 @@ impl Open {
     }
 }
 
-/// How many rows of these have ended now, by the world's clock, in the text that the program writes.
+/// The number of rows of this table that were revoked at the current time of the system's clock.
 fn session_ended_now(app: &TestApp, table: &str) -> i64 {
     #[derive(QueryableByName)]
     struct Count {
@@ -182,7 +182,7 @@ async fn deleting_a_session_revokes_its_token_families() {
 async fn deleting_an_ended_session_revokes_no_tokens() {
     let app = TestApp::start();
     let ada = Open::of(app.signed_in("ada@example.com").await).await;
-    // As after a fresh sign-in on the same session of WorkOS's.
+    // As after a new sign-in with the same WorkOS session.
     app.change(|conn| {
         diesel::sql_query("INSERT INTO sessions (id, user_id, workos_sid, created_at, expires_at, revoked_at) SELECT 'replaced', user_id, workos_sid, created_at, expires_at, created_at FROM sessions")
             .execute(conn)
@@ -208,7 +208,7 @@ async fn a_renewal_checks_the_row_and_the_account_first() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
-    // As if no trigger had fired and no replica had read.
+    // As if no trigger had run and no replica had read the tombstones.
     app.drop_trigger("users_closed", "users");
     app.set_active(app.user("ada@example.com").id, false);
     assert!(!ada.is_signed_in().await);

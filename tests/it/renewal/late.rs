@@ -1,4 +1,4 @@
-//! Answers and writes that come too late: they neither take a newer session away nor lose this one.
+//! Late responses and writes. They neither replace a newer session nor lose the current one.
 
 use authkit_emulator::Gate;
 use diesel::QueryResult;
@@ -9,7 +9,7 @@ use crate::support::app::{TestApp, Visitor};
 use crate::support::renewal::{assert_all_ok, at_once, eventually};
 use crate::support::steps::AUTHENTICATE;
 
-/// The memberships that `/account` asks WorkOS for.
+/// The path of the membership list that `/account` requests from WorkOS.
 const MEMBERSHIPS: &str = "/user_management/organization_memberships";
 /// Opens `/account` in another tab.
 fn account_of(visitor: &Visitor) -> tokio::task::JoinHandle<reqwest::Response> {
@@ -17,7 +17,7 @@ fn account_of(visitor: &Visitor) -> tokio::task::JoinHandle<reqwest::Response> {
     tokio::spawn(async move { tab.get("/account").await })
 }
 
-/// Signs in once more, and expects that `tab`, which answers only now, does not disturb it.
+/// Signs in again, and asserts that the late response to `tab` does not affect the new session.
 async fn outlives(
     app: &TestApp,
     ada: &Visitor,
@@ -74,7 +74,7 @@ async fn a_request_with_the_old_cookie_does_not_affect_the_next_session() {
     assert!(ada.is_signed_in().await);
 }
 
-/// Makes every confirmation of a session fail.
+/// Makes every write of a confirmed renewal fail.
 fn refuse(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => conn.batch_execute(
@@ -91,7 +91,7 @@ fn refuse(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
-/// Lets them be made again.
+/// Allows these writes again.
 fn allow(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => conn.batch_execute("DROP TRIGGER no_confirmations"),
@@ -110,7 +110,7 @@ async fn a_renewal_survives_a_database_that_cannot_store_it() {
     app.expire_workos_tokens();
     assert!(ada.is_signed_in().await, "WorkOS has confirmed it");
     assert_eq!(app.workos_refresh_token(&app.only_session()), used_up);
-    // Past the half minute in which WorkOS would give the answer again.
+    // After the half minute in which WorkOS repeats the response.
     app.advance(45);
     assert_all_ok(&at_once(&[&app], "/account", &before, 5).await);
     assert_eq!(app.renewals(), 1, "nobody shows WorkOS the old token");

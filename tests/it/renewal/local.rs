@@ -1,4 +1,4 @@
-//! A session that a password of ours began: WorkOS is not asked, the row and the account are.
+//! A session that began with a local password: its row and its account are checked, without WorkOS.
 
 use diesel::prelude::*;
 use vestibule::db::schema::users;

@@ -1,4 +1,4 @@
-//! A month of sessions leaves no table growing.
+//! After a month of sessions no table grows any more.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::webhooks::{self, send_event};
 
 const HOUR: i64 = 3_600;
 const DAYS: i64 = 45;
-/// Everything has ended by then: WorkOS's events stay for thirty days, the rest goes sooner.
+/// All rows have expired by then: WorkOS's events are kept for thirty days, other rows for less.
 const SETTLED: i64 = 32;
 /// Ada, Olive, Twyla; Una's address is never verified.
 const PEOPLE: i64 = 3;
 
-/// A person whose browser stays signed in, and whose page rotates its tokens.
+/// A user whose browser stays signed in, and whose page rotates its tokens.
 struct Stays {
     browser: Visitor,
     refresh: String,
@@ -47,8 +47,8 @@ impl Stays {
     }
 }
 
-/// Three browsers sign in: one signs out, one never comes back, of one the row is deleted. A fourth
-/// leaves its sign-in unfinished. WorkOS tells of a person who changed and of one who went.
+/// Three browsers sign in: one signs out, one is never used again, and the row of one is deleted. A
+/// fourth does not complete its sign-in. WorkOS sends events of a changed and of a deleted user.
 async fn a_day_begins(app: &TestApp, day: i64) {
     for signs_out in [true, false] {
         let visitor = app.signed_in("ada@example.com").await;
@@ -73,8 +73,7 @@ async fn a_day_begins(app: &TestApp, day: i64) {
     send_event(app, &format!("deleted_{day}"), "user.deleted", gone).await;
 }
 
-/// Purges as the server does each hour. It runs here too and may have been the quicker one, but may not
-/// be through yet.
+/// Purges as the server does each hour. The server itself may purge first, and may still be running.
 async fn an_hour_has_passed(app: &TestApp) {
     let lifetime = app.settings.tokens.access_lifetime;
     let due = purge_if_due(&app.database, lifetime, app.now()).await;

@@ -1,4 +1,4 @@
-//! WorkOS cannot be reached: the session is kept, for a while.
+//! Outages of WorkOS: the session stays valid for a grace period.
 
 use authkit_emulator::{Effect, Fault};
 use reqwest::StatusCode;
@@ -64,7 +64,7 @@ async fn a_lost_response_is_requested_again_without_a_browser_request() {
     );
     app.advance(3);
     eventually(|| app.only_session().renewal_failures == 0).await;
-    // WorkOS does not give it again any more.
+    // WorkOS no longer repeats the response.
     app.advance(60);
     app.expire_workos_tokens();
     assert!(ada.is_signed_in().await);
@@ -205,7 +205,7 @@ async fn an_unavailable_key_set_is_an_outage() {
         before,
         "the old one is used up"
     );
-    // Longer than WorkOS would give the lost answer again.
+    // Longer than WorkOS repeats the lost response.
     app.advance(120);
     assert!(ada.is_signed_in().await);
     app.restore_workos();

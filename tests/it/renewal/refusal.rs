@@ -1,4 +1,4 @@
-//! WorkOS has ended the session: so have we, with a notice and the way back.
+//! WorkOS has ended the session: it ends here too, with a notice and the return path.
 
 use authkit_emulator::Effect;
 use reqwest::StatusCode;
@@ -66,7 +66,7 @@ async fn json_gets_a_401_with_a_code_and_the_way_to_sign_in() {
         assert_eq!(answer.json, expected);
         assert!(answer.header("www-authenticate").is_some());
         assert!(is_removal(answer.set_cookie("sessionid").unwrap()));
-        // The other requests of the same page, which come a moment later.
+        // The other requests of the same page, a moment later.
         let late = ada.get_with_cookies("/api/users/me", &cookies).await;
         let late: serde_json::Value = late.json().await.unwrap();
         assert_eq!(late, expected);

@@ -1,4 +1,4 @@
-//! The row keeps what a lost cookie would lose, and is the lock.
+//! The session's row: it keeps what a lost cookie would lose, and holds the lease.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ async fn the_organisation_and_the_role_are_kept() {
         (after.organization_id, after.role),
         (before.organization_id, before.role)
     );
-    // From the row alone.
+    // From the row only.
     let response = olive.get_with_cookies("/account", &cookies).await;
     assert!(response.text().await.unwrap().contains(&organization));
 }

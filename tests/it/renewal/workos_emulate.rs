@@ -1,5 +1,5 @@
-//! Log-in, renewal and log-out at WorkOS's own emulator, as far as its habits allow: a new `sid` at
-//! each renewal, no replay, tokens of a fixed hour.
+//! Log-in, renewal and log-out with WorkOS's own emulator, which gives out a new `sid` at each renewal,
+//! repeats no responses, and issues tokens for one hour.
 
 use chrono::TimeDelta;
 use serde_json::json;

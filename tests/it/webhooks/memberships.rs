@@ -1,4 +1,4 @@
-//! A membership that changes or ends: its member's sessions are renewed at their next request.
+//! Events about memberships: the sessions of the member are renewed at their next request.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn workos_id(app: &TestApp, email: &str) -> String {
     app.user(email).workos_user_id.expect("linked")
 }
 
-/// Tells that something about this person's membership has changed.
+/// Sends an event about a change of this user's membership.
 async fn send_membership_event(app: &TestApp, id: &str, email: &str) {
     let membership = json!({
         "id": "om_1",
@@ -31,7 +31,7 @@ fn demote(app: &TestApp, email: &str) {
     assert!(app.workos().set_role(&orchards, &id, "member"));
 }
 
-/// Has WorkOS end a membership, as the dashboard would.
+/// Ends a membership at WorkOS, as its dashboard does.
 async fn remove(app: &TestApp, email: &str) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let base = format!(
@@ -74,7 +74,7 @@ async fn the_next_request_renews_once_and_updates_the_role() {
     );
     let others = ada.get("/account").await;
     assert_eq!(set_cookie(&others, "sessionid"), None, "nobody else's");
-    // Whoever lost the new cookie is brought up to date from the row, by either replica.
+    // A browser that lost the new cookie is updated from the row, on either replica.
     for app in [&app, &replica] {
         let page = || async {
             let visitor = app.visitor();
