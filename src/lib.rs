@@ -14,7 +14,7 @@
 //! - [`tokens`]: first-party tokens; [`api`]: the JSON routes and their OpenAPI document;
 //!   [`throttle`]: rate limits.
 //! - [`memberships`]: a cache of users' organisations; [`purge`]: deletes expired rows.
-//! - [`single_flight`], [`lease`]: one operation at a time, in this process and across processes.
+//! - [`single_flight`], `lease`: one operation at a time, in this process and across processes.
 //! - [`workos`]: the WorkOS client; [`oidc`]: the clients of Google and Okta.
 //! - [`db`]: the connection to SQLite or PostgreSQL. No other module distinguishes them.
 //! - [`server`]: builds and runs the application; [`middleware`]: wraps every
@@ -42,7 +42,7 @@ mod http_client;
 pub mod ids;
 mod jwks;
 pub mod keys;
-pub mod lease;
+mod lease;
 pub mod links;
 pub mod logging;
 pub mod memberships;

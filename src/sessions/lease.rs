@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::sessions;
 use crate::ids::WorkosSid;
-use crate::lease;
+use crate::lease::lease_is_free;
 
 /// What WorkOS confirmed in a renewal.
 #[derive(Clone, Debug, AsChangeset)]
@@ -56,7 +56,9 @@ impl SessionRow {
             .is_null()
             .or(sessions::renew_after.le(now));
         let taken = diesel::update(sessions::table.find(id))
-            .filter(is_open_and_free(now))
+            .filter(lease_is_free!(sessions::renewing_until, now))
+            .filter(sessions::revoked_at.is_null())
+            .filter(sessions::expires_at.gt(now))
             .filter(is_due)
             .set(sessions::renewing_until.eq(until))
             .execute(conn)?;
@@ -71,7 +73,9 @@ impl SessionRow {
         until: Timestamp,
     ) -> QueryResult<bool> {
         let taken = diesel::update(sessions::table.find(id))
-            .filter(is_open_and_free(now))
+            .filter(lease_is_free!(sessions::renewing_until, now))
+            .filter(sessions::revoked_at.is_null())
+            .filter(sessions::expires_at.gt(now))
             .set(sessions::renewing_until.eq(until))
             .execute(conn)?;
         Ok(taken > 0)
@@ -133,12 +137,4 @@ impl SessionRow {
     pub fn refresh_token_place(id: &str) -> String {
         format!("sessions:{id}")
     }
-}
-
-/// The condition that the session is open and nobody holds its lease.
-#[diesel::dsl::auto_type(no_type_alias)]
-fn is_open_and_free(now: Timestamp) -> _ {
-    lease::is_free(sessions::renewing_until, now)
-        .and(sessions::revoked_at.is_null())
-        .and(sessions::expires_at.gt(now))
 }

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::pending_sign_ins as rows;
 use crate::db::{Conn, on_unique_violation};
-use crate::lease::is_free;
+use crate::lease::lease_is_free;
 
 /// How long a question can be answered: the lifetime of WorkOS's codes.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
@@ -58,7 +58,7 @@ impl PendingSignInRow {
     ) -> QueryResult<bool> {
         let taken = diesel::update(rows::table.find(&self.id))
             .filter(rows::content.eq(&self.content))
-            .filter(is_free(rows::answering_until, now))
+            .filter(lease_is_free!(rows::answering_until, now))
             .set(rows::answering_until.eq(until))
             .execute(conn)?;
         Ok(taken > 0)
