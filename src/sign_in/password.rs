@@ -107,7 +107,7 @@ impl SignInService {
             let sign_in = sign_in.clone();
             let signed_in = database
                 .write(move |conn| {
-                    let Some(user) = checked.settle(conn)? else {
+                    let Some(user) = checked.confirm(conn)? else {
                         return Ok::<_, E>(None);
                     };
                     // `record_login` checks again that the account is active: if it is deactivated in

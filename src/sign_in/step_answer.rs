@@ -63,7 +63,7 @@ impl SignInService {
             } => {
                 challenge = match (challenge_id, factor_id) {
                     (Some(id), _) => id.to_owned(),
-                    (None, Some(factor_id)) => workos.challenge(factor_id).await?,
+                    (None, Some(factor_id)) => workos.create_challenge(factor_id).await?,
                     (None, None) => known.clone().unwrap_or_default(),
                 };
                 StepAnswer::TotpCode {
