@@ -123,7 +123,6 @@ impl AppStateBuilder {
         let memberships = Memberships::new(workos.clone(), clock.clone());
         Ok(AppState {
             oidc: OidcProviders::new(&settings.oidc)?,
-            hasher,
             throttle: Throttle::new(&settings.api, &clock),
             renewal: RenewalService::new(
                 &settings,
@@ -159,6 +158,7 @@ impl AppStateBuilder {
             content_security_policy: policy,
             settings,
             database,
+            hasher,
             keys,
             workos,
             tokens,
