@@ -6,6 +6,7 @@ use serde_json::json;
 use vestibule::purge::purge;
 
 use super::{SECRET, app, is_signed_in, post, send_event, signature, user};
+use crate::support::app::TestApp;
 use crate::support::program::Program;
 
 #[tokio::test]
