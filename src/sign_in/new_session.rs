@@ -6,6 +6,7 @@ use diesel::QueryResult;
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::ids::WorkosSid;
 use crate::random::{RandomnessError, random_text};
 use crate::renewal;
 use crate::sessions::{NewSession, SessionRow, SessionState, truncate_user_agent};
@@ -31,7 +32,7 @@ pub(super) struct SessionDraft {
 /// The values of a session that WorkOS gives. All are empty in a session that began with a password.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WorkosValues {
-    pub(super) sid: Option<String>,
+    pub(super) sid: Option<WorkosSid>,
     /// The encrypted refresh token.
     pub(super) refresh_token: Option<Vec<u8>>,
     pub(super) confirmed_until: Option<Timestamp>,
