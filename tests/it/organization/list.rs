@@ -12,7 +12,7 @@ use crate::support::app::{TestApp, Visitor};
 
 const MEMBERSHIPS: &str = "/user_management/organization_memberships";
 const AWAY: &str = "cannot be listed at the moment";
-const CUT: &str = "more organisations than are shown here";
+const CUT: &str = "more organisations than are listed here";
 
 fn asked(app: &TestApp) -> usize {
     app.workos().count(MEMBERSHIPS)
