@@ -7,11 +7,12 @@ pub(super) mod next_step;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{ApiError, RequestBody, auth_cookie};
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::throttle::SignInThrottle;
 use crate::middleware::device;
 use crate::oidc::{OidcCode, OidcProvider};
-use crate::sign_in::{ExchangeFailure, SignedInTokens};
+use crate::sign_in::{ExchangeFailure, SignInService, SignedInTokens};
 use crate::state::AppState;
 
 /// The error message for a `redirect_uri` that the settings do not list.
@@ -37,7 +38,7 @@ pub async fn workos(
             .authenticate_with_code(&code, code_verifier.as_deref(), &device)
             .await
     } else {
-        next_step::answer(&app, fields, &device).await?
+        next_step::answer(&app.keys, &app.sign_in, fields, &device, app.clock.now()).await?
     };
     let authentication = match outcome {
         Ok(authentication) => authentication,
@@ -59,7 +60,14 @@ pub async fn google(
     body: RequestBody,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    exchange_with(&body, &app, app.oidc.google.as_ref()).await
+    let signed_in = exchange_with(
+        &body,
+        &app.sign_in,
+        app.oidc.google.as_ref(),
+        app.clock.now(),
+    )
+    .await?;
+    auth_cookie::ok_signed_in(&app.settings, &signed_in.pair, signed_in.user)
 }
 
 /// `POST /api/auth/okta`: signs in a user who already has an account.
@@ -68,14 +76,17 @@ pub async fn okta(
     body: RequestBody,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    exchange_with(&body, &app, app.oidc.okta.as_ref()).await
+    let signed_in =
+        exchange_with(&body, &app.sign_in, app.oidc.okta.as_ref(), app.clock.now()).await?;
+    auth_cookie::ok_signed_in(&app.settings, &signed_in.pair, signed_in.user)
 }
 
 async fn exchange_with(
     body: &RequestBody,
-    app: &AppState,
+    sign_in: &SignInService,
     provider: Option<&OidcProvider>,
-) -> Result<HttpResponse, ApiError> {
+    now: Timestamp,
+) -> Result<SignedInTokens, ApiError> {
     let provider = provider.ok_or(Error::NotFound)?;
     let mut fields = body.fields();
     let code = OidcCode {
@@ -89,12 +100,8 @@ async fn exchange_with(
     }
     fields.finish()?;
     let person = provider
-        .identify(&code, app.clock.now())
+        .identify(&code, now)
         .await
         .map_err(ExchangeFailure::from)?;
-    let SignedInTokens { user, pair } = app
-        .sign_in
-        .tokens_for_identity(person, app.clock.now())
-        .await?;
-    auth_cookie::ok_signed_in(&app.settings, &pair, user)
+    Ok(sign_in.tokens_for_identity(person, now).await?)
 }

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::login::AuthorizeRedirect;
 use super::login_attempt::{LoginAttempt, LoginAttempts};
 use super::{is_prefetch, landing, query_pairs, redirect, step};
 use crate::error::{Error, InternalError, SignInFailure};
@@ -65,7 +66,33 @@ pub async fn callback(
             return Ok(HttpResponse::NoContent().finish());
         }
         (None, Some(code), Some(attempt)) => {
-            complete(&request, &session, &app, code, attempt).await
+            let callback = WorkosCallback {
+                code: code.clone(),
+                code_verifier: attempt.pkce().verifier,
+                attempt: attempt.fingerprint(),
+                previous: session.peek(app.clock.now()).map(|state| state.session_id),
+                device: device(&request, &app.settings.trusted_proxies),
+            };
+            match app.sign_in.handle_callback(callback).await {
+                Ok(state) => {
+                    let started = session.start(state);
+                    started
+                        .map_err(|error| InternalError::new("write the session cookie", error))?;
+                    Ok(redirect(landing(next, &app.settings.login_redirect_url)))
+                }
+                // WorkOS requires one more step.
+                Err(SignInFailure::Workos(error)) => {
+                    let authorize = AuthorizeRedirect {
+                        workos: &app.workos,
+                        redirect_uri: &app.settings.workos.redirect_uri,
+                        keys: &app.keys,
+                        now: app.clock.now(),
+                        secure: app.secure(),
+                    };
+                    step::take_over(&request, &app.sign_in, authorize, error, attempt).await
+                }
+                Err(failure) => Err(failure),
+            }
         }
         (None, _, _) if attempts.is_empty() => Err(SignInFailure::AttemptCookieMissing),
         (None, _, _) => Err(SignInFailure::StateMismatch),
@@ -103,33 +130,6 @@ fn refusal(
         code: if plain { error } else { "unknown_error" }.to_owned(),
         description: description.take(MAX_DESCRIPTION).collect(),
     })
-}
-
-/// Exchanges the code and signs the user in, or continues with the step that WorkOS still requires.
-async fn complete(
-    request: &HttpRequest,
-    session: &BrowserSession,
-    app: &web::Data<AppState>,
-    code: &str,
-    attempt: &LoginAttempt,
-) -> Result<HttpResponse, SignInFailure> {
-    let callback = WorkosCallback {
-        code: code.to_owned(),
-        code_verifier: attempt.pkce().verifier,
-        attempt: attempt.fingerprint(),
-        previous: session.peek(app.clock.now()).map(|state| state.session_id),
-        device: device(request, &app.settings.trusted_proxies),
-    };
-    match app.sign_in.handle_callback(callback).await {
-        Ok(state) => {
-            let begun = session.start(state);
-            begun.map_err(|error| InternalError::new("write the session cookie", error))?;
-            let default = &app.settings.login_redirect_url;
-            Ok(redirect(landing(attempt.next(), default)))
-        }
-        Err(SignInFailure::Workos(error)) => step::take_over(request, app, error, attempt).await,
-        Err(failure) => Err(failure),
-    }
 }
 
 /// The address that starts a new attempt, for a callback without a state. An invitation is kept.

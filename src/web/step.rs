@@ -14,6 +14,7 @@ use super::login::AuthorizeRedirect;
 use super::login_attempt::LoginAttempt;
 use super::pages::{OrganizationChoice, StepPage, StepPrompt};
 use super::{landing, query_value, redirect, render};
+use crate::clock::Timestamp;
 use crate::error::{Error, InternalError, SignInFailure};
 use crate::http::throttle::SignInThrottle;
 use crate::links::{login_as_another_url, login_url, step_url};
@@ -21,7 +22,7 @@ use crate::middleware::device;
 use crate::sessions::BrowserSession;
 use crate::settings::Settings;
 use crate::sign_in::{
-    EndedSignIn, PendingSignIn, PendingSignInRow, PendingState, StepOutcome, StepSubmission,
+    PendingSignIn, PendingSignInRow, PendingState, SignInService, StepOutcome, StepSubmission,
 };
 use crate::state::AppState;
 use crate::workos::{NextStep, PendingAuthentication, StepQuestion, WorkosError};
@@ -30,12 +31,13 @@ use crate::workos::{NextStep, PendingAuthentication, StepQuestion, WorkosError};
 /// WorkOS.
 pub(super) async fn take_over(
     request: &HttpRequest,
-    app: &AppState,
+    sign_in: &SignInService,
+    authorize: AuthorizeRedirect<'_>,
     error: WorkosError,
     attempt: &LoginAttempt,
 ) -> Result<HttpResponse, SignInFailure> {
     let organization = attempt.organization_id();
-    let now = app.clock.now();
+    let (now, secure) = (authorize.now, authorize.secure);
     match error.next_step() {
         None => Err(error.into()),
         Some(NextStep::Hosted(step)) => {
@@ -43,22 +45,13 @@ pub(super) async fn take_over(
             let next = attempt.next();
             let response = match attempt.is_continuation() {
                 true => continue_at_workos::page(step, organization, next, true),
-                false => {
-                    let redirect = AuthorizeRedirect {
-                        workos: &app.workos,
-                        redirect_uri: &app.settings.workos.redirect_uri,
-                        keys: &app.keys,
-                        now,
-                        secure: app.secure(),
-                    };
-                    continue_at_workos::redirect(request, redirect, step, organization, next)
-                }
+                false => continue_at_workos::redirect(request, authorize, step, organization, next),
             };
             Ok(response.map_err(|error| InternalError::new("start a sign-in at WorkOS", error))?)
         }
         Some(NextStep::Answerable(pending)) => {
             log::info!("a sign-in needs another step: {error}");
-            let sign_in = PendingSignIn {
+            let pending_sign_in = PendingSignIn {
                 pending: pending.clone(),
                 attempt: attempt.fingerprint(),
                 next: attempt.next().to_owned(),
@@ -66,9 +59,9 @@ pub(super) async fn take_over(
             };
             let secret = StepSecret::generate(now)?;
             let id = secret.row_id();
-            app.sign_in.store_pending(sign_in, &id, now).await?;
+            sign_in.store_pending(pending_sign_in, &id, now).await?;
             let mut response = redirect(&step_url(cookie::handle_of(&id)));
-            let added = response.add_cookie(&secret.cookie(app.secure()));
+            let added = response.add_cookie(&secret.cookie(secure));
             added.map_err(|error| InternalError::new("set a cookie", error))?;
             Ok(response)
         }
@@ -77,7 +70,7 @@ pub(super) async fn take_over(
 
 /// Shows the form.
 pub async fn get(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpResponse, Error> {
-    let (row, state) = find(&request, &app).await?;
+    let (row, state) = find(&request, &app.sign_in, app.clock.now()).await?;
     let PendingState::Waiting(sign_in) = state else {
         return Err(already_used(state.next()));
     };
@@ -97,10 +90,15 @@ pub async fn post(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
-    let (row, state) = find(&request, &app).await?;
+    let (row, state) = find(&request, &app.sign_in, app.clock.now()).await?;
     let sign_in = match state {
         PendingState::Waiting(sign_in) => sign_in,
-        PendingState::Ended(ended) => return repeat_outcome(&app, &session, &row.id, ended).await,
+        // A double click or a lost response: the outcome is repeated.
+        PendingState::Ended(ended) => {
+            let next = ended.next.clone();
+            let outcome = app.sign_in.repeat_outcome(ended).await?;
+            return conclude(&app.settings, &session, &row.id, &next, outcome);
+        }
     };
     let asked = form.value("asked");
     if asked.is_some_and(|asked| asked != asked_at(&row)) {
@@ -124,18 +122,6 @@ pub async fn post(
         }
         outcome => conclude(&app.settings, &session, &row.id, &sign_in.next, outcome),
     }
-}
-
-/// Repeats the outcome of a sign-in that has just ended, for a double click or a lost response.
-async fn repeat_outcome(
-    app: &AppState,
-    session: &BrowserSession,
-    id: &str,
-    ended: EndedSignIn,
-) -> Result<HttpResponse, Error> {
-    let next = ended.next.clone();
-    let outcome = app.sign_in.repeat_outcome(ended).await?;
-    conclude(&app.settings, session, id, &next, outcome)
 }
 
 fn conclude(
@@ -170,12 +156,13 @@ fn conclude(
 /// Finds the sign-in that the request's `id` names, or else the newest one of the browser.
 async fn find(
     request: &HttpRequest,
-    app: &AppState,
+    sign_in: &SignInService,
+    now: Timestamp,
 ) -> Result<(PendingSignInRow, PendingState), Error> {
     let handle = query_value(request, "id");
     let ids = cookie::row_ids(request, handle.as_deref());
-    match app.sign_in.newest_pending(ids).await? {
-        Some((row, state)) if row.is_live(app.clock.now()) => Ok((row, state)),
+    match sign_in.newest_pending(ids).await? {
+        Some((row, state)) if row.is_live(now) => Ok((row, state)),
         Some((_, state)) => Err(Error::sign_in(
             SignInFailure::AttemptCookieMissing,
             state.next(),

@@ -14,8 +14,7 @@ use crate::api::wire::NextStepJson;
 use crate::clock::Timestamp;
 use crate::error::SignInFailure;
 use crate::keys::Keys;
-use crate::sign_in::{ExchangeFailure, is_not_a_member_code, normalize_code};
-use crate::state::AppState;
+use crate::sign_in::{ExchangeFailure, SignInService, is_not_a_member_code, normalize_code};
 use crate::workos::{
     Authentication, ClientDevice, HostedStepReason, NextStep, PendingAuthentication, StepQuestion,
     WorkosClient, WorkosError,
@@ -52,13 +51,15 @@ pub(super) fn check_unused(fields: &mut FieldReader<'_>) {
 
 /// Reads the answer to a step and sends it to WorkOS.
 pub(super) async fn answer(
-    app: &AppState,
+    keys: &Keys,
+    sign_in: &SignInService,
     mut fields: FieldReader<'_>,
     device: &ClientDevice,
+    now: Timestamp,
 ) -> Result<Result<Authentication, WorkosError>, ApiError> {
     let token = fields.text(TOKEN);
     let challenge = fields.optional("authentication_challenge_id");
-    let pending = open(&app.keys, &token, app.clock.now());
+    let pending = open(keys, &token, now);
     // If the token does not open, the request's fields decide which question it answers.
     let wants_organization = match &pending {
         Some(pending) => matches!(pending.question, StepQuestion::Organization(_)),
@@ -74,8 +75,7 @@ pub(super) async fn answer(
         true => given,
         false => normalize_code(&given).unwrap_or(given),
     };
-    let outcome = app
-        .sign_in
+    let outcome = sign_in
         .answer_step(&pending, &given, challenge.as_deref(), device)
         .await;
     match outcome {
