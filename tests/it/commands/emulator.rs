@@ -50,12 +50,12 @@ fn an_error_in_a_seed_file_is_reported_with_its_position() {
             .file("people.json", text)
             .run()
             .exits_with(1)
-            .reports_one_error(&["people.json is malformed", place]);
+            .reports_one_error(&["the seed file people.json is invalid", place]);
     }
     Program::new(&["emulator", "--seed", "none.json"])
         .run()
         .exits_with(1)
-        .reports_one_error(&["the seed file none.json cannot be read", "No such file"]);
+        .reports_one_error(&["failed to read the seed file none.json", "No such file"]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn only_loopback_addresses_are_accepted() {
         Program::new(&["emulator", "--bind", address])
             .run()
             .exits_with(1)
-            .reports_one_error(&["binds to this machine only", address, "use 127.0.0.1"]);
+            .reports_one_error(&["loopback addresses only", address, "use 127.0.0.1"]);
     }
 }
 

@@ -48,7 +48,7 @@ fn unapplied_migrations_are_an_error_that_names_the_command() {
         .env("DATABASE_URL", database.url())
         .run()
         .exits_with(1)
-        .reports_one_error(&["12 migrations are not applied", "run `vestibule migrate`"]);
+        .reports_one_error(&["16 migrations are not applied", "run `vestibule migrate`"]);
 }
 
 #[test]

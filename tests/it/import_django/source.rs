@@ -69,7 +69,7 @@ fn an_unusable_database_is_reported_with_a_hint() {
         ),
         (
             format!("sqlite:{}", absent.display()),
-            &["--from", "no such file"],
+            &["--from", "the file does not exist"],
         ),
         (
             format!("sqlite:{}", notes.display()),

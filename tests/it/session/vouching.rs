@@ -89,7 +89,7 @@ async fn after_a_minute_without_a_reading_a_replica_accepts_no_session() {
         assert_eq!(set_cookie(&answer, "sessionid"), None, "{path}");
         let told = answer.text().await.unwrap();
         assert!(
-            told.contains("we cannot tell whether you are signed in"),
+            told.contains("we cannot check whether you are signed in"),
             "{path}: {told}"
         );
     }
