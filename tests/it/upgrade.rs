@@ -2,7 +2,7 @@
 //! after `migrate`, the sessions, tokens and pending sign-ins in it still work.
 //!
 //! `upgrade/sqlite.sql` and `upgrade/postgres.sql` are dumps of the databases of two test applications
-//! of commit 49071a1, with that version's schema. The JSON file beside each dump holds the cookies and
+//! of commit 4c66351, with that version's schema. The JSON file beside each dump holds the cookies and
 //! tokens that the same application issued, under the tests' `SECRET_KEY`, and the time on its clock.
 
 mod pending;
