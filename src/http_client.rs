@@ -14,7 +14,7 @@ pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
 /// The time-out of a whole request. Users do not wait longer for a page, and proxies in front of
 /// this server usually time out after 30 seconds.
 pub(crate) const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The prefix of a code of ours, for a refusal without a code; the status follows.
+/// The prefix of the error code that is generated for a refusal without a code, such as `http_403`.
 pub(crate) const NO_CODE: &str = "http_";
 /// The maximum length of an error code.
 const MAX_CODE_LENGTH: usize = 64;

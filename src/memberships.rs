@@ -64,7 +64,7 @@ impl Memberships {
     /// The organisations of this user, or `None` if WorkOS cannot be asked now. `current` is the
     /// organisation of the session.
     ///
-    /// Concurrent callers share one request to WorkOS, which continues if a caller goes away.
+    /// Concurrent callers share one request to WorkOS, which continues if a caller disconnects.
     pub async fn of(&self, user_id: &str, current: Option<&str>) -> Option<Arc<OrganizationList>> {
         let key = (user_id.to_owned(), current.map(str::to_owned));
         let (mut result, request) = {

@@ -67,7 +67,7 @@ impl Origin {
     }
 }
 
-/// Whether nobody can read what is sent to the URL: it uses TLS, or stays on this machine.
+/// Whether data sent to the URL cannot be intercepted: the URL uses HTTPS or a loopback host.
 pub fn is_https_or_loopback(url: &Url) -> bool {
     match url.scheme() {
         "https" => true,

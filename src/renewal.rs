@@ -1,4 +1,4 @@
-//! Session renewal: keeps a session in step with WorkOS for as long as it lives.
+//! Session renewal: checks a session with WorkOS until the session ends, and updates it.
 //!
 //! A request whose cookie is past its `renew_after`, or older than the latest change to the session's
 //! row, checks that row. If the access token of WorkOS on which the session depends is about to expire,

@@ -1,5 +1,5 @@
-//! Single-flight: of all callers that want the same operation at once, one runs it and the others
-//! share its progress.
+//! Single-flight: concurrent callers with the same key share one operation. The first caller runs
+//! it; the others receive its progress.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -35,7 +35,8 @@ pub fn redirect(url: &str) -> HttpResponse {
         .finish()
 }
 
-/// Where a sign-in ends: at `next`, or at `default` (`LOGIN_REDIRECT_URL`) where there is none.
+/// The redirect target after a sign-in: `next`, or `default` (`LOGIN_REDIRECT_URL`) if `next` is
+/// empty.
 fn landing<'a>(next: &'a str, default: &'a str) -> &'a str {
     match next {
         "" => default,

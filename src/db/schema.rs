@@ -87,7 +87,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Tombstones of sessions that somebody ended with SQL alone. The database's triggers write them.
+    /// Tombstones of sessions that were ended by SQL statements, not by this application. The
+    /// database's triggers write them.
     ended_sessions (session_id) {
         /// The session.
         session_id -> Text,

@@ -70,7 +70,8 @@ pub async fn open_with_fallback_keys(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     if request.path().starts_with(STATIC) {
-        // A page loads these while its own response may set a new cookie, which must win.
+        // Static files set no session cookie: a late one would overwrite the cookie set by the
+        // page.
         return next
             .call(request)
             .await

@@ -11,8 +11,9 @@ use crate::clock::Timestamp;
 use crate::ids::WorkosSid;
 use crate::sessions::SessionRow;
 
-/// How long one request may keep the others from asking WorkOS. A lease outlives every call that its
-/// holder makes, and ends well within the half minute in which WorkOS repeats a lost response.
+/// The duration of the renewal lease. While it is held, no other request renews the session. A
+/// lease outlives every call that its holder makes, and ends well within the half minute in which
+/// WorkOS repeats a lost response.
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(20);
 /// How often the row is read while another process renews the session.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(100);

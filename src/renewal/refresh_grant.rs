@@ -26,11 +26,11 @@ pub(super) enum RefreshOutcome {
     Unavailable(WorkosError),
     /// WorkOS refused to renew the session, or to move it to that organisation.
     Declined(WorkosError),
-    /// The session must end for a reason found here.
+    /// The session must end because of a local check, not because WorkOS refused.
     Invalid(String),
 }
 
-/// Asks WorkOS to renew this session in the organisation that it is to be in.
+/// Exchanges the session's refresh token at WorkOS for tokens of the target organisation.
 pub(super) async fn request(
     context: &RenewalContext,
     request: &RenewalRequest,

@@ -79,7 +79,7 @@ impl RenewalService {
 
     /// Checks a session, renews it if it is due, and returns its status.
     ///
-    /// The check continues if the client goes away, because the tokens that WorkOS gives out would
+    /// The check continues if the client disconnects, because the tokens that WorkOS issues would
     /// be lost otherwise.
     pub async fn check(&self, request: RenewalRequest) -> Result<SessionStatus, Error> {
         if let Some(renewed) = self.context.write_behind.pending(&request.session_id) {

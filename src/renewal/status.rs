@@ -40,7 +40,7 @@ impl RenewalRequest {
 /// The status of a session after a check.
 #[derive(Clone, Debug)]
 pub enum SessionStatus {
-    /// The session is valid; the cookie is to be updated with this state.
+    /// The session is valid. The caller updates the cookie with this state.
     Valid(Arc<RenewedSession>),
     /// The session is valid, and another request is renewing it. The cookie stays as it is.
     RenewalInProgress,

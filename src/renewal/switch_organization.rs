@@ -29,7 +29,7 @@ pub enum OrganizationSwitch {
     Done(Arc<RenewedSession>),
     /// The session has ended.
     SessionEnded,
-    /// The session began with a password of this site, so WorkOS knows nothing of it.
+    /// The session was created by a local password sign-in and has no WorkOS session.
     LocalSession,
     /// WorkOS refused. The error may name a step that allows the switch.
     Refused(WorkosError),

@@ -1,5 +1,6 @@
-//! Write-behind for renewals. WorkOS consumes a refresh token when it gives out the next one. If the
-//! database cannot store the next one, it is kept in memory and written when the database is back.
+//! Write-behind for renewals. WorkOS invalidates a refresh token when it issues the next one. If
+//! the database cannot store the next one, it is kept in memory and written when the database is
+//! back.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,7 +51,8 @@ impl WriteBehind {
         self.pending.lock().get(session_id).cloned()
     }
 
-    /// Writes to the database, with a few attempts: what WorkOS has given would be lost otherwise.
+    /// Writes to the database and retries after a failure, because the new tokens would otherwise
+    /// be lost.
     pub(super) async fn write<T: Send + 'static>(&self, write: Write<T>) -> Result<T, DbError> {
         for _ in 1..ATTEMPTS {
             match self.attempt(&write).await {

@@ -30,8 +30,8 @@ impl Source {
             expanded_dollars,
         };
         for (name, value) in std::env::vars_os() {
-            // A name that is not UTF-8 is none of ours. A value that is not UTF-8 counts as absent,
-            // and the value in `.env` is not used in its place.
+            // A variable whose name is not UTF-8 cannot be a setting. A value that is not UTF-8
+            // counts as absent, and the value in `.env` is not used in its place.
             let Ok(name) = name.into_string() else {
                 continue;
             };

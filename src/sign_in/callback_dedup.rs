@@ -43,7 +43,7 @@ impl CallbackDedup {
     /// Runs `sign_in`, or returns the result of the same callback that is running already. If that one
     /// fails, `sign_in` runs after it.
     ///
-    /// `sign_in` continues if the client goes away, because its code is consumed.
+    /// `sign_in` continues if the client disconnects, because its code is consumed.
     pub(super) async fn run(
         &self,
         callback: CallbackKey,

@@ -1,4 +1,5 @@
-//! Converts what WorkOS says of a user into the types of accounts and sessions.
+//! Converts WorkOS's user and impersonator objects into this application's account and session
+//! types.
 
 use crate::accounts::WorkosProfile;
 use crate::clock::Timestamp;

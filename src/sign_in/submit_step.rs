@@ -19,8 +19,8 @@ use crate::renewal::is_open;
 use crate::sessions::SessionState;
 use crate::workos::{Authentication, ClientDevice, HostedStep, NextStep, WorkosError};
 
-/// How long one request may keep the others from asking WorkOS. A challenge and an answer have ten
-/// seconds each; the database comes after them.
+/// The duration of the submission lease. While it is held, no other request sends an answer to
+/// WorkOS. A challenge and an answer have ten seconds each; the database comes after them.
 const LEASE: TimeDelta = TimeDelta::seconds(25);
 /// The longest wait for the result of another request: a little more than a lease, so that a request
 /// that died while it held the lease is replaced.
@@ -72,7 +72,7 @@ impl SignInService {
     /// Sends the answer to WorkOS once no other request does, or returns the result of the other
     /// request.
     ///
-    /// The submission continues if the client goes away, because WorkOS accepts no answer twice.
+    /// The submission continues if the client disconnects, because WorkOS accepts no answer twice.
     pub async fn submit_step(&self, submission: StepSubmission) -> StepOutcome {
         let began = Instant::now();
         loop {

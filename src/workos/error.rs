@@ -76,7 +76,8 @@ impl WorkosError {
         }
     }
 
-    /// Whether the refusal comes from a firewall or a proxy: WorkOS's own have a code or a message.
+    /// Whether a firewall or proxy sent the refusal. Refusals by WorkOS contain a code or a
+    /// message.
     pub fn is_foreign(&self) -> bool {
         match self {
             Self::Refused { code, message, .. } => code.starts_with(NO_CODE) && message.is_empty(),

@@ -87,7 +87,7 @@ impl Hasher {
             };
             let refusal = refusal_time(cpu_time().saturating_sub(cpu_before));
             refusal_ms.fetch_max(millis(refusal), Ordering::Relaxed);
-            // The caller may have gone meanwhile.
+            // Sending fails if the caller was cancelled.
             let _ = reply.send(HashOutput { value, started });
         });
         self.queue.try_send(job).map_err(|_| HasherOverloaded)?;

@@ -1,4 +1,4 @@
-//! Whatever comes.
+//! Property tests: tokens with arbitrary text, headers and claims.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
