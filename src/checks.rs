@@ -12,15 +12,15 @@ use crate::db::{Database, DbError};
 use crate::settings::{DatabaseUrl, InvalidSetting, MisspeltName, Settings, SettingsError};
 pub use deployment::deployment;
 use report::sentence;
-pub use report::{Issue, Level, Report};
+pub use report::{CheckLevel, CheckMessage, CheckReport};
 pub use workos::online;
 
 /// The findings about settings that cannot be used.
-pub fn unreadable_settings(error: &SettingsError) -> Vec<Issue> {
+pub fn unreadable_settings(error: &SettingsError) -> Vec<CheckMessage> {
     let invalid = |invalid: &InvalidSetting| {
-        Issue::new(
+        CheckMessage::new(
             "settings.E001",
-            Level::Error,
+            CheckLevel::Error,
             format!("{}: {}.", invalid.name, invalid.problem),
             sentence(&invalid.hint),
         )
@@ -30,12 +30,12 @@ pub fn unreadable_settings(error: &SettingsError) -> Vec<Issue> {
 }
 
 /// Checks the settings, for development and for real users alike.
-pub fn settings(settings: &Settings) -> Vec<Issue> {
+pub fn settings(settings: &Settings) -> Vec<CheckMessage> {
     let mut issues = Vec::new();
     if !settings.expanded_dollars.is_empty() {
-        issues.push(Issue::new(
+        issues.push(CheckMessage::new(
             "settings.W001",
-            Level::Warning,
+            CheckLevel::Warning,
             format!(
                 "In .env, a `$` was expanded in {}.",
                 settings.expanded_dollars.join(", ")
@@ -53,9 +53,9 @@ pub fn settings(settings: &Settings) -> Vec<Issue> {
     if (name.starts_with("__Host-") || name.starts_with("__Secure-"))
         && !settings.public_url.is_https()
     {
-        issues.push(Issue::new(
+        issues.push(CheckMessage::new(
             "session.E001",
-            Level::Error,
+            CheckLevel::Error,
             format!(
                 "Browsers refuse the cookie {name} from {}.",
                 settings.public_url.as_str()
@@ -66,21 +66,21 @@ pub fn settings(settings: &Settings) -> Vec<Issue> {
     issues
 }
 
-fn misspelt(misspelt: &MisspeltName) -> Issue {
-    Issue::new(
+fn misspelt(misspelt: &MisspeltName) -> CheckMessage {
+    CheckMessage::new(
         "settings.W002",
-        Level::Warning,
+        CheckLevel::Warning,
         misspelt.to_string(),
         "Correct the name, or remove the variable; if another program needs it, add settings.W002 to SILENCED_SYSTEM_CHECKS.",
     )
 }
 
-fn okta(settings: &Settings) -> Option<Issue> {
+fn okta(settings: &Settings) -> Option<CheckMessage> {
     let okta = settings.oidc.okta.as_ref()?;
     okta.redirect_uris.is_empty().then(|| {
-        Issue::new(
+        CheckMessage::new(
             "oidc.W001",
-            Level::Warning,
+            CheckLevel::Warning,
             "OKTA_CLIENT_ID is set and OKTA_REDIRECT_URIS is empty, so every sign-in with Okta is refused.",
             "List the redirect URIs that your pages send in OKTA_REDIRECT_URIS.",
         )
@@ -88,7 +88,7 @@ fn okta(settings: &Settings) -> Option<Issue> {
 }
 
 /// Checks that the database exists, is writable and has all migrations, and checks its accounts.
-pub fn database(settings: &Settings) -> Vec<Issue> {
+pub fn database(settings: &Settings) -> Vec<CheckMessage> {
     let issues = Database::open(&settings.database).and_then(|database| {
         database.check_writable()?;
         let pending = database.migrations()?.pending()?.len();
@@ -106,16 +106,16 @@ pub fn database(settings: &Settings) -> Vec<Issue> {
     })
 }
 
-fn not_migrated(message: String) -> Issue {
-    Issue::new(
+fn not_migrated(message: String) -> CheckMessage {
+    CheckMessage::new(
         "database.W001",
-        Level::Warning,
+        CheckLevel::Warning,
         sentence(message),
         "Run `vestibule migrate`.",
     )
 }
 
-fn unusable_database(url: &DatabaseUrl, error: &DbError) -> Issue {
+fn unusable_database(url: &DatabaseUrl, error: &DbError) -> CheckMessage {
     let hint = match url {
         DatabaseUrl::Sqlite(_) => {
             "Check that DATABASE_URL names a SQLite database, and that its file and folder are writable."
@@ -124,7 +124,7 @@ fn unusable_database(url: &DatabaseUrl, error: &DbError) -> Issue {
             "Check DATABASE_URL, and that PostgreSQL runs and accepts connections from this machine."
         }
     };
-    Issue::new("database.E001", Level::Error, sentence(error), hint)
+    CheckMessage::new("database.E001", CheckLevel::Error, sentence(error), hint)
 }
 
 /// `1 migration is not applied`, `2 migrations are not applied`.

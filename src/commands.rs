@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 
-use crate::checks::Level;
+use crate::checks::CheckLevel;
 use crate::django_import::ImportOptions;
 use crate::settings::parse_bind;
 pub use error::CommandError;
@@ -99,7 +99,7 @@ enum Command {
             default_value = "ERROR",
             ignore_case = true
         )]
-        fail_level: Level,
+        fail_level: CheckLevel,
         /// Asks WorkOS whether the API key and the client id belong together.
         #[arg(long)]
         online: bool,

@@ -1,4 +1,4 @@
 //! Request extractors that the pages ([`crate::web`]) and the JSON API ([`crate::api`]) share.
 
 pub mod session_user;
-pub mod throttle;
+pub mod throttled;

@@ -105,7 +105,7 @@ impl Memberships {
         let response = self.workos.organizations_of(user_id, current.as_deref());
         let organizations = match response.await {
             Ok(organizations) => Arc::new(organizations),
-            Err(error) => self.back_off(&error)?,
+            Err(error) => self.back_off(user_id, &error)?,
         };
         let mut cache = self.cache.lock();
         if cache.generation == generation {
@@ -120,8 +120,8 @@ impl Memberships {
     }
 
     /// Delays the next request after a failure. Returns the list to use instead, if there is one.
-    fn back_off(&self, error: &WorkosError) -> Lookup {
-        log::warn!("failed to list the organisations of a user: {error}");
+    fn back_off(&self, user_id: &str, error: &WorkosError) -> Lookup {
+        log::warn!("failed to list the organisations of {user_id}: {error}");
         let delay = match error {
             WorkosError::Unavailable { retry_after, .. } => retry_after.unwrap_or(BACK_OFF),
             WorkosError::Refused { .. } if error.is_misconfiguration() => BACK_OFF,

@@ -9,7 +9,7 @@ mod cors;
 mod cross_site;
 mod request_log;
 mod security_headers;
-mod session_cookie;
+mod session_encryption;
 
 pub use allowed_hosts::allowed_hosts;
 pub use body::bounded_body;
@@ -19,4 +19,4 @@ pub use cors::{cors, is_api_path};
 pub use cross_site::{cross_site, is_cross_site_link};
 pub use request_log::{request_id, request_log};
 pub use security_headers::security_headers;
-pub use session_cookie::{cookie_parts, open_with_fallback_keys, reseal, session_middleware};
+pub use session_encryption::{cookie_parts, open_with_fallback_keys, reseal, session_middleware};

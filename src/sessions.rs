@@ -2,19 +2,19 @@
 //! cookie, such as WorkOS's refresh token.
 
 mod active;
+mod cookie_content;
 mod generation;
-mod lease;
+mod renewal_lease;
 mod revocation_cache;
 mod row;
-mod state;
-mod tombstones;
+mod sql_ended_sessions;
 mod user_agent;
 
 pub use active::{ActiveSession, SessionOrigin};
+pub use cookie_content::{BrowserSession, Impersonator, SessionState, UpdatedSession};
 pub use generation::SessionGeneration;
-pub use lease::{Confirmation, RenewalFailure};
+pub use renewal_lease::{Confirmation, RenewalFailure};
 pub use revocation_cache::{RevocationCache, RevocationStatus};
 pub use row::{NewSession, SessionRow};
-pub use state::{BrowserSession, Impersonator, SessionState, UpdatedSession};
-pub use tombstones::delete_expired_tombstones;
+pub use sql_ended_sessions::delete_expired_tombstones;
 pub use user_agent::{device_description, truncate_user_agent};

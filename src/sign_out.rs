@@ -187,7 +187,7 @@ impl SignOutService {
                     Ok(()) => {}
                     // The session has already ended at WorkOS.
                     Err(error @ WorkosError::Refused { .. }) if !error.is_misconfiguration() => {
-                        log::info!("WorkOS did not revoke a session: {error}");
+                        log::info!("WorkOS did not revoke session {sid}: {error}");
                     }
                     // The remaining calls would fail too, and each takes seconds to do so.
                     Err(error) => {

@@ -21,7 +21,7 @@ pub struct SingleFlight<K, S> {
 /// The task to run an operation. When it is dropped, the operation is over, whether it was completed
 /// or not, and the next caller begins another.
 #[derive(Debug)]
-pub struct Flight<K: Eq + Hash, S> {
+pub struct FlightLeader<K: Eq + Hash, S> {
     running: Running<K, S>,
     key: K,
     progress: watch::Sender<S>,
@@ -45,25 +45,25 @@ impl<K, S> Clone for SingleFlight<K, S> {
 
 impl<K: Clone + Eq + Hash, S: Default> SingleFlight<K, S> {
     /// Joins the operation with this key. Returns its progress and, if no such operation is running,
-    /// the [`Flight`] with which the caller has to run it.
-    pub fn join(&self, key: K) -> (watch::Receiver<S>, Option<Flight<K, S>>) {
+    /// the [`FlightLeader`] with which the caller has to run it.
+    pub fn join(&self, key: K) -> (watch::Receiver<S>, Option<FlightLeader<K, S>>) {
         match self.running.lock().entry(key) {
             Entry::Occupied(running) => (running.get().clone(), None),
             Entry::Vacant(free) => {
                 let (progress, receiver) = watch::channel(S::default());
-                let flight = Flight {
+                let leader = FlightLeader {
                     running: Arc::clone(&self.running),
                     key: free.key().clone(),
                     progress,
                 };
                 free.insert(receiver.clone());
-                (receiver, Some(flight))
+                (receiver, Some(leader))
             }
         }
     }
 }
 
-impl<K: Eq + Hash, S> Flight<K, S> {
+impl<K: Eq + Hash, S> FlightLeader<K, S> {
     /// The key of the operation.
     pub fn key(&self) -> &K {
         &self.key
@@ -80,7 +80,7 @@ impl<K: Eq + Hash, S> Flight<K, S> {
     }
 }
 
-impl<K: Eq + Hash, S> Drop for Flight<K, S> {
+impl<K: Eq + Hash, S> Drop for FlightLeader<K, S> {
     fn drop(&mut self) {
         self.running.lock().remove(&self.key);
     }

@@ -37,7 +37,7 @@ pub fn redirect(url: &str) -> HttpResponse {
 
 /// The redirect target after a sign-in: `next`, or `default` (`LOGIN_REDIRECT_URL`) if `next` is
 /// empty.
-fn landing<'a>(next: &'a str, default: &'a str) -> &'a str {
+fn redirect_target<'a>(next: &'a str, default: &'a str) -> &'a str {
     match next {
         "" => default,
         next => next,

@@ -39,7 +39,7 @@ type EndedSessions = Vec<(String, Timestamp)>;
 #[derive(Debug, Default)]
 struct SessionChanges {
     ended: EndedSessions,
-    marked: Vec<SessionGeneration>,
+    changed_generations: Vec<SessionGeneration>,
 }
 
 impl SessionChanges {
@@ -95,8 +95,8 @@ impl WebhookService {
         for (id, expires_at) in changes.ended {
             self.revocations.add_revoked(&id, expires_at);
         }
-        for mark in &changes.marked {
-            self.revocations.add_generation(mark);
+        for changed in &changes.changed_generations {
+            self.revocations.add_generation(changed);
         }
         Ok(EventReceipt::Applied)
     }
@@ -146,7 +146,7 @@ fn apply(conn: &mut Conn, event: &WebhookEvent, now: Timestamp) -> Result<Sessio
             now,
         )?)),
         WebhookEvent::MembershipChanged { user_id } => Ok(SessionChanges {
-            marked: membership_changed(conn, user_id, now)?,
+            changed_generations: membership_changed(conn, user_id, now)?,
             ..SessionChanges::default()
         }),
         WebhookEvent::Other => Ok(SessionChanges::default()),
@@ -210,11 +210,11 @@ fn membership_changed(
     let Some(user) = User::by_workos_user_id(conn, workos_user_id)? else {
         return Ok(Vec::new());
     };
-    let marked = SessionRow::require_renewal(conn, user.id, now)?;
+    let changed_generations = SessionRow::require_renewal(conn, user.id, now)?;
     log::info!(
         "a membership of account {} changed: {} sessions are to be renewed",
         user.id,
-        marked.len()
+        changed_generations.len()
     );
-    Ok(marked)
+    Ok(changed_generations)
 }

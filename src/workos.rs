@@ -5,14 +5,14 @@ mod access_token;
 mod authorize;
 mod client;
 mod error;
-mod step;
+mod next_step;
 pub mod webhook;
 mod wire;
 
 pub use authorize::{AuthorizeRequest, Pkce};
 pub use client::{ClientDevice, OrganizationList, StepAnswer, WorkosClient};
 pub use error::WorkosError;
-pub use step::{
+pub use next_step::{
     HostedStep, HostedStepReason, NextStep, Organization, PendingAuthentication, StepQuestion,
 };
 pub use wire::{Authentication, WorkosImpersonator, WorkosUser};

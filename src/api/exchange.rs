@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::{ApiError, RequestBody, auth_cookie};
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::http::throttle::SignInThrottle;
+use crate::http::throttled::SignInThrottle;
 use crate::middleware::device;
 use crate::oidc::{OidcCode, OidcProvider};
 use crate::sign_in::{ExchangeFailure, SignInService, SignedInTokens};

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::wire::{RefreshedJson, TokenPairJson};
 use super::{ApiError, RequestBody, auth_cookie, json_ok};
 use crate::accounts::CredentialError;
-use crate::http::throttle::{RefreshThrottle, SignInThrottle};
+use crate::http::throttled::{RefreshThrottle, SignInThrottle};
 use crate::sign_in::PasswordTokenError;
 use crate::state::AppState;
 use crate::tokens::RefreshedTokens;

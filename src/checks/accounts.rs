@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
-use super::report::{Issue, Level};
+use super::report::{CheckLevel, CheckMessage};
 use crate::accounts::passwords::{PasswordScheme, needs_upgrade, scheme};
 use crate::accounts::{User, emails_without_sign_in_method, has_sign_in_method};
 use crate::db::schema::users;
@@ -20,7 +20,7 @@ const NAMED_ACCOUNTS: usize = 5;
 pub(super) fn issues(
     database: &Database,
     password_login: PasswordLogin,
-) -> Result<Vec<Issue>, DbError> {
+) -> Result<Vec<CheckMessage>, DbError> {
     database.read_blocking(|conn| {
         let counts = count(conn, password_login)?;
         let mut issues = Vec::new();
@@ -74,7 +74,7 @@ impl AccountCounts {
     }
 }
 
-fn without_sign_in_method(count: usize, emails: &[String]) -> Issue {
+fn without_sign_in_method(count: usize, emails: &[String]) -> CheckMessage {
     let accounts = match count {
         1 => "1 active account".to_owned(),
         many => format!("{many} active accounts"),
@@ -87,9 +87,9 @@ fn without_sign_in_method(count: usize, emails: &[String]) -> Issue {
     if count > emails.len() {
         named.push("…".to_owned());
     }
-    Issue::new(
+    CheckMessage::new(
         "accounts.W001",
-        Level::Warning,
+        CheckLevel::Warning,
         format!(
             "{accounts} cannot sign in, having neither a linked WorkOS user nor a usable password that PASSWORD_LOGIN permits: {}.",
             named.join(", ")
@@ -98,7 +98,7 @@ fn without_sign_in_method(count: usize, emails: &[String]) -> Issue {
     )
 }
 
-fn weak_hashes(counts: &BTreeMap<PasswordScheme, usize>) -> Option<Issue> {
+fn weak_hashes(counts: &BTreeMap<PasswordScheme, usize>) -> Option<CheckMessage> {
     let hashes = match counts.values().sum() {
         0 => return None,
         1 => "1 stored password hash is".to_owned(),
@@ -108,9 +108,9 @@ fn weak_hashes(counts: &BTreeMap<PasswordScheme, usize>) -> Option<Issue> {
         .iter()
         .map(|(scheme, count)| format!("{} {count}", scheme.name()))
         .collect();
-    Some(Issue::new(
+    Some(CheckMessage::new(
         "accounts.W002",
-        Level::Warning,
+        CheckLevel::Warning,
         format!(
             "{hashes} weaker than argon2 with the current parameters: {}.",
             by_scheme.join(", ")

@@ -1,19 +1,19 @@
 //! Checks of the cookie policy.
 
-use super::report::{Issue, Level};
+use super::report::{CheckLevel, CheckMessage};
 use crate::settings::Settings;
 
 /// The names of the login attempts' cookies begin with this.
 const ATTEMPT_PREFIX: &str = "vestibule_login_";
 
 /// Checks `AUTH_COOKIE_NAME` and `AUTH_COOKIE_REFRESH`.
-pub(super) fn issues(settings: &Settings) -> Vec<Issue> {
+pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
     let api = &settings.api;
     let Some(name) = &api.auth_cookie_name else {
         let without_name = api.auth_cookie_refresh.then(|| {
-            Issue::new(
+            CheckMessage::new(
                 "api.W002",
-                Level::Warning,
+                CheckLevel::Warning,
                 "AUTH_COOKIE_REFRESH has no effect without AUTH_COOKIE_NAME.",
                 "Set AUTH_COOKIE_NAME, or remove AUTH_COOKIE_REFRESH.",
             )
@@ -22,18 +22,18 @@ pub(super) fn issues(settings: &Settings) -> Vec<Issue> {
     };
     let mut issues = Vec::new();
     if *name == settings.session_cookie_name || name.starts_with(ATTEMPT_PREFIX) {
-        issues.push(Issue::new(
+        issues.push(CheckMessage::new(
             "api.E001",
-            Level::Error,
+            CheckLevel::Error,
             format!("AUTH_COOKIE_NAME ({name}) is the name of another cookie of vestibule."),
             "Choose another name, such as access_token.",
         ));
     }
     let prefixed = name.starts_with("__Host-") || name.starts_with("__Secure-");
     if prefixed && !settings.public_url.is_https() {
-        issues.push(Issue::new(
+        issues.push(CheckMessage::new(
             "api.E002",
-            Level::Error,
+            CheckLevel::Error,
             format!(
                 "Browsers refuse the cookie {name} from {}.",
                 settings.public_url.as_str()
@@ -43,9 +43,9 @@ pub(super) fn issues(settings: &Settings) -> Vec<Issue> {
     }
     if !api.auth_cookie_refresh {
         let seconds = settings.tokens.access_lifetime.num_seconds();
-        issues.push(Issue::new(
+        issues.push(CheckMessage::new(
             "api.W001",
-            Level::Warning,
+            CheckLevel::Warning,
             format!(
                 "AUTH_COOKIE_NAME is set and AUTH_COOKIE_REFRESH is not, so a sign-in lasts as long as one access token ({seconds} seconds)."
             ),

@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 
-use super::report::{Issue, Level};
+use super::report::{CheckLevel, CheckMessage};
 use super::workos::dashboard;
 use crate::settings::{HostPattern, Settings};
 
@@ -12,10 +12,10 @@ const LONG_SECRET_KEY: usize = 50;
 const VARIED_SECRET_KEY: usize = 5;
 
 /// Checks the settings of a site with real users.
-pub fn deployment(settings: &Settings) -> Vec<Issue> {
+pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
     let mut issues = Vec::new();
     let mut warn = |id, message: &str, hint: &str| {
-        issues.push(Issue::new(id, Level::Warning, message, hint));
+        issues.push(CheckMessage::new(id, CheckLevel::Warning, message, hint));
     };
     if !settings.public_url.is_https() {
         warn(

@@ -1,25 +1,25 @@
 //! Checks of the addresses under which browsers reach the site.
 
-use super::report::{Issue, Level};
+use super::report::{CheckLevel, CheckMessage};
 use crate::settings::Settings;
 
 /// Checks `ALLOWED_HOSTS` and `BIND` against `PUBLIC_URL`.
-pub(super) fn issues(settings: &Settings) -> Vec<Issue> {
+pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
     [allowed_hosts(settings), public_url(settings)]
         .into_iter()
         .flatten()
         .collect()
 }
 
-fn allowed_hosts(settings: &Settings) -> Option<Issue> {
+fn allowed_hosts(settings: &Settings) -> Option<CheckMessage> {
     let host = settings.public_url.host();
     let mut patterns = settings.allowed_hosts.iter();
     if patterns.any(|pattern| pattern.allows(host)) {
         return None;
     }
-    Some(Issue::new(
+    Some(CheckMessage::new(
         "hosts.W001",
-        Level::Warning,
+        CheckLevel::Warning,
         format!(
             "ALLOWED_HOSTS does not include {host}, the host of PUBLIC_URL, so browsers get the answer 400 there."
         ),
@@ -27,14 +27,14 @@ fn allowed_hosts(settings: &Settings) -> Option<Issue> {
     ))
 }
 
-fn public_url(settings: &Settings) -> Option<Issue> {
+fn public_url(settings: &Settings) -> Option<CheckMessage> {
     if !settings.public_url_is_default || settings.bind.ip().is_loopback() {
         return None;
     }
     let (bind, port) = (settings.bind, settings.bind.port());
-    Some(Issue::new(
+    Some(CheckMessage::new(
         "hosts.W002",
-        Level::Warning,
+        CheckLevel::Warning,
         format!(
             "The server accepts connections from other machines (BIND is {bind}), but PUBLIC_URL is not set, and its default {} leads every browser to its own machine. Other host names get the answer 400.",
             settings.public_url.as_str()

@@ -5,7 +5,7 @@ use std::fmt;
 /// The level of a finding, with Django's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 #[value(rename_all = "UPPER")]
-pub enum Level {
+pub enum CheckLevel {
     /// Of use to vestibule's developers.
     Debug,
     /// Of use to the operator.
@@ -20,21 +20,21 @@ pub enum Level {
 
 /// One finding of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issue {
+pub struct CheckMessage {
     /// The stable id of the check; scripts and `SILENCED_SYSTEM_CHECKS` refer to it.
     pub id: &'static str,
     /// The level.
-    pub level: Level,
+    pub level: CheckLevel,
     /// What is wrong.
     pub message: String,
     /// What to do.
     pub hint: String,
 }
 
-impl Issue {
+impl CheckMessage {
     pub(super) fn new(
         id: &'static str,
-        level: Level,
+        level: CheckLevel,
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
@@ -60,22 +60,22 @@ pub(super) fn sentence(text: impl fmt::Display) -> String {
 }
 
 /// The findings of a run, as Django's `check` prints them.
-pub struct Report {
-    issues: Vec<Issue>,
+pub struct CheckReport {
+    issues: Vec<CheckMessage>,
     silenced: usize,
 }
 
-impl Report {
+impl CheckReport {
     /// The report of these findings. Equal findings count once, and those of a silenced id are only
     /// counted.
-    pub fn new(issues: Vec<Issue>, silenced_ids: &[String]) -> Self {
-        let mut unique: Vec<Issue> = Vec::new();
+    pub fn new(issues: Vec<CheckMessage>, silenced_ids: &[String]) -> Self {
+        let mut unique: Vec<CheckMessage> = Vec::new();
         for issue in issues {
             if !unique.contains(&issue) {
                 unique.push(issue);
             }
         }
-        let is_silenced = |issue: &Issue| silenced_ids.iter().any(|id| id == issue.id);
+        let is_silenced = |issue: &CheckMessage| silenced_ids.iter().any(|id| id == issue.id);
         let (silenced, issues): (Vec<_>, Vec<_>) = unique.into_iter().partition(is_silenced);
         Self {
             issues,
@@ -84,24 +84,24 @@ impl Report {
     }
 
     /// Whether there is a finding of this level or above.
-    pub fn reaches(&self, level: Level) -> bool {
+    pub fn reaches(&self, level: CheckLevel) -> bool {
         self.issues.iter().any(|issue| issue.level >= level)
     }
 
     /// The findings that are not silenced.
-    pub fn issues(&self) -> &[Issue] {
+    pub fn issues(&self) -> &[CheckMessage] {
         &self.issues
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let groups = [
-            (Level::Critical, "CRITICALS"),
-            (Level::Error, "ERRORS"),
-            (Level::Warning, "WARNINGS"),
-            (Level::Info, "INFOS"),
-            (Level::Debug, "DEBUGS"),
+            (CheckLevel::Critical, "CRITICALS"),
+            (CheckLevel::Error, "ERRORS"),
+            (CheckLevel::Warning, "WARNINGS"),
+            (CheckLevel::Info, "INFOS"),
+            (CheckLevel::Debug, "DEBUGS"),
         ];
         if !self.issues.is_empty() {
             writeln!(f, "System check identified some issues:\n")?;
@@ -116,7 +116,7 @@ impl fmt::Display for Report {
                 continue;
             }
             writeln!(f, "{heading}:")?;
-            for Issue {
+            for CheckMessage {
                 id, message, hint, ..
             } in group
             {

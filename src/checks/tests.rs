@@ -15,8 +15,8 @@ fn read(extra: &[(&str, &str)]) -> Settings {
     .unwrap()
 }
 
-fn ids(issues: &[Issue]) -> Vec<&'static str> {
-    issues.iter().map(|issue| issue.id).collect()
+fn ids(issues: &[CheckMessage]) -> Vec<&'static str> {
+    issues.iter().map(|message| message.id).collect()
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn valid_settings_have_no_findings() {
     ];
     assert_eq!(ids(&deployment(&read(&sound))), ["workos.I001"]);
     assert_eq!(
-        Report::new(Vec::new(), &[]).to_string(),
+        CheckReport::new(Vec::new(), &[]).to_string(),
         "System check identified no issues (0 silenced)."
     );
 }
@@ -117,20 +117,20 @@ fn a_contradictory_cookie_policy_is_found() {
 
 #[test]
 fn a_report_has_djangos_format() {
-    let issue = Issue::new("x.W001", Level::Warning, "Something.", "Do this.");
-    let report = Report::new(vec![issue.clone(), issue.clone()], &[]);
+    let message = CheckMessage::new("x.W001", CheckLevel::Warning, "Something.", "Do this.");
+    let report = CheckReport::new(vec![message.clone(), message.clone()], &[]);
     assert_eq!(
         report.to_string(),
         "System check identified some issues:\n\nWARNINGS:\n?: (x.W001) Something.\n\tHINT: Do this.\n\n\
-         System check identified 1 issue (0 silenced)."
+         System check identified 1 message (0 silenced)."
     );
-    assert!(report.reaches(Level::Warning) && !report.reaches(Level::Error));
-    let silenced = Report::new(vec![issue], &["x.W001".to_owned(), "y.W001".to_owned()]);
+    assert!(report.reaches(CheckLevel::Warning) && !report.reaches(CheckLevel::Error));
+    let silenced = CheckReport::new(vec![message], &["x.W001".to_owned(), "y.W001".to_owned()]);
     assert_eq!(
         silenced.to_string(),
         "System check identified no issues (1 silenced)."
     );
-    assert!(!silenced.reaches(Level::Debug) && silenced.issues().is_empty());
+    assert!(!silenced.reaches(CheckLevel::Debug) && silenced.issues().is_empty());
 }
 
 #[test]

@@ -1,17 +1,17 @@
 //! Checks of the settings of WorkOS, and of the credentials by a request to WorkOS.
 
-use super::report::{Issue, Level, sentence};
+use super::report::{CheckLevel, CheckMessage, sentence};
 use crate::origin::Origin;
 use crate::settings::Settings;
 use crate::workos::{WorkosClient, WorkosError};
 
 /// Checks `WORKOS_REDIRECT_URI`.
-pub(super) fn redirect_uri(settings: &Settings) -> Option<Issue> {
+pub(super) fn redirect_uri(settings: &Settings) -> Option<CheckMessage> {
     let uri = url::Url::parse(&settings.workos.redirect_uri).ok()?;
     if Origin::of(&uri).as_ref() != Some(&settings.public_url) {
-        return Some(Issue::new(
+        return Some(CheckMessage::new(
             "workos.E001",
-            Level::Error,
+            CheckLevel::Error,
             format!(
                 "WORKOS_REDIRECT_URI ({uri}) is not on PUBLIC_URL ({}), where browsers send the cookie of the sign-in.",
                 settings.public_url.as_str()
@@ -20,9 +20,9 @@ pub(super) fn redirect_uri(settings: &Settings) -> Option<Issue> {
         ));
     }
     (uri.path().trim_end_matches('/') != "/auth/callback").then(|| {
-        Issue::new(
+        CheckMessage::new(
             "workos.W001",
-            Level::Warning,
+            CheckLevel::Warning,
             format!(
                 "WORKOS_REDIRECT_URI leads to {}, not to /auth/callback.",
                 uri.path()
@@ -33,12 +33,12 @@ pub(super) fn redirect_uri(settings: &Settings) -> Option<Issue> {
 }
 
 /// Lists the URLs that must be registered in WorkOS's dashboard. WorkOS has no API to verify them.
-pub(super) fn dashboard(settings: &Settings) -> Issue {
+pub(super) fn dashboard(settings: &Settings) -> CheckMessage {
     let sign_in = format!("{}/auth/login", settings.public_url.as_str());
     let sign_out = settings.workos.logout_return_to.as_deref();
-    Issue::new(
+    CheckMessage::new(
         "workos.I001",
-        Level::Info,
+        CheckLevel::Info,
         "These URLs must be registered in WorkOS's dashboard.",
         format!(
             "Redirect URI: {}. Sign-in endpoint: {sign_in} (invitations and impersonation need it). Sign-out redirect: {}.",
@@ -49,22 +49,22 @@ pub(super) fn dashboard(settings: &Settings) -> Issue {
 }
 
 /// Asks WorkOS whether the API key and the client id belong together.
-pub async fn online(settings: &Settings) -> Vec<Issue> {
+pub async fn online(settings: &Settings) -> Vec<CheckMessage> {
     let verified = match WorkosClient::new(&settings.workos) {
         Ok(client) => client.verify_credentials().await,
         Err(error) => Err(error),
     };
     match verified {
         Ok(()) => vec![dashboard(settings)],
-        Err(error @ WorkosError::Refused { .. }) => vec![Issue::new(
+        Err(error @ WorkosError::Refused { .. }) => vec![CheckMessage::new(
             "workos.E002",
-            Level::Error,
+            CheckLevel::Error,
             sentence(error),
             "WORKOS_API_KEY and WORKOS_CLIENT_ID must be of the same WorkOS environment.",
         )],
-        Err(error @ WorkosError::Unavailable { .. }) => vec![Issue::new(
+        Err(error @ WorkosError::Unavailable { .. }) => vec![CheckMessage::new(
             "workos.E003",
-            Level::Error,
+            CheckLevel::Error,
             sentence(error),
             "Check WORKOS_API_BASE_URL, and that this machine can connect to it.",
         )],

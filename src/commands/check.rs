@@ -2,19 +2,19 @@
 
 use super::error::CommandError;
 use super::output::print_line;
-use crate::checks::{self, Level, Report};
+use crate::checks::{self, CheckLevel, CheckReport};
 use crate::settings::{Settings, SettingsError, Source};
 
-pub(super) fn run(deploy: bool, fail_level: Level, online: bool) -> Result<(), CommandError> {
+pub(super) fn run(deploy: bool, fail_level: CheckLevel, online: bool) -> Result<(), CommandError> {
     let settings = Source::load()
         .map_err(SettingsError::from)
         .and_then(|source| Settings::read(&source));
     let report = match &settings {
-        Ok(settings) => Report::new(
+        Ok(settings) => CheckReport::new(
             issues(settings, deploy, online),
             &settings.silenced_system_checks,
         ),
-        Err(error) => Report::new(checks::unreadable_settings(error), &[]),
+        Err(error) => CheckReport::new(checks::unreadable_settings(error), &[]),
     };
     if report.reaches(fail_level) {
         return Err(CommandError::Failed(report.to_string()));
@@ -23,7 +23,7 @@ pub(super) fn run(deploy: bool, fail_level: Level, online: bool) -> Result<(), C
     Ok(())
 }
 
-fn issues(settings: &Settings, deploy: bool, online: bool) -> Vec<checks::Issue> {
+fn issues(settings: &Settings, deploy: bool, online: bool) -> Vec<checks::CheckMessage> {
     let mut issues = checks::settings(settings);
     issues.extend(checks::database(settings));
     if deploy {

@@ -19,13 +19,13 @@ pub(super) fn run(email: &str) -> Result<(), CommandError> {
         None => print_line(format_args!("Account '{email}' was already deactivated."))?,
         Some(sessions) => print_line(format_args!(
             "Account '{email}' is deactivated. {}",
-            what_ended(sessions)
+            ended_sessions_message(sessions)
         ))?,
     }
     Ok(())
 }
 
-fn what_ended(sessions: usize) -> String {
+fn ended_sessions_message(sessions: usize) -> String {
     match sessions {
         0 => "Its tokens ended; it had no open session.".to_owned(),
         1 => "Its tokens and 1 session ended.".to_owned(),

@@ -6,7 +6,7 @@ use super::database::open_migrated;
 use super::error::CommandError;
 use super::output::print_line;
 use super::signals::StopSignals;
-use crate::checks::{self, Level, Report};
+use crate::checks::{self, CheckLevel, CheckReport};
 use crate::clock::Clock;
 use crate::db::Database;
 use crate::logging;
@@ -21,11 +21,11 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     }
     let settings = Settings::read(&source)?;
     logging::start(&settings.log);
-    let report = Report::new(
+    let report = CheckReport::new(
         checks::settings(&settings),
         &settings.silenced_system_checks,
     );
-    if report.reaches(Level::Error) {
+    if report.reaches(CheckLevel::Error) {
         return Err(CommandError::Failed(report.to_string()));
     }
     for issue in report.issues() {

@@ -45,7 +45,7 @@ impl fmt::Display for RefusalReason {
             Self::KeyNotInteger => "key is no integer",
             Self::KeyOutOfRange => "key out of range",
             Self::DeletedHere => "account was deleted here since",
-            Self::IdTaken => "id already taken here by somebody else",
+            Self::IdTaken => "id belongs to another account",
             Self::BadEmail(problem) => problem,
             Self::EmailTaken => "e-mail belongs to another account",
             Self::BadWorkosId => "WorkOS id with spaces or control characters",

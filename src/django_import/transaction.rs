@@ -4,8 +4,8 @@ use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
 use crate::db::{Conn, Database, DbError};
 
-/// How often a batch is tried. It is repeated when somebody who signed up meanwhile took an e-mail
-/// that is in it. More conflicts than this mean that something else is wrong.
+/// How often a batch is tried. It is repeated if a user who signed up meanwhile has taken an e-mail
+/// that is in it. More conflicts have another cause and are reported as an error.
 const ATTEMPTS: usize = 4;
 
 /// Runs `write` in a transaction, and again from the start after a unique violation.

@@ -130,8 +130,8 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
         return Ok(None);
     };
     // A cookie of an older generation is out of date, even before its `renew_after`.
-    let marked = app.revocations.generation(&state.session_id) > state.generation;
-    if now < state.renew_after && !marked {
+    let generation_changed = app.revocations.generation(&state.session_id) > state.generation;
+    if now < state.renew_after && !generation_changed {
         return Ok(Some(state));
     }
     let renewal = RenewalRequest {

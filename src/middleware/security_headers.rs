@@ -38,8 +38,8 @@ pub async fn security_headers(
     if app.secure() {
         headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
-    // A response that sets a cookie is never cached, whatever the view says: a shared cache would hand
-    // one user's session to another.
+    // A response that sets a cookie is never cached, even if the view allows it: a shared cache would
+    // give one user's session to another user.
     if headers.contains_key(SET_COOKIE) || !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, NEVER_CACHE);
         headers.append(VARY, HeaderValue::from_static("Cookie"));

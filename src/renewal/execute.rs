@@ -11,7 +11,7 @@ use diesel::QueryResult;
 use secrecy::ExposeSecret;
 
 use super::context::RenewalContext;
-use super::policy::{self, Decision, LEASE, confirmed_until, duration_until, renew_after};
+use super::policy::{self, LEASE, RenewalDecision, confirmed_until, duration_until, renew_after};
 use super::refresh_grant::{self, RefreshOutcome};
 use super::status::{RenewalError, RenewalRequest, RenewedSession, SessionStatus};
 use super::write_behind::StoreRenewal;
@@ -200,7 +200,8 @@ impl<'a> LeasedRenewal<'a> {
         let back_off = policy::back_off(failures, retry_after, error.is_lost(), jitter);
         let renew_after = now.plus(back_off);
         log::warn!(
-            "failed to renew the session of account {}, {failures} times in a row: {error}",
+            "failed to renew session {} of account {}, {failures} times in a row: {error}",
+            self.row.id,
             self.user.id
         );
         self.row.renewal_failures = failures;
@@ -229,15 +230,15 @@ impl<'a> LeasedRenewal<'a> {
             (self.follow_up)(duration_until(renew_after, now));
         }
         match policy::decide(&self.row, now, self.context.stale_grace) {
-            Decision::Continue { check_again_at } => {
+            RenewalDecision::Continue { check_again_at } => {
                 let current =
                     RenewedSession::from_row(self.request, self.row, self.user, check_again_at);
                 Ok(Some(SessionStatus::Valid(Arc::new(current))))
             }
-            Decision::Unavailable { until } => {
+            RenewalDecision::Unavailable { until } => {
                 Err(RenewalError::WorkosUnavailable(duration_until(until, now)))
             }
-            Decision::Renew | Decision::Wait => Ok(None),
+            RenewalDecision::Renew | RenewalDecision::Wait => Ok(None),
         }
     }
 

@@ -39,7 +39,7 @@ const LONGEST_RETRY_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// What to do with an open session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Decision {
+pub(super) enum RenewalDecision {
     /// The session is valid.
     Continue {
         /// When to check it again.
@@ -71,25 +71,25 @@ pub fn confirmed_until(expires_at: Option<Timestamp>, now: Timestamp) -> Timesta
 }
 
 /// Decides what to do at `now` with an open session.
-pub(super) fn decide(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> Decision {
+pub(super) fn decide(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> RenewalDecision {
     if row.workos_refresh_token.is_none() {
         let check_again_at = now.plus(LOCAL_CHECK_INTERVAL);
-        return Decision::Continue { check_again_at };
+        return RenewalDecision::Continue { check_again_at };
     }
     let due_at = due_at(row);
     if now < due_at {
         let valid_until = valid_until(row, grace);
         return match now < valid_until {
             // A long `Retry-After` does not make the session valid for longer.
-            true => Decision::Continue {
+            true => RenewalDecision::Continue {
                 check_again_at: due_at.min(valid_until),
             },
-            false => Decision::Unavailable { until: due_at },
+            false => RenewalDecision::Unavailable { until: due_at },
         };
     }
     match row.renewing_until {
-        Some(lease) if now < lease => Decision::Wait,
-        _ => Decision::Renew,
+        Some(lease) if now < lease => RenewalDecision::Wait,
+        _ => RenewalDecision::Renew,
     }
 }
 

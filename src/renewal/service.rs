@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::context::RenewalContext;
 use super::execute::LeasedRenewal;
-use super::policy::{self, Decision, POLL_INTERVAL, duration_until};
+use super::policy::{self, POLL_INTERVAL, RenewalDecision, duration_until};
 use super::status::{RenewalError, RenewalRequest, RenewalResult, RenewedSession, SessionStatus};
 use super::switch_organization::{OrganizationSwitch, switch_organization};
 use super::write_behind::WriteBehind;
@@ -18,7 +18,7 @@ use crate::error::{Error, InternalError};
 use crate::keys::Keys;
 use crate::sessions::RevocationCache;
 use crate::settings::Settings;
-use crate::single_flight::{Flight, SingleFlight};
+use crate::single_flight::{FlightLeader, SingleFlight};
 use crate::workos::WorkosClient;
 
 /// The longest wait for a renewal by another process: a little more than a lease, so that a process
@@ -50,7 +50,7 @@ enum CheckProgress {
     Done(RenewalResult),
 }
 
-type CheckFlight = Flight<String, CheckProgress>;
+type CheckFlight = FlightLeader<String, CheckProgress>;
 
 impl RenewalService {
     /// Creates the service.
@@ -148,14 +148,14 @@ impl RenewalService {
             };
             let is_valid = policy::is_valid(&row, now, grace);
             match policy::decide(&row, now, grace) {
-                Decision::Continue { check_again_at } => {
+                RenewalDecision::Continue { check_again_at } => {
                     let current = RenewedSession::from_row(request, row, user, check_again_at);
                     return Ok(SessionStatus::Valid(Arc::new(current)));
                 }
-                Decision::Unavailable { until } => {
+                RenewalDecision::Unavailable { until } => {
                     return Err(RenewalError::WorkosUnavailable(duration_until(until, now)));
                 }
-                Decision::Renew => {
+                RenewalDecision::Renew => {
                     let leased = LeasedRenewal::take(context, request, &follow_up, user, now);
                     if let Some(leased) = leased.await? {
                         flight.report(CheckProgress::AskingWorkos { is_valid });
@@ -164,8 +164,8 @@ impl RenewalService {
                         }
                     }
                 }
-                Decision::Wait if is_valid => return Ok(SessionStatus::RenewalInProgress),
-                Decision::Wait => {}
+                RenewalDecision::Wait if is_valid => return Ok(SessionStatus::RenewalInProgress),
+                RenewalDecision::Wait => {}
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }
@@ -186,8 +186,11 @@ impl RenewalService {
         let service = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(delay + POLL_INTERVAL).await;
+            let id = request.session_id.clone();
             if let Err(error) = service.check(request).await {
-                log::warn!("failed to repeat a renewal whose response was lost: {error}");
+                log::warn!(
+                    "failed to repeat the renewal of session {id} after a lost response: {error}"
+                );
             }
         });
     }

@@ -28,8 +28,8 @@ pub struct RenewalRequest {
 }
 
 impl RenewalRequest {
-    /// The organisation that the session is to be in. The row of a session from an earlier version
-    /// may name none; then the cookie's applies.
+    /// The organisation of the renewed session: the requested one, or else the row's, or else the
+    /// cookie's. The row of a session from an earlier version may have none.
     pub(super) fn target_organization<'a>(&'a self, row: &'a SessionRow) -> Option<&'a str> {
         let wanted = self.switch_to.as_ref();
         let known = wanted.or(row.organization_id.as_ref());

@@ -57,7 +57,7 @@ impl WriteBehind {
         for _ in 1..ATTEMPTS {
             match self.attempt(&write).await {
                 Err(error) => {
-                    log::warn!("failed to store the renewal of a session, trying again: {error}");
+                    log::warn!("failed to store a renewal, trying again: {error}");
                 }
                 written => return written,
             }
@@ -74,7 +74,9 @@ impl WriteBehind {
         renewed: Arc<RenewedSession>,
         store: StoreRenewal,
     ) {
-        log::error!("failed to store the renewal of a session; kept in memory until it is stored");
+        log::error!(
+            "failed to store the renewal of session {session_id}; kept in memory until it is stored"
+        );
         self.pending.lock().insert(session_id.clone(), renewed);
         let this = self.clone();
         tokio::spawn(async move {
@@ -82,9 +84,10 @@ impl WriteBehind {
             this.pending.lock().remove(&session_id);
             match stored {
                 Ok(Some((_, Some(new)))) => this.revocations.add_generation(&new),
-                Ok(_) => log::info!("the renewal of a session has been stored after all"),
+                Ok(_) => log::info!("the renewal of session {session_id} has been stored"),
                 Err(_) => log::error!(
-                    "the renewal of a session was not stored within an hour; the session will end"
+                    "the renewal of session {session_id} was not stored within an hour; the session \
+                     will end"
                 ),
             }
         });

@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 
 use super::generation::SessionGeneration;
 use super::row::SessionRow;
-use super::tombstones::tombstones;
+use super::sql_ended_sessions::tombstones;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 

@@ -35,12 +35,12 @@ pub enum ExchangeFailure {
     Link(#[from] LinkError),
     /// The tokens.
     #[error(transparent)]
-    Issue(#[from] IssueError),
+    CheckMessage(#[from] IssueError),
 }
 
 impl From<DbError> for ExchangeFailure {
     fn from(error: DbError) -> Self {
-        Self::Issue(error.into())
+        Self::CheckMessage(error.into())
     }
 }
 

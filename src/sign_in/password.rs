@@ -28,7 +28,7 @@ pub enum PasswordTokenError {
     Credentials(#[from] CredentialError),
     /// Issuing the tokens.
     #[error(transparent)]
-    Issue(#[from] IssueError),
+    CheckMessage(#[from] IssueError),
 }
 
 impl From<DbError> for PasswordTokenError {

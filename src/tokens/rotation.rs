@@ -43,24 +43,24 @@ pub enum RefreshError {
     PasswordChanged,
     /// Internal failure.
     #[error(transparent)]
-    Issue(#[from] IssueError),
+    CheckMessage(#[from] IssueError),
 }
 
 impl From<RandomnessError> for RefreshError {
     fn from(error: RandomnessError) -> Self {
-        Self::Issue(error.into())
+        Self::CheckMessage(error.into())
     }
 }
 
 impl From<diesel::result::Error> for RefreshError {
     fn from(error: diesel::result::Error) -> Self {
-        Self::Issue(error.into())
+        Self::CheckMessage(error.into())
     }
 }
 
 impl From<DbError> for RefreshError {
     fn from(error: DbError) -> Self {
-        Self::Issue(error.into())
+        Self::CheckMessage(error.into())
     }
 }
 

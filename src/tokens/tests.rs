@@ -14,7 +14,7 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::settings::{JwtAlgorithm, TokenSettings};
 
-mod any;
+mod properties;
 
 const SECRET: &str = "made-up-key-of-the-tests-with-more-than-fifty-characters";
 const NOW: i64 = 1_800_000_000;

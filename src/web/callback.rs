@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::login::AuthorizeRedirect;
 use super::login_attempt::{LoginAttempt, LoginAttempts};
-use super::{is_prefetch, landing, query_pairs, redirect, step};
+use super::{is_prefetch, query_pairs, redirect, redirect_target, step};
 use crate::error::{Error, InternalError, SignInFailure};
 use crate::links::{cancelled_url, login_with_url};
 use crate::middleware::device;
@@ -78,7 +78,10 @@ pub async fn callback(
                     let started = session.start(state);
                     started
                         .map_err(|error| InternalError::new("write the session cookie", error))?;
-                    Ok(redirect(landing(next, &app.settings.login_redirect_url)))
+                    Ok(redirect(redirect_target(
+                        next,
+                        &app.settings.login_redirect_url,
+                    )))
                 }
                 // WorkOS requires one more step.
                 Err(SignInFailure::Workos(error)) => {

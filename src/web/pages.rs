@@ -12,7 +12,7 @@ mod home;
 mod organization;
 mod password;
 mod sessions;
-mod step;
+mod step_page;
 
 pub use account::{AccountPage, machine_time, readable_time};
 pub use error::ErrorPage;
@@ -23,7 +23,7 @@ pub use home::{HomePage, LogoutConfirmPage};
 pub use organization::OrganizationSection;
 pub use password::{LoginForm, LoginPage, PasswordChangeErrors};
 pub use sessions::{ListedSession, SessionList};
-pub use step::{ContinueAtWorkosPage, OrganizationChoice, StepPage, StepPrompt};
+pub use step_page::{ContinueAtWorkosPage, OrganizationChoice, StepPage, StepPrompt};
 
 #[cfg(test)]
 mod tests;

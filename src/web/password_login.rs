@@ -9,10 +9,10 @@ use secrecy::ExposeSecret;
 use super::form::{Form, field_error};
 use super::login::public_url_redirect;
 use super::pages::{LoginForm, LoginPage, PageFrame};
-use super::{landing, none_if_refused, notice, query_value, redirect, render};
+use super::{none_if_refused, notice, query_value, redirect, redirect_target, render};
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
-use crate::http::throttle::SignInThrottle;
+use crate::http::throttled::SignInThrottle;
 use crate::links::{SESSION_OVER, login_url, login_with_hint_url, password_login_url};
 use crate::middleware::device;
 use crate::origin::{Origin, local_target};
@@ -87,7 +87,10 @@ pub async fn post(
         if let Some(state) = none_if_refused(outcome, &form_url)? {
             let begun = session.start(state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
-            return Ok(redirect(landing(&next, &app.settings.login_redirect_url)));
+            return Ok(redirect(redirect_target(
+                &next,
+                &app.settings.login_redirect_url,
+            )));
         }
         app.throttle.count_wrong_password(client, email);
         rejected.form_error = Some(REFUSED);
@@ -125,7 +128,7 @@ fn show(
         form: (settings.password_login != PasswordLogin::Off).then_some(form),
         workos_url: &login_url(next),
         workos_first,
-        continue_url: landing(next, &settings.login_redirect_url),
+        continue_url: redirect_target(next, &settings.login_redirect_url),
     };
     render::page(StatusCode::OK, &login)
 }

@@ -13,10 +13,10 @@ use super::form::Form;
 use super::login::AuthorizeRedirect;
 use super::login_attempt::LoginAttempt;
 use super::pages::{OrganizationChoice, StepPage, StepPrompt};
-use super::{landing, query_value, redirect, render};
+use super::{query_value, redirect, redirect_target, render};
 use crate::clock::Timestamp;
 use crate::error::{Error, InternalError, SignInFailure};
-use crate::http::throttle::SignInThrottle;
+use crate::http::throttled::SignInThrottle;
 use crate::links::{login_as_another_url, login_url, step_url};
 use crate::middleware::device;
 use crate::sessions::BrowserSession;
@@ -136,7 +136,7 @@ fn conclude(
         StepOutcome::SignedIn(state) => {
             let begun = session.start(*state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
-            redirect(landing(next, &settings.login_redirect_url))
+            redirect(redirect_target(next, &settings.login_redirect_url))
         }
         // A page with a link: Chromium applies the policy's `form-action` to a redirect after a form,
         // and the policy cannot name every organisation's single sign-on.

@@ -45,14 +45,20 @@ impl AccessTokenVerifier {
         now: Timestamp,
     ) -> Result<(), WorkosError> {
         let token = token.expose_secret();
-        let header = jsonwebtoken::decode_header(token).map_err(|error| untrusted(&error))?;
+        let header =
+            jsonwebtoken::decode_header(token).map_err(|error| unverified_token_error(&error))?;
         if header.alg != Algorithm::RS256 {
-            return Err(untrusted(&format!("it is signed with {:?}", header.alg)));
+            return Err(unverified_token_error(&format!(
+                "it is signed with {:?}",
+                header.alg
+            )));
         }
         let fetch = || self.fetch_keys();
         match self.keys.signing_key(&header, now, fetch).await? {
             Some(key) => self.verify_with_key(token, &key),
-            None => Err(untrusted(&"WorkOS publishes no key that signed it")),
+            None => Err(unverified_token_error(
+                &"WorkOS publishes no key that signed it",
+            )),
         }
     }
 
@@ -64,13 +70,13 @@ impl AccessTokenVerifier {
         rules.validate_aud = false;
         rules.required_spec_claims.clear();
         let claims: IssuerClaim = jsonwebtoken::decode(token, key, &rules)
-            .map_err(|error| untrusted(&error))?
+            .map_err(|error| unverified_token_error(&error))?
             .claims;
         let issuer = claims.iss.trim_end_matches('/');
         if self.issuers.iter().any(|known| known == issuer) {
             return Ok(());
         }
-        Err(untrusted(&format!(
+        Err(unverified_token_error(&format!(
             "its issuer {issuer:?} is not in WORKOS_JWT_ISSUERS"
         )))
     }
@@ -83,6 +89,6 @@ impl AccessTokenVerifier {
     }
 }
 
-fn untrusted(problem: &impl std::fmt::Display) -> WorkosError {
+fn unverified_token_error(problem: &impl std::fmt::Display) -> WorkosError {
     WorkosError::unavailable(format!("its access token cannot be trusted: {problem}"))
 }

@@ -2,7 +2,7 @@
 
 mod memberships;
 mod retry;
-mod step;
+mod step_answer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::settings::WorkosSettings;
 use retry::{RetryPolicy, send};
 
 pub use memberships::OrganizationList;
-pub use step::StepAnswer;
+pub use step_answer::StepAnswer;
 
 /// The time-out of one attempt to use a refresh token. It is short, so that after a lost response
 /// the request is repeated within the total time-out, and within the 30 seconds in which WorkOS

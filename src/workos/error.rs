@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::step::NextStep;
+use super::next_step::NextStep;
 use crate::http_client::{ErrorResponse, NO_CODE, RequestError, code_or_status, is_error_code};
 
 /// Why a request to WorkOS failed.

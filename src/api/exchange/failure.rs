@@ -29,7 +29,7 @@ pub(in crate::api) fn to_api_error(failure: ExchangeFailure) -> ApiError {
         ExchangeFailure::Workos(failure) => workos(failure),
         ExchangeFailure::Oidc(error) => oidc(error),
         ExchangeFailure::Link(error) => link(error),
-        ExchangeFailure::Issue(error) => error.into(),
+        ExchangeFailure::CheckMessage(error) => error.into(),
     }
 }
 
@@ -44,9 +44,9 @@ fn log_failure(failure: &ExchangeFailure) {
             error.is_misconfiguration(),
             matches!(error, OidcError::Unavailable { .. }),
         ),
-        ExchangeFailure::Workos(_) | ExchangeFailure::Link(_) | ExchangeFailure::Issue(_) => {
-            (false, false)
-        }
+        ExchangeFailure::Workos(_)
+        | ExchangeFailure::Link(_)
+        | ExchangeFailure::CheckMessage(_) => (false, false),
     };
     if misconfigured {
         log::error!(

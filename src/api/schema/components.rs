@@ -130,7 +130,7 @@ pub(super) fn schemas() -> Value {
         "Nothing": { "type": "object", "maxProperties": 0 },
         "Document": { "type": "object", "required": ["openapi", "info", "paths"] },
         "Problem": problem(),
-        "Unfinished": unfinished(),
+        "Unfinished": step_required(),
         "Forbidden": {
             "anyOf": [
                 { "$ref": "#/components/schemas/Unfinished" },
@@ -154,7 +154,7 @@ pub(super) fn schemas() -> Value {
 }
 
 /// A sign-in for which WorkOS requires another step.
-fn unfinished() -> Value {
+fn step_required() -> Value {
     let organization = object(
         &["id", "name"],
         json!({ "id": { "type": "string" }, "name": { "type": "string" } }),

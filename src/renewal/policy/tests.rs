@@ -35,12 +35,12 @@ fn failed(retry_at: i64) -> SessionRow {
     }
 }
 
-fn decision(row: &SessionRow, seconds: i64) -> Decision {
+fn decision(row: &SessionRow, seconds: i64) -> RenewalDecision {
     decide(row, at(seconds), GRACE)
 }
 
-fn continues(seconds: i64) -> Decision {
-    Decision::Continue {
+fn continues(seconds: i64) -> RenewalDecision {
+    RenewalDecision::Continue {
         check_again_at: at(seconds),
     }
 }
@@ -60,7 +60,7 @@ fn a_renewal_begins_a_minute_ahead_or_in_the_last_fifth() {
 #[test]
 fn a_session_is_renewed_when_it_is_due_and_not_before() {
     assert_eq!(decision(&row(), 239), continues(240));
-    assert_eq!(decision(&row(), 240), Decision::Renew);
+    assert_eq!(decision(&row(), 240), RenewalDecision::Renew);
     let renewed = SessionRow {
         confirmed_until: Some(at(600)),
         renew_after: Some(at(540)),
@@ -75,10 +75,10 @@ fn other_requests_wait_while_the_lease_is_held() {
         renewing_until: Some(at(260)),
         ..row()
     };
-    assert_eq!(decision(&leased, 259), Decision::Wait);
+    assert_eq!(decision(&leased, 259), RenewalDecision::Wait);
     assert_eq!(
         decision(&leased, 260),
-        Decision::Renew,
+        RenewalDecision::Renew,
         "the lease has expired"
     );
     assert!(is_valid(&leased, at(299), GRACE));
@@ -91,15 +91,15 @@ fn other_requests_wait_while_the_lease_is_held() {
 #[test]
 fn an_outage_keeps_the_session_until_the_grace_period_ends() {
     assert_eq!(decision(&failed(310), 305), continues(310));
-    assert_eq!(decision(&failed(310), 310), Decision::Renew);
+    assert_eq!(decision(&failed(310), 310), RenewalDecision::Renew);
     let end = 300 + 3_600;
     assert_eq!(decision(&failed(end + 9), end - 1), continues(end));
     let until = at(end + 9);
     assert_eq!(
         decision(&failed(end + 9), end),
-        Decision::Unavailable { until }
+        RenewalDecision::Unavailable { until }
     );
-    assert_eq!(decision(&failed(end + 9), end + 9), Decision::Renew);
+    assert_eq!(decision(&failed(end + 9), end + 9), RenewalDecision::Renew);
     assert!(
         !is_valid(&failed(0), at(300), TimeDelta::zero()),
         "no grace"

@@ -1,6 +1,6 @@
 //! The organisation section of the account page.
 
-use super::step::OrganizationChoice;
+use super::step_page::OrganizationChoice;
 
 /// The session's organisation, and those that the user can switch to.
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::WorkosClient;
 use super::retry::{RetryPolicy, send};
 use crate::workos::error::WorkosError;
-use crate::workos::step::Organization;
+use crate::workos::next_step::Organization;
 
 /// The time-out of all requests together. A web page that shows the list must not wait longer.
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -120,9 +120,7 @@ fn ids_and_emails_of_local_accounts_are_kept() {
     let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 0), [1, 0, 0, 2]);
     assert!(
-        output
-            .stdout
-            .contains("id already taken here by somebody else: 1"),
+        output.stdout.contains("id belongs to another account: 1"),
         "{output:#?}"
     );
     assert!(
@@ -146,9 +144,7 @@ fn rows_of_a_second_project_do_not_change_accounts_of_the_first() {
     let output = target.import(&second, &[]);
     assert_eq!(counts(&output, 0), [0, 0, 0, 1]);
     assert!(
-        output
-            .stdout
-            .contains("id already taken here by somebody else: 1"),
+        output.stdout.contains("id belongs to another account: 1"),
         "{output:#?}"
     );
     assert_eq!(target.user(1), before);

@@ -1,5 +1,6 @@
-//! Sessions that ended without the program. When somebody closes an account or deletes a row with SQL
-//! alone, the database's triggers write a tombstone, from which every replica learns of the end.
+//! Sessions that were ended by SQL from outside the program. When an operator deactivates an account or
+//! deletes a row with SQL alone, the database's triggers write a tombstone. The revocation cache of every
+//! replica reads the tombstones.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;

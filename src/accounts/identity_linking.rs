@@ -138,9 +138,9 @@ impl ExternalIdentity {
     }
 }
 
-/// Marks the account's e-mail as verified. If it was not verified before, whoever registered it may
-/// be another person: the account's password, sessions, tokens and links are removed, the link to
-/// WorkOS too. `false`: the account has changed since it was read; try again.
+/// Marks the account's e-mail as verified. If it was not verified before, another person may have
+/// registered it. Therefore the account's password, sessions, tokens and links are removed, also the
+/// link to WorkOS. Returns `false` if the account has changed since it was read: then try again.
 fn mark_email_verified(conn: &mut Conn, user: &User, now: Timestamp) -> Result<bool, DbError> {
     let as_read = users::table
         .find(user.id)
