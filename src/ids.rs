@@ -84,3 +84,8 @@ text_id! {
     /// The id of a session at WorkOS, also the claim `sid` of tokens.
     WorkosSid
 }
+
+text_id! {
+    /// The id of a browser session: 256 random bits, which the encrypted cookie and the row contain.
+    SessionId
+}

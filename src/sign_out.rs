@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use crate::accounts::revoke_all_sessions;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 use crate::sessions::{RevocationCache, SessionRow};
 use crate::tokens::{RefreshTokenRow, TokenClaims, Tokens};
 use crate::workos::{WorkosClient, WorkosError};
@@ -26,7 +26,7 @@ pub struct SignOutService {
 #[derive(Debug, Default)]
 pub struct SignOutRequest {
     /// The browser session.
-    pub session_id: Option<String>,
+    pub session_id: Option<SessionId>,
     /// The claims of the access tokens, expired ones included.
     pub access_tokens: Vec<TokenClaims>,
     /// The claims of the refresh token.
@@ -118,14 +118,14 @@ impl SignOutService {
     pub async fn end_one_session(
         &self,
         user_id: i64,
-        id: &str,
+        id: &SessionId,
         now: Timestamp,
     ) -> Result<Option<SignedOut>, DbError> {
         // Session ids contain only these characters, and PostgreSQL refuses a text with a NUL.
         if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Ok(None);
         }
-        let wanted = id.to_owned();
+        let wanted = id.clone();
         let row = self
             .database
             .read(move |conn| SessionRow::by_id(conn, &wanted).map_err(DbError::from))
@@ -150,7 +150,7 @@ impl SignOutService {
     pub async fn sign_out_everywhere(
         &self,
         user_id: i64,
-        current_id: &str,
+        current_id: &SessionId,
         now: Timestamp,
     ) -> Result<SignedOutEverywhere, DbError> {
         let ended = self
@@ -165,7 +165,7 @@ impl SignOutService {
             ended.len()
         );
         let (current, others): (Vec<_>, Vec<_>) =
-            ended.into_iter().partition(|row| row.id == current_id);
+            ended.into_iter().partition(|row| row.id == *current_id);
         let current = current.into_iter().find_map(|row| row.workos_sid);
         let sids = others.into_iter().filter_map(|row| row.workos_sid);
         Ok(SignedOutEverywhere {
@@ -205,7 +205,11 @@ impl SignOutService {
 
 /// Ends a session and revokes the token families that depend on it. Returns the session's row. Must
 /// be called inside a transaction.
-pub fn end_session(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<Option<SessionRow>> {
+pub fn end_session(
+    conn: &mut Conn,
+    id: &SessionId,
+    now: Timestamp,
+) -> QueryResult<Option<SessionRow>> {
     // The session row is updated first. Issuing tokens locks that row, so no tokens can be issued
     // for the session between this statement and the commit.
     SessionRow::revoke(conn, id, now)?;

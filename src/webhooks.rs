@@ -9,7 +9,7 @@ use crate::accounts::{self, ProvisionError, User, WorkosProfile, provision};
 use crate::clock::Timestamp;
 use crate::db::schema::webhook_events;
 use crate::db::{Conn, Database, DbError, on_unique_violation};
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 use crate::memberships::Memberships;
 use crate::sessions::{RevocationCache, SessionGeneration, SessionRow};
 use crate::tokens::RefreshTokenRow;
@@ -33,7 +33,7 @@ pub enum EventReceipt {
 }
 
 /// Ids and expiry times of the sessions that an event ended.
-type EndedSessions = Vec<(String, Timestamp)>;
+type EndedSessions = Vec<(SessionId, Timestamp)>;
 
 /// What an event changed, for the caches of this replica.
 #[derive(Debug, Default)]

@@ -13,6 +13,7 @@ use super::user::User;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
+use crate::ids::SessionId;
 use crate::settings::PasswordLogin;
 
 /// How often a password change is tried. A try fails only if the account changes between the check
@@ -80,7 +81,7 @@ pub struct PasswordChange {
     /// The new password, already validated.
     pub new: SecretString,
     /// The id of the session that is not revoked.
-    pub keep: String,
+    pub keep: SessionId,
     /// The current time.
     pub now: Timestamp,
 }

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::users;
+use crate::ids::SessionId;
 use crate::sessions::SessionRow;
 
 /// Stores a new password and revokes the account's tokens and its sessions, except for the session
@@ -15,7 +16,7 @@ pub fn set_password(
     user_id: i64,
     encoded: &str,
     now: Timestamp,
-    keep: Option<&str>,
+    keep: Option<&SessionId>,
 ) -> QueryResult<usize> {
     diesel::update(users::table.find(user_id))
         .set((

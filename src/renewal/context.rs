@@ -9,6 +9,7 @@ use super::write_behind::WriteBehind;
 use crate::accounts::User;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
+use crate::ids::SessionId;
 use crate::keys::Keys;
 use crate::sessions::{RevocationCache, SessionRow};
 use crate::sign_out::end_session;
@@ -32,7 +33,7 @@ impl RenewalContext {
     /// Returns the session and its account if both are open.
     pub(super) async fn find_open(
         &self,
-        session_id: &str,
+        session_id: &SessionId,
         now: Timestamp,
     ) -> Result<Option<(SessionRow, User)>, DbError> {
         find_open(&self.database, session_id, now).await
@@ -42,10 +43,10 @@ impl RenewalContext {
     /// expired, or its account is closed or deleted.
     pub(super) async fn end_session(
         &self,
-        session_id: &str,
+        session_id: &SessionId,
         now: Timestamp,
     ) -> Result<(), DbError> {
-        let id = session_id.to_owned();
+        let id = session_id.clone();
         let row = self
             .write_behind
             .write(Arc::new(move |conn: &mut Conn| {

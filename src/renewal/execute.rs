@@ -18,6 +18,7 @@ use super::write_behind::StoreRenewal;
 use crate::accounts::{User, WorkosProfile, update_from_workos};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
+use crate::ids::SessionId;
 use crate::random::random_fraction;
 use crate::sealing::SealError;
 use crate::sessions::{Confirmation, RenewalFailure, SessionRow};
@@ -71,7 +72,7 @@ impl<'a> LeasedRenewal<'a> {
         follow_up: FollowUp<'a>,
         user: User,
         now: Timestamp,
-        take: fn(&mut Conn, &str, Timestamp, Timestamp) -> QueryResult<bool>,
+        take: fn(&mut Conn, &SessionId, Timestamp, Timestamp) -> QueryResult<bool>,
     ) -> Result<Option<Self>, DbError> {
         let (id, lease) = (request.session_id.clone(), now.plus(LEASE));
         let row = context.database.write(move |conn| {

@@ -3,15 +3,16 @@
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
+use crate::ids::SessionId;
 use crate::sessions::SessionRow;
 
 /// Returns the session and its account if both are open.
 pub(super) async fn find_open(
     database: &Database,
-    session_id: &str,
+    session_id: &SessionId,
     now: Timestamp,
 ) -> Result<Option<(SessionRow, User)>, DbError> {
-    let id = session_id.to_owned();
+    let id = session_id.clone();
     database
         .read(move |conn| {
             let row = SessionRow::by_id(conn, &id)?;
@@ -28,7 +29,7 @@ pub(super) async fn find_open(
 /// Whether the session and its account are open.
 pub async fn is_open(
     database: &Database,
-    session_id: &str,
+    session_id: &SessionId,
     now: Timestamp,
 ) -> Result<bool, DbError> {
     Ok(find_open(database, session_id, now).await?.is_some())

@@ -15,6 +15,7 @@ use super::write_behind::WriteBehind;
 use crate::clock::Clock;
 use crate::db::Database;
 use crate::error::{Error, InternalError};
+use crate::ids::SessionId;
 use crate::keys::Keys;
 use crate::sessions::RevocationCache;
 use crate::settings::Settings;
@@ -32,7 +33,7 @@ const FOLLOW_UPS: u32 = 2;
 #[derive(Clone)]
 pub struct RenewalService {
     context: Arc<RenewalContext>,
-    checks: SingleFlight<String, CheckProgress>,
+    checks: SingleFlight<SessionId, CheckProgress>,
 }
 
 /// The progress of a check.
@@ -50,7 +51,7 @@ enum CheckProgress {
     Done(RenewalResult),
 }
 
-type CheckFlight = FlightLeader<String, CheckProgress>;
+type CheckFlight = FlightLeader<SessionId, CheckProgress>;
 
 impl RenewalService {
     /// Creates the service.

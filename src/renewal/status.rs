@@ -7,6 +7,7 @@ use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::error::{Error, InternalError};
+use crate::ids::SessionId;
 use crate::sealing::SealError;
 use crate::sessions::{Confirmation, SessionRow, SessionState};
 use crate::workos::ClientDevice;
@@ -15,7 +16,7 @@ use crate::workos::ClientDevice;
 #[derive(Clone, Debug)]
 pub struct RenewalRequest {
     /// The session.
-    pub session_id: String,
+    pub session_id: SessionId,
     /// The organisation named in the session's cookie.
     pub organization_id: Option<String>,
     /// The organisation to switch to.

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::status::RenewedSession;
 use crate::db::{Conn, Database, DbError};
+use crate::ids::SessionId;
 use crate::sessions::{RevocationCache, SessionGeneration};
 
 /// How many times a write is tried before its request continues without it.
@@ -34,7 +35,7 @@ pub(super) type StoreRenewal = Write<Option<(RenewedSession, Option<SessionGener
 pub(super) struct WriteBehind {
     database: Database,
     revocations: Arc<RevocationCache>,
-    pending: Arc<Mutex<HashMap<String, Arc<RenewedSession>>>>,
+    pending: Arc<Mutex<HashMap<SessionId, Arc<RenewedSession>>>>,
 }
 
 impl WriteBehind {
@@ -47,7 +48,7 @@ impl WriteBehind {
     }
 
     /// The renewed state of this session, if its row does not hold it yet.
-    pub(super) fn pending(&self, session_id: &str) -> Option<Arc<RenewedSession>> {
+    pub(super) fn pending(&self, session_id: &SessionId) -> Option<Arc<RenewedSession>> {
         self.pending.lock().get(session_id).cloned()
     }
 
@@ -70,7 +71,7 @@ impl WriteBehind {
     /// `renewed` instead of the row.
     pub(super) fn store_later(
         &self,
-        session_id: String,
+        session_id: SessionId,
         renewed: Arc<RenewedSession>,
         store: StoreRenewal,
     ) {

@@ -5,14 +5,14 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::sessions;
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 
 /// An active session, without its refresh token.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
 pub struct ActiveSession {
     /// The session's id.
-    pub id: String,
+    pub id: SessionId,
     /// SHA-256 of the login attempt's `state`, in hex.
     pub login_attempt: Option<String>,
     /// WorkOS's session id.
@@ -43,7 +43,7 @@ impl ActiveSession {
     pub fn list(
         conn: &mut Conn,
         user_id: i64,
-        current: &str,
+        current: &SessionId,
         now: Timestamp,
         limit: i64,
     ) -> QueryResult<Vec<Self>> {

@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::ids::SessionId;
 
 /// The only key of actix-session's map.
 const STATE_KEY: &str = "who";
@@ -24,7 +25,7 @@ const MAX_BYTES: usize = 2_750;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionState {
     /// The session's id.
-    pub session_id: String,
+    pub session_id: SessionId,
     /// The row in `users`.
     pub user_id: i64,
     /// The user's id at WorkOS.
@@ -131,7 +132,7 @@ pub struct BrowserSession(Session);
 
 /// The id of the session whose cookie this request's response updates, as a request extension. If the
 /// browser starts another session meanwhile, a late response must not overwrite its cookie.
-pub struct UpdatedSession(pub String);
+pub struct UpdatedSession(pub SessionId);
 
 impl BrowserSession {
     /// Starts a session: the response replaces the cookie and everything in it.
@@ -175,7 +176,7 @@ impl BrowserSession {
     }
 
     /// Encrypts the unchanged state again, with the newest key; returns the session's id.
-    pub(crate) fn reseal(&self, now: Timestamp) -> Result<Option<String>, serde_json::Error> {
+    pub(crate) fn reseal(&self, now: Timestamp) -> Result<Option<SessionId>, serde_json::Error> {
         let Some(state) = self.peek(now) else {
             return Ok(None);
         };
@@ -239,7 +240,7 @@ mod tests {
     fn state() -> SessionState {
         let time = |seconds| Timestamp::from_seconds(seconds).unwrap();
         SessionState {
-            session_id: "0".repeat(32),
+            session_id: "0".repeat(32).into(),
             user_id: 1,
             workos_user_id: Some("user_1".to_owned()),
             email: "ada@example.com".to_owned(),

@@ -8,12 +8,13 @@ use super::row::SessionRow;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::sessions;
+use crate::ids::SessionId;
 
 /// The latest generation of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct SessionGeneration {
     /// The session.
-    pub session_id: String,
+    pub session_id: SessionId,
     /// See [`SessionRow::generation`].
     pub generation: i32,
     /// When the session's cookies expire.
@@ -24,7 +25,7 @@ impl SessionRow {
     /// Increments the generation of a session and returns it; `None` if there is no such session.
     pub fn increment_generation(
         conn: &mut Conn,
-        id: &str,
+        id: &SessionId,
         now: Timestamp,
     ) -> QueryResult<Option<SessionGeneration>> {
         diesel::update(sessions::table.find(id))
@@ -69,7 +70,11 @@ impl SessionRow {
     }
 
     /// Ends WorkOS's latest confirmation of a session, so that the next request renews it.
-    pub fn discard_confirmation(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<usize> {
+    pub fn discard_confirmation(
+        conn: &mut Conn,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> QueryResult<usize> {
         diesel::update(sessions::table.find(id))
             .set((
                 sessions::renew_after.eq(now),

@@ -9,7 +9,7 @@ use super::SessionRow;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::sessions;
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 use crate::lease::lease_is_free;
 
 /// What WorkOS confirmed in a renewal.
@@ -48,7 +48,7 @@ impl SessionRow {
     /// lease or has renewed the session, or if the session has ended.
     pub fn take_lease(
         conn: &mut Conn,
-        id: &str,
+        id: &SessionId,
         now: Timestamp,
         until: Timestamp,
     ) -> QueryResult<bool> {
@@ -68,7 +68,7 @@ impl SessionRow {
     /// The same for a session that is not due yet.
     pub fn take_lease_early(
         conn: &mut Conn,
-        id: &str,
+        id: &SessionId,
         now: Timestamp,
         until: Timestamp,
     ) -> QueryResult<bool> {
@@ -83,7 +83,7 @@ impl SessionRow {
 
     /// Releases the lease. Returns `false` if another process holds it by now, or if the session has
     /// ended.
-    pub fn release_lease(conn: &mut Conn, id: &str, lease: Timestamp) -> QueryResult<bool> {
+    pub fn release_lease(conn: &mut Conn, id: &SessionId, lease: Timestamp) -> QueryResult<bool> {
         let released = diesel::update(sessions::table.find(id))
             .filter(sessions::renewing_until.eq(lease))
             .filter(sessions::revoked_at.is_null())
@@ -106,7 +106,11 @@ impl SessionRow {
 
     /// Stores what WorkOS confirmed. Must be called in the transaction of
     /// [`claim_refresh_token`](Self::claim_refresh_token).
-    pub fn confirm(conn: &mut Conn, id: &str, confirmation: &Confirmation) -> QueryResult<usize> {
+    pub fn confirm(
+        conn: &mut Conn,
+        id: &SessionId,
+        confirmation: &Confirmation,
+    ) -> QueryResult<usize> {
         diesel::update(sessions::table.find(id))
             .set(confirmation)
             .execute(conn)
@@ -116,7 +120,7 @@ impl SessionRow {
     /// [`release_lease`](Self::release_lease).
     pub fn record_failure(
         conn: &mut Conn,
-        id: &str,
+        id: &SessionId,
         failure: &RenewalFailure,
     ) -> QueryResult<usize> {
         let row = sessions::table.find(id);
@@ -134,7 +138,7 @@ impl SessionRow {
     }
 
     /// The place to which the encryption of a session's refresh token is bound.
-    pub fn refresh_token_place(id: &str) -> String {
+    pub fn refresh_token_place(id: &SessionId) -> String {
         format!("sessions:{id}")
     }
 }

@@ -14,6 +14,7 @@ use super::row::SessionRow;
 use super::sql_ended_sessions::tombstones;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
+use crate::ids::SessionId;
 
 /// How far before the previous reading the next one begins. A revocation has the time of its replica's
 /// clock, and becomes visible when its transaction commits, at most half a minute later.
@@ -66,7 +67,7 @@ impl RevocationCache {
     }
 
     /// Whether the session is revoked.
-    pub fn status(&self, session_id: &str) -> RevocationStatus {
+    pub fn status(&self, session_id: &SessionId) -> RevocationStatus {
         let contents = self.contents.read();
         if contents.revoked.contains_key(&fingerprint(session_id)) {
             return RevocationStatus::Revoked;
@@ -79,13 +80,13 @@ impl RevocationCache {
     }
 
     /// Adds a session that this replica has revoked, whose cookies would expire at `expires_at`.
-    pub fn add_revoked(&self, session_id: &str, expires_at: Timestamp) {
+    pub fn add_revoked(&self, session_id: &SessionId, expires_at: Timestamp) {
         let mut contents = self.contents.write();
         contents.revoked.insert(fingerprint(session_id), expires_at);
     }
 
     /// The latest generation of this session; 0 if it never changed.
-    pub fn generation(&self, session_id: &str) -> i32 {
+    pub fn generation(&self, session_id: &SessionId) -> i32 {
         let contents = self.contents.read();
         let latest = contents.generations.get(&fingerprint(session_id));
         latest.map_or(0, |(generation, _)| *generation)
@@ -181,7 +182,7 @@ impl CacheContents {
 /// What one reading returns.
 #[derive(Debug, Default)]
 struct RecentChanges {
-    revoked: Vec<(String, Timestamp)>,
+    revoked: Vec<(SessionId, Timestamp)>,
     generations: Vec<SessionGeneration>,
 }
 
@@ -199,7 +200,7 @@ impl RecentChanges {
 
 /// The first half of the id's SHA-256. A million of them take 32 MB, a quarter of what the ids would
 /// take.
-fn fingerprint(session_id: &str) -> [u8; 16] {
+fn fingerprint(session_id: &SessionId) -> [u8; 16] {
     let digest = digest::digest(&digest::SHA256, session_id.as_bytes());
     let mut half = [0; 16];
     half.copy_from_slice(&digest.as_ref()[..16]);

@@ -7,14 +7,14 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::sessions;
 use crate::db::{Conn, on_unique_violation};
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 
 /// A session as the database stores it.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
 pub struct SessionRow {
     /// The session's id, also in the encrypted cookie.
-    pub id: String,
+    pub id: SessionId,
     /// The user's row.
     pub user_id: i64,
     /// SHA-256 of the login attempt's `state`, in hex.
@@ -51,7 +51,7 @@ pub struct SessionRow {
 #[diesel(table_name = sessions)]
 pub struct NewSession {
     /// See [`SessionRow::id`].
-    pub id: String,
+    pub id: SessionId,
     /// See [`SessionRow::user_id`].
     pub user_id: i64,
     /// See [`SessionRow::login_attempt`].
@@ -92,7 +92,7 @@ impl NewSession {
 
 impl SessionRow {
     /// The session with this id.
-    pub fn by_id(conn: &mut Conn, id: &str) -> QueryResult<Option<Self>> {
+    pub fn by_id(conn: &mut Conn, id: &SessionId) -> QueryResult<Option<Self>> {
         sessions::table
             .find(id)
             .select(Self::as_select())
@@ -112,7 +112,11 @@ impl SessionRow {
 
     /// The session with this id, if it is active, locked until the transaction ends: no other
     /// transaction can revoke it before.
-    pub fn lock_active(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<Option<Self>> {
+    pub fn lock_active(
+        conn: &mut Conn,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> QueryResult<Option<Self>> {
         let active = sessions::table
             .find(id)
             .filter(sessions::revoked_at.is_null())
@@ -132,7 +136,7 @@ impl SessionRow {
         conn: &mut Conn,
         sid: &WorkosSid,
         now: Timestamp,
-    ) -> QueryResult<Vec<(String, Timestamp)>> {
+    ) -> QueryResult<Vec<(SessionId, Timestamp)>> {
         let active = sessions::table
             .filter(sessions::workos_sid.eq(sid))
             .filter(sessions::revoked_at.is_null());
@@ -145,7 +149,7 @@ impl SessionRow {
 
     /// Revokes a session. Its refresh token is deleted at once. The row stays until the session's end,
     /// so that a copied cookie is recognised.
-    pub fn revoke(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<usize> {
+    pub fn revoke(conn: &mut Conn, id: &SessionId, now: Timestamp) -> QueryResult<usize> {
         diesel::update(sessions::table.find(id))
             .filter(sessions::revoked_at.is_null())
             .set(revocation(now))
@@ -172,12 +176,12 @@ impl SessionRow {
     pub fn revoke_all_except(
         conn: &mut Conn,
         user_id: i64,
-        keep: Option<&str>,
+        keep: Option<&SessionId>,
         now: Timestamp,
     ) -> QueryResult<usize> {
         let others = sessions::table
             .filter(sessions::user_id.eq(user_id))
-            .filter(sessions::id.ne(keep.unwrap_or_default()));
+            .filter(sessions::id.ne(keep.map_or("", |id| id)));
         diesel::update(others)
             .filter(sessions::revoked_at.is_null())
             .set(revocation(now))
@@ -196,7 +200,7 @@ impl SessionRow {
         let not_needed = sessions::revoked_at
             .is_null()
             .or(sessions::revoked_at.le(now.plus(-keep_revoked)));
-        let expired: Vec<String> = sessions::table
+        let expired: Vec<SessionId> = sessions::table
             .filter(sessions::expires_at.le(now))
             .filter(not_needed)
             .select(sessions::id)
@@ -217,7 +221,7 @@ impl SessionRow {
         conn: &mut Conn,
         since: Option<Timestamp>,
         now: Timestamp,
-    ) -> QueryResult<Vec<(String, Timestamp)>> {
+    ) -> QueryResult<Vec<(SessionId, Timestamp)>> {
         let unexpired = sessions::table
             .filter(sessions::expires_at.gt(now))
             .select((sessions::id, sessions::expires_at));

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::ended_sessions;
 use crate::db::{Conn, database_now};
+use crate::ids::SessionId;
 
 /// How far before the present a reading begins, by the database's clock. A tombstone becomes visible
 /// when its transaction commits, which may be minutes after its time.
@@ -18,7 +19,7 @@ pub(super) fn tombstones(
     conn: &mut Conn,
     all: bool,
     now: Timestamp,
-) -> QueryResult<Vec<(String, Timestamp)>> {
+) -> QueryResult<Vec<(SessionId, Timestamp)>> {
     let since = database_now(conn)?.plus(-OVERLAP);
     let unexpired = ended_sessions::table
         .filter(ended_sessions::expires_at.gt(now))
@@ -36,7 +37,7 @@ pub fn delete_expired_tombstones(
     now: Timestamp,
     limit: i64,
 ) -> QueryResult<usize> {
-    let expired: Vec<String> = ended_sessions::table
+    let expired: Vec<SessionId> = ended_sessions::table
         .filter(ended_sessions::expires_at.le(now))
         .select(ended_sessions::session_id)
         .limit(limit)

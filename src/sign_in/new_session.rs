@@ -6,7 +6,7 @@ use diesel::QueryResult;
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 use crate::random::{RandomnessError, random_text};
 use crate::renewal;
 use crate::sessions::{NewSession, SessionRow, SessionState, truncate_user_agent};
@@ -20,7 +20,7 @@ pub(super) const LONGEST_IMPERSONATION: TimeDelta = TimeDelta::minutes(60);
 /// The values of a new session that are known before its account is.
 #[derive(Clone, Debug)]
 pub(super) struct SessionDraft {
-    pub(super) id: String,
+    pub(super) id: SessionId,
     /// The fingerprint of the login attempt; one attempt creates one session.
     pub(super) login_attempt: Option<String>,
     pub(super) workos: WorkosValues,
@@ -50,7 +50,7 @@ impl SessionDraft {
         lifetime: TimeDelta,
     ) -> Result<Self, RandomnessError> {
         Ok(Self {
-            id: random_text()?,
+            id: random_text()?.into(),
             login_attempt: None,
             workos: WorkosValues::default(),
             created_at: now,
@@ -92,7 +92,7 @@ impl SessionDraft {
         self,
         conn: &mut Conn,
         user: &User,
-        previous: Option<&str>,
+        previous: Option<&SessionId>,
     ) -> QueryResult<Option<NewSession>> {
         let row = self.for_user(user.id);
         if let Some(previous) = previous {
@@ -127,7 +127,7 @@ pub(super) fn limited_lifetime(authentication: &Authentication, usual: TimeDelta
 
 /// Ends the browser's previous session and its tokens. If the new session has the same WorkOS `sid`,
 /// the tokens that depend on that `sid` stay valid.
-fn end_previous(conn: &mut Conn, previous: &str, next: &NewSession) -> QueryResult<()> {
+fn end_previous(conn: &mut Conn, previous: &SessionId, next: &NewSession) -> QueryResult<()> {
     let now = next.created_at;
     let has_same_sid = match &next.workos_sid {
         Some(sid) => SessionRow::by_id(conn, previous)?

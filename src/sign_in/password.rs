@@ -9,6 +9,7 @@ use super::service::SignInService;
 use crate::accounts::{CredentialError, User, authenticate};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
+use crate::ids::SessionId;
 use crate::sessions::SessionState;
 use crate::tokens::{IssueError, TokenGrant, TokenPair};
 use crate::workos::ClientDevice;
@@ -50,7 +51,7 @@ impl SignInService {
         &self,
         email: &str,
         password: &SecretString,
-        previous: Option<String>,
+        previous: Option<SessionId>,
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<SessionState, CredentialError> {
@@ -58,12 +59,12 @@ impl SignInService {
         let draft = draft.map_err(|error| DbError::Unavailable(error.to_string()))?;
         let ending = previous.clone();
         let insert = move |conn: &mut Conn, user: &User| {
-            let row = draft.clone().insert(conn, user, ending.as_deref())?;
+            let row = draft.clone().insert(conn, user, ending.as_ref())?;
             // Without a login attempt the row is always new.
             row.ok_or(CredentialError::Refused)
         };
         let (user, row) = self.with_password(email, password, now, insert).await?;
-        self.cache_end_of(previous.as_deref(), now);
+        self.cache_end_of(previous.as_ref(), now);
         log::info!("account {} signed in with a password", user.id);
         Ok(SessionState {
             authentication_method: Some(LOCAL_PASSWORD.to_owned()),

@@ -8,6 +8,7 @@ use super::callback_dedup::CallbackDedup;
 use crate::accounts::passwords::Hasher;
 use crate::clock::{Clock, Timestamp};
 use crate::db::Database;
+use crate::ids::SessionId;
 use crate::keys::Keys;
 use crate::sessions::RevocationCache;
 use crate::settings::{PasswordLogin, Settings};
@@ -60,7 +61,7 @@ impl SignInService {
     }
 
     /// Records in this replica's cache that the browser's previous session has ended.
-    pub(super) fn cache_end_of(&self, previous_session: Option<&str>, now: Timestamp) {
+    pub(super) fn cache_end_of(&self, previous_session: Option<&SessionId>, now: Timestamp) {
         if let Some(id) = previous_session {
             let latest_end = now.plus(self.session_age);
             self.services.revocations.add_revoked(id, latest_end);

@@ -15,6 +15,7 @@ use super::workos_session::AuthenticatedSignIn;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::error::{InternalError, SignInFailure};
+use crate::ids::SessionId;
 use crate::renewal::is_open;
 use crate::sessions::SessionState;
 use crate::workos::{Authentication, ClientDevice, HostedStep, NextStep, WorkosError};
@@ -37,7 +38,7 @@ pub struct StepSubmission {
     /// The answer.
     pub answer: String,
     /// The browser's previous session, which the new one replaces.
-    pub previous: Option<String>,
+    pub previous: Option<SessionId>,
     /// The client's device.
     pub device: ClientDevice,
 }

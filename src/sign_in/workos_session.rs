@@ -7,6 +7,7 @@ use super::service::SignInService;
 use crate::accounts::{ProvisionError, User, WorkosProfile, provision};
 use crate::clock::Timestamp;
 use crate::error::SignInFailure;
+use crate::ids::SessionId;
 use crate::renewal;
 use crate::sessions::{Impersonator, SessionRow, SessionState};
 use crate::workos::{Authentication, ClientDevice};
@@ -20,7 +21,7 @@ pub struct WorkosCallback {
     /// The attempt's fingerprint; one attempt creates one session.
     pub attempt: String,
     /// The browser's previous session, which the new one replaces.
-    pub previous: Option<String>,
+    pub previous: Option<SessionId>,
     /// The client's device.
     pub device: ClientDevice,
 }
@@ -29,7 +30,7 @@ pub struct WorkosCallback {
 pub(super) struct AuthenticatedSignIn {
     pub(super) authentication: Authentication,
     pub(super) attempt: String,
-    pub(super) previous: Option<String>,
+    pub(super) previous: Option<SessionId>,
     pub(super) device: ClientDevice,
     pub(super) now: Timestamp,
 }
@@ -113,11 +114,11 @@ impl SignInService {
                 if User::record_login(conn, user.id, now)? == 0 {
                     return Err(ProvisionError::Inactive { user_id: user.id }.into());
                 }
-                let row = draft.insert(conn, &user, ending.as_deref())?;
+                let row = draft.insert(conn, &user, ending.as_ref())?;
                 Ok::<_, SignInFailure>((user, row.ok_or(SignInFailure::AttemptAlreadyUsed)?))
             })
             .await?;
-        self.cache_end_of(previous.as_deref(), now);
+        self.cache_end_of(previous.as_ref(), now);
         log::info!("account {} signed in through WorkOS", user.id);
         Ok(SessionState {
             organization_id: authentication.organization_id,

@@ -11,7 +11,7 @@ use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::hex::hex;
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 use crate::random::{RandomnessError, random_bytes};
 
 /// An access and a refresh token.
@@ -36,7 +36,7 @@ pub struct TokenGrant {
     /// The WorkOS session of the sign-in.
     pub sid: Option<WorkosSid>,
     /// The browser session of the sign-in. The tokens end with it if WorkOS has no session.
-    pub session: Option<String>,
+    pub session: Option<SessionId>,
     /// The impersonator, in an impersonated session.
     pub act: Option<Actor>,
     /// The latest end of a refresh token: the end of the browser session, or of an impersonation.

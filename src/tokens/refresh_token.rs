@@ -7,7 +7,7 @@ use super::claims::TokenClaims;
 use crate::clock::Timestamp;
 use crate::db::schema::refresh_tokens;
 use crate::db::{Conn, insert_all, on_unique_violation};
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 
 /// The replay window: for this long, a replaced token still returns the pair that replaced it.
 pub(super) const REPLAY_WINDOW: TimeDelta = TimeDelta::seconds(30);
@@ -25,7 +25,7 @@ pub struct RefreshTokenRow {
     /// The WorkOS session with which the family ends.
     pub sid: Option<WorkosSid>,
     /// The browser session with which the family ends, if WorkOS has no session for it.
-    pub session_id: Option<String>,
+    pub session_id: Option<SessionId>,
     /// When the token was issued.
     pub issued_at: Timestamp,
     /// When the token expires.
@@ -167,7 +167,7 @@ impl RefreshTokenRow {
     }
 
     /// Revokes the families that end with this browser session.
-    pub fn revoke_session(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<usize> {
+    pub fn revoke_session(conn: &mut Conn, id: &SessionId, now: Timestamp) -> QueryResult<usize> {
         let of_session = refresh_tokens::table.filter(refresh_tokens::session_id.eq(id));
         repeat_until_none(|| {
             diesel::update(of_session)

@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, login_required};
+use crate::ids::SessionId;
 use crate::sessions::{ActiveSession, BrowserSession, SessionState, device_description};
 
 /// The form's page.
@@ -39,7 +40,7 @@ pub async fn revoke(
     // A log-in cannot return to this address, which accepts only POST.
     let user = user.0.ok_or_else(|| login_required(&request, PAGE))?;
     let all = form.value("all") == Some("1");
-    let id = form.value("session_id").unwrap_or_default();
+    let id = SessionId::from(form.value("session_id").unwrap_or_default());
     if !all && id == user.session_id {
         return logout.end_current(Some(user), &session).await;
     }
@@ -49,7 +50,7 @@ pub async fn revoke(
     let response = if all {
         logout.end_all(&user, &session).await
     } else {
-        let response = logout.end_other(&user, id, &session).await;
+        let response = logout.end_other(&user, &id, &session).await;
         let (notice, _) = SESSION_ENDED;
         response.map(|response| {
             response.unwrap_or_else(|| redirect(&format!("{PAGE}?notice={notice}")))
@@ -91,9 +92,9 @@ pub(super) async fn list(
     })
 }
 
-fn listed(row: ActiveSession, current: &str) -> ListedSession {
+fn listed(row: ActiveSession, current: &SessionId) -> ListedSession {
     ListedSession {
-        current: row.id == current,
+        current: row.id == *current,
         device: device_description(row.user_agent.as_deref()),
         began: row.origin(),
         began_at: row.created_at.utc(),

@@ -14,7 +14,7 @@ use super::{is_prefetch, notice, redirect, render};
 use crate::clock::Clock;
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 use crate::middleware::is_cross_site_link;
 use crate::sessions::{BrowserSession, RevocationCache, RevocationStatus, SessionState};
 use crate::sign_out::{SignOutRequest, SignOutService};
@@ -119,7 +119,7 @@ impl BrowserLogout {
     pub(super) async fn end_other(
         &self,
         user: &SessionState,
-        id: &str,
+        id: &SessionId,
         session: &BrowserSession,
     ) -> Result<Option<HttpResponse>, Error> {
         let now = self.clock.now();

@@ -63,7 +63,7 @@ pub(crate) fn is_done(response: &Response) {
 /// Inserts a session of this user that a password sign-in created.
 pub(crate) fn add_session(app: &TestApp, user_id: i64, id: &str) {
     let new = NewSession {
-        id: id.to_owned(),
+        id: id.into(),
         user_id,
         login_attempt: None,
         workos_sid: None,
@@ -81,7 +81,7 @@ pub(crate) fn add_session(app: &TestApp, user_id: i64, id: &str) {
 }
 
 pub(crate) fn is_open(app: &TestApp, id: &str) -> bool {
-    let row = app.sessions().into_iter().find(|row| row.id == id);
+    let row = app.sessions().into_iter().find(|row| *row.id == *id);
     row.expect("the row").revoked_at.is_none()
 }
 

@@ -43,7 +43,7 @@ pub(crate) async fn switch(app: &TestApp, visitor: &Visitor, name: &str) -> Resp
 
 fn session(app: &TestApp, id: &str) -> SessionRow {
     let mut rows = app.sessions().into_iter();
-    rows.find(|row| row.id == id).expect("the session")
+    rows.find(|row| *row.id == *id).expect("the session")
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ impl PurgeTest {
 
     fn add_session(&self, id: &str, ends_in: i64, revoked: Option<i64>) {
         let new = NewSession {
-            id: id.to_owned(),
+            id: id.into(),
             user_id: self.user_id,
             login_attempt: None,
             workos_sid: None,
@@ -112,7 +112,10 @@ impl PurgeTest {
 
     fn sessions(&self) -> Vec<String> {
         let sessions = self.app.sessions();
-        sessions.into_iter().map(|session| session.id).collect()
+        sessions
+            .into_iter()
+            .map(|session| session.id.into())
+            .collect()
     }
 
     fn another_pool(&self) -> Database {

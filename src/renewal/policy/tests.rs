@@ -9,7 +9,7 @@ fn at(seconds: i64) -> Timestamp {
 /// A session that began at 0 and is confirmed until 300.
 fn row() -> SessionRow {
     SessionRow {
-        id: "session".to_owned(),
+        id: "session".into(),
         user_id: 1,
         login_attempt: None,
         workos_sid: Some("session_1".into()),

@@ -14,7 +14,7 @@ fn cache(revoked: &[(&str, i64)], now: i64) -> RevocationCache {
 fn read(cache: &RevocationCache, revoked: &[(&str, i64)], now: i64) {
     let revoked = revoked
         .iter()
-        .map(|(id, expires_at)| ((*id).to_owned(), at(*expires_at)));
+        .map(|(id, expires_at)| (SessionId::from(*id), at(*expires_at)));
     let changes = RecentChanges {
         revoked: revoked.collect(),
         generations: Vec::new(),
@@ -25,18 +25,18 @@ fn read(cache: &RevocationCache, revoked: &[(&str, i64)], now: i64) {
 #[test]
 fn before_the_first_reading_the_status_is_unknown() {
     let cache = RevocationCache::default();
-    assert_eq!(cache.status("a"), RevocationStatus::Unknown);
-    cache.add_revoked("a", at(100));
-    assert_eq!(cache.status("a"), RevocationStatus::Revoked);
+    assert_eq!(cache.status(&"a".into()), RevocationStatus::Unknown);
+    cache.add_revoked(&"a".into(), at(100));
+    assert_eq!(cache.status(&"a".into()), RevocationStatus::Revoked);
 }
 
 #[test]
 fn sessions_revoked_anywhere_are_revoked_and_others_are_not() {
     let cache = cache(&[("a", 100)], 0);
-    cache.add_revoked("b", at(100));
-    assert_eq!(cache.status("a"), RevocationStatus::Revoked);
-    assert_eq!(cache.status("b"), RevocationStatus::Revoked);
-    assert_eq!(cache.status("c"), RevocationStatus::NotRevoked);
+    cache.add_revoked(&"b".into(), at(100));
+    assert_eq!(cache.status(&"a".into()), RevocationStatus::Revoked);
+    assert_eq!(cache.status(&"b".into()), RevocationStatus::Revoked);
+    assert_eq!(cache.status(&"c".into()), RevocationStatus::NotRevoked);
 }
 
 #[test]
@@ -44,10 +44,10 @@ fn after_a_minute_without_a_reading_the_status_is_unknown() {
     let cache = cache(&[("a", 100)], 0);
     let a_minute_ago = Instant::now().checked_sub(MAX_AGE).unwrap();
     cache.contents.write().read_at_instant = Some(a_minute_ago);
-    assert_eq!(cache.status("a"), RevocationStatus::Revoked);
-    assert_eq!(cache.status("c"), RevocationStatus::Unknown);
+    assert_eq!(cache.status(&"a".into()), RevocationStatus::Revoked);
+    assert_eq!(cache.status(&"c".into()), RevocationStatus::Unknown);
     read(&cache, &[], 1);
-    assert_eq!(cache.status("c"), RevocationStatus::NotRevoked);
+    assert_eq!(cache.status(&"c".into()), RevocationStatus::NotRevoked);
 }
 
 #[test]
@@ -70,26 +70,30 @@ fn expired_entries_are_removed() {
     read(&cache, &[], 200);
     let contents = cache.contents.read();
     assert_eq!(contents.revoked.len(), 1);
-    assert!(contents.revoked.contains_key(&fingerprint("b")));
+    assert!(contents.revoked.contains_key(&fingerprint(&"b".into())));
 }
 
 #[test]
 fn the_highest_generation_counts_until_the_session_expires() {
     let cache = cache(&[], 0);
     let latest = |generation| SessionGeneration {
-        session_id: "a".to_owned(),
+        session_id: "a".into(),
         generation,
         expires_at: at(100),
     };
-    assert_eq!(cache.generation("a"), 0);
+    assert_eq!(cache.generation(&"a".into()), 0);
     cache.add_generation(&latest(2));
     let changes = RecentChanges {
         generations: vec![latest(1)],
         ..RecentChanges::default()
     };
     cache.add_changes(changes, Instant::now(), at(1));
-    assert_eq!(cache.generation("a"), 2, "a reading does not lower it");
-    assert_eq!(cache.generation("b"), 0);
+    assert_eq!(
+        cache.generation(&"a".into()),
+        2,
+        "a reading does not lower it"
+    );
+    assert_eq!(cache.generation(&"b".into()), 0);
     read(&cache, &[], 200);
     assert!(cache.contents.read().generations.is_empty());
 }

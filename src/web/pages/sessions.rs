@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
+use crate::ids::SessionId;
 use crate::sessions::SessionOrigin;
 
 /// A user's open sessions, as `account_sessions.html` shows them.
@@ -21,7 +22,7 @@ pub struct SessionList {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedSession {
     /// The session's id, which its form sends.
-    pub id: String,
+    pub id: SessionId,
     /// Whether it is this browser's session.
     pub current: bool,
     /// A short description of the device.

@@ -47,7 +47,7 @@ async fn the_user_sees_the_impersonator_who_sees_no_other_session() {
     assert!(page.contains("This browser") && page.contains("Safari on iPhone"));
     assert_eq!(page.matches(BY_SUPPORT).count(), 1, "{page}");
     assert_eq!(page.matches(r#"name="session_id""#).count(), 1, "{page}");
-    assert!(!page.contains("Firefox") && !page.contains(&own), "{page}");
+    assert!(!page.contains("Firefox") && !page.contains(&*own), "{page}");
     assert!(!page.contains("Log out there"), "{page}");
 }
 

@@ -79,7 +79,7 @@ impl MigratedDatabase {
     /// Adds an open session of this account.
     fn add_session(&self, user: &User, id: &str) {
         let new = NewSession {
-            id: id.to_owned(),
+            id: id.into(),
             user_id: user.id,
             login_attempt: None,
             workos_sid: None,

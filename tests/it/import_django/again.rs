@@ -29,7 +29,7 @@ fn set_active(target: &ImportTarget, id: i64, is_active: bool) {
 pub(super) fn sign_in(target: &ImportTarget, user_id: i64) {
     let now = Clock::system().now();
     let session = NewSession {
-        id: format!("session-of-{user_id}"),
+        id: format!("session-of-{user_id}").into(),
         user_id,
         login_attempt: None,
         workos_sid: None,

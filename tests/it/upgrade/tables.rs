@@ -4,6 +4,7 @@ use diesel::backend::Backend;
 use diesel::prelude::*;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use vestibule::db::schema::{deleted_workos_users, identities, refresh_tokens};
+use vestibule::ids::SessionId;
 
 use super::Upgraded;
 use crate::support::app::TestApp;
@@ -38,7 +39,7 @@ async fn what_was_in_a_shared_column_is_in_its_own() {
     let app = &upgraded.app;
     let dora = app.user("dora@example.com").id;
     let sessions = app.sessions();
-    let tokens: Vec<(Option<String>, Option<String>)> = app.rows(|conn| {
+    let tokens: Vec<(Option<String>, Option<SessionId>)> = app.rows(|conn| {
         refresh_tokens::table
             .select((refresh_tokens::sid, refresh_tokens::session_id))
             .load(conn)

@@ -43,7 +43,7 @@ fn linking_an_unverified_account_revokes_its_credentials() {
     let row = target.row("ada@example.com", false, None);
     target.run(|conn| {
         NewSession {
-            id: "s".to_owned(),
+            id: "s".into(),
             user_id: row.id,
             login_attempt: None,
             workos_sid: None,
@@ -63,7 +63,9 @@ fn linking_an_unverified_account_revokes_its_credentials() {
     assert_eq!(user.id, row.id);
     assert!(user.password.starts_with('!') && user.email_verified);
     assert_eq!(user.token_version, row.token_version + 1);
-    let session = target.run(|conn| SessionRow::by_id(conn, "s")).unwrap();
+    let session = target
+        .run(|conn| SessionRow::by_id(conn, &"s".into()))
+        .unwrap();
     assert_eq!(session.revoked_at, Some(at(10)));
     assert_eq!(session.workos_refresh_token, None);
 }

@@ -5,7 +5,7 @@ use crate::sessions::SessionOrigin;
 
 fn listed(id: &str, current: bool, device: &str, began: SessionOrigin) -> ListedSession {
     ListedSession {
-        id: id.to_owned(),
+        id: id.into(),
         current,
         device: device.to_owned(),
         ip_address: (!current).then(|| "192.0.2.7".to_owned()),
