@@ -60,7 +60,7 @@ async fn main() -> Outcome<()> {
     flood(&server).await
 }
 
-/// Creates an account for each kind of stored hash, with the e-mail `NAME@example.com`.
+/// Creates an account for each kind of stored hash, with the email `NAME@example.com`.
 fn make_accounts(folder: &Path) -> Outcome<()> {
     let url = format!("sqlite:{}", folder.join("bench.sqlite3").display());
     let source = Source::from_pairs([("DATABASE_URL".to_owned(), url)]);

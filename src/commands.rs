@@ -106,12 +106,12 @@ enum Command {
     },
     /// Creates an account with all permissions.
     ///
-    /// Asks for the e-mail, and twice for the password, which is not shown. Weak passwords are refused.
+    /// Asks for the email, and twice for the password, which is not shown. Weak passwords are refused.
     Createsuperuser {
-        /// The account's e-mail, which counts as verified.
+        /// The account's email, which counts as verified.
         #[arg(long, value_name = "EMAIL")]
         email: Option<String>,
-        /// Asks no questions: the e-mail is that of --email or DJANGO_SUPERUSER_EMAIL, the password
+        /// Asks no questions: the email is that of --email or DJANGO_SUPERUSER_EMAIL, the password
         /// that of DJANGO_SUPERUSER_PASSWORD. Without a password, the account signs in through WorkOS.
         #[arg(long, visible_alias = "no-input")]
         noinput: bool,
@@ -121,17 +121,17 @@ enum Command {
     /// Asks twice for the password, which is not shown. Without a terminal it reads two lines from
     /// the standard input.
     Changepassword {
-        /// The account's e-mail, in any case.
+        /// The account's email, in any case.
         email: String,
     },
     /// Deactivates an account: its sessions and tokens end at once, and it cannot sign in.
     Deactivate {
-        /// The account's e-mail, in any case.
+        /// The account's email, in any case.
         email: String,
     },
     /// Activates a deactivated account again.
     Activate {
-        /// The account's e-mail, in any case.
+        /// The account's email, in any case.
         email: String,
     },
     /// Imports the users of a Django project, with their ids and passwords.
@@ -152,7 +152,7 @@ enum Command {
         /// The column with the ids of WorkOS users, if the project stored them.
         #[arg(long, value_name = "COLUMN")]
         workos_id_column: Option<String>,
-        /// Marks every e-mail as verified, for projects that verified each address before the first
+        /// Marks every email as verified, for projects that verified each address before the first
         /// sign-in.
         #[arg(long)]
         emails_verified: bool,

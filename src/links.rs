@@ -10,7 +10,7 @@ const PASSWORD_LOGIN: &str = "/login";
 pub const SESSION_OVER: &str = "session-ended";
 /// The id of the notice that the sign-in was cancelled.
 pub const SIGN_IN_CANCELLED: &str = "sign-in-cancelled";
-/// The maximum length of a login hint: that of an e-mail address (RFC 5321).
+/// The maximum length of a login hint: that of an email address (RFC 5321).
 const MAX_HINT_LENGTH: usize = 254;
 
 /// The URL of a sign-in through WorkOS, which returns to `next`.
@@ -26,7 +26,7 @@ pub fn login_as_another_url(next: &str) -> String {
     with_next(LOGIN, query, next)
 }
 
-/// Like [`login_url`], with an e-mail as a hint. An empty or overlong e-mail is left out.
+/// Like [`login_url`], with an email as a hint. An empty or overlong email is left out.
 pub fn login_with_hint_url(next: &str, email: &str) -> String {
     let mut query = Serializer::new(String::new());
     if !email.is_empty() && email.chars().count() <= MAX_HINT_LENGTH {

@@ -2,7 +2,7 @@
 //! the person.
 //!
 //! [`OidcProvider`] sends the requests and caches the provider's metadata and keys. `metadata` and
-//! `id_token` parse and verify the responses. `email` decides whether an e-mail counts as verified.
+//! `id_token` parse and verify the responses. `email` decides whether an email counts as verified.
 
 mod email;
 mod error;

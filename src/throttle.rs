@@ -154,7 +154,7 @@ fn throttled(outcome: Result<(), Duration>) -> Result<(), Error> {
     })
 }
 
-/// A hash of the client's address and of the normalised e-mail address, so that all keys have the same
+/// A hash of the client's address and of the normalised email address, so that all keys have the same
 /// size.
 fn key_hash(client: IpAddr, email: &str) -> KeyHash {
     let network = match client.to_canonical() {

@@ -1,4 +1,4 @@
-//! Checks e-mail and password. Every refusal gets the same answer after the same time, so that
+//! Checks email and password. Every refusal gets the same answer after the same time, so that
 //! neither tells why it was refused.
 
 use std::time::Instant;
@@ -53,7 +53,7 @@ pub struct CheckedCredentials {
     rehashed: Option<String>,
 }
 
-/// Checks an e-mail and a password. Every refusal takes the same time.
+/// Checks an email and a password. Every refusal takes the same time.
 pub async fn authenticate(
     database: &Database,
     hasher: &Hasher,
@@ -62,7 +62,7 @@ pub async fn authenticate(
     password: SecretString,
 ) -> Result<CheckedCredentials, CredentialError> {
     let email = email.to_owned();
-    // PostgreSQL refuses NUL in a query, and no account's e-mail contains it.
+    // PostgreSQL refuses NUL in a query, and no account's email contains it.
     let find = move |conn: &mut Conn| match email.contains('\0') {
         true => Ok(None),
         false => User::by_email(conn, email.trim()),
@@ -216,12 +216,12 @@ pub fn has_password(user: &User, policy: PasswordLogin) -> bool {
 /// WorkOS user who is not linked yet does not count, since nobody can know in advance whether one
 /// exists.
 pub fn has_sign_in_method(user: &User, policy: PasswordLogin) -> bool {
-    // The form refuses an e-mail without `@`.
+    // The form refuses an email without `@`.
     let by_password = has_password(user, policy) && user.email.contains('@');
     user.workos_user_id.is_some() || by_password
 }
 
-/// The e-mails of the first `limit` active accounts, by id, that have no sign-in method.
+/// The emails of the first `limit` active accounts, by id, that have no sign-in method.
 pub fn emails_without_sign_in_method(
     conn: &mut Conn,
     policy: PasswordLogin,

@@ -1,32 +1,32 @@
-//! E-mail addresses: which ones an account can have, and how they are compared.
+//! Email addresses: which ones an account can have, and how they are compared.
 
 /// The maximum length in characters: that of Django's `EmailField` and of SMTP (RFC 5321).
 pub(super) const MAX_EMAIL_LENGTH: usize = 254;
 
-/// The form in which e-mails are compared: lower case by Unicode's rules, which SQLite's own
+/// The form in which emails are compared: lower case by Unicode's rules, which SQLite's own
 /// `lower` lacks.
 pub fn email_key(email: &str) -> String {
     email.to_lowercase()
 }
 
-/// The reason why an account cannot have this e-mail; `None` if it can.
+/// The reason why an account cannot have this email; `None` if it can.
 pub fn email_problem(email: &str) -> Option<&'static str> {
     if email.is_empty() {
-        Some("no e-mail")
+        Some("no email")
     } else if !email.contains('@') {
-        Some("e-mail without @")
+        Some("email without @")
     } else if email.chars().count() > MAX_EMAIL_LENGTH {
-        Some("e-mail of more than 254 characters")
+        Some("email of more than 254 characters")
     } else if email.contains(|c: char| c.is_control() || c.is_whitespace()) {
-        Some("e-mail with spaces or control characters")
+        Some("email with spaces or control characters")
     } else if !folds_cleanly(email) {
-        Some("e-mail with a letter that lower case turns into another")
+        Some("email with a letter that lower case turns into another")
     } else {
         None
     }
 }
 
-/// Whether lower-casing the e-mail changes nothing but its case. It would turn U+212A KELVIN SIGN
+/// Whether lower-casing the email changes nothing but its case. It would turn U+212A KELVIN SIGN
 /// into `k`, so that another person's mailbox would match an account.
 pub(super) fn folds_cleanly(email: &str) -> bool {
     email.to_lowercase().to_uppercase() == email.to_uppercase()
@@ -44,7 +44,7 @@ mod tests {
         }
         let too_long = format!("a{longest}");
         for (bad, part) in [
-            ("", "no e-mail"),
+            ("", "no email"),
             ("example.com", "without @"),
             (&too_long, "254"),
             ("a b@example.com", "spaces"),

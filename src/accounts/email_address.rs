@@ -1,4 +1,4 @@
-//! Validates e-mail addresses as Django's `EmailField` does.
+//! Validates email addresses as Django's `EmailField` does.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use super::email::{MAX_EMAIL_LENGTH, folds_cleanly};
 /// The maximum length of a domain's label (RFC 1034, 3.1), in characters.
 const MAX_LABEL_LENGTH: usize = 63;
 
-/// Django's error message for an invalid e-mail address; `None` if it is valid.
+/// Django's error message for an invalid email address; `None` if it is valid.
 pub fn validate_email_address(text: &str) -> Option<String> {
     if text.is_empty() {
         return Some("This field cannot be blank.".to_owned());

@@ -1,5 +1,5 @@
 //! Links accounts to identities at Google or Okta. An identity is found by issuer and subject, and
-//! linked by an e-mail that the provider has verified. No account is created.
+//! linked by an email that the provider has verified. No account is created.
 
 use diesel::prelude::*;
 
@@ -19,9 +19,9 @@ const ATTEMPTS: usize = 4;
 pub struct ExternalIdentity {
     /// The provider's issuer URL.
     pub issuer: String,
-    /// The person's id at the provider. It never changes, unlike the e-mail.
+    /// The person's id at the provider. It never changes, unlike the email.
     pub subject: String,
-    /// The e-mail, if the provider has verified it.
+    /// The email, if the provider has verified it.
     pub email: Option<String>,
 }
 
@@ -34,21 +34,21 @@ pub enum LinkError {
         /// The account.
         user_id: i64,
     },
-    /// The identity is not linked, and has no verified e-mail by which it could be.
-    #[error("an identity at {issuer} is not linked and has no verified e-mail")]
+    /// The identity is not linked, and has no verified email by which it could be.
+    #[error("an identity at {issuer} is not linked and has no verified email")]
     EmailNotVerified {
         /// The provider.
         issuer: String,
     },
-    /// The identity is not linked, and no account has its e-mail.
-    #[error("an identity at {issuer} is not linked and no account has its e-mail")]
+    /// The identity is not linked, and no account has its email.
+    #[error("an identity at {issuer} is not linked and no account has its email")]
     NotFound {
         /// The provider.
         issuer: String,
     },
-    /// The account with this e-mail is linked to another identity at the same provider.
+    /// The account with this email is linked to another identity at the same provider.
     #[error(
-        "the e-mail of an identity at {issuer} is that of account {user_id}, which is linked to another identity there"
+        "the email of an identity at {issuer} is that of account {user_id}, which is linked to another identity there"
     )]
     Conflict {
         /// The provider.
@@ -96,7 +96,7 @@ impl ExternalIdentity {
             .optional()
     }
 
-    /// Links the identity to the account with its e-mail. `None`: the account changed meanwhile;
+    /// Links the identity to the account with its email. `None`: the account changed meanwhile;
     /// try again.
     fn link(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<User>, LinkError> {
         let issuer = || self.issuer.clone();
@@ -138,7 +138,7 @@ impl ExternalIdentity {
     }
 }
 
-/// Marks the account's e-mail as verified. If it was not verified before, another person may have
+/// Marks the account's email as verified. If it was not verified before, another person may have
 /// registered it. Therefore the account's password, sessions, tokens and links are removed, also the
 /// link to WorkOS. Returns `false` if the account has changed since it was read: then try again.
 fn mark_email_verified(conn: &mut Conn, user: &User, now: Timestamp) -> Result<bool, DbError> {

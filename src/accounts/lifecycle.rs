@@ -73,7 +73,7 @@ pub fn deactivate_deleted_user(conn: &mut Conn, user_id: i64, now: Timestamp) ->
 
 /// Activates a deactivated account; `false` if it was active already. Revoked sessions and tokens
 /// stay revoked. A link to a deleted WorkOS user is removed, so that another user with the same
-/// e-mail can be linked.
+/// email can be linked.
 pub fn activate(conn: &mut Conn, user_id: i64) -> QueryResult<bool> {
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::is_active.eq(false))

@@ -1,5 +1,5 @@
 //! Finds, links or creates the account of a WorkOS user at a sign-in. WorkOS is the source of truth
-//! for the profile. An e-mail that WorkOS has not verified never gives access to an existing
+//! for the profile. An email that WorkOS has not verified never gives access to an existing
 //! account.
 
 use diesel::prelude::*;
@@ -22,9 +22,9 @@ const ATTEMPTS: usize = 4;
 pub struct WorkosProfile {
     /// `user_…`.
     pub workos_user_id: String,
-    /// The e-mail as the user wrote it.
+    /// The email as the user wrote it.
     pub email: String,
-    /// Whether WorkOS has verified the e-mail.
+    /// Whether WorkOS has verified the email.
     pub email_verified: bool,
     /// `None` if WorkOS does not know it.
     pub first_name: Option<String>,
@@ -45,9 +45,9 @@ pub enum ProvisionError {
         /// The account.
         user_id: i64,
     },
-    /// An account with this e-mail exists, and WorkOS has not verified the address.
+    /// An account with this email exists, and WorkOS has not verified the address.
     #[error(
-        "the e-mail of WorkOS user {workos_user_id} is that of account {user_id}, and WorkOS has not verified it"
+        "the email of WorkOS user {workos_user_id} is that of account {user_id}, and WorkOS has not verified it"
     )]
     EmailNotVerified {
         /// The WorkOS user.
@@ -55,9 +55,9 @@ pub enum ProvisionError {
         /// The account.
         user_id: i64,
     },
-    /// The account with this e-mail is linked to another WorkOS user.
+    /// The account with this email is linked to another WorkOS user.
     #[error(
-        "the e-mail of WorkOS user {workos_user_id} is that of account {user_id}, which is linked to {linked}"
+        "the email of WorkOS user {workos_user_id} is that of account {user_id}, which is linked to {linked}"
     )]
     Conflict {
         /// The WorkOS user.
@@ -74,8 +74,8 @@ pub enum ProvisionError {
         /// The WorkOS user.
         workos_user_id: String,
     },
-    /// The profile has no valid e-mail or no valid id.
-    #[error("the WorkOS user {workos_user_id} has no usable e-mail")]
+    /// The profile has no valid email or no valid id.
+    #[error("the WorkOS user {workos_user_id} has no usable email")]
     UnusableProfile {
         /// The WorkOS user.
         workos_user_id: String,
@@ -203,7 +203,7 @@ impl WorkosProfile {
         })?;
         if changed.is_none() {
             log::warn!(
-                "the new e-mail of WorkOS user {} belongs to another account; account {} keeps its old e-mail",
+                "the new email of WorkOS user {} belongs to another account; account {} keeps its old email",
                 self.workos_user_id,
                 user.id
             );
@@ -211,7 +211,7 @@ impl WorkosProfile {
         Ok(row.select(User::as_select()).first(conn)?)
     }
 
-    /// Rule 2: an account has this e-mail. Links it. `None`: it changed meanwhile; try again.
+    /// Rule 2: an account has this email. Links it. `None`: it changed meanwhile; try again.
     fn link(
         &self,
         conn: &mut Conn,
@@ -261,7 +261,7 @@ impl WorkosProfile {
         self.apply_changes(conn, user).map(Some)
     }
 
-    /// Rule 3: no account has this e-mail. Creates one. `None`: another sign-in took the e-mail;
+    /// Rule 3: no account has this email. Creates one. `None`: another sign-in took the email;
     /// try again.
     fn insert(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<User>, ProvisionError> {
         let new = NewUser {
@@ -281,7 +281,7 @@ impl WorkosProfile {
 }
 
 /// Removes the account's password, its links to other providers, and its sessions and tokens.
-/// Called when the owner of a never verified e-mail has proved it: the account may have been
+/// Called when the owner of a never verified email has proved it: the account may have been
 /// registered by another person.
 pub(super) fn revoke_credentials(
     conn: &mut Conn,
@@ -293,7 +293,7 @@ pub(super) fn revoke_credentials(
     let links = identities::table.filter(identities::user_id.eq(user.id));
     diesel::delete(links).execute(conn)?;
     log::warn!(
-        "removed the password, sessions and tokens of account {}: its e-mail was never verified until its owner was linked",
+        "removed the password, sessions and tokens of account {}: its email was never verified until its owner was linked",
         user.id
     );
     Ok(())

@@ -13,9 +13,9 @@ use crate::db::{Conn, on_unique_violation};
 pub struct User {
     /// The primary key. Ids are never reused.
     pub id: i64,
-    /// The e-mail as it was entered.
+    /// The email as it was entered.
     pub email: String,
-    /// The form in which e-mails are compared; see [`email_key`].
+    /// The form in which emails are compared; see [`email_key`].
     pub email_key: String,
     /// Whether the user has proved that the address is theirs.
     pub email_verified: bool,
@@ -77,7 +77,7 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// Values of an account that is not linked to WorkOS and has no names. Its e-mail counts as
+    /// Values of an account that is not linked to WorkOS and has no names. Its email counts as
     /// verified.
     pub fn unlinked(email: String, password: String, date_joined: Timestamp) -> Self {
         Self {
@@ -102,7 +102,7 @@ impl NewUser {
             .get_result(conn)
     }
 
-    /// Inserts the row as a superuser; `None` if the e-mail is taken.
+    /// Inserts the row as a superuser; `None` if the email is taken.
     pub fn insert_superuser(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let flags = (users::is_staff.eq(true), users::is_superuser.eq(true));
         on_unique_violation(conn, |conn| {
@@ -130,7 +130,7 @@ impl User {
         linked.select(Self::as_select()).first(conn).optional()
     }
 
-    /// The user with this e-mail, compared without case.
+    /// The user with this email, compared without case.
     pub fn by_email(conn: &mut Conn, email: &str) -> QueryResult<Option<Self>> {
         let same = users::table.filter(users::email_key.eq(email_key(email)));
         same.select(Self::as_select()).first(conn).optional()

@@ -60,7 +60,7 @@ pub enum Unauthorized {
     NotProvided,
     /// `Bearer` without a token, or followed by more than one word.
     BadHeader,
-    /// A wrong e-mail address or password, or an inactive account.
+    /// A wrong email address or password, or an inactive account.
     NoActiveAccount,
     /// The account of a refresh token is inactive or deleted.
     NoActiveAccountForToken,

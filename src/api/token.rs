@@ -12,7 +12,7 @@ use crate::sign_in::PasswordTokenError;
 use crate::state::AppState;
 use crate::tokens::RefreshedTokens;
 
-/// `POST /api/token`: a token pair for an e-mail address and a password.
+/// `POST /api/token`: a token pair for an email address and a password.
 pub async fn obtain(
     SignInThrottle(client): SignInThrottle,
     body: RequestBody,

@@ -79,7 +79,7 @@ fn without_sign_in_method(count: usize, emails: &[String]) -> CheckMessage {
         1 => "1 active account".to_owned(),
         many => format!("{many} active accounts"),
     };
-    // An imported e-mail may hold control characters.
+    // An imported email may hold control characters.
     let mut named: Vec<String> = emails
         .iter()
         .map(|email| email.escape_debug().to_string())
@@ -94,7 +94,7 @@ fn without_sign_in_method(count: usize, emails: &[String]) -> CheckMessage {
             "{accounts} cannot sign in, having neither a linked WorkOS user nor a usable password that PASSWORD_LOGIN permits: {}.",
             named.join(", ")
         ),
-        "An account is linked by the first sign-in through WorkOS with the same verified e-mail. Otherwise run `vestibule changepassword EMAIL` or `vestibule deactivate EMAIL`.",
+        "An account is linked by the first sign-in through WorkOS with the same verified email. Otherwise run `vestibule changepassword EMAIL` or `vestibule deactivate EMAIL`.",
     )
 }
 

@@ -76,7 +76,7 @@ fn create_by_asking(
     create(&database, email, Some(&password))
 }
 
-/// Asks until the e-mail is acceptable.
+/// Asks until the email is acceptable.
 fn ask_email(database: &Database) -> Result<String, CommandError> {
     loop {
         let email = prompt::visible("Email address: ")?;
@@ -122,7 +122,7 @@ fn password_errors(password: &SecretString, email: &str) -> Vec<String> {
     validators::validate(password, &user_attributes)
 }
 
-/// What is wrong with an e-mail from an option or the environment. Django's messages differ from those
+/// What is wrong with an email from an option or the environment. Django's messages differ from those
 /// at the question.
 fn option_email_problem(database: &Database, email: &str) -> Result<Option<String>, CommandError> {
     if email.is_empty() {
@@ -150,9 +150,9 @@ fn create(
         Some(password) => passwords::hash(password.expose_secret())?,
         None => passwords::unusable_password()?,
     };
-    // The e-mail counts as verified, because an operator typed it.
+    // The email counts as verified, because an operator typed it.
     let new = NewUser::unlinked(email, encoded, Clock::system().now());
-    // Another process may have taken the e-mail while the password was typed.
+    // Another process may have taken the email while the password was typed.
     database
         .write_blocking(|conn| new.insert_superuser(conn).map_err(DbError::from))?
         .ok_or_else(|| django_error(TAKEN))?;

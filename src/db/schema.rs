@@ -7,7 +7,7 @@ diesel::table! {
         id -> BigInt,
         /// As the user wrote it.
         email -> Text,
-        /// The e-mail in lower case, unique. Rust converts it, because the databases' `lower` differ.
+        /// The email in lower case, unique. Rust converts it, because the databases' `lower` differ.
         email_key -> Text,
         /// Whether the user has shown that the address is theirs.
         email_verified -> Bool,
@@ -77,7 +77,7 @@ diesel::table! {
         ip_address -> Nullable<Text>,
         /// The browser's `User-Agent`, truncated to 255 characters.
         user_agent -> Nullable<Text>,
-        /// The e-mail of the impersonator, in an impersonated session.
+        /// The email of the impersonator, in an impersonated session.
         impersonator -> Nullable<Text>,
         /// Incremented when every cookie of the session must reload it from this row.
         generation -> Integer,
@@ -108,7 +108,7 @@ diesel::table! {
         password_digest -> Binary,
         /// SHA-256 of the same password as it is stored here; a sign-in may have hashed it again.
         password_here -> Binary,
-        /// SHA-256 of the e-mail and the names as they were imported.
+        /// SHA-256 of the email and the names as they were imported.
         profile_digest -> Binary,
         /// As it was imported.
         workos_user_id -> Nullable<Text>,

@@ -11,20 +11,20 @@ use crate::accounts::User;
 use crate::db::schema::users;
 use crate::db::{Conn, DbError};
 
-/// The accounts and records with the ids of a batch, and the accounts that hold its e-mails and
+/// The accounts and records with the ids of a batch, and the accounts that hold its emails and
 /// WorkOS ids.
 pub(super) struct ExistingRows {
     pub(super) users: HashMap<i64, User>,
     pub(super) records: HashMap<i64, ImportRecord>,
-    /// E-mail key → account.
+    /// Email key → account.
     pub(super) emails: HashMap<String, i64>,
     /// WorkOS user id → account.
     pub(super) workos_ids: HashMap<String, i64>,
 }
 
-/// The e-mails and WorkOS ids that a dry run would have written so far, and the row of each. A dry
+/// The emails and WorkOS ids that a dry run would have written so far, and the row of each. A dry
 /// run has to notice that two rows of the source collide. Values are kept as hashes of eight bytes,
-/// since a million e-mails would need too much memory.
+/// since a million emails would need too much memory.
 #[derive(Default)]
 pub(super) struct SimulatedValues {
     hasher: RandomState,

@@ -68,13 +68,13 @@ impl ImportRecord {
         self.password_here == password_digest(&user.password)
     }
 
-    /// Whether the account still has the imported e-mail and names.
+    /// Whether the account still has the imported email and names.
     pub(super) fn matches_profile_of(&self, user: &User) -> bool {
         self.profile_digest == profile_digest(&user.email, &user.first_name, &user.last_name)
     }
 }
 
-/// The digest of an e-mail and two names. They are joined by NUL, which none of them contains, so
+/// The digest of an email and two names. They are joined by NUL, which none of them contains, so
 /// that two different profiles never share a digest.
 pub(super) fn profile_digest(email: &str, first_name: &str, last_name: &str) -> Vec<u8> {
     let profile = [email, first_name, last_name].join("\0");

@@ -37,7 +37,7 @@ pub(super) struct UserMerge {
 impl UserMerge {
     /// Takes over every value that changed in Django since the last import and was not changed
     /// here. `unusable` is stored for a row without a password. With `emails_verified`, Django's
-    /// e-mails count as verified.
+    /// emails count as verified.
     pub(super) fn new(
         user: &User,
         record: ImportRecord,
@@ -67,7 +67,7 @@ impl UserMerge {
         self.changes.password.is_some() || self.changes.is_active == Some(false)
     }
 
-    /// Removes e-mail and names from the changes, since another account has the e-mail.
+    /// Removes email and names from the changes, since another account has the email.
     pub(super) fn without_profile(&mut self, record: &ImportRecord) {
         self.changes.email = None;
         self.changes.email_key = None;

@@ -11,7 +11,7 @@ pub struct ImportOptions {
     pub table: String,
     /// The column that holds the ids of WorkOS users, if there is one.
     pub workos_id_column: Option<String>,
-    /// Whether every imported e-mail counts as verified.
+    /// Whether every imported email counts as verified.
     pub emails_verified: bool,
     /// Reports what an import would do and writes nothing.
     pub dry_run: bool,

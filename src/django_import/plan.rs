@@ -61,7 +61,7 @@ impl BatchPlan {
         self.tally
     }
 
-    /// Executes the plan. Updates come before inserts, since an update may free an e-mail.
+    /// Executes the plan. Updates come before inserts, since an update may free an email.
     pub(super) fn execute(self, conn: &mut Conn, now: Timestamp) -> Result<ImportTally, DbError> {
         let mut tally = self.tally;
         for update in self.changed {

@@ -195,7 +195,7 @@ impl ImportPlanner {
         }
     }
 
-    /// The account that has this e-mail or WorkOS id, in the database or in the dry run.
+    /// The account that has this email or WorkOS id, in the database or in the dry run.
     fn owner(&self, existing: &HashMap<String, i64>, value: &str) -> Option<i64> {
         let owner = existing.get(value).copied();
         owner.or_else(|| {
@@ -219,7 +219,7 @@ impl ImportPlanner {
 }
 
 /// Whether the account belongs to another person than the row, for example of another Django
-/// project. E-mails change, but the date on which somebody joined does not.
+/// project. Emails change, but the date on which somebody joined does not.
 fn is_another_person(user: &User, row: &DjangoUser) -> bool {
     let other_email = row
         .email

@@ -19,9 +19,9 @@ pub enum RefusalReason {
     DeletedHere,
     /// Another person's account has the id.
     IdTaken,
-    /// The e-mail is invalid.
+    /// The email is invalid.
     BadEmail(&'static str),
-    /// Another account has the e-mail, compared without case.
+    /// Another account has the email, compared without case.
     EmailTaken,
     /// The WorkOS id is invalid.
     BadWorkosId,
@@ -47,7 +47,7 @@ impl fmt::Display for RefusalReason {
             Self::DeletedHere => "account was deleted here since",
             Self::IdTaken => "id belongs to another account",
             Self::BadEmail(problem) => problem,
-            Self::EmailTaken => "e-mail belongs to another account",
+            Self::EmailTaken => "email belongs to another account",
             Self::BadWorkosId => "WorkOS id with spaces or control characters",
             Self::WorkosIdTaken => "WorkOS user is linked to another account",
             Self::UnreadableTime => "time that cannot be read",
@@ -227,7 +227,7 @@ mod tests {
             heading: "x:".to_owned(),
         };
         let text = report.to_string();
-        assert!(text.contains("9  e-mail belongs to another account: 10 (by 7), 11 (by 7), 12 (by 7), 20 (by 7), 21 (by 7), …"), "{text}");
+        assert!(text.contains("9  email belongs to another account: 10 (by 7), 11 (by 7), 12 (by 7), 20 (by 7), 21 (by 7), …"), "{text}");
         assert!(text.contains("3  NUL character: 1, 2, 3"), "{text}");
         assert!(!text.contains("1, 2, 3, …"), "{text}");
     }

@@ -38,7 +38,7 @@ pub(super) struct RawUser {
     pub(super) c_workos_user_id: RawCell,
 }
 
-/// An e-mail that an account can have.
+/// An email that an account can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CheckedEmail {
     pub(super) text: String,
@@ -49,7 +49,7 @@ pub(super) struct CheckedEmail {
 #[derive(Clone, Debug)]
 pub(super) struct DjangoUser {
     pub(super) id: i64,
-    /// A row with an invalid e-mail is not inserted, but it can still deactivate an existing
+    /// A row with an invalid email is not inserted, but it can still deactivate an existing
     /// account.
     pub(super) email: Result<CheckedEmail, RefusalReason>,
     /// `None`: the account has no password.

@@ -4,7 +4,7 @@ use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
 use crate::db::{Conn, Database, DbError};
 
-/// How often a batch is tried. It is repeated if a user who signed up meanwhile has taken an e-mail
+/// How often a batch is tried. It is repeated if a user who signed up meanwhile has taken an email
 /// that is in it. More conflicts have another cause and are reported as an error.
 const ATTEMPTS: usize = 4;
 

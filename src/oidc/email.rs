@@ -1,9 +1,9 @@
-//! Decides whether an e-mail address from a provider counts as verified.
+//! Decides whether an email address from a provider counts as verified.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// The e-mail claims of an ID token or of the userinfo endpoint.
+/// The email claims of an ID token or of the userinfo endpoint.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct EmailClaims {
     #[serde(default, deserialize_with = "text")]

@@ -36,9 +36,9 @@ pub struct OidcIdentity {
     pub issuer: String,
     /// The person's id at the provider. It is never reassigned.
     pub subject: String,
-    /// The e-mail, if the provider has verified it.
+    /// The email, if the provider has verified it.
     pub email: Option<String>,
-    /// Why the userinfo endpoint could not be asked for the e-mail.
+    /// Why the userinfo endpoint could not be asked for the email.
     pub email_failure: Option<OidcError>,
 }
 
@@ -133,7 +133,7 @@ impl OidcProvider {
                 .await
             {
                 Ok(claims) => email = claims,
-                // A linked person is found by the subject and needs no e-mail.
+                // A linked person is found by the subject and needs no email.
                 Err(error) => email_failure = Some(error),
             }
         }
@@ -217,7 +217,7 @@ impl OidcProvider {
         })
     }
 
-    /// The e-mail claims of the userinfo endpoint.
+    /// The email claims of the userinfo endpoint.
     async fn fetch_email(
         &self,
         url: &Url,
@@ -235,7 +235,7 @@ impl OidcProvider {
             OidcError::unavailable(format!("its userinfo cannot be read: {error}"))
         })?;
         // OpenID Connect Core, 5.3.2: prevents that a token is combined with another person's
-        // e-mail.
+        // email.
         if info.sub != subject {
             return Err(OidcError::id_token("its userinfo is about another person"));
         }

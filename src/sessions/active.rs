@@ -23,7 +23,7 @@ pub struct ActiveSession {
     pub ip_address: Option<String>,
     /// The browser's `User-Agent` at the sign-in, truncated.
     pub user_agent: Option<String>,
-    /// The e-mail of the impersonator, in an impersonated session.
+    /// The email of the impersonator, in an impersonated session.
     pub impersonator: Option<String>,
 }
 

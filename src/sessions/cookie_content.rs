@@ -31,7 +31,7 @@ pub struct SessionState {
     /// The user's id at WorkOS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workos_user_id: Option<String>,
-    /// The user's e-mail.
+    /// The user's email.
     pub email: String,
     /// Whether the user has shown that the address is theirs.
     #[serde(default)]
@@ -76,7 +76,7 @@ pub struct SessionState {
 /// A member of the operator's staff who acts as the user, through WorkOS's dashboard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Impersonator {
-    /// The impersonator's e-mail.
+    /// The impersonator's email.
     pub email: String,
     /// The reason that the impersonator gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,7 +86,7 @@ pub struct Impersonator {
 impl SessionState {
     /// Drops optional fields, the least important first, until the cookie is small enough for a browser;
     /// returns the names of the dropped fields. The required fields always fit: ids have a fixed length
-    /// and e-mails a maximum.
+    /// and emails a maximum.
     fn drop_optional_fields(&mut self) -> Result<Vec<&'static str>, serde_json::Error> {
         type OptionalField = (&'static str, fn(&mut SessionState));
         const FIELDS: [OptionalField; 8] = [

@@ -74,7 +74,7 @@ pub struct NewSession {
     pub ip_address: Option<String>,
     /// The browser, by [`truncate_user_agent`](super::truncate_user_agent).
     pub user_agent: Option<String>,
-    /// The e-mail of the impersonator, in an impersonated session.
+    /// The email of the impersonator, in an impersonated session.
     pub impersonator: Option<String>,
 }
 

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::sessions::Impersonator;
 use crate::workos::{WorkosImpersonator, WorkosUser};
 
-/// The longest e-mail address of an impersonator that the cookie and the banner hold, in characters.
+/// The longest email address of an impersonator that the cookie and the banner hold, in characters.
 /// A longer one is truncated.
 const MAX_EMAIL: usize = 254;
 

@@ -38,7 +38,7 @@ pub(super) struct WorkosValues {
     pub(super) confirmed_until: Option<Timestamp>,
     pub(super) organization_id: Option<String>,
     pub(super) role: Option<String>,
-    /// The e-mail address of the impersonator.
+    /// The email address of the impersonator.
     pub(super) impersonator: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! A browser session or tokens for an e-mail address and a password.
+//! A browser session or tokens for an email address and a password.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub const LOCAL_PASSWORD: &str = "local_password";
 /// Why no tokens were issued for a password.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordTokenError {
-    /// The e-mail address or the password.
+    /// The email address or the password.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
     /// Issuing the tokens.

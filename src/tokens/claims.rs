@@ -59,7 +59,7 @@ pub enum TokenError {
 /// A member of the operator's staff who acts as the user (RFC 8693, section 4.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// The impersonator's e-mail.
+    /// The impersonator's email.
     pub sub: String,
 }
 

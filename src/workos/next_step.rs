@@ -8,7 +8,7 @@ use super::authorize::AuthorizeRequest;
 
 /// WorkOS's message, sent without a code, if an organisation requires single sign-on.
 const MUST_USE_SSO: &str = "Must use SSO for selected organization";
-/// The maximum length of an e-mail address (RFC 5321).
+/// The maximum length of an email address (RFC 5321).
 const MAX_EMAIL_LENGTH: usize = 254;
 
 /// The next step of a sign-in.
@@ -62,7 +62,7 @@ pub struct Organization {
 pub struct HostedStep {
     /// What WorkOS's pages have to settle.
     pub why: HostedStepReason,
-    /// The user's e-mail, if known.
+    /// The user's email, if known.
     pub email: Option<String>,
     /// The single sign-on connections that the organisation accepts.
     pub connection_ids: Vec<String>,
@@ -79,7 +79,7 @@ pub enum HostedStepReason {
     Enrollment,
     /// WorkOS requires a challenge, such as proof that the user is a person.
     Challenge,
-    /// The e-mail address has to be verified, and WorkOS gave no token to answer with.
+    /// The email address has to be verified, and WorkOS gave no token to answer with.
     Email,
     /// An authenticator's code is required, and WorkOS gave no token to answer with.
     SecondFactor,

@@ -79,9 +79,9 @@ impl AuthenticateResponse {
 pub struct WorkosUser {
     /// `user_…`.
     pub id: String,
-    /// The e-mail as the user wrote it.
+    /// The email as the user wrote it.
     pub email: String,
-    /// Whether WorkOS has verified the e-mail.
+    /// Whether WorkOS has verified the email.
     #[serde(default)]
     pub email_verified: bool,
     /// The first name, if known.
@@ -97,7 +97,7 @@ pub struct WorkosUser {
 /// A person who acts as the user through WorkOS's dashboard.
 #[derive(Clone, Debug, Deserialize)]
 pub struct WorkosImpersonator {
-    /// The person's e-mail.
+    /// The person's email.
     pub email: String,
     /// The reason that the person gave.
     pub reason: Option<String>,

@@ -133,7 +133,7 @@ async fn an_email_missing_in_the_id_token_is_fetched_from_userinfo() {
             .unwrap()
             .starts_with("Bearer ey")
     );
-    // A linked person needs no e-mail.
+    // A linked person needs no email.
     provider.configure(json!({ "userinfo_status": 503 })).await;
     signed_in(exchange(&app, OKTA).await).await;
 }

@@ -102,7 +102,7 @@ fn new_ids_start_far_above_djangos() {
     let (django, target) = (Django::new(), ImportTarget::new());
     django.add(5, "five@example.com");
     // The row is refused, but Django has assigned its id.
-    django.add(2_500_000, "no e-mail");
+    django.add(2_500_000, "no email");
     target.import(&django, &[]);
     let first = add_local_account(&target, "first@example.com");
     assert!((3_500_001..5_000_000).contains(&first), "{first}");

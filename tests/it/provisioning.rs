@@ -10,7 +10,7 @@ use crate::support::steps::{
     assert_nobody_signed_in, assert_signs_in, error_page, is_removal, login_with_next, set_cookie,
 };
 
-/// Makes Ada's e-mail unverified. WorkOS only signs in such a user by impersonation from its
+/// Makes Ada's email unverified. WorkOS only signs in such a user by impersonation from its
 /// dashboard.
 fn put_unverified_ada(app: &TestApp) {
     let mut ada = app.workos().user("ada@example.com").unwrap();

@@ -89,7 +89,7 @@ pub(crate) async fn submit(
             response
         }
         Err(problem) => {
-            // The form is shown again with the e-mail address that was entered.
+            // The form is shown again with the email address that was entered.
             authorization.login_hint = form.email.clone().or(authorization.login_hint);
             sign_in_page::show(&shared, &request, &authorization, Some(&problem))
         }
@@ -177,7 +177,7 @@ fn sign_in(
 
 const WRONG_INVITATION: &str = "The invitation is for another email address.";
 
-/// Creates the account that the sign-up form describes. Its e-mail address is not verified.
+/// Creates the account that the sign-up form describes. Its email address is not verified.
 fn sign_up(
     directory: &mut Directory,
     authorization: &Authorization,
@@ -203,7 +203,7 @@ fn sign_up(
     Ok(())
 }
 
-/// The user whose button was pressed, or whose e-mail address and password were entered.
+/// The user whose button was pressed, or whose email address and password were entered.
 fn selected_user<'a>(directory: &'a Directory, form: &SignInForm) -> Result<&'a User, String> {
     if let Some(id) = &form.user {
         return directory

@@ -117,7 +117,7 @@ impl Control {
         self.shared.request_log.clear();
     }
 
-    /// The user with this e-mail address, regardless of case.
+    /// The user with this email address, regardless of case.
     #[must_use]
     pub fn user(&self, email: &str) -> Option<User> {
         self.shared.store().directory.user_by_email(email).cloned()

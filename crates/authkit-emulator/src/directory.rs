@@ -15,13 +15,13 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Adds a user who has only an e-mail address. Returns `None` if another user has that address.
+    /// Adds a user who has only an email address. Returns `None` if another user has that address.
     pub(crate) fn add_user(&mut self, email: &str, now: Millis) -> Option<&mut User> {
         if self.user_by_email(email).is_some() {
             return None;
         }
         // A derived id is the same in the next run. It may be taken: a user who has changed their
-        // e-mail address keeps the id that was derived from the old one.
+        // email address keeps the id that was derived from the old one.
         let derived = ids::derived_id("user", email);
         let is_free = self.user(&derived).is_none();
         let id = if is_free {
@@ -83,7 +83,7 @@ impl Directory {
             .filter(|invitation| !invitation.accepted)
     }
 
-    /// Accepts an invitation: the user with the invited e-mail address becomes a member, and the
+    /// Accepts an invitation: the user with the invited email address becomes a member, and the
     /// address counts as verified, because the token was mailed to it. Returns false, and changes
     /// nothing, unless the invitation is for `email` and a user has that address.
     pub(crate) fn accept_invitation(&mut self, token: &str, email: &str) -> bool {

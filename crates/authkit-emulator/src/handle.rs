@@ -10,9 +10,9 @@ use crate::control::Control;
 /// A user, for a printed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoUser {
-    /// First and last name, or the e-mail address.
+    /// First and last name, or the email address.
     pub name: String,
-    /// The e-mail address.
+    /// The email address.
     pub email: String,
     /// The password, or an empty string.
     pub password: String,
@@ -23,7 +23,7 @@ pub struct DemoUser {
 /// An invitation that has not been accepted yet, for a printed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoInvitation {
-    /// The e-mail address of the invited person.
+    /// The email address of the invited person.
     pub email: String,
     /// The value of `invitation_token`.
     pub token: String,

@@ -2,7 +2,7 @@
 //!
 //! `vestibule emulator`, `runserver --demo` and the tests use it. It shares no code with the
 //! application, so that a test of one tests the other. It listens on loopback addresses only and
-//! keeps all data in memory. The ids of users and organisations are derived from e-mail addresses and
+//! keeps all data in memory. The ids of users and organisations are derived from email addresses and
 //! names, so that they are the same after a restart.
 //!
 //! # Endpoints

@@ -11,9 +11,9 @@ use crate::seed::{Impersonator, Mfa, SeedUser};
 pub struct User {
     /// `user_01…`.
     pub id: String,
-    /// The e-mail address, as it was entered.
+    /// The email address, as it was entered.
     pub email: String,
-    /// Whether the e-mail address is verified.
+    /// Whether the email address is verified.
     pub email_verified: bool,
     /// Given name.
     pub first_name: Option<String>,
@@ -66,7 +66,7 @@ impl User {
         }
     }
 
-    /// First and last name, or the e-mail address of a user without a name.
+    /// First and last name, or the email address of a user without a name.
     #[must_use]
     pub fn name(&self) -> String {
         let names: Vec<&str> = [&self.first_name, &self.last_name]

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The one-time code that every e-mail and every authenticator in the emulator shows.
+/// The one-time code that every email and every authenticator in the emulator shows.
 pub const ONE_TIME_CODE: &str = "123456";
 
 /// The data that an emulator starts with. [`Seed::default`] has a user for each kind of sign-in.
@@ -58,9 +58,9 @@ pub struct SeedWebhookEndpoint {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SeedUser {
-    /// The e-mail address. It must be unique, regardless of case.
+    /// The email address. It must be unique, regardless of case.
     pub email: String,
-    /// The WorkOS id. By default it is derived from the e-mail address.
+    /// The WorkOS id. By default it is derived from the email address.
     pub id: Option<String>,
     /// Given name.
     pub first_name: Option<String>,
@@ -68,7 +68,7 @@ pub struct SeedUser {
     pub last_name: Option<String>,
     /// The password. A user without one cannot use the password form or the password grant.
     pub password: Option<String>,
-    /// Whether the e-mail address is verified. If not, a sign-in stops at
+    /// Whether the email address is verified. If not, a sign-in stops at
     /// `email_verification_required`.
     pub email_verified: bool,
     /// The URL of a picture. A path such as `/pictures/ada.svg` is on the emulator's own origin.
@@ -88,7 +88,7 @@ pub struct SeedUser {
 /// A user of the WorkOS dashboard who signs in as another user.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Impersonator {
-    /// The impersonator's e-mail address.
+    /// The impersonator's email address.
     pub email: String,
     /// The reason that the impersonator gave.
     pub reason: Option<String>,
@@ -127,13 +127,13 @@ pub struct SeedOrganization {
     _domains: IgnoredAny,
 }
 
-/// A membership. The user is named either by id or by e-mail address.
+/// A membership. The user is named either by id or by email address.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SeedMembership {
     /// The user's id.
     pub user_id: Option<String>,
-    /// The user's e-mail address.
+    /// The user's email address.
     pub email: Option<String>,
     /// The slug of the role. The default is `member`.
     pub role: Option<String>,
@@ -188,9 +188,9 @@ pub struct SeedConnection {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SeedInvitation {
-    /// The e-mail address of the invited person, who may already have an account.
+    /// The email address of the invited person, who may already have an account.
     pub email: String,
-    /// The value of `invitation_token`. By default it is derived from the e-mail address.
+    /// The value of `invitation_token`. By default it is derived from the email address.
     pub token: Option<String>,
     /// The organisation's id.
     pub organization_id: Option<String>,

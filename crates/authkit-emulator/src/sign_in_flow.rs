@@ -1,4 +1,4 @@
-//! The steps between a sign-in and its session: e-mail verification, second factor, choice of an
+//! The steps between a sign-in and its session: email verification, second factor, choice of an
 //! organisation, required single sign-on.
 
 use actix_web::http::StatusCode;

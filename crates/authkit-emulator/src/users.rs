@@ -150,7 +150,7 @@ pub(crate) async fn update(
         {
             return Err(email_not_available());
         }
-        // A new e-mail address is not verified, unless the same request says that it is.
+        // A new email address is not verified, unless the same request says that it is.
         user.email_verified &= user.email.eq_ignore_ascii_case(email);
         user.email = email.to_owned();
     }

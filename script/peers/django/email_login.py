@@ -1,4 +1,4 @@
-"""Views that sign in with an e-mail and a password, and that return the current user, as Django projects write them."""
+"""Views that sign in with an email and a password, and that return the current user, as Django projects write them."""
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User

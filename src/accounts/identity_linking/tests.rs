@@ -83,7 +83,7 @@ fn the_email_links_once_and_later_sign_ins_use_the_subject() {
     let target = LinkTarget::new();
     let row = target.row("ada@example.com", true);
     assert_eq!(target.sign_in(&ada()).unwrap().id, row.id);
-    // The e-mail was verified already, so password and tokens stay valid.
+    // The email was verified already, so password and tokens stay valid.
     assert_eq!(target.user(row.id).password, "argon2$old");
     assert_eq!(target.user(row.id).token_version, 0);
     let other = target.row("augusta@example.com", true);

@@ -12,7 +12,7 @@ const MIN_LENGTH: usize = 8;
 /// The attributes that a password must not be too similar to. Unknown ones are empty.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UserAttributes<'a> {
-    /// The account's e-mail.
+    /// The account's email.
     pub email: &'a str,
     /// The account's first name.
     pub first_name: &'a str,

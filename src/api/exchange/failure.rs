@@ -12,9 +12,9 @@ use crate::workos::WorkosError;
 
 const UNAVAILABLE: &str = "The sign-in service is not available at the moment.";
 const INACTIVE: &str = "This account is closed.";
-const NOT_VERIFIED: &str = "The e-mail address is not verified.";
+const NOT_VERIFIED: &str = "The email address is not verified.";
 const CONFLICT: &str =
-    "The account with this e-mail address is linked to another user of the sign-in service.";
+    "The account with this email address is linked to another user of the sign-in service.";
 
 impl From<ExchangeFailure> for ApiError {
     fn from(failure: ExchangeFailure) -> Self {
@@ -108,7 +108,7 @@ fn provision(error: ProvisionError) -> ApiError {
         ProvisionError::Conflict { .. } => conflict(),
         ProvisionError::UnusableProfile { .. } => exchange_error(
             StatusCode::BAD_REQUEST,
-            "WorkOS sent no e-mail address that is valid for an account.",
+            "WorkOS sent no email address that is valid for an account.",
             "invalid_profile",
         ),
         ProvisionError::Database(error) => error.into(),
@@ -142,7 +142,7 @@ fn link(error: LinkError) -> ApiError {
         LinkError::EmailNotVerified { .. } => not_verified(),
         LinkError::NotFound { .. } => exchange_error(
             StatusCode::NOT_FOUND,
-            "There is no account with this e-mail address.",
+            "There is no account with this email address.",
             "account_not_found",
         ),
         LinkError::Conflict { .. } => conflict(),

@@ -213,7 +213,7 @@ fn detail(step: &NextStep) -> &'static str {
     match step {
         NextStep::Answerable(pending) => match pending.question {
             StepQuestion::Organization(_) => "Choose an organisation to sign in to.",
-            StepQuestion::Email(_) => "Send the code that was sent by e-mail.",
+            StepQuestion::Email(_) => "Send the code that was sent by email.",
             StepQuestion::Totp { .. } => "Send the code that the authenticator app shows.",
         },
         NextStep::Hosted(elsewhere) => match elsewhere.why {
@@ -233,7 +233,7 @@ fn detail(step: &NextStep) -> &'static str {
                 "WorkOS requires another step: start a new sign-in there."
             }
             HostedStepReason::Email => {
-                "The e-mail address must be verified: start a new sign-in at WorkOS."
+                "The email address must be verified: start a new sign-in at WorkOS."
             }
             HostedStepReason::SecondFactor => {
                 "A second factor is required: start a new sign-in at WorkOS."

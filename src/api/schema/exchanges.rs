@@ -45,7 +45,7 @@ pub(super) fn workos() -> Operation {
         refused_by_workos("invalid_grant", "WorkOS does not accept the code"),
         provision(
             "invalid_profile",
-            "WorkOS sent no usable e-mail address",
+            "WorkOS sent no usable email address",
             ProvisionError::UnusableProfile {
                 workos_user_id: unknown(),
             },
@@ -55,7 +55,7 @@ pub(super) fn workos() -> Operation {
         inactive(),
         provision(
             "email_not_verified",
-            "WorkOS has not verified the e-mail address",
+            "WorkOS has not verified the email address",
             ProvisionError::EmailNotVerified {
                 workos_user_id: unknown(),
                 user_id: 0,
@@ -171,13 +171,13 @@ fn of_provider(
                 inactive(),
                 refused(
                     "email_not_verified",
-                    "The provider has not verified the e-mail address",
+                    "The provider has not verified the email address",
                     unverified,
                 ),
             ]),
             not_found(refused(
                 "account_not_found",
-                "No account has this e-mail address",
+                "No account has this email address",
                 LinkError::NotFound { issuer: issuer() },
             )),
             conflict(refused("account_conflict", LINKED, linked)),

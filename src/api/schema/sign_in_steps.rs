@@ -41,8 +41,8 @@ const STEPS: &[AlternativeBody] = &[
     },
     AlternativeBody {
         name: "email_verification_required",
-        summary: "The code that was sent by e-mail",
-        fields: &[TOKEN, text("code", "The code of the e-mail.", "123456")],
+        summary: "The code that was sent by email",
+        fields: &[TOKEN, text("code", "The code of the email.", "123456")],
     },
     AlternativeBody {
         name: "mfa_challenge",
@@ -143,7 +143,7 @@ fn steps() -> [ResponseExample; 5] {
         ),
         question_example(
             "email_verification_required",
-            "A code was sent by e-mail",
+            "A code was sent by email",
             StepQuestion::Email(Some(EMAIL.to_owned())),
         ),
         question_example(

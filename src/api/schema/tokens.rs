@@ -29,7 +29,7 @@ pub(super) fn obtain() -> Operation {
         OperationGroup::Tokens,
         "/api/token",
         "obtainToken",
-        "Tokens for an e-mail address and a password",
+        "Tokens for an email address and a password",
         "`PASSWORD_LOGIN` determines which accounts may use a password. Requests are limited per client address, and wrong passwords per account and client address.",
         &[EMAIL, PASSWORD],
         vec![
@@ -40,7 +40,7 @@ pub(super) fn obtain() -> Operation {
             ),
             unauthorized(&[(
                 "refused",
-                "Wrong password, unknown e-mail address or inactive account",
+                "Wrong password, unknown email address or inactive account",
                 Unauthorized::NoActiveAccount,
             )]),
             throttled(),

@@ -66,13 +66,23 @@ impl<'a> CurrentUser<'a> {
         }
     }
 
-    /// The email address in two parts, local part and domain, if it may be too long for a line of a
-    /// phone: the line is then broken between them and not inside the domain.
-    pub fn long_email(&self) -> Option<(&'a str, &'a str)> {
-        if self.email.chars().count() <= SHORT_EMAIL {
-            return None;
+    /// The email address in the parts between which a line may be broken: before the `@` if the address
+    /// may be too long for a line of a phone, and before each dot of a domain that is too long by itself.
+    pub fn email_parts(&self) -> Vec<&'a str> {
+        let is_short = |text: &str| text.chars().count() <= SHORT_EMAIL;
+        let Some(at) = self.email.rfind('@').filter(|_| !is_short(self.email)) else {
+            return vec![self.email];
+        };
+        let (local, mut domain) = self.email.split_at(at);
+        let mut labels = Vec::new();
+        if !is_short(domain) {
+            while let Some(dot) = domain.rfind('.') {
+                let (rest, label) = domain.split_at(dot);
+                labels.insert(0, label);
+                domain = rest;
+            }
         }
-        self.email.rfind('@').map(|at| self.email.split_at(at))
+        [vec![local, domain], labels].concat()
     }
 
     /// Whether the user has a first or last name.

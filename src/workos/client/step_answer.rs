@@ -15,7 +15,7 @@ use crate::workos::wire::Authentication;
 pub enum StepAnswer<'a> {
     /// The organisation to sign in to.
     Organization(&'a str),
-    /// The code that WorkOS sent by e-mail.
+    /// The code that WorkOS sent by email.
     EmailCode(&'a str),
     /// The code of an authenticator app, for a challenge.
     TotpCode {

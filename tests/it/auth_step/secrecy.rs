@@ -115,7 +115,7 @@ async fn the_pending_token_stays_secret_from_one_step_to_the_next() {
     let quinn = app.visitor();
     let (mut all, step) = seen_of_a_sign_in(&quinn, "quinn@example.com").await;
     let mut sealed: Vec<Vec<u8>> = app.pending_sign_ins();
-    for _ in ["e-mail", "authenticator"] {
+    for _ in ["email", "authenticator"] {
         answer(&quinn, &step, ("code", CODE), &step, &mut all).await;
         all += &seen(quinn.get(&step).await).await;
         all += &quinn.cookies("/auth/step");

@@ -153,7 +153,7 @@ fn a_row_with_an_invalid_email_still_deactivates_its_account() {
     django.set(2, "is_active = false, email = '3@EXAMPLE.com'");
     let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [0, 0, 1, 2]);
-    assert!(again.stdout.contains("no e-mail: 1"), "{again:#?}");
+    assert!(again.stdout.contains("no email: 1"), "{again:#?}");
     assert!(
         again.stdout.contains("another account: 2 (by 3)"),
         "{again:#?}"

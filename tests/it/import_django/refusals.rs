@@ -46,13 +46,13 @@ fn invalid_rows_are_named_and_the_others_are_imported() {
     assert_eq!(counts(&output, 0), [2, 0, 0, 12]);
     for line in [
         "1  key is no integer: 0b5c2d3e-made-up-uuid",
-        "1  no e-mail: 10",
-        "1  e-mail without @: 11",
-        "1  e-mail of more than 254 characters: 12",
-        "1  e-mail with spaces or control characters: 13",
-        "1  e-mail with a letter that lower case turns into another: 14",
+        "1  no email: 10",
+        "1  email without @: 11",
+        "1  email of more than 254 characters: 12",
+        "1  email with spaces or control characters: 13",
+        "1  email with a letter that lower case turns into another: 14",
         "1  flag that is neither true nor false: 16",
-        "1  e-mail belongs to another account: 17 (by 1)",
+        "1  email belongs to another account: 17 (by 1)",
     ] {
         assert!(
             output.stdout.contains(line),
@@ -126,7 +126,7 @@ fn ids_and_emails_of_local_accounts_are_kept() {
     assert!(
         output
             .stdout
-            .contains("e-mail belongs to another account: 2 (by 1)"),
+            .contains("email belongs to another account: 2 (by 1)"),
         "{output:#?}"
     );
     assert_eq!(target.user(1), before);
@@ -160,7 +160,7 @@ fn many_refusals_are_counted_and_the_first_are_named() {
     assert!(
         output
             .stdout
-            .contains("12  e-mail without @: 1, 2, 3, 4, 5, …"),
+            .contains("12  email without @: 1, 2, 3, 4, 5, …"),
         "{output:#?}"
     );
 }

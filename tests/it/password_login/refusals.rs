@@ -34,7 +34,7 @@ async fn all_reasons_for_a_refusal_have_the_same_response() {
         let (app, email) = (&app, email(name));
         async move {
             let page = refused(&app.visitor(), &email, PASSWORD).await;
-            // Only the e-mail differs, in the field and in the link's hint.
+            // Only the email differs, in the field and in the link's hint.
             page.replace(&email, "EMAIL")
                 .replace(&email.replace('@', "%40"), "EMAIL")
         }

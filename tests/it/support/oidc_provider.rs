@@ -89,7 +89,7 @@ impl OidcProvider {
     }
 }
 
-/// Claims with this verified e-mail.
+/// Claims with this verified email.
 pub(crate) fn verified(email: &str) -> Value {
     json!({ "claims": { "email": email, "email_verified": true } })
 }

@@ -20,10 +20,10 @@ impl TestApp {
         })
     }
 
-    /// The account with this e-mail.
+    /// The account with this email.
     pub(crate) fn user(&self, email: &str) -> User {
         self.rows(|conn| User::by_email(conn, email))
-            .expect("an account with this e-mail")
+            .expect("an account with this email")
     }
 
     /// Every session, including ended ones, in no particular order.

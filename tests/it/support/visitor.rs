@@ -104,7 +104,7 @@ impl Visitor {
         request.send().await.expect("a response")
     }
 
-    /// Sends an e-mail and a password to `/login` and returns the first response.
+    /// Sends an email and a password to `/login` and returns the first response.
     pub(crate) async fn log_in(&self, email: &str, password: &str) -> Response {
         self.submit("/login", &[("email", email), ("password", password)])
             .await

@@ -8,7 +8,7 @@ use crate::support::api::ApiResponse;
 use crate::support::app::Visitor;
 use crate::support::tokens::token_claims;
 
-/// Holders of tokens that were valid when the previous version stopped, and their e-mails.
+/// Holders of tokens that were valid when the previous version stopped, and their emails.
 const VALID: [(&str, &str); 7] = [
     ("ada", "ada@example.com"),
     ("dora", "dora@example.com"),

@@ -156,7 +156,7 @@ async fn the_sign_in_page_lists_all_users_and_names_the_provider() {
 }
 
 #[tokio::test]
-async fn the_page_of_a_connection_or_organization_lists_only_its_members() {
+async fn the_page_of_a_connection_or_organization_lists_only_its_members_and_asks_no_password() {
     let emulator = TestEmulator::start();
     let organization = emulator.control().organization("Harbour Trust").unwrap();
     let code = emulator.code("sol@example.com", &[]).await;
@@ -172,7 +172,12 @@ async fn the_page_of_a_connection_or_organization_lists_only_its_members() {
         assert!(page.contains("with Harbour SSO, to continue"), "{page}");
         assert!(page.contains("sol@example.com"), "{page}");
         assert_eq!(page.matches("name=\"user\"").count(), 1, "{page}");
+        assert!(!page.contains("type=\"password\""), "{page}");
     }
+    let url = emulator.authorize_url(&[]);
+    let page = browser().get(url).send().await.unwrap();
+    let page = page.text().await.unwrap();
+    assert!(page.contains("type=\"password\""), "{page}");
 }
 
 #[tokio::test]

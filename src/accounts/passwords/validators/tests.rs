@@ -11,7 +11,7 @@ const NUMERIC: &str = "This password is entirely numeric.";
 /// long.
 const COMMON_HERE: [&str; 2] = ["adaada", "short"];
 
-/// Password, e-mail, first name, last name and the expected messages.
+/// Password, email, first name, last name and the expected messages.
 type Case = (
     &'static str,
     &'static str,

@@ -193,7 +193,7 @@ fn account_shows_the_email_of_a_user_without_a_name_once() {
 }
 
 #[test]
-fn a_long_email_may_be_broken_before_its_domain() {
+fn a_long_email_may_be_broken_before_its_domain_and_at_the_dots_of_a_long_domain() {
     let user = CurrentUser {
         email: "a.rather.long.name@example.com",
         ..ADA
@@ -201,6 +201,15 @@ fn a_long_email_may_be_broken_before_its_domain() {
     let html = account(user, &[]).render().unwrap();
     assert!(
         html.contains("a.rather.long.name<wbr>@example.com"),
+        "{html}"
+    );
+    let user = CurrentUser {
+        email: "ada@a-rather-long-name.example.com",
+        ..ADA
+    };
+    let html = account(user, &[]).render().unwrap();
+    assert!(
+        html.contains("ada<wbr>@a-rather-long-name<wbr>.example<wbr>.com"),
         "{html}"
     );
     let html = account(ADA, &[]).render().unwrap();

@@ -89,8 +89,7 @@ pub(super) fn obtain() -> Vec<Call> {
         sign_in("inactive@example.com", PASSWORD),
         sign_in("unusable@example.com", PASSWORD),
         sign_in(&format!("  {EMAIL} "), PASSWORD),
-        sign_in(&EMAIL.to_uppercase(), PASSWORD)
-            .better("e-mail addresses are matched without case"),
+        sign_in(&EMAIL.to_uppercase(), PASSWORD).better("email addresses are matched without case"),
         sign_in(EMAIL, " Correct-horse-9 ")
             .better("a password is taken as it was sent, spaces included"),
         Call {
