@@ -160,7 +160,7 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Deletes expired refresh tokens and sessions, abandoned sign-ins, and old webhook events.
+    /// Deletes expired refresh tokens, sessions and pending sign-ins, and old webhook events.
     ///
     /// A running server does the same once an hour.
     Flushexpiredtokens,

@@ -17,7 +17,7 @@ pub(super) fn run() -> Result<(), CommandError> {
     let tokens = counted(deleted.refresh_tokens, "expired refresh token");
     let sessions = counted(deleted.sessions, "expired session");
     let events = counted(deleted.webhook_events, "old webhook event");
-    let sign_ins = counted(deleted.pending_sign_ins, "unfinished sign-in");
+    let sign_ins = counted(deleted.pending_sign_ins, "pending sign-in");
     print_line(format_args!(
         "Deleted {tokens}, {sessions}, {sign_ins} and {events}."
     ))?;

@@ -101,7 +101,9 @@ fn one_line(error: &ConnectionError, name: &str) -> String {
         // The message repeats the part of the URL that is wrong, which may be the password.
         return format!("libpq cannot read {name}");
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines = text.lines().map(words).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(". ")
 }
 
 /// The URL with timeouts where it has none. Without them, libpq waits for ever for a host that does not

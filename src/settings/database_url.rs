@@ -31,26 +31,26 @@ impl DatabaseUrl {
         match scheme {
             "sqlite" => sqlite_path(rest).map(Self::Sqlite),
             "postgres" | "postgresql" if !rest.starts_with("//") => {
-                Err(format!("read `{scheme}:` without `//` after it"))
+                Err(format!("`{scheme}:` has no `//` after it"))
             }
             "postgres" | "postgresql" if has_unencoded_password(rest) => Err(format!(
-                "read `{scheme}://…` with a `@`, `/`, `?`, `#` or `%` in the password that is not percent-encoded"
+                "the password in `{scheme}://…` has a `@`, `/`, `?`, `#` or `%` that is not percent-encoded"
             )),
             "postgres" | "postgresql" if cfg!(feature = "postgres") => {
                 Ok(Self::Postgres(SecretString::from(text)))
             }
             "postgres" | "postgresql" => Err(format!(
-                "read `{scheme}://…`, and this build has no PostgreSQL (build it with `--features postgres`)"
+                "this build has no PostgreSQL, which `{scheme}://…` needs (build it with `--features postgres`)"
             )),
-            "" => Err("read a value without a scheme".to_owned()),
+            "" => Err("the value has no scheme".to_owned()),
             other
                 if other
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) =>
             {
-                Err(format!("read the scheme `{other}:`"))
+                Err(format!("the scheme `{other}:` is not supported"))
             }
-            _ => Err("read a value without a scheme".to_owned()),
+            _ => Err("the value has no scheme".to_owned()),
         }
     }
 }
@@ -75,18 +75,18 @@ fn has_unencoded_password(rest: &str) -> bool {
 
 fn sqlite_path(rest: &str) -> Result<PathBuf, String> {
     if rest.is_empty() || rest == "." || rest.ends_with('/') {
-        return Err("read `sqlite:` without the path of a file".to_owned());
+        return Err("`sqlite:` has no path of a file after it".to_owned());
     }
     if rest.starts_with(":memory:") || rest.starts_with("file:") {
         // Every pooled connection would open a database of its own.
         return Err(format!(
-            "read `sqlite:{rest}`, which is not the path of a file"
+            "`sqlite:{rest}` is not the path of a file"
         ));
     }
     if rest.starts_with("//") {
         // Other tools read `sqlite:///x` as a relative path and `sqlite:////x` as an absolute one.
         return Err(format!(
-            "read `sqlite:{rest}`, with slashes that tools interpret differently"
+            "tools interpret the slashes of `sqlite:{rest}` differently"
         ));
     }
     Ok(PathBuf::from(rest))

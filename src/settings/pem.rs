@@ -15,7 +15,7 @@ const EXTENSIONS: [&str; 5] = ["pem", "key", "pub", "crt", "der"];
 /// Reads the text of a PEM file; the error says what is wrong with the path or the file.
 pub(super) fn read_pem(path: &str) -> Result<SecretString, String> {
     if path.contains(BEGIN) {
-        return Err("read a key instead of the path of its file".to_owned());
+        return Err("the value is a key, not the path of its file".to_owned());
     }
     let extension = Path::new(path).extension().and_then(|end| end.to_str());
     let file = match extension {

@@ -292,9 +292,12 @@ fn shown(text: &str) -> String {
     if holds_a_key || holds_a_password {
         return hidden(text);
     }
-    format!("read `{}`", text.escape_debug())
+    format!("`{}` is not valid", text.escape_debug())
 }
 
 fn hidden(text: &str) -> String {
-    format!("read {} bytes, which are not shown", text.len())
+    format!(
+        "the value of {} bytes is not valid, and is not shown",
+        text.len()
+    )
 }

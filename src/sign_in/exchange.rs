@@ -35,12 +35,12 @@ pub enum ExchangeFailure {
     Link(#[from] LinkError),
     /// The tokens.
     #[error(transparent)]
-    CheckMessage(#[from] IssueError),
+    NotIssued(#[from] IssueError),
 }
 
 impl From<DbError> for ExchangeFailure {
     fn from(error: DbError) -> Self {
-        Self::CheckMessage(error.into())
+        Self::NotIssued(error.into())
     }
 }
 

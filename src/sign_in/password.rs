@@ -29,7 +29,7 @@ pub enum PasswordTokenError {
     Credentials(#[from] CredentialError),
     /// Issuing the tokens.
     #[error(transparent)]
-    CheckMessage(#[from] IssueError),
+    NotIssued(#[from] IssueError),
 }
 
 impl From<DbError> for PasswordTokenError {

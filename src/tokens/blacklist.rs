@@ -52,7 +52,7 @@ impl Tokens {
         now: Timestamp,
     ) -> Result<bool, DbError> {
         match revoke(conn, claims, now.plus(self.family_lifetime), now) {
-            Err(RefreshError::CheckMessage(IssueError::Database(error))) => Err(error),
+            Err(RefreshError::NotIssued(IssueError::Database(error))) => Err(error),
             outcome => Ok(outcome.unwrap_or(false)),
         }
     }

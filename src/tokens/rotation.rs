@@ -43,24 +43,24 @@ pub enum RefreshError {
     PasswordChanged,
     /// Internal failure.
     #[error(transparent)]
-    CheckMessage(#[from] IssueError),
+    NotIssued(#[from] IssueError),
 }
 
 impl From<RandomnessError> for RefreshError {
     fn from(error: RandomnessError) -> Self {
-        Self::CheckMessage(error.into())
+        Self::NotIssued(error.into())
     }
 }
 
 impl From<diesel::result::Error> for RefreshError {
     fn from(error: diesel::result::Error) -> Self {
-        Self::CheckMessage(error.into())
+        Self::NotIssued(error.into())
     }
 }
 
 impl From<DbError> for RefreshError {
     fn from(error: DbError) -> Self {
-        Self::CheckMessage(error.into())
+        Self::NotIssued(error.into())
     }
 }
 

@@ -31,7 +31,7 @@ impl From<PasswordTokenError> for ApiError {
     fn from(error: PasswordTokenError) -> Self {
         match error {
             PasswordTokenError::Credentials(error) => error.into(),
-            PasswordTokenError::CheckMessage(error) => error.into(),
+            PasswordTokenError::NotIssued(error) => error.into(),
         }
     }
 }
@@ -42,7 +42,7 @@ impl From<RefreshError> for ApiError {
             RefreshError::Token(error) => Unauthorized::Token(error).into(),
             RefreshError::NoActiveAccount => Unauthorized::NoActiveAccountForToken.into(),
             RefreshError::PasswordChanged => Unauthorized::PasswordChanged.into(),
-            RefreshError::CheckMessage(error) => error.into(),
+            RefreshError::NotIssued(error) => error.into(),
         }
     }
 }

@@ -29,7 +29,7 @@ pub(in crate::api) fn to_api_error(failure: ExchangeFailure) -> ApiError {
         ExchangeFailure::Workos(failure) => workos(failure),
         ExchangeFailure::Oidc(error) => oidc(error),
         ExchangeFailure::Link(error) => link(error),
-        ExchangeFailure::CheckMessage(error) => error.into(),
+        ExchangeFailure::NotIssued(error) => error.into(),
     }
 }
 
@@ -46,7 +46,7 @@ fn log_failure(failure: &ExchangeFailure) {
         ),
         ExchangeFailure::Workos(_)
         | ExchangeFailure::Link(_)
-        | ExchangeFailure::CheckMessage(_) => (false, false),
+        | ExchangeFailure::NotIssued(_) => (false, false),
     };
     if misconfigured {
         log::error!(

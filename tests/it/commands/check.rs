@@ -98,7 +98,7 @@ fn each_malformed_setting_is_reported_with_its_value_and_what_to_set() {
         ("LOG_FORMAT", "xml", "text or json"),
     ] {
         let output = check(&[], &[(name, value)]).exits_with(1);
-        let problem = format!("?: (settings.E001) {name}: read `{value}`.");
+        let problem = format!("?: (settings.E001) {name}: `{value}` is not valid.");
         assert!(output.stderr.contains(&problem), "{output:#?}");
         let mut lines = output.stderr.lines();
         let hint = lines.find(|line| line.contains("HINT: Set it to "));
@@ -149,7 +149,7 @@ fn a_value_with_a_newline_stays_on_its_line() {
     assert!(
         output
             .stderr
-            .contains(r"read `xml\nvestibule: all is well\u{1b}[2J`"),
+            .contains(r"`xml\nvestibule: all is well\u{1b}[2J` is not valid"),
         "{output:#?}"
     );
 }

@@ -63,8 +63,7 @@ fn the_help_of_each_command_explains_its_options() {
         (
             "flushexpiredtokens",
             &[
-                "refresh tokens and sessions",
-                "abandoned sign-ins",
+                "refresh tokens, sessions and pending sign-ins",
                 "webhook events",
             ],
         ),

@@ -142,7 +142,7 @@ fn an_unusable_database_is_named_with_what_to_set() {
     let refused = [
         ("postgres:app", "`postgres:` without `//`"),
         ("mysql://root:hunter2@host/app", "the scheme `mysql:`"),
-        ("app.sqlite3", "without a scheme"),
+        ("app.sqlite3", "has no scheme"),
         ("sqlite:", "without the path of a file"),
         ("sqlite::memory:", "not the path of a file"),
     ];

@@ -65,7 +65,7 @@ fn an_unusable_database_is_reported_with_a_hint() {
     for (from, parts) in [
         (
             absent.display().to_string(),
-            &["without a scheme", "set it to sqlite:PATH"][..],
+            &["has no scheme", "set it to sqlite:PATH"][..],
         ),
         (
             format!("sqlite:{}", absent.display()),

@@ -91,13 +91,13 @@ fn the_command_needs_only_the_database_and_prints_the_counts() {
     let first = command();
     assert_eq!(
         first.stdout,
-        "Deleted 1 expired refresh token, 2 expired sessions, 0 unfinished sign-ins and 0 old webhook events."
+        "Deleted 1 expired refresh token, 2 expired sessions, 0 pending sign-ins and 0 old webhook events."
     );
     assert_eq!(first.stderr, "");
     assert_eq!(test.tokens(), ["lives"]);
     let again = command();
     assert_eq!(
         again.stdout,
-        "Deleted 0 expired refresh tokens, 0 expired sessions, 0 unfinished sign-ins and 0 old webhook events."
+        "Deleted 0 expired refresh tokens, 0 expired sessions, 0 pending sign-ins and 0 old webhook events."
     );
 }
