@@ -5,24 +5,24 @@
 //!   only once;
 //! - `submit_step`, `step_answer`, `pending`: the steps of a sign-in that WorkOS has not completed;
 //! - `password`: a session or tokens for a password;
-//! - `exchange`: tokens for a provider's code; `session_tokens`: tokens for a browser session;
+//! - `provider_tokens`: tokens for a provider's code; `session_tokens`: tokens for a browser session;
 //! - `new_session`: the row and the cookie of a new session.
 
 mod callback_dedup;
 mod conversions;
-mod exchange;
 mod new_session;
 mod password;
 mod pending;
+mod provider_tokens;
 mod service;
 mod session_tokens;
 mod step_answer;
 mod submit_step;
 mod workos_session;
 
-pub use exchange::{ExchangeFailure, SignedInTokens};
 pub use password::{LOCAL_PASSWORD, PasswordTokenError};
 pub use pending::{EndedSignIn, PendingSignIn, PendingSignInRow, PendingState, SignInEnd};
+pub use provider_tokens::{ExchangeFailure, SignedInTokens};
 pub use service::{SignInDependencies, SignInService};
 pub use step_answer::{StepRejection, is_not_a_member_code, normalize_code};
 pub use submit_step::{StepOutcome, StepSubmission};

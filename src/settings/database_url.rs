@@ -79,9 +79,7 @@ fn sqlite_path(rest: &str) -> Result<PathBuf, String> {
     }
     if rest.starts_with(":memory:") || rest.starts_with("file:") {
         // Every pooled connection would open a database of its own.
-        return Err(format!(
-            "`sqlite:{rest}` is not the path of a file"
-        ));
+        return Err(format!("`sqlite:{rest}` is not the path of a file"));
     }
     if rest.starts_with("//") {
         // Other tools read `sqlite:///x` as a relative path and `sqlite:////x` as an absolute one.

@@ -44,9 +44,9 @@ fn log_failure(failure: &ExchangeFailure) {
             error.is_misconfiguration(),
             matches!(error, OidcError::Unavailable { .. }),
         ),
-        ExchangeFailure::Workos(_)
-        | ExchangeFailure::Link(_)
-        | ExchangeFailure::NotIssued(_) => (false, false),
+        ExchangeFailure::Workos(_) | ExchangeFailure::Link(_) | ExchangeFailure::NotIssued(_) => {
+            (false, false)
+        }
     };
     if misconfigured {
         log::error!(

@@ -30,7 +30,10 @@ fn the_file_in_this_folder_is_read() {
 fn the_environment_takes_precedence() {
     let dotenv = format!("{}LOG_FORMAT=from-dotenv\n", sound());
     let text = check(&dotenv);
-    assert!(text.contains("LOG_FORMAT: `from-dotenv` is not valid"), "{text}");
+    assert!(
+        text.contains("LOG_FORMAT: `from-dotenv` is not valid"),
+        "{text}"
+    );
     let output = Program::new(&["check"])
         .file(".env", &dotenv)
         .env("LOG_FORMAT", "from-environment")
