@@ -140,10 +140,10 @@ fn the_default_is_a_file_in_this_folder_and_needs_no_api_key() {
 #[test]
 fn an_unusable_database_is_named_with_what_to_set() {
     let refused = [
-        ("postgres:app", "`postgres:` without `//`"),
+        ("postgres:app", "`postgres:` has no `//`"),
         ("mysql://root:hunter2@host/app", "the scheme `mysql:`"),
         ("app.sqlite3", "has no scheme"),
-        ("sqlite:", "without the path of a file"),
+        ("sqlite:", "has no path of a file"),
         ("sqlite::memory:", "not the path of a file"),
     ];
     for (url, problem) in refused {
