@@ -12,10 +12,16 @@ build_tests() {
     cargo test --locked --workspace --features postgres --no-run
 }
 
-# run_tests NAME TARGET_OPTION...: builds first, so that only the run counts against the time limit.
+# run_tests NAME TARGET_OPTION... [-- TEST_OPTION...]: builds first, so that only the run counts
+# against the time limit.
 run_tests() {
-    local name=$1 log=$scratch/$1.log status=0 host
+    local name=$1 log=$scratch/$1.log status=0 host targets=()
     shift
+    while (($#)) && [[ $1 != -- ]]; do
+        targets+=("$1")
+        shift
+    done
+    shift $(($# > 0))
     build_tests
     if [[ -e $scratch/default-build ]]; then
         VESTIBULE_WITHOUT_POSTGRES=$(default_program)
@@ -26,8 +32,8 @@ run_tests() {
     host=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
     export "CARGO_TARGET_${host}_RUNNER=env RUSTC_BOOTSTRAP=1"
     timeout --kill-after=10s "$test_time_limit" \
-        cargo test --locked --workspace --features postgres --no-fail-fast "$@" \
-        -- -Zunstable-options --report-time --test-threads "$test_threads" 2>&1 |
+        cargo test --locked --workspace --features postgres --no-fail-fast "${targets[@]}" \
+        -- -Zunstable-options --report-time --test-threads "$test_threads" "$@" 2>&1 |
         tee "$log" || status=$?
     count_tests "$name" "$log"
     sed -n 's/^test \(.*\) \.\.\. .* <\([0-9.]*\)s>$/\2 \1/p' "$log" |

@@ -166,7 +166,10 @@ impl RenewalService {
                     }
                 }
                 RenewalDecision::Wait if is_valid => return Ok(SessionStatus::RenewalInProgress),
-                RenewalDecision::Wait => {}
+                RenewalDecision::Wait => {
+                    let id = &request.session_id;
+                    log::debug!("a check of session {id} waits for a renewal");
+                }
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }

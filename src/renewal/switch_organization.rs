@@ -66,6 +66,10 @@ pub(super) async fn switch_organization(
         if began.elapsed() >= LONGEST_WAIT {
             return Ok(OrganizationSwitch::RetryLater(RETRY_AFTER));
         }
+        log::debug!(
+            "a switch of session {} waits for a renewal",
+            request.session_id
+        );
         tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

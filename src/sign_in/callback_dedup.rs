@@ -54,6 +54,10 @@ impl CallbackDedup {
             if let Some(flight) = flight {
                 break flight;
             }
+            log::debug!(
+                "a callback of the sign-in attempt {} waits for another",
+                callback.0
+            );
             let result = result.wait_for(Option::is_some).await;
             let result = result.ok().and_then(|result| result.clone());
             if let Some(result) = result {

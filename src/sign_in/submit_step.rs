@@ -92,7 +92,10 @@ impl SignInService {
                     });
                 }
                 Ok(LeaseAttempt::Completed(outcome)) => return outcome,
-                Ok(LeaseAttempt::Busy) if began.elapsed() < LONGEST_WAIT => {}
+                Ok(LeaseAttempt::Busy) if began.elapsed() < LONGEST_WAIT => {
+                    let id = &submission.row.id;
+                    log::debug!("a form of the pending sign-in {id} waits for another");
+                }
                 Ok(LeaseAttempt::Busy) => {
                     let error =
                         WorkosError::unavailable("another request with the same form is running");

@@ -96,7 +96,10 @@ pub(crate) async fn workos_has(app: &TestApp, email: &str, sessions: usize) {
 pub(crate) async fn eventually(happened: impl AsyncFn() -> bool) {
     let began = Instant::now();
     while !happened().await {
-        assert!(began.elapsed() < Duration::from_secs(20), "it never did");
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "the condition did not become true in time"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -3,8 +3,8 @@
 mod abandoned;
 mod at_once;
 mod django;
+mod django_tokens;
 mod families;
-mod foreign;
 mod keys;
 mod malformed;
 mod obtain;

@@ -9,7 +9,7 @@ mod logout;
 mod organization;
 mod passwords;
 mod people;
-mod readme;
+mod readme_screenshots;
 mod refusals;
 mod renewal;
 mod sessions;

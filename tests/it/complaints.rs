@@ -145,7 +145,7 @@ async fn dashboard_links_without_a_state_start_a_sign_in() {
     assert_eq!(
         app.workos().count(AUTHENTICATE),
         0,
-        "no code is taken unasked"
+        "a code without a login attempt is not exchanged"
     );
     let back = obtain_callback_url(&ada, "ada@example.com").await;
     ada.get(back.as_str()).await;

@@ -3,7 +3,7 @@
 mod list;
 mod refusals;
 
-use authkit_emulator::{Effect, Seed, SeedMembership};
+use authkit_emulator::{Seed, SeedMembership};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use reqwest::{Response, StatusCode};
@@ -12,7 +12,8 @@ use vestibule::db::schema::sessions;
 use vestibule::sessions::SessionRow;
 
 use crate::support::app::{TestApp, Visitor, location};
-use crate::support::steps::{error_page, retry_after, set_cookie};
+use crate::support::log::{capture, count_lines, open_when};
+use crate::support::steps::{AUTHENTICATE, error_page, retry_after, set_cookie};
 use crate::support::tokens::token_part;
 
 pub(crate) const TWYLA: &str = "twyla@example.com";
@@ -81,7 +82,7 @@ async fn the_account_page_offers_the_organisations_and_switches() {
         app.workos_refresh_token(&after),
         app.workos_refresh_token(&before)
     );
-    assert_eq!(app.renewals(), 1, "and nobody renews again");
+    assert_eq!(app.renewals(), 1, "no request renews the session again");
 }
 
 #[tokio::test]
@@ -187,13 +188,19 @@ async fn an_organisation_with_single_sign_on_requires_a_new_sign_in() {
 async fn a_switch_waits_for_a_running_renewal() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    capture();
     app.advance(245);
-    app.inject_fault(1, Effect::Delay { milliseconds: 700 });
+    let gate = app.workos().inject_gate(AUTHENTICATE);
     let (renewing, switching) = tokio::join!(twyla.get("/"), async {
-        while app.only_session().renewing_until.is_none() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        switch(&app, &twyla, TANDEM).await
+        gate.reached().await.unwrap();
+        let id = app.only_session().id;
+        let waits = format!("a switch of session {id} waits for a renewal");
+        open_when(
+            &gate,
+            || count_lines(&waits) > 0,
+            switch(&app, &twyla, TANDEM),
+        )
+        .await
     });
     assert_eq!(renewing.status(), StatusCode::OK);
     assert_eq!(switching.status(), StatusCode::FOUND);

@@ -1,11 +1,11 @@
 //! The browser session: its cookie, its keys, its row and its revocation.
 
 mod cookie;
+mod foreign_cookies_and_prefetch;
 mod impersonation;
 mod keys;
 mod logout;
-mod neighbours;
 mod oversized;
 mod revocation;
+mod revocation_cache;
 mod row;
-mod vouching;

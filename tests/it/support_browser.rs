@@ -120,3 +120,25 @@ async fn browsers_do_not_share_cookies() {
     drop((first, second));
     server.stop(true).await;
 }
+
+#[actix_web::test]
+async fn a_browser_that_is_used_again_has_nothing_of_the_previous_test() {
+    let (url, server) = serve_pages();
+    for _ in 0..3 {
+        let browser = Browser::open(Screen::Phone, Scheme::Dark).await;
+        browser.goto(&format!("{url}/plain")).await.unwrap();
+        let left = "return [document.cookie, localStorage.length, sessionStorage.length]";
+        let left = browser.execute(left, vec![]).await.unwrap();
+        assert_eq!(left, json!(["", 0, 0]));
+        assert_eq!(browser.windows().await.unwrap().len(), 1);
+        let leaves =
+            "document.cookie = 'seen=yes'; localStorage.seen = sessionStorage.seen = 'yes'";
+        browser.execute(leaves, vec![]).await.unwrap();
+        browser.goto(&format!("{url}/inline")).await.unwrap();
+        browser.new_window(true).await.unwrap();
+    }
+    let browser = Browser::open(Screen::Desktop, Scheme::Light).await;
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    drop(browser);
+    server.stop(true).await;
+}

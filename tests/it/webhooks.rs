@@ -210,7 +210,10 @@ async fn a_session_revoked_at_workos_ends_with_its_tokens() {
 
     let sid = sid_of(tokens["access_token"].as_str().unwrap());
     send_event(&app, "event_1", "session.revoked", json!({ "id": sid })).await;
-    assert!(!is_signed_in(&app, &laptop.cookies("/")).await, "at once");
+    assert!(
+        !is_signed_in(&app, &laptop.cookies("/")).await,
+        "the session ends immediately"
+    );
     assert!(is_signed_in(&app, &phone.cookies("/")).await);
     let refreshed = laptop.post_json("/api/token/refresh", &refresh).await;
     assert_eq!(refreshed.status, 401);

@@ -1,4 +1,4 @@
-//! The emulator's clock: the system clock, plus an offset that tests can increase.
+//! The emulator's clock: the system clock or a fixed time, plus an offset that tests can increase.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,12 +10,24 @@ pub(crate) type Millis = i64;
 
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
+    /// Replaces the system clock.
+    fixed_time: Option<SystemTime>,
     offset: AtomicI64,
 }
 
 impl Clock {
+    /// The system clock, or a clock that shows `fixed_time` until it is advanced.
+    pub(crate) fn new(fixed_time: Option<SystemTime>) -> Self {
+        Self {
+            fixed_time,
+            offset: AtomicI64::default(),
+        }
+    }
+
     pub(crate) fn now(&self) -> Millis {
-        let since_epoch = SystemTime::now()
+        let since_epoch = self
+            .fixed_time
+            .unwrap_or_else(SystemTime::now)
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         to_millis(since_epoch).saturating_add(self.offset.load(Ordering::SeqCst))
@@ -48,6 +60,14 @@ mod tests {
         let before = clock.now();
         clock.advance(Duration::from_secs(600));
         assert!(clock.now() >= before + 600_000);
+    }
+
+    #[test]
+    fn a_clock_with_a_fixed_time_changes_only_when_it_is_advanced() {
+        let clock = Clock::new(Some(UNIX_EPOCH + Duration::from_secs(1_768_478_400)));
+        assert_eq!(clock.now(), 1_768_478_400_000);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.now(), 1_768_478_401_000);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What an emulator is started with.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::seed::Seed;
 
@@ -30,6 +30,9 @@ pub struct Config {
     pub access_token_lifetime: Duration,
     /// The claim `iss`. The default is the base URL and `/user_management/{client_id}`.
     pub issuer: Option<String>,
+    /// If set, the emulator's clock starts at this time and moves only when a test advances it. An
+    /// application whose clock a test sets, too, then never disagrees with the emulator.
+    pub fixed_time: Option<SystemTime>,
 }
 
 impl Default for Config {
@@ -44,6 +47,7 @@ impl Default for Config {
             logout_default: None,
             access_token_lifetime: Duration::from_secs(300),
             issuer: None,
+            fixed_time: None,
         }
     }
 }

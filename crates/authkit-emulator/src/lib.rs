@@ -173,7 +173,7 @@ fn shared_state(
     for endpoint in &config.seed.webhook_endpoints {
         webhook_endpoints.add(endpoint.into());
     }
-    let clock = clock::Clock::default();
+    let clock = clock::Clock::new(config.fixed_time);
     let directory =
         directory::Directory::from_seed(&config.seed, clock.now()).map_err(StartError::Seed)?;
     let base_url = format!("http://{address}");

@@ -1,7 +1,8 @@
 """A small Django project, like those that move to vestibule.
 
 DATABASE_URL is sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME; SECRET_KEY is the key; with
-ROTATE=1, refresh tokens are rotated, and the old ones blacklisted.
+ROTATE=1, refresh tokens are rotated, and the old ones blacklisted; with CHEAP_HASHES=1, new password
+hashes have cheap parameters.
 """
 
 import os
@@ -46,12 +47,15 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
 }
+SLOW_HASHERS = "django.contrib.auth.hashers"
+if os.environ.get("CHEAP_HASHES") == "1":
+    SLOW_HASHERS = "cheap_hashers"
 # All of Django's hashers. The first one hashes new passwords.
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
+    f"{SLOW_HASHERS}.PBKDF2PasswordHasher",
+    f"{SLOW_HASHERS}.PBKDF2SHA1PasswordHasher",
     "django.contrib.auth.hashers.Argon2PasswordHasher",
-    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
-    "django.contrib.auth.hashers.BCryptPasswordHasher",
+    f"{SLOW_HASHERS}.BCryptSHA256PasswordHasher",
+    f"{SLOW_HASHERS}.BCryptPasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
 ]

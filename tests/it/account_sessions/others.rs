@@ -28,7 +28,10 @@ async fn the_session_ends_here_and_at_workos_and_the_current_one_continues() {
     let page = laptop.page(SIGNED_OUT).await;
     assert!(page.contains("The session was logged out."), "{page}");
     assert!(!page.contains("Safari on iPhone"), "{page}");
-    assert!(!phone.is_signed_in().await, "at once, in this replica");
+    assert!(
+        !phone.is_signed_in().await,
+        "this replica refuses the session immediately"
+    );
     assert!(laptop.is_signed_in().await);
     let again = json!({ "refresh": refresh });
     let refused = phone.post_json("/api/token/refresh", &again).await;

@@ -1,12 +1,12 @@
 //! The same requests to a real Django with simplejwt and to vestibule. The responses are compared field by
 //! field, and each accepts the tokens of the other.
 
-mod calls;
 mod normal;
-mod tokens;
+mod plain_requests;
+mod token_requests;
 
+use futures_util::future::join;
 use serde_json::json;
-use vestibule::clock::Clock;
 
 use crate::support::api::{ApiResponse, PASSWORD};
 use crate::support::app::{TestApp, Visitor};
@@ -14,8 +14,8 @@ use crate::support::database::TestDatabase;
 use crate::support::django::{Django, RealDjango};
 use crate::support::django_server::DjangoServer;
 use crate::support::program::Program;
-use calls::Call;
 use normal::normal;
+use plain_requests::Call;
 
 const EMAIL: &str = "pbkdf2_sha256@example.com";
 
@@ -40,7 +40,7 @@ async fn a_real_django_answers_the_same() {
         let theirs = DjangoServer::start(&django, rotate).await;
         let app = TestApp::builder()
             .database(database)
-            .clock(Clock::system())
+            .system_clock()
             .setting(
                 "ROTATE_REFRESH_TOKENS",
                 if rotate { "true" } else { "false" },
@@ -48,7 +48,7 @@ async fn a_real_django_answers_the_same() {
             .start();
         let (there, here) = (theirs.visitor(), app.visitor());
         let mut differences = Vec::new();
-        for call in tokens::all(&made, app.now().seconds(), rotate) {
+        for call in token_requests::all(&made, app.now().seconds(), rotate) {
             differences.extend(difference(&call, &there, &here).await);
         }
         assert!(differences.is_empty(), "{}", differences.join("\n"));
@@ -60,7 +60,7 @@ async fn a_real_django_answers_the_same() {
 
 /// The difference between the two responses to this call.
 async fn difference(call: &Call, there: &Visitor, here: &Visitor) -> Option<String> {
-    let (theirs, ours) = (call.send(there).await, call.send(here).await);
+    let (theirs, ours) = join(call.send(there), call.send(here)).await;
     assert!(ours.status.as_u16() < 500, "{call:?}: {ours:?}");
     ours.assert_api_headers();
     let (theirs, ours) = (normal(&theirs), normal(&ours));

@@ -56,7 +56,7 @@ async fn an_organisation_is_chosen_and_the_return_path_is_kept() {
         panic!("WorkOS is asked once");
     };
     assert_eq!(grant.body["ip_address"], "127.0.0.1");
-    assert!(app.pending_sign_ins().is_empty(), "the row has gone");
+    assert!(app.pending_sign_ins().is_empty(), "the row is deleted");
 }
 
 #[tokio::test]

@@ -13,18 +13,18 @@ use crate::support::steps::{AUTHENTICATE, login_with_next};
 const PENDING: &str = "pending_authentication_token";
 
 /// Everything in a response that the browser can see.
-async fn seen(response: Response) -> String {
+async fn visible_text(response: Response) -> String {
     let url = response.url().to_string();
     let headers = format!("{:?}", response.headers());
     url + &headers + &response.text().await.unwrap()
 }
 
-async fn seen_of_a_sign_in(visitor: &Visitor, email: &str) -> (String, String) {
+async fn text_of_sign_in(visitor: &Visitor, email: &str) -> (String, String) {
     let authorize = visitor.start_login(&login_with_next("/account")).await;
     let callback = visitor.authorize(&authorize, email).await;
     let response = visitor.get(callback.as_str()).await;
     let step = location(&response);
-    let all = seen(response).await + &seen(visitor.get(&step).await).await;
+    let all = visible_text(response).await + &visible_text(visitor.get(&step).await).await;
     (all, step)
 }
 
@@ -39,7 +39,7 @@ async fn answer(
     let response = visitor.submit(step, &[given]).await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert_eq!(location(&response), target);
-    *all += &seen(response).await;
+    *all += &visible_text(response).await;
 }
 
 /// Every pending token that was sent back to WorkOS: all answered ones.
@@ -50,11 +50,14 @@ fn tokens(app: &TestApp) -> Vec<String> {
 }
 
 /// Asserts that no token is in the visible text, in the log or in a row.
-fn assert_secret(tokens: &[String], seen: &str, rows: &[Vec<u8>]) {
+fn assert_secret(tokens: &[String], visible: &str, rows: &[Vec<u8>]) {
     for token in tokens {
         assert!(token.len() > 20, "{token}");
-        assert!(!seen.contains(token.as_str()), "it is seen");
-        assert!(!log::has_line_with(token, ""), "the log has it");
+        assert!(
+            !visible.contains(token.as_str()),
+            "the browser receives the token"
+        );
+        assert!(!log::has_line_with(token, ""), "the log contains the token");
         for row in rows {
             let parts = row.windows(token.len());
             assert!(!parts.into_iter().any(|part| part == token.as_bytes()));
@@ -67,17 +70,17 @@ async fn the_pending_token_is_in_no_page_no_address_no_cookie_no_log_and_no_row(
     log::capture();
     let app = TestApp::start();
     let una = app.visitor();
-    let (mut all, step) = seen_of_a_sign_in(&una, UNA).await;
+    let (mut all, step) = text_of_sign_in(&una, UNA).await;
     all += &una.cookies("/auth/step");
     let sealed: Vec<Vec<u8>> = app.pending_sign_ins();
     for code in ["", "000000", CODE] {
-        all += &seen(una.submit(&step, &[("code", code)]).await).await;
+        all += &visible_text(una.submit(&step, &[("code", code)]).await).await;
     }
     let twyla = app.visitor();
-    let (more, step) = seen_of_a_sign_in(&twyla, TWYLA).await;
+    let (more, step) = text_of_sign_in(&twyla, TWYLA).await;
     all += &more;
     let chosen = app.organization("Tandem Cycles");
-    all += &seen(twyla.submit(&step, &[("organization_id", &chosen)]).await).await;
+    all += &visible_text(twyla.submit(&step, &[("organization_id", &chosen)]).await).await;
 
     let tokens = tokens(&app);
     assert_eq!(tokens.len(), 3);
@@ -93,15 +96,15 @@ async fn the_pending_token_stays_secret_with_an_authenticator_and_during_an_outa
     log::capture();
     let app = TestApp::start();
     let max = app.visitor();
-    let (mut all, step) = seen_of_a_sign_in(&max, MAX).await;
+    let (mut all, step) = text_of_sign_in(&max, MAX).await;
     all += &max.cookies("/auth/step");
     let sealed: Vec<Vec<u8>> = app.pending_sign_ins();
-    all += &seen(max.submit(&step, &[("code", "000000")]).await).await;
+    all += &visible_text(max.submit(&step, &[("code", "000000")]).await).await;
     let away = Effect::status(503, json!({}));
     app.workos().inject(Fault::once(AUTHENTICATE, away));
     let response = max.submit(&step, &[("code", CODE)]).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    all += &seen(response).await;
+    all += &visible_text(response).await;
     answer(&max, &step, ("code", CODE), "/account", &mut all).await;
     let tokens = tokens(&app);
     assert_eq!(tokens.len(), 3);
@@ -113,11 +116,11 @@ async fn the_pending_token_stays_secret_from_one_step_to_the_next() {
     log::capture();
     let app = TestApp::start();
     let quinn = app.visitor();
-    let (mut all, step) = seen_of_a_sign_in(&quinn, "quinn@example.com").await;
+    let (mut all, step) = text_of_sign_in(&quinn, "quinn@example.com").await;
     let mut sealed: Vec<Vec<u8>> = app.pending_sign_ins();
     for _ in ["email", "authenticator"] {
         answer(&quinn, &step, ("code", CODE), &step, &mut all).await;
-        all += &seen(quinn.get(&step).await).await;
+        all += &visible_text(quinn.get(&step).await).await;
         all += &quinn.cookies("/auth/step");
         sealed.extend(app.pending_sign_ins());
     }
@@ -135,7 +138,7 @@ async fn the_pending_token_stays_secret_when_the_sign_in_continues_at_workos() {
     log::capture();
     let app = TestApp::start();
     let twyla = app.visitor();
-    let (mut all, step) = seen_of_a_sign_in(&twyla, TWYLA).await;
+    let (mut all, step) = text_of_sign_in(&twyla, TWYLA).await;
     let another = "made-up-pending-token-beside-sso-required";
     let body = json!({
         "error": "sso_required",
@@ -147,7 +150,7 @@ async fn the_pending_token_stays_secret_when_the_sign_in_continues_at_workos() {
         .inject(Fault::once(AUTHENTICATE, Effect::status(400, body)));
     let chosen = app.organization("Tandem Cycles");
     let response = twyla.submit(&step, &[("organization_id", &chosen)]).await;
-    let page = seen(response).await;
+    let page = visible_text(response).await;
     assert!(page.contains("Continue with single sign-on"), "{page}");
     all += &page;
     let mut tokens = tokens(&app);
@@ -163,13 +166,13 @@ async fn the_pending_token_stays_secret_in_json() {
     let mut all = String::new();
     for email in [UNA, MAX, "quinn@example.com"] {
         let code = code_for(&app, email).await;
-        let stop = seen(post(&app, WORKOS, &json!({ "code": code })).await).await;
+        let stop = visible_text(post(&app, WORKOS, &json!({ "code": code })).await).await;
         let field = format!(r#""{PENDING}":""#);
         let sealed = stop.split(&field).nth(1).unwrap();
         let sealed = sealed.split('"').next().unwrap();
         for code in ["000000", CODE] {
             let answer = json!({ PENDING: sealed, "code": code });
-            all += &seen(post(&app, WORKOS, &answer).await).await;
+            all += &visible_text(post(&app, WORKOS, &answer).await).await;
         }
         all += &stop;
     }

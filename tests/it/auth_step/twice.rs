@@ -1,9 +1,7 @@
 //! A form that is sent twice, for example by a double click. The browser drops the first response, so
 //! the second response must be complete.
 
-use std::time::{Duration, Instant};
-
-use authkit_emulator::{Effect, Fault};
+use authkit_emulator::{Effect, Fault, Gate};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use reqwest::{Method, Response, StatusCode};
@@ -13,19 +11,23 @@ use vestibule::db::schema::{pending_sign_ins, sessions};
 
 use super::{CODE, MAX, TWYLA, UNA, form_again, grants, led_to, stopped};
 use crate::support::app::{TestApp, Visitor};
-use crate::support::steps::{AUTHENTICATE, assert_nobody_signed_in, error_page};
+use crate::support::log::{capture, open_when};
+use crate::support::steps::{
+    AUTHENTICATE, assert_nobody_signed_in, count_waiting_forms, error_page,
+};
 
 const EMAIL: &str = "email-verification:code";
 const TOTP: &str = "mfa-totp";
 
-/// A browser that has dropped the first response: it has only the cookies that it sent with the form.
-struct Second<'a> {
+/// The second submission of a form. The browser has dropped the first response, so it has only the
+/// cookies that it sent with the form.
+struct SecondSubmission<'a> {
     step: &'a str,
     cookies: String,
     visitor: Visitor,
 }
 
-impl<'a> Second<'a> {
+impl<'a> SecondSubmission<'a> {
     fn of(app: &TestApp, browser: &Visitor, step: &'a str) -> Self {
         Self {
             step,
@@ -39,25 +41,30 @@ impl<'a> Second<'a> {
         let request = request.header("Cookie", &self.cookies).form(fields);
         request.send().await.unwrap()
     }
+
+    /// Submits the form while the first submission is held, and returns the response to it.
+    async fn submit_during(&self, first: &FirstSubmission, fields: &[(&str, &str)]) -> Response {
+        let before = count_waiting_forms(self.step);
+        let waits = || count_waiting_forms(self.step) > before;
+        open_when(&first.gate, waits, self.submit(fields)).await
+    }
 }
 
-/// Sends the form while WorkOS is slow, and returns once WorkOS has received the request.
-async fn send_and_disconnect(
-    app: &TestApp,
-    browser: &Visitor,
-    step: &str,
-    fields: &[(&str, &str)],
-) -> JoinHandle<StatusCode> {
-    let slow = Effect::Delay { milliseconds: 900 };
-    app.workos().inject(Fault::once(AUTHENTICATE, slow));
-    let request = browser.request(Method::POST, step).form(fields);
-    let first = tokio::spawn(async move { request.send().await.unwrap().status() });
-    let began = Instant::now();
-    while !app.is_answering() {
-        assert!(began.elapsed().as_secs() < 20, "the first asks WorkOS");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+/// The first submission of a form. WorkOS has received the answer, and its response is held.
+struct FirstSubmission {
+    gate: Gate,
+    response: JoinHandle<StatusCode>,
+}
+
+impl FirstSubmission {
+    async fn send(app: &TestApp, browser: &Visitor, step: &str, fields: &[(&str, &str)]) -> Self {
+        capture();
+        let gate = app.workos().inject_gate(AUTHENTICATE);
+        let request = browser.request(Method::POST, step).form(fields);
+        let response = tokio::spawn(async move { request.send().await.unwrap().status() });
+        gate.reached().await.unwrap();
+        Self { gate, response }
     }
-    first
 }
 
 impl TestApp {
@@ -74,16 +81,19 @@ async fn the_second_response_alone_signs_in() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
-    let second = Second::of(&app, &una, &step);
-    let first = send_and_disconnect(&app, &una, &step, &[("code", CODE)]).await;
-    led_to(&second.submit(&[("code", CODE)]).await, "/account");
+    let second = SecondSubmission::of(&app, &una, &step);
+    let first = FirstSubmission::send(&app, &una, &step, &[("code", CODE)]).await;
+    led_to(
+        &second.submit_during(&first, &[("code", CODE)]).await,
+        "/account",
+    );
     assert!(second.visitor.is_signed_in().await);
     let account = second.visitor.page("/account").await;
     assert!(
         account.contains("Password"),
         "the method is kept: {account}"
     );
-    assert_eq!(first.await.unwrap(), StatusCode::FOUND);
+    assert_eq!(first.response.await.unwrap(), StatusCode::FOUND);
     assert_eq!(grants(&app, EMAIL).len(), 1, "WorkOS is asked once");
     app.only_session();
 }
@@ -93,25 +103,31 @@ async fn the_second_response_alone_shows_the_next_question() {
     let app = TestApp::start();
     let quinn = app.visitor();
     let step = stopped(&quinn, "quinn@example.com", "/account").await;
-    let second = Second::of(&app, &quinn, &step);
-    let first = send_and_disconnect(&app, &quinn, &step, &[("code", CODE)]).await;
-    led_to(&second.submit(&[("code", CODE)]).await, &step);
-    first.await.unwrap();
+    let second = SecondSubmission::of(&app, &quinn, &step);
+    let first = FirstSubmission::send(&app, &quinn, &step, &[("code", CODE)]).await;
+    led_to(
+        &second.submit_during(&first, &[("code", CODE)]).await,
+        &step,
+    );
+    first.response.await.unwrap();
     assert_eq!(
         (grants(&app, EMAIL).len(), grants(&app, TOTP).len()),
         (1, 0)
     );
 
-    let first = send_and_disconnect(&app, &quinn, &step, &[("code", CODE)]).await;
-    led_to(&second.submit(&[("code", CODE)]).await, &step);
-    first.await.unwrap();
+    let first = FirstSubmission::send(&app, &quinn, &step, &[("code", CODE)]).await;
+    led_to(
+        &second.submit_during(&first, &[("code", CODE)]).await,
+        &step,
+    );
+    first.response.await.unwrap();
     assert_eq!(grants(&app, TOTP).len(), 1);
 
     let id = app.organization("Tandem Cycles");
     let fields = [("organization_id", id.as_str())];
-    let first = send_and_disconnect(&app, &quinn, &step, &fields).await;
-    led_to(&second.submit(&fields).await, "/account");
-    first.await.unwrap();
+    let first = FirstSubmission::send(&app, &quinn, &step, &fields).await;
+    led_to(&second.submit_during(&first, &fields).await, "/account");
+    first.response.await.unwrap();
     assert!(second.visitor.is_signed_in().await);
     assert!(second.visitor.page("/account").await.contains(&id));
     app.only_session();
@@ -142,10 +158,13 @@ async fn a_submission_completes_after_its_client_disconnects() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
-    let second = Second::of(&app, &una, &step);
-    let first = send_and_disconnect(&app, &una, &step, &[("code", CODE)]).await;
-    first.abort();
-    led_to(&second.submit(&[("code", CODE)]).await, "/account");
+    let second = SecondSubmission::of(&app, &una, &step);
+    let first = FirstSubmission::send(&app, &una, &step, &[("code", CODE)]).await;
+    first.response.abort();
+    led_to(
+        &second.submit_during(&first, &[("code", CODE)]).await,
+        "/account",
+    );
     assert!(second.visitor.is_signed_in().await);
     assert_eq!(grants(&app, EMAIL).len(), 1);
     app.only_session();
@@ -156,7 +175,7 @@ async fn the_result_is_repeated_for_half_a_minute_while_the_session_is_open() {
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
-    let second = Second::of(&app, &una, &step);
+    let second = SecondSubmission::of(&app, &una, &step);
     led_to(&una.submit(&step, &[("code", CODE)]).await, "/account");
     app.advance(29);
     led_to(&second.submit(&[("code", CODE)]).await, "/account");
@@ -168,7 +187,7 @@ async fn the_result_is_repeated_for_half_a_minute_while_the_session_is_open() {
 
     let max = app.visitor();
     let step = stopped(&max, MAX, "/account").await;
-    let second = Second::of(&app, &max, &step);
+    let second = SecondSubmission::of(&app, &max, &step);
     led_to(&max.submit(&step, &[("code", CODE)]).await, "/account");
     let now = app.now();
     app.change(|conn| {
@@ -186,11 +205,11 @@ async fn a_wrong_code_is_reported_to_both_requests_and_the_right_one_accepted() 
     let app = TestApp::start();
     let una = app.visitor();
     let step = stopped(&una, UNA, "/account").await;
-    let second = Second::of(&app, &una, &step);
-    let first = send_and_disconnect(&app, &una, &step, &[("code", "000000")]).await;
-    let answer = second.submit(&[("code", "000000")]).await;
+    let second = SecondSubmission::of(&app, &una, &step);
+    let first = FirstSubmission::send(&app, &una, &step, &[("code", "000000")]).await;
+    let answer = second.submit_during(&first, &[("code", "000000")]).await;
     form_again(answer, "This code is not right.").await;
-    assert_eq!(first.await.unwrap(), StatusCode::OK);
+    assert_eq!(first.response.await.unwrap(), StatusCode::OK);
     assert!(!app.is_answering());
     led_to(&second.submit(&[("code", CODE)]).await, "/account");
 }
@@ -200,7 +219,7 @@ async fn the_link_to_single_sign_on_is_shown_to_both_requests() {
     let app = TestApp::start();
     let twyla = app.visitor();
     let step = stopped(&twyla, TWYLA, "/account").await;
-    let second = Second::of(&app, &twyla, &step);
+    let second = SecondSubmission::of(&app, &twyla, &step);
     let id = app.organization("Tandem Cycles");
     let fields = [("organization_id", id.as_str())];
     let body = json!({ "code": "sso_required", "message": "m", "connection_ids": ["conn_1"] });

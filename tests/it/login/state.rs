@@ -107,7 +107,7 @@ async fn a_replayed_attempt_cookie_creates_no_second_session() {
         "WorkOS itself says yes"
     );
     assert_eq!(app.only_session().revoked_at, None);
-    assert!(ada.is_signed_in().await, "the first session goes on");
+    assert!(ada.is_signed_in().await, "the first session is still open");
 }
 
 #[tokio::test]

@@ -1,51 +1,63 @@
 //! A callback that is loaded twice. The browser shows the second response.
 
 use authkit_emulator::{Effect, Fault};
-use reqwest::StatusCode;
+use aws_lc_rs::digest::{SHA256, digest};
+use reqwest::{Response, StatusCode};
 
 use crate::support::app::{TestApp, Visitor, location, set_cookies};
-use crate::support::renewal::eventually;
+use crate::support::log::{capture, count_lines, open_when};
 use crate::support::steps::{AUTHENTICATE, obtain_callback_url};
 
-/// A browser that dropped the callback's request while WorkOS was being asked.
-async fn disconnect_during_callback(app: &TestApp, email: &str) -> (Visitor, String) {
+/// Loads the callback of this user, drops the request while WorkOS is being asked, and loads the
+/// callback again before WorkOS answers. Returns the browser, the callback and the second response.
+async fn reload_during_exchange(app: &TestApp, email: &str) -> (Visitor, String, Response) {
+    capture();
     let visitor = app.visitor();
-    let callback = obtain_callback_url(&visitor, email).await.to_string();
-    let slow = Effect::Delay {
-        milliseconds: 1_000,
-    };
-    app.workos().inject(Fault::once(AUTHENTICATE, slow));
+    let callback = obtain_callback_url(&visitor, email).await;
+    let (_, state) = callback
+        .query_pairs()
+        .find(|(name, _)| name == "state")
+        .unwrap();
+    let attempt = digest(&SHA256, state.as_bytes());
+    let attempt: String = attempt
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let callback = callback.to_string();
+    let gate = app.workos().inject_gate(AUTHENTICATE);
     let first = {
         let (visitor, callback) = (visitor.clone(), callback.clone());
         tokio::spawn(async move { visitor.get(&callback).await })
     };
-    eventually(|| app.workos().count(AUTHENTICATE) == 1).await;
+    gate.reached().await.unwrap();
     first.abort();
-    (visitor, callback)
+    let waits = format!("a callback of the sign-in attempt {attempt} waits for another");
+    let response = open_when(&gate, || count_lines(&waits) > 0, visitor.get(&callback)).await;
+    (visitor, callback, response)
 }
 
 #[tokio::test]
 async fn a_reload_during_the_exchange_signs_in() {
     let app = TestApp::start();
-    let (ada, callback) = disconnect_during_callback(&app, "ada@example.com").await;
-    let response = ada.get(&callback).await;
+    let (ada, callback, response) = reload_during_exchange(&app, "ada@example.com").await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert!(ada.is_signed_in().await);
-    assert_eq!(app.workos().count(AUTHENTICATE), 1, "a code is shown once");
+    assert_eq!(app.workos().count(AUTHENTICATE), 1, "a code is sent once");
     assert_eq!(app.sessions().len(), 1);
     let again = ada.get(&callback).await;
     assert_eq!(
         again.status(),
         StatusCode::BAD_REQUEST,
-        "its cookie has gone"
+        "the cookie of the attempt has been removed"
     );
 }
 
 #[tokio::test]
 async fn a_reload_during_the_exchange_shows_the_step_too() {
     let app = TestApp::start();
-    let (una, callback) = disconnect_during_callback(&app, "una@example.com").await;
-    let step = location(&una.get(&callback).await);
+    let (una, _, response) = reload_during_exchange(&app, "una@example.com").await;
+    let step = location(&response);
     una.submit(&step, &[("code", "123456")]).await;
     assert!(una.is_signed_in().await);
 }

@@ -37,7 +37,10 @@ async fn the_list_is_requested_once_a_minute() {
     account(&twyla).await;
     assert_eq!(asked(&app), 1);
     let olive = app.signed_in("olive@example.com").await;
-    assert!(!account(&olive).await.contains(TANDEM), "to each their own");
+    assert!(
+        !account(&olive).await.contains(TANDEM),
+        "a list is cached for one user"
+    );
     assert_eq!(asked(&app), 2);
     app.advance(1);
     account(&twyla).await;

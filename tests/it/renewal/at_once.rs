@@ -71,7 +71,7 @@ async fn two_hundred_requests_survive_a_lost_response() {
         assert_eq!(
             app.renewals(),
             2 * round,
-            "the lost reply is asked for again"
+            "the request with the lost reply is repeated"
         );
         let tokens = values(&app, |one| one.body["refresh_token"].to_string());
         assert_eq!(tokens.len(), round, "with the same token: {tokens:?}");
@@ -88,7 +88,7 @@ async fn two_hundred_requests_survive_a_minute_of_503() {
     let answers = at_once(&[&app, &replica], "/account", &cookies, REQUESTS).await;
     print_counts("the first moment of 503", &app, &answers);
     assert_all_ok(&answers);
-    assert_eq!(app.renewals(), 1, "one has asked for all of them");
+    assert_eq!(app.renewals(), 1, "one request asks WorkOS for all of them");
     for _ in 0..12 {
         app.advance(5);
         let answers = at_once(&[&app, &replica], "/account", &cookies, 20).await;

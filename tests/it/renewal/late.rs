@@ -11,14 +11,15 @@ use crate::support::steps::AUTHENTICATE;
 
 /// The path of the membership list that `/account` requests from WorkOS.
 const MEMBERSHIPS: &str = "/user_management/organization_memberships";
-/// Opens `/account` in another tab.
-fn account_of(visitor: &Visitor) -> tokio::task::JoinHandle<reqwest::Response> {
+
+/// Requests `/account` in another tab.
+fn request_account_page(visitor: &Visitor) -> tokio::task::JoinHandle<reqwest::Response> {
     let tab = visitor.clone();
     tokio::spawn(async move { tab.get("/account").await })
 }
 
 /// Signs in again, and asserts that the late response to `tab` does not affect the new session.
-async fn outlives(
+async fn assert_survives_late_response(
     app: &TestApp,
     ada: &Visitor,
     tab: tokio::task::JoinHandle<reqwest::Response>,
@@ -40,10 +41,10 @@ async fn a_late_renewal_does_not_replace_the_next_session() {
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
     let gate = app.workos().inject_gate(AUTHENTICATE);
-    let tab = account_of(&ada);
+    let tab = request_account_page(&ada);
     gate.reached().await.unwrap();
     assert_eq!(app.renewals(), 1);
-    outlives(&app, &ada, tab, &gate).await;
+    assert_survives_late_response(&app, &ada, tab, &gate).await;
 }
 
 #[tokio::test]
@@ -52,10 +53,10 @@ async fn a_late_response_does_not_restore_the_old_cookie() {
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
     let gate = app.workos().inject_gate(MEMBERSHIPS);
-    let tab = account_of(&ada);
+    let tab = request_account_page(&ada);
     gate.reached().await.unwrap();
     assert_eq!(app.renewals(), 1);
-    outlives(&app, &ada, tab, &gate).await;
+    assert_survives_late_response(&app, &ada, tab, &gate).await;
 }
 
 #[tokio::test]
@@ -75,7 +76,7 @@ async fn a_request_with_the_old_cookie_does_not_affect_the_next_session() {
 }
 
 /// Makes every write of a confirmed renewal fail.
-fn refuse(conn: &mut Conn) -> QueryResult<()> {
+fn refuse_confirmations(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => conn.batch_execute(
             "CREATE TRIGGER no_confirmations BEFORE UPDATE OF confirmed_until ON sessions
@@ -92,7 +93,7 @@ fn refuse(conn: &mut Conn) -> QueryResult<()> {
 }
 
 /// Allows these writes again.
-fn allow(conn: &mut Conn) -> QueryResult<()> {
+fn allow_confirmations(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => conn.batch_execute("DROP TRIGGER no_confirmations"),
         #[cfg(feature = "postgres")]
@@ -106,15 +107,19 @@ async fn a_renewal_survives_a_database_that_cannot_store_it() {
     let ada = app.signed_in("ada@example.com").await;
     let used_up = app.workos_refresh_token(&app.only_session());
     let before = ada.cookies("/");
-    app.change(refuse);
+    app.change(refuse_confirmations);
     app.expire_workos_tokens();
     assert!(ada.is_signed_in().await, "WorkOS has confirmed it");
     assert_eq!(app.workos_refresh_token(&app.only_session()), used_up);
     // After the half minute in which WorkOS repeats the response.
     app.advance(45);
     assert_all_ok(&at_once(&[&app], "/account", &before, 5).await);
-    assert_eq!(app.renewals(), 1, "nobody shows WorkOS the old token");
-    app.change(allow);
+    assert_eq!(
+        app.renewals(),
+        1,
+        "the old refresh token is not sent to WorkOS again"
+    );
+    app.change(allow_confirmations);
     eventually(|| app.workos_refresh_token(&app.only_session()) != used_up).await;
     app.expire_workos_tokens();
     assert!(ada.is_signed_in().await);

@@ -1,4 +1,4 @@
-//! After a month of sessions no table grows any more.
+//! No table grows for longer than a month.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,18 +14,19 @@ use crate::webhooks::{self, send_event};
 
 const HOUR: i64 = 3_600;
 const DAYS: i64 = 45;
-/// All rows have expired by then: WorkOS's events are kept for thirty days, other rows for less.
-const SETTLED: i64 = 32;
-/// Ada, Olive, Twyla; Una's address is never verified.
-const PEOPLE: i64 = 3;
+/// After so many days the first rows have been deleted: WorkOS's events are kept for thirty days, other
+/// rows for less.
+const LONGEST_RETENTION: i64 = 32;
+/// The accounts: Ada, Olive, Twyla. Una never verifies her address.
+const ACCOUNTS: i64 = 3;
 
-/// A user whose browser stays signed in, and whose page rotates its tokens.
-struct Stays {
+/// A user whose browser stays signed in, and whose page rotates its refresh token.
+struct ActiveUser {
     browser: Visitor,
     refresh: String,
 }
 
-impl Stays {
+impl ActiveUser {
     async fn new(app: &TestApp) -> Self {
         let browser = in_organization(app, TWYLA, ORCHARDS).await;
         let given = browser.post_json("/api/auth/session", &json!({})).await;
@@ -33,14 +34,14 @@ impl Stays {
         Self { browser, refresh }
     }
 
-    async fn comes_back(&mut self, day: i64) {
+    async fn load_page_and_rotate(&mut self, day: i64) {
         assert!(self.browser.is_signed_in().await, "day {day}");
         let shown = json!({ "refresh": self.refresh });
         let given = self.browser.post_json("/api/token/refresh", &shown).await;
         self.refresh = given.text("refresh");
     }
 
-    async fn switches(&self, app: &TestApp, day: i64) {
+    async fn switch_organization(&self, app: &TestApp, day: i64) {
         let to = if day % 2 == 0 { TANDEM } else { ORCHARDS };
         let answer = switch(app, &self.browser, to).await;
         assert_eq!(answer.status(), StatusCode::FOUND, "day {day}");
@@ -49,7 +50,7 @@ impl Stays {
 
 /// Three browsers sign in: one signs out, one is never used again, and the row of one is deleted. A
 /// fourth does not complete its sign-in. WorkOS sends events of a changed and of a deleted user.
-async fn a_day_begins(app: &TestApp, day: i64) {
+async fn add_rows_of_a_day(app: &TestApp, day: i64) {
     for signs_out in [true, false] {
         let visitor = app.signed_in("ada@example.com").await;
         visitor.post_json("/api/auth/session", &json!({})).await;
@@ -74,7 +75,7 @@ async fn a_day_begins(app: &TestApp, day: i64) {
 }
 
 /// Purges as the server does each hour. The server itself may purge first, and may still be running.
-async fn an_hour_has_passed(app: &TestApp) {
+async fn run_hourly_purge(app: &TestApp) {
     let lifetime = app.settings.tokens.access_lifetime;
     let due = purge_if_due(&app.database, lifetime, app.now()).await;
     if due.unwrap().is_none() {
@@ -83,7 +84,7 @@ async fn an_hour_has_passed(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_month_of_sessions_leaves_no_table_growing() {
+async fn no_table_grows_after_a_month_of_sessions() {
     let app = TestApp::builder()
         .setting("WORKOS_WEBHOOK_SECRET", webhooks::SECRET)
         .setting("ROTATE_REFRESH_TOKENS", "true")
@@ -92,21 +93,21 @@ async fn a_month_of_sessions_leaves_no_table_growing() {
         .set_access_token_lifetime(Duration::from_secs(8 * 3_600));
     let mut expected = app.rows_of_tables();
     let mut most = BTreeMap::new();
-    let mut stays = Stays::new(&app).await;
+    let mut active = ActiveUser::new(&app).await;
     for day in 0..DAYS {
         if day > 0 && day % 14 == 0 {
-            stays = Stays::new(&app).await;
+            active = ActiveUser::new(&app).await;
         }
-        a_day_begins(&app, day).await;
+        add_rows_of_a_day(&app, day).await;
         for _ in 0..4 {
             app.advance(6 * HOUR - 1);
-            stays.comes_back(day).await;
-            an_hour_has_passed(&app).await;
+            active.load_page_and_rotate(day).await;
+            run_hourly_purge(&app).await;
         }
-        stays.switches(&app, day).await;
+        active.switch_organization(&app, day).await;
         for (table, rows) in app.rows_of_tables() {
             let most = most.entry(table.clone()).or_insert(rows);
-            if day < SETTLED {
+            if day < LONGEST_RETENTION {
                 *most = rows.max(*most);
             } else {
                 assert!(
@@ -117,7 +118,7 @@ async fn a_month_of_sessions_leaves_no_table_growing() {
         }
     }
     println!(
-        "{DAYS} days, {} renewals, at most so many rows after {SETTLED} days: {most:?}",
+        "{DAYS} days, {} renewals, at most so many rows after {LONGEST_RETENTION} days: {most:?}",
         app.renewals(),
     );
     for table in [
@@ -126,12 +127,12 @@ async fn a_month_of_sessions_leaves_no_table_growing() {
         "ended_sessions",
         "webhook_events",
     ] {
-        assert!(most[table] > 0, "something was in {table}: {most:?}");
+        assert!(most[table] > 0, "{table} has had rows: {most:?}");
     }
     let renewals = i64::try_from(app.renewals()).unwrap();
-    assert!(renewals > DAYS, "the session that stays was renewed");
+    assert!(renewals > DAYS, "the active user's session was renewed");
     app.advance(40 * 24 * HOUR);
-    an_hour_has_passed(&app).await;
-    expected.insert("users".to_owned(), PEOPLE);
-    assert_eq!(app.rows_of_tables(), expected, "in the end nothing is left");
+    run_hourly_purge(&app).await;
+    expected.insert("users".to_owned(), ACCOUNTS);
+    assert_eq!(app.rows_of_tables(), expected, "only the accounts are left");
 }

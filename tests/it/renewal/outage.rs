@@ -199,7 +199,10 @@ async fn an_unavailable_key_set_is_an_outage() {
     assert!(ada.is_signed_in().await);
     let row = app.only_session();
     assert_eq!(row.renewal_failures, 1);
-    assert!(row.confirmed_until.unwrap() < app.now(), "nobody vouches");
+    assert!(
+        row.confirmed_until.unwrap() < app.now(),
+        "the session is not confirmed"
+    );
     assert_ne!(
         app.workos_refresh_token(&row),
         before,

@@ -15,7 +15,7 @@ async fn refused() -> (TestApp, Visitor) {
     let ada = app.signed_in("ada@example.com").await;
     let sid = app.only_session().workos_sid.unwrap().to_string();
     assert!(app.workos().revoke_session(&sid));
-    assert!(ada.is_signed_in().await, "WorkOS's word holds a while");
+    assert!(ada.is_signed_in().await, "the confirmation has not ended");
     app.expire_workos_tokens();
     (app, ada)
 }
@@ -147,7 +147,7 @@ async fn a_refusal_at_another_replica_ends_the_session_here() {
     let there = Visitor::new(&replica.url);
     let response = there.get_with_cookies("/account", &cookies).await;
     assert_eq!(response.status(), StatusCode::FOUND);
-    assert_eq!(app.renewals(), 1, "nobody asks again");
+    assert_eq!(app.renewals(), 1, "the replica does not ask WorkOS again");
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! The session's row: it keeps what a lost cookie would lose, and holds the lease.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use reqwest::StatusCode;
@@ -9,7 +7,8 @@ use vestibule::db::schema::sessions;
 use vestibule::sessions::SessionRow;
 
 use crate::support::app::TestApp;
-use crate::support::renewal::GRANT;
+use crate::support::log::{capture, count_lines};
+use crate::support::renewal::{GRANT, eventually};
 use crate::support::steps::{AUTHENTICATE, set_cookie};
 
 #[tokio::test]
@@ -116,12 +115,14 @@ async fn a_lease_expires_when_its_holder_dies() {
     let ada = app.signed_in("ada@example.com").await;
     app.expire_workos_tokens();
     lease(&app, 20);
+    capture();
     let waiting = {
         let ada = ada.clone();
         tokio::spawn(async move { ada.get("/account").await.status() })
     };
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!waiting.is_finished(), "it waits for the holder");
+    let id = app.only_session().id;
+    let waits = format!("a check of session {id} waits for a renewal");
+    eventually(|| count_lines(&waits) > 0).await;
     assert_eq!(app.renewals(), 0);
     app.advance(21);
     assert_eq!(waiting.await.unwrap(), StatusCode::OK);
@@ -146,8 +147,8 @@ async fn a_lease_is_taken_once_and_only_if_a_renewal_is_due() {
     let (now, until) = (app.now(), app.now().plus(TimeDelta::seconds(20)));
     let take = |now| app.change(|conn| SessionRow::take_lease(conn, &id, now, until));
     assert!(take(now));
-    assert!(!take(now), "somebody has it");
-    assert!(take(until), "its holder has died");
+    assert!(!take(now), "another request holds the lease");
+    assert!(take(until), "the lease has expired");
     assert!(app.change(|conn| SessionRow::release_lease(conn, &id, until)));
     assert!(!app.change(|conn| SessionRow::release_lease(conn, &id, until)));
     app.change(|conn| {
@@ -155,9 +156,9 @@ async fn a_lease_is_taken_once_and_only_if_a_renewal_is_due() {
             .set(sessions::renew_after.eq(until))
             .execute(conn)
     });
-    assert!(!take(now), "somebody has renewed it");
+    assert!(!take(now), "no renewal is due");
     app.change(|conn| SessionRow::revoke(conn, &id, now));
-    assert!(!take(until), "it has ended");
+    assert!(!take(until), "the session is revoked");
 }
 
 #[tokio::test]

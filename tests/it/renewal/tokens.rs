@@ -16,10 +16,10 @@ async fn at_expiry(builder: crate::support::app::TestAppBuilder) -> (TestApp, Vi
 /// Whether the only session is confirmed by WorkOS.
 fn is_confirmed(app: &TestApp) -> bool {
     let row = app.only_session();
-    assert_eq!(row.revoked_at, None, "nobody is logged out");
-    let vouched = row.confirmed_until.is_some_and(|until| until > app.now());
-    assert_eq!(vouched, row.renewal_failures == 0);
-    vouched
+    assert_eq!(row.revoked_at, None, "the session is open");
+    let is_confirmed = row.confirmed_until.is_some_and(|until| until > app.now());
+    assert_eq!(is_confirmed, row.renewal_failures == 0);
+    is_confirmed
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn a_forged_signature_does_not_confirm_the_session() {
     let forged: String = signature.unwrap().chars().rev().collect();
     reply["access_token"] = with_part(&reply, 2, &forged);
     app.inject_fault(1, Effect::status(200, reply));
-    assert!(ada.is_signed_in().await, "as long as the grace");
+    assert!(ada.is_signed_in().await, "the grace period has begun");
     assert!(!is_confirmed(&app));
     app.advance(31);
     assert!(ada.is_signed_in().await);

@@ -1,5 +1,5 @@
 //! The application under test: the real server and middleware with a database and an AuthKit emulator
-//! of its own, and a clock that stands still until a test advances it.
+//! of its own. The clocks of both stand still until a test advances them.
 
 use std::net::TcpListener;
 use std::thread::JoinHandle;
@@ -28,6 +28,7 @@ pub(crate) struct TestAppBuilder {
     seed: Seed,
     database: Option<TestDatabase>,
     clock: Clock,
+    uses_system_clock: bool,
     hashing_threads: Option<usize>,
     demo: bool,
     revocation_reads_aged_by: Duration,
@@ -66,6 +67,13 @@ impl TestAppBuilder {
         self
     }
 
+    /// Uses the system's clock in the app and in its emulator, for tests with other programs.
+    pub(crate) fn system_clock(mut self) -> Self {
+        self.clock = Clock::system();
+        self.uses_system_clock = true;
+        self
+    }
+
     /// Hashes passwords on this number of threads.
     pub(crate) fn hashing_threads(mut self, threads: usize) -> Self {
         self.hashing_threads = Some(threads);
@@ -89,8 +97,11 @@ impl TestAppBuilder {
         let test_database = self.database.unwrap_or_else(TestDatabase::migrated);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
+        // If only the emulator's clock ran, its tokens would be valid for longer here on a slow machine.
+        let fixed_time = (!self.uses_system_clock).then(|| self.clock.now().utc().into());
         let emulator = authkit_emulator::start(Config {
             seed: self.seed,
+            fixed_time,
             ..Config::default()
         })
         .expect("the emulator starts");
@@ -167,6 +178,7 @@ impl TestApp {
             seed: Seed::default(),
             database: None,
             clock: Clock::standing_at(now),
+            uses_system_clock: false,
             hashing_threads: None,
             demo: false,
             revocation_reads_aged_by: Duration::ZERO,

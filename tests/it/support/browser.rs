@@ -1,41 +1,18 @@
 //! A real Chromium, driven through chromedriver.
 //!
-//! Each [`Browser`] has its own chromedriver, profile and folder, which are removed when it is dropped,
-//! also after a failed test. The programs are `chromedriver` and `chromium` on the `PATH`, or those that
-//! `CHROMEDRIVER` and `CHROME` name.
+//! A [`Browser`] has a chromedriver, profile and folder that no other test uses at the same time. When it
+//! is dropped, the next test gets its Chromium, with a new window and without cookies, storage and cache:
+//! to start one takes several seconds of processor time. After a failed test Chromium is stopped. The
+//! programs are `chromedriver` and `chromium` on the `PATH`, or those that `CHROMEDRIVER` and `CHROME`
+//! name.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
-use fantoccini::{Client, ClientBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::Client;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use url::Url;
 
-use super::peer::Peer;
-
-/// Headless, without GPU and sandbox (which root cannot use), and without requests to other servers.
-const FLAGS: [&str; 9] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-];
-
-/// How many times chromedriver is started if its port is in use.
-const STARTS: usize = 10;
-/// The time limit for closing a window.
-const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+use super::chromium::{Chromium, devtools_command, log_command};
 
 /// The size of the page, in CSS pixels.
 #[derive(Clone, Copy, Debug)]
@@ -53,57 +30,21 @@ pub(crate) enum Scheme {
     Dark,
 }
 
-/// One browser window. Dereferences to fantoccini's [`Client`].
+/// One browser. Dereferences to fantoccini's [`Client`].
 pub(crate) struct Browser {
     client: Client,
-    // Fields are dropped in this order: close the window, stop the program, remove its folder.
-    _session: Session,
-    _driver: Peer,
-    _folder: TempDir,
-}
-
-/// The id of a window at its chromedriver.
-struct Session {
-    port: u16,
-    id: String,
-}
-
-/// Starts chromedriver on a free port. It chooses a port of IPv6 and also binds the same port of IPv4,
-/// which another test may be using. Chromedriver then ends and is started again.
-async fn start_driver(folder: &Path) -> (Peer, u16) {
-    let program = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
-    for _ in 0..STARTS {
-        let mut driver = Peer::start("chromedriver", Path::new(&program), &["--port=0"], folder);
-        let in_use = |line: &str| line.contains("Address already in use").then_some(None);
-        let started = |line: &str| port_in(line).map(Some).or_else(|| in_use(line));
-        if let Some(port) = driver.wait_for(started).await {
-            return (driver, port);
-        }
-    }
-    panic!("chromedriver found no free port in {STARTS} starts");
+    chromium: Option<Chromium>,
 }
 
 impl Browser {
-    /// Opens a window with a fresh profile.
+    /// Opens a window without cookies, storage, cache or history.
     pub(crate) async fn open(screen: Screen, scheme: Scheme) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let (driver, port) = start_driver(folder.path()).await;
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(folder.path()))
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await
-            .expect("chromedriver opens a Chromium");
-        let id = client
-            .session_id()
-            .await
-            .expect("a session")
-            .expect("an id for the session");
-        let session = Session { port, id };
+        let (client, chromium) = Chromium::idle_or_started().await;
+        // Otherwise the session ends with its client.
+        client.persist().await.expect("a session");
         let browser = Self {
             client,
-            _session: session,
-            _driver: driver,
-            _folder: folder,
+            chromium: Some(chromium),
         };
         browser.emulate(screen, scheme).await;
         browser
@@ -138,13 +79,8 @@ impl Browser {
 
     /// Sends a command of the DevTools protocol, for functions that WebDriver does not have.
     pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> Value {
-        let body = json!({ "cmd": command, "params": parameters });
-        let command = Extension {
-            path: "goog/cdp/execute",
-            body,
-        };
         self.client
-            .issue_cmd(command)
+            .issue_cmd(devtools_command(command, &parameters))
             .await
             .expect("chromedriver accepts a DevTools command")
     }
@@ -165,13 +101,9 @@ impl Browser {
     /// The console errors since the last call: violations of the content security policy, script errors,
     /// and resources that failed to load, including a page with an error status.
     pub(crate) async fn console_errors(&self) -> Vec<String> {
-        let command = Extension {
-            path: "se/log",
-            body: json!({ "type": "browser" }),
-        };
         let entries = self
             .client
-            .issue_cmd(command)
+            .issue_cmd(log_command())
             .await
             .expect("chromedriver keeps a log");
         let entries = entries.as_array().expect("a list of log entries");
@@ -191,66 +123,12 @@ impl Deref for Browser {
     }
 }
 
-impl Drop for Session {
-    /// Asks chromedriver to close the window, so that Chromium exits normally. If that fails, it is killed
-    /// with the process group of chromedriver.
+impl Drop for Browser {
     fn drop(&mut self) {
-        let request = format!(
-            "DELETE /session/{} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n",
-            self.id, self.port
-        );
-        let closed = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut stream| {
-            stream.set_read_timeout(Some(CLOSE_WITHIN))?;
-            stream.write_all(request.as_bytes())?;
-            stream.read(&mut [0; 64])
-        });
-        if let Err(error) = closed {
-            eprintln!("failed to close Chromium: {error}");
+        if let Some(chromium) = self.chromium.take()
+            && !std::thread::panicking()
+        {
+            chromium.keep();
         }
     }
-}
-
-/// A command of chromedriver that is not part of the WebDriver standard.
-#[derive(Debug)]
-struct Extension {
-    path: &'static str,
-    body: Value,
-}
-
-impl WebDriverCompatibleCommand for Extension {
-    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
-        base.join(&format!(
-            "session/{}/{}",
-            session.unwrap_or_default(),
-            self.path
-        ))
-    }
-
-    fn method_and_body(&self, _url: &Url) -> (reqwest::Method, Option<String>) {
-        (reqwest::Method::POST, Some(self.body.to_string()))
-    }
-}
-
-fn port_in(line: &str) -> Option<u16> {
-    line.strip_prefix("ChromeDriver was started successfully on port ")?
-        .trim_end_matches('.')
-        .parse()
-        .ok()
-}
-
-fn capabilities(folder: &Path) -> Capabilities {
-    let mut arguments: Vec<String> = FLAGS.map(str::to_owned).into();
-    arguments.push(format!(
-        "--user-data-dir={}",
-        folder.join("profile").display()
-    ));
-    let mut options = json!({ "args": arguments });
-    if let Ok(chromium) = std::env::var("CHROME") {
-        options["binary"] = chromium.into();
-    }
-    let mut capabilities = Capabilities::new();
-    capabilities.insert("browserName".to_owned(), json!("chrome"));
-    capabilities.insert("goog:chromeOptions".to_owned(), options);
-    capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" }));
-    capabilities
 }

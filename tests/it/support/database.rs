@@ -38,6 +38,11 @@ impl TestDatabase {
         }
     }
 
+    /// Whether `TEST_DATABASE_URL` selects PostgreSQL.
+    pub(crate) fn is_postgres_run() -> bool {
+        std::env::var_os("TEST_DATABASE_URL").is_some()
+    }
+
     /// Makes a database with all migrations applied. It is a copy of a template that is migrated once
     /// per process.
     pub(crate) fn migrated() -> Self {

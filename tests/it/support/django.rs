@@ -267,8 +267,18 @@ pub(crate) struct RealToken {
 }
 
 impl RealDjango {
-    /// Lets a real Django migrate this database and fill it.
+    /// Lets a real Django migrate this database and fill it. The password hashes have cheap parameters:
+    /// with its default ones, Django computes for ten seconds.
     pub(crate) fn fill(django: &Django) -> Self {
+        Self::fill_with(django, "1")
+    }
+
+    /// The same with Django's default parameters.
+    pub(crate) fn fill_with_default_hashes(django: &Django) -> Self {
+        Self::fill_with(django, "0")
+    }
+
+    fn fill_with(django: &Django, cheap_hashes: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("script/peers/django");
         let python = folder.join(".venv/bin/python");
         assert!(
@@ -282,6 +292,7 @@ impl RealDjango {
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("SECRET_KEY", super::app::SECRET_KEY)
             .env("DATABASE_URL", django.url())
+            .env("CHEAP_HASHES", cheap_hashes)
             .output()
             .expect("Python runs");
         let said = String::from_utf8_lossy(&output.stderr);

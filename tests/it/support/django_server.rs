@@ -30,6 +30,7 @@ impl DjangoServer {
             format!("SECRET_KEY={SECRET_KEY}"),
             format!("DATABASE_URL={}", django.url()),
             format!("ROTATE={}", u8::from(rotate)),
+            "CHEAP_HASHES=1".to_owned(),
             "PYTHONDONTWRITEBYTECODE=1".to_owned(),
             python.display().to_string(),
             "-u".to_owned(),
@@ -58,6 +59,6 @@ impl DjangoServer {
 
     /// A client without cookies.
     pub(crate) fn visitor(&self) -> Visitor {
-        Visitor::new(&self.url)
+        Visitor::without_keep_alive(&self.url)
     }
 }

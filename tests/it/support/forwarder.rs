@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc as commands;
+use tokio::sync::mpsc as mpsc_async;
 use tokio::task::JoinSet;
 
 enum Command {
@@ -15,20 +15,20 @@ enum Command {
 }
 
 /// A command with a channel on which the thread reports that it has been carried out.
-type Order = (Command, mpsc::Sender<()>);
+type PendingCommand = (Command, mpsc::Sender<()>);
 
 /// Listens on a loopback port and forwards every connection. It runs on a thread of its own, so that a
 /// test which blocks its thread in a database call does not block the forwarding.
 pub(crate) struct Forwarder {
     address: SocketAddr,
-    orders: Option<commands::UnboundedSender<Order>>,
+    commands: Option<mpsc_async::UnboundedSender<PendingCommand>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Forwarder {
     /// Starts to forward to `upstream`.
     pub(crate) fn start(upstream: SocketAddr) -> Self {
-        let (orders, inbox) = commands::unbounded_channel();
+        let (commands, inbox) = mpsc_async::unbounded_channel();
         let (started, address) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -46,7 +46,7 @@ impl Forwarder {
         let address = address.recv().expect("the forwarder starts");
         Self {
             address,
-            orders: Some(orders),
+            commands: Some(commands),
             thread: Some(thread),
         }
     }
@@ -58,19 +58,19 @@ impl Forwarder {
 
     /// Closes every connection and refuses new ones. Returns when this is done.
     pub(crate) fn cut(&self) {
-        self.order(Command::Cut);
+        self.run(Command::Cut);
     }
 
     /// Accepts connections again, on the same port.
     pub(crate) fn restore(&self) {
-        self.order(Command::Restore);
+        self.run(Command::Restore);
     }
 
-    fn order(&self, command: Command) {
+    fn run(&self, command: Command) {
         let (done, carried_out) = mpsc::channel();
-        self.orders
+        self.commands
             .as_ref()
-            .and_then(|orders| orders.send((command, done)).ok())
+            .and_then(|commands| commands.send((command, done)).ok())
             .expect("the forwarder runs");
         carried_out
             .recv()
@@ -80,7 +80,7 @@ impl Forwarder {
 
 impl Drop for Forwarder {
     fn drop(&mut self) {
-        drop(self.orders.take());
+        drop(self.commands.take());
         if self
             .thread
             .take()
@@ -94,7 +94,7 @@ impl Drop for Forwarder {
 async fn forward(
     listener: TcpListener,
     upstream: SocketAddr,
-    mut orders: commands::UnboundedReceiver<Order>,
+    mut commands: mpsc_async::UnboundedReceiver<PendingCommand>,
 ) {
     let address = listener.local_addr().expect("the listener's address");
     let mut listener = Some(listener);
@@ -104,8 +104,8 @@ async fn forward(
             downstream = accept(listener.as_ref()) => {
                 connections.spawn(relay(downstream, upstream));
             }
-            order = orders.recv() => {
-                let Some((command, done)) = order else { return };
+            received = commands.recv() => {
+                let Some((command, done)) = received else { return };
                 match command {
                     Command::Cut => {
                         listener = None;

@@ -2,7 +2,11 @@
 
 use std::sync::{Mutex, Once, PoisonError};
 
-use log::{LevelFilter, Log, Metadata, Record};
+use authkit_emulator::Gate;
+use futures_util::future::join;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use super::renewal::eventually;
 
 struct CapturedLog(Mutex<Vec<String>>);
 
@@ -15,6 +19,9 @@ impl Log for CapturedLog {
     }
 
     fn log(&self, record: &Record<'_>) {
+        if record.level() > Level::Info && !record.target().starts_with("vestibule") {
+            return;
+        }
         let line = format!("{} {}", record.level(), record.args());
         self.0
             .lock()
@@ -30,7 +37,7 @@ impl Log for CapturedLog {
 pub(crate) fn capture() {
     START.call_once(|| {
         log::set_logger(&LOG).expect("no other logger in the tests");
-        log::set_max_level(LevelFilter::Info);
+        log::set_max_level(LevelFilter::Debug);
     });
 }
 
@@ -46,4 +53,18 @@ pub(crate) fn has_line_with(one: &str, other: &str) -> bool {
     lines
         .iter()
         .any(|line| line.contains(one) && line.contains(other))
+}
+
+/// Runs `second`, a request that waits for the one whose response `gate` holds, and opens the gate when
+/// `second` is known to wait.
+pub(crate) async fn open_when<T>(
+    gate: &Gate,
+    second_waits: impl FnMut() -> bool,
+    second: impl Future<Output = T>,
+) -> T {
+    let open = async {
+        eventually(second_waits).await;
+        gate.open();
+    };
+    join(second, open).await.0
 }

@@ -4,6 +4,7 @@
 pub(crate) mod api;
 pub(crate) mod app;
 pub(crate) mod browser;
+mod chromium;
 pub(crate) mod database;
 pub(crate) mod django;
 pub(crate) mod django_server;

@@ -1,5 +1,6 @@
 //! Runs another project's program for the duration of one test.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,18 +10,22 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 const POLL_EVERY: Duration = Duration::from_millis(20);
 
 /// Runs the program in a process group of its own and waits for it. A second job reads a pipe from the
-/// test: `read` returns when the test closes its end or dies, and then the job kills the group. When
-/// this script has ended, no process of the program is left and its port is free.
+/// test: `read` returns when the test writes a line or dies, and then the job kills the group. When this
+/// script has ended, no process of the program is left and its port is free; if the test has died, its
+/// folder is removed.
 const LEASH: &str = r#"
     set -m
+    folder=$1
+    shift
     "$@" </dev/null &
     program=$!
-    { read -r; kill -KILL -- "-$program"; } <&0 2>/dev/null &
+    { read -r || touch "$folder/abandoned"; kill -KILL -- "-$program"; } <&0 2>/dev/null &
     leash=$!
     wait "$program" 2>/dev/null
     status=$?
     exec 2>/dev/null
     kill -KILL -- "-$program" "-$leash"
+    [[ ! -e $folder/abandoned ]] || rm -rf -- "$folder"
     exit "$status"
 "#;
 
@@ -44,6 +49,7 @@ impl Peer {
         let output = std::fs::File::create(&log).expect("a log file in a temporary folder");
         let leash = Command::new("bash")
             .args(["-c", LEASH, "leash"])
+            .arg(folder)
             .arg(program)
             .args(arguments)
             .env("HOME", folder)
@@ -87,7 +93,10 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        drop(self.leash.stdin.take());
+        if let Some(mut leash) = self.leash.stdin.take() {
+            // An error means that the program has ended, and its leash with it.
+            drop(leash.write_all(b"stop\n"));
+        }
         if let Err(error) = self.leash.wait() {
             eprintln!("{} could not be waited for: {error}", self.name);
         }

@@ -96,25 +96,29 @@ impl TestApp {
             #[diesel(sql_type = diesel::sql_types::Text)]
             name: String,
         }
-        #[derive(QueryableByName)]
-        struct Count {
-            #[diesel(sql_type = diesel::sql_types::BigInt)]
-            rows: i64,
-        }
         let catalogue = if self.is_postgres() {
             "SELECT tablename::text AS name FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
         } else {
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
         };
-        self.rows(|conn| {
-            let tables: Vec<Table> = diesel::sql_query(catalogue).load(conn)?;
-            let counted = tables.into_iter().map(|Table { name }| {
-                let statement = format!("SELECT COUNT(*) AS rows FROM \"{name}\"");
-                let count: Count = diesel::sql_query(statement).get_result(conn)?;
-                Ok((name, count.rows))
-            });
-            counted.collect()
-        })
+        let tables: Vec<Table> = self.rows(|conn| diesel::sql_query(catalogue).load(conn));
+        let counted = tables.into_iter().map(|Table { name }| {
+            let rows = self.count_rows(&format!("FROM \"{name}\""));
+            (name, rows)
+        });
+        counted.collect()
+    }
+
+    /// The number of rows that `SELECT COUNT(*)` returns with this `FROM` clause.
+    pub(crate) fn count_rows(&self, from: &str) -> i64 {
+        #[derive(QueryableByName)]
+        struct RowCount {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            rows: i64,
+        }
+        let statement = format!("SELECT COUNT(*) AS rows {from}");
+        self.rows(|conn| diesel::sql_query(statement).get_result::<RowCount>(conn))
+            .rows
     }
 
     /// Runs a statement as an administrator would, on PostgreSQL with a time zone other than UTC.

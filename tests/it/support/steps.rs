@@ -5,6 +5,7 @@ use reqwest::{Response, StatusCode, Url};
 use url::form_urlencoded;
 
 use super::app::{TestApp, Visitor, location, set_cookies};
+use super::log::count_lines;
 
 /// The path at which WorkOS exchanges codes and refresh tokens.
 pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
@@ -76,6 +77,13 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<u64> {
 pub(crate) async fn assert_nobody_signed_in(app: &TestApp, visitor: &Visitor) {
     assert!(!visitor.is_signed_in().await);
     assert!(app.sessions().is_empty(), "{:?}", app.sessions());
+}
+
+/// How many times the app has logged that a form of this address, `/auth/step?id=…`, waits for an earlier
+/// submission.
+pub(crate) fn count_waiting_forms(step: &str) -> usize {
+    let (_, id) = step.split_once("id=").expect("an id");
+    count_lines(&format!("a form of the pending sign-in {id}"))
 }
 
 /// Starts at `/auth/login`, signs in at WorkOS and returns the callback's URL without requesting it.

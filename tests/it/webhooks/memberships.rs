@@ -70,10 +70,14 @@ async fn the_next_request_renews_once_and_updates_the_role() {
     assert_eq!(
         set_cookie(&again, "sessionid"),
         None,
-        "the mark is followed"
+        "the cookie is updated once"
     );
     let others = ada.get("/account").await;
-    assert_eq!(set_cookie(&others, "sessionid"), None, "nobody else's");
+    assert_eq!(
+        set_cookie(&others, "sessionid"),
+        None,
+        "other sessions are not updated"
+    );
     // A browser that lost the new cookie is updated from the row, on either replica.
     for app in [&app, &replica] {
         let page = || async {
@@ -151,7 +155,7 @@ async fn a_session_without_its_membership_ends_at_the_next_request() {
         };
         assert!(becomes_true(refused).await);
     }
-    assert_eq!(app.renewals(), 1, "nobody asks again");
+    assert_eq!(app.renewals(), 1, "no request asks WorkOS again");
 }
 
 #[tokio::test]

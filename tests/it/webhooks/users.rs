@@ -85,7 +85,10 @@ async fn a_deleted_user_is_closed_and_no_event_restores_it() {
     let id = account.workos_user_id.clone().unwrap();
     assert!(is_signed_in(&app, &cookies).await);
     send_event(&app, "event_1", "user.deleted", json!({ "id": id })).await;
-    assert!(!is_signed_in(&app, &cookies).await, "at once");
+    assert!(
+        !is_signed_in(&app, &cookies).await,
+        "the session ends immediately"
+    );
     let closed = app.user("ada@example.com");
     assert!(!closed.is_active && closed.token_version > account.token_version);
 

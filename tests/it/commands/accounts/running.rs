@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use vestibule::clock::Clock;
 
 use super::GOOD;
 use crate::support::app::{TestApp, Visitor};
@@ -17,7 +16,7 @@ const EMAIL: &str = "ada@example.com";
 fn serve() -> (TestApp, String) {
     let database = TestDatabase::new();
     let url = database.url().to_owned();
-    let app = TestApp::builder().database(database).clock(Clock::system());
+    let app = TestApp::builder().database(database).system_clock();
     (app.start(), url)
 }
 

@@ -10,7 +10,7 @@ use crate::support::app::TestApp;
 use crate::support::tokens::{sign_claims, token_part};
 
 #[tokio::test]
-async fn they_are_valid_only_for_imported_accounts() {
+async fn tokens_of_django_are_valid_only_for_imported_accounts() {
     let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
     let (refresh, access) = (
@@ -38,7 +38,7 @@ async fn they_are_valid_only_for_imported_accounts() {
     );
     assert!(
         app.refresh_token_rows().is_empty(),
-        "nothing of somebody else's is written down"
+        "no row is created for an unknown token"
     );
 
     app.set_imported(user.id);

@@ -4,17 +4,17 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::EMAIL;
-use super::calls::{Call, ROUTES, fields, obtain};
+use super::plain_requests::{Call, ROUTES, fields, obtain};
 use crate::support::app::SECRET_KEY;
 use crate::support::django::RealDjango;
 use crate::support::tokens::{forge_token, sign_claims};
 
 const NO_500: &str = "a malformed token is never a 500";
-const ACCOUNT: &str = "verifying asks for the account too";
+const ACCOUNT: &str = "`verify` also checks the account";
 
 /// All requests. `rotate`: whether both servers rotate refresh tokens.
 pub(super) fn all(made: &RealDjango, now: i64, rotate: bool) -> Vec<Call> {
-    let tokens = Tokens { made, now, rotate };
+    let tokens = TokenRequests { made, now, rotate };
     let mut calls = obtain();
     calls.extend(fields());
     calls.extend(tokens.good());
@@ -24,13 +24,13 @@ pub(super) fn all(made: &RealDjango, now: i64, rotate: bool) -> Vec<Call> {
     calls
 }
 
-struct Tokens<'a> {
+struct TokenRequests<'a> {
     made: &'a RealDjango,
     now: i64,
     rotate: bool,
 }
 
-impl Tokens<'_> {
+impl TokenRequests<'_> {
     fn id(&self, email: &str) -> String {
         let mut users = self.made.users.iter();
         let user = users.find(|user| user.email == email);
@@ -71,7 +71,7 @@ impl Tokens<'_> {
         let mut calls = vec![verify(), refresh()];
         let access = sign_claims(&self.claims("access", "good-access"));
         calls.push(Call::post("/api/token/verify", &json!({ "token": access })));
-        let ended = "verifying says the same of it as refreshing does";
+        let ended = "`verify` refuses a token that `refresh` refuses";
         calls.push(match self.rotate {
             true => refresh().better("a replay within half a minute gets the same pair"),
             false => refresh(),
@@ -141,7 +141,7 @@ impl Tokens<'_> {
             if field == "token" {
                 calls.extend([
                     no_id,
-                    no_type.better("verifying wants one of the two types"),
+                    no_type.better("`verify` requires a known token type"),
                 ]);
             } else {
                 calls.extend([no_id.better(NO_500), no_type]);
@@ -170,9 +170,9 @@ impl Tokens<'_> {
         vec![
             refresh(closed()),
             verify(closed()).better(ACCOUNT),
-            refresh(gone()).better("an account that is gone is told like a closed one"),
+            refresh(gone()).better("a deleted account gets the same answer as a deactivated one"),
             verify(gone()).better(ACCOUNT),
-            refresh(nameless()).better("a token that names nobody is refreshed for nobody"),
+            refresh(nameless()).better("a token without a user is not refreshed"),
             verify(nameless()).better(ACCOUNT),
             Call::post("/api/token/blacklist", &json!({ "refresh": closed() })),
             verify(self.with("access", "user_id", json!(number))),

@@ -1,4 +1,4 @@
-//! The README's screenshots. `UPDATE_SCREENSHOTS=1 cargo test --test it readmes_pictures` updates them.
+//! The README's screenshots. `UPDATE_SCREENSHOTS=1 cargo test --test it readme_screenshots` updates them.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::support::browser::{Browser, Scheme, Screen};
 const MOST_BYTES: usize = 60_000;
 
 #[tokio::test]
-async fn the_readmes_pictures_are_of_the_pages_as_they_are() {
+async fn the_readme_screenshots_match_the_pages() {
     // A fixed time and few users, so that the screenshots stay small and rarely change.
     let moment = Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap();
     let clock = Clock::standing_at(Timestamp::from(moment));
