@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use crate::accounts::revoke_all_sessions;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
-use crate::ids::{SessionId, WorkosSid};
+use crate::ids::{SessionId, UserId, WorkosSid};
 use crate::sessions::{RevocationCache, SessionRow};
 use crate::tokens::{RefreshTokenRow, TokenClaims, Tokens};
 use crate::workos::{WorkosClient, WorkosError};
@@ -117,7 +117,7 @@ impl SignOutService {
     /// that replaced it.
     pub async fn end_one_session(
         &self,
-        user_id: i64,
+        user_id: UserId,
         id: &SessionId,
         now: Timestamp,
     ) -> Result<Option<SignedOut>, DbError> {
@@ -149,7 +149,7 @@ impl SignOutService {
     /// Ends all sessions and tokens of a user, including the session `current_id`.
     pub async fn sign_out_everywhere(
         &self,
-        user_id: i64,
+        user_id: UserId,
         current_id: &SessionId,
         now: Timestamp,
     ) -> Result<SignedOutEverywhere, DbError> {

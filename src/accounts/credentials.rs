@@ -13,7 +13,7 @@ use super::user::User;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
-use crate::ids::SessionId;
+use crate::ids::{SessionId, UserId};
 use crate::settings::PasswordLogin;
 
 /// How often a password change is tried. A try fails only if the account changes between the check
@@ -75,7 +75,7 @@ pub async fn authenticate(
 /// A request to change a password.
 pub struct PasswordChange {
     /// The account.
-    pub user_id: i64,
+    pub user_id: UserId,
     /// The old password, not yet checked.
     pub old: SecretString,
     /// The new password, already validated.
@@ -228,7 +228,7 @@ pub fn emails_without_sign_in_method(
     limit: usize,
 ) -> QueryResult<Vec<String>> {
     let mut emails = Vec::new();
-    let mut last_id = i64::MIN;
+    let mut last_id = UserId::from(i64::MIN);
     while emails.len() < limit {
         let page: Vec<User> = users::table
             .filter(users::is_active.eq(true))

@@ -9,6 +9,7 @@ use super::user::User;
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, on_unique_violation};
+use crate::ids::UserId;
 
 /// How often linking is tried. A try fails only if another sign-in of the same person changed the
 /// link first; the next try sees that change.
@@ -32,7 +33,7 @@ pub enum LinkError {
     #[error("the account {user_id} is inactive")]
     Inactive {
         /// The account.
-        user_id: i64,
+        user_id: UserId,
     },
     /// The identity is not linked, and has no verified email by which it could be.
     #[error("an identity at {issuer} is not linked and has no verified email")]
@@ -54,7 +55,7 @@ pub enum LinkError {
         /// The provider.
         issuer: String,
         /// The account.
-        user_id: i64,
+        user_id: UserId,
     },
     /// The database failed.
     #[error(transparent)]

@@ -9,12 +9,13 @@ use diesel::prelude::*;
 
 use crate::db::Conn;
 use crate::db::schema::django_imports;
+use crate::ids::UserId;
 
 /// Replaces the digest of an imported password after a sign-in has hashed the same password again.
 /// Does nothing for an account that was not imported, or whose password was changed here.
 pub(crate) fn record_rehash(
     conn: &mut Conn,
-    user_id: i64,
+    user_id: UserId,
     old: &str,
     new: &str,
 ) -> QueryResult<usize> {

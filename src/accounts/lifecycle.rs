@@ -6,14 +6,14 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::users;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, UserId};
 use crate::sessions::SessionRow;
 
 /// Stores a new password and revokes the account's tokens and its sessions, except for the session
 /// `keep`. Returns the number of revoked sessions.
 pub fn set_password(
     conn: &mut Conn,
-    user_id: i64,
+    user_id: UserId,
     encoded: &str,
     now: Timestamp,
     keep: Option<&SessionId>,
@@ -29,7 +29,7 @@ pub fn set_password(
 
 /// Deactivates the account, so that nobody can sign in to it, and revokes its sessions and tokens.
 /// Returns the number of revoked sessions; `None` if the account was deactivated already.
-pub fn deactivate(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Option<usize>> {
+pub fn deactivate(conn: &mut Conn, user_id: UserId, now: Timestamp) -> QueryResult<Option<usize>> {
     // Locks the row, which a sign-in writes too, so that no session is created meanwhile.
     diesel::update(users::table.find(user_id))
         .set(users::id.eq(users::id))
@@ -50,7 +50,7 @@ pub fn deactivate(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<
 /// written first. A sign-in writes it too, so that no session is created meanwhile.
 pub fn revoke_all_sessions(
     conn: &mut Conn,
-    user_id: i64,
+    user_id: UserId,
     now: Timestamp,
 ) -> QueryResult<Vec<SessionRow>> {
     diesel::update(users::table.find(user_id))
@@ -63,7 +63,11 @@ pub fn revoke_all_sessions(
 
 /// Deactivates the account of a user whom WorkOS has deleted. No later event of WorkOS activates it
 /// again.
-pub fn deactivate_deleted_user(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<()> {
+pub fn deactivate_deleted_user(
+    conn: &mut Conn,
+    user_id: UserId,
+    now: Timestamp,
+) -> QueryResult<()> {
     deactivate(conn, user_id, now)?;
     diesel::update(users::table.find(user_id))
         .set(users::workos_deleted_at.eq(now))
@@ -74,7 +78,7 @@ pub fn deactivate_deleted_user(conn: &mut Conn, user_id: i64, now: Timestamp) ->
 /// Activates a deactivated account; `false` if it was active already. Revoked sessions and tokens
 /// stay revoked. A link to a deleted WorkOS user is removed, so that another user with the same
 /// email can be linked.
-pub fn activate(conn: &mut Conn, user_id: i64) -> QueryResult<bool> {
+pub fn activate(conn: &mut Conn, user_id: UserId) -> QueryResult<bool> {
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::is_active.eq(false))
         .set(users::is_active.eq(true))

@@ -12,6 +12,7 @@ use super::user::{NewUser, User};
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, on_unique_violation};
+use crate::ids::UserId;
 
 /// How often provisioning is tried. A try fails only if another sign-in wrote first. Each of those
 /// completes, so that more failures than this mean that something else is wrong.
@@ -43,7 +44,7 @@ pub enum ProvisionError {
     #[error("the account {user_id} is inactive")]
     Inactive {
         /// The account.
-        user_id: i64,
+        user_id: UserId,
     },
     /// An account with this email exists, and WorkOS has not verified the address.
     #[error(
@@ -53,7 +54,7 @@ pub enum ProvisionError {
         /// The WorkOS user.
         workos_user_id: String,
         /// The account.
-        user_id: i64,
+        user_id: UserId,
     },
     /// The account with this email is linked to another WorkOS user.
     #[error(
@@ -63,7 +64,7 @@ pub enum ProvisionError {
         /// The WorkOS user.
         workos_user_id: String,
         /// The account.
-        user_id: i64,
+        user_id: UserId,
         /// The other WorkOS user.
         linked: String,
     },

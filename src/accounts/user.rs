@@ -6,13 +6,14 @@ use super::email::email_key;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, on_unique_violation};
+use crate::ids::UserId;
 
 /// A user account.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = users)]
 pub struct User {
     /// The primary key. Ids are never reused.
-    pub id: i64,
+    pub id: UserId,
     /// The email as it was entered.
     pub email: String,
     /// The form in which emails are compared; see [`email_key`].
@@ -116,7 +117,7 @@ impl NewUser {
 
 impl User {
     /// The user with this id.
-    pub fn by_id(conn: &mut Conn, id: i64) -> QueryResult<Option<Self>> {
+    pub fn by_id(conn: &mut Conn, id: UserId) -> QueryResult<Option<Self>> {
         users::table
             .find(id)
             .select(Self::as_select())
@@ -137,7 +138,7 @@ impl User {
     }
 
     /// Stores the time of a sign-in. Returns 0 if the account has been deactivated meanwhile.
-    pub fn record_login(conn: &mut Conn, id: i64, now: Timestamp) -> QueryResult<usize> {
+    pub fn record_login(conn: &mut Conn, id: UserId, now: Timestamp) -> QueryResult<usize> {
         diesel::update(users::table.find(id))
             .filter(users::is_active.eq(true))
             .set(users::last_login.eq(now))

@@ -6,12 +6,13 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::accounts::User;
+use crate::ids::UserId;
 use crate::workos::Organization;
 
 /// A user.
 #[derive(Serialize)]
 pub struct UserJson {
-    pub(super) id: i64,
+    pub(super) id: UserId,
     pub(super) email: String,
     pub(super) first_name: String,
     pub(super) last_name: String,

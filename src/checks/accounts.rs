@@ -9,6 +9,7 @@ use crate::accounts::passwords::{PasswordScheme, needs_upgrade, scheme};
 use crate::accounts::{User, emails_without_sign_in_method, has_sign_in_method};
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
+use crate::ids::UserId;
 use crate::settings::PasswordLogin;
 
 /// The number of rows per query, so that a million accounts are never in memory together.
@@ -44,7 +45,7 @@ struct AccountCounts {
 
 fn count(conn: &mut Conn, password_login: PasswordLogin) -> Result<AccountCounts, DbError> {
     let mut counts = AccountCounts::default();
-    let mut last_id = i64::MIN;
+    let mut last_id = UserId::from(i64::MIN);
     loop {
         let page: Vec<User> = users::table
             .filter(users::id.gt(last_id))

@@ -12,6 +12,7 @@ use crate::accounts::{self, NewUser, User, passwords};
 use crate::clock::{Clock, Timestamp};
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
+use crate::ids::UserId;
 use crate::links::login_with_url;
 use crate::logging;
 use crate::random::random_text;
@@ -80,7 +81,7 @@ fn settings(address: SocketAddr, emulator: &EmulatorHandle) -> Result<Settings, 
 fn prepare_accounts(database: &Database, now: Timestamp) -> Result<(), CommandError> {
     let encoded = passwords::hash(LOCAL_PASSWORD)?;
     database.write_blocking(|conn| {
-        let ids: Vec<i64> = users::table.select(users::id).load(conn)?;
+        let ids: Vec<UserId> = users::table.select(users::id).load(conn)?;
         for id in ids {
             accounts::revoke_all_sessions(conn, id, now)?;
         }
@@ -91,7 +92,7 @@ fn prepare_accounts(database: &Database, now: Timestamp) -> Result<(), CommandEr
     Ok(())
 }
 
-fn local_account(conn: &mut Conn, now: Timestamp) -> QueryResult<i64> {
+fn local_account(conn: &mut Conn, now: Timestamp) -> QueryResult<UserId> {
     if let Some(user) = User::by_email(conn, LOCAL_EMAIL)? {
         return Ok(user.id);
     }

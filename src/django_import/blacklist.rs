@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::source::ForeignDatabase;
 use crate::db::{Conn, Database, DbError};
+use crate::ids::UserId;
 use crate::tokens::RefreshTokenRow;
 
 const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
@@ -170,10 +171,10 @@ fn write(conn: &mut Conn, rows: &[RefreshTokenRow], dry_run: bool) -> Result<Imp
 }
 
 /// The owners of these tokens that were imported. Another account may have the same id by chance.
-fn imported_among(conn: &mut Conn, rows: &[RefreshTokenRow]) -> QueryResult<HashSet<i64>> {
-    let ids: Vec<i64> = rows.iter().filter_map(|row| row.user_id).collect();
+fn imported_among(conn: &mut Conn, rows: &[RefreshTokenRow]) -> QueryResult<HashSet<UserId>> {
+    let ids: Vec<UserId> = rows.iter().filter_map(|row| row.user_id).collect();
     let imported = users::table.filter(users::imported.eq(true));
     let imported = imported.filter(users::id.eq_any(ids));
-    let imported: Vec<i64> = imported.select(users::id).load(conn)?;
+    let imported: Vec<UserId> = imported.select(users::id).load(conn)?;
     Ok(imported.into_iter().collect())
 }

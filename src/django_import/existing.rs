@@ -10,16 +10,17 @@ use super::row::DjangoUser;
 use crate::accounts::User;
 use crate::db::schema::users;
 use crate::db::{Conn, DbError};
+use crate::ids::UserId;
 
 /// The accounts and records with the ids of a batch, and the accounts that hold its emails and
 /// WorkOS ids.
 pub(super) struct ExistingRows {
-    pub(super) users: HashMap<i64, User>,
-    pub(super) records: HashMap<i64, ImportRecord>,
+    pub(super) users: HashMap<UserId, User>,
+    pub(super) records: HashMap<UserId, ImportRecord>,
     /// Email key → account.
-    pub(super) emails: HashMap<String, i64>,
+    pub(super) emails: HashMap<String, UserId>,
     /// WorkOS user id → account.
-    pub(super) workos_ids: HashMap<String, i64>,
+    pub(super) workos_ids: HashMap<String, UserId>,
 }
 
 /// The emails and WorkOS ids that a dry run would have written so far, and the row of each. A dry
@@ -28,22 +29,22 @@ pub(super) struct ExistingRows {
 #[derive(Default)]
 pub(super) struct SimulatedValues {
     hasher: RandomState,
-    owners: HashMap<u64, i64>,
+    owners: HashMap<u64, UserId>,
 }
 
 impl SimulatedValues {
-    pub(super) fn insert(&mut self, value: &str, id: i64) {
+    pub(super) fn insert(&mut self, value: &str, id: UserId) {
         self.owners.insert(self.hasher.hash_one(value), id);
     }
 
-    pub(super) fn owner(&self, value: &str) -> Option<i64> {
+    pub(super) fn owner(&self, value: &str) -> Option<UserId> {
         self.owners.get(&self.hasher.hash_one(value)).copied()
     }
 }
 
 impl ExistingRows {
     pub(super) fn load(conn: &mut Conn, rows: &[DjangoUser]) -> Result<Self, DbError> {
-        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        let ids: Vec<UserId> = rows.iter().map(|row| row.id).collect();
         let emails: Vec<&str> = rows
             .iter()
             .filter_map(|row| row.email.as_ref().ok())
@@ -56,7 +57,7 @@ impl ExistingRows {
         let with_id = users::table.filter(users::id.eq_any(&ids));
         let found: Vec<User> = with_id.select(User::as_select()).load(conn)?;
         let with_email = users::table.filter(users::email_key.eq_any(&emails));
-        let emails: Vec<(String, i64)> = with_email
+        let emails: Vec<(String, UserId)> = with_email
             .select((users::email_key, users::id))
             .load(conn)?;
         let mut existing = Self {
@@ -70,7 +71,7 @@ impl ExistingRows {
         };
         if !workos_ids.is_empty() {
             let linked = users::table.filter(users::workos_user_id.eq_any(&workos_ids));
-            let linked: Vec<(Option<String>, i64)> = linked
+            let linked: Vec<(Option<String>, UserId)> = linked
                 .select((users::workos_user_id, users::id))
                 .load(conn)?;
             let linked = linked.into_iter();

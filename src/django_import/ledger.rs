@@ -10,12 +10,13 @@ use crate::accounts::import_ledger::password_digest;
 use crate::clock::Timestamp;
 use crate::db::schema::django_imports;
 use crate::db::{Conn, insert_all};
+use crate::ids::UserId;
 
 /// The row of an imported account in `django_imports`.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = django_imports, primary_key(user_id), treat_none_as_default_value = false)]
 pub(super) struct ImportRecord {
-    pub(super) user_id: i64,
+    pub(super) user_id: UserId,
     /// The digest of Django's password at the last import.
     pub(super) password_digest: Vec<u8>,
     /// The digest of the same password as it is stored here; a rehash changes it.
@@ -46,7 +47,7 @@ impl ImportRecord {
     }
 
     /// The records of these accounts.
-    pub(super) fn with_ids(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Self>> {
+    pub(super) fn with_ids(conn: &mut Conn, ids: &[UserId]) -> QueryResult<Vec<Self>> {
         django_imports::table
             .filter(django_imports::user_id.eq_any(ids))
             .select(Self::as_select())

@@ -9,13 +9,14 @@ use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, DbError, insert_all};
+use crate::ids::UserId;
 use crate::sessions::SessionRow;
 
 /// Values for the insert of an imported account.
 #[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = users, treat_none_as_default_value = false)]
 pub(super) struct ImportedUser {
-    pub(super) id: i64,
+    pub(super) id: UserId,
     pub(super) email: String,
     pub(super) email_key: String,
     pub(super) email_verified: bool,

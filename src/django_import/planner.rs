@@ -14,6 +14,7 @@ use super::transaction::write_retrying_conflicts;
 use crate::accounts::{User, unusable_password};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
+use crate::ids::UserId;
 
 /// Imports users, batch by batch.
 pub(super) struct ImportPlanner {
@@ -196,7 +197,7 @@ impl ImportPlanner {
     }
 
     /// The account that has this email or WorkOS id, in the database or in the dry run.
-    fn owner(&self, existing: &HashMap<String, i64>, value: &str) -> Option<i64> {
+    fn owner(&self, existing: &HashMap<String, UserId>, value: &str) -> Option<UserId> {
         let owner = existing.get(value).copied();
         owner.or_else(|| {
             self.simulated

@@ -5,6 +5,8 @@ use std::fmt;
 
 use super::options::ImportOptions;
 
+use crate::ids::UserId;
+
 /// How many refused rows are named for each reason.
 const NAMED: usize = 5;
 
@@ -67,7 +69,7 @@ pub struct RefusedRow {
     /// Why it was refused.
     pub reason: RefusalReason,
     /// The account that it conflicts with.
-    pub other: Option<i64>,
+    pub other: Option<UserId>,
 }
 
 impl RefusedRow {
@@ -79,7 +81,7 @@ impl RefusedRow {
         }
     }
 
-    pub(super) fn conflicting_with(self, other: i64) -> Self {
+    pub(super) fn conflicting_with(self, other: UserId) -> Self {
         Self {
             other: Some(other),
             ..self
@@ -214,7 +216,8 @@ mod tests {
             };
             for part in 0..3 {
                 batch.refuse(
-                    RefusedRow::new(id * 10 + part, RefusalReason::EmailTaken).conflicting_with(7),
+                    RefusedRow::new(id * 10 + part, RefusalReason::EmailTaken)
+                        .conflicting_with(7.into()),
                 );
             }
             batch.refuse(RefusedRow::new(id, RefusalReason::Nul));

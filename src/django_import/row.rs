@@ -6,6 +6,7 @@ use super::decode::{self, RawCell};
 use super::report::{RefusalReason, RefusedRow};
 use crate::accounts::{email_key, email_problem};
 use crate::clock::Timestamp;
+use crate::ids::UserId;
 
 /// The highest id that is imported. JavaScript cannot represent an integer above 2⁵³ exactly, and
 /// new ids are assigned above this one.
@@ -48,7 +49,7 @@ pub(super) struct CheckedEmail {
 /// A row that can be imported.
 #[derive(Clone, Debug)]
 pub(super) struct DjangoUser {
-    pub(super) id: i64,
+    pub(super) id: UserId,
     /// A row with an invalid email is not inserted, but it can still deactivate an existing
     /// account.
     pub(super) email: Result<CheckedEmail, RefusalReason>,
@@ -91,7 +92,7 @@ impl RawUser {
     }
 }
 
-fn key(cell: RawCell) -> Result<i64, RefusalReason> {
+fn key(cell: RawCell) -> Result<UserId, RefusalReason> {
     let text = decode::text(cell)
         .ok()
         .flatten()
@@ -102,7 +103,7 @@ fn key(cell: RawCell) -> Result<i64, RefusalReason> {
     }
     let key = text.parse().map_err(|_| RefusalReason::KeyOutOfRange)?;
     if (1..=HIGHEST_KEY).contains(&key) {
-        Ok(key)
+        Ok(UserId::from(key))
     } else {
         Err(RefusalReason::KeyOutOfRange)
     }
@@ -161,7 +162,7 @@ mod tests {
             (email.text.as_str(), email.key.as_str()),
             ("Ann@Example.com", "ann@example.com")
         );
-        assert_eq!((user.id, user.first_name.as_str()), (7, ""));
+        assert_eq!((user.id, user.first_name.as_str()), (7.into(), ""));
         assert!(!user.is_active && user.is_staff && !user.is_superuser);
         assert_eq!(user.workos_user_id, None);
     }

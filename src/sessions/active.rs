@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::sessions;
-use crate::ids::{SessionId, WorkosSid};
+use crate::ids::{SessionId, UserId, WorkosSid};
 
 /// An active session, without its refresh token.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -42,7 +42,7 @@ impl ActiveSession {
     /// Up to `limit` of a user's active sessions: the current one first, then the newest.
     pub fn list(
         conn: &mut Conn,
-        user_id: i64,
+        user_id: UserId,
         current: &SessionId,
         now: Timestamp,
         limit: i64,

@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, UserId};
 
 /// The only key of actix-session's map.
 const STATE_KEY: &str = "who";
@@ -27,7 +27,7 @@ pub struct SessionState {
     /// The session's id.
     pub session_id: SessionId,
     /// The row in `users`.
-    pub user_id: i64,
+    pub user_id: UserId,
     /// The user's id at WorkOS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workos_user_id: Option<String>,
@@ -241,7 +241,7 @@ mod tests {
         let time = |seconds| Timestamp::from_seconds(seconds).unwrap();
         SessionState {
             session_id: "0".repeat(32).into(),
-            user_id: 1,
+            user_id: 1.into(),
             workos_user_id: Some("user_1".to_owned()),
             email: "ada@example.com".to_owned(),
             email_verified: true,
@@ -296,7 +296,7 @@ mod tests {
         });
         worst.drop_optional_fields().unwrap();
         assert!(worst.encoded_len().unwrap() <= MAX_BYTES);
-        assert_eq!(worst.user_id, 1);
+        assert_eq!(worst.user_id, 1.into());
     }
 
     #[test]

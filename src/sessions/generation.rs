@@ -8,7 +8,7 @@ use super::row::SessionRow;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::sessions;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, UserId};
 
 /// The latest generation of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
@@ -45,7 +45,7 @@ impl SessionRow {
     /// them, so that the next request of each session renews it.
     pub fn require_renewal(
         conn: &mut Conn,
-        user_id: i64,
+        user_id: UserId,
         now: Timestamp,
     ) -> QueryResult<Vec<SessionGeneration>> {
         let active = sessions::table

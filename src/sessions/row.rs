@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::sessions;
 use crate::db::{Conn, on_unique_violation};
-use crate::ids::{SessionId, WorkosSid};
+use crate::ids::{SessionId, UserId, WorkosSid};
 
 /// A session as the database stores it.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -16,7 +16,7 @@ pub struct SessionRow {
     /// The session's id, also in the encrypted cookie.
     pub id: SessionId,
     /// The user's row.
-    pub user_id: i64,
+    pub user_id: UserId,
     /// SHA-256 of the login attempt's `state`, in hex.
     pub login_attempt: Option<String>,
     /// WorkOS's session id.
@@ -53,7 +53,7 @@ pub struct NewSession {
     /// See [`SessionRow::id`].
     pub id: SessionId,
     /// See [`SessionRow::user_id`].
-    pub user_id: i64,
+    pub user_id: UserId,
     /// See [`SessionRow::login_attempt`].
     pub login_attempt: Option<String>,
     /// See [`SessionRow::workos_sid`].
@@ -157,7 +157,11 @@ impl SessionRow {
     }
 
     /// The active sessions of a user, the newest first.
-    pub fn active_of_user(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Vec<Self>> {
+    pub fn active_of_user(
+        conn: &mut Conn,
+        user_id: UserId,
+        now: Timestamp,
+    ) -> QueryResult<Vec<Self>> {
         sessions::table
             .filter(sessions::user_id.eq(user_id))
             .filter(sessions::revoked_at.is_null())
@@ -168,14 +172,18 @@ impl SessionRow {
     }
 
     /// Revokes all sessions of a user.
-    pub fn revoke_all_of_user(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<usize> {
+    pub fn revoke_all_of_user(
+        conn: &mut Conn,
+        user_id: UserId,
+        now: Timestamp,
+    ) -> QueryResult<usize> {
         Self::revoke_all_except(conn, user_id, None, now)
     }
 
     /// Revokes all sessions of a user except `keep`.
     pub fn revoke_all_except(
         conn: &mut Conn,
-        user_id: i64,
+        user_id: UserId,
         keep: Option<&SessionId>,
         now: Timestamp,
     ) -> QueryResult<usize> {

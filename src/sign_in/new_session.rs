@@ -6,7 +6,7 @@ use diesel::QueryResult;
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::ids::{SessionId, WorkosSid};
+use crate::ids::{SessionId, UserId, WorkosSid};
 use crate::random::{RandomnessError, random_text};
 use crate::renewal;
 use crate::sessions::{NewSession, SessionRow, SessionState, truncate_user_agent};
@@ -60,7 +60,7 @@ impl SessionDraft {
     }
 
     /// The row of the session for this account.
-    pub(super) fn for_user(self, user_id: i64) -> NewSession {
+    pub(super) fn for_user(self, user_id: UserId) -> NewSession {
         let WorkosValues {
             sid,
             refresh_token,

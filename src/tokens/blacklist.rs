@@ -8,6 +8,7 @@ use super::status::{TokenStatus, token_status};
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
+use crate::ids::UserId;
 
 impl Tokens {
     /// Verifies a token of either kind: its signature, its times, that it was not revoked or replaced,
@@ -68,8 +69,7 @@ fn revoke(
     if RefreshTokenRow::by_jti(conn, &claims.jti)?.is_none() {
         // Django issued the token and it was never used here: it gets a row, which is then revoked.
         let user = account_of_foreign(conn, claims)?;
-        let mut row = RefreshTokenRow::from_claims(claims, &claims.jti, 0, last);
-        row.user_id = user;
+        let row = RefreshTokenRow::from_claims(claims, &claims.jti, user, last);
         row.insert_if_new(conn)?;
     }
     let row = RefreshTokenRow::by_jti(conn, &claims.jti)?;
@@ -80,7 +80,10 @@ fn revoke(
 }
 
 /// The account of a token that has no row here; the account may not have been imported yet.
-fn account_of_foreign(conn: &mut Conn, claims: &TokenClaims) -> Result<Option<i64>, RefreshError> {
+fn account_of_foreign(
+    conn: &mut Conn,
+    claims: &TokenClaims,
+) -> Result<Option<UserId>, RefreshError> {
     let user = match claims.user() {
         Some(id) => User::by_id(conn, id)?,
         None => None,

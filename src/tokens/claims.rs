@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
-use crate::ids::WorkosSid;
+use crate::ids::{UserId, WorkosSid};
 
 /// The end of the year 9999, where Python's calendar ends, in seconds since 1970.
 const LAST_SECOND: i64 = 253_402_300_799;
@@ -172,7 +172,7 @@ impl TokenClaims {
     }
 
     /// The user's id; `None` if it is missing or not a number.
-    pub fn user(&self) -> Option<i64> {
+    pub fn user(&self) -> Option<UserId> {
         self.user_id.as_deref().and_then(|id| id.parse().ok())
     }
 

@@ -73,7 +73,7 @@ impl Tokens {
         };
         let row = RefreshTokenRow {
             session_id,
-            ..RefreshTokenRow::from_claims(&claims, &claims.jti, user.id, last)
+            ..RefreshTokenRow::from_claims(&claims, &claims.jti, Some(user.id), last)
         };
         row.insert(conn)?;
         self.pair(&claims, now)

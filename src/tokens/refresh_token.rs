@@ -7,7 +7,7 @@ use super::claims::TokenClaims;
 use crate::clock::Timestamp;
 use crate::db::schema::refresh_tokens;
 use crate::db::{Conn, insert_all, on_unique_violation};
-use crate::ids::{SessionId, WorkosSid};
+use crate::ids::{SessionId, UserId, WorkosSid};
 
 /// The replay window: for this long, a replaced token still returns the pair that replaced it.
 pub(super) const REPLAY_WINDOW: TimeDelta = TimeDelta::seconds(30);
@@ -21,7 +21,7 @@ pub struct RefreshTokenRow {
     /// The id of the sign-in's first token, which all its successors share.
     pub family: String,
     /// The user; `None` if the token's user is not known here.
-    pub user_id: Option<i64>,
+    pub user_id: Option<UserId>,
     /// The WorkOS session with which the family ends.
     pub sid: Option<WorkosSid>,
     /// The browser session with which the family ends, if WorkOS has no session for it.
@@ -45,14 +45,14 @@ impl RefreshTokenRow {
     pub(super) fn from_claims(
         claims: &TokenClaims,
         family: &str,
-        user_id: i64,
+        user_id: Option<UserId>,
         last: Timestamp,
     ) -> Self {
         let at = |seconds| Timestamp::from_seconds(seconds).unwrap_or(last);
         Self {
             jti: claims.jti.clone(),
             family: family.to_owned(),
-            user_id: Some(user_id),
+            user_id,
             sid: claims.sid.clone(),
             session_id: None,
             // A foreign token may name a time so long ago that PostgreSQL cannot store it.

@@ -122,7 +122,7 @@ impl Tokens {
         let pair = self.pair(&next, now)?;
         let sealed = successor::seal(token, &pair).map_err(IssueError::from)?;
         let family = row.as_ref().map_or(&claims.jti, |row| &row.family).clone();
-        let new = RefreshTokenRow::from_claims(&next, &family, user.id, last);
+        let new = RefreshTokenRow::from_claims(&next, &family, Some(user.id), last);
         let successor = match &row {
             Some(row) => RefreshTokenRow {
                 sid: row.sid.clone(),
@@ -133,7 +133,7 @@ impl Tokens {
         };
         let first_use = row
             .is_none()
-            .then(|| RefreshTokenRow::from_claims(claims, &family, user.id, last));
+            .then(|| RefreshTokenRow::from_claims(claims, &family, Some(user.id), last));
         let jti = claims.jti.clone();
         let consumed = database
             .write(move |conn| {
@@ -192,7 +192,7 @@ impl Tokens {
     ) -> Result<Option<RefreshedTokens>, RefreshError> {
         if row.is_none() {
             let last = self.family_end(None, now);
-            let foreign = RefreshTokenRow::from_claims(claims, &claims.jti, user.id, last);
+            let foreign = RefreshTokenRow::from_claims(claims, &claims.jti, Some(user.id), last);
             let inserted = database
                 .write(move |conn| Ok::<_, DbError>(foreign.insert_if_new(conn)?))
                 .await?;

@@ -11,6 +11,7 @@ use diesel::prelude::*;
 use reqwest::header::USER_AGENT;
 use reqwest::{Method, Response, StatusCode};
 use vestibule::db::schema::sessions;
+use vestibule::ids::UserId;
 use vestibule::sessions::{NewSession, SessionRow};
 
 use crate::support::app::{TestApp, Visitor, location};
@@ -61,7 +62,7 @@ pub(crate) fn is_done(response: &Response) {
 }
 
 /// Inserts a session of this user that a password sign-in created.
-pub(crate) fn add_session(app: &TestApp, user_id: i64, id: &str) {
+pub(crate) fn add_session(app: &TestApp, user_id: UserId, id: &str) {
     let new = NewSession {
         id: id.into(),
         user_id,

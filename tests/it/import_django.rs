@@ -34,7 +34,7 @@ fn add_local_account(target: &ImportTarget, email: &str) -> i64 {
         picture_url: None,
         date_joined: Clock::system().now(),
     };
-    target.change(|conn| new.insert(conn)).id
+    target.change(|conn| new.insert(conn)).id.into()
 }
 
 #[test]

@@ -10,6 +10,7 @@ use vestibule::db::schema::{
     deleted_workos_users, pending_sign_ins, refresh_tokens, sessions, webhook_events,
 };
 use vestibule::db::{Conn, Database};
+use vestibule::ids::UserId;
 use vestibule::purge::{DeletedRows, purge};
 use vestibule::sessions::NewSession;
 use vestibule::tokens::RefreshTokenRow;
@@ -21,7 +22,7 @@ const LIFETIME: TimeDelta = TimeDelta::minutes(5);
 
 struct PurgeTest {
     app: TestApp,
-    user_id: i64,
+    user_id: UserId,
 }
 
 impl PurgeTest {

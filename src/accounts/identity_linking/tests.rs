@@ -55,7 +55,7 @@ impl LinkTarget {
         })
     }
 
-    fn user(&self, id: i64) -> User {
+    fn user(&self, id: UserId) -> User {
         self.run(|conn| User::by_id(conn, id)).unwrap()
     }
 

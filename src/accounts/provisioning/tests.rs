@@ -73,7 +73,7 @@ impl ProvisionTarget {
         })
     }
 
-    fn user(&self, id: i64) -> User {
+    fn user(&self, id: UserId) -> User {
         self.run(|conn| User::by_id(conn, id)).unwrap()
     }
 }
@@ -206,7 +206,7 @@ fn nul_is_removed_from_names() {
 #[test]
 fn concurrent_sign_ins_create_one_account() {
     let target = ProvisionTarget::new();
-    let ids: Vec<i64> = std::thread::scope(|scope| {
+    let ids: Vec<UserId> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| target.sign_in(&ada()).unwrap().id))
             .collect();

@@ -17,7 +17,7 @@ pub(super) fn signed_in() -> Value {
 /// A made-up user.
 pub(super) fn user() -> Value {
     json!(UserJson {
-        id: 1,
+        id: 1.into(),
         email: "ada@example.com".to_owned(),
         first_name: "Ada".to_owned(),
         last_name: "ResponseExample".to_owned(),

@@ -58,13 +58,13 @@ pub(super) fn workos() -> Operation {
             "WorkOS has not verified the email address",
             ProvisionError::EmailNotVerified {
                 workos_user_id: unknown(),
-                user_id: 0,
+                user_id: 0.into(),
             },
         ),
     ]);
     let linked = ProvisionError::Conflict {
         workos_user_id: unknown(),
-        user_id: 0,
+        user_id: 0.into(),
         linked: unknown(),
     };
     let outage = WorkosError::unavailable("");
@@ -153,7 +153,7 @@ fn of_provider(
     let unverified = LinkError::EmailNotVerified { issuer: issuer() };
     let linked = LinkError::Conflict {
         issuer: issuer(),
-        user_id: 0,
+        user_id: 0.into(),
     };
     let outage = OidcError::Unavailable {
         reason: String::new(),
@@ -187,7 +187,7 @@ fn of_provider(
 }
 
 fn inactive() -> ResponseExample {
-    let closed = ExchangeFailure::from(LinkError::Inactive { user_id: 0 });
+    let closed = ExchangeFailure::from(LinkError::Inactive { user_id: 0.into() });
     refused("account_inactive", "The account is inactive", closed)
 }
 

@@ -10,7 +10,7 @@ fn at(seconds: i64) -> Timestamp {
 fn row() -> SessionRow {
     SessionRow {
         id: "session".into(),
-        user_id: 1,
+        user_id: 1.into(),
         login_attempt: None,
         workos_sid: Some("session_1".into()),
         workos_refresh_token: Some(vec![1]),

@@ -7,6 +7,7 @@ use super::frame::PageFrame;
 use super::organization::OrganizationSection;
 use super::password::PasswordChangeErrors;
 use super::sessions::SessionList;
+use crate::ids::UserId;
 use crate::sign_in;
 
 /// `GET /account`: the user, and how and when they signed in. Its `page` must have a user.
@@ -18,7 +19,7 @@ pub struct AccountPage<'a> {
     /// Whether the email address is verified.
     pub email_verified: bool,
     /// The id in the user table.
-    pub user_id: i64,
+    pub user_id: UserId,
     /// WorkOS's id, for accounts that are linked to a WorkOS user.
     pub workos_user_id: Option<&'a str>,
     /// The session's organisation.

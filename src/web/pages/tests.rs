@@ -48,7 +48,7 @@ fn account<'a>(user: CurrentUser<'a>, roles: &'a [String]) -> AccountPage<'a> {
     AccountPage {
         page: page(Nav::SignedIn(user)),
         email_verified: true,
-        user_id: 7,
+        user_id: 7.into(),
         workos_user_id: Some("user_01EXAMPLE"),
         organization_id: Some("org_01EXAMPLE"),
         organizations: OrganizationSection::default(),

@@ -110,7 +110,7 @@ async fn tokens_that_are_refused() {
             .await;
         assert_eq!(reply.status, 200, "{reply:?}");
     }
-    let number = with("user_id", user.id.into());
+    let number = with("user_id", json!(user.id));
     assert_eq!(
         visitor.get_me_with_token(&number).await.status,
         200,

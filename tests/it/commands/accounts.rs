@@ -12,6 +12,7 @@ use vestibule::accounts::{NewUser, User, email_key, passwords};
 use vestibule::clock::Timestamp;
 use vestibule::db::schema::{sessions, users};
 use vestibule::db::{Conn, Database, DbError};
+use vestibule::ids::UserId;
 use vestibule::sessions::NewSession;
 use vestibule::settings::{DatabaseSettings, Source};
 
@@ -103,7 +104,7 @@ impl MigratedDatabase {
         self.change(|conn| ids.load(conn))
     }
 
-    fn set(&self, email: &str, change: impl FnOnce(&mut Conn, i64) -> QueryResult<usize>) {
+    fn set(&self, email: &str, change: impl FnOnce(&mut Conn, UserId) -> QueryResult<usize>) {
         let id = self.user(email).id;
         assert_eq!(self.change(|conn| change(conn, id)), 1);
     }

@@ -30,7 +30,7 @@ pub(super) fn sign_in(target: &ImportTarget, user_id: i64) {
     let now = Clock::system().now();
     let session = NewSession {
         id: format!("session-of-{user_id}").into(),
-        user_id,
+        user_id: user_id.into(),
         login_attempt: None,
         workos_sid: None,
         workos_refresh_token: None,

@@ -35,12 +35,17 @@ fn revoked_tokens_stay_revoked_and_expired_ones_are_not_imported() {
         .collect();
     assert_eq!(
         owners,
-        [("aa", Some(2)), ("bb", None), ("cc", None), ("dd", None)]
+        [
+            ("aa", Some(2.into())),
+            ("bb", None),
+            ("cc", None),
+            ("dd", None)
+        ]
     );
     let first = RefreshTokenRow {
         jti: "aa".to_owned(),
         family: "aa".to_owned(),
-        user_id: Some(2),
+        user_id: Some(2.into()),
         sid: None,
         session_id: None,
         issued_at: timestamp("2026-01-02T03:04:05Z"),
@@ -64,7 +69,7 @@ fn a_token_valid_here_is_revoked_if_django_revoked_it() {
     let good = RefreshTokenRow {
         jti: "aa".to_owned(),
         family: "older".to_owned(),
-        user_id: Some(1),
+        user_id: Some(1.into()),
         sid: Some("session_01".into()),
         session_id: None,
         issued_at: timestamp("2026-01-02T03:04:05Z"),

@@ -55,7 +55,11 @@ fn a_second_run_completes_an_interrupted_import() {
     let rest = target.import(&django, &[]);
     let (half, rows) = (half.unsigned_abs(), ROWS.unsigned_abs());
     assert_eq!(counts(&rest, 0), [rows - half, 0, half, 0]);
-    let ids: Vec<i64> = target.users().into_iter().map(|user| user.id).collect();
+    let ids: Vec<i64> = target
+        .users()
+        .into_iter()
+        .map(|user| user.id.into())
+        .collect();
     assert!(
         ids.into_iter().eq((1..=ROWS).chain([here])),
         "each row once"

@@ -34,7 +34,7 @@ fn imports_all(django: &Django) {
         let here = tokens.iter().find(|row| row.jti == in_django.jti).unwrap();
         assert_eq!(
             (here.user_id, &here.family),
-            (Some(in_django.user_id), &in_django.jti)
+            (Some(in_django.user_id.into()), &in_django.jti)
         );
         assert_eq!(here.expires_at, utc(&in_django.expires_at));
         assert_eq!(here.revoked_at, Some(utc(&in_django.revoked_at)));

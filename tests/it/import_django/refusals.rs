@@ -1,5 +1,7 @@
 //! Refused rows: each is named with its reason, and the other rows are imported.
 
+use vestibule::ids::UserId;
+
 use crate::support::django::{Django, ImportTarget, counts};
 
 use super::add_local_account;
@@ -67,7 +69,11 @@ fn invalid_rows_are_named_and_the_others_are_imported() {
     let range = range.unwrap();
     assert!(range.trim_start().starts_with("4  "), "{range}");
     let ids: Vec<_> = target.users().into_iter().map(|user| user.id).collect();
-    assert_eq!(ids, [1, 15], "an unreadable time refuses no row");
+    assert_eq!(
+        ids,
+        [1, 15].map(UserId::from),
+        "an unreadable time refuses no row"
+    );
 }
 
 #[test]
@@ -86,7 +92,7 @@ fn invalid_text_refuses_only_its_row() {
         "{output:#?}"
     );
     assert!(output.stdout.contains("1  NUL character: 2"), "{output:#?}");
-    assert_eq!(target.users()[0].id, 4);
+    assert_eq!(target.users()[0].id, 4.into());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use reqwest::StatusCode;
 use secrecy::SecretString;
 use vestibule::accounts::passwords::Hasher;
 use vestibule::accounts::{authenticate, unusable_password};
+use vestibule::ids::UserId;
 use vestibule::settings::PasswordLogin;
 
 use super::{EMAIL, PASSWORD, REFUSED, refused};
@@ -50,7 +51,7 @@ async fn all_reasons_for_a_refusal_have_the_same_response() {
 async fn an_account_that_changes_between_check_and_sign_in_is_not_signed_in() {
     let app = TestApp::start();
     let hasher = Hasher::start().unwrap();
-    let cases: [fn(&TestApp, i64); 3] = [
+    let cases: [fn(&TestApp, UserId); 3] = [
         |app, id| app.set_active(id, false),
         |app, id| app.link_to_workos(id, "user_made_up"),
         |app, id| {

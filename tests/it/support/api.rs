@@ -6,6 +6,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use vestibule::accounts::User;
 use vestibule::db::schema::{sessions, users};
+use vestibule::ids::UserId;
 
 use super::app::{TestApp, TestAppBuilder, Visitor};
 
@@ -163,7 +164,7 @@ impl TestApp {
     }
 
     /// Marks an account as imported by `import-django`.
-    pub(crate) fn set_imported(&self, id: i64) {
+    pub(crate) fn set_imported(&self, id: UserId) {
         self.change(|conn| {
             diesel::update(users::table.find(id))
                 .set(users::imported.eq(true))

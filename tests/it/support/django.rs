@@ -186,7 +186,7 @@ impl ImportTarget {
     /// The account with this id.
     #[track_caller]
     pub(crate) fn user(&self, id: i64) -> User {
-        self.rows(|conn| User::by_id(conn, id))
+        self.rows(|conn| User::by_id(conn, id.into()))
             .expect("the account")
     }
 

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use vestibule::accounts::{NewUser, User, passwords};
 use vestibule::db::schema::{pending_sign_ins, sessions, users};
 use vestibule::db::{Conn, DbError};
+use vestibule::ids::UserId;
 use vestibule::sessions::SessionRow;
 
 use super::app::TestApp;
@@ -80,7 +81,7 @@ impl TestApp {
     }
 
     /// Sets an account's `is_active` in the database, without the app.
-    pub(crate) fn set_active(&self, id: i64, is_active: bool) {
+    pub(crate) fn set_active(&self, id: UserId, is_active: bool) {
         let changed = self.change(|conn| {
             diesel::update(users::table.find(id))
                 .set(users::is_active.eq(is_active))
@@ -148,7 +149,7 @@ impl TestApp {
     }
 
     /// Makes an account a superuser.
-    pub(crate) fn set_superuser(&self, id: i64) {
+    pub(crate) fn set_superuser(&self, id: UserId) {
         let changed = self.change(|conn| {
             diesel::update(users::table.find(id))
                 .set(users::is_superuser.eq(true))
@@ -158,7 +159,7 @@ impl TestApp {
     }
 
     /// Links an account to a WorkOS user.
-    pub(crate) fn link_to_workos(&self, id: i64, workos_user_id: &str) {
+    pub(crate) fn link_to_workos(&self, id: UserId, workos_user_id: &str) {
         let changed = self.change(|conn| {
             diesel::update(users::table.find(id))
                 .set(users::workos_user_id.eq(workos_user_id))
