@@ -13,7 +13,8 @@
 //! - [`sessions`]: browser sessions, their cookie and their row.
 //! - [`tokens`]: first-party tokens; [`api`]: the JSON routes and their OpenAPI document;
 //!   [`throttle`]: rate limits.
-//! - [`memberships`]: a cache of users' organisations; [`purge`]: deletes expired rows.
+//! - [`memberships`]: a cache of users' organisations; [`audit`]: the audit trail; [`purge`]: deletes
+//!   expired rows.
 //! - [`single_flight`], `lease`: one operation at a time, in this process and across processes.
 //! - [`workos`]: the WorkOS client; [`oidc`]: the clients of Google and Okta.
 //! - [`db`]: the connection to SQLite or PostgreSQL. No other module distinguishes them.
@@ -28,6 +29,7 @@
 
 pub mod accounts;
 pub mod api;
+pub mod audit;
 pub mod checks;
 pub mod clock;
 pub mod commands;

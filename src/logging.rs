@@ -42,7 +42,8 @@ pub fn new_request_id() -> String {
     hex(&bytes)
 }
 
-fn current_request_id() -> Option<String> {
+/// The id of the request that this task handles. A task that a request has spawned has none.
+pub fn current_request_id() -> Option<String> {
     REQUEST_ID.try_with(Clone::clone).ok()
 }
 

@@ -6,10 +6,12 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 
 use crate::accounts::delete_old_workos_deletions;
+use crate::audit::delete_old_events;
 use crate::clock::{Clock, Timestamp};
 use crate::db::schema::jobs;
 use crate::db::{Conn, Database, DbError};
 use crate::sessions::{SessionRow, delete_expired_tombstones};
+use crate::settings::RetentionSettings;
 use crate::sign_in::PendingSignInRow;
 use crate::tokens::RefreshTokenRow;
 use crate::webhooks;
@@ -37,15 +39,17 @@ pub struct DeletedRows {
     pub pending_sign_ins: usize,
 }
 
-/// Deletes the rows that have expired by `now`, and expired replay responses of refresh tokens. The row
+/// Deletes the rows that have expired by `now`, expired replay responses of refresh tokens, and old audit
+/// events. The row
 /// of a revoked session is kept for the lifetime of an access token, and for at least a day, because
 /// that lifetime may have been shortened since.
 pub async fn purge(
     database: &Database,
-    access_lifetime: TimeDelta,
+    retention: &RetentionSettings,
     now: Timestamp,
 ) -> Result<DeletedRows, DbError> {
-    let revoked_retention = access_lifetime.max(TimeDelta::days(1));
+    let revoked_retention = retention.access_lifetime.max(TimeDelta::days(1));
+    let oldest_event = now.plus(-retention.audit_events);
     in_batches(database, move |conn, limit| {
         RefreshTokenRow::delete_expired_successors(conn, now, limit)
     })
@@ -68,7 +72,8 @@ pub async fn purge(
         })
         .await?,
     };
-    // Tombstones, also of the sessions just deleted, and old deletions at WorkOS are not counted.
+    // Tombstones, also of the sessions just deleted, old deletions at WorkOS and old audit events are not
+    // counted.
     in_batches(database, move |conn, limit| {
         delete_expired_tombstones(conn, now, limit)
     })
@@ -77,28 +82,32 @@ pub async fn purge(
         delete_old_workos_deletions(conn, now, limit)
     })
     .await?;
+    in_batches(database, move |conn, limit| {
+        delete_old_events(conn, oldest_event, limit)
+    })
+    .await?;
     Ok(deleted)
 }
 
 /// Calls [`purge`] if the job is due and no other replica has claimed it. Otherwise returns `None`.
 pub async fn purge_if_due(
     database: &Database,
-    access_lifetime: TimeDelta,
+    retention: &RetentionSettings,
     now: Timestamp,
 ) -> Result<Option<DeletedRows>, DbError> {
     if is_due(database, now).await? && claim_job(database, now).await? {
-        purge(database, access_lifetime, now).await.map(Some)
+        purge(database, retention, now).await.map(Some)
     } else {
         Ok(None)
     }
 }
 
 /// Deletes expired rows every hour, for as long as this future is awaited.
-pub async fn purge_periodically(database: &Database, access_lifetime: TimeDelta, clock: &Clock) {
+pub async fn purge_periodically(database: &Database, retention: &RetentionSettings, clock: &Clock) {
     let mut failing = false;
     loop {
         tokio::time::sleep(CHECK_INTERVAL).await;
-        let outcome = purge_if_due(database, access_lifetime, clock.now()).await;
+        let outcome = purge_if_due(database, retention, clock.now()).await;
         match &outcome {
             Ok(Some(deleted)) => log::info!(
                 "deleted {} expired refresh tokens, {} expired sessions, {} pending sign-ins, {} old webhook events",

@@ -95,16 +95,21 @@ impl Application {
     /// Handles requests until `stop` is ready, completes the running requests, and returns.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (handle, state) = (self.server.handle(), self.state);
-        let access_lifetime = state.settings.tokens.access_lifetime;
         tokio::pin!(stop);
         let mut server = self.server;
         tokio::select! {
             result = &mut server => return result,
             () = self.connections.close_idle() => {}
             () = state.revocations.refresh_periodically(&state.database, &state.clock) => {}
-            () = purge::purge_periodically(&state.database, access_lifetime, &state.clock) => {}
+            () = purge::purge_periodically(&state.database, &state.settings.retention, &state.clock) => {}
+            () = state.failures.write_periodically(&state.database, &state.clock) => {}
             () = &mut stop => {}
         }
-        tokio::join!(handle.stop(true), server).1
+        let stopped = tokio::join!(handle.stop(true), server).1;
+        state
+            .failures
+            .write(&state.database, state.clock.now())
+            .await;
+        stopped
     }
 }

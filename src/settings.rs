@@ -11,6 +11,7 @@ mod misspelt;
 mod oidc;
 mod pem;
 mod reader;
+mod retention;
 mod source;
 mod superuser;
 mod tokens;
@@ -29,6 +30,7 @@ pub use error::{InvalidSetting, SettingsError};
 pub use misspelt::MisspeltName;
 pub use oidc::{OidcSettings, ProviderSettings};
 use reader::Reader;
+pub use retention::RetentionSettings;
 pub use source::Source;
 pub use superuser::SuperuserSettings;
 pub use tokens::{JwtAlgorithm, TokenSettings};
@@ -90,6 +92,8 @@ pub struct Settings {
     pub tokens: TokenSettings,
     /// The settings of sign-in with Google and Okta.
     pub oidc: OidcSettings,
+    /// How long expired rows are kept.
+    pub retention: RetentionSettings,
     /// The settings of the JSON API.
     pub api: ApiSettings,
     /// Who may sign in with a password.
@@ -170,9 +174,11 @@ impl Settings {
         let workos = WorkosSettings::read(reader, &public_url);
         let secret_key = reader.secret("SECRET_KEY", WANTED_SECRET_KEY, parse_secret_key);
         let fallbacks = reader.secrets("SECRET_KEY_FALLBACKS", WANTED_SECRET_KEY, parse_secret_key);
+        let tokens = TokenSettings::read(reader, &secret_key, &fallbacks);
         Self {
             workos,
-            tokens: TokenSettings::read(reader, &secret_key, &fallbacks),
+            retention: RetentionSettings::read(reader, tokens.access_lifetime),
+            tokens,
             oidc: OidcSettings::read(reader),
             api: ApiSettings::read(reader),
             secret_key,

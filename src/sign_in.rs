@@ -6,8 +6,9 @@
 //! - `submit_step`, `step_answer`, `pending`: the steps of a sign-in that WorkOS has not completed;
 //! - `password`: a session or tokens for a password;
 //! - `provider_tokens`: tokens for a provider's code; `session_tokens`: tokens for a browser session;
-//! - `new_session`: the row and the cookie of a new session.
+//! - `new_session`: the row and the cookie of a new session; `audit`: its audit events.
 
+mod audit;
 mod callback_dedup;
 mod conversions;
 mod new_session;

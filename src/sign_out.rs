@@ -6,12 +6,13 @@ use std::sync::Arc;
 use diesel::QueryResult;
 
 use crate::accounts::revoke_all_sessions;
+use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
 use crate::ids::{SessionId, UserId, WorkosSid};
 use crate::sessions::{RevocationCache, SessionRow};
 use crate::tokens::{RefreshTokenRow, TokenClaims, Tokens};
-use crate::workos::{WorkosClient, WorkosError};
+use crate::workos::{ClientDevice, WorkosClient, WorkosError};
 
 /// Ends sessions and their tokens, here and at WorkOS. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +32,10 @@ pub struct SignOutRequest {
     pub access_tokens: Vec<TokenClaims>,
     /// The claims of the refresh token.
     pub refresh_token: Option<TokenClaims>,
+    /// The client's device.
+    pub device: ClientDevice,
+    /// Why the session ends, if not by its own log-out.
+    pub reason: Option<RevocationReason>,
 }
 
 /// The result of a sign-out.
@@ -94,15 +99,16 @@ impl SignOutService {
                 if let Some(refresh) = &request.refresh_token {
                     tokens.end_family(conn, refresh, now)?;
                 }
+                // The session may have ended before.
+                let now_ended = row.iter().filter(|row| row.revoked_at == Some(now));
+                for row in now_ended.chain(&ended) {
+                    request.event(row).record(conn, &request.device, now)?;
+                }
                 Ok::<_, DbError>((row, sids, ended))
             })
             .await?;
-        for (id, expires_at) in ended {
-            self.revocations.add_revoked(&id, expires_at);
-        }
-        if let Some(row) = &row {
+        for row in row.iter().chain(&ended) {
             self.revocations.add_revoked(&row.id, row.expires_at);
-            log::info!("account {} signed out", row.user_id);
         }
         let workos_sid = sids.into_iter().next();
         Ok(SignedOut {
@@ -119,6 +125,7 @@ impl SignOutService {
         &self,
         user_id: UserId,
         id: &SessionId,
+        device: ClientDevice,
         now: Timestamp,
     ) -> Result<Option<SignedOut>, DbError> {
         // Session ids contain only these characters, and PostgreSQL refuses a text with a NUL.
@@ -141,6 +148,8 @@ impl SignOutService {
         }
         let request = SignOutRequest {
             session_id: Some(row.id),
+            device,
+            reason: Some(RevocationReason::EndedByUser),
             ..SignOutRequest::default()
         };
         self.sign_out(request, now).await.map(Some)
@@ -151,19 +160,25 @@ impl SignOutService {
         &self,
         user_id: UserId,
         current_id: &SessionId,
+        device: ClientDevice,
         now: Timestamp,
     ) -> Result<SignedOutEverywhere, DbError> {
         let ended = self
             .database
-            .write(move |conn| revoke_all_sessions(conn, user_id, now).map_err(DbError::from))
+            .write(move |conn| {
+                let ended = revoke_all_sessions(conn, user_id, now)?;
+                let event = AuditEvent::SessionsRevoked {
+                    user_id,
+                    reason: RevocationReason::SignedOutEverywhere,
+                    ended_sessions: ended.len(),
+                };
+                event.record(conn, &device, now)?;
+                Ok::<_, DbError>(ended)
+            })
             .await?;
         for row in &ended {
             self.revocations.add_revoked(&row.id, row.expires_at);
         }
-        log::info!(
-            "account {user_id} signed out everywhere: {} sessions ended",
-            ended.len()
-        );
         let (current, others): (Vec<_>, Vec<_>) =
             ended.into_iter().partition(|row| row.id == *current_id);
         let current = current.into_iter().find_map(|row| row.workos_sid);
@@ -200,6 +215,24 @@ impl SignOutService {
                 }
             }
         });
+    }
+}
+
+impl SignOutRequest {
+    /// The audit event for the end of this session.
+    fn event(&self, ended: &SessionRow) -> AuditEvent {
+        let (user_id, session_id) = (ended.user_id, ended.id.clone());
+        match self.reason {
+            None => AuditEvent::SignedOut {
+                user_id,
+                session_id,
+            },
+            Some(reason) => AuditEvent::SessionRevoked {
+                user_id,
+                session_id,
+                reason,
+            },
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::http::header::HeaderValue;
 
 use crate::accounts::passwords::Hasher;
+use crate::audit::FailureCounter;
 use crate::clock::Clock;
 use crate::csp::content_security_policy;
 use crate::db::Database;
@@ -38,6 +39,8 @@ pub struct AppState {
     pub tokens: Arc<Tokens>,
     /// The threads that hash passwords.
     pub hasher: Arc<Hasher>,
+    /// Counts refused sign-ins and keys for the audit trail.
+    pub failures: FailureCounter,
     /// The rate limits.
     pub throttle: Throttle,
     /// The cache of revoked sessions.
@@ -120,6 +123,7 @@ impl AppStateBuilder {
         let tokens = Arc::new(Tokens::new(&settings.tokens)?);
         let revocations = Arc::new(revocations);
         let keys = Arc::new(Keys::derive(&settings));
+        let failures = FailureCounter::default();
         let memberships = Memberships::new(workos.clone(), clock.clone());
         Ok(AppState {
             oidc: OidcProviders::new(&settings.oidc)?,
@@ -158,6 +162,7 @@ impl AppStateBuilder {
             content_security_policy: policy,
             settings,
             database,
+            failures,
             hasher,
             keys,
             workos,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use diesel::prelude::*;
 
 use crate::accounts::{self, ProvisionError, User, WorkosProfile, provision};
+use crate::audit::{AuditEvent, ChangedBy, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::schema::webhook_events;
 use crate::db::{Conn, Database, DbError, on_unique_violation};
@@ -13,6 +14,7 @@ use crate::ids::{SessionId, WorkosSid};
 use crate::memberships::Memberships;
 use crate::sessions::{RevocationCache, SessionGeneration, SessionRow};
 use crate::tokens::RefreshTokenRow;
+use crate::workos::ClientDevice;
 use crate::workos::webhook::{WebhookEvent, WebhookMessage};
 
 /// Applies WorkOS's events, each once. Cheap to clone.
@@ -71,6 +73,7 @@ impl WebhookService {
         &self,
         message: WebhookMessage,
         event: WebhookEvent,
+        device: ClientDevice,
         now: Timestamp,
     ) -> Result<EventReceipt, DbError> {
         let member = match &event {
@@ -83,7 +86,7 @@ impl WebhookService {
                 if !record(conn, &message, &event, now)? {
                     return Ok(None);
                 }
-                apply(conn, &event, now).map(Some)
+                apply(conn, &event, &device, now).map(Some)
             })
             .await?;
         let Some(changes) = changes else {
@@ -133,16 +136,24 @@ fn record(
     Ok(inserted.is_some())
 }
 
-fn apply(conn: &mut Conn, event: &WebhookEvent, now: Timestamp) -> Result<SessionChanges, DbError> {
+fn apply(
+    conn: &mut Conn,
+    event: &WebhookEvent,
+    device: &ClientDevice,
+    now: Timestamp,
+) -> Result<SessionChanges, DbError> {
     match event {
         WebhookEvent::UserChanged(user) => {
             user_changed(conn, &WorkosProfile::from(user), now)?;
             Ok(SessionChanges::default())
         }
-        WebhookEvent::UserDeleted { id } => Ok(SessionChanges::ended(user_deleted(conn, id, now)?)),
+        WebhookEvent::UserDeleted { id } => {
+            Ok(SessionChanges::ended(user_deleted(conn, id, device, now)?))
+        }
         WebhookEvent::SessionRevoked { id } => Ok(SessionChanges::ended(session_revoked(
             conn,
             &WorkosSid::from(id.as_str()),
+            device,
             now,
         )?)),
         WebhookEvent::MembershipChanged { user_id } => Ok(SessionChanges {
@@ -173,6 +184,7 @@ fn user_changed(conn: &mut Conn, profile: &WorkosProfile, now: Timestamp) -> Res
 fn user_deleted(
     conn: &mut Conn,
     workos_user_id: &str,
+    device: &ClientDevice,
     now: Timestamp,
 ) -> QueryResult<EndedSessions> {
     accounts::record_deleted_workos_user(conn, workos_user_id, now)?;
@@ -180,15 +192,26 @@ fn user_deleted(
         return Ok(EndedSessions::new());
     };
     let open = SessionRow::active_of_user(conn, user.id, now)?;
-    accounts::deactivate_deleted_user(conn, user.id, now)?;
-    log::info!("account {} closed: its user was deleted at WorkOS", user.id);
+    if let Some(ended_sessions) = accounts::deactivate_deleted_user(conn, user.id, now)? {
+        let closed = AuditEvent::AccountClosed {
+            user_id: user.id,
+            by: ChangedBy::Workos,
+            ended_sessions,
+        };
+        closed.record(conn, device, now)?;
+    }
     Ok(open
         .into_iter()
         .map(|row| (row.id, row.expires_at))
         .collect())
 }
 
-fn session_revoked(conn: &mut Conn, sid: &WorkosSid, now: Timestamp) -> QueryResult<EndedSessions> {
+fn session_revoked(
+    conn: &mut Conn,
+    sid: &WorkosSid,
+    device: &ClientDevice,
+    now: Timestamp,
+) -> QueryResult<EndedSessions> {
     let ended = SessionRow::revoke_sid(conn, sid, now)?;
     let families = RefreshTokenRow::revoke_sid(conn, sid, now)?;
     if !ended.is_empty() || families > 0 {
@@ -197,7 +220,16 @@ fn session_revoked(conn: &mut Conn, sid: &WorkosSid, now: Timestamp) -> QueryRes
             ended.len()
         );
     }
-    Ok(ended)
+    for row in &ended {
+        let revoked = AuditEvent::SessionRevoked {
+            user_id: row.user_id,
+            session_id: row.id.clone(),
+            reason: RevocationReason::RevokedAtWorkos,
+        };
+        revoked.record(conn, device, now)?;
+    }
+    let ended = ended.into_iter().map(|row| (row.id, row.expires_at));
+    Ok(ended.collect())
 }
 
 /// Makes each of the user's sessions be renewed at its next request, so that it gets the new

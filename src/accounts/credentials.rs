@@ -10,11 +10,13 @@ use super::import_ledger::record_rehash;
 use super::lifecycle::set_password;
 use super::passwords::{self, Hasher, HasherOverloaded, PasswordError};
 use super::user::User;
+use crate::audit::{AuditEvent, ChangedBy};
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
 use crate::ids::{SessionId, UserId};
 use crate::settings::PasswordLogin;
+use crate::workos::ClientDevice;
 
 /// How often a password change is tried. A try fails only if the account changes between the check
 /// of the old password and the write of the new one.
@@ -82,6 +84,8 @@ pub struct PasswordChange {
     pub new: SecretString,
     /// The id of the session that is not revoked.
     pub keep: SessionId,
+    /// The client's device.
+    pub device: ClientDevice,
     /// The current time.
     pub now: Timestamp,
 }
@@ -117,14 +121,20 @@ async fn try_to_change(
             .run(move || passwords::hash(new.expose_secret()))
             .await?
             .value?;
-        let keep = change.keep.clone();
+        let (keep, device) = (change.keep.clone(), change.device.clone());
         let changed = database
             .write(move |conn| {
                 if checked.confirm(conn)?.is_none() {
                     return Ok::<_, DbError>(None);
                 }
-                let ended = set_password(conn, id, &encoded, now, Some(&keep))?;
-                Ok(Some(ended))
+                let ended_sessions = set_password(conn, id, &encoded, now, Some(&keep))?;
+                let changed = AuditEvent::PasswordChanged {
+                    user_id: id,
+                    by: ChangedBy::Owner,
+                    ended_sessions,
+                };
+                changed.record(conn, &device, now)?;
+                Ok(Some(ended_sessions))
             })
             .await?;
         if let Some(ended) = changed {

@@ -62,17 +62,17 @@ pub fn revoke_all_sessions(
 }
 
 /// Deactivates the account of a user whom WorkOS has deleted. No later event of WorkOS activates it
-/// again.
+/// again. Returns what [`deactivate`] returns.
 pub fn deactivate_deleted_user(
     conn: &mut Conn,
     user_id: UserId,
     now: Timestamp,
-) -> QueryResult<()> {
-    deactivate(conn, user_id, now)?;
+) -> QueryResult<Option<usize>> {
+    let revoked = deactivate(conn, user_id, now)?;
     diesel::update(users::table.find(user_id))
         .set(users::workos_deleted_at.eq(now))
         .execute(conn)?;
-    Ok(())
+    Ok(revoked)
 }
 
 /// Activates a deactivated account; `false` if it was active already. Revoked sessions and tokens

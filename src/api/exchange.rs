@@ -14,6 +14,7 @@ use crate::middleware::device;
 use crate::oidc::{OidcCode, OidcProvider};
 use crate::sign_in::{ExchangeFailure, SignInService, SignedInTokens};
 use crate::state::AppState;
+use crate::workos::ClientDevice;
 
 /// The error message for a `redirect_uri` that the settings do not list.
 pub(super) const REDIRECT_NOT_ALLOWED: &str = "This redirect URI is not allowed.";
@@ -57,6 +58,7 @@ pub async fn workos(
 /// `POST /api/auth/google`: signs in a user who already has an account.
 pub async fn google(
     _: SignInThrottle,
+    request: HttpRequest,
     body: RequestBody,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
@@ -64,6 +66,7 @@ pub async fn google(
         &body,
         &app.sign_in,
         app.oidc.google.as_ref(),
+        &device(&request, &app.settings.trusted_proxies),
         app.clock.now(),
     )
     .await?;
@@ -73,11 +76,18 @@ pub async fn google(
 /// `POST /api/auth/okta`: signs in a user who already has an account.
 pub async fn okta(
     _: SignInThrottle,
+    request: HttpRequest,
     body: RequestBody,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let signed_in =
-        exchange_with(&body, &app.sign_in, app.oidc.okta.as_ref(), app.clock.now()).await?;
+    let signed_in = exchange_with(
+        &body,
+        &app.sign_in,
+        app.oidc.okta.as_ref(),
+        &device(&request, &app.settings.trusted_proxies),
+        app.clock.now(),
+    )
+    .await?;
     auth_cookie::ok_signed_in(&app.settings, &signed_in.pair, signed_in.user)
 }
 
@@ -85,6 +95,7 @@ async fn exchange_with(
     body: &RequestBody,
     sign_in: &SignInService,
     provider: Option<&OidcProvider>,
+    device: &ClientDevice,
     now: Timestamp,
 ) -> Result<SignedInTokens, ApiError> {
     let provider = provider.ok_or(Error::NotFound)?;
@@ -103,5 +114,5 @@ async fn exchange_with(
         .identify(&code, now)
         .await
         .map_err(ExchangeFailure::from)?;
-    Ok(sign_in.tokens_for_identity(person, now).await?)
+    Ok(sign_in.tokens_for_identity(person, device, now).await?)
 }

@@ -8,6 +8,7 @@ use super::wire::LoggedOutJson;
 use super::{ApiError, RequestBody, auth_cookie, json_ok};
 use crate::error::Error;
 use crate::http::session_user::UnrenewedUser;
+use crate::middleware::device;
 use crate::origin::Origin;
 use crate::sessions::BrowserSession;
 use crate::settings::Settings;
@@ -52,6 +53,8 @@ pub async fn logout(
             .filter_map(|token| read(&token, TokenKind::Access))
             .collect(),
         refresh_token: refresh.and_then(|token| read(&token, TokenKind::Refresh)),
+        device: device(&request, &app.settings.trusted_proxies),
+        reason: None,
     };
     let ended = app.sign_out.sign_out(sign_out, now).await?;
     session.remove();

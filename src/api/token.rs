@@ -8,6 +8,7 @@ use super::wire::{RefreshedJson, TokenPairJson};
 use super::{ApiError, RequestBody, auth_cookie, json_ok};
 use crate::accounts::CredentialError;
 use crate::http::throttled::{RefreshThrottle, SignInThrottle};
+use crate::middleware::device;
 use crate::sign_in::PasswordTokenError;
 use crate::state::AppState;
 use crate::tokens::RefreshedTokens;
@@ -15,6 +16,7 @@ use crate::tokens::RefreshedTokens;
 /// `POST /api/token`: a token pair for an email address and a password.
 pub async fn obtain(
     SignInThrottle(client): SignInThrottle,
+    request: HttpRequest,
     body: RequestBody,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
@@ -23,9 +25,10 @@ pub async fn obtain(
     fields.finish()?;
     let password = SecretString::from(password);
     app.throttle.check_password_attempts(client, &email)?;
+    let device = device(&request, &app.settings.trusted_proxies);
     let issued = app
         .sign_in
-        .tokens_for_password(&email, &password, app.clock.now())
+        .tokens_for_password(&email, &password, &device, app.clock.now())
         .await;
     if let Err(PasswordTokenError::Credentials(CredentialError::Refused)) = &issued {
         app.throttle.count_wrong_password(client, &email);

@@ -5,13 +5,25 @@ use super::database::open_database;
 use super::error::CommandError;
 use super::output::print_line;
 use crate::accounts;
+use crate::audit::{AuditEvent, ChangedBy};
+use crate::clock::Clock;
 use crate::db::DbError;
+use crate::workos::ClientDevice;
 
 pub(super) fn run(email: &str) -> Result<(), CommandError> {
     let database = open_database()?;
     let user = find_account(&database, email)?;
-    let activated =
-        database.write_blocking(|conn| accounts::activate(conn, user.id).map_err(DbError::from))?;
+    let activated = database.write_blocking(|conn| {
+        let activated = accounts::activate(conn, user.id)?;
+        if activated {
+            let opened = AuditEvent::AccountOpened {
+                user_id: user.id,
+                by: ChangedBy::Command,
+            };
+            opened.record(conn, &ClientDevice::default(), Clock::system().now())?;
+        }
+        Ok::<_, DbError>(activated)
+    })?;
     let email = &user.email;
     match activated {
         true => print_line(format_args!("Account '{email}' is active again."))?,

@@ -9,8 +9,10 @@ use super::output::print_line;
 use super::prompt;
 use crate::accounts::passwords::{self, validators};
 use crate::accounts::{self, User};
+use crate::audit::{AuditEvent, ChangedBy};
 use crate::clock::Clock;
 use crate::db::DbError;
+use crate::workos::ClientDevice;
 
 pub(super) fn run(email: String) -> Result<(), CommandError> {
     prompt::cancellable(move || change(&email))
@@ -24,7 +26,13 @@ fn change(email: &str) -> Result<(), CommandError> {
     let encoded = passwords::hash(password.expose_secret())?;
     let now = Clock::system().now();
     database.write_blocking(|conn| {
-        accounts::set_password(conn, user.id, &encoded, now, None).map_err(DbError::from)
+        let changed = AuditEvent::PasswordChanged {
+            user_id: user.id,
+            by: ChangedBy::Command,
+            ended_sessions: accounts::set_password(conn, user.id, &encoded, now, None)?,
+        };
+        changed.record(conn, &ClientDevice::default(), now)?;
+        Ok::<_, DbError>(())
     })?;
     print_line(format_args!(
         "Password changed successfully for user '{}'",

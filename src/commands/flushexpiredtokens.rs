@@ -6,14 +6,14 @@ use super::output::print_line;
 use super::source::load_source;
 use crate::clock::Clock;
 use crate::purge::purge;
-use crate::settings::{DatabaseSettings, TokenSettings};
+use crate::settings::{DatabaseSettings, RetentionSettings};
 
 pub(super) fn run() -> Result<(), CommandError> {
     let source = load_source()?;
-    let lifetime = TokenSettings::access_lifetime_from(&source)?;
+    let retention = RetentionSettings::from_source(&source)?;
     let database = open_migrated(&DatabaseSettings::from_source(&source)?)?;
     let now = Clock::system().now();
-    let deleted = actix_web::rt::System::new().block_on(purge(&database, lifetime, now))?;
+    let deleted = actix_web::rt::System::new().block_on(purge(&database, &retention, now))?;
     let tokens = counted(deleted.refresh_tokens, "expired refresh token");
     let sessions = counted(deleted.sessions, "expired session");
     let events = counted(deleted.webhook_events, "old webhook event");

@@ -213,6 +213,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// The audit trail. No column holds a secret.
+    audit_events (id) {
+        /// Increases with each event.
+        id -> BigInt,
+        /// When it happened.
+        at -> Timestamp,
+        /// The event's name, such as `signed_in`.
+        event -> Text,
+        /// The user whose account it is about. The user may have been deleted since.
+        user_id -> Nullable<BigInt>,
+        /// The browser session that it is about.
+        session_id -> Nullable<Text>,
+        /// The client's address.
+        address -> Nullable<Text>,
+        /// The client's `User-Agent`, truncated to 255 characters.
+        user_agent -> Nullable<Text>,
+        /// The id of the request, as in the log.
+        request_id -> Nullable<Text>,
+        /// More about the event, as a JSON object.
+        detail -> Text,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(identities -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users, django_imports, identities);

@@ -6,6 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::USER_AGENT;
 use ipnet::IpNet;
 
+use crate::logging::current_request_id;
 use crate::workos::ClientDevice;
 
 /// The client's address: the peer's, or, if the peer is a trusted proxy, the last address in
@@ -30,7 +31,7 @@ pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     Some(client)
 }
 
-/// The device that sent the request, for WorkOS and the list of sessions.
+/// The device that sent the request, for WorkOS, the list of sessions and the audit trail.
 pub fn device(request: &HttpRequest, trusted_proxies: &[IpNet]) -> ClientDevice {
     let user_agent = request.headers().get(USER_AGENT);
     ClientDevice {
@@ -38,6 +39,7 @@ pub fn device(request: &HttpRequest, trusted_proxies: &[IpNet]) -> ClientDevice 
         user_agent: user_agent
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned),
+        request_id: current_request_id(),
     }
 }
 

@@ -16,6 +16,7 @@ use super::refresh_grant::{self, RefreshOutcome};
 use super::status::{RenewalError, RenewalRequest, RenewedSession, SessionStatus};
 use super::write_behind::StoreRenewal;
 use crate::accounts::{User, WorkosProfile, update_from_workos};
+use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::ids::SessionId;
@@ -247,6 +248,12 @@ impl<'a> LeasedRenewal<'a> {
     pub(super) async fn end(self, reason: &str) -> Result<Option<SessionStatus>, RenewalError> {
         let now = self.context.clock.now();
         let (id, lease) = (self.row.id, self.lease);
+        let event = AuditEvent::SessionRevoked {
+            user_id: self.row.user_id,
+            session_id: id.clone(),
+            reason: RevocationReason::NotRenewed,
+        };
+        let device = self.request.device.clone();
         let ended = self
             .context
             .write_behind
@@ -254,6 +261,7 @@ impl<'a> LeasedRenewal<'a> {
                 if !SessionRow::release_lease(conn, &id, lease)? {
                     return Ok(None);
                 }
+                event.record(conn, &device, now)?;
                 end_session(conn, &id, now).map_err(DbError::from)
             }));
         let Some(row) = ended.await? else {

@@ -131,18 +131,12 @@ impl SessionRow {
         Self::by_id(conn, id)
     }
 
-    /// Revokes every session of this WorkOS session; returns their ids and expiry.
-    pub fn revoke_sid(
-        conn: &mut Conn,
-        sid: &WorkosSid,
-        now: Timestamp,
-    ) -> QueryResult<Vec<(SessionId, Timestamp)>> {
+    /// Revokes every session of this WorkOS session, and returns those that were not revoked before.
+    pub fn revoke_sid(conn: &mut Conn, sid: &WorkosSid, now: Timestamp) -> QueryResult<Vec<Self>> {
         let active = sessions::table
             .filter(sessions::workos_sid.eq(sid))
             .filter(sessions::revoked_at.is_null());
-        let revoked = active
-            .select((sessions::id, sessions::expires_at))
-            .load(conn)?;
+        let revoked = active.select(Self::as_select()).load(conn)?;
         diesel::update(active).set(revocation(now)).execute(conn)?;
         Ok(revoked)
     }

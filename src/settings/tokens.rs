@@ -3,9 +3,7 @@
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
-use super::error::SettingsError;
 use super::reader::Reader;
-use super::source::Source;
 use super::values::{WANTED_SECRET_KEY, parse_bool, parse_secret_key};
 
 /// simplejwt's `ACCESS_TOKEN_LIFETIME`: five minutes, in seconds.
@@ -68,13 +66,6 @@ pub struct TokenSettings {
 }
 
 impl TokenSettings {
-    /// Reads `ACCESS_TOKEN_LIFETIME` alone: `flushexpiredtokens` needs no key.
-    pub fn access_lifetime_from(source: &Source) -> Result<TimeDelta, SettingsError> {
-        let mut reader = Reader::new(source);
-        let lifetime = access_lifetime(&mut reader);
-        reader.finish(lifetime)
-    }
-
     pub(super) fn read(
         reader: &mut Reader<'_>,
         secret_key: &SecretString,
@@ -119,7 +110,7 @@ impl TokenSettings {
     }
 }
 
-fn access_lifetime(reader: &mut Reader<'_>) -> TimeDelta {
+pub(super) fn access_lifetime(reader: &mut Reader<'_>) -> TimeDelta {
     lifetime(reader, "ACCESS_TOKEN_LIFETIME", ACCESS_TOKEN_LIFETIME)
 }
 

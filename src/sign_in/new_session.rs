@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use diesel::QueryResult;
 
 use crate::accounts::User;
+use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::ids::{SessionId, UserId, WorkosSid};
@@ -94,9 +95,10 @@ impl SessionDraft {
         user: &User,
         previous: Option<&SessionId>,
     ) -> QueryResult<Option<NewSession>> {
+        let device = self.device.clone();
         let row = self.for_user(user.id);
         if let Some(previous) = previous {
-            end_previous(conn, previous, &row)?;
+            end_previous(conn, previous, &row, &device)?;
         }
         Ok(row.insert(conn)?.then_some(row))
     }
@@ -127,14 +129,24 @@ pub(super) fn limited_lifetime(authentication: &Authentication, usual: TimeDelta
 
 /// Ends the browser's previous session and its tokens. If the new session has the same WorkOS `sid`,
 /// the tokens that depend on that `sid` stay valid.
-fn end_previous(conn: &mut Conn, previous: &SessionId, next: &NewSession) -> QueryResult<()> {
+fn end_previous(
+    conn: &mut Conn,
+    previous: &SessionId,
+    next: &NewSession,
+    device: &ClientDevice,
+) -> QueryResult<()> {
     let now = next.created_at;
-    let has_same_sid = match &next.workos_sid {
-        Some(sid) => SessionRow::by_id(conn, previous)?
-            .is_some_and(|row| row.workos_sid.as_ref() == Some(sid)),
-        None => false,
-    };
-    if has_same_sid {
+    let row = SessionRow::by_id(conn, previous)?;
+    if let Some(open) = row.as_ref().filter(|row| row.revoked_at.is_none()) {
+        let replaced = AuditEvent::SessionRevoked {
+            user_id: open.user_id,
+            session_id: open.id.clone(),
+            reason: RevocationReason::Replaced,
+        };
+        replaced.record(conn, device, now)?;
+    }
+    let sid = row.as_ref().and_then(|row| row.workos_sid.as_ref());
+    if sid.is_some() && sid == next.workos_sid.as_ref() {
         SessionRow::revoke(conn, previous, now)?;
     } else {
         end_session(conn, previous, now)?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::audit::SignInRecord;
 use super::new_session::{SessionDraft, local_state};
 use super::service::SignInService;
 use crate::accounts::{CredentialError, User, authenticate};
@@ -55,17 +56,19 @@ impl SignInService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<SessionState, CredentialError> {
+        let record = SignInRecord::new(LOCAL_PASSWORD, &device, now);
         let draft = SessionDraft::new(device, now, self.session_age);
         let draft = draft.map_err(|error| DbError::Unavailable(error.to_string()))?;
         let ending = previous.clone();
         let insert = move |conn: &mut Conn, user: &User| {
             let row = draft.clone().insert(conn, user, ending.as_ref())?;
             // Without a login attempt the row is always new.
-            row.ok_or(CredentialError::Refused)
+            let row = row.ok_or(CredentialError::Refused)?;
+            record.write(conn, user.id, Some(&row.id))?;
+            Ok::<_, CredentialError>(row)
         };
         let (user, row) = self.with_password(email, password, now, insert).await?;
         self.cache_end_of(previous.as_ref(), now);
-        log::info!("account {} signed in with a password", user.id);
         Ok(SessionState {
             authentication_method: Some(LOCAL_PASSWORD.to_owned()),
             ..local_state(user, &row)
@@ -77,14 +80,16 @@ impl SignInService {
         &self,
         email: &str,
         password: &SecretString,
+        device: &ClientDevice,
         now: Timestamp,
     ) -> Result<TokenPair, PasswordTokenError> {
         let tokens = Arc::clone(&self.services.tokens);
+        let record = SignInRecord::new(LOCAL_PASSWORD, device, now);
         let issue = move |conn: &mut Conn, user: &User| {
+            record.write(conn, user.id, None)?;
             Ok::<_, PasswordTokenError>(tokens.issue(conn, user, TokenGrant::default(), now)?)
         };
-        let (user, pair) = self.with_password(email, password, now, issue).await?;
-        log::info!("account {} got tokens for a password", user.id);
+        let (_, pair) = self.with_password(email, password, now, issue).await?;
         Ok(pair)
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::audit::SignInRecord;
 use super::new_session::{LONGEST_IMPERSONATION, SessionDraft, WorkosValues};
 use super::service::SignInService;
 use crate::accounts::{ExternalIdentity, LinkError, User, WorkosProfile, find_or_link, provision};
@@ -68,31 +69,32 @@ impl SignInService {
             }),
             not_after: impersonator.map(|_| now.plus(LONGEST_IMPERSONATION)),
         };
+        let record = SignInRecord::by_workos(&authentication, &device, now);
         let draft = self.workos_session_draft(&authentication, device, now)?;
         let profile = WorkosProfile::from(&authentication.user);
         let tokens = Arc::clone(&self.services.tokens);
-        let issued = self
-            .services
+        self.services
             .database
             .write(move |conn| {
                 let user = provision(conn, &profile, now).map_err(SignInFailure::from)?;
-                if let Some(draft) = draft {
-                    draft.for_user(user.id).insert(conn)?;
+                let row = draft.map(|draft| draft.for_user(user.id));
+                if let Some(row) = &row {
+                    row.insert(conn)?;
                 }
+                record.write(conn, user.id, row.as_ref().map(|row| &row.id))?;
                 record_login_and_issue(conn, &tokens, user, grant, now)
             })
-            .await?;
-        log::info!("account {} got tokens through WorkOS", issued.user.id);
-        Ok(issued)
+            .await
     }
 
     /// Finds or links the account of a user whom Google or Okta has authenticated, and issues tokens.
     pub async fn tokens_for_identity(
         &self,
         identity: OidcIdentity,
+        device: &ClientDevice,
         now: Timestamp,
     ) -> Result<SignedInTokens, ExchangeFailure> {
-        let issuer = identity.issuer.clone();
+        let record = SignInRecord::new(&identity.issuer, device, now);
         let external = ExternalIdentity {
             issuer: identity.issuer,
             subject: identity.subject,
@@ -104,6 +106,7 @@ impl SignInService {
             .database
             .write(move |conn| {
                 let user = find_or_link(conn, &external, now)?;
+                record.write(conn, user.id, None)?;
                 record_login_and_issue(conn, &tokens, user, TokenGrant::default(), now)
             })
             .await;
@@ -112,11 +115,7 @@ impl SignInService {
             (Err(ExchangeFailure::Link(LinkError::EmailNotVerified { .. })), Some(failure)) => {
                 Err(failure.into())
             }
-            (Ok(issued), _) => {
-                log::info!("account {} got tokens through {issuer}", issued.user.id);
-                Ok(issued)
-            }
-            (Err(failure), _) => Err(failure),
+            (result, _) => result,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use secrecy::ExposeSecret;
 
+use super::audit::SignInRecord;
 use super::new_session::{SessionDraft, WorkosValues, limited_lifetime, local_state};
 use super::service::SignInService;
 use crate::accounts::{ProvisionError, User, WorkosProfile, provision};
@@ -90,6 +91,7 @@ impl SignInService {
             now,
         } = sign_in;
         let lifetime = limited_lifetime(&authentication, self.session_age);
+        let record = SignInRecord::by_workos(&authentication, &device, now);
         let mut draft = SessionDraft::new(device, now, lifetime)?;
         let token_expires_at = authentication.access_token_expires_at.map(Timestamp::from);
         let confirmed_until = renewal::confirmed_until(token_expires_at, now);
@@ -115,11 +117,12 @@ impl SignInService {
                     return Err(ProvisionError::Inactive { user_id: user.id }.into());
                 }
                 let row = draft.insert(conn, &user, ending.as_ref())?;
-                Ok::<_, SignInFailure>((user, row.ok_or(SignInFailure::AttemptAlreadyUsed)?))
+                let row = row.ok_or(SignInFailure::AttemptAlreadyUsed)?;
+                record.write(conn, user.id, Some(&row.id))?;
+                Ok::<_, SignInFailure>((user, row))
             })
             .await?;
         self.cache_end_of(previous.as_ref(), now);
-        log::info!("account {} signed in through WorkOS", user.id);
         Ok(SessionState {
             organization_id: authentication.organization_id,
             role: authentication.role,

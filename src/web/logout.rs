@@ -15,11 +15,11 @@ use crate::clock::Clock;
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
 use crate::ids::{SessionId, WorkosSid};
-use crate::middleware::is_cross_site_link;
+use crate::middleware::{device, is_cross_site_link};
 use crate::sessions::{BrowserSession, RevocationCache, RevocationStatus, SessionState};
 use crate::sign_out::{SignOutRequest, SignOutService};
 use crate::state::AppState;
-use crate::workos::WorkosClient;
+use crate::workos::{ClientDevice, WorkosClient};
 
 /// Chromium's Back button shows cached pages, even with `no-store`, until a cookie changes. It also
 /// keeps a page that another site's redirect led to, such as AuthKit's after a sign-in.
@@ -68,6 +68,7 @@ pub struct BrowserLogout {
     return_to: Option<String>,
     clock: Clock,
     secure: bool,
+    device: ClientDevice,
 }
 
 impl FromRequest for BrowserLogout {
@@ -83,6 +84,7 @@ impl FromRequest for BrowserLogout {
             return_to: app.settings.workos.logout_return_to.clone(),
             clock: app.clock.clone(),
             secure: app.secure(),
+            device: device(request, &app.settings.trusted_proxies),
         });
         ready(logout.map_err(|error| {
             InternalError::new("find the application's state", error.to_string()).into()
@@ -105,6 +107,7 @@ impl BrowserLogout {
         };
         let request = SignOutRequest {
             session_id: Some(user.session_id.clone()),
+            device: self.device.clone(),
             ..SignOutRequest::default()
         };
         // The row is ended first: if only the cookie were removed, a copy of it would still work.
@@ -123,7 +126,10 @@ impl BrowserLogout {
         session: &BrowserSession,
     ) -> Result<Option<HttpResponse>, Error> {
         let now = self.clock.now();
-        let ended = self.sign_out.end_one_session(user.user_id, id, now).await?;
+        let ended = self
+            .sign_out
+            .end_one_session(user.user_id, id, self.device.clone(), now)
+            .await?;
         let sid = ended.ok_or(Error::NotFound)?.workos_sid;
         if self.revocations.status(&user.session_id) == RevocationStatus::Revoked {
             // Both sessions belonged to the same WorkOS session.
@@ -142,7 +148,7 @@ impl BrowserLogout {
         let now = self.clock.now();
         let ended = self
             .sign_out
-            .sign_out_everywhere(user.user_id, &user.session_id, now)
+            .sign_out_everywhere(user.user_id, &user.session_id, self.device.clone(), now)
             .await?;
         // Also if its row was deleted.
         self.revocations

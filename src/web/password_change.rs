@@ -11,6 +11,7 @@ use crate::accounts::passwords::validators::{UserAttributes, validate};
 use crate::accounts::{PasswordChange, User, change_password, has_password};
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, login_required};
+use crate::middleware::device;
 use crate::sessions::BrowserSession;
 use crate::state::AppState;
 
@@ -58,14 +59,11 @@ pub async fn post(
             old,
             new,
             keep: user.session_id.clone(),
+            device: device(&request, &app.settings.trusted_proxies),
             now,
         };
         let outcome = change_password(&app.database, &app.hasher, policy, change).await;
-        if let Some(ended) = none_if_refused(outcome, PAGE)? {
-            log::info!(
-                "account {} changed its password; {ended} other sessions ended",
-                account.id
-            );
+        if none_if_refused(outcome, PAGE)?.is_some() {
             // So that this replica does not wait for its next reading.
             if let Err(error) = app.revocations.refresh(&app.database, now).await {
                 log::warn!(

@@ -3,7 +3,9 @@
 use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use crate::audit::{AuditEvent, RefusedKey};
 use crate::error::Error;
+use crate::middleware::device;
 use crate::state::AppState;
 use crate::webhooks::EventReceipt;
 use crate::workos::webhook::{self, WebhookEvent, WebhookMessage};
@@ -20,11 +22,15 @@ pub async fn post(
 ) -> Result<HttpResponse, Error> {
     let secret = app.settings.workos.webhook_secret.as_ref();
     let secret = secret.ok_or(Error::NotFound)?;
+    let device = device(&request, &app.settings.trusted_proxies);
     let header = request.headers().get(SIGNATURE);
     let header = header.and_then(|value| value.to_str().ok());
     let now = app.clock.now();
     if let Err(error) = webhook::verify(secret, header, &body, now) {
-        log::warn!("refused a webhook: {error}");
+        log::info!("refused a webhook: {error}");
+        let key = RefusedKey::WebhookSignature;
+        let refused = AuditEvent::KeyRefused { key };
+        app.failures.count(refused, &device, now);
         return Ok(refusal(&error.to_string()));
     }
     let message = match WebhookMessage::read(&body) {
@@ -47,7 +53,7 @@ pub async fn post(
         return Ok(HttpResponse::Ok().finish());
     }
     let (id, name) = (message.id.clone(), message.event.clone());
-    match app.webhooks.receive(message, event, now).await? {
+    match app.webhooks.receive(message, event, device, now).await? {
         EventReceipt::Applied => log::info!("webhook {id:?}: {name}"),
         EventReceipt::Duplicate => log::info!("webhook {id:?}: {name}, already applied"),
     }

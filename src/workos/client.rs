@@ -48,6 +48,8 @@ pub struct ClientDevice {
     pub ip_address: Option<String>,
     /// The `User-Agent` header of the user's browser.
     pub user_agent: Option<String>,
+    /// The id of the request, for the audit trail. It is not sent to WorkOS.
+    pub request_id: Option<String>,
 }
 
 impl WorkosClient {

@@ -17,6 +17,7 @@ mod api_schema;
 mod api_session;
 mod api_throttle;
 mod api_token;
+mod audit;
 mod auth_step;
 mod browser;
 mod commands;

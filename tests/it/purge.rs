@@ -13,12 +13,15 @@ use vestibule::db::{Conn, Database};
 use vestibule::ids::UserId;
 use vestibule::purge::{DeletedRows, purge};
 use vestibule::sessions::NewSession;
+use vestibule::settings::RetentionSettings;
 use vestibule::tokens::RefreshTokenRow;
 
 use crate::support::app::TestApp;
 
-/// The lifetime of an access token.
-const LIFETIME: TimeDelta = TimeDelta::minutes(5);
+const RETENTION: RetentionSettings = RetentionSettings {
+    access_lifetime: TimeDelta::minutes(5),
+    audit_events: TimeDelta::days(400),
+};
 
 struct PurgeTest {
     app: TestApp,
@@ -163,7 +166,7 @@ async fn only_expired_rows_are_deleted() {
             .change(|conn| record_deleted_workos_user(conn, id, at));
     }
 
-    let deleted_rows = purge(&test.app.database, LIFETIME, test.app.now())
+    let deleted_rows = purge(&test.app.database, &RETENTION, test.app.now())
         .await
         .unwrap();
     let expected = DeletedRows {
@@ -193,10 +196,16 @@ async fn only_expired_rows_are_deleted() {
 async fn a_revoked_session_is_kept_for_the_lifetime_of_an_access_token() {
     let test = PurgeTest::new();
     test.add_session("revoked", -1, Some(-100_000));
-    let days = TimeDelta::days(7);
-    let purged = |lifetime| purge(&test.app.database, lifetime, test.app.now());
-    assert_eq!(purged(days).await.unwrap().sessions, 0);
-    assert_eq!(purged(LIFETIME).await.unwrap().sessions, 1);
+    let long = RetentionSettings {
+        access_lifetime: TimeDelta::days(7),
+        ..RETENTION
+    };
+    let purged = async |retention| {
+        let deleted = purge(&test.app.database, retention, test.app.now()).await;
+        deleted.unwrap().sessions
+    };
+    assert_eq!(purged(&long).await, 0);
+    assert_eq!(purged(&RETENTION).await, 1);
 }
 
 /// The database's clock is behind the app's in this test, as it may be by seconds in production.
@@ -217,7 +226,7 @@ async fn deleting_an_expired_session_revokes_no_tokens() {
     };
     test.add_token(&token);
     test.app.clock.advance(TimeDelta::seconds(101));
-    purge(&test.app.database, LIFETIME, test.app.now())
+    purge(&test.app.database, &RETENTION, test.app.now())
         .await
         .unwrap();
     assert_eq!(test.sessions(), ["second"]);
@@ -236,7 +245,7 @@ async fn expired_replay_responses_are_deleted() {
         };
         test.add_token(&consumed);
     }
-    purge(&test.app.database, LIFETIME, test.app.now())
+    purge(&test.app.database, &RETENTION, test.app.now())
         .await
         .unwrap();
     let stored = |jti| {
@@ -256,7 +265,7 @@ async fn more_rows_than_a_batch_are_deleted() {
         test.app
             .change(|conn| RefreshTokenRow::insert_all(conn, batch));
     }
-    let deleted_rows = purge(&test.app.database, LIFETIME, test.app.now())
+    let deleted_rows = purge(&test.app.database, &RETENTION, test.app.now())
         .await
         .unwrap();
     assert_eq!(deleted_rows.refresh_tokens, 2_001);

@@ -150,26 +150,18 @@ async fn a_pending_sign_in_is_deleted_after_an_hour() {
     let app = TestApp::start();
     stopped(&app.visitor(), UNA, "/").await;
     app.clock.advance(TimeDelta::minutes(59));
-    let gone = purge(
-        &app.database,
-        app.settings.tokens.access_lifetime,
-        app.now(),
-    )
-    .await
-    .unwrap();
+    let gone = purge(&app.database, &app.settings.retention, app.now())
+        .await
+        .unwrap();
     assert_eq!(
         (gone.pending_sign_ins, app.pending_sign_ins().len()),
         (0, 1)
     );
     app.clock.advance(TimeDelta::minutes(1));
     // The app's own purge may have run first.
-    purge(
-        &app.database,
-        app.settings.tokens.access_lifetime,
-        app.now(),
-    )
-    .await
-    .unwrap();
+    purge(&app.database, &app.settings.retention, app.now())
+        .await
+        .unwrap();
     assert!(app.pending_sign_ins().is_empty());
 }
 

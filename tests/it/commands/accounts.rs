@@ -9,6 +9,7 @@ mod terminal;
 
 use diesel::prelude::*;
 use vestibule::accounts::{NewUser, User, email_key, passwords};
+use vestibule::audit::AuditEventRow;
 use vestibule::clock::Timestamp;
 use vestibule::db::schema::{sessions, users};
 use vestibule::db::{Conn, Database, DbError};
@@ -16,6 +17,7 @@ use vestibule::ids::UserId;
 use vestibule::sessions::NewSession;
 use vestibule::settings::{DatabaseSettings, Source};
 
+use crate::audit::events_of;
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
@@ -102,6 +104,11 @@ impl MigratedDatabase {
         let open = sessions::table.filter(sessions::revoked_at.is_null());
         let ids = open.order(sessions::id).select(sessions::id);
         self.change(|conn| ids.load(conn))
+    }
+
+    /// The audit trail, the oldest event first.
+    fn audit_events(&self) -> Vec<AuditEventRow> {
+        events_of(&self.database)
     }
 
     fn set(&self, email: &str, change: impl FnOnce(&mut Conn, UserId) -> QueryResult<usize>) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use vestibule::purge::{DeletedRows, purge_if_due};
 
-use super::{LIFETIME, PurgeTest};
+use super::{PurgeTest, RETENTION};
 use crate::support::program::Program;
 
 /// Much longer than the interval in which a replica checks whether the job is due.
@@ -17,9 +17,11 @@ async fn a_job_claimed_with_a_wrong_clock_can_be_claimed_again() {
     let pool = test.another_pool();
     let ahead = test.at(1_000_000);
     // The app itself may claim the job first, here and below.
-    purge_if_due(&pool, LIFETIME, ahead).await.unwrap();
+    purge_if_due(&pool, &RETENTION, ahead).await.unwrap();
     test.add_token(&test.token("ended", -1));
-    purge_if_due(&pool, LIFETIME, test.app.now()).await.unwrap();
+    purge_if_due(&pool, &RETENTION, test.app.now())
+        .await
+        .unwrap();
     wait_until(|| test.tokens().is_empty()).await;
 }
 
@@ -32,7 +34,7 @@ async fn one_of_several_replicas_purges_each_hour() {
         let now = test.app.now();
         let attempts = replicas
             .iter()
-            .map(|replica| purge_if_due(replica, LIFETIME, now));
+            .map(|replica| purge_if_due(replica, &RETENTION, now));
         let runs = futures_util::future::try_join_all(attempts).await.unwrap();
         let runs: Vec<_> = runs.into_iter().flatten().collect();
         let one = DeletedRows {
@@ -45,7 +47,7 @@ async fn one_of_several_replicas_purges_each_hour() {
 
         test.app.clock.advance(TimeDelta::minutes(59));
         for replica in &replicas {
-            let early = purge_if_due(replica, LIFETIME, test.app.now())
+            let early = purge_if_due(replica, &RETENTION, test.app.now())
                 .await
                 .unwrap();
             assert_eq!(early, None, "an hour has not passed");

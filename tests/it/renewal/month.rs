@@ -76,10 +76,10 @@ async fn add_rows_of_a_day(app: &TestApp, day: i64) {
 
 /// Purges as the server does each hour. The server itself may purge first, and may still be running.
 async fn run_hourly_purge(app: &TestApp) {
-    let lifetime = app.settings.tokens.access_lifetime;
-    let due = purge_if_due(&app.database, lifetime, app.now()).await;
+    let retention = &app.settings.retention;
+    let due = purge_if_due(&app.database, retention, app.now()).await;
     if due.unwrap().is_none() {
-        purge(&app.database, lifetime, app.now()).await.unwrap();
+        purge(&app.database, retention, app.now()).await.unwrap();
     }
 }
 

@@ -124,8 +124,8 @@ async fn deleted_users_are_recorded_for_thirty_days() {
     send_event(&app, "event_1", "user.deleted", gone).await;
     let purged = async |seconds| {
         app.clock.advance(TimeDelta::seconds(seconds));
-        let lifetime = app.settings.tokens.access_lifetime;
-        let deleted = purge(&app.database, lifetime, app.now()).await.unwrap();
+        let retention = &app.settings.retention;
+        let deleted = purge(&app.database, retention, app.now()).await.unwrap();
         deleted.webhook_events
     };
     assert_eq!(purged(30 * 86_400 - 1).await, 0);

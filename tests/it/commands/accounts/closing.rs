@@ -61,3 +61,23 @@ fn a_second_run_changes_nothing_and_says_so() {
         "Account 'ada@example.com' is deactivated. Its tokens ended; it had no open session."
     );
 }
+
+#[test]
+fn closing_and_opening_are_in_the_audit_trail() {
+    let accounts = MigratedDatabase::new();
+    let user = accounts.add("ada@example.com", GOOD);
+    accounts.add_session(&user, "only");
+    for command in ["activate", "deactivate", "deactivate", "activate"] {
+        run(&accounts, command, "ada@example.com");
+    }
+    let events = accounts.audit_events();
+    let expected = [
+        ("account_closed", r#"{"by":"command","ended_sessions":1}"#),
+        ("account_opened", r#"{"by":"command"}"#),
+    ];
+    assert_eq!(events.len(), 2, "{events:?}");
+    for (row, (event, detail)) in events.iter().zip(expected) {
+        assert_eq!((row.event.as_str(), row.detail.as_str()), (event, detail));
+        assert_eq!((row.user_id, &row.address), (Some(user.id), &None));
+    }
+}

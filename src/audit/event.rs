@@ -1,0 +1,403 @@
+//! The events of the audit trail.
+
+use serde_json::{Map, Value, json};
+
+use crate::ids::{SessionId, UserId};
+
+/// An event of the audit trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditEvent {
+    /// A user signed in, and got a session or tokens.
+    SignedIn {
+        /// The user.
+        user_id: UserId,
+        /// The new session; `None` if the user got tokens that depend on no session.
+        session_id: Option<SessionId>,
+        /// `local_password`, WorkOS's `authentication_method`, or the issuer of another provider.
+        method: String,
+    },
+    /// A member of the operator's staff began to act as a user. Recorded together with
+    /// [`SignedIn`](Self::SignedIn).
+    ImpersonationBegan {
+        /// The impersonated user.
+        user_id: UserId,
+        /// The new session.
+        session_id: Option<SessionId>,
+        /// The impersonator's email address.
+        impersonator: String,
+        /// The reason that the impersonator gave.
+        reason: Option<String>,
+    },
+    /// A sign-in was refused. Recorded by a [`FailureCounter`](super::FailureCounter).
+    SignInFailed {
+        /// The account, if the request named one.
+        user_id: Option<UserId>,
+        /// How the user tried to sign in, as in [`SignedIn`](Self::SignedIn).
+        method: String,
+        /// Why the sign-in was refused, in a few words. It holds nothing that the client sent.
+        reason: String,
+    },
+    /// A user logged out.
+    SignedOut {
+        /// The user.
+        user_id: UserId,
+        /// The session that ended.
+        session_id: SessionId,
+    },
+    /// A session was ended by something other than its own log-out.
+    SessionRevoked {
+        /// The session's user.
+        user_id: UserId,
+        /// The session.
+        session_id: SessionId,
+        /// Why.
+        reason: RevocationReason,
+    },
+    /// All sessions and tokens of a user were ended.
+    SessionsRevoked {
+        /// The user.
+        user_id: UserId,
+        /// Why.
+        reason: RevocationReason,
+        /// How many sessions ended.
+        ended_sessions: usize,
+    },
+    /// A family of refresh tokens was revoked by the client that holds one of them.
+    TokensRevoked {
+        /// The tokens' user; `None` if the user is unknown here.
+        user_id: Option<UserId>,
+        /// The family's id.
+        family: String,
+    },
+    /// A refresh token that had been replaced was used again, and its family was revoked.
+    TokenReplayed {
+        /// The token's user; `None` if the user is unknown here.
+        user_id: Option<UserId>,
+        /// The family's id.
+        family: String,
+    },
+    /// A password was set or changed. The user's tokens ended with it.
+    PasswordChanged {
+        /// The user.
+        user_id: UserId,
+        /// Who changed it.
+        by: ChangedBy,
+        /// How many other sessions ended.
+        ended_sessions: usize,
+    },
+    /// A second factor was added.
+    FactorAdded {
+        /// The user.
+        user_id: UserId,
+        /// The kind of factor, such as `totp` or `recovery_codes`.
+        factor: &'static str,
+        /// Who added it.
+        by: ChangedBy,
+    },
+    /// A second factor was removed or used up.
+    FactorRemoved {
+        /// The user.
+        user_id: UserId,
+        /// The kind of factor, such as `totp` or `recovery_code`.
+        factor: &'static str,
+        /// Who removed it.
+        by: ChangedBy,
+    },
+    /// The account was linked to a user of WorkOS, Google or Okta.
+    ProviderConnected {
+        /// The user.
+        user_id: UserId,
+        /// The provider's issuer, or `workos`.
+        provider: String,
+        /// The user's id at the provider.
+        subject: String,
+    },
+    /// The account's link to a user of WorkOS, Google or Okta was removed.
+    ProviderDisconnected {
+        /// The user.
+        user_id: UserId,
+        /// The provider's issuer, or `workos`.
+        provider: String,
+        /// The user's id at the provider.
+        subject: String,
+    },
+    /// An account was deactivated.
+    AccountClosed {
+        /// The user.
+        user_id: UserId,
+        /// Who closed it.
+        by: ChangedBy,
+        /// How many sessions ended.
+        ended_sessions: usize,
+    },
+    /// A deactivated account was activated again.
+    AccountOpened {
+        /// The user.
+        user_id: UserId,
+        /// Who opened it.
+        by: ChangedBy,
+    },
+    /// A key or a signature was refused. Recorded by a [`FailureCounter`](super::FailureCounter).
+    KeyRefused {
+        /// Which.
+        key: RefusedKey,
+    },
+    /// More kinds of failure in one minute than are recorded one by one.
+    FailuresOmitted,
+}
+
+/// Who made a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangedBy {
+    /// The account's owner, in a signed-in session.
+    Owner,
+    /// An operator, with a management command.
+    Command,
+    /// WorkOS, with a webhook or in the answer to a sign-in or a renewal.
+    Workos,
+    /// The server itself, by a rule of its own.
+    Server,
+}
+
+/// Why sessions were ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationReason {
+    /// The user ended it from another session.
+    EndedByUser,
+    /// The user signed out everywhere.
+    SignedOutEverywhere,
+    /// The same browser signed in again.
+    Replaced,
+    /// An operator ran `vestibule logout`.
+    Command,
+    /// WorkOS revoked its own session.
+    RevokedAtWorkos,
+    /// WorkOS refused to renew the session, or its sign-in method is no longer allowed.
+    NotRenewed,
+    /// The session was not used for `SESSION_IDLE_TIMEOUT`.
+    Idle,
+    /// Wrong passwords were entered in the session.
+    WrongPasswords,
+    /// The account's email address was verified by its owner, so what was given out before ends.
+    EmailVerified,
+}
+
+/// A key or a signature that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedKey {
+    /// WorkOS refused `WORKOS_API_KEY` or `WORKOS_CLIENT_ID`.
+    WorkosApiKey,
+    /// The signature of a webhook did not match `WORKOS_WEBHOOK_SECRET`.
+    WebhookSignature,
+    /// The signature of a first-party token matched none of the keys.
+    TokenSignature,
+}
+
+/// The columns of an event.
+pub(super) struct EventColumns {
+    pub(super) name: &'static str,
+    pub(super) user_id: Option<UserId>,
+    pub(super) session_id: Option<SessionId>,
+    /// A JSON object.
+    pub(super) detail: Map<String, Value>,
+}
+
+impl AuditEvent {
+    /// Whether an operator should look at a single event of this kind.
+    pub(super) fn is_alarming(&self) -> bool {
+        matches!(
+            self,
+            Self::TokenReplayed { .. } | Self::KeyRefused { .. } | Self::FailuresOmitted
+        )
+    }
+
+    pub(super) fn columns(&self) -> EventColumns {
+        let (name, user_id, session_id, detail) = self.parts();
+        EventColumns {
+            name,
+            user_id,
+            session_id: session_id.cloned(),
+            detail: match detail {
+                Value::Object(detail) => detail,
+                _ => Map::new(),
+            },
+        }
+    }
+
+    fn parts(&self) -> (&'static str, Option<UserId>, Option<&SessionId>, Value) {
+        match self {
+            Self::SignedIn {
+                user_id,
+                session_id,
+                method,
+            } => (
+                "signed_in",
+                Some(*user_id),
+                session_id.as_ref(),
+                json!({ "method": method }),
+            ),
+            Self::ImpersonationBegan {
+                user_id,
+                session_id,
+                impersonator,
+                reason,
+            } => (
+                "impersonation_began",
+                Some(*user_id),
+                session_id.as_ref(),
+                json!({ "impersonator": impersonator, "reason": reason }),
+            ),
+            Self::SignInFailed {
+                user_id,
+                method,
+                reason,
+            } => (
+                "sign_in_failed",
+                *user_id,
+                None,
+                json!({ "method": method, "reason": reason }),
+            ),
+            Self::SignedOut {
+                user_id,
+                session_id,
+            } => ("signed_out", Some(*user_id), Some(session_id), Value::Null),
+            Self::SessionRevoked {
+                user_id,
+                session_id,
+                reason,
+            } => (
+                "session_revoked",
+                Some(*user_id),
+                Some(session_id),
+                json!({ "reason": reason.name() }),
+            ),
+            Self::SessionsRevoked {
+                user_id,
+                reason,
+                ended_sessions,
+            } => (
+                "sessions_revoked",
+                Some(*user_id),
+                None,
+                json!({ "reason": reason.name(), "ended_sessions": ended_sessions }),
+            ),
+            Self::TokensRevoked { user_id, family } => (
+                "tokens_revoked",
+                *user_id,
+                None,
+                json!({ "family": family }),
+            ),
+            Self::TokenReplayed { user_id, family } => (
+                "token_replayed",
+                *user_id,
+                None,
+                json!({ "family": family }),
+            ),
+            Self::PasswordChanged {
+                user_id,
+                by,
+                ended_sessions,
+            } => (
+                "password_changed",
+                Some(*user_id),
+                None,
+                json!({ "by": by.name(), "ended_sessions": ended_sessions }),
+            ),
+            Self::FactorAdded {
+                user_id,
+                factor,
+                by,
+            } => (
+                "factor_added",
+                Some(*user_id),
+                None,
+                json!({ "factor": factor, "by": by.name() }),
+            ),
+            Self::FactorRemoved {
+                user_id,
+                factor,
+                by,
+            } => (
+                "factor_removed",
+                Some(*user_id),
+                None,
+                json!({ "factor": factor, "by": by.name() }),
+            ),
+            Self::ProviderConnected {
+                user_id,
+                provider,
+                subject,
+            } => (
+                "provider_connected",
+                Some(*user_id),
+                None,
+                json!({ "provider": provider, "subject": subject }),
+            ),
+            Self::ProviderDisconnected {
+                user_id,
+                provider,
+                subject,
+            } => (
+                "provider_disconnected",
+                Some(*user_id),
+                None,
+                json!({ "provider": provider, "subject": subject }),
+            ),
+            Self::AccountClosed {
+                user_id,
+                by,
+                ended_sessions,
+            } => (
+                "account_closed",
+                Some(*user_id),
+                None,
+                json!({ "by": by.name(), "ended_sessions": ended_sessions }),
+            ),
+            Self::AccountOpened { user_id, by } => (
+                "account_opened",
+                Some(*user_id),
+                None,
+                json!({ "by": by.name() }),
+            ),
+            Self::KeyRefused { key } => ("key_refused", None, None, json!({ "key": key.name() })),
+            Self::FailuresOmitted => ("failures_omitted", None, None, Value::Null),
+        }
+    }
+}
+
+impl ChangedBy {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Command => "command",
+            Self::Workos => "workos",
+            Self::Server => "server",
+        }
+    }
+}
+
+impl RevocationReason {
+    fn name(self) -> &'static str {
+        match self {
+            Self::EndedByUser => "ended_by_user",
+            Self::SignedOutEverywhere => "signed_out_everywhere",
+            Self::Replaced => "replaced",
+            Self::Command => "command",
+            Self::RevokedAtWorkos => "revoked_at_workos",
+            Self::NotRenewed => "not_renewed",
+            Self::Idle => "idle",
+            Self::WrongPasswords => "wrong_passwords",
+            Self::EmailVerified => "email_verified",
+        }
+    }
+}
+
+impl RefusedKey {
+    fn name(self) -> &'static str {
+        match self {
+            Self::WorkosApiKey => "workos_api_key",
+            Self::WebhookSignature => "webhook_signature",
+            Self::TokenSignature => "token_signature",
+        }
+    }
+}

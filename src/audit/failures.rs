@@ -1,0 +1,121 @@
+//! Counts failures in memory, and writes them once a minute. Anybody can cause failures, so the number
+//! of rows is limited: an attacker cannot fill the disk, and causes no write in a request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::event::AuditEvent;
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Conn, Database, DbError};
+use crate::workos::ClientDevice;
+
+/// How often the counted failures are written.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// The most rows that are written at once: at most 43,200 a day, about 10 MB, for each process.
+const MAX_ROWS: usize = 30;
+/// The most kinds of failure that are counted one by one between two writes.
+const MAX_KINDS: usize = 1_000;
+
+/// Counts the failures of this process. Clones share the counts.
+#[derive(Clone, Debug, Default)]
+pub struct FailureCounter {
+    counts: Arc<Mutex<FailureCounts>>,
+}
+
+#[derive(Debug, Default)]
+struct FailureCounts {
+    /// Failures that agree in event and client address.
+    kinds: HashMap<(AuditEventKey, Option<String>), CountedFailure>,
+    /// Failures beyond [`MAX_KINDS`].
+    omitted: u64,
+}
+
+/// The event as text: equal events have equal texts.
+type AuditEventKey = String;
+
+#[derive(Debug)]
+struct CountedFailure {
+    event: AuditEvent,
+    /// The device of the first of these failures.
+    device: ClientDevice,
+    /// When the first of them happened.
+    at: Timestamp,
+    times: u64,
+}
+
+impl FailureCounter {
+    /// Counts a failure. Failures with the same event and client address become one row, which has the
+    /// time and the request of the first of them.
+    pub fn count(&self, event: AuditEvent, device: &ClientDevice, now: Timestamp) {
+        let key = (format!("{event:?}"), device.ip_address.clone());
+        let mut counts = self.counts.lock();
+        if let Some(known) = counts.kinds.get_mut(&key) {
+            known.times += 1;
+        } else if counts.kinds.len() >= MAX_KINDS {
+            counts.omitted += 1;
+        } else {
+            let failure = CountedFailure {
+                event,
+                device: device.clone(),
+                at: now,
+                times: 1,
+            };
+            counts.kinds.insert(key, failure);
+        }
+    }
+
+    /// Writes the counted failures every minute, for as long as this future is awaited.
+    pub async fn write_periodically(&self, database: &Database, clock: &Clock) {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            self.write(database, clock.now()).await;
+        }
+    }
+
+    /// Writes the failures that were counted since the last write. Failures that cannot be written are
+    /// lost, and the log says so.
+    pub async fn write(&self, database: &Database, now: Timestamp) {
+        let FailureCounts { kinds, mut omitted } = std::mem::take(&mut *self.counts.lock());
+        let mut failures: Vec<CountedFailure> = kinds.into_values().collect();
+        // Failures of a known account come first, then the frequent ones.
+        failures.sort_by_key(|failure| {
+            let of_known_account = failure.event.columns().user_id.is_some();
+            std::cmp::Reverse((of_known_account, failure.times))
+        });
+        let rest = failures.split_off(failures.len().min(MAX_ROWS));
+        omitted += rest.iter().map(|failure| failure.times).sum::<u64>();
+        if failures.is_empty() && omitted == 0 {
+            return;
+        }
+        failures.sort_by_key(|failure| failure.at);
+        let written = database.write(move |conn| record_all(conn, &failures, omitted, now));
+        if let Err(error) = written.await {
+            log::error!("failed to write the audit events of failures, which are lost: {error}");
+        }
+    }
+}
+
+fn record_all(
+    conn: &mut Conn,
+    failures: &[CountedFailure],
+    omitted: u64,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    for CountedFailure {
+        event,
+        device,
+        at,
+        times,
+    } in failures
+    {
+        event.record_times(conn, device, *at, *times)?;
+    }
+    if omitted > 0 {
+        let nobody = ClientDevice::default();
+        AuditEvent::FailuresOmitted.record_times(conn, &nobody, now, omitted)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! The events of log-outs and revocations.
+
+use authkit_emulator::Effect;
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::{detail, names, only};
+use crate::account_sessions::{ADA, sign_out_everywhere, sign_out_there};
+use crate::support::app::TestApp;
+use crate::webhooks::{SECRET, send_event};
+
+#[tokio::test]
+async fn a_log_out_is_recorded_once() {
+    let app = TestApp::start();
+    let ada = app.signed_in(ADA).await;
+    let cookies = ada.cookies("/");
+    ada.post("/auth/logout").await;
+    let signed_out = only(&app, "signed_out");
+    assert_eq!(signed_out.session_id, Some(app.only_session().id));
+    assert_eq!(signed_out.user_id, Some(app.user(ADA).id));
+    assert_eq!(signed_out.address.as_deref(), Some("127.0.0.1"));
+    assert!(signed_out.request_id.is_some());
+    // The cookie of the ended session ends nothing more.
+    ada.get_with_cookies("/auth/logout", &cookies).await;
+    only(&app, "signed_out");
+}
+
+#[tokio::test]
+async fn a_log_out_through_the_api_is_recorded() {
+    let app = TestApp::start();
+    let ada = app.signed_in(ADA).await;
+    ada.post_json("/api/auth/logout", &json!({})).await;
+    assert_eq!(
+        only(&app, "signed_out").session_id,
+        Some(app.only_session().id)
+    );
+}
+
+#[tokio::test]
+async fn ending_another_session_is_recorded_with_the_session_that_ended() {
+    let app = TestApp::start();
+    let ada = app.signed_in(ADA).await;
+    let other = app.only_session().id;
+    let here = app.signed_in(ADA).await;
+    sign_out_there(&here, &other).await;
+    let revoked = only(&app, "session_revoked");
+    assert_eq!(revoked.session_id, Some(other));
+    assert_eq!(detail(&revoked), json!({ "reason": "ended_by_user" }));
+    assert!(!ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn signing_out_everywhere_is_one_event() {
+    let app = TestApp::start();
+    app.signed_in(ADA).await;
+    let here = app.signed_in(ADA).await;
+    sign_out_everywhere(&here).await;
+    let all = only(&app, "sessions_revoked");
+    assert_eq!(all.user_id, Some(app.user(ADA).id));
+    let expected = json!({ "reason": "signed_out_everywhere", "ended_sessions": 2 });
+    assert_eq!(detail(&all), expected);
+    assert_eq!(names(&app), ["signed_in", "signed_in", "sessions_revoked"]);
+}
+
+#[tokio::test]
+async fn a_session_that_workos_revokes_is_recorded() {
+    let app = TestApp::builder()
+        .setting("WORKOS_WEBHOOK_SECRET", SECRET)
+        .start();
+    app.signed_in(ADA).await;
+    let session = app.only_session();
+    let sid = session.workos_sid.as_ref().unwrap().to_string();
+    send_event(&app, "event_1", "session.revoked", json!({ "id": sid })).await;
+    let revoked = only(&app, "session_revoked");
+    assert_eq!(revoked.session_id, Some(session.id));
+    assert_eq!(detail(&revoked), json!({ "reason": "revoked_at_workos" }));
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_renewed_is_recorded() {
+    let app = TestApp::start();
+    let ada = app.signed_in(ADA).await;
+    app.inject_fault(1, Effect::status(400, json!({ "error": "invalid_grant" })));
+    app.clock.advance(TimeDelta::minutes(10));
+    assert!(!ada.is_signed_in().await);
+    let revoked = only(&app, "session_revoked");
+    assert_eq!(revoked.session_id, Some(app.only_session().id));
+    assert_eq!(detail(&revoked), json!({ "reason": "not_renewed" }));
+}
