@@ -1,5 +1,6 @@
 //! The types of settings that are more than a number or a string, and the functions that parse them.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 
 use env_filter::Builder;
@@ -11,9 +12,15 @@ use crate::origin::is_local_path;
 
 /// The least length of a key for HMAC-SHA-256, in bytes (RFC 7518, 3.2).
 const SHORTEST_SECRET_KEY: usize = 32;
+/// The fewest different characters of a secret key. 32 random digits have at least eight almost always,
+/// and any other notation has more.
+const FEWEST_DIFFERENT_CHARACTERS: usize = 8;
+/// A key that repeats a unit of at most this many bytes is no more secret than the unit.
+const LONGEST_REPEATED_UNIT: usize = 16;
+/// How Django marks the keys that `startproject` writes into a file under version control.
+const DJANGO_INSECURE: &str = "django-insecure-";
 /// What a secret key has to be.
-pub(super) const WANTED_SECRET_KEY: &str =
-    "at least 32 random bytes, better 50 or more, such as `openssl rand -base64 48` prints";
+pub(super) const WANTED_SECRET_KEY: &str = "at least 32 random bytes, better 50 or more, such as `openssl rand -base64 48` prints; repeated characters and Django's `django-insecure-` keys are refused";
 /// What a cookie's name has to be.
 pub(super) const WANTED_COOKIE_NAME: &str =
     "a cookie's name: letters, digits, `-` and `_`, 64 at most";
@@ -138,9 +145,25 @@ pub(super) fn parse_cookie_name(text: &str) -> Option<String> {
     valid.then(|| text.to_owned())
 }
 
-/// Accepts a key of sufficient length.
+/// Accepts a key of sufficient length, unless it can be guessed: a key of few different characters, a
+/// short text repeated, or one of Django's `django-insecure-` keys.
 pub(super) fn parse_secret_key(text: &str) -> Option<SecretString> {
-    (text.len() >= SHORTEST_SECRET_KEY).then(|| SecretString::from(text))
+    let guessable = text.starts_with(DJANGO_INSECURE)
+        || different_characters(text) < FEWEST_DIFFERENT_CHARACTERS
+        || repeats_a_short_unit(text);
+    (text.len() >= SHORTEST_SECRET_KEY && !guessable).then(|| SecretString::from(text))
+}
+
+fn different_characters(text: &str) -> usize {
+    text.chars().collect::<HashSet<_>>().len()
+}
+
+fn repeats_a_short_unit(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    (1..=LONGEST_REPEATED_UNIT).any(|unit| {
+        let (front, shifted) = (bytes.iter(), bytes.iter().skip(unit));
+        bytes.len() >= 2 * unit && front.zip(shifted).all(|(one, other)| one == other)
+    })
 }
 
 /// Parses `true` or `false`, or one of their usual synonyms.
@@ -209,6 +232,28 @@ mod tests {
         assert!(parse_bind("[::]:80").is_some());
         for bad in ["8000", "localhost", "example.com:80", "127.0.0.1:99999", ""] {
             assert_eq!(parse_bind(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_secret_key_that_can_be_guessed_is_refused() {
+        for bad in [
+            "short",
+            &"a".repeat(64),
+            &"ab".repeat(32),
+            &"0123456789abcdef".repeat(4),
+            "changemechangemechangemechangemechangeme",
+            "a-key-a-key-a-key-a-key-a-key-a-key-a-key-",
+            "django-insecure-9)x3k!v2q#7w@m5z8&u1t4r6y0p^e*s-l=o+ad",
+        ] {
+            assert!(parse_secret_key(bad).is_none(), "{bad}");
+        }
+        for good in [
+            "a-key-for-tests-only-with-more-than-fifty-characters-in-it",
+            "83b1a09c4dfe72651f0e9d8c7b6a5948",
+            "40918273650918273645546372819002",
+        ] {
+            assert!(parse_secret_key(good).is_some(), "{good}");
         }
     }
 

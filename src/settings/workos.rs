@@ -1,10 +1,11 @@
 //! The settings of WorkOS.
 
 use secrecy::SecretString;
+use url::Url;
 
 use super::reader::Reader;
 use super::values::{parse_http_url, parse_whole_url};
-use crate::origin::Origin;
+use crate::origin::{Origin, is_https_or_loopback};
 
 /// The default: projects with a custom authentication domain set another host.
 const WORKOS_API: &str = "https://api.workos.com";
@@ -44,8 +45,8 @@ impl WorkosSettings {
         let api_base_url = reader.value(
             "WORKOS_API_BASE_URL",
             WORKOS_API,
-            "an http(s) URL, such as https://api.workos.com",
-            parse_base_url,
+            "an https URL, such as https://api.workos.com (http only on this machine)",
+            parse_api_url,
         );
         Self {
             redirect_uri: reader.value(
@@ -82,6 +83,14 @@ fn parse_prefixed(text: &str, prefix: &str) -> Option<String> {
     let rest = text.strip_prefix(prefix)?;
     let plain = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_graphic());
     plain.then(|| text.to_owned())
+}
+
+/// Accepts an address to which the API key can be sent: whoever reads it can act for the application.
+fn parse_api_url(text: &str) -> Option<String> {
+    let url = parse_base_url(text)?;
+    Url::parse(&url)
+        .is_ok_and(|url| is_https_or_loopback(&url))
+        .then_some(url)
 }
 
 fn parse_base_url(text: &str) -> Option<String> {
