@@ -3,6 +3,7 @@
 mod accounts;
 mod auth_cookie;
 mod deployment;
+mod files;
 mod hosts;
 mod report;
 mod tokens;
@@ -49,6 +50,7 @@ pub fn settings(settings: &Settings) -> Vec<CheckMessage> {
     issues.extend(tokens::issues(&settings.tokens));
     issues.extend(okta(settings));
     issues.extend(auth_cookie::issues(settings));
+    issues.extend(files::settings_files(settings));
     let name = &settings.session_cookie_name;
     if (name.starts_with("__Host-") || name.starts_with("__Secure-"))
         && !settings.public_url.is_https()
@@ -89,6 +91,8 @@ fn okta(settings: &Settings) -> Option<CheckMessage> {
 
 /// Checks that the database exists, is writable and has all migrations, and checks its accounts.
 pub fn database(settings: &Settings) -> Vec<CheckMessage> {
+    // Before the database is opened, because SQLite removes `-wal` and `-shm` with the last connection.
+    let mut messages = files::database_files(&settings.database.url);
     let issues = Database::open(&settings.database).and_then(|database| {
         database.check_writable()?;
         let pending = database.migrations()?.pending()?.len();
@@ -97,13 +101,14 @@ pub fn database(settings: &Settings) -> Vec<CheckMessage> {
         }
         accounts::issues(&database, settings.password_login)
     });
-    issues.unwrap_or_else(|error| match error {
+    messages.extend(issues.unwrap_or_else(|error| match error {
         DbError::Missing(file) => {
             let message = format!("the database file {} does not exist", file.display());
             vec![not_migrated(message)]
         }
         error => vec![unusable_database(&settings.database.url, &error)],
-    })
+    }));
+    messages
 }
 
 fn not_migrated(message: String) -> CheckMessage {

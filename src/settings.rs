@@ -19,6 +19,7 @@ mod values;
 mod workos;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
@@ -108,10 +109,21 @@ pub struct Settings {
     pub demo: bool,
     /// Ids of system checks whose findings are neither shown nor counted as failures.
     pub silenced_system_checks: Vec<String>,
+    /// Files with secrets; `check` warns if other users of the machine can read them.
+    pub files: SecretFiles,
     /// Variables of `.env` in which dotenvy expanded a `$`; `check` warns of them.
     pub expanded_dollars: Vec<String>,
     /// Variables that look like misspelt settings; `check` warns of them.
     pub misspelt: Vec<MisspeltName>,
+}
+
+/// The files with secrets that the settings come from.
+#[derive(Clone, Debug, Default)]
+pub struct SecretFiles {
+    /// `.env`, if there is one.
+    pub dotenv: Option<PathBuf>,
+    /// The PEM files with private keys.
+    pub private_keys: Vec<PathBuf>,
 }
 
 /// The settings of the database.
@@ -136,10 +148,15 @@ impl Settings {
     /// Reads every setting from `source`, or returns all errors at once.
     pub fn read(source: &Source) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(source);
+        let settings = Self::with_reader(&mut reader);
         let settings = Self {
+            files: SecretFiles {
+                dotenv: source.dotenv_file().map(Path::to_owned),
+                private_keys: reader.private_key_files().to_vec(),
+            },
             expanded_dollars: source.expanded_dollars().to_vec(),
             misspelt: Self::misspelt_in(source),
-            ..Self::with_reader(&mut reader)
+            ..settings
         };
         reader.finish(settings).map_err(|error| SettingsError {
             misspelt: Self::misspelt_in(source),
@@ -235,6 +252,7 @@ impl Settings {
                 "ids of system checks between commas, such as workos.W001",
                 |text| Some(text.to_owned()),
             ),
+            files: SecretFiles::default(),
             expanded_dollars: Vec::new(),
             misspelt: Vec::new(),
             public_url,

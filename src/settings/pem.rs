@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// How every PEM block begins.
 const BEGIN: &str = "-----BEGIN ";
@@ -32,6 +32,11 @@ pub(super) fn read_pem(path: &str) -> Result<SecretString, String> {
         return Err(format!("{file} is not a PEM file"));
     }
     Ok(text.into())
+}
+
+/// Whether the text of a PEM file holds a private key of any kind.
+pub(super) fn is_private_key(text: &SecretString) -> bool {
+    text.expose_secret().contains("PRIVATE KEY-----")
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use secrecy::SecretString;
 
 use super::database_url::DatabaseUrl;
 use super::error::{InvalidSetting, NOT_SET, SettingsError};
-use super::pem::read_pem;
+use super::pem::{is_private_key, read_pem};
 use super::source::Source;
 
 /// Reads settings from a source. An invalid value is recorded and replaced by the default, so that the
@@ -17,6 +18,7 @@ pub(super) struct Reader<'a> {
     source: &'a Source,
     names: Vec<&'static str>,
     errors: Vec<InvalidSetting>,
+    private_key_files: Vec<PathBuf>,
 }
 
 impl<'a> Reader<'a> {
@@ -25,6 +27,7 @@ impl<'a> Reader<'a> {
             source,
             names: Vec::new(),
             errors: Vec::new(),
+            private_key_files: Vec::new(),
         }
     }
 
@@ -37,6 +40,11 @@ impl<'a> Reader<'a> {
                 misspelt: Vec::new(),
             })
         }
+    }
+
+    /// The PEM files with private keys that have been read.
+    pub(super) fn private_key_files(&self) -> &[PathBuf] {
+        &self.private_key_files
     }
 
     /// The name of every variable that was asked for, whether it is set or not.
@@ -133,7 +141,7 @@ impl<'a> Reader<'a> {
         name: &'static str,
         wanted: &str,
     ) -> Option<SecretString> {
-        let text = self.text(name).map(read_pem);
+        let text = self.text(name).map(|path| self.pem_file(path));
         match text.unwrap_or_else(|| Err(NOT_SET.to_owned())) {
             Ok(text) => Some(text),
             Err(problem) => {
@@ -147,7 +155,7 @@ impl<'a> Reader<'a> {
     pub(super) fn pem_files(&mut self, name: &'static str, wanted: &str) -> Vec<SecretString> {
         let mut files = Vec::new();
         for path in parts(self.text(name).unwrap_or_default()) {
-            match read_pem(path) {
+            match self.pem_file(path) {
                 Ok(text) => files.push(text),
                 Err(problem) => self.invalid(name, problem, wanted),
             }
@@ -250,6 +258,15 @@ impl<'a> Reader<'a> {
             }
         }
         default_value(DatabaseUrl::parse(default).ok())
+    }
+
+    /// The text of a PEM file. The path of a file with a private key is kept.
+    fn pem_file(&mut self, path: &str) -> Result<SecretString, String> {
+        let text = read_pem(path)?;
+        if is_private_key(&text) {
+            self.private_key_files.push(PathBuf::from(path));
+        }
+        Ok(text)
     }
 
     fn raw(&mut self, name: &'static str) -> Option<&'a str> {

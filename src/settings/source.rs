@@ -1,7 +1,7 @@
 //! Where settings come from: the process's environment, then `.env` in the working directory.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::dotenv::Dotenv;
 use super::error::InvalidSetting;
@@ -11,6 +11,7 @@ use super::error::InvalidSetting;
 pub struct Source {
     values: HashMap<String, String>,
     expanded_dollars: Vec<String>,
+    dotenv_file: Option<PathBuf>,
 }
 
 impl Source {
@@ -28,6 +29,7 @@ impl Source {
         let mut source = Self {
             values,
             expanded_dollars,
+            dotenv_file: path.is_file().then(|| path.to_owned()),
         };
         for (name, value) in std::env::vars_os() {
             // A variable whose name is not UTF-8 cannot be a setting. A value that is not UTF-8
@@ -52,6 +54,7 @@ impl Source {
         Self {
             values: pairs.map(|(k, v)| (k.into(), v.into())).collect(),
             expanded_dollars: Vec::new(),
+            dotenv_file: None,
         }
     }
 
@@ -70,6 +73,11 @@ impl Source {
     /// The names of all variables, those of other programs included.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
+    }
+
+    /// The `.env` file that was read, if there was one.
+    pub(super) fn dotenv_file(&self) -> Option<&Path> {
+        self.dotenv_file.as_deref()
     }
 
     /// Variables of `.env` whose value has a `$` outside single quotes, which dotenvy expands.

@@ -1,5 +1,8 @@
 //! Opens a connection to SQLite.
 
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +15,9 @@ use crate::db::error::DbError;
 /// How long a statement waits for the lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
+/// The mode of a new database file. It holds password hashes and e-mail addresses, so other users of the
+/// machine must not read it.
+const PRIVATE_MODE: u32 = 0o600;
 
 /// What opening a connection may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +43,27 @@ pub(super) fn connect(path: &Path, mode: OpenMode) -> Result<SqliteConnection, D
             "{path}: {error}; it must be a writable SQLite file in an existing, writable folder"
         ))
     };
+    if mode == OpenMode::Create {
+        create_private_file(path).map_err(|error| unusable(&error))?;
+    }
     let mut conn = SqliteConnection::establish(text).map_err(|error| unusable(&error))?;
     configure(&mut conn, mode).map_err(|error| unusable(&error))?;
     Ok(conn)
+}
+
+/// Creates a missing file with the mode 0600, before SQLite would create it with the mode that the umask
+/// allows. SQLite gives the files `-wal`, `-shm` and `-journal` the mode of the database's file.
+fn create_private_file(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    match options
+        .write(true)
+        .create_new(true)
+        .mode(PRIVATE_MODE)
+        .open(path)
+    {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        result => result.map(drop),
+    }
 }
 
 fn configure(conn: &mut SqliteConnection, mode: OpenMode) -> QueryResult<()> {
@@ -79,6 +103,36 @@ mod tests {
     use std::sync::Barrier;
 
     use super::*;
+
+    #[test]
+    fn other_users_of_the_machine_cannot_read_a_new_database() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("private.sqlite3");
+        let mut conn = connect(&path, OpenMode::Create).unwrap();
+        conn.batch_execute("CREATE TABLE t (x)").unwrap();
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{entry:?}");
+            names.push(entry.file_name().into_string().unwrap());
+        }
+        names.sort();
+        let expected = [
+            "private.sqlite3",
+            "private.sqlite3-shm",
+            "private.sqlite3-wal",
+        ];
+        assert_eq!(names, expected);
+        // The mode of an existing file is the operator's choice.
+        let shared = folder.path().join("shared.sqlite3");
+        std::fs::write(&shared, "").unwrap();
+        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o640)).unwrap();
+        drop(connect(&shared, OpenMode::Create).unwrap());
+        let mode = std::fs::metadata(&shared).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+    }
 
     #[test]
     fn a_new_file_is_opened_by_many_connections_at_once() {

@@ -1,10 +1,14 @@
 //! `vestibule check`.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use authkit_emulator::Config;
 
 use crate::support::database::TestDatabase;
 use crate::support::program::{API_KEY, Program, ProgramOutput};
 use crate::support::site::free_port;
+use crate::support::tokens::write_private_key;
 
 const FINE: &str = "System check identified no issues (0 silenced).";
 
@@ -67,7 +71,15 @@ fn without_any_setting_every_missing_one_is_named() {
 fn each_malformed_setting_is_reported_with_its_value_and_what_to_set() {
     for (name, value, expected) in [
         ("WORKOS_CLIENT_ID", "project_1", "starts with `client_`"),
-        ("WORKOS_API_BASE_URL", "api.workos.com", "an http(s) URL"),
+        ("WORKOS_API_BASE_URL", "api.workos.com", "an https URL"),
+        ("WORKOS_API_BASE_URL", "http://192.0.2.1", "an https URL"),
+        (
+            "WORKOS_API_BASE_URL",
+            "http://workos.example",
+            "http only on this machine",
+        ),
+        ("OKTA_ISSUER", "http://okta.example", "https URL"),
+        ("GOOGLE_ISSUER", "http://192.0.2.1", "https URL"),
         (
             "WORKOS_REDIRECT_URI",
             "/auth/callback",
@@ -127,6 +139,19 @@ fn a_malformed_secret_is_reported_and_never_shown() {
         ("WORKOS_API_KEY", "pk_hunter2"),
         ("SECRET_KEY", "hunter2"),
         ("SECRET_KEY_FALLBACKS", "hunter2"),
+        ("SECRET_KEY", "hunter2hunter2hunter2hunter2hunter2hunter2"),
+        (
+            "SECRET_KEY",
+            "django-insecure-hunter2-with-more-than-fifty-characters",
+        ),
+        (
+            "SECRET_KEY_FALLBACKS",
+            "django-insecure-hunter2-with-more-than-fifty-characters",
+        ),
+        (
+            "JWT_SIGNING_KEY",
+            "django-insecure-hunter2-with-more-than-fifty-characters",
+        ),
         ("DATABASE_URL", "mysql://app:hunter2@host/app"),
         // Secrets in the variable of another setting.
         ("WORKOS_CLIENT_ID", API_KEY),
@@ -241,7 +266,6 @@ fn deploy_adds_the_checks_for_real_users() {
             "security.W025",
         ),
         ("ALLOWED_HOSTS", "*", "security.W020"),
-        ("WORKOS_API_BASE_URL", "http://192.0.2.1", "workos.W002"),
         ("WORKOS_API_KEY", "sk_test_made_up", "workos.W003"),
         ("TRUSTED_PROXIES", "", "proxy.W001"),
     ] {
@@ -358,6 +382,54 @@ fn hosts_that_browsers_cannot_use_are_reported() {
         output.stdout.contains("HINT: Set PUBLIC_URL to"),
         "{output:#?}"
     );
+}
+
+#[test]
+fn files_that_other_users_can_read_are_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = write_private_key(folder.path(), "EdDSA");
+    for (mode, is_exposed) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+        std::fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+        let program = Program::with_settings(&["check"])
+            .env("JWT_ALGORITHM", "EdDSA")
+            .env("JWT_SIGNING_KEY", &key)
+            .file_with_mode(".env", "LOG_FORMAT=json\n", mode)
+            .file_with_mode("vestibule.sqlite3", "", mode)
+            .file_with_mode("vestibule.sqlite3-wal", "", mode);
+        let output = program.run();
+        let text = format!("{}{}", output.stdout, output.stderr);
+        let key_is_exposed = format!("(tokens.W002) {key} can be");
+        for line in [
+            "(settings.W003) .env can be read or changed by other users",
+            &key_is_exposed,
+            "(database.W002) vestibule.sqlite3 can be",
+            "(database.W002) vestibule.sqlite3-wal can be",
+            "HINT: Run `chmod 600 .env`.",
+        ] {
+            assert_eq!(
+                text.contains(line),
+                is_exposed,
+                "{mode:o}: {line} in {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn other_users_cannot_read_a_database_that_migrate_has_created() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/app.sqlite3", folder.path().display());
+    Program::new(&["migrate"])
+        .env("DATABASE_URL", &url)
+        .run()
+        .exits_with(0);
+    let file = std::fs::metadata(folder.path().join("app.sqlite3")).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    let output = Program::with_settings(&["check"])
+        .env("DATABASE_URL", &url)
+        .run()
+        .exits_with(0);
+    assert_eq!(output.stdout, FINE);
 }
 
 #[test]

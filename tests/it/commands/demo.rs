@@ -40,6 +40,12 @@ async fn a_demo_user_signs_in_and_out() {
     let back = ada.get(&location(&logout)).await;
     assert_eq!(location(&back), format!("{url}/"));
     assert!(!ada.is_signed_in().await);
+    for file in std::fs::read_dir(program.folder()).unwrap() {
+        use std::os::unix::fs::PermissionsExt;
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file:?}");
+    }
     program.signal("INT");
     let output = program.wait().exits_with(0);
     assert!(

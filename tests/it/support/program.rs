@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Seek, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -76,9 +77,33 @@ impl Program {
         self
     }
 
-    /// Writes a file into its folder.
+    /// Writes a file into its folder, which other users cannot read.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
-        fs::write(self.folder.path().join(name), text).expect("a file");
+        self.file_with_mode(name, text, 0o600)
+    }
+
+    /// Writes a file with this mode into its folder.
+    pub(crate) fn file_with_mode(self, name: &str, text: &str, mode: u32) -> Self {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its mode");
+        self
+    }
+
+    /// Sets its limit on open files with these options of `ulimit`, such as `-n 256`.
+    pub(crate) fn with_open_files(mut self, options: &str) -> Self {
+        let script = format!("ulimit {options} && exec \"$0\" \"$@\"");
+        let mut limited = Command::new("sh");
+        limited
+            .args(["-c", &script])
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .current_dir(self.folder.path())
+            .env_clear();
+        for (name, value) in self.command.get_envs() {
+            limited.env(name, value.expect("no variable is removed"));
+        }
+        self.command = limited;
         self
     }
 

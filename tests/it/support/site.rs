@@ -32,6 +32,21 @@ impl Site {
 
     /// The same with a database that has been migrated.
     pub(crate) fn on(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
+        Self::with_program(database, settings, |program| program)
+    }
+
+    /// The same with these options of `ulimit`, such as `-n 256`.
+    pub(crate) fn with_open_files(options: &str, settings: &[(&str, &str)]) -> Self {
+        Self::with_program(TestDatabase::migrated(), settings, |program| {
+            program.with_open_files(options)
+        })
+    }
+
+    fn with_program(
+        database: TestDatabase,
+        settings: &[(&str, &str)],
+        change: impl FnOnce(Program) -> Program,
+    ) -> Self {
         let workos = authkit_emulator::start(Config {
             api_key: API_KEY.to_owned(),
             client_id: "client_made_up".to_owned(),
@@ -49,7 +64,7 @@ impl Site {
         for (name, value) in settings {
             program = program.env(name, value);
         }
-        let program = program.start();
+        let program = change(program).start();
         program.wait_for_output("vestibule serves");
         Self {
             url: format!("http://localhost:{port}"),
