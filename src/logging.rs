@@ -1,17 +1,25 @@
 //! Writes the log with env_logger, as text or as one JSON object per line.
 
+use std::borrow::Cow;
 use std::io::Write;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use env_logger::fmt::Formatter;
 use log::kv::{self, Key, Value, VisitSource};
 use log::{LevelFilter, Record};
+use parking_lot::Mutex;
 use serde_json::{Map, json};
 
 use crate::hex::hex;
 use crate::random::random_bytes;
 use crate::settings::{LogFormat, LogSettings};
+
+/// The longest message and the longest field of a log line, in bytes. Clients control parts of both, and a
+/// request's path can have 60 KB.
+const LONGEST_TEXT: usize = 4_096;
+/// The least time between two log lines of a [`RepeatedWarning`].
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 tokio::task_local! {
     /// The id of the request that this task handles.
@@ -30,6 +38,44 @@ pub fn start(settings: &LogSettings) {
     };
     // Only a second call fails, and then the first logger is used.
     drop(builder.try_init());
+}
+
+/// A warning that clients can cause as often as they like. It is logged once a minute at most, with the
+/// number of times that it was not logged.
+#[derive(Default)]
+pub struct RepeatedWarning(Mutex<RepeatedWarningState>);
+
+#[derive(Default)]
+struct RepeatedWarningState {
+    logged_at: Option<Instant>,
+    repeated: u64,
+}
+
+impl RepeatedWarning {
+    /// Logs the message, unless the last one is less than a minute old. `message` is given the words to
+    /// insert: how often the event has occurred since the last message, or nothing.
+    pub fn log(&self, message: impl FnOnce(&str) -> String) {
+        if let Some(repeated) = self.count(Instant::now()) {
+            let words = match repeated {
+                0 => String::new(),
+                1 => " (once more since the last message)".to_owned(),
+                many => format!(" ({many} times more since the last message)"),
+            };
+            log::warn!("{}", message(&words));
+        }
+    }
+
+    /// The number of events that were not logged, or `None` if this event is not logged either.
+    fn count(&self, now: Instant) -> Option<u64> {
+        let mut state = self.0.lock();
+        let is_recent = |logged_at| now.duration_since(logged_at) < WARNING_INTERVAL;
+        if state.logged_at.is_some_and(is_recent) {
+            state.repeated += 1;
+            return None;
+        }
+        state.logged_at = Some(now);
+        Some(std::mem::take(&mut state.repeated))
+    }
 }
 
 /// A request id of 64 random bits in hexadecimal.
@@ -63,7 +109,7 @@ fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
         out,
         "{time} {style}{level:5}{style:#} {}{id} {}",
         record.target(),
-        one_line(&record.args().to_string())
+        one_line(&shortened(&record.args().to_string(), LONGEST_TEXT))
     )
 }
 
@@ -75,10 +121,23 @@ fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     if let Some(id) = current_request_id() {
         line.insert("request_id".to_owned(), json!(id));
     }
-    line.insert("message".to_owned(), json!(record.args().to_string()));
+    let message = record.args().to_string();
+    line.insert(
+        "message".to_owned(),
+        json!(shortened(&message, LONGEST_TEXT)),
+    );
     // Visiting fails only if the visitor does, and this one never does.
     drop(record.key_values().visit(&mut JsonFields(&mut line)));
     writeln!(out, "{}", serde_json::Value::Object(line))
+}
+
+/// The text, or its first part and its length if it has more than `most` bytes.
+pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let start = &text[..text.floor_char_boundary(most)];
+    Cow::Owned(format!("{start}… ({} bytes)", text.len()))
 }
 
 /// Escapes control characters and line separators. Otherwise a client could add lines to the log,
@@ -103,10 +162,37 @@ struct JsonFields<'a>(&'a mut Map<String, serde_json::Value>);
 
 impl<'kvs> VisitSource<'kvs> for JsonFields<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        let value = value
-            .to_u64()
-            .map_or_else(|| json!(value.to_string()), |number| json!(number));
+        let value = value.to_u64().map_or_else(
+            || json!(shortened(&value.to_string(), LONGEST_TEXT)),
+            |number| json!(number),
+        );
         self.0.insert(key.to_string(), value);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_warning_is_logged_once_a_minute_with_its_number() {
+        let warning = RepeatedWarning::default();
+        let start = Instant::now();
+        let count = |seconds| warning.count(start + Duration::from_secs(seconds));
+        assert_eq!(count(0), Some(0));
+        assert_eq!(count(1), None);
+        assert_eq!(count(59), None);
+        assert_eq!(count(60), Some(2));
+        assert_eq!(count(61), None);
+        assert_eq!(count(200), Some(1));
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character_and_its_length_is_named() {
+        assert_eq!(shortened("/account", 8), "/account");
+        assert_eq!(shortened("/account/", 8), "/account… (9 bytes)");
+        assert_eq!(shortened("ääää", 3), "ä… (8 bytes)");
+        assert_eq!(shortened("ä", 1), "… (2 bytes)");
     }
 }

@@ -14,7 +14,10 @@ mod session_encryption;
 pub use allowed_hosts::allowed_hosts;
 pub use body::bounded_body;
 pub use client_ip::{client_ip, device};
-pub use connections::{OpenConnections, mark_busy};
+pub use connections::{
+    ConnectionLimits, OpenConnections, TrackedConnection, TrackedStream, mark_busy,
+    raise_descriptor_limit,
+};
 pub use cors::{cors, is_api_path};
 pub use cross_site::{cross_site, is_cross_site_link};
 pub use request_log::{request_id, request_log};

@@ -1,32 +1,29 @@
 //! The HTTP server. The commands and the tests build it in the same way.
 
+mod listen;
+
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::http::KeepAlive;
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 
 use crate::error_pages::error_pages;
 use crate::middleware::{
-    OpenConnections, allowed_hosts, bounded_body, cors, cross_site, mark_busy,
+    ConnectionLimits, OpenConnections, allowed_hosts, bounded_body, cors, cross_site, mark_busy,
     open_with_fallback_keys, request_log, reseal, security_headers, session_middleware,
 };
 use crate::purge;
 use crate::state::AppState;
 use crate::urls;
 
-/// How long a client may take to send a request's headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a stopping server waits for running requests: longer than the slowest call to WorkOS.
-const SHUTDOWN_SECONDS: u64 = 20;
-/// How long an idle connection is kept: a little longer than browsers and proxies reuse it.
-const KEEP_ALIVE: Duration = Duration::from_secs(65);
-/// How long a connection may stay open without a complete request.
+/// How long a connection may stay open without a complete request: longer than keep-alive and the time for
+/// a body together.
 const LONGEST_IDLE: Duration = Duration::from_secs(75);
 
 /// A server that is listening. It handles requests while [`run_until`](Self::run_until) is awaited.
@@ -53,9 +50,10 @@ impl Application {
             log::error!("failed to read revoked sessions: {error}");
         }
         let shared = state.clone();
-        let connections = OpenConnections::new(LONGEST_IDLE);
-        let tracked = Arc::clone(&connections);
-        let mut server = HttpServer::new(move || {
+        let limits = ConnectionLimits::of_this_process();
+        let connections =
+            OpenConnections::new(limits, LONGEST_IDLE, &state.settings.trusted_proxies);
+        let app = move || {
             // The middleware that is wrapped last sees a request first.
             App::new()
                 .app_data(state.clone())
@@ -64,6 +62,7 @@ impl Application {
                 .wrap(session_middleware(&state.settings, &state.keys))
                 .wrap(from_fn(open_with_fallback_keys))
                 .wrap(from_fn(cross_site))
+                .wrap(from_fn(mark_busy))
                 .wrap(from_fn(bounded_body))
                 .wrap(from_fn(allowed_hosts))
                 .wrap(from_fn(error_pages))
@@ -73,20 +72,16 @@ impl Application {
                 .wrap(Compress::default())
                 .wrap(from_fn(security_headers))
                 .wrap(from_fn(request_log))
-                .wrap(from_fn(mark_busy))
-        })
-        .on_connect(move |stream, data| tracked.track(stream, data))
-        // The caller handles signals. The default handlers would end the process, or a test run,
-        // without a message.
-        .disable_signals()
-        .client_request_timeout(HEADER_TIMEOUT)
-        .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
-        .shutdown_timeout(SHUTDOWN_SECONDS);
-        if let Some(workers) = workers {
-            server = server.workers(workers);
-        }
+        };
+        let cores = || std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+        let workers = workers.unwrap_or_else(cores);
+        log::info!(
+            "at most {} connections, {} of one client's network",
+            limits.total,
+            limits.per_network
+        );
         Ok(Self {
-            server: server.listen(listener)?.run(),
+            server: listen::listen(listener, &connections, workers, app)?,
             connections,
             state: shared,
         })

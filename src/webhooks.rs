@@ -11,11 +11,12 @@ use crate::clock::Timestamp;
 use crate::db::schema::webhook_events;
 use crate::db::{Conn, Database, DbError, on_unique_violation};
 use crate::ids::{SessionId, WorkosSid};
+use crate::logging::RepeatedWarning;
 use crate::memberships::Memberships;
 use crate::sessions::{RevocationCache, SessionGeneration, SessionRow};
 use crate::tokens::RefreshTokenRow;
 use crate::workos::ClientDevice;
-use crate::workos::webhook::{WebhookEvent, WebhookMessage};
+use crate::workos::webhook::{SignatureError, WebhookEvent, WebhookMessage};
 
 /// Applies WorkOS's events, each once. Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub struct WebhookService {
     database: Database,
     memberships: Memberships,
     revocations: Arc<RevocationCache>,
+    refusals: Arc<RepeatedWarning>,
 }
 
 /// The result of receiving an event.
@@ -64,7 +66,15 @@ impl WebhookService {
             database,
             memberships,
             revocations,
+            refusals: Arc::default(),
         }
+    }
+
+    /// Logs that a request was refused because it was not signed by WorkOS. Anybody can send such
+    /// requests, so the log has one line a minute at most.
+    pub fn log_refusal(&self, error: &SignatureError) {
+        self.refusals
+            .log(|repeated| format!("refused a webhook: {error}{repeated}"));
     }
 
     /// Applies an event once: WorkOS repeats an event until it is acknowledged. The caches of this

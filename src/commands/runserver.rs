@@ -10,6 +10,7 @@ use crate::checks::{self, CheckLevel, CheckReport};
 use crate::clock::Clock;
 use crate::db::Database;
 use crate::logging;
+use crate::middleware::raise_descriptor_limit;
 use crate::server::Application;
 use crate::settings::{Settings, SettingsError, Source};
 use crate::state::AppState;
@@ -56,6 +57,7 @@ pub(super) fn serve(
 ) -> Result<(), CommandError> {
     actix_web::rt::System::new().block_on(async {
         let stop = StopSignals::listen()?;
+        raise_descriptor_limit();
         let state = AppState::builder(settings, database, Clock::system()).build()?;
         let application = Application::build(listener, state, None)?;
         if let Err(error) = print_line(greeting) {

@@ -14,6 +14,8 @@ use super::client_ip;
 use crate::logging::{self, REQUEST_ID};
 use crate::state::AppState;
 
+/// The longest method and path in the log, in bytes. Paths of this site are much shorter.
+const LONGEST_PATH: usize = 256;
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 #[derive(Clone)]
@@ -53,12 +55,14 @@ fn write_line(response: &ServiceResponse<BoxBody>, trusted_proxies: &[IpNet], st
     let request = response.request();
     let client = client_ip(request, trusted_proxies).map(|ip| ip.to_string());
     let client = client.as_deref().unwrap_or("-");
+    let method = logging::shortened(request.method().as_str(), LONGEST_PATH);
+    let path = logging::shortened(request.path(), LONGEST_PATH);
     let status = response.status().as_u16();
     let milliseconds = started.elapsed().as_millis();
     log::info!(
         target: "vestibule::access",
-        method = request.method().as_str(), path = request.path(), status = status,
+        method = &*method, path = &*path, status = status,
         milliseconds = milliseconds as u64, client = client;
-        "{} {} {status} {milliseconds}ms {client}", request.method(), request.path(),
+        "{method} {path} {status} {milliseconds}ms {client}",
     );
 }

@@ -27,7 +27,7 @@ pub async fn post(
     let header = header.and_then(|value| value.to_str().ok());
     let now = app.clock.now();
     if let Err(error) = webhook::verify(secret, header, &body, now) {
-        log::info!("refused a webhook: {error}");
+        app.webhooks.log_refusal(&error);
         let key = RefusedKey::WebhookSignature;
         let refused = AuditEvent::KeyRefused { key };
         app.failures.count(refused, &device, now);

@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Visitor};
 use crate::support::log;
+use crate::support::raw::ask;
 use crate::support::readings::happens_soon;
+use crate::support::site::Site;
 use crate::support::steps::set_cookie;
 
 pub(crate) const SECRET: &str = "whsec_made_up";
@@ -104,6 +106,22 @@ async fn becomes_true<F: Future<Output = bool>>(mut what: impl FnMut() -> F) -> 
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     false
+}
+
+#[test]
+fn a_flood_of_bad_signatures_is_one_line_of_the_log() {
+    let site = Site::start(&[("WORKOS_WEBHOOK_SECRET", SECRET)]);
+    let request = "POST /webhooks/workos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\
+                   WorkOS-Signature: t=1, v1=00\r\n\r\n{}";
+    for _ in 0..20 {
+        assert_eq!(ask(&site.url, request.as_bytes()).unwrap().status, 400);
+    }
+    ask(&site.url, b"GET /end HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    site.program
+        .wait_for_log(|line| line.contains("/end") && line.contains("404"));
+    let log = site.program.log();
+    let warnings = log.iter().filter(|line| line.contains(" WARN ")).count();
+    assert_eq!(warnings, 1, "{log:#?}");
 }
 
 #[tokio::test]

@@ -1,9 +1,74 @@
-//! Keep-alive and compression.
+//! Keep-alive, compression, and how many connections the server holds.
 
 use std::process::{Command, Stdio};
 
 use crate::support::app::TestApp;
-use crate::support::raw::Connection;
+use crate::support::raw::{Connection, ask};
+use crate::support::site::Site;
+
+const PING: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+/// The number of connections that the server's log says it allows.
+fn allowed(site: &Site) -> usize {
+    let line = site.program.wait_for_log(|line| line.contains("at most "));
+    let number = line.split("at most ").nth(1).unwrap().split(' ').next();
+    number.unwrap().parse().unwrap()
+}
+
+#[test]
+fn idle_connections_beyond_the_limit_do_not_stop_the_server() {
+    let site = Site::with_open_files("-n 256", &[]);
+    assert_eq!(allowed(&site), 180);
+    let mut idle = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..300 {
+            idle.push(Connection::open(&site.url));
+        }
+        for _ in 0..5 {
+            let answer = ask(&site.url, PING).expect("another client is served");
+            assert_eq!(answer.status, 200);
+        }
+    }
+    // Clients that have sent a part of a request are idle too.
+    for connection in &mut idle {
+        connection.send(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\na");
+    }
+    assert_eq!(ask(&site.url, PING).unwrap().status, 200);
+    let ready = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert_eq!(
+        ask(&site.url, ready).unwrap().status,
+        200,
+        "the database can be opened"
+    );
+    site.program
+        .wait_for_log(|line| line.contains("a limit of open connections is reached"));
+}
+
+#[test]
+fn an_idle_connection_has_one_descriptor() {
+    let site = Site::start(&[]);
+    let descriptors = || {
+        let folder = format!("/proc/{}/fd", site.program.id());
+        std::fs::read_dir(folder).unwrap().count()
+    };
+    let ready = |connection: &mut Connection| {
+        connection.request("GET", "/healthz", &["Host: localhost"]);
+        assert_eq!(connection.answer().unwrap().status, 200);
+    };
+    ready(&mut Connection::open(&site.url));
+    let before = descriptors();
+    let mut open: Vec<_> = (0..50).map(|_| Connection::open(&site.url)).collect();
+    open.iter_mut().for_each(ready);
+    let used = descriptors() - before;
+    // The first connection may have been closed meanwhile.
+    assert!((49..=51).contains(&used), "{used}");
+}
+
+#[test]
+fn the_soft_limit_on_open_files_is_raised_to_the_hard_one() {
+    let site = Site::with_open_files("-n 512 && ulimit -S -n 128", &[]);
+    assert_eq!(allowed(&site), 360);
+}
 
 #[test]
 fn a_connection_is_reused_for_the_next_request() {

@@ -151,6 +151,32 @@ async fn requests_cannot_forge_lines_in_the_json_log() {
     assert!(lines.iter().any(path), "{log:#?}");
 }
 
+/// Sends a path, a method and a host of 20 KB or more, and returns the longest line of the log.
+async fn longest_line(format: &str) -> String {
+    let site = Site::start(&[("LOG_FORMAT", format)]);
+    let long = "x".repeat(60_000);
+    for request in [
+        format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        format!("{} / HTTP/1.1\r\nHost: localhost\r\n\r\n", &long[..20_000]),
+        format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", &long[..20_000]),
+    ] {
+        ask(&site.url, request.as_bytes());
+    }
+    ask(&site.url, b"GET /end HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let is_last = |line: &str| line.contains("/end") && line.contains("404");
+    site.program.wait_for_log(is_last);
+    let longest = site.program.log().into_iter().max_by_key(String::len);
+    longest.unwrap()
+}
+
+#[tokio::test]
+async fn long_requests_do_not_make_long_log_lines() {
+    for format in ["text", "json"] {
+        let line = longest_line(format).await;
+        assert!(line.len() < 6_000, "{} bytes: {line:.300}", line.len());
+    }
+}
+
 #[tokio::test]
 async fn a_request_id_from_the_client_is_not_used() {
     let site = Site::start(&[]);
