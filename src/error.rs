@@ -147,6 +147,9 @@ pub enum SignInFailure {
         /// WorkOS's sentence for developers. Only logged, because anybody can write it into a link.
         description: String,
     },
+    /// Too many codes of this client or of all clients were refused; the value is the seconds to wait.
+    #[error("too many codes were refused; throttled for {0} s")]
+    Throttled(u64),
     /// WorkOS refused the code, or was unavailable.
     #[error(transparent)]
     Workos(#[from] WorkosError),
@@ -162,13 +165,15 @@ pub enum SignInFailure {
 }
 
 impl SignInFailure {
-    /// Whether the code may still be valid: WorkOS was unavailable or rejected our credentials. After an
+    /// Whether the code may still be valid: WorkOS was not asked, was unavailable or rejected our
+    /// credentials. After an
     /// error of the database the code has already been used.
     pub fn keeps_the_code(&self) -> bool {
         match self {
             Self::Workos(error) => {
                 matches!(error, WorkosError::Unavailable { .. }) || error.is_misconfiguration()
             }
+            Self::Throttled(_) => true,
             _ => false,
         }
     }

@@ -21,6 +21,7 @@ mod step_answer;
 mod submit_step;
 mod workos_session;
 
+pub use conversions::{oidc_outcome, workos_outcome};
 pub use password::{LOCAL_PASSWORD, PasswordTokenError};
 pub use pending::{EndedSignIn, PendingSignIn, PendingSignInRow, PendingState, SignInEnd};
 pub use provider_tokens::{ExchangeFailure, SignedInTokens};

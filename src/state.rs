@@ -17,7 +17,7 @@ use crate::sessions::RevocationCache;
 use crate::settings::Settings;
 use crate::sign_in::{SignInDependencies, SignInService};
 use crate::sign_out::SignOutService;
-use crate::throttle::Throttle;
+use crate::throttle::{ExchangeBudget, Throttle};
 use crate::tokens::{TokenKeyError, Tokens};
 use crate::webhooks::WebhookService;
 use crate::workos::{WorkosClient, WorkosError};
@@ -146,6 +146,7 @@ impl AppStateBuilder {
                     revocations: Arc::clone(&revocations),
                     tokens: Arc::clone(&tokens),
                     hasher: Arc::clone(&hasher),
+                    exchanges: ExchangeBudget::new(settings.api.throttle_login, &clock),
                 },
             ),
             sign_out: SignOutService::new(

@@ -5,9 +5,11 @@
 //! Django REST framework counts them, in a sliding window.
 
 mod bounded_map;
+mod exchange_budget;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{self, SHA256};
@@ -15,12 +17,18 @@ use aws_lc_rs::digest::{self, SHA256};
 use crate::accounts::email_key;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::ids::SessionId;
 use crate::settings::{ApiSettings, Rate};
 use bounded_map::{BoundedMap, KeyHash};
+pub use exchange_budget::{ExchangeBudget, ExchangeOutcome, ExchangePermit, ExchangeRefusal};
 
 /// A wrong password expires this many times more slowly than a sign-in. With `10/min`, ten wrong
 /// passwords are allowed at once, then one a minute.
 const WRONG_PASSWORD_FACTOR: u32 = 10;
+/// The pages of one browser session may ask for tokens this many times as often as one client may refresh
+/// them, in a period that is longer by [`SESSION_TOKEN_PERIODS`]: each request adds a row.
+const SESSION_TOKEN_FACTOR: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+const SESSION_TOKEN_PERIODS: u32 = 60;
 /// The mask of a /64 network, the smallest that a customer gets (RFC 6177): its addresses count as one
 /// client.
 const IPV6_NETWORK_MASK: u128 = !0 << 64;
@@ -45,6 +53,7 @@ pub struct Throttle {
     sign_ins: Option<SlidingWindow>,
     wrong_passwords: Option<WrongPasswords>,
     refreshes: Option<SlidingWindow>,
+    session_tokens: Option<SlidingWindow>,
 }
 
 impl Throttle {
@@ -55,6 +64,10 @@ impl Throttle {
             sign_ins: settings.throttle_login.map(SlidingWindow::new),
             wrong_passwords: settings.throttle_login.map(WrongPasswords::new),
             refreshes: settings.throttle_refresh.map(SlidingWindow::new),
+            session_tokens: settings
+                .throttle_refresh
+                .map(session_token_rate)
+                .map(SlidingWindow::new),
         }
     }
 
@@ -66,6 +79,14 @@ impl Throttle {
     /// Counts a token refresh of this client. Fails if the limit is reached.
     pub fn count_refresh(&self, client: IpAddr) -> Result<(), Error> {
         self.count(self.refreshes.as_ref(), client)
+    }
+
+    /// Counts a request for tokens of this browser session. Fails if the limit is reached.
+    pub fn count_session_tokens(&self, id: &SessionId) -> Result<(), Error> {
+        let Some(window) = &self.session_tokens else {
+            return Ok(());
+        };
+        throttled(window.count(text_hash(id), self.clock.elapsed()))
     }
 
     /// Fails if this client has sent too many wrong passwords for this account.
@@ -148,10 +169,30 @@ impl WrongPasswords {
 
 /// The error for a client, with the time to wait in whole seconds, rounded up.
 fn throttled(outcome: Result<(), Duration>) -> Result<(), Error> {
-    outcome.map_err(|wait| {
-        let partial = u64::from(wait.subsec_nanos() > 0);
-        Error::Throttled((wait.as_secs() + partial).max(1))
-    })
+    outcome.map_err(|wait| Error::Throttled(whole_seconds(wait)))
+}
+
+fn whole_seconds(wait: Duration) -> u64 {
+    let partial = u64::from(wait.subsec_nanos() > 0);
+    (wait.as_secs() + partial).max(1)
+}
+
+fn session_token_rate(refreshes: Rate) -> Rate {
+    Rate {
+        requests: refreshes.requests.saturating_mul(SESSION_TOKEN_FACTOR),
+        period: refreshes.period * SESSION_TOKEN_PERIODS,
+    }
+}
+
+/// A hash of an id, so that all keys have the same size.
+fn text_hash(text: &str) -> KeyHash {
+    half(&digest::digest(&SHA256, text.as_bytes()))
+}
+
+fn half(digest: &digest::Digest) -> KeyHash {
+    let mut half = KeyHash::default();
+    half.copy_from_slice(&digest.as_ref()[..16]);
+    half
 }
 
 /// A hash of the client's address and of the normalised email address, so that all keys have the same
@@ -164,9 +205,7 @@ fn key_hash(client: IpAddr, email: &str) -> KeyHash {
     let mut context = digest::Context::new(&SHA256);
     context.update(&network.octets());
     context.update(email_key(email).as_bytes());
-    let mut half = KeyHash::default();
-    half.copy_from_slice(&context.finish().as_ref()[..16]);
-    half
+    half(&context.finish())
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 pub(super) mod failure;
 pub(super) mod next_step;
 
+use std::net::IpAddr;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{ApiError, RequestBody, auth_cookie};
@@ -12,7 +14,9 @@ use crate::error::Error;
 use crate::http::throttled::SignInThrottle;
 use crate::middleware::device;
 use crate::oidc::{OidcCode, OidcProvider};
-use crate::sign_in::{ExchangeFailure, SignInService, SignedInTokens};
+use crate::sign_in::{
+    ExchangeFailure, SignInService, SignedInTokens, oidc_outcome, workos_outcome,
+};
 use crate::state::AppState;
 use crate::workos::ClientDevice;
 
@@ -23,7 +27,7 @@ pub(super) const REDIRECT_NOT_ALLOWED: &str = "This redirect URI is not allowed.
 /// sign-in. If WorkOS requires one more step, the response names it, and the same route accepts the
 /// answer to the step.
 pub async fn workos(
-    _: SignInThrottle,
+    SignInThrottle(client): SignInThrottle,
     request: HttpRequest,
     body: RequestBody,
     app: web::Data<AppState>,
@@ -35,11 +39,17 @@ pub async fn workos(
         let code_verifier = fields.optional("code_verifier");
         next_step::check_unused(&mut fields);
         fields.finish()?;
-        app.workos
+        let permit = app.sign_in.reserve_exchange(client, None);
+        let permit = permit.map_err(ExchangeFailure::from)?;
+        let answer = app
+            .workos
             .authenticate_with_code(&code, code_verifier.as_deref(), &device)
-            .await
+            .await;
+        permit.settle(workos_outcome(&answer));
+        answer
     } else {
-        next_step::answer(&app.keys, &app.sign_in, fields, &device, app.clock.now()).await?
+        let now = app.clock.now();
+        next_step::answer(&app.keys, &app.sign_in, fields, client, &device, now).await?
     };
     let authentication = match outcome {
         Ok(authentication) => authentication,
@@ -57,7 +67,7 @@ pub async fn workos(
 
 /// `POST /api/auth/google`: signs in a user who already has an account.
 pub async fn google(
-    _: SignInThrottle,
+    SignInThrottle(client): SignInThrottle,
     request: HttpRequest,
     body: RequestBody,
     app: web::Data<AppState>,
@@ -66,6 +76,7 @@ pub async fn google(
         &body,
         &app.sign_in,
         app.oidc.google.as_ref(),
+        client,
         &device(&request, &app.settings.trusted_proxies),
         app.clock.now(),
     )
@@ -75,7 +86,7 @@ pub async fn google(
 
 /// `POST /api/auth/okta`: signs in a user who already has an account.
 pub async fn okta(
-    _: SignInThrottle,
+    SignInThrottle(client): SignInThrottle,
     request: HttpRequest,
     body: RequestBody,
     app: web::Data<AppState>,
@@ -84,6 +95,7 @@ pub async fn okta(
         &body,
         &app.sign_in,
         app.oidc.okta.as_ref(),
+        client,
         &device(&request, &app.settings.trusted_proxies),
         app.clock.now(),
     )
@@ -95,6 +107,7 @@ async fn exchange_with(
     body: &RequestBody,
     sign_in: &SignInService,
     provider: Option<&OidcProvider>,
+    client: IpAddr,
     device: &ClientDevice,
     now: Timestamp,
 ) -> Result<SignedInTokens, ApiError> {
@@ -110,9 +123,10 @@ async fn exchange_with(
         fields.add_error("redirect_uri", REDIRECT_NOT_ALLOWED);
     }
     fields.finish()?;
-    let person = provider
-        .identify(&code, now)
-        .await
-        .map_err(ExchangeFailure::from)?;
+    let permit = sign_in.reserve_exchange(client, None);
+    let permit = permit.map_err(ExchangeFailure::from)?;
+    let person = provider.identify(&code, now).await;
+    permit.settle(oidc_outcome(&person));
+    let person = person.map_err(ExchangeFailure::from)?;
     Ok(sign_in.tokens_for_identity(person, device, now).await?)
 }

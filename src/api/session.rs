@@ -17,6 +17,7 @@ pub async fn session(
     let state = user
         .0
         .ok_or_else(|| not_signed_in(&request, &app.settings.public_url))?;
+    app.throttle.count_session_tokens(&state.session_id)?;
     let issued = app
         .sign_in
         .tokens_for_session(state, app.clock.now())

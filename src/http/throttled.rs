@@ -15,6 +15,9 @@ use crate::state::AppState;
 /// address.
 pub struct SignInThrottle(pub IpAddr);
 
+/// The client's address, for limits that are counted later.
+pub struct ClientAddress(pub IpAddr);
+
 /// Counts a token refresh, and rejects it over the limit.
 pub struct RefreshThrottle;
 
@@ -31,6 +34,15 @@ impl FromRequest for SignInThrottle {
             throttled.map_err(|error| error.on_form(form))?;
             Ok(Self(client))
         }))
+    }
+}
+
+impl FromRequest for ClientAddress {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(client(request, payload).map(|(_, client)| Self(client)))
     }
 }
 

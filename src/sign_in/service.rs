@@ -1,5 +1,6 @@
 //! The service that signs users in. The other files of this folder add its methods.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -8,10 +9,12 @@ use super::callback_dedup::CallbackDedup;
 use crate::accounts::passwords::Hasher;
 use crate::clock::{Clock, Timestamp};
 use crate::db::Database;
+use crate::error::SignInFailure;
 use crate::ids::SessionId;
 use crate::keys::Keys;
 use crate::sessions::RevocationCache;
 use crate::settings::{PasswordLogin, Settings};
+use crate::throttle::{ExchangeBudget, ExchangePermit};
 use crate::tokens::Tokens;
 use crate::workos::WorkosClient;
 
@@ -32,6 +35,8 @@ pub struct SignInDependencies {
     pub tokens: Arc<Tokens>,
     /// Checks passwords.
     pub hasher: Arc<Hasher>,
+    /// Limits the requests to identity providers.
+    pub exchanges: Arc<ExchangeBudget>,
 }
 
 /// Signs users in. Cheap to clone.
@@ -58,6 +63,16 @@ impl SignInService {
             longest_token_lifetime: tokens.family_lifetime + tokens.access_lifetime,
             password_login: settings.password_login,
         }
+    }
+
+    /// Counts an exchange at an identity provider that is about to begin. Fails if this client, this attempt
+    /// or all clients together have had too many codes refused.
+    pub fn reserve_exchange(
+        &self,
+        client: IpAddr,
+        attempt: Option<&str>,
+    ) -> Result<ExchangePermit, SignInFailure> {
+        Ok(self.services.exchanges.reserve(client, attempt)?)
     }
 
     /// Records in this replica's cache that the browser's previous session has ended.

@@ -2,12 +2,14 @@
 //! under a lease in the database. Another request with the same form, for example of a double click,
 //! waits for the result and returns it too.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::QueryResult;
 use tokio::time::Instant;
 
+use super::conversions::workos_outcome;
 use super::pending::{EndedSignIn, PendingSignIn, PendingSignInRow, PendingState, SignInEnd};
 use super::service::SignInService;
 use super::step_answer::StepRejection;
@@ -41,6 +43,8 @@ pub struct StepSubmission {
     pub previous: Option<SessionId>,
     /// The client's device.
     pub device: ClientDevice,
+    /// The client's address.
+    pub client: IpAddr,
 }
 
 /// The result of a submission.
@@ -166,12 +170,19 @@ impl LeasedSubmission {
             pending,
             answer,
             device,
+            client,
             ..
         } = &self.submission;
+        let permit = match self.service.reserve_exchange(*client, None) {
+            Ok(permit) => permit,
+            Err(failure) => return self.fail(failure).await,
+        };
         let answered = self
             .service
             .answer_step(&pending.pending, answer, None, device);
-        match answered.await {
+        let answered = answered.await;
+        permit.settle(workos_outcome(&answered));
+        match answered {
             Ok(authentication) => self.sign_in(authentication).await,
             Err(error) => self.handle_error(error).await,
         }

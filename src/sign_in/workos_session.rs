@@ -1,8 +1,11 @@
 //! A browser session for a user whom WorkOS has authenticated.
 
+use std::net::IpAddr;
+
 use secrecy::ExposeSecret;
 
 use super::audit::SignInRecord;
+use super::conversions::workos_outcome;
 use super::new_session::{SessionDraft, WorkosValues, limited_lifetime, local_state};
 use super::service::SignInService;
 use crate::accounts::{ProvisionError, User, WorkosProfile, provision};
@@ -25,6 +28,8 @@ pub struct WorkosCallback {
     pub previous: Option<SessionId>,
     /// The client's device.
     pub device: ClientDevice,
+    /// The client's address.
+    pub client: IpAddr,
 }
 
 /// A sign-in whose user WorkOS has authenticated.
@@ -63,11 +68,15 @@ impl SignInService {
             attempt,
             previous,
             device,
+            client,
         } = callback;
+        let permit = self.reserve_exchange(client, Some(&attempt))?;
         let workos = &self.services.workos;
-        let authentication = workos
+        let answer = workos
             .authenticate_with_code(&code, Some(&code_verifier), &device)
-            .await?;
+            .await;
+        permit.settle(workos_outcome(&answer));
+        let authentication = answer?;
         self.create_session(AuthenticatedSignIn {
             authentication,
             attempt,

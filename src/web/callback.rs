@@ -6,6 +6,7 @@ use super::login::AuthorizeRedirect;
 use super::login_attempt::{LoginAttempt, LoginAttempts};
 use super::{is_prefetch, query_pairs, redirect, redirect_target, step};
 use crate::error::{Error, InternalError, SignInFailure};
+use crate::http::throttled::ClientAddress;
 use crate::links::{cancelled_url, login_with_url};
 use crate::middleware::device;
 use crate::sessions::BrowserSession;
@@ -47,6 +48,7 @@ fn nonempty_value(request: &HttpRequest, name: &str) -> Option<String> {
 
 /// Signs in the user whom WorkOS has authenticated, if this browser started the attempt.
 pub async fn callback(
+    ClientAddress(client): ClientAddress,
     request: HttpRequest,
     session: BrowserSession,
     app: web::Data<AppState>,
@@ -72,6 +74,7 @@ pub async fn callback(
                 attempt: attempt.fingerprint(),
                 previous: session.peek(app.clock.now()).map(|state| state.session_id),
                 device: device(&request, &app.settings.trusted_proxies),
+                client,
             };
             match app.sign_in.handle_callback(callback).await {
                 Ok(state) => {

@@ -83,7 +83,7 @@ pub async fn get(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpR
 
 /// Sends the answer to WorkOS, and signs the user in if WorkOS accepts it.
 pub async fn post(
-    _: SignInThrottle,
+    SignInThrottle(client): SignInThrottle,
     request: HttpRequest,
     body: web::Bytes,
     session: BrowserSession,
@@ -115,6 +115,7 @@ pub async fn post(
         answer: answer.clone(),
         previous: session.peek(app.clock.now()).map(|state| state.session_id),
         device: device(&request, &app.settings.trusted_proxies),
+        client,
     };
     match app.sign_in.submit_step(submission).await {
         StepOutcome::Rejected(rejection) => {

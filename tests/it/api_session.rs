@@ -248,3 +248,26 @@ async fn a_new_sign_in_revokes_the_tokens_of_the_session_that_it_replaces() {
         .await;
     assert_eq!(me.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn the_tokens_of_one_session_are_limited() {
+    let app = TestApp::builder()
+        .setting("THROTTLE_REFRESH", "1/min")
+        .start();
+    let ada = app.signed_in("ada@example.com").await;
+    for _ in 0..5 {
+        assert_eq!(begin(&ada).await.status, StatusCode::OK);
+    }
+    let throttled = begin(&ada).await;
+    assert_eq!(throttled.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(throttled.header("retry-after"), Some("3600"));
+    assert_eq!(app.refresh_token_rows().len(), 5);
+    let other = app.signed_in("ada@example.com").await;
+    assert_eq!(
+        begin(&other).await.status,
+        StatusCode::OK,
+        "another session"
+    );
+    app.clock.advance(TimeDelta::hours(1));
+    assert_eq!(begin(&ada).await.status, StatusCode::OK);
+}

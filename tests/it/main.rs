@@ -23,6 +23,7 @@ mod browser;
 mod commands;
 mod complaints;
 mod database_outage;
+mod exchange_budget;
 mod health;
 mod import_django;
 mod login;

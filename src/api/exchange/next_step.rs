@@ -3,6 +3,8 @@
 //! The application's `pending_authentication_token` is WorkOS's token, sealed together with the
 //! question and an expiry time, so that only this route accepts it.
 
+use std::net::IpAddr;
+
 use actix_web::http::StatusCode;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,9 @@ use crate::api::wire::NextStepJson;
 use crate::clock::Timestamp;
 use crate::error::SignInFailure;
 use crate::keys::Keys;
-use crate::sign_in::{ExchangeFailure, SignInService, is_not_a_member_code, normalize_code};
+use crate::sign_in::{
+    ExchangeFailure, SignInService, is_not_a_member_code, normalize_code, workos_outcome,
+};
 use crate::workos::{
     Authentication, ClientDevice, HostedStepReason, NextStep, PendingAuthentication, StepQuestion,
     WorkosClient, WorkosError,
@@ -54,6 +58,7 @@ pub(super) async fn answer(
     keys: &Keys,
     sign_in: &SignInService,
     mut fields: FieldReader<'_>,
+    client: IpAddr,
     device: &ClientDevice,
     now: Timestamp,
 ) -> Result<Result<Authentication, WorkosError>, ApiError> {
@@ -75,9 +80,12 @@ pub(super) async fn answer(
         true => given,
         false => normalize_code(&given).unwrap_or(given),
     };
+    let permit = sign_in.reserve_exchange(client, None);
+    let permit = permit.map_err(ExchangeFailure::from)?;
     let outcome = sign_in
         .answer_step(&pending, &given, challenge.as_deref(), device)
         .await;
+    permit.settle(workos_outcome(&outcome));
     match outcome {
         Err(WorkosError::Refused {
             code, next: None, ..

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use super::{PublicError, database, internal, retry_seconds};
+use super::{PublicError, database, internal, retry_seconds, throttled};
 use crate::accounts::ProvisionError;
 use crate::db::DbError;
 use crate::error::SignInFailure;
@@ -33,6 +33,9 @@ impl SignInFailure {
                     ),
                 ),
             },
+            Self::Throttled(seconds) => {
+                return throttled(*seconds).with_action("Try again", String::new());
+            }
             Self::Workos(error) => return workos(error, next),
             Self::Provision(error) => return provision(error, next),
             Self::Database(error) => return sign_in_database(error, next),

@@ -1,0 +1,262 @@
+//! Limits the requests to identity providers that clients can cause before they have signed in.
+//!
+//! WorkOS counts the requests of an API key, so that one client with invented codes could use up the
+//! requests for everybody's sign-ins and renewals. An exchange is counted before it begins, and given back
+//! if the provider accepts the code: a client that disconnects has been counted.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::bounded_map::{BoundedMap, KeyHash};
+use super::{key_hash, whole_seconds};
+use crate::clock::Clock;
+use crate::settings::Rate;
+
+/// A client may fail this many times as often as it may begin a sign-in: an office behind one address has
+/// several exchanges in progress at once.
+const FAILURE_FACTOR: usize = 3;
+/// Failed and running exchanges are counted for this long.
+const PERIOD: Duration = Duration::from_secs(60);
+/// The most failed and running exchanges of all clients within [`PERIOD`]. WorkOS allows an API key 6,000
+/// requests a minute.
+const TOTAL: usize = 2_400;
+/// From this number on, a client with a failed or running exchange gets no other one, so that clients that
+/// fail cannot keep out all others.
+const TOTAL_OF_FAILING_CLIENTS: usize = 1_200;
+/// The most codes of one attempt that the provider refuses. A real attempt has one code.
+const CODES_OF_AN_ATTEMPT: usize = 3;
+/// The lifetime of an attempt.
+const ATTEMPT_LIFETIME: Duration = Duration::from_secs(600);
+
+/// The exchanges that have failed recently or are running.
+pub struct ExchangeBudget {
+    clock: Clock,
+    /// The limit of one client; `None` is unlimited.
+    limit_per_client: Option<(usize, Duration)>,
+    clients: BoundedMap<VecDeque<Duration>>,
+    attempts: BoundedMap<usize>,
+    total: Mutex<VecDeque<Duration>>,
+}
+
+/// Why an exchange must not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExchangeRefusal {
+    /// The provider has refused too many codes of this attempt.
+    AttemptUsed,
+    /// Too many exchanges of this client, or of all clients; the seconds to wait.
+    Throttled(u64),
+}
+
+/// What the provider has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExchangeOutcome {
+    /// It accepted the code.
+    Accepted,
+    /// It refused the code.
+    Refused,
+    /// It could not be asked, so that the code may still be valid.
+    Unavailable,
+}
+
+/// An exchange that has been counted.
+#[must_use]
+pub struct ExchangePermit {
+    budget: Arc<ExchangeBudget>,
+    client: KeyHash,
+    attempt: Option<KeyHash>,
+}
+
+impl ExchangeBudget {
+    /// The budget, with a limit per client that depends on the rate of sign-ins.
+    pub fn new(sign_ins: Option<Rate>, clock: &Clock) -> Arc<Self> {
+        Arc::new(Self {
+            clock: clock.clone(),
+            limit_per_client: sign_ins
+                .map(|rate| (rate.requests.get() as usize * FAILURE_FACTOR, rate.period)),
+            clients: BoundedMap::new(),
+            attempts: BoundedMap::new(),
+            total: Mutex::default(),
+        })
+    }
+
+    /// Counts an exchange that is about to begin, of this client and, if there is one, of this attempt.
+    pub fn reserve(
+        self: &Arc<Self>,
+        client: IpAddr,
+        attempt: Option<&str>,
+    ) -> Result<ExchangePermit, ExchangeRefusal> {
+        let now = self.clock.elapsed();
+        let permit = ExchangePermit {
+            budget: Arc::clone(self),
+            client: key_hash(client, ""),
+            attempt: attempt.map(super::text_hash),
+        };
+        self.count(&permit, now)?;
+        Ok(permit)
+    }
+
+    fn count(&self, permit: &ExchangePermit, now: Duration) -> Result<(), ExchangeRefusal> {
+        let codes = permit
+            .attempt
+            .and_then(|attempt| self.attempts.get(attempt));
+        if codes.is_some_and(|codes| codes >= CODES_OF_AN_ATTEMPT) {
+            return Err(ExchangeRefusal::AttemptUsed);
+        }
+        let mut total = self.total.lock();
+        forget_older_than(&mut total, PERIOD, now);
+        let (limit, period) = self.limit_per_client.unwrap_or((usize::MAX, PERIOD));
+        self.clients.update(permit.client, now, |times| {
+            forget_older_than(times, period, now);
+            let outcome = if times.len() >= limit {
+                Err(wait_for(times, period, now))
+            } else if total.len() >= TOTAL
+                || (total.len() >= TOTAL_OF_FAILING_CLIENTS && !times.is_empty())
+            {
+                Err(wait_for(&total, PERIOD, now))
+            } else {
+                times.push_back(now);
+                total.push_back(now);
+                Ok(())
+            };
+            (outcome, now + period)
+        })?;
+        if let Some(attempt) = permit.attempt {
+            self.attempts.update(attempt, now, |codes| {
+                *codes += 1;
+                ((), now + ATTEMPT_LIFETIME)
+            });
+        }
+        Ok(())
+    }
+}
+
+impl ExchangePermit {
+    /// Gives back what the outcome does not use up.
+    pub fn settle(self, outcome: ExchangeOutcome) {
+        let budget = &self.budget;
+        let now = budget.clock.elapsed();
+        if outcome == ExchangeOutcome::Accepted {
+            let (_, period) = budget.limit_per_client.unwrap_or((usize::MAX, PERIOD));
+            budget.total.lock().pop_back();
+            budget.clients.update(self.client, now, |times| {
+                times.pop_back();
+                ((), now + period)
+            });
+        }
+        if let (Some(attempt), true) = (self.attempt, outcome != ExchangeOutcome::Refused) {
+            budget.attempts.update(attempt, now, |codes| {
+                *codes = codes.saturating_sub(1);
+                ((), now + ATTEMPT_LIFETIME)
+            });
+        }
+    }
+}
+
+fn forget_older_than(times: &mut VecDeque<Duration>, period: Duration, now: Duration) {
+    while times.front().is_some_and(|oldest| *oldest + period <= now) {
+        times.pop_front();
+    }
+}
+
+/// The refusal until the oldest of the counted exchanges is forgotten.
+fn wait_for(times: &VecDeque<Duration>, period: Duration, now: Duration) -> ExchangeRefusal {
+    let wait = times
+        .front()
+        .map_or(period, |oldest| *oldest + period - now);
+    ExchangeRefusal::Throttled(whole_seconds(wait))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn budget(clock: &Clock) -> Arc<ExchangeBudget> {
+        let requests = NonZeroU32::new(2).unwrap();
+        let rate = Rate {
+            requests,
+            period: PERIOD,
+        };
+        ExchangeBudget::new(Some(rate), clock)
+    }
+
+    fn clock() -> Clock {
+        Clock::standing_at(Clock::system().now())
+    }
+
+    fn client(number: u32) -> IpAddr {
+        IpAddr::from(number.to_be_bytes())
+    }
+
+    fn refusal(result: Result<ExchangePermit, ExchangeRefusal>) -> Option<ExchangeRefusal> {
+        result.err()
+    }
+
+    #[test]
+    fn failures_count_for_the_client_and_successes_do_not() {
+        let clock = clock();
+        let budget = budget(&clock);
+        for _ in 0..20 {
+            let permit = budget.reserve(client(1), None).ok().unwrap();
+            permit.settle(ExchangeOutcome::Accepted);
+        }
+        // Dropping the permit is what happens when the client disconnects.
+        for outcome in [
+            None,
+            Some(ExchangeOutcome::Refused),
+            Some(ExchangeOutcome::Unavailable),
+        ] {
+            for _ in 0..2 {
+                let permit = budget.reserve(client(1), None).ok().unwrap();
+                if let Some(outcome) = outcome {
+                    permit.settle(outcome);
+                }
+            }
+        }
+        let throttled = Some(ExchangeRefusal::Throttled(60));
+        assert_eq!(refusal(budget.reserve(client(1), None)), throttled);
+        assert_eq!(refusal(budget.reserve(client(2), None)), None);
+        clock.advance(TimeDelta::seconds(60));
+        assert_eq!(refusal(budget.reserve(client(1), None)), None);
+    }
+
+    #[test]
+    fn refused_codes_use_up_the_attempt_whatever_the_address() {
+        let budget = budget(&clock());
+        for number in 0..3 {
+            let unavailable = budget.reserve(client(number), Some("attempt"));
+            unavailable
+                .ok()
+                .unwrap()
+                .settle(ExchangeOutcome::Unavailable);
+            let refused = budget.reserve(client(number), Some("attempt"));
+            refused.ok().unwrap().settle(ExchangeOutcome::Refused);
+        }
+        let used = Some(ExchangeRefusal::AttemptUsed);
+        assert_eq!(refusal(budget.reserve(client(9), Some("attempt"))), used);
+        assert_eq!(refusal(budget.reserve(client(9), Some("another"))), None);
+    }
+
+    #[test]
+    fn all_clients_together_have_a_limit_and_failing_ones_reach_it_first() {
+        let budget = budget(&clock());
+        for number in 0..TOTAL_OF_FAILING_CLIENTS {
+            let number = u32::try_from(number).unwrap();
+            assert_eq!(refusal(budget.reserve(client(number), None)), None);
+        }
+        let throttled = Some(ExchangeRefusal::Throttled(60));
+        assert_eq!(refusal(budget.reserve(client(1), None)), throttled);
+        for number in TOTAL_OF_FAILING_CLIENTS..TOTAL {
+            let number = u32::try_from(number).unwrap();
+            assert_eq!(refusal(budget.reserve(client(number), None)), None);
+        }
+        assert_eq!(refusal(budget.reserve(client(9_999), None)), throttled);
+    }
+}

@@ -1,0 +1,198 @@
+//! Clients that have not signed in cannot cause requests to WorkOS without limit.
+
+use authkit_emulator::{Effect, Fault};
+use chrono::TimeDelta;
+use reqwest::{Method, Response, StatusCode};
+use serde_json::json;
+
+use crate::support::app::{TestApp, Visitor, location};
+use crate::support::raw::Connection;
+use crate::support::steps::{AUTHENTICATE, error_page, query, retry_after};
+
+const HERE: &str = "192.0.2.1";
+/// Three times the ten sign-ins a minute.
+const FAILURES: usize = 30;
+
+/// An app behind a proxy that sends the client's address.
+fn app() -> TestApp {
+    TestApp::builder()
+        .setting("THROTTLE_LOGIN", "10/min")
+        .setting("TRUSTED_PROXIES", "127.0.0.1")
+        .start()
+}
+
+async fn get_from(visitor: &Visitor, address: &str, target: &str) -> Response {
+    let request = visitor.request(Method::GET, target);
+    let request = request.header("x-forwarded-for", address);
+    request.send().await.unwrap()
+}
+
+/// Begins an attempt and returns the address of its callback without a code.
+async fn attempt(visitor: &Visitor) -> String {
+    let authorize = visitor.start_login("/auth/login").await;
+    format!("/auth/callback?state={}", query(&authorize, "state"))
+}
+
+/// Sends an invented code with a new attempt.
+async fn invented_code(app: &TestApp, address: &str) -> Response {
+    let visitor = app.visitor();
+    let callback = attempt(&visitor).await;
+    get_from(&visitor, address, &format!("{callback}&code=invented")).await
+}
+
+/// Uses up the failures of this address.
+async fn fail(app: &TestApp, address: &str) {
+    for _ in 0..FAILURES {
+        let refused = invented_code(app, address).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
+async fn invented_codes_use_up_the_attempt() {
+    let app = app();
+    let visitor = app.visitor();
+    let callback = attempt(&visitor).await;
+    let cookies = visitor.cookies("/auth/callback");
+    let send = async |number: usize| {
+        let target = format!("{callback}&code=invented-{number}");
+        app.visitor()
+            .get_with_cookies(&target, &cookies)
+            .await
+            .status()
+    };
+    let (mut statuses, replayed) = tokio::join!(
+        async {
+            let mut statuses = Vec::new();
+            for number in 0..20 {
+                statuses.push(send(number).await);
+            }
+            statuses
+        },
+        async {
+            let mut statuses = Vec::new();
+            for number in 20..40 {
+                statuses.push(send(number).await);
+            }
+            statuses
+        }
+    );
+    statuses.extend(replayed);
+    assert_eq!(statuses, [StatusCode::BAD_REQUEST; 40]);
+    assert_eq!(app.workos().count(AUTHENTICATE), 3);
+    // The cookie is still in its lifetime, and nothing else is remembered of this address.
+    app.clock.advance(TimeDelta::minutes(5));
+    let replay = format!("{callback}&code=more");
+    let replay = app.visitor().get_with_cookies(&replay, &cookies).await;
+    let page = error_page(replay, StatusCode::BAD_REQUEST).await;
+    assert!(page.contains("This sign-in cannot be completed"), "{page}");
+    assert_eq!(app.workos().count(AUTHENTICATE), 3);
+}
+
+#[tokio::test]
+async fn invented_codes_with_new_attempts_use_up_the_address() {
+    let app = app();
+    fail(&app, HERE).await;
+    assert_eq!(app.workos().count(AUTHENTICATE), FAILURES);
+    let throttled = invented_code(&app, HERE).await;
+    assert_eq!(retry_after(throttled.headers()), Some(60));
+    let page = error_page(throttled, StatusCode::TOO_MANY_REQUESTS).await;
+    assert!(page.contains("Too many attempts"), "{page}");
+    assert_eq!(app.workos().count(AUTHENTICATE), FAILURES);
+    let other = invented_code(&app, "192.0.2.2").await;
+    assert_eq!(other.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_throttled_sign_in_can_be_completed_later() {
+    let app = app();
+    fail(&app, HERE).await;
+    let ada = app.visitor();
+    let authorize = ada.start_login("/auth/login").await;
+    let callback = ada.authorize(&authorize, "ada@example.com").await;
+    let throttled = get_from(&ada, HERE, callback.as_str()).await;
+    assert_eq!(throttled.status(), StatusCode::TOO_MANY_REQUESTS);
+    app.clock.advance(TimeDelta::seconds(60));
+    let completed = get_from(&ada, HERE, callback.as_str()).await;
+    assert_eq!(completed.status(), StatusCode::FOUND);
+    assert!(ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn the_other_routes_that_ask_a_provider_share_the_budget() {
+    let app = app();
+    let una = app.visitor();
+    let authorize = una.start_login("/auth/login").await;
+    let callback = una.authorize(&authorize, "una@example.com").await;
+    let step = location(&get_from(&una, HERE, callback.as_str()).await);
+    assert!(step.starts_with("/auth/step?id="), "{step}");
+    fail(&app, HERE).await;
+    let before = app.workos().requests().len();
+    let from = [("x-forwarded-for", HERE)];
+    let code = json!({ "code": "invented" });
+    let exchange = una
+        .post_json_with_headers("/api/auth/workos/callback", &code, &from)
+        .await;
+    assert_eq!(exchange.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(exchange.header("retry-after"), Some("60"));
+    let detail = "Request was throttled. Expected available in 60 seconds.";
+    assert_eq!(exchange.json, json!({ "detail": detail }));
+    let answer = una
+        .request(Method::POST, &step)
+        .header("x-forwarded-for", HERE)
+        .header("sec-fetch-site", "same-origin")
+        .form(&[("code", "000000")]);
+    let answer = answer.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(app.workos().requests().len(), before, "WorkOS is not asked");
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_has_been_counted() {
+    let app = app();
+    let visitor = app.visitor();
+    let gate = app.workos().inject_gate(AUTHENTICATE);
+    let callback = attempt(&visitor).await;
+    let cookies = format!("Cookie: {}", visitor.cookies("/auth/callback"));
+    let from = format!("X-Forwarded-For: {HERE}");
+    let mut connection = Connection::open(&app.url);
+    let target = format!("{callback}&code=invented");
+    connection.request("GET", &target, &["Host: localhost", &from, &cookies]);
+    gate.reached().await.unwrap();
+    drop(connection);
+    gate.open();
+    for _ in 1..FAILURES {
+        let refused = invented_code(&app, HERE).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    }
+    let throttled = invented_code(&app, HERE).await;
+    assert_eq!(throttled.status(), StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn completed_sign_ins_are_not_counted() {
+    let app = app();
+    for _ in 0..=FAILURES {
+        let ada = app.visitor();
+        assert_eq!(
+            ada.sign_in("ada@example.com").await.status(),
+            StatusCode::FOUND
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_outage_does_not_use_up_the_attempt() {
+    let app = app();
+    let ada = app.visitor();
+    let authorize = ada.start_login("/auth/login").await;
+    let callback = ada.authorize(&authorize, "ada@example.com").await;
+    for _ in 0..5 {
+        let outage = Effect::status(503, json!({}));
+        app.workos().inject(Fault::once(AUTHENTICATE, outage));
+        let page = get_from(&ada, HERE, callback.as_str()).await;
+        assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let completed = get_from(&ada, HERE, callback.as_str()).await;
+    assert_eq!(completed.status(), StatusCode::FOUND);
+}
