@@ -42,8 +42,10 @@ pub fn start(settings: &LogSettings) {
 
 /// A warning that clients can cause as often as they like. It is logged once a minute at most, with the
 /// number of times that it was not logged.
-#[derive(Default)]
-pub struct RepeatedWarning(Mutex<RepeatedWarningState>);
+pub struct RepeatedWarning {
+    target: &'static str,
+    state: Mutex<RepeatedWarningState>,
+}
 
 #[derive(Default)]
 struct RepeatedWarningState {
@@ -52,6 +54,14 @@ struct RepeatedWarningState {
 }
 
 impl RepeatedWarning {
+    /// A warning of this module, which is the target of its lines.
+    pub fn new(target: &'static str) -> Self {
+        Self {
+            target,
+            state: Mutex::default(),
+        }
+    }
+
     /// Logs the message, unless the last one is less than a minute old. `message` is given the words to
     /// insert: how often the event has occurred since the last message, or nothing.
     pub fn log(&self, message: impl FnOnce(&str) -> String) {
@@ -61,13 +71,13 @@ impl RepeatedWarning {
                 1 => " (once more since the last message)".to_owned(),
                 many => format!(" ({many} times more since the last message)"),
             };
-            log::warn!("{}", message(&words));
+            log::warn!(target: self.target, "{}", message(&words));
         }
     }
 
     /// The number of events that were not logged, or `None` if this event is not logged either.
     fn count(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         let is_recent = |logged_at| now.duration_since(logged_at) < WARNING_INTERVAL;
         if state.logged_at.is_some_and(is_recent) {
             state.repeated += 1;
@@ -177,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_repeated_warning_is_logged_once_a_minute_with_its_number() {
-        let warning = RepeatedWarning::default();
+        let warning = RepeatedWarning::new("vestibule");
         let start = Instant::now();
         let count = |seconds| warning.count(start + Duration::from_secs(seconds));
         assert_eq!(count(0), Some(0));

@@ -66,7 +66,7 @@ impl WebhookService {
             database,
             memberships,
             revocations,
-            refusals: Arc::default(),
+            refusals: Arc::new(RepeatedWarning::new(module_path!())),
         }
     }
 

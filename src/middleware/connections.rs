@@ -42,7 +42,7 @@ impl OpenConnections {
             idle_limit,
             proxies: proxies.to_vec(),
             table: Mutex::default(),
-            limit_reached: RepeatedWarning::default(),
+            limit_reached: RepeatedWarning::new(module_path!()),
         })
     }
 

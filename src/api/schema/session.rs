@@ -5,7 +5,7 @@ use serde_json::json;
 use super::builder::{get, optional, post, signed_in, user};
 use super::responses::{
     TOKEN, UnauthorizedReason, bad_request, field_error, ok, ok_with_cookie, session_ended,
-    session_unconfirmed, unauthorized, unavailable,
+    session_unconfirmed, throttled, unauthorized, unavailable,
 };
 use super::{BodyField, CredentialKind, Operation, OperationGroup, ResponseDoc};
 use crate::api::error::Unauthorized;
@@ -64,6 +64,7 @@ pub(super) fn tokens() -> Operation {
         vec![
             ok_with_cookie("Signed in", "SignedIn", signed_in()),
             or_session_ended(unauthorized(&[NOT_PROVIDED])),
+            throttled(),
             unavailable(Some(session_unconfirmed())),
         ],
     );
