@@ -99,8 +99,10 @@ async fn a_double_click_signs_in() {
     browser.fill("code", "123456").await;
     let url = browser.current_url().await.unwrap();
     let gate = app.workos().inject_gate(AUTHENTICATE);
-    let again = "const form = document.forms[0]; form.requestSubmit(); \
-                 setInterval(() => form.requestSubmit(), 200);";
+    // Each pause is longer than the one before: a submission cancels the previous one, whose response
+    // would otherwise never be shown on a slow machine.
+    let again = "let pause = 150; const submit = () => { \
+                 document.forms[0].requestSubmit(); setTimeout(submit, pause *= 2); }; submit();";
     let submissions = async {
         browser.evaluate(again).await;
         browser.wait_for_heading("Your account").await;
