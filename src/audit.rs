@@ -13,6 +13,7 @@
 //! secret: no password, code or token, and no email address of an unknown account, which may be a
 //! password typed into the wrong field.
 
+mod columns;
 mod event;
 mod failures;
 mod row;

@@ -12,6 +12,7 @@ mod emulator;
 mod error;
 mod flushexpiredtokens;
 mod import_django;
+mod logout;
 mod migrate;
 mod openapi;
 mod output;
@@ -129,6 +130,13 @@ enum Command {
         /// The account's email, in any case.
         email: String,
     },
+    /// Ends all sessions and tokens of an account, here and at WorkOS. The account stays active.
+    ///
+    /// For a lost device, or a session that somebody else may use. The user can log in again.
+    Logout {
+        /// The account's email, in any case.
+        email: String,
+    },
     /// Activates a deactivated account again.
     Activate {
         /// The account's email, in any case.
@@ -203,6 +211,7 @@ impl Cli {
             Command::Createsuperuser { email, noinput } => createsuperuser::run(email, noinput),
             Command::Changepassword { email } => changepassword::run(email),
             Command::Deactivate { email } => deactivate::run(&email),
+            Command::Logout { email } => logout::run(&email),
             Command::Activate { email } => activate::run(&email),
             Command::ImportDjango {
                 from,

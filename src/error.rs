@@ -37,6 +37,12 @@ pub enum Error {
         /// The page to return to.
         next: String,
     },
+    /// The action needs a session whose user has entered credentials recently.
+    #[error("the user has not entered credentials recently")]
+    ReauthenticationRequired {
+        /// The log-in that repeats the authentication and returns.
+        log_in_url: String,
+    },
     /// The session could not be renewed because WorkOS was unavailable, and the grace period is over.
     #[error("the session could not be renewed with WorkOS")]
     SessionUnconfirmed {
@@ -139,6 +145,12 @@ pub enum SignInFailure {
     /// The attempt has already been completed, and its session has ended since.
     #[error("the sign-in attempt was already used")]
     AttemptAlreadyUsed,
+    /// The sign-in was to repeat the authentication of the session's user, and another user signed in.
+    #[error("another user signed in than the one who was asked to log in again")]
+    AnotherUser,
+    /// WorkOS used its own session although a recent authentication was requested.
+    #[error("WorkOS did not authenticate the user again, which max_age requires")]
+    NotReauthenticated,
     /// WorkOS redirected back with an error instead of a code.
     #[error("WorkOS returned the error {code}: {description:?}")]
     Provider {

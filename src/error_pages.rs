@@ -73,7 +73,8 @@ fn log_error(error: &Error, status: StatusCode) {
 }
 
 fn body(request: &HttpRequest, public: &PublicError) -> (&'static str, String) {
-    if is_api_path(request.path()) {
+    let for_script = public.code.is_some() && wants_json(request);
+    if is_api_path(request.path()) || for_script {
         return (
             "application/json",
             public.json(request.method()).to_string(),

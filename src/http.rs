@@ -1,4 +1,5 @@
 //! Request extractors that the pages ([`crate::web`]) and the JSON API ([`crate::api`]) share.
 
+pub mod recent_session;
 pub mod session_user;
 pub mod throttled;

@@ -10,6 +10,8 @@ const PASSWORD_LOGIN: &str = "/login";
 pub const SESSION_OVER: &str = "session-ended";
 /// The id of the notice that the sign-in was cancelled.
 pub const SIGN_IN_CANCELLED: &str = "sign-in-cancelled";
+/// The query parameter of a sign-in that authenticates the user of the browser's session again.
+pub const REAUTHENTICATE: &str = "reauthenticate";
 /// The maximum length of a login hint: that of an email address (RFC 5321).
 const MAX_HINT_LENGTH: usize = 254;
 
@@ -23,6 +25,13 @@ pub fn login_url(next: &str) -> String {
 pub fn login_as_another_url(next: &str) -> String {
     let mut query = Serializer::new(String::new());
     query.append_pair("max_age", "0");
+    with_next(LOGIN, query, next)
+}
+
+/// Like [`login_url`], for the user of the browser's session, whom WorkOS authenticates again.
+pub fn reauthentication_url(next: &str) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair(REAUTHENTICATE, "1");
     with_next(LOGIN, query, next)
 }
 

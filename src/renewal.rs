@@ -14,6 +14,7 @@
 
 mod context;
 mod execute;
+mod idle;
 mod open_session;
 mod policy;
 mod refresh_grant;

@@ -2,15 +2,18 @@
 //! cookie, such as WorkOS's refresh token.
 
 mod active;
+mod activity;
 mod cookie_content;
 mod generation;
 mod renewal_lease;
 mod revocation_cache;
 mod row;
+mod serde_time;
 mod sql_ended_sessions;
 mod user_agent;
 
 pub use active::{ActiveSession, SessionOrigin};
+pub use activity::IdleTimeout;
 pub use cookie_content::{BrowserSession, Impersonator, SessionState, UpdatedSession};
 pub use generation::SessionGeneration;
 pub use renewal_lease::{Confirmation, RenewalFailure};

@@ -43,6 +43,7 @@ use values::{
 pub use workos::WorkosSettings;
 
 use crate::origin::Origin;
+use crate::sessions::IdleTimeout;
 
 /// Django's `SESSION_COOKIE_AGE`: two weeks, in seconds.
 const SESSION_COOKIE_AGE: i64 = 1_209_600;
@@ -87,6 +88,8 @@ pub struct Settings {
     pub session_cookie_age: TimeDelta,
     /// How long a session is served after its last renewal failed because WorkOS was unavailable.
     pub session_stale_grace: TimeDelta,
+    /// After how long without a request a session ends; `None` if it does not.
+    pub session_idle_timeout: Option<IdleTimeout>,
     /// Where a sign-in without `next` leads.
     pub login_redirect_url: String,
     /// The settings of first-party tokens.
@@ -220,6 +223,7 @@ impl Settings {
                 &SESSION_STALE_GRACE,
                 0..=LONGEST_STALE_GRACE,
             )),
+            session_idle_timeout: idle_timeout(reader),
             login_redirect_url: reader.value(
                 "LOGIN_REDIRECT_URL",
                 "/",
@@ -299,6 +303,11 @@ impl DatabaseSettings {
             pool_size: reader.number("DATABASE_POOL_SIZE", &10, 1..=1000),
         }
     }
+}
+
+fn idle_timeout(reader: &mut Reader<'_>) -> Option<IdleTimeout> {
+    let seconds = reader.number("SESSION_IDLE_TIMEOUT", &0, 0..=LONGEST_COOKIE_AGE);
+    (seconds > 0).then(|| IdleTimeout(TimeDelta::seconds(seconds)))
 }
 
 fn allowed_hosts(reader: &mut Reader<'_>, public_url: &Origin) -> Vec<HostPattern> {

@@ -6,6 +6,7 @@
 //! - `submit_step`, `step_answer`, `pending`: the steps of a sign-in that WorkOS has not completed;
 //! - `password`: a session or tokens for a password;
 //! - `provider_tokens`: tokens for a provider's code; `session_tokens`: tokens for a browser session;
+//! - `requirement`: what a sign-in must show, for a re-authentication;
 //! - `new_session`: the row and the cookie of a new session; `audit`: its audit events.
 
 mod audit;
@@ -15,6 +16,7 @@ mod new_session;
 mod password;
 mod pending;
 mod provider_tokens;
+mod requirement;
 mod service;
 mod session_tokens;
 mod step_answer;
@@ -25,6 +27,7 @@ pub use conversions::{oidc_outcome, workos_outcome};
 pub use password::{LOCAL_PASSWORD, PasswordTokenError};
 pub use pending::{EndedSignIn, PendingSignIn, PendingSignInRow, PendingState, SignInEnd};
 pub use provider_tokens::{ExchangeFailure, SignedInTokens};
+pub use requirement::SignInRequirement;
 pub use service::{SignInDependencies, SignInService};
 pub use step_answer::{StepRejection, is_not_a_member_code, normalize_code};
 pub use submit_step::{StepOutcome, StepSubmission};

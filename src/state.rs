@@ -135,6 +135,7 @@ impl AppStateBuilder {
                 Arc::clone(&keys),
                 clock.clone(),
                 Arc::clone(&revocations),
+                failures.clone(),
             ),
             sign_in: SignInService::new(
                 &settings,
@@ -147,6 +148,7 @@ impl AppStateBuilder {
                     tokens: Arc::clone(&tokens),
                     hasher: Arc::clone(&hasher),
                     exchanges: ExchangeBudget::new(settings.api.throttle_login, &clock),
+                    failures: failures.clone(),
                 },
             ),
             sign_out: SignOutService::new(

@@ -66,7 +66,7 @@ fn none_if_refused<T>(
 ) -> Result<Option<T>, Error> {
     let error = match outcome {
         Ok(outcome) => return Ok(Some(outcome)),
-        Err(CredentialError::Refused) => return Ok(None),
+        Err(CredentialError::Refused(_)) => return Ok(None),
         Err(CredentialError::Overloaded(error)) => Error::from(error),
         Err(CredentialError::Database(error)) => Error::from(error),
         Err(CredentialError::Hash(error)) => InternalError::new("hash a password", error).into(),

@@ -28,9 +28,10 @@ const PAGE: i64 = 2_000;
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     /// The account does not exist, is deactivated, has no password or may not use it, or the
-    /// password is wrong. The client cannot tell which.
+    /// password is wrong. The client cannot tell which. The account, if there is one, is for the audit
+    /// trail.
     #[error("no active account has these credentials")]
-    Refused,
+    Refused(Option<UserId>),
     /// Too many passwords are being checked at the moment.
     #[error(transparent)]
     Overloaded(#[from] HasherOverloaded),
@@ -141,7 +142,7 @@ async fn try_to_change(
             return Ok(ended);
         }
     }
-    Err(CredentialError::Refused)
+    Err(CredentialError::Refused(Some(id)))
 }
 
 /// Delays a refusal so that every refusal takes the same time since the hasher started on it.
@@ -150,7 +151,7 @@ async fn padded<T>(
     outcome: Result<T, CredentialError>,
     started: Instant,
 ) -> Result<T, CredentialError> {
-    if let Err(CredentialError::Refused) = outcome {
+    if let Err(CredentialError::Refused(_)) = outcome {
         hasher.pad_refusal(started).await;
     }
     outcome
@@ -167,7 +168,7 @@ async fn check(
     started: &mut Instant,
 ) -> Result<CheckedCredentials, CredentialError> {
     if policy == PasswordLogin::Off {
-        return Err(CredentialError::Refused);
+        return Err(CredentialError::Refused(None));
     }
     let user = database
         .read(move |conn| find(conn).map_err(DbError::from))
@@ -189,7 +190,7 @@ async fn check(
                 Some(id) => log::warn!("refused a password for account {id}"),
                 None => log::info!("refused a password for an unknown account"),
             }
-            Err(CredentialError::Refused)
+            Err(CredentialError::Refused(user_id))
         }
     }
 }

@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{ApiError, RequestBody, auth_cookie};
+use crate::audit::FailureCounter;
 use crate::clock::Timestamp;
-use crate::error::Error;
+use crate::error::{Error, SignInFailure};
 use crate::http::throttled::SignInThrottle;
 use crate::middleware::device;
 use crate::oidc::{OidcCode, OidcProvider};
@@ -54,14 +55,22 @@ pub async fn workos(
     let authentication = match outcome {
         Ok(authentication) => authentication,
         Err(error) => {
+            if error.next_step().is_none() {
+                let failed = SignInFailure::Workos(error.clone()).audit_event();
+                app.failures.count_any(failed, &device, app.clock.now());
+            }
             return Err(next_step::refusal(&app.keys, &app.workos, error, app.clock.now()).await);
         }
     };
     let now = app.clock.now();
-    let SignedInTokens { user, pair } = app
+    let signed_in = app
         .sign_in
-        .tokens_for_workos(authentication, device, now)
-        .await?;
+        .tokens_for_workos(authentication, device.clone(), now)
+        .await;
+    let SignedInTokens { user, pair } = signed_in.inspect_err(|failure| {
+        app.failures
+            .count_any(failure.audit_event("workos"), &device, now);
+    })?;
     auth_cookie::ok_signed_in(&app.settings, &pair, user)
 }
 
@@ -77,7 +86,10 @@ pub async fn google(
         &app.sign_in,
         app.oidc.google.as_ref(),
         client,
-        &device(&request, &app.settings.trusted_proxies),
+        (
+            &device(&request, &app.settings.trusted_proxies),
+            &app.failures,
+        ),
         app.clock.now(),
     )
     .await?;
@@ -96,7 +108,10 @@ pub async fn okta(
         &app.sign_in,
         app.oidc.okta.as_ref(),
         client,
-        &device(&request, &app.settings.trusted_proxies),
+        (
+            &device(&request, &app.settings.trusted_proxies),
+            &app.failures,
+        ),
         app.clock.now(),
     )
     .await?;
@@ -108,7 +123,7 @@ async fn exchange_with(
     sign_in: &SignInService,
     provider: Option<&OidcProvider>,
     client: IpAddr,
-    device: &ClientDevice,
+    (device, failures): (&ClientDevice, &FailureCounter),
     now: Timestamp,
 ) -> Result<SignedInTokens, ApiError> {
     let provider = provider.ok_or(Error::NotFound)?;
@@ -128,5 +143,8 @@ async fn exchange_with(
     let person = provider.identify(&code, now).await;
     permit.settle(oidc_outcome(&person));
     let person = person.map_err(ExchangeFailure::from)?;
-    Ok(sign_in.tokens_for_identity(person, device, now).await?)
+    let signed_in = sign_in.tokens_for_identity(person, device, now).await;
+    Ok(signed_in.inspect_err(|failure| {
+        failures.count_any(failure.audit_event(provider.issuer()), device, now);
+    })?)
 }

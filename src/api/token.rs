@@ -30,7 +30,7 @@ pub async fn obtain(
         .sign_in
         .tokens_for_password(&email, &password, &device, app.clock.now())
         .await;
-    if let Err(PasswordTokenError::Credentials(CredentialError::Refused)) = &issued {
+    if let Err(PasswordTokenError::Credentials(CredentialError::Refused(_))) = &issued {
         app.throttle.count_wrong_password(client, &email);
     }
     let pair = issued?;

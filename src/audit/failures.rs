@@ -67,6 +67,13 @@ impl FailureCounter {
         }
     }
 
+    /// [`count`](Self::count), if there is an event.
+    pub fn count_any(&self, event: Option<AuditEvent>, device: &ClientDevice, now: Timestamp) {
+        if let Some(event) = event {
+            self.count(event, device, now);
+        }
+    }
+
     /// Writes the counted failures every minute, for as long as this future is awaited.
     pub async fn write_periodically(&self, database: &Database, clock: &Clock) {
         loop {

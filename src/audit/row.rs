@@ -4,7 +4,8 @@ use diesel::prelude::*;
 use log::{Level, Record};
 use serde_json::Value;
 
-use super::event::{AuditEvent, EventColumns};
+use super::columns::EventColumns;
+use super::event::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::audit_events;

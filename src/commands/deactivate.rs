@@ -2,7 +2,7 @@
 
 use diesel::QueryResult;
 
-use super::account::find_account;
+use super::account::{ended_sessions_message, find_account};
 use super::database::open_database;
 use super::error::CommandError;
 use super::output::print_line;
@@ -40,12 +40,4 @@ fn close(conn: &mut Conn, user_id: UserId, now: Timestamp) -> QueryResult<Option
         closed.record(conn, &ClientDevice::default(), now)?;
     }
     Ok(ended)
-}
-
-fn ended_sessions_message(sessions: usize) -> String {
-    match sessions {
-        0 => "Its tokens ended; it had no open session.".to_owned(),
-        1 => "Its tokens and 1 session ended.".to_owned(),
-        many => format!("Its tokens and {many} sessions ended."),
-    }
 }

@@ -59,6 +59,10 @@ diesel::table! {
         confirmed_until -> Nullable<Timestamp>,
         /// When the user signed in.
         created_at -> Timestamp,
+        /// When the user last entered credentials; NULL in sessions of earlier versions.
+        auth_time -> Nullable<Timestamp>,
+        /// When the session was last used, to a tenth of SESSION_IDLE_TIMEOUT; NULL without it.
+        last_seen_at -> Nullable<Timestamp>,
         /// When the session ends by itself.
         expires_at -> Timestamp,
         /// When the session was revoked.

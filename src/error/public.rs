@@ -40,6 +40,8 @@ pub struct PublicError {
     pub retry_after: Option<u64>,
     /// The URL of the password log-in, for failures of WorkOS.
     pub password_login_url: Option<String>,
+    /// The code for programs; a script that requests a page then gets JSON.
+    pub code: Option<&'static str>,
 }
 
 impl PublicError {
@@ -55,6 +57,7 @@ impl PublicError {
             action: None,
             retry_after: None,
             password_login_url: None,
+            code: None,
         }
     }
 
@@ -93,7 +96,10 @@ impl PublicError {
             StatusCode::INTERNAL_SERVER_ERROR => "A server error occurred.".to_owned(),
             _ => self.message.clone().into_owned(),
         };
-        json!({ "detail": detail })
+        match self.code {
+            Some(code) => json!({ "detail": detail, "code": code }),
+            None => json!({ "detail": detail }),
+        }
     }
 
     /// The error for a status of actix-web, whose own text is not shown to clients.
@@ -127,6 +133,15 @@ impl Error {
                 "Your session has ended.",
             )
             .with_action("Log in", session_over_url(next)),
+            Self::ReauthenticationRequired { log_in_url } => PublicError {
+                code: Some("reauthentication_required"),
+                ..PublicError::new(
+                    StatusCode::FORBIDDEN,
+                    "Please log in again first",
+                    "You logged in more than 15 minutes ago, and this needs a recent log-in. Nothing was changed. Log in again, then repeat what you did.",
+                )
+            }
+            .with_action("Log in again", log_in_url.clone()),
             Self::SessionUnconfirmed { retry_after } => PublicError::try_again(
                 "The sign-in service is not responding, so we cannot check whether you are still signed in. Nothing was lost.",
                 retry_seconds(Some(*retry_after)),

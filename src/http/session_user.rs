@@ -131,7 +131,9 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
     };
     // A cookie of an older generation is out of date, even before its `renew_after`.
     let generation_changed = app.revocations.generation(&state.session_id) > state.generation;
-    if now < state.renew_after && !generation_changed {
+    let idle_timeout = app.settings.session_idle_timeout;
+    let use_is_due = idle_timeout.is_some_and(|it| it.is_check_due(state.checked_at, now));
+    if now < state.renew_after && !generation_changed && !use_is_due {
         return Ok(Some(state));
     }
     let renewal = RenewalRequest {
@@ -143,7 +145,7 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
     };
     match app.renewal.check(renewal).await? {
         SessionStatus::Valid(fresh) => {
-            let state = fresh.applied_to(state);
+            let state = fresh.applied_to(state, now);
             update_cookie(request, &session, state.clone())?;
             Ok(Some(state))
         }

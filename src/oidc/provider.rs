@@ -83,6 +83,11 @@ impl OidcProvider {
         })
     }
 
+    /// The issuer, as in the settings.
+    pub fn issuer(&self) -> &str {
+        &self.settings.issuer
+    }
+
     /// Whether the settings allow this redirect URI.
     pub fn allows(&self, redirect_uri: &str) -> bool {
         self.settings

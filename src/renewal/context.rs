@@ -7,11 +7,12 @@ use chrono::TimeDelta;
 use super::open_session::find_open;
 use super::write_behind::WriteBehind;
 use crate::accounts::User;
+use crate::audit::FailureCounter;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 use crate::ids::SessionId;
 use crate::keys::Keys;
-use crate::sessions::{RevocationCache, SessionRow};
+use crate::sessions::{IdleTimeout, RevocationCache, SessionRow};
 use crate::sign_out::end_session;
 use crate::workos::WorkosClient;
 
@@ -27,6 +28,10 @@ pub(super) struct RenewalContext {
     pub(super) stale_grace: TimeDelta,
     /// The longest lifetime of a session.
     pub(super) session_age: TimeDelta,
+    /// Counts refusals of the API key.
+    pub(super) failures: FailureCounter,
+    /// The time-out of unused sessions.
+    pub(super) idle_timeout: Option<IdleTimeout>,
 }
 
 impl RenewalContext {

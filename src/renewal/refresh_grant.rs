@@ -9,6 +9,7 @@ use super::context::RenewalContext;
 use super::policy;
 use super::status::RenewalRequest;
 use crate::accounts::User;
+use crate::audit::{AuditEvent, RefusedKey};
 use crate::sessions::SessionRow;
 use crate::workos::{Authentication, WorkosError};
 
@@ -49,6 +50,11 @@ pub(super) async fn request(
         // WorkOS refused the application's credentials, not the session. A replaced API key must not
         // sign everybody out.
         Err(error) if error.is_misconfiguration() => {
+            let refused = AuditEvent::KeyRefused {
+                key: RefusedKey::WorkosApiKey,
+            };
+            let now = context.clock.now();
+            context.failures.count(refused, &request.device, now);
             log::error!("run `vestibule check --online` to find the wrong setting: {error}");
             return RefreshOutcome::Unavailable(error);
         }

@@ -12,6 +12,7 @@ use super::policy::{self, POLL_INTERVAL, RenewalDecision, duration_until};
 use super::status::{RenewalError, RenewalRequest, RenewalResult, RenewedSession, SessionStatus};
 use super::switch_organization::{OrganizationSwitch, switch_organization};
 use super::write_behind::WriteBehind;
+use crate::audit::FailureCounter;
 use crate::clock::Clock;
 use crate::db::Database;
 use crate::error::{Error, InternalError};
@@ -62,6 +63,7 @@ impl RenewalService {
         keys: Arc<Keys>,
         clock: Clock,
         revocations: Arc<RevocationCache>,
+        failures: FailureCounter,
     ) -> Self {
         Self {
             context: Arc::new(RenewalContext {
@@ -73,6 +75,8 @@ impl RenewalService {
                 revocations,
                 stale_grace: settings.session_stale_grace,
                 session_age: settings.session_cookie_age,
+                failures,
+                idle_timeout: settings.session_idle_timeout,
             }),
             checks: SingleFlight::default(),
         }
@@ -147,6 +151,9 @@ impl RenewalService {
                 context.end_session(&request.session_id, now).await?;
                 return Ok(SessionStatus::Ended);
             };
+            if context.end_if_idle(request, &row, now).await? {
+                return Ok(SessionStatus::Ended);
+            }
             let is_valid = policy::is_valid(&row, now, grace);
             match policy::decide(&row, now, grace) {
                 RenewalDecision::Continue { check_again_at } => {

@@ -94,9 +94,9 @@ impl RenewedSession {
         }
     }
 
-    /// The cookie's state, updated.
+    /// The cookie's state, updated at `now`.
     #[must_use]
-    pub fn applied_to(&self, state: SessionState) -> SessionState {
+    pub fn applied_to(&self, state: SessionState, now: Timestamp) -> SessionState {
         let user = self.user.clone();
         SessionState {
             workos_user_id: user.workos_user_id,
@@ -109,6 +109,7 @@ impl RenewedSession {
             role: self.role.clone(),
             renew_after: self.renew_after,
             generation: self.generation,
+            checked_at: Some(now),
             ..state
         }
     }

@@ -58,13 +58,27 @@ pub struct SessionState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impersonator: Option<Impersonator>,
     /// When the user signed in.
-    #[serde(with = "seconds")]
+    #[serde(with = "super::serde_time::seconds")]
     pub signed_in_at: Timestamp,
+    /// When the user last entered credentials, if that was not the sign-in.
+    #[serde(
+        default,
+        with = "super::serde_time::optional_seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub auth_time: Option<Timestamp>,
+    /// When the cookie was last compared with the session's row; `None` in cookies of earlier versions.
+    #[serde(
+        default,
+        with = "super::serde_time::optional_seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub checked_at: Option<Timestamp>,
     /// The session's end. It is enforced here, because a browser need not obey `Max-Age`.
-    #[serde(with = "seconds")]
+    #[serde(with = "super::serde_time::seconds")]
     pub expires_at: Timestamp,
     /// After this time a request reloads the session from its row. Until then WorkOS has confirmed it.
-    #[serde(with = "seconds")]
+    #[serde(with = "super::serde_time::seconds")]
     pub renew_after: Timestamp,
     /// The generation of the session in which this cookie was written; see
     /// [`SessionRow::generation`](super::SessionRow::generation). Cookies of earlier versions call it
@@ -84,6 +98,11 @@ pub struct Impersonator {
 }
 
 impl SessionState {
+    /// When the user last entered credentials.
+    pub fn authenticated_at(&self) -> Timestamp {
+        self.auth_time.unwrap_or(self.signed_in_at)
+    }
+
     /// Drops optional fields, the least important first, until the cookie is small enough for a browser;
     /// returns the names of the dropped fields. The required fields always fit: ids have a fixed length
     /// and emails a maximum.
@@ -217,22 +236,6 @@ fn is_zero(number: &i32) -> bool {
     *number == 0
 }
 
-/// Serialises a time as whole seconds since 1970, which is short.
-mod seconds {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use crate::clock::Timestamp;
-
-    pub(super) fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_i64(time.seconds())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-        Timestamp::from_seconds(i64::deserialize(from)?)
-            .ok_or_else(|| D::Error::custom("the time is out of range"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,6 +259,8 @@ mod tests {
                 reason: Some("a ticket".to_owned()),
             }),
             signed_in_at: time(100),
+            auth_time: Some(time(90)),
+            checked_at: Some(time(120)),
             expires_at: time(200),
             renew_after: time(150),
             generation: 1,

@@ -27,6 +27,8 @@ pub struct SessionRow {
     pub confirmed_until: Option<Timestamp>,
     /// When the user signed in.
     pub created_at: Timestamp,
+    /// When the session was last used, to a tenth of `SESSION_IDLE_TIMEOUT`; `None` before the first record.
+    pub last_seen_at: Option<Timestamp>,
     /// When the session ends by itself.
     pub expires_at: Timestamp,
     /// When the session was revoked.
@@ -64,6 +66,8 @@ pub struct NewSession {
     pub confirmed_until: Option<Timestamp>,
     /// See [`SessionRow::created_at`].
     pub created_at: Timestamp,
+    /// When the user last entered credentials.
+    pub auth_time: Option<Timestamp>,
     /// See [`SessionRow::expires_at`].
     pub expires_at: Timestamp,
     /// See [`SessionRow::organization_id`].
@@ -239,12 +243,12 @@ impl SessionRow {
 
 #[derive(AsChangeset)]
 #[diesel(table_name = sessions, treat_none_as_null = true)]
-struct SessionRevocation {
+pub(super) struct SessionRevocation {
     revoked_at: Option<Timestamp>,
     workos_refresh_token: Option<Vec<u8>>,
 }
 
-fn revocation(now: Timestamp) -> SessionRevocation {
+pub(super) fn revocation(now: Timestamp) -> SessionRevocation {
     SessionRevocation {
         revoked_at: Some(now),
         workos_refresh_token: None,

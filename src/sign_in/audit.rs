@@ -1,12 +1,14 @@
-//! The audit events of a sign-in that succeeded.
+//! The audit events of sign-ins.
 
 use diesel::QueryResult;
 
-use crate::audit::AuditEvent;
+use crate::accounts::ProvisionError;
+use crate::audit::{AuditEvent, RefusedKey};
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::error::SignInFailure;
 use crate::ids::{SessionId, UserId};
-use crate::workos::{Authentication, ClientDevice, WorkosImpersonator};
+use crate::workos::{Authentication, ClientDevice, WorkosError, WorkosImpersonator};
 
 /// The most characters of an impersonator's reason that are recorded.
 const MAX_REASON: usize = 500;
@@ -15,6 +17,7 @@ const MAX_REASON: usize = 500;
 #[derive(Clone, Debug)]
 pub(super) struct SignInRecord {
     method: String,
+    amr: Vec<String>,
     impersonator: Option<WorkosImpersonator>,
     device: ClientDevice,
     now: Timestamp,
@@ -30,6 +33,7 @@ impl SignInRecord {
         let method = authentication.authentication_method.as_deref();
         Self {
             impersonator: authentication.impersonator.clone(),
+            amr: authentication.amr.clone(),
             ..Self::new(method.unwrap_or("workos"), device, now)
         }
     }
@@ -38,6 +42,7 @@ impl SignInRecord {
     pub(super) fn new(method: &str, device: &ClientDevice, now: Timestamp) -> Self {
         Self {
             method: method.to_owned(),
+            amr: Vec::new(),
             impersonator: None,
             device: device.clone(),
             now,
@@ -56,6 +61,7 @@ impl SignInRecord {
             user_id,
             session_id: session_id.cloned(),
             method: self.method.clone(),
+            amr: self.amr.clone(),
         };
         signed_in.record(conn, &self.device, self.now)?;
         let Some(impersonator) = &self.impersonator else {
@@ -69,5 +75,46 @@ impl SignInRecord {
             reason: reason.map(|reason| reason.chars().take(MAX_REASON).collect()),
         };
         impersonation.record(conn, &self.device, self.now)
+    }
+}
+
+impl SignInFailure {
+    /// The audit event of this failure. A failure of the database or of this server is none of the
+    /// user's, and neither is an outage of WorkOS.
+    pub fn audit_event(&self) -> Option<AuditEvent> {
+        let (user_id, reason) = match self {
+            Self::AttemptCookieMissing => (None, "no open attempt"),
+            Self::StateMismatch => (None, "wrong state"),
+            Self::AttemptAlreadyUsed => (None, "used attempt"),
+            Self::AnotherUser => (
+                None,
+                "another user than the one who was asked to log in again",
+            ),
+            Self::NotReauthenticated => (None, "no recent authentication"),
+            Self::Throttled(_) => (None, "too many refused codes"),
+            Self::Provider { .. } => (None, "error in the redirect from WorkOS"),
+            Self::Workos(error) if error.is_misconfiguration() => {
+                let key = RefusedKey::WorkosApiKey;
+                return Some(AuditEvent::KeyRefused { key });
+            }
+            Self::Workos(WorkosError::Refused { code, .. }) => (None, code.as_str()),
+            Self::Provision(ProvisionError::Inactive { user_id }) => {
+                (Some(*user_id), "closed account")
+            }
+            Self::Provision(
+                ProvisionError::EmailNotVerified { user_id, .. }
+                | ProvisionError::Conflict { user_id, .. },
+            ) => (Some(*user_id), "account that cannot be linked"),
+            Self::Provision(ProvisionError::Database(_))
+            | Self::Workos(WorkosError::Unavailable { .. })
+            | Self::Database(_)
+            | Self::Internal(_) => return None,
+            Self::Provision(_) => (None, "user that WorkOS has deleted or changed"),
+        };
+        Some(AuditEvent::SignInFailed {
+            user_id,
+            method: "workos".to_owned(),
+            reason: reason.to_owned(),
+        })
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct SessionDraft {
     pub(super) login_attempt: Option<String>,
     pub(super) workos: WorkosValues,
     pub(super) created_at: Timestamp,
+    /// When the user last entered credentials.
+    pub(super) auth_time: Timestamp,
     pub(super) expires_at: Timestamp,
     pub(super) device: ClientDevice,
 }
@@ -55,6 +57,7 @@ impl SessionDraft {
             login_attempt: None,
             workos: WorkosValues::default(),
             created_at: now,
+            auth_time: now,
             expires_at: now.plus(lifetime),
             device,
         })
@@ -78,6 +81,7 @@ impl SessionDraft {
             workos_refresh_token: refresh_token,
             confirmed_until,
             created_at: self.created_at,
+            auth_time: Some(self.auth_time),
             expires_at: self.expires_at,
             organization_id,
             role,
@@ -170,6 +174,8 @@ pub(super) fn local_state(user: User, row: &NewSession) -> SessionState {
         authentication_method: None,
         impersonator: None,
         signed_in_at: row.created_at,
+        auth_time: row.auth_time,
+        checked_at: Some(row.created_at),
         expires_at: row.expires_at,
         renew_after: row.created_at.plus(renewal::LOCAL_CHECK_INTERVAL),
         generation: 0,

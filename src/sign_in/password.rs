@@ -8,6 +8,7 @@ use super::audit::SignInRecord;
 use super::new_session::{SessionDraft, local_state};
 use super::service::SignInService;
 use crate::accounts::{CredentialError, User, authenticate};
+use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::ids::SessionId;
@@ -56,6 +57,7 @@ impl SignInService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<SessionState, CredentialError> {
+        let client = device.clone();
         let record = SignInRecord::new(LOCAL_PASSWORD, &device, now);
         let draft = SessionDraft::new(device, now, self.session_age);
         let draft = draft.map_err(|error| DbError::Unavailable(error.to_string()))?;
@@ -63,11 +65,13 @@ impl SignInService {
         let insert = move |conn: &mut Conn, user: &User| {
             let row = draft.clone().insert(conn, user, ending.as_ref())?;
             // Without a login attempt the row is always new.
-            let row = row.ok_or(CredentialError::Refused)?;
+            let row = row.ok_or(CredentialError::Refused(Some(user.id)))?;
             record.write(conn, user.id, Some(&row.id))?;
             Ok::<_, CredentialError>(row)
         };
-        let (user, row) = self.with_password(email, password, now, insert).await?;
+        let (user, row) = self
+            .with_password(email, password, &client, now, insert)
+            .await?;
         self.cache_end_of(previous.as_ref(), now);
         Ok(SessionState {
             authentication_method: Some(LOCAL_PASSWORD.to_owned()),
@@ -89,7 +93,9 @@ impl SignInService {
             record.write(conn, user.id, None)?;
             Ok::<_, PasswordTokenError>(tokens.issue(conn, user, TokenGrant::default(), now)?)
         };
-        let (_, pair) = self.with_password(email, password, now, issue).await?;
+        let (_, pair) = self
+            .with_password(email, password, device, now, issue)
+            .await?;
         Ok(pair)
     }
 
@@ -98,6 +104,7 @@ impl SignInService {
         &self,
         email: &str,
         password: &SecretString,
+        device: &ClientDevice,
         now: Timestamp,
         sign_in: impl Fn(&mut Conn, &User) -> Result<T, E> + Clone + Send + 'static,
     ) -> Result<(User, T), E>
@@ -109,7 +116,8 @@ impl SignInService {
         for _ in 0..ATTEMPTS {
             let password = password.clone();
             let policy = self.password_login;
-            let checked = authenticate(database, hasher, policy, email, password).await?;
+            let checked = authenticate(database, hasher, policy, email, password).await;
+            let checked = checked.inspect_err(|error| self.count_refusal(error, device, now))?;
             let sign_in = sign_in.clone();
             let signed_in = database
                 .write(move |conn| {
@@ -130,6 +138,18 @@ impl SignInService {
             }
         }
         // The account changed during every attempt.
-        Err(CredentialError::Refused.into())
+        Err(CredentialError::Refused(None).into())
+    }
+
+    /// Counts a refused password for the audit trail.
+    fn count_refusal(&self, error: &CredentialError, device: &ClientDevice, now: Timestamp) {
+        if let CredentialError::Refused(user_id) = error {
+            let failed = AuditEvent::SignInFailed {
+                user_id: *user_id,
+                method: LOCAL_PASSWORD.to_owned(),
+                reason: "refused password".to_owned(),
+            };
+            self.services.failures.count(failed, device, now);
+        }
     }
 }

@@ -9,6 +9,7 @@ mod row;
 
 use serde::{Deserialize, Serialize};
 
+use super::requirement::SignInRequirement;
 use super::service::SignInService;
 use crate::clock::Timestamp;
 use crate::db::DbError;
@@ -41,6 +42,9 @@ pub struct PendingSignIn {
     pub next: String,
     /// The organisation of the session, if one was requested.
     pub organization_id: Option<String>,
+    /// What the sign-in must show.
+    #[serde(default, skip_serializing_if = "SignInRequirement::is_empty")]
+    pub requirement: SignInRequirement,
 }
 
 /// A sign-in that has ended.
@@ -74,6 +78,7 @@ impl PendingSignIn {
             attempt: self.attempt.clone(),
             next: self.next.clone(),
             organization_id: self.organization_after(answer),
+            requirement: self.requirement.clone(),
         }
     }
 

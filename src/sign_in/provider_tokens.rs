@@ -6,6 +6,7 @@ use super::audit::SignInRecord;
 use super::new_session::{LONGEST_IMPERSONATION, SessionDraft, WorkosValues};
 use super::service::SignInService;
 use crate::accounts::{ExternalIdentity, LinkError, User, WorkosProfile, find_or_link, provision};
+use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::error::SignInFailure;
@@ -37,6 +38,23 @@ pub enum ExchangeFailure {
     /// The tokens.
     #[error(transparent)]
     NotIssued(#[from] IssueError),
+}
+
+impl ExchangeFailure {
+    /// The audit event of this failure, for a sign-in by `method`.
+    pub fn audit_event(&self, method: &str) -> Option<AuditEvent> {
+        let user_id = match self {
+            Self::Workos(failure) => return failure.audit_event(),
+            Self::Link(LinkError::Inactive { user_id }) => Some(*user_id),
+            Self::Link(LinkError::Database(_)) | Self::Oidc(_) | Self::NotIssued(_) => return None,
+            Self::Link(_) => None,
+        };
+        Some(AuditEvent::SignInFailed {
+            user_id,
+            method: method.to_owned(),
+            reason: "no account that may be used".to_owned(),
+        })
+    }
 }
 
 impl From<DbError> for ExchangeFailure {
@@ -140,6 +158,8 @@ impl SignInService {
         // Without a refresh token: the session is not renewed, because our tokens have lifetimes of
         // their own.
         draft.workos = WorkosValues::of(authentication);
+        let claimed = authentication.auth_time.map(Timestamp::from);
+        draft.auth_time = claimed.unwrap_or(now).min(now);
         Ok(Some(draft))
     }
 }

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use super::callback_dedup::CallbackDedup;
 use crate::accounts::passwords::Hasher;
+use crate::audit::FailureCounter;
 use crate::clock::{Clock, Timestamp};
 use crate::db::Database;
 use crate::error::SignInFailure;
@@ -37,6 +38,8 @@ pub struct SignInDependencies {
     pub hasher: Arc<Hasher>,
     /// Limits the requests to identity providers.
     pub exchanges: Arc<ExchangeBudget>,
+    /// Counts refused sign-ins.
+    pub failures: FailureCounter,
 }
 
 /// Signs users in. Cheap to clone.

@@ -14,6 +14,7 @@ use super::pending::{EndedSignIn, PendingSignIn, PendingSignInRow, PendingState,
 use super::service::SignInService;
 use super::step_answer::StepRejection;
 use super::workos_session::AuthenticatedSignIn;
+use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::error::{InternalError, SignInFailure};
@@ -198,6 +199,7 @@ impl LeasedSubmission {
         let sign_in = AuthenticatedSignIn {
             authentication,
             attempt: pending.attempt.clone(),
+            requirement: pending.requirement.clone(),
             previous: previous.clone(),
             device: device.clone(),
             now: self.service.services.clock.now(),
@@ -234,6 +236,7 @@ impl LeasedSubmission {
             None => match StepRejection::from_error(&pending.pending.question, &error) {
                 Some(rejection) => {
                     log::info!("WorkOS rejected an answer: {error}");
+                    self.count_failure(SignInFailure::Workos(error).audit_event());
                     self.release().await;
                     StepOutcome::Rejected(rejection)
                 }
@@ -275,9 +278,17 @@ impl LeasedSubmission {
             self.release().await;
             return StepOutcome::RetryLater(failure);
         }
+        self.count_failure(failure.audit_event());
         let lease = self.lease;
         warn_if_failed(self.change(move |row, conn| row.delete(conn, lease)).await);
         StepOutcome::Failed(failure)
+    }
+
+    /// Counts a refused answer or a failed sign-in for the audit trail.
+    fn count_failure(&self, event: Option<AuditEvent>) {
+        let services = &self.service.services;
+        let (device, now) = (&self.submission.device, services.clock.now());
+        services.failures.count_any(event, device, now);
     }
 
     async fn release(&self) {

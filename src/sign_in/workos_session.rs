@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use super::audit::SignInRecord;
 use super::conversions::workos_outcome;
 use super::new_session::{SessionDraft, WorkosValues, limited_lifetime, local_state};
+use super::requirement::SignInRequirement;
 use super::service::SignInService;
 use crate::accounts::{ProvisionError, User, WorkosProfile, provision};
 use crate::clock::Timestamp;
@@ -24,6 +25,8 @@ pub struct WorkosCallback {
     pub code_verifier: String,
     /// The attempt's fingerprint; one attempt creates one session.
     pub attempt: String,
+    /// What the sign-in must show.
+    pub requirement: SignInRequirement,
     /// The browser's previous session, which the new one replaces.
     pub previous: Option<SessionId>,
     /// The client's device.
@@ -36,6 +39,7 @@ pub struct WorkosCallback {
 pub(super) struct AuthenticatedSignIn {
     pub(super) authentication: Authentication,
     pub(super) attempt: String,
+    pub(super) requirement: SignInRequirement,
     pub(super) previous: Option<SessionId>,
     pub(super) device: ClientDevice,
     pub(super) now: Timestamp,
@@ -66,6 +70,7 @@ impl SignInService {
             code,
             code_verifier,
             attempt,
+            requirement,
             previous,
             device,
             client,
@@ -80,6 +85,7 @@ impl SignInService {
         self.create_session(AuthenticatedSignIn {
             authentication,
             attempt,
+            requirement,
             previous,
             device,
             now: self.services.clock.now(),
@@ -95,6 +101,7 @@ impl SignInService {
         let AuthenticatedSignIn {
             authentication,
             attempt,
+            requirement,
             previous,
             device,
             now,
@@ -107,6 +114,8 @@ impl SignInService {
         let refresh_token = authentication.refresh_token.expose_secret().as_bytes();
         let place = SessionRow::refresh_token_place(&draft.id);
         let refresh_token = self.services.keys.seal_row(&place, refresh_token)?;
+        let claimed = authentication.auth_time.map(Timestamp::from);
+        draft.auth_time = requirement.auth_time(claimed, now);
         draft.login_attempt = Some(attempt);
         draft.workos = WorkosValues {
             refresh_token: Some(refresh_token),
@@ -120,6 +129,7 @@ impl SignInService {
             .database
             .write(move |conn| {
                 let user = provision(conn, &profile, now)?;
+                requirement.check(user.id, claimed)?;
                 // `record_login` checks again that the account is active: if it is deactivated in
                 // between, the deactivation does not see this session.
                 if User::record_login(conn, user.id, now)? == 0 {

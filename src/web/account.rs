@@ -16,6 +16,7 @@ use crate::accounts::{User, has_password};
 use crate::clock::Clock;
 use crate::db::{Database, DbError};
 use crate::error::{Error, InternalError};
+use crate::http::recent_session::{is_recent, log_in_again_url};
 use crate::http::session_user::SessionUser;
 use crate::memberships::Memberships;
 use crate::sessions::{BrowserSession, SessionState};
@@ -155,6 +156,8 @@ impl AccountView {
             &notices
         };
         let notice = request.and_then(|request| notice::from_query(request, known));
+        let is_recent = is_recent(user, self.clock.now());
+        let log_in_again = (!is_recent).then(|| log_in_again_url(user, "/account"));
         let account = AccountPage {
             page: render::frame(Some(user), notice),
             email_verified: user.email_verified,
@@ -165,9 +168,11 @@ impl AccountView {
             roles: user.role.as_slice(),
             authentication_method: user.authentication_method.as_deref(),
             signed_in_at: user.signed_in_at.utc(),
+            authenticated_at: user.authenticated_at().utc(),
             expires_at: user.expires_at.utc(),
             sessions: sessions.as_ref(),
             password,
+            log_in_again_url: log_in_again.as_deref(),
         };
         render::page(StatusCode::OK, &account)
     }

@@ -10,9 +10,11 @@ use super::redirect;
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
 use crate::error::Error;
+use crate::http::recent_session::require_recent;
 use crate::http::session_user::{MaybeUser, login_required};
 use crate::ids::SessionId;
 use crate::sessions::{ActiveSession, BrowserSession, SessionState, device_description};
+use crate::state::AppState;
 
 /// The form's page.
 const PAGE: &str = "/account";
@@ -35,6 +37,7 @@ pub async fn revoke(
     user: MaybeUser,
     session: BrowserSession,
     logout: BrowserLogout,
+    app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
     // A log-in cannot return to this address, which accepts only POST.
@@ -47,6 +50,7 @@ pub async fn revoke(
     if user.impersonator.is_some() {
         return Err(Error::Impersonated);
     }
+    require_recent(&user, PAGE, app.clock.now())?;
     let response = if all {
         logout.end_all(&user, &session).await
     } else {

@@ -54,7 +54,9 @@ pub async fn callback(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     let query = CallbackQuery::from_request(&request);
-    let attempts = LoginAttempts::from_request(&request, &app.keys, app.clock.now());
+    let now = app.clock.now();
+    let device = device(&request, &app.settings.trusted_proxies);
+    let attempts = LoginAttempts::from_request(&request, &app.keys, now);
     let attempt = query
         .state
         .as_deref()
@@ -72,8 +74,9 @@ pub async fn callback(
                 code: code.clone(),
                 code_verifier: attempt.pkce().verifier,
                 attempt: attempt.fingerprint(),
+                requirement: attempt.requirement().clone(),
                 previous: session.peek(app.clock.now()).map(|state| state.session_id),
-                device: device(&request, &app.settings.trusted_proxies),
+                device: device.clone(),
                 client,
             };
             match app.sign_in.handle_callback(callback).await {
@@ -107,6 +110,7 @@ pub async fn callback(
         Ok(response) => (response, true),
         // If WorkOS was unavailable, the code may still be valid: reloading the page tries it again.
         Err(failure) => {
+            app.failures.count_any(failure.audit_event(), &device, now);
             let attempt_is_over = !failure.keeps_the_code();
             (
                 HttpResponse::from_error(Error::sign_in(failure, next)),

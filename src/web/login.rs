@@ -9,7 +9,10 @@ use super::{query_pairs, query_value, redirect};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::keys::Keys;
+use crate::links::REAUTHENTICATE;
 use crate::origin::{Origin, local_target};
+use crate::sessions::BrowserSession;
+use crate::sign_in::SignInRequirement;
 use crate::state::AppState;
 use crate::workos::{AuthorizeRequest, WorkosClient};
 
@@ -18,7 +21,11 @@ use crate::workos::{AuthorizeRequest, WorkosClient};
 const MOVED: &str = "moved";
 
 /// Starts an attempt and redirects the browser to WorkOS.
-pub async fn login(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpResponse, Error> {
+pub async fn login(
+    request: HttpRequest,
+    session: BrowserSession,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, Error> {
     if let Some(url) = public_url_redirect(&request, &app.settings.public_url) {
         return Ok(redirect(&url));
     }
@@ -29,9 +36,20 @@ pub async fn login(request: HttpRequest, app: web::Data<AppState>) -> Result<Htt
     let parameters = query
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
-    let parameters = AuthorizeRequest::from_query(parameters);
+    let repeats = query_value(&request, REAUTHENTICATE).and_then(|_| session.peek(now));
+    let parameters = match &repeats {
+        Some(user) => {
+            AuthorizeRequest::reauthentication(&user.email, user.organization_id.as_deref())
+        }
+        None => AuthorizeRequest::from_query(parameters),
+    };
+    let mut requirement = SignInRequirement::default().of_user(repeats.map(|user| user.user_id));
+    if let Some(max_age) = parameters.max_age() {
+        requirement = requirement.with_max_age(max_age, now);
+    }
     let attempt = LoginAttempt::start(next.as_deref().unwrap_or_default(), now)?
-        .into_organization(parameters.organization_id());
+        .into_organization(parameters.organization_id())
+        .requiring(requirement);
     let redirect = AuthorizeRedirect {
         workos: &app.workos,
         redirect_uri: &app.settings.workos.redirect_uri,

@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::hex::hex;
 use crate::keys::Keys;
 use crate::random::{RandomnessError, random_text};
+use crate::sign_in::SignInRequirement;
 use crate::workos::Pkce;
 
 /// A cookie's name is this prefix and the first digits of the hash of the attempt's `state`.
@@ -41,6 +42,8 @@ pub struct LoginAttempt {
     // The serialized name is part of cookies that earlier versions have set.
     #[serde(default, rename = "continues", skip_serializing_if = "is_false")]
     is_continuation: bool,
+    #[serde(default, skip_serializing_if = "SignInRequirement::is_empty")]
+    requirement: SignInRequirement,
 }
 
 impl LoginAttempt {
@@ -54,6 +57,7 @@ impl LoginAttempt {
             started_at: now.seconds(),
             organization_id: None,
             is_continuation: false,
+            requirement: SignInRequirement::default(),
         })
     }
 
@@ -74,6 +78,19 @@ impl LoginAttempt {
             is_continuation: true,
             ..self
         }
+    }
+
+    /// Sets what the sign-in must show.
+    pub fn requiring(self, requirement: SignInRequirement) -> Self {
+        Self {
+            requirement,
+            ..self
+        }
+    }
+
+    /// What the sign-in must show.
+    pub fn requirement(&self) -> &SignInRequirement {
+        &self.requirement
     }
 
     /// Whether this server started the attempt by itself.

@@ -56,7 +56,7 @@ pub async fn post(
     };
     match app.renewal.switch_organization(renewal).await? {
         OrganizationSwitch::Done(fresh) => {
-            let state = fresh.applied_to(user);
+            let state = fresh.applied_to(user, app.clock.now());
             log::info!("account {} switched its organisation", state.user_id);
             if let Some(id) = &state.workos_user_id {
                 app.memberships.forget(id);

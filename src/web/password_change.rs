@@ -8,11 +8,13 @@ use super::form::{Form, field_error};
 use super::pages::PasswordChangeErrors;
 use super::{none_if_refused, redirect};
 use crate::accounts::passwords::validators::{UserAttributes, validate};
-use crate::accounts::{PasswordChange, User, change_password, has_password};
+use crate::accounts::{CredentialError, PasswordChange, User, change_password, has_password};
+use crate::audit::AuditEvent;
 use crate::error::Error;
-use crate::http::session_user::{MaybeUser, login_required};
+use crate::http::recent_session::RecentSession;
 use crate::middleware::device;
 use crate::sessions::BrowserSession;
+use crate::sign_in::LOCAL_PASSWORD;
 use crate::state::AppState;
 
 /// The form's page.
@@ -26,14 +28,12 @@ const PASSWORD_MISMATCH: &str = "The two password fields didn’t match.";
 pub async fn post(
     request: HttpRequest,
     body: web::Bytes,
-    user: MaybeUser,
+    RecentSession(user): RecentSession,
     session: BrowserSession,
     app: web::Data<AppState>,
     view: AccountView,
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
-    // A log-in cannot return to this address, which accepts only POST.
-    let user = user.0.ok_or_else(|| login_required(&request, PAGE))?;
     if user.impersonator.is_some() {
         return Err(Error::Impersonated);
     }
@@ -63,6 +63,15 @@ pub async fn post(
             now,
         };
         let outcome = change_password(&app.database, &app.hasher, policy, change).await;
+        if let Err(CredentialError::Refused(_)) = &outcome {
+            let failed = AuditEvent::SignInFailed {
+                user_id: Some(account.id),
+                method: LOCAL_PASSWORD.to_owned(),
+                reason: "refused old password".to_owned(),
+            };
+            let device = device(&request, &app.settings.trusted_proxies);
+            app.failures.count(failed, &device, now);
+        }
         if none_if_refused(outcome, PAGE)?.is_some() {
             // So that this replica does not wait for its next reading.
             if let Err(error) = app.revocations.refresh(&app.database, now).await {

@@ -45,7 +45,7 @@ pub(super) async fn take_over(
             let next = attempt.next();
             let response = match attempt.is_continuation() {
                 true => continue_at_workos::page(step, organization, next, true),
-                false => continue_at_workos::redirect(request, authorize, step, organization, next),
+                false => continue_at_workos::redirect(request, authorize, step, attempt),
             };
             Ok(response.map_err(|error| InternalError::new("start a sign-in at WorkOS", error))?)
         }
@@ -56,6 +56,7 @@ pub(super) async fn take_over(
                 attempt: attempt.fingerprint(),
                 next: attempt.next().to_owned(),
                 organization_id: organization.map(str::to_owned),
+                requirement: attempt.requirement().clone(),
             };
             let secret = StepSecret::generate(now)?;
             let id = secret.row_id();

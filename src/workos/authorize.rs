@@ -64,6 +64,24 @@ impl AuthorizeRequest {
         Self { parameters }
     }
 
+    /// The parameters of a sign-in that authenticates a user again, in the same organisation.
+    pub fn reauthentication(email: &str, organization_id: Option<&str>) -> Self {
+        let mut parameters = vec![
+            ("provider", "authkit".to_owned()),
+            ("login_hint", email.to_owned()),
+            ("max_age", "0".to_owned()),
+        ];
+        parameters.extend(organization_id.map(|id| ("organization_id", id.to_owned())));
+        Self { parameters }
+    }
+
+    /// The longest time in seconds since the user has entered credentials; `None` if any is accepted.
+    pub fn max_age(&self) -> Option<i64> {
+        let mut parameters = self.parameters.iter();
+        let (_, seconds) = parameters.find(|(name, _)| *name == "max_age")?;
+        seconds.parse().ok().filter(|seconds| *seconds >= 0)
+    }
+
     /// The requested organisation.
     pub fn organization_id(&self) -> Option<&str> {
         let mut parameters = self.parameters.iter();

@@ -10,6 +10,11 @@ use super::error::WorkosError;
 
 use crate::ids::WorkosSid;
 
+/// The longest name of an authentication method that is read; those of RFC 8176 have five characters.
+const MAX_METHOD: usize = 32;
+/// The most authentication methods that are read.
+const MAX_METHODS: usize = 8;
+
 /// A completed authentication.
 #[derive(Debug)]
 pub struct Authentication {
@@ -32,6 +37,10 @@ pub struct Authentication {
     pub authentication_method: Option<String>,
     /// The person who acts as the user, if somebody does.
     pub impersonator: Option<WorkosImpersonator>,
+    /// When the user last entered credentials, from the access token.
+    pub auth_time: Option<DateTime<Utc>>,
+    /// The authentication methods (RFC 8176) that the access token names.
+    pub amr: Vec<String>,
 }
 
 /// The response of `POST /user_management/authenticate`.
@@ -64,6 +73,10 @@ impl AuthenticateResponse {
             sid: claims.sid.map(WorkosSid::from),
             role: claims.role,
             access_token_expires_at: claims.exp.and_then(|exp| DateTime::from_timestamp(exp, 0)),
+            auth_time: claims
+                .auth_time
+                .and_then(|time| DateTime::from_timestamp(time, 0)),
+            amr: claims.amr,
             access_token: self.access_token,
             refresh_token: self.refresh_token,
             organization_id: self.organization_id.or(claims.org_id),
@@ -118,6 +131,10 @@ pub(super) struct AccessTokenClaims {
     pub(super) org_id: Option<String>,
     #[serde(default, deserialize_with = "seconds")]
     pub(super) exp: Option<i64>,
+    #[serde(default, deserialize_with = "seconds")]
+    pub(super) auth_time: Option<i64>,
+    #[serde(default, deserialize_with = "methods")]
+    pub(super) amr: Vec<String>,
 }
 
 /// A string without control characters, which PostgreSQL would refuse; `None` for any other value.
@@ -138,6 +155,15 @@ fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> 
         .or_else(|| value.as_f64().map(|seconds| seconds as i64)))
 }
 
+/// The short words of an array; any other value is ignored.
+fn methods<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let value = Value::deserialize(from)?;
+    let words = value.as_array().into_iter().flatten();
+    let words = words.filter_map(Value::as_str);
+    let plain = words.filter(|word| word.len() <= MAX_METHOD && !word.contains(char::is_control));
+    Ok(plain.take(MAX_METHODS).map(str::to_owned).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +175,11 @@ mod tests {
         assert_eq!(claims.sid.as_deref(), Some("s"));
         assert_eq!((claims.role, claims.org_id), (None, None));
         assert_eq!(claims.exp, Some(1_900_000_000));
+        assert!(claims.auth_time.is_none() && claims.amr.is_empty());
+        let claims = r#"{"sub":"user_1","auth_time":100,"amr":["pwd",7,"otp"]}"#;
+        let claims: AccessTokenClaims = serde_json::from_str(claims).unwrap();
+        assert_eq!(claims.auth_time, Some(100));
+        assert_eq!(claims.amr, ["pwd", "otp"]);
         let claims = r#"{"sub":"user_1","sid":"s\u0000"}"#;
         assert_eq!(
             serde_json::from_str::<AccessTokenClaims>(claims)

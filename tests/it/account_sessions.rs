@@ -71,6 +71,7 @@ pub(crate) fn add_session(app: &TestApp, user_id: UserId, id: &str) {
         workos_refresh_token: None,
         confirmed_until: None,
         created_at: app.now(),
+        auth_time: None,
         expires_at: app.now().plus(chrono::TimeDelta::days(1)),
         organization_id: None,
         role: None,

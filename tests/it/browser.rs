@@ -10,6 +10,7 @@ mod organization;
 mod passwords;
 mod people;
 mod readme_screenshots;
+mod reauthentication;
 mod refusals;
 mod renewal;
 mod sessions;

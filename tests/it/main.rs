@@ -34,6 +34,7 @@ mod password_change;
 mod password_login;
 mod provisioning;
 mod purge;
+mod reauthentication;
 mod renewal;
 mod session;
 mod static_files;

@@ -69,6 +69,7 @@ impl PurgeTest {
             workos_refresh_token: None,
             confirmed_until: None,
             created_at: self.at(-1_000_000),
+            auth_time: None,
             expires_at: self.at(ends_in),
             organization_id: None,
             role: None,

@@ -2,6 +2,7 @@
 
 mod cookie;
 mod foreign_cookies_and_prefetch;
+mod idle;
 mod impersonation;
 mod keys;
 mod logout;

@@ -98,6 +98,7 @@ fn refresh_token(shared: &SharedState, fields: &JsonFields) -> Result<Value, Api
 
 fn password(shared: &SharedState, fields: &JsonFields) -> Result<Value, ApiError> {
     let [email, password] = fields.require(["email", "password"])?;
+    let now = shared.now();
     let mut store = shared.store();
     let user = store.directory.user_by_email(email);
     let user = user
@@ -109,9 +110,10 @@ fn password(shared: &SharedState, fields: &JsonFields) -> Result<Value, ApiError
         organization_id: None,
         impersonator: None,
         browser: None,
+        authenticated_at: now,
         second_factor_done: false,
     };
-    store.continue_sign_in(sign_in, &shared.base_url, shared.now())
+    store.continue_sign_in(sign_in, &shared.base_url, now)
 }
 
 fn organization_selection(shared: &SharedState, fields: &JsonFields) -> Result<Value, ApiError> {

@@ -120,6 +120,7 @@ fn sign_in_remembered(
         organization_id: authorization.session_organization(),
         impersonator: browser.impersonator,
         browser: Some(cookie.value().to_owned()),
+        authenticated_at: browser.signed_in_at,
         second_factor_done: browser.has_enrolled,
     };
     Some(redirect_with_code(&mut store, authorization, sign_in, now))
@@ -168,6 +169,7 @@ fn sign_in(
         organization_id: authorization.session_organization(),
         impersonator: browser.impersonator.clone(),
         browser: Some(cookie.clone()),
+        authenticated_at: now,
         second_factor_done: false,
     };
     store.browsers.insert(cookie.clone(), browser);

@@ -52,6 +52,8 @@ pub(crate) struct SignIn {
     pub(crate) impersonator: Option<Impersonator>,
     /// The cookie of the browser.
     pub(crate) browser: Option<String>,
+    /// When the user last entered credentials.
+    pub(crate) authenticated_at: Millis,
     pub(crate) second_factor_done: bool,
 }
 
@@ -111,6 +113,8 @@ pub(crate) struct Session {
     pub(crate) impersonator: Option<Impersonator>,
     /// The cookie of the browser that signed in.
     pub(crate) browser: Option<String>,
+    /// When the user last entered credentials.
+    pub(crate) authenticated_at: Millis,
     pub(crate) created_at: Millis,
 }
 

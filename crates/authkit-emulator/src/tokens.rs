@@ -25,6 +25,7 @@ impl Store {
             organization_id: sign_in.organization_id,
             impersonator: sign_in.impersonator,
             browser: sign_in.browser,
+            authenticated_at: sign_in.authenticated_at,
             created_at: now,
         };
         let response = self.issue_tokens(&session, base_url, now)?;
@@ -116,6 +117,7 @@ impl Store {
         claim("sub", json!(session.user_id));
         claim("sid", json!(session.id));
         claim("jti", json!(ids::random_id("token")));
+        claim("auth_time", json!(session.authenticated_at / 1000));
         claim("iat", json!(issued_at));
         claim("exp", json!(issued_at + settings.lifetime / 1000));
         if let Some(audience) = &settings.audience {

@@ -19,7 +19,7 @@ impl From<IssueError> for ApiError {
 impl From<CredentialError> for ApiError {
     fn from(error: CredentialError) -> Self {
         match error {
-            CredentialError::Refused => Unauthorized::NoActiveAccount.into(),
+            CredentialError::Refused(_) => Unauthorized::NoActiveAccount.into(),
             CredentialError::Overloaded(error) => Self::Other(error.into()),
             CredentialError::Hash(error) => Self::internal("hash a password", error),
             CredentialError::Database(error) => error.into(),

@@ -98,6 +98,8 @@ fn workos(failure: SignInFailure) -> ApiError {
         SignInFailure::AttemptCookieMissing
         | SignInFailure::StateMismatch
         | SignInFailure::AttemptAlreadyUsed
+        | SignInFailure::AnotherUser
+        | SignInFailure::NotReauthenticated
         | SignInFailure::Provider { .. } => ApiError::internal("exchange a code", failure),
     }
 }

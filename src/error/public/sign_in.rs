@@ -9,7 +9,7 @@ use super::{PublicError, database, internal, retry_seconds, throttled};
 use crate::accounts::ProvisionError;
 use crate::db::DbError;
 use crate::error::SignInFailure;
-use crate::links::{login_as_another_url, login_url, password_login_url};
+use crate::links::{login_as_another_url, login_url, password_login_url, reauthentication_url};
 use crate::workos::WorkosError;
 
 const START_AGAIN: &str = "Start again";
@@ -23,6 +23,22 @@ impl SignInFailure {
                 "This sign-in cannot be completed",
                 "It was started in another browser, was used already, or took longer than ten minutes. Please start again.",
             ),
+            Self::AnotherUser => {
+                return PublicError::new(
+                    StatusCode::FORBIDDEN,
+                    "That was another account",
+                    "You were asked to log in again, but logged in as someone else. Nothing was changed, and you are still signed in as before.",
+                )
+                .with_action("Log in again", reauthentication_url(next));
+            }
+            Self::NotReauthenticated => {
+                return PublicError::new(
+                    StatusCode::FORBIDDEN,
+                    "A recent log-in is needed",
+                    "The sign-in service did not ask you to log in again. Please try once more.",
+                )
+                .with_action("Log in again", reauthentication_url(next));
+            }
             Self::Provider { code, .. } => match invitation_message(code) {
                 Some(message) => return invitation_error(StatusCode::BAD_REQUEST, code, message, next),
                 None => PublicError::new(

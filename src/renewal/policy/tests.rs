@@ -16,6 +16,7 @@ fn row() -> SessionRow {
         workos_refresh_token: Some(vec![1]),
         confirmed_until: Some(at(300)),
         created_at: at(0),
+        last_seen_at: None,
         expires_at: at(1_000_000),
         revoked_at: None,
         organization_id: None,

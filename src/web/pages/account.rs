@@ -32,12 +32,16 @@ pub struct AccountPage<'a> {
     pub authentication_method: Option<&'a str>,
     /// When this session started.
     pub signed_in_at: DateTime<Utc>,
+    /// When the user last entered credentials.
+    pub authenticated_at: DateTime<Utc>,
     /// When this session expires.
     pub expires_at: DateTime<Utc>,
     /// The user's open sessions; `None` if they could not be read.
     pub sessions: Option<&'a SessionList>,
     /// The errors of the password form; `None` hides the form.
     pub password: Option<&'a PasswordChangeErrors>,
+    /// The log-in that the password form needs first; `None` if the user has logged in recently.
+    pub log_in_again_url: Option<&'a str>,
 }
 
 impl<'a> AccountPage<'a> {

@@ -16,11 +16,12 @@ pub(super) fn redirect(
     request: &HttpRequest,
     redirect: AuthorizeRedirect<'_>,
     step: &HostedStep,
-    organization: Option<&str>,
-    next: &str,
+    interrupted: &LoginAttempt,
 ) -> Result<HttpResponse, Error> {
-    let attempt = LoginAttempt::start(next, redirect.now)?
+    let organization = interrupted.organization_id();
+    let attempt = LoginAttempt::start(interrupted.next(), redirect.now)?
         .into_organization(organization)
+        .requiring(interrupted.requirement().clone())
         .into_continuation();
     redirect.response(request, attempt, &step.request(organization))
 }

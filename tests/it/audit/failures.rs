@@ -2,13 +2,16 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
-use vestibule::audit::{AuditEvent, FailureCounter};
+use vestibule::audit::{AuditEvent, AuditEventRow, FailureCounter};
 use vestibule::ids::UserId;
 use vestibule::workos::ClientDevice;
 
 use super::{detail, events, only};
 use crate::support::app::TestApp;
 use crate::webhooks::SECRET;
+
+const EMAIL: &str = "grace@example.com";
+const PASSWORD: &str = "a made-up passphrase";
 
 fn device(address: &str) -> ClientDevice {
     ClientDevice {
@@ -23,6 +26,15 @@ fn failed(user_id: Option<UserId>) -> AuditEvent {
         method: "local_password".to_owned(),
         reason: "wrong password".to_owned(),
     }
+}
+
+/// Stops the app, which writes its counted failures, and returns the events.
+fn stopped(app: TestApp) -> Vec<AuditEventRow> {
+    let database = app.database.clone();
+    let kept = app.stop();
+    let rows = super::events_of(&database);
+    drop(kept);
+    rows
 }
 
 #[tokio::test]
@@ -92,9 +104,7 @@ async fn a_refused_webhook_is_recorded_when_the_server_stops() {
             .await;
         assert_eq!(response.unwrap().status(), 400);
     }
-    let database = app.database.clone();
-    let _kept = app.stop();
-    let rows = super::events_of(&database);
+    let rows = stopped(app);
     let [refused] = &rows[..] else {
         panic!("{rows:?}")
     };
@@ -102,4 +112,84 @@ async fn a_refused_webhook_is_recorded_when_the_server_stops() {
     assert_eq!(refused.address.as_deref(), Some("127.0.0.1"));
     let expected = json!({ "key": "webhook_signature", "times": 3 });
     assert_eq!(detail(refused), expected);
+}
+
+#[tokio::test]
+async fn a_refused_password_is_recorded_with_its_account() {
+    let app = TestApp::start();
+    let user = app.add_user_with_password(EMAIL, PASSWORD);
+    let visitor = app.visitor();
+    visitor.log_in(EMAIL, "wrong passphrase").await;
+    visitor
+        .log_in("nobody@example.com", "wrong passphrase")
+        .await;
+    let body = json!({ "email": EMAIL, "password": "wrong passphrase" });
+    visitor.post_json("/api/token", &body).await;
+    let rows = stopped(app);
+    let of = |user_id| rows.iter().find(|row| row.user_id == user_id).unwrap();
+    let expected = json!({ "method": "local_password", "reason": "refused password" });
+    assert_eq!(detail(of(None)), expected);
+    let mut twice = expected;
+    twice["times"] = json!(2);
+    assert_eq!(detail(of(Some(user.id))), twice);
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows.iter().all(|row| row.event == "sign_in_failed"));
+}
+
+#[tokio::test]
+async fn a_refused_callback_is_recorded_with_the_reason() {
+    let app = TestApp::start();
+    let visitor = app.visitor();
+    visitor.start_login("/auth/login").await;
+    visitor
+        .get("/auth/callback?code=made-up&state=made-up")
+        .await;
+    let rows = stopped(app);
+    let [failed] = &rows[..] else {
+        panic!("{rows:?}")
+    };
+    assert_eq!(failed.event, "sign_in_failed");
+    let expected = json!({ "method": "workos", "reason": "wrong state" });
+    assert_eq!(detail(failed), expected);
+}
+
+#[tokio::test]
+async fn a_closed_account_is_named() {
+    let app = TestApp::start();
+    app.signed_in("ada@example.com").await;
+    let ada = app.user("ada@example.com").id;
+    app.set_active(ada, false);
+    let visitor = app.visitor();
+    visitor.sign_in("ada@example.com").await;
+    let rows = stopped(app);
+    let failed = rows.last().unwrap();
+    assert_eq!(
+        (failed.event.as_str(), failed.user_id),
+        ("sign_in_failed", Some(ada))
+    );
+    let expected = json!({ "method": "workos", "reason": "closed account" });
+    assert_eq!(detail(failed), expected);
+}
+
+/// A sign-in, a wrong password and a log-out leave no secret in the trail.
+#[tokio::test]
+async fn no_event_holds_a_secret() {
+    let app = TestApp::start();
+    app.add_user_with_password(EMAIL, PASSWORD);
+    let grace = app.visitor();
+    grace.log_in(EMAIL, "wrong passphrase").await;
+    grace.log_in("wrong field passphrase", "x").await;
+    grace.log_in(EMAIL, PASSWORD).await;
+    let cookie = grace.cookie("/", "sessionid").unwrap();
+    grace.post("/auth/logout").await;
+    let rows = format!("{:?}", stopped(app));
+    assert!(rows.contains("sign_in_failed"), "{rows}");
+    for secret in [
+        PASSWORD,
+        "wrong passphrase",
+        "wrong field passphrase",
+        &cookie,
+    ] {
+        assert!(!rows.contains(secret), "{secret}: {rows}");
+    }
 }

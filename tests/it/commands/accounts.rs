@@ -4,6 +4,7 @@ mod changepassword;
 mod check;
 mod closing;
 mod createsuperuser;
+mod logout;
 mod running;
 mod terminal;
 
@@ -89,6 +90,7 @@ impl MigratedDatabase {
             workos_refresh_token: None,
             confirmed_until: None,
             created_at: user.date_joined,
+            auth_time: None,
             expires_at: Timestamp::from_seconds(4_000_000_000).unwrap(),
             organization_id: None,
             role: None,
@@ -128,6 +130,7 @@ fn pending_migrations_are_an_error_before_any_question() {
         &["createsuperuser", "--noinput", "--email", "ada@example.com"][..],
         &["changepassword", "ada@example.com"],
         &["deactivate", "ada@example.com"],
+        &["logout", "ada@example.com"],
         &["activate", "ada@example.com"],
     ] {
         // An empty file is a SQLite database without tables.
@@ -149,7 +152,7 @@ fn pending_migrations_are_an_error_before_any_question() {
 #[test]
 fn an_unknown_account_is_an_error_in_djangos_words() {
     let accounts = MigratedDatabase::new();
-    for command in ["changepassword", "deactivate", "activate"] {
+    for command in ["changepassword", "deactivate", "logout", "activate"] {
         let output = accounts.command(&[command, "Nobody@example.com"]).run();
         let output = output.exits_with(1);
         assert_eq!(output.stdout, "");

@@ -12,6 +12,7 @@ fn the_help_of_each_command_explains_its_options() {
         "createsuperuser",
         "changepassword",
         "deactivate",
+        "logout",
         "activate",
         "flushexpiredtokens",
         "openapi",

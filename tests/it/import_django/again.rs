@@ -36,6 +36,7 @@ pub(super) fn sign_in(target: &ImportTarget, user_id: i64) {
         workos_refresh_token: None,
         confirmed_until: None,
         created_at: now,
+        auth_time: None,
         expires_at: now.plus(chrono::TimeDelta::days(1)),
         organization_id: None,
         role: None,

@@ -88,6 +88,8 @@ async fn no_table_grows_after_a_month_of_sessions() {
     let app = TestApp::builder()
         .setting("WORKOS_WEBHOOK_SECRET", webhooks::SECRET)
         .setting("ROTATE_REFRESH_TOKENS", "true")
+        // By default the audit trail is kept for more than a year.
+        .setting("AUDIT_RETENTION_DAYS", "30")
         .start();
     app.workos()
         .set_access_token_lifetime(Duration::from_secs(8 * 3_600));

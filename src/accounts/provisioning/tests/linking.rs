@@ -50,6 +50,7 @@ fn linking_an_unverified_account_revokes_its_credentials() {
             workos_refresh_token: Some(b"sealed".to_vec()),
             confirmed_until: None,
             created_at: at(0),
+            auth_time: None,
             expires_at: at(0).plus(TimeDelta::days(1)),
             organization_id: None,
             role: None,
