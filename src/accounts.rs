@@ -8,6 +8,7 @@ pub mod email_address;
 pub mod identity_linking;
 pub(crate) mod import_ledger;
 mod lifecycle;
+mod password_costs;
 pub mod passwords;
 pub mod provisioning;
 mod user;
@@ -23,6 +24,9 @@ pub use email::{email_key, email_problem};
 pub use identity_linking::{ExternalIdentity, LinkError, find_or_link};
 pub use lifecycle::{
     activate, deactivate, deactivate_deleted_user, revoke_all_sessions, set_password,
+};
+pub use password_costs::{
+    dearest_hashes, measure_password_costs, measure_password_costs_periodically,
 };
 pub use passwords::unusable_password;
 pub use provisioning::{ProvisionError, WorkosProfile, provision, update_from_workos};

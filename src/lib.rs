@@ -12,7 +12,7 @@
 //! - [`accounts`]: user accounts and their passwords; [`django_import`]: moves Django's users here.
 //! - [`sessions`]: browser sessions, their cookie and their row.
 //! - [`tokens`]: first-party tokens; [`api`]: the JSON routes and their OpenAPI document;
-//!   [`throttle`]: rate limits.
+//!   [`throttle`]: rate limits; [`client_network`]: the networks that they count.
 //! - [`memberships`]: a cache of users' organisations; [`audit`]: the audit trail; [`purge`]: deletes
 //!   expired rows.
 //! - [`single_flight`], `lease`: one operation at a time, in this process and across processes.
@@ -31,6 +31,7 @@ pub mod accounts;
 pub mod api;
 pub mod audit;
 pub mod checks;
+pub mod client_network;
 pub mod clock;
 pub mod commands;
 pub mod csp;

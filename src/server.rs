@@ -13,6 +13,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, web};
 
+use crate::accounts::{measure_password_costs, measure_password_costs_periodically};
 use crate::error_pages::error_pages;
 use crate::middleware::{
     ConnectionLimits, OpenConnections, allowed_hosts, bounded_body, cors, cross_site, mark_busy,
@@ -48,6 +49,9 @@ impl Application {
             .refresh_blocking(&state.database, state.clock.now());
         if let Err(error) = read {
             log::error!("failed to read revoked sessions: {error}");
+        }
+        if let Err(error) = measure_password_costs(&state.database, &state.hasher) {
+            log::error!("failed to read the stored password hashes: {error}");
         }
         let shared = state.clone();
         let limits = ConnectionLimits::of_this_process();
@@ -98,6 +102,7 @@ impl Application {
             () = state.revocations.refresh_periodically(&state.database, &state.clock) => {}
             () = purge::purge_periodically(&state.database, &state.settings.retention, &state.clock) => {}
             () = state.failures.write_periodically(&state.database, &state.clock) => {}
+            () = measure_password_costs_periodically(&state.database, &state.hasher) => {}
             () = &mut stop => {}
         }
         let stopped = tokio::join!(handle.stop(true), server).1;

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::import_ledger::record_rehash;
 use super::lifecycle::set_password;
-use super::passwords::{self, Hasher, HasherOverloaded, PasswordError};
+use super::passwords::{self, Hasher, HasherOverloaded, PasswordError, PasswordSource};
 use super::user::User;
 use crate::audit::{AuditEvent, ChangedBy};
 use crate::clock::Timestamp;
@@ -63,6 +63,7 @@ pub async fn authenticate(
     policy: PasswordLogin,
     email: &str,
     password: SecretString,
+    source: PasswordSource,
 ) -> Result<CheckedCredentials, CredentialError> {
     let email = email.to_owned();
     // PostgreSQL refuses NUL in a query, and no account's email contains it.
@@ -71,6 +72,7 @@ pub async fn authenticate(
         false => User::by_email(conn, email.trim()),
     };
     let mut started = Instant::now();
+    let password = (password, source);
     let outcome = check(database, hasher, policy, find, password, &mut started).await;
     padded(hasher, outcome, started).await
 }
@@ -83,6 +85,8 @@ pub struct PasswordChange {
     pub old: SecretString,
     /// The new password, already validated.
     pub new: SecretString,
+    /// Where the passwords come from.
+    pub source: PasswordSource,
     /// The id of the session that is not revoked.
     pub keep: SessionId,
     /// The client's device.
@@ -115,11 +119,13 @@ async fn try_to_change(
     let (id, now) = (change.user_id, change.now);
     for _ in 0..ATTEMPTS {
         let find = move |conn: &mut Conn| User::by_id(conn, id);
-        let old = change.old.clone();
+        let old = (change.old.clone(), change.source.clone());
         let checked = check(database, hasher, policy, find, old, started).await?;
         let new = change.new.clone();
         let encoded = hasher
-            .run(move || passwords::hash(new.expose_secret()))
+            .run(change.source.clone(), move || {
+                passwords::hash(new.expose_secret())
+            })
             .await?
             .value?;
         let (keep, device) = (change.keep.clone(), change.device.clone());
@@ -164,7 +170,7 @@ async fn check(
     hasher: &Hasher,
     policy: PasswordLogin,
     find: impl FnOnce(&mut Conn) -> QueryResult<Option<User>> + Send + 'static,
-    password: SecretString,
+    (password, source): (SecretString, PasswordSource),
     started: &mut Instant,
 ) -> Result<CheckedCredentials, CredentialError> {
     if policy == PasswordLogin::Off {
@@ -180,11 +186,13 @@ async fn check(
     let stored = user.as_ref().map(|user| user.password.clone());
     let stored = stored.filter(|stored| passwords::is_usable(stored));
     let compared = hasher
-        .run(move || compare(&password, &stored.unwrap_or_else(passwords::decoy)))
+        .compare(source, move || {
+            compare(&password, &stored.unwrap_or_else(passwords::decoy))
+        })
         .await?;
     *started = compared.started;
     match (user, compared.value) {
-        (Some(user), (true, rehashed)) => Ok(CheckedCredentials { user, rehashed }),
+        (Some(user), Some(PasswordMatch { rehashed })) => Ok(CheckedCredentials { user, rehashed }),
         (_, _) => {
             match user_id {
                 Some(id) => log::warn!("refused a password for account {id}"),
@@ -195,16 +203,23 @@ async fn check(
     }
 }
 
-/// Whether the password matches, and its hash with the current parameters if the stored hash is
-/// weaker.
-fn compare(password: &SecretString, stored: &str) -> (bool, Option<String>) {
+/// A password that matches the stored hash.
+struct PasswordMatch {
+    /// The password hashed with the current parameters, if the stored hash is weaker.
+    rehashed: Option<String>,
+}
+
+/// Compares a password with the stored hash; `None` if it does not match.
+fn compare(password: &SecretString, stored: &str) -> Option<PasswordMatch> {
     let password = password.expose_secret();
     if !passwords::verify(password, stored) {
-        return (false, None);
+        return None;
     }
     let rehashed = passwords::needs_upgrade(stored).then(|| passwords::hash(password));
     // A failed rehash does not fail the sign-in. It is tried again at the next one.
-    (true, rehashed.and_then(Result::ok))
+    Some(PasswordMatch {
+        rehashed: rehashed.and_then(Result::ok),
+    })
 }
 
 /// Whether this account is allowed to sign in with a password, whether or not it has one.

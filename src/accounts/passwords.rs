@@ -13,7 +13,7 @@ use crate::db::DbError;
 use crate::random::{RandomnessError, random_bytes};
 pub use encoded::PasswordScheme;
 use encoded::{Argon2Params, EncodedPassword};
-pub use hasher::{HashOutput, Hasher, HasherOverloaded};
+pub use hasher::{HashOutput, Hasher, HasherOverloaded, PasswordSource, SlotClock};
 
 /// Memory of a new hash, in KiB: OWASP's Password Storage Cheat Sheet, Argon2id, second line.
 const MEMORY_KIB: u32 = 19_456;
@@ -78,6 +78,13 @@ pub fn scheme(stored: &str) -> PasswordScheme {
     PasswordScheme::of(stored)
 }
 
+/// The scheme of a stored hash and the work of a comparison with it, which can be compared within a
+/// scheme. `None` if no password can match, so that nothing is computed.
+pub fn work(stored: &str) -> Option<(PasswordScheme, u64)> {
+    let encoded = EncodedPassword::parse(stored)?;
+    Some((PasswordScheme::of(stored), encoded.work()))
+}
+
 /// Whether [`hash`] would make a stronger hash. An Argon2id hash that costs at least as much memory
 /// and work is kept, since a rehash must not weaken a password.
 pub fn needs_upgrade(stored: &str) -> bool {
@@ -94,12 +101,17 @@ pub fn needs_upgrade(stored: &str) -> bool {
     }
 }
 
+/// How every new hash begins.
+pub fn current_prefix() -> String {
+    format!("argon2$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1$")
+}
+
 /// A hash that no password matches and that takes as long to compare as a new one. It is used if
 /// the account does not exist.
 pub fn decoy() -> String {
     let salt = "A".repeat(30);
     let hash = "A".repeat(43);
-    format!("argon2$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1${salt}${hash}")
+    format!("{}{salt}${hash}", current_prefix())
 }
 
 /// The marker that Django stores for an account without a password: `!` and 40 random characters.

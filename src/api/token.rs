@@ -7,6 +7,7 @@ use serde_json::json;
 use super::wire::{RefreshedJson, TokenPairJson};
 use super::{ApiError, RequestBody, auth_cookie, json_ok};
 use crate::accounts::CredentialError;
+use crate::accounts::passwords::PasswordSource;
 use crate::http::throttled::{RefreshThrottle, SignInThrottle};
 use crate::middleware::device;
 use crate::sign_in::PasswordTokenError;
@@ -28,7 +29,12 @@ pub async fn obtain(
     let device = device(&request, &app.settings.trusted_proxies);
     let issued = app
         .sign_in
-        .tokens_for_password(&email, &password, &device, app.clock.now())
+        .tokens_for_password(
+            &email,
+            (&password, PasswordSource::Address(client)),
+            &device,
+            app.clock.now(),
+        )
         .await;
     if let Err(PasswordTokenError::Credentials(CredentialError::Refused(_))) = &issued {
         app.throttle.count_wrong_password(client, &email);

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::audit::SignInRecord;
 use super::new_session::{SessionDraft, local_state};
 use super::service::SignInService;
+use crate::accounts::passwords::PasswordSource;
 use crate::accounts::{CredentialError, User, authenticate};
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
@@ -52,7 +53,7 @@ impl SignInService {
     pub async fn session_for_password(
         &self,
         email: &str,
-        password: &SecretString,
+        (password, source): (&SecretString, PasswordSource),
         previous: Option<SessionId>,
         device: ClientDevice,
         now: Timestamp,
@@ -69,6 +70,7 @@ impl SignInService {
             record.write(conn, user.id, Some(&row.id))?;
             Ok::<_, CredentialError>(row)
         };
+        let password = (password, source);
         let (user, row) = self
             .with_password(email, password, &client, now, insert)
             .await?;
@@ -83,7 +85,7 @@ impl SignInService {
     pub async fn tokens_for_password(
         &self,
         email: &str,
-        password: &SecretString,
+        password: (&SecretString, PasswordSource),
         device: &ClientDevice,
         now: Timestamp,
     ) -> Result<TokenPair, PasswordTokenError> {
@@ -103,7 +105,7 @@ impl SignInService {
     async fn with_password<T, E>(
         &self,
         email: &str,
-        password: &SecretString,
+        (password, source): (&SecretString, PasswordSource),
         device: &ClientDevice,
         now: Timestamp,
         sign_in: impl Fn(&mut Conn, &User) -> Result<T, E> + Clone + Send + 'static,
@@ -114,9 +116,9 @@ impl SignInService {
     {
         let (database, hasher) = (&self.services.database, &self.services.hasher);
         for _ in 0..ATTEMPTS {
-            let password = password.clone();
+            let (password, source) = (password.clone(), source.clone());
             let policy = self.password_login;
-            let checked = authenticate(database, hasher, policy, email, password).await;
+            let checked = authenticate(database, hasher, policy, email, password, source).await;
             let checked = checked.inspect_err(|error| self.count_refusal(error, device, now))?;
             let sign_in = sign_in.clone();
             let signed_in = database

@@ -7,6 +7,7 @@ use super::account::AccountView;
 use super::form::{Form, field_error};
 use super::pages::PasswordChangeErrors;
 use super::{none_if_refused, redirect};
+use crate::accounts::passwords::PasswordSource;
 use crate::accounts::passwords::validators::{UserAttributes, validate};
 use crate::accounts::{CredentialError, PasswordChange, User, change_password, has_password};
 use crate::audit::AuditEvent;
@@ -58,6 +59,7 @@ pub async fn post(
             user_id: account.id,
             old,
             new,
+            source: PasswordSource::KnownBrowser(account.email_key.clone()),
             keep: user.session_id.clone(),
             device: device(&request, &app.settings.trusted_proxies),
             now,

@@ -10,6 +10,7 @@ use super::form::{Form, field_error};
 use super::login::public_url_redirect;
 use super::pages::{LoginForm, LoginPage, PageFrame};
 use super::{none_if_refused, notice, query_value, redirect, redirect_target, render};
+use crate::accounts::passwords::PasswordSource;
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
 use crate::http::throttled::SignInThrottle;
@@ -80,9 +81,10 @@ pub async fn post(
         let now = app.clock.now();
         let previous = session.peek(now).map(|state| state.session_id);
         let device = device(&request, &app.settings.trusted_proxies);
+        let source = PasswordSource::Address(client);
         let outcome = app
             .sign_in
-            .session_for_password(email, &password, previous, device, now)
+            .session_for_password(email, (&password, source), previous, device, now)
             .await;
         if let Some(state) = none_if_refused(outcome, &form_url)? {
             let begun = session.start(state);

@@ -3,6 +3,7 @@
 mod at_once;
 mod form;
 mod memory;
+mod occupancy;
 mod policy;
 mod refusals;
 mod schemes;

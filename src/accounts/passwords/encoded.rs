@@ -164,6 +164,16 @@ impl<'a> EncodedPassword<'a> {
         })
     }
 
+    /// The work of a comparison, to compare hashes of the same scheme.
+    pub(super) fn work(&self) -> u64 {
+        match self {
+            Self::Argon2(argon2) => u64::from(argon2.memory_kib) * u64::from(argon2.passes),
+            Self::Pbkdf2 { iterations, .. } => u64::from(iterations.get()),
+            Self::Bcrypt { cost, .. } => 1 << cost,
+            Self::Scrypt { log_n, r, p, .. } => (1 << log_n) * u64::from(*r) * u64::from(*p),
+        }
+    }
+
     /// The text that Django stores for this password with the same parameters and salt.
     pub(super) fn encode(&self, password: &str) -> Option<String> {
         match self {

@@ -1,29 +1,53 @@
-//! Hashes passwords on dedicated threads, one for each core, with a bounded queue. A flood of
-//! passwords therefore takes neither the memory nor the async threads that other requests need.
+//! Hashes passwords on dedicated threads, one for each core, with bounded queues. A flood of passwords
+//! therefore takes neither the memory nor the async threads that other requests need.
+//!
+//! A thread is occupied for the same time by every comparison that fails, whatever is stored: until a
+//! quantum has passed that is longer than a comparison with the dearest hash. Otherwise the waiting
+//! time of later passwords would show whether an account exists and how its password is stored.
 
+mod fair_queue;
+mod slot_clock;
+
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use parking_lot::Mutex;
-use rustix::time::{ClockId, clock_gettime};
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
+
+use crate::client_network::ClientNetwork;
+use fair_queue::{FairQueue, QueueKey};
+pub use slot_clock::SlotClock;
+use slot_clock::SystemSlotClock;
 
 /// Queued passwords for each thread. With more, the last one could wait for most of a minute behind
 /// slow hashes of Django's.
 const QUEUE_PER_THREAD: usize = 32;
-/// A refusal takes this long from the start of its comparison, or a multiple of it. It is longer
-/// than any hash with Django's defaults takes on a slow core, so that the time does not reveal the
-/// scheme.
-const MIN_REFUSAL: Duration = Duration::from_secs(1);
-/// The upper limit of that time. A comparison that takes longer does not slow down all refusals
-/// further.
-const MAX_REFUSAL: Duration = Duration::from_secs(8);
-/// The factor by which other work on the machine may stretch a comparison.
+/// There is one thread for known browsers for each four other threads, and at least one.
+const THREADS_PER_RESERVED_THREAD: usize = 4;
+/// The quantum is this many times the CPU time of the dearest comparison, because other work on the
+/// machine may stretch a comparison.
 const HEADROOM: u32 = 2;
+/// The shortest quantum: twice what a new hash takes on a usual core.
+const MIN_QUANTUM: Duration = Duration::from_millis(50);
+/// The longest quantum. No permitted hash takes more than half of it on a usual core.
+const MAX_QUANTUM: Duration = Duration::from_secs(8);
+/// A refusal takes this long from the start of its comparison, or a multiple of it.
+const MIN_REFUSAL: Duration = Duration::from_secs(1);
+
+/// Where a password comes from, which decides where it waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// An address. Its networks wait in turn.
+    Address(IpAddr),
+    /// A browser in which this account has signed in before, by the account's
+    /// [`email_key`](crate::accounts::email_key). It has threads of its own, on which accounts wait in
+    /// turn.
+    KnownBrowser(String),
+}
 
 /// The result of hashing work, and when the work started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,94 +65,237 @@ pub struct HasherOverloaded;
 
 type HashJob = Box<dyn FnOnce() + Send>;
 
-/// The hashing threads, and the time that a refusal takes.
+/// The hashing threads, and how long a failed comparison occupies one of them.
 pub struct Hasher {
-    queue: SyncSender<HashJob>,
-    /// The time of a refusal in milliseconds. It only grows.
-    refusal_ms: Arc<AtomicU64>,
+    slots: Arc<HashSlots>,
+}
+
+struct HashSlots {
+    queues: Mutex<HashQueues>,
+    /// Signalled when a job of an address is queued.
+    address_job: Condvar,
+    /// Signalled when a job of a known browser is queued.
+    known_job: Condvar,
+    clock: Arc<dyn SlotClock>,
+    /// The quantum in milliseconds. It only grows, until the process restarts.
+    quantum_ms: AtomicU64,
+}
+
+struct HashQueues {
+    addresses: FairQueue<HashJob>,
+    known_browsers: FairQueue<HashJob>,
+    closed: bool,
 }
 
 impl Hasher {
-    /// Starts one thread for each core. The threads end when the hasher is dropped.
+    /// Starts one thread for each core, and the reserved threads. The threads end when the hasher is
+    /// dropped.
     pub fn start() -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self::with_threads(cores)
     }
 
-    /// Starts a given number of threads.
+    /// Starts a given number of threads, and the reserved threads.
     pub fn with_threads(threads: usize) -> io::Result<Self> {
-        let (queue, waiting) = sync_channel(threads * QUEUE_PER_THREAD);
-        let waiting = Arc::new(Mutex::new(waiting));
-        for number in 1..=threads {
-            let waiting = Arc::clone(&waiting);
-            thread::Builder::new()
-                .name(format!("password-{number}"))
-                .spawn(move || run_jobs(&waiting))?;
-        }
-        let refusal_ms = Arc::new(AtomicU64::new(millis(MIN_REFUSAL)));
-        Ok(Self { queue, refusal_ms })
+        Self::with_clock(threads, Arc::new(SystemSlotClock::new()))
     }
 
-    /// Runs one comparison or hash. Work whose caller has gone before it starts is skipped.
+    /// The same with another clock, for tests.
+    pub fn with_clock(threads: usize, clock: Arc<dyn SlotClock>) -> io::Result<Self> {
+        let reserved = threads.div_ceil(THREADS_PER_RESERVED_THREAD);
+        let slots = Arc::new(HashSlots {
+            queues: Mutex::new(HashQueues {
+                addresses: FairQueue::new(threads * QUEUE_PER_THREAD),
+                known_browsers: FairQueue::new(reserved * QUEUE_PER_THREAD),
+                closed: false,
+            }),
+            address_job: Condvar::new(),
+            known_job: Condvar::new(),
+            clock,
+            quantum_ms: AtomicU64::new(millis(MIN_QUANTUM)),
+        });
+        let hasher = Self { slots };
+        for number in 1..=threads + reserved {
+            let slots = Arc::clone(&hasher.slots);
+            let is_reserved = number > threads;
+            thread::Builder::new()
+                .name(format!("password-{number}"))
+                .spawn(move || slots.run_jobs(is_reserved))?;
+        }
+        Ok(hasher)
+    }
+
+    /// Runs one comparison, which returns `None` if the password does not match. The thread is then
+    /// occupied for a whole number of quanta, one if the comparison took its usual time. A comparison
+    /// whose caller has gone before it starts is skipped.
+    pub async fn compare<T: Send + 'static>(
+        &self,
+        source: PasswordSource,
+        comparison: impl FnOnce() -> Option<T> + Send + 'static,
+    ) -> Result<HashOutput<Option<T>>, HasherOverloaded> {
+        self.submit(source, comparison, Option::is_none).await
+    }
+
+    /// Hashes a new password.
     pub async fn run<T: Send + 'static>(
         &self,
+        source: PasswordSource,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<HashOutput<T>, HasherOverloaded> {
+        self.submit(source, work, |_| false).await
+    }
+
+    async fn submit<T: Send + 'static>(
+        &self,
+        source: PasswordSource,
+        work: impl FnOnce() -> T + Send + 'static,
+        fills_its_quantum: fn(&T) -> bool,
+    ) -> Result<HashOutput<T>, HasherOverloaded> {
         let (reply, result) = oneshot::channel();
-        let refusal_ms = Arc::clone(&self.refusal_ms);
+        let slots = Arc::clone(&self.slots);
         let job = Box::new(move || {
             if reply.is_closed() {
                 return;
             }
-            let (started, cpu_before) = (Instant::now(), cpu_time());
+            let started = Instant::now();
+            let (slot_began, cpu_before) = (slots.clock.elapsed(), slots.clock.cpu_time());
             // A panic in a hash crate fails this call and does not end the thread.
-            let Ok(value) = catch_unwind(AssertUnwindSafe(work)) else {
-                return;
-            };
-            let refusal = refusal_time(cpu_time().saturating_sub(cpu_before));
-            refusal_ms.fetch_max(millis(refusal), Ordering::Relaxed);
-            // Sending fails if the caller was cancelled.
-            let _ = reply.send(HashOutput { value, started });
+            let outcome = catch_unwind(AssertUnwindSafe(work)).ok();
+            let cpu_time = slots.clock.cpu_time().saturating_sub(cpu_before);
+            let fills_its_quantum = outcome.as_ref().is_none_or(fills_its_quantum);
+            match outcome {
+                // Sending fails if the caller was cancelled.
+                Some(value) => drop(reply.send(HashOutput { value, started })),
+                None => drop(reply),
+            }
+            if fills_its_quantum {
+                slots.raise_quantum(cpu_time);
+                slots.fill_quantum(slot_began);
+            }
         });
-        self.queue.try_send(job).map_err(|_| HasherOverloaded)?;
+        self.slots.push(source, job)?;
         result.await.map_err(|_| HasherOverloaded)
     }
 
+    /// Makes the quantum long enough for these comparisons, which it runs on a thread of their own.
+    pub fn measure(&self, comparisons: impl IntoIterator<Item = impl FnOnce() + Send>) {
+        for comparison in comparisons {
+            let slots = &self.slots;
+            let measure = move || {
+                let before = slots.clock.cpu_time();
+                let _ = catch_unwind(AssertUnwindSafe(comparison));
+                slots.raise_quantum(slots.clock.cpu_time().saturating_sub(before));
+            };
+            // A thread's reusable memory is freed when it ends. Without a thread nothing is measured
+            // now, but the first such comparison raises the quantum.
+            thread::scope(|scope| drop(thread::Builder::new().spawn_scoped(scope, measure)));
+        }
+    }
+
+    /// The time for which a failed comparison occupies its thread.
+    pub fn quantum(&self) -> Duration {
+        self.slots.quantum()
+    }
+
     /// Delays a refusal of a comparison that started at `started`, so that the time does not reveal
-    /// its reason. The refusal ends at a whole multiple of a time that is longer than any
-    /// comparison so far.
+    /// its reason. The refusal ends at a whole multiple of a time that is longer than the quantum.
     pub async fn pad_refusal(&self, started: Instant) {
-        let step = Duration::from_millis(self.refusal_ms.load(Ordering::Relaxed));
+        let step = refusal_time(self.slots.quantum());
         let until = started + next_multiple(started.elapsed(), step);
         tokio::time::sleep_until(until.into()).await;
     }
 }
 
-/// The CPU time of this thread so far. Unlike elapsed time, it does not depend on other work of the
-/// machine.
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
-}
-
-fn run_jobs(waiting: &Mutex<Receiver<HashJob>>) {
-    loop {
-        let next = waiting.lock().recv();
-        match next {
-            Ok(job) => job(),
-            Err(_) => return,
-        }
+impl Drop for Hasher {
+    fn drop(&mut self) {
+        self.slots.queues.lock().closed = true;
+        self.slots.address_job.notify_all();
+        self.slots.known_job.notify_all();
     }
 }
 
-/// How long refusals have to take if a comparison needed this much CPU time.
-fn refusal_time(comparison: Duration) -> Duration {
-    next_multiple(comparison.saturating_mul(HEADROOM), MIN_REFUSAL).min(MAX_REFUSAL)
+impl HashSlots {
+    fn push(&self, source: PasswordSource, job: HashJob) -> Result<(), HasherOverloaded> {
+        let mut queues = self.queues.lock();
+        let (pushed, added) = match source {
+            PasswordSource::Address(ip) => {
+                let pushed = queues.addresses.push(address_key(ip), job);
+                (pushed, &self.address_job)
+            }
+            PasswordSource::KnownBrowser(email_key) => {
+                let key = QueueKey {
+                    group: email_key,
+                    client: String::new(),
+                };
+                (queues.known_browsers.push(key, job), &self.known_job)
+            }
+        };
+        drop(queues);
+        // The caller of a job that was replaced learns it by the end of the job's channel.
+        pushed.map_err(|_| HasherOverloaded)?;
+        added.notify_one();
+        Ok(())
+    }
+
+    fn run_jobs(&self, is_reserved: bool) {
+        while let Some(job) = self.next_job(is_reserved) {
+            job();
+        }
+    }
+
+    /// Waits for the next job; `None` when the hasher is dropped.
+    fn next_job(&self, is_reserved: bool) -> Option<HashJob> {
+        let mut queues = self.queues.lock();
+        loop {
+            if queues.closed {
+                return None;
+            }
+            let (queue, added) = match is_reserved {
+                true => (&mut queues.known_browsers, &self.known_job),
+                false => (&mut queues.addresses, &self.address_job),
+            };
+            if let Some(job) = queue.pop() {
+                return Some(job);
+            }
+            added.wait(&mut queues);
+        }
+    }
+
+    fn quantum(&self) -> Duration {
+        Duration::from_millis(self.quantum_ms.load(Ordering::Relaxed))
+    }
+
+    fn raise_quantum(&self, cpu_time: Duration) {
+        let wanted = cpu_time.saturating_mul(HEADROOM).min(MAX_QUANTUM);
+        self.quantum_ms.fetch_max(millis(wanted), Ordering::Relaxed);
+    }
+
+    /// Occupies the thread until a whole number of quanta has passed since `began`.
+    fn fill_quantum(&self, began: Duration) {
+        let used = self.clock.elapsed().saturating_sub(began);
+        let whole = next_multiple(used, self.quantum());
+        self.clock.sleep(whole.saturating_sub(used));
+    }
+}
+
+/// The largest network of an address, and in it the smallest.
+fn address_key(address: IpAddr) -> QueueKey {
+    let networks = ClientNetwork::containing(address);
+    let name = |network: Option<&ClientNetwork>| network.map(ToString::to_string);
+    QueueKey {
+        group: name(networks.last()).unwrap_or_default(),
+        client: name(networks.first()).unwrap_or_default(),
+    }
+}
+
+/// How long refusals have to take.
+fn refusal_time(quantum: Duration) -> Duration {
+    next_multiple(quantum, MIN_REFUSAL)
 }
 
 /// The smallest multiple of `step` that is longer than `elapsed`.
 fn next_multiple(elapsed: Duration, step: Duration) -> Duration {
-    let (elapsed, step) = (millis(elapsed), millis(step));
+    let (elapsed, step) = (millis(elapsed), millis(step).max(1));
     Duration::from_millis((elapsed / step + 1) * step)
 }
 
@@ -137,100 +304,4 @@ fn millis(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[actix_web::test]
-    async fn work_returns_its_result() {
-        let hasher = Hasher::with_threads(2).unwrap();
-        assert_eq!(value(hasher.run(|| 6 * 7).await), Ok(42));
-    }
-
-    #[actix_web::test]
-    async fn a_full_queue_refuses_work_and_accepts_it_again_later() {
-        let hasher = Arc::new(Hasher::with_threads(1).unwrap());
-        let (release, wait) = std::sync::mpsc::channel::<()>();
-        let (started, has_started) = oneshot::channel();
-        let block = {
-            let hasher = Arc::clone(&hasher);
-            actix_web::rt::spawn(async move {
-                hasher
-                    .run(move || {
-                        started.send(()).unwrap();
-                        wait.recv().unwrap();
-                    })
-                    .await
-            })
-        };
-        has_started.await.unwrap();
-        let mut waiting: Vec<_> = (0..QUEUE_PER_THREAD)
-            .map(|number| Box::pin(run_number(&hasher, number)))
-            .collect();
-        for job in &mut waiting {
-            // The first poll puts the job into the queue.
-            assert!(futures_util::future::poll_immediate(job).await.is_none());
-        }
-        assert_eq!(value(hasher.run(|| 0).await), Err(HasherOverloaded));
-        release.send(()).unwrap();
-        assert_eq!(value(block.await.unwrap()), Ok(()));
-        for (number, job) in waiting.into_iter().enumerate() {
-            assert_eq!(value(job.await), Ok(number));
-        }
-        assert_eq!(value(hasher.run(|| 1).await), Ok(1));
-    }
-
-    fn value<T>(done: Result<HashOutput<T>, HasherOverloaded>) -> Result<T, HasherOverloaded> {
-        done.map(|done| done.value)
-    }
-
-    async fn run_number(
-        hasher: &Hasher,
-        number: usize,
-    ) -> Result<HashOutput<usize>, HasherOverloaded> {
-        hasher.run(move || number).await
-    }
-
-    #[actix_web::test]
-    async fn a_panic_fails_only_its_own_call() {
-        let hasher = Hasher::with_threads(1).unwrap();
-        let lost = hasher.run(|| panic!("a hash crate's mistake")).await;
-        assert_eq!(value(lost), Err::<(), _>(HasherOverloaded));
-        assert_eq!(value(hasher.run(|| 1).await), Ok(1));
-    }
-
-    #[test]
-    fn a_refusal_takes_a_whole_multiple() {
-        let ms = Duration::from_millis;
-        assert_eq!(next_multiple(ms(0), ms(1_000)), ms(1_000));
-        assert_eq!(next_multiple(ms(999), ms(1_000)), ms(1_000));
-        assert_eq!(next_multiple(ms(1_000), ms(1_000)), ms(2_000));
-        assert_eq!(next_multiple(ms(2_500), ms(1_000)), ms(3_000));
-    }
-
-    #[test]
-    fn a_slow_comparison_makes_refusals_slower_up_to_the_limit() {
-        let ms = Duration::from_millis;
-        assert_eq!(refusal_time(ms(20)), ms(1_000));
-        assert_eq!(refusal_time(ms(499)), ms(1_000));
-        assert_eq!(refusal_time(ms(700)), ms(2_000));
-        assert_eq!(refusal_time(ms(60_000)), MAX_REFUSAL);
-    }
-
-    #[actix_web::test]
-    async fn waiting_does_not_count_as_cpu_time() {
-        let hasher = Hasher::with_threads(1).unwrap();
-        let (release, wait) = std::sync::mpsc::channel::<()>();
-        let asleep = hasher.run(move || wait.recv_timeout(Duration::from_millis(1_100)));
-        asleep.await.unwrap().value.unwrap_err();
-        drop(release);
-        assert_eq!(hasher.refusal_ms.load(Ordering::Relaxed), 1_000);
-    }
-
-    #[actix_web::test]
-    async fn refusals_never_become_faster() {
-        let hasher = Hasher::with_threads(1).unwrap();
-        hasher.refusal_ms.store(3_000, Ordering::Relaxed);
-        hasher.run(|| ()).await.unwrap();
-        assert_eq!(hasher.refusal_ms.load(Ordering::Relaxed), 3_000);
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use secrecy::SecretString;
 use vestibule::accounts::authenticate;
-use vestibule::accounts::passwords::Hasher;
+use vestibule::accounts::passwords::{Hasher, PasswordSource};
 use vestibule::db::DbError;
 use vestibule::db::schema::users;
 use vestibule::settings::PasswordLogin;
@@ -95,7 +95,9 @@ fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
     let database = target.database.clone();
     actix_web::rt::System::new().block_on(async move {
         let email = "ada@example.com";
-        let checked = authenticate(&database, &hasher, PasswordLogin::All, email, password).await;
+        let source = PasswordSource::KnownBrowser(email.to_owned());
+        let policy = PasswordLogin::All;
+        let checked = authenticate(&database, &hasher, policy, email, password, source).await;
         let Ok(checked) = checked else {
             return false;
         };

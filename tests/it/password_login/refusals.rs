@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use secrecy::SecretString;
-use vestibule::accounts::passwords::Hasher;
+use vestibule::accounts::passwords::{Hasher, PasswordSource};
 use vestibule::accounts::{authenticate, unusable_password};
 use vestibule::ids::UserId;
 use vestibule::settings::PasswordLogin;
@@ -64,7 +64,8 @@ async fn an_account_that_changes_between_check_and_sign_in_is_not_signed_in() {
         let user = app.add_user_with_password(&email, PASSWORD);
         let password = SecretString::from(PASSWORD);
         let policy = PasswordLogin::Unlinked;
-        let checked = authenticate(&app.database, &hasher, policy, &email, password).await;
+        let source = PasswordSource::KnownBrowser(email.clone());
+        let checked = authenticate(&app.database, &hasher, policy, &email, password, source).await;
         let checked = checked.expect("the password is right");
         change(&app, user.id);
         assert_eq!(app.change(|conn| checked.confirm(conn)), None, "{number}");

@@ -29,7 +29,7 @@ pub(crate) struct TestAppBuilder {
     database: Option<TestDatabase>,
     clock: Clock,
     uses_system_clock: bool,
-    hashing_threads: Option<usize>,
+    hasher: Option<Hasher>,
     demo: bool,
     revocation_reads_aged_by: Duration,
 }
@@ -75,8 +75,13 @@ impl TestAppBuilder {
     }
 
     /// Hashes passwords on this number of threads.
-    pub(crate) fn hashing_threads(mut self, threads: usize) -> Self {
-        self.hashing_threads = Some(threads);
+    pub(crate) fn hashing_threads(self, threads: usize) -> Self {
+        self.hasher(Hasher::with_threads(threads).expect("threads"))
+    }
+
+    /// Hashes passwords with this hasher.
+    pub(crate) fn hasher(mut self, hasher: Hasher) -> Self {
+        self.hasher = Some(hasher);
         self
     }
 
@@ -128,8 +133,8 @@ impl TestAppBuilder {
             .revocations(RevocationCache::with_extra_age(
                 self.revocation_reads_aged_by,
             ));
-        if let Some(threads) = self.hashing_threads {
-            state = state.hasher(Hasher::with_threads(threads).expect("threads"));
+        if let Some(hasher) = self.hasher {
+            state = state.hasher(hasher);
         }
         let state = state.build().expect("the app can be put together");
         let (stop, thread) = serve(listener, state);
@@ -179,7 +184,7 @@ impl TestApp {
             database: None,
             clock: Clock::standing_at(now),
             uses_system_clock: false,
-            hashing_threads: None,
+            hasher: None,
             demo: false,
             revocation_reads_aged_by: Duration::ZERO,
         }
