@@ -5,6 +5,7 @@ mod auth_cookie;
 mod deployment;
 mod files;
 mod hosts;
+mod passwords;
 mod report;
 mod tokens;
 mod workos;
@@ -51,6 +52,7 @@ pub fn settings(settings: &Settings) -> Vec<CheckMessage> {
     issues.extend(okta(settings));
     issues.extend(auth_cookie::issues(settings));
     issues.extend(files::settings_files(settings));
+    issues.extend(passwords::blocklist(settings));
     let name = &settings.session_cookie_name;
     if (name.starts_with("__Host-") || name.starts_with("__Secure-"))
         && !settings.public_url.is_https()

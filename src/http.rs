@@ -1,5 +1,6 @@
 //! Request extractors that the pages ([`crate::web`]) and the JSON API ([`crate::api`]) share.
 
+pub mod known_browser;
 pub mod recent_session;
 pub mod session_user;
 pub mod throttled;

@@ -13,6 +13,7 @@ use crate::settings::Settings;
 struct DerivedKeys {
     session: Key,
     login_attempt: Key,
+    known_browser: Key,
     row: SealingKey,
     pending: SealingKey,
 }
@@ -61,6 +62,13 @@ impl Keys {
         std::iter::once(&self.newest)
             .chain(&self.older)
             .map(|derived| &derived.login_attempt)
+    }
+
+    /// The keys of the cookies of known browsers, the newest first.
+    pub fn known_browser(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.newest)
+            .chain(&self.older)
+            .map(|derived| &derived.known_browser)
     }
 
     /// Encrypts a value for a row. The value is bound to `place` (the table and the row's id), so that it
@@ -112,6 +120,10 @@ impl DerivedKeys {
             login_attempt: Key::from(&expand::<64>(
                 secret,
                 b"vestibule: login attempt, version 1",
+            )),
+            known_browser: Key::from(&expand::<64>(
+                secret,
+                b"vestibule: known browser, version 1",
             )),
             row: SealingKey::new(&row),
             pending: SealingKey::new(&pending),

@@ -102,6 +102,8 @@ pub struct Settings {
     pub api: ApiSettings,
     /// Who may sign in with a password.
     pub password_login: PasswordLogin,
+    /// The file of breached passwords, which nobody may set.
+    pub password_blocklist_file: Option<PathBuf>,
     /// Other origins whose pages may use the API and send unsafe requests with cookies.
     pub cors_allowed_origins: Vec<Origin>,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted.
@@ -236,6 +238,7 @@ impl Settings {
                 "unlinked, superusers, all or off",
                 PasswordLogin::parse,
             ),
+            password_blocklist_file: blocklist_file(reader),
             cors_allowed_origins: reader.list(
                 "CORS_ALLOWED_ORIGINS",
                 "",
@@ -308,6 +311,19 @@ impl DatabaseSettings {
 fn idle_timeout(reader: &mut Reader<'_>) -> Option<IdleTimeout> {
     let seconds = reader.number("SESSION_IDLE_TIMEOUT", &0, 0..=LONGEST_COOKIE_AGE);
     (seconds > 0).then(|| IdleTimeout(TimeDelta::seconds(seconds)))
+}
+
+/// Reads `PASSWORD_BLOCKLIST_FILE` alone, for the commands that set passwords.
+pub fn password_blocklist_file(source: &Source) -> Option<PathBuf> {
+    blocklist_file(&mut Reader::new(source))
+}
+
+fn blocklist_file(reader: &mut Reader<'_>) -> Option<PathBuf> {
+    reader.optional(
+        "PASSWORD_BLOCKLIST_FILE",
+        "the path of a file of SHA-1 hashes, sorted by hash",
+        |path| Some(PathBuf::from(path)),
+    )
 }
 
 fn allowed_hosts(reader: &mut Reader<'_>, public_url: &Origin) -> Vec<HostPattern> {

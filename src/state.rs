@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
 
-use crate::accounts::passwords::Hasher;
+use crate::accounts::passwords::validators::PasswordValidator;
+use crate::accounts::passwords::{BlocklistError, Hasher};
 use crate::audit::FailureCounter;
 use crate::clock::Clock;
 use crate::csp::content_security_policy;
@@ -41,6 +42,8 @@ pub struct AppState {
     pub hasher: Arc<Hasher>,
     /// Counts refused sign-ins and keys for the audit trail.
     pub failures: FailureCounter,
+    /// Validates new passwords.
+    pub password_validator: Arc<PasswordValidator>,
     /// The rate limits.
     pub throttle: Throttle,
     /// The cache of revoked sessions.
@@ -119,6 +122,9 @@ impl AppStateBuilder {
             None => Hasher::start().map_err(BuildError::Threads)?,
         };
         let hasher = Arc::new(hasher);
+        let password_validator = Arc::new(PasswordValidator::new(
+            settings.password_blocklist_file.as_deref(),
+        )?);
         let workos = WorkosClient::new(&settings.workos)?;
         let tokens = Arc::new(Tokens::new(&settings.tokens)?);
         let revocations = Arc::new(revocations);
@@ -167,6 +173,7 @@ impl AppStateBuilder {
             database,
             failures,
             hasher,
+            password_validator,
             keys,
             workos,
             tokens,
@@ -195,6 +202,9 @@ pub enum BuildError {
         "the password threads cannot be started: {0}; does a limit on processes allow one more for each core?"
     )]
     Threads(std::io::Error),
+    /// The file of breached passwords.
+    #[error("PASSWORD_BLOCKLIST_FILE cannot be used: {0}")]
+    Blocklist(#[from] BlocklistError),
     /// A key that signs or verifies tokens.
     #[error(transparent)]
     TokenKey(#[from] TokenKeyError),

@@ -2,6 +2,7 @@
 //!
 //! These functions take as long as a password hash takes. The server calls them through [`Hasher`].
 
+mod blocklist;
 mod encoded;
 mod hasher;
 pub mod validators;
@@ -11,6 +12,7 @@ use aws_lc_rs::constant_time;
 
 use crate::db::DbError;
 use crate::random::{RandomnessError, random_bytes};
+pub use blocklist::{BlocklistError, PasswordBlocklist};
 pub use encoded::PasswordScheme;
 use encoded::{Argon2Params, EncodedPassword};
 pub use hasher::{HashOutput, Hasher, HasherOverloaded, PasswordSource, SlotClock};

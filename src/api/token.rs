@@ -25,20 +25,17 @@ pub async fn obtain(
     let (email, password) = (fields.text("email"), fields.untrimmed("password"));
     fields.finish()?;
     let password = SecretString::from(password);
-    app.throttle.check_password_attempts(client, &email)?;
+    let source = PasswordSource::Address(client);
+    let attempt = app.throttle.begin_password(&source, &email)?;
     let device = device(&request, &app.settings.trusted_proxies);
     let issued = app
         .sign_in
-        .tokens_for_password(
-            &email,
-            (&password, PasswordSource::Address(client)),
-            &device,
-            app.clock.now(),
-        )
+        .tokens_for_password(&email, (&password, source), &device, app.clock.now())
         .await;
-    if let Err(PasswordTokenError::Credentials(CredentialError::Refused(_))) = &issued {
-        app.throttle.count_wrong_password(client, &email);
-    }
+    attempt.finish(matches!(
+        issued,
+        Err(PasswordTokenError::Credentials(CredentialError::Refused(_)))
+    ));
     let pair = issued?;
     let access = pair.access.as_str();
     auth_cookie::ok_with_tokens(&app.settings, access, Some(&pair.refresh), |refresh| {

@@ -3,15 +3,18 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::account::find_account;
-use super::database::open_database;
+use super::database::open_migrated;
 use super::error::CommandError;
 use super::output::print_line;
 use super::prompt;
-use crate::accounts::passwords::{self, validators};
+use super::source::load_source;
+use crate::accounts::passwords;
+use crate::accounts::passwords::validators::{PasswordValidator, UserAttributes};
 use crate::accounts::{self, User};
 use crate::audit::{AuditEvent, ChangedBy};
 use crate::clock::Clock;
 use crate::db::DbError;
+use crate::settings::{DatabaseSettings, password_blocklist_file};
 use crate::workos::ClientDevice;
 
 pub(super) fn run(email: String) -> Result<(), CommandError> {
@@ -19,10 +22,12 @@ pub(super) fn run(email: String) -> Result<(), CommandError> {
 }
 
 fn change(email: &str) -> Result<(), CommandError> {
-    let database = open_database()?;
+    let source = load_source()?;
+    let database = open_migrated(&DatabaseSettings::from_source(&source)?)?;
+    let validator = PasswordValidator::new(password_blocklist_file(&source).as_deref())?;
     let user = find_account(&database, email)?;
     print_line(format_args!("Changing password for user '{}'", user.email))?;
-    let password = ask_password(&user)?;
+    let password = ask_password(&user, &validator)?;
     let encoded = passwords::hash(password.expose_secret())?;
     let now = Clock::system().now();
     database.write_blocking(|conn| {
@@ -42,8 +47,8 @@ fn change(email: &str) -> Result<(), CommandError> {
 }
 
 /// Asks for an acceptable password, three times at most.
-fn ask_password(user: &User) -> Result<SecretString, CommandError> {
-    let user_attributes = validators::UserAttributes {
+fn ask_password(user: &User, validator: &PasswordValidator) -> Result<SecretString, CommandError> {
+    let user_attributes = UserAttributes {
         email: &user.email,
         first_name: &user.first_name,
         last_name: &user.last_name,
@@ -55,7 +60,7 @@ fn ask_password(user: &User) -> Result<SecretString, CommandError> {
             print_line("Passwords do not match. Please try again.")?;
             continue;
         }
-        let errors = validators::validate(password.expose_secret(), &user_attributes);
+        let errors = validator.validate(password.expose_secret(), &user_attributes)?;
         if errors.is_empty() {
             return Ok(password);
         }

@@ -10,11 +10,12 @@ use super::output::print_line;
 use super::prompt;
 use super::source::load_source;
 use crate::accounts::email_address::validate_email_address;
-use crate::accounts::passwords::{self, validators};
+use crate::accounts::passwords;
+use crate::accounts::passwords::validators::{PasswordValidator, UserAttributes};
 use crate::accounts::{NewUser, User};
 use crate::clock::Clock;
 use crate::db::{Database, DbError};
-use crate::settings::{DatabaseSettings, SuperuserSettings};
+use crate::settings::{DatabaseSettings, SuperuserSettings, password_blocklist_file};
 
 const TAKEN: &str = "Error: That email address is already taken.";
 const BLANK_EMAIL: &str = "Email address cannot be blank.";
@@ -22,21 +23,24 @@ const BLANK_EMAIL: &str = "Email address cannot be blank.";
 pub(super) fn run(email: Option<String>, noinput: bool) -> Result<(), CommandError> {
     let source = load_source()?;
     let settings = DatabaseSettings::from_source(&source)?;
+    let validator = PasswordValidator::new(password_blocklist_file(&source).as_deref())?;
     if noinput {
-        return create_from_settings(&settings, email, SuperuserSettings::from_source(&source));
+        let superuser = SuperuserSettings::from_source(&source);
+        return create_from_settings(&settings, email, superuser, &validator);
     }
     if !prompt::is_terminal() {
         return Err(django_error(
             "Superuser creation skipped due to not running in a TTY. Run `vestibule createsuperuser` in a terminal, or with --noinput.",
         ));
     }
-    prompt::cancellable(move || create_by_asking(&settings, email))
+    prompt::cancellable(move || create_by_asking(&settings, email, &validator))
 }
 
 fn create_from_settings(
     settings: &DatabaseSettings,
     email: Option<String>,
     superuser: SuperuserSettings,
+    validator: &PasswordValidator,
 ) -> Result<(), CommandError> {
     let email = email
         .or(superuser.email)
@@ -48,7 +52,8 @@ fn create_from_settings(
     let errors = superuser
         .password
         .as_ref()
-        .map(|password| password_errors(password, &email))
+        .map(|password| password_errors(password, &email, validator))
+        .transpose()?
         .unwrap_or_default();
     if !errors.is_empty() {
         return Err(django_error(errors.join("; ")));
@@ -59,6 +64,7 @@ fn create_from_settings(
 fn create_by_asking(
     settings: &DatabaseSettings,
     email: Option<String>,
+    validator: &PasswordValidator,
 ) -> Result<(), CommandError> {
     let database = open_migrated(settings)?;
     let email = match email {
@@ -72,7 +78,7 @@ fn create_by_asking(
         },
         None => ask_email(&database)?,
     };
-    let password = ask_password(&email)?;
+    let password = ask_password(&email, validator)?;
     create(&database, email, Some(&password))
 }
 
@@ -90,12 +96,12 @@ fn ask_email(database: &Database) -> Result<String, CommandError> {
 }
 
 /// Asks for an acceptable password, three times at most.
-fn ask_password(email: &str) -> Result<SecretString, CommandError> {
+fn ask_password(email: &str, validator: &PasswordValidator) -> Result<SecretString, CommandError> {
     for _ in 0..prompt::TRIES {
         let password = prompt::hidden("Password: ")?;
         let again = prompt::hidden("Password (again): ")?;
         let errors = if password.expose_secret() == again.expose_secret() {
-            password_errors(&password, email)
+            password_errors(&password, email, validator)?
         } else {
             vec!["Error: Your passwords didn't match.".to_owned()]
         };
@@ -110,16 +116,20 @@ fn ask_password(email: &str) -> Result<SecretString, CommandError> {
     )))
 }
 
-fn password_errors(password: &SecretString, email: &str) -> Vec<String> {
+fn password_errors(
+    password: &SecretString,
+    email: &str,
+    validator: &PasswordValidator,
+) -> Result<Vec<String>, CommandError> {
     let password = password.expose_secret();
     if password.trim().is_empty() {
-        return vec!["Error: Blank passwords aren't allowed.".to_owned()];
+        return Ok(vec!["Error: Blank passwords aren't allowed.".to_owned()]);
     }
-    let user_attributes = validators::UserAttributes {
+    let user_attributes = UserAttributes {
         email,
-        ..validators::UserAttributes::default()
+        ..UserAttributes::default()
     };
-    validators::validate(password, &user_attributes)
+    Ok(validator.validate(password, &user_attributes)?)
 }
 
 /// What is wrong with an email from an option or the environment. Django's messages differ from those

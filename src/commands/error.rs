@@ -1,6 +1,6 @@
 //! The error of a command, and what stderr shows of it.
 
-use crate::accounts::passwords::PasswordError;
+use crate::accounts::passwords::{BlocklistError, PasswordError};
 use crate::db::DbError;
 use crate::settings::{InvalidSetting, SettingsError};
 use crate::state::BuildError;
@@ -26,6 +26,9 @@ pub enum CommandError {
     /// A password could not be hashed.
     #[error("{0}; try again")]
     Password(#[from] PasswordError),
+    /// The file of breached passwords.
+    #[error("PASSWORD_BLOCKLIST_FILE cannot be used: {0}")]
+    Blocklist(#[from] BlocklistError),
     /// The application could not be built from the settings.
     #[error(transparent)]
     Build(#[from] BuildError),

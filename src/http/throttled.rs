@@ -7,9 +7,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
+use super::known_browser::KnownBrowser;
+use crate::accounts::email_key;
+use crate::accounts::passwords::PasswordSource;
 use crate::error::{Error, InternalError};
 use crate::middleware::client_ip;
+use crate::settings::Settings;
 use crate::state::AppState;
+use crate::throttle::Throttle;
 
 /// Counts a sign-in by password or code exchange, and rejects it over the limit. Holds the client's
 /// address.
@@ -17,6 +22,14 @@ pub struct SignInThrottle(pub IpAddr);
 
 /// The client's address, for limits that are counted later.
 pub struct ClientAddress(pub IpAddr);
+
+/// Counts a sign-in with the password form, and rejects it over the limit, unless the account that signs
+/// in has signed in with this browser before: these browsers have a limit of their own.
+pub struct PasswordFormThrottle {
+    client: IpAddr,
+    browser: KnownBrowser,
+    counted: Result<(), Error>,
+}
 
 /// Counts a token refresh, and rejects it over the limit.
 pub struct RefreshThrottle;
@@ -27,11 +40,8 @@ impl FromRequest for SignInThrottle {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         ready(client(request, payload).and_then(|(app, client)| {
-            // A throttled page leads back to its form, which has the same address.
-            let form = request.uri().path_and_query();
-            let form = form.map_or("/", |target| target.as_str());
             let throttled = app.throttle.count_sign_in(client);
-            throttled.map_err(|error| error.on_form(form))?;
+            throttled.map_err(|error| on_form(error, request))?;
             Ok(Self(client))
         }))
     }
@@ -43,6 +53,49 @@ impl FromRequest for ClientAddress {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         ready(client(request, payload).map(|(_, client)| Self(client)))
+    }
+}
+
+impl FromRequest for PasswordFormThrottle {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(client(request, payload).and_then(|(app, client)| {
+            let browser = KnownBrowser::from_request(request, &app.keys, app.clock.now());
+            let counted = app.throttle.count_sign_in(client);
+            if browser.is_empty() {
+                counted.map_err(|error| on_form(error, request))?;
+                return Ok(Self {
+                    client,
+                    browser,
+                    counted: Ok(()),
+                });
+            }
+            Ok(Self {
+                client,
+                browser,
+                counted,
+            })
+        }))
+    }
+}
+
+impl PasswordFormThrottle {
+    /// Admits a sign-in of this account. Returns where its password comes from, and the browser.
+    pub fn admit(
+        self,
+        throttle: &Throttle,
+        email: &str,
+    ) -> Result<(PasswordSource, KnownBrowser), Error> {
+        if !self.browser.knows(email) {
+            self.counted?;
+            return Ok((PasswordSource::Address(self.client), self.browser));
+        }
+        if self.counted.is_err() {
+            throttle.count_known_browser(email)?;
+        }
+        Ok((PasswordSource::KnownBrowser(email_key(email)), self.browser))
     }
 }
 
@@ -58,6 +111,19 @@ impl FromRequest for RefreshThrottle {
     }
 }
 
+/// The error of a throttled form, whose page leads back to the form, which has the same address.
+fn on_form(error: Error, request: &HttpRequest) -> Error {
+    let form = request.uri().path_and_query();
+    error.on_form(form.map_or("/", |target| target.as_str()))
+}
+
+/// The client's address.
+pub fn client_address(request: &HttpRequest, settings: &Settings) -> IpAddr {
+    // Only connections that are not TCP have no address, and the server opens none.
+    let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    client_ip(request, &settings.trusted_proxies).unwrap_or(unknown)
+}
+
 fn client(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -65,8 +131,6 @@ fn client(
     let app = web::Data::<AppState>::from_request(request, payload).into_inner();
     let app =
         app.map_err(|error| InternalError::new("find the application's state", error.to_string()))?;
-    // Only connections that are not TCP have no address, and the server opens none.
-    let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let client = client_ip(request, &app.settings.trusted_proxies).unwrap_or(unknown);
+    let client = client_address(request, &app.settings);
     Ok((app, client))
 }

@@ -27,7 +27,7 @@ struct Entries<V> {
     cleaned_up_at: Option<Duration>,
 }
 
-impl<V: Default + Clone> BoundedMap<V> {
+impl<V: Default> BoundedMap<V> {
     pub(super) fn new() -> Self {
         Self(Mutex::new(Entries {
             values: HashMap::new(),
@@ -36,11 +36,12 @@ impl<V: Default + Clone> BoundedMap<V> {
         }))
     }
 
-    pub(super) fn get(&self, key: KeyHash) -> Option<V> {
-        self.entries()
-            .values
-            .get(&key)
-            .map(|(value, _)| value.clone())
+    /// Reads the value of a key, or the default value if it is missing.
+    pub(super) fn read<T>(&self, key: KeyHash, read: impl FnOnce(&V) -> T) -> T {
+        match self.entries().values.get(&key) {
+            Some((value, _)) => read(value),
+            None => read(&V::default()),
+        }
     }
 
     /// Updates the value of a key, which is created if it is missing; `change` also returns when the value

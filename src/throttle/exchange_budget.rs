@@ -12,7 +12,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::bounded_map::{BoundedMap, KeyHash};
-use super::{key_hash, whole_seconds};
+use super::limit_key::client_hash;
+use super::whole_seconds;
 use crate::clock::Clock;
 use crate::settings::Rate;
 
@@ -92,7 +93,7 @@ impl ExchangeBudget {
         let now = self.clock.elapsed();
         let permit = ExchangePermit {
             budget: Arc::clone(self),
-            client: key_hash(client, ""),
+            client: client_hash(client),
             attempt: attempt.map(super::text_hash),
         };
         self.count(&permit, now)?;
@@ -102,7 +103,7 @@ impl ExchangeBudget {
     fn count(&self, permit: &ExchangePermit, now: Duration) -> Result<(), ExchangeRefusal> {
         let codes = permit
             .attempt
-            .and_then(|attempt| self.attempts.get(attempt));
+            .map(|attempt| self.attempts.read(attempt, |codes| *codes));
         if codes.is_some_and(|codes| codes >= CODES_OF_AN_ATTEMPT) {
             return Err(ExchangeRefusal::AttemptUsed);
         }

@@ -1,6 +1,8 @@
 use std::num::NonZeroU32;
 
+use super::bounded_map::BoundedMap;
 use super::*;
+use crate::settings::Rate;
 
 fn rate(requests: u32) -> Rate {
     Rate {
@@ -13,8 +15,17 @@ fn at(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-fn client(n: u32) -> KeyHash {
-    key_hash(IpAddr::from(n.to_be_bytes()), "")
+fn client(n: u32) -> LimitKey {
+    network_keys(IpAddr::from(n.to_be_bytes()), "")[0]
+}
+
+/// Counts a request in a window unless its limit is reached, as [`Throttle::count`] does.
+fn count_in(window: &SlidingWindow, key: LimitKey, now: Duration) -> Option<u64> {
+    let wait = wait(window.check(key, now));
+    if wait.is_none() {
+        window.count(key, now);
+    }
+    wait
 }
 
 /// The seconds that a client is told to wait.
@@ -29,13 +40,13 @@ fn wait(outcome: Result<(), Duration>) -> Option<u64> {
 #[test]
 fn a_window_allows_the_rate_within_any_minute() {
     let window = SlidingWindow::new(rate(3));
-    let count = |milliseconds| wait(window.count(client(1), at(milliseconds)));
+    let count = |milliseconds| count_in(&window, client(1), at(milliseconds));
     assert_eq!(count(0), None);
     assert_eq!(count(10_000), None);
     assert_eq!(count(10_000), None);
     assert_eq!(count(10_000), Some(50), "until the first is a minute old");
     assert_eq!(
-        wait(window.count(client(2), at(10_000))),
+        count_in(&window, client(2), at(10_000)),
         None,
         "another client"
     );
@@ -52,9 +63,9 @@ fn a_window_allows_the_rate_within_any_minute() {
 fn the_default_rate_waits_as_long_as_django() {
     let window = SlidingWindow::new(rate(10));
     for _ in 0..10 {
-        assert_eq!(wait(window.count(client(1), at(5))), None);
+        assert_eq!(count_in(&window, client(1), at(5)), None);
     }
-    assert_eq!(wait(window.count(client(1), at(6))), Some(60));
+    assert_eq!(count_in(&window, client(1), at(6)), Some(60));
 }
 
 #[test]
@@ -72,6 +83,103 @@ fn wrong_passwords_expire_one_by_one() {
     assert_eq!(check(300_000), None);
     failures.count(client(1), at(300_000));
     assert_eq!(check(300_000), Some(300));
+    failures.forget(client(1), at(300_000));
+    assert_eq!(check(300_000), None);
+}
+
+#[test]
+fn a_larger_network_has_a_higher_limit_that_expires_faster() {
+    let failures = WrongPasswords::new(rate(2));
+    let key = LimitKey {
+        factor: 4,
+        ..client(1)
+    };
+    for _ in 0..8 {
+        assert_eq!(wait(failures.check(key, at(0))), None);
+        failures.count(key, at(0));
+    }
+    assert_eq!(wait(failures.check(key, at(0))), Some(75));
+    let window = SlidingWindow::new(rate(2));
+    for _ in 0..8 {
+        assert_eq!(count_in(&window, key, at(0)), None);
+    }
+    assert_eq!(count_in(&window, key, at(0)), Some(60));
+}
+
+/// A throttle of two sign-ins a minute.
+fn throttle() -> Throttle {
+    Throttle {
+        clock: Clock::standing_at(crate::clock::Timestamp::from_seconds(1).unwrap()),
+        sign_ins: Some(SlidingWindow::new(rate(2))),
+        wrong_passwords: Some(WrongPasswords::new(rate(2))),
+        refreshes: Some(SlidingWindow::new(rate(2))),
+        session_tokens: None,
+        old_passwords: OldPasswords::new(),
+        counting: Mutex::new(()),
+    }
+}
+
+/// How many requests are allowed from these addresses together.
+fn allowed(addresses: impl Iterator<Item = String>, ask: impl Fn(IpAddr) -> bool) -> usize {
+    addresses.filter(|ip| ask(ip.parse().unwrap())).count()
+}
+
+#[test]
+fn all_networks_of_an_address_are_counted() {
+    let v6 = |subnets: u32| (0..subnets).map(|subnet| format!("2001:db8:0:{subnet:x}::1"));
+    let v4 = |hosts: u32| (0..hosts).map(|host| format!("192.0.2.{host}"));
+    let wrong = |throttle: &Throttle, ip: IpAddr| {
+        let attempt = throttle.begin_password(&PasswordSource::Address(ip), "ada@example.com");
+        attempt.map(|attempt| attempt.finish(true)).is_ok()
+    };
+    // A /56 has 256 networks, a /48 has 65,536.
+    let throttle = throttle();
+    assert_eq!(allowed(v6(256), |ip| throttle.count_sign_in(ip).is_ok()), 8);
+    assert_eq!(allowed(v6(256), |ip| throttle.count_refresh(ip).is_ok()), 8);
+    assert_eq!(allowed(v6(256), |ip| wrong(&throttle, ip)), 8);
+    let throttle = self::throttle();
+    assert_eq!(
+        allowed(v6(4_096), |ip| throttle.count_sign_in(ip).is_ok()),
+        32
+    );
+    assert_eq!(allowed(v6(4_096), |ip| wrong(&throttle, ip)), 32);
+    assert_eq!(
+        allowed(v4(256), |ip| throttle.count_sign_in(ip).is_ok()),
+        32
+    );
+    assert_eq!(allowed(v4(256), |ip| wrong(&throttle, ip)), 32);
+    let other = "2001:db8:1::1".parse().unwrap();
+    assert!(throttle.count_sign_in(other).is_ok(), "another network");
+    assert!(wrong(&throttle, other));
+}
+
+#[test]
+fn a_password_counts_as_wrong_until_it_is_known_to_be_right() {
+    let throttle = throttle();
+    let here = PasswordSource::Address("192.0.2.1".parse().unwrap());
+    let known = PasswordSource::KnownBrowser("ada@example.com".to_owned());
+    for source in [here, known] {
+        let begin = || throttle.begin_password(&source, "Ada@example.com");
+        let (first, second) = (begin().unwrap(), begin().unwrap());
+        assert!(begin().is_err(), "two are being compared");
+        first.finish(false);
+        drop(second);
+        begin().unwrap().finish(true);
+        assert!(begin().is_err(), "one client went away, one was wrong");
+    }
+}
+
+#[test]
+fn a_known_browser_has_limits_of_its_own() {
+    let throttle = throttle();
+    for _ in 0..2 {
+        throttle.count_known_browser("ada@example.com").unwrap();
+    }
+    assert!(throttle.count_known_browser("ADA@example.com").is_err());
+    throttle.count_known_browser("olive@example.com").unwrap();
+    throttle
+        .count_sign_in("192.0.2.1".parse().unwrap())
+        .unwrap();
 }
 
 #[test]
@@ -79,19 +187,19 @@ fn expired_keys_are_removed_and_the_number_of_keys_is_bounded() {
     let map = BoundedMap::<Duration>::new();
     for n in 0..5_000 {
         let now = Duration::from_secs(n.into());
-        map.update(client(n), now, |_| ((), now + at(1)));
+        map.update(client(n).hash, now, |_| ((), now + at(1)));
     }
     assert!(map.len() <= 1_024, "{}", map.len());
     for n in 0..150_000 {
         let now = Duration::from_secs(5_000);
-        map.update(client(n), now, |_| ((), now * 2));
+        map.update(client(n).hash, now, |_| ((), now * 2));
     }
     assert!(map.len() <= 100_000, "{}", map.len());
 }
 
 #[test]
 fn an_ipv6_network_and_an_ipv4_address_are_one_client() {
-    let seen = |ip: &str, email| key_hash(ip.parse().unwrap(), email);
+    let seen = |ip: &str, email| network_keys(ip.parse().unwrap(), email)[0].hash;
     assert_eq!(seen("2001:db8::1", ""), seen("2001:db8::ffff:1", ""));
     assert_ne!(seen("2001:db8::1", ""), seen("2001:db8:0:1::1", ""));
     assert_ne!(seen("192.0.2.1", ""), seen("192.0.2.2", ""));

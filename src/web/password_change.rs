@@ -1,5 +1,8 @@
 //! `POST /account/password`: sets a new password after the old one was entered.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -10,12 +13,14 @@ use super::{none_if_refused, redirect};
 use crate::accounts::passwords::PasswordSource;
 use crate::accounts::passwords::validators::{UserAttributes, validate};
 use crate::accounts::{CredentialError, PasswordChange, User, change_password, has_password};
-use crate::audit::AuditEvent;
-use crate::error::Error;
+use crate::audit::{AuditEvent, RevocationReason};
+use crate::error::{Error, InternalError};
 use crate::http::recent_session::RecentSession;
+use crate::http::throttled::client_address;
 use crate::middleware::device;
-use crate::sessions::BrowserSession;
+use crate::sessions::{BrowserSession, SessionState};
 use crate::sign_in::LOCAL_PASSWORD;
+use crate::sign_out::SignOutRequest;
 use crate::state::AppState;
 
 /// The form's page.
@@ -50,42 +55,134 @@ pub async fn post(
         form.password("new_password2"),
     ];
     let mut errors = form_errors(&old, &new, &account);
+    if !errors.any() {
+        errors.new_password2 = blocklist_errors(&app, &new[0]).await?;
+    }
     // The old password is checked only if the rest of the form is valid, so that somebody who finds an
     // open session cannot guess it without changing the password.
     if !errors.any() {
         let [new, _] = new;
-        let now = app.clock.now();
-        let change = PasswordChange {
-            user_id: account.id,
-            old,
-            new,
-            source: PasswordSource::KnownBrowser(account.email_key.clone()),
-            keep: user.session_id.clone(),
-            device: device(&request, &app.settings.trusted_proxies),
-            now,
-        };
-        let outcome = change_password(&app.database, &app.hasher, policy, change).await;
-        if let Err(CredentialError::Refused(_)) = &outcome {
-            let failed = AuditEvent::SignInFailed {
-                user_id: Some(account.id),
-                method: LOCAL_PASSWORD.to_owned(),
-                reason: "refused old password".to_owned(),
-            };
-            let device = device(&request, &app.settings.trusted_proxies);
-            app.failures.count(failed, &device, now);
-        }
-        if none_if_refused(outcome, PAGE)?.is_some() {
-            // So that this replica does not wait for its next reading.
-            if let Err(error) = app.revocations.refresh(&app.database, now).await {
-                log::warn!(
-                    "failed to read the ended sessions, which end with the next reading: {error}"
-                );
+        match change_once(&app, &request, &user, &account, (old, new)).await? {
+            PasswordFormOutcome::Changed => {
+                return Ok(redirect("/account?notice=password-changed"));
             }
-            return Ok(redirect("/account?notice=password-changed"));
+            PasswordFormOutcome::TooManyWrong => {
+                return end_guessed_session(&app, &request, &user, &session).await;
+            }
+            PasswordFormOutcome::WrongOldPassword => {
+                errors.old_password.push(WRONG_OLD_PASSWORD.to_owned());
+            }
         }
-        errors.old_password.push(WRONG_OLD_PASSWORD.to_owned());
     }
     view.page_with_password_errors(&user, &errors).await
+}
+
+/// What became of a form without errors.
+enum PasswordFormOutcome {
+    /// The new password is stored.
+    Changed,
+    /// The old password was wrong.
+    WrongOldPassword,
+    /// The old password was wrong once too often for this session.
+    TooManyWrong,
+}
+
+/// Compares the old password and stores the new one, within the limits of wrong passwords.
+async fn change_once(
+    app: &AppState,
+    request: &HttpRequest,
+    user: &SessionState,
+    account: &User,
+    (old, new): (SecretString, SecretString),
+) -> Result<PasswordFormOutcome, Error> {
+    let address = PasswordSource::Address(client_address(request, &app.settings));
+    let in_session = app.throttle.begin_old_password(&user.session_id);
+    let in_session = in_session.map_err(|error| error.on_form(PAGE))?;
+    let attempt = match app.throttle.begin_password(&address, &account.email) {
+        Ok(attempt) => attempt,
+        Err(error) => {
+            in_session.was_not_compared();
+            return Err(error.on_form(PAGE));
+        }
+    };
+    let now = app.clock.now();
+    let change = PasswordChange {
+        user_id: account.id,
+        old,
+        new,
+        source: PasswordSource::KnownBrowser(account.email_key.clone()),
+        keep: user.session_id.clone(),
+        device: device(request, &app.settings.trusted_proxies),
+        now,
+    };
+    let policy = app.settings.password_login;
+    let outcome = change_password(&app.database, &app.hasher, policy, change).await;
+    attempt.finish(matches!(outcome, Err(CredentialError::Refused(_))));
+    if let Err(CredentialError::Refused(_)) = &outcome {
+        let failed = AuditEvent::SignInFailed {
+            user_id: Some(account.id),
+            method: LOCAL_PASSWORD.to_owned(),
+            reason: "refused old password".to_owned(),
+        };
+        let device = device(request, &app.settings.trusted_proxies);
+        app.failures.count(failed, &device, now);
+    }
+    match &outcome {
+        Ok(_) => in_session.was_right(),
+        Err(CredentialError::Refused(_)) => {
+            if in_session.was_wrong() {
+                return Ok(PasswordFormOutcome::TooManyWrong);
+            }
+        }
+        Err(_) => in_session.was_not_compared(),
+    }
+    if none_if_refused(outcome, PAGE)?.is_none() {
+        return Ok(PasswordFormOutcome::WrongOldPassword);
+    }
+    // So that this replica does not wait for its next reading.
+    if let Err(error) = app.revocations.refresh(&app.database, now).await {
+        log::warn!("failed to read the ended sessions, which end with the next reading: {error}");
+    }
+    Ok(PasswordFormOutcome::Changed)
+}
+
+/// Ends a session in which too many wrong old passwords were sent.
+async fn end_guessed_session(
+    app: &AppState,
+    request: &HttpRequest,
+    user: &SessionState,
+    session: &BrowserSession,
+) -> Result<HttpResponse, Error> {
+    let request = SignOutRequest {
+        session_id: Some(user.session_id.clone()),
+        device: device(request, &app.settings.trusted_proxies),
+        reason: Some(RevocationReason::WrongPasswords),
+        ..SignOutRequest::default()
+    };
+    let now = app.clock.now();
+    let ended = app.sign_out.sign_out(request, now).await?;
+    // Also if the row was deleted.
+    app.revocations
+        .add_revoked(&user.session_id, user.expires_at);
+    app.sign_out
+        .revoke_at_workos(BTreeSet::from_iter(ended.workos_sid));
+    session.remove();
+    let next = PAGE.to_owned();
+    Err(Error::SessionOver { next })
+}
+
+/// The error of a new password that is in the blocklist.
+async fn blocklist_errors(app: &AppState, new: &SecretString) -> Result<Vec<String>, Error> {
+    let (validator, new) = (Arc::clone(&app.password_validator), new.clone());
+    let errors = web::block(move || validator.blocklist_errors(new.expose_secret())).await;
+    let failed = |error| InternalError::new("search the blocklist of passwords", error).into();
+    match errors {
+        Ok(Ok(errors)) => Ok(errors),
+        Ok(Err(error)) => Err(failed(Box::<dyn std::error::Error + Send + Sync>::from(
+            error,
+        ))),
+        Err(error) => Err(failed(error.to_string().into())),
+    }
 }
 
 /// The errors that the form has by itself, in Django's sentences.

@@ -10,10 +10,10 @@ use super::form::{Form, field_error};
 use super::login::public_url_redirect;
 use super::pages::{LoginForm, LoginPage, PageFrame};
 use super::{none_if_refused, notice, query_value, redirect, redirect_target, render};
-use crate::accounts::passwords::PasswordSource;
+use crate::accounts::CredentialError;
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
-use crate::http::throttled::SignInThrottle;
+use crate::http::throttled::PasswordFormThrottle;
 use crate::links::{SESSION_OVER, login_url, login_with_hint_url, password_login_url};
 use crate::middleware::device;
 use crate::origin::{Origin, local_target};
@@ -51,7 +51,7 @@ pub async fn get(
 
 /// Signs in a user who entered the right password.
 pub async fn post(
-    SignInThrottle(client): SignInThrottle,
+    throttle: PasswordFormThrottle,
     request: HttpRequest,
     body: web::Bytes,
     session: BrowserSession,
@@ -76,25 +76,30 @@ pub async fn post(
     };
     if rejected.email_error.is_none() && rejected.password_error.is_none() {
         let form_url = password_login_url(&next);
-        let throttled = app.throttle.check_password_attempts(client, email);
-        throttled.map_err(|error| error.on_form(&form_url))?;
+        let on_form = |error: Error| error.on_form(&form_url);
+        let admitted = throttle.admit(&app.throttle, email).map_err(on_form)?;
+        let (source, browser) = admitted;
+        let attempt = app.throttle.begin_password(&source, email);
+        let attempt = attempt.map_err(on_form)?;
         let now = app.clock.now();
         let previous = session.peek(now).map(|state| state.session_id);
         let device = device(&request, &app.settings.trusted_proxies);
-        let source = PasswordSource::Address(client);
         let outcome = app
             .sign_in
             .session_for_password(email, (&password, source), previous, device, now)
             .await;
+        attempt.finish(matches!(outcome, Err(CredentialError::Refused(_))));
         if let Some(state) = none_if_refused(outcome, &form_url)? {
             let begun = session.start(state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
-            return Ok(redirect(redirect_target(
-                &next,
-                &app.settings.login_redirect_url,
-            )));
+            let target = redirect_target(&next, &app.settings.login_redirect_url);
+            let mut response = redirect(target);
+            let cookie = browser.cookie_after_sign_in(email, &app.keys, app.secure(), now);
+            if let Some(cookie) = cookie {
+                response.add_cookie(&cookie)?;
+            }
+            return Ok(response);
         }
-        app.throttle.count_wrong_password(client, email);
         rejected.form_error = Some(REFUSED);
     }
     show(&app.settings, render::bare_frame(), &next, &rejected, false)

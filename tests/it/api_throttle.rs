@@ -1,4 +1,6 @@
-//! Rate limits: per client address, and per account and client address; never per account alone.
+//! Rate limits: per network of the client, and per account and network; never per account alone.
+
+mod networks;
 
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};

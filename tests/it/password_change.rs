@@ -1,5 +1,7 @@
 //! Changing the password on `/account`.
 
+mod blocklist;
+mod guesses;
 mod refusals;
 
 use futures_util::future::join_all;

@@ -1,6 +1,7 @@
 //! Signing in at `/login` with a password.
 
 mod at_once;
+mod attacks;
 mod form;
 mod memory;
 mod occupancy;

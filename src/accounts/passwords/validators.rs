@@ -1,8 +1,11 @@
-//! Django's four default password validators, with Django's messages.
+//! Django's four default password validators, with Django's messages, and the blocklist.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use passwords::analyzer::is_common_password;
+
+use super::blocklist::{BlocklistError, PasswordBlocklist};
 
 /// Django's `max_similarity`.
 const MAX_SIMILARITY: f64 = 0.7;
@@ -20,7 +23,42 @@ pub struct UserAttributes<'a> {
     pub last_name: &'a str,
 }
 
-/// All error messages for `password`, in Django's order; empty if it is valid.
+/// Django's validators and the blocklist of `PASSWORD_BLOCKLIST_FILE`, if there is one.
+#[derive(Debug, Default)]
+pub struct PasswordValidator {
+    blocklist: Option<PasswordBlocklist>,
+}
+
+impl PasswordValidator {
+    /// Opens the blocklist at this path.
+    pub fn new(blocklist: Option<&Path>) -> Result<Self, BlocklistError> {
+        let blocklist = blocklist.map(PasswordBlocklist::open).transpose()?;
+        Ok(Self { blocklist })
+    }
+
+    /// All error messages for `password`: [`validate`]'s and the blocklist's.
+    pub fn validate(
+        &self,
+        password: &str,
+        about: &UserAttributes<'_>,
+    ) -> Result<Vec<String>, BlocklistError> {
+        let mut messages = validate(password, about);
+        messages.extend(self.blocklist_errors(password)?);
+        Ok(messages)
+    }
+
+    /// The error message if the blocklist lists `password`. Reads the disk.
+    pub fn blocklist_errors(&self, password: &str) -> Result<Vec<String>, BlocklistError> {
+        let listed = match &self.blocklist {
+            Some(blocklist) => blocklist.contains(password)?,
+            None => false,
+        };
+        let message = listed.then(|| "This password has appeared in a data breach.".to_owned());
+        Ok(Vec::from_iter(message))
+    }
+}
+
+/// Django's error messages for `password`, in Django's order; empty if it is valid.
 pub fn validate(password: &str, about: &UserAttributes<'_>) -> Vec<String> {
     let mut messages = Vec::new();
     if password.contains('\0') {

@@ -1,5 +1,6 @@
 //! The commands about accounts.
 
+mod blocklist;
 mod changepassword;
 mod check;
 mod closing;

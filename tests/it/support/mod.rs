@@ -3,6 +3,7 @@
 
 pub(crate) mod api;
 pub(crate) mod app;
+pub(crate) mod blocklist;
 pub(crate) mod browser;
 mod chromium;
 pub(crate) mod database;

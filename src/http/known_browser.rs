@@ -1,0 +1,104 @@
+//! The cookie of a browser in which accounts have signed in with a password. It signs nobody in: it only
+//! keeps the sign-in of these accounts open while others use up the limits and the hashing threads.
+
+use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, CookieJar, SameSite};
+use aws_lc_rs::digest;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use crate::accounts::email_key;
+use crate::clock::Timestamp;
+use crate::hex::hex;
+use crate::keys::Keys;
+
+const NAME: &str = "vestibule_browser";
+/// The cookie is sent to the log-in form only.
+const PATH: &str = "/login";
+/// Browsers keep no cookie for longer.
+const LIFETIME: TimeDelta = TimeDelta::days(400);
+/// The most accounts of a browser. The oldest is forgotten first.
+const MAX_ACCOUNTS: usize = 8;
+
+/// The accounts that have signed in with a password in a browser.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownBrowser {
+    accounts: Vec<KnownAccount>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct KnownAccount {
+    /// The first half of the SHA-256 hash of the account's normalised email, in hex.
+    account: String,
+    /// When it last signed in here, in seconds since 1970.
+    signed_in_at: i64,
+}
+
+impl KnownBrowser {
+    /// Reads the cookie of a request. Without a valid cookie there are no accounts.
+    pub fn from_request(request: &HttpRequest, keys: &Keys, now: Timestamp) -> Self {
+        let mut browser = request
+            .cookie(NAME)
+            .and_then(|cookie| decrypt(&cookie, keys))
+            .unwrap_or_default();
+        let oldest = now.plus(-LIFETIME).seconds();
+        browser.accounts.retain(|one| one.signed_in_at > oldest);
+        browser
+    }
+
+    /// Whether no account has signed in here.
+    pub fn is_empty(&self) -> bool {
+        self.accounts.is_empty()
+    }
+
+    /// Whether the account with this email has signed in here.
+    pub fn knows(&self, email: &str) -> bool {
+        let account = account_hash(email);
+        self.accounts.iter().any(|one| one.account == account)
+    }
+
+    /// The cookie after a sign-in of this account; `None` if it cannot be encrypted.
+    pub fn cookie_after_sign_in(
+        mut self,
+        email: &str,
+        keys: &Keys,
+        secure: bool,
+        now: Timestamp,
+    ) -> Option<Cookie<'static>> {
+        let account = account_hash(email);
+        self.accounts.retain(|one| one.account != account);
+        self.accounts.insert(
+            0,
+            KnownAccount {
+                account,
+                signed_in_at: now.seconds(),
+            },
+        );
+        self.accounts.truncate(MAX_ACCOUNTS);
+        let text = serde_json::to_string(&self).ok()?;
+        let mut jar = CookieJar::new();
+        jar.private_mut(keys.known_browser().next()?)
+            .add(Cookie::new(NAME, text));
+        let mut cookie = jar.get(NAME)?.clone();
+        cookie.set_path(PATH);
+        cookie.set_http_only(true);
+        cookie.set_secure(secure);
+        cookie.set_same_site(SameSite::Lax);
+        cookie.set_max_age(Duration::seconds(LIFETIME.num_seconds()));
+        Some(cookie)
+    }
+}
+
+fn decrypt(cookie: &Cookie<'static>, keys: &Keys) -> Option<KnownBrowser> {
+    let jar = CookieJar::new();
+    let decrypted = keys
+        .known_browser()
+        .find_map(|key| jar.private(key).decrypt(cookie.clone()))?;
+    serde_json::from_str(decrypted.value()).ok()
+}
+
+fn account_hash(email: &str) -> String {
+    let key = email_key(email.trim());
+    hex(&digest::digest(&digest::SHA256, key.as_bytes()).as_ref()[..16])
+}

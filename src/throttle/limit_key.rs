@@ -1,0 +1,62 @@
+//! What the limits count: networks, known browsers and sessions, as hashes of the same size.
+
+use std::net::IpAddr;
+
+use aws_lc_rs::digest::{self, SHA256};
+
+use super::bounded_map::KeyHash;
+use crate::accounts::email_key;
+use crate::client_network::ClientNetwork;
+use crate::ids::SessionId;
+
+/// What a limit counts, and how many times the limit it is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LimitKey {
+    pub(super) hash: KeyHash,
+    pub(super) factor: u32,
+}
+
+/// The networks of a client, for one account or for all of them, the smallest first.
+pub(super) fn network_keys(client: IpAddr, email: &str) -> Vec<LimitKey> {
+    let email = email_key(email);
+    let key = |network: ClientNetwork| LimitKey {
+        hash: key_hash(&[&network.octets(), email.as_bytes()]),
+        factor: network.limit_factor(),
+    };
+    let networks = ClientNetwork::containing(client).into_iter();
+    networks.map(key).collect()
+}
+
+/// The smallest network of a client.
+pub(super) fn client_hash(client: IpAddr) -> KeyHash {
+    let keys = network_keys(client, "");
+    keys.first().map(|key| key.hash).unwrap_or_default()
+}
+
+/// The browsers in which this account has signed in before.
+pub(super) fn known_browser_key(email: &str) -> LimitKey {
+    LimitKey {
+        hash: key_hash(&[b"known browser", email_key(email).as_bytes()]),
+        factor: 1,
+    }
+}
+
+/// A browser session.
+pub(super) fn session_key(id: &SessionId) -> LimitKey {
+    LimitKey {
+        hash: key_hash(&[b"session", id.as_bytes()]),
+        factor: 1,
+    }
+}
+
+/// A hash of the parts, so that all keys have the same size.
+fn key_hash(parts: &[&[u8]]) -> KeyHash {
+    let mut context = digest::Context::new(&SHA256);
+    for part in parts {
+        context.update(part);
+        context.update(&[0]);
+    }
+    let mut half = KeyHash::default();
+    half.copy_from_slice(&context.finish().as_ref()[..16]);
+    half
+}

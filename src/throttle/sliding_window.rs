@@ -1,0 +1,53 @@
+//! A sliding window, as in Django REST framework.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::bounded_map::BoundedMap;
+use super::limit_key::LimitKey;
+use crate::settings::Rate;
+
+/// At most `rate.requests` requests within any `rate.period`, times the key's factor.
+pub(super) struct SlidingWindow {
+    rate: Rate,
+    times: BoundedMap<VecDeque<Duration>>,
+}
+
+impl SlidingWindow {
+    pub(super) fn new(rate: Rate) -> Self {
+        Self {
+            rate,
+            times: BoundedMap::new(),
+        }
+    }
+
+    /// Whether another request is allowed; the error is the time to wait.
+    pub(super) fn check(&self, key: LimitKey, now: Duration) -> Result<(), Duration> {
+        let Rate { requests, period } = self.rate;
+        let most = requests.get().saturating_mul(key.factor) as usize;
+        self.times.read(key.hash, |times| {
+            let expired = times.partition_point(|time| *time + period <= now);
+            // As many of the oldest requests as exceed the limit must expire first.
+            let counted = times.len() - expired;
+            match counted.checked_sub(most) {
+                None => Ok(()),
+                Some(excess) => match times.get(expired + excess) {
+                    Some(time) => Err(*time + period - now),
+                    None => Ok(()),
+                },
+            }
+        })
+    }
+
+    /// Counts a request that is allowed.
+    pub(super) fn count(&self, key: LimitKey, now: Duration) {
+        let period = self.rate.period;
+        self.times.update(key.hash, now, |times| {
+            while times.front().is_some_and(|oldest| *oldest + period <= now) {
+                times.pop_front();
+            }
+            times.push_back(now);
+            ((), now + period)
+        });
+    }
+}
