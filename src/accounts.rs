@@ -11,6 +11,7 @@ mod lifecycle;
 mod password_costs;
 pub mod passwords;
 pub mod provisioning;
+mod sign_in_method;
 mod user;
 
 pub use credentials::{
@@ -30,4 +31,5 @@ pub use password_costs::{
 };
 pub use passwords::unusable_password;
 pub use provisioning::{ProvisionError, WorkosProfile, provision, update_from_workos};
+pub use sign_in_method::{AllowedSignInMethods, SignInMethod};
 pub use user::{NewUser, User};

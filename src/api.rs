@@ -3,9 +3,11 @@
 //! [`body`] reads request bodies, [`wire`] has the JSON of responses, [`error`] the error responses,
 //! [`schema`] the OpenAPI document. Each other file is one group of routes.
 
+pub mod access_token;
 pub mod auth_cookie;
 pub mod bearer;
 pub mod body;
+pub mod cookie_tokens;
 pub mod docs;
 pub mod error;
 pub mod exchange;

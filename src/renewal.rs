@@ -8,6 +8,7 @@
 //! - `execute` renews a session under a lease, so that of several processes one asks WorkOS;
 //!   `refresh_grant` is the call to WorkOS;
 //! - `switch_organization` is a renewal into another organisation;
+//! - `token_refresh` renews the session of a refresh token before it exchanges the token;
 //! - `write_behind` keeps a renewal that the database could not store yet.
 //!
 //! No database transaction waits for WorkOS.
@@ -21,6 +22,7 @@ mod refresh_grant;
 mod service;
 mod status;
 mod switch_organization;
+mod token_refresh;
 mod write_behind;
 
 pub use open_session::is_open;
@@ -28,3 +30,4 @@ pub use policy::{LOCAL_CHECK_INTERVAL, confirmed_until, renew_after};
 pub use service::RenewalService;
 pub use status::{RenewalRequest, RenewedSession, SessionStatus};
 pub use switch_organization::OrganizationSwitch;
+pub use token_refresh::{TokenRefreshError, TokenRefreshRequest, TokenRefreshService};

@@ -17,7 +17,8 @@ use crate::accounts::{measure_password_costs, measure_password_costs_periodicall
 use crate::error_pages::error_pages;
 use crate::middleware::{
     ConnectionLimits, OpenConnections, allowed_hosts, bounded_body, cors, cross_site, mark_busy,
-    open_with_fallback_keys, request_log, reseal, security_headers, session_middleware,
+    open_with_fallback_keys, remove_credentials, request_log, reseal, security_headers,
+    session_middleware,
 };
 use crate::purge;
 use crate::state::AppState;
@@ -62,6 +63,7 @@ impl Application {
             App::new()
                 .app_data(state.clone())
                 .configure(urls::routes)
+                .wrap(from_fn(remove_credentials))
                 .wrap(from_fn(reseal))
                 .wrap(session_middleware(&state.settings, &state.keys))
                 .wrap(from_fn(open_with_fallback_keys))

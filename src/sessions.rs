@@ -3,6 +3,7 @@
 
 mod active;
 mod activity;
+mod browser_session;
 mod cookie_content;
 mod generation;
 mod renewal_lease;
@@ -14,7 +15,8 @@ mod user_agent;
 
 pub use active::{ActiveSession, SessionOrigin};
 pub use activity::IdleTimeout;
-pub use cookie_content::{BrowserSession, Impersonator, SessionState, UpdatedSession};
+pub use browser_session::{BrowserSession, CredentialRemoval, UpdatedSession};
+pub use cookie_content::{Impersonator, SessionState};
 pub use generation::SessionGeneration;
 pub use renewal_lease::{Confirmation, RenewalFailure};
 pub use revocation_cache::{RevocationCache, RevocationStatus};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
 
+use crate::accounts::AllowedSignInMethods;
 use crate::accounts::passwords::validators::PasswordValidator;
 use crate::accounts::passwords::{BlocklistError, Hasher};
 use crate::audit::FailureCounter;
@@ -13,7 +14,7 @@ use crate::db::Database;
 use crate::keys::Keys;
 use crate::memberships::Memberships;
 use crate::oidc::{OidcError, OidcProviders};
-use crate::renewal::RenewalService;
+use crate::renewal::{RenewalService, TokenRefreshService};
 use crate::sessions::RevocationCache;
 use crate::settings::Settings;
 use crate::sign_in::{SignInDependencies, SignInService};
@@ -54,6 +55,8 @@ pub struct AppState {
     pub sign_in: SignInService,
     /// Renews sessions.
     pub renewal: RenewalService,
+    /// Exchanges refresh tokens.
+    pub token_refresh: TokenRefreshService,
     /// Ends sessions.
     pub sign_out: SignOutService,
     /// Applies WorkOS's events.
@@ -131,18 +134,25 @@ impl AppStateBuilder {
         let keys = Arc::new(Keys::derive(&settings));
         let failures = FailureCounter::default();
         let memberships = Memberships::new(workos.clone(), clock.clone());
+        let renewal = RenewalService::new(
+            &settings,
+            database.clone(),
+            workos.clone(),
+            Arc::clone(&keys),
+            clock.clone(),
+            Arc::clone(&revocations),
+            failures.clone(),
+        );
         Ok(AppState {
+            token_refresh: TokenRefreshService::new(
+                database.clone(),
+                Arc::clone(&tokens),
+                renewal.clone(),
+                AllowedSignInMethods::new(&settings),
+            ),
+            renewal,
             oidc: OidcProviders::new(&settings.oidc)?,
             throttle: Throttle::new(&settings.api, &clock),
-            renewal: RenewalService::new(
-                &settings,
-                database.clone(),
-                workos.clone(),
-                Arc::clone(&keys),
-                clock.clone(),
-                Arc::clone(&revocations),
-                failures.clone(),
-            ),
             sign_in: SignInService::new(
                 &settings,
                 SignInDependencies {

@@ -42,6 +42,7 @@ pub struct Throttle {
     wrong_passwords: Option<WrongPasswords>,
     refreshes: Option<SlidingWindow>,
     session_tokens: Option<SlidingWindow>,
+    verifications: Option<SlidingWindow>,
     old_passwords: OldPasswords,
     /// Held while a request is checked and counted, so that concurrent requests cannot exceed a limit.
     counting: Mutex<()>,
@@ -67,6 +68,7 @@ impl Throttle {
                 .throttle_refresh
                 .map(session_token_rate)
                 .map(SlidingWindow::new),
+            verifications: settings.throttle_refresh.map(SlidingWindow::new),
             old_passwords: OldPasswords::new(),
             counting: Mutex::new(()),
         }
@@ -86,6 +88,12 @@ impl Throttle {
     /// Counts a token refresh of this client. Fails if the limit of one of its networks is reached.
     pub fn count_refresh(&self, client: IpAddr) -> Result<(), Error> {
         self.count(self.refreshes.as_ref(), &network_keys(client, ""))
+    }
+
+    /// Counts a token verification of this client. Fails if the limit of one of its networks is reached:
+    /// that of refreshes, counted separately.
+    pub fn count_verification(&self, client: IpAddr) -> Result<(), Error> {
+        self.count(self.verifications.as_ref(), &network_keys(client, ""))
     }
 
     /// Counts a request for tokens of this browser session. Fails if the limit is reached.

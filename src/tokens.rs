@@ -7,18 +7,23 @@ mod blacklist;
 mod claims;
 mod keys;
 mod pair;
+mod refresh_error;
 mod refresh_token;
+mod replay;
 mod rotation;
 mod signing;
 mod status;
 mod successor;
 #[cfg(test)]
 mod tests;
+mod token_record;
 
 pub use claims::{Actor, TokenClaims, TokenError, TokenKind};
 pub use keys::{TokenKeyError, TokenKeys};
-pub use pair::{TokenGrant, TokenPair};
+pub use pair::{LONGEST_IMPERSONATION, TokenGrant, TokenPair};
+pub use refresh_error::RefreshError;
 pub use refresh_token::RefreshTokenRow;
-pub use rotation::{RefreshError, RefreshedTokens};
+pub use rotation::{RefreshedTokens, TokenRefresh};
 pub use signing::{IssueError, Tokens};
 pub use status::{TokenStatus, TokenSubject, token_status};
+pub use token_record::RefreshSubject;

@@ -7,16 +7,13 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 use super::error::Unauthorized;
-use super::{ApiError, auth_cookie};
+use super::{ApiError, access_token, auth_cookie, cookie_tokens};
 use crate::accounts::User;
-use crate::clock::Timestamp;
-use crate::db::{Database, DbError};
+use crate::db::DbError;
 use crate::http::session_user::{MaybeUser, SessionOver};
 use crate::origin::Origin;
+use crate::sessions::BrowserSession;
 use crate::state::AppState;
-use crate::tokens::{
-    TokenClaims, TokenError, TokenKind, TokenStatus, TokenSubject, Tokens, token_status,
-};
 
 /// The user of the access token in the `Authorization` header, else of the access token in the policy
 /// cookie, else of the browser session. Without any of them the response is 401.
@@ -33,12 +30,14 @@ impl FromRequest for ApiUser {
             let app = app.map_err(|error| {
                 ApiError::internal("find the application's state", error.to_string())
             })?;
-            let token = match bearer_token(&request)? {
-                None => auth_cookie::access_token(&request, &app.settings.api),
-                token => token,
-            };
-            if let Some(token) = token {
-                let user = authenticate(&app.tokens, &app.database, &token, app.clock.now());
+            if let Some(token) = bearer_token(&request)? {
+                let claims = access_token::read(&app.tokens, &token, app.clock.now())?;
+                let user = access_token::load_user(&app.database, claims);
+                return user.await.map(Self);
+            }
+            if let Some(token) = auth_cookie::access_token(&request, &app.settings.api) {
+                let Ok(session) = BrowserSession::extract(&request).await;
+                let user = cookie_tokens::authenticate(&request, &session, &app, &token);
                 return user.await.map(Self);
             }
             let MaybeUser(state) = MaybeUser::extract(&request).await?;
@@ -80,40 +79,5 @@ pub(super) fn bearer_token(request: &HttpRequest) -> Result<Option<String>, Unau
             }
         }
         _ => Ok(None),
-    }
-}
-
-async fn authenticate(
-    tokens: &Tokens,
-    database: &Database,
-    token: &str,
-    now: Timestamp,
-) -> Result<User, ApiError> {
-    let claims = tokens
-        .read(token, Some(TokenKind::Access), now)
-        .map_err(Unauthorized::AccessToken)?;
-    if claims.user_id.is_none() {
-        return Err(Unauthorized::NoUser.into());
-    }
-    load_user(database, claims).await
-}
-
-/// The user that a verified access token names, unless the token has been revoked meanwhile.
-async fn load_user(database: &Database, claims: TokenClaims) -> Result<User, ApiError> {
-    let asked = claims.clone();
-    let behind = database
-        .read(move |conn| Ok::<_, DbError>(TokenSubject::read(conn, &asked)?))
-        .await?;
-    let user = behind.user.ok_or(Unauthorized::UserNotFound)?;
-    if !user.is_active {
-        return Err(Unauthorized::UserInactive.into());
-    }
-    match token_status(&claims, &user) {
-        TokenStatus::Valid if behind.session_is_revoked => {
-            Err(Unauthorized::AccessToken(TokenError::Blacklisted).into())
-        }
-        TokenStatus::Valid => Ok(user),
-        TokenStatus::Revoked => Err(Unauthorized::PasswordChanged.into()),
-        TokenStatus::Foreign => Err(Unauthorized::AccessToken(TokenError::Invalid).into()),
     }
 }

@@ -9,12 +9,12 @@ use std::net::IpAddr;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{ApiError, RequestBody, auth_cookie};
-use crate::audit::FailureCounter;
 use crate::clock::Timestamp;
 use crate::error::{Error, SignInFailure};
 use crate::http::throttled::SignInThrottle;
 use crate::middleware::device;
-use crate::oidc::{OidcCode, OidcProvider};
+use crate::oidc::{OidcCode, OidcIdentity, OidcProvider};
+use crate::sessions::BrowserSession;
 use crate::sign_in::{
     ExchangeFailure, SignInService, SignedInTokens, oidc_outcome, workos_outcome,
 };
@@ -31,6 +31,7 @@ pub async fn workos(
     SignInThrottle(client): SignInThrottle,
     request: HttpRequest,
     body: RequestBody,
+    session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
@@ -63,15 +64,16 @@ pub async fn workos(
         }
     };
     let now = app.clock.now();
-    let signed_in = app
+    let replaced = auth_cookie::replaced_session(&app.settings.api, &session, now);
+    let issued = app
         .sign_in
-        .tokens_for_workos(authentication, device.clone(), now)
+        .tokens_for_workos(authentication, replaced, device.clone(), now)
         .await;
-    let SignedInTokens { user, pair } = signed_in.inspect_err(|failure| {
+    let issued = issued.inspect_err(|failure| {
         app.failures
             .count_any(failure.audit_event("workos"), &device, now);
     })?;
-    auth_cookie::ok_signed_in(&app.settings, &pair, user)
+    respond(&app, &session, issued)
 }
 
 /// `POST /api/auth/google`: signs in a user who already has an account.
@@ -79,21 +81,13 @@ pub async fn google(
     SignInThrottle(client): SignInThrottle,
     request: HttpRequest,
     body: RequestBody,
+    session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let signed_in = exchange_with(
-        &body,
-        &app.sign_in,
-        app.oidc.google.as_ref(),
-        client,
-        (
-            &device(&request, &app.settings.trusted_proxies),
-            &app.failures,
-        ),
-        app.clock.now(),
-    )
-    .await?;
-    auth_cookie::ok_signed_in(&app.settings, &signed_in.pair, signed_in.user)
+    let (provider, now) = (app.oidc.google.as_ref(), app.clock.now());
+    let person = identify(&body, &app.sign_in, provider, client, now).await?;
+    let device = device(&request, &app.settings.trusted_proxies);
+    sign_in(&app, &session, person, &device).await
 }
 
 /// `POST /api/auth/okta`: signs in a user who already has an account.
@@ -101,31 +95,22 @@ pub async fn okta(
     SignInThrottle(client): SignInThrottle,
     request: HttpRequest,
     body: RequestBody,
+    session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let signed_in = exchange_with(
-        &body,
-        &app.sign_in,
-        app.oidc.okta.as_ref(),
-        client,
-        (
-            &device(&request, &app.settings.trusted_proxies),
-            &app.failures,
-        ),
-        app.clock.now(),
-    )
-    .await?;
-    auth_cookie::ok_signed_in(&app.settings, &signed_in.pair, signed_in.user)
+    let (provider, now) = (app.oidc.okta.as_ref(), app.clock.now());
+    let person = identify(&body, &app.sign_in, provider, client, now).await?;
+    let device = device(&request, &app.settings.trusted_proxies);
+    sign_in(&app, &session, person, &device).await
 }
 
-async fn exchange_with(
+async fn identify(
     body: &RequestBody,
     sign_in: &SignInService,
     provider: Option<&OidcProvider>,
     client: IpAddr,
-    (device, failures): (&ClientDevice, &FailureCounter),
     now: Timestamp,
-) -> Result<SignedInTokens, ApiError> {
+) -> Result<OidcIdentity, ApiError> {
     let provider = provider.ok_or(Error::NotFound)?;
     let mut fields = body.fields();
     let code = OidcCode {
@@ -142,9 +127,34 @@ async fn exchange_with(
     let permit = permit.map_err(ExchangeFailure::from)?;
     let person = provider.identify(&code, now).await;
     permit.settle(oidc_outcome(&person));
-    let person = person.map_err(ExchangeFailure::from)?;
-    let signed_in = sign_in.tokens_for_identity(person, device, now).await;
-    Ok(signed_in.inspect_err(|failure| {
-        failures.count_any(failure.audit_event(provider.issuer()), device, now);
-    })?)
+    Ok(person.map_err(ExchangeFailure::from)?)
+}
+
+async fn sign_in(
+    app: &AppState,
+    session: &BrowserSession,
+    person: OidcIdentity,
+    device: &ClientDevice,
+) -> Result<HttpResponse, ApiError> {
+    let now = app.clock.now();
+    let replaced = auth_cookie::replaced_session(&app.settings.api, session, now);
+    let issuer = person.issuer.clone();
+    let issued = app
+        .sign_in
+        .tokens_for_identity(person, replaced, device, now)
+        .await;
+    let issued = issued.inspect_err(|failure| {
+        app.failures
+            .count_any(failure.audit_event(&issuer), device, now);
+    })?;
+    respond(app, session, issued)
+}
+
+fn respond(
+    app: &AppState,
+    session: &BrowserSession,
+    issued: SignedInTokens,
+) -> Result<HttpResponse, ApiError> {
+    auth_cookie::replace_session(&app.settings.api, session);
+    auth_cookie::ok_signed_in(&app.settings, &issued.pair, issued.user)
 }

@@ -57,10 +57,8 @@ pub async fn logout(
         reason: None,
     };
     let ended = app.sign_out.sign_out(sign_out, now).await?;
-    session.remove();
-    let mut response = respond(&app.settings, &app.workos, ended, return_to.as_deref())?;
-    auth_cookie::clear(&app.settings, &mut response)?;
-    Ok(response)
+    session.log_out();
+    respond(&app.settings, &app.workos, ended, return_to.as_deref())
 }
 
 fn respond(

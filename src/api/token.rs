@@ -5,11 +5,13 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::wire::{RefreshedJson, TokenPairJson};
-use super::{ApiError, RequestBody, auth_cookie, json_ok};
+use super::{ApiError, RequestBody, auth_cookie, cookie_tokens, json_ok};
 use crate::accounts::CredentialError;
 use crate::accounts::passwords::PasswordSource;
-use crate::http::throttled::{RefreshThrottle, SignInThrottle};
+use crate::http::throttled::{RefreshThrottle, SignInThrottle, VerifyThrottle};
 use crate::middleware::device;
+use crate::renewal::{TokenRefreshError, TokenRefreshRequest};
+use crate::sessions::BrowserSession;
 use crate::sign_in::PasswordTokenError;
 use crate::state::AppState;
 use crate::tokens::RefreshedTokens;
@@ -19,6 +21,7 @@ pub async fn obtain(
     SignInThrottle(client): SignInThrottle,
     request: HttpRequest,
     body: RequestBody,
+    session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
@@ -27,16 +30,19 @@ pub async fn obtain(
     let password = SecretString::from(password);
     let source = PasswordSource::Address(client);
     let attempt = app.throttle.begin_password(&source, &email)?;
+    let now = app.clock.now();
     let device = device(&request, &app.settings.trusted_proxies);
+    let replaced = auth_cookie::replaced_session(&app.settings.api, &session, now);
     let issued = app
         .sign_in
-        .tokens_for_password(&email, (&password, source), &device, app.clock.now())
+        .tokens_for_password(&email, (&password, source), replaced, &device, now)
         .await;
     attempt.finish(matches!(
         issued,
         Err(PasswordTokenError::Credentials(CredentialError::Refused(_)))
     ));
     let pair = issued?;
+    auth_cookie::replace_session(&app.settings.api, &session);
     let access = pair.access.as_str();
     auth_cookie::ok_with_tokens(&app.settings, access, Some(&pair.refresh), |refresh| {
         TokenPairJson { refresh, access }
@@ -48,14 +54,31 @@ pub async fn refresh(
     _: RefreshThrottle,
     request: HttpRequest,
     body: RequestBody,
+    session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
-    let token = auth_cookie::refresh_field(&mut fields, &request, &app.settings.api);
+    let field = auth_cookie::refresh_field(&mut fields, &request, &app.settings.api);
     fields.finish()?;
     let now = app.clock.now();
+    let browser_session = match field.is_cookie {
+        true => cookie_tokens::open_session(&request, &session, &app)?,
+        false => None,
+    };
+    let refreshing = TokenRefreshRequest {
+        token: &field.token,
+        browser_session,
+        device: device(&request, &app.settings.trusted_proxies),
+        now,
+    };
+    let refreshed = app.token_refresh.refresh(refreshing).await;
+    if let Err(TokenRefreshError::SessionEnded | TokenRefreshError::OtherSession) = &refreshed
+        && field.is_cookie
+    {
+        session.remove_tokens();
+    }
     let RefreshedTokens { access, refresh } =
-        app.tokens.refresh(&app.database, &token, now).await?;
+        refreshed.map_err(|error| ApiError::refresh(error, &app.settings.public_url))?;
     auth_cookie::ok_with_tokens(&app.settings, &access, refresh.as_deref(), |refresh| {
         RefreshedJson {
             access: &access,
@@ -65,7 +88,11 @@ pub async fn refresh(
 }
 
 /// `POST /api/token/verify`: whether an access or refresh token is valid.
-pub async fn verify(body: RequestBody, app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+pub async fn verify(
+    _: VerifyThrottle,
+    body: RequestBody,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
     let token = fields.text("token");
     fields.finish()?;
@@ -82,10 +109,10 @@ pub async fn blacklist(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
-    let token = auth_cookie::refresh_field(&mut fields, &request, &app.settings.api);
+    let field = auth_cookie::refresh_field(&mut fields, &request, &app.settings.api);
     fields.finish()?;
     app.tokens
-        .blacklist(&app.database, &token, app.clock.now())
+        .blacklist(&app.database, &field.token, app.clock.now())
         .await?;
     json_ok(&json!({}))
 }

@@ -3,13 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::bearer::ApiUser;
-use super::wire::UserJson;
+use super::wire::CurrentUserJson;
 use super::{ApiError, json_ok};
 use crate::error::Error;
 
 /// `GET /api/users/me`: the signed-in user.
 pub async fn me(ApiUser(user): ApiUser) -> Result<HttpResponse, ApiError> {
-    json_ok(&UserJson::from(user))
+    json_ok(&CurrentUserJson::from(user))
 }
 
 /// Other methods on `/api/users/me`. Authentication comes before the method check, as in Django REST

@@ -29,6 +29,23 @@ impl From<User> for UserJson {
     }
 }
 
+/// The response of `/api/users/me`.
+#[derive(Serialize)]
+pub struct CurrentUserJson {
+    #[serde(flatten)]
+    pub(super) user: UserJson,
+    pub(super) email_verified: bool,
+}
+
+impl From<User> for CurrentUserJson {
+    fn from(user: User) -> Self {
+        Self {
+            email_verified: user.email_verified,
+            user: user.into(),
+        }
+    }
+}
+
 /// The response of a sign-in.
 #[derive(Serialize)]
 pub struct SignedInJson<'a> {

@@ -152,6 +152,8 @@ diesel::table! {
         successor -> Nullable<Binary>,
         /// When the token was revoked.
         revoked_at -> Nullable<Timestamp>,
+        /// How the user signed in: `password`, or the issuer of Google or Okta; NULL otherwise.
+        sign_in_method -> Nullable<Text>,
     }
 }
 
@@ -244,3 +246,4 @@ diesel::table! {
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(identities -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users, django_imports, identities);
+diesel::allow_tables_to_appear_in_same_query!(sessions, refresh_tokens);

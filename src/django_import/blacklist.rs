@@ -130,6 +130,7 @@ impl RawToken {
             consumed_at: None,
             successor: None,
             revoked_at: Some(revoked_at),
+            sign_in_method: None,
         })
     }
 }

@@ -34,6 +34,9 @@ pub struct PasswordFormThrottle {
 /// Counts a token refresh, and rejects it over the limit.
 pub struct RefreshThrottle;
 
+/// Counts a token verification, and rejects it over the limit.
+pub struct VerifyThrottle;
+
 impl FromRequest for SignInThrottle {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
@@ -106,6 +109,18 @@ impl FromRequest for RefreshThrottle {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         ready(client(request, payload).and_then(|(app, client)| {
             app.throttle.count_refresh(client)?;
+            Ok(Self)
+        }))
+    }
+}
+
+impl FromRequest for VerifyThrottle {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(client(request, payload).and_then(|(app, client)| {
+            app.throttle.count_verification(client)?;
             Ok(Self)
         }))
     }

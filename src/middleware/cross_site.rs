@@ -59,19 +59,16 @@ fn is_allowed_origin(origin: &str, settings: &Settings) -> bool {
     Origin::parse(origin).is_some_and(|origin| allowed.into_iter().any(|one| *one == origin))
 }
 
-/// Whether a link on another site led to this request. Browsers send `Sec-Fetch-Site` only to https and
-/// loopback, so `Referer` is used otherwise. A typed address has neither header.
-pub fn is_cross_site_link(request: &HttpRequest, settings: &Settings) -> bool {
+/// Whether a link on this site, or an address that was typed in, led to this request. Browsers send
+/// `Sec-Fetch-Site` only to https and loopback, so `Referer` is used otherwise. Without either header the
+/// origin of the request is unknown, because a page can suppress `Referer`.
+pub fn is_own_link(request: &HttpRequest, settings: &Settings) -> bool {
     match text(request.headers(), "sec-fetch-site") {
-        Some("same-origin" | "none") => false,
-        Some(_) => true,
-        None => match text(request.headers(), REFERER.as_str()) {
-            Some(referer) => {
-                let origin = Url::parse(referer).ok().and_then(|url| Origin::of(&url));
-                origin.is_none_or(|origin| origin != settings.public_url)
-            }
-            None => false,
-        },
+        Some(site) => matches!(site, "same-origin" | "none"),
+        None => text(request.headers(), REFERER.as_str()).is_some_and(|referer| {
+            let origin = Url::parse(referer).ok().and_then(|url| Origin::of(&url));
+            origin.is_some_and(|origin| origin == settings.public_url)
+        }),
     }
 }
 

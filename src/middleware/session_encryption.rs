@@ -221,7 +221,7 @@ fn set_cookie_header(headers: &mut HeaderMap, parts: &[String]) {
     }
 }
 
-fn sets_cookie(headers: &HeaderMap, name: &str) -> bool {
+pub(super) fn sets_cookie(headers: &HeaderMap, name: &str) -> bool {
     headers.get_all(SET_COOKIE).any(|line| is_named(line, name))
 }
 

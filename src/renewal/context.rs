@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::open_session::find_open;
 use super::write_behind::WriteBehind;
-use crate::accounts::User;
+use crate::accounts::{AllowedSignInMethods, User};
 use crate::audit::FailureCounter;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
@@ -26,6 +26,8 @@ pub(super) struct RenewalContext {
     pub(super) write_behind: WriteBehind,
     /// How long a session stays valid while WorkOS cannot be reached.
     pub(super) stale_grace: TimeDelta,
+    /// The sign-in methods without WorkOS, which a session that used one checks at each renewal.
+    pub(super) methods: AllowedSignInMethods,
     /// The longest lifetime of a session.
     pub(super) session_age: TimeDelta,
     /// Counts refusals of the API key.
@@ -35,13 +37,24 @@ pub(super) struct RenewalContext {
 }
 
 impl RenewalContext {
-    /// Returns the session and its account if both are open.
+    /// Returns the session and its account if both are open, and the session's sign-in method is still
+    /// allowed.
     pub(super) async fn find_open(
         &self,
         session_id: &SessionId,
         now: Timestamp,
     ) -> Result<Option<(SessionRow, User)>, DbError> {
-        find_open(&self.database, session_id, now).await
+        let open = find_open(&self.database, session_id, now).await?;
+        Ok(open.filter(|(row, user)| {
+            let is_allowed = !row.is_password_session() || self.methods.allow_password(user);
+            if !is_allowed {
+                log::info!(
+                    "account {} signed out: it may no longer sign in with a password",
+                    user.id
+                );
+            }
+            is_allowed
+        }))
     }
 
     /// Ends a session that [`find_open`](Self::find_open) did not find: its row is missing, revoked or

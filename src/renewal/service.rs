@@ -12,6 +12,7 @@ use super::policy::{self, POLL_INTERVAL, RenewalDecision, duration_until};
 use super::status::{RenewalError, RenewalRequest, RenewalResult, RenewedSession, SessionStatus};
 use super::switch_organization::{OrganizationSwitch, switch_organization};
 use super::write_behind::WriteBehind;
+use crate::accounts::AllowedSignInMethods;
 use crate::audit::FailureCounter;
 use crate::clock::Clock;
 use crate::db::Database;
@@ -74,6 +75,7 @@ impl RenewalService {
                 clock,
                 revocations,
                 stale_grace: settings.session_stale_grace,
+                methods: AllowedSignInMethods::new(settings),
                 session_age: settings.session_cookie_age,
                 failures,
                 idle_timeout: settings.session_idle_timeout,

@@ -1,10 +1,11 @@
 //! A user's active sessions, as the account page lists them.
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::db::schema::sessions;
+use crate::db::schema::{refresh_tokens, sessions};
 use crate::ids::{SessionId, UserId, WorkosSid};
 
 /// An active session, without its refresh token.
@@ -39,7 +40,8 @@ pub enum SessionOrigin {
 }
 
 impl ActiveSession {
-    /// Up to `limit` of a user's active sessions: the current one first, then the newest.
+    /// Up to `limit` of a user's active sessions: the current one first, then the newest. The session of
+    /// an application is listed while one of its refresh tokens is valid.
     pub fn list(
         conn: &mut Conn,
         user_id: UserId,
@@ -47,8 +49,17 @@ impl ActiveSession {
         now: Timestamp,
         limit: i64,
     ) -> QueryResult<Vec<Self>> {
+        let in_browser = sessions::login_attempt
+            .is_not_null()
+            .or(sessions::workos_sid.is_null());
+        let valid_token = refresh_tokens::table
+            .filter(refresh_tokens::sid.eq(sessions::workos_sid))
+            .filter(refresh_tokens::consumed_at.is_null())
+            .filter(refresh_tokens::revoked_at.is_null())
+            .filter(refresh_tokens::expires_at.gt(now));
         sessions::table
             .filter(sessions::user_id.eq(user_id))
+            .filter(in_browser.or(exists(valid_token)))
             .filter(sessions::revoked_at.is_null())
             .filter(sessions::expires_at.gt(now))
             .order((

@@ -1,18 +1,14 @@
 //! The content of the encrypted session cookie: who is signed in, how, and until when.
 
 use std::collections::BTreeMap;
-use std::future::{Ready, ready};
 
-use actix_session::{Session, SessionExt};
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 
 /// The only key of actix-session's map.
-const STATE_KEY: &str = "who";
+pub(super) const STATE_KEY: &str = "who";
 
 /// The largest state whose cookie every browser stores. Browsers accept 4,096 bytes of name and value
 /// (RFC 6265bis; Safari counts the attributes too). Encryption adds 28 bytes of nonce and tag, base64
@@ -146,68 +142,8 @@ impl SessionState {
     }
 }
 
-/// The session of this request's browser.
-pub struct BrowserSession(Session);
-
-/// The id of the session whose cookie this request's response updates, as a request extension. If the
-/// browser starts another session meanwhile, a late response must not overwrite its cookie.
-pub struct UpdatedSession(pub SessionId);
-
-impl BrowserSession {
-    /// Starts a session: the response replaces the cookie and everything in it.
-    pub fn start(&self, state: SessionState) -> Result<(), serde_json::Error> {
-        let state = fit_into_cookie(state)?;
-        self.0.clear();
-        self.0.renew();
-        // The state was serialised before, to measure it, so this does not fail because of its content.
-        self.0
-            .insert(STATE_KEY, state)
-            .map_err(serde::ser::Error::custom)
-    }
-
-    /// Replaces the state; the response carries the new cookie.
-    pub fn update(&self, state: SessionState) -> Result<(), serde_json::Error> {
-        let state = fit_into_cookie(state)?;
-        self.0
-            .insert(STATE_KEY, state)
-            .map_err(serde::ser::Error::custom)
-    }
-
-    /// The state of the session at `now`. An expired or unreadable session is removed.
-    pub fn current(&self, now: Timestamp) -> Option<SessionState> {
-        let state = self.peek(now);
-        if state.is_none() && self.0.contains_key(STATE_KEY) {
-            self.remove();
-        }
-        state
-    }
-
-    /// As [`current`](Self::current), without removing anything. actix-session cannot start a session
-    /// after it has removed one in the same request.
-    pub fn peek(&self, now: Timestamp) -> Option<SessionState> {
-        let state = self.0.get::<SessionState>(STATE_KEY).ok().flatten();
-        state.filter(|state| now < state.expires_at)
-    }
-
-    /// Removes the session: the response removes the cookie.
-    pub fn remove(&self) {
-        self.0.purge();
-    }
-
-    /// Encrypts the unchanged state again, with the newest key; returns the session's id.
-    pub(crate) fn reseal(&self, now: Timestamp) -> Result<Option<SessionId>, serde_json::Error> {
-        let Some(state) = self.peek(now) else {
-            return Ok(None);
-        };
-        let id = state.session_id.clone();
-        let sealed = self.0.insert(STATE_KEY, state);
-        sealed.map_err(serde::ser::Error::custom)?;
-        Ok(Some(id))
-    }
-}
-
 /// The state without the fields that would make the cookie too large for a browser.
-fn fit_into_cookie(mut state: SessionState) -> Result<SessionState, serde_json::Error> {
+pub(super) fn fit_into_cookie(mut state: SessionState) -> Result<SessionState, serde_json::Error> {
     let dropped = state.drop_optional_fields()?;
     if !dropped.is_empty() {
         log::warn!(
@@ -217,15 +153,6 @@ fn fit_into_cookie(mut state: SessionState) -> Result<SessionState, serde_json::
         );
     }
     Ok(state)
-}
-
-impl FromRequest for BrowserSession {
-    type Error = std::convert::Infallible;
-    type Future = Ready<Result<Self, Self::Error>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(request.get_session())))
-    }
 }
 
 #[expect(

@@ -114,6 +114,40 @@ impl SessionRow {
         Ok(known && !active)
     }
 
+    /// Whether a session of this WorkOS session is stored, active or not.
+    pub fn is_known_sid(conn: &mut Conn, sid: &WorkosSid) -> QueryResult<bool> {
+        let of_sid = sessions::table.filter(sessions::workos_sid.eq(sid));
+        diesel::select(exists(of_sid)).get_result(conn)
+    }
+
+    /// The id of the active session of this WorkOS session: one that can be renewed, if there are
+    /// several, and the newest of these.
+    pub fn active_of_sid(
+        conn: &mut Conn,
+        sid: &WorkosSid,
+        now: Timestamp,
+    ) -> QueryResult<Option<SessionId>> {
+        sessions::table
+            .filter(sessions::workos_sid.eq(sid))
+            .filter(sessions::revoked_at.is_null())
+            .filter(sessions::expires_at.gt(now))
+            .order((
+                sessions::workos_refresh_token.is_not_null().desc(),
+                sessions::created_at.desc(),
+                sessions::id,
+            ))
+            .select(sessions::id)
+            .first(conn)
+            .optional()
+    }
+
+    /// Whether the session was created by a sign-in with a password: a sign-in through WorkOS has a login
+    /// attempt or a `sid`.
+    pub fn is_password_session(&self) -> bool {
+        let is_local = self.workos_sid.is_none() && self.workos_refresh_token.is_none();
+        is_local && self.login_attempt.is_none()
+    }
+
     /// The session with this id, if it is active, locked until the transaction ends: no other
     /// transaction can revoke it before.
     pub fn lock_active(

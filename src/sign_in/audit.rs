@@ -19,7 +19,7 @@ pub(super) struct SignInRecord {
     method: String,
     amr: Vec<String>,
     impersonator: Option<WorkosImpersonator>,
-    device: ClientDevice,
+    pub(super) device: ClientDevice,
     now: Timestamp,
 }
 

@@ -2,21 +2,21 @@
 
 use chrono::TimeDelta;
 use diesel::QueryResult;
+use secrecy::ExposeSecret;
 
 use crate::accounts::User;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::ids::{SessionId, UserId, WorkosSid};
+use crate::keys::Keys;
 use crate::random::{RandomnessError, random_text};
 use crate::renewal;
+use crate::sealing::SealError;
 use crate::sessions::{NewSession, SessionRow, SessionState, truncate_user_agent};
 use crate::sign_out::end_session;
+use crate::tokens::LONGEST_IMPERSONATION;
 use crate::workos::{Authentication, ClientDevice};
-
-/// The longest lifetime of an impersonated session. WorkOS ends an impersonation after an hour; a
-/// cookie of two weeks must not extend it.
-pub(super) const LONGEST_IMPERSONATION: TimeDelta = TimeDelta::minutes(60);
 
 /// The values of a new session that are known before its account is.
 #[derive(Clone, Debug)]
@@ -63,6 +63,23 @@ impl SessionDraft {
         })
     }
 
+    /// Takes over WorkOS's session with its refresh token, with which the session is renewed. WorkOS has
+    /// confirmed it until its access token expires.
+    pub(super) fn keep_workos_session(
+        &mut self,
+        keys: &Keys,
+        authentication: &Authentication,
+    ) -> Result<(), SealError> {
+        let token = authentication.refresh_token.expose_secret().as_bytes();
+        let place = SessionRow::refresh_token_place(&self.id);
+        self.workos = WorkosValues {
+            refresh_token: Some(keys.seal_row(&place, token)?),
+            confirmed_until: Some(confirmed_until(authentication, self.created_at)),
+            ..WorkosValues::of(authentication)
+        };
+        Ok(())
+    }
+
     /// The row of the session for this account.
     pub(super) fn for_user(self, user_id: UserId) -> NewSession {
         let WorkosValues {
@@ -102,7 +119,13 @@ impl SessionDraft {
         let device = self.device.clone();
         let row = self.for_user(user.id);
         if let Some(previous) = previous {
-            end_previous(conn, previous, &row, &device)?;
+            end_replaced(
+                conn,
+                previous,
+                row.workos_sid.as_ref(),
+                &device,
+                row.created_at,
+            )?;
         }
         Ok(row.insert(conn)?.then_some(row))
     }
@@ -123,6 +146,12 @@ impl WorkosValues {
     }
 }
 
+/// Until when WorkOS has confirmed a session whose authentication was received at `now`.
+pub(super) fn confirmed_until(authentication: &Authentication, now: Timestamp) -> Timestamp {
+    let expires_at = authentication.access_token_expires_at.map(Timestamp::from);
+    renewal::confirmed_until(expires_at, now)
+}
+
 /// Limits a lifetime if the authentication is an impersonation.
 pub(super) fn limited_lifetime(authentication: &Authentication, usual: TimeDelta) -> TimeDelta {
     match authentication.impersonator {
@@ -131,15 +160,15 @@ pub(super) fn limited_lifetime(authentication: &Authentication, usual: TimeDelta
     }
 }
 
-/// Ends the browser's previous session and its tokens. If the new session has the same WorkOS `sid`,
-/// the tokens that depend on that `sid` stay valid.
-fn end_previous(
+/// Ends the browser's previous session and its tokens. If the new sign-in has the same WorkOS session
+/// `sid`, the tokens that depend on that `sid` stay valid.
+pub(super) fn end_replaced(
     conn: &mut Conn,
     previous: &SessionId,
-    next: &NewSession,
+    sid: Option<&WorkosSid>,
     device: &ClientDevice,
+    now: Timestamp,
 ) -> QueryResult<()> {
-    let now = next.created_at;
     let row = SessionRow::by_id(conn, previous)?;
     if let Some(open) = row.as_ref().filter(|row| row.revoked_at.is_none()) {
         let replaced = AuditEvent::SessionRevoked {
@@ -149,8 +178,8 @@ fn end_previous(
         };
         replaced.record(conn, device, now)?;
     }
-    let sid = row.as_ref().and_then(|row| row.workos_sid.as_ref());
-    if sid.is_some() && sid == next.workos_sid.as_ref() {
+    let ended_sid = row.as_ref().and_then(|row| row.workos_sid.as_ref());
+    if sid.is_some() && ended_sid == sid {
         SessionRow::revoke(conn, previous, now)?;
     } else {
         end_session(conn, previous, now)?;

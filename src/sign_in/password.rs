@@ -5,10 +5,10 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::audit::SignInRecord;
-use super::new_session::{SessionDraft, local_state};
+use super::new_session::{SessionDraft, end_replaced, local_state};
 use super::service::SignInService;
 use crate::accounts::passwords::PasswordSource;
-use crate::accounts::{CredentialError, User, authenticate};
+use crate::accounts::{CredentialError, SignInMethod, User, authenticate};
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
@@ -81,23 +81,33 @@ impl SignInService {
         })
     }
 
-    /// Checks a password and issues tokens.
+    /// Checks a password and issues tokens. The browser's `previous` session ends.
     pub async fn tokens_for_password(
         &self,
         email: &str,
         password: (&SecretString, PasswordSource),
+        previous: Option<SessionId>,
         device: &ClientDevice,
         now: Timestamp,
     ) -> Result<TokenPair, PasswordTokenError> {
         let tokens = Arc::clone(&self.services.tokens);
         let record = SignInRecord::new(LOCAL_PASSWORD, device, now);
+        let (ending, at) = (previous.clone(), device.clone());
         let issue = move |conn: &mut Conn, user: &User| {
+            if let Some(ending) = &ending {
+                end_replaced(conn, ending, None, &at, now)?;
+            }
             record.write(conn, user.id, None)?;
-            Ok::<_, PasswordTokenError>(tokens.issue(conn, user, TokenGrant::default(), now)?)
+            let grant = TokenGrant {
+                sign_in_method: Some(SignInMethod::Password),
+                ..TokenGrant::default()
+            };
+            Ok::<_, PasswordTokenError>(tokens.issue(conn, user, grant, now)?)
         };
         let (_, pair) = self
             .with_password(email, password, device, now, issue)
             .await?;
+        self.cache_end_of(previous.as_ref(), now);
         Ok(pair)
     }
 

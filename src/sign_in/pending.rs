@@ -124,6 +124,20 @@ impl SignInService {
             .await
     }
 
+    /// Deletes the pending sign-ins with these ids, because their browser has logged out.
+    pub async fn delete_pending(&self, ids: Vec<String>) -> Result<(), DbError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let deleted = self
+            .services
+            .database
+            .write(move |conn| PendingSignInRow::delete_all(conn, &ids).map_err(DbError::from))
+            .await?;
+        log::debug!("a log-out ended {deleted} pending sign-ins");
+        Ok(())
+    }
+
     /// The newest pending sign-in with one of these ids, and its row.
     pub async fn newest_pending(
         &self,

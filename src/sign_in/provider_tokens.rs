@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use super::audit::SignInRecord;
-use super::new_session::{LONGEST_IMPERSONATION, SessionDraft, WorkosValues};
+use super::new_session::{SessionDraft, end_replaced};
 use super::service::SignInService;
-use crate::accounts::{ExternalIdentity, LinkError, User, WorkosProfile, find_or_link, provision};
+use crate::accounts::{
+    ExternalIdentity, LinkError, SignInMethod, User, WorkosProfile, find_or_link, provision,
+};
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::error::SignInFailure;
+use crate::ids::SessionId;
 use crate::oidc::{OidcError, OidcIdentity};
-use crate::tokens::{Actor, IssueError, TokenGrant, TokenPair, Tokens};
+use crate::tokens::{Actor, IssueError, LONGEST_IMPERSONATION, TokenGrant, TokenPair, Tokens};
 use crate::workos::{Authentication, ClientDevice};
 
 /// A user and the tokens issued for them.
@@ -71,10 +74,12 @@ impl From<diesel::result::Error> for ExchangeFailure {
 
 impl SignInService {
     /// Creates or updates the account of a user whom WorkOS has authenticated, and issues tokens that
-    /// depend on the WorkOS session. The session gets a row, so that ending it ends the tokens.
+    /// depend on the WorkOS session. The session gets a row, so that ending it ends the tokens, and so that
+    /// a refresh renews it. It replaces the browser's `previous` session.
     pub async fn tokens_for_workos(
         &self,
         authentication: Authentication,
+        previous: Option<SessionId>,
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<SignedInTokens, ExchangeFailure> {
@@ -86,32 +91,47 @@ impl SignInService {
                 sub: impersonator.email.clone(),
             }),
             not_after: impersonator.map(|_| now.plus(LONGEST_IMPERSONATION)),
+            sign_in_method: None,
         };
         let record = SignInRecord::by_workos(&authentication, &device, now);
         let draft = self.workos_session_draft(&authentication, device, now)?;
         let profile = WorkosProfile::from(&authentication.user);
         let tokens = Arc::clone(&self.services.tokens);
-        self.services
+        let ending = previous.clone();
+        let issued = self
+            .services
             .database
             .write(move |conn| {
                 let user = provision(conn, &profile, now).map_err(SignInFailure::from)?;
-                let row = draft.map(|draft| draft.for_user(user.id));
-                if let Some(row) = &row {
-                    row.insert(conn)?;
-                }
+                let row = match (draft, &ending) {
+                    (Some(draft), ending) => draft.insert(conn, &user, ending.as_ref())?,
+                    (None, Some(ending)) => {
+                        end_replaced(conn, ending, None, &record.device, now)?;
+                        None
+                    }
+                    (None, None) => None,
+                };
                 record.write(conn, user.id, row.as_ref().map(|row| &row.id))?;
                 record_login_and_issue(conn, &tokens, user, grant, now)
             })
-            .await
+            .await?;
+        self.cache_end_of(previous.as_ref(), now);
+        Ok(issued)
     }
 
-    /// Finds or links the account of a user whom Google or Okta has authenticated, and issues tokens.
+    /// Finds or links the account of a user whom Google or Okta has authenticated, and issues tokens. The
+    /// browser's `previous` session ends.
     pub async fn tokens_for_identity(
         &self,
         identity: OidcIdentity,
+        previous: Option<SessionId>,
         device: &ClientDevice,
         now: Timestamp,
     ) -> Result<SignedInTokens, ExchangeFailure> {
+        let grant = TokenGrant {
+            sign_in_method: Some(SignInMethod::Provider(identity.issuer.clone())),
+            ..TokenGrant::default()
+        };
         let record = SignInRecord::new(&identity.issuer, device, now);
         let external = ExternalIdentity {
             issuer: identity.issuer,
@@ -119,13 +139,17 @@ impl SignInService {
             email: identity.email,
         };
         let tokens = Arc::clone(&self.services.tokens);
+        let ending = previous.clone();
         let result = self
             .services
             .database
             .write(move |conn| {
                 let user = find_or_link(conn, &external, now)?;
+                if let Some(ending) = &ending {
+                    end_replaced(conn, ending, None, &record.device, now)?;
+                }
                 record.write(conn, user.id, None)?;
-                record_login_and_issue(conn, &tokens, user, TokenGrant::default(), now)
+                record_login_and_issue(conn, &tokens, user, grant, now)
             })
             .await;
         match (result, identity.email_failure) {
@@ -133,7 +157,11 @@ impl SignInService {
             (Err(ExchangeFailure::Link(LinkError::EmailNotVerified { .. })), Some(failure)) => {
                 Err(failure.into())
             }
-            (result, _) => result,
+            (Ok(issued), _) => {
+                self.cache_end_of(previous.as_ref(), now);
+                Ok(issued)
+            }
+            (Err(failure), _) => Err(failure),
         }
     }
 
@@ -155,9 +183,7 @@ impl SignInService {
             None => self.longest_token_lifetime,
         };
         let mut draft = SessionDraft::new(device, now, lifetime)?;
-        // Without a refresh token: the session is not renewed, because our tokens have lifetimes of
-        // their own.
-        draft.workos = WorkosValues::of(authentication);
+        draft.keep_workos_session(&self.services.keys, authentication)?;
         let claimed = authentication.auth_time.map(Timestamp::from);
         draft.auth_time = claimed.unwrap_or(now).min(now);
         Ok(Some(draft))

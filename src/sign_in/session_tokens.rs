@@ -34,6 +34,7 @@ impl SignInService {
                     not_after: Some(row.expires_at),
                     session: Some(row.id),
                     sid: row.workos_sid,
+                    sign_in_method: None,
                 };
                 let pair = tokens.issue(conn, &user, grant, now)?;
                 Ok(Some((user, pair)))

@@ -2,11 +2,9 @@
 
 use std::net::IpAddr;
 
-use secrecy::ExposeSecret;
-
 use super::audit::SignInRecord;
 use super::conversions::workos_outcome;
-use super::new_session::{SessionDraft, WorkosValues, limited_lifetime, local_state};
+use super::new_session::{SessionDraft, confirmed_until, limited_lifetime, local_state};
 use super::requirement::SignInRequirement;
 use super::service::SignInService;
 use crate::accounts::{ProvisionError, User, WorkosProfile, provision};
@@ -14,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::SignInFailure;
 use crate::ids::SessionId;
 use crate::renewal;
-use crate::sessions::{Impersonator, SessionRow, SessionState};
+use crate::sessions::{Impersonator, SessionState};
 use crate::workos::{Authentication, ClientDevice};
 
 /// A callback of WorkOS with a code.
@@ -109,19 +107,11 @@ impl SignInService {
         let lifetime = limited_lifetime(&authentication, self.session_age);
         let record = SignInRecord::by_workos(&authentication, &device, now);
         let mut draft = SessionDraft::new(device, now, lifetime)?;
-        let token_expires_at = authentication.access_token_expires_at.map(Timestamp::from);
-        let confirmed_until = renewal::confirmed_until(token_expires_at, now);
-        let refresh_token = authentication.refresh_token.expose_secret().as_bytes();
-        let place = SessionRow::refresh_token_place(&draft.id);
-        let refresh_token = self.services.keys.seal_row(&place, refresh_token)?;
+        draft.keep_workos_session(&self.services.keys, &authentication)?;
         let claimed = authentication.auth_time.map(Timestamp::from);
         draft.auth_time = requirement.auth_time(claimed, now);
         draft.login_attempt = Some(attempt);
-        draft.workos = WorkosValues {
-            refresh_token: Some(refresh_token),
-            confirmed_until: Some(confirmed_until),
-            ..WorkosValues::of(&authentication)
-        };
+        let confirmed_until = confirmed_until(&authentication, now);
         let profile = WorkosProfile::from(&authentication.user);
         let ending = previous.clone();
         let (user, row) = self

@@ -1,10 +1,11 @@
 //! Verifies a token of either kind, and revokes a refresh token.
 
 use super::claims::{TokenClaims, TokenError, TokenKind};
+use super::refresh_error::RefreshError;
 use super::refresh_token::RefreshTokenRow;
-use super::rotation::{RefreshError, TokenRecord};
 use super::signing::{IssueError, Tokens};
 use super::status::{TokenStatus, token_status};
+use super::token_record::TokenRecord;
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};

@@ -2,17 +2,22 @@
 
 use std::fmt;
 
+use chrono::TimeDelta;
 use serde_json::Map;
 
 use super::claims::{Actor, TokenClaims, TokenKind};
 use super::refresh_token::RefreshTokenRow;
 use super::signing::{IssueError, Tokens};
-use crate::accounts::User;
+use crate::accounts::{SignInMethod, User};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::hex::hex;
 use crate::ids::{SessionId, WorkosSid};
 use crate::random::{RandomnessError, random_bytes};
+
+/// The longest lifetime of an impersonated session and of its tokens. WorkOS ends an impersonation after
+/// an hour; a cookie of two weeks must not extend it.
+pub const LONGEST_IMPERSONATION: TimeDelta = TimeDelta::minutes(60);
 
 /// An access and a refresh token.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,6 +46,8 @@ pub struct TokenGrant {
     pub act: Option<Actor>,
     /// The latest end of a refresh token: the end of the browser session, or of an impersonation.
     pub not_after: Option<Timestamp>,
+    /// How the user signed in, if neither with WorkOS nor in a browser session.
+    pub sign_in_method: Option<SignInMethod>,
 }
 
 impl Tokens {
@@ -73,6 +80,7 @@ impl Tokens {
         };
         let row = RefreshTokenRow {
             session_id,
+            sign_in_method: grant.sign_in_method.map(String::from),
             ..RefreshTokenRow::from_claims(&claims, &claims.jti, Some(user.id), last)
         };
         row.insert(conn)?;

@@ -38,6 +38,9 @@ pub struct RefreshTokenRow {
     pub successor: Option<Vec<u8>>,
     /// When the token was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// How the user signed in, as text of [`SignInMethod`](crate::accounts::SignInMethod); `None` with
+    /// WorkOS, with a browser session, and for tokens of another program or of an earlier version.
+    pub sign_in_method: Option<String>,
 }
 
 impl RefreshTokenRow {
@@ -62,6 +65,7 @@ impl RefreshTokenRow {
             consumed_at: None,
             successor: None,
             revoked_at: None,
+            sign_in_method: None,
         }
     }
 

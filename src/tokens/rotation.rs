@@ -2,19 +2,20 @@
 //!
 //! Rotation replaces a token in one statement. The new pair is stored, encrypted under a key that is
 //! derived from the replaced token. A repeated request with the replaced token, from a second tab or after
-//! a lost response, gets the same pair during the replay window. A later use is treated as theft and
-//! revokes the family.
+//! a lost response, gets the same pair during the replay window, but only until the new refresh token has
+//! been used: its owner has received it by then. Any other use is treated as theft and revokes the family.
 
 use super::claims::{TokenClaims, TokenError, TokenKind};
-use super::pair::{TokenPair, new_jti};
-use super::refresh_token::{REPLAY_WINDOW, RefreshTokenRow};
+use super::pair::{LONGEST_IMPERSONATION, TokenPair, new_jti};
+use super::refresh_error::RefreshError;
+use super::refresh_token::RefreshTokenRow;
 use super::signing::{IssueError, Tokens};
-use super::status::{TokenStatus, TokenSubject, token_status};
 use super::successor;
+use super::token_record::{RefreshSubject, TokenRecord, current_sid};
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
-use crate::random::RandomnessError;
+use crate::workos::ClientDevice;
 
 /// An attempt fails only if another request replaces the same token meanwhile, which the next attempt
 /// sees.
@@ -29,62 +30,54 @@ pub struct RefreshedTokens {
     pub refresh: Option<String>,
 }
 
-/// Why a refresh token is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum RefreshError {
-    /// The token is invalid, expired, replaced or revoked.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// The token's account is inactive or deleted.
-    #[error("the token's account is inactive or does not exist")]
-    NoActiveAccount,
-    /// The password was changed, or the user signed out everywhere, after the token was issued.
-    #[error("the password was changed after the token was issued")]
-    PasswordChanged,
-    /// Internal failure.
-    #[error(transparent)]
-    NotIssued(#[from] IssueError),
-}
-
-impl From<RandomnessError> for RefreshError {
-    fn from(error: RandomnessError) -> Self {
-        Self::NotIssued(error.into())
-    }
-}
-
-impl From<diesel::result::Error> for RefreshError {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::NotIssued(error.into())
-    }
-}
-
-impl From<DbError> for RefreshError {
-    fn from(error: DbError) -> Self {
-        Self::NotIssued(error.into())
-    }
-}
-
-/// What the database stores about a token.
-pub(super) struct TokenRecord {
-    subject: TokenSubject,
-    row: Option<RefreshTokenRow>,
+/// A request to exchange a refresh token.
+#[derive(Clone, Copy)]
+pub struct TokenRefresh<'a> {
+    /// The refresh token.
+    pub token: &'a str,
+    /// The client's device, for the audit trail.
+    pub device: &'a ClientDevice,
+    /// The current time.
+    pub now: Timestamp,
 }
 
 impl Tokens {
-    /// Exchanges a refresh token.
-    pub async fn refresh(
+    /// Exchanges a refresh token. `confirm` is called once, when the token has been found valid and before
+    /// anything is issued; it may end the family, or the session that the token depends on.
+    pub async fn refresh<E: From<RefreshError>>(
         &self,
         database: &Database,
-        token: &str,
-        now: Timestamp,
-    ) -> Result<RefreshedTokens, RefreshError> {
-        let claims = self.read(token, Some(TokenKind::Refresh), now)?;
-        // Another request may replace the token between the reading and the writing.
-        for _ in 0..MAX_ATTEMPTS {
-            let record = TokenRecord::read(database, &claims).await?;
+        request: TokenRefresh<'_>,
+        confirm: impl AsyncFn(RefreshSubject) -> Result<(), E>,
+    ) -> Result<RefreshedTokens, E> {
+        let TokenRefresh { token, now, .. } = request;
+        let claims = self.read(token, Some(TokenKind::Refresh), now);
+        let claims = claims.map_err(RefreshError::from)?;
+        let mut is_confirmed = false;
+        // Another request may replace the token between the reading and the writing, and the confirmation
+        // may change the row.
+        for _ in 0..=MAX_ATTEMPTS {
+            let record = TokenRecord::read(database, &claims).await;
+            let record = record.map_err(RefreshError::from)?;
             let (user, row) = record.check(&claims, now)?;
-            if let Some(consumed_at) = row.as_ref().and_then(|row| row.consumed_at) {
-                return self.replay(database, token, row, consumed_at, now).await;
+            if self.family_end(row.as_ref(), &claims, now) <= now {
+                return Err(RefreshError::from(TokenError::Expired).into());
+            }
+            let consumed = row.as_ref().filter(|row| row.consumed_at.is_some());
+            let replayed = match consumed {
+                Some(row) => Some(self.replay(database, request, row).await?),
+                None => None,
+            };
+            if !is_confirmed {
+                let subject = RefreshSubject::new(&claims, user.clone(), row.as_ref());
+                confirm(subject).await?;
+                is_confirmed = true;
+                if replayed.is_none() {
+                    continue;
+                }
+            }
+            if let Some(pair) = replayed {
+                return Ok(pair.into());
             }
             let refreshed = if self.rotate {
                 self.rotate(database, token, &claims, &user, row, now)
@@ -96,7 +89,7 @@ impl Tokens {
                 return Ok(refreshed);
             }
         }
-        Err(TokenError::Blacklisted.into())
+        Err(RefreshError::from(TokenError::Blacklisted).into())
     }
 
     /// Replaces the token and returns its successor; `None` if another request replaced it first.
@@ -109,7 +102,7 @@ impl Tokens {
         row: Option<RefreshTokenRow>,
         now: Timestamp,
     ) -> Result<Option<RefreshedTokens>, RefreshError> {
-        let last = self.family_end(row.as_ref(), now);
+        let last = self.family_end(row.as_ref(), claims, now);
         let next = TokenClaims {
             exp: now.plus(self.refresh_lifetime).min(last).seconds(),
             iat: Some(now.seconds()),
@@ -117,6 +110,7 @@ impl Tokens {
             user_id: Some(user.id.to_string()),
             // The successor of Django's token has a `ver`, so that a change of the password revokes it.
             ver: Some(user.token_version),
+            sid: current_sid(claims, row.as_ref()),
             ..claims.clone()
         };
         let pair = self.pair(&next, now)?;
@@ -127,6 +121,7 @@ impl Tokens {
             Some(row) => RefreshTokenRow {
                 sid: row.sid.clone(),
                 session_id: row.session_id.clone(),
+                sign_in_method: row.sign_in_method.clone(),
                 ..new
             },
             None => new,
@@ -150,36 +145,6 @@ impl Tokens {
         Ok(consumed.then(|| pair.into()))
     }
 
-    /// Returns the successor of a replaced token again, or revokes the family after the replay window.
-    async fn replay(
-        &self,
-        database: &Database,
-        token: &str,
-        row: Option<RefreshTokenRow>,
-        consumed_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<RefreshedTokens, RefreshError> {
-        let row = row.ok_or(TokenError::Blacklisted)?;
-        let stored = row
-            .successor
-            .as_deref()
-            .filter(|_| now <= consumed_at.plus(REPLAY_WINDOW));
-        if let Some(pair) = stored.and_then(|sealed| successor::open(token, sealed)) {
-            return Ok(pair.into());
-        }
-        log::warn!(
-            "a replaced refresh token of account {} was used again after the replay window; revoking its family {}",
-            row.user_id.unwrap_or_default(),
-            row.family
-        );
-        database
-            .write(move |conn| {
-                Ok::<_, DbError>(RefreshTokenRow::revoke_family(conn, &row.family, now)?)
-            })
-            .await?;
-        Err(TokenError::Blacklisted.into())
-    }
-
     /// Returns an access token and does not replace the refresh token. A token of Django gets a row at its
     /// first use, so that it can be revoked; `None` if another request inserted the row meanwhile.
     async fn keep(
@@ -190,8 +155,8 @@ impl Tokens {
         row: Option<RefreshTokenRow>,
         now: Timestamp,
     ) -> Result<Option<RefreshedTokens>, RefreshError> {
+        let last = self.family_end(row.as_ref(), claims, now);
         if row.is_none() {
-            let last = self.family_end(None, now);
             let foreign = RefreshTokenRow::from_claims(claims, &claims.jti, Some(user.id), last);
             let inserted = database
                 .write(move |conn| Ok::<_, DbError>(foreign.insert_if_new(conn)?))
@@ -200,69 +165,34 @@ impl Tokens {
                 return Ok(None);
             }
         }
+        let claims = TokenClaims {
+            exp: claims.exp.min(last.seconds()),
+            sid: current_sid(claims, row.as_ref()),
+            ..claims.clone()
+        };
         Ok(Some(RefreshedTokens {
-            access: self.access(claims, now)?,
+            access: self.access(&claims, now)?,
             refresh: None,
         }))
     }
 
     /// When the family ends, however often it is rotated.
-    fn family_end(&self, row: Option<&RefreshTokenRow>, now: Timestamp) -> Timestamp {
-        row.and_then(|row| row.family_expires_at)
-            .unwrap_or_else(|| now.plus(self.family_lifetime))
-    }
-}
-
-impl TokenRecord {
-    pub(super) async fn read(database: &Database, claims: &TokenClaims) -> Result<Self, DbError> {
-        let claims = claims.clone();
-        database
-            .read(move |conn| {
-                Ok::<_, DbError>(Self {
-                    subject: TokenSubject::read(conn, &claims)?,
-                    row: RefreshTokenRow::by_jti(conn, &claims.jti)?,
-                })
-            })
-            .await
-    }
-
-    /// Checks a token of either kind, which must not be replaced.
-    pub(super) fn verify(self, claims: &TokenClaims, now: Timestamp) -> Result<(), RefreshError> {
-        match self.check(claims, now)? {
-            (_, Some(row)) if row.consumed_at.is_some() => Err(TokenError::Blacklisted.into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Checks that the account, the session and the row accept the token; returns the account and the row.
-    fn check(
-        self,
+    fn family_end(
+        &self,
+        row: Option<&RefreshTokenRow>,
         claims: &TokenClaims,
         now: Timestamp,
-    ) -> Result<(User, Option<RefreshTokenRow>), RefreshError> {
-        let revoked = |row: &RefreshTokenRow| row.revoked_at.is_some();
-        if self.row.as_ref().is_some_and(revoked) || self.subject.session_is_revoked {
-            return Err(TokenError::Blacklisted.into());
+    ) -> Timestamp {
+        if let Some(end) = row.and_then(|row| row.family_expires_at) {
+            return end;
         }
-        let user = self.subject.user.filter(|user| user.is_active);
-        let user = user.ok_or(RefreshError::NoActiveAccount)?;
-        match token_status(claims, &user) {
-            TokenStatus::Valid => {}
-            TokenStatus::Revoked => return Err(RefreshError::PasswordChanged),
-            TokenStatus::Foreign => return Err(TokenError::Invalid.into()),
+        let last = now.plus(self.family_lifetime);
+        if claims.act.is_none() {
+            return last;
         }
-        let issued_here = claims.ver.is_some() && !user.imported;
-        if self.row.is_none() && claims.is_refresh() && issued_here {
-            // Every refresh token that was issued here has a row until it expires. For an imported user,
-            // Django may have rotated a token that was issued here, and it keeps the claim `ver`.
-            return Err(TokenError::Invalid.into());
-        }
-        let last = self.row.as_ref().and_then(|row| row.family_expires_at);
-        if last.is_some_and(|last| last <= now) {
-            // The `exp` of Django's token may be later than the end of its family here.
-            return Err(TokenError::Expired.into());
-        }
-        Ok((user, self.row))
+        // Another program issued the token, and may have given it a longer life.
+        let issued_at = claims.iat.and_then(Timestamp::from_seconds).unwrap_or(now);
+        issued_at.plus(LONGEST_IMPERSONATION).min(last)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
-use actix_web::cookie::{Cookie, CookieJar, SameSite};
+use actix_web::cookie::{Cookie, CookieJar};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest;
 use chrono::TimeDelta;
@@ -12,14 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::hex::hex;
 use crate::keys::Keys;
+use crate::middleware::LOGIN_ATTEMPT;
 use crate::random::{RandomnessError, random_text};
 use crate::sign_in::SignInRequirement;
 use crate::workos::Pkce;
 
-/// A cookie's name is this prefix and the first digits of the hash of the attempt's `state`.
-const PREFIX: &str = "vestibule_login_";
-/// The cookies are sent to these routes only.
-const PATH: &str = "/auth";
 /// Longer than any sign-in takes, including MFA.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 /// The most attempts that a browser keeps. Without a limit the cookies accumulate until requests
@@ -127,7 +124,7 @@ impl LoginAttempt {
 
     /// A cookie that removes this attempt's cookie.
     pub fn removal(&self, secure: bool) -> Cookie<'static> {
-        removal(cookie_name(&self.state), PATH, secure)
+        LOGIN_ATTEMPT.removal(cookie_name(&self.state), secure)
     }
 
     fn is_live(&self, now: Timestamp) -> bool {
@@ -144,7 +141,7 @@ impl LoginAttempt {
         jar.private_mut(keys.login_attempt().next()?)
             .add(Cookie::new(name.clone(), text));
         let mut cookie = jar.get(&name)?.clone();
-        set_attributes(&mut cookie, PATH, secure);
+        LOGIN_ATTEMPT.set_attributes(&mut cookie, secure);
         cookie.set_max_age(Duration::seconds(LIFETIME.num_seconds()));
         Some(cookie)
     }
@@ -171,7 +168,7 @@ impl LoginAttempts {
         };
         for cookie in cookies
             .iter()
-            .filter(|cookie| is_attempt_cookie(cookie.name()))
+            .filter(|cookie| LOGIN_ATTEMPT.names(cookie.name()))
         {
             match decrypt(cookie, keys).filter(|attempt| attempt.is_live(now)) {
                 Some(attempt) => attempts.live.push((attempt, size(cookie))),
@@ -221,7 +218,7 @@ impl LoginAttempts {
         let removals = self
             .dead
             .into_iter()
-            .map(|name| removal(name, PATH, secure));
+            .map(|name| LOGIN_ATTEMPT.removal(name, secure));
         removals.chain(std::iter::once(cookie)).collect()
     }
 }
@@ -234,35 +231,13 @@ fn decrypt(cookie: &Cookie<'static>, keys: &Keys) -> Option<LoginAttempt> {
     serde_json::from_str(decrypted.value()).ok()
 }
 
-/// Whether a cookie has the form of an attempt's name. Other names are never repeated in a response.
-fn is_attempt_cookie(name: &str) -> bool {
-    let hash = name.strip_prefix(PREFIX).unwrap_or_default();
-    hash.len() == 16 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
 fn size(cookie: &Cookie<'_>) -> usize {
     cookie.name().len() + cookie.value().len()
 }
 
-/// A cookie that removes a sign-in cookie from the browser.
-pub(super) fn removal(name: String, path: &'static str, secure: bool) -> Cookie<'static> {
-    let mut cookie = Cookie::new(name, "");
-    set_attributes(&mut cookie, path, secure);
-    cookie.make_removal();
-    cookie
-}
-
-/// Sets path and security attributes of a sign-in cookie.
-pub(super) fn set_attributes(cookie: &mut Cookie<'static>, path: &'static str, secure: bool) {
-    cookie.set_path(path);
-    cookie.set_http_only(true);
-    cookie.set_secure(secure);
-    // WorkOS's redirect back is a cross-site navigation, with which Strict cookies are not sent.
-    cookie.set_same_site(SameSite::Lax);
-}
-
+/// The prefix and the first digits of the hash of the attempt's `state`.
 fn cookie_name(state: &str) -> String {
-    format!("{PREFIX}{}", &sha256_hex(state)[..16])
+    format!("{}{}", LOGIN_ATTEMPT.prefix, &sha256_hex(state)[..16])
 }
 
 #[expect(

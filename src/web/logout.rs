@@ -10,15 +10,18 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 
 use super::pages::LogoutConfirmPage;
+use super::step::cookie::row_ids;
 use super::{is_prefetch, notice, redirect, render};
 use crate::clock::Clock;
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
 use crate::ids::{SessionId, WorkosSid};
-use crate::middleware::{device, is_cross_site_link};
+use crate::middleware::{TokenCookie, device, is_own_link};
 use crate::sessions::{BrowserSession, RevocationCache, RevocationStatus, SessionState};
+use crate::sign_in::SignInService;
 use crate::sign_out::{SignOutRequest, SignOutService};
 use crate::state::AppState;
+use crate::tokens::{TokenClaims, TokenKind};
 use crate::workos::{ClientDevice, WorkosClient};
 
 /// Chromium's Back button shows cached pages, even with `no-store`, until a cookie changes. It also
@@ -28,7 +31,7 @@ const CLEAR_CACHE: (HeaderName, HeaderValue) = (
     HeaderValue::from_static("\"cache\""),
 );
 
-/// Logs out a user who followed a link on this site. If the link was on another site, asks first.
+/// Logs out a user who followed a link on this site. If the link may be on another site, asks first.
 pub async fn get(
     request: HttpRequest,
     user: UnrenewedUser,
@@ -36,11 +39,12 @@ pub async fn get(
     app: web::Data<AppState>,
     logout: BrowserLogout,
 ) -> Result<HttpResponse, Error> {
-    if user.0.is_some() && is_prefetch(&request) {
+    let is_signed_in = user.0.is_some() || logout.access_token.is_some();
+    if is_signed_in && is_prefetch(&request) {
         return Ok(HttpResponse::NoContent().finish());
     }
-    if is_cross_site_link(&request, &app.settings) {
-        if user.0.is_some() {
+    if !is_own_link(&request, &app.settings) {
+        if is_signed_in {
             let page = render::frame(user.0.as_ref(), None);
             return render::page(StatusCode::OK, &LogoutConfirmPage { page });
         }
@@ -62,7 +66,12 @@ pub async fn post(
 
 /// Ends sessions from a browser, and redirects a browser whose session has ended. An extractor.
 pub struct BrowserLogout {
+    sign_in: SignInService,
     sign_out: SignOutService,
+    /// The claims of the access token in the browser's cookie, which may have expired.
+    access_token: Option<TokenClaims>,
+    /// The ids of the browser's pending sign-ins.
+    pending_sign_ins: Vec<String>,
     revocations: Arc<RevocationCache>,
     workos: WorkosClient,
     return_to: Option<String>,
@@ -78,6 +87,9 @@ impl FromRequest for BrowserLogout {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let app = web::Data::<AppState>::from_request(request, payload).into_inner();
         let logout = app.map(|app| Self {
+            sign_in: app.sign_in.clone(),
+            access_token: access_token(request, &app),
+            pending_sign_ins: row_ids(request, None),
             sign_out: app.sign_out.clone(),
             revocations: Arc::clone(&app.revocations),
             workos: app.workos.clone(),
@@ -99,19 +111,24 @@ impl BrowserLogout {
         user: Option<SessionState>,
         session: &BrowserSession,
     ) -> Result<HttpResponse, Error> {
+        // The rows are ended first: if only the cookies were removed, copies of them would still work.
+        self.end_pending_sign_ins().await?;
+        let request = SignOutRequest {
+            session_id: user.as_ref().map(|user| user.session_id.clone()),
+            access_tokens: self.access_token.iter().cloned().collect(),
+            device: self.device.clone(),
+            ..SignOutRequest::default()
+        };
+        let ended = self.sign_out.sign_out(request, self.clock.now()).await?;
         let Some(user) = user else {
-            session.remove();
+            if ended.workos_sid.is_some() {
+                return self.redirect(session, ended.workos_sid.as_ref());
+            }
+            session.log_out();
             let mut response = redirect("/");
             notice::announce_logout(&mut response, self.secure)?;
             return Ok(response);
         };
-        let request = SignOutRequest {
-            session_id: Some(user.session_id.clone()),
-            device: self.device.clone(),
-            ..SignOutRequest::default()
-        };
-        // The row is ended first: if only the cookie were removed, a copy of it would still work.
-        let ended = self.sign_out.sign_out(request, self.clock.now()).await?;
         // Also if the row was deleted.
         self.revocations
             .add_revoked(&user.session_id, user.expires_at);
@@ -146,6 +163,7 @@ impl BrowserLogout {
         session: &BrowserSession,
     ) -> Result<HttpResponse, Error> {
         let now = self.clock.now();
+        self.end_pending_sign_ins().await?;
         let ended = self
             .sign_out
             .sign_out_everywhere(user.user_id, &user.session_id, self.device.clone(), now)
@@ -158,14 +176,19 @@ impl BrowserLogout {
         response
     }
 
-    /// Removes the session's cookie, and redirects to WorkOS's log-out of the session `sid`, or to home
+    async fn end_pending_sign_ins(&self) -> Result<(), Error> {
+        let ids = self.pending_sign_ins.clone();
+        Ok(self.sign_in.delete_pending(ids).await?)
+    }
+
+    /// Removes the browser's credentials, and redirects to WorkOS's log-out of the session `sid`, or to home
     /// if WorkOS has no session.
     fn redirect(
         &self,
         session: &BrowserSession,
         sid: Option<&WorkosSid>,
     ) -> Result<HttpResponse, Error> {
-        session.remove();
+        session.log_out();
         let mut response = match sid {
             Some(sid) => {
                 let url = self.workos.logout_url(sid, self.return_to.as_deref())?;
@@ -178,4 +201,13 @@ impl BrowserLogout {
         response.headers_mut().insert(name, value);
         Ok(response)
     }
+}
+
+/// The claims of the access token in the browser's cookie. It may have expired, but not been forged.
+fn access_token(request: &HttpRequest, app: &AppState) -> Option<TokenClaims> {
+    let token = TokenCookie::access(&app.settings.api)?.read(request)?;
+    let claims = app
+        .tokens
+        .read_expired(&token, TokenKind::Access, app.clock.now());
+    claims.ok()
 }

@@ -64,6 +64,7 @@ pub async fn post(
         let [new, _] = new;
         match change_once(&app, &request, &user, &account, (old, new)).await? {
             PasswordFormOutcome::Changed => {
+                session.remove_tokens();
                 return Ok(redirect("/account?notice=password-changed"));
             }
             PasswordFormOutcome::TooManyWrong => {

@@ -1,7 +1,7 @@
 //! `GET` and `POST /auth/step`: the next step of a sign-in that WorkOS has not completed.
 
 pub(super) mod continue_at_workos;
-mod cookie;
+pub(super) mod cookie;
 mod form;
 
 use actix_web::http::StatusCode;

@@ -1,5 +1,8 @@
 //! The cookie policy: which responses set which cookies, which routes read them, and their removal.
 
+mod identity;
+mod left_behind;
+
 use chrono::TimeDelta;
 use reqwest::StatusCode;
 use reqwest::header::HOST;

@@ -7,7 +7,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
-use crate::support::exchange::{json_of, me, post, refused, signed_in};
+use crate::support::exchange::{current_user, json_of, me, post, refused, signed_in};
 use crate::support::oidc_provider::{
     CLIENT_ID, CLIENT_SECRET, OidcProvider, REDIRECT_URI, WithOidcIssuer, verified,
 };
@@ -42,7 +42,7 @@ async fn the_first_sign_in_links_by_email_and_later_ones_use_the_subject() {
     assert_eq!(first["user"], user);
     assert_eq!(
         json_of(me(&app, &first["access_token"]).await, StatusCode::OK).await,
-        user
+        current_user(&user, true)
     );
     assert_eq!(app.user("ada@example.com").last_login, Some(app.now()));
     // A changed address, even that of another account, makes no difference.

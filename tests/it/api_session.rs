@@ -196,7 +196,7 @@ async fn a_log_out_in_the_browser_revokes_the_tokens() {
     let answer = begin(&ada).await;
     let others = app.signed_in("olive@example.com").await;
     let other = begin(&others).await;
-    ada.get("/auth/logout").await;
+    ada.post("/auth/logout").await;
     assert_blacklisted(&refreshed(&app, &answer.text("refresh_token")).await);
     let me = app
         .visitor()
@@ -228,7 +228,7 @@ async fn tokens_of_a_password_session_end_with_it_too() {
     );
     let next = refreshed(&app, &refresh).await.text("refresh");
     assert!(token_claims(&next).get("sid").is_none());
-    ada.get("/auth/logout").await;
+    ada.post("/auth/logout").await;
     assert_blacklisted(&refreshed(&app, &next).await);
     assert_eq!(refreshed(&app, &other).await.status, StatusCode::OK);
 }

@@ -147,14 +147,33 @@ async fn refreshes_have_their_own_limit() {
             .await,
         60,
     );
-    let verify = json!({ "token": pair.text("access") });
-    for _ in 0..3 {
-        let answer = app
-            .visitor()
-            .post_json_with_headers("/api/token/verify", &verify, &from)
-            .await;
-        assert_eq!(answer.status, StatusCode::OK, "verify has no limit");
-    }
+}
+
+/// Otherwise the owner of a stolen token could be watched: `verify` says when the token is replaced.
+#[tokio::test]
+async fn verifications_have_the_limit_of_refreshes_and_are_counted_separately() {
+    let app = app("1/min", "2/min");
+    let pair = sign_in(&app, "192.0.2.1", "lena@example.com", PASSWORD).await;
+    let send = async |path: &str, body: serde_json::Value, from: &str| {
+        let from = [("x-forwarded-for", from)];
+        app.visitor()
+            .post_json_with_headers(path, &body, &from)
+            .await
+    };
+    let verify = json!({ "token": pair.text("refresh") });
+    let nonsense = json!({ "token": "nonsense" });
+    let here = "192.0.2.1";
+    let valid = send("/api/token/verify", verify.clone(), here).await;
+    assert_eq!(valid.status, StatusCode::OK);
+    let invalid = send("/api/token/verify/", nonsense.clone(), here).await;
+    assert_eq!(invalid.status, StatusCode::UNAUTHORIZED, "counts too");
+    assert_throttled(&send("/api/token/verify", verify.clone(), here).await, 60);
+    assert_throttled(&send("/api/token/verify/", nonsense, here).await, 60);
+    let body = json!({ "refresh": pair.text("refresh") });
+    let refreshed = send(REFRESH, body, here).await;
+    assert_eq!(refreshed.status, StatusCode::OK, "another limit");
+    let elsewhere = send("/api/token/verify", verify, "192.0.2.2").await;
+    assert_eq!(elsewhere.status, StatusCode::OK, "another address");
 }
 
 #[tokio::test]

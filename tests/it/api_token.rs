@@ -5,12 +5,14 @@ mod at_once;
 mod django;
 mod django_tokens;
 mod families;
+mod follows_workos;
 mod keys;
 mod malformed;
 mod obtain;
 mod protected;
 mod refresh;
 mod rotation;
+mod sign_in_methods;
 
 /// The body of a 401 for a token.
 fn not_valid(detail: &str) -> String {

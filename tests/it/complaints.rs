@@ -231,7 +231,7 @@ async fn the_return_path_is_no_open_redirect() {
 async fn log_out_does_not_show_workoss_error_page() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    let logout = location(&ada.get("/auth/logout").await);
+    let logout = location(&ada.post("/auth/logout").await);
     let return_to = query(&Url::parse(&logout).unwrap(), "return_to");
     assert_eq!(return_to, format!("{}/", app.url));
     let back = ada.get(&logout).await;
@@ -241,7 +241,7 @@ async fn log_out_does_not_show_workoss_error_page() {
         .setting("WORKOS_LOGOUT_RETURN_TO", "")
         .start();
     let ada = app.signed_in("ada@example.com").await;
-    let logout = location(&ada.get("/auth/logout").await);
+    let logout = location(&ada.post("/auth/logout").await);
     assert!(!logout.contains("return_to"), "{logout}");
 }
 

@@ -27,7 +27,7 @@ async fn a_person_signs_in_and_out() {
         assert!(session.contains(part), "{session}");
     }
     assert!(ada.page("/").await.contains("Welcome, ada@example.com!"));
-    let response = ada.get("/auth/logout").await;
+    let response = ada.post("/auth/logout").await;
     assert!(location(&response).starts_with(&app.emulator.base_url()));
     let back = ada.get(&location(&response)).await;
     assert_eq!(location(&back), format!("{}/", app.url));

@@ -124,7 +124,7 @@ async fn an_unverified_email_without_an_account_creates_an_unverified_account() 
 async fn a_deactivated_account_is_not_signed_in_by_its_link() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    ada.get("/auth/logout").await;
+    ada.post("/auth/logout").await;
     let before = app.user("ada@example.com");
     app.set_active(before.id, false);
     let page = assert_refused(ada.sign_in("ada@example.com").await, StatusCode::FORBIDDEN).await;

@@ -53,6 +53,7 @@ impl PurgeTest {
             consumed_at: None,
             successor: None,
             revoked_at: None,
+            sign_in_method: None,
         }
     }
 

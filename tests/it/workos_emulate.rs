@@ -82,7 +82,7 @@ async fn a_user_signs_in_with_their_profile_and_out() {
     assert!(row.workos_user_id.is_some_and(|id| id.starts_with("user_")));
     assert_eq!(row.last_login, Some(app.now()));
 
-    let response = ada.get("/auth/logout").await;
+    let response = ada.post("/auth/logout").await;
     let logout = location(&response);
     let expected = format!(
         "{}/user_management/sessions/logout?session_id=session_",

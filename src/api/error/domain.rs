@@ -2,8 +2,10 @@
 
 use super::{ApiError, Unauthorized};
 use crate::accounts::CredentialError;
+use crate::origin::Origin;
+use crate::renewal::TokenRefreshError;
 use crate::sign_in::PasswordTokenError;
-use crate::tokens::{IssueError, RefreshError};
+use crate::tokens::{IssueError, RefreshError, TokenError};
 
 impl From<IssueError> for ApiError {
     fn from(error: IssueError) -> Self {
@@ -43,6 +45,18 @@ impl From<RefreshError> for ApiError {
             RefreshError::NoActiveAccount => Unauthorized::NoActiveAccountForToken.into(),
             RefreshError::PasswordChanged => Unauthorized::PasswordChanged.into(),
             RefreshError::NotIssued(error) => error.into(),
+        }
+    }
+}
+
+impl ApiError {
+    /// The error for a refused refresh token.
+    pub fn refresh(error: TokenRefreshError, public_url: &Origin) -> Self {
+        match error {
+            TokenRefreshError::Token(error) => error.into(),
+            TokenRefreshError::SessionEnded => Self::session_over(public_url),
+            TokenRefreshError::OtherSession => Unauthorized::Token(TokenError::Invalid).into(),
+            TokenRefreshError::Unchecked(error) => error.into(),
         }
     }
 }

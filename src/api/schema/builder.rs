@@ -24,6 +24,13 @@ pub(super) fn user() -> Value {
     })
 }
 
+/// The body of `/api/users/me`.
+pub(super) fn current_user() -> Value {
+    let mut body = user();
+    body["email_verified"] = true.into();
+    body
+}
+
 /// A required field.
 pub(super) const fn text(
     name: &'static str,

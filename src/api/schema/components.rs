@@ -89,6 +89,24 @@ impl ResponseHeader {
     }
 }
 
+fn user_fields() -> Value {
+    json!({
+        "id": { "type": "integer", "format": "int64" },
+        "email": { "type": "string" },
+        "first_name": { "type": "string", "description": "May be empty, never null." },
+        "last_name": { "type": "string", "description": "May be empty, never null." },
+    })
+}
+
+fn current_user_fields() -> Value {
+    let mut fields = user_fields();
+    fields["email_verified"] = json!({
+        "type": "boolean",
+        "description": "Whether the user has shown that the address is theirs.",
+    });
+    fields
+}
+
 /// `components.schemas`: the bodies of responses.
 pub(super) fn schemas() -> Value {
     let text = || json!({ "type": "string" });
@@ -100,12 +118,11 @@ pub(super) fn schemas() -> Value {
     };
     let user = json!({ "$ref": "#/components/schemas/User" });
     json!({
-        "User": object(&["id", "email", "first_name", "last_name"], json!({
-            "id": { "type": "integer", "format": "int64" },
-            "email": text(),
-            "first_name": { "type": "string", "description": "May be empty, never null." },
-            "last_name": { "type": "string", "description": "May be empty, never null." },
-        })),
+        "User": object(&["id", "email", "first_name", "last_name"], user_fields()),
+        "CurrentUser": object(
+            &["id", "email", "first_name", "last_name", "email_verified"],
+            current_user_fields(),
+        ),
         "TokenPair": object(&["access"], json!({ "access": text(), "refresh": refresh_token() })),
         "Refreshed": object(&["access"], json!({
             "access": text(),

@@ -300,3 +300,9 @@ fn problem(status: u16, when: &'static str, examples: Vec<ResponseExample>) -> R
 fn public_body(error: &Error) -> Value {
     error.public().json(&Method::POST)
 }
+
+/// Adds the example of a browser session that has ended.
+pub(super) fn or_session_ended(mut response: ResponseDoc) -> ResponseDoc {
+    response.examples.push(session_ended());
+    response
+}

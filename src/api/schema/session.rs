@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::builder::{get, optional, post, signed_in, user};
+use super::builder::{current_user, get, optional, post, signed_in};
 use super::responses::{
-    TOKEN, UnauthorizedReason, bad_request, field_error, ok, ok_with_cookie, session_ended,
+    TOKEN, UnauthorizedReason, bad_request, field_error, ok, ok_with_cookie, or_session_ended,
     session_unconfirmed, throttled, unauthorized, unavailable,
 };
-use super::{BodyField, CredentialKind, Operation, OperationGroup, ResponseDoc};
+use super::{BodyField, CredentialKind, Operation, OperationGroup};
 use crate::api::error::Unauthorized;
 use crate::api::logout::FOREIGN_RETURN_TO;
 use crate::tokens::TokenError;
@@ -40,7 +40,7 @@ pub(super) fn me() -> Operation {
         "The signed-in user",
         "Authentication comes before the method check: without credentials, even POST answers 401.",
         vec![
-            ok("The user", "User", user()),
+            ok("The user", "CurrentUser", current_user()),
             or_session_ended(unauthorized(&access_token_reasons())),
         ],
     );
@@ -71,12 +71,6 @@ pub(super) fn tokens() -> Operation {
     operation.credentials = &[CredentialKind::SessionCookie];
     operation.anonymous = false;
     operation
-}
-
-/// Adds the example of a browser session that has ended.
-fn or_session_ended(mut response: ResponseDoc) -> ResponseDoc {
-    response.examples.push(session_ended());
-    response
 }
 
 /// `/api/auth/logout`.

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::builder::{post, text};
 use super::responses::{
-    TOKEN, UnauthorizedReason, example, ok, ok_with_cookie, throttled, unauthorized,
+    TOKEN, UnauthorizedReason, example, ok, ok_with_cookie, or_session_ended, session_unconfirmed,
+    throttled, unauthorized, unavailable,
 };
 use super::{BodyField, Operation, OperationGroup};
 use crate::api::error::Unauthorized;
@@ -65,12 +66,13 @@ pub(super) fn refresh() -> Operation {
         "/api/token/refresh",
         "refreshToken",
         "A new access token for a refresh token",
-        "With `ROTATE_REFRESH_TOKENS` the response also has a new refresh token, and the one that was sent is consumed. If a consumed token is sent again within 30 seconds, the response has the same pair; later, all tokens of the sign-in are revoked.",
+        "With `ROTATE_REFRESH_TOKENS` the response also has a new refresh token, and the one that was sent is consumed. If a consumed token is sent again within 30 seconds, and the new one has not been used yet, the response has the same pair; otherwise all tokens of the sign-in are revoked. A token that depends on a session is exchanged only if WorkOS confirms the session, as for a page.",
         &[REFRESH],
         vec![
             refreshed,
-            unauthorized(&refresh_token_reasons()),
+            or_session_ended(unauthorized(&refresh_token_reasons())),
             throttled(),
+            unavailable(Some(session_unconfirmed())),
         ],
     )
 }
@@ -84,11 +86,12 @@ pub(super) fn verify() -> Operation {
         "/api/token/verify",
         "verifyToken",
         "Check whether a token is valid",
-        "Accepts access tokens and refresh tokens.",
+        "Accepts access tokens and refresh tokens. Requests are limited per client address, as refreshes are, and counted separately.",
         &[EITHER],
         vec![
             ok("The token is valid", "Nothing", json!({})),
             unauthorized(&reasons),
+            throttled(),
         ],
     )
 }

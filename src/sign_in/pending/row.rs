@@ -129,6 +129,11 @@ impl PendingSignInRow {
         diesel::delete(rows::table.filter(rows::id.eq_any(expired))).execute(conn)
     }
 
+    /// Deletes the rows with these ids.
+    pub(super) fn delete_all(conn: &mut Conn, ids: &[String]) -> QueryResult<usize> {
+        diesel::delete(rows::table.filter(rows::id.eq_any(ids.to_vec()))).execute(conn)
+    }
+
     pub(super) fn newest_first(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<Self>> {
         rows::table
             .filter(rows::id.eq_any(ids.to_vec()))

@@ -8,14 +8,11 @@ use actix_web::cookie::Cookie;
 use actix_web::cookie::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::middleware::PENDING_SIGN_IN;
 use crate::random::{RandomnessError, random_text};
 use crate::sign_in::PendingSignIn;
-use crate::web::login_attempt::{self, sha256_hex};
+use crate::web::login_attempt::sha256_hex;
 
-/// A cookie's name is this prefix and its handle.
-const PREFIX: &str = "vestibule_step_";
-/// The cookies are sent to this route only.
-const PATH: &str = "/auth/step";
 /// The hexadecimal digits of a handle: enough to distinguish one browser's sign-ins.
 const HANDLE_DIGITS: usize = 16;
 /// The most unfinished sign-ins of a browser; older ones are ignored and their cookies removed.
@@ -38,7 +35,7 @@ impl StepSecret {
     /// The cookie with this secret.
     pub(super) fn cookie(self, secure: bool) -> Cookie<'static> {
         let mut cookie = Cookie::new(name(&self.row_id()), self.0);
-        login_attempt::set_attributes(&mut cookie, PATH, secure);
+        PENDING_SIGN_IN.set_attributes(&mut cookie, secure);
         cookie.set_max_age(Duration::seconds(PendingSignIn::COOKIE_MAX_AGE));
         cookie
     }
@@ -46,7 +43,7 @@ impl StepSecret {
 
 /// The row ids that belong to the request's cookies, newest first; only that with `handle` if it is
 /// given.
-pub(super) fn row_ids(request: &HttpRequest, handle: Option<&str>) -> Vec<String> {
+pub(in crate::web) fn row_ids(request: &HttpRequest, handle: Option<&str>) -> Vec<String> {
     let ids = step_cookies(request)
         .into_iter()
         .map(|(value, _)| sha256_hex(&value));
@@ -59,7 +56,7 @@ pub(super) fn row_ids(request: &HttpRequest, handle: Option<&str>) -> Vec<String
 pub(super) fn surplus_removals(request: &HttpRequest, secure: bool) -> Vec<Cookie<'static>> {
     let surplus = step_cookies(request).into_iter().skip(MAX_SIGN_INS);
     surplus
-        .map(|(_, name)| login_attempt::removal(name, PATH, secure))
+        .map(|(_, name)| PENDING_SIGN_IN.removal(name, secure))
         .collect()
 }
 
@@ -88,9 +85,10 @@ pub(super) fn handle_of(id: &str) -> &str {
 
 /// A cookie that removes the cookie of this row from the browser.
 pub(super) fn removal(id: &str, secure: bool) -> Cookie<'static> {
-    login_attempt::removal(name(id), PATH, secure)
+    PENDING_SIGN_IN.removal(name(id), secure)
 }
 
+/// The prefix and the handle.
 fn name(id: &str) -> String {
-    format!("{PREFIX}{}", handle_of(id))
+    format!("{}{}", PENDING_SIGN_IN.prefix, handle_of(id))
 }

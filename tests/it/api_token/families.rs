@@ -10,7 +10,7 @@ use vestibule::tokens::{Actor, TokenGrant};
 use super::rotation::{rotate, rotating};
 use super::{BLACKLISTED, EXPIRED};
 use crate::support::app::TestApp;
-use crate::support::tokens::token_part;
+use crate::support::tokens::{sign_claims, token_part};
 
 #[tokio::test]
 async fn rotation_does_not_extend_a_family_beyond_its_end() {
@@ -53,6 +53,44 @@ async fn tokens_end_with_the_impersonation() {
         let claims = token_part(token, 1);
         assert_eq!(claims["exp"], json!(end.seconds()));
         assert_eq!(claims["act"], json!({ "sub": "root@example.com" }));
+    }
+}
+
+/// A program with the same key may issue a token for an impersonation and give it a longer life.
+#[tokio::test]
+async fn an_impersonation_token_of_another_program_lasts_an_hour_at_most() {
+    for rotate in ["false", "true"] {
+        let (app, user) = TestApp::builder()
+            .setting("ROTATE_REFRESH_TOKENS", rotate)
+            .start_with_user();
+        app.set_imported(user.id);
+        let visitor = app.visitor();
+        let began = app.now().seconds();
+        let mut claims = app.claims("refresh", &user);
+        claims["exp"] = json!(began + 2_592_000);
+        claims["act"] = json!({ "sub": "support@example.com" });
+        app.clock.advance(TimeDelta::minutes(58));
+        let mut token = sign_claims(&claims);
+        let reply = visitor
+            .post_refresh_token("/api/token/refresh", &token)
+            .await;
+        let access = token_part(&reply.text("access"), 1);
+        assert_eq!(access["exp"], json!(began + 3_600), "rotation {rotate}");
+        if rotate == "true" {
+            token = reply.text("refresh");
+            assert_eq!(token_part(&token, 1)["exp"], json!(began + 3_600));
+        }
+        app.clock.advance(TimeDelta::minutes(2));
+        visitor
+            .post_refresh_token("/api/token/refresh", &token)
+            .await
+            .assert_is(401, EXPIRED);
+        // An impersonation that began more than an hour ago is over at its first use here.
+        claims["jti"] = "0123456789abcdef0123456789abcdef".into();
+        visitor
+            .post_refresh_token("/api/token/refresh", &sign_claims(&claims))
+            .await
+            .assert_is(401, EXPIRED);
     }
 }
 

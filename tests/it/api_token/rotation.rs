@@ -9,7 +9,8 @@ use vestibule::tokens::{TokenGrant, TokenPair};
 use super::{BLACKLISTED, PASSWORD_CHANGED};
 use crate::support::api::ApiResponse;
 use crate::support::app::{TestApp, TestAppBuilder, Visitor};
-use crate::support::tokens::token_part;
+use crate::support::log;
+use crate::support::tokens::{sign_claims, token_part};
 
 pub(super) fn rotating() -> TestAppBuilder {
     TestApp::builder().setting("ROTATE_REFRESH_TOKENS", "true")
@@ -105,10 +106,80 @@ async fn a_repeated_request_gets_the_same_response_for_half_a_minute() {
         app.clock.advance(TimeDelta::seconds(15));
         assert_eq!(rotate(&visitor, &first.refresh).await, second);
     }
-    // The successor may have been replaced already.
-    rotate(&visitor, &second.refresh).await;
-    assert_eq!(rotate(&visitor, &first.refresh).await, second);
     assert_eq!(app.live_refresh_token_rows().len(), 1);
+}
+
+/// Somebody who has stolen each token could otherwise follow every rotation without being noticed.
+#[tokio::test]
+async fn a_replay_after_the_successor_was_used_revokes_the_family() {
+    let (app, user) = rotating().start_with_user();
+    let visitor = app.visitor();
+    let first = app.issue_tokens(&user, TokenGrant::default());
+    assert_theft_is_noticed(&app, &visitor, &first.refresh).await;
+}
+
+#[tokio::test]
+async fn a_replay_of_a_django_token_after_its_successor_was_used_revokes_the_family() {
+    let (app, user) = rotating().start_with_user();
+    app.set_imported(user.id);
+    let token = sign_claims(&app.claims("refresh", &user));
+    assert_theft_is_noticed(&app, &app.visitor(), &token).await;
+}
+
+async fn assert_theft_is_noticed(app: &TestApp, visitor: &Visitor, first: &str) {
+    let second = rotate(visitor, first).await;
+    assert_eq!(rotate(visitor, first).await, second);
+    let third = rotate(visitor, &second.refresh).await;
+    // A request that was sent at the same time may arrive a little later. It is refused, and no theft.
+    visitor
+        .post_refresh_token("/api/token/refresh", first)
+        .await
+        .assert_is(401, BLACKLISTED);
+    assert_eq!(app.live_refresh_token_rows().len(), 1);
+    app.clock.advance(TimeDelta::milliseconds(5_001));
+    for token in [first, &second.refresh, &third.refresh] {
+        visitor
+            .post_refresh_token("/api/token/refresh", token)
+            .await
+            .assert_is(401, BLACKLISTED);
+    }
+    assert!(app.live_refresh_token_rows().is_empty());
+}
+
+#[tokio::test]
+async fn every_replay_is_logged_with_account_family_and_address() {
+    log::capture();
+    let (app, user) = rotating()
+        .setting("TRUSTED_PROXIES", "127.0.0.1")
+        .start_with_user();
+    let visitor = app.visitor();
+    let first = app.issue_tokens(&user, TokenGrant::default());
+    let body = json!({ "refresh": first.refresh });
+    let refresh_from = async |address: &str| {
+        let headers = [("x-forwarded-for", address)];
+        let path = "/api/token/refresh";
+        visitor.post_json_with_headers(path, &body, &headers).await
+    };
+    let family = token_part(&first.refresh, 1)["jti"].clone();
+    let family = family.as_str().unwrap();
+    refresh_from("192.0.2.1").await;
+    assert_eq!(log::count_lines(family), 0, "the first use is no replay");
+    refresh_from("192.0.2.2").await;
+    let line = log::lines_with(family).pop().unwrap();
+    let account = format!("account {}", user.id);
+    assert!(
+        line.contains("192.0.2.2") && line.contains(&account),
+        "{line}"
+    );
+    app.clock.advance(TimeDelta::seconds(31));
+    assert_eq!(refresh_from("192.0.2.3").await.status, 401);
+    let line = log::lines_with(family).pop().unwrap();
+    let account = format!("user_id=\"{}\"", user.id);
+    for part in ["WARN token_replayed", "192.0.2.3", &account] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    let signature = first.refresh.rsplit('.').next().unwrap();
+    assert_eq!(log::count_lines(signature), 0);
 }
 
 #[tokio::test]

@@ -173,7 +173,10 @@ async fn a_step_can_be_followed_by_another() {
     let quinn = app.visitor();
     let step = stopped(&quinn, "quinn@example.com", "/account").await;
     let attempts = quinn.cookies("/auth/callback");
-    assert_eq!(attempts, "", "the attempt is spent");
+    assert!(
+        !attempts.contains("vestibule_login_"),
+        "the attempt is spent"
+    );
     assert!(quinn.page(&step).await.contains("Check your email"));
     led_to(&quinn.submit(&step, &[("code", CODE)]).await, &step);
     assert!(quinn.page(&step).await.contains("Enter your code"));

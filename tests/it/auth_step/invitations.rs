@@ -79,7 +79,7 @@ async fn a_link_with_a_code_and_no_state_signs_in_with_its_invitation() {
     assert!(ivy.page("/").await.contains("Welcome, ivy@example.com!"));
 
     // Without an invitation, for a user whom AuthKit knows, no page is shown in between.
-    ivy.get("/auth/logout").await;
+    ivy.post("/auth/logout").await;
     let ada = app.visitor();
     let authorize = ada.start_login("/auth/login").await;
     let callback = ada.authorize(&authorize, "ada@example.com").await;

@@ -36,7 +36,7 @@ async fn a_demo_user_signs_in_and_out() {
     let response = ada.sign_in("ada@example.com").await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert!(ada.page("/").await.contains("Welcome, ada@example.com!"));
-    let logout = ada.get("/auth/logout").await;
+    let logout = ada.post("/auth/logout").await;
     let back = ada.get(&location(&logout)).await;
     assert_eq!(location(&back), format!("{url}/"));
     assert!(!ada.is_signed_in().await);

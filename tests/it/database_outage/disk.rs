@@ -157,7 +157,7 @@ async fn a_sign_in_while_another_process_locks_the_file_is_a_503() {
     let response = ada.sign_in("ada@example.com").await;
     assert_eq!(retry_after(response.headers()), Some(5));
     error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
-    let response = olive.get("/auth/logout").await;
+    let response = olive.post("/auth/logout").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(olive.is_signed_in().await);
 

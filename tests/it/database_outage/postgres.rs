@@ -88,7 +88,7 @@ async fn a_log_out_during_a_database_outage_is_a_503_and_ends_no_session() {
     let ada = app.signed_in("ada@example.com").await;
     forwarder.cut();
     for response in [
-        ada.get("/auth/logout").await,
+        ada.post("/auth/logout").await,
         ada.post("/auth/logout").await,
     ] {
         assert_eq!(set_cookie(&response, "sessionid"), None);
@@ -97,7 +97,7 @@ async fn a_log_out_during_a_database_outage_is_a_503_and_ends_no_session() {
     }
     assert!(ada.is_signed_in().await);
     forwarder.restore();
-    let response = ada.get("/auth/logout").await;
+    let response = ada.post("/auth/logout").await;
     assert!(location(&response).starts_with(&app.emulator.base_url()));
     assert!(!ada.is_signed_in().await);
 }

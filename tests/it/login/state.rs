@@ -76,7 +76,7 @@ async fn a_state_can_be_used_for_one_callback() {
     let first = ada.authorize(&authorize, "ada@example.com").await;
     let response = ada.get(first.as_str()).await;
     assert_eq!(response.status(), StatusCode::FOUND);
-    ada.get("/auth/logout").await;
+    ada.post("/auth/logout").await;
 
     let second = ada.authorize(&authorize, "ada@example.com").await;
     assert_eq!(query(&first, "state"), query(&second, "state"));

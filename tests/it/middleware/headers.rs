@@ -214,7 +214,7 @@ async fn responses_that_depend_on_the_session_are_never_cached() {
             assert!(all(&response, "vary").contains(&"Cookie"), "{target}");
         }
     }
-    let logout = ada.get("/auth/logout").await;
+    let logout = ada.post("/auth/logout").await;
     assert!(location(&logout).contains("/sessions/logout"));
     assert_eq!(all(&logout, "cache-control"), [NEVER]);
 }

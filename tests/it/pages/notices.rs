@@ -17,7 +17,7 @@ async fn home_says_once_that_the_user_is_logged_out() {
     with_password.log_in(EMAIL, PASSWORD).await;
     for visitor in [with_workos, with_password] {
         assert!(!visitor.page("/").await.contains(LOGGED_OUT));
-        let response = visitor.get("/auth/logout").await;
+        let response = visitor.post("/auth/logout").await;
         let line = set_cookie(&response, "vestibule_notice").unwrap();
         assert!(
             line.contains("; HttpOnly; SameSite=Lax; Path=/; Max-Age=60"),
@@ -33,7 +33,7 @@ async fn home_says_once_that_the_user_is_logged_out() {
 async fn the_logged_out_notice_is_not_shown_to_a_signed_in_user() {
     let app = TestApp::start();
     let ada = app.signed_in("ada@example.com").await;
-    ada.get("/auth/logout").await;
+    ada.post("/auth/logout").await;
     ada.sign_in("ada@example.com").await;
     let page = ada.page("/").await;
     assert!(page.contains("Welcome, ada@example.com!"), "{page}");

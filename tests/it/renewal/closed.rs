@@ -227,7 +227,7 @@ async fn a_cookie_replayed_after_the_log_out_is_refused_on_both_replicas() {
     assert!(ada.is_signed_in().await);
     let copy = ada.cookies("/");
     assert!(is_accepted(&app, &copy).await && is_accepted(&replica, &copy).await);
-    ada.get("/auth/logout").await;
+    ada.post("/auth/logout").await;
     assert!(
         !is_accepted(&app, &copy).await,
         "this replica refuses it immediately"

@@ -55,7 +55,7 @@ async fn add_rows_of_a_day(app: &TestApp, day: i64) {
         let visitor = app.signed_in("ada@example.com").await;
         visitor.post_json("/api/auth/session", &json!({})).await;
         if signs_out {
-            visitor.get("/auth/logout").await;
+            visitor.post("/auth/logout").await;
         }
     }
     app.signed_in("olive@example.com").await;

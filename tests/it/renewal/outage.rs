@@ -168,7 +168,7 @@ async fn signing_out_and_passwords_work_during_an_outage_of_workos() {
     let response = ada.get("/account").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ada.get("/login").await.status(), StatusCode::OK);
-    let response = ada.get("/auth/logout").await;
+    let response = ada.post("/auth/logout").await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert!(app.only_session().revoked_at.is_some());
     assert!(!ada.is_signed_in().await);

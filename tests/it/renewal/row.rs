@@ -174,7 +174,7 @@ async fn a_log_out_during_a_renewal_ends_the_session() {
         tokio::spawn(async move { ada.get_with_cookies("/account", &cookies).await.status() })
     };
     gate.reached().await.unwrap();
-    ada.get("/auth/logout").await;
+    ada.post("/auth/logout").await;
     gate.open();
     assert_eq!(slow.await.unwrap(), StatusCode::FOUND);
     let row = app.only_session();

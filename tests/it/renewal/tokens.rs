@@ -166,7 +166,7 @@ async fn a_new_sid_is_stored_and_the_tokens_are_moved_to_it() {
     let rows = app.sessions();
     let row = rows.iter().find(|row| row.id != old.id).unwrap();
     let reply = app.renew_at_workos(row).await;
-    other.get("/auth/logout").await;
+    other.post("/auth/logout").await;
     app.expire_workos_tokens();
     app.inject_fault(1, Effect::status(200, reply));
     assert!(ada.is_signed_in().await);
@@ -178,7 +178,7 @@ async fn a_new_sid_is_stored_and_the_tokens_are_moved_to_it() {
             .iter()
             .all(|token| token.sid == renewed.workos_sid)
     );
-    ada.get("/auth/logout").await;
+    ada.post("/auth/logout").await;
     let answer = app
         .visitor()
         .post_json("/api/token/refresh", &refresh)

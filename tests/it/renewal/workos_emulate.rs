@@ -29,7 +29,7 @@ async fn a_session_is_renewed_and_signed_out_under_its_latest_sid() {
         assert!(row.workos_refresh_token != known.workos_refresh_token);
         known = row;
     }
-    let logout = location(&ada.get("/auth/logout").await);
+    let logout = location(&ada.post("/auth/logout").await);
     let sid = known.workos_sid.unwrap().to_string();
     assert!(logout.contains(&format!("session_id={sid}")), "{logout}");
     let back = ada.get(&logout).await;

@@ -71,7 +71,7 @@ async fn a_session_survives_a_restart() {
         .start();
     assert_eq!(home(&after, &cookies).await, (None, true));
     let response = Visitor::new(&after.url)
-        .get_with_cookies("/auth/logout", &cookies)
+        .post_with_cookies("/auth/logout", &cookies)
         .await;
     assert_eq!(response.status(), StatusCode::FOUND);
     let row = after.only_session();
@@ -118,7 +118,7 @@ async fn a_log_out_with_a_cookie_of_an_older_key_removes_it() {
     let ada = old.signed_in("ada@example.com").await;
     let both = beside(&old, NEW_KEY, SECRET_KEY);
     let response = Visitor::new(&both.url)
-        .get_with_cookies("/auth/logout", &ada.cookies("/"))
+        .post_with_cookies("/auth/logout", &ada.cookies("/"))
         .await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert!(is_removal(&set_cookie(&response, "sessionid").unwrap()));

@@ -34,7 +34,7 @@ async fn a_cookie_copied_before_the_log_out_is_refused_after_it() {
     let ada = app.signed_in("ada@example.com").await;
     let copy = ada.cookies("/");
     assert!(is_accepted(&app, &copy).await);
-    ada.get("/auth/logout").await;
+    ada.post("/auth/logout").await;
     assert!(!is_accepted(&app, &copy).await);
 }
 
@@ -45,7 +45,7 @@ async fn another_replica_refuses_it_too() {
     let ada = app.signed_in("ada@example.com").await;
     let copy = ada.cookies("/");
     assert!(is_accepted(&other, &copy).await);
-    ada.get("/auth/logout").await;
+    ada.post("/auth/logout").await;
     assert!(becomes_refused(&other, &copy).await);
 }
 
@@ -54,7 +54,7 @@ async fn other_sessions_of_the_same_user_continue() {
     let app = TestApp::start();
     let laptop = app.signed_in("ada@example.com").await;
     let phone = app.signed_in("ada@example.com").await;
-    laptop.get("/auth/logout").await;
+    laptop.post("/auth/logout").await;
     assert!(is_accepted(&app, &phone.cookies("/")).await);
 }
 
@@ -85,7 +85,7 @@ async fn a_revoked_session_stays_refused_after_a_restart() {
     let laptop = before.signed_in("ada@example.com").await;
     let phone = before.signed_in("ada@example.com").await;
     let (copy, other) = (laptop.cookies("/"), phone.cookies("/"));
-    laptop.get("/auth/logout").await;
+    laptop.post("/auth/logout").await;
     let clock = before.clock.clone();
     let after = TestApp::builder()
         .database(before.stop())

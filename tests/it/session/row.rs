@@ -116,7 +116,7 @@ async fn two_browsers_of_one_user_have_two_sessions() {
     let app = TestApp::start();
     let one = app.signed_in("ada@example.com").await;
     let other = app.signed_in("ada@example.com").await;
-    one.get("/auth/logout").await;
+    one.post("/auth/logout").await;
     assert!(!one.is_signed_in().await);
     assert!(other.is_signed_in().await);
     let rows = app.sessions();

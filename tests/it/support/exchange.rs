@@ -93,3 +93,10 @@ pub(crate) async fn me(app: &TestApp, access: &Value) -> Response {
     let token = access.as_str().expect("a token");
     request.bearer_auth(token).send().await.expect("a response")
 }
+
+/// The body of `/api/users/me` for the `user` of a sign-in.
+pub(crate) fn current_user(user: &Value, email_verified: bool) -> Value {
+    let mut user = user.clone();
+    user["email_verified"] = email_verified.into();
+    user
+}

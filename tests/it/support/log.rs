@@ -47,6 +47,13 @@ pub(crate) fn count_lines(text: &str) -> usize {
     lines.iter().filter(|line| line.contains(text)).count()
 }
 
+/// The captured lines that contain this text, the oldest first.
+pub(crate) fn lines_with(text: &str) -> Vec<String> {
+    let lines = LOG.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = lines.iter().filter(|line| line.contains(text));
+    found.cloned().collect()
+}
+
 /// Whether a captured line contains both texts.
 pub(crate) fn has_line_with(one: &str, other: &str) -> bool {
     let lines = LOG.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -28,11 +28,12 @@ impl Proxy {
         (Self { upstream, host }, app)
     }
 
-    /// Sends GET with exactly these cookies.
+    /// Sends GET with exactly these cookies, as a browser does for an address that was typed in.
     pub(crate) async fn get(&self, path: &str, cookies: &str) -> Response {
         Visitor::new(&self.upstream)
             .request(Method::GET, path)
             .header(HOST, self.host)
+            .header("sec-fetch-site", "none")
             .header(COOKIE, cookies)
             .send()
             .await

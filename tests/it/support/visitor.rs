@@ -148,7 +148,17 @@ impl Visitor {
         self.get_with_cookie_bytes(target, cookies.as_bytes()).await
     }
 
-    /// The same with cookies that are not valid UTF-8.
+    /// Sends POST with exactly these cookies, without a body and without the cookies of the jar.
+    pub(crate) async fn post_with_cookies(&self, target: &str, cookies: &str) -> Response {
+        Self::new(&self.url)
+            .request(Method::POST, target)
+            .header(COOKIE, cookies)
+            .send()
+            .await
+            .expect("a response")
+    }
+
+    /// Sends GET with cookies that are not valid UTF-8.
     pub(crate) async fn get_with_cookie_bytes(&self, target: &str, cookies: &[u8]) -> Response {
         Self::new(&self.url)
             .request(Method::GET, target)

@@ -1,0 +1,84 @@
+//! Tokens in cookies beside a browser session. They must belong to that session: otherwise a page of this
+//! site and the API would see different users in one browser.
+
+use actix_web::{HttpMessage, HttpRequest};
+
+use super::error::Unauthorized;
+use super::{ApiError, access_token};
+use crate::accounts::User;
+use crate::clock::Timestamp;
+use crate::db::{Conn, DbError};
+use crate::http::session_user::SessionOver;
+use crate::ids::SessionId;
+use crate::sessions::{BrowserSession, RevocationStatus, SessionRow};
+use crate::state::AppState;
+use crate::tokens::{TokenClaims, TokenError};
+
+/// The browser's session, if it has one. If the session has ended, so have the tokens in the cookies: the
+/// response is 401 and removes them.
+pub fn open_session(
+    request: &HttpRequest,
+    session: &BrowserSession,
+    app: &AppState,
+) -> Result<Option<SessionId>, ApiError> {
+    let Some(state) = session.peek(app.clock.now()) else {
+        return Ok(None);
+    };
+    match app.revocations.status(&state.session_id) {
+        RevocationStatus::Revoked => {
+            session.remove_tokens();
+            request.extensions_mut().insert(SessionOver::Known);
+            Err(ApiError::session_over(&app.settings.public_url))
+        }
+        // The tokens' own session is read from the database.
+        RevocationStatus::NotRevoked | RevocationStatus::Unknown => Ok(Some(state.session_id)),
+    }
+}
+
+/// The user of an access token in a cookie.
+pub async fn authenticate(
+    request: &HttpRequest,
+    session: &BrowserSession,
+    app: &AppState,
+    token: &str,
+) -> Result<User, ApiError> {
+    let now = app.clock.now();
+    let open = open_session(request, session, app)?;
+    let claims = access_token::read(&app.tokens, token, now)?;
+    if let Some(id) = open {
+        let asked = claims.clone();
+        let belongs = app
+            .database
+            .read(move |conn| belongs_to(conn, &asked, &id, now))
+            .await?;
+        if !belongs {
+            log::info!("refused an access token in a cookie that is not of the browser's session");
+            session.remove_tokens();
+            return Err(Unauthorized::AccessToken(TokenError::Invalid).into());
+        }
+    }
+    access_token::load_user(&app.database, claims).await
+}
+
+/// Whether an access token belongs to this session. Another program's token knows no session, so its
+/// account decides.
+fn belongs_to(
+    conn: &mut Conn,
+    claims: &TokenClaims,
+    session_id: &SessionId,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let row = SessionRow::by_id(conn, session_id)?;
+    let row = row.filter(|row| row.revoked_at.is_none() && now < row.expires_at);
+    let Some(row) = row.filter(|row| claims.user() == Some(row.user_id)) else {
+        return Ok(false);
+    };
+    if claims.ver.is_none() || claims.sid == row.workos_sid {
+        return Ok(true);
+    }
+    match &claims.sid {
+        // A renewal at WorkOS's own emulator gives the session another `sid`. No session has the old one.
+        Some(sid) if row.workos_sid.is_some() => Ok(!SessionRow::is_known_sid(conn, sid)?),
+        _ => Ok(false),
+    }
+}

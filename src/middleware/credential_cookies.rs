@@ -1,0 +1,236 @@
+//! The cookies that carry a user's credentials beside the session cookie: their names, paths and
+//! attributes, and their removal when the browser's user changes.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderValue, SET_COOKIE};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, web};
+
+use super::session_encryption::{cookie_parts, sets_cookie};
+use crate::sessions::CredentialRemoval;
+use crate::settings::{ApiSettings, Settings};
+use crate::state::AppState;
+
+/// The cookies of login attempts.
+pub const LOGIN_ATTEMPT: SignInCookies = SignInCookies {
+    prefix: "vestibule_login_",
+    path: "/auth",
+};
+/// The cookies of pending sign-ins. The log-out receives them too, and ends the sign-ins.
+pub const PENDING_SIGN_IN: SignInCookies = SignInCookies {
+    prefix: "vestibule_step_",
+    path: "/auth",
+};
+/// The hexadecimal digits in the name of a sign-in cookie.
+const NAME_DIGITS: usize = 16;
+/// Browsers accept a cookie with this prefix only with the path `/`.
+const HOST_PREFIX: &str = "__Host-";
+
+/// The cookies of one kind of unfinished sign-in. A name is the prefix and hexadecimal digits.
+#[derive(Clone, Copy, Debug)]
+pub struct SignInCookies {
+    /// The beginning of the names.
+    pub prefix: &'static str,
+    path: &'static str,
+}
+
+impl SignInCookies {
+    /// Whether a cookie has the form of such a name. Other names are never repeated in a response.
+    pub fn names(&self, cookie: &str) -> bool {
+        let digits = cookie.strip_prefix(self.prefix).unwrap_or_default();
+        digits.len() == NAME_DIGITS
+            && digits
+                .bytes()
+                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    }
+
+    /// Sets path and security attributes.
+    pub fn set_attributes(&self, cookie: &mut Cookie<'static>, secure: bool) {
+        set_attributes(cookie, self.path, secure);
+    }
+
+    /// A cookie that removes the one with this name from the browser.
+    pub fn removal(&self, name: String, secure: bool) -> Cookie<'static> {
+        removal(name, self.path, secure)
+    }
+}
+
+/// A cookie of the cookie policy, which holds a token.
+#[derive(Clone, Debug)]
+pub struct TokenCookie {
+    name: String,
+    path: &'static str,
+}
+
+impl TokenCookie {
+    /// The cookie of the access token; `None` without the policy. Other programs on the same origin may
+    /// read it.
+    pub fn access(settings: &ApiSettings) -> Option<Self> {
+        let name = settings.auth_cookie_name.clone()?;
+        Some(Self { name, path: "/" })
+    }
+
+    /// The cookie of the refresh token, which only the API reads: `tofu-web` for the access token means
+    /// `tofu-web-refresh`.
+    pub fn refresh(settings: &ApiSettings) -> Option<Self> {
+        let name = settings.auth_cookie_name.as_deref()?;
+        settings.auth_cookie_refresh.then(|| {
+            // `__Host-` requires the path `/`; `__Secure-` allows any path.
+            let name = match name.strip_prefix(HOST_PREFIX) {
+                Some(bare) => format!("__Secure-{bare}"),
+                None => name.to_owned(),
+            };
+            Self {
+                name: format!("{name}-refresh"),
+                path: "/api",
+            }
+        })
+    }
+
+    /// The token in the request: the first non-empty cookie whose undecoded name is this one. Browsers
+    /// enforce the `__Host-` and `__Secure-` prefixes on undecoded names only.
+    pub fn read(&self, request: &HttpRequest) -> Option<String> {
+        cookie_parts(request.headers()).find_map(|part| {
+            let (found, value) = part.split_once('=')?;
+            let value = value.trim();
+            (found.trim() == self.name && !value.is_empty()).then(|| value.to_owned())
+        })
+    }
+
+    /// The cookie with this token, which the browser keeps for the lifetime of a refresh token: a log-out
+    /// still finds the session in an expired access token.
+    pub fn holding(self, token: String, settings: &Settings) -> Cookie<'static> {
+        let mut cookie = Cookie::new(self.name, token);
+        set_attributes(&mut cookie, self.path, settings.public_url.is_https());
+        let age = settings.tokens.refresh_lifetime;
+        cookie.set_max_age(Duration::seconds(age.num_seconds()));
+        cookie
+    }
+}
+
+/// Removes the credentials that [`BrowserSession`](crate::sessions::BrowserSession) has marked, except
+/// those that the response sets.
+pub async fn remove_credentials(
+    app: web::Data<AppState>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    let marked = response.request().extensions_mut().remove();
+    let Some(removal): Option<CredentialRemoval> = marked else {
+        return Ok(response);
+    };
+    for cookie in removals(removal, response.request(), &app.settings) {
+        if !sets_cookie(response.headers(), cookie.name())
+            && let Ok(line) = HeaderValue::from_str(&cookie.to_string())
+        {
+            response.headers_mut().append(SET_COOKIE, line);
+        }
+    }
+    Ok(response)
+}
+
+fn removals(
+    removal_kind: CredentialRemoval,
+    request: &HttpRequest,
+    settings: &Settings,
+) -> Vec<Cookie<'static>> {
+    let secure = settings.public_url.is_https();
+    let api = &settings.api;
+    let tokens = [TokenCookie::access(api), TokenCookie::refresh(api)];
+    let tokens = tokens.into_iter().flatten();
+    let mut removals: Vec<_> = tokens
+        .map(|cookie| removal(cookie.name, cookie.path, secure))
+        .collect();
+    if removal_kind < CredentialRemoval::TokensAndSignIns {
+        return removals;
+    }
+    for part in cookie_parts(request.headers()) {
+        let name = part.split_once('=').map_or(part, |(name, _)| name).trim();
+        let kinds = [LOGIN_ATTEMPT, PENDING_SIGN_IN].into_iter();
+        let kind = kinds.filter(|kind| kind.names(name));
+        removals.extend(kind.map(|kind| kind.removal(name.to_owned(), secure)));
+    }
+    removals
+}
+
+fn removal(name: String, path: &'static str, secure: bool) -> Cookie<'static> {
+    let mut cookie = Cookie::new(name, "");
+    set_attributes(&mut cookie, path, secure);
+    cookie.make_removal();
+    cookie
+}
+
+fn set_attributes(cookie: &mut Cookie<'static>, path: &'static str, secure: bool) {
+    cookie.set_path(path);
+    cookie.set_http_only(true);
+    cookie.set_secure(secure);
+    // WorkOS's redirect back is a cross-site navigation, with which Strict cookies are not sent.
+    cookie.set_same_site(SameSite::Lax);
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::COOKIE;
+
+    use super::*;
+
+    fn settings(name: &str, refresh: bool) -> ApiSettings {
+        ApiSettings {
+            auth_cookie_name: Some(name.to_owned()),
+            auth_cookie_refresh: refresh,
+            logout_to_signin: String::new(),
+            logout_to_login: String::new(),
+            throttle_login: None,
+            throttle_refresh: None,
+            docs: true,
+        }
+    }
+
+    #[test]
+    fn the_refresh_cookie_has_a_name_that_its_path_allows() {
+        let name = |name: &str, refresh| {
+            TokenCookie::refresh(&settings(name, refresh)).map(|cookie| cookie.name)
+        };
+        assert_eq!(name("tofu-web", true).as_deref(), Some("tofu-web-refresh"));
+        assert_eq!(
+            name("__Host-t", true).as_deref(),
+            Some("__Secure-t-refresh")
+        );
+        assert_eq!(name("tofu-web", false), None);
+    }
+
+    #[test]
+    fn a_cookie_is_read_by_its_undecoded_name() {
+        let read = |line: &str| {
+            let line = HeaderValue::from_bytes(line.as_bytes()).unwrap();
+            let request = actix_web::test::TestRequest::default().insert_header((COOKIE, line));
+            let cookie = TokenCookie::access(&settings("tofu-web", false)).unwrap();
+            cookie.read(&request.to_http_request())
+        };
+        assert_eq!(read("a=1; tofu-web=x.y.z").as_deref(), Some("x.y.z"));
+        assert_eq!(read("tofu-web-refresh=x"), None);
+        assert_eq!(read("%74ofu-web=x"), None);
+        assert_eq!(read("n=Zo\u{eb}; tofu-web=x").as_deref(), Some("x"));
+        assert_eq!(read("tofu-web=; tofu-web=x").as_deref(), Some("x"));
+        assert_eq!(read("tofu-web="), None);
+        assert_eq!(read(""), None);
+    }
+
+    #[test]
+    fn only_the_names_of_sign_in_cookies_are_recognised() {
+        assert!(LOGIN_ATTEMPT.names("vestibule_login_0123456789abcdef"));
+        for name in [
+            "vestibule_login_",
+            "vestibule_login_0123456789ABCDEF",
+            "vestibule_login_0123456789abcdef0",
+            "vestibule_step_0123456789abcdef",
+            "sessionid",
+        ] {
+            assert!(!LOGIN_ATTEMPT.names(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What the database stores about a token, and what a refresh token depends on.
+
+use super::claims::{TokenClaims, TokenError};
+use super::refresh_error::RefreshError;
+use super::refresh_token::RefreshTokenRow;
+use super::status::{TokenStatus, TokenSubject, token_status};
+use crate::accounts::User;
+use crate::clock::Timestamp;
+use crate::db::{Database, DbError};
+use crate::ids::{SessionId, WorkosSid};
+
+/// What a valid refresh token depends on.
+#[derive(Clone, Debug)]
+pub struct RefreshSubject {
+    /// The token's account.
+    pub user: User,
+    /// The family, which ends with what it depends on.
+    pub family: String,
+    /// The WorkOS session of the sign-in.
+    pub sid: Option<WorkosSid>,
+    /// The browser session of the sign-in, if WorkOS has no session for it.
+    pub session_id: Option<SessionId>,
+    /// See [`RefreshTokenRow::sign_in_method`].
+    pub sign_in_method: Option<String>,
+    /// Whether another program issued the token. It knows nothing of our sessions.
+    pub is_foreign: bool,
+}
+
+/// What the database stores about a token.
+pub(super) struct TokenRecord {
+    subject: TokenSubject,
+    row: Option<RefreshTokenRow>,
+}
+
+impl RefreshSubject {
+    pub(super) fn new(claims: &TokenClaims, user: User, row: Option<&RefreshTokenRow>) -> Self {
+        Self {
+            user,
+            family: row.map_or(&claims.jti, |row| &row.family).clone(),
+            sid: current_sid(claims, row),
+            session_id: row.and_then(|row| row.session_id.clone()),
+            sign_in_method: row.and_then(|row| row.sign_in_method.clone()),
+            is_foreign: claims.ver.is_none(),
+        }
+    }
+}
+
+/// The WorkOS session of a token. The row knows it if WorkOS has given the session another id since the
+/// token was issued.
+pub(super) fn current_sid(
+    claims: &TokenClaims,
+    row: Option<&RefreshTokenRow>,
+) -> Option<WorkosSid> {
+    row.map_or_else(|| claims.sid.clone(), |row| row.sid.clone())
+}
+
+impl TokenRecord {
+    pub(super) async fn read(database: &Database, claims: &TokenClaims) -> Result<Self, DbError> {
+        let claims = claims.clone();
+        database
+            .read(move |conn| {
+                Ok::<_, DbError>(Self {
+                    subject: TokenSubject::read(conn, &claims)?,
+                    row: RefreshTokenRow::by_jti(conn, &claims.jti)?,
+                })
+            })
+            .await
+    }
+
+    /// Checks a token of either kind, which must not be replaced.
+    pub(super) fn verify(self, claims: &TokenClaims, now: Timestamp) -> Result<(), RefreshError> {
+        match self.check(claims, now)? {
+            (_, Some(row)) if row.consumed_at.is_some() => Err(TokenError::Blacklisted.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that the account, the session and the row accept the token; returns the account and the row.
+    pub(super) fn check(
+        self,
+        claims: &TokenClaims,
+        now: Timestamp,
+    ) -> Result<(User, Option<RefreshTokenRow>), RefreshError> {
+        let revoked = |row: &RefreshTokenRow| row.revoked_at.is_some();
+        if self.row.as_ref().is_some_and(revoked) || self.subject.session_is_revoked {
+            return Err(TokenError::Blacklisted.into());
+        }
+        let user = self.subject.user.filter(|user| user.is_active);
+        let user = user.ok_or(RefreshError::NoActiveAccount)?;
+        match token_status(claims, &user) {
+            TokenStatus::Valid => {}
+            TokenStatus::Revoked => return Err(RefreshError::PasswordChanged),
+            TokenStatus::Foreign => return Err(TokenError::Invalid.into()),
+        }
+        let issued_here = claims.ver.is_some() && !user.imported;
+        if self.row.is_none() && claims.is_refresh() && issued_here {
+            // Every refresh token that was issued here has a row until it expires. For an imported user,
+            // Django may have rotated a token that was issued here, and it keeps the claim `ver`.
+            return Err(TokenError::Invalid.into());
+        }
+        let last = self.row.as_ref().and_then(|row| row.family_expires_at);
+        if last.is_some_and(|last| last <= now) {
+            // The `exp` of Django's token may be later than the end of its family here.
+            return Err(TokenError::Expired.into());
+        }
+        Ok((user, self.row))
+    }
+}
