@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::bounded_map::{BoundedMap, KeyHash};
-use super::limit_key::client_hash;
+use super::limit_key::{attempt_hash, client_hash};
 use super::whole_seconds;
 use crate::clock::Clock;
 use crate::settings::Rate;
@@ -94,7 +94,7 @@ impl ExchangeBudget {
         let permit = ExchangePermit {
             budget: Arc::clone(self),
             client: client_hash(client),
-            attempt: attempt.map(super::text_hash),
+            attempt: attempt.map(attempt_hash),
         };
         self.count(&permit, now)?;
         Ok(permit)

@@ -33,6 +33,11 @@ pub(super) fn client_hash(client: IpAddr) -> KeyHash {
     keys.first().map(|key| key.hash).unwrap_or_default()
 }
 
+/// A login attempt, by its fingerprint.
+pub(super) fn attempt_hash(fingerprint: &str) -> KeyHash {
+    key_hash(&[b"attempt", fingerprint.as_bytes()])
+}
+
 /// The browsers in which this account has signed in before.
 pub(super) fn known_browser_key(email: &str) -> LimitKey {
     LimitKey {
