@@ -114,6 +114,7 @@ fn throttle() -> Throttle {
         wrong_passwords: Some(WrongPasswords::new(rate(2))),
         refreshes: Some(SlidingWindow::new(rate(2))),
         session_tokens: None,
+        verifications: None,
         old_passwords: OldPasswords::new(),
         counting: Mutex::new(()),
     }
