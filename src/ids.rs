@@ -88,6 +88,11 @@ text_id! {
 }
 
 text_id! {
+    /// The id of an organisation at WorkOS: `org_` and 26 characters.
+    OrganizationId
+}
+
+text_id! {
     /// The id of a browser session: 256 random bits, which the encrypted cookie and the row contain.
     SessionId
 }

@@ -30,6 +30,7 @@
 pub mod accounts;
 pub mod api;
 pub mod audit;
+pub mod authentication_method;
 pub mod checks;
 pub mod client_network;
 pub mod clock;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
+use crate::ids::OrganizationId;
 use crate::single_flight::SingleFlight;
 use crate::workos::{OrganizationList, WorkosClient, WorkosError};
 
@@ -31,7 +32,7 @@ pub struct Memberships {
 }
 
 /// A user at WorkOS, and the organisation of the session.
-type Key = (String, Option<String>);
+type Key = (String, Option<OrganizationId>);
 /// The result of a request to WorkOS; `None` if WorkOS could not be reached.
 type Lookup = Option<Arc<OrganizationList>>;
 
@@ -65,8 +66,12 @@ impl Memberships {
     /// organisation of the session.
     ///
     /// Concurrent callers share one request to WorkOS, which continues if a caller disconnects.
-    pub async fn of(&self, user_id: &str, current: Option<&str>) -> Option<Arc<OrganizationList>> {
-        let key = (user_id.to_owned(), current.map(str::to_owned));
+    pub async fn of(
+        &self,
+        user_id: &str,
+        current: Option<&OrganizationId>,
+    ) -> Option<Arc<OrganizationList>> {
+        let key = (user_id.to_owned(), current.cloned());
         let (mut result, request) = {
             let cache = self.cache.lock();
             let now = self.clock.elapsed();
@@ -102,7 +107,7 @@ impl Memberships {
     async fn request(&self, key: Key, generation: u64) -> Lookup {
         let requested_at = self.clock.elapsed();
         let (user_id, current) = &key;
-        let response = self.workos.organizations_of(user_id, current.as_deref());
+        let response = self.workos.organizations_of(user_id, current.as_ref());
         let organizations = match response.await {
             Ok(organizations) => Arc::new(organizations),
             Err(error) => self.back_off(user_id, &error)?,

@@ -24,7 +24,7 @@ mod submit_step;
 mod workos_session;
 
 pub use conversions::{oidc_outcome, workos_outcome};
-pub use password::{LOCAL_PASSWORD, PasswordTokenError};
+pub use password::PasswordTokenError;
 pub use pending::{EndedSignIn, PendingSignIn, PendingSignInRow, PendingState, SignInEnd};
 pub use provider_tokens::{ExchangeFailure, SignedInTokens};
 pub use requirement::SignInRequirement;

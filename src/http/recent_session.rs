@@ -9,11 +9,11 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 use super::session_user::{MaybeUser, login_required};
+use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Timestamp;
 use crate::error::{Error, InternalError};
 use crate::links::{password_login_url, reauthentication_url};
 use crate::sessions::SessionState;
-use crate::sign_in::LOCAL_PASSWORD;
 use crate::state::AppState;
 
 /// How long an authentication counts as recent.
@@ -68,8 +68,8 @@ pub fn require_recent(state: &SessionState, next: &str, now: Timestamp) -> Resul
 
 /// The log-in that repeats the authentication of this session in the way in which it began.
 pub fn log_in_again_url(state: &SessionState, next: &str) -> String {
-    match state.authentication_method.as_deref() {
-        Some(LOCAL_PASSWORD) => password_login_url(next),
+    match state.authentication_method {
+        Some(AuthenticationMethod::LocalPassword) => password_login_url(next),
         _ => reauthentication_url(next),
     }
 }

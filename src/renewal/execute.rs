@@ -121,7 +121,7 @@ impl<'a> LeasedRenewal<'a> {
         let expires_at = authentication.access_token_expires_at.map(Timestamp::from);
         let until = confirmed_until(expires_at, now);
         let requested = self.request.target_organization(&self.row);
-        let requested = requested.map(str::to_owned);
+        let requested = requested.cloned();
         Ok(Confirmation {
             workos_refresh_token: Some(self.seal(&authentication)?),
             workos_sid: authentication.sid.or(self.row.workos_sid.clone()),

@@ -7,7 +7,7 @@ use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::error::{Error, InternalError};
-use crate::ids::SessionId;
+use crate::ids::{OrganizationId, SessionId};
 use crate::sealing::SealError;
 use crate::sessions::{Confirmation, SessionRow, SessionState};
 use crate::workos::ClientDevice;
@@ -18,9 +18,9 @@ pub struct RenewalRequest {
     /// The session.
     pub session_id: SessionId,
     /// The organisation named in the session's cookie.
-    pub organization_id: Option<String>,
+    pub organization_id: Option<OrganizationId>,
     /// The organisation to switch to.
-    pub switch_to: Option<String>,
+    pub switch_to: Option<OrganizationId>,
     /// The client's device, for WorkOS Radar.
     pub device: ClientDevice,
     /// How many times the server has repeated this request after losing WorkOS's response; 0 for a
@@ -31,10 +31,13 @@ pub struct RenewalRequest {
 impl RenewalRequest {
     /// The organisation of the renewed session: the requested one, or else the row's, or else the
     /// cookie's. The row of a session from an earlier version may have none.
-    pub(super) fn target_organization<'a>(&'a self, row: &'a SessionRow) -> Option<&'a str> {
+    pub(super) fn target_organization<'a>(
+        &'a self,
+        row: &'a SessionRow,
+    ) -> Option<&'a OrganizationId> {
         let wanted = self.switch_to.as_ref();
         let known = wanted.or(row.organization_id.as_ref());
-        known.or(self.organization_id.as_ref()).map(String::as_str)
+        known.or(self.organization_id.as_ref())
     }
 }
 
@@ -55,7 +58,7 @@ pub enum SessionStatus {
 #[derive(Debug)]
 pub struct RenewedSession {
     pub(super) user: User,
-    pub(super) organization_id: Option<String>,
+    pub(super) organization_id: Option<OrganizationId>,
     pub(super) role: Option<String>,
     pub(super) renew_after: Timestamp,
     pub(super) generation: i32,
@@ -70,7 +73,7 @@ impl RenewedSession {
         renew_after: Timestamp,
     ) -> Self {
         Self {
-            organization_id: request.target_organization(&row).map(str::to_owned),
+            organization_id: request.target_organization(&row).cloned(),
             user,
             role: row.role,
             renew_after,

@@ -12,6 +12,7 @@ use super::policy::POLL_INTERVAL;
 use super::refresh_grant::{self, RefreshOutcome};
 use super::status::{RenewalError, RenewalRequest, RenewedSession, SessionStatus};
 use crate::db::{Conn, DbError};
+use crate::ids::OrganizationId;
 use crate::sessions::SessionRow;
 use crate::workos::WorkosError;
 
@@ -81,7 +82,7 @@ impl LeasedRenewal<'_> {
             RefreshOutcome::Confirmed(authentication) => {
                 let wanted = self.request.switch_to.clone();
                 let status = self.confirm(*authentication).await?;
-                Ok(status.map(|status| switch_of(status, wanted.as_deref())))
+                Ok(status.map(|status| switch_of(status, wanted.as_ref())))
             }
             RefreshOutcome::Unverified(authentication, error) => {
                 let token = self.seal(&authentication)?;
@@ -138,9 +139,9 @@ impl LeasedRenewal<'_> {
 
 /// WorkOS may have repeated a response that an earlier renewal lost, in the organisation of that
 /// time. That response is stored, and the next attempt has a new refresh token.
-fn switch_of(status: SessionStatus, wanted: Option<&str>) -> OrganizationSwitch {
+fn switch_of(status: SessionStatus, wanted: Option<&OrganizationId>) -> OrganizationSwitch {
     match status {
-        SessionStatus::Valid(renewed) if renewed.organization_id.as_deref() == wanted => {
+        SessionStatus::Valid(renewed) if renewed.organization_id.as_ref() == wanted => {
             OrganizationSwitch::Done(renewed)
         }
         SessionStatus::Valid(_) | SessionStatus::RenewalInProgress => {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Timestamp;
-use crate::ids::{SessionId, UserId};
+use crate::ids::{OrganizationId, SessionId, UserId};
 
 /// The only key of actix-session's map.
 pub(super) const STATE_KEY: &str = "who";
@@ -43,13 +44,13 @@ pub struct SessionState {
     pub picture_url: Option<String>,
     /// The organisation of the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub organization_id: Option<String>,
+    pub organization_id: Option<OrganizationId>,
     /// The user's role in the organisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// WorkOS's `authentication_method`, an open set.
+    /// How the user signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub authentication_method: Option<String>,
+    pub authentication_method: Option<AuthenticationMethod>,
     /// The impersonator, in an impersonated session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impersonator: Option<Impersonator>,
@@ -178,9 +179,9 @@ mod tests {
             first_name: "Ada".to_owned(),
             last_name: "Example".to_owned(),
             picture_url: Some("https://pictures.example.com/ada.png".to_owned()),
-            organization_id: Some("org_1".to_owned()),
+            organization_id: Some("org_1".into()),
             role: Some("admin".to_owned()),
-            authentication_method: Some("Password".to_owned()),
+            authentication_method: Some(AuthenticationMethod::Password),
             impersonator: Some(Impersonator {
                 email: "support@example.com".to_owned(),
                 reason: Some("a ticket".to_owned()),
@@ -218,10 +219,10 @@ mod tests {
         worst.first_name = long.clone();
         worst.last_name = long.clone();
         worst.role = Some(long.clone());
-        worst.organization_id = Some(long.clone());
+        worst.organization_id = Some(long.clone().into());
         worst.workos_user_id = Some(long.clone());
         worst.picture_url = Some(long.clone());
-        worst.authentication_method = Some(long.clone());
+        worst.authentication_method = Some(long.clone().into());
         worst.impersonator = Some(Impersonator {
             email: "\"".repeat(254),
             reason: Some(long),

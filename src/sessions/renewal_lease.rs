@@ -9,7 +9,7 @@ use super::SessionRow;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::sessions;
-use crate::ids::{SessionId, WorkosSid};
+use crate::ids::{OrganizationId, SessionId, WorkosSid};
 use crate::lease::lease_is_free;
 
 /// What WorkOS confirmed in a renewal.
@@ -21,7 +21,7 @@ pub struct Confirmation {
     /// See [`SessionRow::workos_refresh_token`].
     pub workos_refresh_token: Option<Vec<u8>>,
     /// See [`SessionRow::organization_id`].
-    pub organization_id: Option<String>,
+    pub organization_id: Option<OrganizationId>,
     /// See [`SessionRow::role`].
     pub role: Option<String>,
     /// See [`SessionRow::confirmed_until`].

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::sessions;
 use crate::db::{Conn, on_unique_violation};
-use crate::ids::{SessionId, UserId, WorkosSid};
+use crate::ids::{OrganizationId, SessionId, UserId, WorkosSid};
 
 /// A session as the database stores it.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -34,7 +34,7 @@ pub struct SessionRow {
     /// When the session was revoked.
     pub revoked_at: Option<Timestamp>,
     /// The organisation of the session.
-    pub organization_id: Option<String>,
+    pub organization_id: Option<OrganizationId>,
     /// The user's role in the organisation.
     pub role: Option<String>,
     /// When the session is due for renewal; `None` before the first renewal.
@@ -71,7 +71,7 @@ pub struct NewSession {
     /// See [`SessionRow::expires_at`].
     pub expires_at: Timestamp,
     /// See [`SessionRow::organization_id`].
-    pub organization_id: Option<String>,
+    pub organization_id: Option<OrganizationId>,
     /// See [`SessionRow::role`].
     pub role: Option<String>,
     /// The address that the user signed in from.

@@ -4,6 +4,7 @@ use diesel::QueryResult;
 
 use crate::accounts::ProvisionError;
 use crate::audit::{AuditEvent, RefusedKey};
+use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::SignInFailure;
@@ -30,11 +31,15 @@ impl SignInRecord {
         device: &ClientDevice,
         now: Timestamp,
     ) -> Self {
-        let method = authentication.authentication_method.as_deref();
+        let method = authentication.authentication_method.as_ref();
         Self {
             impersonator: authentication.impersonator.clone(),
             amr: authentication.amr.clone(),
-            ..Self::new(method.unwrap_or("workos"), device, now)
+            ..Self::new(
+                method.map_or("workos", AuthenticationMethod::as_str),
+                device,
+                now,
+            )
         }
     }
 

@@ -8,7 +8,7 @@ use crate::accounts::User;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::ids::{SessionId, UserId, WorkosSid};
+use crate::ids::{OrganizationId, SessionId, UserId, WorkosSid};
 use crate::keys::Keys;
 use crate::random::{RandomnessError, random_text};
 use crate::renewal;
@@ -39,7 +39,7 @@ pub(super) struct WorkosValues {
     /// The encrypted refresh token.
     pub(super) refresh_token: Option<Vec<u8>>,
     pub(super) confirmed_until: Option<Timestamp>,
-    pub(super) organization_id: Option<String>,
+    pub(super) organization_id: Option<OrganizationId>,
     pub(super) role: Option<String>,
     /// The email address of the impersonator.
     pub(super) impersonator: Option<String>,

@@ -10,6 +10,7 @@ use super::service::SignInService;
 use crate::accounts::passwords::PasswordSource;
 use crate::accounts::{CredentialError, SignInMethod, User, authenticate};
 use crate::audit::AuditEvent;
+use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::ids::SessionId;
@@ -20,9 +21,6 @@ use crate::workos::ClientDevice;
 /// How many times a sign-in is tried. An attempt is repeated only if the account changed between the
 /// check of its password and the transaction.
 const ATTEMPTS: usize = 3;
-/// The `authentication_method` of a session that began with a password of this site. The methods of
-/// WorkOS begin with a capital letter.
-pub const LOCAL_PASSWORD: &str = "local_password";
 
 /// Why no tokens were issued for a password.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +57,7 @@ impl SignInService {
         now: Timestamp,
     ) -> Result<SessionState, CredentialError> {
         let client = device.clone();
-        let record = SignInRecord::new(LOCAL_PASSWORD, &device, now);
+        let record = SignInRecord::new(AuthenticationMethod::LocalPassword.as_str(), &device, now);
         let draft = SessionDraft::new(device, now, self.session_age);
         let draft = draft.map_err(|error| DbError::Unavailable(error.to_string()))?;
         let ending = previous.clone();
@@ -76,7 +74,7 @@ impl SignInService {
             .await?;
         self.cache_end_of(previous.as_ref(), now);
         Ok(SessionState {
-            authentication_method: Some(LOCAL_PASSWORD.to_owned()),
+            authentication_method: Some(AuthenticationMethod::LocalPassword),
             ..local_state(user, &row)
         })
     }
@@ -91,7 +89,7 @@ impl SignInService {
         now: Timestamp,
     ) -> Result<TokenPair, PasswordTokenError> {
         let tokens = Arc::clone(&self.services.tokens);
-        let record = SignInRecord::new(LOCAL_PASSWORD, device, now);
+        let record = SignInRecord::new(AuthenticationMethod::LocalPassword.as_str(), device, now);
         let (ending, at) = (previous.clone(), device.clone());
         let issue = move |conn: &mut Conn, user: &User| {
             if let Some(ending) = &ending {
@@ -158,7 +156,7 @@ impl SignInService {
         if let CredentialError::Refused(user_id) = error {
             let failed = AuditEvent::SignInFailed {
                 user_id: *user_id,
-                method: LOCAL_PASSWORD.to_owned(),
+                method: AuthenticationMethod::LocalPassword.into(),
                 reason: "refused password".to_owned(),
             };
             self.services.failures.count(failed, device, now);

@@ -14,6 +14,7 @@ use super::service::SignInService;
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::error::{InternalError, SignInFailure};
+use crate::ids::OrganizationId;
 use crate::keys::Keys;
 use crate::sessions::SessionState;
 use crate::workos::{HostedStep, PendingAuthentication, StepQuestion};
@@ -41,7 +42,7 @@ pub struct PendingSignIn {
     /// Where to return after the sign-in. It was validated when the attempt began.
     pub next: String,
     /// The organisation of the session, if one was requested.
-    pub organization_id: Option<String>,
+    pub organization_id: Option<OrganizationId>,
     /// What the sign-in must show.
     #[serde(default, skip_serializing_if = "SignInRequirement::is_empty")]
     pub requirement: SignInRequirement,
@@ -64,7 +65,7 @@ pub enum SignInEnd {
     SignedIn(Box<SessionState>),
     /// A new sign-in at WorkOS, into this organisation if one was requested.
     #[serde(rename = "elsewhere")]
-    ContinueAtWorkos(HostedStep, Option<String>),
+    ContinueAtWorkos(HostedStep, Option<OrganizationId>),
 }
 
 impl PendingSignIn {
@@ -83,9 +84,9 @@ impl PendingSignIn {
     }
 
     /// The organisation of the sign-in after this answer, which may choose one.
-    pub(super) fn organization_after(&self, answer: &str) -> Option<String> {
+    pub(super) fn organization_after(&self, answer: &str) -> Option<OrganizationId> {
         match self.pending.question {
-            StepQuestion::Organization(_) => Some(answer.to_owned()),
+            StepQuestion::Organization(_) => Some(answer.into()),
             StepQuestion::Email(_) | StepQuestion::Totp { .. } => self.organization_id.clone(),
         }
     }

@@ -18,7 +18,7 @@ use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::error::{InternalError, SignInFailure};
-use crate::ids::SessionId;
+use crate::ids::{OrganizationId, SessionId};
 use crate::renewal::is_open;
 use crate::sessions::SessionState;
 use crate::workos::{Authentication, ClientDevice, HostedStep, NextStep, WorkosError};
@@ -55,7 +55,7 @@ pub enum StepOutcome {
     /// WorkOS asked another question, which the row now holds.
     NextQuestion,
     /// The sign-in continues at WorkOS, in this organisation if one was requested.
-    ContinueAtWorkos(HostedStep, Option<String>),
+    ContinueAtWorkos(HostedStep, Option<OrganizationId>),
     /// WorkOS rejected the answer. The question is open.
     Rejected(StepRejection),
     /// WorkOS may not have received the answer. The question is open.

@@ -13,6 +13,7 @@ use super::pages::{
 };
 use super::{account_sessions, notice, render};
 use crate::accounts::{User, has_password};
+use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Clock;
 use crate::db::{Database, DbError};
 use crate::error::{Error, InternalError};
@@ -21,7 +22,6 @@ use crate::http::session_user::SessionUser;
 use crate::memberships::Memberships;
 use crate::sessions::{BrowserSession, SessionState};
 use crate::settings::PasswordLogin;
-use crate::sign_in::LOCAL_PASSWORD;
 use crate::state::AppState;
 use crate::workos::OrganizationList;
 
@@ -112,14 +112,14 @@ impl AccountView {
     ) -> Result<HttpResponse, Error> {
         let sessions = account_sessions::list(user, &self.database, self.clock.now());
         let (sessions, listed) = join(sessions, self.organizations_of(user)).await;
-        let current = user.organization_id.as_deref();
+        let current = user.organization_id.as_ref();
         let listed = listed.as_deref();
         let all = listed.map_or(&[][..], |listed| &listed.list);
-        let others = all.iter().filter(|one| Some(one.id.as_str()) != current);
+        let others = all.iter().filter(|one| Some(&one.id) != current);
         let choices = OrganizationChoice::sorted(others, "");
         let current_name = all
             .iter()
-            .find(|one| Some(one.id.as_str()) == current)
+            .find(|one| Some(&one.id) == current)
             .map(OrganizationChoice::name_of);
         let organizations = OrganizationSection {
             current: current_name,
@@ -128,7 +128,8 @@ impl AccountView {
             truncated: listed.is_some_and(|listed| listed.truncated),
             errors: organization_errors,
         };
-        let name = current_name.or(current).unwrap_or_default();
+        let current_id = user.organization_id.as_deref();
+        let name = current_name.or(current_id).unwrap_or_default();
         let switched = format!("You are now in {name}.");
         let unchanged = format!("You are in {name}.");
         let notices = [
@@ -163,10 +164,10 @@ impl AccountView {
             email_verified: user.email_verified,
             user_id: user.user_id,
             workos_user_id: user.workos_user_id.as_deref(),
-            organization_id: current,
+            organization_id: current_id,
             organizations,
             roles: user.role.as_slice(),
-            authentication_method: user.authentication_method.as_deref(),
+            authentication_method: user.authentication_method.as_ref(),
             signed_in_at: user.signed_in_at.utc(),
             authenticated_at: user.authenticated_at().utc(),
             expires_at: user.expires_at.utc(),
@@ -198,11 +199,11 @@ impl AccountView {
     /// The organisations of a user who signed in through WorkOS; `None` if WorkOS cannot list them
     /// now.
     async fn organizations_of(&self, user: &SessionState) -> Option<Arc<OrganizationList>> {
-        let local = user.authentication_method.as_deref() == Some(LOCAL_PASSWORD);
+        let local = user.authentication_method == Some(AuthenticationMethod::LocalPassword);
         let Some(id) = user.workos_user_id.as_deref().filter(|_| !local) else {
             return Some(Arc::default());
         };
-        let current = user.organization_id.as_deref();
+        let current = user.organization_id.as_ref();
         self.memberships.of(id, current).await
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::hex::hex;
+use crate::ids::OrganizationId;
 use crate::keys::Keys;
 use crate::middleware::LOGIN_ATTEMPT;
 use crate::random::{RandomnessError, random_text};
@@ -35,7 +36,7 @@ pub struct LoginAttempt {
     next: String,
     started_at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    organization_id: Option<String>,
+    organization_id: Option<OrganizationId>,
     // The serialized name is part of cookies that earlier versions have set.
     #[serde(default, rename = "continues", skip_serializing_if = "is_false")]
     is_continuation: bool,
@@ -59,10 +60,10 @@ impl LoginAttempt {
     }
 
     /// Sets the organisation to sign in to.
-    pub fn into_organization(self, id: Option<&str>) -> Self {
+    pub fn into_organization(self, id: Option<OrganizationId>) -> Self {
         let id = id.filter(|id| id.len() <= MAX_ORGANIZATION_ID);
         Self {
-            organization_id: id.map(str::to_owned),
+            organization_id: id,
             ..self
         }
     }
@@ -96,8 +97,8 @@ impl LoginAttempt {
     }
 
     /// The requested organisation.
-    pub fn organization_id(&self) -> Option<&str> {
-        self.organization_id.as_deref()
+    pub fn organization_id(&self) -> Option<&OrganizationId> {
+        self.organization_id.as_ref()
     }
 
     /// The `state` parameter, which WorkOS returns unchanged.

@@ -8,6 +8,7 @@ use super::redirect;
 use super::step::continue_at_workos;
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, SessionOver, login_required, update_cookie};
+use crate::ids::OrganizationId;
 use crate::middleware::device;
 use crate::origin::local_target;
 use crate::renewal::{OrganizationSwitch, RenewalRequest};
@@ -44,13 +45,14 @@ pub async fn post(
         };
         return view.page(&user, &session, &[error], None).await;
     }
-    if user.organization_id.as_deref() == Some(wanted) {
+    let wanted = OrganizationId::from(wanted);
+    if user.organization_id.as_ref() == Some(&wanted) {
         return Ok(redirect(next.as_deref().unwrap_or(UNCHANGED)));
     }
     let renewal = RenewalRequest {
         session_id: user.session_id.clone(),
         organization_id: user.organization_id.clone(),
-        switch_to: Some(wanted.to_owned()),
+        switch_to: Some(wanted.clone()),
         device: device(&request, &app.settings.trusted_proxies),
         follow_ups: 0,
     };
@@ -74,7 +76,7 @@ pub async fn post(
         OrganizationSwitch::Refused(error) => match new_sign_in(&error, &user) {
             Some(step) => {
                 log::info!("switching the organisation requires a new sign-in: {error}");
-                continue_at_workos::page(&step, Some(wanted), back, false)
+                continue_at_workos::page(&step, Some(&wanted), back, false)
             }
             None => {
                 log::info!("WorkOS refused to switch the organisation: {error}");

@@ -14,12 +14,12 @@ use crate::accounts::passwords::PasswordSource;
 use crate::accounts::passwords::validators::{UserAttributes, validate};
 use crate::accounts::{CredentialError, PasswordChange, User, change_password, has_password};
 use crate::audit::{AuditEvent, RevocationReason};
+use crate::authentication_method::AuthenticationMethod;
 use crate::error::{Error, InternalError};
 use crate::http::recent_session::RecentSession;
 use crate::http::throttled::client_address;
 use crate::middleware::device;
 use crate::sessions::{BrowserSession, SessionState};
-use crate::sign_in::LOCAL_PASSWORD;
 use crate::sign_out::SignOutRequest;
 use crate::state::AppState;
 
@@ -122,7 +122,7 @@ async fn change_once(
     if let Err(CredentialError::Refused(_)) = &outcome {
         let failed = AuditEvent::SignInFailed {
             user_id: Some(account.id),
-            method: LOCAL_PASSWORD.to_owned(),
+            method: AuthenticationMethod::LocalPassword.into(),
             reason: "refused old password".to_owned(),
         };
         let device = device(request, &app.settings.trusted_proxies);

@@ -55,7 +55,7 @@ pub(super) async fn take_over(
                 pending: pending.clone(),
                 attempt: attempt.fingerprint(),
                 next: attempt.next().to_owned(),
-                organization_id: organization.map(str::to_owned),
+                organization_id: organization.cloned(),
                 requirement: attempt.requirement().clone(),
             };
             let secret = StepSecret::generate(now)?;
@@ -143,7 +143,7 @@ fn conclude(
         // A page with a link: Chromium applies the policy's `form-action` to a redirect after a form,
         // and the policy cannot name every organisation's single sign-on.
         StepOutcome::ContinueAtWorkos(step, organization) => {
-            continue_at_workos::page(&step, organization.as_deref(), next, false)?
+            continue_at_workos::page(&step, organization.as_ref(), next, false)?
         }
         StepOutcome::NextQuestion | StepOutcome::Rejected(_) => return Ok(redirect(&form_url)),
         StepOutcome::RetryLater(failure) => {

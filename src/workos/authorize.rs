@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use url::Url;
 
+use crate::ids::OrganizationId;
 use crate::random::{RandomnessError, random_text};
 
 /// A PKCE pair (RFC 7636). The verifier stays on the server; the browser only gets its hash.
@@ -83,10 +84,10 @@ impl AuthorizeRequest {
     }
 
     /// The requested organisation.
-    pub fn organization_id(&self) -> Option<&str> {
+    pub fn organization_id(&self) -> Option<OrganizationId> {
         let mut parameters = self.parameters.iter();
         let parameter = parameters.find(|(name, _)| *name == "organization_id");
-        parameter.map(|(_, id)| id.as_str())
+        parameter.map(|(_, id)| id.as_str().into())
     }
 
     pub(super) fn has_selector(&self) -> bool {

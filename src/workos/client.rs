@@ -17,7 +17,7 @@ use super::error::WorkosError;
 use super::wire::{AuthenticateResponse, Authentication};
 use crate::clock::Timestamp;
 use crate::http_client;
-use crate::ids::WorkosSid;
+use crate::ids::{OrganizationId, WorkosSid};
 use crate::settings::WorkosSettings;
 use retry::{RetryPolicy, send};
 
@@ -126,13 +126,13 @@ impl WorkosClient {
     pub async fn refresh(
         &self,
         refresh_token: &SecretString,
-        organization_id: Option<&str>,
+        organization_id: Option<&OrganizationId>,
         device: &ClientDevice,
     ) -> Result<Authentication, WorkosError> {
         let mut body = self.grant("refresh_token", device);
         body["refresh_token"] = refresh_token.expose_secret().into();
         if let Some(organization_id) = organization_id {
-            body["organization_id"] = organization_id.into();
+            body["organization_id"] = json!(organization_id);
         }
         self.authenticate(&body, RetryPolicy::IfUnanswered).await
     }

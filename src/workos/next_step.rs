@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::authorize::AuthorizeRequest;
 
+use crate::ids::OrganizationId;
+
 /// WorkOS's message, sent without a code, if an organisation requires single sign-on.
 const MUST_USE_SSO: &str = "Must use SSO for selected organization";
 /// The maximum length of an email address (RFC 5321).
@@ -51,7 +53,7 @@ pub enum StepQuestion {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Organization {
     /// `org_…`.
-    pub id: String,
+    pub id: OrganizationId,
     /// Its display name.
     #[serde(default)]
     pub name: String,
@@ -134,9 +136,9 @@ impl NextStep {
 
 impl HostedStep {
     /// The parameters of the new sign-in at WorkOS, into this organisation if there is one.
-    pub fn request(&self, organization_id: Option<&str>) -> AuthorizeRequest {
+    pub fn request(&self, organization_id: Option<&OrganizationId>) -> AuthorizeRequest {
         let mut parameters = Vec::new();
-        let organization = organization_id.map(|id| ("organization_id", id.to_owned()));
+        let organization = organization_id.map(|id| ("organization_id", id.to_string()));
         match (self.why, &self.connection_ids[..]) {
             (HostedStepReason::SingleSignOn, [one]) => {
                 parameters.push(("connection_id", one.clone()));

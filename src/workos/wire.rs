@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::error::WorkosError;
 
-use crate::ids::WorkosSid;
+use crate::authentication_method::AuthenticationMethod;
+use crate::ids::{OrganizationId, WorkosSid};
 
 /// The longest name of an authentication method that is read; those of RFC 8176 have five characters.
 const MAX_METHOD: usize = 32;
@@ -32,9 +33,9 @@ pub struct Authentication {
     /// Renews the session at WorkOS. It can be used once.
     pub refresh_token: SecretString,
     /// The organisation that the user signed in to.
-    pub organization_id: Option<String>,
+    pub organization_id: Option<OrganizationId>,
     /// The method, such as `Password` or `GoogleOAuth`. WorkOS adds new ones.
-    pub authentication_method: Option<String>,
+    pub authentication_method: Option<AuthenticationMethod>,
     /// The person who acts as the user, if somebody does.
     pub impersonator: Option<WorkosImpersonator>,
     /// When the user last entered credentials, from the access token.
@@ -49,8 +50,8 @@ pub(super) struct AuthenticateResponse {
     pub(super) user: WorkosUser,
     pub(super) access_token: SecretString,
     pub(super) refresh_token: SecretString,
-    pub(super) organization_id: Option<String>,
-    pub(super) authentication_method: Option<String>,
+    pub(super) organization_id: Option<OrganizationId>,
+    pub(super) authentication_method: Option<AuthenticationMethod>,
     pub(super) impersonator: Option<WorkosImpersonator>,
 }
 
@@ -79,7 +80,9 @@ impl AuthenticateResponse {
             amr: claims.amr,
             access_token: self.access_token,
             refresh_token: self.refresh_token,
-            organization_id: self.organization_id.or(claims.org_id),
+            organization_id: self
+                .organization_id
+                .or(claims.org_id.map(OrganizationId::from)),
             authentication_method: self.authentication_method,
             impersonator: self.impersonator,
             user: self.user,

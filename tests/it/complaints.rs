@@ -71,7 +71,7 @@ async fn the_organisation_is_kept_on_refresh() {
     let organization = app.only_session().organization_id.expect("an organisation");
     for _ in 0..3 {
         app.expire_workos_tokens();
-        assert!(olive.page("/account").await.contains(&organization));
+        assert!(olive.page("/account").await.contains(&*organization));
     }
     assert_eq!(app.renewals(), 3);
 

@@ -74,7 +74,7 @@ async fn the_account_page_offers_the_organisations_and_switches() {
 
     let after = app.only_session();
     assert_eq!(after.id, before.id);
-    assert_eq!(after.organization_id, Some(app.organization(TANDEM)));
+    assert_eq!(after.organization_id, Some(app.organization(TANDEM).into()));
     assert_eq!(after.role.as_deref(), Some("member"));
     assert_eq!(after.workos_sid, before.workos_sid);
     assert_eq!(after.renewing_until, None);
@@ -207,7 +207,7 @@ async fn a_switch_waits_for_a_running_renewal() {
     assert_eq!(app.renewals(), 2);
     assert_eq!(
         app.only_session().organization_id,
-        Some(app.organization(TANDEM))
+        Some(app.organization(TANDEM).into())
     );
 }
 

@@ -124,7 +124,7 @@ fn add_step_errors(response: &mut ResponseDoc) {
 
 fn steps() -> [ResponseExample; 5] {
     let organization = |id: &str, name: &str| Organization {
-        id: id.to_owned(),
+        id: id.into(),
         name: name.to_owned(),
     };
     let organizations = vec![

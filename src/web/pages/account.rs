@@ -7,8 +7,8 @@ use super::frame::PageFrame;
 use super::organization::OrganizationSection;
 use super::password::PasswordChangeErrors;
 use super::sessions::SessionList;
+use crate::authentication_method::AuthenticationMethod;
 use crate::ids::UserId;
-use crate::sign_in;
 
 /// `GET /account`: the user, and how and when they signed in. Its `page` must have a user.
 #[derive(Clone, Copy, Debug, Template)]
@@ -28,8 +28,8 @@ pub struct AccountPage<'a> {
     pub organizations: OrganizationSection<'a>,
     /// The user's roles in the session's organisation.
     pub roles: &'a [String],
-    /// WorkOS's `authentication_method`, as received.
-    pub authentication_method: Option<&'a str>,
+    /// How the user signed in.
+    pub authentication_method: Option<&'a AuthenticationMethod>,
     /// When this session started.
     pub signed_in_at: DateTime<Utc>,
     /// When the user last entered credentials.
@@ -65,27 +65,8 @@ impl<'a> AccountPage<'a> {
 
     /// The authentication method in words.
     pub fn method(&self) -> Option<&'a str> {
-        self.authentication_method.map(method_in_words)
-    }
-}
-
-/// Translates WorkOS's `authentication_method` into words. The set is open: an unknown value is shown
-/// as received, without the suffix `OAuth` that all providers share.
-pub(super) fn method_in_words(method: &str) -> &str {
-    match method {
-        sign_in::LOCAL_PASSWORD => "Password of this site",
-        "Password" => "Password",
-        "SSO" => "Single sign-on",
-        "MagicAuth" => "Code by email",
-        "Passkey" => "Passkey",
-        "Impersonation" => "Impersonation",
-        "MigratedSession" => "Migrated session",
-        "ExternalAuth" => "External sign-in",
-        "CrossAppAuth" => "Another application",
-        other => other
-            .strip_suffix("OAuth")
-            .filter(|name| !name.is_empty())
-            .unwrap_or(other),
+        self.authentication_method
+            .map(AuthenticationMethod::in_words)
     }
 }
 

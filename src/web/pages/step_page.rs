@@ -59,8 +59,8 @@ impl<'a> OrganizationChoice<'a> {
             .map(|one| Self {
                 id: &one.id,
                 name: Self::name_of(one),
-                checked: one.id == selected,
-                focused: one.id == selected,
+                checked: *one.id == *selected,
+                focused: *one.id == *selected,
             })
             .collect();
         choices.sort_by_cached_key(|choice| choice.name.to_lowercase());

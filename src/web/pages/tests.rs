@@ -3,8 +3,8 @@
 use askama::Template;
 use chrono::{TimeZone, Utc};
 
-use super::account::method_in_words;
 use super::*;
+use crate::authentication_method::AuthenticationMethod;
 
 mod each;
 mod password;
@@ -53,7 +53,7 @@ fn account<'a>(user: CurrentUser<'a>, roles: &'a [String]) -> AccountPage<'a> {
         organization_id: Some("org_01EXAMPLE"),
         organizations: OrganizationSection::default(),
         roles,
-        authentication_method: Some("GoogleOAuth"),
+        authentication_method: Some(&AuthenticationMethod::SingleSignOn),
         signed_in_at: Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap(),
         authenticated_at: Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap(),
         expires_at: Utc.with_ymd_and_hms(2026, 12, 5, 19, 10, 9).unwrap(),
@@ -121,11 +121,12 @@ fn every_text_is_escaped() {
         text: EVIL,
     });
     let roles = [EVIL.to_owned()];
+    let method = AuthenticationMethod::Other(EVIL.to_owned());
     let nav = Nav::SignedIn(user);
     let account = AccountPage {
         workos_user_id: Some(EVIL),
         organization_id: Some(EVIL),
-        authentication_method: Some(EVIL),
+        authentication_method: Some(&method),
         ..account(user, &roles)
     };
     let error = ErrorPage {

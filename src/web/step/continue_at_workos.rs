@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::error::Error;
+use crate::ids::OrganizationId;
 use crate::links::{login_as_another_url, login_with_url};
 use crate::web::login::AuthorizeRedirect;
 use crate::web::login_attempt::LoginAttempt;
@@ -20,7 +21,7 @@ pub(super) fn redirect(
 ) -> Result<HttpResponse, Error> {
     let organization = interrupted.organization_id();
     let attempt = LoginAttempt::start(interrupted.next(), redirect.now)?
-        .into_organization(organization)
+        .into_organization(organization.cloned())
         .requiring(interrupted.requirement().clone())
         .into_continuation();
     redirect.response(request, attempt, &step.request(organization))
@@ -29,7 +30,7 @@ pub(super) fn redirect(
 /// A page that says what is missing, with a link to WorkOS. `again`: a redirect has not helped.
 pub(in crate::web) fn page(
     step: &HostedStep,
-    organization: Option<&str>,
+    organization: Option<&OrganizationId>,
     next: &str,
     again: bool,
 ) -> Result<HttpResponse, Error> {

@@ -26,7 +26,7 @@ pub(super) fn answer_in(form: &Form, question: &StepQuestion) -> Result<String, 
     match question {
         StepQuestion::Organization(organizations) => {
             let id = form.value("organization_id").unwrap_or_default();
-            let listed = organizations.iter().any(|one| one.id == id);
+            let listed = organizations.iter().any(|one| *one.id == *id);
             match field_error(id) {
                 None if !listed => Err(NOT_LISTED.to_owned()),
                 None => Ok(id.to_owned()),

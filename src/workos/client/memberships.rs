@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::WorkosClient;
 use super::retry::{RetryPolicy, send};
+use crate::ids::OrganizationId;
 use crate::workos::error::WorkosError;
 use crate::workos::next_step::Organization;
 
@@ -39,7 +40,7 @@ struct PageCursors {
 
 #[derive(Deserialize)]
 struct MembershipJson {
-    organization_id: String,
+    organization_id: OrganizationId,
     organization_name: Option<String>,
 }
 
@@ -59,7 +60,7 @@ impl WorkosClient {
     pub async fn organizations_of(
         &self,
         user_id: &str,
-        current: Option<&str>,
+        current: Option<&OrganizationId>,
     ) -> Result<OrganizationList, WorkosError> {
         let all = tokio::time::timeout(TIMEOUT, self.list_with_current(user_id, current));
         let late = |_| WorkosError::unavailable(format!("no memberships within {TIMEOUT:?}"));
@@ -69,12 +70,12 @@ impl WorkosClient {
     async fn list_with_current(
         &self,
         user_id: &str,
-        current: Option<&str>,
+        current: Option<&OrganizationId>,
     ) -> Result<OrganizationList, WorkosError> {
         let mut all = self.list_pages(user_id).await?;
         if let Some(current) = current
             && all.truncated
-            && !all.list.iter().any(|one| one.id == current)
+            && !all.list.iter().any(|one| one.id == *current)
         {
             let own = self
                 .fetch_page(user_id, &[("organization_id", current)])
@@ -82,7 +83,7 @@ impl WorkosClient {
             let own = own
                 .data
                 .into_iter()
-                .find(|one| one.organization_id == current);
+                .find(|one| one.organization_id == *current);
             if let Some(own) = own {
                 all.list.pop();
                 all.list.push(own.into());

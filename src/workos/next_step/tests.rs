@@ -28,7 +28,7 @@ fn each_question_is_read_with_the_data_of_its_form() {
     let organizations =
         json!({ "organizations": [{ "id": "org_1", "name": "One" }, { "id": "org_2" }] });
     let organization = |id: &str, name: &str| Organization {
-        id: id.to_owned(),
+        id: id.into(),
         name: name.to_owned(),
     };
     assert_eq!(
@@ -88,6 +88,7 @@ fn an_unusable_refusal_has_no_next_step() {
 #[test]
 fn a_hosted_step_has_the_parameters_of_its_reason() {
     let parameters = |hosted: &HostedStep, organization| hosted.request(organization).parameters;
+    let organization = "org_1".into();
     let own = |pairs: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
         pairs
             .iter()
@@ -99,7 +100,7 @@ fn a_hosted_step_has_the_parameters_of_its_reason() {
         &json!({ "connection_ids": ["conn_1"], "email": "a@example.com" }),
     );
     assert_eq!(
-        parameters(&one, Some("org_1")),
+        parameters(&one, Some(&organization)),
         own(&[("connection_id", "conn_1"), ("login_hint", "a@example.com")])
     );
     let several = hosted(
@@ -107,7 +108,7 @@ fn a_hosted_step_has_the_parameters_of_its_reason() {
         &json!({ "connection_ids": ["conn_1", "conn_2"] }),
     );
     assert_eq!(
-        parameters(&several, Some("org_1")),
+        parameters(&several, Some(&organization)),
         own(&[("organization_id", "org_1")])
     );
     assert_eq!(parameters(&several, None), own(&[]));
@@ -116,7 +117,7 @@ fn a_hosted_step_has_the_parameters_of_its_reason() {
         &json!({ "user": { "email": "a@example.com" } }),
     );
     assert_eq!(
-        parameters(&enrollment, Some("org_1")),
+        parameters(&enrollment, Some(&organization)),
         own(&[
             ("provider", "authkit"),
             ("organization_id", "org_1"),

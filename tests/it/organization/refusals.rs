@@ -20,7 +20,7 @@ async fn is_unchanged(app: &TestApp, visitor: &Visitor) {
     app.expire_workos_tokens();
     assert_eq!(visitor.get("/account").await.status(), StatusCode::OK);
     let row = app.only_session();
-    assert_eq!(row.organization_id, Some(app.organization(ORCHARDS)));
+    assert_eq!(row.organization_id, Some(app.organization(ORCHARDS).into()));
     assert_eq!((row.renewing_until, row.revoked_at), (None, None));
 }
 

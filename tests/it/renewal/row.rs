@@ -57,11 +57,11 @@ async fn the_organisation_and_the_role_are_kept() {
     assert_eq!(before.role.as_deref(), Some("admin"));
     app.expire_workos_tokens();
     let page = olive.page("/account").await;
-    assert!(page.contains(&organization) && page.contains("admin"));
+    assert!(page.contains(&*organization) && page.contains("admin"));
     let requests = app.workos().requests();
     let renewal = requests.iter().find(|one| one.grant_type() == Some(GRANT));
     let asked = &renewal.expect("a renewal").body["organization_id"];
-    assert_eq!(*asked, organization.as_str());
+    assert_eq!(*asked, *organization);
     let after = app.only_session();
     assert_eq!(
         (after.organization_id, after.role),
@@ -69,7 +69,7 @@ async fn the_organisation_and_the_role_are_kept() {
     );
     // From the row only.
     let response = olive.get_with_cookies("/account", &cookies).await;
-    assert!(response.text().await.unwrap().contains(&organization));
+    assert!(response.text().await.unwrap().contains(&*organization));
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_row_without_an_organisation_uses_the_cookies() {
             .execute(conn)
     });
     app.expire_workos_tokens();
-    assert!(olive.page("/account").await.contains(&organization));
+    assert!(olive.page("/account").await.contains(&*organization));
     assert_eq!(app.only_session().organization_id, Some(organization));
 }
 

@@ -242,14 +242,6 @@ fn a_session_outside_any_organisation_can_switch_to_one() {
 }
 
 #[test]
-fn an_authentication_method_is_translated_into_words() {
-    assert_eq!(method_in_words("GoogleOAuth"), "Google");
-    assert_eq!(method_in_words("SSO"), "Single sign-on");
-    assert_eq!(method_in_words("NewKind"), "NewKind");
-    assert_eq!(method_in_words("OAuth"), "OAuth");
-}
-
-#[test]
 fn an_error_page_has_its_message_and_a_button() {
     let html = unavailable(Nav::Hidden).render().unwrap();
     assert!(
