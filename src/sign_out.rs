@@ -97,7 +97,7 @@ impl SignOutService {
                     RefreshTokenRow::revoke_sid(conn, sid, now)?;
                 }
                 if let Some(refresh) = &request.refresh_token {
-                    tokens.end_family(conn, refresh, now)?;
+                    tokens.end_family(conn, refresh, &request.device, now)?;
                 }
                 // The session may have ended before.
                 let now_ended = row.iter().filter(|row| row.revoked_at == Some(now));

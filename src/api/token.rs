@@ -111,8 +111,9 @@ pub async fn blacklist(
     let mut fields = body.fields();
     let field = auth_cookie::refresh_field(&mut fields, &request, &app.settings.api);
     fields.finish()?;
+    let device = device(&request, &app.settings.trusted_proxies);
     app.tokens
-        .blacklist(&app.database, &field.token, app.clock.now())
+        .blacklist(&app.database, &field.token, device, app.clock.now())
         .await?;
     json_ok(&json!({}))
 }

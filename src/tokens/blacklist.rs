@@ -7,9 +7,11 @@ use super::signing::{IssueError, Tokens};
 use super::status::{TokenStatus, token_status};
 use super::token_record::TokenRecord;
 use crate::accounts::User;
+use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
 use crate::ids::UserId;
+use crate::workos::ClientDevice;
 
 impl Tokens {
     /// Verifies a token of either kind: its signature, its times, that it was not revoked or replaced,
@@ -30,13 +32,14 @@ impl Tokens {
         &self,
         database: &Database,
         token: &str,
+        device: ClientDevice,
         now: Timestamp,
     ) -> Result<(), RefreshError> {
         let claims = self.read(token, Some(TokenKind::Refresh), now)?;
         let last = now.plus(self.family_lifetime);
         // The error is returned after the transaction, which it would otherwise roll back.
         let revoked = database
-            .write(move |conn| revoke(conn, &claims, last, now))
+            .write(move |conn| revoke(conn, &claims, &device, last, now))
             .await?;
         if revoked {
             Ok(())
@@ -51,9 +54,10 @@ impl Tokens {
         &self,
         conn: &mut Conn,
         claims: &TokenClaims,
+        device: &ClientDevice,
         now: Timestamp,
     ) -> Result<bool, DbError> {
-        match revoke(conn, claims, now.plus(self.family_lifetime), now) {
+        match revoke(conn, claims, device, now.plus(self.family_lifetime), now) {
             Err(RefreshError::NotIssued(IssueError::Database(error))) => Err(error),
             outcome => Ok(outcome.unwrap_or(false)),
         }
@@ -64,6 +68,7 @@ impl Tokens {
 fn revoke(
     conn: &mut Conn,
     claims: &TokenClaims,
+    device: &ClientDevice,
     last: Timestamp,
     now: Timestamp,
 ) -> Result<bool, RefreshError> {
@@ -77,6 +82,13 @@ fn revoke(
     let row = row.ok_or(TokenError::Blacklisted)?;
     let was_valid = row.consumed_at.is_none() && RefreshTokenRow::revoke(conn, &row.jti, now)?;
     RefreshTokenRow::revoke_family(conn, &row.family, now)?;
+    if was_valid {
+        let revoked = AuditEvent::TokensRevoked {
+            user_id: row.user_id,
+            family: row.family,
+        };
+        revoked.record(conn, device, now)?;
+    }
     Ok(was_valid)
 }
 

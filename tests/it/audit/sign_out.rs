@@ -87,3 +87,20 @@ async fn a_session_that_cannot_be_renewed_is_recorded() {
     assert_eq!(revoked.session_id, Some(app.only_session().id));
     assert_eq!(detail(&revoked), json!({ "reason": "not_renewed" }));
 }
+
+#[tokio::test]
+async fn a_blacklisted_token_is_recorded_with_its_family() {
+    let app = TestApp::start();
+    let user = app.add_user_with_password("grace@example.com", "a made-up passphrase");
+    let body = json!({ "email": "grace@example.com", "password": "a made-up passphrase" });
+    let visitor = app.visitor();
+    let pair = visitor.post_json("/api/token", &body).await;
+    let refresh = json!({ "refresh": pair.text("refresh") });
+    for _ in 0..2 {
+        visitor.post_json("/api/token/blacklist", &refresh).await;
+    }
+    let revoked = only(&app, "tokens_revoked");
+    assert_eq!(revoked.user_id, Some(user.id));
+    assert_eq!(revoked.address.as_deref(), Some("127.0.0.1"));
+    assert!(detail(&revoked)["family"].is_string());
+}
