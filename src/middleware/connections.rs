@@ -6,6 +6,7 @@
 
 mod connection;
 mod limits;
+mod stream;
 mod table;
 
 use std::sync::Arc;
@@ -18,9 +19,10 @@ use actix_web::rt::net::TcpStream;
 use ipnet::IpNet;
 use parking_lot::Mutex;
 
-pub use connection::{TrackedConnection, TrackedStream};
+pub use connection::TrackedConnection;
 pub use limits::{ConnectionLimits, raise_descriptor_limit};
-use table::{ConnectionId, ConnectionNetwork, ConnectionTable, network_of};
+pub use stream::TrackedStream;
+use table::{ConnectionTable, network_of};
 
 use crate::logging::RepeatedWarning;
 
@@ -29,7 +31,7 @@ pub struct OpenConnections {
     limits: ConnectionLimits,
     idle_limit: Duration,
     proxies: Vec<IpNet>,
-    table: Mutex<ConnectionTable>,
+    table: Arc<Mutex<ConnectionTable>>,
     limit_reached: RepeatedWarning,
 }
 
@@ -41,7 +43,7 @@ impl OpenConnections {
             limits,
             idle_limit,
             proxies: proxies.to_vec(),
-            table: Mutex::default(),
+            table: Arc::default(),
             limit_reached: RepeatedWarning::new(module_path!()),
         })
     }
@@ -52,7 +54,7 @@ impl OpenConnections {
     }
 
     /// Adds a new connection. `None`: it is closed, because a limit is reached and no connection is idle.
-    pub fn admit(self: &Arc<Self>, stream: TcpStream) -> Option<TrackedStream> {
+    pub fn admit(&self, stream: TcpStream) -> Option<TrackedStream> {
         let address = stream.peer_addr().ok()?.ip().to_canonical();
         let is_proxy =
             address.is_loopback() || self.proxies.iter().any(|proxy| proxy.contains(&address));
@@ -75,7 +77,7 @@ impl OpenConnections {
         Some(TrackedStream::new(
             stream,
             connection,
-            Arc::clone(self),
+            Arc::clone(&self.table),
             place,
         ))
     }
@@ -87,10 +89,6 @@ impl OpenConnections {
             tokio::time::sleep(pause).await;
             self.table.lock().close_idle(self.idle_limit);
         }
-    }
-
-    fn remove(&self, (network, id): (ConnectionNetwork, ConnectionId)) {
-        self.table.lock().remove(network, id);
     }
 }
 

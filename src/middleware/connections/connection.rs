@@ -1,20 +1,12 @@
-//! One open connection: its stream, whether a request is running on it, and since when it is idle.
+//! The state of one open connection: whether a request is running on it, and since when it is idle.
 
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
-use actix_web::rt::net::TcpStream;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use super::OpenConnections;
-use super::table::{ConnectionId, ConnectionNetwork};
 
 /// A connection that has served a request is not closed to make room for another one before it has been
 /// idle for this long, because its response may still be on its way.
@@ -82,96 +74,11 @@ impl TrackedConnection {
     }
 
     /// Fails if the connection has been closed. The caller's task is woken when it is closed later.
-    fn check_open(&self, cx: &Context<'_>) -> io::Result<()> {
+    pub(super) fn check_open(&self, cx: &Context<'_>) -> io::Result<()> {
         self.task.register(cx.waker());
         match self.closed.load(Ordering::Acquire) {
             true => Err(io::ErrorKind::ConnectionAborted.into()),
             false => Ok(()),
         }
-    }
-}
-
-/// A stream that the table of connections can close. It uses one descriptor.
-pub struct TrackedStream {
-    stream: TcpStream,
-    connection: Arc<TrackedConnection>,
-    open: Arc<OpenConnections>,
-    place: (ConnectionNetwork, ConnectionId),
-}
-
-impl TrackedStream {
-    pub(super) fn new(
-        stream: TcpStream,
-        connection: Arc<TrackedConnection>,
-        open: Arc<OpenConnections>,
-        place: (ConnectionNetwork, ConnectionId),
-    ) -> Self {
-        Self {
-            stream,
-            connection,
-            open,
-            place,
-        }
-    }
-
-    /// The client's address.
-    pub fn peer_address(&self) -> Option<SocketAddr> {
-        self.stream.peer_addr().ok()
-    }
-
-    /// The state of the connection.
-    pub fn connection(&self) -> &Arc<TrackedConnection> {
-        &self.connection
-    }
-}
-
-impl Drop for TrackedStream {
-    fn drop(&mut self) {
-        self.open.remove(self.place);
-    }
-}
-
-impl AsyncRead for TrackedStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.connection.check_open(cx)?;
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for TrackedStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.connection.check_open(cx)?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.connection.check_open(cx)?;
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.connection.check_open(cx)?;
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.connection.check_open(cx)?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
