@@ -135,7 +135,7 @@ fn account_shows_the_user_and_the_session() {
         "user_01EXAMPLE",
         "org_01EXAMPLE",
         "admin",
-        ">Google<",
+        ">Single sign-on<",
         ">7<",
     ];
     for expected in expected {
