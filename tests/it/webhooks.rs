@@ -249,7 +249,6 @@ fn sid_of(token: &str) -> String {
 #[tokio::test]
 async fn the_emulator_sends_and_signs_events_as_workos_does() {
     let app = app();
-    // The emulator uses the system's clock, and the app's clock has been set by it.
     app.workos()
         .add_webhook_endpoint(&format!("{}{ROUTE}", app.url), SECRET);
     let ada = app.signed_in("ada@example.com").await;
@@ -259,6 +258,8 @@ async fn the_emulator_sends_and_signs_events_as_workos_does() {
             .request(method, format!("{}{path}", app.emulator.base_url()))
             .bearer_auth(app.emulator.api_key())
     };
+    // The emulator's clock stands still: without this the change would be as old as the sign-in.
+    app.workos().advance(Duration::from_secs(1));
     let path = format!("/user_management/users/{id}");
     let renamed = workos(reqwest::Method::PUT, path.clone())
         .json(&json!({ "first_name": "Adelaide" }))

@@ -9,6 +9,7 @@ const SETTINGS: &str = concat!(
     include_str!("../../../src/settings.rs"),
     include_str!("../../../src/settings/api.rs"),
     include_str!("../../../src/settings/oidc.rs"),
+    include_str!("../../../src/settings/retention.rs"),
     include_str!("../../../src/settings/superuser.rs"),
     include_str!("../../../src/settings/tokens.rs"),
     include_str!("../../../src/settings/workos.rs")
