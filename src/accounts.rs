@@ -5,6 +5,7 @@ mod credentials;
 mod deleted_workos_users;
 mod email;
 pub mod email_address;
+mod email_ownership;
 pub mod identity_linking;
 pub(crate) mod import_ledger;
 mod lifecycle;
@@ -22,7 +23,10 @@ pub use deleted_workos_users::{
     DELETED_USER_RETENTION, delete_old_workos_deletions, record_deleted_workos_user,
 };
 pub use email::{email_key, email_problem};
-pub use identity_linking::{ExternalIdentity, LinkError, find_or_link};
+pub use identity_linking::{
+    EmailLinking, ExternalIdentity, LinkError, connect_identity, connected_issuers,
+    disconnect_identity, find_or_link,
+};
 pub use lifecycle::{
     activate, deactivate, deactivate_deleted_user, revoke_all_sessions, set_password,
 };

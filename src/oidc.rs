@@ -11,7 +11,9 @@ mod metadata;
 mod provider;
 
 pub use error::OidcError;
-pub use provider::{OidcCode, OidcIdentity, OidcProvider, ProviderRules};
+pub use provider::{OidcAuthorization, OidcCode, OidcIdentity, OidcProvider, ProviderRules};
+
+use serde::{Deserialize, Serialize};
 
 use crate::settings::OidcSettings;
 
@@ -23,7 +25,51 @@ pub struct OidcProviders {
     pub okta: Option<OidcProvider>,
 }
 
+/// A provider whose identities can be connected to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderName {
+    /// Google.
+    Google,
+    /// Okta.
+    Okta,
+}
+
+impl ProviderName {
+    /// Every provider, in the order of the account page.
+    pub const ALL: [Self; 2] = [Self::Google, Self::Okta];
+
+    /// The provider with this name in an address.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text)
+    }
+
+    /// The name in addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Google => "google",
+            Self::Okta => "okta",
+        }
+    }
+
+    /// The name on pages.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Google => "Google",
+            Self::Okta => "Okta",
+        }
+    }
+}
+
 impl OidcProviders {
+    /// The client of this provider, if it is set up.
+    pub fn get(&self, name: ProviderName) -> Option<&OidcProvider> {
+        match name {
+            ProviderName::Google => self.google.as_ref(),
+            ProviderName::Okta => self.okta.as_ref(),
+        }
+    }
+
     /// Creates the clients without sending a request. Fails if TLS cannot be set up.
     pub fn new(settings: &OidcSettings) -> Result<Self, OidcError> {
         let provider = |settings: &Option<_>, rules| {

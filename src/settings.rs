@@ -29,7 +29,7 @@ pub use api::{ApiSettings, Rate};
 pub use database_url::DatabaseUrl;
 pub use error::{InvalidSetting, SettingsError};
 pub use misspelt::MisspeltName;
-pub use oidc::{OidcSettings, ProviderSettings};
+pub use oidc::{OidcSettings, ProviderLinking, ProviderSettings};
 use reader::Reader;
 pub use retention::RetentionSettings;
 pub use source::Source;

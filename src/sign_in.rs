@@ -7,10 +7,13 @@
 //! - `password`: a session or tokens for a password;
 //! - `provider_tokens`: tokens for a provider's code; `session_tokens`: tokens for a browser session;
 //! - `requirement`: what a sign-in must show, for a re-authentication;
+//! - `connection`: connects a signed-in user's identities at Google and Okta;
+//! - `stale_email`: asks WorkOS for the current address of a linked user;
 //! - `new_session`: the row and the cookie of a new session; `audit`: its audit events.
 
 mod audit;
 mod callback_dedup;
+mod connection;
 mod conversions;
 mod new_session;
 mod password;
@@ -19,6 +22,7 @@ mod provider_tokens;
 mod requirement;
 mod service;
 mod session_tokens;
+mod stale_email;
 mod step_answer;
 mod submit_step;
 mod workos_session;

@@ -12,7 +12,7 @@ use crate::api::{docs, exchange, logout as api_logout, session, token, users};
 use crate::error::Error;
 use crate::web::{
     account, account_sessions, callback, health, home, jwks, login, logout, organization,
-    password_change, password_login, static_files, step, webhook,
+    password_change, password_login, provider_connection, static_files, step, webhook,
 };
 
 /// Registers all routes.
@@ -22,6 +22,18 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(get("/account", account::account))
         .service(post("/account/password", password_change::post))
         .service(post("/account/sessions/revoke", account_sessions::revoke))
+        .service(get(
+            provider_connection::CALLBACK_PATH,
+            provider_connection::callback,
+        ))
+        .service(get(
+            "/account/providers/{provider}/connect",
+            provider_connection::connect,
+        ))
+        .service(post(
+            "/account/providers/{provider}/disconnect",
+            provider_connection::disconnect,
+        ))
         .service(get_and_post(
             "/login",
             password_login::get,

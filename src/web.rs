@@ -4,6 +4,7 @@
 pub mod account;
 pub mod account_sessions;
 pub mod callback;
+pub mod connection_attempt;
 pub mod form;
 pub mod health;
 pub mod home;
@@ -16,7 +17,9 @@ pub mod organization;
 pub mod pages;
 pub mod password_change;
 pub mod password_login;
+pub mod provider_connection;
 pub mod render;
+pub mod session_replacement;
 pub mod static_files;
 pub mod step;
 pub mod webhook;

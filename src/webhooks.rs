@@ -154,8 +154,8 @@ fn apply(
 ) -> Result<SessionChanges, DbError> {
     match event {
         WebhookEvent::UserChanged(user) => {
-            user_changed(conn, &WorkosProfile::from(user), now)?;
-            Ok(SessionChanges::default())
+            let ended = user_changed(conn, &WorkosProfile::from(user), now)?;
+            Ok(SessionChanges::ended(ended))
         }
         WebhookEvent::UserDeleted { id } => {
             Ok(SessionChanges::ended(user_deleted(conn, id, device, now)?))
@@ -176,19 +176,33 @@ fn apply(
 
 /// Updates or creates the account by the rules of a sign-in, with one exception: an unknown user with
 /// an unverified address gets no account, because nobody has proved that the address is theirs. Their
-/// account is created when they sign in.
-fn user_changed(conn: &mut Conn, profile: &WorkosProfile, now: Timestamp) -> Result<(), DbError> {
-    let known = User::by_workos_user_id(conn, &profile.workos_user_id)?.is_some();
-    if !known && !profile.email_verified {
-        return Ok(());
-    }
-    match provision(conn, profile, now) {
-        Ok(user) => log::info!("account {} updated from a WorkOS event", user.id),
+/// account is created when they sign in. Returns the sessions that end because the address was not
+/// verified before.
+fn user_changed(
+    conn: &mut Conn,
+    profile: &WorkosProfile,
+    now: Timestamp,
+) -> Result<EndedSessions, DbError> {
+    let known = User::by_workos_user_id(conn, &profile.workos_user_id)?;
+    let open = match &known {
+        Some(user) => SessionRow::active_of_user(conn, user.id, now)?,
+        None if !profile.email_verified => return Ok(EndedSessions::new()),
+        None => Vec::new(),
+    };
+    let user = match provision(conn, profile, now) {
+        Ok(user) => user,
         Err(ProvisionError::Database(error)) => return Err(error),
         // WorkOS is not asked to repeat the event, because the result would be the same.
-        Err(refusal) => log::info!("a user event from WorkOS was not applied: {refusal}"),
-    }
-    Ok(())
+        Err(refusal) => {
+            log::info!("a user event from WorkOS was not applied: {refusal}");
+            return Ok(EndedSessions::new());
+        }
+    };
+    log::info!("account {} updated from a WorkOS event", user.id);
+    let still_open = SessionRow::active_of_user(conn, user.id, now)?;
+    let has_ended = |row: &SessionRow| still_open.iter().all(|open| open.id != row.id);
+    let ended = open.into_iter().filter(has_ended);
+    Ok(ended.map(|row| (row.id, row.expires_at)).collect())
 }
 
 fn user_deleted(

@@ -1,10 +1,11 @@
-//! Links accounts to identities at Google or Okta. An identity is found by issuer and subject, and
-//! linked by an email that the provider has verified. No account is created.
+//! Links accounts to identities at Google or Okta. An identity is found by issuer and subject. It is
+//! linked by an email that the provider has verified, or by a user who is signed in. No account is
+//! created.
 
 use diesel::prelude::*;
 
 use super::email::email_problem;
-use super::provisioning::revoke_credentials;
+use super::email_ownership::{EmailWrite, lock_accounts, write_email};
 use super::user::User;
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
@@ -24,6 +25,19 @@ pub struct ExternalIdentity {
     pub subject: String,
     /// The email, if the provider has verified it.
     pub email: Option<String>,
+}
+
+/// Which accounts an email alone may link to an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailLinking {
+    /// None: only a signed-in user links an identity.
+    Off,
+    /// All but those of staff and superusers. WorkOS must confirm that the address is still that of the
+    /// linked WorkOS user.
+    On {
+        /// The account whose address WorkOS has just confirmed.
+        confirmed: Option<UserId>,
+    },
 }
 
 /// Why a person whom a provider has authenticated cannot sign in.
@@ -57,6 +71,22 @@ pub enum LinkError {
         /// The account.
         user_id: UserId,
     },
+    /// The identity is not linked, and its email alone may not link it.
+    #[error("an identity at {issuer} is not linked, and only a signed-in user may link it")]
+    NotConnected {
+        /// The provider.
+        issuer: String,
+    },
+    /// WorkOS must confirm first that the linked WorkOS user still has the email.
+    #[error(
+        "account {user_id} is linked to WorkOS user {workos_user_id}, whose email is not confirmed"
+    )]
+    Unconfirmed {
+        /// The account.
+        user_id: UserId,
+        /// The linked WorkOS user.
+        workos_user_id: String,
+    },
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -73,13 +103,14 @@ impl From<diesel::result::Error> for LinkError {
 pub fn find_or_link(
     conn: &mut Conn,
     identity: &ExternalIdentity,
+    linking: EmailLinking,
     now: Timestamp,
 ) -> Result<User, LinkError> {
     for _ in 0..ATTEMPTS {
         if let Some(user) = identity.linked_user(conn)? {
             return active(user);
         }
-        if let Some(user) = identity.link(conn, now)? {
+        if let Some(user) = identity.link(conn, linking, now)? {
             return Ok(user);
         }
     }
@@ -99,8 +130,16 @@ impl ExternalIdentity {
 
     /// Links the identity to the account with its email. `None`: the account changed meanwhile;
     /// try again.
-    fn link(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<User>, LinkError> {
+    fn link(
+        &self,
+        conn: &mut Conn,
+        linking: EmailLinking,
+        now: Timestamp,
+    ) -> Result<Option<User>, LinkError> {
         let issuer = || self.issuer.clone();
+        let EmailLinking::On { confirmed } = linking else {
+            return Err(LinkError::NotConnected { issuer: issuer() });
+        };
         // Checked before the look-up: an unverified address must not reveal whether an account
         // exists.
         let email = self.email.as_deref().map(str::trim);
@@ -109,9 +148,34 @@ impl ExternalIdentity {
             .ok_or_else(|| LinkError::EmailNotVerified { issuer: issuer() })?;
         let user = User::by_email(conn, email)?;
         let user = active(user.ok_or_else(|| LinkError::NotFound { issuer: issuer() })?)?;
+        if user.is_staff || user.is_superuser {
+            return Err(LinkError::NotConnected { issuer: issuer() });
+        }
+        if let Some(workos_user_id) = user.workos_user_id.clone()
+            && confirmed != Some(user.id)
+        {
+            return Err(LinkError::Unconfirmed {
+                user_id: user.id,
+                workos_user_id,
+            });
+        }
         if !mark_email_verified(conn, &user, now)? {
             return Ok(None);
         }
+        if !self.insert(conn, &user)? {
+            return match self.linked_user(conn)? {
+                Some(_) => Ok(None),
+                None => Err(LinkError::Conflict {
+                    issuer: issuer(),
+                    user_id: user.id,
+                }),
+            };
+        }
+        Ok(User::by_id(conn, user.id)?)
+    }
+
+    /// Links the identity to an account. `false` if the identity or the account is linked already.
+    fn insert(&self, conn: &mut Conn, user: &User) -> QueryResult<bool> {
         let linked = on_unique_violation(conn, |conn| {
             diesel::insert_into(identities::table)
                 .values((
@@ -121,41 +185,76 @@ impl ExternalIdentity {
                 ))
                 .execute(conn)
         })?;
-        if linked.is_none() {
-            return match self.linked_user(conn)? {
-                Some(_) => Ok(None),
-                None => Err(LinkError::Conflict {
-                    issuer: issuer(),
-                    user_id: user.id,
-                }),
-            };
+        if linked.is_some() {
+            log::info!(
+                "linked account {} to an identity at {}",
+                user.id,
+                self.issuer
+            );
         }
-        log::info!(
-            "linked account {} to an identity at {}",
-            user.id,
-            self.issuer
-        );
-        Ok(User::by_id(conn, user.id)?)
+        Ok(linked.is_some())
     }
+}
+
+/// Links an identity to the account of a signed-in user. To be called in a transaction.
+pub fn connect_identity(
+    conn: &mut Conn,
+    identity: &ExternalIdentity,
+    user_id: UserId,
+) -> Result<(), LinkError> {
+    lock_accounts(conn, [Some(user_id), None])?;
+    let user = User::by_id(conn, user_id)?;
+    let user = active(user.ok_or(LinkError::Inactive { user_id })?)?;
+    if identity.insert(conn, &user)? {
+        return Ok(());
+    }
+    match identity.linked_user(conn)? {
+        Some(linked) if linked.id == user_id => Ok(()),
+        _ => Err(LinkError::Conflict {
+            issuer: identity.issuer.clone(),
+            user_id,
+        }),
+    }
+}
+
+/// Removes an account's identity at a provider. Returns its subject; `None` if there is none.
+pub fn disconnect_identity(
+    conn: &mut Conn,
+    issuer: &str,
+    user_id: UserId,
+) -> QueryResult<Option<String>> {
+    let identity = identities::table
+        .filter(identities::issuer.eq(issuer))
+        .filter(identities::user_id.eq(user_id));
+    let subject = identity.select(identities::subject);
+    let subject = subject.first(conn).optional()?;
+    diesel::delete(identity).execute(conn)?;
+    Ok(subject)
+}
+
+/// The issuers at which an account has an identity.
+pub fn connected_issuers(conn: &mut Conn, user_id: UserId) -> QueryResult<Vec<String>> {
+    identities::table
+        .filter(identities::user_id.eq(user_id))
+        .select(identities::issuer)
+        .load(conn)
 }
 
 /// Marks the account's email as verified. If it was not verified before, another person may have
 /// registered it. Therefore the account's password, sessions, tokens and links are removed, also the
 /// link to WorkOS. Returns `false` if the account has changed since it was read: then try again.
 fn mark_email_verified(conn: &mut Conn, user: &User, now: Timestamp) -> Result<bool, DbError> {
-    let as_read = users::table
-        .find(user.id)
-        .filter(users::email_key.eq(&user.email_key))
-        .filter(users::email_verified.eq(user.email_verified))
-        .filter(users::is_active.eq(true));
-    let updated = diesel::update(as_read)
-        .set(users::email_verified.eq(true))
-        .execute(conn)?;
-    if updated == 0 {
+    lock_accounts(conn, [Some(user.id), None])?;
+    let as_read = |current: User| {
+        current.email_key == user.email_key
+            && current.email_verified == user.email_verified
+            && current.workos_user_id == user.workos_user_id
+            && current.is_active
+    };
+    if !User::by_id(conn, user.id)?.is_some_and(as_read) {
         return Ok(false);
     }
-    if !user.email_verified {
-        revoke_credentials(conn, user, now)?;
+    if write_email(conn, user, &user.email, true, now)? == EmailWrite::WrittenAndRevoked {
         diesel::update(users::table.find(user.id))
             .set((
                 users::workos_user_id.eq(None::<String>),

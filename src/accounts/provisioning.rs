@@ -2,15 +2,17 @@
 //! for the profile. An email that WorkOS has not verified never gives access to an existing
 //! account.
 
+mod profile_update;
+
 use diesel::prelude::*;
 
 use super::deleted_workos_users::is_deleted_workos_user;
 use super::email::{email_key, email_problem};
-use super::lifecycle::set_password;
+use super::email_ownership::EmailWrite;
 use super::passwords::unusable_password;
 use super::user::{NewUser, User};
 use crate::clock::Timestamp;
-use crate::db::schema::{identities, users};
+use crate::db::schema::users;
 use crate::db::{Conn, DbError, on_unique_violation};
 use crate::ids::UserId;
 
@@ -102,7 +104,10 @@ pub fn provision(
     let profile = profile.cleaned()?;
     for _ in 0..ATTEMPTS {
         if let Some(user) = User::by_workos_user_id(conn, &profile.workos_user_id)? {
-            return active(user).and_then(|user| profile.apply_changes(conn, user));
+            match profile.apply_changes(conn, active(user)?, now)? {
+                Some((user, _)) => return Ok(user),
+                None => continue,
+            }
         }
         if is_deleted_workos_user(conn, &profile.workos_user_id)? {
             let workos_user_id = profile.workos_user_id;
@@ -116,26 +121,33 @@ pub fn provision(
             return Ok(user);
         }
     }
-    Err(DbError::Unavailable("another sign-in kept changing the same account".to_owned()).into())
+    Err(conflicts())
 }
 
-/// Updates a linked account from a newer profile. An unusable profile changes nothing.
+/// Updates a linked account from a newer profile. An unusable profile changes nothing. Returns `None`
+/// if the profile's email was not verified before: then every session of the account has ended.
 pub fn update_from_workos(
     conn: &mut Conn,
     user: User,
     profile: &WorkosProfile,
-) -> Result<User, DbError> {
-    let updated = profile
+    now: Timestamp,
+) -> Result<Option<User>, DbError> {
+    let applied = profile
         .cleaned()
-        .and_then(|profile| profile.apply_changes(conn, user.clone()));
-    match updated {
-        Ok(user) => Ok(user),
+        .and_then(|profile| profile.update_linked(conn, &user, now));
+    match applied {
+        Ok((_, EmailWrite::WrittenAndRevoked)) => Ok(None),
+        Ok((user, _)) => Ok(Some(user)),
         Err(ProvisionError::Database(error)) => Err(error),
         Err(error) => {
             log::warn!("did not update account {} from WorkOS: {error}", user.id);
-            Ok(user)
+            Ok(Some(user))
         }
     }
+}
+
+fn conflicts() -> ProvisionError {
+    DbError::Unavailable("another sign-in kept changing the same account".to_owned()).into()
 }
 
 fn active(user: User) -> Result<User, ProvisionError> {
@@ -167,51 +179,6 @@ impl WorkosProfile {
         })
     }
 
-    /// Rule 1: an account is linked to the user. Writes the profile if it is newer than the stored
-    /// one.
-    fn apply_changes(&self, conn: &mut Conn, user: User) -> Result<User, ProvisionError> {
-        if user
-            .workos_updated_at
-            .is_some_and(|known| known >= self.updated_at)
-        {
-            return Ok(user);
-        }
-        let row = users::table.find(user.id);
-        // The statement checks again, since another sign-in may have written a newer profile.
-        let older = users::workos_updated_at
-            .is_null()
-            .or(users::workos_updated_at.lt(self.updated_at));
-        let updated = diesel::update(row)
-            .filter(older)
-            .set((
-                users::first_name.eq(self.first_name.as_ref().unwrap_or(&user.first_name)),
-                users::last_name.eq(self.last_name.as_ref().unwrap_or(&user.last_name)),
-                users::picture_url.eq(&self.picture_url),
-                users::workos_updated_at.eq(self.updated_at),
-            ))
-            .execute(conn)?;
-        if updated == 0 {
-            return Ok(row.select(User::as_select()).first(conn)?);
-        }
-        let changed = on_unique_violation(conn, |conn| {
-            diesel::update(row)
-                .set((
-                    users::email.eq(&self.email),
-                    users::email_key.eq(email_key(&self.email)),
-                    users::email_verified.eq(self.email_verified),
-                ))
-                .execute(conn)
-        })?;
-        if changed.is_none() {
-            log::warn!(
-                "the new email of WorkOS user {} belongs to another account; account {} keeps its old email",
-                self.workos_user_id,
-                user.id
-            );
-        }
-        Ok(row.select(User::as_select()).first(conn)?)
-    }
-
     /// Rule 2: an account has this email. Links it. `None`: it changed meanwhile; try again.
     fn link(
         &self,
@@ -238,28 +205,28 @@ impl WorkosProfile {
             });
         }
         let user = active(user)?;
-        let free = users::table
+        let as_read = users::table
             .find(user.id)
-            .filter(users::workos_user_id.is_null());
+            .filter(users::workos_user_id.is_null())
+            .filter(users::email_key.eq(&user.email_key));
         let linked = on_unique_violation(conn, |conn| {
-            diesel::update(free)
+            diesel::update(as_read)
                 .set((
                     users::workos_user_id.eq(&workos_user_id),
-                    users::email_verified.eq(true),
+                    users::workos_updated_at.eq(None::<Timestamp>),
                 ))
                 .execute(conn)
         })?;
         if linked != Some(1) {
             return Ok(None);
         }
-        if !user.email_verified {
-            revoke_credentials(conn, &user, now)?;
+        match User::by_id(conn, user.id)? {
+            Some(user) => {
+                let applied = self.apply_changes(conn, user, now)?;
+                Ok(applied.map(|(user, _)| user))
+            }
+            None => Ok(None),
         }
-        let user = users::table
-            .find(user.id)
-            .select(User::as_select())
-            .first(conn)?;
-        self.apply_changes(conn, user).map(Some)
     }
 
     /// Rule 3: no account has this email. Creates one. `None`: another sign-in took the email;
@@ -279,25 +246,6 @@ impl WorkosProfile {
         };
         Ok(on_unique_violation(conn, |conn| new.insert(conn))?)
     }
-}
-
-/// Removes the account's password, its links to other providers, and its sessions and tokens.
-/// Called when the owner of a never verified email has proved it: the account may have been
-/// registered by another person.
-pub(super) fn revoke_credentials(
-    conn: &mut Conn,
-    user: &User,
-    now: Timestamp,
-) -> Result<(), DbError> {
-    let unusable = unusable_password()?;
-    set_password(conn, user.id, &unusable, now, None)?;
-    let links = identities::table.filter(identities::user_id.eq(user.id));
-    diesel::delete(links).execute(conn)?;
-    log::warn!(
-        "removed the password, sessions and tokens of account {}: its email was never verified until its owner was linked",
-        user.id
-    );
-    Ok(())
 }
 
 #[cfg(test)]

@@ -107,6 +107,14 @@ impl FieldReader<'_> {
         Some(self.check(name, value)?.trim().to_owned())
     }
 
+    /// An optional text, or a required one if `required`.
+    pub fn optional_unless(&mut self, name: &'static str, required: bool) -> Option<String> {
+        match required {
+            true => Some(self.text(name)),
+            false => self.optional(name),
+        }
+    }
+
     /// Whether a field is missing, null or blank.
     pub fn lacks(&self, name: &str) -> bool {
         match self.body.0.get(name) {

@@ -9,17 +9,13 @@ use std::net::IpAddr;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{ApiError, RequestBody, auth_cookie};
-use crate::clock::Timestamp;
 use crate::error::{Error, SignInFailure};
 use crate::http::throttled::SignInThrottle;
 use crate::middleware::device;
-use crate::oidc::{OidcCode, OidcIdentity, OidcProvider};
+use crate::oidc::{OidcCode, OidcProvider};
 use crate::sessions::BrowserSession;
-use crate::sign_in::{
-    ExchangeFailure, SignInService, SignedInTokens, oidc_outcome, workos_outcome,
-};
+use crate::sign_in::{ExchangeFailure, SignedInTokens, oidc_outcome, workos_outcome};
 use crate::state::AppState;
-use crate::workos::ClientDevice;
 
 /// The error message for a `redirect_uri` that the settings do not list.
 pub(super) const REDIRECT_NOT_ALLOWED: &str = "This redirect URI is not allowed.";
@@ -84,10 +80,9 @@ pub async fn google(
     session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let (provider, now) = (app.oidc.google.as_ref(), app.clock.now());
-    let person = identify(&body, &app.sign_in, provider, client, now).await?;
-    let device = device(&request, &app.settings.trusted_proxies);
-    sign_in(&app, &session, person, &device).await
+    let provider = app.oidc.google.as_ref();
+    let signed_in = exchange_with(&request, &body, &app, &session, provider, client).await?;
+    respond(&app, &session, signed_in)
 }
 
 /// `POST /api/auth/okta`: signs in a user who already has an account.
@@ -98,56 +93,48 @@ pub async fn okta(
     session: BrowserSession,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let (provider, now) = (app.oidc.okta.as_ref(), app.clock.now());
-    let person = identify(&body, &app.sign_in, provider, client, now).await?;
-    let device = device(&request, &app.settings.trusted_proxies);
-    sign_in(&app, &session, person, &device).await
+    let provider = app.oidc.okta.as_ref();
+    let signed_in = exchange_with(&request, &body, &app, &session, provider, client).await?;
+    respond(&app, &session, signed_in)
 }
 
-async fn identify(
+async fn exchange_with(
+    request: &HttpRequest,
     body: &RequestBody,
-    sign_in: &SignInService,
+    app: &AppState,
+    session: &BrowserSession,
     provider: Option<&OidcProvider>,
     client: IpAddr,
-    now: Timestamp,
-) -> Result<OidcIdentity, ApiError> {
+) -> Result<SignedInTokens, ApiError> {
     let provider = provider.ok_or(Error::NotFound)?;
+    let require_nonce = app.settings.oidc.require_nonce;
     let mut fields = body.fields();
     let code = OidcCode {
         code: fields.text("code"),
         redirect_uri: fields.text("redirect_uri"),
-        nonce: fields.optional("nonce"),
-        code_verifier: fields.optional("code_verifier"),
+        nonce: fields.optional_unless("nonce", require_nonce),
+        code_verifier: fields.optional_unless("code_verifier", require_nonce),
     };
     if !code.redirect_uri.is_empty() && !provider.allows(&code.redirect_uri) {
         fields.add_error("redirect_uri", REDIRECT_NOT_ALLOWED);
     }
     fields.finish()?;
-    let permit = sign_in.reserve_exchange(client, None);
+    let now = app.clock.now();
+    let permit = app.sign_in.reserve_exchange(client, None);
     let permit = permit.map_err(ExchangeFailure::from)?;
     let person = provider.identify(&code, now).await;
     permit.settle(oidc_outcome(&person));
-    Ok(person.map_err(ExchangeFailure::from)?)
-}
-
-async fn sign_in(
-    app: &AppState,
-    session: &BrowserSession,
-    person: OidcIdentity,
-    device: &ClientDevice,
-) -> Result<HttpResponse, ApiError> {
-    let now = app.clock.now();
+    let person = person.map_err(ExchangeFailure::from)?;
+    let device = device(request, &app.settings.trusted_proxies);
     let replaced = auth_cookie::replaced_session(&app.settings.api, session, now);
-    let issuer = person.issuer.clone();
-    let issued = app
+    let signed_in = app
         .sign_in
-        .tokens_for_identity(person, replaced, device, now)
+        .tokens_for_identity(person, replaced, &device, now)
         .await;
-    let issued = issued.inspect_err(|failure| {
-        app.failures
-            .count_any(failure.audit_event(&issuer), device, now);
-    })?;
-    respond(app, session, issued)
+    Ok(signed_in.inspect_err(|failure| {
+        let event = failure.audit_event(provider.issuer());
+        app.failures.count_any(event, &device, now);
+    })?)
 }
 
 fn respond(

@@ -4,7 +4,7 @@ use secrecy::ExposeSecret;
 
 use super::report::{CheckLevel, CheckMessage};
 use super::workos::dashboard;
-use crate::settings::{HostPattern, Settings};
+use crate::settings::{HostPattern, ProviderLinking, Settings};
 
 /// Django's least length for `security.W009`, in characters.
 const LONG_SECRET_KEY: usize = 50;
@@ -65,6 +65,25 @@ pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
             "proxy.W001",
             "PUBLIC_URL is https and TRUSTED_PROXIES is empty, so every client seems to have the address of the TLS proxy.",
             "Set TRUSTED_PROXIES to the proxy's address or network.",
+        );
+    }
+    let oidc = &settings.oidc;
+    let okta_links_all = oidc
+        .okta
+        .as_ref()
+        .is_some_and(|okta| okta.domains.is_empty());
+    if okta_links_all && oidc.linking == ProviderLinking::Email {
+        warn(
+            "oidc.W002",
+            "OKTA_DOMAINS is empty, so an administrator of Okta can sign in to any account by giving a user its address.",
+            "List the domains of your organisation's addresses in OKTA_DOMAINS, or set PROVIDER_LINKING=signed-in.",
+        );
+    }
+    if (oidc.google.is_some() || oidc.okta.is_some()) && !oidc.require_nonce {
+        warn(
+            "oidc.W003",
+            "PROVIDER_REQUIRE_NONCE is off, so a code of Google or Okta that was stolen from one browser can be used in another.",
+            "Send `nonce` and `code_verifier` from your pages, and set PROVIDER_REQUIRE_NONCE=true.",
         );
     }
     issues.push(dashboard(settings));

@@ -90,6 +90,24 @@ fn each_deployment_warning_is_found() {
 }
 
 #[test]
+fn providers_that_may_link_every_account_are_found() {
+    let okta = [
+        ("OKTA_CLIENT_ID", "made-up"),
+        ("OKTA_ISSUER", "https://acme.okta.com"),
+    ];
+    let found = |more: &[(&'static str, &'static str)]| {
+        let found = ids(&deployment(&read(&[&okta, more].concat())));
+        let oidc = found.into_iter().filter(|id| id.starts_with("oidc"));
+        oidc.collect::<Vec<_>>()
+    };
+    assert_eq!(found(&[]), ["oidc.W002", "oidc.W003"]);
+    let nonce = ("PROVIDER_REQUIRE_NONCE", "true");
+    assert_eq!(found(&[nonce]), ["oidc.W002"]);
+    assert!(found(&[nonce, ("OKTA_DOMAINS", "example.com")]).is_empty());
+    assert!(found(&[nonce, ("PROVIDER_LINKING", "signed-in")]).is_empty());
+}
+
+#[test]
 fn a_contradictory_cookie_policy_is_found() {
     let found = |pairs: &[(&'static str, &'static str)]| ids(&settings(&read(pairs)));
     let name = ("AUTH_COOKIE_NAME", "tofu-web");

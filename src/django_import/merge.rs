@@ -56,15 +56,37 @@ impl UserMerge {
         if row.last_login > user.last_login {
             merge.changes.last_login = row.last_login;
         }
-        if merge.ends_sessions() {
-            merge.changes.token_version = Some(user.token_version + 1);
-        }
         merge
     }
 
-    /// Whether the changes require that the account's sessions end.
-    pub(super) fn ends_sessions(&self) -> bool {
-        self.changes.password.is_some() || self.changes.is_active == Some(false)
+    /// Adds what follows from the other changes. If the import verifies the email, a password that was
+    /// set here before is replaced by Django's: the account may have been registered by another person.
+    pub(super) fn complete(mut self, user: &User, row: &DjangoUser, unusable: &str) -> Self {
+        if self.verifies_email(user)
+            && self.changes.password.is_none()
+            && !self.record.matches_password_of(user)
+        {
+            let password = row.password.as_deref().unwrap_or(unusable);
+            self.record.password_digest = password_digest(password);
+            self.record.password_here = password_digest(password);
+            self.changes.password = Some(password.to_owned());
+        }
+        if self.ends_sessions(user) {
+            self.changes.token_version = Some(user.token_version + 1);
+        }
+        self
+    }
+
+    /// Whether the changes require that the account's sessions and tokens end.
+    pub(super) fn ends_sessions(&self, user: &User) -> bool {
+        self.changes.password.is_some()
+            || self.changes.is_active == Some(false)
+            || self.verifies_email(user)
+    }
+
+    /// Whether the account had no verified email and has one after the changes.
+    pub(super) fn verifies_email(&self, user: &User) -> bool {
+        self.changes.email_verified == Some(true) && !user.email_verified
     }
 
     /// Removes email and names from the changes, since another account has the email.

@@ -7,7 +7,7 @@ use super::merge::{UserChanges, UserMerge};
 use super::report::ImportTally;
 use crate::accounts::User;
 use crate::clock::Timestamp;
-use crate::db::schema::users;
+use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, insert_all};
 use crate::ids::UserId;
 use crate::sessions::SessionRow;
@@ -100,8 +100,12 @@ impl PlannedUpdate {
             return Ok(false);
         }
         merge.record.save(conn)?;
-        if merge.ends_sessions() {
+        if merge.ends_sessions(user) {
             SessionRow::revoke_all_of_user(conn, user.id, now)?;
+        }
+        if merge.verifies_email(user) {
+            let links = identities::table.filter(identities::user_id.eq(user.id));
+            diesel::delete(links).execute(conn)?;
         }
         Ok(true)
     }

@@ -170,8 +170,8 @@ impl ImportPlanner {
             }
         }
         plan.changed.push(PlannedUpdate {
+            merge: merge.complete(&user, row, &unusable),
             user,
-            merge,
             refused: refusal.is_some(),
         });
         Ok(refusal)

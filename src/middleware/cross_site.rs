@@ -72,6 +72,22 @@ pub fn is_own_link(request: &HttpRequest, settings: &Settings) -> bool {
     }
 }
 
+/// Whether a page of this site or of `CORS_ALLOWED_ORIGINS` led to this request, or the user typed its
+/// address. Unlike [`is_cross_site_link`], a request without `Sec-Fetch-Site` and `Referer` does not
+/// count, because another site can leave out the `Referer`.
+pub fn is_own_link(request: &HttpRequest, settings: &Settings) -> bool {
+    let headers = request.headers();
+    let site = text(headers, "sec-fetch-site");
+    let referer = text(headers, REFERER.as_str()).and_then(|referer| Url::parse(referer).ok());
+    let referer = referer.and_then(|url| Origin::of(&url));
+    matches!(site, Some("same-origin" | "none"))
+        || referer.is_some_and(|origin| match site {
+            None => is_allowed_origin(origin.as_str(), settings),
+            // The browser vouches that it was not this site, so only the other origins count.
+            Some(_) => settings.cors_allowed_origins.contains(&origin),
+        })
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

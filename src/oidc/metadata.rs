@@ -8,6 +8,8 @@ use crate::origin::is_https_or_loopback;
 /// The part of the metadata that is used here.
 #[derive(Debug)]
 pub(super) struct ProviderMetadata {
+    /// `None` if the provider does not send browsers to a page of its own.
+    pub(super) authorization_endpoint: Option<Url>,
     pub(super) token_endpoint: Url,
     pub(super) jwks_uri: Url,
     pub(super) userinfo_endpoint: Option<Url>,
@@ -17,6 +19,7 @@ pub(super) struct ProviderMetadata {
 #[derive(Deserialize)]
 struct MetadataJson {
     issuer: String,
+    authorization_endpoint: Option<String>,
     token_endpoint: String,
     jwks_uri: String,
     userinfo_endpoint: Option<String>,
@@ -41,6 +44,11 @@ impl ProviderMetadata {
         let local = issuer.starts_with("http:");
         let endpoint = |text: &str| endpoint(text, local);
         Ok(Self {
+            authorization_endpoint: json
+                .authorization_endpoint
+                .as_deref()
+                .map(endpoint)
+                .transpose()?,
             token_endpoint: endpoint(&json.token_endpoint)?,
             jwks_uri: endpoint(&json.jwks_uri)?,
             userinfo_endpoint: json

@@ -29,6 +29,19 @@ pub struct OidcCode {
     pub code_verifier: Option<String>,
 }
 
+/// The parameters of a request to the provider's authorization endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct OidcAuthorization<'a> {
+    /// The URI to which the provider sends the code.
+    pub redirect_uri: &'a str,
+    /// Returned by the provider unchanged.
+    pub state: &'a str,
+    /// Returned in the ID token.
+    pub nonce: &'a str,
+    /// The S256 challenge of PKCE.
+    pub code_challenge: &'a str,
+}
+
 /// A person whom the provider has authenticated.
 #[derive(Clone, Debug)]
 pub struct OidcIdentity {
@@ -96,6 +109,33 @@ impl OidcProvider {
             .any(|allowed| allowed == redirect_uri)
     }
 
+    /// The issuer, as in the settings.
+    pub fn issuer(&self) -> &str {
+        &self.settings.issuer
+    }
+
+    /// The URL to which a browser is sent to sign in at the provider.
+    pub async fn authorize_url(
+        &self,
+        request: &OidcAuthorization<'_>,
+        now: Timestamp,
+    ) -> Result<Url, OidcError> {
+        let metadata = self.metadata.get(now, self.fetch_metadata()).await?;
+        let endpoint = metadata.authorization_endpoint.clone();
+        let mut url = endpoint
+            .ok_or_else(|| OidcError::unavailable("its metadata has no authorization_endpoint"))?;
+        url.query_pairs_mut()
+            .append_pair("response_type", "code")
+            .append_pair("client_id", &self.settings.client_id)
+            .append_pair("redirect_uri", request.redirect_uri)
+            .append_pair("scope", "openid email")
+            .append_pair("state", request.state)
+            .append_pair("nonce", request.nonce)
+            .append_pair("code_challenge", request.code_challenge)
+            .append_pair("code_challenge_method", "S256");
+        Ok(url)
+    }
+
     /// Exchanges the code and identifies the person, within the total time-out.
     pub async fn identify(
         &self,
@@ -142,9 +182,11 @@ impl OidcProvider {
                 Err(error) => email_failure = Some(error),
             }
         }
+        let verified = email.verified_email(self.rules);
+        let vouched = verified.filter(|email| self.settings.may_vouch_for(email));
         Ok(OidcIdentity {
             issuer: self.settings.issuer.clone(),
-            email: email.verified_email(self.rules).map(str::to_owned),
+            email: vouched.map(str::to_owned),
             subject: token.sub,
             email_failure,
         })

@@ -161,7 +161,10 @@ impl<'a> LeasedRenewal<'a> {
                 false => None,
             };
             move_tokens_to_new_sid(conn, &row, &confirmation)?;
-            let user = update_from_workos(conn, user.clone(), &profile)?;
+            let Some(user) = update_from_workos(conn, user.clone(), &profile, now)? else {
+                // The address was not verified when this session began, so it has ended.
+                return Ok(None);
+            };
             // If the generation changed meanwhile, the next request checks the session again.
             let generation = new_generation.as_ref();
             let generation = generation.map_or(row.generation, |new| new.generation);

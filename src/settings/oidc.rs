@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::reader::Reader;
-use super::values::{parse_http_url, parse_whole_url};
+use super::values::{parse_bool, parse_http_url, parse_whole_url};
 use crate::origin::is_https_or_loopback;
 
 /// Google's issuer.
@@ -20,6 +20,29 @@ pub struct OidcSettings {
     pub google: Option<ProviderSettings>,
     /// `POST /api/auth/okta`.
     pub okta: Option<ProviderSettings>,
+    /// How an account is linked to an identity at a provider.
+    pub linking: ProviderLinking,
+    /// Whether `POST /api/auth/google` and `/api/auth/okta` require `nonce` and `code_verifier`.
+    pub require_nonce: bool,
+}
+
+/// How an account is linked to an identity at Google or Okta.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderLinking {
+    /// By an email that the provider has verified, or by a signed-in user.
+    Email,
+    /// By a signed-in user only.
+    SignedIn,
+}
+
+impl ProviderLinking {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "email" => Some(Self::Email),
+            "signed-in" => Some(Self::SignedIn),
+            _ => None,
+        }
+    }
 }
 
 /// The application's identity at an OpenID Connect provider, and the provider's address.
@@ -33,6 +56,17 @@ pub struct ProviderSettings {
     pub issuer: String,
     /// The accepted redirect URIs of a code, compared letter by letter.
     pub redirect_uris: Vec<String>,
+    /// The domains of the addresses by which the provider may link an account; all if empty.
+    pub domains: Vec<String>,
+}
+
+impl ProviderSettings {
+    /// Whether the provider may link an account by this address.
+    pub fn may_vouch_for(&self, email: &str) -> bool {
+        let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let mut domains = self.domains.iter();
+        self.domains.is_empty() || domains.any(|allowed| allowed.eq_ignore_ascii_case(domain))
+    }
 }
 
 /// The names of the variables of one provider.
@@ -41,6 +75,7 @@ struct ProviderNames {
     client_secret: &'static str,
     issuer: &'static str,
     redirect_uris: &'static str,
+    domains: &'static str,
 }
 
 impl OidcSettings {
@@ -50,12 +85,14 @@ impl OidcSettings {
             client_secret: "GOOGLE_CLIENT_SECRET",
             issuer: "GOOGLE_ISSUER",
             redirect_uris: "GOOGLE_REDIRECT_URIS",
+            domains: "GOOGLE_DOMAINS",
         };
         let okta = ProviderNames {
             client_id: "OKTA_CLIENT_ID",
             client_secret: "OKTA_CLIENT_SECRET",
             issuer: "OKTA_ISSUER",
             redirect_uris: "OKTA_REDIRECT_URIS",
+            domains: "OKTA_DOMAINS",
         };
         let mut google = google.read(reader, Some(GOOGLE));
         if let Some(google) = &mut google {
@@ -64,6 +101,18 @@ impl OidcSettings {
         Self {
             google,
             okta: okta.read(reader, None),
+            linking: reader.value(
+                "PROVIDER_LINKING",
+                "email",
+                "email or signed-in",
+                ProviderLinking::parse,
+            ),
+            require_nonce: reader.value(
+                "PROVIDER_REQUIRE_NONCE",
+                "false",
+                "true or false",
+                parse_bool,
+            ),
         }
     }
 }
@@ -93,6 +142,12 @@ impl ProviderNames {
                 _ => parse_whole_url(text),
             },
         );
+        let domains = reader.list(
+            self.domains,
+            "",
+            "domains of email addresses between commas, such as example.com",
+            parse_domain,
+        );
         let client_id = client_id?;
         if issuer.is_none() {
             reader.missing(self.issuer, WANTED_ISSUER);
@@ -102,6 +157,7 @@ impl ProviderNames {
             client_secret,
             issuer: issuer.unwrap_or_default(),
             redirect_uris,
+            domains,
         })
     }
 }
@@ -110,6 +166,13 @@ impl ProviderNames {
 fn parse_word(text: &str) -> Option<String> {
     let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
     plain.then(|| text.to_owned())
+}
+
+/// Accepts the part of an email address after the `@`, in ASCII.
+fn parse_domain(text: &str) -> Option<String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let plain = !text.starts_with('.') && text.chars().all(allowed);
+    plain.then(|| text.to_ascii_lowercase())
 }
 
 fn parse_issuer(text: &str) -> Option<String> {

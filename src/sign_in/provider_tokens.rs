@@ -6,7 +6,8 @@ use super::audit::SignInRecord;
 use super::new_session::{SessionDraft, end_replaced};
 use super::service::SignInService;
 use crate::accounts::{
-    ExternalIdentity, LinkError, SignInMethod, User, WorkosProfile, find_or_link, provision,
+    EmailLinking, ExternalIdentity, LinkError, SignInMethod, User, WorkosProfile, find_or_link,
+    provision,
 };
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
@@ -98,23 +99,28 @@ impl SignInService {
         let profile = WorkosProfile::from(&authentication.user);
         let tokens = Arc::clone(&self.services.tokens);
         let ending = previous.clone();
-        let issued = self
-            .services
-            .database
-            .write(move |conn| {
-                let user = provision(conn, &profile, now).map_err(SignInFailure::from)?;
-                let row = match (draft, &ending) {
-                    (Some(draft), ending) => draft.insert(conn, &user, ending.as_ref())?,
-                    (None, Some(ending)) => {
-                        end_replaced(conn, ending, None, &record.device, now)?;
-                        None
-                    }
-                    (None, None) => None,
-                };
-                record.write(conn, user.id, row.as_ref().map(|row| &row.id))?;
-                record_login_and_issue(conn, &tokens, user, grant, now)
-            })
-            .await?;
+        let sign_in = move |conn: &mut Conn| {
+            let user = provision(conn, &profile, now).map_err(SignInFailure::from)?;
+            let row = match (draft, &ending) {
+                (Some(draft), ending) => draft.insert(conn, &user, ending.as_ref())?,
+                (None, Some(ending)) => {
+                    end_replaced(conn, ending, None, &record.device, now)?;
+                    None
+                }
+                (None, None) => None,
+            };
+            record.write(conn, user.id, row.as_ref().map(|row| &row.id))?;
+            record_login_and_issue(conn, &tokens, user, grant, now)
+        };
+        let database = &self.services.database;
+        let issued = match database.write(sign_in.clone()).await {
+            Err(ExchangeFailure::Workos(SignInFailure::Provision(refusal)))
+                if self.update_conflicting_account(&refusal, now).await =>
+            {
+                database.write(sign_in).await
+            }
+            outcome => outcome,
+        }?;
         self.cache_end_of(previous.as_ref(), now);
         Ok(issued)
     }
@@ -128,30 +134,33 @@ impl SignInService {
         device: &ClientDevice,
         now: Timestamp,
     ) -> Result<SignedInTokens, ExchangeFailure> {
-        let grant = TokenGrant {
-            sign_in_method: Some(SignInMethod::Provider(identity.issuer.clone())),
-            ..TokenGrant::default()
-        };
         let record = SignInRecord::new(&identity.issuer, device, now);
         let external = ExternalIdentity {
             issuer: identity.issuer,
             subject: identity.subject,
             email: identity.email,
         };
-        let tokens = Arc::clone(&self.services.tokens);
-        let ending = previous.clone();
-        let result = self
-            .services
-            .database
-            .write(move |conn| {
-                let user = find_or_link(conn, &external, now)?;
-                if let Some(ending) = &ending {
-                    end_replaced(conn, ending, None, &record.device, now)?;
-                }
-                record.write(conn, user.id, None)?;
-                record_login_and_issue(conn, &tokens, user, grant, now)
-            })
-            .await;
+        let mut linking = self.email_linking;
+        let result = loop {
+            let result = self
+                .link_and_issue(external.clone(), record.clone(), linking, previous.clone(), now)
+                .await;
+            let Err(ExchangeFailure::Link(LinkError::Unconfirmed {
+                user_id,
+                workos_user_id,
+            })) = &result
+            else {
+                break result;
+            };
+            let confirmed = Some(*user_id);
+            if linking == (EmailLinking::On { confirmed }) {
+                break result;
+            }
+            if !self.update_account(workos_user_id, now).await? {
+                break Err(LinkError::Inactive { user_id: *user_id }.into());
+            }
+            linking = EmailLinking::On { confirmed };
+        };
         match (result, identity.email_failure) {
             // The provider could not be asked whether the address is verified.
             (Err(ExchangeFailure::Link(LinkError::EmailNotVerified { .. })), Some(failure)) => {
@@ -164,6 +173,33 @@ impl SignInService {
             (Err(failure), _) => Err(failure),
         }
     }
+
+    async fn link_and_issue(
+        &self,
+        external: ExternalIdentity,
+        record: SignInRecord,
+        linking: EmailLinking,
+        previous: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<SignedInTokens, ExchangeFailure> {
+        let grant = TokenGrant {
+            sign_in_method: Some(SignInMethod::Provider(external.issuer.clone())),
+            ..TokenGrant::default()
+        };
+        let tokens = Arc::clone(&self.services.tokens);
+        let database = &self.services.database;
+        database
+            .write(move |conn| {
+                let user = find_or_link(conn, &external, linking, now)?;
+                if let Some(ending) = &previous {
+                    end_replaced(conn, ending, None, &record.device, now)?;
+                }
+                record.write(conn, user.id, None)?;
+                record_login_and_issue(conn, &tokens, user, grant, now)
+            })
+            .await
+    }
+
 
     /// The row of the WorkOS session, or `None` if WorkOS named no session.
     ///

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::callback_dedup::CallbackDedup;
+use crate::accounts::EmailLinking;
 use crate::accounts::passwords::Hasher;
 use crate::audit::FailureCounter;
 use crate::clock::{Clock, Timestamp};
@@ -14,7 +15,7 @@ use crate::error::SignInFailure;
 use crate::ids::SessionId;
 use crate::keys::Keys;
 use crate::sessions::RevocationCache;
-use crate::settings::{PasswordLogin, Settings};
+use crate::settings::{PasswordLogin, ProviderLinking, Settings};
 use crate::throttle::{ExchangeBudget, ExchangePermit};
 use crate::tokens::Tokens;
 use crate::workos::WorkosClient;
@@ -53,6 +54,8 @@ pub struct SignInService {
     pub(super) longest_token_lifetime: TimeDelta,
     /// Who may sign in with a password.
     pub(super) password_login: PasswordLogin,
+    /// Which accounts an email may link to an identity at Google or Okta.
+    pub(super) email_linking: EmailLinking,
 }
 
 impl SignInService {
@@ -65,6 +68,10 @@ impl SignInService {
             session_age: settings.session_cookie_age,
             longest_token_lifetime: tokens.family_lifetime + tokens.access_lifetime,
             password_login: settings.password_login,
+            email_linking: match settings.oidc.linking {
+                ProviderLinking::Email => EmailLinking::On { confirmed: None },
+                ProviderLinking::SignedIn => EmailLinking::Off,
+            },
         }
     }
 

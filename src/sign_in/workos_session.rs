@@ -9,6 +9,7 @@ use super::requirement::SignInRequirement;
 use super::service::SignInService;
 use crate::accounts::{ProvisionError, User, WorkosProfile, provision};
 use crate::clock::Timestamp;
+use crate::db::Conn;
 use crate::error::SignInFailure;
 use crate::ids::SessionId;
 use crate::renewal;
@@ -114,23 +115,28 @@ impl SignInService {
         let confirmed_until = confirmed_until(&authentication, now);
         let profile = WorkosProfile::from(&authentication.user);
         let ending = previous.clone();
-        let (user, row) = self
-            .services
-            .database
-            .write(move |conn| {
-                let user = provision(conn, &profile, now)?;
-                requirement.check(user.id, claimed)?;
-                // `record_login` checks again that the account is active: if it is deactivated in
-                // between, the deactivation does not see this session.
-                if User::record_login(conn, user.id, now)? == 0 {
-                    return Err(ProvisionError::Inactive { user_id: user.id }.into());
-                }
-                let row = draft.insert(conn, &user, ending.as_ref())?;
-                let row = row.ok_or(SignInFailure::AttemptAlreadyUsed)?;
-                record.write(conn, user.id, Some(&row.id))?;
-                Ok::<_, SignInFailure>((user, row))
-            })
-            .await?;
+        let sign_in = move |conn: &mut Conn| {
+            let user = provision(conn, &profile, now)?;
+            requirement.check(user.id, claimed)?;
+            // `record_login` checks again that the account is active: if it is deactivated in
+            // between, the deactivation does not see this session.
+            if User::record_login(conn, user.id, now)? == 0 {
+                return Err(ProvisionError::Inactive { user_id: user.id }.into());
+            }
+            let row = draft.insert(conn, &user, ending.as_ref())?;
+            let row = row.ok_or(SignInFailure::AttemptAlreadyUsed)?;
+            record.write(conn, user.id, Some(&row.id))?;
+            Ok::<_, SignInFailure>((user, row))
+        };
+        let database = &self.services.database;
+        let (user, row) = match database.write(sign_in.clone()).await {
+            Err(SignInFailure::Provision(refusal))
+                if self.update_conflicting_account(&refusal, now).await =>
+            {
+                database.write(sign_in).await?
+            }
+            outcome => outcome?,
+        };
         self.cache_end_of(previous.as_ref(), now);
         Ok(SessionState {
             organization_id: authentication.organization_id,

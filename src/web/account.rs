@@ -9,10 +9,11 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use futures_util::future::join;
 
 use super::pages::{
-    AccountPage, Notice, NoticeLevel, OrganizationChoice, OrganizationSection, PasswordChangeErrors,
+    AccountPage, Notice, NoticeLevel, OrganizationChoice, OrganizationSection,
+    PasswordChangeErrors, ProviderConnection,
 };
-use super::{account_sessions, notice, render};
-use crate::accounts::{User, has_password};
+use super::{account_sessions, notice, provider_connection, render};
+use crate::accounts::{User, connected_issuers, has_password};
 use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Clock;
 use crate::db::{Database, DbError};
@@ -20,6 +21,7 @@ use crate::error::{Error, InternalError};
 use crate::http::recent_session::{is_recent, log_in_again_url};
 use crate::http::session_user::SessionUser;
 use crate::memberships::Memberships;
+use crate::oidc::ProviderName;
 use crate::sessions::{BrowserSession, SessionState};
 use crate::settings::PasswordLogin;
 use crate::state::AppState;
@@ -47,6 +49,8 @@ pub struct AccountView {
     memberships: Memberships,
     clock: Clock,
     password_login: PasswordLogin,
+    /// The providers that are set up, with their issuers.
+    providers: Vec<(ProviderName, String)>,
 }
 
 impl FromRequest for AccountView {
@@ -60,6 +64,10 @@ impl FromRequest for AccountView {
             memberships: app.memberships.clone(),
             clock: app.clock.clone(),
             password_login: app.settings.password_login,
+            providers: ProviderName::ALL
+                .into_iter()
+                .filter_map(|name| Some((name, app.oidc.get(name)?.issuer().to_owned())))
+                .collect(),
         });
         ready(view.map_err(|error| {
             InternalError::new("find the application's state", error.to_string()).into()
@@ -112,6 +120,7 @@ impl AccountView {
     ) -> Result<HttpResponse, Error> {
         let sessions = account_sessions::list(user, &self.database, self.clock.now());
         let (sessions, listed) = join(sessions, self.organizations_of(user)).await;
+        let providers = self.connections_of(user).await;
         let current = user.organization_id.as_ref();
         let listed = listed.as_deref();
         let all = listed.map_or(&[][..], |listed| &listed.list);
@@ -132,31 +141,26 @@ impl AccountView {
         let name = current_name.or(current_id).unwrap_or_default();
         let switched = format!("You are now in {name}.");
         let unchanged = format!("You are in {name}.");
-        let notices = [
+        let mut known = vec![
             ("password-changed", PASSWORD_CHANGED),
             account_sessions::SESSION_ENDED,
-            (
-                "organization-switched",
-                Notice {
-                    level: NoticeLevel::Success,
-                    text: &switched,
-                },
-            ),
-            (
-                "organization-unchanged",
-                Notice {
-                    level: NoticeLevel::Info,
-                    text: &unchanged,
-                },
-            ),
         ];
-        // Without an organisation the last two would name none.
-        let known = if name.is_empty() {
-            &notices[..2]
-        } else {
-            &notices
-        };
-        let notice = request.and_then(|request| notice::from_query(request, known));
+        known.extend(provider_connection::NOTICES);
+        // Without an organisation these would name none.
+        if !name.is_empty() {
+            let success = NoticeLevel::Success;
+            let switched = Notice {
+                level: success,
+                text: &switched,
+            };
+            let unchanged = Notice {
+                level: NoticeLevel::Info,
+                text: &unchanged,
+            };
+            known.push(("organization-switched", switched));
+            known.push(("organization-unchanged", unchanged));
+        }
+        let notice = request.and_then(|request| notice::from_query(request, &known));
         let is_recent = is_recent(user, self.clock.now());
         let log_in_again = (!is_recent).then(|| log_in_again_url(user, "/account"));
         let account = AccountPage {
@@ -172,6 +176,7 @@ impl AccountView {
             authenticated_at: user.authenticated_at().utc(),
             expires_at: user.expires_at.utc(),
             sessions: sessions.as_ref(),
+            providers: &providers,
             password,
             log_in_again_url: log_in_again.as_deref(),
         };
@@ -194,6 +199,33 @@ impl AccountView {
             let next = "/account".to_owned();
             Error::LoginRequired { next }
         })
+    }
+
+    /// The providers that the user can connect. Empty if none is set up, if the database cannot be read,
+    /// and in an impersonated session.
+    async fn connections_of(&self, user: &SessionState) -> Vec<ProviderConnection> {
+        if self.providers.is_empty() || user.impersonator.is_some() {
+            return Vec::new();
+        }
+        let id = user.user_id;
+        let connected = self
+            .database
+            .read(move |conn| connected_issuers(conn, id).map_err(DbError::from))
+            .await;
+        let connected = match connected {
+            Ok(connected) => connected,
+            Err(error) => {
+                log::warn!("the account page is shown without the providers: {error}");
+                return Vec::new();
+            }
+        };
+        let providers = self.providers.iter();
+        let connection = |(name, issuer): &(ProviderName, String)| ProviderConnection {
+            name: name.as_str(),
+            title: name.title(),
+            connected: connected.contains(issuer),
+        };
+        providers.map(connection).collect()
     }
 
     /// The organisations of a user who signed in through WorkOS; `None` if WorkOS cannot list them

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::login::AuthorizeRedirect;
 use super::login_attempt::{LoginAttempt, LoginAttempts};
+use super::session_replacement::SessionReplacement;
 use super::{is_prefetch, query_pairs, redirect, redirect_target, step};
 use crate::error::{Error, InternalError, SignInFailure};
 use crate::http::throttled::ClientAddress;
@@ -51,6 +52,7 @@ pub async fn callback(
     ClientAddress(client): ClientAddress,
     request: HttpRequest,
     session: BrowserSession,
+    replacement: SessionReplacement,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     let query = CallbackQuery::from_request(&request);
@@ -61,6 +63,12 @@ pub async fn callback(
         .state
         .as_deref()
         .and_then(|state| attempts.find(state));
+    if attempt.is_some_and(LoginAttempt::is_foreign)
+        && query.code.is_some()
+        && let Some(question) = replacement.question()?
+    {
+        return Ok(question);
+    }
     let next = attempt.map_or("/", LoginAttempt::next);
     let outcome = match (&query.error, &query.code, attempt) {
         (Some(error), _, _) => refusal(error, query.error_description.as_deref(), next),

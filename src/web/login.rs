@@ -1,10 +1,12 @@
-//! `GET /auth/login` and `GET /signin`: redirect to WorkOS's sign-in page.
+//! `GET /auth/login` and `GET /signin`: redirect to WorkOS's sign-in page. A link on another site asks
+//! first if the browser has a session.
 
 use actix_web::http::header::HOST;
 use actix_web::{HttpRequest, HttpResponse, web};
 use url::form_urlencoded;
 
 use super::login_attempt::{LoginAttempt, LoginAttempts};
+use super::session_replacement::SessionReplacement;
 use super::{query_pairs, query_value, redirect};
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -24,6 +26,7 @@ const MOVED: &str = "moved";
 pub async fn login(
     request: HttpRequest,
     session: BrowserSession,
+    replacement: SessionReplacement,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     if let Some(url) = public_url_redirect(&request, &app.settings.public_url) {
@@ -37,6 +40,11 @@ pub async fn login(
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let repeats = query_value(&request, REAUTHENTICATE).and_then(|_| session.peek(now));
+    // A re-authentication refuses another user.
+    let is_wanted = replacement.is_wanted() || repeats.is_some();
+    if !is_wanted && let Some(question) = replacement.question()? {
+        return Ok(question);
+    }
     let parameters = match &repeats {
         Some(user) => {
             AuthorizeRequest::reauthentication(&user.email, user.organization_id.as_deref())
@@ -49,7 +57,8 @@ pub async fn login(
     }
     let attempt = LoginAttempt::start(next.as_deref().unwrap_or_default(), now)?
         .into_organization(parameters.organization_id())
-        .requiring(requirement);
+        .requiring(requirement)
+        .wanted(is_wanted);
     let redirect = AuthorizeRedirect {
         workos: &app.workos,
         redirect_uri: &app.settings.workos.redirect_uri,

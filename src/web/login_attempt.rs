@@ -42,6 +42,9 @@ pub struct LoginAttempt {
     is_continuation: bool,
     #[serde(default, skip_serializing_if = "SignInRequirement::is_empty")]
     requirement: SignInRequirement,
+    // A link on another site started the attempt.
+    #[serde(default, skip_serializing_if = "is_false")]
+    foreign: bool,
 }
 
 impl LoginAttempt {
@@ -56,6 +59,7 @@ impl LoginAttempt {
             organization_id: None,
             is_continuation: false,
             requirement: SignInRequirement::default(),
+            foreign: false,
         })
     }
 
@@ -86,9 +90,23 @@ impl LoginAttempt {
         }
     }
 
+    /// Says whether the user started the attempt on this site, and not a link on another one.
+    pub fn wanted(self, wanted: bool) -> Self {
+        Self {
+            foreign: !wanted,
+            ..self
+        }
+    }
+
     /// What the sign-in must show.
     pub fn requirement(&self) -> &SignInRequirement {
         &self.requirement
+    }
+
+    /// Whether a link on another site started the attempt. Its callback must not replace a session that
+    /// has begun meanwhile.
+    pub fn is_foreign(&self) -> bool {
+        self.foreign
     }
 
     /// Whether this server started the attempt by itself.

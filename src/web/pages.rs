@@ -14,12 +14,12 @@ mod password;
 mod sessions;
 mod step_page;
 
-pub use account::{AccountPage, machine_time, readable_time};
+pub use account::{AccountPage, ProviderConnection, machine_time, readable_time};
 pub use error::ErrorPage;
 pub use frame::{
     ActionLink, CurrentUser, ImpersonationBanner, Nav, Notice, NoticeLevel, PageFrame, SITE_NAME,
 };
-pub use home::{HomePage, LogoutConfirmPage};
+pub use home::{HomePage, LogoutConfirmPage, ReplaceSessionPage};
 pub use organization::OrganizationSection;
 pub use password::{LoginForm, LoginPage, PasswordChangeErrors};
 pub use sessions::{ListedSession, SessionList};

@@ -14,7 +14,7 @@ use url::Url;
 use super::access_token::AccessTokenVerifier;
 use super::authorize::{AuthorizeRequest, Pkce};
 use super::error::WorkosError;
-use super::wire::{AuthenticateResponse, Authentication};
+use super::wire::{AuthenticateResponse, Authentication, WorkosUser};
 use crate::clock::Timestamp;
 use crate::http_client;
 use crate::ids::{OrganizationId, WorkosSid};
@@ -159,6 +159,20 @@ impl WorkosClient {
         let request = self.http.post(url).json(&json!({ "session_id": sid }));
         let request = request.bearer_auth(self.api_key.expose_secret());
         send(request, RetryPolicy::Safe).await.map(drop)
+    }
+
+    /// The current profile of a user. WorkOS refuses if it does not know the user.
+    pub async fn user(&self, id: &str) -> Result<WorkosUser, WorkosError> {
+        let unreadable = |error: String| WorkosError::unavailable(format!("user: {error}"));
+        let url = Url::parse(&self.base_url).map_err(|error| unreadable(error.to_string()));
+        let mut url = url?;
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["user_management", "users", id]);
+        }
+        let request = self.http.get(url).bearer_auth(self.api_key.expose_secret());
+        let request = request.timeout(http_client::LOOKUP_TIMEOUT);
+        let body = send(request, RetryPolicy::IfUnsent).await?;
+        serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))
     }
 
     /// The fields that all grants share.

@@ -2,6 +2,7 @@
 
 mod failures;
 mod id_tokens;
+mod linking;
 
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};

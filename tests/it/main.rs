@@ -32,6 +32,7 @@ mod organization;
 mod pages;
 mod password_change;
 mod password_login;
+mod provider_connection;
 mod provisioning;
 mod purge;
 mod reauthentication;

@@ -1,6 +1,8 @@
 //! How a sign-in finds, links or creates an account.
 
+mod addresses;
 mod at_once;
+mod verification;
 
 use authkit_emulator::{Impersonator, Seed};
 use reqwest::{Response, StatusCode};

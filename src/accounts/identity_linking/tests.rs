@@ -3,6 +3,8 @@ use crate::accounts::{NewUser, ProvisionError, WorkosProfile, deactivate, provis
 use crate::db::Database;
 use crate::settings::{DatabaseSettings, DatabaseUrl};
 
+const BY_EMAIL: EmailLinking = EmailLinking::On { confirmed: None };
+
 struct LinkTarget {
     _folder: tempfile::TempDir,
     database: Database,
@@ -36,7 +38,20 @@ impl LinkTarget {
 
     fn sign_in(&self, identity: &ExternalIdentity) -> Result<User, LinkError> {
         self.database
-            .write_blocking(|conn| find_or_link(conn, identity, at(10)))
+            .write_blocking(|conn| find_or_link(conn, identity, BY_EMAIL, at(10)))
+    }
+
+    /// After WorkOS has confirmed the address of the account.
+    fn sign_in_confirmed(
+        &self,
+        identity: &ExternalIdentity,
+        id: UserId,
+    ) -> Result<User, LinkError> {
+        let linking = EmailLinking::On {
+            confirmed: Some(id),
+        };
+        self.database
+            .write_blocking(|conn| find_or_link(conn, identity, linking, at(10)))
     }
 
     fn run<T>(&self, queries: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
@@ -203,7 +218,9 @@ fn linking_an_unverified_account_removes_its_other_links() {
             ))
             .execute(conn)
     });
-    let user = target.sign_in(&ada()).unwrap();
+    let refused = target.sign_in(&ada());
+    assert!(matches!(refused, Err(LinkError::Unconfirmed { user_id, .. }) if user_id == row.id));
+    let user = target.sign_in_confirmed(&ada(), row.id).unwrap();
     assert_eq!((user.id, &user.workos_user_id), (row.id, &None));
     assert_eq!(target.links(), 1);
     let squatter = ExternalIdentity {

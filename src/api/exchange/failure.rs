@@ -149,6 +149,12 @@ fn link(error: LinkError) -> ApiError {
             "account_not_found",
         ),
         LinkError::Conflict { .. } => conflict(),
+        LinkError::NotConnected { .. } => exchange_error(
+            StatusCode::FORBIDDEN,
+            "This account is not connected. Sign in another way, and connect it on your account page.",
+            "account_not_connected",
+        ),
+        LinkError::Unconfirmed { .. } => conflict(),
         LinkError::Database(error) => error.into(),
     }
 }

@@ -174,6 +174,11 @@ fn of_provider(
                     "The provider has not verified the email address",
                     unverified,
                 ),
+                refused(
+                    "account_not_connected",
+                    "Only a signed-in user may connect the account",
+                    LinkError::NotConnected { issuer: issuer() },
+                ),
             ]),
             not_found(refused(
                 "account_not_found",

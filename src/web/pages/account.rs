@@ -38,10 +38,23 @@ pub struct AccountPage<'a> {
     pub expires_at: DateTime<Utc>,
     /// The user's open sessions; `None` if they could not be read.
     pub sessions: Option<&'a SessionList>,
+    /// The providers that the user can connect.
+    pub providers: &'a [ProviderConnection],
     /// The errors of the password form; `None` hides the form.
     pub password: Option<&'a PasswordChangeErrors>,
     /// The log-in that the password form needs first; `None` if the user has logged in recently.
     pub log_in_again_url: Option<&'a str>,
+}
+
+/// A provider on the account page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProviderConnection {
+    /// The name in addresses.
+    pub name: &'static str,
+    /// The name on the page.
+    pub title: &'static str,
+    /// Whether the user has an identity there.
+    pub connected: bool,
 }
 
 impl<'a> AccountPage<'a> {

@@ -57,9 +57,10 @@ pub struct CurrentUser<'a> {
 }
 
 impl<'a> CurrentUser<'a> {
-    /// The first and last name, or one of them, or else the email address.
+    /// The first and last name, or one of them, or else the email address. An account may have neither.
     pub fn name(&self) -> Cow<'a, str> {
         match (self.first_name.trim(), self.last_name.trim()) {
+            ("", "") if self.email.is_empty() => Cow::Borrowed("Nameless account"),
             ("", "") => Cow::Borrowed(self.email),
             (name, "") | ("", name) => Cow::Borrowed(name),
             (first, last) => Cow::Owned(format!("{first} {last}")),

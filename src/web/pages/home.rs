@@ -1,4 +1,4 @@
-//! Home, and the question before a log-out that another site asked for.
+//! Home, and the questions before a log-out or a log-in that another site asked for.
 
 use askama::Template;
 
@@ -34,4 +34,14 @@ impl HomePage<'_> {
 pub struct LogoutConfirmPage<'a> {
     /// The page's frame.
     pub page: PageFrame<'a>,
+}
+
+/// `GET /auth/login` from another site while a user is signed in: asks before it replaces the session.
+#[derive(Clone, Copy, Debug, Template)]
+#[template(path = "replace_session.html")]
+pub struct ReplaceSessionPage<'a> {
+    /// The page's frame. It must have a user.
+    pub page: PageFrame<'a>,
+    /// The address that continues with the log-in.
+    pub continue_url: &'a str,
 }

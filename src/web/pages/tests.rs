@@ -44,6 +44,19 @@ fn home(nav: Nav<'_>) -> String {
     .unwrap()
 }
 
+const PROVIDERS: [ProviderConnection; 2] = [
+    ProviderConnection {
+        name: "google",
+        title: "Google",
+        connected: true,
+    },
+    ProviderConnection {
+        name: "okta",
+        title: "Okta",
+        connected: false,
+    },
+];
+
 fn account<'a>(user: CurrentUser<'a>, roles: &'a [String]) -> AccountPage<'a> {
     AccountPage {
         page: page(Nav::SignedIn(user)),
@@ -58,6 +71,7 @@ fn account<'a>(user: CurrentUser<'a>, roles: &'a [String]) -> AccountPage<'a> {
         authenticated_at: Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap(),
         expires_at: Utc.with_ymd_and_hms(2026, 12, 5, 19, 10, 9).unwrap(),
         sessions: None,
+        providers: &PROVIDERS,
         password: None,
         log_in_again_url: None,
     }
@@ -95,12 +109,21 @@ fn every_page() -> Vec<String> {
         pages.push(home(nav));
         pages.push(unavailable(nav).render().unwrap());
         pages.push(LogoutConfirmPage { page: page(nav) }.render().unwrap());
+        pages.push(replace_session(nav));
         pages.extend(password::every_login(nav));
         pages.extend(step::every_step(nav));
     }
     pages.extend(password::every_change());
     pages.extend(sessions::every_list());
     pages
+}
+
+fn replace_session(nav: Nav<'_>) -> String {
+    let question = ReplaceSessionPage {
+        page: page(nav),
+        continue_url: "/auth/login?login_hint=%3Cb%3E&confirmed=sealed",
+    };
+    question.render().unwrap()
 }
 
 #[test]
@@ -197,6 +220,7 @@ fn only_pages_of_an_impersonated_session_have_the_banner() {
             account(user, &[]).render().unwrap(),
             unavailable(nav).render().unwrap(),
             LogoutConfirmPage { page: page(nav) }.render().unwrap(),
+            replace_session(nav),
         ];
         for html in pages {
             let expected = user.impersonator.is_some();

@@ -23,6 +23,7 @@ pub(super) fn redirect(
     let attempt = LoginAttempt::start(interrupted.next(), redirect.now)?
         .into_organization(organization.cloned())
         .requiring(interrupted.requirement().clone())
+        .wanted(!interrupted.is_foreign())
         .into_continuation();
     redirect.response(request, attempt, &step.request(organization))
 }

@@ -210,10 +210,33 @@ fn a_changed_email_is_unverified_until_an_import_with_emails_verified() {
     django.set(1, "email = 'new@example.com'");
     django.set(2, "email = '2@EXAMPLE.com'");
     target.import(&django, &[]);
-    assert!(!target.user(1).email_verified && target.user(2).email_verified);
+    let unverified = target.user(1);
+    assert!(!unverified.email_verified && target.user(2).email_verified);
     let verified = target.import(&django, &["--emails-verified"]);
     assert_eq!(counts(&verified, 0), [0, 1, 1, 0]);
-    assert!(target.user(1).email_verified);
+    let now = target.user(1);
+    assert!(now.email_verified);
+    // Tokens that were given out for the unverified address end; Django's password stays.
+    assert!(now.token_version > unverified.token_version);
+    assert_eq!(now.password, unverified.password);
+    assert_eq!(target.user(2).token_version, 0);
+}
+
+#[test]
+fn a_password_that_was_set_here_ends_when_an_import_verifies_the_email() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    django.add(1, "1@example.com");
+    target.import(&django, &[]);
+    let imported = target.user(1);
+    target.change(|conn| {
+        diesel::update(users::table.find(1))
+            .set(users::password.eq("argon2$set-here"))
+            .execute(conn)
+    });
+    target.import(&django, &["--emails-verified"]);
+    let after = target.user(1);
+    assert!(after.email_verified && after.token_version > imported.token_version);
+    assert_eq!(after.password, imported.password);
 }
 
 #[test]

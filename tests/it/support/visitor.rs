@@ -73,9 +73,17 @@ impl Visitor {
         self.get(target).await.text().await.expect("a body")
     }
 
-    /// Starts a sign-in at this path and returns the authorize URL of the redirect.
+    /// Follows a link of this site: sends GET with the header of a browser, and returns the first
+    /// response.
+    pub(crate) async fn follow(&self, target: &str) -> Response {
+        let request = self.request(Method::GET, target);
+        let request = request.header("Sec-Fetch-Site", "same-origin");
+        request.send().await.expect("a response")
+    }
+
+    /// Starts a sign-in with a link of this site and returns the authorize URL of the redirect.
     pub(crate) async fn start_login(&self, target: &str) -> Url {
-        let response = self.get(target).await;
+        let response = self.follow(target).await;
         assert_eq!(
             response.status(),
             StatusCode::FOUND,

@@ -284,3 +284,34 @@ fn logging_out_is_confirmed_by_a_post() {
     assert!(html.contains(r#"type="submit">Log out</button>"#), "{html}");
     assert!(html.contains(r#"href="/">Stay signed in</a>"#), "{html}");
 }
+
+#[test]
+fn a_session_is_replaced_by_a_link_that_is_not_the_first_choice() {
+    let html = replace_session(Nav::SignedIn(ADA));
+    assert!(html.contains("ada@example.com"), "{html}");
+    let stay = html.find(r#"<a class="button" href="/">Stay signed in</a>"#);
+    let link =
+        r#"href="/auth/login?login_hint=%3Cb%3E&#38;confirmed=sealed">Continue to log in</a>"#;
+    assert!(stay < html.find(link) && stay.is_some(), "{html}");
+}
+
+#[test]
+fn a_provider_can_be_connected_or_disconnected() {
+    let html = account(ADA, &[]).render().unwrap();
+    assert!(html.contains(r#"href="/account/providers/okta/connect""#));
+    assert!(html.contains(r#"method="post" action="/account/providers/google/disconnect""#));
+    assert!(!html.contains("google/connect") && !html.contains("okta/disconnect"));
+    let without = AccountPage {
+        providers: &[],
+        ..account(ADA, &[])
+    };
+    assert!(!without.render().unwrap().contains("Connected accounts"));
+}
+
+#[test]
+fn an_account_without_an_address_says_so() {
+    let nobody = CurrentUser { email: "", ..ADA };
+    let html = account(nobody, &[]).render().unwrap();
+    assert!(html.contains("No email address"), "{html}");
+    assert!(!html.contains(">Verified<"), "{html}");
+}

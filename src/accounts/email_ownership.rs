@@ -1,0 +1,109 @@
+//! Which account has which email address. The address of an existing account, and whether it is
+//! verified, are written here and by the import only.
+
+use diesel::prelude::*;
+
+use super::email::email_key;
+use super::lifecycle::set_password;
+use super::passwords::unusable_password;
+use super::user::User;
+use crate::clock::Timestamp;
+use crate::db::schema::{identities, users};
+use crate::db::{Conn, DbError, on_unique_violation};
+use crate::ids::UserId;
+
+/// The result of writing an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EmailWrite {
+    /// The address is written.
+    Written,
+    /// The address is written, and everything that was given out before it was verified is revoked.
+    WrittenAndRevoked,
+    /// Another account took the address meanwhile.
+    Taken,
+}
+
+/// The `email_key` of an account without an address. It contains upper-case letters, so it is the
+/// [`email_key`] of no text.
+fn key_without_email(user: &User) -> String {
+    format!("NONE:{}", user.id)
+}
+
+/// Locks the rows of these accounts until the transaction ends, always in the same order: two
+/// transactions that swap the addresses of two accounts would otherwise wait for each other.
+pub(super) fn lock_accounts(conn: &mut Conn, ids: [Option<UserId>; 2]) -> QueryResult<()> {
+    let mut ids: Vec<UserId> = ids.into_iter().flatten().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    for id in ids {
+        // An update that changes nothing locks the row on PostgreSQL. SQLite has one writer anyway.
+        diesel::update(users::table.find(id))
+            .set(users::id.eq(users::id))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Writes the address of an account. If the account had no verified address and the new one is
+/// verified, its credentials are revoked.
+pub(super) fn write_email(
+    conn: &mut Conn,
+    user: &User,
+    email: &str,
+    verified: bool,
+    now: Timestamp,
+) -> Result<EmailWrite, DbError> {
+    let written = on_unique_violation(conn, |conn| {
+        diesel::update(users::table.find(user.id))
+            .set((
+                users::email.eq(email),
+                users::email_key.eq(email_key(email)),
+                users::email_verified.eq(verified),
+            ))
+            .execute(conn)
+    })?;
+    if written.is_none() {
+        return Ok(EmailWrite::Taken);
+    }
+    if !verified || user.email_verified {
+        return Ok(EmailWrite::Written);
+    }
+    revoke_credentials(conn, user, now)?;
+    Ok(EmailWrite::WrittenAndRevoked)
+}
+
+/// Removes the address of an account, which another account has now or will have. Nobody can sign in
+/// or be linked by an address to an account without one. `email_verified` then says whether the
+/// account's credentials were given out for a verified address.
+pub(super) fn release_email(
+    conn: &mut Conn,
+    user: &User,
+    email_verified: bool,
+) -> QueryResult<usize> {
+    diesel::update(users::table.find(user.id))
+        .set((
+            users::email.eq(""),
+            users::email_key.eq(key_without_email(user)),
+            users::email_verified.eq(email_verified),
+        ))
+        .execute(conn)
+}
+
+/// Removes the account's password, its links to Google and Okta, and its sessions and tokens. Called
+/// when the owner of an address that was not verified has proved it: the account may have been
+/// registered by another person.
+pub(super) fn revoke_credentials(
+    conn: &mut Conn,
+    user: &User,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let unusable = unusable_password()?;
+    set_password(conn, user.id, &unusable, now, None)?;
+    let links = identities::table.filter(identities::user_id.eq(user.id));
+    diesel::delete(links).execute(conn)?;
+    log::warn!(
+        "removed the password, provider links, sessions and tokens of account {}: its email was not verified until now",
+        user.id
+    );
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Connects identities at Google and Okta to the account of a signed-in user.
+
+use super::service::SignInService;
+use crate::accounts::{ExternalIdentity, LinkError, connect_identity, disconnect_identity};
+use crate::audit::AuditEvent;
+use crate::clock::Timestamp;
+use crate::db::DbError;
+use crate::ids::SessionId;
+use crate::oidc::OidcIdentity;
+use crate::sessions::SessionRow;
+use crate::workos::ClientDevice;
+
+impl SignInService {
+    /// Connects an identity to the account of a session. Returns `false` if the session has ended.
+    pub async fn connect_identity(
+        &self,
+        session: SessionId,
+        identity: OidcIdentity,
+        device: ClientDevice,
+        now: Timestamp,
+    ) -> Result<bool, LinkError> {
+        let identity = ExternalIdentity {
+            issuer: identity.issuer,
+            subject: identity.subject,
+            email: None,
+        };
+        let database = &self.services.database;
+        database
+            .write(move |conn| {
+                let Some(row) = SessionRow::lock_active(conn, &session, now)? else {
+                    return Ok(false);
+                };
+                connect_identity(conn, &identity, row.user_id)?;
+                let connected = AuditEvent::ProviderConnected {
+                    user_id: row.user_id,
+                    provider: identity.issuer,
+                    subject: identity.subject,
+                };
+                connected.record(conn, &device, now)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    /// Disconnects the identity at a provider from the account of a session. Returns `false` if the
+    /// session has ended.
+    pub async fn disconnect_identity(
+        &self,
+        session: SessionId,
+        issuer: String,
+        device: ClientDevice,
+        now: Timestamp,
+    ) -> Result<bool, DbError> {
+        let database = &self.services.database;
+        database
+            .write(move |conn| {
+                let Some(row) = SessionRow::lock_active(conn, &session, now)? else {
+                    return Ok(false);
+                };
+                if let Some(subject) = disconnect_identity(conn, &issuer, row.user_id)? {
+                    let disconnected = AuditEvent::ProviderDisconnected {
+                        user_id: row.user_id,
+                        provider: issuer,
+                        subject,
+                    };
+                    disconnected.record(conn, &device, now)?;
+                }
+                Ok(true)
+            })
+            .await
+    }
+}

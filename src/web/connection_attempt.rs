@@ -1,0 +1,114 @@
+//! Attempts to connect a provider, each in one encrypted cookie. A new attempt replaces the previous one.
+
+use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, CookieJar};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use super::login_attempt::{removal, set_attributes};
+use crate::clock::Timestamp;
+use crate::ids::SessionId;
+use crate::keys::Keys;
+use crate::oidc::ProviderName;
+use crate::random::{RandomnessError, random_text};
+use crate::workos::Pkce;
+
+const COOKIE: &str = "vestibule_connection";
+/// The cookie is sent to these routes only.
+const PATH: &str = "/account/providers";
+/// As long as an attempt to sign in.
+const LIFETIME: TimeDelta = TimeDelta::minutes(10);
+
+/// One attempt to connect a provider.
+#[derive(Serialize, Deserialize)]
+pub struct ConnectionAttempt {
+    provider: ProviderName,
+    state: String,
+    nonce: String,
+    code_verifier: String,
+    session_id: SessionId,
+    started_at: i64,
+}
+
+impl ConnectionAttempt {
+    /// Creates an attempt of this session.
+    pub fn start(
+        provider: ProviderName,
+        session_id: SessionId,
+        now: Timestamp,
+    ) -> Result<Self, RandomnessError> {
+        let Pkce { verifier } = Pkce::generate()?;
+        Ok(Self {
+            provider,
+            state: random_text()?,
+            nonce: random_text()?,
+            code_verifier: verifier,
+            session_id,
+            started_at: now.seconds(),
+        })
+    }
+
+    /// The open attempt of this browser, if it has this `state` and was started by this session.
+    pub fn find(
+        request: &HttpRequest,
+        keys: &Keys,
+        state: &str,
+        session_id: &SessionId,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let cookie = request.cookie(COOKIE)?;
+        let jar = CookieJar::new();
+        let opened = keys
+            .login_attempt()
+            .find_map(|key| jar.private(key).decrypt(cookie.clone()))?;
+        let attempt: Self = serde_json::from_str(opened.value()).ok()?;
+        let age = now.seconds() - attempt.started_at;
+        let is_same_state =
+            verify_slices_are_equal(attempt.state.as_bytes(), state.as_bytes()).is_ok();
+        let is_valid = is_same_state
+            && age.abs() < LIFETIME.num_seconds()
+            && attempt.session_id == *session_id;
+        is_valid.then_some(attempt)
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> ProviderName {
+        self.provider
+    }
+
+    /// The `state` parameter, which the provider returns unchanged.
+    pub fn state(&self) -> &str {
+        &self.state
+    }
+
+    /// The nonce, which the ID token must contain.
+    pub fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
+    /// The PKCE pair of this attempt.
+    pub fn pkce(&self) -> Pkce {
+        Pkce {
+            verifier: self.code_verifier.clone(),
+        }
+    }
+
+    /// The cookie of this attempt; `None` if it cannot be encrypted.
+    pub fn cookie(&self, keys: &Keys, secure: bool) -> Option<Cookie<'static>> {
+        let text = serde_json::to_string(self).ok()?;
+        let mut jar = CookieJar::new();
+        jar.private_mut(keys.login_attempt().next()?)
+            .add(Cookie::new(COOKIE, text));
+        let mut cookie = jar.get(COOKIE)?.clone();
+        set_attributes(&mut cookie, PATH, secure);
+        cookie.set_max_age(Duration::seconds(LIFETIME.num_seconds()));
+        Some(cookie)
+    }
+
+    /// A cookie that removes the attempt.
+    pub fn removal(secure: bool) -> Cookie<'static> {
+        removal(COOKIE.to_owned(), PATH, secure)
+    }
+}

@@ -1,0 +1,113 @@
+//! Asks before a link on another site replaces the browser's session with another one. Without the
+//! question, a link to `/auth/login` with a chosen `connection_id` could sign the browser in as somebody
+//! else.
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use url::form_urlencoded;
+
+use super::pages::ReplaceSessionPage;
+use super::{query_pairs, query_value, render};
+use crate::error::{Error, InternalError};
+use crate::ids::SessionId;
+use crate::keys::Keys;
+use crate::middleware::is_own_link;
+use crate::sessions::{BrowserSession, RevocationStatus, SessionState};
+use crate::state::AppState;
+
+/// The query parameter of the question's link. Its value is bound to the session that is replaced.
+const CONFIRMATION: &str = "confirmed";
+
+/// Whether a sign-in may replace the browser's session without a question. An extractor.
+pub struct SessionReplacement {
+    /// The live session and the link that replaces it.
+    live: Option<(SessionState, String)>,
+    is_wanted: bool,
+}
+
+impl FromRequest for SessionReplacement {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move {
+            let app = web::Data::<AppState>::extract(&request).await;
+            let app = app.map_err(|error| {
+                InternalError::new("find the application's state", error.to_string())
+            })?;
+            let Ok(session) = BrowserSession::extract(&request).await;
+            let open = |state: &SessionState| {
+                app.revocations.status(&state.session_id) != RevocationStatus::Revoked
+            };
+            let state = session.peek(app.clock.now()).filter(open);
+            let is_own = is_own_link(&request, &app.settings);
+            let Some(state) = state else {
+                return Ok(Self {
+                    live: None,
+                    is_wanted: is_own,
+                });
+            };
+            let is_wanted = is_own || is_confirmed(&request, &app.keys, &state.session_id);
+            let url = confirmed_url(&request, &app.keys, &state.session_id)?;
+            Ok(Self {
+                live: Some((state, url)),
+                is_wanted,
+            })
+        }
+        .boxed_local()
+    }
+}
+
+impl SessionReplacement {
+    /// Whether the request came from this site, or the user has answered the question.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
+    /// The page that asks, if the request would replace a session and the user may not want that.
+    pub(super) fn question(&self) -> Result<Option<HttpResponse>, Error> {
+        match &self.live {
+            Some((state, continue_url)) if !self.is_wanted => {
+                let page = ReplaceSessionPage {
+                    page: render::frame(Some(state), None),
+                    continue_url,
+                };
+                render::page(StatusCode::OK, &page).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The place of the confirmation, as [`Keys::seal_row`] names it.
+fn place(session: &SessionId) -> String {
+    format!("replacement of session {session}")
+}
+
+fn is_confirmed(request: &HttpRequest, keys: &Keys, session: &SessionId) -> bool {
+    let sealed = query_value(request, CONFIRMATION);
+    let sealed = sealed.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+    sealed.is_some_and(|sealed| keys.open_row(&place(session), &sealed).is_some())
+}
+
+/// The address of this request with a confirmation, which other sites cannot make.
+fn confirmed_url(
+    request: &HttpRequest,
+    keys: &Keys,
+    session: &SessionId,
+) -> Result<String, InternalError> {
+    let sealed = keys.seal_row(&place(session), b"");
+    let sealed = sealed.map_err(|error| InternalError::new("encrypt a confirmation", error))?;
+    let pairs = query_pairs(request).into_iter();
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs.filter(|(name, _)| name != CONFIRMATION))
+        .append_pair(CONFIRMATION, &URL_SAFE_NO_PAD.encode(sealed))
+        .finish();
+    Ok(format!("{}?{query}", request.path()))
+}
