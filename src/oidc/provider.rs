@@ -109,11 +109,6 @@ impl OidcProvider {
             .any(|allowed| allowed == redirect_uri)
     }
 
-    /// The issuer, as in the settings.
-    pub fn issuer(&self) -> &str {
-        &self.settings.issuer
-    }
-
     /// The URL to which a browser is sent to sign in at the provider.
     pub async fn authorize_url(
         &self,
