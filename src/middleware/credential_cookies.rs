@@ -24,6 +24,11 @@ pub const PENDING_SIGN_IN: SignInCookies = SignInCookies {
     prefix: "vestibule_step_",
     path: "/auth",
 };
+/// The cookie of an attempt to connect a provider; its name is the prefix alone.
+pub const CONNECTION_ATTEMPT: SignInCookies = SignInCookies {
+    prefix: "vestibule_connection",
+    path: "/account/providers",
+};
 /// The hexadecimal digits in the name of a sign-in cookie.
 const NAME_DIGITS: usize = 16;
 /// Browsers accept a cookie with this prefix only with the path `/`.

@@ -59,22 +59,9 @@ fn is_allowed_origin(origin: &str, settings: &Settings) -> bool {
     Origin::parse(origin).is_some_and(|origin| allowed.into_iter().any(|one| *one == origin))
 }
 
-/// Whether a link on this site, or an address that was typed in, led to this request. Browsers send
-/// `Sec-Fetch-Site` only to https and loopback, so `Referer` is used otherwise. Without either header the
-/// origin of the request is unknown, because a page can suppress `Referer`.
-pub fn is_own_link(request: &HttpRequest, settings: &Settings) -> bool {
-    match text(request.headers(), "sec-fetch-site") {
-        Some(site) => matches!(site, "same-origin" | "none"),
-        None => text(request.headers(), REFERER.as_str()).is_some_and(|referer| {
-            let origin = Url::parse(referer).ok().and_then(|url| Origin::of(&url));
-            origin.is_some_and(|origin| origin == settings.public_url)
-        }),
-    }
-}
-
 /// Whether a page of this site or of `CORS_ALLOWED_ORIGINS` led to this request, or the user typed its
-/// address. Unlike [`is_cross_site_link`], a request without `Sec-Fetch-Site` and `Referer` does not
-/// count, because another site can leave out the `Referer`.
+/// address. Browsers send `Sec-Fetch-Site` only to https and loopback, so `Referer` is used otherwise. A
+/// request with neither header does not count, because another site can leave out the `Referer`.
 pub fn is_own_link(request: &HttpRequest, settings: &Settings) -> bool {
     let headers = request.headers();
     let site = text(headers, "sec-fetch-site");

@@ -143,7 +143,13 @@ impl SignInService {
         let mut linking = self.email_linking;
         let result = loop {
             let result = self
-                .link_and_issue(external.clone(), record.clone(), linking, previous.clone(), now)
+                .link_and_issue(
+                    external.clone(),
+                    record.clone(),
+                    linking,
+                    previous.clone(),
+                    now,
+                )
                 .await;
             let Err(ExchangeFailure::Link(LinkError::Unconfirmed {
                 user_id,
@@ -199,7 +205,6 @@ impl SignInService {
             })
             .await
     }
-
 
     /// The row of the WorkOS session, or `None` if WorkOS named no session.
     ///

@@ -7,17 +7,15 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::login_attempt::{removal, set_attributes};
 use crate::clock::Timestamp;
 use crate::ids::SessionId;
 use crate::keys::Keys;
+use crate::middleware::CONNECTION_ATTEMPT;
 use crate::oidc::ProviderName;
 use crate::random::{RandomnessError, random_text};
 use crate::workos::Pkce;
 
-const COOKIE: &str = "vestibule_connection";
-/// The cookie is sent to these routes only.
-const PATH: &str = "/account/providers";
+const COOKIE: &str = CONNECTION_ATTEMPT.prefix;
 /// As long as an attempt to sign in.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
@@ -102,13 +100,13 @@ impl ConnectionAttempt {
         jar.private_mut(keys.login_attempt().next()?)
             .add(Cookie::new(COOKIE, text));
         let mut cookie = jar.get(COOKIE)?.clone();
-        set_attributes(&mut cookie, PATH, secure);
+        CONNECTION_ATTEMPT.set_attributes(&mut cookie, secure);
         cookie.set_max_age(Duration::seconds(LIFETIME.num_seconds()));
         Some(cookie)
     }
 
     /// A cookie that removes the attempt.
     pub fn removal(secure: bool) -> Cookie<'static> {
-        removal(COOKIE.to_owned(), PATH, secure)
+        CONNECTION_ATTEMPT.removal(COOKIE.to_owned(), secure)
     }
 }

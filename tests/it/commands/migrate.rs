@@ -8,7 +8,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-const NAMES: [&str; 16] = [
+pub(super) const NAMES: [&str; 19] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
     "2026-11-21-000003_create_django_imports",
@@ -25,6 +25,9 @@ const NAMES: [&str; 16] = [
     "2026-11-28-000014_add_session_id_to_refresh_tokens",
     "2026-11-28-000015_create_deleted_workos_users",
     "2026-11-28-000016_rename_unfinished_to_pending_sign_ins",
+    "2026-11-28-000017_create_audit_events",
+    "2026-11-28-000018_add_auth_time_to_sessions",
+    "2026-11-28-000020_add_sign_in_method_to_refresh_tokens",
 ];
 
 fn migrate(database: &TestDatabase, options: &[&str]) -> Program {
@@ -52,7 +55,8 @@ fn check_fails_until_every_migration_is_applied() {
     for name in NAMES {
         assert!(before.stdout.contains(name), "{before:#?}");
     }
-    before.reports_one_error(&["16 migrations are not applied", "run `vestibule migrate`"]);
+    let missing = format!("{} migrations are not applied", NAMES.len());
+    before.reports_one_error(&[&missing, "run `vestibule migrate`"]);
     migrate(&database, &[]).run().exits_with(0);
     let after = migrate(&database, &["--check"]).run().exits_with(0);
     assert_eq!(after.stderr, "");
