@@ -1,12 +1,15 @@
 //! Which accounts an address alone may link.
 
-use reqwest::StatusCode;
+use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 
 use super::{GOOGLE, OKTA, body, exchange, start};
-use crate::support::app::{TestApp, TestAppBuilder};
-use crate::support::exchange::{VERIFIER, json_of, post, refused, signed_in};
-use crate::support::oidc_provider::{OidcProvider, WithOidcIssuer, verified};
+use crate::support::app::{TestApp, TestAppBuilder, Visitor, location};
+use crate::support::exchange::{CHALLENGE, VERIFIER, json_of, post, refused, signed_in};
+use crate::support::oidc_provider::{
+    CLIENT_ID, OidcProvider, REDIRECT_URI, WithOidcIssuer, verified,
+};
+use crate::support::steps::query;
 
 async fn start_with(settings: &[(&str, &str)]) -> (OidcProvider, TestApp) {
     let provider = OidcProvider::start().await;
@@ -101,7 +104,22 @@ async fn nonce_and_code_verifier_can_be_required() {
     assert!(provider.requests("token").await.is_empty());
     let claims = json!({ "email": "ada@gmail.com", "email_verified": true, "nonce": "n" });
     provider.configure(json!({ "claims": claims })).await;
+    // As a page does: it asks for the code with the challenge of its verifier.
+    let mut authorize = Url::parse(&format!("{}/authorize", provider.issuer())).unwrap();
+    authorize
+        .query_pairs_mut()
+        .append_pair("response_type", "code")
+        .append_pair("client_id", CLIENT_ID)
+        .append_pair("redirect_uri", REDIRECT_URI)
+        .append_pair("scope", "openid email")
+        .append_pair("state", "the page's own")
+        .append_pair("code_challenge", CHALLENGE)
+        .append_pair("code_challenge_method", "S256");
+    let response = Visitor::new(provider.issuer())
+        .get(authorize.as_str())
+        .await;
     let mut complete = body();
+    complete["code"] = json!(query(&Url::parse(&location(&response)).unwrap(), "code"));
     complete["nonce"] = json!("n");
     complete["code_verifier"] = json!(VERIFIER);
     signed_in(post(&app, OKTA, &complete).await).await;

@@ -11,7 +11,7 @@ use super::steps::query;
 pub(crate) const WORKOS: &str = "/api/auth/workos/callback";
 /// RFC 7636's example, appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// The authorize URL to which a single-page app sends its user, with PKCE or without.
 pub(crate) fn authorize_url(app: &TestApp, pkce: bool) -> Url {
