@@ -107,7 +107,7 @@ async fn nothing_is_asked_without_a_live_session() {
     assert_eq!(response.status(), StatusCode::FOUND);
     let ada = app.signed_in("ada@example.com").await;
     let copy = ada.cookies("/");
-    ada.get("/auth/logout").await;
+    ada.post("/auth/logout").await;
     let ended = Visitor::new(&app.url);
     let request = ended.request(Method::GET, "/auth/login");
     let request = request.header(SITE, "cross-site").header("Cookie", copy);
