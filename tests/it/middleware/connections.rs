@@ -60,8 +60,9 @@ fn an_idle_connection_has_one_descriptor() {
     let mut open: Vec<_> = (0..50).map(|_| Connection::open(&site.url)).collect();
     open.iter_mut().for_each(ready);
     let used = descriptors() - before;
-    // The first connection may have been closed meanwhile.
-    assert!((49..=51).contains(&used), "{used}");
+    // Two for each would be 100. Meanwhile the first connection may have been closed, and the database
+    // may have opened files.
+    assert!((45..75).contains(&used), "{used}");
 }
 
 #[test]
