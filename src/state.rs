@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
+use actix_web::{HttpRequest, web};
 
 use crate::accounts::AllowedSignInMethods;
 use crate::accounts::passwords::validators::PasswordValidator;
@@ -11,6 +12,7 @@ use crate::audit::FailureCounter;
 use crate::clock::Clock;
 use crate::csp::content_security_policy;
 use crate::db::Database;
+use crate::error::InternalError;
 use crate::keys::Keys;
 use crate::memberships::Memberships;
 use crate::oidc::{OidcError, OidcProviders};
@@ -77,6 +79,12 @@ pub struct AppStateBuilder {
 }
 
 impl AppState {
+    /// The state of the application that received a request, for extractors.
+    pub fn of(request: &HttpRequest) -> Result<web::Data<Self>, InternalError> {
+        let state = request.app_data::<web::Data<Self>>().cloned();
+        state.ok_or_else(|| InternalError::new("find the application's state", "it has none"))
+    }
+
     /// Starts building the state.
     pub fn builder(settings: Settings, database: Database, clock: Clock) -> AppStateBuilder {
         AppStateBuilder {

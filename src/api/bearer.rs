@@ -2,7 +2,7 @@
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
@@ -10,6 +10,7 @@ use super::error::Unauthorized;
 use super::{ApiError, access_token, auth_cookie, cookie_tokens};
 use crate::accounts::User;
 use crate::db::DbError;
+use crate::error::Error;
 use crate::http::session_user::{MaybeUser, SessionOver};
 use crate::origin::Origin;
 use crate::sessions::BrowserSession;
@@ -23,13 +24,10 @@ impl FromRequest for ApiUser {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        let app = web::Data::<AppState>::from_request(&request, payload).into_inner();
         async move {
-            let app = app.map_err(|error| {
-                ApiError::internal("find the application's state", error.to_string())
-            })?;
+            let app = AppState::of(&request).map_err(Error::from)?;
             if let Some(token) = bearer_token(&request)? {
                 let claims = access_token::read(&app.tokens, &token, app.clock.now())?;
                 let user = access_token::load_user(&app.database, claims);

@@ -3,14 +3,14 @@
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
-use actix_web::cookie::{Cookie, CookieJar, SameSite};
-use aws_lc_rs::digest;
+use actix_web::cookie::{Cookie, SameSite};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::encrypted_cookie;
 use crate::accounts::email_key;
 use crate::clock::Timestamp;
-use crate::hex::hex;
+use crate::hex::sha256_hex;
 use crate::keys::Keys;
 
 const NAME: &str = "vestibule_browser";
@@ -40,7 +40,7 @@ impl KnownBrowser {
     pub fn from_request(request: &HttpRequest, keys: &Keys, now: Timestamp) -> Self {
         let mut browser = request
             .cookie(NAME)
-            .and_then(|cookie| decrypt(&cookie, keys))
+            .and_then(|cookie| encrypted_cookie::decrypt::<Self>(&cookie, keys.known_browser()))
             .unwrap_or_default();
         let oldest = now.plus(-LIFETIME).seconds();
         browser.accounts.retain(|one| one.signed_in_at > oldest);
@@ -76,11 +76,7 @@ impl KnownBrowser {
             },
         );
         self.accounts.truncate(MAX_ACCOUNTS);
-        let text = serde_json::to_string(&self).ok()?;
-        let mut jar = CookieJar::new();
-        jar.private_mut(keys.known_browser().next()?)
-            .add(Cookie::new(NAME, text));
-        let mut cookie = jar.get(NAME)?.clone();
+        let mut cookie = encrypted_cookie::encrypt(NAME, &self, keys.known_browser())?;
         cookie.set_path(PATH);
         cookie.set_http_only(true);
         cookie.set_secure(secure);
@@ -90,15 +86,8 @@ impl KnownBrowser {
     }
 }
 
-fn decrypt(cookie: &Cookie<'static>, keys: &Keys) -> Option<KnownBrowser> {
-    let jar = CookieJar::new();
-    let decrypted = keys
-        .known_browser()
-        .find_map(|key| jar.private(key).decrypt(cookie.clone()))?;
-    serde_json::from_str(decrypted.value()).ok()
-}
-
 fn account_hash(email: &str) -> String {
-    let key = email_key(email.trim());
-    hex(&digest::digest(&digest::SHA256, key.as_bytes()).as_ref()[..16])
+    let mut hash = sha256_hex(&email_key(email.trim()));
+    hash.truncate(32);
+    hash
 }

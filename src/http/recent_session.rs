@@ -3,7 +3,7 @@
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 use chrono::TimeDelta;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use super::session_user::{MaybeUser, login_required};
 use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Timestamp;
-use crate::error::{Error, InternalError};
+use crate::error::Error;
 use crate::links::{password_login_url, reauthentication_url};
 use crate::sessions::SessionState;
 use crate::state::AppState;
@@ -40,10 +40,7 @@ impl FromRequest for RecentSession {
             let next = next.map_or(FORM_PAGE, |target| target.as_str());
             let MaybeUser(state) = MaybeUser::extract(&request).await?;
             let state = state.ok_or_else(|| login_required(&request, next))?;
-            let app = web::Data::<AppState>::extract(&request).await;
-            let app = app.map_err(|error| {
-                InternalError::new("find the application's state", error.to_string())
-            })?;
+            let app = AppState::of(&request)?;
             require_recent(&state, next, app.clock.now())?;
             Ok(Self(state))
         }

@@ -94,9 +94,7 @@ pub fn login_required(request: &HttpRequest, next: &str) -> Error {
 }
 
 async fn parts(request: &HttpRequest) -> Result<(web::Data<AppState>, BrowserSession), Error> {
-    let app = web::Data::<AppState>::extract(request).await;
-    let app =
-        app.map_err(|error| InternalError::new("find the application's state", error.to_string()))?;
+    let app = AppState::of(request)?;
     let Ok(session) = BrowserSession::extract(request).await;
     Ok((app, session))
 }

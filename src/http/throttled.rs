@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use super::known_browser::KnownBrowser;
 use crate::accounts::email_key;
 use crate::accounts::passwords::PasswordSource;
-use crate::error::{Error, InternalError};
+use crate::error::Error;
 use crate::middleware::client_ip;
 use crate::settings::Settings;
 use crate::state::AppState;
@@ -41,8 +41,8 @@ impl FromRequest for SignInThrottle {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        ready(client(request, payload).and_then(|(app, client)| {
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(client(request).and_then(|(app, client)| {
             let throttled = app.throttle.count_sign_in(client);
             throttled.map_err(|error| on_form(error, request))?;
             Ok(Self(client))
@@ -54,8 +54,8 @@ impl FromRequest for ClientAddress {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        ready(client(request, payload).map(|(_, client)| Self(client)))
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(client(request).map(|(_, client)| Self(client)))
     }
 }
 
@@ -63,8 +63,8 @@ impl FromRequest for PasswordFormThrottle {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        ready(client(request, payload).and_then(|(app, client)| {
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(client(request).and_then(|(app, client)| {
             let browser = KnownBrowser::from_request(request, &app.keys, app.clock.now());
             let counted = app.throttle.count_sign_in(client);
             if browser.is_empty() {
@@ -106,8 +106,8 @@ impl FromRequest for RefreshThrottle {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        ready(client(request, payload).and_then(|(app, client)| {
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(client(request).and_then(|(app, client)| {
             app.throttle.count_refresh(client)?;
             Ok(Self)
         }))
@@ -118,8 +118,8 @@ impl FromRequest for VerifyThrottle {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        ready(client(request, payload).and_then(|(app, client)| {
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(client(request).and_then(|(app, client)| {
             app.throttle.count_verification(client)?;
             Ok(Self)
         }))
@@ -139,13 +139,8 @@ pub fn client_address(request: &HttpRequest, settings: &Settings) -> IpAddr {
     client_ip(request, &settings.trusted_proxies).unwrap_or(unknown)
 }
 
-fn client(
-    request: &HttpRequest,
-    payload: &mut Payload,
-) -> Result<(web::Data<AppState>, IpAddr), Error> {
-    let app = web::Data::<AppState>::from_request(request, payload).into_inner();
-    let app =
-        app.map_err(|error| InternalError::new("find the application's state", error.to_string()))?;
+fn client(request: &HttpRequest) -> Result<(web::Data<AppState>, IpAddr), Error> {
+    let app = AppState::of(request)?;
     let client = client_address(request, &app.settings);
     Ok((app, client))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::join;
 
 use super::pages::{
@@ -17,7 +17,7 @@ use crate::accounts::{User, connected_issuers, has_password};
 use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Clock;
 use crate::db::{Database, DbError};
-use crate::error::{Error, InternalError};
+use crate::error::Error;
 use crate::http::recent_session::{is_recent, log_in_again_url};
 use crate::http::session_user::SessionUser;
 use crate::memberships::Memberships;
@@ -57,9 +57,8 @@ impl FromRequest for AccountView {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let app = web::Data::<AppState>::from_request(request, payload).into_inner();
-        let view = app.map(|app| Self {
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let view = AppState::of(request).map(|app| Self {
             database: app.database.clone(),
             memberships: app.memberships.clone(),
             clock: app.clock.clone(),
@@ -69,9 +68,7 @@ impl FromRequest for AccountView {
                 .filter_map(|name| Some((name, app.oidc.get(name)?.issuer().to_owned())))
                 .collect(),
         });
-        ready(view.map_err(|error| {
-            InternalError::new("find the application's state", error.to_string()).into()
-        }))
+        ready(view.map_err(Error::from))
     }
 }
 

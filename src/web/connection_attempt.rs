@@ -1,13 +1,14 @@
 //! Attempts to connect a provider, each in one encrypted cookie. A new attempt replaces the previous one.
 
 use actix_web::HttpRequest;
+use actix_web::cookie::Cookie;
 use actix_web::cookie::time::Duration;
-use actix_web::cookie::{Cookie, CookieJar};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::http::encrypted_cookie;
 use crate::ids::SessionId;
 use crate::keys::Keys;
 use crate::middleware::CONNECTION_ATTEMPT;
@@ -57,11 +58,7 @@ impl ConnectionAttempt {
         now: Timestamp,
     ) -> Option<Self> {
         let cookie = request.cookie(COOKIE)?;
-        let jar = CookieJar::new();
-        let opened = keys
-            .login_attempt()
-            .find_map(|key| jar.private(key).decrypt(cookie.clone()))?;
-        let attempt: Self = serde_json::from_str(opened.value()).ok()?;
+        let attempt: Self = encrypted_cookie::decrypt(&cookie, keys.login_attempt())?;
         let age = now.seconds() - attempt.started_at;
         let is_same_state =
             verify_slices_are_equal(attempt.state.as_bytes(), state.as_bytes()).is_ok();
@@ -95,11 +92,7 @@ impl ConnectionAttempt {
 
     /// The cookie of this attempt; `None` if it cannot be encrypted.
     pub fn cookie(&self, keys: &Keys, secure: bool) -> Option<Cookie<'static>> {
-        let text = serde_json::to_string(self).ok()?;
-        let mut jar = CookieJar::new();
-        jar.private_mut(keys.login_attempt().next()?)
-            .add(Cookie::new(COOKIE, text));
-        let mut cookie = jar.get(COOKIE)?.clone();
+        let mut cookie = encrypted_cookie::encrypt(COOKIE, self, keys.login_attempt())?;
         CONNECTION_ATTEMPT.set_attributes(&mut cookie, secure);
         cookie.set_max_age(Duration::seconds(LIFETIME.num_seconds()));
         Some(cookie)

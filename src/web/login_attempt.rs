@@ -2,15 +2,15 @@
 //! and the page to return to, so that two tabs do not overwrite each other.
 
 use actix_web::HttpRequest;
+use actix_web::cookie::Cookie;
 use actix_web::cookie::time::Duration;
-use actix_web::cookie::{Cookie, CookieJar};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::hex::hex;
+use crate::hex::sha256_hex;
+use crate::http::encrypted_cookie;
 use crate::ids::OrganizationId;
 use crate::keys::Keys;
 use crate::middleware::LOGIN_ATTEMPT;
@@ -155,11 +155,7 @@ impl LoginAttempt {
 
     fn cookie(&self, keys: &Keys, secure: bool) -> Option<Cookie<'static>> {
         let name = cookie_name(&self.state);
-        let text = serde_json::to_string(self).ok()?;
-        let mut jar = CookieJar::new();
-        jar.private_mut(keys.login_attempt().next()?)
-            .add(Cookie::new(name.clone(), text));
-        let mut cookie = jar.get(&name)?.clone();
+        let mut cookie = encrypted_cookie::encrypt(&name, self, keys.login_attempt())?;
         LOGIN_ATTEMPT.set_attributes(&mut cookie, secure);
         cookie.set_max_age(Duration::seconds(LIFETIME.num_seconds()));
         Some(cookie)
@@ -243,11 +239,7 @@ impl LoginAttempts {
 }
 
 fn decrypt(cookie: &Cookie<'static>, keys: &Keys) -> Option<LoginAttempt> {
-    let jar = CookieJar::new();
-    let decrypted = keys
-        .login_attempt()
-        .find_map(|key| jar.private(key).decrypt(cookie.clone()))?;
-    serde_json::from_str(decrypted.value()).ok()
+    encrypted_cookie::decrypt(cookie, keys.login_attempt())
 }
 
 fn size(cookie: &Cookie<'_>) -> usize {
@@ -265,9 +257,4 @@ fn cookie_name(state: &str) -> String {
 )]
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-/// SHA-256 in hexadecimal digits.
-pub(super) fn sha256_hex(text: &str) -> String {
-    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }

@@ -13,7 +13,7 @@ use super::pages::LogoutConfirmPage;
 use super::step::cookie::row_ids;
 use super::{is_prefetch, notice, redirect, render};
 use crate::clock::Clock;
-use crate::error::{Error, InternalError};
+use crate::error::Error;
 use crate::http::session_user::UnrenewedUser;
 use crate::ids::{SessionId, WorkosSid};
 use crate::middleware::{TokenCookie, device, is_own_link};
@@ -84,9 +84,8 @@ impl FromRequest for BrowserLogout {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let app = web::Data::<AppState>::from_request(request, payload).into_inner();
-        let logout = app.map(|app| Self {
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let logout = AppState::of(request).map(|app| Self {
             sign_in: app.sign_in.clone(),
             access_token: access_token(request, &app),
             pending_sign_ins: row_ids(request, None),
@@ -98,9 +97,7 @@ impl FromRequest for BrowserLogout {
             secure: app.secure(),
             device: device(request, &app.settings.trusted_proxies),
         });
-        ready(logout.map_err(|error| {
-            InternalError::new("find the application's state", error.to_string()).into()
-        }))
+        ready(logout.map_err(Error::from))
     }
 }
 

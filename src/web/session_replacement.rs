@@ -4,7 +4,7 @@
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
@@ -37,10 +37,7 @@ impl FromRequest for SessionReplacement {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         async move {
-            let app = web::Data::<AppState>::extract(&request).await;
-            let app = app.map_err(|error| {
-                InternalError::new("find the application's state", error.to_string())
-            })?;
+            let app = AppState::of(&request)?;
             let Ok(session) = BrowserSession::extract(&request).await;
             let open = |state: &SessionState| {
                 app.revocations.status(&state.session_id) != RevocationStatus::Revoked

@@ -8,11 +8,11 @@ mod fields;
 
 use std::num::NonZeroU32;
 
-use aws_lc_rs::{digest, pbkdf2};
+use aws_lc_rs::pbkdf2;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::hex::hex;
+use crate::hex::sha256_hex;
 
 pub(super) use self::argon2::Argon2Params;
 use self::fields::{MAX_LANES, MAX_MEMORY_KIB, fields, number};
@@ -230,8 +230,4 @@ impl<'a> EncodedPassword<'a> {
             }
         }
     }
-}
-
-fn sha256_hex(text: &str) -> String {
-    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }

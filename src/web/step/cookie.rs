@@ -8,10 +8,10 @@ use actix_web::cookie::Cookie;
 use actix_web::cookie::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::hex::sha256_hex;
 use crate::middleware::PENDING_SIGN_IN;
 use crate::random::{RandomnessError, random_text};
 use crate::sign_in::PendingSignIn;
-use crate::web::login_attempt::sha256_hex;
 
 /// The hexadecimal digits of a handle: enough to distinguish one browser's sign-ins.
 const HANDLE_DIGITS: usize = 16;
