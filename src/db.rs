@@ -202,4 +202,4 @@ where
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

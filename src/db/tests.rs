@@ -6,8 +6,8 @@ use super::schema::users;
 use super::*;
 use crate::clock::Clock;
 
-/// A new database for a test, and the folder that contains it.
-fn database() -> (tempfile::TempDir, Database) {
+/// A new, migrated SQLite database for a test, and the folder that contains it.
+pub(crate) fn database() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::Sqlite(folder.path().join("test.sqlite3"));
     let database = Database::open_or_create(&DatabaseSettings { url, pool_size: 1 }).unwrap();

@@ -1,7 +1,6 @@
 use super::*;
 use crate::accounts::{NewUser, ProvisionError, WorkosProfile, deactivate, provision};
 use crate::db::Database;
-use crate::settings::{DatabaseSettings, DatabaseUrl};
 
 const BY_EMAIL: EmailLinking = EmailLinking::On { confirmed: None };
 
@@ -24,12 +23,7 @@ fn ada() -> ExternalIdentity {
 
 impl LinkTarget {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = DatabaseUrl::Sqlite(folder.path().join("test.sqlite3"));
-        let database = Database::open_or_create(&DatabaseSettings { url, pool_size: 1 }).unwrap();
-        let mut migrations = database.migrations().unwrap();
-        while migrations.apply_next().unwrap().is_some() {}
-        drop(migrations);
+        let (folder, database) = crate::db::tests::database();
         Self {
             _folder: folder,
             database,

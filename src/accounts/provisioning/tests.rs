@@ -7,7 +7,6 @@ use diesel::prelude::*;
 
 use super::*;
 use crate::db::Database;
-use crate::settings::{DatabaseSettings, DatabaseUrl};
 
 struct ProvisionTarget {
     _folder: tempfile::TempDir,
@@ -32,12 +31,7 @@ fn ada() -> WorkosProfile {
 
 impl ProvisionTarget {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = DatabaseUrl::Sqlite(folder.path().join("test.sqlite3"));
-        let database = Database::open_or_create(&DatabaseSettings { url, pool_size: 1 }).unwrap();
-        let mut migrations = database.migrations().unwrap();
-        while migrations.apply_next().unwrap().is_some() {}
-        drop(migrations);
+        let (folder, database) = crate::db::tests::database();
         Self {
             _folder: folder,
             database,

@@ -3,7 +3,7 @@
 use super::{GOOD, MigratedDatabase};
 
 /// Runs the command, which must succeed; returns its output.
-fn run(accounts: &MigratedDatabase, command: &str, email: &str) -> String {
+pub(super) fn run(accounts: &MigratedDatabase, command: &str, email: &str) -> String {
     let output = accounts.command(&[command, email]).run().exits_with(0);
     assert_eq!(output.stderr, "");
     output.stdout

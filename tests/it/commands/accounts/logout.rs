@@ -3,7 +3,7 @@
 use authkit_emulator::{Effect, Fault};
 use serde_json::json;
 
-use super::{GOOD, MigratedDatabase};
+use super::{GOOD, MigratedDatabase, closing};
 use crate::account_sessions::{ADA, REVOKE_AT_WORKOS};
 use crate::support::app::{SECRET_KEY, TestApp};
 use crate::support::program::Program;
@@ -27,12 +27,7 @@ fn sessions_and_tokens_end_and_the_account_stays_active() {
         accounts.add_session(&user, id);
     }
     accounts.add_session(&other, "of another");
-    let run = || {
-        let output = accounts.command(&["logout", "ada@EXAMPLE.com"]).run();
-        let output = output.exits_with(0);
-        assert_eq!(output.stderr, "");
-        output.stdout
-    };
+    let run = || closing::run(&accounts, "logout", "ada@EXAMPLE.com");
     assert_eq!(
         run(),
         "Account 'Ada@example.com' is logged out. Its tokens and 2 sessions ended."
