@@ -23,7 +23,7 @@ pub use cors::{cors, is_api_path};
 pub use credential_cookies::{
     CONNECTION_ATTEMPT, LOGIN_ATTEMPT, PENDING_SIGN_IN, TokenCookie, remove_credentials,
 };
-pub use cross_site::{cross_site, is_own_link};
+pub use cross_site::{cross_site, is_own_link, is_trusted_link};
 pub use request_log::{request_id, request_log};
 pub use security_headers::security_headers;
 pub use session_encryption::{cookie_parts, open_with_fallback_keys, reseal, session_middleware};

@@ -59,20 +59,26 @@ fn is_allowed_origin(origin: &str, settings: &Settings) -> bool {
     Origin::parse(origin).is_some_and(|origin| allowed.into_iter().any(|one| *one == origin))
 }
 
-/// Whether a page of this site or of `CORS_ALLOWED_ORIGINS` led to this request, or the user typed its
-/// address. Browsers send `Sec-Fetch-Site` only to https and loopback, so `Referer` is used otherwise. A
-/// request with neither header does not count, because another site can leave out the `Referer`.
+/// Whether a link on this site, or an address that was typed in, led to this request. Browsers send
+/// `Sec-Fetch-Site` only to https and loopback, so `Referer` is used otherwise. Without either header the
+/// origin of the request is unknown, because a page can suppress `Referer`.
 pub fn is_own_link(request: &HttpRequest, settings: &Settings) -> bool {
-    let headers = request.headers();
-    let site = text(headers, "sec-fetch-site");
-    let referer = text(headers, REFERER.as_str()).and_then(|referer| Url::parse(referer).ok());
-    let referer = referer.and_then(|url| Origin::of(&url));
-    matches!(site, Some("same-origin" | "none"))
-        || referer.is_some_and(|origin| match site {
-            None => is_allowed_origin(origin.as_str(), settings),
-            // The browser vouches that it was not this site, so only the other origins count.
-            Some(_) => settings.cors_allowed_origins.contains(&origin),
-        })
+    match text(request.headers(), "sec-fetch-site") {
+        Some(site) => matches!(site, "same-origin" | "none"),
+        None => text(request.headers(), REFERER.as_str()).is_some_and(|referer| {
+            let origin = Url::parse(referer).ok().and_then(|url| Origin::of(&url));
+            origin.is_some_and(|origin| origin == settings.public_url)
+        }),
+    }
+}
+
+/// Like [`is_own_link`], but also for a link on a site of `CORS_ALLOWED_ORIGINS`.
+pub fn is_trusted_link(request: &HttpRequest, settings: &Settings) -> bool {
+    let referer = text(request.headers(), REFERER.as_str());
+    let referer = referer.and_then(|referer| Url::parse(referer).ok());
+    let origin = referer.and_then(|url| Origin::of(&url));
+    is_own_link(request, settings)
+        || origin.is_some_and(|origin| settings.cors_allowed_origins.contains(&origin))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -16,7 +16,7 @@ use super::{query_pairs, query_value, render};
 use crate::error::{Error, InternalError};
 use crate::ids::SessionId;
 use crate::keys::Keys;
-use crate::middleware::is_own_link;
+use crate::middleware::is_trusted_link;
 use crate::sessions::{BrowserSession, RevocationStatus, SessionState};
 use crate::state::AppState;
 
@@ -43,7 +43,7 @@ impl FromRequest for SessionReplacement {
                 app.revocations.status(&state.session_id) != RevocationStatus::Revoked
             };
             let state = session.peek(app.clock.now()).filter(open);
-            let is_own = is_own_link(&request, &app.settings);
+            let is_own = is_trusted_link(&request, &app.settings);
             let Some(state) = state else {
                 return Ok(Self {
                     live: None,
