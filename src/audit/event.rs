@@ -3,7 +3,7 @@
 use crate::ids::{SessionId, UserId};
 
 /// An event of the audit trail.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AuditEvent {
     /// A user signed in, and got a session or tokens.
     SignedIn {
@@ -129,7 +129,7 @@ pub enum AuditEvent {
 }
 
 /// Who made a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChangedBy {
     /// The account's owner, in a signed-in session.
     Owner,
@@ -142,7 +142,7 @@ pub enum ChangedBy {
 }
 
 /// Why sessions were ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RevocationReason {
     /// The user ended it from another session.
     EndedByUser,
@@ -165,7 +165,7 @@ pub enum RevocationReason {
 }
 
 /// A key or a signature that was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefusedKey {
     /// WorkOS refused `WORKOS_API_KEY` or `WORKOS_CLIENT_ID`.
     WorkosApiKey,

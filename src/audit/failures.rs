@@ -28,17 +28,13 @@ pub struct FailureCounter {
 #[derive(Debug, Default)]
 struct FailureCounts {
     /// Failures that agree in event and client address.
-    kinds: HashMap<(AuditEventKey, Option<String>), CountedFailure>,
+    kinds: HashMap<(AuditEvent, Option<String>), CountedFailure>,
     /// Failures beyond [`MAX_KINDS`].
     omitted: u64,
 }
 
-/// The event as text: equal events have equal texts.
-type AuditEventKey = String;
-
 #[derive(Debug)]
 struct CountedFailure {
-    event: AuditEvent,
     /// The device of the first of these failures.
     device: ClientDevice,
     /// When the first of them happened.
@@ -50,7 +46,7 @@ impl FailureCounter {
     /// Counts a failure. Failures with the same event and client address become one row, which has the
     /// time and the request of the first of them.
     pub fn count(&self, event: AuditEvent, device: &ClientDevice, now: Timestamp) {
-        let key = (format!("{event:?}"), device.ip_address.clone());
+        let key = (event, device.ip_address.clone());
         let mut counts = self.counts.lock();
         if let Some(known) = counts.kinds.get_mut(&key) {
             known.times += 1;
@@ -58,7 +54,6 @@ impl FailureCounter {
             counts.omitted += 1;
         } else {
             let failure = CountedFailure {
-                event,
                 device: device.clone(),
                 at: now,
                 times: 1,
@@ -86,18 +81,21 @@ impl FailureCounter {
     /// lost, and the log says so.
     pub async fn write(&self, database: &Database, now: Timestamp) {
         let FailureCounts { kinds, mut omitted } = std::mem::take(&mut *self.counts.lock());
-        let mut failures: Vec<CountedFailure> = kinds.into_values().collect();
+        let kinds = kinds
+            .into_iter()
+            .map(|((event, _), failure)| (event, failure));
+        let mut failures: Vec<(AuditEvent, CountedFailure)> = kinds.collect();
         // Failures of a known account come first, then the frequent ones.
-        failures.sort_by_key(|failure| {
-            let of_known_account = failure.event.columns().user_id.is_some();
+        failures.sort_by_key(|(event, failure)| {
+            let of_known_account = event.columns().user_id.is_some();
             std::cmp::Reverse((of_known_account, failure.times))
         });
         let rest = failures.split_off(failures.len().min(MAX_ROWS));
-        omitted += rest.iter().map(|failure| failure.times).sum::<u64>();
+        omitted += rest.iter().map(|(_, failure)| failure.times).sum::<u64>();
         if failures.is_empty() && omitted == 0 {
             return;
         }
-        failures.sort_by_key(|failure| failure.at);
+        failures.sort_by_key(|(_, failure)| failure.at);
         let written = database.write(move |conn| record_all(conn, &failures, omitted, now));
         if let Err(error) = written.await {
             log::error!("failed to write the audit events of failures, which are lost: {error}");
@@ -107,18 +105,12 @@ impl FailureCounter {
 
 fn record_all(
     conn: &mut Conn,
-    failures: &[CountedFailure],
+    failures: &[(AuditEvent, CountedFailure)],
     omitted: u64,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    for CountedFailure {
-        event,
-        device,
-        at,
-        times,
-    } in failures
-    {
-        event.record_times(conn, device, *at, *times)?;
+    for (event, failure) in failures {
+        event.record_times(conn, &failure.device, failure.at, failure.times)?;
     }
     if omitted > 0 {
         let nobody = ClientDevice::default();

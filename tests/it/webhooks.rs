@@ -3,7 +3,7 @@
 mod memberships;
 mod users;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use chrono::TimeDelta;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::app::{TestApp, Visitor};
 use crate::support::log;
 use crate::support::raw::ask;
-use crate::support::readings::happens_soon;
+use crate::support::readings::{becomes_true, happens_soon};
 use crate::support::site::Site;
 use crate::support::steps::set_cookie;
 
@@ -94,18 +94,6 @@ pub(crate) fn user(app: &TestApp, id: &str, email: &str, seconds: i64) -> Value 
 async fn is_signed_in(app: &TestApp, cookies: &str) -> bool {
     let visitor = Visitor::new(&app.url);
     visitor.get_with_cookies("/account", cookies).await.status() == 200
-}
-
-/// Waits until the condition is true, for changes that the emulator makes asynchronously.
-async fn becomes_true<F: Future<Output = bool>>(mut what: impl FnMut() -> F) -> bool {
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(20) {
-        if what().await {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    false
 }
 
 #[test]

@@ -29,6 +29,18 @@ pub(crate) async fn happens_soon(app: &TestApp, condition: impl AsyncFn() -> boo
     false
 }
 
+/// Whether the condition becomes true, for changes that the emulator or a background task makes.
+pub(crate) async fn becomes_true<F: Future<Output = bool>>(mut what: impl FnMut() -> F) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(20) {
+        if what().await {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}
+
 impl TestApp {
     /// Renames the tables that a session depends on, so that no replica can read them.
     pub(crate) fn hide_session_tables(&self) {

@@ -3,8 +3,9 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{ROUTE, SECRET, app, becomes_true, send_event};
+use super::{ROUTE, SECRET, app, send_event};
 use crate::support::app::{TestApp, Visitor, location};
+use crate::support::readings::becomes_true;
 use crate::support::steps::{AUTHENTICATE, set_cookie};
 
 const OLIVE: &str = "olive@example.com";
