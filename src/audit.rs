@@ -1,12 +1,7 @@
 //! The audit trail: who signed in, failed to, or changed what, when, from where and why.
 //!
 //! Each event is a row of `audit_events` and a line of the log with the target `vestibule::audit`. A
-//! change records its event in its own transaction, with [`AuditEvent::record`]:
-//!
-//! ```ignore
-//! AuditEvent::PasswordChanged { user_id, by: ChangedBy::Owner, ended_sessions }
-//!     .record(conn, &device, now)?;
-//! ```
+//! change records its event in its own transaction, with [`AuditEvent::record`].
 //!
 //! A failure changes nothing and can be caused by anybody, so it is counted in memory with
 //! [`FailureCounter::count`] and written once a minute, in a limited number of rows. No event holds a
