@@ -12,6 +12,7 @@ mod lifecycle;
 mod password_costs;
 pub mod passwords;
 pub mod provisioning;
+pub mod second_factor;
 mod sign_in_method;
 mod user;
 

@@ -15,6 +15,7 @@ pub mod logout;
 pub mod schema;
 pub mod session;
 pub mod token;
+mod token_code;
 pub mod users;
 pub mod wire;
 

@@ -113,6 +113,14 @@ pub fn database(settings: &Settings) -> Vec<CheckMessage> {
     messages
 }
 
+/// Checks the accounts of a site with real users. A database that cannot be read is reported by
+/// [`database`].
+pub fn deployed_accounts(settings: &Settings) -> Vec<CheckMessage> {
+    let issues = Database::open(&settings.database)
+        .and_then(|database| accounts::deployment_issues(&database, settings.password_login));
+    issues.unwrap_or_default()
+}
+
 fn not_migrated(message: String) -> CheckMessage {
     CheckMessage::new(
         "database.W001",

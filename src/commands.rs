@@ -17,6 +17,7 @@ mod migrate;
 mod openapi;
 mod output;
 mod prompt;
+mod resettotp;
 mod runserver;
 mod signals;
 mod source;
@@ -142,6 +143,14 @@ enum Command {
         /// The account's email, in any case.
         email: String,
     },
+    /// Removes the authenticator app and the recovery codes of an account.
+    ///
+    /// For a user who has lost both. The password alone is then enough to log in, until the user sets
+    /// up an authenticator app again. Sessions and tokens stay valid.
+    Resettotp {
+        /// The account's email, in any case.
+        email: String,
+    },
     /// Imports the users of a Django project, with their ids and passwords.
     ///
     /// Reads the database of --from, which it never changes, and writes to DATABASE_URL. A second run
@@ -213,6 +222,7 @@ impl Cli {
             Command::Deactivate { email } => deactivate::run(&email),
             Command::Logout { email } => logout::run(&email),
             Command::Activate { email } => activate::run(&email),
+            Command::Resettotp { email } => resettotp::run(&email),
             Command::ImportDjango {
                 from,
                 table,

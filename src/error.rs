@@ -78,6 +78,9 @@ pub enum Error {
         /// The page that the sign-in would have returned to.
         next: String,
     },
+    /// A second factor was requested for an account that cannot sign in with a password.
+    #[error("the account cannot use a second factor")]
+    NoSecondFactor,
     /// A new password was sent for an account that cannot sign in with a password.
     #[error("the account cannot use a password")]
     NoPassword,
@@ -198,6 +201,12 @@ impl Error {
             failure,
             next: next.to_owned(),
         }
+    }
+
+    /// The error of a rate limit, with the time to wait in whole seconds, rounded up.
+    pub fn throttled_for(wait: Duration) -> Self {
+        let partial = u64::from(wait.subsec_nanos() > 0);
+        Self::Throttled((wait.as_secs() + partial).max(1))
     }
 
     /// The error for a form on `page`: if it is temporary, the error page links back to the form.

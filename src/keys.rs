@@ -79,15 +79,26 @@ impl Keys {
 
     /// Encrypts a pending sign-in for a client of the API, as URL-safe text.
     pub fn seal_pending(&self, plain: &[u8]) -> Result<String, SealError> {
-        let sealed = self.newest.pending.seal("", plain)?;
-        Ok(URL_SAFE_NO_PAD.encode(sealed))
+        self.seal_text("", plain)
     }
 
     /// Decrypts a value of [`seal_pending`](Self::seal_pending); `None` if no key opens it.
     pub fn open_pending(&self, sealed: &str) -> Option<Vec<u8>> {
+        self.open_text("", sealed)
+    }
+
+    /// Encrypts a value that a client keeps for this `purpose` only, as URL-safe text.
+    pub fn seal_text(&self, purpose: &str, plain: &[u8]) -> Result<String, SealError> {
+        let sealed = self.newest.pending.seal(purpose, plain)?;
+        Ok(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// Decrypts a value of [`seal_text`](Self::seal_text) for the same `purpose`; `None` if no key opens
+    /// it.
+    pub fn open_text(&self, purpose: &str, sealed: &str) -> Option<Vec<u8>> {
         let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let mut keys = std::iter::once(&self.newest).chain(&self.older);
-        keys.find_map(|derived| derived.pending.open("", &sealed))
+        keys.find_map(|derived| derived.pending.open(purpose, &sealed))
     }
 
     /// Decrypts a value of [`seal_row`](Self::seal_row) for the same `place`; `None` if no key opens it.
@@ -220,6 +231,9 @@ mod tests {
         for other in [&row, "", "made-up", "é", &sealed[..sealed.len() - 1]] {
             assert_eq!(keys.open_pending(other), None, "{other}");
         }
+        let other = keys.seal_text("made up", b"token").unwrap();
+        assert_eq!(keys.open_text("made up", &other).unwrap(), b"token");
+        assert_eq!(keys.open_pending(&other), None, "another purpose");
         let older = self::keys(OLD, "").seal_pending(b"x").unwrap();
         assert_eq!(self::keys(NEW, OLD).open_pending(&older).unwrap(), b"x");
         assert_eq!(keys.open_pending(&older), None);

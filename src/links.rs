@@ -6,8 +6,12 @@ use url::form_urlencoded::Serializer;
 const LOGIN: &str = "/auth/login";
 /// The path of the log-in form for passwords.
 const PASSWORD_LOGIN: &str = "/login";
+/// The path of the form for the code that follows a password.
+const LOGIN_CODE: &str = "/login/code";
 /// The id of the notice that the session has ended.
 pub const SESSION_OVER: &str = "session-ended";
+/// The id of the notice that a log-in has expired.
+pub const LOGIN_EXPIRED: &str = "login-expired";
 /// The id of the notice that the sign-in was cancelled.
 pub const SIGN_IN_CANCELLED: &str = "sign-in-cancelled";
 /// The query parameter of a sign-in that authenticates the user of the browser's session again.
@@ -73,6 +77,22 @@ pub fn session_over_url(next: &str) -> String {
     let mut query = Serializer::new(String::new());
     query.append_pair("notice", SESSION_OVER);
     with_next(PASSWORD_LOGIN, query, next)
+}
+
+/// The log-in form with the notice that the log-in has expired.
+pub fn login_expired_url(next: &str) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("notice", LOGIN_EXPIRED);
+    with_next(PASSWORD_LOGIN, query, next)
+}
+
+/// The form for the code that follows a password: that of the authenticator app, or a recovery code.
+pub fn login_code_url(next: &str, recovery: bool) -> String {
+    let mut query = Serializer::new(String::new());
+    if recovery {
+        query.append_pair("recovery", "1");
+    }
+    with_next(LOGIN_CODE, query, next)
 }
 
 fn with_next(path: &str, mut query: Serializer<'_, String>, next: &str) -> String {

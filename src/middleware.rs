@@ -21,7 +21,7 @@ pub use connections::{
 };
 pub use cors::{cors, is_api_path};
 pub use credential_cookies::{
-    CONNECTION_ATTEMPT, LOGIN_ATTEMPT, PENDING_SIGN_IN, TokenCookie, remove_credentials,
+    CONNECTION_ATTEMPT, LOGIN_ATTEMPT, LOGIN_CODE, PENDING_SIGN_IN, TokenCookie, remove_credentials,
 };
 pub use cross_site::{cross_site, is_own_link, is_trusted_link};
 pub use request_log::{request_id, request_log};

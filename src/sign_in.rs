@@ -4,7 +4,7 @@
 //! - `workos_session`: a browser session after WorkOS's callback; `callback_dedup` exchanges each code
 //!   only once;
 //! - `submit_step`, `step_answer`, `pending`: the steps of a sign-in that WorkOS has not completed;
-//! - `password`: a session or tokens for a password;
+//! - `password`: a session or tokens for a password; `second_factor`: for the code that follows it;
 //! - `provider_tokens`: tokens for a provider's code; `session_tokens`: tokens for a browser session;
 //! - `requirement`: what a sign-in must show, for a re-authentication;
 //! - `connection`: connects a signed-in user's identities at Google and Okta;
@@ -20,6 +20,7 @@ mod password;
 mod pending;
 mod provider_tokens;
 mod requirement;
+mod second_factor;
 mod service;
 mod session_tokens;
 mod stale_email;
@@ -32,6 +33,7 @@ pub use password::PasswordTokenError;
 pub use pending::{EndedSignIn, PendingSignIn, PendingSignInRow, PendingState, SignInEnd};
 pub use provider_tokens::{ExchangeFailure, SignedInTokens};
 pub use requirement::SignInRequirement;
+pub use second_factor::{CodeSignInError, PasswordOutcome, PendingPassword};
 pub use service::{SignInDependencies, SignInService};
 pub use step_answer::{StepRejection, is_not_a_member_code, normalize_code};
 pub use submit_step::{StepOutcome, StepSubmission};

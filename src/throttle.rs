@@ -157,9 +157,9 @@ impl PasswordAttempt<'_> {
     }
 }
 
-/// The error for a client, with the time to wait in whole seconds, rounded up.
+/// The error for a client, with the time to wait.
 fn throttled(outcome: Result<(), Duration>) -> Result<(), Error> {
-    outcome.map_err(|wait| Error::Throttled(whole_seconds(wait)))
+    outcome.map_err(Error::throttled_for)
 }
 
 fn whole_seconds(wait: Duration) -> u64 {

@@ -11,8 +11,9 @@ use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 use crate::api::{docs, exchange, logout as api_logout, session, token, users};
 use crate::error::Error;
 use crate::web::{
-    account, account_sessions, callback, health, home, jwks, login, logout, organization,
-    password_change, password_login, provider_connection, static_files, step, webhook,
+    account, account_sessions, authenticator, callback, health, home, jwks, login, login_code,
+    logout, organization, password_change, password_login, provider_connection, static_files, step,
+    webhook,
 };
 
 /// Registers all routes.
@@ -21,6 +22,11 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(get("/", home::home))
         .service(get("/account", account::account))
         .service(post("/account/password", password_change::post))
+        .service(get_and_post(
+            "/account/authenticator",
+            authenticator::get,
+            authenticator::post,
+        ))
         .service(post("/account/sessions/revoke", account_sessions::revoke))
         .service(get(
             provider_connection::CALLBACK_PATH,
@@ -38,6 +44,11 @@ pub fn routes(config: &mut ServiceConfig) {
             "/login",
             password_login::get,
             password_login::post,
+        ))
+        .service(get_and_post(
+            "/login/code",
+            login_code::get,
+            login_code::post,
         ))
         .service(get("/signin", login::signin))
         .service(get("/auth/login", login::login))

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod account_sessions;
+pub mod authenticator;
 pub mod callback;
 pub mod connection_attempt;
 pub mod form;
@@ -11,6 +12,7 @@ pub mod home;
 pub mod jwks;
 pub mod login;
 pub mod login_attempt;
+pub mod login_code;
 pub mod logout;
 pub mod notice;
 pub mod organization;

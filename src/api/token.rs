@@ -4,19 +4,21 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::SecretString;
 use serde_json::json;
 
+use super::exchange::next_step;
 use super::wire::{RefreshedJson, TokenPairJson};
-use super::{ApiError, RequestBody, auth_cookie, cookie_tokens, json_ok};
+use super::{ApiError, RequestBody, auth_cookie, cookie_tokens, json_ok, token_code};
 use crate::accounts::CredentialError;
 use crate::accounts::passwords::PasswordSource;
 use crate::http::throttled::{RefreshThrottle, SignInThrottle, VerifyThrottle};
 use crate::middleware::device;
 use crate::renewal::{TokenRefreshError, TokenRefreshRequest};
 use crate::sessions::BrowserSession;
-use crate::sign_in::PasswordTokenError;
+use crate::sign_in::{PasswordOutcome, PasswordTokenError};
 use crate::state::AppState;
 use crate::tokens::RefreshedTokens;
 
-/// `POST /api/token`: a token pair for an email address and a password.
+/// `POST /api/token`: a token pair for an email address and a password. If the account has a second
+/// factor, the response asks for its code, and the same route accepts the code.
 pub async fn obtain(
     SignInThrottle(client): SignInThrottle,
     request: HttpRequest,
@@ -25,23 +27,32 @@ pub async fn obtain(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
-    let (email, password) = (fields.text("email"), fields.untrimmed("password"));
-    fields.finish()?;
-    let password = SecretString::from(password);
-    let source = PasswordSource::Address(client);
-    let attempt = app.throttle.begin_password(&source, &email)?;
     let now = app.clock.now();
     let device = device(&request, &app.settings.trusted_proxies);
     let replaced = auth_cookie::replaced_session(&app.settings.api, &session, now);
-    let issued = app
-        .sign_in
-        .tokens_for_password(&email, (&password, source), replaced, &device, now)
-        .await;
-    attempt.finish(matches!(
-        issued,
-        Err(PasswordTokenError::Credentials(CredentialError::Refused(_)))
-    ));
-    let pair = issued?;
+    let pair = if fields.lacks(next_step::TOKEN) {
+        let (email, password) = (fields.text("email"), fields.untrimmed("password"));
+        fields.finish()?;
+        let password = SecretString::from(password);
+        let source = PasswordSource::Address(client);
+        let attempt = app.throttle.begin_password(&source, &email)?;
+        let issued = app
+            .sign_in
+            .tokens_for_password(&email, (&password, source), replaced, &device, now)
+            .await;
+        attempt.finish(matches!(
+            issued,
+            Err(PasswordTokenError::Credentials(CredentialError::Refused(_)))
+        ));
+        match issued? {
+            PasswordOutcome::SignedIn(pair) => pair,
+            PasswordOutcome::CodeRequired(pending) => {
+                return Err(token_code::code_required(&app.sign_in, &pending));
+            }
+        }
+    } else {
+        token_code::answer(&app, fields, client, replaced, device).await?
+    };
     auth_cookie::replace_session(&app.settings.api, &session);
     let access = pair.access.as_str();
     auth_cookie::ok_with_tokens(&app.settings, access, Some(&pair.refresh), |refresh| {

@@ -116,6 +116,26 @@ impl AuditEvent {
                 None,
                 json!({ "by": by.name(), "ended_sessions": ended_sessions }),
             ),
+            Self::FactorAdded {
+                user_id,
+                factor,
+                by,
+            } => (
+                "factor_added",
+                Some(*user_id),
+                None,
+                json!({ "factor": factor, "by": by.name() }),
+            ),
+            Self::FactorRemoved {
+                user_id,
+                factor,
+                by,
+            } => (
+                "factor_removed",
+                Some(*user_id),
+                None,
+                json!({ "factor": factor, "by": by.name() }),
+            ),
             Self::ProviderConnected {
                 user_id,
                 provider,

@@ -85,6 +85,24 @@ pub enum AuditEvent {
         /// How many other sessions ended.
         ended_sessions: usize,
     },
+    /// A second factor was added.
+    FactorAdded {
+        /// The user.
+        user_id: UserId,
+        /// The kind of factor: `totp` or `recovery_codes`.
+        factor: &'static str,
+        /// Who added it.
+        by: ChangedBy,
+    },
+    /// A second factor was removed or used up.
+    FactorRemoved {
+        /// The user.
+        user_id: UserId,
+        /// The kind of factor: `totp` or `recovery_code`.
+        factor: &'static str,
+        /// Who removed it.
+        by: ChangedBy,
+    },
     /// The account was linked to a user of WorkOS, Google or Okta.
     ProviderConnected {
         /// The user.

@@ -6,8 +6,8 @@ use diesel::prelude::*;
 
 use super::report::{CheckLevel, CheckMessage};
 use crate::accounts::passwords::{PasswordScheme, needs_upgrade, scheme};
-use crate::accounts::{User, emails_without_sign_in_method, has_sign_in_method};
-use crate::db::schema::users;
+use crate::accounts::{User, emails_without_sign_in_method, has_password, has_sign_in_method};
+use crate::db::schema::{totp_factors, users};
 use crate::db::{Conn, Database, DbError};
 use crate::ids::UserId;
 use crate::settings::PasswordLogin;
@@ -35,6 +35,44 @@ pub(super) fn issues(
         issues.extend(weak_hashes(&counts.weak_hashes));
         Ok(issues)
     })
+}
+
+/// Checks for a site with real users: superusers whose password alone is enough to sign in.
+pub(super) fn deployment_issues(
+    database: &Database,
+    password_login: PasswordLogin,
+) -> Result<Vec<CheckMessage>, DbError> {
+    let superusers = database.read_blocking(|conn| {
+        let active = users::table.filter(users::is_active.eq(true));
+        let superusers = active.filter(users::is_superuser.eq(true));
+        let without_factor =
+            superusers.filter(users::id.ne_all(totp_factors::table.select(totp_factors::user_id)));
+        let found = without_factor.order(users::id).select(User::as_select());
+        found.load(conn).map_err(DbError::from)
+    })?;
+    let with_password = superusers
+        .into_iter()
+        .filter(|user| has_password(user, password_login));
+    let emails: Vec<String> = with_password.map(|user| user.email).collect();
+    Ok(Vec::from_iter(without_second_factor(&emails)))
+}
+
+fn without_second_factor(emails: &[String]) -> Option<CheckMessage> {
+    let superusers = match emails.len() {
+        0 => return None,
+        1 => "1 superuser can".to_owned(),
+        many => format!("{many} superusers can"),
+    };
+    let first = &emails[..emails.len().min(NAMED_ACCOUNTS)];
+    Some(CheckMessage::new(
+        "accounts.W003",
+        CheckLevel::Warning,
+        format!(
+            "{superusers} log in with a password alone, without an authenticator app: {}.",
+            named(first, emails.len())
+        ),
+        "Each of them sets up an authenticator app at /account/authenticator.",
+    ))
 }
 
 #[derive(Default)]
@@ -80,6 +118,19 @@ fn without_sign_in_method(count: usize, emails: &[String]) -> CheckMessage {
         1 => "1 active account".to_owned(),
         many => format!("{many} active accounts"),
     };
+    CheckMessage::new(
+        "accounts.W001",
+        CheckLevel::Warning,
+        format!(
+            "{accounts} cannot sign in, having neither a linked WorkOS user nor a usable password that PASSWORD_LOGIN permits: {}.",
+            named(emails, count)
+        ),
+        "An account is linked by the first sign-in through WorkOS with the same verified email. Otherwise run `vestibule changepassword EMAIL` or `vestibule deactivate EMAIL`.",
+    )
+}
+
+/// The emails, with an ellipsis if there are more accounts than that.
+fn named(emails: &[String], count: usize) -> String {
     // An imported email may hold control characters.
     let mut named: Vec<String> = emails
         .iter()
@@ -88,15 +139,7 @@ fn without_sign_in_method(count: usize, emails: &[String]) -> CheckMessage {
     if count > emails.len() {
         named.push("…".to_owned());
     }
-    CheckMessage::new(
-        "accounts.W001",
-        CheckLevel::Warning,
-        format!(
-            "{accounts} cannot sign in, having neither a linked WorkOS user nor a usable password that PASSWORD_LOGIN permits: {}.",
-            named.join(", ")
-        ),
-        "An account is linked by the first sign-in through WorkOS with the same verified email. Otherwise run `vestibule changepassword EMAIL` or `vestibule deactivate EMAIL`.",
-    )
+    named.join(", ")
 }
 
 fn weak_hashes(counts: &BTreeMap<PasswordScheme, usize>) -> Option<CheckMessage> {

@@ -28,6 +28,7 @@ fn issues(settings: &Settings, deploy: bool, online: bool) -> Vec<checks::CheckM
     issues.extend(checks::database(settings));
     if deploy {
         issues.extend(checks::deployment(settings));
+        issues.extend(checks::deployed_accounts(settings));
     }
     if online {
         issues.extend(actix_web::rt::System::new().block_on(checks::online(settings)));

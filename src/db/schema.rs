@@ -210,6 +210,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Authenticator apps, the second factor of local passwords.
+    totp_factors (user_id) {
+        /// The user.
+        user_id -> BigInt,
+        /// The secret, encrypted.
+        secret -> Binary,
+        /// When the user set it up.
+        created_at -> Timestamp,
+        /// The time step of the last code that was accepted.
+        last_step -> BigInt,
+        /// When the last wrong code is forgotten.
+        wrong_codes_until -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    /// Recovery codes that have not been used.
+    recovery_codes (user_id, code_hash) {
+        /// The user.
+        user_id -> BigInt,
+        /// SHA-256 of the code.
+        code_hash -> Binary,
+    }
+}
+
+diesel::table! {
     /// WorkOS users that WorkOS has deleted.
     deleted_workos_users (workos_user_id) {
         /// The user's id at WorkOS.
@@ -247,3 +273,4 @@ diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(identities -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users, django_imports, identities);
 diesel::allow_tables_to_appear_in_same_query!(sessions, refresh_tokens);
+diesel::allow_tables_to_appear_in_same_query!(totp_factors, users);

@@ -174,6 +174,12 @@ impl Error {
                 "You do not use a password of this site to log in.",
             )
             .with_action("Your account", "/account".to_owned()),
+            Self::NoSecondFactor => PublicError::new(
+                StatusCode::FORBIDDEN,
+                "There is no password to protect",
+                "An authenticator app protects a password of this site, and you do not use one to log in.",
+            )
+            .with_action("Your account", "/account".to_owned()),
             Self::NoOrganizations => PublicError::new(
                 StatusCode::FORBIDDEN,
                 "No organisation to switch to",

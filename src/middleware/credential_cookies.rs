@@ -29,6 +29,11 @@ pub const CONNECTION_ATTEMPT: SignInCookies = SignInCookies {
     prefix: "vestibule_connection",
     path: "/account/providers",
 };
+/// The cookie between a password and the code that must follow it. It has this one name.
+pub const LOGIN_CODE: SignInCookies = SignInCookies {
+    prefix: "vestibule_login_code",
+    path: "/login/code",
+};
 /// The hexadecimal digits in the name of a sign-in cookie.
 const NAME_DIGITS: usize = 16;
 /// Browsers accept a cookie with this prefix only with the path `/`.

@@ -1,4 +1,5 @@
-//! A browser session or tokens for an email address and a password.
+//! A browser session or tokens for an email address and a password. If the account has a second factor,
+//! a code must follow.
 
 use std::sync::Arc;
 
@@ -6,6 +7,7 @@ use secrecy::SecretString;
 
 use super::audit::SignInRecord;
 use super::new_session::{SessionDraft, end_replaced, local_state};
+use super::second_factor::{PasswordOutcome, PendingPassword};
 use super::service::SignInService;
 use crate::accounts::passwords::PasswordSource;
 use crate::accounts::{CredentialError, SignInMethod, User, authenticate};
@@ -14,7 +16,7 @@ use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::ids::SessionId;
-use crate::sessions::SessionState;
+use crate::sessions::{NewSession, SessionState};
 use crate::tokens::{IssueError, TokenGrant, TokenPair};
 use crate::workos::ClientDevice;
 
@@ -55,27 +57,17 @@ impl SignInService {
         previous: Option<SessionId>,
         device: ClientDevice,
         now: Timestamp,
-    ) -> Result<SessionState, CredentialError> {
-        let client = device.clone();
-        let record = SignInRecord::new(AuthenticationMethod::LocalPassword.as_str(), &device, now);
-        let draft = SessionDraft::new(device, now, self.session_age);
-        let draft = draft.map_err(|error| DbError::Unavailable(error.to_string()))?;
-        let ending = previous.clone();
-        let insert = move |conn: &mut Conn, user: &User| {
-            let row = draft.clone().insert(conn, user, ending.as_ref())?;
-            // Without a login attempt the row is always new.
-            let row = row.ok_or(CredentialError::Refused(Some(user.id)))?;
-            record.write(conn, user.id, Some(&row.id))?;
-            Ok::<_, CredentialError>(row)
-        };
-        let password = (password, source);
-        let (user, row) = self
-            .with_password(email, password, &client, now, insert)
+    ) -> Result<PasswordOutcome<SessionState>, CredentialError> {
+        let insert = self.insert_session::<CredentialError>(previous.clone(), &device, now)?;
+        let outcome = self
+            .with_password(email, (password, source), &device, now, insert)
             .await?;
-        self.cache_end_of(previous.as_ref(), now);
-        Ok(SessionState {
-            authentication_method: Some(AuthenticationMethod::LocalPassword),
-            ..local_state(user, &row)
+        Ok(match outcome {
+            PasswordOutcome::SignedIn((user, row)) => {
+                self.cache_end_of(previous.as_ref(), now);
+                PasswordOutcome::SignedIn(Self::password_state(user, &row))
+            }
+            PasswordOutcome::CodeRequired(pending) => PasswordOutcome::CodeRequired(pending),
         })
     }
 
@@ -87,29 +79,73 @@ impl SignInService {
         previous: Option<SessionId>,
         device: &ClientDevice,
         now: Timestamp,
-    ) -> Result<TokenPair, PasswordTokenError> {
+    ) -> Result<PasswordOutcome<TokenPair>, PasswordTokenError> {
+        let issue = self.issue_tokens::<PasswordTokenError>(previous.clone(), device, now);
+        let outcome = self
+            .with_password(email, password, device, now, issue)
+            .await?;
+        Ok(match outcome {
+            PasswordOutcome::SignedIn((_, pair)) => {
+                self.cache_end_of(previous.as_ref(), now);
+                PasswordOutcome::SignedIn(pair)
+            }
+            PasswordOutcome::CodeRequired(pending) => PasswordOutcome::CodeRequired(pending),
+        })
+    }
+
+    /// Returns a function that inserts the row of a session which began with a password.
+    pub(super) fn insert_session<E: From<DbError> + From<diesel::result::Error>>(
+        &self,
+        previous: Option<SessionId>,
+        device: &ClientDevice,
+        now: Timestamp,
+    ) -> Result<impl Fn(&mut Conn, &User) -> Result<NewSession, E> + Clone + Send + use<E>, DbError>
+    {
+        let record = SignInRecord::new(AuthenticationMethod::LocalPassword.as_str(), device, now);
+        let draft = SessionDraft::new(device.clone(), now, self.session_age);
+        let draft = draft.map_err(|error| DbError::Unavailable(error.to_string()))?;
+        Ok(move |conn: &mut Conn, user: &User| {
+            let row = draft.clone().insert(conn, user, previous.as_ref())?;
+            // Without a login attempt the row is always new.
+            let row = row.ok_or(DbError::Interrupted)?;
+            record.write(conn, user.id, Some(&row.id))?;
+            Ok(row)
+        })
+    }
+
+    /// Returns a function that issues tokens for a password. The browser's `previous` session ends.
+    pub(super) fn issue_tokens<E: From<IssueError> + From<diesel::result::Error>>(
+        &self,
+        previous: Option<SessionId>,
+        device: &ClientDevice,
+        now: Timestamp,
+    ) -> impl Fn(&mut Conn, &User) -> Result<TokenPair, E> + Clone + Send + use<E> {
         let tokens = Arc::clone(&self.services.tokens);
         let record = SignInRecord::new(AuthenticationMethod::LocalPassword.as_str(), device, now);
-        let (ending, at) = (previous.clone(), device.clone());
-        let issue = move |conn: &mut Conn, user: &User| {
-            if let Some(ending) = &ending {
-                end_replaced(conn, ending, None, &at, now)?;
+        let device = device.clone();
+        move |conn: &mut Conn, user: &User| {
+            if let Some(previous) = &previous {
+                end_replaced(conn, previous, None, &device, now)?;
             }
             record.write(conn, user.id, None)?;
             let grant = TokenGrant {
                 sign_in_method: Some(SignInMethod::Password),
                 ..TokenGrant::default()
             };
-            Ok::<_, PasswordTokenError>(tokens.issue(conn, user, grant, now)?)
-        };
-        let (_, pair) = self
-            .with_password(email, password, device, now, issue)
-            .await?;
-        self.cache_end_of(previous.as_ref(), now);
-        Ok(pair)
+            Ok(tokens.issue(conn, user, grant, now)?)
+        }
     }
 
-    /// Checks a password, and calls `sign_in` in the transaction that confirms the check.
+    /// The cookie's state of a session that began with a password.
+    pub(super) fn password_state(user: User, row: &NewSession) -> SessionState {
+        SessionState {
+            authentication_method: Some(AuthenticationMethod::LocalPassword),
+            ..local_state(user, row)
+        }
+    }
+
+    /// Checks a password, and calls `sign_in` in the transaction that confirms the check, unless the
+    /// account has a second factor.
     async fn with_password<T, E>(
         &self,
         email: &str,
@@ -117,7 +153,7 @@ impl SignInService {
         device: &ClientDevice,
         now: Timestamp,
         sign_in: impl Fn(&mut Conn, &User) -> Result<T, E> + Clone + Send + 'static,
-    ) -> Result<(User, T), E>
+    ) -> Result<PasswordOutcome<(User, T)>, E>
     where
         T: Send + 'static,
         E: From<CredentialError> + From<DbError> + From<diesel::result::Error> + Send + 'static,
@@ -129,22 +165,25 @@ impl SignInService {
             let checked = authenticate(database, hasher, policy, email, password, source).await;
             let checked = checked.inspect_err(|error| self.count_refusal(error, device, now))?;
             let sign_in = sign_in.clone();
-            let signed_in = database
+            let outcome = database
                 .write(move |conn| {
                     let Some(user) = checked.confirm(conn)? else {
                         return Ok::<_, E>(None);
                     };
+                    if let Some(pending) = PendingPassword::of(conn, &user, now)? {
+                        return Ok(Some(PasswordOutcome::CodeRequired(pending)));
+                    }
                     // `record_login` checks again that the account is active: if it is deactivated in
                     // between, the deactivation does not see this sign-in.
                     if User::record_login(conn, user.id, now)? == 0 {
                         return Ok(None);
                     }
                     let result = sign_in(conn, &user)?;
-                    Ok(Some((user, result)))
+                    Ok(Some(PasswordOutcome::SignedIn((user, result))))
                 })
                 .await?;
-            if let Some(signed_in) = signed_in {
-                return Ok(signed_in);
+            if let Some(outcome) = outcome {
+                return Ok(outcome);
             }
         }
         // The account changed during every attempt.

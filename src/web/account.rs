@@ -9,10 +9,11 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::join;
 
 use super::pages::{
-    AccountPage, Notice, NoticeLevel, OrganizationChoice, OrganizationSection,
-    PasswordChangeErrors, ProviderConnection,
+    AccountPage, AuthenticatorSection, Notice, NoticeLevel, OrganizationChoice,
+    OrganizationSection, PasswordChangeErrors, ProviderConnection,
 };
 use super::{account_sessions, notice, provider_connection, render};
+use crate::accounts::second_factor::SecondFactor;
 use crate::accounts::{User, connected_issuers, has_password};
 use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Clock;
@@ -30,6 +31,11 @@ use crate::workos::OrganizationList;
 const PASSWORD_CHANGED: Notice<'static> = Notice {
     level: NoticeLevel::Success,
     text: "Your password was changed, and your other sessions have ended.",
+};
+
+const AUTHENTICATOR_REMOVED: Notice<'static> = Notice {
+    level: NoticeLevel::Success,
+    text: "Your authenticator app is off, and your recovery codes were deleted.",
 };
 
 /// Shows the profile, the organisation, the open sessions, and the password form if the account has a
@@ -118,6 +124,10 @@ impl AccountView {
         let sessions = account_sessions::list(user, &self.database, self.clock.now());
         let (sessions, listed) = join(sessions, self.organizations_of(user)).await;
         let providers = self.connections_of(user).await;
+        let authenticator = match password {
+            Some(_) => self.authenticator_of(user).await,
+            None => AuthenticatorSection::Hidden,
+        };
         let current = user.organization_id.as_ref();
         let listed = listed.as_deref();
         let all = listed.map_or(&[][..], |listed| &listed.list);
@@ -140,6 +150,7 @@ impl AccountView {
         let unchanged = format!("You are in {name}.");
         let mut known = vec![
             ("password-changed", PASSWORD_CHANGED),
+            ("authenticator-removed", AUTHENTICATOR_REMOVED),
             account_sessions::SESSION_ENDED,
         ];
         known.extend(provider_connection::NOTICES);
@@ -176,8 +187,27 @@ impl AccountView {
             providers: &providers,
             password,
             log_in_again_url: log_in_again.as_deref(),
+            authenticator,
         };
         render::page(StatusCode::OK, &account)
+    }
+
+    /// The section about the second factor; hidden if the database is unavailable.
+    async fn authenticator_of(&self, user: &SessionState) -> AuthenticatorSection {
+        let id = user.user_id;
+        let factor = self
+            .database
+            .read(move |conn| SecondFactor::of(conn, id).map_err(DbError::from));
+        match factor.await {
+            Ok(Some(SecondFactor { recovery_codes, .. })) => {
+                AuthenticatorSection::On { recovery_codes }
+            }
+            Ok(None) => AuthenticatorSection::Off,
+            Err(error) => {
+                log::warn!("the account page is shown without the second factor: {error}");
+                AuthenticatorSection::Hidden
+            }
+        }
     }
 
     /// The account of a session. Ends the session if the account is deleted or closed.

@@ -6,6 +6,7 @@
 //! identity provider's hosts, so `img-src` needs `https:` beside `'self'`.
 
 mod account;
+mod authenticator;
 mod error;
 mod frame;
 mod home;
@@ -15,6 +16,10 @@ mod sessions;
 mod step_page;
 
 pub use account::{AccountPage, ProviderConnection, machine_time, readable_time};
+pub use authenticator::{
+    AuthenticatorForms, AuthenticatorPage, AuthenticatorSection, AuthenticatorSetupPage,
+    LoginCodePage, QrCode, RecoveryCodesPage,
+};
 pub use error::ErrorPage;
 pub use frame::{
     ActionLink, CurrentUser, ImpersonationBanner, Nav, Notice, NoticeLevel, PageFrame, SITE_NAME,

@@ -8,21 +8,29 @@ use secrecy::ExposeSecret;
 
 use super::form::{Form, field_error};
 use super::login::public_url_redirect;
-use super::pages::{LoginForm, LoginPage, PageFrame};
-use super::{none_if_refused, notice, query_value, redirect, redirect_target, render};
+use super::pages::{LoginForm, LoginPage, Notice, NoticeLevel, PageFrame};
+use super::{login_code, none_if_refused, notice, query_value, redirect, redirect_target, render};
 use crate::accounts::CredentialError;
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
 use crate::http::throttled::PasswordFormThrottle;
-use crate::links::{SESSION_OVER, login_url, login_with_hint_url, password_login_url};
+use crate::links::{
+    LOGIN_EXPIRED, SESSION_OVER, login_url, login_with_hint_url, password_login_url,
+};
 use crate::middleware::device;
 use crate::origin::{Origin, local_target};
 use crate::sessions::BrowserSession;
 use crate::settings::{PasswordLogin, Settings};
+use crate::sign_in::PasswordOutcome;
 use crate::state::AppState;
 
 /// Django's sentence, for every refusal.
 const REFUSED: &str = "Please enter a correct email address and password. Note that both fields may be case-sensitive.";
+/// Shown if the code did not follow the password in time, or the account has changed meanwhile.
+const EXPIRED: Notice<'static> = Notice {
+    level: NoticeLevel::Info,
+    text: "This log-in has expired. Please start again.",
+};
 
 /// Shows the form. A signed-in user sees it too, with a link to continue: a redirect could loop with a
 /// page that requires another user, and would keep that user from logging in.
@@ -36,9 +44,10 @@ pub async fn get(
     }
     let next = query_value(&request, "next");
     let next = valid_next(next.as_deref(), &app.settings.public_url);
-    let notice = notice::from_query(&request, &[(SESSION_OVER, notice::SESSION_ENDED)]);
+    let session_over = notice::from_query(&request, &[(SESSION_OVER, notice::SESSION_ENDED)]);
     // A session that has ended was usually a WorkOS session.
-    let workos_first = notice.is_some();
+    let workos_first = session_over.is_some();
+    let notice = notice::from_query(&request, &[(LOGIN_EXPIRED, EXPIRED)]).or(session_over);
     let page = render::frame(user.0.as_ref(), notice);
     show(
         &app.settings,
@@ -89,7 +98,11 @@ pub async fn post(
             .session_for_password(email, (&password, source), previous, device, now)
             .await;
         attempt.finish(matches!(outcome, Err(CredentialError::Refused(_))));
-        if let Some(state) = none_if_refused(outcome, &form_url)? {
+        let outcome = none_if_refused(outcome, &form_url)?;
+        if let Some(PasswordOutcome::CodeRequired(pending)) = &outcome {
+            return login_code::ask(&app, pending, &next);
+        }
+        if let Some(PasswordOutcome::SignedIn(state)) = outcome {
             let begun = session.start(state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             let target = redirect_target(&next, &app.settings.login_redirect_url);
@@ -141,7 +154,7 @@ fn show(
 }
 
 /// `next` if it is an address of this site, else an empty string.
-fn valid_next(next: Option<&str>, public_url: &Origin) -> String {
+pub(super) fn valid_next(next: Option<&str>, public_url: &Origin) -> String {
     let next = next.and_then(|next| local_target(next, public_url));
     next.unwrap_or_default()
 }

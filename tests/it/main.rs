@@ -37,6 +37,7 @@ mod provisioning;
 mod purge;
 mod reauthentication;
 mod renewal;
+mod second_factor;
 mod session;
 mod static_files;
 mod support;

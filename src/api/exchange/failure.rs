@@ -171,7 +171,7 @@ fn conflict() -> ApiError {
     exchange_error(StatusCode::CONFLICT, CONFLICT, "account_conflict")
 }
 
-pub(super) fn exchange_error(status: StatusCode, detail: &str, code: &str) -> ApiError {
+pub(in crate::api) fn exchange_error(status: StatusCode, detail: &str, code: &str) -> ApiError {
     ApiError::Exchange(ExchangeError {
         status,
         detail: detail.to_owned(),

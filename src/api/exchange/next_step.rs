@@ -25,7 +25,7 @@ use crate::workos::{
 };
 
 /// The field with the token of a pending step.
-pub(super) const TOKEN: &str = "pending_authentication_token";
+pub(in crate::api) const TOKEN: &str = "pending_authentication_token";
 /// As long as WorkOS's codes are valid.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 /// WorkOS's code for a pending sign-in that it no longer knows.

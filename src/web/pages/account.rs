@@ -3,6 +3,7 @@
 use askama::Template;
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::authenticator::AuthenticatorSection;
 use super::frame::PageFrame;
 use super::organization::OrganizationSection;
 use super::password::PasswordChangeErrors;
@@ -44,6 +45,8 @@ pub struct AccountPage<'a> {
     pub password: Option<&'a PasswordChangeErrors>,
     /// The log-in that the password form needs first; `None` if the user has logged in recently.
     pub log_in_again_url: Option<&'a str>,
+    /// The section about the second factor.
+    pub authenticator: AuthenticatorSection,
 }
 
 /// A provider on the account page.

@@ -74,6 +74,7 @@ fn account<'a>(user: CurrentUser<'a>, roles: &'a [String]) -> AccountPage<'a> {
         providers: &PROVIDERS,
         password: None,
         log_in_again_url: None,
+        authenticator: AuthenticatorSection::Hidden,
     }
 }
 

@@ -9,7 +9,7 @@ use vestibule::ids::SessionId;
 use super::Upgraded;
 
 /// The number of migrations since the version that wrote the fixture.
-const NEW_MIGRATIONS: usize = 7;
+const NEW_MIGRATIONS: usize = 8;
 
 #[tokio::test]
 async fn every_row_is_kept() {
@@ -24,8 +24,10 @@ async fn every_row_is_kept() {
         ("identities", 1),
         ("jobs", 1),
         ("pending_sign_ins", 2),
+        ("recovery_codes", 0),
         ("refresh_tokens", 13),
         ("sessions", 11),
+        ("totp_factors", 0),
         ("users", 9),
         ("webhook_events", 5),
     ];

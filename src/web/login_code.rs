@@ -1,0 +1,140 @@
+//! `GET` and `POST /login/code`: the second step of a log-in with a password, for accounts with an
+//! authenticator app.
+//!
+//! A cookie keeps the state between the steps, encrypted, for ten minutes.
+
+use actix_web::cookie::Cookie;
+use actix_web::cookie::time::Duration;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::form::{Form, field_error};
+use super::pages::LoginCodePage;
+use super::password_login::valid_next;
+use super::{query_value, redirect, redirect_target, render};
+use crate::error::{Error, InternalError};
+use crate::http::throttled::PasswordFormThrottle;
+use crate::links::{login_code_url, login_expired_url, password_login_url};
+use crate::middleware::{LOGIN_CODE, device};
+use crate::sessions::BrowserSession;
+use crate::sign_in::{CodeSignInError, PendingPassword, normalize_code};
+use crate::state::AppState;
+
+/// The form's error for a code of the authenticator app.
+pub(super) const WRONG_CODE: &str = "This code is not right. Check it and try again.";
+/// The form's error for a code that was accepted before.
+pub(super) const USED_CODE: &str = "This code has already been used. Wait for the next one.";
+const WRONG_RECOVERY_CODE: &str =
+    "This recovery code is not right, or was used before. Check it, or try another one.";
+
+/// The redirect to the form, after the password was right.
+pub(super) fn ask(
+    app: &AppState,
+    pending: &PendingPassword,
+    next: &str,
+) -> Result<HttpResponse, Error> {
+    let sealed = app.sign_in.seal_pending_password(pending);
+    let sealed =
+        sealed.ok_or_else(|| InternalError::new("seal a log-in", "the encryption failed"))?;
+    let mut cookie = Cookie::new(LOGIN_CODE.prefix, sealed);
+    LOGIN_CODE.set_attributes(&mut cookie, app.secure());
+    cookie.set_max_age(Duration::seconds(PendingPassword::MAX_AGE.num_seconds()));
+    let mut response = redirect(&login_code_url(next, false));
+    response.add_cookie(&cookie)?;
+    Ok(response)
+}
+
+/// Shows the form.
+pub async fn get(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpResponse, Error> {
+    let next = query_value(&request, "next");
+    let next = valid_next(next.as_deref(), &app.settings.public_url);
+    if pending(&request, &app).is_none() {
+        return Ok(redirect(&login_expired_url(&next)));
+    }
+    let recovery = query_value(&request, "recovery").is_some();
+    show(&next, recovery, &[])
+}
+
+/// Signs in a user who entered the right code.
+pub async fn post(
+    throttle: PasswordFormThrottle,
+    request: HttpRequest,
+    body: web::Bytes,
+    session: BrowserSession,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, Error> {
+    let form = Form::read(&request, &body)?;
+    let next = valid_next(form.value("next"), &app.settings.public_url);
+    let Some(pending) = pending(&request, &app) else {
+        return Ok(redirect(&login_expired_url(&next)));
+    };
+    let recovery = form.value("recovery").is_some();
+    let typed = form.value("code").unwrap_or_default();
+    if let Some(error) = field_error(typed.trim()) {
+        return show(&next, recovery, &[error]);
+    }
+    let form_url = login_code_url(&next, recovery);
+    let email = pending.email().to_owned();
+    let on_form = |error: Error| error.on_form(&form_url);
+    let admitted = throttle.admit(&app.throttle, &email).map_err(on_form)?;
+    let (source, browser) = admitted;
+    let attempt = app.throttle.begin_password(&source, &email);
+    let attempt = attempt.map_err(on_form)?;
+    let now = app.clock.now();
+    let previous = session.peek(now).map(|state| state.session_id);
+    let device = device(&request, &app.settings.trusted_proxies);
+    let code = normalize_code(typed).unwrap_or_default();
+    let outcome = app
+        .sign_in
+        .session_for_code(pending, code, previous, device, now)
+        .await;
+    attempt.finish(matches!(
+        outcome,
+        Err(CodeSignInError::Wrong | CodeSignInError::Used)
+    ));
+    let error = match outcome {
+        Ok(state) => {
+            let begun = session.start(state);
+            begun.map_err(|error| InternalError::new("write the session cookie", error))?;
+            let mut response = redirect(redirect_target(&next, &app.settings.login_redirect_url));
+            let removal = LOGIN_CODE.removal(LOGIN_CODE.prefix.to_owned(), app.secure());
+            response.add_cookie(&removal)?;
+            let known = browser.cookie_after_sign_in(&email, &app.keys, app.secure(), now);
+            if let Some(cookie) = known {
+                response.add_cookie(&cookie)?;
+            }
+            return Ok(response);
+        }
+        Err(CodeSignInError::Expired) => return Ok(redirect(&login_expired_url(&next))),
+        Err(CodeSignInError::Wrong) if recovery => WRONG_RECOVERY_CODE,
+        Err(CodeSignInError::Wrong) => WRONG_CODE,
+        Err(CodeSignInError::Used) => USED_CODE,
+        Err(CodeSignInError::TooMany(wait)) => {
+            return Err(Error::throttled_for(wait).on_form(&form_url));
+        }
+        Err(CodeSignInError::Database(error)) => return Err(Error::from(error).on_form(&form_url)),
+        Err(CodeSignInError::NotIssued(error)) => {
+            return Err(InternalError::new("issue tokens", error).into());
+        }
+    };
+    show(&next, recovery, &[error.to_owned()])
+}
+
+/// The state between the steps, from the request's cookie.
+fn pending(request: &HttpRequest, app: &AppState) -> Option<PendingPassword> {
+    let cookie = request.cookie(LOGIN_CODE.prefix)?;
+    app.sign_in
+        .open_pending_password(cookie.value(), app.clock.now())
+}
+
+fn show(next: &str, recovery: bool, errors: &[String]) -> Result<HttpResponse, Error> {
+    let page = LoginCodePage {
+        page: render::bare_frame(),
+        next,
+        recovery,
+        errors,
+        other_url: &login_code_url(next, !recovery),
+        restart_url: &password_login_url(next),
+    };
+    render::page(StatusCode::OK, &page)
+}
