@@ -78,6 +78,12 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// A time to wait in whole seconds, rounded up; at least one.
+pub fn whole_seconds(wait: Duration) -> u64 {
+    let partial = u64::from(wait.subsec_nanos() > 0);
+    (wait.as_secs() + partial).max(1)
+}
+
 /// The system's clock, or a clock that a test sets.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {

@@ -14,6 +14,7 @@ use actix_web::{HttpResponse, ResponseError};
 
 use crate::accounts::ProvisionError;
 use crate::accounts::passwords::HasherOverloaded;
+use crate::clock::whole_seconds;
 use crate::db::DbError;
 use crate::random::RandomnessError;
 use crate::sealing::SealError;
@@ -205,8 +206,7 @@ impl Error {
 
     /// The error of a rate limit, with the time to wait in whole seconds, rounded up.
     pub fn throttled_for(wait: Duration) -> Self {
-        let partial = u64::from(wait.subsec_nanos() > 0);
-        Self::Throttled((wait.as_secs() + partial).max(1))
+        Self::Throttled(whole_seconds(wait))
     }
 
     /// The error for a form on `page`: if it is temporary, the error page links back to the form.

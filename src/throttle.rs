@@ -162,11 +162,6 @@ fn throttled(outcome: Result<(), Duration>) -> Result<(), Error> {
     outcome.map_err(Error::throttled_for)
 }
 
-fn whole_seconds(wait: Duration) -> u64 {
-    let partial = u64::from(wait.subsec_nanos() > 0);
-    (wait.as_secs() + partial).max(1)
-}
-
 fn session_token_rate(refreshes: Rate) -> Rate {
     Rate {
         requests: refreshes.requests.saturating_mul(SESSION_TOKEN_FACTOR),

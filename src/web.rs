@@ -5,6 +5,7 @@ pub mod account;
 pub mod account_sessions;
 pub mod authenticator;
 pub mod callback;
+pub mod code_errors;
 pub mod connection_attempt;
 pub mod form;
 pub mod health;
@@ -32,6 +33,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::accounts::CredentialError;
 use crate::error::{Error, InternalError};
+use crate::origin::{Origin, local_target};
 
 /// A 302 to `url`, which is an address of this site or of WorkOS.
 pub fn redirect(url: &str) -> HttpResponse {
@@ -47,6 +49,12 @@ fn redirect_target<'a>(next: &'a str, default: &'a str) -> &'a str {
         "" => default,
         next => next,
     }
+}
+
+/// `next` if it is an address of this site, else an empty string.
+fn valid_next(next: Option<&str>, public_url: &Origin) -> String {
+    let next = next.and_then(|next| local_target(next, public_url));
+    next.unwrap_or_default()
 }
 
 /// The decoded pairs of the query.

@@ -27,6 +27,20 @@ pub fn set_password(
     SessionRow::revoke_all_except(conn, user_id, keep, now)
 }
 
+/// Revokes the account's tokens and its sessions, except for the session `keep`. Returns the number of
+/// revoked sessions.
+pub(super) fn revoke_other_sessions(
+    conn: &mut Conn,
+    user_id: UserId,
+    keep: &SessionId,
+    now: Timestamp,
+) -> QueryResult<usize> {
+    diesel::update(users::table.find(user_id))
+        .set(users::token_version.eq(users::token_version + 1))
+        .execute(conn)?;
+    SessionRow::revoke_all_except(conn, user_id, Some(keep), now)
+}
+
 /// Deactivates the account, so that nobody can sign in to it, and revokes its sessions and tokens.
 /// Returns the number of revoked sessions; `None` if the account was deactivated already.
 pub fn deactivate(conn: &mut Conn, user_id: UserId, now: Timestamp) -> QueryResult<Option<usize>> {

@@ -11,6 +11,7 @@ use super::exchange::failure::exchange_error;
 use super::exchange::next_step;
 use super::wire::NextStepJson;
 use crate::accounts::passwords::PasswordSource;
+use crate::accounts::second_factor::CodeRejection;
 use crate::error::Error;
 use crate::ids::SessionId;
 use crate::sign_in::{CodeSignInError, PendingPassword, SignInService, normalize_code};
@@ -24,6 +25,8 @@ pub(super) const CODE_REQUIRED: &str = "mfa_challenge";
 pub(super) const WRONG: &str = "invalid_one_time_code";
 /// WorkOS's code for a used code.
 pub(super) const USED: &str = "one_time_code_previously_used";
+/// Our code for an authenticator app whose secret cannot be decrypted.
+pub(super) const SECRET_LOST: &str = "authenticator_unavailable";
 
 /// The 403 after a right password.
 pub(super) fn code_required(sign_in: &SignInService, pending: &PendingPassword) -> ApiError {
@@ -63,10 +66,7 @@ pub(super) async fn answer(
         .sign_in
         .tokens_for_code(pending, code, replaced, device, now)
         .await;
-    attempt.finish(matches!(
-        issued,
-        Err(CodeSignInError::Wrong | CodeSignInError::Used)
-    ));
+    attempt.finish(issued.as_ref().is_err_and(CodeSignInError::is_guess));
     Ok(issued?)
 }
 
@@ -80,13 +80,24 @@ pub(super) fn used_code() -> ApiError {
     exchange_error(StatusCode::BAD_REQUEST, "This code was already used.", USED)
 }
 
+/// The response if codes of the authenticator app cannot be checked.
+pub(super) fn secret_lost() -> ApiError {
+    let detail = "The codes of this authenticator app cannot be checked. Send a recovery code.";
+    exchange_error(StatusCode::BAD_REQUEST, detail, SECRET_LOST)
+}
+
 impl From<CodeSignInError> for ApiError {
     fn from(error: CodeSignInError) -> Self {
         match error {
-            CodeSignInError::Expired => next_step::expired(),
-            CodeSignInError::Wrong => wrong_code(),
-            CodeSignInError::Used => used_code(),
-            CodeSignInError::TooMany(wait) => Error::throttled_for(wait).into(),
+            CodeSignInError::Expired | CodeSignInError::Rejected(CodeRejection::NoFactor) => {
+                next_step::expired()
+            }
+            CodeSignInError::Rejected(CodeRejection::Wrong) => wrong_code(),
+            CodeSignInError::Rejected(CodeRejection::Used) => used_code(),
+            CodeSignInError::Rejected(CodeRejection::SecretLost) => secret_lost(),
+            CodeSignInError::Rejected(CodeRejection::TooMany(wait)) => {
+                Error::throttled_for(wait).into()
+            }
             CodeSignInError::NotIssued(error) => error.into(),
             CodeSignInError::Database(error) => error.into(),
         }

@@ -120,11 +120,12 @@ impl AuditEvent {
                 user_id,
                 factor,
                 by,
+                ended_sessions,
             } => (
                 "factor_added",
                 Some(*user_id),
                 None,
-                json!({ "factor": factor, "by": by.name() }),
+                json!({ "factor": factor, "by": by.name(), "ended_sessions": ended_sessions }),
             ),
             Self::FactorRemoved {
                 user_id,

@@ -93,6 +93,8 @@ pub enum AuditEvent {
         factor: &'static str,
         /// Who added it.
         by: ChangedBy,
+        /// How many other sessions ended.
+        ended_sessions: usize,
     },
     /// A second factor was removed or used up.
     FactorRemoved {

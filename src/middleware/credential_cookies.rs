@@ -158,6 +158,8 @@ fn removals(
     if removal_kind < CredentialRemoval::TokensAndSignIns {
         return removals;
     }
+    // The browser does not send this cookie to the log-out.
+    removals.push(LOGIN_CODE.removal(LOGIN_CODE.prefix.to_owned(), secure));
     for part in cookie_parts(request.headers()) {
         let name = part.split_once('=').map_or(part, |(name, _)| name).trim();
         let kinds = [LOGIN_ATTEMPT, PENDING_SIGN_IN].into_iter();

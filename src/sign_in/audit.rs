@@ -21,7 +21,7 @@ pub(super) struct SignInRecord {
     amr: Vec<String>,
     impersonator: Option<WorkosImpersonator>,
     pub(super) device: ClientDevice,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 impl SignInRecord {
@@ -43,7 +43,19 @@ impl SignInRecord {
         }
     }
 
-    /// A sign-in by another method: with a local password, or through a provider with this issuer.
+    /// A sign-in with a local password, and with the code of a second factor if the account has one.
+    pub(super) fn by_password(has_code: bool, device: &ClientDevice, now: Timestamp) -> Self {
+        let amr = match has_code {
+            true => &["pwd", "otp", "mfa"][..],
+            false => &[],
+        };
+        Self {
+            amr: amr.iter().map(|name| (*name).to_owned()).collect(),
+            ..Self::new(AuthenticationMethod::LocalPassword.as_str(), device, now)
+        }
+    }
+
+    /// A sign-in through a provider with this issuer.
     pub(super) fn new(method: &str, device: &ClientDevice, now: Timestamp) -> Self {
         Self {
             method: method.to_owned(),

@@ -58,7 +58,8 @@ impl SignInService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<PasswordOutcome<SessionState>, CredentialError> {
-        let insert = self.insert_session::<CredentialError>(previous.clone(), &device, now)?;
+        let record = SignInRecord::by_password(false, &device, now);
+        let insert = self.insert_session::<CredentialError>(previous.clone(), record)?;
         let outcome = self
             .with_password(email, (password, source), &device, now, insert)
             .await?;
@@ -80,7 +81,8 @@ impl SignInService {
         device: &ClientDevice,
         now: Timestamp,
     ) -> Result<PasswordOutcome<TokenPair>, PasswordTokenError> {
-        let issue = self.issue_tokens::<PasswordTokenError>(previous.clone(), device, now);
+        let record = SignInRecord::by_password(false, device, now);
+        let issue = self.issue_tokens::<PasswordTokenError>(previous.clone(), record);
         let outcome = self
             .with_password(email, password, device, now, issue)
             .await?;
@@ -97,12 +99,10 @@ impl SignInService {
     pub(super) fn insert_session<E: From<DbError> + From<diesel::result::Error>>(
         &self,
         previous: Option<SessionId>,
-        device: &ClientDevice,
-        now: Timestamp,
+        record: SignInRecord,
     ) -> Result<impl Fn(&mut Conn, &User) -> Result<NewSession, E> + Clone + Send + use<E>, DbError>
     {
-        let record = SignInRecord::new(AuthenticationMethod::LocalPassword.as_str(), device, now);
-        let draft = SessionDraft::new(device.clone(), now, self.session_age);
+        let draft = SessionDraft::new(record.device.clone(), record.now, self.session_age);
         let draft = draft.map_err(|error| DbError::Unavailable(error.to_string()))?;
         Ok(move |conn: &mut Conn, user: &User| {
             let row = draft.clone().insert(conn, user, previous.as_ref())?;
@@ -117,15 +117,13 @@ impl SignInService {
     pub(super) fn issue_tokens<E: From<IssueError> + From<diesel::result::Error>>(
         &self,
         previous: Option<SessionId>,
-        device: &ClientDevice,
-        now: Timestamp,
+        record: SignInRecord,
     ) -> impl Fn(&mut Conn, &User) -> Result<TokenPair, E> + Clone + Send + use<E> {
         let tokens = Arc::clone(&self.services.tokens);
-        let record = SignInRecord::new(AuthenticationMethod::LocalPassword.as_str(), device, now);
-        let device = device.clone();
         move |conn: &mut Conn, user: &User| {
+            let now = record.now;
             if let Some(previous) = &previous {
-                end_replaced(conn, previous, None, &device, now)?;
+                end_replaced(conn, previous, None, &record.device, now)?;
             }
             record.write(conn, user.id, None)?;
             let grant = TokenGrant {

@@ -4,11 +4,10 @@
 //! The client keeps the state between the steps, encrypted. It is bound to the account and to its
 //! `token_version`, so a new password ends it.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::audit::SignInRecord;
 use super::service::SignInService;
 use crate::accounts::second_factor::{CodeRejection, check_code, has_second_factor, lock_account};
 use crate::accounts::{User, has_password};
@@ -49,15 +48,9 @@ pub enum CodeSignInError {
     /// The account has changed since its password was checked.
     #[error("the password must be checked again")]
     Expired,
-    /// The code is wrong.
-    #[error("the code is wrong")]
-    Wrong,
-    /// The code was used before.
-    #[error("the code was used before")]
-    Used,
-    /// Too many codes were wrong; another one may be sent after this time.
-    #[error("too many codes were wrong")]
-    TooMany(Duration),
+    /// The code was not accepted.
+    #[error("the code was not accepted: {0:?}")]
+    Rejected(CodeRejection),
     /// Issuing tokens failed.
     #[error(transparent)]
     NotIssued(#[from] IssueError),
@@ -76,10 +69,15 @@ impl From<CodeRejection> for CodeSignInError {
     fn from(rejection: CodeRejection) -> Self {
         match rejection {
             CodeRejection::NoFactor => Self::Expired,
-            CodeRejection::Wrong => Self::Wrong,
-            CodeRejection::Used => Self::Used,
-            CodeRejection::TooMany(wait) => Self::TooMany(wait),
+            rejection => Self::Rejected(rejection),
         }
+    }
+}
+
+impl CodeSignInError {
+    /// Whether the code was compared, and counts as a guess.
+    pub fn is_guess(&self) -> bool {
+        matches!(self, Self::Rejected(rejection) if rejection.is_guess())
     }
 }
 
@@ -133,7 +131,8 @@ impl SignInService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<SessionState, CodeSignInError> {
-        let insert = self.insert_session(previous.clone(), &device, now)?;
+        let record = SignInRecord::by_password(true, &device, now);
+        let insert = self.insert_session(previous.clone(), record)?;
         let (user, row) = self.with_code(pending, code, device, now, insert).await?;
         self.cache_end_of(previous.as_ref(), now);
         Ok(Self::password_state(user, &row))
@@ -148,7 +147,8 @@ impl SignInService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<TokenPair, CodeSignInError> {
-        let issue = self.issue_tokens(previous.clone(), &device, now);
+        let record = SignInRecord::by_password(true, &device, now);
+        let issue = self.issue_tokens(previous.clone(), record);
         let (_, pair) = self.with_code(pending, code, device, now, issue).await?;
         self.cache_end_of(previous.as_ref(), now);
         Ok(pair)
@@ -166,6 +166,7 @@ impl SignInService {
     ) -> Result<(User, T), CodeSignInError> {
         let policy = self.password_login;
         let keys = self.services.keys.clone();
+        let (user_id, client) = (pending.user_id, device.clone());
         let signed_in = self.services.database.write(move |conn| {
             let user = lock_account(conn, pending.user_id, pending.token_version)?;
             let Some(user) = user.filter(|user| has_password(user, policy)) else {
@@ -178,6 +179,11 @@ impl SignInService {
             let result = sign_in(conn, &user)?;
             Ok::<_, CodeSignInError>(Ok((user, result)))
         });
-        signed_in.await?
+        let signed_in = signed_in.await?;
+        if let Err(CodeSignInError::Rejected(rejection)) = &signed_in {
+            let failed = rejection.audit_event(user_id);
+            self.services.failures.count_any(failed, &client, now);
+        }
+        signed_in
     }
 }

@@ -13,8 +13,7 @@ use parking_lot::Mutex;
 
 use super::bounded_map::{BoundedMap, KeyHash};
 use super::limit_key::{attempt_hash, client_hash};
-use super::whole_seconds;
-use crate::clock::Clock;
+use crate::clock::{Clock, whole_seconds};
 use crate::settings::Rate;
 
 /// A client may fail this many times as often as it may begin a sign-in: an office behind one address has

@@ -8,10 +8,11 @@ use actix_web::cookie::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::code_errors::code_error;
 use super::form::{Form, field_error};
 use super::pages::LoginCodePage;
-use super::password_login::valid_next;
-use super::{query_value, redirect, redirect_target, render};
+use super::{query_value, redirect, redirect_target, render, valid_next};
+use crate::accounts::second_factor::CodeRejection;
 use crate::error::{Error, InternalError};
 use crate::http::throttled::PasswordFormThrottle;
 use crate::links::{login_code_url, login_expired_url, password_login_url};
@@ -20,10 +21,6 @@ use crate::sessions::BrowserSession;
 use crate::sign_in::{CodeSignInError, PendingPassword, normalize_code};
 use crate::state::AppState;
 
-/// The form's error for a code of the authenticator app.
-pub(super) const WRONG_CODE: &str = "This code is not right. Check it and try again.";
-/// The form's error for a code that was accepted before.
-pub(super) const USED_CODE: &str = "This code has already been used. Wait for the next one.";
 const WRONG_RECOVERY_CODE: &str =
     "This recovery code is not right, or was used before. Check it, or try another one.";
 
@@ -88,10 +85,7 @@ pub async fn post(
         .sign_in
         .session_for_code(pending, code, previous, device, now)
         .await;
-    attempt.finish(matches!(
-        outcome,
-        Err(CodeSignInError::Wrong | CodeSignInError::Used)
-    ));
+    attempt.finish(outcome.as_ref().is_err_and(CodeSignInError::is_guess));
     let error = match outcome {
         Ok(state) => {
             let begun = session.start(state);
@@ -106,12 +100,8 @@ pub async fn post(
             return Ok(response);
         }
         Err(CodeSignInError::Expired) => return Ok(redirect(&login_expired_url(&next))),
-        Err(CodeSignInError::Wrong) if recovery => WRONG_RECOVERY_CODE,
-        Err(CodeSignInError::Wrong) => WRONG_CODE,
-        Err(CodeSignInError::Used) => USED_CODE,
-        Err(CodeSignInError::TooMany(wait)) => {
-            return Err(Error::throttled_for(wait).on_form(&form_url));
-        }
+        Err(CodeSignInError::Rejected(CodeRejection::Wrong)) if recovery => WRONG_RECOVERY_CODE,
+        Err(CodeSignInError::Rejected(rejection)) => code_error(rejection, &form_url)?,
         Err(CodeSignInError::Database(error)) => return Err(Error::from(error).on_form(&form_url)),
         Err(CodeSignInError::NotIssued(error)) => {
             return Err(InternalError::new("issue tokens", error).into());

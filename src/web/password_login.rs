@@ -9,7 +9,9 @@ use secrecy::ExposeSecret;
 use super::form::{Form, field_error};
 use super::login::public_url_redirect;
 use super::pages::{LoginForm, LoginPage, Notice, NoticeLevel, PageFrame};
-use super::{login_code, none_if_refused, notice, query_value, redirect, redirect_target, render};
+use super::{
+    login_code, none_if_refused, notice, query_value, redirect, redirect_target, render, valid_next,
+};
 use crate::accounts::CredentialError;
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
@@ -18,7 +20,6 @@ use crate::links::{
     LOGIN_EXPIRED, SESSION_OVER, login_url, login_with_hint_url, password_login_url,
 };
 use crate::middleware::device;
-use crate::origin::{Origin, local_target};
 use crate::sessions::BrowserSession;
 use crate::settings::{PasswordLogin, Settings};
 use crate::sign_in::PasswordOutcome;
@@ -151,10 +152,4 @@ fn show(
         continue_url: redirect_target(next, &settings.login_redirect_url),
     };
     render::page(StatusCode::OK, &login)
-}
-
-/// `next` if it is an address of this site, else an empty string.
-pub(super) fn valid_next(next: Option<&str>, public_url: &Origin) -> String {
-    let next = next.and_then(|next| local_target(next, public_url));
-    next.unwrap_or_default()
 }

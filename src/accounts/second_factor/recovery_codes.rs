@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
 
-use super::in_groups;
+use super::groups::in_groups;
 use crate::db::schema::recovery_codes;
 use crate::db::{Conn, insert_all};
 use crate::hex::hex;

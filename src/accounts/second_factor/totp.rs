@@ -4,6 +4,7 @@
 use totp_rs::{Builder, Secret, Totp, TotpError};
 use url::form_urlencoded::byte_serialize;
 
+use super::groups::in_groups;
 use crate::clock::Timestamp;
 use crate::random::{RandomnessError, random_bytes};
 
@@ -33,7 +34,7 @@ impl TotpSecret {
 
     /// The secret as users type it, in groups of four characters.
     pub fn in_groups(&self) -> String {
-        super::in_groups(&self.0.secret().to_base32(), " ")
+        in_groups(&self.0.secret().to_base32(), " ")
     }
 
     /// The address that authenticator apps read from a QR code.
@@ -52,7 +53,7 @@ impl TotpSecret {
 
     /// The time step of a code; `None` if it is the code of neither the current step, the one before
     /// nor the one after.
-    pub(super) fn step_of(&self, code: &str, now: Timestamp) -> Option<i64> {
+    pub fn step_of(&self, code: &str, now: Timestamp) -> Option<i64> {
         let step = self.0.check(code, unix_seconds(now))?;
         i64::try_from(step).ok()
     }

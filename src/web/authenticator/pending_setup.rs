@@ -18,7 +18,7 @@ const PURPOSE: &str = "authenticator that is being set up";
 
 /// A secret that was shown in a session.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Setup {
+pub(super) struct PendingSetup {
     user_id: UserId,
     session_id: SessionId,
     secret: Vec<u8>,
@@ -26,7 +26,7 @@ pub(super) struct Setup {
     until: i64,
 }
 
-impl Setup {
+impl PendingSetup {
     /// A new secret for the user of this session.
     pub(super) fn start(user: &SessionState, now: Timestamp) -> Result<Self, Error> {
         let secret = TotpSecret::generate().map_err(unusable)?;
