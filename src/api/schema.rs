@@ -10,6 +10,7 @@ mod document;
 mod exchanges;
 mod responses;
 mod routes;
+mod second_factor;
 mod session;
 mod sign_in_steps;
 mod tokens;

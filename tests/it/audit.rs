@@ -15,7 +15,7 @@ use vestibule::db::{Database, DbError};
 use crate::support::app::TestApp;
 
 /// Every event, the oldest first.
-fn events(app: &TestApp) -> Vec<AuditEventRow> {
+pub(crate) fn events(app: &TestApp) -> Vec<AuditEventRow> {
     events_of(&app.database)
 }
 
@@ -42,6 +42,6 @@ fn only(app: &TestApp, name: &str) -> AuditEventRow {
 }
 
 /// The detail of an event.
-fn detail(row: &AuditEventRow) -> Value {
+pub(crate) fn detail(row: &AuditEventRow) -> Value {
     serde_json::from_str(&row.detail).expect("a JSON object")
 }

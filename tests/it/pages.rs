@@ -12,12 +12,14 @@ use crate::support::app::{TestApp, location};
 
 const READS: &str = "GET, HEAD, OPTIONS";
 /// Routes, each with its status for a visitor who is not signed in and with its `Allow` header.
-const ROUTES: [(&str, u16, &str); 11] = [
+const ROUTES: [(&str, u16, &str); 13] = [
     ("/", 200, READS),
     ("/account", 302, READS),
+    ("/account/authenticator", 302, "GET, HEAD, POST, OPTIONS"),
     ("/account/password", 405, "POST, OPTIONS"),
     ("/account/sessions/revoke", 405, "POST, OPTIONS"),
     ("/login", 200, "GET, HEAD, POST, OPTIONS"),
+    ("/login/code", 302, "GET, HEAD, POST, OPTIONS"),
     ("/signin", 302, READS),
     ("/auth/login", 302, READS),
     ("/auth/callback", 400, READS),

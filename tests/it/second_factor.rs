@@ -3,7 +3,11 @@
 mod account;
 mod api;
 mod attacks;
+mod events;
+mod half_finished;
+mod keys;
 mod login;
+mod other_ways;
 
 use chrono::TimeDelta;
 use reqwest::{Response, StatusCode};

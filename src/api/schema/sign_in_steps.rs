@@ -16,10 +16,11 @@ use crate::workos::{
 };
 
 /// A made-up token.
-const PENDING: &str = "made-up-pending-token";
+pub(super) const PENDING: &str = "made-up-pending-token";
 const EMAIL: &str = "ada@example.com";
 
-const TOKEN: BodyField = text(
+/// The token of a 403 response.
+pub(super) const TOKEN: BodyField = text(
     "pending_authentication_token",
     "The token of the 403 response. It is valid for ten minutes.",
     PENDING,

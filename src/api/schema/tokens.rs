@@ -7,6 +7,7 @@ use super::responses::{
     TOKEN, UnauthorizedReason, example, ok, ok_with_cookie, or_session_ended, session_unconfirmed,
     throttled, unauthorized, unavailable,
 };
+use super::second_factor::with_code;
 use super::{BodyField, Operation, OperationGroup};
 use crate::api::error::Unauthorized;
 use crate::tokens::TokenError;
@@ -26,12 +27,12 @@ const EITHER: BodyField = text("token", "An access token or a refresh token.", T
 
 /// `/api/token`.
 pub(super) fn obtain() -> Operation {
-    post(
+    with_code(post(
         OperationGroup::Tokens,
         "/api/token",
         "obtainToken",
         "Tokens for an email address and a password",
-        "`PASSWORD_LOGIN` determines which accounts may use a password. Requests are limited per client address, and wrong passwords per account and client address.",
+        "`PASSWORD_LOGIN` determines which accounts may use a password. Requests are limited per client address, and wrong passwords and codes per account and client address. If the account has an authenticator app, the response is 403 with the code `mfa_challenge` and a `pending_authentication_token`; send that token to this route, together with `code`.",
         &[EMAIL, PASSWORD],
         vec![
             ok_with_cookie(
@@ -46,7 +47,7 @@ pub(super) fn obtain() -> Operation {
             )]),
             throttled(),
         ],
-    )
+    ))
 }
 
 /// `/api/token/refresh`.

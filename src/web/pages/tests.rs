@@ -6,6 +6,7 @@ use chrono::{TimeZone, Utc};
 use super::*;
 use crate::authentication_method::AuthenticationMethod;
 
+mod authenticator;
 mod each;
 mod password;
 mod sessions;
@@ -113,6 +114,7 @@ fn every_page() -> Vec<String> {
         pages.push(replace_session(nav));
         pages.extend(password::every_login(nav));
         pages.extend(step::every_step(nav));
+        pages.extend(authenticator::every_page(nav));
     }
     pages.extend(password::every_change());
     pages.extend(sessions::every_list());

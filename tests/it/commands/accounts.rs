@@ -6,6 +6,7 @@ mod check;
 mod closing;
 mod createsuperuser;
 mod logout;
+mod resettotp;
 mod running;
 mod terminal;
 
@@ -133,6 +134,7 @@ fn pending_migrations_are_an_error_before_any_question() {
         &["deactivate", "ada@example.com"],
         &["logout", "ada@example.com"],
         &["activate", "ada@example.com"],
+        &["resettotp", "ada@example.com"],
     ] {
         // An empty file is a SQLite database without tables.
         let output = Program::new(arguments)
@@ -153,7 +155,13 @@ fn pending_migrations_are_an_error_before_any_question() {
 #[test]
 fn an_unknown_account_is_an_error_in_djangos_words() {
     let accounts = MigratedDatabase::new();
-    for command in ["changepassword", "deactivate", "logout", "activate"] {
+    for command in [
+        "changepassword",
+        "deactivate",
+        "logout",
+        "activate",
+        "resettotp",
+    ] {
         let output = accounts.command(&[command, "Nobody@example.com"]).run();
         let output = output.exits_with(1);
         assert_eq!(output.stdout, "");

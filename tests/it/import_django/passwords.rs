@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use vestibule::accounts::authenticate;
 use vestibule::accounts::passwords::{Hasher, PasswordSource};
 use vestibule::db::DbError;
-use vestibule::db::schema::users;
+use vestibule::db::schema::{totp_factors, users};
 use vestibule::settings::PasswordLogin;
 
 use super::again::{imported, is_signed_in, sign_in};
@@ -104,4 +104,26 @@ fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
         let confirmed = database.write(move |conn| Ok::<_, DbError>(checked.confirm(conn)?));
         confirmed.await.unwrap().is_some()
     })
+}
+
+#[test]
+fn an_import_keeps_the_second_factor() {
+    let (django, target) = imported();
+    target.change(|conn| {
+        let now = vestibule::clock::Clock::system().now();
+        let values = (
+            totp_factors::user_id.eq(vestibule::ids::UserId::from(1)),
+            totp_factors::secret.eq(vec![0_u8; 48]),
+            totp_factors::created_at.eq(now),
+            totp_factors::last_step.eq(0_i64),
+        );
+        diesel::insert_into(totp_factors::table)
+            .values(values)
+            .execute(conn)
+    });
+    django.set(1, "password = 'changed$there'");
+    target.import(&django, &[]);
+    assert_eq!(target.user(1).password, "changed$there");
+    let factors = target.rows(|conn| totp_factors::table.count().get_result::<i64>(conn));
+    assert_eq!(factors, 1);
 }

@@ -83,3 +83,43 @@ async fn an_old_or_invalid_token_is_refused() {
     let right = authenticator.code_at(app.now());
     code(&app, &newer, &right).await.assert_is(400, EXPIRED);
 }
+
+#[tokio::test]
+async fn guesses_are_limited_and_a_recovery_code_still_works() {
+    let (app, authenticator, pending) = started(TestApp::start()).await;
+    for _ in 0..10 {
+        let wrong = code(&app, &pending, &authenticator.wrong_code(&app)).await;
+        assert_eq!(wrong.text("code"), "invalid_one_time_code");
+    }
+    // A new password step does not help.
+    let asked = password(&app, PASSWORD).await;
+    let pending = asked.text("pending_authentication_token");
+    let right = code(&app, &pending, &authenticator.next_code(&app)).await;
+    assert_eq!(right.status, 429);
+    let wait: u64 = right.header("retry-after").unwrap().parse().unwrap();
+    assert!((500..=600).contains(&wait), "{wait}");
+    let recovery = code(&app, &pending, &authenticator.recovery_codes[0]).await;
+    assert_eq!(recovery.status, 200);
+}
+
+#[tokio::test]
+async fn wrong_codes_count_as_wrong_passwords_of_the_client() {
+    let app = TestApp::builder()
+        .setting("THROTTLE_LOGIN", "20/min")
+        .setting("TRUSTED_PROXIES", "127.0.0.1")
+        .start();
+    let (app, authenticator, pending) = started(app).await;
+    let from = [("x-forwarded-for", "192.0.2.9")];
+    let body = json!({
+        "pending_authentication_token": pending,
+        "code": authenticator.wrong_code(&app),
+    });
+    let mut statuses = Vec::new();
+    for _ in 0..21 {
+        let visitor = app.visitor();
+        let answer = visitor.post_json_with_headers(TOKEN, &body, &from).await;
+        statuses.push(answer.status.as_u16());
+    }
+    assert_eq!(statuses[..10], [400; 10]);
+    assert_eq!(statuses[10..], [429; 11], "{statuses:?}");
+}

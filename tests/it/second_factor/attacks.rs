@@ -46,7 +46,8 @@ async fn codes_of_another_account_are_refused() {
     app.run_sql(&format!(
         "UPDATE totp_factors SET secret = (SELECT other.secret FROM totp_factors other WHERE other.user_id = {from}) WHERE user_id = {to}"
     ));
-    assert_refused(&visitor, &adas.code_at(app.now()), WRONG).await;
+    let lost = "The codes of your authenticator app cannot be checked.";
+    assert_refused(&visitor, &adas.code_at(app.now()), lost).await;
 }
 
 #[tokio::test]

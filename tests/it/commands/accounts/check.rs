@@ -130,3 +130,44 @@ fn every_page_of_a_long_table_is_counted() {
     let text = check(&accounts, "unlinked");
     assert!(text.contains("pbkdf2_sha256 2."), "{text}");
 }
+
+#[test]
+fn deploy_names_superusers_whose_password_alone_is_enough() {
+    let accounts = MigratedDatabase::new();
+    let good = passwords::hash(GOOD).unwrap();
+    for email in ["root@example.com", "safe@example.com", "closed@example.com"] {
+        accounts.add(email, &good);
+        accounts.set(email, |conn, id| {
+            let row = users::table.find(id);
+            diesel::update(row)
+                .set(users::is_superuser.eq(true))
+                .execute(conn)
+        });
+    }
+    accounts.add("nobody-special@example.com", &good);
+    super::resettotp::add_factor(&accounts, "safe@example.com", 0);
+    accounts.set("closed@example.com", |conn, id| {
+        let row = users::table.find(id);
+        diesel::update(row)
+            .set(users::is_active.eq(false))
+            .execute(conn)
+    });
+    let deploy = |password_login: &str| {
+        Program::with_settings(&["check", "--deploy"])
+            .env("DATABASE_URL", accounts.test.url())
+            .env("PASSWORD_LOGIN", password_login)
+            .run()
+            .exits_with(0)
+            .stdout
+    };
+    let found = "(accounts.W003) 1 superuser can log in with a password alone, without an authenticator app: root@example.com.";
+    for policy in ["unlinked", "superusers", "all"] {
+        let text = deploy(policy);
+        assert!(text.contains(found), "{policy}: {text}");
+        assert!(text.contains("/account/authenticator"), "{text}");
+    }
+    assert!(!deploy("off").contains("accounts.W003"));
+    assert!(!check(&accounts, "unlinked").contains("accounts.W003"));
+    super::resettotp::add_factor(&accounts, "root@example.com", 0);
+    assert!(!deploy("unlinked").contains("accounts.W003"));
+}
