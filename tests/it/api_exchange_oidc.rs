@@ -8,6 +8,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
+use crate::support::client::plain_client;
 use crate::support::exchange::{current_user, json_of, me, post, refused, signed_in};
 use crate::support::oidc_provider::{
     CLIENT_ID, CLIENT_SECRET, OidcProvider, REDIRECT_URI, WithOidcIssuer, verified,
@@ -171,7 +172,7 @@ async fn the_exchange_sends_the_required_parameters() {
         "redirect_uri": REDIRECT_URI,
     });
     assert_eq!(asked[0]["body"], expected);
-    let basic = reqwest::Client::new()
+    let basic = plain_client()
         .get(&app.url)
         .basic_auth(CLIENT_ID, Some(CLIENT_SECRET))
         .build()

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
+use crate::support::client::{plain_client, plain_client_builder};
 use crate::support::workos_emulate::{CLIENT_ID, WorkosEmulate};
 
 #[actix_web::test]
 async fn the_emulator_signs_a_seeded_user_in_and_ends_with_the_test() {
     let seed = json!({ "users": [{ "email": "ada@example.com", "email_verified": true }] });
     let emulator = WorkosEmulate::start(&seed).await;
-    let client = reqwest::Client::builder()
+    let client = plain_client_builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap();
@@ -55,7 +56,14 @@ async fn the_emulator_signs_a_seeded_user_in_and_ends_with_the_test() {
     );
 
     let health = format!("{}/health", emulator.url());
-    assert!(reqwest::get(&health).await.is_ok());
+    assert!(plain_client().get(&health).send().await.is_ok());
     drop(emulator);
-    assert!(reqwest::get(&health).await.unwrap_err().is_connect());
+    assert!(
+        plain_client()
+            .get(&health)
+            .send()
+            .await
+            .unwrap_err()
+            .is_connect()
+    );
 }

@@ -11,6 +11,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, Visitor};
+use crate::support::client::plain_client;
 use crate::support::log;
 use crate::support::raw::ask;
 use crate::support::readings::{becomes_true, happens_soon};
@@ -44,7 +45,7 @@ async fn post(app: &TestApp, body: &str, signature: &str) -> StatusCode {
 }
 
 async fn send(app: &TestApp, body: &str, signature: &str) -> Response {
-    let request = reqwest::Client::new()
+    let request = plain_client()
         .post(format!("{}{ROUTE}", app.url))
         .header("Content-Type", "application/json")
         .header("WorkOS-Signature", signature)
@@ -242,7 +243,7 @@ async fn the_emulator_sends_and_signs_events_as_workos_does() {
     let ada = app.signed_in("ada@example.com").await;
     let id = app.user("ada@example.com").workos_user_id.unwrap();
     let workos = |method: reqwest::Method, path: String| {
-        reqwest::Client::new()
+        plain_client()
             .request(method, format!("{}{path}", app.emulator.base_url()))
             .bearer_auth(app.emulator.api_key())
     };
@@ -266,7 +267,7 @@ async fn a_webhook_neither_sets_nor_needs_a_cookie() {
     let app = app();
     let body = r#"{"id":"event_1","event":"user.deleted","data":{"id":"user_1"}}"#;
     for path in [ROUTE, "/webhooks/workos/"] {
-        let response = reqwest::Client::new()
+        let response = plain_client()
             .post(format!("{}{path}", app.url))
             .header("WorkOS-Signature", signature(&app, SECRET, body))
             .body(body)

@@ -1,5 +1,6 @@
 //! `vestibule emulator`.
 
+use crate::support::client::plain_client;
 use crate::support::program::Program;
 
 #[tokio::test]
@@ -17,7 +18,11 @@ async fn it_prints_the_users_and_serves_until_a_signal_stops_it() {
         ] {
             assert!(printed.contains(part), "no {part} in {printed}");
         }
-        let health = reqwest::get(format!("{url}/health")).await.unwrap();
+        let health = plain_client()
+            .get(format!("{url}/health"))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(health.status(), 200);
         program.signal(signal);
         program.wait().exits_with(0).leaves_files(&[]);

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use super::migrate::NAMES;
+use crate::support::client::plain_client;
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 use crate::support::site::{Site, free_port};
@@ -85,7 +86,11 @@ async fn the_option_bind_takes_precedence_over_the_setting() {
         line,
         format!("vestibule serves http://localhost:{port} (listening on {address})")
     );
-    let page = reqwest::get(format!("http://{address}/")).await.unwrap();
+    let page = plain_client()
+        .get(format!("http://{address}/"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(page.status(), 200);
     program.signal("TERM");
     program.wait().exits_with(0);

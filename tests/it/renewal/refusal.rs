@@ -5,6 +5,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::support::app::{TestApp, Visitor, location};
+use crate::support::client::plain_client;
 use crate::support::steps::{is_removal, set_cookie};
 
 const NOTICE: &str = "Your session has ended. Please log in again.";
@@ -89,7 +90,7 @@ async fn a_script_is_never_redirected() {
             "sign_in_url": format!("{}/auth/login", app.url),
         }),
     ];
-    let (cookies, client) = (ada.cookies("/"), reqwest::Client::new());
+    let (cookies, client) = (ada.cookies("/"), plain_client());
     for (name, value) in [("accept", "application/json"), ("sec-fetch-dest", "empty")] {
         for (cookies, expected) in ["", &cookies].into_iter().zip(&expected) {
             let request = client.get(format!("{}/account", app.url));

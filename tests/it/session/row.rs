@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use vestibule::keys::Keys;
 
 use crate::support::app::TestApp;
+use crate::support::client::plain_client;
 use crate::support::steps::AUTHENTICATE;
 
 #[tokio::test]
@@ -57,10 +58,7 @@ async fn the_refresh_token_is_encrypted_for_its_row() {
     assert!(!plain_inside);
     assert_eq!(opened(&rows[1].id, sealed), None, "moved to another row");
 
-    let reply: serde_json::Value = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .unwrap()
+    let reply: serde_json::Value = plain_client()
         .post(format!("{}{AUTHENTICATE}", app.emulator.base_url()))
         .json(&serde_json::json!({
             "client_id": app.emulator.client_id(),

@@ -6,6 +6,7 @@ pub(crate) mod app;
 pub(crate) mod blocklist;
 pub(crate) mod browser;
 mod chromium;
+pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod django;
 pub(crate) mod django_server;

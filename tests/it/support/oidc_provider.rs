@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::app::TestAppBuilder;
+use super::client::plain_client;
 use super::peer::Peer;
 use super::workos_emulate::{node, peers};
 
@@ -79,7 +80,7 @@ impl OidcProvider {
     }
 
     async fn post_control(&self, path: &str, body: &Value) -> Value {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = plain_client();
         let request = client.post(format!("{}/{path}", self.control)).json(body);
         let response = request
             .send()

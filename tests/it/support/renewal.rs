@@ -8,12 +8,13 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reqwest::header::COOKIE;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use vestibule::keys::Keys;
 use vestibule::sessions::SessionRow;
 
 use super::app::TestApp;
+use super::client::{plain_client, plain_client_builder};
 use super::steps::AUTHENTICATE;
 
 /// The grant type of a renewal.
@@ -82,7 +83,7 @@ impl TestApp {
             "refresh_token": self.workos_refresh_token(row),
         });
         let url = format!("{}{AUTHENTICATE}", self.emulator.base_url());
-        let client = Client::builder().no_proxy().build().expect("a client");
+        let client = plain_client();
         let response = client.post(url).json(&body).send().await;
         response.expect("a response").json().await.expect("JSON")
     }
@@ -107,9 +108,8 @@ pub(crate) async fn at_once(
     cookies: &str,
     requests: usize,
 ) -> Vec<Response> {
-    let client = Client::builder()
+    let client = plain_client_builder()
         .redirect(Policy::none())
-        .no_proxy()
         .build()
         .expect("a client");
     let each = apps.iter().cycle().take(requests).map(|app| {

@@ -7,6 +7,8 @@ use reqwest::header::{COOKIE, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url};
 
+use super::client::plain_client_builder;
+
 /// A client that keeps cookies and does not follow redirects.
 #[derive(Clone)]
 pub(crate) struct Visitor {
@@ -18,13 +20,13 @@ pub(crate) struct Visitor {
 impl Visitor {
     /// A client of this site without cookies.
     pub(crate) fn new(url: &str) -> Self {
-        Self::with(Client::builder(), url)
+        Self::with(plain_client_builder(), url)
     }
 
     /// The same with a new connection for each request. Django's development server sends header and
     /// body in two packets, and on a connection that is used again the second one is delayed by 40 ms.
     pub(crate) fn without_keep_alive(url: &str) -> Self {
-        Self::with(Client::builder().pool_max_idle_per_host(0), url)
+        Self::with(plain_client_builder().pool_max_idle_per_host(0), url)
     }
 
     fn with(builder: ClientBuilder, url: &str) -> Self {
@@ -32,7 +34,6 @@ impl Visitor {
         let client = builder
             .cookie_provider(Arc::clone(&jar))
             .redirect(Policy::none())
-            .no_proxy()
             .build()
             .expect("a client");
         Self {

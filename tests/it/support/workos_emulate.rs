@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::client::plain_client;
 use super::peer::Peer;
 
 /// A made-up client id: the emulator accepts any.
@@ -69,7 +70,9 @@ impl WorkosEmulate {
                 .expect("a text in the ready line")
                 .to_owned()
         };
-        let health = reqwest::get(text("health"))
+        let health = plain_client()
+            .get(text("health"))
+            .send()
             .await
             .expect("the emulator's health");
         assert!(

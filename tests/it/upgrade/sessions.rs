@@ -1,10 +1,11 @@
 //! Browser sessions: their cookies, their renewal, their revocation.
 
 use authkit_emulator::Effect;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::Upgraded;
+use crate::support::client::plain_client;
 use crate::support::renewal::GRANT;
 use crate::support::steps::{AUTHENTICATE, set_cookie};
 use crate::support::tokens::token_claims;
@@ -133,7 +134,7 @@ async fn sign_in_past_the_app(upgraded: &Upgraded, name: &str) -> Value {
         "email": format!("{name}@example.com"),
         "password": format!("{name}-demo-password"),
     });
-    let client = Client::builder().no_proxy().build().unwrap();
+    let client = plain_client();
     let url = format!("{}{AUTHENTICATE}", emulator.base_url());
     let response = client.post(url).json(&body).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);

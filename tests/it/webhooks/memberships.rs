@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{ROUTE, SECRET, app, send_event};
 use crate::support::app::{TestApp, Visitor, location};
+use crate::support::client::plain_client;
 use crate::support::readings::becomes_true;
 use crate::support::steps::{AUTHENTICATE, set_cookie};
 
@@ -34,7 +35,7 @@ fn demote(app: &TestApp, email: &str) {
 
 /// Ends a membership at WorkOS, as its dashboard does.
 async fn remove(app: &TestApp, email: &str) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = plain_client();
     let base = format!(
         "{}/user_management/organization_memberships",
         app.emulator.base_url()

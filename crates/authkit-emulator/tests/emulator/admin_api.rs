@@ -1,9 +1,8 @@
 //! The admin API, and the log of requests.
 
-use reqwest::Client;
 use serde_json::json;
 
-use super::test_emulator::{TestEmulator, claims};
+use super::test_emulator::{TestEmulator, claims, plain_client};
 
 const AUTHENTICATE: &str = "/user_management/authenticate";
 
@@ -122,7 +121,7 @@ async fn the_admin_api_refuses_requests_of_web_pages() {
         ("origin", "https://elsewhere.example"),
         ("host", "rebound.example"),
     ] {
-        let response = Client::new()
+        let response = plain_client()
             .get(&url)
             .header(name, value)
             .send()
@@ -130,5 +129,5 @@ async fn the_admin_api_refuses_requests_of_web_pages() {
             .unwrap();
         assert_eq!(response.status(), 404, "{name}");
     }
-    assert_eq!(Client::new().get(&url).send().await.unwrap().status(), 200);
+    assert_eq!(plain_client().get(&url).send().await.unwrap().status(), 200);
 }

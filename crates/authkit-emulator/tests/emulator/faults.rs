@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use authkit_emulator::{Effect, Fault};
-use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::test_emulator::{TestEmulator, claims};
+use super::test_emulator::{TestEmulator, claims, plain_client, plain_client_builder};
 
 const AUTHENTICATE: &str = "/user_management/authenticate";
 
@@ -86,13 +85,13 @@ async fn a_fault_can_answer_with_html_and_matches_paths_below_its_endpoint() {
         .control()
         .inject(Fault::once("/sso/jwks", Effect::status(502, json!(page))));
     let url = format!("{}/sso/jwks/{}", emulator.base, emulator.handle.client_id());
-    let response = Client::new().get(&url).send().await.unwrap();
+    let response = plain_client().get(&url).send().await.unwrap();
     assert_eq!(response.status(), 502);
     assert_eq!(response.text().await.unwrap(), page);
     emulator
         .control()
         .inject(Fault::once("/sso/jw", Effect::status(502, Value::Null)));
-    assert_eq!(Client::new().get(&url).send().await.unwrap().status(), 200);
+    assert_eq!(plain_client().get(&url).send().await.unwrap().status(), 200);
     assert_eq!(emulator.control().faults().len(), 1);
     emulator.control().clear_faults();
     assert!(emulator.control().faults().is_empty());
@@ -161,7 +160,7 @@ async fn no_answer_is_sent_until_the_client_gives_up_or_the_emulator_stops() {
         .control()
         .inject(Fault::once("/health", Effect::NoAnswer).times(2));
     let url = format!("{}/health", emulator.base);
-    let client_with_timeout = Client::builder()
+    let client_with_timeout = plain_client_builder()
         .timeout(Duration::from_millis(200))
         .build()
         .unwrap();
@@ -173,7 +172,7 @@ async fn no_answer_is_sent_until_the_client_gives_up_or_the_emulator_stops() {
             .unwrap_err()
             .is_timeout()
     );
-    let waiting = tokio::spawn(Client::new().get(&url).send());
+    let waiting = tokio::spawn(plain_client().get(&url).send());
     while emulator.control().count("/health") < 2 {
         tokio::task::yield_now().await;
     }

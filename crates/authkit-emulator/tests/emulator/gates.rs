@@ -1,10 +1,9 @@
 //! Gates: faults that hold responses until a test opens them.
 
 use authkit_emulator::{Effect, Fault, Gate};
-use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::test_emulator::TestEmulator;
+use super::test_emulator::{TestEmulator, plain_client};
 
 const AUTHENTICATE: &str = "/user_management/authenticate";
 
@@ -40,13 +39,13 @@ async fn a_gate_holds_several_responses_and_lets_later_ones_pass() {
         .control()
         .inject(Fault::once("/health", Effect::hold(&gate)).times(3));
     let url = format!("{}/health", emulator.base);
-    let held = [(); 2].map(|()| tokio::spawn(Client::new().get(&url).send()));
+    let held = [(); 2].map(|()| tokio::spawn(plain_client().get(&url).send()));
     gate.reached_by(2).await.unwrap();
     gate.open();
     for response in held {
         assert_eq!(response.await.unwrap().unwrap().status(), 200);
     }
-    assert_eq!(Client::new().get(&url).send().await.unwrap().status(), 200);
+    assert_eq!(plain_client().get(&url).send().await.unwrap().status(), 200);
     assert_eq!(gate.arrived(), 3);
 }
 
@@ -55,7 +54,7 @@ async fn a_closed_gate_does_not_keep_the_emulator_from_stopping() {
     let emulator = TestEmulator::start();
     let gate = emulator.control().inject_gate("/health");
     let held = tokio::spawn(
-        Client::new()
+        plain_client()
             .get(format!("{}/health", emulator.base))
             .send(),
     );

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::test_emulator::{TestEmulator, VERIFIER};
+use super::test_emulator::{TestEmulator, VERIFIER, plain_client};
 
 const ADA: &str = "ada@example.com";
 
@@ -36,7 +35,7 @@ async fn a_code_is_exchanged_for_user_and_tokens() {
     for absent in ["organization_id", "impersonator", "sealed_session"] {
         assert!(body.get(absent).is_none(), "{absent}");
     }
-    let picture = Client::new().get(user["profile_picture_url"].as_str().unwrap());
+    let picture = plain_client().get(user["profile_picture_url"].as_str().unwrap());
     let picture = picture.send().await.unwrap();
     assert_eq!(picture.headers()["content-type"], "image/svg+xml");
 }
@@ -163,7 +162,7 @@ async fn a_malformed_request_is_a_422_that_names_the_fields() {
             "grant_type=refresh_token",
         ),
     ] {
-        let request = Client::new()
+        let request = plain_client()
             .post(&url)
             .header("content-type", content_type)
             .body(body);

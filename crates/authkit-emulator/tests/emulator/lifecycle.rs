@@ -3,16 +3,15 @@
 use std::io::Write as _;
 
 use authkit_emulator::{Config, Seed, SeedError, StartError, start};
-use reqwest::Client;
 
-use super::test_emulator::{TestEmulator, browser};
+use super::test_emulator::{TestEmulator, browser, plain_client};
 
 #[tokio::test]
 async fn the_emulator_runs_until_it_is_stopped() {
     let emulator = TestEmulator::start();
     let health = format!("{}/health", emulator.base);
     assert_eq!(
-        Client::new().get(&health).send().await.unwrap().status(),
+        plain_client().get(&health).send().await.unwrap().status(),
         200
     );
     let server = tokio::spawn(emulator.handle.finished());

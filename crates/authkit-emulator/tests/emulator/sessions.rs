@@ -1,10 +1,10 @@
 //! Log-out and revocation.
 
 use authkit_emulator::Config;
-use reqwest::{Client, Response};
+use reqwest::Response;
 use serde_json::{Value, json};
 
-use super::test_emulator::{TestEmulator, claims, location};
+use super::test_emulator::{TestEmulator, claims, location, plain_client};
 
 async fn logout(emulator: &TestEmulator, parameters: &[(&str, &str)]) -> Response {
     let url = format!("{}/user_management/sessions/logout", emulator.base);
@@ -66,7 +66,7 @@ async fn after_logout_the_browser_s_old_cookie_is_invalid() {
     let tokens = emulator.exchange(&code).await.1;
     logout(&emulator, &[("session_id", &sid(&tokens))]).await;
     let old_cookie = cookie.split(';').next().unwrap();
-    let request = Client::new()
+    let request = plain_client()
         .get(emulator.authorize_url(&[]))
         .header("cookie", old_cookie);
     assert_eq!(request.send().await.unwrap().status(), 200);
@@ -128,7 +128,7 @@ async fn the_revoke_endpoint_requires_the_api_key_and_ends_the_session() {
     let tokens = emulator.sign_in("ada@example.com").await;
     let path = "/user_management/sessions/revoke";
     let body = json!({ "session_id": sid(&tokens) });
-    let bare = Client::new()
+    let bare = plain_client()
         .post(format!("{}{path}", emulator.base))
         .json(&body);
     assert_eq!(bare.send().await.unwrap().status(), 401);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use authkit_emulator::{Config, Control, EmulatorHandle, start};
 use reqwest::header::LOCATION;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -111,7 +111,7 @@ impl TestEmulator {
             body[name] = value.clone();
         }
         let url = format!("{}/user_management/authenticate", self.base);
-        Client::new().post(url).json(&body)
+        plain_client().post(url).json(&body)
     }
 
     pub(super) async fn exchange(&self, code: &str) -> (StatusCode, Value) {
@@ -141,7 +141,7 @@ impl TestEmulator {
         body: Option<Value>,
     ) -> (StatusCode, Value) {
         let method = method.parse().unwrap();
-        let mut request = Client::new()
+        let mut request = plain_client()
             .request(method, format!("{}{path}", self.base))
             .bearer_auth(self.handle.api_key());
         if let Some(body) = body {
@@ -160,7 +160,7 @@ impl TestEmulator {
         let method = method.parse().unwrap();
         let url = format!("{}/_emulator/{path}", self.base);
         read(
-            Client::new()
+            plain_client()
                 .request(method, url)
                 .json(&body)
                 .send()
@@ -171,8 +171,18 @@ impl TestEmulator {
     }
 }
 
+/// A builder for a client without certificates: all servers of the tests are reached over plain HTTP, and to
+/// read the system's certificates takes longer than most tests.
+pub(super) fn plain_client_builder() -> ClientBuilder {
+    Client::builder().no_proxy().tls_certs_only([])
+}
+
+pub(super) fn plain_client() -> Client {
+    plain_client_builder().build().unwrap()
+}
+
 pub(super) fn browser() -> Client {
-    Client::builder()
+    plain_client_builder()
         .cookie_store(true)
         .redirect(redirect::Policy::none())
         .build()

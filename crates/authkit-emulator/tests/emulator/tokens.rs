@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
-use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::test_emulator::{TestEmulator, claims};
+use super::test_emulator::{TestEmulator, claims, plain_client};
 
 #[tokio::test]
 async fn a_refresh_rotates_the_token_and_keeps_the_session() {
@@ -128,7 +127,7 @@ async fn a_refresh_can_switch_the_organization_for_good() {
 
 async fn key_set(emulator: &TestEmulator) -> JwkSet {
     let url = format!("{}/sso/jwks/{}", emulator.base, emulator.handle.client_id());
-    Client::new()
+    plain_client()
         .get(url)
         .send()
         .await
@@ -181,7 +180,7 @@ async fn the_key_set_verifies_access_tokens_with_workos_s_claims() {
         "{names:?}"
     );
     let url = format!("{}/sso/jwks/client_other", emulator.base);
-    assert_eq!(Client::new().get(url).send().await.unwrap().status(), 404);
+    assert_eq!(plain_client().get(url).send().await.unwrap().status(), 404);
 }
 
 #[tokio::test]

@@ -1,9 +1,8 @@
 //! `/user_management/users`.
 
-use reqwest::Client;
 use serde_json::json;
 
-use super::test_emulator::TestEmulator;
+use super::test_emulator::{TestEmulator, plain_client};
 
 const USERS: &str = "/user_management/users";
 
@@ -11,7 +10,7 @@ const USERS: &str = "/user_management/users";
 async fn the_api_requires_its_key() {
     let emulator = TestEmulator::start();
     for key in [None, Some("sk_test_wrong")] {
-        let mut request = Client::new().get(format!("{}{USERS}", emulator.base));
+        let mut request = plain_client().get(format!("{}{USERS}", emulator.base));
         if let Some(key) = key {
             request = request.bearer_auth(key);
         }
