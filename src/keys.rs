@@ -47,6 +47,11 @@ impl Keys {
         }
     }
 
+    /// Whether there are keys of `SECRET_KEY_FALLBACKS`.
+    pub fn has_fallbacks(&self) -> bool {
+        !self.older.is_empty()
+    }
+
     /// The key of session cookies.
     pub fn session(&self) -> &Key {
         &self.newest.session

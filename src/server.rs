@@ -13,6 +13,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, web};
 
+use crate::accounts::second_factor::reseal_secrets;
 use crate::accounts::{measure_password_costs, measure_password_costs_periodically};
 use crate::error_pages::error_pages;
 use crate::middleware::{
@@ -53,6 +54,9 @@ impl Application {
         }
         if let Err(error) = measure_password_costs(&state.database, &state.hasher) {
             log::error!("failed to read the stored password hashes: {error}");
+        }
+        if let Err(error) = reseal_secrets(&state.database, &state.keys) {
+            log::error!("failed to encrypt the secrets of authenticator apps again: {error}");
         }
         let shared = state.clone();
         let limits = ConnectionLimits::of_this_process();

@@ -2,7 +2,8 @@
 //!
 //! - `row`: the row of a factor in use, whose secret has been confirmed by a code;
 //! - `totp`: the secret and its codes; `recovery_codes`: the codes that replace them once;
-//! - `changes`: setting up and removing; `check`: whether a code is right.
+//! - `changes`: setting up and removing; `check`: whether a code is right;
+//! - `reseal`: encrypts the secrets with a new `SECRET_KEY`.
 //!
 //! Every function that writes is to be called in a transaction that has locked the account's row with
 //! [`lock_account`], so that requests about one account follow each other.
@@ -11,6 +12,7 @@ mod changes;
 mod check;
 mod groups;
 mod recovery_codes;
+mod reseal;
 mod row;
 mod totp;
 
@@ -19,5 +21,6 @@ pub use changes::{
 };
 pub use check::{CodeRejection, check_code};
 pub use recovery_codes::RecoveryCodes;
+pub use reseal::reseal_secrets;
 pub use row::{SecondFactor, has_second_factor};
 pub use totp::{TotpSecret, TotpSecretError};

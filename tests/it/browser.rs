@@ -13,6 +13,7 @@ mod readme_screenshots;
 mod reauthentication;
 mod refusals;
 mod renewal;
+mod second_factor;
 mod sessions;
 mod spa;
 pub(crate) mod steps;

@@ -128,7 +128,8 @@ impl TotpRow {
         Ok(used > 0)
     }
 
-    /// Encrypts the secret with the newest key. If that fails, it is tried again after the next sign-in.
+    /// Encrypts the secret with the newest key, unless it has been replaced meanwhile. If the encryption
+    /// fails, it is tried again later.
     pub(super) fn seal_again(
         &self,
         conn: &mut Conn,
@@ -138,7 +139,10 @@ impl TotpRow {
         let Ok(sealed) = keys.seal_row(&place(self.user_id), secret.as_bytes()) else {
             return Ok(());
         };
-        diesel::update(totp_factors::table.find(self.user_id))
+        let unchanged = totp_factors::table
+            .find(self.user_id)
+            .filter(totp_factors::secret.eq(&self.secret));
+        diesel::update(unchanged)
             .set(totp_factors::secret.eq(sealed))
             .execute(conn)?;
         Ok(())

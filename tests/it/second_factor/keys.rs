@@ -18,14 +18,25 @@ fn replica(app: &TestApp, key: &str, fallbacks: &str) -> TestApp {
 }
 
 #[tokio::test]
-async fn the_secret_of_an_older_key_is_read_and_encrypted_again() {
+async fn a_start_with_a_fallback_encrypts_the_secrets_of_users_who_do_not_log_in() {
     let (app, authenticator) = app_with_factor(TestApp::start()).await;
+    drop(replica(&app, NEW_KEY, SECRET_KEY));
+    let new = replica(&app, NEW_KEY, "");
+    let visitor = after_password(&new).await;
+    let code = authenticator.next_code(&app);
+    assert_eq!(send_code(&visitor, &code).await.status(), StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn a_secret_of_an_older_key_that_comes_later_is_encrypted_when_it_is_used() {
+    let app = TestApp::start();
     let both = replica(&app, NEW_KEY, SECRET_KEY);
+    // A process with the old key is still running.
+    let (app, authenticator) = app_with_factor(app).await;
     let visitor = after_password(&both).await;
     let code = authenticator.next_code(&app);
     assert_eq!(send_code(&visitor, &code).await.status(), StatusCode::FOUND);
     drop(both);
-    // From now on the old key is not needed.
     let new = replica(&app, NEW_KEY, "");
     let visitor = after_password(&new).await;
     let code = authenticator.next_code(&app);
