@@ -6,11 +6,14 @@ use diesel::prelude::*;
 use super::email::email_key;
 use super::lifecycle::set_password;
 use super::passwords::unusable_password;
+use super::second_factor::remove_second_factor;
 use super::user::User;
+use crate::audit::ChangedBy;
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, on_unique_violation};
 use crate::ids::UserId;
+use crate::workos::ClientDevice;
 
 /// The result of writing an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +92,8 @@ pub(super) fn release_email(
         .execute(conn)
 }
 
-/// Removes the account's password, its links to Google and Okta, and its sessions and tokens. Called
+/// Removes the account's password and second factor, its links to Google and Okta, and its sessions and
+/// tokens. Called
 /// when the owner of an address that was not verified has proved it: the account may have been
 /// registered by another person.
 pub(super) fn revoke_credentials(
@@ -101,8 +105,10 @@ pub(super) fn revoke_credentials(
     set_password(conn, user.id, &unusable, now, None)?;
     let links = identities::table.filter(identities::user_id.eq(user.id));
     diesel::delete(links).execute(conn)?;
+    let nobody = ClientDevice::default();
+    remove_second_factor(conn, user.id, ChangedBy::Server, &nobody, now)?;
     log::warn!(
-        "removed the password, provider links, sessions and tokens of account {}: its email was not verified until now",
+        "removed the password, second factor, provider links, sessions and tokens of account {}: its email was not verified until now",
         user.id
     );
     Ok(())

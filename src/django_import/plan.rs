@@ -6,11 +6,14 @@ use super::ledger::ImportRecord;
 use super::merge::{UserChanges, UserMerge};
 use super::report::ImportTally;
 use crate::accounts::User;
+use crate::accounts::second_factor::remove_second_factor;
+use crate::audit::ChangedBy;
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, insert_all};
 use crate::ids::UserId;
 use crate::sessions::SessionRow;
+use crate::workos::ClientDevice;
 
 /// Values for the insert of an imported account.
 #[derive(Clone, Debug, Insertable)]
@@ -106,6 +109,8 @@ impl PlannedUpdate {
         if merge.verifies_email(user) {
             let links = identities::table.filter(identities::user_id.eq(user.id));
             diesel::delete(links).execute(conn)?;
+            let nobody = ClientDevice::default();
+            remove_second_factor(conn, user.id, ChangedBy::Command, &nobody, now)?;
         }
         Ok(true)
     }

@@ -107,7 +107,7 @@ fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
 }
 
 #[test]
-fn an_import_keeps_the_second_factor() {
+fn an_import_keeps_the_second_factor_unless_it_verifies_the_address() {
     let (django, target) = imported();
     target.change(|conn| {
         let now = vestibule::clock::Clock::system().now();
@@ -124,6 +124,9 @@ fn an_import_keeps_the_second_factor() {
     django.set(1, "password = 'changed$there'");
     target.import(&django, &[]);
     assert_eq!(target.user(1).password, "changed$there");
-    let factors = target.rows(|conn| totp_factors::table.count().get_result::<i64>(conn));
-    assert_eq!(factors, 1);
+    let factors = || target.rows(|conn| totp_factors::table.count().get_result::<i64>(conn));
+    assert_eq!(factors(), 1);
+    target.import(&django, &["--emails-verified"]);
+    assert!(target.user(1).email_verified);
+    assert_eq!(factors(), 0);
 }

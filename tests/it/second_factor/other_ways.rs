@@ -97,6 +97,26 @@ async fn a_linked_or_closed_account_is_not_asked_for_a_code() {
     refused(&app.visitor(), EMAIL, PASSWORD).await;
 }
 
+/// Somebody else may have set up the factor before the owner proved the address.
+#[tokio::test]
+async fn an_address_that_becomes_verified_ends_the_factor() {
+    const ADA: &str = "ada@example.com";
+    let app = TestApp::builder().setting("PASSWORD_LOGIN", "all").start();
+    app.add_user_with_password(ADA, PASSWORD);
+    let stranger = app.visitor();
+    stranger.log_in(ADA, PASSWORD).await;
+    super::set_up(&app, &stranger).await;
+    app.run_sql("UPDATE users SET email_verified = false");
+    app.signed_in(ADA).await;
+    assert!(app.user(ADA).email_verified);
+    assert_eq!(app.count_rows("FROM totp_factors"), 0);
+    assert_eq!(app.count_rows("FROM recovery_codes"), 0);
+    let events = crate::audit::events(&app);
+    let removed = events.iter().find(|row| row.event == "factor_removed");
+    let detail = crate::audit::detail(removed.expect("an event"));
+    assert_eq!(detail, json!({ "factor": "totp", "by": "server" }));
+}
+
 #[tokio::test]
 async fn with_every_account_allowed_a_linked_account_keeps_its_factor() {
     let app = TestApp::builder().setting("PASSWORD_LOGIN", "all").start();
