@@ -6,25 +6,27 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::bounded_map::{BoundedMap, KeyHash};
-use super::limit_key::{attempt_hash, client_hash};
+use super::limit_key::{LimitKey, attempt_hash, network_keys};
+use super::sliding_window::SlidingWindow;
 use crate::clock::{Clock, whole_seconds};
 use crate::settings::Rate;
 
 /// A client may fail this many times as often as it may begin a sign-in: an office behind one address has
 /// several exchanges in progress at once.
-const FAILURE_FACTOR: usize = 3;
+const FAILURE_FACTOR: NonZeroU32 = NonZeroU32::new(3).unwrap();
 /// Failed and running exchanges are counted for this long.
 const PERIOD: Duration = Duration::from_secs(60);
 /// The most failed and running exchanges of all clients within [`PERIOD`]. WorkOS allows an API key 6,000
 /// requests a minute.
 const TOTAL: usize = 2_400;
-/// From this number on, a client with a failed or running exchange gets no other one, so that clients that
+/// From this number on, a network with a failed or running exchange gets no other one, so that clients that
 /// fail cannot keep out all others.
 const TOTAL_OF_FAILING_CLIENTS: usize = 1_200;
 /// The most codes of one attempt that the provider refuses. A real attempt has one code.
@@ -35,9 +37,8 @@ const ATTEMPT_LIFETIME: Duration = Duration::from_secs(600);
 /// The exchanges that have failed recently or are running.
 pub struct ExchangeBudget {
     clock: Clock,
-    /// The limit of one client; `None` is unlimited.
-    limit_per_client: Option<(usize, Duration)>,
-    clients: BoundedMap<VecDeque<Duration>>,
+    /// The exchanges of each network of the clients.
+    networks: SlidingWindow,
     attempts: BoundedMap<usize>,
     total: Mutex<VecDeque<Duration>>,
 }
@@ -47,7 +48,7 @@ pub struct ExchangeBudget {
 pub enum ExchangeRefusal {
     /// The provider has refused too many codes of this attempt.
     AttemptUsed,
-    /// Too many exchanges of this client, or of all clients; the seconds to wait.
+    /// Too many exchanges of one of the client's networks, or of all clients; the seconds to wait.
     Throttled(u64),
 }
 
@@ -66,18 +67,24 @@ pub enum ExchangeOutcome {
 #[must_use]
 pub struct ExchangePermit {
     budget: Arc<ExchangeBudget>,
-    client: KeyHash,
+    networks: Vec<LimitKey>,
     attempt: Option<KeyHash>,
 }
 
 impl ExchangeBudget {
     /// The budget, with a limit per client that depends on the rate of sign-ins.
     pub fn new(sign_ins: Option<Rate>, clock: &Clock) -> Arc<Self> {
+        let unlimited = Rate {
+            requests: NonZeroU32::MAX,
+            period: PERIOD,
+        };
+        let failures = sign_ins.map_or(unlimited, |rate| Rate {
+            requests: rate.requests.saturating_mul(FAILURE_FACTOR),
+            period: rate.period,
+        });
         Arc::new(Self {
             clock: clock.clone(),
-            limit_per_client: sign_ins
-                .map(|rate| (rate.requests.get() as usize * FAILURE_FACTOR, rate.period)),
-            clients: BoundedMap::new(),
+            networks: SlidingWindow::new(failures),
             attempts: BoundedMap::new(),
             total: Mutex::default(),
         })
@@ -92,7 +99,7 @@ impl ExchangeBudget {
         let now = self.clock.elapsed();
         let permit = ExchangePermit {
             budget: Arc::clone(self),
-            client: client_hash(client),
+            networks: network_keys(client, ""),
             attempt: attempt.map(attempt_hash),
         };
         self.count(&permit, now)?;
@@ -108,22 +115,21 @@ impl ExchangeBudget {
         }
         let mut total = self.total.lock();
         forget_older_than(&mut total, PERIOD, now);
-        let (limit, period) = self.limit_per_client.unwrap_or((usize::MAX, PERIOD));
-        self.clients.update(permit.client, now, |times| {
-            forget_older_than(times, period, now);
-            let outcome = if times.len() >= limit {
-                Err(wait_for(times, period, now))
-            } else if total.len() >= TOTAL
-                || (total.len() >= TOTAL_OF_FAILING_CLIENTS && !times.is_empty())
-            {
-                Err(wait_for(&total, PERIOD, now))
-            } else {
-                times.push_back(now);
-                total.push_back(now);
-                Ok(())
-            };
-            (outcome, now + period)
-        })?;
+        for network in &permit.networks {
+            let checked = self.networks.check(*network, now);
+            checked.map_err(|wait| ExchangeRefusal::Throttled(whole_seconds(wait)))?;
+        }
+        let is_failing = || {
+            let mut networks = permit.networks.iter();
+            networks.any(|network| self.networks.has_counted(*network, now))
+        };
+        if total.len() >= TOTAL || (total.len() >= TOTAL_OF_FAILING_CLIENTS && is_failing()) {
+            return Err(wait_for(&total, now));
+        }
+        total.push_back(now);
+        for network in &permit.networks {
+            self.networks.count(*network, now);
+        }
         if let Some(attempt) = permit.attempt {
             self.attempts.update(attempt, now, |codes| {
                 *codes += 1;
@@ -140,12 +146,10 @@ impl ExchangePermit {
         let budget = &self.budget;
         let now = budget.clock.elapsed();
         if outcome == ExchangeOutcome::Accepted {
-            let (_, period) = budget.limit_per_client.unwrap_or((usize::MAX, PERIOD));
             budget.total.lock().pop_back();
-            budget.clients.update(self.client, now, |times| {
-                times.pop_back();
-                ((), now + period)
-            });
+            for network in &self.networks {
+                budget.networks.give_back(*network, now);
+            }
         }
         if let (Some(attempt), true) = (self.attempt, outcome != ExchangeOutcome::Refused) {
             budget.attempts.update(attempt, now, |codes| {
@@ -163,16 +167,16 @@ fn forget_older_than(times: &mut VecDeque<Duration>, period: Duration, now: Dura
 }
 
 /// The refusal until the oldest of the counted exchanges is forgotten.
-fn wait_for(times: &VecDeque<Duration>, period: Duration, now: Duration) -> ExchangeRefusal {
-    let wait = times
+fn wait_for(total: &VecDeque<Duration>, now: Duration) -> ExchangeRefusal {
+    let wait = total
         .front()
-        .map_or(period, |oldest| *oldest + period - now);
+        .map_or(PERIOD, |oldest| *oldest + PERIOD - now);
     ExchangeRefusal::Throttled(whole_seconds(wait))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
+    use std::net::Ipv6Addr;
 
     use chrono::TimeDelta;
 
@@ -191,8 +195,9 @@ mod tests {
         Clock::standing_at(Clock::system().now())
     }
 
+    /// Each client is in an IPv4 network of its own.
     fn client(number: u32) -> IpAddr {
-        IpAddr::from(number.to_be_bytes())
+        IpAddr::from((number << 8).to_be_bytes())
     }
 
     fn refusal(result: Result<ExchangePermit, ExchangeRefusal>) -> Option<ExchangeRefusal> {
@@ -258,5 +263,20 @@ mod tests {
             assert_eq!(refusal(budget.reserve(client(number), None)), None);
         }
         assert_eq!(refusal(budget.reserve(client(9_999), None)), throttled);
+    }
+
+    #[test]
+    fn a_large_network_cannot_use_up_the_exchanges_of_all_clients() {
+        let budget = budget(&clock());
+        let prefix = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).to_bits();
+        let of_one_network =
+            |number: u128| IpAddr::from(Ipv6Addr::from_bits(prefix + (number << 64)));
+        let allowed = (0..2_400).filter(|number| {
+            let reserved = budget.reserve(of_one_network(*number), None);
+            refusal(reserved).is_none()
+        });
+        // The limit of a /48 is 16 times that of a /64.
+        assert_eq!(allowed.count(), 6 * 16);
+        assert_eq!(refusal(budget.reserve(client(1), None)), None);
     }
 }

@@ -27,12 +27,6 @@ pub(super) fn network_keys(client: IpAddr, email: &str) -> Vec<LimitKey> {
     networks.map(key).collect()
 }
 
-/// The smallest network of a client.
-pub(super) fn client_hash(client: IpAddr) -> KeyHash {
-    let keys = network_keys(client, "");
-    keys.first().map(|key| key.hash).unwrap_or_default()
-}
-
 /// A login attempt, by its fingerprint.
 pub(super) fn attempt_hash(fingerprint: &str) -> KeyHash {
     key_hash(&[b"attempt", fingerprint.as_bytes()])

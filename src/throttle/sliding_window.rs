@@ -50,4 +50,20 @@ impl SlidingWindow {
             ((), now + period)
         });
     }
+
+    /// Whether a request of this key is still counted.
+    pub(super) fn has_counted(&self, key: LimitKey, now: Duration) -> bool {
+        let period = self.rate.period;
+        let newest = self.times.read(key.hash, |times| times.back().copied());
+        newest.is_some_and(|newest| newest + period > now)
+    }
+
+    /// No longer counts the newest request of this key.
+    pub(super) fn give_back(&self, key: LimitKey, now: Duration) {
+        let period = self.rate.period;
+        self.times.update(key.hash, now, |times| {
+            times.pop_back();
+            ((), now + period)
+        });
+    }
 }
