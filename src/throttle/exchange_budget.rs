@@ -26,9 +26,12 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// The most failed and running exchanges of all clients within [`PERIOD`]. WorkOS allows an API key 6,000
 /// requests a minute.
 const TOTAL: usize = 2_400;
-/// From this number on, a network with a failed or running exchange gets no other one, so that clients that
-/// fail cannot keep out all others.
+/// From this number on, a network with [`FEW_EXCHANGES`] failed or running exchanges gets no other one, so
+/// that clients that fail cannot keep out all others.
 const TOTAL_OF_FAILING_CLIENTS: usize = 1_200;
+/// What two users behind one address need at the same time; a larger network has as many times more as its
+/// limit is higher.
+const FEW_EXCHANGES: u32 = 2;
 /// The most codes of one attempt that the provider refuses. A real attempt has one code.
 const CODES_OF_AN_ATTEMPT: usize = 3;
 /// The lifetime of an attempt.
@@ -121,7 +124,10 @@ impl ExchangeBudget {
         }
         let is_failing = || {
             let mut networks = permit.networks.iter();
-            networks.any(|network| self.networks.has_counted(*network, now))
+            networks.any(|network| {
+                let few = FEW_EXCHANGES.saturating_mul(network.factor) as usize;
+                self.networks.counted(*network, now) >= few
+            })
         };
         if total.len() >= TOTAL || (total.len() >= TOTAL_OF_FAILING_CLIENTS && is_failing()) {
             return Err(wait_for(&total, now));
@@ -253,7 +259,7 @@ mod tests {
     fn all_clients_together_have_a_limit_and_failing_ones_reach_it_first() {
         let budget = budget(&clock());
         for number in 0..TOTAL_OF_FAILING_CLIENTS {
-            let number = u32::try_from(number).unwrap();
+            let number = u32::try_from(number / 2).unwrap();
             assert_eq!(refusal(budget.reserve(client(number), None)), None);
         }
         let throttled = Some(ExchangeRefusal::Throttled(60));

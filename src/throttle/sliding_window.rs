@@ -51,11 +51,12 @@ impl SlidingWindow {
         });
     }
 
-    /// Whether a request of this key is still counted.
-    pub(super) fn has_counted(&self, key: LimitKey, now: Duration) -> bool {
+    /// How many requests of this key are counted.
+    pub(super) fn counted(&self, key: LimitKey, now: Duration) -> usize {
         let period = self.rate.period;
-        let newest = self.times.read(key.hash, |times| times.back().copied());
-        newest.is_some_and(|newest| newest + period > now)
+        self.times.read(key.hash, |times| {
+            times.len() - times.partition_point(|time| *time + period <= now)
+        })
     }
 
     /// No longer counts the newest request of this key.

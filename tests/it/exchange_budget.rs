@@ -104,6 +104,28 @@ async fn invented_codes_with_new_attempts_use_up_the_address() {
 }
 
 #[tokio::test]
+async fn invented_codes_from_every_address_of_a_network_use_up_the_network() {
+    let app = TestApp::builder()
+        .setting("THROTTLE_LOGIN", "1/min")
+        .setting("TRUSTED_PROXIES", "127.0.0.1")
+        .start();
+    // A /56 has four times the failures of a /64, a /24 sixteen times those of an address.
+    let networks: [(fn(usize) -> String, usize); 2] = [
+        (|number| format!("2001:db8:0:{number:x}::1"), 12),
+        (|number| format!("198.51.100.{number}"), 48),
+    ];
+    for (address, allowed) in networks {
+        for number in 0..allowed {
+            let refused = invented_code(&app, &address(number)).await;
+            assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+        }
+        let throttled = invented_code(&app, &address(allowed)).await;
+        assert_eq!(throttled.status(), StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert_eq!(app.workos().count(AUTHENTICATE), 60);
+}
+
+#[tokio::test]
 async fn a_throttled_sign_in_can_be_completed_later() {
     let app = app();
     fail(&app, HERE).await;
