@@ -17,7 +17,7 @@ use crate::error::{Error, InternalError};
 use crate::http::throttled::PasswordFormThrottle;
 use crate::links::{login_code_url, login_expired_url, password_login_url};
 use crate::middleware::{LOGIN_CODE, device};
-use crate::sessions::BrowserSession;
+use crate::sessions::{BrowserSession, SessionState};
 use crate::sign_in::{CodeSignInError, PendingPassword, normalize_code};
 use crate::state::AppState;
 
@@ -86,28 +86,49 @@ pub async fn post(
         .session_for_code(pending, code, previous, device, now)
         .await;
     attempt.finish(outcome.as_ref().is_err_and(CodeSignInError::is_guess));
-    let error = match outcome {
+    match outcome {
         Ok(state) => {
-            let begun = session.start(state);
-            begun.map_err(|error| InternalError::new("write the session cookie", error))?;
-            let mut response = redirect(redirect_target(&next, &app.settings.login_redirect_url));
-            let removal = LOGIN_CODE.removal(LOGIN_CODE.prefix.to_owned(), app.secure());
-            response.add_cookie(&removal)?;
             let known = browser.cookie_after_sign_in(&email, &app.keys, app.secure(), now);
-            if let Some(cookie) = known {
-                response.add_cookie(&cookie)?;
-            }
-            return Ok(response);
+            signed_in(&app, &session, state, known, &next)
         }
-        Err(CodeSignInError::Expired) => return Ok(redirect(&login_expired_url(&next))),
-        Err(CodeSignInError::Rejected(CodeRejection::Wrong)) if recovery => WRONG_RECOVERY_CODE,
-        Err(CodeSignInError::Rejected(rejection)) => code_error(rejection, &form_url)?,
-        Err(CodeSignInError::Database(error)) => return Err(Error::from(error).on_form(&form_url)),
-        Err(CodeSignInError::NotIssued(error)) => {
-            return Err(InternalError::new("issue tokens", error).into());
+        Err(CodeSignInError::Expired) => Ok(redirect(&login_expired_url(&next))),
+        Err(error) => {
+            let error = form_error(error, recovery, &form_url)?;
+            show(&next, recovery, &[error.to_owned()])
         }
-    };
-    show(&next, recovery, &[error.to_owned()])
+    }
+}
+
+/// Begins the session and ends the state between the steps.
+fn signed_in(
+    app: &AppState,
+    session: &BrowserSession,
+    state: SessionState,
+    known_browser: Option<Cookie<'static>>,
+    next: &str,
+) -> Result<HttpResponse, Error> {
+    let begun = session.start(state);
+    begun.map_err(|error| InternalError::new("write the session cookie", error))?;
+    let mut response = redirect(redirect_target(next, &app.settings.login_redirect_url));
+    let removal = LOGIN_CODE.removal(LOGIN_CODE.prefix.to_owned(), app.secure());
+    for cookie in [Some(removal), known_browser].iter().flatten() {
+        response.add_cookie(cookie)?;
+    }
+    Ok(response)
+}
+
+/// The form's error, or the error page of a failure that is not the code's.
+fn form_error(
+    error: CodeSignInError,
+    recovery: bool,
+    form_url: &str,
+) -> Result<&'static str, Error> {
+    match error {
+        CodeSignInError::Rejected(CodeRejection::Wrong) if recovery => Ok(WRONG_RECOVERY_CODE),
+        CodeSignInError::Rejected(rejection) => code_error(rejection, form_url),
+        CodeSignInError::Database(error) => Err(Error::from(error).on_form(form_url)),
+        error => Err(InternalError::new("sign in with a code", error).into()),
+    }
 }
 
 /// The state between the steps, from the request's cookie.
