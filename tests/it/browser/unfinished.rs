@@ -99,10 +99,11 @@ async fn a_double_click_signs_in() {
     browser.fill("code", "123456").await;
     let url = browser.current_url().await.unwrap();
     let gate = app.workos().inject_gate(AUTHENTICATE);
-    // Each pause is longer than the one before: a submission cancels the previous one, whose response
-    // would otherwise never be shown on a slow machine.
-    let again = "let pause = 150; const submit = () => { \
-                 document.forms[0].requestSubmit(); setTimeout(submit, pause *= 2); }; submit();";
+    // A submission cancels the previous one, even one that the server has answered. The third submission
+    // is needed only if the second one cancelled the first before it was sent, so it is much later than
+    // the response to the second one.
+    let again = "let pause = 15; const submit = () => { \
+                 document.forms[0].requestSubmit(); setTimeout(submit, pause *= 20); }; submit();";
     let submissions = async {
         browser.evaluate(again).await;
         browser.wait_for_heading("Your account").await;

@@ -56,10 +56,8 @@ fn unapplied_migrations_are_an_error_that_names_the_command() {
 
 #[test]
 fn a_port_in_use_is_named_with_the_option_for_another() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::migrated();
     let url = database.url();
-    let migrate = Program::new(&["migrate"]).env("DATABASE_URL", url);
-    migrate.run().exits_with(0);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     Program::with_settings(&["runserver", "--bind", &address])
@@ -71,10 +69,8 @@ fn a_port_in_use_is_named_with_the_option_for_another() {
 
 #[tokio::test]
 async fn the_option_bind_takes_precedence_over_the_setting() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::migrated();
     let url = database.url();
-    let migrate = Program::new(&["migrate"]).env("DATABASE_URL", url);
-    migrate.run().exits_with(0);
     let address = format!("127.0.0.1:{}", free_port());
     let program = Program::with_settings(&["runserver", "--bind", &address])
         .env("DATABASE_URL", url)

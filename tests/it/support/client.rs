@@ -2,13 +2,20 @@
 
 use reqwest::{Client, ClientBuilder};
 
-/// A builder for a client without proxy and certificates. All servers of the tests are reached over plain
-/// HTTP, and to read the system's certificates takes longer than most tests.
+/// A builder for a client without proxy, certificates and reuse of connections.
+///
+/// All servers of the tests are reached over plain HTTP, and to read the system's certificates takes longer
+/// than most tests. A client that reuses connections may open one more than it needs, for the next request.
+/// On a busy machine the server times out while it waits for that request and sends a 408, and the request
+/// that is then sent there fails.
 pub(crate) fn plain_client_builder() -> ClientBuilder {
-    Client::builder().no_proxy().tls_certs_only([])
+    Client::builder()
+        .no_proxy()
+        .tls_certs_only([])
+        .pool_max_idle_per_host(0)
 }
 
-/// A client with the default options, without proxy and certificates.
+/// A client of [`plain_client_builder`].
 pub(crate) fn plain_client() -> Client {
     plain_client_builder().build().expect("a client")
 }

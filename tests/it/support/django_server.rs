@@ -59,6 +59,6 @@ impl DjangoServer {
 
     /// A client without cookies.
     pub(crate) fn visitor(&self) -> Visitor {
-        Visitor::without_keep_alive(&self.url)
+        Visitor::new(&self.url)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header::{COOKIE, LOCATION};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 
 use super::client::plain_client_builder;
 
@@ -20,18 +20,8 @@ pub(crate) struct Visitor {
 impl Visitor {
     /// A client of this site without cookies.
     pub(crate) fn new(url: &str) -> Self {
-        Self::with(plain_client_builder(), url)
-    }
-
-    /// The same with a new connection for each request. Django's development server sends header and
-    /// body in two packets, and on a connection that is used again the second one is delayed by 40 ms.
-    pub(crate) fn without_keep_alive(url: &str) -> Self {
-        Self::with(plain_client_builder().pool_max_idle_per_host(0), url)
-    }
-
-    fn with(builder: ClientBuilder, url: &str) -> Self {
         let jar = Arc::new(Jar::default());
-        let client = builder
+        let client = plain_client_builder()
             .cookie_provider(Arc::clone(&jar))
             .redirect(Policy::none())
             .build()

@@ -14,7 +14,7 @@ const EMAIL: &str = "ada@example.com";
 
 /// A server that uses the system's clock, as the commands do, and the URL of its database.
 fn serve() -> (TestApp, String) {
-    let database = TestDatabase::new();
+    let database = TestDatabase::migrated();
     let url = database.url().to_owned();
     let app = TestApp::builder().database(database).system_clock();
     (app.start(), url)
