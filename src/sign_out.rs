@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
 use crate::ids::{SessionId, UserId, WorkosSid};
 use crate::sessions::{RevocationCache, SessionRow};
-use crate::tokens::{RefreshTokenRow, TokenClaims, Tokens};
+use crate::tokens::{RefreshTokenRow, TokenClaims, Tokens, end_family_of_access_token};
 use crate::workos::{ClientDevice, WorkosClient, WorkosError};
 
 /// Ends sessions and their tokens, here and at WorkOS. Cheap to clone.
@@ -73,7 +73,7 @@ impl SignOutService {
     }
 
     /// Ends the browser session and every session with a WorkOS `sid` named in the request, and
-    /// revokes the token families that depend on any of them and the family of the refresh token.
+    /// revokes the token families that depend on any of them and the families of the tokens.
     pub async fn sign_out(
         &self,
         request: SignOutRequest,
@@ -96,6 +96,9 @@ impl SignOutService {
                     ended.extend(SessionRow::revoke_sid(conn, sid, now)?);
                     RefreshTokenRow::revoke_sid(conn, sid, now)?;
                 }
+                for access in &request.access_tokens {
+                    end_family_of_access_token(conn, access, None, &request.device, now)?;
+                }
                 if let Some(refresh) = &request.refresh_token {
                     tokens.end_family(conn, refresh, &request.device, now)?;
                 }
@@ -115,6 +118,32 @@ impl SignOutService {
             by_workos: workos_sid.is_some() || row.is_some_and(|row| row.login_attempt.is_some()),
             workos_sid,
         })
+    }
+
+    /// Revokes the families of the tokens in a browser's cookies, because another sign-in replaces them or
+    /// because they do not belong to the browser's session.
+    pub async fn end_replaced_tokens(
+        &self,
+        access: Option<TokenClaims>,
+        refresh: Option<TokenClaims>,
+        device: ClientDevice,
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        if access.is_none() && refresh.is_none() {
+            return Ok(());
+        }
+        let (tokens, reason) = (Arc::clone(&self.tokens), Some(RevocationReason::Replaced));
+        self.database
+            .write(move |conn| {
+                if let Some(access) = &access {
+                    end_family_of_access_token(conn, access, reason, &device, now)?;
+                }
+                if let Some(refresh) = &refresh {
+                    tokens.end_family(conn, refresh, &device, now)?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// Ends one session of a user. Returns `None` if the user has no session with this id.

@@ -5,6 +5,7 @@
 
 mod blacklist;
 mod claims;
+mod family;
 mod keys;
 mod pair;
 mod refresh_error;
@@ -19,6 +20,7 @@ mod tests;
 mod token_record;
 
 pub use claims::{Actor, TokenClaims, TokenError, TokenKind};
+pub use family::end_family_of_access_token;
 pub use keys::{TokenKeyError, TokenKeys};
 pub use pair::{LONGEST_IMPERSONATION, TokenGrant, TokenPair};
 pub use refresh_error::RefreshError;

@@ -94,11 +94,15 @@ impl AuditEvent {
                 None,
                 json!({ "reason": reason.name(), "ended_sessions": ended_sessions }),
             ),
-            Self::TokensRevoked { user_id, family } => (
+            Self::TokensRevoked {
+                user_id,
+                family,
+                reason,
+            } => (
                 "tokens_revoked",
                 *user_id,
                 None,
-                json!({ "family": family }),
+                json!({ "family": family, "reason": reason.map(RevocationReason::name) }),
             ),
             Self::TokenReplayed { user_id, family } => (
                 "token_replayed",

@@ -62,12 +62,14 @@ pub enum AuditEvent {
         /// How many sessions ended.
         ended_sessions: usize,
     },
-    /// A family of refresh tokens was revoked by the client that holds one of them.
+    /// A family of tokens was revoked, other than by the end of its session.
     TokensRevoked {
         /// The tokens' user; `None` if the user is unknown here.
         user_id: Option<UserId>,
         /// The family's id.
         family: String,
+        /// Why; `None` if the client that holds one of the tokens revoked it.
+        reason: Option<RevocationReason>,
     },
     /// A refresh token that had been replaced was used again, and its family was revoked.
     TokenReplayed {

@@ -9,10 +9,12 @@ use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, web};
 
+use super::client_ip::device;
 use super::session_encryption::{cookie_parts, sets_cookie};
 use crate::sessions::CredentialRemoval;
 use crate::settings::{ApiSettings, Settings};
 use crate::state::AppState;
+use crate::tokens::TokenKind;
 
 /// The cookies of login attempts.
 pub const LOGIN_ATTEMPT: SignInCookies = SignInCookies {
@@ -122,7 +124,7 @@ impl TokenCookie {
 }
 
 /// Removes the credentials that [`BrowserSession`](crate::sessions::BrowserSession) has marked, except
-/// those that the response sets.
+/// those that the response sets, and revokes the tokens among them.
 pub async fn remove_credentials(
     app: web::Data<AppState>,
     request: ServiceRequest,
@@ -133,6 +135,7 @@ pub async fn remove_credentials(
     let Some(removal): Option<CredentialRemoval> = marked else {
         return Ok(response);
     };
+    end_tokens(&app, response.request()).await;
     for cookie in removals(removal, response.request(), &app.settings) {
         if !sets_cookie(response.headers(), cookie.name())
             && let Ok(line) = HeaderValue::from_str(&cookie.to_string())
@@ -141,6 +144,24 @@ pub async fn remove_credentials(
         }
     }
     Ok(response)
+}
+
+/// Revokes the families of the tokens in the request's cookies: a copy of a removed or replaced cookie must
+/// not work any longer. A log-out has already done so, in its own transaction.
+async fn end_tokens(app: &AppState, request: &HttpRequest) {
+    let (api, now) = (&app.settings.api, app.clock.now());
+    let read = |cookie: Option<TokenCookie>, kind| {
+        let token = cookie?.read(request)?;
+        app.tokens.read_expired(&token, kind, now).ok()
+    };
+    let access = read(TokenCookie::access(api), TokenKind::Access);
+    let refresh = read(TokenCookie::refresh(api), TokenKind::Refresh);
+    let device = device(request, &app.settings.trusted_proxies);
+    let ended = app.sign_out.end_replaced_tokens(access, refresh, device, now);
+    if let Err(error) = ended.await {
+        // The browser has its new identity, and the response must reach it.
+        log::error!("failed to revoke the tokens of a browser's previous user: {error}");
+    }
 }
 
 fn removals(

@@ -83,15 +83,17 @@ impl BrowserSession {
         self.mark(CredentialRemoval::TokensAndSignIns);
     }
 
-    /// Removes the session, if there is one, because tokens in cookies replace it. The response sets them.
+    /// Removes the session, if there is one, because tokens in cookies replace it. The response sets them;
+    /// the previous ones are revoked.
     pub fn replace_by_tokens(&self) {
         if self.session.contains_key(STATE_KEY) {
             self.remove();
+        } else {
+            self.remove_tokens();
         }
     }
 
-    /// Removes the cookies of tokens that are revoked, or that are not this session's. The session goes
-    /// on.
+    /// Removes and revokes tokens in cookies that are not this session's. The session goes on.
     pub fn remove_tokens(&self) {
         self.mark(CredentialRemoval::Tokens);
     }

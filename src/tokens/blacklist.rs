@@ -86,6 +86,7 @@ fn revoke(
         let revoked = AuditEvent::TokensRevoked {
             user_id: row.user_id,
             family: row.family,
+            reason: None,
         };
         revoked.record(conn, device, now)?;
     }

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde_json::Map;
 
 use super::claims::{Actor, TokenClaims, TokenKind};
+use super::family::new_access_jti;
 use super::refresh_token::RefreshTokenRow;
 use super::signing::{IssueError, Tokens};
 use crate::accounts::{SignInMethod, User};
@@ -84,17 +85,18 @@ impl Tokens {
             ..RefreshTokenRow::from_claims(&claims, &claims.jti, Some(user.id), last)
         };
         row.insert(conn)?;
-        self.pair(&claims, now)
+        self.pair(&claims, &claims.jti, now)
     }
 
     /// Signs a refresh token and its access token.
     pub(super) fn pair(
         &self,
         refresh: &TokenClaims,
+        family: &str,
         now: Timestamp,
     ) -> Result<TokenPair, IssueError> {
         Ok(TokenPair {
-            access: self.access(refresh, now)?,
+            access: self.access(refresh, family, now)?,
             refresh: self.sign(refresh.clone())?,
         })
     }
@@ -104,6 +106,7 @@ impl Tokens {
     pub(super) fn access(
         &self,
         refresh: &TokenClaims,
+        family: &str,
         now: Timestamp,
     ) -> Result<String, IssueError> {
         let exp = now.plus(self.access_lifetime).seconds();
@@ -114,7 +117,7 @@ impl Tokens {
                 None => exp,
             },
             iat: Some(now.seconds()),
-            jti: new_jti()?,
+            jti: new_access_jti(family)?,
             ..refresh.clone()
         })
     }

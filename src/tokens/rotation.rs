@@ -113,9 +113,9 @@ impl Tokens {
             sid: current_sid(claims, row.as_ref()),
             ..claims.clone()
         };
-        let pair = self.pair(&next, now)?;
-        let sealed = successor::seal(token, &pair).map_err(IssueError::from)?;
         let family = row.as_ref().map_or(&claims.jti, |row| &row.family).clone();
+        let pair = self.pair(&next, &family, now)?;
+        let sealed = successor::seal(token, &pair).map_err(IssueError::from)?;
         let new = RefreshTokenRow::from_claims(&next, &family, Some(user.id), last);
         let successor = match &row {
             Some(row) => RefreshTokenRow {
@@ -165,13 +165,14 @@ impl Tokens {
                 return Ok(None);
             }
         }
+        let family = row.as_ref().map_or(&claims.jti, |row| &row.family);
         let claims = TokenClaims {
             exp: claims.exp.min(last.seconds()),
             sid: current_sid(claims, row.as_ref()),
             ..claims.clone()
         };
         Ok(Some(RefreshedTokens {
-            access: self.access(&claims, now)?,
+            access: self.access(&claims, family, now)?,
             refresh: None,
         }))
     }

@@ -3,6 +3,7 @@
 use diesel::QueryResult;
 
 use super::claims::TokenClaims;
+use super::family::family_is_revoked;
 use crate::accounts::User;
 use crate::db::Conn;
 use crate::sessions::SessionRow;
@@ -11,8 +12,8 @@ use crate::sessions::SessionRow;
 pub struct TokenSubject {
     /// The token's account, active or not.
     pub user: Option<User>,
-    /// Whether the WorkOS session of the token was revoked.
-    pub session_is_revoked: bool,
+    /// Whether the WorkOS session of the token, or the family of an access token, was revoked.
+    pub is_revoked: bool,
 }
 
 impl TokenSubject {
@@ -28,7 +29,7 @@ impl TokenSubject {
         };
         Ok(Self {
             user,
-            session_is_revoked,
+            is_revoked: session_is_revoked || family_is_revoked(conn, claims)?,
         })
     }
 }

@@ -82,7 +82,7 @@ impl TokenRecord {
         now: Timestamp,
     ) -> Result<(User, Option<RefreshTokenRow>), RefreshError> {
         let revoked = |row: &RefreshTokenRow| row.revoked_at.is_some();
-        if self.row.as_ref().is_some_and(revoked) || self.subject.session_is_revoked {
+        if self.row.as_ref().is_some_and(revoked) || self.subject.is_revoked {
             return Err(TokenError::Blacklisted.into());
         }
         let user = self.subject.user.filter(|user| user.is_active);

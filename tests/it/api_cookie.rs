@@ -1,5 +1,6 @@
 //! The cookie policy: which responses set which cookies, which routes read them, and their removal.
 
+mod families;
 mod identity;
 mod left_behind;
 

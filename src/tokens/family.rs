@@ -1,0 +1,119 @@
+//! The family of an access token. The first half of its `jti` is the first half of the family's id, so that
+//! a log-out with an access token alone finds the family, and the end of the family ends its access tokens.
+//! No other claim is needed. Access tokens of another program or of an earlier version name no family.
+
+use diesel::dsl::exists;
+use diesel::prelude::*;
+
+use super::claims::TokenClaims;
+use super::pair::new_jti;
+use super::refresh_token::RefreshTokenRow;
+use crate::audit::{AuditEvent, RevocationReason};
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::db::schema::refresh_tokens;
+use crate::ids::UserId;
+use crate::random::RandomnessError;
+use crate::workos::ClientDevice;
+
+/// The hexadecimal digits of the family's id in the `jti` of an access token.
+const FAMILY_DIGITS: usize = 16;
+/// The hexadecimal digits of a `jti`.
+const JTI_DIGITS: usize = 32;
+
+/// The id of a new access token of this family. A family that another program began may have an id of
+/// another form; its access tokens name no family.
+pub(super) fn new_access_jti(family: &str) -> Result<String, RandomnessError> {
+    let random = new_jti()?;
+    Ok(match family_digits(family) {
+        Some(digits) => format!("{digits}{}", &random[FAMILY_DIGITS..]),
+        None => random,
+    })
+}
+
+/// The families that an access token may belong to: at most one, unless two random numbers agree.
+#[derive(Clone, Debug)]
+struct FamilyRange {
+    user_id: UserId,
+    /// The pattern of the families' ids.
+    pattern: String,
+    /// The smallest id, with which the database uses its index whatever its collation.
+    first: String,
+    /// The largest id.
+    last: String,
+}
+
+impl FamilyRange {
+    fn of(claims: &TokenClaims) -> Option<Self> {
+        // The row of a refresh token says which family it belongs to.
+        let user_id = claims.user().filter(|_| !claims.is_refresh())?;
+        let digits = family_digits(&claims.jti)?;
+        Some(Self {
+            user_id,
+            pattern: format!("{digits}%"),
+            first: format!("{digits}{}", "0".repeat(JTI_DIGITS - FAMILY_DIGITS)),
+            last: format!("{digits}{}", "f".repeat(JTI_DIGITS - FAMILY_DIGITS)),
+        })
+    }
+
+    fn ids(&self, conn: &mut Conn) -> QueryResult<Vec<String>> {
+        refresh_tokens::table
+            .filter(refresh_tokens::family.between(&self.first, &self.last))
+            .filter(refresh_tokens::family.like(&self.pattern))
+            .filter(refresh_tokens::user_id.eq(self.user_id))
+            .select(refresh_tokens::family)
+            .distinct()
+            .load(conn)
+    }
+
+    fn is_revoked(&self, conn: &mut Conn) -> QueryResult<bool> {
+        let revoked = refresh_tokens::table
+            .filter(refresh_tokens::family.between(&self.first, &self.last))
+            .filter(refresh_tokens::family.like(&self.pattern))
+            .filter(refresh_tokens::user_id.eq(self.user_id))
+            .filter(refresh_tokens::revoked_at.is_not_null());
+        diesel::select(exists(revoked)).get_result(conn)
+    }
+}
+
+/// Whether the family of this access token has been revoked; `false` for a refresh token.
+pub(super) fn family_is_revoked(conn: &mut Conn, claims: &TokenClaims) -> QueryResult<bool> {
+    match FamilyRange::of(claims) {
+        Some(range) => range.is_revoked(conn),
+        None => Ok(false),
+    }
+}
+
+/// Revokes the family of an access token, inside the transaction that ends what the token was given out
+/// for. `reason`: why, if not by the client's own log-out.
+pub fn end_family_of_access_token(
+    conn: &mut Conn,
+    claims: &TokenClaims,
+    reason: Option<RevocationReason>,
+    device: &ClientDevice,
+    now: Timestamp,
+) -> QueryResult<()> {
+    let Some(range) = FamilyRange::of(claims) else {
+        return Ok(());
+    };
+    for family in range.ids(conn)? {
+        if RefreshTokenRow::revoke_family(conn, &family, now)? > 0 {
+            let revoked = AuditEvent::TokensRevoked {
+                user_id: Some(range.user_id),
+                family,
+                reason,
+            };
+            revoked.record(conn, device, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// The first half of an id that has the form of a `jti`.
+fn family_digits(id: &str) -> Option<&str> {
+    let has_form = id.len() == JTI_DIGITS
+        && id
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    has_form.then(|| &id[..FAMILY_DIGITS])
+}

@@ -1,0 +1,222 @@
+//! The tokens of a sign-in without a session end when their browser logs out, or signs in as another user.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{LOGOUT, NAME, REFRESH, REFRESH_NAME, TOKEN, credentials};
+use crate::support::api::{ApiResponse, PASSWORD};
+use crate::support::app::{TestApp, TestAppBuilder, Visitor};
+use crate::support::exchange::code_for;
+use crate::support::steps::obtain_callback_url;
+
+const ADA: &str = "ada@example.com";
+
+fn builder(rotate: &str) -> TestAppBuilder {
+    TestApp::builder()
+        .setting("AUTH_COOKIE_NAME", NAME)
+        .setting("AUTH_COOKIE_REFRESH", "true")
+        .setting("ROTATE_REFRESH_TOKENS", rotate)
+}
+
+fn app(rotate: &str) -> TestApp {
+    let app = builder(rotate).start();
+    app.add_password_user("lena@example.com");
+    app.add_password_user(ADA);
+    app
+}
+
+/// Copies of the tokens in a browser's cookies.
+struct CopiedTokens {
+    access: String,
+    refresh: String,
+}
+
+impl CopiedTokens {
+    fn of(browser: &Visitor) -> Self {
+        Self {
+            access: browser.cookie("/", NAME).unwrap(),
+            refresh: browser.cookie("/api", REFRESH_NAME).unwrap(),
+        }
+    }
+
+    async fn refreshed(&self, app: &TestApp) -> ApiResponse {
+        let body = json!({ "refresh": self.refresh });
+        app.visitor().post_json(REFRESH, &body).await
+    }
+
+    async fn assert_revoked(&self, app: &TestApp, why: &str) {
+        let answer = self.refreshed(app).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{why}");
+        assert_eq!(answer.json["detail"], "Token is blacklisted", "{why}");
+        let me = app.visitor().get_me_with_token(&self.access).await;
+        assert_eq!(me.status, StatusCode::UNAUTHORIZED, "{why}: access");
+    }
+}
+
+async fn signed_in(app: &TestApp) -> (Visitor, CopiedTokens) {
+    let browser = app.visitor();
+    let answer = browser.post_json(TOKEN, &credentials()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let tokens = CopiedTokens::of(&browser);
+    let me = app.visitor().get_me_with_token(&tokens.access).await;
+    assert_eq!(me.status, StatusCode::OK);
+    (browser, tokens)
+}
+
+#[tokio::test]
+async fn the_browsers_log_out_ends_them() {
+    for rotate in ["false", "true"] {
+        let app = app(rotate);
+        let (browser, tokens) = signed_in(&app).await;
+        browser.post("/auth/logout").await;
+        tokens.assert_revoked(&app, rotate).await;
+
+        // Also after a refresh, by a link, and with an expired access token.
+        let (browser, first) = signed_in(&app).await;
+        app.advance(301);
+        browser.post_json(REFRESH, &json!({})).await;
+        let second = CopiedTokens::of(&browser);
+        app.advance(301);
+        let link = browser.request(Method::GET, "/auth/logout");
+        let link = link.header("sec-fetch-site", "same-origin");
+        link.send().await.unwrap();
+        for tokens in [first, second] {
+            tokens.assert_revoked(&app, rotate).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_log_out_of_the_api_ends_them_with_the_access_token_alone() {
+    for rotate in ["false", "true"] {
+        let app = TestApp::builder()
+            .setting("ROTATE_REFRESH_TOKENS", rotate)
+            .start();
+        app.add_password_user("lena@example.com");
+        let pair = async || {
+            let answer = app.visitor().post_json(TOKEN, &credentials()).await;
+            CopiedTokens {
+                access: answer.text("access"),
+                refresh: answer.text("refresh"),
+            }
+        };
+        let (tokens, other) = (pair().await, pair().await);
+        let refreshed = tokens.refreshed(&app).await.text("access");
+        let bearer = format!("Bearer {refreshed}");
+        let headers = [("authorization", bearer.as_str())];
+        let answer = app
+            .visitor()
+            .post_json_with_headers(LOGOUT, &json!({}), &headers)
+            .await;
+        assert_eq!(answer.status, StatusCode::OK);
+        tokens.assert_revoked(&app, rotate).await;
+        let rest = other.refreshed(&app).await;
+        assert_eq!(rest.status, StatusCode::OK, "another sign-in goes on");
+        let me = app.visitor().get_me_with_token(&other.access).await;
+        assert_eq!(me.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn another_sign_in_in_the_browser_ends_them() {
+    let app = app("true");
+    let (browser, tokens) = signed_in(&app).await;
+    let callback = obtain_callback_url(&browser, "olive@example.com").await;
+    browser.get(callback.as_str()).await;
+    assert_eq!(browser.get_me().await.json["email"], "olive@example.com");
+    tokens.assert_revoked(&app, "WorkOS").await;
+
+    let (browser, tokens) = signed_in(&app).await;
+    browser.log_in(ADA, PASSWORD).await;
+    assert_eq!(browser.get_me().await.json["email"], ADA);
+    tokens.assert_revoked(&app, "a password").await;
+}
+
+#[tokio::test]
+async fn another_sign_in_of_the_api_ends_them() {
+    let app = app("true");
+    let (browser, tokens) = signed_in(&app).await;
+    let ada = json!({ "email": ADA, "password": PASSWORD });
+    let wrong = json!({ "email": ADA, "password": "wrong" });
+    browser.post_json(TOKEN, &wrong).await;
+    let me = browser.get_me().await;
+    assert_eq!(me.json["email"], "lena@example.com", "nothing is replaced");
+    browser.post_json(TOKEN, &ada).await;
+    assert_eq!(browser.get_me().await.json["email"], ADA);
+    tokens.assert_revoked(&app, TOKEN).await;
+    let adas = CopiedTokens::of(&browser);
+    let code = code_for(&app, "olive@example.com").await;
+    let path = "/api/auth/workos/callback";
+    browser.post_json(path, &json!({ "code": code })).await;
+    assert_eq!(browser.get_me().await.json["email"], "olive@example.com");
+    adas.assert_revoked(&app, path).await;
+}
+
+/// A late answer can leave cookies of two users in a browser.
+#[tokio::test]
+async fn tokens_for_the_browsers_session_end_those_of_another_user() {
+    let app = app("true");
+    let (_, tokens) = signed_in(&app).await;
+    let ada = app.signed_in("olive@example.com").await;
+    let cookies = format!("{}; {NAME}={}", ada.cookies("/"), tokens.access);
+    let path = "/api/auth/session";
+    let request = app.visitor().request(Method::POST, path).json(&json!({}));
+    let answer = ApiResponse::of_request(request.header("cookie", cookies)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    tokens.assert_revoked(&app, path).await;
+
+    // Tokens of the same session stay valid: other tabs may still use them.
+    let first = ada.post_json(path, &json!({})).await.text("access_token");
+    let second = ada.post_json(path, &json!({})).await;
+    assert_eq!(second.status, StatusCode::OK);
+    let me = app.visitor().get_me_with_token(&first).await;
+    assert_eq!(me.json["email"], "olive@example.com");
+}
+
+#[tokio::test]
+async fn their_end_is_in_the_audit_trail() {
+    let app = app("true");
+    let reasons = || -> Vec<Value> {
+        let events = crate::audit::events(&app);
+        let revoked = events.iter().filter(|row| row.event == "tokens_revoked");
+        revoked
+            .map(|row| crate::audit::detail(row)["reason"].clone())
+            .collect()
+    };
+    let (browser, _) = signed_in(&app).await;
+    browser.post("/auth/logout").await;
+    browser.post("/auth/logout").await;
+    assert_eq!(reasons(), [Value::Null]);
+    let (browser, _) = signed_in(&app).await;
+    browser.log_in(ADA, PASSWORD).await;
+    assert_eq!(reasons(), [Value::Null, json!("replaced")]);
+}
+
+/// Tokens of an earlier version name no family.
+#[tokio::test]
+async fn an_access_token_that_names_no_family_ends_nothing() {
+    let app = app("true");
+    let (_, tokens) = signed_in(&app).await;
+    let user = app.user("lena@example.com");
+    let mut claims = app.claims("access", &user);
+    claims["ver"] = json!(0);
+    let older = crate::support::tokens::sign_claims(&claims);
+    let me = app.visitor().get_me_with_token(&older).await;
+    assert_eq!(me.status, StatusCode::OK);
+    // Neither does the access token of another user, whatever its id.
+    let id = crate::support::tokens::token_claims(&tokens.access)["jti"].clone();
+    claims["jti"] = id;
+    claims["user_id"] = json!(app.user(ADA).id.to_string());
+    let forged = crate::support::tokens::sign_claims(&claims);
+    for token in [older, forged] {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        let visitor = app.visitor();
+        visitor
+            .post_json_with_headers(LOGOUT, &json!({}), &headers)
+            .await;
+        let me = app.visitor().get_me_with_token(&tokens.access).await;
+        assert_eq!(me.status, StatusCode::OK);
+    }
+    assert_eq!(tokens.refreshed(&app).await.status, StatusCode::OK);
+}
