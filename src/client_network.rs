@@ -32,6 +32,17 @@ impl ClientNetwork {
         lengths.iter().map(network).collect()
     }
 
+    /// The network within which one client's address may change from request to request: the /24 of an
+    /// IPv4 address, for the addresses of one operator's NAT, and the /64 of an IPv6 address.
+    pub fn around(address: IpAddr) -> Self {
+        let (bits, length) = match address.to_canonical() {
+            IpAddr::V4(ip) => (ip.to_ipv6_mapped().to_bits(), 120),
+            IpAddr::V6(ip) => (ip.to_bits(), 64),
+        };
+        let prefix = bits & (!0 << (128 - u32::from(length)));
+        Self { prefix, length }
+    }
+
     /// How many times the limit of the smallest network this network has. The limit grows more slowly
     /// than the number of addresses, so that a client gains little by using all its addresses.
     pub fn limit_factor(self) -> u32 {

@@ -96,12 +96,7 @@ impl SignOutService {
                     ended.extend(SessionRow::revoke_sid(conn, sid, now)?);
                     RefreshTokenRow::revoke_sid(conn, sid, now)?;
                 }
-                for access in &request.access_tokens {
-                    end_family_of_access_token(conn, access, None, &request.device, now)?;
-                }
-                if let Some(refresh) = &request.refresh_token {
-                    tokens.end_family(conn, refresh, &request.device, now)?;
-                }
+                request.end_families(conn, &tokens, now)?;
                 // The session may have ended before.
                 let now_ended = row.iter().filter(|row| row.revoked_at == Some(now));
                 for row in now_ended.chain(&ended) {
@@ -120,29 +115,15 @@ impl SignOutService {
         })
     }
 
-    /// Revokes the families of the tokens in a browser's cookies, because another sign-in replaces them or
-    /// because they do not belong to the browser's session.
-    pub async fn end_replaced_tokens(
+    /// Revokes the families of the request's tokens, and ends no session.
+    pub async fn end_families(
         &self,
-        access: Option<TokenClaims>,
-        refresh: Option<TokenClaims>,
-        device: ClientDevice,
+        request: SignOutRequest,
         now: Timestamp,
     ) -> Result<(), DbError> {
-        if access.is_none() && refresh.is_none() {
-            return Ok(());
-        }
-        let (tokens, reason) = (Arc::clone(&self.tokens), Some(RevocationReason::Replaced));
+        let tokens = Arc::clone(&self.tokens);
         self.database
-            .write(move |conn| {
-                if let Some(access) = &access {
-                    end_family_of_access_token(conn, access, reason, &device, now)?;
-                }
-                if let Some(refresh) = &refresh {
-                    tokens.end_family(conn, refresh, &device, now)?;
-                }
-                Ok(())
-            })
+            .write(move |conn| request.end_families(conn, &tokens, now))
             .await
     }
 
@@ -234,6 +215,21 @@ impl SignOutService {
 }
 
 impl SignOutRequest {
+    fn end_families(
+        &self,
+        conn: &mut Conn,
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        for access in &self.access_tokens {
+            end_family_of_access_token(conn, access, self.reason, &self.device, now)?;
+        }
+        if let Some(refresh) = &self.refresh_token {
+            tokens.end_family(conn, refresh, &self.device, now)?;
+        }
+        Ok(())
+    }
+
     /// The audit event for the end of this session.
     fn event(&self, ended: &SessionRow) -> AuditEvent {
         let (user_id, session_id) = (ended.user_id, ended.id.clone());

@@ -6,6 +6,7 @@
 mod blacklist;
 mod claims;
 mod family;
+mod jti;
 mod keys;
 mod pair;
 mod refresh_error;
@@ -19,10 +20,10 @@ mod successor;
 mod tests;
 mod token_record;
 
-pub use claims::{Actor, TokenClaims, TokenError, TokenKind};
+pub use claims::{Actor, LONGEST_IMPERSONATION, TokenClaims, TokenError, TokenKind};
 pub use family::end_family_of_access_token;
 pub use keys::{TokenKeyError, TokenKeys};
-pub use pair::{LONGEST_IMPERSONATION, TokenGrant, TokenPair};
+pub use pair::{TokenGrant, TokenPair};
 pub use refresh_error::RefreshError;
 pub use refresh_token::RefreshTokenRow;
 pub use rotation::{RefreshedTokens, TokenRefresh};

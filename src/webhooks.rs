@@ -154,7 +154,7 @@ fn apply(
 ) -> Result<SessionChanges, DbError> {
     match event {
         WebhookEvent::UserChanged(user) => {
-            let ended = user_changed(conn, &WorkosProfile::from(user), now)?;
+            let ended = user_changed(conn, &WorkosProfile::from(user), device, now)?;
             Ok(SessionChanges::ended(ended))
         }
         WebhookEvent::UserDeleted { id } => {
@@ -181,6 +181,7 @@ fn apply(
 fn user_changed(
     conn: &mut Conn,
     profile: &WorkosProfile,
+    device: &ClientDevice,
     now: Timestamp,
 ) -> Result<EndedSessions, DbError> {
     let known = User::by_workos_user_id(conn, &profile.workos_user_id)?;
@@ -189,7 +190,7 @@ fn user_changed(
         None if !profile.email_verified => return Ok(EndedSessions::new()),
         None => Vec::new(),
     };
-    let user = match provision(conn, profile, now) {
+    let user = match provision(conn, profile, device, now) {
         Ok(user) => user,
         Err(ProvisionError::Database(error)) => return Err(error),
         // WorkOS is not asked to repeat the event, because the result would be the same.

@@ -8,7 +8,7 @@ use super::lifecycle::set_password;
 use super::passwords::unusable_password;
 use super::second_factor::remove_second_factor;
 use super::user::User;
-use crate::audit::ChangedBy;
+use crate::audit::{AuditEvent, ChangedBy, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, on_unique_violation};
@@ -54,6 +54,7 @@ pub(super) fn write_email(
     user: &User,
     email: &str,
     verified: bool,
+    device: &ClientDevice,
     now: Timestamp,
 ) -> Result<EmailWrite, DbError> {
     let written = on_unique_violation(conn, |conn| {
@@ -71,7 +72,7 @@ pub(super) fn write_email(
     if !verified || user.email_verified {
         return Ok(EmailWrite::Written);
     }
-    revoke_credentials(conn, user, now)?;
+    revoke_credentials(conn, user, device, now)?;
     Ok(EmailWrite::WrittenAndRevoked)
 }
 
@@ -93,20 +94,25 @@ pub(super) fn release_email(
 }
 
 /// Removes the account's password and second factor, its links to Google and Okta, and its sessions and
-/// tokens. Called
-/// when the owner of an address that was not verified has proved it: the account may have been
-/// registered by another person.
+/// tokens. Called when the owner of an address that was not verified has proved it: the account may have
+/// been registered by another person. `device`: the client that caused it.
 pub(super) fn revoke_credentials(
     conn: &mut Conn,
     user: &User,
+    device: &ClientDevice,
     now: Timestamp,
 ) -> Result<(), DbError> {
     let unusable = unusable_password()?;
-    set_password(conn, user.id, &unusable, now, None)?;
+    let ended_sessions = set_password(conn, user.id, &unusable, now, None)?;
+    let revoked = AuditEvent::SessionsRevoked {
+        user_id: user.id,
+        reason: RevocationReason::EmailVerified,
+        ended_sessions,
+    };
+    revoked.record(conn, device, now)?;
     let links = identities::table.filter(identities::user_id.eq(user.id));
     diesel::delete(links).execute(conn)?;
-    let nobody = ClientDevice::default();
-    remove_second_factor(conn, user.id, ChangedBy::Server, &nobody, now)?;
+    remove_second_factor(conn, user.id, ChangedBy::Server, device, now)?;
     log::warn!(
         "removed the password, second factor, provider links, sessions and tokens of account {}: its email was not verified until now",
         user.id

@@ -7,10 +7,12 @@ use diesel::prelude::*;
 use super::email::email_problem;
 use super::email_ownership::{EmailWrite, lock_accounts, write_email};
 use super::user::User;
+use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, on_unique_violation};
 use crate::ids::UserId;
+use crate::workos::ClientDevice;
 
 /// How often linking is tried. A try fails only if another sign-in of the same person changed the
 /// link first; the next try sees that change.
@@ -104,13 +106,14 @@ pub fn find_or_link(
     conn: &mut Conn,
     identity: &ExternalIdentity,
     linking: EmailLinking,
+    device: &ClientDevice,
     now: Timestamp,
 ) -> Result<User, LinkError> {
     for _ in 0..ATTEMPTS {
         if let Some(user) = identity.linked_user(conn)? {
             return active(user);
         }
-        if let Some(user) = identity.link(conn, linking, now)? {
+        if let Some(user) = identity.link(conn, linking, device, now)? {
             return Ok(user);
         }
     }
@@ -134,6 +137,7 @@ impl ExternalIdentity {
         &self,
         conn: &mut Conn,
         linking: EmailLinking,
+        device: &ClientDevice,
         now: Timestamp,
     ) -> Result<Option<User>, LinkError> {
         let issuer = || self.issuer.clone();
@@ -159,10 +163,10 @@ impl ExternalIdentity {
                 workos_user_id,
             });
         }
-        if !mark_email_verified(conn, &user, now)? {
+        if !mark_email_verified(conn, &user, device, now)? {
             return Ok(None);
         }
-        if !self.insert(conn, &user)? {
+        if !self.insert(conn, &user, device, now)? {
             return match self.linked_user(conn)? {
                 Some(_) => Ok(None),
                 None => Err(LinkError::Conflict {
@@ -175,7 +179,13 @@ impl ExternalIdentity {
     }
 
     /// Links the identity to an account. `false` if the identity or the account is linked already.
-    fn insert(&self, conn: &mut Conn, user: &User) -> QueryResult<bool> {
+    fn insert(
+        &self,
+        conn: &mut Conn,
+        user: &User,
+        device: &ClientDevice,
+        now: Timestamp,
+    ) -> QueryResult<bool> {
         let linked = on_unique_violation(conn, |conn| {
             diesel::insert_into(identities::table)
                 .values((
@@ -185,14 +195,16 @@ impl ExternalIdentity {
                 ))
                 .execute(conn)
         })?;
-        if linked.is_some() {
-            log::info!(
-                "linked account {} to an identity at {}",
-                user.id,
-                self.issuer
-            );
+        if linked.is_none() {
+            return Ok(false);
         }
-        Ok(linked.is_some())
+        let connected = AuditEvent::ProviderConnected {
+            user_id: user.id,
+            provider: self.issuer.clone(),
+            subject: self.subject.clone(),
+        };
+        connected.record(conn, device, now)?;
+        Ok(true)
     }
 }
 
@@ -201,11 +213,13 @@ pub fn connect_identity(
     conn: &mut Conn,
     identity: &ExternalIdentity,
     user_id: UserId,
+    device: &ClientDevice,
+    now: Timestamp,
 ) -> Result<(), LinkError> {
     lock_accounts(conn, [Some(user_id), None])?;
     let user = User::by_id(conn, user_id)?;
     let user = active(user.ok_or(LinkError::Inactive { user_id })?)?;
-    if identity.insert(conn, &user)? {
+    if identity.insert(conn, &user, device, now)? {
         return Ok(());
     }
     match identity.linked_user(conn)? {
@@ -243,7 +257,12 @@ pub fn connected_issuers(conn: &mut Conn, user_id: UserId) -> QueryResult<Vec<St
 /// Marks the account's email as verified. If it was not verified before, another person may have
 /// registered it. Therefore the account's password, sessions, tokens and links are removed, also the
 /// link to WorkOS. Returns `false` if the account has changed since it was read: then try again.
-fn mark_email_verified(conn: &mut Conn, user: &User, now: Timestamp) -> Result<bool, DbError> {
+fn mark_email_verified(
+    conn: &mut Conn,
+    user: &User,
+    device: &ClientDevice,
+    now: Timestamp,
+) -> Result<bool, DbError> {
     lock_accounts(conn, [Some(user.id), None])?;
     let as_read = |current: User| {
         current.email_key == user.email_key
@@ -254,7 +273,8 @@ fn mark_email_verified(conn: &mut Conn, user: &User, now: Timestamp) -> Result<b
     if !User::by_id(conn, user.id)?.is_some_and(as_read) {
         return Ok(false);
     }
-    if write_email(conn, user, &user.email, true, now)? == EmailWrite::WrittenAndRevoked {
+    let written = write_email(conn, user, &user.email, true, device, now)?;
+    if written == EmailWrite::WrittenAndRevoked {
         diesel::update(users::table.find(user.id))
             .set((
                 users::workos_user_id.eq(None::<String>),

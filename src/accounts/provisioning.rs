@@ -11,10 +11,12 @@ use super::email::{email_key, email_problem};
 use super::email_ownership::EmailWrite;
 use super::passwords::unusable_password;
 use super::user::{NewUser, User};
+use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, DbError, on_unique_violation};
 use crate::ids::UserId;
+use crate::workos::ClientDevice;
 
 /// How often provisioning is tried. A try fails only if another sign-in wrote first. Each of those
 /// completes, so that more failures than this mean that something else is wrong.
@@ -99,12 +101,13 @@ impl From<diesel::result::Error> for ProvisionError {
 pub fn provision(
     conn: &mut Conn,
     profile: &WorkosProfile,
+    device: &ClientDevice,
     now: Timestamp,
 ) -> Result<User, ProvisionError> {
     let profile = profile.cleaned()?;
     for _ in 0..ATTEMPTS {
         if let Some(user) = User::by_workos_user_id(conn, &profile.workos_user_id)? {
-            match profile.apply_changes(conn, active(user)?, now)? {
+            match profile.apply_changes(conn, active(user)?, device, now)? {
                 Some((user, _)) => return Ok(user),
                 None => continue,
             }
@@ -114,7 +117,7 @@ pub fn provision(
             return Err(ProvisionError::Deleted { workos_user_id });
         }
         let done = match User::by_email(conn, &profile.email)? {
-            Some(user) => profile.link(conn, user, now)?,
+            Some(user) => profile.link(conn, user, device, now)?,
             None => profile.insert(conn, now)?,
         };
         if let Some(user) = done {
@@ -130,11 +133,12 @@ pub fn update_from_workos(
     conn: &mut Conn,
     user: User,
     profile: &WorkosProfile,
+    device: &ClientDevice,
     now: Timestamp,
 ) -> Result<Option<User>, DbError> {
     let applied = profile
         .cleaned()
-        .and_then(|profile| profile.update_linked(conn, &user, now));
+        .and_then(|profile| profile.update_linked(conn, &user, device, now));
     match applied {
         Ok((_, EmailWrite::WrittenAndRevoked)) => Ok(None),
         Ok((user, _)) => Ok(Some(user)),
@@ -184,6 +188,7 @@ impl WorkosProfile {
         &self,
         conn: &mut Conn,
         user: User,
+        device: &ClientDevice,
         now: Timestamp,
     ) -> Result<Option<User>, ProvisionError> {
         let workos_user_id = self.workos_user_id.clone();
@@ -220,9 +225,15 @@ impl WorkosProfile {
         if linked != Some(1) {
             return Ok(None);
         }
+        let connected = AuditEvent::ProviderConnected {
+            user_id: user.id,
+            provider: "workos".to_owned(),
+            subject: workos_user_id,
+        };
+        connected.record(conn, device, now)?;
         match User::by_id(conn, user.id)? {
             Some(user) => {
-                let applied = self.apply_changes(conn, user, now)?;
+                let applied = self.apply_changes(conn, user, device, now)?;
                 Ok(applied.map(|(user, _)| user))
             }
             None => Ok(None),

@@ -17,24 +17,32 @@ const PASSWORD: &str = "password";
 pub enum SignInMethod {
     /// With a password that is stored here.
     Password,
-    /// With Google or Okta; the value is the provider's issuer.
-    Provider(String),
+    /// With Google or Okta.
+    Provider {
+        /// The provider's issuer.
+        issuer: String,
+        /// The user's id there; `None` in tokens of an earlier version.
+        subject: Option<String>,
+    },
 }
 
-impl From<SignInMethod> for String {
-    fn from(method: SignInMethod) -> Self {
-        match method {
-            SignInMethod::Password => PASSWORD.to_owned(),
-            SignInMethod::Provider(issuer) => issuer,
+impl SignInMethod {
+    /// The columns in which a refresh token's row stores the method.
+    pub fn columns(self) -> (String, Option<String>) {
+        match self {
+            Self::Password => (PASSWORD.to_owned(), None),
+            Self::Provider { issuer, subject } => (issuer, subject),
         }
     }
-}
 
-impl From<String> for SignInMethod {
-    fn from(text: String) -> Self {
-        match text.as_str() {
+    /// Reads the method from these columns.
+    pub fn from_columns(method: String, subject: Option<String>) -> Self {
+        match method.as_str() {
             PASSWORD => Self::Password,
-            _ => Self::Provider(text),
+            _ => Self::Provider {
+                issuer: method,
+                subject,
+            },
         }
     }
 }
@@ -64,11 +72,11 @@ impl AllowedSignInMethods {
     }
 
     /// Whether this account may sign in by this method: the password is allowed for it, or the provider
-    /// is set up and the account is linked to an identity there.
+    /// is set up and the account is linked to the identity there with which the user signed in.
     pub fn allow(&self, conn: &mut Conn, user: &User, method: &SignInMethod) -> QueryResult<bool> {
-        let issuer = match method {
+        let (issuer, subject) = match method {
             SignInMethod::Password => return Ok(self.allow_password(user)),
-            SignInMethod::Provider(issuer) => issuer,
+            SignInMethod::Provider { issuer, subject } => (issuer, subject),
         };
         if !self.issuers.contains(issuer) {
             return Ok(false);
@@ -76,6 +84,12 @@ impl AllowedSignInMethods {
         let linked = identities::table
             .filter(identities::issuer.eq(issuer))
             .filter(identities::user_id.eq(user.id));
-        diesel::select(exists(linked)).get_result(conn)
+        match subject {
+            Some(subject) => {
+                let linked = linked.filter(identities::subject.eq(subject));
+                diesel::select(exists(linked)).get_result(conn)
+            }
+            None => diesel::select(exists(linked)).get_result(conn),
+        }
     }
 }

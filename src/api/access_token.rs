@@ -35,7 +35,7 @@ pub(super) async fn load_user(database: &Database, claims: TokenClaims) -> Resul
         return Err(Unauthorized::UserInactive.into());
     }
     match token_status(&claims, &user) {
-        TokenStatus::Valid if behind.is_revoked => {
+        TokenStatus::Valid if behind.session_is_revoked || behind.family_is_revoked => {
             Err(Unauthorized::AccessToken(TokenError::Blacklisted).into())
         }
         TokenStatus::Valid => Ok(user),

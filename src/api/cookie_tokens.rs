@@ -53,7 +53,7 @@ pub async fn authenticate(
             .await?;
         if !belongs {
             log::info!("refused an access token in a cookie that is not of the browser's session");
-            session.remove_tokens();
+            session.remove_foreign_tokens();
             return Err(Unauthorized::AccessToken(TokenError::Invalid).into());
         }
     }

@@ -41,7 +41,10 @@ fn is_same_sign_in(
     now: Timestamp,
 ) -> bool {
     let read = |token: &str| {
-        let claims = app.tokens.read_expired(token, TokenKind::Access, now).ok()?;
+        let claims = app
+            .tokens
+            .read_expired(token, TokenKind::Access, now)
+            .ok()?;
         Some((claims.user_id, claims.sid))
     };
     let previous = auth_cookie::access_token(request, &app.settings.api);

@@ -86,7 +86,7 @@ pub async fn refresh(
     if let Err(TokenRefreshError::SessionEnded | TokenRefreshError::OtherSession) = &refreshed
         && field.is_cookie
     {
-        session.remove_tokens();
+        session.remove_foreign_tokens();
     }
     let RefreshedTokens { access, refresh } =
         refreshed.map_err(|error| ApiError::refresh(error, &app.settings.public_url))?;

@@ -104,11 +104,15 @@ impl AuditEvent {
                 None,
                 json!({ "family": family, "reason": reason.map(RevocationReason::name) }),
             ),
-            Self::TokenReplayed { user_id, family } => (
+            Self::TokenReplayed {
+                user_id,
+                family,
+                family_revoked,
+            } => (
                 "token_replayed",
                 *user_id,
                 None,
-                json!({ "family": family }),
+                json!({ "family": family, "family_revoked": family_revoked }),
             ),
             Self::PasswordChanged {
                 user_id,
@@ -160,6 +164,12 @@ impl AuditEvent {
                 Some(*user_id),
                 None,
                 json!({ "provider": provider, "subject": subject }),
+            ),
+            Self::SuperuserCreated { user_id } => (
+                "superuser_created",
+                Some(*user_id),
+                None,
+                json!({ "by": ChangedBy::Command.name() }),
             ),
             Self::AccountClosed {
                 user_id,

@@ -71,12 +71,14 @@ pub enum AuditEvent {
         /// Why; `None` if the client that holds one of the tokens revoked it.
         reason: Option<RevocationReason>,
     },
-    /// A refresh token that had been replaced was used again, and its family was revoked.
+    /// A refresh token that had been replaced was used again, and did not get its successor.
     TokenReplayed {
         /// The token's user; `None` if the user is unknown here.
         user_id: Option<UserId>,
         /// The family's id.
         family: String,
+        /// Whether the family was revoked. It is not if the request may only have been late.
+        family_revoked: bool,
     },
     /// A password was set or changed. The user's tokens ended with it.
     PasswordChanged {
@@ -124,6 +126,11 @@ pub enum AuditEvent {
         provider: String,
         /// The user's id at the provider.
         subject: String,
+    },
+    /// An operator created an account with all rights.
+    SuperuserCreated {
+        /// The user.
+        user_id: UserId,
     },
     /// An account was deactivated.
     AccountClosed {

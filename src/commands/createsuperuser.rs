@@ -13,9 +13,11 @@ use crate::accounts::email_address::validate_email_address;
 use crate::accounts::passwords;
 use crate::accounts::passwords::validators::{PasswordValidator, UserAttributes};
 use crate::accounts::{NewUser, User};
+use crate::audit::AuditEvent;
 use crate::clock::Clock;
 use crate::db::{Database, DbError};
 use crate::settings::{DatabaseSettings, SuperuserSettings, password_blocklist_file};
+use crate::workos::ClientDevice;
 
 const TAKEN: &str = "Error: That email address is already taken.";
 const BLANK_EMAIL: &str = "Email address cannot be blank.";
@@ -161,10 +163,18 @@ fn create(
         None => passwords::unusable_password()?,
     };
     // The email counts as verified, because an operator typed it.
-    let new = NewUser::unlinked(email, encoded, Clock::system().now());
+    let now = Clock::system().now();
+    let new = NewUser::unlinked(email, encoded, now);
     // Another process may have taken the email while the password was typed.
     database
-        .write_blocking(|conn| new.insert_superuser(conn).map_err(DbError::from))?
+        .write_blocking(|conn| {
+            let user = new.insert_superuser(conn)?;
+            if let Some(user) = &user {
+                let created = AuditEvent::SuperuserCreated { user_id: user.id };
+                created.record(conn, &ClientDevice::default(), now)?;
+            }
+            Ok::<_, DbError>(user)
+        })?
         .ok_or_else(|| django_error(TAKEN))?;
     print_line("Superuser created successfully.")?;
     Ok(())

@@ -154,6 +154,8 @@ diesel::table! {
         revoked_at -> Nullable<Timestamp>,
         /// How the user signed in: `password`, or the issuer of Google or Okta; NULL otherwise.
         sign_in_method -> Nullable<Text>,
+        /// The user's id at Google or Okta, with `sign_in_method`.
+        sign_in_subject -> Nullable<Text>,
     }
 }
 

@@ -131,6 +131,7 @@ impl RawToken {
             successor: None,
             revoked_at: Some(revoked_at),
             sign_in_method: None,
+            sign_in_subject: None,
         })
     }
 }

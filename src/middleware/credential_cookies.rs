@@ -11,8 +11,10 @@ use actix_web::{HttpMessage, HttpRequest, web};
 
 use super::client_ip::device;
 use super::session_encryption::{cookie_parts, sets_cookie};
+use crate::audit::RevocationReason;
 use crate::sessions::CredentialRemoval;
 use crate::settings::{ApiSettings, Settings};
+use crate::sign_out::SignOutRequest;
 use crate::state::AppState;
 use crate::tokens::TokenKind;
 
@@ -135,7 +137,9 @@ pub async fn remove_credentials(
     let Some(removal): Option<CredentialRemoval> = marked else {
         return Ok(response);
     };
-    end_tokens(&app, response.request()).await;
+    if removal > CredentialRemoval::ForeignTokens {
+        end_tokens(&app, response.request()).await;
+    }
     for cookie in removals(removal, response.request(), &app.settings) {
         if !sets_cookie(response.headers(), cookie.name())
             && let Ok(line) = HeaderValue::from_str(&cookie.to_string())
@@ -156,9 +160,17 @@ async fn end_tokens(app: &AppState, request: &HttpRequest) {
     };
     let access = read(TokenCookie::access(api), TokenKind::Access);
     let refresh = read(TokenCookie::refresh(api), TokenKind::Refresh);
-    let device = device(request, &app.settings.trusted_proxies);
-    let ended = app.sign_out.end_replaced_tokens(access, refresh, device, now);
-    if let Err(error) = ended.await {
+    if access.is_none() && refresh.is_none() {
+        return;
+    }
+    let request = SignOutRequest {
+        session_id: None,
+        access_tokens: access.into_iter().collect(),
+        refresh_token: refresh,
+        device: device(request, &app.settings.trusted_proxies),
+        reason: Some(RevocationReason::Replaced),
+    };
+    if let Err(error) = app.sign_out.end_families(request, now).await {
         // The browser has its new identity, and the response must reach it.
         log::error!("failed to revoke the tokens of a browser's previous user: {error}");
     }

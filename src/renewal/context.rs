@@ -5,9 +5,10 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::open_session::find_open;
+use super::status::RenewalRequest;
 use super::write_behind::WriteBehind;
 use crate::accounts::{AllowedSignInMethods, User};
-use crate::audit::FailureCounter;
+use crate::audit::{AuditEvent, FailureCounter, RevocationReason};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 use crate::ids::SessionId;
@@ -57,18 +58,30 @@ impl RenewalContext {
         }))
     }
 
-    /// Ends a session that [`find_open`](Self::find_open) did not find: its row is missing, revoked or
+    /// Ends the session of a request that [`find_open`](Self::find_open) did not find: its row is missing, revoked or
     /// expired, or its account is closed or deleted.
     pub(super) async fn end_session(
         &self,
-        session_id: &SessionId,
+        request: &RenewalRequest,
         now: Timestamp,
     ) -> Result<(), DbError> {
-        let id = session_id.clone();
+        let session_id = &request.session_id;
+        let (id, device) = (session_id.clone(), request.device.clone());
         let row = self
             .write_behind
             .write(Arc::new(move |conn: &mut Conn| {
-                end_session(conn, &id, now).map_err(DbError::from)
+                let was_open = SessionRow::by_id(conn, &id)?
+                    .is_some_and(|row| row.revoked_at.is_none() && now < row.expires_at);
+                let row = end_session(conn, &id, now)?;
+                if let Some(ended) = row.as_ref().filter(|_| was_open) {
+                    let revoked = AuditEvent::SessionRevoked {
+                        user_id: ended.user_id,
+                        session_id: ended.id.clone(),
+                        reason: RevocationReason::NotRenewed,
+                    };
+                    revoked.record(conn, &device, now)?;
+                }
+                Ok::<_, DbError>(row)
             }))
             .await?;
         let latest_end = now.plus(self.session_age);

@@ -143,6 +143,7 @@ impl<'a> LeasedRenewal<'a> {
         let confirmation = self.confirmation(authentication)?;
         let now = self.context.clock.now();
         let switches = self.request.switch_to.is_some();
+        let device = self.request.device.clone();
         let Self {
             context, row, user, ..
         } = self;
@@ -161,7 +162,8 @@ impl<'a> LeasedRenewal<'a> {
                 false => None,
             };
             move_tokens_to_new_sid(conn, &row, &confirmation)?;
-            let Some(user) = update_from_workos(conn, user.clone(), &profile, now)? else {
+            let updated = update_from_workos(conn, user.clone(), &profile, &device, now)?;
+            let Some(user) = updated else {
                 // The address was not verified when this session began, so it has ended.
                 return Ok(None);
             };

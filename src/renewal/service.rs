@@ -150,7 +150,7 @@ impl RenewalService {
         while began.elapsed() < LONGEST_WAIT {
             let now = context.clock.now();
             let Some((row, user)) = context.find_open(&request.session_id, now).await? else {
-                context.end_session(&request.session_id, now).await?;
+                context.end_session(request, now).await?;
                 return Ok(SessionStatus::Ended);
             };
             if context.end_if_idle(request, &row, now).await? {

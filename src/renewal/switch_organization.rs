@@ -49,7 +49,7 @@ pub(super) async fn switch_organization(
     loop {
         let now = context.clock.now();
         let Some((row, user)) = context.find_open(&request.session_id, now).await? else {
-            context.end_session(&request.session_id, now).await?;
+            context.end_session(request, now).await?;
             return Ok(OrganizationSwitch::SessionEnded);
         };
         if row.workos_refresh_token.is_none() {

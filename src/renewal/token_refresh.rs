@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::service::RenewalService;
 use super::status::{RenewalRequest, SessionStatus};
-use crate::accounts::{AllowedSignInMethods, SignInMethod};
+use crate::accounts::AllowedSignInMethods;
+use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
 use crate::error::Error;
@@ -122,9 +123,18 @@ impl TokenRefreshService {
             log::info!(
                 "account {user_id} may no longer sign in as it did; revoking the refresh tokens of family {family}"
             );
+            let device = request.device.clone();
             self.database
                 .write(move |conn| {
-                    Ok::<_, DbError>(RefreshTokenRow::revoke_family(conn, &family, now)?)
+                    if RefreshTokenRow::revoke_family(conn, &family, now)? > 0 {
+                        let revoked = AuditEvent::TokensRevoked {
+                            user_id: Some(user_id),
+                            family,
+                            reason: Some(RevocationReason::NotRenewed),
+                        };
+                        revoked.record(conn, &device, now)?;
+                    }
+                    Ok::<_, DbError>(())
                 })
                 .await?;
             return Err(TokenRefreshError::SessionEnded);
@@ -154,15 +164,14 @@ impl Dependencies {
         browser_session: Option<&SessionId>,
         now: Timestamp,
     ) -> Result<Self, DbError> {
-        let method = subject.sign_in_method.clone().map(SignInMethod::from);
         let browser = match browser_session {
             Some(id) => Some(SessionRow::by_id(conn, id)?),
             None => None,
         };
         Ok(Self {
             is_of_browser: browser.is_none_or(|row| row.is_some_and(|row| is_of(subject, &row))),
-            is_method_allowed: match method {
-                Some(method) => methods.allow(conn, &subject.user, &method)?,
+            is_method_allowed: match &subject.sign_in_method {
+                Some(method) => methods.allow(conn, &subject.user, method)?,
                 None => true,
             },
             session_id: match (&subject.session_id, &subject.sid) {

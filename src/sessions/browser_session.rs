@@ -25,7 +25,9 @@ pub struct UpdatedSession(pub SessionId);
 /// extension. The middleware `remove_credentials` reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CredentialRemoval {
-    /// The cookies with tokens of this site.
+    /// The cookies with tokens of this site, which stay valid elsewhere.
+    ForeignTokens,
+    /// The cookies with tokens of this site, which are revoked.
     Tokens,
     /// These, and the cookies of unfinished sign-ins.
     TokensAndSignIns,
@@ -93,7 +95,13 @@ impl BrowserSession {
         }
     }
 
-    /// Removes and revokes tokens in cookies that are not this session's. The session goes on.
+    /// Removes the cookies of tokens that are not this session's. Another browser may hold the same tokens,
+    /// so they are not revoked.
+    pub fn remove_foreign_tokens(&self) {
+        self.mark(CredentialRemoval::ForeignTokens);
+    }
+
+    /// Removes and revokes tokens in cookies. The session goes on.
     pub fn remove_tokens(&self) {
         self.mark(CredentialRemoval::Tokens);
     }

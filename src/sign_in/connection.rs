@@ -8,6 +8,7 @@ use crate::db::DbError;
 use crate::ids::SessionId;
 use crate::oidc::OidcIdentity;
 use crate::sessions::SessionRow;
+use crate::tokens::RefreshTokenRow;
 use crate::workos::ClientDevice;
 
 impl SignInService {
@@ -30,19 +31,14 @@ impl SignInService {
                 let Some(row) = SessionRow::lock_active(conn, &session, now)? else {
                     return Ok(false);
                 };
-                connect_identity(conn, &identity, row.user_id)?;
-                let connected = AuditEvent::ProviderConnected {
-                    user_id: row.user_id,
-                    provider: identity.issuer,
-                    subject: identity.subject,
-                };
-                connected.record(conn, &device, now)?;
+                connect_identity(conn, &identity, row.user_id, &device, now)?;
                 Ok(true)
             })
             .await
     }
 
-    /// Disconnects the identity at a provider from the account of a session. Returns `false` if the
+    /// Disconnects the identity at a provider from the account of a session, and revokes the tokens of its
+    /// sign-ins. Returns `false` if the
     /// session has ended.
     pub async fn disconnect_identity(
         &self,
@@ -58,6 +54,7 @@ impl SignInService {
                     return Ok(false);
                 };
                 if let Some(subject) = disconnect_identity(conn, &issuer, row.user_id)? {
+                    RefreshTokenRow::revoke_sign_ins(conn, row.user_id, &issuer, now)?;
                     let disconnected = AuditEvent::ProviderDisconnected {
                         user_id: row.user_id,
                         provider: issuer,

@@ -95,12 +95,14 @@ impl SignInService {
             sign_in_method: None,
         };
         let record = SignInRecord::by_workos(&authentication, &device, now);
+        let asking = device.clone();
         let draft = self.workos_session_draft(&authentication, device, now)?;
         let profile = WorkosProfile::from(&authentication.user);
         let tokens = Arc::clone(&self.services.tokens);
         let ending = previous.clone();
         let sign_in = move |conn: &mut Conn| {
-            let user = provision(conn, &profile, now).map_err(SignInFailure::from)?;
+            let user = provision(conn, &profile, &record.device, now);
+            let user = user.map_err(SignInFailure::from)?;
             let row = match (draft, &ending) {
                 (Some(draft), ending) => draft.insert(conn, &user, ending.as_ref())?,
                 (None, Some(ending)) => {
@@ -115,7 +117,9 @@ impl SignInService {
         let database = &self.services.database;
         let issued = match database.write(sign_in.clone()).await {
             Err(ExchangeFailure::Workos(SignInFailure::Provision(refusal)))
-                if self.update_conflicting_account(&refusal, now).await =>
+                if self
+                    .update_conflicting_account(&refusal, &asking, now)
+                    .await =>
             {
                 database.write(sign_in).await
             }
@@ -162,7 +166,7 @@ impl SignInService {
             if linking == (EmailLinking::On { confirmed }) {
                 break result;
             }
-            if !self.update_account(workos_user_id, now).await? {
+            if !self.update_account(workos_user_id, device, now).await? {
                 break Err(LinkError::Inactive { user_id: *user_id }.into());
             }
             linking = EmailLinking::On { confirmed };
@@ -189,14 +193,17 @@ impl SignInService {
         now: Timestamp,
     ) -> Result<SignedInTokens, ExchangeFailure> {
         let grant = TokenGrant {
-            sign_in_method: Some(SignInMethod::Provider(external.issuer.clone())),
+            sign_in_method: Some(SignInMethod::Provider {
+                issuer: external.issuer.clone(),
+                subject: Some(external.subject.clone()),
+            }),
             ..TokenGrant::default()
         };
         let tokens = Arc::clone(&self.services.tokens);
         let database = &self.services.database;
         database
             .write(move |conn| {
-                let user = find_or_link(conn, &external, linking, now)?;
+                let user = find_or_link(conn, &external, linking, &record.device, now)?;
                 if let Some(ending) = &previous {
                     end_replaced(conn, ending, None, &record.device, now)?;
                 }

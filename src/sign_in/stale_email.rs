@@ -7,7 +7,7 @@ use crate::accounts::{ProvisionError, User, WorkosProfile, update_from_workos};
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::error::SignInFailure;
-use crate::workos::WorkosError;
+use crate::workos::{ClientDevice, WorkosError};
 
 impl SignInService {
     /// After a conflict about an address, updates the account that has it. Returns whether the sign-in
@@ -15,6 +15,7 @@ impl SignInService {
     pub(super) async fn update_conflicting_account(
         &self,
         refusal: &ProvisionError,
+        device: &ClientDevice,
         now: Timestamp,
     ) -> bool {
         let ProvisionError::Conflict {
@@ -23,7 +24,7 @@ impl SignInService {
         else {
             return false;
         };
-        let updated = self.update_account(linked, now).await;
+        let updated = self.update_account(linked, device, now).await;
         updated.unwrap_or_else(|error| {
             log::warn!(
                 "failed to ask WorkOS whether account {user_id} still has its email: {error}"
@@ -37,6 +38,7 @@ impl SignInService {
     pub(super) async fn update_account(
         &self,
         workos_user_id: &str,
+        device: &ClientDevice,
         now: Timestamp,
     ) -> Result<bool, SignInFailure> {
         let user = match self.services.workos.user(workos_user_id).await {
@@ -45,11 +47,11 @@ impl SignInService {
             Err(error) => return Err(error.into()),
         };
         let profile = WorkosProfile::from(&user);
-        let database = &self.services.database;
+        let (database, device) = (&self.services.database, device.clone());
         database
             .write(move |conn| {
                 if let Some(account) = User::by_workos_user_id(conn, &profile.workos_user_id)? {
-                    update_from_workos(conn, account, &profile, now)?;
+                    update_from_workos(conn, account, &profile, &device, now)?;
                 }
                 Ok::<_, DbError>(())
             })

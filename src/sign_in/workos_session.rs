@@ -107,6 +107,7 @@ impl SignInService {
         } = sign_in;
         let lifetime = limited_lifetime(&authentication, self.session_age);
         let record = SignInRecord::by_workos(&authentication, &device, now);
+        let asking = device.clone();
         let mut draft = SessionDraft::new(device, now, lifetime)?;
         draft.keep_workos_session(&self.services.keys, &authentication)?;
         let claimed = authentication.auth_time.map(Timestamp::from);
@@ -116,7 +117,7 @@ impl SignInService {
         let profile = WorkosProfile::from(&authentication.user);
         let ending = previous.clone();
         let sign_in = move |conn: &mut Conn| {
-            let user = provision(conn, &profile, now)?;
+            let user = provision(conn, &profile, &record.device, now)?;
             requirement.check(user.id, claimed)?;
             // `record_login` checks again that the account is active: if it is deactivated in
             // between, the deactivation does not see this session.
@@ -131,7 +132,9 @@ impl SignInService {
         let database = &self.services.database;
         let (user, row) = match database.write(sign_in.clone()).await {
             Err(SignInFailure::Provision(refusal))
-                if self.update_conflicting_account(&refusal, now).await =>
+                if self
+                    .update_conflicting_account(&refusal, &asking, now)
+                    .await =>
             {
                 database.write(sign_in).await?
             }

@@ -24,6 +24,14 @@ impl Tokens {
     ) -> Result<(), RefreshError> {
         let claims = self.read(token, None, now)?;
         let record = TokenRecord::read(database, &claims).await?;
+        if record.has_successor() {
+            // The answer tells that the token has been replaced. Somebody who has stolen it could wait for
+            // that, and then get its successor by a replay.
+            let jti = claims.jti.clone();
+            database
+                .write(move |conn| Ok::<_, DbError>(RefreshTokenRow::delete_successor(conn, &jti)?))
+                .await?;
+        }
         record.verify(&claims, now)
     }
 

@@ -1,5 +1,6 @@
 //! The claims of a token, and the errors of an invalid one with simplejwt's messages.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -55,6 +56,10 @@ pub enum TokenError {
     #[error("Token is blacklisted")]
     Blacklisted,
 }
+
+/// The longest lifetime of an impersonated session and of its tokens. WorkOS ends an impersonation after
+/// an hour; a cookie of two weeks must not extend it.
+pub const LONGEST_IMPERSONATION: TimeDelta = TimeDelta::minutes(60);
 
 /// A member of the operator's staff who acts as the user (RFC 8693, section 4.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,6 +179,14 @@ impl TokenClaims {
     /// The user's id; `None` if it is missing or not a number.
     pub fn user(&self) -> Option<UserId> {
         self.user_id.as_deref().and_then(|id| id.parse().ok())
+    }
+
+    /// Whether it is the token of an impersonation that began too long ago. Another program may have given
+    /// it a longer life, or no `iat`.
+    pub(super) fn has_outlived_impersonation(&self, now: Timestamp) -> bool {
+        let began = self.iat.and_then(Timestamp::from_seconds);
+        let is_over = began.is_none_or(|began| began.plus(LONGEST_IMPERSONATION) <= now);
+        self.act.is_some() && is_over
     }
 
     /// Whether it is a refresh token.

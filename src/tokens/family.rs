@@ -1,35 +1,17 @@
-//! The family of an access token. The first half of its `jti` is the first half of the family's id, so that
-//! a log-out with an access token alone finds the family, and the end of the family ends its access tokens.
-//! No other claim is needed. Access tokens of another program or of an earlier version name no family.
+//! The family of an access token, which its `jti` names. So a log-out with an access token alone finds the
+//! family, and the end of the family ends its access tokens.
 
-use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use super::claims::TokenClaims;
-use super::pair::new_jti;
+use super::jti::{FAMILY_DIGITS, JTI_DIGITS, family_digits};
 use super::refresh_token::RefreshTokenRow;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::refresh_tokens;
 use crate::ids::UserId;
-use crate::random::RandomnessError;
 use crate::workos::ClientDevice;
-
-/// The hexadecimal digits of the family's id in the `jti` of an access token.
-const FAMILY_DIGITS: usize = 16;
-/// The hexadecimal digits of a `jti`.
-const JTI_DIGITS: usize = 32;
-
-/// The id of a new access token of this family. A family that another program began may have an id of
-/// another form; its access tokens name no family.
-pub(super) fn new_access_jti(family: &str) -> Result<String, RandomnessError> {
-    let random = new_jti()?;
-    Ok(match family_digits(family) {
-        Some(digits) => format!("{digits}{}", &random[FAMILY_DIGITS..]),
-        None => random,
-    })
-}
 
 /// The families that an access token may belong to: at most one, unless two random numbers agree.
 #[derive(Clone, Debug)]
@@ -66,13 +48,16 @@ impl FamilyRange {
             .load(conn)
     }
 
+    /// Whether all tokens of the families were revoked.
     fn is_revoked(&self, conn: &mut Conn) -> QueryResult<bool> {
-        let revoked = refresh_tokens::table
+        let states: Vec<bool> = refresh_tokens::table
             .filter(refresh_tokens::family.between(&self.first, &self.last))
             .filter(refresh_tokens::family.like(&self.pattern))
             .filter(refresh_tokens::user_id.eq(self.user_id))
-            .filter(refresh_tokens::revoked_at.is_not_null());
-        diesel::select(exists(revoked)).get_result(conn)
+            .select(refresh_tokens::revoked_at.is_not_null())
+            .distinct()
+            .load(conn)?;
+        Ok(states == [true])
     }
 }
 
@@ -107,13 +92,4 @@ pub fn end_family_of_access_token(
         }
     }
     Ok(())
-}
-
-/// The first half of an id that has the form of a `jti`.
-fn family_digits(id: &str) -> Option<&str> {
-    let has_form = id.len() == JTI_DIGITS
-        && id
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    has_form.then(|| &id[..FAMILY_DIGITS])
 }

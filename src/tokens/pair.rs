@@ -2,23 +2,16 @@
 
 use std::fmt;
 
-use chrono::TimeDelta;
 use serde_json::Map;
 
 use super::claims::{Actor, TokenClaims, TokenKind};
-use super::family::new_access_jti;
+use super::jti::{new_access_jti, new_jti};
 use super::refresh_token::RefreshTokenRow;
 use super::signing::{IssueError, Tokens};
 use crate::accounts::{SignInMethod, User};
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::hex::hex;
 use crate::ids::{SessionId, WorkosSid};
-use crate::random::{RandomnessError, random_bytes};
-
-/// The longest lifetime of an impersonated session and of its tokens. WorkOS ends an impersonation after
-/// an hour; a cookie of two weeks must not extend it.
-pub const LONGEST_IMPERSONATION: TimeDelta = TimeDelta::minutes(60);
 
 /// An access and a refresh token.
 #[derive(Clone, PartialEq, Eq)]
@@ -79,9 +72,12 @@ impl Tokens {
             iss: None,
             other: Map::new(),
         };
+        let (sign_in_method, sign_in_subject) =
+            grant.sign_in_method.map(SignInMethod::columns).unzip();
         let row = RefreshTokenRow {
             session_id,
-            sign_in_method: grant.sign_in_method.map(String::from),
+            sign_in_method,
+            sign_in_subject: sign_in_subject.flatten(),
             ..RefreshTokenRow::from_claims(&claims, &claims.jti, Some(user.id), last)
         };
         row.insert(conn)?;
@@ -121,9 +117,4 @@ impl Tokens {
             ..refresh.clone()
         })
     }
-}
-
-/// A token id: 128 random bits as hexadecimal digits, the form of Python's `uuid4().hex`.
-pub(super) fn new_jti() -> Result<String, RandomnessError> {
-    Ok(hex(&random_bytes::<16>()?))
 }

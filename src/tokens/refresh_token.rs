@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 
 use super::claims::TokenClaims;
+use crate::accounts::SignInMethod;
 use crate::clock::Timestamp;
 use crate::db::schema::refresh_tokens;
 use crate::db::{Conn, insert_all, on_unique_violation};
@@ -38,9 +39,12 @@ pub struct RefreshTokenRow {
     pub successor: Option<Vec<u8>>,
     /// When the token was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// How the user signed in, as text of [`SignInMethod`](crate::accounts::SignInMethod); `None` with
-    /// WorkOS, with a browser session, and for tokens of another program or of an earlier version.
+    /// How the user signed in, as the first column of a [`SignInMethod`];
+    /// `None` with WorkOS, with a browser session, and for
+    /// tokens of another program or of an earlier version.
     pub sign_in_method: Option<String>,
+    /// The second column of the sign-in method: the user's id at Google or Okta.
+    pub sign_in_subject: Option<String>,
 }
 
 impl RefreshTokenRow {
@@ -66,7 +70,17 @@ impl RefreshTokenRow {
             successor: None,
             revoked_at: None,
             sign_in_method: None,
+            sign_in_subject: None,
         }
+    }
+
+    /// How the user signed in, if neither with WorkOS nor in a browser session.
+    pub(super) fn method(&self) -> Option<SignInMethod> {
+        let method = self.sign_in_method.clone()?;
+        Some(SignInMethod::from_columns(
+            method,
+            self.sign_in_subject.clone(),
+        ))
     }
 
     /// The row of the token with this id.
@@ -168,6 +182,31 @@ impl RefreshTokenRow {
                 .set(revocation(now))
                 .execute(conn)
         })
+    }
+
+    /// Revokes the families of a user's sign-ins by this method, such as a provider's issuer.
+    pub fn revoke_sign_ins(
+        conn: &mut Conn,
+        user_id: UserId,
+        method: &str,
+        now: Timestamp,
+    ) -> QueryResult<usize> {
+        let of_method = refresh_tokens::table
+            .filter(refresh_tokens::user_id.eq(user_id))
+            .filter(refresh_tokens::sign_in_method.eq(method));
+        repeat_until_none(|| {
+            diesel::update(of_method)
+                .filter(refresh_tokens::revoked_at.is_null())
+                .set(revocation(now))
+                .execute(conn)
+        })
+    }
+
+    /// Deletes the successor of a replaced token, so that no replay returns it.
+    pub(super) fn delete_successor(conn: &mut Conn, jti: &str) -> QueryResult<usize> {
+        diesel::update(refresh_tokens::table.find(jti))
+            .set(refresh_tokens::successor.eq(None::<Vec<u8>>))
+            .execute(conn)
     }
 
     /// Revokes the families that end with this browser session.

@@ -2,11 +2,13 @@
 //!
 //! Rotation replaces a token in one statement. The new pair is stored, encrypted under a key that is
 //! derived from the replaced token. A repeated request with the replaced token, from a second tab or after
-//! a lost response, gets the same pair during the replay window, but only until the new refresh token has
-//! been used: its owner has received it by then. Any other use is treated as theft and revokes the family.
+//! a lost response, gets the same pair during the replay window, but only from the same client, and only until
+//! the new refresh token has been used: its owner has received it by then. Any other use is treated as theft
+//! and revokes the family.
 
-use super::claims::{TokenClaims, TokenError, TokenKind};
-use super::pair::{LONGEST_IMPERSONATION, TokenPair, new_jti};
+use super::claims::{LONGEST_IMPERSONATION, TokenClaims, TokenError, TokenKind};
+use super::jti::new_jti;
+use super::pair::TokenPair;
 use super::refresh_error::RefreshError;
 use super::refresh_token::RefreshTokenRow;
 use super::signing::{IssueError, Tokens};
@@ -80,8 +82,7 @@ impl Tokens {
                 return Ok(pair.into());
             }
             let refreshed = if self.rotate {
-                self.rotate(database, token, &claims, &user, row, now)
-                    .await?
+                self.rotate(database, request, &claims, &user, row).await?
             } else {
                 self.keep(database, &claims, &user, row, now).await?
             };
@@ -96,12 +97,12 @@ impl Tokens {
     async fn rotate(
         &self,
         database: &Database,
-        token: &str,
+        request: TokenRefresh<'_>,
         claims: &TokenClaims,
         user: &User,
         row: Option<RefreshTokenRow>,
-        now: Timestamp,
     ) -> Result<Option<RefreshedTokens>, RefreshError> {
+        let TokenRefresh { token, device, now } = request;
         let last = self.family_end(row.as_ref(), claims, now);
         let next = TokenClaims {
             exp: now.plus(self.refresh_lifetime).min(last).seconds(),
@@ -115,13 +116,14 @@ impl Tokens {
         };
         let family = row.as_ref().map_or(&claims.jti, |row| &row.family).clone();
         let pair = self.pair(&next, &family, now)?;
-        let sealed = successor::seal(token, &pair).map_err(IssueError::from)?;
+        let sealed = successor::seal(token, &pair, device).map_err(IssueError::from)?;
         let new = RefreshTokenRow::from_claims(&next, &family, Some(user.id), last);
         let successor = match &row {
             Some(row) => RefreshTokenRow {
                 sid: row.sid.clone(),
                 session_id: row.session_id.clone(),
                 sign_in_method: row.sign_in_method.clone(),
+                sign_in_subject: row.sign_in_subject.clone(),
                 ..new
             },
             None => new,

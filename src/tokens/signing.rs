@@ -79,7 +79,11 @@ impl Tokens {
         now: Timestamp,
     ) -> Result<TokenClaims, TokenError> {
         let payload = self.keys.open(token)?;
-        self.read_at(payload, kind, now)
+        let claims = self.read_at(payload, kind, now)?;
+        match claims.has_outlived_impersonation(now) {
+            true => Err(TokenError::Expired),
+            false => Ok(claims),
+        }
     }
 
     /// Verifies a token as [`read`](Self::read) does, but accepts an expired one: a log-out uses its

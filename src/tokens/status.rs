@@ -12,8 +12,10 @@ use crate::sessions::SessionRow;
 pub struct TokenSubject {
     /// The token's account, active or not.
     pub user: Option<User>,
-    /// Whether the WorkOS session of the token, or the family of an access token, was revoked.
-    pub is_revoked: bool,
+    /// Whether the WorkOS session of the token was revoked.
+    pub session_is_revoked: bool,
+    /// Whether the family of an access token was revoked. simplejwt's `verify` accepts it all the same.
+    pub family_is_revoked: bool,
 }
 
 impl TokenSubject {
@@ -29,7 +31,8 @@ impl TokenSubject {
         };
         Ok(Self {
             user,
-            is_revoked: session_is_revoked || family_is_revoked(conn, claims)?,
+            session_is_revoked,
+            family_is_revoked: family_is_revoked(conn, claims)?,
         })
     }
 }

@@ -3,25 +3,58 @@
 use aws_lc_rs::digest::{self, SHA256};
 
 use super::pair::TokenPair;
+use crate::client_network::ClientNetwork;
+use crate::hex::sha256_hex;
 use crate::sealing::{SealError, SealingKey};
+use crate::workos::ClientDevice;
 
 const PURPOSE: &[u8] = b"vestibule: successor of a refresh token, version 1";
 
+/// The pair that replaced a token, and for whom.
+pub(super) struct OpenedSuccessor {
+    pub(super) pair: TokenPair,
+    /// The hash of the client that replaced the token; `None` if an earlier version stored the pair.
+    client: Option<String>,
+}
+
+impl OpenedSuccessor {
+    /// Whether this is the client that replaced the token.
+    pub(super) fn is_for(&self, device: &ClientDevice) -> bool {
+        let client = self.client.as_ref();
+        client.is_none_or(|client| *client == client_hash(device))
+    }
+}
+
 /// Encrypts the successor under a key that only the rotated token gives, so that a copy of the database
 /// does not reveal it.
-pub(super) fn seal(token: &str, pair: &TokenPair) -> Result<Vec<u8>, SealError> {
-    let text = format!("{} {}", pair.access, pair.refresh);
+pub(super) fn seal(
+    token: &str,
+    pair: &TokenPair,
+    device: &ClientDevice,
+) -> Result<Vec<u8>, SealError> {
+    let text = format!("{} {} {}", pair.access, pair.refresh, client_hash(device));
     key(token).seal("", text.as_bytes())
 }
 
 /// Decrypts the successor of this token.
-pub(super) fn open(token: &str, sealed: &[u8]) -> Option<TokenPair> {
+pub(super) fn open(token: &str, sealed: &[u8]) -> Option<OpenedSuccessor> {
     let plain = key(token).open("", sealed)?;
-    let (access, refresh) = std::str::from_utf8(&plain).ok()?.split_once(' ')?;
-    Some(TokenPair {
-        access: access.to_owned(),
-        refresh: refresh.to_owned(),
-    })
+    let mut parts = std::str::from_utf8(&plain).ok()?.split(' ');
+    let pair = TokenPair {
+        access: parts.next()?.to_owned(),
+        refresh: parts.next()?.to_owned(),
+    };
+    let client = parts.next().map(str::to_owned);
+    Some(OpenedSuccessor { pair, client })
+}
+
+/// A hash of the client's network and of its `User-Agent`.
+fn client_hash(device: &ClientDevice) -> String {
+    let address = device.ip_address.as_deref();
+    let address = address.and_then(|address| address.parse().ok());
+    let network = address.map(|address| ClientNetwork::around(address).to_string());
+    let user_agent = device.user_agent.as_deref().unwrap_or_default();
+    sha256_hex(&format!("{} {user_agent}", network.unwrap_or_default()))
 }
 
 /// A key derived from a signed token, which nobody can guess.

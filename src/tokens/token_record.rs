@@ -4,7 +4,7 @@ use super::claims::{TokenClaims, TokenError};
 use super::refresh_error::RefreshError;
 use super::refresh_token::RefreshTokenRow;
 use super::status::{TokenStatus, TokenSubject, token_status};
-use crate::accounts::User;
+use crate::accounts::{SignInMethod, User};
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
 use crate::ids::{SessionId, WorkosSid};
@@ -20,8 +20,8 @@ pub struct RefreshSubject {
     pub sid: Option<WorkosSid>,
     /// The browser session of the sign-in, if WorkOS has no session for it.
     pub session_id: Option<SessionId>,
-    /// See [`RefreshTokenRow::sign_in_method`].
-    pub sign_in_method: Option<String>,
+    /// How the user signed in, if neither with WorkOS nor in a browser session.
+    pub sign_in_method: Option<SignInMethod>,
     /// Whether another program issued the token. It knows nothing of our sessions.
     pub is_foreign: bool,
 }
@@ -39,7 +39,7 @@ impl RefreshSubject {
             family: row.map_or(&claims.jti, |row| &row.family).clone(),
             sid: current_sid(claims, row),
             session_id: row.and_then(|row| row.session_id.clone()),
-            sign_in_method: row.and_then(|row| row.sign_in_method.clone()),
+            sign_in_method: row.and_then(RefreshTokenRow::method),
             is_foreign: claims.ver.is_none(),
         }
     }
@@ -67,6 +67,11 @@ impl TokenRecord {
             .await
     }
 
+    /// Whether a replay of the token may still get its successor.
+    pub(super) fn has_successor(&self) -> bool {
+        self.row.as_ref().is_some_and(|row| row.successor.is_some())
+    }
+
     /// Checks a token of either kind, which must not be replaced.
     pub(super) fn verify(self, claims: &TokenClaims, now: Timestamp) -> Result<(), RefreshError> {
         match self.check(claims, now)? {
@@ -82,7 +87,7 @@ impl TokenRecord {
         now: Timestamp,
     ) -> Result<(User, Option<RefreshTokenRow>), RefreshError> {
         let revoked = |row: &RefreshTokenRow| row.revoked_at.is_some();
-        if self.row.as_ref().is_some_and(revoked) || self.subject.is_revoked {
+        if self.row.as_ref().is_some_and(revoked) || self.subject.session_is_revoked {
             return Err(TokenError::Blacklisted.into());
         }
         let user = self.subject.user.filter(|user| user.is_active);

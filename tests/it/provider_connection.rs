@@ -111,6 +111,71 @@ async fn a_user_connects_and_disconnects_a_provider() {
     .await;
 }
 
+/// The tokens of a disconnected identity do not become valid again with another one.
+#[tokio::test]
+async fn disconnecting_a_provider_ends_the_tokens_of_its_sign_ins() {
+    let (provider, app) = start().await;
+    let ada = app.signed_in("ada@example.com").await;
+    let connect_as = async |subject: &str| {
+        let url = begin(&ada).await;
+        let callback = authorize(&provider, &url).await;
+        let claims = json!({ "claims": { "nonce": query(&url, "nonce"), "sub": subject } });
+        provider.configure(claims).await;
+        assert_eq!(location(&ada.get(callback.as_str()).await), CONNECTED);
+    };
+    let tokens = async || signed_in(exchange(&app).await).await;
+    let refreshed = async |tokens: &serde_json::Value| {
+        let body = json!({ "refresh": tokens["refresh_token"] });
+        let visitor = app.visitor();
+        visitor.post_json("/api/token/refresh", &body).await.status
+    };
+    let me = async |tokens: &serde_json::Value| {
+        let access = tokens["access_token"].as_str().unwrap();
+        app.visitor().get_me_with_token(access).await.status
+    };
+    connect_as("mallory").await;
+    let mallory = tokens().await;
+    assert_eq!(refreshed(&mallory).await, StatusCode::OK);
+    ada.post(DISCONNECT).await;
+    connect_as("ada-herself").await;
+    assert_eq!(refreshed(&mallory).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(me(&mallory).await, StatusCode::UNAUTHORIZED);
+
+    // Also if the identity was replaced with SQL alone.
+    let adas = tokens().await;
+    assert_eq!(refreshed(&adas).await, StatusCode::OK);
+    app.change(|conn| {
+        use diesel::prelude::*;
+        use vestibule::db::schema::identities;
+        diesel::update(identities::table)
+            .set(identities::subject.eq("somebody-else"))
+            .execute(conn)
+    });
+    assert_eq!(refreshed(&adas).await, StatusCode::UNAUTHORIZED);
+}
+
+/// Tokens of an earlier version do not say which identity signed in.
+#[tokio::test]
+async fn tokens_without_a_subject_depend_on_any_identity_of_the_provider() {
+    use diesel::prelude::*;
+    use vestibule::db::schema::refresh_tokens;
+
+    let (provider, app) = start().await;
+    let ada = app.signed_in("ada@example.com").await;
+    connect(&provider, &ada).await;
+    let tokens = signed_in(exchange(&app).await).await;
+    app.change(|conn| {
+        diesel::update(refresh_tokens::table)
+            .set(refresh_tokens::sign_in_subject.eq(None::<String>))
+            .execute(conn)
+    });
+    let body = json!({ "refresh": tokens["refresh_token"] });
+    let refreshed = async || app.visitor().post_json("/api/token/refresh", &body).await;
+    assert_eq!(refreshed().await.status, StatusCode::OK);
+    ada.post(DISCONNECT).await;
+    assert_eq!(refreshed().await.status, StatusCode::UNAUTHORIZED);
+}
+
 #[tokio::test]
 async fn an_identity_belongs_to_one_account() {
     let (provider, app) = start().await;

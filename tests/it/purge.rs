@@ -54,6 +54,7 @@ impl PurgeTest {
             successor: None,
             revoked_at: None,
             sign_in_method: None,
+            sign_in_subject: None,
         }
     }
 

@@ -31,8 +31,9 @@ impl LinkTarget {
     }
 
     fn sign_in(&self, identity: &ExternalIdentity) -> Result<User, LinkError> {
-        self.database
-            .write_blocking(|conn| find_or_link(conn, identity, BY_EMAIL, at(10)))
+        self.database.write_blocking(|conn| {
+            find_or_link(conn, identity, BY_EMAIL, &ClientDevice::default(), at(10))
+        })
     }
 
     /// After WorkOS has confirmed the address of the account.
@@ -44,8 +45,9 @@ impl LinkTarget {
         let linking = EmailLinking::On {
             confirmed: Some(id),
         };
-        self.database
-            .write_blocking(|conn| find_or_link(conn, identity, linking, at(10)))
+        self.database.write_blocking(|conn| {
+            find_or_link(conn, identity, linking, &ClientDevice::default(), at(10))
+        })
     }
 
     fn run<T>(&self, queries: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
@@ -234,7 +236,7 @@ fn linking_an_unverified_account_removes_its_other_links() {
     };
     let refused = target
         .database
-        .write_blocking(|conn| provision(conn, &at_workos, at(20)));
+        .write_blocking(|conn| provision(conn, &at_workos, &ClientDevice::default(), at(20)));
     assert!(matches!(
         refused,
         Err(ProvisionError::EmailNotVerified { .. })

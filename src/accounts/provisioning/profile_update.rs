@@ -12,6 +12,7 @@ use crate::accounts::user::User;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, DbError};
+use crate::workos::ClientDevice;
 
 impl WorkosProfile {
     /// Rule 1 outside a sign-in, tried again after a conflict.
@@ -19,10 +20,11 @@ impl WorkosProfile {
         &self,
         conn: &mut Conn,
         user: &User,
+        device: &ClientDevice,
         now: Timestamp,
     ) -> Result<(User, EmailWrite), ProvisionError> {
         for _ in 0..ATTEMPTS {
-            if let Some(applied) = self.apply_changes(conn, user.clone(), now)? {
+            if let Some(applied) = self.apply_changes(conn, user.clone(), device, now)? {
                 return Ok(applied);
             }
         }
@@ -35,6 +37,7 @@ impl WorkosProfile {
         &self,
         conn: &mut Conn,
         user: User,
+        device: &ClientDevice,
         now: Timestamp,
     ) -> Result<Option<(User, EmailWrite)>, ProvisionError> {
         if !self.changes(&user) {
@@ -54,7 +57,7 @@ impl WorkosProfile {
             return Ok(None);
         }
         let other = current.filter(|current| current.id != user.id);
-        let written = self.apply_email(conn, &user, other, now)?;
+        let written = self.apply_email(conn, &user, other, device, now)?;
         if written == EmailWrite::Taken {
             return Ok(None);
         }
@@ -77,6 +80,7 @@ impl WorkosProfile {
         conn: &mut Conn,
         user: &User,
         other: Option<User>,
+        device: &ClientDevice,
         now: Timestamp,
     ) -> Result<EmailWrite, DbError> {
         if let Some(other) = other {
@@ -98,10 +102,11 @@ impl WorkosProfile {
             release_email(conn, &other, other.email_verified)?;
             if other.workos_user_id.is_none() {
                 // Nobody proved the address for that account, and this user has.
-                revoke_credentials(conn, &other, now)?;
+                revoke_credentials(conn, &other, device, now)?;
             }
         }
-        write_email(conn, user, &self.email, self.email_verified, now)
+        let verified = self.email_verified;
+        write_email(conn, user, &self.email, verified, device, now)
     }
 
     /// Whether the account must be updated. A profile of the same time counts if its email could not

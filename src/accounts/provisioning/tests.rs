@@ -40,7 +40,7 @@ impl ProvisionTarget {
 
     fn sign_in(&self, profile: &WorkosProfile) -> Result<User, ProvisionError> {
         self.database
-            .write_blocking(|conn| provision(conn, profile, at(10)))
+            .write_blocking(|conn| provision(conn, profile, &ClientDevice::default(), at(10)))
     }
 
     fn run<T>(&self, queries: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
@@ -128,7 +128,9 @@ fn an_older_profile_does_not_overwrite_a_newer_one_written_concurrently() {
         updated_at: at(4),
         ..ada()
     };
-    let write = |conn: &mut Conn| older.apply_changes(conn, stale.clone(), at(10));
+    let write = |conn: &mut Conn| {
+        older.apply_changes(conn, stale.clone(), &ClientDevice::default(), at(10))
+    };
     let (user, _) = target.database.write_blocking(write).unwrap().unwrap();
     assert_eq!(user.first_name, "Augusta");
 }

@@ -85,7 +85,7 @@ pub(super) fn logout() -> Operation {
         "/api/auth/logout",
         "logout",
         "Sign out",
-        "Ends the browser session and revokes its tokens, and revokes the refresh token that is sent, with its family. It never answers 401: the access token may be expired, invalid or missing.",
+        "Ends the browser session and revokes its tokens, and revokes the access and refresh tokens that are sent, with their family. It never answers 401: the access token may be expired, invalid or missing.",
         &[REFRESH, RETURN_TO],
         vec![
             ok_with_cookie("Signed out", "LoggedOut", body),

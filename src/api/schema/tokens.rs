@@ -67,7 +67,7 @@ pub(super) fn refresh() -> Operation {
         "/api/token/refresh",
         "refreshToken",
         "A new access token for a refresh token",
-        "With `ROTATE_REFRESH_TOKENS` the response also has a new refresh token, and the one that was sent is consumed. If a consumed token is sent again within 30 seconds, and the new one has not been used yet, the response has the same pair; otherwise all tokens of the sign-in are revoked. A token that depends on a session is exchanged only if WorkOS confirms the session, as for a page.",
+        "With `ROTATE_REFRESH_TOKENS` the response also has a new refresh token, and the one that was sent is consumed. If the same client sends a consumed token again within 30 seconds, and the new one has not been used yet, the response has the same pair; otherwise all tokens of the sign-in are revoked. A token that depends on a session is exchanged only if WorkOS confirms the session, as for a page.",
         &[REFRESH],
         vec![
             refreshed,

@@ -94,6 +94,32 @@ async fn an_impersonation_token_of_another_program_lasts_an_hour_at_most() {
     }
 }
 
+/// The same for access tokens, which have no family to end.
+#[tokio::test]
+async fn an_access_token_of_a_foreign_impersonation_lasts_an_hour_at_most() {
+    let (app, user) = TestApp::builder().start_with_user();
+    app.set_imported(user.id);
+    let visitor = app.visitor();
+    let mut claims = app.claims("access", &user);
+    claims["exp"] = json!(app.now().seconds() + 864_000);
+    claims["act"] = json!({ "sub": "support@example.com" });
+    let token = sign_claims(&claims);
+    claims.as_object_mut().unwrap().remove("iat");
+    let without_iat = sign_claims(&claims);
+    app.clock.advance(TimeDelta::minutes(59));
+    assert_eq!(visitor.get_me_with_token(&token).await.status, 200);
+    app.clock.advance(TimeDelta::minutes(1));
+    for token in [&token, &without_iat] {
+        let me = visitor.get_me_with_token(token).await;
+        assert_eq!(me.status, 401);
+        assert_eq!(me.json["messages"][0]["message"], "Token is expired");
+        let verified = visitor
+            .post_json("/api/token/verify", &json!({ "token": token }))
+            .await;
+        verified.assert_is(401, EXPIRED);
+    }
+}
+
 #[tokio::test]
 async fn the_end_of_its_session_ends_a_family() {
     let app = TestApp::start();

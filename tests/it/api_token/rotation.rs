@@ -182,6 +182,86 @@ async fn every_replay_is_logged_with_account_family_and_address() {
     assert_eq!(log::count_lines(signature), 0);
 }
 
+/// A copied token is of no use elsewhere, however fast its thief is.
+#[tokio::test]
+async fn another_client_gets_no_successor() {
+    let (app, user) = rotating()
+        .setting("TRUSTED_PROXIES", "127.0.0.1")
+        .start_with_user();
+    let refresh = async |token: &str, address: &str, user_agent: &str| {
+        let headers = [("x-forwarded-for", address), ("user-agent", user_agent)];
+        let body = json!({ "refresh": token });
+        let visitor = app.visitor();
+        let path = "/api/token/refresh";
+        visitor.post_json_with_headers(path, &body, &headers).await
+    };
+    for (address, same_network, other_network) in [
+        ("192.0.2.1", "192.0.2.200", "198.51.100.1"),
+        ("2001:db8:1::1", "2001:db8:1::2", "2001:db8:1:1::1"),
+    ] {
+        for (thief, user_agent) in [(other_network, "owner/1"), (same_network, "thief/1")] {
+            let first = app.issue_tokens(&user, TokenGrant::default()).refresh;
+            let second = pair(&refresh(&first, address, "owner/1").await);
+            let again = pair(&refresh(&first, same_network, "owner/1").await);
+            assert_eq!(again, second, "{same_network} is another tab");
+            let stolen = refresh(&first, thief, user_agent).await;
+            stolen.assert_is(401, BLACKLISTED);
+            let owner = refresh(&second.refresh, address, "owner/1").await;
+            owner.assert_is(401, BLACKLISTED);
+            assert!(app.live_refresh_token_rows().is_empty(), "{thief}");
+            let events = crate::audit::events(&app);
+            let replayed = events.last().unwrap();
+            assert_eq!(replayed.event, "token_replayed");
+            assert_eq!(replayed.address.as_deref(), Some(thief));
+            let detail = crate::audit::detail(replayed);
+            assert_eq!(detail["family_revoked"], json!(true));
+        }
+    }
+}
+
+/// Somebody who has stolen a token could otherwise wait until its owner has replaced it.
+#[tokio::test]
+async fn who_asks_whether_a_token_was_replaced_gets_no_successor() {
+    let (app, user) = rotating().start_with_user();
+    let visitor = app.visitor();
+    let first = app.issue_tokens(&user, TokenGrant::default());
+    let verify = async |token: &str| {
+        let body = json!({ "token": token });
+        visitor.post_json("/api/token/verify", &body).await.status
+    };
+    assert_eq!(verify(&first.refresh).await, 200);
+    let second = rotate(&visitor, &first.refresh).await;
+    assert_eq!(verify(&second.refresh).await, 200, "nothing happens");
+    assert_eq!(rotate(&visitor, &first.refresh).await, second);
+    assert_ne!(verify(&first.refresh).await, 200);
+    for token in [&first.refresh, &second.refresh] {
+        visitor
+            .post_refresh_token("/api/token/refresh", token)
+            .await
+            .assert_is(401, BLACKLISTED);
+    }
+    assert!(app.live_refresh_token_rows().is_empty());
+}
+
+#[tokio::test]
+async fn a_late_request_is_recorded_and_ends_nothing() {
+    let (app, user) = rotating().start_with_user();
+    let visitor = app.visitor();
+    let first = app.issue_tokens(&user, TokenGrant::default());
+    let second = rotate(&visitor, &first.refresh).await;
+    let third = rotate(&visitor, &second.refresh).await;
+    visitor
+        .post_refresh_token("/api/token/refresh", &first.refresh)
+        .await
+        .assert_is(401, BLACKLISTED);
+    let events = crate::audit::events(&app);
+    let details: Vec<_> = events.iter().map(crate::audit::detail).collect();
+    let family = token_part(&first.refresh, 1)["jti"].clone();
+    let late = json!({ "family": family, "family_revoked": false });
+    assert_eq!(details, [late]);
+    rotate(&visitor, &third.refresh).await;
+}
+
 #[tokio::test]
 async fn a_later_use_of_a_replaced_token_revokes_the_family() {
     let (app, user) = rotating().start_with_user();

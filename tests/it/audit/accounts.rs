@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
-use super::{detail, names, only};
+use super::{detail, events, names, only};
 use crate::support::app::TestApp;
+use crate::support::exchange::post;
+use crate::support::oidc_provider::{OidcProvider, REDIRECT_URI, WithOidcIssuer, verified};
 use crate::webhooks::{SECRET, send_event};
 
 const EMAIL: &str = "grace@example.com";
@@ -50,4 +52,44 @@ async fn an_account_that_is_deleted_at_workos_is_recorded_as_closed() {
         json!({ "by": "workos", "ended_sessions": 1 })
     );
     assert_eq!(names(&app), ["signed_in", "account_closed"]);
+}
+
+/// The account existed without a proof of its address: WorkOS links it, and what was given out before ends.
+#[tokio::test]
+async fn a_link_and_a_verified_address_are_recorded() {
+    let app = TestApp::start();
+    let user = app.add_user("ada@example.com", false);
+    app.signed_in("ada@example.com").await;
+    let linked = only(&app, "provider_connected");
+    assert_eq!(linked.user_id, Some(user.id));
+    assert_eq!(linked.address.as_deref(), Some("127.0.0.1"));
+    let subject = app.user("ada@example.com").workos_user_id;
+    let expected = json!({ "provider": "workos", "subject": subject });
+    assert_eq!(detail(&linked), expected);
+    let ended = only(&app, "sessions_revoked");
+    let signed_in = only(&app, "signed_in");
+    assert_eq!(ended.user_id, Some(user.id));
+    assert_eq!(ended.request_id, signed_in.request_id);
+    let expected = json!({ "reason": "email_verified", "ended_sessions": 0 });
+    assert_eq!(detail(&ended), expected);
+}
+
+#[tokio::test]
+async fn a_link_by_an_address_at_another_provider_is_recorded_once() {
+    let provider = OidcProvider::start().await;
+    let app = TestApp::builder()
+        .with_oidc_issuer(provider.issuer())
+        .start();
+    let user = app.add_user("ada@example.com", true);
+    provider.configure(verified("ada@example.com")).await;
+    let body = json!({ "code": "made-up-code", "redirect_uri": REDIRECT_URI });
+    for _ in 0..2 {
+        post(&app, "/api/auth/okta", &body).await;
+    }
+    let linked = only(&app, "provider_connected");
+    assert_eq!(linked.user_id, Some(user.id));
+    assert_eq!(detail(&linked)["provider"], provider.issuer());
+    let names = names(&app);
+    assert_eq!(names, ["provider_connected", "signed_in", "signed_in"]);
+    assert!(events(&app)[0].request_id.is_some());
 }

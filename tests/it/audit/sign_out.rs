@@ -104,3 +104,33 @@ async fn a_blacklisted_token_is_recorded_with_its_family() {
     assert_eq!(revoked.address.as_deref(), Some("127.0.0.1"));
     assert!(detail(&revoked)["family"].is_string());
 }
+
+/// The account may no longer sign in with a password: its tokens and its session end at their next use.
+#[tokio::test]
+async fn a_method_that_is_no_longer_allowed_is_recorded() {
+    let app = TestApp::start();
+    let (email, password) = ("grace@example.com", "a made-up passphrase");
+    let user = app.add_user_with_password(email, password);
+    let grace = app.visitor();
+    grace.log_in(email, password).await;
+    let body = json!({ "email": email, "password": password });
+    let pair = app.visitor().post_json("/api/token", &body).await;
+    app.link_to_workos(user.id, "user_grace");
+    let refresh = json!({ "refresh": pair.text("refresh") });
+    for _ in 0..2 {
+        let visitor = app.visitor();
+        visitor.post_json("/api/token/refresh", &refresh).await;
+    }
+    let tokens = only(&app, "tokens_revoked");
+    assert_eq!(tokens.user_id, Some(user.id));
+    assert_eq!(tokens.address.as_deref(), Some("127.0.0.1"));
+    assert_eq!(detail(&tokens)["reason"], "not_renewed");
+    app.advance(301);
+    for _ in 0..2 {
+        assert!(!grace.is_signed_in().await);
+    }
+    let session = only(&app, "session_revoked");
+    assert_eq!(session.session_id, Some(app.only_session().id));
+    assert!(session.request_id.is_some());
+    assert_eq!(detail(&session), json!({ "reason": "not_renewed" }));
+}

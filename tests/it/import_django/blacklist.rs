@@ -55,6 +55,7 @@ fn revoked_tokens_stay_revoked_and_expired_ones_are_not_imported() {
         successor: None,
         revoked_at: Some(timestamp("2026-01-03T03:04:05Z")),
         sign_in_method: None,
+        sign_in_subject: None,
     };
     assert_eq!(tokens[0], first);
     let again = target.import(&django, &[]);
@@ -80,6 +81,7 @@ fn a_token_valid_here_is_revoked_if_django_revoked_it() {
         successor: None,
         revoked_at: None,
         sign_in_method: None,
+        sign_in_subject: None,
     };
     target.change(|conn| RefreshTokenRow::insert_all(conn, std::slice::from_ref(&good)));
     django.blacklist(1, "1", "aa", LATER);
