@@ -25,3 +25,6 @@ pub use error::ImportError;
 pub use options::{ImportOptions, ImportProgress};
 pub use report::{ImportReport, ImportTally, RefusalReason, RefusedRow};
 pub use run::import;
+
+#[cfg(fuzzing)]
+pub(crate) use row::check_cells;

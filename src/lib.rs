@@ -40,6 +40,8 @@ pub mod db;
 pub mod django_import;
 pub mod error;
 pub mod error_pages;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hex;
 pub mod http;
 mod http_client;

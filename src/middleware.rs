@@ -26,4 +26,6 @@ pub use credential_cookies::{
 pub use cross_site::{cross_site, is_own_link, is_trusted_link};
 pub use request_log::{request_id, request_log};
 pub use security_headers::security_headers;
+#[cfg(fuzzing)]
+pub(crate) use session_encryption::{OpenedCookie, rewrite_cookies};
 pub use session_encryption::{cookie_parts, open_with_fallback_keys, reseal, session_middleware};

@@ -87,6 +87,12 @@ pub fn work(stored: &str) -> Option<(PasswordScheme, u64)> {
     Some((PasswordScheme::of(stored), encoded.work()))
 }
 
+/// What Django would store for this password with the scheme, parameters and salt of the stored hash.
+#[cfg(fuzzing)]
+pub(crate) fn encode_like(stored: &str, password: &str) -> Option<String> {
+    EncodedPassword::parse(stored)?.encode(password)
+}
+
 /// Whether [`hash`] would make a stronger hash. An Argon2id hash that costs at least as much memory
 /// and work is kept, since a rehash must not weaken a password.
 pub fn needs_upgrade(stored: &str) -> bool {

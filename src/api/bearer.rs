@@ -62,7 +62,7 @@ pub(crate) fn not_signed_in(request: &HttpRequest, public_url: &Origin) -> ApiEr
 }
 
 /// The token of the `Authorization` header; `None` without the header, and with another scheme.
-pub(super) fn bearer_token(request: &HttpRequest) -> Result<Option<String>, Unauthorized> {
+pub(crate) fn bearer_token(request: &HttpRequest) -> Result<Option<String>, Unauthorized> {
     let Some(header) = request.headers().get(AUTHORIZATION) else {
         return Ok(None);
     };

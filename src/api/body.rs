@@ -37,7 +37,7 @@ impl FromRequest for RequestBody {
 }
 
 impl RequestBody {
-    pub(super) fn read(media_type: &str, bytes: &[u8]) -> Result<Self, ApiError> {
+    pub(crate) fn read(media_type: &str, bytes: &[u8]) -> Result<Self, ApiError> {
         let kind = media_type.split(';').next().unwrap_or_default().trim();
         if bytes.is_empty() {
             Ok(Self::default())

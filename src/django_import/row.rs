@@ -65,6 +65,39 @@ pub(super) struct DjangoUser {
     pub(super) workos_user_id: Option<String>,
 }
 
+/// Checks a row of these cells, as far as they go, and asserts what holds for every accepted row.
+#[cfg(fuzzing)]
+pub(crate) fn check_cells<'a>(cells: impl IntoIterator<Item = &'a [u8]>) {
+    let mut cells = cells.into_iter().map(<[u8]>::to_vec);
+    let row = RawUser {
+        c_key: cells.next(),
+        c_email: cells.next(),
+        c_password: cells.next(),
+        c_is_active: cells.next(),
+        c_date_joined: cells.next(),
+        c_last_login: cells.next(),
+        c_first_name: cells.next(),
+        c_last_name: cells.next(),
+        c_is_staff: cells.next(),
+        c_is_superuser: cells.next(),
+        c_workos_user_id: cells.next(),
+    };
+    if let Ok(user) = row.check() {
+        assert!((1..=HIGHEST_KEY).contains(&i64::from(user.id)));
+        if let Ok(email) = user.email {
+            assert_eq!(email_problem(&email.text), None);
+            assert_eq!(email.key, email_key(&email.key));
+        }
+        for time in [user.date_joined, user.last_login].into_iter().flatten() {
+            let printed = time.to_string().into_bytes();
+            assert_eq!(decode::timestamp(Some(printed)).ok(), Some(Some(time)));
+        }
+        assert!(user.password.is_none_or(|password| !password.is_empty()));
+        let id = user.workos_user_id.unwrap_or_else(|| "none".to_owned());
+        assert_eq!((id.is_empty(), id.trim()), (false, id.as_str()));
+    }
+}
+
 impl RawUser {
     /// The row's values, or why they cannot be imported.
     pub(super) fn check(self) -> Result<DjangoUser, RefusedRow> {

@@ -50,7 +50,7 @@ struct OpenedByFallback;
 struct OutdatedCookie;
 
 /// The session cookie of a request.
-enum OpenedCookie {
+pub(crate) enum OpenedCookie {
     /// The request has none.
     Missing,
     /// A valid cookie, sealed with the current key; `stale` if a fallback key had sealed it.
@@ -78,16 +78,11 @@ pub async fn open_with_fallback_keys(
             .map(ServiceResponse::map_into_boxed_body);
     }
     let name = &app.settings.session_cookie_name;
-    let (ours, mut others) = split_cookies(request.headers(), name);
-    let opened = open_first(&ours, &app.keys);
+    let opened = rewrite_cookies(request.headers_mut(), name, &app.keys);
     let is_invalid = matches!(opened, OpenedCookie::Invalid);
-    if let OpenedCookie::Valid { cookie, stale } = opened {
-        others.insert(0, cookie.encoded().stripped().to_string());
-        if stale {
-            request.extensions_mut().insert(OpenedByFallback);
-        }
+    if let OpenedCookie::Valid { stale: true, .. } = opened {
+        request.extensions_mut().insert(OpenedByFallback);
     }
-    set_cookie_header(request.headers_mut(), &others);
     let mut response = next.call(request).await?.map_into_boxed_body();
     if response
         .request()
@@ -144,6 +139,18 @@ fn is_outdated(revocations: &RevocationCache, request: &HttpRequest, now: Timest
     let state = session.peek(now);
     let is_current = state.is_some_and(|state| state.session_id == id);
     is_current && revocations.status(&id) == RevocationStatus::Revoked
+}
+
+/// Replaces the cookies of this name by the first one that a key opens, and leaves out the cookies that
+/// actix-web cannot read.
+pub(crate) fn rewrite_cookies(headers: &mut HeaderMap, name: &str, keys: &Keys) -> OpenedCookie {
+    let (ours, mut others) = split_cookies(headers, name);
+    let opened = open_first(&ours, keys);
+    if let OpenedCookie::Valid { cookie, .. } = &opened {
+        others.insert(0, cookie.encoded().stripped().to_string());
+    }
+    set_cookie_header(headers, &others);
+    opened
 }
 
 /// The first cookie that a key opens. Another application may have set a cookie of the same name for

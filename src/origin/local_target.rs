@@ -4,7 +4,8 @@ use url::Url;
 
 use super::Origin;
 
-/// The maximum length in characters. A longer target would not fit into the attempt's cookie.
+/// The maximum length in characters, before and after percent-encoding. A longer target would not fit
+/// into the attempt's cookie.
 const MAX_LENGTH: usize = 2_048;
 
 /// The path, query and fragment of `value`, if it stays on `origin` however it is parsed.
@@ -17,7 +18,8 @@ pub fn local_target(value: &str, origin: &Origin) -> Option<String> {
     }
     let base = Url::parse(origin.as_str()).ok()?;
     resolve(&base, &value.replace('\\', "/"))?;
-    resolve(&base, value)
+    // Percent-encoding makes a target longer than its value.
+    resolve(&base, value).filter(|target| target.len() <= MAX_LENGTH)
 }
 
 /// Whether `value` is a path on the same site, regardless of the site's origin.
@@ -120,6 +122,9 @@ mod tests {
     fn the_limit_is_2048_characters() {
         assert!(target(&format!("/{}", "a".repeat(2_047))).is_some());
         assert_eq!(target(&format!("/{}", "a".repeat(2_048))), None);
+        // Each ü is six characters in the target.
+        assert!(target(&format!("/{}", "ü".repeat(341))).is_some());
+        assert_eq!(target(&format!("/{}", "ü".repeat(342))), None);
     }
 
     proptest::proptest! {

@@ -22,15 +22,15 @@ const MAX_DESCRIPTION: usize = 200;
 const INVITATION: &str = "invitation_token";
 
 /// The query of the callback; empty parameters count as missing.
-struct CallbackQuery {
-    code: Option<String>,
-    state: Option<String>,
-    error: Option<String>,
+pub(crate) struct CallbackQuery {
+    pub(crate) code: Option<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) error: Option<String>,
     error_description: Option<String>,
 }
 
 impl CallbackQuery {
-    fn from_request(request: &HttpRequest) -> Self {
+    pub(crate) fn from_request(request: &HttpRequest) -> Self {
         Self {
             code: nonempty_value(request, "code"),
             state: nonempty_value(request, "state"),

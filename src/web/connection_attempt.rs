@@ -59,11 +59,11 @@ impl ConnectionAttempt {
     ) -> Option<Self> {
         let cookie = request.cookie(COOKIE)?;
         let attempt: Self = encrypted_cookie::decrypt(&cookie, keys.login_attempt())?;
-        let age = now.seconds() - attempt.started_at;
+        let age = now.seconds().abs_diff(attempt.started_at);
         let is_same_state =
             verify_slices_are_equal(attempt.state.as_bytes(), state.as_bytes()).is_ok();
         let is_valid = is_same_state
-            && age.abs() < LIFETIME.num_seconds()
+            && age < LIFETIME.num_seconds().unsigned_abs()
             && attempt.session_id == *session_id;
         is_valid.then_some(attempt)
     }
@@ -101,5 +101,45 @@ impl ConnectionAttempt {
     /// A cookie that removes the attempt.
     pub fn removal(secure: bool) -> Cookie<'static> {
         CONNECTION_ATTEMPT.removal(COOKIE.to_owned(), secure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+    use crate::settings::{Settings, Source};
+
+    #[test]
+    fn an_attempt_is_found_for_ten_minutes_whichever_clock_is_ahead() {
+        let settings = Settings::read(&Source::from_pairs([
+            ("WORKOS_API_KEY", "sk_1"),
+            ("WORKOS_CLIENT_ID", "client_1"),
+            (
+                "SECRET_KEY",
+                "made-up-0123456789abcdefghijklmnopqrstuvwxyzABCDEF",
+            ),
+        ]));
+        let keys = Keys::derive(&settings.unwrap());
+        let session_id = SessionId::from("0");
+        let now = Timestamp::from_seconds(1_800_000_000).unwrap();
+        for (started_at, is_found) in [
+            (now.seconds() - 599, true),
+            (now.seconds() + 599, true),
+            (now.seconds() - 600, false),
+            (i64::MIN, false),
+            (i64::MAX, false),
+        ] {
+            let started = ConnectionAttempt::start(ProviderName::Google, session_id.clone(), now);
+            let attempt = ConnectionAttempt {
+                started_at,
+                ..started.unwrap()
+            };
+            let cookie = attempt.cookie(&keys, true).unwrap();
+            let request = TestRequest::default().cookie(cookie).to_http_request();
+            let found = ConnectionAttempt::find(&request, &keys, attempt.state(), &session_id, now);
+            assert_eq!(found.is_some(), is_found, "{started_at}");
+        }
     }
 }

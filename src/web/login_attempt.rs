@@ -147,10 +147,10 @@ impl LoginAttempt {
     }
 
     fn is_live(&self, now: Timestamp) -> bool {
-        let age = now.seconds() - self.started_at;
-        // The age is negative if the clock was set back, or if another replica's clock is ahead. The
-        // cookie is encrypted, so the time is genuine.
-        age.abs() < LIFETIME.num_seconds()
+        // The attempt is in the future if the clock was set back, or if another replica's clock is ahead.
+        // The cookie is encrypted, so the time is genuine.
+        let age = now.seconds().abs_diff(self.started_at);
+        age < LIFETIME.num_seconds().unsigned_abs()
     }
 
     fn cookie(&self, keys: &Keys, secure: bool) -> Option<Cookie<'static>> {
@@ -257,4 +257,27 @@ fn cookie_name(state: &str) -> String {
 )]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_is_live_for_ten_minutes_whichever_clock_is_ahead() {
+        let now = Timestamp::from_seconds(1_800_000_000).unwrap();
+        let mut attempt = LoginAttempt::start("/", now).unwrap();
+        for (started_at, is_live) in [
+            (now.seconds(), true),
+            (now.seconds() - 599, true),
+            (now.seconds() + 599, true),
+            (now.seconds() - 600, false),
+            (now.seconds() + 600, false),
+            (i64::MIN, false),
+            (i64::MAX, false),
+        ] {
+            attempt.started_at = started_at;
+            assert_eq!(attempt.is_live(now), is_live, "{started_at}");
+        }
+    }
 }

@@ -136,7 +136,9 @@ impl<'a> EncodedPassword<'a> {
         let parts: bcrypt::HashParts = rest.parse().ok()?;
         let version = rest.get(1..3)?;
         let cost = parts.get_cost();
-        let known = matches!(version, "2a" | "2b" | "2y") && (4..=MAX_BCRYPT_COST).contains(&cost);
+        let known = matches!(version, "2a" | "2b" | "2y")
+            && (4..=MAX_BCRYPT_COST).contains(&cost)
+            && rest.get(4..6)? == format!("{cost:02}");
         known.then(|| Self::Bcrypt {
             sha256,
             version,

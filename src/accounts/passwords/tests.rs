@@ -155,6 +155,23 @@ fn unusable_unknown_and_malformed_hashes_never_match_and_never_panic() {
         ("pbkdf2_sha256$-1$seasalt$AAAA", PasswordScheme::Unknown),
         ("scrypt$1000$seasalt$8$5$AAAA", PasswordScheme::Unknown),
         ("scrypt$0$seasalt$0$0$AAAA", PasswordScheme::Unknown),
+        // Less memory than the lanes need, and a salt that is too short.
+        (
+            "argon2$argon2id$v=19$m=15,t=1,p=2$c2Vhc2FsdDJzZWFzYWx0Mg$aAkaWhEHkiFLGOqTMA0BSw",
+            PasswordScheme::Unknown,
+        ),
+        (
+            "argon2$argon2id$v=19$m=16,t=1,p=2$c2Vhc2FsdA$aAkaWhEHkiFLGOqTMA0BSw",
+            PasswordScheme::Unknown,
+        ),
+        // Numbers that Django does not write like that.
+        ("pbkdf2_sha256$+1$seasalt$AAAA", PasswordScheme::Unknown),
+        ("pbkdf2_sha1$01$seasalt$AAAA", PasswordScheme::Unknown),
+        ("scrypt$2$seasalt$08$1$AAAA", PasswordScheme::Unknown),
+        (
+            "bcrypt$$2b$+4$abcdefghijklmnopqrstuuyZuPnD.u7L3fcm9FHm7XjD4EiTJCDlu",
+            PasswordScheme::Unknown,
+        ),
     ] {
         assert_eq!(scheme(stored), expected, "{stored}");
         assert!(!is_usable(stored), "{stored}");

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use argon2::{Algorithm, Block, Version};
+use argon2::{Algorithm, Block, MIN_SALT_LEN, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
@@ -65,8 +65,19 @@ impl Argon2Params {
             length: STANDARD_NO_PAD.decode(hash).ok()?.len(),
         };
         let work = u64::from(argon2.memory_kib) * u64::from(argon2.passes);
-        (costs.next().is_none() && work <= MAX_ARGON2_WORK && (12..=64).contains(&argon2.length))
+        (costs.next().is_none()
+            && work <= MAX_ARGON2_WORK
+            && (12..=64).contains(&argon2.length)
+            && argon2.salt.len() >= MIN_SALT_LEN)
             .then_some(argon2)
+            .filter(|argon2| argon2.parameters().is_some())
+    }
+
+    /// The parameters as the library takes them; `None` if Argon2 does not allow them, for example less
+    /// memory than its lanes need.
+    fn parameters(&self) -> Option<argon2::Params> {
+        let length = Some(self.length);
+        argon2::Params::new(self.memory_kib, self.passes, self.lanes, length).ok()
     }
 
     pub(in crate::accounts::passwords) fn encode(&self, password: &str) -> Option<String> {
@@ -76,7 +87,7 @@ impl Argon2Params {
             lanes,
             ..
         } = *self;
-        let parameters = argon2::Params::new(memory_kib, passes, lanes, Some(self.length)).ok()?;
+        let parameters = self.parameters()?;
         let version = self.version.unwrap_or(Version::V0x10);
         let mut hash = vec![0; self.length];
         let argon2 = argon2::Argon2::new(self.algorithm, version, parameters);

@@ -10,9 +10,10 @@ pub(super) fn fields<const N: usize>(text: &str) -> Option<[&str; N]> {
     text.split('$').collect::<Vec<_>>().try_into().ok()
 }
 
-/// A number from 1 to `max`.
+/// A number from 1 to `max`, written without a sign or leading zeros: another form would not be equal to
+/// the encoding of any password.
 pub(super) fn number(text: &str, max: u32) -> Option<u32> {
-    text.parse()
-        .ok()
-        .filter(|number| (1..=max).contains(number))
+    let number = text.parse().ok().filter(|number| *number <= max)?;
+    text.starts_with(|first| matches!(first, '1'..='9'))
+        .then_some(number)
 }
