@@ -30,9 +30,9 @@ use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 
 use crate::checks::CheckLevel;
-use crate::django_import::ImportOptions;
 use crate::settings::parse_bind;
 pub use error::CommandError;
+use import_django::ImportDjangoArguments;
 
 /// Sign-in and sessions for web applications, with WorkOS AuthKit, in one binary.
 ///
@@ -159,24 +159,7 @@ enum Command {
     ///
     /// Example: vestibule import-django --from sqlite:/srv/shop/db.sqlite3 --dry-run
     #[command(verbatim_doc_comment)]
-    ImportDjango {
-        /// Django's database: sqlite:PATH, or postgres://USER@HOST/DATABASE.
-        #[arg(long, value_name = "URL", value_parser = parse_secret)]
-        from: SecretString,
-        /// The table of the users; on PostgreSQL also SCHEMA.TABLE.
-        #[arg(long, value_name = "TABLE", default_value = "auth_user")]
-        table: String,
-        /// The column with the ids of WorkOS users, if the project stored them.
-        #[arg(long, value_name = "COLUMN")]
-        workos_id_column: Option<String>,
-        /// Marks every email as verified, for projects that verified each address before the first
-        /// sign-in.
-        #[arg(long)]
-        emails_verified: bool,
-        /// Writes nothing, and prints what would be done.
-        #[arg(long)]
-        dry_run: bool,
-    },
+    ImportDjango(ImportDjangoArguments),
     /// Deletes expired refresh tokens, sessions and pending sign-ins, and old webhook events.
     ///
     /// A running server does the same once an hour.
@@ -223,19 +206,7 @@ impl Cli {
             Command::Logout { email } => logout::run(&email),
             Command::Activate { email } => activate::run(&email),
             Command::Resettotp { email } => resettotp::run(&email),
-            Command::ImportDjango {
-                from,
-                table,
-                workos_id_column,
-                emails_verified,
-                dry_run,
-            } => import_django::run(&ImportOptions {
-                from: import_django::parse_from(&from)?,
-                table,
-                workos_id_column,
-                emails_verified,
-                dry_run,
-            }),
+            Command::ImportDjango(arguments) => import_django::run(&arguments.options()?),
             Command::Flushexpiredtokens => flushexpiredtokens::run(),
             Command::Openapi => openapi::run(),
             Command::Emulator { bind, seed } => emulator::run(bind, seed.as_deref()),

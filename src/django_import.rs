@@ -5,13 +5,16 @@
 //! a second run completes the first. The table `django_imports` records what was imported of each
 //! row: a value that differs from its record was changed here, and is not overwritten.
 
+mod active;
 mod blacklist;
+mod columns;
 mod decode;
 mod error;
 mod existing;
 mod ledger;
 mod merge;
 mod options;
+mod pass;
 mod plan;
 mod planner;
 mod report;

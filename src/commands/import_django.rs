@@ -12,6 +12,56 @@ use crate::clock::Clock;
 use crate::django_import::{ImportError, ImportOptions, ImportProgress, import};
 use crate::settings::{DatabaseSettings, DatabaseUrl};
 
+/// The arguments of `import-django`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ImportDjangoArguments {
+    /// Django's database: sqlite:PATH, or postgres://USER@HOST/DATABASE.
+    #[arg(long, value_name = "URL", value_parser = super::parse_secret)]
+    from: SecretString,
+    /// The table of the users; on PostgreSQL also SCHEMA.TABLE.
+    #[arg(long, value_name = "TABLE", default_value = "auth_user")]
+    table: String,
+    /// The column of a field, if its name is not Django's: --column email=mail. May be repeated.
+    #[arg(long, value_name = "FIELD=COLUMN", value_parser = parse_column)]
+    column: Vec<(String, String)>,
+    /// A further column that is true for accounts that may sign in. May be repeated.
+    #[arg(long, value_name = "COLUMN")]
+    active_column: Vec<String>,
+    /// A column that is true, or holds a time, for accounts that may not sign in, such as
+    /// deleted_at. May be repeated.
+    #[arg(long, value_name = "COLUMN")]
+    closed_column: Vec<String>,
+    /// No column besides is_active and those of the two options above closes an account.
+    #[arg(long)]
+    all_active: bool,
+    /// The column with the ids of WorkOS users, if the project stored them.
+    #[arg(long, value_name = "COLUMN")]
+    workos_id_column: Option<String>,
+    /// Marks every email as verified, for projects that verified each address before the first
+    /// sign-in.
+    #[arg(long)]
+    emails_verified: bool,
+    /// Writes nothing, and prints what would be done.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl ImportDjangoArguments {
+    pub(super) fn options(self) -> Result<ImportOptions, CommandError> {
+        Ok(ImportOptions {
+            from: parse_from(&self.from)?,
+            table: self.table,
+            columns: self.column.into_iter().collect(),
+            active_columns: self.active_column,
+            closed_columns: self.closed_column,
+            all_active: self.all_active,
+            workos_id_column: self.workos_id_column,
+            emails_verified: self.emails_verified,
+            dry_run: self.dry_run,
+        })
+    }
+}
+
 pub(super) fn run(options: &ImportOptions) -> Result<(), CommandError> {
     let settings = DatabaseSettings::from_source(&load_source()?)?;
     // indicatif shows nothing unless stderr is a terminal.
@@ -37,12 +87,22 @@ fn progress_style() -> ProgressStyle {
 }
 
 /// Parses `--from`; no error shows its password.
-pub(super) fn parse_from(text: &SecretString) -> Result<DatabaseUrl, CommandError> {
+fn parse_from(text: &SecretString) -> Result<DatabaseUrl, CommandError> {
     DatabaseUrl::parse(text.expose_secret()).map_err(|problem| {
         CommandError::Failed(format!(
             "--from: {problem}; set it to sqlite:PATH or postgres://USER@HOST/DATABASE"
         ))
     })
+}
+
+/// Parses `--column FIELD=COLUMN`.
+fn parse_column(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((field, column)) if !field.is_empty() && !column.is_empty() => {
+            Ok((field.to_owned(), column.to_owned()))
+        }
+        _ => Err("expected FIELD=COLUMN, such as email=mail".to_owned()),
+    }
 }
 
 impl From<ImportError> for CommandError {

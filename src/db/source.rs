@@ -180,7 +180,16 @@ impl ForeignDatabase {
         Ok(largest.first().map(|row| row.number))
     }
 
-    /// An expression that selects a quoted column of any type as the bytes of its text, under the name
+    /// An expression for the text of a quoted column of any type.
+    pub fn as_text(&self, column: &str) -> String {
+        match &self.conn {
+            Conn::Sqlite(_) => format!("CAST({column} AS TEXT)"),
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(_) => format!("{column}::text"),
+        }
+    }
+
+    /// An expression that selects a quoted column, or another expression, of any type as the bytes of its text, under the name
     /// `name`. No value in the column can then make the query fail.
     pub fn as_bytes(&self, column: Option<&str>, name: &str) -> String {
         match (&self.conn, column) {

@@ -29,13 +29,16 @@ pub(super) fn timestamp(cell: RawCell) -> Result<Option<Timestamp>, RefusalReaso
     }
 }
 
-/// The cell's boolean; `default` for NULL. SQLite writes 1 and 0, PostgreSQL true and false.
-pub(super) fn boolean(cell: RawCell, default: bool) -> Result<bool, RefusalReason> {
-    match text(cell)?.as_deref() {
-        None => Ok(default),
-        Some("1" | "true" | "t") => Ok(true),
-        Some("0" | "false" | "f") => Ok(false),
-        Some(_) => Err(RefusalReason::NotBoolean),
+/// The cell's boolean; false for NULL. Django's databases write 1 and 0, or true and false; tables of
+/// other programs have further spellings.
+pub(super) fn boolean(cell: RawCell) -> Result<bool, RefusalReason> {
+    let Some(text) = text(cell)? else {
+        return Ok(false);
+    };
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),
+        "0" | "false" | "f" | "no" | "n" | "off" | "" => Ok(false),
+        _ => Err(RefusalReason::NotBoolean),
     }
 }
 

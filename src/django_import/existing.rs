@@ -1,6 +1,6 @@
 //! Loads what this database already holds of the values in a batch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use diesel::prelude::*;
@@ -19,6 +19,8 @@ pub(super) struct ExistingRows {
     pub(super) records: HashMap<UserId, ImportRecord>,
     /// Email key → account.
     pub(super) emails: HashMap<String, UserId>,
+    /// The imported accounts that hold an email of the batch and are not in it, with their records.
+    pub(super) email_owners: HashMap<UserId, (User, ImportRecord)>,
     /// WorkOS user id → account.
     pub(super) workos_ids: HashMap<String, UserId>,
 }
@@ -30,11 +32,21 @@ pub(super) struct ExistingRows {
 pub(super) struct SimulatedValues {
     hasher: RandomState,
     owners: HashMap<u64, UserId>,
+    /// The accounts that the dry run would have closed so far.
+    closed: HashSet<UserId>,
 }
 
 impl SimulatedValues {
     pub(super) fn insert(&mut self, value: &str, id: UserId) {
         self.owners.insert(self.hasher.hash_one(value), id);
+    }
+
+    pub(super) fn close(&mut self, id: UserId) {
+        self.closed.insert(id);
+    }
+
+    pub(super) fn is_closed(&self, id: UserId) -> bool {
+        self.closed.contains(&id)
     }
 
     pub(super) fn owner(&self, value: &str) -> Option<UserId> {
@@ -57,16 +69,19 @@ impl ExistingRows {
         let with_id = users::table.filter(users::id.eq_any(&ids));
         let found: Vec<User> = with_id.select(User::as_select()).load(conn)?;
         let with_email = users::table.filter(users::email_key.eq_any(&emails));
-        let emails: Vec<(String, UserId)> = with_email
-            .select((users::email_key, users::id))
-            .load(conn)?;
+        let owners: Vec<User> = with_email.select(User::as_select()).load(conn)?;
+        let emails = owners
+            .iter()
+            .map(|owner| (owner.email_key.clone(), owner.id))
+            .collect();
         let mut existing = Self {
             users: found.into_iter().map(|user| (user.id, user)).collect(),
             records: ImportRecord::with_ids(conn, &ids)?
                 .into_iter()
                 .map(|record| (record.user_id, record))
                 .collect(),
-            emails: emails.into_iter().collect(),
+            emails,
+            email_owners: email_owners(conn, owners, &ids)?,
             workos_ids: HashMap::new(),
         };
         if !workos_ids.is_empty() {
@@ -79,4 +94,25 @@ impl ExistingRows {
         }
         Ok(existing)
     }
+}
+
+fn email_owners(
+    conn: &mut Conn,
+    owners: Vec<User>,
+    batch: &[UserId],
+) -> QueryResult<HashMap<UserId, (User, ImportRecord)>> {
+    let batch: HashSet<_> = batch.iter().collect();
+    let owners = owners.into_iter();
+    let mut owners: HashMap<UserId, User> = owners
+        .filter(|owner| owner.imported && !batch.contains(&owner.id))
+        .map(|owner| (owner.id, owner))
+        .collect();
+    if owners.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<UserId> = owners.keys().copied().collect();
+    let records = ImportRecord::with_ids(conn, &ids)?.into_iter();
+    let pair =
+        |record: ImportRecord| Some((record.user_id, (owners.remove(&record.user_id)?, record)));
+    Ok(records.filter_map(pair).collect())
 }

@@ -1,5 +1,7 @@
 //! What to import, and how its progress is reported.
 
+use std::collections::BTreeMap;
+
 use crate::settings::DatabaseUrl;
 
 /// What to import, and how.
@@ -9,6 +11,14 @@ pub struct ImportOptions {
     pub from: DatabaseUrl,
     /// Django's user table.
     pub table: String,
+    /// Columns with another name: Django's name of a field → the name of its column.
+    pub columns: BTreeMap<String, String>,
+    /// Columns besides `is_active` that are true for open accounts.
+    pub active_columns: Vec<String>,
+    /// Columns that are true, or hold a time, for closed accounts.
+    pub closed_columns: Vec<String>,
+    /// Whether columns that no option names close no account.
+    pub all_active: bool,
     /// The column that holds the ids of WorkOS users, if there is one.
     pub workos_id_column: Option<String>,
     /// Whether every imported email counts as verified.

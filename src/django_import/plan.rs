@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::ledger::ImportRecord;
+use super::ledger::{ImportRecord, profile_digest};
 use super::merge::{UserChanges, UserMerge};
 use super::report::ImportTally;
 use crate::accounts::User;
@@ -40,6 +40,8 @@ pub(super) struct ImportedUser {
 pub(super) struct BatchPlan {
     pub(super) new: Vec<(ImportedUser, ImportRecord)>,
     pub(super) changed: Vec<PlannedUpdate>,
+    /// Closed accounts whose email an active account of the batch gets.
+    pub(super) released: Vec<(User, ImportRecord)>,
     pub(super) tally: ImportTally,
 }
 
@@ -52,9 +54,17 @@ pub(super) struct PlannedUpdate {
 }
 
 impl BatchPlan {
+    fn note_released(&mut self) {
+        const RELEASED: &str = "closed account gave up its email for an active one";
+        for (owner, _) in &self.released {
+            self.tally.note(RELEASED, owner.id);
+        }
+    }
+
     /// Counts what the plan would do, without doing it.
     pub(super) fn simulate(mut self) -> ImportTally {
         self.tally.inserted = count(self.new.len());
+        self.note_released();
         for update in self.changed.iter().filter(|update| !update.refused) {
             if update.merge.changes == UserChanges::default() {
                 self.tally.unchanged += 1;
@@ -66,7 +76,15 @@ impl BatchPlan {
     }
 
     /// Executes the plan. Updates come before inserts, since an update may free an email.
-    pub(super) fn execute(self, conn: &mut Conn, now: Timestamp) -> Result<ImportTally, DbError> {
+    pub(super) fn execute(
+        mut self,
+        conn: &mut Conn,
+        now: Timestamp,
+    ) -> Result<ImportTally, DbError> {
+        self.note_released();
+        for (owner, record) in self.released {
+            release_email(conn, &owner, record)?;
+        }
         let mut tally = self.tally;
         for update in self.changed {
             let changed = update.execute(conn, now)?;
@@ -84,6 +102,25 @@ impl BatchPlan {
         }
         Ok(tally)
     }
+}
+
+/// Gives a closed account an address that nobody can have, and notes it in its record, so that a later
+/// import can restore Django's once it is free.
+fn release_email(conn: &mut Conn, owner: &User, mut record: ImportRecord) -> QueryResult<()> {
+    let email = format!("{}@closed.invalid", owner.id);
+    record.profile_digest = profile_digest(&email, &owner.first_name, &owner.last_name);
+    let as_read = users::table
+        .find(owner.id)
+        .filter(users::email.eq(&owner.email));
+    let changes = (
+        users::email.eq(&email),
+        users::email_key.eq(&email),
+        users::email_verified.eq(false),
+    );
+    if diesel::update(as_read).set(changes).execute(conn)? == 1 {
+        record.save(conn)?;
+    }
+    Ok(())
 }
 
 impl PlannedUpdate {

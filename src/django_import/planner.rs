@@ -7,6 +7,7 @@ use super::existing::{ExistingRows, SimulatedValues};
 use super::ledger::ImportRecord;
 use super::merge::UserMerge;
 use super::options::ImportOptions;
+use super::pass::ImportPass;
 use super::plan::{BatchPlan, ImportedUser, PlannedUpdate};
 use super::report::{ImportTally, RefusalReason, RefusedRow};
 use super::row::{CheckedEmail, DjangoUser, RawUser};
@@ -41,6 +42,7 @@ impl ImportPlanner {
     pub(super) fn import_batch(
         &mut self,
         target: &Database,
+        pass: ImportPass,
         batch: Vec<RawUser>,
         tally: &mut ImportTally,
     ) -> Result<(), ImportError> {
@@ -49,26 +51,36 @@ impl ImportPlanner {
         for raw in batch {
             match raw.check() {
                 Ok(row) => rows.push(row),
+                // The last pass reads the row again.
+                Err(_) if pass == ImportPass::ClosedKnown => {}
                 Err(refusal) => tally.refuse(refusal),
             }
         }
         let done = if self.simulated.is_some() {
-            let plan = target.read_blocking(|conn| self.plan(conn, &rows))?;
+            let plan = target.read_blocking(|conn| self.plan(conn, pass, &rows))?;
             self.remember(&plan);
             plan.simulate()
         } else {
             write_retrying_conflicts(target, |conn| {
-                self.plan(conn, &rows)?.execute(conn, self.now)
+                self.plan(conn, pass, &rows)?.execute(conn, self.now)
             })?
         };
         tally.add(done);
         Ok(())
     }
 
-    fn plan(&self, conn: &mut Conn, rows: &[DjangoUser]) -> Result<BatchPlan, DbError> {
+    fn plan(
+        &self,
+        conn: &mut Conn,
+        pass: ImportPass,
+        rows: &[DjangoUser],
+    ) -> Result<BatchPlan, DbError> {
         let mut existing = ExistingRows::load(conn, rows)?;
         let mut plan = BatchPlan::default();
         for row in rows {
+            if !pass.takes(existing.records.contains_key(&row.id)) {
+                continue;
+            }
             let found = (
                 existing.users.remove(&row.id),
                 existing.records.remove(&row.id),
@@ -99,7 +111,7 @@ impl ImportPlanner {
             Ok(email) => email,
             Err(reason) => return Ok(Some(RefusedRow::new(row.id, *reason))),
         };
-        if let Some(other) = self.owner(&existing.emails, &email.key) {
+        if let Some(other) = self.email_conflict(plan, existing, &email.key, row.is_active) {
             return Ok(Some(
                 RefusedRow::new(row.id, RefusalReason::EmailTaken).conflicting_with(other),
             ));
@@ -142,7 +154,8 @@ impl ImportPlanner {
             .err()
             .map(|reason| RefusedRow::new(row.id, *reason));
         if let Some(key) = &merge.changes.email_key {
-            match self.owner(&existing.emails, key) {
+            let is_open = row.is_active && user.is_active;
+            match self.email_conflict(plan, existing, key, is_open) {
                 Some(other) => {
                     refusal = Some(
                         RefusedRow::new(row.id, RefusalReason::EmailTaken).conflicting_with(other),
@@ -206,6 +219,33 @@ impl ImportPlanner {
         })
     }
 
+    /// The account that keeps the row's account from having this email. An open account gets it from a
+    /// closed one that was imported, has not changed here and is not linked to WorkOS.
+    fn email_conflict(
+        &self,
+        plan: &mut BatchPlan,
+        existing: &mut ExistingRows,
+        key: &str,
+        is_open: bool,
+    ) -> Option<UserId> {
+        let other = self.owner(&existing.emails, key)?;
+        let can_release = |(owner, record): &(User, ImportRecord)| {
+            let simulated = self.simulated.as_ref();
+            let closes = simulated.is_some_and(|simulated| simulated.is_closed(owner.id));
+            let is_closed = closes || !(owner.is_active || record.is_active);
+            is_closed && owner.workos_user_id.is_none() && record.matches_profile_of(owner)
+        };
+        let owner = existing.email_owners.remove(&other);
+        match owner.filter(|owner| is_open && can_release(owner)) {
+            Some(owner) => {
+                existing.emails.remove(key);
+                plan.released.push(owner);
+                None
+            }
+            None => Some(other),
+        }
+    }
+
     fn remember(&mut self, plan: &BatchPlan) {
         let Some(simulated) = &mut self.simulated else {
             return;
@@ -214,6 +254,11 @@ impl ImportPlanner {
             simulated.insert(&user.email_key, user.id);
             if let Some(id) = &user.workos_user_id {
                 simulated.insert(id, user.id);
+            }
+        }
+        for update in &plan.changed {
+            if update.merge.changes.is_active == Some(false) {
+                simulated.close(update.user.id);
             }
         }
     }

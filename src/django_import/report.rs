@@ -111,6 +111,8 @@ pub struct ImportTally {
     pub expired: u64,
     /// For each reason the number of refused rows, and the first of them.
     pub refused: BTreeMap<RefusalReason, (u64, Vec<RefusedRow>)>,
+    /// For each remark the number of rows that it is about, and the first of them.
+    pub notes: BTreeMap<&'static str, (u64, Vec<String>)>,
 }
 
 impl ImportTally {
@@ -127,6 +129,14 @@ impl ImportTally {
         }
     }
 
+    pub(super) fn note(&mut self, remark: &'static str, row: impl fmt::Display) {
+        let (count, first) = self.notes.entry(remark).or_default();
+        *count += 1;
+        if first.len() < NAMED {
+            first.push(row.to_string());
+        }
+    }
+
     pub(super) fn add(&mut self, batch: Self) {
         self.inserted += batch.inserted;
         self.updated += batch.updated;
@@ -134,6 +144,12 @@ impl ImportTally {
         self.expired += batch.expired;
         for (reason, (count, first)) in batch.refused {
             let (total, named) = self.refused.entry(reason).or_default();
+            *total += count;
+            let missing = NAMED.saturating_sub(named.len());
+            named.extend(first.into_iter().take(missing));
+        }
+        for (remark, (count, first)) in batch.notes {
+            let (total, named) = self.notes.entry(remark).or_default();
             *total += count;
             let missing = NAMED.saturating_sub(named.len());
             named.extend(first.into_iter().take(missing));
@@ -154,11 +170,26 @@ impl ImportTally {
         write!(f, "\n  {:<10}{:>12}", "refused", self.refused())?;
         for (reason, (count, first)) in &self.refused {
             let named: Vec<_> = first.iter().map(RefusedRow::to_string).collect();
-            let more = if *count > NAMED as u64 { ", …" } else { "" };
-            write!(f, "\n    {count:>8}  {reason}: {}{more}", named.join(", "))?;
+            write_rows(f, *count, reason, &named)?;
+        }
+        if !self.notes.is_empty() {
+            f.write_str("\n  notes")?;
+        }
+        for (remark, (count, first)) in &self.notes {
+            write_rows(f, *count, remark, first)?;
         }
         Ok(())
     }
+}
+
+fn write_rows(
+    f: &mut fmt::Formatter<'_>,
+    count: u64,
+    what: &dyn fmt::Display,
+    first: &[String],
+) -> fmt::Result {
+    let more = if count > NAMED as u64 { ", …" } else { "" };
+    write!(f, "\n    {count:>8}  {what}: {}{more}", first.join(", "))
 }
 
 /// The report of an import. It is printed when the import ends.

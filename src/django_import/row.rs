@@ -113,10 +113,9 @@ impl RawUser {
             password: decode::text(self.c_password)?.filter(|text| !text.is_empty()),
             first_name: text(self.c_first_name)?,
             last_name: text(self.c_last_name)?,
-            // In a table without these columns all accounts are active and none has more rights.
-            is_active: decode::boolean(self.c_is_active, true)?,
-            is_staff: decode::boolean(self.c_is_staff, false)?,
-            is_superuser: decode::boolean(self.c_is_superuser, false)?,
+            is_active: decode::boolean(self.c_is_active)?,
+            is_staff: decode::boolean(self.c_is_staff)?,
+            is_superuser: decode::boolean(self.c_is_superuser)?,
             // An unreadable time is no reason to refuse the row.
             date_joined: decode::timestamp(self.c_date_joined).unwrap_or_default(),
             last_login: decode::timestamp(self.c_last_login).unwrap_or_default(),

@@ -3,6 +3,7 @@
 use super::blacklist;
 use super::error::ImportError;
 use super::options::{ImportOptions, ImportProgress};
+use super::pass::ImportPass;
 use super::planner::ImportPlanner;
 use super::report::{ImportReport, ImportTally};
 use super::row::HIGHEST_KEY;
@@ -31,11 +32,7 @@ pub fn import(
     // log.
     refuse_the_same_file(&settings.url, &options.from)?;
     let mut source = ForeignDatabase::open(&options.from).map_err(ImportError::Source)?;
-    let table = DjangoUserTable::find(
-        &mut source,
-        &options.table,
-        options.workos_id_column.as_deref(),
-    )?;
+    let table = DjangoUserTable::find(&mut source, options)?;
     let blacklist = blacklist::find_query(&mut source, &table)?;
     let target = open_target(settings, options.dry_run)?;
     refuse_the_same_table(&target, &mut source, &table)?;
@@ -47,15 +44,17 @@ pub fn import(
     let rows = source.count(table.name()).map_err(ImportError::Source)?;
     progress(ImportProgress::Users(rows));
     let mut planner = ImportPlanner::new(options, clock);
-    let query = table.query(&source);
-    source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {
-        let read = batch.len();
-        planner.import_batch(&target, batch, &mut report.users)?;
-        progress(ImportProgress::Read(
-            u64::try_from(read).unwrap_or(u64::MAX),
-        ));
-        Ok(())
-    })?;
+    for pass in ImportPass::ALL {
+        let query = table.query(&source, pass.rows());
+        source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {
+            let read = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+            planner.import_batch(&target, pass, batch, &mut report.users)?;
+            if pass != ImportPass::ClosedKnown {
+                progress(ImportProgress::Read(read));
+            }
+            Ok(())
+        })?;
+    }
     if let Some(query) = blacklist {
         let mut tally = ImportTally::default();
         source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {

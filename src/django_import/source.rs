@@ -1,13 +1,26 @@
 //! Finds Django's user table and its columns.
 
+use super::active::ActiveColumns;
+use super::columns::{DjangoColumns, FIELDS};
 use super::error::ImportError;
-use crate::db::source::{Column, ForeignDatabase, quote_identifier};
+use super::options::ImportOptions;
+use crate::db::source::ForeignDatabase;
+
+/// Which rows of the user table a statement reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UserRows {
+    /// Those of accounts that are open.
+    Open,
+    /// Those of accounts that are closed, or of which that cannot be read.
+    Closed,
+}
 
 /// Django's user table, with its columns.
 pub(super) struct DjangoUserTable {
     name: String,
     key: String,
-    columns: Vec<Column>,
+    columns: DjangoColumns,
+    active: ActiveColumns,
     workos_user_id: Option<String>,
 }
 
@@ -15,35 +28,32 @@ impl DjangoUserTable {
     /// Finds the table, or returns an error that says what is missing.
     pub(super) fn find(
         source: &mut ForeignDatabase,
-        name: &str,
-        workos_id_column: Option<&str>,
+        options: &ImportOptions,
     ) -> Result<Self, ImportError> {
+        let name = options.table.as_str();
         let Some(quoted_name) = source.table(name).map_err(ImportError::Source)? else {
             return Err(no_such_table(source, name));
         };
         let columns = source.columns(&quoted_name).map_err(ImportError::Source)?;
-        let mut table = Self {
-            name: quoted_name,
-            key: String::new(),
-            columns,
-            workos_user_id: None,
-        };
-        table.key = table.find_key(name)?;
+        let columns = DjangoColumns::new(options, columns)?;
+        let key = columns.key()?;
         for wanted in ["password", "email"] {
-            if table.column(wanted).is_none() {
+            if columns.field(wanted).is_none() {
                 return Err(missing_column(source, name, wanted));
             }
         }
-        if let Some(wanted) = workos_id_column {
-            let Some(column) = table.column(wanted) else {
-                return Err(ImportError::Impossible(format!(
-                    "--workos-id-column: the table {name} has no column {wanted}; it has {}",
-                    table.column_names()
-                )));
-            };
-            table.workos_user_id = Some(column);
-        }
-        Ok(table)
+        let workos_user_id = match &options.workos_id_column {
+            Some(wanted) => Some(columns.named("--workos-id-column", wanted)?),
+            None => None,
+        };
+        let active = ActiveColumns::find(&columns, options)?;
+        Ok(Self {
+            name: quoted_name,
+            key,
+            columns,
+            active,
+            workos_user_id,
+        })
     }
 
     /// The table's quoted name, with its schema.
@@ -64,59 +74,25 @@ impl DjangoUserTable {
         }
     }
 
-    /// The statement that reads all rows in key order. If two rows conflict, the one with the lower
-    /// key is imported.
-    pub(super) fn query(&self, source: &ForeignDatabase) -> String {
+    /// The statement that reads rows in key order.
+    pub(super) fn query(&self, source: &ForeignDatabase, rows: UserRows) -> String {
         let named = |column: Option<&str>, name: &str| source.as_bytes(column, name);
+        let is_active = self.active.expression(source);
         let mut cells = vec![
             named(Some(&self.key), "c_key"),
+            named(Some(&is_active), "c_is_active"),
             named(self.workos_user_id.as_deref(), "c_workos_user_id"),
         ];
-        for name in [
-            "email",
-            "password",
-            "first_name",
-            "last_name",
-            "is_active",
-            "is_staff",
-            "is_superuser",
-            "date_joined",
-            "last_login",
-        ] {
-            let column = self.column(name);
+        for name in FIELDS {
+            let column = self.columns.field(name);
             cells.push(named(column.as_deref(), &format!("c_{name}")));
         }
         let (cells, name, key) = (cells.join(", "), &self.name, &self.key);
-        format!("SELECT {cells} FROM {name} ORDER BY {key}")
-    }
-
-    fn find_key(&self, name: &str) -> Result<String, ImportError> {
-        let mut keys = self.columns.iter().filter(|column| column.is_key);
-        match (keys.next(), keys.next()) {
-            (Some(key), None) => Some(quote_identifier(&key.name)),
-            // A view has no primary key.
-            (None, _) => self.column("id"),
-            (Some(_), Some(_)) => None,
-        }
-        .ok_or_else(|| {
-            ImportError::Impossible(format!(
-                "--table: {name} has neither a primary key of one column nor a column id"
-            ))
-        })
-    }
-
-    fn column(&self, name: &str) -> Option<String> {
-        let found = self.columns.iter().find(|column| column.name == name);
-        found.map(|column| quote_identifier(&column.name))
-    }
-
-    fn column_names(&self) -> String {
-        let names: Vec<_> = self
-            .columns
-            .iter()
-            .map(|column| column.name.as_str())
-            .collect();
-        names.join(", ")
+        let comparison = match rows {
+            UserRows::Open => "=",
+            UserRows::Closed => "<>",
+        };
+        format!("SELECT {cells} FROM {name} WHERE {is_active} {comparison} '1' ORDER BY {key}")
     }
 }
 
@@ -127,7 +103,10 @@ fn no_such_table(source: &mut ForeignDatabase, name: &str) -> ImportError {
 
 fn missing_column(source: &mut ForeignDatabase, name: &str, column: &str) -> ImportError {
     let hint = hint(source);
-    ImportError::Impossible(format!("--table: {name:?} has no column {column}; {hint}"))
+    ImportError::Impossible(format!(
+        "--table: {name:?} has no column {column}; name it with --column {column}=COLUMN, or choose \
+         another table; {hint}"
+    ))
 }
 
 fn hint(source: &mut ForeignDatabase) -> String {

@@ -2,6 +2,7 @@
 
 mod again;
 mod blacklist;
+mod closed;
 mod interrupted;
 mod passwords;
 mod real;

@@ -9,6 +9,8 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
 django.setup()
 
+from django.conf import settings
+from django.contrib.auth import hashers
 from django.contrib.auth.hashers import get_hashers
 from django.contrib.auth.models import User
 from django.core.management import call_command
@@ -16,7 +18,9 @@ from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken
 
-PASSWORD = "Correct-horse-9"
+from people import fixtures
+
+PASSWORD = fixtures.PASSWORD
 
 
 def utc(moment):
@@ -31,9 +35,22 @@ def make(email, password=PASSWORD, **fields):
     return user, password
 
 
+def default_hashers():
+    """Django's hashers with their own parameters, which take seconds. With DEFAULT_HASHES=1."""
+    if os.environ.get("DEFAULT_HASHES") == "1":
+        for path in settings.PASSWORD_HASHERS:
+            name = path.rsplit(".", 1)[1]
+            yield getattr(hashers, name)()
+
+
 def people():
     for hasher in get_hashers():
         user, password = make(f"{hasher.algorithm}@example.com")
+        user.password = hasher.encode(password, hasher.salt())
+        user.save()
+        yield user, password
+    for hasher in default_hashers():
+        user, password = make(f"default.{hasher.algorithm}@example.com")
         user.password = hasher.encode(password, hasher.salt())
         user.save()
         yield user, password
@@ -46,7 +63,7 @@ def people():
 
 
 def main():
-    call_command("migrate", verbosity=0)
+    call_command("migrate", run_syncdb=True, verbosity=0)
     made = list(people())
     first, second = made[0][0], made[1][0]
     kept = RefreshToken.for_user(first)
@@ -86,6 +103,7 @@ def main():
         ],
         "good": [kept["jti"]],
         "tokens": [str(token) for token in [kept, *revoked]],
+        "people": fixtures.fill(),
     }
     print(json.dumps(report))
 

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
+    "people",
 ]
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 AUTHENTICATION_BACKENDS = ["email_login.EmailBackend"]

@@ -11,9 +11,10 @@ use serde_json::json;
 use crate::support::api::{ApiResponse, PASSWORD};
 use crate::support::app::{TestApp, Visitor};
 use crate::support::database::TestDatabase;
-use crate::support::django::{Django, RealDjango};
+use crate::support::django::Django;
 use crate::support::django_server::DjangoServer;
 use crate::support::program::Program;
+use crate::support::real_django::RealDjango;
 use normal::normal;
 use plain_requests::Call;
 
@@ -33,8 +34,7 @@ fn imported(django: &Django) -> TestDatabase {
 
 #[tokio::test]
 async fn a_real_django_answers_the_same() {
-    let django = Django::without_tables(TestDatabase::sqlite());
-    let made = RealDjango::fill(&django);
+    let (django, made) = RealDjango::on_sqlite();
     let mut database = imported(&django);
     for rotate in [false, true] {
         let theirs = DjangoServer::start(&django, rotate).await;

@@ -3,17 +3,16 @@
 use chrono::NaiveDateTime;
 use vestibule::clock::Timestamp;
 
-use crate::support::database::TestDatabase;
-use crate::support::django::{Django, ImportTarget, RealDjango, RealUser, counts};
+use crate::support::django::{Django, ImportTarget, counts};
+use crate::support::real_django::{RealDjango, RealUser};
 
 fn utc(text: &str) -> Timestamp {
     let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").unwrap();
     naive.and_utc().into()
 }
 
-fn imports_all(django: &Django) {
+fn imports_all((django, made): &(Django, RealDjango)) {
     let target = ImportTarget::new();
-    let made = RealDjango::fill(django);
     let output = target.import(django, &[]);
     let all = u64::try_from(made.users.len()).unwrap();
     assert_eq!(counts(&output, 0), [all, 0, 0, 0]);
@@ -75,11 +74,11 @@ fn compare(target: &ImportTarget, in_django: &RealUser) {
 
 #[test]
 fn a_sqlite_database_of_django_is_imported() {
-    imports_all(&Django::without_tables(TestDatabase::sqlite()));
+    imports_all(&RealDjango::on_sqlite());
 }
 
 /// Without PostgreSQL this uses a SQLite file again.
 #[test]
 fn a_database_of_django_on_this_runs_backend_is_imported() {
-    imports_all(&Django::empty());
+    imports_all(&RealDjango::on_this_runs_backend());
 }

@@ -4,9 +4,9 @@ use futures_util::future::join_all;
 use reqwest::StatusCode;
 
 use crate::support::app::{TestApp, location};
-use crate::support::database::TestDatabase;
-use crate::support::django::{Django, RealDjango};
+use crate::support::django::Django;
 use crate::support::program::Program;
+use crate::support::real_django::RealDjango;
 
 const PASSWORD: &str = "Correct-horse-9";
 /// A hash of [`PASSWORD`], made by Django's hasher with cheap parameters.
@@ -40,7 +40,7 @@ async fn can_sign_in(app: &TestApp, email: &str, password: &str) -> bool {
 
 /// Signs in every user that a real Django made, with all hashers, and checks that wrong passwords are
 /// refused.
-async fn assert_all_users_sign_in(django: &Django, made: RealDjango) {
+async fn assert_all_users_sign_in((django, made): &(Django, RealDjango)) {
     let app = TestApp::start();
     import(&app, django, &[]);
     let attempts = made.users.iter().map(|user| {
@@ -71,21 +71,13 @@ async fn assert_all_users_sign_in(django: &Django, made: RealDjango) {
 
 #[tokio::test]
 async fn users_imported_from_sqlite_sign_in_with_their_passwords() {
-    let django = Django::without_tables(TestDatabase::sqlite());
-    // Once is enough: the hashers do not depend on the app's database.
-    let made = match TestDatabase::is_postgres_run() {
-        true => RealDjango::fill(&django),
-        false => RealDjango::fill_with_default_hashes(&django),
-    };
-    assert_all_users_sign_in(&django, made).await;
+    assert_all_users_sign_in(&RealDjango::on_sqlite()).await;
 }
 
 /// Without PostgreSQL this uses a SQLite file again.
 #[tokio::test]
 async fn users_imported_from_this_runs_backend_sign_in_with_their_passwords() {
-    let django = Django::empty();
-    let made = RealDjango::fill(&django);
-    assert_all_users_sign_in(&django, made).await;
+    assert_all_users_sign_in(&RealDjango::on_this_runs_backend()).await;
 }
 
 /// Imports Ada with a password and signs her in through WorkOS.

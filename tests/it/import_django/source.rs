@@ -13,7 +13,7 @@ fn a_custom_table_with_other_names_is_imported() {
         "CREATE TABLE \"Shop \"\"People\"\"\" (person_id bigint PRIMARY KEY, {SMALL}; \
          INSERT INTO \"Shop \"\"People\"\"\" VALUES (7, 'made-up', 'ann@example.com')"
     ));
-    let output = target.import(&django, &["--table", "Shop \"People\""]);
+    let output = target.import(&django, &["--table", "Shop \"People\"", "--all-active"]);
     assert_eq!(counts(&output, 0), [1, 0, 0, 0]);
     let user = target.user(7);
     assert!(user.is_active && !user.is_staff && !user.is_superuser);
@@ -171,7 +171,10 @@ mod postgres {
         );
         django.run(&shop);
         assert_eq!(
-            counts(&target.import(&django, &["--table", "shop.users"]), 0),
+            counts(
+                &target.import(&django, &["--table", "shop.users", "--all-active"]),
+                0
+            ),
             [1, 0, 0, 0]
         );
         // The hint names tables outside the search path with their schema.
@@ -181,7 +184,7 @@ mod postgres {
         let both = ImportTarget::new();
         execute(both.url(), &shop);
         let same = both
-            .program(both.url(), &["--table", "shop.users"])
+            .program(both.url(), &["--table", "shop.users", "--all-active"])
             .run()
             .exits_with(0);
         assert_eq!(counts(&same, 0), [1, 0, 0, 0]);

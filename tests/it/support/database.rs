@@ -65,12 +65,18 @@ impl TestDatabase {
                 .expect("a copy of the file");
             std::fs::read(copy).expect("the copy")
         });
+        Self::sqlite_copy(template)
+    }
+
+    /// Makes a SQLite file with this content.
+    pub(crate) fn sqlite_copy(content: &[u8]) -> Self {
         let database = Self::sqlite();
-        std::fs::write(database.sqlite_path(), template).expect("a SQLite file");
+        std::fs::write(database.sqlite_path(), content).expect("a SQLite file");
         database
     }
 
-    fn sqlite_path(&self) -> &Path {
+    /// The path of the SQLite file.
+    pub(crate) fn sqlite_path(&self) -> &Path {
         Path::new(self.url.strip_prefix("sqlite:").expect("a SQLite URL"))
     }
 
@@ -100,6 +106,22 @@ impl TestDatabase {
             url: scratch.url(),
             _backend: Backend::Postgres { _scratch: scratch },
         }
+    }
+
+    /// Makes a copy of the database that the first call makes with `fill`, on PostgreSQL.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn filled_on_postgres(fill: impl FnOnce(&str)) -> Self {
+        let admin = std::env::var("TEST_DATABASE_URL").expect("TEST_DATABASE_URL");
+        let scratch = postgres::ScratchDatabase::create_filled(&admin, fill);
+        Self {
+            url: scratch.url(),
+            _backend: Backend::Postgres { _scratch: scratch },
+        }
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    pub(crate) fn filled_on_postgres(_fill: impl FnOnce(&str)) -> Self {
+        panic!("run the tests with `--features postgres`")
     }
 
     #[cfg(not(feature = "postgres"))]
@@ -163,7 +185,14 @@ pub(crate) mod postgres {
         /// Copies the migrated template, which the first call makes.
         pub(super) fn create_migrated(admin: &str) -> Self {
             static TEMPLATE: OnceLock<String> = OnceLock::new();
-            let template = TEMPLATE.get_or_init(|| make_template(admin));
+            let template = TEMPLATE.get_or_init(|| make_template(admin, "", migrate));
+            Self::create_from(admin, template)
+        }
+
+        /// Copies the template that the first call makes with `fill`.
+        pub(super) fn create_filled(admin: &str, fill: impl FnOnce(&str)) -> Self {
+            static TEMPLATE: OnceLock<String> = OnceLock::new();
+            let template = TEMPLATE.get_or_init(|| make_template(admin, "_filled", fill));
             Self::create_from(admin, template)
         }
 
@@ -206,14 +235,14 @@ pub(crate) mod postgres {
 
     /// Makes this process's template. Nothing runs at a process's end, so it is left behind for the
     /// next run, which deletes the templates of processes that have ended.
-    fn make_template(admin: &str) -> String {
+    fn make_template(admin: &str, suffix: &str, fill: impl FnOnce(&str)) -> String {
         let mut url = Url::parse(admin).expect("TEST_DATABASE_URL is a URL");
-        let name = format!("{TEMPLATE_PREFIX}{}", std::process::id());
+        let name = format!("{TEMPLATE_PREFIX}{}{suffix}", std::process::id());
         drop_old_templates(&url);
         create_database(&url, &name, "template1");
         let admin = url.clone();
         url.set_path(&name);
-        migrate(url.as_str());
+        fill(url.as_str());
         // A database with connections cannot be copied, and the pool may close its own late.
         execute(
             &admin,
@@ -244,6 +273,7 @@ pub(crate) mod postgres {
             .expect("the databases can be listed");
         for Template { name } in templates {
             let process = &name[TEMPLATE_PREFIX.len()..];
+            let process = process.split('_').next().unwrap_or(process);
             if !Path::new("/proc").join(process).exists() {
                 execute(
                     admin,

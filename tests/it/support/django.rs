@@ -1,11 +1,9 @@
-//! Django's databases: written by the tests, and written by a real Django (`script/peers/django`).
+//! Databases like Django's, written by the tests, and what `import-django` makes of them.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use serde::Deserialize;
 use vestibule::accounts::User;
 use vestibule::db::schema::{refresh_tokens, users};
 use vestibule::db::{Conn, Database, DbError};
@@ -228,75 +226,4 @@ pub(crate) fn counts(output: &ProgramOutput, table: usize) -> [u64; 4] {
         count.trim().parse().expect("a number")
     };
     ["taken", "updated", "unchanged", "refused"].map(numbers)
-}
-
-/// What a real Django has written.
-#[derive(Debug, Deserialize)]
-pub(crate) struct RealDjango {
-    pub(crate) users: Vec<RealUser>,
-    pub(crate) blacklisted: Vec<RealToken>,
-    /// Ids of refresh tokens that are not blacklisted.
-    pub(crate) good: Vec<String>,
-    /// The tokens themselves.
-    pub(crate) tokens: Vec<String>,
-}
-
-/// A user of a real Django, with the password in plain text.
-#[derive(Debug, Deserialize)]
-pub(crate) struct RealUser {
-    pub(crate) id: i64,
-    pub(crate) email: String,
-    pub(crate) password: Option<String>,
-    pub(crate) hash: String,
-    pub(crate) first_name: String,
-    pub(crate) last_name: String,
-    pub(crate) is_active: bool,
-    pub(crate) is_staff: bool,
-    pub(crate) is_superuser: bool,
-    pub(crate) date_joined: String,
-    pub(crate) last_login: Option<String>,
-}
-
-/// A blacklisted token of a real Django.
-#[derive(Debug, Deserialize)]
-pub(crate) struct RealToken {
-    pub(crate) jti: String,
-    pub(crate) user_id: i64,
-    pub(crate) expires_at: String,
-    pub(crate) revoked_at: String,
-}
-
-impl RealDjango {
-    /// Lets a real Django migrate this database and fill it. The password hashes have cheap parameters:
-    /// with its default ones, Django computes for ten seconds.
-    pub(crate) fn fill(django: &Django) -> Self {
-        Self::fill_with(django, "1")
-    }
-
-    /// The same with Django's default parameters.
-    pub(crate) fn fill_with_default_hashes(django: &Django) -> Self {
-        Self::fill_with(django, "0")
-    }
-
-    fn fill_with(django: &Django, cheap_hashes: &str) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("script/peers/django");
-        let python = folder.join(".venv/bin/python");
-        assert!(
-            python.exists(),
-            "no {}: run `script/test tools`",
-            python.display()
-        );
-        let output = Command::new(python)
-            .arg("make_users.py")
-            .current_dir(&folder)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("SECRET_KEY", super::app::SECRET_KEY)
-            .env("DATABASE_URL", django.url())
-            .env("CHEAP_HASHES", cheap_hashes)
-            .output()
-            .expect("Python runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "Django failed: {said}");
-        serde_json::from_slice(&output.stdout).expect("JSON of what was made")
-    }
 }

@@ -20,6 +20,7 @@ pub(crate) mod program;
 pub(crate) mod proxied;
 pub(crate) mod raw;
 pub(crate) mod readings;
+pub(crate) mod real_django;
 pub(crate) mod renewal;
 pub(crate) mod rows;
 pub(crate) mod site;

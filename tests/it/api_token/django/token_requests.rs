@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::EMAIL;
 use super::plain_requests::{Call, ROUTES, fields, obtain};
 use crate::support::app::SECRET_KEY;
-use crate::support::django::RealDjango;
+use crate::support::real_django::RealDjango;
 use crate::support::tokens::{forge_token, sign_claims};
 
 const NO_500: &str = "a malformed token is never a 500";

@@ -1,0 +1,40 @@
+"""Fills the tables of `models.py`. Every password is PASSWORD."""
+
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.utils import timezone
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+
+from people.models import Author, Customer, Member, Reader
+
+PASSWORD = "Correct-horse-9"
+
+
+def add(model, **fields):
+    hasher = PBKDF2PasswordHasher()
+    password = hasher.encode(PASSWORD, hasher.salt(), iterations=1_000)
+    return model.objects.create(password=password, **fields)
+
+
+def tokens(user):
+    """What simplejwt issues to a user of another model than AUTH_USER_MODEL."""
+    refresh = RefreshToken()
+    refresh["user_id"] = str(user.pk)
+    return {"access": str(AccessToken.for_user(user)), "refresh": str(refresh)}
+
+
+def fill():
+    """Returns, for each table, its rows as JSON shows them."""
+    for number, active in enumerate(["yes", "Y", "True", "no", "N", ""], start=1):
+        add(Member, email=f"member{number}@example.com", active=active)
+    add(Reader, email="open@example.com")
+    add(Reader, email="banned@example.com", is_banned=True)
+    add(Reader, email="deleted@example.com", deleted_at=timezone.now())
+    add(Reader, email="inactive@example.com", is_active=False)
+    add(Reader, email="Again@example.com", is_active=False)
+    add(Reader, email="again@example.com")
+    customers = [add(Customer, email=f"customer{number}@example.com") for number in (1, 2)]
+    authors = [add(Author, email=f"{handle}@example.com", id=handle) for handle in ("ada", "007")]
+    return {
+        "customers": [{"key": str(user.pk), "email": user.email, **tokens(user)} for user in customers],
+        "authors": [{"key": user.pk, "email": user.email, **tokens(user)} for user in authors],
+    }
