@@ -13,6 +13,11 @@ use serde_json::{Map, Value};
 use super::ApiError;
 use super::error::FieldErrors;
 use crate::error::Error;
+use crate::http::charset::Charset;
+use crate::http::form_data::{BodyType, FormFields, FormValue};
+
+/// Django REST framework's limit for a `Content-Type`, in bytes.
+const LONGEST_MEDIA_TYPE: usize = 256;
 
 /// The fields of a request body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,25 +42,40 @@ impl FromRequest for RequestBody {
 }
 
 impl RequestBody {
-    pub(crate) fn read(media_type: &str, bytes: &[u8]) -> Result<Self, ApiError> {
-        let kind = media_type.split(';').next().unwrap_or_default().trim();
+    pub(crate) fn read(media_type: &str, bytes: &Bytes) -> Result<Self, ApiError> {
+        let body_type = BodyType(media_type);
         if bytes.is_empty() {
-            Ok(Self::default())
-        } else if kind.eq_ignore_ascii_case("application/json") {
-            Self::from_json(bytes)
-        } else if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            // As in Django, the last value counts when a field is sent twice.
-            let pairs = url::form_urlencoded::parse(bytes);
-            let pairs = pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into()));
-            Ok(Self(pairs.collect()))
-        } else {
+            return Ok(Self::default());
+        }
+        if media_type.len() > LONGEST_MEDIA_TYPE {
             Err(ApiError::UnsupportedMediaType(media_type.to_owned()))
+        } else if body_type.is("application/json") {
+            Self::from_json(bytes, body_type.charset()?)
+        } else if !body_type.is_form() {
+            Err(ApiError::UnsupportedMediaType(media_type.to_owned()))
+        } else {
+            Ok(Self::from_form(body_type.read_form(bytes)?))
         }
     }
 
-    fn from_json(bytes: &[u8]) -> Result<Self, ApiError> {
+    /// As in Django REST framework, the last value counts when a field is sent twice, and a file counts
+    /// more than a text.
+    fn from_form(mut fields: FormFields) -> Self {
+        fields.sort_by_key(|(_, value)| *value == FormValue::File);
+        let values = fields.into_iter().map(|(name, value)| match value {
+            FormValue::Text(text) => (name, text.into()),
+            // The field is invalid, as every value that is neither a text nor a number.
+            FormValue::File => (name, Value::Object(Map::new())),
+        });
+        Self(values.collect())
+    }
+
+    fn from_json(bytes: &[u8], charset: Charset) -> Result<Self, ApiError> {
+        let parse_error = |message: &str| ApiError::Parse(format!("JSON parse error - {message}"));
+        let text = charset.decode(bytes);
+        let text = text.ok_or_else(|| parse_error("the body is not valid in its charset"))?;
         let value: Value =
-            serde_json::from_slice(bytes).map_err(|error| ApiError::Parse(error.to_string()))?;
+            serde_json::from_str(&text).map_err(|error| parse_error(&error.to_string()))?;
         let kind = match value {
             Value::Object(fields) => return Ok(Self(fields)),
             Value::Null => return Err(non_field_error("No data provided".to_owned())),

@@ -27,8 +27,8 @@ pub enum ApiError {
     /// Missing or invalid fields: 400.
     #[error("fields are missing or invalid")]
     Fields(FieldErrors),
-    /// A body that is not valid JSON: 400.
-    #[error("JSON parse error - {0}")]
+    /// A body that is not valid JSON, or not a valid form: 400.
+    #[error("{0}")]
     Parse(String),
     /// A body of an unsupported media type: 415.
     #[error("the media type {0:?} is not supported")]

@@ -1,10 +1,12 @@
 //! The fields of a form that a browser has sent.
 
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::HttpRequest;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Bytes;
 use secrecy::SecretString;
-use url::form_urlencoded;
 
 use crate::error::Error;
+use crate::http::form_data::{BodyType, FormFields, FormValue, last_text};
 
 /// Django's error for an empty field.
 pub const REQUIRED: &str = "This field is required.";
@@ -12,25 +14,32 @@ pub const REQUIRED: &str = "This field is required.";
 pub const NULL_CHARACTERS: &str = "Null characters are not allowed.";
 
 /// A form's fields. They may contain passwords, so the type has no `Debug`.
-pub struct Form(Vec<(String, String)>);
+pub struct Form(FormFields);
 
 impl Form {
-    /// Reads a form. As in Django, invalid UTF-8 becomes U+FFFD.
-    pub fn read(request: &HttpRequest, body: &[u8]) -> Result<Self, Error> {
-        let kind = request.content_type();
-        if !body.is_empty() && !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Err(Error::Unreadable(
-                "the body is not a URL-encoded form".to_owned(),
-            ));
+    /// Reads a form, URL-encoded or multipart. As in Django, files are ignored, and invalid characters
+    /// become U+FFFD.
+    pub fn read(request: &HttpRequest, body: &Bytes) -> Result<Self, Error> {
+        let header = request.headers().get(CONTENT_TYPE);
+        let content_type = header.and_then(|value| value.to_str().ok());
+        let body_type = BodyType(content_type.unwrap_or_default());
+        if body.is_empty() {
+            return Ok(Self(FormFields::new()));
         }
-        Ok(Self(form_urlencoded::parse(body).into_owned().collect()))
+        let unreadable = |why: &str| Error::Unreadable(why.to_owned());
+        if !body_type.is_form() {
+            return Err(unreadable("the body is not a form"));
+        }
+        let mut fields = body_type
+            .read_form(body)
+            .map_err(|error| unreadable(&error.to_string()))?;
+        fields.retain(|(_, value)| *value != FormValue::File);
+        Ok(Self(fields))
     }
 
     /// A field's value. If the field is repeated, the last value counts, as in Django.
     pub fn value(&self, name: &str) -> Option<&str> {
-        let fields = self.0.iter().rev();
-        let mut named = fields.filter(|(other, _)| other == name);
-        named.next().map(|(_, value)| value.as_str())
+        last_text(&self.0, name)
     }
 
     /// A password exactly as sent, including spaces; empty if the field is missing.

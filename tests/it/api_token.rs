@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod at_once;
+mod body_types;
 mod django;
 mod django_tokens;
 mod families;

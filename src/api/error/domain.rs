@@ -2,10 +2,17 @@
 
 use super::{ApiError, Unauthorized};
 use crate::accounts::CredentialError;
+use crate::http::form_data::FormError;
 use crate::origin::Origin;
 use crate::renewal::TokenRefreshError;
 use crate::sign_in::PasswordTokenError;
 use crate::tokens::{IssueError, RefreshError, TokenError};
+
+impl From<FormError> for ApiError {
+    fn from(error: FormError) -> Self {
+        Self::Parse(error.to_string())
+    }
+}
 
 impl From<IssueError> for ApiError {
     fn from(error: IssueError) -> Self {

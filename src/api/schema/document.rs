@@ -141,6 +141,7 @@ fn request_body(operation: &Operation) -> Value {
         "content": {
             "application/json": body,
             "application/x-www-form-urlencoded": body,
+            "multipart/form-data": body,
         },
     })
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
+use actix_web::web::Bytes;
 use serde_json::{Value, json};
 
 use super::{BodyField, BodyShape, ResponseDoc, ResponseExample, ResponseHeader};
@@ -93,7 +94,7 @@ pub(super) fn bad_request(fields: &[BodyField], refused: &[ResponseExample]) -> 
 
 /// The error that such a body causes.
 fn field_errors(fields: &[BodyField], body: &str) -> Option<Value> {
-    let body = match RequestBody::read(JSON, body.as_bytes()) {
+    let body = match RequestBody::read(JSON, &Bytes::copy_from_slice(body.as_bytes())) {
         Ok(body) => body,
         Err(error) => return Some(error.example()),
     };

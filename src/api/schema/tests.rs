@@ -117,7 +117,11 @@ fn the_workos_exchange_accepts_a_code_or_the_answer_to_a_step() {
             &json!([token, "code"]),
         ]
     );
-    for kind in ["application/json", "application/x-www-form-urlencoded"] {
+    for kind in [
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+    ] {
         let examples = body["content"][kind]["examples"].as_object().unwrap();
         let names: Vec<_> = examples.keys().collect();
         assert_eq!(

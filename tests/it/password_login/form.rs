@@ -152,7 +152,13 @@ async fn a_form_of_another_site_is_refused() {
 async fn a_body_that_is_not_a_form_is_refused() {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
-    for kind in ["application/json", "text/plain", "multipart/form-data", ""] {
+    for kind in [
+        "application/json",
+        "text/plain",
+        "multipart/form-data",
+        "application/x-www-form-urlencoded; charset=zlib",
+        "",
+    ] {
         let request = app.visitor().request(Method::POST, "/login");
         let request = request.header("content-type", kind);
         let body = format!("email={EMAIL}&password={PASSWORD}");
@@ -171,6 +177,28 @@ async fn a_body_that_is_not_a_form_is_refused() {
         assert_eq!(response.status(), StatusCode::OK);
         assert!(response.text().await.unwrap().contains(super::REFUSED));
     }
+}
+
+/// As a script sends a form with `fetch` and `FormData`. Files are ignored, as in Django.
+#[tokio::test]
+async fn a_multipart_form_signs_in() {
+    let app = TestApp::start();
+    app.add_user_with_password(EMAIL, PASSWORD);
+    let visitor = app.visitor();
+    let part = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; {name}\r\n\r\n{value}\r\n")
+    };
+    let body = [
+        part("name=\"username\"", EMAIL),
+        part("name=\"password\"", PASSWORD),
+        part("name=\"password\"; filename=\"a.txt\"", "wrong"),
+        "--b--\r\n".to_owned(),
+    ];
+    let request = visitor.request(Method::POST, "/login");
+    let request = request.header("content-type", "multipart/form-data; boundary=b");
+    let response = request.body(body.concat()).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert!(visitor.is_signed_in().await);
 }
 
 #[tokio::test]

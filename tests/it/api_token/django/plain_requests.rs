@@ -112,6 +112,7 @@ pub(super) fn obtain() -> Vec<Call> {
             ..Call::text(path, "")
         },
     ];
+    calls.extend(body_types());
     for value in [
         json!(""),
         json!(" \t"),
@@ -156,6 +157,79 @@ pub(super) fn obtain() -> Vec<Call> {
             kind: None,
             ..Call::text(path, "")
         });
+    }
+    calls
+}
+
+/// Multipart forms, and bodies in other charsets.
+fn body_types() -> Vec<Call> {
+    let with = |kind: &'static str, body: &str| Call {
+        kind: Some(kind),
+        ..Call::text("/api/token", body)
+    };
+    let part = |disposition: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: {disposition}\r\n\r\n{value}\r\n")
+    };
+    let email = part("form-data; name=\"email\"", EMAIL);
+    let password = part("form-data; name=\"password\"", PASSWORD);
+    let file = part("form-data; name=\"password\"; filename=\"a.txt\"", "x");
+    let unnamed = part("form-data; name=\"password\"; filename=\"\"", PASSWORD);
+    let extended = part("form-data; name=\"password\"; filename*=UTF-8''a", "x");
+    let base64 = "--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\
+                  Content-Transfer-Encoding: base64\r\n\r\nQ29ycmVjdC1ob3JzZS05\r\n";
+    let form = "multipart/form-data; boundary=b";
+    let mut calls: Vec<Call> = [
+        format!("{email}{password}--b--\r\n"),
+        format!("preamble\r\n{email}{password}--b--\r\nepilogue"),
+        format!("{email}{password}"),
+        format!("{email}{unnamed}--b--"),
+        format!("{email}{file}--b--"),
+        format!("{file}{email}{password}--b--"),
+        format!("{email}{extended}--b--"),
+        format!("{email}{base64}--b--"),
+        format!("{email}{password}{}--b--", part("form-data", "x")),
+        part("form-data; name=email", EMAIL),
+        "nonsense".to_owned(),
+        String::new(),
+    ]
+    .iter()
+    .map(|body| with(form, body))
+    .collect();
+    calls.push(with("multipart/form-data", &email));
+    calls.push(with("multipart/form-data; boundary=\"\"", &email));
+    calls.push(with(
+        "multipart/form-data; boundary=\"b\"; charset=latin-1",
+        &email,
+    ));
+    calls.push(with("multipart/mixed; boundary=b", &email));
+    let accented = r#"{"email":"unicode@example.com","password":"Pässwörd-李-9"}"#;
+    for kind in [
+        "application/json",
+        "application/json; charset=\"UTF-8\"",
+        "application/json; charset=latin-1",
+        "application/json; charset=ascii",
+        "application/json; charset=utf-16",
+        "application/json; charset=no-such-charset",
+        "application/json; charset=bz2",
+        "application/json; charset=rot13",
+    ] {
+        calls.push(with(kind, accented));
+    }
+    for kind in [
+        "application/x-www-form-urlencoded; charset=utf-8",
+        "application/x-www-form-urlencoded; charset=latin-1",
+        "application/x-www-form-urlencoded; charset=windows-1251",
+        "application/x-www-form-urlencoded; charset=shift_jis",
+        "application/x-www-form-urlencoded; charset=zlib",
+    ] {
+        calls.push(with(
+            kind,
+            "email=unicode%40example.com&password=P%C3%A4ssw%C3%B6rd-%E6%9D%8E-9",
+        ));
+        calls.push(with(
+            kind,
+            "email=unicode@example.com&password=Pässwörd-李-9",
+        ));
     }
     calls
 }
