@@ -107,13 +107,9 @@ pub struct FieldReader<'a> {
 }
 
 impl FieldReader<'_> {
-    /// A required text, without white space at its ends.
+    /// A required text, without white space at its ends: Django REST framework removes it from passwords
+    /// too.
     pub fn text(&mut self, name: &'static str) -> String {
-        self.untrimmed(name).trim().to_owned()
-    }
-
-    /// A required text exactly as it was sent, such as a password.
-    pub fn untrimmed(&mut self, name: &'static str) -> String {
         let value = self.body.0.get(name);
         self.check(name, value).unwrap_or_default()
     }
@@ -124,7 +120,7 @@ impl FieldReader<'_> {
             return None;
         }
         let value = self.body.0.get(name);
-        Some(self.check(name, value)?.trim().to_owned())
+        self.check(name, value)
     }
 
     /// An optional text, or a required one if `required`.
@@ -139,7 +135,7 @@ impl FieldReader<'_> {
     pub fn lacks(&self, name: &str) -> bool {
         match self.body.0.get(name) {
             None | Some(Value::Null) => true,
-            Some(Value::String(text)) => text.trim().is_empty(),
+            Some(Value::String(text)) => trimmed(text).is_empty(),
             Some(_) => false,
         }
     }
@@ -166,13 +162,18 @@ impl FieldReader<'_> {
             Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => Err("Not a valid string."),
         };
         let text = text.and_then(|text| match () {
-            () if text.trim().is_empty() => Err("This field may not be blank."),
+            () if trimmed(&text).is_empty() => Err("This field may not be blank."),
             () if text.contains('\0') => Err("Null characters are not allowed."),
-            () => Ok(text),
+            () => Ok(trimmed(&text).to_owned()),
         });
         text.map_err(|message| self.errors.0.push((name, message.to_owned())))
             .ok()
     }
+}
+
+/// A text without what Python counts as white space at its ends.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
 }
 
 fn non_field_error(message: String) -> ApiError {

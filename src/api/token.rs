@@ -31,7 +31,7 @@ pub async fn obtain(
     let device = device(&request, &app.settings.trusted_proxies);
     let replaced = auth_cookie::replaced_session(&app.settings.api, &session, now);
     let pair = if fields.lacks(next_step::TOKEN) {
-        let (email, password) = (fields.text("email"), fields.untrimmed("password"));
+        let (email, password) = (fields.text("email"), fields.text("password"));
         fields.finish()?;
         let password = SecretString::from(password);
         let source = PasswordSource::Address(client);

@@ -101,7 +101,7 @@ fn field_errors(fields: &[BodyField], body: &str) -> Option<Value> {
     let mut read = body.fields();
     for field in fields {
         if field.required {
-            read.untrimmed(field.name);
+            read.text(field.name);
         } else {
             read.optional(field.name);
         }

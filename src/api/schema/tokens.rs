@@ -15,7 +15,7 @@ use crate::tokens::TokenError;
 const EMAIL: BodyField = text("email", "Compared case-insensitively.", "ada@example.com");
 const PASSWORD: BodyField = text(
     "password",
-    "Used exactly as sent, including spaces.",
+    "Without white space at its ends, as Django REST framework reads it.",
     "Correct-horse-9",
 );
 const REFRESH: BodyField = text(

@@ -90,8 +90,8 @@ pub(super) fn obtain() -> Vec<Call> {
         sign_in("unusable@example.com", PASSWORD),
         sign_in(&format!("  {EMAIL} "), PASSWORD),
         sign_in(&EMAIL.to_uppercase(), PASSWORD).better("email addresses are matched without case"),
-        sign_in(EMAIL, " Correct-horse-9 ")
-            .better("a password is taken as it was sent, spaces included"),
+        sign_in(EMAIL, " Correct-horse-9 "),
+        sign_in(EMAIL, "\u{1f}Correct-horse-9\u{85}"),
         Call {
             authorization: Some("Bearer x".to_owned()),
             ..sign_in(EMAIL, PASSWORD)
