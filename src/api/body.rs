@@ -176,7 +176,8 @@ fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
 }
 
-fn non_field_error(message: String) -> ApiError {
+/// The 400 of a body that is invalid as a whole.
+pub(super) fn non_field_error(message: String) -> ApiError {
     ApiError::Fields(FieldErrors(vec![("non_field_errors", message)]))
 }
 

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::SecretString;
 use serde_json::json;
 
+use super::body::non_field_error;
 use super::exchange::next_step;
 use super::wire::{RefreshedJson, TokenPairJson};
 use super::{ApiError, RequestBody, auth_cookie, cookie_tokens, json_ok, token_code};
@@ -15,7 +16,7 @@ use crate::renewal::{TokenRefreshError, TokenRefreshRequest};
 use crate::sessions::BrowserSession;
 use crate::sign_in::{PasswordOutcome, PasswordTokenError};
 use crate::state::AppState;
-use crate::tokens::RefreshedTokens;
+use crate::tokens::{RefreshError, RefreshedTokens, TokenError};
 
 /// `POST /api/token`: a token pair for an email address and a password. If the account has a second
 /// factor, the response asks for its code, and the same route accepts the code.
@@ -98,7 +99,8 @@ pub async fn refresh(
     })
 }
 
-/// `POST /api/token/verify`: whether an access or refresh token is valid.
+/// `POST /api/token/verify`: whether an access or refresh token is valid. simplejwt reports a blacklisted
+/// one as an invalid field.
 pub async fn verify(
     _: VerifyThrottle,
     body: RequestBody,
@@ -107,10 +109,19 @@ pub async fn verify(
     let mut fields = body.fields();
     let token = fields.text("token");
     fields.finish()?;
-    app.tokens
+    match app
+        .tokens
         .verify(&app.database, &token, app.clock.now())
-        .await?;
-    json_ok(&json!({}))
+        .await
+    {
+        Err(RefreshError::Token(blacklisted @ TokenError::Blacklisted)) => {
+            Err(non_field_error(blacklisted.to_string()))
+        }
+        verified => {
+            verified?;
+            json_ok(&json!({}))
+        }
+    }
 }
 
 /// `POST /api/token/blacklist`: revokes a refresh token and its family.

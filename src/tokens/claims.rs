@@ -193,6 +193,13 @@ impl TokenClaims {
     pub(super) fn is_refresh(&self) -> bool {
         self.token_type == TokenKind::Refresh.as_str()
     }
+
+    /// Whether the token names a user. As in simplejwt, an empty claim names none.
+    pub(super) fn names_user(&self) -> bool {
+        self.user_id
+            .as_deref()
+            .is_some_and(|id| !matches!(id, "" | "null"))
+    }
 }
 
 /// A whole number of seconds, from any value that Python's `int()` accepts.

@@ -71,8 +71,11 @@ impl Tokens {
                 None => None,
             };
             if !is_confirmed {
-                let subject = RefreshSubject::new(&claims, user.clone(), row.as_ref());
-                confirm(subject).await?;
+                // A token without a user depends on nothing, and its access token opens nothing.
+                if let Some(user) = &user {
+                    let subject = RefreshSubject::new(&claims, user.clone(), row.as_ref());
+                    confirm(subject).await?;
+                }
                 is_confirmed = true;
                 if replayed.is_none() {
                     continue;
@@ -82,9 +85,11 @@ impl Tokens {
                 return Ok(pair.into());
             }
             let refreshed = if self.rotate {
-                self.rotate(database, request, &claims, &user, row).await?
+                self.rotate(database, request, &claims, user.as_ref(), row)
+                    .await?
             } else {
-                self.keep(database, &claims, &user, row, now).await?
+                self.keep(database, &claims, user.as_ref(), row, now)
+                    .await?
             };
             if let Some(refreshed) = refreshed {
                 return Ok(refreshed);
@@ -99,25 +104,26 @@ impl Tokens {
         database: &Database,
         request: TokenRefresh<'_>,
         claims: &TokenClaims,
-        user: &User,
+        user: Option<&User>,
         row: Option<RefreshTokenRow>,
     ) -> Result<Option<RefreshedTokens>, RefreshError> {
         let TokenRefresh { token, device, now } = request;
+        let user_id = user.map(|user| user.id);
         let last = self.family_end(row.as_ref(), claims, now);
         let next = TokenClaims {
             exp: now.plus(self.refresh_lifetime).min(last).seconds(),
             iat: Some(now.seconds()),
             jti: new_jti()?,
-            user_id: Some(user.id.to_string()),
+            user_id: user_id.map_or_else(|| claims.user_id.clone(), |id| Some(id.to_string())),
             // The successor of Django's token has a `ver`, so that a change of the password revokes it.
-            ver: Some(user.token_version),
+            ver: user.map(|user| user.token_version),
             sid: current_sid(claims, row.as_ref()),
             ..claims.clone()
         };
         let family = row.as_ref().map_or(&claims.jti, |row| &row.family).clone();
         let pair = self.pair(&next, &family, now)?;
         let sealed = successor::seal(token, &pair, device).map_err(IssueError::from)?;
-        let new = RefreshTokenRow::from_claims(&next, &family, Some(user.id), last);
+        let new = RefreshTokenRow::from_claims(&next, &family, user_id, last);
         let successor = match &row {
             Some(row) => RefreshTokenRow {
                 sid: row.sid.clone(),
@@ -130,7 +136,7 @@ impl Tokens {
         };
         let first_use = row
             .is_none()
-            .then(|| RefreshTokenRow::from_claims(claims, &family, Some(user.id), last));
+            .then(|| RefreshTokenRow::from_claims(claims, &family, user_id, last));
         let jti = claims.jti.clone();
         let consumed = database
             .write(move |conn| {
@@ -153,13 +159,14 @@ impl Tokens {
         &self,
         database: &Database,
         claims: &TokenClaims,
-        user: &User,
+        user: Option<&User>,
         row: Option<RefreshTokenRow>,
         now: Timestamp,
     ) -> Result<Option<RefreshedTokens>, RefreshError> {
         let last = self.family_end(row.as_ref(), claims, now);
         if row.is_none() {
-            let foreign = RefreshTokenRow::from_claims(claims, &claims.jti, Some(user.id), last);
+            let user_id = user.map(|user| user.id);
+            let foreign = RefreshTokenRow::from_claims(claims, &claims.jti, user_id, last);
             let inserted = database
                 .write(move |conn| Ok::<_, DbError>(foreign.insert_if_new(conn)?))
                 .await?;

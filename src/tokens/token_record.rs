@@ -72,33 +72,41 @@ impl TokenRecord {
         self.row.as_ref().is_some_and(|row| row.successor.is_some())
     }
 
-    /// Checks a token of either kind, which must not be replaced.
-    pub(super) fn verify(self, claims: &TokenClaims, now: Timestamp) -> Result<(), RefreshError> {
-        match self.check(claims, now)? {
-            (_, Some(row)) if row.consumed_at.is_some() => Err(TokenError::Blacklisted.into()),
-            _ => Ok(()),
-        }
+    /// Whether the token was revoked or replaced, or its session has ended.
+    pub(super) fn is_blacklisted(&self) -> bool {
+        let is_replaced = |row: &RefreshTokenRow| row.consumed_at.is_some();
+        self.is_revoked() || self.row.as_ref().is_some_and(is_replaced)
+    }
+
+    fn is_revoked(&self) -> bool {
+        let is_revoked = |row: &RefreshTokenRow| row.revoked_at.is_some();
+        self.subject.session_is_revoked || self.row.as_ref().is_some_and(is_revoked)
     }
 
     /// Checks that the account, the session and the row accept the token; returns the account and the row.
+    /// As in simplejwt, a refresh token without a user has no account to ask.
     pub(super) fn check(
         self,
         claims: &TokenClaims,
         now: Timestamp,
-    ) -> Result<(User, Option<RefreshTokenRow>), RefreshError> {
-        let revoked = |row: &RefreshTokenRow| row.revoked_at.is_some();
-        if self.row.as_ref().is_some_and(revoked) || self.subject.session_is_revoked {
+    ) -> Result<(Option<User>, Option<RefreshTokenRow>), RefreshError> {
+        if self.is_revoked() {
             return Err(TokenError::Blacklisted.into());
         }
-        let user = self.subject.user.filter(|user| user.is_active);
-        let user = user.ok_or(RefreshError::NoActiveAccount)?;
-        match token_status(claims, &user) {
-            TokenStatus::Valid => {}
-            TokenStatus::Revoked => return Err(RefreshError::PasswordChanged),
-            TokenStatus::Foreign => return Err(TokenError::Invalid.into()),
+        let user = match claims.names_user() {
+            true => {
+                let user = self.subject.user.filter(|user| user.is_active);
+                Some(user.ok_or(RefreshError::NoActiveAccount)?)
+            }
+            false => None,
+        };
+        match user.as_ref().map(|user| token_status(claims, user)) {
+            None | Some(TokenStatus::Valid) => {}
+            Some(TokenStatus::Revoked) => return Err(RefreshError::PasswordChanged),
+            Some(TokenStatus::Foreign) => return Err(TokenError::Invalid.into()),
         }
-        let issued_here = claims.ver.is_some() && !user.imported;
-        if self.row.is_none() && claims.is_refresh() && issued_here {
+        let is_imported = user.as_ref().is_some_and(|user| user.imported);
+        if self.row.is_none() && claims.ver.is_some() && !is_imported {
             // Every refresh token that was issued here has a row until it expires. For an imported user,
             // Django may have rotated a token that was issued here, and it keeps the claim `ver`.
             return Err(TokenError::Invalid.into());

@@ -21,6 +21,8 @@ fn not_valid(detail: &str) -> String {
 }
 
 const BLACKLISTED: &str = r#"{"detail":"Token is blacklisted","code":"token_not_valid"}"#;
+/// What `/api/token/verify` says of a blacklisted token.
+const BLACKLISTED_FIELD: &str = r#"{"non_field_errors":["Token is blacklisted"]}"#;
 const INVALID: &str = r#"{"detail":"Token is invalid","code":"token_not_valid"}"#;
 const EXPIRED: &str = r#"{"detail":"Token is expired","code":"token_not_valid"}"#;
 const PASSWORD_CHANGED: &str =

@@ -4,11 +4,12 @@ use serde_json::json;
 
 use super::builder::{post, text};
 use super::responses::{
-    TOKEN, UnauthorizedReason, example, ok, ok_with_cookie, or_session_ended, session_unconfirmed,
-    throttled, unauthorized, unavailable,
+    TOKEN, UnauthorizedReason, bad_request, example, ok, ok_with_cookie, or_session_ended,
+    session_unconfirmed, throttled, unauthorized, unavailable,
 };
 use super::second_factor::with_code;
 use super::{BodyField, Operation, OperationGroup};
+use crate::api::body::non_field_error;
 use crate::api::error::Unauthorized;
 use crate::tokens::TokenError;
 
@@ -81,16 +82,27 @@ pub(super) fn refresh() -> Operation {
 /// `/api/token/verify`.
 pub(super) fn verify() -> Operation {
     let mut reasons = refresh_token_reasons();
-    reasons.retain(|(name, ..)| *name != "wrong_type");
+    reasons.retain(|(name, ..)| {
+        !matches!(
+            *name,
+            "blacklisted" | "wrong_type" | "inactive" | "password_changed"
+        )
+    });
+    let blacklisted = example(
+        "blacklisted",
+        "The token was consumed or revoked",
+        non_field_error(TokenError::Blacklisted.to_string()).example(),
+    );
     post(
         OperationGroup::Tokens,
         "/api/token/verify",
         "verifyToken",
         "Check whether a token is valid",
-        "Accepts access tokens and refresh tokens. Requests are limited per client address, as refreshes are, and counted separately.",
+        "Accepts access tokens and refresh tokens, whatever the state of their account, as simplejwt does: call `/api/users/me` to learn whether a token opens it. Requests are limited per client address, as refreshes are, and counted separately.",
         &[EITHER],
         vec![
             ok("The token is valid", "Nothing", json!({})),
+            bad_request(&[EITHER], &[blacklisted]),
             unauthorized(&reasons),
             throttled(),
         ],

@@ -27,7 +27,7 @@ async fn tokens_of_django_are_valid_only_for_imported_accounts() {
         let reply = visitor
             .post_json("/api/token/verify", &json!({ "token": token }))
             .await;
-        reply.assert_is(401, INVALID);
+        reply.assert_is(200, "{}");
     }
     assert!(
         visitor
@@ -60,6 +60,53 @@ async fn tokens_of_django_are_valid_only_for_imported_accounts() {
         .post_refresh_token("/api/token/refresh", &refresh)
         .await
         .assert_is(401, PASSWORD_CHANGED);
+}
+
+/// As in simplejwt. The access tokens open nothing.
+#[tokio::test]
+async fn a_token_without_a_user_is_refreshed() {
+    for rotate in ["false", "true"] {
+        let (app, user) = TestApp::builder()
+            .setting("ROTATE_REFRESH_TOKENS", rotate)
+            .start_with_user();
+        app.set_imported(user.id);
+        let visitor = app.visitor();
+        for nobody in [None, Some(json!(null)), Some(json!(""))] {
+            let mut claims = app.claims("refresh", &user);
+            claims.as_object_mut().unwrap().remove("user_id");
+            if let Some(value) = nobody {
+                claims["user_id"] = value;
+            }
+            let token = sign_claims(&claims);
+            let refresh = "/api/token/refresh";
+            let reply = visitor.post_refresh_token(refresh, &token).await;
+            assert_eq!(reply.status, 200, "{claims}: {reply:?}");
+            let me = visitor.get_me_with_token(&reply.text("access")).await;
+            assert_eq!(me.status, 401, "{me:?}");
+            let last = reply.json["refresh"].as_str().unwrap_or(&token);
+            visitor
+                .post_refresh_token("/api/token/blacklist", last)
+                .await
+                .assert_is(200, "{}");
+            visitor
+                .post_refresh_token(refresh, last)
+                .await
+                .assert_is(401, BLACKLISTED);
+        }
+    }
+}
+
+/// Only Django's tokens have no user.
+#[tokio::test]
+async fn a_token_with_a_version_and_without_a_user_is_invalid() {
+    let (app, user) = TestApp::builder().start_with_user();
+    let mut claims = app.claims("refresh", &user);
+    claims.as_object_mut().unwrap().remove("user_id");
+    claims["ver"] = json!(0);
+    app.visitor()
+        .post_refresh_token("/api/token/refresh", &sign_claims(&claims))
+        .await
+        .assert_is(401, INVALID);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use vestibule::sessions::SessionRow;
 use vestibule::tokens::{Actor, TokenGrant};
 
 use super::rotation::{rotate, rotating};
-use super::{BLACKLISTED, EXPIRED};
+use super::{BLACKLISTED, BLACKLISTED_FIELD, EXPIRED};
 use crate::support::app::TestApp;
 use crate::support::tokens::{sign_claims, token_part};
 
@@ -140,7 +140,7 @@ async fn the_end_of_its_session_ends_a_family() {
         let reply = ada
             .post_json("/api/token/verify", &json!({ "token": token }))
             .await;
-        reply.assert_is(401, BLACKLISTED);
+        reply.assert_is(400, BLACKLISTED_FIELD);
     }
     assert_eq!(ada.get_me_with_token(&pair.access).await.status, 401);
     // A new sign-in may continue the same WorkOS session.

@@ -6,7 +6,7 @@ use serde_json::json;
 use vestibule::accounts::set_password;
 use vestibule::tokens::{TokenGrant, TokenPair};
 
-use super::{BLACKLISTED, PASSWORD_CHANGED};
+use super::{BLACKLISTED, BLACKLISTED_FIELD, PASSWORD_CHANGED};
 use crate::support::api::ApiResponse;
 use crate::support::app::{TestApp, TestAppBuilder, Visitor};
 use crate::support::log;
@@ -93,7 +93,7 @@ async fn every_refresh_returns_the_next_refresh_token() {
     let reply = visitor
         .post_json("/api/token/verify", &json!({ "token": first.refresh }))
         .await;
-    reply.assert_is(401, BLACKLISTED);
+    reply.assert_is(400, BLACKLISTED_FIELD);
 }
 
 #[tokio::test]
