@@ -12,6 +12,7 @@ mod api_cookie;
 mod api_cors;
 mod api_exchange;
 mod api_exchange_oidc;
+mod api_literals;
 mod api_logout;
 mod api_schema;
 mod api_session;
