@@ -21,7 +21,11 @@ impl Origin {
         let url = Url::parse(text).ok()?;
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         let anonymous = url.username().is_empty() && url.password().is_none();
-        (bare && anonymous).then(|| Self::of(&url)).flatten()
+        // The crate `url` accepts it in a host.
+        let is_pattern = text.contains('*');
+        (bare && anonymous && !is_pattern)
+            .then(|| Self::of(&url))
+            .flatten()
     }
 
     /// The origin of an `http` or `https` URL.
@@ -67,6 +71,27 @@ impl Origin {
     }
 }
 
+/// The origin of a page or of an installed application, `scheme://host[:port]` with any scheme, in the form
+/// in which two spellings of it are equal. A trailing slash is ignored.
+pub fn normalized_origin(text: &str) -> Option<String> {
+    if let Some(origin) = Origin::parse(text) {
+        return Some(origin.text);
+    }
+    let (scheme, rest) = text.split_once("://")?;
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    let is_web = matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https");
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    let is_authority = !authority.is_empty()
+        && authority
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c));
+    (!is_web && is_scheme && is_authority)
+        .then(|| format!("{scheme}://{authority}").to_ascii_lowercase())
+}
+
 /// Whether data sent to the URL cannot be intercepted: the URL uses HTTPS or a loopback host.
 pub fn is_https_or_loopback(url: &Url) -> bool {
     match url.scheme() {
@@ -106,6 +131,7 @@ mod tests {
             "https://x/path",
             "https://u@x",
             "https://x?q",
+            "https://*.example.com",
             "https://",
             "null",
         ] {

@@ -4,6 +4,7 @@
 //! that was read (never a secret) and what to set.
 
 mod api;
+mod cors;
 mod database_url;
 mod dotenv;
 mod error;
@@ -26,6 +27,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 pub use api::{ApiSettings, Rate};
+pub use cors::CorsSettings;
 pub use database_url::DatabaseUrl;
 pub use error::{InvalidSetting, SettingsError};
 pub use misspelt::MisspeltName;
@@ -105,7 +107,7 @@ pub struct Settings {
     /// The file of breached passwords, which nobody may set.
     pub password_blocklist_file: Option<PathBuf>,
     /// Other origins whose pages may use the API and send unsafe requests with cookies.
-    pub cors_allowed_origins: Vec<Origin>,
+    pub cors: CorsSettings,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// The settings of the log.
@@ -239,12 +241,7 @@ impl Settings {
                 PasswordLogin::parse,
             ),
             password_blocklist_file: blocklist_file(reader),
-            cors_allowed_origins: reader.list(
-                "CORS_ALLOWED_ORIGINS",
-                "",
-                "origins between commas, such as https://app.example.com",
-                Origin::parse,
-            ),
+            cors: CorsSettings::read(reader),
             trusted_proxies: reader.list(
                 "TRUSTED_PROXIES",
                 "",

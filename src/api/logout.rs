@@ -87,11 +87,12 @@ fn respond(
 /// could read differently are not allowed.
 fn may_return_to(url: &str, settings: &Settings) -> bool {
     let plain = url.chars().all(|c| c.is_ascii_graphic() && c != '\\');
-    let ours = || std::iter::once(&settings.public_url).chain(&settings.cors_allowed_origins);
+    let is_ours =
+        |origin: Origin| origin == settings.public_url || settings.cors.allows(origin.as_str());
     plain
         && Url::parse(url).is_ok_and(|url| {
             let anonymous = url.username().is_empty() && url.password().is_none();
             let origin = Origin::of(&url).filter(|_| anonymous);
-            origin.is_some_and(|origin| ours().any(|one| *one == origin))
+            origin.is_some_and(is_ours)
         })
 }

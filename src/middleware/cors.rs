@@ -1,5 +1,5 @@
-//! CORS under `/api/`, for pages of `CORS_ALLOWED_ORIGINS`. Responses to other origins have no CORS
-//! headers.
+//! CORS under `/api/`, for pages of the origins that the settings allow. Responses to other origins have no
+//! CORS headers, except for the public documents.
 //!
 //! actix-cors is not used: it cannot be limited to a path, and it rejects preflights with plain text,
 //! where every response under `/api/` must be JSON.
@@ -16,20 +16,11 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::web;
 
-use crate::origin::Origin;
-use crate::settings::Settings;
+use crate::settings::CorsSettings;
 use crate::state::AppState;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
-/// django-cors-headers' default list, which existing applications rely on.
-const HEADERS: HeaderValue = HeaderValue::from_static(
-    "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with",
-);
-/// The headers that a page may read.
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("Retry-After, WWW-Authenticate, X-Request-Id");
-/// django-cors-headers' default of a day, in seconds. Browsers cap it at two hours or a day.
-const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
+const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 const PREFLIGHT_VARY: HeaderValue = HeaderValue::from_static(
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
 );
@@ -40,30 +31,39 @@ pub async fn cors(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let settings = &app.settings;
-    if settings.cors_allowed_origins.is_empty() || !is_api_path(request.path()) {
-        return next
-            .call(request)
-            .await
-            .map(ServiceResponse::map_into_boxed_body);
-    }
-    let origin = allowed_origin(request.headers(), settings);
-    if is_preflight(&request) {
-        return Ok(request.into_response(preflight(origin)));
+    let settings = &app.settings.cors;
+    let is_public = is_public_document(request.path());
+    let is_on = !settings.is_off() && is_api_path(request.path());
+    let origin = allowed_origin(request.headers(), settings).filter(|_| is_on);
+    if is_on && is_preflight(&request) {
+        return Ok(request.into_response(preflight(origin, settings)));
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
     let headers = response.headers_mut();
-    headers.append(VARY, HeaderValue::from_static("Origin"));
+    if is_on {
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+    }
     if let Some(origin) = origin {
         allow(headers, origin);
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        headers.insert(
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            settings.expose_headers.clone(),
+        );
+    } else if is_public {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
     }
     Ok(response)
 }
 
+/// Whether a page of any origin may read the response, without credentials.
+fn is_public_document(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    matches!(path, "/.well-known/jwks.json" | "/api/schema")
+}
+
 /// The response to a preflight. No other check applies: a preflight has no credentials, and its response
 /// no secret.
-fn preflight(origin: Option<HeaderValue>) -> HttpResponse {
+fn preflight(origin: Option<HeaderValue>, settings: &CorsSettings) -> HttpResponse {
     let mut response = HttpResponse::NoContent().finish();
     let headers = response.headers_mut();
     headers.insert(VARY, PREFLIGHT_VARY);
@@ -71,8 +71,10 @@ fn preflight(origin: Option<HeaderValue>) -> HttpResponse {
     if let Some(origin) = origin {
         allow(headers, origin);
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
-        headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, settings.allow_headers.clone());
+        if settings.max_age > 0 {
+            headers.insert(ACCESS_CONTROL_MAX_AGE, settings.max_age.into());
+        }
     }
     response
 }
@@ -91,14 +93,10 @@ fn is_preflight(request: &ServiceRequest) -> bool {
     request.method() == Method::OPTIONS && has(ORIGIN) && has(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The request's origin, if `CORS_ALLOWED_ORIGINS` lists it.
-fn allowed_origin(headers: &HeaderMap, settings: &Settings) -> Option<HeaderValue> {
+/// The request's origin, if the settings allow it.
+fn allowed_origin(headers: &HeaderMap, settings: &CorsSettings) -> Option<HeaderValue> {
     let value = headers.get(ORIGIN)?;
-    let origin = Origin::parse(value.to_str().ok()?)?;
-    settings
-        .cors_allowed_origins
-        .contains(&origin)
-        .then(|| value.clone())
+    settings.allows(value.to_str().ok()?).then(|| value.clone())
 }
 
 /// Whether the path belongs to the JSON API.

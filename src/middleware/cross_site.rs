@@ -29,12 +29,17 @@ pub async fn cross_site(
 }
 
 /// Whether the route neither reads nor sets a cookie, so that a forged request gains nothing. Mobile
-/// applications in a web view have origins that cannot be listed.
+/// applications in a web view have origins that cannot be listed. Without the cookie policy, a sign-in
+/// leaves the tokens to the page that sent it.
 fn uses_no_cookie(path: &str, settings: &Settings) -> bool {
     let api = &settings.api;
     match path.strip_suffix('/').unwrap_or(path) {
         "/api/token/verify" => true,
-        "/api/token/refresh" => api.auth_cookie_name.is_none(),
+        "/api/token"
+        | "/api/token/refresh"
+        | "/api/auth/workos/callback"
+        | "/api/auth/google"
+        | "/api/auth/okta" => api.auth_cookie_name.is_none(),
         "/api/token/blacklist" => api.auth_cookie_name.is_none() || !api.auth_cookie_refresh,
         _ => false,
     }
@@ -55,8 +60,8 @@ fn is_same_site(headers: &HeaderMap, settings: &Settings) -> bool {
 }
 
 fn is_allowed_origin(origin: &str, settings: &Settings) -> bool {
-    let allowed = std::iter::once(&settings.public_url).chain(&settings.cors_allowed_origins);
-    Origin::parse(origin).is_some_and(|origin| allowed.into_iter().any(|one| *one == origin))
+    Origin::parse(origin).is_some_and(|origin| origin == settings.public_url)
+        || settings.cors.allows(origin)
 }
 
 /// Whether a link on this site, or an address that was typed in, led to this request. Browsers send
@@ -78,7 +83,7 @@ pub fn is_trusted_link(request: &HttpRequest, settings: &Settings) -> bool {
     let referer = referer.and_then(|referer| Url::parse(referer).ok());
     let origin = referer.and_then(|url| Origin::of(&url));
     is_own_link(request, settings)
-        || origin.is_some_and(|origin| settings.cors_allowed_origins.contains(&origin))
+        || origin.is_some_and(|origin| settings.cors.allows(origin.as_str()))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -6,6 +6,8 @@ use vestibule::db::Conn;
 
 use crate::support::api::PASSWORD;
 use crate::support::app::{TestApp, Visitor};
+use crate::support::program::Program;
+use crate::support::tokens::write_private_key;
 
 const SPA: &str = "https://spa.example.com";
 const OTHER: &str = "https://spa.example.com.evil.example";
@@ -77,7 +79,14 @@ async fn a_preflight_is_answered_before_any_other_check() {
         let methods = header(&response, "access-control-allow-methods");
         assert_eq!(methods, Some("GET, HEAD, POST, OPTIONS"));
         let headers = header(&response, "access-control-allow-headers").unwrap();
-        assert!(headers.contains("authorization") && headers.contains("content-type"));
+        for name in [
+            "authorization",
+            "content-type",
+            "traceparent",
+            "sentry-trace",
+        ] {
+            assert!(headers.contains(name), "{headers}");
+        }
         assert_eq!(header(&response, "access-control-max-age"), Some("86400"));
         assert_eq!(header(&response, "set-cookie"), None);
     }
@@ -146,6 +155,89 @@ async fn without_listed_origins_there_are_no_cors_headers() {
         "the response of the route"
     );
     assert!(!varies(&response).contains("Origin"));
+}
+
+/// Anybody may read the public keys and the document, without credentials.
+#[tokio::test]
+async fn public_documents_are_readable_for_every_origin() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = write_private_key(folder.path(), "ES256");
+    let builder = || {
+        TestApp::builder()
+            .setting("JWT_ALGORITHM", "ES256")
+            .setting("JWT_SIGNING_KEY", &key)
+    };
+    let listed = builder().setting("CORS_ALLOWED_ORIGINS", SPA).start();
+    for app in [&builder().start(), &listed] {
+        for target in ["/.well-known/jwks.json", "/api/schema", "/api/schema/"] {
+            for origin in [OTHER, "null", "capacitor://localhost"] {
+                let request = app.visitor().request(Method::GET, target);
+                let response = request.header("origin", origin).send().await.unwrap();
+                assert_eq!(response.status(), StatusCode::OK);
+                let allowed = header(&response, "access-control-allow-origin");
+                assert_eq!(allowed, Some("*"), "{target} {origin}");
+                let credentials = header(&response, "access-control-allow-credentials");
+                assert_eq!(credentials, None, "{target} {origin}");
+            }
+        }
+    }
+    let request = listed.visitor().request(Method::GET, "/api/schema");
+    let response = request.header("origin", SPA).send().await.unwrap();
+    assert_cors_headers(&response, "a listed origin");
+}
+
+#[tokio::test]
+async fn installed_applications_and_patterns_may_be_allowed() {
+    let app = TestApp::builder()
+        .setting("CORS_ALLOWED_ORIGINS", "capacitor://localhost")
+        .setting(
+            "CORS_ALLOWED_ORIGIN_REGEXES",
+            r"^https://pr-\d{1,4}\.example\.com",
+        )
+        .setting("CORS_ALLOW_HEADERS", "Content-Type, X-Mine")
+        .setting("CORS_EXPOSE_HEADERS", "X-Request-Id")
+        .setting("CORS_PREFLIGHT_MAX_AGE", "0")
+        .start();
+    let visitor = app.visitor();
+    for origin in ["capacitor://localhost", "https://pr-12.example.com"] {
+        let response = preflight(&visitor, "/api/token", origin).await;
+        let allowed = header(&response, "access-control-allow-origin");
+        assert_eq!(allowed, Some(origin));
+        let headers = header(&response, "access-control-allow-headers");
+        assert_eq!(headers, Some("Content-Type, X-Mine"));
+        assert_eq!(header(&response, "access-control-max-age"), None);
+        let request = visitor.request(Method::POST, "/api/auth/logout");
+        let request = request.header("origin", origin);
+        let request = request.header("sec-fetch-site", "cross-site");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{origin}");
+        let exposed = header(&response, "access-control-expose-headers");
+        assert_eq!(exposed, Some("X-Request-Id"));
+    }
+    for origin in [
+        "ionic://localhost",
+        "capacitor://localhost.evil.example",
+        "https://pr-12.example.com.evil.example",
+        "https://pr-12345.example.com",
+    ] {
+        let response = preflight(&visitor, "/api/token", origin).await;
+        assert_no_cors_headers(&response, origin);
+        let request = visitor.request(Method::POST, "/api/auth/logout");
+        let request = request.header("origin", origin);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{origin}");
+    }
+}
+
+#[test]
+fn an_asterisk_in_an_origin_is_an_error_with_a_hint() {
+    let output = Program::with_settings(&["check"])
+        .env("CORS_ALLOWED_ORIGINS", "https://*.example.com")
+        .run()
+        .exits_with(1);
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert!(said.contains("CORS_ALLOWED_ORIGINS"), "{said}");
+    assert!(said.contains("CORS_ALLOWED_ORIGIN_REGEXES"), "{said}");
 }
 
 #[tokio::test]
