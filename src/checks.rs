@@ -3,6 +3,7 @@
 mod accounts;
 mod auth_cookie;
 mod deployment;
+mod django;
 mod files;
 mod hosts;
 mod passwords;
@@ -13,6 +14,7 @@ mod workos;
 use crate::db::{Database, DbError};
 use crate::settings::{DatabaseUrl, InvalidSetting, MisspeltName, Settings, SettingsError};
 pub use deployment::deployment;
+pub use django::django;
 use report::sentence;
 pub use report::{CheckLevel, CheckMessage, CheckReport};
 pub use workos::online;
@@ -95,7 +97,9 @@ fn okta(settings: &Settings) -> Option<CheckMessage> {
 pub fn database(settings: &Settings) -> Vec<CheckMessage> {
     // Before the database is opened, because SQLite removes `-wal` and `-shm` with the last connection.
     let mut messages = files::database_files(&settings.database.url);
-    let issues = Database::open(&settings.database).and_then(|database| {
+    let opened = Database::open(&settings.database);
+    messages.extend(django(settings, opened.as_ref().ok()));
+    let issues = opened.and_then(|database| {
         database.check_writable()?;
         let pending = database.migrations()?.pending()?.len();
         if pending > 0 {

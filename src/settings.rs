@@ -39,8 +39,8 @@ pub use superuser::SuperuserSettings;
 pub use tokens::{JwtAlgorithm, TokenSettings};
 pub use values::{HostPattern, PasswordLogin, parse_bind};
 use values::{
-    WANTED_COOKIE_NAME, WANTED_SECRET_KEY, parse_cookie_name, parse_log_filter, parse_network,
-    parse_redirect_target, parse_secret_key,
+    WANTED_COOKIE_NAME, WANTED_SECRET_KEY, parse_cookie_name, parse_django_key, parse_log_filter,
+    parse_network, parse_redirect_target,
 };
 pub use workos::WorkosSettings;
 
@@ -196,8 +196,8 @@ impl Settings {
             Origin::parse,
         );
         let workos = WorkosSettings::read(reader, &public_url);
-        let secret_key = reader.secret("SECRET_KEY", WANTED_SECRET_KEY, parse_secret_key);
-        let fallbacks = reader.secrets("SECRET_KEY_FALLBACKS", WANTED_SECRET_KEY, parse_secret_key);
+        let secret_key = reader.secret("SECRET_KEY", WANTED_SECRET_KEY, parse_django_key);
+        let fallbacks = reader.secrets("SECRET_KEY_FALLBACKS", WANTED_SECRET_KEY, parse_django_key);
         let tokens = TokenSettings::read(reader, &secret_key, &fallbacks);
         Self {
             workos,

@@ -6,7 +6,7 @@ use super::database::open_migrated;
 use super::error::CommandError;
 use super::output::print_line;
 use super::signals::StopSignals;
-use crate::checks::{self, CheckLevel, CheckReport};
+use crate::checks::{self, CheckLevel, CheckMessage, CheckReport};
 use crate::clock::Clock;
 use crate::db::Database;
 use crate::logging;
@@ -22,22 +22,9 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     }
     let settings = Settings::read(&source)?;
     logging::start(&settings.log);
-    let report = CheckReport::new(
-        checks::settings(&settings),
-        &settings.silenced_system_checks,
-    );
-    if report.reaches(CheckLevel::Error) {
-        return Err(CommandError::Failed(report.to_string()));
-    }
-    for issue in report.issues() {
-        log::warn!(
-            "system check {}: {} {}",
-            issue.id,
-            issue.message,
-            issue.hint
-        );
-    }
+    report(&settings, checks::settings(&settings))?;
     let database = open_migrated(&settings.database)?;
+    report(&settings, checks::django(&settings, Some(&database)))?;
     let listener = listen(settings.bind)?;
     let greeting = format!(
         "vestibule serves {} (listening on {})",
@@ -45,6 +32,24 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
         listener.local_addr()?
     );
     serve(settings, database, listener, &greeting)
+}
+
+/// Fails on findings of level error, and logs the warnings.
+fn report(settings: &Settings, issues: Vec<CheckMessage>) -> Result<(), CommandError> {
+    let report = CheckReport::new(issues, &settings.silenced_system_checks);
+    if report.reaches(CheckLevel::Error) {
+        return Err(CommandError::Failed(report.to_string()));
+    }
+    let warnings = report.issues().iter();
+    for issue in warnings.filter(|issue| issue.level >= CheckLevel::Warning) {
+        log::warn!(
+            "system check {}: {} {}",
+            issue.id,
+            issue.message,
+            issue.hint
+        );
+    }
+    Ok(())
 }
 
 /// Serves until SIGTERM or Ctrl-C, and until the requests in flight are finished. The greeting is

@@ -154,9 +154,10 @@ pub(crate) fn rewrite_cookies(headers: &mut HeaderMap, name: &str, keys: &Keys) 
 }
 
 /// The first cookie that a key opens. Another application may have set a cookie of the same name for
-/// the whole domain, which browsers may send before ours.
+/// the whole domain, which browsers may send before ours. Django's session cookies are left alone: they
+/// are valid for the Django beside this program.
 fn open_first(cookies: &[Cookie<'static>], keys: &Keys) -> OpenedCookie {
-    if cookies.is_empty() {
+    if cookies.iter().all(|cookie| is_djangos(cookie.value())) {
         return OpenedCookie::Missing;
     }
     let jar = CookieJar::new();
@@ -180,6 +181,16 @@ fn open_first(cookies: &[Cookie<'static>], keys: &Keys) -> OpenedCookie {
         }
     }
     OpenedCookie::Invalid
+}
+
+/// Whether a value has the form of one of Django's session cookies: a key of 32 lower-case letters and
+/// digits, or signed data with its colons. Ours are longer, and have no colon.
+fn is_djangos(value: &str) -> bool {
+    let is_key = value.len() == 32
+        && value
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    is_key || value.matches(':').count() == 2
 }
 
 fn seal(plain: Cookie<'static>, keys: &Keys) -> Option<Cookie<'static>> {

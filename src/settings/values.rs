@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use crate::origin::is_local_path;
 
-/// The least length of a key for HMAC-SHA-256, in bytes (RFC 7518, 3.2).
+/// The least length of a key of our own for HMAC-SHA-256, in bytes (RFC 7518, 3.2).
 const SHORTEST_SECRET_KEY: usize = 32;
 /// The fewest different characters of a secret key. 32 random digits have at least eight almost always,
 /// and any other notation has more.
@@ -145,13 +145,19 @@ pub(super) fn parse_cookie_name(text: &str) -> Option<String> {
     valid.then(|| text.to_owned())
 }
 
-/// Accepts a key of sufficient length, unless it can be guessed: a key of few different characters, a
-/// short text repeated, or one of Django's `django-insecure-` keys.
+/// Accepts a key of sufficient length, unless it can be guessed.
 pub(super) fn parse_secret_key(text: &str) -> Option<SecretString> {
+    parse_django_key(text).filter(|_| text.len() >= SHORTEST_SECRET_KEY)
+}
+
+/// Accepts a key that may be a Django project's, unless it can be guessed: a key of few different
+/// characters, a short text repeated, or one of Django's `django-insecure-` keys. `check` and `runserver`
+/// refuse a short key unless accounts were imported.
+pub(super) fn parse_django_key(text: &str) -> Option<SecretString> {
     let guessable = text.starts_with(DJANGO_INSECURE)
         || different_characters(text) < FEWEST_DIFFERENT_CHARACTERS
         || repeats_a_short_unit(text);
-    (text.len() >= SHORTEST_SECRET_KEY && !guessable).then(|| SecretString::from(text))
+    (!guessable).then(|| SecretString::from(text))
 }
 
 fn different_characters(text: &str) -> usize {

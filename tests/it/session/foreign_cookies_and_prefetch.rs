@@ -5,7 +5,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 
 use crate::support::app::{TestApp, set_cookies};
-use crate::support::steps::{assert_nobody_signed_in, obtain_callback_url};
+use crate::support::steps::{assert_nobody_signed_in, is_removal, obtain_callback_url, set_cookie};
 
 #[tokio::test]
 async fn another_applications_cookie_of_the_same_name_does_not_hide_the_session() {
@@ -21,6 +21,56 @@ async fn another_applications_cookie_of_the_same_name_does_not_hide_the_session(
             .unwrap()
             .contains("Welcome, ada@example.com!")
     );
+}
+
+/// The cookie is valid for a Django on the same host.
+#[tokio::test]
+async fn a_session_cookie_of_django_is_not_removed() {
+    let app = TestApp::builder()
+        .setting("AUTH_COOKIE_NAME", "tofu-web")
+        .start();
+    for theirs in [
+        "sessionid=w4kgsd0hqm3y1z9xa7c5v2b8n6t0rjpe",
+        "sessionid=eyJhIjoxfQ:1vQk3C:Zm9vYmFyYmF6cXV4",
+    ] {
+        let both = format!("{theirs}; tofu-web=x.y.z; csrftoken=made-up");
+        for (method, target) in [
+            (Method::GET, "/"),
+            (Method::GET, "/login"),
+            (Method::GET, "/account"),
+            (Method::GET, "/api/users/me"),
+            (Method::POST, "/auth/logout"),
+            (Method::POST, "/api/auth/logout"),
+        ] {
+            let request = app.visitor().request(method.clone(), target);
+            let response = request.header("cookie", &both).send().await.unwrap();
+            let lines = set_cookies(&response);
+            let names: Vec<_> = lines
+                .iter()
+                .filter_map(|line| line.split('=').next())
+                .collect();
+            assert!(
+                !names.contains(&"sessionid"),
+                "{method} {target}: {names:?}"
+            );
+        }
+        let ada = app.signed_in("ada@example.com").await;
+        let cookies = format!("{theirs}; {}", ada.cookies("/"));
+        let page = ada
+            .get_with_cookies("/", &cookies)
+            .await
+            .text()
+            .await
+            .unwrap();
+        assert!(page.contains("Welcome, ada@example.com!"), "ours is found");
+    }
+    // Something else of that name is an old cookie of ours.
+    for old in ["w4kgsd0hqm3y1z9xa7c5v2b8n6t0rjpE", "short"] {
+        let cookies = format!("sessionid={old}");
+        let response = app.visitor().get_with_cookies("/", &cookies).await;
+        let removed = set_cookie(&response, "sessionid").is_some_and(|line| is_removal(&line));
+        assert!(removed, "{old}");
+    }
 }
 
 /// Browsers do not let other hosts set `__Host-…`, but they do not decode `%5F` to `_`.
