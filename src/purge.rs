@@ -48,7 +48,9 @@ pub async fn purge(
     retention: &RetentionSettings,
     now: Timestamp,
 ) -> Result<DeletedRows, DbError> {
-    let revoked_retention = retention.access_lifetime.max(TimeDelta::days(1));
+    let lifetime = retention.access_lifetime + retention.leeway;
+    let revoked_retention = lifetime.max(TimeDelta::days(1));
+    let expired_at = now.plus(-retention.leeway);
     let oldest_event = now.plus(-retention.audit_events);
     in_batches(database, move |conn, limit| {
         RefreshTokenRow::delete_expired_successors(conn, now, limit)
@@ -56,7 +58,7 @@ pub async fn purge(
     .await?;
     let deleted = DeletedRows {
         refresh_tokens: in_batches(database, move |conn, limit| {
-            RefreshTokenRow::delete_expired(conn, now, limit)
+            RefreshTokenRow::delete_expired(conn, expired_at, limit)
         })
         .await?,
         sessions: in_batches(database, move |conn, limit| {

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::http::session_user::{MaybeUser, SessionOver};
 use crate::origin::Origin;
 use crate::sessions::BrowserSession;
+use crate::settings::ApiSettings;
 use crate::state::AppState;
 
 /// The user of the access token in the `Authorization` header, else of the access token in the policy
@@ -28,7 +29,7 @@ impl FromRequest for ApiUser {
         let request = request.clone();
         async move {
             let app = AppState::of(&request).map_err(Error::from)?;
-            if let Some(token) = bearer_token(&request)? {
+            if let Some(token) = bearer_token(&request, &app.settings.api)? {
                 let claims = access_token::read(&app.tokens, &token, app.clock.now())?;
                 let user = access_token::load_user(&app.database, claims);
                 return user.await.map(Self);
@@ -61,21 +62,27 @@ pub(crate) fn not_signed_in(request: &HttpRequest, public_url: &Origin) -> ApiEr
     }
 }
 
-/// The token of the `Authorization` header; `None` without the header, and with another scheme.
-pub(crate) fn bearer_token(request: &HttpRequest) -> Result<Option<String>, Unauthorized> {
+/// The token of the `Authorization` header; `None` without the header, and with a scheme that
+/// `AUTH_HEADER_TYPES` does not list.
+pub(crate) fn bearer_token(
+    request: &HttpRequest,
+    settings: &ApiSettings,
+) -> Result<Option<String>, Unauthorized> {
     let Some(header) = request.headers().get(AUTHORIZATION) else {
         return Ok(None);
     };
     let text = String::from_utf8_lossy(header.as_bytes());
     let mut parts = text.split_ascii_whitespace();
+    // simplejwt compares `Bearer` with its case, and its users complain about that.
+    let is_ours = |scheme: &str| {
+        let mut types = settings.auth_header_types.iter();
+        types.any(|one| scheme.eq_ignore_ascii_case(one))
+    };
     match (parts.next(), parts.next(), parts.next()) {
-        // simplejwt compares `Bearer` with its case, and its users complain about that.
-        (Some(scheme), token, rest) if scheme.eq_ignore_ascii_case("bearer") => {
-            match (token, rest) {
-                (Some(token), None) => Ok(Some(token.to_owned())),
-                _ => Err(Unauthorized::BadHeader),
-            }
-        }
+        (Some(scheme), token, rest) if is_ours(scheme) => match (token, rest) {
+            (Some(token), None) => Ok(Some(token.to_owned())),
+            _ => Err(Unauthorized::BadHeader),
+        },
         _ => Ok(None),
     }
 }

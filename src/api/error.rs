@@ -19,7 +19,7 @@ use crate::origin::Origin;
 use crate::tokens::TokenError;
 
 /// simplejwt's `WWW-Authenticate`, which every 401 has.
-pub(super) const BEARER: &str = "Bearer realm=\"api\"";
+pub(crate) const BEARER: &str = "Bearer realm=\"api\"";
 
 /// Anything that ends a request under `/api/` early.
 #[derive(Debug, thiserror::Error)]

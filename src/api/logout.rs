@@ -41,7 +41,7 @@ pub async fn logout(
     }
     fields.finish()?;
     let now = app.clock.now();
-    let header = bearer_token(&request).ok().flatten();
+    let header = bearer_token(&request, &app.settings.api).ok().flatten();
     let access = header
         .into_iter()
         .chain(auth_cookie::access_token(&request, &app.settings.api));

@@ -15,13 +15,24 @@ const REFRESH_FAMILY_LIFETIME: i64 = 2_592_000;
 /// Ten years, in seconds.
 const LONGEST_LIFETIME: i64 = 315_360_000;
 
+/// An hour, in seconds.
+const LONGEST_LEEWAY: i64 = 3_600;
+
 /// How tokens are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JwtAlgorithm {
     /// HMAC with SHA-256, under a secret.
     Hs256,
+    /// HMAC with SHA-384, under a secret.
+    Hs384,
+    /// HMAC with SHA-512, under a secret.
+    Hs512,
     /// RSA, PKCS #1 v1.5, SHA-256.
     Rs256,
+    /// RSA, PKCS #1 v1.5, SHA-384.
+    Rs384,
+    /// RSA, PKCS #1 v1.5, SHA-512.
+    Rs512,
     /// ECDSA on P-256, SHA-256.
     Es256,
     /// Ed25519.
@@ -32,11 +43,20 @@ impl JwtAlgorithm {
     fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "HS256" => Self::Hs256,
+            "HS384" => Self::Hs384,
+            "HS512" => Self::Hs512,
             "RS256" => Self::Rs256,
+            "RS384" => Self::Rs384,
+            "RS512" => Self::Rs512,
             "ES256" => Self::Es256,
             "EdDSA" => Self::EdDsa,
             _ => return None,
         })
+    }
+
+    /// Whether tokens are signed with a shared secret, and not with a key pair.
+    pub fn is_symmetric(self) -> bool {
+        matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
 }
 
@@ -53,16 +73,18 @@ pub struct TokenSettings {
     pub rotate: bool,
     /// How tokens are signed.
     pub algorithm: JwtAlgorithm,
-    /// The secret of HS256, or the text of the PEM file of another algorithm.
+    /// The secret of an HMAC, or the text of the PEM file of another algorithm.
     pub signing_key: SecretString,
-    /// Older secrets that still verify HS256.
+    /// Older secrets that still verify HMACs.
     pub verifying_secrets: Vec<SecretString>,
     /// The texts of the PEM files of older keys, private or public.
     pub verifying_keys: Vec<SecretString>,
     /// The claim `iss`.
     pub issuer: Option<String>,
-    /// The claim `aud`.
-    pub audience: Option<String>,
+    /// The claim `aud`. A token needs one of these audiences; empty: any or none.
+    pub audiences: Vec<String>,
+    /// By how much the clocks of the issuers of tokens may differ.
+    pub leeway: TimeDelta,
 }
 
 impl TokenSettings {
@@ -77,14 +99,12 @@ impl TokenSettings {
         let algorithm = reader.value(
             "JWT_ALGORITHM",
             "HS256",
-            "HS256, RS256, ES256 or EdDSA",
+            "HS256, HS384, HS512, RS256, RS384, RS512, ES256 or EdDSA",
             JwtAlgorithm::parse,
         );
-        let own_key = match algorithm {
-            JwtAlgorithm::Hs256 => {
-                reader.optional_secret("JWT_SIGNING_KEY", WANTED_SECRET_KEY, parse_secret_key)
-            }
-            _ => reader.required_pem_file(
+        let own_key = match algorithm.is_symmetric() {
+            true => reader.optional_secret("JWT_SIGNING_KEY", WANTED_SECRET_KEY, parse_secret_key),
+            false => reader.required_pem_file(
                 "JWT_SIGNING_KEY",
                 "the path of a PEM file with the private key",
             ),
@@ -105,13 +125,21 @@ impl TokenSettings {
             verifying_keys: reader
                 .pem_files("JWT_VERIFYING_KEYS", "paths of PEM files between commas"),
             issuer: reader.optional("JWT_ISSUER", "a string", |text| Some(text.to_owned())),
-            audience: reader.optional("JWT_AUDIENCE", "a string", |text| Some(text.to_owned())),
+            audiences: reader.list("JWT_AUDIENCE", "", "strings between commas", |text| {
+                Some(text.to_owned())
+            }),
+            leeway: leeway(reader),
         }
     }
 }
 
 pub(super) fn access_lifetime(reader: &mut Reader<'_>) -> TimeDelta {
     lifetime(reader, "ACCESS_TOKEN_LIFETIME", ACCESS_TOKEN_LIFETIME)
+}
+
+/// simplejwt's `LEEWAY`.
+pub(super) fn leeway(reader: &mut Reader<'_>) -> TimeDelta {
+    TimeDelta::seconds(reader.number("LEEWAY", &0, 0..=LONGEST_LEEWAY))
 }
 
 fn lifetime(reader: &mut Reader<'_>, name: &'static str, default: i64) -> TimeDelta {

@@ -92,9 +92,9 @@ pub struct TokenClaims {
     /// The impersonator, in an impersonated session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<Actor>,
-    /// `JWT_AUDIENCE`.
+    /// `JWT_AUDIENCE`: a text, or a list of texts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub aud: Option<String>,
+    pub aud: Option<Value>,
     /// `JWT_ISSUER`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iss: Option<String>,
@@ -110,17 +110,21 @@ pub(super) struct TokenTimes {
 }
 
 impl TokenTimes {
-    /// Checks the times in PyJWT's order, without leeway, as simplejwt does by default.
-    pub(super) fn read(payload: &Map<String, Value>, now: Timestamp) -> Result<Self, TokenError> {
-        let now = now.seconds();
+    /// Checks the times in PyJWT's order. simplejwt's leeway is 0 by default.
+    pub(super) fn read(
+        payload: &Map<String, Value>,
+        now: Timestamp,
+        leeway: TimeDelta,
+    ) -> Result<Self, TokenError> {
+        let (earliest, latest) = (now.plus(-leeway).seconds(), now.plus(leeway).seconds());
         let iat = seconds(payload.get("iat"))?;
         let nbf = seconds(payload.get("nbf"))?;
-        if iat.is_some_and(|iat| iat > now) || nbf.is_some_and(|nbf| nbf > now) {
+        if iat.is_some_and(|iat| iat > latest) || nbf.is_some_and(|nbf| nbf > latest) {
             return Err(TokenError::Invalid);
         }
         let exp = seconds(payload.get("exp"))?;
         match exp {
-            Some(exp) if exp <= now => Err(TokenError::Expired),
+            Some(exp) if exp <= earliest => Err(TokenError::Expired),
             // simplejwt requires a number within Python's calendar.
             Some(exp) if exp > LAST_SECOND || payload["exp"].is_string() => {
                 Err(TokenError::Invalid)

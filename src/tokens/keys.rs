@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 use super::claims::TokenError;
 use crate::settings::{JwtAlgorithm, TokenSettings};
 
-/// The length of the smallest modulus for RS256, 2,048 bits (RFC 7518, section 3.3), in base64.
+/// The length of the smallest modulus for RSA, 2,048 bits (RFC 7518, section 3.3), in base64.
 const MIN_MODULUS_LEN: usize = 342;
-const KEY_REQUIREMENTS: &str = "not a private key for JWT_ALGORITHM: a PEM file as `openssl genpkey` writes it, for RS256 of 2,048 bits or more, for ES256 on P-256, for EdDSA an Ed25519 key";
+const KEY_REQUIREMENTS: &str = "not a private key for JWT_ALGORITHM: a PEM file as `openssl genpkey` writes it, for RS256, RS384 and RS512 of 2,048 bits or more, for ES256 on P-256, for EdDSA an Ed25519 key";
 
 /// A setting with an unusable key.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub struct TokenKeys {
     header: Header,
     signing: EncodingKey,
     verifying: Vec<VerificationKey>,
-    /// The public keys of `/.well-known/jwks.json`; empty with HS256.
+    /// The public keys of `/.well-known/jwks.json`; empty with a shared secret.
     public: JwkSet,
 }
 
@@ -45,19 +45,18 @@ struct VerificationKey {
 impl TokenKeys {
     /// Reads the keys that the settings name.
     pub fn new(settings: &TokenSettings) -> Result<Self, TokenKeyError> {
-        match settings.algorithm {
-            JwtAlgorithm::Hs256 => Self::shared(settings),
-            JwtAlgorithm::Rs256 | JwtAlgorithm::Es256 | JwtAlgorithm::EdDsa => {
-                Self::asymmetric(settings)
-            }
+        match settings.algorithm.is_symmetric() {
+            true => Self::shared(settings),
+            false => Self::asymmetric(settings),
         }
     }
 
     fn shared(settings: &TokenSettings) -> Result<Self, TokenKeyError> {
+        let algorithm = jws_algorithm(settings.algorithm);
         let mut keys = Self {
-            header: Header::new(Algorithm::HS256),
+            header: Header::new(algorithm),
             signing: EncodingKey::from_secret(settings.signing_key.expose_secret().as_bytes()),
-            verifying: vec![shared_secret(&settings.signing_key)],
+            verifying: vec![shared_secret(&settings.signing_key, algorithm)],
             public: JwkSet { keys: Vec::new() },
         };
         keys.add_older(settings)?;
@@ -70,11 +69,16 @@ impl TokenKeys {
             problem: problem.to_owned(),
         };
         let pem = settings.signing_key.expose_secret().as_bytes();
-        let (algorithm, key) = match settings.algorithm {
-            JwtAlgorithm::Rs256 => (Algorithm::RS256, EncodingKey::from_rsa_pem(pem)),
-            JwtAlgorithm::Es256 => (Algorithm::ES256, EncodingKey::from_ec_pem(pem)),
-            JwtAlgorithm::EdDsa => (Algorithm::EdDSA, EncodingKey::from_ed_pem(pem)),
-            JwtAlgorithm::Hs256 => return Err(wrong("HS256 has no PEM file")),
+        let algorithm = jws_algorithm(settings.algorithm);
+        let key = match settings.algorithm {
+            JwtAlgorithm::Rs256 | JwtAlgorithm::Rs384 | JwtAlgorithm::Rs512 => {
+                EncodingKey::from_rsa_pem(pem)
+            }
+            JwtAlgorithm::Es256 => EncodingKey::from_ec_pem(pem),
+            JwtAlgorithm::EdDsa => EncodingKey::from_ed_pem(pem),
+            JwtAlgorithm::Hs256 | JwtAlgorithm::Hs384 | JwtAlgorithm::Hs512 => {
+                return Err(wrong("a shared secret has no PEM file"));
+            }
         };
         let signing = key.map_err(|_| wrong(KEY_REQUIREMENTS))?;
         let jwk =
@@ -101,15 +105,26 @@ impl TokenKeys {
 
     /// Adds the older keys, which only verify.
     fn add_older(&mut self, settings: &TokenSettings) -> Result<(), TokenKeyError> {
-        let secrets = settings.verifying_secrets.iter();
-        self.verifying.extend(secrets.map(shared_secret));
+        let current = jws_algorithm(settings.algorithm);
+        let is_other_hmac = settings.algorithm.is_symmetric() && current != Algorithm::HS256;
+        for secret in &settings.verifying_secrets {
+            self.verifying.push(shared_secret(secret, Algorithm::HS256));
+            if is_other_hmac {
+                self.verifying.push(shared_secret(secret, current));
+            }
+        }
+        // A PEM file does not say for which of the three algorithms an RSA key is.
+        let rsa = match current {
+            Algorithm::RS384 | Algorithm::RS512 => current,
+            _ => Algorithm::RS256,
+        };
         for (index, pem) in settings.verifying_keys.iter().enumerate() {
-            let key = read_pem(pem.expose_secret())
+            let key = read_pem(pem.expose_secret(), rsa)
                 .and_then(|(jwk, algorithm)| with_thumbprint(jwk, algorithm));
             let (verifier, jwk) = key.ok_or_else(|| TokenKeyError {
                 setting: "JWT_VERIFYING_KEYS",
                 problem: format!(
-                    "entry {} is not a public or private key in PEM format for RS256 (2,048 bits or more), ES256 (P-256) or EdDSA (Ed25519)",
+                    "entry {} is not a public or private key in PEM format for RSA (2,048 bits or more), ES256 (P-256) or EdDSA (Ed25519)",
                     index + 1
                 ),
             })?;
@@ -158,15 +173,29 @@ impl TokenKeys {
         opened.map(|data| data.claims).ok_or(TokenError::Invalid)
     }
 
-    /// The public keys, the signing key first; empty if every key is an HS256 secret.
+    /// The public keys, the signing key first; empty if every key is a shared secret.
     pub fn public(&self) -> &JwkSet {
         &self.public
     }
 }
 
-fn shared_secret(secret: &SecretString) -> VerificationKey {
+/// The algorithm by jsonwebtoken's name.
+fn jws_algorithm(algorithm: JwtAlgorithm) -> Algorithm {
+    match algorithm {
+        JwtAlgorithm::Hs256 => Algorithm::HS256,
+        JwtAlgorithm::Hs384 => Algorithm::HS384,
+        JwtAlgorithm::Hs512 => Algorithm::HS512,
+        JwtAlgorithm::Rs256 => Algorithm::RS256,
+        JwtAlgorithm::Rs384 => Algorithm::RS384,
+        JwtAlgorithm::Rs512 => Algorithm::RS512,
+        JwtAlgorithm::Es256 => Algorithm::ES256,
+        JwtAlgorithm::EdDsa => Algorithm::EdDSA,
+    }
+}
+
+fn shared_secret(secret: &SecretString, algorithm: Algorithm) -> VerificationKey {
     VerificationKey {
-        algorithm: Algorithm::HS256,
+        algorithm,
         kid: None,
         key: DecodingKey::from_secret(secret.expose_secret().as_bytes()),
     }
@@ -194,16 +223,16 @@ fn with_thumbprint(mut jwk: Jwk, algorithm: Algorithm) -> Option<(VerificationKe
     Some((verifier, jwk))
 }
 
-/// Reads a public or private key of any supported algorithm.
-fn read_pem(pem: &str) -> Option<(Jwk, Algorithm)> {
+/// Reads a public or private key of any supported algorithm; `rsa` is the algorithm of RSA keys.
+fn read_pem(pem: &str, rsa: Algorithm) -> Option<(Jwk, Algorithm)> {
     let pem = pem.as_bytes();
     let public = [
-        (Algorithm::RS256, DecodingKey::from_rsa_pem(pem)),
+        (rsa, DecodingKey::from_rsa_pem(pem)),
         (Algorithm::ES256, DecodingKey::from_ec_pem(pem)),
         (Algorithm::EdDSA, DecodingKey::from_ed_pem(pem)),
     ];
     let private = [
-        (Algorithm::RS256, EncodingKey::from_rsa_pem(pem)),
+        (rsa, EncodingKey::from_rsa_pem(pem)),
         (Algorithm::ES256, EncodingKey::from_ec_pem(pem)),
         (Algorithm::EdDSA, EncodingKey::from_ed_pem(pem)),
     ];

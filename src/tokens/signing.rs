@@ -38,7 +38,8 @@ impl From<diesel::result::Error> for IssueError {
 pub struct Tokens {
     keys: TokenKeys,
     issuer: Option<String>,
-    audience: Option<String>,
+    audiences: Vec<String>,
+    leeway: TimeDelta,
     pub(super) access_lifetime: TimeDelta,
     pub(super) refresh_lifetime: TimeDelta,
     pub(super) family_lifetime: TimeDelta,
@@ -51,7 +52,8 @@ impl Tokens {
         Ok(Self {
             keys: TokenKeys::new(settings)?,
             issuer: settings.issuer.clone(),
-            audience: settings.audience.clone(),
+            audiences: settings.audiences.clone(),
+            leeway: settings.leeway,
             access_lifetime: settings.access_lifetime,
             refresh_lifetime: settings.refresh_lifetime,
             family_lifetime: settings.family_lifetime,
@@ -67,7 +69,11 @@ impl Tokens {
     /// Signs claims, with the issuer and the audience of the settings.
     pub(super) fn sign(&self, mut claims: TokenClaims) -> Result<String, IssueError> {
         claims.iss.clone_from(&self.issuer);
-        claims.aud.clone_from(&self.audience);
+        claims.aud = match &*self.audiences {
+            [] => None,
+            [one] => Some(one.as_str().into()),
+            several => Some(several.into()),
+        };
         Ok(self.keys.sign(&claims)?)
     }
 
@@ -110,7 +116,7 @@ impl Tokens {
         kind: Option<TokenKind>,
         now: Timestamp,
     ) -> Result<TokenClaims, TokenError> {
-        let times = TokenTimes::read(&payload, now)?;
+        let times = TokenTimes::read(&payload, now, self.leeway)?;
         self.check_issuer_and_audience(&mut payload)?;
         TokenClaims::read(payload, &times, kind)
     }
@@ -126,23 +132,21 @@ impl Tokens {
             let issuer = payload.remove("iss");
             matches &= issuer.as_ref().and_then(Value::as_str) == Some(expected);
         }
-        if let Some(expected) = &self.audience {
+        if !self.audiences.is_empty() {
             let audience = payload.remove("aud");
-            matches &= audience.is_some_and(|audience| contains(&audience, expected));
+            matches &= audience.is_some_and(|audience| contains(&audience, &self.audiences));
         }
         matches.then_some(()).ok_or(TokenError::Invalid)
     }
 }
 
-/// Whether `aud` contains the expected audience: it is one text or a list of texts (RFC 7519, section
-/// 4.1.3).
-fn contains(audience: &Value, expected: &str) -> bool {
+/// Whether `aud` contains one of the expected audiences: it is one text or a list of texts (RFC 7519,
+/// section 4.1.3).
+fn contains(audience: &Value, expected: &[String]) -> bool {
+    let is_expected = |one: &Value| expected.iter().any(|other| one == other.as_str());
     match audience {
-        Value::String(one) => one == expected,
-        Value::Array(list) => {
-            list.iter().all(Value::is_string)
-                && list.iter().any(|one| one.as_str() == Some(expected))
-        }
+        Value::String(_) => is_expected(audience),
+        Value::Array(list) => list.iter().all(Value::is_string) && list.iter().any(is_expected),
         _ => false,
     }
 }

@@ -30,7 +30,8 @@ fn settings(algorithm: JwtAlgorithm, key: &str) -> TokenSettings {
         verifying_secrets: Vec::new(),
         verifying_keys: Vec::new(),
         issuer: None,
-        audience: None,
+        audiences: Vec::new(),
+        leeway: TimeDelta::zero(),
     }
 }
 
@@ -129,10 +130,107 @@ fn the_clock_has_no_leeway() {
 }
 
 #[test]
+fn each_hmac_signs_and_verifies_only_its_own_tokens() {
+    let algorithms = [
+        (JwtAlgorithm::Hs256, Algorithm::HS256),
+        (JwtAlgorithm::Hs384, Algorithm::HS384),
+        (JwtAlgorithm::Hs512, Algorithm::HS512),
+    ];
+    for (algorithm, own) in algorithms {
+        let tokens = Tokens::new(&settings(algorithm, SECRET)).unwrap();
+        let token = tokens.sign(claims()).unwrap();
+        assert_eq!(jsonwebtoken::decode_header(&token).unwrap().alg, own);
+        for (other, _) in algorithms {
+            let reader = Tokens::new(&settings(other, SECRET)).unwrap();
+            let read = reader.read(&token, None, now()).is_ok();
+            assert_eq!(read, other == algorithm, "{other:?} reads {algorithm:?}");
+        }
+        // An older secret verifies HS256 and the current algorithm.
+        let mut newer = settings(
+            algorithm,
+            "another-key-of-the-tests-that-is-long-enough-for-this",
+        );
+        newer.verifying_secrets = vec![SecretString::from(SECRET)];
+        let newer = Tokens::new(&newer).unwrap();
+        assert!(newer.read(&token, None, now()).is_ok());
+        assert!(
+            newer
+                .read(&hs256().sign(claims()).unwrap(), None, now())
+                .is_ok()
+        );
+    }
+}
+
+#[test]
+fn rsa_keys_sign_with_each_hash() {
+    let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+    let key = pem("PRIVATE KEY", key.as_der().unwrap().as_ref());
+    for (algorithm, name) in [
+        (JwtAlgorithm::Rs256, "RS256"),
+        (JwtAlgorithm::Rs384, "RS384"),
+        (JwtAlgorithm::Rs512, "RS512"),
+    ] {
+        let tokens = Tokens::new(&settings(algorithm, &key)).unwrap();
+        let token = tokens.sign(claims()).unwrap();
+        assert!(tokens.read(&token, None, now()).is_ok(), "{name}");
+        let published = serde_json::to_value(tokens.keys().public()).unwrap();
+        assert_eq!(published["keys"][0]["alg"], name);
+        // The key verifies as an older one too, with the hash of the current algorithm.
+        let mut newer = settings(algorithm, &p256().0);
+        newer.verifying_keys = vec![SecretString::from(key.as_str())];
+        newer.algorithm = JwtAlgorithm::Es256;
+        let newer = Tokens::new(&newer).unwrap();
+        let read = newer.read(&token, None, now()).is_ok();
+        assert_eq!(read, algorithm == JwtAlgorithm::Rs256, "{name}");
+    }
+}
+
+#[test]
+fn a_leeway_extends_the_times_of_a_token() {
+    let mut settings = settings(JwtAlgorithm::Hs256, SECRET);
+    settings.leeway = TimeDelta::seconds(10);
+    let tokens = Tokens::new(&settings).unwrap();
+    let read = |name: &str, value: i64| {
+        let mut claims = serde_json::to_value(claims()).unwrap();
+        claims[name] = value.into();
+        tokens.read(&signed(&claims), None, now()).map(|_| ())
+    };
+    assert_eq!(read("exp", NOW - 9), Ok(()));
+    assert_eq!(read("exp", NOW - 10), Err(TokenError::Expired));
+    for name in ["iat", "nbf"] {
+        assert_eq!(read(name, NOW + 10), Ok(()), "{name}");
+        assert_eq!(read(name, NOW + 11), Err(TokenError::Invalid), "{name}");
+    }
+}
+
+#[test]
+fn one_of_several_audiences_is_wanted() {
+    let mut settings = settings(JwtAlgorithm::Hs256, SECRET);
+    settings.audiences = vec!["app".to_owned(), "shop".to_owned()];
+    let tokens = Tokens::new(&settings).unwrap();
+    let token = tokens.sign(claims()).unwrap();
+    assert!(tokens.read(&token, None, now()).is_ok());
+    for (audience, accepted) in [
+        (json!(["app", "shop"]), true),
+        (json!("shop"), true),
+        (json!(["other", "app"]), true),
+        (json!("other"), false),
+        (json!([]), false),
+        (json!(["app", 1]), false),
+        (json!(null), false),
+    ] {
+        let mut claims = serde_json::to_value(claims()).unwrap();
+        claims["aud"] = audience.clone();
+        let read = tokens.read(&signed(&claims), None, now()).is_ok();
+        assert_eq!(read, accepted, "{audience}");
+    }
+}
+
+#[test]
 fn issuer_and_audience_are_written_and_wanted() {
     let mut settings = settings(JwtAlgorithm::Hs256, SECRET);
     settings.issuer = Some("https://app.example.com".to_owned());
-    settings.audience = Some("app".to_owned());
+    settings.audiences = vec!["app".to_owned()];
     let tokens = Tokens::new(&settings).unwrap();
     let token = tokens.sign(claims()).unwrap();
     assert_eq!(tokens.read(&token, None, now()), Ok(claims()));

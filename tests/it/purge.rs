@@ -19,6 +19,7 @@ use vestibule::tokens::RefreshTokenRow;
 use crate::support::app::TestApp;
 
 const RETENTION: RetentionSettings = RetentionSettings {
+    leeway: TimeDelta::zero(),
     access_lifetime: TimeDelta::minutes(5),
     audit_events: TimeDelta::days(400),
 };

@@ -169,3 +169,21 @@ async fn authentication_is_checked_before_the_method() {
     let head = head.header(AUTHORIZATION, format!("Bearer {}", pair.access));
     assert_eq!(ApiResponse::of_request(head).await.status, 200);
 }
+
+/// As simplejwt's `AUTH_HEADER_TYPES`.
+#[tokio::test]
+async fn other_authorization_schemes_may_be_listed() {
+    let (app, user) = TestApp::builder()
+        .setting("AUTH_HEADER_TYPES", "JWT, Token")
+        .start_with_user();
+    let pair = app.issue_tokens(&user, TokenGrant::default());
+    let visitor = app.visitor();
+    for (scheme, status) in [("JWT", 200), ("token", 200), ("Bearer", 401)] {
+        let header = format!("{scheme} {}", pair.access);
+        let reply = visitor.get_me_with_authorization(&header).await;
+        assert_eq!(reply.status, status, "{scheme}");
+        if status == 401 {
+            assert_eq!(reply.header("www-authenticate"), Some("JWT realm=\"api\""));
+        }
+    }
+}
