@@ -1,9 +1,9 @@
-//! Turns every error into a page, or into JSON under `/api/`, and logs the details that clients must
+//! Turns every error into a page, or into JSON under `API_PREFIX`, and logs the details that clients must
 //! not see.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE, WWW_AUTHENTICATE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, ResponseError, web};
@@ -11,15 +11,33 @@ use askama::Template;
 
 use crate::api::ApiError;
 use crate::api::bearer::not_signed_in;
+use crate::api::error::BEARER;
 use crate::error::{Error, ErrorChain, PublicError};
-use crate::middleware::{is_api_path, request_id};
+use crate::middleware::request_id;
 use crate::settings::PasswordLogin;
 use crate::state::AppState;
 use crate::web::pages::{ActionLink, ErrorPage};
 use crate::web::render;
 
-/// Writes the body of every error response.
+/// Writes the body of every error response, and the scheme of `AUTH_HEADER_TYPES` into every 401 of the API.
 pub async fn error_pages(
+    app: web::Data<AppState>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let mut response = with_body(request, next).await?;
+    let scheme = app.settings.api.auth_header_types.first();
+    if let Some(scheme) = scheme.filter(|scheme| *scheme != "Bearer")
+        && let Some(header) = response.headers_mut().get_mut(WWW_AUTHENTICATE)
+        && header == BEARER
+        && let Ok(own) = HeaderValue::from_str(&BEARER.replace("Bearer", scheme))
+    {
+        *header = own;
+    }
+    Ok(response)
+}
+
+async fn with_body(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -74,7 +92,7 @@ fn log_error(error: &Error, status: StatusCode) {
 
 fn body(request: &HttpRequest, public: &PublicError) -> (&'static str, String) {
     let for_script = public.code.is_some() && wants_json(request);
-    if is_api_path(request.path()) || for_script {
+    if is_api_path(request) || for_script {
         return (
             "application/json",
             public.json(request.method()).to_string(),
@@ -103,6 +121,11 @@ fn body(request: &HttpRequest, public: &PublicError) -> (&'static str, String) {
     };
     let html = page.render().unwrap_or_else(|_| public.heading.to_owned());
     ("text/html; charset=utf-8", html)
+}
+
+fn is_api_path(request: &HttpRequest) -> bool {
+    let app = request.app_data::<web::Data<AppState>>();
+    app.is_some_and(|app| app.settings.api.prefix.route(request.path()).is_some())
 }
 
 /// Whether a script sent the request: it cannot use a redirect to a log-in page.

@@ -11,6 +11,7 @@ mod cross_site;
 mod request_log;
 mod security_headers;
 mod session_encryption;
+mod settle_throttle;
 
 pub use allowed_hosts::allowed_hosts;
 pub use body::bounded_body;
@@ -19,7 +20,7 @@ pub use connections::{
     ConnectionLimits, OpenConnections, TrackedConnection, TrackedStream, mark_busy,
     raise_descriptor_limit,
 };
-pub use cors::{cors, is_api_path};
+pub use cors::cors;
 pub use credential_cookies::{
     CONNECTION_ATTEMPT, LOGIN_ATTEMPT, LOGIN_CODE, PENDING_SIGN_IN, TokenCookie, remove_credentials,
 };
@@ -29,3 +30,4 @@ pub use security_headers::security_headers;
 #[cfg(fuzzing)]
 pub(crate) use session_encryption::{OpenedCookie, rewrite_cookies};
 pub use session_encryption::{cookie_parts, open_with_fallback_keys, reseal, session_middleware};
+pub use settle_throttle::settle_throttle;

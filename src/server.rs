@@ -19,7 +19,7 @@ use crate::error_pages::error_pages;
 use crate::middleware::{
     ConnectionLimits, OpenConnections, allowed_hosts, bounded_body, cors, cross_site, mark_busy,
     open_with_fallback_keys, remove_credentials, request_log, reseal, security_headers,
-    session_middleware,
+    session_middleware, settle_throttle,
 };
 use crate::purge;
 use crate::state::AppState;
@@ -66,7 +66,8 @@ impl Application {
             // The middleware that is wrapped last sees a request first.
             App::new()
                 .app_data(state.clone())
-                .configure(urls::routes)
+                .configure(|config| urls::routes(config, &state.settings.api.prefix))
+                .wrap(from_fn(settle_throttle))
                 .wrap(from_fn(remove_credentials))
                 .wrap(from_fn(reseal))
                 .wrap(session_middleware(&state.settings, &state.keys))

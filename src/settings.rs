@@ -4,6 +4,7 @@
 //! that was read (never a secret) and what to set.
 
 mod api;
+mod api_prefix;
 mod cors;
 mod database_url;
 mod dotenv;
@@ -27,6 +28,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 pub use api::{ApiSettings, Rate};
+pub use api_prefix::ApiPrefix;
 pub use cors::CorsSettings;
 pub use database_url::DatabaseUrl;
 pub use error::{InvalidSetting, SettingsError};

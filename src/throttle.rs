@@ -1,12 +1,13 @@
 //! Rate limits: sign-ins and refreshes per network of the client, wrong passwords per network and
 //! account, and wrong old passwords per session.
 //!
-//! There is no limit per account alone, because strangers could lock users out. Requests are counted as
-//! Django REST framework counts them, in a sliding window. Each of the networks that contain an address
+//! There is no limit per account alone, because strangers could lock users out. Failed requests are
+//! counted as Django REST framework counts requests, in a sliding window; successful ones have a wide limit. Each of the networks that contain an address
 //! is counted, the larger ones with higher limits.
 
 mod bounded_map;
 mod exchange_budget;
+mod failure_limit;
 mod limit_key;
 mod old_passwords;
 mod sliding_window;
@@ -14,6 +15,7 @@ mod wrong_passwords;
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -24,6 +26,8 @@ use crate::error::Error;
 use crate::ids::SessionId;
 use crate::settings::{ApiSettings, Rate};
 pub use exchange_budget::{ExchangeBudget, ExchangeOutcome, ExchangePermit, ExchangeRefusal};
+pub use failure_limit::CountedRequest;
+use failure_limit::FailureLimit;
 use limit_key::{LimitKey, known_browser_key, network_keys, session_key};
 pub use old_passwords::OldPasswordAttempt;
 use old_passwords::OldPasswords;
@@ -38,11 +42,11 @@ const SESSION_TOKEN_PERIODS: u32 = 60;
 /// All rate limits; `None` if a limit is off.
 pub struct Throttle {
     clock: Clock,
-    sign_ins: Option<SlidingWindow>,
+    sign_ins: Option<Arc<FailureLimit>>,
     wrong_passwords: Option<WrongPasswords>,
-    refreshes: Option<SlidingWindow>,
+    refreshes: Option<Arc<FailureLimit>>,
     session_tokens: Option<SlidingWindow>,
-    verifications: Option<SlidingWindow>,
+    verifications: Option<Arc<FailureLimit>>,
     old_passwords: OldPasswords,
     /// Held while a request is checked and counted, so that concurrent requests cannot exceed a limit.
     counting: Mutex<()>,
@@ -59,41 +63,42 @@ pub struct PasswordAttempt<'a> {
 impl Throttle {
     /// The limits of the settings.
     pub fn new(settings: &ApiSettings, clock: &Clock) -> Self {
+        let failures = |rate: Option<Rate>| rate.map(FailureLimit::new).map(Arc::new);
         Self {
             clock: clock.clone(),
-            sign_ins: settings.throttle_login.map(SlidingWindow::new),
+            sign_ins: failures(settings.throttle_login),
             wrong_passwords: settings.throttle_login.map(WrongPasswords::new),
-            refreshes: settings.throttle_refresh.map(SlidingWindow::new),
+            refreshes: failures(settings.throttle_refresh),
             session_tokens: settings
                 .throttle_refresh
                 .map(session_token_rate)
                 .map(SlidingWindow::new),
-            verifications: settings.throttle_refresh.map(SlidingWindow::new),
+            verifications: failures(settings.throttle_refresh),
             old_passwords: OldPasswords::new(),
             counting: Mutex::new(()),
         }
     }
 
-    /// Counts a sign-in attempt of this client. Fails if the limit of one of its networks is reached.
-    pub fn count_sign_in(&self, client: IpAddr) -> Result<(), Error> {
-        self.count(self.sign_ins.as_ref(), &network_keys(client, ""))
+    /// Counts a sign-in attempt of this client, as failed until it succeeds. Fails if a limit of one of its
+    /// networks is reached; `None` if there are no limits.
+    pub fn count_sign_in(&self, client: IpAddr) -> Result<Option<CountedRequest>, Error> {
+        self.count_failure(self.sign_ins.as_ref(), &network_keys(client, ""))
     }
 
-    /// Counts a sign-in attempt from a browser in which this account has signed in before. Fails if the
-    /// limit of these browsers is reached.
-    pub fn count_known_browser(&self, email: &str) -> Result<(), Error> {
-        self.count(self.sign_ins.as_ref(), &[known_browser_key(email)])
+    /// Counts a sign-in attempt from a browser in which this account has signed in before, as
+    /// [`count_sign_in`](Self::count_sign_in) does. Fails if a limit of these browsers is reached.
+    pub fn count_known_browser(&self, email: &str) -> Result<Option<CountedRequest>, Error> {
+        self.count_failure(self.sign_ins.as_ref(), &[known_browser_key(email)])
     }
 
-    /// Counts a token refresh of this client. Fails if the limit of one of its networks is reached.
-    pub fn count_refresh(&self, client: IpAddr) -> Result<(), Error> {
-        self.count(self.refreshes.as_ref(), &network_keys(client, ""))
+    /// Counts a token refresh of this client, as [`count_sign_in`](Self::count_sign_in) does.
+    pub fn count_refresh(&self, client: IpAddr) -> Result<Option<CountedRequest>, Error> {
+        self.count_failure(self.refreshes.as_ref(), &network_keys(client, ""))
     }
 
-    /// Counts a token verification of this client. Fails if the limit of one of its networks is reached:
-    /// that of refreshes, counted separately.
-    pub fn count_verification(&self, client: IpAddr) -> Result<(), Error> {
-        self.count(self.verifications.as_ref(), &network_keys(client, ""))
+    /// Counts a token verification of this client: the limit is that of refreshes, counted separately.
+    pub fn count_verification(&self, client: IpAddr) -> Result<Option<CountedRequest>, Error> {
+        self.count_failure(self.verifications.as_ref(), &network_keys(client, ""))
     }
 
     /// Counts a request for tokens of this browser session. Fails if the limit is reached.
@@ -133,6 +138,17 @@ impl Throttle {
         let attempt = self.old_passwords.begin(key, self.clock.elapsed());
         // The running comparisons end within seconds.
         attempt.ok_or(Error::Throttled(1))
+    }
+
+    fn count_failure(
+        &self,
+        limit: Option<&Arc<FailureLimit>>,
+        keys: &[LimitKey],
+    ) -> Result<Option<CountedRequest>, Error> {
+        let Some(limit) = limit else { return Ok(None) };
+        let _counting = self.counting.lock();
+        let counted = limit.count(keys, &self.clock);
+        counted.map(Some).map_err(Error::throttled_for)
     }
 
     fn count(&self, window: Option<&SlidingWindow>, keys: &[LimitKey]) -> Result<(), Error> {

@@ -10,14 +10,16 @@ use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 use crate::api::{docs, exchange, logout as api_logout, session, token, users};
 use crate::error::Error;
+use crate::settings::ApiPrefix;
 use crate::web::{
     account, account_sessions, authenticator, callback, health, home, jwks, login, login_code,
     logout, organization, password_change, password_login, provider_connection, static_files, step,
     webhook,
 };
 
-/// Registers all routes.
-pub fn routes(config: &mut ServiceConfig) {
+/// Registers all routes; those of the API are below `prefix`.
+pub fn routes(config: &mut ServiceConfig, prefix: &ApiPrefix) {
+    let api = |path: &str| format!("{}{path}", prefix.as_str());
     config
         .service(get("/", home::home))
         .service(get("/account", account::account))
@@ -56,25 +58,25 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(get_and_post("/auth/step", step::get, step::post))
         .service(post("/auth/organization", organization::post))
         .service(get_and_post("/auth/logout", logout::get, logout::post))
-        .service(post("/api/auth/workos/callback", exchange::workos))
-        .service(post("/api/auth/google", exchange::google))
-        .service(post("/api/auth/okta", exchange::okta))
-        .service(post("/api/auth/session", session::session))
-        .service(post("/api/auth/logout", api_logout::logout))
-        .service(post("/api/token", token::obtain))
-        .service(post("/api/token/refresh", token::refresh))
-        .service(post("/api/token/verify", token::verify))
-        .service(post("/api/token/blacklist", token::blacklist))
+        .service(post(&api("/auth/workos/callback"), exchange::workos))
+        .service(post(&api("/auth/google"), exchange::google))
+        .service(post(&api("/auth/okta"), exchange::okta))
+        .service(post(&api("/auth/session"), session::session))
+        .service(post(&api("/auth/logout"), api_logout::logout))
+        .service(post(&api("/token"), token::obtain))
+        .service(post(&api("/token/refresh"), token::refresh))
+        .service(post(&api("/token/verify"), token::verify))
+        .service(post(&api("/token/blacklist"), token::blacklist))
         .service(
-            get("/api/users/me", users::me).route(
+            get(&api("/users/me"), users::me).route(
                 web::route()
                     .guard(is_write())
                     .to(users::me_method_not_allowed),
             ),
         )
         .service(get("/.well-known/jwks.json", jwks::jwks))
-        .service(get("/api/schema", docs::schema))
-        .service(get("/api/docs", docs::docs))
+        .service(get(&api("/schema"), docs::schema))
+        .service(get(&api("/docs"), docs::docs))
         .service(post("/webhooks/workos", webhook::post))
         .service(get("/static/{path:.+}", static_files::get))
         .service(get("/healthz", health::healthz))

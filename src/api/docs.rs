@@ -4,15 +4,15 @@
 
 use std::sync::LazyLock;
 
-use actix_web::http::StatusCode;
+use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde_json::Value;
 
+use super::ApiError;
 use super::schema::{
     self, BodyField, CredentialKind, Operation, OperationGroup, ResponseDoc, ResponseExample,
 };
-use super::{ApiError, json_ok};
 use crate::error::Error;
 use crate::settings::Settings;
 use crate::state::AppState;
@@ -24,7 +24,11 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(schema::operations);
 /// `GET /api/schema`: the OpenAPI document.
 pub async fn schema(app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     let operations = served_operations(&app.settings)?;
-    json_ok(&schema::document(&operations))
+    let text = serde_json::to_string(&schema::document(&operations))
+        .map_err(|error| ApiError::internal("write the document as JSON", error))?;
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::json())
+        .body(schema::with_prefix(text, &app.settings.api.prefix)))
 }
 
 /// `GET /api/docs`: the documentation as a page.
@@ -35,7 +39,12 @@ pub async fn docs(app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
         session_cookie: &app.settings.session_cookie_name,
         operations: &served_operations(&app.settings)?,
     };
-    Ok(render::page(StatusCode::OK, &page)?)
+    let html = page
+        .render()
+        .map_err(|error| ApiError::internal("render the documentation", error))?;
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::html())
+        .body(schema::with_prefix(html, &app.settings.api.prefix)))
 }
 
 /// The operations that this configuration serves; 404 if the documentation is off.

@@ -22,6 +22,30 @@ pub use exchanges::{GOOGLE, OKTA};
 pub use responses::TOKEN;
 pub use routes::operations;
 
+use crate::settings::ApiPrefix;
+
+/// A text of the documentation, with the API's paths below another prefix than `/api`.
+pub fn with_prefix(text: String, prefix: &ApiPrefix) -> String {
+    let (usual, prefix) = ("/api/", prefix.as_str());
+    if prefix == "/api" {
+        return text;
+    }
+    let mut renamed = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once(usual) {
+        renamed.push_str(before);
+        // A host of the name `api` follows a slash.
+        renamed.push_str(if before.ends_with('/') {
+            "/api"
+        } else {
+            prefix
+        });
+        renamed.push('/');
+        rest = after;
+    }
+    renamed + rest
+}
+
 /// A section of the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperationGroup {

@@ -2,7 +2,9 @@
 
 use super::error::CommandError;
 use super::output::print_line;
+use super::source::load_source;
 use crate::api::schema;
+use crate::settings::ApiPrefix;
 
 pub(super) fn run() -> Result<(), CommandError> {
     let document = serde_json::to_string_pretty(&schema::document(&schema::operations())).map_err(
@@ -12,6 +14,7 @@ pub(super) fn run() -> Result<(), CommandError> {
             ))
         },
     )?;
-    print_line(document)?;
+    let prefix = ApiPrefix::from_source(&load_source()?)?;
+    print_line(schema::with_prefix(document, &prefix))?;
     Ok(())
 }

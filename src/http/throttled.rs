@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use super::known_browser::KnownBrowser;
 use crate::accounts::email_key;
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::middleware::client_ip;
 use crate::settings::Settings;
 use crate::state::AppState;
-use crate::throttle::Throttle;
+use crate::throttle::{CountedRequest, Throttle};
 
 /// Counts a sign-in by password or code exchange, and rejects it over the limit. Holds the client's
 /// address.
@@ -43,8 +43,8 @@ impl FromRequest for SignInThrottle {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(client(request).and_then(|(app, client)| {
-            let throttled = app.throttle.count_sign_in(client);
-            throttled.map_err(|error| on_form(error, request))?;
+            let counted = app.throttle.count_sign_in(client);
+            keep(request, counted.map_err(|error| on_form(error, request))?);
             Ok(Self(client))
         }))
     }
@@ -67,6 +67,7 @@ impl FromRequest for PasswordFormThrottle {
         ready(client(request).and_then(|(app, client)| {
             let browser = KnownBrowser::from_request(request, &app.keys, app.clock.now());
             let counted = app.throttle.count_sign_in(client);
+            let counted = counted.map(|counted| keep(request, counted));
             if browser.is_empty() {
                 counted.map_err(|error| on_form(error, request))?;
                 return Ok(Self {
@@ -96,7 +97,8 @@ impl PasswordFormThrottle {
             return Ok((PasswordSource::Address(self.client), self.browser));
         }
         if self.counted.is_err() {
-            throttle.count_known_browser(email)?;
+            // It stays counted: an account signs in from its browsers less often than the limit.
+            drop(throttle.count_known_browser(email)?);
         }
         Ok((PasswordSource::KnownBrowser(email_key(email)), self.browser))
     }
@@ -108,7 +110,7 @@ impl FromRequest for RefreshThrottle {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(client(request).and_then(|(app, client)| {
-            app.throttle.count_refresh(client)?;
+            keep(request, app.throttle.count_refresh(client)?);
             Ok(Self)
         }))
     }
@@ -120,9 +122,16 @@ impl FromRequest for VerifyThrottle {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(client(request).and_then(|(app, client)| {
-            app.throttle.count_verification(client)?;
+            keep(request, app.throttle.count_verification(client)?);
             Ok(Self)
         }))
+    }
+}
+
+/// Keeps the counted request until its response is known: see the middleware `settle_throttle`.
+fn keep(request: &HttpRequest, counted: Option<CountedRequest>) {
+    if let Some(counted) = counted {
+        request.extensions_mut().insert(counted);
     }
 }
 

@@ -1,4 +1,4 @@
-//! CORS under `/api/`, for pages of the origins that the settings allow. Responses to other origins have no
+//! CORS under `API_PREFIX`, for pages of the origins that the settings allow. Responses to other origins have no
 //! CORS headers, except for the public documents.
 //!
 //! actix-cors is not used: it cannot be limited to a path, and it rejects preflights with plain text,
@@ -32,8 +32,9 @@ pub async fn cors(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let settings = &app.settings.cors;
-    let is_public = is_public_document(request.path());
-    let is_on = !settings.is_off() && is_api_path(request.path());
+    let route = app.settings.api.prefix.route(request.path());
+    let is_public = route == Some("/schema") || is_key_set(request.path());
+    let is_on = !settings.is_off() && route.is_some();
     let origin = allowed_origin(request.headers(), settings).filter(|_| is_on);
     if is_on && is_preflight(&request) {
         return Ok(request.into_response(preflight(origin, settings)));
@@ -55,10 +56,8 @@ pub async fn cors(
     Ok(response)
 }
 
-/// Whether a page of any origin may read the response, without credentials.
-fn is_public_document(path: &str) -> bool {
-    let path = path.strip_suffix('/').unwrap_or(path);
-    matches!(path, "/.well-known/jwks.json" | "/api/schema")
+fn is_key_set(path: &str) -> bool {
+    path.strip_suffix('/').unwrap_or(path) == "/.well-known/jwks.json"
 }
 
 /// The response to a preflight. No other check applies: a preflight has no credentials, and its response
@@ -97,9 +96,4 @@ fn is_preflight(request: &ServiceRequest) -> bool {
 fn allowed_origin(headers: &HeaderMap, settings: &CorsSettings) -> Option<HeaderValue> {
     let value = headers.get(ORIGIN)?;
     settings.allows(value.to_str().ok()?).then(|| value.clone())
-}
-
-/// Whether the path belongs to the JSON API.
-pub fn is_api_path(path: &str) -> bool {
-    path == "/api" || path.starts_with("/api/")
 }

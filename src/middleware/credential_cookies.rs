@@ -1,6 +1,8 @@
 //! The cookies that carry a user's credentials beside the session cookie: their names, paths and
 //! attributes, and their removal when the browser's user changes.
 
+use std::borrow::Cow;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
@@ -76,7 +78,7 @@ impl SignInCookies {
 #[derive(Clone, Debug)]
 pub struct TokenCookie {
     name: String,
-    path: &'static str,
+    path: String,
 }
 
 impl TokenCookie {
@@ -84,7 +86,8 @@ impl TokenCookie {
     /// read it.
     pub fn access(settings: &ApiSettings) -> Option<Self> {
         let name = settings.auth_cookie_name.clone()?;
-        Some(Self { name, path: "/" })
+        let path = "/".to_owned();
+        Some(Self { name, path })
     }
 
     /// The cookie of the refresh token, which only the API reads: `tofu-web` for the access token means
@@ -99,7 +102,7 @@ impl TokenCookie {
             };
             Self {
                 name: format!("{name}-refresh"),
-                path: "/api",
+                path: settings.prefix.as_str().to_owned(),
             }
         })
     }
@@ -202,14 +205,14 @@ fn removals(
     removals
 }
 
-fn removal(name: String, path: &'static str, secure: bool) -> Cookie<'static> {
+fn removal(name: String, path: impl Into<Cow<'static, str>>, secure: bool) -> Cookie<'static> {
     let mut cookie = Cookie::new(name, "");
     set_attributes(&mut cookie, path, secure);
     cookie.make_removal();
     cookie
 }
 
-fn set_attributes(cookie: &mut Cookie<'static>, path: &'static str, secure: bool) {
+fn set_attributes(cookie: &mut Cookie<'static>, path: impl Into<Cow<'static, str>>, secure: bool) {
     cookie.set_path(path);
     cookie.set_http_only(true);
     cookie.set_secure(secure);
@@ -222,13 +225,16 @@ mod tests {
     use actix_web::http::header::COOKIE;
 
     use super::*;
+    use crate::settings::ApiPrefix;
 
     fn settings(name: &str, refresh: bool) -> ApiSettings {
         ApiSettings {
+            prefix: ApiPrefix::default(),
             auth_cookie_name: Some(name.to_owned()),
             auth_cookie_refresh: refresh,
             logout_to_signin: String::new(),
             logout_to_login: String::new(),
+            auth_header_types: Vec::new(),
             throttle_login: None,
             throttle_refresh: None,
             docs: true,

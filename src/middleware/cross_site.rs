@@ -33,14 +33,12 @@ pub async fn cross_site(
 /// leaves the tokens to the page that sent it.
 fn uses_no_cookie(path: &str, settings: &Settings) -> bool {
     let api = &settings.api;
-    match path.strip_suffix('/').unwrap_or(path) {
-        "/api/token/verify" => true,
-        "/api/token"
-        | "/api/token/refresh"
-        | "/api/auth/workos/callback"
-        | "/api/auth/google"
-        | "/api/auth/okta" => api.auth_cookie_name.is_none(),
-        "/api/token/blacklist" => api.auth_cookie_name.is_none() || !api.auth_cookie_refresh,
+    match api.prefix.route(path).unwrap_or_default() {
+        "/token/verify" => true,
+        "/token" | "/token/refresh" | "/auth/workos/callback" | "/auth/google" | "/auth/okta" => {
+            api.auth_cookie_name.is_none()
+        }
+        "/token/blacklist" => api.auth_cookie_name.is_none() || !api.auth_cookie_refresh,
         _ => false,
     }
 }

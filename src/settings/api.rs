@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::api_prefix::ApiPrefix;
 use super::reader::Reader;
 use super::values::{WANTED_COOKIE_NAME, parse_bool, parse_cookie_name, parse_redirect_target};
 
@@ -24,6 +25,8 @@ pub struct Rate {
 /// The settings of the JSON API.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
+    /// The beginning of the paths.
+    pub prefix: ApiPrefix,
     /// The name of the cookie that holds the access token; without one there is no cookie policy.
     pub auth_cookie_name: Option<String>,
     /// Whether a second cookie holds the refresh token.
@@ -32,6 +35,9 @@ pub struct ApiSettings {
     pub logout_to_signin: String,
     /// The `redirect_to` of any other log-out.
     pub logout_to_login: String,
+    /// The schemes of `Authorization` that announce an access token, and are compared without case. The
+    /// first is the one of `WWW-Authenticate`.
+    pub auth_header_types: Vec<String>,
     /// The rate limit of sign-ins; `None` is unlimited.
     pub throttle_login: Option<Rate>,
     /// The rate limit of refreshes; `None` is unlimited.
@@ -43,6 +49,7 @@ pub struct ApiSettings {
 impl ApiSettings {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         Self {
+            prefix: ApiPrefix::read(reader),
             auth_cookie_name: reader.optional(
                 "AUTH_COOKIE_NAME",
                 WANTED_COOKIE_NAME,
@@ -66,11 +73,23 @@ impl ApiSettings {
                 WANTED_TARGET,
                 parse_redirect_target,
             ),
+            auth_header_types: reader.list(
+                "AUTH_HEADER_TYPES",
+                "Bearer",
+                "names of authorization schemes between commas, such as Bearer, JWT",
+                parse_scheme,
+            ),
             throttle_login: reader.value("THROTTLE_LOGIN", "10/min", WANTED_RATE, parse_rate),
             throttle_refresh: reader.value("THROTTLE_REFRESH", "60/min", WANTED_RATE, parse_rate),
             docs: reader.value("API_DOCS", "on", "on or off", parse_switch),
         }
     }
+}
+
+/// Accepts the name of a scheme (RFC 9110, section 11.1).
+fn parse_scheme(text: &str) -> Option<String> {
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    text.chars().all(is_token).then(|| text.to_owned())
 }
 
 fn parse_switch(text: &str) -> Option<bool> {

@@ -39,6 +39,18 @@ impl SlidingWindow {
         })
     }
 
+    /// Takes back a request that was counted at this time.
+    pub(super) fn forget(&self, key: LimitKey, counted_at: Duration, now: Duration) {
+        let period = self.rate.period;
+        self.times.update(key.hash, now, |times| {
+            let place = times.partition_point(|time| *time < counted_at);
+            if times.get(place) == Some(&counted_at) {
+                times.remove(place);
+            }
+            ((), times.back().map_or(now, |last| *last + period))
+        });
+    }
+
     /// Counts a request that is allowed.
     pub(super) fn count(&self, key: LimitKey, now: Duration) {
         let period = self.rate.period;

@@ -110,9 +110,9 @@ fn a_larger_network_has_a_higher_limit_that_expires_faster() {
 fn throttle() -> Throttle {
     Throttle {
         clock: Clock::standing_at(crate::clock::Timestamp::from_seconds(1).unwrap()),
-        sign_ins: Some(SlidingWindow::new(rate(2))),
+        sign_ins: Some(Arc::new(FailureLimit::new(rate(2)))),
         wrong_passwords: Some(WrongPasswords::new(rate(2))),
-        refreshes: Some(SlidingWindow::new(rate(2))),
+        refreshes: Some(Arc::new(FailureLimit::new(rate(2)))),
         session_tokens: None,
         verifications: None,
         old_passwords: OldPasswords::new(),
@@ -181,6 +181,23 @@ fn a_known_browser_has_limits_of_its_own() {
     throttle
         .count_sign_in("192.0.2.1".parse().unwrap())
         .unwrap();
+}
+
+#[test]
+fn successful_requests_have_a_wide_limit_of_their_own() {
+    let throttle = throttle();
+    let here = "192.0.2.1".parse().unwrap();
+    let count = || throttle.count_sign_in(here);
+    for _ in 0..39 {
+        count().unwrap().unwrap().succeeded();
+    }
+    let pending = count().unwrap();
+    drop(count().unwrap());
+    assert!(count().is_err(), "one is running, one has failed");
+    pending.unwrap().succeeded();
+    assert!(count().is_err(), "forty have succeeded");
+    let neighbour = "192.0.2.2".parse().unwrap();
+    assert!(throttle.count_sign_in(neighbour).is_ok());
 }
 
 #[test]

@@ -244,7 +244,7 @@ fn an_asterisk_in_an_origin_is_an_error_with_a_hint() {
 async fn every_error_response_has_cors_headers() {
     let app = TestApp::builder()
         .setting("CORS_ALLOWED_ORIGINS", SPA)
-        .setting("THROTTLE_LOGIN", "2/min")
+        .setting("THROTTLE_LOGIN", "1/min")
         .start();
     app.add_password_user("lena@example.com");
     let visitor = app.visitor();

@@ -46,12 +46,64 @@ fn assert_throttled(answer: &ApiResponse, seconds: u64) {
     assert_eq!(answer.json, json!({ "detail": detail }));
 }
 
+/// A sign-in of an account that does not exist.
+async fn stranger(app: &TestApp, from: &str) -> StatusCode {
+    sign_in(app, from, "nobody@example.com", "wrong")
+        .await
+        .status
+}
+
+/// As in an office whose people share an address.
 #[tokio::test]
-async fn sign_ins_are_limited_per_address() {
+async fn successful_sign_ins_have_a_wide_limit_of_their_own() {
+    let app = app("1/min", "1/min");
+    let here = "192.0.2.1";
+    let mut pairs = Vec::new();
+    for _ in 0..20 {
+        let pair = sign_in(&app, here, "lena@example.com", PASSWORD).await;
+        assert_eq!(pair.status, StatusCode::OK);
+        pairs.push(pair.text("refresh"));
+    }
+    let body = sign_in(&app, here, "lena@example.com", PASSWORD).await;
+    assert_throttled(&body, 60);
+    let from = [("x-forwarded-for", here)];
+    for refresh in &pairs {
+        let body = json!({ "refresh": refresh, "token": refresh });
+        for path in [REFRESH, "/api/token/verify"] {
+            let visitor = app.visitor();
+            let answer = visitor.post_json_with_headers(path, &body, &from).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}");
+        }
+    }
+    app.clock.advance(TimeDelta::seconds(60));
+    assert_eq!(lena(&app, here).await, StatusCode::OK);
+    assert_eq!(stranger(&app, here).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        lena(&app, here).await,
+        StatusCode::TOO_MANY_REQUESTS,
+        "one failure is allowed"
+    );
+}
+
+#[tokio::test]
+async fn successful_forms_do_not_count_as_failed() {
+    let app = app("1/min", "off");
+    for _ in 0..3 {
+        let response = app.visitor().log_in("lena@example.com", PASSWORD).await;
+        assert_eq!(response.status(), StatusCode::FOUND);
+    }
+    for expected in [StatusCode::OK, StatusCode::TOO_MANY_REQUESTS] {
+        let response = app.visitor().log_in("nobody@example.com", "wrong").await;
+        assert_eq!(response.status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn failed_sign_ins_are_limited_per_address() {
     let app = app("3/min", "off");
     let here = "192.0.2.1";
     for _ in 0..3 {
-        assert_eq!(lena(&app, here).await, StatusCode::OK);
+        assert_eq!(stranger(&app, here).await, StatusCode::UNAUTHORIZED);
     }
     let body = sign_in(&app, here, "lena@example.com", PASSWORD).await;
     assert_throttled(&body, 60);
@@ -120,7 +172,10 @@ async fn correct_passwords_do_not_count_as_wrong_passwords() {
 #[tokio::test]
 async fn an_ipv6_network_counts_as_one_address() {
     let app = app("1/min", "off");
-    assert_eq!(lena(&app, "2001:db8::1").await, StatusCode::OK);
+    assert_eq!(
+        stranger(&app, "2001:db8::1").await,
+        StatusCode::UNAUTHORIZED
+    );
     assert_eq!(
         lena(&app, "2001:db8::2:1").await,
         StatusCode::TOO_MANY_REQUESTS
@@ -135,11 +190,12 @@ async fn refreshes_have_their_own_limit() {
     let body = json!({ "refresh": pair.text("refresh") });
     let from = [("x-forwarded-for", "192.0.2.1")];
     for _ in 0..2 {
+        let body = json!({ "refresh": "nonsense" });
         let answer = app
             .visitor()
             .post_json_with_headers(REFRESH, &body, &from)
             .await;
-        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     }
     assert_throttled(
         &app.visitor()
@@ -165,8 +221,10 @@ async fn verifications_have_the_limit_of_refreshes_and_are_counted_separately() 
     let here = "192.0.2.1";
     let valid = send("/api/token/verify", verify.clone(), here).await;
     assert_eq!(valid.status, StatusCode::OK);
-    let invalid = send("/api/token/verify/", nonsense.clone(), here).await;
-    assert_eq!(invalid.status, StatusCode::UNAUTHORIZED, "counts too");
+    for path in ["/api/token/verify/", "/api/token/verify"] {
+        let invalid = send(path, nonsense.clone(), here).await;
+        assert_eq!(invalid.status, StatusCode::UNAUTHORIZED);
+    }
     assert_throttled(&send("/api/token/verify", verify.clone(), here).await, 60);
     assert_throttled(&send("/api/token/verify/", nonsense, here).await, 60);
     let body = json!({ "refresh": pair.text("refresh") });
@@ -189,12 +247,10 @@ async fn requests_that_cannot_sign_in_are_not_counted() {
             .await
             .unwrap();
         assert_eq!(get.status(), StatusCode::METHOD_NOT_ALLOWED);
-        let foreign = [("sec-fetch-site", "cross-site")];
-        let refused = app
-            .visitor()
-            .post_json_with_headers(TOKEN, &json!({}), &foreign)
-            .await;
-        assert_eq!(refused.status, StatusCode::FORBIDDEN);
+        let foreign = app.visitor().request(Method::POST, "/login");
+        let foreign = foreign.header("sec-fetch-site", "cross-site");
+        let refused = foreign.send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     }
     let body = json!({ "email": "lena@example.com", "password": PASSWORD });
     assert_eq!(

@@ -14,6 +14,7 @@ mod api_exchange;
 mod api_exchange_oidc;
 mod api_literals;
 mod api_logout;
+mod api_prefix;
 mod api_schema;
 mod api_session;
 mod api_throttle;

@@ -3,7 +3,7 @@
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
 
-use super::{REFRESH, app, assert_throttled, lena, sign_in};
+use super::{REFRESH, app, assert_throttled, lena, sign_in, stranger};
 use crate::support::api::PASSWORD;
 use crate::support::app::TestApp;
 
@@ -30,7 +30,8 @@ async fn the_64s_of_an_ipv6_56_share_a_limit_on_every_route() {
     let app = app("1/min", "1/min");
     let address = |network: u32| format!("2001:db8:0:{network:x}::1");
     for network in 0..4 {
-        assert_eq!(lena(&app, &address(network)).await, StatusCode::OK);
+        let status = stranger(&app, &address(network)).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
     }
     let refused = sign_in(&app, &address(4), "lena@example.com", PASSWORD).await;
     assert_throttled(&refused, 60);
@@ -62,7 +63,8 @@ async fn the_addresses_of_an_ipv4_24_share_a_limit() {
     let app = app("1/min", "off");
     for host in 0..16 {
         let from = format!("192.0.2.{host}");
-        assert_eq!(lena(&app, &from).await, StatusCode::OK, "{host}");
+        let status = stranger(&app, &from).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{host}");
     }
     let status = lena(&app, "192.0.2.16").await;
     assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);

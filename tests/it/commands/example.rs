@@ -8,6 +8,7 @@ const EXAMPLE: &str = include_str!("../../../.env.example");
 const SETTINGS: &str = concat!(
     include_str!("../../../src/settings.rs"),
     include_str!("../../../src/settings/api.rs"),
+    include_str!("../../../src/settings/api_prefix.rs"),
     include_str!("../../../src/settings/cors.rs"),
     include_str!("../../../src/settings/oidc.rs"),
     include_str!("../../../src/settings/retention.rs"),
