@@ -4,8 +4,8 @@ use diesel::AsChangeset;
 
 use super::ledger::{ImportRecord, profile_digest};
 use super::row::DjangoUser;
-use crate::accounts::User;
 use crate::accounts::import_ledger::password_digest;
+use crate::accounts::{User, passwords};
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 
@@ -32,6 +32,8 @@ pub(super) struct UserChanges {
 pub(super) struct UserMerge {
     pub(super) changes: UserChanges,
     pub(super) record: ImportRecord,
+    /// Whether the password's new hash is probably one of the same password.
+    pub(super) rehashed: bool,
 }
 
 impl UserMerge {
@@ -48,6 +50,7 @@ impl UserMerge {
         let mut merge = Self {
             changes: UserChanges::default(),
             record,
+            rehashed: false,
         };
         merge.password(user, row, unusable);
         merge.profile(user, row, emails_verified);
@@ -79,7 +82,7 @@ impl UserMerge {
 
     /// Whether the changes require that the account's sessions and tokens end.
     pub(super) fn ends_sessions(&self, user: &User) -> bool {
-        self.changes.password.is_some()
+        (self.changes.password.is_some() && !self.rehashed)
             || self.changes.is_active == Some(false)
             || self.verifies_email(user)
     }
@@ -118,9 +121,23 @@ impl UserMerge {
         };
         let digest = password_digest(new);
         if digest != self.record.password_digest && self.record.matches_password_of(user) {
+            self.rehashed = row.password.is_some() && self.is_rehash(user, row, new);
             self.changes.password = Some(new.to_owned());
             self.record.password_here.clone_from(&digest);
             self.record.password_digest = digest;
+        }
+    }
+
+    /// Whether the new hash is probably one of the same password. Django replaces a hash at a sign-in if
+    /// its scheme or its parameters are not the current ones. Whether the password has changed too cannot
+    /// be known. If the old hash is unknown, because a sign-in here has replaced it, a sign-in in Django
+    /// since then is the probable cause.
+    fn is_rehash(&self, user: &User, row: &DjangoUser, new: &str) -> bool {
+        if self.record.password_digest == self.record.password_here {
+            let (old, new) = (passwords::work(&user.password), passwords::work(new));
+            old.is_some() && new.is_some() && old != new
+        } else {
+            row.last_login > user.last_login
         }
     }
 

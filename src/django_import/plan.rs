@@ -54,7 +54,12 @@ pub(super) struct PlannedUpdate {
 }
 
 impl BatchPlan {
-    fn note_released(&mut self) {
+    fn add_notes(&mut self) {
+        const REHASHED: &str =
+            "hash replaced in Django, perhaps for the same password; its sessions stay";
+        for update in self.changed.iter().filter(|update| update.merge.rehashed) {
+            self.tally.note(REHASHED, update.user.id);
+        }
         const RELEASED: &str = "closed account gave up its email for an active one";
         for (owner, _) in &self.released {
             self.tally.note(RELEASED, owner.id);
@@ -64,7 +69,7 @@ impl BatchPlan {
     /// Counts what the plan would do, without doing it.
     pub(super) fn simulate(mut self) -> ImportTally {
         self.tally.inserted = count(self.new.len());
-        self.note_released();
+        self.add_notes();
         for update in self.changed.iter().filter(|update| !update.refused) {
             if update.merge.changes == UserChanges::default() {
                 self.tally.unchanged += 1;
@@ -81,7 +86,7 @@ impl BatchPlan {
         conn: &mut Conn,
         now: Timestamp,
     ) -> Result<ImportTally, DbError> {
-        self.note_released();
+        self.add_notes();
         for (owner, record) in self.released {
             release_email(conn, &owner, record)?;
         }

@@ -12,6 +12,7 @@ use super::plan::{BatchPlan, ImportedUser, PlannedUpdate};
 use super::report::{ImportTally, RefusalReason, RefusedRow};
 use super::row::{CheckedEmail, DjangoUser, RawUser};
 use super::transaction::write_retrying_conflicts;
+use crate::accounts::passwords::{self, PasswordScheme};
 use crate::accounts::{User, unusable_password};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
@@ -81,6 +82,7 @@ impl ImportPlanner {
             if !pass.takes(existing.records.contains_key(&row.id)) {
                 continue;
             }
+            count_hash(&mut plan.tally, row);
             let found = (
                 existing.users.remove(&row.id),
                 existing.records.remove(&row.id),
@@ -261,6 +263,19 @@ impl ImportPlanner {
                 simulated.close(update.user.id);
             }
         }
+    }
+}
+
+/// Counts the scheme of the row's password hash, and names the row if no password can match it.
+fn count_hash(tally: &mut ImportTally, row: &DjangoUser) {
+    const UNKNOWN: &str = "password hash that is not understood, so that no password matches";
+    let scheme = match &row.password {
+        Some(password) => passwords::scheme(password),
+        None => PasswordScheme::Unusable,
+    };
+    *tally.hashes.entry(scheme.name()).or_default() += 1;
+    if scheme == PasswordScheme::Unknown {
+        tally.note(UNKNOWN, row.id);
     }
 }
 

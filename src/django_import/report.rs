@@ -111,6 +111,8 @@ pub struct ImportTally {
     pub expired: u64,
     /// For each reason the number of refused rows, and the first of them.
     pub refused: BTreeMap<RefusalReason, (u64, Vec<RefusedRow>)>,
+    /// For each scheme of Django's password hashes the number of rows that were imported, or compared.
+    pub hashes: BTreeMap<&'static str, u64>,
     /// For each remark the number of rows that it is about, and the first of them.
     pub notes: BTreeMap<&'static str, (u64, Vec<String>)>,
 }
@@ -148,6 +150,9 @@ impl ImportTally {
             let missing = NAMED.saturating_sub(named.len());
             named.extend(first.into_iter().take(missing));
         }
+        for (scheme, count) in batch.hashes {
+            *self.hashes.entry(scheme).or_default() += count;
+        }
         for (remark, (count, first)) in batch.notes {
             let (total, named) = self.notes.entry(remark).or_default();
             *total += count;
@@ -171,6 +176,12 @@ impl ImportTally {
         for (reason, (count, first)) in &self.refused {
             let named: Vec<_> = first.iter().map(RefusedRow::to_string).collect();
             write_rows(f, *count, reason, &named)?;
+        }
+        if !self.hashes.is_empty() {
+            f.write_str("\n  passwords")?;
+        }
+        for (scheme, count) in &self.hashes {
+            write!(f, "\n    {count:>8}  {scheme}")?;
         }
         if !self.notes.is_empty() {
             f.write_str("\n  notes")?;

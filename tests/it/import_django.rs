@@ -82,7 +82,7 @@ fn a_user_without_a_password_gets_a_unique_unusable_one() {
     django.set(1, "password = ''");
     django.set(2, "password = ''");
     django.set(3, "password = 'no scheme that anybody knows'");
-    target.import(&django, &[]);
+    let first = target.import(&django, &[]);
     let passwords: Vec<_> = target
         .users()
         .into_iter()
@@ -94,6 +94,13 @@ fn a_user_without_a_password_gets_a_unique_unusable_one() {
     );
     assert_ne!(passwords[0], passwords[1]);
     assert_eq!(passwords[2], "no scheme that anybody knows");
+    for line in [
+        "1  unknown",
+        "2  unusable",
+        "1  password hash that is not understood, so that no password matches: 3",
+    ] {
+        assert!(first.stdout.contains(line), "{first:#?}");
+    }
     let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [0, 0, 3, 0]);
 }

@@ -88,6 +88,55 @@ fn a_password_changed_in_django_is_imported_even_after_a_rehash() {
     assert!(signs_in_with(&target, " spaced "));
 }
 
+/// Django replaces a hash at a sign-in when its parameters are no longer the current ones.
+#[test]
+fn a_hash_that_django_replaced_ends_no_session() {
+    let (django, target) = imported();
+    let stored = |iterations: u32| format!("password = 'pbkdf2_sha256${iterations}$salt$AAAA'");
+    for id in 1..=3 {
+        django.set(id, &stored(260_000));
+    }
+    target.import(&django, &[]);
+    for id in 1..=3 {
+        sign_in(&target, id);
+    }
+    let versions = [1, 2, 3].map(|id| target.user(id).token_version);
+    django.set(1, &stored(600_000));
+    django.set(2, "password = 'pbkdf2_sha256$260000$other$BBBB'");
+    django.set(3, "password = ''");
+    let output = target.import(&django, &[]);
+    assert_eq!(counts(&output, 0), [0, 3, 0, 0]);
+    assert!(
+        output.stdout.contains("1  hash replaced in Django"),
+        "{output:#?}"
+    );
+    assert!(is_signed_in(&target, 1) && !is_signed_in(&target, 2) && !is_signed_in(&target, 3));
+    let after = [1, 2, 3].map(|id| target.user(id).token_version);
+    assert_eq!(after, [versions[0], versions[1] + 1, versions[2] + 1]);
+    assert!(target.user(1).password.starts_with("pbkdf2_sha256$600000$"));
+    let again = target.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [0, 0, 3, 0]);
+}
+
+/// A sign-in here has replaced the hash, so the old one cannot be compared with Django's new one.
+#[test]
+fn after_a_rehash_here_a_sign_in_in_django_tells_a_rehash_from_a_change() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    django.add(1, "ada@example.com");
+    django.set(1, &format!("password = '{CHEAP}'"));
+    target.import(&django, &[]);
+    assert!(signs_in_with(&target, "Correct-horse-9"));
+    django.set(
+        1,
+        &format!("password = '{OTHER}', last_login = '2026-11-21 01:02:03'"),
+    );
+    target.import(&django, &[]);
+    assert_eq!(target.user(1).token_version, 0);
+    django.set(1, &format!("password = '{CHEAP}'"));
+    target.import(&django, &[]);
+    assert_eq!(target.user(1).token_version, 1);
+}
+
 /// Checks a password and confirms it as a sign-in does.
 fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
     let password = SecretString::from(password);

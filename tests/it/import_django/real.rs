@@ -26,6 +26,21 @@ fn imports_all((django, made): &(Django, RealDjango)) {
     let algorithms: std::collections::BTreeSet<_> = algorithms.map(|(name, _)| name).collect();
     assert_eq!(algorithms.len(), 6, "{algorithms:?}");
 
+    for line in [
+        "unusable",
+        "argon2",
+        "bcrypt_sha256",
+        "pbkdf2_sha1",
+        "scrypt",
+    ] {
+        let mut lines = output.stdout.lines();
+        assert!(
+            lines.any(|text| text.ends_with(&format!("  {line}"))),
+            "{output:#?}"
+        );
+    }
+    assert!(!output.stdout.contains("not understood"), "{output:#?}");
+
     assert_eq!(counts(&output, 1), [3, 0, 0, 0]);
     let tokens = target.tokens();
     assert_eq!(tokens.len(), made.blacklisted.len());

@@ -3,6 +3,7 @@
 use crate::support::database::TestDatabase;
 use crate::support::django::{Django, ImportTarget, counts};
 use crate::support::program::Program;
+use crate::support::real_django::RealDjango;
 
 const SMALL: &str = "password varchar(128), email varchar(254))";
 
@@ -18,6 +19,41 @@ fn a_custom_table_with_other_names_is_imported() {
     let user = target.user(7);
     assert!(user.is_active && !user.is_staff && !user.is_superuser);
     assert_eq!((user.first_name.as_str(), user.last_login), ("", None));
+}
+
+#[test]
+fn a_real_table_with_emails_as_user_names_is_imported() {
+    let ((django, _), target) = (RealDjango::on_this_runs_backend(), ImportTarget::new());
+    let table = ["--table", "people_subscriber"];
+    let missing = target.program(django.url(), &table).run().exits_with(1);
+    missing.reports_one_error(&["no column email", "--column email=COLUMN"]);
+    for (column, part) in [
+        ("mail=username", "no field mail"),
+        ("email=mail", "no column mail"),
+    ] {
+        let options = [&table[..], &["--column", column]].concat();
+        let wrong = target.program(django.url(), &options).run().exits_with(1);
+        wrong.reports_one_error(&["--column", part]);
+    }
+    let options = [&table[..], &["--column", "email=username"]].concat();
+    let output = target.import(&django, &options);
+    assert_eq!(counts(&output, 0), [1, 0, 0, 1]);
+    assert!(output.stdout.contains("email without @: 2"), "{output:#?}");
+    assert_eq!(target.user(1).email, "Ada@example.com");
+}
+
+#[test]
+fn a_view_of_a_real_table_is_imported() {
+    let ((django, _), target) = (RealDjango::on_this_runs_backend(), ImportTarget::new());
+    django.run(
+        "CREATE VIEW open_readers AS SELECT id, password, email, \
+             is_active AND NOT is_banned AND deleted_at IS NULL AS is_active FROM people_reader",
+    );
+    let output = target.import(&django, &["--table", "open_readers"]);
+    assert_eq!(counts(&output, 0), [5, 0, 0, 1]);
+    let open = target.users().into_iter().filter(|user| user.is_active);
+    let open: Vec<_> = open.map(|user| user.email).collect();
+    assert_eq!(open, ["open@example.com", "again@example.com"]);
 }
 
 #[test]

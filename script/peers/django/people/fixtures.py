@@ -4,7 +4,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from people.models import Author, Customer, Member, Reader
+from people.models import Author, Customer, Member, Reader, Subscriber
 
 PASSWORD = "Correct-horse-9"
 
@@ -32,6 +32,8 @@ def fill():
     add(Reader, email="inactive@example.com", is_active=False)
     add(Reader, email="Again@example.com", is_active=False)
     add(Reader, email="again@example.com")
+    add(Subscriber, username="Ada@example.com")
+    add(Subscriber, username="bob")
     customers = [add(Customer, email=f"customer{number}@example.com") for number in (1, 2)]
     authors = [add(Author, email=f"{handle}@example.com", id=handle) for handle in ("ada", "007")]
     return {

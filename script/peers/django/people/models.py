@@ -41,3 +41,10 @@ class Author(Person):
 
     id = models.CharField(max_length=40, primary_key=True)
     is_active = models.BooleanField(default=True)
+
+
+class Subscriber(AbstractBaseUser):
+    """Keeps the email in the user name."""
+
+    username = models.CharField(max_length=150, unique=True)
+    is_active = models.BooleanField(default=True)
