@@ -62,17 +62,23 @@ fn is_allowed_origin(origin: &str, settings: &Settings) -> bool {
         || settings.cors.allows(origin)
 }
 
-/// Whether a link on this site, or an address that was typed in, led to this request. Browsers send
-/// `Sec-Fetch-Site` only to https and loopback, so `Referer` is used otherwise. Without either header the
-/// origin of the request is unknown, because a page can suppress `Referer`.
+/// Whether a link on this site led to this request. Browsers send `Sec-Fetch-Site` only to https and
+/// loopback, so `Referer` is used otherwise. Without either header the origin of the request is unknown,
+/// because a page can suppress `Referer`.
 pub fn is_own_link(request: &HttpRequest, settings: &Settings) -> bool {
     match text(request.headers(), "sec-fetch-site") {
-        Some(site) => matches!(site, "same-origin" | "none"),
+        Some(site) => site == "same-origin",
         None => text(request.headers(), REFERER.as_str()).is_some_and(|referer| {
             let origin = Url::parse(referer).ok().and_then(|url| Origin::of(&url));
             origin.is_some_and(|origin| origin == settings.public_url)
         }),
     }
+}
+
+/// Whether no page led to this request: an address that was typed in or a bookmark, but also a link in an
+/// email or chat program.
+pub fn is_typed_address(request: &HttpRequest) -> bool {
+    text(request.headers(), "sec-fetch-site") == Some("none")
 }
 
 /// Like [`is_own_link`], but also for a link on a site of `CORS_ALLOWED_ORIGINS`.

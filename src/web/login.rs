@@ -7,12 +7,12 @@ use url::form_urlencoded;
 
 use super::login_attempt::{LoginAttempt, LoginAttempts};
 use super::session_replacement::SessionReplacement;
-use super::{query_pairs, query_value, redirect};
+use super::{page_target, query_pairs, query_value, redirect};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::keys::Keys;
 use crate::links::REAUTHENTICATE;
-use crate::origin::{Origin, local_target};
+use crate::origin::Origin;
 use crate::sessions::BrowserSession;
 use crate::sign_in::SignInRequirement;
 use crate::state::AppState;
@@ -33,7 +33,7 @@ pub async fn login(
         return Ok(redirect(&url));
     }
     let next = query_value(&request, "next");
-    let next = next.and_then(|next| local_target(&next, &app.settings.public_url));
+    let next = next.and_then(|next| page_target(&next, &app.settings.public_url));
     let now = app.clock.now();
     let query = query_pairs(&request);
     let parameters = query

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::http::session_user::UnrenewedUser;
 use crate::ids::{SessionId, WorkosSid};
-use crate::middleware::{TokenCookie, device, is_own_link};
+use crate::middleware::{TokenCookie, device, is_own_link, is_typed_address};
 use crate::sessions::{BrowserSession, RevocationCache, RevocationStatus, SessionState};
 use crate::sign_in::SignInService;
 use crate::sign_out::{SignOutRequest, SignOutService};
@@ -43,7 +43,7 @@ pub async fn get(
     if is_signed_in && is_prefetch(&request) {
         return Ok(HttpResponse::NoContent().finish());
     }
-    if !is_own_link(&request, &app.settings) {
+    if !is_own_link(&request, &app.settings) && !is_typed_address(&request) {
         if is_signed_in {
             let page = render::frame(user.0.as_ref(), None);
             return render::page(StatusCode::OK, &LogoutConfirmPage { page });

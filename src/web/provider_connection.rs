@@ -10,7 +10,7 @@ use super::pages::{Notice, NoticeLevel};
 use super::{query_value, redirect};
 use crate::accounts::LinkError;
 use crate::error::{Error, InternalError};
-use crate::http::recent_session::RecentSession;
+use crate::http::recent_session::{RecentSession, require_recent};
 use crate::http::session_user::{MaybeUser, login_required};
 use crate::http::throttled::ClientAddress;
 use crate::middleware::{device, is_own_link};
@@ -73,16 +73,19 @@ pub fn redirect_uri(public_url: &Origin) -> String {
 /// site does so, since another site could otherwise connect an account that the user did not choose.
 pub async fn connect(
     request: HttpRequest,
-    RecentSession(user): RecentSession,
+    user: MaybeUser,
     path: web::Path<String>,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
+    // A log-in returns to the page with the link: `next` cannot be an address that acts.
+    let user = user.0.ok_or_else(|| login_required(&request, PAGE))?;
+    let now = app.clock.now();
+    require_recent(&user, PAGE, now)?;
     let (name, provider) = find(&app, &path)?;
     may_change(&user)?;
     if !is_own_link(&request, &app.settings) {
         return Ok(redirect(PAGE));
     }
-    let now = app.clock.now();
     let attempt = ConnectionAttempt::start(name, user.session_id, now)?;
     let url = provider
         .authorize_url(
@@ -196,12 +199,10 @@ async fn complete(
 /// `POST /account/providers/{provider}/disconnect`: removes the identity from the account.
 pub async fn disconnect(
     request: HttpRequest,
-    user: MaybeUser,
+    RecentSession(user): RecentSession,
     path: web::Path<String>,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
-    // A log-in cannot return to this address, which accepts only POST.
-    let user = user.0.ok_or_else(|| login_required(&request, PAGE))?;
     let (_, provider) = find(&app, &path)?;
     may_change(&user)?;
     let issuer = provider.issuer().to_owned();

@@ -16,7 +16,8 @@ use super::{query_pairs, query_value, render};
 use crate::error::{Error, InternalError};
 use crate::ids::SessionId;
 use crate::keys::Keys;
-use crate::middleware::is_trusted_link;
+use crate::links::REAUTHENTICATE;
+use crate::middleware::{is_trusted_link, is_typed_address};
 use crate::sessions::{BrowserSession, RevocationStatus, SessionState};
 use crate::state::AppState;
 
@@ -43,7 +44,8 @@ impl FromRequest for SessionReplacement {
                 app.revocations.status(&state.session_id) != RevocationStatus::Revoked
             };
             let state = session.peek(app.clock.now()).filter(open);
-            let is_own = is_trusted_link(&request, &app.settings);
+            let is_own = is_trusted_link(&request, &app.settings)
+                || (is_typed_address(&request) && !chooses_user(&request));
             let Some(state) = state else {
                 return Ok(Self {
                     live: None,
@@ -80,6 +82,14 @@ impl SessionReplacement {
             _ => Ok(None),
         }
     }
+}
+
+/// Whether the link says who is to be signed in, or where. Such a link in an email is not known to be
+/// what the user wants.
+fn chooses_user(request: &HttpRequest) -> bool {
+    let harmless = ["next", "screen_hint", "max_age", REAUTHENTICATE];
+    let mut pairs = query_pairs(request).into_iter();
+    pairs.any(|(name, _)| !harmless.contains(&name.as_str()))
 }
 
 /// The place of the confirmation, as [`Keys::seal_row`] names it.

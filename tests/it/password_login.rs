@@ -163,6 +163,17 @@ async fn a_sign_in_redirects_to_next_if_it_is_local() {
         ("https://evil.example/", "/welcome"),
         ("javascript:alert(1)", "/welcome"),
         ("/a\nb", "/welcome"),
+        // Another site could choose the action, and the redirect would look like a link of this site.
+        ("/auth/login?connection_id=conn_evil", "/welcome"),
+        ("/auth/logout/", "/welcome"),
+        ("/%61uth/logout", "/welcome"),
+        ("/x/../auth/logout", "/welcome"),
+        ("/account/providers/okta/connect", "/welcome"),
+        ("/account/%70roviders/okta/connect#x", "/welcome"),
+        ("/login?next=/auth/logout", "/welcome"),
+        ("/signin?login_hint=x", "/welcome"),
+        ("/authors", "/authors"),
+        ("/?next=/auth/logout", "/?next=/auth/logout"),
     ] {
         let fields = [("email", EMAIL), ("password", PASSWORD), ("next", next)];
         let response = app.visitor().submit("/login", &fields).await;

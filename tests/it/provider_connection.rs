@@ -243,6 +243,7 @@ async fn only_a_link_of_this_site_starts_a_connection() {
     for headers in [
         vec![("Sec-Fetch-Site", "cross-site")],
         vec![("Sec-Fetch-Site", "same-site")],
+        vec![("Sec-Fetch-Site", "none")],
         vec![(REFERER.as_str(), "https://evil.example/")],
         vec![],
     ] {
@@ -264,9 +265,9 @@ async fn without_a_session_or_a_provider_nothing_is_connected() {
     let (_provider, app) = start().await;
     let nobody = app.visitor();
     let response = nobody.follow(CONNECT).await;
-    assert!(location(&response).starts_with("/auth/login?next="));
-    let callback = "/account/providers/callback?code=c&state=s";
     let expected = "/auth/login?next=%2Faccount";
+    assert_eq!(location(&response), expected);
+    let callback = "/account/providers/callback?code=c&state=s";
     assert_eq!(location(&nobody.get(callback).await), expected);
     assert_eq!(location(&nobody.post(DISCONNECT).await), expected);
 
@@ -277,6 +278,19 @@ async fn without_a_session_or_a_provider_nothing_is_connected() {
         let path = format!("/account/providers/{name}/connect");
         error_page(ada.follow(&path).await, StatusCode::NOT_FOUND).await;
     }
+}
+
+#[tokio::test]
+async fn an_old_log_in_neither_connects_nor_disconnects() {
+    let (provider, app) = start().await;
+    let ada = app.signed_in("ada@example.com").await;
+    assert_eq!(location(&connect(&provider, &ada).await), CONNECTED);
+    app.clock.advance(TimeDelta::minutes(16));
+    for response in [ada.follow(CONNECT).await, ada.post(DISCONNECT).await] {
+        let page = error_page(response, StatusCode::FORBIDDEN).await;
+        assert!(page.contains("next=%2Faccount\""), "{page}");
+    }
+    assert_eq!(app.rows_of_tables()["identities"], 1);
 }
 
 #[tokio::test]

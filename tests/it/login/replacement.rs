@@ -57,6 +57,8 @@ async fn a_link_on_another_site_asks_first_by_every_address() {
         for headers in [
             vec![(SITE, "cross-site")],
             vec![(SITE, "same-site")],
+            // A link in an email or chat program.
+            vec![(SITE, "none")],
             vec![(REFERER.as_str(), EVIL)],
             vec![(SITE, "cross-site"), (REFERER.as_str(), app.url.as_str())],
             vec![],
