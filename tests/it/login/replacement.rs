@@ -57,8 +57,6 @@ async fn a_link_on_another_site_asks_first_by_every_address() {
         for headers in [
             vec![(SITE, "cross-site")],
             vec![(SITE, "same-site")],
-            // A link in an email or chat program.
-            vec![(SITE, "none")],
             vec![(REFERER.as_str(), EVIL)],
             vec![(SITE, "cross-site"), (REFERER.as_str(), app.url.as_str())],
             vec![],
@@ -133,6 +131,23 @@ async fn a_confirmation_counts_for_its_own_session_only() {
         let target = format!("/auth/login?confirmed={forged}");
         continuation(send(&ada, &target, &foreign).await).await;
     }
+}
+
+#[tokio::test]
+async fn a_link_in_an_email_asks_before_it_chooses_the_user() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    for target in [
+        "/auth/login?login_hint=bob%40example.com",
+        "/signin?connection_id=conn_evil",
+        "/auth/callback?code=made-up&invitation_token=made-up",
+    ] {
+        let response = follow_own_redirects(&ada, target, &[(SITE, "none")]).await;
+        continuation(response).await;
+    }
+    let target = "/auth/login?next=/account&screen_hint=sign-in";
+    let response = send(&ada, target, &[(SITE, "none")]).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
 }
 
 /// The other site starts the attempt before the user signs in, and completes it afterwards.
