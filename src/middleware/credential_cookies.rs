@@ -107,14 +107,19 @@ impl TokenCookie {
         })
     }
 
-    /// The token in the request: the first non-empty cookie whose undecoded name is this one. Browsers
-    /// enforce the `__Host-` and `__Secure-` prefixes on undecoded names only.
+    /// The token in the request: the non-empty cookie whose undecoded name is this one. Browsers enforce the
+    /// `__Host-` and `__Secure-` prefixes on undecoded names only.
+    ///
+    /// `None` if there are two different values. A sibling host can set a cookie of the same name, and the
+    /// request does not say which one is from this server.
     pub fn read(&self, request: &HttpRequest) -> Option<String> {
-        cookie_parts(request.headers()).find_map(|part| {
+        let mut values = cookie_parts(request.headers()).filter_map(|part| {
             let (found, value) = part.split_once('=')?;
             let value = value.trim();
-            (found.trim() == self.name && !value.is_empty()).then(|| value.to_owned())
-        })
+            (found.trim() == self.name && !value.is_empty()).then_some(value)
+        });
+        let token = values.next()?;
+        values.all(|other| other == token).then(|| token.to_owned())
     }
 
     /// The cookie with this token, which the browser keeps for the lifetime of a refresh token: a log-out
@@ -267,6 +272,8 @@ mod tests {
         assert_eq!(read("%74ofu-web=x"), None);
         assert_eq!(read("n=Zo\u{eb}; tofu-web=x").as_deref(), Some("x"));
         assert_eq!(read("tofu-web=; tofu-web=x").as_deref(), Some("x"));
+        assert_eq!(read("tofu-web=x; tofu-web=x").as_deref(), Some("x"));
+        assert_eq!(read("tofu-web=x; tofu-web=y"), None);
         assert_eq!(read("tofu-web="), None);
         assert_eq!(read(""), None);
     }

@@ -14,7 +14,7 @@ use super::service::SignInService;
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::error::{InternalError, SignInFailure};
-use crate::ids::OrganizationId;
+use crate::ids::{OrganizationId, SessionId};
 use crate::keys::Keys;
 use crate::sessions::SessionState;
 use crate::workos::{HostedStep, PendingAuthentication, StepQuestion};
@@ -43,6 +43,9 @@ pub struct PendingSignIn {
     pub next: String,
     /// The organisation of the session, if one was requested.
     pub organization_id: Option<OrganizationId>,
+    /// The browser's session when WorkOS asked its first question.
+    #[serde(default)]
+    pub session_id: Option<SessionId>,
     /// What the sign-in must show.
     #[serde(default, skip_serializing_if = "SignInRequirement::is_empty")]
     pub requirement: SignInRequirement,
@@ -72,6 +75,17 @@ impl PendingSignIn {
     /// How long the browser keeps its cookie, in seconds.
     pub const COOKIE_MAX_AGE: i64 = row::RETENTION.num_seconds();
 
+    /// Whether the browser's session allows an answer. A choice of organisation proves nothing about who
+    /// answers, so it must not replace a session that has begun since: that may be another user's.
+    pub fn may_be_answered_in(&self, session: Option<&SessionId>) -> bool {
+        match self.pending.question {
+            StepQuestion::Organization(_) => {
+                session.is_none() || session == self.session_id.as_ref()
+            }
+            StepQuestion::Email(_) | StepQuestion::Totp { .. } => true,
+        }
+    }
+
     /// The same sign-in after WorkOS accepted `answer` and asked the next question.
     pub(super) fn after(&self, answer: &str, next: PendingAuthentication) -> Self {
         Self {
@@ -79,6 +93,7 @@ impl PendingSignIn {
             attempt: self.attempt.clone(),
             next: self.next.clone(),
             organization_id: self.organization_after(answer),
+            session_id: self.session_id.clone(),
             requirement: self.requirement.clone(),
         }
     }

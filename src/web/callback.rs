@@ -106,7 +106,9 @@ pub async fn callback(
                         now: app.clock.now(),
                         secure: app.secure(),
                     };
-                    step::take_over(&request, &app.sign_in, authorize, error, attempt).await
+                    let current = session.peek(now).map(|state| state.session_id);
+                    let sign_in = &app.sign_in;
+                    step::take_over(&request, sign_in, authorize, error, attempt, current).await
                 }
                 Err(failure) => Err(failure),
             }

@@ -17,6 +17,7 @@ use super::{query_value, redirect, redirect_target, render};
 use crate::clock::Timestamp;
 use crate::error::{Error, InternalError, SignInFailure};
 use crate::http::throttled::SignInThrottle;
+use crate::ids::SessionId;
 use crate::links::{login_as_another_url, login_url, step_url};
 use crate::middleware::device;
 use crate::sessions::BrowserSession;
@@ -35,6 +36,7 @@ pub(super) async fn take_over(
     authorize: AuthorizeRedirect<'_>,
     error: WorkosError,
     attempt: &LoginAttempt,
+    session_id: Option<SessionId>,
 ) -> Result<HttpResponse, SignInFailure> {
     let organization = attempt.organization_id();
     let (now, secure) = (authorize.now, authorize.secure);
@@ -56,6 +58,7 @@ pub(super) async fn take_over(
                 attempt: attempt.fingerprint(),
                 next: attempt.next().to_owned(),
                 organization_id: organization.cloned(),
+                session_id,
                 requirement: attempt.requirement().clone(),
             };
             let secret = StepSecret::generate(now)?;
@@ -70,11 +73,19 @@ pub(super) async fn take_over(
 }
 
 /// Shows the form.
-pub async fn get(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpResponse, Error> {
+pub async fn get(
+    request: HttpRequest,
+    session: BrowserSession,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, Error> {
     let (row, state) = find(&request, &app.sign_in, app.clock.now()).await?;
     let PendingState::Waiting(sign_in) = state else {
         return Err(already_used(state.next()));
     };
+    let current = session.peek(app.clock.now()).map(|state| state.session_id);
+    if !sign_in.may_be_answered_in(current.as_ref()) {
+        return Err(already_used(&sign_in.next));
+    }
     let mut response = show(&row, &sign_in, "", None)?;
     for cookie in cookie::surplus_removals(&request, app.secure()) {
         response.add_cookie(&cookie)?;
@@ -101,6 +112,10 @@ pub async fn post(
             return conclude(&app.settings, &session, &row.id, &next, outcome);
         }
     };
+    let previous = session.peek(app.clock.now()).map(|state| state.session_id);
+    if !sign_in.may_be_answered_in(previous.as_ref()) {
+        return Err(already_used(&sign_in.next));
+    }
     let asked = form.value("asked");
     if asked.is_some_and(|asked| asked != asked_at(&row)) {
         // The form belongs to an earlier question, which another click has answered.
@@ -114,7 +129,7 @@ pub async fn post(
         row: row.clone(),
         pending: sign_in.clone(),
         answer: answer.clone(),
-        previous: session.peek(app.clock.now()).map(|state| state.session_id),
+        previous,
         device: device(&request, &app.settings.trusted_proxies),
         client,
     };

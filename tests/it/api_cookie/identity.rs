@@ -168,3 +168,26 @@ async fn the_cookies_of_one_session_go_on_through_renewals_and_refreshes() {
         app.clock.advance(TimeDelta::seconds(1));
     }
 }
+
+/// A page on a sibling host can set a second cookie of the same name with a longer path, which browsers send
+/// first.
+#[tokio::test]
+async fn two_different_values_of_a_token_cookie_are_refused() {
+    let app = app("true");
+    let ours = cookies_of(&app.signed_in(ADA).await).await;
+    let tossed = cookies_of(&app.signed_in(OLIVE).await).await;
+    let get = async |cookies: &[&str]| send(&app, Method::GET, ME, cookies).await.status;
+    let twice = [ours.access.as_str(), ours.access.as_str()];
+    assert_eq!(get(&twice).await, StatusCode::OK);
+    for cookies in [
+        [tossed.access.as_str(), ours.access.as_str()],
+        [ours.access.as_str(), tossed.access.as_str()],
+    ] {
+        assert_eq!(get(&cookies).await, StatusCode::UNAUTHORIZED);
+    }
+
+    let cookies = [tossed.refresh.as_str(), ours.refresh.as_str()];
+    let answer = send(&app, Method::POST, REFRESH, &cookies).await;
+    let missing = json!({ "refresh": ["This field is required."] });
+    assert_eq!(answer.json, missing);
+}

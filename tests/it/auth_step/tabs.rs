@@ -37,6 +37,34 @@ async fn two_tabs_do_not_disturb_each_other() {
     assert_eq!(ended, 1, "the first session is replaced");
 }
 
+/// Twyla leaves the form open, and Ada signs in: a choice of organisation needs no secret.
+#[tokio::test]
+async fn a_choice_of_organisation_does_not_replace_a_later_session() {
+    let app = TestApp::start();
+    let browser = app.visitor();
+    let twyla = stopped(&browser, TWYLA, "/account").await;
+    browser.sign_in("ada@example.com").await;
+    let page = browser.get(&twyla).await;
+    let page = error_page(page, StatusCode::BAD_REQUEST).await;
+    assert!(!page.contains("Tandem Cycles"), "{page}");
+    let organization = [("organization_id", "org_made_up")];
+    let answer = browser.submit(&twyla, &organization).await;
+    error_page(answer, StatusCode::BAD_REQUEST).await;
+    let account = browser.page("/account").await;
+    assert!(account.contains("ada@example.com"), "{account}");
+    assert_eq!(app.only_session().revoked_at, None);
+}
+
+/// The form replaces the session that the browser had when the sign-in began.
+#[tokio::test]
+async fn a_choice_of_organisation_replaces_an_earlier_session() {
+    let app = TestApp::start();
+    let browser = app.visitor();
+    browser.sign_in("ada@example.com").await;
+    let twyla = stopped(&browser, TWYLA, "/account").await;
+    assert!(browser.page(&twyla).await.contains("Tandem Cycles"));
+}
+
 #[tokio::test]
 async fn without_a_handle_the_newest_form_is_shown() {
     let app = TestApp::start();
