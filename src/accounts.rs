@@ -29,7 +29,8 @@ pub use identity_linking::{
     disconnect_identity, find_or_link,
 };
 pub use lifecycle::{
-    activate, deactivate, deactivate_deleted_user, revoke_all_sessions, set_password,
+    RevokedSessions, activate, deactivate, deactivate_deleted_user, revoke_all_sessions,
+    set_password,
 };
 pub use password_costs::{
     dearest_hashes, measure_password_costs, measure_password_costs_periodically,

@@ -202,16 +202,20 @@ impl SignOutService {
     /// Revokes these sessions at WorkOS in a background task. They have already ended here, so the
     /// response does not wait for WorkOS.
     pub fn revoke_at_workos(&self, sids: BTreeSet<WorkosSid>) {
-        if sids.is_empty() {
-            return;
-        }
-        let workos = self.workos.clone();
-        tokio::spawn(async move {
-            if let Err(failure) = revoke_sessions_at_workos(&workos, &sids).await {
-                log::warn!("not all sessions that ended here ended at WorkOS: {failure}");
-            }
-        });
+        revoke_in_background(self.workos.clone(), sids);
     }
+}
+
+/// Revokes sessions at WorkOS that have ended here.
+pub fn revoke_in_background(workos: WorkosClient, sids: BTreeSet<WorkosSid>) {
+    if sids.is_empty() {
+        return;
+    }
+    tokio::spawn(async move {
+        if let Err(failure) = revoke_sessions_at_workos(&workos, &sids).await {
+            log::warn!("not all sessions that ended here ended at WorkOS: {failure}");
+        }
+    });
 }
 
 impl SignOutRequest {

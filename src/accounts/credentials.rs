@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::import_ledger::record_rehash;
-use super::lifecycle::set_password;
+use super::lifecycle::{RevokedSessions, set_password};
 use super::passwords::{self, Hasher, HasherOverloaded, PasswordError, PasswordSource};
 use super::user::User;
 use crate::audit::{AuditEvent, ChangedBy};
@@ -96,14 +96,14 @@ pub struct PasswordChange {
 }
 
 /// Checks the old password and stores the new one. Revokes the account's tokens and other sessions,
-/// and returns the number of revoked sessions. A refusal takes as long as a refused sign-in. Of two
+/// and returns the revoked sessions. A refusal takes as long as a refused sign-in. Of two
 /// concurrent changes only one succeeds.
 pub async fn change_password(
     database: &Database,
     hasher: &Hasher,
     policy: PasswordLogin,
     change: PasswordChange,
-) -> Result<usize, CredentialError> {
+) -> Result<RevokedSessions, CredentialError> {
     let mut started = Instant::now();
     let outcome = try_to_change(database, hasher, policy, &change, &mut started).await;
     padded(hasher, outcome, started).await
@@ -115,7 +115,7 @@ async fn try_to_change(
     policy: PasswordLogin,
     change: &PasswordChange,
     started: &mut Instant,
-) -> Result<usize, CredentialError> {
+) -> Result<RevokedSessions, CredentialError> {
     let (id, now) = (change.user_id, change.now);
     for _ in 0..ATTEMPTS {
         let find = move |conn: &mut Conn| User::by_id(conn, id);
@@ -134,14 +134,14 @@ async fn try_to_change(
                 if checked.confirm(conn)?.is_none() {
                     return Ok::<_, DbError>(None);
                 }
-                let ended_sessions = set_password(conn, id, &encoded, now, Some(&keep))?;
+                let ended = set_password(conn, id, &encoded, now, Some(&keep))?;
                 let changed = AuditEvent::PasswordChanged {
                     user_id: id,
                     by: ChangedBy::Owner,
-                    ended_sessions,
+                    ended_sessions: ended.count,
                 };
                 changed.record(conn, &device, now)?;
-                Ok(Some(ended_sessions))
+                Ok(Some(ended))
             })
             .await?;
         if let Some(ended) = changed {

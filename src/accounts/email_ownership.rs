@@ -103,7 +103,7 @@ pub(super) fn revoke_credentials(
     now: Timestamp,
 ) -> Result<(), DbError> {
     let unusable = unusable_password()?;
-    let ended_sessions = set_password(conn, user.id, &unusable, now, None)?;
+    let ended_sessions = set_password(conn, user.id, &unusable, now, None)?.count;
     let revoked = AuditEvent::SessionsRevoked {
         user_id: user.id,
         reason: RevocationReason::EmailVerified,

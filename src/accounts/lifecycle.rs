@@ -1,30 +1,52 @@
 //! Changes to an account that revoke its sessions and tokens: a new password, signing out
 //! everywhere, deactivation. All functions are to be called in a transaction.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::users;
-use crate::ids::{SessionId, UserId};
+use crate::ids::{SessionId, UserId, WorkosSid};
 use crate::sessions::SessionRow;
 
+/// Sessions that a change of the account has revoked.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct RevokedSessions {
+    /// How many.
+    pub count: usize,
+    /// Their WorkOS sessions, from which WorkOS would sign the user in again without credentials.
+    pub workos_sids: BTreeSet<WorkosSid>,
+}
+
 /// Stores a new password and revokes the account's tokens and its sessions, except for the session
-/// `keep`. Returns the number of revoked sessions.
+/// `keep`.
 pub fn set_password(
     conn: &mut Conn,
     user_id: UserId,
     encoded: &str,
     now: Timestamp,
     keep: Option<&SessionId>,
-) -> QueryResult<usize> {
+) -> QueryResult<RevokedSessions> {
+    // Locks the row, which a sign-in writes too, so that no session is created meanwhile.
     diesel::update(users::table.find(user_id))
         .set((
             users::password.eq(encoded),
             users::token_version.eq(users::token_version + 1),
         ))
         .execute(conn)?;
-    SessionRow::revoke_all_except(conn, user_id, keep, now)
+    let active = SessionRow::active_of_user(conn, user_id, now)?;
+    let count = SessionRow::revoke_all_except(conn, user_id, keep, now)?;
+    let (kept, ended): (Vec<_>, Vec<_>) = active
+        .into_iter()
+        .partition(|row| keep.is_some_and(|keep| row.id == *keep));
+    let kept = kept.into_iter().find_map(|row| row.workos_sid);
+    let sids = ended.into_iter().filter_map(|row| row.workos_sid);
+    Ok(RevokedSessions {
+        count,
+        workos_sids: sids.filter(|sid| Some(sid) != kept.as_ref()).collect(),
+    })
 }
 
 /// Revokes the account's tokens and its sessions, except for the session `keep`. Returns the number of

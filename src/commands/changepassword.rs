@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::account::find_account;
 use super::database::open_migrated;
 use super::error::CommandError;
+use super::logout::end_at_workos;
 use super::output::print_line;
 use super::prompt;
 use super::source::load_source;
@@ -30,19 +31,24 @@ fn change(email: &str) -> Result<(), CommandError> {
     let password = ask_password(&user, &validator)?;
     let encoded = passwords::hash(password.expose_secret())?;
     let now = Clock::system().now();
-    database.write_blocking(|conn| {
+    let ended = database.write_blocking(|conn| {
+        let ended = accounts::set_password(conn, user.id, &encoded, now, None)?;
         let changed = AuditEvent::PasswordChanged {
             user_id: user.id,
             by: ChangedBy::Command,
-            ended_sessions: accounts::set_password(conn, user.id, &encoded, now, None)?,
+            ended_sessions: ended.count,
         };
         changed.record(conn, &ClientDevice::default(), now)?;
-        Ok::<_, DbError>(())
+        Ok::<_, DbError>(ended)
     })?;
     print_line(format_args!(
         "Password changed successfully for user '{}'",
         user.email
     ))?;
+    // The password is changed, so this is no failure of the command.
+    if let Err(error) = end_at_workos(&source, &ended.workos_sids) {
+        prompt::print_errors(&error.lines())?;
+    }
     Ok(())
 }
 

@@ -32,10 +32,18 @@ pub(super) fn run(email: &str) -> Result<(), CommandError> {
         ended_sessions_message(ended.len())
     ))?;
     let sids: BTreeSet<WorkosSid> = ended.into_iter().filter_map(|row| row.workos_sid).collect();
+    end_at_workos(&source, &sids)
+}
+
+/// Ends the sessions at WorkOS that have ended here.
+pub(super) fn end_at_workos(
+    source: &Source,
+    sids: &BTreeSet<WorkosSid>,
+) -> Result<(), CommandError> {
     if sids.is_empty() {
         return Ok(());
     }
-    revoke(&source, &sids).map_err(|reason| {
+    revoke(source, sids).map_err(|reason| {
         CommandError::Failed(format!(
             "the sessions ended here, but not all of them at WorkOS: {reason}; end them in WorkOS's dashboard, because a browser that is signed in there can log in here without a password"
         ))

@@ -1,15 +1,12 @@
 //! Ends sessions that were not used for `SESSION_IDLE_TIMEOUT`, and records the use of the others.
 
-use std::collections::BTreeSet;
-
 use super::context::RenewalContext;
 use super::status::RenewalRequest;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::ids::WorkosSid;
 use crate::sessions::SessionRow;
-use crate::sign_out::{end_session, revoke_sessions_at_workos};
+use crate::sign_out::{end_session, revoke_in_background};
 
 impl RenewalContext {
     /// Records that the session is in use, or ends it if it was not used for too long. Returns whether
@@ -51,21 +48,9 @@ impl RenewalContext {
         let ended = ended.await?;
         if ended {
             self.revocations.add_revoked(&id, expires_at);
-            self.revoke_at_workos(sid);
+            // Otherwise WorkOS would sign the user in again from its own session, without credentials.
+            revoke_in_background(self.workos.clone(), sid.into_iter().collect());
         }
         Ok(ended)
-    }
-
-    /// Ends the session at WorkOS in a background task. Otherwise WorkOS would sign the user in again
-    /// from its own session, without credentials.
-    fn revoke_at_workos(&self, sid: Option<WorkosSid>) {
-        let Some(sid) = sid else { return };
-        let workos = self.workos.clone();
-        tokio::spawn(async move {
-            let sids = BTreeSet::from([sid]);
-            if let Err(failure) = revoke_sessions_at_workos(&workos, &sids).await {
-                log::warn!("a session that was not used ended here, but not at WorkOS: {failure}");
-            }
-        });
     }
 }

@@ -65,7 +65,7 @@ impl SignInService {
             .await?;
         Ok(match outcome {
             PasswordOutcome::SignedIn((user, row)) => {
-                self.cache_end_of(previous.as_ref(), now);
+                self.previous_has_ended(previous.as_ref(), user.id, now);
                 PasswordOutcome::SignedIn(Self::password_state(user, &row))
             }
             PasswordOutcome::CodeRequired(pending) => PasswordOutcome::CodeRequired(pending),
@@ -87,8 +87,8 @@ impl SignInService {
             .with_password(email, password, device, now, issue)
             .await?;
         Ok(match outcome {
-            PasswordOutcome::SignedIn((_, pair)) => {
-                self.cache_end_of(previous.as_ref(), now);
+            PasswordOutcome::SignedIn((user, pair)) => {
+                self.previous_has_ended(previous.as_ref(), user.id, now);
                 PasswordOutcome::SignedIn(pair)
             }
             PasswordOutcome::CodeRequired(pending) => PasswordOutcome::CodeRequired(pending),

@@ -125,7 +125,7 @@ impl SignInService {
             }
             outcome => outcome,
         }?;
-        self.cache_end_of(previous.as_ref(), now);
+        self.previous_has_ended(previous.as_ref(), issued.user.id, now);
         Ok(issued)
     }
 
@@ -177,7 +177,7 @@ impl SignInService {
                 Err(failure.into())
             }
             (Ok(issued), _) => {
-                self.cache_end_of(previous.as_ref(), now);
+                self.previous_has_ended(previous.as_ref(), issued.user.id, now);
                 Ok(issued)
             }
             (Err(failure), _) => Err(failure),

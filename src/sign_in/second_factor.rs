@@ -134,7 +134,7 @@ impl SignInService {
         let record = SignInRecord::by_password(true, &device, now);
         let insert = self.insert_session(previous.clone(), record)?;
         let (user, row) = self.with_code(pending, code, device, now, insert).await?;
-        self.cache_end_of(previous.as_ref(), now);
+        self.previous_has_ended(previous.as_ref(), user.id, now);
         Ok(Self::password_state(user, &row))
     }
 
@@ -149,8 +149,8 @@ impl SignInService {
     ) -> Result<TokenPair, CodeSignInError> {
         let record = SignInRecord::by_password(true, &device, now);
         let issue = self.issue_tokens(previous.clone(), record);
-        let (_, pair) = self.with_code(pending, code, device, now, issue).await?;
-        self.cache_end_of(previous.as_ref(), now);
+        let (user, pair) = self.with_code(pending, code, device, now, issue).await?;
+        self.previous_has_ended(previous.as_ref(), user.id, now);
         Ok(pair)
     }
 

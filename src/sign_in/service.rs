@@ -10,12 +10,13 @@ use crate::accounts::EmailLinking;
 use crate::accounts::passwords::Hasher;
 use crate::audit::FailureCounter;
 use crate::clock::{Clock, Timestamp};
-use crate::db::Database;
+use crate::db::{Conn, Database, DbError};
 use crate::error::SignInFailure;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, UserId};
 use crate::keys::Keys;
-use crate::sessions::RevocationCache;
+use crate::sessions::{RevocationCache, SessionRow};
 use crate::settings::{PasswordLogin, ProviderLinking, Settings};
+use crate::sign_out::revoke_in_background;
 use crate::throttle::{ExchangeBudget, ExchangePermit};
 use crate::tokens::Tokens;
 use crate::workos::WorkosClient;
@@ -85,11 +86,33 @@ impl SignInService {
         Ok(self.services.exchanges.reserve(client, attempt)?)
     }
 
-    /// Records in this replica's cache that the browser's previous session has ended.
-    pub(super) fn cache_end_of(&self, previous_session: Option<&SessionId>, now: Timestamp) {
-        if let Some(id) = previous_session {
-            let latest_end = now.plus(self.session_age);
-            self.services.revocations.add_revoked(id, latest_end);
-        }
+    /// Completes the end of the browser's previous session, which this user's sign-in has replaced: records
+    /// it in this replica's cache, and ends another user's session at WorkOS in the background. Otherwise
+    /// WorkOS would sign that user in again in this browser, without credentials.
+    pub(super) fn previous_has_ended(
+        &self,
+        previous: Option<&SessionId>,
+        user_id: UserId,
+        now: Timestamp,
+    ) {
+        let Some(id) = previous.cloned() else {
+            return;
+        };
+        let latest_end = now.plus(self.session_age);
+        self.services.revocations.add_revoked(&id, latest_end);
+        let (database, workos) = (self.services.database.clone(), self.services.workos.clone());
+        tokio::spawn(async move {
+            let find = move |conn: &mut Conn| SessionRow::by_id(conn, &id).map_err(DbError::from);
+            let sid = match database.read(find).await {
+                Ok(row) => row
+                    .filter(|row| row.user_id != user_id)
+                    .and_then(|row| row.workos_sid),
+                Err(error) => {
+                    log::warn!("a replaced session was not ended at WorkOS: {error}");
+                    return;
+                }
+            };
+            revoke_in_background(workos, sid.into_iter().collect());
+        });
     }
 }

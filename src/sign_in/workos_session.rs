@@ -140,7 +140,7 @@ impl SignInService {
             }
             outcome => outcome?,
         };
-        self.cache_end_of(previous.as_ref(), now);
+        self.previous_has_ended(previous.as_ref(), user.id, now);
         Ok(SessionState {
             organization_id: authentication.organization_id,
             role: authentication.role,

@@ -137,9 +137,10 @@ async fn change_once(
         }
         Err(_) => in_session.was_not_compared(),
     }
-    if none_if_refused(outcome, PAGE)?.is_none() {
+    let Some(ended) = none_if_refused(outcome, PAGE)? else {
         return Ok(PasswordFormOutcome::WrongOldPassword);
-    }
+    };
+    app.sign_out.revoke_at_workos(ended.workos_sids);
     // So that this replica does not wait for its next reading.
     if let Err(error) = app.revocations.refresh(&app.database, now).await {
         log::warn!("failed to read the ended sessions, which end with the next reading: {error}");

@@ -6,10 +6,12 @@ mod refusals;
 
 use futures_util::future::join_all;
 use reqwest::{Response, StatusCode};
-use vestibule::accounts::passwords;
+use vestibule::accounts::{passwords, set_password};
 
+use crate::account_sessions::{ADA, workos_has};
 use crate::password_login::{EMAIL, PASSWORD, assert_logs_in, refused};
-use crate::support::app::{TestApp, Visitor, location};
+use crate::support::app::{SECRET_KEY, TestApp, Visitor, location};
+use crate::support::program::Program;
 
 pub(crate) const NEW: &str = "Battery-staple-7";
 pub(crate) const WRONG: &str = "Your old password was entered incorrectly. Please enter it again.";
@@ -65,6 +67,33 @@ async fn a_new_password_revokes_the_other_sessions_and_the_old_password() {
     assert_eq!(revoked.count(), 1);
     refused(&app.visitor(), EMAIL, PASSWORD).await;
     assert_logs_in(&app.visitor(), EMAIL, NEW).await;
+}
+
+/// Otherwise WorkOS would sign in again, without credentials, whoever had one of them.
+#[tokio::test]
+async fn a_new_password_ends_the_other_sessions_at_workos() {
+    let app = TestApp::builder().setting("PASSWORD_LOGIN", "all").start();
+    let ada = app.signed_in(ADA).await;
+    let (id, keep) = (app.user(ADA).id, app.only_session().id);
+    let (stored, now) = (passwords::hash(PASSWORD).unwrap(), app.now());
+    app.change(|conn| set_password(conn, id, &stored, now, Some(&keep)));
+    app.signed_in(ADA).await;
+    workos_has(&app, ADA, 2).await;
+    let response = change(&ada, PASSWORD, [NEW, NEW]).await;
+    assert_eq!(location(&response), "/account?notice=password-changed");
+    workos_has(&app, ADA, 1).await;
+    assert!(ada.is_signed_in().await);
+
+    let command = Program::new(&["changepassword", ADA])
+        .env("DATABASE_URL", app.database_url())
+        .env("SECRET_KEY", SECRET_KEY)
+        .env("WORKOS_API_BASE_URL", &app.emulator.base_url())
+        .env("WORKOS_API_KEY", app.emulator.api_key())
+        .env("WORKOS_CLIENT_ID", app.emulator.client_id())
+        .input(&format!("{PASSWORD}\n{PASSWORD}\n"));
+    let output = tokio::task::spawn_blocking(|| command.run()).await.unwrap();
+    output.exits_with(0);
+    workos_has(&app, ADA, 0).await;
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use reqwest::header::REFERER;
 use reqwest::{Method, Response, StatusCode, Url};
 
+use crate::account_sessions::workos_has;
+use crate::password_login::{EMAIL, PASSWORD, assert_logs_in};
 use crate::support::app::{TestApp, Visitor, location};
 use crate::support::steps::{obtain_callback_url, set_cookie, with_query};
 
@@ -173,4 +175,20 @@ async fn an_attempt_of_another_site_does_not_replace_a_later_session() {
     let response = send(&ada, link.as_str(), &foreign).await;
     assert_eq!(response.status(), StatusCode::FOUND, "the user wanted it");
     assert_eq!(app.sessions().len(), 2);
+}
+
+/// Otherwise WorkOS would sign the first user in again, without credentials.
+#[tokio::test]
+async fn a_session_that_another_user_replaces_ends_at_workos() {
+    let app = TestApp::start();
+    app.add_user_with_password(EMAIL, PASSWORD);
+    let form = app.signed_in("ada@example.com").await;
+    assert_logs_in(&form, EMAIL, PASSWORD).await;
+    workos_has(&app, "ada@example.com", 0).await;
+
+    let hosted = app.signed_in("ada@example.com").await;
+    workos_has(&app, "ada@example.com", 1).await;
+    hosted.sign_in("olive@example.com").await;
+    workos_has(&app, "ada@example.com", 0).await;
+    workos_has(&app, "olive@example.com", 1).await;
 }
