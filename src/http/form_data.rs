@@ -195,7 +195,8 @@ async fn read_parts(
 ) -> Result<(), FormError> {
     // Django takes a last part that breaks off, which multer refuses. After a complete body this is ignored.
     let end = Bytes::from(format!("\r\n--{boundary}--\r\n"));
-    let chunks = [body.clone(), end].map(Ok::<_, Infallible>);
+    let body = without_control_characters(body, boundary);
+    let chunks = [body, end].map(Ok::<_, Infallible>);
     let mut parts = Multipart::new(stream::iter(chunks), boundary);
     let (mut texts, mut files) = (0, 0);
     // Nothing that follows a malformed part is read.
@@ -229,6 +230,29 @@ async fn read_parts(
         }
     }
     Ok(())
+}
+
+/// Replaces control characters in the headers of the parts by `_`. Django takes them, multer does not.
+fn without_control_characters(body: &Bytes, boundary: &str) -> Bytes {
+    let delimiter = format!("--{boundary}\r\n");
+    let mut replaced = body.to_vec();
+    let mut start = 0;
+    while let Some(headers) = position(&body[start..], delimiter.as_bytes()) {
+        start += headers + delimiter.len();
+        let length = position(&body[start..], b"\r\n\r\n").unwrap_or(body.len() - start);
+        for byte in &mut replaced[start..start + length] {
+            if byte.is_ascii_control() && !b"\r\n\t".contains(byte) {
+                *byte = b'_';
+            }
+        }
+        start += length;
+    }
+    replaced.into()
+}
+
+fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    let mut windows = bytes.windows(wanted.len());
+    windows.position(|window| window == wanted)
 }
 
 fn header_size(headers: &HeaderMap) -> usize {

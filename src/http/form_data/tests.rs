@@ -125,3 +125,12 @@ fn pairs_are_decoded_in_the_charset() {
         assert_eq!(last_text(&fields, name), Some(value), "{body:?}");
     }
 }
+
+#[test]
+fn control_characters_in_a_name_hide_no_other_part() {
+    let body = "--b;1\r\nContent-Disposition: form-data; name=\"a\u{7}\u{17}\u{7f}\"\r\n\r\n\u{7}\r\n\
+        --b;1\r\nContent-Disposition: form-data; name=\"refresh\"\r\n\r\nx\r\n--b;1--";
+    let expected = [("a___", text("\u{7}")), ("refresh", text("x"))];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value));
+    assert_eq!(read(body).unwrap(), expected);
+}
