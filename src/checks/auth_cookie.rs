@@ -3,8 +3,8 @@
 use super::report::{CheckLevel, CheckMessage};
 use crate::settings::Settings;
 
-/// The names of the login attempts' cookies begin with this.
-const ATTEMPT_PREFIX: &str = "vestibule_login_";
+/// The names of all other cookies begin with this, except the session's.
+const OWN_PREFIX: &str = "vestibule_";
 
 /// Checks `AUTH_COOKIE_NAME` and `AUTH_COOKIE_REFRESH`.
 pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
@@ -21,7 +21,10 @@ pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
         return without_name.into_iter().collect();
     };
     let mut issues = Vec::new();
-    if *name == settings.session_cookie_name || name.starts_with(ATTEMPT_PREFIX) {
+    let session_name = &settings.session_cookie_name;
+    let is_refresh =
+        api.auth_cookie_refresh && bare(session_name).strip_suffix("-refresh") == Some(bare(name));
+    if name == session_name || bare(name).starts_with(OWN_PREFIX) || is_refresh {
         issues.push(CheckMessage::new(
             "api.E001",
             CheckLevel::Error,
@@ -53,4 +56,12 @@ pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
         ));
     }
     issues
+}
+
+/// The name without the prefix that browsers enforce.
+fn bare(name: &str) -> &str {
+    let unprefixed = name.strip_prefix("__Host-");
+    unprefixed
+        .or_else(|| name.strip_prefix("__Secure-"))
+        .unwrap_or(name)
 }

@@ -9,6 +9,9 @@ use crate::settings::{HostPattern, ProviderLinking, Settings};
 /// Django's least length for `security.W009`, in characters.
 const LONG_SECRET_KEY: usize = 50;
 
+/// WorkOS's secrets are longer.
+const LONG_WEBHOOK_SECRET: usize = 16;
+
 /// Checks the settings of a site with real users.
 pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
     let mut issues = Vec::new();
@@ -65,6 +68,32 @@ pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
             "proxy.W001",
             "PUBLIC_URL is https and TRUSTED_PROXIES is empty, so every client seems to have the address of the TLS proxy.",
             "Set TRUSTED_PROXIES to the proxy's address or network.",
+        );
+    }
+    if settings
+        .trusted_proxies
+        .iter()
+        .any(|network| network.prefix_len() == 0)
+    {
+        warn(
+            "proxy.W002",
+            "TRUSTED_PROXIES contains every address, so a client can choose the address that limits and audit events see.",
+            "List the addresses or networks of your proxies only.",
+        );
+    }
+    if settings.api.throttle_login.is_none() {
+        warn(
+            "api.W003",
+            "THROTTLE_LOGIN is off, so passwords and codes can be guessed without limit.",
+            "Set a rate, such as the default 10/min.",
+        );
+    }
+    let webhook_secret = settings.workos.webhook_secret.as_ref();
+    if webhook_secret.is_some_and(|secret| secret.expose_secret().len() < LONG_WEBHOOK_SECRET) {
+        warn(
+            "workos.W004",
+            "WORKOS_WEBHOOK_SECRET has fewer than 16 characters. Whoever guesses it can change any account by an event of their own.",
+            "Set it to the secret that WorkOS's dashboard shows for the endpoint.",
         );
     }
     let oidc = &settings.oidc;

@@ -87,6 +87,15 @@ fn each_deployment_warning_is_found() {
         ("WORKOS_API_KEY", "sk_test_1"),
     ]));
     assert_eq!(ids(&issues), ["workos.W003", "proxy.W001", "workos.I001"]);
+    for (name, value, id) in [
+        ("TRUSTED_PROXIES", "10.0.0.1,0.0.0.0/0", "proxy.W002"),
+        ("TRUSTED_PROXIES", "::/0", "proxy.W002"),
+        ("THROTTLE_LOGIN", "off", "api.W003"),
+        ("WORKOS_WEBHOOK_SECRET", "changeme", "workos.W004"),
+    ] {
+        let found = ids(&deployment(&read(&[(name, value)])));
+        assert_eq!(found, ["security.W008", id, "workos.I001"]);
+    }
 }
 
 #[test]
@@ -120,8 +129,16 @@ fn a_contradictory_cookie_policy_is_found() {
         found(&[("AUTH_COOKIE_NAME", "sessionid"), refresh]),
         ["api.E001"]
     );
-    let attempt = ("AUTH_COOKIE_NAME", "vestibule_login_x");
-    assert_eq!(found(&[attempt, refresh]), ["api.E001"]);
+    for other in [
+        "vestibule_login_x",
+        "vestibule_browser",
+        "__Host-vestibule_step_1",
+    ] {
+        let issues = found(&[("AUTH_COOKIE_NAME", other), refresh]);
+        assert!(issues.contains(&"api.E001"), "{other}: {issues:?}");
+    }
+    let session = ("SESSION_COOKIE_NAME", "tofu-web-refresh");
+    assert_eq!(found(&[name, refresh, session]), ["api.E001"]);
     let host = ("AUTH_COOKIE_NAME", "__Host-tofu");
     assert_eq!(found(&[host, refresh]), ["api.E002"]);
     let https = ("PUBLIC_URL", "https://app.example.com");
