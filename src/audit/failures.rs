@@ -1,6 +1,7 @@
 //! Counts failures in memory, and writes them once a minute. Anybody can cause failures, so the number
 //! of rows is limited: an attacker cannot fill the disk, and causes no write in a request.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use parking_lot::Mutex;
 use super::event::AuditEvent;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
+use crate::ids::UserId;
 use crate::workos::ClientDevice;
 
 /// How often the counted failures are written.
@@ -85,11 +87,7 @@ impl FailureCounter {
             .into_iter()
             .map(|((event, _), failure)| (event, failure));
         let mut failures: Vec<(AuditEvent, CountedFailure)> = kinds.collect();
-        // Failures of a known account come first, then the frequent ones.
-        failures.sort_by_key(|(event, failure)| {
-            let of_known_account = event.columns().user_id.is_some();
-            std::cmp::Reverse((of_known_account, failure.times))
-        });
+        keep_in_order(&mut failures);
         let rest = failures.split_off(failures.len().min(MAX_ROWS));
         omitted += rest.iter().map(|(_, failure)| failure.times).sum::<u64>();
         if failures.is_empty() && omitted == 0 {
@@ -101,6 +99,21 @@ impl FailureCounter {
             log::error!("failed to write the audit events of failures, which are lost: {error}");
         }
     }
+}
+
+/// Sorts the failures so that the first ones can be kept: those of known accounts before others, of each
+/// account the most frequent one before all second ones, so that failures of one account do not displace
+/// those of another.
+fn keep_in_order(failures: &mut [(AuditEvent, CountedFailure)]) {
+    failures.sort_by_key(|(_, failure)| Reverse(failure.times));
+    let mut counts: HashMap<Option<UserId>, usize> = HashMap::new();
+    // Called once for each element, in order.
+    failures.sort_by_cached_key(|(event, _)| {
+        let account = event.columns().user_id;
+        let count = counts.entry(account).or_default();
+        *count += 1;
+        (account.is_none(), *count)
+    });
 }
 
 fn record_all(

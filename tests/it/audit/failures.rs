@@ -90,6 +90,25 @@ async fn many_addresses_cannot_fill_the_table() {
 }
 
 #[tokio::test]
+async fn failures_of_one_account_displace_none_of_another() {
+    let app = TestApp::start();
+    let noisy = app.add_user("ada@example.com", true);
+    let quiet = app.add_user("grace@example.com", true);
+    let counter = FailureCounter::default();
+    for number in 0..80 {
+        let address = device(&format!("192.0.2.{number}"));
+        for _ in 0..2 {
+            counter.count(failed(Some(noisy.id)), &address, app.now());
+        }
+    }
+    counter.count(failed(Some(quiet.id)), &device("198.51.100.1"), app.now());
+    counter.write(&app.database, app.now()).await;
+    let rows = events(&app);
+    assert_eq!(rows.len(), 31);
+    assert!(rows.iter().any(|row| row.user_id == Some(quiet.id)));
+}
+
+#[tokio::test]
 async fn a_refused_webhook_is_recorded_when_the_server_stops() {
     let app = TestApp::builder()
         .setting("WORKOS_WEBHOOK_SECRET", SECRET)
