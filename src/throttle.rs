@@ -23,12 +23,12 @@ use parking_lot::Mutex;
 use crate::accounts::passwords::PasswordSource;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, UserId};
 use crate::settings::{ApiSettings, Rate};
 pub use exchange_budget::{ExchangeBudget, ExchangeOutcome, ExchangePermit, ExchangeRefusal};
 pub use failure_limit::CountedRequest;
 use failure_limit::FailureLimit;
-use limit_key::{LimitKey, known_browser_key, network_keys, session_key};
+use limit_key::{LimitKey, account_key, known_browser_key, network_keys, session_key};
 pub use old_passwords::OldPasswordAttempt;
 use old_passwords::OldPasswords;
 use sliding_window::SlidingWindow;
@@ -46,6 +46,7 @@ pub struct Throttle {
     wrong_passwords: Option<WrongPasswords>,
     refreshes: Option<Arc<FailureLimit>>,
     session_tokens: Option<SlidingWindow>,
+    organization_switches: Option<SlidingWindow>,
     verifications: Option<Arc<FailureLimit>>,
     old_passwords: OldPasswords,
     /// Held while a request is checked and counted, so that concurrent requests cannot exceed a limit.
@@ -73,6 +74,7 @@ impl Throttle {
                 .throttle_refresh
                 .map(session_token_rate)
                 .map(SlidingWindow::new),
+            organization_switches: settings.throttle_login.map(SlidingWindow::new),
             verifications: failures(settings.throttle_refresh),
             old_passwords: OldPasswords::new(),
             counting: Mutex::new(()),
@@ -86,9 +88,13 @@ impl Throttle {
     }
 
     /// Counts a sign-in attempt from a browser in which this account has signed in before, as
-    /// [`count_sign_in`](Self::count_sign_in) does. Fails if a limit of these browsers is reached.
-    pub fn count_known_browser(&self, email: &str) -> Result<Option<CountedRequest>, Error> {
-        self.count_failure(self.sign_ins.as_ref(), &[known_browser_key(email)])
+    /// [`count_sign_in`](Self::count_sign_in) does. Fails if a limit of the account in this browser is
+    /// reached.
+    pub fn count_known_browser(
+        &self,
+        source: &PasswordSource,
+    ) -> Result<Option<CountedRequest>, Error> {
+        self.count_failure(self.sign_ins.as_ref(), &source_keys(source, ""))
     }
 
     /// Counts a token refresh of this client, as [`count_sign_in`](Self::count_sign_in) does.
@@ -106,18 +112,21 @@ impl Throttle {
         self.count(self.session_tokens.as_ref(), &[session_key(id)])
     }
 
+    /// Counts a switch of this account's organisation, which asks WorkOS. Fails if as many switches as
+    /// sign-ins of one client have been made, in whatever sessions.
+    pub fn count_organization_switch(&self, id: UserId) -> Result<(), Error> {
+        self.count(self.organization_switches.as_ref(), &[account_key(id)])
+    }
+
     /// Begins the comparison of a password for this account, on whatever route. Fails if too many wrong
-    /// ones came from one of the client's networks, or from browsers in which the account has signed in
+    /// ones came from one of the client's networks, or from the browser, if the account has signed in there
     /// before.
     pub fn begin_password(
         &self,
         source: &PasswordSource,
         email: &str,
     ) -> Result<PasswordAttempt<'_>, Error> {
-        let keys = match source {
-            PasswordSource::Address(client) => network_keys(*client, email),
-            PasswordSource::KnownBrowser(_) => vec![known_browser_key(email)],
-        };
+        let keys = source_keys(source, email);
         if let Some(wrong) = &self.wrong_passwords {
             let now = self.clock.elapsed();
             let _counting = self.counting.lock();
@@ -169,6 +178,16 @@ impl PasswordAttempt<'_> {
         if let (Some(wrong), false) = (&self.throttle.wrong_passwords, is_wrong) {
             let now = self.throttle.clock.elapsed();
             self.keys.iter().for_each(|key| wrong.forget(*key, now));
+        }
+    }
+}
+
+/// What counts passwords of this account from this source.
+fn source_keys(source: &PasswordSource, email: &str) -> Vec<LimitKey> {
+    match source {
+        PasswordSource::Address(client) => network_keys(*client, email),
+        PasswordSource::KnownBrowser { account, browser } => {
+            vec![known_browser_key(account, browser)]
         }
     }
 }

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::encrypted_cookie;
 use crate::accounts::email_key;
+use crate::accounts::passwords::PasswordSource;
 use crate::clock::Timestamp;
-use crate::hex::sha256_hex;
+use crate::hex::{hex, sha256_hex};
 use crate::keys::Keys;
+use crate::random::random_bytes;
 
 const NAME: &str = "vestibule_browser";
 /// The cookie is sent to the log-in form only.
@@ -24,6 +26,10 @@ const MAX_ACCOUNTS: usize = 8;
 /// The accounts that have signed in with a password in a browser.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownBrowser {
+    /// A random name of this browser, so that each has limits of its own; empty in a cookie of an earlier
+    /// version.
+    #[serde(default)]
+    id: String,
     accounts: Vec<KnownAccount>,
 }
 
@@ -58,6 +64,14 @@ impl KnownBrowser {
         self.accounts.iter().any(|one| one.account == account)
     }
 
+    /// The source of a password of this account, which the browser knows.
+    pub fn source(&self, email: &str) -> PasswordSource {
+        PasswordSource::KnownBrowser {
+            account: email_key(email),
+            browser: self.id.clone(),
+        }
+    }
+
     /// The cookie after a sign-in of this account; `None` if it cannot be encrypted.
     pub fn cookie_after_sign_in(
         mut self,
@@ -66,6 +80,9 @@ impl KnownBrowser {
         secure: bool,
         now: Timestamp,
     ) -> Option<Cookie<'static>> {
+        if self.id.is_empty() {
+            self.id = hex(&random_bytes::<16>().ok()?);
+        }
         let account = account_hash(email);
         self.accounts.retain(|one| one.account != account);
         self.accounts.insert(

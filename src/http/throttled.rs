@@ -8,7 +8,6 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use super::known_browser::KnownBrowser;
-use crate::accounts::email_key;
 use crate::accounts::passwords::PasswordSource;
 use crate::error::Error;
 use crate::middleware::client_ip;
@@ -96,11 +95,12 @@ impl PasswordFormThrottle {
             self.counted?;
             return Ok((PasswordSource::Address(self.client), self.browser));
         }
+        let source = self.browser.source(email);
         if self.counted.is_err() {
-            // It stays counted: an account signs in from its browsers less often than the limit.
-            drop(throttle.count_known_browser(email)?);
+            // It stays counted: an account signs in from a browser less often than the limit.
+            drop(throttle.count_known_browser(&source)?);
         }
-        Ok((PasswordSource::KnownBrowser(email_key(email)), self.browser))
+        Ok((source, self.browser))
     }
 }
 

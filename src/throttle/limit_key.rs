@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{self, SHA256};
 use super::bounded_map::KeyHash;
 use crate::accounts::email_key;
 use crate::client_network::ClientNetwork;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, UserId};
 
 /// What a limit counts, and how many times the limit it is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +32,18 @@ pub(super) fn attempt_hash(fingerprint: &str) -> KeyHash {
     key_hash(&[b"attempt", fingerprint.as_bytes()])
 }
 
-/// The browsers in which this account has signed in before.
-pub(super) fn known_browser_key(email: &str) -> LimitKey {
+/// A browser in which an account has signed in before.
+pub(super) fn known_browser_key(account: &str, browser: &str) -> LimitKey {
     LimitKey {
-        hash: key_hash(&[b"known browser", email_key(email).as_bytes()]),
+        hash: key_hash(&[b"known browser", account.as_bytes(), browser.as_bytes()]),
+        factor: 1,
+    }
+}
+
+/// All sessions of an account.
+pub(super) fn account_key(id: UserId) -> LimitKey {
+    LimitKey {
+        hash: key_hash(&[b"account", &i64::from(id).to_be_bytes()]),
         factor: 1,
     }
 }

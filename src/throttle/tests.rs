@@ -113,6 +113,7 @@ fn throttle() -> Throttle {
         sign_ins: Some(Arc::new(FailureLimit::new(rate(2)))),
         wrong_passwords: Some(WrongPasswords::new(rate(2))),
         refreshes: Some(Arc::new(FailureLimit::new(rate(2)))),
+        organization_switches: None,
         session_tokens: None,
         verifications: None,
         old_passwords: OldPasswords::new(),
@@ -158,7 +159,7 @@ fn all_networks_of_an_address_are_counted() {
 fn a_password_counts_as_wrong_until_it_is_known_to_be_right() {
     let throttle = throttle();
     let here = PasswordSource::Address("192.0.2.1".parse().unwrap());
-    let known = PasswordSource::KnownBrowser("ada@example.com".to_owned());
+    let known = known_browser("ada@example.com", "one");
     for source in [here, known] {
         let begin = || throttle.begin_password(&source, "Ada@example.com");
         let (first, second) = (begin().unwrap(), begin().unwrap());
@@ -170,14 +171,23 @@ fn a_password_counts_as_wrong_until_it_is_known_to_be_right() {
     }
 }
 
-#[test]
-fn a_known_browser_has_limits_of_its_own() {
-    let throttle = throttle();
-    for _ in 0..2 {
-        throttle.count_known_browser("ada@example.com").unwrap();
+fn known_browser(account: &str, browser: &str) -> PasswordSource {
+    PasswordSource::KnownBrowser {
+        account: account.to_owned(),
+        browser: browser.to_owned(),
     }
-    assert!(throttle.count_known_browser("ADA@example.com").is_err());
-    throttle.count_known_browser("olive@example.com").unwrap();
+}
+
+#[test]
+fn each_account_has_limits_of_its_own_in_each_known_browser() {
+    let throttle = throttle();
+    let count = |account, browser| throttle.count_known_browser(&known_browser(account, browser));
+    for _ in 0..2 {
+        count("ada@example.com", "one").unwrap();
+    }
+    assert!(count("ada@example.com", "one").is_err());
+    count("ada@example.com", "two").unwrap();
+    count("olive@example.com", "one").unwrap();
     throttle
         .count_sign_in("192.0.2.1".parse().unwrap())
         .unwrap();

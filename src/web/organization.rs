@@ -48,6 +48,8 @@ pub async fn post(
     if user.organization_id.as_ref() == Some(&wanted) {
         return Ok(redirect(next.as_deref().unwrap_or(UNCHANGED)));
     }
+    let counted = app.throttle.count_organization_switch(user.user_id);
+    counted.map_err(|error| error.on_form(PAGE))?;
     let renewal = RenewalRequest {
         session_id: user.session_id.clone(),
         organization_id: user.organization_id.clone(),

@@ -111,7 +111,10 @@ async fn change_once(
         user_id: account.id,
         old,
         new,
-        source: PasswordSource::KnownBrowser(account.email_key.clone()),
+        source: PasswordSource::KnownBrowser {
+            account: account.email_key.clone(),
+            browser: user.session_id.to_string(),
+        },
         keep: user.session_id.clone(),
         device: device(request, &app.settings.trusted_proxies),
         now,

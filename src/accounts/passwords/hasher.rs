@@ -43,10 +43,14 @@ const MIN_REFUSAL: Duration = Duration::from_secs(1);
 pub enum PasswordSource {
     /// An address. Its networks wait in turn.
     Address(IpAddr),
-    /// A browser in which this account has signed in before, by the account's
-    /// [`email_key`](crate::accounts::email_key). It has threads of its own, on which accounts wait in
-    /// turn.
-    KnownBrowser(String),
+    /// A browser in which this account has signed in before. Such browsers have threads of their own, on
+    /// which accounts wait in turn.
+    KnownBrowser {
+        /// The account's [`email_key`](crate::accounts::email_key).
+        account: String,
+        /// The browser's random name.
+        browser: String,
+    },
 }
 
 /// The result of hashing work, and when the work started.
@@ -222,10 +226,10 @@ impl HashSlots {
                 let pushed = queues.addresses.push(address_key(ip), job);
                 (pushed, &self.address_job)
             }
-            PasswordSource::KnownBrowser(email_key) => {
+            PasswordSource::KnownBrowser { account, browser } => {
                 let key = QueueKey {
-                    group: email_key,
-                    client: String::new(),
+                    group: account,
+                    client: browser,
                 };
                 (queues.known_browsers.push(key, job), &self.known_job)
             }

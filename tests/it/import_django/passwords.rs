@@ -144,7 +144,10 @@ fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
     let database = target.database.clone();
     actix_web::rt::System::new().block_on(async move {
         let email = "ada@example.com";
-        let source = PasswordSource::KnownBrowser(email.to_owned());
+        let source = PasswordSource::KnownBrowser {
+            account: email.to_owned(),
+            browser: String::new(),
+        };
         let policy = PasswordLogin::All;
         let checked = authenticate(&database, &hasher, policy, email, password, source).await;
         let Ok(checked) = checked else {

@@ -209,3 +209,27 @@ async fn the_page_works_while_the_organisations_cannot_be_listed() {
     let page = olive.page("/account").await;
     assert!(!page.contains(ROUTE) && page.contains(ORCHARDS), "{page}");
 }
+
+#[tokio::test]
+async fn an_account_asks_workos_for_a_few_switches_a_minute_in_all_its_sessions() {
+    let app = TestApp::builder()
+        .setting("THROTTLE_LOGIN", "3/min")
+        .start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let elsewhere = in_organization(&app, TWYLA, ORCHARDS).await;
+    for visitor in [&twyla, &elsewhere, &twyla] {
+        let made_up = [("organization_id", "org_nobodys")];
+        let refused = visitor.submit(ROUTE, &made_up).await;
+        assert_eq!(refused.status(), StatusCode::OK);
+    }
+    assert_eq!(app.renewals(), 3);
+    for visitor in [&twyla, &elsewhere] {
+        let throttled = switch(&app, visitor, TANDEM).await;
+        assert_eq!(retry_after(throttled.headers()), Some(60));
+        error_page(throttled, StatusCode::TOO_MANY_REQUESTS).await;
+    }
+    assert_eq!(app.renewals(), 3, "WorkOS is not asked");
+    app.advance(60);
+    let switched = switch(&app, &twyla, TANDEM).await;
+    assert_eq!(location(&switched), "/account?notice=organization-switched");
+}

@@ -151,6 +151,32 @@ async fn a_known_browser_cannot_guess_without_limit() {
     assert_eq!(throttled.status(), StatusCode::TOO_MANY_REQUESTS);
 }
 
+/// The cookie stays in a browser after the log-out, for whoever uses it next.
+#[tokio::test]
+async fn a_known_browser_does_not_use_up_the_limits_of_another() {
+    let app = TestApp::builder()
+        .setting("THROTTLE_LOGIN", "2/min")
+        .start();
+    app.add_user_with_password(EMAIL, PASSWORD);
+    let (own, kiosk) = (app.visitor(), app.visitor());
+    for browser in [&own, &kiosk] {
+        assert_logs_in(browser, EMAIL, PASSWORD).await;
+        browser.post("/auth/logout").await;
+    }
+    let log_in = async |browser: &Visitor, password: &str| {
+        app.clock.advance(TimeDelta::seconds(61));
+        browser.log_in(EMAIL, password).await.status()
+    };
+    for _ in 0..2 {
+        assert_eq!(log_in(&kiosk, "wrong").await, StatusCode::OK);
+    }
+    assert_eq!(
+        log_in(&kiosk, PASSWORD).await,
+        StatusCode::TOO_MANY_REQUESTS
+    );
+    assert_eq!(log_in(&own, PASSWORD).await, StatusCode::FOUND);
+}
+
 #[tokio::test]
 async fn the_cookie_of_a_known_browser_signs_nobody_in_and_names_nobody() {
     let app = TestApp::start();

@@ -64,7 +64,10 @@ async fn an_account_that_changes_between_check_and_sign_in_is_not_signed_in() {
         let user = app.add_user_with_password(&email, PASSWORD);
         let password = SecretString::from(PASSWORD);
         let policy = PasswordLogin::Unlinked;
-        let source = PasswordSource::KnownBrowser(email.clone());
+        let source = PasswordSource::KnownBrowser {
+            account: email.clone(),
+            browser: String::new(),
+        };
         let checked = authenticate(&app.database, &hasher, policy, &email, password, source).await;
         let checked = checked.expect("the password is right");
         change(&app, user.id);

@@ -115,7 +115,7 @@ async fn a_right_password_frees_its_thread_at_once() {
 async fn work_returns_its_result() {
     let hasher = Hasher::with_threads(2).unwrap();
     assert_eq!(value(hasher.run(SOMEWHERE, || 6 * 7).await), Ok(42));
-    let known = PasswordSource::KnownBrowser("ada@example.com".to_owned());
+    let known = known_browser();
     assert_eq!(value(hasher.run(known, || 6 * 7).await), Ok(42));
 }
 
@@ -135,7 +135,7 @@ async fn a_full_queue_refuses_work_and_accepts_it_again_later() {
         Err(HasherOverloaded)
     );
     // The reserved thread is free.
-    let known = PasswordSource::KnownBrowser("ada@example.com".to_owned());
+    let known = known_browser();
     assert_eq!(value(hasher.run(known, || 7).await), Ok(7));
     block.release().await;
     for (number, job) in waiting.into_iter().enumerate() {
@@ -256,4 +256,11 @@ async fn refusals_never_become_faster() {
     occupancy(&hasher, &clock, ms(0), false).await;
     hasher.measure([|| ()]);
     assert_eq!(hasher.quantum(), ms(2_800));
+}
+
+fn known_browser() -> PasswordSource {
+    PasswordSource::KnownBrowser {
+        account: "ada@example.com".to_owned(),
+        browser: "one".to_owned(),
+    }
 }
