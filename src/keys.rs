@@ -147,6 +147,11 @@ impl DerivedKeys {
     }
 }
 
+/// A key of 32 bytes for this purpose, derived from a value of `SECRET_KEY`.
+pub(crate) fn derive_key(secret: &SecretString, purpose: &[u8]) -> [u8; 32] {
+    expand(secret.expose_secret().as_bytes(), purpose)
+}
+
 struct Length(usize);
 
 impl KeyType for Length {

@@ -11,7 +11,7 @@ use crate::accounts::passwords::{BlocklistError, Hasher};
 use crate::audit::FailureCounter;
 use crate::clock::Clock;
 use crate::csp::content_security_policy;
-use crate::db::Database;
+use crate::db::{Database, DbError};
 use crate::error::InternalError;
 use crate::keys::Keys;
 use crate::memberships::Memberships;
@@ -22,7 +22,7 @@ use crate::settings::Settings;
 use crate::sign_in::{SignInDependencies, SignInService};
 use crate::sign_out::SignOutService;
 use crate::throttle::{ExchangeBudget, Throttle};
-use crate::tokens::{TokenKeyError, Tokens};
+use crate::tokens::{TokenKeyError, Tokens, end_of_unbound_tokens};
 use crate::webhooks::WebhookService;
 use crate::workos::{WorkosClient, WorkosError};
 
@@ -137,7 +137,9 @@ impl AppStateBuilder {
             settings.password_blocklist_file.as_deref(),
         )?);
         let workos = WorkosClient::new(&settings.workos)?;
-        let tokens = Arc::new(Tokens::new(&settings.tokens)?);
+        let end_of_unbound = end_of_unbound_tokens(&database)?;
+        let tokens = Tokens::new(&settings.tokens)?.accepting_unbound_before(end_of_unbound);
+        let tokens = Arc::new(tokens);
         let revocations = Arc::new(revocations);
         let keys = Arc::new(Keys::derive(&settings));
         let failures = FailureCounter::default();
@@ -226,6 +228,9 @@ pub enum BuildError {
     /// A key that signs or verifies tokens.
     #[error(transparent)]
     TokenKey(#[from] TokenKeyError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DbError),
     /// A setting that cannot be written in a header.
     #[error(
         "WORKOS_API_BASE_URL or WORKOS_LOGOUT_RETURN_TO contains a character that an HTTP header cannot hold"

@@ -9,6 +9,7 @@ mod family;
 mod jti;
 mod keys;
 mod pair;
+mod provenance;
 mod refresh_error;
 mod refresh_token;
 mod replay;
@@ -24,6 +25,7 @@ pub use claims::{Actor, LONGEST_IMPERSONATION, TokenClaims, TokenError, TokenKin
 pub use family::end_family_of_access_token;
 pub use keys::{TokenKeyError, TokenKeys};
 pub use pair::{TokenGrant, TokenPair};
+pub use provenance::end_of_unbound_tokens;
 pub use refresh_error::RefreshError;
 pub use refresh_token::RefreshTokenRow;
 pub use rotation::{RefreshedTokens, TokenRefresh};

@@ -75,6 +75,8 @@ pub struct TokenSettings {
     pub algorithm: JwtAlgorithm,
     /// The secret of an HMAC, or the text of the PEM file of another algorithm.
     pub signing_key: SecretString,
+    /// `SECRET_KEY` and its fallbacks, from which the keys are derived that bind our own claims.
+    pub binding_secrets: Vec<SecretString>,
     /// Older secrets that still verify HMACs.
     pub verifying_secrets: Vec<SecretString>,
     /// The texts of the PEM files of older keys, private or public.
@@ -120,6 +122,10 @@ impl TokenSettings {
                 parse_bool,
             ),
             algorithm,
+            binding_secrets: std::iter::once(secret_key)
+                .chain(fallbacks)
+                .cloned()
+                .collect(),
             verifying_secrets: fallbacks.to_vec(),
             signing_key: own_key.unwrap_or_else(|| secret_key.clone()),
             verifying_keys: reader

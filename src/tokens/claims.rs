@@ -86,7 +86,7 @@ pub struct TokenClaims {
     /// The id of the WorkOS session of the sign-in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<WorkosSid>,
-    /// The user's `token_version`. Django's tokens have none.
+    /// The user's `token_version`; `None` in tokens of another program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ver: Option<i64>,
     /// The impersonator, in an impersonated session.
@@ -98,6 +98,9 @@ pub struct TokenClaims {
     /// `JWT_ISSUER`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iss: Option<String>,
+    /// The MAC that binds `ver`, `sid` and `act` to the user. Only signing writes it.
+    #[serde(rename = "vestibule", skip_serializing_if = "Option::is_none")]
+    pub binding: Option<String>,
     /// Claims that a Django project added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -136,9 +139,11 @@ impl TokenTimes {
 
 impl TokenClaims {
     /// Reads the other claims of a token with a valid signature and valid times, in the order in which
-    /// simplejwt checks them. `kind`: the kind that is required; `None` allows either.
+    /// simplejwt checks them. `own`: our own claims, which are empty for a token of another program. `kind`:
+    /// the kind that is required; `None` allows either.
     pub(super) fn read(
         mut payload: Map<String, Value>,
+        mut own: Map<String, Value>,
         times: &TokenTimes,
         kind: Option<TokenKind>,
     ) -> Result<Self, TokenError> {
@@ -165,17 +170,18 @@ impl TokenClaims {
             iat: times.iat,
             jti,
             user_id: payload.remove("user_id").map(user_id),
-            sid: take_text(&mut payload, "sid")?.map(WorkosSid::from),
-            ver: match payload.remove("ver") {
+            sid: take_text(&mut own, "sid")?.map(WorkosSid::from),
+            ver: match own.remove("ver") {
                 None => None,
                 Some(ver) => Some(ver.as_i64().ok_or(TokenError::Invalid)?),
             },
-            act: match payload.remove("act") {
+            act: match own.remove("act") {
                 None => None,
                 Some(act) => Some(serde_json::from_value(act).map_err(|_| TokenError::Invalid)?),
             },
             aud: None,
             iss: None,
+            binding: None,
             other: payload,
         })
     }
@@ -185,8 +191,8 @@ impl TokenClaims {
         self.user_id.as_deref().and_then(|id| id.parse().ok())
     }
 
-    /// Whether it is the token of an impersonation that began too long ago. Another program may have given
-    /// it a longer life, or no `iat`.
+    /// Whether it is the token of an impersonation that began too long ago. simplejwt may have exchanged our
+    /// token for one with a longer life, or without `iat`.
     pub(super) fn has_outlived_impersonation(&self, now: Timestamp) -> bool {
         let began = self.iat.and_then(Timestamp::from_seconds);
         let is_over = began.is_none_or(|began| began.plus(LONGEST_IMPERSONATION) <= now);

@@ -70,6 +70,7 @@ impl Tokens {
             act: grant.act,
             aud: None,
             iss: None,
+            binding: None,
             other: Map::new(),
         };
         let (sign_in_method, sign_in_subject) =

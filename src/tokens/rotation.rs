@@ -200,7 +200,7 @@ impl Tokens {
         if claims.act.is_none() {
             return last;
         }
-        // Another program issued the token, and may have given it a longer life.
+        // simplejwt exchanged our token, and may have given it a longer life.
         let issued_at = claims.iat.and_then(Timestamp::from_seconds).unwrap_or(now);
         issued_at.plus(LONGEST_IMPERSONATION).min(last)
     }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::claims::{TokenClaims, TokenError, TokenKind, TokenTimes};
 use super::keys::{TokenKeyError, TokenKeys};
+use super::provenance::Provenance;
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::random::RandomnessError;
@@ -37,6 +38,7 @@ impl From<diesel::result::Error> for IssueError {
 /// Issues and verifies tokens.
 pub struct Tokens {
     keys: TokenKeys,
+    provenance: Provenance,
     issuer: Option<String>,
     audiences: Vec<String>,
     leeway: TimeDelta,
@@ -51,6 +53,7 @@ impl Tokens {
     pub fn new(settings: &TokenSettings) -> Result<Self, TokenKeyError> {
         Ok(Self {
             keys: TokenKeys::new(settings)?,
+            provenance: Provenance::new(settings),
             issuer: settings.issuer.clone(),
             audiences: settings.audiences.clone(),
             leeway: settings.leeway,
@@ -61,6 +64,16 @@ impl Tokens {
         })
     }
 
+    /// Also recognizes tokens of earlier versions, which were issued before this time and do not bind their
+    /// claims; see [`end_of_unbound_tokens`](super::end_of_unbound_tokens).
+    #[must_use]
+    pub fn accepting_unbound_before(mut self, end: Option<Timestamp>) -> Self {
+        if let Some(end) = end {
+            self.provenance.accept_unbound_before(end);
+        }
+        self
+    }
+
     /// The keys.
     pub fn keys(&self) -> &TokenKeys {
         &self.keys
@@ -68,6 +81,7 @@ impl Tokens {
 
     /// Signs claims, with the issuer and the audience of the settings.
     pub(super) fn sign(&self, mut claims: TokenClaims) -> Result<String, IssueError> {
+        self.provenance.bind(&mut claims);
         claims.iss.clone_from(&self.issuer);
         claims.aud = match &*self.audiences {
             [] => None,
@@ -84,8 +98,9 @@ impl Tokens {
         kind: Option<TokenKind>,
         now: Timestamp,
     ) -> Result<TokenClaims, TokenError> {
-        let payload = self.keys.open(token)?;
-        let claims = self.read_at(payload, kind, now)?;
+        let mut payload = self.keys.open(token)?;
+        let own = self.provenance.take_own(&mut payload);
+        let claims = self.read_at(payload, own, kind, now)?;
         match claims.has_outlived_impersonation(now) {
             true => Err(TokenError::Expired),
             false => Ok(claims),
@@ -101,24 +116,26 @@ impl Tokens {
         now: Timestamp,
     ) -> Result<TokenClaims, TokenError> {
         let mut payload = self.keys.open(token)?;
+        let own = self.provenance.take_own(&mut payload);
         // A log-out ignores the beginning of the lifetime too, because replicas' clocks differ.
         payload.remove("iat");
         payload.remove("nbf");
         let exp = payload.get("exp").and_then(Value::as_i64);
         let valid_at = exp.and_then(|exp| Timestamp::from_seconds(exp.checked_sub(1)?));
         let at = valid_at.map_or(now, |valid_at| valid_at.min(now));
-        self.read_at(payload, Some(kind), at)
+        self.read_at(payload, own, Some(kind), at)
     }
 
     fn read_at(
         &self,
         mut payload: Map<String, Value>,
+        own: Map<String, Value>,
         kind: Option<TokenKind>,
         now: Timestamp,
     ) -> Result<TokenClaims, TokenError> {
         let times = TokenTimes::read(&payload, now, self.leeway)?;
         self.check_issuer_and_audience(&mut payload)?;
-        TokenClaims::read(payload, &times, kind)
+        TokenClaims::read(payload, own, &times, kind)
     }
 
     /// Checks the issuer and the audience, each if the settings name one. Otherwise `iss` and `aud` are

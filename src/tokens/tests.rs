@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::settings::{JwtAlgorithm, TokenSettings};
 
 mod properties;
+mod provenance;
 
 const SECRET: &str = "made-up-key-of-the-tests-with-more-than-fifty-characters";
 const NOW: i64 = 1_800_000_000;
@@ -27,6 +28,7 @@ fn settings(algorithm: JwtAlgorithm, key: &str) -> TokenSettings {
         rotate: false,
         algorithm,
         signing_key: SecretString::from(key),
+        binding_secrets: vec![SecretString::from(SECRET)],
         verifying_secrets: Vec::new(),
         verifying_keys: Vec::new(),
         issuer: None,
@@ -80,6 +82,7 @@ fn claims() -> TokenClaims {
         }),
         aud: None,
         iss: None,
+        binding: None,
         other: serde_json::from_value(json!({ "team": ["blue", null] })).unwrap(),
     }
 }

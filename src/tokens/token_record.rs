@@ -45,12 +45,13 @@ impl RefreshSubject {
     }
 }
 
-/// The WorkOS session of a token. The row knows it if WorkOS has given the session another id since the
+/// The WorkOS session of a token; a token of another program has none. The row knows it if WorkOS has given the session another id since the
 /// token was issued.
 pub(super) fn current_sid(
     claims: &TokenClaims,
     row: Option<&RefreshTokenRow>,
 ) -> Option<WorkosSid> {
+    claims.ver?;
     row.map_or_else(|| claims.sid.clone(), |row| row.sid.clone())
 }
 

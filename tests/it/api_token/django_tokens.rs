@@ -1,4 +1,4 @@
-//! Tokens that a Django project with the same `SECRET_KEY` signed. They have no claim `ver`.
+//! Tokens that a Django project with the same `SECRET_KEY` signed. Own claims of the project mean nothing here.
 
 use diesel::prelude::*;
 use serde_json::json;
@@ -96,17 +96,97 @@ async fn a_token_without_a_user_is_refreshed() {
     }
 }
 
-/// Only Django's tokens have no user.
+/// A Django project may add claims of these names by accident.
 #[tokio::test]
-async fn a_token_with_a_version_and_without_a_user_is_invalid() {
+async fn own_claims_mean_nothing_in_a_token_of_django() {
+    for rotate in ["false", "true"] {
+        let app = TestApp::builder()
+            .setting("ROTATE_REFRESH_TOKENS", rotate)
+            .start();
+        let browser = app.signed_in("ada@example.com").await;
+        let user = app.user("ada@example.com");
+        let sid = app.only_session().workos_sid;
+        let visitor = app.visitor();
+        let claims = |kind: &str| {
+            let mut claims = app.claims(kind, &user);
+            claims["exp"] = (app.now().seconds() + 90_000).into();
+            claims["ver"] = json!(user.token_version);
+            claims["sid"] = json!(sid);
+            claims["act"] = json!({ "sub": "support@example.com" });
+            claims["vestibule"] = json!("an accident");
+            claims
+        };
+        let (refresh, access) = (
+            sign_claims(&claims("refresh")),
+            sign_claims(&claims("access")),
+        );
+        let refused = visitor.get_me_with_token(&access).await;
+        assert!(refused.body.contains("Token is invalid"), "{refused:?}");
+        for path in ["/api/token/refresh", "/api/token/blacklist"] {
+            let reply = visitor.post_refresh_token(path, &refresh).await;
+            reply.assert_is(401, INVALID);
+        }
+        // A log-out does not take their session for ours.
+        let bearer = format!("Bearer {access}");
+        let header = [("authorization", bearer.as_str())];
+        let body = json!({ "refresh": refresh });
+        let reply = visitor
+            .post_json_with_headers("/api/auth/logout", &body, &header)
+            .await;
+        assert_eq!(reply.json["workos_logout_url"], json!(null));
+        assert!(browser.is_signed_in().await);
+
+        app.set_imported(user.id);
+        assert_eq!(visitor.get_me_with_token(&access).await.status, 200);
+        let reply = visitor
+            .post_refresh_token("/api/token/refresh", &refresh)
+            .await;
+        let next = token_part(&reply.text("access"), 1);
+        let end = app.now().seconds() + 300;
+        assert_eq!(next["exp"].as_i64(), Some(end), "no impersonation");
+        if rotate == "false" {
+            for name in ["ver", "sid", "act", "vestibule"] {
+                assert_eq!(next[name], claims("refresh")[name], "{name} is copied");
+            }
+        } else {
+            assert_eq!((&next["sid"], &next["act"]), (&json!(null), &json!(null)));
+        }
+        let me = visitor.get_me_with_token(&reply.text("access")).await;
+        assert_eq!(me.status, 200);
+        app.change(|conn| set_password(conn, user.id, "!", app.now(), None));
+        let mut claims = claims("access");
+        claims["ver"] = json!(user.token_version + 1);
+        visitor
+            .get_me_with_token(&sign_claims(&claims))
+            .await
+            .assert_is(401, PASSWORD_CHANGED);
+    }
+}
+
+/// The claims that do not collide are those of another user or of an earlier state of the account.
+#[tokio::test]
+async fn the_claims_of_a_token_issued_here_are_valid_together_only() {
     let (app, user) = TestApp::builder().start_with_user();
-    let mut claims = app.claims("refresh", &user);
-    claims.as_object_mut().unwrap().remove("user_id");
-    claims["ver"] = json!(0);
-    app.visitor()
-        .post_refresh_token("/api/token/refresh", &sign_claims(&claims))
-        .await
-        .assert_is(401, INVALID);
+    let visitor = app.visitor();
+    let other = app.add_user("ben@example.com", true);
+    let pair = app.issue_tokens(&user, vestibule::tokens::TokenGrant::default());
+    let issued = token_part(&pair.access, 1);
+    let mut copied = issued.clone();
+    copied["jti"] = json!("0123456789abcdef0123456789abcdef");
+    let me = visitor.get_me_with_token(&sign_claims(&copied)).await;
+    assert_eq!(me.status, 200, "{me:?}");
+    for (name, value) in [
+        ("user_id", json!(other.id.to_string())),
+        ("ver", json!(1)),
+        ("sid", json!("session_1")),
+        ("act", json!({ "sub": "support@example.com" })),
+        ("vestibule", json!(null)),
+    ] {
+        let mut changed = issued.clone();
+        changed[name] = value;
+        let me = visitor.get_me_with_token(&sign_claims(&changed)).await;
+        assert!(me.body.contains("Token is invalid"), "{name}: {me:?}");
+    }
 }
 
 #[tokio::test]
@@ -234,8 +314,10 @@ async fn a_token_that_was_issued_here_and_has_no_row_is_invalid() {
 async fn a_token_issued_here_and_rotated_by_django_is_valid_for_an_imported_account() {
     let (app, user) = TestApp::builder().start_with_user();
     let visitor = app.visitor();
-    let mut claims = app.claims("refresh", &user);
-    claims["ver"] = json!(user.token_version);
+    let pair = app.issue_tokens(&user, vestibule::tokens::TokenGrant::default());
+    app.change(|conn| diesel::delete(refresh_tokens::table).execute(conn));
+    let mut claims = token_part(&pair.refresh, 1);
+    claims["jti"] = json!("0123456789abcdef0123456789abcdef");
     let rotated = sign_claims(&claims);
     let refresh = "/api/token/refresh";
     visitor

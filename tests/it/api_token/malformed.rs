@@ -106,10 +106,6 @@ async fn tokens_with_invalid_claims() {
         ("jti", json!(null)),
         ("jti", json!("a\0b")),
         ("jti", json!("a".repeat(256))),
-        ("sid", json!("a\0b")),
-        ("ver", json!("0")),
-        ("ver", json!(0.5)),
-        ("act", json!("somebody")),
     ] {
         let token = with(&claims, name, value.clone());
         everywhere(&visitor, &token, INVALID).await;

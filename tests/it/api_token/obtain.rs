@@ -36,6 +36,7 @@ async fn a_correct_password_gives_a_pair_with_and_without_a_trailing_slash() {
             let expected = json!({
                 "token_type": kind, "exp": now + lifetime, "iat": now, "jti": jti,
                 "user_id": user.id.to_string(), "ver": 0,
+                "vestibule": claims["vestibule"],
             });
             assert_eq!(claims, expected);
         }

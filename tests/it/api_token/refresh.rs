@@ -42,6 +42,7 @@ async fn a_refresh_token_gives_an_access_token_with_its_own_claims() {
         let expected = json!({
             "token_type": "access", "exp": now + 300, "iat": now, "jti": claims["jti"],
             "user_id": user.id.to_string(), "sid": "session_1", "ver": 0,
+                "vestibule": claims["vestibule"],
         });
         assert_eq!(claims, expected);
         assert_eq!(visitor.get_me_with_token(&access).await.status, 200);

@@ -59,6 +59,7 @@ async fn every_refresh_returns_the_next_refresh_token() {
         let expected = json!({
             "token_type": kind, "exp": now + lifetime, "iat": now, "jti": claims["jti"],
             "user_id": user.id.to_string(), "sid": "session_1", "ver": 0,
+                "vestibule": claims["vestibule"],
         });
         assert_eq!(claims, expected);
         assert_ne!(claims["jti"], token_part(&first.refresh, 1)["jti"]);

@@ -42,8 +42,8 @@ fn open(value: Value) -> Value {
     }
 }
 
-/// The claims with the id and the times replaced by their form. Only vestibule writes `ver`, which Django
-/// copies.
+/// The claims with the id and the times replaced by their form. Only vestibule writes `ver` and
+/// `vestibule`, which Django copies.
 fn claims(mut claims: Value) -> Value {
     let jti = claims["jti"].as_str().expect("a text");
     let hexadecimal = jti
@@ -55,6 +55,8 @@ fn claims(mut claims: Value) -> Value {
     // Django reads its clock for each of the two times, and a second may begin between the readings.
     claims["exp"] = json!((lifetime + 1) / 10 * 10);
     claims["iat"] = json!("now");
-    claims.as_object_mut().expect("an object").remove("ver");
+    let fields = claims.as_object_mut().expect("an object");
+    fields.remove("ver");
+    fields.remove("vestibule");
     claims
 }
