@@ -90,7 +90,9 @@ impl Provenance {
             let is_old = issued_at.is_some_and(|issued_at| issued_at < self.unbound_until);
             return is_old && payload.contains_key("ver");
         };
-        let binding = binding.as_str().and_then(|text| BASE64URL.decode(text).ok());
+        let binding = binding
+            .as_str()
+            .and_then(|text| BASE64URL.decode(text).ok());
         let Some(binding) = binding else {
             return false;
         };

@@ -40,7 +40,11 @@ fn own_claims_mean_nothing_in_a_token_of_another_program() {
         let own = (theirs.ver, theirs.sid, theirs.act);
         assert_eq!(own, (None, None, None), "{name} {value}");
         for name in ["vestibule", "ver", "sid", "act"] {
-            assert_eq!(theirs.other.get(name), changed.get(name), "kept as Django's");
+            assert_eq!(
+                theirs.other.get(name),
+                changed.get(name),
+                "kept as Django's"
+            );
         }
     }
     for name in ["vestibule", "ver", "sid", "act", "user_id"] {
@@ -81,7 +85,10 @@ fn no_claim_is_written_twice() {
     assert_eq!((read.ver, read.sid, read.act), (Some(3), None, None));
     assert_eq!(json!(read.other), json!({ "team": "red" }));
     // A token of nobody in particular stays Django's.
-    let copied = TokenClaims { ver: None, ..theirs };
+    let copied = TokenClaims {
+        ver: None,
+        ..theirs
+    };
     let token = hs256().sign(copied.clone()).unwrap();
     assert_eq!(hs256().read(&token, None, now()), Ok(copied));
 }
