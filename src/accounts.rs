@@ -15,6 +15,7 @@ pub mod provisioning;
 pub mod second_factor;
 mod sign_in_method;
 mod user;
+mod user_key;
 
 pub use credentials::{
     CheckedCredentials, CredentialError, PasswordChange, authenticate, change_password,
@@ -39,3 +40,4 @@ pub use passwords::unusable_password;
 pub use provisioning::{ProvisionError, WorkosProfile, provision, update_from_workos};
 pub use sign_in_method::{AllowedSignInMethods, SignInMethod};
 pub use user::{NewUser, User};
+pub use user_key::UserKey;

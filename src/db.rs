@@ -7,6 +7,7 @@ mod conn;
 mod error;
 mod migrations;
 pub mod schema;
+mod sequence;
 pub mod source;
 mod timestamp;
 
@@ -17,9 +18,10 @@ use std::time::Duration;
 use diesel::r2d2::{Pool, PooledConnection};
 
 pub(crate) use conn::insert_all;
-pub use conn::{Conn, bump_sequence, database_now, on_unique_violation};
+pub use conn::{Conn, database_now, on_unique_violation};
 pub use error::DbError;
 pub use migrations::Migrations;
+pub use sequence::{bump_sequence, take_ids};
 
 use crate::settings::{DatabaseSettings, DatabaseUrl};
 use conn::{ConnectionManager, OpenMode};

@@ -11,6 +11,7 @@ mod columns;
 mod decode;
 mod error;
 mod existing;
+mod key;
 mod ledger;
 mod merge;
 mod options;

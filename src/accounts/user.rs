@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::email::email_key;
+use super::user_key::UserKey;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, on_unique_violation};
@@ -49,6 +50,8 @@ pub struct User {
     /// When WorkOS deleted the linked user. `activate` then removes the link, so that another user
     /// can be linked.
     pub workos_deleted_at: Option<Timestamp>,
+    /// The key of an imported account in Django, if it is no integer; `id` is ours then.
+    pub django_id: Option<String>,
 }
 
 /// Values for the insert of a user.
@@ -123,6 +126,30 @@ impl User {
             .select(Self::as_select())
             .first(conn)
             .optional()
+    }
+
+    /// The key by which tokens and clients of the API name the account.
+    pub fn key(&self) -> UserKey {
+        match &self.django_id {
+            Some(text) => UserKey::Text(text.clone()),
+            None => UserKey::Id(self.id),
+        }
+    }
+
+    /// The user whom tokens and clients of the API name by this key.
+    pub fn by_key(conn: &mut Conn, key: &UserKey) -> QueryResult<Option<Self>> {
+        match key {
+            UserKey::Id(id) => {
+                let user = Self::by_id(conn, *id)?;
+                Ok(user.filter(|user| user.django_id.is_none()))
+            }
+            // PostgreSQL knows no such text.
+            UserKey::Text(text) if text.contains('\0') => Ok(None),
+            UserKey::Text(text) => {
+                let with_key = users::table.filter(users::django_id.eq(text));
+                with_key.select(Self::as_select()).first(conn).optional()
+            }
+        }
     }
 
     /// The user linked to this WorkOS user.

@@ -70,7 +70,9 @@ fn belongs_to(
 ) -> Result<bool, DbError> {
     let row = SessionRow::by_id(conn, session_id)?;
     let row = row.filter(|row| row.revoked_at.is_none() && now < row.expires_at);
-    let Some(row) = row.filter(|row| claims.user() == Some(row.user_id)) else {
+    let user = claims.user(conn)?;
+    let is_of_user = |row: &SessionRow| user.is_some_and(|user| user.id == row.user_id);
+    let Some(row) = row.filter(is_of_user) else {
         return Ok(false);
     };
     if claims.ver.is_none() || claims.sid == row.workos_sid {

@@ -5,14 +5,14 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::accounts::User;
-use crate::ids::UserId;
+use crate::accounts::{User, UserKey};
 use crate::workos::Organization;
 
 /// A user.
 #[derive(Serialize)]
 pub struct UserJson {
-    pub(super) id: UserId,
+    /// An integer, or a text if the key in Django is one.
+    pub(super) id: UserKey,
     pub(super) email: String,
     pub(super) first_name: String,
     pub(super) last_name: String,
@@ -21,7 +21,7 @@ pub struct UserJson {
 impl From<User> for UserJson {
     fn from(user: User) -> Self {
         Self {
-            id: user.id,
+            id: user.key(),
             email: user.email,
             first_name: user.first_name,
             last_name: user.last_name,

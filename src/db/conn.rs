@@ -187,39 +187,6 @@ macro_rules! insert_all {
 }
 pub(crate) use insert_all;
 
-/// Raises the sequence of the table's ids to at least `floor`; never lowers it. On PostgreSQL a rollback
-/// does not undo this.
-pub fn bump_sequence(conn: &mut Conn, table: &str, floor: i64) -> QueryResult<()> {
-    use diesel::sql_types::{BigInt, Text};
-
-    match conn {
-        Conn::Sqlite(conn) => {
-            let updated =
-                diesel::sql_query("UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = ?2")
-                    .bind::<BigInt, _>(floor)
-                    .bind::<Text, _>(table)
-                    .execute(conn)?;
-            if updated == 0 {
-                diesel::sql_query("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)")
-                    .bind::<Text, _>(table)
-                    .bind::<BigInt, _>(floor)
-                    .execute(conn)?;
-            }
-        }
-        #[cfg(feature = "postgres")]
-        Conn::Postgres(conn) => {
-            diesel::sql_query(
-                "SELECT setval(pg_get_serial_sequence($1, 'id'), $2) \
-                 WHERE nextval(pg_get_serial_sequence($1, 'id')) <= $2",
-            )
-            .bind::<Text, _>(table)
-            .bind::<BigInt, _>(floor)
-            .execute(conn)?;
-        }
-    }
-    Ok(())
-}
-
 /// The present time by the database's clock.
 pub fn database_now(conn: &mut Conn) -> QueryResult<Timestamp> {
     let statement = match conn {

@@ -39,6 +39,8 @@ diesel::table! {
         last_login -> Nullable<Timestamp>,
         /// When WorkOS deleted the linked user.
         workos_deleted_at -> Nullable<Timestamp>,
+        /// The key of an imported user in Django, if it is no integer. Unique.
+        django_id -> Nullable<Text>,
     }
 }
 
@@ -124,6 +126,8 @@ diesel::table! {
         is_superuser -> Bool,
         /// When the row was first imported.
         imported_at -> Timestamp,
+        /// The user's key in Django, if it is no integer. Unique.
+        django_id -> Nullable<Text>,
     }
 }
 

@@ -39,6 +39,9 @@ pub struct Column {
     /// Whether the column is part of the primary key.
     #[diesel(sql_type = Bool)]
     pub is_key: bool,
+    /// The declared type, in lower case; may be empty in a view.
+    #[diesel(sql_type = Text)]
+    pub sql_type: String,
 }
 
 #[derive(QueryableByName)]
@@ -106,14 +109,15 @@ impl ForeignDatabase {
     pub fn columns(&mut self, table: &str) -> Result<Vec<Column>, DbError> {
         Ok(match &mut self.conn {
             Conn::Sqlite(conn) => {
-                sql_query("SELECT name, pk > 0 AS is_key FROM pragma_table_info(?1)")
+                sql_query("SELECT name, pk > 0 AS is_key, lower(type) AS sql_type FROM pragma_table_info(?1)")
                     .bind::<Text, _>(unquote_identifier(table))
                     .load(conn)?
             }
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => sql_query(
                 "SELECT attname::text AS name, EXISTS (SELECT 1 FROM pg_index WHERE indrelid = attrelid \
-                     AND indisprimary AND attnum = ANY (indkey)) AS is_key \
+                     AND indisprimary AND attnum = ANY (indkey)) AS is_key, \
+                     format_type(atttypid, NULL) AS sql_type \
                  FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
             )
             .bind::<Text, _>(table)

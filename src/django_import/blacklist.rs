@@ -2,19 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use diesel::prelude::*;
 use diesel::sql_types::{Binary, Nullable};
 
 use super::decode::{self, RawCell};
 use super::error::ImportError;
+use super::key::{KeyColumn, imported_accounts};
 use super::report::{ImportTally, RefusalReason, RefusedRow};
 use super::source::DjangoUserTable;
 use super::transaction::write_retrying_conflicts;
+use crate::accounts::UserKey;
 use crate::clock::Timestamp;
-use crate::db::schema::users;
 use crate::db::source::ForeignDatabase;
 use crate::db::{Conn, Database, DbError};
-use crate::ids::UserId;
 use crate::tokens::RefreshTokenRow;
 
 const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
@@ -37,13 +36,14 @@ pub(super) struct RawToken {
     c_blacklisted_at: RawCell,
 }
 
-/// The statement that reads the blacklist; `None` if Django has no blacklist. A blacklist that
-/// cannot be read stops the import, since revoked tokens would become valid again without it.
+/// The statement that reads the blacklist, and what its column of users' keys holds; `None` if Django has
+/// no blacklist. A blacklist that cannot be read stops the import, since revoked tokens would become valid
+/// again without it.
 pub(super) fn find_query(
     source: &mut ForeignDatabase,
     users: &DjangoUserTable,
-) -> Result<Option<String>, ImportError> {
-    let mut tables = Vec::new();
+) -> Result<Option<(String, KeyColumn)>, ImportError> {
+    let (mut tables, mut keys) = (Vec::new(), users.key_column());
     for (name, wanted) in [
         (
             OUTSTANDING,
@@ -63,6 +63,9 @@ pub(super) fn find_query(
                 )));
             }
         }
+        if let Some(column) = columns.iter().find(|column| column.name == "user_id") {
+            keys = KeyColumn::of(column);
+        }
         tables.push(table);
     }
     let cell = |column: &str, name: &str| source.as_bytes(Some(column), name);
@@ -76,15 +79,15 @@ pub(super) fn find_query(
     ]
     .join(", ");
     let tables = tables.join(" AS o JOIN ");
-    Ok(Some(format!(
-        "SELECT {cells} FROM {tables} AS b ON b.token_id = o.id ORDER BY o.id"
-    )))
+    let query = format!("SELECT {cells} FROM {tables} AS b ON b.token_id = o.id ORDER BY o.id");
+    Ok(Some((query, keys)))
 }
 
 /// Imports a batch of the blacklist in one transaction, or simulates it in a dry run, and adds to
 /// the counts.
 pub(super) fn import_batch(
     target: &Database,
+    keys: KeyColumn,
     batch: Vec<RawToken>,
     now: Timestamp,
     dry_run: bool,
@@ -93,8 +96,8 @@ pub(super) fn import_batch(
     let mut rows = Vec::with_capacity(batch.len());
     for raw in batch {
         let id = decode::displayed(&raw.c_id);
-        match raw.check(now) {
-            Ok(row) if row.expires_at <= now => tally.expired += 1,
+        match raw.check(keys, now) {
+            Ok((row, _)) if row.expires_at <= now => tally.expired += 1,
             Ok(row) => rows.push(row),
             Err(reason) => tally.refuse(RefusedRow::new(id, reason)),
         }
@@ -109,15 +112,21 @@ pub(super) fn import_batch(
 }
 
 impl RawToken {
-    fn check(self, now: Timestamp) -> Result<RefreshTokenRow, RefusalReason> {
+    /// The row, not yet with its user, and the user's key.
+    fn check(
+        self,
+        keys: KeyColumn,
+        now: Timestamp,
+    ) -> Result<(RefreshTokenRow, Option<UserKey>), RefusalReason> {
+        // Without a readable key, the token belongs to no account here.
+        let key = keys.read(self.c_user_id).ok();
         let jti = decode::text(self.c_jti)?.filter(|jti| !jti.is_empty());
         let jti = jti.ok_or(RefusalReason::NoJti)?;
         let revoked_at = decode::timestamp(self.c_blacklisted_at)?.unwrap_or(now);
-        Ok(RefreshTokenRow {
+        let row = RefreshTokenRow {
             family: jti.clone(),
             jti,
-            // A key that is not an integer belongs to no account here.
-            user_id: decode::text(self.c_user_id)?.and_then(|id| id.parse().ok()),
+            user_id: None,
             sid: None,
             session_id: None,
             issued_at: decode::timestamp(self.c_created_at)?.unwrap_or(revoked_at),
@@ -132,19 +141,24 @@ impl RawToken {
             revoked_at: Some(revoked_at),
             sign_in_method: None,
             sign_in_subject: None,
-        })
+        };
+        Ok((row, key))
     }
 }
 
-fn write(conn: &mut Conn, rows: &[RefreshTokenRow], dry_run: bool) -> Result<ImportTally, DbError> {
-    let jtis: Vec<&str> = rows.iter().map(|row| row.jti.as_str()).collect();
+fn write(
+    conn: &mut Conn,
+    rows: &[(RefreshTokenRow, Option<UserKey>)],
+    dry_run: bool,
+) -> Result<ImportTally, DbError> {
+    let jtis: Vec<&str> = rows.iter().map(|(row, _)| row.jti.as_str()).collect();
     let known: HashMap<String, bool> = RefreshTokenRow::with_jtis(conn, &jtis)?
         .into_iter()
         .map(|row| (row.jti, row.revoked_at.is_some()))
         .collect();
-    let imported = imported_among(conn, rows)?;
+    let accounts = imported_accounts(conn, rows.iter().filter_map(|(_, key)| key.as_ref()))?;
     let (mut tally, mut new, mut seen) = (ImportTally::default(), Vec::new(), HashSet::new());
-    for row in rows {
+    for (row, key) in rows {
         if !seen.insert(row.jti.as_str()) {
             continue;
         }
@@ -157,7 +171,7 @@ fn write(conn: &mut Conn, rows: &[RefreshTokenRow], dry_run: bool) -> Result<Imp
             }
             (Some(_), _) => tally.unchanged += 1,
             (None, _) => {
-                let user_id = row.user_id.filter(|id| imported.contains(id));
+                let user_id = key.as_ref().and_then(|key| accounts.get(key).copied());
                 new.push(RefreshTokenRow {
                     user_id,
                     ..row.clone()
@@ -170,13 +184,4 @@ fn write(conn: &mut Conn, rows: &[RefreshTokenRow], dry_run: bool) -> Result<Imp
         RefreshTokenRow::insert_all(conn, &new)?;
     }
     Ok(tally)
-}
-
-/// The owners of these tokens that were imported. Another account may have the same id by chance.
-fn imported_among(conn: &mut Conn, rows: &[RefreshTokenRow]) -> QueryResult<HashSet<UserId>> {
-    let ids: Vec<UserId> = rows.iter().filter_map(|row| row.user_id).collect();
-    let imported = users::table.filter(users::imported.eq(true));
-    let imported = imported.filter(users::id.eq_any(ids));
-    let imported: Vec<UserId> = imported.select(users::id).load(conn)?;
-    Ok(imported.into_iter().collect())
 }

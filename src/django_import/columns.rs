@@ -75,16 +75,18 @@ impl DjangoColumns {
         Ok(())
     }
 
-    /// The quoted key column.
-    pub(super) fn key(&self) -> Result<String, ImportError> {
+    /// The key column.
+    pub(super) fn key(&self) -> Result<&Column, ImportError> {
+        let name = self.renamed.get("id").map_or("id", String::as_str);
+        let named = || self.columns.iter().find(|column| column.name == name);
         if self.renamed.contains_key("id") {
-            return self.field("id").ok_or_else(|| self.no_key());
+            return named().ok_or_else(|| self.no_key());
         }
         let mut keys = self.columns.iter().filter(|column| column.is_key);
         match (keys.next(), keys.next()) {
-            (Some(key), None) => Some(quote_identifier(&key.name)),
+            (Some(key), None) => Some(key),
             // A view has no primary key.
-            (None, _) => self.field("id"),
+            (None, _) => named(),
             (Some(_), Some(_)) => None,
         }
         .ok_or_else(|| self.no_key())

@@ -7,14 +7,16 @@ use diesel::prelude::*;
 
 use super::ledger::ImportRecord;
 use super::row::DjangoUser;
-use crate::accounts::User;
+use crate::accounts::{User, UserKey};
 use crate::db::schema::users;
-use crate::db::{Conn, DbError};
+use crate::db::{Conn, DbError, take_ids};
 use crate::ids::UserId;
 
-/// The accounts and records with the ids of a batch, and the accounts that hold its emails and
+/// The accounts and records with the keys of a batch, and the accounts that hold its emails and
 /// WorkOS ids.
 pub(super) struct ExistingRows {
+    /// Django's key, if it is no integer → account, which may have been deleted here.
+    text_keys: HashMap<String, UserId>,
     pub(super) users: HashMap<UserId, User>,
     pub(super) records: HashMap<UserId, ImportRecord>,
     /// Email key → account.
@@ -56,7 +58,15 @@ impl SimulatedValues {
 
 impl ExistingRows {
     pub(super) fn load(conn: &mut Conn, rows: &[DjangoUser]) -> Result<Self, DbError> {
-        let ids: Vec<UserId> = rows.iter().map(|row| row.id).collect();
+        let texts: Vec<&str> = rows.iter().filter_map(|row| row.key.django_id()).collect();
+        let mut records = ImportRecord::with_django_ids(conn, &texts)?;
+        let text_keys: HashMap<String, UserId> = records
+            .iter()
+            .filter_map(|record| Some((record.django_id.clone()?, record.user_id)))
+            .collect();
+        let mut ids: Vec<UserId> = rows.iter().filter_map(|row| id_of(&row.key)).collect();
+        records.extend(ImportRecord::with_ids(conn, &ids)?);
+        ids.extend(text_keys.values());
         let emails: Vec<&str> = rows
             .iter()
             .filter_map(|row| row.email.as_ref().ok())
@@ -76,7 +86,8 @@ impl ExistingRows {
             .collect();
         let mut existing = Self {
             users: found.into_iter().map(|user| (user.id, user)).collect(),
-            records: ImportRecord::with_ids(conn, &ids)?
+            text_keys,
+            records: records
                 .into_iter()
                 .map(|record| (record.user_id, record))
                 .collect(),
@@ -93,6 +104,46 @@ impl ExistingRows {
             existing.workos_ids = linked.filter_map(|(key, id)| Some((key?, id))).collect();
         }
         Ok(existing)
+    }
+
+    /// The id of the account with this key; 0 if there is none yet.
+    pub(super) fn account_id(&self, key: &UserKey) -> UserId {
+        match key {
+            UserKey::Id(id) => *id,
+            UserKey::Text(text) => self.text_keys.get(text).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Whether the account with this id was imported from a row with another key. An account whose key is no
+    /// integer may have the id that is the key of another row.
+    pub(super) fn is_of_another_key(&self, id: UserId, key: &UserKey) -> bool {
+        let record = self.records.get(&id);
+        record.is_some_and(|record| record.django_id.as_deref() != key.django_id())
+    }
+
+    /// Gives ids to the accounts that do not exist yet and whose key is no integer.
+    pub(super) fn assign_ids(
+        &mut self,
+        conn: &mut Conn,
+        rows: &[DjangoUser],
+    ) -> Result<(), DbError> {
+        let texts = rows.iter().filter_map(|row| row.key.django_id());
+        let new = texts.filter(|text| !self.text_keys.contains_key(*text));
+        let new: Vec<&str> = new.collect();
+        if !new.is_empty() {
+            let ids = take_ids(conn, "users", new.len())?;
+            let ids = ids.into_iter().map(UserId::from);
+            self.text_keys
+                .extend(new.into_iter().map(str::to_owned).zip(ids));
+        }
+        Ok(())
+    }
+}
+
+fn id_of(key: &UserKey) -> Option<UserId> {
+    match key {
+        UserKey::Id(id) => Some(*id),
+        UserKey::Text(_) => None,
     }
 }
 

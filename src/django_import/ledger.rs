@@ -27,14 +27,22 @@ pub(super) struct ImportRecord {
     pub(super) is_staff: bool,
     pub(super) is_superuser: bool,
     pub(super) imported_at: Timestamp,
+    /// Django's key, if it is no integer.
+    pub(super) django_id: Option<String>,
 }
 
 impl ImportRecord {
     /// The record of a row that is imported for the first time. `password` and `email` are the
     /// values that are written here.
-    pub(super) fn new(row: &DjangoUser, password: &str, email: &str, now: Timestamp) -> Self {
+    pub(super) fn new(
+        user_id: UserId,
+        row: &DjangoUser,
+        password: &str,
+        email: &str,
+        now: Timestamp,
+    ) -> Self {
         Self {
-            user_id: row.id,
+            user_id,
             password_digest: password_digest(password),
             password_here: password_digest(password),
             profile_digest: profile_digest(email, &row.first_name, &row.last_name),
@@ -43,6 +51,7 @@ impl ImportRecord {
             is_staff: row.is_staff,
             is_superuser: row.is_superuser,
             imported_at: now,
+            django_id: row.key.django_id().map(str::to_owned),
         }
     }
 
@@ -50,6 +59,14 @@ impl ImportRecord {
     pub(super) fn with_ids(conn: &mut Conn, ids: &[UserId]) -> QueryResult<Vec<Self>> {
         django_imports::table
             .filter(django_imports::user_id.eq_any(ids))
+            .select(Self::as_select())
+            .load(conn)
+    }
+
+    /// The records of the users with these keys in Django, which are no integers.
+    pub(super) fn with_django_ids(conn: &mut Conn, keys: &[&str]) -> QueryResult<Vec<Self>> {
+        django_imports::table
+            .filter(django_imports::django_id.eq_any(keys))
             .select(Self::as_select())
             .load(conn)
     }

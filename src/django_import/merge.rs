@@ -191,3 +191,16 @@ impl UserMerge {
         );
     }
 }
+
+/// Whether the account belongs to another person than the row, for example of another Django
+/// project. Emails change, but the date on which somebody joined does not.
+pub(super) fn is_another_person(user: &User, row: &DjangoUser) -> bool {
+    let other_email = row
+        .email
+        .as_ref()
+        .is_ok_and(|email| email.key != user.email_key);
+    other_email
+        && row
+            .date_joined
+            .is_some_and(|joined| joined != user.date_joined)
+}

@@ -33,6 +33,7 @@ pub(super) struct ImportedUser {
     pub(super) imported: bool,
     pub(super) date_joined: Timestamp,
     pub(super) last_login: Option<Timestamp>,
+    pub(super) django_id: Option<String>,
 }
 
 /// The changes that a batch makes, and the rows that it refuses.
@@ -58,11 +59,11 @@ impl BatchPlan {
         const REHASHED: &str =
             "hash replaced in Django, perhaps for the same password; its sessions stay";
         for update in self.changed.iter().filter(|update| update.merge.rehashed) {
-            self.tally.note(REHASHED, update.user.id);
+            self.tally.note(REHASHED, update.user.key());
         }
         const RELEASED: &str = "closed account gave up its email for an active one";
         for (owner, _) in &self.released {
-            self.tally.note(RELEASED, owner.id);
+            self.tally.note(RELEASED, owner.key());
         }
     }
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::error::ImportError;
 use super::existing::{ExistingRows, SimulatedValues};
+use super::key::KeyColumn;
 use super::ledger::ImportRecord;
-use super::merge::UserMerge;
+use super::merge::{UserMerge, is_another_person};
 use super::options::ImportOptions;
 use super::pass::ImportPass;
 use super::plan::{BatchPlan, ImportedUser, PlannedUpdate};
@@ -21,6 +22,7 @@ use crate::ids::UserId;
 /// Imports users, batch by batch.
 pub(super) struct ImportPlanner {
     emails_verified: bool,
+    keys: KeyColumn,
     /// What a dry run would have written so far; `None` outside a dry run.
     simulated: Option<SimulatedValues>,
     clock: Clock,
@@ -30,9 +32,10 @@ pub(super) struct ImportPlanner {
 }
 
 impl ImportPlanner {
-    pub(super) fn new(options: &ImportOptions, clock: &Clock) -> Self {
+    pub(super) fn new(options: &ImportOptions, keys: KeyColumn, clock: &Clock) -> Self {
         Self {
             emails_verified: options.emails_verified,
+            keys,
             simulated: options.dry_run.then(SimulatedValues::default),
             clock: clock.clone(),
             now: clock.now(),
@@ -50,7 +53,7 @@ impl ImportPlanner {
         self.now = self.clock.now();
         let mut rows = Vec::with_capacity(batch.len());
         for raw in batch {
-            match raw.check() {
+            match raw.check(self.keys) {
                 Ok(row) => rows.push(row),
                 // The last pass reads the row again.
                 Err(_) if pass == ImportPass::ClosedKnown => {}
@@ -77,23 +80,29 @@ impl ImportPlanner {
         rows: &[DjangoUser],
     ) -> Result<BatchPlan, DbError> {
         let mut existing = ExistingRows::load(conn, rows)?;
+        if pass.takes(false) && self.simulated.is_none() {
+            existing.assign_ids(conn, rows)?;
+        }
         let mut plan = BatchPlan::default();
         for row in rows {
-            if !pass.takes(existing.records.contains_key(&row.id)) {
+            let id = existing.account_id(&row.key);
+            if !pass.takes(existing.records.contains_key(&id)) {
                 continue;
             }
             count_hash(&mut plan.tally, row);
-            let found = (
-                existing.users.remove(&row.id),
-                existing.records.remove(&row.id),
-            );
+            if existing.is_of_another_key(id, &row.key) {
+                let refusal = RefusedRow::new(&row.key, RefusalReason::IdTaken);
+                plan.tally.refuse(refusal);
+                continue;
+            }
+            let found = (existing.users.remove(&id), existing.records.remove(&id));
             let refusal = match found {
-                (None, Some(_)) => Some(RefusedRow::new(row.id, RefusalReason::DeletedHere)),
-                (None, None) => self.plan_insert(&mut plan, &mut existing, row)?,
+                (None, Some(_)) => Some(RefusedRow::new(&row.key, RefusalReason::DeletedHere)),
+                (None, None) => self.plan_insert(&mut plan, &mut existing, id, row)?,
                 (Some(user), Some(record)) if !is_another_person(&user, row) => {
                     self.plan_update(&mut plan, &mut existing, user, &record, row)?
                 }
-                (Some(_), _) => Some(RefusedRow::new(row.id, RefusalReason::IdTaken)),
+                (Some(_), _) => Some(RefusedRow::new(&row.key, RefusalReason::IdTaken)),
             };
             if let Some(refusal) = refusal {
                 plan.tally.refuse(refusal);
@@ -107,34 +116,36 @@ impl ImportPlanner {
         &self,
         plan: &mut BatchPlan,
         existing: &mut ExistingRows,
+        id: UserId,
         row: &DjangoUser,
     ) -> Result<Option<RefusedRow>, DbError> {
         let email = match &row.email {
             Ok(email) => email,
-            Err(reason) => return Ok(Some(RefusedRow::new(row.id, *reason))),
+            Err(reason) => return Ok(Some(RefusedRow::new(&row.key, *reason))),
         };
         if let Some(other) = self.email_conflict(plan, existing, &email.key, row.is_active) {
             return Ok(Some(
-                RefusedRow::new(row.id, RefusalReason::EmailTaken).conflicting_with(other),
+                RefusedRow::new(&row.key, RefusalReason::EmailTaken).conflicting_with(other),
             ));
         }
-        if let Some(id) = &row.workos_user_id
-            && let Some(other) = self.owner(&existing.workos_ids, id)
+        if let Some(workos_user_id) = &row.workos_user_id
+            && let Some(other) = self.owner(&existing.workos_ids, workos_user_id)
         {
             return Ok(Some(
-                RefusedRow::new(row.id, RefusalReason::WorkosIdTaken).conflicting_with(other),
+                RefusedRow::new(&row.key, RefusalReason::WorkosIdTaken).conflicting_with(other),
             ));
         }
         let password = match &row.password {
             Some(password) => password.clone(),
             None => unusable_password()?,
         };
-        existing.emails.insert(email.key.clone(), row.id);
-        if let Some(id) = &row.workos_user_id {
-            existing.workos_ids.insert(id.clone(), row.id);
+        existing.emails.insert(email.key.clone(), id);
+        if let Some(workos_user_id) = &row.workos_user_id {
+            existing.workos_ids.insert(workos_user_id.clone(), id);
         }
-        let record = ImportRecord::new(row, &password, &email.text, self.now);
-        plan.new.push((self.account(row, email, password), record));
+        let record = ImportRecord::new(id, row, &password, &email.text, self.now);
+        plan.new
+            .push((self.account(id, row, email, password), record));
         Ok(None)
     }
 
@@ -154,19 +165,20 @@ impl ImportPlanner {
             .email
             .as_ref()
             .err()
-            .map(|reason| RefusedRow::new(row.id, *reason));
+            .map(|reason| RefusedRow::new(&row.key, *reason));
         if let Some(key) = &merge.changes.email_key {
             let is_open = row.is_active && user.is_active;
             match self.email_conflict(plan, existing, key, is_open) {
                 Some(other) => {
                     refusal = Some(
-                        RefusedRow::new(row.id, RefusalReason::EmailTaken).conflicting_with(other),
+                        RefusedRow::new(&row.key, RefusalReason::EmailTaken)
+                            .conflicting_with(other),
                     );
                     merge.without_profile(record);
                 }
                 None => {
                     existing.emails.remove(&user.email_key);
-                    existing.emails.insert(key.clone(), row.id);
+                    existing.emails.insert(key.clone(), user.id);
                 }
             }
         }
@@ -174,13 +186,13 @@ impl ImportPlanner {
             match self.owner(&existing.workos_ids, id) {
                 Some(other) => {
                     refusal = Some(
-                        RefusedRow::new(row.id, RefusalReason::WorkosIdTaken)
+                        RefusedRow::new(&row.key, RefusalReason::WorkosIdTaken)
                             .conflicting_with(other),
                     );
                     merge.without_workos_user_id(record);
                 }
                 None => {
-                    existing.workos_ids.insert(id.clone(), row.id);
+                    existing.workos_ids.insert(id.clone(), user.id);
                 }
             }
         }
@@ -192,9 +204,16 @@ impl ImportPlanner {
         Ok(refusal)
     }
 
-    fn account(&self, row: &DjangoUser, email: &CheckedEmail, password: String) -> ImportedUser {
+    fn account(
+        &self,
+        id: UserId,
+        row: &DjangoUser,
+        email: &CheckedEmail,
+        password: String,
+    ) -> ImportedUser {
         ImportedUser {
-            id: row.id,
+            id,
+            django_id: row.key.django_id().map(str::to_owned),
             email: email.text.clone(),
             email_key: email.key.clone(),
             email_verified: self.emails_verified,
@@ -275,19 +294,6 @@ fn count_hash(tally: &mut ImportTally, row: &DjangoUser) {
     };
     *tally.hashes.entry(scheme.name()).or_default() += 1;
     if scheme == PasswordScheme::Unknown {
-        tally.note(UNKNOWN, row.id);
+        tally.note(UNKNOWN, &row.key);
     }
-}
-
-/// Whether the account belongs to another person than the row, for example of another Django
-/// project. Emails change, but the date on which somebody joined does not.
-fn is_another_person(user: &User, row: &DjangoUser) -> bool {
-    let other_email = row
-        .email
-        .as_ref()
-        .is_ok_and(|email| email.key != user.email_key);
-    other_email
-        && row
-            .date_joined
-            .is_some_and(|joined| joined != user.date_joined)
 }

@@ -13,10 +13,12 @@ const NAMED: usize = 5;
 /// Why a row was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RefusalReason {
-    /// The key is not an integer.
+    /// The key is not an integer, in a column of integers.
     KeyNotInteger,
-    /// The key is below 1, or so high that no ids are left for new accounts.
+    /// The key is below 1, or so high that no ids are left for new accounts, or a text that is too long.
     KeyOutOfRange,
+    /// There is no key.
+    NoKey,
     /// The row was imported before, and its account has been deleted here.
     DeletedHere,
     /// Another person's account has the id.
@@ -46,6 +48,7 @@ impl fmt::Display for RefusalReason {
         f.write_str(match self {
             Self::KeyNotInteger => "key is no integer",
             Self::KeyOutOfRange => "key out of range",
+            Self::NoKey => "no key",
             Self::DeletedHere => "account was deleted here since",
             Self::IdTaken => "id belongs to another account",
             Self::BadEmail(problem) => problem,
@@ -68,7 +71,7 @@ pub struct RefusedRow {
     pub id: String,
     /// Why it was refused.
     pub reason: RefusalReason,
-    /// The account that it conflicts with.
+    /// The account that it conflicts with; 0 if a dry run has inserted none.
     pub other: Option<UserId>,
 }
 
@@ -92,6 +95,9 @@ impl RefusedRow {
 impl fmt::Display for RefusedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.other {
+            Some(other) if other == UserId::default() => {
+                write!(f, "{} (by another row)", self.id)
+            }
             Some(other) => write!(f, "{} (by {other})", self.id),
             None => f.write_str(&self.id),
         }

@@ -3,14 +3,10 @@
 use diesel::sql_types::{Binary, Nullable};
 
 use super::decode::{self, RawCell};
+use super::key::KeyColumn;
 use super::report::{RefusalReason, RefusedRow};
-use crate::accounts::{email_key, email_problem};
+use crate::accounts::{UserKey, email_key, email_problem};
 use crate::clock::Timestamp;
-use crate::ids::UserId;
-
-/// The highest id that is imported. JavaScript cannot represent an integer above 2⁵³ exactly, and
-/// new ids are assigned above this one.
-pub(super) const HIGHEST_KEY: i64 = (1 << 53) - 1_000_000_000;
 
 /// A row as it was read: the bytes of each column's text, whatever the column's type.
 #[derive(Clone, Debug, Default, diesel::QueryableByName)]
@@ -49,7 +45,7 @@ pub(super) struct CheckedEmail {
 /// A row that can be imported.
 #[derive(Clone, Debug)]
 pub(super) struct DjangoUser {
-    pub(super) id: UserId,
+    pub(super) key: UserKey,
     /// A row with an invalid email is not inserted, but it can still deactivate an existing
     /// account.
     pub(super) email: Result<CheckedEmail, RefusalReason>,
@@ -82,8 +78,8 @@ pub(crate) fn check_cells<'a>(cells: impl IntoIterator<Item = &'a [u8]>) {
         c_is_superuser: cells.next(),
         c_workos_user_id: cells.next(),
     };
-    if let Ok(user) = row.check() {
-        assert!((1..=HIGHEST_KEY).contains(&i64::from(user.id)));
+    if let Ok(user) = row.check(KeyColumn::UuidDigits) {
+        assert_eq!(UserKey::parse(&user.key.to_string()), user.key);
         if let Ok(email) = user.email {
             assert_eq!(email_problem(&email.text), None);
             assert_eq!(email.key, email_key(&email.key));
@@ -100,15 +96,16 @@ pub(crate) fn check_cells<'a>(cells: impl IntoIterator<Item = &'a [u8]>) {
 
 impl RawUser {
     /// The row's values, or why they cannot be imported.
-    pub(super) fn check(self) -> Result<DjangoUser, RefusedRow> {
+    pub(super) fn check(self, keys: KeyColumn) -> Result<DjangoUser, RefusedRow> {
         let key = decode::displayed(&self.c_key);
-        self.values().map_err(|reason| RefusedRow::new(key, reason))
+        self.values(keys)
+            .map_err(|reason| RefusedRow::new(key, reason))
     }
 
-    fn values(self) -> Result<DjangoUser, RefusalReason> {
+    fn values(self, keys: KeyColumn) -> Result<DjangoUser, RefusalReason> {
         let text = |cell| Ok(decode::text(cell)?.unwrap_or_default());
         Ok(DjangoUser {
-            id: key(self.c_key)?,
+            key: keys.read(self.c_key)?,
             email: email(self.c_email),
             password: decode::text(self.c_password)?.filter(|text| !text.is_empty()),
             first_name: text(self.c_first_name)?,
@@ -121,23 +118,6 @@ impl RawUser {
             last_login: decode::timestamp(self.c_last_login).unwrap_or_default(),
             workos_user_id: workos_user_id(self.c_workos_user_id)?,
         })
-    }
-}
-
-fn key(cell: RawCell) -> Result<UserId, RefusalReason> {
-    let text = decode::text(cell)
-        .ok()
-        .flatten()
-        .ok_or(RefusalReason::KeyNotInteger)?;
-    let digits = text.strip_prefix('-').unwrap_or(&text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(RefusalReason::KeyNotInteger);
-    }
-    let key = text.parse().map_err(|_| RefusalReason::KeyOutOfRange)?;
-    if (1..=HIGHEST_KEY).contains(&key) {
-        Ok(UserId::from(key))
-    } else {
-        Err(RefusalReason::KeyOutOfRange)
     }
 }
 
@@ -183,47 +163,23 @@ mod tests {
     }
 
     fn reason(cells: RawUser) -> RefusalReason {
-        cells.check().unwrap_err().reason
+        cells.check(KeyColumn::Integer).unwrap_err().reason
     }
 
     #[test]
     fn a_valid_row_is_read() {
-        let user = valid_row().check().unwrap();
+        let user = valid_row().check(KeyColumn::Integer).unwrap();
         let email = user.email.unwrap();
         assert_eq!(
             (email.text.as_str(), email.key.as_str()),
             ("Ann@Example.com", "ann@example.com")
         );
-        assert_eq!((user.id, user.first_name.as_str()), (7.into(), ""));
+        assert_eq!(
+            (user.key, user.first_name.as_str()),
+            (UserKey::Id(7.into()), "")
+        );
         assert!(!user.is_active && user.is_staff && !user.is_superuser);
         assert_eq!(user.workos_user_id, None);
-    }
-
-    #[test]
-    fn only_positive_integers_are_keys() {
-        for (key, wanted) in [
-            ("", RefusalReason::KeyNotInteger),
-            ("7.0", RefusalReason::KeyNotInteger),
-            ("0b5c2d3e", RefusalReason::KeyNotInteger),
-            ("+7", RefusalReason::KeyNotInteger),
-            ("0", RefusalReason::KeyOutOfRange),
-            ("-7", RefusalReason::KeyOutOfRange),
-            ("9223372036854775807", RefusalReason::KeyOutOfRange),
-            ("99999999999999999999", RefusalReason::KeyOutOfRange),
-        ] {
-            let row = RawUser {
-                c_key: cell(key),
-                ..valid_row()
-            };
-            assert_eq!(reason(row), wanted, "{key}");
-        }
-        assert_eq!(
-            reason(RawUser {
-                c_key: None,
-                ..valid_row()
-            }),
-            RefusalReason::KeyNotInteger
-        );
     }
 
     #[test]
@@ -262,7 +218,7 @@ mod tests {
                 c_email: cell(text),
                 ..valid_row()
             }
-            .check()
+            .check(KeyColumn::Integer)
             .unwrap();
             assert!(
                 matches!(user.email, Err(RefusalReason::BadEmail(_))),
@@ -277,7 +233,7 @@ mod tests {
             c_key: cell(&format!("a\n{}", "b".repeat(99))),
             ..valid_row()
         };
-        let key = row.check().unwrap_err().id;
+        let key = row.check(KeyColumn::Integer).unwrap_err().id;
         assert!(
             key.starts_with("a\\nb") && key.ends_with('…') && key.len() < 60,
             "{key}"

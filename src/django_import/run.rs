@@ -2,11 +2,11 @@
 
 use super::blacklist;
 use super::error::ImportError;
+use super::key::HIGHEST_KEY;
 use super::options::{ImportOptions, ImportProgress};
 use super::pass::ImportPass;
 use super::planner::ImportPlanner;
 use super::report::{ImportReport, ImportTally};
-use super::row::HIGHEST_KEY;
 use super::source::DjangoUserTable;
 use crate::clock::Clock;
 use crate::db::source::ForeignDatabase;
@@ -43,7 +43,7 @@ pub fn import(
     }
     let rows = source.count(table.name()).map_err(ImportError::Source)?;
     progress(ImportProgress::Users(rows));
-    let mut planner = ImportPlanner::new(options, clock);
+    let mut planner = ImportPlanner::new(options, table.key_column(), clock);
     for pass in ImportPass::ALL {
         let query = table.query(&source, pass.rows());
         source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {
@@ -55,10 +55,17 @@ pub fn import(
             Ok(())
         })?;
     }
-    if let Some(query) = blacklist {
+    if let Some((query, keys)) = blacklist {
         let mut tally = ImportTally::default();
         source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {
-            blacklist::import_batch(&target, batch, clock.now(), options.dry_run, &mut tally)
+            blacklist::import_batch(
+                &target,
+                keys,
+                batch,
+                clock.now(),
+                options.dry_run,
+                &mut tally,
+            )
         })?;
         report.tokens = Some(tally);
     }

@@ -3,8 +3,9 @@
 use super::active::ActiveColumns;
 use super::columns::{DjangoColumns, FIELDS};
 use super::error::ImportError;
+use super::key::KeyColumn;
 use super::options::ImportOptions;
-use crate::db::source::ForeignDatabase;
+use crate::db::source::{ForeignDatabase, quote_identifier};
 
 /// Which rows of the user table a statement reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,7 @@ pub(super) enum UserRows {
 pub(super) struct DjangoUserTable {
     name: String,
     key: String,
+    key_column: KeyColumn,
     columns: DjangoColumns,
     active: ActiveColumns,
     workos_user_id: Option<String>,
@@ -37,6 +39,7 @@ impl DjangoUserTable {
         let columns = source.columns(&quoted_name).map_err(ImportError::Source)?;
         let columns = DjangoColumns::new(options, columns)?;
         let key = columns.key()?;
+        let (key, key_column) = (quote_identifier(&key.name), KeyColumn::of(key));
         for wanted in ["password", "email"] {
             if columns.field(wanted).is_none() {
                 return Err(missing_column(source, name, wanted));
@@ -50,6 +53,7 @@ impl DjangoUserTable {
         Ok(Self {
             name: quoted_name,
             key,
+            key_column,
             columns,
             active,
             workos_user_id,
@@ -64,6 +68,11 @@ impl DjangoUserTable {
     /// The quoted name of the key column.
     pub(super) fn key(&self) -> &str {
         &self.key
+    }
+
+    /// What the key column holds.
+    pub(super) fn key_column(&self) -> KeyColumn {
+        self.key_column
     }
 
     /// The name of another table in the same schema.

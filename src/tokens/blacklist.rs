@@ -6,7 +6,6 @@ use super::refresh_token::RefreshTokenRow;
 use super::signing::{IssueError, Tokens};
 use super::status::{TokenStatus, token_status};
 use super::token_record::TokenRecord;
-use crate::accounts::User;
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
@@ -109,11 +108,7 @@ fn account_of_foreign(
     conn: &mut Conn,
     claims: &TokenClaims,
 ) -> Result<Option<UserId>, RefreshError> {
-    let user = match claims.user() {
-        Some(id) => User::by_id(conn, id)?,
-        None => None,
-    };
-    match user {
+    match claims.user(conn)? {
         Some(user) if token_status(claims, &user) == TokenStatus::Foreign => {
             Err(TokenError::Invalid.into())
         }

@@ -1,11 +1,14 @@
 //! The claims of a token, and the errors of an invalid one with simplejwt's messages.
 
 use chrono::TimeDelta;
+use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::accounts::{User, UserKey};
 use crate::clock::Timestamp;
-use crate::ids::{UserId, WorkosSid};
+use crate::db::Conn;
+use crate::ids::WorkosSid;
 
 /// The end of the year 9999, where Python's calendar ends, in seconds since 1970.
 const LAST_SECOND: i64 = 253_402_300_799;
@@ -80,7 +83,7 @@ pub struct TokenClaims {
     pub iat: Option<i64>,
     /// The token's id: 32 hexadecimal digits.
     pub jti: String,
-    /// The user's id, as a string.
+    /// The [`UserKey`], as a string.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// The id of the WorkOS session of the sign-in.
@@ -186,9 +189,12 @@ impl TokenClaims {
         })
     }
 
-    /// The user's id; `None` if it is missing or not a number.
-    pub fn user(&self) -> Option<UserId> {
-        self.user_id.as_deref().and_then(|id| id.parse().ok())
+    /// The account that the token names; `None` if there is none.
+    pub fn user(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
+        match &self.user_id {
+            Some(id) => User::by_key(conn, &UserKey::parse(id)),
+            None => Ok(None),
+        }
     }
 
     /// Whether it is the token of an impersonation that began too long ago. simplejwt may have exchanged our

@@ -26,10 +26,9 @@ struct FamilyRange {
 }
 
 impl FamilyRange {
-    fn of(claims: &TokenClaims) -> Option<Self> {
+    fn of(claims: &TokenClaims, user_id: UserId) -> Option<Self> {
         // The row of a refresh token says which family it belongs to.
-        let user_id = claims.user().filter(|_| !claims.is_refresh())?;
-        let digits = family_digits(&claims.jti)?;
+        let digits = family_digits(&claims.jti).filter(|_| !claims.is_refresh())?;
         Some(Self {
             user_id,
             pattern: format!("{digits}%"),
@@ -61,9 +60,13 @@ impl FamilyRange {
     }
 }
 
-/// Whether the family of this access token has been revoked; `false` for a refresh token.
-pub(super) fn family_is_revoked(conn: &mut Conn, claims: &TokenClaims) -> QueryResult<bool> {
-    match FamilyRange::of(claims) {
+/// Whether the family of this user's access token has been revoked; `false` for a refresh token.
+pub(super) fn family_is_revoked(
+    conn: &mut Conn,
+    claims: &TokenClaims,
+    user_id: UserId,
+) -> QueryResult<bool> {
+    match FamilyRange::of(claims, user_id) {
         Some(range) => range.is_revoked(conn),
         None => Ok(false),
     }
@@ -78,7 +81,8 @@ pub fn end_family_of_access_token(
     device: &ClientDevice,
     now: Timestamp,
 ) -> QueryResult<()> {
-    let Some(range) = FamilyRange::of(claims) else {
+    let user = claims.user(conn)?;
+    let Some(range) = user.and_then(|user| FamilyRange::of(claims, user.id)) else {
         return Ok(());
     };
     for family in range.ids(conn)? {

@@ -64,7 +64,7 @@ impl Tokens {
             exp: now.plus(self.refresh_lifetime).min(last).seconds(),
             iat: Some(now.seconds()),
             jti: new_jti()?,
-            user_id: Some(user.id.to_string()),
+            user_id: Some(user.key().to_string()),
             sid: grant.sid,
             ver: Some(user.token_version),
             act: grant.act,

@@ -114,7 +114,10 @@ impl Tokens {
             exp: now.plus(self.refresh_lifetime).min(last).seconds(),
             iat: Some(now.seconds()),
             jti: new_jti()?,
-            user_id: user_id.map_or_else(|| claims.user_id.clone(), |id| Some(id.to_string())),
+            user_id: match user {
+                Some(user) => Some(user.key().to_string()),
+                None => claims.user_id.clone(),
+            },
             // The successor of Django's token has a `ver`, so that a change of the password revokes it.
             ver: user.map(|user| user.token_version),
             sid: current_sid(claims, row.as_ref()),

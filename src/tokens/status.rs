@@ -21,9 +21,10 @@ pub struct TokenSubject {
 impl TokenSubject {
     /// Reads the rows that a token names.
     pub fn read(conn: &mut Conn, claims: &TokenClaims) -> QueryResult<Self> {
-        let user = match claims.user() {
-            Some(id) => User::by_id(conn, id)?,
-            None => None,
+        let user = claims.user(conn)?;
+        let family_is_revoked = match &user {
+            Some(user) => family_is_revoked(conn, claims, user.id)?,
+            None => false,
         };
         let session_is_revoked = match &claims.sid {
             Some(sid) => SessionRow::workos_session_is_revoked(conn, sid)?,
@@ -32,7 +33,7 @@ impl TokenSubject {
         Ok(Self {
             user,
             session_is_revoked,
-            family_is_revoked: family_is_revoked(conn, claims)?,
+            family_is_revoked,
         })
     }
 }

@@ -4,6 +4,7 @@ mod again;
 mod blacklist;
 mod closed;
 mod interrupted;
+mod keys;
 mod passwords;
 mod real;
 mod refusals;

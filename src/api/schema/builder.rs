@@ -7,6 +7,7 @@ use super::responses::{
     TOKEN, bad_request, body_errors, forbidden, method_not_allowed, server_error, unavailable,
 };
 use super::{BodyField, Operation, OperationGroup, ResponseDoc};
+use crate::accounts::UserKey;
 use crate::api::wire::UserJson;
 
 /// The response body of a sign-in.
@@ -17,7 +18,7 @@ pub(super) fn signed_in() -> Value {
 /// A made-up user.
 pub(super) fn user() -> Value {
     json!(UserJson {
-        id: 1.into(),
+        id: UserKey::Id(1.into()),
         email: "ada@example.com".to_owned(),
         first_name: "Ada".to_owned(),
         last_name: "ResponseExample".to_owned(),

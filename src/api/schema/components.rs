@@ -91,7 +91,10 @@ impl ResponseHeader {
 
 fn user_fields() -> Value {
     json!({
-        "id": { "type": "integer", "format": "int64" },
+        "id": {
+            "type": ["integer", "string"],
+            "description": "A string for accounts that were imported from Django with a UUID or a text as key.",
+        },
         "email": { "type": "string" },
         "first_name": { "type": "string", "description": "May be empty, never null." },
         "last_name": { "type": "string", "description": "May be empty, never null." },

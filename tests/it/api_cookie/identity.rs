@@ -1,8 +1,10 @@
 //! A cookie with tokens that do not belong to the browser's session is refused and removed.
 
 use chrono::TimeDelta;
+use diesel::prelude::*;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use vestibule::db::schema::users;
 
 use super::{NAME, REFRESH, REFRESH_NAME, app};
 use crate::account_sessions::REVOKE;
@@ -190,4 +192,25 @@ async fn two_different_values_of_a_token_cookie_are_refused() {
     let answer = send(&app, Method::POST, REFRESH, &cookies).await;
     let missing = json!({ "refresh": ["This field is required."] });
     assert_eq!(answer.json, missing);
+}
+
+/// Its tokens name it by Django's key.
+#[tokio::test]
+async fn tokens_of_an_account_with_a_text_as_key_belong_to_its_session() {
+    let app = app("true");
+    let ada = app.signed_in(ADA).await;
+    app.change(|conn| {
+        diesel::update(users::table.filter(users::email.eq(ADA)))
+            .set(users::django_id.eq("ada-7"))
+            .execute(conn)
+    });
+    let cookies = cookies_of(&ada).await;
+    let own = send(&app, Method::GET, ME, &[&cookies.session, &cookies.access]).await;
+    assert_eq!(
+        (own.status, &own.json["id"]),
+        (StatusCode::OK, &json!("ada-7"))
+    );
+    let olive = cookies_of(&app.signed_in(OLIVE).await).await;
+    let mixed = send(&app, Method::GET, ME, &[&olive.session, &cookies.access]).await;
+    assert_eq!(mixed.status, StatusCode::UNAUTHORIZED, "{mixed:?}");
 }

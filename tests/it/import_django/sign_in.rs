@@ -8,12 +8,12 @@ use crate::support::django::Django;
 use crate::support::program::Program;
 use crate::support::real_django::RealDjango;
 
-const PASSWORD: &str = "Correct-horse-9";
+pub(super) const PASSWORD: &str = "Correct-horse-9";
 /// A hash of [`PASSWORD`], made by Django's hasher with cheap parameters.
 const STORED: &str = "pbkdf2_sha256$1000$Salz-ü$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
 const REFUSAL: &str = "Please enter a correct email address and password. Note that both fields may be case-sensitive.";
 
-fn import(app: &TestApp, django: &Django, options: &[&str]) {
+pub(super) fn import(app: &TestApp, django: &Django, options: &[&str]) {
     let arguments = [&["import-django", "--from", django.url()], options].concat();
     let program = Program::new(&arguments).env("DATABASE_URL", app.database_url());
     program.run().exits_with(0);

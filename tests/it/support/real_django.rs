@@ -18,6 +18,25 @@ pub(crate) struct RealDjango {
     pub(crate) good: Vec<String>,
     /// The tokens themselves.
     pub(crate) tokens: Vec<String>,
+    pub(crate) people: RealPeople,
+}
+
+/// The users of a real Django in tables of its applications.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct RealPeople {
+    /// With UUIDs as keys.
+    pub(crate) customers: Vec<KeyedUser>,
+    /// With texts as keys.
+    pub(crate) authors: Vec<KeyedUser>,
+}
+
+/// A user of a real Django whose key is no integer, with tokens of simplejwt.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct KeyedUser {
+    pub(crate) key: String,
+    pub(crate) email: String,
+    pub(crate) access: String,
+    pub(crate) refresh: String,
 }
 
 /// A user of a real Django, with the password in plain text.
