@@ -11,6 +11,7 @@ mod report;
 mod tokens;
 mod workos;
 
+use crate::accounts::passwords::allow_argon2_memory;
 use crate::db::{Database, DbError};
 use crate::settings::{DatabaseUrl, InvalidSetting, MisspeltName, Settings, SettingsError};
 pub use deployment::deployment;
@@ -94,7 +95,10 @@ fn okta(settings: &Settings) -> Option<CheckMessage> {
 }
 
 /// Checks that the database exists, is writable and has all migrations, and checks its accounts.
-pub fn database(settings: &Settings) -> Vec<CheckMessage> {
+///
+/// With `verbose`, findings about accounts name all of their ids.
+pub fn database(settings: &Settings, verbose: bool) -> Vec<CheckMessage> {
+    allow_argon2_memory(settings.argon2_max_memory);
     // Before the database is opened, because SQLite removes `-wal` and `-shm` with the last connection.
     let mut messages = files::database_files(&settings.database.url);
     let opened = Database::open(&settings.database);
@@ -105,7 +109,7 @@ pub fn database(settings: &Settings) -> Vec<CheckMessage> {
         if pending > 0 {
             return Ok(vec![not_migrated(unapplied_migrations(pending))]);
         }
-        accounts::issues(&database, settings.password_login)
+        accounts::issues(&database, settings.password_login, verbose)
     });
     messages.extend(issues.unwrap_or_else(|error| match error {
         DbError::Missing(file) => {

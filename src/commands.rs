@@ -29,8 +29,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 
-use crate::checks::CheckLevel;
 use crate::settings::parse_bind;
+use check::CheckArguments;
 pub use error::CommandError;
 use import_django::ImportDjangoArguments;
 
@@ -90,22 +90,7 @@ enum Command {
     /// Checks the settings, the keys, the database and the accounts for problems.
     ///
     /// SILENCED_SYSTEM_CHECKS lists the ids of checks whose findings are ignored.
-    Check {
-        /// Adds the checks for a site with real users.
-        #[arg(long)]
-        deploy: bool,
-        /// Exits with 1 if there is a finding of this level or above.
-        #[arg(
-            long,
-            value_name = "LEVEL",
-            default_value = "ERROR",
-            ignore_case = true
-        )]
-        fail_level: CheckLevel,
-        /// Asks WorkOS whether the API key and the client id belong together.
-        #[arg(long)]
-        online: bool,
-    },
+    Check(CheckArguments),
     /// Creates an account with all permissions.
     ///
     /// Asks for the email, and twice for the password, which is not shown. Weak passwords are refused.
@@ -195,11 +180,7 @@ impl Cli {
             } => demo::run(bind, emulator_bind),
             Command::Runserver { bind, .. } => runserver::run(bind),
             Command::Migrate { check, plan } => migrate::run(check, plan),
-            Command::Check {
-                deploy,
-                fail_level,
-                online,
-            } => check::run(deploy, fail_level, online),
+            Command::Check(arguments) => check::run(arguments),
             Command::Createsuperuser { email, noinput } => createsuperuser::run(email, noinput),
             Command::Changepassword { email } => changepassword::run(email),
             Command::Deactivate { email } => deactivate::run(&email),

@@ -16,6 +16,7 @@ mod ledger;
 mod merge;
 mod options;
 mod pass;
+mod password;
 mod plan;
 mod planner;
 mod report;

@@ -108,6 +108,8 @@ pub struct Settings {
     pub password_login: PasswordLogin,
     /// The file of breached passwords, which nobody may set.
     pub password_blocklist_file: Option<PathBuf>,
+    /// The memory that a stored Argon2 hash may demand, in MiB.
+    pub argon2_max_memory: u32,
     /// Other origins whose pages may use the API and send unsafe requests with cookies.
     pub cors: CorsSettings,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted.
@@ -243,6 +245,7 @@ impl Settings {
                 PasswordLogin::parse,
             ),
             password_blocklist_file: blocklist_file(reader),
+            argon2_max_memory: argon2_memory(reader),
             cors: CorsSettings::read(reader),
             trusted_proxies: reader.list(
                 "TRUSTED_PROXIES",
@@ -315,6 +318,17 @@ fn idle_timeout(reader: &mut Reader<'_>) -> Option<IdleTimeout> {
 /// Reads `PASSWORD_BLOCKLIST_FILE` alone, for the commands that set passwords.
 pub fn password_blocklist_file(source: &Source) -> Option<PathBuf> {
     blocklist_file(&mut Reader::new(source))
+}
+
+/// Reads `ARGON2_MAX_MEMORY` alone, for `import-django`.
+pub fn argon2_max_memory(source: &Source) -> Result<u32, SettingsError> {
+    let mut reader = Reader::new(source);
+    let memory = argon2_memory(&mut reader);
+    reader.finish(memory)
+}
+
+fn argon2_memory(reader: &mut Reader<'_>) -> u32 {
+    reader.number("ARGON2_MAX_MEMORY", &128, 128..=256)
 }
 
 fn blocklist_file(reader: &mut Reader<'_>) -> Option<PathBuf> {

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, web};
 
 use crate::accounts::AllowedSignInMethods;
 use crate::accounts::passwords::validators::PasswordValidator;
-use crate::accounts::passwords::{BlocklistError, Hasher};
+use crate::accounts::passwords::{BlocklistError, Hasher, allow_argon2_memory};
 use crate::audit::FailureCounter;
 use crate::clock::Clock;
 use crate::csp::content_security_policy;
@@ -128,6 +128,7 @@ impl AppStateBuilder {
         } = self;
         let policy = content_security_policy(&settings);
         let policy = HeaderValue::from_str(&policy).map_err(|_| BuildError::Policy)?;
+        allow_argon2_memory(settings.argon2_max_memory);
         let hasher = match hasher {
             Some(hasher) => hasher,
             None => Hasher::start().map_err(BuildError::Threads)?,

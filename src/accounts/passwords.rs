@@ -70,6 +70,18 @@ pub fn verify(password: &str, stored: &str) -> bool {
     })
 }
 
+/// The form in which a hash of a hasher that Django has removed is stored here, so that it is accepted at
+/// one sign-in, which replaces it. `None` for every other hash. As Django stores it, no password matches.
+pub fn legacy_form(django: &str) -> Option<String> {
+    encoded::legacy_form(django)
+}
+
+/// Lets stored Argon2 hashes demand this much memory, in MiB, from now on in the whole process. Less than
+/// before has no effect.
+pub fn allow_argon2_memory(mib: u32) {
+    encoded::allow_argon2_memory(mib);
+}
+
 /// Whether any password can match the stored hash.
 pub fn is_usable(stored: &str) -> bool {
     EncodedPassword::parse(stored).is_some()
@@ -77,14 +89,14 @@ pub fn is_usable(stored: &str) -> bool {
 
 /// The scheme of a stored hash.
 pub fn scheme(stored: &str) -> PasswordScheme {
-    PasswordScheme::of(stored)
+    EncodedPassword::scheme_of(stored)
 }
 
 /// The scheme of a stored hash and the work of a comparison with it, which can be compared within a
 /// scheme. `None` if no password can match, so that nothing is computed.
 pub fn work(stored: &str) -> Option<(PasswordScheme, u64)> {
     let encoded = EncodedPassword::parse(stored)?;
-    Some((PasswordScheme::of(stored), encoded.work()))
+    Some((encoded.scheme(), encoded.work()))
 }
 
 /// What Django would store for this password with the scheme, parameters and salt of the stored hash.

@@ -21,6 +21,7 @@ const NAMED_ACCOUNTS: usize = 5;
 pub(super) fn issues(
     database: &Database,
     password_login: PasswordLogin,
+    verbose: bool,
 ) -> Result<Vec<CheckMessage>, DbError> {
     database.read_blocking(|conn| {
         let counts = count(conn, password_login)?;
@@ -32,7 +33,7 @@ pub(super) fn issues(
                 &emails,
             ));
         }
-        issues.extend(weak_hashes(&counts.weak_hashes));
+        issues.extend(weak_hashes(&counts.weak_hashes, verbose));
         Ok(issues)
     })
 }
@@ -78,7 +79,7 @@ fn without_second_factor(emails: &[String]) -> Option<CheckMessage> {
 #[derive(Default)]
 struct AccountCounts {
     without_sign_in_method: usize,
-    weak_hashes: BTreeMap<PasswordScheme, usize>,
+    weak_hashes: BTreeMap<PasswordScheme, Vec<UserId>>,
 }
 
 fn count(conn: &mut Conn, password_login: PasswordLogin) -> Result<AccountCounts, DbError> {
@@ -108,7 +109,7 @@ impl AccountCounts {
         }
         let scheme = scheme(&user.password);
         if needs_upgrade(&user.password) || scheme == PasswordScheme::Unknown {
-            *self.weak_hashes.entry(scheme).or_default() += 1;
+            self.weak_hashes.entry(scheme).or_default().push(user.id);
         }
     }
 }
@@ -142,15 +143,25 @@ fn named(emails: &[String], count: usize) -> String {
     named.join(", ")
 }
 
-fn weak_hashes(counts: &BTreeMap<PasswordScheme, usize>) -> Option<CheckMessage> {
-    let hashes = match counts.values().sum() {
+fn weak_hashes(
+    accounts: &BTreeMap<PasswordScheme, Vec<UserId>>,
+    verbose: bool,
+) -> Option<CheckMessage> {
+    let hashes = match accounts.values().map(Vec::len).sum() {
         0 => return None,
         1 => "1 stored password hash is".to_owned(),
         many => format!("{many} stored password hashes are"),
     };
-    let by_scheme: Vec<_> = counts
+    let by_scheme: Vec<_> = accounts
         .iter()
-        .map(|(scheme, count)| format!("{} {count}", scheme.name()))
+        .map(|(scheme, ids)| match verbose {
+            false => format!("{} {}", scheme.name(), ids.len()),
+            true => {
+                let ids: Vec<_> = ids.iter().map(UserId::to_string).collect();
+                let (name, count) = (scheme.name(), ids.len());
+                format!("{name} {count} (accounts {})", ids.join(", "))
+            }
+        })
         .collect();
     Some(CheckMessage::new(
         "accounts.W002",

@@ -8,9 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use super::error::CommandError;
 use super::output::print_line;
 use super::source::load_source;
+use crate::accounts::passwords::allow_argon2_memory;
 use crate::clock::Clock;
 use crate::django_import::{ImportError, ImportOptions, ImportProgress, import};
-use crate::settings::{DatabaseSettings, DatabaseUrl};
+use crate::settings::{DatabaseSettings, DatabaseUrl, argon2_max_memory};
 
 /// The arguments of `import-django`.
 #[derive(Debug, clap::Args)]
@@ -41,6 +42,10 @@ pub(super) struct ImportDjangoArguments {
     /// sign-in.
     #[arg(long)]
     emails_verified: bool,
+    /// Imports MD5, SHA-1 and SHA-crypt hashes too; each is accepted once and then replaced. Without
+    /// it, their accounts have no password here.
+    #[arg(long)]
+    legacy_hashers: bool,
     /// Writes nothing, and prints what would be done.
     #[arg(long)]
     dry_run: bool,
@@ -57,13 +62,16 @@ impl ImportDjangoArguments {
             all_active: self.all_active,
             workos_id_column: self.workos_id_column,
             emails_verified: self.emails_verified,
+            legacy_hashers: self.legacy_hashers,
             dry_run: self.dry_run,
         })
     }
 }
 
 pub(super) fn run(options: &ImportOptions) -> Result<(), CommandError> {
-    let settings = DatabaseSettings::from_source(&load_source()?)?;
+    let source = load_source()?;
+    let settings = DatabaseSettings::from_source(&source)?;
+    allow_argon2_memory(argon2_max_memory(&source)?);
     // indicatif shows nothing unless stderr is a terminal.
     let bar = ProgressBar::no_length().with_style(progress_style());
     bar.enable_steady_tick(Duration::from_millis(200));

@@ -69,7 +69,7 @@ impl UserMerge {
             && self.changes.password.is_none()
             && !self.record.matches_password_of(user)
         {
-            let password = row.password.as_deref().unwrap_or(unusable);
+            let password = row.password.stored.as_deref().unwrap_or(unusable);
             self.record.password_digest = password_digest(password);
             self.record.password_here = password_digest(password);
             self.changes.password = Some(password.to_owned());
@@ -113,7 +113,8 @@ impl UserMerge {
     }
 
     fn password(&mut self, user: &User, row: &DjangoUser, unusable: &str) {
-        let new = match &row.password {
+        let new = match &row.password.stored {
+            None if row.password.withheld => return,
             // Replacing one unusable password by another would end sessions for no reason.
             None if user.password.starts_with('!') => return,
             None => unusable,
@@ -121,7 +122,7 @@ impl UserMerge {
         };
         let digest = password_digest(new);
         if digest != self.record.password_digest && self.record.matches_password_of(user) {
-            self.rehashed = row.password.is_some() && self.is_rehash(user, row, new);
+            self.rehashed = row.password.stored.is_some() && self.is_rehash(user, row, new);
             self.changes.password = Some(new.to_owned());
             self.record.password_here.clone_from(&digest);
             self.record.password_digest = digest;
@@ -131,8 +132,12 @@ impl UserMerge {
     /// Whether the new hash is probably one of the same password. Django replaces a hash at a sign-in if
     /// its scheme or its parameters are not the current ones. Whether the password has changed too cannot
     /// be known. If the old hash is unknown, because a sign-in here has replaced it, a sign-in in Django
-    /// since then is the probable cause.
+    /// since then is the probable cause. A hash that an earlier import has left out is none of a new
+    /// password.
     fn is_rehash(&self, user: &User, row: &DjangoUser, new: &str) -> bool {
+        if user.password.starts_with('!') && passwords::scheme(new).is_legacy() {
+            return true;
+        }
         if self.record.password_digest == self.record.password_here {
             let (old, new) = (passwords::work(&user.password), passwords::work(new));
             old.is_some() && new.is_some() && old != new

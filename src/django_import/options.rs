@@ -23,6 +23,8 @@ pub struct ImportOptions {
     pub workos_id_column: Option<String>,
     /// Whether every imported email counts as verified.
     pub emails_verified: bool,
+    /// Whether hashes of hashers that Django has removed are imported, for one sign-in each.
+    pub legacy_hashers: bool,
     /// Reports what an import would do and writes nothing.
     pub dry_run: bool,
 }

@@ -13,7 +13,6 @@ use super::plan::{BatchPlan, ImportedUser, PlannedUpdate};
 use super::report::{ImportTally, RefusalReason, RefusedRow};
 use super::row::{CheckedEmail, DjangoUser, RawUser};
 use super::transaction::write_retrying_conflicts;
-use crate::accounts::passwords::{self, PasswordScheme};
 use crate::accounts::{User, unusable_password};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
@@ -23,6 +22,7 @@ use crate::ids::UserId;
 pub(super) struct ImportPlanner {
     emails_verified: bool,
     keys: KeyColumn,
+    legacy_hashers: bool,
     /// What a dry run would have written so far; `None` outside a dry run.
     simulated: Option<SimulatedValues>,
     clock: Clock,
@@ -36,6 +36,7 @@ impl ImportPlanner {
         Self {
             emails_verified: options.emails_verified,
             keys,
+            legacy_hashers: options.legacy_hashers,
             simulated: options.dry_run.then(SimulatedValues::default),
             clock: clock.clone(),
             now: clock.now(),
@@ -54,7 +55,10 @@ impl ImportPlanner {
         let mut rows = Vec::with_capacity(batch.len());
         for raw in batch {
             match raw.check(self.keys) {
-                Ok(row) => rows.push(row),
+                Ok(mut row) => {
+                    row.password.convert_legacy(self.legacy_hashers);
+                    rows.push(row);
+                }
                 // The last pass reads the row again.
                 Err(_) if pass == ImportPass::ClosedKnown => {}
                 Err(refusal) => tally.refuse(refusal),
@@ -89,7 +93,7 @@ impl ImportPlanner {
             if !pass.takes(existing.records.contains_key(&id)) {
                 continue;
             }
-            count_hash(&mut plan.tally, row);
+            row.password.count(&mut plan.tally, &row.key);
             if existing.is_of_another_key(id, &row.key) {
                 let refusal = RefusedRow::new(&row.key, RefusalReason::IdTaken);
                 plan.tally.refuse(refusal);
@@ -135,7 +139,7 @@ impl ImportPlanner {
                 RefusedRow::new(&row.key, RefusalReason::WorkosIdTaken).conflicting_with(other),
             ));
         }
-        let password = match &row.password {
+        let password = match &row.password.stored {
             Some(password) => password.clone(),
             None => unusable_password()?,
         };
@@ -282,18 +286,5 @@ impl ImportPlanner {
                 simulated.close(update.user.id);
             }
         }
-    }
-}
-
-/// Counts the scheme of the row's password hash, and names the row if no password can match it.
-fn count_hash(tally: &mut ImportTally, row: &DjangoUser) {
-    const UNKNOWN: &str = "password hash that is not understood, so that no password matches";
-    let scheme = match &row.password {
-        Some(password) => passwords::scheme(password),
-        None => PasswordScheme::Unusable,
-    };
-    *tally.hashes.entry(scheme.name()).or_default() += 1;
-    if scheme == PasswordScheme::Unknown {
-        tally.note(UNKNOWN, &row.key);
     }
 }

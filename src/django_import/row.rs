@@ -4,6 +4,7 @@ use diesel::sql_types::{Binary, Nullable};
 
 use super::decode::{self, RawCell};
 use super::key::KeyColumn;
+use super::password::DjangoPassword;
 use super::report::{RefusalReason, RefusedRow};
 use crate::accounts::{UserKey, email_key, email_problem};
 use crate::clock::Timestamp;
@@ -49,8 +50,7 @@ pub(super) struct DjangoUser {
     /// A row with an invalid email is not inserted, but it can still deactivate an existing
     /// account.
     pub(super) email: Result<CheckedEmail, RefusalReason>,
-    /// `None`: the account has no password.
-    pub(super) password: Option<String>,
+    pub(super) password: DjangoPassword,
     pub(super) first_name: String,
     pub(super) last_name: String,
     pub(super) is_active: bool,
@@ -88,7 +88,7 @@ pub(crate) fn check_cells<'a>(cells: impl IntoIterator<Item = &'a [u8]>) {
             let printed = time.to_string().into_bytes();
             assert_eq!(decode::timestamp(Some(printed)).ok(), Some(Some(time)));
         }
-        assert!(user.password.is_none_or(|password| !password.is_empty()));
+        assert!(user.password.stored.is_none_or(|password| !password.is_empty()));
         let id = user.workos_user_id.unwrap_or_else(|| "none".to_owned());
         assert_eq!((id.is_empty(), id.trim()), (false, id.as_str()));
     }
@@ -107,7 +107,9 @@ impl RawUser {
         Ok(DjangoUser {
             key: keys.read(self.c_key)?,
             email: email(self.c_email),
-            password: decode::text(self.c_password)?.filter(|text| !text.is_empty()),
+            password: DjangoPassword::new(
+                decode::text(self.c_password)?.filter(|text| !text.is_empty()),
+            ),
             first_name: text(self.c_first_name)?,
             last_name: text(self.c_last_name)?,
             is_active: decode::boolean(self.c_is_active)?,

@@ -5,6 +5,7 @@ mod blacklist;
 mod closed;
 mod interrupted;
 mod keys;
+mod legacy;
 mod passwords;
 mod real;
 mod refusals;

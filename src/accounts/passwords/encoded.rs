@@ -1,10 +1,13 @@
 //! Parses stored password hashes of all of Django's schemes, and limits their parameters.
 //!
-//! A stored hash cannot demand more than 128 MiB of memory, nor more than a few times the work of
-//! the strongest parameters recommended for Django.
+//! A stored hash cannot demand more than 128 MiB of memory (Argon2 more by a setting), nor more than a
+//! few times the work of the strongest parameters recommended for Django.
 
 mod argon2;
 mod fields;
+mod legacy;
+mod scheme;
+mod sha_crypt;
 
 use std::num::NonZeroU32;
 
@@ -14,7 +17,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::hex::sha256_hex;
 
-pub(super) use self::argon2::Argon2Params;
+pub(super) use self::argon2::{Argon2Params, allow_argon2_memory};
+pub(super) use self::legacy::legacy_form;
+use self::legacy::{FastDigest, LegacyPassword};
+pub use self::scheme::PasswordScheme;
 use self::fields::{MAX_LANES, MAX_MEMORY_KIB, fields, number};
 
 /// The maximum length of a stored hash. Django's column holds 128 characters.
@@ -30,61 +36,11 @@ const MAX_BCRYPT_COST: u32 = 15;
 /// The length of scrypt's output in Django, in bytes.
 const SCRYPT_LENGTH: usize = 64;
 
-/// The scheme of a stored hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PasswordScheme {
-    /// `argon2$…`
-    Argon2,
-    /// `pbkdf2_sha256$…`
-    Pbkdf2Sha256,
-    /// `pbkdf2_sha1$…`
-    Pbkdf2Sha1,
-    /// `bcrypt_sha256$…`
-    BcryptSha256,
-    /// `bcrypt$…`
-    Bcrypt,
-    /// `scrypt$…`
-    Scrypt,
-    /// `!…`: deliberately no password.
-    Unusable,
-    /// Anything else, including malformed hashes and excessive parameters. No password matches it.
-    Unknown,
-}
-
-impl PasswordScheme {
-    pub(super) fn of(stored: &str) -> Self {
-        match EncodedPassword::parse(stored) {
-            Some(EncodedPassword::Argon2(_)) => Self::Argon2,
-            Some(EncodedPassword::Pbkdf2 { sha1: false, .. }) => Self::Pbkdf2Sha256,
-            Some(EncodedPassword::Pbkdf2 { sha1: true, .. }) => Self::Pbkdf2Sha1,
-            Some(EncodedPassword::Bcrypt { sha256: true, .. }) => Self::BcryptSha256,
-            Some(EncodedPassword::Bcrypt { sha256: false, .. }) => Self::Bcrypt,
-            Some(EncodedPassword::Scrypt { .. }) => Self::Scrypt,
-            None if stored.starts_with('!') => Self::Unusable,
-            None => Self::Unknown,
-        }
-    }
-
-    /// Django's name of the scheme.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Argon2 => "argon2",
-            Self::Pbkdf2Sha256 => "pbkdf2_sha256",
-            Self::Pbkdf2Sha1 => "pbkdf2_sha1",
-            Self::BcryptSha256 => "bcrypt_sha256",
-            Self::Bcrypt => "bcrypt",
-            Self::Scrypt => "scrypt",
-            Self::Unusable => "unusable",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
 /// The scheme, parameters and salt of a stored hash. The hash itself is not kept.
 pub(super) enum EncodedPassword<'a> {
     Argon2(Argon2Params),
     Pbkdf2 {
-        sha1: bool,
+        variant: Pbkdf2Variant,
         iterations: NonZeroU32,
         salt: &'a str,
     },
@@ -101,6 +57,33 @@ pub(super) enum EncodedPassword<'a> {
         p: u32,
         salt: &'a str,
     },
+    Legacy(LegacyPassword<'a>),
+}
+
+/// What PBKDF2 is computed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pbkdf2Variant {
+    Sha256,
+    Sha1,
+    /// With SHA-256, of a hash of the password: hashers from Django's documentation, which strengthen
+    /// the hashes of a table without the passwords.
+    Wrapped(FastDigest),
+}
+
+impl Pbkdf2Variant {
+    /// Django's name of the scheme.
+    fn name(self) -> &'static str {
+        self.scheme().name()
+    }
+
+    fn scheme(self) -> PasswordScheme {
+        match self {
+            Self::Sha256 => PasswordScheme::Pbkdf2Sha256,
+            Self::Sha1 => PasswordScheme::Pbkdf2Sha1,
+            Self::Wrapped(FastDigest::Sha1) => PasswordScheme::Pbkdf2WrappedSha1,
+            Self::Wrapped(FastDigest::Md5) => PasswordScheme::Pbkdf2WrappedMd5,
+        }
+    }
 }
 
 impl<'a> EncodedPassword<'a> {
@@ -112,20 +95,34 @@ impl<'a> EncodedPassword<'a> {
         let (algorithm, rest) = stored.split_once('$')?;
         match algorithm {
             "argon2" => Argon2Params::parse(rest).map(Self::Argon2),
-            "pbkdf2_sha256" => Self::pbkdf2(rest, false),
-            "pbkdf2_sha1" => Self::pbkdf2(rest, true),
+            "pbkdf2_sha256" => Self::pbkdf2(rest, Pbkdf2Variant::Sha256),
+            "pbkdf2_sha1" => Self::pbkdf2(rest, Pbkdf2Variant::Sha1),
+            "pbkdf2_wrapped_sha1" => {
+                Self::pbkdf2(rest, Pbkdf2Variant::Wrapped(FastDigest::Sha1))
+            }
+            "pbkdf2_wrapped_md5" => Self::pbkdf2(rest, Pbkdf2Variant::Wrapped(FastDigest::Md5)),
             "bcrypt_sha256" => Self::bcrypt(rest, true),
             "bcrypt" => Self::bcrypt(rest, false),
             "scrypt" => Self::scrypt(rest),
+            "legacy" => LegacyPassword::parse(stored).map(Self::Legacy),
             _ => None,
         }
     }
 
+    /// The scheme of a stored hash, whether a password can match it or not.
+    pub(super) fn scheme_of(stored: &'a str) -> PasswordScheme {
+        match Self::parse(stored) {
+            Some(encoded) => encoded.scheme(),
+            None if stored.starts_with('!') => PasswordScheme::Unusable,
+            None => PasswordScheme::Unknown,
+        }
+    }
+
     /// Parses `iterations$salt$hash`.
-    fn pbkdf2(rest: &'a str, sha1: bool) -> Option<Self> {
+    fn pbkdf2(rest: &'a str, variant: Pbkdf2Variant) -> Option<Self> {
         let [iterations, salt, _] = fields(rest)?;
         Some(Self::Pbkdf2 {
-            sha1,
+            variant,
             iterations: NonZeroU32::new(number(iterations, MAX_ITERATIONS)?)?,
             salt,
         })
@@ -173,6 +170,19 @@ impl<'a> EncodedPassword<'a> {
             Self::Pbkdf2 { iterations, .. } => u64::from(iterations.get()),
             Self::Bcrypt { cost, .. } => 1 << cost,
             Self::Scrypt { log_n, r, p, .. } => (1 << log_n) * u64::from(*r) * u64::from(*p),
+            Self::Legacy(legacy) => legacy.work(),
+        }
+    }
+
+    /// The scheme.
+    pub(super) fn scheme(&self) -> PasswordScheme {
+        match self {
+            Self::Argon2(_) => PasswordScheme::Argon2,
+            Self::Pbkdf2 { variant, .. } => variant.scheme(),
+            Self::Bcrypt { sha256: true, .. } => PasswordScheme::BcryptSha256,
+            Self::Bcrypt { sha256: false, .. } => PasswordScheme::Bcrypt,
+            Self::Scrypt { .. } => PasswordScheme::Scrypt,
+            Self::Legacy(legacy) => legacy.scheme(),
         }
     }
 
@@ -181,28 +191,23 @@ impl<'a> EncodedPassword<'a> {
         match self {
             Self::Argon2(argon2) => argon2.encode(password),
             Self::Pbkdf2 {
-                sha1,
+                variant,
                 iterations,
                 salt,
             } => {
-                let (name, algorithm, length) = if *sha1 {
-                    ("pbkdf2_sha1", pbkdf2::PBKDF2_HMAC_SHA1, 20)
-                } else {
-                    ("pbkdf2_sha256", pbkdf2::PBKDF2_HMAC_SHA256, 32)
+                let (algorithm, length) = match variant {
+                    Pbkdf2Variant::Sha1 => (pbkdf2::PBKDF2_HMAC_SHA1, 20),
+                    _ => (pbkdf2::PBKDF2_HMAC_SHA256, 32),
                 };
+                let wrapped = match variant {
+                    Pbkdf2Variant::Wrapped(digest) => Some(digest.hex(salt, password)),
+                    _ => None,
+                };
+                let input = wrapped.as_deref().unwrap_or(password).as_bytes();
                 let mut hash = vec![0; length];
-                let salt_bytes = salt.as_bytes();
-                pbkdf2::derive(
-                    algorithm,
-                    *iterations,
-                    salt_bytes,
-                    password.as_bytes(),
-                    &mut hash,
-                );
-                Some(format!(
-                    "{name}${iterations}${salt}${}",
-                    STANDARD.encode(hash)
-                ))
+                pbkdf2::derive(algorithm, *iterations, salt.as_bytes(), input, &mut hash);
+                let (name, hash) = (variant.name(), STANDARD.encode(hash));
+                Some(format!("{name}${iterations}${salt}${hash}"))
             }
             Self::Bcrypt {
                 sha256,
@@ -230,6 +235,7 @@ impl<'a> EncodedPassword<'a> {
                     STANDARD.encode(hash)
                 ))
             }
+            Self::Legacy(legacy) => legacy.encode(password),
         }
     }
 }

@@ -12,9 +12,11 @@ const PUBLISHED: [&str; 4] = [
 
 /// Hashes of [`PASSWORD`] with cheap parameters, made by Django 5.2.19's hashers (the last four by
 /// argon2-cffi).
-const CHEAP: [&str; 9] = [
+const CHEAP: [&str; 11] = [
     "pbkdf2_sha256$1000$Salz-ü$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=",
     "pbkdf2_sha1$1000$seasalt$kEK2ogLYeTy8TzVNTyF8BK1Zsoc=",
+    "pbkdf2_wrapped_sha1$1000$seasalt$xNONSFrO+0D5xdqd9M7R5+df+Hz1X6aevkC6irxVtqY=",
+    "pbkdf2_wrapped_md5$1000$seasalt$sgxTwgvubvCB7RA3kgfUJw/Vr4w2CZ/4XXZY//D8qNI=",
     "bcrypt_sha256$$2b$04$abcdefghijklmnopqrstuuQaffA7IYMELBl5eAPyIGgTwEirYbt/q",
     "bcrypt$$2b$04$abcdefghijklmnopqrstuuyZuPnD.u7L3fcm9FHm7XjD4EiTJCDlu",
     "scrypt$1024$seasalt$8$5$7ZZPLpEDJ6KEasRTh3GpWmXxjXnKkpauiVs48TAFy49GP4LgxwsYG+TYbHCHL7iGKVRgzPcFzKM6jBElKiemIA==",
@@ -268,4 +270,74 @@ fn unusable_passwords_have_djangos_form_and_are_unique() {
     assert_eq!(first.len(), 41);
     assert!(first.starts_with('!'));
     assert_ne!(first, unusable_password().unwrap());
+}
+
+/// Hashes of [`PASSWORD`] by hashers that Django has removed, made by them and by glibc's `crypt`.
+const LEGACY: [(&str, &str); 8] = [
+    ("md5", "md5$seasalt$e2f932ba0cd6b1ddad214732cec202d3"),
+    (
+        "sha1",
+        "sha1$seasalt$30679c9cb5b545dd2cfbf73e19348c7f35c88bff",
+    ),
+    ("unsalted_md5", "e7bc2f0cd400a190e1f7022ec50c02d4"),
+    ("unsalted_md5", "md5$$e7bc2f0cd400a190e1f7022ec50c02d4"),
+    (
+        "unsalted_sha1",
+        "sha1$$1eae9d3059b569db2295ba2471843f204c1e12cb",
+    ),
+    (
+        "crypt",
+        "crypt$$$6$seasalt$LpftOtJotonEFOVlbSBycOX2jLkUMeazLa7bzHRFVs.vozScmSto1ZMH4.Nf5oo//85zfUhyz/Cl5IkyDwctp.",
+    ),
+    (
+        "crypt",
+        "crypt$$$5$seasalt$1kSF3aw994Sz5/wRaWJiUkzaW8Ag6UFGocd0jHB8ii.",
+    ),
+    (
+        "crypt",
+        "crypt$$$6$rounds=1000$seasaltseasalt12$orfqVtXDvVZdlXk0th7zE0quLI0EO97RNkjO/gzvd12yTKnD.shHoNqjZX5JPhJx4mISzSVXBPipdjc3VTTfW1",
+    ),
+];
+
+#[test]
+fn hashes_of_removed_hashers_verify_only_in_their_stored_form() {
+    for (name, django) in LEGACY {
+        assert_eq!(scheme(django), PasswordScheme::Unknown, "{django}");
+        assert!(!verify(PASSWORD, django), "{django}");
+        let stored = legacy_form(django).unwrap();
+        assert_eq!(scheme(&stored).name(), name);
+        assert!(scheme(&stored).is_legacy());
+        assert!(verify(PASSWORD, &stored), "{stored}");
+        assert!(needs_upgrade(&stored) && is_usable(&stored));
+        assert_eq!(legacy_form(&stored), None);
+        for wrong in ["Correct-horse-8", "correct-horse-9", "", &"x".repeat(2_000)] {
+            assert!(!verify(wrong, &stored), "{wrong} {stored}");
+        }
+        for at in (0..stored.chars().count()).step_by(3) {
+            assert_does_not_verify_if_flipped(&stored, at);
+        }
+        for more in ["=", "$", "A", "\n"] {
+            assert!(!verify(PASSWORD, &format!("{stored}{more}")), "{stored}");
+        }
+    }
+}
+
+#[test]
+fn only_well_formed_hashes_of_removed_hashers_have_a_stored_form() {
+    for django in CHEAP.into_iter().chain([
+        "",
+        "!",
+        "E7BC2F0CD400A190E1F7022EC50C02D4",
+        "md5$salt$e2f932ba0cd6b1ddad214732cec202",
+        "sha1$salt$e2f932ba0cd6b1ddad214732cec202d3",
+        "md5$a$b$e2f932ba0cd6b1ddad214732cec202d3",
+        // DES and MD5-crypt.
+        "crypt$$abN/H6vKpEzPM",
+        "crypt$$$1$seasalt$W0PbJuxzqCHHIHfUvqfRH/",
+        "crypt$$$6$rounds=999$seasalt$LpftOtJotonEFOVlbSBycOX2jLkUMeazLa7bzHRFVs.vozScmSto1ZMH4.Nf5oo//85zfUhyz/Cl5IkyDwctp.",
+        "crypt$$$6$rounds=999999999$seasalt$LpftOtJotonEFOVlbSBycOX2jLkUMeazLa7bzHRFVs.vozScmSto1ZMH4.Nf5oo//85zfUhyz/Cl5IkyDwctp.",
+        "crypt$$$6$seasaltseasalt123$LpftOtJotonEFOVlbSBycOX2jLkUMeazLa7bzHRFVs.vozScmSto1ZMH4.Nf5oo//85zfUhyz/Cl5IkyDwctp.",
+    ]) {
+        assert_eq!(legacy_form(django), None, "{django}");
+    }
 }

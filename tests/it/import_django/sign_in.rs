@@ -19,7 +19,7 @@ pub(super) fn import(app: &TestApp, django: &Django, options: &[&str]) {
     program.run().exits_with(0);
 }
 
-async fn can_sign_in(app: &TestApp, email: &str, password: &str) -> bool {
+pub(super) async fn can_sign_in(app: &TestApp, email: &str, password: &str) -> bool {
     let visitor = app.visitor();
     let response = visitor.log_in(email, password).await;
     match response.status() {

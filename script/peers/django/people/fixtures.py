@@ -4,7 +4,8 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from people.models import Author, Customer, Member, Reader, Subscriber
+from people.models import Author, Customer, Member, Reader, Subscriber, Veteran
+from people.old_hashers import hashes
 
 PASSWORD = "Correct-horse-9"
 
@@ -34,6 +35,8 @@ def fill():
     add(Reader, email="again@example.com")
     add(Subscriber, username="Ada@example.com")
     add(Subscriber, username="bob")
+    for name, password in hashes(PASSWORD).items():
+        Veteran.objects.create(email=f"{name}@example.com", password=password)
     customers = [add(Customer, email=f"customer{number}@example.com") for number in (1, 2)]
     authors = [add(Author, email=f"{handle}@example.com", id=handle) for handle in ("ada", "007")]
     return {

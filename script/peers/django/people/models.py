@@ -48,3 +48,9 @@ class Subscriber(AbstractBaseUser):
 
     username = models.CharField(max_length=150, unique=True)
     is_active = models.BooleanField(default=True)
+
+
+class Veteran(Person):
+    """Has passwords hashed by hashers that Django has removed, and by hashers from its documentation."""
+
+    is_active = models.BooleanField(default=True)

@@ -1,6 +1,7 @@
 //! Parses and computes Argon2 hashes: `argon2$argon2id$v=19$m=19456,t=2,p=1$salt$hash`.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use argon2::{Algorithm, Block, MIN_SALT_LEN, Version};
 use base64::Engine;
@@ -15,6 +16,15 @@ const REUSED_BLOCKS: usize = 32 * 1024;
 
 thread_local! {
     static BLOCKS: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The memory that a hash may demand, in KiB. One value for the whole process, because whether a stored
+/// hash is usable must not depend on who asks.
+static MEMORY_LIMIT_KIB: AtomicU32 = AtomicU32::new(MAX_MEMORY_KIB);
+
+/// Lets Argon2 hashes demand this much memory, in MiB, if it is more than before.
+pub(in crate::accounts::passwords) fn allow_argon2_memory(mib: u32) {
+    MEMORY_LIMIT_KIB.fetch_max(mib.saturating_mul(1024), Ordering::Relaxed);
 }
 
 /// Memory in KiB times passes. Django's default is 204,800.
@@ -36,6 +46,10 @@ pub(in crate::accounts::passwords) struct Argon2Params {
 impl Argon2Params {
     /// Parses `argon2id$v=19$m=19456,t=2,p=1$salt$hash`; the version may be missing.
     pub(super) fn parse(rest: &str) -> Option<Self> {
+        Self::parse_within(rest, MEMORY_LIMIT_KIB.load(Ordering::Relaxed))
+    }
+
+    fn parse_within(rest: &str, memory_limit_kib: u32) -> Option<Self> {
         let (version, [algorithm, costs, salt, hash]) = match fields::<5>(rest) {
             Some([algorithm, version, costs, salt, hash]) => {
                 (Some(version), [algorithm, costs, salt, hash])
@@ -58,7 +72,7 @@ impl Argon2Params {
                 Some(_) => return None,
                 None => None,
             },
-            memory_kib: cost("m", MAX_MEMORY_KIB)?,
+            memory_kib: cost("m", memory_limit_kib)?,
             passes: cost("t", u32::MAX)?,
             lanes: cost("p", MAX_LANES)?,
             salt: STANDARD_NO_PAD.decode(salt).ok()?,
@@ -117,5 +131,21 @@ impl Argon2Params {
         Some(format!(
             "argon2${algorithm}${version_field}m={memory_kib},t={passes},p={lanes}${salt}${hash}"
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_limit_is_the_settings() {
+        let quarter = "argon2id$v=19$m=262144,t=2,p=4$c2Vhc2FsdDJzZWFzYWx0Mg$aAkaWhEHkiFLGOqTMA0BSw";
+        assert!(Argon2Params::parse_within(quarter, MAX_MEMORY_KIB).is_none());
+        assert!(Argon2Params::parse_within(quarter, 256 * 1024).is_some());
+        let more_work = quarter.replace("t=2", "t=5");
+        assert!(Argon2Params::parse_within(&more_work, 256 * 1024).is_none());
+        let more_memory = quarter.replace("262144", "262145");
+        assert!(Argon2Params::parse_within(&more_memory, 256 * 1024).is_none());
     }
 }

@@ -101,8 +101,13 @@ fn weaker_hashes_are_counted_by_scheme_and_never_shown() {
     let text = check(&accounts, "unlinked");
     let told = "(accounts.W002) 3 stored password hashes are weaker than argon2 with the current parameters: pbkdf2_sha256 2, bcrypt_sha256 1.";
     assert!(text.contains(told), "{text}");
+    let verbose = Program::with_settings(&["check", "--verbose"]);
+    let verbose = verbose.env("DATABASE_URL", accounts.test.url()).run();
+    let told = "pbkdf2_sha256 2 (accounts 3, 4), bcrypt_sha256 1 (accounts 2).";
+    assert!(verbose.stdout.contains(told), "{verbose:#?}");
     for secret in ["seasalt", "abcdefghij", "$"] {
         assert!(!text.contains(secret), "{text}");
+        assert!(!verbose.stdout.contains(secret), "{verbose:#?}");
     }
 }
 

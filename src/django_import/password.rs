@@ -1,0 +1,59 @@
+//! Decides what becomes of a password hash of Django's.
+
+use super::report::ImportTally;
+use crate::accounts::UserKey;
+use crate::accounts::passwords::{self, PasswordScheme};
+
+/// A password as Django stores it, and what is imported of it.
+#[derive(Clone, Debug)]
+pub(super) struct DjangoPassword {
+    /// What is stored here; `None` if the account has no password.
+    pub(super) stored: Option<String>,
+    /// Whether Django has a password that is not imported. A later import then leaves the password of
+    /// the account as it is.
+    pub(super) withheld: bool,
+    scheme: PasswordScheme,
+}
+
+impl DjangoPassword {
+    /// Reads a hash. `None`: the account has no password.
+    pub(super) fn new(hash: Option<String>) -> Self {
+        let scheme = match &hash {
+            None => PasswordScheme::Unusable,
+            Some(hash) => match passwords::legacy_form(hash) {
+                Some(legacy) => passwords::scheme(&legacy),
+                None => passwords::scheme(hash),
+            },
+        };
+        Self {
+            stored: hash,
+            withheld: false,
+            scheme,
+        }
+    }
+
+    /// Turns a hash of a hasher that Django has removed into the form in which one sign-in accepts it, if
+    /// `allowed`. Otherwise the hash is not imported.
+    pub(super) fn convert_legacy(&mut self, allowed: bool) {
+        if !self.scheme.is_legacy() {
+            return;
+        }
+        // A hash that has this form already in Django is none of Django's.
+        let legacy = self.stored.as_deref().and_then(passwords::legacy_form);
+        self.stored = legacy.filter(|_| allowed);
+        self.withheld = self.stored.is_none();
+    }
+
+    /// Counts the scheme of the hash, and names the row if no password can match it.
+    pub(super) fn count(&self, tally: &mut ImportTally, row: &UserKey) {
+        const UNKNOWN: &str = "password hash that is not understood, so that no password matches";
+        const WITHHELD: &str =
+            "hash of a hasher that Django has removed, not imported; see --legacy-hashers";
+        *tally.hashes.entry(self.scheme.name()).or_default() += 1;
+        if self.withheld {
+            tally.note(WITHHELD, row);
+        } else if self.scheme == PasswordScheme::Unknown {
+            tally.note(UNKNOWN, row);
+        }
+    }
+}
