@@ -88,7 +88,11 @@ pub(crate) fn check_cells<'a>(cells: impl IntoIterator<Item = &'a [u8]>) {
             let printed = time.to_string().into_bytes();
             assert_eq!(decode::timestamp(Some(printed)).ok(), Some(Some(time)));
         }
-        assert!(user.password.stored.is_none_or(|password| !password.is_empty()));
+        assert!(
+            user.password
+                .stored
+                .is_none_or(|password| !password.is_empty())
+        );
         let id = user.workos_user_id.unwrap_or_else(|| "none".to_owned());
         assert_eq!((id.is_empty(), id.trim()), (false, id.as_str()));
     }

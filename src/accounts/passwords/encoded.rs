@@ -18,10 +18,10 @@ use base64::engine::general_purpose::STANDARD;
 use crate::hex::sha256_hex;
 
 pub(super) use self::argon2::{Argon2Params, allow_argon2_memory};
+use self::fields::{MAX_LANES, MAX_MEMORY_KIB, fields, number};
 pub(super) use self::legacy::legacy_form;
 use self::legacy::{FastDigest, LegacyPassword};
 pub use self::scheme::PasswordScheme;
-use self::fields::{MAX_LANES, MAX_MEMORY_KIB, fields, number};
 
 /// The maximum length of a stored hash. Django's column holds 128 characters.
 const MAX_LENGTH: usize = 512;
@@ -97,9 +97,7 @@ impl<'a> EncodedPassword<'a> {
             "argon2" => Argon2Params::parse(rest).map(Self::Argon2),
             "pbkdf2_sha256" => Self::pbkdf2(rest, Pbkdf2Variant::Sha256),
             "pbkdf2_sha1" => Self::pbkdf2(rest, Pbkdf2Variant::Sha1),
-            "pbkdf2_wrapped_sha1" => {
-                Self::pbkdf2(rest, Pbkdf2Variant::Wrapped(FastDigest::Sha1))
-            }
+            "pbkdf2_wrapped_sha1" => Self::pbkdf2(rest, Pbkdf2Variant::Wrapped(FastDigest::Sha1)),
             "pbkdf2_wrapped_md5" => Self::pbkdf2(rest, Pbkdf2Variant::Wrapped(FastDigest::Md5)),
             "bcrypt_sha256" => Self::bcrypt(rest, true),
             "bcrypt" => Self::bcrypt(rest, false),

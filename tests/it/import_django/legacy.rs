@@ -18,11 +18,18 @@ const WRAPPED: [&str; 2] = ["wrapped_sha1", "wrapped_md5"];
 #[tokio::test]
 async fn old_hashes_of_a_real_django_are_accepted_once_and_replaced() {
     let ((django, _), app) = (RealDjango::on_this_runs_backend(), TestApp::start());
-    import(&app, &django, &[&VETERANS[..], &["--legacy-hashers"]].concat());
+    import(
+        &app,
+        &django,
+        &[&VETERANS[..], &["--legacy-hashers"]].concat(),
+    );
     for name in LEGACY.into_iter().chain(WRAPPED) {
         let email = format!("{name}@example.com");
         let before = app.user(&email).password;
-        assert!(!can_sign_in(&app, &email, "Correct-horse-8").await, "{name}");
+        assert!(
+            !can_sign_in(&app, &email, "Correct-horse-8").await,
+            "{name}"
+        );
         assert_eq!(app.user(&email).password, before);
         for _ in 0..2 {
             assert!(can_sign_in(&app, &email, PASSWORD).await, "{name}");
@@ -122,7 +129,9 @@ fn argon2_hashes_that_demand_more_memory_need_a_setting() {
         assert!(output.stdout.contains(line), "{memory}: {output:#?}");
     }
     for memory in ["127", "257"] {
-        dry(memory).exits_with(1).reports_one_error(&["ARGON2_MAX_MEMORY"]);
+        dry(memory)
+            .exits_with(1)
+            .reports_one_error(&["ARGON2_MAX_MEMORY"]);
     }
     target.import(&django, &[]);
     let check = |memory: &str| {

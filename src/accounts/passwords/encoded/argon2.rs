@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn the_memory_limit_is_the_settings() {
-        let quarter = "argon2id$v=19$m=262144,t=2,p=4$c2Vhc2FsdDJzZWFzYWx0Mg$aAkaWhEHkiFLGOqTMA0BSw";
+        let quarter =
+            "argon2id$v=19$m=262144,t=2,p=4$c2Vhc2FsdDJzZWFzYWx0Mg$aAkaWhEHkiFLGOqTMA0BSw";
         assert!(Argon2Params::parse_within(quarter, MAX_MEMORY_KIB).is_none());
         assert!(Argon2Params::parse_within(quarter, 256 * 1024).is_some());
         let more_work = quarter.replace("t=2", "t=5");
