@@ -15,4 +15,4 @@ mod row;
 
 pub use event::{AuditEvent, ChangedBy, RefusedKey, RevocationReason};
 pub use failures::FailureCounter;
-pub use row::{AuditEventRow, delete_old_events};
+pub use row::{AuditEventRow, delete_old_events, nth_last_sign_in};

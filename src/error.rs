@@ -166,6 +166,9 @@ pub enum SignInFailure {
     /// Too many codes of this client or of all clients were refused; the value is the seconds to wait.
     #[error("too many codes were refused; throttled for {0} s")]
     Throttled(u64),
+    /// The account has signed in too often; the value is the seconds to wait.
+    #[error("the account has signed in too often; throttled for {0} s")]
+    TooManySignIns(u64),
     /// WorkOS refused the code, or was unavailable.
     #[error(transparent)]
     Workos(#[from] WorkosError),

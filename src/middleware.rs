@@ -18,7 +18,7 @@ pub use body::bounded_body;
 pub use client_ip::{client_ip, device};
 pub use connections::{
     ConnectionLimits, OpenConnections, TrackedConnection, TrackedStream, mark_busy,
-    raise_descriptor_limit,
+    raise_descriptor_limit, track_request,
 };
 pub use cors::cors;
 pub use credential_cookies::{
@@ -29,5 +29,7 @@ pub use request_log::{request_id, request_log};
 pub use security_headers::security_headers;
 #[cfg(fuzzing)]
 pub(crate) use session_encryption::{OpenedCookie, rewrite_cookies};
-pub use session_encryption::{cookie_parts, open_with_fallback_keys, reseal, session_middleware};
+pub use session_encryption::{
+    cookie_parts, open_with_fallback_keys, other_sessions, reseal, session_middleware,
+};
 pub use settle_throttle::settle_throttle;

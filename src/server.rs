@@ -19,7 +19,7 @@ use crate::error_pages::error_pages;
 use crate::middleware::{
     ConnectionLimits, OpenConnections, allowed_hosts, bounded_body, cors, cross_site, mark_busy,
     open_with_fallback_keys, remove_credentials, request_log, reseal, security_headers,
-    session_middleware, settle_throttle,
+    session_middleware, settle_throttle, track_request,
 };
 use crate::purge;
 use crate::state::AppState;
@@ -60,8 +60,11 @@ impl Application {
         }
         let shared = state.clone();
         let limits = ConnectionLimits::of_this_process();
-        let connections =
-            OpenConnections::new(limits, LONGEST_IDLE, &state.settings.trusted_proxies);
+        let connections = OpenConnections::new(
+            limits,
+            (LONGEST_IDLE, listen::HEADER_TIMEOUT),
+            &state.settings.trusted_proxies,
+        );
         let app = move || {
             // The middleware that is wrapped last sees a request first.
             App::new()
@@ -83,6 +86,7 @@ impl Application {
                 .wrap(Compress::default())
                 .wrap(from_fn(security_headers))
                 .wrap(from_fn(request_log))
+                .wrap(from_fn(track_request))
         };
         let cores = || std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
         let workers = workers.unwrap_or_else(cores);

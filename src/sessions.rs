@@ -15,7 +15,7 @@ mod user_agent;
 
 pub use active::{ActiveSession, SessionOrigin};
 pub use activity::IdleTimeout;
-pub use browser_session::{BrowserSession, CredentialRemoval, UpdatedSession};
+pub use browser_session::{BrowserSession, CredentialRemoval, UpdatedSession, session_id_in};
 pub use cookie_content::{Impersonator, SessionState};
 pub use generation::SessionGeneration;
 pub use renewal_lease::{Confirmation, RenewalFailure};

@@ -9,8 +9,10 @@
 //! - `requirement`: what a sign-in must show, for a re-authentication;
 //! - `connection`: connects a signed-in user's identities at Google and Okta;
 //! - `stale_email`: asks WorkOS for the current address of a linked user;
-//! - `new_session`: the row and the cookie of a new session; `audit`: its audit events.
+//! - `new_session`: the row and the cookie of a new session; `audit`: its audit events;
+//! - `account_limits`: how often an account can sign in, and how many sessions it can have open.
 
+mod account_limits;
 mod audit;
 mod callback_dedup;
 mod connection;

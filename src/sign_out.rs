@@ -28,10 +28,12 @@ pub struct SignOutService {
 pub struct SignOutRequest {
     /// The browser session.
     pub session_id: Option<SessionId>,
+    /// Further sessions of the browser, of other cookies of the same name.
+    pub other_sessions: Vec<SessionId>,
     /// The claims of the access tokens, expired ones included.
     pub access_tokens: Vec<TokenClaims>,
-    /// The claims of the refresh token.
-    pub refresh_token: Option<TokenClaims>,
+    /// The claims of the refresh tokens.
+    pub refresh_tokens: Vec<TokenClaims>,
     /// The client's device.
     pub device: ClientDevice,
     /// Why the session ends, if not by its own log-out.
@@ -87,11 +89,15 @@ impl SignOutService {
                     Some(id) => end_session(conn, id, now)?,
                     None => None,
                 };
-                let claims = request.access_tokens.iter().chain(&request.refresh_token);
+                let claims = request.access_tokens.iter().chain(&request.refresh_tokens);
                 let from_tokens = claims.filter_map(|claims| claims.sid.clone());
                 let from_row = row.as_ref().and_then(|row| row.workos_sid.clone());
                 let sids: Vec<WorkosSid> = from_row.into_iter().chain(from_tokens).collect();
                 let mut ended = Vec::new();
+                for other in &request.other_sessions {
+                    let other = end_session(conn, other, now)?;
+                    ended.extend(other.filter(|row| row.revoked_at == Some(now)));
+                }
                 for sid in &sids {
                     ended.extend(SessionRow::revoke_sid(conn, sid, now)?);
                     RefreshTokenRow::revoke_sid(conn, sid, now)?;
@@ -115,7 +121,8 @@ impl SignOutService {
         })
     }
 
-    /// Revokes the families of the request's tokens, and ends no session.
+    /// Revokes the families of the request's tokens, and ends the sessions that existed only for them. No
+    /// browser session ends.
     pub async fn end_families(
         &self,
         request: SignOutRequest,
@@ -123,7 +130,10 @@ impl SignOutService {
     ) -> Result<(), DbError> {
         let tokens = Arc::clone(&self.tokens);
         self.database
-            .write(move |conn| request.end_families(conn, &tokens, now))
+            .write(move |conn| {
+                request.end_families(conn, &tokens, now)?;
+                request.end_sessions_of_tokens(conn, now)
+            })
             .await
     }
 
@@ -228,8 +238,22 @@ impl SignOutRequest {
         for access in &self.access_tokens {
             end_family_of_access_token(conn, access, self.reason, &self.device, now)?;
         }
-        if let Some(refresh) = &self.refresh_token {
+        for refresh in &self.refresh_tokens {
             tokens.end_family(conn, refresh, &self.device, now)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the sessions of WorkOS that have a row for the tokens of an exchange, and have no tokens any more.
+    fn end_sessions_of_tokens(&self, conn: &mut Conn, now: Timestamp) -> Result<(), DbError> {
+        let claims = self.access_tokens.iter().chain(&self.refresh_tokens);
+        for sid in claims.filter_map(|claims| claims.sid.as_ref()) {
+            if RefreshTokenRow::has_live_of_sid(conn, sid, now)? {
+                continue;
+            }
+            for row in SessionRow::revoke_without_cookie(conn, sid, now)? {
+                self.event(&row).record(conn, &self.device, now)?;
+            }
         }
         Ok(())
     }

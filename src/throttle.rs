@@ -26,9 +26,9 @@ use crate::error::Error;
 use crate::ids::{SessionId, UserId};
 use crate::settings::{ApiSettings, Rate};
 pub use exchange_budget::{ExchangeBudget, ExchangeOutcome, ExchangePermit, ExchangeRefusal};
-pub use failure_limit::CountedRequest;
 use failure_limit::FailureLimit;
-use limit_key::{LimitKey, account_key, known_browser_key, network_keys, session_key};
+pub use failure_limit::{CountedRequest, NotAnAttempt};
+use limit_key::{LimitKey, account_key, known_browser_key, network_keys, session_key, step_key};
 pub use old_passwords::OldPasswordAttempt;
 use old_passwords::OldPasswords;
 use sliding_window::SlidingWindow;
@@ -95,6 +95,13 @@ impl Throttle {
         source: &PasswordSource,
     ) -> Result<Option<CountedRequest>, Error> {
         self.count_failure(self.sign_ins.as_ref(), &source_keys(source, ""))
+    }
+
+    /// Counts an answer to a step of a pending sign-in, as [`count_sign_in`](Self::count_sign_in) does. It has
+    /// a limit of its own, because its client has shown right credentials: the failures of others at its address
+    /// do not matter.
+    pub fn count_step(&self, id: &str) -> Result<Option<CountedRequest>, Error> {
+        self.count_failure(self.sign_ins.as_ref(), &[step_key(id)])
     }
 
     /// Counts a token refresh of this client, as [`count_sign_in`](Self::count_sign_in) does.

@@ -98,6 +98,7 @@ fn none_if_refused<T>(
     let error = match outcome {
         Ok(outcome) => return Ok(Some(outcome)),
         Err(CredentialError::Refused(_)) => return Ok(None),
+        Err(CredentialError::TooManySignIns(seconds)) => Error::Throttled(seconds),
         Err(CredentialError::Overloaded(error)) => Error::from(error),
         Err(CredentialError::Database(error)) => Error::from(error),
         Err(CredentialError::Hash(error)) => InternalError::new("hash a password", error).into(),

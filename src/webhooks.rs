@@ -174,9 +174,11 @@ fn apply(
     }
 }
 
-/// Updates or creates the account by the rules of a sign-in, with one exception: an unknown user with
+/// Updates or creates the account by the rules of a sign-in, with two exceptions. An unknown user with
 /// an unverified address gets no account, because nobody has proved that the address is theirs. Their
-/// account is created when they sign in. Returns the sessions that end because the address was not
+/// account is created when they sign in. An account of staff or of a superuser is not linked by its
+/// address alone, as it is not by Google or Okta: whoever has the webhook's secret can write any event. Its
+/// user's own sign-in through WorkOS links it. Returns the sessions that end because the address was not
 /// verified before.
 fn user_changed(
     conn: &mut Conn,
@@ -188,6 +190,10 @@ fn user_changed(
     let open = match &known {
         Some(user) => SessionRow::active_of_user(conn, user.id, now)?,
         None if !profile.email_verified => return Ok(EndedSessions::new()),
+        None if needs_sign_in_to_link(conn, &profile.email)? => {
+            log::info!("a user event from WorkOS does not link an account of staff or a superuser");
+            return Ok(EndedSessions::new());
+        }
         None => Vec::new(),
     };
     let user = match provision(conn, profile, device, now) {
@@ -204,6 +210,13 @@ fn user_changed(
     let has_ended = |row: &SessionRow| still_open.iter().all(|open| open.id != row.id);
     let ended = open.into_iter().filter(has_ended);
     Ok(ended.map(|row| (row.id, row.expires_at)).collect())
+}
+
+/// Whether the account with this email is one of staff or of a superuser without a WorkOS user.
+fn needs_sign_in_to_link(conn: &mut Conn, email: &str) -> QueryResult<bool> {
+    let user = User::by_email(conn, email.trim())?;
+    let user = user.filter(|user| user.workos_user_id.is_none());
+    Ok(user.is_some_and(|user| user.has_privileges()))
 }
 
 fn user_deleted(

@@ -32,6 +32,9 @@ pub enum CredentialError {
     /// trail.
     #[error("no active account has these credentials")]
     Refused(Option<UserId>),
+    /// The password is right, but the account has signed in too often. The number is the seconds to wait.
+    #[error("the account has signed in too often")]
+    TooManySignIns(u64),
     /// Too many passwords are being checked at the moment.
     #[error(transparent)]
     Overloaded(#[from] HasherOverloaded),

@@ -152,7 +152,7 @@ impl ExternalIdentity {
             .ok_or_else(|| LinkError::EmailNotVerified { issuer: issuer() })?;
         let user = User::by_email(conn, email)?;
         let user = active(user.ok_or_else(|| LinkError::NotFound { issuer: issuer() })?)?;
-        if user.is_staff || user.is_superuser {
+        if user.has_privileges() {
             return Err(LinkError::NotConnected { issuer: issuer() });
         }
         if let Some(workos_user_id) = user.workos_user_id.clone()

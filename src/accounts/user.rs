@@ -119,6 +119,11 @@ impl NewUser {
 }
 
 impl User {
+    /// Whether the account has one of Django's flags for staff. An email address alone never links it.
+    pub fn has_privileges(&self) -> bool {
+        self.is_staff || self.is_superuser
+    }
+
     /// The user with this id.
     pub fn by_id(conn: &mut Conn, id: UserId) -> QueryResult<Option<Self>> {
         users::table

@@ -1,26 +1,42 @@
 //! Access tokens of requests, from the `Authorization` header and from the policy's cookie.
 
+use actix_web::HttpRequest;
+
 use super::ApiError;
 use super::error::Unauthorized;
 use crate::accounts::User;
-use crate::clock::Timestamp;
+use crate::audit::{AuditEvent, RefusedKey};
 use crate::db::{Database, DbError};
-use crate::tokens::{
-    TokenClaims, TokenError, TokenKind, TokenStatus, TokenSubject, Tokens, token_status,
-};
+use crate::middleware::device;
+use crate::state::AppState;
+use crate::tokens::{TokenClaims, TokenError, TokenKind, TokenStatus, TokenSubject, token_status};
 
-/// Verifies an access token, which must name a user.
+/// Verifies the access token of a request, which must name a user.
 pub(super) fn read(
-    tokens: &Tokens,
+    app: &AppState,
+    request: &HttpRequest,
     token: &str,
-    now: Timestamp,
 ) -> Result<TokenClaims, Unauthorized> {
-    let claims = tokens
-        .read(token, Some(TokenKind::Access), now)
-        .map_err(Unauthorized::AccessToken)?;
+    let read = app
+        .tokens
+        .read(token, Some(TokenKind::Access), app.clock.now());
+    let claims = read.map_err(|error| {
+        count_forged(app, request, token);
+        Unauthorized::AccessToken(error)
+    })?;
     match claims.user_id {
         Some(_) => Ok(claims),
         None => Err(Unauthorized::NoUser),
+    }
+}
+
+/// Counts a token that a request carries for the audit trail, if none of our keys has signed it.
+pub(super) fn count_forged(app: &AppState, request: &HttpRequest, token: &str) {
+    if app.tokens.keys().is_forged(token) {
+        let key = RefusedKey::TokenSignature;
+        let device = device(request, &app.settings.trusted_proxies);
+        let refused = AuditEvent::KeyRefused { key };
+        app.failures.count(refused, &device, app.clock.now());
     }
 }
 

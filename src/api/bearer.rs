@@ -30,7 +30,7 @@ impl FromRequest for ApiUser {
         async move {
             let app = AppState::of(&request).map_err(Error::from)?;
             if let Some(token) = bearer_token(&request, &app.settings.api)? {
-                let claims = access_token::read(&app.tokens, &token, app.clock.now())?;
+                let claims = access_token::read(&app, &request, &token)?;
                 let user = access_token::load_user(&app.database, claims);
                 return user.await.map(Self);
             }

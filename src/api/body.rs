@@ -177,7 +177,7 @@ fn trimmed(text: &str) -> &str {
 }
 
 /// The 400 of a body that is invalid as a whole.
-pub(super) fn non_field_error(message: String) -> ApiError {
+fn non_field_error(message: String) -> ApiError {
     ApiError::Fields(FieldErrors(vec![("non_field_errors", message)]))
 }
 

@@ -44,7 +44,7 @@ pub async fn authenticate(
 ) -> Result<User, ApiError> {
     let now = app.clock.now();
     let open = open_session(request, session, app)?;
-    let claims = access_token::read(&app.tokens, token, now)?;
+    let claims = access_token::read(app, request, token)?;
     if let Some(id) = open {
         let asked = claims.clone();
         let belongs = app

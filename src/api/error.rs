@@ -16,6 +16,7 @@ use crate::db::DbError;
 use crate::error::{Error, InternalError};
 use crate::links::login_url;
 use crate::origin::Origin;
+use crate::throttle::NotAnAttempt;
 use crate::tokens::TokenError;
 
 /// simplejwt's `WWW-Authenticate`, which every 401 has.
@@ -30,6 +31,9 @@ pub enum ApiError {
     /// A body that is not valid JSON, or not a valid form: 400.
     #[error("{0}")]
     Parse(String),
+    /// A blacklisted token at `/api/token/verify`, which simplejwt reports as an invalid field: 400.
+    #[error("{}", TokenError::Blacklisted)]
+    Blacklisted,
     /// A body of an unsupported media type: 415.
     #[error("the media type {0:?} is not supported")]
     UnsupportedMediaType(String),
@@ -222,6 +226,10 @@ impl ApiError {
     fn body(&self) -> serde_json::Result<String> {
         let body = match self {
             Self::Fields(errors) => return serde_json::to_string(errors),
+            Self::Blacklisted => {
+                let message = self.to_string();
+                return serde_json::to_string(&FieldErrors(vec![("non_field_errors", message)]));
+            }
             Self::Parse(_) => DetailJson::new(self.to_string()),
             Self::UnsupportedMediaType(kind) => {
                 DetailJson::new(format!("Unsupported media type \"{kind}\" in request."))
@@ -247,7 +255,7 @@ impl ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Fields(_) | Self::Parse(_) => StatusCode::BAD_REQUEST,
+            Self::Fields(_) | Self::Parse(_) | Self::Blacklisted => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unauthorized(_) | Self::SessionOver { .. } => StatusCode::UNAUTHORIZED,
             Self::Exchange(why) => why.status,
@@ -275,7 +283,11 @@ impl ResponseError for ApiError {
             _ => {}
         }
         // Serializing a struct of texts cannot fail.
-        response.body(self.body().unwrap_or_default())
+        let mut response = response.body(self.body().unwrap_or_default());
+        if let Self::Fields(_) | Self::Parse(_) | Self::UnsupportedMediaType(_) = self {
+            response.extensions_mut().insert(NotAnAttempt);
+        }
+        response
     }
 }
 

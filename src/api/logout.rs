@@ -5,10 +5,10 @@ use url::Url;
 
 use super::bearer::bearer_token;
 use super::wire::LoggedOutJson;
-use super::{ApiError, RequestBody, auth_cookie, json_ok};
+use super::{ApiError, RequestBody, json_ok};
 use crate::error::Error;
 use crate::http::session_user::UnrenewedUser;
-use crate::middleware::device;
+use crate::middleware::{TokenCookie, device, other_sessions};
 use crate::origin::Origin;
 use crate::sessions::BrowserSession;
 use crate::settings::Settings;
@@ -42,17 +42,28 @@ pub async fn logout(
     fields.finish()?;
     let now = app.clock.now();
     let header = bearer_token(&request, &app.settings.api).ok().flatten();
+    let api = &app.settings.api;
+    let in_cookies = |cookie: Option<TokenCookie>| {
+        cookie.map_or_else(Vec::new, |cookie| cookie.read_all(&request))
+    };
     let access = header
         .into_iter()
-        .chain(auth_cookie::access_token(&request, &app.settings.api));
-    let refresh = refresh.or_else(|| auth_cookie::refresh_token(&request, &app.settings.api));
+        .chain(in_cookies(TokenCookie::access(api)));
+    let refresh = match refresh {
+        Some(refresh) => vec![refresh],
+        None => in_cookies(TokenCookie::refresh(api)),
+    };
     let read = |token: &str, kind| app.tokens.read_expired(token, kind, now).ok();
     let sign_out = SignOutRequest {
         session_id: user.0.map(|state| state.session_id),
         access_tokens: access
             .filter_map(|token| read(&token, TokenKind::Access))
             .collect(),
-        refresh_token: refresh.and_then(|token| read(&token, TokenKind::Refresh)),
+        refresh_tokens: refresh
+            .iter()
+            .filter_map(|token| read(token, TokenKind::Refresh))
+            .collect(),
+        other_sessions: other_sessions(&request),
         device: device(&request, &app.settings.trusted_proxies),
         reason: None,
     };

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::body::non_field_error;
+use super::access_token::count_forged;
 use super::exchange::next_step;
 use super::wire::{RefreshedJson, TokenPairJson};
 use super::{ApiError, RequestBody, auth_cookie, cookie_tokens, json_ok, token_code};
@@ -84,6 +84,9 @@ pub async fn refresh(
         now,
     };
     let refreshed = app.token_refresh.refresh(refreshing).await;
+    if refreshed.is_err() {
+        count_forged(&app, &request, &field.token);
+    }
     if let Err(TokenRefreshError::SessionEnded | TokenRefreshError::OtherSession) = &refreshed
         && field.is_cookie
     {
@@ -103,6 +106,7 @@ pub async fn refresh(
 /// one as an invalid field.
 pub async fn verify(
     _: VerifyThrottle,
+    request: HttpRequest,
     body: RequestBody,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
@@ -114,13 +118,12 @@ pub async fn verify(
         .verify(&app.database, &token, app.clock.now())
         .await
     {
-        Err(RefreshError::Token(blacklisted @ TokenError::Blacklisted)) => {
-            Err(non_field_error(blacklisted.to_string()))
+        Err(RefreshError::Token(TokenError::Blacklisted)) => Err(ApiError::Blacklisted),
+        Err(error) => {
+            count_forged(&app, &request, &token);
+            Err(error.into())
         }
-        verified => {
-            verified?;
-            json_ok(&json!({}))
-        }
+        Ok(_) => json_ok(&json!({})),
     }
 }
 
@@ -134,8 +137,12 @@ pub async fn blacklist(
     let field = auth_cookie::refresh_field(&mut fields, &request, &app.settings.api);
     fields.finish()?;
     let device = device(&request, &app.settings.trusted_proxies);
-    app.tokens
-        .blacklist(&app.database, &field.token, device, app.clock.now())
-        .await?;
+    let blacklisted = app
+        .tokens
+        .blacklist(&app.database, &field.token, device, app.clock.now());
+    if let Err(error) = blacklisted.await {
+        count_forged(&app, &request, &field.token);
+        return Err(error.into());
+    }
     json_ok(&json!({}))
 }

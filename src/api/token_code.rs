@@ -98,6 +98,7 @@ impl From<CodeSignInError> for ApiError {
             CodeSignInError::Rejected(CodeRejection::TooMany(wait)) => {
                 Error::throttled_for(wait).into()
             }
+            CodeSignInError::TooManySignIns(refusal) => Error::Throttled(refusal.seconds).into(),
             CodeSignInError::NotIssued(error) => error.into(),
             CodeSignInError::Database(error) => error.into(),
         }

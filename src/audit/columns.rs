@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 use super::event::{AuditEvent, ChangedBy, RefusedKey, RevocationReason};
 use crate::ids::{SessionId, UserId};
 
+/// The name of an accepted sign-in.
+pub(super) const SIGNED_IN: &str = "signed_in";
+
 /// The columns of an event.
 pub(super) struct EventColumns {
     pub(super) name: &'static str,
@@ -44,7 +47,7 @@ impl AuditEvent {
                 method,
                 amr,
             } => (
-                "signed_in",
+                SIGNED_IN,
                 Some(*user_id),
                 session_id.as_ref(),
                 json!({ "method": method, "amr": (!amr.is_empty()).then_some(amr) }),
@@ -215,6 +218,7 @@ impl RevocationReason {
             Self::NotRenewed => "not_renewed",
             Self::Idle => "idle",
             Self::WrongPasswords => "wrong_passwords",
+            Self::TooManySessions => "too_many_sessions",
             Self::EmailVerified => "email_verified",
         }
     }
@@ -223,6 +227,7 @@ impl RevocationReason {
 impl RefusedKey {
     fn name(self) -> &'static str {
         match self {
+            Self::TokenSignature => "token_signature",
             Self::WorkosApiKey => "workos_api_key",
             Self::WebhookSignature => "webhook_signature",
         }

@@ -189,6 +189,8 @@ pub enum RevocationReason {
     Idle,
     /// Wrong passwords were entered in the session.
     WrongPasswords,
+    /// The account had too many open sessions, and signed in again.
+    TooManySessions,
     /// The account's email address was verified by its owner, so what was given out before ends.
     EmailVerified,
 }
@@ -196,6 +198,8 @@ pub enum RevocationReason {
 /// A key or a signature that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefusedKey {
+    /// A token whose signature none of our keys has made.
+    TokenSignature,
     /// WorkOS refused `WORKOS_API_KEY` or `WORKOS_CLIENT_ID`.
     WorkosApiKey,
     /// The signature of a webhook did not match `WORKOS_WEBHOOK_SECRET`.

@@ -1,10 +1,12 @@
 //! The rows of `audit_events`, and the line of the log that belongs to each.
 
+use std::num::NonZeroU32;
+
 use diesel::prelude::*;
 use log::{Level, Record};
 use serde_json::Value;
 
-use super::columns::EventColumns;
+use super::columns::{EventColumns, SIGNED_IN};
 use super::event::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -100,6 +102,23 @@ impl AuditEvent {
         write_log_line(level, &columns, device);
         Ok(())
     }
+}
+
+/// When a user signed in for the `number`th last time; `None` if they have signed in less often.
+pub fn nth_last_sign_in(
+    conn: &mut Conn,
+    user_id: UserId,
+    number: NonZeroU32,
+) -> QueryResult<Option<Timestamp>> {
+    audit_events::table
+        .filter(audit_events::user_id.eq(user_id))
+        .filter(audit_events::event.eq(SIGNED_IN))
+        .order(audit_events::at.desc())
+        .offset(i64::from(number.get()) - 1)
+        .limit(1)
+        .select(audit_events::at)
+        .first(conn)
+        .optional()
 }
 
 /// Deletes at most `limit` events that happened before `oldest`.

@@ -1,5 +1,6 @@
 //! Checks for a site with real users: Django's deployment checks that apply here, and our own.
 
+use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 
 use super::report::{CheckLevel, CheckMessage};
@@ -8,6 +9,9 @@ use crate::settings::{HostPattern, ProviderLinking, Settings};
 
 /// Django's least length for `security.W009`, in characters.
 const LONG_SECRET_KEY: usize = 50;
+
+/// simplejwt's default is five minutes.
+const LONGEST_ACCESS_LIFETIME: TimeDelta = TimeDelta::days(1);
 
 /// WorkOS's secrets are longer.
 const LONG_WEBHOOK_SECRET: usize = 16;
@@ -86,6 +90,20 @@ pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
             "api.W003",
             "THROTTLE_LOGIN is off, so passwords and codes can be guessed without limit.",
             "Set a rate, such as the default 10/min.",
+        );
+    }
+    if settings.tokens.access_lifetime > LONGEST_ACCESS_LIFETIME {
+        warn(
+            "tokens.W003",
+            "ACCESS_TOKEN_LIFETIME is longer than a day. A stolen access token is valid for as long in every program that verifies it alone.",
+            "Set it to minutes, such as the default, and let clients refresh their tokens.",
+        );
+    }
+    if settings.public_url.is_https() && settings.cors.allows_plain_http() {
+        warn(
+            "cors.W001",
+            "CORS_ALLOWED_ORIGINS has an origin without https. Whoever is in its network can change its pages, and so use this site in the name of its users.",
+            "Serve those pages over https, and list their https:// origin.",
         );
     }
     let webhook_secret = settings.workos.webhook_secret.as_ref();

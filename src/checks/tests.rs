@@ -92,10 +92,31 @@ fn each_deployment_warning_is_found() {
         ("TRUSTED_PROXIES", "::/0", "proxy.W002"),
         ("THROTTLE_LOGIN", "off", "api.W003"),
         ("WORKOS_WEBHOOK_SECRET", "changeme", "workos.W004"),
+        ("ACCESS_TOKEN_LIFETIME", "86401", "tokens.W003"),
     ] {
         let found = ids(&deployment(&read(&[(name, value)])));
         assert_eq!(found, ["security.W008", id, "workos.I001"]);
     }
+    let day = ("ACCESS_TOKEN_LIFETIME", "86400");
+    let found = ids(&deployment(&read(&[day])));
+    assert_eq!(found, ["security.W008", "workos.I001"]);
+}
+
+#[test]
+fn origins_without_https_are_found_if_the_site_has_it() {
+    let found = |url, origins| {
+        let pairs = [("PUBLIC_URL", url), ("CORS_ALLOWED_ORIGINS", origins)];
+        ids(&deployment(&read(&pairs))).contains(&"cors.W001")
+    };
+    let https = "https://app.example.com";
+    assert!(found(
+        https,
+        "https://spa.example.com,http://spa.example.com"
+    ));
+    assert!(found(https, "http://192.0.2.1:8080"));
+    assert!(!found(https, "https://spa.example.com"));
+    assert!(!found(https, "http://localhost:5173,http://127.0.0.1:3000"));
+    assert!(!found("http://app.example.com", "http://spa.example.com"));
 }
 
 #[test]

@@ -48,9 +48,12 @@ impl FromRequest for RecentSession {
     }
 }
 
-/// Whether the session's user has entered credentials recently.
+/// Whether the session's user has entered credentials recently. A session is not known to be recent if
+/// nothing says when they did.
 pub fn is_recent(state: &SessionState, now: Timestamp) -> bool {
-    now < state.authenticated_at().plus(RECENT)
+    state
+        .auth_time
+        .is_some_and(|auth_time| now < auth_time.plus(RECENT))
 }
 
 /// The check of [`RecentSession`], for a handler that needs it for some of its requests only.

@@ -128,8 +128,8 @@ impl FromRequest for VerifyThrottle {
     }
 }
 
-/// Keeps the counted request until its response is known: see the middleware `settle_throttle`.
-fn keep(request: &HttpRequest, counted: Option<CountedRequest>) {
+/// Keeps a counted request until its response is known: see the middleware `settle_throttle`.
+pub fn keep(request: &HttpRequest, counted: Option<CountedRequest>) {
     if let Some(counted) = counted {
         request.extensions_mut().insert(counted);
     }

@@ -2,10 +2,12 @@
 //!
 //! actix-web limits the time for the headers of a connection's first request only, and not the time
 //! for the rest of a rejected body. Without this, a client that sends a byte now and then could keep
-//! its connection open forever, and a client with many connections could use up the descriptors.
+//! its connection open forever, and a client with many connections could use up the descriptors, or the memory
+//! with requests that are never completed.
 
 mod connection;
 mod limits;
+mod receive_budget;
 mod stream;
 mod table;
 
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
 use ipnet::IpNet;
@@ -21,6 +24,7 @@ use parking_lot::Mutex;
 
 pub use connection::TrackedConnection;
 pub use limits::{ConnectionLimits, raise_descriptor_limit};
+use receive_budget::ReceiveBudget;
 pub use stream::TrackedStream;
 use table::{ConnectionTable, network_of};
 
@@ -30,18 +34,27 @@ use crate::logging::RepeatedWarning;
 pub struct OpenConnections {
     limits: ConnectionLimits,
     idle_limit: Duration,
+    header_limit: Duration,
     proxies: Vec<IpNet>,
     table: Arc<Mutex<ConnectionTable>>,
+    budget: Arc<ReceiveBudget>,
     limit_reached: RepeatedWarning,
 }
 
 impl OpenConnections {
     /// At most `limits` connections, which are closed after `idle_limit` without a request being
-    /// processed. Connections from `proxies` and from this machine belong to many clients.
-    pub fn new(limits: ConnectionLimits, idle_limit: Duration, proxies: &[IpNet]) -> Arc<Self> {
+    /// processed, or after `header_limit` with incomplete headers. Connections from `proxies` and from this
+    /// machine belong to many clients.
+    pub fn new(
+        limits: ConnectionLimits,
+        (idle_limit, header_limit): (Duration, Duration),
+        proxies: &[IpNet],
+    ) -> Arc<Self> {
         Arc::new(Self {
             limits,
             idle_limit,
+            header_limit,
+            budget: Arc::new(ReceiveBudget::new(limits.received)),
             proxies: proxies.to_vec(),
             table: Arc::default(),
             limit_reached: RepeatedWarning::new(module_path!()),
@@ -59,7 +72,7 @@ impl OpenConnections {
         let is_proxy =
             address.is_loopback() || self.proxies.iter().any(|proxy| proxy.contains(&address));
         let network = network_of(address);
-        let connection = Arc::new(TrackedConnection::new());
+        let connection = Arc::new(TrackedConnection::new(Arc::clone(&self.budget)));
         let admission = self
             .table
             .lock()
@@ -82,14 +95,35 @@ impl OpenConnections {
         ))
     }
 
-    /// Closes connections that have been idle for too long. Never returns.
+    /// Closes connections that have been idle, or have incomplete headers, for too long. Never returns.
     pub async fn close_idle(self: Arc<Self>) {
-        let pause = (self.idle_limit / 10).min(Duration::from_secs(1));
+        let shortest = self.idle_limit.min(self.header_limit);
+        let pause = (shortest / 10).min(Duration::from_secs(1));
         loop {
             tokio::time::sleep(pause).await;
-            self.table.lock().close_idle(self.idle_limit);
+            let table = self.table.lock();
+            table.close_idle(self.idle_limit, self.header_limit);
         }
     }
+}
+
+/// Records when a request's headers are complete and when its response is ready. A connection on which much
+/// has arrived is closed after the response.
+pub async fn track_request(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let connection = request.conn_data::<Arc<TrackedConnection>>().cloned();
+    if let Some(connection) = &connection {
+        connection.begin_request();
+    }
+    let mut response = next.call(request).await;
+    let is_large = connection.is_some_and(|connection| connection.end_request());
+    if let (true, Ok(response)) = (is_large, &mut response) {
+        let head = response.response_mut().head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
+    response
 }
 
 /// Marks the connection as busy while a request is processed. A request is not processed before its body

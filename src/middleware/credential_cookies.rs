@@ -18,7 +18,7 @@ use crate::sessions::CredentialRemoval;
 use crate::settings::{ApiSettings, Settings};
 use crate::sign_out::SignOutRequest;
 use crate::state::AppState;
-use crate::tokens::TokenKind;
+use crate::tokens::{TokenClaims, TokenKind};
 
 /// The cookies of login attempts.
 pub const LOGIN_ATTEMPT: SignInCookies = SignInCookies {
@@ -42,6 +42,8 @@ pub const LOGIN_CODE: SignInCookies = SignInCookies {
 };
 /// The hexadecimal digits in the name of a sign-in cookie.
 const NAME_DIGITS: usize = 16;
+/// The most values of a token's cookie that a log-out reads: one for each path and domain that may have set it.
+const MOST_VALUES: usize = 4;
 /// Browsers accept a cookie with this prefix only with the path `/`.
 const HOST_PREFIX: &str = "__Host-";
 
@@ -113,13 +115,27 @@ impl TokenCookie {
     /// `None` if there are two different values. A sibling host can set a cookie of the same name, and the
     /// request does not say which one is from this server.
     pub fn read(&self, request: &HttpRequest) -> Option<String> {
-        let mut values = cookie_parts(request.headers()).filter_map(|part| {
+        let mut values = self.read_all(request);
+        match values.len() {
+            1 => values.pop(),
+            _ => None,
+        }
+    }
+
+    /// The different values of the cookie in the request, for their revocation.
+    pub fn read_all(&self, request: &HttpRequest) -> Vec<String> {
+        let values = cookie_parts(request.headers()).filter_map(|part| {
             let (found, value) = part.split_once('=')?;
             let value = value.trim();
             (found.trim() == self.name && !value.is_empty()).then_some(value)
         });
-        let token = values.next()?;
-        values.all(|other| other == token).then(|| token.to_owned())
+        let mut different: Vec<String> = Vec::new();
+        for value in values {
+            if different.len() < MOST_VALUES && different.iter().all(|other| other != value) {
+                different.push(value.to_owned());
+            }
+        }
+        different
     }
 
     /// The cookie with this token, which the browser keeps for the lifetime of a refresh token: a log-out
@@ -162,21 +178,22 @@ pub async fn remove_credentials(
 /// not work any longer. A log-out has already done so, in its own transaction.
 async fn end_tokens(app: &AppState, request: &HttpRequest) {
     let (api, now) = (&app.settings.api, app.clock.now());
-    let read = |cookie: Option<TokenCookie>, kind| {
-        let token = cookie?.read(request)?;
-        app.tokens.read_expired(&token, kind, now).ok()
+    let read = |cookie: Option<TokenCookie>, kind| -> Vec<TokenClaims> {
+        let values = cookie.map_or_else(Vec::new, |cookie| cookie.read_all(request));
+        let read = |token: String| app.tokens.read_expired(&token, kind, now).ok();
+        values.into_iter().filter_map(read).collect()
     };
-    let access = read(TokenCookie::access(api), TokenKind::Access);
-    let refresh = read(TokenCookie::refresh(api), TokenKind::Refresh);
-    if access.is_none() && refresh.is_none() {
+    let access_tokens = read(TokenCookie::access(api), TokenKind::Access);
+    let refresh_tokens = read(TokenCookie::refresh(api), TokenKind::Refresh);
+    if access_tokens.is_empty() && refresh_tokens.is_empty() {
         return;
     }
     let request = SignOutRequest {
-        session_id: None,
-        access_tokens: access.into_iter().collect(),
-        refresh_token: refresh,
+        access_tokens,
+        refresh_tokens,
         device: device(request, &app.settings.trusted_proxies),
         reason: Some(RevocationReason::Replaced),
+        ..SignOutRequest::default()
     };
     if let Err(error) = app.sign_out.end_families(request, now).await {
         // The browser has its new identity, and the response must reach it.

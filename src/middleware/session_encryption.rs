@@ -14,8 +14,11 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, InternalError};
+use crate::ids::SessionId;
 use crate::keys::Keys;
-use crate::sessions::{BrowserSession, RevocationCache, RevocationStatus, UpdatedSession};
+use crate::sessions::{
+    BrowserSession, RevocationCache, RevocationStatus, UpdatedSession, session_id_in,
+};
 use crate::settings::Settings;
 use crate::state::AppState;
 
@@ -49,6 +52,17 @@ struct OpenedByFallback;
 /// Marks a response whose session has ended meanwhile, so that its cookie must not be set.
 struct OutdatedCookie;
 
+/// The sessions of a request's further session cookies, as a request extension. A log-out ends them too:
+/// otherwise one would take the place of the removed cookie.
+struct OtherSessions(Vec<SessionId>);
+
+/// The sessions of a request's further session cookies.
+pub fn other_sessions(request: &HttpRequest) -> Vec<SessionId> {
+    let extensions = request.extensions();
+    let others = extensions.get::<OtherSessions>();
+    others.map_or_else(Vec::new, |others| others.0.clone())
+}
+
 /// The session cookie of a request.
 pub(crate) enum OpenedCookie {
     /// The request has none.
@@ -78,6 +92,10 @@ pub async fn open_with_fallback_keys(
             .map(ServiceResponse::map_into_boxed_body);
     }
     let name = &app.settings.session_cookie_name;
+    let others = read_other_sessions(request.headers(), name, &app.keys);
+    if !others.is_empty() {
+        request.extensions_mut().insert(OtherSessions(others));
+    }
     let opened = rewrite_cookies(request.headers_mut(), name, &app.keys);
     let is_invalid = matches!(opened, OpenedCookie::Invalid);
     if let OpenedCookie::Valid { stale: true, .. } = opened {
@@ -160,27 +178,42 @@ fn open_first(cookies: &[Cookie<'static>], keys: &Keys) -> OpenedCookie {
     if cookies.iter().all(|cookie| is_djangos(cookie.value())) {
         return OpenedCookie::Missing;
     }
+    let opened = cookies
+        .iter()
+        .find_map(|cookie| Some((cookie, open(cookie, keys)?)));
+    let cookie = match opened {
+        None => return OpenedCookie::Invalid,
+        Some((cookie, (_, false))) => Some((cookie.clone(), false)),
+        Some((_, (plain, true))) => seal(plain, keys).map(|cookie| (cookie, true)),
+    };
+    cookie.map_or(OpenedCookie::Invalid, |(cookie, stale)| {
+        OpenedCookie::Valid { cookie, stale }
+    })
+}
+
+/// The decrypted cookie, and whether a fallback key had sealed it; `None` if no key opens it.
+fn open(cookie: &Cookie<'static>, keys: &Keys) -> Option<(Cookie<'static>, bool)> {
     let jar = CookieJar::new();
-    for cookie in cookies {
-        if jar
-            .private(keys.session())
-            .decrypt(cookie.clone())
-            .is_some()
-        {
-            return OpenedCookie::Valid {
-                cookie: cookie.clone(),
-                stale: false,
-            };
-        }
-        let mut fallbacks = keys.session_fallbacks();
-        if let Some(plain) = fallbacks.find_map(|key| jar.private(key).decrypt(cookie.clone())) {
-            return seal(plain, keys).map_or(OpenedCookie::Invalid, |cookie| OpenedCookie::Valid {
-                cookie,
-                stale: true,
-            });
-        }
+    if let Some(plain) = jar.private(keys.session()).decrypt(cookie.clone()) {
+        return Some((plain, false));
     }
-    OpenedCookie::Invalid
+    let mut fallbacks = keys.session_fallbacks();
+    let plain = fallbacks.find_map(|key| jar.private(key).decrypt(cookie.clone()))?;
+    Some((plain, true))
+}
+
+/// The sessions of all valid cookies of this name but the first.
+fn read_other_sessions(headers: &HeaderMap, name: &str, keys: &Keys) -> Vec<SessionId> {
+    let (ours, _) = split_cookies(headers, name);
+    if ours.len() < 2 {
+        return Vec::new();
+    }
+    let opened = ours.iter().filter_map(|cookie| open(cookie, keys));
+    let ids: Vec<_> = opened
+        .filter_map(|(plain, _)| session_id_in(plain.value()))
+        .collect();
+    let others = ids.iter().skip(1).filter(|id| Some(*id) != ids.first());
+    others.cloned().collect()
 }
 
 /// Whether a value has the form of one of Django's session cookies: a key of 32 lower-case letters and

@@ -4,12 +4,13 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, web};
+use actix_web::{HttpMessage, HttpResponse, web};
 
+use crate::error::Error;
 use crate::state::AppState;
-use crate::throttle::CountedRequest;
+use crate::throttle::{CountedRequest, NotAnAttempt};
 
-/// Takes back the failure that an extractor counted for a request that has succeeded.
+/// Takes back the failure that an extractor counted for a request that has succeeded, or was no attempt.
 pub async fn settle_throttle(
     app: web::Data<AppState>,
     request: ServiceRequest,
@@ -17,13 +18,23 @@ pub async fn settle_throttle(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let is_api = app.settings.api.prefix.route(request.path()).is_some();
     let response = next.call(request).await?.map_into_boxed_body();
+    let counted = response.request().extensions_mut().remove();
+    let Some(counted): Option<CountedRequest> = counted else {
+        return Ok(response);
+    };
     if has_succeeded(response.status(), is_api) {
-        let mut extensions = response.request().extensions_mut();
-        if let Some(counted) = extensions.remove::<CountedRequest>() {
-            counted.succeeded();
-        }
+        counted.succeeded();
+    } else if !is_attempt(response.response()) {
+        counted.withdraw();
     }
     Ok(response)
+}
+
+/// Whether the request could have succeeded with other values of its fields.
+fn is_attempt(response: &HttpResponse<BoxBody>) -> bool {
+    let error = response.error().and_then(|error| error.as_error());
+    let is_unreadable = matches!(error, Some(Error::Unreadable(_)));
+    !is_unreadable && !response.extensions().contains::<NotAnAttempt>()
 }
 
 /// A form that is refused is shown again, and one that is accepted redirects. 403 in the API follows right

@@ -22,8 +22,10 @@ use actix_web::rt::net::TcpStream;
 
 use crate::middleware::{OpenConnections, TrackedStream};
 
-/// How long a client may take to send a request's headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client may take to send a request's headers. For the first request of a connection, actix-web
+/// counts from the beginning of the connection, and for later ones [`OpenConnections`] counts from their first
+/// byte.
+pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may take to close a connection that the server has ended.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long an idle connection is kept: a little longer than browsers and proxies reuse it.
@@ -107,21 +109,24 @@ mod tests {
     use actix_web::{App, HttpResponse, web};
 
     use super::*;
-    use crate::middleware::{ConnectionLimits, mark_busy};
+    use crate::middleware::{ConnectionLimits, mark_busy, track_request};
 
     const LIMIT: Duration = Duration::from_millis(300);
+    /// Longer than any test.
+    const LONG: Duration = Duration::from_secs(60);
 
     /// Starts a server with at most eight connections. A request for `/slow` takes three times the limit; it
     /// sends a message when it begins.
-    fn serve(idle_limit: Duration) -> (SocketAddr, Receiver<()>) {
+    fn serve(idle_limit: Duration, header_limit: Duration) -> (SocketAddr, Receiver<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let limits = ConnectionLimits {
             total: 8,
             per_network: 4,
             accepted: 12,
+            received: 64 * 1024,
         };
-        let connections = OpenConnections::new(limits, idle_limit, &[]);
+        let connections = OpenConnections::new(limits, (idle_limit, header_limit), &[]);
         let (begun, begins) = channel();
         let slow = move || {
             // Not every test waits for it.
@@ -135,6 +140,7 @@ mod tests {
             App::new()
                 .route("/slow", web::get().to(slow.clone()))
                 .wrap(from_fn(mark_busy))
+                .wrap(from_fn(track_request))
         };
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
@@ -172,8 +178,41 @@ mod tests {
     }
 
     #[test]
+    fn incomplete_headers_of_a_later_request_are_closed_before_an_idle_connection() {
+        let (address, _) = serve(LONG, LIMIT);
+        let mut idle = connect(address);
+        assert!(ask(&mut idle).starts_with("HTTP/1.1 404"));
+        for headers in ["GET / HTT", "GET / HTTP/1.1\r\nHost: x\r\nX: a"] {
+            let mut stream = connect(address);
+            assert!(ask(&mut stream).starts_with("HTTP/1.1 404"));
+            stream.write_all(headers.as_bytes()).unwrap();
+            assert!(is_closed(&mut stream));
+        }
+        assert!(ask(&mut idle).starts_with("HTTP/1.1 404"));
+    }
+
+    #[test]
+    fn large_incomplete_requests_are_closed_at_their_limit_and_small_ones_are_not() {
+        let (address, _) = serve(LONG, LONG);
+        let mut small = connect(address);
+        let mut large = connect(address);
+        for stream in [&mut small, &mut large] {
+            assert!(ask(stream).starts_with("HTTP/1.1 404"));
+            stream.write_all(b"GET / HTTP/1.1\r\nX: ").unwrap();
+        }
+        small.write_all(&[b'a'; 10_000]).unwrap();
+        // It may be closed before everything is sent.
+        large.write_all(&[b'a'; 100_000]).unwrap_or_default();
+        assert!(is_closed(&mut large));
+        small.write_all(b"\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        small.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 404");
+    }
+
+    #[test]
     fn a_second_request_that_is_never_completed_is_closed() {
-        let mut stream = connect(serve(LIMIT).0);
+        let mut stream = connect(serve(LIMIT, LONG).0);
         assert!(ask(&mut stream).starts_with("HTTP/1.1 404"));
         stream.write_all(b"GET / HTT").unwrap();
         assert!(is_closed(&mut stream));
@@ -181,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_connection_with_a_request_in_progress_is_not_idle() {
-        let mut stream = connect(serve(LIMIT).0);
+        let mut stream = connect(serve(LIMIT, LONG).0);
         stream
             .write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             .unwrap();
@@ -192,7 +231,7 @@ mod tests {
 
     #[test]
     fn idle_connections_make_room_for_new_ones_and_requests_in_progress_do_not() {
-        let (address, slow_request) = serve(Duration::from_secs(60));
+        let (address, slow_request) = serve(LONG, LONG);
         let mut slow = connect(address);
         slow.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             .unwrap();

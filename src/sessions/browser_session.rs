@@ -1,6 +1,7 @@
 //! The session of a request's browser. Every change of a browser's identity goes through
 //! [`BrowserSession`], which also marks the other credentials that the response must remove.
 
+use std::collections::HashMap;
 use std::future::{Ready, ready};
 
 use actix_session::{Session, SessionExt};
@@ -31,6 +32,13 @@ pub enum CredentialRemoval {
     Tokens,
     /// These, and the cookies of unfinished sign-ins.
     TokensAndSignIns,
+}
+
+/// The id of the session in the plain text of a session cookie, which actix-session writes.
+pub fn session_id_in(plain: &str) -> Option<SessionId> {
+    let values: HashMap<String, String> = serde_json::from_str(plain).ok()?;
+    let state: SessionState = serde_json::from_str(values.get(STATE_KEY)?).ok()?;
+    Some(state.session_id)
 }
 
 impl BrowserSession {

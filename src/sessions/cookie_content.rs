@@ -95,7 +95,7 @@ pub struct Impersonator {
 }
 
 impl SessionState {
-    /// When the user last entered credentials.
+    /// When the user last entered credentials, or signed in if that is not known.
     pub fn authenticated_at(&self) -> Timestamp {
         self.auth_time.unwrap_or(self.signed_in_at)
     }

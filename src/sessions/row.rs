@@ -179,6 +179,22 @@ impl SessionRow {
         Ok(revoked)
     }
 
+    /// Revokes the sessions of this WorkOS session that no cookie belongs to: they were created for the tokens
+    /// of a code exchange. Returns those that were not revoked before.
+    pub fn revoke_without_cookie(
+        conn: &mut Conn,
+        sid: &WorkosSid,
+        now: Timestamp,
+    ) -> QueryResult<Vec<Self>> {
+        let active = sessions::table
+            .filter(sessions::workos_sid.eq(sid))
+            .filter(sessions::login_attempt.is_null())
+            .filter(sessions::revoked_at.is_null());
+        let revoked = active.select(Self::as_select()).load(conn)?;
+        diesel::update(active).set(revocation(now)).execute(conn)?;
+        Ok(revoked)
+    }
+
     /// Revokes a session. Its refresh token is deleted at once. The row stays until the session's end,
     /// so that a copied cookie is recognised.
     pub fn revoke(conn: &mut Conn, id: &SessionId, now: Timestamp) -> QueryResult<usize> {

@@ -4,7 +4,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::reader::Reader;
-use crate::origin::normalized_origin;
+use crate::origin::{Origin, normalized_origin};
 
 /// django-cors-headers' default list, which existing applications rely on, and the headers that tracing
 /// libraries add.
@@ -34,6 +34,12 @@ pub struct CorsSettings {
 }
 
 impl CorsSettings {
+    /// Whether a listed origin of another machine has no https.
+    pub fn allows_plain_http(&self) -> bool {
+        let mut origins = self.origins.iter().filter_map(|text| Origin::parse(text));
+        origins.any(|origin| !origin.is_https() && !origin.is_loopback())
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         Self {
             origins: reader.list("CORS_ALLOWED_ORIGINS", "", WANTED_ORIGINS, |text| {

@@ -1,7 +1,6 @@
 //! The audit events of sign-ins.
 
-use diesel::QueryResult;
-
+use super::account_limits::{TooManySignIns, check_sign_in_rate};
 use crate::accounts::ProvisionError;
 use crate::audit::{AuditEvent, RefusedKey};
 use crate::authentication_method::AuthenticationMethod;
@@ -9,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::SignInFailure;
 use crate::ids::{SessionId, UserId};
+use crate::settings::Rate;
 use crate::workos::{Authentication, ClientDevice, WorkosError, WorkosImpersonator};
 
 /// The most characters of an impersonator's reason that are recorded.
@@ -22,6 +22,8 @@ pub(super) struct SignInRecord {
     impersonator: Option<WorkosImpersonator>,
     pub(super) device: ClientDevice,
     pub(super) now: Timestamp,
+    /// How often the account may sign in.
+    account_rate: Option<Rate>,
 }
 
 impl SignInRecord {
@@ -30,6 +32,7 @@ impl SignInRecord {
         authentication: &Authentication,
         device: &ClientDevice,
         now: Timestamp,
+        account_rate: Option<Rate>,
     ) -> Self {
         let method = authentication.authentication_method.as_ref();
         Self {
@@ -39,41 +42,62 @@ impl SignInRecord {
                 method.map_or("workos", AuthenticationMethod::as_str),
                 device,
                 now,
+                account_rate,
             )
         }
     }
 
     /// A sign-in with a local password, and with the code of a second factor if the account has one.
-    pub(super) fn by_password(has_code: bool, device: &ClientDevice, now: Timestamp) -> Self {
+    pub(super) fn by_password(
+        has_code: bool,
+        device: &ClientDevice,
+        now: Timestamp,
+        account_rate: Option<Rate>,
+    ) -> Self {
         let amr = match has_code {
             true => &["pwd", "otp", "mfa"][..],
             false => &[],
         };
         Self {
             amr: amr.iter().map(|name| (*name).to_owned()).collect(),
-            ..Self::new(AuthenticationMethod::LocalPassword.as_str(), device, now)
+            ..Self::new(
+                AuthenticationMethod::LocalPassword.as_str(),
+                device,
+                now,
+                account_rate,
+            )
         }
     }
 
     /// A sign-in through a provider with this issuer.
-    pub(super) fn new(method: &str, device: &ClientDevice, now: Timestamp) -> Self {
+    pub(super) fn new(
+        method: &str,
+        device: &ClientDevice,
+        now: Timestamp,
+        account_rate: Option<Rate>,
+    ) -> Self {
         Self {
             method: method.to_owned(),
             amr: Vec::new(),
             impersonator: None,
             device: device.clone(),
             now,
+            account_rate,
         }
     }
 
-    /// Records the sign-in, and the impersonation if it is one. Must be called in the transaction that
-    /// signs in.
-    pub(super) fn write(
+    /// Records the sign-in, and the impersonation if it is one. Fails if the account has signed in too
+    /// often. Must be called in the transaction that signs in.
+    pub(super) fn write<E>(
         &self,
         conn: &mut Conn,
         user_id: UserId,
         session_id: Option<&SessionId>,
-    ) -> QueryResult<()> {
+    ) -> Result<(), E>
+    where
+        E: From<diesel::result::Error> + From<TooManySignIns>,
+    {
+        check_sign_in_rate::<E>(conn, user_id, self.account_rate, self.now)?;
         let signed_in = AuditEvent::SignedIn {
             user_id,
             session_id: session_id.cloned(),
@@ -91,7 +115,7 @@ impl SignInRecord {
             impersonator: impersonator.email.clone(),
             reason: reason.map(|reason| reason.chars().take(MAX_REASON).collect()),
         };
-        impersonation.record(conn, &self.device, self.now)
+        Ok(impersonation.record(conn, &self.device, self.now)?)
     }
 }
 
@@ -109,6 +133,7 @@ impl SignInFailure {
             ),
             Self::NotReauthenticated => (None, "no recent authentication"),
             Self::Throttled(_) => (None, "too many refused codes"),
+            Self::TooManySignIns(_) => (None, "too many sign-ins of the account"),
             Self::Provider { .. } => (None, "error in the redirect from WorkOS"),
             Self::Workos(error) if error.is_misconfiguration() => {
                 let key = RefusedKey::WorkosApiKey;

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use diesel::QueryResult;
 use secrecy::ExposeSecret;
 
+use super::account_limits::end_surplus_sessions;
 use crate::accounts::User;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
@@ -26,8 +27,8 @@ pub(super) struct SessionDraft {
     pub(super) login_attempt: Option<String>,
     pub(super) workos: WorkosValues,
     pub(super) created_at: Timestamp,
-    /// When the user last entered credentials.
-    pub(super) auth_time: Timestamp,
+    /// When the user last entered credentials; `None` if WorkOS does not say.
+    pub(super) auth_time: Option<Timestamp>,
     pub(super) expires_at: Timestamp,
     pub(super) device: ClientDevice,
 }
@@ -57,7 +58,7 @@ impl SessionDraft {
             login_attempt: None,
             workos: WorkosValues::default(),
             created_at: now,
-            auth_time: now,
+            auth_time: Some(now),
             expires_at: now.plus(lifetime),
             device,
         })
@@ -98,7 +99,7 @@ impl SessionDraft {
             workos_refresh_token: refresh_token,
             confirmed_until,
             created_at: self.created_at,
-            auth_time: Some(self.auth_time),
+            auth_time: self.auth_time,
             expires_at: self.expires_at,
             organization_id,
             role,
@@ -108,8 +109,9 @@ impl SessionDraft {
         }
     }
 
-    /// Inserts the session's row, which replaces the browser's previous session. Returns `None` if
-    /// this login attempt has created a session before.
+    /// Inserts the session's row, which replaces the browser's previous session, and ends the oldest
+    /// sessions of an account that has too many. Returns `None` if this login attempt has created a session
+    /// before.
     pub(super) fn insert(
         self,
         conn: &mut Conn,
@@ -127,7 +129,11 @@ impl SessionDraft {
                 row.created_at,
             )?;
         }
-        Ok(row.insert(conn)?.then_some(row))
+        if !row.insert(conn)? {
+            return Ok(None);
+        }
+        end_surplus_sessions(conn, &row, &device)?;
+        Ok(Some(row))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::account_limits::TooManySignIns;
 use super::audit::SignInRecord;
 use super::new_session::{SessionDraft, end_replaced, local_state};
 use super::second_factor::{PasswordOutcome, PendingPassword};
@@ -35,6 +36,12 @@ pub enum PasswordTokenError {
     NotIssued(#[from] IssueError),
 }
 
+impl From<TooManySignIns> for PasswordTokenError {
+    fn from(refusal: TooManySignIns) -> Self {
+        Self::Credentials(refusal.into())
+    }
+}
+
 impl From<DbError> for PasswordTokenError {
     fn from(error: DbError) -> Self {
         Self::Credentials(error.into())
@@ -58,7 +65,7 @@ impl SignInService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<PasswordOutcome<SessionState>, CredentialError> {
-        let record = SignInRecord::by_password(false, &device, now);
+        let record = SignInRecord::by_password(false, &device, now, self.account_rate);
         let insert = self.insert_session::<CredentialError>(previous.clone(), record)?;
         let outcome = self
             .with_password(email, (password, source), &device, now, insert)
@@ -81,7 +88,7 @@ impl SignInService {
         device: &ClientDevice,
         now: Timestamp,
     ) -> Result<PasswordOutcome<TokenPair>, PasswordTokenError> {
-        let record = SignInRecord::by_password(false, device, now);
+        let record = SignInRecord::by_password(false, device, now, self.account_rate);
         let issue = self.issue_tokens::<PasswordTokenError>(previous.clone(), record);
         let outcome = self
             .with_password(email, password, device, now, issue)
@@ -96,11 +103,13 @@ impl SignInService {
     }
 
     /// Returns a function that inserts the row of a session which began with a password.
-    pub(super) fn insert_session<E: From<DbError> + From<diesel::result::Error>>(
+    pub(super) fn insert_session<E>(
         &self,
         previous: Option<SessionId>,
         record: SignInRecord,
     ) -> Result<impl Fn(&mut Conn, &User) -> Result<NewSession, E> + Clone + Send + use<E>, DbError>
+    where
+        E: From<DbError> + From<diesel::result::Error> + From<TooManySignIns>,
     {
         let draft = SessionDraft::new(record.device.clone(), record.now, self.session_age);
         let draft = draft.map_err(|error| DbError::Unavailable(error.to_string()))?;
@@ -108,24 +117,27 @@ impl SignInService {
             let row = draft.clone().insert(conn, user, previous.as_ref())?;
             // Without a login attempt the row is always new.
             let row = row.ok_or(DbError::Interrupted)?;
-            record.write(conn, user.id, Some(&row.id))?;
+            record.write::<E>(conn, user.id, Some(&row.id))?;
             Ok(row)
         })
     }
 
     /// Returns a function that issues tokens for a password. The browser's `previous` session ends.
-    pub(super) fn issue_tokens<E: From<IssueError> + From<diesel::result::Error>>(
+    pub(super) fn issue_tokens<E>(
         &self,
         previous: Option<SessionId>,
         record: SignInRecord,
-    ) -> impl Fn(&mut Conn, &User) -> Result<TokenPair, E> + Clone + Send + use<E> {
+    ) -> impl Fn(&mut Conn, &User) -> Result<TokenPair, E> + Clone + Send + use<E>
+    where
+        E: From<IssueError> + From<diesel::result::Error> + From<TooManySignIns>,
+    {
         let tokens = Arc::clone(&self.services.tokens);
         move |conn: &mut Conn, user: &User| {
             let now = record.now;
             if let Some(previous) = &previous {
                 end_replaced(conn, previous, None, &record.device, now)?;
             }
-            record.write(conn, user.id, None)?;
+            record.write::<E>(conn, user.id, None)?;
             let grant = TokenGrant {
                 sign_in_method: Some(SignInMethod::Password),
                 ..TokenGrant::default()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::audit::SignInRecord;
 use super::new_session::{SessionDraft, end_replaced};
+use super::requirement::auth_time;
 use super::service::SignInService;
 use crate::accounts::{
     EmailLinking, ExternalIdentity, LinkError, SignInMethod, User, WorkosProfile, find_or_link,
@@ -94,7 +95,7 @@ impl SignInService {
             not_after: impersonator.map(|_| now.plus(LONGEST_IMPERSONATION)),
             sign_in_method: None,
         };
-        let record = SignInRecord::by_workos(&authentication, &device, now);
+        let record = SignInRecord::by_workos(&authentication, &device, now, self.account_rate);
         let asking = device.clone();
         let draft = self.workos_session_draft(&authentication, device, now)?;
         let profile = WorkosProfile::from(&authentication.user);
@@ -111,7 +112,7 @@ impl SignInService {
                 }
                 (None, None) => None,
             };
-            record.write(conn, user.id, row.as_ref().map(|row| &row.id))?;
+            record.write::<SignInFailure>(conn, user.id, row.as_ref().map(|row| &row.id))?;
             record_login_and_issue(conn, &tokens, user, grant, now)
         };
         let database = &self.services.database;
@@ -138,7 +139,7 @@ impl SignInService {
         device: &ClientDevice,
         now: Timestamp,
     ) -> Result<SignedInTokens, ExchangeFailure> {
-        let record = SignInRecord::new(&identity.issuer, device, now);
+        let record = SignInRecord::new(&identity.issuer, device, now, self.account_rate);
         let external = ExternalIdentity {
             issuer: identity.issuer,
             subject: identity.subject,
@@ -207,7 +208,7 @@ impl SignInService {
                 if let Some(ending) = &previous {
                     end_replaced(conn, ending, None, &record.device, now)?;
                 }
-                record.write(conn, user.id, None)?;
+                record.write::<SignInFailure>(conn, user.id, None)?;
                 record_login_and_issue(conn, &tokens, user, grant, now)
             })
             .await
@@ -232,8 +233,7 @@ impl SignInService {
         };
         let mut draft = SessionDraft::new(device, now, lifetime)?;
         draft.keep_workos_session(&self.services.keys, authentication)?;
-        let claimed = authentication.auth_time.map(Timestamp::from);
-        draft.auth_time = claimed.unwrap_or(now).min(now);
+        draft.auth_time = auth_time(authentication, now);
         Ok(Some(draft))
     }
 }

@@ -7,6 +7,7 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::account_limits::TooManySignIns;
 use super::audit::SignInRecord;
 use super::service::SignInService;
 use crate::accounts::second_factor::{CodeRejection, check_code, has_second_factor, lock_account};
@@ -51,6 +52,9 @@ pub enum CodeSignInError {
     /// The code was not accepted.
     #[error("the code was not accepted: {0:?}")]
     Rejected(CodeRejection),
+    /// The account has signed in too often.
+    #[error(transparent)]
+    TooManySignIns(#[from] TooManySignIns),
     /// Issuing tokens failed.
     #[error(transparent)]
     NotIssued(#[from] IssueError),
@@ -131,7 +135,7 @@ impl SignInService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<SessionState, CodeSignInError> {
-        let record = SignInRecord::by_password(true, &device, now);
+        let record = SignInRecord::by_password(true, &device, now, self.account_rate);
         let insert = self.insert_session(previous.clone(), record)?;
         let (user, row) = self.with_code(pending, code, device, now, insert).await?;
         self.previous_has_ended(previous.as_ref(), user.id, now);
@@ -147,7 +151,7 @@ impl SignInService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<TokenPair, CodeSignInError> {
-        let record = SignInRecord::by_password(true, &device, now);
+        let record = SignInRecord::by_password(true, &device, now, self.account_rate);
         let issue = self.issue_tokens(previous.clone(), record);
         let (user, pair) = self.with_code(pending, code, device, now, issue).await?;
         self.previous_has_ended(previous.as_ref(), user.id, now);

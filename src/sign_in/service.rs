@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use super::account_limits::account_rate;
 use super::callback_dedup::CallbackDedup;
 use crate::accounts::EmailLinking;
 use crate::accounts::passwords::Hasher;
@@ -15,7 +16,7 @@ use crate::error::SignInFailure;
 use crate::ids::{SessionId, UserId};
 use crate::keys::Keys;
 use crate::sessions::{RevocationCache, SessionRow};
-use crate::settings::{PasswordLogin, ProviderLinking, Settings};
+use crate::settings::{PasswordLogin, ProviderLinking, Rate, Settings};
 use crate::sign_out::revoke_in_background;
 use crate::throttle::{ExchangeBudget, ExchangePermit};
 use crate::tokens::Tokens;
@@ -55,6 +56,8 @@ pub struct SignInService {
     pub(super) longest_token_lifetime: TimeDelta,
     /// Who may sign in with a password.
     pub(super) password_login: PasswordLogin,
+    /// How often one account may sign in; `None` without a limit.
+    pub(super) account_rate: Option<Rate>,
     /// Which accounts an email may link to an identity at Google or Okta.
     pub(super) email_linking: EmailLinking,
 }
@@ -69,6 +72,7 @@ impl SignInService {
             session_age: settings.session_cookie_age,
             longest_token_lifetime: tokens.family_lifetime + tokens.access_lifetime,
             password_login: settings.password_login,
+            account_rate: settings.api.throttle_login.map(account_rate),
             email_linking: match settings.oidc.linking {
                 ProviderLinking::Email => EmailLinking::On { confirmed: None },
                 ProviderLinking::SignedIn => EmailLinking::Off,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::audit::SignInRecord;
 use super::conversions::workos_outcome;
 use super::new_session::{SessionDraft, confirmed_until, limited_lifetime, local_state};
-use super::requirement::SignInRequirement;
+use super::requirement::{SignInRequirement, auth_time};
 use super::service::SignInService;
 use crate::accounts::{ProvisionError, User, WorkosProfile, provision};
 use crate::clock::Timestamp;
@@ -106,19 +106,19 @@ impl SignInService {
             now,
         } = sign_in;
         let lifetime = limited_lifetime(&authentication, self.session_age);
-        let record = SignInRecord::by_workos(&authentication, &device, now);
+        let record = SignInRecord::by_workos(&authentication, &device, now, self.account_rate);
         let asking = device.clone();
         let mut draft = SessionDraft::new(device, now, lifetime)?;
         draft.keep_workos_session(&self.services.keys, &authentication)?;
-        let claimed = authentication.auth_time.map(Timestamp::from);
-        draft.auth_time = requirement.auth_time(claimed, now);
+        let auth_time = auth_time(&authentication, now);
+        draft.auth_time = auth_time;
         draft.login_attempt = Some(attempt);
         let confirmed_until = confirmed_until(&authentication, now);
         let profile = WorkosProfile::from(&authentication.user);
         let ending = previous.clone();
         let sign_in = move |conn: &mut Conn| {
             let user = provision(conn, &profile, &record.device, now)?;
-            requirement.check(user.id, claimed)?;
+            requirement.check(user.id, auth_time)?;
             // `record_login` checks again that the account is active: if it is deactivated in
             // between, the deactivation does not see this session.
             if User::record_login(conn, user.id, now)? == 0 {
@@ -126,7 +126,7 @@ impl SignInService {
             }
             let row = draft.insert(conn, &user, ending.as_ref())?;
             let row = row.ok_or(SignInFailure::AttemptAlreadyUsed)?;
-            record.write(conn, user.id, Some(&row.id))?;
+            record.write::<SignInFailure>(conn, user.id, Some(&row.id))?;
             Ok::<_, SignInFailure>((user, row))
         };
         let database = &self.services.database;

@@ -15,6 +15,11 @@ use crate::settings::Rate;
 /// This many times as many requests may succeed as may fail.
 const SUCCESS_FACTOR: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 
+/// Marks the response to a request with missing or invalid fields, in its extensions: the request does not
+/// count.
+#[derive(Clone, Copy, Debug)]
+pub struct NotAnAttempt;
+
 /// Counts requests, each as failed until it is known to have succeeded.
 pub(super) struct FailureLimit {
     failures: SlidingWindow,
@@ -65,6 +70,15 @@ impl FailureLimit {
 }
 
 impl CountedRequest {
+    /// No longer counts the request, which was no attempt: a field was missing or invalid. Otherwise
+    /// somebody could keep everybody else at the same address from signing in, without a single attempt.
+    pub fn withdraw(self) {
+        let now = self.clock.elapsed();
+        for key in &self.keys {
+            self.limit.failures.forget(*key, self.counted_at, now);
+        }
+    }
+
     /// Counts the request as successful instead.
     pub fn succeeded(self) {
         let now = self.clock.elapsed();

@@ -40,6 +40,14 @@ pub(super) fn known_browser_key(account: &str, browser: &str) -> LimitKey {
     }
 }
 
+/// A pending sign-in, by the id of its row.
+pub(super) fn step_key(id: &str) -> LimitKey {
+    LimitKey {
+        hash: key_hash(&[b"step", id.as_bytes()]),
+        factor: 1,
+    }
+}
+
 /// All sessions of an account.
 pub(super) fn account_key(id: UserId) -> LimitKey {
     LimitKey {

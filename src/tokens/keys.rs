@@ -1,6 +1,8 @@
 //! The keys that sign and verify tokens. One key signs. Several may verify, each only with its own
 //! algorithm and `kid`.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{
     AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash,
 };
@@ -171,6 +173,16 @@ impl TokenKeys {
         };
         let opened = self.verifying.iter().filter(fits).find_map(open);
         opened.map(|data| data.claims).ok_or(TokenError::Invalid)
+    }
+
+    /// Whether this has the form of a token, and none of the keys has signed it: it is forged, or its key is
+    /// no longer in use.
+    pub fn is_forged(&self, token: &str) -> bool {
+        let header = token.split('.').next().unwrap_or_default();
+        let header = URL_SAFE_NO_PAD.decode(header).ok();
+        let header =
+            header.and_then(|text| serde_json::from_slice::<Map<String, Value>>(&text).ok());
+        header.is_some_and(|header| header.contains_key("alg")) && self.open(token).is_err()
     }
 
     /// The public keys, the signing key first; empty if every key is a shared secret.

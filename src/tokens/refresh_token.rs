@@ -1,6 +1,7 @@
 //! The row of a refresh token and its queries.
 
 use chrono::TimeDelta;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use super::claims::TokenClaims;
@@ -226,6 +227,15 @@ impl RefreshTokenRow {
         diesel::update(of_session)
             .set(refresh_tokens::sid.eq(to))
             .execute(conn)
+    }
+
+    /// Whether a token of this WorkOS session has neither been revoked nor expired.
+    pub fn has_live_of_sid(conn: &mut Conn, sid: &WorkosSid, now: Timestamp) -> QueryResult<bool> {
+        let live = refresh_tokens::table
+            .filter(refresh_tokens::sid.eq(sid))
+            .filter(refresh_tokens::revoked_at.is_null())
+            .filter(refresh_tokens::expires_at.gt(now));
+        diesel::select(exists(live)).get_result(conn)
     }
 
     /// Revokes the families that end with this WorkOS session.

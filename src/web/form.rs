@@ -1,12 +1,13 @@
 //! The fields of a form that a browser has sent.
 
-use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
 use secrecy::SecretString;
 
 use crate::error::Error;
 use crate::http::form_data::{BodyType, FormFields, FormValue, last_text};
+use crate::throttle::NotAnAttempt;
 
 /// Django's error for an empty field.
 pub const REQUIRED: &str = "This field is required.";
@@ -46,6 +47,13 @@ impl Form {
     pub fn password(&self, name: &str) -> SecretString {
         SecretString::from(self.value(name).unwrap_or_default())
     }
+}
+
+/// Marks a page that shows a form again because of a missing or invalid field, so that the rate limits do not
+/// count the request.
+pub fn not_an_attempt(mut page: HttpResponse) -> HttpResponse {
+    page.extensions_mut().insert(NotAnAttempt);
+    page
 }
 
 /// Django's error for a text field's value, if it has one. Spaces alone are valid in a password.

@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::code_errors::code_error;
-use super::form::{Form, field_error};
+use super::form::{Form, field_error, not_an_attempt};
 use super::pages::LoginCodePage;
 use super::{query_value, redirect, redirect_target, render, valid_next};
 use crate::accounts::second_factor::CodeRejection;
@@ -68,7 +68,7 @@ pub async fn post(
     let recovery = form.value("recovery").is_some();
     let typed = form.value("code").unwrap_or_default();
     if let Some(error) = field_error(typed.trim()) {
-        return show(&next, recovery, &[error]);
+        return show(&next, recovery, &[error]).map(not_an_attempt);
     }
     let form_url = login_code_url(&next, recovery);
     let email = pending.email().to_owned();
@@ -126,6 +126,9 @@ fn form_error(
     match error {
         CodeSignInError::Rejected(CodeRejection::Wrong) if recovery => Ok(WRONG_RECOVERY_CODE),
         CodeSignInError::Rejected(rejection) => code_error(rejection, form_url),
+        CodeSignInError::TooManySignIns(refusal) => {
+            Err(Error::Throttled(refusal.seconds).on_form(form_url))
+        }
         CodeSignInError::Database(error) => Err(Error::from(error).on_form(form_url)),
         error => Err(InternalError::new("sign in with a code", error).into()),
     }

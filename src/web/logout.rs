@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::http::session_user::UnrenewedUser;
 use crate::ids::{SessionId, WorkosSid};
-use crate::middleware::{TokenCookie, device, is_own_link, is_typed_address};
+use crate::middleware::{TokenCookie, device, is_own_link, is_typed_address, other_sessions};
 use crate::sessions::{BrowserSession, RevocationCache, RevocationStatus, SessionState};
 use crate::sign_in::SignInService;
 use crate::sign_out::{SignOutRequest, SignOutService};
@@ -39,7 +39,7 @@ pub async fn get(
     app: web::Data<AppState>,
     logout: BrowserLogout,
 ) -> Result<HttpResponse, Error> {
-    let is_signed_in = user.0.is_some() || logout.access_token.is_some();
+    let is_signed_in = user.0.is_some() || !logout.access_tokens.is_empty();
     if is_signed_in && is_prefetch(&request) {
         return Ok(HttpResponse::NoContent().finish());
     }
@@ -68,8 +68,10 @@ pub async fn post(
 pub struct BrowserLogout {
     sign_in: SignInService,
     sign_out: SignOutService,
-    /// The claims of the access token in the browser's cookie, which may have expired.
-    access_token: Option<TokenClaims>,
+    /// The claims of the access tokens in the browser's cookies, which may have expired.
+    access_tokens: Vec<TokenClaims>,
+    /// The sessions of further session cookies.
+    other_sessions: Vec<SessionId>,
     /// The ids of the browser's pending sign-ins.
     pending_sign_ins: Vec<String>,
     revocations: Arc<RevocationCache>,
@@ -87,7 +89,8 @@ impl FromRequest for BrowserLogout {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let logout = AppState::of(request).map(|app| Self {
             sign_in: app.sign_in.clone(),
-            access_token: access_token(request, &app),
+            access_tokens: access_tokens(request, &app),
+            other_sessions: other_sessions(request),
             pending_sign_ins: row_ids(request, None),
             sign_out: app.sign_out.clone(),
             revocations: Arc::clone(&app.revocations),
@@ -112,7 +115,8 @@ impl BrowserLogout {
         self.end_pending_sign_ins().await?;
         let request = SignOutRequest {
             session_id: user.as_ref().map(|user| user.session_id.clone()),
-            access_tokens: self.access_token.iter().cloned().collect(),
+            access_tokens: self.access_tokens.clone(),
+            other_sessions: self.other_sessions.clone(),
             device: self.device.clone(),
             ..SignOutRequest::default()
         };
@@ -200,11 +204,11 @@ impl BrowserLogout {
     }
 }
 
-/// The claims of the access token in the browser's cookie. It may have expired, but not been forged.
-fn access_token(request: &HttpRequest, app: &AppState) -> Option<TokenClaims> {
-    let token = TokenCookie::access(&app.settings.api)?.read(request)?;
-    let claims = app
-        .tokens
-        .read_expired(&token, TokenKind::Access, app.clock.now());
-    claims.ok()
+/// The claims of the access tokens in the browser's cookies. They may have expired, but not been forged.
+fn access_tokens(request: &HttpRequest, app: &AppState) -> Vec<TokenClaims> {
+    let now = app.clock.now();
+    let cookie = TokenCookie::access(&app.settings.api);
+    let values = cookie.map_or_else(Vec::new, |cookie| cookie.read_all(request));
+    let read = |token: String| app.tokens.read_expired(&token, TokenKind::Access, now).ok();
+    values.into_iter().filter_map(read).collect()
 }

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::ExposeSecret;
 
-use super::form::{Form, field_error};
+use super::form::{Form, field_error, not_an_attempt};
 use super::login::public_url_redirect;
 use super::pages::{LoginForm, LoginPage, Notice, NoticeLevel, PageFrame};
 use super::{
@@ -116,7 +116,11 @@ pub async fn post(
         }
         rejected.form_error = Some(REFUSED);
     }
-    show(&app.settings, render::bare_frame(), &next, &rejected, false)
+    let page = show(&app.settings, render::bare_frame(), &next, &rejected, false)?;
+    Ok(match rejected.form_error {
+        Some(_) => page,
+        None => not_an_attempt(page),
+    })
 }
 
 /// The email address that was entered, and the form's errors. Empty before the form is sent.

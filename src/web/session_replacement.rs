@@ -7,12 +7,14 @@ use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use url::form_urlencoded;
 
 use super::pages::ReplaceSessionPage;
 use super::{query_pairs, query_value, render};
+use crate::clock::Timestamp;
 use crate::error::{Error, InternalError};
 use crate::ids::SessionId;
 use crate::keys::Keys;
@@ -21,8 +23,11 @@ use crate::middleware::{is_trusted_link, is_typed_address};
 use crate::sessions::{BrowserSession, RevocationStatus, SessionState};
 use crate::state::AppState;
 
-/// The query parameter of the question's link. Its value is bound to the session that is replaced.
+/// The query parameter of the question's link. Its value is bound to the session that is replaced and to the
+/// rest of the link, and is valid for ten minutes.
 const CONFIRMATION: &str = "confirmed";
+/// How long the answer may take, as for a log-in.
+const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
 /// Whether a sign-in may replace the browser's session without a question. An extractor.
 pub struct SessionReplacement {
@@ -52,8 +57,14 @@ impl FromRequest for SessionReplacement {
                     is_wanted: is_own,
                 });
             };
-            let is_wanted = is_own || is_confirmed(&request, &app.keys, &state.session_id);
-            let url = confirmed_url(&request, &app.keys, &state.session_id)?;
+            let question = Question {
+                request: &request,
+                keys: &app.keys,
+                session: &state.session_id,
+                now: app.clock.now(),
+            };
+            let is_wanted = is_own || question.is_answered();
+            let url = question.confirmed_url()?;
             Ok(Self {
                 live: Some((state, url)),
                 is_wanted,
@@ -92,29 +103,49 @@ fn chooses_user(request: &HttpRequest) -> bool {
     pairs.any(|(name, _)| !harmless.contains(&name.as_str()))
 }
 
-/// The place of the confirmation, as [`Keys::seal_row`] names it.
-fn place(session: &SessionId) -> String {
-    format!("replacement of session {session}")
+/// The question whether this link may replace this session.
+struct Question<'a> {
+    request: &'a HttpRequest,
+    keys: &'a Keys,
+    session: &'a SessionId,
+    now: Timestamp,
 }
 
-fn is_confirmed(request: &HttpRequest, keys: &Keys, session: &SessionId) -> bool {
-    let sealed = query_value(request, CONFIRMATION);
-    let sealed = sealed.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-    sealed.is_some_and(|sealed| keys.open_row(&place(session), &sealed).is_some())
-}
+impl Question<'_> {
+    /// Whether the link is that of the question's page, and not too old.
+    fn is_answered(&self) -> bool {
+        let sealed = query_value(self.request, CONFIRMATION);
+        let sealed = sealed.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let opened = sealed.and_then(|sealed| self.keys.open_row(&self.place(), &sealed));
+        let asked_at = opened.and_then(|opened| opened.plain.try_into().ok());
+        let asked_at = asked_at.map(i64::from_be_bytes);
+        let asked_at = asked_at.and_then(Timestamp::from_seconds);
+        asked_at.is_some_and(|asked_at| self.now < asked_at.plus(LIFETIME))
+    }
 
-/// The address of this request with a confirmation, which other sites cannot make.
-fn confirmed_url(
-    request: &HttpRequest,
-    keys: &Keys,
-    session: &SessionId,
-) -> Result<String, InternalError> {
-    let sealed = keys.seal_row(&place(session), b"");
-    let sealed = sealed.map_err(|error| InternalError::new("encrypt a confirmation", error))?;
-    let pairs = query_pairs(request).into_iter();
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(pairs.filter(|(name, _)| name != CONFIRMATION))
-        .append_pair(CONFIRMATION, &URL_SAFE_NO_PAD.encode(sealed))
-        .finish();
-    Ok(format!("{}?{query}", request.path()))
+    /// The address of this request with a confirmation, which other sites cannot make.
+    fn confirmed_url(&self) -> Result<String, InternalError> {
+        let now = self.now.seconds().to_be_bytes();
+        let sealed = self.keys.seal_row(&self.place(), &now);
+        let sealed = sealed.map_err(|error| InternalError::new("encrypt a confirmation", error))?;
+        let query = self
+            .query()
+            .append_pair(CONFIRMATION, &URL_SAFE_NO_PAD.encode(sealed))
+            .finish();
+        Ok(format!("{}?{query}", self.request.path()))
+    }
+
+    /// What the confirmation is bound to, as [`Keys::seal_row`] names it.
+    fn place(&self) -> String {
+        let (session, path, query) = (self.session, self.request.path(), self.query().finish());
+        format!("replacement of session {session} by {path}?{query}")
+    }
+
+    /// The query of the request without a confirmation.
+    fn query(&self) -> form_urlencoded::Serializer<'static, String> {
+        let pairs = query_pairs(self.request).into_iter();
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(pairs.filter(|(name, _)| name != CONFIRMATION));
+        query
+    }
 }

@@ -9,14 +9,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use self::cookie::StepSecret;
 use self::form::{answer_in, rejection_message};
-use super::form::Form;
+use super::form::{Form, not_an_attempt};
 use super::login::AuthorizeRedirect;
 use super::login_attempt::LoginAttempt;
 use super::pages::{OrganizationChoice, StepPage, StepPrompt};
 use super::{query_value, redirect, redirect_target, render};
 use crate::clock::Timestamp;
 use crate::error::{Error, InternalError, SignInFailure};
-use crate::http::throttled::SignInThrottle;
+use crate::http::throttled::{ClientAddress, keep};
 use crate::ids::SessionId;
 use crate::links::{login_as_another_url, login_url, step_url};
 use crate::middleware::device;
@@ -95,7 +95,7 @@ pub async fn get(
 
 /// Sends the answer to WorkOS, and signs the user in if WorkOS accepts it.
 pub async fn post(
-    SignInThrottle(client): SignInThrottle,
+    ClientAddress(client): ClientAddress,
     request: HttpRequest,
     body: web::Bytes,
     session: BrowserSession,
@@ -103,6 +103,9 @@ pub async fn post(
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
     let (row, state) = find(&request, &app.sign_in, app.clock.now()).await?;
+    let form_url = step_url(cookie::handle_of(&row.id));
+    let counted = app.throttle.count_step(&row.id);
+    keep(&request, counted.map_err(|error| error.on_form(&form_url))?);
     let sign_in = match state {
         PendingState::Waiting(sign_in) => sign_in,
         // A double click or a lost response: the outcome is repeated.
@@ -123,7 +126,7 @@ pub async fn post(
     }
     let answer = match answer_in(&form, &sign_in.pending.question) {
         Ok(answer) => answer,
-        Err(error) => return show(&row, &sign_in, "", Some(&error)),
+        Err(error) => return show(&row, &sign_in, "", Some(&error)).map(not_an_attempt),
     };
     let submission = StepSubmission {
         row: row.clone(),

@@ -1,5 +1,6 @@
 //! The browser session: its cookie, its keys, its row and its revocation.
 
+mod account_limits;
 mod cookie;
 mod foreign_cookies_and_prefetch;
 mod idle;

@@ -139,6 +139,11 @@ impl Store {
                 claim("permissions", json!(member.role.permissions));
             }
         }
+        // An extra claim that is null removes a claim, to test tokens without it.
+        let removed = settings.extra_claims.iter();
+        for (name, _) in removed.filter(|(_, value)| value.is_null()) {
+            claims.remove(name);
+        }
         Value::Object(claims)
     }
 }

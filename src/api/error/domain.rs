@@ -2,6 +2,7 @@
 
 use super::{ApiError, Unauthorized};
 use crate::accounts::CredentialError;
+use crate::error::Error;
 use crate::http::form_data::FormError;
 use crate::origin::Origin;
 use crate::renewal::TokenRefreshError;
@@ -29,6 +30,7 @@ impl From<CredentialError> for ApiError {
     fn from(error: CredentialError) -> Self {
         match error {
             CredentialError::Refused(_) => Unauthorized::NoActiveAccount.into(),
+            CredentialError::TooManySignIns(seconds) => Error::Throttled(seconds).into(),
             CredentialError::Overloaded(error) => Self::Other(error.into()),
             CredentialError::Hash(error) => Self::internal("hash a password", error),
             CredentialError::Database(error) => error.into(),

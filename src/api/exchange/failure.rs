@@ -91,7 +91,9 @@ fn workos(failure: SignInFailure) -> ApiError {
         SignInFailure::Workos(WorkosError::Unavailable { retry_after, .. }) => {
             unavailable(retry_seconds(retry_after))
         }
-        SignInFailure::Throttled(seconds) => Error::Throttled(seconds).into(),
+        SignInFailure::Throttled(seconds) | SignInFailure::TooManySignIns(seconds) => {
+            Error::Throttled(seconds).into()
+        }
         SignInFailure::Provision(error) => provision(error),
         SignInFailure::Database(error) => error.into(),
         SignInFailure::Internal(error) => Error::from(error).into(),

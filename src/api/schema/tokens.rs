@@ -9,7 +9,7 @@ use super::responses::{
 };
 use super::second_factor::with_code;
 use super::{BodyField, Operation, OperationGroup};
-use crate::api::body::non_field_error;
+use crate::api::ApiError;
 use crate::api::error::Unauthorized;
 use crate::tokens::TokenError;
 
@@ -91,7 +91,7 @@ pub(super) fn verify() -> Operation {
     let blacklisted = example(
         "blacklisted",
         "The token was consumed or revoked",
-        non_field_error(TokenError::Blacklisted.to_string()).example(),
+        ApiError::Blacklisted.example(),
     );
     post(
         OperationGroup::Tokens,

@@ -52,6 +52,9 @@ impl SignInFailure {
             Self::Throttled(seconds) => {
                 return throttled(*seconds).with_action("Try again", String::new());
             }
+            Self::TooManySignIns(seconds) => {
+                return throttled(*seconds).with_action(START_AGAIN, login_url(next));
+            }
             Self::Workos(error) => return workos(error, next),
             Self::Provision(error) => return provision(error, next),
             Self::Database(error) => return sign_in_database(error, next),

@@ -1,12 +1,16 @@
-//! The state of one open connection: whether a request is running on it, and since when it is idle.
+//! The state of one open connection: whether a request is running on it, since when it is idle, and how much
+//! of a request has arrived.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context;
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
+
+use super::receive_budget::{ReceiveBudget, UNCOUNTED};
 
 /// A connection that has served a request is not closed to make room for another one before it has been
 /// idle for this long, because its response may still be on its way.
@@ -18,6 +22,7 @@ pub struct TrackedConnection {
     /// Wakes the task that reads and writes the stream.
     task: AtomicWaker,
     activity: Mutex<Activity>,
+    budget: Arc<ReceiveBudget>,
 }
 
 #[derive(Clone, Copy)]
@@ -26,17 +31,30 @@ struct Activity {
     is_busy: bool,
     has_served: bool,
     idle_since: Instant,
+    /// Whether the headers of a request are complete, and its response is not.
+    is_in_request: bool,
+    /// Since when headers have been arriving that are not complete.
+    headers_since: Option<Instant>,
+    /// The bytes that have arrived since the last response.
+    received: usize,
+    /// How many of them the budget has counted.
+    counted: usize,
 }
 
 impl TrackedConnection {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(budget: Arc<ReceiveBudget>) -> Self {
         Self {
+            budget,
             closed: AtomicBool::new(false),
             task: AtomicWaker::new(),
             activity: Mutex::new(Activity {
                 is_busy: false,
                 has_served: false,
                 idle_since: Instant::now(),
+                is_in_request: false,
+                headers_since: None,
+                received: 0,
+                counted: 0,
             }),
         }
     }
@@ -73,6 +91,41 @@ impl TrackedConnection {
         activity.idle_since = Instant::now();
     }
 
+    /// Records that bytes have arrived. Fails if the unanswered requests of all connections are too large.
+    pub(super) fn record_received(&self, bytes: usize) -> io::Result<()> {
+        let mut activity = self.activity.lock();
+        if !activity.is_in_request && activity.headers_since.is_none() {
+            activity.headers_since = Some(Instant::now());
+        }
+        activity.received = activity.received.saturating_add(bytes);
+        let counted = self.budget.count(activity.received, activity.counted);
+        activity.counted = counted.ok_or(io::ErrorKind::ConnectionAborted)?;
+        Ok(())
+    }
+
+    /// Records that the headers of a request are complete.
+    pub(super) fn begin_request(&self) {
+        let mut activity = self.activity.lock();
+        activity.is_in_request = true;
+        activity.headers_since = None;
+    }
+
+    /// Records that the response to the request is ready. Returns whether so much has arrived that the
+    /// connection should be closed: its buffer has grown, and may hold a part of another request.
+    pub(super) fn end_request(&self) -> bool {
+        let mut activity = self.activity.lock();
+        activity.is_in_request = false;
+        activity.headers_since = None;
+        let received = std::mem::take(&mut activity.received);
+        self.budget.give_back(std::mem::take(&mut activity.counted));
+        received > UNCOUNTED
+    }
+
+    /// Since when headers have been arriving that are not complete.
+    pub(super) fn headers_since(&self) -> Option<Instant> {
+        self.activity.lock().headers_since
+    }
+
     /// Fails if the connection has been closed. The caller's task is woken when it is closed later.
     pub(super) fn check_open(&self, cx: &Context<'_>) -> io::Result<()> {
         self.task.register(cx.waker());
@@ -80,5 +133,11 @@ impl TrackedConnection {
             true => Err(io::ErrorKind::ConnectionAborted.into()),
             false => Ok(()),
         }
+    }
+}
+
+impl Drop for TrackedConnection {
+    fn drop(&mut self) {
+        self.budget.give_back(self.activity.get_mut().counted);
     }
 }

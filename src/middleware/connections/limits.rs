@@ -5,6 +5,8 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 /// The most connections, whatever the limit on descriptors is. An idle one takes about
 /// 17 KB, one with an unfinished request up to about 150 KB (measured).
 const MOST_CONNECTIONS: usize = 20_000;
+/// 32 MiB: five hundred requests of the largest size at once.
+const MOST_RECEIVED: usize = 32 * 1024 * 1024;
 /// With fewer connections than this no browser could use the site.
 const FEWEST_CONNECTIONS: usize = 8;
 /// A quarter of the descriptors, but at least and at most this many, is for the database, for requests
@@ -21,6 +23,9 @@ pub struct ConnectionLimits {
     /// The connections that the listener accepts before it waits. It is higher than `total`, so that
     /// there are descriptors for connections that have to be refused.
     pub accepted: usize,
+    /// The bytes of requests that have arrived and are not answered, beyond the first 16 KiB of each
+    /// connection.
+    pub received: usize,
 }
 
 impl ConnectionLimits {
@@ -41,6 +46,7 @@ impl ConnectionLimits {
             total,
             per_network: (total / 4).max(FEWEST_CONNECTIONS),
             accepted: total + (total / 16).max(FEWEST_CONNECTIONS),
+            received: MOST_RECEIVED,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use actix_web::rt::net::TcpStream;
 use parking_lot::Mutex;
@@ -61,7 +61,13 @@ impl AsyncRead for TrackedStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.connection.check_open(cx)?;
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let received = buf.filled().len() - before;
+        if received > 0 {
+            self.connection.record_received(received)?;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

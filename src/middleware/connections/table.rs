@@ -92,12 +92,17 @@ impl ConnectionTable {
         }
     }
 
-    /// Closes the connections that have been idle for longer than `limit`.
-    pub(super) fn close_idle(&self, limit: Duration) {
+    /// Closes the connections that have been idle for longer than `limit`, and those on which the headers of
+    /// a request have been arriving for longer than `header_limit`.
+    pub(super) fn close_idle(&self, limit: Duration, header_limit: Duration) {
         let now = Instant::now();
+        let is_over = |since: Option<Instant>, limit| {
+            since.is_some_and(|since| now.duration_since(since) > limit)
+        };
         for connection in self.networks.values().flat_map(HashMap::values) {
-            let idle_since = connection.idle_since();
-            if idle_since.is_some_and(|since| now.duration_since(since) > limit) {
+            if is_over(connection.idle_since(), limit)
+                || is_over(connection.headers_since(), header_limit)
+            {
                 connection.close();
             }
         }
@@ -145,12 +150,14 @@ impl ConnectionTable {
 
 #[cfg(test)]
 mod tests {
+    use super::super::receive_budget::ReceiveBudget;
     use super::*;
 
     const LIMITS: ConnectionLimits = ConnectionLimits {
         total: 10,
         per_network: 4,
         accepted: 12,
+        received: 0,
     };
 
     struct Tried {
@@ -159,7 +166,8 @@ mod tests {
     }
 
     fn connect(table: &mut ConnectionTable, address: &str, is_proxy: bool) -> Tried {
-        let connection = Arc::new(TrackedConnection::new());
+        let budget = Arc::new(ReceiveBudget::new(LIMITS.received));
+        let connection = Arc::new(TrackedConnection::new(budget));
         let network = network_of(address.parse().unwrap());
         let admission = table.add(network, is_proxy, LIMITS, &connection);
         Tried {

@@ -65,6 +65,44 @@ async fn signed_in(app: &TestApp) -> (Visitor, CopiedTokens) {
     (browser, tokens)
 }
 
+/// No cookie belongs to the session of a code exchange: without tokens it would stay open unseen.
+#[tokio::test]
+async fn the_session_of_exchanged_tokens_ends_with_them() {
+    let app = app("false");
+    let browser = app.visitor();
+    let exchange = async || {
+        let code = json!({ "code": code_for(&app, ADA).await });
+        let answer = browser.post_json("/api/auth/workos/callback", &code).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    };
+    let open = || {
+        let rows = app.sessions().into_iter();
+        rows.filter(|row| row.revoked_at.is_none()).count()
+    };
+    exchange().await;
+    exchange().await;
+    assert_eq!((app.sessions().len(), open()), (2, 1));
+    browser.post_json(TOKEN, &credentials()).await;
+    assert_eq!(open(), 0);
+}
+
+/// A sibling host can set a cookie of the same name, and an earlier configuration may have.
+#[tokio::test]
+async fn a_log_out_ends_the_tokens_of_every_cookie_of_the_name() {
+    let app = app("false");
+    for path in ["/auth/logout", LOGOUT] {
+        let (_, first) = signed_in(&app).await;
+        let (_, second) = signed_in(&app).await;
+        let cookies = format!("{NAME}={}; {NAME}={}", first.access, second.access);
+        let request = app.visitor().request(Method::POST, path);
+        let request = request.header("cookie", cookies);
+        let status = request.send().await.unwrap().status();
+        assert!(!status.is_client_error(), "{path}: {status}");
+        first.assert_revoked(&app, path).await;
+        second.assert_revoked(&app, path).await;
+    }
+}
+
 #[tokio::test]
 async fn the_browsers_log_out_ends_them() {
     for rotate in ["false", "true"] {

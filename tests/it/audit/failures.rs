@@ -8,6 +8,7 @@ use vestibule::workos::ClientDevice;
 
 use super::{detail, events, only};
 use crate::support::app::TestApp;
+use crate::support::tokens::forge_token;
 use crate::webhooks::SECRET;
 
 const EMAIL: &str = "grace@example.com";
@@ -211,4 +212,35 @@ async fn no_event_holds_a_secret() {
     ] {
         assert!(!rows.contains(secret), "{secret}: {rows}");
     }
+}
+
+#[tokio::test]
+async fn tokens_with_a_wrong_signature_are_counted() {
+    let app = TestApp::start();
+    let user = app.add_password_user(EMAIL);
+    let forge = |kind: &str| {
+        let payload = app.claims(kind, &user).to_string();
+        let secret = b"another secret of at least 32 bytes";
+        forge_token(r#"{"alg":"HS256","typ":"JWT"}"#, payload.as_bytes(), secret)
+    };
+    let unsigned = forge_token(r#"{"alg":"none"}"#, b"{}", b"");
+    let visitor = app.visitor();
+    for token in [forge("access"), unsigned, "nonsense".to_owned()] {
+        assert_eq!(visitor.get_me_with_token(&token).await.status, 401);
+        let body = json!({ "token": token });
+        let verified = visitor.post_json("/api/token/verify", &body).await;
+        assert_eq!(verified.status, 401);
+    }
+    let body = json!({ "refresh": forge("refresh") });
+    for path in ["/api/token/refresh", "/api/token/blacklist"] {
+        assert_eq!(visitor.post_json(path, &body).await.status, 401, "{path}");
+    }
+    let rows = stopped(app);
+    let rows: Vec<_> = rows
+        .iter()
+        .filter(|row| row.event == "key_refused")
+        .collect();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let expected = json!({ "key": "token_signature", "times": 6 });
+    assert_eq!(detail(rows[0]), expected);
 }

@@ -165,6 +165,27 @@ async fn a_pending_sign_in_is_deleted_after_an_hour() {
     assert!(app.pending_sign_ins().is_empty());
 }
 
+/// Otherwise one person could keep a whole office from completing its sign-ins.
+#[tokio::test]
+async fn the_failures_of_others_at_the_same_address_do_not_count_for_a_step() {
+    let app = TestApp::builder()
+        .setting("THROTTLE_LOGIN", "3/min")
+        .start();
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/").await;
+    let wrong = json!({ "email": "nobody@example.com", "password": "wrong" });
+    for status in [401, 401, 401, 429] {
+        let answer = app.visitor().post_json("/api/token", &wrong).await;
+        assert_eq!(answer.status, status);
+    }
+    // An answer without a code is none.
+    for _ in 0..4 {
+        let response = una.submit(&step, &[]).await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    led_to(&una.submit(&step, &[("code", CODE)]).await, "/");
+}
+
 #[tokio::test]
 async fn answers_have_the_rate_limit_of_sign_ins() {
     let app = TestApp::builder()

@@ -146,6 +146,21 @@ fn listening_for_other_machines_without_public_url_is_a_warning() {
 }
 
 #[test]
+fn listening_for_other_machines_logs_the_deployment_warnings() {
+    let port = free_port();
+    let url = format!("http://localhost:{port}");
+    let bind = format!("0.0.0.0:{port}");
+    let silenced = ("SILENCED_SYSTEM_CHECKS", "security.W009");
+    let site = Site::start(&[("BIND", &bind), ("PUBLIC_URL", &url), silenced]);
+    site.program
+        .wait_for_log(|line| line.contains("system check security.W008: "));
+    let log = site.program.log().join("\n");
+    assert!(log.contains("system check api.W003: THROTTLE_LOGIN is off"));
+    assert!(!log.contains("security.W009"), "{log}");
+    assert!(!log.contains("workos.I001"), "{log}");
+}
+
+#[test]
 fn djangos_argument_for_the_address_gets_a_tip() {
     for (argument, bind) in [
         ("0.0.0.0:8000", "0.0.0.0:8000"),

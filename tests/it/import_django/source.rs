@@ -187,6 +187,9 @@ fn a_source_may_be_read_only_and_in_wal_mode() {
 
 #[cfg(feature = "postgres")]
 mod postgres {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::support::django::execute;
 
@@ -229,6 +232,31 @@ mod postgres {
                 .run()
                 .exits_with(1)
                 .reports_one_error(&["vestibule's own table users", "auth_user"]);
+        }
+    }
+
+    /// An argument is visible to the other users of the machine.
+    #[test]
+    fn the_password_may_be_in_pgpass_or_in_a_variable() {
+        if !on_postgres() {
+            return;
+        }
+        let (django, target) = (Django::new(), ImportTarget::new());
+        django.add(1, "ann@example.com");
+        let mut url = reqwest::Url::parse(django.url()).unwrap();
+        let password = url.password().expect("a password").to_owned();
+        let line = format!("*:*:*:{}:{password}\n", url.username());
+        url.set_password(None).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pgpass");
+        std::fs::write(&file, line).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        let program = || target.program(url.as_str(), &["--dry-run"]);
+        for program in [
+            program().env("PGPASSFILE", file.to_str().unwrap()),
+            program().env("PGPASSWORD", &password),
+        ] {
+            assert_eq!(counts(&program.run().exits_with(0), 0), [1, 0, 0, 0]);
         }
     }
 

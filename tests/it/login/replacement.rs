@@ -135,6 +135,30 @@ async fn a_confirmation_counts_for_its_own_session_only() {
     }
 }
 
+/// Otherwise an answer could be used for a link that the user has not seen.
+#[tokio::test]
+async fn a_confirmation_counts_for_its_own_link_and_for_ten_minutes() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let foreign = [(SITE, "cross-site")];
+    let target = "/auth/login?login_hint=bob%40example.com";
+    let link = continuation(send(&ada, target, &foreign).await).await;
+    let confirmation = link.split("confirmed=").nth(1).unwrap();
+    for other in [
+        format!("/auth/login?confirmed={confirmation}"),
+        format!("/auth/login?login_hint=eve%40example.com&confirmed={confirmation}"),
+        format!("{link}&connection_id=conn_evil"),
+        format!("/auth/login/?login_hint=bob%40example.com&confirmed={confirmation}"),
+    ] {
+        continuation(send(&ada, &other, &foreign).await).await;
+    }
+    app.advance(599);
+    let response = send(&ada, &link, &foreign).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    app.advance(1);
+    continuation(send(&ada, &link, &foreign).await).await;
+}
+
 #[tokio::test]
 async fn a_link_in_an_email_asks_before_it_chooses_the_user() {
     let app = TestApp::start();

@@ -94,6 +94,26 @@ fn a_connection_is_reused_for_the_next_request() {
     assert!(connection.answer().is_none());
 }
 
+/// Its buffer has grown, and the next request does not need it.
+#[test]
+fn a_connection_is_closed_after_a_large_request() {
+    let app = TestApp::start();
+    for (length, connection_header) in [(8_000, None), (20_000, Some("close"))] {
+        let mut connection = Connection::open(&app.url);
+        let header = format!("Content-Length: {length}");
+        connection.request("POST", "/auth/logout", &["Host: localhost", &header]);
+        connection.send(&vec![b'a'; length]);
+        let answer = connection.answer().expect("an answer");
+        assert_eq!(answer.status, 302, "{length}");
+        assert_eq!(answer.header("connection"), connection_header, "{length}");
+    }
+    let mut connection = Connection::open(&app.url);
+    let cookies = format!("Cookie: a={}", "a".repeat(20_000));
+    connection.request("GET", "/healthz", &["Host: localhost", &cookies]);
+    let answer = connection.answer().expect("an answer");
+    assert_eq!(answer.header("connection"), Some("close"));
+}
+
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     let app = TestApp::start();

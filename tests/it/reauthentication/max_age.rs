@@ -1,8 +1,10 @@
 //! `max_age` at `/auth/login`, from the link to the callback.
 
 use reqwest::StatusCode;
+use serde_json::{Map, Value};
 
-use super::{ADA, AGAIN};
+use super::{ADA, AGAIN, asks_again};
+use crate::account_sessions::sign_out_everywhere;
 use crate::support::app::{TestApp, location};
 use crate::support::steps::{error_page, query, with_query};
 
@@ -49,6 +51,29 @@ async fn a_removed_max_age_does_not_sign_in() {
         assert!(page.contains("A recent log-in is needed"), "{page}");
         assert_eq!(app.sessions().len(), 1, "{link}");
     }
+}
+
+/// Nothing says then when the user entered credentials.
+#[tokio::test]
+async fn a_token_without_auth_time_shows_no_recent_authentication() {
+    let app = TestApp::start();
+    let claims = Map::from_iter([("auth_time".to_owned(), Value::Null)]);
+    app.workos().set_extra_claims(claims);
+    let ada = app.signed_in(ADA).await;
+    asks_again(sign_out_everywhere(&ada).await, AGAIN).await;
+    for link in [AGAIN, "/auth/login?max_age=60"] {
+        let authorize = ada.start_login(link).await;
+        let callback = ada.authorize(&authorize, ADA).await;
+        let response = ada.get(callback.as_str()).await;
+        let page = error_page(response, StatusCode::FORBIDDEN).await;
+        assert!(page.contains("A recent log-in is needed"), "{page}");
+    }
+    app.workos().set_extra_claims(Map::new());
+    let authorize = ada.start_login(AGAIN).await;
+    let callback = ada.authorize(&authorize, ADA).await;
+    assert_eq!(location(&ada.get(callback.as_str()).await), "/account");
+    let ended = sign_out_everywhere(&ada).await;
+    assert_eq!(ended.status(), StatusCode::FOUND);
 }
 
 #[tokio::test]

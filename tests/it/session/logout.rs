@@ -56,6 +56,24 @@ async fn a_link_on_this_site_signs_out_here_and_at_workos() {
     }
 }
 
+/// Otherwise the second cookie would take the place of the first one after the log-out.
+#[tokio::test]
+async fn every_session_of_the_browsers_cookies_ends() {
+    for path in ["/auth/logout", "/api/auth/logout"] {
+        let app = TestApp::start();
+        let ada = app.signed_in("ada@example.com").await.cookies("/");
+        let olive = app.signed_in("olive@example.com").await.cookies("/");
+        let other = app.signed_in("olive@example.com").await;
+        let cookies = format!("{ada}; sessionid=made-up; {olive}");
+        let response = app.visitor().post_with_cookies(path, &cookies).await;
+        assert!(!response.status().is_client_error(), "{path}");
+        let open = app.sessions().into_iter();
+        let open = open.filter(|row| row.revoked_at.is_none());
+        assert_eq!(open.count(), 1, "{path}");
+        assert!(other.is_signed_in().await, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_form_on_this_site_signs_out() {
     for header in [Some(ORIGIN.as_str()), Some(SITE), None] {

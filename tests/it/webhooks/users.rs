@@ -1,8 +1,10 @@
 //! Events about users: created, updated and deleted.
 
 use chrono::TimeDelta;
+use diesel::prelude::*;
 use reqwest::StatusCode;
 use serde_json::json;
+use vestibule::db::schema::users;
 use vestibule::purge::purge;
 
 use super::{SECRET, app, is_signed_in, post, send_event, signature, user};
@@ -40,6 +42,45 @@ async fn a_user_is_created_and_updated_by_the_rules_of_a_sign_in() {
     )
     .await;
     assert_eq!(app.users(), [after]);
+}
+
+#[tokio::test]
+async fn an_event_alone_links_no_account_of_staff_or_a_superuser() {
+    let app = app();
+    let root = app.add_user("root@example.com", true);
+    app.set_superuser(root.id);
+    let clerk = app.add_user("ada@example.com", true);
+    app.change(|conn| {
+        diesel::update(users::table.find(clerk.id))
+            .set(users::is_staff.eq(true))
+            .execute(conn)
+    });
+    let plain = app.add_user("plain@example.com", true);
+    for (number, event, email) in [
+        (1, "user.created", "root@example.com"),
+        (2, "user.updated", " ROOT@example.com "),
+        (3, "user.updated", "ada@example.com"),
+        (4, "user.created", "plain@example.com"),
+    ] {
+        let id = format!("user_{number}");
+        let data = user(&app, &id, email, 0);
+        send_event(&app, &format!("event_{number}"), event, data).await;
+    }
+    let linked: Vec<_> = app.users().into_iter().collect();
+    let linked: Vec<_> = linked
+        .iter()
+        .map(|user| user.workos_user_id.as_deref())
+        .collect();
+    assert_eq!(linked, [None, None, Some("user_4")]);
+    assert_eq!(app.user("plain@example.com").id, plain.id);
+    // A linked user's event does not take over the address either.
+    let data = user(&app, "user_4", "root@example.com", 60);
+    send_event(&app, "event_5", "user.updated", data).await;
+    assert_eq!(app.user("root@example.com").id, root.id);
+    // The sign-in of the user does.
+    app.signed_in("ada@example.com").await;
+    assert!(app.user("ada@example.com").workos_user_id.is_some());
+    assert_eq!(app.users().len(), 3);
 }
 
 #[tokio::test]

@@ -1,0 +1,103 @@
+//! What one account may use: how often it can sign in, and how many sessions it can have open.
+//!
+//! Both limits count accepted sign-ins only, so that nobody without the account's credentials can reach
+//! them.
+
+use std::num::NonZeroU32;
+
+use chrono::TimeDelta;
+use diesel::QueryResult;
+
+use crate::accounts::CredentialError;
+use crate::audit::{AuditEvent, RevocationReason, nth_last_sign_in};
+use crate::clock::{Timestamp, whole_seconds};
+use crate::db::Conn;
+use crate::error::SignInFailure;
+use crate::ids::UserId;
+use crate::sessions::{NewSession, SessionRow};
+use crate::settings::Rate;
+use crate::sign_out::end_session;
+use crate::workos::ClientDevice;
+
+/// The most open sessions of an account. Another sign-in ends the oldest one.
+const OPEN_SESSIONS: usize = 100;
+/// An account may sign in this many times as often as one client may fail to, in a period that is longer by
+/// [`SIGN_IN_PERIODS`]: each sign-in adds rows. By default 300 times an hour.
+const SIGN_IN_FACTOR: NonZeroU32 = NonZeroU32::new(30).unwrap();
+const SIGN_IN_PERIODS: u32 = 60;
+
+/// The account has signed in too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the account has signed in too often; it can sign in again in {seconds} s")]
+pub struct TooManySignIns {
+    /// The seconds to wait.
+    pub seconds: u64,
+}
+
+/// How often an account may sign in, by `THROTTLE_LOGIN`.
+pub(super) fn account_rate(failures: Rate) -> Rate {
+    Rate {
+        requests: failures.requests.saturating_mul(SIGN_IN_FACTOR),
+        period: failures.period * SIGN_IN_PERIODS,
+    }
+}
+
+/// Checks how often the account has signed in. Must be called before the sign-in is recorded, in its
+/// transaction.
+pub(super) fn check_sign_in_rate<E>(
+    conn: &mut Conn,
+    user_id: UserId,
+    rate: Option<Rate>,
+    now: Timestamp,
+) -> Result<(), E>
+where
+    E: From<diesel::result::Error> + From<TooManySignIns>,
+{
+    let Some(rate) = rate else { return Ok(()) };
+    // The audit trail has every accepted sign-in, so that all replicas count together.
+    let Some(first_counted) = nth_last_sign_in(conn, user_id, rate.requests)? else {
+        return Ok(());
+    };
+    let period = TimeDelta::from_std(rate.period).unwrap_or(TimeDelta::MAX);
+    let wait = first_counted.plus(period).utc() - now.utc();
+    match wait.to_std() {
+        Ok(wait) if !wait.is_zero() => Err(TooManySignIns {
+            seconds: whole_seconds(wait),
+        }
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Ends the oldest sessions of the account of this new session, so that [`OPEN_SESSIONS`] are open.
+pub(super) fn end_surplus_sessions(
+    conn: &mut Conn,
+    new: &NewSession,
+    device: &ClientDevice,
+) -> QueryResult<()> {
+    let now = new.created_at;
+    let mut others = SessionRow::active_of_user(conn, new.user_id, now)?;
+    others.retain(|row| row.id != new.id);
+    for surplus in others.into_iter().skip(OPEN_SESSIONS - 1) {
+        end_session(conn, &surplus.id, now)?;
+        let ended = AuditEvent::SessionRevoked {
+            user_id: surplus.user_id,
+            session_id: surplus.id,
+            reason: RevocationReason::TooManySessions,
+        };
+        ended.record(conn, device, now)?;
+    }
+    Ok(())
+}
+
+impl From<TooManySignIns> for SignInFailure {
+    fn from(refusal: TooManySignIns) -> Self {
+        Self::TooManySignIns(refusal.seconds)
+    }
+}
+
+impl From<TooManySignIns> for CredentialError {
+    fn from(refusal: TooManySignIns) -> Self {
+        Self::TooManySignIns(refusal.seconds)
+    }
+}
