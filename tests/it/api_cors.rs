@@ -262,6 +262,14 @@ async fn every_error_response_has_cors_headers() {
         ),
         (415, &post, "/api/token", "text/plain", "x".to_owned(), None),
         (
+            400,
+            &post,
+            "/api/auth/workos/callback",
+            "application/json",
+            json!({ "code": "made-up" }).to_string(),
+            None,
+        ),
+        (
             429,
             &post,
             "/api/token",
