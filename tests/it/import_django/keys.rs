@@ -225,6 +225,22 @@ fn a_row_with_the_id_of_another_account_disturbs_no_other_row() {
     assert_eq!(user(&target, "007").email, "agent@example.com");
 }
 
+/// For simplejwt's `USER_ID_FIELD`.
+#[test]
+fn another_column_than_the_primary_key_may_hold_the_keys() {
+    let (django, target) = (Django::new().with_blacklist(), ImportTarget::new());
+    django.add(1, "ada@example.com");
+    django.run("ALTER TABLE auth_user ADD COLUMN public_id varchar(40)");
+    django.set(1, "public_id = 'u-ada'");
+    django.blacklist(1, "1", "aa", "2999-01-01 00:00:00");
+    let output = target.import(&django, &["--column", "id=public_id"]);
+    assert_eq!(counts(&output, 0), [1, 0, 0, 0]);
+    assert_eq!(user(&target, "u-ada").email, "ada@example.com");
+    // The blacklist has the primary key, which is not the id here.
+    assert_eq!(counts(&output, 1), [1, 0, 0, 0]);
+    assert_eq!(target.tokens()[0].user_id, None);
+}
+
 /// The users of two projects: an id that was given to an account with a text as key is no other project's key.
 #[test]
 fn an_integer_does_not_find_an_account_with_a_text_as_key() {

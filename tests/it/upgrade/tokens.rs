@@ -1,12 +1,15 @@
 //! Access and refresh tokens of every origin.
 
+use diesel::prelude::*;
 use reqwest::StatusCode;
 use serde_json::json;
+use vestibule::clock::Timestamp;
+use vestibule::db::schema::jobs;
 
 use super::Upgraded;
 use crate::support::api::ApiResponse;
 use crate::support::app::Visitor;
-use crate::support::tokens::token_claims;
+use crate::support::tokens::{sign_claims, token_claims};
 
 /// Holders of tokens that were valid when the previous version stopped, and their emails.
 const VALID: [(&str, &str); 7] = [
@@ -18,6 +21,9 @@ const VALID: [(&str, &str); 7] = [
     ("replacement", "dora@example.com"),
     ("django", "django@example.com"),
 ];
+
+/// The row of `jobs` with the time until which the claims of tokens need not be bound.
+const END_OF_UNBOUND: &str = "refuse unbound token claims";
 
 #[track_caller]
 fn is_blacklisted(answer: &ApiResponse, holder: &str) {
@@ -117,5 +123,31 @@ async fn a_log_out_by_token_ends_the_family() {
             .await;
         assert_eq!(answer.status, StatusCode::OK, "{holder}");
         is_blacklisted(&upgraded.exchange_refresh(token).await, holder);
+    }
+}
+
+/// The claims of tokens that were issued before the upgrade are not bound to one another.
+#[tokio::test]
+async fn unbound_claims_count_only_if_they_are_older_than_the_upgrade() {
+    let upgraded = Upgraded::start();
+    let app = &upgraded.app;
+    let end: Timestamp = app.rows(|conn| {
+        jobs::table
+            .find(END_OF_UNBOUND)
+            .select(jobs::due_at)
+            .first(conn)
+    });
+    app.advance(end.seconds() - app.now().seconds() + 1);
+    let user = app.user("ada@example.com");
+    assert!(!user.imported);
+    for (issued_at, expected) in [
+        (end.seconds() - 1, StatusCode::OK),
+        (end.seconds(), StatusCode::UNAUTHORIZED),
+    ] {
+        let mut claims = app.claims("access", &user);
+        claims["iat"] = json!(issued_at);
+        claims["ver"] = json!(user.token_version);
+        let me = app.visitor().get_me_with_token(&sign_claims(&claims)).await;
+        assert_eq!(me.status, expected, "{me:?}");
     }
 }
