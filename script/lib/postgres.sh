@@ -21,10 +21,23 @@ as_postgres() {
     (cd / && setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups -- "$@")
 }
 
+# Where the cluster is. With postgres_in_memory=yes, in memory if there is room: each test creates and deletes
+# 300 files, which costs ext4 more processor time than the tests' statements cost PostgreSQL.
+postgres_folder() {
+    local needed_kib=2000000 memory=/dev/shm
+    if [[ ${postgres_in_memory:-} == yes && $(stat --file-system --format=%T "$memory" 2>/dev/null) == tmpfs && -w $memory ]] &&
+        (($(df --output=avail "$memory" | tail -n 1) >= needed_kib)); then
+        printf '%s/%s' "$memory" "$(basename "$scratch")"
+    else
+        printf '%s/postgres' "$scratch"
+    fi
+}
+
 # Creates a cluster and starts it. The administrator's URL is written to $scratch/postgres.url.
 start_postgres() {
-    local programs folder=$scratch/postgres password attempt port
+    local programs folder password attempt port
     programs=$(postgres_programs)
+    folder=$(postgres_folder)
     password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     mkdir -m 711 "$folder"
     printf '%s\n' "$password" >"$folder/password"
@@ -59,10 +72,12 @@ END
     fail "PostgreSQL did not start in $attempt attempts"
 }
 
-# Does nothing if the server is not running.
+# Stops the server if it runs, and deletes the cluster.
 stop_postgres() {
-    if [[ -e $scratch/postgres/data/postmaster.pid ]]; then
-        as_postgres "$(postgres_programs)/pg_ctl" stop --pgdata="$scratch/postgres/data" \
-            --mode=immediate --wait --silent
+    local folder
+    folder=$(postgres_folder)
+    if [[ -e $folder/data/postmaster.pid ]]; then
+        as_postgres "$(postgres_programs)/pg_ctl" stop --pgdata="$folder/data" --mode=immediate --wait --silent
     fi
+    rm -rf "$folder"
 }

@@ -35,13 +35,10 @@ struct MigratedDatabase {
 
 impl MigratedDatabase {
     fn new() -> Self {
-        let test = TestDatabase::new();
+        let test = TestDatabase::migrated();
         let source = Source::from_pairs([("DATABASE_URL", test.url())]);
         let settings = DatabaseSettings::from_source(&source).unwrap();
         let database = Database::open_or_create(&settings).unwrap();
-        let mut migrations = database.migrations().unwrap();
-        while migrations.apply_next().unwrap().is_some() {}
-        drop(migrations);
         Self { database, test }
     }
 

@@ -14,14 +14,13 @@ const FINE: &str = "System check identified no issues (0 silenced).";
 
 /// `check` on a database that has been migrated, with sound settings and these.
 fn check(options: &[&str], settings: &[(&str, &str)]) -> ProgramOutput {
-    let database = TestDatabase::new();
-    let url = ("DATABASE_URL", database.url());
-    Program::new(&["migrate"])
-        .env(url.0, url.1)
-        .run()
-        .exits_with(0);
+    check_on(&TestDatabase::migrated(), options, settings)
+}
+
+/// The same on this database, for a test that runs `check` many times.
+fn check_on(database: &TestDatabase, options: &[&str], settings: &[(&str, &str)]) -> ProgramOutput {
     let arguments = [&["check"], options].concat();
-    let mut program = Program::with_settings(&arguments).env(url.0, url.1);
+    let mut program = Program::with_settings(&arguments).env("DATABASE_URL", database.url());
     for (name, value) in settings {
         program = program.env(name, value);
     }
@@ -38,9 +37,7 @@ fn valid_settings_have_no_findings() {
 #[test]
 fn forty_runs_in_a_row_exit_with_0() {
     // A connection that was still being opened when the process ended made one run in thirteen crash.
-    let database = TestDatabase::new();
-    let migrate = Program::new(&["migrate"]).env("DATABASE_URL", database.url());
-    migrate.run().exits_with(0);
+    let database = TestDatabase::migrated();
     for _ in 0..40 {
         Program::with_settings(&["check"])
             .env("DATABASE_URL", database.url())
@@ -69,6 +66,7 @@ fn without_any_setting_every_missing_one_is_named() {
 
 #[test]
 fn each_malformed_setting_is_reported_with_its_value_and_what_to_set() {
+    let database = TestDatabase::migrated();
     for (name, value, expected) in [
         ("WORKOS_CLIENT_ID", "project_1", "starts with `client_`"),
         ("WORKOS_API_BASE_URL", "api.workos.com", "an https URL"),
@@ -109,7 +107,7 @@ fn each_malformed_setting_is_reported_with_its_value_and_what_to_set() {
         ("RUST_LOG", "loud=very", "such as vestibule=debug"),
         ("LOG_FORMAT", "xml", "text or json"),
     ] {
-        let output = check(&[], &[(name, value)]).exits_with(1);
+        let output = check_on(&database, &[], &[(name, value)]).exits_with(1);
         let problem = format!("?: (settings.E001) {name}: `{value}` is not valid.");
         assert!(output.stderr.contains(&problem), "{output:#?}");
         let mut lines = output.stderr.lines();
@@ -135,6 +133,7 @@ fn each_malformed_setting_is_reported_with_its_value_and_what_to_set() {
 
 #[test]
 fn a_malformed_secret_is_reported_and_never_shown() {
+    let database = TestDatabase::migrated();
     for (name, value) in [
         ("WORKOS_API_KEY", "pk_hunter2"),
         ("SECRET_KEY", "hunter2"),
@@ -161,7 +160,7 @@ fn a_malformed_secret_is_reported_and_never_shown() {
         ("CORS_ALLOWED_ORIGINS", "https://app:hunter2@example.com"),
         ("LOG_FORMAT", "sk_hunter2"),
     ] {
-        let output = check(&[], &[(name, value)]).exits_with(1);
+        let output = check_on(&database, &[], &[(name, value)]).exits_with(1);
         assert!(output.stderr.contains(&format!("{name}: ")), "{output:#?}");
         assert!(!output.stderr.contains("hunter2"), "{output:#?}");
     }
@@ -181,24 +180,26 @@ fn a_value_with_a_newline_stays_on_its_line() {
 
 #[test]
 fn fail_level_chooses_what_is_a_failure() {
+    let database = TestDatabase::migrated();
     let odd = [("WORKOS_REDIRECT_URI", "http://localhost:8000/elsewhere")];
-    let output = check(&[], &odd).exits_with(0);
+    let output = check_on(&database, &[], &odd).exits_with(0);
     assert!(
         output.stdout.contains("WARNINGS:\n?: (workos.W001)"),
         "{output:#?}"
     );
     for level in ["WARNING", "warning", "INFO", "DEBUG"] {
-        let output = check(&["--fail-level", level], &odd).exits_with(1);
+        let output = check_on(&database, &["--fail-level", level], &odd).exits_with(1);
         assert!(output.stderr.contains("workos.W001"), "{output:#?}");
     }
     for level in ["ERROR", "CRITICAL"] {
-        check(&["--fail-level", level], &odd).exits_with(0);
+        check_on(&database, &["--fail-level", level], &odd).exits_with(0);
     }
-    check(&["--fail-level", "WARNING"], &[]).exits_with(0);
+    check_on(&database, &["--fail-level", "WARNING"], &[]).exits_with(0);
 }
 
 #[test]
 fn runserver_does_not_start_with_a_check_of_level_error() {
+    let database = TestDatabase::migrated();
     for (name, value, id) in [
         (
             "WORKOS_REDIRECT_URI",
@@ -207,7 +208,7 @@ fn runserver_does_not_start_with_a_check_of_level_error() {
         ),
         ("SESSION_COOKIE_NAME", "__Host-sessionid", "session.E001"),
     ] {
-        let output = check(&[], &[(name, value)]).exits_with(1);
+        let output = check_on(&database, &[], &[(name, value)]).exits_with(1);
         assert!(output.stderr.contains(id), "{output:#?}");
         let output = Program::with_settings(&["runserver"])
             .env(name, value)
@@ -238,14 +239,16 @@ fn a_database_that_is_missing_or_broken_is_reported() {
 
 #[test]
 fn deploy_adds_the_checks_for_real_users() {
-    let output = check(&["--deploy"], &[]).exits_with(0);
+    let database = TestDatabase::migrated();
+    let output = check_on(&database, &["--deploy"], &[]).exits_with(0);
     assert!(output.stdout.contains("security.W008"), "{output:#?}");
     let sound = [
         ("PUBLIC_URL", "https://app.example.com"),
         ("TRUSTED_PROXIES", "10.0.0.1"),
         ("WORKOS_API_KEY", "sk_live_made_up"),
     ];
-    let output = check(&["--deploy", "--fail-level", "WARNING"], &sound).exits_with(0);
+    let output =
+        check_on(&database, &["--deploy", "--fail-level", "WARNING"], &sound).exits_with(0);
     for address in [
         "Redirect URI: https://app.example.com/auth/callback",
         "Sign-in endpoint: https://app.example.com/auth/login",
@@ -270,13 +273,19 @@ fn deploy_adds_the_checks_for_real_users() {
         ("TRUSTED_PROXIES", "", "proxy.W001"),
     ] {
         let settings = [&sound[..], &[(name, value)]].concat();
-        let output = check(&["--deploy", "--fail-level", "WARNING"], &settings).exits_with(1);
+        let output = check_on(
+            &database,
+            &["--deploy", "--fail-level", "WARNING"],
+            &settings,
+        )
+        .exits_with(1);
         assert!(output.stderr.contains(id), "{output:#?}");
     }
 }
 
 #[test]
 fn online_asks_workos_whether_key_and_client_id_belong_together() {
+    let database = TestDatabase::migrated();
     let workos = authkit_emulator::start(Config {
         api_key: API_KEY.to_owned(),
         client_id: "client_made_up".to_owned(),
@@ -285,13 +294,13 @@ fn online_asks_workos_whether_key_and_client_id_belong_together() {
     let workos = workos.unwrap();
     let base = ("WORKOS_API_BASE_URL", workos.base_url());
     let base = (base.0, base.1.as_str());
-    let output = check(&["--online"], &[base]).exits_with(0);
+    let output = check_on(&database, &["--online"], &[base]).exits_with(0);
     assert!(output.stdout.contains("workos.I001"), "{output:#?}");
     for wrong in [
         ("WORKOS_API_KEY", "sk_test_another"),
         ("WORKOS_CLIENT_ID", "client_another"),
     ] {
-        let output = check(&["--online"], &[base, wrong]).exits_with(1);
+        let output = check_on(&database, &["--online"], &[base, wrong]).exits_with(1);
         assert!(output.stderr.contains("(workos.E002)"), "{output:#?}");
         assert!(
             output.stderr.contains("same WorkOS environment"),
@@ -300,7 +309,12 @@ fn online_asks_workos_whether_key_and_client_id_belong_together() {
         assert!(!output.stderr.contains(".."), "{output:#?}");
     }
     let nowhere = format!("http://127.0.0.1:{}", free_port());
-    let output = check(&["--online"], &[("WORKOS_API_BASE_URL", &nowhere)]).exits_with(1);
+    let output = check_on(
+        &database,
+        &["--online"],
+        &[("WORKOS_API_BASE_URL", &nowhere)],
+    )
+    .exits_with(1);
     assert!(output.stderr.contains("(workos.E003)"), "{output:#?}");
     assert!(
         output.stderr.contains("HINT: Check WORKOS_API_BASE_URL"),

@@ -4,6 +4,8 @@
 //! `postgres://…` URL of a role that may create databases, it is a PostgreSQL database (feature
 //! `postgres`).
 
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -71,7 +73,11 @@ impl TestDatabase {
     /// Makes a SQLite file with this content.
     pub(crate) fn sqlite_copy(content: &[u8]) -> Self {
         let database = Self::sqlite();
-        std::fs::write(database.sqlite_path(), content).expect("a SQLite file");
+        let mut file = std::fs::OpenOptions::new();
+        // `check` warns of files that others may read.
+        file.write(true).create_new(true).mode(0o600);
+        let mut file = file.open(database.sqlite_path()).expect("a SQLite file");
+        file.write_all(content).expect("a SQLite file");
         database
     }
 
