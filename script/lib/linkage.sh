@@ -9,7 +9,7 @@ default_program() {
 build_default_program() {
     # `--examples` (there are none) makes cargo give the dependencies the features that they have in the
     # tests' build: otherwise it compiles a third of them again.
-    cargo build --locked --workspace --bins --examples
+    cargo build --locked --profile test --workspace --bins --examples
     mkdir -p "$target/without-postgres"
     cp "$target/debug/vestibule" "$(default_program)"
 }
