@@ -204,10 +204,11 @@ async fn read_parts(
         if header_size(part.headers()) > MAX_PART_HEADERS {
             return Err(FormError::PartHeaders);
         }
-        let Some(name) = part.name().map(str::trim) else {
+        let name = part.name().map(str::to_owned);
+        let Some(name) = name.or_else(|| disposition_parameter(&part, "name")) else {
             continue;
         };
-        let name = charset.decode_lossy(name.as_bytes()).into_owned();
+        let name = charset.decode_lossy(name.trim().as_bytes()).into_owned();
         if is_file(&part) {
             files += 1;
             fields.push((name, FormValue::File));
@@ -262,14 +263,18 @@ fn header_size(headers: &HeaderMap) -> usize {
     sizes.sum()
 }
 
-/// Whether a part is a file: it has a file's name. multer does not read the form `filename*`.
+/// A parameter of a part's `Content-Disposition`, also if its name is in upper case, which multer does not read.
+fn disposition_parameter(part: &Field<'_>, name: &str) -> Option<String> {
+    let value = part.headers().get(CONTENT_DISPOSITION)?;
+    let value = String::from_utf8_lossy(value.as_bytes());
+    BodyType(&value).parameter(name).map(str::to_owned)
+}
+
+/// Whether a part is a file: it has a file's name.
 fn is_file(part: &Field<'_>) -> bool {
-    let disposition = part.headers().get(CONTENT_DISPOSITION);
-    let extended = disposition.is_some_and(|value| {
-        let value = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
-        value.contains("filename*=")
-    });
-    extended || part.file_name().is_some_and(|name| !name.is_empty())
+    ["filename", "filename*"].into_iter().any(|name| {
+        disposition_parameter(part, name).is_some_and(|file_name| !file_name.is_empty())
+    })
 }
 
 fn is_base64(headers: &HeaderMap) -> bool {

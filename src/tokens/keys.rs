@@ -154,8 +154,9 @@ impl TokenKeys {
     pub fn open(&self, token: &str) -> Result<Map<String, Value>, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
         // `crit` lists extensions that a verifier must support, and none is supported here (RFC 7515,
-        // section 4.1.11).
-        if header.crit.is_some() {
+        // section 4.1.11). `b64` says that the payload is not encoded (RFC 7797).
+        let is_encoded = header.extras.inner().get("b64") != Some(&Value::Bool(false));
+        if header.crit.is_some() || !is_encoded {
             return Err(TokenError::Invalid);
         }
         let fits = |verifier: &&VerificationKey| {

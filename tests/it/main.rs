@@ -25,6 +25,7 @@ mod browser;
 mod commands;
 mod complaints;
 mod database_outage;
+mod django_differential;
 mod exchange_budget;
 mod health;
 mod import_django;

@@ -1,7 +1,8 @@
-"""Views that sign in with an email and a password, and that return the current user, as Django projects write them."""
+"""Views that sign in with an email and a password, return the current user, and log out, as projects write them."""
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
+from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -37,4 +38,20 @@ class Me(APIView):
                 "first_name": user.first_name,
                 "last_name": user.last_name,
             }
+        )
+
+
+class LogOutSerializer(serializers.Serializer):
+    refresh = serializers.CharField(required=False, allow_null=True, allow_blank=True)
+
+
+class LogOut(APIView):
+    """Ends nothing, because the client forgets its tokens."""
+
+    authentication_classes = []
+
+    def post(self, request):
+        LogOutSerializer(data=request.data).is_valid(raise_exception=True)
+        return Response(
+            {"message": "Successfully logged out", "workos_logout_url": None, "redirect_to": "/login"}
         )

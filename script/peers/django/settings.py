@@ -11,7 +11,12 @@ from urllib.parse import unquote, urlsplit
 
 def database(url):
     if url.startswith("sqlite:"):
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": url.removeprefix("sqlite:")}
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": url.removeprefix("sqlite:"),
+            # Requests at the same time wait for each other instead of failing.
+            "OPTIONS": {"timeout": 30, "transaction_mode": "IMMEDIATE"},
+        }
     parts = urlsplit(url)
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -34,18 +39,26 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
     "people",
 ]
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+# As `django-admin startproject` lists them, but for those of sessions, forms and messages.
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+STATIC_URL = "static/"
+# The pages of Django REST framework, which are among its default renderers.
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
 AUTHENTICATION_BACKENDS = ["email_login.EmailBackend"]
 SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": os.environ.get("ROTATE") == "1",
     "BLACKLIST_AFTER_ROTATION": True,
 }
 REST_FRAMEWORK = {
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
 }
 SLOW_HASHERS = "django.contrib.auth.hashers"

@@ -34,6 +34,8 @@ fn parts_are_texts_or_files() {
         --b;1\r\nContent-Disposition: form-data; name=\"other\"; filename*=UTF-8''a.png\r\n\r\nx\r\n\
         --b;1\r\nContent-Disposition: form-data; name=\"secret\"\r\n\
         Content-Transfer-Encoding: base64\r\n\r\naG9y\r\nc2U=\r\n\
+        --b;1\r\nContent-Disposition: FORM-DATA; NAME=\"Upper\"\r\n\r\nx\r\n\
+        --b;1\r\nContent-Disposition: FORM-DATA; NAME=\"image\"; FILENAME=\"a.png\"\r\n\r\nx\r\n\
         --b;1\r\nContent-Type: text/plain\r\n\r\nnameless\r\n\
         --b;1--\r\nepilogue\r\n--b;1\r\nContent-Disposition: form-data; name=\"late\"\r\n\r\nx";
     let expected = [
@@ -42,6 +44,8 @@ fn parts_are_texts_or_files() {
         ("picture", FormValue::File),
         ("other", FormValue::File),
         ("secret", text("horse")),
+        ("Upper", text("x")),
+        ("image", FormValue::File),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value));
     assert_eq!(read(body).unwrap(), expected);

@@ -12,32 +12,16 @@ use vestibule::db::schema::users;
 
 use crate::support::api::{ApiResponse, PASSWORD};
 use crate::support::app::{TestApp, Visitor};
-use crate::support::database::TestDatabase;
-use crate::support::django::Django;
 use crate::support::django_server::DjangoServer;
-use crate::support::program::Program;
-use crate::support::real_django::RealDjango;
+use crate::support::real_django::django_and_vestibule;
 use normal::normal;
 use plain_requests::Call;
 
 const EMAIL: &str = "pbkdf2_sha256@example.com";
 
-/// A migrated database of vestibule with Django's users.
-fn imported(django: &Django) -> TestDatabase {
-    let ours = TestDatabase::new();
-    let run = |arguments: &[&str]| {
-        let program = Program::new(arguments).env("DATABASE_URL", ours.url());
-        program.run().exits_with(0);
-    };
-    run(&["migrate"]);
-    run(&["import-django", "--from", django.url()]);
-    ours
-}
-
 #[tokio::test]
 async fn a_real_django_answers_the_same() {
-    let (django, made) = RealDjango::on_sqlite();
-    let mut database = imported(&django);
+    let (django, made, mut database) = django_and_vestibule();
     for rotate in [false, true] {
         let theirs = DjangoServer::start(&django, rotate).await;
         let app = TestApp::builder()

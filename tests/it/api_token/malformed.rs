@@ -149,6 +149,12 @@ async fn tokens_with_a_wrong_signature() {
         forge_token(r#"{"typ":"JWT"}"#, payload, key),
         forge_token(r#"{"alg":"HS256","kid":5}"#, payload, key),
         forge_token(r#"{"alg":"HS256","crit":["exp"],"exp":1}"#, payload, key),
+        forge_token(r#"{"alg":"HS256","b64":false}"#, payload, key),
+        forge_token(
+            r#"{"alg":"HS256","b64":false,"crit":["b64"]}"#,
+            payload,
+            key,
+        ),
         forge_token("[]", payload, key),
         forge_token("", payload, key),
         forge_token(header, b"", key),

@@ -57,6 +57,11 @@ impl DjangoServer {
         }
     }
 
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A client without cookies.
     pub(crate) fn visitor(&self) -> Visitor {
         Visitor::new(&self.url)

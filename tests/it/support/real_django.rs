@@ -1,13 +1,14 @@
 //! Databases that a real Django (`script/peers/django`) has written.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde::Deserialize;
 
 use super::database::TestDatabase;
 use super::django::Django;
+use super::program::Program;
 
 /// What a real Django has written.
 #[derive(Clone, Debug, Deserialize)]
@@ -94,9 +95,45 @@ impl RealDjango {
     }
 }
 
+/// A real Django on SQLite, and a migrated database of vestibule with its users, for comparisons of the two.
+/// Users with dear hashes are left out: every refusal of a password takes as long as the dearest hash.
+pub(crate) fn django_and_vestibule() -> (Django, RealDjango, TestDatabase) {
+    let (django, mut made) = RealDjango::on_sqlite();
+    let dear = ["default.", "argon2", "scrypt"];
+    for start in dear {
+        django.run(&format!(
+            "DELETE FROM auth_user WHERE email LIKE '{start}%'"
+        ));
+    }
+    let is_dear = |email: &str| dear.iter().any(|start| email.starts_with(start));
+    made.users.retain(|user| !is_dear(&user.email));
+    let ours = TestDatabase::migrated_sqlite();
+    let import = Program::new(&["import-django", "--from", django.url()]);
+    import.env("DATABASE_URL", ours.url()).run().exits_with(0);
+    (django, made, ours)
+}
+
+/// What `manage.py dumpdata` of a real Django writes of this database, with these options.
+pub(crate) fn dumpdata(django: &Django, options: &[&str]) -> Vec<u8> {
+    let output = python(django.url())
+        .args(["manage.py", "dumpdata"])
+        .args(options)
+        .output();
+    successful(output)
+}
+
 /// Lets a real Django migrate this database and fill it. Its password hashes have cheap parameters; with
 /// `default_hashes`, further users have hashes with the parameters that Django has by default.
 fn fill(url: &str, default_hashes: bool) -> RealDjango {
+    let output = python(url)
+        .arg("make_users.py")
+        .env("DEFAULT_HASHES", if default_hashes { "1" } else { "0" })
+        .output();
+    serde_json::from_slice(&successful(output)).expect("JSON of what was made")
+}
+
+/// Django's Python, in its project and with its settings.
+fn python(url: &str) -> Command {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("script/peers/django");
     let python = folder.join(".venv/bin/python");
     assert!(
@@ -104,17 +141,19 @@ fn fill(url: &str, default_hashes: bool) -> RealDjango {
         "no {}: run `script/test tools`",
         python.display()
     );
-    let output = Command::new(python)
-        .arg("make_users.py")
+    let mut command = Command::new(python);
+    command
         .current_dir(&folder)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("SECRET_KEY", super::app::SECRET_KEY)
         .env("DATABASE_URL", url)
-        .env("CHEAP_HASHES", "1")
-        .env("DEFAULT_HASHES", if default_hashes { "1" } else { "0" })
-        .output()
-        .expect("Python runs");
+        .env("CHEAP_HASHES", "1");
+    command
+}
+
+fn successful(output: std::io::Result<Output>) -> Vec<u8> {
+    let output = output.expect("Python runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "Django failed: {said}");
-    serde_json::from_slice(&output.stdout).expect("JSON of what was made")
+    output.stdout
 }
