@@ -9,6 +9,7 @@ mod legacy;
 mod passwords;
 mod real;
 mod refusals;
+mod short_key;
 mod sign_in;
 mod source;
 
