@@ -9,6 +9,7 @@ mod active;
 mod blacklist;
 mod columns;
 mod decode;
+mod dump;
 mod error;
 mod existing;
 mod key;
@@ -27,7 +28,7 @@ mod time;
 mod transaction;
 
 pub use error::ImportError;
-pub use options::{ImportOptions, ImportProgress};
+pub use options::{ImportOptions, ImportProgress, ImportSource};
 pub use report::{ImportReport, ImportTally, RefusalReason, RefusedRow};
 pub use run::import;
 

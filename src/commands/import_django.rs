@@ -1,5 +1,6 @@
 //! `vestibule import-django`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,16 +11,17 @@ use super::output::print_line;
 use super::source::load_source;
 use crate::accounts::passwords::allow_argon2_memory;
 use crate::clock::Clock;
-use crate::django_import::{ImportError, ImportOptions, ImportProgress, import};
+use crate::django_import::{ImportError, ImportOptions, ImportProgress, ImportSource, import};
 use crate::settings::{DatabaseSettings, DatabaseUrl, argon2_max_memory};
 
 /// The arguments of `import-django`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ImportDjangoArguments {
-    /// Django's database: sqlite:PATH, or postgres://USER@HOST/DATABASE.
+    /// Django's database: sqlite:PATH, postgres://USER@HOST/DATABASE, or for any other one the path of a dump
+    /// of `manage.py dumpdata`: FILE.json or FILE.jsonl, also with .gz.
     #[arg(long, value_name = "URL", value_parser = super::parse_secret)]
     from: SecretString,
-    /// The table of the users; on PostgreSQL also SCHEMA.TABLE.
+    /// The table of the users; on PostgreSQL also SCHEMA.TABLE, for a dump also APP.MODEL.
     #[arg(long, value_name = "TABLE", default_value = "auth_user")]
     table: String,
     /// The column of a field, if its name is not Django's: --column email=mail. May be repeated.
@@ -95,12 +97,22 @@ fn progress_style() -> ProgressStyle {
 }
 
 /// Parses `--from`; no error shows its password.
-fn parse_from(text: &SecretString) -> Result<DatabaseUrl, CommandError> {
-    DatabaseUrl::parse(text.expose_secret()).map_err(|problem| {
+fn parse_from(text: &SecretString) -> Result<ImportSource, CommandError> {
+    const DUMPS: [&str; 4] = [".json", ".jsonl", ".json.gz", ".jsonl.gz"];
+    let text = text.expose_secret();
+    let has_scheme = ["sqlite:", "postgres:", "postgresql:"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme));
+    if !has_scheme && DUMPS.iter().any(|ending| text.ends_with(ending)) {
+        return Ok(ImportSource::Dump(PathBuf::from(text)));
+    }
+    let url = DatabaseUrl::parse(text).map_err(|problem| {
         CommandError::Failed(format!(
-            "--from: {problem}; set it to sqlite:PATH or postgres://USER@HOST/DATABASE"
+            "--from: {problem}; set it to sqlite:PATH, postgres://USER@HOST/DATABASE or the path of a dump, \
+             FILE.json"
         ))
-    })
+    })?;
+    Ok(ImportSource::Database(url))
 }
 
 /// Parses `--column FIELD=COLUMN`.

@@ -207,5 +207,10 @@ pub(super) fn is_another_person(user: &User, row: &DjangoUser) -> bool {
     other_email
         && row
             .date_joined
-            .is_some_and(|joined| joined != user.date_joined)
+            .is_some_and(|joined| milliseconds(joined) != milliseconds(user.date_joined))
+}
+
+/// A time as a dump has it, which leaves out the microseconds.
+fn milliseconds(time: Timestamp) -> i64 {
+    time.utc().timestamp_millis()
 }

@@ -1,15 +1,35 @@
 //! What to import, and how its progress is reported.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
 
 use crate::settings::DatabaseUrl;
+
+/// Where Django's users are.
+#[derive(Clone, Debug)]
+pub enum ImportSource {
+    /// Django's database.
+    Database(DatabaseUrl),
+    /// A file that `manage.py dumpdata` has written.
+    Dump(PathBuf),
+}
+
+impl fmt::Display for ImportSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(url) => url.fmt(f),
+            Self::Dump(path) => path.display().fmt(f),
+        }
+    }
+}
 
 /// What to import, and how.
 #[derive(Clone, Debug)]
 pub struct ImportOptions {
-    /// Django's database.
-    pub from: DatabaseUrl,
-    /// Django's user table.
+    /// Where the users are.
+    pub from: ImportSource,
+    /// Django's user table; for a dump also the model, such as `shop.User`.
     pub table: String,
     /// Columns with another name: Django's name of a field → the name of its column.
     pub columns: BTreeMap<String, String>,

@@ -1,9 +1,10 @@
 //! Runs an import: checks both databases, then reads the users and the blacklist batch by batch.
 
 use super::blacklist;
+use super::dump;
 use super::error::ImportError;
 use super::key::HIGHEST_KEY;
-use super::options::{ImportOptions, ImportProgress};
+use super::options::{ImportOptions, ImportProgress, ImportSource};
 use super::pass::ImportPass;
 use super::planner::ImportPlanner;
 use super::report::{ImportReport, ImportTally};
@@ -31,7 +32,8 @@ pub fn import(
     // This comes first, since opening our database turns a SQLite file into one with a write-ahead
     // log.
     refuse_the_same_file(&settings.url, &options.from)?;
-    let mut source = ForeignDatabase::open(&options.from).map_err(ImportError::Source)?;
+    let (mut source, options) = open_source(options)?;
+    let options = &options;
     let table = DjangoUserTable::find(&mut source, options)?;
     let blacklist = blacklist::find_query(&mut source, &table)?;
     let target = open_target(settings, options.dry_run)?;
@@ -72,6 +74,19 @@ pub fn import(
     Ok(report)
 }
 
+/// Opens the source, and names the user table as it is called there.
+fn open_source(options: &ImportOptions) -> Result<(ForeignDatabase, ImportOptions), ImportError> {
+    let mut options = options.clone();
+    let source = match &options.from {
+        ImportSource::Database(url) => ForeignDatabase::open(url).map_err(ImportError::Source)?,
+        ImportSource::Dump(path) => {
+            options.table = dump::table_name(&options.table);
+            dump::load(path, &options.table)?
+        }
+    };
+    Ok((source, options))
+}
+
 fn open_target(settings: &DatabaseSettings, dry_run: bool) -> Result<Database, ImportError> {
     let database = if dry_run {
         Database::open_read_only(settings)?
@@ -90,9 +105,12 @@ fn open_target(settings: &DatabaseSettings, dry_run: bool) -> Result<Database, I
     }
 }
 
-fn refuse_the_same_file(ours: &DatabaseUrl, theirs: &DatabaseUrl) -> Result<(), ImportError> {
+fn refuse_the_same_file(ours: &DatabaseUrl, theirs: &ImportSource) -> Result<(), ImportError> {
     use std::os::unix::fs::MetadataExt;
 
+    let ImportSource::Database(theirs) = theirs else {
+        return Ok(());
+    };
     let (DatabaseUrl::Sqlite(ours), DatabaseUrl::Sqlite(theirs)) = (ours, theirs) else {
         return Ok(());
     };

@@ -3,6 +3,7 @@
 mod again;
 mod blacklist;
 mod closed;
+mod dump;
 mod interrupted;
 mod keys;
 mod legacy;

@@ -1,0 +1,58 @@
+//! Dumps of Django's `manage.py dumpdata`, for the databases that cannot be read directly.
+//!
+//! The objects are copied one by one into a temporary database with Django's tables, which the import then
+//! reads. So a dump may be of any size, and one with an error imports nothing.
+
+mod models;
+mod objects;
+mod tables;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::error::ImportError;
+use crate::db::source::ForeignDatabase;
+pub(super) use models::table_name;
+use objects::{DumpObject, ObjectReader};
+use tables::DumpTables;
+
+/// The first bytes of a file that gzip has compressed.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// Large enough that reading costs little.
+const BUFFER: usize = 256 * 1024;
+
+/// Reads the objects that the import needs into a temporary database. `table`: Django's user table.
+pub(super) fn load(path: &Path, table: &str) -> Result<ForeignDatabase, ImportError> {
+    let problem =
+        |text: String| ImportError::Impossible(format!("--from: {}: {text}", path.display()));
+    let file = File::open(path).map_err(|error| problem(error.to_string()))?;
+    let mut tables = DumpTables::create(table).map_err(ImportError::Source)?;
+    read(file, &mut tables).map_err(problem)?;
+    tables.into_source().map_err(ImportError::Source)
+}
+
+/// Reads a dump, compressed or not.
+fn read(file: impl Read, tables: &mut DumpTables) -> Result<(), String> {
+    let mut file = BufReader::with_capacity(BUFFER, file);
+    let start = file.fill_buf().map_err(|error| error.to_string())?;
+    match start.starts_with(&GZIP) {
+        true => read_objects(
+            BufReader::with_capacity(BUFFER, MultiGzDecoder::new(file)),
+            tables,
+        ),
+        false => read_objects(file, tables),
+    }
+}
+
+fn read_objects(text: impl BufRead, tables: &mut DumpTables) -> Result<(), String> {
+    let user_table = tables.user_table().to_owned();
+    let is_wanted = |model: &str| models::is_wanted(model, &user_table);
+    let mut take = |object: DumpObject| tables.insert(object);
+    ObjectReader::new(&is_wanted, &mut take).read(text)
+}
+
+#[cfg(test)]
+mod tests;
