@@ -1,11 +1,13 @@
 //! User accounts: the rows of the user table, their passwords, and how a sign-in finds or creates
 //! one.
 
+pub(crate) mod account_addresses;
 mod credentials;
 mod deleted_workos_users;
 mod email;
 pub mod email_address;
 mod email_ownership;
+pub(crate) mod groups;
 pub mod identity_linking;
 pub(crate) mod import_ledger;
 mod lifecycle;
@@ -25,6 +27,7 @@ pub use deleted_workos_users::{
     DELETED_USER_RETENTION, delete_old_workos_deletions, record_deleted_workos_user,
 };
 pub use email::{email_key, email_problem};
+pub use groups::group_names;
 pub use identity_linking::{
     EmailLinking, ExternalIdentity, LinkError, connect_identity, connected_issuers,
     disconnect_identity, find_or_link,

@@ -187,7 +187,7 @@ impl Cli {
             Command::Logout { email } => logout::run(&email),
             Command::Activate { email } => activate::run(&email),
             Command::Resettotp { email } => resettotp::run(&email),
-            Command::ImportDjango(arguments) => import_django::run(&arguments.options()?),
+            Command::ImportDjango(arguments) => import_django::run(arguments.options()?),
             Command::Flushexpiredtokens => flushexpiredtokens::run(),
             Command::Openapi => openapi::run(),
             Command::Emulator { bind, seed } => emulator::run(bind, seed.as_deref()),

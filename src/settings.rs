@@ -33,7 +33,7 @@ pub use cors::CorsSettings;
 pub use database_url::DatabaseUrl;
 pub use error::{InvalidSetting, SettingsError};
 pub use misspelt::MisspeltName;
-pub use oidc::{OidcSettings, ProviderLinking, ProviderSettings};
+pub use oidc::{OidcSettings, ProviderLinking, ProviderSettings, provider_issuers};
 use reader::Reader;
 pub use retention::RetentionSettings;
 pub use source::Source;

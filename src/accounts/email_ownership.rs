@@ -3,6 +3,7 @@
 
 use diesel::prelude::*;
 
+use super::account_addresses::{delete_further_addresses, delete_further_addresses_of};
 use super::email::email_key;
 use super::lifecycle::set_password;
 use super::passwords::unusable_password;
@@ -58,6 +59,7 @@ pub(super) fn write_email(
     now: Timestamp,
 ) -> Result<EmailWrite, DbError> {
     let written = on_unique_violation(conn, |conn| {
+        delete_further_addresses(conn, &[&email_key(email)])?;
         diesel::update(users::table.find(user.id))
             .set((
                 users::email.eq(email),
@@ -93,8 +95,8 @@ pub(super) fn release_email(
         .execute(conn)
 }
 
-/// Removes the account's password and second factor, its links to Google and Okta, and its sessions and
-/// tokens. Called when the owner of an address that was not verified has proved it: the account may have
+/// Removes the account's password and second factor, its links to Google and Okta, its further addresses,
+/// and its sessions and tokens. Called when the owner of an address that was not verified has proved it: the account may have
 /// been registered by another person. `device`: the client that caused it.
 pub(super) fn revoke_credentials(
     conn: &mut Conn,
@@ -112,6 +114,7 @@ pub(super) fn revoke_credentials(
     revoked.record(conn, device, now)?;
     let links = identities::table.filter(identities::user_id.eq(user.id));
     diesel::delete(links).execute(conn)?;
+    delete_further_addresses_of(conn, user.id)?;
     remove_second_factor(conn, user.id, ChangedBy::Server, device, now)?;
     log::warn!(
         "removed the password, second factor, provider links, sessions and tokens of account {}: its email was not verified until now",

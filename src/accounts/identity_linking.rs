@@ -1,5 +1,6 @@
 //! Links accounts to identities at Google or Okta. An identity is found by issuer and subject. It is
-//! linked by an email that the provider has verified, or by a user who is signed in. No account is
+//! linked by an email that the provider has verified (the account's own, or a further one that Django had
+//! verified), or by a user who is signed in. No account is
 //! created.
 
 use diesel::prelude::*;
@@ -150,7 +151,12 @@ impl ExternalIdentity {
         let email = email
             .filter(|email| email_problem(email).is_none())
             .ok_or_else(|| LinkError::EmailNotVerified { issuer: issuer() })?;
-        let user = User::by_email(conn, email)?;
+        let own = User::by_email(conn, email)?;
+        let is_further = own.is_none();
+        let user = match own {
+            Some(user) => Some(user),
+            None => User::linkable_by_further_address(conn, email)?,
+        };
         let user = active(user.ok_or_else(|| LinkError::NotFound { issuer: issuer() })?)?;
         if user.has_privileges() {
             return Err(LinkError::NotConnected { issuer: issuer() });
@@ -163,7 +169,12 @@ impl ExternalIdentity {
                 workos_user_id,
             });
         }
-        if !mark_email_verified(conn, &user, device, now)? {
+        let is_unchanged = if is_further {
+            still_has_further_address(conn, &user, email)?
+        } else {
+            mark_email_verified(conn, &user, device, now)?
+        };
+        if !is_unchanged {
             return Ok(None);
         }
         if !self.insert(conn, &user, device, now)? {
@@ -283,6 +294,14 @@ fn mark_email_verified(
             .execute(conn)?;
     }
     Ok(true)
+}
+
+/// Locks an account, and returns whether it still has the further address. The address is verified, so
+/// nothing that was given out before has to end.
+fn still_has_further_address(conn: &mut Conn, user: &User, email: &str) -> QueryResult<bool> {
+    lock_accounts(conn, [Some(user.id), None])?;
+    let current = User::linkable_by_further_address(conn, email)?;
+    Ok(current.is_some_and(|current| current.id == user.id && current.is_active))
 }
 
 fn active(user: User) -> Result<User, LinkError> {

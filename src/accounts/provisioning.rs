@@ -116,7 +116,11 @@ pub fn provision(
             let workos_user_id = profile.workos_user_id;
             return Err(ProvisionError::Deleted { workos_user_id });
         }
-        let done = match User::by_email(conn, &profile.email)? {
+        let known = match User::by_email(conn, &profile.email)? {
+            Some(user) => Some(user),
+            None => User::linkable_by_further_address(conn, &profile.email)?,
+        };
+        let done = match known {
             Some(user) => profile.link(conn, user, device, now)?,
             None => profile.insert(conn, now)?,
         };
@@ -183,7 +187,7 @@ impl WorkosProfile {
         })
     }
 
-    /// Rule 2: an account has this email. Links it. `None`: it changed meanwhile; try again.
+    /// Rule 2: an account has this email, perhaps as a further address. Links it. `None`: it changed meanwhile; try again.
     fn link(
         &self,
         conn: &mut Conn,
@@ -240,7 +244,7 @@ impl WorkosProfile {
         }
     }
 
-    /// Rule 3: no account has this email. Creates one. `None`: another sign-in took the email;
+    /// Rule 3: no account has this email that may be linked by it. Creates one. `None`: another sign-in took the email;
     /// try again.
     fn insert(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<User>, ProvisionError> {
         let new = NewUser {

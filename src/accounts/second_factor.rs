@@ -17,10 +17,11 @@ mod row;
 mod totp;
 
 pub use changes::{
-    SecondFactorError, add_totp, lock_account, remove_second_factor, replace_recovery_codes,
+    SecondFactorError, add_totp, import_totp, lock_account, remove_second_factor,
+    replace_recovery_codes,
 };
 pub use check::{CodeRejection, check_code};
 pub use recovery_codes::RecoveryCodes;
 pub use reseal::reseal_secrets;
-pub use row::{SecondFactor, has_second_factor};
+pub use row::{SecondFactor, has_second_factor, totp_secret};
 pub use totp::{TotpSecret, TotpSecretError};

@@ -2,10 +2,11 @@
 
 use diesel::prelude::*;
 
+use super::account_addresses::delete_further_addresses;
 use super::email::email_key;
 use super::user_key::UserKey;
 use crate::clock::Timestamp;
-use crate::db::schema::users;
+use crate::db::schema::{account_addresses, users};
 use crate::db::{Conn, on_unique_violation};
 use crate::ids::UserId;
 
@@ -100,6 +101,7 @@ impl NewUser {
 
     /// Inserts the row and returns it with its id.
     pub fn insert(&self, conn: &mut Conn) -> QueryResult<User> {
+        delete_further_addresses(conn, &[&self.email_key])?;
         diesel::insert_into(users::table)
             .values(self)
             .returning(users::all_columns)
@@ -110,6 +112,7 @@ impl NewUser {
     pub fn insert_superuser(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let flags = (users::is_staff.eq(true), users::is_superuser.eq(true));
         on_unique_violation(conn, |conn| {
+            delete_further_addresses(conn, &[&self.email_key])?;
             diesel::insert_into(users::table)
                 .values((self, flags))
                 .returning(users::all_columns)
@@ -167,6 +170,23 @@ impl User {
     pub fn by_email(conn: &mut Conn, email: &str) -> QueryResult<Option<Self>> {
         let same = users::table.filter(users::email_key.eq(email_key(email)));
         same.select(Self::as_select()).first(conn).optional()
+    }
+
+    /// The user with this further address, if an address alone may link the account to a provider's
+    /// user: not staff, no superuser, and not linked to a WorkOS user, whose addresses WorkOS knows.
+    pub(super) fn linkable_by_further_address(
+        conn: &mut Conn,
+        email: &str,
+    ) -> QueryResult<Option<Self>> {
+        account_addresses::table
+            .find(email_key(email))
+            .inner_join(users::table)
+            .filter(users::is_staff.eq(false))
+            .filter(users::is_superuser.eq(false))
+            .filter(users::workos_user_id.is_null())
+            .select(Self::as_select())
+            .first(conn)
+            .optional()
     }
 
     /// Stores the time of a sign-in. Returns 0 if the account has been deactivated meanwhile.

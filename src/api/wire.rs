@@ -35,11 +35,14 @@ pub struct CurrentUserJson {
     #[serde(flatten)]
     pub(super) user: UserJson,
     pub(super) email_verified: bool,
+    pub(super) groups: Vec<String>,
 }
 
-impl From<User> for CurrentUserJson {
-    fn from(user: User) -> Self {
+impl CurrentUserJson {
+    /// A user and the names of the user's groups.
+    pub(super) fn new(user: User, groups: Vec<String>) -> Self {
         Self {
+            groups,
             email_verified: user.email_verified,
             user: user.into(),
         }

@@ -12,7 +12,10 @@ use super::source::load_source;
 use crate::accounts::passwords::allow_argon2_memory;
 use crate::clock::Clock;
 use crate::django_import::{ImportError, ImportOptions, ImportProgress, ImportSource, import};
-use crate::settings::{DatabaseSettings, DatabaseUrl, argon2_max_memory};
+use crate::keys::Keys;
+use crate::settings::{
+    DatabaseSettings, DatabaseUrl, Settings, argon2_max_memory, provider_issuers,
+};
 
 /// The arguments of `import-django`.
 #[derive(Debug, clap::Args)]
@@ -25,7 +28,7 @@ pub(super) struct ImportDjangoArguments {
     #[arg(long, value_name = "TABLE", default_value = "auth_user")]
     table: String,
     /// The column of a field, if its name is not Django's: --column email=mail. May be repeated.
-    #[arg(long, value_name = "FIELD=COLUMN", value_parser = parse_column)]
+    #[arg(long, value_name = "FIELD=COLUMN", value_parser = parse_pair)]
     column: Vec<(String, String)>,
     /// A further column that is true for accounts that may sign in. May be repeated.
     #[arg(long, value_name = "COLUMN")]
@@ -48,6 +51,14 @@ pub(super) struct ImportDjangoArguments {
     /// it, their accounts have no password here.
     #[arg(long)]
     legacy_hashers: bool,
+    /// The issuer of a provider of django-allauth: --issuer okta=https://example.okta.com. Google's is
+    /// known, and Okta's if OKTA_ISSUER is set. May be repeated.
+    #[arg(long, value_name = "PROVIDER=URL", value_parser = parse_pair)]
+    issuer: Vec<(String, String)>,
+    /// Imports authenticator apps of django-allauth and django-otp as second factors. Accounts with
+    /// another second factor have no password here. Needs SECRET_KEY.
+    #[arg(long)]
+    require_totp: bool,
     /// Writes nothing, and prints what would be done.
     #[arg(long)]
     dry_run: bool,
@@ -65,21 +76,31 @@ impl ImportDjangoArguments {
             workos_id_column: self.workos_id_column,
             emails_verified: self.emails_verified,
             legacy_hashers: self.legacy_hashers,
+            issuers: self.issuer.into_iter().collect(),
+            require_totp: self.require_totp,
             dry_run: self.dry_run,
         })
     }
 }
 
-pub(super) fn run(options: &ImportOptions) -> Result<(), CommandError> {
+pub(super) fn run(mut options: ImportOptions) -> Result<(), CommandError> {
     let source = load_source()?;
     let settings = DatabaseSettings::from_source(&source)?;
     allow_argon2_memory(argon2_max_memory(&source)?);
+    for (provider, issuer) in provider_issuers(&source)? {
+        options.issuers.entry(provider.to_owned()).or_insert(issuer);
+    }
+    let keys = match options.require_totp {
+        true => Some(Keys::derive(&Settings::read(&source)?)),
+        false => None,
+    };
     // indicatif shows nothing unless stderr is a terminal.
     let bar = ProgressBar::no_length().with_style(progress_style());
     bar.enable_steady_tick(Duration::from_millis(200));
     let report = import(
         &settings,
-        options,
+        &options,
+        keys,
         &Clock::system(),
         &mut |step| match step {
             ImportProgress::Users(count) => bar.set_length(count),
@@ -115,13 +136,13 @@ fn parse_from(text: &SecretString) -> Result<ImportSource, CommandError> {
     Ok(ImportSource::Database(url))
 }
 
-/// Parses `--column FIELD=COLUMN`.
-fn parse_column(text: &str) -> Result<(String, String), String> {
+/// Parses the value of `--column` or `--issuer`.
+fn parse_pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((field, column)) if !field.is_empty() && !column.is_empty() => {
-            Ok((field.to_owned(), column.to_owned()))
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+            Ok((name.to_owned(), value.to_owned()))
         }
-        _ => Err("expected FIELD=COLUMN, such as email=mail".to_owned()),
+        _ => Err("expected two names with = between them, such as email=mail".to_owned()),
     }
 }
 

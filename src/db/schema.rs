@@ -176,6 +176,38 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Further verified email addresses of accounts.
+    account_addresses (email_key) {
+        /// The address in the form in which addresses are compared.
+        email_key -> Text,
+        /// The user.
+        user_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// The groups that accounts had in Django.
+    account_groups (user_id, name) {
+        /// The user.
+        user_id -> BigInt,
+        /// The group's name.
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    /// What `import-django` imported of an account besides the row of the user table.
+    django_import_items (user_id, kind, value) {
+        /// The user.
+        user_id -> BigInt,
+        /// `address`, `identity`, `group` or `totp`.
+        kind -> Text,
+        /// The address, the issuer and the subject, the group's name, or the SHA-256 of the secret.
+        value -> Text,
+    }
+}
+
+diesel::table! {
     /// Periodic jobs, which one replica at a time runs.
     jobs (name) {
         /// The job's name.
@@ -277,6 +309,8 @@ diesel::table! {
 
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(identities -> users (user_id));
+diesel::joinable!(account_addresses -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(account_addresses, users);
 diesel::allow_tables_to_appear_in_same_query!(sessions, users, django_imports, identities);
 diesel::allow_tables_to_appear_in_same_query!(sessions, refresh_tokens);
 diesel::allow_tables_to_appear_in_same_query!(totp_factors, users);

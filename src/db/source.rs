@@ -1,6 +1,7 @@
 //! The database of another application, which `import-django` reads and never writes.
 
 mod open;
+mod related;
 mod scratch;
 
 #[cfg(feature = "postgres")]
@@ -13,6 +14,7 @@ use diesel::sqlite::Sqlite;
 use super::conn::Conn;
 use super::error::DbError;
 use crate::settings::DatabaseUrl;
+pub use related::ForeignKey;
 pub use scratch::{ScratchColumn, ScratchDatabase, ScratchValue};
 
 /// A row that [`ForeignDatabase::for_each_batch`] can read from either database.

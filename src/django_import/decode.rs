@@ -7,6 +7,17 @@ use crate::clock::Timestamp;
 /// A cell's bytes; `None` for NULL.
 pub(super) type RawCell = Option<Vec<u8>>;
 
+/// The columns of a row in a JSON array; `None` for NULL.
+pub(super) type JsonRow = Vec<Option<String>>;
+
+/// The rows in a cell that is a JSON array of arrays.
+pub(super) fn json_rows(cell: RawCell) -> Result<Vec<JsonRow>, RefusalReason> {
+    match text(cell)? {
+        None => Ok(Vec::new()),
+        Some(text) => serde_json::from_str(&text).map_err(|_| RefusalReason::NotUtf8),
+    }
+}
+
 /// The cell's text. NUL is refused on both databases, since PostgreSQL cannot store it.
 pub(super) fn text(cell: RawCell) -> Result<Option<String>, RefusalReason> {
     let Some(bytes) = cell else {

@@ -45,6 +45,10 @@ pub struct ImportOptions {
     pub emails_verified: bool,
     /// Whether hashes of hashers that Django has removed are imported, for one sign-in each.
     pub legacy_hashers: bool,
+    /// The issuers of django-allauth's providers, by the provider's id.
+    pub issuers: BTreeMap<String, String>,
+    /// Whether second factors are imported. It needs keys that encrypt them.
+    pub require_totp: bool,
     /// Reports what an import would do and writes nothing.
     pub dry_run: bool,
 }

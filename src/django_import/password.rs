@@ -44,13 +44,18 @@ impl DjangoPassword {
         self.withheld = self.stored.is_none();
     }
 
+    /// Leaves the password out, because it was not enough to sign in to the account in Django.
+    pub(super) fn withhold(&mut self) {
+        self.withheld = self.stored.take().is_some();
+    }
+
     /// Counts the scheme of the hash, and names the row if no password can match it.
     pub(super) fn count(&self, tally: &mut ImportTally, row: &UserKey) {
         const UNKNOWN: &str = "password hash that is not understood, so that no password matches";
         const WITHHELD: &str =
             "hash of a hasher that Django has removed, not imported; see --legacy-hashers";
         *tally.hashes.entry(self.scheme.name()).or_default() += 1;
-        if self.withheld {
+        if self.withheld && self.scheme.is_legacy() {
             tally.note(WITHHELD, row);
         } else if self.scheme == PasswordScheme::Unknown {
             tally.note(UNKNOWN, row);

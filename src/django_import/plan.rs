@@ -2,10 +2,15 @@
 
 use diesel::prelude::*;
 
+use super::existing::SimulatedValues;
+use super::item::{AcceptedRow, forget_credentials};
 use super::ledger::{ImportRecord, profile_digest};
 use super::merge::{UserChanges, UserMerge};
 use super::report::ImportTally;
+use super::row::DjangoUser;
 use crate::accounts::User;
+use crate::accounts::account_addresses::delete_further_addresses;
+use crate::accounts::passwords::is_usable;
 use crate::accounts::second_factor::remove_second_factor;
 use crate::audit::ChangedBy;
 use crate::clock::Timestamp;
@@ -38,11 +43,13 @@ pub(super) struct ImportedUser {
 
 /// The changes that a batch makes, and the rows that it refuses.
 #[derive(Default)]
-pub(super) struct BatchPlan {
+pub(super) struct BatchPlan<'a> {
     pub(super) new: Vec<(ImportedUser, ImportRecord)>,
     pub(super) changed: Vec<PlannedUpdate>,
     /// Closed accounts whose email an active account of the batch gets.
     pub(super) released: Vec<(User, ImportRecord)>,
+    /// The rows whose accounts exist after the batch.
+    pub(super) accepted: Vec<AcceptedRow<'a>>,
     pub(super) tally: ImportTally,
 }
 
@@ -54,7 +61,30 @@ pub(super) struct PlannedUpdate {
     pub(super) refused: bool,
 }
 
-impl BatchPlan {
+impl<'a> BatchPlan<'a> {
+    /// Notes that the row's account exists after the batch, perhaps with this password.
+    pub(super) fn accept(
+        &mut self,
+        id: UserId,
+        row: &'a DjangoUser,
+        is_new: bool,
+        (is_unchanged, password): (bool, &str),
+    ) {
+        // In a dry run, new accounts whose key is no integer have no id. They are told apart by numbers
+        // that no account has.
+        let user_id = match id == UserId::default() {
+            true => UserId::from(-1 - i64::try_from(self.accepted.len()).unwrap_or(i64::MAX)),
+            false => id,
+        };
+        self.accepted.push(AcceptedRow {
+            user_id,
+            row,
+            is_new,
+            is_unchanged,
+            has_password: is_usable(password),
+        });
+    }
+
     fn add_notes(&mut self) {
         const REHASHED: &str =
             "hash replaced in Django, perhaps for the same password; its sessions stay";
@@ -64,6 +94,21 @@ impl BatchPlan {
         const RELEASED: &str = "closed account gave up its email for an active one";
         for (owner, _) in &self.released {
             self.tally.note(RELEASED, owner.key());
+        }
+    }
+
+    /// Remembers for the next batches what the plan would write.
+    pub(super) fn remember(&self, simulated: &mut SimulatedValues) {
+        for (user, _) in &self.new {
+            simulated.insert(&user.email_key, user.id);
+            if let Some(id) = &user.workos_user_id {
+                simulated.insert(id, user.id);
+            }
+        }
+        for update in &self.changed {
+            if update.merge.changes.is_active == Some(false) {
+                simulated.close(update.user.id);
+            }
         }
     }
 
@@ -102,7 +147,9 @@ impl BatchPlan {
         }
         tally.inserted = count(self.new.len());
         if !self.new.is_empty() {
-            let (new, records): (Vec<_>, Vec<_>) = self.new.into_iter().unzip();
+            let (new, records): (Vec<ImportedUser>, Vec<_>) = self.new.into_iter().unzip();
+            let keys: Vec<&str> = new.iter().map(|user| user.email_key.as_str()).collect();
+            delete_further_addresses(conn, &keys)?;
             insert_all!(conn, users::table, &new)?;
             ImportRecord::insert_all(conn, &records)?;
         }
@@ -146,12 +193,16 @@ impl PlannedUpdate {
             return Ok(false);
         }
         merge.record.save(conn)?;
+        if let Some(key) = &merge.changes.email_key {
+            delete_further_addresses(conn, &[key])?;
+        }
         if merge.ends_sessions(user) {
             SessionRow::revoke_all_of_user(conn, user.id, now)?;
         }
         if merge.verifies_email(user) {
             let links = identities::table.filter(identities::user_id.eq(user.id));
             diesel::delete(links).execute(conn)?;
+            forget_credentials(conn, user.id)?;
             let nobody = ClientDevice::default();
             remove_second_factor(conn, user.id, ChangedBy::Command, &nobody, now)?;
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::error::ImportError;
 use super::existing::{ExistingRows, SimulatedValues};
+use super::items::ItemImport;
 use super::key::KeyColumn;
 use super::ledger::ImportRecord;
 use super::merge::{UserMerge, is_another_person};
@@ -12,6 +13,7 @@ use super::pass::ImportPass;
 use super::plan::{BatchPlan, ImportedUser, PlannedUpdate};
 use super::report::{ImportTally, RefusalReason, RefusedRow};
 use super::row::{CheckedEmail, DjangoUser, RawUser};
+use super::second_factor::DjangoFactor;
 use super::transaction::write_retrying_conflicts;
 use crate::accounts::{User, unusable_password};
 use crate::clock::{Clock, Timestamp};
@@ -23,6 +25,7 @@ pub(super) struct ImportPlanner {
     emails_verified: bool,
     keys: KeyColumn,
     legacy_hashers: bool,
+    items: ItemImport,
     /// What a dry run would have written so far; `None` outside a dry run.
     simulated: Option<SimulatedValues>,
     clock: Clock,
@@ -32,11 +35,17 @@ pub(super) struct ImportPlanner {
 }
 
 impl ImportPlanner {
-    pub(super) fn new(options: &ImportOptions, keys: KeyColumn, clock: &Clock) -> Self {
+    pub(super) fn new(
+        options: &ImportOptions,
+        keys: KeyColumn,
+        items: ItemImport,
+        clock: &Clock,
+    ) -> Self {
         Self {
             emails_verified: options.emails_verified,
             keys,
             legacy_hashers: options.legacy_hashers,
+            items,
             simulated: options.dry_run.then(SimulatedValues::default),
             clock: clock.clone(),
             now: clock.now(),
@@ -57,6 +66,10 @@ impl ImportPlanner {
             match raw.check(self.keys) {
                 Ok(mut row) => {
                     row.password.convert_legacy(self.legacy_hashers);
+                    let has_other_factor = matches!(row.related.factor, DjangoFactor::Other);
+                    if self.items.keys.is_some() && has_other_factor {
+                        row.password.withhold();
+                    }
                     rows.push(row);
                 }
                 // The last pass reads the row again.
@@ -65,24 +78,35 @@ impl ImportPlanner {
             }
         }
         let done = if self.simulated.is_some() {
-            let plan = target.read_blocking(|conn| self.plan(conn, pass, &rows))?;
-            self.remember(&plan);
+            let (plan, items) = target.read_blocking(|conn| {
+                let plan = self.plan(conn, pass, &rows)?;
+                let items = self.items.sync(conn, &plan.accepted, self.now, true)?;
+                Ok::<_, DbError>((plan, items))
+            })?;
+            if let Some(simulated) = &mut self.simulated {
+                plan.remember(simulated);
+            }
+            tally.add(items);
             plan.simulate()
         } else {
             write_retrying_conflicts(target, |conn| {
-                self.plan(conn, pass, &rows)?.execute(conn, self.now)
+                let mut plan = self.plan(conn, pass, &rows)?;
+                let accepted = std::mem::take(&mut plan.accepted);
+                let mut tally = plan.execute(conn, self.now)?;
+                tally.add(self.items.sync(conn, &accepted, self.now, false)?);
+                Ok(tally)
             })?
         };
         tally.add(done);
         Ok(())
     }
 
-    fn plan(
+    fn plan<'a>(
         &self,
         conn: &mut Conn,
         pass: ImportPass,
-        rows: &[DjangoUser],
-    ) -> Result<BatchPlan, DbError> {
+        rows: &'a [DjangoUser],
+    ) -> Result<BatchPlan<'a>, DbError> {
         let mut existing = ExistingRows::load(conn, rows)?;
         if pass.takes(false) && self.simulated.is_none() {
             existing.assign_ids(conn, rows)?;
@@ -116,12 +140,12 @@ impl ImportPlanner {
     }
 
     /// Plans the insert of a row whose id does not exist here. Returns why it is refused, if it is.
-    fn plan_insert(
+    fn plan_insert<'a>(
         &self,
-        plan: &mut BatchPlan,
+        plan: &mut BatchPlan<'a>,
         existing: &mut ExistingRows,
         id: UserId,
-        row: &DjangoUser,
+        row: &'a DjangoUser,
     ) -> Result<Option<RefusedRow>, DbError> {
         let email = match &row.email {
             Ok(email) => email,
@@ -148,6 +172,7 @@ impl ImportPlanner {
             existing.workos_ids.insert(workos_user_id.clone(), id);
         }
         let record = ImportRecord::new(id, row, &password, &email.text, self.now);
+        plan.accept(id, row, true, (true, &password));
         plan.new
             .push((self.account(id, row, email, password), record));
         Ok(None)
@@ -155,16 +180,17 @@ impl ImportPlanner {
 
     /// Plans the update of an account that was imported before. Returns why part of the row is
     /// refused, if it is.
-    fn plan_update(
+    fn plan_update<'a>(
         &self,
-        plan: &mut BatchPlan,
+        plan: &mut BatchPlan<'a>,
         existing: &mut ExistingRows,
         user: User,
         record: &ImportRecord,
-        row: &DjangoUser,
+        row: &'a DjangoUser,
     ) -> Result<Option<RefusedRow>, DbError> {
         let unusable = unusable_password()?;
-        let mut merge = UserMerge::new(&user, record.clone(), row, &unusable, self.emails_verified);
+        let mut merge =
+            UserMerge::new(&user, record.clone(), row, &unusable, self.is_verified(row));
         let mut refusal = row
             .email
             .as_ref()
@@ -200,12 +226,20 @@ impl ImportPlanner {
                 }
             }
         }
+        let merge = merge.complete(&user, row, &unusable);
+        let password = merge.changes.password.as_ref().unwrap_or(&user.password);
+        let is_unchanged = record.matches_password_of(&user);
+        plan.accept(user.id, row, false, (is_unchanged, password));
         plan.changed.push(PlannedUpdate {
-            merge: merge.complete(&user, row, &unusable),
+            merge,
             user,
             refused: refusal.is_some(),
         });
         Ok(refusal)
+    }
+
+    fn is_verified(&self, row: &DjangoUser) -> bool {
+        self.emails_verified || row.email_is_verified()
     }
 
     fn account(
@@ -220,7 +254,7 @@ impl ImportPlanner {
             django_id: row.key.django_id().map(str::to_owned),
             email: email.text.clone(),
             email_key: email.key.clone(),
-            email_verified: self.emails_verified,
+            email_verified: self.is_verified(row),
             first_name: row.first_name.clone(),
             last_name: row.last_name.clone(),
             password,
@@ -248,7 +282,7 @@ impl ImportPlanner {
     /// closed one that was imported, has not changed here and is not linked to WorkOS.
     fn email_conflict(
         &self,
-        plan: &mut BatchPlan,
+        plan: &mut BatchPlan<'_>,
         existing: &mut ExistingRows,
         key: &str,
         is_open: bool,
@@ -268,23 +302,6 @@ impl ImportPlanner {
                 None
             }
             None => Some(other),
-        }
-    }
-
-    fn remember(&mut self, plan: &BatchPlan) {
-        let Some(simulated) = &mut self.simulated else {
-            return;
-        };
-        for (user, _) in &plan.new {
-            simulated.insert(&user.email_key, user.id);
-            if let Some(id) = &user.workos_user_id {
-                simulated.insert(id, user.id);
-            }
-        }
-        for update in &plan.changed {
-            if update.merge.changes.is_active == Some(false) {
-                simulated.close(update.user.id);
-            }
         }
     }
 }

@@ -4,105 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::options::ImportOptions;
-
-use crate::ids::UserId;
+pub use super::refusal::{RefusalReason, RefusedRow};
 
 /// How many refused rows are named for each reason.
 const NAMED: usize = 5;
-
-/// Why a row was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RefusalReason {
-    /// The key is not an integer, in a column of integers.
-    KeyNotInteger,
-    /// The key is below 1, or so high that no ids are left for new accounts, or a text that is too long.
-    KeyOutOfRange,
-    /// There is no key.
-    NoKey,
-    /// The row was imported before, and its account has been deleted here.
-    DeletedHere,
-    /// Another person's account has the id.
-    IdTaken,
-    /// The email is invalid.
-    BadEmail(&'static str),
-    /// Another account has the email, compared without case.
-    EmailTaken,
-    /// The WorkOS id is invalid.
-    BadWorkosId,
-    /// Another account is linked to this WorkOS user.
-    WorkosIdTaken,
-    /// A time cannot be parsed.
-    UnreadableTime,
-    /// A boolean is neither true nor false.
-    NotBoolean,
-    /// A text contains NUL, which PostgreSQL cannot store.
-    Nul,
-    /// A text is not UTF-8.
-    NotUtf8,
-    /// The token has no `jti`.
-    NoJti,
-}
-
-impl fmt::Display for RefusalReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::KeyNotInteger => "key is no integer",
-            Self::KeyOutOfRange => "key out of range",
-            Self::NoKey => "no key",
-            Self::DeletedHere => "account was deleted here since",
-            Self::IdTaken => "id belongs to another account",
-            Self::BadEmail(problem) => problem,
-            Self::EmailTaken => "email belongs to another account",
-            Self::BadWorkosId => "WorkOS id with spaces or control characters",
-            Self::WorkosIdTaken => "WorkOS user is linked to another account",
-            Self::UnreadableTime => "time that cannot be read",
-            Self::NotBoolean => "flag that is neither true nor false",
-            Self::Nul => "NUL character",
-            Self::NotUtf8 => "text that is not UTF-8",
-            Self::NoJti => "token without a jti",
-        })
-    }
-}
-
-/// A row that was refused, wholly or in part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedRow {
-    /// The row's key, fit for display.
-    pub id: String,
-    /// Why it was refused.
-    pub reason: RefusalReason,
-    /// The account that it conflicts with; 0 if a dry run has inserted none.
-    pub other: Option<UserId>,
-}
-
-impl RefusedRow {
-    pub(super) fn new(id: impl fmt::Display, reason: RefusalReason) -> Self {
-        Self {
-            id: id.to_string(),
-            reason,
-            other: None,
-        }
-    }
-
-    pub(super) fn conflicting_with(self, other: UserId) -> Self {
-        Self {
-            other: Some(other),
-            ..self
-        }
-    }
-}
-
-impl fmt::Display for RefusedRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.other {
-            Some(other) if other == UserId::default() => {
-                write!(f, "{} (by another row)", self.id)
-            }
-            Some(other) => write!(f, "{} (by {other})", self.id),
-            None => f.write_str(&self.id),
-        }
-    }
-}
 
 /// Counts of imported rows: users or tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,6 +24,10 @@ pub struct ImportTally {
     pub refused: BTreeMap<RefusalReason, (u64, Vec<RefusedRow>)>,
     /// For each scheme of Django's password hashes the number of rows that were imported, or compared.
     pub hashes: BTreeMap<&'static str, u64>,
+    /// For each kind of what accounts have in other tables, the number of imported or removed rows.
+    pub items: BTreeMap<&'static str, u64>,
+    /// For each remark all accounts that it is about.
+    pub named: BTreeMap<&'static str, Vec<String>>,
     /// For each remark the number of rows that it is about, and the first of them.
     pub notes: BTreeMap<&'static str, (u64, Vec<String>)>,
 }
@@ -135,6 +44,10 @@ impl ImportTally {
         if first.len() < NAMED {
             first.push(refusal);
         }
+    }
+
+    pub(super) fn count_item(&mut self, kind: &'static str) {
+        *self.items.entry(kind).or_default() += 1;
     }
 
     pub(super) fn note(&mut self, remark: &'static str, row: impl fmt::Display) {
@@ -158,6 +71,12 @@ impl ImportTally {
         }
         for (scheme, count) in batch.hashes {
             *self.hashes.entry(scheme).or_default() += count;
+        }
+        for (kind, count) in batch.items {
+            *self.items.entry(kind).or_default() += count;
+        }
+        for (remark, accounts) in batch.named {
+            self.named.entry(remark).or_default().extend(accounts);
         }
         for (remark, (count, first)) in batch.notes {
             let (total, named) = self.notes.entry(remark).or_default();
@@ -189,11 +108,20 @@ impl ImportTally {
         for (scheme, count) in &self.hashes {
             write!(f, "\n    {count:>8}  {scheme}")?;
         }
+        if !self.items.is_empty() {
+            f.write_str("\n  other tables")?;
+        }
+        for (kind, count) in &self.items {
+            write!(f, "\n    {count:>8}  {kind}")?;
+        }
         if !self.notes.is_empty() {
             f.write_str("\n  notes")?;
         }
         for (remark, (count, first)) in &self.notes {
             write_rows(f, *count, remark, first)?;
+        }
+        for (remark, accounts) in &self.named {
+            write!(f, "\n  {remark}:\n    {}", accounts.join(", "))?;
         }
         Ok(())
     }
@@ -216,6 +144,8 @@ pub struct ImportReport {
     pub users: ImportTally,
     /// Counts of simplejwt's blacklisted refresh tokens; `None` if Django has no such table.
     pub tokens: Option<ImportTally>,
+    /// The tables of Django's that refer to its user table and are not imported, with their rows.
+    pub not_imported: BTreeMap<String, u64>,
     heading: String,
 }
 
@@ -229,6 +159,7 @@ impl ImportReport {
         Self {
             users: ImportTally::default(),
             tokens: None,
+            not_imported: BTreeMap::new(),
             heading: format!(
                 "{} of {}{condition}:",
                 options.table.escape_debug(),
@@ -245,6 +176,12 @@ impl fmt::Display for ImportReport {
         if let Some(tokens) = &self.tokens {
             f.write_str("\nBlacklisted refresh tokens:")?;
             tokens.write(f)?;
+        }
+        if !self.not_imported.is_empty() {
+            f.write_str("\nNot imported, by table:")?;
+        }
+        for (table, count) in &self.not_imported {
+            write!(f, "\n    {count:>8}  {}", table.escape_debug())?;
         }
         Ok(())
     }
@@ -275,6 +212,7 @@ mod tests {
         let report = ImportReport {
             users: tally,
             tokens: None,
+            not_imported: BTreeMap::new(),
             heading: "x:".to_owned(),
         };
         let text = report.to_string();

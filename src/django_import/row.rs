@@ -1,16 +1,18 @@
 //! Checks a row of Django's user table.
 
+use diesel::QueryableByName;
 use diesel::sql_types::{Binary, Nullable};
 
 use super::decode::{self, RawCell};
 use super::key::KeyColumn;
 use super::password::DjangoPassword;
+use super::related_row::{RawRelated, RelatedData};
 use super::report::{RefusalReason, RefusedRow};
 use crate::accounts::{UserKey, email_key, email_problem};
 use crate::clock::Timestamp;
 
 /// A row as it was read: the bytes of each column's text, whatever the column's type.
-#[derive(Clone, Debug, Default, diesel::QueryableByName)]
+#[derive(Clone, Debug, Default, QueryableByName)]
 pub(super) struct RawUser {
     #[diesel(sql_type = Nullable<Binary>)]
     pub(super) c_key: RawCell,
@@ -34,6 +36,8 @@ pub(super) struct RawUser {
     pub(super) c_last_login: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
     pub(super) c_workos_user_id: RawCell,
+    #[diesel(embed)]
+    pub(super) related: RawRelated,
 }
 
 /// An email that an account can have.
@@ -59,6 +63,8 @@ pub(super) struct DjangoUser {
     pub(super) date_joined: Option<Timestamp>,
     pub(super) last_login: Option<Timestamp>,
     pub(super) workos_user_id: Option<String>,
+    /// What the account has in other tables.
+    pub(super) related: RelatedData,
 }
 
 /// Checks a row of these cells, as far as they go, and asserts what holds for every accepted row.
@@ -77,6 +83,7 @@ pub(crate) fn check_cells<'a>(cells: impl IntoIterator<Item = &'a [u8]>) {
         c_is_staff: cells.next(),
         c_is_superuser: cells.next(),
         c_workos_user_id: cells.next(),
+        related: RawRelated::default(),
     };
     if let Ok(user) = row.check(KeyColumn::UuidDigits) {
         assert_eq!(UserKey::parse(&user.key.to_string()), user.key);
@@ -123,7 +130,19 @@ impl RawUser {
             date_joined: decode::timestamp(self.c_date_joined).unwrap_or_default(),
             last_login: decode::timestamp(self.c_last_login).unwrap_or_default(),
             workos_user_id: workos_user_id(self.c_workos_user_id)?,
+            related: self.related.check()?,
         })
+    }
+}
+
+impl DjangoUser {
+    /// Whether django-allauth has verified the account's own email.
+    pub(super) fn email_is_verified(&self) -> bool {
+        let addresses = self.related.addresses.iter();
+        let mut verified = addresses.filter(|address| address.verified);
+        self.email
+            .as_ref()
+            .is_ok_and(|email| verified.any(|address| email_key(&address.email) == email.key))
     }
 }
 

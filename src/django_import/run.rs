@@ -3,6 +3,7 @@
 use super::blacklist;
 use super::dump;
 use super::error::ImportError;
+use super::items::ItemImport;
 use super::key::HIGHEST_KEY;
 use super::options::{ImportOptions, ImportProgress, ImportSource};
 use super::pass::ImportPass;
@@ -12,6 +13,7 @@ use super::source::DjangoUserTable;
 use crate::clock::Clock;
 use crate::db::source::ForeignDatabase;
 use crate::db::{Database, DbError, bump_sequence};
+use crate::keys::Keys;
 use crate::settings::{DatabaseSettings, DatabaseUrl};
 
 /// Rows of one transaction: enough that its commit costs little, few enough that its one `INSERT`
@@ -22,10 +24,12 @@ const BATCH: usize = 1000;
 /// Django's highest, rounded up.
 const ID_HEADROOM: i64 = 1_000_000;
 
-/// Imports Django's users, then simplejwt's blacklist if there is one.
+/// Imports Django's users, then simplejwt's blacklist if there is one. `keys` encrypt second factors, and
+/// are needed only if these are imported.
 pub fn import(
     settings: &DatabaseSettings,
     options: &ImportOptions,
+    keys: Option<Keys>,
     clock: &Clock,
     progress: &mut dyn FnMut(ImportProgress),
 ) -> Result<ImportReport, ImportError> {
@@ -45,7 +49,12 @@ pub fn import(
     }
     let rows = source.count(table.name()).map_err(ImportError::Source)?;
     progress(ImportProgress::Users(rows));
-    let mut planner = ImportPlanner::new(options, table.key_column(), clock);
+    let items = ItemImport {
+        issuers: options.issuers.clone(),
+        keys: keys.filter(|_| options.require_totp),
+        reads: table.related().reads(),
+    };
+    let mut planner = ImportPlanner::new(options, table.key_column(), items, clock);
     for pass in ImportPass::ALL {
         let query = table.query(&source, pass.rows());
         source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {
@@ -71,6 +80,7 @@ pub fn import(
         })?;
         report.tokens = Some(tally);
     }
+    report.not_imported = table.related().count_unread(&mut source)?;
     Ok(report)
 }
 

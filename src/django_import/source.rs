@@ -5,6 +5,7 @@ use super::columns::{DjangoColumns, FIELDS};
 use super::error::ImportError;
 use super::key::KeyColumn;
 use super::options::ImportOptions;
+use super::related::{RelatedTables, UserTableName};
 use crate::db::source::{ForeignDatabase, quote_identifier};
 
 /// Which rows of the user table a statement reads.
@@ -23,6 +24,7 @@ pub(super) struct DjangoUserTable {
     key_column: KeyColumn,
     columns: DjangoColumns,
     active: ActiveColumns,
+    related: RelatedTables,
     workos_user_id: Option<String>,
 }
 
@@ -50,12 +52,21 @@ impl DjangoUserTable {
             None => None,
         };
         let active = ActiveColumns::find(&columns, options)?;
+        let groups = source.table(&in_same_schema(&quoted_name, "auth_group"));
+        let user_table = UserTableName {
+            quoted: &quoted_name,
+            plain: plain_name(&quoted_name),
+            key: &key,
+            groups: groups.map_err(ImportError::Source)?,
+        };
+        let related = RelatedTables::find(source, &user_table, options.require_totp)?;
         Ok(Self {
             name: quoted_name,
             key,
             key_column,
             columns,
             active,
+            related,
             workos_user_id,
         })
     }
@@ -77,10 +88,12 @@ impl DjangoUserTable {
 
     /// The name of another table in the same schema.
     pub(super) fn in_same_schema(&self, name: &str) -> String {
-        match self.name.rsplit_once("\".\"") {
-            Some((schema, _)) => format!("{}.{name}", schema.trim_start_matches('"')),
-            None => name.to_owned(),
-        }
+        in_same_schema(&self.name, name)
+    }
+
+    /// The tables that refer to this one.
+    pub(super) fn related(&self) -> &RelatedTables {
+        &self.related
     }
 
     /// The statement that reads rows in key order.
@@ -96,6 +109,9 @@ impl DjangoUserTable {
             let column = self.columns.field(name);
             cells.push(named(column.as_deref(), &format!("c_{name}")));
         }
+        for (expression, name) in self.related.cells() {
+            cells.push(named(expression.as_deref(), name));
+        }
         let (cells, name, key) = (cells.join(", "), &self.name, &self.key);
         let comparison = match rows {
             UserRows::Open => "=",
@@ -103,6 +119,20 @@ impl DjangoUserTable {
         };
         format!("SELECT {cells} FROM {name} WHERE {is_active} {comparison} '1' ORDER BY {key}")
     }
+}
+
+/// The name of another table in the schema of a quoted table.
+fn in_same_schema(quoted: &str, name: &str) -> String {
+    match quoted.rsplit_once("\".\"") {
+        Some((schema, _)) => format!("{}.{name}", schema.trim_start_matches('"')),
+        None => name.to_owned(),
+    }
+}
+
+/// The name of a quoted table without its schema and the quotes.
+fn plain_name(quoted: &str) -> &str {
+    let name = quoted.rsplit_once("\".\"").map_or(quoted, |(_, name)| name);
+    name.trim_matches('"')
 }
 
 fn no_such_table(source: &mut ForeignDatabase, name: &str) -> ImportError {

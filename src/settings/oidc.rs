@@ -2,7 +2,9 @@
 
 use secrecy::SecretString;
 
+use super::error::SettingsError;
 use super::reader::Reader;
+use super::source::Source;
 use super::values::{parse_bool, parse_http_url, parse_whole_url};
 use crate::origin::is_https_or_loopback;
 
@@ -76,6 +78,19 @@ struct ProviderNames {
     issuer: &'static str,
     redirect_uris: &'static str,
     domains: &'static str,
+}
+
+/// Reads `GOOGLE_ISSUER` and `OKTA_ISSUER` alone, with django-allauth's names of the providers.
+pub fn provider_issuers(source: &Source) -> Result<Vec<(&'static str, String)>, SettingsError> {
+    let mut reader = Reader::new(source);
+    let google = reader.optional("GOOGLE_ISSUER", WANTED_ISSUER, parse_issuer);
+    let okta = reader.optional("OKTA_ISSUER", WANTED_ISSUER, parse_issuer);
+    let google = google.unwrap_or_else(|| GOOGLE.to_owned());
+    let issuers = [
+        Some(("google", google)),
+        okta.map(|issuer| ("okta", issuer)),
+    ];
+    reader.finish(issuers.into_iter().flatten().collect())
 }
 
 impl OidcSettings {
@@ -184,8 +199,6 @@ fn parse_issuer(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::error::SettingsError;
-    use crate::settings::source::Source;
 
     fn read(pairs: &[(&str, &str)]) -> Result<OidcSettings, SettingsError> {
         let source = Source::from_pairs(pairs.iter().copied());

@@ -1,6 +1,9 @@
 //! The command `vestibule import-django`, with databases like Django's and with a real Django.
 
 mod again;
+mod allauth;
+mod allauth_factors;
+mod allauth_links;
 mod blacklist;
 mod closed;
 mod dump;

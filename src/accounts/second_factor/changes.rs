@@ -96,6 +96,31 @@ pub fn add_totp(
     Ok(Some(codes))
 }
 
+/// Stores a secret that another program has confirmed, in place of one that the account may have. Its
+/// codes up to the time step `last_step` have been used there. There are no recovery codes.
+pub fn import_totp(
+    conn: &mut Conn,
+    keys: &Keys,
+    user_id: UserId,
+    (secret, last_step): (&TotpSecret, i64),
+    now: Timestamp,
+) -> Result<(), SecondFactorError> {
+    recovery_codes::delete_all(conn, user_id)?;
+    diesel::delete(totp_factors::table.find(user_id)).execute(conn)?;
+    let new = NewTotpRow::new(keys, user_id, secret, last_step, now)?;
+    diesel::insert_into(totp_factors::table)
+        .values(&new)
+        .execute(conn)?;
+    let event = AuditEvent::FactorAdded {
+        user_id,
+        factor: TOTP,
+        by: ChangedBy::Command,
+        ended_sessions: 0,
+    };
+    event.record(conn, &ClientDevice::default(), now)?;
+    Ok(())
+}
+
 /// Replaces the recovery codes of an account that has a second factor.
 pub fn replace_recovery_codes(
     conn: &mut Conn,

@@ -66,6 +66,16 @@ pub fn has_second_factor(conn: &mut Conn, user_id: UserId) -> QueryResult<bool> 
     Ok(TotpRow::find(conn, user_id)?.is_some())
 }
 
+/// The secret of an account's authenticator app; `None` if it has none, or if no key decrypts it.
+pub fn totp_secret(
+    conn: &mut Conn,
+    keys: &Keys,
+    user_id: UserId,
+) -> QueryResult<Option<TotpSecret>> {
+    let row = TotpRow::find(conn, user_id)?;
+    Ok(row.and_then(|row| Some(row.secret(keys)?.0)))
+}
+
 impl NewTotpRow {
     /// The row of a secret whose code of the time step `last_step` has been accepted.
     pub(super) fn new(

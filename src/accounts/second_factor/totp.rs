@@ -1,7 +1,7 @@
 //! Time-based one-time passwords (RFC 6238), as authenticator apps show them: SHA-1, six digits, a new
 //! code every thirty seconds.
 
-use totp_rs::{Builder, Secret, Totp, TotpError};
+use totp_rs::{Builder, Secret, SecretParseError, Totp, TotpError};
 use url::form_urlencoded::byte_serialize;
 
 use super::groups::in_groups;
@@ -25,6 +25,12 @@ impl TotpSecret {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TotpSecretError> {
         let totp = Builder::new().with_secret(Secret::from(bytes)).build()?;
         Ok(Self(totp))
+    }
+
+    /// The secret as authenticator apps show it, in base32.
+    pub fn from_base32(text: &str) -> Result<Self, TotpSecretError> {
+        let secret = Secret::try_from_base32(text.trim_end_matches('=').to_ascii_uppercase())?;
+        Self::from_bytes(secret.as_bytes())
     }
 
     /// The secret's bytes.
@@ -73,6 +79,9 @@ pub enum TotpSecretError {
     /// The bytes are no secret.
     #[error("not the secret of an authenticator app: {0}")]
     Invalid(#[from] TotpError),
+    /// The text is no base32.
+    #[error("not the secret of an authenticator app: {0}")]
+    NotBase32(#[from] SecretParseError),
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ pub(super) fn user() -> Value {
 pub(super) fn current_user() -> Value {
     let mut body = user();
     body["email_verified"] = true.into();
+    body["groups"] = json!(["editors"]);
     body
 }
 

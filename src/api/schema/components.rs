@@ -107,6 +107,11 @@ fn current_user_fields() -> Value {
         "type": "boolean",
         "description": "Whether the user has shown that the address is theirs.",
     });
+    fields["groups"] = json!({
+        "type": "array",
+        "items": { "type": "string" },
+        "description": "The names of the groups that the user had in Django, sorted.",
+    });
     fields
 }
 
@@ -123,7 +128,7 @@ pub(super) fn schemas() -> Value {
     json!({
         "User": object(&["id", "email", "first_name", "last_name"], user_fields()),
         "CurrentUser": object(
-            &["id", "email", "first_name", "last_name", "email_verified"],
+            &["id", "email", "first_name", "last_name", "email_verified", "groups"],
             current_user_fields(),
         ),
         "TokenPair": object(&["access"], json!({ "access": text(), "refresh": refresh_token() })),

@@ -98,5 +98,6 @@ pub(crate) async fn me(app: &TestApp, access: &Value) -> Response {
 pub(crate) fn current_user(user: &Value, email_verified: bool) -> Value {
     let mut user = user.clone();
     user["email_verified"] = email_verified.into();
+    user["groups"] = Value::Array(Vec::new());
     user
 }

@@ -1,5 +1,6 @@
 //! Databases that a real Django (`script/peers/django`) has written.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -120,6 +121,23 @@ pub(crate) fn dumpdata(django: &Django, options: &[&str]) -> Vec<u8> {
         .args(options)
         .output();
     successful(output)
+}
+
+/// What a real Django with django-allauth and django-otp has written.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct RealAllauth {
+    /// The secrets of authenticator apps in base32, by the user's email.
+    pub(crate) secrets: BTreeMap<String, String>,
+}
+
+impl RealAllauth {
+    /// A database that a real Django made with `make_allauth.py`, on the backend of this run.
+    pub(crate) fn on_this_runs_backend() -> (Django, Self) {
+        let database = TestDatabase::new();
+        let output = python(database.url()).arg("make_allauth.py").output();
+        let made = serde_json::from_slice(&successful(output)).expect("JSON of what was made");
+        (Django::without_tables(database), made)
+    }
 }
 
 /// Lets a real Django migrate this database and fill it. Its password hashes have cheap parameters; with

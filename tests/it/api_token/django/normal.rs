@@ -33,8 +33,8 @@ fn open(value: Value) -> Value {
         }
         Value::Object(fields) => fields
             .into_iter()
-            // Only vestibule's `/api/users/me` says whether the address is verified.
-            .filter(|(name, _)| name != "email_verified")
+            // Only vestibule's `/api/users/me` says whether the address is verified, and names groups.
+            .filter(|(name, _)| name != "email_verified" && name != "groups")
             .map(|(name, value)| (name, open(value)))
             .collect(),
         Value::Array(values) => values.into_iter().map(open).collect(),

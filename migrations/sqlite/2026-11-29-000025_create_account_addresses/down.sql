@@ -1,0 +1,2 @@
+DROP TABLE django_import_items;
+DROP TABLE account_addresses;

@@ -1,0 +1,50 @@
+//! Further verified addresses of accounts, which `import-django` takes over from django-allauth. A sign-in
+//! through WorkOS, Google or Okta finds its account by them too; a password does not.
+//!
+//! An account's own address has precedence: no address is a further address of one account and the own
+//! address of another.
+
+use diesel::prelude::*;
+
+use crate::db::schema::account_addresses;
+use crate::db::{Conn, insert_all};
+use crate::ids::UserId;
+
+/// A further verified address of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = account_addresses)]
+pub(crate) struct FurtherAddress {
+    pub(crate) email_key: String,
+    pub(crate) user_id: UserId,
+}
+
+impl FurtherAddress {
+    /// Those of these addresses that accounts have as further ones.
+    pub(crate) fn among(conn: &mut Conn, keys: &[&str]) -> QueryResult<Vec<Self>> {
+        let found = account_addresses::table.filter(account_addresses::email_key.eq_any(keys));
+        found.select(Self::as_select()).load(conn)
+    }
+
+    pub(crate) fn insert_all(conn: &mut Conn, addresses: &[Self]) -> QueryResult<usize> {
+        insert_all!(conn, account_addresses::table, addresses)
+    }
+
+    /// Removes the address from its account.
+    pub(crate) fn delete(&self, conn: &mut Conn) -> QueryResult<usize> {
+        let same = account_addresses::table.find(&self.email_key);
+        let theirs = same.filter(account_addresses::user_id.eq(self.user_id));
+        diesel::delete(theirs).execute(conn)
+    }
+}
+
+/// Removes addresses that have become own addresses of accounts.
+pub(crate) fn delete_further_addresses(conn: &mut Conn, keys: &[&str]) -> QueryResult<usize> {
+    let same = account_addresses::table.filter(account_addresses::email_key.eq_any(keys));
+    diesel::delete(same).execute(conn)
+}
+
+/// Removes every further address of an account.
+pub(super) fn delete_further_addresses_of(conn: &mut Conn, user_id: UserId) -> QueryResult<usize> {
+    let theirs = account_addresses::table.filter(account_addresses::user_id.eq(user_id));
+    diesel::delete(theirs).execute(conn)
+}

@@ -1,0 +1,80 @@
+//! The tables of another application that refer to one of its tables.
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Text;
+
+use super::{ForeignDatabase, quote_identifier};
+use crate::db::conn::Conn;
+use crate::db::error::DbError;
+
+/// A column with a foreign key to a table.
+#[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
+pub struct ForeignKey {
+    /// The name of the table that has the column; on PostgreSQL with its schema and in quotes if they are
+    /// needed.
+    #[diesel(sql_type = Text)]
+    pub table: String,
+    /// The name of the column.
+    #[diesel(sql_type = Text)]
+    pub column: String,
+}
+
+impl ForeignKey {
+    /// The name of the table without its schema and without quotes.
+    pub fn plain_table(&self) -> &str {
+        let name = self.table.rsplit('.').next().unwrap_or(&self.table);
+        name.trim_matches('"')
+    }
+}
+
+impl ForeignDatabase {
+    /// The foreign keys of one column to a quoted table, by table and column.
+    pub fn foreign_keys_to(&mut self, table: &str) -> Result<Vec<ForeignKey>, DbError> {
+        Ok(match &mut self.conn {
+            Conn::Sqlite(conn) => sql_query(
+                "SELECT t.name AS \"table\", k.\"from\" AS \"column\" \
+                 FROM sqlite_master AS t, pragma_foreign_key_list(t.name) AS k \
+                 WHERE t.type = 'table' AND k.\"table\" = ?1 COLLATE NOCASE ORDER BY 1, 2",
+            )
+            .bind::<Text, _>(super::unquote_identifier(table))
+            .load(conn)?,
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => sql_query(
+                "SELECT k.conrelid::regclass::text AS \"table\", a.attname::text AS \"column\" \
+                 FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] \
+                 WHERE k.contype = 'f' AND k.confrelid = to_regclass($1) AND array_length(k.conkey, 1) = 1 \
+                 ORDER BY 1, 2",
+            )
+            .bind::<Text, _>(table)
+            .load(conn)?,
+        })
+    }
+
+    /// The name of a table that a foreign key names, quoted for use in a statement.
+    pub fn quoted(&self, key: &ForeignKey) -> String {
+        match &self.conn {
+            Conn::Sqlite(_) => quote_identifier(&key.table),
+            // `regclass` has quoted it.
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(_) => key.table.clone(),
+        }
+    }
+
+    /// An expression for the rows of `tables`, a list of tables with its condition: the text of a JSON
+    /// array with an array for each row, in which the columns are texts or null. NULL, or an empty array,
+    /// without rows.
+    pub fn rows_as_json(&self, columns: &[&str], tables: &str) -> String {
+        let columns: Vec<_> = columns.iter().map(|column| self.as_text(column)).collect();
+        let columns = columns.join(", ");
+        match &self.conn {
+            Conn::Sqlite(_) => {
+                format!("(SELECT json_group_array(json_array({columns})) FROM {tables})")
+            }
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(_) => {
+                format!("(SELECT json_agg(json_build_array({columns})) FROM {tables})")
+            }
+        }
+    }
+}

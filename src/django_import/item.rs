@@ -1,0 +1,157 @@
+//! What accounts have in other tables, and the record of what was imported of it, `django_import_items`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use diesel::prelude::*;
+
+use super::row::DjangoUser;
+use crate::accounts::account_addresses::FurtherAddress;
+use crate::accounts::groups::GroupMembership;
+use crate::db::schema::{django_import_items, identities};
+use crate::db::{Conn, insert_all};
+use crate::ids::UserId;
+
+/// A row whose account exists here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AcceptedRow<'a> {
+    /// The account.
+    pub(super) user_id: UserId,
+    pub(super) row: &'a DjangoUser,
+    /// Whether the account is new here.
+    pub(super) is_new: bool,
+    /// Whether the account still has the imported password.
+    pub(super) is_unchanged: bool,
+    /// Whether a password is enough to sign in, as far as the account has no second factor.
+    pub(super) has_password: bool,
+}
+
+/// What an account can have besides its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum ItemKind {
+    Address,
+    Identity,
+    Group,
+    Totp,
+}
+
+impl ItemKind {
+    const ALL: [Self; 4] = [Self::Address, Self::Identity, Self::Group, Self::Totp];
+
+    /// The name in the database.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Identity => "identity",
+            Self::Group => "group",
+            Self::Totp => "totp",
+        }
+    }
+
+    /// The names in the report: of imported rows, and of removed ones.
+    pub(super) fn labels(self) -> [&'static str; 2] {
+        match self {
+            Self::Address => ["further email addresses", "further email addresses removed"],
+            Self::Identity => ["identities", "identities removed"],
+            Self::Group => ["group memberships", "group memberships removed"],
+            Self::Totp => ["authenticator apps", "authenticator apps removed"],
+        }
+    }
+}
+
+/// An item of an account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ImportItem {
+    pub(super) user_id: UserId,
+    pub(super) kind: ItemKind,
+    /// The address's key; the issuer, a space and the subject; the group's name; the secret's digest.
+    pub(super) value: String,
+}
+
+/// The recorded items of some accounts.
+pub(super) type RecordedItems = HashMap<UserId, BTreeSet<(ItemKind, String)>>;
+
+impl ImportItem {
+    /// Records the item.
+    pub(super) fn record_all(conn: &mut Conn, items: &[Self]) -> QueryResult<usize> {
+        let rows = items.iter().map(|item| {
+            (
+                django_import_items::user_id.eq(item.user_id),
+                django_import_items::kind.eq(item.kind.name()),
+                django_import_items::value.eq(&item.value),
+            )
+        });
+        let rows: Vec<_> = rows.collect();
+        insert_all!(conn, django_import_items::table, &rows)
+    }
+
+    /// Forgets the item.
+    pub(super) fn forget(&self, conn: &mut Conn) -> QueryResult<usize> {
+        let key = (self.user_id, self.kind.name(), &self.value);
+        diesel::delete(django_import_items::table.find(key)).execute(conn)
+    }
+
+    /// The issuer and the subject of an identity.
+    pub(super) fn identity(&self) -> Option<(&str, &str)> {
+        self.value
+            .split_once(' ')
+            .filter(|_| self.kind == ItemKind::Identity)
+    }
+
+    /// Removes the item from its account, and forgets it.
+    pub(super) fn delete(&self, conn: &mut Conn) -> QueryResult<()> {
+        self.forget(conn)?;
+        let (user_id, value) = (self.user_id, self.value.clone());
+        match self.kind {
+            ItemKind::Address => {
+                let email_key = value;
+                FurtherAddress { email_key, user_id }.delete(conn)?;
+            }
+            ItemKind::Identity => {
+                if let Some(identity) = self.identity() {
+                    let same = identities::table.find(identity);
+                    let theirs = same.filter(identities::user_id.eq(user_id));
+                    diesel::delete(theirs).execute(conn)?;
+                }
+            }
+            ItemKind::Group => {
+                let name = value;
+                GroupMembership { user_id, name }.delete(conn)?;
+            }
+            ItemKind::Totp => {}
+        }
+        Ok(())
+    }
+}
+
+/// Forgets the identities and second factors of an account, after they were removed, so that Django's are
+/// imported again.
+pub(super) fn forget_credentials(conn: &mut Conn, user_id: UserId) -> QueryResult<usize> {
+    let kinds = [ItemKind::Identity, ItemKind::Totp].map(ItemKind::name);
+    let theirs = django_import_items::table
+        .filter(django_import_items::user_id.eq(user_id))
+        .filter(django_import_items::kind.eq_any(kinds));
+    diesel::delete(theirs).execute(conn)
+}
+
+/// Reads the recorded items of the accounts of a batch.
+pub(super) fn recorded_items(
+    conn: &mut Conn,
+    accepted: &[AcceptedRow<'_>],
+) -> QueryResult<RecordedItems> {
+    let known = accepted.iter().filter(|accepted| !accepted.is_new);
+    let ids: Vec<UserId> = known.map(|accepted| accepted.user_id).collect();
+    let mut recorded = RecordedItems::new();
+    if ids.is_empty() {
+        return Ok(recorded);
+    }
+    let rows: Vec<(UserId, String, String)> = django_import_items::table
+        .filter(django_import_items::user_id.eq_any(ids))
+        .load(conn)?;
+    for (user_id, name, value) in rows {
+        let kind = ItemKind::ALL.into_iter().find(|kind| kind.name() == name);
+        if let Some(kind) = kind {
+            recorded.entry(user_id).or_default().insert((kind, value));
+        }
+    }
+    Ok(recorded)
+}

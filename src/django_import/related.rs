@@ -1,0 +1,169 @@
+//! The tables of Django's that refer to its user table, and which of them are imported.
+//!
+//! The rows of each account are read together with the account's own, as JSON arrays, so that they are
+//! written in the same transaction. A table counts only if it has a foreign key to the imported table:
+//! rows that belong to another user table must not be given to accounts with the same ids.
+
+use std::collections::BTreeMap;
+
+use super::error::ImportError;
+use crate::db::source::{ForeignDatabase, ForeignKey, quote_identifier};
+
+/// Tables of which the accounts that have rows are named, besides those that are read: apps for second
+/// factors that do not exist here.
+const DEVICE_TABLES: [&str; 4] = ["otp_", "two_factor_", "mfa_", "django_otp_"];
+/// The table of simplejwt that the import of its blacklist reads.
+const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
+
+/// A user table, quoted, with its plain name.
+pub(super) struct UserTableName<'a> {
+    pub(super) quoted: &'a str,
+    pub(super) plain: &'a str,
+    pub(super) key: &'a str,
+    /// The quoted table of Django's groups.
+    pub(super) groups: Option<String>,
+}
+
+/// Expressions that select the rows of one account in other tables.
+#[derive(Default)]
+pub(super) struct RelatedTables {
+    addresses: Option<String>,
+    identities: Option<String>,
+    groups: Option<String>,
+    authenticators: Option<String>,
+    totp_devices: Option<String>,
+    other_devices: Vec<String>,
+    /// The tables that are not imported, quoted, by name.
+    unread: BTreeMap<String, String>,
+}
+
+impl RelatedTables {
+    /// Finds the tables. Those of second factors are imported only if `with_factors`.
+    pub(super) fn find(
+        source: &mut ForeignDatabase,
+        users: &UserTableName<'_>,
+        with_factors: bool,
+    ) -> Result<Self, ImportError> {
+        let keys = source.foreign_keys_to(users.quoted);
+        let mut found = Self::default();
+        for key in keys.map_err(ImportError::Source)? {
+            let is_read = found.add(source, users, &key)?;
+            let is_factor = DEVICE_TABLES
+                .iter()
+                .any(|prefix| key.plain_table().starts_with(prefix));
+            if !is_read || (is_factor && !with_factors) {
+                found.unread.insert(key.table.clone(), source.quoted(&key));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Adds a table that is imported; `false` if it is none.
+    fn add(
+        &mut self,
+        source: &mut ForeignDatabase,
+        users: &UserTableName<'_>,
+        key: &ForeignKey,
+    ) -> Result<bool, ImportError> {
+        let table = source.quoted(key);
+        let columns = source.columns(&table).map_err(ImportError::Source)?;
+        let has = |names: &[&str]| {
+            let known = |name: &&str| columns.iter().any(|column| column.name == **name);
+            names.iter().all(known)
+        };
+        let condition = format!(
+            "r.{} = {}.{}",
+            quote_identifier(&key.column),
+            users.quoted,
+            users.key
+        );
+        let rows = format!("{table} AS r WHERE {condition}");
+        let name = key.plain_table();
+        match name {
+            OUTSTANDING => return Ok(true),
+            "account_emailaddress" if has(&["email", "verified"]) => {
+                self.addresses = Some(source.rows_as_json(&["r.email", "r.verified"], &rows));
+            }
+            "socialaccount_socialaccount" if has(&["provider", "uid", "extra_data"]) => {
+                let columns = ["r.provider", "r.uid", "r.extra_data"];
+                self.identities = Some(source.rows_as_json(&columns, &rows));
+            }
+            "mfa_authenticator" if has(&["type", "data"]) => {
+                self.authenticators = Some(source.rows_as_json(&["r.type", "r.data"], &rows));
+            }
+            "otp_totp_totpdevice"
+                if has(&["id", "confirmed", "key", "step", "t0", "digits", "drift"])
+                    && has(&["last_t"]) =>
+            {
+                let columns = [
+                    "r.id",
+                    "r.confirmed",
+                    "r.key",
+                    "r.step",
+                    "r.t0",
+                    "r.digits",
+                    "r.drift",
+                    "r.last_t",
+                ];
+                self.totp_devices = Some(source.rows_as_json(&columns, &rows));
+            }
+            _ if name == format!("{}_groups", users.plain) && has(&["group_id"]) => {
+                let Some(groups) = &users.groups else {
+                    return Ok(false);
+                };
+                let rows = format!(
+                    "{table} AS r JOIN {groups} AS g ON g.id = r.group_id WHERE {condition}"
+                );
+                self.groups = Some(source.rows_as_json(&["g.name"], &rows));
+            }
+            _ if DEVICE_TABLES.iter().any(|prefix| name.starts_with(prefix)) => {
+                let confirmed = if has(&["confirmed"]) {
+                    " AND r.confirmed"
+                } else {
+                    ""
+                };
+                let exists = format!("EXISTS (SELECT 1 FROM {rows}{confirmed})");
+                self.other_devices.push(exists);
+                return Ok(false);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The cells of an account's row that hold its rows in these tables, by name.
+    pub(super) fn cells(&self) -> [(Option<String>, &'static str); 6] {
+        let other_devices = (!self.other_devices.is_empty()).then(|| {
+            let exists = self.other_devices.join(" OR ");
+            format!("(CASE WHEN {exists} THEN '1' ELSE '0' END)")
+        });
+        [
+            (self.addresses.clone(), "c_addresses"),
+            (self.identities.clone(), "c_identities"),
+            (self.groups.clone(), "c_groups"),
+            (self.authenticators.clone(), "c_authenticators"),
+            (self.totp_devices.clone(), "c_totp_devices"),
+            (other_devices, "c_other_devices"),
+        ]
+    }
+
+    /// Whether the addresses, identities and groups of accounts are read.
+    pub(super) fn reads(&self) -> [bool; 3] {
+        [&self.addresses, &self.identities, &self.groups].map(Option::is_some)
+    }
+
+    /// The tables that are not imported and have rows, with the number of their rows.
+    pub(super) fn count_unread(
+        &self,
+        source: &mut ForeignDatabase,
+    ) -> Result<BTreeMap<String, u64>, ImportError> {
+        let mut counts = BTreeMap::new();
+        for (name, quoted) in &self.unread {
+            let count = source.count(quoted).map_err(ImportError::Source)?;
+            if count > 0 {
+                counts.insert(name.clone(), count);
+            }
+        }
+        Ok(counts)
+    }
+}

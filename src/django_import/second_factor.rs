@@ -1,0 +1,192 @@
+//! Second factors of django-allauth (`mfa_authenticator`) and of django-otp (`otp_totp_totpdevice`).
+
+use std::fmt;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde_json::Value;
+
+use super::decode::JsonRow;
+use crate::accounts::second_factor::TotpSecret;
+use crate::hex::hex;
+
+/// The second factor that an account has in Django.
+#[derive(Clone, Debug, Default)]
+pub(super) enum DjangoFactor {
+    /// None.
+    #[default]
+    Missing,
+    /// An authenticator app that works here too.
+    Totp(DjangoTotp),
+    /// Something else: a security key, codes by SMS, an app with other parameters, or a secret that
+    /// cannot be read.
+    Other,
+}
+
+/// An authenticator app.
+#[derive(Clone)]
+pub(super) struct DjangoTotp {
+    pub(super) secret: TotpSecret,
+    /// The time step of the last code that was used in Django, as far as it is stored.
+    pub(super) last_step: i64,
+    /// Whether the account has another factor or recovery codes too, which are not imported.
+    pub(super) has_more: bool,
+}
+
+impl DjangoTotp {
+    /// The SHA-256 of the secret, by which a later import recognizes it.
+    pub(super) fn digest(&self) -> String {
+        secret_digest(&self.secret)
+    }
+}
+
+/// The SHA-256 of a secret of at least 128 bits, which cannot be guessed from it.
+pub(super) fn secret_digest(secret: &TotpSecret) -> String {
+    hex(digest(&SHA256, secret.as_bytes()).as_ref())
+}
+
+/// Does not show the secret.
+impl fmt::Debug for DjangoTotp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DjangoTotp").finish_non_exhaustive()
+    }
+}
+
+impl DjangoFactor {
+    /// Reads the rows of an account: `type` and `data` of allauth's authenticators; `id`, `confirmed`,
+    /// `key`, `step`, `t0`, `digits`, `drift` and `last_t` of django-otp's devices.
+    pub(super) fn new(
+        authenticators: &[JsonRow],
+        mut devices: Vec<JsonRow>,
+        has_others: bool,
+    ) -> Self {
+        devices.retain(|device| device.get(1).is_some_and(is_true));
+        devices.sort_by_key(|device| integer(device, 0));
+        let factors = authenticators.len() + devices.len() + usize::from(has_others);
+        let apps = authenticators.iter().filter_map(authenticator);
+        let mut usable = apps.chain(devices.iter().filter_map(device));
+        match usable.next() {
+            Some((secret, last_step)) => Self::Totp(DjangoTotp {
+                secret,
+                last_step,
+                has_more: factors > 1,
+            }),
+            None if factors > 0 => Self::Other,
+            None => Self::Missing,
+        }
+    }
+}
+
+/// allauth keeps the secret in base32, unless the project's adapter encrypts it.
+fn authenticator(row: &JsonRow) -> Option<(TotpSecret, i64)> {
+    let [Some(kind), Some(data)] = row.as_slice() else {
+        return None;
+    };
+    if kind != "totp" {
+        return None;
+    }
+    let data: Value = serde_json::from_str(data).ok()?;
+    let secret = data.get("secret")?.as_str()?;
+    Some((TotpSecret::from_base32(secret).ok()?, 0))
+}
+
+/// Codes are accepted one step before and after their time, so that a drift of one step is harmless.
+fn device(row: &JsonRow) -> Option<(TotpSecret, i64)> {
+    let usable = integer(row, 3) == Some(30)
+        && integer(row, 4) == Some(0)
+        && integer(row, 5) == Some(6)
+        && integer(row, 6).is_some_and(|drift| drift.abs() <= 1);
+    let secret = bytes(row.get(2)?.as_deref()?)?;
+    let secret = TotpSecret::from_bytes(&secret).ok().filter(|_| usable)?;
+    Some((secret, integer(row, 7)?.max(0)))
+}
+
+fn integer(row: &JsonRow, at: usize) -> Option<i64> {
+    row.get(at)?.as_deref()?.parse().ok()
+}
+
+fn is_true(cell: &Option<String>) -> bool {
+    matches!(cell.as_deref(), Some("1" | "true"))
+}
+
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let all_hex =
+        digits.len().is_multiple_of(2) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    all_hex.then(|| pairs.map(byte).collect())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE32: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    const HEX: &str = "3132333435363738393031323334353637383930";
+
+    fn row(cells: &[&str]) -> JsonRow {
+        cells.iter().map(|cell| Some((*cell).to_owned())).collect()
+    }
+
+    fn allauth(kind: &str, data: &str) -> JsonRow {
+        row(&[kind, data])
+    }
+
+    fn otp(changed: usize, cell: &str) -> JsonRow {
+        let mut cells = ["1", "1", HEX, "30", "0", "6", "0", "57"];
+        cells[changed] = cell;
+        row(&cells)
+    }
+
+    fn totp(factor: &DjangoFactor) -> &DjangoTotp {
+        match factor {
+            DjangoFactor::Totp(totp) => totp,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn secrets_of_both_packages_are_read() {
+        let secret = format!(r#"{{"secret": "{BASE32}"}}"#);
+        let factor = DjangoFactor::new(&[allauth("totp", &secret)], vec![], false);
+        let app = totp(&factor);
+        assert_eq!(app.secret.as_bytes(), b"12345678901234567890");
+        assert_eq!((app.last_step, app.has_more), (0, false));
+        let factor = DjangoFactor::new(&[], vec![otp(0, "9"), otp(0, "10")], false);
+        let app = totp(&factor);
+        assert_eq!(app.secret.as_bytes(), b"12345678901234567890");
+        assert_eq!((app.last_step, app.has_more), (57, true));
+        assert!(!format!("{factor:?}").contains("123"));
+        let codes = allauth("recovery_codes", r#"{"seed": "00", "used_mask": 0}"#);
+        let factor = DjangoFactor::new(&[codes, allauth("totp", &secret)], vec![], false);
+        assert!(totp(&factor).has_more);
+    }
+
+    #[test]
+    fn other_factors_are_not_usable() {
+        let of_allauth = |kind, data| DjangoFactor::new(&[allauth(kind, data)], vec![], false);
+        for factor in [
+            of_allauth("webauthn", "{}"),
+            of_allauth("totp", "{}"),
+            of_allauth("totp", r#"{"secret": "gAAAAABm_encrypted-"}"#),
+            of_allauth("totp", r#"{"secret": "GEZDGNBV"}"#),
+            DjangoFactor::new(&[], vec![], true),
+        ] {
+            assert!(matches!(factor, DjangoFactor::Other), "{factor:?}");
+        }
+        for (at, cell) in [
+            (2, "31"),
+            (2, "+1"),
+            (2, "é"),
+            (3, "60"),
+            (4, "7"),
+            (5, "8"),
+            (6, "2"),
+            (6, "-2"),
+        ] {
+            let factor = DjangoFactor::new(&[], vec![otp(at, cell)], false);
+            assert!(matches!(factor, DjangoFactor::Other), "{at} {cell}");
+        }
+        let unconfirmed = DjangoFactor::new(&[], vec![otp(1, "0")], false);
+        assert!(matches!(unconfirmed, DjangoFactor::Missing));
+    }
+}

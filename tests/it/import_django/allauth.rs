@@ -1,0 +1,249 @@
+//! What accounts have in tables of django-allauth and in Django's groups.
+
+use diesel::prelude::*;
+use serde_json::{Value, json};
+use vestibule::db::schema::{account_addresses, account_groups, identities, users};
+
+use super::sign_in::import;
+use crate::support::app::{TestApp, location};
+use crate::support::django::{Django, ImportTarget, counts};
+use crate::support::real_django::{RealAllauth, RealDjango};
+
+/// Google's issuer and that of `carol`'s stored ID token.
+const GOOGLE: &str = "https://accounts.google.com";
+const ACME: &str = "https://id.acme.example";
+const OKTA: &str = "https://acme.okta.example";
+const WITH_OKTA: [&str; 2] = ["--issuer", "okta=https://acme.okta.example"];
+
+fn real() -> (Django, ImportTarget) {
+    let (django, _) = RealAllauth::on_this_runs_backend();
+    (django, ImportTarget::new())
+}
+
+fn addresses(target: &ImportTarget) -> Vec<(String, i64)> {
+    target.rows(|conn| {
+        let all = account_addresses::table.order(account_addresses::email_key);
+        let columns = (account_addresses::email_key, account_addresses::user_id);
+        all.select(columns).load(conn)
+    })
+}
+
+fn links(target: &ImportTarget) -> Vec<(String, String, i64)> {
+    target.rows(|conn| identities::table.order(identities::issuer).load(conn))
+}
+
+fn groups(target: &ImportTarget) -> Vec<(i64, String)> {
+    let mut all: Vec<(i64, String)> = target.rows(|conn| account_groups::table.load(conn));
+    all.sort_unstable();
+    all
+}
+
+fn owned<const N: usize>(rows: [(&str, &str, i64); N]) -> Vec<(String, String, i64)> {
+    rows.map(|(issuer, subject, id)| (issuer.to_owned(), subject.to_owned(), id))
+        .into()
+}
+
+#[test]
+fn verified_addresses_identities_and_groups_are_imported() {
+    let (django, target) = real();
+    let dry = target.import(&django, &["--dry-run"]);
+    let output = target.import(&django, &[]);
+    assert_eq!(
+        dry.stdout.replace(", had this not been a dry run", ""),
+        output.stdout
+    );
+    assert_eq!(counts(&output, 0), [9, 0, 0, 0]);
+    for line in [
+        "       2  further email addresses\n",
+        "       2  identities\n",
+        "       3  group memberships\n",
+        "1  further email address of another account, not imported: 1\n",
+        "1  further email address that is not verified, not imported: 1\n",
+        "2  identity at a provider whose issuer is unknown, not imported; see --issuer: 4 (",
+        "second factor not imported, so that a password alone lets these accounts in (see --require-totp):\n    5, 6, 7, 8, 9\n",
+        "Not imported, by table:",
+        "       3  auth_user_user_permissions\n",
+        "       1  authtoken_token\n",
+        "       4  mfa_authenticator\n",
+        "       1  otp_hotp_hotpdevice\n",
+        "       2  otp_totp_totpdevice",
+    ] {
+        assert!(output.stdout.contains(line), "{line}: {}", output.stdout);
+    }
+    let verified = target
+        .users()
+        .into_iter()
+        .filter(|user| user.email_verified);
+    let verified: Vec<i64> = verified.map(|user| user.id.into()).collect();
+    assert_eq!(verified, [1, 3]);
+    assert_eq!(
+        addresses(&target),
+        [
+            ("ada@work.example".to_owned(), 1),
+            ("root@work.example".to_owned(), 3)
+        ]
+    );
+    let expected = owned([(GOOGLE, "1001", 4), (ACME, "c7", 4)]);
+    assert_eq!(links(&target), expected);
+    assert_eq!(
+        groups(&target),
+        [
+            (1, "Nachtschicht Ü".to_owned()),
+            (1, "editors".to_owned()),
+            (2, "editors".to_owned())
+        ]
+    );
+}
+
+#[test]
+fn the_issuer_of_a_provider_can_be_named() {
+    let (django, target) = real();
+    target.import(&django, &WITH_OKTA);
+    // The subject is Okta's, not the address that allauth uses as `uid`.
+    let expected = owned([(GOOGLE, "1001", 4), (OKTA, "00u1", 4), (ACME, "c7", 4)]);
+    assert_eq!(links(&target), expected);
+    // A run without the option removes nothing.
+    target.import(&django, &[]);
+    assert_eq!(links(&target), expected);
+    let setting = target.program(django.url(), &[]).env("OKTA_ISSUER", OKTA);
+    let output = setting.run().exits_with(0);
+    assert!(
+        output
+            .stdout
+            .contains("not imported; see --issuer: 4 (github)")
+    );
+    let wrong = target.program(django.url(), &["--issuer", "okta"]).run();
+    wrong.exits_with(2);
+}
+
+#[test]
+fn a_later_import_restores_nothing_that_was_removed_here() {
+    let (django, target) = real();
+    target.import(&django, &[]);
+    target.change(|conn| {
+        diesel::delete(account_addresses::table).execute(conn)?;
+        diesel::delete(identities::table).execute(conn)?;
+        diesel::delete(account_groups::table).execute(conn)
+    });
+    let again = target.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [0, 0, 9, 0]);
+    assert!(!again.stdout.contains("other tables"), "{again:#?}");
+    assert!(addresses(&target).is_empty() && links(&target).is_empty());
+    assert!(groups(&target).is_empty());
+}
+
+#[test]
+fn changes_in_django_are_imported_and_removals_too() {
+    let (django, target) = real();
+    target.import(&django, &[]);
+    django.run(
+        "DELETE FROM auth_user_groups WHERE user_id = 1; \
+         DELETE FROM socialaccount_socialaccount WHERE provider = 'google'; \
+         UPDATE account_emailaddress SET verified = false WHERE email = 'ada@work.example'; \
+         UPDATE account_emailaddress SET verified = true WHERE email = 'ada@old.example'; \
+         DELETE FROM account_emailaddress WHERE email = 'bob@example.com' AND user_id = 1; \
+         UPDATE account_emailaddress SET verified = true WHERE email = 'bob@example.com'",
+    );
+    let output = target.import(&django, &[]);
+    for line in [
+        "1  further email addresses\n",
+        "1  further email addresses removed\n",
+        "1  identities removed\n",
+        "2  group memberships removed\n",
+    ] {
+        assert!(output.stdout.contains(line), "{line}: {}", output.stdout);
+    }
+    assert_eq!(
+        addresses(&target),
+        [
+            ("ada@old.example".to_owned(), 1),
+            ("root@work.example".to_owned(), 3)
+        ]
+    );
+    assert_eq!(links(&target), owned([(ACME, "c7", 4)]));
+    assert_eq!(groups(&target), [(2, "editors".to_owned())]);
+    assert!(target.user(2).email_verified);
+}
+
+/// Whoever has the account in Django may not be the account's owner any more.
+#[test]
+fn nothing_is_added_to_an_account_whose_password_was_changed_here() {
+    let (django, target) = real();
+    target.import(&django, &[]);
+    target.change(|conn| {
+        let carol = users::table.find(4);
+        diesel::update(carol)
+            .set(users::password.eq("!changed-here"))
+            .execute(conn)
+    });
+    let output = target.import(&django, &WITH_OKTA);
+    assert!(
+        output.stdout.contains("1  password changed here, so that"),
+        "{output:#?}"
+    );
+    assert_eq!(
+        links(&target),
+        owned([(GOOGLE, "1001", 4), (ACME, "c7", 4)])
+    );
+}
+
+#[test]
+fn an_own_address_of_a_later_account_is_no_further_address() {
+    let (django, target) = real();
+    target.import(&django, &[]);
+    django.run(
+        "UPDATE auth_user SET email = 'ada@work.example' WHERE id = 9; \
+         UPDATE auth_user SET email = 'root@work.example' WHERE id = 8",
+    );
+    target.import(&django, &[]);
+    assert_eq!(addresses(&target), []);
+    target.import(&django, &[]);
+    assert_eq!(addresses(&target), []);
+}
+
+#[tokio::test]
+async fn groups_are_named_to_applications() {
+    let ((django, _), app) = (RealAllauth::on_this_runs_backend(), TestApp::start());
+    import(&app, &django, &[]);
+    for (name, groups) in [
+        ("ada", json!(["Nachtschicht Ü", "editors"])),
+        ("carol", json!([])),
+    ] {
+        let visitor = app.visitor();
+        let email = format!("{name}@example.com");
+        assert_eq!(
+            location(&visitor.log_in(&email, "Correct-horse-9").await),
+            "/"
+        );
+        let me = visitor.page("/api/users/me").await;
+        let me: Value = serde_json::from_str(&me).unwrap();
+        assert_eq!(me["groups"], groups, "{me}");
+    }
+}
+
+/// Keys of two tables may be equal by chance.
+#[test]
+fn rows_of_another_user_table_are_given_to_nobody() {
+    let (django, target) = real();
+    django.run(
+        "INSERT INTO people_reader (id, password, email, is_active, is_banned) \
+         VALUES (1, '!', 'reader@example.com', true, false), (4, '!', 'other@example.com', true, false)",
+    );
+    let options = ["--table", "people_reader", "--closed-column", "is_banned"];
+    let options = [&options[..], &["--closed-column", "deleted_at"]].concat();
+    let output = target.import(&django, &options);
+    assert_eq!(counts(&output, 0), [2, 0, 0, 0]);
+    assert!(addresses(&target).is_empty() && links(&target).is_empty());
+    assert!(groups(&target).is_empty());
+    assert!(!output.stdout.contains("second factor"), "{output:#?}");
+}
+
+/// Django without these packages has no further tables.
+#[test]
+fn a_django_without_allauth_reports_only_its_own_tables() {
+    let ((django, _), target) = (RealDjango::on_this_runs_backend(), ImportTarget::new());
+    let output = target.import(&django, &[]);
+    for part in ["other tables", "second factor", "Not imported"] {
+        assert!(!output.stdout.contains(part), "{part}: {output:#?}");
+    }
+}
