@@ -2,11 +2,13 @@
 
 /// The applications whose tables are read besides the user table: Django's groups, allauth, django-otp,
 /// simplejwt.
-const APPLICATIONS: [&str; 8] = [
+const APPLICATIONS: [&str; 10] = [
     "account",
     "auth",
     "authtoken",
     "mfa",
+    "otp_email",
+    "otp_hotp",
     "otp_static",
     "otp_totp",
     "socialaccount",
