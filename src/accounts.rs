@@ -6,11 +6,13 @@ mod credentials;
 mod deleted_workos_users;
 mod email;
 pub mod email_address;
+mod email_key;
 mod email_ownership;
 pub(crate) mod groups;
 pub mod identity_linking;
 pub(crate) mod import_ledger;
 mod lifecycle;
+mod login_name;
 mod password_costs;
 pub mod passwords;
 pub mod provisioning;
@@ -18,15 +20,17 @@ pub mod second_factor;
 mod sign_in_method;
 mod user;
 mod user_key;
+mod username;
 
 pub use credentials::{
     CheckedCredentials, CredentialError, PasswordChange, authenticate, change_password,
-    emails_without_sign_in_method, has_password, has_sign_in_method, may_use_password,
+    has_password, has_sign_in_method, labels_without_sign_in_method, may_use_password,
 };
 pub use deleted_workos_users::{
     DELETED_USER_RETENTION, delete_old_workos_deletions, record_deleted_workos_user,
 };
-pub use email::{email_key, email_problem};
+pub use email::{email_problem, key_without_email};
+pub use email_key::email_key;
 pub use groups::group_names;
 pub use identity_linking::{
     EmailLinking, ExternalIdentity, LinkError, connect_identity, connected_issuers,
@@ -39,8 +43,10 @@ pub use lifecycle::{
 pub use password_costs::{
     dearest_hashes, measure_password_costs, measure_password_costs_periodically,
 };
+pub use login_name::LoginName;
 pub use passwords::unusable_password;
 pub use provisioning::{ProvisionError, WorkosProfile, provision, update_from_workos};
 pub use sign_in_method::{AllowedSignInMethods, SignInMethod};
 pub use user::{NewUser, User};
 pub use user_key::UserKey;
+pub use username::{normalize_username, validate_username};

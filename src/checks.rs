@@ -109,7 +109,7 @@ pub fn database(settings: &Settings, verbose: bool) -> Vec<CheckMessage> {
         if pending > 0 {
             return Ok(vec![not_migrated(unapplied_migrations(pending))]);
         }
-        accounts::issues(&database, settings.password_login, verbose)
+        accounts::issues(&database, settings, verbose)
     });
     messages.extend(issues.unwrap_or_else(|error| match error {
         DbError::Missing(file) => {

@@ -93,13 +93,18 @@ enum Command {
     Check(CheckArguments),
     /// Creates an account with all permissions.
     ///
-    /// Asks for the email, and twice for the password, which is not shown. Weak passwords are refused.
+    /// Asks for the email, with LOGIN_FIELD=username first for the username, and twice for the password,
+    /// which is not shown. Weak passwords are refused.
     Createsuperuser {
+        /// The account's username.
+        #[arg(long, value_name = "USERNAME")]
+        username: Option<String>,
         /// The account's email, which counts as verified.
         #[arg(long, value_name = "EMAIL")]
         email: Option<String>,
-        /// Asks no questions: the email is that of --email or DJANGO_SUPERUSER_EMAIL, the password
-        /// that of DJANGO_SUPERUSER_PASSWORD. Without a password, the account signs in through WorkOS.
+        /// Asks no questions: the username is that of --username or DJANGO_SUPERUSER_USERNAME, the email
+        /// that of --email or DJANGO_SUPERUSER_EMAIL, the password that of DJANGO_SUPERUSER_PASSWORD.
+        /// Without a password, the account signs in through WorkOS.
         #[arg(long, visible_alias = "no-input")]
         noinput: bool,
     },
@@ -108,33 +113,38 @@ enum Command {
     /// Asks twice for the password, which is not shown. Without a terminal it reads two lines from
     /// the standard input.
     Changepassword {
-        /// The account's email, in any case.
-        email: String,
+        /// The account's email, in any case, or its username.
+        #[arg(value_name = "EMAIL")]
+        name: String,
     },
     /// Deactivates an account: its sessions and tokens end at once, and it cannot sign in.
     Deactivate {
-        /// The account's email, in any case.
-        email: String,
+        /// The account's email, in any case, or its username.
+        #[arg(value_name = "EMAIL")]
+        name: String,
     },
     /// Ends all sessions and tokens of an account, here and at WorkOS. The account stays active.
     ///
     /// For a lost device, or a session that somebody else may use. The user can log in again.
     Logout {
-        /// The account's email, in any case.
-        email: String,
+        /// The account's email, in any case, or its username.
+        #[arg(value_name = "EMAIL")]
+        name: String,
     },
     /// Activates a deactivated account again.
     Activate {
-        /// The account's email, in any case.
-        email: String,
+        /// The account's email, in any case, or its username.
+        #[arg(value_name = "EMAIL")]
+        name: String,
     },
     /// Removes the authenticator app and the recovery codes of an account.
     ///
     /// For a user who has lost both. The password alone is then enough to log in, until the user sets
     /// up an authenticator app again. Sessions and tokens stay valid.
     Resettotp {
-        /// The account's email, in any case.
-        email: String,
+        /// The account's email, in any case, or its username.
+        #[arg(value_name = "EMAIL")]
+        name: String,
     },
     /// Imports the users of a Django project, with their ids and passwords.
     ///
@@ -181,13 +191,17 @@ impl Cli {
             Command::Runserver { bind, .. } => runserver::run(bind),
             Command::Migrate { check, plan } => migrate::run(check, plan),
             Command::Check(arguments) => check::run(arguments),
-            Command::Createsuperuser { email, noinput } => createsuperuser::run(email, noinput),
-            Command::Changepassword { email } => changepassword::run(email),
-            Command::Deactivate { email } => deactivate::run(&email),
-            Command::Logout { email } => logout::run(&email),
-            Command::Activate { email } => activate::run(&email),
-            Command::Resettotp { email } => resettotp::run(&email),
-            Command::ImportDjango(arguments) => import_django::run(arguments.options()?),
+            Command::Createsuperuser {
+                username,
+                email,
+                noinput,
+            } => createsuperuser::run(username, email, noinput),
+            Command::Changepassword { name } => changepassword::run(name),
+            Command::Deactivate { name } => deactivate::run(&name),
+            Command::Logout { name } => logout::run(&name),
+            Command::Activate { name } => activate::run(&name),
+            Command::Resettotp { name } => resettotp::run(&name),
+            Command::ImportDjango(arguments) => import_django::run(arguments),
             Command::Flushexpiredtokens => flushexpiredtokens::run(),
             Command::Openapi => openapi::run(),
             Command::Emulator { bind, seed } => emulator::run(bind, seed.as_deref()),

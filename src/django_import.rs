@@ -34,6 +34,7 @@ mod second_factor;
 mod source;
 mod time;
 mod transaction;
+mod usernames;
 
 pub use error::ImportError;
 pub use options::{ImportOptions, ImportProgress, ImportSource};

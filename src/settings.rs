@@ -9,6 +9,7 @@ mod cors;
 mod database_url;
 mod dotenv;
 mod error;
+mod login_field;
 mod misspelt;
 mod oidc;
 mod pem;
@@ -32,6 +33,7 @@ pub use api_prefix::ApiPrefix;
 pub use cors::CorsSettings;
 pub use database_url::DatabaseUrl;
 pub use error::{InvalidSetting, SettingsError};
+pub use login_field::LoginField;
 pub use misspelt::MisspeltName;
 pub use oidc::{OidcSettings, ProviderLinking, ProviderSettings, provider_issuers};
 use reader::Reader;
@@ -104,6 +106,8 @@ pub struct Settings {
     pub retention: RetentionSettings,
     /// The settings of the JSON API.
     pub api: ApiSettings,
+    /// What a user enters besides the password.
+    pub login_field: LoginField,
     /// Who may sign in with a password.
     pub password_login: PasswordLogin,
     /// The file of breached passwords, which nobody may set.
@@ -238,6 +242,7 @@ impl Settings {
                 "a path of this site, such as /welcome, or a whole https:// URL",
                 parse_redirect_target,
             ),
+            login_field: LoginField::read(reader),
             password_login: reader.value(
                 "PASSWORD_LOGIN",
                 "unlinked",

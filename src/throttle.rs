@@ -125,15 +125,16 @@ impl Throttle {
         self.count(self.organization_switches.as_ref(), &[account_key(id)])
     }
 
-    /// Begins the comparison of a password for this account, on whatever route. Fails if too many wrong
+    /// Begins the comparison of a password for the account with this key, on whatever route and by whichever
+    /// name the account is reached. Fails if too many wrong
     /// ones came from one of the client's networks, or from the browser, if the account has signed in there
     /// before.
     pub fn begin_password(
         &self,
         source: &PasswordSource,
-        email: &str,
+        account: &str,
     ) -> Result<PasswordAttempt<'_>, Error> {
-        let keys = source_keys(source, email);
+        let keys = source_keys(source, account);
         if let Some(wrong) = &self.wrong_passwords {
             let now = self.clock.elapsed();
             let _counting = self.counting.lock();
@@ -190,9 +191,9 @@ impl PasswordAttempt<'_> {
 }
 
 /// What counts passwords of this account from this source.
-fn source_keys(source: &PasswordSource, email: &str) -> Vec<LimitKey> {
+fn source_keys(source: &PasswordSource, account: &str) -> Vec<LimitKey> {
     match source {
-        PasswordSource::Address(client) => network_keys(*client, email),
+        PasswordSource::Address(client) => network_keys(*client, account),
         PasswordSource::KnownBrowser { account, browser } => {
             vec![known_browser_key(account, browser)]
         }

@@ -1,5 +1,5 @@
-//! Checks email and password. Every refusal gets the same answer after the same time, so that
-//! neither tells why it was refused.
+//! Checks an email or username and a password. Every refusal gets the same answer after the same time, so
+//! that neither tells why it was refused.
 
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::import_ledger::record_rehash;
 use super::lifecycle::{RevokedSessions, set_password};
+use super::login_name::LoginName;
 use super::passwords::{self, Hasher, HasherOverloaded, PasswordError, PasswordSource};
 use super::user::User;
 use crate::audit::{AuditEvent, ChangedBy};
@@ -15,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
 use crate::ids::{SessionId, UserId};
-use crate::settings::PasswordLogin;
+use crate::settings::{LoginField, PasswordLogin};
 use crate::workos::ClientDevice;
 
 /// How often a password change is tried. A try fails only if the account changes between the check
@@ -59,21 +60,17 @@ pub struct CheckedCredentials {
     rehashed: Option<String>,
 }
 
-/// Checks an email and a password. Every refusal takes the same time.
+/// Checks a login name and a password. Every refusal takes the same time.
 pub async fn authenticate(
     database: &Database,
     hasher: &Hasher,
     policy: PasswordLogin,
-    email: &str,
+    name: &LoginName,
     password: SecretString,
     source: PasswordSource,
 ) -> Result<CheckedCredentials, CredentialError> {
-    let email = email.to_owned();
-    // PostgreSQL refuses NUL in a query, and no account's email contains it.
-    let find = move |conn: &mut Conn| match email.contains('\0') {
-        true => Ok(None),
-        false => User::by_email(conn, email.trim()),
-    };
+    let name = name.clone();
+    let find = move |conn: &mut Conn| name.find(conn);
     let mut started = Instant::now();
     let password = (password, source);
     let outcome = check(database, hasher, policy, find, password, &mut started).await;
@@ -244,21 +241,24 @@ pub fn has_password(user: &User, policy: PasswordLogin) -> bool {
 /// Whether the account can sign in today: through a linked WorkOS user, or with a password. A
 /// WorkOS user who is not linked yet does not count, since nobody can know in advance whether one
 /// exists.
-pub fn has_sign_in_method(user: &User, policy: PasswordLogin) -> bool {
+pub fn has_sign_in_method(user: &User, policy: PasswordLogin, field: LoginField) -> bool {
+    let has_username = field == LoginField::Username && user.username.is_some();
     // The form refuses an email without `@`.
-    let by_password = has_password(user, policy) && user.email.contains('@');
+    let by_password =
+        has_password(user, policy) && (has_username || user.email.contains('@'));
     user.workos_user_id.is_some() || by_password
 }
 
-/// The emails of the first `limit` active accounts, by id, that have no sign-in method.
-pub fn emails_without_sign_in_method(
+/// The labels of the first `limit` active accounts, by id, that have no sign-in method.
+pub fn labels_without_sign_in_method(
     conn: &mut Conn,
     policy: PasswordLogin,
+    field: LoginField,
     limit: usize,
 ) -> QueryResult<Vec<String>> {
-    let mut emails = Vec::new();
+    let mut labels = Vec::new();
     let mut last_id = UserId::from(i64::MIN);
-    while emails.len() < limit {
+    while labels.len() < limit {
         let page: Vec<User> = users::table
             .filter(users::is_active.eq(true))
             .filter(users::id.gt(last_id))
@@ -271,10 +271,11 @@ pub fn emails_without_sign_in_method(
         };
         last_id = last.id;
         let without = page.into_iter();
-        let without = without.filter(|user| !has_sign_in_method(user, policy));
-        emails.extend(without.map(|user| user.email).take(limit - emails.len()));
+        let without = without.filter(|user| !has_sign_in_method(user, policy, field));
+        let room = limit - labels.len();
+        labels.extend(without.map(|user| user.label()).take(room));
     }
-    Ok(emails)
+    Ok(labels)
 }
 
 impl CheckedCredentials {

@@ -1,12 +1,15 @@
-//! Email addresses: which ones an account can have, and how they are compared.
+//! Email addresses: which ones an account can have.
+
+use super::email_key::folds_cleanly;
+use crate::ids::UserId;
 
 /// The maximum length in characters: that of Django's `EmailField` and of SMTP (RFC 5321).
 pub(super) const MAX_EMAIL_LENGTH: usize = 254;
 
-/// The form in which emails are compared: lower case by Unicode's rules, which SQLite's own
-/// `lower` lacks.
-pub fn email_key(email: &str) -> String {
-    email.to_lowercase()
+/// The `email_key` of an account without an address. It contains upper-case letters, so it is the
+/// [`email_key`](super::email_key()) of no text.
+pub fn key_without_email(id: UserId) -> String {
+    format!("NONE:{id}")
 }
 
 /// The reason why an account cannot have this email; `None` if it can.
@@ -24,12 +27,6 @@ pub fn email_problem(email: &str) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-/// Whether lower-casing the email changes nothing but its case. It would turn U+212A KELVIN SIGN
-/// into `k`, so that another person's mailbox would match an account.
-pub(super) fn folds_cleanly(email: &str) -> bool {
-    email.to_lowercase().to_uppercase() == email.to_uppercase()
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::email::{MAX_EMAIL_LENGTH, folds_cleanly};
+use super::email::MAX_EMAIL_LENGTH;
+use super::email_key::folds_cleanly;
 
 /// The maximum length of a domain's label (RFC 1034, 3.1), in characters.
 const MAX_LABEL_LENGTH: usize = 63;

@@ -4,7 +4,8 @@
 use diesel::prelude::*;
 
 use super::account_addresses::{delete_further_addresses, delete_further_addresses_of};
-use super::email::email_key;
+use super::email::key_without_email;
+use super::email_key::email_key;
 use super::lifecycle::set_password;
 use super::passwords::unusable_password;
 use super::second_factor::remove_second_factor;
@@ -25,12 +26,6 @@ pub(super) enum EmailWrite {
     WrittenAndRevoked,
     /// Another account took the address meanwhile.
     Taken,
-}
-
-/// The `email_key` of an account without an address. It contains upper-case letters, so it is the
-/// [`email_key`] of no text.
-fn key_without_email(user: &User) -> String {
-    format!("NONE:{}", user.id)
 }
 
 /// Locks the rows of these accounts until the transaction ends, always in the same order: two
@@ -89,7 +84,7 @@ pub(super) fn release_email(
     diesel::update(users::table.find(user.id))
         .set((
             users::email.eq(""),
-            users::email_key.eq(key_without_email(user)),
+            users::email_key.eq(key_without_email(user.id)),
             users::email_verified.eq(email_verified),
         ))
         .execute(conn)

@@ -7,7 +7,8 @@ mod profile_update;
 use diesel::prelude::*;
 
 use super::deleted_workos_users::is_deleted_workos_user;
-use super::email::{email_key, email_problem};
+use super::email::email_problem;
+use super::email_key::email_key;
 use super::email_ownership::EmailWrite;
 use super::passwords::unusable_password;
 use super::user::{NewUser, User};
@@ -258,6 +259,7 @@ impl WorkosProfile {
             workos_updated_at: Some(self.updated_at),
             picture_url: self.picture_url.clone(),
             date_joined: now,
+            username: None,
         };
         Ok(on_unique_violation(conn, |conn| new.insert(conn))?)
     }

@@ -3,8 +3,9 @@
 use diesel::prelude::*;
 
 use super::account_addresses::delete_further_addresses;
-use super::email::email_key;
+use super::email_key::email_key;
 use super::user_key::UserKey;
+use super::username::MAX_USERNAME_LENGTH;
 use crate::clock::Timestamp;
 use crate::db::schema::{account_addresses, users};
 use crate::db::{Conn, on_unique_violation};
@@ -53,6 +54,8 @@ pub struct User {
     pub workos_deleted_at: Option<Timestamp>,
     /// The key of an imported account in Django, if it is no integer; `id` is ours then.
     pub django_id: Option<String>,
+    /// Django's username, which is compared exactly.
+    pub username: Option<String>,
 }
 
 /// Values for the insert of a user.
@@ -79,6 +82,8 @@ pub struct NewUser {
     pub picture_url: Option<String>,
     /// See [`User::date_joined`].
     pub date_joined: Timestamp,
+    /// See [`User::username`].
+    pub username: Option<String>,
 }
 
 impl NewUser {
@@ -96,6 +101,7 @@ impl NewUser {
             workos_updated_at: None,
             picture_url: None,
             date_joined,
+            username: None,
         }
     }
 
@@ -108,7 +114,7 @@ impl NewUser {
             .get_result(conn)
     }
 
-    /// Inserts the row as a superuser; `None` if the email is taken.
+    /// Inserts the row as a superuser; `None` if the email or the username is taken.
     pub fn insert_superuser(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let flags = (users::is_staff.eq(true), users::is_superuser.eq(true));
         on_unique_violation(conn, |conn| {
@@ -187,6 +193,28 @@ impl User {
             .select(Self::as_select())
             .first(conn)
             .optional()
+    }
+
+    /// The user with this username, compared exactly.
+    pub fn by_username(conn: &mut Conn, username: &str) -> QueryResult<Option<Self>> {
+        let same = users::table.filter(users::username.eq(username));
+        same.select(Self::as_select()).first(conn).optional()
+    }
+
+    /// What the account is called in commands and findings: its email, or else its username or its id.
+    pub fn label(&self) -> String {
+        match &self.username {
+            _ if !self.email.is_empty() => self.email.clone(),
+            Some(username) => username.clone(),
+            None => format!("account {}", self.id),
+        }
+    }
+
+    /// The username of an account without an email: pages show it in place of the email. It is at most as
+    /// long as Django's, so that it fits into a cookie.
+    pub fn username_without_email(&self) -> Option<String> {
+        let username = self.username.as_ref().filter(|_| self.email.is_empty())?;
+        Some(username.chars().take(MAX_USERNAME_LENGTH).collect())
     }
 
     /// Stores the time of a sign-in. Returns 0 if the account has been deactivated meanwhile.

@@ -2,8 +2,6 @@
 //!
 //! Both answer 404 with `API_DOCS=off`, and leave out the providers that are not configured.
 
-use std::sync::LazyLock;
-
 use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -18,8 +16,6 @@ use crate::settings::Settings;
 use crate::state::AppState;
 use crate::web::pages::PageFrame;
 use crate::web::render;
-
-static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(schema::operations);
 
 /// `GET /api/schema`: the OpenAPI document.
 pub async fn schema(app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
@@ -52,12 +48,14 @@ fn served_operations(settings: &Settings) -> Result<Vec<Operation>, Error> {
     if !settings.api.docs {
         return Err(Error::NotFound);
     }
-    let is_served = |operation: &&Operation| match operation.path {
+    let is_served = |operation: &Operation| match operation.path {
         schema::GOOGLE => settings.oidc.google.is_some(),
         schema::OKTA => settings.oidc.okta.is_some(),
         _ => true,
     };
-    Ok(OPERATIONS.iter().filter(is_served).cloned().collect())
+    let mut operations = schema::operations(settings.login_field);
+    operations.retain(is_served);
+    Ok(operations)
 }
 
 /// The template of `/api/docs`.

@@ -8,7 +8,7 @@ use super::access_token::count_forged;
 use super::exchange::next_step;
 use super::wire::{RefreshedJson, TokenPairJson};
 use super::{ApiError, RequestBody, auth_cookie, cookie_tokens, json_ok, token_code};
-use crate::accounts::CredentialError;
+use crate::accounts::{CredentialError, LoginName};
 use crate::accounts::passwords::PasswordSource;
 use crate::http::throttled::{RefreshThrottle, SignInThrottle, VerifyThrottle};
 use crate::middleware::device;
@@ -18,7 +18,7 @@ use crate::sign_in::{PasswordOutcome, PasswordTokenError};
 use crate::state::AppState;
 use crate::tokens::{RefreshError, RefreshedTokens, TokenError};
 
-/// `POST /api/token`: a token pair for an email address and a password. If the account has a second
+/// `POST /api/token`: a token pair for an email, or a username with `LOGIN_FIELD=username`, and a password. If the account has a second
 /// factor, the response asks for its code, and the same route accepts the code.
 pub async fn obtain(
     SignInThrottle(client): SignInThrottle,
@@ -32,14 +32,17 @@ pub async fn obtain(
     let device = device(&request, &app.settings.trusted_proxies);
     let replaced = auth_cookie::replaced_session(&app.settings.api, &session, now);
     let pair = if fields.lacks(next_step::TOKEN) {
-        let (email, password) = (fields.text("email"), fields.text("password"));
+        let field = app.settings.login_field;
+        let (name, password) = (fields.text(field.name()), fields.text("password"));
         fields.finish()?;
         let password = SecretString::from(password);
         let source = PasswordSource::Address(client);
-        let attempt = app.throttle.begin_password(&source, &email)?;
+        let name = LoginName::of_request(field, &name);
+        let account = name.account_key(&app.database).await?;
+        let attempt = app.throttle.begin_password(&source, &account)?;
         let issued = app
             .sign_in
-            .tokens_for_password(&email, (&password, source), replaced, &device, now)
+            .tokens_for_password(&name, (&password, source), replaced, &device, now)
             .await;
         attempt.finish(matches!(
             issued,

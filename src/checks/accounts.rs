@@ -6,11 +6,11 @@ use diesel::prelude::*;
 
 use super::report::{CheckLevel, CheckMessage};
 use crate::accounts::passwords::{PasswordScheme, needs_upgrade, scheme};
-use crate::accounts::{User, emails_without_sign_in_method, has_password, has_sign_in_method};
+use crate::accounts::{User, has_password, has_sign_in_method, labels_without_sign_in_method};
 use crate::db::schema::{totp_factors, users};
 use crate::db::{Conn, Database, DbError};
 use crate::ids::UserId;
-use crate::settings::PasswordLogin;
+use crate::settings::{LoginField, PasswordLogin, Settings};
 
 /// The number of rows per query, so that a million accounts are never in memory together.
 const PAGE: i64 = 2_000;
@@ -20,19 +20,21 @@ const NAMED_ACCOUNTS: usize = 5;
 /// Checks every account.
 pub(super) fn issues(
     database: &Database,
-    password_login: PasswordLogin,
+    settings: &Settings,
     verbose: bool,
 ) -> Result<Vec<CheckMessage>, DbError> {
+    let (policy, field) = (settings.password_login, settings.login_field);
     database.read_blocking(|conn| {
-        let counts = count(conn, password_login)?;
+        let counts = count(conn, policy, field)?;
         let mut issues = Vec::new();
         if counts.without_sign_in_method > 0 {
-            let emails = emails_without_sign_in_method(conn, password_login, NAMED_ACCOUNTS)?;
+            let labels = labels_without_sign_in_method(conn, policy, field, NAMED_ACCOUNTS)?;
             issues.push(without_sign_in_method(
                 counts.without_sign_in_method,
-                &emails,
+                &labels,
             ));
         }
+        issues.extend(without_username(&counts.superusers_without_username));
         issues.extend(weak_hashes(&counts.weak_hashes, verbose));
         Ok(issues)
     })
@@ -54,23 +56,23 @@ pub(super) fn deployment_issues(
     let with_password = superusers
         .into_iter()
         .filter(|user| has_password(user, password_login));
-    let emails: Vec<String> = with_password.map(|user| user.email).collect();
-    Ok(Vec::from_iter(without_second_factor(&emails)))
+    let labels: Vec<String> = with_password.map(|user| user.label()).collect();
+    Ok(Vec::from_iter(without_second_factor(&labels)))
 }
 
-fn without_second_factor(emails: &[String]) -> Option<CheckMessage> {
-    let superusers = match emails.len() {
+fn without_second_factor(labels: &[String]) -> Option<CheckMessage> {
+    let superusers = match labels.len() {
         0 => return None,
         1 => "1 superuser can".to_owned(),
         many => format!("{many} superusers can"),
     };
-    let first = &emails[..emails.len().min(NAMED_ACCOUNTS)];
+    let first = &labels[..labels.len().min(NAMED_ACCOUNTS)];
     Some(CheckMessage::new(
         "accounts.W003",
         CheckLevel::Warning,
         format!(
             "{superusers} log in with a password alone, without an authenticator app: {}.",
-            named(first, emails.len())
+            named(first, labels.len())
         ),
         "Each of them sets up an authenticator app at /account/authenticator.",
     ))
@@ -79,10 +81,15 @@ fn without_second_factor(emails: &[String]) -> Option<CheckMessage> {
 #[derive(Default)]
 struct AccountCounts {
     without_sign_in_method: usize,
+    superusers_without_username: Vec<String>,
     weak_hashes: BTreeMap<PasswordScheme, Vec<UserId>>,
 }
 
-fn count(conn: &mut Conn, password_login: PasswordLogin) -> Result<AccountCounts, DbError> {
+fn count(
+    conn: &mut Conn,
+    policy: PasswordLogin,
+    field: LoginField,
+) -> Result<AccountCounts, DbError> {
     let mut counts = AccountCounts::default();
     let mut last_id = UserId::from(i64::MIN);
     loop {
@@ -97,15 +104,19 @@ fn count(conn: &mut Conn, password_login: PasswordLogin) -> Result<AccountCounts
         };
         last_id = last.id;
         for user in &page {
-            counts.add(user, password_login);
+            counts.add(user, policy, field);
         }
     }
 }
 
 impl AccountCounts {
-    fn add(&mut self, user: &User, password_login: PasswordLogin) {
-        if user.is_active && !has_sign_in_method(user, password_login) {
+    fn add(&mut self, user: &User, policy: PasswordLogin, field: LoginField) {
+        if user.is_active && !has_sign_in_method(user, policy, field) {
             self.without_sign_in_method += 1;
+        }
+        let needs_username = field == LoginField::Username && user.is_superuser;
+        if needs_username && user.username.is_none() && has_password(user, policy) {
+            self.superusers_without_username.push(user.label());
         }
         let scheme = scheme(&user.password);
         if needs_upgrade(&user.password) || scheme == PasswordScheme::Unknown {
@@ -114,7 +125,25 @@ impl AccountCounts {
     }
 }
 
-fn without_sign_in_method(count: usize, emails: &[String]) -> CheckMessage {
+fn without_username(superusers: &[String]) -> Option<CheckMessage> {
+    let who = match superusers.len() {
+        0 => return None,
+        1 => "1 superuser has".to_owned(),
+        many => format!("{many} superusers have"),
+    };
+    let first = &superusers[..superusers.len().min(NAMED_ACCOUNTS)];
+    Some(CheckMessage::new(
+        "accounts.W004",
+        CheckLevel::Warning,
+        format!(
+            "LOGIN_FIELD is username, and {who} none, so that their password is refused at /api/token: {}.",
+            named(first, superusers.len())
+        ),
+        "They log in at /login with the email. Create a superuser with `vestibule createsuperuser --username NAME`, or import Django's usernames again.",
+    ))
+}
+
+fn without_sign_in_method(count: usize, labels: &[String]) -> CheckMessage {
     let accounts = match count {
         1 => "1 active account".to_owned(),
         many => format!("{many} active accounts"),
@@ -124,20 +153,20 @@ fn without_sign_in_method(count: usize, emails: &[String]) -> CheckMessage {
         CheckLevel::Warning,
         format!(
             "{accounts} cannot sign in, having neither a linked WorkOS user nor a usable password that PASSWORD_LOGIN permits: {}.",
-            named(emails, count)
+            named(labels, count)
         ),
-        "An account is linked by the first sign-in through WorkOS with the same verified email. Otherwise run `vestibule changepassword EMAIL` or `vestibule deactivate EMAIL`.",
+        "An account is linked by the first sign-in through WorkOS with the same verified email. An account with a username and no email needs LOGIN_FIELD=username. Otherwise run `vestibule changepassword EMAIL` or `vestibule deactivate EMAIL`.",
     )
 }
 
-/// The emails, with an ellipsis if there are more accounts than that.
-fn named(emails: &[String], count: usize) -> String {
-    // An imported email may hold control characters.
-    let mut named: Vec<String> = emails
+/// The labels, with an ellipsis if there are more accounts than that.
+fn named(labels: &[String], count: usize) -> String {
+    // An imported name may hold control characters.
+    let mut named: Vec<String> = labels
         .iter()
-        .map(|email| email.escape_debug().to_string())
+        .map(|label| label.escape_debug().to_string())
         .collect();
-    if count > emails.len() {
+    if count > labels.len() {
         named.push("…".to_owned());
     }
     named.join(", ")

@@ -10,9 +10,9 @@ use crate::clock::Clock;
 use crate::db::DbError;
 use crate::workos::ClientDevice;
 
-pub(super) fn run(email: &str) -> Result<(), CommandError> {
+pub(super) fn run(name: &str) -> Result<(), CommandError> {
     let database = open_database()?;
-    let user = find_account(&database, email)?;
+    let user = find_account(&database, name)?;
     let activated = database.write_blocking(|conn| {
         let activated = accounts::activate(conn, user.id)?;
         if activated {
@@ -24,10 +24,10 @@ pub(super) fn run(email: &str) -> Result<(), CommandError> {
         }
         Ok::<_, DbError>(activated)
     })?;
-    let email = &user.email;
+    let name = user.label();
     match activated {
-        true => print_line(format_args!("Account '{email}' is active again."))?,
-        false => print_line(format_args!("Account '{email}' was already active."))?,
+        true => print_line(format_args!("Account '{name}' is active again."))?,
+        false => print_line(format_args!("Account '{name}' was already active."))?,
     }
     Ok(())
 }

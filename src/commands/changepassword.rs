@@ -18,16 +18,17 @@ use crate::db::DbError;
 use crate::settings::{DatabaseSettings, password_blocklist_file};
 use crate::workos::ClientDevice;
 
-pub(super) fn run(email: String) -> Result<(), CommandError> {
-    prompt::cancellable(move || change(&email))
+pub(super) fn run(name: String) -> Result<(), CommandError> {
+    prompt::cancellable(move || change(&name))
 }
 
-fn change(email: &str) -> Result<(), CommandError> {
+fn change(name: &str) -> Result<(), CommandError> {
     let source = load_source()?;
     let database = open_migrated(&DatabaseSettings::from_source(&source)?)?;
     let validator = PasswordValidator::new(password_blocklist_file(&source).as_deref())?;
-    let user = find_account(&database, email)?;
-    print_line(format_args!("Changing password for user '{}'", user.email))?;
+    let user = find_account(&database, name)?;
+    let label = user.label();
+    print_line(format_args!("Changing password for user '{label}'"))?;
     let password = ask_password(&user, &validator)?;
     let encoded = passwords::hash(password.expose_secret())?;
     let now = Clock::system().now();
@@ -42,8 +43,7 @@ fn change(email: &str) -> Result<(), CommandError> {
         Ok::<_, DbError>(ended)
     })?;
     print_line(format_args!(
-        "Password changed successfully for user '{}'",
-        user.email
+        "Password changed successfully for user '{label}'"
     ))?;
     // The password is changed, so this is no failure of the command.
     if let Err(error) = end_at_workos(&source, &ended.workos_sids) {
@@ -55,6 +55,7 @@ fn change(email: &str) -> Result<(), CommandError> {
 /// Asks for an acceptable password, three times at most.
 fn ask_password(user: &User, validator: &PasswordValidator) -> Result<SecretString, CommandError> {
     let user_attributes = UserAttributes {
+        username: user.username.as_deref().unwrap_or_default(),
         email: &user.email,
         first_name: &user.first_name,
         last_name: &user.last_name,
@@ -74,7 +75,7 @@ fn ask_password(user: &User, validator: &PasswordValidator) -> Result<SecretStri
     }
     Err(CommandError::Django(format!(
         "Aborting password change for user '{}' after {} attempts",
-        user.email,
+        user.label(),
         prompt::TRIES
     )))
 }

@@ -13,16 +13,16 @@ use crate::db::{Conn, DbError};
 use crate::ids::UserId;
 use crate::workos::ClientDevice;
 
-pub(super) fn run(email: &str) -> Result<(), CommandError> {
+pub(super) fn run(name: &str) -> Result<(), CommandError> {
     let database = open_database()?;
-    let user = find_account(&database, email)?;
+    let user = find_account(&database, name)?;
     let now = Clock::system().now();
     let ended = database.write_blocking(|conn| close(conn, user.id, now).map_err(DbError::from))?;
-    let email = &user.email;
+    let name = user.label();
     match ended {
-        None => print_line(format_args!("Account '{email}' was already deactivated."))?,
+        None => print_line(format_args!("Account '{name}' was already deactivated."))?,
         Some(sessions) => print_line(format_args!(
-            "Account '{email}' is deactivated. {}",
+            "Account '{name}' is deactivated. {}",
             ended_sessions_message(sessions)
         ))?,
     }

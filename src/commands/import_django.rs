@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::django_import::{ImportError, ImportOptions, ImportProgress, ImportSource, import};
 use crate::keys::Keys;
 use crate::settings::{
-    DatabaseSettings, DatabaseUrl, Settings, argon2_max_memory, provider_issuers,
+    DatabaseSettings, DatabaseUrl, LoginField, Settings, argon2_max_memory, provider_issuers,
 };
 
 /// The arguments of `import-django`.
@@ -65,7 +65,7 @@ pub(super) struct ImportDjangoArguments {
 }
 
 impl ImportDjangoArguments {
-    pub(super) fn options(self) -> Result<ImportOptions, CommandError> {
+    fn options(self, login_field: LoginField) -> Result<ImportOptions, CommandError> {
         Ok(ImportOptions {
             from: parse_from(&self.from)?,
             table: self.table,
@@ -74,6 +74,7 @@ impl ImportDjangoArguments {
             closed_columns: self.closed_column,
             all_active: self.all_active,
             workos_id_column: self.workos_id_column,
+            login_field,
             emails_verified: self.emails_verified,
             legacy_hashers: self.legacy_hashers,
             issuers: self.issuer.into_iter().collect(),
@@ -83,9 +84,10 @@ impl ImportDjangoArguments {
     }
 }
 
-pub(super) fn run(mut options: ImportOptions) -> Result<(), CommandError> {
+pub(super) fn run(arguments: ImportDjangoArguments) -> Result<(), CommandError> {
     let source = load_source()?;
     let settings = DatabaseSettings::from_source(&source)?;
+    let mut options = arguments.options(LoginField::from_source(&source)?)?;
     allow_argon2_memory(argon2_max_memory(&source)?);
     for (provider, issuer) in provider_issuers(&source)? {
         options.issuers.entry(provider.to_owned()).or_insert(issuer);

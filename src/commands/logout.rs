@@ -19,16 +19,16 @@ use crate::settings::{DatabaseSettings, Settings, Source, WorkosSettings};
 use crate::sign_out::revoke_sessions_at_workos;
 use crate::workos::{ClientDevice, WorkosClient};
 
-pub(super) fn run(email: &str) -> Result<(), CommandError> {
+pub(super) fn run(name: &str) -> Result<(), CommandError> {
     let source = load_source()?;
     let database = open_migrated(&DatabaseSettings::from_source(&source)?)?;
-    let user = find_account(&database, email)?;
+    let user = find_account(&database, name)?;
     let now = Clock::system().now();
     let ended =
         database.write_blocking(|conn| end_all(conn, user.id, now).map_err(DbError::from))?;
     print_line(format_args!(
         "Account '{}' is logged out. {}",
-        user.email,
+        user.label(),
         ended_sessions_message(ended.len())
     ))?;
     let sids: BTreeSet<WorkosSid> = ended.into_iter().filter_map(|row| row.workos_sid).collect();

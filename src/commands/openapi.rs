@@ -4,17 +4,20 @@ use super::error::CommandError;
 use super::output::print_line;
 use super::source::load_source;
 use crate::api::schema;
-use crate::settings::ApiPrefix;
+use crate::settings::{ApiPrefix, LoginField};
 
 pub(super) fn run() -> Result<(), CommandError> {
-    let document = serde_json::to_string_pretty(&schema::document(&schema::operations())).map_err(
+    let source = load_source()?;
+    let login_field = LoginField::from_source(&source)?;
+    let operations = schema::operations(login_field);
+    let document = serde_json::to_string_pretty(&schema::document(&operations)).map_err(
         |error| {
             CommandError::Failed(format!(
                 "the OpenAPI document cannot be serialised: {error}"
             ))
         },
     )?;
-    let prefix = ApiPrefix::from_source(&load_source()?)?;
+    let prefix = ApiPrefix::from_source(&source)?;
     print_line(schema::with_prefix(document, &prefix))?;
     Ok(())
 }

@@ -10,19 +10,19 @@ use crate::clock::Clock;
 use crate::db::DbError;
 use crate::workos::ClientDevice;
 
-pub(super) fn run(email: &str) -> Result<(), CommandError> {
+pub(super) fn run(name: &str) -> Result<(), CommandError> {
     let database = open_database()?;
-    let user = find_account(&database, email)?;
+    let user = find_account(&database, name)?;
     let now = Clock::system().now();
     let device = ClientDevice::default();
     let removed = database.write_blocking(|conn| {
         remove_second_factor(conn, user.id, ChangedBy::Command, &device, now).map_err(DbError::from)
     })?;
-    let email = &user.email;
+    let name = user.label();
     match removed {
-        None => print_line(format_args!("Account '{email}' has no authenticator app."))?,
+        None => print_line(format_args!("Account '{name}' has no authenticator app."))?,
         Some(codes) => print_line(format_args!(
-            "The authenticator app of account '{email}' was removed. {} Its password, sessions and tokens stay valid.",
+            "The authenticator app of account '{name}' was removed. {} Its password, sessions and tokens stay valid.",
             deleted_codes_message(codes)
         ))?,
     }

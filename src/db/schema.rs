@@ -41,6 +41,8 @@ diesel::table! {
         workos_deleted_at -> Nullable<Timestamp>,
         /// The key of an imported user in Django, if it is no integer. Unique.
         django_id -> Nullable<Text>,
+        /// Django's username, unique and compared exactly.
+        username -> Nullable<Text>,
     }
 }
 

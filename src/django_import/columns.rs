@@ -7,8 +7,9 @@ use super::options::ImportOptions;
 use crate::db::source::{Column, quote_identifier};
 
 /// The fields of a user that are imported, by Django's names, besides the key and `is_active`.
-pub(super) const FIELDS: [&str; 8] = [
+pub(super) const FIELDS: [&str; 9] = [
     "email",
+    "username",
     "password",
     "first_name",
     "last_name",

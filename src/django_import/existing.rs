@@ -25,6 +25,8 @@ pub(super) struct ExistingRows {
     pub(super) email_owners: HashMap<UserId, (User, ImportRecord)>,
     /// WorkOS user id → account.
     pub(super) workos_ids: HashMap<String, UserId>,
+    /// Username → account.
+    pub(super) usernames: HashMap<String, UserId>,
 }
 
 /// The emails and WorkOS ids that a dry run would have written so far, and the row of each. A dry
@@ -94,6 +96,7 @@ impl ExistingRows {
             emails,
             email_owners: email_owners(conn, owners, &ids)?,
             workos_ids: HashMap::new(),
+            usernames: usernames(conn, rows)?,
         };
         if !workos_ids.is_empty() {
             let linked = users::table.filter(users::workos_user_id.eq_any(&workos_ids));
@@ -145,6 +148,22 @@ fn id_of(key: &UserKey) -> Option<UserId> {
         UserKey::Id(id) => Some(*id),
         UserKey::Text(_) => None,
     }
+}
+
+/// The accounts that have the usernames of the batch.
+fn usernames(conn: &mut Conn, rows: &[DjangoUser]) -> QueryResult<HashMap<String, UserId>> {
+    let names: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row.username.as_deref())
+        .collect();
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let named = users::table.filter(users::username.eq_any(names));
+    let named: Vec<(Option<String>, UserId)> =
+        named.select((users::username, users::id)).load(conn)?;
+    let named = named.into_iter();
+    Ok(named.filter_map(|(name, id)| Some((name?, id))).collect())
 }
 
 fn email_owners(

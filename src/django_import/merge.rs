@@ -16,6 +16,7 @@ pub(super) struct UserChanges {
     pub(super) email: Option<String>,
     pub(super) email_key: Option<String>,
     pub(super) email_verified: Option<bool>,
+    pub(super) username: Option<String>,
     pub(super) first_name: Option<String>,
     pub(super) last_name: Option<String>,
     pub(super) password: Option<String>,
@@ -55,6 +56,10 @@ impl UserMerge {
         merge.password(user, row, unusable);
         merge.profile(user, row, emails_verified);
         merge.workos_user_id(user, row);
+        // Nothing here changes a username, so Django's counts.
+        if row.username != user.username {
+            merge.changes.username.clone_from(&row.username);
+        }
         merge.flags(user, row);
         if row.last_login > user.last_login {
             merge.changes.last_login = row.last_login;
@@ -204,7 +209,11 @@ pub(super) fn is_another_person(user: &User, row: &DjangoUser) -> bool {
         .email
         .as_ref()
         .is_ok_and(|email| email.key != user.email_key);
-    other_email
+    let other_name = match (&user.username, &row.username) {
+        (Some(known), Some(username)) => row.email.is_err() && known != username,
+        _ => false,
+    };
+    (other_email || other_name)
         && row
             .date_joined
             .is_some_and(|joined| milliseconds(joined) != milliseconds(user.date_joined))

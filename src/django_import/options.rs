@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::settings::DatabaseUrl;
+use crate::settings::{DatabaseUrl, LoginField};
 
 /// Where Django's users are.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct ImportOptions {
     pub all_active: bool,
     /// The column that holds the ids of WorkOS users, if there is one.
     pub workos_id_column: Option<String>,
+    /// The setting. With usernames, rows without an email are imported too.
+    pub login_field: LoginField,
     /// Whether every imported email counts as verified.
     pub emails_verified: bool,
     /// Whether hashes of hashers that Django has removed are imported, for one sign-in each.

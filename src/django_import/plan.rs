@@ -8,6 +8,7 @@ use super::ledger::{ImportRecord, profile_digest};
 use super::merge::{UserChanges, UserMerge};
 use super::report::ImportTally;
 use super::row::DjangoUser;
+use super::usernames::simulated_username;
 use crate::accounts::User;
 use crate::accounts::account_addresses::delete_further_addresses;
 use crate::accounts::passwords::is_usable;
@@ -28,6 +29,7 @@ pub(super) struct ImportedUser {
     pub(super) email: String,
     pub(super) email_key: String,
     pub(super) email_verified: bool,
+    pub(super) username: Option<String>,
     pub(super) first_name: String,
     pub(super) last_name: String,
     pub(super) password: String,
@@ -101,6 +103,9 @@ impl<'a> BatchPlan<'a> {
     pub(super) fn remember(&self, simulated: &mut SimulatedValues) {
         for (user, _) in &self.new {
             simulated.insert(&user.email_key, user.id);
+            if let Some(username) = &user.username {
+                simulated.insert(&simulated_username(username), user.id);
+            }
             if let Some(id) = &user.workos_user_id {
                 simulated.insert(id, user.id);
             }

@@ -15,10 +15,12 @@ use super::report::{ImportTally, RefusalReason, RefusedRow};
 use super::row::{CheckedEmail, DjangoUser, RawUser};
 use super::second_factor::DjangoFactor;
 use super::transaction::write_retrying_conflicts;
+use super::usernames::{absent_email, merge_username, new_username, note_absent_email};
 use crate::accounts::{User, unusable_password};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 use crate::ids::UserId;
+use crate::settings::LoginField;
 
 /// Imports users, batch by batch.
 pub(super) struct ImportPlanner {
@@ -26,6 +28,7 @@ pub(super) struct ImportPlanner {
     keys: KeyColumn,
     legacy_hashers: bool,
     items: ItemImport,
+    login_field: LoginField,
     /// What a dry run would have written so far; `None` outside a dry run.
     simulated: Option<SimulatedValues>,
     clock: Clock,
@@ -46,6 +49,7 @@ impl ImportPlanner {
             keys,
             legacy_hashers: options.legacy_hashers,
             items,
+            login_field: options.login_field,
             simulated: options.dry_run.then(SimulatedValues::default),
             clock: clock.clone(),
             now: clock.now(),
@@ -147,11 +151,14 @@ impl ImportPlanner {
         id: UserId,
         row: &'a DjangoUser,
     ) -> Result<Option<RefusedRow>, DbError> {
-        let email = match &row.email {
-            Ok(email) => email,
-            Err(reason) => return Ok(Some(RefusedRow::new(&row.key, *reason))),
+        let absent = absent_email(id, row, self.login_field);
+        let email = match (&row.email, &absent) {
+            (Ok(email), _) | (Err(_), Some(email)) => email,
+            (Err(reason), None) => return Ok(Some(RefusedRow::new(&row.key, *reason))),
         };
-        if let Some(other) = self.email_conflict(plan, existing, &email.key, row.is_active) {
+        if absent.is_none()
+            && let Some(other) = self.email_conflict(plan, existing, &email.key, row.is_active)
+        {
             return Ok(Some(
                 RefusedRow::new(&row.key, RefusalReason::EmailTaken).conflicting_with(other),
             ));
@@ -163,6 +170,14 @@ impl ImportPlanner {
                 RefusedRow::new(&row.key, RefusalReason::WorkosIdTaken).conflicting_with(other),
             ));
         }
+        let (field, simulated) = (self.login_field, self.simulated.as_ref());
+        let username = match new_username(id, row, field, existing, simulated, &mut plan.tally) {
+            Ok(username) => username,
+            Err(refusal) => return Ok(Some(refusal)),
+        };
+        if absent.is_some() {
+            note_absent_email(&mut plan.tally, row);
+        }
         let password = match &row.password.stored {
             Some(password) => password.clone(),
             None => unusable_password()?,
@@ -173,8 +188,11 @@ impl ImportPlanner {
         }
         let record = ImportRecord::new(id, row, &password, &email.text, self.now);
         plan.accept(id, row, true, (true, &password));
-        plan.new
-            .push((self.account(id, row, email, password), record));
+        let account = ImportedUser {
+            username,
+            ..self.account(id, row, email, password)
+        };
+        plan.new.push((account, record));
         Ok(None)
     }
 
@@ -191,11 +209,12 @@ impl ImportPlanner {
         let unusable = unusable_password()?;
         let mut merge =
             UserMerge::new(&user, record.clone(), row, &unusable, self.is_verified(row));
-        let mut refusal = row
-            .email
-            .as_ref()
-            .err()
-            .map(|reason| RefusedRow::new(&row.key, *reason));
+        let mut refusal = match (&row.email, absent_email(user.id, row, self.login_field)) {
+            (Err(reason), None) => Some(RefusedRow::new(&row.key, *reason)),
+            _ => None,
+        };
+        let simulated = self.simulated.as_ref();
+        refusal = merge_username(&user, row, &mut merge, existing, simulated).or(refusal);
         if let Some(key) = &merge.changes.email_key {
             let is_open = row.is_active && user.is_active;
             match self.email_conflict(plan, existing, key, is_open) {
@@ -254,7 +273,8 @@ impl ImportPlanner {
             django_id: row.key.django_id().map(str::to_owned),
             email: email.text.clone(),
             email_key: email.key.clone(),
-            email_verified: self.is_verified(row),
+            email_verified: self.is_verified(row) && !email.text.is_empty(),
+            username: None,
             first_name: row.first_name.clone(),
             last_name: row.last_name.clone(),
             password,

@@ -21,6 +21,8 @@ pub enum RefusalReason {
     BadEmail(&'static str),
     /// Another account has the email, compared without case.
     EmailTaken,
+    /// Another account has the username.
+    UsernameTaken,
     /// The WorkOS id is invalid.
     BadWorkosId,
     /// Another account is linked to this WorkOS user.
@@ -47,6 +49,7 @@ impl fmt::Display for RefusalReason {
             Self::IdTaken => "id belongs to another account",
             Self::BadEmail(problem) => problem,
             Self::EmailTaken => "email belongs to another account",
+            Self::UsernameTaken => "username belongs to another account",
             Self::BadWorkosId => "WorkOS id with spaces or control characters",
             Self::WorkosIdTaken => "WorkOS user is linked to another account",
             Self::UnreadableTime => "time that cannot be read",

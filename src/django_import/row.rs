@@ -19,6 +19,8 @@ pub(super) struct RawUser {
     #[diesel(sql_type = Nullable<Binary>)]
     pub(super) c_email: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) c_username: RawCell,
+    #[diesel(sql_type = Nullable<Binary>)]
     pub(super) c_password: RawCell,
     #[diesel(sql_type = Nullable<Binary>)]
     pub(super) c_first_name: RawCell,
@@ -55,6 +57,8 @@ pub(super) struct DjangoUser {
     /// account.
     pub(super) email: Result<CheckedEmail, RefusalReason>,
     pub(super) password: DjangoPassword,
+    /// `None`: the table has no usernames, or the row has none.
+    pub(super) username: Option<String>,
     pub(super) first_name: String,
     pub(super) last_name: String,
     pub(super) is_active: bool,
@@ -83,6 +87,7 @@ pub(crate) fn check_cells<'a>(cells: impl IntoIterator<Item = &'a [u8]>) {
         c_is_staff: cells.next(),
         c_is_superuser: cells.next(),
         c_workos_user_id: cells.next(),
+        c_username: cells.next(),
         related: RawRelated::default(),
     };
     if let Ok(user) = row.check(KeyColumn::UuidDigits) {
@@ -121,6 +126,7 @@ impl RawUser {
             password: DjangoPassword::new(
                 decode::text(self.c_password)?.filter(|text| !text.is_empty()),
             ),
+            username: decode::text(self.c_username)?.filter(|text| !text.is_empty()),
             first_name: text(self.c_first_name)?,
             last_name: text(self.c_last_name)?,
             is_active: decode::boolean(self.c_is_active)?,

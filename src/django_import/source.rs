@@ -42,7 +42,7 @@ impl DjangoUserTable {
         let columns = DjangoColumns::new(options, columns)?;
         let key = columns.key()?;
         let (key, key_column) = (quote_identifier(&key.name), KeyColumn::of(key));
-        for wanted in ["password", "email"] {
+        for wanted in ["password", options.login_field.name()] {
             if columns.field(wanted).is_none() {
                 return Err(missing_column(source, name, wanted));
             }

@@ -35,7 +35,7 @@ pub struct KnownBrowser {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct KnownAccount {
-    /// The first half of the SHA-256 hash of the account's normalised email, in hex.
+    /// The first half of the SHA-256 hash of the account's key, in hex.
     account: String,
     /// When it last signed in here, in seconds since 1970.
     signed_in_at: i64,
@@ -58,16 +58,16 @@ impl KnownBrowser {
         self.accounts.is_empty()
     }
 
-    /// Whether the account with this email has signed in here.
-    pub fn knows(&self, email: &str) -> bool {
-        let account = account_hash(email);
+    /// Whether the account with this key has signed in here.
+    pub fn knows(&self, account: &str) -> bool {
+        let account = account_hash(account);
         self.accounts.iter().any(|one| one.account == account)
     }
 
     /// The source of a password of this account, which the browser knows.
-    pub fn source(&self, email: &str) -> PasswordSource {
+    pub fn source(&self, account: &str) -> PasswordSource {
         PasswordSource::KnownBrowser {
-            account: email_key(email),
+            account: email_key(account),
             browser: self.id.clone(),
         }
     }
@@ -75,7 +75,7 @@ impl KnownBrowser {
     /// The cookie after a sign-in of this account; `None` if it cannot be encrypted.
     pub fn cookie_after_sign_in(
         mut self,
-        email: &str,
+        account: &str,
         keys: &Keys,
         secure: bool,
         now: Timestamp,
@@ -83,7 +83,7 @@ impl KnownBrowser {
         if self.id.is_empty() {
             self.id = hex(&random_bytes::<16>().ok()?);
         }
-        let account = account_hash(email);
+        let account = account_hash(account);
         self.accounts.retain(|one| one.account != account);
         self.accounts.insert(
             0,
@@ -103,8 +103,8 @@ impl KnownBrowser {
     }
 }
 
-fn account_hash(email: &str) -> String {
-    let mut hash = sha256_hex(&email_key(email.trim()));
+fn account_hash(account: &str) -> String {
+    let mut hash = sha256_hex(&email_key(account));
     hash.truncate(32);
     hash
 }

@@ -102,6 +102,7 @@ impl RenewedSession {
     pub fn applied_to(&self, state: SessionState, now: Timestamp) -> SessionState {
         let user = self.user.clone();
         SessionState {
+            username: user.username_without_email(),
             workos_user_id: user.workos_user_id,
             email: user.email,
             email_verified: user.email_verified,

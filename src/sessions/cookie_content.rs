@@ -28,8 +28,11 @@ pub struct SessionState {
     /// The user's id at WorkOS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workos_user_id: Option<String>,
-    /// The user's email.
+    /// The user's email; may be empty.
     pub email: String,
+    /// The username of an account without an email.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
     /// Whether the user has shown that the address is theirs.
     #[serde(default)]
     pub email_verified: bool,
@@ -175,6 +178,7 @@ mod tests {
             user_id: 1.into(),
             workos_user_id: Some("user_1".to_owned()),
             email: "ada@example.com".to_owned(),
+            username: None,
             email_verified: true,
             first_name: "Ada".to_owned(),
             last_name: "Example".to_owned(),

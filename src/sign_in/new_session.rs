@@ -196,6 +196,7 @@ pub(super) fn end_replaced(
 /// The cookie's state for a new session, without the values that only WorkOS gives.
 pub(super) fn local_state(user: User, row: &NewSession) -> SessionState {
     SessionState {
+        username: user.username_without_email(),
         session_id: row.id.clone(),
         user_id: user.id,
         workos_user_id: user.workos_user_id,

@@ -1,4 +1,4 @@
-//! A browser session or tokens for an email address and a password. If the account has a second factor,
+//! A browser session or tokens for an email or username and a password. If the account has a second factor,
 //! a code must follow.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::new_session::{SessionDraft, end_replaced, local_state};
 use super::second_factor::{PasswordOutcome, PendingPassword};
 use super::service::SignInService;
 use crate::accounts::passwords::PasswordSource;
-use crate::accounts::{CredentialError, SignInMethod, User, authenticate};
+use crate::accounts::{CredentialError, LoginName, SignInMethod, User, authenticate};
 use crate::audit::AuditEvent;
 use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Timestamp;
@@ -28,7 +28,7 @@ const ATTEMPTS: usize = 3;
 /// Why no tokens were issued for a password.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordTokenError {
-    /// The email address or the password.
+    /// The login name or the password.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
     /// Issuing the tokens.
@@ -59,7 +59,7 @@ impl SignInService {
     /// the cookie's state.
     pub async fn session_for_password(
         &self,
-        email: &str,
+        name: &LoginName,
         (password, source): (&SecretString, PasswordSource),
         previous: Option<SessionId>,
         device: ClientDevice,
@@ -68,7 +68,7 @@ impl SignInService {
         let record = SignInRecord::by_password(false, &device, now, self.account_rate);
         let insert = self.insert_session::<CredentialError>(previous.clone(), record)?;
         let outcome = self
-            .with_password(email, (password, source), &device, now, insert)
+            .with_password(name, (password, source), &device, now, insert)
             .await?;
         Ok(match outcome {
             PasswordOutcome::SignedIn((user, row)) => {
@@ -82,7 +82,7 @@ impl SignInService {
     /// Checks a password and issues tokens. The browser's `previous` session ends.
     pub async fn tokens_for_password(
         &self,
-        email: &str,
+        name: &LoginName,
         password: (&SecretString, PasswordSource),
         previous: Option<SessionId>,
         device: &ClientDevice,
@@ -91,7 +91,7 @@ impl SignInService {
         let record = SignInRecord::by_password(false, device, now, self.account_rate);
         let issue = self.issue_tokens::<PasswordTokenError>(previous.clone(), record);
         let outcome = self
-            .with_password(email, password, device, now, issue)
+            .with_password(name, password, device, now, issue)
             .await?;
         Ok(match outcome {
             PasswordOutcome::SignedIn((user, pair)) => {
@@ -158,7 +158,7 @@ impl SignInService {
     /// account has a second factor.
     async fn with_password<T, E>(
         &self,
-        email: &str,
+        name: &LoginName,
         (password, source): (&SecretString, PasswordSource),
         device: &ClientDevice,
         now: Timestamp,
@@ -172,7 +172,7 @@ impl SignInService {
         for _ in 0..ATTEMPTS {
             let (password, source) = (password.clone(), source.clone());
             let policy = self.password_login;
-            let checked = authenticate(database, hasher, policy, email, password, source).await;
+            let checked = authenticate(database, hasher, policy, name, password, source).await;
             let checked = checked.inspect_err(|error| self.count_refusal(error, device, now))?;
             let sign_in = sign_in.clone();
             let outcome = database

@@ -37,7 +37,9 @@ pub enum PasswordOutcome<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingPassword {
     user_id: UserId,
-    email: String,
+    /// The account's `email_key`; the email in a state of an earlier version.
+    #[serde(rename = "email")]
+    account_key: String,
     token_version: i64,
     /// When it expires, in seconds since the Unix epoch.
     until: i64,
@@ -99,15 +101,15 @@ impl PendingPassword {
         let required = has_second_factor(conn, user.id)?;
         Ok(required.then(|| Self {
             user_id: user.id,
-            email: user.email.clone(),
+            account_key: user.email_key.clone(),
             token_version: user.token_version,
             until: now.plus(LIFETIME).seconds(),
         }))
     }
 
-    /// The account's email address, under which wrong codes are counted.
-    pub fn email(&self) -> &str {
-        &self.email
+    /// The key under which the account's wrong codes are counted.
+    pub fn account_key(&self) -> &str {
+        &self.account_key
     }
 }
 

@@ -17,10 +17,10 @@ pub(super) struct LimitKey {
 }
 
 /// The networks of a client, for one account or for all of them, the smallest first.
-pub(super) fn network_keys(client: IpAddr, email: &str) -> Vec<LimitKey> {
-    let email = email_key(email);
+pub(super) fn network_keys(client: IpAddr, account: &str) -> Vec<LimitKey> {
+    let account = email_key(account);
     let key = |network: ClientNetwork| LimitKey {
-        hash: key_hash(&[&network.octets(), email.as_bytes()]),
+        hash: key_hash(&[&network.octets(), account.as_bytes()]),
         factor: network.limit_factor(),
     };
     let networks = ClientNetwork::containing(client).into_iter();

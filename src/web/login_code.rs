@@ -71,11 +71,11 @@ pub async fn post(
         return show(&next, recovery, &[error]).map(not_an_attempt);
     }
     let form_url = login_code_url(&next, recovery);
-    let email = pending.email().to_owned();
+    let account = pending.account_key().to_owned();
     let on_form = |error: Error| error.on_form(&form_url);
-    let admitted = throttle.admit(&app.throttle, &email).map_err(on_form)?;
+    let admitted = throttle.admit(&app.throttle, &account).map_err(on_form)?;
     let (source, browser) = admitted;
-    let attempt = app.throttle.begin_password(&source, &email);
+    let attempt = app.throttle.begin_password(&source, &account);
     let attempt = attempt.map_err(on_form)?;
     let now = app.clock.now();
     let previous = session.peek(now).map(|state| state.session_id);
@@ -88,7 +88,7 @@ pub async fn post(
     attempt.finish(outcome.as_ref().is_err_and(CodeSignInError::is_guess));
     match outcome {
         Ok(state) => {
-            let known = browser.cookie_after_sign_in(&email, &app.keys, app.secure(), now);
+            let known = browser.cookie_after_sign_in(&account, &app.keys, app.secure(), now);
             signed_in(&app, &session, state, known, &next)
         }
         Err(CodeSignInError::Expired) => Ok(redirect(&login_expired_url(&next))),

@@ -99,7 +99,7 @@ async fn change_once(
     let address = PasswordSource::Address(client_address(request, &app.settings));
     let in_session = app.throttle.begin_old_password(&user.session_id);
     let in_session = in_session.map_err(|error| error.on_form(PAGE))?;
-    let attempt = match app.throttle.begin_password(&address, &account.email) {
+    let attempt = match app.throttle.begin_password(&address, &account.email_key) {
         Ok(attempt) => attempt,
         Err(error) => {
             in_session.was_not_compared();
@@ -207,6 +207,7 @@ fn form_errors(
             errors.new_password2.push(PASSWORD_MISMATCH.to_owned());
         } else {
             let about = UserAttributes {
+                username: account.username.as_deref().unwrap_or_default(),
                 email: &account.email,
                 first_name: &account.first_name,
                 last_name: &account.last_name,

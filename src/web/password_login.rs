@@ -1,5 +1,5 @@
-//! `GET` and `POST /login`: log-in with an email address and a password, and a link to log in with
-//! WorkOS. The form does not need WorkOS, so users with a password can log in while WorkOS is
+//! `GET` and `POST /login`: log-in with an email address or a username and a password, and a link to log in
+//! with WorkOS. The form does not need WorkOS, so users with a password can log in while WorkOS is
 //! unavailable.
 
 use actix_web::http::StatusCode;
@@ -12,7 +12,7 @@ use super::pages::{LoginForm, LoginPage, Notice, NoticeLevel, PageFrame};
 use super::{
     login_code, none_if_refused, notice, query_value, redirect, redirect_target, render, valid_next,
 };
-use crate::accounts::CredentialError;
+use crate::accounts::{CredentialError, LoginName};
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
 use crate::http::throttled::PasswordFormThrottle;
@@ -21,12 +21,14 @@ use crate::links::{
 };
 use crate::middleware::device;
 use crate::sessions::BrowserSession;
-use crate::settings::{PasswordLogin, Settings};
+use crate::settings::{LoginField, PasswordLogin, Settings};
 use crate::sign_in::PasswordOutcome;
 use crate::state::AppState;
 
 /// Django's sentence, for every refusal.
 const REFUSED: &str = "Please enter a correct email address and password. Note that both fields may be case-sensitive.";
+/// The same where usernames are accepted.
+const REFUSED_NAME: &str = "Please enter a correct username or email address and password. Note that both fields may be case-sensitive.";
 /// Shown if the code did not follow the password in time, or the account has changed meanwhile.
 const EXPIRED: Notice<'static> = Notice {
     level: NoticeLevel::Info,
@@ -74,29 +76,33 @@ pub async fn post(
     if app.settings.password_login == PasswordLogin::Off {
         return Err(Error::PasswordsOff { next });
     }
+    let field = app.settings.login_field;
     // Django's form names the field `username`, whatever it contains.
-    let email = form.value("email").or_else(|| form.value("username"));
-    let email = email.unwrap_or_default().trim();
+    let text = form.value("email").or_else(|| form.value("username"));
+    let text = text.unwrap_or_default().trim();
     let password = form.password("password");
     let mut rejected = RejectedLogin {
-        email,
-        email_error: field_error(email),
+        text,
+        text_error: field_error(text),
         password_error: field_error(password.expose_secret()),
         form_error: None,
     };
-    if rejected.email_error.is_none() && rejected.password_error.is_none() {
+    if rejected.text_error.is_none() && rejected.password_error.is_none() {
         let form_url = password_login_url(&next);
         let on_form = |error: Error| error.on_form(&form_url);
-        let admitted = throttle.admit(&app.throttle, email).map_err(on_form)?;
+        let name = LoginName::of_form(field, text);
+        let account = name.account_key(&app.database).await;
+        let account = account.map_err(|error| on_form(error.into()))?;
+        let admitted = throttle.admit(&app.throttle, &account).map_err(on_form)?;
         let (source, browser) = admitted;
-        let attempt = app.throttle.begin_password(&source, email);
+        let attempt = app.throttle.begin_password(&source, &account);
         let attempt = attempt.map_err(on_form)?;
         let now = app.clock.now();
         let previous = session.peek(now).map(|state| state.session_id);
         let device = device(&request, &app.settings.trusted_proxies);
         let outcome = app
             .sign_in
-            .session_for_password(email, (&password, source), previous, device, now)
+            .session_for_password(&name, (&password, source), previous, device, now)
             .await;
         attempt.finish(matches!(outcome, Err(CredentialError::Refused(_))));
         let outcome = none_if_refused(outcome, &form_url)?;
@@ -108,13 +114,16 @@ pub async fn post(
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             let target = redirect_target(&next, &app.settings.login_redirect_url);
             let mut response = redirect(target);
-            let cookie = browser.cookie_after_sign_in(email, &app.keys, app.secure(), now);
+            let cookie = browser.cookie_after_sign_in(&account, &app.keys, app.secure(), now);
             if let Some(cookie) = cookie {
                 response.add_cookie(&cookie)?;
             }
             return Ok(response);
         }
-        rejected.form_error = Some(REFUSED);
+        rejected.form_error = Some(match field {
+            LoginField::Email => REFUSED,
+            LoginField::Username => REFUSED_NAME,
+        });
     }
     let page = show(&app.settings, render::bare_frame(), &next, &rejected, false)?;
     Ok(match rejected.form_error {
@@ -123,12 +132,12 @@ pub async fn post(
     })
 }
 
-/// The email address that was entered, and the form's errors. Empty before the form is sent.
+/// What was entered in the login field, and the form's errors. Empty before the form is sent.
 #[derive(Default)]
 struct RejectedLogin<'a> {
-    email: &'a str,
+    text: &'a str,
     form_error: Option<&'a str>,
-    email_error: Option<String>,
+    text_error: Option<String>,
     password_error: Option<String>,
 }
 
@@ -139,12 +148,15 @@ fn show(
     rejected: &RejectedLogin<'_>,
     workos_first: bool,
 ) -> Result<HttpResponse, Error> {
-    let forgot_url = login_with_hint_url(next, rejected.email);
+    // WorkOS's hint is an email.
+    let hint = rejected.text.contains('@').then_some(rejected.text);
+    let forgot_url = login_with_hint_url(next, hint.unwrap_or_default());
     let form = LoginForm {
-        email: rejected.email,
+        field: settings.login_field,
+        login_name: rejected.text,
         next,
         refusal: rejected.form_error,
-        email_errors: rejected.email_error.as_slice(),
+        name_errors: rejected.text_error.as_slice(),
         password_errors: rejected.password_error.as_slice(),
         forgot_url: &forgot_url,
     };

@@ -43,6 +43,7 @@ fn current_user(user: &SessionState) -> CurrentUser<'_> {
     let impersonator = user.impersonator.as_ref();
     CurrentUser {
         email: &user.email,
+        username: user.username.as_deref().unwrap_or_default(),
         first_name: &user.first_name,
         last_name: &user.last_name,
         picture_url: user.picture_url.as_deref(),

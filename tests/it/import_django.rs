@@ -16,6 +16,7 @@ mod refusals;
 mod short_key;
 mod sign_in;
 mod source;
+mod usernames;
 
 use diesel::prelude::*;
 use vestibule::accounts::NewUser;
@@ -41,6 +42,7 @@ fn add_local_account(target: &ImportTarget, email: &str) -> i64 {
         workos_updated_at: None,
         picture_url: None,
         date_joined: Clock::system().now(),
+        username: None,
     };
     target.change(|conn| new.insert(conn)).id.into()
 }

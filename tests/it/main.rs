@@ -48,6 +48,7 @@ mod support_browser;
 mod support_database;
 mod support_workos_emulate;
 mod upgrade;
+mod username_login;
 mod webhooks;
 mod workos_connections;
 mod workos_emulate;

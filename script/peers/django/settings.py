@@ -53,7 +53,10 @@ MIDDLEWARE = [
 STATIC_URL = "static/"
 # The pages of Django REST framework, which are among its default renderers.
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+# With LOGIN_FIELD=username, as Django is by default.
 AUTHENTICATION_BACKENDS = ["email_login.EmailBackend"]
+if os.environ.get("LOGIN_FIELD") == "username":
+    AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": os.environ.get("ROTATE") == "1",
     "BLACKLIST_AFTER_ROTATION": True,

@@ -15,6 +15,8 @@ const MIN_LENGTH: usize = 8;
 /// The attributes that a password must not be too similar to. Unknown ones are empty.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UserAttributes<'a> {
+    /// The account's username.
+    pub username: &'a str,
     /// The account's email.
     pub email: &'a str,
     /// The account's first name.
@@ -86,6 +88,7 @@ pub fn validate(password: &str, about: &UserAttributes<'_>) -> Vec<String> {
 fn similar_attribute(password: &str, about: &UserAttributes<'_>) -> Option<&'static str> {
     let password = password.to_lowercase();
     let attributes = [
+        ("username", about.username),
         ("first name", about.first_name),
         ("last name", about.last_name),
         ("email address", about.email),

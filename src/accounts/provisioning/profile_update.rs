@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 
 use super::{ATTEMPTS, ProvisionError, WorkosProfile, conflicts};
-use crate::accounts::email::email_key;
+use crate::accounts::email_key::email_key;
 use crate::accounts::email_ownership::{
     EmailWrite, lock_accounts, release_email, revoke_credentials, write_email,
 };

@@ -63,6 +63,7 @@ impl ProvisionTarget {
                 workos_updated_at: None,
                 picture_url: None,
                 date_joined: at(0),
+                username: None,
             }
             .insert(conn)
         })

@@ -5,11 +5,12 @@ use serde_json::json;
 use super::builder::get;
 use super::responses::{ok, page};
 use super::{Operation, OperationGroup, exchanges, session, tokens};
+use crate::settings::LoginField;
 
-/// Every operation, in the order of the document.
-pub fn operations() -> Vec<Operation> {
+/// Every operation, in the order of the document. `login_field` is the setting.
+pub fn operations(login_field: LoginField) -> Vec<Operation> {
     vec![
-        tokens::obtain(),
+        tokens::obtain(login_field),
         tokens::refresh(),
         tokens::verify(),
         tokens::blacklist(),

@@ -11,9 +11,11 @@ use super::second_factor::with_code;
 use super::{BodyField, Operation, OperationGroup};
 use crate::api::ApiError;
 use crate::api::error::Unauthorized;
+use crate::settings::LoginField;
 use crate::tokens::TokenError;
 
 const EMAIL: BodyField = text("email", "Compared case-insensitively.", "ada@example.com");
+const USERNAME: BodyField = text("username", "Compared exactly.", "ada");
 const PASSWORD: BodyField = text(
     "password",
     "Without white space at its ends, as Django REST framework reads it.",
@@ -27,14 +29,26 @@ const REFRESH: BodyField = text(
 const EITHER: BodyField = text("token", "An access token or a refresh token.", TOKEN);
 
 /// `/api/token`.
-pub(super) fn obtain() -> Operation {
+pub(super) fn obtain(login_field: LoginField) -> Operation {
+    let (summary, fields, refused): (_, &'static [BodyField], _) = match login_field {
+        LoginField::Email => (
+            "Tokens for an email address and a password",
+            &[EMAIL, PASSWORD],
+            "Wrong password, unknown email address or inactive account",
+        ),
+        LoginField::Username => (
+            "Tokens for a username and a password",
+            &[USERNAME, PASSWORD],
+            "Wrong password, unknown username or inactive account",
+        ),
+    };
     with_code(post(
         OperationGroup::Tokens,
         "/api/token",
         "obtainToken",
-        "Tokens for an email address and a password",
+        summary,
         "`PASSWORD_LOGIN` determines which accounts may use a password. Requests are limited per client address, and wrong passwords and codes per account and client address. If the account has an authenticator app, the response is 403 with the code `mfa_challenge` and a `pending_authentication_token`; send that token to this route, together with `code`.",
-        &[EMAIL, PASSWORD],
+        fields,
         vec![
             ok_with_cookie(
                 "A new token pair",
@@ -43,7 +57,7 @@ pub(super) fn obtain() -> Operation {
             ),
             unauthorized(&[(
                 "refused",
-                "Wrong password, unknown email address or inactive account",
+                refused,
                 Unauthorized::NoActiveAccount,
             )]),
             throttled(),

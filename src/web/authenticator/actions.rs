@@ -136,7 +136,9 @@ async fn with_code<T: Send + 'static>(
         return Ok(Err(error));
     }
     let source = PasswordSource::Address(request.client);
-    let attempt = app.throttle.begin_password(&source, &request.account.email);
+    let attempt = app
+        .throttle
+        .begin_password(&source, &request.account.email_key);
     let attempt = attempt.map_err(|error| error.on_form(PAGE))?;
     let (user_id, client, now) = (request.account.id, request.device.clone(), request.now);
     let keys = app.keys.clone();

@@ -65,7 +65,7 @@ pub(super) fn show_setup(
     errors: &[String],
 ) -> Result<HttpResponse, Error> {
     let secret = setup.secret()?;
-    let uri = secret.uri(app.settings.public_url.host(), &user.email);
+    let uri = secret.uri(app.settings.public_url.host(), user_label(user));
     let qr_code = QrCode::new(&uri);
     let page = AuthenticatorSetupPage {
         page: render::frame(Some(user), None),
@@ -76,6 +76,14 @@ pub(super) fn show_setup(
         errors,
     };
     render::page(StatusCode::OK, &page)
+}
+
+/// What the authenticator app calls the account.
+fn user_label(user: &SessionState) -> &str {
+    match user.email.as_str() {
+        "" => user.username.as_deref().unwrap_or_default(),
+        email => email,
+    }
 }
 
 /// Shows new recovery codes.

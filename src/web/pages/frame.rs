@@ -44,8 +44,10 @@ pub enum Nav<'a> {
 /// The signed-in user, as pages show them.
 #[derive(Clone, Copy, Debug)]
 pub struct CurrentUser<'a> {
-    /// The email address, as given.
+    /// The email address, as given; may be empty.
     pub email: &'a str,
+    /// The username of an account without an email address; else empty.
+    pub username: &'a str,
     /// The given name; may be empty.
     pub first_name: &'a str,
     /// The family name; may be empty.
@@ -57,13 +59,21 @@ pub struct CurrentUser<'a> {
 }
 
 impl<'a> CurrentUser<'a> {
-    /// The first and last name, or one of them, or else the email address. An account may have neither.
+    /// The first and last name, or one of them, or else the email address or the username.
     pub fn name(&self) -> Cow<'a, str> {
         match (self.first_name.trim(), self.last_name.trim()) {
-            ("", "") if self.email.is_empty() => Cow::Borrowed("Nameless account"),
-            ("", "") => Cow::Borrowed(self.email),
+            ("", "") => Cow::Borrowed(self.identifier()),
             (name, "") | ("", name) => Cow::Borrowed(name),
             (first, last) => Cow::Owned(format!("{first} {last}")),
+        }
+    }
+
+    /// The email address, or else the username. An account may have neither.
+    pub fn identifier(&self) -> &'a str {
+        match (self.email, self.username) {
+            ("", "") => "Nameless account",
+            ("", username) => username,
+            (email, _) => email,
         }
     }
 
@@ -97,6 +107,7 @@ impl<'a> CurrentUser<'a> {
         let letters: String = names.into_iter().filter_map(first_letter).collect();
         let letters = if letters.is_empty() {
             first_letter(self.email)
+                .or_else(|| first_letter(self.username))
                 .map(String::from)
                 .unwrap_or_default()
         } else {

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::frame::PageFrame;
+use crate::settings::LoginField;
 
 /// `GET /login`: the password form, and a link to log in with WorkOS.
 #[derive(Clone, Copy, Debug, Template)]
@@ -20,17 +21,19 @@ pub struct LoginPage<'a> {
     pub continue_url: &'a str,
 }
 
-/// The email and password fields, and their errors.
+/// The login field and the password field, and their errors.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginForm<'a> {
-    /// The email address that was entered.
-    pub email: &'a str,
+    /// What the login field asks for.
+    pub field: LoginField,
+    /// The email or username that was entered.
+    pub login_name: &'a str,
     /// The validated page to return to; may be empty.
     pub next: &'a str,
     /// The error of the form as a whole.
     pub refusal: Option<&'a str>,
-    /// The errors of the email field.
-    pub email_errors: &'a [String],
+    /// The errors of the login field.
+    pub name_errors: &'a [String],
     /// The errors of the password field.
     pub password_errors: &'a [String],
     /// The log-in with WorkOS, which verifies the email address.
@@ -40,7 +43,7 @@ pub struct LoginForm<'a> {
 impl LoginForm<'_> {
     /// Whether the form has any error.
     pub fn failed(&self) -> bool {
-        let complete = self.email_errors.is_empty() && self.password_errors.is_empty();
+        let complete = self.name_errors.is_empty() && self.password_errors.is_empty();
         self.refusal.is_some() || !complete
     }
 
@@ -49,9 +52,22 @@ impl LoginForm<'_> {
         self.refusal.map_or("", |_| "refusal")
     }
 
-    /// Whether the email field gets the focus, or else the password field.
-    pub fn focuses_email(&self) -> bool {
-        !self.email_errors.is_empty() || !self.failed()
+    /// The label of the login field.
+    pub fn label(&self) -> &'static str {
+        match self.field {
+            LoginField::Email => "Email",
+            LoginField::Username => "Username or email",
+        }
+    }
+
+    /// The login field's name and element id.
+    pub fn field_name(&self) -> &'static str {
+        self.field.name()
+    }
+
+    /// Whether the login field gets the focus, or else the password field.
+    pub fn focuses_name(&self) -> bool {
+        !self.name_errors.is_empty() || !self.failed()
     }
 }
 

@@ -15,6 +15,7 @@ mod style;
 
 const ADA: CurrentUser<'_> = CurrentUser {
     email: "ada@example.com",
+    username: "",
     first_name: "Ada",
     last_name: "Example",
     picture_url: Some("https://images.example/ada.png"),
@@ -134,6 +135,7 @@ fn every_text_is_escaped() {
     const EVIL: &str = r#"<script>alert("1")</script>"#;
     let user = CurrentUser {
         email: EVIL,
+        username: EVIL,
         first_name: EVIL,
         last_name: EVIL,
         picture_url: Some(r#"https://images.example/"><script>"#),

@@ -57,6 +57,30 @@ fn set_version(app: &TestApp, version: i64) {
     });
 }
 
+/// As in a project whose `USERNAME_FIELD` is Django's default.
+#[tokio::test]
+async fn a_real_django_with_usernames_answers_the_same() {
+    let (django, _) = RealDjango::on_sqlite();
+    let theirs = DjangoServer::start_with(&django, false, "LOGIN_FIELD=username").await;
+    let app = TestApp::builder()
+        .database(imported(&django))
+        .system_clock()
+        .setting("LOGIN_FIELD", "username")
+        .start();
+    let (there, here) = (theirs.visitor(), app.visitor());
+    let mut differences = Vec::new();
+    for call in plain_requests::obtain() {
+        let body = call.body.replace("\"email\"", "\"username\"");
+        let call = Call {
+            body: body.replace("email=", "username="),
+            better: call.better.filter(|why| !why.contains("without case")),
+            ..call
+        };
+        differences.extend(difference(&call, &there, &here).await);
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
 /// The difference between the two responses to this call.
 async fn difference(call: &Call, there: &Visitor, here: &Visitor) -> Option<String> {
     let (theirs, ours) = join(call.send(there), call.send(here)).await;

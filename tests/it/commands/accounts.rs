@@ -75,6 +75,7 @@ impl MigratedDatabase {
             workos_updated_at: None,
             picture_url: None,
             date_joined: Timestamp::from_seconds(1_700_000_000).unwrap(),
+            username: None,
         };
         self.change(|conn| new.insert(conn))
     }

@@ -8,7 +8,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-pub(super) const NAMES: [&str; 24] = [
+pub(super) const NAMES: [&str; 25] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
     "2026-11-21-000003_create_django_imports",
@@ -31,6 +31,7 @@ pub(super) const NAMES: [&str; 24] = [
     "2026-11-28-000021_add_sign_in_subject_to_refresh_tokens",
     "2026-11-28-000026_create_second_factors",
     "2026-11-29-000022_add_django_id",
+    "2026-11-29-000023_add_username_to_users",
     "2026-11-29-000025_create_account_addresses",
     "2026-11-29-000027_create_account_groups",
 ];

@@ -6,9 +6,9 @@ use futures_util::future::join_all;
 use reqwest::StatusCode;
 use secrecy::SecretString;
 use vestibule::accounts::passwords::{Hasher, PasswordSource};
-use vestibule::accounts::{authenticate, unusable_password};
+use vestibule::accounts::{LoginName, authenticate, unusable_password};
 use vestibule::ids::UserId;
-use vestibule::settings::PasswordLogin;
+use vestibule::settings::{LoginField, PasswordLogin};
 
 use super::{EMAIL, PASSWORD, REFUSED, refused};
 use crate::support::app::TestApp;
@@ -64,11 +64,12 @@ async fn an_account_that_changes_between_check_and_sign_in_is_not_signed_in() {
         let user = app.add_user_with_password(&email, PASSWORD);
         let password = SecretString::from(PASSWORD);
         let policy = PasswordLogin::Unlinked;
+        let name = LoginName::of_form(LoginField::Email, &email);
         let source = PasswordSource::KnownBrowser {
             account: email.clone(),
             browser: String::new(),
         };
-        let checked = authenticate(&app.database, &hasher, policy, &email, password, source).await;
+        let checked = authenticate(&app.database, &hasher, policy, &name, password, source).await;
         let checked = checked.expect("the password is right");
         change(&app, user.id);
         assert_eq!(app.change(|conn| checked.confirm(conn)), None, "{number}");

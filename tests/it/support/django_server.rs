@@ -21,6 +21,11 @@ pub(crate) struct DjangoServer {
 impl DjangoServer {
     /// Serves this database with the tests' `SECRET_KEY`.
     pub(crate) async fn start(django: &Django, rotate: bool) -> Self {
+        Self::start_with(django, rotate, "LOGIN_FIELD=email").await
+    }
+
+    /// The same with a further variable of the project's settings.
+    pub(crate) async fn start_with(django: &Django, rotate: bool, variable: &str) -> Self {
         let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("script/peers/django");
         let python = project.join(".venv/bin/python");
         let manage = project.join("manage.py");
@@ -31,6 +36,7 @@ impl DjangoServer {
             format!("DATABASE_URL={}", django.url()),
             format!("ROTATE={}", u8::from(rotate)),
             "CHEAP_HASHES=1".to_owned(),
+            variable.to_owned(),
             "PYTHONDONTWRITEBYTECODE=1".to_owned(),
             python.display().to_string(),
             "-u".to_owned(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use vestibule::accounts::{NewUser, User, passwords};
+use vestibule::accounts::{NewUser, User, email_key, passwords};
 use vestibule::db::schema::{pending_sign_ins, sessions, users};
 use vestibule::db::{Conn, DbError};
 use vestibule::ids::UserId;
@@ -70,6 +70,26 @@ impl TestApp {
     /// The same with this value in the password column.
     pub(crate) fn add_user_with_stored_password(&self, email: &str, stored: &str) -> User {
         self.insert_user(email, true, stored)
+    }
+
+    /// Adds an account with this username and password, without an email if that is empty.
+    pub(crate) fn add_user_with_username(
+        &self,
+        username: &str,
+        email: &str,
+        password: &str,
+    ) -> User {
+        let key = match email {
+            "" => format!("NONE:{username}"),
+            email => email_key(email),
+        };
+        let encoded = passwords::hash(password).expect("a hash");
+        let new = NewUser {
+            email_key: key,
+            username: Some(username.to_owned()),
+            ..NewUser::unlinked(email.to_owned(), encoded, self.now())
+        };
+        self.change(|conn| new.insert(conn))
     }
 
     fn insert_user(&self, email: &str, email_verified: bool, stored: &str) -> User {

@@ -103,6 +103,7 @@ const DJANGO: &[Case] = &[
 
 fn messages(password: &str, email: &str, first_name: &str, last_name: &str) -> Vec<String> {
     let attributes = UserAttributes {
+        username: "",
         email,
         first_name,
         last_name,

@@ -1,13 +1,15 @@
 //! The password forms.
 
 use super::*;
+use crate::settings::LoginField;
 
 fn form<'a>(refusal: Option<&'a str>, errors: [&'a [String]; 2]) -> LoginForm<'a> {
     LoginForm {
-        email: "ada@example.com",
+        field: LoginField::Email,
+        login_name: "ada@example.com",
         next: "/account?a=1&b=2",
         refusal,
-        email_errors: errors[0],
+        name_errors: errors[0],
         password_errors: errors[1],
         forgot_url: "/auth/login?login_hint=ada",
     }
@@ -158,7 +160,7 @@ fn entered_text_is_escaped() {
     const EVIL: &str = r#""><script>"#;
     let evil = [EVIL.to_owned()];
     let form = LoginForm {
-        email: EVIL,
+        login_name: EVIL,
         next: EVIL,
         forgot_url: EVIL,
         ..form(Some(EVIL), [&evil, &evil])

@@ -1,0 +1,153 @@
+//! Usernames, and accounts without an email.
+
+use diesel::prelude::*;
+use serde_json::json;
+use vestibule::accounts::User;
+use vestibule::db::schema::users;
+
+use super::add_local_account;
+use crate::support::app::TestApp;
+use crate::support::django::{Django, ImportTarget, counts};
+use crate::support::program::{Program, ProgramOutput};
+use crate::support::real_django::RealDjango;
+
+const WITHOUT_EMAIL: &str = "imported without an email: Django has none, or an invalid one";
+
+#[track_caller]
+fn import(target: &ImportTarget, django: &Django, options: &[&str]) -> ProgramOutput {
+    let program = target.program(django.url(), options);
+    program.env("LOGIN_FIELD", "username").run().exits_with(0)
+}
+
+fn username(user: &User) -> Option<&str> {
+    user.username.as_deref()
+}
+
+#[test]
+fn usernames_are_imported_exactly_and_follow_django() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    for (id, name) in [(1, "Ann"), (2, "ann"), (3, "Zoë "), (4, "")] {
+        django.add(id, &format!("{id}@example.com"));
+        django.set(id, &format!("username = '{name}'"));
+    }
+    let output = target.import(&django, &[]);
+    assert_eq!(counts(&output, 0), [4, 0, 0, 0]);
+    let users = target.users();
+    let names: Vec<_> = users.iter().map(username).collect();
+    assert_eq!(names, [Some("Ann"), Some("ann"), Some("Zoë "), None]);
+    django.set(1, "username = 'anna'");
+    let again = target.import(&django, &[]);
+    assert_eq!(counts(&again, 0), [0, 1, 3, 0]);
+    assert_eq!(username(&target.user(1)), Some("anna"));
+    let other_column = ["--column", "username=first_name", "--dry-run"];
+    let renamed = target.import(&django, &other_column);
+    assert_eq!(counts(&renamed, 0), [0, 4, 0, 0]);
+}
+
+#[test]
+fn with_usernames_an_account_may_lack_an_email() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    for (id, email) in [(1, ""), (2, "no email"), (3, "ann@example.com"), (4, "")] {
+        django.add(id, email);
+    }
+    django.set(4, "username = ''");
+    let refused = target.import(&django, &["--dry-run"]);
+    assert_eq!(counts(&refused, 0), [1, 0, 0, 3]);
+    let output = import(&target, &django, &["--emails-verified"]);
+    assert_eq!(counts(&output, 0), [3, 0, 0, 1]);
+    let note = format!("2  {WITHOUT_EMAIL}: 1, 2");
+    assert!(output.stdout.contains(&note), "{output:#?}");
+    for id in [1, 2] {
+        let user = target.user(id);
+        assert_eq!((user.email.as_str(), user.email_verified), ("", false));
+        assert_eq!(user.email_key, format!("NONE:{id}"));
+    }
+    let again = import(&target, &django, &["--emails-verified"]);
+    assert_eq!(counts(&again, 0), [0, 0, 3, 1]);
+    // An email that Django has later comes over.
+    django.set(1, "email = 'Late@example.com'");
+    let later = import(&target, &django, &["--emails-verified"]);
+    assert_eq!(counts(&later, 0), [0, 1, 2, 1]);
+    let user = target.user(1);
+    assert_eq!(user.email_key, "late@example.com");
+    assert!(user.email_verified);
+}
+
+#[test]
+fn a_username_that_another_account_has_is_refused_or_left_out() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    let local = add_local_account(&target, "here@example.com");
+    target.change(|conn| {
+        diesel::update(users::table.find(local))
+            .set(users::username.eq("user8"))
+            .execute(conn)
+    });
+    for id in [7, 8] {
+        django.add(id, &format!("{id}@example.com"));
+    }
+    let refused = import(&target, &django, &["--dry-run"]);
+    assert_eq!(counts(&refused, 0), [1, 0, 0, 1]);
+    let line = format!("1  username belongs to another account: 8 (by {local})");
+    assert!(refused.stdout.contains(&line), "{refused:#?}");
+    let output = target.import(&django, &[]);
+    assert_eq!(counts(&output, 0), [2, 0, 0, 0]);
+    let line = "1  imported without its username, which another account has: 8";
+    assert!(output.stdout.contains(line), "{output:#?}");
+    assert_eq!(username(&target.user(8)), None);
+    assert_eq!(username(&target.user(7)), Some("user7"));
+}
+
+#[test]
+fn a_table_without_usernames_needs_the_setting_or_the_column() {
+    let (django, target) = (Django::empty(), ImportTarget::new());
+    django.run(
+        "CREATE TABLE people (id integer NOT NULL PRIMARY KEY, password varchar(128), handle varchar(150), \
+             is_active bool NOT NULL); \
+         INSERT INTO people VALUES (7, 'made-up', 'ann', true)",
+    );
+    let table = ["--table", "people"];
+    let program = target.program(django.url(), &table);
+    let missing = program.env("LOGIN_FIELD", "username").run().exits_with(1);
+    missing.reports_one_error(&["no column username", "--column username=COLUMN"]);
+    let options = [&table[..], &["--column", "username=handle"]].concat();
+    let output = import(&target, &django, &options);
+    assert_eq!(counts(&output, 0), [1, 0, 0, 0]);
+    assert_eq!(username(&target.user(7)), Some("ann"));
+}
+
+/// A table of a real Django whose users have a username and no email: they sign in with it.
+#[tokio::test]
+async fn a_real_table_without_emails_is_imported_and_signs_in() {
+    let (django, _) = RealDjango::on_this_runs_backend();
+    let app = TestApp::builder()
+        .setting("LOGIN_FIELD", "username")
+        .start();
+    let arguments = ["import-django", "--from", django.url(), "--table", "people_subscriber"];
+    let program = Program::new(&arguments).env("DATABASE_URL", app.database_url());
+    let output = program.env("LOGIN_FIELD", "username").run().exits_with(0);
+    assert_eq!(counts(&output, 0), [2, 0, 0, 0]);
+    for (name, status) in [
+        ("bob", 200),
+        ("Ada@example.com", 200),
+        ("ada@example.com", 401),
+        ("Bob", 401),
+    ] {
+        let body = json!({ "username": name, "password": "Correct-horse-9" });
+        let pair = app.visitor().post_json("/api/token/", &body).await;
+        assert_eq!(pair.status, status, "{name}: {pair:?}");
+    }
+}
+
+/// The email that is kept in the username becomes both; a username that is none stays a username.
+#[test]
+fn an_email_in_the_username_becomes_the_email_too() {
+    let (django, _) = RealDjango::on_this_runs_backend();
+    let target = ImportTarget::new();
+    let options = ["--table", "people_subscriber", "--column", "email=username"];
+    let output = import(&target, &django, &options);
+    assert_eq!(counts(&output, 0), [2, 0, 0, 0]);
+    let (ada, bob) = (target.user(1), target.user(2));
+    assert_eq!(ada.email_key, "ada@example.com");
+    assert_eq!(username(&ada), Some("Ada@example.com"));
+    assert_eq!((bob.email.as_str(), username(&bob)), ("", Some("bob")));
+}

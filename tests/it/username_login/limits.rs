@@ -1,0 +1,90 @@
+//! The rate limits count an account, by whichever name it is reached.
+
+use chrono::TimeDelta;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use super::{EMAIL, PASSWORD, builder};
+use crate::support::app::{TestApp, Visitor};
+
+const WRONG: &str = "Wrong-horse-9";
+
+/// Two wrong passwords for an account are allowed at once, then one in five minutes.
+fn strict() -> TestApp {
+    let app = builder().setting("THROTTLE_LOGIN", "2/min").start();
+    app.add_user_with_username("Ada", EMAIL, PASSWORD);
+    app
+}
+
+async fn submit(visitor: &Visitor, name: &str, password: &str) -> StatusCode {
+    let fields = [("username", name), ("password", password)];
+    visitor.submit("/login", &fields).await.status()
+}
+
+async fn obtain(app: &TestApp, name: &str, password: &str) -> StatusCode {
+    let body = json!({ "username": name, "password": password });
+    app.visitor().post_json("/api/token", &body).await.status
+}
+
+/// Lets the limit of the client's network expire, but not that of the account.
+fn wait(app: &TestApp) {
+    app.clock.advance(TimeDelta::seconds(61));
+}
+
+#[tokio::test]
+async fn a_guesser_gains_nothing_by_alternating_username_and_email() {
+    let app = strict();
+    for name in ["Ada", "ada.sample@EXAMPLE.com"] {
+        assert_eq!(submit(&app.visitor(), name, WRONG).await, StatusCode::OK);
+    }
+    wait(&app);
+    for name in [EMAIL, "Ada", "\u{ff21}da"] {
+        let status = submit(&app.visitor(), name, PASSWORD).await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{name}");
+    }
+    let status = obtain(&app, "Ada", PASSWORD).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    wait(&app);
+    // Another name has limits of its own.
+    assert_eq!(submit(&app.visitor(), "ada", WRONG).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_form_and_the_api_share_the_limit_of_an_account() {
+    let app = strict();
+    assert_eq!(obtain(&app, "Ada", WRONG).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(submit(&app.visitor(), EMAIL, WRONG).await, StatusCode::OK);
+    wait(&app);
+    let status = obtain(&app, "Ada", PASSWORD).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn accounts_without_an_email_do_not_share_a_limit() {
+    let app = strict();
+    for name in ["bob", "eve"] {
+        app.add_user_with_username(name, "", PASSWORD);
+    }
+    for _ in 0..2 {
+        assert_eq!(obtain(&app, "bob", WRONG).await, StatusCode::UNAUTHORIZED);
+    }
+    wait(&app);
+    let status = obtain(&app, "bob", PASSWORD).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    wait(&app);
+    assert_eq!(obtain(&app, "eve", PASSWORD).await, StatusCode::OK);
+}
+
+/// The browser's own limit lets the user in although others on the network have used up theirs.
+#[tokio::test]
+async fn a_browser_knows_an_account_by_both_names() {
+    let app = strict();
+    let ada = app.visitor();
+    assert_eq!(submit(&ada, "Ada", PASSWORD).await, StatusCode::FOUND);
+    for _ in 0..2 {
+        assert_eq!(submit(&app.visitor(), "x", WRONG).await, StatusCode::OK);
+    }
+    let stranger = submit(&app.visitor(), EMAIL, PASSWORD).await;
+    assert_eq!(stranger, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(submit(&ada, EMAIL, PASSWORD).await, StatusCode::FOUND);
+}
