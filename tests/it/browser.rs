@@ -19,3 +19,4 @@ mod spa;
 pub(crate) mod steps;
 mod tabs;
 mod unfinished;
+mod usernames;

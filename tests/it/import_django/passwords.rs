@@ -2,11 +2,11 @@
 
 use diesel::prelude::*;
 use secrecy::SecretString;
-use vestibule::accounts::authenticate;
+use vestibule::accounts::{LoginName, authenticate};
 use vestibule::accounts::passwords::{Hasher, PasswordSource};
 use vestibule::db::DbError;
 use vestibule::db::schema::{totp_factors, users};
-use vestibule::settings::PasswordLogin;
+use vestibule::settings::{LoginField, PasswordLogin};
 
 use super::again::{imported, is_signed_in, sign_in};
 use crate::support::django::{Django, ImportTarget, counts};
@@ -149,7 +149,8 @@ fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
             browser: String::new(),
         };
         let policy = PasswordLogin::All;
-        let checked = authenticate(&database, &hasher, policy, email, password, source).await;
+        let name = LoginName::of_form(LoginField::Email, email);
+        let checked = authenticate(&database, &hasher, policy, &name, password, source).await;
         let Ok(checked) = checked else {
             return false;
         };
