@@ -16,6 +16,7 @@ mod login_name;
 mod password_costs;
 pub mod passwords;
 pub mod provisioning;
+mod rewrite_email_keys;
 pub mod second_factor;
 mod sign_in_method;
 mod user;
@@ -40,12 +41,13 @@ pub use lifecycle::{
     RevokedSessions, activate, deactivate, deactivate_deleted_user, revoke_all_sessions,
     set_password,
 };
+pub use login_name::LoginName;
 pub use password_costs::{
     dearest_hashes, measure_password_costs, measure_password_costs_periodically,
 };
-pub use login_name::LoginName;
 pub use passwords::unusable_password;
 pub use provisioning::{ProvisionError, WorkosProfile, provision, update_from_workos};
+pub use rewrite_email_keys::{RewrittenEmailKeys, has_earlier_key, rewrite_email_keys};
 pub use sign_in_method::{AllowedSignInMethods, SignInMethod};
 pub use user::{NewUser, User};
 pub use user_key::UserKey;

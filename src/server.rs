@@ -14,7 +14,9 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, web};
 
 use crate::accounts::second_factor::reseal_secrets;
-use crate::accounts::{measure_password_costs, measure_password_costs_periodically};
+use crate::accounts::{
+    measure_password_costs, measure_password_costs_periodically, rewrite_email_keys,
+};
 use crate::error_pages::error_pages;
 use crate::middleware::{
     ConnectionLimits, OpenConnections, allowed_hosts, bounded_body, cors, cross_site, mark_busy,
@@ -54,6 +56,10 @@ impl Application {
         }
         if let Err(error) = measure_password_costs(&state.database, &state.hasher) {
             log::error!("failed to read the stored password hashes: {error}");
+        }
+        match rewrite_email_keys(&state.database) {
+            Ok(rewritten) => rewritten.log(),
+            Err(error) => log::error!("failed to update the keys of emails: {error}"),
         }
         if let Err(error) = reseal_secrets(&state.database, &state.keys) {
             log::error!("failed to encrypt the secrets of authenticator apps again: {error}");

@@ -244,8 +244,7 @@ pub fn has_password(user: &User, policy: PasswordLogin) -> bool {
 pub fn has_sign_in_method(user: &User, policy: PasswordLogin, field: LoginField) -> bool {
     let has_username = field == LoginField::Username && user.username.is_some();
     // The form refuses an email without `@`.
-    let by_password =
-        has_password(user, policy) && (has_username || user.email.contains('@'));
+    let by_password = has_password(user, policy) && (has_username || user.email.contains('@'));
     user.workos_user_id.is_some() || by_password
 }
 

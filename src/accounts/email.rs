@@ -23,7 +23,7 @@ pub fn email_problem(email: &str) -> Option<&'static str> {
     } else if email.contains(|c: char| c.is_control() || c.is_whitespace()) {
         Some("email with spaces or control characters")
     } else if !folds_cleanly(email) {
-        Some("email with a letter that lower case turns into another")
+        Some("email with a letter that lower case or normalisation turns into another")
     } else {
         None
     }

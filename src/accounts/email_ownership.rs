@@ -53,12 +53,17 @@ pub(super) fn write_email(
     device: &ClientDevice,
     now: Timestamp,
 ) -> Result<EmailWrite, DbError> {
+    // An unchanged address keeps its key, which may be that of an earlier version.
+    let key = match email == user.email {
+        true => user.email_key.clone(),
+        false => email_key(email),
+    };
     let written = on_unique_violation(conn, |conn| {
         delete_further_addresses(conn, &[&email_key(email)])?;
         diesel::update(users::table.find(user.id))
             .set((
                 users::email.eq(email),
-                users::email_key.eq(email_key(email)),
+                users::email_key.eq(&key),
                 users::email_verified.eq(verified),
             ))
             .execute(conn)

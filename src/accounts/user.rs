@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::account_addresses::delete_further_addresses;
-use super::email_key::email_key;
+use super::email_key::{earlier_email_key, email_key};
 use super::user_key::UserKey;
 use super::username::MAX_USERNAME_LENGTH;
 use crate::clock::Timestamp;
@@ -172,9 +172,20 @@ impl User {
         linked.select(Self::as_select()).first(conn).optional()
     }
 
-    /// The user with this email, compared without case.
+    /// The user with this email, compared as [`email_key`] says. An account that keeps the key of an earlier
+    /// version is found by the spelling of its own email first, so that it is not taken for the account
+    /// whose key is the current one.
     pub fn by_email(conn: &mut Conn, email: &str) -> QueryResult<Option<Self>> {
-        let same = users::table.filter(users::email_key.eq(email_key(email)));
+        if let Some(earlier) = earlier_email_key(email)
+            && let Some(user) = Self::by_email_key(conn, &earlier)?
+        {
+            return Ok(Some(user));
+        }
+        Self::by_email_key(conn, &email_key(email))
+    }
+
+    fn by_email_key(conn: &mut Conn, key: &str) -> QueryResult<Option<Self>> {
+        let same = users::table.filter(users::email_key.eq(key));
         same.select(Self::as_select()).first(conn).optional()
     }
 

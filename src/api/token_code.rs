@@ -60,7 +60,9 @@ pub(super) async fn answer(
     let pending = app.sign_in.open_pending_password(&token, now);
     let pending = pending.ok_or_else(next_step::expired)?;
     let source = PasswordSource::Address(client);
-    let attempt = app.throttle.begin_password(&source, pending.account_key())?;
+    let attempt = app
+        .throttle
+        .begin_password(&source, pending.account_key())?;
     let code = normalize_code(&code).unwrap_or_default();
     let issued = app
         .sign_in

@@ -6,7 +6,9 @@ use diesel::prelude::*;
 
 use super::report::{CheckLevel, CheckMessage};
 use crate::accounts::passwords::{PasswordScheme, needs_upgrade, scheme};
-use crate::accounts::{User, has_password, has_sign_in_method, labels_without_sign_in_method};
+use crate::accounts::{
+    User, has_earlier_key, has_password, has_sign_in_method, labels_without_sign_in_method,
+};
 use crate::db::schema::{totp_factors, users};
 use crate::db::{Conn, Database, DbError};
 use crate::ids::UserId;
@@ -35,6 +37,7 @@ pub(super) fn issues(
             ));
         }
         issues.extend(without_username(&counts.superusers_without_username));
+        issues.extend(earlier_keys(&counts.earlier_keys));
         issues.extend(weak_hashes(&counts.weak_hashes, verbose));
         Ok(issues)
     })
@@ -82,6 +85,7 @@ fn without_second_factor(labels: &[String]) -> Option<CheckMessage> {
 struct AccountCounts {
     without_sign_in_method: usize,
     superusers_without_username: Vec<String>,
+    earlier_keys: Vec<String>,
     weak_hashes: BTreeMap<PasswordScheme, Vec<UserId>>,
 }
 
@@ -114,6 +118,10 @@ impl AccountCounts {
         if user.is_active && !has_sign_in_method(user, policy, field) {
             self.without_sign_in_method += 1;
         }
+        if has_earlier_key(&user.email, &user.email_key) {
+            self.earlier_keys
+                .push(format!("{} ({})", user.id, user.email));
+        }
         let needs_username = field == LoginField::Username && user.is_superuser;
         if needs_username && user.username.is_none() && has_password(user, policy) {
             self.superusers_without_username.push(user.label());
@@ -123,6 +131,24 @@ impl AccountCounts {
             self.weak_hashes.entry(scheme).or_default().push(user.id);
         }
     }
+}
+
+fn earlier_keys(accounts: &[String]) -> Option<CheckMessage> {
+    let emails = match accounts.len() {
+        0 => return None,
+        1 => "The email of 1 account is".to_owned(),
+        many => format!("The emails of {many} accounts are"),
+    };
+    let first = &accounts[..accounts.len().min(NAMED_ACCOUNTS)];
+    Some(CheckMessage::new(
+        "accounts.W005",
+        CheckLevel::Warning,
+        format!(
+            "{emails} compared as in an earlier version: {}.",
+            named(first, accounts.len())
+        ),
+        "Run `vestibule migrate`. An account that is still named afterwards has another spelling of another account's email: it is found by its own spelling only. If both are one person's, deactivate one of them or change its email.",
+    ))
 }
 
 fn without_username(superusers: &[String]) -> Option<CheckMessage> {

@@ -12,12 +12,10 @@ pub(super) fn find_account(database: &Database, name: &str) -> Result<User, Comm
         Ok::<_, DbError>((by_email, User::by_username(conn, name)?))
     })?;
     match found {
-        (Some(first), Some(second)) if first.id != second.id => {
-            Err(CommandError::Django(format!(
-                "'{name}' is the email of account {} and the username of account {}; use another name of the account",
-                first.id, second.id
-            )))
-        }
+        (Some(first), Some(second)) if first.id != second.id => Err(CommandError::Django(format!(
+            "'{name}' is the email of account {} and the username of account {}; use another name of the account",
+            first.id, second.id
+        ))),
         (Some(user), _) | (None, Some(user)) => Ok(user),
         (None, None) => Err(CommandError::Django(format!(
             "user '{name}' does not exist"

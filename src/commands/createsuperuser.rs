@@ -12,15 +12,13 @@ use super::error::CommandError;
 use super::output::print_line;
 use super::prompt;
 use super::source::load_source;
+use crate::accounts::NewUser;
 use crate::accounts::passwords;
 use crate::accounts::passwords::validators::{PasswordValidator, UserAttributes};
-use crate::accounts::NewUser;
 use crate::audit::AuditEvent;
 use crate::clock::Clock;
 use crate::db::{Database, DbError};
-use crate::settings::{
-    DatabaseSettings, LoginField, SuperuserSettings, password_blocklist_file,
-};
+use crate::settings::{DatabaseSettings, LoginField, SuperuserSettings, password_blocklist_file};
 use crate::workos::ClientDevice;
 
 pub(super) fn run(

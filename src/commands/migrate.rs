@@ -2,7 +2,9 @@
 
 use super::error::CommandError;
 use super::output::print_line;
+use super::prompt::print_errors;
 use super::source::load_source;
+use crate::accounts::rewrite_email_keys;
 use crate::checks::unapplied_migrations;
 use crate::db::Database;
 use crate::settings::DatabaseSettings;
@@ -21,8 +23,18 @@ pub(super) fn run(check: bool, plan: bool) -> Result<(), CommandError> {
         printed = printed.and(print_line(format_args!("  Applying {name}... OK")));
         applied = true;
     }
+    // It holds the only connection that writes to SQLite.
+    drop(migrations);
+    let keys = rewrite_email_keys(&database)?;
     if !applied {
         printed = printed.and(print_line("  No migrations to apply."));
+    }
+    if keys.rewritten > 0 {
+        let message = format!("  Updated the keys of {} emails.", keys.rewritten);
+        printed = printed.and(print_line(message));
+    }
+    if !keys.conflicts.is_empty() {
+        print_errors(&[format!("Warning: {}", keys.conflict_message())])?;
     }
     Ok(printed?)
 }

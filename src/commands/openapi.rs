@@ -10,13 +10,12 @@ pub(super) fn run() -> Result<(), CommandError> {
     let source = load_source()?;
     let login_field = LoginField::from_source(&source)?;
     let operations = schema::operations(login_field);
-    let document = serde_json::to_string_pretty(&schema::document(&operations)).map_err(
-        |error| {
+    let document =
+        serde_json::to_string_pretty(&schema::document(&operations)).map_err(|error| {
             CommandError::Failed(format!(
                 "the OpenAPI document cannot be serialised: {error}"
             ))
-        },
-    )?;
+        })?;
     let prefix = ApiPrefix::from_source(&source)?;
     print_line(schema::with_prefix(document, &prefix))?;
     Ok(())

@@ -10,6 +10,7 @@ use super::pass::ImportPass;
 use super::planner::ImportPlanner;
 use super::report::{ImportReport, ImportTally};
 use super::source::DjangoUserTable;
+use crate::accounts::rewrite_email_keys;
 use crate::clock::Clock;
 use crate::db::source::ForeignDatabase;
 use crate::db::{Database, DbError, bump_sequence};
@@ -23,6 +24,9 @@ const BATCH: usize = 1000;
 /// id, an old token would be valid for a new user. So ids assigned here start this far above
 /// Django's highest, rounded up.
 const ID_HEADROOM: i64 = 1_000_000;
+
+/// The report's remark on an account that keeps the email key of an earlier version.
+const OTHER_SPELLING: &str = "account here whose email is another spelling of another account's";
 
 /// Imports Django's users, then simplejwt's blacklist if there is one. `keys` encrypt second factors, and
 /// are needed only if these are imported.
@@ -45,6 +49,10 @@ pub fn import(
 
     let mut report = ImportReport::new(options);
     if !options.dry_run {
+        // The emails of the rows are compared with current keys.
+        for id in rewrite_email_keys(&target)?.conflicts {
+            report.users.note(OTHER_SPELLING, id);
+        }
         reserve_ids(&target, &mut source, &table)?;
     }
     let rows = source.count(table.name()).map_err(ImportError::Source)?;

@@ -26,6 +26,7 @@ mod commands;
 mod complaints;
 mod database_outage;
 mod django_differential;
+mod email_keys;
 mod exchange_budget;
 mod health;
 mod import_django;

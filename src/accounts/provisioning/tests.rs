@@ -2,6 +2,7 @@
 
 mod email;
 mod linking;
+mod spelling;
 
 use diesel::prelude::*;
 
@@ -67,6 +68,15 @@ impl ProvisionTarget {
             }
             .insert(conn)
         })
+    }
+
+    /// An account with the email key of an earlier version.
+    fn row_of_earlier_version(&self, email: &str) -> User {
+        let user = NewUser {
+            email_key: email.to_lowercase(),
+            ..NewUser::unlinked(email.to_owned(), "argon2$old".to_owned(), at(0))
+        };
+        self.run(|conn| user.insert(conn))
     }
 
     fn user(&self, id: UserId) -> User {

@@ -55,11 +55,7 @@ pub(super) fn obtain(login_field: LoginField) -> Operation {
                 "TokenPair",
                 json!({ "refresh": TOKEN, "access": TOKEN }),
             ),
-            unauthorized(&[(
-                "refused",
-                refused,
-                Unauthorized::NoActiveAccount,
-            )]),
+            unauthorized(&[("refused", refused, Unauthorized::NoActiveAccount)]),
             throttled(),
         ],
     ))

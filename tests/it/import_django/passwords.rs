@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 use secrecy::SecretString;
-use vestibule::accounts::{LoginName, authenticate};
 use vestibule::accounts::passwords::{Hasher, PasswordSource};
+use vestibule::accounts::{LoginName, authenticate};
 use vestibule::db::DbError;
 use vestibule::db::schema::{totp_factors, users};
 use vestibule::settings::{LoginField, PasswordLogin};

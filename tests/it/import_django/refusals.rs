@@ -50,7 +50,7 @@ fn invalid_rows_are_named_and_the_others_are_imported() {
         "1  email without @: 11",
         "1  email of more than 254 characters: 12",
         "1  email with spaces or control characters: 13",
-        "1  email with a letter that lower case turns into another: 14",
+        "1  email with a letter that lower case or normalisation turns into another: 14",
         "1  flag that is neither true nor false: 16",
         "1  email belongs to another account: 17 (by 1)",
     ] {

@@ -122,7 +122,13 @@ async fn a_real_table_without_emails_is_imported_and_signs_in() {
     let app = TestApp::builder()
         .setting("LOGIN_FIELD", "username")
         .start();
-    let arguments = ["import-django", "--from", django.url(), "--table", "people_subscriber"];
+    let arguments = [
+        "import-django",
+        "--from",
+        django.url(),
+        "--table",
+        "people_subscriber",
+    ];
     let program = Program::new(&arguments).env("DATABASE_URL", app.database_url());
     let output = program.env("LOGIN_FIELD", "username").run().exits_with(0);
     assert_eq!(counts(&output, 0), [2, 0, 0, 0]);

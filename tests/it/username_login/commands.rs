@@ -77,14 +77,15 @@ fn a_command_finds_an_account_by_both_names_and_refuses_an_ambiguous_one() {
     app.add_user_with_username("bob", "", PASSWORD);
     let closed = run(&app, &["deactivate", "bob"], "email").exits_with(0);
     assert!(
-        closed
-            .stdout
-            .starts_with("Account 'bob' is deactivated."),
+        closed.stdout.starts_with("Account 'bob' is deactivated."),
         "{closed:?}"
     );
     assert!(!named(&app, "bob").unwrap().is_active);
     let out = run(&app, &["logout", "Ada"], "username").exits_with(0);
-    assert!(out.stdout.starts_with(&format!("Account '{EMAIL}' is")), "{out:?}");
+    assert!(
+        out.stdout.starts_with(&format!("Account '{EMAIL}' is")),
+        "{out:?}"
+    );
     let unknown = run(&app, &["deactivate", "ada"], "username").exits_with(1);
     assert_eq!(unknown.stderr, "CommandError: user 'ada' does not exist");
 
