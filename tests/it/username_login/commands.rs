@@ -18,10 +18,10 @@ fn create(app: &TestApp, options: &[&str], field: &str) -> ProgramOutput {
 }
 
 fn named(app: &TestApp, username: &str) -> Option<User> {
-    let users = app.users().into_iter();
+    let mut users = app.users().into_iter();
     users
         .filter(|user| user.username.as_deref() == Some(username))
-        .last()
+        .next_back()
 }
 
 #[test]
