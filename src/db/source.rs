@@ -171,7 +171,12 @@ impl ForeignDatabase {
     ) -> Result<Option<i64>, DbError> {
         let integer = match &self.conn {
             Conn::Sqlite(_) => {
-                format!("CASE WHEN typeof({column}) = 'integer' THEN {column} END")
+                // A column of texts may hold integers too. The longest that fits has 16 digits.
+                format!(
+                    "CASE WHEN typeof({column}) = 'integer' THEN {column} \
+                     WHEN typeof({column}) = 'text' AND length({column}) BETWEEN 1 AND 16 \
+                     AND {column} NOT GLOB '*[^0-9]*' THEN CAST({column} AS integer) END"
+                )
             }
             // The conditions allow only values that fit, because a failing cast aborts the query.
             #[cfg(feature = "postgres")]

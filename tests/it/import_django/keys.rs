@@ -264,3 +264,26 @@ fn an_integer_does_not_find_an_account_with_a_text_as_key() {
     assert_eq!(records.len(), 2);
     assert!(records.iter().all(Option::is_some));
 }
+
+/// Ids are given to the other texts, and later to new accounts, above these integers.
+#[test]
+fn integers_among_keys_of_texts_keep_their_ids() {
+    let (django, target) = (Django::empty(), ImportTarget::new());
+    django.run(
+        "CREATE TABLE people (id varchar(40) NOT NULL PRIMARY KEY, password varchar(128), \
+             email varchar(254), is_active bool NOT NULL)",
+    );
+    for key in ["1", "2", "abc", "007", "4"] {
+        django.run(&format!(
+            "INSERT INTO people VALUES ('{key}', 'made-up', '{key}@example.com', true)"
+        ));
+    }
+    let output = target.import(&django, &["--table", "people"]);
+    assert_eq!(counts(&output, 0), [5, 0, 0, 0]);
+    for id in [1, 2, 4] {
+        assert_eq!(target.user(id).email, format!("{id}@example.com"));
+    }
+    for text in ["abc", "007"] {
+        assert!(i64::from(user(&target, text).id) > 1_000_000, "{text}");
+    }
+}

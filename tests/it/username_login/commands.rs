@@ -19,9 +19,7 @@ fn create(app: &TestApp, options: &[&str], field: &str) -> ProgramOutput {
 
 fn named(app: &TestApp, username: &str) -> Option<User> {
     let mut users = app.users().into_iter();
-    users
-        .filter(|user| user.username.as_deref() == Some(username))
-        .next_back()
+    users.find(|user| user.username.as_deref() == Some(username))
 }
 
 #[test]
