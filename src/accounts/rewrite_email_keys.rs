@@ -9,6 +9,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use super::account_addresses::delete_further_addresses;
 use super::email_key::email_key;
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError, on_unique_violation};
@@ -111,6 +112,9 @@ impl EarlierKey {
                 .set(users::email_key.eq(&self.key))
                 .execute(conn)
         })?;
+        if written.is_some() {
+            delete_further_addresses(conn, &[&self.key])?;
+        }
         Ok(written.is_some())
     }
 }
