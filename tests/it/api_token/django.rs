@@ -60,10 +60,10 @@ fn set_version(app: &TestApp, version: i64) {
 /// As in a project whose `USERNAME_FIELD` is Django's default.
 #[tokio::test]
 async fn a_real_django_with_usernames_answers_the_same() {
-    let (django, _) = RealDjango::on_sqlite();
+    let (django, _, database) = django_and_vestibule();
     let theirs = DjangoServer::start_with(&django, false, "LOGIN_FIELD=username").await;
     let app = TestApp::builder()
-        .database(imported(&django))
+        .database(database)
         .system_clock()
         .setting("LOGIN_FIELD", "username")
         .start();
