@@ -83,7 +83,8 @@ impl RequestBody {
             Value::Array(_) => "list",
             Value::String(_) => "str",
             Value::Bool(_) => "bool",
-            Value::Number(number) if number.is_f64() => "float",
+            // serde_json reads `-0` as a float, Python as an integer.
+            Value::Number(number) if number.is_f64() && text.trim() != "-0" => "float",
             Value::Number(_) => "int",
         };
         Err(non_field_error(format!(

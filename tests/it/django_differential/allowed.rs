@@ -126,13 +126,13 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "tokens of a revoked family",
-        reason: "a blacklisted sign-in ends its access tokens too; Django's live on until they expire",
+        reason: "a blacklisted sign-in ends all its tokens; Django's access tokens live on, and those of both servers are strangers",
         fields: WHOLE_ANSWER,
         applies: |exchange| {
-            let body = exchange.ours.get("body");
-            exchange.request.path() == "/api/users/me"
+            let own_or_other = exchange.request.contains("-TOKEN");
+            (exchange.request.path() == "/api/users/me" || own_or_other)
                 && exchange.theirs.status == 200
-                && body.contains(r#""message":"Token is blacklisted""#)
+                && exchange.ours.get("body").contains("Token is blacklisted")
         },
     },
     Rule {
@@ -271,11 +271,16 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "form without its boundary",
-        reason: "a multipart body that lacks its boundary has no part; Django takes it for one part",
+        reason: "what precedes the boundary of a multipart form is no part (RFC 2046, section 5.1.1); Django takes it for one",
         fields: WHOLE_ANSWER,
         applies: |exchange| {
-            let kind = exchange.request.value("Content-Type");
-            kind.ends_with(b"boundary=another")
+            let kind = String::from_utf8_lossy(exchange.request.value("Content-Type")).into_owned();
+            let boundary = kind.split("boundary=").nth(1).map(|rest| {
+                let rest = rest.split(';').next().unwrap_or_default();
+                format!("--{}", rest.trim_matches('"'))
+            });
+            let body = exchange.request.body.as_deref().unwrap_or_default();
+            boundary.is_some_and(|boundary| !body.starts_with(boundary.as_bytes()))
                 && exchange
                     .ours
                     .get("body")
