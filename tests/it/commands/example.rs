@@ -10,6 +10,7 @@ const SETTINGS: &str = concat!(
     include_str!("../../../src/settings/api.rs"),
     include_str!("../../../src/settings/api_prefix.rs"),
     include_str!("../../../src/settings/cors.rs"),
+    include_str!("../../../src/settings/login_field.rs"),
     include_str!("../../../src/settings/oidc.rs"),
     include_str!("../../../src/settings/retention.rs"),
     include_str!("../../../src/settings/superuser.rs"),
@@ -38,8 +39,13 @@ fn entries() -> Vec<(String, String, String)> {
     entries
 }
 
+/// A name with digits has an underscore: `HS256` is a value.
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+    let digits = text.contains('_');
+    text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_uppercase() || c == '_' || digits && c.is_ascii_digit())
 }
 
 #[test]
