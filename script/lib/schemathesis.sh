@@ -59,7 +59,7 @@ END
     with_real_tokens <"$document" >openapi.json
     printf 'The seed is %s.\n' "$schemathesis_seed"
     "$venv/bin/schemathesis" --config-file "$peers/schemathesis/schemathesis.toml" run openapi.json --url "$url" --header "Authorization: Bearer $access" \
-        --checks all --mode all --max-examples "${SCHEMATHESIS_EXAMPLES:-15}" --max-time 120 \
+        --checks all --mode all --max-examples "${SCHEMATHESIS_EXAMPLES:-60}" \
         --seed "$schemathesis_seed" --continue-on-failure --no-color \
         --request-timeout 20 --suppress-health-check all ||
         { tail -n 20 "$folder/server.log" && fail "schemathesis found failures"; }
