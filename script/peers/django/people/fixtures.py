@@ -1,5 +1,7 @@
 """Fills the tables of `models.py`. Every password is PASSWORD."""
 
+from datetime import timedelta
+
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
@@ -17,10 +19,13 @@ def add(model, **fields):
 
 
 def tokens(user):
-    """What simplejwt issues to a user of another model than AUTH_USER_MODEL."""
+    """What simplejwt issues to a user of another model than AUTH_USER_MODEL, but valid for a day: the tables are
+    filled once for a whole run of the tests, which may take longer than the five minutes of an access token."""
     refresh = RefreshToken()
     refresh["user_id"] = str(user.pk)
-    return {"access": str(AccessToken.for_user(user)), "refresh": str(refresh)}
+    access = AccessToken.for_user(user)
+    access.set_exp(lifetime=timedelta(days=1))
+    return {"access": str(access), "refresh": str(refresh)}
 
 
 def fill():
