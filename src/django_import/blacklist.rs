@@ -12,7 +12,7 @@ use super::source::DjangoUserTable;
 use super::transaction::write_retrying_conflicts;
 use crate::accounts::UserKey;
 use crate::clock::Timestamp;
-use crate::db::source::ForeignDatabase;
+use crate::db::source::{ForeignDatabase, quote_identifier};
 use crate::db::{Conn, Database, DbError};
 use crate::tokens::RefreshTokenRow;
 
@@ -68,11 +68,25 @@ pub(super) fn find_query(
         }
         tables.push(table);
     }
+    let foreign_keys = source.foreign_keys_to(users.name());
+    let to_users = foreign_keys.map_err(ImportError::Source)?;
+    let mut user_id = "o.user_id".to_owned();
+    for key in to_users {
+        let referenced = quote_identifier(&key.referenced);
+        if key.plain_table() == OUTSTANDING && key.column == "user_id" && referenced != users.key()
+        {
+            // `--column id=…` names another column than the one that this refers to.
+            let (table, column) = (users.name(), users.key());
+            user_id =
+                format!("(SELECT u.{column} FROM {table} AS u WHERE u.{referenced} = o.user_id)");
+            keys = users.key_column();
+        }
+    }
     let cell = |column: &str, name: &str| source.as_bytes(Some(column), name);
     let cells = [
         cell("o.id", "c_id"),
         cell("o.jti", "c_jti"),
-        cell("o.user_id", "c_user_id"),
+        cell(&user_id, "c_user_id"),
         cell("o.created_at", "c_created_at"),
         cell("o.expires_at", "c_expires_at"),
         cell("b.blacklisted_at", "c_blacklisted_at"),

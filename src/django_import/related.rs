@@ -19,7 +19,6 @@ const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
 pub(super) struct UserTableName<'a> {
     pub(super) quoted: &'a str,
     pub(super) plain: &'a str,
-    pub(super) key: &'a str,
     /// The quoted table of Django's groups.
     pub(super) groups: Option<String>,
 }
@@ -75,7 +74,7 @@ impl RelatedTables {
             "r.{} = {}.{}",
             quote_identifier(&key.column),
             users.quoted,
-            users.key
+            quote_identifier(&key.referenced)
         );
         let rows = format!("{table} AS r WHERE {condition}");
         let name = key.plain_table();

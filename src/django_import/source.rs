@@ -56,7 +56,6 @@ impl DjangoUserTable {
         let user_table = UserTableName {
             quoted: &quoted_name,
             plain: plain_name(&quoted_name),
-            key: &key,
             groups: groups.map_err(ImportError::Source)?,
         };
         let related = RelatedTables::find(source, &user_table, options.require_totp)?;

@@ -18,6 +18,9 @@ pub struct ForeignKey {
     /// The name of the column.
     #[diesel(sql_type = Text)]
     pub column: String,
+    /// The name of the column that it refers to, which need not be the primary key.
+    #[diesel(sql_type = Text)]
+    pub referenced: String,
 }
 
 impl ForeignKey {
@@ -33,7 +36,9 @@ impl ForeignDatabase {
     pub fn foreign_keys_to(&mut self, table: &str) -> Result<Vec<ForeignKey>, DbError> {
         Ok(match &mut self.conn {
             Conn::Sqlite(conn) => sql_query(
-                "SELECT t.name AS \"table\", k.\"from\" AS \"column\" \
+                "SELECT t.name AS \"table\", k.\"from\" AS \"column\", \
+                 coalesce(k.\"to\", (SELECT p.name FROM pragma_table_info(?1) AS p WHERE p.pk = 1), 'rowid') \
+                 AS referenced \
                  FROM sqlite_master AS t, pragma_foreign_key_list(t.name) AS k \
                  WHERE t.type = 'table' AND k.\"table\" = ?1 COLLATE NOCASE ORDER BY 1, 2",
             )
@@ -41,8 +46,10 @@ impl ForeignDatabase {
             .load(conn)?,
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => sql_query(
-                "SELECT k.conrelid::regclass::text AS \"table\", a.attname::text AS \"column\" \
+                "SELECT k.conrelid::regclass::text AS \"table\", a.attname::text AS \"column\", \
+                 r.attname::text AS referenced \
                  FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] \
+                 JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = k.confkey[1] \
                  WHERE k.contype = 'f' AND k.confrelid = to_regclass($1) AND array_length(k.conkey, 1) = 1 \
                  ORDER BY 1, 2",
             )

@@ -4,7 +4,8 @@ use diesel::prelude::*;
 use reqwest::StatusCode;
 use serde_json::json;
 use vestibule::accounts::{User, UserKey};
-use vestibule::db::schema::{django_imports, users};
+use vestibule::db::schema::{account_addresses, django_imports, users};
+use vestibule::ids::UserId;
 
 use super::sign_in::{PASSWORD, import};
 use crate::support::app::TestApp;
@@ -239,6 +240,29 @@ fn another_column_than_the_primary_key_may_hold_the_keys() {
     // The blacklist has the primary key, which is not the id here.
     assert_eq!(counts(&output, 1), [1, 0, 0, 0]);
     assert_eq!(target.tokens()[0].user_id, None);
+}
+
+/// Foreign keys refer to the primary key, whatever column has the keys of the accounts.
+#[test]
+fn rows_of_other_tables_belong_to_the_primary_key() {
+    let (django, target) = (Django::new().with_blacklist(), ImportTarget::new());
+    for (id, name) in [(1, "ada"), (2, "ben"), (3, "cleo")] {
+        django.add(id, &format!("{name}@example.com"));
+    }
+    django.run(
+        "ALTER TABLE auth_user ADD COLUMN number integer; UPDATE auth_user SET number = 4 - id; \
+         CREATE TABLE account_emailaddress (id integer NOT NULL PRIMARY KEY, email varchar(254) NOT NULL, \
+             verified bool NOT NULL, user_id integer NOT NULL REFERENCES auth_user (id))",
+    );
+    django.run("INSERT INTO account_emailaddress VALUES (1, 'ada.further@example.com', true, 1)");
+    target.import(&django, &["--column", "id=number"]);
+    let owner: Vec<UserId> = target.rows(|conn| {
+        account_addresses::table
+            .select(account_addresses::user_id)
+            .load(conn)
+    });
+    assert_eq!(owner, [user(&target, "3").id]);
+    assert_eq!(user(&target, "3").email, "ada@example.com");
 }
 
 /// The users of two projects: an id that was given to an account with a text as key is no other project's key.
