@@ -22,7 +22,8 @@ pub use connections::{
 };
 pub use cors::cors;
 pub use credential_cookies::{
-    CONNECTION_ATTEMPT, LOGIN_ATTEMPT, LOGIN_CODE, PENDING_SIGN_IN, TokenCookie, remove_credentials,
+    CONNECTION_ATTEMPT, LOGIN_ATTEMPT, LOGIN_CODE, PENDING_SIGN_IN, TokenCookie, cookie_claims,
+    remove_credentials,
 };
 pub use cross_site::{cross_site, is_own_link, is_trusted_link, is_typed_address};
 pub use request_log::{request_id, request_log};

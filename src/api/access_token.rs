@@ -46,11 +46,16 @@ pub(super) async fn load_user(database: &Database, claims: TokenClaims) -> Resul
     let behind = database
         .read(move |conn| Ok::<_, DbError>(TokenSubject::read(conn, &asked)?))
         .await?;
+    check_subject(&claims, behind)
+}
+
+/// The user among the rows that a verified access token names, unless the token has been revoked.
+pub(super) fn check_subject(claims: &TokenClaims, behind: TokenSubject) -> Result<User, ApiError> {
     let user = behind.user.ok_or(Unauthorized::UserNotFound)?;
     if !user.is_active {
         return Err(Unauthorized::UserInactive.into());
     }
-    match token_status(&claims, &user) {
+    match token_status(claims, &user) {
         TokenStatus::Valid if behind.session_is_revoked || behind.family_is_revoked => {
             Err(Unauthorized::AccessToken(TokenError::Blacklisted).into())
         }

@@ -12,7 +12,7 @@ use crate::http::session_user::SessionOver;
 use crate::ids::SessionId;
 use crate::sessions::{BrowserSession, RevocationStatus, SessionRow};
 use crate::state::AppState;
-use crate::tokens::{TokenClaims, TokenError};
+use crate::tokens::{TokenClaims, TokenError, TokenSubject};
 
 /// The browser's session, if it has one. If the session has ended, so have the tokens in the cookies: the
 /// response is 401 and removes them.
@@ -45,34 +45,38 @@ pub async fn authenticate(
     let now = app.clock.now();
     let open = open_session(request, session, app)?;
     let claims = access_token::read(app, request, token)?;
-    if let Some(id) = open {
-        let asked = claims.clone();
-        let belongs = app
-            .database
-            .read(move |conn| belongs_to(conn, &asked, &id, now))
-            .await?;
-        if !belongs {
-            log::info!("refused an access token in a cookie that is not of the browser's session");
-            session.remove_foreign_tokens();
-            return Err(Unauthorized::AccessToken(TokenError::Invalid).into());
-        }
+    let asked = claims.clone();
+    let (subject, belongs) = app
+        .database
+        .read(move |conn| {
+            let subject = TokenSubject::read(conn, &asked)?;
+            let belongs = match &open {
+                Some(id) => belongs_to(conn, (&asked, &subject), id, now)?,
+                None => true,
+            };
+            Ok::<_, DbError>((subject, belongs))
+        })
+        .await?;
+    if !belongs {
+        log::info!("refused an access token in a cookie that is not of the browser's session");
+        session.remove_foreign_tokens();
+        return Err(Unauthorized::AccessToken(TokenError::Invalid).into());
     }
-    access_token::load_user(&app.database, claims).await
+    access_token::check_subject(&claims, subject)
 }
 
 /// Whether an access token belongs to this session. Another program's token knows no session, so its
 /// account decides.
 fn belongs_to(
     conn: &mut Conn,
-    claims: &TokenClaims,
+    (claims, subject): (&TokenClaims, &TokenSubject),
     session_id: &SessionId,
     now: Timestamp,
 ) -> Result<bool, DbError> {
     let row = SessionRow::by_id(conn, session_id)?;
     let row = row.filter(|row| row.revoked_at.is_none() && now < row.expires_at);
-    let user = claims.user(conn)?;
-    let is_of_user = |row: &SessionRow| user.is_some_and(|user| user.id == row.user_id);
-    let Some(row) = row.filter(is_of_user) else {
+    let user_id = subject.user.as_ref().map(|user| user.id);
+    let Some(row) = row.filter(|row| user_id == Some(row.user_id)) else {
         return Ok(false);
     };
     if claims.ver.is_none() || claims.sid == row.workos_sid {

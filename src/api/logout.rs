@@ -8,7 +8,7 @@ use super::wire::LoggedOutJson;
 use super::{ApiError, RequestBody, json_ok};
 use crate::error::Error;
 use crate::http::session_user::UnrenewedUser;
-use crate::middleware::{TokenCookie, device, other_sessions};
+use crate::middleware::{cookie_claims, device, other_sessions};
 use crate::origin::Origin;
 use crate::sessions::BrowserSession;
 use crate::settings::Settings;
@@ -42,27 +42,17 @@ pub async fn logout(
     fields.finish()?;
     let now = app.clock.now();
     let header = bearer_token(&request, &app.settings.api).ok().flatten();
-    let api = &app.settings.api;
-    let in_cookies = |cookie: Option<TokenCookie>| {
-        cookie.map_or_else(Vec::new, |cookie| cookie.read_all(&request))
+    let read = |token: String, kind| app.tokens.read_expired(&token, kind, now).ok();
+    let header = header.and_then(|token| read(token, TokenKind::Access));
+    let in_cookies = cookie_claims(&app, &request, TokenKind::Access);
+    let refresh_tokens = match refresh {
+        Some(refresh) => read(refresh, TokenKind::Refresh).into_iter().collect(),
+        None => cookie_claims(&app, &request, TokenKind::Refresh),
     };
-    let access = header
-        .into_iter()
-        .chain(in_cookies(TokenCookie::access(api)));
-    let refresh = match refresh {
-        Some(refresh) => vec![refresh],
-        None => in_cookies(TokenCookie::refresh(api)),
-    };
-    let read = |token: &str, kind| app.tokens.read_expired(token, kind, now).ok();
     let sign_out = SignOutRequest {
         session_id: user.0.map(|state| state.session_id),
-        access_tokens: access
-            .filter_map(|token| read(&token, TokenKind::Access))
-            .collect(),
-        refresh_tokens: refresh
-            .iter()
-            .filter_map(|token| read(token, TokenKind::Refresh))
-            .collect(),
+        access_tokens: header.into_iter().chain(in_cookies).collect(),
+        refresh_tokens,
         other_sessions: other_sessions(&request),
         device: device(&request, &app.settings.trusted_proxies),
         reason: None,

@@ -18,8 +18,8 @@ use crate::sign_in::{PasswordOutcome, PasswordTokenError};
 use crate::state::AppState;
 use crate::tokens::{RefreshError, RefreshedTokens, TokenError};
 
-/// `POST /api/token`: a token pair for an email, or a username with `LOGIN_FIELD=username`, and a password. If the account has a second
-/// factor, the response asks for its code, and the same route accepts the code.
+/// `POST /api/token`: a token pair for an email, or a username with `LOGIN_FIELD=username`, and a password. If
+/// the account has a second factor, the response asks for its code, and the same route accepts the code.
 pub async fn obtain(
     SignInThrottle(client): SignInThrottle,
     request: HttpRequest,

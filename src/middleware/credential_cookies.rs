@@ -123,7 +123,7 @@ impl TokenCookie {
     }
 
     /// The different values of the cookie in the request, for their revocation.
-    pub fn read_all(&self, request: &HttpRequest) -> Vec<String> {
+    fn read_all(&self, request: &HttpRequest) -> Vec<String> {
         let values = cookie_parts(request.headers()).filter_map(|part| {
             let (found, value) = part.split_once('=')?;
             let value = value.trim();
@@ -147,6 +147,18 @@ impl TokenCookie {
         cookie.set_max_age(Duration::seconds(age.num_seconds()));
         cookie
     }
+}
+
+/// The claims of the tokens of this kind in the request's cookies, for their revocation. They may have expired,
+/// but not been forged.
+pub fn cookie_claims(app: &AppState, request: &HttpRequest, kind: TokenKind) -> Vec<TokenClaims> {
+    let cookie = match kind {
+        TokenKind::Access => TokenCookie::access(&app.settings.api),
+        TokenKind::Refresh => TokenCookie::refresh(&app.settings.api),
+    };
+    let values = cookie.map_or_else(Vec::new, |cookie| cookie.read_all(request));
+    let read = |token: String| app.tokens.read_expired(&token, kind, app.clock.now()).ok();
+    values.into_iter().filter_map(read).collect()
 }
 
 /// Removes the credentials that [`BrowserSession`](crate::sessions::BrowserSession) has marked, except
@@ -177,14 +189,9 @@ pub async fn remove_credentials(
 /// Revokes the families of the tokens in the request's cookies: a copy of a removed or replaced cookie must
 /// not work any longer. A log-out has already done so, in its own transaction.
 async fn end_tokens(app: &AppState, request: &HttpRequest) {
-    let (api, now) = (&app.settings.api, app.clock.now());
-    let read = |cookie: Option<TokenCookie>, kind| -> Vec<TokenClaims> {
-        let values = cookie.map_or_else(Vec::new, |cookie| cookie.read_all(request));
-        let read = |token: String| app.tokens.read_expired(&token, kind, now).ok();
-        values.into_iter().filter_map(read).collect()
-    };
-    let access_tokens = read(TokenCookie::access(api), TokenKind::Access);
-    let refresh_tokens = read(TokenCookie::refresh(api), TokenKind::Refresh);
+    let now = app.clock.now();
+    let access_tokens = cookie_claims(app, request, TokenKind::Access);
+    let refresh_tokens = cookie_claims(app, request, TokenKind::Refresh);
     if access_tokens.is_empty() && refresh_tokens.is_empty() {
         return;
     }

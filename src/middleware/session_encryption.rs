@@ -71,6 +71,8 @@ pub(crate) enum OpenedCookie {
     Valid {
         cookie: Cookie<'static>,
         stale: bool,
+        /// The sessions of the further valid cookies of the name.
+        others: Vec<SessionId>,
     },
     /// No key opens any of the cookies.
     Invalid,
@@ -92,14 +94,16 @@ pub async fn open_with_fallback_keys(
             .map(ServiceResponse::map_into_boxed_body);
     }
     let name = &app.settings.session_cookie_name;
-    let others = read_other_sessions(request.headers(), name, &app.keys);
-    if !others.is_empty() {
-        request.extensions_mut().insert(OtherSessions(others));
-    }
     let opened = rewrite_cookies(request.headers_mut(), name, &app.keys);
     let is_invalid = matches!(opened, OpenedCookie::Invalid);
-    if let OpenedCookie::Valid { stale: true, .. } = opened {
-        request.extensions_mut().insert(OpenedByFallback);
+    if let OpenedCookie::Valid { stale, others, .. } = opened {
+        let mut extensions = request.extensions_mut();
+        if stale {
+            extensions.insert(OpenedByFallback);
+        }
+        if !others.is_empty() {
+            extensions.insert(OtherSessions(others));
+        }
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
     if response
@@ -180,14 +184,18 @@ fn open_first(cookies: &[Cookie<'static>], keys: &Keys) -> OpenedCookie {
     }
     let opened = cookies
         .iter()
-        .find_map(|cookie| Some((cookie, open(cookie, keys)?)));
-    let cookie = match opened {
+        .filter_map(|cookie| Some((cookie, open(cookie, keys)?)));
+    let opened: Vec<_> = opened.collect();
+    let others = other_sessions_in(&opened);
+    let (cookie, stale) = match opened.into_iter().next() {
         None => return OpenedCookie::Invalid,
-        Some((cookie, (_, false))) => Some((cookie.clone(), false)),
-        Some((_, (plain, true))) => seal(plain, keys).map(|cookie| (cookie, true)),
+        Some((cookie, (_, false))) => (Some(cookie.clone()), false),
+        Some((_, (plain, true))) => (seal(plain, keys), true),
     };
-    cookie.map_or(OpenedCookie::Invalid, |(cookie, stale)| {
-        OpenedCookie::Valid { cookie, stale }
+    cookie.map_or(OpenedCookie::Invalid, |cookie| OpenedCookie::Valid {
+        cookie,
+        stale,
+        others,
     })
 }
 
@@ -202,15 +210,14 @@ fn open(cookie: &Cookie<'static>, keys: &Keys) -> Option<(Cookie<'static>, bool)
     Some((plain, true))
 }
 
-/// The sessions of all valid cookies of this name but the first.
-fn read_other_sessions(headers: &HeaderMap, name: &str, keys: &Keys) -> Vec<SessionId> {
-    let (ours, _) = split_cookies(headers, name);
-    if ours.len() < 2 {
+/// The sessions of all opened cookies but the first.
+fn other_sessions_in(opened: &[(&Cookie<'static>, (Cookie<'static>, bool))]) -> Vec<SessionId> {
+    if opened.len() < 2 {
         return Vec::new();
     }
-    let opened = ours.iter().filter_map(|cookie| open(cookie, keys));
     let ids: Vec<_> = opened
-        .filter_map(|(plain, _)| session_id_in(plain.value()))
+        .iter()
+        .filter_map(|(_, (plain, _))| session_id_in(plain.value()))
         .collect();
     let others = ids.iter().skip(1).filter(|id| Some(*id) != ids.first());
     others.cloned().collect()

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::http::session_user::UnrenewedUser;
 use crate::ids::{SessionId, WorkosSid};
-use crate::middleware::{TokenCookie, device, is_own_link, is_typed_address, other_sessions};
+use crate::middleware::{cookie_claims, device, is_own_link, is_typed_address, other_sessions};
 use crate::sessions::{BrowserSession, RevocationCache, RevocationStatus, SessionState};
 use crate::sign_in::SignInService;
 use crate::sign_out::{SignOutRequest, SignOutService};
@@ -89,7 +89,7 @@ impl FromRequest for BrowserLogout {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let logout = AppState::of(request).map(|app| Self {
             sign_in: app.sign_in.clone(),
-            access_tokens: access_tokens(request, &app),
+            access_tokens: cookie_claims(&app, request, TokenKind::Access),
             other_sessions: other_sessions(request),
             pending_sign_ins: row_ids(request, None),
             sign_out: app.sign_out.clone(),
@@ -202,13 +202,4 @@ impl BrowserLogout {
         response.headers_mut().insert(name, value);
         Ok(response)
     }
-}
-
-/// The claims of the access tokens in the browser's cookies. They may have expired, but not been forged.
-fn access_tokens(request: &HttpRequest, app: &AppState) -> Vec<TokenClaims> {
-    let now = app.clock.now();
-    let cookie = TokenCookie::access(&app.settings.api);
-    let values = cookie.map_or_else(Vec::new, |cookie| cookie.read_all(request));
-    let read = |token: String| app.tokens.read_expired(&token, TokenKind::Access, now).ok();
-    values.into_iter().filter_map(read).collect()
 }
