@@ -31,6 +31,14 @@ impl UserKey {
         }
     }
 
+    /// The account's id, if it is the key.
+    pub fn id(&self) -> Option<UserId> {
+        match self {
+            Self::Id(id) => Some(*id),
+            Self::Text(_) => None,
+        }
+    }
+
     /// Django's key, if it is no integer.
     pub fn django_id(&self) -> Option<&str> {
         match self {

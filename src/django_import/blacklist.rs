@@ -7,16 +7,16 @@ use diesel::sql_types::{Binary, Nullable};
 use super::decode::{self, RawCell};
 use super::error::ImportError;
 use super::key::{KeyColumn, imported_accounts};
+use super::related::OUTSTANDING;
 use super::report::{ImportTally, RefusalReason, RefusedRow};
 use super::source::DjangoUserTable;
 use super::transaction::write_retrying_conflicts;
 use crate::accounts::UserKey;
 use crate::clock::Timestamp;
-use crate::db::source::{ForeignDatabase, quote_identifier};
+use crate::db::source::ForeignDatabase;
 use crate::db::{Conn, Database, DbError};
 use crate::tokens::RefreshTokenRow;
 
-const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
 const BLACKLISTED: &str = "token_blacklist_blacklistedtoken";
 
 /// A row of the blacklist as it was read. The token itself is not read.
@@ -68,19 +68,13 @@ pub(super) fn find_query(
         }
         tables.push(table);
     }
-    let foreign_keys = source.foreign_keys_to(users.name());
-    let to_users = foreign_keys.map_err(ImportError::Source)?;
     let mut user_id = "o.user_id".to_owned();
-    for key in to_users {
-        let referenced = quote_identifier(&key.referenced);
-        if key.plain_table() == OUTSTANDING && key.column == "user_id" && referenced != users.key()
-        {
-            // `--column id=…` names another column than the one that this refers to.
-            let (table, column) = (users.name(), users.key());
-            user_id =
-                format!("(SELECT u.{column} FROM {table} AS u WHERE u.{referenced} = o.user_id)");
-            keys = users.key_column();
-        }
+    let owner = users.related().token_owner();
+    if let Some(referenced) = owner.filter(|referenced| *referenced != users.key()) {
+        // `--column id=…` names another column than the one that this refers to.
+        let (table, column) = (users.name(), users.key());
+        user_id = format!("(SELECT u.{column} FROM {table} AS u WHERE u.{referenced} = o.user_id)");
+        keys = users.key_column();
     }
     let cell = |column: &str, name: &str| source.as_bytes(Some(column), name);
     let cells = [

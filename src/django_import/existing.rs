@@ -66,7 +66,7 @@ impl ExistingRows {
             .iter()
             .filter_map(|record| Some((record.django_id.clone()?, record.user_id)))
             .collect();
-        let mut ids: Vec<UserId> = rows.iter().filter_map(|row| id_of(&row.key)).collect();
+        let mut ids: Vec<UserId> = rows.iter().filter_map(|row| row.key.id()).collect();
         records.extend(ImportRecord::with_ids(conn, &ids)?);
         ids.extend(text_keys.values());
         let emails: Vec<&str> = rows
@@ -140,13 +140,6 @@ impl ExistingRows {
                 .extend(new.into_iter().map(str::to_owned).zip(ids));
         }
         Ok(())
-    }
-}
-
-fn id_of(key: &UserKey) -> Option<UserId> {
-    match key {
-        UserKey::Id(id) => Some(*id),
-        UserKey::Text(_) => None,
     }
 }
 

@@ -33,8 +33,7 @@ pub(super) fn import_factors(
             if !matches!(accepted.row.related.factor, DjangoFactor::Missing)
                 && !has_second_factor(conn, id)?
             {
-                let named = tally.named.entry(PASSWORD_ALONE).or_default();
-                named.push(key.to_string());
+                tally.name(PASSWORD_ALONE, key);
             }
             continue;
         };
@@ -70,11 +69,7 @@ pub(super) fn import_factors(
                         import.add(conn, app)?;
                     }
                 } else if accepted.has_password && !has_second_factor(conn, id)? {
-                    tally
-                        .named
-                        .entry(PASSWORD_ALONE)
-                        .or_default()
-                        .push(key.to_string());
+                    tally.name(PASSWORD_ALONE, key);
                 }
             }
             DjangoFactor::Other => {
@@ -83,7 +78,7 @@ pub(super) fn import_factors(
                         true => PASSWORD_ALONE,
                         false => NO_PASSWORD,
                     };
-                    tally.named.entry(remark).or_default().push(key.to_string());
+                    tally.name(remark, key);
                 }
             }
         }

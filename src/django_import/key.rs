@@ -91,10 +91,7 @@ pub(super) fn imported_accounts<'a>(
     conn: &mut Conn,
     keys: impl Iterator<Item = &'a UserKey> + Clone,
 ) -> QueryResult<HashMap<UserKey, UserId>> {
-    let ids = keys.clone().filter_map(|key| match key {
-        UserKey::Id(id) => Some(*id),
-        UserKey::Text(_) => None,
-    });
+    let ids = keys.clone().filter_map(UserKey::id);
     let imported = users::table.filter(users::imported.eq(true));
     let with_id: Vec<UserId> = imported
         .filter(users::id.eq_any(ids.collect::<Vec<_>>()))

@@ -13,7 +13,7 @@ use crate::db::source::{ForeignDatabase, ForeignKey, quote_identifier};
 /// factors that do not exist here.
 const DEVICE_TABLES: [&str; 4] = ["otp_", "two_factor_", "mfa_", "django_otp_"];
 /// The table of simplejwt that the import of its blacklist reads.
-const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
+pub(super) const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
 
 /// A user table, quoted, with its plain name.
 pub(super) struct UserTableName<'a> {
@@ -32,6 +32,8 @@ pub(super) struct RelatedTables {
     authenticators: Option<String>,
     totp_devices: Option<String>,
     other_devices: Vec<String>,
+    /// The quoted column to which `user_id` of simplejwt's outstanding tokens refers.
+    token_owner: Option<String>,
     /// The tables that are not imported, quoted, by name.
     unread: BTreeMap<String, String>,
 }
@@ -79,7 +81,10 @@ impl RelatedTables {
         let rows = format!("{table} AS r WHERE {condition}");
         let name = key.plain_table();
         match name {
-            OUTSTANDING => return Ok(true),
+            OUTSTANDING if key.column == "user_id" => {
+                self.token_owner = Some(quote_identifier(&key.referenced));
+            }
+            OUTSTANDING => {}
             "account_emailaddress" if has(&["email", "verified"]) => {
                 self.addresses = Some(source.rows_as_json(&["r.email", "r.verified"], &rows));
             }
@@ -144,6 +149,12 @@ impl RelatedTables {
             (self.totp_devices.clone(), "c_totp_devices"),
             (other_devices, "c_other_devices"),
         ]
+    }
+
+    /// The quoted column of the user table to which `user_id` of simplejwt's outstanding tokens refers; `None`
+    /// if the table does not say.
+    pub(super) fn token_owner(&self) -> Option<&str> {
+        self.token_owner.as_deref()
     }
 
     /// Whether the addresses, identities and groups of accounts are read.

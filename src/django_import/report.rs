@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::options::ImportOptions;
 pub use super::refusal::{RefusalReason, RefusedRow};
+use crate::accounts::UserKey;
 
 /// How many refused rows are named for each reason.
 const NAMED: usize = 5;
@@ -48,6 +49,11 @@ impl ImportTally {
 
     pub(super) fn count_item(&mut self, kind: &'static str) {
         *self.items.entry(kind).or_default() += 1;
+    }
+
+    /// Names an account, whatever the number of those that the remark is about.
+    pub(super) fn name(&mut self, remark: &'static str, key: &UserKey) {
+        self.named.entry(remark).or_default().push(key.to_string());
     }
 
     pub(super) fn note(&mut self, remark: &'static str, row: impl fmt::Display) {
