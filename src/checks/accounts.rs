@@ -69,13 +69,12 @@ fn without_second_factor(labels: &[String]) -> Option<CheckMessage> {
         1 => "1 superuser can".to_owned(),
         many => format!("{many} superusers can"),
     };
-    let first = &labels[..labels.len().min(NAMED_ACCOUNTS)];
     Some(CheckMessage::new(
         "accounts.W003",
         CheckLevel::Warning,
         format!(
             "{superusers} log in with a password alone, without an authenticator app: {}.",
-            named(first, labels.len())
+            first_named(labels)
         ),
         "Each of them sets up an authenticator app at /account/authenticator.",
     ))
@@ -139,13 +138,12 @@ fn earlier_keys(accounts: &[String]) -> Option<CheckMessage> {
         1 => "The email of 1 account is".to_owned(),
         many => format!("The emails of {many} accounts are"),
     };
-    let first = &accounts[..accounts.len().min(NAMED_ACCOUNTS)];
     Some(CheckMessage::new(
         "accounts.W005",
         CheckLevel::Warning,
         format!(
             "{emails} compared as in an earlier version: {}.",
-            named(first, accounts.len())
+            first_named(accounts)
         ),
         "Run `vestibule migrate`. An account that is still named afterwards has another spelling of another account's email: it is found by its own spelling only. If both are one person's, deactivate one of them or change its email.",
     ))
@@ -157,13 +155,12 @@ fn without_username(superusers: &[String]) -> Option<CheckMessage> {
         1 => "1 superuser has".to_owned(),
         many => format!("{many} superusers have"),
     };
-    let first = &superusers[..superusers.len().min(NAMED_ACCOUNTS)];
     Some(CheckMessage::new(
         "accounts.W004",
         CheckLevel::Warning,
         format!(
             "LOGIN_FIELD is username, and {who} none, so that their password is refused at /api/token: {}.",
-            named(first, superusers.len())
+            first_named(superusers)
         ),
         "They log in at /login with the email. Create a superuser with `vestibule createsuperuser --username NAME`, or import Django's usernames again.",
     ))
@@ -183,6 +180,11 @@ fn without_sign_in_method(count: usize, labels: &[String]) -> CheckMessage {
         ),
         "An account is linked by the first sign-in through WorkOS with the same verified email. An account with a username and no email needs LOGIN_FIELD=username. Otherwise run `vestibule changepassword EMAIL` or `vestibule deactivate EMAIL`.",
     )
+}
+
+/// The first of these labels, with an ellipsis if there are more.
+fn first_named(labels: &[String]) -> String {
+    named(&labels[..labels.len().min(NAMED_ACCOUNTS)], labels.len())
 }
 
 /// The labels, with an ellipsis if there are more accounts than that.
