@@ -9,9 +9,11 @@ mod cors;
 mod database_url;
 mod dotenv;
 mod error;
+mod log;
 mod login_field;
 mod misspelt;
 mod oidc;
+mod passwords;
 mod pem;
 mod reader;
 mod retention;
@@ -33,9 +35,12 @@ pub use api_prefix::ApiPrefix;
 pub use cors::CorsSettings;
 pub use database_url::DatabaseUrl;
 pub use error::{InvalidSetting, SettingsError};
+pub use log::{LogFormat, LogSettings};
 pub use login_field::LoginField;
 pub use misspelt::MisspeltName;
 pub use oidc::{OidcSettings, ProviderLinking, ProviderSettings, provider_issuers};
+pub use passwords::{argon2_max_memory, password_blocklist_file};
+use passwords::{argon2_memory, blocklist_file};
 use reader::Reader;
 pub use retention::RetentionSettings;
 pub use source::Source;
@@ -43,8 +48,8 @@ pub use superuser::SuperuserSettings;
 pub use tokens::{JwtAlgorithm, TokenSettings};
 pub use values::{HostPattern, PasswordLogin, parse_bind};
 use values::{
-    WANTED_COOKIE_NAME, WANTED_SECRET_KEY, parse_cookie_name, parse_django_key, parse_log_filter,
-    parse_network, parse_redirect_target,
+    WANTED_COOKIE_NAME, WANTED_SECRET_KEY, parse_cookie_name, parse_django_key, parse_network,
+    parse_redirect_target,
 };
 pub use workos::WorkosSettings;
 
@@ -59,15 +64,6 @@ const LONGEST_COOKIE_AGE: i64 = 34_560_000;
 const SESSION_STALE_GRACE: i64 = 3_600;
 /// A week, in seconds: without WorkOS's confirmation no session is served for longer.
 const LONGEST_STALE_GRACE: i64 = 604_800;
-
-/// The format of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Lines of text.
-    Text,
-    /// One JSON object per line.
-    Json,
-}
 
 /// All settings.
 #[derive(Clone, Debug)]
@@ -148,15 +144,6 @@ pub struct DatabaseSettings {
     pub url: DatabaseUrl,
     /// The number of PostgreSQL connections.
     pub pool_size: u32,
-}
-
-/// The settings of the log.
-#[derive(Clone, Debug)]
-pub struct LogSettings {
-    /// `RUST_LOG`'s directives.
-    pub filter: String,
-    /// `LOG_FORMAT`.
-    pub format: LogFormat,
 }
 
 impl Settings {
@@ -274,31 +261,6 @@ impl Settings {
     }
 }
 
-impl LogSettings {
-    /// Reads `RUST_LOG` and `LOG_FORMAT` alone: `emulator` needs no other setting.
-    pub fn from_source(source: &Source) -> Result<Self, SettingsError> {
-        let mut reader = Reader::new(source);
-        let settings = Self::read(&mut reader);
-        reader.finish(settings)
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Self {
-        Self {
-            filter: reader.value(
-                "RUST_LOG",
-                "info",
-                "off, error, warn, info, debug or trace, or to one of them for a module, such as vestibule=debug",
-                parse_log_filter,
-            ),
-            format: reader.value("LOG_FORMAT", "text", "text or json", |text| match text {
-                "text" => Some(LogFormat::Text),
-                "json" => Some(LogFormat::Json),
-                _ => None,
-            }),
-        }
-    }
-}
-
 impl DatabaseSettings {
     /// Reads `DATABASE_URL` and `DATABASE_POOL_SIZE` alone: `migrate` needs no API key.
     pub fn from_source(source: &Source) -> Result<Self, SettingsError> {
@@ -318,30 +280,6 @@ impl DatabaseSettings {
 fn idle_timeout(reader: &mut Reader<'_>) -> Option<IdleTimeout> {
     let seconds = reader.number("SESSION_IDLE_TIMEOUT", &0, 0..=LONGEST_COOKIE_AGE);
     (seconds > 0).then(|| IdleTimeout(TimeDelta::seconds(seconds)))
-}
-
-/// Reads `PASSWORD_BLOCKLIST_FILE` alone, for the commands that set passwords.
-pub fn password_blocklist_file(source: &Source) -> Option<PathBuf> {
-    blocklist_file(&mut Reader::new(source))
-}
-
-/// Reads `ARGON2_MAX_MEMORY` alone, for `import-django`.
-pub fn argon2_max_memory(source: &Source) -> Result<u32, SettingsError> {
-    let mut reader = Reader::new(source);
-    let memory = argon2_memory(&mut reader);
-    reader.finish(memory)
-}
-
-fn argon2_memory(reader: &mut Reader<'_>) -> u32 {
-    reader.number("ARGON2_MAX_MEMORY", &128, 128..=256)
-}
-
-fn blocklist_file(reader: &mut Reader<'_>) -> Option<PathBuf> {
-    reader.optional(
-        "PASSWORD_BLOCKLIST_FILE",
-        "the path of a file of SHA-1 hashes, sorted by hash",
-        |path| Some(PathBuf::from(path)),
-    )
 }
 
 fn allowed_hosts(reader: &mut Reader<'_>, public_url: &Origin) -> Vec<HostPattern> {

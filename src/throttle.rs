@@ -2,8 +2,8 @@
 //! account, and wrong old passwords per session.
 //!
 //! There is no limit per account alone, because strangers could lock users out. Failed requests are
-//! counted as Django REST framework counts requests, in a sliding window; successful ones have a wide limit. Each of the networks that contain an address
-//! is counted, the larger ones with higher limits.
+//! counted as Django REST framework counts requests, in a sliding window; successful ones have a wide limit.
+//! Each of the networks that contain an address is counted, the larger ones with higher limits.
 
 mod bounded_map;
 mod exchange_budget;

@@ -96,8 +96,8 @@ pub(super) fn release_email(
 }
 
 /// Removes the account's password and second factor, its links to Google and Okta, its further addresses,
-/// and its sessions and tokens. Called when the owner of an address that was not verified has proved it: the account may have
-/// been registered by another person. `device`: the client that caused it.
+/// and its sessions and tokens. Called when the owner of an address that was not verified has proved it: the
+/// account may have been registered by another person. `device`: the client that caused it.
 pub(super) fn revoke_credentials(
     conn: &mut Conn,
     user: &User,

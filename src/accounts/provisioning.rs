@@ -188,7 +188,8 @@ impl WorkosProfile {
         })
     }
 
-    /// Rule 2: an account has this email, perhaps as a further address. Links it. `None`: it changed meanwhile; try again.
+    /// Rule 2: an account has this email, perhaps as a further address. Links it. `None`: it changed meanwhile;
+    /// try again.
     fn link(
         &self,
         conn: &mut Conn,
@@ -245,8 +246,8 @@ impl WorkosProfile {
         }
     }
 
-    /// Rule 3: no account has this email that may be linked by it. Creates one. `None`: another sign-in took the email;
-    /// try again.
+    /// Rule 3: no account has this email that may be linked by it. Creates one. `None`: another sign-in took the
+    /// email; try again.
     fn insert(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<User>, ProvisionError> {
         let new = NewUser {
             email: self.email.clone(),

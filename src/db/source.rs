@@ -202,8 +202,8 @@ impl ForeignDatabase {
         }
     }
 
-    /// An expression that selects a quoted column, or another expression, of any type as the bytes of its text, under the name
-    /// `name`. No value in the column can then make the query fail.
+    /// An expression that selects a quoted column, or another expression, of any type as the bytes of its text,
+    /// under the name `name`. No value in the column can then make the query fail.
     pub fn as_bytes(&self, column: Option<&str>, name: &str) -> String {
         match (&self.conn, column) {
             (Conn::Sqlite(_), None) => format!("NULL AS {name}"),

@@ -45,8 +45,8 @@ impl RefreshSubject {
     }
 }
 
-/// The WorkOS session of a token; a token of another program has none. The row knows it if WorkOS has given the session another id since the
-/// token was issued.
+/// The WorkOS session of a token; a token of another program has none. The row knows it if WorkOS has given the
+/// session another id since the token was issued.
 pub(super) fn current_sid(
     claims: &TokenClaims,
     row: Option<&RefreshTokenRow>,
