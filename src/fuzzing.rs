@@ -153,7 +153,14 @@ pub fn token(data: &[u8]) {
 
     let kind = match claims.token_type {
         "access" => TokenKind::Access,
-        _ => TokenKind::Refresh,
+        "refresh" => TokenKind::Refresh,
+        _ => {
+            // Another program's type, which only `verify` accepts.
+            for kind in [TokenKind::Access, TokenKind::Refresh] {
+                assert!(TOKENS.read(&token, Some(kind), now()).is_err());
+            }
+            return;
+        }
     };
     assert!(TOKENS.read_expired(&token, kind, now()).is_ok());
     let again = TOKENS.keys().sign(&claims).expect("claims can be signed");

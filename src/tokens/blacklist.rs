@@ -1,4 +1,4 @@
-//! Verifies a token of either kind, and revokes a refresh token.
+//! Verifies a token of any type, and revokes a refresh token.
 
 use super::claims::{TokenClaims, TokenError, TokenKind};
 use super::refresh_error::RefreshError;
@@ -13,8 +13,8 @@ use crate::ids::UserId;
 use crate::workos::ClientDevice;
 
 impl Tokens {
-    /// Verifies a token of either kind: its signature, its times, and that it was not revoked or replaced.
-    /// As in simplejwt, its account is not asked, so this does not say whether the token opens anything.
+    /// Verifies a token of any type: its signature, its times, and that it was not revoked or replaced. As in
+    /// simplejwt, its account is not asked, so this does not say whether the token opens anything.
     pub async fn verify(
         &self,
         database: &Database,

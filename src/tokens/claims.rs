@@ -12,6 +12,8 @@ use crate::ids::WorkosSid;
 
 /// The end of the year 9999, where Python's calendar ends, in seconds since 1970.
 const LAST_SECOND: i64 = 253_402_300_799;
+/// Stands for every type of a token that is not a [`TokenKind`].
+const OTHER_TYPE: &str = "other";
 /// The width of simplejwt's column `jti`.
 const MAX_ID_LEN: usize = 255;
 
@@ -74,7 +76,8 @@ pub struct Actor {
 /// The claims of a token, in the order in which simplejwt writes them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TokenClaims {
-    /// See [`TokenKind`].
+    /// See [`TokenKind`]; `other` for the types that only a Django project knows, such as simplejwt's sliding
+    /// tokens, which open nothing here.
     pub token_type: &'static str,
     /// When the token expires, in seconds since 1970.
     pub exp: i64,
@@ -143,7 +146,7 @@ impl TokenTimes {
 impl TokenClaims {
     /// Reads the other claims of a token with a valid signature and valid times, in the order in which
     /// simplejwt checks them. `own`: our own claims, which are empty for a token of another program. `kind`:
-    /// the kind that is required; `None` allows either.
+    /// the kind that is required; `None` allows any.
     pub(super) fn read(
         mut payload: Map<String, Value>,
         mut own: Map<String, Value>,
@@ -158,17 +161,19 @@ impl TokenClaims {
         let jti = jti.ok_or(TokenError::NoId)?;
         let token_type = match payload.remove("token_type") {
             None => return Err(TokenError::NoType),
-            Some(Value::String(found)) if found == "access" => TokenKind::Access,
-            Some(Value::String(found)) if found == "refresh" => TokenKind::Refresh,
-            Some(_) => return Err(TokenError::WrongType),
+            Some(found) => [TokenKind::Access, TokenKind::Refresh]
+                .map(TokenKind::as_str)
+                .into_iter()
+                .find(|known| found == *known)
+                .unwrap_or(OTHER_TYPE),
         };
-        if kind.is_some_and(|kind| kind != token_type) {
+        if kind.is_some_and(|kind| kind.as_str() != token_type) {
             return Err(TokenError::WrongType);
         }
         payload.remove("exp");
         payload.remove("iat");
         Ok(Self {
-            token_type: token_type.as_str(),
+            token_type,
             exp,
             iat: times.iat,
             jti,

@@ -91,7 +91,7 @@ impl Tokens {
         Ok(self.keys.sign(&claims)?)
     }
 
-    /// Verifies a token and returns its claims. `kind`: the kind that is required; `None` allows either.
+    /// Verifies a token and returns its claims. `kind`: the kind that is required; `None` allows any.
     pub fn read(
         &self,
         token: &str,

@@ -108,7 +108,7 @@ pub(super) fn verify() -> Operation {
         "/api/token/verify",
         "verifyToken",
         "Check whether a token is valid",
-        "Accepts access tokens and refresh tokens, whatever the state of their account, as simplejwt does: call `/api/users/me` to learn whether a token opens it. Requests are limited per client address, as refreshes are, and counted separately.",
+        "Accepts tokens of every type, whatever the state of their account, as simplejwt does: call `/api/users/me` to learn whether a token opens it. Requests are limited per client address, as refreshes are, and counted separately.",
         &[EITHER],
         vec![
             ok("The token is valid", "Nothing", json!({})),

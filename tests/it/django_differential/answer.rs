@@ -54,16 +54,36 @@ impl Answer {
         self.fields.get(name).map_or("", String::as_str)
     }
 
+    /// The JSON body as it was sent; null if it is no JSON.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
     /// A text of the JSON body as it was sent.
     pub(super) fn field(&self, name: &str) -> Option<String> {
-        let body: Value = serde_json::from_str(&self.body).ok()?;
-        Some(body.get(name)?.as_str()?.to_owned())
+        Some(self.json().get(name)?.as_str()?.to_owned())
+    }
+
+    /// Whether this is the status and the JSON body.
+    pub(super) fn is(&self, status: u16, body: &Value) -> bool {
+        self.status == status && self.json() == *body
+    }
+
+    /// The claims of a token in the JSON body; null if there is none.
+    pub(super) fn claims(&self, name: &str) -> Value {
+        let token = self.field(name).and_then(|token| open_token(&token));
+        token.map_or(Value::Null, |[_, claims]| claims)
     }
 }
 
 /// A request and both answers.
 pub(super) struct Exchange {
+    /// As it was generated, without the tokens that the servers issued.
     pub(super) request: GeneratedRequest,
+    /// As vestibule has got it.
+    pub(super) sent: GeneratedRequest,
+    /// The names of the translations without which Django would have answered otherwise.
+    pub(super) translations: Vec<&'static str>,
     pub(super) theirs: Answer,
     pub(super) ours: Answer,
 }
@@ -128,6 +148,12 @@ fn normal(body: &str) -> String {
 
 /// The header and the claims of a token.
 fn opened(text: &str) -> Option<Value> {
+    let [header, claims] = open_token(text)?;
+    Some(json!([header, normal_claims(claims)]))
+}
+
+/// The header and the claims of a token as they are.
+fn open_token(text: &str) -> Option<[Value; 2]> {
     if !text.starts_with("eyJ") || text.matches('.').count() != 2 {
         return None;
     }
@@ -135,8 +161,7 @@ fn opened(text: &str) -> Option<Value> {
         let bytes = BASE64URL.decode(part).ok()?;
         serde_json::from_slice::<Value>(&bytes).ok()
     });
-    let (header, claims) = (parts.next()??, parts.next()??);
-    Some(json!([header, normal_claims(claims)]))
+    Some([parts.next()??, parts.next()??])
 }
 
 /// The claims without times and ids, and without those that only vestibule writes.

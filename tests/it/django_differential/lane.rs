@@ -4,6 +4,7 @@ use crate::support::raw::{Connection, RawResponse};
 
 use super::answer::{Answer, Exchange};
 use super::request::{GeneratedRequest, OTHER_ACCESS, OTHER_REFRESH, OWN_ACCESS, OWN_REFRESH};
+use super::translation;
 
 /// A connection to each server, and the tokens that it has issued in the current case.
 pub(super) struct Lane {
@@ -34,10 +35,11 @@ impl Lane {
         }
     }
 
-    /// Sends a request to both servers at the same time.
+    /// Sends a request to both servers at the same time, to Django in the form that it understands.
     pub(super) fn send(&mut self, step: &GeneratedRequest) -> Exchange {
         let Self { django, vestibule } = self;
-        let to_django = step.with_tokens(&tokens(django, vestibule));
+        let (to_django, translations) = translation::for_django(step);
+        let to_django = to_django.with_tokens(&tokens(django, vestibule));
         let to_vestibule = step.with_tokens(&tokens(vestibule, django));
         let (theirs, ours) = std::thread::scope(|scope| {
             let theirs = scope.spawn(|| django.answer(&to_django));
@@ -46,6 +48,8 @@ impl Lane {
         });
         Exchange {
             request: step.clone(),
+            sent: to_vestibule,
+            translations,
             theirs,
             ours,
         }

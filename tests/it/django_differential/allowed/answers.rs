@@ -1,0 +1,134 @@
+//! Differences in the form of answers.
+
+use super::{Rule, detail};
+use crate::django_differential::answer::Answer;
+
+const NO_CACHE: &str = "max-age=0, no-cache, no-store, must-revalidate, private";
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        name: "headers of vestibule only",
+        reason: "a content security policy, no caching, and an id for the log; Django leaves them to the project",
+        fields: &["cache-control", "content-security-policy", "x-request-id"],
+        applies: |facts| {
+            let (theirs, ours) = (facts.theirs(), facts.ours());
+            let fields = ["cache-control", "content-security-policy", "x-request-id"];
+            fields.iter().all(|name| theirs.get(name).is_empty())
+                && matches!(ours.get("cache-control"), "" | NO_CACHE)
+                && ours
+                    .get("content-security-policy")
+                    .starts_with("default-src 'none'")
+                && !ours.get("x-request-id").is_empty()
+        },
+    },
+    Rule {
+        name: "vary",
+        reason: "vestibule's answers depend on the session cookie and not on Accept",
+        fields: &["vary"],
+        applies: |facts| {
+            matches!(facts.theirs().get("vary"), "" | "Accept")
+                && facts.ours().get("vary") == "Cookie"
+        },
+    },
+    Rule {
+        name: "allow outside 405",
+        reason: "Django REST framework sends Allow in every answer; HTTP asks for it in a 405",
+        fields: &["allow"],
+        applies: |facts| {
+            let (theirs, ours) = facts.statuses();
+            theirs != 405 && ours != 405 && facts.ours().get("allow").is_empty()
+        },
+    },
+    Rule {
+        name: "removal of a cookie",
+        reason: "vestibule removes its own cookie if it cannot be read; Django's views have no session",
+        fields: &["set-cookie"],
+        applies: |facts| {
+            facts.exchange.request.value("Cookie") == b"sessionid=nonsense"
+                && facts.theirs().get("set-cookie").is_empty()
+                && removed_cookies(facts.ours()) == ["sessionid"]
+        },
+    },
+    Rule {
+        name: "cookies of a log-out",
+        reason: "a log-out also ends a log-in that waits for a code; Django's view has no cookies",
+        fields: &["set-cookie"],
+        applies: |facts| {
+            let removed = removed_cookies(facts.ours());
+            let sent = facts.exchange.request.value("Cookie") == b"sessionid=nonsense";
+            facts.path() == "/api/auth/logout"
+                && facts.theirs().get("set-cookie").is_empty()
+                && removed.contains(&"vestibule_login_code")
+                && (removed.len() == 1
+                    || removed.len() == 2 && removed.contains(&"sessionid") && sent)
+        },
+    },
+    Rule {
+        name: "page of an unknown route",
+        reason: "every error under /api/ is JSON; Django's is a page",
+        fields: &["body", "content-type"],
+        applies: |facts| {
+            facts.statuses() == (404, 404)
+                && facts.theirs().get("content-type") == "text/html; charset=utf-8"
+                && facts.ours().is(404, &detail("Not found."))
+        },
+    },
+    Rule {
+        name: "options",
+        reason: "Django describes its Python classes; browsers' preflights reach neither description",
+        fields: &[
+            "allow",
+            "body",
+            "content-type",
+            "status",
+            "www-authenticate",
+        ],
+        applies: |facts| {
+            let (theirs, ours) = (facts.theirs(), facts.ours());
+            let describes = theirs.status == 200 && theirs.json()["renders"].is_array();
+            facts.exchange.request.method == "OPTIONS"
+                && (describes || theirs.status == 401)
+                && ours.status == 204
+                && ours.get("body").is_empty()
+        },
+    },
+    Rule {
+        name: "email_verified and groups",
+        reason: "vestibule's current user has two fields more than the view of the Django project",
+        fields: &["body"],
+        applies: |facts| {
+            let ours = facts.ours().get("body");
+            let plain = ours.replace(",\"email_verified\":false,\"groups\":[]", "");
+            facts.path() == "/api/users/me"
+                && facts.statuses() == (200, 200)
+                && plain == facts.theirs().get("body")
+        },
+    },
+    Rule {
+        name: "slashes in the path",
+        reason: "an encoded slash separates nothing (RFC 3986, section 2.2), and two slashes are not one",
+        fields: &[
+            "allow",
+            "body",
+            "content-type",
+            "status",
+            "www-authenticate",
+        ],
+        applies: |facts| {
+            let target = &facts.exchange.request.target;
+            (target.contains("%2F") || target.starts_with("//")) && facts.ours().status == 404
+        },
+    },
+];
+
+/// The names of the cookies that an answer removes; empty if it sets one to a value.
+fn removed_cookies(answer: &Answer) -> Vec<&str> {
+    let joined = answer.get("set-cookie").split(", ");
+    // The date of `Expires` has a comma too.
+    let cookies = joined.filter(|part| !part.starts_with(|first: char| first.is_ascii_digit()));
+    let removed = cookies.map(|cookie| {
+        let (name, rest) = cookie.split_once("=; ")?;
+        (rest.contains("Max-Age=0; ") && !name.contains('=')).then_some(name)
+    });
+    removed.collect::<Option<_>>().unwrap_or_default()
+}

@@ -1,0 +1,133 @@
+//! Differences in how bodies are read.
+
+use serde_json::{Value, json};
+
+use super::{Example, NearMisses, Sent, pair_of};
+use crate::django_differential::allowed::detail;
+use crate::django_differential::request::GeneratedRequest;
+
+const NO_ACCOUNT: &str = "No active account found with the given credentials";
+
+fn sign_in(email: &str, password: &str) -> GeneratedRequest {
+    let body = json!({ "email": email, "password": password });
+    GeneratedRequest::json("/api/token", body.to_string())
+}
+
+/// A body in a multipart form.
+fn form(body: &str) -> GeneratedRequest {
+    let kind = "multipart/form-data; boundary=b";
+    let mut request = GeneratedRequest::new("POST", "/api/token").header("Content-Type", kind);
+    request.body = Some(body.as_bytes().to_vec());
+    request
+}
+
+fn unsupported(kind: &str) -> Value {
+    detail(&format!("Unsupported media type \"{kind}\" in request."))
+}
+
+pub(super) fn all() -> Vec<NearMisses> {
+    let refusal = || Sent::json(401, &detail(NO_ACCOUNT));
+    let parse_error = || Sent::json(400, &detail("JSON parse error - x"));
+    let missing = |name: &str| Sent::json(400, &json!({ name: ["This field is required."] }));
+    let email = Example::new(
+        sign_in("ADA@example.com", "Correct-horse-1"),
+        refusal(),
+        Sent::json(200, &pair_of("1")),
+    );
+    let field =
+        |value: &str| GeneratedRequest::json("/api/token", format!("{{\"email\":{value}}}"));
+    let surrogates = Example::new(field("\"\\ud800\""), missing("password"), parse_error());
+    let huge = Example::new(field("1E400"), missing("password"), parse_error());
+    let wildcard = Example::new(
+        GeneratedRequest::new("POST", "/api/token").header("Content-Type", "*/*"),
+        missing("email"),
+        Sent::json(415, &unsupported("*/*")),
+    );
+    let none = Example::new(
+        GeneratedRequest::new("POST", "/api/token"),
+        Sent::json(415, &unsupported("text/plain")),
+        Sent::json(415, &unsupported("")),
+    );
+    let part = "Content-Disposition: form-data; name=\"email\"\r\n\r\nx\r\n--b--";
+    let boundary = Example::new(form(part), missing("password"), missing("email"));
+    let file = "--b\r\nContent-Disposition: form-data; name=\"email\"; filename=\"a\"\r\n\r\nx";
+    let not_text = Sent::json(400, &json!({ "email": ["Not a valid string."] }));
+    let file = Example::new(form(file), missing("email"), not_text);
+    vec![
+        (
+            "email in any case",
+            email,
+            vec![
+                |one| one.request = sign_in("ADA@example.com", "Correct-horse-2"),
+                |one| one.request = sign_in("ADA@example.com", ""),
+                // Django refuses the account's own address.
+                |one| one.request = sign_in("ada@example.com", "Correct-horse-1"),
+                |one| one.request = sign_in("ada@example.org", "Correct-horse-1"),
+                |one| one.request = sign_in("CLOSED@example.com", "Correct-horse-3"),
+                |one| one.request.target = "/api/token/refresh".to_owned(),
+                |one| one.ours = Sent::json(200, &pair_of("2")),
+                |one| one.ours = Sent::json(200, &json!({})),
+                |one| one.theirs = Sent::json(401, &detail("No active account found.")),
+                |one| one.theirs.status = 403,
+            ],
+        ),
+        (
+            "surrogates",
+            surrogates,
+            vec![
+                |one| one.request.body = Some(b"{}".to_vec()),
+                |one| one.ours = Sent::json(400, &detail("x")),
+                |one| one.ours.status = 200,
+            ],
+        ),
+        (
+            "huge numbers",
+            huge,
+            vec![
+                |one| one.request.body = Some(b"{}".to_vec()),
+                |one| one.theirs.status = 200,
+                |one| one.ours = Sent::json(200, &json!({})),
+            ],
+        ),
+        (
+            "wildcards as a media type",
+            wildcard,
+            vec![
+                |one| one.request.headers.clear(),
+                |one| one.ours.status = 200,
+                |one| one.ours = Sent::json(415, &unsupported("")),
+            ],
+        ),
+        (
+            "no media type",
+            none,
+            vec![
+                |one| {
+                    one.request
+                        .headers
+                        .push(("Content-Type", b"text/plain".to_vec()));
+                },
+                |one| one.theirs = Sent::json(415, &unsupported("text/html")),
+                |one| one.ours.status = 400,
+            ],
+        ),
+        (
+            "form without its boundary",
+            boundary,
+            vec![
+                |one| one.request.body = Some(b"--b--".to_vec()),
+                |one| one.ours = Sent::json(400, &json!({ "email": ["Not a valid string."] })),
+                |one| one.ours = Sent::json(200, &pair_of("1")),
+            ],
+        ),
+        (
+            "file that breaks off",
+            file,
+            vec![
+                |one| one.request.body = Some(b"--b--".to_vec()),
+                |one| one.ours = Sent::json(400, &json!({ "password": ["Not a valid string."] })),
+                |one| one.ours.status = 200,
+            ],
+        ),
+    ]
+}

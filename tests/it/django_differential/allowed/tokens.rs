@@ -1,0 +1,223 @@
+//! Differences in how tokens are read.
+
+use serde_json::{Value, json};
+
+use super::{ANOTHER_STATUS, Facts, Rule, detail, not_valid, refuses_token};
+use crate::support::app::SECRET_KEY;
+use crate::support::tokens::forge_token;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        name: "tokens of a revoked family",
+        reason: "a blacklisted sign-in ends all its tokens; Django's access tokens live on, and those of both servers are strangers",
+        fields: ANOTHER_STATUS,
+        applies: |facts| {
+            let token = used_token(facts);
+            let refused = refuses_token(facts.ours(), "Token is blacklisted")
+                || facts.ours().is(
+                    400,
+                    &json!({ "non_field_errors": ["Token is blacklisted"] }),
+                );
+            facts.theirs().status == 200
+                && refused
+                && token.is_some_and(|token| facts.history.is_revoked(&token))
+        },
+    },
+    Rule {
+        name: "replay",
+        reason: "a replay within half a minute gets the same pair: several tabs refresh at once",
+        fields: ANOTHER_STATUS,
+        applies: |facts| {
+            let token = facts.exchange.sent.field("refresh");
+            let earlier = token
+                .as_deref()
+                .and_then(|token| facts.history.answer_to(token));
+            facts.path() == "/api/token/refresh"
+                && facts.theirs().is(401, &not_valid("Token is blacklisted"))
+                && facts.ours().status == 200
+                && earlier == Some(&facts.ours().json())
+        },
+    },
+    Rule {
+        name: "tokens without a type",
+        reason: "`verify` asks for a type, as all other routes do",
+        fields: ANOTHER_STATUS,
+        applies: |facts| {
+            let claims = facts.exchange.request.claims();
+            facts.path() == "/api/token/verify"
+                && claims.is_object()
+                && claims.get("token_type").is_none()
+                && facts.theirs().is(200, &json!({}))
+                && facts.ours().is(401, &not_valid("Token has no type"))
+        },
+    },
+    Rule {
+        name: "no internal error",
+        reason: "a malformed request is never a 500",
+        fields: &[
+            "allow",
+            "body",
+            "content-type",
+            "cross-origin-opener-policy",
+            "referrer-policy",
+            "set-cookie",
+            "status",
+            "www-authenticate",
+            "x-content-type-options",
+            "x-frame-options",
+        ],
+        applies: |facts| {
+            let is_refusal = matches!(facts.ours().status, 400 | 401);
+            facts.theirs().status == 500 && is_refusal && is_malformed(facts)
+        },
+    },
+    Rule {
+        name: "issuer of another type",
+        reason: "the same: Django verifies such a token and cannot sign the next one",
+        fields: ANOTHER_STATUS,
+        applies: |facts| {
+            let claims = facts.exchange.request.claims();
+            facts.path() == "/api/token/refresh"
+                && facts.statuses() == (500, 200)
+                && claims["iss"].is_number()
+                && is_refresh_token_of_somebody(facts, &claims)
+                && facts.ours().claims("access")["user_id"] == claims["user_id"]
+        },
+    },
+    Rule {
+        name: "user ids",
+        reason: "an id is a positive whole number or its digits; Python reads true, 1.5 and \" 1\" as 1 too",
+        fields: ANOTHER_STATUS,
+        applies: |facts| {
+            let claims = facts.exchange.request.claims();
+            let user = claims.get("user_id");
+            user.is_some_and(|user| !is_id(user)) && opens_nothing(facts)
+        },
+    },
+    Rule {
+        name: "claims of other programs",
+        reason: "`ver`, `sid` and `act` of Django's tokens mean nothing, and no token that vestibule signs has them",
+        fields: &["body"],
+        applies: |facts| {
+            let claims = facts.exchange.request.claims();
+            let mut theirs = facts.theirs().get("body").to_owned();
+            for name in ["act", "sid", "ver"] {
+                if let Some(value) = claims.get(name) {
+                    theirs = theirs.replace(&format!(",\"{name}\":{value}"), "");
+                    theirs = theirs.replace(&format!("{{\"{name}\":{value},"), "{");
+                }
+            }
+            facts.path() == "/api/token/refresh"
+                && facts.statuses() == (200, 200)
+                && theirs == facts.ours().get("body")
+        },
+    },
+    Rule {
+        name: "type of a token",
+        reason: "the header `typ` is a text (RFC 7519, section 5.1); Django ignores a value of another type",
+        fields: ANOTHER_STATUS,
+        applies: |facts| {
+            facts.exchange.request.token_header()["typ"].is_number()
+                && refuses_token(facts.ours(), "Token is invalid")
+        },
+    },
+    Rule {
+        name: "padding",
+        reason: "the parts of a token have no padding (RFC 7515, section 2); Python's decoder ignores it",
+        fields: ANOTHER_STATUS,
+        applies: |facts| {
+            let token = facts.exchange.request.token.as_deref().unwrap_or_default();
+            token.ends_with('=') && refuses_token(facts.ours(), "Token is invalid")
+        },
+    },
+    Rule {
+        name: "mark before the claims",
+        reason: "Python's JSON parser skips a byte order mark, which no library writes into a token",
+        fields: &["body"],
+        applies: |facts| has_mark(facts) && refuses_token(facts.ours(), "Token is invalid"),
+    },
+];
+
+/// The token of the request as vestibule has got it.
+fn used_token(facts: &Facts<'_>) -> Option<String> {
+    let sent = &facts.exchange.sent;
+    let field = ["refresh", "token"]
+        .iter()
+        .find_map(|name| sent.field(name));
+    field.or_else(|| {
+        let header = String::from_utf8_lossy(sent.value("Authorization"));
+        Some(header.strip_prefix("Bearer ")?.to_owned())
+    })
+}
+
+/// Whether the request has something that makes Django fail: a charset that is no charset, a token without the
+/// claims that it needs, or with values of another type, or a password that its bcrypt does not take.
+fn is_malformed(facts: &Facts<'_>) -> bool {
+    /// In bytes.
+    const LONGEST_FOR_BCRYPT: usize = 72;
+    let request = &facts.exchange.request;
+    let kind = String::from_utf8_lossy(request.value("Content-Type")).to_ascii_lowercase();
+    let mut no_charsets = ["zlib", "hex"].iter();
+    let is_no_charset = no_charsets.any(|name| kind.ends_with(&format!("charset={name}")));
+    let claims = request.claims();
+    let is_time = |claim: &Value| claim.as_i64().is_some_and(|time| time > 0);
+    let has_odd_claim = claims.is_object()
+        && (!claims["jti"].is_string() || !is_time(&claims["exp"]) || !is_id(&claims["user_id"]));
+    let is_of_bcrypt = request
+        .field("email")
+        .is_some_and(|email| email.trim() == "bcrypt@example.com");
+    let password = request.field("password").unwrap_or_default();
+    let is_too_long = is_of_bcrypt && password.trim().len() > LONGEST_FOR_BCRYPT;
+    is_no_charset || has_odd_claim || has_mark(facts) || is_too_long
+}
+
+/// Whether the claims of the request's token begin with a byte order mark.
+fn has_mark(facts: &Facts<'_>) -> bool {
+    let token = facts.exchange.request.token.as_deref().unwrap_or_default();
+    let payload = token.split('.').nth(1).unwrap_or_default();
+    payload.starts_with("77u_")
+}
+
+/// Whether a claim names a user in the form that simplejwt writes.
+fn is_id(claim: &Value) -> bool {
+    match claim {
+        Value::Number(number) => number.as_i64().is_some_and(|id| id > 0),
+        Value::String(text) => {
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            digits && !text.is_empty() && !text.starts_with('0')
+        }
+        _ => false,
+    }
+}
+
+/// Whether vestibule's answer refuses a token because of its user, or gives out one that opens nothing.
+fn opens_nothing(facts: &Facts<'_>) -> bool {
+    let ours = facts.ours();
+    let refused = [
+        detail("No active account found for the given token."),
+        not_valid("Token contained no recognizable user identification"),
+        json!({ "detail": "User not found", "code": "user_not_found" }),
+    ];
+    let issued = ours.claims("access");
+    let names_nobody =
+        matches!(&issued["user_id"], Value::String(text) if text.is_empty() || text == "null");
+    let is_refused = refused.contains(&ours.json()) || facts.exchange.request.method == "HEAD";
+    (ours.status == 401 && is_refused) || (facts.statuses() == (200, 200) && names_nobody)
+}
+
+/// Whether a refresh token with these claims, signed with the key that both servers have, is that of an open account.
+fn is_refresh_token_of_somebody(facts: &Facts<'_>, claims: &Value) -> bool {
+    let signed = facts
+        .exchange
+        .request
+        .token
+        .as_deref()
+        .is_some_and(|token| {
+            let header = r#"{"alg":"HS256","typ":"JWT"}"#;
+            forge_token(header, claims.to_string().as_bytes(), SECRET_KEY.as_bytes()) == token
+        });
+    let user = claims["user_id"].as_str();
+    let of = |id: i64| user == Some(id.to_string().as_str());
+    let is_open = facts.users.iter().any(|one| one.is_active && of(one.id));
+    signed && claims["token_type"] == "refresh" && is_open
+}
