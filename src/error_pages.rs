@@ -26,8 +26,8 @@ pub async fn error_pages(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let mut response = with_body(request, next).await?;
-    let scheme = app.settings.api.auth_header_types.first();
-    if let Some(scheme) = scheme.filter(|scheme| *scheme != "Bearer")
+    let scheme = app.settings.api.scheme();
+    if scheme != "Bearer"
         && let Some(header) = response.headers_mut().get_mut(WWW_AUTHENTICATE)
         && header == BEARER
         && let Ok(own) = HeaderValue::from_str(&BEARER.replace("Bearer", scheme))

@@ -30,7 +30,7 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-pub use api::{ApiSettings, Rate};
+pub use api::{ApiSettings, Rate, auth_header_types};
 pub use api_prefix::ApiPrefix;
 pub use cors::CorsSettings;
 pub use database_url::DatabaseUrl;

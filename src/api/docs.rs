@@ -20,7 +20,8 @@ use crate::web::render;
 /// `GET /api/schema`: the OpenAPI document.
 pub async fn schema(app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     let operations = served_operations(&app.settings)?;
-    let text = serde_json::to_string(&schema::document(&operations))
+    let document = schema::document(&operations, app.settings.api.scheme());
+    let text = serde_json::to_string(&document)
         .map_err(|error| ApiError::internal("write the document as JSON", error))?;
     Ok(HttpResponse::Ok()
         .content_type(ContentType::json())
@@ -33,6 +34,7 @@ pub async fn docs(app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
         page: render::bare_frame(),
         site: app.settings.public_url.as_str(),
         session_cookie: &app.settings.session_cookie_name,
+        scheme: app.settings.api.scheme(),
         operations: &served_operations(&app.settings)?,
     };
     let html = page
@@ -66,6 +68,8 @@ struct ApiDocsPage<'a> {
     /// `PUBLIC_URL`.
     site: &'a str,
     session_cookie: &'a str,
+    /// The first of `AUTH_HEADER_TYPES`.
+    scheme: &'a str,
     operations: &'a [Operation],
 }
 
@@ -100,7 +104,8 @@ impl<'a> ApiDocsPage<'a> {
         match operation.credentials.first() {
             _ if operation.anonymous => {}
             Some(CredentialKind::Bearer) => {
-                line.push_str(" \\\n  -H 'Authorization: Bearer ACCESS_TOKEN'");
+                let scheme = self.scheme;
+                line.push_str(&format!(" \\\n  -H 'Authorization: {scheme} ACCESS_TOKEN'"));
             }
             Some(CredentialKind::SessionCookie | CredentialKind::PolicyCookie) => {
                 line.push_str(&format!(" \\\n  --cookie '{}=…'", self.session_cookie));

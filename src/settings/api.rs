@@ -4,7 +4,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::api_prefix::ApiPrefix;
+use super::error::SettingsError;
 use super::reader::Reader;
+use super::source::Source;
 use super::values::{WANTED_COOKIE_NAME, parse_bool, parse_cookie_name, parse_redirect_target};
 
 /// More than any client sends; it also keeps the time per request above a microsecond.
@@ -47,6 +49,13 @@ pub struct ApiSettings {
 }
 
 impl ApiSettings {
+    /// The scheme of `WWW-Authenticate` and of the documentation.
+    pub fn scheme(&self) -> &str {
+        self.auth_header_types
+            .first()
+            .map_or("Bearer", String::as_str)
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         Self {
             prefix: ApiPrefix::read(reader),
@@ -73,17 +82,28 @@ impl ApiSettings {
                 WANTED_TARGET,
                 parse_redirect_target,
             ),
-            auth_header_types: reader.list(
-                "AUTH_HEADER_TYPES",
-                "Bearer",
-                "names of authorization schemes between commas, such as Bearer, JWT",
-                parse_scheme,
-            ),
+            auth_header_types: read_header_types(reader),
             throttle_login: reader.value("THROTTLE_LOGIN", "10/min", WANTED_RATE, parse_rate),
             throttle_refresh: reader.value("THROTTLE_REFRESH", "60/min", WANTED_RATE, parse_rate),
             docs: reader.value("API_DOCS", "on", "on or off", parse_switch),
         }
     }
+}
+
+/// Reads `AUTH_HEADER_TYPES` alone, for commands that need few settings.
+pub fn auth_header_types(source: &Source) -> Result<Vec<String>, SettingsError> {
+    let mut reader = Reader::new(source);
+    let types = read_header_types(&mut reader);
+    reader.finish(types)
+}
+
+fn read_header_types(reader: &mut Reader<'_>) -> Vec<String> {
+    reader.list(
+        "AUTH_HEADER_TYPES",
+        "Bearer",
+        "names of authorization schemes between commas, such as Bearer, JWT",
+        parse_scheme,
+    )
 }
 
 /// Accepts the name of a scheme (RFC 9110, section 11.1).

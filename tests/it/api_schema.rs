@@ -91,6 +91,26 @@ async fn providers_that_are_not_configured_are_left_out() {
 }
 
 #[tokio::test]
+async fn the_document_follows_the_schemes_of_the_authorization_header() {
+    let types = "JWT, Bearer";
+    let app = TestApp::builder().setting("AUTH_HEADER_TYPES", types);
+    let app = app.start();
+    let response = app.visitor().get("/api/schema").await;
+    let served: Value = response.json().await.unwrap();
+    let printed = Program::new(&["openapi"]).env("AUTH_HEADER_TYPES", types);
+    let printed: Value = serde_json::from_str(&printed.run().exits_with(0).stdout).unwrap();
+    for document in [served, printed] {
+        let components = &document["components"];
+        assert_eq!(components["securitySchemes"]["bearer"]["scheme"], "JWT");
+        let example = &components["headers"]["WwwAuthenticate"]["example"];
+        assert_eq!(example, "JWT realm=\"api\"");
+    }
+    let page = app.visitor().page("/api/docs").await;
+    assert!(page.contains("Authorization: JWT ACCESS_TOKEN"), "{page}");
+    assert!(!page.contains("Authorization: Bearer"), "{page}");
+}
+
+#[tokio::test]
 async fn the_documentation_can_be_switched_off() {
     let app = TestApp::builder().setting("API_DOCS", "off").start();
     for path in ["/api/schema", "/api/schema/", "/api/docs", "/api/docs/"] {

@@ -16,12 +16,17 @@ impl CredentialKind {
     }
 }
 
-/// `components.securitySchemes`.
-pub(super) fn security_schemes() -> Value {
+/// `components.securitySchemes`. `scheme`: of the `Authorization` header.
+pub(super) fn security_schemes(scheme: &str) -> Value {
+    // Tools compare the usual name as it is registered, in lower case.
+    let scheme = match scheme.eq_ignore_ascii_case("bearer") {
+        true => "bearer",
+        false => scheme,
+    };
     json!({
         CredentialKind::Bearer.name(): {
             "type": "http",
-            "scheme": "bearer",
+            "scheme": scheme,
             "bearerFormat": "JWT",
             "description": "An access token. The header takes precedence over every cookie.",
         },
@@ -41,7 +46,7 @@ pub(super) fn security_schemes() -> Value {
 }
 
 /// `components.headers`.
-pub(super) fn headers() -> Value {
+pub(super) fn headers(scheme: &str) -> Value {
     let text = |required: bool, description: &str, example: &str| {
         json!({
             "required": required,
@@ -51,7 +56,7 @@ pub(super) fn headers() -> Value {
         })
     };
     json!({
-        ResponseHeader::WwwAuthenticate.component(): text(true, "The authentication scheme.", BEARER),
+        ResponseHeader::WwwAuthenticate.component(): text(true, "The authentication scheme.", &BEARER.replace("Bearer", scheme)),
         ResponseHeader::Allow.component(): text(true, "The allowed methods.", "POST, OPTIONS"),
         ResponseHeader::SetCookie.component(): text(
             false,

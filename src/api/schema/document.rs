@@ -72,8 +72,8 @@ impl<V: Serialize> Serialize for OrderedMap<V> {
     }
 }
 
-/// The document of these operations.
-pub fn document(operations: &[Operation]) -> OpenApiDocument {
+/// The document of these operations. `scheme`: the first of `AUTH_HEADER_TYPES`.
+pub fn document(operations: &[Operation], scheme: &str) -> OpenApiDocument {
     let mut paths: Vec<(String, OrderedMap<OperationJson>)> = Vec::new();
     for operation in operations {
         let method = operation.method.to_ascii_lowercase();
@@ -100,8 +100,8 @@ pub fn document(operations: &[Operation]) -> OpenApiDocument {
         paths: OrderedMap(paths),
         components: Components {
             schemas,
-            headers: components::headers(),
-            security_schemes: components::security_schemes(),
+            headers: components::headers(scheme),
+            security_schemes: components::security_schemes(scheme),
         },
         tags: OperationGroup::ALL
             .iter()

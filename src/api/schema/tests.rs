@@ -6,7 +6,7 @@ use super::*;
 use crate::settings::LoginField;
 
 fn complete_document() -> Value {
-    serde_json::to_value(document(&operations(LoginField::Email))).unwrap()
+    serde_json::to_value(document(&operations(LoginField::Email), "Bearer")).unwrap()
 }
 
 #[test]
