@@ -1,5 +1,5 @@
 //! Rate limits: sign-ins and refreshes per network of the client, wrong passwords per network and
-//! account, and wrong old passwords per session.
+//! login name and per network and account, and wrong old passwords per session.
 //!
 //! There is no limit per account alone, because strangers could lock users out. Failed requests are
 //! counted as Django REST framework counts requests, in a sliding window; successful ones have a wide limit.
@@ -28,7 +28,10 @@ use crate::settings::{ApiSettings, Rate};
 pub use exchange_budget::{ExchangeBudget, ExchangeOutcome, ExchangePermit, ExchangeRefusal};
 use failure_limit::FailureLimit;
 pub use failure_limit::{CountedRequest, NotAnAttempt};
-use limit_key::{LimitKey, account_key, known_browser_key, network_keys, session_key, step_key};
+use limit_key::{
+    LimitKey, account_key, known_browser_key, network_account_keys, network_code_keys,
+    network_keys, session_key, step_key,
+};
 pub use old_passwords::OldPasswordAttempt;
 use old_passwords::OldPasswords;
 use sliding_window::SlidingWindow;
@@ -58,6 +61,7 @@ pub struct Throttle {
 #[must_use = "the password counts as wrong until `finish` is called"]
 pub struct PasswordAttempt<'a> {
     throttle: &'a Throttle,
+    client: Option<IpAddr>,
     keys: Vec<LimitKey>,
 }
 
@@ -125,16 +129,44 @@ impl Throttle {
         self.count(self.organization_switches.as_ref(), &[account_key(id)])
     }
 
-    /// Begins the comparison of a password for the account with this key, on whatever route and by whichever
-    /// name the account is reached. Fails if too many wrong
-    /// ones came from one of the client's networks, or from the browser, if the account has signed in there
-    /// before.
+    /// Begins the comparison of a password for this login name, on whatever route. Fails if too many wrong ones
+    /// for it came from one of the client's networks, or from the browser, if the account has signed in there
+    /// before. Whether an account has the name does not matter.
     pub fn begin_password(
         &self,
         source: &PasswordSource,
-        account: &str,
+        name: &str,
     ) -> Result<PasswordAttempt<'_>, Error> {
-        let keys = source_keys(source, account);
+        let client = match source {
+            PasswordSource::Address(client) => Some(*client),
+            PasswordSource::KnownBrowser { .. } => None,
+        };
+        self.begin(client, source_keys(source, name))
+    }
+
+    /// Begins the comparison of the password of a signed-in account, which has these login names.
+    pub fn begin_own_password(
+        &self,
+        client: IpAddr,
+        id: UserId,
+        names: &[String],
+    ) -> Result<PasswordAttempt<'_>, Error> {
+        let mut keys = network_account_keys(client, id);
+        keys.extend(names.iter().flat_map(|name| network_keys(client, name)));
+        self.begin(Some(client), keys)
+    }
+
+    /// Begins the comparison of a code of this account, after its password or in its session. Wrong passwords
+    /// of others do not count here.
+    pub fn begin_code(&self, client: IpAddr, id: UserId) -> Result<PasswordAttempt<'_>, Error> {
+        self.begin(Some(client), network_code_keys(client, id))
+    }
+
+    fn begin(
+        &self,
+        client: Option<IpAddr>,
+        keys: Vec<LimitKey>,
+    ) -> Result<PasswordAttempt<'_>, Error> {
         if let Some(wrong) = &self.wrong_passwords {
             let now = self.clock.elapsed();
             let _counting = self.counting.lock();
@@ -144,6 +176,7 @@ impl Throttle {
         }
         Ok(PasswordAttempt {
             throttle: self,
+            client,
             keys,
         })
     }
@@ -181,6 +214,26 @@ impl Throttle {
 }
 
 impl PasswordAttempt<'_> {
+    /// Counts the attempt for the account too, by whichever of its names it is reached. Returns whether its
+    /// password may be accepted: `false` after too many wrong ones by all names together from one of the
+    /// client's networks. The client must not be able to tell, because it would learn which names belong
+    /// together.
+    #[must_use]
+    pub fn admits_account(&mut self, id: UserId) -> bool {
+        let (Some(wrong), Some(client)) = (&self.throttle.wrong_passwords, self.client) else {
+            return true;
+        };
+        let keys = network_account_keys(client, id);
+        let now = self.throttle.clock.elapsed();
+        let _counting = self.throttle.counting.lock();
+        let admitted = keys.iter().all(|key| wrong.check(*key, now).is_ok());
+        if admitted {
+            keys.iter().for_each(|key| wrong.count(*key, now));
+            self.keys.extend(keys);
+        }
+        admitted
+    }
+
     /// Ends the attempt. Only a password that was compared and refused still counts.
     pub fn finish(self, is_wrong: bool) {
         if let (Some(wrong), false) = (&self.throttle.wrong_passwords, is_wrong) {
@@ -190,10 +243,10 @@ impl PasswordAttempt<'_> {
     }
 }
 
-/// What counts passwords of this account from this source.
-fn source_keys(source: &PasswordSource, account: &str) -> Vec<LimitKey> {
+/// What counts passwords for this login name from this source.
+fn source_keys(source: &PasswordSource, name: &str) -> Vec<LimitKey> {
     match source {
-        PasswordSource::Address(client) => network_keys(*client, account),
+        PasswordSource::Address(client) => network_keys(*client, name),
         PasswordSource::KnownBrowser { account, browser } => {
             vec![known_browser_key(account, browser)]
         }

@@ -69,11 +69,20 @@ pub async fn authenticate(
     password: SecretString,
     source: PasswordSource,
 ) -> Result<CheckedCredentials, CredentialError> {
-    let name = name.clone();
+    let (name, refused) = (name.clone(), name.is_refused());
     let find = move |conn: &mut Conn| name.find(conn);
+    let allows = move |user: &User| !refused && may_use_password(user, policy);
     let mut started = Instant::now();
     let password = (password, source);
-    let outcome = check(database, hasher, policy, find, password, &mut started).await;
+    let outcome = check(
+        database,
+        hasher,
+        (policy, allows),
+        find,
+        password,
+        &mut started,
+    )
+    .await;
     padded(hasher, outcome, started).await
 }
 
@@ -119,8 +128,9 @@ async fn try_to_change(
     let (id, now) = (change.user_id, change.now);
     for _ in 0..ATTEMPTS {
         let find = move |conn: &mut Conn| User::by_id(conn, id);
+        let allows = move |user: &User| may_use_password(user, policy);
         let old = (change.old.clone(), change.source.clone());
-        let checked = check(database, hasher, policy, find, old, started).await?;
+        let checked = check(database, hasher, (policy, allows), find, old, started).await?;
         let new = change.new.clone();
         let encoded = hasher
             .run(change.source.clone(), move || {
@@ -168,7 +178,7 @@ async fn padded<T>(
 async fn check(
     database: &Database,
     hasher: &Hasher,
-    policy: PasswordLogin,
+    (policy, allows): (PasswordLogin, impl FnOnce(&User) -> bool),
     find: impl FnOnce(&mut Conn) -> QueryResult<Option<User>> + Send + 'static,
     (password, source): (SecretString, PasswordSource),
     started: &mut Instant,
@@ -180,7 +190,7 @@ async fn check(
         .read(move |conn| find(conn).map_err(DbError::from))
         .await?;
     let user_id = user.as_ref().map(|user| user.id);
-    let user = user.filter(|user| may_use_password(user, policy));
+    let user = user.filter(allows);
     // A password is compared even if there is no account, so that both cases wait in the same
     // queue.
     let stored = user.as_ref().map(|user| user.password.clone());

@@ -13,6 +13,8 @@ use crate::settings::LoginField;
 pub struct LoginName {
     text: String,
     kind: LoginNameKind,
+    /// Whether every password is refused as if it were wrong, because of a limit that the client must not see.
+    refused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,11 @@ impl LoginName {
 
     fn new(text: &str, kind: LoginNameKind) -> Self {
         let text = text.trim().to_owned();
-        Self { text, kind }
+        Self {
+            text,
+            kind,
+            refused: false,
+        }
     }
 
     /// The account with this name. If the text is the username of one account and the email of another, the
@@ -68,20 +74,41 @@ impl LoginName {
         }
     }
 
-    /// The key under which the limits and the known browsers count the account: the account's
-    /// [`email_key`](User::email_key), by whichever name it is reached, or the key of the text if there is no
-    /// such account.
-    pub async fn account_key(&self, database: &Database) -> Result<String, DbError> {
-        let found = match self.kind {
-            // The key of the text is the key of the account.
-            LoginNameKind::Email => None,
+    /// The key under which the limits and the known browsers count the text: the same whether or not an account
+    /// has this name.
+    pub fn key(&self) -> String {
+        email_key(&self.text)
+    }
+
+    /// Reads the account if it can have several names; `None` if the text is its only one, or if there is none.
+    pub async fn account_of_names(&self, database: &Database) -> Result<Option<User>, DbError> {
+        match self.kind {
+            LoginNameKind::Email => Ok(None),
             LoginNameKind::Username | LoginNameKind::Either => {
                 let name = self.clone();
                 database
                     .read(move |conn| name.find(conn).map_err(DbError::from))
-                    .await?
+                    .await
             }
-        };
-        Ok(found.map_or_else(|| email_key(&self.text), |user| user.email_key))
+        }
     }
+
+    /// The name, with which no password is accepted any more.
+    #[must_use]
+    pub fn refused(self) -> Self {
+        let refused = true;
+        Self { refused, ..self }
+    }
+
+    /// Whether no password is accepted with this name.
+    pub fn is_refused(&self) -> bool {
+        self.refused
+    }
+}
+
+/// The [keys](LoginName::key) of the login names of an account, the email's first.
+pub fn name_keys(user: &User) -> Vec<String> {
+    let email = (!user.email.is_empty()).then(|| user.email_key.clone());
+    let username = user.username.as_deref().map(email_key);
+    email.into_iter().chain(username).collect()
 }

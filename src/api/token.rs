@@ -37,9 +37,12 @@ pub async fn obtain(
         fields.finish()?;
         let password = SecretString::from(password);
         let source = PasswordSource::Address(client);
-        let name = LoginName::of_request(field, &name);
-        let account = name.account_key(&app.database).await?;
-        let attempt = app.throttle.begin_password(&source, &account)?;
+        let mut name = LoginName::of_request(field, &name);
+        let mut attempt = app.throttle.begin_password(&source, &name.key())?;
+        let account = name.account_of_names(&app.database).await?;
+        if account.is_some_and(|account| !attempt.admits_account(account.id)) {
+            name = name.refused();
+        }
         let issued = app
             .sign_in
             .tokens_for_password(&name, (&password, source), replaced, &device, now)

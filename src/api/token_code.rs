@@ -10,7 +10,6 @@ use super::body::FieldReader;
 use super::exchange::failure::exchange_error;
 use super::exchange::next_step;
 use super::wire::NextStepJson;
-use crate::accounts::passwords::PasswordSource;
 use crate::accounts::second_factor::CodeRejection;
 use crate::error::Error;
 use crate::ids::SessionId;
@@ -59,10 +58,7 @@ pub(super) async fn answer(
     let now = app.clock.now();
     let pending = app.sign_in.open_pending_password(&token, now);
     let pending = pending.ok_or_else(next_step::expired)?;
-    let source = PasswordSource::Address(client);
-    let attempt = app
-        .throttle
-        .begin_password(&source, pending.account_key())?;
+    let attempt = app.throttle.begin_code(client, pending.user_id())?;
     let code = normalize_code(&code).unwrap_or_default();
     let issued = app
         .sign_in

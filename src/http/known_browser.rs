@@ -35,8 +35,12 @@ pub struct KnownBrowser {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct KnownAccount {
-    /// The first half of the SHA-256 hash of the account's key, in hex.
+    /// The first half of the SHA-256 hash of the account's first login name, in hex. The limits of the account
+    /// in this browser are counted by it.
     account: String,
+    /// The same of its other login names; empty in a cookie of an earlier version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    other_names: Vec<String>,
     /// When it last signed in here, in seconds since 1970.
     signed_in_at: i64,
 }
@@ -58,24 +62,22 @@ impl KnownBrowser {
         self.accounts.is_empty()
     }
 
-    /// Whether the account with this key has signed in here.
-    pub fn knows(&self, account: &str) -> bool {
-        let account = account_hash(account);
-        self.accounts.iter().any(|one| one.account == account)
-    }
-
-    /// The source of a password of this account, which the browser knows.
-    pub fn source(&self, account: &str) -> PasswordSource {
-        PasswordSource::KnownBrowser {
-            account: email_key(account),
+    /// The source of a password for this login name, if its account has signed in here.
+    pub fn source(&self, name: &str) -> Option<PasswordSource> {
+        let name = name_hash(name);
+        let mut accounts = self.accounts.iter();
+        let known = accounts.find(|one| one.account == name || one.other_names.contains(&name))?;
+        Some(PasswordSource::KnownBrowser {
+            account: known.account.clone(),
             browser: self.id.clone(),
-        }
+        })
     }
 
-    /// The cookie after a sign-in of this account; `None` if it cannot be encrypted.
+    /// The cookie after a sign-in of the account with these login names; `None` if there are none, or if it
+    /// cannot be encrypted.
     pub fn cookie_after_sign_in(
         mut self,
-        account: &str,
+        names: &[String],
         keys: &Keys,
         secure: bool,
         now: Timestamp,
@@ -83,12 +85,16 @@ impl KnownBrowser {
         if self.id.is_empty() {
             self.id = hex(&random_bytes::<16>().ok()?);
         }
-        let account = account_hash(account);
-        self.accounts.retain(|one| one.account != account);
+        let mut names = names.iter().map(|name| name_hash(name));
+        let (account, other_names) = (names.next()?, names.collect::<Vec<_>>());
+        let is_same =
+            |one: &KnownAccount| one.account == account || other_names.contains(&one.account);
+        self.accounts.retain(|one| !is_same(one));
         self.accounts.insert(
             0,
             KnownAccount {
                 account,
+                other_names,
                 signed_in_at: now.seconds(),
             },
         );
@@ -103,8 +109,8 @@ impl KnownBrowser {
     }
 }
 
-fn account_hash(account: &str) -> String {
-    let mut hash = sha256_hex(&email_key(account));
+fn name_hash(name: &str) -> String {
+    let mut hash = sha256_hex(&email_key(name));
     hash.truncate(32);
     hash
 }

@@ -85,17 +85,17 @@ impl FromRequest for PasswordFormThrottle {
 }
 
 impl PasswordFormThrottle {
-    /// Admits a sign-in of the account with this key. Returns where its password comes from, and the browser.
+    /// Admits a sign-in with this login name, whether or not an account has it. Returns where its password comes
+    /// from, and the browser.
     pub fn admit(
         self,
         throttle: &Throttle,
-        account: &str,
+        name: &str,
     ) -> Result<(PasswordSource, KnownBrowser), Error> {
-        if !self.browser.knows(account) {
+        let Some(source) = self.browser.source(name) else {
             self.counted?;
             return Ok((PasswordSource::Address(self.client), self.browser));
-        }
-        let source = self.browser.source(account);
+        };
         if self.counted.is_err() {
             // It stays counted: an account signs in from a browser less often than the limit.
             drop(throttle.count_known_browser(&source)?);

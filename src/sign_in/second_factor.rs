@@ -11,7 +11,7 @@ use super::account_limits::TooManySignIns;
 use super::audit::SignInRecord;
 use super::service::SignInService;
 use crate::accounts::second_factor::{CodeRejection, check_code, has_second_factor, lock_account};
-use crate::accounts::{User, has_password};
+use crate::accounts::{User, has_password, name_keys};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::ids::{SessionId, UserId};
@@ -40,6 +40,9 @@ pub struct PendingPassword {
     /// The account's `email_key`; the email in a state of an earlier version.
     #[serde(rename = "email")]
     account_key: String,
+    /// The keys of the account's login names; empty in a state of an earlier version.
+    #[serde(default)]
+    names: Vec<String>,
     token_version: i64,
     /// When it expires, in seconds since the Unix epoch.
     until: i64,
@@ -102,14 +105,23 @@ impl PendingPassword {
         Ok(required.then(|| Self {
             user_id: user.id,
             account_key: user.email_key.clone(),
+            names: name_keys(user),
             token_version: user.token_version,
             until: now.plus(LIFETIME).seconds(),
         }))
     }
 
-    /// The key under which the account's wrong codes are counted.
-    pub fn account_key(&self) -> &str {
-        &self.account_key
+    /// The account.
+    pub fn user_id(&self) -> UserId {
+        self.user_id
+    }
+
+    /// The keys of the account's login names, of which there is at least one.
+    pub fn names(&self) -> &[String] {
+        match self.names.as_slice() {
+            [] => std::slice::from_ref(&self.account_key),
+            names => names,
+        }
     }
 }
 

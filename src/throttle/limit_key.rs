@@ -16,14 +16,32 @@ pub(super) struct LimitKey {
     pub(super) factor: u32,
 }
 
-/// The networks of a client, for one account or for all of them, the smallest first.
-pub(super) fn network_keys(client: IpAddr, account: &str) -> Vec<LimitKey> {
-    let account = email_key(account);
-    let key = |network: ClientNetwork| LimitKey {
-        hash: key_hash(&[&network.octets(), account.as_bytes()]),
-        factor: network.limit_factor(),
-    };
+/// The networks of a client, for one login name or for all of them, the smallest first. Names are counted as
+/// they are entered but for their case, whether or not an account has them.
+pub(super) fn network_keys(client: IpAddr, name: &str) -> Vec<LimitKey> {
+    keys_of_networks(client, &[email_key(name).as_bytes()])
+}
+
+/// The networks of a client, for one account by all its names.
+pub(super) fn network_account_keys(client: IpAddr, id: UserId) -> Vec<LimitKey> {
+    keys_of_networks(client, &[b"account", &i64::from(id).to_be_bytes()])
+}
+
+/// The networks of a client, for the codes of one account.
+pub(super) fn network_code_keys(client: IpAddr, id: UserId) -> Vec<LimitKey> {
+    keys_of_networks(client, &[b"code", &i64::from(id).to_be_bytes()])
+}
+
+fn keys_of_networks(client: IpAddr, subject: &[&[u8]]) -> Vec<LimitKey> {
     let networks = ClientNetwork::containing(client).into_iter();
+    let key = |network: ClientNetwork| {
+        let octets = network.octets();
+        let parts: Vec<&[u8]> = [&[octets.as_slice()], subject].concat();
+        LimitKey {
+            hash: key_hash(&parts),
+            factor: network.limit_factor(),
+        }
+    };
     networks.map(key).collect()
 }
 
@@ -68,8 +86,9 @@ pub(super) fn session_key(id: &SessionId) -> LimitKey {
 fn key_hash(parts: &[&[u8]]) -> KeyHash {
     let mut context = digest::Context::new(&SHA256);
     for part in parts {
+        // The length keeps apart what a client enters and what follows it.
+        context.update(&part.len().to_be_bytes());
         context.update(part);
-        context.update(&[0]);
     }
     let mut half = KeyHash::default();
     half.copy_from_slice(&context.finish().as_ref()[..16]);

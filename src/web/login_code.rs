@@ -14,7 +14,7 @@ use super::pages::LoginCodePage;
 use super::{query_value, redirect, redirect_target, render, valid_next};
 use crate::accounts::second_factor::CodeRejection;
 use crate::error::{Error, InternalError};
-use crate::http::throttled::PasswordFormThrottle;
+use crate::http::throttled::{PasswordFormThrottle, client_address};
 use crate::links::{login_code_url, login_expired_url, password_login_url};
 use crate::middleware::{LOGIN_CODE, device};
 use crate::sessions::{BrowserSession, SessionState};
@@ -71,11 +71,13 @@ pub async fn post(
         return show(&next, recovery, &[error]).map(not_an_attempt);
     }
     let form_url = login_code_url(&next, recovery);
-    let account = pending.account_key().to_owned();
+    let (names, user_id) = (pending.names().to_vec(), pending.user_id());
+    let name = names.first().map_or("", String::as_str);
     let on_form = |error: Error| error.on_form(&form_url);
-    let admitted = throttle.admit(&app.throttle, &account).map_err(on_form)?;
-    let (source, browser) = admitted;
-    let attempt = app.throttle.begin_password(&source, &account);
+    let admitted = throttle.admit(&app.throttle, name).map_err(on_form)?;
+    let (_, browser) = admitted;
+    let client = client_address(&request, &app.settings);
+    let attempt = app.throttle.begin_code(client, user_id);
     let attempt = attempt.map_err(on_form)?;
     let now = app.clock.now();
     let previous = session.peek(now).map(|state| state.session_id);
@@ -88,7 +90,7 @@ pub async fn post(
     attempt.finish(outcome.as_ref().is_err_and(CodeSignInError::is_guess));
     match outcome {
         Ok(state) => {
-            let known = browser.cookie_after_sign_in(&account, &app.keys, app.secure(), now);
+            let known = browser.cookie_after_sign_in(&names, &app.keys, app.secure(), now);
             signed_in(&app, &session, state, known, &next)
         }
         Err(CodeSignInError::Expired) => Ok(redirect(&login_expired_url(&next))),

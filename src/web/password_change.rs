@@ -12,7 +12,9 @@ use super::pages::PasswordChangeErrors;
 use super::{none_if_refused, redirect};
 use crate::accounts::passwords::PasswordSource;
 use crate::accounts::passwords::validators::{UserAttributes, validate};
-use crate::accounts::{CredentialError, PasswordChange, User, change_password, has_password};
+use crate::accounts::{
+    CredentialError, PasswordChange, User, change_password, has_password, name_keys,
+};
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::authentication_method::AuthenticationMethod;
 use crate::error::{Error, InternalError};
@@ -96,10 +98,11 @@ async fn change_once(
     account: &User,
     (old, new): (SecretString, SecretString),
 ) -> Result<PasswordFormOutcome, Error> {
-    let address = PasswordSource::Address(client_address(request, &app.settings));
+    let client = client_address(request, &app.settings);
+    let names = name_keys(account);
     let in_session = app.throttle.begin_old_password(&user.session_id);
     let in_session = in_session.map_err(|error| error.on_form(PAGE))?;
-    let attempt = match app.throttle.begin_password(&address, &account.email_key) {
+    let attempt = match app.throttle.begin_own_password(client, account.id, &names) {
         Ok(attempt) => attempt,
         Err(error) => {
             in_session.was_not_compared();

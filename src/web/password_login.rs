@@ -12,7 +12,7 @@ use super::pages::{LoginForm, LoginPage, Notice, NoticeLevel, PageFrame};
 use super::{
     login_code, none_if_refused, notice, query_value, redirect, redirect_target, render, valid_next,
 };
-use crate::accounts::{CredentialError, LoginName};
+use crate::accounts::{CredentialError, LoginName, name_keys};
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
 use crate::http::throttled::PasswordFormThrottle;
@@ -90,13 +90,22 @@ pub async fn post(
     if rejected.text_error.is_none() && rejected.password_error.is_none() {
         let form_url = password_login_url(&next);
         let on_form = |error: Error| error.on_form(&form_url);
-        let name = LoginName::of_form(field, text);
-        let account = name.account_key(&app.database).await;
-        let account = account.map_err(|error| on_form(error.into()))?;
-        let admitted = throttle.admit(&app.throttle, &account).map_err(on_form)?;
+        let mut name = LoginName::of_form(field, text);
+        let key = name.key();
+        // The limits that answer 429 come before the account is read, so that the time does not tell whether
+        // there is one.
+        let admitted = throttle.admit(&app.throttle, &key).map_err(on_form)?;
         let (source, browser) = admitted;
-        let attempt = app.throttle.begin_password(&source, &account);
-        let attempt = attempt.map_err(on_form)?;
+        let attempt = app.throttle.begin_password(&source, &key);
+        let mut attempt = attempt.map_err(on_form)?;
+        let account = name.account_of_names(&app.database).await;
+        let account = account.map_err(|error| on_form(error.into()))?;
+        if account
+            .as_ref()
+            .is_some_and(|account| !attempt.admits_account(account.id))
+        {
+            name = name.refused();
+        }
         let now = app.clock.now();
         let previous = session.peek(now).map(|state| state.session_id);
         let device = device(&request, &app.settings.trusted_proxies);
@@ -114,7 +123,8 @@ pub async fn post(
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             let target = redirect_target(&next, &app.settings.login_redirect_url);
             let mut response = redirect(target);
-            let cookie = browser.cookie_after_sign_in(&account, &app.keys, app.secure(), now);
+            let names = account.as_ref().map_or_else(|| vec![key], name_keys);
+            let cookie = browser.cookie_after_sign_in(&names, &app.keys, app.secure(), now);
             if let Some(cookie) = cookie {
                 response.add_cookie(&cookie)?;
             }

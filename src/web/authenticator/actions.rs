@@ -7,7 +7,6 @@ use actix_web::HttpResponse;
 use super::pending_setup::PendingSetup;
 use super::show::{PAGE, on_form, show, show_codes, show_setup};
 use crate::accounts::User;
-use crate::accounts::passwords::PasswordSource;
 use crate::accounts::second_factor::{
     CodeRejection, SecondFactorError, add_totp, check_code, lock_account, remove_second_factor,
     replace_recovery_codes,
@@ -135,10 +134,7 @@ async fn with_code<T: Send + 'static>(
     if let Some(error) = request.missing {
         return Ok(Err(error));
     }
-    let source = PasswordSource::Address(request.client);
-    let attempt = app
-        .throttle
-        .begin_password(&source, &request.account.email_key);
+    let attempt = app.throttle.begin_code(request.client, request.account.id);
     let attempt = attempt.map_err(|error| error.on_form(PAGE))?;
     let (user_id, client, now) = (request.account.id, request.device.clone(), request.now);
     let keys = app.keys.clone();

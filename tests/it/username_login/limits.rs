@@ -37,16 +37,87 @@ async fn a_guesser_gains_nothing_by_alternating_username_and_email() {
     for name in ["Ada", "ada.sample@EXAMPLE.com"] {
         assert_eq!(submit(&app.visitor(), name, WRONG).await, StatusCode::OK);
     }
+    // Both names together have used up the limit: the right password is refused as a wrong one.
     wait(&app);
-    for name in [EMAIL, "Ada", "\u{ff21}da"] {
+    for name in [EMAIL, "Ada"] {
         let status = submit(&app.visitor(), name, PASSWORD).await;
+        assert_eq!(status, StatusCode::OK, "{name}");
+    }
+    wait(&app);
+    let status = submit(&app.visitor(), "\u{ff21}da", PASSWORD).await;
+    assert_eq!(status, StatusCode::OK);
+    for name in ["Ada", "ada"] {
+        let status = obtain(&app, name, PASSWORD).await;
         assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{name}");
     }
-    let status = obtain(&app, "Ada", PASSWORD).await;
-    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
     wait(&app);
     // Another name has limits of its own.
-    assert_eq!(submit(&app.visitor(), "ada", WRONG).await, StatusCode::OK);
+    assert_eq!(submit(&app.visitor(), "eve", WRONG).await, StatusCode::OK);
+    app.clock.advance(TimeDelta::minutes(10));
+    assert_eq!(
+        submit(&app.visitor(), EMAIL, PASSWORD).await,
+        StatusCode::FOUND
+    );
+}
+
+/// Neither which names exist, nor which of them belong together.
+#[tokio::test]
+async fn the_limits_tell_nothing_about_names() {
+    let app = strict();
+    let known = app.visitor();
+    assert_eq!(submit(&known, "Ada", PASSWORD).await, StatusCode::FOUND);
+    for [first, other_case, second] in [
+        ["Ada", "aDA", EMAIL],
+        ["Eve", "eVE", "eve.sample@example.com"],
+        [EMAIL, "ADA.sample@example.com", "Ada"],
+    ] {
+        app.clock.advance(TimeDelta::minutes(11));
+        let mut statuses = Vec::new();
+        for name in [first, other_case, first, second, other_case] {
+            wait(&app);
+            statuses.push(submit(&app.visitor(), name, WRONG).await.as_u16());
+        }
+        assert_eq!(statuses, [200, 200, 429, 200, 429], "{first}");
+    }
+}
+
+/// Otherwise the time of the answer would tell which names exist.
+#[tokio::test]
+async fn above_the_limit_a_known_browsers_request_reads_no_account() {
+    let app = strict();
+    let known = app.visitor();
+    assert_eq!(submit(&known, "Ada", PASSWORD).await, StatusCode::FOUND);
+    for name in ["x", "y"] {
+        assert_eq!(submit(&app.visitor(), name, WRONG).await, StatusCode::OK);
+    }
+    app.run_sql("ALTER TABLE users RENAME TO unreadable_users");
+    for name in ["eve", "eve@example.com"] {
+        let status = submit(&known, name, WRONG).await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{name}");
+    }
+    // The limit of the address is over, and that of the name is reached.
+    for _ in 0..2 {
+        wait(&app);
+        obtain(&app, "eve", WRONG).await;
+    }
+    wait(&app);
+    let status = obtain(&app, "eve", WRONG).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn a_name_does_not_use_up_the_limit_of_an_account_without_an_email() {
+    let app = strict();
+    let bob = app.add_user_with_username("bob", "", PASSWORD);
+    for name in ["none:bob".to_owned(), format!("none:{}", bob.id)] {
+        for _ in 0..2 {
+            wait(&app);
+            let status = obtain(&app, &name, WRONG).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{name}");
+        }
+    }
+    wait(&app);
+    assert_eq!(obtain(&app, "bob", PASSWORD).await, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -56,7 +127,9 @@ async fn the_form_and_the_api_share_the_limit_of_an_account() {
     assert_eq!(submit(&app.visitor(), EMAIL, WRONG).await, StatusCode::OK);
     wait(&app);
     let status = obtain(&app, "Ada", PASSWORD).await;
-    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "the account's limit");
+    let status = submit(&app.visitor(), "Ada", PASSWORD).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "the name's limit");
 }
 
 #[tokio::test]
