@@ -75,6 +75,14 @@ impl Charset {
         }
     }
 
+    /// The same as Python decodes a whole text and not a stream: UTF-16 needs no byte order mark.
+    pub fn decode_whole(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Utf16 if Encoding::for_bom(bytes).is_none() => strictly(UTF_16LE, bytes),
+            _ => self.decode(bytes),
+        }
+    }
+
     /// The text, with U+FFFD for what is not valid.
     pub fn decode_lossy(self, bytes: &[u8]) -> Cow<'_, str> {
         let encoding = match self {
@@ -159,6 +167,19 @@ mod tests {
             let charset = Charset::named(name).unwrap();
             assert_eq!(charset.decode(bytes), None, "{name}");
             assert_eq!(charset.decode_lossy(bytes), lossy, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_whole_text_in_utf_16_needs_no_mark() {
+        let charset = Charset::named("utf-16").unwrap();
+        for (bytes, text) in [
+            (&b"a\0"[..], Some("a")),
+            (b"\xff\xfea\0", Some("a")),
+            (b"\xfe\xff\0a", Some("a")),
+            (b"a=b", None),
+        ] {
+            assert_eq!(charset.decode_whole(bytes).as_deref(), text, "{bytes:?}");
         }
     }
 }

@@ -133,7 +133,7 @@ pub fn last_text<'a>(fields: &'a FormFields, name: &str) -> Option<&'a str> {
 }
 
 fn urlencoded(body: &[u8], charset: Charset) -> Result<FormFields, FormError> {
-    let text = charset.decode(body).unwrap_or_else(|| latin1(body));
+    let text = charset.decode_whole(body).unwrap_or_else(|| latin1(body));
     if text.matches('&').count() >= MAX_FIELDS {
         return Err(FormError::TooManyFields);
     }

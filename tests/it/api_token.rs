@@ -4,6 +4,7 @@ mod abandoned;
 mod at_once;
 mod body_types;
 mod django;
+mod django_settings;
 mod django_tokens;
 mod families;
 mod follows_workos;

@@ -2,9 +2,10 @@
 
 DATABASE_URL is sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME; SECRET_KEY is the key; with
 ROTATE=1, refresh tokens are rotated, and the old ones blacklisted; with CHEAP_HASHES=1, new password
-hashes have cheap parameters.
+hashes have cheap parameters; SIMPLE_JWT has further settings of simplejwt in JSON.
 """
 
+import json
 import os
 from urllib.parse import unquote, urlsplit
 
@@ -60,6 +61,7 @@ if os.environ.get("LOGIN_FIELD") == "username":
 SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": os.environ.get("ROTATE") == "1",
     "BLACKLIST_AFTER_ROTATION": True,
+    **json.loads(os.environ.get("SIMPLE_JWT", "{}")),
 }
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],

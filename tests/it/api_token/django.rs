@@ -15,9 +15,9 @@ use crate::support::app::{TestApp, Visitor};
 use crate::support::django_server::DjangoServer;
 use crate::support::real_django::django_and_vestibule;
 use normal::normal;
-use plain_requests::Call;
+pub(super) use plain_requests::Call;
 
-const EMAIL: &str = "pbkdf2_sha256@example.com";
+pub(super) const EMAIL: &str = "pbkdf2_sha256@example.com";
 
 #[tokio::test]
 async fn a_real_django_answers_the_same() {
@@ -83,7 +83,7 @@ async fn a_real_django_with_usernames_answers_the_same() {
 }
 
 /// Sends the requests of each list in their order, and those of different lists at the same time.
-async fn assert_no_differences(
+pub(super) async fn assert_no_differences(
     lists: impl IntoIterator<Item = Vec<Call>>,
     theirs: &DjangoServer,
     app: &TestApp,
@@ -112,7 +112,7 @@ async fn difference(call: &Call, there: &Visitor, here: &Visitor) -> Option<Stri
 }
 
 /// Asserts that one accepts the tokens that the other issues.
-async fn tokens_cross(from: &Visitor, to: &Visitor) {
+pub(super) async fn tokens_cross(from: &Visitor, to: &Visitor) {
     let credentials = json!({ "email": EMAIL, "password": PASSWORD });
     let pair = from.post_json("/api/token/", &credentials).await;
     let (refresh, access) = (pair.text("refresh"), pair.text("access"));

@@ -93,6 +93,16 @@ async fn rs256() {
 }
 
 #[tokio::test]
+async fn rs384() {
+    signs_and_publishes("RS384", "RSA").await;
+}
+
+#[tokio::test]
+async fn rs512() {
+    signs_and_publishes("RS512", "RSA").await;
+}
+
+#[tokio::test]
 async fn es256() {
     signs_and_publishes("ES256", "EC").await;
 }

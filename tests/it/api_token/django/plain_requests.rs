@@ -10,18 +10,18 @@ use crate::support::app::Visitor;
 
 /// One request.
 #[derive(Clone, Debug)]
-pub(super) struct Call {
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) kind: Option<&'static str>,
-    pub(super) body: String,
-    pub(super) authorization: Option<String>,
+pub(in crate::api_token) struct Call {
+    pub(in crate::api_token) method: Method,
+    pub(in crate::api_token) path: String,
+    pub(in crate::api_token) kind: Option<&'static str>,
+    pub(in crate::api_token) body: String,
+    pub(in crate::api_token) authorization: Option<String>,
     /// Why vestibule's response differs on purpose.
-    pub(super) better: Option<&'static str>,
+    pub(in crate::api_token) better: Option<&'static str>,
 }
 
 impl Call {
-    pub(super) fn post(path: &str, body: &Value) -> Self {
+    pub(in crate::api_token) fn post(path: &str, body: &Value) -> Self {
         Self {
             method: Method::POST,
             path: path.to_owned(),
@@ -40,7 +40,7 @@ impl Call {
         }
     }
 
-    pub(super) fn me(authorization: &str) -> Self {
+    pub(in crate::api_token) fn me(authorization: &str) -> Self {
         Self {
             method: Method::GET,
             kind: None,
@@ -56,7 +56,7 @@ impl Call {
         }
     }
 
-    pub(super) async fn send(&self, to: &Visitor) -> ApiResponse {
+    pub(in crate::api_token) async fn send(&self, to: &Visitor) -> ApiResponse {
         let mut request = to.request(self.method.clone(), &self.path);
         if let Some(kind) = self.kind {
             request = request.header(CONTENT_TYPE, kind).body(self.body.clone());

@@ -42,7 +42,9 @@ pub(super) const RULES: &[Rule] = &[
         applies: |facts| {
             let request = &facts.exchange.request;
             let huge = request.contains("1E400") || request.contains("1e999");
-            huge && is_parse_error(facts.ours()) && matches!(facts.theirs().status, 400 | 401)
+            let is_log_out = facts.path() == "/api/auth/logout" && facts.theirs().status == 200;
+            let is_refused = matches!(facts.theirs().status, 400 | 401);
+            huge && is_parse_error(facts.ours()) && (is_refused || is_log_out)
         },
     },
     Rule {
@@ -69,22 +71,58 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        name: "form without its boundary",
-        reason: "what precedes the boundary of a multipart form is no part (RFC 2046, section 5.1.1); Django takes it for one",
+        name: "broken form",
+        reason: "what precedes the boundary of a multipart form is no part (RFC 2046, section 5.1.1), nor is anything with other ends of lines; Django takes some of it for parts",
         fields: ANOTHER_STATUS,
-        applies: |facts| !begins_with_its_boundary(facts) && lacks_fields(facts),
+        applies: |facts| {
+            let is_form = facts
+                .exchange
+                .request
+                .value("Content-Type")
+                .starts_with(b"multipart/");
+            is_form
+                && (!begins_with_its_boundary(facts) || has_other_line_ends(facts))
+                && matches!(facts.theirs().status, 400 | 401)
+                && lacks_a_field(facts)
+        },
+    },
+    Rule {
+        name: "large body",
+        reason: "a body has at most 64 KiB; Django allows 2.5 MiB",
+        fields: ANOTHER_STATUS,
+        applies: |facts| {
+            let body = facts.exchange.request.body.as_deref().unwrap_or_default();
+            body.len() > 64 * 1024 && facts.ours().is(413, &detail("Request body too large."))
+        },
+    },
+    Rule {
+        name: "many fields",
+        reason: "the same limit of 1,000 fields; Django's error is a page",
+        fields: &["body", "content-type"],
+        applies: |facts| {
+            let body = facts.exchange.request.body.as_deref().unwrap_or_default();
+            let fields = body.iter().filter(|byte| **byte == b'&').count() + 1;
+            let refusal = detail("The number of GET/POST parameters exceeded 1000.");
+            fields > 1_000 && facts.theirs().status == 400 && facts.ours().is(400, &refusal)
+        },
     },
     Rule {
         name: "file that breaks off",
         reason: "Django forgets a file without an end; vestibule says that the field is no text",
-        fields: &["body"],
+        fields: &["body", "status"],
         applies: |facts| {
             let (theirs, ours) = (facts.theirs().get("body"), facts.ours().get("body"));
-            facts.exchange.request.contains("filename=")
-                && facts.statuses() == (400, 400)
-                && theirs.contains("This field is required.")
+            let says_missing = theirs.contains("This field is required.")
                 && theirs.replace("This field is required.", "Not a valid string.")
-                    == ours.replace("This field is required.", "Not a valid string.")
+                    == ours.replace("This field is required.", "Not a valid string.");
+            // The log-out needs no field.
+            let is_log_out = facts.path() == "/api/auth/logout"
+                && facts
+                    .ours()
+                    .is(400, &json!({ "refresh": ["Not a valid string."] }));
+            facts.exchange.request.contains("filename=")
+                && (facts.statuses() == (400, 400) && says_missing
+                    || facts.statuses() == (200, 400) && is_log_out)
         },
     },
 ];
@@ -102,12 +140,19 @@ fn begins_with_its_boundary(facts: &Facts<'_>) -> bool {
     body.starts_with(boundary.as_bytes())
 }
 
-/// Whether vestibule's answer says of each field that it names that it is missing.
-fn lacks_fields(facts: &Facts<'_>) -> bool {
+/// Whether a line ends with something else than `\r\n`.
+fn has_other_line_ends(facts: &Facts<'_>) -> bool {
+    let body = facts.exchange.request.body.as_deref().unwrap_or_default();
+    let ends = body.windows(2).filter(|pair| *pair == b"\r\n").count();
+    let count = |byte: u8| body.iter().filter(|other| **other == byte).count();
+    count(b'\r') != ends || count(b'\n') != ends
+}
+
+/// Whether vestibule's answer says that a field is missing.
+fn lacks_a_field(facts: &Facts<'_>) -> bool {
     let body = facts.ours().json();
     let missing = json!(["This field is required."]);
     let fields = body.as_object();
     facts.ours().status == 400
-        && fields
-            .is_some_and(|fields| !fields.is_empty() && fields.values().all(|one| *one == missing))
+        && fields.is_some_and(|fields| fields.values().any(|one| *one == missing))
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ANOTHER_STATUS, Facts, Rule, detail, not_valid, refuses_token};
+use crate::django_differential::request::GeneratedRequest;
 use crate::support::app::SECRET_KEY;
 use crate::support::tokens::forge_token;
 
@@ -13,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
         fields: ANOTHER_STATUS,
         applies: |facts| {
             let token = used_token(facts);
-            let refused = refuses_token(facts.ours(), "Token is blacklisted")
+            let refused = refuses_token(facts, "Token is blacklisted")
                 || facts.ours().is(
                     400,
                     &json!({ "non_field_errors": ["Token is blacklisted"] }),
@@ -67,8 +68,10 @@ pub(super) const RULES: &[Rule] = &[
             "x-frame-options",
         ],
         applies: |facts| {
+            // A log-out with a token that Django cannot write down ends it.
+            let is_end = facts.path() == "/api/token/blacklist" && facts.ours().is(200, &json!({}));
             let is_refusal = matches!(facts.ours().status, 400 | 401);
-            facts.theirs().status == 500 && is_refusal && is_malformed(facts)
+            facts.theirs().status == 500 && (is_refusal || is_end) && is_malformed(facts)
         },
     },
     Rule {
@@ -77,11 +80,14 @@ pub(super) const RULES: &[Rule] = &[
         fields: ANOTHER_STATUS,
         applies: |facts| {
             let claims = facts.exchange.request.claims();
-            facts.path() == "/api/token/refresh"
-                && facts.statuses() == (500, 200)
+            let ours = facts.ours();
+            let is_exchanged = facts.path() == "/api/token/refresh"
+                && ours.claims("access")["user_id"] == claims["user_id"];
+            let is_ended = facts.path() == "/api/token/blacklist" && ours.is(200, &json!({}));
+            facts.statuses() == (500, 200)
                 && claims["iss"].is_number()
-                && is_refresh_token_of_somebody(facts, &claims)
-                && facts.ours().claims("access")["user_id"] == claims["user_id"]
+                && is_good_refresh_token(facts, &claims)
+                && (is_exchanged || is_ended)
         },
     },
     Rule {
@@ -89,9 +95,11 @@ pub(super) const RULES: &[Rule] = &[
         reason: "an id is a positive whole number or its digits; Python reads true, 1.5 and \" 1\" as 1 too",
         fields: ANOTHER_STATUS,
         applies: |facts| {
-            let claims = facts.exchange.request.claims();
+            let claims = used_claims(facts);
             let user = claims.get("user_id");
+            let is_number = user.is_some_and(Value::is_number);
             user.is_some_and(|user| !is_id(user)) && opens_nothing(facts)
+                || is_number && issues_the_digits(facts)
         },
     },
     Rule {
@@ -118,7 +126,7 @@ pub(super) const RULES: &[Rule] = &[
         fields: ANOTHER_STATUS,
         applies: |facts| {
             facts.exchange.request.token_header()["typ"].is_number()
-                && refuses_token(facts.ours(), "Token is invalid")
+                && refuses_token(facts, "Token is invalid")
         },
     },
     Rule {
@@ -127,14 +135,14 @@ pub(super) const RULES: &[Rule] = &[
         fields: ANOTHER_STATUS,
         applies: |facts| {
             let token = facts.exchange.request.token.as_deref().unwrap_or_default();
-            token.ends_with('=') && refuses_token(facts.ours(), "Token is invalid")
+            token.ends_with('=') && refuses_token(facts, "Token is invalid")
         },
     },
     Rule {
         name: "mark before the claims",
         reason: "Python's JSON parser skips a byte order mark, which no library writes into a token",
         fields: &["body"],
-        applies: |facts| has_mark(facts) && refuses_token(facts.ours(), "Token is invalid"),
+        applies: |facts| has_mark(facts) && refuses_token(facts, "Token is invalid"),
     },
 ];
 
@@ -159,7 +167,7 @@ fn is_malformed(facts: &Facts<'_>) -> bool {
     let kind = String::from_utf8_lossy(request.value("Content-Type")).to_ascii_lowercase();
     let mut no_charsets = ["zlib", "hex"].iter();
     let is_no_charset = no_charsets.any(|name| kind.ends_with(&format!("charset={name}")));
-    let claims = request.claims();
+    let claims = used_claims(facts);
     let is_time = |claim: &Value| claim.as_i64().is_some_and(|time| time > 0);
     let has_odd_claim = claims.is_object()
         && (!claims["jti"].is_string() || !is_time(&claims["exp"]) || !is_id(&claims["user_id"]));
@@ -176,6 +184,24 @@ fn has_mark(facts: &Facts<'_>) -> bool {
     let token = facts.exchange.request.token.as_deref().unwrap_or_default();
     let payload = token.split('.').nth(1).unwrap_or_default();
     payload.starts_with("77u_")
+}
+
+/// The claims of the token of the request, also of one that a server has issued.
+fn used_claims(facts: &Facts<'_>) -> Value {
+    let request = facts.exchange.request.clone();
+    let token = request.token.clone().or_else(|| used_token(facts));
+    GeneratedRequest { token, ..request }.claims()
+}
+
+/// Whether both issue the same tokens, except that vestibule writes the id of the user as a text.
+fn issues_the_digits(facts: &Facts<'_>) -> bool {
+    let id = &used_claims(facts)["user_id"];
+    let theirs = facts.theirs().get("body");
+    let theirs = theirs.replace(
+        &format!("\"user_id\":{id}"),
+        &format!("\"user_id\":\"{id}\""),
+    );
+    facts.statuses() == (200, 200) && theirs == facts.ours().get("body")
 }
 
 /// Whether a claim names a user in the form that simplejwt writes.
@@ -202,11 +228,13 @@ fn opens_nothing(facts: &Facts<'_>) -> bool {
     let names_nobody =
         matches!(&issued["user_id"], Value::String(text) if text.is_empty() || text == "null");
     let is_refused = refused.contains(&ours.json()) || facts.exchange.request.method == "HEAD";
-    (ours.status == 401 && is_refused) || (facts.statuses() == (200, 200) && names_nobody)
+    (ours.status == 401 && is_refused)
+        || (matches!(facts.statuses(), (200 | 500, 200)) && names_nobody)
 }
 
-/// Whether a refresh token with these claims, signed with the key that both servers have, is that of an open account.
-fn is_refresh_token_of_somebody(facts: &Facts<'_>, claims: &Value) -> bool {
+/// Whether a refresh token with these claims is signed with the key that both servers have, and is that of an open
+/// account or names none.
+fn is_good_refresh_token(facts: &Facts<'_>, claims: &Value) -> bool {
     let signed = facts
         .exchange
         .request
@@ -218,6 +246,7 @@ fn is_refresh_token_of_somebody(facts: &Facts<'_>, claims: &Value) -> bool {
         });
     let user = claims["user_id"].as_str();
     let of = |id: i64| user == Some(id.to_string().as_str());
-    let is_open = facts.users.iter().any(|one| one.is_active && of(one.id));
+    let is_open = user.is_none() && claims.get("user_id").is_none()
+        || facts.users.iter().any(|one| one.is_active && of(one.id));
     signed && claims["token_type"] == "refresh" && is_open
 }

@@ -53,7 +53,37 @@ pub(super) fn all() -> Vec<NearMisses> {
     let file = "--b\r\nContent-Disposition: form-data; name=\"email\"; filename=\"a\"\r\n\r\nx";
     let not_text = Sent::json(400, &json!({ "email": ["Not a valid string."] }));
     let file = Example::new(form(file), missing("email"), not_text);
+    let mut large = sign_in("ada@example.com", &"x".repeat(64 * 1024));
+    large.body.as_mut().expect("a body").push(b' ');
+    let too_large = Sent::json(413, &detail("Request body too large."));
+    let large = Example::new(large, refusal(), too_large);
+    let mut many = GeneratedRequest::new("POST", "/api/token");
+    many.body = Some(b"&".repeat(1_000));
+    let too_many = detail("The number of GET/POST parameters exceeded 1000.");
+    let page = Sent {
+        body: "<p>".to_owned(),
+        ..Sent::json(400, &json!({}))
+    };
+    let many = Example::new(many, page, Sent::json(400, &too_many));
     vec![
+        (
+            "large body",
+            large,
+            vec![
+                |one| one.request = sign_in("ada@example.com", "x"),
+                |one| one.ours.status = 200,
+                |one| one.ours = Sent::json(413, &detail("x")),
+            ],
+        ),
+        (
+            "many fields",
+            many,
+            vec![
+                |one| one.request.body = Some(b"&".repeat(999)),
+                |one| one.ours.status = 200,
+                |one| one.theirs.status = 200,
+            ],
+        ),
         (
             "email in any case",
             email,
@@ -112,7 +142,7 @@ pub(super) fn all() -> Vec<NearMisses> {
             ],
         ),
         (
-            "form without its boundary",
+            "broken form",
             boundary,
             vec![
                 |one| one.request.body = Some(b"--b--".to_vec()),

@@ -1,0 +1,178 @@
+//! Settings of simplejwt that projects change, in a real Django and here: each accepts the tokens of the other.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::django::{Call, EMAIL, assert_no_differences, tokens_cross};
+use crate::support::api::PASSWORD;
+use crate::support::app::{TestApp, TestAppBuilder, Visitor};
+use crate::support::django::Django;
+use crate::support::django_server::DjangoServer;
+use crate::support::real_django::{RealDjango, django_and_vestibule};
+use crate::support::tokens::{sign_claims, token_part};
+
+const KEY: &str = "another made-up key of the tests, of more than sixty-four bytes for HS512";
+
+/// A real Django with these settings of simplejwt, and vestibule with its users.
+struct Both {
+    theirs: DjangoServer,
+    made: RealDjango,
+    app: TestAppBuilder,
+    /// Django's database is removed when this is dropped.
+    _database: Django,
+}
+
+async fn both(simplejwt: &Value) -> Both {
+    let (django, made, database) = django_and_vestibule();
+    let variable = format!("SIMPLE_JWT={simplejwt}");
+    let theirs = DjangoServer::start_with(&django, false, &variable).await;
+    let app = TestApp::builder().database(database).system_clock();
+    Both {
+        theirs,
+        made,
+        app,
+        _database: django,
+    }
+}
+
+/// The access token of a sign-in.
+async fn access_token(at: &Visitor) -> String {
+    let credentials = json!({ "email": EMAIL, "password": PASSWORD });
+    at.post_json("/api/token", &credentials)
+        .await
+        .text("access")
+}
+
+async fn tokens_cross_with(algorithm: &str) {
+    let settings = json!({ "ALGORITHM": algorithm, "SIGNING_KEY": KEY });
+    let Both {
+        theirs,
+        app,
+        _database,
+        ..
+    } = both(&settings).await;
+    let app = app
+        .setting("JWT_ALGORITHM", algorithm)
+        .setting("JWT_SIGNING_KEY", KEY)
+        .start();
+    let (there, here) = (theirs.visitor(), app.visitor());
+    tokens_cross(&there, &here).await;
+    tokens_cross(&here, &there).await;
+    for visitor in [&there, &here] {
+        let token = access_token(visitor).await;
+        assert_eq!(token_part(&token, 0)["alg"], algorithm);
+    }
+    // Both refuse a token of the other algorithm with the right key.
+    let now = app.now().seconds();
+    let claims =
+        json!({ "token_type": "access", "exp": now + 60, "iat": now, "jti": "a", "user_id": "1" });
+    let call = Call::post(
+        "/api/token/verify",
+        &json!({ "token": sign_claims(&claims) }),
+    );
+    assert_no_differences([vec![call]], &theirs, &app).await;
+}
+
+#[tokio::test]
+async fn a_real_simplejwt_and_vestibule_accept_each_others_hs384() {
+    tokens_cross_with("HS384").await;
+}
+
+#[tokio::test]
+async fn a_real_simplejwt_and_vestibule_accept_each_others_hs512() {
+    tokens_cross_with("HS512").await;
+}
+
+#[tokio::test]
+async fn a_real_simplejwt_and_vestibule_agree_about_audiences_and_issuers() {
+    let issuer = "https://shop.example.com";
+    let settings = json!({ "AUDIENCE": ["app", "admin"], "ISSUER": issuer });
+    let Both {
+        theirs,
+        app,
+        _database,
+        ..
+    } = both(&settings).await;
+    let app = app
+        .setting("JWT_AUDIENCE", "web, app")
+        .setting("JWT_ISSUER", issuer)
+        .start();
+    let (there, here) = (theirs.visitor(), app.visitor());
+    tokens_cross(&there, &here).await;
+    tokens_cross(&here, &there).await;
+    for (visitor, audiences) in [(&there, ["app", "admin"]), (&here, ["web", "app"])] {
+        let claims = token_part(&access_token(visitor).await, 1);
+        assert_eq!(
+            (&claims["aud"], &claims["iss"]),
+            (&json!(audiences), &json!(issuer))
+        );
+    }
+    let now = app.now().seconds();
+    let mut calls = Vec::new();
+    for (aud, iss) in [
+        (json!("app"), json!(issuer)),
+        (json!(["x", "app"]), json!(issuer)),
+        (json!("x"), json!(issuer)),
+        (json!(["x"]), json!(issuer)),
+        (json!([]), json!(issuer)),
+        (json!(["app", 5]), json!(issuer)),
+        (json!("APP"), json!(issuer)),
+        (json!(null), json!(issuer)),
+        (json!("app"), json!("https://shop.example.com/")),
+        (json!("app"), json!(null)),
+    ] {
+        let jti = format!("{aud}{iss}");
+        let mut claims = json!({ "token_type": "access", "exp": now + 60, "iat": now, "jti": jti, "user_id": "1" });
+        for (name, value) in [("aud", aud), ("iss", iss)] {
+            if !value.is_null() {
+                claims[name] = value;
+            }
+        }
+        let token = sign_claims(&claims);
+        calls.push(Call::post("/api/token/verify", &json!({ "token": token })));
+        calls.push(Call::me(&format!("Bearer {token}")));
+    }
+    assert_no_differences([calls], &theirs, &app).await;
+}
+
+#[tokio::test]
+async fn a_real_simplejwt_and_vestibule_have_the_same_leeway() {
+    let Both {
+        theirs,
+        made,
+        app,
+        _database,
+    } = both(&json!({ "LEEWAY": 60 })).await;
+    let app = app.setting("LEEWAY", "60").start();
+    let now = app.now().seconds();
+    let user = made.users.iter().find(|user| user.email == EMAIL);
+    let id = user.expect("a user of Django's").id.to_string();
+    let mut calls = Vec::new();
+    // Far enough from the bounds that neither server's clock passes them during the test.
+    for (name, exp, iat) in [
+        ("within", -20, -300),
+        ("too late", -90, -300),
+        ("from the future", 300, 30),
+        ("from the far future", 300, 300),
+    ] {
+        for (path, field, kind) in [
+            ("/api/token/verify", "token", "access"),
+            ("/api/token/refresh", "refresh", "refresh"),
+        ] {
+            let claims = json!({
+                "token_type": kind, "exp": now + exp, "iat": now + iat, "jti": format!("{name} {kind}"), "user_id": id,
+            });
+            calls.push(Call::post(path, &json!({ field: sign_claims(&claims) })));
+        }
+        let claims = json!({
+            "token_type": "access", "exp": now + exp, "iat": now + iat, "jti": name, "user_id": id,
+        });
+        calls.push(Call::me(&format!("Bearer {}", sign_claims(&claims))));
+    }
+    assert_no_differences([calls.clone()], &theirs, &app).await;
+    let mut statuses = Vec::new();
+    for call in calls.iter().filter(|call| call.method == Method::GET) {
+        statuses.push(call.send(&app.visitor()).await.status.as_u16());
+    }
+    assert_eq!(statuses, [200, 401, 200, 401]);
+}
