@@ -110,13 +110,15 @@ impl ExchangeBudget {
     }
 
     fn count(&self, permit: &ExchangePermit, now: Duration) -> Result<(), ExchangeRefusal> {
+        // The lock is held from the first check to the last count, so that concurrent requests cannot all
+        // pass a check before any of them is counted.
+        let mut total = self.total.lock();
         let codes = permit
             .attempt
             .map(|attempt| self.attempts.read(attempt, |codes| *codes));
         if codes.is_some_and(|codes| codes >= CODES_OF_AN_ATTEMPT) {
             return Err(ExchangeRefusal::AttemptUsed);
         }
-        let mut total = self.total.lock();
         forget_older_than(&mut total, PERIOD, now);
         for network in &permit.networks {
             let checked = self.networks.check(*network, now);
@@ -183,6 +185,8 @@ fn wait_for(total: &VecDeque<Duration>, now: Duration) -> ExchangeRefusal {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv6Addr;
+    use std::sync::Barrier;
+    use std::thread;
 
     use chrono::TimeDelta;
 
@@ -253,6 +257,27 @@ mod tests {
         let used = Some(ExchangeRefusal::AttemptUsed);
         assert_eq!(refusal(budget.reserve(client(9), Some("attempt"))), used);
         assert_eq!(refusal(budget.reserve(client(9), Some("another"))), None);
+    }
+
+    #[test]
+    fn concurrent_codes_of_one_attempt_are_counted_one_after_the_other() {
+        const THREADS: usize = 8;
+        let budget = ExchangeBudget::new(None, &clock());
+        for round in 0..250 {
+            let attempt = format!("attempt-{round}");
+            let start = Barrier::new(THREADS);
+            // Each thread keeps its permit, as a request does while the provider is asked.
+            let allowed: usize = thread::scope(|scope| {
+                let reserve = || {
+                    start.wait();
+                    budget.reserve(client(round), Some(&attempt)).ok()
+                };
+                let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(reserve)).collect();
+                let permits = threads.into_iter().filter_map(|one| one.join().unwrap());
+                permits.collect::<Vec<_>>().len()
+            });
+            assert_eq!(allowed, CODES_OF_AN_ATTEMPT, "round {round}");
+        }
     }
 
     #[test]
