@@ -9,6 +9,7 @@ mod hosts;
 mod passwords;
 mod report;
 mod tokens;
+mod too_permissive;
 mod workos;
 
 use crate::accounts::passwords::allow_argon2_memory;

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 
 use super::report::{CheckLevel, CheckMessage};
+use super::too_permissive;
 use super::workos::dashboard;
 use crate::settings::{HostPattern, ProviderLinking, Settings};
 
@@ -74,17 +75,6 @@ pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
             "Set TRUSTED_PROXIES to the proxy's address or network.",
         );
     }
-    if settings
-        .trusted_proxies
-        .iter()
-        .any(|network| network.prefix_len() == 0)
-    {
-        warn(
-            "proxy.W002",
-            "TRUSTED_PROXIES contains every address, so a client can choose the address that limits and audit events see.",
-            "List the addresses or networks of your proxies only.",
-        );
-    }
     if settings.api.throttle_login.is_none() {
         warn(
             "api.W003",
@@ -133,6 +123,7 @@ pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
             "Send `nonce` and `code_verifier` from your pages, and set PROVIDER_REQUIRE_NONCE=true.",
         );
     }
+    issues.extend(too_permissive::issues(settings));
     issues.push(dashboard(settings));
     issues
 }

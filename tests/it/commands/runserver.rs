@@ -146,6 +146,16 @@ fn listening_for_other_machines_without_public_url_is_a_warning() {
 }
 
 #[test]
+fn a_public_url_of_other_machines_logs_the_deployment_warnings() {
+    let url = ("PUBLIC_URL", "http://app.example.com");
+    let site = Site::start(&[url, ("CORS_ALLOWED_ORIGIN_REGEXES", ".*")]);
+    for id in ["security.W008", "api.W003", "cors.W002"] {
+        site.program
+            .wait_for_log(|line| line.contains(&format!("system check {id}: ")));
+    }
+}
+
+#[test]
 fn listening_for_other_machines_logs_the_deployment_warnings() {
     let port = free_port();
     let url = format!("http://localhost:{port}");
