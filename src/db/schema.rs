@@ -204,7 +204,8 @@ diesel::table! {
         user_id -> BigInt,
         /// `address`, `identity`, `group` or `totp`.
         kind -> Text,
-        /// The address, the issuer and the subject, the group's name, or the SHA-256 of the secret.
+        /// The address, the issuer and the subject, the group's name, or the SHA-256 of the secret and the
+        /// name of Django's table.
         value -> Text,
     }
 }

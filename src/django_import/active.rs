@@ -25,7 +25,7 @@ const CLOSED_NAMES: [&str; 13] = [
     "trashed",
 ];
 /// The spellings of a false flag, in lower case. Django's databases write `0` and `false`.
-const FALSE: &str = "'0', 'f', 'false', 'n', 'no', 'off'";
+pub(super) const FALSE: &str = "'0', 'f', 'false', 'n', 'no', 'off'";
 /// The spellings of a true flag, in lower case.
 const TRUE: &str = "'1', 't', 'true', 'y', 'yes', 'on'";
 

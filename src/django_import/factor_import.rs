@@ -1,11 +1,11 @@
 //! Imports second factors, with `--require-totp`.
 
-use super::item::{AcceptedRow, ImportItem, ItemKind, RecordedItems};
+use super::item::{AcceptedRow, ImportItem, ItemKind, RecordedItems, forget_all, recorded_app};
 use super::report::ImportTally;
-use super::second_factor::{DjangoFactor, DjangoTotp, secret_digest};
+use super::second_factor::{AppTable, DjangoFactor, DjangoTotp, RecordedApp};
 use crate::accounts::revoke_all_sessions;
 use crate::accounts::second_factor::{
-    has_second_factor, import_totp, remove_second_factor, totp_secret,
+    SecondFactor, has_second_factor, import_totp, remove_second_factor, totp_secret,
 };
 use crate::audit::ChangedBy;
 use crate::clock::Timestamp;
@@ -17,141 +17,225 @@ use crate::workos::ClientDevice;
 const PASSWORD_ALONE: &str = "second factor not imported, so that a password alone lets these accounts in (see --require-totp)";
 const NO_PASSWORD: &str =
     "second factor that does not exist here, so that these accounts have no password";
+const EARLIER_PASSWORD: &str = "second factor that does not exist here, and a password from an earlier import or set here, so that a password alone lets these accounts in; replace it with `vestibule changepassword EMAIL`, or close the account with `vestibule deactivate EMAIL`";
+const NOT_ADDED: &str = "authenticator app not imported, because it was removed here or the password was changed here, so that a password alone lets these accounts in; their owners set one up at /account/authenticator";
 const MORE: &str = "recovery codes or further second factors, not imported";
+const TABLE_NOT_READ: &str =
+    "authenticator app kept: this source lacks the table that it was imported from";
+const CHANGED_HERE: &str = "authenticator app kept, though Django has it no longer: the account's password or recovery codes were changed here; remove it with `vestibule resettotp EMAIL`";
 
 /// Imports the authenticator apps of a batch, and names the accounts whose second factor is not imported.
+/// `read`: the tables of apps that are read.
 pub(super) fn import_factors(
     conn: &mut Conn,
-    keys: Option<&Keys>,
+    (keys, read): (Option<&Keys>, &[AppTable]),
     (accepted, recorded): (&[AcceptedRow<'_>], &RecordedItems),
     (now, dry_run): (Timestamp, bool),
     tally: &mut ImportTally,
 ) -> Result<(), DbError> {
     for accepted in accepted {
-        let (id, key) = (accepted.user_id, &accepted.row.key);
+        let id = accepted.user_id;
         let Some(keys) = keys else {
             if !matches!(accepted.row.related.factor, DjangoFactor::Missing)
                 && !has_second_factor(conn, id)?
             {
-                tally.name(PASSWORD_ALONE, key);
+                tally.name(PASSWORD_ALONE, &accepted.row.key);
             }
             continue;
         };
         let known = recorded.get(&id).and_then(|items| {
             let mut items = items.iter().filter(|(kind, _)| *kind == ItemKind::Totp);
-            items.next().map(|(_, digest)| digest.clone())
+            items.next().map(|(_, value)| RecordedApp::parse(value))
         });
         let import = FactorImport {
             keys,
-            user_id: id,
-            is_new: accepted.is_new,
-            is_unchanged: accepted.is_unchanged,
+            read,
+            accepted,
             known,
             now,
+            dry_run,
         };
+        import.run(conn, tally)?;
+    }
+    Ok(())
+}
+
+/// Removes the second factor of an account whose email an import verifies, because another person may have
+/// set it up, unless it is the one that was imported. Without keys, it is taken for that one.
+pub(super) fn remove_unknown_factor(
+    conn: &mut Conn,
+    keys: Option<&Keys>,
+    user_id: UserId,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    if let Some(value) = recorded_app(conn, user_id)? {
+        let known = RecordedApp::parse(&value);
+        let is_known = match keys {
+            Some(keys) => has_app(conn, keys, user_id, &known)?,
+            None => has_second_factor(conn, user_id)?,
+        };
+        if is_known {
+            return Ok(());
+        }
+    }
+    let nobody = ClientDevice::default();
+    remove_second_factor(conn, user_id, ChangedBy::Command, &nobody, now)?;
+    forget_all(conn, user_id, ItemKind::Totp)?;
+    Ok(())
+}
+
+/// Whether the account has this app.
+fn has_app(
+    conn: &mut Conn,
+    keys: &Keys,
+    user_id: UserId,
+    app: &RecordedApp,
+) -> Result<bool, DbError> {
+    let secret = totp_secret(conn, keys, user_id)?;
+    Ok(secret.is_some_and(|secret| app.is_of(&secret)))
+}
+
+/// The import of one account's second factor.
+struct FactorImport<'a> {
+    keys: &'a Keys,
+    read: &'a [AppTable],
+    accepted: &'a AcceptedRow<'a>,
+    /// The app that was imported before.
+    known: Option<RecordedApp>,
+    now: Timestamp,
+    dry_run: bool,
+}
+
+impl FactorImport<'_> {
+    fn run(&self, conn: &mut Conn, tally: &mut ImportTally) -> Result<(), DbError> {
         let [imported, removed] = ItemKind::Totp.labels();
-        match &accepted.row.related.factor {
-            DjangoFactor::Missing => {
-                if import.has_known_secret(conn)? {
+        let (id, key) = (self.accepted.user_id, &self.accepted.row.key);
+        match &self.accepted.row.related.factor {
+            DjangoFactor::Missing => match self.obstacle_to_removal(conn)? {
+                None => {}
+                Some(Some(obstacle)) => tally.note(obstacle, key),
+                Some(None) => {
                     tally.count_item(removed);
-                    if !dry_run {
-                        import.remove(conn)?;
+                    if !self.dry_run {
+                        self.remove(conn)?;
                     }
                 }
-            }
+            },
             DjangoFactor::Totp(app) => {
                 if app.has_more {
                     tally.note(MORE, key);
                 }
-                if import.is_wanted(conn, app)? {
+                if self.is_wanted(conn, app)? {
                     tally.count_item(imported);
-                    if !dry_run {
-                        import.add(conn, app)?;
+                    if !self.dry_run {
+                        self.add(conn, app)?;
                     }
-                } else if accepted.has_password && !has_second_factor(conn, id)? {
-                    tally.name(PASSWORD_ALONE, key);
+                } else if self.accepted.has_password && !has_second_factor(conn, id)? {
+                    tally.name(NOT_ADDED, key);
+                } else if !self.dry_run {
+                    self.record_table(conn, app)?;
                 }
             }
             DjangoFactor::Other => {
                 if !has_second_factor(conn, id)? {
-                    let remark = match accepted.has_password {
-                        true => PASSWORD_ALONE,
+                    let remark = match self.accepted.has_password {
+                        true => EARLIER_PASSWORD,
                         false => NO_PASSWORD,
                     };
                     tally.name(remark, key);
                 }
             }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// The import of one account's second factor.
-struct FactorImport<'a> {
-    keys: &'a Keys,
-    user_id: UserId,
-    is_new: bool,
-    is_unchanged: bool,
-    /// The digest of the secret that was imported before.
-    known: Option<String>,
-    now: Timestamp,
-}
-
-impl FactorImport<'_> {
-    /// Whether the account has the secret that was imported before.
-    fn has_known_secret(&self, conn: &mut Conn) -> Result<bool, DbError> {
-        let Some(known) = &self.known else {
-            return Ok(false);
+    /// Why an imported app that Django does not show stays, if it stays; `None` without such an app. It is
+    /// removed only if its table was read and nothing was changed here since the import.
+    fn obstacle_to_removal(
+        &self,
+        conn: &mut Conn,
+    ) -> Result<Option<Option<&'static str>>, DbError> {
+        if !self.has_known_app(conn)? {
+            return Ok(None);
+        }
+        let user_id = self.accepted.user_id;
+        let is_read = |table: &AppTable| self.read.contains(table);
+        let was_read = match self.known.as_ref().and_then(|known| known.table) {
+            Some(table) => is_read(&table),
+            // Earlier versions have not recorded the table.
+            None => AppTable::ALL.iter().all(is_read),
         };
-        let secret = totp_secret(conn, self.keys, self.user_id)?;
-        Ok(secret.is_some_and(|secret| secret_digest(&secret) == *known))
+        let factor = SecondFactor::of(conn, user_id)?;
+        // Recovery codes are not imported: the owner of the account has made them here.
+        let has_codes = factor.is_some_and(|factor| factor.recovery_codes > 0);
+        Ok(Some(if !was_read {
+            Some(TABLE_NOT_READ)
+        } else if !self.accepted.is_unchanged || has_codes {
+            Some(CHANGED_HERE)
+        } else {
+            None
+        }))
+    }
+
+    /// Whether the account has the app that was imported before.
+    fn has_known_app(&self, conn: &mut Conn) -> Result<bool, DbError> {
+        match &self.known {
+            Some(known) => has_app(conn, self.keys, self.accepted.user_id, known),
+            None => Ok(false),
+        }
     }
 
     /// Whether the app is imported: one that is new in Django, unless there is another one here.
     fn is_wanted(&self, conn: &mut Conn, app: &DjangoTotp) -> Result<bool, DbError> {
-        if self.is_new {
+        if self.accepted.is_new {
             return Ok(true);
         }
-        Ok(self.is_unchanged
+        Ok(self.accepted.is_unchanged
             && match &self.known {
-                Some(known) if *known == app.digest() => false,
-                Some(_) => self.has_known_secret(conn)?,
-                None => !has_second_factor(conn, self.user_id)?,
+                Some(known) if known.is_of(&app.secret) => false,
+                Some(_) => self.has_known_app(conn)?,
+                None => !has_second_factor(conn, self.accepted.user_id)?,
             })
     }
 
     /// Stores the app. The sessions and tokens of an account that was here before end: they may have begun
     /// with a password alone.
     fn add(&self, conn: &mut Conn, app: &DjangoTotp) -> Result<(), DbError> {
-        let Self { user_id, now, .. } = *self;
-        if !self.is_new {
+        let (user_id, now) = (self.accepted.user_id, self.now);
+        if !self.accepted.is_new {
             revoke_all_sessions(conn, user_id, now)?;
         }
         import_totp(conn, self.keys, user_id, (&app.secret, app.last_step), now)
             .map_err(|error| DbError::Unavailable(error.to_string()))?;
-        self.forget(conn)?;
-        ImportItem::record_all(conn, &[self.item(app.digest())])?;
+        self.record(conn, app)
+    }
+
+    /// Records the table of an app that was imported by an earlier version, or is in another table now.
+    fn record_table(&self, conn: &mut Conn, app: &DjangoTotp) -> Result<(), DbError> {
+        match &self.known {
+            Some(known) if known.is_of(&app.secret) && known.table != Some(app.table) => {
+                self.record(conn, app)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn record(&self, conn: &mut Conn, app: &DjangoTotp) -> Result<(), DbError> {
+        let user_id = self.accepted.user_id;
+        forget_all(conn, user_id, ItemKind::Totp)?;
+        let item = ImportItem {
+            user_id,
+            kind: ItemKind::Totp,
+            value: RecordedApp::of(app).to_string(),
+        };
+        ImportItem::record_all(conn, &[item])?;
         Ok(())
     }
 
     fn remove(&self, conn: &mut Conn) -> Result<(), DbError> {
-        let nobody = ClientDevice::default();
-        remove_second_factor(conn, self.user_id, ChangedBy::Command, &nobody, self.now)?;
-        self.forget(conn)
-    }
-
-    fn forget(&self, conn: &mut Conn) -> Result<(), DbError> {
-        if let Some(known) = &self.known {
-            self.item(known.clone()).forget(conn)?;
-        }
+        let (user_id, nobody) = (self.accepted.user_id, ClientDevice::default());
+        remove_second_factor(conn, user_id, ChangedBy::Command, &nobody, self.now)?;
+        forget_all(conn, user_id, ItemKind::Totp)?;
         Ok(())
-    }
-
-    fn item(&self, value: String) -> ImportItem {
-        ImportItem {
-            user_id: self.user_id,
-            kind: ItemKind::Totp,
-            value,
-        }
     }
 }

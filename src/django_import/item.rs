@@ -63,7 +63,8 @@ impl ItemKind {
 pub(super) struct ImportItem {
     pub(super) user_id: UserId,
     pub(super) kind: ItemKind,
-    /// The address's key; the issuer, a space and the subject; the group's name; the secret's digest.
+    /// The address's key; the issuer, a space and the subject; the group's name; the secret's digest, a
+    /// space and the table of the app.
     pub(super) value: String,
 }
 
@@ -123,14 +124,21 @@ impl ImportItem {
     }
 }
 
-/// Forgets the identities and second factors of an account, after they were removed, so that Django's are
-/// imported again.
-pub(super) fn forget_credentials(conn: &mut Conn, user_id: UserId) -> QueryResult<usize> {
-    let kinds = [ItemKind::Identity, ItemKind::Totp].map(ItemKind::name);
+/// Forgets the items of a kind of an account, after they were removed, so that Django's are imported again.
+pub(super) fn forget_all(conn: &mut Conn, user_id: UserId, kind: ItemKind) -> QueryResult<usize> {
     let theirs = django_import_items::table
         .filter(django_import_items::user_id.eq(user_id))
-        .filter(django_import_items::kind.eq_any(kinds));
+        .filter(django_import_items::kind.eq(kind.name()));
     diesel::delete(theirs).execute(conn)
+}
+
+/// The value of the recorded authenticator app of an account.
+pub(super) fn recorded_app(conn: &mut Conn, user_id: UserId) -> QueryResult<Option<String>> {
+    let theirs = django_import_items::table
+        .filter(django_import_items::user_id.eq(user_id))
+        .filter(django_import_items::kind.eq(ItemKind::Totp.name()));
+    let value = theirs.select(django_import_items::value);
+    value.first(conn).optional()
 }
 
 /// Reads the recorded items of the accounts of a batch.

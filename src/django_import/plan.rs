@@ -3,7 +3,8 @@
 use diesel::prelude::*;
 
 use super::existing::SimulatedValues;
-use super::item::{AcceptedRow, forget_credentials};
+use super::factor_import::remove_unknown_factor;
+use super::item::{AcceptedRow, ItemKind, forget_all};
 use super::ledger::{ImportRecord, profile_digest};
 use super::merge::{UserChanges, UserMerge};
 use super::report::ImportTally;
@@ -12,14 +13,12 @@ use super::usernames::simulated_username;
 use crate::accounts::User;
 use crate::accounts::account_addresses::delete_further_addresses;
 use crate::accounts::passwords::is_usable;
-use crate::accounts::second_factor::remove_second_factor;
-use crate::audit::ChangedBy;
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, insert_all};
 use crate::ids::UserId;
+use crate::keys::Keys;
 use crate::sessions::SessionRow;
-use crate::workos::ClientDevice;
 
 /// Values for the insert of an imported account.
 #[derive(Clone, Debug, Insertable)]
@@ -135,6 +134,7 @@ impl<'a> BatchPlan<'a> {
     pub(super) fn execute(
         mut self,
         conn: &mut Conn,
+        keys: Option<&Keys>,
         now: Timestamp,
     ) -> Result<ImportTally, DbError> {
         self.add_notes();
@@ -143,7 +143,7 @@ impl<'a> BatchPlan<'a> {
         }
         let mut tally = self.tally;
         for update in self.changed {
-            let changed = update.execute(conn, now)?;
+            let changed = update.execute(conn, keys, now)?;
             match (update.refused, changed) {
                 (true, _) => {}
                 (false, true) => tally.updated += 1,
@@ -183,7 +183,12 @@ fn release_email(conn: &mut Conn, owner: &User, mut record: ImportRecord) -> Que
 
 impl PlannedUpdate {
     /// Writes the changes, unless the account has changed since it was read.
-    fn execute(&self, conn: &mut Conn, now: Timestamp) -> Result<bool, DbError> {
+    fn execute(
+        &self,
+        conn: &mut Conn,
+        keys: Option<&Keys>,
+        now: Timestamp,
+    ) -> Result<bool, DbError> {
         let Self { user, merge, .. } = self;
         if merge.changes == UserChanges::default() {
             return Ok(false);
@@ -207,9 +212,8 @@ impl PlannedUpdate {
         if merge.verifies_email(user) {
             let links = identities::table.filter(identities::user_id.eq(user.id));
             diesel::delete(links).execute(conn)?;
-            forget_credentials(conn, user.id)?;
-            let nobody = ClientDevice::default();
-            remove_second_factor(conn, user.id, ChangedBy::Command, &nobody, now)?;
+            forget_all(conn, user.id, ItemKind::Identity)?;
+            remove_unknown_factor(conn, keys, user.id, now)?;
         }
         Ok(true)
     }

@@ -96,7 +96,7 @@ impl ImportPlanner {
             write_retrying_conflicts(target, |conn| {
                 let mut plan = self.plan(conn, pass, &rows)?;
                 let accepted = std::mem::take(&mut plan.accepted);
-                let mut tally = plan.execute(conn, self.now)?;
+                let mut tally = plan.execute(conn, self.items.keys.as_ref(), self.now)?;
                 tally.add(self.items.sync(conn, &accepted, self.now, false)?);
                 Ok(tally)
             })?
@@ -247,7 +247,8 @@ impl ImportPlanner {
         }
         let merge = merge.complete(&user, row, &unusable);
         let password = merge.changes.password.as_ref().unwrap_or(&user.password);
-        let is_unchanged = record.matches_password_of(&user);
+        // If the import verifies the email, it has undone what was changed here.
+        let is_unchanged = record.matches_password_of(&user) || merge.verifies_email(&user);
         plan.accept(user.id, row, false, (is_unchanged, password));
         plan.changed.push(PlannedUpdate {
             merge,

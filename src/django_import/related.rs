@@ -6,12 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use super::device_tables::{MFA2, holds_factors, is_in_use};
 use super::error::ImportError;
+use super::second_factor::AppTable;
 use crate::db::source::{ForeignDatabase, ForeignKey, quote_identifier};
 
-/// Tables of which the accounts that have rows are named, besides those that are read: apps for second
-/// factors that do not exist here.
-const DEVICE_TABLES: [&str; 4] = ["otp_", "two_factor_", "mfa_", "django_otp_"];
 /// The table of simplejwt that the import of its blacklist reads.
 pub(super) const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
 
@@ -21,6 +20,10 @@ pub(super) struct UserTableName<'a> {
     pub(super) plain: &'a str,
     /// The quoted table of Django's groups.
     pub(super) groups: Option<String>,
+    /// The quoted table of django-mfa2.
+    pub(super) mfa2: Option<String>,
+    /// The quoted columns with usernames and emails.
+    pub(super) login_names: Vec<String>,
 }
 
 /// Expressions that select the rows of one account in other tables.
@@ -49,14 +52,38 @@ impl RelatedTables {
         let mut found = Self::default();
         for key in keys.map_err(ImportError::Source)? {
             let is_read = found.add(source, users, &key)?;
-            let is_factor = DEVICE_TABLES
-                .iter()
-                .any(|prefix| key.plain_table().starts_with(prefix));
+            let is_factor = holds_factors(key.plain_table());
             if !is_read || (is_factor && !with_factors) {
                 found.unread.insert(key.table.clone(), source.quoted(&key));
             }
         }
+        found.add_mfa2(source, users)?;
         Ok(found)
+    }
+
+    /// Adds the table of django-mfa2.
+    fn add_mfa2(
+        &mut self,
+        source: &mut ForeignDatabase,
+        users: &UserTableName<'_>,
+    ) -> Result<(), ImportError> {
+        let Some(table) = &users.mfa2 else {
+            return Ok(());
+        };
+        let columns = source.columns(table).map_err(ImportError::Source)?;
+        if users.login_names.is_empty() || !columns.iter().any(|column| column.name == "username") {
+            return Ok(());
+        }
+        let names = users.login_names.iter();
+        let names = names.map(|column| source.as_text(&format!("{}.{column}", users.quoted)));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let name = source.as_text("r.username");
+        let in_use = is_in_use(source, &columns);
+        self.other_devices.push(format!(
+            "EXISTS (SELECT 1 FROM {table} AS r WHERE {name} IN ({names}){in_use})"
+        ));
+        self.unread.insert(MFA2.to_owned(), table.clone());
+        Ok(())
     }
 
     /// Adds a table that is imported; `false` if it is none.
@@ -120,13 +147,9 @@ impl RelatedTables {
                 );
                 self.groups = Some(source.rows_as_json(&["g.name"], &rows));
             }
-            _ if DEVICE_TABLES.iter().any(|prefix| name.starts_with(prefix)) => {
-                let confirmed = if has(&["confirmed"]) {
-                    " AND r.confirmed"
-                } else {
-                    ""
-                };
-                let exists = format!("EXISTS (SELECT 1 FROM {rows}{confirmed})");
+            _ if holds_factors(name) => {
+                let in_use = is_in_use(source, &columns);
+                let exists = format!("EXISTS (SELECT 1 FROM {rows}{in_use})");
                 self.other_devices.push(exists);
                 return Ok(false);
             }
@@ -160,6 +183,20 @@ impl RelatedTables {
     /// Whether the addresses, identities and groups of accounts are read.
     pub(super) fn reads(&self) -> [bool; 3] {
         [&self.addresses, &self.identities, &self.groups].map(Option::is_some)
+    }
+
+    /// The tables of authenticator apps that are read.
+    pub(super) fn app_tables(&self) -> Vec<AppTable> {
+        let is_read = |table: &AppTable| match table {
+            AppTable::Authenticators => self.authenticators.is_some(),
+            AppTable::TotpDevices => self.totp_devices.is_some(),
+        };
+        AppTable::ALL.into_iter().filter(is_read).collect()
+    }
+
+    /// Whether a table of second factors was found.
+    pub(super) fn has_factors(&self) -> bool {
+        !self.other_devices.is_empty() || !self.app_tables().is_empty()
     }
 
     /// The tables that are not imported and have rows, with the number of their rows.

@@ -152,6 +152,8 @@ pub struct ImportReport {
     pub tokens: Option<ImportTally>,
     /// The tables of Django's that refer to its user table and are not imported, with their rows.
     pub not_imported: BTreeMap<String, u64>,
+    /// What to know if the source may lack tables of second factors.
+    pub second_factors: Option<String>,
     heading: String,
 }
 
@@ -166,6 +168,7 @@ impl ImportReport {
             users: ImportTally::default(),
             tokens: None,
             not_imported: BTreeMap::new(),
+            second_factors: None,
             heading: format!(
                 "{} of {}{condition}:",
                 options.table.escape_debug(),
@@ -182,6 +185,9 @@ impl fmt::Display for ImportReport {
         if let Some(tokens) = &self.tokens {
             f.write_str("\nBlacklisted refresh tokens:")?;
             tokens.write(f)?;
+        }
+        if let Some(remark) = &self.second_factors {
+            write!(f, "\nSecond factors: {remark}")?;
         }
         if !self.not_imported.is_empty() {
             f.write_str("\nNot imported, by table:")?;
@@ -219,6 +225,7 @@ mod tests {
             users: tally,
             tokens: None,
             not_imported: BTreeMap::new(),
+            second_factors: None,
             heading: "x:".to_owned(),
         };
         let text = report.to_string();

@@ -48,6 +48,7 @@ pub fn import(
     refuse_the_same_table(&target, &mut source, &table)?;
 
     let mut report = ImportReport::new(options);
+    report.second_factors = table.factor_remark().map(str::to_owned);
     if !options.dry_run {
         // The emails of the rows are compared with current keys.
         for id in rewrite_email_keys(&target)?.conflicts {
@@ -61,6 +62,7 @@ pub fn import(
         issuers: options.issuers.clone(),
         keys: keys.filter(|_| options.require_totp),
         reads: table.related().reads(),
+        app_tables: table.related().app_tables(),
     };
     let mut planner = ImportPlanner::new(options, table.key_column(), items, clock);
     for pass in ImportPass::ALL {

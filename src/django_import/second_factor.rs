@@ -22,9 +22,31 @@ pub(super) enum DjangoFactor {
     Other,
 }
 
+/// A table of authenticator apps that work here too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AppTable {
+    /// django-allauth's.
+    Authenticators,
+    /// django-otp's.
+    TotpDevices,
+}
+
+impl AppTable {
+    pub(super) const ALL: [Self; 2] = [Self::Authenticators, Self::TotpDevices];
+
+    /// The table's name in Django.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Authenticators => "mfa_authenticator",
+            Self::TotpDevices => "otp_totp_totpdevice",
+        }
+    }
+}
+
 /// An authenticator app.
 #[derive(Clone)]
 pub(super) struct DjangoTotp {
+    pub(super) table: AppTable,
     pub(super) secret: TotpSecret,
     /// The time step of the last code that was used in Django, as far as it is stored.
     pub(super) last_step: i64,
@@ -32,15 +54,50 @@ pub(super) struct DjangoTotp {
     pub(super) has_more: bool,
 }
 
-impl DjangoTotp {
-    /// The SHA-256 of the secret, by which a later import recognizes it.
-    pub(super) fn digest(&self) -> String {
-        secret_digest(&self.secret)
+/// The record of an imported app: the SHA-256 of its secret, and the table that it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RecordedApp {
+    digest: String,
+    /// `None` if an earlier version has recorded it.
+    pub(super) table: Option<AppTable>,
+}
+
+impl RecordedApp {
+    pub(super) fn of(app: &DjangoTotp) -> Self {
+        Self {
+            digest: secret_digest(&app.secret),
+            table: Some(app.table),
+        }
+    }
+
+    pub(super) fn parse(value: &str) -> Self {
+        let (digest, table) = value.split_once(' ').unwrap_or((value, ""));
+        Self {
+            digest: digest.to_owned(),
+            table: AppTable::ALL
+                .into_iter()
+                .find(|known| known.name() == table),
+        }
+    }
+
+    /// Whether the app has this secret.
+    pub(super) fn is_of(&self, secret: &TotpSecret) -> bool {
+        self.digest == secret_digest(secret)
+    }
+}
+
+impl fmt::Display for RecordedApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.digest)?;
+        match self.table {
+            Some(table) => write!(f, " {}", table.name()),
+            None => Ok(()),
+        }
     }
 }
 
 /// The SHA-256 of a secret of at least 128 bits, which cannot be guessed from it.
-pub(super) fn secret_digest(secret: &TotpSecret) -> String {
+fn secret_digest(secret: &TotpSecret) -> String {
     hex(digest(&SHA256, secret.as_bytes()).as_ref())
 }
 
@@ -63,9 +120,12 @@ impl DjangoFactor {
         devices.sort_by_key(|device| integer(device, 0));
         let factors = authenticators.len() + devices.len() + usize::from(has_others);
         let apps = authenticators.iter().filter_map(authenticator);
-        let mut usable = apps.chain(devices.iter().filter_map(device));
+        let apps = apps.map(|app| (AppTable::Authenticators, app));
+        let devices = devices.iter().filter_map(device);
+        let mut usable = apps.chain(devices.map(|app| (AppTable::TotpDevices, app)));
         match usable.next() {
-            Some((secret, last_step)) => Self::Totp(DjangoTotp {
+            Some((table, (secret, last_step))) => Self::Totp(DjangoTotp {
+                table,
                 secret,
                 last_step,
                 has_more: factors > 1,
@@ -155,6 +215,10 @@ mod tests {
         let app = totp(&factor);
         assert_eq!(app.secret.as_bytes(), b"12345678901234567890");
         assert_eq!((app.last_step, app.has_more), (57, true));
+        let recorded = RecordedApp::of(app);
+        assert_eq!(recorded.table, Some(AppTable::TotpDevices));
+        assert_eq!(RecordedApp::parse(&recorded.to_string()), recorded);
+        assert_eq!(RecordedApp::parse("ab").table, None);
         assert!(!format!("{factor:?}").contains("123"));
         let codes = allauth("recovery_codes", r#"{"seed": "00", "used_mask": 0}"#);
         let factor = DjangoFactor::new(&[codes, allauth("totp", &secret)], vec![], false);

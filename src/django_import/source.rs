@@ -2,7 +2,9 @@
 
 use super::active::ActiveColumns;
 use super::columns::{DjangoColumns, FIELDS};
+use super::device_tables::MFA2;
 use super::error::ImportError;
+use super::factor_source::factor_remark;
 use super::key::KeyColumn;
 use super::options::ImportOptions;
 use super::related::{RelatedTables, UserTableName};
@@ -25,6 +27,7 @@ pub(super) struct DjangoUserTable {
     columns: DjangoColumns,
     active: ActiveColumns,
     related: RelatedTables,
+    factor_remark: Option<String>,
     workos_user_id: Option<String>,
 }
 
@@ -52,13 +55,23 @@ impl DjangoUserTable {
             None => None,
         };
         let active = ActiveColumns::find(&columns, options)?;
-        let groups = source.table(&in_same_schema(&quoted_name, "auth_group"));
+        let mut beside = |name: &str| {
+            let found = source.table(&in_same_schema(&quoted_name, name));
+            found.map_err(ImportError::Source)
+        };
         let user_table = UserTableName {
             quoted: &quoted_name,
             plain: plain_name(&quoted_name),
-            groups: groups.map_err(ImportError::Source)?,
+            groups: beside("auth_group")?,
+            mfa2: beside(MFA2)?,
+            login_names: ["username", "email"]
+                .iter()
+                .filter_map(|name| columns.field(name))
+                .collect(),
         };
         let related = RelatedTables::find(source, &user_table, options.require_totp)?;
+        let is_view = source.is_view(&quoted_name).map_err(ImportError::Source)?;
+        let factor_remark = factor_remark(options, &related, is_view)?;
         Ok(Self {
             name: quoted_name,
             key,
@@ -66,6 +79,7 @@ impl DjangoUserTable {
             columns,
             active,
             related,
+            factor_remark,
             workos_user_id,
         })
     }
@@ -93,6 +107,11 @@ impl DjangoUserTable {
     /// The tables that refer to this one.
     pub(super) fn related(&self) -> &RelatedTables {
         &self.related
+    }
+
+    /// What the report says if the source may lack tables of second factors.
+    pub(super) fn factor_remark(&self) -> Option<&str> {
+        self.factor_remark.as_deref()
     }
 
     /// The statement that reads rows in key order.

@@ -8,6 +8,7 @@ mod blacklist;
 mod closed;
 mod dump;
 mod interrupted;
+mod kept_factors;
 mod keys;
 mod legacy;
 mod passwords;

@@ -58,6 +58,25 @@ impl ForeignDatabase {
         })
     }
 
+    /// Whether a quoted name is that of a view, to which no foreign key can refer.
+    pub fn is_view(&mut self, table: &str) -> Result<bool, DbError> {
+        let found: Vec<super::Name> = match &mut self.conn {
+            Conn::Sqlite(conn) => sql_query(
+                "SELECT name FROM sqlite_master WHERE type = 'view' AND name = ?1 COLLATE NOCASE",
+            )
+            .bind::<Text, _>(super::unquote_identifier(table))
+            .load(conn)?,
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => sql_query(
+                "SELECT relname::text AS name FROM pg_class \
+                 WHERE oid = to_regclass($1) AND relkind NOT IN ('r', 'p')",
+            )
+            .bind::<Text, _>(table)
+            .load(conn)?,
+        };
+        Ok(!found.is_empty())
+    }
+
     /// The name of a table that a foreign key names, quoted for use in a statement.
     pub fn quoted(&self, key: &ForeignKey) -> String {
         match &self.conn {

@@ -14,18 +14,22 @@ use crate::support::real_django::RealAllauth;
 const PASSWORD: &str = "Correct-horse-9";
 
 /// Imports with second factors into the database at `url`.
-fn import(url: &str, django: &Django, options: &[&str]) -> ProgramOutput {
-    let arguments = ["import-django", "--from", django.url(), "--require-totp"];
-    let program = Program::with_settings(&[&arguments[..], options].concat());
-    let program = program
-        .env("DATABASE_URL", url)
-        .env("SECRET_KEY", SECRET_KEY);
-    let output = program.run().exits_with(0);
+pub(super) fn import(url: &str, django: &Django, options: &[&str]) -> ProgramOutput {
+    let output = program(url, django, options).run().exits_with(0);
     assert_eq!(output.stderr, "");
     output
 }
 
-fn factors(target: &ImportTarget) -> Vec<i64> {
+/// The command that imports with second factors.
+pub(super) fn program(url: &str, django: &Django, options: &[&str]) -> Program {
+    let arguments = ["import-django", "--from", django.url(), "--require-totp"];
+    let program = Program::with_settings(&[&arguments[..], options].concat());
+    program
+        .env("DATABASE_URL", url)
+        .env("SECRET_KEY", SECRET_KEY)
+}
+
+pub(super) fn factors(target: &ImportTarget) -> Vec<i64> {
     target.rows(|conn| {
         let all = totp_factors::table.order(totp_factors::user_id);
         all.select(totp_factors::user_id).load(conn)
@@ -106,7 +110,7 @@ fn factors_are_added_to_accounts_that_were_imported_without_them() {
     assert!(is_signed_in(&target, 1) && !is_signed_in(&target, 5));
     assert_eq!(target.user(5).token_version, version + 1);
     // Their passwords were imported before.
-    let named = "lets these accounts in (see --require-totp):\n    7, 8, 9";
+    let named = "`vestibule deactivate EMAIL`:\n    7, 8, 9";
     assert!(output.stdout.contains(named), "{output:#?}");
 }
 
