@@ -30,8 +30,9 @@ pub(super) struct ImportDjangoArguments {
     /// The column of a field, if its name is not Django's: --column email=mail. May be repeated.
     #[arg(long, value_name = "FIELD=COLUMN", value_parser = parse_pair)]
     column: Vec<(String, String)>,
-    /// A further column that is true for accounts that may sign in. May be repeated.
-    #[arg(long, value_name = "COLUMN")]
+    /// A further column that is true, or holds a time, for accounts that may sign in; with a value, such as
+    /// status=active, one that has this value. May be repeated, also for further values.
+    #[arg(long, value_name = "COLUMN[=VALUE]")]
     active_column: Vec<String>,
     /// A column that is true, or holds a time, for accounts that may not sign in, such as
     /// deleted_at. May be repeated.

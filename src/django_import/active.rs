@@ -1,15 +1,25 @@
 //! Finds the columns that say which accounts are closed. A closed account must never be imported as an
 //! open one, so a column that could say so stops the import until an option tells what it means.
 
+use std::collections::BTreeMap;
+
 use super::columns::DjangoColumns;
 use super::error::ImportError;
 use super::options::ImportOptions;
 use crate::db::source::ForeignDatabase;
 
-/// Names of columns that projects use in place of `is_active`.
-const ACTIVE_NAMES: [&str; 4] = ["active", "enabled", "is_enabled", "isactive"];
-/// Names of columns that say that an account is closed, with or without `is_`, and with `_at`.
-const CLOSED_NAMES: [&str; 13] = [
+/// Names of columns that say that an account is open, with or without the prefixes and endings below.
+const ACTIVE_NAMES: [&str; 4] = ["active", "approved", "enabled", "isactive"];
+/// Names of columns with words that may say that an account is closed, with or without the prefixes.
+const WORD_NAMES: [&str; 2] = ["state", "status"];
+/// The beginnings that these names and those below may have.
+const PREFIXES: [&str; 6] = ["is_", "has_been_", "date_", "account_", "user_", "was_"];
+/// The endings of columns with the time, the person or the reason.
+const ENDINGS: [&str; 9] = [
+    "_at", "_on", "_date", "_time", "_until", "_since", "_by", "_by_id", "_reason",
+];
+/// Names of columns that say that an account is closed, with or without the prefixes and endings.
+const CLOSED_NAMES: [&str; 17] = [
     "archived",
     "banned",
     "blocked",
@@ -17,11 +27,15 @@ const CLOSED_NAMES: [&str; 13] = [
     "deactivated",
     "deleted",
     "disabled",
+    "expired",
+    "frozen",
     "inactive",
     "locked",
+    "rejected",
     "removed",
     "revoked",
     "suspended",
+    "terminated",
     "trashed",
 ];
 /// The spellings of a false flag, in lower case. Django's databases write `0` and `false`.
@@ -29,11 +43,16 @@ pub(super) const FALSE: &str = "'0', 'f', 'false', 'n', 'no', 'off'";
 /// The spellings of a true flag, in lower case.
 const TRUE: &str = "'1', 't', 'true', 'y', 'yes', 'on'";
 
+/// The pattern of a date, perhaps with a time.
+const DATE: &str = "____-__-__%";
+
 /// The columns that say which accounts are closed, quoted.
 #[derive(Default)]
 pub(super) struct ActiveColumns {
     active: Vec<String>,
     closed: Vec<String>,
+    /// The columns with words, and the words of open accounts.
+    words: BTreeMap<String, Vec<String>>,
 }
 
 impl ActiveColumns {
@@ -45,7 +64,14 @@ impl ActiveColumns {
         let mut found = Self::default();
         found.active.extend(columns.field("is_active"));
         for name in &options.active_columns {
-            found.active.push(columns.named("--active-column", name)?);
+            match name.split_once('=') {
+                Some((name, word)) => {
+                    let column = columns.named("--active-column", name)?;
+                    let words = found.words.entry(column).or_default();
+                    words.push(word.trim().to_owned());
+                }
+                None => found.active.push(columns.named("--active-column", name)?),
+            }
         }
         for name in &options.closed_columns {
             found.closed.push(columns.named("--closed-column", name)?);
@@ -59,12 +85,18 @@ impl ActiveColumns {
                 .filter(|name| !found.names(name))
                 .collect::<Vec<&str>>()
         };
-        let (active, closed) = (unexplained(may_be_active), unexplained(may_be_closed));
-        let none_is_known = found.active.is_empty() && found.closed.is_empty();
-        if none_is_known || !active.is_empty() || !closed.is_empty() {
-            return Err(question(&options.table, none_is_known, &active, &closed));
+        let open = ColumnQuestion {
+            none_is_known: found.active.is_empty()
+                && found.closed.is_empty()
+                && found.words.is_empty(),
+            active: unexplained(may_be_active),
+            closed: unexplained(may_be_closed),
+            words: unexplained(may_have_words),
+        };
+        match open.is_needed() {
+            true => Err(open.ask(&options.table)),
+            false => Ok(found),
         }
-        Ok(found)
     }
 
     /// An expression for whether a row's account is open: the text `1`, `0`, or `unreadable`.
@@ -77,10 +109,18 @@ impl ActiveColumns {
         for column in &self.closed {
             cases += &format!(" WHEN {} NOT IN ('', {FALSE}) THEN '0'", flag(column));
         }
+        for (column, words) in &self.words {
+            let text = source.as_text(column);
+            let words = words.iter().map(|word| word.replace('\'', "''"));
+            let words = words.collect::<Vec<_>>().join("', '");
+            cases += &format!(" WHEN COALESCE(trim({text}), '') NOT IN ('{words}') THEN '0'");
+        }
         for column in &self.active {
             let flag = flag(column);
             cases += &format!(" WHEN {flag} IN ('', {FALSE}) THEN '0'");
-            cases += &format!(" WHEN {flag} NOT IN ({TRUE}) THEN 'unreadable'");
+            cases += &format!(
+                " WHEN {flag} NOT IN ({TRUE}) AND {flag} NOT LIKE '{DATE}' THEN 'unreadable'"
+            );
         }
         match cases.is_empty() {
             true => "'1'".to_owned(),
@@ -90,47 +130,92 @@ impl ActiveColumns {
 
     fn names(&self, name: &str) -> bool {
         let quoted = crate::db::source::quote_identifier(name);
-        self.active.contains(&quoted) || self.closed.contains(&quoted)
+        self.active.contains(&quoted)
+            || self.closed.contains(&quoted)
+            || self.words.contains_key(&quoted)
     }
 }
 
 fn may_be_active(name: &str) -> bool {
-    ACTIVE_NAMES.contains(&name.to_lowercase().as_str())
+    ACTIVE_NAMES.contains(&without_ending(without_prefix(&name.to_lowercase())))
 }
 
 fn may_be_closed(name: &str) -> bool {
-    let name = name.to_lowercase();
-    let name = name.strip_prefix("is_").unwrap_or(&name);
-    let name = name.strip_prefix("date_").unwrap_or(name);
-    let stem = ["_at", "_on", "_date", "_time"]
-        .iter()
-        .find_map(|suffix| name.strip_suffix(suffix));
-    CLOSED_NAMES.contains(&stem.unwrap_or(name))
+    CLOSED_NAMES.contains(&without_ending(without_prefix(&name.to_lowercase())))
 }
 
-fn question(table: &str, none_is_known: bool, active: &[&str], closed: &[&str]) -> ImportError {
-    let mut text = match none_is_known {
-        true => format!("--table: {table} has no column is_active: which accounts are closed?"),
-        false => format!("--table: {table} has columns that may close an account: do they?"),
-    };
-    let example = |names: &[&str]| match names.is_empty() {
-        true => " COLUMN".to_owned(),
-        false => names.iter().map(|name| format!(" {name}")).collect(),
-    };
-    if none_is_known || !active.is_empty() {
-        text += &format!(
-            " If a column is true for open accounts, pass --active-column{}.",
-            example(active)
-        );
+fn may_have_words(name: &str) -> bool {
+    WORD_NAMES.contains(&without_prefix(&name.to_lowercase()))
+}
+
+fn without_prefix(mut name: &str) -> &str {
+    while let Some(rest) = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)) {
+        name = rest;
     }
-    if none_is_known || !closed.is_empty() {
-        text += &format!(
-            " If a column is true, or holds a time, for closed accounts, pass --closed-column{}.",
-            example(closed)
-        );
+    name
+}
+
+fn without_ending(name: &str) -> &str {
+    let mut endings = ENDINGS.iter();
+    let stem = endings.find_map(|ending| name.strip_suffix(ending));
+    stem.unwrap_or(name)
+}
+
+/// The columns about which the operator has to be asked.
+struct ColumnQuestion<'a> {
+    /// Whether no column is known that says which accounts are closed.
+    none_is_known: bool,
+    active: Vec<&'a str>,
+    closed: Vec<&'a str>,
+    words: Vec<&'a str>,
+}
+
+impl ColumnQuestion<'_> {
+    fn is_needed(&self) -> bool {
+        let names = [&self.active, &self.closed, &self.words];
+        self.none_is_known || names.iter().any(|names| !names.is_empty())
     }
-    text += " If no other column closes an account, pass --all-active";
-    ImportError::Impossible(text)
+
+    fn ask(&self, table: &str) -> ImportError {
+        let table = table.escape_debug();
+        let mut text = match self.none_is_known {
+            true => format!("--table: {table} has no column is_active: which accounts are closed?"),
+            false => format!("--table: {table} has columns that may close an account: do they?"),
+        };
+        if self.none_is_known || !self.active.is_empty() {
+            let options = repeated("--active-column", &self.active, "");
+            text += &format!(
+                " If a column is true, or holds a time, for open accounts, pass {options}."
+            );
+        }
+        if self.none_is_known || !self.closed.is_empty() {
+            let options = repeated("--closed-column", &self.closed, "");
+            text += &format!(
+                " If a column is true, or holds a time, for closed accounts, pass {options}."
+            );
+        }
+        if !self.words.is_empty() {
+            let options = repeated("--active-column", &self.words, "=VALUE");
+            text += &format!(
+                " If a column says in words which accounts are open, pass {options}, once for each value of open \
+                 accounts."
+            );
+        }
+        text += " If no other column closes an account, pass --all-active";
+        ImportError::Impossible(text)
+    }
+}
+
+/// The option, once for each of these columns.
+fn repeated(option: &str, columns: &[&str], ending: &str) -> String {
+    let columns = match columns.is_empty() {
+        true => &["COLUMN"][..],
+        false => columns,
+    };
+    let options = columns
+        .iter()
+        .map(|column| format!("{option} {column}{ending}"));
+    options.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -139,7 +224,13 @@ mod tests {
 
     #[test]
     fn names_of_flags_are_recognized() {
-        for name in ["active", "Enabled", "is_enabled"] {
+        for name in [
+            "active",
+            "Enabled",
+            "is_enabled",
+            "is_approved",
+            "approved_at",
+        ] {
             assert!(may_be_active(name) && !may_be_closed(name), "{name}");
         }
         for name in [
@@ -150,11 +241,19 @@ mod tests {
             "is_banned",
             "date_removed",
             "locked_on",
+            "account_locked",
+            "is_account_frozen",
+            "blocked_until",
+            "suspended_by_id",
         ] {
             assert!(may_be_closed(name) && !may_be_active(name), "{name}");
         }
-        for name in ["is_active", "email", "date_joined", "created_at", "state"] {
-            assert!(!may_be_closed(name) && !may_be_active(name), "{name}");
+        for name in ["status", "State", "account_status", "user_state"] {
+            assert!(may_have_words(name), "{name}");
+        }
+        for name in ["email", "date_joined", "created_at", "estate", "is_staff"] {
+            let asks = may_be_closed(name) || may_be_active(name) || may_have_words(name);
+            assert!(!asks, "{name}");
         }
     }
 }

@@ -33,7 +33,7 @@ pub struct ImportOptions {
     pub table: String,
     /// Columns with another name: Django's name of a field → the name of its column.
     pub columns: BTreeMap<String, String>,
-    /// Columns besides `is_active` that are true for open accounts.
+    /// Columns besides `is_active` that are true for open accounts, or `COLUMN=VALUE`.
     pub active_columns: Vec<String>,
     /// Columns that are true, or hold a time, for closed accounts.
     pub closed_columns: Vec<String>,

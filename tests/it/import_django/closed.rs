@@ -56,7 +56,10 @@ fn a_real_table_with_further_flags_is_imported_after_a_question() {
     let asked = |more: &[&str], parts: &[&str]| {
         is_asked(&target, &django, &[&table[..], more].concat(), parts);
     };
-    asked(&[], &["--closed-column is_banned deleted_at"]);
+    asked(
+        &[],
+        &["--closed-column is_banned --closed-column deleted_at"],
+    );
     asked(
         &["--closed-column", "is_banned"],
         &["--closed-column deleted_at"],
@@ -88,6 +91,94 @@ fn a_real_table_with_further_flags_is_imported_after_a_question() {
     all.import(&django, &[&table[..], &["--all-active"]].concat());
     assert!(!open_accounts(&all).contains(&"inactive@example.com".to_owned()));
     assert!(open_accounts(&all).contains(&"banned@example.com".to_owned()));
+}
+
+/// A table with these columns besides those that every import needs, and two accounts.
+fn people(columns: &str, values: [&str; 2]) -> Django {
+    let django = Django::empty();
+    let [first, second] = values;
+    django.run(&format!(
+        "CREATE TABLE people (id integer PRIMARY KEY, password text, email text, {columns}); \
+         INSERT INTO people VALUES (1, 'a', '1@example.com', {first}), (2, 'a', '2@example.com', {second})",
+    ));
+    django
+}
+
+/// What the question tells the operator to pass, from the first option on.
+fn printed_options(django: &Django, target: &ImportTarget, table: &[&str]) -> Vec<String> {
+    let output = target.program(django.url(), table).run().exits_with(1);
+    let (_, hint) = output.stderr.split_once(", pass --").expect("a hint");
+    let (hint, _) = hint.split_once('.').expect("a sentence");
+    format!("--{hint}").split(' ').map(str::to_owned).collect()
+}
+
+#[test]
+fn the_options_that_the_question_prints_are_accepted() {
+    let table = ["--table", "people"];
+    for (columns, closed) in [
+        (
+            "is_active bool, is_banned bool, deleted_at text",
+            "true, false, '2026-01-01'",
+        ),
+        (
+            "is_active bool, frozen bool, locked_until text",
+            "true, true, NULL",
+        ),
+        ("approved bool, enabled bool", "true, false"),
+        ("is_approved bool, approved_at text", "true, NULL"),
+    ] {
+        let open = match columns.contains("approved_at") {
+            true => "true, '2026-01-01 10:00:00'",
+            false if columns.contains("enabled") => "true, true",
+            false => "true, false, NULL",
+        };
+        let (django, target) = (people(columns, [open, closed]), ImportTarget::new());
+        let printed = printed_options(&django, &target, &table);
+        let options: Vec<&str> = printed.iter().map(String::as_str).collect();
+        target.import(&django, &[&table[..], &options].concat());
+        assert_eq!(open_accounts(&target), ["1@example.com"], "{printed:?}");
+    }
+}
+
+#[test]
+fn a_column_of_words_is_asked_about_and_its_values_can_be_named() {
+    for name in ["status", "state", "account_status", "user_state"] {
+        let columns = format!("is_active bool, {name} text");
+        let values = ["true, ' active'", "true, 'frozen'"];
+        let (django, target) = (people(&columns, values), ImportTarget::new());
+        let table = ["--table", "people"];
+        let part = format!("--active-column {name}=VALUE");
+        is_asked(&target, &django, &table, &[&part, "--all-active"]);
+        // The options of another value, of a value that no row has, and of both values.
+        let import = |values: &[&str]| {
+            let target = ImportTarget::new();
+            let options = values
+                .iter()
+                .map(|value| format!("--active-column={name}={value}"));
+            let options: Vec<String> = options.collect();
+            let options = options.iter().map(String::as_str);
+            target.import(
+                &django,
+                &table.into_iter().chain(options).collect::<Vec<_>>(),
+            );
+            open_accounts(&target)
+        };
+        assert_eq!(import(&["active"]), ["1@example.com"]);
+        assert_eq!(import(&["Active"]), [""; 0]);
+        assert_eq!(
+            import(&["active", "frozen"]),
+            ["1@example.com", "2@example.com"]
+        );
+    }
+    let (django, target) = (
+        people("is_active bool, status text", ["true, NULL", "true, ''"]),
+        ImportTarget::new(),
+    );
+    target.import(
+        &django,
+        &["--table", "people", "--active-column", "status=open"],
+    );
+    assert_eq!(open_accounts(&target), [""; 0]);
 }
 
 #[test]
