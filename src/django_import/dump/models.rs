@@ -1,16 +1,13 @@
 //! The models of a dump, and the names that Django gives to their tables and columns.
 
-/// The applications whose tables are read besides the user table: Django's groups, allauth, django-otp,
-/// simplejwt.
-const APPLICATIONS: [&str; 10] = [
+use crate::django_import::device_tables::holds_factors;
+
+/// The applications whose tables are read besides the user table and those of second factors: Django's groups,
+/// allauth, simplejwt.
+const APPLICATIONS: [&str; 5] = [
     "account",
     "auth",
     "authtoken",
-    "mfa",
-    "otp_email",
-    "otp_hotp",
-    "otp_static",
-    "otp_totp",
     "socialaccount",
     "token_blacklist",
 ];
@@ -69,7 +66,8 @@ pub(in crate::django_import) fn table_name(model: &str) -> String {
 /// Whether the objects of a model are copied. `user_table`: the table of the users.
 pub(super) fn is_wanted(model: &str, user_table: &str) -> bool {
     let application = model.split('.').next().unwrap_or_default();
-    APPLICATIONS.contains(&application) || table_name(model) == user_table
+    let table = table_name(model);
+    APPLICATIONS.contains(&application) || table == user_table || holds_factors(&table)
 }
 
 /// The table that a field of a model refers to.

@@ -238,3 +238,55 @@ fn a_dry_run_of_a_dump_writes_nothing() {
             .contains("taken")
     );
 }
+
+/// One object of each package whose factors do not exist here, as `dumpdata` writes it.
+#[test]
+fn factors_of_other_packages_in_a_dump_are_named() {
+    const HASH: &str = "pbkdf2_sha256$1000$Salz$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
+    let models = [
+        "trench.mfamethod",
+        "two_factor.phonedevice",
+        "phonenumber.phonedevice",
+        "two_factor_webauthn.webauthndevice",
+        "multifactor.userkey",
+        "kagi.totpdevice",
+        "django_mfa.userotp",
+        "django_fido.authenticator",
+        "otp_webauthn.webauthncredential",
+        "otp_yubikey.remoteyubikeydevice",
+        "otp_twilio.twiliosmsdevice",
+        "mfa.mfakey",
+        "mfa.user_keys",
+    ];
+    let user = |id: usize, hash: &str| {
+        format!(
+            r#"{{"model":"auth.user","pk":{id},"fields":{{"username":"user{id}","email":"{id}@example.com","password":"{hash}","is_active":true}}}}"#
+        )
+    };
+    let mut dump: Vec<String> = models
+        .iter()
+        .enumerate()
+        .flat_map(|(at, model)| {
+            let id = at + 1;
+            let owner = match *model {
+                "mfa.user_keys" => format!(r#""username":"user{id}""#),
+                _ => format!(r#""user":{id}"#),
+            };
+            let device =
+                format!(r#"{{"model":"{model}","pk":1,"fields":{{{owner},"name":"made up"}}}}"#);
+            [user(id, HASH), device]
+        })
+        .collect();
+    // An account with a factor and without a password, and one without either.
+    dump.extend([user(14, "!"), user(15, "!")]);
+    dump.push(
+        r#"{"model":"trench.mfamethod","pk":2,"fields":{"user":14,"name":"made up"}}"#.to_owned(),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "dump.jsonl", dump.join("\n").as_bytes());
+    let target = ImportTarget::new();
+    let output = import(&target, &path, &[]);
+    let ids: Vec<String> = (1..=13).map(|id: i64| id.to_string()).collect();
+    let named = format!("(see --require-totp):\n    {}\n", ids.join(", "));
+    assert!(output.stdout.contains(&named), "{output:#?}");
+}
