@@ -37,6 +37,7 @@ mod source;
 mod time;
 mod transaction;
 mod usernames;
+mod withheld;
 
 pub use error::ImportError;
 pub use options::{ImportOptions, ImportProgress, ImportSource};

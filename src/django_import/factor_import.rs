@@ -1,8 +1,11 @@
 //! Imports second factors, with `--require-totp`.
 
+use std::collections::BTreeSet;
+
 use super::item::{AcceptedRow, ImportItem, ItemKind, RecordedItems, forget_all, recorded_app};
 use super::report::ImportTally;
 use super::second_factor::{AppTable, DjangoFactor, DjangoTotp, RecordedApp};
+use super::withheld::{forget_withheld, record_withheld};
 use crate::accounts::revoke_all_sessions;
 use crate::accounts::second_factor::{
     SecondFactor, has_second_factor, import_totp, remove_second_factor, totp_secret,
@@ -19,24 +22,34 @@ const NO_PASSWORD: &str =
     "second factor that does not exist here, so that these accounts have no password";
 const EARLIER_PASSWORD: &str = "second factor that does not exist here, and a password from an earlier import or set here, so that a password alone lets these accounts in; replace it with `vestibule changepassword EMAIL`, or close the account with `vestibule deactivate EMAIL`";
 const NOT_ADDED: &str = "authenticator app not imported, because it was removed here or the password was changed here, so that a password alone lets these accounts in; their owners set one up at /account/authenticator";
+const STILL_WITHHELD: &str = "password still withheld, because an earlier import found a second factor that does not exist here, and this one does not show that it is gone";
 const MORE: &str = "recovery codes or further second factors, not imported";
 const TABLE_NOT_READ: &str =
     "authenticator app kept: this source lacks the table that it was imported from";
 const CHANGED_HERE: &str = "authenticator app kept, though Django has it no longer: the account's password or recovery codes were changed here; remove it with `vestibule resettotp EMAIL`";
 
 /// Imports the authenticator apps of a batch, and names the accounts whose second factor is not imported.
-/// `read`: the tables of apps that are read.
+/// `read`: the tables of factors that are read.
 pub(super) fn import_factors(
     conn: &mut Conn,
-    (keys, read): (Option<&Keys>, &[AppTable]),
+    (keys, read): (Option<&Keys>, &BTreeSet<String>),
     (accepted, recorded): (&[AcceptedRow<'_>], &RecordedItems),
     (now, dry_run): (Timestamp, bool),
     tally: &mut ImportTally,
 ) -> Result<(), DbError> {
     for accepted in accepted {
         let id = accepted.user_id;
+        let factor = &accepted.row.related.factor;
+        let is_withheld = accepted.is_withheld && !accepted.has_password;
+        if is_withheld && !(keys.is_some() && matches!(factor, DjangoFactor::Other(_))) {
+            tally.name(STILL_WITHHELD, &accepted.row.key);
+        }
+        if !accepted.is_withheld && !dry_run {
+            forget_withheld(conn, (id, recorded))?;
+        }
         let Some(keys) = keys else {
-            if !matches!(accepted.row.related.factor, DjangoFactor::Missing)
+            if !matches!(factor, DjangoFactor::Missing)
+                && accepted.has_password
                 && !has_second_factor(conn, id)?
             {
                 tally.name(PASSWORD_ALONE, &accepted.row.key);
@@ -51,6 +64,7 @@ pub(super) fn import_factors(
             keys,
             read,
             accepted,
+            recorded,
             known,
             now,
             dry_run,
@@ -98,8 +112,9 @@ fn has_app(
 /// The import of one account's second factor.
 struct FactorImport<'a> {
     keys: &'a Keys,
-    read: &'a [AppTable],
+    read: &'a BTreeSet<String>,
     accepted: &'a AcceptedRow<'a>,
+    recorded: &'a RecordedItems,
     /// The app that was imported before.
     known: Option<RecordedApp>,
     now: Timestamp,
@@ -136,7 +151,10 @@ impl FactorImport<'_> {
                     self.record_table(conn, app)?;
                 }
             }
-            DjangoFactor::Other => {
+            DjangoFactor::Other(tables) => {
+                if !self.accepted.has_password && !self.dry_run {
+                    record_withheld(conn, (id, self.recorded), tables)?;
+                }
                 if !has_second_factor(conn, id)? {
                     let remark = match self.accepted.has_password {
                         true => EARLIER_PASSWORD,
@@ -159,7 +177,7 @@ impl FactorImport<'_> {
             return Ok(None);
         }
         let user_id = self.accepted.user_id;
-        let is_read = |table: &AppTable| self.read.contains(table);
+        let is_read = |table: &AppTable| self.read.contains(table.name());
         let was_read = match self.known.as_ref().and_then(|known| known.table) {
             Some(table) => is_read(&table),
             // Earlier versions have not recorded the table.

@@ -21,6 +21,8 @@ pub(super) struct AcceptedRow<'a> {
     pub(super) is_new: bool,
     /// Whether the account still has the imported password.
     pub(super) is_unchanged: bool,
+    /// Whether the password stays withheld, as it was by an earlier run.
+    pub(super) is_withheld: bool,
     /// Whether a password is enough to sign in, as far as the account has no second factor.
     pub(super) has_password: bool,
 }
@@ -32,18 +34,27 @@ pub(super) enum ItemKind {
     Identity,
     Group,
     Totp,
+    /// A table with factors because of which the password was withheld.
+    Withheld,
 }
 
 impl ItemKind {
-    const ALL: [Self; 4] = [Self::Address, Self::Identity, Self::Group, Self::Totp];
+    const ALL: [Self; 5] = [
+        Self::Address,
+        Self::Identity,
+        Self::Group,
+        Self::Totp,
+        Self::Withheld,
+    ];
 
     /// The name in the database.
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Address => "address",
             Self::Identity => "identity",
             Self::Group => "group",
             Self::Totp => "totp",
+            Self::Withheld => "withheld",
         }
     }
 
@@ -54,6 +65,7 @@ impl ItemKind {
             Self::Identity => ["identities", "identities removed"],
             Self::Group => ["group memberships", "group memberships removed"],
             Self::Totp => ["authenticator apps", "authenticator apps removed"],
+            Self::Withheld => ["withheld passwords", "withheld passwords imported"],
         }
     }
 }
@@ -64,7 +76,7 @@ pub(super) struct ImportItem {
     pub(super) user_id: UserId,
     pub(super) kind: ItemKind,
     /// The address's key; the issuer, a space and the subject; the group's name; the secret's digest, a
-    /// space and the table of the app.
+    /// space and the table of the app; the table of a factor.
     pub(super) value: String,
 }
 
@@ -118,7 +130,7 @@ impl ImportItem {
                 let name = value;
                 GroupMembership { user_id, name }.delete(conn)?;
             }
-            ItemKind::Totp => {}
+            ItemKind::Totp | ItemKind::Withheld => {}
         }
         Ok(())
     }

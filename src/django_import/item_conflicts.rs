@@ -125,7 +125,7 @@ impl ItemConflicts {
                     }
                 }
                 ItemKind::Group if self.groups.contains(&(id, value.clone())) => continue,
-                ItemKind::Group | ItemKind::Totp => None,
+                ItemKind::Group | ItemKind::Totp | ItemKind::Withheld => None,
             };
             match problem {
                 Some(problem) => {

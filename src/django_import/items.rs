@@ -13,7 +13,6 @@ use super::item::{AcceptedRow, ImportItem, ItemKind, recorded_items};
 use super::item_conflicts::ItemConflicts;
 use super::report::ImportTally;
 use super::row::DjangoUser;
-use super::second_factor::AppTable;
 use crate::accounts::account_addresses::FurtherAddress;
 use crate::accounts::email_key;
 use crate::accounts::groups::GroupMembership;
@@ -29,8 +28,8 @@ pub(super) struct ItemImport {
     pub(super) keys: Option<Keys>,
     /// Whether Django has tables of addresses, identities and groups.
     pub(super) reads: [bool; 3],
-    /// The tables of authenticator apps that are read.
-    pub(super) app_tables: Vec<AppTable>,
+    /// The tables of second factors that are read.
+    pub(super) factor_tables: BTreeSet<String>,
 }
 
 impl ItemImport {
@@ -92,7 +91,7 @@ impl ItemImport {
         }
         import_factors(
             conn,
-            (self.keys.as_ref(), &self.app_tables),
+            (self.keys.as_ref(), &self.factor_tables),
             (accepted, &recorded),
             (now, dry_run),
             &mut tally,

@@ -3,6 +3,7 @@
 use diesel::AsChangeset;
 
 use super::ledger::{ImportRecord, profile_digest};
+use super::password::DjangoPassword;
 use super::row::DjangoUser;
 use crate::accounts::import_ledger::password_digest;
 use crate::accounts::{User, passwords};
@@ -39,13 +40,13 @@ pub(super) struct UserMerge {
 
 impl UserMerge {
     /// Takes over every value that changed in Django since the last import and was not changed
-    /// here. `unusable` is stored for a row without a password. With `emails_verified`, Django's
-    /// emails count as verified.
+    /// here. `password`: what is imported of the row's, and an unusable one for a row without one. With
+    /// `emails_verified`, Django's emails count as verified.
     pub(super) fn new(
         user: &User,
         record: ImportRecord,
         row: &DjangoUser,
-        unusable: &str,
+        password: (&DjangoPassword, &str),
         emails_verified: bool,
     ) -> Self {
         let mut merge = Self {
@@ -53,7 +54,7 @@ impl UserMerge {
             record,
             rehashed: false,
         };
-        merge.password(user, row, unusable);
+        merge.password(user, row, password);
         merge.profile(user, row, emails_verified);
         merge.workos_user_id(user, row);
         // Nothing here changes a username, so Django's counts.
@@ -69,12 +70,16 @@ impl UserMerge {
 
     /// Adds what follows from the other changes. If the import verifies the email, a password that was
     /// set here before is replaced by Django's: the account may have been registered by another person.
-    pub(super) fn complete(mut self, user: &User, row: &DjangoUser, unusable: &str) -> Self {
+    pub(super) fn complete(
+        mut self,
+        user: &User,
+        (password, unusable): (&DjangoPassword, &str),
+    ) -> Self {
         if self.verifies_email(user)
             && self.changes.password.is_none()
             && !self.record.matches_password_of(user)
         {
-            let password = row.password.stored.as_deref().unwrap_or(unusable);
+            let password = password.stored.as_deref().unwrap_or(unusable);
             self.record.password_digest = password_digest(password);
             self.record.password_here = password_digest(password);
             self.changes.password = Some(password.to_owned());
@@ -117,9 +122,14 @@ impl UserMerge {
             .clone_from(&record.workos_user_id);
     }
 
-    fn password(&mut self, user: &User, row: &DjangoUser, unusable: &str) {
-        let new = match &row.password.stored {
-            None if row.password.withheld => return,
+    fn password(
+        &mut self,
+        user: &User,
+        row: &DjangoUser,
+        (password, unusable): (&DjangoPassword, &str),
+    ) {
+        let new = match &password.stored {
+            None if password.withheld => return,
             // Replacing one unusable password by another would end sessions for no reason.
             None if user.password.starts_with('!') => return,
             None => unusable,
@@ -127,7 +137,7 @@ impl UserMerge {
         };
         let digest = password_digest(new);
         if digest != self.record.password_digest && self.record.matches_password_of(user) {
-            self.rehashed = row.password.stored.is_some() && self.is_rehash(user, row, new);
+            self.rehashed = password.stored.is_some() && self.is_rehash(user, row, new);
             self.changes.password = Some(new.to_owned());
             self.record.password_here.clone_from(&digest);
             self.record.password_digest = digest;

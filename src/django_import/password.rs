@@ -46,7 +46,14 @@ impl DjangoPassword {
 
     /// Leaves the password out, because it was not enough to sign in to the account in Django.
     pub(super) fn withhold(&mut self) {
-        self.withheld = self.stored.take().is_some();
+        if self
+            .stored
+            .as_deref()
+            .is_some_and(|hash| !hash.starts_with('!'))
+        {
+            self.stored = None;
+            self.withheld = true;
+        }
     }
 
     /// Counts the scheme of the hash, and names the row if no password can match it.

@@ -8,11 +8,9 @@ use super::item::{AcceptedRow, ItemKind, forget_all};
 use super::ledger::{ImportRecord, profile_digest};
 use super::merge::{UserChanges, UserMerge};
 use super::report::ImportTally;
-use super::row::DjangoUser;
 use super::usernames::simulated_username;
 use crate::accounts::User;
 use crate::accounts::account_addresses::delete_further_addresses;
-use crate::accounts::passwords::is_usable;
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, insert_all};
@@ -63,26 +61,17 @@ pub(super) struct PlannedUpdate {
 }
 
 impl<'a> BatchPlan<'a> {
-    /// Notes that the row's account exists after the batch, perhaps with this password.
-    pub(super) fn accept(
-        &mut self,
-        id: UserId,
-        row: &'a DjangoUser,
-        is_new: bool,
-        (is_unchanged, password): (bool, &str),
-    ) {
+    /// Notes that the row's account exists after the batch.
+    pub(super) fn accept(&mut self, accepted: AcceptedRow<'a>) {
         // In a dry run, new accounts whose key is no integer have no id. They are told apart by numbers
         // that no account has.
-        let user_id = match id == UserId::default() {
+        let user_id = match accepted.user_id == UserId::default() {
             true => UserId::from(-1 - i64::try_from(self.accepted.len()).unwrap_or(i64::MAX)),
-            false => id,
+            false => accepted.user_id,
         };
         self.accepted.push(AcceptedRow {
             user_id,
-            row,
-            is_new,
-            is_unchanged,
-            has_password: is_usable(password),
+            ..accepted
         });
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::error::ImportError;
 use super::existing::{ExistingRows, SimulatedValues};
+use super::item::AcceptedRow;
 use super::items::ItemImport;
 use super::key::KeyColumn;
 use super::ledger::ImportRecord;
@@ -16,6 +17,8 @@ use super::row::{CheckedEmail, DjangoUser, RawUser};
 use super::second_factor::DjangoFactor;
 use super::transaction::write_retrying_conflicts;
 use super::usernames::{absent_email, merge_username, new_username, note_absent_email};
+use super::withheld::WithheldPasswords;
+use crate::accounts::passwords::is_usable;
 use crate::accounts::{User, unusable_password};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
@@ -70,7 +73,7 @@ impl ImportPlanner {
             match raw.check(self.keys) {
                 Ok(mut row) => {
                     row.password.convert_legacy(self.legacy_hashers);
-                    let has_other_factor = matches!(row.related.factor, DjangoFactor::Other);
+                    let has_other_factor = matches!(row.related.factor, DjangoFactor::Other(_));
                     if self.items.keys.is_some() && has_other_factor {
                         row.password.withhold();
                     }
@@ -115,6 +118,7 @@ impl ImportPlanner {
         if pass.takes(false) && self.simulated.is_none() {
             existing.assign_ids(conn, rows)?;
         }
+        let withheld = WithheldPasswords::load(conn, existing.users.keys())?;
         let mut plan = BatchPlan::default();
         for row in rows {
             let id = existing.account_id(&row.key);
@@ -132,7 +136,11 @@ impl ImportPlanner {
                 (None, Some(_)) => Some(RefusedRow::new(&row.key, RefusalReason::DeletedHere)),
                 (None, None) => self.plan_insert(&mut plan, &mut existing, id, row)?,
                 (Some(user), Some(record)) if !is_another_person(&user, row) => {
-                    self.plan_update(&mut plan, &mut existing, user, &record, row)?
+                    let factor = &row.related.factor;
+                    let imports = (&self.items.factor_tables, self.items.keys.is_some());
+                    let keeps = withheld.keeps(conn, (&user, &record), factor, imports)?;
+                    let account = (user, &record);
+                    self.plan_update(&mut plan, &mut existing, account, row, keeps)?
                 }
                 (Some(_), _) => Some(RefusedRow::new(&row.key, RefusalReason::IdTaken)),
             };
@@ -187,7 +195,14 @@ impl ImportPlanner {
             existing.workos_ids.insert(workos_user_id.clone(), id);
         }
         let record = ImportRecord::new(id, row, &password, &email.text, self.now);
-        plan.accept(id, row, true, (true, &password));
+        plan.accept(AcceptedRow {
+            user_id: id,
+            row,
+            is_new: true,
+            is_unchanged: true,
+            is_withheld: false,
+            has_password: is_usable(&password),
+        });
         let account = ImportedUser {
             username,
             ..self.account(id, row, email, password)
@@ -202,13 +217,18 @@ impl ImportPlanner {
         &self,
         plan: &mut BatchPlan<'a>,
         existing: &mut ExistingRows,
-        user: User,
-        record: &ImportRecord,
+        (user, record): (User, &ImportRecord),
         row: &'a DjangoUser,
+        is_withheld: bool,
     ) -> Result<Option<RefusedRow>, DbError> {
+        let mut password = row.password.clone();
+        if is_withheld {
+            password.withhold();
+        }
         let unusable = unusable_password()?;
-        let mut merge =
-            UserMerge::new(&user, record.clone(), row, &unusable, self.is_verified(row));
+        let password = (&password, unusable.as_str());
+        let is_verified = self.is_verified(row);
+        let mut merge = UserMerge::new(&user, record.clone(), row, password, is_verified);
         let mut refusal = match (&row.email, absent_email(user.id, row, self.login_field)) {
             (Err(reason), None) => Some(RefusedRow::new(&row.key, *reason)),
             _ => None,
@@ -245,11 +265,18 @@ impl ImportPlanner {
                 }
             }
         }
-        let merge = merge.complete(&user, row, &unusable);
+        let merge = merge.complete(&user, password);
         let password = merge.changes.password.as_ref().unwrap_or(&user.password);
         // If the import verifies the email, it has undone what was changed here.
         let is_unchanged = record.matches_password_of(&user) || merge.verifies_email(&user);
-        plan.accept(user.id, row, false, (is_unchanged, password));
+        plan.accept(AcceptedRow {
+            user_id: user.id,
+            row,
+            is_new: false,
+            is_unchanged,
+            is_withheld,
+            has_password: is_usable(password),
+        });
         plan.changed.push(PlannedUpdate {
             merge,
             user,

@@ -4,7 +4,7 @@
 //! written in the same transaction. A table counts only if it has a foreign key to the imported table:
 //! rows that belong to another user table must not be given to accounts with the same ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::device_tables::{MFA2, holds_factors, is_in_use};
 use super::error::ImportError;
@@ -34,7 +34,8 @@ pub(super) struct RelatedTables {
     groups: Option<String>,
     authenticators: Option<String>,
     totp_devices: Option<String>,
-    other_devices: Vec<String>,
+    /// The tables of other factors, and the condition that an account has one.
+    other_devices: Vec<(String, String)>,
     /// The quoted column to which `user_id` of simplejwt's outstanding tokens refers.
     token_owner: Option<String>,
     /// The tables that are not imported, quoted, by name.
@@ -79,9 +80,9 @@ impl RelatedTables {
         let names = names.collect::<Vec<_>>().join(", ");
         let name = source.as_text("r.username");
         let in_use = is_in_use(source, &columns);
-        self.other_devices.push(format!(
-            "EXISTS (SELECT 1 FROM {table} AS r WHERE {name} IN ({names}){in_use})"
-        ));
+        let exists =
+            format!("EXISTS (SELECT 1 FROM {table} AS r WHERE {name} IN ({names}){in_use})");
+        self.other_devices.push((MFA2.to_owned(), exists));
         self.unread.insert(MFA2.to_owned(), table.clone());
         Ok(())
     }
@@ -150,7 +151,7 @@ impl RelatedTables {
             _ if holds_factors(name) => {
                 let in_use = is_in_use(source, &columns);
                 let exists = format!("EXISTS (SELECT 1 FROM {rows}{in_use})");
-                self.other_devices.push(exists);
+                self.other_devices.push((name.to_owned(), exists));
                 return Ok(false);
             }
             _ => return Ok(false),
@@ -161,8 +162,11 @@ impl RelatedTables {
     /// The cells of an account's row that hold its rows in these tables, by name.
     pub(super) fn cells(&self) -> [(Option<String>, &'static str); 6] {
         let other_devices = (!self.other_devices.is_empty()).then(|| {
-            let exists = self.other_devices.join(" OR ");
-            format!("(CASE WHEN {exists} THEN '1' ELSE '0' END)")
+            let named = self.other_devices.iter().map(|(name, exists)| {
+                let name = name.replace('\'', "''");
+                format!("CASE WHEN {exists} THEN '{name}\n' ELSE '' END")
+            });
+            format!("({})", named.collect::<Vec<_>>().join(" || "))
         });
         [
             (self.addresses.clone(), "c_addresses"),
@@ -185,18 +189,22 @@ impl RelatedTables {
         [&self.addresses, &self.identities, &self.groups].map(Option::is_some)
     }
 
-    /// The tables of authenticator apps that are read.
-    pub(super) fn app_tables(&self) -> Vec<AppTable> {
+    /// The tables of second factors that are read.
+    pub(super) fn factor_tables(&self) -> BTreeSet<String> {
         let is_read = |table: &AppTable| match table {
             AppTable::Authenticators => self.authenticators.is_some(),
             AppTable::TotpDevices => self.totp_devices.is_some(),
         };
-        AppTable::ALL.into_iter().filter(is_read).collect()
+        let apps = AppTable::ALL.into_iter().filter(is_read);
+        let others = self.other_devices.iter().map(|(name, _)| name.clone());
+        apps.map(|table| table.name().to_owned())
+            .chain(others)
+            .collect()
     }
 
     /// Whether a table of second factors was found.
     pub(super) fn has_factors(&self) -> bool {
-        !self.other_devices.is_empty() || !self.app_tables().is_empty()
+        !self.factor_tables().is_empty()
     }
 
     /// The tables that are not imported and have rows, with the number of their rows.

@@ -7,7 +7,7 @@ use super::decode::{self, JsonRow, RawCell, json_rows};
 use super::report::RefusalReason;
 use super::second_factor::DjangoFactor;
 
-/// The rows as they were read: each cell a JSON array of arrays.
+/// The rows as they were read: each cell a JSON array of arrays, the last one the names of tables in lines.
 #[derive(Clone, Debug, Default, diesel::QueryableByName)]
 pub(super) struct RawRelated {
     #[diesel(sql_type = Nullable<Binary>)]
@@ -53,6 +53,8 @@ pub(super) struct RelatedData {
 impl RawRelated {
     /// The rows' values, or why they cannot be imported.
     pub(super) fn check(self) -> Result<RelatedData, RefusalReason> {
+        let others = decode::text(self.c_other_devices)?.unwrap_or_default();
+        let others = others.lines().map(str::to_owned).collect();
         let addresses = json_rows(self.c_addresses)?.into_iter().filter_map(|row| {
             let [Some(email), verified] = <[_; 2]>::try_from(row).ok()? else {
                 return None;
@@ -73,7 +75,7 @@ impl RawRelated {
             factor: DjangoFactor::new(
                 &json_rows(self.c_authenticators)?,
                 json_rows(self.c_totp_devices)?,
-                decode::boolean(self.c_other_devices)?,
+                others,
             ),
         })
     }

@@ -62,7 +62,7 @@ pub fn import(
         issuers: options.issuers.clone(),
         keys: keys.filter(|_| options.require_totp),
         reads: table.related().reads(),
-        app_tables: table.related().app_tables(),
+        factor_tables: table.related().factor_tables(),
     };
     let mut planner = ImportPlanner::new(options, table.key_column(), items, clock);
     for pass in ImportPass::ALL {

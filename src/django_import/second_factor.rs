@@ -1,5 +1,6 @@
 //! Second factors of django-allauth (`mfa_authenticator`) and of django-otp (`otp_totp_totpdevice`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -18,8 +19,8 @@ pub(super) enum DjangoFactor {
     /// An authenticator app that works here too.
     Totp(DjangoTotp),
     /// Something else: a security key, codes by SMS, an app with other parameters, or a secret that
-    /// cannot be read.
-    Other,
+    /// cannot be read. With the tables that hold it.
+    Other(BTreeSet<String>),
 }
 
 /// A table of authenticator apps that work here too.
@@ -110,15 +111,25 @@ impl fmt::Debug for DjangoTotp {
 
 impl DjangoFactor {
     /// Reads the rows of an account: `type` and `data` of allauth's authenticators; `id`, `confirmed`,
-    /// `key`, `step`, `t0`, `digits`, `drift` and `last_t` of django-otp's devices.
+    /// `key`, `step`, `t0`, `digits`, `drift` and `last_t` of django-otp's devices; and the other tables in which
+    /// the account has factors.
     pub(super) fn new(
         authenticators: &[JsonRow],
         mut devices: Vec<JsonRow>,
-        has_others: bool,
+        others: BTreeSet<String>,
     ) -> Self {
         devices.retain(|device| device.get(1).is_some_and(is_true));
         devices.sort_by_key(|device| integer(device, 0));
-        let factors = authenticators.len() + devices.len() + usize::from(has_others);
+        let factors = authenticators.len() + devices.len() + others.len();
+        let mut tables = others;
+        for (table, rows) in [
+            (AppTable::Authenticators, authenticators),
+            (AppTable::TotpDevices, &devices),
+        ] {
+            if !rows.is_empty() {
+                tables.insert(table.name().to_owned());
+            }
+        }
         let apps = authenticators.iter().filter_map(authenticator);
         let apps = apps.map(|app| (AppTable::Authenticators, app));
         let devices = devices.iter().filter_map(device);
@@ -130,7 +141,7 @@ impl DjangoFactor {
                 last_step,
                 has_more: factors > 1,
             }),
-            None if factors > 0 => Self::Other,
+            None if factors > 0 => Self::Other(tables),
             None => Self::Missing,
         }
     }
@@ -207,11 +218,11 @@ mod tests {
     #[test]
     fn secrets_of_both_packages_are_read() {
         let secret = format!(r#"{{"secret": "{BASE32}"}}"#);
-        let factor = DjangoFactor::new(&[allauth("totp", &secret)], vec![], false);
+        let factor = DjangoFactor::new(&[allauth("totp", &secret)], vec![], BTreeSet::new());
         let app = totp(&factor);
         assert_eq!(app.secret.as_bytes(), b"12345678901234567890");
         assert_eq!((app.last_step, app.has_more), (0, false));
-        let factor = DjangoFactor::new(&[], vec![otp(0, "9"), otp(0, "10")], false);
+        let factor = DjangoFactor::new(&[], vec![otp(0, "9"), otp(0, "10")], BTreeSet::new());
         let app = totp(&factor);
         assert_eq!(app.secret.as_bytes(), b"12345678901234567890");
         assert_eq!((app.last_step, app.has_more), (57, true));
@@ -221,21 +232,26 @@ mod tests {
         assert_eq!(RecordedApp::parse("ab").table, None);
         assert!(!format!("{factor:?}").contains("123"));
         let codes = allauth("recovery_codes", r#"{"seed": "00", "used_mask": 0}"#);
-        let factor = DjangoFactor::new(&[codes, allauth("totp", &secret)], vec![], false);
+        let factor = DjangoFactor::new(&[codes, allauth("totp", &secret)], vec![], BTreeSet::new());
         assert!(totp(&factor).has_more);
     }
 
     #[test]
     fn other_factors_are_not_usable() {
-        let of_allauth = |kind, data| DjangoFactor::new(&[allauth(kind, data)], vec![], false);
+        let of_allauth =
+            |kind, data| DjangoFactor::new(&[allauth(kind, data)], vec![], BTreeSet::new());
         for factor in [
             of_allauth("webauthn", "{}"),
             of_allauth("totp", "{}"),
             of_allauth("totp", r#"{"secret": "gAAAAABm_encrypted-"}"#),
             of_allauth("totp", r#"{"secret": "GEZDGNBV"}"#),
-            DjangoFactor::new(&[], vec![], true),
+            DjangoFactor::new(
+                &[],
+                vec![],
+                BTreeSet::from(["otp_hotp_hotpdevice".to_owned()]),
+            ),
         ] {
-            assert!(matches!(factor, DjangoFactor::Other), "{factor:?}");
+            assert!(matches!(factor, DjangoFactor::Other(_)), "{factor:?}");
         }
         for (at, cell) in [
             (2, "31"),
@@ -247,10 +263,10 @@ mod tests {
             (6, "2"),
             (6, "-2"),
         ] {
-            let factor = DjangoFactor::new(&[], vec![otp(at, cell)], false);
-            assert!(matches!(factor, DjangoFactor::Other), "{at} {cell}");
+            let factor = DjangoFactor::new(&[], vec![otp(at, cell)], BTreeSet::new());
+            assert!(matches!(factor, DjangoFactor::Other(_)), "{at} {cell}");
         }
-        let unconfirmed = DjangoFactor::new(&[], vec![otp(1, "0")], false);
+        let unconfirmed = DjangoFactor::new(&[], vec![otp(1, "0")], BTreeSet::new());
         assert!(matches!(unconfirmed, DjangoFactor::Missing));
     }
 }

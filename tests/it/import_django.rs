@@ -18,6 +18,7 @@ mod short_key;
 mod sign_in;
 mod source;
 mod usernames;
+mod withheld;
 
 use diesel::prelude::*;
 use vestibule::accounts::NewUser;
