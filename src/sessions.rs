@@ -11,6 +11,7 @@ mod revocation_cache;
 mod row;
 mod serde_time;
 mod sql_ended_sessions;
+mod token_session;
 mod user_agent;
 
 pub use active::{ActiveSession, SessionOrigin};
@@ -22,4 +23,5 @@ pub use renewal_lease::{Confirmation, RenewalFailure};
 pub use revocation_cache::{RevocationCache, RevocationStatus};
 pub use row::{NewSession, SessionRow};
 pub use sql_ended_sessions::delete_expired_tombstones;
+pub use token_session::TokenSession;
 pub use user_agent::{device_description, truncate_user_agent};

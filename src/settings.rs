@@ -5,6 +5,7 @@
 
 mod api;
 mod api_prefix;
+mod application_claim;
 mod cors;
 mod database_url;
 mod dotenv;
@@ -32,6 +33,7 @@ use secrecy::SecretString;
 
 pub use api::{ApiSettings, Rate, auth_header_types};
 pub use api_prefix::ApiPrefix;
+pub use application_claim::ApplicationClaim;
 pub use cors::CorsSettings;
 pub use database_url::DatabaseUrl;
 pub use error::{InvalidSetting, SettingsError};

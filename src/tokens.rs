@@ -3,6 +3,7 @@
 //! [`Tokens`] signs and verifies. `pair` issues an access and a refresh token, `rotation` exchanges a
 //! refresh token. The database stores the row of a refresh token, never the token itself.
 
+mod application_claims;
 mod blacklist;
 mod claims;
 mod family;

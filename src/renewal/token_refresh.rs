@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
 use crate::error::Error;
 use crate::ids::SessionId;
-use crate::sessions::SessionRow;
+use crate::sessions::{SessionRow, TokenSession};
 use crate::tokens::{
     RefreshError, RefreshSubject, RefreshTokenRow, RefreshedTokens, TokenRefresh, Tokens,
 };
@@ -168,17 +168,17 @@ impl Dependencies {
             Some(id) => Some(SessionRow::by_id(conn, id)?),
             None => None,
         };
+        let session = TokenSession {
+            id: subject.session_id.as_ref(),
+            sid: subject.sid.as_ref(),
+        };
         Ok(Self {
             is_of_browser: browser.is_none_or(|row| row.is_some_and(|row| is_of(subject, &row))),
             is_method_allowed: match &subject.sign_in_method {
                 Some(method) => methods.allow(conn, &subject.user, method)?,
                 None => true,
             },
-            session_id: match (&subject.session_id, &subject.sid) {
-                (Some(id), _) => Some(id.clone()),
-                (None, Some(sid)) => SessionRow::active_of_sid(conn, sid, now)?,
-                (None, None) => None,
-            },
+            session_id: session.current_id(conn, now)?,
         })
     }
 }

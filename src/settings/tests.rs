@@ -65,6 +65,40 @@ fn the_defaults_are_the_documented_ones() {
 }
 
 #[test]
+fn the_claims_of_access_tokens_are_chosen_by_name() {
+    let names = |extra: &[_]| {
+        let claims = read(extra).unwrap().tokens.application_claims;
+        claims
+            .into_iter()
+            .map(ApplicationClaim::name)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[]), ["org_id", "role", "permissions"]);
+    assert_eq!(names(&[("TOKEN_CLAIMS", " ")]), [""; 0]);
+    let all = "org_id, role,roles,permissions,entitlements,feature_flags,email,name,groups";
+    assert_eq!(
+        names(&[("TOKEN_CLAIMS", all)]),
+        ApplicationClaim::ALL.map(ApplicationClaim::name)
+    );
+    for (value, wrong) in [
+        ("role,Role", "Role"),
+        ("org_id role", "org_id role"),
+        ("user_id,role", "user_id"),
+    ] {
+        let errors = read(&[("TOKEN_CLAIMS", value)]).unwrap_err().invalid;
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let error = errors[0].to_string();
+        assert!(
+            error.starts_with("TOKEN_CLAIMS: ") && error.contains(wrong),
+            "{error}"
+        );
+        for claim in ApplicationClaim::ALL {
+            assert!(error.contains(claim.name()), "{error}");
+        }
+    }
+}
+
+#[test]
 fn public_url_has_the_port_of_bind_and_is_the_default_of_other_settings() {
     let settings = read(&[("BIND", "0.0.0.0:9000")]).unwrap();
     assert_eq!(settings.public_url.as_str(), "http://localhost:9000");

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
+use super::application_claim::ApplicationClaim;
 use super::reader::Reader;
 use super::values::{WANTED_SECRET_KEY, parse_bool, parse_secret_key};
 
@@ -87,6 +88,8 @@ pub struct TokenSettings {
     pub audiences: Vec<String>,
     /// By how much the clocks of the issuers of tokens may differ.
     pub leeway: TimeDelta,
+    /// The claims for applications that access tokens have.
+    pub application_claims: Vec<ApplicationClaim>,
 }
 
 impl TokenSettings {
@@ -135,6 +138,7 @@ impl TokenSettings {
                 Some(text.to_owned())
             }),
             leeway: leeway(reader),
+            application_claims: ApplicationClaim::read_list(reader),
         }
     }
 }

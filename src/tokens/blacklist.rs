@@ -22,7 +22,7 @@ impl Tokens {
         now: Timestamp,
     ) -> Result<(), RefreshError> {
         let claims = self.read(token, None, now)?;
-        let record = TokenRecord::read(database, &claims).await?;
+        let record = TokenRecord::read(database, &claims, &[], now).await?;
         if record.has_successor() {
             // The answer tells that the token has been replaced. Somebody who has stolen it could wait for
             // that, and then get its successor by a replay.

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
+use super::application_claims::read_application_claims;
 use super::claims::{Actor, TokenClaims, TokenKind};
 use super::jti::{new_access_jti, new_jti};
 use super::refresh_token::RefreshTokenRow;
@@ -12,6 +13,7 @@ use crate::accounts::{SignInMethod, User};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::ids::{SessionId, WorkosSid};
+use crate::sessions::TokenSession;
 
 /// An access and a refresh token.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,6 +57,12 @@ impl Tokens {
     ) -> Result<TokenPair, IssueError> {
         let last = now.plus(self.family_lifetime);
         let last = grant.not_after.map_or(last, |end| end.min(last));
+        let session = TokenSession {
+            id: grant.session.as_ref(),
+            sid: grant.sid.as_ref(),
+        };
+        let wanted = &self.application_claims;
+        let application = read_application_claims(conn, wanted, user, &session, now)?;
         let session_id = match grant.sid {
             Some(_) => None,
             None => grant.session,
@@ -82,30 +90,38 @@ impl Tokens {
             ..RefreshTokenRow::from_claims(&claims, &claims.jti, Some(user.id), last)
         };
         row.insert(conn)?;
-        self.pair(&claims, &claims.jti, now)
+        self.pair(&claims, &claims.jti, application, now)
     }
 
-    /// Signs a refresh token and its access token.
+    /// Signs a refresh token and its access token, which gets the claims `application` too.
     pub(super) fn pair(
         &self,
         refresh: &TokenClaims,
         family: &str,
+        application: Map<String, Value>,
         now: Timestamp,
     ) -> Result<TokenPair, IssueError> {
         Ok(TokenPair {
-            access: self.access(refresh, family, now)?,
+            access: self.access(refresh, family, application, now)?,
             refresh: self.sign(refresh.clone())?,
         })
     }
 
-    /// Signs an access token with the other claims of its refresh token, as simplejwt does. The access
-    /// token of an impersonation does not outlive its refresh token.
+    /// Signs an access token with the other claims of its refresh token, as simplejwt does, and with the
+    /// claims `application`. A claim of the refresh token that `TOKEN_CLAIMS` names is left out: another program
+    /// wrote it. The access token of an impersonation does not outlive its refresh token.
     pub(super) fn access(
         &self,
         refresh: &TokenClaims,
         family: &str,
+        application: Map<String, Value>,
         now: Timestamp,
     ) -> Result<String, IssueError> {
+        let mut other = refresh.other.clone();
+        for claim in &self.application_claims {
+            other.remove(claim.name());
+        }
+        other.extend(application);
         let exp = now.plus(self.access_lifetime).seconds();
         self.sign(TokenClaims {
             token_type: TokenKind::Access.as_str(),
@@ -115,6 +131,7 @@ impl Tokens {
             },
             iat: Some(now.seconds()),
             jti: new_access_jti(family)?,
+            other,
             ..refresh.clone()
         })
     }

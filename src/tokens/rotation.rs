@@ -13,8 +13,7 @@ use super::refresh_error::RefreshError;
 use super::refresh_token::RefreshTokenRow;
 use super::signing::{IssueError, Tokens};
 use super::successor;
-use super::token_record::{RefreshSubject, TokenRecord, current_sid};
-use crate::accounts::User;
+use super::token_record::{ExchangeableToken, RefreshSubject, TokenRecord, current_sid};
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
 use crate::workos::ClientDevice;
@@ -59,21 +58,23 @@ impl Tokens {
         // Another request may replace the token between the reading and the writing, and the confirmation
         // may change the row.
         for _ in 0..=MAX_ATTEMPTS {
-            let record = TokenRecord::read(database, &claims).await;
+            let wanted = &self.application_claims;
+            let record = TokenRecord::read(database, &claims, wanted, now).await;
             let record = record.map_err(RefreshError::from)?;
-            let (user, row) = record.check(&claims, now)?;
-            if self.family_end(row.as_ref(), &claims, now) <= now {
+            let stored = record.check(&claims, now)?;
+            let row = stored.row.as_ref();
+            if self.family_end(row, &claims, now) <= now {
                 return Err(RefreshError::from(TokenError::Expired).into());
             }
-            let consumed = row.as_ref().filter(|row| row.consumed_at.is_some());
+            let consumed = row.filter(|row| row.consumed_at.is_some());
             let replayed = match consumed {
                 Some(row) => Some(self.replay(database, request, row).await?),
                 None => None,
             };
             if !is_confirmed {
                 // A token without a user depends on nothing, and its access token opens nothing.
-                if let Some(user) = &user {
-                    let subject = RefreshSubject::new(&claims, user.clone(), row.as_ref());
+                if let Some(user) = &stored.user {
+                    let subject = RefreshSubject::new(&claims, user.clone(), row);
                     confirm(subject).await?;
                 }
                 is_confirmed = true;
@@ -85,11 +86,9 @@ impl Tokens {
                 return Ok(pair.into());
             }
             let refreshed = if self.rotate {
-                self.rotate(database, request, &claims, user.as_ref(), row)
-                    .await?
+                self.rotate(database, request, &claims, stored).await?
             } else {
-                self.keep(database, &claims, user.as_ref(), row, now)
-                    .await?
+                self.keep(database, &claims, stored, now).await?
             };
             if let Some(refreshed) = refreshed {
                 return Ok(refreshed);
@@ -104,27 +103,31 @@ impl Tokens {
         database: &Database,
         request: TokenRefresh<'_>,
         claims: &TokenClaims,
-        user: Option<&User>,
-        row: Option<RefreshTokenRow>,
+        stored: ExchangeableToken,
     ) -> Result<Option<RefreshedTokens>, RefreshError> {
         let TokenRefresh { token, device, now } = request;
-        let user_id = user.map(|user| user.id);
+        let ExchangeableToken {
+            user,
+            row,
+            application,
+        } = stored;
+        let user_id = user.as_ref().map(|user| user.id);
         let last = self.family_end(row.as_ref(), claims, now);
         let next = TokenClaims {
             exp: now.plus(self.refresh_lifetime).min(last).seconds(),
             iat: Some(now.seconds()),
             jti: new_jti()?,
-            user_id: match user {
+            user_id: match &user {
                 Some(user) => Some(user.key().to_string()),
                 None => claims.user_id.clone(),
             },
             // The successor of Django's token has a `ver`, so that a change of the password revokes it.
-            ver: user.map(|user| user.token_version),
+            ver: user.as_ref().map(|user| user.token_version),
             sid: current_sid(claims, row.as_ref()),
             ..claims.clone()
         };
         let family = row.as_ref().map_or(&claims.jti, |row| &row.family).clone();
-        let pair = self.pair(&next, &family, now)?;
+        let pair = self.pair(&next, &family, application, now)?;
         let sealed = successor::seal(token, &pair, device).map_err(IssueError::from)?;
         let new = RefreshTokenRow::from_claims(&next, &family, user_id, last);
         let successor = match &row {
@@ -162,10 +165,14 @@ impl Tokens {
         &self,
         database: &Database,
         claims: &TokenClaims,
-        user: Option<&User>,
-        row: Option<RefreshTokenRow>,
+        stored: ExchangeableToken,
         now: Timestamp,
     ) -> Result<Option<RefreshedTokens>, RefreshError> {
+        let ExchangeableToken {
+            user,
+            row,
+            application,
+        } = stored;
         let last = self.family_end(row.as_ref(), claims, now);
         if row.is_none() {
             let user_id = user.map(|user| user.id);
@@ -184,7 +191,7 @@ impl Tokens {
             ..claims.clone()
         };
         Ok(Some(RefreshedTokens {
-            access: self.access(&claims, family, now)?,
+            access: self.access(&claims, family, application, now)?,
             refresh: None,
         }))
     }

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::random::RandomnessError;
 use crate::sealing::SealError;
-use crate::settings::TokenSettings;
+use crate::settings::{ApplicationClaim, TokenSettings};
 
 /// Why a token could not be issued.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,7 @@ pub struct Tokens {
     pub(super) refresh_lifetime: TimeDelta,
     pub(super) family_lifetime: TimeDelta,
     pub(super) rotate: bool,
+    pub(super) application_claims: Vec<ApplicationClaim>,
 }
 
 impl Tokens {
@@ -61,6 +62,7 @@ impl Tokens {
             refresh_lifetime: settings.refresh_lifetime,
             family_lifetime: settings.family_lifetime,
             rotate: settings.rotate,
+            application_claims: settings.application_claims.clone(),
         })
     }
 

@@ -34,6 +34,7 @@ fn settings(algorithm: JwtAlgorithm, key: &str) -> TokenSettings {
         issuer: None,
         audiences: Vec::new(),
         leeway: TimeDelta::zero(),
+        application_claims: Vec::new(),
     }
 }
 

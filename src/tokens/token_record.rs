@@ -1,5 +1,8 @@
 //! What the database stores about a token, and what a refresh token depends on.
 
+use serde_json::{Map, Value};
+
+use super::application_claims::read_application_claims;
 use super::claims::{TokenClaims, TokenError};
 use super::refresh_error::RefreshError;
 use super::refresh_token::RefreshTokenRow;
@@ -8,6 +11,8 @@ use crate::accounts::{SignInMethod, User};
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
 use crate::ids::{SessionId, WorkosSid};
+use crate::sessions::TokenSession;
+use crate::settings::ApplicationClaim;
 
 /// What a valid refresh token depends on.
 #[derive(Clone, Debug)]
@@ -30,6 +35,16 @@ pub struct RefreshSubject {
 pub(super) struct TokenRecord {
     subject: TokenSubject,
     row: Option<RefreshTokenRow>,
+    application: Map<String, Value>,
+}
+
+/// What the database stores about a refresh token that may be exchanged.
+pub(super) struct ExchangeableToken {
+    /// The account. As in simplejwt, a refresh token without a user has no account to ask.
+    pub(super) user: Option<User>,
+    pub(super) row: Option<RefreshTokenRow>,
+    /// The claims of `TOKEN_CLAIMS` for the next access token.
+    pub(super) application: Map<String, Value>,
 }
 
 impl RefreshSubject {
@@ -56,13 +71,31 @@ pub(super) fn current_sid(
 }
 
 impl TokenRecord {
-    pub(super) async fn read(database: &Database, claims: &TokenClaims) -> Result<Self, DbError> {
-        let claims = claims.clone();
+    /// Reads what the database stores about a token, and these claims of its next access token.
+    pub(super) async fn read(
+        database: &Database,
+        claims: &TokenClaims,
+        wanted: &[ApplicationClaim],
+        now: Timestamp,
+    ) -> Result<Self, DbError> {
+        let (claims, wanted) = (claims.clone(), wanted.to_vec());
         database
             .read(move |conn| {
+                let subject = TokenSubject::read(conn, &claims)?;
+                let row = RefreshTokenRow::by_jti(conn, &claims.jti)?;
+                let sid = current_sid(&claims, row.as_ref());
+                let session = TokenSession {
+                    id: row.as_ref().and_then(|row| row.session_id.as_ref()),
+                    sid: sid.as_ref(),
+                };
+                let application = match &subject.user {
+                    Some(user) => read_application_claims(conn, &wanted, user, &session, now)?,
+                    None => Map::new(),
+                };
                 Ok::<_, DbError>(Self {
-                    subject: TokenSubject::read(conn, &claims)?,
-                    row: RefreshTokenRow::by_jti(conn, &claims.jti)?,
+                    subject,
+                    row,
+                    application,
                 })
             })
             .await
@@ -84,13 +117,12 @@ impl TokenRecord {
         self.subject.session_is_revoked || self.row.as_ref().is_some_and(is_revoked)
     }
 
-    /// Checks that the account, the session and the row accept the token; returns the account and the row.
-    /// As in simplejwt, a refresh token without a user has no account to ask.
+    /// Checks that the account, the session and the row accept the token.
     pub(super) fn check(
         self,
         claims: &TokenClaims,
         now: Timestamp,
-    ) -> Result<(Option<User>, Option<RefreshTokenRow>), RefreshError> {
+    ) -> Result<ExchangeableToken, RefreshError> {
         if self.is_revoked() {
             return Err(TokenError::Blacklisted.into());
         }
@@ -117,6 +149,10 @@ impl TokenRecord {
             // The `exp` of Django's token may be later than the end of its family here.
             return Err(TokenError::Expired.into());
         }
-        Ok((user, self.row))
+        Ok(ExchangeableToken {
+            user,
+            row: self.row,
+            application: self.application,
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! `/api/token` and its related routes, which answer exactly as simplejwt does.
 
 mod abandoned;
+mod application_claims;
 mod at_once;
 mod body_types;
 mod django;

@@ -84,6 +84,25 @@ async fn a_real_simplejwt_and_vestibule_accept_each_others_hs512() {
 }
 
 #[tokio::test]
+async fn a_real_simplejwt_accepts_tokens_with_claims_for_applications() {
+    let Both {
+        theirs,
+        app,
+        _database,
+        ..
+    } = both(&json!({})).await;
+    let app = app.setting("TOKEN_CLAIMS", "org_id,email,groups").start();
+    let (there, here) = (theirs.visitor(), app.visitor());
+    let claims = token_part(&access_token(&here).await, 1);
+    assert_eq!(
+        (&claims["email"], &claims["groups"]),
+        (&json!(EMAIL), &json!([]))
+    );
+    tokens_cross(&here, &there).await;
+    tokens_cross(&there, &here).await;
+}
+
+#[tokio::test]
 async fn a_real_simplejwt_and_vestibule_agree_about_audiences_and_issuers() {
     let issuer = "https://shop.example.com";
     let settings = json!({ "AUDIENCE": ["app", "admin"], "ISSUER": issuer });

@@ -9,6 +9,7 @@ const SETTINGS: &str = concat!(
     include_str!("../../../src/settings.rs"),
     include_str!("../../../src/settings/api.rs"),
     include_str!("../../../src/settings/api_prefix.rs"),
+    include_str!("../../../src/settings/application_claim.rs"),
     include_str!("../../../src/settings/cors.rs"),
     include_str!("../../../src/settings/log.rs"),
     include_str!("../../../src/settings/login_field.rs"),

@@ -8,6 +8,7 @@ use super::sign_in::import;
 use crate::support::app::{TestApp, location};
 use crate::support::django::{Django, ImportTarget, counts};
 use crate::support::real_django::{RealAllauth, RealDjango};
+use crate::support::tokens::token_claims;
 
 /// Google's issuer and that of `carol`'s stored ID token.
 const GOOGLE: &str = "https://accounts.google.com";
@@ -203,7 +204,8 @@ fn an_own_address_of_a_later_account_is_no_further_address() {
 
 #[tokio::test]
 async fn groups_are_named_to_applications() {
-    let ((django, _), app) = (RealAllauth::on_this_runs_backend(), TestApp::start());
+    let app = TestApp::builder().setting("TOKEN_CLAIMS", "groups").start();
+    let (django, _) = RealAllauth::on_this_runs_backend();
     import(&app, &django, &[]);
     for (name, groups) in [
         ("ada", json!(["Nachtschicht Ü", "editors"])),
@@ -218,6 +220,9 @@ async fn groups_are_named_to_applications() {
         let me = visitor.page("/api/users/me").await;
         let me: Value = serde_json::from_str(&me).unwrap();
         assert_eq!(me["groups"], groups, "{me}");
+        let tokens = visitor.post_json("/api/auth/session", &json!({})).await;
+        let claims = token_claims(&tokens.text("access_token"));
+        assert_eq!(claims["groups"], groups, "{claims}");
     }
 }
 

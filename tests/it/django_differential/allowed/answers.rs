@@ -115,8 +115,13 @@ pub(super) const RULES: &[Rule] = &[
             "www-authenticate",
         ],
         applies: |facts| {
-            let target = &facts.exchange.request.target;
-            (target.contains("%2F") || target.starts_with("//")) && facts.ours().status == 404
+            let is_other_path = ["/api/token%2Frefresh", "//api/token"].contains(&facts.path());
+            // Django answers as it answers on the path with single slashes.
+            let theirs = facts.theirs();
+            is_other_path
+                && matches!(theirs.status, 200 | 400 | 401 | 405 | 415)
+                && theirs.get("content-type") == "application/json"
+                && facts.ours().is(404, &detail("Not found."))
         },
     },
 ];

@@ -1,8 +1,10 @@
 //! Differences in how tokens are read.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 
-use super::{ANOTHER_STATUS, Facts, Rule, detail, not_valid, refuses_token};
+use super::{ANOTHER_STATUS, Facts, Rule, detail, not_valid, not_valid_in_header, refuses_token};
 use crate::django_differential::request::GeneratedRequest;
 use crate::support::app::SECRET_KEY;
 use crate::support::tokens::forge_token;
@@ -125,7 +127,10 @@ pub(super) const RULES: &[Rule] = &[
         reason: "the header `typ` is a text (RFC 7519, section 5.1); Django ignores a value of another type",
         fields: ANOTHER_STATUS,
         applies: |facts| {
+            let token = facts.exchange.request.token.as_deref();
             facts.exchange.request.token_header()["typ"].is_number()
+                && token.is_some_and(is_signed)
+                && has_read_token(facts)
                 && refuses_token(facts, "Token is invalid")
         },
     },
@@ -134,8 +139,11 @@ pub(super) const RULES: &[Rule] = &[
         reason: "the parts of a token have no padding (RFC 7515, section 2); Python's decoder ignores it",
         fields: ANOTHER_STATUS,
         applies: |facts| {
-            let token = facts.exchange.request.token.as_deref().unwrap_or_default();
-            token.ends_with('=') && refuses_token(facts, "Token is invalid")
+            let token = facts.exchange.request.token.as_deref();
+            let bare = token.and_then(|token| token.strip_suffix('='));
+            bare.is_some_and(is_signed)
+                && has_read_token(facts)
+                && refuses_token(facts, "Token is invalid")
         },
     },
     Rule {
@@ -214,6 +222,46 @@ fn is_id(claim: &Value) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the token is signed with the key that both servers have.
+fn is_signed(token: &str) -> bool {
+    let mut parts = token.split('.').map(|part| BASE64URL.decode(part).ok());
+    let (Some(Some(header)), Some(Some(payload))) = (parts.next(), parts.next()) else {
+        return false;
+    };
+    let header = String::from_utf8_lossy(&header);
+    forge_token(&header, &payload, SECRET_KEY.as_bytes()) == token
+}
+
+/// Whether Django accepts the token of the request, or refuses its type, its use or its account: it has found the
+/// signature valid.
+fn has_read_token(facts: &Facts<'_>) -> bool {
+    let theirs = facts.theirs();
+    let is_refusal_of_use =
+        ["Token has wrong type", "Token is blacklisted"]
+            .iter()
+            .any(|message| {
+                theirs.is(401, &not_valid(message)) || theirs.is(401, &not_valid_in_header(message))
+            });
+    let is_refusal_of_account = [
+        detail("No active account found for the given token."),
+        json!({ "detail": "User not found", "code": "user_not_found" }),
+        json!({ "detail": "User is inactive", "code": "user_inactive" }),
+    ]
+    .iter()
+    .any(|body| theirs.is(401, body));
+    let is_accepted = match facts.path() {
+        "/api/token/refresh" => theirs.claims("access").is_object(),
+        "/api/users/me" if facts.exchange.request.method == "HEAD" => true,
+        "/api/users/me" => !theirs.json()["id"].is_null(),
+        _ => theirs.json() == json!({}),
+    };
+    let is_blacklisted = json!({ "non_field_errors": ["Token is blacklisted"] });
+    is_refusal_of_use
+        || is_refusal_of_account
+        || theirs.status == 200 && is_accepted
+        || theirs.is(400, &is_blacklisted)
 }
 
 /// Whether vestibule's answer refuses a token because of its user, or gives out one that opens nothing.

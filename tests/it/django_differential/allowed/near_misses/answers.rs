@@ -173,7 +173,12 @@ pub(super) fn all() -> Vec<NearMisses> {
             slashes,
             vec![
                 |one| one.request.target = "/api/token/refresh".to_owned(),
+                |one| one.request.target = "/api/token%2Fverify".to_owned(),
                 |one| one.ours.status = 200,
+                |one| one.ours = Sent::json(404, &detail("x")),
+                |one| one.theirs.status = 403,
+                |one| one.theirs.status = 500,
+                |one| one.theirs = one.theirs.clone().with("content-type", "text/html"),
             ],
         ),
     ]

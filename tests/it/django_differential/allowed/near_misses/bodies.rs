@@ -13,6 +13,8 @@ fn sign_in(email: &str, password: &str) -> GeneratedRequest {
     GeneratedRequest::json("/api/token", body.to_string())
 }
 
+const TOO_LONG: &str = "Multipart form parse error - Request max total header size exceeded.";
+
 /// A body in a multipart form.
 fn form(body: &str) -> GeneratedRequest {
     let kind = "multipart/form-data; boundary=b";
@@ -50,6 +52,13 @@ pub(super) fn all() -> Vec<NearMisses> {
     );
     let part = "Content-Disposition: form-data; name=\"email\"\r\n\r\nx\r\n--b--";
     let boundary = Example::new(form(part), missing("password"), missing("email"));
+    let mut log_out = form("--b\nContent-Disposition: form-data; name=\"refresh\"\n\nx\n--b--");
+    log_out.target = "/api/auth/logout".to_owned();
+    let log_out = Example::new(
+        log_out,
+        Sent::json(400, &detail(TOO_LONG)),
+        Sent::json(200, &json!({ "message": "Successfully logged out" })),
+    );
     let file = "--b\r\nContent-Disposition: form-data; name=\"email\"; filename=\"a\"\r\n\r\nx";
     let not_text = Sent::json(400, &json!({ "email": ["Not a valid string."] }));
     let file = Example::new(form(file), missing("email"), not_text);
@@ -67,12 +76,26 @@ pub(super) fn all() -> Vec<NearMisses> {
     let many = Example::new(many, page, Sent::json(400, &too_many));
     vec![
         (
+            "broken form",
+            log_out,
+            vec![
+                |one| one.request.target = "/api/token/blacklist".to_owned(),
+                |one| one.request.body = Some(b"--b\r\n\r\nx\r\n--b--".to_vec()),
+                |one| one.theirs = Sent::json(400, &detail("Multipart form parse error - x")),
+                |one| one.ours = Sent::json(200, &json!({})),
+                |one| one.ours.status = 400,
+            ],
+        ),
+        (
             "large body",
             large,
             vec![
                 |one| one.request = sign_in("ada@example.com", "x"),
                 |one| one.ours.status = 200,
                 |one| one.ours = Sent::json(413, &detail("x")),
+                |one| one.theirs.status = 404,
+                |one| one.theirs.status = 500,
+                |one| one.theirs = one.theirs.clone().with("content-type", "text/html"),
             ],
         ),
         (
@@ -126,6 +149,9 @@ pub(super) fn all() -> Vec<NearMisses> {
                 |one| one.request.headers.clear(),
                 |one| one.ours.status = 200,
                 |one| one.ours = Sent::json(415, &unsupported("")),
+                |one| one.theirs.status = 404,
+                |one| one.theirs.status = 500,
+                |one| one.theirs = one.theirs.clone().with("content-type", "text/html"),
             ],
         ),
         (

@@ -1,13 +1,12 @@
 //! Differences in how tokens are read.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 
 use super::{Example, NearMisses, Sent, claims, pair_of, with_claim};
 use crate::django_differential::allowed::{not_valid, not_valid_in_header};
 use crate::django_differential::request::GeneratedRequest;
-use crate::support::tokens::sign_claims;
+use crate::support::app::SECRET_KEY;
+use crate::support::tokens::{forge_token, sign_claims};
 
 /// A request with a token to one of the routes that take one.
 fn with_token(path: &str, token: &str) -> GeneratedRequest {
@@ -31,6 +30,13 @@ fn me(token: &str) -> GeneratedRequest {
         token: Some(token.to_owned()),
         ..request.header("Authorization", format!("Bearer {token}"))
     }
+}
+
+/// A token whose header has a number as `typ`.
+fn with_number_as_type(key: &str) -> String {
+    let header = r#"{"alg":"HS256","typ":5}"#;
+    let claims = claims("refresh").to_string();
+    forge_token(header, claims.as_bytes(), key.as_bytes())
 }
 
 pub(super) fn all() -> Vec<NearMisses> {
@@ -95,12 +101,8 @@ pub(super) fn all() -> Vec<NearMisses> {
         issued(&with_claim("access", "ver", json!(1))),
         issued(&claims("access")),
     );
-    let odd = |header: &str| format!("{}.x.y", BASE64URL.encode(header));
-    let kind = Example::new(
-        with_token(verify, &odd(r#"{"alg":"HS256","typ":5}"#)),
-        ok(),
-        invalid(),
-    );
+    let odd = with_number_as_type(SECRET_KEY);
+    let kind = Example::new(with_token(verify, &odd), ok(), invalid());
     let padding = Example::new(with_token(verify, &format!("{token}=")), ok(), invalid());
     let mark = Example::new(
         with_token(verify, "e30.77u_e30.x"),
@@ -209,9 +211,15 @@ pub(super) fn all() -> Vec<NearMisses> {
             "type of a token",
             kind,
             vec![
-                |one| one.request = with_token("/api/token/verify", "e30.x.y"),
+                |one| one.request = signed("/api/token/verify", &claims("refresh")),
+                |one| {
+                    one.request = with_token("/api/token/verify", &with_number_as_type("another"));
+                },
                 |one| one.ours.status = 200,
                 |one| one.ours = Sent::json(401, &not_valid("Token is expired")),
+                |one| one.theirs = Sent::json(401, &not_valid("Token is expired")),
+                |one| one.theirs = Sent::json(200, &json!({ "id": 1 })),
+                |one| one.theirs.status = 500,
             ],
         ),
         (
@@ -219,7 +227,13 @@ pub(super) fn all() -> Vec<NearMisses> {
             padding,
             vec![
                 |one| one.request.token = Some(sign_claims(&claims("refresh"))),
+                |one| one.request.token = Some(format!("{}x=", sign_claims(&claims("refresh")))),
+                |one| one.request.token = Some(format!("{}==", sign_claims(&claims("refresh")))),
                 |one| one.ours = Sent::json(401, &not_valid("Token is expired")),
+                |one| one.ours.status = 200,
+                |one| one.theirs = Sent::json(401, &not_valid("Token is expired")),
+                |one| one.theirs = Sent::json(200, &json!({ "id": 1 })),
+                |one| one.theirs.status = 500,
             ],
         ),
         (
