@@ -212,6 +212,10 @@ pub fn django_hash(data: &[u8]) {
         return;
     }
     let own = encode_like(stored, PASSWORD).expect("an accepted hash can be computed");
+    if own.len() > stored.len() {
+        // The stored digest is too short to match.
+        return assert!(!passwords::verify(PASSWORD, stored));
+    }
     let parameters = |hash: &str| hash.rsplit_once('$').map(|(start, _)| start.to_owned());
     assert_eq!(parameters(&own), parameters(stored));
     assert_eq!(passwords::work(&own), Some((scheme, work)));
