@@ -105,11 +105,16 @@ impl Browser {
         }
     }
 
-    /// Fills in the field with this id.
+    /// Replaces the text of the field with this id, all at once: one key after the other takes ten times as
+    /// much processor time.
     pub(crate) async fn fill(&self, id: &str, text: &str) {
-        let field = self.find(Locator::Id(id)).await.unwrap();
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        let script = format!(
+            "const field = document.getElementById('{id}'); field.focus(); field.select();
+             return document.activeElement === field;"
+        );
+        assert_eq!(self.evaluate(&script).await, true, "{id} takes no text");
+        self.devtools("Input.insertText", json!({ "text": text }))
+            .await;
     }
 
     /// Waits for the page with this main heading, and until its style sheet has loaded: without it, the

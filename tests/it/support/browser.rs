@@ -1,10 +1,9 @@
 //! A real Chromium, driven through chromedriver.
 //!
 //! A [`Browser`] has a chromedriver, profile and folder that no other test uses at the same time. When it
-//! is dropped, the next test gets its Chromium, with a new window and without cookies, storage and cache:
-//! to start one takes several seconds of processor time. After a failed test Chromium is stopped. The
-//! programs are `chromedriver` and `chromium` on the `PATH`, or those that `CHROMEDRIVER` and `CHROME`
-//! name.
+//! is dropped, the next test gets its Chromium without history, cookies, storage and cache, since to start
+//! one takes several seconds of processor time. After a failed test Chromium is stopped. The programs are
+//! `chromedriver` and `chromium` on the `PATH`, or those that `CHROMEDRIVER` and `CHROME` name.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};

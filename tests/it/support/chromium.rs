@@ -126,14 +126,16 @@ impl Chromium {
         let url = format!("http://127.0.0.1:{port}");
         let client = Client::with_existing_session(&url, id, HttpConnector::new()).await;
         let client = client.expect("a URL of chromedriver");
-        let old = client.windows().await?;
-        let new = client.new_window(true).await?.handle;
-        for window in old {
+        let mut windows = client.windows().await?;
+        let kept = windows.swap_remove(0);
+        for window in windows {
             client.switch_to_window(window).await?;
             client.close_window().await?;
         }
-        client.switch_to_window(new).await?;
+        client.switch_to_window(kept).await?;
+        client.goto("about:blank").await?;
         for (command, parameters) in [
+            ("Page.resetNavigationHistory", json!({})),
             ("Network.clearBrowserCookies", json!({})),
             ("Network.clearBrowserCache", json!({})),
             (
