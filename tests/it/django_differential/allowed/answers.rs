@@ -117,11 +117,15 @@ pub(super) const RULES: &[Rule] = &[
         applies: |facts| {
             let is_other_path = ["/api/token%2Frefresh", "//api/token"].contains(&facts.path());
             // Django answers as it answers on the path with single slashes.
-            let theirs = facts.theirs();
+            let (theirs, ours) = (facts.theirs(), facts.ours());
+            // A path outside /api/ gets a page unless the client prefers JSON.
+            let is_page = facts.path() == "//api/token"
+                && ours.status == 404
+                && ours.get("content-type") == "text/html; charset=utf-8";
             is_other_path
                 && matches!(theirs.status, 200 | 400 | 401 | 405 | 415)
                 && theirs.get("content-type") == "application/json"
-                && facts.ours().is(404, &detail("Not found."))
+                && (is_page || ours.is(404, &detail("Not found.")))
         },
     },
 ];
