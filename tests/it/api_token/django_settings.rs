@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::django::{Call, EMAIL, assert_no_differences, tokens_cross};
 use crate::support::api::PASSWORD;
-use crate::support::app::{TestApp, TestAppBuilder, Visitor};
+use crate::support::app::{TestApp, Visitor};
 use crate::support::django::Django;
 use crate::support::django_server::DjangoServer;
 use crate::support::real_django::{RealDjango, django_and_vestibule};
@@ -13,24 +13,28 @@ use crate::support::tokens::{sign_claims, token_part};
 
 const KEY: &str = "another made-up key of the tests, of more than sixty-four bytes for HS512";
 
-/// A real Django with these settings of simplejwt, and vestibule with its users.
+/// A real Django, and vestibule with its users.
 struct Both {
     theirs: DjangoServer,
     made: RealDjango,
-    app: TestAppBuilder,
+    app: TestApp,
     /// Django's database is removed when this is dropped.
     _database: Django,
 }
 
-async fn both(simplejwt: &Value) -> Both {
+/// Starts both, Django with settings of simplejwt, vestibule with its own.
+async fn both(simplejwt: &Value, settings: &[(&str, &str)]) -> Both {
     let (django, made, database) = django_and_vestibule();
     let variable = format!("SIMPLE_JWT={simplejwt}");
     let theirs = DjangoServer::start_with(&django, false, &variable).await;
-    let app = TestApp::builder().database(database).system_clock();
+    let mut app = TestApp::builder().database(database).system_clock();
+    for (name, value) in settings {
+        app = app.setting(name, value);
+    }
     Both {
         theirs,
         made,
-        app,
+        app: app.start(),
         _database: django,
     }
 }
@@ -45,17 +49,9 @@ async fn access_token(at: &Visitor) -> String {
 
 async fn tokens_cross_with(algorithm: &str) {
     let settings = json!({ "ALGORITHM": algorithm, "SIGNING_KEY": KEY });
-    let Both {
-        theirs,
-        app,
-        _database,
-        ..
-    } = both(&settings).await;
-    let app = app
-        .setting("JWT_ALGORITHM", algorithm)
-        .setting("JWT_SIGNING_KEY", KEY)
-        .start();
-    let (there, here) = (theirs.visitor(), app.visitor());
+    let ours = [("JWT_ALGORITHM", algorithm), ("JWT_SIGNING_KEY", KEY)];
+    let both = both(&settings, &ours).await;
+    let (there, here) = (both.theirs.visitor(), both.app.visitor());
     tokens_cross(&there, &here).await;
     tokens_cross(&here, &there).await;
     for visitor in [&there, &here] {
@@ -63,14 +59,14 @@ async fn tokens_cross_with(algorithm: &str) {
         assert_eq!(token_part(&token, 0)["alg"], algorithm);
     }
     // Both refuse a token of the other algorithm with the right key.
-    let now = app.now().seconds();
+    let now = both.app.now().seconds();
     let claims =
         json!({ "token_type": "access", "exp": now + 60, "iat": now, "jti": "a", "user_id": "1" });
     let call = Call::post(
         "/api/token/verify",
         &json!({ "token": sign_claims(&claims) }),
     );
-    assert_no_differences([vec![call]], &theirs, &app).await;
+    assert_no_differences([vec![call]], &both.theirs, &both.app).await;
 }
 
 #[tokio::test]
@@ -85,14 +81,8 @@ async fn a_real_simplejwt_and_vestibule_accept_each_others_hs512() {
 
 #[tokio::test]
 async fn a_real_simplejwt_accepts_tokens_with_claims_for_applications() {
-    let Both {
-        theirs,
-        app,
-        _database,
-        ..
-    } = both(&json!({})).await;
-    let app = app.setting("TOKEN_CLAIMS", "org_id,email,groups").start();
-    let (there, here) = (theirs.visitor(), app.visitor());
+    let both = both(&json!({}), &[("TOKEN_CLAIMS", "org_id,email,groups")]).await;
+    let (there, here) = (both.theirs.visitor(), both.app.visitor());
     let claims = token_part(&access_token(&here).await, 1);
     assert_eq!(
         (&claims["email"], &claims["groups"]),
@@ -106,17 +96,9 @@ async fn a_real_simplejwt_accepts_tokens_with_claims_for_applications() {
 async fn a_real_simplejwt_and_vestibule_agree_about_audiences_and_issuers() {
     let issuer = "https://shop.example.com";
     let settings = json!({ "AUDIENCE": ["app", "admin"], "ISSUER": issuer });
-    let Both {
-        theirs,
-        app,
-        _database,
-        ..
-    } = both(&settings).await;
-    let app = app
-        .setting("JWT_AUDIENCE", "web, app")
-        .setting("JWT_ISSUER", issuer)
-        .start();
-    let (there, here) = (theirs.visitor(), app.visitor());
+    let ours = [("JWT_AUDIENCE", "web, app"), ("JWT_ISSUER", issuer)];
+    let both = both(&settings, &ours).await;
+    let (there, here) = (both.theirs.visitor(), both.app.visitor());
     tokens_cross(&there, &here).await;
     tokens_cross(&here, &there).await;
     for (visitor, audiences) in [(&there, ["app", "admin"]), (&here, ["web", "app"])] {
@@ -126,7 +108,7 @@ async fn a_real_simplejwt_and_vestibule_agree_about_audiences_and_issuers() {
             (&json!(audiences), &json!(issuer))
         );
     }
-    let now = app.now().seconds();
+    let now = both.app.now().seconds();
     let mut calls = Vec::new();
     for (aud, iss) in [
         (json!("app"), json!(issuer)),
@@ -151,20 +133,14 @@ async fn a_real_simplejwt_and_vestibule_agree_about_audiences_and_issuers() {
         calls.push(Call::post("/api/token/verify", &json!({ "token": token })));
         calls.push(Call::me(&format!("Bearer {token}")));
     }
-    assert_no_differences([calls], &theirs, &app).await;
+    assert_no_differences([calls], &both.theirs, &both.app).await;
 }
 
 #[tokio::test]
 async fn a_real_simplejwt_and_vestibule_have_the_same_leeway() {
-    let Both {
-        theirs,
-        made,
-        app,
-        _database,
-    } = both(&json!({ "LEEWAY": 60 })).await;
-    let app = app.setting("LEEWAY", "60").start();
-    let now = app.now().seconds();
-    let user = made.users.iter().find(|user| user.email == EMAIL);
+    let both = both(&json!({ "LEEWAY": 60 }), &[("LEEWAY", "60")]).await;
+    let now = both.app.now().seconds();
+    let user = both.made.users.iter().find(|user| user.email == EMAIL);
     let id = user.expect("a user of Django's").id.to_string();
     let mut calls = Vec::new();
     // Far enough from the bounds that neither server's clock passes them during the test.
@@ -188,10 +164,10 @@ async fn a_real_simplejwt_and_vestibule_have_the_same_leeway() {
         });
         calls.push(Call::me(&format!("Bearer {}", sign_claims(&claims))));
     }
-    assert_no_differences([calls.clone()], &theirs, &app).await;
+    assert_no_differences([calls.clone()], &both.theirs, &both.app).await;
     let mut statuses = Vec::new();
     for call in calls.iter().filter(|call| call.method == Method::GET) {
-        statuses.push(call.send(&app.visitor()).await.status.as_u16());
+        statuses.push(call.send(&both.app.visitor()).await.status.as_u16());
     }
     assert_eq!(statuses, [200, 401, 200, 401]);
 }

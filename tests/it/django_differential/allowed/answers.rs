@@ -5,6 +5,15 @@ use crate::django_differential::answer::Answer;
 
 const NO_CACHE: &str = "max-age=0, no-cache, no-store, must-revalidate, private";
 
+/// The fields that differ if one program serves the path or the method and the other does not.
+const OTHER_METHODS: &[&str] = &[
+    "allow",
+    "body",
+    "content-type",
+    "status",
+    "www-authenticate",
+];
+
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "headers of vestibule only",
@@ -76,13 +85,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "options",
         reason: "Django describes its Python classes; browsers' preflights reach neither description",
-        fields: &[
-            "allow",
-            "body",
-            "content-type",
-            "status",
-            "www-authenticate",
-        ],
+        fields: OTHER_METHODS,
         applies: |facts| {
             let (theirs, ours) = (facts.theirs(), facts.ours());
             let describes = theirs.status == 200 && theirs.json()["renders"].is_array();
@@ -107,13 +110,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "slashes in the path",
         reason: "an encoded slash separates nothing (RFC 3986, section 2.2), and two slashes are not one",
-        fields: &[
-            "allow",
-            "body",
-            "content-type",
-            "status",
-            "www-authenticate",
-        ],
+        fields: OTHER_METHODS,
         applies: |facts| {
             let is_other_path = ["/api/token%2Frefresh", "//api/token"].contains(&facts.path());
             // Django answers as it answers on the path with single slashes.
