@@ -29,6 +29,8 @@ pub struct TrackedConnection {
 struct Activity {
     /// Whether a request is running, which has been received completely.
     is_busy: bool,
+    /// Whether the task has tried to read meanwhile.
+    reading_is_paused: bool,
     has_served: bool,
     idle_since: Instant,
     /// Whether the headers of a request are complete, and its response is not.
@@ -49,6 +51,7 @@ impl TrackedConnection {
             task: AtomicWaker::new(),
             activity: Mutex::new(Activity {
                 is_busy: false,
+                reading_is_paused: false,
                 has_served: false,
                 idle_since: Instant::now(),
                 is_in_request: false,
@@ -62,6 +65,11 @@ impl TrackedConnection {
     /// Closes the connection: its stream fails from now on, and its task ends.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Wakes the task that reads and writes the stream.
+    pub(super) fn wake(&self) {
         self.task.wake();
     }
 
@@ -89,6 +97,17 @@ impl TrackedConnection {
         activity.is_busy = is_busy;
         activity.has_served = true;
         activity.idle_since = Instant::now();
+        if !is_busy && std::mem::take(&mut activity.reading_is_paused) {
+            drop(activity);
+            self.wake();
+        }
+    }
+
+    /// Whether the task may not read now, because a request is running. It is woken afterwards.
+    pub(super) fn pauses_reading(&self) -> bool {
+        let mut activity = self.activity.lock();
+        activity.reading_is_paused |= activity.is_busy;
+        activity.is_busy
     }
 
     /// Records that bytes have arrived. Fails if the unanswered requests of all connections are too large.

@@ -13,12 +13,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::connection::TrackedConnection;
 use super::table::{ConnectionId, ConnectionNetwork, ConnectionTable};
 
-/// A stream that the table of connections can close. It uses one descriptor.
+/// actix-web reads all bytes that have arrived, up to 128 KiB, before it processes them, and then keeps all
+/// requests in them: small ones take sixty times the memory of their bytes (measured).
+const MOST_UNPROCESSED: usize = 8 * 1024;
+
+/// A stream that the table of connections can close. It uses one descriptor. Nothing is read while a request
+/// is processed or the client does not read a response, so that a client cannot fill the memory with
+/// requests that it sends without waiting for responses.
 pub struct TrackedStream {
     stream: TcpStream,
     connection: Arc<TrackedConnection>,
     table: Arc<Mutex<ConnectionTable>>,
     place: (ConnectionNetwork, ConnectionId),
+    /// Whether bytes of a response wait until the client has read others.
+    is_write_blocked: bool,
+    /// The bytes that have been read since the task last had time to process them.
+    unprocessed: usize,
 }
 
 impl TrackedStream {
@@ -33,6 +43,16 @@ impl TrackedStream {
             connection,
             table,
             place,
+            is_write_blocked: false,
+            unprocessed: 0,
+        }
+    }
+
+    /// Records whether a write has to wait. Afterwards reading continues.
+    fn record_write<T>(&mut self, written: &Poll<io::Result<T>>) {
+        let was_blocked = std::mem::replace(&mut self.is_write_blocked, written.is_pending());
+        if was_blocked && !self.is_write_blocked {
+            self.connection.wake();
         }
     }
 
@@ -61,9 +81,22 @@ impl AsyncRead for TrackedStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.connection.check_open(cx)?;
+        if self.is_write_blocked || self.connection.pauses_reading() {
+            return Poll::Pending;
+        }
+        if self.unprocessed >= MOST_UNPROCESSED {
+            self.unprocessed = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if read.is_pending() {
+            self.unprocessed = 0;
+        }
+        ready!(read)?;
         let received = buf.filled().len() - before;
+        self.unprocessed += received;
         if received > 0 {
             self.connection.record_received(received)?;
         }
@@ -78,7 +111,9 @@ impl AsyncWrite for TrackedStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.connection.check_open(cx)?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.record_write(&written);
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -97,10 +132,116 @@ impl AsyncWrite for TrackedStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.connection.check_open(cx)?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.record_write(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::middleware::{ConnectionLimits, OpenConnections};
+
+    #[derive(Default)]
+    struct CountedWakes(AtomicUsize);
+
+    impl Wake for CountedWakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// A client and the server's end of its connection.
+    async fn connect() -> (TcpStream, TrackedStream) {
+        let limits = ConnectionLimits::of_this_process();
+        let times = (Duration::from_secs(60), Duration::from_secs(60));
+        let connections = OpenConnections::new(limits, times, &[]);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (stream, _) = listener.accept().await.unwrap();
+        (client.unwrap(), connections.admit(stream).unwrap())
+    }
+
+    /// Reads until the stream has to wait, as one call of a task does. Returns how many bytes were read.
+    fn read_available(stream: &mut TrackedStream, wakes: &Arc<CountedWakes>) -> usize {
+        let waker = Waker::from(Arc::clone(wakes));
+        let mut context = Context::from_waker(&waker);
+        let mut total = 0;
+        let mut bytes = [0; 1024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut *stream).poll_read(&mut context, &mut buffer) {
+                Poll::Ready(read) => read.unwrap(),
+                Poll::Pending => return total,
+            }
+            total += buffer.filled().len();
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_while_a_request_is_processed() {
+        let (mut client, mut stream) = connect().await;
+        let wakes = Arc::default();
+        stream.connection.set_busy(true);
+        client.write_all(b"next").await.unwrap();
+        stream.stream.readable().await.unwrap();
+        assert_eq!(read_available(&mut stream, &wakes), 0);
+        assert_eq!(wakes.0.load(Ordering::Acquire), 0);
+        stream.connection.set_busy(false);
+        assert_eq!(wakes.0.load(Ordering::Acquire), 1);
+        assert_eq!(read_available(&mut stream, &wakes), 4);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_while_the_client_does_not_read_a_response() {
+        let (mut client, mut stream) = connect().await;
+        let wakes = Arc::default();
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut context = Context::from_waker(&waker);
+        let response = [0; 64 * 1024];
+        let mut sent = 0;
+        while let Poll::Ready(written) = Pin::new(&mut stream).poll_write(&mut context, &response) {
+            sent += written.unwrap();
+        }
+        client.write_all(b"next").await.unwrap();
+        stream.stream.readable().await.unwrap();
+        assert_eq!(read_available(&mut stream, &wakes), 0);
+        client.read_exact(&mut vec![0; sent]).await.unwrap();
+        poll_fn(|task| Pin::new(&mut stream).poll_write(task, b"rest"))
+            .await
+            .unwrap();
+        // The last `poll_write` has registered another waker than this one.
+        assert_eq!(read_available(&mut stream, &wakes), 4);
+    }
+
+    #[tokio::test]
+    async fn a_part_of_many_bytes_is_processed_before_more_is_read() {
+        let (mut client, mut stream) = connect().await;
+        let wakes = Arc::default();
+        let sent = 3 * MOST_UNPROCESSED;
+        client.write_all(&vec![0; sent]).await.unwrap();
+        let mut parts = Vec::new();
+        while parts.iter().sum::<usize>() < sent {
+            stream.stream.readable().await.unwrap();
+            parts.push(read_available(&mut stream, &wakes));
+        }
+        assert!(
+            parts.iter().all(|part| *part <= MOST_UNPROCESSED),
+            "{parts:?}"
+        );
+        assert!(wakes.0.load(Ordering::Acquire) >= 2);
     }
 }

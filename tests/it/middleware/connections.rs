@@ -126,6 +126,27 @@ fn pipelined_requests_are_answered_in_order() {
     }
 }
 
+/// The server does not read the later ones before it has processed the earlier ones.
+#[test]
+fn many_pipelined_requests_are_all_answered() {
+    let app = TestApp::start();
+    let mut connection = Connection::open(&app.url);
+    let mut requests = Vec::new();
+    for _ in 0..300 {
+        for target in ["/no/such/page", "/account", "/healthz"] {
+            requests.extend(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").bytes());
+        }
+    }
+    assert!(requests.len() > 32 * 1024);
+    assert!(connection.send(&requests));
+    for number in 0..300 {
+        for status in [404, 302, 200] {
+            let answer = connection.answer();
+            assert_eq!(answer.expect("an answer").status, status, "{number}");
+        }
+    }
+}
+
 #[test]
 fn responses_are_compressed_when_the_client_accepts_it() {
     let app = TestApp::start();
