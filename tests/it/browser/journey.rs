@@ -1,39 +1,28 @@
 //! Signing in and out, on each screen size and colour scheme.
 
-use super::steps::{WELCOME_ADA, picture};
+use super::steps::WELCOME_ADA;
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Scheme, Screen};
 
 #[tokio::test]
-async fn a_person_signs_in_and_out_on_a_phone_in_the_light() {
-    signs_in_by_a_click_and_by_typing(Screen::Phone, Scheme::Light).await;
+async fn a_person_signs_in_and_out_on_a_phone() {
+    signs_in_by_a_click_and_by_typing(Screen::Phone).await;
 }
 
 #[tokio::test]
-async fn a_person_signs_in_and_out_on_a_phone_in_the_dark() {
-    signs_in_by_a_click_and_by_typing(Screen::Phone, Scheme::Dark).await;
+async fn a_person_signs_in_and_out_on_a_desktop() {
+    signs_in_by_a_click_and_by_typing(Screen::Desktop).await;
 }
 
-#[tokio::test]
-async fn a_person_signs_in_and_out_on_a_desktop_in_the_light() {
-    signs_in_by_a_click_and_by_typing(Screen::Desktop, Scheme::Light).await;
-}
-
-#[tokio::test]
-async fn a_person_signs_in_and_out_on_a_desktop_in_the_dark() {
-    signs_in_by_a_click_and_by_typing(Screen::Desktop, Scheme::Dark).await;
-}
-
-async fn signs_in_by_a_click_and_by_typing(screen: Screen, scheme: Scheme) {
+async fn signs_in_by_a_click_and_by_typing(screen: Screen) {
     let app = TestApp::start();
-    let browser = Browser::open(screen, scheme).await;
-    let name = |page: &str| picture(page, screen, scheme);
+    let browser = Browser::open(screen, Scheme::Light).await;
     browser.visit(&app.url).await;
     browser.wait_for_heading("Log in to continue").await;
-    browser.check_page(&name("home-signed-out")).await;
+    browser.check_in_both_schemes("home-signed-out").await;
     browser.click("Log in").await;
     browser.wait_for_heading("Sign in").await;
-    browser.check_page(&name("authkit")).await;
+    browser.check_in_both_schemes("authkit").await;
     browser.choose_user("ada@example.com").await;
     browser.wait_for_heading(WELCOME_ADA).await;
     assert!(browser.text(".profile").await.contains("Ada Example"));
@@ -42,14 +31,14 @@ async fn signs_in_by_a_click_and_by_typing(screen: Screen, scheme: Scheme) {
         [true; 3],
         "the icon and the two pictures"
     );
-    browser.check_page(&name("home")).await;
+    browser.check_in_both_schemes("home").await;
     browser.click("Your account").await;
     browser.wait_for_heading("Your account").await;
-    browser.check_page(&name("account")).await;
+    browser.check_in_both_schemes("account").await;
     browser.click("Log out").await;
     browser.wait_for_heading("Log in to continue").await;
     assert_eq!(browser.text(".notice").await, "You are logged out.");
-    browser.check_page(&name("home-logged-out")).await;
+    browser.check_in_both_schemes("home-logged-out").await;
     assert_eq!(browser.session_cookie().await, None);
     // The notice is shown once.
     browser.visit(&app.url).await;
@@ -68,7 +57,7 @@ async fn signs_in_by_a_click_and_by_typing(screen: Screen, scheme: Scheme) {
     browser.click("Log out").await;
     browser.wait_for_heading("Log in to continue").await;
     assert_eq!(browser.session_cookie().await, None);
-    browser.check_page(&name("home-signed-out-again")).await;
+    browser.check_in_both_schemes("home-signed-out-again").await;
 }
 
 #[tokio::test]

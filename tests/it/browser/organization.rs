@@ -2,13 +2,12 @@
 
 use fantoccini::Locator;
 
-use super::steps::picture;
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Scheme, Screen};
 
-async fn switches_organization(screen: Screen, scheme: Scheme) {
+async fn switches_organization(screen: Screen) {
     let app = TestApp::start();
-    let browser = Browser::open(screen, scheme).await;
+    let browser = Browser::open(screen, Scheme::Light).await;
     let orchards = app.organization("Example Orchards");
     let login = format!(
         "{}/auth/login?provider=authkit&organization_id={orchards}&next=/account",
@@ -19,9 +18,7 @@ async fn switches_organization(screen: Screen, scheme: Scheme) {
     browser.wait_for_heading("Your account").await;
     let section = "section[aria-labelledby=organisation]";
     assert!(browser.text(section).await.contains("admin"));
-    browser
-        .check_page(&picture("organization-choice", screen, scheme))
-        .await;
+    browser.check_in_both_schemes("organization-choice").await;
 
     let tandem = app.organization("Tandem Cycles");
     let radio = format!("input[value='{tandem}']");
@@ -31,9 +28,7 @@ async fn switches_organization(screen: Screen, scheme: Scheme) {
     let notice = browser.text(".notice.success").await;
     assert_eq!(notice, "You are now in Tandem Cycles.");
     assert!(browser.text(section).await.contains("member"));
-    browser
-        .check_page(&picture("organization-switched", screen, scheme))
-        .await;
+    browser.check_in_both_schemes("organization-switched").await;
 
     // An id as if the membership had ended meanwhile.
     let forged =
@@ -47,27 +42,15 @@ async fn switches_organization(screen: Screen, scheme: Scheme) {
         .for_element(Locator::Css("#organization_id-error"))
         .await
         .unwrap();
-    browser
-        .check_page(&picture("organization-refused", screen, scheme))
-        .await;
+    browser.check_in_both_schemes("organization-refused").await;
 }
 
 #[tokio::test]
-async fn the_organisation_is_switched_on_a_phone_in_light() {
-    switches_organization(Screen::Phone, Scheme::Light).await;
+async fn the_organisation_is_switched_on_a_phone() {
+    switches_organization(Screen::Phone).await;
 }
 
 #[tokio::test]
-async fn the_organisation_is_switched_on_a_phone_in_dark() {
-    switches_organization(Screen::Phone, Scheme::Dark).await;
-}
-
-#[tokio::test]
-async fn the_organisation_is_switched_on_a_desktop_in_light() {
-    switches_organization(Screen::Desktop, Scheme::Light).await;
-}
-
-#[tokio::test]
-async fn the_organisation_is_switched_on_a_desktop_in_dark() {
-    switches_organization(Screen::Desktop, Scheme::Dark).await;
+async fn the_organisation_is_switched_on_a_desktop() {
+    switches_organization(Screen::Desktop).await;
 }

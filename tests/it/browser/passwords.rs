@@ -1,6 +1,6 @@
 //! Signing in with a password of this site, and changing it.
 
-use super::steps::{WELCOME_ADA, picture};
+use super::steps::WELCOME_ADA;
 use crate::password_login::{EMAIL, PASSWORD, REFUSED};
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Scheme, Screen};
@@ -8,36 +8,25 @@ use crate::support::browser::{Browser, Scheme, Screen};
 const NEW: &str = "Battery-staple-7";
 
 #[tokio::test]
-async fn a_person_signs_in_and_changes_the_password_on_a_phone_in_the_light() {
-    signs_in_and_changes_the_password(Screen::Phone, Scheme::Light).await;
+async fn a_person_signs_in_and_changes_the_password_on_a_phone() {
+    signs_in_and_changes_the_password(Screen::Phone).await;
 }
 
 #[tokio::test]
-async fn a_person_signs_in_and_changes_the_password_on_a_phone_in_the_dark() {
-    signs_in_and_changes_the_password(Screen::Phone, Scheme::Dark).await;
+async fn a_person_signs_in_and_changes_the_password_on_a_desktop() {
+    signs_in_and_changes_the_password(Screen::Desktop).await;
 }
 
-#[tokio::test]
-async fn a_person_signs_in_and_changes_the_password_on_a_desktop_in_the_light() {
-    signs_in_and_changes_the_password(Screen::Desktop, Scheme::Light).await;
-}
-
-#[tokio::test]
-async fn a_person_signs_in_and_changes_the_password_on_a_desktop_in_the_dark() {
-    signs_in_and_changes_the_password(Screen::Desktop, Scheme::Dark).await;
-}
-
-async fn signs_in_and_changes_the_password(screen: Screen, scheme: Scheme) {
+async fn signs_in_and_changes_the_password(screen: Screen) {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
-    let browser = Browser::open(screen, scheme).await;
-    let name = |page: &str| picture(page, screen, scheme);
+    let browser = Browser::open(screen, Scheme::Light).await;
     browser.visit(&app.url).await;
     browser.wait_for_heading("Log in to continue").await;
-    browser.check_page(&name("home-with-passwords")).await;
+    browser.check_in_both_schemes("home-with-passwords").await;
     browser.click("Log in with a password").await;
     browser.wait_for_heading("Log in").await;
-    browser.check_page(&name("login")).await;
+    browser.check_in_both_schemes("login").await;
 
     browser.fill("email", EMAIL).await;
     browser.fill("password", "wrong").await;
@@ -48,7 +37,7 @@ async fn signs_in_and_changes_the_password(screen: Screen, scheme: Scheme) {
         .evaluate("return email.value + '|' + password.value")
         .await;
     assert_eq!(kept, format!("{EMAIL}|"));
-    browser.check_page(&name("login-refused")).await;
+    browser.check_in_both_schemes("login-refused").await;
     browser.fill("password", PASSWORD).await;
     browser.click("Log in").await;
     browser
@@ -57,7 +46,7 @@ async fn signs_in_and_changes_the_password(screen: Screen, scheme: Scheme) {
 
     browser.click("Your account").await;
     browser.wait_for_heading("Your account").await;
-    browser.check_page(&name("account-with-password")).await;
+    browser.check_in_both_schemes("account-with-password").await;
     browser.fill("old_password", PASSWORD).await;
     browser.fill("new_password1", "1234567").await;
     browser.fill("new_password2", "1234567").await;
@@ -69,7 +58,7 @@ async fn signs_in_and_changes_the_password(screen: Screen, scheme: Scheme) {
     assert_eq!(focus, "old_password");
     // Scrolled to the focused field, Chromium leaves unpainted areas out of the screenshot.
     browser.evaluate("scrollTo(0, 0)").await;
-    browser.check_page(&name("password-refused")).await;
+    browser.check_in_both_schemes("password-refused").await;
     browser.fill("old_password", PASSWORD).await;
     browser.fill("new_password1", NEW).await;
     browser.fill("new_password2", NEW).await;
@@ -77,7 +66,7 @@ async fn signs_in_and_changes_the_password(screen: Screen, scheme: Scheme) {
     browser.wait_for_heading("Your account").await;
     let notice = "Your password was changed, and your other sessions have ended.";
     assert_eq!(browser.text(".notice").await, notice);
-    browser.check_page(&name("password-changed")).await;
+    browser.check_in_both_schemes("password-changed").await;
     browser.click("Log out").await;
     browser.wait_for_heading("Log in to continue").await;
     assert_eq!(browser.session_cookie().await, None);

@@ -2,29 +2,18 @@
 
 use totp_rs::{Builder, Secret};
 
-use super::steps::picture;
 use crate::password_login::{EMAIL, PASSWORD};
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Scheme, Screen};
 
 #[tokio::test]
-async fn a_person_sets_up_an_authenticator_app_on_a_phone_in_the_light() {
-    sets_up_and_logs_in(Screen::Phone, Scheme::Light).await;
+async fn a_person_sets_up_an_authenticator_app_on_a_phone() {
+    sets_up_and_logs_in(Screen::Phone).await;
 }
 
 #[tokio::test]
-async fn a_person_sets_up_an_authenticator_app_on_a_phone_in_the_dark() {
-    sets_up_and_logs_in(Screen::Phone, Scheme::Dark).await;
-}
-
-#[tokio::test]
-async fn a_person_sets_up_an_authenticator_app_on_a_desktop_in_the_light() {
-    sets_up_and_logs_in(Screen::Desktop, Scheme::Light).await;
-}
-
-#[tokio::test]
-async fn a_person_sets_up_an_authenticator_app_on_a_desktop_in_the_dark() {
-    sets_up_and_logs_in(Screen::Desktop, Scheme::Dark).await;
+async fn a_person_sets_up_an_authenticator_app_on_a_desktop() {
+    sets_up_and_logs_in(Screen::Desktop).await;
 }
 
 /// The code that an app with this secret shows.
@@ -44,11 +33,10 @@ async fn log_in(browser: &Browser) {
     browser.click("Log in").await;
 }
 
-async fn sets_up_and_logs_in(screen: Screen, scheme: Scheme) {
+async fn sets_up_and_logs_in(screen: Screen) {
     let app = TestApp::start();
     app.add_user_with_password(EMAIL, PASSWORD);
-    let browser = Browser::open(screen, scheme).await;
-    let name = |page: &str| picture(page, screen, scheme);
+    let browser = Browser::open(screen, Scheme::Light).await;
     browser
         .visit(&format!("{}/login?next=/account", app.url))
         .await;
@@ -58,7 +46,7 @@ async fn sets_up_and_logs_in(screen: Screen, scheme: Scheme) {
     browser
         .wait_for_heading("Set up an authenticator app")
         .await;
-    browser.check_page(&name("authenticator-setup")).await;
+    browser.check_in_both_schemes("authenticator-setup").await;
     let secret = browser.text(".secret").await;
     browser.fill("code", "000").await;
     browser.click("Turn on").await;
@@ -70,23 +58,23 @@ async fn sets_up_and_logs_in(screen: Screen, scheme: Scheme) {
     assert_eq!(browser.text(".secret").await, secret, "the same secret");
     browser.evaluate("scrollTo(0, 0)").await;
     browser
-        .check_page(&name("authenticator-setup-refused"))
+        .check_in_both_schemes("authenticator-setup-refused")
         .await;
     browser.fill("code", &code(&app, &secret)).await;
     browser.click("Turn on").await;
     browser.wait_for_heading("Save your recovery codes").await;
     browser
-        .check_page(&name("authenticator-recovery-codes"))
+        .check_in_both_schemes("authenticator-recovery-codes")
         .await;
     let recovery_code = browser.text(".recovery-codes code").await;
     browser.click("I have saved them").await;
     browser.wait_for_heading("Your account").await;
     browser
-        .check_page(&name("account-with-authenticator"))
+        .check_in_both_schemes("account-with-authenticator")
         .await;
     browser.click("Change").await;
     browser.wait_for_heading("Authenticator app").await;
-    browser.check_page(&name("authenticator")).await;
+    browser.check_in_both_schemes("authenticator").await;
     browser.click("Log out").await;
     browser.wait_for_heading("Log in to continue").await;
 
@@ -97,16 +85,16 @@ async fn sets_up_and_logs_in(screen: Screen, scheme: Scheme) {
     browser.wait_for_heading("Enter your code").await;
     let focus = browser.evaluate("return document.activeElement.id").await;
     assert_eq!(focus, "code");
-    browser.check_page(&name("login-code")).await;
+    browser.check_in_both_schemes("login-code").await;
     browser.fill("code", &code(&app, &secret)).await;
     browser.click("Log in").await;
     browser.wait_for_heading("Enter your code").await;
     let used = "This code has already been used. Wait for the next one.";
     assert_eq!(browser.text("#code-error").await, used);
-    browser.check_page(&name("login-code-refused")).await;
+    browser.check_in_both_schemes("login-code-refused").await;
     browser.click("Use a recovery code").await;
     browser.wait_for_heading("Enter a recovery code").await;
-    browser.check_page(&name("login-recovery-code")).await;
+    browser.check_in_both_schemes("login-recovery-code").await;
     browser.fill("code", &recovery_code).await;
     browser.click("Log in").await;
     browser.wait_for_heading("Your account").await;
@@ -120,9 +108,9 @@ async fn sets_up_and_logs_in(screen: Screen, scheme: Scheme) {
     let error = browser.text("#remove-code-error").await;
     assert_eq!(error, "This code is not right. Check it and try again.");
     browser.evaluate("scrollTo(0, 0)").await;
-    browser.check_page(&name("authenticator-refused")).await;
+    browser.check_in_both_schemes("authenticator-refused").await;
     browser.fill("remove-code", &code(&app, &secret)).await;
     browser.click("Turn off").await;
     browser.wait_for_heading("Your account").await;
-    browser.check_page(&name("authenticator-removed")).await;
+    browser.check_in_both_schemes("authenticator-removed").await;
 }

@@ -165,16 +165,35 @@ impl Browser {
         assert_eq!(self.console_errors().await, Vec::<String>::new(), "{name}");
     }
 
+    /// Does the same as [`Browser::check_page`] in light and dark.
+    pub(crate) async fn check_in_both_schemes(&self, page: &str) {
+        for scheme in [Scheme::Light, Scheme::Dark] {
+            self.prefer(scheme).await;
+            self.check_page(&picture(page, self.screen(), scheme)).await;
+        }
+    }
+
     /// Does the same as [`Browser::check_page`] for a page with this error status, which Chromium reports
     /// to the console.
     pub(crate) async fn check_error_page(&self, name: &str, status: u16) {
+        self.take_status_error(name, status).await;
+        self.check_page(name).await;
+    }
+
+    /// Does the same as [`Browser::check_error_page`] in light and dark.
+    pub(crate) async fn check_error_page_in_both_schemes(&self, page: &str, status: u16) {
+        self.take_status_error(page, status).await;
+        self.check_in_both_schemes(page).await;
+    }
+
+    /// Asserts that the only console error since the last call is the report of this status.
+    async fn take_status_error(&self, page: &str, status: u16) {
         let errors = self.console_errors().await;
         let reported = format!("responded with a status of {status} ");
         assert!(
             errors.len() == 1 && errors[0].contains(&reported),
-            "{name}: the log has {errors:?}"
+            "{page}: the log has {errors:?}"
         );
-        self.check_page(name).await;
     }
 
     /// Whether each image of the page has loaded; waits until all have loaded or failed.

@@ -33,6 +33,7 @@ pub(crate) enum Scheme {
 pub(crate) struct Browser {
     client: Client,
     chromium: Option<Chromium>,
+    screen: Screen,
 }
 
 impl Browser {
@@ -44,13 +45,20 @@ impl Browser {
         let browser = Self {
             client,
             chromium: Some(chromium),
+            screen,
         };
-        browser.emulate(screen, scheme).await;
+        browser.emulate_screen().await;
+        browser.prefer(scheme).await;
         browser
     }
 
-    async fn emulate(&self, screen: Screen, scheme: Scheme) {
-        let (width, height, phone) = match screen {
+    /// The size of its page.
+    pub(crate) fn screen(&self) -> Screen {
+        self.screen
+    }
+
+    async fn emulate_screen(&self) {
+        let (width, height, phone) = match self.screen {
             Screen::Phone => (390, 844, true),
             Screen::Desktop => (1280, 900, false),
         };
@@ -64,6 +72,10 @@ impl Browser {
             json!({ "enabled": phone }),
         )
         .await;
+    }
+
+    /// Sets `prefers-color-scheme`.
+    pub(crate) async fn prefer(&self, scheme: Scheme) {
         let value = match scheme {
             Scheme::Light => "light",
             Scheme::Dark => "dark",
