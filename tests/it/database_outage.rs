@@ -1,5 +1,4 @@
 //! The database going away and coming back while the app runs.
 
 mod disk;
-#[cfg(feature = "postgres")]
 mod postgres;

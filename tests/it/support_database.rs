@@ -59,7 +59,6 @@ fn a_forwarder_can_be_cut_and_restored() {
     ));
 }
 
-#[cfg(feature = "postgres")]
 mod postgres {
     //! These tests check something only if `TEST_DATABASE_URL` is set.
 

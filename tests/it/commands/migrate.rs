@@ -212,7 +212,6 @@ fn a_build_without_postgresql_says_how_to_get_one_with_it() {
         .leaves_files(&[]);
 }
 
-#[cfg(feature = "postgres")]
 #[test]
 fn a_postgresql_that_does_not_answer_is_one_line_without_its_password() {
     let port = crate::support::site::free_port();

@@ -185,7 +185,6 @@ fn a_source_may_be_read_only_and_in_wal_mode() {
     assert_eq!(counts(&target.import(&wal, &[]), 0), [1, 0, 0, 0]);
 }
 
-#[cfg(feature = "postgres")]
 mod postgres {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;

@@ -56,7 +56,6 @@ async fn concurrent_callbacks_of_a_new_user_create_one_account_and_a_session_eac
     assert_one_account_and_a_session_each(&app, send_callbacks(ready)).await;
 }
 
-#[cfg(feature = "postgres")]
 mod postgres {
     //! On PostgreSQL a lock lets all callbacks read before any of them writes.
 

@@ -83,7 +83,6 @@ fn refuse_confirmations(conn: &mut Conn) -> QueryResult<()> {
             "CREATE TRIGGER no_confirmations BEFORE UPDATE OF confirmed_until ON sessions
              BEGIN SELECT RAISE(ABORT, 'not now'); END",
         ),
-        #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => conn.batch_execute(
             "CREATE FUNCTION not_now() RETURNS trigger LANGUAGE plpgsql AS
                  'BEGIN RAISE EXCEPTION ''not now''; END';
@@ -97,7 +96,6 @@ fn refuse_confirmations(conn: &mut Conn) -> QueryResult<()> {
 fn allow_confirmations(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => conn.batch_execute("DROP TRIGGER no_confirmations"),
-        #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => conn.batch_execute("DROP TRIGGER no_confirmations ON sessions"),
     }
 }

@@ -22,13 +22,8 @@ pub(crate) struct TestDatabase {
 }
 
 enum Backend {
-    Sqlite {
-        _folder: TempDir,
-    },
-    #[cfg(feature = "postgres")]
-    Postgres {
-        _scratch: postgres::ScratchDatabase,
-    },
+    Sqlite { _folder: TempDir },
+    Postgres { _scratch: postgres::ScratchDatabase },
 }
 
 impl TestDatabase {
@@ -96,7 +91,6 @@ impl TestDatabase {
         }
     }
 
-    #[cfg(feature = "postgres")]
     fn on_postgres(admin: &str) -> Self {
         let scratch = postgres::ScratchDatabase::create(admin);
         Self {
@@ -105,7 +99,6 @@ impl TestDatabase {
         }
     }
 
-    #[cfg(feature = "postgres")]
     fn migrated_on_postgres(admin: &str) -> Self {
         let scratch = postgres::ScratchDatabase::create_migrated(admin);
         Self {
@@ -114,30 +107,13 @@ impl TestDatabase {
         }
     }
 
-    /// Makes a copy of the database that the first call makes with `fill`, on PostgreSQL.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn filled_on_postgres(fill: impl FnOnce(&str)) -> Self {
-        let admin = std::env::var("TEST_DATABASE_URL").expect("TEST_DATABASE_URL");
-        let scratch = postgres::ScratchDatabase::create_filled(&admin, fill);
+    /// Makes a copy of a template on PostgreSQL.
+    pub(crate) fn copy_of_template(admin: &str, template: &str) -> Self {
+        let scratch = postgres::ScratchDatabase::create_from(admin, template);
         Self {
             url: scratch.url(),
             _backend: Backend::Postgres { _scratch: scratch },
         }
-    }
-
-    #[cfg(not(feature = "postgres"))]
-    pub(crate) fn filled_on_postgres(_fill: impl FnOnce(&str)) -> Self {
-        panic!("run the tests with `--features postgres`")
-    }
-
-    #[cfg(not(feature = "postgres"))]
-    fn on_postgres(_admin: &str) -> Self {
-        panic!("TEST_DATABASE_URL is set: run the tests with `--features postgres`, or unset it")
-    }
-
-    #[cfg(not(feature = "postgres"))]
-    fn migrated_on_postgres(admin: &str) -> Self {
-        Self::on_postgres(admin)
     }
 
     /// The value for `DATABASE_URL`.
@@ -154,7 +130,6 @@ fn migrate(url: &str) {
     while migrations.apply_next().expect("a migration").is_some() {}
 }
 
-#[cfg(feature = "postgres")]
 pub(crate) mod postgres {
     //! PostgreSQL databases.
 
@@ -171,7 +146,7 @@ pub(crate) mod postgres {
     use super::super::forwarder::Forwarder;
     use super::{TestDatabase, migrate};
 
-    /// The template's name is this prefix and the id of the process that made it.
+    /// A template's name begins with this prefix and the id of the process that made it.
     const TEMPLATE_PREFIX: &str = "vestibule_template_";
 
     /// Makes the databases' names unique within this process.
@@ -191,18 +166,11 @@ pub(crate) mod postgres {
         /// Copies the migrated template, which the first call makes.
         pub(super) fn create_migrated(admin: &str) -> Self {
             static TEMPLATE: OnceLock<String> = OnceLock::new();
-            let template = TEMPLATE.get_or_init(|| make_template(admin, "", migrate));
+            let template = TEMPLATE.get_or_init(|| make_template(admin, "migrated", migrate));
             Self::create_from(admin, template)
         }
 
-        /// Copies the template that the first call makes with `fill`.
-        pub(super) fn create_filled(admin: &str, fill: impl FnOnce(&str)) -> Self {
-            static TEMPLATE: OnceLock<String> = OnceLock::new();
-            let template = TEMPLATE.get_or_init(|| make_template(admin, "_filled", fill));
-            Self::create_from(admin, template)
-        }
-
-        fn create_from(admin: &str, template: &str) -> Self {
+        pub(super) fn create_from(admin: &str, template: &str) -> Self {
             let admin = Url::parse(admin).expect("TEST_DATABASE_URL is a URL");
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let name = format!("vestibule_test_{}_{number}", std::process::id());
@@ -239,11 +207,11 @@ pub(crate) mod postgres {
         );
     }
 
-    /// Makes this process's template. Nothing runs at a process's end, so it is left behind for the
-    /// next run, which deletes the templates of processes that have ended.
-    fn make_template(admin: &str, suffix: &str, fill: impl FnOnce(&str)) -> String {
+    /// Makes a template of this process and returns its full name. Nothing runs at a process's end, so it is left
+    /// behind for the next run, which deletes the templates of processes that have ended.
+    pub(crate) fn make_template(admin: &str, name: &str, fill: impl FnOnce(&str)) -> String {
         let mut url = Url::parse(admin).expect("TEST_DATABASE_URL is a URL");
-        let name = format!("{TEMPLATE_PREFIX}{}{suffix}", std::process::id());
+        let name = format!("{TEMPLATE_PREFIX}{}_{name}", std::process::id());
         drop_old_templates(&url);
         create_database(&url, &name, "template1");
         let admin = url.clone();

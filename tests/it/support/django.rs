@@ -114,16 +114,10 @@ pub(crate) fn execute(url: &str, statements: &str) {
     done.unwrap_or_else(|error| panic!("{statements}: {error}"));
 }
 
-#[cfg(feature = "postgres")]
 fn on_postgres(url: &str, statements: &str) -> QueryResult<()> {
     let mut conn = diesel::PgConnection::establish(url).expect("a PostgreSQL database");
     conn.batch_execute("SET TIME ZONE 'UTC'")?;
     conn.batch_execute(statements)
-}
-
-#[cfg(not(feature = "postgres"))]
-fn on_postgres(_url: &str, _statements: &str) -> QueryResult<()> {
-    panic!("run the tests with `--features postgres`")
 }
 
 /// A migrated database of the app into which Django's users are imported.

@@ -53,12 +53,9 @@ impl Program {
         }
     }
 
-    /// The same with a build that lacks the feature `postgres`. `None` if there is none: this build has
-    /// the feature, and `VESTIBULE_WITHOUT_POSTGRES` does not name another one (script/test sets it).
+    /// The same with a build that lacks the feature `postgres`. `None` if
+    /// `VESTIBULE_WITHOUT_POSTGRES` does not name one (script/test sets it).
     pub(crate) fn without_postgres(arguments: &[&str]) -> Option<Self> {
-        if !cfg!(feature = "postgres") {
-            return Some(Self::new(arguments));
-        }
         let program = std::env::var_os("VESTIBULE_WITHOUT_POSTGRES")?;
         Some(Self::of(Path::new(&program), arguments))
     }

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use super::database::TestDatabase;
+use super::database::postgres::make_template;
 use super::django::Django;
 use super::program::Program;
 
@@ -66,33 +67,63 @@ pub(crate) struct RealToken {
     pub(crate) revoked_at: String,
 }
 
-impl RealDjango {
-    /// A database that a real Django made, on the backend of this run, and what is in it. One Django
-    /// process makes the database of a run; each test gets a copy.
-    pub(crate) fn on_this_runs_backend() -> (Django, Self) {
-        if !TestDatabase::is_postgres_run() {
-            return Self::on_sqlite();
+/// A database that one Django process fills, and what is in it. Each test gets a copy: Django takes seconds
+/// to start.
+struct Filled<T> {
+    /// The name of its template on PostgreSQL.
+    name: &'static str,
+    fill: fn(&str) -> T,
+    sqlite: OnceLock<(Vec<u8>, T)>,
+    postgres: OnceLock<(String, T)>,
+}
+
+impl<T: Clone> Filled<T> {
+    const fn new(name: &'static str, fill: fn(&str) -> T) -> Self {
+        Self {
+            name,
+            fill,
+            sqlite: OnceLock::new(),
+            postgres: OnceLock::new(),
         }
-        static MADE: OnceLock<RealDjango> = OnceLock::new();
-        let database = TestDatabase::filled_on_postgres(|url| {
-            MADE.get_or_init(|| fill(url, false));
-        });
-        let made = MADE.get().expect("the template is filled").clone();
-        (Django::without_tables(database), made)
     }
 
-    /// The same on SQLite, whatever the backend of this run is.
-    pub(crate) fn on_sqlite() -> (Django, Self) {
-        static MADE: OnceLock<(Vec<u8>, RealDjango)> = OnceLock::new();
-        let (content, made) = MADE.get_or_init(|| {
+    fn on_this_runs_backend(&self) -> (Django, T) {
+        let Ok(admin) = std::env::var("TEST_DATABASE_URL") else {
+            return self.on_sqlite();
+        };
+        let (template, made) = self.postgres.get_or_init(|| {
+            let mut made = None;
+            let fill = |url: &str| made = Some((self.fill)(url));
+            let template = make_template(&admin, self.name, fill);
+            (template, made.expect("the template is filled"))
+        });
+        let database = TestDatabase::copy_of_template(&admin, template);
+        (Django::without_tables(database), made.clone())
+    }
+
+    fn on_sqlite(&self) -> (Django, T) {
+        let (content, made) = self.sqlite.get_or_init(|| {
             let database = TestDatabase::sqlite();
-            // Once is enough: the hashers do not depend on the database.
-            let made = fill(database.url(), !TestDatabase::is_postgres_run());
+            let made = (self.fill)(database.url());
             let content = std::fs::read(database.sqlite_path()).expect("Django's file");
             (content, made)
         });
         let database = TestDatabase::sqlite_copy(content);
         (Django::without_tables(database), made.clone())
+    }
+}
+
+static USERS: Filled<RealDjango> = Filled::new("users", fill_with_users);
+
+impl RealDjango {
+    /// A database that a real Django made, on the backend of this run, and what is in it.
+    pub(crate) fn on_this_runs_backend() -> (Django, Self) {
+        USERS.on_this_runs_backend()
+    }
+
+    /// The same on SQLite, whatever the backend of this run is.
+    pub(crate) fn on_sqlite() -> (Django, Self) {
+        USERS.on_sqlite()
     }
 }
 
@@ -130,19 +161,25 @@ pub(crate) struct RealAllauth {
     pub(crate) secrets: BTreeMap<String, String>,
 }
 
+static ALLAUTH: Filled<RealAllauth> = Filled::new("allauth", fill_with_allauth);
+
 impl RealAllauth {
     /// A database that a real Django made with `make_allauth.py`, on the backend of this run.
     pub(crate) fn on_this_runs_backend() -> (Django, Self) {
-        let database = TestDatabase::new();
-        let output = python(database.url()).arg("make_allauth.py").output();
-        let made = serde_json::from_slice(&successful(output)).expect("JSON of what was made");
-        (Django::without_tables(database), made)
+        ALLAUTH.on_this_runs_backend()
     }
 }
 
-/// Lets a real Django migrate this database and fill it. Its password hashes have cheap parameters; with
-/// `default_hashes`, further users have hashes with the parameters that Django has by default.
-fn fill(url: &str, default_hashes: bool) -> RealDjango {
+fn fill_with_allauth(url: &str) -> RealAllauth {
+    let output = python(url).arg("make_allauth.py").output();
+    serde_json::from_slice(&successful(output)).expect("JSON of what was made")
+}
+
+/// Lets a real Django migrate this database and fill it. Its password hashes have cheap parameters. Once, in
+/// the run on SQLite, further users have hashes with the parameters that Django has by default: the hashers
+/// do not depend on the database.
+fn fill_with_users(url: &str) -> RealDjango {
+    let default_hashes = !TestDatabase::is_postgres_run();
     let output = python(url)
         .arg("make_users.py")
         .env("DEFAULT_HASHES", if default_hashes { "1" } else { "0" })

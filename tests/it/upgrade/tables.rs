@@ -113,14 +113,8 @@ fn revert_new_migrations(url: &str) {
     }
 }
 
-#[cfg(feature = "postgres")]
 fn revert_on_postgres(url: &str) {
     revert(PgConnection::establish(url).unwrap(), "postgres");
-}
-
-#[cfg(not(feature = "postgres"))]
-fn revert_on_postgres(url: &str) {
-    panic!("{url} needs the feature `postgres`");
 }
 
 fn revert<DB: Backend>(mut conn: impl MigrationHarness<DB>, folder: &str) {
