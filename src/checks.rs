@@ -14,7 +14,9 @@ mod workos;
 
 use crate::accounts::passwords::allow_argon2_memory;
 use crate::db::{Database, DbError};
-use crate::settings::{DatabaseUrl, InvalidSetting, MisspeltName, Settings, SettingsError};
+use crate::settings::{
+    DatabaseUrl, DjangoName, InvalidSetting, MisspeltName, Settings, SettingsError,
+};
 pub use deployment::deployment;
 pub use django::django;
 use report::sentence;
@@ -50,6 +52,7 @@ pub fn settings(settings: &Settings) -> Vec<CheckMessage> {
         ));
     }
     issues.extend(settings.misspelt.iter().map(misspelt));
+    issues.extend(settings.django_names.iter().map(django_name));
     issues.extend(hosts::issues(settings));
     issues.extend(workos::redirect_uri(settings));
     issues.extend(tokens::issues(&settings.tokens));
@@ -80,6 +83,18 @@ fn misspelt(misspelt: &MisspeltName) -> CheckMessage {
         CheckLevel::Warning,
         misspelt.to_string(),
         "Correct the name, or remove the variable; if another program needs it, add settings.W002 to SILENCED_SYSTEM_CHECKS.",
+    )
+}
+
+fn django_name(found: &DjangoName) -> CheckMessage {
+    CheckMessage::new(
+        "settings.W004",
+        CheckLevel::Warning,
+        format!(
+            "{} in .env is a setting of Django and has no effect here.",
+            found.name
+        ),
+        found.hint,
     )
 }
 

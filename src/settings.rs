@@ -8,6 +8,7 @@ mod api_prefix;
 mod application_claim;
 mod cors;
 mod database_url;
+mod django_names;
 mod dotenv;
 mod error;
 mod log;
@@ -36,6 +37,7 @@ pub use api_prefix::ApiPrefix;
 pub use application_claim::ApplicationClaim;
 pub use cors::CorsSettings;
 pub use database_url::DatabaseUrl;
+pub use django_names::DjangoName;
 pub use error::{InvalidSetting, SettingsError};
 pub use log::{LogFormat, LogSettings};
 pub use login_field::LoginField;
@@ -128,6 +130,8 @@ pub struct Settings {
     pub expanded_dollars: Vec<String>,
     /// Variables that look like misspelt settings; `check` warns of them.
     pub misspelt: Vec<MisspeltName>,
+    /// Variables of `.env` that are settings of Django, and not of this program; `check` warns of them.
+    pub django_names: Vec<DjangoName>,
 }
 
 /// The files with secrets that the settings come from.
@@ -160,6 +164,7 @@ impl Settings {
             },
             expanded_dollars: source.expanded_dollars().to_vec(),
             misspelt: Self::misspelt_in(source),
+            django_names: django_names::find(source.dotenv_names()),
             ..settings
         };
         reader.finish(settings).map_err(|error| SettingsError {
@@ -258,6 +263,7 @@ impl Settings {
             files: SecretFiles::default(),
             expanded_dollars: Vec::new(),
             misspelt: Vec::new(),
+            django_names: Vec::new(),
             public_url,
         }
     }

@@ -12,6 +12,7 @@ pub struct Source {
     values: HashMap<String, String>,
     expanded_dollars: Vec<String>,
     dotenv_file: Option<PathBuf>,
+    dotenv_names: Vec<String>,
 }
 
 impl Source {
@@ -27,6 +28,7 @@ impl Source {
             expanded_dollars,
         } = Dotenv::load(path)?;
         let mut source = Self {
+            dotenv_names: values.keys().cloned().collect(),
             values,
             expanded_dollars,
             dotenv_file: path.is_file().then(|| path.to_owned()),
@@ -55,6 +57,7 @@ impl Source {
             values: pairs.map(|(k, v)| (k.into(), v.into())).collect(),
             expanded_dollars: Vec::new(),
             dotenv_file: None,
+            dotenv_names: Vec::new(),
         }
     }
 
@@ -78,6 +81,11 @@ impl Source {
     /// The `.env` file that was read, if there was one.
     pub(super) fn dotenv_file(&self) -> Option<&Path> {
         self.dotenv_file.as_deref()
+    }
+
+    /// The names of the variables in `.env`, which are meant for this program.
+    pub(super) fn dotenv_names(&self) -> &[String] {
+        &self.dotenv_names
     }
 
     /// Variables of `.env` whose value has a `$` outside single quotes, which dotenvy expands.

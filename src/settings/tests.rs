@@ -246,6 +246,24 @@ fn no_setting_is_a_misspelling_of_another() {
 }
 
 #[test]
+fn a_setting_of_django_is_no_setting_here_and_no_misspelling() {
+    let nothing = Source::default();
+    let mut reader = Reader::new(&nothing);
+    drop(Settings::with_reader(&mut reader));
+    let known = reader.into_names();
+    let names: Vec<_> = django_names::names().collect();
+    assert!(names.is_sorted(), "{names:?}");
+    for name in names {
+        assert!(!known.contains(&name), "{name}");
+        let one = Source::from_pairs([(name, "x")]);
+        assert_eq!(Settings::misspelt_in(&one), [], "{name}");
+        assert!(django_names::find(&[]).is_empty());
+        let found = django_names::find(&[name.to_owned()]);
+        assert_eq!(found.len(), 1, "{name}");
+    }
+}
+
+#[test]
 fn a_key_file_that_does_not_exist_is_named() {
     let settings = [
         ("JWT_ALGORITHM", "RS256"),

@@ -331,6 +331,23 @@ fn a_hint_does_not_repeat_its_message() {
     assert_eq!(missing.stderr.matches("WORKOS_API_KEY").count(), 1);
 }
 
+/// Variables of the environment may be those of another program.
+#[test]
+fn a_setting_of_django_in_dotenv_is_reported_with_ours() {
+    let line = "(settings.W004) SIGNING_KEY in .env is a setting of Django and has no effect here.\n\tHINT: Set JWT_SIGNING_KEY.";
+    let program = Program::with_settings(&["check"]);
+    let in_file = program.file(".env", "SIGNING_KEY=hunter2\nDEBUG=True\nOTHER=1\n");
+    let output = in_file.run().exits_with(0);
+    assert!(output.stdout.contains(line), "{output:#?}");
+    assert!(output.stdout.contains("(settings.W004) DEBUG in .env"));
+    assert_eq!(output.stdout.matches("settings.W004").count(), 2);
+    assert!(!output.stdout.contains("hunter2"), "{output:#?}");
+    let program = Program::with_settings(&["check"]);
+    let in_environment = program.env("SIGNING_KEY", "hunter2").env("DEBUG", "1");
+    let output = in_environment.run().exits_with(0);
+    assert!(!output.stdout.contains("settings.W004"), "{output:#?}");
+}
+
 #[test]
 fn a_misspelt_setting_is_reported_with_the_right_name() {
     let warning = "?: (settings.W002) DATABSE_URL is not a setting; did you mean DATABASE_URL?";

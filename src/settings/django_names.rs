@@ -1,0 +1,75 @@
+//! Finds settings of Django that have another name here, or none.
+
+/// A variable that is a setting of Django or of simplejwt, and not one of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DjangoName {
+    /// The variable.
+    pub name: &'static str,
+    /// What to do instead.
+    pub hint: &'static str,
+}
+
+const ALWAYS_ON: &str = "It is always on here.";
+const BY_HTTPS: &str = "It is on if PUBLIC_URL begins with https://.";
+const COOKIES: &str = "Cookies are always HttpOnly and SameSite=Lax, without a Domain.";
+const NO_DEBUG: &str = "There is no debug mode; RUST_LOG sets what is logged.";
+const NO_SLIDING: &str = "There are no sliding tokens; use refresh tokens.";
+const SET_ORIGINS: &str = "List the origins in CORS_ALLOWED_ORIGINS.";
+
+const NAMES: [(&str, &str); 30] = [
+    ("ALGORITHM", "Set JWT_ALGORITHM."),
+    ("AUDIENCE", "Set JWT_AUDIENCE."),
+    ("AUTH_HEADER_NAME", "It is always Authorization here."),
+    ("BLACKLIST_AFTER_ROTATION", ALWAYS_ON),
+    ("CORS_ALLOW_ALL_ORIGINS", SET_ORIGINS),
+    ("CORS_ALLOW_CREDENTIALS", ALWAYS_ON),
+    ("CORS_ORIGIN_ALLOW_ALL", SET_ORIGINS),
+    ("CORS_ORIGIN_WHITELIST", SET_ORIGINS),
+    ("CSRF_COOKIE_SECURE", "There is no such cookie here."),
+    ("CSRF_TRUSTED_ORIGINS", SET_ORIGINS),
+    ("DEBUG", NO_DEBUG),
+    ("DJANGO_DEBUG", NO_DEBUG),
+    ("DJANGO_SECRET_KEY", "Set SECRET_KEY."),
+    (
+        "DJANGO_SETTINGS_MODULE",
+        "Set each setting in the environment or in .env.",
+    ),
+    ("ISSUER", "Set JWT_ISSUER."),
+    ("SECURE_HSTS_SECONDS", BY_HTTPS),
+    (
+        "SECURE_PROXY_SSL_HEADER",
+        "Set PUBLIC_URL, whose scheme counts, and TRUSTED_PROXIES.",
+    ),
+    ("SECURE_SSL_REDIRECT", "Redirect to https at the proxy."),
+    ("SESSION_COOKIE_DOMAIN", COOKIES),
+    ("SESSION_COOKIE_HTTPONLY", COOKIES),
+    ("SESSION_COOKIE_SAMESITE", COOKIES),
+    ("SESSION_COOKIE_SECURE", BY_HTTPS),
+    (
+        "SESSION_EXPIRE_AT_BROWSER_CLOSE",
+        "Set SESSION_COOKIE_AGE or SESSION_IDLE_TIMEOUT.",
+    ),
+    ("SIGNING_KEY", "Set JWT_SIGNING_KEY."),
+    ("SLIDING_TOKEN_LIFETIME", NO_SLIDING),
+    ("SLIDING_TOKEN_REFRESH_LIFETIME", NO_SLIDING),
+    ("UPDATE_LAST_LOGIN", ALWAYS_ON),
+    ("USERNAME_FIELD", "Set LOGIN_FIELD."),
+    ("USER_ID_CLAIM", "It is always user_id here."),
+    (
+        "VERIFYING_KEY",
+        "It follows from JWT_SIGNING_KEY; list older keys in JWT_VERIFYING_KEYS.",
+    ),
+];
+
+/// Those of these variables that are settings of Django, in alphabetical order.
+pub(super) fn find(names: &[String]) -> Vec<DjangoName> {
+    let all = NAMES.iter().map(|&(name, hint)| DjangoName { name, hint });
+    all.filter(|django| names.iter().any(|name| name == django.name))
+        .collect()
+}
+
+/// The names that [`find`] knows.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|(name, _)| *name)
+}
