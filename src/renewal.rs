@@ -8,7 +8,8 @@
 //! - `execute` renews a session under a lease, so that of several processes one asks WorkOS;
 //!   `refresh_grant` is the call to WorkOS;
 //! - `switch_organization` is a renewal into another organisation;
-//! - `token_refresh` renews the session of a refresh token before it exchanges the token;
+//! - `token_refresh` renews the session of a refresh token before it exchanges the token; `workos_users` asks
+//!   WorkOS about the user of a token without a session;
 //! - `write_behind` keeps a renewal that the database could not store yet.
 //!
 //! No database transaction waits for WorkOS.
@@ -23,6 +24,7 @@ mod service;
 mod status;
 mod switch_organization;
 mod token_refresh;
+mod workos_users;
 mod write_behind;
 
 pub use open_session::is_open;

@@ -1,7 +1,7 @@
 //! Links accounts to identities at Google or Okta. An identity is found by issuer and subject. It is
 //! linked by an email that the provider has verified (the account's own, or a further one that Django had
-//! verified), or by a user who is signed in. No account is
-//! created.
+//! verified), or by a user who is signed in. No account is created. While an account has a WorkOS user, that
+//! user must exist.
 
 use diesel::prelude::*;
 
@@ -35,12 +35,8 @@ pub struct ExternalIdentity {
 pub enum EmailLinking {
     /// None: only a signed-in user links an identity.
     Off,
-    /// All but those of staff and superusers. WorkOS must confirm that the address is still that of the
-    /// linked WorkOS user.
-    On {
-        /// The account whose address WorkOS has just confirmed.
-        confirmed: Option<UserId>,
-    },
+    /// All but those of staff and superusers.
+    On,
 }
 
 /// Why a person whom a provider has authenticated cannot sign in.
@@ -80,9 +76,9 @@ pub enum LinkError {
         /// The provider.
         issuer: String,
     },
-    /// WorkOS must confirm first that the linked WorkOS user still has the email.
+    /// WorkOS must confirm first that the linked WorkOS user still exists and has the stored email.
     #[error(
-        "account {user_id} is linked to WorkOS user {workos_user_id}, whose email is not confirmed"
+        "account {user_id} is linked to WorkOS user {workos_user_id}, whom WorkOS has not confirmed"
     )]
     Unconfirmed {
         /// The account.
@@ -103,18 +99,22 @@ impl From<diesel::result::Error> for LinkError {
 
 /// Finds the account of this identity, or links one. To be called in a transaction. Concurrent
 /// calls for the same person are safe.
+///
+/// An account with a WorkOS user signs in only if it is `confirmed`: WorkOS has just said that the user
+/// exists, and what its address is. Without a webhook nothing else shows that the user was deleted.
 pub fn find_or_link(
     conn: &mut Conn,
     identity: &ExternalIdentity,
     linking: EmailLinking,
+    confirmed: Option<UserId>,
     device: &ClientDevice,
     now: Timestamp,
 ) -> Result<User, LinkError> {
     for _ in 0..ATTEMPTS {
         if let Some(user) = identity.linked_user(conn)? {
-            return active(user);
+            return confirmed_by_workos(active(user)?, confirmed);
         }
-        if let Some(user) = identity.link(conn, linking, device, now)? {
+        if let Some(user) = identity.link(conn, linking, confirmed, device, now)? {
             return Ok(user);
         }
     }
@@ -138,13 +138,14 @@ impl ExternalIdentity {
         &self,
         conn: &mut Conn,
         linking: EmailLinking,
+        confirmed: Option<UserId>,
         device: &ClientDevice,
         now: Timestamp,
     ) -> Result<Option<User>, LinkError> {
         let issuer = || self.issuer.clone();
-        let EmailLinking::On { confirmed } = linking else {
+        if linking == EmailLinking::Off {
             return Err(LinkError::NotConnected { issuer: issuer() });
-        };
+        }
         // Checked before the look-up: an unverified address must not reveal whether an account
         // exists.
         let email = self.email.as_deref().map(str::trim);
@@ -161,14 +162,7 @@ impl ExternalIdentity {
         if user.has_privileges() {
             return Err(LinkError::NotConnected { issuer: issuer() });
         }
-        if let Some(workos_user_id) = user.workos_user_id.clone()
-            && confirmed != Some(user.id)
-        {
-            return Err(LinkError::Unconfirmed {
-                user_id: user.id,
-                workos_user_id,
-            });
-        }
+        let user = confirmed_by_workos(user, confirmed)?;
         let is_unchanged = if is_further {
             still_has_further_address(conn, &user, email)?
         } else {
@@ -309,6 +303,16 @@ fn active(user: User) -> Result<User, LinkError> {
         Ok(user)
     } else {
         Err(LinkError::Inactive { user_id: user.id })
+    }
+}
+
+fn confirmed_by_workos(user: User, confirmed: Option<UserId>) -> Result<User, LinkError> {
+    match &user.workos_user_id {
+        Some(workos_user_id) if confirmed != Some(user.id) => Err(LinkError::Unconfirmed {
+            user_id: user.id,
+            workos_user_id: workos_user_id.clone(),
+        }),
+        _ => Ok(user),
     }
 }
 

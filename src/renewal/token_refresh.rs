@@ -1,22 +1,25 @@
 //! Exchanges refresh tokens. A token that depends on a session passes the same check as a page of that
 //! session: the session is renewed with WorkOS if it is due. A token of a sign-in without a session depends
-//! on its sign-in method.
+//! on its sign-in method and, unless that is the password, on the account's user at WorkOS, if there is one.
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use super::service::RenewalService;
 use super::status::{RenewalRequest, SessionStatus};
-use crate::accounts::AllowedSignInMethods;
+use super::workos_users::WorkosUsers;
+use crate::accounts::{AllowedSignInMethods, SignInMethod};
 use crate::audit::{AuditEvent, RevocationReason};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 use crate::error::Error;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, UserId};
 use crate::sessions::{SessionRow, TokenSession};
 use crate::tokens::{
     RefreshError, RefreshSubject, RefreshTokenRow, RefreshedTokens, TokenRefresh, Tokens,
 };
-use crate::workos::ClientDevice;
+use crate::workos::{ClientDevice, WorkosClient};
 
 /// Exchanges refresh tokens. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +28,7 @@ pub struct TokenRefreshService {
     tokens: Arc<Tokens>,
     renewal: RenewalService,
     methods: AllowedSignInMethods,
+    workos_users: WorkosUsers,
 }
 
 /// A request to exchange a refresh token.
@@ -45,7 +49,8 @@ pub enum TokenRefreshError {
     /// The token itself.
     #[error(transparent)]
     Token(#[from] RefreshError),
-    /// The session of the token has just ended, or its sign-in method is no longer allowed.
+    /// The session of the token has just ended, its sign-in method is no longer allowed, or WorkOS has deleted
+    /// the user.
     #[error("the session of the refresh token has ended")]
     SessionEnded,
     /// The token does not belong to the browser's session.
@@ -78,12 +83,16 @@ impl TokenRefreshService {
         tokens: Arc<Tokens>,
         renewal: RenewalService,
         methods: AllowedSignInMethods,
+        workos: WorkosClient,
+        clock: Clock,
+        stale_grace: TimeDelta,
     ) -> Self {
         Self {
             database,
             tokens,
             renewal,
             methods,
+            workos_users: WorkosUsers::new(workos, clock, stale_grace),
         }
     }
 
@@ -109,6 +118,10 @@ impl TokenRefreshService {
     ) -> Result<(), TokenRefreshError> {
         let (user_id, family) = (subject.user.id, subject.family.clone());
         let (methods, browser_session) = (self.methods.clone(), request.browser_session.clone());
+        let workos_user_id = match &subject.sign_in_method {
+            Some(SignInMethod::Password) => None,
+            _ => subject.user.workos_user_id.clone(),
+        };
         let now = request.now;
         let dependencies = self
             .database
@@ -123,24 +136,20 @@ impl TokenRefreshService {
             log::info!(
                 "account {user_id} may no longer sign in as it did; revoking the refresh tokens of family {family}"
             );
-            let device = request.device.clone();
-            self.database
-                .write(move |conn| {
-                    if RefreshTokenRow::revoke_family(conn, &family, now)? > 0 {
-                        let revoked = AuditEvent::TokensRevoked {
-                            user_id: Some(user_id),
-                            family,
-                            reason: Some(RevocationReason::NotRenewed),
-                        };
-                        revoked.record(conn, &device, now)?;
-                    }
-                    Ok::<_, DbError>(())
-                })
-                .await?;
-            return Err(TokenRefreshError::SessionEnded);
+            return self.revoke(request, user_id, family).await;
         }
         let Some(session_id) = dependencies.session_id else {
-            return Ok(());
+            let Some(id) = workos_user_id else {
+                return Ok(());
+            };
+            let is_deleted = self.workos_users.is_deleted(&id).await;
+            if !is_deleted.map_err(Error::from)? {
+                return Ok(());
+            }
+            log::info!(
+                "WorkOS does not know {id}, the user of account {user_id}; revoking the refresh tokens of family {family}"
+            );
+            return self.revoke(request, user_id, family).await;
         };
         let renewal = RenewalRequest {
             session_id,
@@ -153,6 +162,30 @@ impl TokenRefreshService {
             SessionStatus::Valid(_) | SessionStatus::RenewalInProgress => Ok(()),
             SessionStatus::Refused | SessionStatus::Ended => Err(TokenRefreshError::SessionEnded),
         }
+    }
+
+    /// Revokes the family of a refresh token, and refuses the token.
+    async fn revoke(
+        &self,
+        request: &TokenRefreshRequest<'_>,
+        user_id: UserId,
+        family: String,
+    ) -> Result<(), TokenRefreshError> {
+        let (device, now) = (request.device.clone(), request.now);
+        self.database
+            .write(move |conn| {
+                if RefreshTokenRow::revoke_family(conn, &family, now)? > 0 {
+                    let revoked = AuditEvent::TokensRevoked {
+                        user_id: Some(user_id),
+                        family,
+                        reason: Some(RevocationReason::NotRenewed),
+                    };
+                    revoked.record(conn, &device, now)?;
+                }
+                Ok::<_, DbError>(())
+            })
+            .await?;
+        Err(TokenRefreshError::SessionEnded)
     }
 }
 

@@ -7,14 +7,13 @@ use super::new_session::{SessionDraft, end_replaced};
 use super::requirement::auth_time;
 use super::service::SignInService;
 use crate::accounts::{
-    EmailLinking, ExternalIdentity, LinkError, SignInMethod, User, WorkosProfile, find_or_link,
-    provision,
+    ExternalIdentity, LinkError, SignInMethod, User, WorkosProfile, find_or_link, provision,
 };
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::error::SignInFailure;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, UserId};
 use crate::oidc::{OidcError, OidcIdentity};
 use crate::tokens::{Actor, IssueError, LONGEST_IMPERSONATION, TokenGrant, TokenPair, Tokens};
 use crate::workos::{Authentication, ClientDevice};
@@ -145,13 +144,13 @@ impl SignInService {
             subject: identity.subject,
             email: identity.email,
         };
-        let mut linking = self.email_linking;
+        let mut confirmed = None;
         let result = loop {
             let result = self
                 .link_and_issue(
                     external.clone(),
                     record.clone(),
-                    linking,
+                    confirmed,
                     previous.clone(),
                     now,
                 )
@@ -163,14 +162,17 @@ impl SignInService {
             else {
                 break result;
             };
-            let confirmed = Some(*user_id);
-            if linking == (EmailLinking::On { confirmed }) {
+            if confirmed == Some(*user_id) {
                 break result;
             }
             if !self.update_account(workos_user_id, device, now).await? {
+                log::warn!(
+                    "account {user_id} did not sign in at {}: WorkOS does not know its user {workos_user_id}",
+                    external.issuer
+                );
                 break Err(LinkError::Inactive { user_id: *user_id }.into());
             }
-            linking = EmailLinking::On { confirmed };
+            confirmed = Some(*user_id);
         };
         match (result, identity.email_failure) {
             // The provider could not be asked whether the address is verified.
@@ -189,7 +191,7 @@ impl SignInService {
         &self,
         external: ExternalIdentity,
         record: SignInRecord,
-        linking: EmailLinking,
+        confirmed: Option<UserId>,
         previous: Option<SessionId>,
         now: Timestamp,
     ) -> Result<SignedInTokens, ExchangeFailure> {
@@ -202,9 +204,11 @@ impl SignInService {
         };
         let tokens = Arc::clone(&self.services.tokens);
         let database = &self.services.database;
+        let linking = self.email_linking;
         database
             .write(move |conn| {
-                let user = find_or_link(conn, &external, linking, &record.device, now)?;
+                let device = &record.device;
+                let user = find_or_link(conn, &external, linking, confirmed, device, now)?;
                 if let Some(ending) = &previous {
                     end_replaced(conn, ending, None, &record.device, now)?;
                 }

@@ -74,7 +74,7 @@ impl SignInService {
             password_login: settings.password_login,
             account_rate: settings.api.throttle_login.map(account_rate),
             email_linking: match settings.oidc.linking {
-                ProviderLinking::Email => EmailLinking::On { confirmed: None },
+                ProviderLinking::Email => EmailLinking::On,
                 ProviderLinking::SignedIn => EmailLinking::Off,
             },
         }

@@ -1,13 +1,13 @@
-//! Asks WorkOS whether the linked user of an account still has its email address, before the address
-//! decides a sign-in. An account may have its old address until its user signs in again or an event
-//! arrives.
+//! Asks WorkOS about the linked user of an account: whether the user still exists, before an identity at
+//! Google or Okta signs in to the account, and whether the user still has its email address, before the address
+//! decides a sign-in. An account may have its old address until its user signs in again or an event arrives.
 
 use super::service::SignInService;
 use crate::accounts::{ProvisionError, User, WorkosProfile, update_from_workos};
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::error::SignInFailure;
-use crate::workos::{ClientDevice, WorkosError};
+use crate::workos::ClientDevice;
 
 impl SignInService {
     /// After a conflict about an address, updates the account that has it. Returns whether the sign-in
@@ -43,7 +43,8 @@ impl SignInService {
     ) -> Result<bool, SignInFailure> {
         let user = match self.services.workos.user(workos_user_id).await {
             Ok(user) if user.id == workos_user_id => user,
-            Ok(_) | Err(WorkosError::Refused { status: 404, .. }) => return Ok(false),
+            Ok(_) => return Ok(false),
+            Err(error) if error.is_not_found() => return Ok(false),
             Err(error) => return Err(error.into()),
         };
         let profile = WorkosProfile::from(&user);

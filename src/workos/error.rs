@@ -85,6 +85,11 @@ impl WorkosError {
         }
     }
 
+    /// Whether WorkOS, and not a proxy before it, says that the requested object does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { status: 404, .. }) && !self.is_foreign()
+    }
+
     /// Whether WorkOS refused our API key or client id, which only an operator can correct.
     pub fn is_misconfiguration(&self) -> bool {
         match self {

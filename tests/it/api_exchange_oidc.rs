@@ -1,5 +1,6 @@
 //! `POST /api/auth/google` and `/api/auth/okta`, with a real OpenID Connect provider.
 
+mod deleted_users;
 mod failures;
 mod id_tokens;
 mod linking;

@@ -2,7 +2,7 @@ use super::*;
 use crate::accounts::{NewUser, ProvisionError, WorkosProfile, deactivate, provision};
 use crate::db::Database;
 
-const BY_EMAIL: EmailLinking = EmailLinking::On { confirmed: None };
+const BY_EMAIL: EmailLinking = EmailLinking::On;
 
 struct LinkTarget {
     _folder: tempfile::TempDir,
@@ -32,7 +32,14 @@ impl LinkTarget {
 
     fn sign_in(&self, identity: &ExternalIdentity) -> Result<User, LinkError> {
         self.database.write_blocking(|conn| {
-            find_or_link(conn, identity, BY_EMAIL, &ClientDevice::default(), at(10))
+            find_or_link(
+                conn,
+                identity,
+                BY_EMAIL,
+                None,
+                &ClientDevice::default(),
+                at(10),
+            )
         })
     }
 
@@ -42,11 +49,16 @@ impl LinkTarget {
         identity: &ExternalIdentity,
         id: UserId,
     ) -> Result<User, LinkError> {
-        let linking = EmailLinking::On {
-            confirmed: Some(id),
-        };
+        let confirmed = Some(id);
         self.database.write_blocking(|conn| {
-            find_or_link(conn, identity, linking, &ClientDevice::default(), at(10))
+            find_or_link(
+                conn,
+                identity,
+                BY_EMAIL,
+                confirmed,
+                &ClientDevice::default(),
+                at(10),
+            )
         })
     }
 
