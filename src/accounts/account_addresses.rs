@@ -1,8 +1,8 @@
 //! Further verified addresses of accounts, which `import-django` takes over from django-allauth. A sign-in
 //! through WorkOS, Google or Okta finds its account by them too; a password does not.
 //!
-//! An account's own address has precedence: no address is a further address of one account and the own
-//! address of another.
+//! No verified own address of an account is a further address. An own address that is not verified takes no
+//! further address away: whoever proves such an address is the account that has it as a further one.
 
 use diesel::prelude::*;
 
@@ -37,7 +37,7 @@ impl FurtherAddress {
     }
 }
 
-/// Removes addresses that have become own addresses of accounts.
+/// Removes addresses that have become verified own addresses of accounts.
 pub(crate) fn delete_further_addresses(conn: &mut Conn, keys: &[&str]) -> QueryResult<usize> {
     let same = account_addresses::table.filter(account_addresses::email_key.eq_any(keys));
     diesel::delete(same).execute(conn)

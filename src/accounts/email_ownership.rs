@@ -59,7 +59,9 @@ pub(super) fn write_email(
         false => email_key(email),
     };
     let written = on_unique_violation(conn, |conn| {
-        delete_further_addresses(conn, &[&email_key(email)])?;
+        if verified {
+            delete_further_addresses(conn, &[&email_key(email)])?;
+        }
         diesel::update(users::table.find(user.id))
             .set((
                 users::email.eq(email),

@@ -152,12 +152,8 @@ impl ExternalIdentity {
         let email = email
             .filter(|email| email_problem(email).is_none())
             .ok_or_else(|| LinkError::EmailNotVerified { issuer: issuer() })?;
-        let own = User::by_email(conn, email)?;
-        let is_further = own.is_none();
-        let user = match own {
-            Some(user) => Some(user),
-            None => User::linkable_by_further_address(conn, email)?,
-        };
+        let user = User::by_proved_email(conn, email)?;
+        let is_further = user != User::by_email(conn, email)?;
         let user = active(user.ok_or_else(|| LinkError::NotFound { issuer: issuer() })?)?;
         if user.has_privileges() {
             return Err(LinkError::NotConnected { issuer: issuer() });

@@ -117,11 +117,7 @@ pub fn provision(
             let workos_user_id = profile.workos_user_id;
             return Err(ProvisionError::Deleted { workos_user_id });
         }
-        let known = match User::by_email(conn, &profile.email)? {
-            Some(user) => Some(user),
-            None => User::linkable_by_further_address(conn, &profile.email)?,
-        };
-        let done = match known {
+        let done = match profile.account_with_email(conn)? {
             Some(user) => profile.link(conn, user, device, now)?,
             None => profile.insert(conn, now)?,
         };
@@ -186,6 +182,18 @@ impl WorkosProfile {
             picture_url: clean(&self.picture_url),
             ..self.clone()
         })
+    }
+
+    /// The account with this profile's email. An address that an account has verified as a further one
+    /// gives nobody a new account without a proof.
+    fn account_with_email(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
+        if self.email_verified {
+            return User::by_proved_email(conn, &self.email);
+        }
+        match User::by_email(conn, &self.email)? {
+            Some(user) => Ok(Some(user)),
+            None => User::by_further_address(conn, &self.email),
+        }
     }
 
     /// Rule 2: an account has this email, perhaps as a further address. Links it. `None`: it changed meanwhile;

@@ -54,6 +54,7 @@ struct EarlierKey {
     id: UserId,
     earlier: String,
     key: String,
+    is_verified: bool,
 }
 
 /// Whether the stored key of this email is that of an earlier version.
@@ -86,17 +87,23 @@ pub fn rewrite_email_keys(database: &Database) -> Result<RewrittenEmailKeys, DbE
 
 fn earlier_keys(conn: &mut Conn) -> Result<Vec<EarlierKey>, DbError> {
     let beyond_ascii = sql::<Bool>("octet_length(email_key) <> length(email_key)");
-    let rows: Vec<(UserId, String, String)> = users::table
+    let rows: Vec<(UserId, String, String, bool)> = users::table
         .filter(beyond_ascii)
-        .select((users::id, users::email, users::email_key))
+        .select((
+            users::id,
+            users::email,
+            users::email_key,
+            users::email_verified,
+        ))
         .load(conn)?;
     let rows = rows.into_iter();
-    let earlier = rows.filter(|(_, email, key)| has_earlier_key(email, key));
+    let earlier = rows.filter(|(_, email, key, _)| has_earlier_key(email, key));
     Ok(earlier
-        .map(|(id, email, earlier)| EarlierKey {
+        .map(|(id, email, earlier, is_verified)| EarlierKey {
             id,
             earlier,
             key: email_key(&email),
+            is_verified,
         })
         .collect())
 }
@@ -112,7 +119,7 @@ impl EarlierKey {
                 .set(users::email_key.eq(&self.key))
                 .execute(conn)
         })?;
-        if written.is_some() {
+        if written.is_some() && self.is_verified {
             delete_further_addresses(conn, &[&self.key])?;
         }
         Ok(written.is_some())

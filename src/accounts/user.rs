@@ -107,7 +107,7 @@ impl NewUser {
 
     /// Inserts the row and returns it with its id.
     pub fn insert(&self, conn: &mut Conn) -> QueryResult<User> {
-        delete_further_addresses(conn, &[&self.email_key])?;
+        self.take_further_address(conn)?;
         diesel::insert_into(users::table)
             .values(self)
             .returning(users::all_columns)
@@ -118,12 +118,19 @@ impl NewUser {
     pub fn insert_superuser(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let flags = (users::is_staff.eq(true), users::is_superuser.eq(true));
         on_unique_violation(conn, |conn| {
-            delete_further_addresses(conn, &[&self.email_key])?;
+            self.take_further_address(conn)?;
             diesel::insert_into(users::table)
                 .values((self, flags))
                 .returning(users::all_columns)
                 .get_result(conn)
         })
+    }
+
+    fn take_further_address(&self, conn: &mut Conn) -> QueryResult<()> {
+        if self.email_verified {
+            delete_further_addresses(conn, &[&self.email_key])?;
+        }
+        Ok(())
     }
 }
 
@@ -189,21 +196,35 @@ impl User {
         same.select(Self::as_select()).first(conn).optional()
     }
 
+    /// The user whom a proof of this email leads to: the one who has verified it, as the own email or as a
+    /// further address that may link the account, otherwise the one who has it unverified.
+    pub(super) fn by_proved_email(conn: &mut Conn, email: &str) -> QueryResult<Option<Self>> {
+        let own = Self::by_email(conn, email)?;
+        if own.as_ref().is_some_and(|own| own.email_verified) {
+            return Ok(own);
+        }
+        let further = Self::linkable_by_further_address(conn, email)?;
+        Ok(further.or(own))
+    }
+
+    /// The user with this further address.
+    pub(super) fn by_further_address(conn: &mut Conn, email: &str) -> QueryResult<Option<Self>> {
+        account_addresses::table
+            .find(email_key(email))
+            .inner_join(users::table)
+            .select(Self::as_select())
+            .first(conn)
+            .optional()
+    }
+
     /// The user with this further address, if an address alone may link the account to a provider's
     /// user: not staff, no superuser, and not linked to a WorkOS user, whose addresses WorkOS knows.
     pub(super) fn linkable_by_further_address(
         conn: &mut Conn,
         email: &str,
     ) -> QueryResult<Option<Self>> {
-        account_addresses::table
-            .find(email_key(email))
-            .inner_join(users::table)
-            .filter(users::is_staff.eq(false))
-            .filter(users::is_superuser.eq(false))
-            .filter(users::workos_user_id.is_null())
-            .select(Self::as_select())
-            .first(conn)
-            .optional()
+        let user = Self::by_further_address(conn, email)?;
+        Ok(user.filter(|user| !user.has_privileges() && user.workos_user_id.is_none()))
     }
 
     /// The user with this username, compared exactly.

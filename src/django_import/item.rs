@@ -19,6 +19,8 @@ pub(super) struct AcceptedRow<'a> {
     pub(super) row: &'a DjangoUser,
     /// Whether the account is new here.
     pub(super) is_new: bool,
+    /// Whether Django's email of the account counts as verified.
+    pub(super) is_email_verified: bool,
     /// Whether the account still has the imported password.
     pub(super) is_unchanged: bool,
     /// Whether the password stays withheld, as it was by an earlier run.

@@ -13,7 +13,7 @@ use crate::ids::UserId;
 
 /// The accounts that have the addresses and identities of a batch.
 pub(super) struct ItemConflicts {
-    /// Address → account, own addresses and further ones.
+    /// Address → account, verified own addresses and further ones.
     addresses: HashMap<String, UserId>,
     /// Issuer and subject → account.
     identities: HashMap<(String, String), UserId>,
@@ -43,11 +43,13 @@ impl ItemConflicts {
             let further = further.map(|address| (address.email_key, address.user_id));
             found.addresses.extend(further);
             let own = users::table.filter(users::email_key.eq_any(&keys));
+            let own = own.filter(users::email_verified.eq(true));
             let own: Vec<(String, UserId)> =
                 own.select((users::email_key, users::id)).load(conn)?;
             found.addresses.extend(own);
             // In a dry run the accounts of this batch are not in the table.
-            for accepted in accepted.iter().filter(|accepted| accepted.is_new) {
+            let new = accepted.iter().filter(|accepted| accepted.is_new);
+            for accepted in new.filter(|accepted| accepted.is_email_verified) {
                 if let Ok(email) = &accepted.row.email {
                     found.addresses.insert(email.key.clone(), accepted.user_id);
                 }

@@ -142,7 +142,8 @@ impl<'a> BatchPlan<'a> {
         tally.inserted = count(self.new.len());
         if !self.new.is_empty() {
             let (new, records): (Vec<ImportedUser>, Vec<_>) = self.new.into_iter().unzip();
-            let keys: Vec<&str> = new.iter().map(|user| user.email_key.as_str()).collect();
+            let verified = new.iter().filter(|user| user.email_verified);
+            let keys: Vec<&str> = verified.map(|user| user.email_key.as_str()).collect();
             delete_further_addresses(conn, &keys)?;
             insert_all!(conn, users::table, &new)?;
             ImportRecord::insert_all(conn, &records)?;
@@ -192,8 +193,9 @@ impl PlannedUpdate {
             return Ok(false);
         }
         merge.record.save(conn)?;
-        if let Some(key) = &merge.changes.email_key {
-            delete_further_addresses(conn, &[key])?;
+        if merge.changes.email_verified == Some(true) {
+            let key = merge.changes.email_key.as_ref();
+            delete_further_addresses(conn, &[key.unwrap_or(&user.email_key)])?;
         }
         if merge.ends_sessions(user) {
             SessionRow::revoke_all_of_user(conn, user.id, now)?;

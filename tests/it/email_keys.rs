@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use vestibule::accounts::{NewUser, User, passwords};
-use vestibule::db::schema::users;
+use vestibule::db::schema::{account_addresses, users};
 
 use crate::support::app::TestApp;
 use crate::support::django::{Django, counts};
@@ -63,6 +63,32 @@ async fn migrate_updates_the_keys_once() {
         "ada@XN--mnchen-3ya.de",
     ] {
         assert!(signs_in(&app, email, PASSWORDS[0]).await, "{email}");
+    }
+}
+
+/// A new key takes a further address from another account only if the address is verified.
+#[tokio::test]
+async fn a_new_key_takes_a_further_address_only_with_a_proof() {
+    for is_verified in [true, false] {
+        let app = TestApp::start();
+        let ada = app.add_user("ada@example.com", true);
+        let zoe = app.add_user_of_earlier_version("Zoe\u{308}@example.com", PASSWORDS[0]);
+        app.change(|conn| {
+            diesel::update(users::table.find(zoe.id))
+                .set(users::email_verified.eq(is_verified))
+                .execute(conn)?;
+            diesel::insert_into(account_addresses::table)
+                .values((
+                    account_addresses::email_key.eq("zo\u{eb}@example.com"),
+                    account_addresses::user_id.eq(i64::from(ada.id)),
+                ))
+                .execute(conn)
+        });
+        run(&app, &["migrate"]);
+        assert_eq!(app.key_of(&zoe), "zo\u{eb}@example.com");
+        let kept = app.count_rows("FROM account_addresses");
+        assert_eq!(kept, i64::from(!is_verified));
+        assert!(signs_in(&app, &zoe.email, PASSWORDS[0]).await);
     }
 }
 

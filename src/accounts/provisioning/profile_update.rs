@@ -12,6 +12,7 @@ use crate::accounts::user::User;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, DbError};
+use crate::ids::UserId;
 use crate::workos::ClientDevice;
 
 impl WorkosProfile {
@@ -83,17 +84,16 @@ impl WorkosProfile {
         device: &ClientDevice,
         now: Timestamp,
     ) -> Result<EmailWrite, DbError> {
+        if let Some(keeper) = self.keeper(conn, user, other.as_ref())? {
+            log::warn!(
+                "the email of WorkOS user {} is that of account {keeper}; account {} has no email until that account gives it up or WorkOS has verified it",
+                self.workos_user_id,
+                user.id
+            );
+            release_email(conn, user, user.email_verified && self.email_verified)?;
+            return Ok(EmailWrite::Written);
+        }
         if let Some(other) = other {
-            if !self.outranks(&other) {
-                log::warn!(
-                    "the email of WorkOS user {} is that of account {}; account {} has no email until that account gives it up",
-                    self.workos_user_id,
-                    other.id,
-                    user.id
-                );
-                release_email(conn, user, user.email_verified && self.email_verified)?;
-                return Ok(EmailWrite::Written);
-            }
             log::warn!(
                 "account {} lost its email, which WorkOS user {} has now",
                 other.id,
@@ -109,6 +109,24 @@ impl WorkosProfile {
         write_email(conn, user, &self.email, verified, device, now)
     }
 
+    /// The account that keeps this profile's email from another one: `other`, which has it as its own, or
+    /// the account that has verified it as a further address.
+    fn keeper(
+        &self,
+        conn: &mut Conn,
+        user: &User,
+        other: Option<&User>,
+    ) -> QueryResult<Option<UserId>> {
+        if let Some(other) = other.filter(|other| !self.outranks(other)) {
+            return Ok(Some(other.id));
+        }
+        if self.email_verified {
+            return Ok(None);
+        }
+        let further = User::by_further_address(conn, &self.email)?.map(|further| further.id);
+        Ok(further.filter(|further| *further != user.id))
+    }
+
     /// Whether the account must be updated. A profile of the same time counts if its email could not
     /// be written before.
     fn changes(&self, user: &User) -> bool {
@@ -121,11 +139,14 @@ impl WorkosProfile {
     }
 
     /// Whether this profile proves that the other account no longer has the email. WorkOS gives an
-    /// address to one user at a time, so of two linked accounts the newer profile counts. A local account
-    /// keeps an address that it has verified.
+    /// address to one user at a time, so of two linked accounts the newer profile counts. Without a proof it
+    /// takes no verified address; WorkOS will say where the other user's is. A local account keeps an address
+    /// that it has verified.
     fn outranks(&self, other: &User) -> bool {
         match (&other.workos_user_id, other.workos_updated_at) {
-            (Some(_), Some(known)) => known < self.updated_at,
+            (Some(_), Some(known)) => {
+                known < self.updated_at && (self.email_verified || !other.email_verified)
+            }
             (Some(_), None) => self.email_verified,
             (None, _) => self.email_verified && !other.email_verified,
         }

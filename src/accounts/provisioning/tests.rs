@@ -1,6 +1,7 @@
 //! Tests of provisioning.
 
 mod email;
+mod further;
 mod linking;
 mod spelling;
 

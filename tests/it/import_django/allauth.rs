@@ -55,10 +55,9 @@ fn verified_addresses_identities_and_groups_are_imported() {
     );
     assert_eq!(counts(&output, 0), [9, 0, 0, 0]);
     for line in [
-        "       2  further email addresses\n",
+        "       3  further email addresses\n",
         "       2  identities\n",
         "       3  group memberships\n",
-        "1  further email address of another account, not imported: 1\n",
         "1  further email address that is not verified, not imported: 1\n",
         "2  identity at a provider whose issuer is unknown, not imported; see --issuer: 4 (",
         "second factor not imported, so that a password alone lets these accounts in (see --require-totp):\n    5, 6, 7, 8, 9\n",
@@ -81,6 +80,8 @@ fn verified_addresses_identities_and_groups_are_imported() {
         addresses(&target),
         [
             ("ada@work.example".to_owned(), 1),
+            // Bob has it as his own, and has not verified it.
+            ("bob@example.com".to_owned(), 1),
             ("root@work.example".to_owned(), 3)
         ]
     );
@@ -148,7 +149,7 @@ fn changes_in_django_are_imported_and_removals_too() {
     let output = target.import(&django, &[]);
     for line in [
         "1  further email addresses\n",
-        "1  further email addresses removed\n",
+        "2  further email addresses removed\n",
         "1  identities removed\n",
         "2  group memberships removed\n",
     ] {
@@ -189,17 +190,65 @@ fn nothing_is_added_to_an_account_whose_password_was_changed_here() {
 }
 
 #[test]
-fn an_own_address_of_a_later_account_is_no_further_address() {
+fn a_verified_own_address_of_a_later_account_is_no_further_address() {
     let (django, target) = real();
     target.import(&django, &[]);
     django.run(
         "UPDATE auth_user SET email = 'ada@work.example' WHERE id = 9; \
          UPDATE auth_user SET email = 'root@work.example' WHERE id = 8",
     );
-    target.import(&django, &[]);
+    target.import(&django, &["--emails-verified"]);
     assert_eq!(addresses(&target), []);
-    target.import(&django, &[]);
+    target.import(&django, &["--emails-verified"]);
     assert_eq!(addresses(&target), []);
+}
+
+#[test]
+fn a_verified_own_address_of_another_account_is_not_imported_as_a_further_one() {
+    let (django, target) = real();
+    let dry = target.import(&django, &["--emails-verified", "--dry-run"]);
+    let output = target.import(&django, &["--emails-verified"]);
+    for output in [dry, output] {
+        let line = "1  further email address of another account, not imported: 1\n";
+        assert!(output.stdout.contains(line), "{output:#?}");
+    }
+    let own = addresses(&target).into_iter().map(|(key, _)| key);
+    let own: Vec<_> = own.collect();
+    assert_eq!(own, ["ada@work.example", "root@work.example"]);
+}
+
+/// Whoever signs up in Django with an address that they have not proved takes it from nobody.
+#[test]
+fn an_own_address_that_is_not_verified_takes_no_further_address_away() {
+    let (django, target) = real();
+    target.import(&django, &[]);
+    let before = addresses(&target);
+    django.run(
+        "UPDATE auth_user SET email = 'root@work.example' WHERE id = 8; \
+         INSERT INTO auth_user (id, username, first_name, last_name, email, password, \
+           is_superuser, is_staff, is_active, date_joined) \
+         VALUES (20, 'ivan', '', '', 'ada@work.example', '!', false, false, true, \
+           '2026-01-01 00:00:00')",
+    );
+    for _ in 0..2 {
+        target.import(&django, &[]);
+        assert_eq!(addresses(&target), before);
+        for (id, email) in [(8, "root@work.example"), (20, "ada@work.example")] {
+            let user = target.user(id);
+            assert_eq!((user.email.as_str(), user.email_verified), (email, false));
+        }
+    }
+    // As soon as Django has verified it, it is theirs.
+    django.run(
+        "DELETE FROM account_emailaddress WHERE email = 'ada@work.example'; \
+         UPDATE account_emailaddress SET email = 'ada@work.example', user_id = 20, verified = true \
+         WHERE email = 'ada@old.example'",
+    );
+    target.import(&django, &[]);
+    assert!(target.user(20).email_verified);
+    let now = addresses(&target);
+    let now: Vec<_> = now.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(now, ["bob@example.com", "root@work.example"]);
 }
 
 #[tokio::test]

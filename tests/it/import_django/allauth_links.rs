@@ -89,7 +89,8 @@ async fn a_further_address_of_a_superuser_links_nobody_at_workos() {
     assert!(!stranger.is_superuser && i64::from(stranger.id) > 9);
     assert_eq!(app.user("root@example.com").workos_user_id, None);
     // It is the own address of an account now.
-    assert_eq!(further_addresses(&app), ["ada@work.example"]);
+    let others = ["ada@work.example", "bob@example.com"];
+    assert_eq!(further_addresses(&app), others);
 }
 
 #[tokio::test]
@@ -102,11 +103,23 @@ async fn a_further_address_links_the_account_at_workos() {
     assert_eq!(app.users().len(), 9);
 }
 
+/// Ada has verified Bob's own address in Django, and Bob has not.
+#[tokio::test]
+async fn a_proof_leads_to_the_account_that_has_verified_the_address() {
+    let (provider, app) = imported().await;
+    let bob = app.user("bob@example.com");
+    provider.configure(person("00u4", "bob@example.com")).await;
+    let ada = signed_in(exchange(&app).await).await;
+    assert_eq!(ada["user"]["id"], 1);
+    assert_eq!(app.user("bob@example.com"), bob);
+}
+
 /// Whoever registered the account in Django may have given it a further address of their own.
 #[tokio::test]
 async fn the_owner_of_an_unverified_address_does_not_share_the_account() {
     let (provider, app) = imported().await;
     app.change(|conn| {
+        diesel::delete(account_addresses::table.find("bob@example.com")).execute(conn)?;
         let row = (
             account_addresses::email_key.eq("attacker@example.org"),
             account_addresses::user_id.eq(2_i64),

@@ -1,8 +1,11 @@
 //! Addresses that go from one person to another at WorkOS.
 
+use authkit_emulator::Impersonator;
+use diesel::prelude::*;
 use reqwest::StatusCode;
 use serde_json::json;
 use vestibule::accounts::User;
+use vestibule::db::schema::account_addresses;
 
 use crate::support::app::{TestApp, Visitor};
 use crate::support::exchange::{json_of, post, refused, signed_in};
@@ -171,6 +174,86 @@ async fn a_swap_ends_right_by_any_two_ways_in_either_order() {
                 assert!(people.olive.is_signed_in().await, "{case}");
             }
         }
+    }
+}
+
+/// A local account with a further address.
+fn with_further_address(app: &TestApp, email: &str) -> User {
+    let local = app.add_user("local@example.com", true);
+    app.change(|conn| {
+        let address = (
+            account_addresses::email_key.eq(email),
+            account_addresses::user_id.eq(i64::from(local.id)),
+        );
+        diesel::insert_into(account_addresses::table)
+            .values(address)
+            .execute(conn)
+    });
+    local
+}
+
+/// Whether WorkOS has verified the address. The emulator, like WorkOS, signs in an unverified user only by
+/// impersonation.
+fn set_verified(app: &TestApp, email: &str, verified: bool) {
+    let mut user = app.workos().user(email).unwrap();
+    user.email_verified = verified;
+    user.impersonator = (!verified).then(|| Impersonator {
+        email: "support@example.com".to_owned(),
+        reason: None,
+    });
+    user.updated_at += 1_000;
+    app.workos().put_user(user);
+}
+
+#[tokio::test]
+async fn an_unverified_address_takes_no_further_address_by_any_way() {
+    const CLAIMED: &str = "new@example.com";
+    for way in WAYS {
+        let people = people(app()).await;
+        let app = &people.app;
+        let local = with_further_address(app, CLAIMED);
+        change_address(app, "user_01OLIVE", CLAIMED, 1);
+        set_verified(app, CLAIMED, false);
+        for _ in 0..2 {
+            match way {
+                Way::SignIn => {
+                    let response = app.visitor().sign_in(CLAIMED).await;
+                    assert_eq!(response.status(), StatusCode::FOUND);
+                }
+                _ => people.learn(way, &people.olive, CLAIMED).await,
+            }
+            let olive = people.user(&people.olive_before);
+            assert_eq!((olive.email.as_str(), olive.email_verified), ("", false));
+            assert_eq!(app.count_rows("FROM account_addresses"), 1, "{way:?}");
+        }
+        assert!(people.olive.is_signed_in().await, "{way:?}");
+        set_verified(app, CLAIMED, true);
+        assert_signs_in(&app.visitor(), CLAIMED).await;
+        assert_eq!(app.user(CLAIMED).id, people.olive_before.id);
+        assert_eq!(app.count_rows("FROM account_addresses"), 0);
+        assert_eq!(people.user(&local), local);
+    }
+}
+
+#[tokio::test]
+async fn a_first_sign_in_without_a_proof_takes_no_further_address() {
+    for is_staff in [true, false] {
+        let app = app();
+        let local = with_further_address(&app, ADA);
+        if is_staff {
+            app.set_superuser(local.id);
+        }
+        set_verified(&app, ADA, false);
+        for _ in 0..2 {
+            let refused = app.visitor().sign_in(ADA).await;
+            error_page(refused, StatusCode::FORBIDDEN).await;
+        }
+        assert_eq!(app.count_rows("FROM account_addresses"), 1);
+        assert_eq!(app.users().len(), 1);
+        set_verified(&app, ADA, true);
+        assert_signs_in(&app.visitor(), ADA).await;
+        assert_eq!(app.user(ADA).id == local.id, !is_staff);
+        assert_eq!(app.count_rows("FROM account_addresses"), 0);
     }
 }
 

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::*;
 
-fn profile(id: &str, email: &str, seconds: i64) -> WorkosProfile {
+pub(super) fn profile(id: &str, email: &str, seconds: i64) -> WorkosProfile {
     WorkosProfile {
         workos_user_id: id.to_owned(),
         email: email.to_owned(),
@@ -13,7 +13,7 @@ fn profile(id: &str, email: &str, seconds: i64) -> WorkosProfile {
     }
 }
 
-fn unverified(profile: WorkosProfile) -> WorkosProfile {
+pub(super) fn unverified(profile: WorkosProfile) -> WorkosProfile {
     WorkosProfile {
         email_verified: false,
         ..profile
