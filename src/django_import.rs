@@ -6,6 +6,7 @@
 //! row: a value that differs from its record was changed here, and is not overwritten.
 
 mod active;
+mod ambiguous_names;
 mod blacklist;
 mod columns;
 mod decode;

@@ -42,7 +42,7 @@ pub use error::{InvalidSetting, SettingsError};
 pub use log::{LogFormat, LogSettings};
 pub use login_field::LoginField;
 pub use misspelt::MisspeltName;
-pub use oidc::{OidcSettings, ProviderLinking, ProviderSettings, provider_issuers};
+pub use oidc::{OidcSettings, ProviderLinking, ProviderSettings, parse_issuer, provider_issuers};
 pub use passwords::{argon2_max_memory, password_blocklist_file};
 use passwords::{argon2_memory, blocklist_file};
 use reader::Reader;

@@ -54,7 +54,7 @@ impl LoginName {
     }
 
     /// The account with this name. If the text is the username of one account and the email of another, the
-    /// username counts, as in Django.
+    /// email counts: whoever chooses such a username must not receive the log-ins of the email's owner.
     pub fn find(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let text = self.text.as_str();
         // PostgreSQL refuses NUL in a query, and no account's email or username contains it.
@@ -63,14 +63,11 @@ impl LoginName {
         }
         match self.kind {
             LoginNameKind::Email => User::by_email(conn, text),
-            LoginNameKind::Username => User::by_username(conn, text),
-            LoginNameKind::Either => {
-                let named = User::by_username(conn, &normalize_username(text))?;
-                match named {
-                    Some(user) => Ok(Some(user)),
-                    None => User::by_email(conn, text),
-                }
-            }
+            LoginNameKind::Username => by_username(conn, text, text),
+            LoginNameKind::Either => match by_username(conn, &normalize_username(text), text)? {
+                Some(user) => Ok(Some(user)),
+                None => User::by_email(conn, text),
+            },
         }
     }
 
@@ -103,6 +100,17 @@ impl LoginName {
     /// Whether no password is accepted with this name.
     pub fn is_refused(&self) -> bool {
         self.refused
+    }
+}
+
+/// The account with this username, or, if the text is the email of another account, that one.
+fn by_username(conn: &mut Conn, username: &str, text: &str) -> QueryResult<Option<User>> {
+    match User::by_username(conn, username)? {
+        Some(named) if text.contains('@') && named.email_key != email_key(text) => {
+            let owner = User::by_email(conn, text)?;
+            Ok(Some(owner.unwrap_or(named)))
+        }
+        named => Ok(named),
     }
 }
 

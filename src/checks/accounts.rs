@@ -7,7 +7,8 @@ use diesel::prelude::*;
 use super::report::{CheckLevel, CheckMessage};
 use crate::accounts::passwords::{PasswordScheme, needs_upgrade, scheme};
 use crate::accounts::{
-    User, has_earlier_key, has_password, has_sign_in_method, labels_without_sign_in_method,
+    User, email_key, has_earlier_key, has_password, has_sign_in_method,
+    labels_without_sign_in_method,
 };
 use crate::db::schema::{totp_factors, users};
 use crate::db::{Conn, Database, DbError};
@@ -37,6 +38,7 @@ pub(super) fn issues(
             ));
         }
         issues.extend(without_username(&counts.superusers_without_username));
+        issues.extend(named_like_emails(&counts.named_like_emails));
         issues.extend(earlier_keys(&counts.earlier_keys));
         issues.extend(weak_hashes(&counts.weak_hashes, verbose));
         Ok(issues)
@@ -85,6 +87,7 @@ struct AccountCounts {
     without_sign_in_method: usize,
     superusers_without_username: Vec<String>,
     earlier_keys: Vec<String>,
+    named_like_emails: Vec<String>,
     weak_hashes: BTreeMap<PasswordScheme, Vec<UserId>>,
 }
 
@@ -109,6 +112,11 @@ fn count(
         for user in &page {
             counts.add(user, policy, field);
         }
+        if field == LoginField::Username {
+            counts
+                .named_like_emails
+                .extend(names_like_emails(conn, &page)?);
+        }
     }
 }
 
@@ -130,6 +138,39 @@ impl AccountCounts {
             self.weak_hashes.entry(scheme).or_default().push(user.id);
         }
     }
+}
+
+/// Of these accounts, those whose username is the email of another account.
+fn names_like_emails(conn: &mut Conn, page: &[User]) -> QueryResult<Vec<String>> {
+    let names = page.iter().filter_map(|user| {
+        let username = user.username.as_deref().filter(|name| name.contains('@'))?;
+        let key = email_key(username);
+        (key != user.email_key).then_some((key, user))
+    });
+    let names: Vec<(String, &User)> = names.collect();
+    let keys: Vec<&String> = names.iter().map(|(key, _)| key).collect();
+    let owned = users::table.filter(users::email_key.eq_any(keys));
+    let owned: Vec<String> = owned.select(users::email_key).load(conn)?;
+    let taken = names.into_iter().filter(|(key, _)| owned.contains(key));
+    let label = |user: &User| format!("{} ({})", user.id, user.username.as_deref().unwrap_or(""));
+    Ok(taken.map(|(_, user)| label(user)).collect())
+}
+
+fn named_like_emails(accounts: &[String]) -> Option<CheckMessage> {
+    let usernames = match accounts.len() {
+        0 => return None,
+        1 => "The username of 1 account is".to_owned(),
+        many => format!("The usernames of {many} accounts are"),
+    };
+    Some(CheckMessage::new(
+        "accounts.W006",
+        CheckLevel::Warning,
+        format!(
+            "LOGIN_FIELD is username. {usernames} another account's email, which log-ins with that text find: {}.",
+            first_named(accounts)
+        ),
+        "The owner of such a username logs in with the email of the account. Change the username in Django and import again, or deactivate the account.",
+    ))
 }
 
 fn earlier_keys(accounts: &[String]) -> Option<CheckMessage> {

@@ -1,5 +1,6 @@
 //! `vestibule import-django`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use crate::clock::Clock;
 use crate::django_import::{ImportError, ImportOptions, ImportProgress, ImportSource, import};
 use crate::keys::Keys;
 use crate::settings::{
-    DatabaseSettings, DatabaseUrl, LoginField, Settings, argon2_max_memory, provider_issuers,
+    DatabaseSettings, DatabaseUrl, LoginField, Settings, argon2_max_memory, parse_issuer,
+    provider_issuers,
 };
 
 /// The arguments of `import-django`.
@@ -54,7 +56,7 @@ pub(super) struct ImportDjangoArguments {
     legacy_hashers: bool,
     /// The issuer of a provider of django-allauth: --issuer okta=https://example.okta.com. Google's is
     /// known, and Okta's if OKTA_ISSUER is set. May be repeated.
-    #[arg(long, value_name = "PROVIDER=URL", value_parser = parse_pair)]
+    #[arg(long, value_name = "PROVIDER=URL", value_parser = parse_provider)]
     issuer: Vec<(String, String)>,
     /// Imports authenticator apps of django-allauth and django-otp as second factors. Accounts with
     /// another second factor have no password here. Needs SECRET_KEY.
@@ -79,6 +81,7 @@ impl ImportDjangoArguments {
             emails_verified: self.emails_verified,
             legacy_hashers: self.legacy_hashers,
             issuers: self.issuer.into_iter().collect(),
+            known_issuers: BTreeMap::new(),
             require_totp: self.require_totp,
             dry_run: self.dry_run,
         })
@@ -91,7 +94,7 @@ pub(super) fn run(arguments: ImportDjangoArguments) -> Result<(), CommandError> 
     let mut options = arguments.options(LoginField::from_source(&source)?)?;
     allow_argon2_memory(argon2_max_memory(&source)?);
     for (provider, issuer) in provider_issuers(&source)? {
-        options.issuers.entry(provider.to_owned()).or_insert(issuer);
+        options.known_issuers.insert(provider.to_owned(), issuer);
     }
     let keys = match options.require_totp {
         true => Some(Keys::derive(&Settings::read(&source)?)),
@@ -139,7 +142,19 @@ fn parse_from(text: &SecretString) -> Result<ImportSource, CommandError> {
     Ok(ImportSource::Database(url))
 }
 
-/// Parses the value of `--column` or `--issuer`.
+/// Parses the value of `--issuer`.
+fn parse_provider(text: &str) -> Result<(String, String), String> {
+    const WANTED: &str = "expected a provider of django-allauth and its issuer's https URL (http only on this machine), such as \
+         okta=https://acme.okta.com";
+    let (provider, url) = text.split_once('=').ok_or(WANTED)?;
+    let issuer = parse_issuer(url.trim()).ok_or(WANTED)?;
+    match provider.trim() {
+        "" => Err(WANTED.to_owned()),
+        provider => Ok((provider.to_owned(), issuer)),
+    }
+}
+
+/// Parses the value of `--column`.
 fn parse_pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => {

@@ -60,14 +60,32 @@ impl ItemKind {
         }
     }
 
-    /// The names in the report: of imported rows, and of removed ones.
-    pub(super) fn labels(self) -> [&'static str; 2] {
+    /// The names in the report, plural and singular: of imported rows, and of removed ones.
+    pub(super) fn labels(self) -> [(&'static str, &'static str); 2] {
         match self {
-            Self::Address => ["further email addresses", "further email addresses removed"],
-            Self::Identity => ["identities", "identities removed"],
-            Self::Group => ["group memberships", "group memberships removed"],
-            Self::Totp => ["authenticator apps", "authenticator apps removed"],
-            Self::Withheld => ["withheld passwords", "withheld passwords imported"],
+            Self::Address => [
+                ("further email addresses", "further email address"),
+                (
+                    "further email addresses removed",
+                    "further email address removed",
+                ),
+            ],
+            Self::Identity => [
+                ("identities", "identity"),
+                ("identities removed", "identity removed"),
+            ],
+            Self::Group => [
+                ("group memberships", "group membership"),
+                ("group memberships removed", "group membership removed"),
+            ],
+            Self::Totp => [
+                ("authenticator apps", "authenticator app"),
+                ("authenticator apps removed", "authenticator app removed"),
+            ],
+            Self::Withheld => [
+                ("withheld passwords", "withheld password"),
+                ("withheld passwords imported", "withheld password imported"),
+            ],
         }
     }
 }

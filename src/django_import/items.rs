@@ -122,6 +122,7 @@ impl ItemImport {
         }
         for identity in &row.related.identities {
             let named = self.issuers.get(&identity.provider);
+            tally.providers.insert(identity.provider.clone());
             match named.or(identity.issuer.as_ref()) {
                 Some(issuer) => {
                     let value = format!("{issuer} {}", identity.subject);

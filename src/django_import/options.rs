@@ -49,6 +49,8 @@ pub struct ImportOptions {
     pub legacy_hashers: bool,
     /// The issuers of django-allauth's providers, by the provider's id.
     pub issuers: BTreeMap<String, String>,
+    /// The issuers of providers that need no option.
+    pub known_issuers: BTreeMap<String, String>,
     /// Whether second factors are imported. It needs keys that encrypt them.
     pub require_totp: bool,
     /// Reports what an import would do and writes nothing.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::ambiguous_names::AmbiguousNames;
 use super::error::ImportError;
 use super::existing::{ExistingRows, SimulatedValues};
 use super::item::AcceptedRow;
@@ -32,6 +33,7 @@ pub(super) struct ImportPlanner {
     legacy_hashers: bool,
     items: ItemImport,
     login_field: LoginField,
+    ambiguous_names: AmbiguousNames,
     /// What a dry run would have written so far; `None` outside a dry run.
     simulated: Option<SimulatedValues>,
     clock: Clock,
@@ -53,6 +55,7 @@ impl ImportPlanner {
             legacy_hashers: options.legacy_hashers,
             items,
             login_field: options.login_field,
+            ambiguous_names: AmbiguousNames::default(),
             simulated: options.dry_run.then(SimulatedValues::default),
             clock: clock.clone(),
             now: clock.now(),
@@ -76,6 +79,9 @@ impl ImportPlanner {
                     let has_other_factor = matches!(row.related.factor, DjangoFactor::Other(_));
                     if self.items.keys.is_some() && has_other_factor {
                         row.password.withhold();
+                    }
+                    if self.login_field == LoginField::Username {
+                        self.ambiguous_names.add(&row);
                     }
                     rows.push(row);
                 }
@@ -106,6 +112,19 @@ impl ImportPlanner {
         };
         tally.add(done);
         Ok(())
+    }
+
+    /// Names the accounts whose username is the email of another account.
+    pub(super) fn note_ambiguous_names(
+        &self,
+        target: &Database,
+        tally: &mut ImportTally,
+    ) -> Result<(), DbError> {
+        let simulated = self.simulated.as_ref();
+        target.read_blocking(|conn| {
+            let names = &self.ambiguous_names;
+            names.note(conn, simulated, tally).map_err(DbError::from)
+        })
     }
 
     fn plan<'a>(

@@ -61,6 +61,18 @@ impl fmt::Display for RefusalReason {
     }
 }
 
+impl RefusalReason {
+    /// What the operator can do, if that is not plain.
+    pub(super) fn advice(self) -> Option<&'static str> {
+        match self {
+            Self::EmailTaken => Some(
+                "of each two accounts, close one in Django or change its email there, and import again",
+            ),
+            _ => None,
+        }
+    }
+}
+
 /// A row that was refused, wholly or in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedRow {

@@ -1,6 +1,6 @@
 //! The report of an import: counts, and the refused rows with their reasons.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::options::ImportOptions;
@@ -25,8 +25,11 @@ pub struct ImportTally {
     pub refused: BTreeMap<RefusalReason, (u64, Vec<RefusedRow>)>,
     /// For each scheme of Django's password hashes the number of rows that were imported, or compared.
     pub hashes: BTreeMap<&'static str, u64>,
-    /// For each kind of what accounts have in other tables, the number of imported or removed rows.
-    pub items: BTreeMap<&'static str, u64>,
+    /// For each kind of what accounts have in other tables, in the plural and the singular, the number of imported
+    /// or removed rows.
+    pub items: BTreeMap<(&'static str, &'static str), u64>,
+    /// The providers of the identities that were read.
+    pub providers: BTreeSet<String>,
     /// For each remark all accounts that it is about.
     pub named: BTreeMap<&'static str, Vec<String>>,
     /// For each remark the number of rows that it is about, and the first of them.
@@ -47,7 +50,7 @@ impl ImportTally {
         }
     }
 
-    pub(super) fn count_item(&mut self, kind: &'static str) {
+    pub(super) fn count_item(&mut self, kind: (&'static str, &'static str)) {
         *self.items.entry(kind).or_default() += 1;
     }
 
@@ -81,6 +84,7 @@ impl ImportTally {
         for (kind, count) in batch.items {
             *self.items.entry(kind).or_default() += count;
         }
+        self.providers.extend(batch.providers);
         for (remark, accounts) in batch.named {
             self.named.entry(remark).or_default().extend(accounts);
         }
@@ -107,6 +111,9 @@ impl ImportTally {
         for (reason, (count, first)) in &self.refused {
             let named: Vec<_> = first.iter().map(RefusedRow::to_string).collect();
             write_rows(f, *count, reason, &named)?;
+            if let Some(advice) = reason.advice() {
+                write!(f, "\n              {advice}")?;
+            }
         }
         if !self.hashes.is_empty() {
             f.write_str("\n  passwords")?;
@@ -117,7 +124,8 @@ impl ImportTally {
         if !self.items.is_empty() {
             f.write_str("\n  other tables")?;
         }
-        for (kind, count) in &self.items {
+        for ((plural, singular), count) in &self.items {
+            let kind = if *count == 1 { singular } else { plural };
             write!(f, "\n    {count:>8}  {kind}")?;
         }
         if !self.notes.is_empty() {

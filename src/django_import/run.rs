@@ -1,5 +1,7 @@
 //! Runs an import: checks both databases, then reads the users and the blacklist batch by batch.
 
+use std::collections::BTreeMap;
+
 use super::blacklist;
 use super::dump;
 use super::error::ImportError;
@@ -25,6 +27,9 @@ const BATCH: usize = 1000;
 /// Django's highest, rounded up.
 const ID_HEADROOM: i64 = 1_000_000;
 
+/// The report's remark on a provider that an option names.
+const UNUSED_PROVIDER: &str =
+    "provider of --issuer that no identity has: is it spelt as in Django's table?";
 /// The report's remark on an account that keeps the email key of an earlier version.
 const OTHER_SPELLING: &str = "account here whose email is another spelling of another account's";
 
@@ -59,7 +64,7 @@ pub fn import(
     let rows = source.count(table.name()).map_err(ImportError::Source)?;
     progress(ImportProgress::Users(rows));
     let items = ItemImport {
-        issuers: options.issuers.clone(),
+        issuers: all_issuers(options),
         keys: keys.filter(|_| options.require_totp),
         reads: table.related().reads(),
         factor_tables: table.related().factor_tables(),
@@ -90,8 +95,21 @@ pub fn import(
         })?;
         report.tokens = Some(tally);
     }
+    for provider in options.issuers.keys() {
+        if !report.users.providers.contains(provider) {
+            report.users.note(UNUSED_PROVIDER, provider.escape_debug());
+        }
+    }
+    planner.note_ambiguous_names(&target, &mut report.users)?;
     report.not_imported = table.related().count_unread(&mut source)?;
     Ok(report)
+}
+
+/// The issuers of providers. An option counts more than what is known.
+fn all_issuers(options: &ImportOptions) -> BTreeMap<String, String> {
+    let mut issuers = options.known_issuers.clone();
+    issuers.extend(options.issuers.clone());
+    issuers
 }
 
 /// Opens the source, and names the user table as it is called there.
@@ -117,10 +135,13 @@ fn open_target(settings: &DatabaseSettings, dry_run: bool) -> Result<Database, I
     if pending.is_empty() {
         Ok(database)
     } else {
-        let count = pending.len();
+        let migrations = match pending.len() {
+            1 => "1 migration".to_owned(),
+            many => format!("{many} migrations"),
+        };
         let url = &settings.url;
         Err(ImportError::Impossible(format!(
-            "DATABASE_URL: {url} lacks {count} migrations; run `vestibule migrate`"
+            "DATABASE_URL: {url} lacks {migrations}; run `vestibule migrate`"
         )))
     }
 }

@@ -47,7 +47,8 @@ impl DjangoUserTable {
         let (key, key_column) = (quote_identifier(&key.name), KeyColumn::of(key));
         for wanted in ["password", options.login_field.name()] {
             if columns.field(wanted).is_none() {
-                return Err(missing_column(source, name, wanted));
+                let has_names = columns.field("username").is_some();
+                return Err(missing_column(source, name, wanted, has_names));
             }
         }
         let workos_user_id = match &options.workos_id_column {
@@ -158,10 +159,19 @@ fn no_such_table(source: &mut ForeignDatabase, name: &str) -> ImportError {
     ImportError::Impossible(format!("--table: there is no table {name:?}; {hint}"))
 }
 
-fn missing_column(source: &mut ForeignDatabase, name: &str, column: &str) -> ImportError {
+fn missing_column(
+    source: &mut ForeignDatabase,
+    name: &str,
+    column: &str,
+    has_names: bool,
+) -> ImportError {
     let hint = hint(source);
+    let setting = match has_names && column == "email" {
+        true => "if users sign in with a username, set LOGIN_FIELD=username; otherwise ",
+        false => "",
+    };
     ImportError::Impossible(format!(
-        "--table: {name:?} has no column {column}; name it with --column {column}=COLUMN, or choose \
+        "--table: {name:?} has no column {column}; {setting}name it with --column {column}=COLUMN, or choose \
          another table; {hint}"
     ))
 }

@@ -190,7 +190,8 @@ fn parse_domain(text: &str) -> Option<String> {
     plain.then(|| text.to_ascii_lowercase())
 }
 
-fn parse_issuer(text: &str) -> Option<String> {
+/// Reads the URL of an issuer, without the slash at its end; `None` if it is none.
+pub fn parse_issuer(text: &str) -> Option<String> {
     let url = parse_http_url(text)?;
     let usable = url.query().is_none() && is_https_or_loopback(&url);
     usable.then(|| text.trim_end_matches('/').to_owned())

@@ -157,3 +157,34 @@ async fn the_document_names_the_username() {
         "{page}"
     );
 }
+
+/// Whoever chooses the email of another person as a username does not receive that person's log-ins.
+#[tokio::test]
+async fn a_username_that_is_the_email_of_another_account_finds_the_owner_of_the_email() {
+    let app = builder().start();
+    app.add_user_with_username("Ada", EMAIL, PASSWORD);
+    for (at, name) in [EMAIL, "ADA.Sample@EXAMPLE.com"].into_iter().enumerate() {
+        let email = format!("mallory{at}@example.com");
+        app.add_user_with_username(name, &email, "Another-horse-8");
+        for password in [PASSWORD, "Another-horse-8"] {
+            let is_owner = password == PASSWORD;
+            let visitor = app.visitor();
+            let fields = [("username", name), ("password", password)];
+            let response = visitor.submit("/login", &fields).await;
+            assert_eq!(response.status() == StatusCode::FOUND, is_owner, "{name}");
+            let body = json!({ "username": name, "password": password });
+            let answer = app.visitor().post_json("/api/token", &body).await;
+            assert_eq!(answer.status == 200, is_owner, "{name}");
+        }
+        let fields = [
+            ("username", email.as_str()),
+            ("password", "Another-horse-8"),
+        ];
+        let response = app.visitor().submit("/login", &fields).await;
+        assert_eq!(response.status(), StatusCode::FOUND);
+    }
+    // An own email as a username is no ambiguity.
+    app.add_user_with_username("eve@example.com", "Eve@example.com", PASSWORD);
+    assert!(logs_in(&app.visitor(), "eve@example.com").await);
+    assert_eq!(tokens(&app, "eve@example.com").await.status, 200);
+}

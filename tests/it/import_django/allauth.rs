@@ -301,3 +301,43 @@ fn a_django_without_allauth_reports_only_its_own_tables() {
         assert!(!output.stdout.contains(part), "{part}: {output:#?}");
     }
 }
+
+#[test]
+fn an_issuer_is_checked_and_a_provider_without_identities_is_noted() {
+    let ((django, _), target) = (RealAllauth::on_this_runs_backend(), ImportTarget::new());
+    for wrong in [
+        "okta=",
+        "=https://acme.okta.example",
+        "okta=acme.okta.example",
+        "okta=http://acme.okta.example",
+        "okta=https://acme.okta.example?x=1",
+    ] {
+        let output = target.program(django.url(), &["--issuer", wrong]).run();
+        assert!(
+            output.stderr.contains("such as okta=https://acme.okta.com"),
+            "{output:#?}"
+        );
+    }
+    assert!(target.users().is_empty());
+    let trimmed = [
+        "--issuer",
+        " okta = https://acme.okta.example/ ",
+        "--issuer",
+        "octa=https://acme.okta.example",
+    ];
+    let output = target.import(&django, &trimmed);
+    let note =
+        "1  provider of --issuer that no identity has: is it spelt as in Django's table?: octa";
+    assert!(output.stdout.contains(note), "{output:#?}");
+    let okta = links(&target)
+        .into_iter()
+        .find(|(_, subject, _)| subject == "00u1");
+    assert_eq!(okta, owned([(OKTA, "00u1", 4)]).pop());
+    // Counts have a singular.
+    django.run("DELETE FROM socialaccount_socialaccount WHERE provider = 'okta'");
+    let output = target.import(&django, &WITH_OKTA);
+    assert!(
+        output.stdout.contains("1  identity removed\n"),
+        "{output:#?}"
+    );
+}

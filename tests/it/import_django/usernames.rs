@@ -157,3 +157,57 @@ fn an_email_in_the_username_becomes_the_email_too() {
     assert_eq!(username(&ada), Some("Ada@example.com"));
     assert_eq!((bob.email.as_str(), username(&bob)), ("", Some("bob")));
 }
+
+const AMBIGUOUS: &str = "username that is the email of another account, so that these accounts cannot sign in with it; \
+     change it in Django and import again:\n    1, 3\n";
+
+/// A username may be another account's email, whichever of the two accounts has the lower key.
+#[test]
+fn usernames_that_are_emails_of_other_accounts_are_named() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    for (id, name) in [
+        (1, "2@EXAMPLE.com"),
+        (2, "2@example.com"),
+        (3, "here@example.com"),
+        (4, "nobody@example.com"),
+    ] {
+        django.add(id, &format!("{id}@example.com"));
+        django.set(id, &format!("username = '{name}'"));
+    }
+    add_local_account(&target, "here@example.com");
+    let dry = import(&target, &django, &["--dry-run"]);
+    let first = import(&target, &django, &[]);
+    let again = import(&target, &django, &[]);
+    for output in [dry, first, again] {
+        assert!(
+            format!("{}\n", output.stdout).contains(AMBIGUOUS),
+            "{output:#?}"
+        );
+    }
+    // Without the setting, no username signs in.
+    let output = target.import(&django, &[]);
+    assert!(
+        !output.stdout.contains("email of another account"),
+        "{output:#?}"
+    );
+    let check = |field: &str| {
+        let program = Program::with_settings(&["check"]).env("LOGIN_FIELD", field);
+        let output = program.env("DATABASE_URL", target.url()).run();
+        output.stdout + &output.stderr
+    };
+    let found = check("username");
+    let told = "(accounts.W006) LOGIN_FIELD is username. The usernames of 2 accounts are another account's email, which \
+         log-ins with that text find: 1 (2@EXAMPLE.com), 3 (here@example.com).";
+    assert!(found.contains(told), "{found}");
+    assert!(!check("email").contains("accounts.W006"));
+}
+
+#[test]
+fn a_table_without_emails_leads_to_the_setting() {
+    let (django, target) = (Django::empty(), ImportTarget::new());
+    django.run("CREATE TABLE people (id integer PRIMARY KEY, username text, password text, is_active bool)");
+    let output = target.program(django.url(), &["--table", "people"]).run();
+    output
+        .exits_with(1)
+        .reports_one_error(&["no column email", "set LOGIN_FIELD=username; otherwise"]);
+}

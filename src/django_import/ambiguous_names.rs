@@ -1,0 +1,66 @@
+//! Usernames that are the emails of other accounts. With `LOGIN_FIELD=username`, they do not sign in.
+
+use std::collections::{BTreeMap, HashSet};
+
+use diesel::prelude::*;
+
+use super::existing::SimulatedValues;
+use super::report::ImportTally;
+use super::row::DjangoUser;
+use super::usernames::simulated_username;
+use crate::accounts::{UserKey, email_key};
+use crate::db::Conn;
+use crate::db::schema::users;
+
+const AMBIGUOUS: &str = "username that is the email of another account, so that these accounts cannot sign in with it; change it in Django and import again";
+/// Names of one query.
+const CHUNK: usize = 1000;
+
+/// The usernames that look like emails and are not the emails of their own accounts: the username → its key as an
+/// email, and the account.
+#[derive(Default)]
+pub(super) struct AmbiguousNames(BTreeMap<String, (String, UserKey)>);
+
+impl AmbiguousNames {
+    pub(super) fn add(&mut self, row: &DjangoUser) {
+        let Some(username) = row.username.as_ref().filter(|name| name.contains('@')) else {
+            return;
+        };
+        let key = email_key(username);
+        if !row.email.as_ref().is_ok_and(|email| email.key == key) {
+            self.0.insert(username.clone(), (key, row.key.clone()));
+        }
+    }
+
+    /// Names the accounts that have such a username, if another account has the email after the import.
+    pub(super) fn note(
+        &self,
+        conn: &mut Conn,
+        simulated: Option<&SimulatedValues>,
+        tally: &mut ImportTally,
+    ) -> QueryResult<()> {
+        let all: Vec<_> = self.0.iter().collect();
+        for names in all.chunks(CHUNK) {
+            let usernames: Vec<&String> = names.iter().map(|(name, _)| *name).collect();
+            let named = users::table.filter(users::username.eq_any(usernames));
+            let named: Vec<Option<String>> = named.select(users::username).load(conn)?;
+            let named: HashSet<String> = named.into_iter().flatten().collect();
+            let keys: Vec<&String> = names.iter().map(|(_, (key, _))| key).collect();
+            let owned = users::table.filter(users::email_key.eq_any(keys));
+            let owned: HashSet<String> = owned
+                .select(users::email_key)
+                .load(conn)?
+                .into_iter()
+                .collect();
+            let is_simulated =
+                |value: &str| simulated.is_some_and(|values| values.owner(value).is_some());
+            for (name, (key, account)) in names {
+                let is_named = named.contains(*name) || is_simulated(&simulated_username(name));
+                if is_named && (owned.contains(key) || is_simulated(key)) {
+                    tally.name(AMBIGUOUS, account);
+                }
+            }
+        }
+        Ok(())
+    }
+}
