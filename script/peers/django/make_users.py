@@ -60,6 +60,21 @@ def people():
     yield make("Mixed.Case@Example.COM", last_login=timezone.now())
     yield make("names@example.com", first_name="Zoë", last_name="Łukasiewicz-Ōe 李")
     yield make("unicode@example.com", password="Pässwörd-李-9")
+    yield make("Zoe\u0308@Bu\u0308cher.example")
+
+
+def rehashed(user, password):
+    """The hash that Django's own sign-in stores in place of one with another algorithm."""
+    stored = []
+    assert hashers.check_password(password, user.password, setter=stored.append)
+    return hashers.make_password(stored[0])
+
+
+def large_argon2():
+    """A hash of PASSWORD with 256 MiB of memory, the most that ARGON2_MAX_MEMORY permits."""
+    hasher = hashers.Argon2PasswordHasher()
+    hasher.memory_cost, hasher.time_cost, hasher.parallelism = 256 * 1024, 1, 1
+    return hasher.encode(PASSWORD, hasher.salt())
 
 
 def main():
@@ -104,6 +119,12 @@ def main():
         "good": [kept["jti"]],
         "tokens": [str(token) for token in [kept, *revoked]],
         "people": fixtures.fill(),
+        "rehashed": next(
+            [user.pk, rehashed(user, password)]
+            for user, password in made
+            if user.email == "pbkdf2_sha1@example.com"
+        ),
+        "large_argon2": large_argon2(),
     }
     print(json.dumps(report))
 

@@ -2,12 +2,15 @@
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
+use vestibule::accounts::passwords::is_usable;
 use vestibule::db::schema::{account_addresses, account_groups, identities, users};
 
+use super::allauth_factors::factors;
 use super::sign_in::import;
 use crate::support::app::{TestApp, location};
 use crate::support::django::{Django, ImportTarget, counts};
-use crate::support::real_django::{RealAllauth, RealDjango};
+use crate::support::program::Program;
+use crate::support::real_django::{RealAllauth, RealDjango, dumpdata};
 use crate::support::tokens::token_claims;
 
 /// Google's issuer and that of `carol`'s stored ID token.
@@ -97,6 +100,34 @@ fn verified_addresses_identities_and_groups_are_imported() {
     );
 }
 
+/// `dumpdata` writes allauth's tables for every database that Django runs on.
+#[test]
+fn a_dump_with_allauths_tables_is_imported_as_the_database_is() {
+    let (django, target) = real();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dump.json");
+    let dump = dumpdata(&django, &["--settings", "settings_allauth"]);
+    std::fs::write(&path, dump).unwrap();
+    let from_dump = ImportTarget::new();
+    let run = |target: &ImportTarget, from: &str| {
+        let arguments = ["import-django", "--from", from, "--require-totp"];
+        let program = Program::with_settings(&[&arguments[..], &WITH_OKTA].concat());
+        program
+            .env("DATABASE_URL", target.url())
+            .run()
+            .exits_with(0);
+    };
+    run(&target, django.url());
+    run(&from_dump, path.to_str().unwrap());
+    assert_eq!(addresses(&from_dump), addresses(&target));
+    assert_eq!(links(&from_dump), links(&target));
+    assert_eq!(groups(&from_dump), groups(&target));
+    assert_eq!(factors(&from_dump), [5, 6]);
+    for id in 1..=9 {
+        assert_eq!(is_usable(&from_dump.user(id).password), id < 7, "{id}");
+    }
+}
+
 #[test]
 fn the_issuer_of_a_provider_can_be_named() {
     let (django, target) = real();
@@ -148,9 +179,12 @@ fn changes_in_django_are_imported_and_removals_too() {
     );
     let output = target.import(&django, &[]);
     for line in [
-        "1  further email addresses\n",
-        "2  further email addresses removed\n",
-        "1  identities removed\n",
+        "1  further email address
+",
+        "2  further email addresses removed
+",
+        "1  identity removed
+",
         "2  group memberships removed\n",
     ] {
         assert!(output.stdout.contains(line), "{line}: {}", output.stdout);

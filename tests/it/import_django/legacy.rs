@@ -1,8 +1,10 @@
 //! Password hashes of hashers that Django has removed, and of hashers that wrap them.
 
+use reqwest::StatusCode;
+
 use super::again::{is_signed_in, sign_in};
 use super::sign_in::{can_sign_in, import};
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, Visitor};
 use crate::support::django::{Django, ImportTarget, counts};
 use crate::support::program::Program;
 use crate::support::real_django::RealDjango;
@@ -141,4 +143,26 @@ fn argon2_hashes_that_demand_more_memory_need_a_setting() {
     };
     assert!(check("128").stdout.contains("unknown 1 (accounts 1)."));
     assert!(!check("200").stdout.contains("accounts.W002"));
+}
+
+/// Argon2 with 256 MiB, the most that the setting permits, in a process of its own: the limit is one of the process.
+#[tokio::test]
+async fn an_argon2_hash_of_a_real_django_with_256_mib_signs_in_with_the_setting() {
+    let ((_, made), django) = (RealDjango::on_this_runs_backend(), Django::new());
+    let target = ImportTarget::new();
+    django.add(1, "ada@example.com");
+    django.set(1, &format!("password = '{}'", made.large_argon2));
+    target.import(&django, &[]);
+    for (memory, is_good) in [("128", false), ("256", true)] {
+        let server = Program::with_settings(&["runserver", "--bind", "127.0.0.1:0"])
+            .env("DATABASE_URL", target.url())
+            .env("ARGON2_MAX_MEMORY", memory)
+            .start();
+        let line = server.wait_for_output("listening on ");
+        let (_, address) = line.split_once("listening on ").unwrap();
+        let visitor = Visitor::new(&format!("http://{}", address.trim_end_matches(')')));
+        let response = visitor.log_in("ada@example.com", "Correct-horse-9").await;
+        assert_eq!(response.status() == StatusCode::FOUND, is_good, "{memory}");
+    }
+    assert_ne!(target.user(1).password, made.large_argon2, "rehashed");
 }

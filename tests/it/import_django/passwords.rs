@@ -10,6 +10,7 @@ use vestibule::settings::{LoginField, PasswordLogin};
 
 use super::again::{imported, is_signed_in, sign_in};
 use crate::support::django::{Django, ImportTarget, counts};
+use crate::support::real_django::RealDjango;
 
 /// A hash of "Correct-horse-9", made by Django's hasher with cheap parameters.
 const CHEAP: &str = "pbkdf2_sha256$1000$Salz-ü$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
@@ -116,6 +117,23 @@ fn a_hash_that_django_replaced_ends_no_session() {
     assert!(target.user(1).password.starts_with("pbkdf2_sha256$600000$"));
     let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [0, 0, 3, 0]);
+}
+
+#[test]
+fn a_hash_that_a_real_django_replaced_ends_no_session() {
+    let ((django, made), target) = (RealDjango::on_this_runs_backend(), ImportTarget::new());
+    target.import(&django, &[]);
+    let (id, hash) = made.rehashed;
+    sign_in(&target, id);
+    assert_ne!(target.user(id).password, hash);
+    django.set(id, &format!("password = '{hash}'"));
+    let output = target.import(&django, &[]);
+    let noted = format!(
+        "1  hash replaced in Django, perhaps for the same password; its sessions stay: {id}"
+    );
+    assert!(output.stdout.contains(&noted), "{output:#?}");
+    assert!(is_signed_in(&target, id));
+    assert_eq!(target.user(id).password, hash);
 }
 
 /// A sign-in here has replaced the hash, so the old one cannot be compared with Django's new one.

@@ -19,6 +19,9 @@ fn imports_all((django, made): &(Django, RealDjango)) {
     for in_django in &made.users {
         compare(&target, in_django);
     }
+    let zoe = made.users.iter().find(|user| user.email.starts_with("Zoe"));
+    let zoe = target.user(zoe.expect("an email in another form").id);
+    assert_eq!(zoe.email_key, "zo\u{eb}@xn--bcher-kva.example");
     let algorithms = made
         .users
         .iter()
