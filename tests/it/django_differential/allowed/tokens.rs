@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{ANOTHER_STATUS, Facts, Rule, detail, not_valid, not_valid_in_header, refuses_token};
 use crate::django_differential::request::GeneratedRequest;
 use crate::support::app::SECRET_KEY;
+use crate::support::real_django::RealUser;
 use crate::support::tokens::forge_token;
 
 pub(super) const RULES: &[Rule] = &[
@@ -73,7 +74,8 @@ pub(super) const RULES: &[Rule] = &[
             // A log-out with a token that Django cannot write down ends it.
             let is_end = facts.path() == "/api/token/blacklist" && facts.ours().is(200, &json!({}));
             let is_refusal = matches!(facts.ours().status, 400 | 401);
-            facts.theirs().status == 500 && (is_refusal || is_end) && is_malformed(facts)
+            facts.theirs().status == 500
+                && ((is_refusal || is_end) && is_malformed(facts) || names_no_account(facts))
         },
     },
     Rule {
@@ -185,6 +187,17 @@ fn is_malformed(facts: &Facts<'_>) -> bool {
     let password = request.field("password").unwrap_or_default();
     let is_too_long = is_of_bcrypt && password.trim().len() > LONGEST_FOR_BCRYPT;
     is_no_charset || has_odd_claim || has_mark(facts) || is_too_long
+}
+
+/// Whether vestibule refuses to exchange a token because neither server has its account.
+fn names_no_account(facts: &Facts<'_>) -> bool {
+    let user = &used_claims(facts)["user_id"];
+    let is_of = |one: &RealUser| *user == one.id || *user == one.id.to_string();
+    let refusal = detail("No active account found for the given token.");
+    facts.path() == "/api/token/refresh"
+        && is_id(user)
+        && !facts.users.iter().any(is_of)
+        && facts.ours().is(401, &refusal)
 }
 
 /// Whether the claims of the request's token begin with a byte order mark.

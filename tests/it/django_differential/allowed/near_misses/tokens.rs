@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{Example, NearMisses, Sent, claims, pair_of, with_claim};
-use crate::django_differential::allowed::{not_valid, not_valid_in_header};
+use crate::django_differential::allowed::{detail, not_valid, not_valid_in_header};
 use crate::django_differential::request::GeneratedRequest;
 use crate::support::app::SECRET_KEY;
 use crate::support::tokens::{forge_token, sign_claims};
+
+const NO_ACCOUNT: &str = "No active account found for the given token.";
 
 /// A request with a token to one of the routes that take one.
 fn with_token(path: &str, token: &str) -> GeneratedRequest {
@@ -77,6 +79,11 @@ pub(super) fn all() -> Vec<NearMisses> {
             body: "<p>".to_owned(),
         },
         Sent::json(401, &not_valid("Token has no id")),
+    );
+    let nobody = Example::new(
+        signed(refresh, &with_claim("refresh", "user_id", json!(987_654))),
+        failure.theirs.clone(),
+        Sent::json(401, &detail(NO_ACCOUNT)),
     );
     let issuer = Example::new(
         signed(refresh, &with_claim("refresh", "iss", json!(5))),
@@ -160,6 +167,17 @@ pub(super) fn all() -> Vec<NearMisses> {
                 |one| one.theirs.status = 503,
                 |one| one.ours = Sent::json(200, &pair_of("1")),
                 |one| one.ours.status = 500,
+            ],
+        ),
+        (
+            "no internal error",
+            nobody,
+            vec![
+                |one| one.request = signed("/api/token/refresh", &claims("refresh")),
+                |one| one.request.target = "/api/token/verify".to_owned(),
+                |one| one.ours = Sent::json(401, &not_valid("Token is invalid")),
+                |one| one.ours.status = 400,
+                |one| one.theirs.status = 404,
             ],
         ),
         (
