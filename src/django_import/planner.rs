@@ -1,5 +1,7 @@
 //! Plans and executes the import of users, batch by batch.
 
+mod update;
+
 use std::collections::HashMap;
 
 use super::ambiguous_names::AmbiguousNames;
@@ -9,15 +11,15 @@ use super::item::AcceptedRow;
 use super::items::ItemImport;
 use super::key::KeyColumn;
 use super::ledger::ImportRecord;
-use super::merge::{UserMerge, is_another_person};
+use super::merge::is_another_person;
 use super::options::ImportOptions;
 use super::pass::ImportPass;
-use super::plan::{BatchPlan, ImportedUser, PlannedUpdate};
+use super::plan::{BatchPlan, ImportedUser};
 use super::report::{ImportTally, RefusalReason, RefusedRow};
 use super::row::{CheckedEmail, DjangoUser, RawUser};
 use super::second_factor::DjangoFactor;
 use super::transaction::write_retrying_conflicts;
-use super::usernames::{absent_email, merge_username, new_username, note_absent_email};
+use super::usernames::{absent_email, new_username, note_absent_email};
 use super::withheld::WithheldPasswords;
 use crate::accounts::passwords::is_usable;
 use crate::accounts::{User, unusable_password};
@@ -229,81 +231,6 @@ impl ImportPlanner {
         };
         plan.new.push((account, record));
         Ok(None)
-    }
-
-    /// Plans the update of an account that was imported before. Returns why part of the row is
-    /// refused, if it is.
-    fn plan_update<'a>(
-        &self,
-        plan: &mut BatchPlan<'a>,
-        existing: &mut ExistingRows,
-        (user, record): (User, &ImportRecord),
-        row: &'a DjangoUser,
-        is_withheld: bool,
-    ) -> Result<Option<RefusedRow>, DbError> {
-        let mut password = row.password.clone();
-        if is_withheld {
-            password.withhold();
-        }
-        let unusable = unusable_password()?;
-        let password = (&password, unusable.as_str());
-        let is_verified = self.is_verified(row);
-        let mut merge = UserMerge::new(&user, record.clone(), row, password, is_verified);
-        let mut refusal = match (&row.email, absent_email(user.id, row, self.login_field)) {
-            (Err(reason), None) => Some(RefusedRow::new(&row.key, *reason)),
-            _ => None,
-        };
-        let simulated = self.simulated.as_ref();
-        refusal = merge_username(&user, row, &mut merge, existing, simulated).or(refusal);
-        if let Some(key) = &merge.changes.email_key {
-            let is_open = row.is_active && user.is_active;
-            match self.email_conflict(plan, existing, key, is_open) {
-                Some(other) => {
-                    refusal = Some(
-                        RefusedRow::new(&row.key, RefusalReason::EmailTaken)
-                            .conflicting_with(other),
-                    );
-                    merge.without_profile(record);
-                }
-                None => {
-                    existing.emails.remove(&user.email_key);
-                    existing.emails.insert(key.clone(), user.id);
-                }
-            }
-        }
-        if let Some(id) = &merge.changes.workos_user_id {
-            match self.owner(&existing.workos_ids, id) {
-                Some(other) => {
-                    refusal = Some(
-                        RefusedRow::new(&row.key, RefusalReason::WorkosIdTaken)
-                            .conflicting_with(other),
-                    );
-                    merge.without_workos_user_id(record);
-                }
-                None => {
-                    existing.workos_ids.insert(id.clone(), user.id);
-                }
-            }
-        }
-        let merge = merge.complete(&user, password);
-        let password = merge.changes.password.as_ref().unwrap_or(&user.password);
-        // If the import verifies the email, it has undone what was changed here.
-        let is_unchanged = record.matches_password_of(&user) || merge.verifies_email(&user);
-        plan.accept(AcceptedRow {
-            user_id: user.id,
-            row,
-            is_new: false,
-            is_email_verified: is_verified,
-            is_unchanged,
-            is_withheld,
-            has_password: is_usable(password),
-        });
-        plan.changed.push(PlannedUpdate {
-            merge,
-            user,
-            refused: refusal.is_some(),
-        });
-        Ok(refusal)
     }
 
     fn is_verified(&self, row: &DjangoUser) -> bool {
