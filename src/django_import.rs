@@ -42,7 +42,7 @@ mod withheld;
 
 pub use error::ImportError;
 pub use options::{ImportOptions, ImportProgress, ImportSource};
-pub use report::{ImportReport, ImportTally, RefusalReason, RefusedRow};
+pub use report::{CountLabel, ImportReport, ImportTally, RefusalReason, RefusedRow};
 pub use run::import;
 
 #[cfg(fuzzing)]

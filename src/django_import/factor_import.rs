@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::item::{AcceptedRow, ImportItem, ItemKind, RecordedItems, forget_all, recorded_app};
-use super::report::ImportTally;
+use super::report::{CountLabel, ImportTally};
 use super::second_factor::{AppTable, DjangoFactor, DjangoTotp, RecordedApp};
 use super::withheld::{forget_withheld, record_withheld};
 use crate::accounts::revoke_all_sessions;
@@ -23,10 +23,18 @@ const NO_PASSWORD: &str =
 const EARLIER_PASSWORD: &str = "second factor that does not exist here, and a password from an earlier import or set here, so that a password alone lets these accounts in; replace it with `vestibule changepassword EMAIL`, or close the account with `vestibule deactivate EMAIL`";
 const NOT_ADDED: &str = "authenticator app not imported, because it was removed here or the password was changed here, so that a password alone lets these accounts in; their owners set one up at /account/authenticator";
 const STILL_WITHHELD: &str = "password still withheld, because an earlier import found a second factor that does not exist here, and this one does not show that it is gone";
-const MORE: &str = "recovery codes or further second factors, not imported";
-const TABLE_NOT_READ: &str =
-    "authenticator app kept: this source lacks the table that it was imported from";
-const CHANGED_HERE: &str = "authenticator app kept, though Django has it no longer: the account's password or recovery codes were changed here; remove it with `vestibule resettotp EMAIL`";
+const MORE: CountLabel = (
+    "accounts with recovery codes or further second factors, which are not imported",
+    "account with recovery codes or further second factors, which are not imported",
+);
+const TABLE_NOT_READ: CountLabel = (
+    "authenticator apps kept: this source lacks the tables that they were imported from",
+    "authenticator app kept: this source lacks the table that it was imported from",
+);
+const CHANGED_HERE: CountLabel = (
+    "authenticator apps kept, though Django has them no longer: the accounts' passwords or recovery codes were changed here; remove them with `vestibule resettotp EMAIL`",
+    "authenticator app kept, though Django has it no longer: the account's password or recovery codes were changed here; remove it with `vestibule resettotp EMAIL`",
+);
 
 /// Imports the authenticator apps of a batch, and names the accounts whose second factor is not imported.
 /// `read`: the tables of factors that are read.
@@ -172,7 +180,7 @@ impl FactorImport<'_> {
     fn obstacle_to_removal(
         &self,
         conn: &mut Conn,
-    ) -> Result<Option<Option<&'static str>>, DbError> {
+    ) -> Result<Option<Option<CountLabel>>, DbError> {
         if !self.has_known_app(conn)? {
             return Ok(None);
         }

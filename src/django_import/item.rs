@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use diesel::prelude::*;
 
+use super::report::CountLabel;
 use super::row::DjangoUser;
 use crate::accounts::account_addresses::FurtherAddress;
 use crate::accounts::groups::GroupMembership;
@@ -60,8 +61,8 @@ impl ItemKind {
         }
     }
 
-    /// The names in the report, plural and singular: of imported rows, and of removed ones.
-    pub(super) fn labels(self) -> [(&'static str, &'static str); 2] {
+    /// The names in the report: of imported rows, and of removed ones.
+    pub(super) fn labels(self) -> [CountLabel; 2] {
         match self {
             Self::Address => [
                 ("further email addresses", "further email address"),

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 
 use super::item::{AcceptedRow, ImportItem, ItemKind};
-use super::report::ImportTally;
+use super::report::{CountLabel, ImportTally};
 use crate::accounts::account_addresses::FurtherAddress;
 use crate::db::Conn;
 use crate::db::schema::{account_groups, identities, users};
@@ -98,9 +98,18 @@ impl ItemConflicts {
         accepted: &[AcceptedRow<'_>],
         tally: &mut ImportTally,
     ) -> Vec<ImportItem> {
-        const ADDRESS: &str = "further email address of another account, not imported";
-        const IDENTITY: &str = "identity of another account, not imported";
-        const SECOND: &str = "second identity at a provider, not imported";
+        const ADDRESS: CountLabel = (
+            "further email addresses of other accounts, not imported",
+            "further email address of another account, not imported",
+        );
+        const IDENTITY: CountLabel = (
+            "identities of other accounts, not imported",
+            "identity of another account, not imported",
+        );
+        const SECOND: CountLabel = (
+            "second identities at a provider, not imported",
+            "second identity at a provider, not imported",
+        );
         let (mut addresses, mut subjects) = (HashSet::new(), HashSet::new());
         let mut issuers = HashSet::new();
         let mut kept = Vec::with_capacity(items.len());

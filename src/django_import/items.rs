@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use super::factor_import::import_factors;
 use super::item::{AcceptedRow, ImportItem, ItemKind, recorded_items};
 use super::item_conflicts::ItemConflicts;
-use super::report::ImportTally;
+use super::report::{CountLabel, ImportTally};
 use super::row::DjangoUser;
 use crate::accounts::account_addresses::FurtherAddress;
 use crate::accounts::email_key;
@@ -70,7 +70,10 @@ impl ItemImport {
                 let before = added.len();
                 added.retain(|item| item.user_id != id);
                 if added.len() < before {
-                    const CHANGED: &str = "password changed here, so that addresses, identities and groups that are new in Django are not added";
+                    const CHANGED: CountLabel = (
+                        "passwords changed here, so that addresses, identities and groups that are new in Django are not added",
+                        "password changed here, so that addresses, identities and groups that are new in Django are not added",
+                    );
                     tally.note(CHANGED, &accepted.row.key);
                 }
             }
@@ -105,9 +108,14 @@ impl ItemImport {
         row: &DjangoUser,
         tally: &mut ImportTally,
     ) -> (BTreeSet<(ItemKind, String)>, BTreeSet<String>) {
-        const UNVERIFIED: &str = "further email address that is not verified, not imported";
-        const NO_ISSUER: &str =
-            "identity at a provider whose issuer is unknown, not imported; see --issuer";
+        const UNVERIFIED: CountLabel = (
+            "further email addresses that are not verified, not imported",
+            "further email address that is not verified, not imported",
+        );
+        const NO_ISSUER: CountLabel = (
+            "identities at providers whose issuers are unknown, not imported; see --issuer",
+            "identity at a provider whose issuer is unknown, not imported; see --issuer",
+        );
         let (mut wanted, mut unresolved) = (BTreeSet::new(), BTreeSet::new());
         let own = row.email.as_ref().map(|email| email.key.as_str());
         for address in &row.related.addresses {

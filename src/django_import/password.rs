@@ -1,6 +1,6 @@
 //! Decides what becomes of a password hash of Django's.
 
-use super::report::ImportTally;
+use super::report::{CountLabel, ImportTally};
 use crate::accounts::UserKey;
 use crate::accounts::passwords::{self, PasswordScheme};
 
@@ -58,9 +58,14 @@ impl DjangoPassword {
 
     /// Counts the scheme of the hash, and names the row if no password can match it.
     pub(super) fn count(&self, tally: &mut ImportTally, row: &UserKey) {
-        const UNKNOWN: &str = "password hash that is not understood, so that no password matches";
-        const WITHHELD: &str =
-            "hash of a hasher that Django has removed, not imported; see --legacy-hashers";
+        const UNKNOWN: CountLabel = (
+            "password hashes that are not understood, so that no password matches",
+            "password hash that is not understood, so that no password matches",
+        );
+        const WITHHELD: CountLabel = (
+            "hashes of hashers that Django has removed, not imported; see --legacy-hashers",
+            "hash of a hasher that Django has removed, not imported; see --legacy-hashers",
+        );
         *tally.hashes.entry(self.scheme.name()).or_default() += 1;
         if self.withheld && self.scheme.is_legacy() {
             tally.note(WITHHELD, row);

@@ -7,7 +7,7 @@ use super::factor_import::remove_unknown_factor;
 use super::item::{AcceptedRow, ItemKind, forget_all};
 use super::ledger::{ImportRecord, profile_digest};
 use super::merge::{UserChanges, UserMerge};
-use super::report::ImportTally;
+use super::report::{CountLabel, ImportTally};
 use super::usernames::simulated_username;
 use crate::accounts::User;
 use crate::accounts::account_addresses::delete_further_addresses;
@@ -76,12 +76,17 @@ impl<'a> BatchPlan<'a> {
     }
 
     fn add_notes(&mut self) {
-        const REHASHED: &str =
-            "hash replaced in Django, perhaps for the same password; its sessions stay";
+        const REHASHED: CountLabel = (
+            "hashes replaced in Django, perhaps for the same passwords; the sessions of these accounts stay",
+            "hash replaced in Django, perhaps for the same password; the sessions of this account stay",
+        );
         for update in self.changed.iter().filter(|update| update.merge.rehashed) {
             self.tally.note(REHASHED, update.user.key());
         }
-        const RELEASED: &str = "closed account gave up its email for an active one";
+        const RELEASED: CountLabel = (
+            "closed accounts gave up their emails for active ones",
+            "closed account gave up its email for an active one",
+        );
         for (owner, _) in &self.released {
             self.tally.note(RELEASED, owner.key());
         }

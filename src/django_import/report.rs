@@ -10,6 +10,9 @@ use crate::accounts::UserKey;
 /// How many refused rows are named for each reason.
 const NAMED: usize = 5;
 
+/// What a line of the report counts, in the plural and in the singular.
+pub type CountLabel = (&'static str, &'static str);
+
 /// Counts of imported rows: users or tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportTally {
@@ -25,15 +28,14 @@ pub struct ImportTally {
     pub refused: BTreeMap<RefusalReason, (u64, Vec<RefusedRow>)>,
     /// For each scheme of Django's password hashes the number of rows that were imported, or compared.
     pub hashes: BTreeMap<&'static str, u64>,
-    /// For each kind of what accounts have in other tables, in the plural and the singular, the number of imported
-    /// or removed rows.
-    pub items: BTreeMap<(&'static str, &'static str), u64>,
+    /// For each kind of what accounts have in other tables the number of imported or removed rows.
+    pub items: BTreeMap<CountLabel, u64>,
     /// The providers of the identities that were read.
     pub providers: BTreeSet<String>,
     /// For each remark all accounts that it is about.
     pub named: BTreeMap<&'static str, Vec<String>>,
     /// For each remark the number of rows that it is about, and the first of them.
-    pub notes: BTreeMap<&'static str, (u64, Vec<String>)>,
+    pub notes: BTreeMap<CountLabel, (u64, Vec<String>)>,
 }
 
 impl ImportTally {
@@ -50,7 +52,7 @@ impl ImportTally {
         }
     }
 
-    pub(super) fn count_item(&mut self, kind: (&'static str, &'static str)) {
+    pub(super) fn count_item(&mut self, kind: CountLabel) {
         *self.items.entry(kind).or_default() += 1;
     }
 
@@ -59,7 +61,7 @@ impl ImportTally {
         self.named.entry(remark).or_default().push(key.to_string());
     }
 
-    pub(super) fn note(&mut self, remark: &'static str, row: impl fmt::Display) {
+    pub(super) fn note(&mut self, remark: CountLabel, row: impl fmt::Display) {
         let (count, first) = self.notes.entry(remark).or_default();
         *count += 1;
         if first.len() < NAMED {
@@ -119,20 +121,19 @@ impl ImportTally {
             f.write_str("\n  passwords")?;
         }
         for (scheme, count) in &self.hashes {
-            write!(f, "\n    {count:>8}  {scheme}")?;
+            write!(f, "\n    {count:>8} {scheme}")?;
         }
         if !self.items.is_empty() {
             f.write_str("\n  other tables")?;
         }
-        for ((plural, singular), count) in &self.items {
-            let kind = if *count == 1 { singular } else { plural };
-            write!(f, "\n    {count:>8}  {kind}")?;
+        for (kind, count) in &self.items {
+            write!(f, "\n    {count:>8} {}", for_count(*kind, *count))?;
         }
         if !self.notes.is_empty() {
             f.write_str("\n  notes")?;
         }
         for (remark, (count, first)) in &self.notes {
-            write_rows(f, *count, remark, first)?;
+            write_rows(f, *count, for_count(*remark, *count), first)?;
         }
         for (remark, accounts) in &self.named {
             write!(f, "\n  {remark}:\n    {}", accounts.join(", "))?;
@@ -141,14 +142,18 @@ impl ImportTally {
     }
 }
 
+fn for_count((plural, singular): CountLabel, count: u64) -> &'static str {
+    if count == 1 { singular } else { plural }
+}
+
 fn write_rows(
     f: &mut fmt::Formatter<'_>,
     count: u64,
-    what: &dyn fmt::Display,
+    what: impl fmt::Display,
     first: &[String],
 ) -> fmt::Result {
     let more = if count > NAMED as u64 { ", …" } else { "" };
-    write!(f, "\n    {count:>8}  {what}: {}{more}", first.join(", "))
+    write!(f, "\n    {count:>8} {what}: {}{more}", first.join(", "))
 }
 
 /// The report of an import. It is printed when the import ends.
@@ -201,7 +206,7 @@ impl fmt::Display for ImportReport {
             f.write_str("\nNot imported, by table:")?;
         }
         for (table, count) in &self.not_imported {
-            write!(f, "\n    {count:>8}  {}", table.escape_debug())?;
+            write!(f, "\n    {count:>8} {}", table.escape_debug())?;
         }
         Ok(())
     }
@@ -226,8 +231,10 @@ mod tests {
                 );
             }
             batch.refuse(RefusedRow::new(id, RefusalReason::Nul));
+            batch.note(("texts are long", "text is long"), id);
             tally.add(batch);
         }
+        tally.note(("texts are short", "text is short"), 7);
         assert_eq!((tally.inserted, tally.refused()), (30, 12));
         let report = ImportReport {
             users: tally,
@@ -237,8 +244,10 @@ mod tests {
             heading: "x:".to_owned(),
         };
         let text = report.to_string();
-        assert!(text.contains("9  email belongs to another account: 10 (by 7), 11 (by 7), 12 (by 7), 20 (by 7), 21 (by 7), …"), "{text}");
-        assert!(text.contains("3  NUL character: 1, 2, 3"), "{text}");
+        assert!(text.contains("9 email belongs to another account: 10 (by 7), 11 (by 7), 12 (by 7), 20 (by 7), 21 (by 7), …"), "{text}");
+        assert!(text.contains("3 NUL character: 1, 2, 3"), "{text}");
         assert!(!text.contains("1, 2, 3, …"), "{text}");
+        assert!(text.contains("3 texts are long: 1, 2, 3"), "{text}");
+        assert!(text.contains("1 text is short: 7"), "{text}");
     }
 }

@@ -10,7 +10,7 @@ use super::key::HIGHEST_KEY;
 use super::options::{ImportOptions, ImportProgress, ImportSource};
 use super::pass::ImportPass;
 use super::planner::ImportPlanner;
-use super::report::{ImportReport, ImportTally};
+use super::report::{CountLabel, ImportReport, ImportTally};
 use super::source::DjangoUserTable;
 use crate::accounts::rewrite_email_keys;
 use crate::clock::Clock;
@@ -28,10 +28,15 @@ const BATCH: usize = 1000;
 const ID_HEADROOM: i64 = 1_000_000;
 
 /// The report's remark on a provider that an option names.
-const UNUSED_PROVIDER: &str =
-    "provider of --issuer that no identity has: is it spelt as in Django's table?";
+const UNUSED_PROVIDER: CountLabel = (
+    "providers of --issuer that no identity has: are they spelt as in Django's table?",
+    "provider of --issuer that no identity has: is it spelt as in Django's table?",
+);
 /// The report's remark on an account that keeps the email key of an earlier version.
-const OTHER_SPELLING: &str = "account here whose email is another spelling of another account's";
+const OTHER_SPELLING: CountLabel = (
+    "accounts here whose emails are other spellings of the emails of other accounts",
+    "account here whose email is another spelling of another account's",
+);
 
 /// Imports Django's users, then simplejwt's blacklist if there is one. `keys` encrypt second factors, and
 /// are needed only if these are imported.

@@ -2,14 +2,20 @@
 
 use super::existing::{ExistingRows, SimulatedValues};
 use super::merge::UserMerge;
-use super::report::{ImportTally, RefusalReason, RefusedRow};
+use super::report::{CountLabel, ImportTally, RefusalReason, RefusedRow};
 use super::row::{CheckedEmail, DjangoUser};
 use crate::accounts::{User, key_without_email};
 use crate::ids::UserId;
 use crate::settings::LoginField;
 
-const WITHOUT_EMAIL: &str = "imported without an email: Django has none, or an invalid one";
-const WITHOUT_USERNAME: &str = "imported without its username, which another account has";
+const WITHOUT_EMAIL: CountLabel = (
+    "accounts imported without an email: Django has none, or an invalid one",
+    "account imported without an email: Django has none, or an invalid one",
+);
+const WITHOUT_USERNAME: CountLabel = (
+    "accounts imported without their usernames, which other accounts have",
+    "account imported without its username, which another account has",
+);
 
 /// The email of a row that signs in with its username and has no valid email: none. `None` if the row needs
 /// one.

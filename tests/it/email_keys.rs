@@ -156,7 +156,7 @@ async fn an_import_compares_emails_by_their_current_keys() {
     assert!(
         output
             .stdout
-            .contains("2  email belongs to another account"),
+            .contains("2 email belongs to another account"),
         "{output:?}"
     );
 }

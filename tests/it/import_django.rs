@@ -106,9 +106,9 @@ fn a_user_without_a_password_gets_a_unique_unusable_one() {
     assert_ne!(passwords[0], passwords[1]);
     assert_eq!(passwords[2], "no scheme that anybody knows");
     for line in [
-        "1  unknown",
-        "2  unusable",
-        "1  password hash that is not understood, so that no password matches: 3",
+        "1 unknown",
+        "2 unusable",
+        "1 password hash that is not understood, so that no password matches: 3",
     ] {
         assert!(first.stdout.contains(line), "{first:#?}");
     }

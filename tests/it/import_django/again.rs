@@ -249,6 +249,6 @@ fn an_account_that_was_deleted_here_is_not_imported_again() {
     assert!(
         again
             .stdout
-            .contains("1  account was deleted here since: 2")
+            .contains("1 account was deleted here since: 2")
     );
 }

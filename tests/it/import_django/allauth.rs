@@ -58,18 +58,18 @@ fn verified_addresses_identities_and_groups_are_imported() {
     );
     assert_eq!(counts(&output, 0), [9, 0, 0, 0]);
     for line in [
-        "       3  further email addresses\n",
-        "       2  identities\n",
-        "       3  group memberships\n",
-        "1  further email address that is not verified, not imported: 1\n",
-        "2  identity at a provider whose issuer is unknown, not imported; see --issuer: 4 (",
+        "       3 further email addresses\n",
+        "       2 identities\n",
+        "       3 group memberships\n",
+        "1 further email address that is not verified, not imported: 1\n",
+        "2 identities at providers whose issuers are unknown, not imported; see --issuer: 4 (",
         "second factor not imported, so that a password alone lets these accounts in (see --require-totp):\n    5, 6, 7, 8, 9\n",
         "Not imported, by table:",
-        "       3  auth_user_user_permissions\n",
-        "       1  authtoken_token\n",
-        "       4  mfa_authenticator\n",
-        "       1  otp_hotp_hotpdevice\n",
-        "       2  otp_totp_totpdevice",
+        "       3 auth_user_user_permissions\n",
+        "       1 authtoken_token\n",
+        "       4 mfa_authenticator\n",
+        "       1 otp_hotp_hotpdevice\n",
+        "       2 otp_totp_totpdevice",
     ] {
         assert!(output.stdout.contains(line), "{line}: {}", output.stdout);
     }
@@ -179,13 +179,10 @@ fn changes_in_django_are_imported_and_removals_too() {
     );
     let output = target.import(&django, &[]);
     for line in [
-        "1  further email address
-",
-        "2  further email addresses removed
-",
-        "1  identity removed
-",
-        "2  group memberships removed\n",
+        "1 further email address\n",
+        "2 further email addresses removed\n",
+        "1 identity removed\n",
+        "2 group memberships removed\n",
     ] {
         assert!(output.stdout.contains(line), "{line}: {}", output.stdout);
     }
@@ -214,7 +211,7 @@ fn nothing_is_added_to_an_account_whose_password_was_changed_here() {
     });
     let output = target.import(&django, &WITH_OKTA);
     assert!(
-        output.stdout.contains("1  password changed here, so that"),
+        output.stdout.contains("1 password changed here, so that"),
         "{output:#?}"
     );
     assert_eq!(
@@ -361,7 +358,7 @@ fn an_issuer_is_checked_and_a_provider_without_identities_is_noted() {
     ];
     let output = target.import(&django, &trimmed);
     let note =
-        "1  provider of --issuer that no identity has: is it spelt as in Django's table?: octa";
+        "1 provider of --issuer that no identity has: is it spelt as in Django's table?: octa";
     assert!(output.stdout.contains(note), "{output:#?}");
     let okta = links(&target)
         .into_iter()
@@ -371,7 +368,7 @@ fn an_issuer_is_checked_and_a_provider_without_identities_is_noted() {
     django.run("DELETE FROM socialaccount_socialaccount WHERE provider = 'okta'");
     let output = target.import(&django, &WITH_OKTA);
     assert!(
-        output.stdout.contains("1  identity removed\n"),
+        output.stdout.contains("1 identity removed\n"),
         "{output:#?}"
     );
 }

@@ -41,7 +41,7 @@ async fn authenticator_apps_of_a_real_django_are_asked_for_codes() {
     let ((django, made), app) = (RealAllauth::on_this_runs_backend(), TestApp::start());
     let output = import(app.database_url(), &django, &[]);
     assert!(
-        output.stdout.contains("2  authenticator apps\n"),
+        output.stdout.contains("2 authenticator apps\n"),
         "{output:#?}"
     );
     assert_eq!(made.secrets.len(), 2);
@@ -78,8 +78,8 @@ fn accounts_with_another_factor_have_no_password_and_are_named() {
     );
     for line in [
         "second factor that does not exist here, so that these accounts have no password:\n    7, 8, 9",
-        "1  recovery codes or further second factors, not imported: 5",
-        "1  otp_hotp_hotpdevice",
+        "1 account with recovery codes or further second factors, which are not imported: 5",
+        "1 otp_hotp_hotpdevice",
     ] {
         assert!(output.stdout.contains(line), "{line}: {}", output.stdout);
     }
@@ -152,7 +152,7 @@ fn an_app_that_was_removed_in_django_is_removed_here() {
     django.run("DELETE FROM otp_totp_totpdevice; DELETE FROM mfa_authenticator WHERE user_id = 5");
     let output = import(target.url(), &django, &[]);
     assert!(
-        output.stdout.contains("2  authenticator apps removed"),
+        output.stdout.contains("2 authenticator apps removed"),
         "{output:#?}"
     );
     assert_eq!(factors(&target), [0_i64; 0]);

@@ -21,7 +21,7 @@ fn an_app_stays_if_its_table_is_not_read() {
     django.run("DROP TABLE otp_totp_totpdevice");
     let output = import(target.url(), &django, &[]);
     let line =
-        "1  authenticator app kept: this source lacks the table that it was imported from: 6";
+        "1 authenticator app kept: this source lacks the table that it was imported from: 6";
     assert!(output.stdout.contains(line), "{output:#?}");
     assert!(!output.stdout.contains("apps removed"), "{output:#?}");
     assert_eq!(factors(&target), [5, 6]);
@@ -44,7 +44,7 @@ fn an_app_stays_after_a_change_here() {
     });
     django.run("DELETE FROM otp_totp_totpdevice; DELETE FROM mfa_authenticator WHERE user_id = 5");
     let output = import(target.url(), &django, &[]);
-    let line = "2  authenticator app kept, though Django has it no longer";
+    let line = "2 authenticator apps kept, though Django has them no longer";
     assert!(output.stdout.contains(line), "{output:#?}");
     assert_eq!(factors(&target), [5, 6]);
 }
@@ -117,7 +117,7 @@ fn factors_of_other_packages_are_named_and_withhold_the_password() {
         output.stdout.contains("have no password:\n    1, 3\n"),
         "{output:#?}"
     );
-    for line in ["2  trench_mfamethod", "3  mfa_user_keys"] {
+    for line in ["2 trench_mfamethod", "3 mfa_user_keys"] {
         assert!(output.stdout.contains(line), "{output:#?}");
     }
     for id in 1..=5 {

@@ -50,8 +50,8 @@ async fn without_legacy_hashers_old_hashes_are_not_imported_but_counted() {
     for line in LEGACY
         .map(|name| format!("1  {name}\n"))
         .into_iter()
-        .chain(WRAPPED.map(|name| format!("1  pbkdf2_{name}\n")))
-        .chain(["4  hash of a hasher that Django has removed, not imported; see --legacy-hashers: 1, 2, 3, 4".to_owned()])
+        .chain(WRAPPED.map(|name| format!("1 pbkdf2_{name}\n")))
+        .chain(["4 hashes of hashers that Django has removed, not imported; see --legacy-hashers: 1, 2, 3, 4".to_owned()])
     {
         assert!(output.stdout.contains(&line), "{line}: {output:#?}");
     }
@@ -126,7 +126,7 @@ fn argon2_hashes_that_demand_more_memory_need_a_setting() {
         let program = target.program(django.url(), &["--dry-run"]);
         program.env("ARGON2_MAX_MEMORY", memory).run()
     };
-    for (memory, line) in [("128", "1  unknown"), ("200", "1  argon2")] {
+    for (memory, line) in [("128", "1 unknown"), ("200", "1 argon2")] {
         let output = dry(memory).exits_with(0);
         assert!(output.stdout.contains(line), "{memory}: {output:#?}");
     }

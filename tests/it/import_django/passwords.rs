@@ -108,7 +108,7 @@ fn a_hash_that_django_replaced_ends_no_session() {
     let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 0), [0, 3, 0, 0]);
     assert!(
-        output.stdout.contains("1  hash replaced in Django"),
+        output.stdout.contains("1 hash replaced in Django"),
         "{output:#?}"
     );
     assert!(is_signed_in(&target, 1) && !is_signed_in(&target, 2) && !is_signed_in(&target, 3));
@@ -129,7 +129,7 @@ fn a_hash_that_a_real_django_replaced_ends_no_session() {
     django.set(id, &format!("password = '{hash}'"));
     let output = target.import(&django, &[]);
     let noted = format!(
-        "1  hash replaced in Django, perhaps for the same password; its sessions stay: {id}"
+        "1 hash replaced in Django, perhaps for the same password; the sessions of this account stay: {id}"
     );
     assert!(output.stdout.contains(&noted), "{output:#?}");
     assert!(is_signed_in(&target, id));

@@ -44,15 +44,15 @@ fn invalid_rows_are_named_and_the_others_are_imported() {
     let output = target.import(&django, &["--table", "people"]);
     assert_eq!(counts(&output, 0), [2, 0, 0, 9]);
     for line in [
-        "1  no key: ",
-        "1  key out of range: 9007199254740991",
-        "1  no email: 10",
-        "1  email without @: 11",
-        "1  email of more than 254 characters: 12",
-        "1  email with spaces or control characters: 13",
-        "1  email with a letter that lower case or normalisation turns into another: 14",
-        "1  flag that is neither true nor false: 16",
-        "1  email belongs to another account: 17 (by 1)",
+        "1 no key: ",
+        "1 key out of range: 9007199254740991",
+        "1 no email: 10",
+        "1 email without @: 11",
+        "1 email of more than 254 characters: 12",
+        "1 email with spaces or control characters: 13",
+        "1 email with a letter that lower case or normalisation turns into another: 14",
+        "1 flag that is neither true nor false: 16",
+        "1 email belongs to another account: 17 (by 1)",
     ] {
         assert!(
             output.stdout.contains(line),
@@ -88,7 +88,7 @@ fn a_column_of_integers_holds_only_positive_integers() {
     }
     let output = target.import(&django, &["--table", "people"]);
     assert_eq!(counts(&output, 0), [1, 0, 0, 4]);
-    let line = "1  key is no integer: 0b5c2d3e-made-up-uuid";
+    let line = "1 key is no integer: 0b5c2d3e-made-up-uuid";
     assert!(output.stdout.contains(line), "{output:#?}");
     let range = output.stdout.lines();
     let range = range.filter(|line| line.contains("key out of range"));
@@ -109,10 +109,10 @@ fn invalid_text_refuses_only_its_row() {
     let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 0), [1, 0, 0, 3]);
     assert!(
-        output.stdout.contains("2  text that is not UTF-8: 1, 3"),
+        output.stdout.contains("2 text that is not UTF-8: 1, 3"),
         "{output:#?}"
     );
-    assert!(output.stdout.contains("1  NUL character: 2"), "{output:#?}");
+    assert!(output.stdout.contains("1 NUL character: 2"), "{output:#?}");
     assert_eq!(target.users()[0].id, 4.into());
 }
 
@@ -187,7 +187,7 @@ fn many_refusals_are_counted_and_the_first_are_named() {
     assert!(
         output
             .stdout
-            .contains("12  email without @: 1, 2, 3, 4, 5, …"),
+            .contains("12 email without @: 1, 2, 3, 4, 5, …"),
         "{output:#?}"
     );
 }

@@ -87,11 +87,11 @@ fn a_username_that_another_account_has_is_refused_or_left_out() {
     }
     let refused = import(&target, &django, &["--dry-run"]);
     assert_eq!(counts(&refused, 0), [1, 0, 0, 1]);
-    let line = format!("1  username belongs to another account: 8 (by {local})");
+    let line = format!("1 username belongs to another account: 8 (by {local})");
     assert!(refused.stdout.contains(&line), "{refused:#?}");
     let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 0), [2, 0, 0, 0]);
-    let line = "1  imported without its username, which another account has: 8";
+    let line = "1 account imported without its username, which another account has: 8";
     assert!(output.stdout.contains(line), "{output:#?}");
     assert_eq!(username(&target.user(8)), None);
     assert_eq!(username(&target.user(7)), Some("user7"));
