@@ -40,7 +40,11 @@ pub(super) struct ImportDjangoArguments {
     /// deleted_at. May be repeated.
     #[arg(long, value_name = "COLUMN")]
     closed_column: Vec<String>,
-    /// No column besides is_active and those of the two options above closes an account.
+    /// A column with the time until which an account may sign in, such as expires_at. An account without a time
+    /// has no end. May be repeated.
+    #[arg(long, value_name = "COLUMN")]
+    active_until_column: Vec<String>,
+    /// No column besides is_active and those of the three options above closes an account.
     #[arg(long)]
     all_active: bool,
     /// The column with the ids of WorkOS users, if the project stored them.
@@ -75,6 +79,7 @@ impl ImportDjangoArguments {
             columns: self.column.into_iter().collect(),
             active_columns: self.active_column,
             closed_columns: self.closed_column,
+            active_until_columns: self.active_until_column,
             all_active: self.all_active,
             workos_id_column: self.workos_id_column,
             login_field,

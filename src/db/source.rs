@@ -1,5 +1,6 @@
 //! The database of another application, which `import-django` reads and never writes.
 
+mod expressions;
 mod open;
 mod related;
 mod scratch;
@@ -191,30 +192,6 @@ impl ForeignDatabase {
         );
         let largest = sql_query(query).load::<Number>(&mut self.conn)?;
         Ok(largest.first().map(|row| row.number))
-    }
-
-    /// An expression for the text of a quoted column of any type.
-    pub fn as_text(&self, column: &str) -> String {
-        match &self.conn {
-            Conn::Sqlite(_) => format!("CAST({column} AS TEXT)"),
-            #[cfg(feature = "postgres")]
-            Conn::Postgres(_) => format!("{column}::text"),
-        }
-    }
-
-    /// An expression that selects a quoted column, or another expression, of any type as the bytes of its text,
-    /// under the name `name`. No value in the column can then make the query fail.
-    pub fn as_bytes(&self, column: Option<&str>, name: &str) -> String {
-        match (&self.conn, column) {
-            (Conn::Sqlite(_), None) => format!("NULL AS {name}"),
-            (Conn::Sqlite(_), Some(column)) => format!("CAST({column} AS BLOB) AS {name}"),
-            #[cfg(feature = "postgres")]
-            (Conn::Postgres(_), None) => format!("NULL::bytea AS {name}"),
-            #[cfg(feature = "postgres")]
-            (Conn::Postgres(_), Some(column)) => {
-                format!("convert_to({column}::text, 'UTF8') AS {name}")
-            }
-        }
     }
 
     /// Runs `query` and calls `take` with `size` rows at a time, without more of them in memory.

@@ -1,43 +1,19 @@
 //! Finds the columns that say which accounts are closed. A closed account must never be imported as an
 //! open one, so a column that could say so stops the import until an option tells what it means.
 
+mod names;
+
 use std::collections::BTreeMap;
 
 use super::columns::DjangoColumns;
+use super::decode::{self, RawCell};
 use super::error::ImportError;
 use super::options::ImportOptions;
-use crate::db::source::ForeignDatabase;
+use super::refusal::RefusalReason;
+use crate::clock::Timestamp;
+use crate::db::source::{ForeignDatabase, quote_identifier};
+use names::{may_be_active, may_be_closed, may_have_an_end, may_have_words};
 
-/// Names of columns that say that an account is open, with or without the prefixes and endings below.
-const ACTIVE_NAMES: [&str; 4] = ["active", "approved", "enabled", "isactive"];
-/// Names of columns with words that may say that an account is closed, with or without the prefixes.
-const WORD_NAMES: [&str; 2] = ["state", "status"];
-/// The beginnings that these names and those below may have.
-const PREFIXES: [&str; 6] = ["is_", "has_been_", "date_", "account_", "user_", "was_"];
-/// The endings of columns with the time, the person or the reason.
-const ENDINGS: [&str; 9] = [
-    "_at", "_on", "_date", "_time", "_until", "_since", "_by", "_by_id", "_reason",
-];
-/// Names of columns that say that an account is closed, with or without the prefixes and endings.
-const CLOSED_NAMES: [&str; 17] = [
-    "archived",
-    "banned",
-    "blocked",
-    "closed",
-    "deactivated",
-    "deleted",
-    "disabled",
-    "expired",
-    "frozen",
-    "inactive",
-    "locked",
-    "rejected",
-    "removed",
-    "revoked",
-    "suspended",
-    "terminated",
-    "trashed",
-];
 /// The spellings of a false flag, in lower case. Django's databases write `0` and `false`.
 pub(super) const FALSE: &str = "'0', 'f', 'false', 'n', 'no', 'off'";
 /// The spellings of a true flag, in lower case.
@@ -46,13 +22,19 @@ const TRUE: &str = "'1', 't', 'true', 'y', 'yes', 'on'";
 /// The pattern of a date, perhaps with a time.
 const DATE: &str = "____-__-__%";
 
+/// The value of a row whose time cannot be read.
+const UNREADABLE_TIME: &str = "unreadable time";
+
 /// The columns that say which accounts are closed, quoted.
-#[derive(Default)]
 pub(super) struct ActiveColumns {
     active: Vec<String>,
     closed: Vec<String>,
+    /// The columns with the time until which an account is open.
+    until: Vec<String>,
     /// The columns with words, and the words of open accounts.
     words: BTreeMap<String, Vec<String>>,
+    /// The time of the import, with which the times are compared.
+    now: Timestamp,
 }
 
 impl ActiveColumns {
@@ -60,9 +42,15 @@ impl ActiveColumns {
     pub(super) fn find(
         columns: &DjangoColumns,
         options: &ImportOptions,
+        now: Timestamp,
     ) -> Result<Self, ImportError> {
-        let mut found = Self::default();
-        found.active.extend(columns.field("is_active"));
+        let mut found = Self {
+            active: columns.field("is_active").into_iter().collect(),
+            closed: Vec::new(),
+            until: Vec::new(),
+            words: BTreeMap::new(),
+            now,
+        };
         for name in &options.active_columns {
             match name.split_once('=') {
                 Some((name, word)) => {
@@ -76,6 +64,11 @@ impl ActiveColumns {
         for name in &options.closed_columns {
             found.closed.push(columns.named("--closed-column", name)?);
         }
+        for name in &options.active_until_columns {
+            let column = columns.named("--active-until-column", name)?;
+            found.until.push(column);
+        }
+        found.refuse_ends_as_flags(columns)?;
         if options.all_active {
             return Ok(found);
         }
@@ -88,9 +81,11 @@ impl ActiveColumns {
         let open = ColumnQuestion {
             none_is_known: found.active.is_empty()
                 && found.closed.is_empty()
+                && found.until.is_empty()
                 && found.words.is_empty(),
             active: unexplained(may_be_active),
             closed: unexplained(may_be_closed),
+            until: unexplained(may_have_an_end),
             words: unexplained(may_have_words),
         };
         match open.is_needed() {
@@ -99,7 +94,24 @@ impl ActiveColumns {
         }
     }
 
-    /// An expression for whether a row's account is open: the text `1`, `0`, or `unreadable`.
+    /// Refuses a column that has the time until which an account is open, by its name, as a flag: a time that has
+    /// passed would count as true.
+    fn refuse_ends_as_flags(&self, columns: &DjangoColumns) -> Result<(), ImportError> {
+        let mut names = columns.names().filter(|name| may_have_an_end(name));
+        let is_flag = |name: &&str| {
+            let quoted = quote_identifier(name);
+            self.active.contains(&quoted) && !self.until.contains(&quoted)
+        };
+        names.find(is_flag).map_or(Ok(()), |name| {
+            Err(ImportError::Impossible(format!(
+                "--active-column: a time in {name} that has passed would open the account; pass \
+                 --active-until-column {name}"
+            )))
+        })
+    }
+
+    /// An expression for whether a row's account is open: the text `1` or `0`, or another one if the row does not say
+    /// so. [`read`](Self::read) reads it.
     pub(super) fn expression(&self, source: &ForeignDatabase) -> String {
         let flag = |column: &String| {
             let text = source.as_text(column);
@@ -115,6 +127,15 @@ impl ActiveColumns {
             let words = words.collect::<Vec<_>>().join("', '");
             cases += &format!(" WHEN COALESCE(trim({text}), '') NOT IN ('{words}') THEN '0'");
         }
+        let times = self.until.iter().map(|column| {
+            let text = format!("COALESCE(trim({}), '')", source.as_text(column));
+            (source.as_utc_time(&text), text)
+        });
+        let times: Vec<(String, String)> = times.collect();
+        let now = self.now.utc().format("%Y-%m-%d %H:%M:%S");
+        for (time, _) in &times {
+            cases += &format!(" WHEN {time} <= '{now}' THEN '0'");
+        }
         for column in &self.active {
             let flag = flag(column);
             cases += &format!(" WHEN {flag} IN ('', {FALSE}) THEN '0'");
@@ -122,43 +143,30 @@ impl ActiveColumns {
                 " WHEN {flag} NOT IN ({TRUE}) AND {flag} NOT LIKE '{DATE}' THEN 'unreadable'"
             );
         }
+        for (time, text) in &times {
+            cases += &format!(" WHEN {text} <> '' AND {time} IS NULL THEN '{UNREADABLE_TIME}'");
+        }
         match cases.is_empty() {
             true => "'1'".to_owned(),
             false => format!("(CASE{cases} ELSE '1' END)"),
         }
     }
 
+    /// Reads the value of the [`expression`](Self::expression).
+    pub(super) fn read(cell: RawCell) -> Result<bool, RefusalReason> {
+        match cell.as_deref() {
+            Some(value) if value == UNREADABLE_TIME.as_bytes() => Err(RefusalReason::UnreadableTime),
+            _ => decode::boolean(cell),
+        }
+    }
+
     fn names(&self, name: &str) -> bool {
-        let quoted = crate::db::source::quote_identifier(name);
+        let quoted = quote_identifier(name);
         self.active.contains(&quoted)
             || self.closed.contains(&quoted)
+            || self.until.contains(&quoted)
             || self.words.contains_key(&quoted)
     }
-}
-
-fn may_be_active(name: &str) -> bool {
-    ACTIVE_NAMES.contains(&without_ending(without_prefix(&name.to_lowercase())))
-}
-
-fn may_be_closed(name: &str) -> bool {
-    CLOSED_NAMES.contains(&without_ending(without_prefix(&name.to_lowercase())))
-}
-
-fn may_have_words(name: &str) -> bool {
-    WORD_NAMES.contains(&without_prefix(&name.to_lowercase()))
-}
-
-fn without_prefix(mut name: &str) -> &str {
-    while let Some(rest) = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)) {
-        name = rest;
-    }
-    name
-}
-
-fn without_ending(name: &str) -> &str {
-    let mut endings = ENDINGS.iter();
-    let stem = endings.find_map(|ending| name.strip_suffix(ending));
-    stem.unwrap_or(name)
 }
 
 /// The columns about which the operator has to be asked.
@@ -167,12 +175,13 @@ struct ColumnQuestion<'a> {
     none_is_known: bool,
     active: Vec<&'a str>,
     closed: Vec<&'a str>,
+    until: Vec<&'a str>,
     words: Vec<&'a str>,
 }
 
 impl ColumnQuestion<'_> {
     fn is_needed(&self) -> bool {
-        let names = [&self.active, &self.closed, &self.words];
+        let names = [&self.active, &self.closed, &self.until, &self.words];
         self.none_is_known || names.iter().any(|names| !names.is_empty())
     }
 
@@ -192,6 +201,13 @@ impl ColumnQuestion<'_> {
             let options = repeated("--closed-column", &self.closed, "");
             text += &format!(
                 " If a column is true, or holds a time, for closed accounts, pass {options}."
+            );
+        }
+        if !self.until.is_empty() {
+            let options = repeated("--active-until-column", &self.until, "");
+            text += &format!(
+                " If a column holds the time until which an account is open, and no time for one without an end, \
+                 pass {options}."
             );
         }
         if !self.words.is_empty() {
@@ -216,44 +232,4 @@ fn repeated(option: &str, columns: &[&str], ending: &str) -> String {
         .iter()
         .map(|column| format!("{option} {column}{ending}"));
     options.collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_flags_are_recognized() {
-        for name in [
-            "active",
-            "Enabled",
-            "is_enabled",
-            "is_approved",
-            "approved_at",
-        ] {
-            assert!(may_be_active(name) && !may_be_closed(name), "{name}");
-        }
-        for name in [
-            "is_deleted",
-            "deleted",
-            "deleted_at",
-            "DISABLED",
-            "is_banned",
-            "date_removed",
-            "locked_on",
-            "account_locked",
-            "is_account_frozen",
-            "blocked_until",
-            "suspended_by_id",
-        ] {
-            assert!(may_be_closed(name) && !may_be_active(name), "{name}");
-        }
-        for name in ["status", "State", "account_status", "user_state"] {
-            assert!(may_have_words(name), "{name}");
-        }
-        for name in ["email", "date_joined", "created_at", "estate", "is_staff"] {
-            let asks = may_be_closed(name) || may_be_active(name) || may_have_words(name);
-            assert!(!asks, "{name}");
-        }
-    }
 }

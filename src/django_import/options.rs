@@ -37,6 +37,8 @@ pub struct ImportOptions {
     pub active_columns: Vec<String>,
     /// Columns that are true, or hold a time, for closed accounts.
     pub closed_columns: Vec<String>,
+    /// Columns with the time until which an account is open.
+    pub active_until_columns: Vec<String>,
     /// Whether columns that no option names close no account.
     pub all_active: bool,
     /// The column that holds the ids of WorkOS users, if there is one.

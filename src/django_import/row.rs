@@ -3,6 +3,7 @@
 use diesel::QueryableByName;
 use diesel::sql_types::{Binary, Nullable};
 
+use super::active::ActiveColumns;
 use super::decode::{self, RawCell};
 use super::key::KeyColumn;
 use super::password::DjangoPassword;
@@ -129,7 +130,7 @@ impl RawUser {
             username: decode::text(self.c_username)?.filter(|text| !text.is_empty()),
             first_name: text(self.c_first_name)?,
             last_name: text(self.c_last_name)?,
-            is_active: decode::boolean(self.c_is_active)?,
+            is_active: ActiveColumns::read(self.c_is_active)?,
             is_staff: decode::boolean(self.c_is_staff)?,
             is_superuser: decode::boolean(self.c_is_superuser)?,
             // An unreadable time is no reason to refuse the row.

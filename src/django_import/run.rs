@@ -52,7 +52,7 @@ pub fn import(
     refuse_the_same_file(&settings.url, &options.from)?;
     let (mut source, options) = open_source(options)?;
     let options = &options;
-    let table = DjangoUserTable::find(&mut source, options)?;
+    let table = DjangoUserTable::find(&mut source, options, clock.now())?;
     let blacklist = blacklist::find_query(&mut source, &table)?;
     let target = open_target(settings, options.dry_run)?;
     refuse_the_same_table(&target, &mut source, &table)?;

@@ -8,6 +8,7 @@ use super::factor_source::factor_remark;
 use super::key::KeyColumn;
 use super::options::ImportOptions;
 use super::related::{RelatedTables, UserTableName};
+use crate::clock::Timestamp;
 use crate::db::source::{ForeignDatabase, quote_identifier};
 
 /// Which rows of the user table a statement reads.
@@ -36,6 +37,7 @@ impl DjangoUserTable {
     pub(super) fn find(
         source: &mut ForeignDatabase,
         options: &ImportOptions,
+        now: Timestamp,
     ) -> Result<Self, ImportError> {
         let name = options.table.as_str();
         let Some(quoted_name) = source.table(name).map_err(ImportError::Source)? else {
@@ -55,7 +57,7 @@ impl DjangoUserTable {
             Some(wanted) => Some(columns.named("--workos-id-column", wanted)?),
             None => None,
         };
-        let active = ActiveColumns::find(&columns, options)?;
+        let active = ActiveColumns::find(&columns, options, now)?;
         let mut beside = |name: &str| {
             let found = source.table(&in_same_schema(&quoted_name, name));
             found.map_err(ImportError::Source)

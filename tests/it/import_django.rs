@@ -7,6 +7,7 @@ mod allauth_links;
 mod blacklist;
 mod closed;
 mod dump;
+mod ends;
 mod interrupted;
 mod kept_factors;
 mod keys;

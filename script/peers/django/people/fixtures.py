@@ -6,7 +6,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from people.models import Author, Customer, Member, Reader, Subscriber, Veteran
+from people.models import Author, Customer, Guest, Member, Reader, Subscriber, Veteran
 from people.old_hashers import hashes
 
 PASSWORD = "Correct-horse-9"
@@ -38,6 +38,13 @@ def fill():
     add(Reader, email="inactive@example.com", is_active=False)
     add(Reader, email="Again@example.com", is_active=False)
     add(Reader, email="again@example.com")
+    now, day, decade = timezone.now(), timedelta(days=1), timedelta(days=3650)
+    add(Guest, email="endless@example.com")
+    add(Guest, email="past@example.com", active_until=now - day)
+    add(Guest, email="future@example.com", active_until=now + decade)
+    add(Guest, email="yesterday@example.com", expires_on=(now - day).date())
+    add(Guest, email="later@example.com", expires_on=(now + decade).date())
+    add(Guest, email="inactive@example.com", is_active=False, active_until=now + decade)
     add(Subscriber, username="Ada@example.com")
     add(Subscriber, username="bob")
     for name, password in hashes(PASSWORD).items():

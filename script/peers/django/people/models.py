@@ -29,6 +29,14 @@ class Reader(Person):
     deleted_at = models.DateTimeField(null=True)
 
 
+class Guest(Person):
+    """May sign in until a time, or until a day."""
+
+    is_active = models.BooleanField(default=True)
+    active_until = models.DateTimeField(null=True)
+    expires_on = models.DateField(null=True)
+
+
 class Customer(Person):
     """Has UUIDs as keys."""
 
