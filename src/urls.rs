@@ -12,7 +12,7 @@ use crate::api::{docs, exchange, logout as api_logout, session, token, users};
 use crate::error::Error;
 use crate::settings::ApiPrefix;
 use crate::web::{
-    account, account_sessions, authenticator, callback, health, home, jwks, login, login_code,
+    account, account_addresses, account_sessions, authenticator, callback, health, home, jwks, login, login_code,
     logout, organization, password_change, password_login, provider_connection, static_files, step,
     webhook,
 };
@@ -30,6 +30,7 @@ pub fn routes(config: &mut ServiceConfig, prefix: &ApiPrefix) {
             authenticator::post,
         ))
         .service(post("/account/sessions/revoke", account_sessions::revoke))
+        .service(post("/account/addresses/remove", account_addresses::remove))
         .service(get(
             provider_connection::CALLBACK_PATH,
             provider_connection::callback,

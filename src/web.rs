@@ -2,6 +2,7 @@
 //! with a template or a redirect.
 
 pub mod account;
+pub mod account_addresses;
 pub mod account_sessions;
 pub mod authenticator;
 pub mod callback;

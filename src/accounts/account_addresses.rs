@@ -1,5 +1,6 @@
 //! Further verified addresses of accounts, which `import-django` takes over from django-allauth. A sign-in
-//! through WorkOS, Google or Okta finds its account by them too; a password does not.
+//! through WorkOS, Google or Okta finds its account by them too; a password does not. Their owner sees and removes them
+//! at `/account`.
 //!
 //! No verified own address of an account is a further address. An own address that is not verified takes no
 //! further address away: whoever proves such an address is the account that has it as a further one.
@@ -19,6 +20,13 @@ pub(crate) struct FurtherAddress {
 }
 
 impl FurtherAddress {
+    /// The further addresses of an account, in alphabetical order.
+    pub(crate) fn of(conn: &mut Conn, user_id: UserId) -> QueryResult<Vec<String>> {
+        let theirs = account_addresses::table.filter(account_addresses::user_id.eq(user_id));
+        let keys = theirs.select(account_addresses::email_key);
+        keys.order(account_addresses::email_key).load(conn)
+    }
+
     /// Those of these addresses that accounts have as further ones.
     pub(crate) fn among(conn: &mut Conn, keys: &[&str]) -> QueryResult<Vec<Self>> {
         let found = account_addresses::table.filter(account_addresses::email_key.eq_any(keys));

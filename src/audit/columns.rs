@@ -168,6 +168,16 @@ impl AuditEvent {
                 None,
                 json!({ "provider": provider, "subject": subject }),
             ),
+            Self::AddressRemoved {
+                user_id,
+                address,
+                by,
+            } => (
+                "address_removed",
+                Some(*user_id),
+                None,
+                json!({ "address": address, "by": by.name() }),
+            ),
             Self::SuperuserCreated { user_id } => (
                 "superuser_created",
                 Some(*user_id),

@@ -127,6 +127,15 @@ pub enum AuditEvent {
         /// The user's id at the provider.
         subject: String,
     },
+    /// A further address of an account was removed, so that no sign-in finds the account by it any more.
+    AddressRemoved {
+        /// The user.
+        user_id: UserId,
+        /// The address, in the form in which emails are compared.
+        address: String,
+        /// Who removed it.
+        by: ChangedBy,
+    },
     /// An operator created an account with all rights.
     SuperuserCreated {
         /// The user.

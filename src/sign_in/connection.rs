@@ -1,8 +1,10 @@
-//! Connects identities at Google and Okta to the account of a signed-in user.
+//! What a signed-in user changes about the ways in which providers find the account: identities at Google and Okta, and
+//! further addresses.
 
 use super::service::SignInService;
+use crate::accounts::account_addresses::FurtherAddress;
 use crate::accounts::{ExternalIdentity, LinkError, connect_identity, disconnect_identity};
-use crate::audit::AuditEvent;
+use crate::audit::{AuditEvent, ChangedBy};
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::ids::SessionId;
@@ -61,6 +63,36 @@ impl SignInService {
                         subject,
                     };
                     disconnected.record(conn, &device, now)?;
+                }
+                Ok(true)
+            })
+            .await
+    }
+
+    /// Removes a further address from the account of a session; does nothing if it is none of the account's. Returns
+    /// `false` if the session has ended.
+    pub async fn remove_address(
+        &self,
+        session: SessionId,
+        email_key: String,
+        device: ClientDevice,
+        now: Timestamp,
+    ) -> Result<bool, DbError> {
+        let database = &self.services.database;
+        database
+            .write(move |conn| {
+                let Some(row) = SessionRow::lock_active(conn, &session, now)? else {
+                    return Ok(false);
+                };
+                let user_id = row.user_id;
+                let address = FurtherAddress { email_key, user_id };
+                if address.delete(conn)? > 0 {
+                    let removed = AuditEvent::AddressRemoved {
+                        user_id,
+                        address: address.email_key,
+                        by: ChangedBy::Owner,
+                    };
+                    removed.record(conn, &device, now)?;
                 }
                 Ok(true)
             })

@@ -12,7 +12,7 @@ use super::pages::{
     AccountPage, AuthenticatorSection, Notice, NoticeLevel, OrganizationChoice,
     OrganizationSection, PasswordChangeErrors, ProviderConnection,
 };
-use super::{account_sessions, notice, provider_connection, render};
+use super::{account_addresses, account_sessions, notice, provider_connection, render};
 use crate::accounts::second_factor::SecondFactor;
 use crate::accounts::{User, connected_issuers, has_password};
 use crate::authentication_method::AuthenticationMethod;
@@ -124,6 +124,7 @@ impl AccountView {
         let sessions = account_sessions::list(user, &self.database, self.clock.now());
         let (sessions, listed) = join(sessions, self.organizations_of(user)).await;
         let providers = self.connections_of(user).await;
+        let addresses = account_addresses::list(user, &self.database).await;
         let authenticator = match password {
             Some(_) => self.authenticator_of(user).await,
             None => AuthenticatorSection::Hidden,
@@ -152,6 +153,7 @@ impl AccountView {
             ("password-changed", PASSWORD_CHANGED),
             ("authenticator-removed", AUTHENTICATOR_REMOVED),
             account_sessions::SESSION_ENDED,
+            account_addresses::ADDRESS_REMOVED,
         ];
         known.extend(provider_connection::NOTICES);
         // Without an organisation these would name none.
@@ -184,6 +186,7 @@ impl AccountView {
             authenticated_at: user.authenticated_at().utc(),
             expires_at: user.expires_at.utc(),
             sessions: sessions.as_ref(),
+            addresses: &addresses,
             providers: &providers,
             password,
             log_in_again_url: log_in_again.as_deref(),

@@ -1,6 +1,7 @@
 //! The app in a real Chromium. Every page that a test checks is saved as a screenshot in
 //! `artifacts/screenshots`. It must have no console error, and nothing may extend beyond the screen.
 
+mod addresses;
 mod api_docs;
 mod history;
 mod journey;

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod account_addresses;
 mod account_sessions;
 mod api_bad_input;
 mod api_cookie;

@@ -12,9 +12,10 @@ use crate::support::app::{TestApp, location};
 
 const READS: &str = "GET, HEAD, OPTIONS";
 /// Routes, each with its status for a visitor who is not signed in and with its `Allow` header.
-const ROUTES: [(&str, u16, &str); 13] = [
+const ROUTES: [(&str, u16, &str); 14] = [
     ("/", 200, READS),
     ("/account", 302, READS),
+    ("/account/addresses/remove", 405, "POST, OPTIONS"),
     ("/account/authenticator", 302, "GET, HEAD, POST, OPTIONS"),
     ("/account/password", 405, "POST, OPTIONS"),
     ("/account/sessions/revoke", 405, "POST, OPTIONS"),

@@ -39,6 +39,8 @@ pub struct AccountPage<'a> {
     pub expires_at: DateTime<Utc>,
     /// The user's open sessions; `None` if they could not be read.
     pub sessions: Option<&'a SessionList>,
+    /// Further verified addresses by which providers find the account.
+    pub addresses: &'a [String],
     /// The providers that the user can connect.
     pub providers: &'a [ProviderConnection],
     /// The errors of the password form; `None` hides the form.

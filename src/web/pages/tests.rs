@@ -73,6 +73,7 @@ fn account<'a>(user: CurrentUser<'a>, roles: &'a [String]) -> AccountPage<'a> {
         authenticated_at: Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap(),
         expires_at: Utc.with_ymd_and_hms(2026, 12, 5, 19, 10, 9).unwrap(),
         sessions: None,
+        addresses: &[],
         providers: &PROVIDERS,
         password: None,
         log_in_again_url: None,
@@ -102,7 +103,15 @@ fn every_page() -> Vec<String> {
         ..ADA
     };
     let roles = ["admin".to_owned(), "member".to_owned()];
-    let mut pages = vec![account(ADA, &roles).render().unwrap()];
+    let addresses = ["ada@old.example".to_owned()];
+    let with_addresses = AccountPage {
+        addresses: &addresses,
+        ..account(ADA, &roles)
+    };
+    let mut pages = vec![
+        account(ADA, &roles).render().unwrap(),
+        with_addresses.render().unwrap(),
+    ];
     for nav in [
         Nav::Hidden,
         Nav::SignedOut,
@@ -149,10 +158,12 @@ fn every_text_is_escaped() {
         text: EVIL,
     });
     let roles = [EVIL.to_owned()];
+    let addresses = [EVIL.to_owned()];
     let method = AuthenticationMethod::Other(EVIL.to_owned());
     let nav = Nav::SignedIn(user);
     let account = AccountPage {
         workos_user_id: Some(EVIL),
+        addresses: &addresses,
         organization_id: Some(EVIL),
         authentication_method: Some(&method),
         ..account(user, &roles)
