@@ -69,20 +69,14 @@ pub async fn authenticate(
     password: SecretString,
     source: PasswordSource,
 ) -> Result<CheckedCredentials, CredentialError> {
-    let (name, refused) = (name.clone(), name.is_refused());
-    let find = move |conn: &mut Conn| name.find(conn);
-    let allows = move |user: &User| !refused && may_use_password(user, policy);
     let mut started = Instant::now();
-    let password = (password, source);
-    let outcome = check(
-        database,
-        hasher,
-        (policy, allows),
-        find,
-        password,
-        &mut started,
-    )
-    .await;
+    let outcome = if policy == PasswordLogin::Off {
+        Err(CredentialError::Refused(None))
+    } else {
+        let user = name.account(database).await?;
+        let allows = |user: &User| !name.is_refused() && may_use_password(user, policy);
+        check(hasher, (user, allows), (password, source), &mut started).await
+    };
     padded(hasher, outcome, started).await
 }
 
@@ -127,10 +121,12 @@ async fn try_to_change(
 ) -> Result<RevokedSessions, CredentialError> {
     let (id, now) = (change.user_id, change.now);
     for _ in 0..ATTEMPTS {
-        let find = move |conn: &mut Conn| User::by_id(conn, id);
-        let allows = move |user: &User| may_use_password(user, policy);
+        let user = database
+            .read(move |conn| User::by_id(conn, id).map_err(DbError::from))
+            .await?;
+        let allows = |user: &User| may_use_password(user, policy);
         let old = (change.old.clone(), change.source.clone());
-        let checked = check(database, hasher, (policy, allows), find, old, started).await?;
+        let checked = check(hasher, (user, allows), old, started).await?;
         let new = change.new.clone();
         let encoded = hasher
             .run(change.source.clone(), move || {
@@ -173,22 +169,14 @@ async fn padded<T>(
     outcome
 }
 
-/// Compares a password with that of the account that `find` returns. Sets `started` to the time at
-/// which the hasher started on it.
+/// Compares a password with that of the account, if it `allows` one. Sets `started` to the time at which the hasher
+/// started on it.
 async fn check(
-    database: &Database,
     hasher: &Hasher,
-    (policy, allows): (PasswordLogin, impl FnOnce(&User) -> bool),
-    find: impl FnOnce(&mut Conn) -> QueryResult<Option<User>> + Send + 'static,
+    (user, allows): (Option<User>, impl FnOnce(&User) -> bool),
     (password, source): (SecretString, PasswordSource),
     started: &mut Instant,
 ) -> Result<CheckedCredentials, CredentialError> {
-    if policy == PasswordLogin::Off {
-        return Err(CredentialError::Refused(None));
-    }
-    let user = database
-        .read(move |conn| find(conn).map_err(DbError::from))
-        .await?;
     let user_id = user.as_ref().map(|user| user.id);
     let user = user.filter(allows);
     // A password is compared even if there is no account, so that both cases wait in the same

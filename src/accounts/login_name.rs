@@ -15,6 +15,8 @@ pub struct LoginName {
     kind: LoginNameKind,
     /// Whether every password is refused as if it were wrong, because of a limit that the client must not see.
     refused: bool,
+    /// The account with this name, if it was read already.
+    read: Option<Option<User>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +52,13 @@ impl LoginName {
             text,
             kind,
             refused: false,
+            read: None,
         }
     }
 
     /// The account with this name. If the text is the username of one account and the email of another, the
     /// email counts: whoever chooses such a username must not receive the log-ins of the email's owner.
-    pub fn find(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
+    fn find(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let text = self.text.as_str();
         // PostgreSQL refuses NUL in a query, and no account's email or username contains it.
         if text.contains('\0') {
@@ -77,17 +80,33 @@ impl LoginName {
         email_key(&self.text)
     }
 
-    /// Reads the account if it can have several names; `None` if the text is its only one, or if there is none.
-    pub async fn account_of_names(&self, database: &Database) -> Result<Option<User>, DbError> {
-        match self.kind {
-            LoginNameKind::Email => Ok(None),
-            LoginNameKind::Username | LoginNameKind::Either => {
-                let name = self.clone();
-                database
-                    .read(move |conn| name.find(conn).map_err(DbError::from))
-                    .await
-            }
+    /// The account with this name. Reads it unless [`read_account_of_names`](Self::read_account_of_names) has.
+    pub async fn account(&self, database: &Database) -> Result<Option<User>, DbError> {
+        if let Some(account) = &self.read {
+            return Ok(account.clone());
         }
+        let name = self.clone();
+        database
+            .read(move |conn| name.find(conn).map_err(DbError::from))
+            .await
+    }
+
+    /// Reads the account if it can have several names, and keeps it for the comparison of the password; `None` if the
+    /// text is its only one, or if there is none.
+    pub async fn read_account_of_names(
+        &mut self,
+        database: &Database,
+    ) -> Result<Option<&User>, DbError> {
+        if self.kind != LoginNameKind::Email {
+            self.read = Some(self.account(database).await?);
+        }
+        Ok(self.read.as_ref().and_then(Option::as_ref))
+    }
+
+    /// The name, whose account has changed since it was read.
+    #[must_use]
+    pub fn unread(self) -> Self {
+        Self { read: None, ..self }
     }
 
     /// The name, with which no password is accepted any more.

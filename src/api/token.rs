@@ -39,7 +39,7 @@ pub async fn obtain(
         let source = PasswordSource::Address(client);
         let mut name = LoginName::of_request(field, &name);
         let mut attempt = app.throttle.begin_password(&source, &name.key())?;
-        let account = name.account_of_names(&app.database).await?;
+        let account = name.read_account_of_names(&app.database).await?;
         if account.is_some_and(|account| !attempt.admits_account(account.id)) {
             name = name.refused();
         }

@@ -8,7 +8,6 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::encrypted_cookie;
-use crate::accounts::email_key;
 use crate::accounts::passwords::PasswordSource;
 use crate::clock::Timestamp;
 use crate::hex::{hex, sha256_hex};
@@ -62,7 +61,8 @@ impl KnownBrowser {
         self.accounts.is_empty()
     }
 
-    /// The source of a password for this login name, if its account has signed in here.
+    /// The source of a password for the login name with this [key](crate::accounts::LoginName::key), if its account
+    /// has signed in here.
     pub fn source(&self, name: &str) -> Option<PasswordSource> {
         let name = name_hash(name);
         let mut accounts = self.accounts.iter();
@@ -73,7 +73,7 @@ impl KnownBrowser {
         })
     }
 
-    /// The cookie after a sign-in of the account with these login names; `None` if there are none, or if it
+    /// The cookie after a sign-in of the account whose login names have these keys; `None` if there are none, or if it
     /// cannot be encrypted.
     pub fn cookie_after_sign_in(
         mut self,
@@ -109,8 +109,8 @@ impl KnownBrowser {
     }
 }
 
-fn name_hash(name: &str) -> String {
-    let mut hash = sha256_hex(&email_key(name));
+fn name_hash(name_key: &str) -> String {
+    let mut hash = sha256_hex(name_key);
     hash.truncate(32);
     hash
 }

@@ -85,8 +85,8 @@ impl FromRequest for PasswordFormThrottle {
 }
 
 impl PasswordFormThrottle {
-    /// Admits a sign-in with this login name, whether or not an account has it. Returns where its password comes
-    /// from, and the browser.
+    /// Admits a sign-in with the login name that has this key, whether or not an account has it. Returns where its
+    /// password comes from, and the browser.
     pub fn admit(
         self,
         throttle: &Throttle,

@@ -169,10 +169,11 @@ impl SignInService {
         E: From<CredentialError> + From<DbError> + From<diesel::result::Error> + Send + 'static,
     {
         let (database, hasher) = (&self.services.database, &self.services.hasher);
+        let mut name = name.clone();
         for _ in 0..ATTEMPTS {
             let (password, source) = (password.clone(), source.clone());
             let policy = self.password_login;
-            let checked = authenticate(database, hasher, policy, name, password, source).await;
+            let checked = authenticate(database, hasher, policy, &name, password, source).await;
             let checked = checked.inspect_err(|error| self.count_refusal(error, device, now))?;
             let sign_in = sign_in.clone();
             let outcome = database
@@ -195,6 +196,7 @@ impl SignInService {
             if let Some(outcome) = outcome {
                 return Ok(outcome);
             }
+            name = name.unread();
         }
         // The account changed during every attempt.
         Err(CredentialError::Refused(None).into())

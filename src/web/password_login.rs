@@ -98,12 +98,10 @@ pub async fn post(
         let (source, browser) = admitted;
         let attempt = app.throttle.begin_password(&source, &key);
         let mut attempt = attempt.map_err(on_form)?;
-        let account = name.account_of_names(&app.database).await;
+        let account = name.read_account_of_names(&app.database).await;
         let account = account.map_err(|error| on_form(error.into()))?;
-        if account
-            .as_ref()
-            .is_some_and(|account| !attempt.admits_account(account.id))
-        {
+        let names = account.map_or_else(|| vec![key], name_keys);
+        if account.is_some_and(|account| !attempt.admits_account(account.id)) {
             name = name.refused();
         }
         let now = app.clock.now();
@@ -123,7 +121,6 @@ pub async fn post(
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             let target = redirect_target(&next, &app.settings.login_redirect_url);
             let mut response = redirect(target);
-            let names = account.as_ref().map_or_else(|| vec![key], name_keys);
             let cookie = browser.cookie_after_sign_in(&names, &app.keys, app.secure(), now);
             if let Some(cookie) = cookie {
                 response.add_cookie(&cookie)?;

@@ -106,6 +106,7 @@ fn each_malformed_setting_is_reported_with_its_value_and_what_to_set() {
         ("RUST_LOG", "loud", "off, error, warn, info, debug or trace"),
         ("RUST_LOG", "loud=very", "such as vestibule=debug"),
         ("LOG_FORMAT", "xml", "text or json"),
+        ("TOKEN_CLAIMS", "shoe_size", "org_id, role"),
     ] {
         let output = check_on(&database, &[], &[(name, value)]).exits_with(1);
         let problem = format!("?: (settings.E001) {name}: `{value}` is not valid.");

@@ -30,6 +30,18 @@ fn without_settings_it_names_each_and_how_to_continue() {
     output.leaves_files(&[]);
 }
 
+/// An application would wait in vain for a claim that is misspelt.
+#[test]
+fn a_claim_that_does_not_exist_is_refused() {
+    let database = TestDatabase::migrated();
+    Program::with_settings(&["runserver"])
+        .env("DATABASE_URL", database.url())
+        .env("TOKEN_CLAIMS", "role,shoe_size")
+        .run()
+        .exits_with(1)
+        .reports_one_error(&["TOKEN_CLAIMS: `shoe_size` is not valid", "org_id, role"]);
+}
+
 #[test]
 fn a_missing_database_is_not_created_and_the_command_that_creates_it_is_named() {
     Program::with_settings(&["runserver"])
