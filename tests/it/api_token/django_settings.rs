@@ -9,7 +9,7 @@ use crate::support::app::{TestApp, Visitor};
 use crate::support::django::Django;
 use crate::support::django_server::DjangoServer;
 use crate::support::real_django::{RealDjango, django_and_vestibule};
-use crate::support::tokens::{sign_claims, token_part};
+use crate::support::tokens::{forge_token, sign_claims, token_part, write_rsa_key_pair};
 
 const KEY: &str = "another made-up key of the tests, of more than sixty-four bytes for HS512";
 
@@ -47,10 +47,26 @@ async fn access_token(at: &Visitor) -> String {
         .text("access")
 }
 
-async fn tokens_cross_with(algorithm: &str) {
+async fn tokens_cross_with_secret(algorithm: &str) {
     let settings = json!({ "ALGORITHM": algorithm, "SIGNING_KEY": KEY });
-    let ours = [("JWT_ALGORITHM", algorithm), ("JWT_SIGNING_KEY", KEY)];
-    let both = both(&settings, &ours).await;
+    tokens_cross_with(algorithm, &settings, KEY, KEY).await;
+}
+
+async fn tokens_cross_with_rsa(algorithm: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (private, public) = write_rsa_key_pair(folder.path());
+    let pem = |path: &str| std::fs::read_to_string(path).expect("a key");
+    let settings = json!({
+        "ALGORITHM": algorithm, "SIGNING_KEY": pem(&private), "VERIFYING_KEY": pem(&public),
+    });
+    // Everybody knows the public key, which must not count as a shared secret.
+    tokens_cross_with(algorithm, &settings, &private, &pem(&public)).await;
+}
+
+/// Both accept each other's tokens, and refuse one that is signed with HS256 and this secret.
+async fn tokens_cross_with(algorithm: &str, simplejwt: &Value, key: &str, wrong_secret: &str) {
+    let ours = [("JWT_ALGORITHM", algorithm), ("JWT_SIGNING_KEY", key)];
+    let both = both(simplejwt, &ours).await;
     let (there, here) = (both.theirs.visitor(), both.app.visitor());
     tokens_cross(&there, &here).await;
     tokens_cross(&here, &there).await;
@@ -58,25 +74,42 @@ async fn tokens_cross_with(algorithm: &str) {
         let token = access_token(visitor).await;
         assert_eq!(token_part(&token, 0)["alg"], algorithm);
     }
-    // Both refuse a token of the other algorithm with the right key.
     let now = both.app.now().seconds();
     let claims =
         json!({ "token_type": "access", "exp": now + 60, "iat": now, "jti": "a", "user_id": "1" });
-    let call = Call::post(
-        "/api/token/verify",
-        &json!({ "token": sign_claims(&claims) }),
-    );
-    assert_no_differences([vec![call]], &both.theirs, &both.app).await;
+    let header = r#"{"alg":"HS256","typ":"JWT"}"#;
+    let forged = forge_token(header, claims.to_string().as_bytes(), wrong_secret.as_bytes());
+    let verify = |token: &str| Call::post("/api/token/verify", &json!({ "token": token }));
+    let calls = vec![verify(&forged), verify(&sign_claims(&claims))];
+    for call in &calls {
+        assert_eq!(call.send(&here).await.status, 401);
+    }
+    assert_no_differences([calls], &both.theirs, &both.app).await;
 }
 
 #[tokio::test]
 async fn a_real_simplejwt_and_vestibule_accept_each_others_hs384() {
-    tokens_cross_with("HS384").await;
+    tokens_cross_with_secret("HS384").await;
 }
 
 #[tokio::test]
 async fn a_real_simplejwt_and_vestibule_accept_each_others_hs512() {
-    tokens_cross_with("HS512").await;
+    tokens_cross_with_secret("HS512").await;
+}
+
+#[tokio::test]
+async fn a_real_simplejwt_and_vestibule_accept_each_others_rs256() {
+    tokens_cross_with_rsa("RS256").await;
+}
+
+#[tokio::test]
+async fn a_real_simplejwt_and_vestibule_accept_each_others_rs384() {
+    tokens_cross_with_rsa("RS384").await;
+}
+
+#[tokio::test]
+async fn a_real_simplejwt_and_vestibule_accept_each_others_rs512() {
+    tokens_cross_with_rsa("RS512").await;
 }
 
 #[tokio::test]

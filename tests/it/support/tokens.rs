@@ -5,7 +5,9 @@ use std::path::Path;
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD as BASE64URL};
 use diesel::prelude::*;
@@ -108,6 +110,18 @@ pub(crate) fn write_private_key(folder: &Path, algorithm: &str) -> String {
         }
     };
     write_pem(folder, "PRIVATE KEY", &der)
+}
+
+/// Writes a new RSA key into the folder, and returns the paths of the private key and of the public one.
+pub(crate) fn write_rsa_key_pair(folder: &Path) -> (String, String) {
+    let pair = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).expect("a key");
+    let (private, public) = (pair.as_der(), pair.public_key().as_der());
+    let private = private.expect("PKCS 8");
+    let public = public.expect("SubjectPublicKeyInfo");
+    (
+        write_pem(folder, "PRIVATE KEY", private.as_ref()),
+        write_pem(folder, "PUBLIC KEY", public.as_ref()),
+    )
 }
 
 /// Writes a PEM file of this kind and returns its path.
