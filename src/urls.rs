@@ -12,9 +12,9 @@ use crate::api::{docs, exchange, logout as api_logout, session, token, users};
 use crate::error::Error;
 use crate::settings::ApiPrefix;
 use crate::web::{
-    account, account_addresses, account_sessions, authenticator, callback, health, home, jwks, login, login_code,
-    logout, organization, password_change, password_login, provider_connection, static_files, step,
-    webhook,
+    account, account_addresses, account_sessions, authenticator, callback, health, home, jwks,
+    login, login_code, logout, organization, password_change, password_login, provider_connection,
+    static_files, step, webhook,
 };
 
 /// Registers all routes; those of the API are below `prefix`.

@@ -155,7 +155,9 @@ impl ActiveColumns {
     /// Reads the value of the [`expression`](Self::expression).
     pub(super) fn read(cell: RawCell) -> Result<bool, RefusalReason> {
         match cell.as_deref() {
-            Some(value) if value == UNREADABLE_TIME.as_bytes() => Err(RefusalReason::UnreadableTime),
+            Some(value) if value == UNREADABLE_TIME.as_bytes() => {
+                Err(RefusalReason::UnreadableTime)
+            }
             _ => decode::boolean(cell),
         }
     }

@@ -177,10 +177,7 @@ impl FactorImport<'_> {
 
     /// Why an imported app that Django does not show stays, if it stays; `None` without such an app. It is
     /// removed only if its table was read and nothing was changed here since the import.
-    fn obstacle_to_removal(
-        &self,
-        conn: &mut Conn,
-    ) -> Result<Option<Option<CountLabel>>, DbError> {
+    fn obstacle_to_removal(&self, conn: &mut Conn) -> Result<Option<Option<CountLabel>>, DbError> {
         if !self.has_known_app(conn)? {
             return Ok(None);
         }

@@ -119,7 +119,15 @@ mod tests {
         for name in ["status", "State", "account_status", "user_state"] {
             assert!(may_have_words(name), "{name}");
         }
-        for name in ["email", "date_joined", "created_at", "estate", "is_staff", "is_valid", "token_expires_at"] {
+        for name in [
+            "email",
+            "date_joined",
+            "created_at",
+            "estate",
+            "is_staff",
+            "is_valid",
+            "token_expires_at",
+        ] {
             let flags = may_be_closed(name) || may_be_active(name);
             let asks = flags || may_have_words(name) || may_have_an_end(name);
             assert!(!asks, "{name}");

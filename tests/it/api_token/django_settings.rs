@@ -78,7 +78,11 @@ async fn tokens_cross_with(algorithm: &str, simplejwt: &Value, key: &str, wrong_
     let claims =
         json!({ "token_type": "access", "exp": now + 60, "iat": now, "jti": "a", "user_id": "1" });
     let header = r#"{"alg":"HS256","typ":"JWT"}"#;
-    let forged = forge_token(header, claims.to_string().as_bytes(), wrong_secret.as_bytes());
+    let forged = forge_token(
+        header,
+        claims.to_string().as_bytes(),
+        wrong_secret.as_bytes(),
+    );
     let verify = |token: &str| Call::post("/api/token/verify", &json!({ "token": token }));
     let calls = vec![verify(&forged), verify(&sign_claims(&claims))];
     for call in &calls {

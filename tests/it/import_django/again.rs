@@ -246,9 +246,5 @@ fn an_account_that_was_deleted_here_is_not_imported_again() {
     django.add(4, "4@example.com");
     let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [1, 0, 2, 1]);
-    assert!(
-        again
-            .stdout
-            .contains("1 account was deleted here since: 2")
-    );
+    assert!(again.stdout.contains("1 account was deleted here since: 2"));
 }

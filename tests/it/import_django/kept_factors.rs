@@ -20,8 +20,7 @@ fn an_app_stays_if_its_table_is_not_read() {
     let (django, target) = imported();
     django.run("DROP TABLE otp_totp_totpdevice");
     let output = import(target.url(), &django, &[]);
-    let line =
-        "1 authenticator app kept: this source lacks the table that it was imported from: 6";
+    let line = "1 authenticator app kept: this source lacks the table that it was imported from: 6";
     assert!(output.stdout.contains(line), "{output:#?}");
     assert!(!output.stdout.contains("apps removed"), "{output:#?}");
     assert_eq!(factors(&target), [5, 6]);

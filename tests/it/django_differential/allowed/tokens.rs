@@ -192,7 +192,7 @@ fn is_malformed(facts: &Facts<'_>) -> bool {
 /// Whether vestibule refuses to exchange a token because neither server has its account.
 fn names_no_account(facts: &Facts<'_>) -> bool {
     let user = &used_claims(facts)["user_id"];
-    let is_of = |one: &RealUser| *user == one.id || *user == one.id.to_string();
+    let is_of = |one: &RealUser| *user == one.id || user.as_str() == Some(&one.id.to_string());
     let refusal = detail("No active account found for the given token.");
     facts.path() == "/api/token/refresh"
         && is_id(user)
