@@ -89,14 +89,14 @@ async fn the_form_takes_the_username_and_the_email() {
     assert!(!page.contains("inputmode"), "{page}");
 }
 
-/// Django's users have signed in with the username so far.
+/// Whoever has another person's email as a username must not receive that person's log-ins.
 #[tokio::test]
-async fn a_username_comes_before_an_email_of_the_same_text() {
+async fn an_email_comes_before_a_username_of_the_same_text() {
     let app = start();
-    let other = app.add_user_with_username(EMAIL, "other@example.com", PASSWORD);
+    app.add_user_with_username(EMAIL, "other@example.com", PASSWORD);
     let visitor = app.visitor();
     assert!(logs_in(&visitor, EMAIL).await);
-    assert_eq!(app.only_session().user_id, other.id);
+    assert_eq!(app.only_session().user_id, app.user(EMAIL).id);
 }
 
 #[tokio::test]

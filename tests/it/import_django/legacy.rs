@@ -48,7 +48,7 @@ async fn without_legacy_hashers_old_hashes_are_not_imported_but_counted() {
     let program = Program::new(&options).env("DATABASE_URL", app.database_url());
     let output = program.run().exits_with(0);
     for line in LEGACY
-        .map(|name| format!("1  {name}\n"))
+        .map(|name| format!("1 {name}\n"))
         .into_iter()
         .chain(WRAPPED.map(|name| format!("1 pbkdf2_{name}\n")))
         .chain(["4 hashes of hashers that Django has removed, not imported; see --legacy-hashers: 1, 2, 3, 4".to_owned()])
@@ -164,5 +164,6 @@ async fn an_argon2_hash_of_a_real_django_with_256_mib_signs_in_with_the_setting(
         let response = visitor.log_in("ada@example.com", "Correct-horse-9").await;
         assert_eq!(response.status() == StatusCode::FOUND, is_good, "{memory}");
     }
-    assert_ne!(target.user(1).password, made.large_argon2, "rehashed");
+    // It is not weaker than a new hash, so it stays.
+    assert_eq!(target.user(1).password, made.large_argon2);
 }

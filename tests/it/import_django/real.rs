@@ -38,7 +38,7 @@ fn imports_all((django, made): &(Django, RealDjango)) {
     ] {
         let mut lines = output.stdout.lines();
         assert!(
-            lines.any(|text| text.ends_with(&format!("  {line}"))),
+            lines.any(|text| text.ends_with(&format!(" {line}"))),
             "{output:#?}"
         );
     }

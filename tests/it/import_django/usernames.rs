@@ -55,7 +55,7 @@ fn with_usernames_an_account_may_lack_an_email() {
     assert_eq!(counts(&refused, 0), [1, 0, 0, 3]);
     let output = import(&target, &django, &["--emails-verified"]);
     assert_eq!(counts(&output, 0), [3, 0, 0, 1]);
-    let note = format!("2  {WITHOUT_EMAIL}: 1, 2");
+    let note = format!("2 accounts {WITHOUT_EMAIL}: 1, 2");
     assert!(output.stdout.contains(&note), "{output:#?}");
     for id in [1, 2] {
         let user = target.user(id);
@@ -159,17 +159,17 @@ fn an_email_in_the_username_becomes_the_email_too() {
 }
 
 const AMBIGUOUS: &str = "username that is the email of another account, so that these accounts cannot sign in with it; \
-     change it in Django and import again:\n    1, 3\n";
+     change it in Django and import again:\n    5, 7\n";
 
 /// A username may be another account's email, whichever of the two accounts has the lower key.
 #[test]
 fn usernames_that_are_emails_of_other_accounts_are_named() {
     let (django, target) = (Django::new(), ImportTarget::new());
     for (id, name) in [
-        (1, "2@EXAMPLE.com"),
-        (2, "2@example.com"),
-        (3, "here@example.com"),
-        (4, "nobody@example.com"),
+        (5, "6@EXAMPLE.com"),
+        (6, "6@example.com"),
+        (7, "here@example.com"),
+        (8, "nobody@example.com"),
     ] {
         django.add(id, &format!("{id}@example.com"));
         django.set(id, &format!("username = '{name}'"));
@@ -197,7 +197,7 @@ fn usernames_that_are_emails_of_other_accounts_are_named() {
     };
     let found = check("username");
     let told = "(accounts.W006) LOGIN_FIELD is username. The usernames of 2 accounts are another account's email, which \
-         log-ins with that text find: 1 (2@EXAMPLE.com), 3 (here@example.com).";
+         log-ins with that text find: 5 (6@EXAMPLE.com), 7 (here@example.com).";
     assert!(found.contains(told), "{found}");
     assert!(!check("email").contains("accounts.W006"));
 }
