@@ -240,7 +240,7 @@ fn a_verified_own_address_of_another_account_is_not_imported_as_a_further_one() 
     let dry = target.import(&django, &["--emails-verified", "--dry-run"]);
     let output = target.import(&django, &["--emails-verified"]);
     for output in [dry, output] {
-        let line = "1  further email address of another account, not imported: 1\n";
+        let line = "1 further email address of another account, not imported: 1\n";
         assert!(output.stdout.contains(line), "{output:#?}");
     }
     let own = addresses(&target).into_iter().map(|(key, _)| key);
