@@ -142,6 +142,17 @@ fn an_account_may_claim_its_own_further_address() {
     assert_eq!(target.holder_id(), None);
 }
 
+#[test]
+fn createsuperuser_takes_the_further_address_of_another_account() {
+    let target = ProvisionTarget::new();
+    let ada = target.holder(HolderKind::Linkable);
+    let root = NewUser::unlinked(WORK.to_owned(), "argon2$new".to_owned(), at(1));
+    let root = target.run(|conn| root.insert_superuser(conn)).unwrap();
+    assert!(root.is_superuser && root.email_verified);
+    assert_eq!(target.holder_id(), None);
+    assert_eq!(target.user(ada.id), ada);
+}
+
 /// As after an import of an account with this address.
 #[test]
 fn a_proof_leads_to_the_account_that_has_verified_the_address() {
