@@ -1,6 +1,6 @@
 //! Clients that have not signed in cannot cause requests to WorkOS without limit.
 
-use authkit_emulator::{Effect, Fault};
+use authkit_emulator::{Effect, Fault, Gate};
 use chrono::TimeDelta;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
@@ -87,6 +87,38 @@ async fn invented_codes_use_up_the_attempt() {
     let page = error_page(replay, StatusCode::BAD_REQUEST).await;
     assert!(page.contains("This sign-in cannot be completed"), "{page}");
     assert_eq!(app.workos().count(AUTHENTICATE), 3);
+}
+
+#[tokio::test]
+async fn codes_that_are_sent_while_others_are_exchanged_are_counted_too() {
+    let app = app();
+    let visitor = app.visitor();
+    let callback = attempt(&visitor).await;
+    let cookies = visitor.cookies("/auth/callback");
+    let send = async |number: usize| {
+        let target = format!("{callback}&code=invented-{number}");
+        app.visitor()
+            .get_with_cookies(&target, &cookies)
+            .await
+            .status()
+    };
+    // WorkOS has received the three codes and answers none of them before the gate is open.
+    let gate = Gate::new();
+    for _ in 0..10 {
+        let held = Effect::hold(&gate);
+        app.workos().inject(Fault::once(AUTHENTICATE, held));
+    }
+    let others = async {
+        gate.reached_by(3).await.unwrap();
+        let others = futures_util::future::join_all((3..20).map(send)).await;
+        gate.open();
+        others
+    };
+    let (first, others) = tokio::join!(futures_util::future::join_all((0..3).map(send)), others);
+    assert_eq!(first, [StatusCode::BAD_REQUEST; 3]);
+    assert_eq!(others, [StatusCode::BAD_REQUEST; 17]);
+    assert_eq!(app.workos().count(AUTHENTICATE), 3);
+    app.workos().clear_faults();
 }
 
 #[tokio::test]
