@@ -37,9 +37,10 @@ pub use identity_linking::{
     EmailLinking, ExternalIdentity, LinkError, connect_identity, connected_issuers,
     disconnect_identity, find_or_link,
 };
+pub(crate) use lifecycle::sessions_ended;
 pub use lifecycle::{
     RevokedSessions, activate, deactivate, deactivate_deleted_user, revoke_all_sessions,
-    set_password,
+    sessions_ended_since, set_password,
 };
 pub use login_name::{LoginName, name_keys};
 pub use password_costs::{

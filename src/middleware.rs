@@ -7,6 +7,7 @@ mod client_ip;
 mod connections;
 mod cors;
 mod credential_cookies;
+mod credential_removal;
 mod cross_site;
 mod request_log;
 mod security_headers;
@@ -23,8 +24,8 @@ pub use connections::{
 pub use cors::cors;
 pub use credential_cookies::{
     CONNECTION_ATTEMPT, LOGIN_ATTEMPT, LOGIN_CODE, PENDING_SIGN_IN, TokenCookie, cookie_claims,
-    remove_credentials,
 };
+pub use credential_removal::remove_credentials;
 pub use cross_site::{cross_site, is_own_link, is_trusted_link, is_typed_address};
 pub use request_log::{request_id, request_log};
 pub use security_headers::security_headers;

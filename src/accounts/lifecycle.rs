@@ -2,7 +2,9 @@
 //! everywhere, deactivation. All functions are to be called in a transaction.
 
 use std::collections::BTreeSet;
+use std::ops::Add;
 
+use diesel::dsl;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
@@ -20,6 +22,22 @@ pub struct RevokedSessions {
     pub workos_sids: BTreeSet<WorkosSid>,
 }
 
+/// See [`sessions_ended`].
+pub(crate) type SessionsEnded = (
+    dsl::Eq<users::token_version, <users::token_version as Add<i64>>::Output>,
+    dsl::Eq<users::sessions_ended_at, Timestamp>,
+);
+
+/// The change of an account's row that ends everything given out for the account: its tokens, and sign-ins
+/// that wait for a further step. Every statement that revokes the account's sessions makes this change too;
+/// no other code changes these columns.
+pub(crate) fn sessions_ended(now: Timestamp) -> SessionsEnded {
+    (
+        users::token_version.eq(users::token_version + 1),
+        users::sessions_ended_at.eq(now),
+    )
+}
+
 /// Stores a new password and revokes the account's tokens and its sessions, except for the session
 /// `keep`.
 pub fn set_password(
@@ -31,10 +49,7 @@ pub fn set_password(
 ) -> QueryResult<RevokedSessions> {
     // Locks the row, which a sign-in writes too, so that no session is created meanwhile.
     diesel::update(users::table.find(user_id))
-        .set((
-            users::password.eq(encoded),
-            users::token_version.eq(users::token_version + 1),
-        ))
+        .set((users::password.eq(encoded), sessions_ended(now)))
         .execute(conn)?;
     let active = SessionRow::active_of_user(conn, user_id, now)?;
     let count = SessionRow::revoke_all_except(conn, user_id, keep, now)?;
@@ -58,7 +73,7 @@ pub(super) fn revoke_other_sessions(
     now: Timestamp,
 ) -> QueryResult<usize> {
     diesel::update(users::table.find(user_id))
-        .set(users::token_version.eq(users::token_version + 1))
+        .set(sessions_ended(now))
         .execute(conn)?;
     SessionRow::revoke_all_except(conn, user_id, Some(keep), now)
 }
@@ -74,10 +89,7 @@ pub fn deactivate(conn: &mut Conn, user_id: UserId, now: Timestamp) -> QueryResu
     let revoked = SessionRow::revoke_all_of_user(conn, user_id, now)?;
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::is_active.eq(true))
-        .set((
-            users::is_active.eq(false),
-            users::token_version.eq(users::token_version + 1),
-        ))
+        .set((users::is_active.eq(false), sessions_ended(now)))
         .execute(conn)?;
     Ok((changed > 0).then_some(revoked))
 }
@@ -90,11 +102,24 @@ pub fn revoke_all_sessions(
     now: Timestamp,
 ) -> QueryResult<Vec<SessionRow>> {
     diesel::update(users::table.find(user_id))
-        .set(users::token_version.eq(users::token_version + 1))
+        .set(sessions_ended(now))
         .execute(conn)?;
     let active = SessionRow::active_of_user(conn, user_id, now)?;
     SessionRow::revoke_all_of_user(conn, user_id, now)?;
     Ok(active)
+}
+
+/// Whether all sessions of the account have ended at or after `since`. To be called after the account's row
+/// was written in the same transaction, so that no end is missed.
+pub fn sessions_ended_since(
+    conn: &mut Conn,
+    user_id: UserId,
+    since: Timestamp,
+) -> QueryResult<bool> {
+    let ended = users::table
+        .find(user_id)
+        .filter(users::sessions_ended_at.ge(since));
+    diesel::select(dsl::exists(ended)).get_result(conn)
 }
 
 /// Deactivates the account of a user whom WorkOS has deleted. No later event of WorkOS activates it

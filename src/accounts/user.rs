@@ -56,6 +56,8 @@ pub struct User {
     pub django_id: Option<String>,
     /// Django's username, which is compared exactly.
     pub username: Option<String>,
+    /// When all sessions of the account last ended at once.
+    pub sessions_ended_at: Option<Timestamp>,
 }
 
 /// Values for the insert of a user.

@@ -32,7 +32,7 @@ pub async fn workos(
 ) -> Result<HttpResponse, ApiError> {
     let mut fields = body.fields();
     let device = device(&request, &app.settings.trusted_proxies);
-    let outcome = if fields.lacks(next_step::TOKEN) {
+    let (outcome, waiting_since) = if fields.lacks(next_step::TOKEN) {
         let code = fields.text("code");
         let code_verifier = fields.optional("code_verifier");
         next_step::check_unused(&mut fields);
@@ -44,7 +44,7 @@ pub async fn workos(
             .authenticate_with_code(&code, code_verifier.as_deref(), &device)
             .await;
         permit.settle(workos_outcome(&answer));
-        answer
+        (answer, None)
     } else {
         let now = app.clock.now();
         next_step::answer(&app.keys, &app.sign_in, fields, client, &device, now).await?
@@ -56,20 +56,28 @@ pub async fn workos(
                 let failed = SignInFailure::Workos(error.clone()).audit_event();
                 app.failures.count_any(failed, &device, app.clock.now());
             }
-            return Err(next_step::refusal(&app.keys, &app.workos, error, app.clock.now()).await);
+            let since = (waiting_since, app.clock.now());
+            return Err(next_step::refusal(&app.keys, &app.workos, error, since).await);
         }
     };
     let now = app.clock.now();
     let replaced = auth_cookie::replaced_session(&app.settings.api, &session, now);
     let issued = app
         .sign_in
-        .tokens_for_workos(authentication, replaced, device.clone(), now)
+        .tokens_for_workos(authentication, waiting_since, replaced, device.clone(), now)
         .await;
     let issued = issued.inspect_err(|failure| {
         app.failures
             .count_any(failure.audit_event("workos"), &device, now);
-    })?;
-    respond(&app, &session, issued)
+    });
+    match issued {
+        Ok(issued) => respond(&app, &session, issued),
+        // All sessions of the account have ended since WorkOS asked for this step.
+        Err(ExchangeFailure::Workos(SignInFailure::AttemptAlreadyUsed)) => {
+            Err(next_step::expired())
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 /// `POST /api/auth/google`: signs in a user who already has an account.

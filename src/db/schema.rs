@@ -43,6 +43,8 @@ diesel::table! {
         django_id -> Nullable<Text>,
         /// Django's username, unique and compared exactly.
         username -> Nullable<Text>,
+        /// When all sessions of the account last ended at once.
+        sessions_ended_at -> Nullable<Timestamp>,
     }
 }
 

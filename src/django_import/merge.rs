@@ -25,7 +25,6 @@ pub(super) struct UserChanges {
     pub(super) is_active: Option<bool>,
     pub(super) is_staff: Option<bool>,
     pub(super) is_superuser: Option<bool>,
-    pub(super) token_version: Option<i64>,
     pub(super) last_login: Option<Timestamp>,
 }
 
@@ -83,9 +82,6 @@ impl UserMerge {
             self.record.password_digest = password_digest(password);
             self.record.password_here = password_digest(password);
             self.changes.password = Some(password.to_owned());
-        }
-        if self.ends_sessions(user) {
-            self.changes.token_version = Some(user.token_version + 1);
         }
         self
     }

@@ -9,8 +9,8 @@ use super::ledger::{ImportRecord, profile_digest};
 use super::merge::{UserChanges, UserMerge};
 use super::report::{CountLabel, ImportTally};
 use super::usernames::simulated_username;
-use crate::accounts::User;
 use crate::accounts::account_addresses::delete_further_addresses;
+use crate::accounts::{User, sessions_ended};
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, insert_all};
@@ -194,7 +194,9 @@ impl PlannedUpdate {
             .filter(users::email.eq(&user.email))
             .filter(users::is_active.eq(user.is_active))
             .filter(users::token_version.eq(user.token_version));
-        if diesel::update(as_read).set(&merge.changes).execute(conn)? == 0 {
+        let ended = merge.ends_sessions(user).then(|| sessions_ended(now));
+        let changed = diesel::update(as_read).set((&merge.changes, ended));
+        if changed.execute(conn)? == 0 {
             return Ok(false);
         }
         merge.record.save(conn)?;

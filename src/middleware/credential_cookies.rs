@@ -1,22 +1,14 @@
 //! The cookies that carry a user's credentials beside the session cookie: their names, paths and
-//! attributes, and their removal when the browser's user changes.
+//! attributes.
 
 use std::borrow::Cow;
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderValue, SET_COOKIE};
-use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpRequest, web};
 
-use super::client_ip::device;
-use super::session_encryption::{cookie_parts, sets_cookie};
-use crate::audit::RevocationReason;
-use crate::sessions::CredentialRemoval;
+use super::session_encryption::cookie_parts;
 use crate::settings::{ApiSettings, Settings};
-use crate::sign_out::SignOutRequest;
 use crate::state::AppState;
 use crate::tokens::{TokenClaims, TokenKind};
 
@@ -25,10 +17,10 @@ pub const LOGIN_ATTEMPT: SignInCookies = SignInCookies {
     prefix: "vestibule_login_",
     path: "/auth",
 };
-/// The cookies of pending sign-ins. The log-out receives them too, and ends the sign-ins.
+/// The cookies of pending sign-ins. Every log-out receives them too, and ends the sign-ins.
 pub const PENDING_SIGN_IN: SignInCookies = SignInCookies {
     prefix: "vestibule_step_",
-    path: "/auth",
+    path: "/",
 };
 /// The cookie of an attempt to connect a provider; its name is the prefix alone.
 pub const CONNECTION_ATTEMPT: SignInCookies = SignInCookies {
@@ -147,6 +139,11 @@ impl TokenCookie {
         cookie.set_max_age(Duration::seconds(age.num_seconds()));
         cookie
     }
+
+    /// A cookie that removes this one from the browser.
+    pub fn removal(self, secure: bool) -> Cookie<'static> {
+        removal(self.name, self.path, secure)
+    }
 }
 
 /// The claims of the tokens of this kind in the request's cookies, for their revocation. They may have expired,
@@ -159,79 +156,6 @@ pub fn cookie_claims(app: &AppState, request: &HttpRequest, kind: TokenKind) -> 
     let values = cookie.map_or_else(Vec::new, |cookie| cookie.read_all(request));
     let read = |token: String| app.tokens.read_expired(&token, kind, app.clock.now()).ok();
     values.into_iter().filter_map(read).collect()
-}
-
-/// Removes the credentials that [`BrowserSession`](crate::sessions::BrowserSession) has marked, except
-/// those that the response sets, and revokes the tokens among them.
-pub async fn remove_credentials(
-    app: web::Data<AppState>,
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let mut response = next.call(request).await?.map_into_boxed_body();
-    let marked = response.request().extensions_mut().remove();
-    let Some(removal): Option<CredentialRemoval> = marked else {
-        return Ok(response);
-    };
-    if removal > CredentialRemoval::ForeignTokens {
-        end_tokens(&app, response.request()).await;
-    }
-    for cookie in removals(removal, response.request(), &app.settings) {
-        if !sets_cookie(response.headers(), cookie.name())
-            && let Ok(line) = HeaderValue::from_str(&cookie.to_string())
-        {
-            response.headers_mut().append(SET_COOKIE, line);
-        }
-    }
-    Ok(response)
-}
-
-/// Revokes the families of the tokens in the request's cookies: a copy of a removed or replaced cookie must
-/// not work any longer. A log-out has already done so, in its own transaction.
-async fn end_tokens(app: &AppState, request: &HttpRequest) {
-    let now = app.clock.now();
-    let access_tokens = cookie_claims(app, request, TokenKind::Access);
-    let refresh_tokens = cookie_claims(app, request, TokenKind::Refresh);
-    if access_tokens.is_empty() && refresh_tokens.is_empty() {
-        return;
-    }
-    let request = SignOutRequest {
-        access_tokens,
-        refresh_tokens,
-        device: device(request, &app.settings.trusted_proxies),
-        reason: Some(RevocationReason::Replaced),
-        ..SignOutRequest::default()
-    };
-    if let Err(error) = app.sign_out.end_families(request, now).await {
-        // The browser has its new identity, and the response must reach it.
-        log::error!("failed to revoke the tokens of a browser's previous user: {error}");
-    }
-}
-
-fn removals(
-    removal_kind: CredentialRemoval,
-    request: &HttpRequest,
-    settings: &Settings,
-) -> Vec<Cookie<'static>> {
-    let secure = settings.public_url.is_https();
-    let api = &settings.api;
-    let tokens = [TokenCookie::access(api), TokenCookie::refresh(api)];
-    let tokens = tokens.into_iter().flatten();
-    let mut removals: Vec<_> = tokens
-        .map(|cookie| removal(cookie.name, cookie.path, secure))
-        .collect();
-    if removal_kind < CredentialRemoval::TokensAndSignIns {
-        return removals;
-    }
-    // The browser does not send this cookie to the log-out.
-    removals.push(LOGIN_CODE.removal(LOGIN_CODE.prefix.to_owned(), secure));
-    for part in cookie_parts(request.headers()) {
-        let name = part.split_once('=').map_or(part, |(name, _)| name).trim();
-        let kinds = [LOGIN_ATTEMPT, PENDING_SIGN_IN].into_iter();
-        let kind = kinds.filter(|kind| kind.names(name));
-        removals.extend(kind.map(|kind| kind.removal(name.to_owned(), secure)));
-    }
-    removals
 }
 
 fn removal(name: String, path: impl Into<Cow<'static, str>>, secure: bool) -> Cookie<'static> {
@@ -251,7 +175,7 @@ fn set_attributes(cookie: &mut Cookie<'static>, path: impl Into<Cow<'static, str
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::COOKIE;
+    use actix_web::http::header::{COOKIE, HeaderValue};
 
     use super::*;
     use crate::settings::ApiPrefix;

@@ -30,7 +30,9 @@ pub enum CredentialRemoval {
     ForeignTokens,
     /// The cookies with tokens of this site, which are revoked.
     Tokens,
-    /// These, and the cookies of unfinished sign-ins.
+    /// These, and the cookies of pending sign-ins, which end.
+    TokensAndPendingSignIns,
+    /// These, and the cookies of every other unfinished sign-in.
     TokensAndSignIns,
 }
 
@@ -42,13 +44,27 @@ pub fn session_id_in(plain: &str) -> Option<SessionId> {
 }
 
 impl BrowserSession {
-    /// Starts a session: the response replaces the cookie and everything in it, and removes the tokens of
-    /// the browser's previous user.
+    /// Starts a session: the response replaces the cookie and everything in it, and removes the tokens and
+    /// the pending sign-ins of the browser's previous user.
     pub fn start(&self, state: SessionState) -> Result<(), serde_json::Error> {
+        self.begin(state, CredentialRemoval::TokensAndPendingSignIns)
+    }
+
+    /// As [`start`](Self::start), for the last step of a pending sign-in. The browser's pending sign-ins go
+    /// on: the form may be sent twice, and another tab may wait for a code.
+    pub fn start_after_step(&self, state: SessionState) -> Result<(), serde_json::Error> {
+        self.begin(state, CredentialRemoval::Tokens)
+    }
+
+    fn begin(
+        &self,
+        state: SessionState,
+        removal: CredentialRemoval,
+    ) -> Result<(), serde_json::Error> {
         let state = fit_into_cookie(state)?;
         self.session.clear();
         self.session.renew();
-        self.mark(CredentialRemoval::Tokens);
+        self.mark(removal);
         // The state was serialised before, to measure it, so this does not fail because of its content.
         self.session
             .insert(STATE_KEY, state)
@@ -94,8 +110,9 @@ impl BrowserSession {
     }
 
     /// Removes the session, if there is one, because tokens in cookies replace it. The response sets them;
-    /// the previous ones are revoked.
+    /// the previous ones are revoked, and the browser's pending sign-ins end.
     pub fn replace_by_tokens(&self) {
+        self.mark(CredentialRemoval::TokensAndPendingSignIns);
         if self.session.contains_key(STATE_KEY) {
             self.remove();
         } else {

@@ -46,6 +46,10 @@ pub struct PendingSignIn {
     /// The browser's session when WorkOS asked its first question.
     #[serde(default)]
     pub session_id: Option<SessionId>,
+    /// When WorkOS asked its first question, in microseconds since the Unix epoch; `None` in rows of earlier
+    /// versions.
+    #[serde(default)]
+    pub began_at: Option<i64>,
     /// What the sign-in must show.
     #[serde(default, skip_serializing_if = "SignInRequirement::is_empty")]
     pub requirement: SignInRequirement,
@@ -94,6 +98,7 @@ impl PendingSignIn {
             next: self.next.clone(),
             organization_id: self.organization_after(answer),
             session_id: self.session_id.clone(),
+            began_at: self.began_at,
             requirement: self.requirement.clone(),
         }
     }
@@ -113,6 +118,16 @@ impl PendingState {
         match self {
             Self::Waiting(pending) => &pending.next,
             Self::Ended(ended) => &ended.next,
+        }
+    }
+
+    /// Whether the sign-in waits for a choice of organisation.
+    fn waits_for_a_choice(&self) -> bool {
+        match self {
+            Self::Waiting(sign_in) => {
+                matches!(sign_in.pending.question, StepQuestion::Organization(_))
+            }
+            Self::Ended(_) => false,
         }
     }
 
@@ -140,7 +155,7 @@ impl SignInService {
             .await
     }
 
-    /// Deletes the pending sign-ins with these ids, because their browser has logged out.
+    /// Deletes the pending sign-ins with these ids, because their browser's user has changed.
     pub async fn delete_pending(&self, ids: Vec<String>) -> Result<(), DbError> {
         if ids.is_empty() {
             return Ok(());
@@ -150,8 +165,18 @@ impl SignInService {
             .database
             .write(move |conn| PendingSignInRow::delete_all(conn, &ids).map_err(DbError::from))
             .await?;
-        log::debug!("a log-out ended {deleted} pending sign-ins");
+        log::debug!("deleted {deleted} pending sign-ins of a browser whose user has changed");
         Ok(())
+    }
+
+    /// Deletes those of these pending sign-ins that wait for a choice of organisation, and returns their ids. A
+    /// choice needs no secret, so the browser's next user could make it.
+    pub async fn delete_choices(&self, ids: Vec<String>) -> Result<Vec<String>, DbError> {
+        let found = self.pending_of(ids).await?.into_iter();
+        let choices = found.filter(|(_, state)| state.waits_for_a_choice());
+        let choices: Vec<String> = choices.map(|(row, _)| row.id).collect();
+        self.delete_pending(choices.clone()).await?;
+        Ok(choices)
     }
 
     /// The newest pending sign-in with one of these ids, and its row.
@@ -159,16 +184,28 @@ impl SignInService {
         &self,
         ids: Vec<String>,
     ) -> Result<Option<(PendingSignInRow, PendingState)>, DbError> {
+        Ok(self.pending_of(ids).await?.into_iter().next())
+    }
+
+    /// The pending sign-ins with these ids and their rows, the newest first.
+    async fn pending_of(
+        &self,
+        ids: Vec<String>,
+    ) -> Result<Vec<(PendingSignInRow, PendingState)>, DbError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let rows: Vec<PendingSignInRow> = self
             .services
             .database
             .read(move |conn| PendingSignInRow::newest_first(conn, &ids).map_err(DbError::from))
             .await?;
-        Ok(rows.into_iter().find_map(|row| {
+        let open = |row: PendingSignInRow| {
             let opened = self.services.keys.open_row(&place(&row.id), &row.content)?;
             let state = serde_json::from_slice(&opened.plain).ok()?;
             Some((row, state))
-        }))
+        };
+        Ok(rows.into_iter().filter_map(open).collect())
     }
 }
 

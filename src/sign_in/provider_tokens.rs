@@ -8,6 +8,7 @@ use super::requirement::auth_time;
 use super::service::SignInService;
 use crate::accounts::{
     ExternalIdentity, LinkError, SignInMethod, User, WorkosProfile, find_or_link, provision,
+    sessions_ended_since,
 };
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
@@ -76,10 +77,13 @@ impl From<diesel::result::Error> for ExchangeFailure {
 impl SignInService {
     /// Creates or updates the account of a user whom WorkOS has authenticated, and issues tokens that
     /// depend on the WorkOS session. The session gets a row, so that ending it ends the tokens, and so that
-    /// a refresh renews it. It replaces the browser's `previous` session.
+    /// a refresh renews it. It replaces the browser's `previous` session. If the account's sessions have all
+    /// ended at or after `waiting_since`, when WorkOS asked its first further question, it fails with
+    /// [`SignInFailure::AttemptAlreadyUsed`].
     pub async fn tokens_for_workos(
         &self,
         authentication: Authentication,
+        waiting_since: Option<Timestamp>,
         previous: Option<SessionId>,
         device: ClientDevice,
         now: Timestamp,
@@ -103,6 +107,15 @@ impl SignInService {
         let sign_in = move |conn: &mut Conn| {
             let user = provision(conn, &profile, &record.device, now);
             let user = user.map_err(SignInFailure::from)?;
+            // Locks the account's row.
+            if User::record_login(conn, user.id, now)? == 0 {
+                return Err(LinkError::Inactive { user_id: user.id }.into());
+            }
+            if let Some(since) = waiting_since
+                && sessions_ended_since(conn, user.id, since)?
+            {
+                return Err(SignInFailure::AttemptAlreadyUsed.into());
+            }
             let row = match (draft, &ending) {
                 (Some(draft), ending) => draft.insert(conn, &user, ending.as_ref())?,
                 (None, Some(ending)) => {

@@ -7,7 +7,7 @@ use super::conversions::workos_outcome;
 use super::new_session::{SessionDraft, confirmed_until, limited_lifetime, local_state};
 use super::requirement::{SignInRequirement, auth_time};
 use super::service::SignInService;
-use crate::accounts::{ProvisionError, User, WorkosProfile, provision};
+use crate::accounts::{ProvisionError, User, WorkosProfile, provision, sessions_ended_since};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::SignInFailure;
@@ -41,6 +41,8 @@ pub(super) struct AuthenticatedSignIn {
     pub(super) requirement: SignInRequirement,
     pub(super) previous: Option<SessionId>,
     pub(super) device: ClientDevice,
+    /// When WorkOS asked the first further question, if it asked one.
+    pub(super) waiting_since: Option<Timestamp>,
     pub(super) now: Timestamp,
 }
 
@@ -87,6 +89,7 @@ impl SignInService {
             requirement,
             previous,
             device,
+            waiting_since: None,
             now: self.services.clock.now(),
         })
         .await
@@ -103,6 +106,7 @@ impl SignInService {
             requirement,
             previous,
             device,
+            waiting_since,
             now,
         } = sign_in;
         let lifetime = limited_lifetime(&authentication, self.session_age);
@@ -123,6 +127,11 @@ impl SignInService {
             // between, the deactivation does not see this session.
             if User::record_login(conn, user.id, now)? == 0 {
                 return Err(ProvisionError::Inactive { user_id: user.id }.into());
+            }
+            if let Some(since) = waiting_since
+                && sessions_ended_since(conn, user.id, since)?
+            {
+                return Err(SignInFailure::AttemptAlreadyUsed);
             }
             let row = draft.insert(conn, &user, ending.as_ref())?;
             let row = row.ok_or(SignInFailure::AttemptAlreadyUsed)?;

@@ -4,6 +4,7 @@ pub(super) mod continue_at_workos;
 pub(super) mod cookie;
 mod form;
 
+use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -59,6 +60,7 @@ pub(super) async fn take_over(
                 next: attempt.next().to_owned(),
                 organization_id: organization.cloned(),
                 session_id,
+                began_at: Some(now.utc().timestamp_micros()),
                 requirement: attempt.requirement().clone(),
             };
             let secret = StepSecret::generate(now)?;
@@ -140,7 +142,40 @@ pub async fn post(
         StepOutcome::Rejected(rejection) => {
             show(&row, &sign_in, &answer, Some(rejection_message(rejection)))
         }
-        outcome => conclude(&app.settings, &session, &row.id, &sign_in.next, outcome),
+        outcome => {
+            let ended = match outcome {
+                StepOutcome::SignedIn(_) => end_other_choices(&request, &app, &row.id).await,
+                _ => Vec::new(),
+            };
+            let response = conclude(&app.settings, &session, &row.id, &sign_in.next, outcome);
+            let mut response = response?;
+            for cookie in ended {
+                response.add_cookie(&cookie)?;
+            }
+            Ok(response)
+        }
+    }
+}
+
+/// Ends the browser's sign-ins that wait for a choice of organisation, except for `own`, because a user has
+/// signed in. Returns the cookies that remove theirs.
+async fn end_other_choices(
+    request: &HttpRequest,
+    app: &AppState,
+    own: &str,
+) -> Vec<Cookie<'static>> {
+    let mut ids = cookie::row_ids(request, None);
+    ids.retain(|id| id != own);
+    match app.sign_in.delete_choices(ids).await {
+        Ok(ended) => {
+            let removals = ended.iter().map(|id| cookie::removal(id, app.secure()));
+            removals.collect()
+        }
+        Err(error) => {
+            // The browser has its new session, and the response must reach it.
+            log::error!("failed to delete the pending sign-ins of a browser's previous user: {error}");
+            Vec::new()
+        }
     }
 }
 
@@ -154,7 +189,7 @@ fn conclude(
     let form_url = step_url(cookie::handle_of(id));
     let mut response = match outcome {
         StepOutcome::SignedIn(state) => {
-            let begun = session.start(*state);
+            let begun = session.start_after_step(*state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             redirect(redirect_target(next, &settings.login_redirect_url))
         }

@@ -1,5 +1,6 @@
 //! `/auth/step`: sign-ins for which WorkOS requires another step.
 
+mod after_log_out;
 mod codes;
 mod elsewhere;
 mod endings;

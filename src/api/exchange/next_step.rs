@@ -44,6 +44,10 @@ struct SealedStep {
     pending: PendingAuthentication,
     /// When the token expires, in seconds since the Unix epoch.
     until: i64,
+    /// When WorkOS asked its first question, in microseconds since the Unix epoch; `None` in tokens of earlier
+    /// versions.
+    #[serde(default)]
+    began_at: Option<i64>,
 }
 
 /// Checks the types of a step's fields in a request that answers no step.
@@ -53,7 +57,7 @@ pub(super) fn check_unused(fields: &mut FieldReader<'_>) {
     }
 }
 
-/// Reads the answer to a step and sends it to WorkOS.
+/// Reads the answer to a step and sends it to WorkOS. Returns also when WorkOS asked its first question.
 pub(super) async fn answer(
     keys: &Keys,
     sign_in: &SignInService,
@@ -61,13 +65,13 @@ pub(super) async fn answer(
     client: IpAddr,
     device: &ClientDevice,
     now: Timestamp,
-) -> Result<Result<Authentication, WorkosError>, ApiError> {
+) -> Result<(Result<Authentication, WorkosError>, Option<Timestamp>), ApiError> {
     let token = fields.text(TOKEN);
     let challenge = fields.optional("authentication_challenge_id");
     let pending = open(keys, &token, now);
     // If the token does not open, the request's fields decide which question it answers.
     let wants_organization = match &pending {
-        Some(pending) => matches!(pending.question, StepQuestion::Organization(_)),
+        Some((pending, _)) => matches!(pending.question, StepQuestion::Organization(_)),
         None => fields.lacks("code") && !fields.lacks("organization_id"),
     };
     let given = match wants_organization {
@@ -75,7 +79,7 @@ pub(super) async fn answer(
         false => fields.text("code"),
     };
     fields.finish()?;
-    let pending = pending.ok_or_else(expired)?;
+    let (pending, began_at) = pending.ok_or_else(expired)?;
     let given = match wants_organization {
         true => given,
         false => normalize_code(&given).unwrap_or(given),
@@ -98,7 +102,7 @@ pub(super) async fn answer(
         Err(WorkosError::Refused {
             code, next: None, ..
         }) if code == INVALID => Err(expired()),
-        outcome => Ok(outcome),
+        outcome => Ok((outcome, Some(began_at))),
     }
 }
 
@@ -130,7 +134,7 @@ pub(super) async fn refusal(
     keys: &Keys,
     workos: &WorkosClient,
     error: WorkosError,
-    now: Timestamp,
+    (waiting_since, now): (Option<Timestamp>, Timestamp),
 ) -> ApiError {
     let WorkosError::Refused {
         code,
@@ -141,19 +145,23 @@ pub(super) async fn refusal(
         return ExchangeFailure::from(SignInFailure::from(error)).into();
     };
     let body = match step.as_ref() {
-        NextStep::Answerable(pending) => with_token(keys, workos, code, pending.clone(), now).await,
+        NextStep::Answerable(pending) => {
+            let since = (waiting_since.unwrap_or(now), now);
+            with_token(keys, workos, code, pending.clone(), since).await
+        }
         NextStep::Hosted(_) => Ok(step_json(code, step)),
     };
     body.map_or_else(|error| error, |body| ApiError::NextStep(Box::new(body)))
 }
 
-/// The next step with its sealed token. For an authenticator a challenge is created first.
+/// The next step with its sealed token, which says that WorkOS asked its first question at `began_at`. For an
+/// authenticator a challenge is created first.
 async fn with_token(
     keys: &Keys,
     workos: &WorkosClient,
     code: &str,
     mut pending: PendingAuthentication,
-    now: Timestamp,
+    (began_at, now): (Timestamp, Timestamp),
 ) -> Result<NextStepJson, ApiError> {
     if let StepQuestion::Totp {
         factor_id: Some(factor_id),
@@ -177,6 +185,7 @@ async fn with_token(
     let content = SealedStep {
         pending,
         until: now.plus(LIFETIME).seconds(),
+        began_at: Some(began_at.utc().timestamp_micros()),
     };
     let plain = serde_json::to_vec(&content)
         .map_err(|error| ApiError::internal("write a pending sign-in as JSON", error))?;
@@ -186,11 +195,13 @@ async fn with_token(
     Ok(body)
 }
 
-/// The content of a token that opens and has not expired.
-fn open(keys: &Keys, token: &str, now: Timestamp) -> Option<PendingAuthentication> {
+/// The content of a token that opens and has not expired, and when WorkOS asked its first question.
+fn open(keys: &Keys, token: &str, now: Timestamp) -> Option<(PendingAuthentication, Timestamp)> {
     let plain = keys.open_pending(token)?;
     let content: SealedStep = serde_json::from_slice(&plain).ok()?;
-    (now.seconds() < content.until).then_some(content.pending)
+    let until = Timestamp::from_seconds(content.until).filter(|until| now < *until)?;
+    let began_at = content.began_at.and_then(Timestamp::from_micros);
+    Some((content.pending, began_at.unwrap_or(until.plus(-LIFETIME))))
 }
 
 /// The JSON of a step, without its token.

@@ -182,7 +182,7 @@ async fn the_pending_token_stays_secret_in_json() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_sent_to_the_form_and_the_log_out_only() {
+async fn the_cookie_is_sent_to_the_form_and_to_every_log_out() {
     let app = TestApp::start();
     let una = app.visitor();
     let authorize = una.start_login("/auth/login").await;
@@ -196,7 +196,7 @@ async fn the_cookie_is_sent_to_the_form_and_the_log_out_only() {
     for part in [
         "; HttpOnly",
         "; SameSite=Lax",
-        "; Path=/auth",
+        "; Path=/;",
         "; Max-Age=3600",
     ] {
         assert!(line.contains(part), "{part}: {line}");

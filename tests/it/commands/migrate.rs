@@ -8,7 +8,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-pub(super) const NAMES: [&str; 25] = [
+pub(super) const NAMES: [&str; 26] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
     "2026-11-21-000003_create_django_imports",
@@ -34,6 +34,7 @@ pub(super) const NAMES: [&str; 25] = [
     "2026-11-29-000023_add_username_to_users",
     "2026-11-29-000025_create_account_addresses",
     "2026-11-29-000027_create_account_groups",
+    "2026-11-29-000028_add_sessions_ended_at_to_users",
 ];
 
 fn migrate(database: &TestDatabase, options: &[&str]) -> Program {

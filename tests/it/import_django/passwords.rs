@@ -39,6 +39,9 @@ fn a_password_changed_in_django_is_imported_and_revokes_sessions() {
         ("changed$there", 1)
     );
     assert!(!is_signed_in(&target, 1) && is_signed_in(&target, 2));
+    // Sign-ins that wait for a further step end too.
+    assert!(user.sessions_ended_at.is_some());
+    assert_eq!(target.user(2).sessions_ended_at, None);
     // A second change is compared with the first one.
     django.set(1, "password = ''");
     target.import(&django, &[]);
@@ -102,6 +105,7 @@ fn a_hash_that_django_replaced_ends_no_session() {
         sign_in(&target, id);
     }
     let versions = [1, 2, 3].map(|id| target.user(id).token_version);
+    let ended_at = target.user(1).sessions_ended_at;
     django.set(1, &stored(600_000));
     django.set(2, "password = 'pbkdf2_sha256$260000$other$BBBB'");
     django.set(3, "password = ''");
@@ -114,6 +118,8 @@ fn a_hash_that_django_replaced_ends_no_session() {
     assert!(is_signed_in(&target, 1) && !is_signed_in(&target, 2) && !is_signed_in(&target, 3));
     let after = [1, 2, 3].map(|id| target.user(id).token_version);
     assert_eq!(after, [versions[0], versions[1] + 1, versions[2] + 1]);
+    assert_eq!(target.user(1).sessions_ended_at, ended_at);
+    assert!(target.user(2).sessions_ended_at > ended_at);
     assert!(target.user(1).password.starts_with("pbkdf2_sha256$600000$"));
     let again = target.import(&django, &[]);
     assert_eq!(counts(&again, 0), [0, 0, 3, 0]);

@@ -1,0 +1,13 @@
+DROP TRIGGER users_closed;
+ALTER TABLE users DROP COLUMN sessions_ended_at;
+CREATE TRIGGER users_closed AFTER UPDATE OF is_active ON users
+WHEN OLD.is_active AND NOT NEW.is_active
+BEGIN
+    INSERT OR IGNORE INTO ended_sessions (session_id, expires_at)
+    SELECT id, expires_at FROM sessions WHERE user_id = NEW.id AND revoked_at IS NULL;
+    UPDATE sessions
+    SET revoked_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), workos_refresh_token = NULL
+    WHERE user_id = NEW.id AND revoked_at IS NULL;
+    UPDATE users SET token_version = token_version + 1
+    WHERE id = NEW.id AND NEW.token_version = OLD.token_version;
+END;

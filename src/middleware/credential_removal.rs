@@ -1,0 +1,112 @@
+//! Removes the cookies with credentials when the browser's user changes, and ends what they gave access to.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::cookie::Cookie;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderValue, SET_COOKIE};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, web};
+
+use super::client_ip::device;
+use super::credential_cookies::{
+    LOGIN_ATTEMPT, LOGIN_CODE, PENDING_SIGN_IN, SignInCookies, TokenCookie, cookie_claims,
+};
+use super::session_encryption::{cookie_parts, sets_cookie};
+use crate::audit::RevocationReason;
+use crate::hex::sha256_hex;
+use crate::sessions::CredentialRemoval;
+use crate::settings::Settings;
+use crate::sign_out::SignOutRequest;
+use crate::state::AppState;
+use crate::tokens::TokenKind;
+
+/// The most pending sign-ins that one response deletes. Older cookies than the newest five are not accepted.
+const MOST_PENDING_SIGN_INS: usize = 50;
+
+/// Removes the credentials that [`BrowserSession`](crate::sessions::BrowserSession) has marked, except
+/// those that the response sets, and revokes the tokens among them.
+pub async fn remove_credentials(
+    app: web::Data<AppState>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    let marked = response.request().extensions_mut().remove();
+    let Some(removal): Option<CredentialRemoval> = marked else {
+        return Ok(response);
+    };
+    if removal > CredentialRemoval::ForeignTokens {
+        end_tokens(&app, response.request()).await;
+    }
+    if removal >= CredentialRemoval::TokensAndPendingSignIns {
+        end_pending_sign_ins(&app, response.request()).await;
+    }
+    for cookie in removals(removal, response.request(), &app.settings) {
+        if !sets_cookie(response.headers(), cookie.name())
+            && let Ok(line) = HeaderValue::from_str(&cookie.to_string())
+        {
+            response.headers_mut().append(SET_COOKIE, line);
+        }
+    }
+    Ok(response)
+}
+
+/// Revokes the families of the tokens in the request's cookies: a copy of a removed or replaced cookie must
+/// not work any longer. A log-out has already done so, in its own transaction.
+async fn end_tokens(app: &AppState, request: &HttpRequest) {
+    let now = app.clock.now();
+    let access_tokens = cookie_claims(app, request, TokenKind::Access);
+    let refresh_tokens = cookie_claims(app, request, TokenKind::Refresh);
+    if access_tokens.is_empty() && refresh_tokens.is_empty() {
+        return;
+    }
+    let request = SignOutRequest {
+        access_tokens,
+        refresh_tokens,
+        device: device(request, &app.settings.trusted_proxies),
+        reason: Some(RevocationReason::Replaced),
+        ..SignOutRequest::default()
+    };
+    if let Err(error) = app.sign_out.end_families(request, now).await {
+        // The browser has its new identity, and the response must reach it.
+        log::error!("failed to revoke the tokens of a browser's previous user: {error}");
+    }
+}
+
+/// Deletes the rows of the browser's pending sign-ins: a copy of a removed cookie must not work any longer.
+async fn end_pending_sign_ins(app: &AppState, request: &HttpRequest) {
+    let cookies = cookie_parts(request.headers()).filter_map(|part| part.split_once('='));
+    let pending = cookies.filter(|(name, _)| PENDING_SIGN_IN.names(name.trim()));
+    let ids = pending.map(|(_, value)| sha256_hex(value.trim()));
+    let ids = ids.take(MOST_PENDING_SIGN_INS).collect();
+    if let Err(error) = app.sign_in.delete_pending(ids).await {
+        log::error!("failed to delete the pending sign-ins of a browser's previous user: {error}");
+    }
+}
+
+fn removals(
+    removal_kind: CredentialRemoval,
+    request: &HttpRequest,
+    settings: &Settings,
+) -> Vec<Cookie<'static>> {
+    let secure = settings.public_url.is_https();
+    let api = &settings.api;
+    let tokens = [TokenCookie::access(api), TokenCookie::refresh(api)];
+    let tokens = tokens.into_iter().flatten();
+    let mut removals: Vec<_> = tokens.map(|cookie| cookie.removal(secure)).collect();
+    let kinds: &[SignInCookies] = match removal_kind {
+        CredentialRemoval::ForeignTokens | CredentialRemoval::Tokens => &[],
+        CredentialRemoval::TokensAndPendingSignIns => &[PENDING_SIGN_IN],
+        CredentialRemoval::TokensAndSignIns => {
+            // The browser does not send this cookie to the log-out.
+            removals.push(LOGIN_CODE.removal(LOGIN_CODE.prefix.to_owned(), secure));
+            &[LOGIN_ATTEMPT, PENDING_SIGN_IN]
+        }
+    };
+    for part in cookie_parts(request.headers()) {
+        let name = part.split_once('=').map_or(part, |(name, _)| name).trim();
+        let kind = kinds.iter().filter(|kind| kind.names(name));
+        removals.extend(kind.map(|kind| kind.removal(name.to_owned(), secure)));
+    }
+    removals
+}
