@@ -1,18 +1,25 @@
 //! Signing out: ends sessions and revokes the tokens that depend on them.
 
+mod at_workos;
+mod request;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use diesel::QueryResult;
 
+use self::request::unused_sids;
 use crate::accounts::revoke_all_sessions;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
 use crate::ids::{SessionId, UserId, WorkosSid};
 use crate::sessions::{RevocationCache, SessionRow};
-use crate::tokens::{RefreshTokenRow, TokenClaims, Tokens, end_family_of_access_token};
-use crate::workos::{ClientDevice, WorkosClient, WorkosError};
+use crate::tokens::{RefreshTokenRow, Tokens};
+use crate::workos::{ClientDevice, WorkosClient};
+
+pub use at_workos::{NotRevokedAtWorkos, revoke_in_background, revoke_sessions_at_workos};
+pub use request::SignOutRequest;
 
 /// Ends sessions and their tokens, here and at WorkOS. Cheap to clone.
 #[derive(Clone)]
@@ -21,23 +28,6 @@ pub struct SignOutService {
     workos: WorkosClient,
     tokens: Arc<Tokens>,
     revocations: Arc<RevocationCache>,
-}
-
-/// The session and the tokens that a sign-out request carried.
-#[derive(Debug, Default)]
-pub struct SignOutRequest {
-    /// The browser session.
-    pub session_id: Option<SessionId>,
-    /// Further sessions of the browser, of other cookies of the same name.
-    pub other_sessions: Vec<SessionId>,
-    /// The claims of the access tokens, expired ones included.
-    pub access_tokens: Vec<TokenClaims>,
-    /// The claims of the refresh tokens.
-    pub refresh_tokens: Vec<TokenClaims>,
-    /// The client's device.
-    pub device: ClientDevice,
-    /// Why the session ends, if not by its own log-out.
-    pub reason: Option<RevocationReason>,
 }
 
 /// The result of a sign-out.
@@ -75,14 +65,15 @@ impl SignOutService {
     }
 
     /// Ends the browser session and every session with a WorkOS `sid` named in the request, and
-    /// revokes the token families that depend on any of them and the families of the tokens.
+    /// revokes the token families that depend on any of them and the families of the tokens. Revokes the
+    /// ended sessions at WorkOS in a background task, except that of the result's `workos_sid`.
     pub async fn sign_out(
         &self,
         request: SignOutRequest,
         now: Timestamp,
     ) -> Result<SignedOut, DbError> {
         let tokens = Arc::clone(&self.tokens);
-        let (row, sids, ended) = self
+        let (row, workos_sid, ended, unused) = self
             .database
             .write(move |conn| {
                 let row = match &request.session_id {
@@ -108,33 +99,41 @@ impl SignOutService {
                 for row in now_ended.chain(&ended) {
                     request.event(row).record(conn, &request.device, now)?;
                 }
-                Ok::<_, DbError>((row, sids, ended))
+                let workos_sid = sids.into_iter().next();
+                let mut unused = unused_sids(conn, &ended, now)?;
+                if let Some(sid) = &workos_sid {
+                    unused.remove(sid);
+                }
+                Ok::<_, DbError>((row, workos_sid, ended, unused))
             })
             .await?;
         for row in row.iter().chain(&ended) {
             self.revocations.add_revoked(&row.id, row.expires_at);
         }
-        let workos_sid = sids.into_iter().next();
+        self.revoke_at_workos(unused);
         Ok(SignedOut {
             by_workos: workos_sid.is_some() || row.is_some_and(|row| row.login_attempt.is_some()),
             workos_sid,
         })
     }
 
-    /// Revokes the families of the request's tokens, and ends the sessions that existed only for them. No
-    /// browser session ends.
+    /// Revokes the families of the request's tokens, and ends the sessions that existed only for them, here
+    /// and in a background task at WorkOS. No browser session ends.
     pub async fn end_families(
         &self,
         request: SignOutRequest,
         now: Timestamp,
     ) -> Result<(), DbError> {
         let tokens = Arc::clone(&self.tokens);
-        self.database
+        let unused = self
+            .database
             .write(move |conn| {
                 request.end_families(conn, &tokens, now)?;
                 request.end_sessions_of_tokens(conn, now)
             })
-            .await
+            .await?;
+        self.revoke_at_workos(unused);
+        Ok(())
     }
 
     /// Ends one session of a user. Returns `None` if the user has no session with this id.
@@ -214,100 +213,6 @@ impl SignOutService {
     pub fn revoke_at_workos(&self, sids: BTreeSet<WorkosSid>) {
         revoke_in_background(self.workos.clone(), sids);
     }
-}
-
-/// Revokes sessions at WorkOS that have ended here.
-pub fn revoke_in_background(workos: WorkosClient, sids: BTreeSet<WorkosSid>) {
-    if sids.is_empty() {
-        return;
-    }
-    tokio::spawn(async move {
-        if let Err(failure) = revoke_sessions_at_workos(&workos, &sids).await {
-            log::warn!("not all sessions that ended here ended at WorkOS: {failure}");
-        }
-    });
-}
-
-impl SignOutRequest {
-    fn end_families(
-        &self,
-        conn: &mut Conn,
-        tokens: &Tokens,
-        now: Timestamp,
-    ) -> Result<(), DbError> {
-        for access in &self.access_tokens {
-            end_family_of_access_token(conn, access, self.reason, &self.device, now)?;
-        }
-        for refresh in &self.refresh_tokens {
-            tokens.end_family(conn, refresh, &self.device, now)?;
-        }
-        Ok(())
-    }
-
-    /// Ends the sessions of WorkOS that have a row for the tokens of an exchange, and have no tokens any more.
-    fn end_sessions_of_tokens(&self, conn: &mut Conn, now: Timestamp) -> Result<(), DbError> {
-        let claims = self.access_tokens.iter().chain(&self.refresh_tokens);
-        for sid in claims.filter_map(|claims| claims.sid.as_ref()) {
-            if RefreshTokenRow::has_live_of_sid(conn, sid, now)? {
-                continue;
-            }
-            for row in SessionRow::revoke_without_cookie(conn, sid, now)? {
-                self.event(&row).record(conn, &self.device, now)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The audit event for the end of this session.
-    fn event(&self, ended: &SessionRow) -> AuditEvent {
-        let (user_id, session_id) = (ended.user_id, ended.id.clone());
-        match self.reason {
-            None => AuditEvent::SignedOut {
-                user_id,
-                session_id,
-            },
-            Some(reason) => AuditEvent::SessionRevoked {
-                user_id,
-                session_id,
-                reason,
-            },
-        }
-    }
-}
-
-/// Sessions that WorkOS was not made to revoke.
-#[derive(Debug, thiserror::Error)]
-#[error("{left} of {all} sessions were not revoked at WorkOS: {error}")]
-pub struct NotRevokedAtWorkos {
-    /// The number of sessions that were not revoked.
-    pub left: usize,
-    /// The number of sessions that were to be revoked.
-    pub all: usize,
-    /// Why.
-    #[source]
-    pub error: WorkosError,
-}
-
-/// Revokes these sessions at WorkOS, one after the other, until WorkOS cannot be reached.
-pub async fn revoke_sessions_at_workos(
-    workos: &WorkosClient,
-    sids: &BTreeSet<WorkosSid>,
-) -> Result<(), NotRevokedAtWorkos> {
-    for (done, sid) in sids.iter().enumerate() {
-        match workos.revoke_session(sid).await {
-            Ok(()) => {}
-            // The session has already ended at WorkOS.
-            Err(error @ WorkosError::Refused { .. }) if !error.is_misconfiguration() => {
-                log::info!("WorkOS did not revoke session {sid}: {error}");
-            }
-            // The remaining calls would fail too, and each takes seconds to do so.
-            Err(error) => {
-                let (left, all) = (sids.len() - done, sids.len());
-                return Err(NotRevokedAtWorkos { left, all, error });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Ends a session and revokes the token families that depend on it. Returns the session's row. Must

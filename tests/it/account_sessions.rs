@@ -63,7 +63,13 @@ pub(crate) fn is_done(response: &Response) {
 
 /// Inserts a session of this user that a password sign-in created.
 pub(crate) fn add_session(app: &TestApp, user_id: UserId, id: &str) {
-    let new = NewSession {
+    let new = password_session(app, user_id, id);
+    assert!(app.change(|conn| new.insert(conn)));
+}
+
+/// A new session of this user, as a password sign-in creates it.
+pub(crate) fn password_session(app: &TestApp, user_id: UserId, id: &str) -> NewSession {
+    NewSession {
         id: id.into(),
         user_id,
         login_attempt: None,
@@ -78,8 +84,7 @@ pub(crate) fn add_session(app: &TestApp, user_id: UserId, id: &str) {
         ip_address: None,
         user_agent: None,
         impersonator: None,
-    };
-    assert!(app.change(|conn| new.insert(conn)));
+    }
 }
 
 pub(crate) fn is_open(app: &TestApp, id: &str) -> bool {

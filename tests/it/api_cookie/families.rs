@@ -3,9 +3,11 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use vestibule::accounts::User;
+use vestibule::sessions::NewSession;
 use vestibule::tokens::TokenGrant;
 
 use super::{LOGOUT, NAME, REFRESH, REFRESH_NAME, TOKEN, credentials};
+use crate::account_sessions::{is_open, password_session, workos_has};
 use crate::support::api::{ApiResponse, PASSWORD};
 use crate::support::app::{TestApp, TestAppBuilder, Visitor};
 use crate::support::exchange::code_for;
@@ -84,6 +86,81 @@ async fn the_session_of_exchanged_tokens_ends_with_them() {
     assert_eq!((app.sessions().len(), open()), (2, 1));
     browser.post_json(TOKEN, &credentials()).await;
     assert_eq!(open(), 0);
+}
+
+/// WorkOS would sign the previous user in again, without credentials.
+#[tokio::test]
+async fn the_session_of_exchanged_tokens_ends_at_workos_too() {
+    for how in ["/api/token", "/login", "/auth/callback"] {
+        let app = app("false");
+        let browser = app.visitor();
+        let code = json!({ "code": code_for(&app, ADA).await });
+        let answer = browser.post_json("/api/auth/workos/callback", &code).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        workos_has(&app, ADA, 1).await;
+        match how {
+            "/api/token" => {
+                browser.post_json(TOKEN, &credentials()).await;
+            }
+            "/login" => {
+                browser.log_in("lena@example.com", PASSWORD).await;
+            }
+            _ => {
+                browser.sign_in("olive@example.com").await;
+            }
+        }
+        workos_has(&app, ADA, 0).await;
+    }
+}
+
+/// A late answer can leave cookies of two users in a browser. WorkOS's log-out page ends one session.
+#[tokio::test]
+async fn a_log_out_ends_every_session_of_its_cookies_at_workos() {
+    let app = app("false");
+    let code = json!({ "code": code_for(&app, ADA).await });
+    let browser = app.visitor();
+    let answer = browser.post_json("/api/auth/workos/callback", &code).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let access = browser.cookie("/", NAME).unwrap();
+    let olive = app.signed_in("olive@example.com").await;
+    let cookies = format!("{}; {NAME}={access}", olive.cookies("/"));
+    let request = app.visitor().request(Method::POST, "/auth/logout");
+    let response = request.header("cookie", cookies).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::FOUND);
+    workos_has(&app, ADA, 0).await;
+    workos_has(&app, "olive@example.com", 1).await;
+}
+
+/// A browser's session may be of the same WorkOS session as tokens of an exchange.
+#[tokio::test]
+async fn a_workos_session_that_is_still_in_use_stays() {
+    let app = app("false");
+    let ada = app.signed_in(ADA).await;
+    let row = app.only_session();
+    let sid = row.workos_sid.clone();
+    let grant = TokenGrant {
+        sid: sid.clone(),
+        ..TokenGrant::default()
+    };
+    let access = app.issue_tokens(&app.user(ADA), grant).access;
+    let of_exchange = NewSession {
+        workos_sid: sid.clone(),
+        ..password_session(&app, row.user_id, "0123456789abcdef0123456789abcdef")
+    };
+    assert!(app.change(|conn| of_exchange.insert(conn)));
+    let request = app.visitor().request(Method::POST, TOKEN);
+    let request = request.header("cookie", format!("{NAME}={access}"));
+    let answer = ApiResponse::of_request(request.json(&credentials())).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(!is_open(&app, &of_exchange.id), "its tokens have ended");
+    // The next session ends at WorkOS after this one would have.
+    let browser = app.visitor();
+    let code = json!({ "code": code_for(&app, "olive@example.com").await });
+    browser.post_json("/api/auth/workos/callback", &code).await;
+    browser.post_json(TOKEN, &credentials()).await;
+    workos_has(&app, "olive@example.com", 0).await;
+    workos_has(&app, ADA, 1).await;
+    assert!(ada.is_signed_in().await);
 }
 
 /// A sibling host can set a cookie of the same name, and an earlier configuration may have.
