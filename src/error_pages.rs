@@ -6,14 +6,14 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE, WWW_AUTHENTICATE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpRequest, ResponseError, web};
+use actix_web::{HttpMessage, HttpRequest, ResponseError, web};
 use askama::Template;
 
 use crate::api::ApiError;
 use crate::api::bearer::not_signed_in;
 use crate::api::error::BEARER;
 use crate::error::{Error, ErrorChain, PublicError};
-use crate::middleware::request_id;
+use crate::middleware::{ErrorPageUser, request_id};
 use crate::settings::PasswordLogin;
 use crate::state::AppState;
 use crate::web::pages::{ActionLink, ErrorPage};
@@ -110,8 +110,13 @@ fn body(request: &HttpRequest, public: &PublicError) -> (&'static str, String) {
         url: if url.is_empty() { this_page } else { url },
     });
     let id = request_id(request);
+    let extensions = request.extensions();
+    let user = extensions.get::<ErrorPageUser>();
     let page = ErrorPage {
-        page: render::bare_frame(),
+        page: match user {
+            Some(ErrorPageUser(user)) => render::frame(Some(user), None),
+            None => render::bare_frame(),
+        },
         status: public.status.as_u16(),
         heading: public.heading,
         message: &public.message,

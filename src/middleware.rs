@@ -9,6 +9,7 @@ mod cors;
 mod credential_cookies;
 mod credential_removal;
 mod cross_site;
+mod error_page_user;
 mod request_log;
 mod security_headers;
 mod session_encryption;
@@ -27,6 +28,7 @@ pub use credential_cookies::{
 };
 pub use credential_removal::remove_credentials;
 pub use cross_site::{cross_site, is_own_link, is_trusted_link, is_typed_address};
+pub use error_page_user::{ErrorPageUser, keep_error_page_user};
 pub use request_log::{request_id, request_log};
 pub use security_headers::security_headers;
 #[cfg(fuzzing)]

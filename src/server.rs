@@ -19,9 +19,9 @@ use crate::accounts::{
 };
 use crate::error_pages::error_pages;
 use crate::middleware::{
-    ConnectionLimits, OpenConnections, allowed_hosts, bounded_body, cors, cross_site, mark_busy,
-    open_with_fallback_keys, remove_credentials, request_log, reseal, security_headers,
-    session_middleware, settle_throttle, track_request,
+    ConnectionLimits, OpenConnections, allowed_hosts, bounded_body, cors, cross_site,
+    keep_error_page_user, mark_busy, open_with_fallback_keys, remove_credentials, request_log,
+    reseal, security_headers, session_middleware, settle_throttle, track_request,
 };
 use crate::purge;
 use crate::state::AppState;
@@ -78,6 +78,7 @@ impl Application {
                 .configure(|config| urls::routes(config, &state.settings.api.prefix))
                 .wrap(from_fn(settle_throttle))
                 .wrap(from_fn(remove_credentials))
+                .wrap(from_fn(keep_error_page_user))
                 .wrap(from_fn(reseal))
                 .wrap(session_middleware(&state.settings, &state.keys))
                 .wrap(from_fn(open_with_fallback_keys))

@@ -44,7 +44,7 @@ pub fn session_middleware(
 }
 
 /// Responses below this path are the same for every user.
-const STATIC: &str = "/static/";
+pub(super) const STATIC: &str = "/static/";
 
 /// Marks a request whose cookie was opened by a fallback key.
 struct OpenedByFallback;

@@ -5,7 +5,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use super::account::AccountView;
 use super::form::{Form, field_error};
 use super::step::continue_at_workos;
-use super::{page_target, redirect};
+use super::{page_target, redirect, render};
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, SessionOver, login_required, update_cookie};
 use crate::ids::OrganizationId;
@@ -77,7 +77,8 @@ pub async fn post(
         OrganizationSwitch::Refused(error) => match new_sign_in(&error, &user) {
             Some(step) => {
                 log::info!("switching the organisation requires a new sign-in: {error}");
-                continue_at_workos::page(&step, Some(&wanted), back, false)
+                let frame = render::frame(Some(&user), None);
+                continue_at_workos::page(frame, &step, Some(&wanted), back, false)
             }
             None => {
                 log::info!("WorkOS refused to switch the organisation: {error}");

@@ -45,9 +45,9 @@ pub(super) async fn take_over(
         None => Err(error.into()),
         Some(NextStep::Hosted(step)) => {
             log::info!("a sign-in continues at WorkOS: {error}");
-            let next = attempt.next();
+            let (frame, next) = (render::bare_frame(), attempt.next());
             let response = match attempt.is_continuation() {
-                true => continue_at_workos::page(step, organization, next, true),
+                true => continue_at_workos::page(frame, step, organization, next, true),
                 false => continue_at_workos::redirect(request, authorize, step, attempt),
             };
             Ok(response.map_err(|error| InternalError::new("start a sign-in at WorkOS", error))?)
@@ -173,7 +173,9 @@ async fn end_other_choices(
         }
         Err(error) => {
             // The browser has its new session, and the response must reach it.
-            log::error!("failed to delete the pending sign-ins of a browser's previous user: {error}");
+            log::error!(
+                "failed to delete the pending sign-ins of a browser's previous user: {error}"
+            );
             Vec::new()
         }
     }
@@ -196,7 +198,8 @@ fn conclude(
         // A page with a link: Chromium applies the policy's `form-action` to a redirect after a form,
         // and the policy cannot name every organisation's single sign-on.
         StepOutcome::ContinueAtWorkos(step, organization) => {
-            continue_at_workos::page(&step, organization.as_ref(), next, false)?
+            let frame = render::bare_frame();
+            continue_at_workos::page(frame, &step, organization.as_ref(), next, false)?
         }
         StepOutcome::NextQuestion | StepOutcome::Rejected(_) => return Ok(redirect(&form_url)),
         StepOutcome::RetryLater(failure) => {

@@ -13,7 +13,7 @@ use vestibule::sessions::SessionRow;
 
 use crate::support::app::{TestApp, Visitor, location};
 use crate::support::log::{capture, count_lines, open_when};
-use crate::support::steps::{AUTHENTICATE, error_page, retry_after, set_cookie};
+use crate::support::steps::{AUTHENTICATE, LOG_OUT_LINK, error_page, retry_after, set_cookie};
 use crate::support::tokens::token_part;
 
 pub(crate) const TWYLA: &str = "twyla@example.com";
@@ -168,6 +168,7 @@ async fn an_organisation_with_single_sign_on_requires_a_new_sign_in() {
     let answer = switch(&app, &twyla, HARBOUR).await;
     assert_eq!(answer.status(), StatusCode::OK, "no redirect after a form");
     let page = answer.text().await.unwrap();
+    assert!(page.contains(LOG_OUT_LINK), "{page}");
     let same = app.only_session();
     assert_eq!(same.organization_id, before.organization_id);
     assert_eq!(same.renewing_until, None, "the lease is free");

@@ -1,5 +1,6 @@
 //! Routes: slash forms, methods, unknown pages, JSON under `/api/`, and escaping.
 
+mod log_out_link;
 mod notices;
 
 use std::collections::BTreeSet;

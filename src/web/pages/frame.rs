@@ -33,7 +33,7 @@ impl<'a> PageFrame<'a> {
 /// The header's navigation.
 #[derive(Clone, Copy, Debug)]
 pub enum Nav<'a> {
-    /// Only the site's name: for pages that do not know who is signed in, such as most errors.
+    /// Only the site's name: for pages that do not know who is signed in.
     Hidden,
     /// A log-in link.
     SignedOut,

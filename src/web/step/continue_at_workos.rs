@@ -8,7 +8,7 @@ use crate::ids::OrganizationId;
 use crate::links::{login_as_another_url, login_with_url};
 use crate::web::login::AuthorizeRedirect;
 use crate::web::login_attempt::LoginAttempt;
-use crate::web::pages::{ActionLink, ContinueAtWorkosPage};
+use crate::web::pages::{ActionLink, ContinueAtWorkosPage, PageFrame};
 use crate::web::render;
 use crate::workos::{HostedStep, HostedStepReason};
 
@@ -30,6 +30,7 @@ pub(super) fn redirect(
 
 /// A page that says what is missing, with a link to WorkOS. `again`: a redirect has not helped.
 pub(in crate::web) fn page(
+    frame: PageFrame<'_>,
     step: &HostedStep,
     organization: Option<&OrganizationId>,
     next: &str,
@@ -47,7 +48,7 @@ pub(in crate::web) fn page(
         );
     }
     let page = ContinueAtWorkosPage {
-        page: render::bare_frame(),
+        page: frame,
         heading,
         message: &message,
         action: ActionLink {

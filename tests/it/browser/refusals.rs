@@ -45,6 +45,29 @@ async fn a_page_that_does_not_exist_links_to_home() {
 }
 
 #[tokio::test]
+async fn a_page_that_does_not_exist_offers_a_signed_in_user_to_log_out() {
+    let app = TestApp::start();
+    for (screen, scheme) in [
+        (Screen::Phone, Scheme::Light),
+        (Screen::Phone, Scheme::Dark),
+        (Screen::Desktop, Scheme::Light),
+        (Screen::Desktop, Scheme::Dark),
+    ] {
+        let browser = Browser::open(screen, scheme).await;
+        browser.visit(&format!("{}/auth/login", app.url)).await;
+        browser.choose_user("ada@example.com").await;
+        browser.wait_for_heading(WELCOME_ADA).await;
+        browser.visit(&format!("{}/nowhere", app.url)).await;
+        browser.wait_for_heading("Page not found").await;
+        browser
+            .check_error_page(&picture("error-404-signed-in", screen, scheme), 404)
+            .await;
+        browser.click("Log out").await;
+        browser.wait_for_heading("Log in to continue").await;
+    }
+}
+
+#[tokio::test]
 async fn a_callback_that_is_used_again_offers_to_start_again() {
     let app = TestApp::start();
     let browser = Browser::open(Screen::Phone, Scheme::Light).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::app::TestApp;
 use crate::support::renewal::{KEY_SET, assert_all_ok, at_once, eventually};
-use crate::support::steps::{AUTHENTICATE, error_page, retry_after};
+use crate::support::steps::{AUTHENTICATE, LOG_OUT_LINK, error_page, retry_after};
 
 #[tokio::test]
 async fn every_transient_failure_keeps_the_session() {
@@ -149,6 +149,7 @@ async fn after_the_grace_period_requests_fail_without_a_log_out() {
     assert!((1..=30).contains(&retry_after(response.headers()).unwrap()));
     let page = error_page(response, StatusCode::SERVICE_UNAVAILABLE).await;
     assert!(page.contains("The sign-in service is not responding"));
+    assert!(page.contains(LOG_OUT_LINK), "{page}");
     let me = ada.get_me().await;
     assert_eq!(me.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(retry_after(&me.headers).is_some());

@@ -92,6 +92,7 @@ async fn after_a_minute_without_a_reading_a_replica_accepts_no_session() {
             told.contains("we cannot check whether you are signed in"),
             "{path}: {told}"
         );
+        assert!(!told.contains("Log out"), "{path}: {told}");
     }
     let stranger = replica.visitor().get("/").await;
     assert_eq!(stranger.status(), StatusCode::OK, "no session is involved");

@@ -9,6 +9,8 @@ use super::log::count_lines;
 
 /// The path at which WorkOS exchanges codes and refresh tokens.
 pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
+/// The link in the header of a page that knows who is signed in.
+pub(crate) const LOG_OUT_LINK: &str = r#"<a href="/auth/logout">Log out</a>"#;
 
 /// A parameter of a URL.
 pub(crate) fn query(url: &Url, name: &str) -> String {
