@@ -21,6 +21,7 @@ use crate::web::{
 pub fn routes(config: &mut ServiceConfig, prefix: &ApiPrefix) {
     let api = |path: &str| format!("{}{path}", prefix.as_str());
     config
+        .app_data(web::Data::new(docs::ApiDocuments::default()))
         .service(get("/", home::home))
         .service(get("/account", account::account))
         .service(post("/account/password", password_change::post))

@@ -1,10 +1,17 @@
 //! `GET /api/schema` and `GET /api/docs`: the API's documentation, for tools and for people.
 //!
-//! Both answer 404 with `API_DOCS=off`, and leave out the providers that are not configured.
+//! Both answer 404 with `API_DOCS=off`, and leave out the providers that are not configured. They are written
+//! and compressed once: that takes as much time as fifty other pages, and anybody may ask for them.
 
-use actix_web::http::header::ContentType;
-use actix_web::{HttpResponse, web};
+use std::io::{self, Write};
+use std::sync::OnceLock;
+
+use actix_web::http::header::{self, AcceptEncoding, ContentType, Encoding, Header};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use super::ApiError;
@@ -17,32 +24,97 @@ use crate::state::AppState;
 use crate::web::pages::PageFrame;
 use crate::web::render;
 
+/// The documents of one server.
+#[derive(Default)]
+pub struct ApiDocuments {
+    schema: OnceLock<Document>,
+    page: OnceLock<Document>,
+}
+
+struct Document {
+    plain: Bytes,
+    gzip: Bytes,
+}
+
+impl Document {
+    fn new(text: String) -> io::Result<Self> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text.as_bytes())?;
+        Ok(Self {
+            plain: text.into(),
+            gzip: encoder.finish()?.into(),
+        })
+    }
+
+    fn response(&self, request: &HttpRequest, content_type: ContentType) -> HttpResponse {
+        let encodings = [Encoding::gzip(), Encoding::identity()];
+        let chosen = AcceptEncoding::parse(request)
+            .ok()
+            .and_then(|accepted| accepted.negotiate(encodings.iter()));
+        let mut response = HttpResponse::Ok();
+        response
+            .content_type(content_type)
+            .insert_header((header::VARY, "accept-encoding"));
+        if chosen == Some(Encoding::gzip()) {
+            response
+                .insert_header((header::CONTENT_ENCODING, "gzip"))
+                .body(self.gzip.clone())
+        } else {
+            response.body(self.plain.clone())
+        }
+    }
+}
+
 /// `GET /api/schema`: the OpenAPI document.
-pub async fn schema(app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let operations = served_operations(&app.settings)?;
-    let document = schema::document(&operations, app.settings.api.scheme());
-    let text = serde_json::to_string(&document)
-        .map_err(|error| ApiError::internal("write the document as JSON", error))?;
-    Ok(HttpResponse::Ok()
-        .content_type(ContentType::json())
-        .body(schema::with_prefix(text, &app.settings.api.prefix)))
+pub async fn schema(
+    request: HttpRequest,
+    app: web::Data<AppState>,
+    documents: web::Data<ApiDocuments>,
+) -> Result<HttpResponse, ApiError> {
+    let write = || {
+        let operations = served_operations(&app.settings)?;
+        let document = schema::document(&operations, app.settings.api.scheme());
+        serde_json::to_string(&document)
+            .map_err(|error| ApiError::internal("write the document as JSON", error))
+    };
+    let document = once(&documents.schema, &app.settings, write)?;
+    Ok(document.response(&request, ContentType::json()))
 }
 
 /// `GET /api/docs`: the documentation as a page.
-pub async fn docs(app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let page = ApiDocsPage {
-        page: render::bare_frame(),
-        site: app.settings.public_url.as_str(),
-        session_cookie: &app.settings.session_cookie_name,
-        scheme: app.settings.api.scheme(),
-        operations: &served_operations(&app.settings)?,
+pub async fn docs(
+    request: HttpRequest,
+    app: web::Data<AppState>,
+    documents: web::Data<ApiDocuments>,
+) -> Result<HttpResponse, ApiError> {
+    let write = || {
+        let page = ApiDocsPage {
+            page: render::bare_frame(),
+            site: app.settings.public_url.as_str(),
+            session_cookie: &app.settings.session_cookie_name,
+            scheme: app.settings.api.scheme(),
+            operations: &served_operations(&app.settings)?,
+        };
+        page.render()
+            .map_err(|error| ApiError::internal("render the documentation", error))
     };
-    let html = page
-        .render()
-        .map_err(|error| ApiError::internal("render the documentation", error))?;
-    Ok(HttpResponse::Ok()
-        .content_type(ContentType::html())
-        .body(schema::with_prefix(html, &app.settings.api.prefix)))
+    let document = once(&documents.page, &app.settings, write)?;
+    Ok(document.response(&request, ContentType::html()))
+}
+
+/// The document, which the first call writes.
+fn once<'a>(
+    document: &'a OnceLock<Document>,
+    settings: &Settings,
+    write: impl FnOnce() -> Result<String, ApiError>,
+) -> Result<&'a Document, ApiError> {
+    if let Some(document) = document.get() {
+        return Ok(document);
+    }
+    let text = schema::with_prefix(write()?, &settings.api.prefix);
+    let written = Document::new(text)
+        .map_err(|error| ApiError::internal("compress the documentation", error))?;
+    Ok(document.get_or_init(|| written))
 }
 
 /// The operations that this configuration serves; 404 if the documentation is off.

@@ -114,8 +114,13 @@ pub async fn track_request(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let connection = request.conn_data::<Arc<TrackedConnection>>().cloned();
-    if let Some(connection) = &connection {
-        connection.begin_request();
+    if let Some(connection) = &connection
+        && connection.begin_request()
+    {
+        // actix-web would process all pipelined requests of a connection before those of another one.
+        connection.set_busy(true);
+        tokio::task::yield_now().await;
+        connection.set_busy(false);
     }
     let mut response = next.call(request).await;
     let is_large = connection.is_some_and(|connection| connection.end_request());

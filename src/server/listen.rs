@@ -103,10 +103,12 @@ fn refused() -> DispatchError {
 mod tests {
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpStream};
+    use std::sync::Arc;
     use std::sync::mpsc::{Receiver, channel};
 
     use actix_web::middleware::from_fn;
     use actix_web::{App, HttpResponse, web};
+    use parking_lot::Mutex;
 
     use super::*;
     use crate::middleware::{ConnectionLimits, mark_busy, track_request};
@@ -115,18 +117,8 @@ mod tests {
     /// Longer than any test.
     const LONG: Duration = Duration::from_secs(60);
 
-    /// Starts a server with at most eight connections. A request for `/slow` takes three times the limit; it
-    /// sends a message when it begins.
+    /// Starts a server whose requests for `/slow` take three times the limit. One sends a message when it begins.
     fn serve(idle_limit: Duration, header_limit: Duration) -> (SocketAddr, Receiver<()>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let limits = ConnectionLimits {
-            total: 8,
-            per_network: 4,
-            accepted: 12,
-            received: 64 * 1024,
-        };
-        let connections = OpenConnections::new(limits, (idle_limit, header_limit), &[]);
         let (begun, begins) = channel();
         let slow = move || {
             // Not every test waits for it.
@@ -136,9 +128,29 @@ mod tests {
                 HttpResponse::Ok().body("late")
             }
         };
+        let address = serve_routes((idle_limit, header_limit), move |config| {
+            config.route("/slow", web::get().to(slow.clone()));
+        });
+        (address, begins)
+    }
+
+    /// Starts a server with one worker and at most eight connections.
+    fn serve_routes(
+        times: (Duration, Duration),
+        routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+    ) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = ConnectionLimits {
+            total: 8,
+            per_network: 4,
+            accepted: 12,
+            received: 64 * 1024,
+        };
+        let connections = OpenConnections::new(limits, times, &[]);
         let app = move || {
             App::new()
-                .route("/slow", web::get().to(slow.clone()))
+                .configure(routes.clone())
                 .wrap(from_fn(mark_busy))
                 .wrap(from_fn(track_request))
         };
@@ -149,7 +161,7 @@ mod tests {
                 server.await
             })
         });
-        (address, begins)
+        address
     }
 
     fn connect(address: SocketAddr) -> TcpStream {
@@ -242,5 +254,45 @@ mod tests {
         let mut answer = String::new();
         slow.read_to_string(&mut answer).unwrap();
         assert!(answer.ends_with("late"), "{answer}");
+    }
+
+    #[test]
+    fn pipelined_requests_of_one_connection_do_not_delay_another() {
+        let (begun, begins) = channel();
+        let (resume, resumes) = channel();
+        let (answered, answers) = channel();
+        let gate = Arc::new(Mutex::new((begun, resumes)));
+        let address = serve_routes((LONG, LONG), move |config| {
+            let gate = Arc::clone(&gate);
+            let answered = answered.clone();
+            // Holds the only worker until the other connection has sent its request.
+            let first = move || {
+                let (begun, resumes) = &*gate.lock();
+                begun.send(()).unwrap();
+                resumes.recv().unwrap();
+                std::future::ready(HttpResponse::Ok().finish())
+            };
+            let named = move |name: web::Path<String>| {
+                answered.send(name.into_inner()).unwrap();
+                std::future::ready(HttpResponse::Ok().finish())
+            };
+            config
+                .route("/first", web::get().to(first))
+                .route("/named/{name}", web::get().to(named));
+        });
+        let mut other = connect(address);
+        assert!(ask(&mut other).starts_with("HTTP/1.1 404"));
+        let request = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let mut pipelined = request("/first");
+        for _ in 0..50 {
+            pipelined.push_str(&request("/named/pipelined"));
+        }
+        let mut sender = connect(address);
+        sender.write_all(pipelined.as_bytes()).unwrap();
+        begins.recv().unwrap();
+        other.write_all(request("/named/other").as_bytes()).unwrap();
+        resume.send(()).unwrap();
+        let before = answers.iter().take_while(|name| name != "other").count();
+        assert!(before < 25, "{before} requests were answered before");
     }
 }

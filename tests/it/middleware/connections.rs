@@ -150,7 +150,13 @@ fn many_pipelined_requests_are_all_answered() {
 #[test]
 fn responses_are_compressed_when_the_client_accepts_it() {
     let app = TestApp::start();
-    for target in ["/", "/static/style.css", "/no/such/page"] {
+    for target in [
+        "/",
+        "/static/style.css",
+        "/no/such/page",
+        "/api/docs",
+        "/api/schema",
+    ] {
         let mut connection = Connection::open(&app.url);
         connection.request("GET", target, &["Host: localhost"]);
         let plain = connection.answer().unwrap();
