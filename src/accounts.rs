@@ -42,7 +42,7 @@ pub use lifecycle::{
     RevokedSessions, activate, deactivate, deactivate_deleted_user, revoke_all_sessions,
     sessions_ended_since, set_password,
 };
-pub use login_name::{LoginName, name_keys};
+pub use login_name::{LoginName, RememberedAccount, name_keys};
 pub use password_costs::{
     dearest_hashes, measure_password_costs, measure_password_costs_periodically,
 };

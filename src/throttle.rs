@@ -29,7 +29,7 @@ pub use exchange_budget::{ExchangeBudget, ExchangeOutcome, ExchangePermit, Excha
 use failure_limit::FailureLimit;
 pub use failure_limit::{CountedRequest, NotAnAttempt};
 use limit_key::{
-    LimitKey, account_key, known_browser_key, network_account_keys, network_code_keys,
+    LimitKey, account_key, family_key, known_browser_keys, network_account_keys, network_code_keys,
     network_keys, session_key, step_key,
 };
 pub use old_passwords::OldPasswordAttempt;
@@ -38,9 +38,11 @@ use sliding_window::SlidingWindow;
 use wrong_passwords::WrongPasswords;
 
 /// The pages of one browser session may ask for tokens this many times as often as one client may refresh
-/// them, in a period that is longer by [`SESSION_TOKEN_PERIODS`]: each request adds a row.
-const SESSION_TOKEN_FACTOR: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
-const SESSION_TOKEN_PERIODS: u32 = 60;
+/// them, in a period that is longer by [`ROW_PERIODS`]: each request adds a row.
+const SESSION_TOKEN_FACTOR: NonZeroU32 = NonZeroU32::new(5).unwrap();
+/// The same for the rotations of the tokens of one sign-in.
+const ROTATION_FACTOR: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const ROW_PERIODS: u32 = 60;
 
 /// All rate limits; `None` if a limit is off.
 pub struct Throttle {
@@ -49,6 +51,7 @@ pub struct Throttle {
     wrong_passwords: Option<WrongPasswords>,
     refreshes: Option<Arc<FailureLimit>>,
     session_tokens: Option<SlidingWindow>,
+    rotations: Option<SlidingWindow>,
     organization_switches: Option<SlidingWindow>,
     verifications: Option<Arc<FailureLimit>>,
     old_passwords: OldPasswords,
@@ -69,15 +72,17 @@ impl Throttle {
     /// The limits of the settings.
     pub fn new(settings: &ApiSettings, clock: &Clock) -> Self {
         let failures = |rate: Option<Rate>| rate.map(FailureLimit::new).map(Arc::new);
+        let rows = |factor| {
+            let rate = settings.throttle_refresh.map(|rate| row_rate(rate, factor));
+            rate.map(SlidingWindow::new)
+        };
         Self {
             clock: clock.clone(),
             sign_ins: failures(settings.throttle_login),
             wrong_passwords: settings.throttle_login.map(WrongPasswords::new),
             refreshes: failures(settings.throttle_refresh),
-            session_tokens: settings
-                .throttle_refresh
-                .map(session_token_rate)
-                .map(SlidingWindow::new),
+            session_tokens: rows(SESSION_TOKEN_FACTOR),
+            rotations: rows(ROTATION_FACTOR),
             organization_switches: settings.throttle_login.map(SlidingWindow::new),
             verifications: failures(settings.throttle_refresh),
             old_passwords: OldPasswords::new(),
@@ -92,8 +97,8 @@ impl Throttle {
     }
 
     /// Counts a sign-in attempt from a browser in which this account has signed in before, as
-    /// [`count_sign_in`](Self::count_sign_in) does. Fails if a limit of the account in this browser is
-    /// reached.
+    /// [`count_sign_in`](Self::count_sign_in) does. Fails if a limit of the account in this browser, or in all such
+    /// browsers, is reached.
     pub fn count_known_browser(
         &self,
         source: &PasswordSource,
@@ -121,6 +126,11 @@ impl Throttle {
     /// Counts a request for tokens of this browser session. Fails if the limit is reached.
     pub fn count_session_tokens(&self, id: &SessionId) -> Result<(), Error> {
         self.count(self.session_tokens.as_ref(), &[session_key(id)])
+    }
+
+    /// Counts a rotation of the tokens of this family. Fails if the limit is reached.
+    pub fn count_rotation(&self, family: &str) -> Result<(), Error> {
+        self.count(self.rotations.as_ref(), &[family_key(family)])
     }
 
     /// Counts a switch of this account's organisation, which asks WorkOS. Fails if as many switches as
@@ -247,9 +257,7 @@ impl PasswordAttempt<'_> {
 fn source_keys(source: &PasswordSource, name: &str) -> Vec<LimitKey> {
     match source {
         PasswordSource::Address(client) => network_keys(*client, name),
-        PasswordSource::KnownBrowser { account, browser } => {
-            vec![known_browser_key(account, browser)]
-        }
+        PasswordSource::KnownBrowser { account, browser } => known_browser_keys(account, browser),
     }
 }
 
@@ -258,10 +266,11 @@ fn throttled(outcome: Result<(), Duration>) -> Result<(), Error> {
     outcome.map_err(Error::throttled_for)
 }
 
-fn session_token_rate(refreshes: Rate) -> Rate {
+/// How often a request that adds a row is allowed.
+fn row_rate(refreshes: Rate, factor: NonZeroU32) -> Rate {
     Rate {
-        requests: refreshes.requests.saturating_mul(SESSION_TOKEN_FACTOR),
-        period: refreshes.period * SESSION_TOKEN_PERIODS,
+        requests: refreshes.requests.saturating_mul(factor),
+        period: refreshes.period * ROW_PERIODS,
     }
 }
 

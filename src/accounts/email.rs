@@ -1,10 +1,7 @@
 //! Email addresses: which ones an account can have.
 
-use super::email_key::folds_cleanly;
+use super::email_key::{MAX_EMAIL_LENGTH, folds_cleanly};
 use crate::ids::UserId;
-
-/// The maximum length in characters: that of Django's `EmailField` and of SMTP (RFC 5321).
-pub(super) const MAX_EMAIL_LENGTH: usize = 254;
 
 /// The `email_key` of an account without an address. It contains upper-case letters, so it is the
 /// [`email_key`](super::email_key()) of no text.

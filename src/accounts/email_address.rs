@@ -2,11 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::email::MAX_EMAIL_LENGTH;
-use super::email_key::folds_cleanly;
-
-/// The maximum length of a domain's label (RFC 1034, 3.1), in characters.
-const MAX_LABEL_LENGTH: usize = 63;
+use super::email_key::{MAX_EMAIL_LENGTH, MAX_LABEL_LENGTH, folds_cleanly};
 
 /// Django's error message for an invalid email address; `None` if it is valid.
 pub fn validate_email_address(text: &str) -> Option<String> {

@@ -8,13 +8,18 @@
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// The form in which emails are compared. An address that [does not fold cleanly](folds_cleanly) is its own
-/// key, which no other address has.
+/// The maximum length of an account's email in characters: that of Django's `EmailField` and of SMTP (RFC 5321).
+pub(super) const MAX_EMAIL_LENGTH: usize = 254;
+/// The maximum length of a domain's label (RFC 1034, 3.1), in characters.
+pub(super) const MAX_LABEL_LENGTH: usize = 63;
+
+/// The form in which emails are compared. An address that [does not fold cleanly](folds_cleanly), or is longer than
+/// an account's, is its own key, which no other address has: to fold a long text takes seconds.
 pub fn email_key(email: &str) -> String {
     if email.is_ascii() {
         return email.to_ascii_lowercase();
     }
-    if !folds_cleanly(email) {
+    if is_longer(email, MAX_EMAIL_LENGTH) || !folds_cleanly(email) {
         return email.to_owned();
     }
     let lower = nfc(&nfc(email).to_lowercase());
@@ -27,6 +32,9 @@ pub fn email_key(email: &str) -> String {
 /// The key that earlier versions computed, if it is another one. Some rows still have it: see
 /// [`rewrite_email_keys`](super::rewrite_email_keys()).
 pub(super) fn earlier_email_key(email: &str) -> Option<String> {
+    if is_longer(email, MAX_EMAIL_LENGTH) {
+        return None;
+    }
     let earlier = email.to_lowercase();
     (folds_cleanly(email) && earlier != email_key(email)).then_some(earlier)
 }
@@ -40,19 +48,24 @@ pub(super) fn folds_cleanly(email: &str) -> bool {
 }
 
 /// A domain in lower case and NFC, with each label in IDNA's ASCII form. A label that IDNA refuses, or would
-/// turn into another one, stays as it is.
+/// turn into another one, stays as it is; so does a label that is too long for DNS.
 fn domain_key(domain: &str) -> String {
     let labels: Vec<String> = domain.split('.').map(label_key).collect();
     labels.join(".")
 }
 
 fn label_key(label: &str) -> String {
-    if label.is_ascii() {
+    if label.is_ascii() || is_longer(label, MAX_LABEL_LENGTH) {
         return label.to_owned();
     }
     let ascii = idna::domain_to_ascii(label).ok();
     let same = ascii.filter(|ascii| idna::domain_to_unicode(ascii).0 == label);
     same.unwrap_or_else(|| label.to_owned())
+}
+
+/// Whether the text has more characters than this. Reads no more of it.
+pub(super) fn is_longer(text: &str, most: usize) -> bool {
+    text.chars().nth(most).is_some()
 }
 
 fn nfc(text: &str) -> String {
@@ -117,6 +130,28 @@ mod tests {
             ("\u{430}da@example.com", "ada@example.com"),
         ] {
             assert_ne!(email_key(left), email_key(right), "{left} {right}");
+        }
+    }
+
+    /// The punycode of a long label takes seconds.
+    #[test]
+    fn a_text_that_is_too_long_is_not_folded() {
+        let label = |length: usize| "\u{fc}".repeat(length);
+        let folded = |email: &str| email_key(email).is_ascii();
+        assert!(folded(&format!("ada@{}.example", label(50))));
+        assert!(folded(&format!("ada@{}.example", label(63))));
+        assert!(!folded(&format!("ada@{}.example", label(64))));
+        let domain = |labels: usize| vec![label(24); labels].join(".");
+        assert!(folded(&format!("ADA@{}", domain(10))));
+        for long in [
+            format!("ADA@{}", domain(11)),
+            format!("ADA@{}", label(60_000)),
+            format!("ADA@{}", domain(2_000)),
+            format!("{}@example.com", "\u{c4}".repeat(30_000)),
+            "\u{c4}".repeat(255),
+        ] {
+            assert_eq!(email_key(&long), long);
+            assert_eq!(earlier_email_key(&long), None);
         }
     }
 

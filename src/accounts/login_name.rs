@@ -2,11 +2,35 @@
 
 use diesel::prelude::*;
 
-use super::email_key::email_key;
+use super::email_key::{MAX_EMAIL_LENGTH, email_key, is_longer};
 use super::user::User;
 use super::username::normalize_username;
 use crate::db::{Conn, Database, DbError};
+use crate::ids::UserId;
 use crate::settings::LoginField;
+
+/// An account as a browser remembers it in which it has signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RememberedAccount {
+    /// The account.
+    pub user_id: UserId,
+    /// A new password raises it.
+    pub token_version: i64,
+    /// Its email and its username, as [`LoginName::exact_names`] returns them.
+    pub names: Vec<String>,
+}
+
+impl From<&User> for RememberedAccount {
+    fn from(user: &User) -> Self {
+        let email = (!user.email.is_empty()).then(|| exact_email(&user.email_key));
+        let username = user.username.as_deref().map(exact_username);
+        Self {
+            user_id: user.id,
+            token_version: user.token_version,
+            names: email.into_iter().chain(username).collect(),
+        }
+    }
+}
 
 /// An email or a username, as it was entered.
 #[derive(Clone, Debug)]
@@ -61,7 +85,7 @@ impl LoginName {
     fn find(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let text = self.text.as_str();
         // PostgreSQL refuses NUL in a query, and no account's email or username contains it.
-        if text.contains('\0') {
+        if text.contains('\0') || self.is_too_long() {
             return Ok(None);
         }
         match self.kind {
@@ -74,13 +98,30 @@ impl LoginName {
         }
     }
 
-    /// The key under which the limits and the known browsers count the text: the same whether or not an account
-    /// has this name.
+    /// Whether the text is longer than any account's name. A username is shorter than an email.
+    fn is_too_long(&self) -> bool {
+        is_longer(&self.text, MAX_EMAIL_LENGTH)
+    }
+
+    /// The key under which the limits count the text: the same whether or not an account has this name.
     pub fn key(&self) -> String {
         email_key(&self.text)
     }
 
-    /// The account with this name. Reads it unless [`read_account_of_names`](Self::read_account_of_names) has.
+    /// The names that the text can be where it was entered, in a form in which they are compared exactly. An email
+    /// never equals a username.
+    pub fn exact_names(&self) -> Vec<String> {
+        let text = self.text.as_str();
+        let email = || exact_email(&email_key(text));
+        match self.kind {
+            _ if self.is_too_long() => Vec::new(),
+            LoginNameKind::Email => vec![email()],
+            LoginNameKind::Username => vec![exact_username(text)],
+            LoginNameKind::Either => vec![exact_username(&normalize_username(text)), email()],
+        }
+    }
+
+    /// The account with this name. Reads it unless [`read_account`](Self::read_account) has.
     pub async fn account(&self, database: &Database) -> Result<Option<User>, DbError> {
         if let Some(account) = &self.read {
             return Ok(account.clone());
@@ -91,16 +132,22 @@ impl LoginName {
             .await
     }
 
+    /// Reads the account, and keeps it for the comparison of the password.
+    pub async fn read_account(&mut self, database: &Database) -> Result<Option<&User>, DbError> {
+        self.read = Some(self.account(database).await?);
+        Ok(self.read.as_ref().and_then(Option::as_ref))
+    }
+
     /// Reads the account if it can have several names, and keeps it for the comparison of the password; `None` if the
     /// text is its only one, or if there is none.
     pub async fn read_account_of_names(
         &mut self,
         database: &Database,
     ) -> Result<Option<&User>, DbError> {
-        if self.kind != LoginNameKind::Email {
-            self.read = Some(self.account(database).await?);
+        match self.kind {
+            LoginNameKind::Email => Ok(None),
+            LoginNameKind::Username | LoginNameKind::Either => self.read_account(database).await,
         }
-        Ok(self.read.as_ref().and_then(Option::as_ref))
     }
 
     /// The name, whose account has changed since it was read.
@@ -131,6 +178,14 @@ fn by_username(conn: &mut Conn, username: &str, text: &str) -> QueryResult<Optio
         }
         named => Ok(named),
     }
+}
+
+fn exact_email(key: &str) -> String {
+    format!("email {key}")
+}
+
+fn exact_username(username: &str) -> String {
+    format!("username {username}")
 }
 
 /// The [keys](LoginName::key) of the login names of an account, the email's first.

@@ -87,6 +87,8 @@ pub async fn refresh(
         token: &field.token,
         browser_session,
         device: device(&request, &app.settings.trusted_proxies),
+        throttle: &app.throttle,
+        failures: &app.failures,
         now,
     };
     let refreshed = app.token_refresh.refresh(refreshing).await;

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::encrypted_cookie;
 use crate::accounts::passwords::PasswordSource;
+use crate::accounts::{LoginName, RememberedAccount};
 use crate::clock::Timestamp;
 use crate::hex::{hex, sha256_hex};
+use crate::ids::UserId;
 use crate::keys::Keys;
 use crate::random::random_bytes;
 
@@ -25,27 +27,25 @@ const MAX_ACCOUNTS: usize = 8;
 /// The accounts that have signed in with a password in a browser.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownBrowser {
-    /// A random name of this browser, so that each has limits of its own; empty in a cookie of an earlier
-    /// version.
-    #[serde(default)]
+    /// A random name of this browser, so that each has limits of its own.
     id: String,
     accounts: Vec<KnownAccount>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct KnownAccount {
-    /// The first half of the SHA-256 hash of the account's first login name, in hex. The limits of the account
-    /// in this browser are counted by it.
-    account: String,
-    /// The same of its other login names; empty in a cookie of an earlier version.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    other_names: Vec<String>,
+    user_id: UserId,
+    /// The account's `token_version` when it signed in: a new password ends what the browser is allowed.
+    token_version: i64,
+    /// The first halves of the SHA-256 hashes of its login names, in hex.
+    names: Vec<String>,
     /// When it last signed in here, in seconds since 1970.
     signed_in_at: i64,
 }
 
 impl KnownBrowser {
-    /// Reads the cookie of a request. Without a valid cookie there are no accounts.
+    /// Reads the cookie of a request. Without a valid cookie there are no accounts, nor with one of an earlier
+    /// version, which knew accounts by their names only.
     pub fn from_request(request: &HttpRequest, keys: &Keys, now: Timestamp) -> Self {
         let mut browser = request
             .cookie(NAME)
@@ -61,23 +61,39 @@ impl KnownBrowser {
         self.accounts.is_empty()
     }
 
-    /// The source of a password for the login name with this [key](crate::accounts::LoginName::key), if its account
-    /// has signed in here.
-    pub fn source(&self, name: &str) -> Option<PasswordSource> {
-        let name = name_hash(name);
-        let mut accounts = self.accounts.iter();
-        let known = accounts.find(|one| one.account == name || one.other_names.contains(&name))?;
-        Some(PasswordSource::KnownBrowser {
-            account: known.account.clone(),
-            browser: self.id.clone(),
-        })
+    /// Whether an account has signed in here that had exactly this name. The browser's user knows then that there
+    /// was one.
+    pub fn knows_name(&self, name: &LoginName) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let names: Vec<_> = name
+            .exact_names()
+            .iter()
+            .map(|one| name_hash(one))
+            .collect();
+        let known = |account: &KnownAccount| names.iter().any(|one| account.names.contains(one));
+        self.accounts.iter().any(known)
     }
 
-    /// The cookie after a sign-in of the account whose login names have these keys; `None` if there are none, or if it
-    /// cannot be encrypted.
+    /// The source of a password or code for this account, if it has signed in here since its `token_version` was
+    /// last raised.
+    pub fn source(&self, user_id: UserId, token_version: i64) -> Option<PasswordSource> {
+        let is_known =
+            |one: &KnownAccount| (one.user_id, one.token_version) == (user_id, token_version);
+        self.accounts
+            .iter()
+            .any(is_known)
+            .then(|| PasswordSource::KnownBrowser {
+                account: user_id.to_string(),
+                browser: self.id.clone(),
+            })
+    }
+
+    /// The cookie after a sign-in of this account; `None` if it cannot be encrypted.
     pub fn cookie_after_sign_in(
         mut self,
-        names: &[String],
+        account: &RememberedAccount,
         keys: &Keys,
         secure: bool,
         now: Timestamp,
@@ -85,16 +101,13 @@ impl KnownBrowser {
         if self.id.is_empty() {
             self.id = hex(&random_bytes::<16>().ok()?);
         }
-        let mut names = names.iter().map(|name| name_hash(name));
-        let (account, other_names) = (names.next()?, names.collect::<Vec<_>>());
-        let is_same =
-            |one: &KnownAccount| one.account == account || other_names.contains(&one.account);
-        self.accounts.retain(|one| !is_same(one));
+        self.accounts.retain(|one| one.user_id != account.user_id);
         self.accounts.insert(
             0,
             KnownAccount {
-                account,
-                other_names,
+                user_id: account.user_id,
+                token_version: account.token_version,
+                names: account.names.iter().map(|name| name_hash(name)).collect(),
                 signed_in_at: now.seconds(),
             },
         );
@@ -109,8 +122,8 @@ impl KnownBrowser {
     }
 }
 
-fn name_hash(name_key: &str) -> String {
-    let mut hash = sha256_hex(name_key);
+fn name_hash(exact_name: &str) -> String {
+    let mut hash = sha256_hex(exact_name);
     hash.truncate(32);
     hash
 }

@@ -8,8 +8,10 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use super::known_browser::KnownBrowser;
+use crate::accounts::LoginName;
 use crate::accounts::passwords::PasswordSource;
 use crate::error::Error;
+use crate::ids::UserId;
 use crate::middleware::client_ip;
 use crate::settings::Settings;
 use crate::state::AppState;
@@ -85,14 +87,41 @@ impl FromRequest for PasswordFormThrottle {
 }
 
 impl PasswordFormThrottle {
-    /// Admits a sign-in with the login name that has this key, whether or not an account has it. Returns where its
-    /// password comes from, and the browser.
-    pub fn admit(
+    /// Admits a password for this name. Returns where it comes from, and the browser.
+    ///
+    /// The account is read before the limits only if the browser knows the name: the time of the answer would tell
+    /// others whether an account has it.
+    pub async fn admit_name(
+        self,
+        app: &AppState,
+        name: &mut LoginName,
+    ) -> Result<(PasswordSource, KnownBrowser), Error> {
+        let account = match self.browser.knows_name(name) {
+            true => name.read_account(&app.database).await?,
+            false => None,
+        };
+        let source =
+            account.and_then(|account| self.browser.source(account.id, account.token_version));
+        self.admit(&app.throttle, source)
+    }
+
+    /// Admits a code after the right password of this account.
+    pub fn admit_account(
         self,
         throttle: &Throttle,
-        name: &str,
+        user_id: UserId,
+        token_version: i64,
     ) -> Result<(PasswordSource, KnownBrowser), Error> {
-        let Some(source) = self.browser.source(name) else {
+        let source = self.browser.source(user_id, token_version);
+        self.admit(throttle, source)
+    }
+
+    fn admit(
+        self,
+        throttle: &Throttle,
+        known: Option<PasswordSource>,
+    ) -> Result<(PasswordSource, KnownBrowser), Error> {
+        let Some(source) = known else {
             self.counted?;
             return Ok((PasswordSource::Address(self.client), self.browser));
         };

@@ -10,12 +10,13 @@ use super::service::RenewalService;
 use super::status::{RenewalRequest, SessionStatus};
 use super::workos_users::WorkosUsers;
 use crate::accounts::{AllowedSignInMethods, SignInMethod};
-use crate::audit::{AuditEvent, RevocationReason};
+use crate::audit::{AuditEvent, FailureCounter, RevocationReason};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 use crate::error::Error;
 use crate::ids::{SessionId, UserId};
 use crate::sessions::{SessionRow, TokenSession};
+use crate::throttle::Throttle;
 use crate::tokens::{
     RefreshError, RefreshSubject, RefreshTokenRow, RefreshedTokens, TokenRefresh, Tokens,
 };
@@ -39,6 +40,10 @@ pub struct TokenRefreshRequest<'a> {
     pub browser_session: Option<SessionId>,
     /// The client's device.
     pub device: ClientDevice,
+    /// The limit of rotations.
+    pub throttle: &'a Throttle,
+    /// Counts refused requests.
+    pub failures: &'a FailureCounter,
     /// The current time.
     pub now: Timestamp,
 }
@@ -104,10 +109,17 @@ impl TokenRefreshService {
         let refresh = TokenRefresh {
             token: request.token,
             device: &request.device,
+            failures: request.failures,
             now: request.now,
         };
         let confirm = async |subject| self.confirm(&request, subject).await;
-        self.tokens.refresh(&self.database, refresh, confirm).await
+        let admit_rotation = |family: &str| {
+            let counted = request.throttle.count_rotation(family);
+            counted.map_err(TokenRefreshError::from)
+        };
+        self.tokens
+            .refresh(&self.database, refresh, confirm, admit_rotation)
+            .await
     }
 
     /// Confirms what the token depends on.

@@ -11,7 +11,9 @@ use super::new_session::{SessionDraft, end_replaced, local_state};
 use super::second_factor::{PasswordOutcome, PendingPassword};
 use super::service::SignInService;
 use crate::accounts::passwords::PasswordSource;
-use crate::accounts::{CredentialError, LoginName, SignInMethod, User, authenticate};
+use crate::accounts::{
+    CredentialError, LoginName, RememberedAccount, SignInMethod, User, authenticate,
+};
 use crate::audit::AuditEvent;
 use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Timestamp;
@@ -56,7 +58,7 @@ impl From<diesel::result::Error> for PasswordTokenError {
 
 impl SignInService {
     /// Checks a password and creates a session, which replaces the browser's `previous` one. Returns
-    /// the cookie's state.
+    /// the cookie's state, and the account.
     pub async fn session_for_password(
         &self,
         name: &LoginName,
@@ -64,7 +66,7 @@ impl SignInService {
         previous: Option<SessionId>,
         device: ClientDevice,
         now: Timestamp,
-    ) -> Result<PasswordOutcome<SessionState>, CredentialError> {
+    ) -> Result<PasswordOutcome<(SessionState, RememberedAccount)>, CredentialError> {
         let record = SignInRecord::by_password(false, &device, now, self.account_rate);
         let insert = self.insert_session::<CredentialError>(previous.clone(), record)?;
         let outcome = self
@@ -73,7 +75,8 @@ impl SignInService {
         Ok(match outcome {
             PasswordOutcome::SignedIn((user, row)) => {
                 self.previous_has_ended(previous.as_ref(), user.id, now);
-                PasswordOutcome::SignedIn(Self::password_state(user, &row))
+                let account = RememberedAccount::from(&user);
+                PasswordOutcome::SignedIn((Self::password_state(user, &row), account))
             }
             PasswordOutcome::CodeRequired(pending) => PasswordOutcome::CodeRequired(pending),
         })

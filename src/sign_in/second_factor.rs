@@ -11,7 +11,7 @@ use super::account_limits::TooManySignIns;
 use super::audit::SignInRecord;
 use super::service::SignInService;
 use crate::accounts::second_factor::{CodeRejection, check_code, has_second_factor, lock_account};
-use crate::accounts::{User, has_password, name_keys};
+use crate::accounts::{RememberedAccount, User, has_password};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::ids::{SessionId, UserId};
@@ -37,12 +37,6 @@ pub enum PasswordOutcome<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingPassword {
     user_id: UserId,
-    /// The account's `email_key`; the email in a state of an earlier version.
-    #[serde(rename = "email")]
-    account_key: String,
-    /// The keys of the account's login names; empty in a state of an earlier version.
-    #[serde(default)]
-    names: Vec<String>,
     token_version: i64,
     /// When it expires, in seconds since the Unix epoch.
     until: i64,
@@ -104,8 +98,6 @@ impl PendingPassword {
         let required = has_second_factor(conn, user.id)?;
         Ok(required.then(|| Self {
             user_id: user.id,
-            account_key: user.email_key.clone(),
-            names: name_keys(user),
             token_version: user.token_version,
             until: now.plus(LIFETIME).seconds(),
         }))
@@ -116,12 +108,9 @@ impl PendingPassword {
         self.user_id
     }
 
-    /// The keys of the account's login names, of which there is at least one.
-    pub fn names(&self) -> &[String] {
-        match self.names.as_slice() {
-            [] => std::slice::from_ref(&self.account_key),
-            names => names,
-        }
+    /// The account's `token_version` when its password was checked.
+    pub fn token_version(&self) -> i64 {
+        self.token_version
     }
 }
 
@@ -140,7 +129,7 @@ impl SignInService {
     }
 
     /// Checks a code and creates a session, which replaces the browser's `previous` one. Returns the
-    /// cookie's state.
+    /// cookie's state, and the account.
     pub async fn session_for_code(
         &self,
         pending: PendingPassword,
@@ -148,12 +137,13 @@ impl SignInService {
         previous: Option<SessionId>,
         device: ClientDevice,
         now: Timestamp,
-    ) -> Result<SessionState, CodeSignInError> {
+    ) -> Result<(SessionState, RememberedAccount), CodeSignInError> {
         let record = SignInRecord::by_password(true, &device, now, self.account_rate);
         let insert = self.insert_session(previous.clone(), record)?;
         let (user, row) = self.with_code(pending, code, device, now, insert).await?;
         self.previous_has_ended(previous.as_ref(), user.id, now);
-        Ok(Self::password_state(user, &row))
+        let account = RememberedAccount::from(&user);
+        Ok((Self::password_state(user, &row), account))
     }
 
     /// Checks a code and issues tokens. The browser's `previous` session ends.

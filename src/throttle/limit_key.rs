@@ -9,6 +9,9 @@ use crate::accounts::email_key;
 use crate::client_network::ClientNetwork;
 use crate::ids::{SessionId, UserId};
 
+/// All known browsers of an account together have this many times the limit of one.
+const KNOWN_BROWSERS_FACTOR: u32 = 10;
+
 /// What a limit counts, and how many times the limit it is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LimitKey {
@@ -50,10 +53,25 @@ pub(super) fn attempt_hash(fingerprint: &str) -> KeyHash {
     key_hash(&[b"attempt", fingerprint.as_bytes()])
 }
 
-/// A browser in which an account has signed in before.
-pub(super) fn known_browser_key(account: &str, browser: &str) -> LimitKey {
+/// A browser in which an account has signed in before, and all such browsers of the account. One that others use
+/// too cannot use up the limit of all of them.
+pub(super) fn known_browser_keys(account: &str, browser: &str) -> Vec<LimitKey> {
+    let account = account.as_bytes();
+    let this = LimitKey {
+        hash: key_hash(&[b"known browser", account, browser.as_bytes()]),
+        factor: 1,
+    };
+    let all = LimitKey {
+        hash: key_hash(&[b"known browsers", account]),
+        factor: KNOWN_BROWSERS_FACTOR,
+    };
+    vec![this, all]
+}
+
+/// The tokens of one sign-in.
+pub(super) fn family_key(family: &str) -> LimitKey {
     LimitKey {
-        hash: key_hash(&[b"known browser", account.as_bytes(), browser.as_bytes()]),
+        hash: key_hash(&[b"family", family.as_bytes()]),
         factor: 1,
     }
 }

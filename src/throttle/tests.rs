@@ -115,6 +115,7 @@ fn throttle() -> Throttle {
         refreshes: Some(Arc::new(FailureLimit::new(rate(2)))),
         organization_switches: None,
         session_tokens: None,
+        rotations: None,
         verifications: None,
         old_passwords: OldPasswords::new(),
         counting: Mutex::new(()),
@@ -191,6 +192,31 @@ fn each_account_has_limits_of_its_own_in_each_known_browser() {
     throttle
         .count_sign_in("192.0.2.1".parse().unwrap())
         .unwrap();
+}
+
+/// Somebody who collects cookies of an account has no more guesses for each.
+#[test]
+fn all_known_browsers_of_an_account_have_a_wide_limit_together() {
+    let throttle = throttle();
+    let source = |account, number: u32| known_browser(account, &number.to_string());
+    let guesses = |account| {
+        let begun = |number: &u32| {
+            let attempt = throttle.begin_password(&source(account, *number), "");
+            attempt.map(|attempt| attempt.finish(true)).is_ok()
+        };
+        (0..100).filter(begun).count()
+    };
+    assert_eq!(guesses("1"), 20);
+    assert_eq!(guesses("2"), 20, "another account");
+    let signs_in = |number: &u32| throttle.count_known_browser(&source("1", *number)).is_ok();
+    assert_eq!((0..100).filter(signs_in).count(), 20);
+    // Strangers reach none of these limits, and are in no way helped by them.
+    let stranger = PasswordSource::Address("192.0.2.1".parse().unwrap());
+    assert!(
+        throttle
+            .begin_password(&stranger, "ada@example.com")
+            .is_ok()
+    );
 }
 
 #[test]

@@ -50,9 +50,14 @@ impl Tokens {
             family: family.clone(),
             family_revoked: ends_family,
         };
+        if !ends_family {
+            // It can be repeated, and must not add a row each time.
+            request.failures.count(replayed, &device, now);
+            return Err(TokenError::Blacklisted.into());
+        }
         database
             .write(move |conn| {
-                if !ends_family || RefreshTokenRow::revoke_family(conn, &family, now)? > 0 {
+                if RefreshTokenRow::revoke_family(conn, &family, now)? > 0 {
                     replayed.record(conn, &device, now)?;
                 }
                 Ok::<_, DbError>(())

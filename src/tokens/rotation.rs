@@ -14,6 +14,7 @@ use super::refresh_token::RefreshTokenRow;
 use super::signing::{IssueError, Tokens};
 use super::successor;
 use super::token_record::{ExchangeableToken, RefreshSubject, TokenRecord, current_sid};
+use crate::audit::FailureCounter;
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
 use crate::workos::ClientDevice;
@@ -38,18 +39,22 @@ pub struct TokenRefresh<'a> {
     pub token: &'a str,
     /// The client's device, for the audit trail.
     pub device: &'a ClientDevice,
+    /// Counts the requests that may only have been late.
+    pub failures: &'a FailureCounter,
     /// The current time.
     pub now: Timestamp,
 }
 
 impl Tokens {
     /// Exchanges a refresh token. `confirm` is called once, when the token has been found valid and before
-    /// anything is issued; it may end the family, or the session that the token depends on.
+    /// anything is issued; it may end the family, or the session that the token depends on. `admit_rotation` is called
+    /// with the family before a token of it is replaced.
     pub async fn refresh<E: From<RefreshError>>(
         &self,
         database: &Database,
         request: TokenRefresh<'_>,
         confirm: impl AsyncFn(RefreshSubject) -> Result<(), E>,
+        admit_rotation: impl Fn(&str) -> Result<(), E>,
     ) -> Result<RefreshedTokens, E> {
         let TokenRefresh { token, now, .. } = request;
         let claims = self.read(token, Some(TokenKind::Refresh), now);
@@ -86,6 +91,7 @@ impl Tokens {
                 return Ok(pair.into());
             }
             let refreshed = if self.rotate {
+                admit_rotation(family_of(row, &claims))?;
                 self.rotate(database, request, &claims, stored).await?
             } else {
                 self.keep(database, &claims, stored, now).await?
@@ -105,7 +111,9 @@ impl Tokens {
         claims: &TokenClaims,
         stored: ExchangeableToken,
     ) -> Result<Option<RefreshedTokens>, RefreshError> {
-        let TokenRefresh { token, device, now } = request;
+        let TokenRefresh {
+            token, device, now, ..
+        } = request;
         let ExchangeableToken {
             user,
             row,
@@ -126,7 +134,7 @@ impl Tokens {
             sid: current_sid(claims, row.as_ref()),
             ..claims.clone()
         };
-        let family = row.as_ref().map_or(&claims.jti, |row| &row.family).clone();
+        let family = family_of(row.as_ref(), claims).to_owned();
         let pair = self.pair(&next, &family, application, now)?;
         let sealed = successor::seal(token, &pair, device).map_err(IssueError::from)?;
         let new = RefreshTokenRow::from_claims(&next, &family, user_id, last);
@@ -184,7 +192,7 @@ impl Tokens {
                 return Ok(None);
             }
         }
-        let family = row.as_ref().map_or(&claims.jti, |row| &row.family);
+        let family = family_of(row.as_ref(), claims);
         let claims = TokenClaims {
             exp: claims.exp.min(last.seconds()),
             sid: current_sid(claims, row.as_ref()),
@@ -214,6 +222,11 @@ impl Tokens {
         let issued_at = claims.iat.and_then(Timestamp::from_seconds).unwrap_or(now);
         issued_at.plus(LONGEST_IMPERSONATION).min(last)
     }
+}
+
+/// The family of a token. The first use of another program's token begins one.
+fn family_of<'a>(row: Option<&'a RefreshTokenRow>, claims: &'a TokenClaims) -> &'a str {
+    row.map_or(&claims.jti, |row| &row.family)
 }
 
 impl From<TokenPair> for RefreshedTokens {

@@ -71,11 +71,10 @@ pub async fn post(
         return show(&next, recovery, &[error]).map(not_an_attempt);
     }
     let form_url = login_code_url(&next, recovery);
-    let (names, user_id) = (pending.names().to_vec(), pending.user_id());
-    let name = names.first().map_or("", String::as_str);
+    let (user_id, version) = (pending.user_id(), pending.token_version());
     let on_form = |error: Error| error.on_form(&form_url);
-    let admitted = throttle.admit(&app.throttle, name).map_err(on_form)?;
-    let (_, browser) = admitted;
+    let admitted = throttle.admit_account(&app.throttle, user_id, version);
+    let (_, browser) = admitted.map_err(on_form)?;
     let client = client_address(&request, &app.settings);
     let attempt = app.throttle.begin_code(client, user_id);
     let attempt = attempt.map_err(on_form)?;
@@ -89,8 +88,8 @@ pub async fn post(
         .await;
     attempt.finish(outcome.as_ref().is_err_and(CodeSignInError::is_guess));
     match outcome {
-        Ok(state) => {
-            let known = browser.cookie_after_sign_in(&names, &app.keys, app.secure(), now);
+        Ok((state, account)) => {
+            let known = browser.cookie_after_sign_in(&account, &app.keys, app.secure(), now);
             signed_in(&app, &session, state, known, &next)
         }
         Err(CodeSignInError::Expired) => Ok(redirect(&login_expired_url(&next))),

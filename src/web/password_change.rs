@@ -115,7 +115,7 @@ async fn change_once(
         old,
         new,
         source: PasswordSource::KnownBrowser {
-            account: account.email_key.clone(),
+            account: account.id.to_string(),
             browser: user.session_id.to_string(),
         },
         keep: user.session_id.clone(),

@@ -12,7 +12,7 @@ use super::pages::{LoginForm, LoginPage, Notice, NoticeLevel, PageFrame};
 use super::{
     login_code, none_if_refused, notice, query_value, redirect, redirect_target, render, valid_next,
 };
-use crate::accounts::{CredentialError, LoginName, name_keys};
+use crate::accounts::{CredentialError, LoginName};
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
 use crate::http::throttled::PasswordFormThrottle;
@@ -91,16 +91,17 @@ pub async fn post(
         let form_url = password_login_url(&next);
         let on_form = |error: Error| error.on_form(&form_url);
         let mut name = LoginName::of_form(field, text);
-        let key = name.key();
         // The limits that answer 429 come before the account is read, so that the time does not tell whether
         // there is one.
-        let admitted = throttle.admit(&app.throttle, &key).map_err(on_form)?;
+        let admitted = throttle
+            .admit_name(&app, &mut name)
+            .await
+            .map_err(on_form)?;
         let (source, browser) = admitted;
-        let attempt = app.throttle.begin_password(&source, &key);
+        let attempt = app.throttle.begin_password(&source, &name.key());
         let mut attempt = attempt.map_err(on_form)?;
         let account = name.read_account_of_names(&app.database).await;
         let account = account.map_err(|error| on_form(error.into()))?;
-        let names = account.map_or_else(|| vec![key], name_keys);
         if account.is_some_and(|account| !attempt.admits_account(account.id)) {
             name = name.refused();
         }
@@ -116,12 +117,12 @@ pub async fn post(
         if let Some(PasswordOutcome::CodeRequired(pending)) = &outcome {
             return login_code::ask(&app, pending, &next);
         }
-        if let Some(PasswordOutcome::SignedIn(state)) = outcome {
+        if let Some(PasswordOutcome::SignedIn((state, account))) = outcome {
             let begun = session.start(state);
             begun.map_err(|error| InternalError::new("write the session cookie", error))?;
             let target = redirect_target(&next, &app.settings.login_redirect_url);
             let mut response = redirect(target);
-            let cookie = browser.cookie_after_sign_in(&names, &app.keys, app.secure(), now);
+            let cookie = browser.cookie_after_sign_in(&account, &app.keys, app.secure(), now);
             if let Some(cookie) = cookie {
                 response.add_cookie(&cookie)?;
             }

@@ -158,3 +158,24 @@ async fn an_import_compares_emails_by_their_current_keys() {
         "{output:?}"
     );
 }
+
+/// A long name in another script would take seconds to fold.
+#[tokio::test]
+async fn a_name_longer_than_any_email_finds_nobody() {
+    for field in ["email", "username"] {
+        let app = TestApp::builder().setting("LOGIN_FIELD", field).start();
+        let name = |length: usize| format!("{}@example.com", "z".repeat(length - 12));
+        for length in [254, 255] {
+            app.add_user_with_username(&"n".repeat(length), &name(length), PASSWORDS[0]);
+        }
+        let password = PASSWORDS[0];
+        assert!(signs_in(&app, &name(254), password).await, "{field}");
+        let long = format!("ada@{}", "\u{43f}".repeat(8_000));
+        for long in [&name(255), &"n".repeat(255), &long] {
+            assert!(!signs_in(&app, long, password).await, "{field}");
+            let body = serde_json::json!({ field: long, "password": password });
+            let reply = app.visitor().post_json("/api/token", &body).await;
+            assert_eq!(reply.status, 401, "{field}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod at_once;
 mod attacks;
 mod form;
+mod known_browsers;
 mod memory;
 mod occupancy;
 mod policy;

@@ -31,6 +31,9 @@ const THREADS_PER_RESERVED_THREAD: usize = 4;
 /// The quantum is this many times the CPU time of the dearest comparison, because other work on the
 /// machine may stretch a comparison.
 const HEADROOM: u32 = 2;
+/// A comparison that other work of the machine stretches beyond the quantum raises it, up to this many times what
+/// the CPU time asks for. Without a bound, a process that was suspended once would refuse slowly until it restarts.
+const MAX_STRETCH: u32 = 4;
 /// The shortest quantum: twice what a new hash takes on a usual core.
 const MIN_QUANTUM: Duration = Duration::from_millis(50);
 /// The longest quantum. No permitted hash takes more than half of it on a usual core.
@@ -46,7 +49,7 @@ pub enum PasswordSource {
     /// A browser in which this account has signed in before. Such browsers have threads of their own, on
     /// which accounts wait in turn.
     KnownBrowser {
-        /// The account's [`email_key`](crate::accounts::email_key).
+        /// The account's id.
         account: String,
         /// The browser's random name.
         browser: String,
@@ -83,6 +86,8 @@ struct HashSlots {
     clock: Arc<dyn SlotClock>,
     /// The quantum in milliseconds. It only grows, until the process restarts.
     quantum_ms: AtomicU64,
+    /// The part of it that CPU time asks for.
+    cpu_quantum_ms: AtomicU64,
 }
 
 struct HashQueues {
@@ -117,6 +122,7 @@ impl Hasher {
             known_job: Condvar::new(),
             clock,
             quantum_ms: AtomicU64::new(millis(MIN_QUANTUM)),
+            cpu_quantum_ms: AtomicU64::new(millis(MIN_QUANTUM)),
         });
         let hasher = Self { slots };
         for number in 1..=threads + reserved {
@@ -270,13 +276,24 @@ impl HashSlots {
     }
 
     fn raise_quantum(&self, cpu_time: Duration) {
-        let wanted = cpu_time.saturating_mul(HEADROOM).min(MAX_QUANTUM);
-        self.quantum_ms.fetch_max(millis(wanted), Ordering::Relaxed);
+        let wanted = millis(cpu_time.saturating_mul(HEADROOM).min(MAX_QUANTUM));
+        self.cpu_quantum_ms.fetch_max(wanted, Ordering::Relaxed);
+        self.quantum_ms.fetch_max(wanted, Ordering::Relaxed);
+    }
+
+    /// Makes the quantum longer than the time that a comparison took, within [`MAX_STRETCH`]. Otherwise the
+    /// comparisons with the dearest hashes, and no others, would occupy their threads for two quanta under load.
+    fn stretch_quantum(&self, used: Duration) {
+        let cpu_quantum = self.cpu_quantum_ms.load(Ordering::Relaxed);
+        let longest = cpu_quantum.saturating_mul(MAX_STRETCH.into());
+        let wanted = (millis(used) + 1).min(longest).min(millis(MAX_QUANTUM));
+        self.quantum_ms.fetch_max(wanted, Ordering::Relaxed);
     }
 
     /// Occupies the thread until a whole number of quanta has passed since `began`.
     fn fill_quantum(&self, began: Duration) {
         let used = self.clock.elapsed().saturating_sub(began);
+        self.stretch_quantum(used);
         let whole = next_multiple(used, self.quantum());
         self.clock.sleep(whole.saturating_sub(used));
     }

@@ -244,23 +244,63 @@ async fn who_asks_whether_a_token_was_replaced_gets_no_successor() {
     assert!(app.live_refresh_token_rows().is_empty());
 }
 
+/// Whoever repeats it adds no row each time.
 #[tokio::test]
-async fn a_late_request_is_recorded_and_ends_nothing() {
+async fn late_requests_are_counted_and_end_nothing() {
     let (app, user) = rotating().start_with_user();
     let visitor = app.visitor();
     let first = app.issue_tokens(&user, TokenGrant::default());
     let second = rotate(&visitor, &first.refresh).await;
     let third = rotate(&visitor, &second.refresh).await;
-    visitor
-        .post_refresh_token("/api/token/refresh", &first.refresh)
-        .await
-        .assert_is(401, BLACKLISTED);
-    let events = crate::audit::events(&app);
+    for _ in 0..3 {
+        visitor
+            .post_refresh_token("/api/token/refresh", &first.refresh)
+            .await
+            .assert_is(401, BLACKLISTED);
+    }
+    assert!(crate::audit::events(&app).is_empty(), "not yet");
+    rotate(&visitor, &third.refresh).await;
+    let database = app.database.clone();
+    let kept = app.stop();
+    let events = crate::audit::events_of(&database);
     let details: Vec<_> = events.iter().map(crate::audit::detail).collect();
     let family = token_part(&first.refresh, 1)["jti"].clone();
-    let late = json!({ "family": family, "family_revoked": false });
+    let late = json!({ "family": family, "family_revoked": false, "times": 3 });
     assert_eq!(details, [late]);
-    rotate(&visitor, &third.refresh).await;
+    drop(kept);
+}
+
+/// Each rotation adds a row, which stays until the token expires.
+#[tokio::test]
+async fn the_rotations_of_one_sign_in_are_limited() {
+    let (app, user) = rotating()
+        .setting("THROTTLE_REFRESH", "2/min")
+        .start_with_user();
+    app.set_imported(user.id);
+    let mut nobody = app.claims("refresh", &user);
+    nobody["user_id"] = json!(null);
+    for first in [
+        app.issue_tokens(&user, TokenGrant::default()).refresh,
+        sign_claims(&nobody),
+    ] {
+        let before = app.refresh_token_rows().len();
+        let visitor = app.visitor();
+        let (mut previous, mut last) = (first.clone(), first);
+        for _ in 0..20 {
+            (previous, last) = (last.clone(), rotate(&visitor, &last).await.refresh);
+        }
+        let refused = visitor
+            .post_refresh_token("/api/token/refresh", &last)
+            .await;
+        assert_eq!(refused.status, 429, "{refused:?}");
+        assert!(app.refresh_token_rows().len() <= before + 21);
+        // A second tab adds no row, and still gets the last pair.
+        app.clock.advance(TimeDelta::seconds(20));
+        assert_eq!(rotate(&visitor, &previous).await.refresh, last);
+        // Neither the token nor the family has ended.
+        app.clock.advance(TimeDelta::minutes(60));
+        rotate(&visitor, &last).await;
+    }
 }
 
 #[tokio::test]

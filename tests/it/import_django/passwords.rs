@@ -169,7 +169,7 @@ fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
     actix_web::rt::System::new().block_on(async move {
         let email = "ada@example.com";
         let source = PasswordSource::KnownBrowser {
-            account: email.to_owned(),
+            account: "1".to_owned(),
             browser: String::new(),
         };
         let policy = PasswordLogin::All;

@@ -66,7 +66,7 @@ async fn an_account_that_changes_between_check_and_sign_in_is_not_signed_in() {
         let policy = PasswordLogin::Unlinked;
         let name = LoginName::of_form(LoginField::Email, &email);
         let source = PasswordSource::KnownBrowser {
-            account: email.clone(),
+            account: user.id.to_string(),
             browser: String::new(),
         };
         let checked = authenticate(&app.database, &hasher, policy, &name, password, source).await;

@@ -91,7 +91,7 @@ async fn above_the_limit_a_known_browsers_request_reads_no_account() {
         assert_eq!(submit(&app.visitor(), name, WRONG).await, StatusCode::OK);
     }
     app.run_sql("ALTER TABLE users RENAME TO unreadable_users");
-    for name in ["eve", "eve@example.com"] {
+    for name in ["eve", "eve@example.com", "ada", "ADA"] {
         let status = submit(&known, name, WRONG).await;
         assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{name}");
     }
@@ -160,4 +160,42 @@ async fn a_browser_knows_an_account_by_both_names() {
     let stranger = submit(&app.visitor(), EMAIL, PASSWORD).await;
     assert_eq!(stranger, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(submit(&ada, EMAIL, PASSWORD).await, StatusCode::FOUND);
+}
+
+/// Usernames are compared exactly, so these are different people.
+#[tokio::test]
+async fn a_browser_that_knows_a_username_does_not_know_another_spelling_of_it() {
+    let app = strict();
+    for (name, email) in [("Carol", "c@example.com"), ("carol", "other@example.com")] {
+        app.add_user_with_username(name, email, PASSWORD);
+    }
+    let browser = app.visitor();
+    assert_eq!(submit(&browser, "Carol", PASSWORD).await, StatusCode::FOUND);
+    for name in ["x", "y"] {
+        assert_eq!(submit(&app.visitor(), name, WRONG).await, StatusCode::OK);
+    }
+    for name in ["carol", "CAROL", "other@example.com"] {
+        let status = submit(&browser, name, PASSWORD).await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{name}");
+    }
+    for name in ["Carol", "C@example.com"] {
+        assert_eq!(submit(&browser, name, PASSWORD).await, StatusCode::FOUND);
+    }
+}
+
+/// The email counts if a text is the username of one account and the email of another.
+#[tokio::test]
+async fn a_browser_is_not_known_to_the_owner_of_an_email_that_is_a_username() {
+    let app = strict();
+    app.add_user_with_username("root", "root@example.org", PASSWORD);
+    app.add_user_with_username("root@example.org", "eve@example.com", PASSWORD);
+    let eve = app.visitor();
+    let email = "eve@example.com";
+    assert_eq!(submit(&eve, email, PASSWORD).await, StatusCode::FOUND);
+    for name in ["x", "y"] {
+        assert_eq!(submit(&app.visitor(), name, WRONG).await, StatusCode::OK);
+    }
+    let status = submit(&eve, "root@example.org", PASSWORD).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(submit(&eve, email, PASSWORD).await, StatusCode::FOUND);
 }

@@ -13,6 +13,24 @@ impl SteppedClock {
     }
 }
 
+/// A clock on which the machine does so much other work that CPU time is a quarter of the elapsed time.
+#[derive(Default)]
+struct BusyClock(SteppedClock);
+
+impl SlotClock for BusyClock {
+    fn cpu_time(&self) -> Duration {
+        self.elapsed() / 4
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.0.advance(duration);
+    }
+}
+
 impl SlotClock for SteppedClock {
     fn cpu_time(&self) -> Duration {
         self.elapsed()
@@ -92,6 +110,46 @@ async fn a_stretched_comparison_occupies_its_thread_for_whole_quanta() {
         .store(MAX_QUANTUM.as_millis() as u64, Ordering::Relaxed);
     let occupied = occupancy(&hasher, &clock, MAX_QUANTUM + ms(1), false).await;
     assert_eq!(occupied, MAX_QUANTUM * 2);
+}
+
+/// For how long a refusal that takes `elapsed` occupies its thread under load.
+async fn occupancy_under_load(
+    hasher: &Hasher,
+    clock: &Arc<BusyClock>,
+    elapsed: Duration,
+) -> Duration {
+    let began = clock.elapsed();
+    let working = Arc::clone(clock);
+    let comparison = move || {
+        working.0.advance(elapsed);
+        None::<()>
+    };
+    hasher.compare(SOMEWHERE, comparison).await.unwrap();
+    let working = Arc::clone(clock);
+    let next = hasher.run(SOMEWHERE, move || working.elapsed()).await;
+    next.unwrap().value - began
+}
+
+/// Otherwise the places in the queue would show under load how a password is stored.
+#[actix_web::test]
+async fn under_load_every_refusal_occupies_its_thread_equally() {
+    let clock = Arc::new(BusyClock::default());
+    let hasher = Hasher::with_clock(1, Arc::clone(&clock) as Arc<dyn SlotClock>).unwrap();
+    let measured = Arc::clone(&clock);
+    hasher.measure([move || measured.0.advance(ms(800))]);
+    assert_eq!(hasher.quantum(), ms(400));
+    for elapsed in [800, 25, 400, 0] {
+        let occupied = occupancy_under_load(&hasher, &clock, ms(elapsed)).await;
+        assert_eq!(occupied, ms(801), "{elapsed}");
+    }
+}
+
+#[actix_web::test]
+async fn a_process_that_was_suspended_does_not_refuse_slowly_for_ever() {
+    let clock = Arc::new(SteppedClock::default());
+    let hasher = Hasher::with_clock(1, Arc::clone(&clock) as Arc<dyn SlotClock>).unwrap();
+    hasher.slots.stretch_quantum(ms(3_600_000));
+    assert_eq!(hasher.quantum(), MIN_QUANTUM * MAX_STRETCH);
 }
 
 #[actix_web::test]
@@ -260,7 +318,7 @@ async fn refusals_never_become_faster() {
 
 fn known_browser() -> PasswordSource {
     PasswordSource::KnownBrowser {
-        account: "ada@example.com".to_owned(),
+        account: "1".to_owned(),
         browser: "one".to_owned(),
     }
 }
