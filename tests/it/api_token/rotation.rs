@@ -280,8 +280,8 @@ async fn the_rotations_of_one_sign_in_are_limited() {
     let mut nobody = app.claims("refresh", &user);
     nobody["user_id"] = json!(null);
     for first in [
-        app.issue_tokens(&user, TokenGrant::default()).refresh,
         sign_claims(&nobody),
+        app.issue_tokens(&user, TokenGrant::default()).refresh,
     ] {
         let before = app.refresh_token_rows().len();
         let visitor = app.visitor();
