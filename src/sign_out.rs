@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use diesel::QueryResult;
 
-use self::request::unused_sids;
 use crate::accounts::revoke_all_sessions;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
@@ -20,6 +19,7 @@ use crate::workos::{ClientDevice, WorkosClient};
 
 pub use at_workos::{NotRevokedAtWorkos, revoke_in_background, revoke_sessions_at_workos};
 pub use request::SignOutRequest;
+pub(crate) use request::unused_sids;
 
 /// Ends sessions and their tokens, here and at WorkOS. Cheap to clone.
 #[derive(Clone)]
@@ -86,8 +86,7 @@ impl SignOutService {
                 let sids: Vec<WorkosSid> = from_row.into_iter().chain(from_tokens).collect();
                 let mut ended = Vec::new();
                 for other in &request.other_sessions {
-                    let other = end_session(conn, other, now)?;
-                    ended.extend(other.filter(|row| row.revoked_at == Some(now)));
+                    ended.extend(end_open_session(conn, other, now)?);
                 }
                 for sid in &sids {
                     ended.extend(SessionRow::revoke_sid(conn, sid, now)?);
@@ -231,4 +230,17 @@ pub fn end_session(
         RefreshTokenRow::revoke_sid(conn, sid, now)?;
     }
     Ok(row)
+}
+
+/// As [`end_session`], but leaves a session alone that has ended before: its `sid` may belong to the session
+/// that replaced it. Returns the row of a session that has now ended.
+pub fn end_open_session(
+    conn: &mut Conn,
+    id: &SessionId,
+    now: Timestamp,
+) -> QueryResult<Option<SessionRow>> {
+    match SessionRow::revoke(conn, id, now)? {
+        0 => Ok(None),
+        _ => end_session(conn, id, now),
+    }
 }

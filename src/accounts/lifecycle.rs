@@ -51,6 +51,15 @@ pub fn set_password(
     diesel::update(users::table.find(user_id))
         .set((users::password.eq(encoded), sessions_ended(now)))
         .execute(conn)?;
+    revoke_all_except(conn, user_id, keep, now)
+}
+
+fn revoke_all_except(
+    conn: &mut Conn,
+    user_id: UserId,
+    keep: Option<&SessionId>,
+    now: Timestamp,
+) -> QueryResult<RevokedSessions> {
     let active = SessionRow::active_of_user(conn, user_id, now)?;
     let count = SessionRow::revoke_all_except(conn, user_id, keep, now)?;
     let (kept, ended): (Vec<_>, Vec<_>) = active
@@ -64,29 +73,32 @@ pub fn set_password(
     })
 }
 
-/// Revokes the account's tokens and its sessions, except for the session `keep`. Returns the number of
-/// revoked sessions.
+/// Revokes the account's tokens and its sessions, except for the session `keep`.
 pub(super) fn revoke_other_sessions(
     conn: &mut Conn,
     user_id: UserId,
     keep: &SessionId,
     now: Timestamp,
-) -> QueryResult<usize> {
+) -> QueryResult<RevokedSessions> {
     diesel::update(users::table.find(user_id))
         .set(sessions_ended(now))
         .execute(conn)?;
-    SessionRow::revoke_all_except(conn, user_id, Some(keep), now)
+    revoke_all_except(conn, user_id, Some(keep), now)
 }
 
 /// Deactivates the account, so that nobody can sign in to it, and revokes its sessions and tokens.
-/// Returns the number of revoked sessions; `None` if the account was deactivated already.
-pub fn deactivate(conn: &mut Conn, user_id: UserId, now: Timestamp) -> QueryResult<Option<usize>> {
+/// Returns the revoked sessions; `None` if the account was deactivated already.
+pub fn deactivate(
+    conn: &mut Conn,
+    user_id: UserId,
+    now: Timestamp,
+) -> QueryResult<Option<RevokedSessions>> {
     // Locks the row, which a sign-in writes too, so that no session is created meanwhile.
     diesel::update(users::table.find(user_id))
         .set(users::id.eq(users::id))
         .execute(conn)?;
     // Comes before the deactivation, whose trigger would revoke the sessions without counting them.
-    let revoked = SessionRow::revoke_all_of_user(conn, user_id, now)?;
+    let revoked = revoke_all_except(conn, user_id, None, now)?;
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::is_active.eq(true))
         .set((users::is_active.eq(false), sessions_ended(now)))
@@ -123,13 +135,13 @@ pub fn sessions_ended_since(
 }
 
 /// Deactivates the account of a user whom WorkOS has deleted. No later event of WorkOS activates it
-/// again. Returns what [`deactivate`] returns.
+/// again. Returns the number of revoked sessions; `None` if the account was deactivated already.
 pub fn deactivate_deleted_user(
     conn: &mut Conn,
     user_id: UserId,
     now: Timestamp,
 ) -> QueryResult<Option<usize>> {
-    let revoked = deactivate(conn, user_id, now)?;
+    let revoked = deactivate(conn, user_id, now)?.map(|revoked| revoked.count);
     diesel::update(users::table.find(user_id))
         .set(users::workos_deleted_at.eq(now))
         .execute(conn)?;

@@ -7,8 +7,10 @@ pub(super) mod next_step;
 use std::net::IpAddr;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::TimeDelta;
 
 use super::{ApiError, RequestBody, auth_cookie};
+use crate::clock::Timestamp;
 use crate::error::{Error, SignInFailure};
 use crate::http::throttled::SignInThrottle;
 use crate::middleware::device;
@@ -16,9 +18,13 @@ use crate::oidc::{OidcCode, OidcProvider};
 use crate::sessions::BrowserSession;
 use crate::sign_in::{ExchangeFailure, SignedInTokens, oidc_outcome, workos_outcome};
 use crate::state::AppState;
+use crate::workos::{Authentication, ClientDevice};
 
 /// The error message for a `redirect_uri` that the settings do not list.
 pub(super) const REDIRECT_NOT_ALLOWED: &str = "This redirect URI is not allowed.";
+
+/// How far WorkOS's clock may be ahead of ours.
+const CLOCK_LEEWAY: TimeDelta = TimeDelta::seconds(60);
 
 /// `POST /api/auth/workos/callback`: signs in a user of WorkOS, and creates the account at the first
 /// sign-in. If WorkOS requires one more step, the response names it, and the same route accepts the
@@ -60,6 +66,9 @@ pub async fn workos(
             return Err(next_step::refusal(&app.keys, &app.workos, error, since).await);
         }
     };
+    if continues_idle_session(&app, &session, &authentication, &device).await? {
+        return Err(next_step::expired());
+    }
     let now = app.clock.now();
     let replaced = auth_cookie::replaced_session(&app.settings.api, &session, now);
     let issued = app
@@ -78,6 +87,28 @@ pub async fn workos(
         }
         Err(failure) => Err(failure.into()),
     }
+}
+
+/// Whether the browser's session has ended because it was not used, and WorkOS has signed the user in from its
+/// own session all the same, without asking for credentials since. That session ends in the background, so the
+/// next sign-in asks for them.
+async fn continues_idle_session(
+    app: &AppState,
+    session: &BrowserSession,
+    authentication: &Authentication,
+    device: &ClientDevice,
+) -> Result<bool, ApiError> {
+    let state = session.peek(app.clock.now());
+    let Some(state) = state.filter(|_| app.settings.api.auth_cookie_name.is_some()) else {
+        return Ok(false);
+    };
+    let idle = app.renewal.end_idle_session(&state, device.clone()).await?;
+    Ok(idle.is_some_and(|row| {
+        let asked_at = authentication.auth_time.map(Timestamp::from);
+        let last_use = row.last_used_at().plus(CLOCK_LEEWAY);
+        let is_same = row.workos_sid.is_some() && row.workos_sid == authentication.sid;
+        is_same || asked_at.is_some_and(|asked_at| asked_at <= last_use)
+    }))
 }
 
 /// `POST /api/auth/google`: signs in a user who already has an account.

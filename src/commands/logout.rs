@@ -45,7 +45,7 @@ pub(super) fn end_at_workos(
     }
     revoke(source, sids).map_err(|reason| {
         CommandError::Failed(format!(
-            "the sessions ended here, but not all of them at WorkOS: {reason}; end them in WorkOS's dashboard, because a browser that is signed in there can log in here without a password"
+            "the sessions ended here, but not all of them at WorkOS: {reason}; end them in WorkOS's dashboard, because a browser that is signed in there can log in to an active account without a password"
         ))
     })
 }

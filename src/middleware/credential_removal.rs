@@ -95,14 +95,16 @@ fn removals(
     let tokens = tokens.into_iter().flatten();
     let mut removals: Vec<_> = tokens.map(|cookie| cookie.removal(secure)).collect();
     let kinds: &[SignInCookies] = match removal_kind {
-        CredentialRemoval::ForeignTokens | CredentialRemoval::Tokens => &[],
+        CredentialRemoval::ForeignTokens
+        | CredentialRemoval::Tokens
+        | CredentialRemoval::TokensAndLoginCode => &[],
         CredentialRemoval::TokensAndPendingSignIns => &[PENDING_SIGN_IN],
-        CredentialRemoval::TokensAndSignIns => {
-            // The browser does not send this cookie to the log-out.
-            removals.push(LOGIN_CODE.removal(LOGIN_CODE.prefix.to_owned(), secure));
-            &[LOGIN_ATTEMPT, PENDING_SIGN_IN]
-        }
+        CredentialRemoval::TokensAndSignIns => &[LOGIN_ATTEMPT, PENDING_SIGN_IN],
     };
+    if removal_kind >= CredentialRemoval::TokensAndLoginCode {
+        // The browser sends this cookie to its own page only.
+        removals.push(LOGIN_CODE.removal(LOGIN_CODE.prefix.to_owned(), secure));
+    }
     for part in cookie_parts(request.headers()) {
         let name = part.split_once('=').map_or(part, |(name, _)| name).trim();
         let kind = kinds.iter().filter(|kind| kind.names(name));

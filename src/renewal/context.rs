@@ -70,8 +70,12 @@ impl RenewalContext {
         let row = self
             .write_behind
             .write(Arc::new(move |conn: &mut Conn| {
-                let was_open = SessionRow::by_id(conn, &id)?
-                    .is_some_and(|row| row.revoked_at.is_none() && now < row.expires_at);
+                let found = SessionRow::by_id(conn, &id)?;
+                if found.as_ref().is_some_and(|row| row.revoked_at.is_some()) {
+                    // Its `sid` may belong to the session that replaced it.
+                    return Ok(found);
+                }
+                let was_open = found.is_some_and(|row| now < row.expires_at);
                 let row = end_session(conn, &id, now)?;
                 if let Some(ended) = row.as_ref().filter(|_| was_open) {
                     let revoked = AuditEvent::SessionRevoked {

@@ -1,12 +1,17 @@
 //! Ends sessions that were not used for `SESSION_IDLE_TIMEOUT`, and records the use of the others.
+//!
+//! A sign-in that starts with the cookie of such a session ends it too, and must then ask for credentials:
+//! WorkOS may still have its own session.
 
 use super::context::RenewalContext;
 use super::status::RenewalRequest;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
+use crate::ids::SessionId;
 use crate::sessions::SessionRow;
 use crate::sign_out::{end_session, revoke_in_background};
+use crate::workos::ClientDevice;
 
 impl RenewalContext {
     /// Records that the session is in use, or ends it if it was not used for too long. Returns whether
@@ -20,17 +25,62 @@ impl RenewalContext {
         let Some(timeout) = self.idle_timeout else {
             return Ok(false);
         };
-        let (row, device) = (row.clone(), request.device.clone());
-        if !timeout.is_over(&row, now) {
-            // The server repeats a request by itself after a lost response. Nobody uses the session.
-            if request.follow_ups == 0 && timeout.is_record_due(&row, now) {
-                let record = move |conn: &mut Conn| SessionRow::record_use(conn, &row.id, now);
-                self.database
-                    .write(move |conn| record(conn).map_err(DbError::from))
-                    .await?;
-            }
-            return Ok(false);
+        if timeout.is_over(row, now) {
+            return self
+                .end_idle(row.clone(), request.device.clone(), now)
+                .await;
         }
+        // The server repeats a request by itself after a lost response. Nobody uses the session.
+        if request.follow_ups == 0 && timeout.is_record_due(row, now) {
+            let id = row.id.clone();
+            let record = move |conn: &mut Conn| SessionRow::record_use(conn, &id, now);
+            self.database
+                .write(move |conn| record(conn).map_err(DbError::from))
+                .await?;
+        }
+        Ok(false)
+    }
+
+    /// Ends this session if it was not used for too long. Returns its row if that is the reason of its end,
+    /// now or before.
+    pub(super) async fn end_idle_session(
+        &self,
+        id: &SessionId,
+        device: ClientDevice,
+        now: Timestamp,
+    ) -> Result<Option<SessionRow>, DbError> {
+        let Some(row) = self.find_idle(id, now).await? else {
+            return Ok(None);
+        };
+        if row.revoked_at.is_some() {
+            return Ok(Some(row));
+        }
+        self.end_idle(row, device, now).await?;
+        // Another request may have used or ended it meanwhile.
+        self.find_idle(id, now).await
+    }
+
+    /// The session, if it had not been used for too long at `now`, or when it ended.
+    async fn find_idle(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<SessionRow>, DbError> {
+        let Some(timeout) = self.idle_timeout else {
+            return Ok(None);
+        };
+        let id = id.clone();
+        let find = move |conn: &mut Conn| SessionRow::by_id(conn, &id).map_err(DbError::from);
+        let row = self.database.read(find).await?;
+        Ok(row.filter(|row| timeout.is_over(row, row.revoked_at.unwrap_or(now))))
+    }
+
+    async fn end_idle(
+        &self,
+        row: SessionRow,
+        device: ClientDevice,
+        now: Timestamp,
+    ) -> Result<bool, DbError> {
         let (id, expires_at, sid) = (row.id.clone(), row.expires_at, row.workos_sid.clone());
         let ended = self.database.write(move |conn| {
             if !row.revoke_unused(conn, now)? {

@@ -15,14 +15,14 @@ use super::write_behind::WriteBehind;
 use crate::accounts::AllowedSignInMethods;
 use crate::audit::FailureCounter;
 use crate::clock::Clock;
-use crate::db::Database;
+use crate::db::{Database, DbError};
 use crate::error::{Error, InternalError};
 use crate::ids::SessionId;
 use crate::keys::Keys;
-use crate::sessions::RevocationCache;
+use crate::sessions::{RevocationCache, SessionRow, SessionState};
 use crate::settings::Settings;
 use crate::single_flight::{FlightLeader, SingleFlight};
-use crate::workos::WorkosClient;
+use crate::workos::{ClientDevice, WorkosClient};
 
 /// The longest wait for a renewal by another process: a little more than a lease, so that a process
 /// that died while it held the lease is replaced.
@@ -118,6 +118,23 @@ impl RenewalService {
             }
             Err(_) => Err(InternalError::new("renew a session", "the task ended early").into()),
         }
+    }
+
+    /// Ends the session of a sign-in's cookie if it was not used for `SESSION_IDLE_TIMEOUT`. Returns its row
+    /// if that is the reason of its end, now or before.
+    pub async fn end_idle_session(
+        &self,
+        state: &SessionState,
+        device: ClientDevice,
+    ) -> Result<Option<SessionRow>, DbError> {
+        let context = &self.context;
+        let now = context.clock.now();
+        let timeout = context.idle_timeout;
+        if !timeout.is_some_and(|timeout| timeout.is_check_due(state.checked_at, now)) {
+            return Ok(None);
+        }
+        let ending = context.end_idle_session(&state.session_id, device, now);
+        ending.await
     }
 
     /// Moves a session into the organisation `request.switch_to`. If WorkOS does not allow it, the

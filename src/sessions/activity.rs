@@ -37,7 +37,7 @@ impl IdleTimeout {
 
 impl SessionRow {
     /// The last recorded use of the session.
-    fn last_used_at(&self) -> Timestamp {
+    pub fn last_used_at(&self) -> Timestamp {
         self.last_seen_at.unwrap_or(self.created_at)
     }
 

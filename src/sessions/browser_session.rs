@@ -30,6 +30,8 @@ pub enum CredentialRemoval {
     ForeignTokens,
     /// The cookies with tokens of this site, which are revoked.
     Tokens,
+    /// These, and the cookie of a log-in whose code is missing.
+    TokensAndLoginCode,
     /// These, and the cookies of pending sign-ins, which end.
     TokensAndPendingSignIns,
     /// These, and the cookies of every other unfinished sign-in.
@@ -45,7 +47,7 @@ pub fn session_id_in(plain: &str) -> Option<SessionId> {
 
 impl BrowserSession {
     /// Starts a session: the response replaces the cookie and everything in it, and removes the tokens and
-    /// the pending sign-ins of the browser's previous user.
+    /// the unfinished sign-ins of the browser's previous user.
     pub fn start(&self, state: SessionState) -> Result<(), serde_json::Error> {
         self.begin(state, CredentialRemoval::TokensAndPendingSignIns)
     }
@@ -53,7 +55,7 @@ impl BrowserSession {
     /// As [`start`](Self::start), for the last step of a pending sign-in. The browser's pending sign-ins go
     /// on: the form may be sent twice, and another tab may wait for a code.
     pub fn start_after_step(&self, state: SessionState) -> Result<(), serde_json::Error> {
-        self.begin(state, CredentialRemoval::Tokens)
+        self.begin(state, CredentialRemoval::TokensAndLoginCode)
     }
 
     fn begin(

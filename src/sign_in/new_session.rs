@@ -15,7 +15,7 @@ use crate::random::{RandomnessError, random_text};
 use crate::renewal;
 use crate::sealing::SealError;
 use crate::sessions::{NewSession, SessionRow, SessionState, truncate_user_agent};
-use crate::sign_out::end_session;
+use crate::sign_out::end_open_session;
 use crate::tokens::LONGEST_IMPERSONATION;
 use crate::workos::{Authentication, ClientDevice};
 
@@ -166,8 +166,9 @@ pub(super) fn limited_lifetime(authentication: &Authentication, usual: TimeDelta
     }
 }
 
-/// Ends the browser's previous session and its tokens. If the new sign-in has the same WorkOS session
-/// `sid`, the tokens that depend on that `sid` stay valid.
+/// Ends the browser's previous session and its tokens, and everything else that depends on its WorkOS session,
+/// which ends too. If the new sign-in has the same WorkOS session `sid`, what depends on it stays valid. A
+/// session that has ended before is left alone.
 pub(super) fn end_replaced(
     conn: &mut Conn,
     previous: &SessionId,
@@ -176,19 +177,25 @@ pub(super) fn end_replaced(
     now: Timestamp,
 ) -> QueryResult<()> {
     let row = SessionRow::by_id(conn, previous)?;
-    if let Some(open) = row.as_ref().filter(|row| row.revoked_at.is_none()) {
+    let ended_sid = row.and_then(|row| row.workos_sid);
+    let mut ended = Vec::new();
+    if sid.is_some() && ended_sid.as_ref() == sid {
+        if SessionRow::revoke(conn, previous, now)? > 0 {
+            ended.extend(SessionRow::by_id(conn, previous)?);
+        }
+    } else if let Some(row) = end_open_session(conn, previous, now)? {
+        if let Some(sid) = &row.workos_sid {
+            ended.extend(SessionRow::revoke_sid(conn, sid, now)?);
+        }
+        ended.push(row);
+    }
+    for row in ended {
         let replaced = AuditEvent::SessionRevoked {
-            user_id: open.user_id,
-            session_id: open.id.clone(),
+            user_id: row.user_id,
+            session_id: row.id,
             reason: RevocationReason::Replaced,
         };
         replaced.record(conn, device, now)?;
-    }
-    let ended_sid = row.as_ref().and_then(|row| row.workos_sid.as_ref());
-    if sid.is_some() && ended_sid == sid {
-        SessionRow::revoke(conn, previous, now)?;
-    } else {
-        end_session(conn, previous, now)?;
     }
     Ok(())
 }

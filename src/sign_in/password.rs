@@ -74,7 +74,7 @@ impl SignInService {
             .await?;
         Ok(match outcome {
             PasswordOutcome::SignedIn((user, row)) => {
-                self.previous_has_ended(previous.as_ref(), user.id, now);
+                self.previous_has_ended(previous.as_ref(), now);
                 let account = RememberedAccount::from(&user);
                 PasswordOutcome::SignedIn((Self::password_state(user, &row), account))
             }
@@ -97,8 +97,8 @@ impl SignInService {
             .with_password(name, password, device, now, issue)
             .await?;
         Ok(match outcome {
-            PasswordOutcome::SignedIn((user, pair)) => {
-                self.previous_has_ended(previous.as_ref(), user.id, now);
+            PasswordOutcome::SignedIn((_, pair)) => {
+                self.previous_has_ended(previous.as_ref(), now);
                 PasswordOutcome::SignedIn(pair)
             }
             PasswordOutcome::CodeRequired(pending) => PasswordOutcome::CodeRequired(pending),

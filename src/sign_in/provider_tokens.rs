@@ -138,7 +138,7 @@ impl SignInService {
             }
             outcome => outcome,
         }?;
-        self.previous_has_ended(previous.as_ref(), issued.user.id, now);
+        self.previous_has_ended(previous.as_ref(), now);
         Ok(issued)
     }
 
@@ -193,7 +193,7 @@ impl SignInService {
                 Err(failure.into())
             }
             (Ok(issued), _) => {
-                self.previous_has_ended(previous.as_ref(), issued.user.id, now);
+                self.previous_has_ended(previous.as_ref(), now);
                 Ok(issued)
             }
             (Err(failure), _) => Err(failure),

@@ -38,6 +38,12 @@ impl SignInRequirement {
         Self { user_id, ..self }
     }
 
+    /// Whether the user must have entered credentials after this time.
+    pub fn asks_for_credentials_after(&self, time: Timestamp) -> bool {
+        self.authenticated_after
+            .is_some_and(|required| required > time.seconds())
+    }
+
     /// Whether nothing is required.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

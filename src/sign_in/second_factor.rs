@@ -141,7 +141,7 @@ impl SignInService {
         let record = SignInRecord::by_password(true, &device, now, self.account_rate);
         let insert = self.insert_session(previous.clone(), record)?;
         let (user, row) = self.with_code(pending, code, device, now, insert).await?;
-        self.previous_has_ended(previous.as_ref(), user.id, now);
+        self.previous_has_ended(previous.as_ref(), now);
         let account = RememberedAccount::from(&user);
         Ok((Self::password_state(user, &row), account))
     }
@@ -157,8 +157,8 @@ impl SignInService {
     ) -> Result<TokenPair, CodeSignInError> {
         let record = SignInRecord::by_password(true, &device, now, self.account_rate);
         let issue = self.issue_tokens(previous.clone(), record);
-        let (user, pair) = self.with_code(pending, code, device, now, issue).await?;
-        self.previous_has_ended(previous.as_ref(), user.id, now);
+        let (_, pair) = self.with_code(pending, code, device, now, issue).await?;
+        self.previous_has_ended(previous.as_ref(), now);
         Ok(pair)
     }
 

@@ -13,11 +13,11 @@ use crate::audit::FailureCounter;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 use crate::error::SignInFailure;
-use crate::ids::{SessionId, UserId};
+use crate::ids::SessionId;
 use crate::keys::Keys;
 use crate::sessions::{RevocationCache, SessionRow};
 use crate::settings::{PasswordLogin, ProviderLinking, Rate, Settings};
-use crate::sign_out::revoke_in_background;
+use crate::sign_out::{revoke_in_background, unused_sids};
 use crate::throttle::{ExchangeBudget, ExchangePermit};
 use crate::tokens::Tokens;
 use crate::workos::WorkosClient;
@@ -90,15 +90,11 @@ impl SignInService {
         Ok(self.services.exchanges.reserve(client, attempt)?)
     }
 
-    /// Completes the end of the browser's previous session, which this user's sign-in has replaced: records
-    /// it in this replica's cache, and ends another user's session at WorkOS in the background. Otherwise
-    /// WorkOS would sign that user in again in this browser, without credentials.
-    pub(super) fn previous_has_ended(
-        &self,
-        previous: Option<&SessionId>,
-        user_id: UserId,
-        now: Timestamp,
-    ) {
+    /// Completes the end of the browser's previous session, which a sign-in at `now` has replaced: records it
+    /// in this replica's cache, and ends it at WorkOS in the background, unless the new session is of the
+    /// same WorkOS session. Otherwise no session here would name it any more: no log-out would reach it, and
+    /// WorkOS would sign its user in again in this browser, without credentials.
+    pub(super) fn previous_has_ended(&self, previous: Option<&SessionId>, now: Timestamp) {
         let Some(id) = previous.cloned() else {
             return;
         };
@@ -106,17 +102,16 @@ impl SignInService {
         self.services.revocations.add_revoked(&id, latest_end);
         let (database, workos) = (self.services.database.clone(), self.services.workos.clone());
         tokio::spawn(async move {
-            let find = move |conn: &mut Conn| SessionRow::by_id(conn, &id).map_err(DbError::from);
-            let sid = match database.read(find).await {
-                Ok(row) => row
-                    .filter(|row| row.user_id != user_id)
-                    .and_then(|row| row.workos_sid),
-                Err(error) => {
-                    log::warn!("a replaced session was not ended at WorkOS: {error}");
-                    return;
-                }
+            let find = move |conn: &mut Conn| {
+                let row = SessionRow::by_id(conn, &id)?;
+                // A session that had ended before was left alone.
+                let ended = row.filter(|row| row.revoked_at == Some(now));
+                unused_sids(conn, ended.as_slice(), now).map_err(DbError::from)
             };
-            revoke_in_background(workos, sid.into_iter().collect());
+            match database.read(find).await {
+                Ok(sids) => revoke_in_background(workos, sids),
+                Err(error) => log::warn!("a replaced session was not ended at WorkOS: {error}"),
+            }
         });
     }
 }

@@ -149,7 +149,7 @@ impl SignInService {
             }
             outcome => outcome?,
         };
-        self.previous_has_ended(previous.as_ref(), user.id, now);
+        self.previous_has_ended(previous.as_ref(), now);
         Ok(SessionState {
             organization_id: authentication.organization_id,
             role: authentication.role,

@@ -85,7 +85,7 @@ impl SignOutRequest {
 }
 
 /// The WorkOS sessions of these sessions, which have ended, without those that another session still has.
-pub(super) fn unused_sids(
+pub(crate) fn unused_sids(
     conn: &mut Conn,
     ended: &[SessionRow],
     now: Timestamp,

@@ -8,7 +8,7 @@ use super::session_replacement::SessionReplacement;
 use super::{is_prefetch, query_pairs, redirect, redirect_target, step};
 use crate::error::{Error, InternalError, SignInFailure};
 use crate::http::throttled::ClientAddress;
-use crate::links::{cancelled_url, login_with_url};
+use crate::links::{cancelled_url, login_as_another_url, login_with_url};
 use crate::middleware::device;
 use crate::sessions::BrowserSession;
 use crate::sign_in::WorkosCallback;
@@ -76,6 +76,14 @@ pub async fn callback(
         (None, Some(_), None) if query.state.is_none() => Ok(redirect(&new_login_url(&request))),
         (None, Some(_), Some(_)) if is_prefetch(&request) => {
             return Ok(HttpResponse::NoContent().finish());
+        }
+        // WorkOS may have used its own session instead of asking for credentials.
+        (None, Some(_), Some(attempt))
+            if replacement.idle_since().is_some_and(|last_use| {
+                !attempt.requirement().asks_for_credentials_after(last_use)
+            }) =>
+        {
+            Ok(redirect(&login_as_another_url(next)))
         }
         (None, Some(code), Some(attempt)) => {
             let callback = WorkosCallback {

@@ -1,5 +1,6 @@
 //! `GET /auth/login` and `GET /signin`: redirect to WorkOS's sign-in page. A link on another site asks
-//! first if the browser has a session.
+//! first if the browser has a session. After a session that was not used for too long, WorkOS asks for
+//! credentials.
 
 use actix_web::http::header::HOST;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -22,6 +23,10 @@ use crate::workos::{AuthorizeRequest, WorkosClient};
 /// would cause an endless redirect.
 const MOVED: &str = "moved";
 
+/// The parameters with which a link on another site may have the session's user log in again without a
+/// question.
+const REPETITION: [&str; 3] = [REAUTHENTICATE, "next", MOVED];
+
 /// Starts an attempt and redirects the browser to WorkOS.
 pub async fn login(
     request: HttpRequest,
@@ -40,8 +45,14 @@ pub async fn login(
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let repeats = query_value(&request, REAUTHENTICATE).and_then(|_| session.peek(now));
+    let was_idle = replacement.idle_since().is_some();
+    let repeats = repeats.filter(|_| !was_idle);
     // A re-authentication refuses another user.
-    let is_wanted = replacement.is_wanted() || repeats.is_some();
+    let is_repetition = repeats.is_some()
+        && query
+            .iter()
+            .all(|(name, _)| REPETITION.contains(&name.as_str()));
+    let is_wanted = replacement.is_wanted() || is_repetition;
     if !is_wanted && let Some(question) = replacement.question()? {
         return Ok(question);
     }
@@ -50,6 +61,11 @@ pub async fn login(
             AuthorizeRequest::reauthentication(&user.email, user.organization_id.as_deref())
         }
         None => AuthorizeRequest::from_query(parameters),
+    };
+    let parameters = match was_idle {
+        // WorkOS may still have its own session.
+        true => parameters.with_credentials(),
+        false => parameters,
     };
     let mut requirement = SignInRequirement::default().of_user(repeats.map(|user| user.user_id));
     if let Some(max_age) = parameters.max_age() {

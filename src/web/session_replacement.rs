@@ -1,6 +1,9 @@
 //! Asks before a link on another site replaces the browser's session with another one. Without the
 //! question, a link to `/auth/login` with a chosen `connection_id` could sign the browser in as somebody
-//! else.
+//! else. Tokens in the cookies of the API count as a session.
+//!
+//! A session that was not used for `SESSION_IDLE_TIMEOUT` ends instead, and the sign-in must ask for
+//! credentials.
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -16,24 +19,40 @@ use super::pages::ReplaceSessionPage;
 use super::{query_pairs, query_value, render};
 use crate::clock::Timestamp;
 use crate::error::{Error, InternalError};
-use crate::ids::SessionId;
 use crate::keys::Keys;
 use crate::links::REAUTHENTICATE;
-use crate::middleware::{is_trusted_link, is_typed_address};
+use crate::middleware::{cookie_claims, device, is_trusted_link, is_typed_address};
 use crate::sessions::{BrowserSession, RevocationStatus, SessionState};
 use crate::state::AppState;
+use crate::tokens::{TokenClaims, TokenKind};
 
-/// The query parameter of the question's link. Its value is bound to the session that is replaced and to the
+/// The query parameter of the question's link. Its value is bound to the identity that is replaced and to the
 /// rest of the link, and is valid for ten minutes.
 const CONFIRMATION: &str = "confirmed";
 /// How long the answer may take, as for a log-in.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
-/// Whether a sign-in may replace the browser's session without a question. An extractor.
+/// Whether a sign-in may replace the browser's identity without a question. An extractor.
 pub struct SessionReplacement {
-    /// The live session and the link that replaces it.
-    live: Option<(SessionState, String)>,
+    /// The live session, if the identity is not in tokens alone, and the link that replaces it.
+    live: Option<(Option<SessionState>, String)>,
     is_wanted: bool,
+    idle_since: Option<Timestamp>,
+}
+
+/// When the browser's session was last used, if it has ended because it was not used since. A sign-in must
+/// then ask for credentials.
+pub(super) async fn idle_since(
+    request: &HttpRequest,
+    session: &BrowserSession,
+    app: &AppState,
+) -> Result<Option<Timestamp>, Error> {
+    let Some(state) = session.peek(app.clock.now()) else {
+        return Ok(None);
+    };
+    let device = device(request, &app.settings.trusted_proxies);
+    let idle = app.renewal.end_idle_session(&state, device).await?;
+    Ok(idle.map(|row| row.last_used_at()))
 }
 
 impl FromRequest for SessionReplacement {
@@ -45,22 +64,29 @@ impl FromRequest for SessionReplacement {
         async move {
             let app = AppState::of(&request)?;
             let Ok(session) = BrowserSession::extract(&request).await;
+            let idle_since = idle_since(&request, &session, &app).await?;
             let open = |state: &SessionState| {
-                app.revocations.status(&state.session_id) != RevocationStatus::Revoked
+                let status = app.revocations.status(&state.session_id);
+                idle_since.is_none() && status != RevocationStatus::Revoked
             };
             let state = session.peek(app.clock.now()).filter(open);
             let is_own = is_trusted_link(&request, &app.settings)
                 || (is_typed_address(&request) && !chooses_user(&request));
-            let Some(state) = state else {
+            let identity = match &state {
+                Some(state) => Some(format!("session {}", state.session_id)),
+                None => identity_in(&cookie_claims(&app, &request, TokenKind::Access)),
+            };
+            let Some(identity) = identity else {
                 return Ok(Self {
                     live: None,
                     is_wanted: is_own,
+                    idle_since,
                 });
             };
             let question = Question {
                 request: &request,
                 keys: &app.keys,
-                session: &state.session_id,
+                identity,
                 now: app.clock.now(),
             };
             let is_wanted = is_own || question.is_answered();
@@ -68,6 +94,7 @@ impl FromRequest for SessionReplacement {
             Ok(Self {
                 live: Some((state, url)),
                 is_wanted,
+                idle_since,
             })
         }
         .boxed_local()
@@ -80,12 +107,17 @@ impl SessionReplacement {
         self.is_wanted
     }
 
+    /// See [`idle_since`].
+    pub(super) fn idle_since(&self) -> Option<Timestamp> {
+        self.idle_since
+    }
+
     /// The page that asks, if the request would replace a session and the user may not want that.
     pub(super) fn question(&self) -> Result<Option<HttpResponse>, Error> {
         match &self.live {
             Some((state, continue_url)) if !self.is_wanted => {
                 let page = ReplaceSessionPage {
-                    page: render::frame(Some(state), None),
+                    page: render::frame(state.as_ref(), None),
                     continue_url,
                 };
                 render::page(StatusCode::OK, &page).map(Some)
@@ -103,11 +135,21 @@ fn chooses_user(request: &HttpRequest) -> bool {
     pairs.any(|(name, _)| !harmless.contains(&name.as_str()))
 }
 
-/// The question whether this link may replace this session.
+/// The identity of a browser without a session: the users of the access tokens in its cookies. A refresh
+/// changes everything else in them.
+fn identity_in(tokens: &[TokenClaims]) -> Option<String> {
+    let users: Vec<&str> = tokens
+        .iter()
+        .filter_map(|claims| claims.user_id.as_deref())
+        .collect();
+    (!users.is_empty()).then(|| format!("tokens of {}", users.join(", ")))
+}
+
+/// The question whether this link may replace this identity.
 struct Question<'a> {
     request: &'a HttpRequest,
     keys: &'a Keys,
-    session: &'a SessionId,
+    identity: String,
     now: Timestamp,
 }
 
@@ -137,8 +179,11 @@ impl Question<'_> {
 
     /// What the confirmation is bound to, as [`Keys::seal_row`] names it.
     fn place(&self) -> String {
-        let (session, path, query) = (self.session, self.request.path(), self.query().finish());
-        format!("replacement of session {session} by {path}?{query}")
+        let (identity, path) = (&self.identity, self.request.path());
+        format!(
+            "replacement of {identity} by {path}?{}",
+            self.query().finish()
+        )
     }
 
     /// The query of the request without a confirmation.

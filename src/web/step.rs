@@ -14,6 +14,7 @@ use super::form::{Form, not_an_attempt};
 use super::login::AuthorizeRedirect;
 use super::login_attempt::LoginAttempt;
 use super::pages::{OrganizationChoice, StepPage, StepPrompt};
+use super::session_replacement::idle_since;
 use super::{query_value, redirect, redirect_target, render};
 use crate::clock::Timestamp;
 use crate::error::{Error, InternalError, SignInFailure};
@@ -119,6 +120,12 @@ pub async fn post(
     };
     let previous = session.peek(app.clock.now()).map(|state| state.session_id);
     if !sign_in.may_be_answered_in(previous.as_ref()) {
+        return Err(already_used(&sign_in.next));
+    }
+    // WorkOS may have used its own session instead of asking for credentials.
+    if let Some(last_use) = idle_since(&request, &session, &app).await?
+        && !sign_in.requirement.asks_for_credentials_after(last_use)
+    {
         return Err(already_used(&sign_in.next));
     }
     let asked = form.value("asked");

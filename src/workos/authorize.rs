@@ -76,6 +76,14 @@ impl AuthorizeRequest {
         Self { parameters }
     }
 
+    /// Has WorkOS ask for credentials, whatever its own session is.
+    #[must_use]
+    pub fn with_credentials(mut self) -> Self {
+        self.parameters.retain(|(name, _)| *name != "max_age");
+        self.parameters.push(("max_age", "0".to_owned()));
+        self
+    }
+
     /// The longest time in seconds since the user has entered credentials; `None` if any is accepted.
     pub fn max_age(&self) -> Option<i64> {
         let mut parameters = self.parameters.iter();

@@ -4,6 +4,7 @@ mod attempts;
 mod hosts;
 mod next;
 mod refusals;
+mod replaced;
 mod replacement;
 mod state;
 mod twice;

@@ -4,6 +4,7 @@ mod account_limits;
 mod cookie;
 mod foreign_cookies_and_prefetch;
 mod idle;
+mod idle_sign_in;
 mod impersonation;
 mod keys;
 mod logout;

@@ -2,9 +2,10 @@
 
 use reqwest::header::REFERER;
 use reqwest::{Method, Response, StatusCode, Url};
+use serde_json::json;
 
-use crate::account_sessions::workos_has;
-use crate::password_login::{EMAIL, PASSWORD, assert_logs_in};
+use crate::account_sessions::ADA;
+use crate::password_login::{EMAIL, PASSWORD};
 use crate::support::app::{TestApp, Visitor, location};
 use crate::support::steps::{obtain_callback_url, set_cookie, with_query};
 
@@ -201,18 +202,49 @@ async fn an_attempt_of_another_site_does_not_replace_a_later_session() {
     assert_eq!(app.sessions().len(), 2);
 }
 
-/// Otherwise WorkOS would sign the first user in again, without credentials.
+/// Tokens in cookies are an identity too.
 #[tokio::test]
-async fn a_session_that_another_user_replaces_ends_at_workos() {
-    let app = TestApp::start();
+async fn a_link_on_another_site_asks_before_it_replaces_tokens_in_cookies() {
+    let app = TestApp::builder()
+        .setting("AUTH_COOKIE_NAME", "tofu-web")
+        .start();
     app.add_user_with_password(EMAIL, PASSWORD);
-    let form = app.signed_in("ada@example.com").await;
-    assert_logs_in(&form, EMAIL, PASSWORD).await;
-    workos_has(&app, "ada@example.com", 0).await;
+    let browser = app.visitor();
+    let foreign = [(SITE, "cross-site")];
+    let begun = send(&browser, "/auth/login?login_hint=x", &foreign).await;
+    let authorize = Url::parse(&location(&begun)).unwrap();
+    let credentials = json!({ "email": EMAIL, "password": PASSWORD });
+    let answer = browser.post_json("/api/token", &credentials).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    for target in ["/auth/login", "/signin?connection_id=conn_evil"] {
+        let response = follow_own_redirects(&browser, target, &foreign).await;
+        let link = continuation(response).await;
+        let response = send(&browser, &link, &foreign).await;
+        assert_eq!(response.status(), StatusCode::FOUND);
+    }
+    let own = send(&browser, "/auth/login", &[(SITE, "same-origin")]).await;
+    assert_eq!(own.status(), StatusCode::FOUND);
+    // And the callback of an attempt that began before.
+    let callback = browser.authorize(&authorize, "olive@example.com").await;
+    continuation(send(&browser, callback.as_str(), &foreign).await).await;
+    assert_eq!(browser.get_me().await.json["email"], EMAIL);
+}
 
-    let hosted = app.signed_in("ada@example.com").await;
-    workos_has(&app, "ada@example.com", 1).await;
-    hosted.sign_in("olive@example.com").await;
-    workos_has(&app, "ada@example.com", 0).await;
-    workos_has(&app, "olive@example.com", 1).await;
+#[tokio::test]
+async fn a_link_on_another_site_may_have_the_user_log_in_again_and_nothing_else() {
+    let app = TestApp::start();
+    let ada = app.signed_in(ADA).await;
+    let foreign = [(SITE, "cross-site")];
+    let plain = "/auth/login?reauthenticate=1&next=%2Faccount";
+    let response = send(&ada, plain, &foreign).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    for more in [
+        "connection_id=conn_evil",
+        "login_hint=x",
+        "max_age=9",
+        "other",
+    ] {
+        let target = format!("{plain}&{more}");
+        continuation(send(&ada, &target, &foreign).await).await;
+    }
 }

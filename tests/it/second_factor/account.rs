@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use reqwest::StatusCode;
 
-use super::{Authenticator, PAGE, app_with_factor, between, recovery_codes_of, set_up_of};
+use super::{Authenticator, PAGE, app_with_factor, between, recovery_codes_of, set_up, set_up_of};
+use crate::account_sessions::{ADA, workos_has};
 use crate::password_login::{EMAIL, PASSWORD};
 use crate::support::app::{TestApp, Visitor, location};
 use crate::support::steps::error_page;
@@ -140,4 +141,21 @@ async fn accounts_without_a_password_and_impersonators_cannot_set_one_up() {
         location(&response),
         "/auth/login?next=%2Faccount%2Fauthenticator"
     );
+}
+
+/// WorkOS would sign the user in there again, without credentials.
+#[tokio::test]
+async fn the_set_up_ends_the_other_sessions_at_workos_too() {
+    let app = TestApp::builder().setting("PASSWORD_LOGIN", "all").start();
+    app.signed_in(ADA).await;
+    let encoded = app.add_user_with_password(EMAIL, PASSWORD).password;
+    let id = app.user(ADA).id;
+    app.run_sql(&format!(
+        "UPDATE users SET password = '{encoded}' WHERE id = {id}"
+    ));
+    let browser = app.visitor();
+    browser.log_in(ADA, PASSWORD).await;
+    workos_has(&app, ADA, 1).await;
+    set_up(&app, &browser).await;
+    workos_has(&app, ADA, 0).await;
 }

@@ -130,3 +130,37 @@ async fn a_code_from_another_site_is_refused() {
     }
     assert!(!visitor.is_signed_in().await);
 }
+
+/// The next person at this computer could otherwise complete the log-in.
+#[tokio::test]
+async fn another_persons_sign_in_in_the_browser_removes_it() {
+    for how in ["/login", "/auth/callback", "/auth/step", "/api/token"] {
+        let app = TestApp::builder().setting("AUTH_COOKIE_NAME", "tofu-web");
+        let (app, authenticator) = app_with_factor(app.start()).await;
+        app.add_user_with_password("ada@example.com", PASSWORD);
+        let browser = after_password(&app).await;
+        assert!(browser.cookie("/login/code", COOKIE_NAME).is_some());
+        match how {
+            "/login" => {
+                browser.log_in("ada@example.com", PASSWORD).await;
+            }
+            "/auth/callback" => {
+                browser.sign_in("olive@example.com").await;
+            }
+            "/auth/step" => {
+                let stopped = browser.sign_in("max@example.com").await;
+                assert!(browser.cookie("/login/code", COOKIE_NAME).is_some());
+                let code = [("code", "123456")];
+                browser.submit(&location(&stopped), &code).await;
+            }
+            _ => {
+                let ada = json!({ "email": "ada@example.com", "password": PASSWORD });
+                let answer = browser.post_json("/api/token", &ada).await;
+                assert_eq!(answer.status, StatusCode::OK);
+            }
+        }
+        assert_eq!(browser.cookie("/login/code", COOKIE_NAME), None, "{how}");
+        let response = send_code(&browser, &authenticator.next_code(&app)).await;
+        assert!(location(&response).contains("login-expired"), "{how}");
+    }
+}

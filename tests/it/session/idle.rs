@@ -11,9 +11,9 @@ use crate::support::readings::happens_soon;
 const EMAIL: &str = "grace@example.com";
 const PASSWORD: &str = "a made-up passphrase";
 /// The time-out in seconds.
-const TIMEOUT: i64 = 1_000;
+pub(super) const TIMEOUT: i64 = 1_000;
 
-fn app() -> TestApp {
+pub(super) fn app() -> TestApp {
     TestApp::builder()
         .setting("SESSION_IDLE_TIMEOUT", &TIMEOUT.to_string())
         .start()

@@ -10,7 +10,11 @@ use crate::support::program::Program;
 use crate::support::readings::happens_soon;
 
 fn logout(app: &TestApp, email: &str) -> Program {
-    Program::new(&["logout", email])
+    command(app, "logout", email)
+}
+
+fn command(app: &TestApp, name: &str, email: &str) -> Program {
+    Program::new(&[name, email])
         .env("DATABASE_URL", app.database_url())
         .env("SECRET_KEY", SECRET_KEY)
         .env("WORKOS_API_BASE_URL", &app.emulator.base_url())
@@ -90,5 +94,32 @@ async fn without_the_settings_of_workos_the_sessions_end_here() {
     output
         .exits_with(1)
         .reports_one_error(&["WORKOS_API_KEY", "dashboard"]);
+    assert!(app.only_session().revoked_at.is_some());
+}
+
+#[tokio::test]
+async fn a_deactivation_ends_the_sessions_at_workos_too() {
+    let app = TestApp::start();
+    app.signed_in(ADA).await;
+    app.signed_in(ADA).await;
+    let command = command(&app, "deactivate", ADA);
+    let output = tokio::task::spawn_blocking(|| command.run()).await.unwrap();
+    let output = output.exits_with(0);
+    assert_eq!(
+        output.stdout,
+        format!("Account '{ADA}' is deactivated. Its tokens and 2 sessions ended.")
+    );
+    assert_eq!(output.stderr, "");
+    assert_eq!(app.workos().count(REVOKE_AT_WORKOS), 2);
+}
+
+#[tokio::test]
+async fn a_deactivation_says_if_workos_cannot_be_told() {
+    let app = TestApp::start();
+    app.signed_in(ADA).await;
+    let command = Program::new(&["deactivate", ADA]).env("DATABASE_URL", app.database_url());
+    let output = tokio::task::spawn_blocking(|| command.run()).await.unwrap();
+    let output = output.exits_with(0);
+    assert!(output.stderr.contains("dashboard"), "{}", output.stderr);
     assert!(app.only_session().revoked_at.is_some());
 }
