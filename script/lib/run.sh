@@ -59,6 +59,9 @@ prepare() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     export TMPDIR=$scratch/tmp CARGO_NET_RETRY=5 INSTA_UPDATE=no
+    # clippy compiles as rustc does, and gives its own warnings. `cargo clippy` would check each dependency
+    # beside compiling it. Cargo repeats the warnings of what it does not compile again.
+    export RUSTC_WORKSPACE_WRAPPER=clippy-driver
     if [[ ${CI:-} == true ]]; then
         export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
         use_build_cache

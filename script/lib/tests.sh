@@ -9,7 +9,7 @@ slowest_tests=10
 
 # Both databases are tested with this one build.
 build_tests() {
-    cargo test --locked --workspace --features postgres --no-run
+    cargo test --locked --workspace --features postgres --all-targets --no-run
 }
 
 # run_tests NAME TARGET_OPTION... [-- TEST_OPTION...]: builds first, so that only the run counts

@@ -58,7 +58,7 @@ check_rust() {
     if needed format && ! cargo fmt --version >/dev/null 2>&1; then
         missing "cargo fmt: the Rust component rustfmt"
     fi
-    if needed clippy && ! cargo clippy --version >/dev/null 2>&1; then
+    if needed clippy linkage sqlite postgres schemathesis && ! cargo clippy --version >/dev/null 2>&1; then
         missing "cargo clippy: the Rust component clippy"
     fi
 }
@@ -161,7 +161,7 @@ install_cargo_deny() {
     printf 'Compiling cargo-deny %s\n' "$cargo_deny_version"
     # Not into the project's build directory. Without optimisation: it runs once, and compiling it
     # optimised takes several minutes.
-    env -u CARGO_TARGET_DIR cargo install --quiet --locked --debug "cargo-deny@$cargo_deny_version" ||
+    env -u CARGO_TARGET_DIR -u RUSTC_WORKSPACE_WRAPPER cargo install --quiet --locked --debug "cargo-deny@$cargo_deny_version" ||
         missing "cargo-deny $cargo_deny_version: cargo could not install it"
 }
 
