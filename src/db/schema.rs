@@ -213,6 +213,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// The options with which imports decided which accounts are closed.
+    django_import_options (source_table, option) {
+        /// Django's user table.
+        source_table -> Text,
+        /// Such as `--closed-column is_banned`.
+        option -> Text,
+    }
+}
+
+diesel::table! {
     /// Periodic jobs, which one replica at a time runs.
     jobs (name) {
         /// The job's name.

@@ -35,6 +35,8 @@ pub(super) struct ActiveColumns {
     words: BTreeMap<String, Vec<String>>,
     /// The time of the import, with which the times are compared.
     now: Timestamp,
+    /// The options that name these columns, such as `--closed-column is_banned`.
+    options: Vec<String>,
 }
 
 impl ActiveColumns {
@@ -50,6 +52,7 @@ impl ActiveColumns {
             until: Vec::new(),
             words: BTreeMap::new(),
             now,
+            options: Vec::new(),
         };
         for name in &options.active_columns {
             match name.split_once('=') {
@@ -69,6 +72,7 @@ impl ActiveColumns {
             found.until.push(column);
         }
         found.refuse_ends_as_flags(columns)?;
+        found.options = found.options(columns);
         if options.all_active {
             return Ok(found);
         }
@@ -92,6 +96,33 @@ impl ActiveColumns {
             true => Err(open.ask(&options.table)),
             false => Ok(found),
         }
+    }
+
+    /// The options that name the columns of this table.
+    pub(super) fn used_options(&self) -> &[String] {
+        &self.options
+    }
+
+    fn options(&self, columns: &DjangoColumns) -> Vec<String> {
+        let mut options = Vec::new();
+        for name in columns.names() {
+            let quoted = quote_identifier(name);
+            for (option, ending, is_named) in [
+                ("--active-column", "", self.active.contains(&quoted)),
+                (
+                    "--active-column",
+                    "=VALUE",
+                    self.words.contains_key(&quoted),
+                ),
+                ("--closed-column", "", self.closed.contains(&quoted)),
+                ("--active-until-column", "", self.until.contains(&quoted)),
+            ] {
+                if is_named {
+                    options.push(format!("{option} {name}{ending}"));
+                }
+            }
+        }
+        options
     }
 
     /// Refuses a column that has the time until which an account is open, by its name, as a flag: a time that has

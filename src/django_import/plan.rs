@@ -83,6 +83,14 @@ impl<'a> BatchPlan<'a> {
         for update in self.changed.iter().filter(|update| update.merge.rehashed) {
             self.tally.note(REHASHED, update.user.key());
         }
+        const REOPENED: CountLabel = (
+            "accounts opened that an earlier import closed",
+            "account opened that an earlier import closed",
+        );
+        let opens = |update: &&PlannedUpdate| update.merge.changes.is_active == Some(true);
+        for update in self.changed.iter().filter(opens) {
+            self.tally.note(REOPENED, update.user.key());
+        }
         const RELEASED: CountLabel = (
             "closed accounts gave up their emails for active ones",
             "closed account gave up its email for an active one",

@@ -18,6 +18,8 @@ use super::plan::{BatchPlan, ImportedUser};
 use super::report::{ImportTally, RefusalReason, RefusedRow};
 use super::row::{CheckedEmail, DjangoUser, RawUser};
 use super::second_factor::DjangoFactor;
+use super::source::DjangoUserTable;
+use super::source_keys::SourceKeys;
 use super::transaction::write_retrying_conflicts;
 use super::usernames::{absent_email, new_username, note_absent_email};
 use super::withheld::WithheldPasswords;
@@ -32,10 +34,13 @@ use crate::settings::LoginField;
 pub(super) struct ImportPlanner {
     emails_verified: bool,
     keys: KeyColumn,
+    /// The fields that the source lacks. An update leaves them as they are.
+    unread_fields: Vec<&'static str>,
     legacy_hashers: bool,
     items: ItemImport,
     login_field: LoginField,
     ambiguous_names: AmbiguousNames,
+    source_keys: SourceKeys,
     /// What a dry run would have written so far; `None` outside a dry run.
     simulated: Option<SimulatedValues>,
     clock: Clock,
@@ -47,17 +52,19 @@ pub(super) struct ImportPlanner {
 impl ImportPlanner {
     pub(super) fn new(
         options: &ImportOptions,
-        keys: KeyColumn,
+        table: &DjangoUserTable,
         items: ItemImport,
         clock: &Clock,
     ) -> Self {
         Self {
             emails_verified: options.emails_verified,
-            keys,
+            keys: table.key_column(),
+            unread_fields: table.unread_fields(),
             legacy_hashers: options.legacy_hashers,
             items,
             login_field: options.login_field,
             ambiguous_names: AmbiguousNames::default(),
+            source_keys: SourceKeys::default(),
             simulated: options.dry_run.then(SimulatedValues::default),
             clock: clock.clone(),
             now: clock.now(),
@@ -75,6 +82,11 @@ impl ImportPlanner {
         self.now = self.clock.now();
         let mut rows = Vec::with_capacity(batch.len());
         for raw in batch {
+            if pass != ImportPass::ClosedNew
+                && let Ok(key) = self.keys.read(raw.c_key.clone())
+            {
+                self.source_keys.add(&key);
+            }
             match raw.check(self.keys) {
                 Ok(mut row) => {
                     row.password.convert_legacy(self.legacy_hashers);
@@ -116,16 +128,17 @@ impl ImportPlanner {
         Ok(())
     }
 
-    /// Names the accounts whose username is the email of another account.
-    pub(super) fn note_ambiguous_names(
+    /// Names the accounts whose username is the email of another account, and those that Django no longer has.
+    pub(super) fn note_accounts(
         &self,
         target: &Database,
         tally: &mut ImportTally,
     ) -> Result<(), DbError> {
         let simulated = self.simulated.as_ref();
         target.read_blocking(|conn| {
-            let names = &self.ambiguous_names;
-            names.note(conn, simulated, tally).map_err(DbError::from)
+            self.ambiguous_names.note(conn, simulated, tally)?;
+            self.source_keys.note_absent(conn, tally)?;
+            Ok(())
         })
     }
 
@@ -229,6 +242,7 @@ impl ImportPlanner {
             username,
             ..self.account(id, row, email, password)
         };
+        plan.tally.count_account(account.is_active);
         plan.new.push((account, record));
         Ok(None)
     }
@@ -287,7 +301,7 @@ impl ImportPlanner {
         let can_release = |(owner, record): &(User, ImportRecord)| {
             let simulated = self.simulated.as_ref();
             let closes = simulated.is_some_and(|simulated| simulated.is_closed(owner.id));
-            let is_closed = closes || !(owner.is_active || record.is_active);
+            let is_closed = closes || !owner.is_active;
             is_closed && owner.workos_user_id.is_none() && record.matches_profile_of(owner)
         };
         let owner = existing.email_owners.remove(&other);

@@ -22,6 +22,10 @@ pub struct ImportTally {
     pub updated: u64,
     /// Rows that were imported before and have not changed.
     pub unchanged: u64,
+    /// Accounts of rows that are open after the import.
+    pub open: u64,
+    /// Accounts of rows that are closed after the import.
+    pub closed: u64,
     /// Expired tokens, which need no blacklist.
     pub expired: u64,
     /// For each reason the number of refused rows, and the first of them.
@@ -52,6 +56,13 @@ impl ImportTally {
         }
     }
 
+    pub(super) fn count_account(&mut self, is_open: bool) {
+        match is_open {
+            true => self.open += 1,
+            false => self.closed += 1,
+        }
+    }
+
     pub(super) fn count_item(&mut self, kind: CountLabel) {
         *self.items.entry(kind).or_default() += 1;
     }
@@ -74,6 +85,8 @@ impl ImportTally {
         self.updated += batch.updated;
         self.unchanged += batch.unchanged;
         self.expired += batch.expired;
+        self.open += batch.open;
+        self.closed += batch.closed;
         for (reason, (count, first)) in batch.refused {
             let (total, named) = self.refused.entry(reason).or_default();
             *total += count;
@@ -110,6 +123,18 @@ impl ImportTally {
             write!(f, "\n  {:<10}{:>12}", "expired", self.expired)?;
         }
         write!(f, "\n  {:<10}{:>12}", "refused", self.refused())?;
+        self.write_refusals(f)?;
+        if self.open + self.closed > 0 {
+            write!(
+                f,
+                "\n  accounts after the import\n    {:>8} open\n    {:>8} closed",
+                self.open, self.closed
+            )?;
+        }
+        self.write_remarks(f)
+    }
+
+    fn write_refusals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (reason, (count, first)) in &self.refused {
             let named: Vec<_> = first.iter().map(RefusedRow::to_string).collect();
             write_rows(f, *count, reason, &named)?;
@@ -117,6 +142,10 @@ impl ImportTally {
                 write!(f, "\n              {advice}")?;
             }
         }
+        Ok(())
+    }
+
+    fn write_remarks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.hashes.is_empty() {
             f.write_str("\n  passwords")?;
         }

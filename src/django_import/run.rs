@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::blacklist;
 use super::dump;
 use super::error::ImportError;
+use super::flag_options::{refuse_missing_options, remember_options};
 use super::items::ItemImport;
 use super::key::HIGHEST_KEY;
 use super::options::{ImportOptions, ImportProgress, ImportSource};
@@ -56,6 +57,7 @@ pub fn import(
     let blacklist = blacklist::find_query(&mut source, &table)?;
     let target = open_target(settings, options.dry_run)?;
     refuse_the_same_table(&target, &mut source, &table)?;
+    refuse_missing_options(&target, &table)?;
 
     let mut report = ImportReport::new(options);
     report.second_factors = table.factor_remark().map(str::to_owned);
@@ -65,6 +67,7 @@ pub fn import(
             report.users.note(OTHER_SPELLING, id);
         }
         reserve_ids(&target, &mut source, &table)?;
+        remember_options(&target, &table)?;
     }
     let rows = source.count(table.name()).map_err(ImportError::Source)?;
     progress(ImportProgress::Users(rows));
@@ -74,7 +77,7 @@ pub fn import(
         reads: table.related().reads(),
         factor_tables: table.related().factor_tables(),
     };
-    let mut planner = ImportPlanner::new(options, table.key_column(), items, clock);
+    let mut planner = ImportPlanner::new(options, &table, items, clock);
     for pass in ImportPass::ALL {
         let query = table.query(&source, pass.rows());
         source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {
@@ -105,7 +108,7 @@ pub fn import(
             report.users.note(UNUSED_PROVIDER, provider.escape_debug());
         }
     }
-    planner.note_ambiguous_names(&target, &mut report.users)?;
+    planner.note_accounts(&target, &mut report.users)?;
     report.not_imported = table.related().count_unread(&mut source)?;
     Ok(report)
 }

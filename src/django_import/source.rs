@@ -92,6 +92,33 @@ impl DjangoUserTable {
         &self.name
     }
 
+    /// The table's name without its schema.
+    pub(super) fn plain_name(&self) -> &str {
+        plain_name(&self.name)
+    }
+
+    /// The options that name the columns by which accounts are closed.
+    pub(super) fn flag_options(&self) -> &[String] {
+        self.active.used_options()
+    }
+
+    /// Whether an option that [`flag_options`](Self::flag_options) has returned earlier is missing, although the table
+    /// still has its column.
+    pub(super) fn lacks_flag_option(&self, option: &str) -> bool {
+        let column = option.split_once(' ').map_or("", |(_, column)| column);
+        let column = column.strip_suffix("=VALUE").unwrap_or(column);
+        self.columns.names().any(|name| name == column)
+            && !self.flag_options().iter().any(|used| used == option)
+    }
+
+    /// The fields of Django's that the table lacks, or that no option names.
+    pub(super) fn unread_fields(&self) -> Vec<&'static str> {
+        let fields = FIELDS.into_iter();
+        fields
+            .filter(|name| self.columns.field(name).is_none())
+            .collect()
+    }
+
     /// The quoted name of the key column.
     pub(super) fn key(&self) -> &str {
         &self.key

@@ -11,6 +11,7 @@ mod ends;
 mod interrupted;
 mod kept_factors;
 mod keys;
+mod later;
 mod legacy;
 mod passwords;
 mod real;

@@ -1,5 +1,7 @@
 //! Plans the update of an account that was imported before.
 
+use std::borrow::Cow;
+
 use super::ImportPlanner;
 use crate::accounts::passwords::is_usable;
 use crate::accounts::{User, unusable_password};
@@ -14,6 +16,28 @@ use crate::django_import::row::DjangoUser;
 use crate::django_import::usernames::{absent_email, merge_username};
 
 impl ImportPlanner {
+    /// The row, with the account's own values for fields that the source lacks.
+    fn with_unread_fields<'a>(
+        &self,
+        row: &'a DjangoUser,
+        user: &User,
+        record: &ImportRecord,
+    ) -> Cow<'a, DjangoUser> {
+        let mut row = Cow::Borrowed(row);
+        for field in &self.unread_fields {
+            match *field {
+                "username" => row.to_mut().username.clone_from(&user.username),
+                "first_name" => row.to_mut().first_name.clone_from(&user.first_name),
+                "last_name" => row.to_mut().last_name.clone_from(&user.last_name),
+                "is_staff" => row.to_mut().is_staff = record.is_staff,
+                "is_superuser" => row.to_mut().is_superuser = record.is_superuser,
+                // Without a value, these change nothing.
+                _ => {}
+            }
+        }
+        row
+    }
+
     /// Plans the update of an account that was imported before. Returns why part of the row is
     /// refused, if it is.
     pub(super) fn plan_update<'a>(
@@ -31,7 +55,8 @@ impl ImportPlanner {
         let unusable = unusable_password()?;
         let password = (&password, unusable.as_str());
         let is_verified = self.is_verified(row);
-        let mut merge = UserMerge::new(&user, record.clone(), row, password, is_verified);
+        let values = self.with_unread_fields(row, &user, record);
+        let mut merge = UserMerge::new(&user, record.clone(), &values, password, is_verified);
         let mut refusal = match (&row.email, absent_email(user.id, row, self.login_field)) {
             (Err(reason), None) => Some(RefusedRow::new(&row.key, *reason)),
             _ => None,
@@ -39,7 +64,7 @@ impl ImportPlanner {
         let simulated = self.simulated.as_ref();
         refusal = merge_username(&user, row, &mut merge, existing, simulated).or(refusal);
         if let Some(key) = &merge.changes.email_key {
-            let is_open = row.is_active && user.is_active;
+            let is_open = row.is_active && merge.changes.is_active.unwrap_or(user.is_active);
             match self.email_conflict(plan, existing, key, is_open) {
                 Some(other) => {
                     refusal = Some(
@@ -81,6 +106,8 @@ impl ImportPlanner {
             is_withheld,
             has_password: is_usable(password),
         });
+        plan.tally
+            .count_account(merge.changes.is_active.unwrap_or(user.is_active));
         plan.changed.push(PlannedUpdate {
             merge,
             user,

@@ -35,6 +35,7 @@ pub(super) const NAMES: [&str; 26] = [
     "2026-11-29-000025_create_account_addresses",
     "2026-11-29-000027_create_account_groups",
     "2026-11-29-000028_add_sessions_ended_at_to_users",
+    "2026-11-29-000029_create_django_import_options",
 ];
 
 fn migrate(database: &TestDatabase, options: &[&str]) -> Program {
