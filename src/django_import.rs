@@ -23,6 +23,7 @@ mod items;
 mod key;
 mod ledger;
 mod merge;
+mod moves;
 mod options;
 mod pass;
 mod password;

@@ -173,7 +173,9 @@ impl LoginName {
 fn by_username(conn: &mut Conn, username: &str, text: &str) -> QueryResult<Option<User>> {
     match User::by_username(conn, username)? {
         Some(named) if text.contains('@') && named.email_key != email_key(text) => {
+            // A closed account gets no log-ins, so it takes none away either.
             let owner = User::by_email(conn, text)?;
+            let owner = owner.filter(|owner| owner.is_active || !named.is_active);
             Ok(Some(owner.unwrap_or(named)))
         }
         named => Ok(named),

@@ -149,7 +149,9 @@ fn names_like_emails(conn: &mut Conn, page: &[User]) -> QueryResult<Vec<String>>
     });
     let names: Vec<(String, &User)> = names.collect();
     let keys: Vec<&String> = names.iter().map(|(key, _)| key).collect();
-    let owned = users::table.filter(users::email_key.eq_any(keys));
+    let owned = users::table
+        .filter(users::email_key.eq_any(keys))
+        .filter(users::is_active.eq(true));
     let owned: Vec<String> = owned.select(users::email_key).load(conn)?;
     let taken = names.into_iter().filter(|(key, _)| owned.contains(key));
     let label = |user: &User| format!("{} ({})", user.id, user.username.as_deref().unwrap_or(""));
@@ -169,7 +171,7 @@ fn named_like_emails(accounts: &[String]) -> Option<CheckMessage> {
             "LOGIN_FIELD is username. {usernames} another account's email, which log-ins with that text find: {}.",
             first_named(accounts)
         ),
-        "The owner of such a username logs in with the email of the account. Change the username in Django and import again, or deactivate the account.",
+        "The owner of such a username logs in with the email of the account, or, if it has none, not at all. Change the username in Django and import again, or deactivate the account.",
     ))
 }
 
@@ -223,12 +225,12 @@ fn without_sign_in_method(count: usize, labels: &[String]) -> CheckMessage {
     )
 }
 
-/// The first of these labels, with an ellipsis if there are more.
+/// The first of these labels, with the number of further ones.
 fn first_named(labels: &[String]) -> String {
     named(&labels[..labels.len().min(NAMED_ACCOUNTS)], labels.len())
 }
 
-/// The labels, with an ellipsis if there are more accounts than that.
+/// The labels, with the number of further accounts if there are more accounts than that.
 fn named(labels: &[String], count: usize) -> String {
     // An imported name may hold control characters.
     let mut named: Vec<String> = labels
@@ -236,7 +238,7 @@ fn named(labels: &[String], count: usize) -> String {
         .map(|label| label.escape_debug().to_string())
         .collect();
     if count > labels.len() {
-        named.push("…".to_owned());
+        named.push(format!("and {} more", count - labels.len()));
     }
     named.join(", ")
 }

@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, HashSet};
 use diesel::prelude::*;
 
 use super::existing::SimulatedValues;
-use super::report::ImportTally;
+use super::report::{CountLabel, ImportTally};
 use super::row::DjangoUser;
 use super::usernames::simulated_username;
 use crate::accounts::{UserKey, email_key};
 use crate::db::Conn;
 use crate::db::schema::users;
 
-const AMBIGUOUS: &str = "username that is the email of another account, so that these accounts cannot sign in with it; change it in Django and import again";
+const AMBIGUOUS: CountLabel = (
+    "username that is the email of another account, so that these accounts cannot sign in with it; change it in Django and import again",
+    "username that is the email of another account, so that this account cannot sign in with it; change it in Django and import again",
+);
 /// Names of one query.
 const CHUNK: usize = 1000;
 
@@ -46,17 +49,20 @@ impl AmbiguousNames {
             let named: Vec<Option<String>> = named.select(users::username).load(conn)?;
             let named: HashSet<String> = named.into_iter().flatten().collect();
             let keys: Vec<&String> = names.iter().map(|(_, (key, _))| key).collect();
-            let owned = users::table.filter(users::email_key.eq_any(keys));
+            let owned = users::table
+                .filter(users::email_key.eq_any(keys))
+                .filter(users::is_active.eq(true));
             let owned: HashSet<String> = owned
                 .select(users::email_key)
                 .load(conn)?
                 .into_iter()
                 .collect();
-            let is_simulated =
-                |value: &str| simulated.is_some_and(|values| values.owner(value).is_some());
+            let owner = |value: &str| simulated.and_then(|values| values.owner(value));
+            let is_simulated = |value: &str| owner(value).is_some();
+            let is_open = |id| !simulated.is_some_and(|values| values.is_closed(id));
             for (name, (key, account)) in names {
                 let is_named = named.contains(*name) || is_simulated(&simulated_username(name));
-                if is_named && (owned.contains(key) || is_simulated(key)) {
+                if is_named && (owned.contains(key) || owner(key).is_some_and(is_open)) {
                     tally.name(AMBIGUOUS, account);
                 }
             }

@@ -17,12 +17,26 @@ use crate::ids::UserId;
 use crate::keys::Keys;
 use crate::workos::ClientDevice;
 
-const PASSWORD_ALONE: &str = "second factor not imported, so that a password alone lets these accounts in (see --require-totp)";
-const NO_PASSWORD: &str =
-    "second factor that does not exist here, so that these accounts have no password";
-const EARLIER_PASSWORD: &str = "second factor that does not exist here, and a password from an earlier import or set here, so that a password alone lets these accounts in; replace it with `vestibule changepassword EMAIL`, or close the account with `vestibule deactivate EMAIL`";
-const NOT_ADDED: &str = "authenticator app not imported, because it was removed here or the password was changed here, so that a password alone lets these accounts in; their owners set one up at /account/authenticator";
-const STILL_WITHHELD: &str = "password still withheld, because an earlier import found a second factor that does not exist here, and this one does not show that it is gone";
+const PASSWORD_ALONE: CountLabel = (
+    "second factor not imported, so that a password alone lets these accounts in (see --require-totp)",
+    "second factor not imported, so that a password alone lets this account in (see --require-totp)",
+);
+const NO_PASSWORD: CountLabel = (
+    "second factor that does not exist here, so that these accounts have no password",
+    "second factor that does not exist here, so that this account has no password",
+);
+const EARLIER_PASSWORD: CountLabel = (
+    "second factor that does not exist here, and a password from an earlier import or set here, so that a password alone lets these accounts in; replace it with `vestibule changepassword EMAIL`, or close the account with `vestibule deactivate EMAIL`",
+    "second factor that does not exist here, and a password from an earlier import or set here, so that a password alone lets this account in; replace it with `vestibule changepassword EMAIL`, or close the account with `vestibule deactivate EMAIL`",
+);
+const NOT_ADDED: CountLabel = (
+    "authenticator app not imported, because it was removed here or the password was changed here, so that a password alone lets these accounts in; their owners set one up at /account/authenticator",
+    "authenticator app not imported, because it was removed here or the password was changed here, so that a password alone lets this account in; its owner sets one up at /account/authenticator",
+);
+const STILL_WITHHELD: CountLabel = (
+    "password still withheld, because an earlier import found a second factor that does not exist here, and this one does not show that it is gone",
+    "password still withheld, because an earlier import found a second factor that does not exist here, and this one does not show that it is gone",
+);
 const MORE: CountLabel = (
     "accounts with recovery codes or further second factors, which are not imported",
     "account with recovery codes or further second factors, which are not imported",

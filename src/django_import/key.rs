@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use super::decode::{self, RawCell};
-use super::report::RefusalReason;
+use super::report::{CountLabel, RefusalReason};
 use crate::accounts::UserKey;
 use crate::db::Conn;
 use crate::db::schema::users;
@@ -17,6 +17,11 @@ use crate::ids::UserId;
 pub(super) const HIGHEST_KEY: i64 = (1 << 53) - 1_000_000_000;
 /// The longest text that is imported as a key.
 const MAX_TEXT: usize = 255;
+/// The report's remark on keys that Django may write into tokens in another form.
+pub(super) const WITHOUT_HYPHENS: CountLabel = (
+    "keys of 32 hexadecimal digits without hyphens: if the field is a UUIDField, Django's tokens carry hyphens, and do not find these accounts; import a view whose keys have hyphens",
+    "key of 32 hexadecimal digits without hyphens: if the field is a UUIDField, Django's tokens carry hyphens, and do not find this account; import a view whose keys have hyphens",
+);
 /// The hexadecimal digits of a UUID, and the places before which Django writes a hyphen.
 const UUID_DIGITS: usize = 32;
 const UUID_HYPHENS: [usize; 4] = [8, 12, 16, 20];
@@ -73,10 +78,14 @@ fn is_integer(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Whether the text may be a UUID whose hyphens are missing.
+pub(super) fn is_uuid_without_hyphens(digits: &str) -> bool {
+    digits.len() == UUID_DIGITS && digits.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 /// The usual form of a UUID of 32 hexadecimal digits.
 fn hyphenated(digits: &str) -> Option<String> {
-    let is_digits = digits.len() == UUID_DIGITS && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    if !is_digits {
+    if !is_uuid_without_hyphens(digits) {
         return None;
     }
     let mut uuid = digits.to_ascii_lowercase();

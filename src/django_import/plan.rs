@@ -10,7 +10,7 @@ use super::merge::{UserChanges, UserMerge};
 use super::report::{CountLabel, ImportTally};
 use super::usernames::simulated_username;
 use crate::accounts::account_addresses::delete_further_addresses;
-use crate::accounts::{User, sessions_ended};
+use crate::accounts::{User, key_without_email, sessions_ended};
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, insert_all};
@@ -104,6 +104,9 @@ impl<'a> BatchPlan<'a> {
     pub(super) fn remember(&self, simulated: &mut SimulatedValues) {
         for (user, _) in &self.new {
             simulated.insert(&user.email_key, user.id);
+            if !user.is_active && user.id != UserId::default() {
+                simulated.close(user.id);
+            }
             if let Some(username) = &user.username {
                 simulated.insert(&simulated_username(username), user.id);
             }
@@ -144,6 +147,9 @@ impl<'a> BatchPlan<'a> {
             release_email(conn, &owner, record)?;
         }
         let mut tally = self.tally;
+        for update in &self.changed {
+            update.give_up_values(conn)?;
+        }
         for update in self.changed {
             let changed = update.execute(conn, keys, now)?;
             match (update.refused, changed) {
@@ -184,7 +190,34 @@ fn release_email(conn: &mut Conn, owner: &User, mut record: ImportRecord) -> Que
     Ok(())
 }
 
+/// The account, unless it has changed since it was read.
+macro_rules! as_read {
+    ($user:expr) => {
+        users::table
+            .find($user.id)
+            .filter(users::password.eq(&$user.password))
+            .filter(users::email.eq(&$user.email))
+            .filter(users::is_active.eq($user.is_active))
+            .filter(users::token_version.eq($user.token_version))
+    };
+}
+
 impl PlannedUpdate {
+    /// Frees an email and a username that will be replaced, since another account of the batch may get them.
+    fn give_up_values(&self, conn: &mut Conn) -> QueryResult<()> {
+        let changes = &self.merge.changes;
+        if changes.email_key.is_none() && changes.username.is_none() {
+            return Ok(());
+        }
+        let email = changes.email_key.as_ref();
+        let email = email.map(|_| users::email_key.eq(key_without_email(self.user.id)));
+        let username = changes.username.as_ref();
+        let username = username.map(|_| users::username.eq(None::<String>));
+        let freed = diesel::update(as_read!(self.user)).set((email, username));
+        freed.execute(conn)?;
+        Ok(())
+    }
+
     /// Writes the changes, unless the account has changed since it was read.
     fn execute(
         &self,
@@ -196,14 +229,8 @@ impl PlannedUpdate {
         if merge.changes == UserChanges::default() {
             return Ok(false);
         }
-        let as_read = users::table
-            .find(user.id)
-            .filter(users::password.eq(&user.password))
-            .filter(users::email.eq(&user.email))
-            .filter(users::is_active.eq(user.is_active))
-            .filter(users::token_version.eq(user.token_version));
         let ended = merge.ends_sessions(user).then(|| sessions_ended(now));
-        let changed = diesel::update(as_read).set((&merge.changes, ended));
+        let changed = diesel::update(as_read!(user)).set((&merge.changes, ended));
         if changed.execute(conn)? == 0 {
             return Ok(false);
         }

@@ -1,15 +1,14 @@
 //! Plans and executes the import of users, batch by batch.
 
+mod emails;
 mod update;
-
-use std::collections::HashMap;
 
 use super::ambiguous_names::AmbiguousNames;
 use super::error::ImportError;
 use super::existing::{ExistingRows, SimulatedValues};
 use super::item::AcceptedRow;
 use super::items::ItemImport;
-use super::key::KeyColumn;
+use super::key::{KeyColumn, WITHOUT_HYPHENS, is_uuid_without_hyphens};
 use super::ledger::ImportRecord;
 use super::merge::is_another_person;
 use super::options::ImportOptions;
@@ -24,7 +23,7 @@ use super::transaction::write_retrying_conflicts;
 use super::usernames::{absent_email, new_username, note_absent_email};
 use super::withheld::WithheldPasswords;
 use crate::accounts::passwords::is_usable;
-use crate::accounts::{User, unusable_password};
+use crate::accounts::unusable_password;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 use crate::ids::UserId;
@@ -152,6 +151,7 @@ impl ImportPlanner {
         if pass.takes(false) && self.simulated.is_none() {
             existing.assign_ids(conn, rows)?;
         }
+        existing.free_moved_values(rows);
         let withheld = WithheldPasswords::load(conn, existing.users.keys())?;
         let mut plan = BatchPlan::default();
         for row in rows {
@@ -160,6 +160,9 @@ impl ImportPlanner {
                 continue;
             }
             row.password.count(&mut plan.tally, &row.key);
+            if row.key.django_id().is_some_and(is_uuid_without_hyphens) {
+                plan.tally.note(WITHOUT_HYPHENS, &row.key);
+            }
             if existing.is_of_another_key(id, &row.key) {
                 let refusal = RefusedRow::new(&row.key, RefusalReason::IdTaken);
                 plan.tally.refuse(refusal);
@@ -193,16 +196,25 @@ impl ImportPlanner {
         id: UserId,
         row: &'a DjangoUser,
     ) -> Result<Option<RefusedRow>, DbError> {
-        let absent = absent_email(id, row, self.login_field);
+        let mut absent = absent_email(id, row, self.login_field);
+        if let Ok(email) = &row.email
+            && self.login_field == LoginField::Username
+            && row.username.is_some()
+            && self
+                .email_conflict(plan, existing, &email.key, row.is_active)
+                .is_some()
+        {
+            absent = Some(CheckedEmail::none(id));
+        }
         let email = match (&row.email, &absent) {
-            (Ok(email), _) | (Err(_), Some(email)) => email,
+            (_, Some(email)) | (Ok(email), None) => email,
             (Err(reason), None) => return Ok(Some(RefusedRow::new(&row.key, *reason))),
         };
         if absent.is_none()
             && let Some(other) = self.email_conflict(plan, existing, &email.key, row.is_active)
         {
             return Ok(Some(
-                RefusedRow::new(&row.key, RefusalReason::EmailTaken).conflicting_with(other),
+                RefusedRow::email_taken(&row.key, row.is_active).conflicting_with(other),
             ));
         }
         if let Some(workos_user_id) = &row.workos_user_id
@@ -233,7 +245,7 @@ impl ImportPlanner {
             user_id: id,
             row,
             is_new: true,
-            is_email_verified: self.is_verified(row),
+            is_email_verified: self.is_verified(row) && (row.email.is_err() || absent.is_none()),
             is_unchanged: true,
             is_withheld: false,
             has_password: is_usable(&password),
@@ -275,43 +287,6 @@ impl ImportPlanner {
             imported: true,
             date_joined: row.date_joined.unwrap_or(self.now),
             last_login: row.last_login,
-        }
-    }
-
-    /// The account that has this email or WorkOS id, in the database or in the dry run.
-    fn owner(&self, existing: &HashMap<String, UserId>, value: &str) -> Option<UserId> {
-        let owner = existing.get(value).copied();
-        owner.or_else(|| {
-            self.simulated
-                .as_ref()
-                .and_then(|simulated| simulated.owner(value))
-        })
-    }
-
-    /// The account that keeps the row's account from having this email. An open account gets it from a
-    /// closed one that was imported, has not changed here and is not linked to WorkOS.
-    fn email_conflict(
-        &self,
-        plan: &mut BatchPlan<'_>,
-        existing: &mut ExistingRows,
-        key: &str,
-        is_open: bool,
-    ) -> Option<UserId> {
-        let other = self.owner(&existing.emails, key)?;
-        let can_release = |(owner, record): &(User, ImportRecord)| {
-            let simulated = self.simulated.as_ref();
-            let closes = simulated.is_some_and(|simulated| simulated.is_closed(owner.id));
-            let is_closed = closes || !owner.is_active;
-            is_closed && owner.workos_user_id.is_none() && record.matches_profile_of(owner)
-        };
-        let owner = existing.email_owners.remove(&other);
-        match owner.filter(|owner| is_open && can_release(owner)) {
-            Some(owner) => {
-                existing.emails.remove(key);
-                plan.released.push(owner);
-                None
-            }
-            None => Some(other),
         }
     }
 }

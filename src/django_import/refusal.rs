@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::ids::UserId;
 
+/// What a line of the report counts, in the plural and in the singular.
+pub type CountLabel = (&'static str, &'static str);
+
 /// Why a row was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RefusalReason {
@@ -21,6 +24,8 @@ pub enum RefusalReason {
     BadEmail(&'static str),
     /// Another account has the email, compared without case.
     EmailTaken,
+    /// Another account has the email of one that is closed in Django.
+    EmailOfClosed,
     /// Another account has the username.
     UsernameTaken,
     /// The WorkOS id is invalid.
@@ -41,27 +46,57 @@ pub enum RefusalReason {
 
 impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::KeyNotInteger => "key is no integer",
-            Self::KeyOutOfRange => "key out of range",
-            Self::NoKey => "no key",
-            Self::DeletedHere => "account was deleted here since",
-            Self::IdTaken => "id belongs to another account",
-            Self::BadEmail(problem) => problem,
-            Self::EmailTaken => "email belongs to another account",
-            Self::UsernameTaken => "username belongs to another account",
-            Self::BadWorkosId => "WorkOS id with spaces or control characters",
-            Self::WorkosIdTaken => "WorkOS user is linked to another account",
-            Self::UnreadableTime => "time that cannot be read",
-            Self::NotBoolean => "flag that is neither true nor false",
-            Self::Nul => "NUL character",
-            Self::NotUtf8 => "text that is not UTF-8",
-            Self::NoJti => "token without a jti",
-        })
+        f.write_str(self.label().1)
     }
 }
 
 impl RefusalReason {
+    /// The reason for several rows, and for one.
+    pub(super) fn label(self) -> CountLabel {
+        match self {
+            Self::KeyNotInteger => ("keys that are no integers", "key is no integer"),
+            Self::KeyOutOfRange => ("keys out of range", "key out of range"),
+            Self::NoKey => ("rows without a key", "no key"),
+            Self::DeletedHere => (
+                "accounts were deleted here since",
+                "account was deleted here since",
+            ),
+            Self::IdTaken => (
+                "ids belong to another account",
+                "id belongs to another account",
+            ),
+            Self::BadEmail(problem) => (several_emails(problem), problem),
+            Self::EmailTaken => (
+                "emails belong to another account",
+                "email belongs to another account",
+            ),
+            Self::EmailOfClosed => (
+                "closed accounts whose emails belong to another account",
+                "closed account whose email belongs to another account",
+            ),
+            Self::UsernameTaken => (
+                "usernames belong to another account",
+                "username belongs to another account",
+            ),
+            Self::BadWorkosId => (
+                "WorkOS ids with spaces or control characters",
+                "WorkOS id with spaces or control characters",
+            ),
+            Self::WorkosIdTaken => (
+                "WorkOS users are linked to another account",
+                "WorkOS user is linked to another account",
+            ),
+            Self::UnreadableTime => ("times that cannot be read", "time that cannot be read"),
+            Self::NotBoolean => (
+                "flags that are neither true nor false",
+                "flag that is neither true nor false",
+            ),
+            Self::Nul => ("texts with a NUL character", "text with a NUL character"),
+            Self::NotUtf8 => ("texts that are not UTF-8", "text that is not UTF-8"),
+            Self::NoJti => ("tokens without a jti", "token without a jti"),
+        }
+    }
+
     /// What the operator can do, if that is not plain.
     pub(super) fn advice(self) -> Option<&'static str> {
         match self {
@@ -70,6 +105,17 @@ impl RefusalReason {
             ),
             _ => None,
         }
+    }
+}
+
+/// A problem of an email, as [`email_problem`](crate::accounts::email_problem) tells it, for several of them.
+fn several_emails(problem: &'static str) -> &'static str {
+    match problem {
+        "no email" => "rows without an email",
+        "email without @" => "emails without @",
+        "email of more than 254 characters" => "emails of more than 254 characters",
+        "email with spaces or control characters" => "emails with spaces or control characters",
+        other => other,
     }
 }
 
@@ -91,6 +137,15 @@ impl RefusedRow {
             reason,
             other: None,
         }
+    }
+
+    /// The refusal of a row whose email another account has.
+    pub(super) fn email_taken(id: impl fmt::Display, is_active: bool) -> Self {
+        let reason = match is_active {
+            true => RefusalReason::EmailTaken,
+            false => RefusalReason::EmailOfClosed,
+        };
+        Self::new(id, reason)
     }
 
     pub(super) fn conflicting_with(self, other: UserId) -> Self {

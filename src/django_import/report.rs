@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::options::ImportOptions;
-pub use super::refusal::{RefusalReason, RefusedRow};
+pub use super::refusal::{CountLabel, RefusalReason, RefusedRow};
 use crate::accounts::UserKey;
 
 /// How many refused rows are named for each reason.
 const NAMED: usize = 5;
-
-/// What a line of the report counts, in the plural and in the singular.
-pub type CountLabel = (&'static str, &'static str);
 
 /// Counts of imported rows: users or tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +34,7 @@ pub struct ImportTally {
     /// The providers of the identities that were read.
     pub providers: BTreeSet<String>,
     /// For each remark all accounts that it is about.
-    pub named: BTreeMap<&'static str, Vec<String>>,
+    pub named: BTreeMap<CountLabel, Vec<String>>,
     /// For each remark the number of rows that it is about, and the first of them.
     pub notes: BTreeMap<CountLabel, (u64, Vec<String>)>,
 }
@@ -68,7 +65,7 @@ impl ImportTally {
     }
 
     /// Names an account, whatever the number of those that the remark is about.
-    pub(super) fn name(&mut self, remark: &'static str, key: &UserKey) {
+    pub(super) fn name(&mut self, remark: CountLabel, key: &UserKey) {
         self.named.entry(remark).or_default().push(key.to_string());
     }
 
@@ -137,7 +134,7 @@ impl ImportTally {
     fn write_refusals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (reason, (count, first)) in &self.refused {
             let named: Vec<_> = first.iter().map(RefusedRow::to_string).collect();
-            write_rows(f, *count, reason, &named)?;
+            write_rows(f, *count, for_count(reason.label(), *count), &named)?;
             if let Some(advice) = reason.advice() {
                 write!(f, "\n              {advice}")?;
             }
@@ -165,6 +162,7 @@ impl ImportTally {
             write_rows(f, *count, for_count(*remark, *count), first)?;
         }
         for (remark, accounts) in &self.named {
+            let remark = for_count(*remark, accounts.len() as u64);
             write!(f, "\n  {remark}:\n    {}", accounts.join(", "))?;
         }
         Ok(())
@@ -273,8 +271,11 @@ mod tests {
             heading: "x:".to_owned(),
         };
         let text = report.to_string();
-        assert!(text.contains("9 email belongs to another account: 10 (by 7), 11 (by 7), 12 (by 7), 20 (by 7), 21 (by 7), …"), "{text}");
-        assert!(text.contains("3 NUL character: 1, 2, 3"), "{text}");
+        assert!(text.contains("9 emails belong to another account: 10 (by 7), 11 (by 7), 12 (by 7), 20 (by 7), 21 (by 7), …"), "{text}");
+        assert!(
+            text.contains("3 texts with a NUL character: 1, 2, 3"),
+            "{text}"
+        );
         assert!(!text.contains("1, 2, 3, …"), "{text}");
         assert!(text.contains("3 texts are long: 1, 2, 3"), "{text}");
         assert!(text.contains("1 text is short: 7"), "{text}");

@@ -9,8 +9,9 @@ use super::key::KeyColumn;
 use super::password::DjangoPassword;
 use super::related_row::{RawRelated, RelatedData};
 use super::report::{RefusalReason, RefusedRow};
-use crate::accounts::{UserKey, email_key, email_problem};
+use crate::accounts::{UserKey, email_key, email_problem, key_without_email};
 use crate::clock::Timestamp;
+use crate::ids::UserId;
 
 /// A row as it was read: the bytes of each column's text, whatever the column's type.
 #[derive(Clone, Debug, Default, QueryableByName)]
@@ -48,6 +49,16 @@ pub(super) struct RawUser {
 pub(super) struct CheckedEmail {
     pub(super) text: String,
     pub(super) key: String,
+}
+
+impl CheckedEmail {
+    /// The email of an account without one.
+    pub(super) fn none(id: UserId) -> Self {
+        Self {
+            text: String::new(),
+            key: key_without_email(id),
+        }
+    }
 }
 
 /// A row that can be imported.

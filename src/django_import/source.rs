@@ -50,7 +50,9 @@ impl DjangoUserTable {
         for wanted in ["password", options.login_field.name()] {
             if columns.field(wanted).is_none() {
                 let has_names = columns.field("username").is_some();
-                return Err(missing_column(source, name, wanted, has_names));
+                let names: Vec<&str> = columns.names().collect();
+                let there = names.join(", ");
+                return Err(missing_column(source, name, (wanted, &there), has_names));
             }
         }
         let workos_user_id = match &options.workos_id_column {
@@ -191,7 +193,7 @@ fn no_such_table(source: &mut ForeignDatabase, name: &str) -> ImportError {
 fn missing_column(
     source: &mut ForeignDatabase,
     name: &str,
-    column: &str,
+    (column, there): (&str, &str),
     has_names: bool,
 ) -> ImportError {
     let hint = hint(source);
@@ -200,7 +202,7 @@ fn missing_column(
         false => "",
     };
     ImportError::Impossible(format!(
-        "--table: {name:?} has no column {column}; {setting}name it with --column {column}=COLUMN, or choose \
+        "--table: {name:?} has no column {column}; it has {there}; {setting}name it with --column {column}=COLUMN, or choose \
          another table; {hint}"
     ))
 }

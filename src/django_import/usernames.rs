@@ -4,13 +4,17 @@ use super::existing::{ExistingRows, SimulatedValues};
 use super::merge::UserMerge;
 use super::report::{CountLabel, ImportTally, RefusalReason, RefusedRow};
 use super::row::{CheckedEmail, DjangoUser};
-use crate::accounts::{User, key_without_email};
+use crate::accounts::User;
 use crate::ids::UserId;
 use crate::settings::LoginField;
 
 const WITHOUT_EMAIL: CountLabel = (
     "accounts imported without an email: Django has none, or an invalid one",
     "account imported without an email: Django has none, or an invalid one",
+);
+const EMAIL_TAKEN: CountLabel = (
+    "accounts imported without their emails, which other accounts have",
+    "account imported without its email, which another account has",
 );
 const WITHOUT_USERNAME: CountLabel = (
     "accounts imported without their usernames, which other accounts have",
@@ -26,15 +30,16 @@ pub(super) fn absent_email(
 ) -> Option<CheckedEmail> {
     let is_absent = matches!(row.email, Err(RefusalReason::BadEmail(_)));
     let has_name = field == LoginField::Username && row.username.is_some();
-    (is_absent && has_name).then(|| CheckedEmail {
-        text: String::new(),
-        key: key_without_email(id),
-    })
+    (is_absent && has_name).then(|| CheckedEmail::none(id))
 }
 
 /// Names a row that was imported without an email.
 pub(super) fn note_absent_email(tally: &mut ImportTally, row: &DjangoUser) {
-    tally.note(WITHOUT_EMAIL, &row.key);
+    let label = match row.email {
+        Ok(_) => EMAIL_TAKEN,
+        Err(_) => WITHOUT_EMAIL,
+    };
+    tally.note(label, &row.key);
 }
 
 /// How a dry run remembers a username: unlike every email and WorkOS id.
@@ -81,7 +86,8 @@ pub(super) fn merge_username(
     let username = merge.changes.username.clone()?;
     match owner(&username, existing, simulated).filter(|owner| *owner != user.id) {
         None => {
-            if let Some(old) = &user.username {
+            let is_theirs = |old: &&String| existing.usernames.get(*old) == Some(&user.id);
+            if let Some(old) = user.username.as_ref().filter(is_theirs) {
                 existing.usernames.remove(old);
             }
             existing.usernames.insert(username, user.id);

@@ -140,6 +140,26 @@ fn lists_are_separated_by_commas() {
 }
 
 #[test]
+fn an_audience_is_no_list_of_python() {
+    for (value, count) in [
+        ("['web', 'app']", 2),
+        ("[\"web\"]", 1),
+        ("'web'", 1),
+        ("('web',)", 2),
+        ("web, app]", 1),
+    ] {
+        let errors = read(&[("JWT_AUDIENCE", value)]).unwrap_err().invalid;
+        assert_eq!(errors.len(), count, "{value}: {errors:?}");
+        let error = errors[0].to_string();
+        let told = error.starts_with("JWT_AUDIENCE: ") && error.contains("without brackets");
+        assert!(told, "{error}");
+    }
+    let settings = read(&[("JWT_AUDIENCE", "web, https://app.example.com/a?b=c")]).unwrap();
+    let audiences = ["web", "https://app.example.com/a?b=c"];
+    assert_eq!(settings.tokens.audiences, audiences);
+}
+
+#[test]
 fn an_error_names_the_setting_its_value_and_what_to_set() {
     for (name, value) in [
         ("WORKOS_CLIENT_ID", "project_1"),

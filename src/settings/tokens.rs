@@ -7,6 +7,8 @@ use super::application_claim::ApplicationClaim;
 use super::reader::Reader;
 use super::values::{WANTED_SECRET_KEY, parse_bool, parse_secret_key};
 
+/// A list of Python would become audiences with its brackets and quotes.
+const WANTED_AUDIENCES: &str = "strings between commas, without brackets and quotes";
 /// simplejwt's `ACCESS_TOKEN_LIFETIME`: five minutes, in seconds.
 const ACCESS_TOKEN_LIFETIME: i64 = 300;
 /// simplejwt's `REFRESH_TOKEN_LIFETIME`: a day, in seconds.
@@ -134,8 +136,9 @@ impl TokenSettings {
             verifying_keys: reader
                 .pem_files("JWT_VERIFYING_KEYS", "paths of PEM files between commas"),
             issuer: reader.optional("JWT_ISSUER", "a string", |text| Some(text.to_owned())),
-            audiences: reader.list("JWT_AUDIENCE", "", "strings between commas", |text| {
-                Some(text.to_owned())
+            audiences: reader.list("JWT_AUDIENCE", "", WANTED_AUDIENCES, |text| {
+                let is_python = text.contains(['[', ']', '(', ')', '{', '}', '"', '\'']);
+                (!is_python).then(|| text.to_owned())
             }),
             leeway: leeway(reader),
             application_claims: ApplicationClaim::read_list(reader),

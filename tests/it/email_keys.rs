@@ -154,7 +154,7 @@ async fn an_import_compares_emails_by_their_current_keys() {
     let output = run(&app, &["import-django", "--from", django.url()]);
     assert_eq!(counts(&output, 0), [1, 0, 0, 2]);
     assert!(
-        output.stdout.contains("2 email belongs to another account"),
+        output.stdout.contains("2 emails belong to another account"),
         "{output:?}"
     );
 }

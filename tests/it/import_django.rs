@@ -13,6 +13,7 @@ mod kept_factors;
 mod keys;
 mod later;
 mod legacy;
+mod moves;
 mod passwords;
 mod real;
 mod refusals;

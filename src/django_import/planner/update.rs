@@ -13,7 +13,7 @@ use crate::django_import::merge::UserMerge;
 use crate::django_import::plan::{BatchPlan, PlannedUpdate};
 use crate::django_import::report::{RefusalReason, RefusedRow};
 use crate::django_import::row::DjangoUser;
-use crate::django_import::usernames::{absent_email, merge_username};
+use crate::django_import::usernames::{absent_email, merge_username, note_absent_email};
 
 impl ImportPlanner {
     /// The row, with the account's own values for fields that the source lacks.
@@ -66,15 +66,20 @@ impl ImportPlanner {
         if let Some(key) = &merge.changes.email_key {
             let is_open = row.is_active && merge.changes.is_active.unwrap_or(user.is_active);
             match self.email_conflict(plan, existing, key, is_open) {
+                Some(_) if user.email.is_empty() => {
+                    note_absent_email(&mut plan.tally, row);
+                    merge.without_profile(record);
+                }
                 Some(other) => {
                     refusal = Some(
-                        RefusedRow::new(&row.key, RefusalReason::EmailTaken)
-                            .conflicting_with(other),
+                        RefusedRow::email_taken(&row.key, row.is_active).conflicting_with(other),
                     );
                     merge.without_profile(record);
                 }
                 None => {
-                    existing.emails.remove(&user.email_key);
+                    if existing.emails.get(&user.email_key) == Some(&user.id) {
+                        existing.emails.remove(&user.email_key);
+                    }
                     existing.emails.insert(key.clone(), user.id);
                 }
             }

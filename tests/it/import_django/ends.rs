@@ -106,7 +106,7 @@ fn a_text_is_a_time_or_the_row_is_refused() {
     let output = target.import(&django, &options);
     for output in [&dry, &output] {
         assert_eq!(counts(output, 0), [8, 0, 0, 5]);
-        let line = "5 time that cannot be read: 9, 10, 11, 12, 13\n";
+        let line = "5 times that cannot be read: 9, 10, 11, 12, 13\n";
         assert!(output.stdout.contains(line), "{output:#?}");
     }
     assert_eq!(open_accounts(&target), ["1", "2", "3", "4", "5"]);

@@ -311,3 +311,22 @@ fn integers_among_keys_of_texts_keep_their_ids() {
         assert!(i64::from(user(&target, text).id) > 1_000_000, "{text}");
     }
 }
+
+/// A UUIDField in a column that is not declared as one: nothing tells whether tokens have hyphens.
+#[test]
+fn keys_without_the_hyphens_of_a_uuid_are_named() {
+    for (declared, is_told) in [("varchar(32)", true), ("char(32)", false)] {
+        let (django, target) = (Django::empty(), ImportTarget::new());
+        django.run(&format!(
+            "CREATE TABLE people (id {declared} PRIMARY KEY, password text, email text, is_active bool); \
+             INSERT INTO people VALUES ('0b5c2d3e000040008000000000000007', 'a', 'ada@example.com', true), \
+                 ('ada', 'a', 'bob@example.com', true)"
+        ));
+        let output = target.import(&django, &["--table", "people"]);
+        assert_eq!(counts(&output, 0), [2, 0, 0, 0]);
+        let told = "1 key of 32 hexadecimal digits without hyphens";
+        let line = output.stdout.lines().find(|line| line.contains(told));
+        assert_eq!(line.is_some(), is_told, "{output:#?}");
+        assert!(line.is_none_or(|line| line.ends_with(": 0b5c2d3e000040008000000000000007")));
+    }
+}

@@ -163,3 +163,23 @@ fn the_report_counts_open_and_closed_accounts() {
         assert!(output.stdout.contains(lines), "{output:#?}");
     }
 }
+
+/// Nothing has to be done about a closed account.
+#[test]
+fn a_closed_row_whose_email_is_taken_has_its_own_reason() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    for id in [1, 2] {
+        django.add(id, "ann@example.com");
+    }
+    django.set(1, "is_active = false");
+    let output = target.import(&django, &[]);
+    let line = "1 closed account whose email belongs to another account: 1 (by 2)\n";
+    assert!(output.stdout.contains(line), "{output:#?}");
+    assert!(
+        !output.stdout.contains("close one in Django"),
+        "{output:#?}"
+    );
+    django.add(3, "ann@example.com");
+    let output = target.import(&django, &[]);
+    assert!(output.stdout.contains("close one in Django"), "{output:#?}");
+}

@@ -109,7 +109,7 @@ fn invalid_text_refuses_only_its_row() {
     let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 0), [1, 0, 0, 3]);
     assert!(
-        output.stdout.contains("2 text that is not UTF-8: 1, 3"),
+        output.stdout.contains("2 texts that are not UTF-8: 1, 3"),
         "{output:#?}"
     );
     assert!(output.stdout.contains("1 NUL character: 2"), "{output:#?}");
@@ -187,7 +187,7 @@ fn many_refusals_are_counted_and_the_first_are_named() {
     assert!(
         output
             .stdout
-            .contains("12 email without @: 1, 2, 3, 4, 5, …"),
+            .contains("12 emails without @: 1, 2, 3, 4, 5, …"),
         "{output:#?}"
     );
 }

@@ -69,3 +69,18 @@ fn with_imported_accounts_it_is_a_warning_for_deployments() {
         .env("SECRET_KEY", SHORT);
     server.start().wait_for_output("vestibule serves");
 }
+
+/// While both sites run on one host, their cookies replace each other.
+#[test]
+fn djangos_cookie_name_is_told_once_accounts_are_imported() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    django.add(1, "ada@example.com");
+    let is_told = |name: &str| {
+        let output = check(&target, &[], ("SESSION_COOKIE_NAME", name)).run();
+        text(&output.exits_with(0)).contains("session.I001")
+    };
+    assert!(!is_told("sessionid"));
+    target.import(&django, &[]);
+    assert!(is_told("sessionid"));
+    assert!(!is_told("vestibule_session"));
+}

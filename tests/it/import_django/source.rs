@@ -74,7 +74,10 @@ fn a_missing_table_or_column_is_reported_with_alternatives() {
             "a password and an email: shop_user",
         ],
     );
-    refused(&["--table", "other"], &["no column password", "shop_user"]);
+    refused(
+        &["--table", "other"],
+        &["no column password; it has id, email;", "shop_user"],
+    );
     refused(
         &["--table", "shop_user", "--workos-id-column", "wid"],
         &["--workos-id-column", "no column wid", "id, password, email"],

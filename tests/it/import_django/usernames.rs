@@ -10,6 +10,7 @@ use crate::support::app::TestApp;
 use crate::support::django::{Django, ImportTarget, counts};
 use crate::support::program::{Program, ProgramOutput};
 use crate::support::real_django::RealDjango;
+use crate::support::tokens::token_part;
 
 const WITHOUT_EMAIL: &str = "imported without an email: Django has none, or an invalid one";
 
@@ -210,4 +211,74 @@ fn a_table_without_emails_leads_to_the_setting() {
     output
         .exits_with(1)
         .reports_one_error(&["no column email", "set LOGIN_FIELD=username; otherwise"]);
+}
+
+/// A username is enough to sign in, so an email that another account has is left out.
+#[test]
+fn an_email_that_another_account_has_is_left_out() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    for id in 1..=3 {
+        django.add(id, "ann@example.com");
+    }
+    django.set(1, "is_active = false");
+    django.set(3, "username = ''");
+    let dry = import(&target, &django, &["--dry-run", "--emails-verified"]);
+    let first = import(&target, &django, &["--emails-verified"]);
+    let line = "2 accounts imported without their emails, which other accounts have: ";
+    for output in [&dry, &first] {
+        assert_eq!(counts(output, 0), [2, 0, 0, 1], "{output:#?}");
+        let line = "1 account imported without its email, which another account has: 1\n";
+        assert!(output.stdout.contains(line), "{output:#?}");
+    }
+    let (one, two) = (target.user(1), target.user(2));
+    assert_eq!((one.email.as_str(), one.email_verified), ("", false));
+    assert_eq!(username(&one), Some("user1"));
+    assert_eq!(two.email_key, "ann@example.com");
+    // A later run says so again, and brings the email when it is free.
+    django.add(4, "Ann@example.com");
+    let again = import(&target, &django, &["--emails-verified"]);
+    assert_eq!(counts(&again, 0), [1, 0, 2, 1], "{again:#?}");
+    assert!(again.stdout.contains(line), "{again:#?}");
+    django.set(2, "email = 'free@example.com'");
+    django.run("DELETE FROM auth_user WHERE id IN (3, 4)");
+    import(&target, &django, &["--emails-verified"]);
+    import(&target, &django, &["--emails-verified"]);
+    assert_eq!(target.user(1).email_key, "ann@example.com");
+    // Without the setting, the email is needed.
+    let emails = ImportTarget::new();
+    django.add(5, "free@example.com");
+    let output = emails.import(&django, &[]);
+    assert_eq!(counts(&output, 0), [2, 0, 0, 1]);
+}
+
+/// A closed account gets no log-ins, so that its email takes no username away.
+#[tokio::test]
+async fn the_email_of_a_closed_account_shadows_no_username() {
+    let app = TestApp::builder()
+        .setting("LOGIN_FIELD", "username")
+        .start();
+    let django = Django::new();
+    let hash = vestibule::accounts::passwords::hash("Correct-horse-9").unwrap();
+    for id in [5, 6] {
+        django.add(id, &format!("{id}@example.com"));
+        django.set(id, &format!("password = '{hash}'"));
+    }
+    django.set(5, "username = '6@example.com'");
+    let arguments = ["import-django", "--from", django.url()];
+    let body = json!({ "username": "6@example.com", "password": "Correct-horse-9" });
+    for (is_active, owner, is_named) in [(true, "6", true), (false, "5", false)] {
+        django.set(6, &format!("is_active = {is_active}"));
+        let program = Program::new(&arguments).env("DATABASE_URL", app.database_url());
+        let output = program.env("LOGIN_FIELD", "username").run().exits_with(0);
+        let told = "username that is the email of another account, so that this account cannot";
+        assert_eq!(output.stdout.contains(told), is_named, "{output:#?}");
+        let check = Program::with_settings(&["check"]).env("LOGIN_FIELD", "username");
+        let check = check.env("DATABASE_URL", app.database_url()).run();
+        let found = check.stdout + &check.stderr;
+        assert_eq!(found.contains("accounts.W006"), is_named, "{found}");
+        let pair = app.visitor().post_json("/api/token/", &body).await;
+        assert_eq!(pair.status, 200, "{pair:?}");
+        let claims = token_part(pair.json["access"].as_str().unwrap(), 1);
+        assert_eq!(claims["user_id"], owner);
+    }
 }

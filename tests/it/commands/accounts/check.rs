@@ -80,7 +80,7 @@ fn accounts_without_a_sign_in_method_are_counted_by_the_policy() {
     assert_count(&accounts, "off", 6);
     let text = check(&accounts, "off");
     assert!(text.contains("vestibule changepassword EMAIL"), "{text}");
-    let named = "permits: password@example.com, super@example.com, unusable@example.com, unknown@example.com, broken@example.com, ….";
+    let named = "permits: password@example.com, super@example.com, unusable@example.com, unknown@example.com, broken@example.com, and 1 more.";
     assert!(text.contains(named), "{text}");
     let text = check(&accounts, "all");
     let named = ": unusable@example.com, unknown@example.com, broken@example.com, no address.";
