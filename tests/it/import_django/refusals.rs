@@ -91,7 +91,7 @@ fn a_column_of_integers_holds_only_positive_integers() {
     let line = "1 key is no integer: 0b5c2d3e-made-up-uuid";
     assert!(output.stdout.contains(line), "{output:#?}");
     let range = output.stdout.lines();
-    let range = range.filter(|line| line.contains("key out of range"));
+    let range = range.filter(|line| line.contains("keys out of range"));
     let range: Vec<_> = range.collect();
     assert!(range[0].trim_start().starts_with("3 key"), "{range:?}");
     assert_eq!(target.users()[0].id, 1.into());
@@ -112,7 +112,7 @@ fn invalid_text_refuses_only_its_row() {
         output.stdout.contains("2 texts that are not UTF-8: 1, 3"),
         "{output:#?}"
     );
-    assert!(output.stdout.contains("1 NUL character: 2"), "{output:#?}");
+    assert!(output.stdout.contains("1 text with a NUL character: 2"), "{output:#?}");
     assert_eq!(target.users()[0].id, 4.into());
 }
 
