@@ -8,7 +8,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-pub(super) const NAMES: [&str; 26] = [
+pub(super) const NAMES: [&str; 27] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
     "2026-11-21-000003_create_django_imports",
