@@ -112,7 +112,10 @@ fn invalid_text_refuses_only_its_row() {
         output.stdout.contains("2 texts that are not UTF-8: 1, 3"),
         "{output:#?}"
     );
-    assert!(output.stdout.contains("1 text with a NUL character: 2"), "{output:#?}");
+    assert!(
+        output.stdout.contains("1 text with a NUL character: 2"),
+        "{output:#?}"
+    );
     assert_eq!(target.users()[0].id, 4.into());
 }
 
