@@ -32,8 +32,8 @@ const END_OF_UNBOUND: &str = "refuse unbound token claims";
 pub(super) struct Provenance {
     /// The newest first.
     keys: Vec<hmac::Key>,
-    /// Tokens that were issued before this time need no MAC, in seconds since 1970.
-    unbound_until: i64,
+    /// Tokens that were issued before this time need no MAC, in seconds since 1970. `None`: all need one.
+    unbound_until: Option<i64>,
 }
 
 impl Provenance {
@@ -45,13 +45,13 @@ impl Provenance {
         });
         Self {
             keys: keys.collect(),
-            unbound_until: 0,
+            unbound_until: None,
         }
     }
 
     /// Also recognizes tokens without a MAC that were issued before this time.
     pub(super) fn accept_unbound_before(&mut self, end: Timestamp) {
-        self.unbound_until = end.seconds();
+        self.unbound_until = Some(end.seconds());
     }
 
     /// Binds the claims of a token that is issued here.
@@ -87,7 +87,9 @@ impl Provenance {
     fn is_ours(&self, payload: &Map<String, Value>) -> bool {
         let Some(binding) = payload.get(BINDING) else {
             let issued_at = payload.get("iat").and_then(Value::as_i64);
-            let is_old = issued_at.is_some_and(|issued_at| issued_at < self.unbound_until);
+            let is_old = issued_at
+                .zip(self.unbound_until)
+                .is_some_and(|(issued_at, end)| issued_at < end);
             return is_old && payload.contains_key("ver");
         };
         let binding = binding

@@ -59,4 +59,3 @@ fn variables_of_other_programs_are_not_reported() {
     }
     assert_eq!(program.run().exits_with(0).stderr, "");
 }
-

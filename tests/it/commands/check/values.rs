@@ -151,4 +151,3 @@ fn hosts_that_browsers_cannot_use_are_reported() {
         "{output:#?}"
     );
 }
-
