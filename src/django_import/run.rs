@@ -53,10 +53,10 @@ pub fn import(
     refuse_the_same_file(&settings.url, &options.from)?;
     let (mut source, options) = open_source(options)?;
     let options = &options;
+    let target = open_target(settings, options.dry_run)?;
+    refuse_the_same_table(&target, &mut source, &options.table)?;
     let table = DjangoUserTable::find(&mut source, options, clock.now())?;
     let blacklist = blacklist::find_query(&mut source, &table)?;
-    let target = open_target(settings, options.dry_run)?;
-    refuse_the_same_table(&target, &mut source, &table)?;
     refuse_missing_options(&target, &table)?;
 
     let mut report = ImportReport::new(options);
@@ -180,9 +180,12 @@ fn refuse_the_same_file(ours: &DatabaseUrl, theirs: &ImportSource) -> Result<(),
 fn refuse_the_same_table(
     target: &Database,
     source: &mut ForeignDatabase,
-    table: &DjangoUserTable,
+    table: &str,
 ) -> Result<(), ImportError> {
-    let theirs = source.identity(table.name()).map_err(ImportError::Source)?;
+    let theirs = match source.table(table).map_err(ImportError::Source)? {
+        Some(table) => source.identity(&table).map_err(ImportError::Source)?,
+        None => None,
+    };
     let ours = target.read_blocking(|conn| crate::db::source::identity(conn, "users"))?;
     if theirs.is_some() && theirs == ours {
         return Err(ImportError::Impossible(

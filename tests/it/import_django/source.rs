@@ -230,7 +230,7 @@ mod postgres {
             .exits_with(0);
         assert_eq!(counts(&same, 0), [1, 0, 0, 0]);
         for table in ["users", "public.users"] {
-            both.program(both.url(), &["--table", table, "--all-active"])
+            both.program(both.url(), &["--table", table])
                 .run()
                 .exits_with(1)
                 .reports_one_error(&["vestibule's own table users", "auth_user"]);
