@@ -34,8 +34,8 @@ pub use email::{email_problem, key_without_email};
 pub use email_key::email_key;
 pub use groups::group_names;
 pub use identity_linking::{
-    EmailLinking, ExternalIdentity, LinkError, connect_identity, connected_issuers,
-    disconnect_identity, find_or_link,
+    ExternalIdentity, LinkError, connect_identity, connected_issuers, disconnect_identity,
+    find_or_link,
 };
 pub(crate) use lifecycle::sessions_ended;
 pub use lifecycle::{

@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, on_unique_violation};
 use crate::ids::UserId;
+use crate::settings::ProviderLinking;
 use crate::workos::ClientDevice;
 
 /// How often linking is tried. A try fails only if another sign-in of the same person changed the
@@ -28,15 +29,6 @@ pub struct ExternalIdentity {
     pub subject: String,
     /// The email, if the provider has verified it.
     pub email: Option<String>,
-}
-
-/// Which accounts an email alone may link to an identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmailLinking {
-    /// None: only a signed-in user links an identity.
-    Off,
-    /// All but those of staff and superusers.
-    On,
 }
 
 /// Why a person whom a provider has authenticated cannot sign in.
@@ -100,12 +92,12 @@ impl From<diesel::result::Error> for LinkError {
 /// Finds the account of this identity, or links one. To be called in a transaction. Concurrent
 /// calls for the same person are safe.
 ///
-/// An account with a WorkOS user signs in only if it is `confirmed`: WorkOS has just said that the user
+/// An email links no account of staff and no superuser. An account with a WorkOS user signs in only if it is `confirmed`: WorkOS has just said that the user
 /// exists, and what its address is. Without a webhook nothing else shows that the user was deleted.
 pub fn find_or_link(
     conn: &mut Conn,
     identity: &ExternalIdentity,
-    linking: EmailLinking,
+    linking: ProviderLinking,
     confirmed: Option<UserId>,
     device: &ClientDevice,
     now: Timestamp,
@@ -137,13 +129,13 @@ impl ExternalIdentity {
     fn link(
         &self,
         conn: &mut Conn,
-        linking: EmailLinking,
+        linking: ProviderLinking,
         confirmed: Option<UserId>,
         device: &ClientDevice,
         now: Timestamp,
     ) -> Result<Option<User>, LinkError> {
         let issuer = || self.issuer.clone();
-        if linking == EmailLinking::Off {
+        if linking == ProviderLinking::SignedIn {
             return Err(LinkError::NotConnected { issuer: issuer() });
         }
         // Checked before the look-up: an unverified address must not reveal whether an account
@@ -152,9 +144,10 @@ impl ExternalIdentity {
         let email = email
             .filter(|email| email_problem(email).is_none())
             .ok_or_else(|| LinkError::EmailNotVerified { issuer: issuer() })?;
-        let user = User::by_proved_email(conn, email)?;
-        let is_further = user != User::by_email(conn, email)?;
-        let user = active(user.ok_or_else(|| LinkError::NotFound { issuer: issuer() })?)?;
+        let proved = User::by_proved_email(conn, email)?;
+        let not_found = || LinkError::NotFound { issuer: issuer() };
+        let (user, is_further) = proved.ok_or_else(not_found)?;
+        let user = active(user)?;
         if user.has_privileges() {
             return Err(LinkError::NotConnected { issuer: issuer() });
         }

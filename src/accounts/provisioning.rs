@@ -188,7 +188,8 @@ impl WorkosProfile {
     /// gives nobody a new account without a proof.
     fn account_with_email(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         if self.email_verified {
-            return User::by_proved_email(conn, &self.email);
+            let proved = User::by_proved_email(conn, &self.email)?;
+            return Ok(proved.map(|(user, _)| user));
         }
         match User::by_email(conn, &self.email)? {
             Some(user) => Ok(Some(user)),

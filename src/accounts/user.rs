@@ -1,5 +1,7 @@
 //! The table of users: its row and its queries.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 
 use super::account_addresses::delete_further_addresses;
@@ -193,20 +195,36 @@ impl User {
         Self::by_email_key(conn, &email_key(email))
     }
 
+    /// Those of these [keys](email_key()) that are the emails of open accounts.
+    pub(crate) fn open_email_keys(
+        conn: &mut Conn,
+        keys: &[&String],
+    ) -> QueryResult<HashSet<String>> {
+        let open = users::table.filter(users::is_active.eq(true));
+        let owned = open.filter(users::email_key.eq_any(keys));
+        let owned: Vec<String> = owned.select(users::email_key).load(conn)?;
+        Ok(owned.into_iter().collect())
+    }
+
     fn by_email_key(conn: &mut Conn, key: &str) -> QueryResult<Option<Self>> {
         let same = users::table.filter(users::email_key.eq(key));
         same.select(Self::as_select()).first(conn).optional()
     }
 
     /// The user whom a proof of this email leads to: the one who has verified it, as the own email or as a
-    /// further address that may link the account, otherwise the one who has it unverified.
-    pub(super) fn by_proved_email(conn: &mut Conn, email: &str) -> QueryResult<Option<Self>> {
+    /// further address that may link the account, otherwise the one who has it unverified. Also whether it is a
+    /// further address of that user.
+    pub(super) fn by_proved_email(
+        conn: &mut Conn,
+        email: &str,
+    ) -> QueryResult<Option<(Self, bool)>> {
         let own = Self::by_email(conn, email)?;
-        if own.as_ref().is_some_and(|own| own.email_verified) {
-            return Ok(own);
+        if let Some(own) = own.as_ref().filter(|own| own.email_verified) {
+            return Ok(Some((own.clone(), false)));
         }
         let further = Self::linkable_by_further_address(conn, email)?;
-        Ok(further.or(own))
+        let own = own.map(|own| (own, false));
+        Ok(further.map(|further| (further, true)).or(own))
     }
 
     /// The user with this further address.

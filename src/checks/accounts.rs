@@ -149,10 +149,7 @@ fn names_like_emails(conn: &mut Conn, page: &[User]) -> QueryResult<Vec<String>>
     });
     let names: Vec<(String, &User)> = names.collect();
     let keys: Vec<&String> = names.iter().map(|(key, _)| key).collect();
-    let owned = users::table
-        .filter(users::email_key.eq_any(keys))
-        .filter(users::is_active.eq(true));
-    let owned: Vec<String> = owned.select(users::email_key).load(conn)?;
+    let owned = User::open_email_keys(conn, &keys)?;
     let taken = names.into_iter().filter(|(key, _)| owned.contains(key));
     let label = |user: &User| format!("{} ({})", user.id, user.username.as_deref().unwrap_or(""));
     Ok(taken.map(|(_, user)| label(user)).collect())

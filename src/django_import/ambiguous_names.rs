@@ -8,7 +8,7 @@ use super::existing::SimulatedValues;
 use super::report::{CountLabel, ImportTally};
 use super::row::DjangoUser;
 use super::usernames::simulated_username;
-use crate::accounts::{UserKey, email_key};
+use crate::accounts::{User, UserKey, email_key};
 use crate::db::Conn;
 use crate::db::schema::users;
 
@@ -49,14 +49,7 @@ impl AmbiguousNames {
             let named: Vec<Option<String>> = named.select(users::username).load(conn)?;
             let named: HashSet<String> = named.into_iter().flatten().collect();
             let keys: Vec<&String> = names.iter().map(|(_, (key, _))| key).collect();
-            let owned = users::table
-                .filter(users::email_key.eq_any(keys))
-                .filter(users::is_active.eq(true));
-            let owned: HashSet<String> = owned
-                .select(users::email_key)
-                .load(conn)?
-                .into_iter()
-                .collect();
+            let owned = User::open_email_keys(conn, &keys)?;
             let owner = |value: &str| simulated.and_then(|values| values.owner(value));
             let is_simulated = |value: &str| owner(value).is_some();
             let is_open = |id| !simulated.is_some_and(|values| values.is_closed(id));

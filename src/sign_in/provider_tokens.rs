@@ -16,7 +16,7 @@ use crate::db::{Conn, DbError};
 use crate::error::SignInFailure;
 use crate::ids::{SessionId, UserId};
 use crate::oidc::{OidcError, OidcIdentity};
-use crate::tokens::{Actor, IssueError, LONGEST_IMPERSONATION, TokenGrant, TokenPair, Tokens};
+use crate::tokens::{Actor, IssueError, LONGEST_IMPERSONATION, TokenGrant, TokenPair};
 use crate::workos::{Authentication, ClientDevice};
 
 /// A user and the tokens issued for them.
@@ -107,10 +107,7 @@ impl SignInService {
         let sign_in = move |conn: &mut Conn| {
             let user = provision(conn, &profile, &record.device, now);
             let user = user.map_err(SignInFailure::from)?;
-            // Locks the account's row.
-            if User::record_login(conn, user.id, now)? == 0 {
-                return Err(LinkError::Inactive { user_id: user.id }.into());
-            }
+            record_login(conn, &user, now)?;
             if let Some(since) = waiting_since
                 && sessions_ended_since(conn, user.id, since)?
             {
@@ -125,7 +122,8 @@ impl SignInService {
                 (None, None) => None,
             };
             record.write::<SignInFailure>(conn, user.id, row.as_ref().map(|row| &row.id))?;
-            record_login_and_issue(conn, &tokens, user, grant, now)
+            let pair = tokens.issue(conn, &user, grant, now)?;
+            Ok(SignedInTokens { user, pair })
         };
         let database = &self.services.database;
         let issued = match database.write(sign_in.clone()).await {
@@ -217,7 +215,7 @@ impl SignInService {
         };
         let tokens = Arc::clone(&self.services.tokens);
         let database = &self.services.database;
-        let linking = self.email_linking;
+        let linking = self.linking;
         database
             .write(move |conn| {
                 let device = &record.device;
@@ -226,7 +224,9 @@ impl SignInService {
                     end_replaced(conn, ending, None, &record.device, now)?;
                 }
                 record.write::<SignInFailure>(conn, user.id, None)?;
-                record_login_and_issue(conn, &tokens, user, grant, now)
+                record_login(conn, &user, now)?;
+                let pair = tokens.issue(conn, &user, grant, now)?;
+                Ok(SignedInTokens { user, pair })
             })
             .await
     }
@@ -255,18 +255,11 @@ impl SignInService {
     }
 }
 
-fn record_login_and_issue(
-    conn: &mut Conn,
-    tokens: &Tokens,
-    user: User,
-    grant: TokenGrant,
-    now: Timestamp,
-) -> Result<SignedInTokens, ExchangeFailure> {
-    // `record_login` checks again that the account is active: if it is deactivated in between, the
-    // deactivation does not see these tokens.
-    if User::record_login(conn, user.id, now)? == 0 {
-        return Err(LinkError::Inactive { user_id: user.id }.into());
+/// Records the login and locks the account's row. Checks again that the account is active: if it is deactivated in
+/// between, the deactivation does not see the tokens.
+fn record_login(conn: &mut Conn, user: &User, now: Timestamp) -> Result<(), ExchangeFailure> {
+    match User::record_login(conn, user.id, now)? {
+        0 => Err(LinkError::Inactive { user_id: user.id }.into()),
+        _ => Ok(()),
     }
-    let pair = tokens.issue(conn, &user, grant, now)?;
-    Ok(SignedInTokens { user, pair })
 }

@@ -7,7 +7,6 @@ use chrono::TimeDelta;
 
 use super::account_limits::account_rate;
 use super::callback_dedup::CallbackDedup;
-use crate::accounts::EmailLinking;
 use crate::accounts::passwords::Hasher;
 use crate::audit::FailureCounter;
 use crate::clock::{Clock, Timestamp};
@@ -58,8 +57,8 @@ pub struct SignInService {
     pub(super) password_login: PasswordLogin,
     /// How often one account may sign in; `None` without a limit.
     pub(super) account_rate: Option<Rate>,
-    /// Which accounts an email may link to an identity at Google or Okta.
-    pub(super) email_linking: EmailLinking,
+    /// How an account is linked to an identity at Google or Okta.
+    pub(super) linking: ProviderLinking,
 }
 
 impl SignInService {
@@ -73,10 +72,7 @@ impl SignInService {
             longest_token_lifetime: tokens.family_lifetime + tokens.access_lifetime,
             password_login: settings.password_login,
             account_rate: settings.api.throttle_login.map(account_rate),
-            email_linking: match settings.oidc.linking {
-                ProviderLinking::Email => EmailLinking::On,
-                ProviderLinking::SignedIn => EmailLinking::Off,
-            },
+            linking: settings.oidc.linking,
         }
     }
 

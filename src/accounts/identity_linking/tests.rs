@@ -2,7 +2,7 @@ use super::*;
 use crate::accounts::{NewUser, ProvisionError, WorkosProfile, deactivate, provision};
 use crate::db::Database;
 
-const BY_EMAIL: EmailLinking = EmailLinking::On;
+const BY_EMAIL: ProviderLinking = ProviderLinking::Email;
 
 struct LinkTarget {
     _folder: tempfile::TempDir,

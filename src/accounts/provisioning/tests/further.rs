@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use super::email::{profile, unverified};
 use super::*;
 use crate::accounts::account_addresses::FurtherAddress;
-use crate::accounts::{EmailLinking, ExternalIdentity, find_or_link};
+use crate::accounts::{ExternalIdentity, find_or_link};
+use crate::settings::ProviderLinking;
 
 const WORK: &str = "ada@work.example";
 
@@ -57,7 +58,14 @@ impl ProvisionTarget {
         };
         let nobody = ClientDevice::default();
         let signed_in = self.database.write_blocking(|conn| {
-            find_or_link(conn, &identity, EmailLinking::On, None, &nobody, at(10))
+            find_or_link(
+                conn,
+                &identity,
+                ProviderLinking::Email,
+                None,
+                &nobody,
+                at(10),
+            )
         });
         signed_in.unwrap()
     }
