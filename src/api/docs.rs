@@ -1,7 +1,7 @@
 //! `GET /api/schema` and `GET /api/docs`: the API's documentation, for tools and for people.
 //!
-//! Both answer 404 with `API_DOCS=off`, and leave out the providers that are not configured. They are written
-//! and compressed once: that takes as much time as fifty other pages, and anybody may ask for them.
+//! Both answer 404 with `API_DOCS=off`, and leave out the providers that are not configured. Each worker
+//! writes and compresses them once: that takes as much time as several other pages, and anybody may ask for them.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -24,7 +24,7 @@ use crate::state::AppState;
 use crate::web::pages::PageFrame;
 use crate::web::render;
 
-/// The documents of one server.
+/// The documents of one worker.
 #[derive(Default)]
 pub struct ApiDocuments {
     schema: OnceLock<Document>,
