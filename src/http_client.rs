@@ -1,5 +1,7 @@
 //! Limits for requests to other servers: time-outs, the size of a response, no redirects.
 
+mod resolver;
+
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -7,7 +9,9 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 
-/// The time-out of a connection. A TCP and TLS handshake takes well under a second worldwide.
+use resolver::HostResolver;
+
+/// The time-out of a connection, with the lookup of its host. A TCP and TLS handshake takes well under a second worldwide.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The time-out of a request for additional data, short enough to leave time for the main request.
 pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -39,7 +43,8 @@ fn builder(base_url: &str) -> ClientBuilder {
         .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TOTAL_TIMEOUT)
-        .redirect(Policy::none());
+        .redirect(Policy::none())
+        .dns_resolver(HostResolver::shared());
     if base_url.starts_with("http:") {
         // Plain HTTP is for emulators on this machine. They are not reached through a proxy and
         // need no certificates, which a small container may lack.

@@ -7,6 +7,7 @@
 //! - `policy` decides what to do; `service` runs one check of a session at a time in this process;
 //! - `execute` renews a session under a lease, so that of several processes one asks WorkOS;
 //!   `refresh_grant` is the call to WorkOS;
+//! - `recovery` repeats renewals whose response was lost;
 //! - `switch_organization` is a renewal into another organisation;
 //! - `token_refresh` renews the session of a refresh token before it exchanges the token; `workos_users` asks
 //!   WorkOS about the user of a token without a session;
@@ -19,6 +20,7 @@ mod execute;
 mod idle;
 mod open_session;
 mod policy;
+mod recovery;
 mod refresh_grant;
 mod service;
 mod status;

@@ -118,6 +118,7 @@ impl Application {
             result = &mut server => return result,
             () = self.connections.close_idle() => {}
             () = state.revocations.refresh_periodically(&state.database, &state.clock) => {}
+            () = state.renewal.recover_periodically() => {}
             () = purge::purge_periodically(&state.database, &state.settings.retention, &state.clock) => {}
             () = state.failures.write_periodically(&state.database, &state.clock) => {}
             () = measure_password_costs_periodically(&state.database, &state.hasher) => {}

@@ -19,7 +19,7 @@ pub use activity::IdleTimeout;
 pub use browser_session::{BrowserSession, CredentialRemoval, UpdatedSession, session_id_in};
 pub use cookie_content::{Impersonator, SessionState};
 pub use generation::SessionGeneration;
-pub use renewal_lease::{Confirmation, RenewalFailure};
+pub use renewal_lease::{Confirmation, LeaseCondition, RenewalFailure};
 pub use revocation_cache::{RevocationCache, RevocationStatus};
 pub use row::{NewSession, SessionRow};
 pub use sql_ended_sessions::delete_expired_tombstones;

@@ -137,7 +137,7 @@ impl AppStateBuilder {
         let password_validator = Arc::new(PasswordValidator::new(
             settings.password_blocklist_file.as_deref(),
         )?);
-        let workos = WorkosClient::new(&settings.workos)?;
+        let workos = WorkosClient::new(&settings.workos)?.with_clock(clock.clone());
         let end_of_unbound = end_of_unbound_tokens(&database)?;
         let tokens = Tokens::new(&settings.tokens)?.accepting_unbound_before(end_of_unbound);
         let tokens = Arc::new(tokens);

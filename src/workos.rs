@@ -10,7 +10,9 @@ pub mod webhook;
 mod wire;
 
 pub use authorize::{AuthorizeRequest, Pkce};
-pub use client::{ClientDevice, OrganizationList, StepAnswer, WorkosClient};
+pub use client::{
+    ClientDevice, OrganizationList, RenewalAdmission, RenewalPermit, StepAnswer, WorkosClient,
+};
 pub use error::WorkosError;
 pub use next_step::{
     HostedStep, HostedStepReason, NextStep, Organization, PendingAuthentication, StepQuestion,

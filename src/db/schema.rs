@@ -81,6 +81,8 @@ diesel::table! {
         renew_after -> Nullable<Timestamp>,
         /// When the lease of the process that renews the session expires.
         renewing_until -> Nullable<Timestamp>,
+        /// When the refresh token was first sent to WorkOS, if no complete answer has followed.
+        refresh_token_sent_at -> Nullable<Timestamp>,
         /// Consecutive renewals that failed because WorkOS could not be reached.
         renewal_failures -> Integer,
         /// The address that the user signed in from.

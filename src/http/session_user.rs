@@ -139,7 +139,6 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
         organization_id: state.organization_id.clone(),
         switch_to: None,
         device: device(request, &app.settings.trusted_proxies),
-        follow_ups: 0,
     };
     match app.renewal.check(renewal).await? {
         SessionStatus::Valid(fresh) => {

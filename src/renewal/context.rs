@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use tokio::sync::Notify;
 
 use super::open_session::find_open;
 use super::status::RenewalRequest;
@@ -33,6 +34,8 @@ pub(super) struct RenewalContext {
     pub(super) session_age: TimeDelta,
     /// Counts refusals of the API key.
     pub(super) failures: FailureCounter,
+    /// Notified when the response to a refresh token was lost.
+    pub(super) answer_lost: Notify,
     /// The time-out of unused sessions.
     pub(super) idle_timeout: Option<IdleTimeout>,
 }

@@ -5,79 +5,48 @@
 //! again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use diesel::QueryResult;
 use secrecy::ExposeSecret;
 
 use super::context::RenewalContext;
-use super::policy::{self, LEASE, RenewalDecision, confirmed_until, duration_until, renew_after};
+use super::policy::{self, LEASE, RenewalDecision, confirmed_until, lease_start, renew_after};
 use super::refresh_grant::{self, RefreshOutcome};
-use super::status::{RenewalError, RenewalRequest, RenewedSession, SessionStatus};
+use super::status::{RenewalError, RenewalRequest, RenewedSession, SessionStatus, decided};
 use super::write_behind::StoreRenewal;
 use crate::accounts::{User, WorkosProfile, update_from_workos};
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::ids::SessionId;
 use crate::random::random_fraction;
 use crate::sealing::SealError;
-use crate::sessions::{Confirmation, RenewalFailure, SessionRow};
+use crate::sessions::{Confirmation, LeaseCondition, RenewalFailure, SessionRow};
 use crate::sign_out::end_session;
 use crate::tokens::RefreshTokenRow;
-use crate::workos::{Authentication, WorkosError};
-
-/// Schedules a repetition of the renewal after a delay.
-pub(super) type FollowUp<'a> = &'a (dyn Fn(Duration) + Send + Sync);
+use crate::workos::{Authentication, RenewalPermit, WorkosError};
 
 /// A session, its account, and the lease.
 pub(super) struct LeasedRenewal<'a> {
     pub(super) context: &'a RenewalContext,
     pub(super) request: &'a RenewalRequest,
-    /// Called if the response of WorkOS was lost.
-    follow_up: FollowUp<'a>,
     pub(super) row: SessionRow,
     pub(super) user: User,
     pub(super) lease: Timestamp,
 }
 
 impl<'a> LeasedRenewal<'a> {
-    /// Takes the lease of a session that is due. Returns `None` if another process holds the lease or
-    /// has already renewed the session.
+    /// Takes the lease of a session. Returns `None` if the condition is not met, for example because another
+    /// process has renewed the session.
     pub(super) async fn take(
         context: &'a RenewalContext,
         request: &'a RenewalRequest,
-        follow_up: FollowUp<'a>,
         user: User,
-        now: Timestamp,
+        condition: LeaseCondition,
     ) -> Result<Option<Self>, DbError> {
-        let take = SessionRow::take_lease;
-        Self::take_with(context, request, follow_up, user, now, take).await
-    }
-
-    /// The same for a session that is not due yet.
-    pub(super) async fn take_early(
-        context: &'a RenewalContext,
-        request: &'a RenewalRequest,
-        follow_up: FollowUp<'a>,
-        user: User,
-        now: Timestamp,
-    ) -> Result<Option<Self>, DbError> {
-        let take = SessionRow::take_lease_early;
-        Self::take_with(context, request, follow_up, user, now, take).await
-    }
-
-    async fn take_with(
-        context: &'a RenewalContext,
-        request: &'a RenewalRequest,
-        follow_up: FollowUp<'a>,
-        user: User,
-        now: Timestamp,
-        take: fn(&mut Conn, &SessionId, Timestamp, Timestamp) -> QueryResult<bool>,
-    ) -> Result<Option<Self>, DbError> {
+        let now = context.clock.now();
         let (id, lease) = (request.session_id.clone(), now.plus(LEASE));
         let row = context.database.write(move |conn| {
-            if !take(conn, &id, now, lease)? {
+            if !SessionRow::take_lease(conn, &id, now, lease, condition)? {
                 return Ok(None);
             }
             // Read again: another process may have renewed the session since.
@@ -86,16 +55,23 @@ impl<'a> LeasedRenewal<'a> {
         Ok(row.await?.map(|row| Self {
             context,
             request,
-            follow_up,
             row,
             user,
             lease,
         }))
     }
 
+    /// Whether the refresh token was sent before this lease without a complete answer.
+    fn was_sent_before(&self) -> bool {
+        self.row.refresh_token_sent_at != Some(lease_start(self.lease))
+    }
+
     /// Asks WorkOS and stores the result. Returns `None` if the lease was lost meanwhile.
-    pub(super) async fn renew(self) -> Result<Option<SessionStatus>, RenewalError> {
-        match refresh_grant::request(self.context, self.request, &self.row, &self.user).await {
+    pub(super) async fn renew(
+        self,
+        permit: &RenewalPermit,
+    ) -> Result<Option<SessionStatus>, RenewalError> {
+        match self.ask_workos(permit).await {
             RefreshOutcome::Confirmed(authentication) => self.confirm(*authentication).await,
             RefreshOutcome::Unverified(authentication, error) => {
                 // The refresh token is stored all the same, because WorkOS has consumed the old one.
@@ -107,6 +83,24 @@ impl<'a> LeasedRenewal<'a> {
             RefreshOutcome::Declined(error) => self.end(&error.to_string()).await,
             RefreshOutcome::Invalid(reason) => self.end(&reason).await,
         }
+    }
+
+    /// Asks WorkOS for new tokens.
+    pub(super) async fn ask_workos(&self, permit: &RenewalPermit) -> RefreshOutcome {
+        refresh_grant::request(self.context, self.request, &self.row, &self.user, permit).await
+    }
+
+    /// Gives the lease back after WorkOS has answered without consuming the refresh token.
+    pub(super) async fn give_back(&self) -> Result<(), DbError> {
+        let (id, lease) = (self.row.id.clone(), self.lease);
+        let was_sent_before = self.was_sent_before();
+        let give_back = move |conn: &mut Conn| {
+            if SessionRow::release_lease(conn, &id, lease)? && !was_sent_before {
+                SessionRow::forget_sent_token(conn, &id)?;
+            }
+            Ok(())
+        };
+        self.context.write_behind.write(Arc::new(give_back)).await
     }
 
     /// Encrypts the new refresh token for the row.
@@ -200,12 +194,12 @@ impl<'a> LeasedRenewal<'a> {
         token: Option<Vec<u8>>,
         error: &WorkosError,
     ) -> Result<Option<SessionStatus>, RenewalError> {
-        let retry_after = error.retry_after();
         let now = self.context.clock.now();
         let failures = self.row.renewal_failures.saturating_add(1);
-        let jitter = random_fraction();
-        let back_off = policy::back_off(failures, retry_after, error.is_lost(), jitter);
-        let renew_after = now.plus(back_off);
+        let renew_after = now.plus(policy::back_off(failures, random_fraction()));
+        // WorkOS may have consumed the token, now or when it was sent before.
+        let is_unanswered = token.is_none() && (error.is_lost() || self.was_sent_before());
+        let sent_at = self.row.refresh_token_sent_at;
         log::warn!(
             "failed to renew session {} of account {}, {failures} times in a row: {error}",
             self.row.id,
@@ -218,6 +212,7 @@ impl<'a> LeasedRenewal<'a> {
             workos_refresh_token: token,
             renew_after,
             failures,
+            refresh_token_sent_at: sent_at.filter(|_| is_unanswered),
         };
         let (id, lease) = (self.row.id.clone(), self.lease);
         let stored = self
@@ -233,19 +228,12 @@ impl<'a> LeasedRenewal<'a> {
         if !stored.await? {
             return Ok(None);
         }
-        if error.is_lost() {
-            (self.follow_up)(duration_until(renew_after, now));
+        if is_unanswered {
+            self.context.answer_lost.notify_one();
         }
         match policy::decide(&self.row, now, self.context.stale_grace) {
-            RenewalDecision::Continue { check_again_at } => {
-                let current =
-                    RenewedSession::from_row(self.request, self.row, self.user, check_again_at);
-                Ok(Some(SessionStatus::Valid(Arc::new(current))))
-            }
-            RenewalDecision::Unavailable { until } => {
-                Err(RenewalError::WorkosUnavailable(duration_until(until, now)))
-            }
             RenewalDecision::Renew | RenewalDecision::Wait => Ok(None),
+            decision => decided(decision, self.request, self.row, self.user, now).map(Some),
         }
     }
 

@@ -30,8 +30,7 @@ impl RenewalContext {
                 .end_idle(row.clone(), request.device.clone(), now)
                 .await;
         }
-        // The server repeats a request by itself after a lost response. Nobody uses the session.
-        if request.follow_ups == 0 && timeout.is_record_due(row, now) {
+        if timeout.is_record_due(row, now) {
             let id = row.id.clone();
             let record = move |conn: &mut Conn| SessionRow::record_use(conn, &id, now);
             self.database

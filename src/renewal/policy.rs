@@ -17,6 +17,10 @@ use crate::sessions::SessionRow;
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(20);
 /// How often the row is read while another process renews the session.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// How long WorkOS repeats the response to a refresh token that it has consumed.
+pub(super) const REPLAY_WINDOW: TimeDelta = TimeDelta::seconds(30);
+/// How long a request waits for WorkOS if its session is valid without a renewal, or would be in an outage.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// How often the account of a session that began with a local password is checked.
 pub const LOCAL_CHECK_INTERVAL: TimeDelta = TimeDelta::minutes(5);
 /// A renewal begins this long before the confirmation ends, or in the last fifth of a shorter one. In
@@ -29,13 +33,11 @@ const SHORTEST_CONFIRMATION: TimeDelta = TimeDelta::seconds(10);
 const DEFAULT_CONFIRMATION: TimeDelta = TimeDelta::minutes(5);
 /// The back-off after the first failure. It doubles with each further one.
 const FIRST_BACK_OFF: TimeDelta = TimeDelta::seconds(2);
-/// The longest back-off, so that the end of an outage is noticed.
-const LONGEST_BACK_OFF: TimeDelta = TimeDelta::seconds(30);
-/// The longest back-off after a lost response. WorkOS repeats it for only half a minute, of which the
-/// failed attempts may have taken ten seconds.
-const LONGEST_LOST_BACK_OFF: TimeDelta = TimeDelta::seconds(8);
-/// The longest `Retry-After` of WorkOS that is respected. A longer one is taken for a mistake.
-const LONGEST_RETRY_AFTER: TimeDelta = TimeDelta::hours(1);
+/// The longest back-off. WorkOS repeats a lost response for only half a minute, of which the failed attempts
+/// may have taken ten seconds. The circuit breaker limits the requests of all sessions together.
+const LONGEST_BACK_OFF: TimeDelta = TimeDelta::seconds(8);
+/// For how long a session is not checked again while WorkOS is failing.
+const OUTAGE_CHECK_INTERVAL: TimeDelta = TimeDelta::seconds(5);
 
 /// What to do with an open session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +82,6 @@ pub(super) fn decide(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> Rene
     if now < due_at {
         let valid_until = valid_until(row, grace);
         return match now < valid_until {
-            // A long `Retry-After` does not make the session valid for longer.
             true => RenewalDecision::Continue {
                 check_again_at: due_at.min(valid_until),
             },
@@ -93,43 +94,52 @@ pub(super) fn decide(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> Rene
     }
 }
 
+/// What to do at `now` with a session that is due while WorkOS is failing. `retry_in`: WorkOS is not asked before.
+pub(super) fn decide_in_outage(
+    row: &SessionRow,
+    now: Timestamp,
+    grace: TimeDelta,
+    retry_in: Duration,
+) -> RenewalDecision {
+    let grace_end = grace_end(row, grace);
+    match now < grace_end {
+        true => RenewalDecision::Continue {
+            check_again_at: now.plus(OUTAGE_CHECK_INTERVAL).min(grace_end),
+        },
+        false => RenewalDecision::Unavailable {
+            until: now.plus(TimeDelta::from_std(retry_in).unwrap_or(LONGEST_BACK_OFF)),
+        },
+    }
+}
+
 /// Whether the session is valid without a renewal: its confirmation has not ended, or WorkOS cannot be
 /// reached and the grace period has not ended.
 pub(super) fn is_valid(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> bool {
     now < valid_until(row, grace)
 }
 
+/// Whether the session is valid if WorkOS cannot be reached.
+pub(super) fn is_in_grace(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> bool {
+    now < grace_end(row, grace)
+}
+
 fn valid_until(row: &SessionRow, grace: TimeDelta) -> Timestamp {
-    let grace = match row.renewal_failures {
-        0 => TimeDelta::zero(),
-        _ => grace,
-    };
+    match row.renewal_failures {
+        0 => confirmation_end(row),
+        _ => grace_end(row, grace),
+    }
+}
+
+fn grace_end(row: &SessionRow, grace: TimeDelta) -> Timestamp {
     confirmation_end(row).plus(grace)
 }
 
-/// The back-off after so many failures in a row. `is_lost`: the last failure may have lost a response.
-/// `jitter`, from 0 to 1, spreads the sessions. WorkOS's `retry_after` is not shortened.
-pub(super) fn back_off(
-    failures: i32,
-    retry_after: Option<Duration>,
-    is_lost: bool,
-    jitter: f64,
-) -> TimeDelta {
+/// The back-off after so many failures in a row. `jitter`, from 0 to 1, spreads the sessions.
+pub(super) fn back_off(failures: i32, jitter: f64) -> TimeDelta {
     let doublings = failures.clamp(1, 16) - 1;
-    let longest = match is_lost {
-        true => LONGEST_LOST_BACK_OFF,
-        false => LONGEST_BACK_OFF,
-    };
-    let longest = (FIRST_BACK_OFF * (1 << doublings)).min(longest);
+    let longest = (FIRST_BACK_OFF * (1 << doublings)).min(LONGEST_BACK_OFF);
     let half = longest / 2;
-    let random = TimeDelta::milliseconds((half.num_milliseconds() as f64 * jitter) as i64);
-    let requested = retry_after
-        .filter(|_| !is_lost)
-        .map_or(TimeDelta::zero(), |wait| {
-            let wait = TimeDelta::from_std(wait).unwrap_or(LONGEST_RETRY_AFTER);
-            wait.min(LONGEST_RETRY_AFTER) + random
-        });
-    (half + random).max(requested)
+    half + TimeDelta::milliseconds((half.num_milliseconds() as f64 * jitter) as i64)
 }
 
 /// Whether WorkOS's response names another session than the row. A session keeps its `sid` for as long
@@ -142,6 +152,11 @@ pub(super) fn is_other_session(
     let known = row.workos_sid.as_ref();
     let differs = known.zip(sid).is_some_and(|(known, sid)| known != sid);
     differs && !is_emulated
+}
+
+/// When a lease with this end was taken.
+pub(super) fn lease_start(end: Timestamp) -> Timestamp {
+    end.plus(-LEASE)
 }
 
 /// The time from `now` until `then`, or zero if `then` is in the past.

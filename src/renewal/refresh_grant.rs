@@ -11,7 +11,7 @@ use super::status::RenewalRequest;
 use crate::accounts::User;
 use crate::audit::{AuditEvent, RefusedKey};
 use crate::sessions::SessionRow;
-use crate::workos::{Authentication, WorkosError};
+use crate::workos::{Authentication, RenewalPermit, WorkosError};
 
 /// The time limit for fetching WorkOS's key set. The exchange itself has ten seconds: together they
 /// stay within the lease.
@@ -37,6 +37,7 @@ pub(super) async fn request(
     request: &RenewalRequest,
     row: &SessionRow,
     user: &User,
+    permit: &RenewalPermit,
 ) -> RefreshOutcome {
     let workos = &context.workos;
     let Some(token) = refresh_token(context, row) else {
@@ -44,8 +45,8 @@ pub(super) async fn request(
         return RefreshOutcome::Invalid("its refresh token cannot be decrypted".to_owned());
     };
     let organization = request.target_organization(row);
-    let renewed = workos.refresh(&token, organization, &request.device).await;
-    let authentication = match renewed {
+    let renewed = workos.refresh(permit, &token, organization, &request.device);
+    let authentication = match renewed.await {
         Ok(authentication) => Box::new(authentication),
         // WorkOS refused the application's credentials, not the session. A replaced API key must not
         // sign everybody out.

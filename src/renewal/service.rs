@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::context::RenewalContext;
 use super::execute::LeasedRenewal;
-use super::policy::{self, POLL_INTERVAL, RenewalDecision, duration_until};
-use super::status::{RenewalError, RenewalRequest, RenewalResult, RenewedSession, SessionStatus};
+use super::policy::{self, PATIENCE, POLL_INTERVAL, RenewalDecision};
+use super::status::{RenewalError, RenewalRequest, RenewalResult, SessionStatus, decided};
 use super::switch_organization::{OrganizationSwitch, switch_organization};
 use super::write_behind::WriteBehind;
 use crate::accounts::AllowedSignInMethods;
@@ -19,28 +20,24 @@ use crate::db::{Database, DbError};
 use crate::error::{Error, InternalError};
 use crate::ids::SessionId;
 use crate::keys::Keys;
-use crate::sessions::{RevocationCache, SessionRow, SessionState};
+use crate::sessions::{LeaseCondition, RevocationCache, SessionRow, SessionState};
 use crate::settings::Settings;
 use crate::single_flight::{FlightLeader, SingleFlight};
-use crate::workos::{ClientDevice, WorkosClient};
+use crate::workos::{ClientDevice, RenewalAdmission, WorkosClient};
 
 /// The longest wait for a renewal by another process: a little more than a lease, so that a process
 /// that died while it held the lease is replaced.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
-/// How many times the server itself repeats a renewal whose response was lost. With the pauses in
-/// between, this covers the half minute in which WorkOS repeats the response.
-const FOLLOW_UPS: u32 = 2;
-
 /// Checks and renews sessions. Cheap to clone.
 #[derive(Clone)]
 pub struct RenewalService {
-    context: Arc<RenewalContext>,
-    checks: SingleFlight<SessionId, CheckProgress>,
+    pub(super) context: Arc<RenewalContext>,
+    pub(super) checks: SingleFlight<SessionId, CheckProgress>,
 }
 
 /// The progress of a check.
 #[derive(Clone, Debug, Default)]
-enum CheckProgress {
+pub(super) enum CheckProgress {
     /// The row is being read.
     #[default]
     Reading,
@@ -48,12 +45,35 @@ enum CheckProgress {
     AskingWorkos {
         /// Whether the session is valid meanwhile.
         is_valid: bool,
+        /// Whether the session is valid if WorkOS does not answer.
+        is_in_grace: bool,
+        /// Whether WorkOS is not expected to answer, so that no request should wait for it.
+        is_hopeless: bool,
     },
     /// The check is complete.
     Done(RenewalResult),
 }
 
-type CheckFlight = FlightLeader<SessionId, CheckProgress>;
+impl CheckProgress {
+    /// Whether a request need not wait any longer. The request that began the check receives the new cookie if
+    /// WorkOS answers soon; the others need no cookie.
+    fn is_settled(&self, is_leader: bool, is_late: bool) -> bool {
+        match *self {
+            Self::Reading => false,
+            Self::AskingWorkos {
+                is_valid,
+                is_in_grace,
+                is_hopeless,
+            } => {
+                let answers_at_once = is_valid && !is_leader;
+                answers_at_once || is_in_grace && (is_hopeless || is_late)
+            }
+            Self::Done(_) => true,
+        }
+    }
+}
+
+pub(super) type CheckFlight = FlightLeader<SessionId, CheckProgress>;
 
 impl RenewalService {
     /// Creates the service.
@@ -78,6 +98,7 @@ impl RenewalService {
                 methods: AllowedSignInMethods::new(settings),
                 session_age: settings.session_cookie_age,
                 failures,
+                answer_lost: Notify::new(),
                 idle_timeout: settings.session_idle_timeout,
             }),
             checks: SingleFlight::default(),
@@ -105,19 +126,12 @@ impl RenewalService {
                 flight.complete(CheckProgress::Done(result));
             });
         }
-        let settled = progress.wait_for(|progress| match progress {
-            CheckProgress::Reading => false,
-            // The request that began the check receives the new cookie; the others need not wait.
-            CheckProgress::AskingWorkos { is_valid } => *is_valid && !is_leader,
-            CheckProgress::Done(_) => true,
-        });
-        match settled.await.as_deref() {
-            Ok(CheckProgress::Done(result)) => result.clone().map_err(Error::from),
-            Ok(CheckProgress::Reading | CheckProgress::AskingWorkos { .. }) => {
-                Ok(SessionStatus::RenewalInProgress)
-            }
-            Err(_) => Err(InternalError::new("renew a session", "the task ended early").into()),
+        let settled = progress.wait_for(|progress| progress.is_settled(is_leader, false));
+        if let Ok(settled) = tokio::time::timeout(PATIENCE, settled).await {
+            return settled_status(settled.as_deref().ok());
         }
+        let settled = progress.wait_for(|progress| progress.is_settled(is_leader, true));
+        settled_status(settled.await.as_deref().ok())
     }
 
     /// Ends the session of a sign-in's cookie if it was not used for `SESSION_IDLE_TIMEOUT`. Returns its row
@@ -147,10 +161,8 @@ impl RenewalService {
         request: RenewalRequest,
     ) -> Result<OrganizationSwitch, Error> {
         let service = self.clone();
-        let switching = tokio::spawn(async move {
-            let follow_up = |delay| service.follow_up(&request, delay);
-            switch_organization(&service.context, &request, &follow_up).await
-        });
+        let switching =
+            tokio::spawn(async move { switch_organization(&service.context, &request).await });
         match switching.await {
             Ok(result) => result.map_err(Error::from),
             Err(_) => {
@@ -162,7 +174,6 @@ impl RenewalService {
     async fn run(&self, flight: &CheckFlight, request: &RenewalRequest) -> RenewalResult {
         let context = &self.context;
         let grace = context.stale_grace;
-        let follow_up = |delay| self.follow_up(request, delay);
         let began = Instant::now();
         while began.elapsed() < LONGEST_WAIT {
             let now = context.clock.now();
@@ -174,54 +185,54 @@ impl RenewalService {
                 return Ok(SessionStatus::Ended);
             }
             let is_valid = policy::is_valid(&row, now, grace);
+            let report = |is_hopeless| {
+                flight.report(CheckProgress::AskingWorkos {
+                    is_valid,
+                    is_in_grace: policy::is_in_grace(&row, now, grace),
+                    is_hopeless,
+                });
+            };
             match policy::decide(&row, now, grace) {
-                RenewalDecision::Continue { check_again_at } => {
-                    let current = RenewedSession::from_row(request, row, user, check_again_at);
-                    return Ok(SessionStatus::Valid(Arc::new(current)));
-                }
-                RenewalDecision::Unavailable { until } => {
-                    return Err(RenewalError::WorkosUnavailable(duration_until(until, now)));
-                }
                 RenewalDecision::Renew => {
-                    let leased = LeasedRenewal::take(context, request, &follow_up, user, now);
-                    if let Some(leased) = leased.await? {
-                        flight.report(CheckProgress::AskingWorkos { is_valid });
-                        if let Some(status) = leased.renew().await? {
-                            return Ok(status);
+                    report(false);
+                    match context.workos.admit_renewal().await {
+                        RenewalAdmission::Refused(retry_in) => {
+                            let decision = policy::decide_in_outage(&row, now, grace, retry_in);
+                            return decided(decision, request, row, user, now);
+                        }
+                        RenewalAdmission::Admitted(permit) => {
+                            report(permit.is_likely_to_fail());
+                            let due = LeaseCondition::Due;
+                            let leased = LeasedRenewal::take(context, request, user, due);
+                            if let Some(leased) = leased.await?
+                                && let Some(status) = leased.renew(&permit).await?
+                            {
+                                return Ok(status);
+                            }
                         }
                     }
                 }
                 RenewalDecision::Wait if is_valid => return Ok(SessionStatus::RenewalInProgress),
                 RenewalDecision::Wait => {
+                    report(false);
                     let id = &request.session_id;
                     log::debug!("a check of session {id} waits for a renewal");
                 }
+                decision => return decided(decision, request, row, user, now),
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }
         Err(RenewalError::WorkosUnavailable(Duration::ZERO))
     }
+}
 
-    /// Repeats a check after `delay` because the response of WorkOS was lost. If no request of the
-    /// browser arrived before WorkOS stops repeating the response, the session would end.
-    fn follow_up(&self, request: &RenewalRequest, delay: Duration) {
-        if request.follow_ups >= FOLLOW_UPS {
-            return;
+/// The status for a request that need not wait any longer.
+fn settled_status(progress: Option<&CheckProgress>) -> Result<SessionStatus, Error> {
+    match progress {
+        Some(CheckProgress::Done(result)) => result.clone().map_err(Error::from),
+        Some(CheckProgress::Reading | CheckProgress::AskingWorkos { .. }) => {
+            Ok(SessionStatus::RenewalInProgress)
         }
-        let request = RenewalRequest {
-            switch_to: None,
-            follow_ups: request.follow_ups + 1,
-            ..request.clone()
-        };
-        let service = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(delay + POLL_INTERVAL).await;
-            let id = request.session_id.clone();
-            if let Err(error) = service.check(request).await {
-                log::warn!(
-                    "failed to repeat the renewal of session {id} after a lost response: {error}"
-                );
-            }
-        });
+        None => Err(InternalError::new("renew a session", "the task ended early").into()),
     }
 }

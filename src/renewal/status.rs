@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::policy::{RenewalDecision, duration_until};
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::DbError;
@@ -23,9 +24,6 @@ pub struct RenewalRequest {
     pub switch_to: Option<OrganizationId>,
     /// The client's device, for WorkOS Radar.
     pub device: ClientDevice,
-    /// How many times the server has repeated this request after losing WorkOS's response; 0 for a
-    /// request of a browser.
-    pub follow_ups: u32,
 }
 
 impl RenewalRequest {
@@ -137,6 +135,26 @@ pub(super) enum RenewalError {
 
 /// The result of a check, which all requests that wait for it share.
 pub(super) type RenewalResult = Result<SessionStatus, RenewalError>;
+
+/// The status of a session that is not renewed now.
+pub(super) fn decided(
+    decision: RenewalDecision,
+    request: &RenewalRequest,
+    row: SessionRow,
+    user: User,
+    now: Timestamp,
+) -> RenewalResult {
+    match decision {
+        RenewalDecision::Continue { check_again_at } => {
+            let current = RenewedSession::from_row(request, row, user, check_again_at);
+            Ok(SessionStatus::Valid(Arc::new(current)))
+        }
+        RenewalDecision::Unavailable { until } => {
+            Err(RenewalError::WorkosUnavailable(duration_until(until, now)))
+        }
+        RenewalDecision::Renew | RenewalDecision::Wait => Ok(SessionStatus::RenewalInProgress),
+    }
+}
 
 impl From<DbError> for RenewalError {
     fn from(error: DbError) -> Self {

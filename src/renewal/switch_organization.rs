@@ -7,14 +7,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::context::RenewalContext;
-use super::execute::{FollowUp, LeasedRenewal};
+use super::execute::LeasedRenewal;
 use super::policy::POLL_INTERVAL;
-use super::refresh_grant::{self, RefreshOutcome};
+use super::refresh_grant::RefreshOutcome;
 use super::status::{RenewalError, RenewalRequest, RenewedSession, SessionStatus};
 use crate::db::{Conn, DbError};
 use crate::ids::OrganizationId;
-use crate::sessions::SessionRow;
-use crate::workos::WorkosError;
+use crate::sessions::{LeaseCondition, SessionRow};
+use crate::workos::{RenewalAdmission, RenewalPermit, WorkosError};
 
 /// The longest wait for another renewal of the same session.
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
@@ -43,7 +43,6 @@ pub enum OrganizationSwitch {
 pub(super) async fn switch_organization(
     context: &RenewalContext,
     request: &RenewalRequest,
-    follow_up: FollowUp<'_>,
 ) -> Result<OrganizationSwitch, RenewalError> {
     let began = Instant::now();
     loop {
@@ -58,12 +57,18 @@ pub(super) async fn switch_organization(
         if context.write_behind.pending(&request.session_id).is_some() {
             return Ok(OrganizationSwitch::RetryLater(RETRY_AFTER));
         }
-        let leased = LeasedRenewal::take_early(context, request, follow_up, user, now);
+        // A switch whose response is lost costs the session, so it waits for the end of an outage.
+        let permit = match context.workos.admit_renewal().await {
+            RenewalAdmission::Admitted(permit) => permit,
+            RenewalAdmission::Refused(wait) => return Ok(OrganizationSwitch::RetryLater(wait)),
+        };
+        let leased = LeasedRenewal::take(context, request, user, LeaseCondition::Free);
         if let Some(leased) = leased.await?
-            && let Some(switch) = leased.switch().await?
+            && let Some(switch) = leased.switch(&permit).await?
         {
             return Ok(switch);
         }
+        drop(permit);
         if began.elapsed() >= LONGEST_WAIT {
             return Ok(OrganizationSwitch::RetryLater(RETRY_AFTER));
         }
@@ -77,8 +82,11 @@ pub(super) async fn switch_organization(
 
 impl LeasedRenewal<'_> {
     /// Asks WorkOS and stores the result. Returns `None` if the lease was lost meanwhile.
-    async fn switch(self) -> Result<Option<OrganizationSwitch>, RenewalError> {
-        match refresh_grant::request(self.context, self.request, &self.row, &self.user).await {
+    async fn switch(
+        self,
+        permit: &RenewalPermit,
+    ) -> Result<Option<OrganizationSwitch>, RenewalError> {
+        match self.ask_workos(permit).await {
             RefreshOutcome::Confirmed(authentication) => {
                 let wanted = self.request.switch_to.clone();
                 let status = self.confirm(*authentication).await?;
@@ -93,13 +101,7 @@ impl LeasedRenewal<'_> {
                 self.end_for(&error.to_string()).await
             }
             RefreshOutcome::Declined(error) => {
-                let (id, lease) = (self.row.id.clone(), self.lease);
-                self.context
-                    .write_behind
-                    .write(Arc::new(move |conn: &mut Conn| {
-                        SessionRow::release_lease(conn, &id, lease).map_err(DbError::from)
-                    }))
-                    .await?;
+                self.give_back().await?;
                 Ok(Some(OrganizationSwitch::Refused(error)))
             }
             RefreshOutcome::Invalid(reason) => self.end_for(&reason).await,

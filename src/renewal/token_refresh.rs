@@ -168,7 +168,6 @@ impl TokenRefreshService {
             organization_id: None,
             switch_to: None,
             device: request.device.clone(),
-            follow_ups: 0,
         };
         match self.renewal.check(renewal).await? {
             SessionStatus::Valid(_) | SessionStatus::RenewalInProgress => Ok(()),

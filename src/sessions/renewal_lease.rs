@@ -41,44 +41,79 @@ pub struct RenewalFailure {
     pub renew_after: Timestamp,
     /// See [`SessionRow::renewal_failures`].
     pub failures: i32,
+    /// See [`SessionRow::refresh_token_sent_at`].
+    pub refresh_token_sent_at: Option<Timestamp>,
+}
+
+/// When a lease is taken.
+#[derive(Clone, Copy, Debug)]
+pub enum LeaseCondition {
+    /// The session is due, and nobody holds the lease.
+    Due,
+    /// Nobody holds the lease.
+    Free,
+    /// The lease in the row is still this one, held or not. Its holder may have ended.
+    Unchanged(Option<Timestamp>),
 }
 
 impl SessionRow {
-    /// Takes the lease until `until`, in one statement. Returns `false` if another process holds the
-    /// lease or has renewed the session, or if the session has ended.
+    /// Takes the lease until `until`, and records that the refresh token is sent to WorkOS at `now`. Returns
+    /// `false` if the condition is not met or the session has ended. Must be called in a transaction.
     pub fn take_lease(
         conn: &mut Conn,
         id: &SessionId,
         now: Timestamp,
         until: Timestamp,
+        condition: LeaseCondition,
     ) -> QueryResult<bool> {
-        let is_due = sessions::renew_after
-            .is_null()
-            .or(sessions::renew_after.le(now));
-        let taken = diesel::update(sessions::table.find(id))
-            .filter(lease_is_free!(sessions::renewing_until, now))
+        let open = diesel::update(sessions::table.find(id))
             .filter(sessions::revoked_at.is_null())
             .filter(sessions::expires_at.gt(now))
-            .filter(is_due)
-            .set(sessions::renewing_until.eq(until))
+            .set(sessions::renewing_until.eq(until));
+        let taken = match condition {
+            LeaseCondition::Due => {
+                let not_renewed = sessions::renew_after.is_null();
+                let is_due = not_renewed.or(sessions::renew_after.le(now));
+                let free = open.filter(lease_is_free!(sessions::renewing_until, now));
+                free.filter(is_due).execute(conn)?
+            }
+            LeaseCondition::Free => open
+                .filter(lease_is_free!(sessions::renewing_until, now))
+                .execute(conn)?,
+            LeaseCondition::Unchanged(None) => open
+                .filter(sessions::renewing_until.is_null())
+                .execute(conn)?,
+            LeaseCondition::Unchanged(Some(lease)) => open
+                .filter(sessions::renewing_until.eq(lease))
+                .execute(conn)?,
+        };
+        if taken == 0 {
+            return Ok(false);
+        }
+        // The first time counts: from then on WorkOS repeats a lost answer for half a minute.
+        diesel::update(sessions::table.find(id))
+            .filter(sessions::refresh_token_sent_at.is_null())
+            .set(sessions::refresh_token_sent_at.eq(now))
             .execute(conn)?;
-        Ok(taken > 0)
+        Ok(true)
     }
 
-    /// The same for a session that is not due yet.
-    pub fn take_lease_early(
+    /// The open sessions whose refresh token was sent to WorkOS at `since` or later without a complete answer,
+    /// the oldest first.
+    pub fn unanswered_since(
         conn: &mut Conn,
-        id: &SessionId,
+        since: Timestamp,
         now: Timestamp,
-        until: Timestamp,
-    ) -> QueryResult<bool> {
-        let taken = diesel::update(sessions::table.find(id))
-            .filter(lease_is_free!(sessions::renewing_until, now))
+        limit: i64,
+    ) -> QueryResult<Vec<Self>> {
+        sessions::table
+            .filter(sessions::refresh_token_sent_at.ge(since))
             .filter(sessions::revoked_at.is_null())
             .filter(sessions::expires_at.gt(now))
-            .set(sessions::renewing_until.eq(until))
-            .execute(conn)?;
-        Ok(taken > 0)
+            .order(sessions::refresh_token_sent_at)
+            .select(Self::as_select())
+            .limit(limit)
+            .load(conn)
     }
 
     /// Releases the lease. Returns `false` if another process holds it by now, or if the session has
@@ -92,14 +127,17 @@ impl SessionRow {
         Ok(released > 0)
     }
 
-    /// Ends any lease if the session is open and still has the refresh token of `row`: the process
-    /// that holds the next refresh token is the one that stores it. Returns `false` if another process
-    /// has stored it.
+    /// Ends any lease, and the record that the refresh token was sent, if the session is open and still has the
+    /// refresh token of `row`: the process that holds the next refresh token is the one that stores it.
+    /// Returns `false` if another process has stored it.
     pub fn claim_refresh_token(conn: &mut Conn, row: &Self) -> QueryResult<bool> {
         let claimed = diesel::update(sessions::table.find(&row.id))
             .filter(sessions::workos_refresh_token.eq(&row.workos_refresh_token))
             .filter(sessions::revoked_at.is_null())
-            .set(sessions::renewing_until.eq(None::<Timestamp>))
+            .set((
+                sessions::renewing_until.eq(None::<Timestamp>),
+                sessions::refresh_token_sent_at.eq(None::<Timestamp>),
+            ))
             .execute(conn)?;
         Ok(claimed > 0)
     }
@@ -133,7 +171,16 @@ impl SessionRow {
             .set((
                 sessions::renew_after.eq(failure.renew_after),
                 sessions::renewal_failures.eq(failure.failures),
+                sessions::refresh_token_sent_at.eq(failure.refresh_token_sent_at),
             ))
+            .execute(conn)
+    }
+
+    /// Records that WorkOS has answered without consuming the refresh token. Must be called in the transaction
+    /// of [`release_lease`](Self::release_lease).
+    pub fn forget_sent_token(conn: &mut Conn, id: &SessionId) -> QueryResult<usize> {
+        diesel::update(sessions::table.find(id))
+            .set(sessions::refresh_token_sent_at.eq(None::<Timestamp>))
             .execute(conn)
     }
 

@@ -41,6 +41,9 @@ pub struct SessionRow {
     pub renew_after: Option<Timestamp>,
     /// When the lease of the process that renews the session expires.
     pub renewing_until: Option<Timestamp>,
+    /// When the refresh token was first sent to WorkOS, if no complete answer has followed. WorkOS may have
+    /// consumed it.
+    pub refresh_token_sent_at: Option<Timestamp>,
     /// Consecutive renewals that failed because WorkOS could not be reached.
     pub renewal_failures: i32,
     /// Incremented when every cookie of the session must reload it from this row. A cookie names the
@@ -296,11 +299,13 @@ impl SessionRow {
 pub(super) struct SessionRevocation {
     revoked_at: Option<Timestamp>,
     workos_refresh_token: Option<Vec<u8>>,
+    refresh_token_sent_at: Option<Timestamp>,
 }
 
 pub(super) fn revocation(now: Timestamp) -> SessionRevocation {
     SessionRevocation {
         revoked_at: Some(now),
         workos_refresh_token: None,
+        refresh_token_sent_at: None,
     }
 }

@@ -55,7 +55,6 @@ pub async fn post(
         organization_id: user.organization_id.clone(),
         switch_to: Some(wanted.clone()),
         device: device(&request, &app.settings.trusted_proxies),
-        follow_ups: 0,
     };
     match app.renewal.switch_organization(renewal).await? {
         OrganizationSwitch::Done(fresh) => {

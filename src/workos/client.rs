@@ -1,5 +1,6 @@
 //! The client of WorkOS's API.
 
+mod breaker;
 mod memberships;
 mod retry;
 mod step_answer;
@@ -15,12 +16,14 @@ use super::access_token::AccessTokenVerifier;
 use super::authorize::{AuthorizeRequest, Pkce};
 use super::error::WorkosError;
 use super::wire::{AuthenticateResponse, Authentication, WorkosUser};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::http_client;
 use crate::ids::{OrganizationId, WorkosSid};
 use crate::settings::WorkosSettings;
-use retry::{RetryPolicy, send};
+use breaker::CircuitBreaker;
+use retry::{RetryPolicy, Sender, ignore_body};
 
+pub use breaker::{RenewalAdmission, RenewalPermit};
 pub use memberships::OrganizationList;
 pub use step_answer::StepAnswer;
 
@@ -39,6 +42,7 @@ pub struct WorkosClient {
     client_id: String,
     api_key: SecretString,
     verifier: Arc<AccessTokenVerifier>,
+    breaker: CircuitBreaker,
 }
 
 /// The user's device, which WorkOS's Radar evaluates.
@@ -72,7 +76,56 @@ impl WorkosClient {
             base_url: settings.api_base_url.clone(),
             client_id: settings.client_id.clone(),
             api_key: settings.api_key.clone(),
+            breaker: CircuitBreaker::new(Clock::system()),
         })
+    }
+
+    /// Uses this clock for the pauses during an outage of WorkOS.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.breaker = CircuitBreaker::new(clock);
+        self
+    }
+
+    /// Waits until a session may be renewed, or until it is known that WorkOS is failing.
+    pub async fn admit_renewal(&self) -> RenewalAdmission {
+        self.breaker.admit().await
+    }
+
+    /// The same without waiting, for a renewal whose response was lost. Returns `None` if enough renewals are
+    /// running.
+    pub fn try_admit_repetition(&self) -> Option<RenewalAdmission> {
+        self.breaker.try_admit_repetition()
+    }
+
+    /// Whether only renewals whose response was lost probe whether WorkOS answers again.
+    pub fn reserve_probes(&self, are_reserved: bool) {
+        self.breaker.reserve_probes(are_reserved);
+    }
+
+    /// Whether WorkOS has failed repeatedly and not answered since.
+    pub fn is_failing(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    /// Whether WorkOS is failing and it is too early to probe whether it answers again.
+    pub fn is_probe_early(&self) -> bool {
+        self.breaker.is_pausing()
+    }
+
+    /// Fails if WorkOS is failing: for requests that a page can do without.
+    fn refuse_while_failing(&self) -> Result<(), WorkosError> {
+        match self.breaker.is_open() {
+            true => Err(WorkosError::unsent("it does not answer renewals")),
+            false => Ok(()),
+        }
+    }
+
+    fn sender(&self) -> Sender<'_> {
+        Sender {
+            breaker: &self.breaker,
+            permit: None,
+        }
     }
 
     /// The URL to which a browser is sent to sign in.
@@ -117,14 +170,16 @@ impl WorkosClient {
         if let Some(code_verifier) = code_verifier {
             body["code_verifier"] = code_verifier.into();
         }
-        self.authenticate(&body, RetryPolicy::IfUnsent).await
+        self.authenticate(self.sender(), &body, RetryPolicy::IfUnsent)
+            .await
     }
 
     /// Renews a session with its refresh token. For 30 seconds WorkOS answers repeated requests
     /// with the same new refresh token. Without an `organization_id`, WorkOS may switch to another
-    /// organisation.
+    /// organisation. A probe is sent once.
     pub async fn refresh(
         &self,
+        permit: &RenewalPermit,
         refresh_token: &SecretString,
         organization_id: Option<&OrganizationId>,
         device: &ClientDevice,
@@ -134,7 +189,12 @@ impl WorkosClient {
         if let Some(organization_id) = organization_id {
             body["organization_id"] = json!(organization_id);
         }
-        self.authenticate(&body, RetryPolicy::IfUnanswered).await
+        let sender = Sender {
+            permit: Some(permit),
+            ..self.sender()
+        };
+        self.authenticate(sender, &body, RetryPolicy::IfUnanswered)
+            .await
     }
 
     /// Whether the base URL is that of an emulator: WorkOS itself uses https only.
@@ -158,11 +218,14 @@ impl WorkosClient {
         let url = format!("{}/user_management/sessions/revoke", self.base_url);
         let request = self.http.post(url).json(&json!({ "session_id": sid }));
         let request = request.bearer_auth(self.api_key.expose_secret());
-        send(request, RetryPolicy::Safe).await.map(drop)
+        self.sender()
+            .send(request, RetryPolicy::Safe, ignore_body)
+            .await
     }
 
     /// The current profile of a user. WorkOS refuses if it does not know the user.
     pub async fn user(&self, id: &str) -> Result<WorkosUser, WorkosError> {
+        self.refuse_while_failing()?;
         let unreadable = |error: String| WorkosError::unavailable(format!("user: {error}"));
         let url = Url::parse(&self.base_url).map_err(|error| unreadable(error.to_string()));
         let mut url = url?;
@@ -171,8 +234,12 @@ impl WorkosClient {
         }
         let request = self.http.get(url).bearer_auth(self.api_key.expose_secret());
         let request = request.timeout(http_client::LOOKUP_TIMEOUT);
-        let body = send(request, RetryPolicy::IfUnsent).await?;
-        serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))
+        let read = |body: &[u8]| {
+            serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))
+        };
+        self.sender()
+            .send(request, RetryPolicy::IfUnsent, read)
+            .await
     }
 
     /// The fields that all grants share.
@@ -200,7 +267,10 @@ impl WorkosClient {
             "grant_type": "authorization_code",
             "code": "vestibule-check-of-credentials",
         });
-        match self.authenticate(&body, RetryPolicy::Safe).await {
+        match self
+            .authenticate(self.sender(), &body, RetryPolicy::Safe)
+            .await
+        {
             Ok(_) => {}
             Err(error @ WorkosError::Refused { status: 400, .. })
                 if !error.is_misconfiguration() => {}
@@ -214,14 +284,16 @@ impl WorkosClient {
     async fn verify_api_key(&self) -> Result<(), WorkosError> {
         let url = format!("{}/user_management/users/user_nobody", self.base_url);
         let request = self.http.get(url).bearer_auth(self.api_key.expose_secret());
-        match send(request, RetryPolicy::Safe).await {
+        let sent = self.sender().send(request, RetryPolicy::Safe, ignore_body);
+        match sent.await {
             Err(error @ WorkosError::Refused { .. }) if !error.is_misconfiguration() => Ok(()),
-            result => result.map(drop),
+            result => result,
         }
     }
 
     async fn authenticate(
         &self,
+        sender: Sender<'_>,
         body: &serde_json::Value,
         policy: RetryPolicy,
     ) -> Result<Authentication, WorkosError> {
@@ -234,10 +306,12 @@ impl WorkosClient {
         if policy == RetryPolicy::IfUnanswered {
             request = request.timeout(REFRESH_TIMEOUT);
         }
-        let body = send(request, policy).await?;
-        let response: AuthenticateResponse = serde_json::from_slice(&body).map_err(|error| {
-            WorkosError::unavailable(format!("its response cannot be read: {error}"))
-        })?;
-        response.into_authentication()
+        let read = |body: &[u8]| {
+            let response: AuthenticateResponse = serde_json::from_slice(body).map_err(|error| {
+                WorkosError::unavailable(format!("its response cannot be read: {error}"))
+            })?;
+            response.into_authentication()
+        };
+        sender.send(request, policy, read).await
     }
 }

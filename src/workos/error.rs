@@ -47,6 +47,15 @@ impl WorkosError {
         }
     }
 
+    /// The request was not sent.
+    pub(crate) fn unsent(reason: impl Into<String>) -> Self {
+        Self::Unavailable {
+            reason: reason.into(),
+            retry_after: None,
+            lost: false,
+        }
+    }
+
     /// The delay that WorkOS asks for.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -1,7 +1,9 @@
 //! The renewal of sessions with WorkOS.
 
 mod at_once;
+mod breaker;
 mod closed;
+mod killed;
 mod late;
 mod local;
 mod month;

@@ -18,6 +18,9 @@ use crate::faults::Effect;
 use crate::request_log::RecordedRequest;
 use crate::state::SharedState;
 
+/// The time between two bytes of a response that trickles.
+const TRICKLE_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Records a request, then applies the first queued fault that matches it.
 pub(crate) async fn record_and_inject(
     mut request: ServiceRequest,
@@ -60,6 +63,7 @@ pub(crate) async fn record_and_inject(
         }
         Some(Effect::DropReply) => close_without_response(next.call(request).await?),
         Some(Effect::HalfBody) => send_half_of_body(next.call(request).await?).await,
+        Some(Effect::Trickle) => trickle(&shared, next.call(request).await?).await,
         Some(Effect::NoAnswer) => {
             until_stopping(&shared, std::future::pending()).await;
             close_without_response(request.into_response(HttpResponse::Ok().finish()))
@@ -112,5 +116,28 @@ async fn send_half_of_body(response: ServiceResponse<BoxBody>) -> Result<Service
     });
     let stream = stream::iter([Ok(half)]).chain(rest).boxed_local();
     let body = BoxBody::new(SizedStream::new(length.max(1), stream));
+    Ok(ServiceResponse::new(request, response.set_body(body)))
+}
+
+/// Sends a byte in each [`TRICKLE_INTERVAL`], and never the last one.
+async fn trickle(
+    shared: &Data<SharedState>,
+    response: ServiceResponse<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    let body = to_bytes(body).await.map_err(ErrorInternalServerError)?;
+    let length = body.len() as u64;
+    let (shared, sent) = (shared.clone(), 0);
+    let bytes = stream::unfold((shared, body, sent), |(shared, body, sent)| async move {
+        until_stopping(&shared, tokio::time::sleep(TRICKLE_INTERVAL)).await;
+        let is_over = *shared.stopping.borrow() || sent + 1 >= body.len();
+        let next = match is_over {
+            true => Err(connection_closed()),
+            false => Ok(body.slice(sent..=sent)),
+        };
+        Some((next, (shared, body, sent + 1)))
+    });
+    let body = BoxBody::new(SizedStream::new(length.max(1), bytes.boxed_local()));
     Ok(ServiceResponse::new(request, response.set_body(body)))
 }

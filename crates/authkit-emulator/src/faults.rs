@@ -62,6 +62,9 @@ pub enum Effect {
     DropReply,
     /// The request is processed. Half of the response body is sent, then the connection is closed.
     HalfBody,
+    /// The request is processed. The response body is sent byte by byte, so slowly that it does not end before
+    /// the client gives up or the emulator stops.
+    Trickle,
     /// The request is not processed. The connection stays open without a response until the client
     /// gives up or the emulator stops.
     NoAnswer,

@@ -31,7 +31,7 @@
 //! | `GET`, `DELETE /_emulator/requests` | |
 //!
 //! Other effects: `{"kind": "delay", "milliseconds": 500}`, `{"kind": "drop_reply"}`,
-//! `{"kind": "half_body"}`, `{"kind": "no_answer"}`. Sessions are revoked and users changed or
+//! `{"kind": "half_body"}`, `{"kind": "trickle"}`, `{"kind": "no_answer"}`. Sessions are revoked and users changed or
 //! deleted through WorkOS's own endpoints. Requests with a header `Origin` get a 404.
 //!
 //! # Webhooks

@@ -23,6 +23,7 @@ fn row() -> SessionRow {
         role: None,
         renew_after: None,
         renewing_until: None,
+        refresh_token_sent_at: None,
         renewal_failures: 0,
         generation: 0,
     }
@@ -139,31 +140,25 @@ fn a_response_about_another_session_is_detected() {
 }
 
 #[test]
-fn back_offs_double_up_to_half_a_minute_and_have_jitter() {
-    let seconds = |failures, jitter| back_off(failures, None, false, jitter).num_seconds();
-    let longest = [1, 2, 3, 4, 5, 6, 99].map(|failures| seconds(failures, 1.0));
-    assert_eq!(longest, [2, 4, 8, 16, 30, 30, 30]);
-    assert_eq!(seconds(5, 0.0), 15);
-    assert_eq!(back_off(i32::MIN, None, false, 1.0), FIRST_BACK_OFF);
+fn back_offs_double_up_to_eight_seconds_and_have_jitter() {
+    let seconds = |failures, jitter| back_off(failures, jitter).num_seconds();
+    let longest = [1, 2, 3, 4, 99].map(|failures| seconds(failures, 1.0));
+    assert_eq!(longest, [2, 4, 8, 8, 8]);
+    assert_eq!(seconds(3, 0.0), 4);
+    assert_eq!(back_off(i32::MIN, 1.0), FIRST_BACK_OFF);
 }
 
 #[test]
-fn a_lost_response_is_requested_again_within_seconds() {
-    let longest = |failures, retry_after| back_off(failures, retry_after, true, 1.0).num_seconds();
+fn while_workos_is_failing_a_session_is_valid_until_the_grace_period_ends() {
+    let decision = |seconds| decide_in_outage(&row(), at(seconds), GRACE, Duration::from_secs(2));
+    assert_eq!(decision(250), continues(255));
     assert_eq!(
-        [1, 3, 5, 99].map(|failures| longest(failures, None)),
-        [2, 8, 8, 8]
+        decision(400),
+        continues(405),
+        "though it never failed itself"
     );
-    assert_eq!(longest(9, Some(Duration::from_secs(3_600))), 8);
-}
-
-#[test]
-fn retry_after_is_respected_up_to_an_hour() {
-    let with_retry_after = |seconds, jitter| {
-        back_off(1, Some(Duration::from_secs(seconds)), false, jitter).num_milliseconds()
-    };
-    assert_eq!(with_retry_after(60, 0.0), 60_000);
-    assert_eq!(with_retry_after(60, 1.0), 61_000, "jitter is added");
-    assert_eq!(with_retry_after(0, 1.0), 2_000);
-    assert_eq!(with_retry_after(u64::MAX, 0.0), 3_600_000);
+    let end = 300 + 3_600;
+    assert_eq!(decision(end - 1), continues(end));
+    let until = at(end + 2);
+    assert_eq!(decision(end), RenewalDecision::Unavailable { until });
 }

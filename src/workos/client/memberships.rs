@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::WorkosClient;
-use super::retry::{RetryPolicy, send};
+use super::retry::RetryPolicy;
 use crate::ids::OrganizationId;
 use crate::workos::error::WorkosError;
 use crate::workos::next_step::Organization;
@@ -62,6 +62,7 @@ impl WorkosClient {
         user_id: &str,
         current: Option<&OrganizationId>,
     ) -> Result<OrganizationList, WorkosError> {
+        self.refuse_while_failing()?;
         let all = tokio::time::timeout(TIMEOUT, self.list_with_current(user_id, current));
         let late = |_| WorkosError::unavailable(format!("no memberships within {TIMEOUT:?}"));
         all.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
@@ -123,7 +124,11 @@ impl WorkosClient {
             .append_pair("limit", "100")
             .extend_pairs(filters);
         let request = self.http.get(url).bearer_auth(self.api_key.expose_secret());
-        let body = send(request, RetryPolicy::IfUnsent).await?;
-        serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))
+        let read = |body: &[u8]| {
+            serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))
+        };
+        self.sender()
+            .send(request, RetryPolicy::IfUnsent, read)
+            .await
     }
 }

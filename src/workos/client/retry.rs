@@ -1,9 +1,10 @@
-//! Sends a request, and repeats it after a failure if that is safe.
+//! Sends a request, repeats it after a failure if that is safe, and reports every result to the circuit breaker.
 
 use std::time::Duration;
 
 use reqwest::RequestBuilder;
 
+use super::breaker::{CircuitBreaker, RenewalPermit};
 use crate::http_client::{self, RequestError, TOTAL_TIMEOUT};
 use crate::random::random_text;
 use crate::workos::error::WorkosError;
@@ -24,42 +25,90 @@ pub(super) enum RetryPolicy {
     IfUnanswered,
 }
 
-/// Sends a request, repeats it as the policy allows, and returns the body of the successful
-/// response. All attempts together take at most the total time-out.
-pub(super) async fn send(
-    request: RequestBuilder,
-    policy: RetryPolicy,
-) -> Result<Vec<u8>, WorkosError> {
-    let attempts = tokio::time::timeout(TOTAL_TIMEOUT, send_repeatedly(request, policy));
-    let late = |_| WorkosError::unavailable(format!("no answer within {TOTAL_TIMEOUT:?}"));
-    attempts.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
+/// Sends requests. No request is repeated while the breaker is open.
+#[derive(Clone, Copy)]
+pub(super) struct Sender<'a> {
+    pub(super) breaker: &'a CircuitBreaker,
+    /// The permission, if the request renews a session.
+    pub(super) permit: Option<&'a RenewalPermit>,
 }
 
-/// All attempts have the same idempotency key.
-async fn send_repeatedly(
-    request: RequestBuilder,
-    policy: RetryPolicy,
-) -> Result<Vec<u8>, WorkosError> {
-    let key = random_text().map_err(|error| WorkosError::unavailable(error.to_string()))?;
-    let request = request.header("Idempotency-Key", key);
-    let mut delay = FIRST_DELAY;
-    let mut lost = false;
-    for _ in 1..ATTEMPTS {
-        let Some(copy) = request.try_clone() else {
-            break;
+impl Sender<'_> {
+    /// Sends a request, repeats it as the policy allows, and returns what `read` reads from the body of the
+    /// successful response. All attempts together take at most the total time-out.
+    pub(super) async fn send<T>(
+        self,
+        request: RequestBuilder,
+        policy: RetryPolicy,
+        read: impl FnOnce(&[u8]) -> Result<T, WorkosError>,
+    ) -> Result<T, WorkosError> {
+        let attempts = self.send_repeatedly(request, policy);
+        let result = match tokio::time::timeout(TOTAL_TIMEOUT, attempts).await {
+            Ok(Ok(body)) => read(&body),
+            Ok(Err(failed)) => return Err(failed),
+            Err(_) => Err(WorkosError::unavailable(format!(
+                "no answer within {TOTAL_TIMEOUT:?}"
+            ))),
         };
-        match send_once(copy).await {
-            Err(failed) if failed.may_be_repeated(policy) => {
-                log::info!("repeating a request to WorkOS: {}", failed.error);
-                lost |= failed.error.is_lost();
-                tokio::time::sleep(delay).await;
-                delay *= 2;
+        self.report(result.as_ref().err());
+        result
+    }
+
+    /// All attempts have the same idempotency key. Failures are reported, successes are not.
+    async fn send_repeatedly(
+        self,
+        request: RequestBuilder,
+        policy: RetryPolicy,
+    ) -> Result<Vec<u8>, WorkosError> {
+        let key = random_text().map_err(|error| WorkosError::unavailable(error.to_string()))?;
+        let request = request.header("Idempotency-Key", key);
+        let mut delay = FIRST_DELAY;
+        let mut lost = false;
+        for _ in 1..ATTEMPTS {
+            let Some(copy) = request.try_clone() else {
+                break;
+            };
+            match self.send_once(copy).await {
+                Err(failed) if failed.may_be_repeated(policy) => {
+                    lost |= failed.error.is_lost();
+                    tokio::time::sleep(delay).await;
+                    if self.breaker.is_open() {
+                        return Err(failed.error.or_lost(lost));
+                    }
+                    log::info!("repeating a request to WorkOS: {}", failed.error);
+                    delay *= 2;
+                }
+                result => return result.map_err(|failed| failed.error.or_lost(lost)),
             }
-            result => return result.map_err(|failed| failed.error.or_lost(lost)),
+        }
+        let last = self.send_once(request).await;
+        last.map_err(|failed| failed.error.or_lost(lost))
+    }
+
+    async fn send_once(self, request: RequestBuilder) -> Result<Vec<u8>, FailedAttempt> {
+        let sent = http_client::send(request).await;
+        sent.map_err(|error| {
+            let failed = FailedAttempt {
+                unsent: error.is_unsent(),
+                answered: matches!(error, RequestError::Status(_)),
+                error: error.into(),
+            };
+            self.report(Some(&failed.error));
+            failed
+        })
+    }
+
+    /// Reports a result. A refusal is an answer, unless a firewall sent it or it concerns our API key.
+    fn report(self, error: Option<&WorkosError>) {
+        let is_answer = |error: &WorkosError| {
+            let is_refusal = matches!(error, WorkosError::Refused { .. });
+            is_refusal && !error.is_foreign() && !error.is_misconfiguration()
+        };
+        match error {
+            Some(error) if !is_answer(error) => self.breaker.record_failure(self.permit, error),
+            _ => self.breaker.record_answer(self.permit),
         }
     }
-    let last = send_once(request).await;
-    last.map_err(|failed| failed.error.or_lost(lost))
 }
 
 /// An attempt that failed.
@@ -83,11 +132,7 @@ impl FailedAttempt {
     }
 }
 
-async fn send_once(request: RequestBuilder) -> Result<Vec<u8>, FailedAttempt> {
-    let sent = http_client::send(request).await;
-    sent.map_err(|error| FailedAttempt {
-        unsent: error.is_unsent(),
-        answered: matches!(error, RequestError::Status(_)),
-        error: error.into(),
-    })
+/// Ignores the body of a response.
+pub(super) fn ignore_body(_body: &[u8]) -> Result<(), WorkosError> {
+    Ok(())
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::retry::{RetryPolicy, send};
+use super::retry::RetryPolicy;
 use super::{ClientDevice, WorkosClient};
 use crate::workos::error::WorkosError;
 use crate::workos::wire::Authentication;
@@ -49,7 +49,8 @@ impl WorkosClient {
                 body["authentication_challenge_id"] = challenge_id.into();
             }
         }
-        self.authenticate(&body, RetryPolicy::IfUnsent).await
+        self.authenticate(self.sender(), &body, RetryPolicy::IfUnsent)
+            .await
     }
 
     /// Creates a challenge for an authenticator app and returns its id. Nothing is sent to the
@@ -66,9 +67,12 @@ impl WorkosClient {
             .http
             .post(url)
             .bearer_auth(self.api_key.expose_secret());
-        let body = send(request.json(&json!({})), RetryPolicy::Safe).await?;
-        let challenge: ChallengeJson =
-            serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?;
+        let read = |body: &[u8]| {
+            let challenge = serde_json::from_slice::<ChallengeJson>(body);
+            challenge.map_err(|error| unreadable(error.to_string()))
+        };
+        let request = request.json(&json!({}));
+        let challenge = self.sender().send(request, RetryPolicy::Safe, read).await?;
         Ok(challenge.id)
     }
 }

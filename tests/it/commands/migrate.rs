@@ -8,7 +8,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-pub(super) const NAMES: [&str; 27] = [
+pub(super) const NAMES: [&str; 28] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
     "2026-11-21-000003_create_django_imports",
@@ -36,6 +36,7 @@ pub(super) const NAMES: [&str; 27] = [
     "2026-11-29-000027_create_account_groups",
     "2026-11-29-000028_add_sessions_ended_at_to_users",
     "2026-11-29-000029_create_django_import_options",
+    "2026-11-29-000031_keep_requests_to_workos",
 ];
 
 fn migrate(database: &TestDatabase, options: &[&str]) -> Program {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{HARBOUR, ORCHARDS, ROUTE, TANDEM, TWYLA, in_organization, switch};
 use crate::support::app::{TestApp, Visitor, location};
-use crate::support::renewal::KEY_SET;
+use crate::support::renewal::{KEY_SET, eventually};
 use crate::support::steps::{error_page, retry_after};
 
 const MEMBERSHIPS: &str = "/user_management/organization_memberships";
@@ -122,6 +122,7 @@ async fn a_lost_response_is_fetched_by_the_next_request() {
     error_page(answer, StatusCode::SERVICE_UNAVAILABLE).await;
     app.advance(5);
     assert!(twyla.is_signed_in().await);
+    eventually(|| app.only_session().renewal_failures == 0).await;
     app.advance(60);
     app.expire_workos_tokens();
     assert!(twyla.is_signed_in().await, "the new token was fetched");

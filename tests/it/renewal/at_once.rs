@@ -99,7 +99,7 @@ async fn two_hundred_requests_survive_a_minute_of_503() {
         "a minute of 503: 240 further requests, renewals tried {asked}"
     ));
     assert!(
-        (3..=9).contains(&asked),
+        (3..=13).contains(&asked),
         "neither a storm nor silence: {asked}"
     );
     app.restore_workos();

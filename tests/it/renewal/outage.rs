@@ -89,7 +89,7 @@ async fn a_response_lost_after_many_failures_is_requested_while_workos_repeats_i
     );
     app.advance(9);
     assert!(ada.is_signed_in().await);
-    assert_eq!(app.only_session().renewal_failures, 0);
+    eventually(|| app.only_session().renewal_failures == 0).await;
 }
 
 #[tokio::test]
@@ -104,12 +104,12 @@ async fn a_long_retry_after_does_not_extend_the_grace_period() {
         body: json!({}),
         retry_after: Some("3600".to_owned()),
     };
-    app.inject_fault(1, busy);
+    app.inject_fault(2, busy);
     assert!(ada.is_signed_in().await);
     app.advance(61);
     let response = ada.get("/account").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(app.renewals(), 1);
+    assert_eq!(app.renewals(), 2);
 }
 
 #[tokio::test]
@@ -120,15 +120,16 @@ async fn retry_after_is_respected() {
     let busy = Effect::Status {
         status: 429,
         body: json!({}),
-        retry_after: Some("600".to_owned()),
+        retry_after: Some("20".to_owned()),
     };
     app.inject_fault(1, busy);
     assert!(ada.is_signed_in().await);
-    app.advance(599);
+    app.advance(19);
     assert!(ada.is_signed_in().await);
     assert_eq!(app.renewals(), 1);
-    app.advance(30);
+    app.advance(9);
     assert!(ada.is_signed_in().await);
+    eventually(|| app.only_session().renewal_failures == 0).await;
     assert_eq!(app.renewals(), 2);
 }
 

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use reqwest::StatusCode;
 use vestibule::db::schema::sessions;
-use vestibule::sessions::SessionRow;
+use vestibule::sessions::{LeaseCondition, SessionRow};
 
 use crate::support::app::TestApp;
 use crate::support::log::{capture, count_lines};
@@ -145,7 +145,8 @@ async fn a_lease_is_taken_once_and_only_if_a_renewal_is_due() {
     app.signed_in("ada@example.com").await;
     let id = app.only_session().id;
     let (now, until) = (app.now(), app.now().plus(TimeDelta::seconds(20)));
-    let take = |now| app.change(|conn| SessionRow::take_lease(conn, &id, now, until));
+    let take =
+        |now| app.change(|conn| SessionRow::take_lease(conn, &id, now, until, LeaseCondition::Due));
     assert!(take(now));
     assert!(!take(now), "another request holds the lease");
     assert!(take(until), "the lease has expired");

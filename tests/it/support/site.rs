@@ -79,6 +79,19 @@ impl Site {
         Visitor::new(&self.url)
     }
 
+    /// Its `DATABASE_URL`.
+    pub(crate) fn database_url(&self) -> String {
+        let database = self.database.as_ref().expect("a running site has one");
+        database.url().to_owned()
+    }
+
+    /// Kills its process with SIGKILL. Returns its AuthKit emulator, which keeps running, and its database.
+    pub(crate) fn kill(mut self) -> (authkit_emulator::EmulatorHandle, TestDatabase) {
+        drop(self.program);
+        let database = self.database.take().expect("it is handed on once");
+        (self.workos, database)
+    }
+
     /// Its process and its database, for assertions after the server's end.
     pub(crate) fn into_parts(mut self) -> (RunningProgram, TestDatabase) {
         let database = self.database.take().expect("it is handed on once");

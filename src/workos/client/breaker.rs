@@ -1,0 +1,285 @@
+//! The circuit breaker of the WorkOS client. It decides when a session may be renewed, by the results of all
+//! requests to WorkOS.
+//!
+//! WorkOS consumes a refresh token when it answers, so that each renewal whose answer is lost puts a session
+//! at risk. Therefore few renewals run at once until WorkOS has answered some, and after three failures in a
+//! row the breaker opens: one renewal at a time probes whether WorkOS answers again. Other requests, such as
+//! sign-ins, are always sent.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::random::random_fraction;
+use crate::workos::error::WorkosError;
+
+/// The breaker opens after this many failures in a row within [`FAILURE_WINDOW`].
+const FAILURES: usize = 3;
+const FAILURE_WINDOW: Duration = Duration::from_secs(10);
+/// The time from the opening to the first probe. It doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest time between probes. WorkOS repeats a lost answer for half a minute, in which several probes
+/// must fit, and sessions must be renewed within seconds after an outage.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest `Retry-After` that is respected. After a longer one WorkOS gets one probe in this time, not one
+/// request of each session, and its end is noticed within seconds.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+/// The result of the last probe is not relied on for longer than this.
+const PROBE_LIFETIME: Duration = Duration::from_secs(15);
+/// How many renewals run at once at first, or after a failure: so many answers can be lost before the first
+/// failure is known. The limit rises by one with each answer while it is reached, as in TCP's slow start.
+const FIRST_LIMIT: usize = 4;
+/// The largest number of renewals that run at once.
+const LARGEST_LIMIT: usize = 64;
+
+/// The breaker; clones share its state.
+#[derive(Clone)]
+pub(crate) struct CircuitBreaker {
+    clock: Clock,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<BreakerState>,
+    /// Notified when a renewal ends, for those that wait for the limit.
+    renewal_ended: Notify,
+}
+
+struct BreakerState {
+    /// When the last requests failed, since the last answer. At most [`FAILURES`].
+    failures: VecDeque<Duration>,
+    /// The number of renewals that are running.
+    running: usize,
+    /// How many may run at once.
+    limit: usize,
+    outage: Option<Outage>,
+    /// Whether the server has sessions whose response was lost, which it uses as probes by itself.
+    are_probes_reserved: bool,
+    /// Incremented with each probe.
+    last_probe: u64,
+}
+
+/// The state of an open breaker.
+struct Outage {
+    since: Duration,
+    /// The time after the last probe until the next one.
+    pause: Duration,
+    next_probe_at: Duration,
+    /// When the last request failed.
+    failed_at: Duration,
+    running_probe: Option<u64>,
+}
+
+/// Whether a renewal may be sent.
+pub enum RenewalAdmission {
+    /// It may be sent.
+    Admitted(RenewalPermit),
+    /// WorkOS is failing, and it is not time for a probe or another one is running. Ask again after this time.
+    Refused(Duration),
+}
+
+/// The permission to send one renewal. Dropping it lets the next one begin.
+pub struct RenewalPermit {
+    breaker: CircuitBreaker,
+    /// The number of the probe, if this renewal is one.
+    probe: Option<u64>,
+    is_failure_recent: bool,
+}
+
+impl Default for BreakerState {
+    fn default() -> Self {
+        Self {
+            failures: VecDeque::new(),
+            running: 0,
+            limit: FIRST_LIMIT,
+            outage: None,
+            are_probes_reserved: false,
+            last_probe: 0,
+        }
+    }
+}
+
+impl CircuitBreaker {
+    /// A closed breaker.
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            shared: Arc::default(),
+        }
+    }
+
+    /// Whether the breaker is open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.shared.state.lock().outage.is_some()
+    }
+
+    /// Whether the breaker is open and it is too early for the next probe.
+    pub(crate) fn is_pausing(&self) -> bool {
+        let now = self.clock.elapsed();
+        let state = self.shared.state.lock();
+        let outage = state.outage.as_ref();
+        outage.is_some_and(|outage| outage.is_pausing(now))
+    }
+
+    /// Whether only [`try_admit_repetition`](Self::try_admit_repetition) admits probes: the refresh token of another
+    /// session is not risked while there are sessions whose response was lost.
+    pub(crate) fn reserve_probes(&self, are_reserved: bool) {
+        self.shared.state.lock().are_probes_reserved = are_reserved;
+    }
+
+    /// Waits until fewer renewals than the limit are running, or until the breaker opens.
+    pub(crate) async fn admit(&self) -> RenewalAdmission {
+        loop {
+            let ended = self.shared.renewal_ended.notified();
+            if let Some(admission) = self.try_admit(false) {
+                return admission;
+            }
+            ended.await;
+        }
+    }
+
+    /// The same without waiting, for the repetition of a renewal whose response was lost. Returns `None` if the
+    /// limit is reached.
+    pub(crate) fn try_admit_repetition(&self) -> Option<RenewalAdmission> {
+        self.try_admit(true)
+    }
+
+    fn try_admit(&self, is_repetition: bool) -> Option<RenewalAdmission> {
+        let now = self.clock.elapsed();
+        let mut state = self.shared.state.lock();
+        let state = &mut *state;
+        let Some(outage) = &mut state.outage else {
+            if state.running >= state.limit {
+                return None;
+            }
+            state.running += 1;
+            return Some(RenewalAdmission::Admitted(self.permit(None, false)));
+        };
+        if outage.is_pausing(now) || state.are_probes_reserved && !is_repetition {
+            let wait = outage.next_probe_at.saturating_sub(now).max(FIRST_PAUSE);
+            return Some(RenewalAdmission::Refused(wait));
+        }
+        state.last_probe += 1;
+        state.running += 1;
+        outage.running_probe = Some(state.last_probe);
+        let is_failure_recent = now.saturating_sub(outage.failed_at) < PROBE_LIFETIME;
+        let permit = self.permit(Some(state.last_probe), is_failure_recent);
+        Some(RenewalAdmission::Admitted(permit))
+    }
+
+    fn permit(&self, probe: Option<u64>, is_failure_recent: bool) -> RenewalPermit {
+        RenewalPermit {
+            breaker: self.clone(),
+            probe,
+            is_failure_recent,
+        }
+    }
+
+    /// Records that WorkOS answered a request. Only the answer to a probe closes the breaker; another one brings
+    /// the next probe forward.
+    pub(super) fn record_answer(&self, permit: Option<&RenewalPermit>) {
+        let now = self.clock.elapsed();
+        let mut state = self.shared.state.lock();
+        state.failures.clear();
+        if permit.is_some() && state.running >= state.limit {
+            state.limit = (state.limit + 1).min(LARGEST_LIMIT);
+            self.shared.renewal_ended.notify_one();
+        }
+        let Some(outage) = &mut state.outage else {
+            return;
+        };
+        if permit.is_some_and(|permit| permit.is_probe_of(outage)) {
+            let lasted = now.saturating_sub(outage.since).as_secs();
+            state.outage = None;
+            log::info!("WorkOS answers again after {lasted} s; renewing sessions");
+        } else {
+            let soon = outage.failed_at + FIRST_PAUSE;
+            outage.next_probe_at = outage.next_probe_at.min(soon.max(now));
+        }
+    }
+
+    /// Records that WorkOS gave no usable answer.
+    pub(super) fn record_failure(&self, permit: Option<&RenewalPermit>, error: &WorkosError) {
+        let now = self.clock.elapsed();
+        // A rate limit of another endpoint does not concern renewals.
+        let retry_after = permit.and_then(|_| error.retry_after());
+        let retry_after = retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER));
+        let mut state = self.shared.state.lock();
+        state.limit = FIRST_LIMIT;
+        state.are_probes_reserved |= permit.is_some() && error.is_lost();
+        if let Some(outage) = &mut state.outage {
+            outage.failed_at = now;
+            if permit.is_some_and(|permit| permit.is_probe_of(outage)) {
+                outage.running_probe = None;
+                outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
+                outage.next_probe_at =
+                    now + with_jitter(outage.pause).max(retry_after.unwrap_or_default());
+            }
+            return;
+        }
+        state.failures.push_back(now);
+        let is_old = |at: &Duration| now.saturating_sub(*at) > FAILURE_WINDOW;
+        while state.failures.front().is_some_and(is_old) {
+            state.failures.pop_front();
+        }
+        if state.failures.len() < FAILURES && retry_after.is_none() {
+            return;
+        }
+        state.failures.clear();
+        state.outage = Some(Outage {
+            since: now,
+            pause: FIRST_PAUSE,
+            next_probe_at: now + with_jitter(FIRST_PAUSE).max(retry_after.unwrap_or_default()),
+            failed_at: now,
+            running_probe: None,
+        });
+        drop(state);
+        self.shared.renewal_ended.notify_waiters();
+        log::warn!("WorkOS is failing; renewing no session until it answers a probe: {error}");
+    }
+}
+
+impl Outage {
+    fn is_pausing(&self, now: Duration) -> bool {
+        self.running_probe.is_some() || now < self.next_probe_at
+    }
+}
+
+impl RenewalPermit {
+    /// Whether this is a probe, and WorkOS failed so recently that nobody should wait for the result.
+    pub fn is_likely_to_fail(&self) -> bool {
+        self.is_failure_recent
+    }
+
+    fn is_probe_of(&self, outage: &Outage) -> bool {
+        self.probe.is_some() && self.probe == outage.running_probe
+    }
+}
+
+impl Drop for RenewalPermit {
+    fn drop(&mut self) {
+        let mut state = self.breaker.shared.state.lock();
+        state.running -= 1;
+        if state.running == 0 {
+            state.limit = FIRST_LIMIT;
+        }
+        if let Some(outage) = &mut state.outage
+            && self.is_probe_of(outage)
+        {
+            // Nothing was sent, because another replica renews the session.
+            outage.running_probe = None;
+        }
+        drop(state);
+        self.breaker.shared.renewal_ended.notify_one();
+    }
+}
+
+/// At least half of the pause, so that replicas do not probe at the same time.
+fn with_jitter(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + random_fraction() / 2.0)
+}
