@@ -39,8 +39,8 @@ pub use identity_linking::{
 };
 pub(crate) use lifecycle::sessions_ended;
 pub use lifecycle::{
-    RevokedSessions, activate, deactivate, deactivate_deleted_user, revoke_all_sessions,
-    sessions_ended_since, set_password,
+    RevokedSessions, activate, deactivate, deactivate_deleted_user, end_everything_of,
+    revoke_all_sessions, sessions_ended_since, set_password,
 };
 pub use login_name::{LoginName, RememberedAccount, name_keys};
 pub use password_costs::{
@@ -50,6 +50,7 @@ pub use passwords::unusable_password;
 pub use provisioning::{ProvisionError, WorkosProfile, provision, update_from_workos};
 pub use rewrite_email_keys::{RewrittenEmailKeys, has_earlier_key, rewrite_email_keys};
 pub use sign_in_method::{AllowedSignInMethods, SignInMethod};
+pub(crate) use user::random_version_step;
 pub use user::{NewUser, User};
 pub use user_key::UserKey;
 pub use username::{normalize_username, validate_username};

@@ -8,6 +8,7 @@ mod files;
 mod hosts;
 mod passwords;
 mod report;
+mod restored;
 mod tokens;
 mod too_permissive;
 mod workos;
@@ -21,6 +22,7 @@ pub use deployment::deployment;
 pub use django::django;
 use report::sentence;
 pub use report::{CheckLevel, CheckMessage, CheckReport};
+pub use restored::restored;
 pub use workos::online;
 
 /// The findings about settings that cannot be used.
@@ -125,7 +127,9 @@ pub fn database(settings: &Settings, verbose: bool) -> Vec<CheckMessage> {
         if pending > 0 {
             return Ok(vec![not_migrated(unapplied_migrations(pending))]);
         }
-        accounts::issues(&database, settings, verbose)
+        let mut issues = restored(settings, &database)?;
+        issues.extend(accounts::issues(&database, settings, verbose)?);
+        Ok(issues)
     });
     messages.extend(issues.unwrap_or_else(|error| match error {
         DbError::Missing(file) => {

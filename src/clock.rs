@@ -11,6 +11,10 @@ use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
 use diesel::sql_types;
 
+/// A stored time that is later than the present by more than this was written while a clock was wrong. Times
+/// before that may have the clock of another replica.
+pub const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(1);
+
 /// A time in UTC with the precision of both databases, microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql_types::Timestamp)]
@@ -52,6 +56,11 @@ impl Timestamp {
         self.0.checked_add_signed(delta).map_or(self, Self)
     }
 
+    /// Whether this time, which was the present when it was stored, is in the future: the clock was ahead then.
+    pub fn is_from_future(self, now: Self) -> bool {
+        self > now.plus(CLOCK_TOLERANCE)
+    }
+
     pub(crate) fn from_naive(naive: NaiveDateTime) -> Self {
         Self(naive.trunc_subsecs(6))
     }
@@ -74,6 +83,47 @@ impl fmt::Display for Timestamp {
             &self
                 .utc()
                 .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
+        )
+    }
+}
+
+/// The clock of this process differs from the database's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockDifference {
+    /// By how much this process's clock is ahead; negative if it is behind.
+    ahead: TimeDelta,
+}
+
+impl ClockDifference {
+    /// The largest difference that is no cause for concern.
+    const TOLERANCE: TimeDelta = TimeDelta::seconds(2);
+
+    /// The difference, if it is larger than two seconds. `database_now` was read between `before` and `elapsed`
+    /// later.
+    pub fn find(before: Timestamp, database_now: Timestamp, elapsed: Duration) -> Option<Self> {
+        let elapsed = TimeDelta::from_std(elapsed).unwrap_or(TimeDelta::MAX);
+        let earliest = before.utc() - database_now.utc();
+        let latest = before.plus(elapsed).utc() - database_now.utc();
+        if earliest > Self::TOLERANCE {
+            Some(Self { ahead: earliest })
+        } else if latest < -Self::TOLERANCE {
+            Some(Self { ahead: latest })
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Display for ClockDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.ahead.num_milliseconds().unsigned_abs() as f64 / 1000.0;
+        let side = match self.ahead < TimeDelta::zero() {
+            true => "behind",
+            false => "ahead of",
+        };
+        write!(
+            f,
+            "this machine's clock is {seconds:.1} s {side} the database's; set both by NTP"
         )
     }
 }
@@ -144,6 +194,22 @@ mod tests {
             Timestamp::from(fine).to_string(),
             "1970-01-01T00:00:01.123456Z"
         );
+    }
+
+    #[test]
+    fn clocks_differ_only_if_the_time_of_the_query_does_not_explain_it() {
+        let at = |seconds| Timestamp::from_seconds(seconds).unwrap();
+        let found = |before, database, elapsed| {
+            let found =
+                ClockDifference::find(at(before), at(database), Duration::from_secs(elapsed));
+            found.map(|it| it.ahead.num_seconds())
+        };
+        assert_eq!(found(100, 98, 0), None);
+        assert_eq!(found(100, 97, 0), Some(3));
+        assert_eq!(found(100, 102, 0), None);
+        assert_eq!(found(100, 103, 0), Some(-3));
+        assert_eq!(found(100, 103, 5), None);
+        assert_eq!(found(100, 109, 5), Some(-4));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod openapi;
 mod output;
 mod prompt;
 mod resettotp;
+mod restored;
 mod runserver;
 mod signals;
 mod source;
@@ -146,6 +147,13 @@ enum Command {
         #[arg(value_name = "EMAIL")]
         name: String,
     },
+    /// Ends what a restored backup must not bring back. To be run after the database was restored.
+    ///
+    /// Everything that was issued after the backup ends: sessions, tokens and unfinished sign-ins. So do
+    /// all tokens and all sessions with a local password that were valid in the backup, because nothing
+    /// can tell which of them have ended since. Sessions of WorkOS go on once WorkOS has confirmed
+    /// them. New accounts get ids that were not given out before. Servers may be running.
+    Restored,
     /// Imports the users of a Django project, with their ids and passwords.
     ///
     /// Reads the database of --from, which it never changes, and writes to DATABASE_URL. A second run
@@ -201,6 +209,7 @@ impl Cli {
             Command::Logout { name } => logout::run(&name),
             Command::Activate { name } => activate::run(&name),
             Command::Resettotp { name } => resettotp::run(&name),
+            Command::Restored => restored::run(),
             Command::ImportDjango(arguments) => import_django::run(arguments),
             Command::Flushexpiredtokens => flushexpiredtokens::run(),
             Command::Openapi => openapi::run(),

@@ -24,6 +24,14 @@ pub(crate) fn random_text() -> Result<String, RandomnessError> {
     Ok(URL_SAFE_NO_PAD.encode(random_bytes::<SECRET_BYTES>()?))
 }
 
+/// 48 random bits as a number.
+pub(crate) fn random_number() -> Result<i64, RandomnessError> {
+    let bytes = random_bytes::<6>()?;
+    Ok(bytes
+        .iter()
+        .fold(0, |number, byte| (number << 8) | i64::from(*byte)))
+}
+
 /// A random number from 0 to 1 for what need not be secret; 0.5 if the generator fails.
 pub(crate) fn random_fraction() -> f64 {
     match random_bytes::<1>() {

@@ -17,6 +17,7 @@ use crate::accounts::second_factor::reseal_secrets;
 use crate::accounts::{
     measure_password_costs, measure_password_costs_periodically, rewrite_email_keys,
 };
+use crate::database_epoch::{self, RestoreMark};
 use crate::error_pages::error_pages;
 use crate::middleware::{
     ConnectionLimits, OpenConnections, allowed_hosts, bounded_body, cors, cross_site,
@@ -112,6 +113,7 @@ impl Application {
     /// Handles requests until `stop` is ready, completes the running requests, and returns.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (handle, state) = (self.server.handle(), self.state);
+        let mark = RestoreMark::open(state.settings.restore_mark_file.as_deref());
         tokio::pin!(stop);
         let mut server = self.server;
         tokio::select! {
@@ -121,6 +123,7 @@ impl Application {
             () = state.renewal.recover_periodically() => {}
             () = purge::purge_periodically(&state.database, &state.settings.retention, &state.clock) => {}
             () = state.failures.write_periodically(&state.database, &state.clock) => {}
+            () = database_epoch::beat_periodically(&state.database, mark, &state.clock) => {}
             () = measure_password_costs_periodically(&state.database, &state.hasher) => {}
             () = &mut stop => {}
         }

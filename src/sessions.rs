@@ -6,6 +6,7 @@ mod activity;
 mod browser_session;
 mod cookie_content;
 mod generation;
+mod recent_changes;
 mod renewal_lease;
 mod revocation_cache;
 mod row;

@@ -18,6 +18,7 @@ mod oidc;
 mod passwords;
 mod pem;
 mod reader;
+mod restore_mark;
 mod retention;
 mod source;
 mod superuser;
@@ -46,6 +47,8 @@ pub use oidc::{OidcSettings, ProviderLinking, ProviderSettings, parse_issuer, pr
 pub use passwords::{argon2_max_memory, password_blocklist_file};
 use passwords::{argon2_memory, blocklist_file};
 use reader::Reader;
+use restore_mark::mark_file;
+pub use restore_mark::restore_mark_file;
 pub use retention::RetentionSettings;
 pub use source::Source;
 pub use superuser::SuperuserSettings;
@@ -80,6 +83,9 @@ pub struct Settings {
     pub secret_key_fallbacks: Vec<SecretString>,
     /// The database of the user table.
     pub database: DatabaseSettings,
+    /// The file by which a restored database is recognized, in systemd's `STATE_DIRECTORY` or beside the SQLite
+    /// file. `None` for PostgreSQL without `STATE_DIRECTORY`.
+    pub restore_mark_file: Option<PathBuf>,
     /// The address to listen on.
     pub bind: SocketAddr,
     /// The origin that browsers see.
@@ -201,6 +207,7 @@ impl Settings {
         let secret_key = reader.secret("SECRET_KEY", WANTED_SECRET_KEY, parse_django_key);
         let fallbacks = reader.secrets("SECRET_KEY_FALLBACKS", WANTED_SECRET_KEY, parse_django_key);
         let tokens = TokenSettings::read(reader, &secret_key, &fallbacks);
+        let database = DatabaseSettings::read(reader);
         Self {
             workos,
             retention: RetentionSettings::read(reader, tokens.access_lifetime),
@@ -209,7 +216,8 @@ impl Settings {
             api: ApiSettings::read(reader),
             secret_key,
             secret_key_fallbacks: fallbacks,
-            database: DatabaseSettings::read(reader),
+            restore_mark_file: mark_file(reader, &database.url),
+            database,
             bind,
             public_url_is_default: !reader.is_set("PUBLIC_URL"),
             allowed_hosts: allowed_hosts(reader, &public_url),

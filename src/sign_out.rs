@@ -12,7 +12,7 @@ use crate::accounts::revoke_all_sessions;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
-use crate::ids::{SessionId, UserId, WorkosSid};
+use crate::ids::{SessionId, WorkosSid};
 use crate::sessions::{RevocationCache, SessionRow};
 use crate::tokens::{RefreshTokenRow, Tokens};
 use crate::workos::{ClientDevice, WorkosClient};
@@ -135,13 +135,14 @@ impl SignOutService {
         Ok(())
     }
 
-    /// Ends one session of a user. Returns `None` if the user has no session with this id.
+    /// Ends the session `id` of the user of the session `current_id`. Returns `None` if the user has no session
+    /// with this id.
     ///
     /// A session that has already ended is left alone: its `sid` may still belong to the session
     /// that replaced it.
     pub async fn end_one_session(
         &self,
-        user_id: UserId,
+        current_id: &SessionId,
         id: &SessionId,
         device: ClientDevice,
         now: Timestamp,
@@ -150,12 +151,18 @@ impl SignOutService {
         if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Ok(None);
         }
-        let wanted = id.clone();
-        let row = self
+        let (current, wanted) = (current_id.clone(), id.clone());
+        let rows = self
             .database
-            .read(move |conn| SessionRow::by_id(conn, &wanted).map_err(DbError::from))
+            .read(move |conn| {
+                let current = SessionRow::by_id(conn, &current)?;
+                let wanted = SessionRow::by_id(conn, &wanted)?;
+                Ok::<_, DbError>(current.zip(wanted))
+            })
             .await?;
-        let Some(row) = row.filter(|row| row.user_id == user_id) else {
+        // The user is that of the row: the cookie's number may be another account's since a backup was restored.
+        let own = rows.filter(|(current, wanted)| current.user_id == wanted.user_id);
+        let Some((_, row)) = own else {
             return Ok(None);
         };
         if row.revoked_at.is_some() || row.expires_at <= now {
@@ -173,17 +180,21 @@ impl SignOutService {
         self.sign_out(request, now).await.map(Some)
     }
 
-    /// Ends all sessions and tokens of a user, including the session `current_id`.
+    /// Ends all sessions and tokens of the user of the session `current_id`, including this session. Ends
+    /// nothing if it has no row.
     pub async fn sign_out_everywhere(
         &self,
-        user_id: UserId,
         current_id: &SessionId,
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<SignedOutEverywhere, DbError> {
+        let current = current_id.clone();
         let ended = self
             .database
             .write(move |conn| {
+                let Some(SessionRow { user_id, .. }) = SessionRow::by_id(conn, &current)? else {
+                    return Ok(Vec::new());
+                };
                 let ended = revoke_all_sessions(conn, user_id, now)?;
                 let event = AuditEvent::SessionsRevoked {
                     user_id,

@@ -7,7 +7,7 @@ use std::ops::Add;
 use diesel::dsl;
 use diesel::prelude::*;
 
-use crate::clock::Timestamp;
+use crate::clock::{CLOCK_TOLERANCE, Timestamp};
 use crate::db::Conn;
 use crate::db::schema::users;
 use crate::ids::{SessionId, UserId, WorkosSid};
@@ -30,7 +30,7 @@ pub(crate) type SessionsEnded = (
 
 /// The change of an account's row that ends everything given out for the account: its tokens, and sign-ins
 /// that wait for a further step. Every statement that revokes the account's sessions makes this change too;
-/// no other code changes these columns.
+/// only [`end_everything_of`] changes these columns besides.
 pub(crate) fn sessions_ended(now: Timestamp) -> SessionsEnded {
     (
         users::token_version.eq(users::token_version + 1),
@@ -121,16 +121,35 @@ pub fn revoke_all_sessions(
     Ok(active)
 }
 
+/// Ends the tokens of these accounts, and their sign-ins that wait for a further step, after a backup was
+/// restored. `step`: a random number, so that no version that an account had after the backup is given out again.
+pub fn end_everything_of(
+    conn: &mut Conn,
+    ids: &[UserId],
+    step: i64,
+    now: Timestamp,
+) -> QueryResult<usize> {
+    diesel::update(users::table.filter(users::id.eq_any(ids)))
+        .set((
+            users::token_version.eq(users::token_version + step),
+            users::sessions_ended_at.eq(now),
+        ))
+        .execute(conn)
+}
+
 /// Whether all sessions of the account have ended at or after `since`. To be called after the account's row
-/// was written in the same transaction, so that no end is missed.
+/// was written in the same transaction, so that no end is missed. An end in the future, which was written while
+/// the clock was ahead, does not count: it would prevent every sign-in with a further step until then.
 pub fn sessions_ended_since(
     conn: &mut Conn,
     user_id: UserId,
     since: Timestamp,
+    now: Timestamp,
 ) -> QueryResult<bool> {
     let ended = users::table
         .find(user_id)
-        .filter(users::sessions_ended_at.ge(since));
+        .filter(users::sessions_ended_at.ge(since))
+        .filter(users::sessions_ended_at.le(now.plus(CLOCK_TOLERANCE)));
     diesel::select(dsl::exists(ended)).get_result(conn)
 }
 

@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 
 use diesel::prelude::*;
+use diesel::result::Error as QueryError;
 
 use super::account_addresses::delete_further_addresses;
 use super::email_key::{earlier_email_key, email_key};
 use super::user_key::UserKey;
 use super::username::MAX_USERNAME_LENGTH;
 use crate::clock::Timestamp;
-use crate::db::schema::{account_addresses, users};
+use crate::db::schema::{account_addresses, sessions, users};
 use crate::db::{Conn, on_unique_violation};
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
+use crate::random::{RandomnessError, random_number};
 
 /// A user account.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -45,7 +47,9 @@ pub struct User {
     pub is_superuser: bool,
     /// Whether the account was imported by `import-django`.
     pub imported: bool,
-    /// Incremented to revoke all tokens that were issued before.
+    /// Incremented to revoke all tokens that were issued before. It starts at a random number, so that no
+    /// restore of a backup gives an id and a version out again; at 0 for imported accounts, whose ids are
+    /// Django's.
     pub token_version: i64,
     /// When the account was created.
     pub date_joined: Timestamp,
@@ -112,8 +116,9 @@ impl NewUser {
     /// Inserts the row and returns it with its id.
     pub fn insert(&self, conn: &mut Conn) -> QueryResult<User> {
         self.take_further_address(conn)?;
+        let version = users::token_version.eq(first_token_version()?);
         diesel::insert_into(users::table)
-            .values(self)
+            .values((self, version))
             .returning(users::all_columns)
             .get_result(conn)
     }
@@ -121,10 +126,11 @@ impl NewUser {
     /// Inserts the row as a superuser; `None` if the email or the username is taken.
     pub fn insert_superuser(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let flags = (users::is_staff.eq(true), users::is_superuser.eq(true));
+        let version = users::token_version.eq(first_token_version()?);
         on_unique_violation(conn, |conn| {
             self.take_further_address(conn)?;
             diesel::insert_into(users::table)
-                .values((self, flags))
+                .values((self, flags, version))
                 .returning(users::all_columns)
                 .get_result(conn)
         })
@@ -138,6 +144,18 @@ impl NewUser {
     }
 }
 
+/// The first `token_version` of an account. Two accounts that are given the same id, one of them before a backup
+/// was restored and the other after it, never have the same version.
+fn first_token_version() -> QueryResult<i64> {
+    random_version_step().map_err(|error| QueryError::SerializationError(error.into()))
+}
+
+/// A random distance of two values of `token_version`: 36 random bits, and 16 bits for counting. So the version
+/// stays below 2^53, as far as JavaScript can read numbers exactly.
+pub(crate) fn random_version_step() -> Result<i64, RandomnessError> {
+    Ok((random_number()? >> 12) << 16)
+}
+
 impl User {
     /// Whether the account has one of Django's flags for staff. An email address alone never links it.
     pub fn has_privileges(&self) -> bool {
@@ -148,6 +166,22 @@ impl User {
     pub fn by_id(conn: &mut Conn, id: UserId) -> QueryResult<Option<Self>> {
         users::table
             .find(id)
+            .select(Self::as_select())
+            .first(conn)
+            .optional()
+    }
+
+    /// The user `id` of a session, which may have ended. The session's id is what identifies the user of a cookie:
+    /// after a restored backup, another account may have the number `id`, but no session has the same id again.
+    pub fn of_session(
+        conn: &mut Conn,
+        session_id: &SessionId,
+        id: UserId,
+    ) -> QueryResult<Option<Self>> {
+        users::table
+            .inner_join(sessions::table)
+            .filter(sessions::id.eq(session_id))
+            .filter(users::id.eq(id))
             .select(Self::as_select())
             .first(conn)
             .optional()

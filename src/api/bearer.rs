@@ -43,7 +43,10 @@ impl FromRequest for ApiUser {
             let state = state.ok_or_else(|| not_signed_in(&request, &app.settings.public_url))?;
             let user = app
                 .database
-                .read(move |conn| Ok::<_, DbError>(User::by_id(conn, state.user_id)?))
+                .read(move |conn| {
+                    let user = User::of_session(conn, &state.session_id, state.user_id)?;
+                    Ok::<_, DbError>(user)
+                })
                 .await?;
             match user.filter(|user| user.is_active) {
                 Some(user) => Ok(Self(user)),

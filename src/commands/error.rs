@@ -2,6 +2,7 @@
 
 use crate::accounts::passwords::{BlocklistError, PasswordError};
 use crate::db::DbError;
+use crate::restore::RestoreError;
 use crate::settings::{InvalidSetting, SettingsError};
 use crate::state::BuildError;
 
@@ -23,6 +24,9 @@ pub enum CommandError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
+    /// A restored backup could not be dealt with.
+    #[error("{0}; run `vestibule restored` again")]
+    Restore(#[from] RestoreError),
     /// A password could not be hashed.
     #[error("{0}; try again")]
     Password(#[from] PasswordError),

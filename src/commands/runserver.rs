@@ -25,6 +25,7 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     report(&settings, checks::settings(&settings))?;
     let database = open_migrated(&settings.database)?;
     report(&settings, checks::django(&settings, Some(&database)))?;
+    report(&settings, checks::restored(&settings, &database)?)?;
     if !settings.bind.ip().is_loopback() || !settings.public_url.is_loopback() {
         // Other machines can reach the site, perhaps through a proxy, so it has real users.
         let mut issues = checks::deployment(&settings);

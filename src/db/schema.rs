@@ -31,7 +31,7 @@ diesel::table! {
         is_superuser -> Bool,
         /// Whether `import-django` created the row.
         imported -> Bool,
-        /// Incremented to revoke every token of the user.
+        /// Incremented to revoke every token of the user. It starts at a random number, or at 0 in imported rows.
         token_version -> BigInt,
         /// When the account was created.
         date_joined -> Timestamp,
@@ -95,6 +95,9 @@ diesel::table! {
         generation -> Integer,
         /// When the generation was last incremented.
         generation_changed_at -> Nullable<Timestamp>,
+        /// When the session was last revoked, or its generation last changed, by the database's clock. A
+        /// trigger writes it.
+        changed_at -> Nullable<Timestamp>,
     }
 }
 
@@ -231,6 +234,20 @@ diesel::table! {
         name -> Text,
         /// When the job is due. The replica that moves this time forward runs the job.
         due_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    /// What a restored backup is recognized by; one row.
+    database_epoch (id) {
+        /// 1.
+        id -> Integer,
+        /// A random number, which `vestibule restored` replaces.
+        epoch -> BigInt,
+        /// When a running server last wrote to the database, by the database's clock.
+        heartbeat_at -> Timestamp,
+        /// The heartbeat of a restored backup, until `vestibule restored` has run.
+        restore_noticed_at -> Nullable<Timestamp>,
     }
 }
 

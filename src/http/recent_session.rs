@@ -53,7 +53,7 @@ impl FromRequest for RecentSession {
 pub fn is_recent(state: &SessionState, now: Timestamp) -> bool {
     state
         .auth_time
-        .is_some_and(|auth_time| now < auth_time.plus(RECENT))
+        .is_some_and(|auth_time| now < auth_time.plus(RECENT) && !auth_time.is_from_future(now))
 }
 
 /// The check of [`RecentSession`], for a handler that needs it for some of its requests only.

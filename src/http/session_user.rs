@@ -129,9 +129,14 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
     };
     // A cookie of an older generation is out of date, even before its `renew_after`.
     let generation_changed = app.revocations.generation(&state.session_id) > state.generation;
+    // After a restored backup the row may be missing, or have ended. Read before the row.
+    let epoch = app.revocations.epoch();
     let idle_timeout = app.settings.session_idle_timeout;
     let use_is_due = idle_timeout.is_some_and(|it| it.is_check_due(state.checked_at, now));
-    if now < state.renew_after && !generation_changed && !use_is_due {
+    // A cookie that was written while the clock was ahead.
+    let is_from_future = state.checked_at.is_some_and(|at| at.is_from_future(now));
+    let is_fresh = now < state.renew_after && !generation_changed && epoch == state.epoch;
+    if is_fresh && !use_is_due && !is_from_future {
         return Ok(Some(state));
     }
     let renewal = RenewalRequest {
@@ -142,7 +147,10 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
     };
     match app.renewal.check(renewal).await? {
         SessionStatus::Valid(fresh) => {
-            let state = fresh.applied_to(state, now);
+            let state = SessionState {
+                epoch,
+                ..fresh.applied_to(state, now)
+            };
             update_cookie(request, &session, state.clone())?;
             Ok(Some(state))
         }

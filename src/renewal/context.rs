@@ -11,6 +11,7 @@ use super::write_behind::WriteBehind;
 use crate::accounts::{AllowedSignInMethods, User};
 use crate::audit::{AuditEvent, FailureCounter, RevocationReason};
 use crate::clock::{Clock, Timestamp};
+use crate::database_epoch::warn_of_unknown;
 use crate::db::{Conn, Database, DbError};
 use crate::ids::SessionId;
 use crate::keys::Keys;
@@ -74,6 +75,9 @@ impl RenewalContext {
             .write_behind
             .write(Arc::new(move |conn: &mut Conn| {
                 let found = SessionRow::by_id(conn, &id)?;
+                if found.is_none() {
+                    warn_of_unknown("a session");
+                }
                 if found.as_ref().is_some_and(|row| row.revoked_at.is_some()) {
                     // Its `sid` may belong to the session that replaced it.
                     return Ok(found);

@@ -79,7 +79,7 @@ pub(super) fn decide(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> Rene
         return RenewalDecision::Continue { check_again_at };
     }
     let due_at = due_at(row);
-    if now < due_at {
+    if now < due_at && !is_from_future(row, now) {
         let valid_until = valid_until(row, grace);
         return match now < valid_until {
             true => RenewalDecision::Continue {
@@ -89,7 +89,9 @@ pub(super) fn decide(row: &SessionRow, now: Timestamp, grace: TimeDelta) -> Rene
         };
     }
     match row.renewing_until {
-        Some(lease) if now < lease => RenewalDecision::Wait,
+        Some(lease) if now < lease && !lease.plus(-LEASE).is_from_future(now) => {
+            RenewalDecision::Wait
+        }
         _ => RenewalDecision::Renew,
     }
 }
@@ -109,6 +111,22 @@ pub(super) fn decide_in_outage(
         false => RenewalDecision::Unavailable {
             until: now.plus(TimeDelta::from_std(retry_in).unwrap_or(LONGEST_BACK_OFF)),
         },
+    }
+}
+
+/// Whether the session was confirmed while this program's clock was ahead, so that its renewal is due too late.
+/// WorkOS's access token had expired by that clock, and counted for [`SHORTEST_CONFIRMATION`] from then on.
+pub(super) fn is_from_future(row: &SessionRow, now: Timestamp) -> bool {
+    let end = confirmation_end(row);
+    end.plus(-SHORTEST_CONFIRMATION).is_from_future(now) && is_shortest(row, end)
+}
+
+/// Whether the confirmation that ends at `end` lasted for [`SHORTEST_CONFIRMATION`].
+fn is_shortest(row: &SessionRow, end: Timestamp) -> bool {
+    let began = end.plus(-SHORTEST_CONFIRMATION);
+    match row.renew_after {
+        Some(due_at) => due_at == renew_after(end, began),
+        None => row.created_at == began,
     }
 }
 

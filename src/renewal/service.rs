@@ -202,8 +202,11 @@ impl RenewalService {
                         }
                         RenewalAdmission::Admitted(permit) => {
                             report(permit.is_likely_to_fail());
-                            let due = LeaseCondition::Due;
-                            let leased = LeasedRenewal::take(context, request, user, due);
+                            let condition = match policy::is_from_future(&row, now) {
+                                true => LeaseCondition::Free,
+                                false => LeaseCondition::Due,
+                            };
+                            let leased = LeasedRenewal::take(context, request, user, condition);
                             if let Some(leased) = leased.await?
                                 && let Some(status) = leased.renew(&permit).await?
                             {

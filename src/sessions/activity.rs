@@ -31,7 +31,8 @@ impl IdleTimeout {
 
     /// Whether the use of the session at `now` is to be recorded.
     pub fn is_record_due(self, row: &SessionRow, now: Timestamp) -> bool {
-        now >= row.last_used_at().plus(self.0 / RECORDS)
+        let last_used_at = row.last_used_at();
+        now >= last_used_at.plus(self.0 / RECORDS) || last_used_at.is_from_future(now)
     }
 }
 

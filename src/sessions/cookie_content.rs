@@ -80,6 +80,10 @@ pub struct SessionState {
     /// After this time a request reloads the session from its row. Until then WorkOS has confirmed it.
     #[serde(with = "super::serde_time::seconds")]
     pub renew_after: Timestamp,
+    /// The database's epoch in which the cookie was last compared with the session's row; see
+    /// [`DatabaseEpoch::epoch`](crate::database_epoch::DatabaseEpoch::epoch). 0 in cookies of earlier versions.
+    #[serde(default)]
+    pub epoch: i64,
     /// The generation of the session in which this cookie was written; see
     /// [`SessionRow::generation`](super::SessionRow::generation). Cookies of earlier versions call it
     /// `marks`.
@@ -195,6 +199,7 @@ mod tests {
             checked_at: Some(time(120)),
             expires_at: time(200),
             renew_after: time(150),
+            epoch: 281_474_976_710_655,
             generation: 1,
         }
     }
@@ -249,10 +254,15 @@ mod tests {
     fn a_state_of_an_earlier_version_is_read() {
         let text = serde_json::to_string(&state()).unwrap();
         let earlier = text.replace("\"generation\":1", "\"marks\":1");
-        assert_ne!(earlier, text);
+        let earlier = earlier.replace("\"epoch\":281474976710655,", "");
+        assert_eq!(text.len() - earlier.len(), 29);
+        let expected = SessionState {
+            epoch: 0,
+            ..state()
+        };
         assert_eq!(
             serde_json::from_str::<SessionState>(&earlier).unwrap(),
-            state()
+            expected
         );
     }
 }

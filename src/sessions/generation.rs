@@ -82,21 +82,4 @@ impl SessionRow {
             ))
             .execute(conn)
     }
-
-    /// The unexpired sessions whose generation changed at `since` or later, or ever.
-    pub(super) fn generations_since(
-        conn: &mut Conn,
-        since: Option<Timestamp>,
-        now: Timestamp,
-    ) -> QueryResult<Vec<SessionGeneration>> {
-        let active = sessions::table
-            .filter(sessions::expires_at.gt(now))
-            .filter(sessions::revoked_at.is_null())
-            .select((sessions::id, sessions::generation, sessions::expires_at));
-        let changed_at = sessions::generation_changed_at;
-        match since {
-            Some(since) => active.filter(changed_at.ge(since)).load(conn),
-            None => active.filter(changed_at.is_not_null()).load(conn),
-        }
-    }
 }

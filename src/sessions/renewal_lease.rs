@@ -74,11 +74,11 @@ impl SessionRow {
             LeaseCondition::Due => {
                 let not_renewed = sessions::renew_after.is_null();
                 let is_due = not_renewed.or(sessions::renew_after.le(now));
-                let free = open.filter(lease_is_free!(sessions::renewing_until, now));
+                let free = open.filter(lease_is_free!(sessions::renewing_until, now, until));
                 free.filter(is_due).execute(conn)?
             }
             LeaseCondition::Free => open
-                .filter(lease_is_free!(sessions::renewing_until, now))
+                .filter(lease_is_free!(sessions::renewing_until, now, until))
                 .execute(conn)?,
             LeaseCondition::Unchanged(None) => open
                 .filter(sessions::renewing_until.is_null())

@@ -10,15 +10,14 @@ use chrono::TimeDelta;
 use parking_lot::RwLock;
 
 use super::generation::SessionGeneration;
-use super::row::SessionRow;
-use super::sql_ended_sessions::tombstones;
+use super::recent_changes::RecentChanges;
 use crate::clock::{Clock, Timestamp};
-use crate::db::{Conn, Database, DbError};
+use crate::db::{Database, DbError};
 use crate::ids::SessionId;
 
-/// How far before the previous reading the next one begins. A revocation has the time of its replica's
-/// clock, and becomes visible when its transaction commits, at most half a minute later.
-const OVERLAP: TimeDelta = TimeDelta::minutes(5);
+/// How far before the previous reading the next one begins, by the database's clock. A change becomes visible
+/// when its transaction commits, which may be minutes later if an operator makes it with SQL.
+const OVERLAP: TimeDelta = TimeDelta::minutes(10);
 /// After this time without a reading, a replica no longer knows which sessions are revoked.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
@@ -47,10 +46,21 @@ struct CacheContents {
     revoked: HashMap<[u8; 16], Timestamp>,
     /// A session's latest generation and the expiry of its cookies, by its [`fingerprint`].
     generations: HashMap<[u8; 16], (i32, Timestamp)>,
-    /// The last reading, by the application's clock.
-    read_at: Option<Timestamp>,
+    /// See [`RevocationCache::epoch`].
+    epoch: i64,
+    /// The last reading.
+    read_at: Option<ReadingTime>,
     /// The last reading, by the monotonic clock.
     read_at_instant: Option<Instant>,
+}
+
+/// When a reading began.
+#[derive(Clone, Copy, Debug)]
+struct ReadingTime {
+    /// By the application's clock, by which expired entries were removed.
+    here: Timestamp,
+    /// By the database's clock, by which changes are read.
+    in_database: Timestamp,
 }
 
 impl RevocationCache {
@@ -90,6 +100,11 @@ impl RevocationCache {
         let contents = self.contents.read();
         let latest = contents.generations.get(&fingerprint(session_id));
         latest.map_or(0, |(generation, _)| *generation)
+    }
+
+    /// The database's [epoch](crate::database_epoch::DatabaseEpoch::epoch), as of the last reading.
+    pub fn epoch(&self) -> i64 {
+        self.contents.read().epoch
     }
 
     /// Adds a generation that this replica has incremented.
@@ -134,15 +149,15 @@ impl RevocationCache {
         }
     }
 
-    /// The time from which to read; `None` means to read everything. That is so for the first reading;
-    /// when the clock was set back, because expired entries were removed by the wrong time; and after a
-    /// minute without a reading, because tombstones have the time of the database's clock.
+    /// The time from which to read, by the database's clock; `None` means to read everything. That is so for the
+    /// first reading; when this replica's clock was set back, because expired entries were removed by the wrong
+    /// time; and after a minute without a reading.
     fn since(&self, now: Timestamp) -> Option<Timestamp> {
         let contents = self.contents.read();
-        let previous = contents.read_at.filter(|previous| *previous <= now);
+        let previous = contents.read_at.filter(|previous| previous.here <= now);
         previous
             .filter(|_| self.is_fresh(&contents))
-            .map(|previous| previous.plus(-OVERLAP))
+            .map(|previous| previous.in_database.plus(-OVERLAP))
     }
 
     fn is_fresh(&self, contents: &CacheContents) -> bool {
@@ -158,10 +173,14 @@ impl RevocationCache {
         for latest in &changes.generations {
             contents.add_generation(latest);
         }
-        let previous = contents.read_at.replace(now);
+        contents.epoch = changes.epoch;
+        let previous = contents.read_at.replace(ReadingTime {
+            here: now,
+            in_database: changes.read_at,
+        });
         contents.read_at_instant = Some(began);
         // Entries whose cookies have expired are removed once a minute.
-        if previous.is_none_or(|previous| previous.seconds() / 60 != now.seconds() / 60) {
+        if previous.is_none_or(|previous| previous.here.seconds() / 60 != now.seconds() / 60) {
             contents.revoked.retain(|_, expires_at| *expires_at > now);
             contents
                 .generations
@@ -176,25 +195,6 @@ impl CacheContents {
         let known = self.generations.entry(fingerprint(&latest.session_id));
         let known = known.or_insert((latest.generation, latest.expires_at));
         known.0 = known.0.max(latest.generation);
-    }
-}
-
-/// What one reading returns.
-#[derive(Debug, Default)]
-struct RecentChanges {
-    revoked: Vec<(SessionId, Timestamp)>,
-    generations: Vec<SessionGeneration>,
-}
-
-impl RecentChanges {
-    fn read(conn: &mut Conn, since: Option<Timestamp>, now: Timestamp) -> Result<Self, DbError> {
-        let mut revoked = SessionRow::revoked_since(conn, since, now)?;
-        revoked.extend(tombstones(conn, since.is_none(), now)?);
-        let generations = SessionRow::generations_since(conn, since, now)?;
-        Ok(Self {
-            revoked,
-            generations,
-        })
     }
 }
 

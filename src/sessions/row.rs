@@ -274,24 +274,6 @@ impl SessionRow {
             .execute(conn)?;
         diesel::delete(expired).execute(conn)
     }
-
-    /// Ids and expiry of the unexpired sessions that were revoked at `since` or later, or ever.
-    pub fn revoked_since(
-        conn: &mut Conn,
-        since: Option<Timestamp>,
-        now: Timestamp,
-    ) -> QueryResult<Vec<(SessionId, Timestamp)>> {
-        let unexpired = sessions::table
-            .filter(sessions::expires_at.gt(now))
-            .select((sessions::id, sessions::expires_at));
-        match since {
-            Some(since) => unexpired.filter(sessions::revoked_at.ge(since)).load(conn),
-            None => {
-                let revoked = unexpired.filter(sessions::revoked_at.is_not_null());
-                revoked.load(conn)
-            }
-        }
-    }
 }
 
 #[derive(AsChangeset)]

@@ -201,7 +201,8 @@ pub(super) fn end_replaced(
 }
 
 /// The cookie's state for a new session, without the values that only WorkOS gives.
-pub(super) fn local_state(user: User, row: &NewSession) -> SessionState {
+/// `epoch`: the database's.
+pub(super) fn local_state(user: User, row: &NewSession, epoch: i64) -> SessionState {
     SessionState {
         username: user.username_without_email(),
         session_id: row.id.clone(),
@@ -221,6 +222,7 @@ pub(super) fn local_state(user: User, row: &NewSession) -> SessionState {
         checked_at: Some(row.created_at),
         expires_at: row.expires_at,
         renew_after: row.created_at.plus(renewal::LOCAL_CHECK_INTERVAL),
+        epoch,
         generation: 0,
     }
 }

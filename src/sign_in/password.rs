@@ -76,7 +76,7 @@ impl SignInService {
             PasswordOutcome::SignedIn((user, row)) => {
                 self.previous_has_ended(previous.as_ref(), now);
                 let account = RememberedAccount::from(&user);
-                PasswordOutcome::SignedIn((Self::password_state(user, &row), account))
+                PasswordOutcome::SignedIn((self.password_state(user, &row), account))
             }
             PasswordOutcome::CodeRequired(pending) => PasswordOutcome::CodeRequired(pending),
         })
@@ -150,10 +150,10 @@ impl SignInService {
     }
 
     /// The cookie's state of a session that began with a password.
-    pub(super) fn password_state(user: User, row: &NewSession) -> SessionState {
+    pub(super) fn password_state(&self, user: User, row: &NewSession) -> SessionState {
         SessionState {
             authentication_method: Some(AuthenticationMethod::LocalPassword),
-            ..local_state(user, row)
+            ..local_state(user, row, self.services.revocations.epoch())
         }
     }
 

@@ -109,7 +109,7 @@ impl SignInService {
             let user = user.map_err(SignInFailure::from)?;
             record_login(conn, &user, now)?;
             if let Some(since) = waiting_since
-                && sessions_ended_since(conn, user.id, since)?
+                && sessions_ended_since(conn, user.id, since, now)?
             {
                 return Err(SignInFailure::AttemptAlreadyUsed.into());
             }

@@ -143,7 +143,7 @@ impl SignInService {
         let (user, row) = self.with_code(pending, code, device, now, insert).await?;
         self.previous_has_ended(previous.as_ref(), now);
         let account = RememberedAccount::from(&user);
-        Ok((Self::password_state(user, &row), account))
+        Ok((self.password_state(user, &row), account))
     }
 
     /// Checks a code and issues tokens. The browser's `previous` session ends.

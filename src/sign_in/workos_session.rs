@@ -129,7 +129,7 @@ impl SignInService {
                 return Err(ProvisionError::Inactive { user_id: user.id }.into());
             }
             if let Some(since) = waiting_since
-                && sessions_ended_since(conn, user.id, since)?
+                && sessions_ended_since(conn, user.id, since, now)?
             {
                 return Err(SignInFailure::AttemptAlreadyUsed);
             }
@@ -156,7 +156,7 @@ impl SignInService {
             authentication_method: authentication.authentication_method,
             impersonator: authentication.impersonator.map(Impersonator::from),
             renew_after: renewal::renew_after(confirmed_until, now),
-            ..local_state(user, &row)
+            ..local_state(user, &row, self.services.revocations.epoch())
         })
     }
 }

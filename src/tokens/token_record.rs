@@ -9,6 +9,7 @@ use super::refresh_token::RefreshTokenRow;
 use super::status::{TokenStatus, TokenSubject, token_status};
 use crate::accounts::{SignInMethod, User};
 use crate::clock::Timestamp;
+use crate::database_epoch::warn_of_unknown;
 use crate::db::{Database, DbError};
 use crate::ids::{SessionId, WorkosSid};
 use crate::sessions::TokenSession;
@@ -126,6 +127,9 @@ impl TokenRecord {
         if self.is_revoked() {
             return Err(TokenError::Blacklisted.into());
         }
+        if claims.names_user() && claims.ver.is_some() && self.subject.user.is_none() {
+            warn_of_unknown("the account of a refresh token");
+        }
         let user = match claims.names_user() {
             true => {
                 let user = self.subject.user.filter(|user| user.is_active);
@@ -142,6 +146,7 @@ impl TokenRecord {
         if self.row.is_none() && claims.ver.is_some() && !is_imported {
             // Every refresh token that was issued here has a row until it expires. For an imported user,
             // Django may have rotated a token that was issued here, and it keeps the claim `ver`.
+            warn_of_unknown("a refresh token");
             return Err(TokenError::Invalid.into());
         }
         let last = self.row.as_ref().and_then(|row| row.family_expires_at);

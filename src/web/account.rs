@@ -88,21 +88,22 @@ impl AccountView {
         organization_errors: &[String],
         request: Option<&HttpRequest>,
     ) -> Result<HttpResponse, Error> {
-        let has_password = match self.active_account(user, session).await {
-            Ok(account) => has_password(&account, self.password_login),
+        let account = match self.active_account(user, session).await {
+            Ok(account) => Some(account),
             // The rest of the page needs only the cookie.
             Err(Error::Database(error)) => {
-                log::warn!("the account page is shown without the password form: {error}");
-                false
+                log::warn!("the account page is shown without what the database has: {error}");
+                None
             }
             Err(error) => return Err(error),
         };
+        let has_password = |account: &User| has_password(account, self.password_login);
         // An impersonator may not change the user's password.
-        let offered = has_password && user.impersonator.is_none();
+        let offered = account.as_ref().is_some_and(has_password) && user.impersonator.is_none();
         let no_errors = PasswordChangeErrors::default();
         let password = offered.then_some(&no_errors);
-        self.render(user, password, organization_errors, request)
-            .await
+        let form = (account.is_some(), password);
+        self.render(user, form, organization_errors, request).await
     }
 
     /// The page after a password change failed.
@@ -111,20 +112,28 @@ impl AccountView {
         user: &SessionState,
         errors: &PasswordChangeErrors,
     ) -> Result<HttpResponse, Error> {
-        self.render(user, Some(errors), &[], None).await
+        self.render(user, (true, Some(errors)), &[], None).await
     }
 
     async fn render(
         &self,
         user: &SessionState,
-        password: Option<&PasswordChangeErrors>,
+        (is_account_known, password): (bool, Option<&PasswordChangeErrors>),
         organization_errors: &[String],
         request: Option<&HttpRequest>,
     ) -> Result<HttpResponse, Error> {
-        let sessions = account_sessions::list(user, &self.database, self.clock.now());
-        let (sessions, listed) = join(sessions, self.organizations_of(user)).await;
-        let providers = self.connections_of(user).await;
-        let addresses = account_addresses::list(user, &self.database).await;
+        let listed = self.organizations_of(user);
+        // Without the account, the cookie's number of the user may be another one's.
+        let (sessions, providers, addresses, listed) = match is_account_known {
+            true => {
+                let sessions = account_sessions::list(user, &self.database, self.clock.now());
+                let (sessions, listed) = join(sessions, listed).await;
+                let providers = self.connections_of(user).await;
+                let addresses = account_addresses::list(user, &self.database).await;
+                (sessions, providers, addresses, listed)
+            }
+            false => (None, Vec::new(), Vec::new(), listed.await),
+        };
         let authenticator = match password {
             Some(_) => self.authenticator_of(user).await,
             None => AuthenticatorSection::Hidden,
@@ -213,16 +222,16 @@ impl AccountView {
         }
     }
 
-    /// The account of a session. Ends the session if the account is deleted or closed.
+    /// The account of a session. Removes the session if its row is missing, or the account is deleted or closed.
     pub(super) async fn active_account(
         &self,
         user: &SessionState,
         session: &BrowserSession,
     ) -> Result<User, Error> {
-        let id = user.user_id;
+        let (session_id, id) = (user.session_id.clone(), user.user_id);
         let account = self
             .database
-            .read(move |conn| User::by_id(conn, id).map_err(DbError::from))
+            .read(move |conn| User::of_session(conn, &session_id, id).map_err(DbError::from))
             .await?;
         account.filter(|account| account.is_active).ok_or_else(|| {
             session.remove();

@@ -146,7 +146,7 @@ impl BrowserLogout {
         let now = self.clock.now();
         let ended = self
             .sign_out
-            .end_one_session(user.user_id, id, self.device.clone(), now)
+            .end_one_session(&user.session_id, id, self.device.clone(), now)
             .await?;
         let sid = ended.ok_or(Error::NotFound)?.workos_sid;
         if self.revocations.status(&user.session_id) == RevocationStatus::Revoked {
@@ -167,7 +167,7 @@ impl BrowserLogout {
         self.end_pending_sign_ins().await?;
         let ended = self
             .sign_out
-            .sign_out_everywhere(user.user_id, &user.session_id, self.device.clone(), now)
+            .sign_out_everywhere(&user.session_id, self.device.clone(), now)
             .await?;
         // Also if its row was deleted.
         self.revocations

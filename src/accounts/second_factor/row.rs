@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use super::recovery_codes;
 use super::totp::TotpSecret;
-use crate::clock::Timestamp;
+use crate::clock::{CLOCK_TOLERANCE, Timestamp};
 use crate::db::Conn;
 use crate::db::schema::totp_factors;
 use crate::ids::UserId;
@@ -109,7 +109,10 @@ impl TotpRow {
 
     /// How long to wait until another code may be compared.
     pub(super) fn wait(&self, now: Timestamp) -> Option<Duration> {
+        // A later time was written while the clock was ahead: see `count_wrong_code`.
+        let longest = now.plus(WRONG_CODE_INTERVAL * WRONG_CODES);
         let until = self.wrong_codes_until?;
+        let until = Some(until).filter(|until| *until <= longest.plus(CLOCK_TOLERANCE))?;
         let allowed = now.plus(WRONG_CODE_INTERVAL * (WRONG_CODES - 1));
         let wait = until.utc() - allowed.utc();
         wait.to_std().ok().filter(|wait| !wait.is_zero())

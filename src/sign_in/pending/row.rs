@@ -58,7 +58,7 @@ impl PendingSignInRow {
     ) -> QueryResult<bool> {
         let taken = diesel::update(rows::table.find(&self.id))
             .filter(rows::content.eq(&self.content))
-            .filter(lease_is_free!(rows::answering_until, now))
+            .filter(lease_is_free!(rows::answering_until, now, until))
             .set(rows::answering_until.eq(until))
             .execute(conn)?;
         Ok(taken > 0)

@@ -15,6 +15,7 @@ const SETTINGS: &str = concat!(
     include_str!("../../../src/settings/login_field.rs"),
     include_str!("../../../src/settings/oidc.rs"),
     include_str!("../../../src/settings/passwords.rs"),
+    include_str!("../../../src/settings/restore_mark.rs"),
     include_str!("../../../src/settings/retention.rs"),
     include_str!("../../../src/settings/superuser.rs"),
     include_str!("../../../src/settings/tokens.rs"),

@@ -149,10 +149,12 @@ impl Visitor {
 }
 
 impl TestAppBuilder {
-    /// Starts the app with one account, `ada@example.com`.
+    /// Starts the app with one account, `ada@example.com`, whose first `token_version` is that of an imported one.
     pub(crate) fn start_with_user(self) -> (TestApp, User) {
         let app = self.start();
         let user = app.add_password_user("ada@example.com");
+        app.set_token_version(user.id, 0);
+        let user = app.user(&user.email);
         (app, user)
     }
 }
@@ -163,11 +165,20 @@ impl TestApp {
         self.add_user_with_password(email, PASSWORD)
     }
 
-    /// Marks an account as imported by `import-django`.
+    /// Sets an account's `token_version`.
+    pub(crate) fn set_token_version(&self, id: UserId, version: i64) {
+        self.change(|conn| {
+            diesel::update(users::table.find(id))
+                .set(users::token_version.eq(version))
+                .execute(conn)
+        });
+    }
+
+    /// Marks an account as imported by `import-django`, which gives it the `token_version` 0.
     pub(crate) fn set_imported(&self, id: UserId) {
         self.change(|conn| {
             diesel::update(users::table.find(id))
-                .set(users::imported.eq(true))
+                .set((users::imported.eq(true), users::token_version.eq(0)))
                 .execute(conn)
         });
     }

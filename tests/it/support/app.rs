@@ -196,6 +196,25 @@ impl TestApp {
         database.expect("a running app has one").url()
     }
 
+    /// An app on a backup of the present database, with the same WorkOS, key and clock, as after a restore. It
+    /// must stop before this app.
+    pub(crate) fn restored_from(&self, backup: TestDatabase) -> TestAppBuilder {
+        Self::builder()
+            .clock(self.clock.clone())
+            .database(backup)
+            .workos(
+                &self.emulator.base_url(),
+                self.emulator.api_key(),
+                self.emulator.client_id(),
+            )
+    }
+
+    /// A backup of its database.
+    pub(crate) fn backup(&self) -> TestDatabase {
+        let database = self._test_database.as_ref();
+        database.expect("a running app has one").backup()
+    }
+
     /// A second replica with the same database, WorkOS, key and clock. It must stop before this app.
     pub(crate) fn replica(&self) -> TestAppBuilder {
         Self::builder()

@@ -18,12 +18,12 @@ use vestibule::settings::{DatabaseSettings, Source};
 /// The database of one test. Keep it while the app under test runs.
 pub(crate) struct TestDatabase {
     url: String,
-    _backend: Backend,
+    backend: Backend,
 }
 
 enum Backend {
     Sqlite { _folder: TempDir },
-    Postgres { _scratch: postgres::ScratchDatabase },
+    Postgres { scratch: postgres::ScratchDatabase },
 }
 
 impl TestDatabase {
@@ -87,7 +87,7 @@ impl TestDatabase {
         let url = format!("sqlite:{}", folder.path().join("test.sqlite3").display());
         Self {
             url,
-            _backend: Backend::Sqlite { _folder: folder },
+            backend: Backend::Sqlite { _folder: folder },
         }
     }
 
@@ -95,7 +95,7 @@ impl TestDatabase {
         let scratch = postgres::ScratchDatabase::create(admin);
         Self {
             url: scratch.url(),
-            _backend: Backend::Postgres { _scratch: scratch },
+            backend: Backend::Postgres { scratch },
         }
     }
 
@@ -103,7 +103,7 @@ impl TestDatabase {
         let scratch = postgres::ScratchDatabase::create_migrated(admin);
         Self {
             url: scratch.url(),
-            _backend: Backend::Postgres { _scratch: scratch },
+            backend: Backend::Postgres { scratch },
         }
     }
 
@@ -112,7 +112,29 @@ impl TestDatabase {
         let scratch = postgres::ScratchDatabase::create_from(admin, template);
         Self {
             url: scratch.url(),
-            _backend: Backend::Postgres { _scratch: scratch },
+            backend: Backend::Postgres { scratch },
+        }
+    }
+
+    /// Makes a copy of the present state, a backup. The app under test may be running; on PostgreSQL its
+    /// connections are closed.
+    pub(crate) fn backup(&self) -> Self {
+        match &self.backend {
+            Backend::Postgres { scratch } => {
+                let scratch = scratch.copy();
+                Self {
+                    url: scratch.url(),
+                    backend: Backend::Postgres { scratch },
+                }
+            }
+            Backend::Sqlite { .. } => {
+                let file = self.sqlite_path().with_extension("backup");
+                SqliteConnection::establish(&self.sqlite_path().to_string_lossy())
+                    .expect("a SQLite file")
+                    .batch_execute(&format!("VACUUM INTO '{}'", file.display()))
+                    .expect("a copy of the file");
+                Self::sqlite_copy(&std::fs::read(file).expect("the copy"))
+            }
         }
     }
 
@@ -176,6 +198,28 @@ pub(crate) mod postgres {
             let name = format!("vestibule_test_{}_{number}", std::process::id());
             create_database(&admin, &name, template);
             Self { admin, name }
+        }
+
+        /// Copies this database. Only one without connections can be copied.
+        pub(super) fn copy(&self) -> Self {
+            let admin = self.admin.as_str();
+            let name = &self.name;
+            execute(
+                &self.admin,
+                &format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false"),
+            );
+            execute(
+                &self.admin,
+                &format!(
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'"
+                ),
+            );
+            let copy = Self::create_from(admin, name);
+            execute(
+                &self.admin,
+                &format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true"),
+            );
+            copy
         }
 
         pub(super) fn url(&self) -> String {
