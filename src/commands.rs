@@ -64,7 +64,7 @@ enum Command {
     /// Starts the server.
     ///
     /// Does not start if a system check of level ERROR fails or a migration is not applied. Ctrl-C and
-    /// SIGTERM stop it after the requests in flight.
+    /// SIGTERM stop it after SHUTDOWN_GRACE and the requests in flight; a second one stops it at once.
     Runserver {
         /// Starts a demo that needs no settings and no WorkOS account: with the embedded AuthKit
         /// emulator, made-up users, and the database vestibule-demo.sqlite3 in this folder.

@@ -1,15 +1,24 @@
 //! Writes the log with env_logger, as text or as one JSON object per line.
 
+mod log_queue;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::borrow::Cow;
 use std::io::Write;
+use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
+use anstream::{AutoStream, ColorChoice};
 use chrono::{DateTime, SecondsFormat, Utc};
 use env_logger::fmt::Formatter;
+use env_logger::{Target, WriteStyle};
 use log::kv::{self, Key, Value, VisitSource};
 use log::{LevelFilter, Record};
 use parking_lot::Mutex;
 use serde_json::{Map, json};
+
+use log_queue::LogQueue;
 
 use crate::hex::hex;
 use crate::random::random_bytes;
@@ -20,13 +29,18 @@ use crate::settings::{LogFormat, LogSettings};
 const LONGEST_TEXT: usize = 4_096;
 /// The least time between two log lines of a [`RepeatedWarning`].
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+/// How long the end of the process waits for the last lines to be written.
+const LONGEST_FLUSH: Duration = Duration::from_secs(1);
+
+/// The lines that have not been written.
+static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
 tokio::task_local! {
     /// The id of the request that this task handles.
     pub static REQUEST_ID: String;
 }
 
-/// Starts logging to stderr. A second call in the same process has no effect.
+/// Starts logging to stderr, in a thread of its own. A second call in the same process has no effect.
 pub fn start(settings: &LogSettings) {
     let mut builder = env_logger::Builder::new();
     // actix-http logs an ERROR for every malformed request, which any client can send.
@@ -36,8 +50,34 @@ pub fn start(settings: &LogSettings) {
         LogFormat::Text => builder.format(text),
         LogFormat::Json => builder.format(json),
     };
+    let queue = QUEUE.get_or_init(LogQueue::default);
+    if queue.start(std::io::stderr()).is_ok() {
+        builder.target(Target::Pipe(Box::new(queue.clone())));
+        // env_logger does not know that the queue leads to stderr.
+        builder.write_style(match AutoStream::choice(&std::io::stderr()) {
+            ColorChoice::Never => WriteStyle::Never,
+            _ => WriteStyle::Always,
+        });
+    }
     // Only a second call fails, and then the first logger is used.
     drop(builder.try_init());
+    std::panic::set_hook(Box::new(log_panic));
+}
+
+/// Waits until the lines so far have been written, at most for a second.
+pub fn flush() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush(LONGEST_FLUSH);
+    }
+}
+
+/// The default hook would write to stderr directly, and wait for its reader.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let backtrace = Backtrace::capture();
+    match backtrace.status() {
+        BacktraceStatus::Captured => log::error!("{panic}\n{backtrace}"),
+        _ => log::error!("{panic}"),
+    }
 }
 
 /// A warning that clients can cause as often as they like. It is logged once a minute at most, with the

@@ -4,9 +4,12 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use vestibule::commands::Cli;
+use vestibule::logging;
 
 fn main() -> ExitCode {
-    match Cli::from_arguments().run() {
+    let result = Cli::from_arguments().run();
+    logging::flush();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             for line in error.lines() {

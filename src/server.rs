@@ -1,5 +1,6 @@
 //! The HTTP server. The commands and the tests build it in the same way.
 
+mod drain;
 mod listen;
 
 use std::future::Future;
@@ -27,6 +28,7 @@ use crate::middleware::{
 use crate::purge;
 use crate::state::AppState;
 use crate::urls;
+use drain::ListeningSocket;
 
 /// How long a connection may stay open without a complete request: longer than keep-alive and the time for
 /// a body together.
@@ -35,6 +37,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(75);
 /// A server that is listening. It handles requests while [`run_until`](Self::run_until) is awaited.
 pub struct Application {
     server: Server,
+    socket: ListeningSocket,
     connections: Arc<OpenConnections>,
     state: web::Data<AppState>,
 }
@@ -72,10 +75,13 @@ impl Application {
             (LONGEST_IDLE, listen::HEADER_TIMEOUT),
             &state.settings.trusted_proxies,
         );
+        let socket = ListeningSocket::of(&listener)?;
+        let open_connections = web::Data::from(Arc::clone(&connections));
         let app = move || {
             // The middleware that is wrapped last sees a request first.
             App::new()
                 .app_data(state.clone())
+                .app_data(open_connections.clone())
                 .configure(|config| urls::routes(config, &state.settings.api.prefix))
                 .wrap(from_fn(settle_throttle))
                 .wrap(from_fn(remove_credentials))
@@ -105,15 +111,39 @@ impl Application {
         );
         Ok(Self {
             server: listen::listen(listener, &connections, workers, app)?,
+            socket,
             connections,
             state: shared,
         })
     }
 
-    /// Handles requests until `stop` is ready, completes the running requests, and returns.
+    /// Says that the service manager keeps the listening socket: connections that arrive while the server stops
+    /// wait for the next process instead of being refused.
+    #[must_use]
+    pub fn with_inherited_socket(mut self) -> Self {
+        self.socket.set_inherited();
+        self
+    }
+
+    /// Handles requests until `stop` is ready, and for `SHUTDOWN_GRACE` after it, completes the running
+    /// requests, and returns.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (handle, state) = (self.server.handle(), self.state);
         let mark = RestoreMark::open(state.settings.restore_mark_file.as_deref());
+        let (socket, connections) = (self.socket, Arc::clone(&self.connections));
+        let grace = state.settings.shutdown_grace;
+        let stop = async {
+            stop.await;
+            connections.drain();
+            if !grace.is_zero() {
+                log::info!(
+                    "stopping in {grace:?}: /readyz answers 503, and connections are closed after their next response"
+                );
+                tokio::time::sleep(grace).await;
+            }
+            log::info!("stopping: waiting for requests in flight");
+            socket.close(&handle, &connections).await;
+        };
         tokio::pin!(stop);
         let mut server = self.server;
         tokio::select! {

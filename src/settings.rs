@@ -28,6 +28,7 @@ mod workos;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
@@ -71,6 +72,10 @@ const LONGEST_COOKIE_AGE: i64 = 34_560_000;
 const SESSION_STALE_GRACE: i64 = 3_600;
 /// A week, in seconds: without WorkOS's confirmation no session is served for longer.
 const LONGEST_STALE_GRACE: i64 = 604_800;
+/// Seconds in which a proxy or load balancer notices that a server is about to stop.
+const SHUTDOWN_GRACE: u64 = 5;
+/// Five minutes, in seconds.
+const LONGEST_SHUTDOWN_GRACE: u64 = 300;
 
 /// All settings.
 #[derive(Clone, Debug)]
@@ -124,6 +129,8 @@ pub struct Settings {
     pub cors: CorsSettings,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// How long a stopping server still accepts connections, so that a load balancer can stop using it.
+    pub shutdown_grace: Duration,
     /// The settings of the log.
     pub log: LogSettings,
     /// Whether this is `runserver --demo`, which also serves the example of a single-page application.
@@ -260,6 +267,7 @@ impl Settings {
                 "addresses or networks between commas, such as 10.0.0.0/8",
                 parse_network,
             ),
+            shutdown_grace: shutdown_grace(reader, &public_url),
             log: LogSettings::read(reader),
             demo: false,
             silenced_system_checks: reader.list(
@@ -296,6 +304,16 @@ impl DatabaseSettings {
 fn idle_timeout(reader: &mut Reader<'_>) -> Option<IdleTimeout> {
     let seconds = reader.number("SESSION_IDLE_TIMEOUT", &0, 0..=LONGEST_COOKIE_AGE);
     (seconds > 0).then(|| IdleTimeout(TimeDelta::seconds(seconds)))
+}
+
+/// By default no time if the site is on a developer's machine.
+fn shutdown_grace(reader: &mut Reader<'_>, public_url: &Origin) -> Duration {
+    let default = if public_url.is_loopback() {
+        0
+    } else {
+        SHUTDOWN_GRACE
+    };
+    Duration::from_secs(reader.number("SHUTDOWN_GRACE", &default, 0..=LONGEST_SHUTDOWN_GRACE))
 }
 
 fn allowed_hosts(reader: &mut Reader<'_>, public_url: &Origin) -> Vec<HostPattern> {

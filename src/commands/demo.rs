@@ -37,8 +37,8 @@ pub(super) fn run(
             "anybody can sign in to the demo, so it listens on this machine only: {bind} is not a loopback address, use 127.0.0.1"
         )));
     }
-    let listener = listen(bind)?;
-    let address = listener.local_addr()?;
+    let socket = listen(bind)?;
+    let address = socket.listener.local_addr()?;
     logging::start(&LogSettings {
         filter: LOG.to_owned(),
         format: LogFormat::Text,
@@ -53,7 +53,7 @@ pub(super) fn run(
     drop(migrations);
     prepare_accounts(&database, Clock::system().now())?;
     let greeting = greeting(&settings, &emulator);
-    runserver::serve(settings, database, listener, &greeting)
+    runserver::serve(settings, database, socket, &greeting)
 }
 
 /// The settings of a demo: none from the environment, and a random secret key.

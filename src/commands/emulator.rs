@@ -30,7 +30,7 @@ pub(super) fn run(bind: SocketAddr, seed: Option<&Path>) -> Result<(), CommandEr
         )?;
         print_line(emulator.startup_message().trim_end())?;
         tokio::select! {
-            () = stop.received() => emulator.stop(true).await,
+            () = stop.received(1) => emulator.stop(true).await,
             () = emulator.finished() => {}
         }
         Ok(())

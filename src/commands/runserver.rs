@@ -1,6 +1,9 @@
 //! `vestibule runserver`.
 
 use std::net::{SocketAddr, TcpListener};
+use std::process;
+
+use listenfd::ListenFd;
 
 use super::database::open_migrated;
 use super::error::CommandError;
@@ -32,13 +35,16 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
         issues.extend(checks::deployed_accounts(&settings));
         report(&settings, issues)?;
     }
-    let listener = listen(settings.bind)?;
+    let socket = match inherited_socket()? {
+        Some(socket) => socket,
+        None => listen(settings.bind)?,
+    };
     let greeting = format!(
         "vestibule serves {} (listening on {})",
         settings.public_url.as_str(),
-        listener.local_addr()?
+        socket.listener.local_addr()?
     );
-    serve(settings, database, listener, &greeting)
+    serve(settings, database, socket, &greeting)
 }
 
 /// Fails on findings of level error, and logs the warnings.
@@ -59,32 +65,73 @@ fn report(settings: &Settings, issues: Vec<CheckMessage>) -> Result<(), CommandE
     Ok(())
 }
 
-/// Serves until SIGTERM or Ctrl-C, and until the requests in flight are finished. The greeting is
-/// printed only after both signals are caught, because its reader may send one at once.
+/// A socket to serve on.
+pub(super) struct ServerSocket {
+    /// The listening socket.
+    pub(super) listener: TcpListener,
+    /// Whether the service manager opened it, and keeps it for the next process.
+    is_inherited: bool,
+}
+
+/// Serves until SIGTERM or Ctrl-C, and until the requests in flight are finished; a second signal ends the
+/// process at once. The greeting is printed only after the signals are caught, because its reader may send
+/// one at once.
 pub(super) fn serve(
     settings: Settings,
     database: Database,
-    listener: TcpListener,
+    socket: ServerSocket,
     greeting: &str,
 ) -> Result<(), CommandError> {
     actix_web::rt::System::new().block_on(async {
         let stop = StopSignals::listen()?;
         raise_descriptor_limit();
         let state = AppState::builder(settings, database, Clock::system()).build()?;
-        let application = Application::build(listener, state, None)?;
+        let mut application = Application::build(socket.listener, state, None)?;
+        if socket.is_inherited {
+            application = application.with_inherited_socket();
+        }
         if let Err(error) = print_line(greeting) {
             log::warn!("the greeting cannot be printed: {error}");
         }
-        application.run_until(stop.received()).await?;
-        Ok(())
+        tokio::select! {
+            result = application.run_until(stop.received(1)) => Ok(result?),
+            () = stop.received(2) => {
+                log::warn!("stopped at once: requests in flight are not answered");
+                logging::flush();
+                // Returning would wait for the database queries in progress.
+                process::exit(1)
+            }
+        }
     })
 }
 
 /// Opens the listening socket.
-pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {
-    TcpListener::bind(address).map_err(|error| {
-        CommandError::Failed(format!(
+pub(super) fn listen(address: SocketAddr) -> Result<ServerSocket, CommandError> {
+    match TcpListener::bind(address) {
+        Ok(listener) => Ok(ServerSocket {
+            listener,
+            is_inherited: false,
+        }),
+        Err(error) => Err(CommandError::Failed(format!(
             "cannot listen on {address}: {error}; choose another address with --bind"
-        ))
-    })
+        ))),
+    }
+}
+
+/// The socket that systemd's socket activation passes to this process, if it does.
+fn inherited_socket() -> Result<Option<ServerSocket>, CommandError> {
+    let mut sockets = ListenFd::from_env();
+    match sockets.take_tcp_listener(0) {
+        Ok(listener) if sockets.len() <= 1 => Ok(listener.map(|listener| ServerSocket {
+            listener,
+            is_inherited: true,
+        })),
+        Ok(_) => Err(CommandError::Failed(format!(
+            "the service manager passes {} sockets; one TCP socket can be served",
+            sockets.len()
+        ))),
+        Err(error) => Err(CommandError::Failed(format!(
+            "the socket of the service manager cannot be used: {error}; it must be a listening TCP socket (ListenStream=)"
+        ))),
+    }
 }

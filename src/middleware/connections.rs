@@ -12,6 +12,7 @@ mod stream;
 mod table;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
@@ -39,6 +40,8 @@ pub struct OpenConnections {
     table: Arc<Mutex<ConnectionTable>>,
     budget: Arc<ReceiveBudget>,
     limit_reached: RepeatedWarning,
+    admitted: AtomicU64,
+    draining: Arc<AtomicBool>,
 }
 
 impl OpenConnections {
@@ -58,6 +61,8 @@ impl OpenConnections {
             proxies: proxies.to_vec(),
             table: Arc::default(),
             limit_reached: RepeatedWarning::new(module_path!()),
+            admitted: AtomicU64::new(0),
+            draining: Arc::default(),
         })
     }
 
@@ -66,13 +71,32 @@ impl OpenConnections {
         self.limits
     }
 
+    /// Closes every connection after its next response.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// The number of connections that have been admitted or refused so far.
+    pub fn admitted(&self) -> u64 {
+        self.admitted.load(Ordering::Relaxed)
+    }
+
     /// Adds a new connection. `None`: it is closed, because a limit is reached and no connection is idle.
     pub fn admit(&self, stream: TcpStream) -> Option<TrackedStream> {
+        self.admitted.fetch_add(1, Ordering::Relaxed);
         let address = stream.peer_addr().ok()?.ip().to_canonical();
         let is_proxy =
             address.is_loopback() || self.proxies.iter().any(|proxy| proxy.contains(&address));
         let network = network_of(address);
-        let connection = Arc::new(TrackedConnection::new(Arc::clone(&self.budget)));
+        let connection = Arc::new(TrackedConnection::new(
+            Arc::clone(&self.budget),
+            Arc::clone(&self.draining),
+        ));
         let admission = self
             .table
             .lock()
@@ -108,7 +132,7 @@ impl OpenConnections {
 }
 
 /// Records when a request's headers are complete and when its response is ready. A connection on which much
-/// has arrived is closed after the response.
+/// has arrived is closed after the response, and every connection of a server that is about to stop.
 pub async fn track_request(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -123,8 +147,8 @@ pub async fn track_request(
         connection.set_busy(false);
     }
     let mut response = next.call(request).await;
-    let is_large = connection.is_some_and(|connection| connection.end_request());
-    if let (true, Ok(response)) = (is_large, &mut response) {
+    let closes = connection.is_some_and(|connection| connection.end_request());
+    if let (true, Ok(response)) = (closes, &mut response) {
         let head = response.response_mut().head_mut();
         head.set_connection_type(ConnectionType::Close);
     }

@@ -52,7 +52,7 @@ pub struct SessionRow {
 }
 
 /// The values of a new session.
-#[derive(Clone, Debug, Insertable)]
+#[derive(Clone, Debug, Insertable, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
 pub struct NewSession {
     /// See [`SessionRow::id`].
@@ -86,6 +86,21 @@ pub struct NewSession {
 }
 
 impl NewSession {
+    /// The session that this login attempt has created, if it is open.
+    pub fn open_of_attempt(
+        conn: &mut Conn,
+        attempt: &str,
+        now: Timestamp,
+    ) -> QueryResult<Option<Self>> {
+        sessions::table
+            .filter(sessions::login_attempt.eq(attempt))
+            .filter(sessions::revoked_at.is_null())
+            .filter(sessions::expires_at.gt(now))
+            .select(Self::as_select())
+            .first(conn)
+            .optional()
+    }
+
     /// Inserts the row; `false` if this login attempt has already created a session.
     pub fn insert(&self, conn: &mut Conn) -> QueryResult<bool> {
         let inserted = on_unique_violation(conn, |conn| {

@@ -1,6 +1,6 @@
 //! Deduplicates concurrent callbacks with the same attempt and code. WorkOS exchanges a code only once,
-//! so a second request, for example of a reload, reuses the result of the first one. A code that is
-//! sent again after the first request has ended is exchanged again, and WorkOS refuses it.
+//! so a second request, for example of a reload, reuses the result of the first one. `repeated_callback.rs`
+//! answers requests that come after the first one has ended.
 
 use std::future::Future;
 

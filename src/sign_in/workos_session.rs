@@ -14,7 +14,7 @@ use crate::error::SignInFailure;
 use crate::ids::SessionId;
 use crate::renewal;
 use crate::sessions::{Impersonator, SessionState};
-use crate::workos::{Authentication, ClientDevice};
+use crate::workos::{Authentication, ClientDevice, WorkosError};
 
 /// A callback of WorkOS with a code.
 pub struct WorkosCallback {
@@ -48,7 +48,8 @@ pub(super) struct AuthenticatedSignIn {
 
 impl SignInService {
     /// Exchanges the callback's code and creates the session. Returns the cookie's state. Concurrent
-    /// requests with the same callback share one exchange.
+    /// requests with the same callback share one exchange, and a later one gets the session that the first has
+    /// created.
     pub async fn handle_callback(
         &self,
         callback: WorkosCallback,
@@ -67,22 +68,37 @@ impl SignInService {
         &self,
         callback: WorkosCallback,
     ) -> Result<SessionState, SignInFailure> {
+        let permit = self.reserve_exchange(callback.client, Some(&callback.attempt))?;
+        let workos = &self.services.workos;
+        let answer = workos
+            .authenticate_with_code(
+                &callback.code,
+                Some(&callback.code_verifier),
+                &callback.device,
+            )
+            .await;
+        permit.settle(workos_outcome(&answer));
+        let authentication = match answer {
+            Ok(authentication) => authentication,
+            Err(error) => {
+                let is_used_code = matches!(
+                    &error,
+                    WorkosError::Refused { code, .. } if code == "invalid_grant" || code == "invalid_code"
+                );
+                let session = match is_used_code {
+                    true => self.session_of_attempt(&callback).await?,
+                    false => None,
+                };
+                return session.ok_or(error.into());
+            }
+        };
         let WorkosCallback {
-            code,
-            code_verifier,
             attempt,
             requirement,
             previous,
             device,
-            client,
+            ..
         } = callback;
-        let permit = self.reserve_exchange(client, Some(&attempt))?;
-        let workos = &self.services.workos;
-        let answer = workos
-            .authenticate_with_code(&code, Some(&code_verifier), &device)
-            .await;
-        permit.settle(workos_outcome(&answer));
-        let authentication = answer?;
         self.create_session(AuthenticatedSignIn {
             authentication,
             attempt,

@@ -7,6 +7,7 @@ mod dotenv;
 mod emulator;
 mod example;
 mod help;
+mod logging;
 mod migrate;
 mod runserver;
 mod stopping;

@@ -23,6 +23,8 @@ pub struct TrackedConnection {
     task: AtomicWaker,
     activity: Mutex<Activity>,
     budget: Arc<ReceiveBudget>,
+    /// Whether the server is about to stop.
+    draining: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy)]
@@ -44,9 +46,10 @@ struct Activity {
 }
 
 impl TrackedConnection {
-    pub(super) fn new(budget: Arc<ReceiveBudget>) -> Self {
+    pub(super) fn new(budget: Arc<ReceiveBudget>, draining: Arc<AtomicBool>) -> Self {
         Self {
             budget,
+            draining,
             closed: AtomicBool::new(false),
             task: AtomicWaker::new(),
             activity: Mutex::new(Activity {
@@ -131,15 +134,16 @@ impl TrackedConnection {
         activity.received == 0
     }
 
-    /// Records that the response to the request is ready. Returns whether so much has arrived that the
-    /// connection should be closed: its buffer has grown, and may hold a part of another request.
+    /// Records that the response to the request is ready. Returns whether the connection should be closed: so
+    /// much has arrived that its buffer has grown, and may hold a part of another request, or the server is
+    /// about to stop.
     pub(super) fn end_request(&self) -> bool {
         let mut activity = self.activity.lock();
         activity.is_in_request = false;
         activity.headers_since = None;
         let received = std::mem::take(&mut activity.received);
         self.budget.give_back(std::mem::take(&mut activity.counted));
-        received > UNCOUNTED
+        received > UNCOUNTED || self.draining.load(Ordering::Relaxed)
     }
 
     /// Since when headers have been arriving that are not complete.

@@ -167,7 +167,7 @@ mod tests {
 
     fn connect(table: &mut ConnectionTable, address: &str, is_proxy: bool) -> Tried {
         let budget = Arc::new(ReceiveBudget::new(LIMITS.received));
-        let connection = Arc::new(TrackedConnection::new(budget));
+        let connection = Arc::new(TrackedConnection::new(budget, Arc::default()));
         let network = network_of(address.parse().unwrap());
         let admission = table.add(network, is_proxy, LIMITS, &connection);
         Tried {

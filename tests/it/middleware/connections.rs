@@ -44,6 +44,20 @@ fn idle_connections_beyond_the_limit_do_not_stop_the_server() {
         .wait_for_log(|line| line.contains("a limit of open connections is reached"));
 }
 
+/// The kernel completes the handshakes while the process does not run, up to the backlog. A client beyond
+/// it would have to try again after a second.
+#[test]
+fn a_burst_of_connections_waits_to_be_accepted() {
+    let site = Site::start(&[]);
+    site.program.signal("STOP");
+    let mut burst: Vec<_> = (0..400).map(|_| Connection::open(&site.url)).collect();
+    site.program.signal("CONT");
+    for connection in &mut burst {
+        connection.send(PING);
+        assert_eq!(connection.answer().unwrap().status, 200);
+    }
+}
+
 #[test]
 fn an_idle_connection_has_one_descriptor() {
     let site = Site::start(&[]);

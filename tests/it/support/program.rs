@@ -1,7 +1,9 @@
 //! The program as a process, in an empty folder and with only the environment that a test sets.
 
 use std::fs;
-use std::io::{Seek, Write};
+use std::io::{PipeWriter, Seek, Write};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -25,6 +27,7 @@ pub(crate) struct Program {
     command: Command,
     stdin: Stdio,
     stdout: Stdio,
+    stderr: Stdio,
     folder: TempDir,
 }
 
@@ -49,6 +52,7 @@ impl Program {
             command,
             stdin: Stdio::null(),
             stdout: Stdio::piped(),
+            stderr: Stdio::piped(),
             folder,
         }
     }
@@ -88,11 +92,25 @@ impl Program {
     }
 
     /// Sets its limit on open files with these options of `ulimit`, such as `-n 256`.
-    pub(crate) fn with_open_files(mut self, options: &str) -> Self {
-        let script = format!("ulimit {options} && exec \"$0\" \"$@\"");
+    pub(crate) fn with_open_files(self, options: &str) -> Self {
+        self.in_shell(&format!("ulimit {options} && exec \"$0\" \"$@\""))
+    }
+
+    /// Passes it this socket as systemd's socket activation does.
+    pub(crate) fn with_inherited_socket(mut self, listener: &TcpListener) -> Self {
+        let socket = listener.try_clone().expect("a descriptor");
+        self.stdin = OwnedFd::from(socket).into();
+        // The socket becomes descriptor 3. The shell's process becomes the program's.
+        self.in_shell(
+            "exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" \"$@\"",
+        )
+    }
+
+    /// Starts it by this shell script.
+    fn in_shell(mut self, script: &str) -> Self {
         let mut limited = Command::new("sh");
         limited
-            .args(["-c", &script])
+            .args(["-c", script])
             .arg(self.command.get_program())
             .args(self.command.get_args())
             .current_dir(self.folder.path())
@@ -139,6 +157,12 @@ impl Program {
         self
     }
 
+    /// Writes its log to this pipe instead of collecting it.
+    pub(crate) fn with_stderr(mut self, writer: PipeWriter) -> Self {
+        self.stderr = writer.into();
+        self
+    }
+
     /// Runs it to its end.
     pub(crate) fn run(self) -> ProgramOutput {
         self.start().wait()
@@ -147,7 +171,7 @@ impl Program {
     /// Starts it.
     pub(crate) fn start(mut self) -> RunningProgram {
         let command = self.command.stdin(self.stdin).stdout(self.stdout);
-        let child = command.stderr(Stdio::piped()).spawn();
+        let child = command.stderr(self.stderr).spawn();
         let mut child = child.expect("the program starts");
         RunningProgram {
             out: Lines::of(child.stdout.take()),
@@ -198,7 +222,7 @@ impl RunningProgram {
         self.child.id()
     }
 
-    /// Sends it a signal, `TERM` or `INT`.
+    /// Sends it a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id();
         let sent = Command::new("sh")

@@ -41,7 +41,8 @@ impl Connection {
     /// Connects to `http://HOST:PORT` on this machine.
     pub(crate) fn open(url: &str) -> Self {
         let port = port(url);
-        let stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port)));
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let stream = TcpStream::connect_timeout(&address, HANG_TIMEOUT);
         let stream = stream.expect("the server listens");
         stream
             .set_read_timeout(Some(HANG_TIMEOUT))

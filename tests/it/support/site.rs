@@ -42,7 +42,8 @@ impl Site {
         })
     }
 
-    fn with_program(
+    /// The same with a program that `change` has changed.
+    pub(crate) fn with_program(
         database: TestDatabase,
         settings: &[(&str, &str)],
         change: impl FnOnce(Program) -> Program,
