@@ -49,7 +49,7 @@ impl SignInService {
             role: session.role.clone(),
             // The next request reads the row, which may have changed since.
             renew_after: now,
-            ..local_state(user, &session)
+            ..local_state(user, &session, self.services.revocations.epoch())
         }))
     }
 }
