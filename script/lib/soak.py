@@ -69,7 +69,7 @@ class Browser:
         tokens = self.post_json("/api/auth/session", {})
         for _ in range(5):
             self.post_json("/api/token/refresh", {"refresh": tokens["refresh_token"]})
-        self.send("/auth/logout", b"", headers, expected=303)
+        self.send("/auth/logout", b"", headers, expected=302)
 
 
 def work(number):
