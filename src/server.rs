@@ -151,6 +151,7 @@ impl Application {
             () = self.connections.close_idle() => {}
             () = state.revocations.refresh_periodically(&state.database, &state.clock) => {}
             () = state.renewal.recover_periodically() => {}
+            () = state.at_workos.send_periodically() => {}
             () = purge::purge_periodically(&state.database, &state.settings.retention, &state.clock) => {}
             () = state.failures.write_periodically(&state.database, &state.clock) => {}
             () = database_epoch::beat_periodically(&state.database, mark, &state.clock) => {}

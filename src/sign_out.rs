@@ -3,7 +3,6 @@
 mod at_workos;
 mod request;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use diesel::QueryResult;
@@ -13,19 +12,19 @@ use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
 use crate::ids::{SessionId, WorkosSid};
-use crate::sessions::{RevocationCache, SessionRow};
+use crate::sessions::{RevocationCache, SessionRow, WorkosRevocation};
 use crate::tokens::{RefreshTokenRow, Tokens};
-use crate::workos::{ClientDevice, WorkosClient};
+use crate::workos::ClientDevice;
 
-pub use at_workos::{NotRevokedAtWorkos, revoke_in_background, revoke_sessions_at_workos};
-pub use request::SignOutRequest;
+pub use at_workos::{RevocationError, WorkosRevocations};
 pub(crate) use request::unused_sids;
+pub use request::{SignOutRequest, WorkosLogOut};
 
 /// Ends sessions and their tokens, here and at WorkOS. Cheap to clone.
 #[derive(Clone)]
 pub struct SignOutService {
     database: Database,
-    workos: WorkosClient,
+    at_workos: WorkosRevocations,
     tokens: Arc<Tokens>,
     revocations: Arc<RevocationCache>,
 }
@@ -39,41 +38,32 @@ pub struct SignedOut {
     pub by_workos: bool,
 }
 
-/// The WorkOS sessions of a user who signed out everywhere.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct SignedOutEverywhere {
-    /// The WorkOS session of the browser that sent the request. WorkOS's own log-out should end it.
-    pub current: Option<WorkosSid>,
-    /// The WorkOS sessions of the user's other browsers.
-    pub others: BTreeSet<WorkosSid>,
-}
-
 impl SignOutService {
     /// Creates the service.
     pub fn new(
         database: Database,
-        workos: WorkosClient,
+        at_workos: WorkosRevocations,
         tokens: Arc<Tokens>,
         revocations: Arc<RevocationCache>,
     ) -> Self {
         Self {
             database,
-            workos,
+            at_workos,
             tokens,
             revocations,
         }
     }
 
     /// Ends the browser session and every session with a WorkOS `sid` named in the request, and
-    /// revokes the token families that depend on any of them and the families of the tokens. Revokes the
-    /// ended sessions at WorkOS in a background task, except that of the result's `workos_sid`.
+    /// revokes the token families that depend on any of them and the families of the tokens. The ended sessions
+    /// are revoked at WorkOS too; that of the result's `workos_sid` as `request.log_out` says.
     pub async fn sign_out(
         &self,
         request: SignOutRequest,
         now: Timestamp,
     ) -> Result<SignedOut, DbError> {
         let tokens = Arc::clone(&self.tokens);
-        let (row, workos_sid, ended, unused) = self
+        let (row, workos_sid, ended) = self
             .database
             .write(move |conn| {
                 let row = match &request.session_id {
@@ -101,15 +91,19 @@ impl SignOutService {
                 let workos_sid = sids.into_iter().next();
                 let mut unused = unused_sids(conn, &ended, now)?;
                 if let Some(sid) = &workos_sid {
-                    unused.remove(sid);
+                    match request.log_out.is_by_server(conn)? {
+                        true => unused.insert(sid.clone()),
+                        false => unused.remove(sid),
+                    };
                 }
-                Ok::<_, DbError>((row, workos_sid, ended, unused))
+                WorkosRevocation::request(conn, &unused, now)?;
+                Ok::<_, DbError>((row, workos_sid, ended))
             })
             .await?;
         for row in row.iter().chain(&ended) {
             self.revocations.add_revoked(&row.id, row.expires_at);
         }
-        self.revoke_at_workos(unused);
+        self.at_workos.send_soon();
         Ok(SignedOut {
             by_workos: workos_sid.is_some() || row.is_some_and(|row| row.login_attempt.is_some()),
             workos_sid,
@@ -117,21 +111,21 @@ impl SignOutService {
     }
 
     /// Revokes the families of the request's tokens, and ends the sessions that existed only for them, here
-    /// and in a background task at WorkOS. No browser session ends.
+    /// and at WorkOS. No browser session ends.
     pub async fn end_families(
         &self,
         request: SignOutRequest,
         now: Timestamp,
     ) -> Result<(), DbError> {
         let tokens = Arc::clone(&self.tokens);
-        let unused = self
-            .database
+        self.database
             .write(move |conn| {
                 request.end_families(conn, &tokens, now)?;
-                request.end_sessions_of_tokens(conn, now)
+                let unused = request.end_sessions_of_tokens(conn, now)?;
+                Ok::<_, DbError>(WorkosRevocation::request(conn, &unused, now)?)
             })
             .await?;
-        self.revoke_at_workos(unused);
+        self.at_workos.send_soon();
         Ok(())
     }
 
@@ -175,53 +169,47 @@ impl SignOutService {
             session_id: Some(row.id),
             device,
             reason: Some(RevocationReason::EndedByUser),
+            log_out: WorkosLogOut::ServerWhileOpen(current_id.clone()),
             ..SignOutRequest::default()
         };
         self.sign_out(request, now).await.map(Some)
     }
 
     /// Ends all sessions and tokens of the user of the session `current_id`, including this session. Ends
-    /// nothing if it has no row.
+    /// nothing if it has no row. Returns the WorkOS session of `current_id`, which WorkOS's own log-out should end.
     pub async fn sign_out_everywhere(
         &self,
         current_id: &SessionId,
         device: ClientDevice,
         now: Timestamp,
-    ) -> Result<SignedOutEverywhere, DbError> {
-        let current = current_id.clone();
-        let ended = self
+    ) -> Result<Option<WorkosSid>, DbError> {
+        let current_id = current_id.clone();
+        let (ended, current) = self
             .database
             .write(move |conn| {
-                let Some(SessionRow { user_id, .. }) = SessionRow::by_id(conn, &current)? else {
-                    return Ok(Vec::new());
+                let Some(SessionRow { user_id, .. }) = SessionRow::by_id(conn, &current_id)? else {
+                    return Ok((Vec::new(), None));
                 };
                 let ended = revoke_all_sessions(conn, user_id, now)?;
+                let current = ended.iter().find(|row| row.id == current_id);
+                let current = current.and_then(|row| row.workos_sid.clone());
+                let sids = ended.iter().filter_map(|row| row.workos_sid.as_ref());
+                let others = sids.filter(|sid| Some(*sid) != current.as_ref());
+                WorkosRevocation::request(conn, others, now)?;
                 let event = AuditEvent::SessionsRevoked {
                     user_id,
                     reason: RevocationReason::SignedOutEverywhere,
                     ended_sessions: ended.len(),
                 };
                 event.record(conn, &device, now)?;
-                Ok::<_, DbError>(ended)
+                Ok::<_, DbError>((ended, current))
             })
             .await?;
         for row in &ended {
             self.revocations.add_revoked(&row.id, row.expires_at);
         }
-        let (current, others): (Vec<_>, Vec<_>) =
-            ended.into_iter().partition(|row| row.id == *current_id);
-        let current = current.into_iter().find_map(|row| row.workos_sid);
-        let sids = others.into_iter().filter_map(|row| row.workos_sid);
-        Ok(SignedOutEverywhere {
-            others: sids.filter(|sid| Some(sid) != current.as_ref()).collect(),
-            current,
-        })
-    }
-
-    /// Revokes these sessions at WorkOS in a background task. They have already ended here, so the
-    /// response does not wait for WorkOS.
-    pub fn revoke_at_workos(&self, sids: BTreeSet<WorkosSid>) {
-        revoke_in_background(self.workos.clone(), sids);
+        self.at_workos.send_soon();
+        Ok(current)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::renewal::{RenewalService, TokenRefreshService};
 use crate::sessions::RevocationCache;
 use crate::settings::Settings;
 use crate::sign_in::{SignInDependencies, SignInService};
-use crate::sign_out::SignOutService;
+use crate::sign_out::{SignOutService, WorkosRevocations};
 use crate::throttle::{ExchangeBudget, Throttle};
 use crate::tokens::{TokenKeyError, Tokens, end_of_unbound_tokens};
 use crate::webhooks::WebhookService;
@@ -61,6 +61,8 @@ pub struct AppState {
     pub token_refresh: TokenRefreshService,
     /// Ends sessions.
     pub sign_out: SignOutService,
+    /// Revokes ended sessions at WorkOS.
+    pub at_workos: WorkosRevocations,
     /// Applies WorkOS's events.
     pub webhooks: WebhookService,
     /// The clock.
@@ -145,6 +147,7 @@ impl AppStateBuilder {
         let keys = Arc::new(Keys::derive(&settings));
         let failures = FailureCounter::default();
         let memberships = Memberships::new(workos.clone(), clock.clone());
+        let at_workos = WorkosRevocations::new(database.clone(), workos.clone(), clock.clone());
         let renewal = RenewalService::new(
             &settings,
             database.clone(),
@@ -153,6 +156,7 @@ impl AppStateBuilder {
             clock.clone(),
             Arc::clone(&revocations),
             failures.clone(),
+            at_workos.clone(),
         );
         Ok(AppState {
             token_refresh: TokenRefreshService::new(
@@ -179,11 +183,12 @@ impl AppStateBuilder {
                     hasher: Arc::clone(&hasher),
                     exchanges: ExchangeBudget::new(settings.api.throttle_login, &clock),
                     failures: failures.clone(),
+                    at_workos: at_workos.clone(),
                 },
             ),
             sign_out: SignOutService::new(
                 database.clone(),
-                workos.clone(),
+                at_workos.clone(),
                 Arc::clone(&tokens),
                 Arc::clone(&revocations),
             ),
@@ -192,6 +197,7 @@ impl AppStateBuilder {
                 memberships.clone(),
                 Arc::clone(&revocations),
             ),
+            at_workos,
             content_security_policy: policy,
             settings,
             database,

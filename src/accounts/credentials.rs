@@ -16,6 +16,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
 use crate::ids::{SessionId, UserId};
+use crate::sessions::WorkosRevocation;
 use crate::settings::{LoginField, PasswordLogin};
 use crate::workos::ClientDevice;
 
@@ -141,6 +142,7 @@ async fn try_to_change(
                     return Ok::<_, DbError>(None);
                 }
                 let ended = set_password(conn, id, &encoded, now, Some(&keep))?;
+                WorkosRevocation::request(conn, &ended.workos_sids, now)?;
                 let changed = AuditEvent::PasswordChanged {
                     user_id: id,
                     by: ChangedBy::Owner,

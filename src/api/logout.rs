@@ -55,7 +55,7 @@ pub async fn logout(
         refresh_tokens,
         other_sessions: other_sessions(&request),
         device: device(&request, &app.settings.trusted_proxies),
-        reason: None,
+        ..SignOutRequest::default()
     };
     let ended = app.sign_out.sign_out(sign_out, now).await?;
     session.log_out();

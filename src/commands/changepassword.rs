@@ -15,6 +15,7 @@ use crate::accounts::{self, User};
 use crate::audit::{AuditEvent, ChangedBy};
 use crate::clock::Clock;
 use crate::db::DbError;
+use crate::sessions::WorkosRevocation;
 use crate::settings::{DatabaseSettings, password_blocklist_file};
 use crate::workos::ClientDevice;
 
@@ -32,7 +33,7 @@ fn change(name: &str) -> Result<(), CommandError> {
     let password = ask_password(&user, &validator)?;
     let encoded = passwords::hash(password.expose_secret())?;
     let now = Clock::system().now();
-    let ended = database.write_blocking(|conn| {
+    database.write_blocking(|conn| {
         let ended = accounts::set_password(conn, user.id, &encoded, now, None)?;
         let changed = AuditEvent::PasswordChanged {
             user_id: user.id,
@@ -40,13 +41,13 @@ fn change(name: &str) -> Result<(), CommandError> {
             ended_sessions: ended.count,
         };
         changed.record(conn, &ClientDevice::default(), now)?;
-        Ok::<_, DbError>(ended)
+        Ok::<_, DbError>(WorkosRevocation::request(conn, &ended.workos_sids, now)?)
     })?;
     print_line(format_args!(
         "Password changed successfully for user '{label}'"
     ))?;
     // The password is changed, so this is no failure of the command.
-    if let Err(error) = end_at_workos(&source, &ended.workos_sids) {
+    if let Err(error) = end_at_workos(&source, &database) {
         prompt::print_errors(&error.lines())?;
     }
     Ok(())

@@ -14,6 +14,7 @@ use crate::audit::{AuditEvent, ChangedBy};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, DbError};
 use crate::ids::UserId;
+use crate::sessions::WorkosRevocation;
 use crate::settings::DatabaseSettings;
 use crate::workos::ClientDevice;
 
@@ -33,7 +34,7 @@ pub(super) fn run(name: &str) -> Result<(), CommandError> {
         ended_sessions_message(ended.count)
     ))?;
     // The account is closed, so this is no failure of the command.
-    if let Err(error) = end_at_workos(&source, &ended.workos_sids) {
+    if let Err(error) = end_at_workos(&source, &database) {
         print_errors(&error.lines())?;
     }
     Ok(())
@@ -48,6 +49,7 @@ fn close(conn: &mut Conn, user_id: UserId, now: Timestamp) -> QueryResult<Option
             ended_sessions: ended.count,
         };
         closed.record(conn, &ClientDevice::default(), now)?;
+        WorkosRevocation::request(conn, &ended.workos_sids, now)?;
     }
     Ok(ended)
 }

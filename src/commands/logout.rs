@@ -1,6 +1,6 @@
 //! `vestibule logout`.
 
-use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 
@@ -12,12 +12,16 @@ use super::source::load_source;
 use crate::accounts::revoke_all_sessions;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::{Clock, Timestamp};
-use crate::db::{Conn, DbError};
-use crate::ids::{UserId, WorkosSid};
-use crate::sessions::SessionRow;
+use crate::db::{Conn, Database, DbError};
+use crate::ids::UserId;
+use crate::sessions::{SessionRow, WorkosRevocation};
 use crate::settings::{DatabaseSettings, Settings, Source, WorkosSettings};
-use crate::sign_out::revoke_sessions_at_workos;
+use crate::sign_out::WorkosRevocations;
 use crate::workos::{ClientDevice, WorkosClient};
+
+/// How long the command waits for a running server that is sending the revocations.
+const PATIENCE: Duration = Duration::from_secs(3);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(super) fn run(name: &str) -> Result<(), CommandError> {
     let source = load_source()?;
@@ -31,23 +35,34 @@ pub(super) fn run(name: &str) -> Result<(), CommandError> {
         user.label(),
         ended_sessions_message(ended.len())
     ))?;
-    let sids: BTreeSet<WorkosSid> = ended.into_iter().filter_map(|row| row.workos_sid).collect();
-    end_at_workos(&source, &sids)
+    end_at_workos(&source, &database)
 }
 
-/// Ends the sessions at WorkOS that have ended here.
-pub(super) fn end_at_workos(
-    source: &Source,
-    sids: &BTreeSet<WorkosSid>,
-) -> Result<(), CommandError> {
-    if sids.is_empty() {
+/// Revokes at WorkOS the sessions that have ended here. Fails if some are not revoked yet.
+pub(super) fn end_at_workos(source: &Source, database: &Database) -> Result<(), CommandError> {
+    let count =
+        || database.read_blocking(|conn| WorkosRevocation::count(conn).map_err(DbError::from));
+    if count()? == 0 {
         return Ok(());
     }
-    revoke(source, sids).map_err(|reason| {
-        CommandError::Failed(format!(
-            "the sessions ended here, but not all of them at WorkOS: {reason}; end them in WorkOS's dashboard, because a browser that is signed in there can log in to an active account without a password"
-        ))
-    })
+    let sent = revoke(source, database);
+    let until = Instant::now() + PATIENCE;
+    let mut left = count()?;
+    while left > 0 && sent.is_ok() && Instant::now() < until {
+        // A running server is sending them.
+        std::thread::sleep(POLL_INTERVAL);
+        left = count()?;
+    }
+    if left == 0 {
+        return Ok(());
+    }
+    let reason = match sent {
+        Ok(()) => "an earlier attempt failed".to_owned(),
+        Err(reason) => reason,
+    };
+    Err(CommandError::Failed(format!(
+        "the sessions ended here, but {left} not yet at WorkOS: {reason}; a running server tries again for a day; until then a browser that is signed in there can log in to an active account without a password"
+    )))
 }
 
 fn end_all(conn: &mut Conn, user_id: UserId, now: Timestamp) -> QueryResult<Vec<SessionRow>> {
@@ -58,16 +73,19 @@ fn end_all(conn: &mut Conn, user_id: UserId, now: Timestamp) -> QueryResult<Vec<
         ended_sessions: ended.len(),
     };
     event.record(conn, &ClientDevice::default(), now)?;
+    let sids = ended.iter().filter_map(|row| row.workos_sid.as_ref());
+    WorkosRevocation::request(conn, sids, now)?;
     Ok(ended)
 }
 
-/// Ends the sessions at WorkOS, or returns why some were not ended.
-fn revoke(source: &Source, sids: &BTreeSet<WorkosSid>) -> Result<(), String> {
+/// Sends the revocations that are due, or returns why some were not sent.
+fn revoke(source: &Source, database: &Database) -> Result<(), String> {
     // The sessions here have ended, whether or not the settings of WorkOS can be read.
     let settings = workos_settings(source)?;
     let workos = WorkosClient::new(&settings).map_err(|error| error.to_string())?;
+    let revocations = WorkosRevocations::new(database.clone(), workos, Clock::system());
     actix_web::rt::System::new()
-        .block_on(revoke_sessions_at_workos(&workos, sids))
+        .block_on(revocations.send_due())
         .map_err(|failure| failure.to_string())
 }
 

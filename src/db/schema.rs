@@ -228,6 +228,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Sessions of WorkOS that ended here and are to be revoked there.
+    workos_revocations (sid) {
+        /// WorkOS's session.
+        sid -> Text,
+        /// When the session ended here.
+        created_at -> Timestamp,
+        /// How often a process began to send it.
+        attempts -> Integer,
+        /// When it is sent next; also the end of the lease of the process that sends it.
+        next_attempt_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     /// Periodic jobs, which one replica at a time runs.
     jobs (name) {
         /// The job's name.

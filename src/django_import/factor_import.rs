@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::ids::UserId;
 use crate::keys::Keys;
+use crate::sessions::WorkosRevocation;
 use crate::workos::ClientDevice;
 
 const PASSWORD_ALONE: CountLabel = (
@@ -240,7 +241,9 @@ impl FactorImport<'_> {
     fn add(&self, conn: &mut Conn, app: &DjangoTotp) -> Result<(), DbError> {
         let (user_id, now) = (self.accepted.user_id, self.now);
         if !self.accepted.is_new {
-            revoke_all_sessions(conn, user_id, now)?;
+            let ended = revoke_all_sessions(conn, user_id, now)?;
+            let sids = ended.iter().filter_map(|row| row.workos_sid.as_ref());
+            WorkosRevocation::request(conn, sids, now)?;
         }
         import_totp(conn, self.keys, user_id, (&app.secret, app.last_step), now)
             .map_err(|error| DbError::Unavailable(error.to_string()))?;

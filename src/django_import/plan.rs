@@ -16,7 +16,7 @@ use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, insert_all};
 use crate::ids::UserId;
 use crate::keys::Keys;
-use crate::sessions::SessionRow;
+use crate::sessions::{SessionRow, WorkosRevocation};
 
 /// Values for the insert of an imported account.
 #[derive(Clone, Debug, Insertable)]
@@ -230,6 +230,11 @@ impl PlannedUpdate {
             return Ok(false);
         }
         let ended = merge.ends_sessions(user).then(|| sessions_ended(now));
+        // Before the trigger of a deactivation revokes them.
+        let open = match &ended {
+            Some(_) => SessionRow::active_of_user(conn, user.id, now)?,
+            None => Vec::new(),
+        };
         let changed = diesel::update(as_read!(user)).set((&merge.changes, ended));
         if changed.execute(conn)? == 0 {
             return Ok(false);
@@ -241,6 +246,8 @@ impl PlannedUpdate {
         }
         if merge.ends_sessions(user) {
             SessionRow::revoke_all_of_user(conn, user.id, now)?;
+            let sids = open.iter().filter_map(|row| row.workos_sid.as_ref());
+            WorkosRevocation::request(conn, sids, now)?;
         }
         if merge.verifies_email(user) {
             let links = identities::table.filter(identities::user_id.eq(user.id));

@@ -16,7 +16,7 @@ use crate::db::{Conn, Database, DbError};
 use crate::ids::SessionId;
 use crate::keys::Keys;
 use crate::sessions::{IdleTimeout, RevocationCache, SessionRow};
-use crate::sign_out::end_session;
+use crate::sign_out::{WorkosRevocations, end_session};
 use crate::workos::WorkosClient;
 
 /// The services and settings that a renewal needs.
@@ -27,6 +27,7 @@ pub(super) struct RenewalContext {
     pub(super) clock: Clock,
     pub(super) revocations: Arc<RevocationCache>,
     pub(super) write_behind: WriteBehind,
+    pub(super) at_workos: WorkosRevocations,
     /// How long a session stays valid while WorkOS cannot be reached.
     pub(super) stale_grace: TimeDelta,
     /// The sign-in methods without WorkOS, which a session that used one checks at each renewal.

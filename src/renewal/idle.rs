@@ -9,8 +9,8 @@ use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::ids::SessionId;
-use crate::sessions::SessionRow;
-use crate::sign_out::{end_session, revoke_in_background};
+use crate::sessions::{SessionRow, WorkosRevocation};
+use crate::sign_out::end_session;
 use crate::workos::ClientDevice;
 
 impl RenewalContext {
@@ -80,12 +80,14 @@ impl RenewalContext {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<bool, DbError> {
-        let (id, expires_at, sid) = (row.id.clone(), row.expires_at, row.workos_sid.clone());
+        let (id, expires_at) = (row.id.clone(), row.expires_at);
         let ended = self.database.write(move |conn| {
             if !row.revoke_unused(conn, now)? {
                 return Ok::<_, DbError>(false);
             }
             end_session(conn, &row.id, now)?;
+            // Otherwise WorkOS would sign the user in again from its own session, without credentials.
+            WorkosRevocation::request(conn, &row.workos_sid, now)?;
             let event = AuditEvent::SessionRevoked {
                 user_id: row.user_id,
                 session_id: row.id.clone(),
@@ -97,8 +99,7 @@ impl RenewalContext {
         let ended = ended.await?;
         if ended {
             self.revocations.add_revoked(&id, expires_at);
-            // Otherwise WorkOS would sign the user in again from its own session, without credentials.
-            revoke_in_background(self.workos.clone(), sid.into_iter().collect());
+            self.at_workos.send_soon();
         }
         Ok(ended)
     }

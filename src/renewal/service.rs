@@ -22,6 +22,7 @@ use crate::ids::SessionId;
 use crate::keys::Keys;
 use crate::sessions::{LeaseCondition, RevocationCache, SessionRow, SessionState};
 use crate::settings::Settings;
+use crate::sign_out::WorkosRevocations;
 use crate::single_flight::{FlightLeader, SingleFlight};
 use crate::workos::{ClientDevice, RenewalAdmission, WorkosClient};
 
@@ -77,6 +78,7 @@ pub(super) type CheckFlight = FlightLeader<SessionId, CheckProgress>;
 
 impl RenewalService {
     /// Creates the service.
+    #[expect(clippy::too_many_arguments, reason = "each is a service of its own")]
     pub fn new(
         settings: &Settings,
         database: Database,
@@ -85,6 +87,7 @@ impl RenewalService {
         clock: Clock,
         revocations: Arc<RevocationCache>,
         failures: FailureCounter,
+        at_workos: WorkosRevocations,
     ) -> Self {
         Self {
             context: Arc::new(RenewalContext {
@@ -99,6 +102,7 @@ impl RenewalService {
                 session_age: settings.session_cookie_age,
                 failures,
                 answer_lost: Notify::new(),
+                at_workos,
                 idle_timeout: settings.session_idle_timeout,
             }),
             checks: SingleFlight::default(),

@@ -14,9 +14,9 @@ use crate::clock::{Timestamp, whole_seconds};
 use crate::db::Conn;
 use crate::error::SignInFailure;
 use crate::ids::UserId;
-use crate::sessions::{NewSession, SessionRow};
+use crate::sessions::{NewSession, SessionRow, WorkosRevocation};
 use crate::settings::Rate;
-use crate::sign_out::end_session;
+use crate::sign_out::{end_session, unused_sids};
 use crate::workos::ClientDevice;
 
 /// The most open sessions of an account. Another sign-in ends the oldest one.
@@ -80,16 +80,18 @@ pub(super) fn end_surplus_sessions(
     let now = new.created_at;
     let mut others = SessionRow::active_of_user(conn, new.user_id, now)?;
     others.retain(|row| row.id != new.id);
-    for surplus in others.into_iter().skip(OPEN_SESSIONS - 1) {
+    let surplus = others.split_off(others.len().min(OPEN_SESSIONS - 1));
+    for surplus in &surplus {
         end_session(conn, &surplus.id, now)?;
         let ended = AuditEvent::SessionRevoked {
             user_id: surplus.user_id,
-            session_id: surplus.id,
+            session_id: surplus.id.clone(),
             reason: RevocationReason::TooManySessions,
         };
         ended.record(conn, device, now)?;
     }
-    Ok(())
+    let sids = unused_sids(conn, &surplus, now)?;
+    WorkosRevocation::request(conn, &sids, now)
 }
 
 impl From<TooManySignIns> for SignInFailure {

@@ -14,8 +14,10 @@ use crate::keys::Keys;
 use crate::random::{RandomnessError, random_text};
 use crate::renewal;
 use crate::sealing::SealError;
-use crate::sessions::{NewSession, SessionRow, SessionState, truncate_user_agent};
-use crate::sign_out::end_open_session;
+use crate::sessions::{
+    NewSession, SessionRow, SessionState, WorkosRevocation, truncate_user_agent,
+};
+use crate::sign_out::{end_open_session, unused_sids};
 use crate::tokens::LONGEST_IMPERSONATION;
 use crate::workos::{Authentication, ClientDevice};
 
@@ -188,6 +190,10 @@ pub(super) fn end_replaced(
             ended.extend(SessionRow::revoke_sid(conn, sid, now)?);
         }
         ended.push(row);
+        // Otherwise no session here would name it any more: no log-out would reach it, and WorkOS would sign its
+        // user in again in this browser, without credentials.
+        let sids = unused_sids(conn, &ended, now)?;
+        WorkosRevocation::request(conn, &sids, now)?;
     }
     for row in ended {
         let replaced = AuditEvent::SessionRevoked {

@@ -10,13 +10,13 @@ use super::callback_dedup::CallbackDedup;
 use crate::accounts::passwords::Hasher;
 use crate::audit::FailureCounter;
 use crate::clock::{Clock, Timestamp};
-use crate::db::{Conn, Database, DbError};
+use crate::db::Database;
 use crate::error::SignInFailure;
 use crate::ids::SessionId;
 use crate::keys::Keys;
-use crate::sessions::{RevocationCache, SessionRow};
+use crate::sessions::RevocationCache;
 use crate::settings::{PasswordLogin, ProviderLinking, Rate, Settings};
-use crate::sign_out::{revoke_in_background, unused_sids};
+use crate::sign_out::WorkosRevocations;
 use crate::throttle::{ExchangeBudget, ExchangePermit};
 use crate::tokens::Tokens;
 use crate::workos::WorkosClient;
@@ -42,6 +42,8 @@ pub struct SignInDependencies {
     pub exchanges: Arc<ExchangeBudget>,
     /// Counts refused sign-ins.
     pub failures: FailureCounter,
+    /// Revokes ended sessions at WorkOS.
+    pub at_workos: WorkosRevocations,
 }
 
 /// Signs users in. Cheap to clone.
@@ -87,27 +89,13 @@ impl SignInService {
     }
 
     /// Completes the end of the browser's previous session, which a sign-in at `now` has replaced: records it
-    /// in this replica's cache, and ends it at WorkOS in the background, unless the new session is of the
-    /// same WorkOS session. Otherwise no session here would name it any more: no log-out would reach it, and
-    /// WorkOS would sign its user in again in this browser, without credentials.
+    /// in this replica's cache, and has it revoked at WorkOS.
     pub(super) fn previous_has_ended(&self, previous: Option<&SessionId>, now: Timestamp) {
-        let Some(id) = previous.cloned() else {
-            return;
-        };
-        let latest_end = now.plus(self.session_age);
-        self.services.revocations.add_revoked(&id, latest_end);
-        let (database, workos) = (self.services.database.clone(), self.services.workos.clone());
-        tokio::spawn(async move {
-            let find = move |conn: &mut Conn| {
-                let row = SessionRow::by_id(conn, &id)?;
-                // A session that had ended before was left alone.
-                let ended = row.filter(|row| row.revoked_at == Some(now));
-                unused_sids(conn, ended.as_slice(), now).map_err(DbError::from)
-            };
-            match database.read(find).await {
-                Ok(sids) => revoke_in_background(workos, sids),
-                Err(error) => log::warn!("a replaced session was not ended at WorkOS: {error}"),
-            }
-        });
+        // Also for the oldest session of an account that had too many.
+        self.services.at_workos.send_soon();
+        if let Some(id) = previous {
+            let latest_end = now.plus(self.session_age);
+            self.services.revocations.add_revoked(id, latest_end);
+        }
     }
 }

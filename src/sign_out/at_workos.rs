@@ -1,53 +1,143 @@
-//! Revokes sessions at WorkOS that have ended here.
+//! Revokes at WorkOS the sessions that have ended here. They are rows until WorkOS has answered, so that neither an
+//! outage of WorkOS nor the end of this process loses one.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::ids::WorkosSid;
+use chrono::TimeDelta;
+use tokio::sync::Notify;
+
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Conn, Database, DbError};
+use crate::sessions::WorkosRevocation;
 use crate::workos::{WorkosClient, WorkosError};
 
-/// Sessions that WorkOS was not made to revoke.
+/// How often the rows are read, for those of other processes and of failed attempts.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// How many rows are read at once.
+const BATCH: i64 = 100;
+/// How long a process may take to revoke one session: longer than the time-out of the client.
+const LEASE: TimeDelta = TimeDelta::seconds(20);
+/// The back-off after the first failure. It doubles with each further one.
+const FIRST_BACK_OFF: TimeDelta = TimeDelta::seconds(10);
+const LONGEST_BACK_OFF: TimeDelta = TimeDelta::minutes(10);
+/// A session is not revoked any more after this time.
+const GIVE_UP_AFTER: TimeDelta = TimeDelta::days(1);
+
+/// Revokes ended sessions at WorkOS. Cheap to clone.
+#[derive(Clone)]
+pub struct WorkosRevocations {
+    database: Database,
+    workos: WorkosClient,
+    clock: Clock,
+    requested: Arc<Notify>,
+}
+
+/// Why sessions were not revoked at WorkOS.
 #[derive(Debug, thiserror::Error)]
-#[error("{left} of {all} sessions were not revoked at WorkOS: {error}")]
-pub struct NotRevokedAtWorkos {
-    /// The number of sessions that were not revoked.
-    pub left: usize,
-    /// The number of sessions that were to be revoked.
-    pub all: usize,
-    /// Why.
-    #[source]
-    pub error: WorkosError,
+pub enum RevocationError {
+    /// WorkOS cannot be reached, or refuses the API key.
+    #[error(transparent)]
+    Workos(#[from] WorkosError),
+    /// The rows cannot be read or written.
+    #[error(transparent)]
+    Database(#[from] DbError),
 }
 
-/// Revokes these sessions at WorkOS, one after the other, until WorkOS cannot be reached.
-pub async fn revoke_sessions_at_workos(
-    workos: &WorkosClient,
-    sids: &BTreeSet<WorkosSid>,
-) -> Result<(), NotRevokedAtWorkos> {
-    for (done, sid) in sids.iter().enumerate() {
-        match workos.revoke_session(sid).await {
-            Ok(()) => {}
+impl WorkosRevocations {
+    /// Creates the service.
+    pub fn new(database: Database, workos: WorkosClient, clock: Clock) -> Self {
+        Self {
+            database,
+            workos,
+            clock,
+            requested: Arc::default(),
+        }
+    }
+
+    /// Sends requested revocations soon. Called after the transaction that requests them.
+    pub fn send_soon(&self) {
+        self.requested.notify_one();
+    }
+
+    /// Sends requested revocations, for as long as this future is awaited.
+    pub async fn send_periodically(&self) {
+        let mut is_failing = false;
+        let now = self.clock.now();
+        let make_due = move |conn: &mut Conn| Ok(WorkosRevocation::make_due(conn, now)?);
+        if let Err::<_, DbError>(error) = self.database.write(make_due).await {
+            log::error!("failed to read the sessions that are to end at WorkOS: {error}");
+        }
+        loop {
+            let sent = self.send_due().await;
+            match &sent {
+                Err(error) if !is_failing => log::warn!(
+                    "sessions that ended here did not end at WorkOS, trying again: {error}"
+                ),
+                Ok(()) | Err(_) => {}
+            }
+            is_failing = sent.is_err();
+            // An error means that the time is up.
+            let _elapsed = tokio::time::timeout(INTERVAL, self.requested.notified()).await;
+        }
+    }
+
+    /// Sends the revocations that are due, one after the other, until one fails.
+    pub async fn send_due(&self) -> Result<(), RevocationError> {
+        loop {
+            let now = self.clock.now();
+            let due = move |conn: &mut Conn| {
+                WorkosRevocation::due(conn, now, BATCH).map_err(DbError::from)
+            };
+            let due = self.database.read(due).await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            for revocation in due {
+                self.send(revocation).await?;
+            }
+        }
+    }
+
+    /// Sends one revocation, unless another process does. The outcome is stored by the process that sent it.
+    async fn send(&self, revocation: WorkosRevocation) -> Result<(), RevocationError> {
+        let now = self.clock.now();
+        let (row, until) = (revocation.clone(), now.plus(LEASE));
+        let claim = move |conn: &mut Conn| row.claim(conn, now, until).map_err(DbError::from);
+        if !self.database.write(claim).await? {
+            return Ok(());
+        }
+        let sid = &revocation.sid;
+        let result = match self.workos.revoke_session(sid).await {
             // The session has already ended at WorkOS.
-            Err(error @ WorkosError::Refused { .. }) if !error.is_misconfiguration() => {
+            Err(error @ WorkosError::Refused { .. })
+                if !error.is_misconfiguration() && !error.is_foreign() =>
+            {
                 log::info!("WorkOS did not revoke session {sid}: {error}");
+                Ok(())
             }
-            // The remaining calls would fail too, and each takes seconds to do so.
-            Err(error) => {
-                let (left, all) = (sids.len() - done, sids.len());
-                return Err(NotRevokedAtWorkos { left, all, error });
-            }
+            result => result,
+        };
+        let is_over = now >= revocation.created_at.plus(GIVE_UP_AFTER);
+        if let (Err(error), true) = (&result, is_over) {
+            log::error!(
+                "session {sid} ended here a day ago and was not revoked at WorkOS, giving up: {error}"
+            );
         }
+        let next = (result.is_err() && !is_over).then(|| next_attempt(&revocation, now));
+        let store = move |conn: &mut Conn| {
+            let stored = match next {
+                Some(next) => revocation.postpone(conn, next),
+                None => revocation.delete(conn),
+            };
+            stored.map_err(DbError::from)
+        };
+        self.database.write(store).await?;
+        Ok(result?)
     }
-    Ok(())
 }
 
-/// Revokes sessions at WorkOS that have ended here.
-pub fn revoke_in_background(workos: WorkosClient, sids: BTreeSet<WorkosSid>) {
-    if sids.is_empty() {
-        return;
-    }
-    tokio::spawn(async move {
-        if let Err(failure) = revoke_sessions_at_workos(&workos, &sids).await {
-            log::warn!("not all sessions that ended here ended at WorkOS: {failure}");
-        }
-    });
+fn next_attempt(revocation: &WorkosRevocation, now: Timestamp) -> Timestamp {
+    let doublings = revocation.attempts.clamp(0, 10);
+    now.plus((FIRST_BACK_OFF * (1 << doublings)).min(LONGEST_BACK_OFF))
 }

@@ -27,6 +27,36 @@ pub struct SignOutRequest {
     pub device: ClientDevice,
     /// Why the session ends, if not by its own log-out.
     pub reason: Option<RevocationReason>,
+    /// Who ends the session at WorkOS.
+    pub log_out: WorkosLogOut,
+}
+
+/// Who ends the session of a sign-out at WorkOS.
+#[derive(Debug, Default)]
+pub enum WorkosLogOut {
+    /// The browser, which is sent to WorkOS's log-out.
+    #[default]
+    Browser,
+    /// This server.
+    Server,
+    /// This server, while this session of the browser that sent the request is open. Otherwise both were of one
+    /// WorkOS session, and the browser is sent to WorkOS's log-out.
+    ServerWhileOpen(SessionId),
+}
+
+impl WorkosLogOut {
+    /// Whether this server ends the session at WorkOS. Must be called after the sessions have ended, in their
+    /// transaction.
+    pub(super) fn is_by_server(&self, conn: &mut Conn) -> QueryResult<bool> {
+        match self {
+            Self::Browser => Ok(false),
+            Self::Server => Ok(true),
+            Self::ServerWhileOpen(id) => {
+                let row = SessionRow::by_id(conn, id)?;
+                Ok(row.is_some_and(|row| row.revoked_at.is_none()))
+            }
+        }
+    }
 }
 
 impl SignOutRequest {

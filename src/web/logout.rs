@@ -1,6 +1,5 @@
 //! `GET` and `POST /auth/logout`: ends the session here and at WorkOS.
 
-use std::collections::BTreeSet;
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
@@ -153,7 +152,6 @@ impl BrowserLogout {
             // Both sessions belonged to the same WorkOS session.
             return self.redirect(session, sid.as_ref()).map(Some);
         }
-        self.sign_out.revoke_at_workos(BTreeSet::from_iter(sid));
         Ok(None)
     }
 
@@ -165,16 +163,14 @@ impl BrowserLogout {
     ) -> Result<HttpResponse, Error> {
         let now = self.clock.now();
         self.end_pending_sign_ins().await?;
-        let ended = self
+        let current = self
             .sign_out
             .sign_out_everywhere(&user.session_id, self.device.clone(), now)
             .await?;
         // Also if its row was deleted.
         self.revocations
             .add_revoked(&user.session_id, user.expires_at);
-        let response = self.redirect(session, ended.current.as_ref());
-        self.sign_out.revoke_at_workos(ended.others);
-        response
+        self.redirect(session, current.as_ref())
     }
 
     async fn end_pending_sign_ins(&self) -> Result<(), Error> {

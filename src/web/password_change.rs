@@ -1,6 +1,5 @@
 //! `POST /account/password`: sets a new password after the old one was entered.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -22,7 +21,7 @@ use crate::http::recent_session::RecentSession;
 use crate::http::throttled::client_address;
 use crate::middleware::device;
 use crate::sessions::{BrowserSession, SessionState};
-use crate::sign_out::SignOutRequest;
+use crate::sign_out::{SignOutRequest, WorkosLogOut};
 use crate::state::AppState;
 
 /// The form's page.
@@ -143,10 +142,10 @@ async fn change_once(
         }
         Err(_) => in_session.was_not_compared(),
     }
-    let Some(ended) = none_if_refused(outcome, PAGE)? else {
+    if none_if_refused(outcome, PAGE)?.is_none() {
         return Ok(PasswordFormOutcome::WrongOldPassword);
-    };
-    app.sign_out.revoke_at_workos(ended.workos_sids);
+    }
+    app.at_workos.send_soon();
     // So that this replica does not wait for its next reading.
     if let Err(error) = app.revocations.refresh(&app.database, now).await {
         log::warn!("failed to read the ended sessions, which end with the next reading: {error}");
@@ -165,15 +164,14 @@ async fn end_guessed_session(
         session_id: Some(user.session_id.clone()),
         device: device(request, &app.settings.trusted_proxies),
         reason: Some(RevocationReason::WrongPasswords),
+        log_out: WorkosLogOut::Server,
         ..SignOutRequest::default()
     };
     let now = app.clock.now();
-    let ended = app.sign_out.sign_out(request, now).await?;
+    app.sign_out.sign_out(request, now).await?;
     // Also if the row was deleted.
     app.revocations
         .add_revoked(&user.session_id, user.expires_at);
-    app.sign_out
-        .revoke_at_workos(BTreeSet::from_iter(ended.workos_sid));
     session.remove();
     let next = PAGE.to_owned();
     Err(Error::SessionOver { next })

@@ -1,6 +1,7 @@
 //! The client of WorkOS's API.
 
 mod breaker;
+mod credentials;
 mod memberships;
 mod retry;
 mod step_answer;
@@ -115,7 +116,7 @@ impl WorkosClient {
 
     /// Fails if WorkOS is failing: for requests that a page can do without.
     fn refuse_while_failing(&self) -> Result<(), WorkosError> {
-        match self.breaker.is_open() {
+        match self.breaker.is_failing_now() {
             true => Err(WorkosError::unsent("it does not answer renewals")),
             false => Ok(()),
         }
@@ -256,39 +257,6 @@ impl WorkosClient {
             body["user_agent"] = user_agent.as_str().into();
         }
         body
-    }
-
-    /// Checks that the API key and the client id are valid together. WorkOS checks them before the
-    /// code, which is invalid on purpose.
-    pub async fn verify_credentials(&self) -> Result<(), WorkosError> {
-        let body = json!({
-            "client_id": self.client_id,
-            "client_secret": self.api_key.expose_secret(),
-            "grant_type": "authorization_code",
-            "code": "vestibule-check-of-credentials",
-        });
-        match self
-            .authenticate(self.sender(), &body, RetryPolicy::Safe)
-            .await
-        {
-            Ok(_) => {}
-            Err(error @ WorkosError::Refused { status: 400, .. })
-                if !error.is_misconfiguration() => {}
-            Err(error) => return Err(error),
-        }
-        self.verify_api_key().await
-    }
-
-    /// Checks the API key by requesting a user that does not exist. WorkOS's own emulator accepts
-    /// any API key when a code is exchanged, but checks it here.
-    async fn verify_api_key(&self) -> Result<(), WorkosError> {
-        let url = format!("{}/user_management/users/user_nobody", self.base_url);
-        let request = self.http.get(url).bearer_auth(self.api_key.expose_secret());
-        let sent = self.sender().send(request, RetryPolicy::Safe, ignore_body);
-        match sent.await {
-            Err(error @ WorkosError::Refused { .. }) if !error.is_misconfiguration() => Ok(()),
-            result => result,
-        }
     }
 
     async fn authenticate(

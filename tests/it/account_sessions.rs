@@ -4,6 +4,7 @@ mod everywhere;
 mod impersonated;
 mod list;
 mod others;
+mod outbox;
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,5 @@
 //! Sets up and removes the second factor of an account, with the audit events.
 
-use std::collections::BTreeSet;
-
 use diesel::prelude::*;
 
 use super::recovery_codes::{self, RecoveryCodes};
@@ -13,10 +11,11 @@ use crate::audit::{AuditEvent, ChangedBy};
 use crate::clock::Timestamp;
 use crate::db::schema::{totp_factors, users};
 use crate::db::{Conn, DbError, on_unique_violation};
-use crate::ids::{SessionId, UserId, WorkosSid};
+use crate::ids::{SessionId, UserId};
 use crate::keys::Keys;
 use crate::random::RandomnessError;
 use crate::sealing::SealError;
+use crate::sessions::WorkosRevocation;
 use crate::workos::ClientDevice;
 
 const TOTP: &str = "totp";
@@ -69,15 +68,14 @@ pub fn lock_account(
 
 /// Stores a secret, which the caller has compared with the app's code of the time step `last_step`, and
 /// new recovery codes. Revokes the account's tokens, and its sessions except `keep`: they may have begun
-/// with a stolen password alone. Returns the codes and the WorkOS sessions of the revoked sessions; `None` if
-/// the account has a factor by now.
+/// with a stolen password alone. Returns the codes; `None` if the account has a factor by now.
 pub fn add_totp(
     conn: &mut Conn,
     keys: &Keys,
     user_id: UserId,
     (secret, last_step, keep): (&TotpSecret, i64, &SessionId),
     (device, now): (&ClientDevice, Timestamp),
-) -> Result<Option<(RecoveryCodes, BTreeSet<WorkosSid>)>, SecondFactorError> {
+) -> Result<Option<RecoveryCodes>, SecondFactorError> {
     let new = NewTotpRow::new(keys, user_id, secret, last_step, now)?;
     let added = on_unique_violation(conn, |conn| {
         diesel::insert_into(totp_factors::table)
@@ -88,6 +86,7 @@ pub fn add_totp(
         return Ok(None);
     }
     let revoked = revoke_other_sessions(conn, user_id, keep, now)?;
+    WorkosRevocation::request(conn, &revoked.workos_sids, now)?;
     let event = AuditEvent::FactorAdded {
         user_id,
         factor: TOTP,
@@ -97,7 +96,7 @@ pub fn add_totp(
     event.record(conn, device, now)?;
     let codes = RecoveryCodes::generate()?;
     codes.replace(conn, user_id)?;
-    Ok(Some((codes, revoked.workos_sids)))
+    Ok(Some(codes))
 }
 
 /// Stores a secret that another program has confirmed, in place of one that the account may have. Its

@@ -65,12 +65,12 @@ pub(super) async fn set_up(
         let confirmed = (&secret, last_step, &keep);
         add_totp(conn, &keys, account.id, confirmed, (&device, now))
     });
-    let Some((codes, workos_sids)) = outcome.await.map_err(on_form)? else {
+    let Some(codes) = outcome.await.map_err(on_form)? else {
         // The account has changed, or has a factor by now: the page shows what is true.
         return Ok(redirect(PAGE));
     };
     session.remove_tokens();
-    app.sign_out.revoke_at_workos(workos_sids);
+    app.at_workos.send_soon();
     // So that this replica does not wait for its next reading.
     if let Err(error) = app.revocations.refresh(&app.database, now).await {
         log::warn!("failed to read the ended sessions, which end with the next reading: {error}");

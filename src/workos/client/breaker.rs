@@ -118,6 +118,14 @@ impl CircuitBreaker {
         self.shared.state.lock().outage.is_some()
     }
 
+    /// Whether the breaker is open because of a failure a short time ago.
+    pub(crate) fn is_failing_now(&self) -> bool {
+        let now = self.clock.elapsed();
+        let state = self.shared.state.lock();
+        let outage = state.outage.as_ref();
+        outage.is_some_and(|outage| outage.is_recent(now))
+    }
+
     /// Whether the breaker is open and it is too early for the next probe.
     pub(crate) fn is_pausing(&self) -> bool {
         let now = self.clock.elapsed();
@@ -167,7 +175,7 @@ impl CircuitBreaker {
         state.last_probe += 1;
         state.running += 1;
         outage.running_probe = Some(state.last_probe);
-        let is_failure_recent = now.saturating_sub(outage.failed_at) < PROBE_LIFETIME;
+        let is_failure_recent = outage.is_recent(now);
         let permit = self.permit(Some(state.last_probe), is_failure_recent);
         Some(RenewalAdmission::Admitted(permit))
     }
@@ -180,8 +188,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// Records that WorkOS answered a request. Only the answer to a probe closes the breaker; another one brings
-    /// the next probe forward.
+    /// Records that WorkOS answered a request. The answer to a probe closes the breaker. Another one brings the
+    /// next probe forward, and closes the breaker only if no request has failed for a while.
     pub(super) fn record_answer(&self, permit: Option<&RenewalPermit>) {
         let now = self.clock.elapsed();
         let mut state = self.shared.state.lock();
@@ -193,7 +201,7 @@ impl CircuitBreaker {
         let Some(outage) = &mut state.outage else {
             return;
         };
-        if permit.is_some_and(|permit| permit.is_probe_of(outage)) {
+        if permit.is_some_and(|permit| permit.is_probe_of(outage)) || !outage.is_recent(now) {
             let lasted = now.saturating_sub(outage.since).as_secs();
             state.outage = None;
             log::info!("WorkOS answers again after {lasted} s; renewing sessions");
@@ -245,6 +253,10 @@ impl CircuitBreaker {
 }
 
 impl Outage {
+    fn is_recent(&self, now: Duration) -> bool {
+        now.saturating_sub(self.failed_at) < PROBE_LIFETIME
+    }
+
     fn is_pausing(&self, now: Duration) -> bool {
         self.running_probe.is_some() || now < self.next_probe_at
     }

@@ -2,7 +2,8 @@
 
 use diesel::prelude::*;
 use vestibule::clock::Clock;
-use vestibule::db::schema::{sessions, users};
+use vestibule::db::schema::{sessions, users, workos_revocations};
+use vestibule::ids::WorkosSid;
 use vestibule::sessions::NewSession;
 
 use super::timestamp;
@@ -26,13 +27,26 @@ fn set_active(target: &ImportTarget, id: i64, is_active: bool) {
     });
 }
 
+fn sid_of(user_id: i64) -> WorkosSid {
+    format!("workos-session-of-{user_id}").into()
+}
+
+/// The sessions that a server is to revoke at WorkOS.
+fn to_be_revoked(target: &ImportTarget) -> Vec<WorkosSid> {
+    target.rows(|conn| {
+        workos_revocations::table
+            .select(workos_revocations::sid)
+            .load(conn)
+    })
+}
+
 pub(super) fn sign_in(target: &ImportTarget, user_id: i64) {
     let now = Clock::system().now();
     let session = NewSession {
         id: format!("session-of-{user_id}").into(),
         user_id: user_id.into(),
         login_attempt: None,
-        workos_sid: None,
+        workos_sid: Some(sid_of(user_id)),
         workos_refresh_token: None,
         confirmed_until: None,
         created_at: now,
@@ -125,6 +139,7 @@ fn deactivation_and_activation_in_django_are_imported() {
     django.set(1, "is_active = false");
     target.import(&django, &[]);
     let user = target.user(1);
+    assert_eq!(to_be_revoked(&target), [sid_of(1)]);
     assert!(!user.is_active && user.token_version == 1, "{user:?}");
     assert!(!is_signed_in(&target, 1) && user.sessions_ended_at.is_some());
     django.set(1, "is_active = true");

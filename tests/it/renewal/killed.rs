@@ -76,7 +76,7 @@ async fn a_killed_server_completes_its_renewals_when_it_starts_again() {
         })
         .collect();
     gate.reached_by(RUNNING).await.unwrap();
-    let (workos, test_database) = site.kill();
+    let (workos, test_database) = site.end("KILL");
     join_all(requests).await;
     let risked = rows(&database)
         .into_iter()

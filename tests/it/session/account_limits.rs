@@ -8,6 +8,7 @@ use vestibule::accounts::User;
 use vestibule::db::schema::audit_events;
 use vestibule::sessions::NewSession;
 
+use crate::account_sessions::workos_has;
 use crate::audit::{detail, events};
 use crate::support::api::ApiResponse;
 use crate::support::app::TestApp;
@@ -94,6 +95,25 @@ async fn the_oldest_of_more_than_a_hundred_sessions_ends() {
         detail(&revoked[0]),
         json!({ "reason": "too_many_sessions" })
     );
+}
+
+#[tokio::test]
+async fn the_oldest_session_ends_at_workos_too() {
+    let app = TestApp::start();
+    app.signed_in(ADA).await;
+    app.advance(1_000);
+    insert_sessions(&app, &app.user(ADA), 99);
+    workos_has(&app, ADA, 1).await;
+    app.signed_in(ADA).await;
+    assert_eq!(open_sessions(&app).len(), 100);
+    workos_has(&app, ADA, 1).await;
+    let newest = app
+        .sessions()
+        .into_iter()
+        .filter(|row| row.revoked_at.is_none());
+    let sids: Vec<_> = newest.filter_map(|row| row.workos_sid).collect();
+    let user = app.workos().user(ADA).expect("Ada").id;
+    assert_eq!(app.workos().sessions_of(&user), [sids[0].to_string()]);
 }
 
 #[tokio::test]

@@ -86,9 +86,10 @@ impl Site {
         database.url().to_owned()
     }
 
-    /// Kills its process with SIGKILL. Returns its AuthKit emulator, which keeps running, and its database.
-    pub(crate) fn kill(mut self) -> (authkit_emulator::EmulatorHandle, TestDatabase) {
-        drop(self.program);
+    /// Ends its process with this signal. Returns its AuthKit emulator, which keeps running, and its database.
+    pub(crate) fn end(mut self, signal: &str) -> (authkit_emulator::EmulatorHandle, TestDatabase) {
+        self.program.signal(signal);
+        self.program.wait();
         let database = self.database.take().expect("it is handed on once");
         (self.workos, database)
     }
