@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 
 use crate::accounts::{end_everything_of, random_version_step};
+use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::database_epoch::{DatabaseEpoch, RestoreMark};
 use crate::db::schema::{
@@ -17,6 +18,7 @@ use crate::db::{Conn, Database, DbError, bump_sequence, database_now};
 use crate::ids::{SessionId, UserId};
 use crate::random::{RandomnessError, random_number};
 use crate::sessions::SessionRow;
+use crate::workos::ClientDevice;
 
 /// How many rows one transaction changes.
 const BATCH: i64 = 1_000;
@@ -73,17 +75,18 @@ pub fn end_what_was_restored(
     let unconfirmed_sessions = in_batches(database, SessionId::from(""), |conn, after| {
         require_confirmation(conn, after, now)
     })?;
-    let latest = mark.latest();
-    let heartbeat = database.write_blocking(|conn| finish(conn, latest))?;
-    mark.write(heartbeat);
-    Ok(RestoreReport {
+    let report = RestoreReport {
         data_until,
         accounts,
         ended_tokens,
         ended_sessions,
         unconfirmed_sessions,
         ended_sign_ins,
-    })
+    };
+    let latest = mark.latest();
+    let heartbeat = database.write_blocking(|conn| finish(conn, &report, latest, now))?;
+    mark.write(heartbeat);
+    Ok(report)
 }
 
 /// Begins a new epoch, notes that a backup was restored, raises ids, and deletes the pending sign-ins.
@@ -112,7 +115,18 @@ fn begin(conn: &mut Conn, epoch: i64, now: Timestamp) -> Result<(Timestamp, usiz
 }
 
 /// The heartbeat is at least as late as the mark, which would otherwise say that the database was restored.
-fn finish(conn: &mut Conn, mark: Option<Timestamp>) -> Result<Timestamp, DbError> {
+fn finish(
+    conn: &mut Conn,
+    report: &RestoreReport,
+    mark: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Timestamp, DbError> {
+    let event = AuditEvent::DatabaseRestored {
+        data_until: report.data_until,
+        ended_sessions: report.ended_sessions,
+        ended_tokens: report.ended_tokens,
+    };
+    event.record(conn, &ClientDevice::default(), now)?;
     let heartbeat = mark.max(Some(database_now(conn)?));
     let heartbeat = heartbeat.max(Some(DatabaseEpoch::read(conn)?.heartbeat_at));
     let heartbeat = heartbeat.unwrap_or(Timestamp::FAR_AWAY);

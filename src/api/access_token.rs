@@ -6,6 +6,7 @@ use super::ApiError;
 use super::error::Unauthorized;
 use crate::accounts::User;
 use crate::audit::{AuditEvent, RefusedKey};
+use crate::database_epoch::warn_of_unknown;
 use crate::db::{Database, DbError};
 use crate::middleware::device;
 use crate::state::AppState;
@@ -51,6 +52,9 @@ pub(super) async fn load_user(database: &Database, claims: TokenClaims) -> Resul
 
 /// The user among the rows that a verified access token names, unless the token has been revoked.
 pub(super) fn check_subject(claims: &TokenClaims, behind: TokenSubject) -> Result<User, ApiError> {
+    if behind.user.is_none() && claims.ver.is_some() {
+        warn_of_unknown("the account of an access token");
+    }
     let user = behind.user.ok_or(Unauthorized::UserNotFound)?;
     if !user.is_active {
         return Err(Unauthorized::UserInactive.into());

@@ -201,6 +201,20 @@ impl AuditEvent {
                 json!({ "by": by.name() }),
             ),
             Self::KeyRefused { key } => ("key_refused", None, None, json!({ "key": key.name() })),
+            Self::DatabaseRestored {
+                data_until,
+                ended_sessions,
+                ended_tokens,
+            } => (
+                "database_restored",
+                None,
+                None,
+                json!({
+                    "data_until": data_until.to_string(),
+                    "ended_sessions": ended_sessions,
+                    "ended_tokens": ended_tokens,
+                }),
+            ),
             Self::FailuresOmitted => ("failures_omitted", None, None, Value::Null),
         }
     }

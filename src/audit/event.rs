@@ -1,5 +1,6 @@
 //! The events of the audit trail.
 
+use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 
 /// An event of the audit trail.
@@ -161,6 +162,15 @@ pub enum AuditEvent {
     KeyRefused {
         /// Which.
         key: RefusedKey,
+    },
+    /// An operator ran `vestibule restored`. The sessions and tokens that ended have no events of their own.
+    DatabaseRestored {
+        /// Up to when the data of the backup go.
+        data_until: Timestamp,
+        /// How many sessions ended.
+        ended_sessions: usize,
+        /// How many refresh tokens ended.
+        ended_tokens: usize,
     },
     /// More kinds of failure in one minute than are recorded one by one.
     FailuresOmitted,

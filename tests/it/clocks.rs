@@ -10,7 +10,8 @@ use vestibule::tokens::TokenGrant;
 
 use crate::support::api::PASSWORD;
 use crate::support::app::TestApp;
-use crate::support::readings::happens_soon;
+use crate::support::log;
+use crate::support::readings::{becomes_true, happens_soon};
 
 const ADA: &str = "ada@example.com";
 const HOUR: TimeDelta = TimeDelta::hours(1);
@@ -125,6 +126,19 @@ async fn a_password_session_from_the_future_is_compared_with_its_account_at_once
         .submit("/account/sessions/revoke", &[("all", "1")])
         .await;
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_clock_that_differs_from_the_databases_is_logged() {
+    log::capture();
+    // The numbers are no other test's.
+    for (seconds, side) in [(12_345, "ahead of"), (-54_321, "behind")] {
+        let now = Clock::system().now().plus(TimeDelta::seconds(seconds));
+        let _app = TestApp::builder().clock(Clock::standing_at(now)).start();
+        let number = format!("clock is {}", seconds.abs() / 10);
+        let is_logged = async || log::has_line_with(&number, &format!("s {side} the database's"));
+        assert!(becomes_true(is_logged).await, "{seconds}");
+    }
 }
 
 #[tokio::test]

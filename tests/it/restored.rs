@@ -60,10 +60,10 @@ impl Credentials {
         assert_eq!(refreshed.status, StatusCode::UNAUTHORIZED, "{refreshed:?}");
     }
 
-    /// Sends the form that ends all sessions of the user.
-    async fn sign_out_everywhere(&self, app: &TestApp) {
+    /// Sends a form that ends sessions of the user.
+    async fn sign_out(&self, app: &TestApp, name: &str, value: &str) {
         let request = Visitor::new(&app.url).request(Method::POST, "/account/sessions/revoke");
-        let request = request.header(COOKIE, &self.cookies).form(&[("all", "1")]);
+        let request = request.header(COOKIE, &self.cookies).form(&[(name, value)]);
         request.send().await.unwrap();
     }
 }
@@ -105,7 +105,11 @@ async fn credentials_from_after_the_backup_are_nobodys() {
     assert_eq!(app.user(PAT).id, id, "the number is given out again");
     assert!(olive.cookie_is_refused(&app).await);
     olive.assert_tokens_are_refused(&app).await;
-    olive.sign_out_everywhere(&app).await;
+    olive.sign_out(&app, "all", "1").await;
+    let of_pat = app.sessions().into_iter().find(|row| row.user_id == id);
+    olive
+        .sign_out(&app, "session_id", &of_pat.unwrap().id)
+        .await;
     assert!(
         pat.is_signed_in().await,
         "it ended the session of another user"
@@ -162,6 +166,8 @@ async fn what_has_ended_after_the_backup_is_not_valid_again() {
     let report = run_restored(&app);
     assert_eq!((report.ended_tokens, report.accounts), (3, 3));
     assert_eq!((report.ended_sessions, report.unconfirmed_sessions), (1, 2));
+    let event = "FROM audit_events WHERE event = 'database_restored' AND detail LIKE '%\"ended_tokens\":3%'";
+    assert_eq!(app.count_rows(event), 1);
     let renewals = original.renewals();
     assert!(happens_soon(&app, async || ada.cookie_is_refused(&app).await).await);
     assert!(pat.cookie_is_refused(&app).await);

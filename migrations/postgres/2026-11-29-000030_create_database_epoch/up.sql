@@ -9,5 +9,8 @@ CREATE TABLE database_epoch (
     restore_noticed_at TIMESTAMP
 );
 
+-- The last session says up to when the data of an earlier version go, which may be a backup too.
 INSERT INTO database_epoch (id, epoch, heartbeat_at)
-VALUES (1, floor(random() * 281474976710656)::bigint, clock_timestamp() AT TIME ZONE 'UTC');
+SELECT 1, floor(random() * 281474976710656)::bigint, least(
+    (SELECT max(created_at) FROM sessions), clock_timestamp() AT TIME ZONE 'UTC'
+);

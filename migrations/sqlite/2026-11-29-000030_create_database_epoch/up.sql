@@ -9,5 +9,9 @@ CREATE TABLE database_epoch (
     restore_noticed_at TIMESTAMP
 );
 
+-- The last session says up to when the data of an earlier version go, which may be a backup too.
 INSERT INTO database_epoch (id, epoch, heartbeat_at)
-VALUES (1, abs(random() % 281474976710656), strftime('%Y-%m-%d %H:%M:%f', 'now'));
+SELECT 1, abs(random() % 281474976710656), min(
+    coalesce((SELECT max(created_at) FROM sessions), strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    strftime('%Y-%m-%d %H:%M:%f', 'now')
+);

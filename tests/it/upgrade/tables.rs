@@ -1,8 +1,10 @@
 //! An upgrade keeps every row.
 
+use chrono::TimeDelta;
 use diesel::backend::Backend;
 use diesel::prelude::*;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
+use vestibule::database_epoch::DatabaseEpoch;
 use vestibule::db::schema::{deleted_workos_users, identities, refresh_tokens};
 use vestibule::ids::SessionId;
 
@@ -39,6 +41,22 @@ async fn every_row_is_kept() {
     ];
     let expected = expected.map(|(table, rows)| (table.to_owned(), rows));
     assert_eq!(found, expected.into());
+}
+
+#[tokio::test]
+async fn the_last_session_says_up_to_when_the_data_of_an_earlier_version_go() {
+    let upgraded = Upgraded::start();
+    let app = &upgraded.app;
+    let last = app.sessions().iter().map(|row| row.created_at).max();
+    // The first heartbeat of the server follows. It finds no restore, because there is no mark.
+    revert_new_migrations(app.database_url());
+    let mut migrations = app.database.migrations().unwrap();
+    while migrations.apply_next().unwrap().is_some() {}
+    let epoch = app.rows(DatabaseEpoch::read);
+    assert_eq!(Some(epoch.heartbeat_at), last);
+    assert_eq!(epoch.restore_noticed_at, None);
+    let later = app.now().plus(TimeDelta::hours(1));
+    assert_eq!(epoch.restored_from(Some(later)), last);
 }
 
 #[tokio::test]
