@@ -8,7 +8,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-pub(super) const NAMES: [&str; 30] = [
+pub(super) const NAMES: [&str; 31] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
     "2026-11-21-000003_create_django_imports",
@@ -38,6 +38,7 @@ pub(super) const NAMES: [&str; 30] = [
     "2026-11-29-000029_create_django_import_options",
     "2026-11-29-000030_create_database_epoch",
     "2026-11-29-000031_keep_requests_to_workos",
+    "2026-11-29-000032_trigger_search_path",
     "2026-11-29-000034_add_changed_at_to_sessions",
 ];
 
