@@ -160,6 +160,9 @@ fn not_migrated(message: String) -> CheckMessage {
 
 fn unusable_database(url: &DatabaseUrl, error: &DbError) -> CheckMessage {
     let hint = match url {
+        _ if matches!(error, DbError::Unsuitable(_)) => {
+            "Keep the old database until the new one works."
+        }
         DatabaseUrl::Sqlite(_) => {
             "Check that DATABASE_URL names a SQLite database, and that its file and folder are writable."
         }

@@ -5,17 +5,20 @@
 
 mod conn;
 mod error;
+mod faults;
+mod lane;
 mod migrations;
+mod pool;
+mod readiness;
+mod row_queues;
 pub mod schema;
 mod sequence;
 pub mod source;
 mod timestamp;
 
+use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-use diesel::r2d2::{Pool, PooledConnection};
 
 pub(crate) use conn::insert_all;
 pub use conn::{Conn, database_now, on_unique_violation};
@@ -24,24 +27,35 @@ pub use migrations::Migrations;
 pub use sequence::{bump_sequence, take_ids};
 
 use crate::settings::{DatabaseSettings, DatabaseUrl};
-use conn::{ConnectionManager, OpenMode};
+use conn::{OpenMode, SessionSql};
+use faults::Faults;
+use lane::Lane;
+use readiness::Readiness;
+use row_queues::{RowKey, RowQueues};
 
-/// How long a request waits for a connection before it fails.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a request waits for its queries. It is longer than the wait for a connection and the timeout
-/// of a statement together.
+/// How long a request waits for its queries. It is longer than the wait for a lock and the timeout of a
+/// statement together.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
 /// SQLite reads in parallel in WAL mode. More readers would only wait for the CPU.
 const SQLITE_READERS: u32 = 8;
+/// How often queries run if other transactions are in the way, or connections end before them.
+const ATTEMPTS: usize = 4;
 
 /// A handle to the database; cheap to clone.
 #[derive(Clone)]
 pub struct Database {
-    /// SQLite allows one writer at a time. The pool serves waiting writers in order; SQLite's lock does not.
-    writer: Arc<Pool<ConnectionManager>>,
-    reader: Arc<Pool<ConnectionManager>>,
-    /// Whether the last write failed.
-    write_failed: Arc<AtomicBool>,
+    /// SQLite allows one writer at a time. Waiting writers are served in order here; SQLite's lock does not.
+    writer: Arc<Lane>,
+    reader: Arc<Lane>,
+    /// On PostgreSQL a connection of its own, so that a readiness probe does not wait for requests.
+    probe: Arc<Lane>,
+    /// On PostgreSQL a connection of its own for what every request depends on.
+    reserved: Arc<Lane>,
+    /// On PostgreSQL, where a locked row does not concern everybody.
+    queues: Option<Arc<RowQueues>>,
+    /// The rows that the writes of this handle need.
+    key: Option<RowKey>,
+    readiness: Arc<Readiness>,
 }
 
 impl Database {
@@ -61,67 +75,115 @@ impl Database {
     }
 
     fn with_mode(settings: &DatabaseSettings, mode: OpenMode) -> Result<Self, DbError> {
-        conn::connect(&settings.url, mode)?;
+        let url = &settings.url;
+        let sql = Arc::new(SessionSql::find(url, mode)?);
         let writing = if mode == OpenMode::ReadOnly {
             mode
         } else {
             OpenMode::Existing
         };
-        let pool = |size: u32, mode: OpenMode| {
-            let manager = ConnectionManager::new(settings.url.clone(), mode);
-            let builder = Pool::builder()
-                .max_size(size)
-                // No connection in advance: if a thread of the pool is still connecting when a command
-                // exits, libcrypto's clean-up at exit makes the process crash.
-                .min_idle(Some(0))
-                .connection_timeout(CONNECTION_TIMEOUT)
-                .error_handler(Box::new(error::LogPoolErrors));
-            Arc::new(builder.build_unchecked(manager))
-        };
-        let write_failed = Arc::new(AtomicBool::new(false));
-        Ok(match &settings.url {
-            DatabaseUrl::Sqlite(_) => Self {
-                writer: pool(1, writing),
-                reader: pool(SQLITE_READERS, OpenMode::ReadOnly),
-                write_failed,
-            },
+        let lane = |size: u32, mode: OpenMode| Lane::new(size, url, mode, &sql);
+        let readiness = Arc::default();
+        Ok(match url {
+            DatabaseUrl::Sqlite(_) => {
+                let reader = lane(SQLITE_READERS, OpenMode::ReadOnly);
+                Self {
+                    writer: lane(1, writing),
+                    probe: Arc::clone(&reader),
+                    reserved: Arc::clone(&reader),
+                    reader,
+                    queues: None,
+                    key: None,
+                    readiness,
+                }
+            }
             DatabaseUrl::Postgres(_) => {
-                let both = pool(settings.pool_size, writing);
+                let both = lane(settings.pool_size, writing);
                 Self {
                     writer: Arc::clone(&both),
                     reader: both,
-                    write_failed,
+                    probe: lane(1, writing),
+                    reserved: lane(1, writing),
+                    queues: Some(Arc::default()),
+                    key: None,
+                    readiness,
                 }
             }
         })
     }
 
-    /// Runs `queries` on a blocking thread, without a transaction. They run to the end even if the client
-    /// disconnects.
-    pub async fn read<T, E>(
-        &self,
-        queries: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<DbError> + Send + 'static,
-    {
-        let database = self.clone();
-        run_blocking(move || database.read_blocking(queries)).await
+    /// A handle whose writes need rows that belong to this id, of an account or a session. On PostgreSQL, two of
+    /// them run at a time in this process: if such a row is locked, further ones wait without a connection.
+    pub fn queued_by(&self, id: impl Hash) -> Self {
+        Self {
+            key: self.queues.as_ref().map(|queues| queues.key(id)),
+            ..self.clone()
+        }
     }
 
-    /// Runs `queries` on a blocking thread in one transaction, which an `Err` rolls back. They run to the
-    /// end even if the client disconnects.
-    pub async fn write<T, E>(
+    /// A handle that reads with a connection which requests do not use, for what every request depends on.
+    pub fn reserved(&self) -> Self {
+        Self {
+            reader: Arc::clone(&self.reserved),
+            ..self.clone()
+        }
+    }
+
+    /// Runs `queries` on a blocking thread, without a transaction of their own. Once begun, they run to the end
+    /// even if the client disconnects. If their connection has ended before them, they run on another one.
+    pub async fn read<T, E>(
         &self,
-        queries: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+        queries: impl FnOnce(&mut Conn) -> Result<T, E> + Clone + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
+        let permit = self.reader.permit().await?;
+        let lane = Arc::clone(&self.reader);
+        run_blocking(move || {
+            let _held = permit;
+            for _ in 1..ATTEMPTS {
+                match lane.read(queries.clone()) {
+                    Err(failure) if failure.may_succeed_again => {}
+                    outcome => return outcome.map_err(|failure| failure.error),
+                }
+            }
+            lane.read(queries).map_err(|failure| failure.error)
+        })
+        .await
+    }
+
+    /// Runs `queries` on a blocking thread in one transaction, which an `Err` rolls back. Once begun, they run to
+    /// the end even if the client disconnects. After a deadlock or a serialization failure they run again, in
+    /// another transaction.
+    pub async fn write<T, E>(
+        &self,
+        queries: impl FnOnce(&mut Conn) -> Result<T, E> + Clone + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let in_turn = match (&self.queues, self.key) {
+            (Some(queues), Some(key)) => Some(queues.enter(key).await?),
+            _ => None,
+        };
+        let permit = self.writer.permit().await?;
         let database = self.clone();
-        run_blocking(move || database.write_blocking(queries)).await
+        run_blocking(move || {
+            let _held = (permit, in_turn);
+            for _ in 1..ATTEMPTS {
+                match database.write_once(queries.clone()) {
+                    (Err(_), faults) if faults.any_of(Faults::CONFLICT) => {
+                        log::info!("a transaction conflicted with another one; running it again");
+                    }
+                    (outcome, _) => return outcome,
+                }
+            }
+            database.write_once(queries).0
+        })
+        .await
     }
 
     /// [`read`](Self::read) without async, for commands.
@@ -129,20 +191,25 @@ impl Database {
         &self,
         queries: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        queries(&mut *connection(&self.reader)?)
+        let outcome = self.reader.read(queries);
+        outcome.map_err(|failure| failure.error)
     }
 
-    /// [`write`](Self::write) without async, for commands.
+    /// [`write`](Self::write) without async, for commands. It runs `queries` once.
     pub fn write_blocking<T, E: From<DbError>>(
         &self,
         queries: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        let outcome = connection(&self.writer)
-            .map_err(E::from)
-            .and_then(|mut conn| conn::transaction(&mut conn, queries));
-        // Any error counts: at worst the next readiness probe writes without need.
-        self.write_failed.store(outcome.is_err(), Ordering::Relaxed);
-        outcome
+        self.write_once(queries).0
+    }
+
+    fn write_once<T, E: From<DbError>>(
+        &self,
+        queries: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> (Result<T, E>, Faults) {
+        let (outcome, faults) = self.writer.write(queries);
+        self.readiness.note_write(outcome.is_ok(), faults);
+        (outcome, faults)
     }
 
     /// Names of the migrations that are not applied, the oldest first. Creates no file.
@@ -156,38 +223,51 @@ impl Database {
 
     /// The migrations of this database.
     pub fn migrations(&self) -> Result<Migrations, DbError> {
-        Ok(Migrations::new(connection(&self.writer)?))
+        Ok(Migrations::new(self.writer.get()?))
     }
 
-    /// Whether the application can serve requests: the database answers and every migration is applied. If
-    /// the last write failed, the probe also writes; otherwise it only reads.
+    /// Whether the application can serve requests: the database answers, can be written to, and every migration
+    /// is applied. The database is asked once a second at most.
     pub async fn is_ready(&self) -> Result<bool, DbError> {
+        self.readiness.ask(self.probe()).await
+    }
+
+    async fn probe(&self) -> Result<bool, DbError> {
+        let permit = self.probe.permit().await?;
         let database = self.clone();
         run_blocking(move || {
-            if !Migrations::new(connection(&database.reader)?)
-                .pending()?
-                .is_empty()
-            {
+            let _held = permit;
+            if !Migrations::new(database.probe.get()?).pending()?.is_empty() {
                 return Ok(false);
             }
-            if database.write_failed.load(Ordering::Relaxed) {
-                database.check_writable()?;
-            }
+            database.probe_write()?;
             Ok(true)
         })
         .await
     }
 
-    /// Fails if the database cannot be written to: SQLite's file is read-only, or its disk is full.
+    /// SQLite's only writer is asked only after a write has failed.
+    fn probe_write(&self) -> Result<(), DbError> {
+        let write_failed = self.readiness.write_failed();
+        if write_failed {
+            let lane = if self.queues.is_some() {
+                &self.probe
+            } else {
+                &self.writer
+            };
+            lane.write(conn::probe_space).0
+        } else if self.queues.is_some() {
+            self.probe.write(conn::probe_write).0
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Fails if the database cannot be written to: SQLite's file is read-only or its disk is full, or PostgreSQL's
+    /// server only allows reading.
     pub fn check_writable(&self) -> Result<(), DbError> {
         self.write_blocking(conn::probe_write)
     }
-}
-
-fn connection(
-    pool: &Pool<ConnectionManager>,
-) -> Result<PooledConnection<ConnectionManager>, DbError> {
-    pool.get().map_err(DbError::from)
 }
 
 async fn run_blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>

@@ -63,8 +63,11 @@ impl SignOutService {
         now: Timestamp,
     ) -> Result<SignedOut, DbError> {
         let tokens = Arc::clone(&self.tokens);
-        let (row, workos_sid, ended) = self
-            .database
+        let database = match &request.session_id {
+            Some(id) => self.database.queued_by(id),
+            None => self.database.clone(),
+        };
+        let (row, workos_sid, ended) = database
             .write(move |conn| {
                 let row = match &request.session_id {
                     Some(id) => end_session(conn, id, now)?,
@@ -186,6 +189,7 @@ impl SignOutService {
         let current_id = current_id.clone();
         let (ended, current) = self
             .database
+            .queued_by(&current_id)
             .write(move |conn| {
                 let Some(SessionRow { user_id, .. }) = SessionRow::by_id(conn, &current_id)? else {
                     return Ok((Vec::new(), None));

@@ -95,6 +95,10 @@ missing_debian_packages() {
     if needed postgres && ! postgres_programs >/dev/null; then
         printf '%s\n' postgresql
     fi
+    # Debian installs it outside of a user's PATH.
+    if needed postgres && ! have pgbouncer && [[ ! -x /usr/sbin/pgbouncer ]]; then
+        printf '%s\n' pgbouncer
+    fi
 }
 
 links_libpq() {
@@ -128,6 +132,10 @@ apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3 \
         install --yes --no-install-recommends "$@" >"$scratch/apt.log" 2>&1 || status=$?
     as_root rm -f "$settings"
+    # The package starts a service, which the tests do not use.
+    if [[ " $* " == *" pgbouncer "* && -d /run/systemd/system ]]; then
+        as_root systemctl disable --quiet --now pgbouncer
+    fi
     if ((status != 0)); then
         tail -n 30 "$scratch/apt.log" >&2
     fi

@@ -55,6 +55,7 @@ impl From<diesel::result::Error> for CredentialError {
 }
 
 /// An account whose password has been checked and is right.
+#[derive(Clone)]
 pub struct CheckedCredentials {
     user: User,
     /// The password hashed with the current parameters, if the stored hash is weaker.
@@ -137,6 +138,7 @@ async fn try_to_change(
             .value?;
         let (keep, device) = (change.keep.clone(), change.device.clone());
         let changed = database
+            .queued_by(id)
             .write(move |conn| {
                 if checked.confirm(conn)?.is_none() {
                     return Ok::<_, DbError>(None);
@@ -278,6 +280,11 @@ pub fn labels_without_sign_in_method(
 }
 
 impl CheckedCredentials {
+    /// The account whose password was checked.
+    pub fn user_id(&self) -> UserId {
+        self.user.id
+    }
+
     /// Returns the account as it is now, and stores the rehashed password. To be called in the
     /// transaction that signs in. `None`: the account has changed since the password was checked
     /// (another sign-in may have rehashed it), so the password has to be checked again.

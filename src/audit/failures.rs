@@ -35,7 +35,7 @@ struct FailureCounts {
     omitted: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct CountedFailure {
     /// The device of the first of these failures.
     device: ClientDevice,

@@ -1,10 +1,12 @@
 //! The connection type, which is one of Diesel's two, and how each is opened.
 
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sqlite;
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::r2d2::{ManageConnection, R2D2Connection};
+use diesel::r2d2::R2D2Connection;
 use diesel::result::Error as QueryError;
 
 use super::error::DbError;
@@ -12,6 +14,8 @@ use crate::clock::Timestamp;
 use crate::settings::DatabaseUrl;
 
 pub use multi::Conn;
+#[cfg(feature = "postgres")]
+pub(super) use postgres::establish as establish_postgres;
 pub(super) use sqlite::OpenMode;
 
 /// A module of its own, because the derive adds items beside the enum.
@@ -27,136 +31,88 @@ mod multi {
     }
 }
 
-/// Opens connections for the pool.
-pub(super) struct ConnectionManager {
-    url: DatabaseUrl,
-    mode: OpenMode,
+/// The statements that begin sessions and transactions.
+pub(super) struct SessionSql {
+    /// Run first on a new connection to PostgreSQL.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "SQLite has none")
+    )]
+    on_connect: String,
+    /// Begins a transaction.
+    pub(super) begin: String,
+    /// Begins a transaction that waits only briefly for a lock; `None` on SQLite, which has one lock.
+    pub(super) begin_with_short_wait: Option<String>,
+    /// Whether a pooler may run each transaction in another session. Then every query needs a transaction.
+    pub(super) is_behind_pooler: bool,
 }
 
-impl ConnectionManager {
-    pub(super) fn new(url: DatabaseUrl, mode: OpenMode) -> Self {
-        Self { url, mode }
-    }
-}
-
-impl ManageConnection for ConnectionManager {
-    type Connection = Conn;
-    type Error = DbError;
-
-    fn connect(&self) -> Result<Conn, DbError> {
-        connect(&self.url, self.mode)
-    }
-
-    fn is_valid(&self, conn: &mut Conn) -> Result<(), DbError> {
-        Ok(conn.ping()?)
-    }
-
-    fn has_broken(&self, conn: &mut Conn) -> bool {
-        std::thread::panicking() || conn.is_broken()
+impl SessionSql {
+    /// Opens a first connection, which shows whether the database can be used, and closes it.
+    pub(super) fn find(url: &DatabaseUrl, mode: OpenMode) -> Result<Self, DbError> {
+        match url {
+            DatabaseUrl::Sqlite(path) => sqlite::connect(path, mode).map(|_| Self {
+                on_connect: String::new(),
+                // Otherwise a transaction that reads and then writes fails at once with "database is locked"
+                // under contention, whatever the timeout.
+                begin: "BEGIN IMMEDIATE".to_owned(),
+                begin_with_short_wait: None,
+                is_behind_pooler: false,
+            }),
+            #[cfg(feature = "postgres")]
+            DatabaseUrl::Postgres(url) => postgres::session_sql(url),
+            #[cfg(not(feature = "postgres"))]
+            DatabaseUrl::Postgres(_) => Err(DbError::NoPostgres),
+        }
     }
 }
 
 /// Opens a connection. Diesel's derived `establish` tries each backend in turn, and would create a SQLite
 /// file with the name of a mistyped PostgreSQL address.
-pub(super) fn connect(url: &DatabaseUrl, mode: OpenMode) -> Result<Conn, DbError> {
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(unused_variables, reason = "for PostgreSQL")
+)]
+pub(super) fn connect(
+    url: &DatabaseUrl,
+    mode: OpenMode,
+    sql: &SessionSql,
+) -> Result<Conn, DbError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::connect(path, mode).map(Conn::Sqlite),
         #[cfg(feature = "postgres")]
-        DatabaseUrl::Postgres(url) => connect_postgres(url).map(Conn::Postgres),
+        DatabaseUrl::Postgres(url) => postgres::connect(url, sql).map(Conn::Postgres),
         #[cfg(not(feature = "postgres"))]
         DatabaseUrl::Postgres(_) => Err(DbError::NoPostgres),
     }
 }
 
-#[cfg(feature = "postgres")]
-fn connect_postgres(url: &secrecy::SecretString) -> Result<PgConnection, DbError> {
-    let mut conn = establish_postgres(url, "DATABASE_URL")?;
-    // A statement that hangs must not keep its connection for ever. Times are in UTC.
-    conn.batch_execute(
-        "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'; SET TIME ZONE 'UTC'",
-    )?;
-    Ok(conn)
-}
+/// Begins a transaction with this statement.
+pub(super) fn begin(conn: &mut Conn, statement: &str) -> QueryResult<()> {
+    use diesel::connection::AnsiTransactionManager as Transactions;
 
-/// Connects without settings of the session. `name` is the setting or option that gave the address.
-#[cfg(feature = "postgres")]
-pub(super) fn establish_postgres(
-    url: &secrecy::SecretString,
-    name: &str,
-) -> Result<PgConnection, DbError> {
-    use secrecy::ExposeSecret;
-
-    PgConnection::establish(&with_timeouts(url.expose_secret()))
-        .map_err(|error| DbError::Unavailable(format!("PostgreSQL: {}", one_line(&error, name))))
-}
-
-/// libpq's message on one line, without a URL.
-#[cfg(feature = "postgres")]
-fn one_line(error: &ConnectionError, name: &str) -> String {
-    let text = error.to_string();
-    let about_the_url = ["://", " URI", "percent-encoded"]
-        .iter()
-        .any(|sign| text.contains(sign));
-    if about_the_url {
-        // The message repeats the part of the URL that is wrong, which may be the password.
-        return format!("libpq cannot read {name}");
-    }
-    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-    let lines = text.lines().map(words).filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join(". ")
-}
-
-/// The URL with timeouts where it has none. Without them, libpq waits for ever for a host that does not
-/// answer.
-#[cfg(feature = "postgres")]
-fn with_timeouts(url: &str) -> String {
-    let mut url = url.to_owned();
-    for (name, value) in [
-        ("connect_timeout", "5"),
-        ("tcp_user_timeout", "10000"),
-        ("keepalives_idle", "10"),
-        ("keepalives_interval", "5"),
-        ("keepalives_count", "3"),
-    ] {
-        if !url.contains(name) {
-            url.push(if url.contains('?') { '&' } else { '?' });
-            url.push_str(&format!("{name}={value}"));
-        }
-    }
-    url
-}
-
-/// Runs `queries` in one transaction. SQLite's transaction begins IMMEDIATE: otherwise one that reads and
-/// then writes fails at once with "database is locked" under contention, whatever the timeout.
-pub(super) fn transaction<T, E: From<DbError>>(
-    conn: &mut Conn,
-    queries: impl FnOnce(&mut Conn) -> Result<T, E>,
-) -> Result<T, E> {
-    type Transactions = <Conn as Connection>::TransactionManager;
     match conn {
-        Conn::Sqlite(sqlite) => {
-            AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")
-        }
+        Conn::Sqlite(conn) => Transactions::begin_transaction_sql(conn, statement),
         #[cfg(feature = "postgres")]
-        Conn::Postgres(_) => Transactions::begin_transaction(conn),
+        Conn::Postgres(conn) => Transactions::begin_transaction_sql(conn, statement),
     }
-    .map_err(DbError::from)?;
-    match queries(conn) {
-        Ok(value) => {
-            Transactions::commit_transaction(conn).map_err(DbError::from)?;
-            Ok(value)
-        }
-        Err(error) => {
-            if let Err(rollback) = Transactions::rollback_transaction(conn) {
-                log::warn!("failed to roll back a transaction: {rollback}");
-            }
-            Err(error)
+}
+
+/// Fails if a connection cannot be used any more: the server does not answer, or, where `mode` allows writing,
+/// it has become a standby.
+pub(super) fn check_usable(conn: &mut Conn, mode: OpenMode) -> QueryResult<()> {
+    match conn {
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) if mode != OpenMode::ReadOnly => postgres::check_not_read_only(conn),
+        conn => {
+            let _ = mode;
+            conn.ping()
         }
     }
 }
 
-/// Writes an unchanged value to SQLite's file, to test that it can be written to. `BEGIN IMMEDIATE` alone
-/// succeeds on a read-only file, and a full disk shows only when a page is committed.
+/// Fails if the database cannot be written to. On SQLite it writes an unchanged value to the file: `BEGIN
+/// IMMEDIATE` alone succeeds on a read-only file, and a full disk shows only when a page is committed.
 pub(super) fn probe_write(conn: &mut Conn) -> Result<(), DbError> {
     match conn {
         Conn::Sqlite(conn) => {
@@ -164,9 +120,19 @@ pub(super) fn probe_write(conn: &mut Conn) -> Result<(), DbError> {
                 diesel::sql_query("PRAGMA user_version").get_result(conn)?;
             Ok(conn.batch_execute(&format!("PRAGMA user_version = {user_version}"))?)
         }
-        // PostgreSQL reports at each statement that it cannot write.
         #[cfg(feature = "postgres")]
-        Conn::Postgres(_) => Ok(()),
+        Conn::Postgres(conn) => Ok(postgres::probe_write(conn)?),
+    }
+}
+
+/// As [`probe_write`], and also fails if PostgreSQL has no space left for new rows. It costs more, so it is called
+/// after a write has failed.
+pub(super) fn probe_space(conn: &mut Conn) -> Result<(), DbError> {
+    probe_write(conn)?;
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => Ok(postgres::probe_space(conn)?),
     }
 }
 
@@ -226,22 +192,5 @@ pub fn on_unique_violation<T>(
         Ok(value) => Ok(Some(value)),
         Err(QueryError::DatabaseError(UniqueViolation, _)) => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-#[cfg(all(test, feature = "postgres"))]
-mod tests {
-    use super::with_timeouts;
-
-    #[test]
-    fn a_postgres_url_gets_the_timeouts_that_it_lacks() {
-        assert_eq!(
-            with_timeouts("postgres://h/d"),
-            "postgres://h/d?connect_timeout=5&tcp_user_timeout=10000&keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
-        );
-        assert_eq!(
-            with_timeouts("postgres://h/d?sslmode=require&connect_timeout=1"),
-            "postgres://h/d?sslmode=require&connect_timeout=1&tcp_user_timeout=10000&keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
-        );
     }
 }

@@ -17,6 +17,9 @@ pub enum DbError {
     /// The address is `postgres://`, and this build does not support PostgreSQL.
     #[error("this build does not support PostgreSQL; build it with `--features postgres`")]
     NoPostgres,
+    /// The database can never be used as it is; the text says why, and what to do.
+    #[error("{0}")]
+    Unsuitable(String),
     /// A migration failed.
     #[error("a migration failed: {0}")]
     Migration(String),
@@ -73,12 +76,12 @@ impl From<diesel::r2d2::PoolError> for DbError {
     }
 }
 
-/// Logs each failed attempt of the pool to connect.
+/// Logs each failed attempt of the pool to connect, and each connection that did not work any more.
 #[derive(Debug)]
 pub(super) struct LogPoolErrors;
 
 impl HandleError<DbError> for LogPoolErrors {
     fn handle_error(&self, error: DbError) {
-        log::warn!("failed to connect to the database: {error}");
+        log::warn!("a connection to the database was not opened, or is closed: {error}");
     }
 }

@@ -8,8 +8,9 @@ use diesel::sql_query;
 use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::conn::{Conn, ConnectionManager, transaction};
+use super::conn::Conn;
 use super::error::DbError;
+use super::pool::{ConnectionManager, LockWait, PooledConn};
 use crate::settings::DatabaseUrl;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -41,13 +42,13 @@ impl Migrations {
     /// Names of the migrations that are not applied, the oldest first. Writes nothing, unlike Diesel's own
     /// function.
     pub fn pending(&mut self) -> Result<Vec<String>, DbError> {
-        pending(&mut self.conn)
+        PooledConn::read(&mut self.conn, LockWait::Usual, pending)
     }
 
     /// Applies the oldest pending migration in its own transaction and returns its name; `None` if none is
     /// pending. Two processes that migrate at the same time take turns.
     pub fn apply_next(&mut self) -> Result<Option<String>, DbError> {
-        transaction(&mut self.conn, |conn| {
+        self.conn.transaction(LockWait::Usual, |conn| {
             lock(conn)?;
             let Some(name) = pending(conn)?.into_iter().next() else {
                 return Ok(None);
@@ -78,7 +79,7 @@ pub(super) fn names(url: &DatabaseUrl) -> Result<Vec<String>, DbError> {
 }
 
 /// Waits until no other process migrates, and locks others out until this transaction ends. SQLite's
-/// transaction already has the only write lock. Migrations have no statement timeout.
+/// transaction already has the only write lock. Migrations have no timeouts.
 fn lock(conn: &mut Conn) -> Result<(), DbError> {
     match conn {
         Conn::Sqlite(_) => {}
@@ -88,7 +89,8 @@ fn lock(conn: &mut Conn) -> Result<(), DbError> {
 
             // The number is arbitrary, but the same in every version of vestibule.
             conn.batch_execute(
-                "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(7817216943)",
+                "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+                 SELECT pg_advisory_xact_lock(7817216943)",
             )?;
         }
     }

@@ -136,9 +136,11 @@ async fn a_dropped_future_still_commits_its_transaction() {
     let (_folder, database) = database();
     let (begun, has_begun) = std::sync::mpsc::channel();
     let (go, may_go) = std::sync::mpsc::channel::<()>();
+    // `write` may run its closure again, so that the closure must be one that can be cloned.
+    let may_go = Arc::new(parking_lot::Mutex::new(may_go));
     let write = database.write(move |conn| {
         begun.send(()).unwrap();
-        may_go.recv().unwrap();
+        may_go.lock().recv().unwrap();
         insert(conn, "a@example.com").map_err(DbError::from)
     });
     {

@@ -268,7 +268,10 @@ fn database(error: &DbError) -> PublicError {
                 RETRY_SECONDS,
             )
         }
-        DbError::NoPostgres | DbError::Migration(_) | DbError::Rejected(_) => internal(),
+        DbError::NoPostgres
+        | DbError::Unsuitable(_)
+        | DbError::Migration(_)
+        | DbError::Rejected(_) => internal(),
     }
 }
 

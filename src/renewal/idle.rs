@@ -34,6 +34,7 @@ impl RenewalContext {
             let id = row.id.clone();
             let record = move |conn: &mut Conn| SessionRow::record_use(conn, &id, now);
             self.database
+                .queued_by(&row.id)
                 .write(move |conn| record(conn).map_err(DbError::from))
                 .await?;
         }

@@ -117,6 +117,7 @@ impl RevocationCache {
         let began = Instant::now();
         let since = self.since(now);
         let changes = database
+            .reserved()
             .read(move |conn| RecentChanges::read(conn, since, now))
             .await?;
         self.add_changes(changes, began, now);

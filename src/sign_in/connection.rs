@@ -27,7 +27,7 @@ impl SignInService {
             subject: identity.subject,
             email: None,
         };
-        let database = &self.services.database;
+        let database = self.services.database.queued_by(&session);
         database
             .write(move |conn| {
                 let Some(row) = SessionRow::lock_active(conn, &session, now)? else {
@@ -49,7 +49,7 @@ impl SignInService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<bool, DbError> {
-        let database = &self.services.database;
+        let database = self.services.database.queued_by(&session);
         database
             .write(move |conn| {
                 let Some(row) = SessionRow::lock_active(conn, &session, now)? else {
@@ -78,7 +78,7 @@ impl SignInService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<bool, DbError> {
-        let database = &self.services.database;
+        let database = self.services.database.queued_by(&session);
         database
             .write(move |conn| {
                 let Some(row) = SessionRow::lock_active(conn, &session, now)? else {

@@ -180,6 +180,7 @@ impl SignInService {
             let checked = checked.inspect_err(|error| self.count_refusal(error, device, now))?;
             let sign_in = sign_in.clone();
             let outcome = database
+                .queued_by(checked.user_id())
                 .write(move |conn| {
                     let Some(user) = checked.confirm(conn)? else {
                         return Ok::<_, E>(None);

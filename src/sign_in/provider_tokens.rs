@@ -214,7 +214,7 @@ impl SignInService {
             ..TokenGrant::default()
         };
         let tokens = Arc::clone(&self.services.tokens);
-        let database = &self.services.database;
+        let database = self.services.database.queued_by(&external.subject);
         let linking = self.linking;
         database
             .write(move |conn| {

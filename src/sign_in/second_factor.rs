@@ -170,12 +170,13 @@ impl SignInService {
         code: String,
         device: ClientDevice,
         now: Timestamp,
-        sign_in: impl FnOnce(&mut Conn, &User) -> Result<T, CodeSignInError> + Send + 'static,
+        sign_in: impl FnOnce(&mut Conn, &User) -> Result<T, CodeSignInError> + Clone + Send + 'static,
     ) -> Result<(User, T), CodeSignInError> {
         let policy = self.password_login;
         let keys = self.services.keys.clone();
         let (user_id, client) = (pending.user_id, device.clone());
-        let signed_in = self.services.database.write(move |conn| {
+        let database = self.services.database.queued_by(user_id);
+        let signed_in = database.write(move |conn| {
             let user = lock_account(conn, pending.user_id, pending.token_version)?;
             let Some(user) = user.filter(|user| has_password(user, policy)) else {
                 return Ok(Err(CodeSignInError::Expired));

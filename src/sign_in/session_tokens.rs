@@ -20,6 +20,7 @@ impl SignInService {
         let issued = self
             .services
             .database
+            .queued_by(&state.session_id)
             .write(move |conn| {
                 let Some(row) = SessionRow::lock_active(conn, &state.session_id, now)? else {
                     return Ok::<_, IssueError>(None);

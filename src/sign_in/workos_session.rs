@@ -135,6 +135,7 @@ impl SignInService {
         draft.login_attempt = Some(attempt);
         let confirmed_until = confirmed_until(&authentication, now);
         let profile = WorkosProfile::from(&authentication.user);
+        let database = &self.services.database.queued_by(&profile.workos_user_id);
         let ending = previous.clone();
         let sign_in = move |conn: &mut Conn| {
             let user = provision(conn, &profile, &record.device, now)?;
@@ -154,7 +155,6 @@ impl SignInService {
             record.write::<SignInFailure>(conn, user.id, Some(&row.id))?;
             Ok::<_, SignInFailure>((user, row))
         };
-        let database = &self.services.database;
         let (user, row) = match database.write(sign_in.clone()).await {
             Err(SignInFailure::Provision(refusal))
                 if self

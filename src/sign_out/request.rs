@@ -13,7 +13,7 @@ use crate::tokens::{RefreshTokenRow, TokenClaims, Tokens, end_family_of_access_t
 use crate::workos::ClientDevice;
 
 /// The session and the tokens that a sign-out request carried.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SignOutRequest {
     /// The browser session.
     pub session_id: Option<SessionId>,
@@ -32,7 +32,7 @@ pub struct SignOutRequest {
 }
 
 /// Who ends the session of a sign-out at WorkOS.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub enum WorkosLogOut {
     /// The browser, which is sent to WorkOS's log-out.
     #[default]

@@ -17,6 +17,7 @@ use super::token_record::{ExchangeableToken, RefreshSubject, TokenRecord, curren
 use crate::audit::FailureCounter;
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
+use crate::ids::UserId;
 use crate::workos::ClientDevice;
 
 /// An attempt fails only if another request replaces the same token meanwhile, which the next attempt
@@ -152,7 +153,7 @@ impl Tokens {
             .is_none()
             .then(|| RefreshTokenRow::from_claims(claims, &family, user_id, last));
         let jti = claims.jti.clone();
-        let consumed = database
+        let consumed = queued(database, user_id)
             .write(move |conn| {
                 if let Some(foreign) = first_use {
                     foreign.insert_if_new(conn)?;
@@ -185,7 +186,7 @@ impl Tokens {
         if row.is_none() {
             let user_id = user.map(|user| user.id);
             let foreign = RefreshTokenRow::from_claims(claims, &claims.jti, user_id, last);
-            let inserted = database
+            let inserted = queued(database, user_id)
                 .write(move |conn| Ok::<_, DbError>(foreign.insert_if_new(conn)?))
                 .await?;
             if !inserted {
@@ -222,6 +223,11 @@ impl Tokens {
         let issued_at = claims.iat.and_then(Timestamp::from_seconds).unwrap_or(now);
         issued_at.plus(LONGEST_IMPERSONATION).min(last)
     }
+}
+
+/// The database, for writes of this account; a token without a user has no rows that many requests need.
+fn queued(database: &Database, user_id: Option<UserId>) -> Database {
+    user_id.map_or_else(|| database.clone(), |id| database.queued_by(id))
 }
 
 /// The family of a token. The first use of another program's token begins one.

@@ -11,7 +11,8 @@ pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
-/// 200 if the database responds, no migration is pending, and the server is not about to stop.
+/// 200 if the database responds and can be written to, no migration is pending, and the server is not about to
+/// stop.
 pub async fn readyz(
     app: web::Data<AppState>,
     connections: web::Data<OpenConnections>,

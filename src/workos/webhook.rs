@@ -67,7 +67,7 @@ fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The body of a webhook.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct WebhookMessage {
     /// The event's id, `event_…`. It stays the same if the event is sent again.
     pub id: String,

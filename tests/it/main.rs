@@ -38,6 +38,7 @@ mod organization;
 mod pages;
 mod password_change;
 mod password_login;
+mod postgres;
 mod provider_connection;
 mod provisioning;
 mod purge;

@@ -39,12 +39,17 @@ fn read_only_uri(path: &Path) -> String {
 
 #[cfg(feature = "postgres")]
 pub(super) fn postgres(url: &secrecy::SecretString) -> Result<PgConnection, DbError> {
+    use diesel::connection::CacheSize;
+
     let mut conn = crate::db::conn::establish_postgres(url, "--from")?;
-    // Reading a whole table may take longer than the usual statement timeout.
+    // Behind a pooler, a named statement of an earlier run may still exist in the server's process.
+    conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+    // Reading a whole table may take longer than a role's timeouts. The settings end with the transaction, and
+    // a pooler gives all of it to one server process.
     conn.batch_execute(
-        "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
-         SET TIME ZONE 'UTC'; SET DateStyle = 'ISO, YMD'; \
-         BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
+         SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+         SET LOCAL TIME ZONE 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'",
     )?;
     Ok(conn)
 }

@@ -166,7 +166,7 @@ impl LeasedSubmission {
 
     async fn change(
         &self,
-        change: impl Fn(&PendingSignInRow, &mut Conn) -> QueryResult<usize> + Send + 'static,
+        change: impl Fn(&PendingSignInRow, &mut Conn) -> QueryResult<usize> + Clone + Send + 'static,
     ) -> Result<usize, DbError> {
         let row = self.submission.row.clone();
         self.service

@@ -57,7 +57,8 @@ pub(super) async fn set_up(
         return show_setup(app, user, &setup, &[error]);
     };
     let (keys, keep, now) = (app.keys.clone(), user.session_id.clone(), request.now);
-    let outcome = app.database.write(move |conn| {
+    let database = app.database.queued_by(request.account.id);
+    let outcome = database.write(move |conn| {
         let (account, device) = (request.account, request.device);
         if lock_account(conn, account.id, account.token_version)?.is_none() {
             return Ok(None);
@@ -129,6 +130,7 @@ async fn with_code<T: Send + 'static>(
     app: &AppState,
     request: CodeRequest,
     action: impl FnOnce(&mut Conn, &User, &ClientDevice, Timestamp) -> Result<T, SecondFactorError>
+    + Clone
     + Send
     + 'static,
 ) -> Result<Result<T, String>, Error> {
@@ -139,7 +141,8 @@ async fn with_code<T: Send + 'static>(
     let attempt = attempt.map_err(|error| error.on_form(PAGE))?;
     let (user_id, client, now) = (request.account.id, request.device.clone(), request.now);
     let keys = app.keys.clone();
-    let outcome = app.database.write(move |conn| {
+    let database = app.database.queued_by(user_id);
+    let outcome = database.write(move |conn| {
         let (account, device) = (request.account, request.device);
         if lock_account(conn, account.id, account.token_version)?.is_none() {
             return Ok(Err(CodeRejection::NoFactor));

@@ -1,0 +1,131 @@
+//! Rows and tables that somebody locks: other people's requests are answered.
+
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use reqwest::StatusCode;
+use vestibule::accounts::User;
+use vestibule::tokens::{TokenGrant, TokenPair};
+
+use super::{connect, migrated};
+use crate::support::api::PASSWORD;
+use crate::support::app::TestApp;
+use crate::support::readings::becomes_true;
+
+/// Pairs of tokens of these accounts, in turn.
+fn pairs(app: &TestApp, users: &[User], count: usize) -> Vec<TokenPair> {
+    let users = users.iter().cycle().take(count);
+    users
+        .map(|user| app.issue_tokens(user, TokenGrant::default()))
+        .collect()
+}
+
+fn users(app: &TestApp, count: usize) -> Vec<User> {
+    (0..count)
+        .map(|number| app.add_user(&format!("{number}@example.com"), true))
+        .collect()
+}
+
+/// Sends a refresh for each pair at once, and returns when the responses arrive.
+async fn refresh_all(app: &TestApp, pairs: &[TokenPair]) -> Vec<StatusCode> {
+    let visitor = app.visitor();
+    let requests = pairs.iter().map(|pair| {
+        let refresh = visitor.post_refresh_token("/api/token/refresh", &pair.refresh);
+        async { refresh.await.status }
+    });
+    futures_util::future::join_all(requests).await
+}
+
+/// Waits until this many connections of the database wait for a lock.
+async fn wait_for_locks(url: &str, at_least: i64) {
+    #[derive(QueryableByName)]
+    struct Waiting {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        count: i64,
+    }
+    let mut conn = connect(url);
+    let waiting = becomes_true(|| {
+        let query = "SELECT count(*) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waiting: Waiting = diesel::sql_query(query).get_result(&mut conn).unwrap();
+        async move { waiting.count >= at_least }
+    });
+    assert!(waiting.await);
+}
+
+async fn assert_ready(app: &TestApp) {
+    assert_eq!(app.visitor().get("/readyz").await.status(), StatusCode::OK);
+}
+
+/// With four connections and twelve requests that wait for one account's row.
+#[tokio::test]
+async fn a_locked_account_does_not_stop_others() {
+    let Some(database) = migrated() else { return };
+    let url = database.url().to_owned();
+    let app = TestApp::builder()
+        .database(database)
+        .setting("ROTATE_REFRESH_TOKENS", "true")
+        .setting("DATABASE_POOL_SIZE", "4")
+        .start();
+    let ada = app.add_user_with_password("ada@example.com", PASSWORD);
+    let olive = app.add_user_with_password("olive@example.com", PASSWORD);
+    let (of_ada, of_olive) = (pairs(&app, &[ada], 12), pairs(&app, &[olive], 12));
+    let mut other = connect(&url);
+    let locked = "BEGIN; SELECT FROM users WHERE email = 'ada@example.com' FOR UPDATE; \
+                  SELECT FROM refresh_tokens JOIN users ON users.id = user_id \
+                  WHERE email = 'ada@example.com' FOR UPDATE";
+    other.batch_execute(locked).unwrap();
+    let hammering = refresh_all(&app, &of_ada);
+    let others = async {
+        wait_for_locks(&url, 2).await;
+        for _ in 0..2 {
+            assert_ready(&app).await;
+            let visitor = app.visitor();
+            let answer = visitor.log_in("olive@example.com", PASSWORD).await;
+            assert_eq!(answer.status(), StatusCode::FOUND);
+        }
+        let refreshed = refresh_all(&app, &of_olive).await;
+        assert_eq!(refreshed, [StatusCode::OK; 12]);
+        other.batch_execute("ROLLBACK").unwrap();
+    };
+    let (answers, ()) = tokio::join!(hammering, others);
+    let expected = [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE];
+    assert!(
+        answers.iter().all(|status| expected.contains(status)),
+        "{answers:?}"
+    );
+    // Nothing was lost: the tokens that were not replaced still are.
+    assert_eq!(refresh_all(&app, &of_ada).await, [StatusCode::OK; 12]);
+}
+
+/// With four connections and sixteen requests of different accounts that wait for one table.
+#[tokio::test]
+async fn a_locked_table_does_not_stop_what_does_not_need_it() {
+    let Some(database) = migrated() else { return };
+    let url = database.url().to_owned();
+    let app = TestApp::builder()
+        .database(database)
+        .setting("ROTATE_REFRESH_TOKENS", "true")
+        .setting("DATABASE_POOL_SIZE", "4")
+        .start();
+    let olive = app.signed_in("olive@example.com").await;
+    let pairs = pairs(&app, &users(&app, 16), 16);
+    let mut other = connect(&url);
+    let locked = "BEGIN; LOCK TABLE refresh_tokens";
+    other.batch_execute(locked).unwrap();
+    let hammering = refresh_all(&app, &pairs);
+    let others = async {
+        wait_for_locks(&url, 2).await;
+        for _ in 0..5 {
+            assert_ready(&app).await;
+            let page = olive.get("/account").await;
+            assert_eq!(page.status(), StatusCode::OK);
+        }
+        other.batch_execute("ROLLBACK").unwrap();
+    };
+    let (answers, ()) = tokio::join!(hammering, others);
+    assert!(
+        answers.contains(&StatusCode::SERVICE_UNAVAILABLE),
+        "{answers:?}"
+    );
+    assert_eq!(refresh_all(&app, &pairs).await, [StatusCode::OK; 16]);
+}
