@@ -10,6 +10,8 @@ use super::faults::Faults;
 
 /// How long the result of a probe is used again, however many ask.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a probe may take. A commit that waits for a synchronous standby has no other limit.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the last writes and the last probe found.
 #[derive(Default)]
@@ -61,7 +63,12 @@ impl Readiness {
             return last.outcome.clone().map_err(DbError::Unavailable);
         }
         let began = Instant::now();
-        let outcome = probe.await;
+        let outcome = match tokio::time::timeout(PROBE_TIMEOUT, probe).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(DbError::Unavailable(format!(
+                "no answer within {PROBE_TIMEOUT:?}"
+            ))),
+        };
         if outcome.is_ok() {
             self.write_failed.store(false, Ordering::Relaxed);
         }
