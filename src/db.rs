@@ -13,6 +13,7 @@ mod readiness;
 mod row_queues;
 pub mod schema;
 mod sequence;
+mod session_sql;
 pub mod source;
 mod timestamp;
 
@@ -27,7 +28,7 @@ pub use migrations::Migrations;
 pub use sequence::{bump_sequence, take_ids};
 
 use crate::settings::{DatabaseSettings, DatabaseUrl};
-use conn::{OpenMode, SessionSql};
+use conn::OpenMode;
 use faults::Faults;
 use lane::Lane;
 use readiness::Readiness;
@@ -76,7 +77,7 @@ impl Database {
 
     fn with_mode(settings: &DatabaseSettings, mode: OpenMode) -> Result<Self, DbError> {
         let url = &settings.url;
-        let sql = Arc::new(SessionSql::find(url, mode)?);
+        let sql = Arc::new(conn::session_sql(url, mode)?);
         let writing = if mode == OpenMode::ReadOnly {
             mode
         } else {

@@ -10,6 +10,7 @@ use diesel::r2d2::R2D2Connection;
 use diesel::result::Error as QueryError;
 
 use super::error::DbError;
+use super::session_sql::SessionSql;
 use crate::clock::Timestamp;
 use crate::settings::DatabaseUrl;
 
@@ -31,39 +32,21 @@ mod multi {
     }
 }
 
-/// The statements that begin sessions and transactions.
-pub(super) struct SessionSql {
-    /// Run first on a new connection to PostgreSQL.
-    #[cfg_attr(
-        not(feature = "postgres"),
-        expect(dead_code, reason = "SQLite has none")
-    )]
-    on_connect: String,
-    /// Begins a transaction.
-    pub(super) begin: String,
-    /// Begins a transaction that waits only briefly for a lock; `None` on SQLite, which has one lock.
-    pub(super) begin_with_short_wait: Option<String>,
-    /// Whether a pooler may run each transaction in another session. Then every query needs a transaction.
-    pub(super) is_behind_pooler: bool,
-}
-
-impl SessionSql {
-    /// Opens a first connection, which shows whether the database can be used, and closes it.
-    pub(super) fn find(url: &DatabaseUrl, mode: OpenMode) -> Result<Self, DbError> {
-        match url {
-            DatabaseUrl::Sqlite(path) => sqlite::connect(path, mode).map(|_| Self {
-                on_connect: String::new(),
-                // Otherwise a transaction that reads and then writes fails at once with "database is locked"
-                // under contention, whatever the timeout.
-                begin: "BEGIN IMMEDIATE".to_owned(),
-                begin_with_short_wait: None,
-                is_behind_pooler: false,
-            }),
-            #[cfg(feature = "postgres")]
-            DatabaseUrl::Postgres(url) => postgres::session_sql(url),
-            #[cfg(not(feature = "postgres"))]
-            DatabaseUrl::Postgres(_) => Err(DbError::NoPostgres),
-        }
+/// Opens a first connection, which shows whether the database can be used, and closes it.
+pub(super) fn session_sql(url: &DatabaseUrl, mode: OpenMode) -> Result<SessionSql, DbError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => sqlite::connect(path, mode).map(|_| SessionSql {
+            on_connect: String::new(),
+            // Otherwise a transaction that reads and then writes fails at once with "database is locked"
+            // under contention, whatever the timeout.
+            begin: "BEGIN IMMEDIATE".to_owned(),
+            begin_with_short_wait: None,
+            is_behind_pooler: false,
+        }),
+        #[cfg(feature = "postgres")]
+        DatabaseUrl::Postgres(url) => postgres::session_sql(url),
+        #[cfg(not(feature = "postgres"))]
+        DatabaseUrl::Postgres(_) => Err(DbError::NoPostgres),
     }
 }
 

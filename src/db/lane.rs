@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use diesel::r2d2::{Pool, PooledConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::conn::{Conn, OpenMode, SessionSql};
+use super::conn::{Conn, OpenMode};
 use super::error::{DbError, LogPoolErrors};
 use super::faults::Faults;
 use super::pool::{ConnectionManager, LockWait, PooledConn};
+use super::session_sql::SessionSql;
 use crate::settings::DatabaseUrl;
 
 /// How long a request waits for a connection before it fails.

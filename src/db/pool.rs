@@ -9,9 +9,10 @@ use diesel::connection::{Connection, InstrumentationEvent, TransactionManager};
 use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::result::QueryResult;
 
-use super::conn::{self, Conn, OpenMode, SessionSql};
+use super::conn::{self, Conn, OpenMode};
 use super::error::DbError;
 use super::faults::{FaultRecord, Faults};
+use super::session_sql::SessionSql;
 use crate::settings::DatabaseUrl;
 
 /// A connection is asked again whether it works when this time has passed, used or not.

@@ -9,8 +9,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::SessionSql;
 use crate::db::error::DbError;
+use crate::db::session_sql::SessionSql;
 use url::{add_default, has_several_hosts, with_option, with_timeouts};
 
 /// A statement that hangs must not keep its connection for ever.
