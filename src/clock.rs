@@ -21,6 +21,9 @@ pub const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 pub struct Timestamp(NaiveDateTime);
 
 impl Timestamp {
+    /// The beginning of 1970, before every time that is stored.
+    pub const EPOCH: Self = Self(DateTime::UNIX_EPOCH.naive_utc());
+
     /// The end of the year 9999, which both databases can store.
     pub const FAR_AWAY: Self = Self(
         match DateTime::from_timestamp(253_402_300_799, 0) {

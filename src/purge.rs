@@ -1,6 +1,7 @@
 //! Deletes expired rows: with `vestibule flushexpiredtokens`, and once an hour in one of the replicas.
 
-use std::time::Duration;
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -16,9 +17,15 @@ use crate::sign_in::PendingSignInRow;
 use crate::tokens::RefreshTokenRow;
 use crate::webhooks;
 
-/// The number of rows deleted in one transaction. SQLite allows one writer at a time, and a
-/// transaction of this size takes milliseconds.
-const BATCH: usize = 1_000;
+/// The number of rows deleted in one transaction: at first, and at least and at most. It is adapted to
+/// [`BATCH_TIME`].
+const FIRST_BATCH: usize = 100;
+const BATCH_SIZES: RangeInclusive<usize> = 25..=1_000;
+/// How long one transaction should take. SQLite allows one writer at a time, so sign-ins wait meanwhile.
+const BATCH_TIME: Duration = Duration::from_millis(20);
+/// The shortest and the longest pause between two transactions. Without a pause the purge would take the only
+/// connection that writes to SQLite again before a waiting request gets it.
+const PAUSES: RangeInclusive<Duration> = Duration::from_millis(2)..=Duration::from_secs(1);
 /// The name of the job's row in `jobs`.
 const JOB: &str = "flushexpiredtokens";
 /// How often rows are deleted.
@@ -40,9 +47,8 @@ pub struct DeletedRows {
 }
 
 /// Deletes the rows that have expired by `now`, expired replay responses of refresh tokens, and old audit
-/// events. The row
-/// of a revoked session is kept for the lifetime of an access token, and for at least a day, because
-/// that lifetime may have been shortened since.
+/// events. The row of a revoked session is kept for the lifetime of an access token, and for at least a day,
+/// because that lifetime may have been shortened since.
 pub async fn purge(
     database: &Database,
     retention: &RetentionSettings,
@@ -155,19 +161,35 @@ async fn claim_job(database: &Database, now: Timestamp) -> Result<bool, DbError>
         .await
 }
 
-/// Calls `delete` with a limit until it deletes fewer rows than that. Returns the total.
+/// Calls `delete` with a limit until it deletes fewer rows than that. Returns the total. Others can write for
+/// at least half of the time.
 async fn in_batches(
     database: &Database,
     delete: impl Fn(&mut Conn, i64) -> QueryResult<usize> + Copy + Send + 'static,
 ) -> Result<usize, DbError> {
     let mut total = 0;
+    let mut limit = FIRST_BATCH;
     loop {
-        let deleted = database
-            .write(move |conn| delete(conn, BATCH as i64).map_err(DbError::from))
+        let began = Instant::now();
+        let (deleted, took) = database
+            .write(move |conn| {
+                let began = Instant::now();
+                let deleted = delete(conn, limit as i64)?;
+                Ok::<_, DbError>((deleted, began.elapsed()))
+            })
             .await?;
         total += deleted;
-        if deleted < BATCH {
+        if deleted < limit {
             return Ok(total);
         }
+        limit = if took > BATCH_TIME {
+            limit / 2
+        } else if took < BATCH_TIME / 2 {
+            limit * 2
+        } else {
+            limit
+        }
+        .clamp(*BATCH_SIZES.start(), *BATCH_SIZES.end());
+        tokio::time::sleep(began.elapsed().clamp(*PAUSES.start(), *PAUSES.end())).await;
     }
 }

@@ -40,7 +40,7 @@ impl RecentChanges {
         let epoch = DatabaseEpoch::read(conn)?.epoch;
         let mut revoked = tombstones(conn, since, now)?;
         let mut generations = Vec::new();
-        for (session, is_revoked) in changed_sessions(conn, since, now)? {
+        for (session, is_revoked) in changed_sessions(conn, since)? {
             match is_revoked {
                 true => revoked.push((session.session_id, session.expires_at)),
                 false => generations.push(session),
@@ -62,16 +62,10 @@ impl RecentChanges {
 fn changed_sessions(
     conn: &mut Conn,
     since: Option<Timestamp>,
-    now: Timestamp,
 ) -> QueryResult<Vec<(SessionGeneration, bool)>> {
     let generation = (sessions::id, sessions::generation, sessions::expires_at);
     let changed = sessions::table.select((generation, sessions::revoked_at.is_not_null()));
-    match since {
-        // Without a condition on the expiry, by whose index the database could search instead.
-        Some(since) => changed.filter(sessions::changed_at.ge(since)).load(conn),
-        None => changed
-            .filter(sessions::changed_at.is_not_null())
-            .filter(sessions::expires_at.gt(now))
-            .load(conn),
-    }
+    // Without a condition on the expiry, by whose index the database could search instead.
+    let since = since.unwrap_or(Timestamp::EPOCH);
+    changed.filter(sessions::changed_at.ge(since)).load(conn)
 }

@@ -274,20 +274,26 @@ impl SessionRow {
         let not_needed = sessions::revoked_at
             .is_null()
             .or(sessions::revoked_at.le(now.plus(-keep_revoked)));
-        let expired: Vec<SessionId> = sessions::table
+        let expired: Vec<(SessionId, Option<Timestamp>)> = sessions::table
             .filter(sessions::expires_at.le(now))
             .filter(not_needed)
-            .select(sessions::id)
+            .select((sessions::id, sessions::revoked_at))
             .limit(limit)
             .load(conn)?;
-        let expired = sessions::table.filter(sessions::id.eq_any(expired));
+        let ids = |not_revoked_only: bool| {
+            let chosen = expired
+                .iter()
+                .filter(|(_, revoked_at)| !not_revoked_only || revoked_at.is_none());
+            sessions::table
+                .filter(sessions::id.eq_any(chosen.map(|(id, _)| id).collect::<Vec<_>>()))
+        };
         // The trigger on deleted rows uses the database's clock. If that clock is behind, an expired
         // session would look like one that somebody deleted, and the trigger would revoke its tokens.
-        diesel::update(expired.clone())
-            .filter(sessions::revoked_at.is_null())
+        // A condition on `revoked_at` here would make SQLite read every session that is not revoked.
+        diesel::update(ids(true))
             .set(sessions::revoked_at.eq(sessions::expires_at.nullable()))
             .execute(conn)?;
-        diesel::delete(expired).execute(conn)
+        diesel::delete(ids(false)).execute(conn)
     }
 }
 

@@ -16,15 +16,14 @@ pub(super) fn tombstones(
     since: Option<Timestamp>,
     now: Timestamp,
 ) -> QueryResult<Vec<(SessionId, Timestamp)>> {
-    let ended =
-        ended_sessions::table.select((ended_sessions::session_id, ended_sessions::expires_at));
-    match since {
-        // Without a condition on the expiry, by whose index the database could search instead.
-        Some(since) => ended
-            .filter(ended_sessions::noticed_at.gt(since))
-            .load(conn),
-        None => ended.filter(ended_sessions::expires_at.gt(now)).load(conn),
-    }
+    // Without a condition on the expiry, by whose index the database could search instead.
+    let since = since.unwrap_or(Timestamp::EPOCH);
+    let mut ended: Vec<(SessionId, Timestamp)> = ended_sessions::table
+        .filter(ended_sessions::noticed_at.gt(since))
+        .select((ended_sessions::session_id, ended_sessions::expires_at))
+        .load(conn)?;
+    ended.retain(|(_, expires_at)| *expires_at > now);
+    Ok(ended)
 }
 
 /// Deletes up to `limit` tombstones of sessions whose cookies have expired.

@@ -42,6 +42,7 @@ mod postgres;
 mod provider_connection;
 mod provisioning;
 mod purge;
+mod query_plans;
 mod reauthentication;
 mod renewal;
 mod restored;

@@ -1,6 +1,7 @@
 //! The purge: which rows it deletes.
 
 mod replicas;
+mod writers;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
