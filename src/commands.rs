@@ -2,6 +2,7 @@
 
 mod account;
 mod activate;
+mod backup;
 mod changepassword;
 mod check;
 mod createsuperuser;
@@ -163,6 +164,23 @@ enum Command {
     /// Example: vestibule import-django --from sqlite:/srv/shop/db.sqlite3 --dry-run
     #[command(verbatim_doc_comment)]
     ImportDjango(ImportDjangoArguments),
+    /// Copies the SQLite database to a new file, also while a server runs.
+    ///
+    /// The file is checked, and only its owner can read it. A PostgreSQL database is backed up with pg_dump.
+    Backup {
+        /// The file to write. It must not exist.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Replaces the SQLite database by a file that `vestibule backup` wrote.
+    ///
+    /// Stop the server first: the command is refused while a process has the database open. The previous
+    /// file is kept beside the database. A PostgreSQL database is restored with pg_restore.
+    Restore {
+        /// The backup. It is not changed.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Deletes expired refresh tokens, sessions and pending sign-ins, and old webhook events.
     ///
     /// A running server does the same once an hour.
@@ -211,6 +229,8 @@ impl Cli {
             Command::Resettotp { name } => resettotp::run(&name),
             Command::Restored => restored::run(),
             Command::ImportDjango(arguments) => import_django::run(arguments),
+            Command::Backup { file } => backup::back_up(&file),
+            Command::Restore { file } => backup::restore(&file),
             Command::Flushexpiredtokens => flushexpiredtokens::run(),
             Command::Openapi => openapi::run(),
             Command::Emulator { bind, seed } => emulator::run(bind, seed.as_deref()),

@@ -3,9 +3,11 @@
 //! A query is a plain function `fn name(conn: &mut Conn, …) -> QueryResult<…>`. [`Database::read`] and
 //! [`Database::write`] run such functions; those of one call to `write` share a transaction.
 
+mod backup;
 mod conn;
 mod error;
 mod faults;
+mod integrity;
 mod lane;
 mod migrations;
 mod pool;
@@ -15,15 +17,20 @@ pub mod schema;
 mod sequence;
 mod session_sql;
 pub mod source;
+mod sqlite_file;
 mod timestamp;
+mod wal;
+mod watch;
 
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use backup::{BackupError, Restored, backup, restore};
 pub(crate) use conn::insert_all;
 pub use conn::{Conn, database_now, on_unique_violation};
 pub use error::DbError;
+pub use integrity::check_integrity;
 pub use migrations::Migrations;
 pub use sequence::{bump_sequence, take_ids};
 
@@ -33,6 +40,7 @@ use faults::Faults;
 use lane::Lane;
 use readiness::Readiness;
 use row_queues::{RowKey, RowQueues};
+use sqlite_file::SqliteFile;
 
 /// How long a request waits for its queries. It is longer than the wait for a lock and the timeout of a
 /// statement together.
@@ -57,6 +65,8 @@ pub struct Database {
     /// The rows that the writes of this handle need.
     key: Option<RowKey>,
     readiness: Arc<Readiness>,
+    /// `None` on PostgreSQL.
+    file: Option<Arc<SqliteFile>>,
 }
 
 impl Database {
@@ -77,13 +87,13 @@ impl Database {
 
     fn with_mode(settings: &DatabaseSettings, mode: OpenMode) -> Result<Self, DbError> {
         let url = &settings.url;
-        let sql = Arc::new(conn::session_sql(url, mode)?);
+        let (sql, file) = sqlite_file::open(url, mode)?;
         let writing = if mode == OpenMode::ReadOnly {
             mode
         } else {
             OpenMode::Existing
         };
-        let lane = |size: u32, mode: OpenMode| Lane::new(size, url, mode, &sql);
+        let lane = |size: u32, mode: OpenMode| Lane::new(size, url, mode, &sql, &file);
         let readiness = Arc::default();
         Ok(match url {
             DatabaseUrl::Sqlite(_) => {
@@ -96,6 +106,7 @@ impl Database {
                     queues: None,
                     key: None,
                     readiness,
+                    file,
                 }
             }
             DatabaseUrl::Postgres(_) => {
@@ -108,6 +119,7 @@ impl Database {
                     queues: Some(Arc::default()),
                     key: None,
                     readiness,
+                    file,
                 }
             }
         })
@@ -230,6 +242,7 @@ impl Database {
     /// Whether the application can serve requests: the database answers, can be written to, and every migration
     /// is applied. The database is asked once a second at most.
     pub async fn is_ready(&self) -> Result<bool, DbError> {
+        self.check_file()?;
         self.readiness.ask(self.probe()).await
     }
 

@@ -155,6 +155,7 @@ impl Application {
             () = purge::purge_periodically(&state.database, &state.settings.retention, &state.clock) => {}
             () = state.failures.write_periodically(&state.database, &state.clock) => {}
             () = database_epoch::beat_periodically(&state.database, mark, &state.clock) => {}
+            () = state.database.watch() => {}
             () = measure_password_costs_periodically(&state.database, &state.hasher) => {}
             () = &mut stop => {}
         }

@@ -53,7 +53,7 @@ pub(super) fn run(
     drop(migrations);
     prepare_accounts(&database, Clock::system().now())?;
     let greeting = greeting(&settings, &emulator);
-    runserver::serve(settings, database, socket, &greeting)
+    runserver::serve(settings, &database, socket, &greeting)
 }
 
 /// The settings of a demo: none from the environment, and a random secret key.

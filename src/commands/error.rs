@@ -1,7 +1,7 @@
 //! The error of a command, and what stderr shows of it.
 
 use crate::accounts::passwords::{BlocklistError, PasswordError};
-use crate::db::DbError;
+use crate::db::{BackupError, DbError};
 use crate::restore::RestoreError;
 use crate::settings::{InvalidSetting, SettingsError};
 use crate::state::BuildError;
@@ -27,6 +27,9 @@ pub enum CommandError {
     /// A restored backup could not be dealt with.
     #[error("{0}; run `vestibule restored` again")]
     Restore(#[from] RestoreError),
+    /// A backup was not made or not restored.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// A password could not be hashed.
     #[error("{0}; try again")]
     Password(#[from] PasswordError),

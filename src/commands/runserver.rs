@@ -11,7 +11,7 @@ use super::output::print_line;
 use super::signals::StopSignals;
 use crate::checks::{self, CheckLevel, CheckMessage, CheckReport};
 use crate::clock::Clock;
-use crate::db::Database;
+use crate::db::{Database, check_integrity};
 use crate::logging;
 use crate::middleware::raise_descriptor_limit;
 use crate::server::Application;
@@ -26,6 +26,7 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     let settings = Settings::read(&source)?;
     logging::start(&settings.log);
     report(&settings, checks::settings(&settings))?;
+    check_integrity(&settings.database)?;
     let database = open_migrated(&settings.database)?;
     report(&settings, checks::django(&settings, Some(&database)))?;
     report(&settings, checks::restored(&settings, &database)?)?;
@@ -44,7 +45,7 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
         settings.public_url.as_str(),
         socket.listener.local_addr()?
     );
-    serve(settings, database, socket, &greeting)
+    serve(settings, &database, socket, &greeting)
 }
 
 /// Fails on findings of level error, and logs the warnings.
@@ -78,14 +79,14 @@ pub(super) struct ServerSocket {
 /// one at once.
 pub(super) fn serve(
     settings: Settings,
-    database: Database,
+    database: &Database,
     socket: ServerSocket,
     greeting: &str,
 ) -> Result<(), CommandError> {
     actix_web::rt::System::new().block_on(async {
         let stop = StopSignals::listen()?;
         raise_descriptor_limit();
-        let state = AppState::builder(settings, database, Clock::system()).build()?;
+        let state = AppState::builder(settings, database.clone(), Clock::system()).build()?;
         let mut application = Application::build(socket.listener, state, None)?;
         if socket.is_inherited {
             application = application.with_inherited_socket();
@@ -94,7 +95,10 @@ pub(super) fn serve(
             log::warn!("the greeting cannot be printed: {error}");
         }
         tokio::select! {
-            result = application.run_until(stop.received(1)) => Ok(result?),
+            result = application.run_until(stop.received(1)) => {
+                database.close();
+                Ok(result?)
+            }
             () = stop.received(2) => {
                 log::warn!("stopped at once: requests in flight are not answered");
                 logging::flush();

@@ -17,7 +17,7 @@ use crate::settings::DatabaseUrl;
 pub use multi::Conn;
 #[cfg(feature = "postgres")]
 pub(super) use postgres::establish as establish_postgres;
-pub(super) use sqlite::OpenMode;
+pub(super) use sqlite::{OpenMode, connect_with, truncate_wal};
 
 /// A module of its own, because the derive adds items beside the enum.
 mod multi {

@@ -14,6 +14,9 @@ pub enum DbError {
     /// The SQLite file does not exist.
     #[error("the database file {} does not exist; create it with `vestibule migrate`", .0.display())]
     Missing(PathBuf),
+    /// The SQLite file is damaged, or other files beside it would damage it. It has not been changed.
+    #[error("{0}")]
+    Damaged(String),
     /// The address is `postgres://`, and this build does not support PostgreSQL.
     #[error("this build does not support PostgreSQL; build it with `--features postgres`")]
     NoPostgres,

@@ -1,6 +1,7 @@
 //! A pool of connections with a queue in front of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::r2d2::{Pool, PooledConnection};
@@ -11,10 +12,13 @@ use super::error::{DbError, LogPoolErrors};
 use super::faults::Faults;
 use super::pool::{ConnectionManager, LockWait, PooledConn};
 use super::session_sql::SessionSql;
+use super::sqlite_file::SqliteFile;
 use crate::settings::DatabaseUrl;
 
 /// How long a request waits for a connection before it fails.
 pub(super) const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
+
+const CLOSE_RETRY: Duration = Duration::from_millis(5);
 
 /// The permission to use a connection.
 pub(super) type Permit = OwnedSemaphorePermit;
@@ -22,6 +26,10 @@ pub(super) type Permit = OwnedSemaphorePermit;
 /// Some connections, and the requests that wait for them.
 pub(super) struct Lane {
     pool: Pool<ConnectionManager>,
+    /// SQLite's file, which must be in its place.
+    file: Option<Arc<SqliteFile>>,
+    /// Whether connections are closed instead of being kept.
+    closing: Arc<AtomicBool>,
     /// One for each connection. A request waits here, in order and without a thread: a pool's waiting threads
     /// would leave none for those who have connections of their own.
     permits: Arc<Semaphore>,
@@ -36,8 +44,11 @@ impl Lane {
         url: &DatabaseUrl,
         mode: OpenMode,
         sql: &Arc<SessionSql>,
+        file: &Option<Arc<SqliteFile>>,
     ) -> Arc<Self> {
-        let manager = ConnectionManager::new(url.clone(), mode, Arc::clone(sql));
+        let closing = Arc::new(AtomicBool::new(false));
+        let manager =
+            ConnectionManager::new(url.clone(), mode, Arc::clone(sql), Arc::clone(&closing));
         let pool = Pool::builder()
             .max_size(size)
             // No connection in advance: if a thread of the pool is still connecting when a command
@@ -49,6 +60,8 @@ impl Lane {
         let permits = size as usize;
         Arc::new(Self {
             pool,
+            file: file.clone(),
+            closing,
             permits: Arc::new(Semaphore::new(permits)),
             long_waits: Arc::new(Semaphore::new(permits.div_ceil(2))),
         })
@@ -61,7 +74,22 @@ impl Lane {
 
     /// Takes a connection.
     pub(super) fn get(&self) -> Result<PooledConnection<ConnectionManager>, DbError> {
+        if let Some(file) = &self.file {
+            file.check_in_place()?;
+        }
         self.pool.get().map_err(DbError::from)
+    }
+
+    /// Closes the connections, and waits until `until` for those that are in use. None is opened again.
+    pub(super) fn close(&self, until: Instant) {
+        self.closing.store(true, Ordering::Relaxed);
+        while self.pool.state().connections > 0 && Instant::now() < until {
+            match self.pool.try_get() {
+                // It is closed instead of going back to the pool.
+                Some(conn) => drop(conn),
+                None => std::thread::sleep(CLOSE_RETRY),
+            }
+        }
     }
 
     /// Takes a connection and begins a transaction. A connection that ended while nobody used it is replaced.

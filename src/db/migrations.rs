@@ -66,6 +66,28 @@ impl Migrations {
     }
 }
 
+/// The number of migrations of a database by what this version knows of them.
+pub(super) struct MigrationState {
+    pub(super) applied: usize,
+    pub(super) pending: usize,
+    /// Applied by a newer version.
+    pub(super) unknown: usize,
+}
+
+pub(super) fn state(conn: &mut Conn) -> Result<MigrationState, DbError> {
+    let applied = applied(conn)?;
+    let known: Vec<_> = known(conn)?.into_iter().map(|one| one.version).collect();
+    let missing = |of: &[String], from: &[String]| {
+        let missing = of.iter().filter(|version| !from.contains(version));
+        missing.count()
+    };
+    Ok(MigrationState {
+        pending: missing(&known, &applied),
+        unknown: missing(&applied, &known),
+        applied: applied.len(),
+    })
+}
+
 /// Names of all migrations of this kind of database, the oldest first.
 pub(super) fn names(url: &DatabaseUrl) -> Result<Vec<String>, DbError> {
     let known = match url {

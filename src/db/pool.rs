@@ -2,10 +2,12 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use diesel::connection::{Connection, InstrumentationEvent, TransactionManager};
+use diesel::connection::{
+    Connection, InstrumentationEvent, TransactionManager, get_default_instrumentation,
+};
 use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::result::QueryResult;
 
@@ -38,6 +40,8 @@ pub(super) struct ConnectionManager {
     /// Incremented when a connection turns out to be closed or read-only. The others are then asked before they
     /// are used again, because a restart or a failover concerns all of them.
     incidents: AtomicU64,
+    /// Whether connections are closed instead of being kept.
+    closing: Arc<AtomicBool>,
 }
 
 /// A connection of a pool. It ends when it is returned broken.
@@ -52,12 +56,18 @@ pub(super) struct PooledConn {
 }
 
 impl ConnectionManager {
-    pub(super) fn new(url: DatabaseUrl, mode: OpenMode, sql: Arc<SessionSql>) -> Self {
+    pub(super) fn new(
+        url: DatabaseUrl,
+        mode: OpenMode,
+        sql: Arc<SessionSql>,
+        closing: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             url,
             mode,
             sql,
             incidents: AtomicU64::new(0),
+            closing,
         }
     }
 
@@ -73,11 +83,21 @@ impl ManageConnection for ConnectionManager {
     type Error = DbError;
 
     fn connect(&self) -> Result<PooledConn, DbError> {
+        if self.closing.load(Ordering::Relaxed) {
+            return Err(DbError::Interrupted);
+        }
         let incidents = self.incidents.load(Ordering::Relaxed);
         let mut conn = conn::connect(&self.url, self.mode, &self.sql)?;
         let record = Arc::<FaultRecord>::default();
         let observed = Arc::clone(&record);
-        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| observed.observe(&event));
+        // It replaces the one that the program has set for every connection, as a test does.
+        let mut other = get_default_instrumentation();
+        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            observed.observe(&event);
+            if let Some(other) = &mut other {
+                other.on_connection_event(event);
+            }
+        });
         let now = Instant::now();
         Ok(PooledConn {
             conn,
@@ -114,7 +134,10 @@ impl ManageConnection for ConnectionManager {
         if faults.any_of(Faults::CLOSED.or(Faults::READ_ONLY)) {
             self.incidents.fetch_add(1, Ordering::Relaxed);
         }
-        std::thread::panicking() || conn.conn.is_broken() || faults.any_of(Faults::CLOSED)
+        self.closing.load(Ordering::Relaxed)
+            || std::thread::panicking()
+            || conn.conn.is_broken()
+            || faults.any_of(Faults::CLOSED)
     }
 }
 

@@ -103,6 +103,20 @@ fn a_unique_violation_does_not_abort_the_transaction() {
     assert_eq!(count(&database), 2);
 }
 
+/// A log-out that was acknowledged survives a power cut: SQLite's level FULL is 2, NORMAL is 1.
+#[test]
+fn a_transaction_is_on_the_disk_before_it_is_acknowledged() {
+    #[derive(QueryableByName)]
+    struct Synchronous {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        synchronous: i32,
+    }
+    let (_folder, database) = database();
+    let level: Result<Synchronous, DbError> = database
+        .write_blocking(|conn| Ok(diesel::sql_query("PRAGMA synchronous").get_result(conn)?));
+    assert_eq!(level.unwrap().synchronous, 2);
+}
+
 #[test]
 fn readers_cannot_write() {
     let (_folder, database) = database();

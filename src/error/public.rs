@@ -268,7 +268,8 @@ fn database(error: &DbError) -> PublicError {
                 RETRY_SECONDS,
             )
         }
-        DbError::NoPostgres
+        DbError::Damaged(_)
+        | DbError::NoPostgres
         | DbError::Unsuitable(_)
         | DbError::Migration(_)
         | DbError::Rejected(_) => internal(),

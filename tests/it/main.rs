@@ -48,6 +48,7 @@ mod renewal;
 mod restored;
 mod second_factor;
 mod session;
+mod sqlite_file;
 mod static_files;
 mod support;
 mod support_browser;

@@ -15,6 +15,9 @@ use crate::db::error::DbError;
 /// How long a statement waits for the lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
+/// The length in bytes to which SQLite cuts the `-wal` file when it begins to write it anew. A file that a long
+/// reader has made larger would otherwise keep its length.
+const WAL_SIZE_LIMIT: u32 = 16 << 20;
 /// The mode of a new database file. It holds password hashes and e-mail addresses, so other users of the
 /// machine must not read it.
 const PRIVATE_MODE: u32 = 0o600;
@@ -51,6 +54,38 @@ pub(super) fn connect(path: &Path, mode: OpenMode) -> Result<SqliteConnection, D
     Ok(conn)
 }
 
+/// Has SQLite write its `-wal` file into the database as far as no reader needs it, and cut it if `whole` and no
+/// reader needs any of it. Waits for no other process.
+pub(in crate::db) fn truncate_wal(conn: &mut SqliteConnection, whole: bool) -> QueryResult<()> {
+    let kind = if whole { "TRUNCATE" } else { "PASSIVE" };
+    let outcome = conn.batch_execute(&format!(
+        "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint({kind})"
+    ));
+    set_busy_timeout(conn)?;
+    outcome
+}
+
+/// Opens a file with these parameters of SQLite's URIs, such as `mode=ro`, and without settings of the
+/// connection.
+pub(in crate::db) fn connect_with(
+    path: &Path,
+    parameters: &str,
+) -> ConnectionResult<SqliteConnection> {
+    SqliteConnection::establish(&uri(path, parameters))
+}
+
+fn uri(path: &Path, parameters: &str) -> String {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
+            uri.push(char::from(*byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri + "?" + parameters
+}
+
 /// Creates a missing file with the mode 0600, before SQLite would create it with the mode that the umask
 /// allows. SQLite gives the files `-wal`, `-shm` and `-journal` the mode of the database's file.
 fn create_private_file(path: &Path) -> io::Result<()> {
@@ -68,15 +103,24 @@ fn create_private_file(path: &Path) -> io::Result<()> {
 
 fn configure(conn: &mut SqliteConnection, mode: OpenMode) -> QueryResult<()> {
     // The timeout comes first, because every later statement may have to wait for another process.
-    conn.batch_execute(&format!(
-        "PRAGMA busy_timeout = {}",
-        BUSY_TIMEOUT.as_millis()
-    ))?;
+    set_busy_timeout(conn)?;
+    conn.batch_execute("PRAGMA foreign_keys = ON")?;
     match mode {
-        OpenMode::ReadOnly => conn.batch_execute("PRAGMA query_only = ON")?,
-        OpenMode::Create | OpenMode::Existing => switch_to_wal(conn)?,
+        OpenMode::ReadOnly => conn.batch_execute("PRAGMA query_only = ON"),
+        OpenMode::Create | OpenMode::Existing => {
+            switch_to_wal(conn)?;
+            // FULL writes each transaction to the disk before it is acknowledged. With NORMAL, a power cut
+            // would undo the last log-outs and refreshes.
+            conn.batch_execute(&format!(
+                "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {WAL_SIZE_LIMIT}"
+            ))
+        }
     }
-    conn.batch_execute("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
+}
+
+fn set_busy_timeout(conn: &mut SqliteConnection) -> QueryResult<()> {
+    let milliseconds = BUSY_TIMEOUT.as_millis();
+    conn.batch_execute(&format!("PRAGMA busy_timeout = {milliseconds}"))
 }
 
 /// Repeats the statement, because the busy timeout does not apply to it: if two connections switch a new
@@ -103,6 +147,14 @@ mod tests {
     use std::sync::Barrier;
 
     use super::*;
+
+    #[test]
+    fn special_characters_of_a_path_are_escaped() {
+        assert_eq!(
+            uri(Path::new("/a b/c?d#e%.db"), "mode=ro"),
+            "file:/a%20b/c%3Fd%23e%25.db?mode=ro"
+        );
+    }
 
     #[test]
     fn other_users_of_the_machine_cannot_read_a_new_database() {

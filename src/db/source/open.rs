@@ -5,6 +5,7 @@ use std::path::Path;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
+use crate::db::conn::connect_with;
 use crate::db::error::DbError;
 
 pub(super) fn sqlite(path: &Path) -> Result<SqliteConnection, DbError> {
@@ -14,27 +15,13 @@ pub(super) fn sqlite(path: &Path) -> Result<SqliteConnection, DbError> {
     if !path.is_file() {
         return Err(unusable(&"the file does not exist"));
     }
-    let mut conn =
-        SqliteConnection::establish(&read_only_uri(path)).map_err(|error| unusable(&error))?;
+    let mut conn = connect_with(path, "mode=ro").map_err(|error| unusable(&error))?;
     // The first query begins the snapshot. It is here so that an error names the file.
     conn.batch_execute(
         "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; BEGIN; SELECT count(*) FROM sqlite_master",
     )
     .map_err(|error| unusable(&error))?;
     Ok(conn)
-}
-
-/// SQLite's URI that opens a file read-only.
-fn read_only_uri(path: &Path) -> String {
-    let mut uri = String::from("file:");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
-            uri.push(char::from(*byte));
-        } else {
-            uri.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    uri + "?mode=ro"
 }
 
 #[cfg(feature = "postgres")]
@@ -52,17 +39,4 @@ pub(super) fn postgres(url: &secrecy::SecretString) -> Result<PgConnection, DbEr
          SET LOCAL TIME ZONE 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'",
     )?;
     Ok(conn)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn special_characters_of_a_path_are_escaped() {
-        assert_eq!(
-            read_only_uri(Path::new("/a b/c?d#e%.db")),
-            "file:/a%20b/c%3Fd%23e%25.db?mode=ro"
-        );
-    }
 }

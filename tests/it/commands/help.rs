@@ -15,6 +15,8 @@ fn the_help_of_each_command_explains_its_options() {
         "logout",
         "activate",
         "flushexpiredtokens",
+        "backup",
+        "restore",
         "openapi",
         "import-django",
         "emulator",

@@ -1,6 +1,7 @@
 //! `vestibule runserver` as a process with its own database, and an AuthKit emulator in this process.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use authkit_emulator::Config;
@@ -73,6 +74,12 @@ impl Site {
             workos,
             database: Some(database),
         }
+    }
+
+    /// The path of its SQLite file.
+    pub(crate) fn database_path(&self) -> &Path {
+        let database = self.database.as_ref();
+        database.expect("a running server has one").sqlite_path()
     }
 
     /// A client without cookies.

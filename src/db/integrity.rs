@@ -1,0 +1,115 @@
+//! Checks SQLite's file before a server uses it.
+
+use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_query;
+
+use super::conn::connect_with;
+use super::error::DbError;
+use super::wal;
+use crate::settings::{DatabaseSettings, DatabaseUrl};
+
+/// How long a start waits for the check.
+const START_DELAY: Duration = Duration::from_secs(10);
+/// A check that takes longer is logged.
+const QUICK: Duration = Duration::from_secs(1);
+
+/// Which of SQLite's checks to run.
+#[derive(Clone, Copy)]
+pub(super) enum Depth {
+    /// The structure of the file. Reads the file once.
+    Structure,
+    /// Also that the indexes match their tables, which takes several times as long.
+    Content,
+}
+
+/// Fails if SQLite's file is damaged, and does not change it then. A check that takes longer than ten seconds
+/// continues while the server runs, and the log tells its result. Does nothing on PostgreSQL, and for a file
+/// that is missing.
+pub fn check_integrity(settings: &DatabaseSettings) -> Result<(), DbError> {
+    let DatabaseUrl::Sqlite(path) = &settings.url else {
+        return Ok(());
+    };
+    if !path.exists() {
+        return Ok(());
+    }
+    wal::check(path)?;
+    let (sender, result) = channel();
+    let path = path.clone();
+    let began = Instant::now();
+    let checking = path.clone();
+    let check = move || {
+        let outcome = check_file(&checking, Depth::Structure);
+        let seconds = began.elapsed().as_secs_f32();
+        match &outcome {
+            Err(error) if began.elapsed() >= START_DELAY => log::error!("{error}"),
+            _ if began.elapsed() >= QUICK => {
+                log::info!("checked {} in {seconds:.1} s", checking.display());
+            }
+            _ => {}
+        }
+        // Nobody waits any more for a check that took long.
+        drop(sender.send(outcome));
+    };
+    let started = thread::Builder::new()
+        .name("integrity".to_owned())
+        .spawn(check);
+    started.map_err(|error| DbError::Unavailable(format!("no thread: {error}")))?;
+    match result.recv_timeout(START_DELAY) {
+        Ok(outcome) => outcome,
+        Err(RecvTimeoutError::Timeout) => {
+            log::warn!(
+                "checking {} takes more than {START_DELAY:?}; the server starts meanwhile",
+                path.display()
+            );
+            Ok(())
+        }
+        Err(RecvTimeoutError::Disconnected) => Err(DbError::Interrupted),
+    }
+}
+
+#[derive(QueryableByName)]
+struct Finding {
+    #[diesel(sql_type = diesel::sql_types::Text, column_name = "finding")]
+    text: String,
+}
+
+/// Fails with the first problem that SQLite finds in the file. The connection is read-only: closing another one
+/// would apply a `-wal` file to the database, even to one that it does not belong to.
+pub(super) fn check_file(path: &Path, depth: Depth) -> Result<(), DbError> {
+    let check = match depth {
+        Depth::Structure => "SELECT quick_check AS finding FROM pragma_quick_check LIMIT 1",
+        Depth::Content => "SELECT integrity_check AS finding FROM pragma_integrity_check LIMIT 1",
+    };
+    let damaged = |problem: &str| {
+        let path = path.display();
+        let problem = problem.split_whitespace().collect::<Vec<_>>().join(" ");
+        DbError::Damaged(format!(
+            "the database file {path} is damaged ({problem}); it was not changed; restore a backup with `vestibule restore FILE`"
+        ))
+    };
+    let mut conn = connect_with(path, "mode=ro").map_err(|error| damaged(&error.to_string()))?;
+    let outcome = conn
+        .batch_execute("PRAGMA busy_timeout = 5000")
+        .and_then(|()| sql_query(check).load::<Finding>(&mut conn));
+    match outcome {
+        Ok(findings) => match findings.first() {
+            Some(finding) if finding.text != "ok" => Err(damaged(&finding.text)),
+            _ => Ok(()),
+        },
+        Err(error) if is_damage(&error.to_string()) => Err(damaged(&error.to_string())),
+        Err(error) => Err(DbError::from(error)),
+    }
+}
+
+/// Diesel's error has SQLite's message and not its code.
+fn is_damage(message: &str) -> bool {
+    ["malformed", "not a database", "corrupt"]
+        .iter()
+        .any(|sign| message.contains(sign))
+}

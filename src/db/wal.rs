@@ -1,0 +1,199 @@
+//! Recognises a `-wal` file that belongs to another database than the file beside it. SQLite would apply it and
+//! so destroy the database, for instance a backup that was copied over a file whose server had been killed.
+//!
+//! The two are compared by the header of the database, its page 1: its version number of the schema never
+//! decreases, and the number of pages changes only together with page 1. If both happen to fit, the other
+//! file is not recognised; [`check_integrity`](super::check_integrity) then finds most of what is wrong.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use diesel::prelude::*;
+use diesel::sql_query;
+
+use super::conn::connect_with;
+use super::error::DbError;
+
+/// Another process may change the files while they are compared. They are then compared again.
+const TRIES: usize = 5;
+/// A transaction increments the schema's version once for each statement that changes the schema.
+const MOST_CHANGES_OF_ONE_TRANSACTION: i64 = 32;
+/// The first field, without its last bit, which tells the byte order of the checksums.
+const MAGIC: u32 = 0x377f_0682;
+const HEADER: usize = 32;
+const FRAME_HEADER: usize = 24;
+/// Where page 1 has the version of the schema.
+const SCHEMA_VERSION: usize = 40;
+
+/// What is compared, of a database without its `-wal` file.
+#[derive(Debug, PartialEq, Eq)]
+struct Header {
+    schema_version: i64,
+    pages: i64,
+    file_bytes: u64,
+}
+
+/// What is compared, of the committed transactions in a `-wal` file.
+#[derive(Debug, Default)]
+struct WalContent {
+    page_size: u64,
+    /// The schema's version in each copy of page 1.
+    schema_versions: Vec<i64>,
+    /// The number of pages after the first transaction.
+    pages: Option<i64>,
+}
+
+/// Fails if a `-wal` file beside the database belongs to another one. Changes nothing.
+pub(super) fn check(path: &Path) -> Result<(), DbError> {
+    let wal = beside(path, "-wal");
+    for _ in 0..TRIES {
+        let (Some(before), Ok(content)) = (header(path), WalContent::read(&wal)) else {
+            // There is no such file, or SQLite itself refuses one of them.
+            return Ok(());
+        };
+        if content.fits(&before) {
+            return Ok(());
+        }
+        if header(path) == Some(before) {
+            let (path, wal) = (path.display(), wal.display());
+            return Err(DbError::Damaged(format!(
+                "{wal} belongs to another database than {path}, and opening both would destroy {path}; if {path} is a complete backup, move {wal} away, or restore a backup with `vestibule restore FILE`"
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct SchemaVersion {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    schema_version: i64,
+}
+
+#[derive(QueryableByName)]
+struct PageCount {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    page_count: i64,
+}
+
+/// Reads the header through SQLite. If this process opened and closed the file itself, SQLite would lose its locks.
+fn header(path: &Path) -> Option<Header> {
+    let file_bytes = path.metadata().ok().filter(|file| file.len() > 0)?.len();
+    // SQLite ignores the `-wal` file of a file that it takes for immutable.
+    let mut conn = connect_with(path, "immutable=1").ok()?;
+    let version = sql_query("PRAGMA schema_version").get_result::<SchemaVersion>(&mut conn);
+    let pages = sql_query("PRAGMA page_count").get_result::<PageCount>(&mut conn);
+    Some(Header {
+        schema_version: version.ok()?.schema_version,
+        pages: pages.ok()?.page_count,
+        file_bytes,
+    })
+}
+
+impl WalContent {
+    fn read(wal: &Path) -> io::Result<Self> {
+        let mut file = BufReader::new(File::open(wal)?);
+        let mut header = [0; HEADER];
+        file.read_exact(&mut header)?;
+        let magic = number(&header, 0);
+        if magic & !1 != MAGIC {
+            return Err(io::Error::from(io::ErrorKind::InvalidData));
+        }
+        let page_size = number(&header, 8);
+        let salts = header[16..24].to_vec();
+        let mut sums = Checksum {
+            big_endian: magic & 1 == 1,
+            ..Checksum::default()
+        };
+        sums.add(&header[..24]);
+        let mut content = Self {
+            page_size: page_size.into(),
+            ..Self::default()
+        };
+        if !sums.equal(&header[24..]) || !(512..=65_536).contains(&page_size) {
+            return Err(io::Error::from(io::ErrorKind::InvalidData));
+        }
+        let mut frame = vec![0; FRAME_HEADER + page_size as usize];
+        let mut uncommitted = Vec::new();
+        // The valid frames end where a salt or a checksum is wrong.
+        while file.read_exact(&mut frame).is_ok() {
+            sums.add(&frame[..8]);
+            sums.add(&frame[FRAME_HEADER..]);
+            if frame[8..16] != salts || !sums.equal(&frame[16..FRAME_HEADER]) {
+                break;
+            }
+            if number(&frame, 0) == 1 {
+                uncommitted.push(number(&frame, FRAME_HEADER + SCHEMA_VERSION).into());
+            }
+            // The last frame of a transaction has the number of pages after it.
+            let pages = number(&frame, 4);
+            if pages > 0 {
+                content.pages.get_or_insert(pages.into());
+                content.schema_versions.append(&mut uncommitted);
+            }
+        }
+        Ok(content)
+    }
+
+    /// Whether this can be the log of the database with this header. A part of the log may have been written
+    /// into the database already.
+    fn fits(&self, header: &Header) -> bool {
+        match self.schema_versions.first() {
+            Some(first) => {
+                let increase = first - header.schema_version;
+                self.schema_versions.contains(&header.schema_version)
+                    || (0..=MOST_CHANGES_OF_ONE_TRANSACTION).contains(&increase)
+            }
+            None => self.pages.is_none_or(|pages| {
+                pages == header.pages || pages as u64 * self.page_size == header.file_bytes
+            }),
+        }
+    }
+}
+
+/// SQLite's checksum of a `-wal` file, over pairs of 32-bit numbers.
+#[derive(Default)]
+struct Checksum {
+    big_endian: bool,
+    first: u32,
+    second: u32,
+}
+
+impl Checksum {
+    fn add(&mut self, bytes: &[u8]) {
+        let read = |four: &[u8]| {
+            let value = number(four, 0);
+            if self.big_endian {
+                value
+            } else {
+                value.swap_bytes()
+            }
+        };
+        let (mut first, mut second) = (self.first, self.second);
+        for pair in bytes.chunks_exact(8) {
+            first = first.wrapping_add(read(&pair[..4])).wrapping_add(second);
+            second = second.wrapping_add(read(&pair[4..])).wrapping_add(first);
+        }
+        (self.first, self.second) = (first, second);
+    }
+
+    fn equal(&self, stored: &[u8]) -> bool {
+        number(stored, 0) == self.first && number(stored, 4) == self.second
+    }
+}
+
+/// The big-endian number at this offset.
+fn number(bytes: &[u8], at: usize) -> u32 {
+    let mut four = [0; 4];
+    four.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_be_bytes(four)
+}
+
+/// The path with this text after it, such as `-wal`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
+}

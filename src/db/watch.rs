@@ -1,0 +1,112 @@
+//! Watches SQLite's file while a server runs, and closes the connections at its end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Database;
+use super::conn::{Conn, truncate_wal};
+use super::error::DbError;
+use super::sqlite_file::SqliteFile;
+
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// The `-wal` file is usually shorter than 5 MB, because SQLite begins it anew after a checkpoint. It grows
+/// without limit while a reader keeps its transaction open.
+const LONG_WAL: u64 = 64 << 20;
+/// How often the log tells of a long `-wal` file.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+/// How long [`Database::close`] waits for running queries.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What has been logged, so that it is not repeated every second.
+#[derive(Default)]
+struct Told {
+    displaced: bool,
+    long_wal: Option<Instant>,
+}
+
+impl Database {
+    /// Fails if SQLite's file was deleted or replaced.
+    pub(super) fn check_file(&self) -> Result<(), DbError> {
+        match &self.file {
+            Some(file) => file.check_in_place(),
+            None => Ok(()),
+        }
+    }
+
+    /// Watches SQLite's file for as long as this future is awaited. The log tells if the file was deleted or
+    /// replaced, or if its `-wal` file is long, which is cut as soon as no reader needs it.
+    pub async fn watch(&self) {
+        let Some(file) = self.file.clone() else {
+            return std::future::pending().await;
+        };
+        let mut told = Told::default();
+        loop {
+            tokio::time::sleep(WATCH_INTERVAL).await;
+            let (database, file) = (self.clone(), Arc::clone(&file));
+            let seen = tokio::task::spawn_blocking(move || {
+                told.look(&database, &file);
+                told
+            });
+            // It only ends early if the runtime does.
+            told = seen.await.unwrap_or_default();
+        }
+    }
+
+    /// Closes every connection, and waits up to five seconds for those that are in use. With the last connection
+    /// SQLite writes its `-wal` file into the database and removes it. Later queries fail.
+    pub fn close(&self) {
+        let until = Instant::now() + CLOSE_TIMEOUT;
+        for lane in [&self.reader, &self.probe, &self.reserved, &self.writer] {
+            lane.close(until);
+        }
+    }
+
+    /// Has SQLite write its `-wal` file into the database and cut it, without waiting for readers or writers of
+    /// other processes.
+    fn shorten_wal(&self) -> Result<(), DbError> {
+        // Most of the work is done on a connection that keeps no writer waiting.
+        for (lane, whole) in [(&self.reader, false), (&self.writer, true)] {
+            if let Conn::Sqlite(conn) = &mut **lane.get()? {
+                truncate_wal(conn, whole)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Told {
+    fn look(&mut self, database: &Database, file: &SqliteFile) {
+        let in_place = file.check_in_place();
+        match &in_place {
+            Err(error) if !self.displaced => log::error!("{error}"),
+            Ok(()) if self.displaced => log::info!("{} is back", file.path().display()),
+            _ => {}
+        }
+        self.displaced = in_place.is_err();
+        if !self.displaced {
+            self.look_at_wal(database, file);
+        }
+    }
+
+    fn look_at_wal(&mut self, database: &Database, file: &SqliteFile) {
+        let name = file.path().display();
+        if file.wal_bytes() > LONG_WAL {
+            if let Err(error) = database.shorten_wal() {
+                log::warn!("failed to shorten {name}-wal: {error}");
+            }
+            let bytes = file.wal_bytes();
+            let due = self
+                .long_wal
+                .is_none_or(|at| at.elapsed() >= WARNING_INTERVAL);
+            if bytes > LONG_WAL && due {
+                let megabytes = bytes >> 20;
+                log::warn!(
+                    "{name}-wal has grown to {megabytes} MB, because a reader keeps a transaction open; end the program that has the database open (`lsof {name}` lists them)"
+                );
+                self.long_wal = Some(Instant::now());
+            }
+        } else if self.long_wal.take().is_some() {
+            log::info!("{name}-wal has been shortened");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a server does with files that are not as a clean stop leaves them.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use super::{beside, emails, kill, query, run, sign_in, site, stop};
+use crate::support::database::TestDatabase;
+use crate::support::program::Program;
+use crate::support::site::Site;
+
+/// Overwrites a page of the table of migrations.
+pub(super) fn damage(path: &Path) {
+    let page = "SELECT CAST(rootpage AS TEXT) AS text FROM sqlite_master WHERE name = 'sessions'";
+    let page: u64 = query(path, page)[0].parse().unwrap();
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(&[0x5a; 200], (page - 1) * 4096).unwrap();
+}
+
+#[tokio::test]
+async fn a_clean_stop_leaves_one_file() {
+    for _ in 0..3 {
+        let Some(site) = site() else { return };
+        sign_in(&site, "ada@example.com").await;
+        let mut busy = Vec::new();
+        for _ in 0..8 {
+            let visitor = site.visitor();
+            busy.push(tokio::spawn(async move {
+                let target = "/auth/login?next=/account";
+                // The server ends while this is running, so it may fail.
+                for _ in 0..20 {
+                    let request = visitor.request(reqwest::Method::GET, target).send();
+                    if request.await.is_err() {
+                        break;
+                    }
+                }
+            }));
+        }
+        let database = stop(site);
+        for one in busy {
+            one.await.unwrap();
+        }
+        let path = database.sqlite_path();
+        for suffix in ["-wal", "-shm"] {
+            assert!(!beside(path, suffix).exists(), "{suffix}");
+        }
+        assert_eq!(emails(path), ["ada@example.com"]);
+    }
+}
+
+/// An operator copies a backup over the file of a server that was killed, and leaves its log there.
+#[tokio::test]
+async fn a_backup_beside_the_log_of_another_file_is_refused_and_not_changed() {
+    // With a backup by this program, and with one by a program that copies the file as it is.
+    for with_command in [true, false] {
+        let Some(site) = site() else { return };
+        sign_in(&site, "ada@example.com").await;
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy.sqlite3");
+        let path = site.database_path().to_owned();
+        if with_command {
+            let url = format!("sqlite:{}", path.display());
+            let arguments = ["backup", copy.to_str().unwrap()];
+            let backup = Program::new(&arguments).env("DATABASE_URL", &url);
+            backup.run().exits_with(0);
+        } else {
+            // SQLite's function for backups counts the versions of the schema anew.
+            query(&copy, "CREATE TABLE t (x)");
+            query(&copy, "PRAGMA schema_version = 1");
+        }
+        sign_in(&site, "olive@example.com").await;
+        let database = kill(site);
+        fs::copy(&copy, &path).unwrap();
+        let before = fs::read(&path).unwrap();
+        for arguments in [&["runserver"][..], &["migrate"], &["flushexpiredtokens"]] {
+            run(&database, arguments)
+                .exits_with(1)
+                .reports_one_error(&["-wal belongs to another database", "restore FILE"]);
+        }
+        assert_eq!(fs::read(&path).unwrap(), before);
+        if with_command {
+            run(&database, &["restore", copy.to_str().unwrap()]).exits_with(0);
+            assert_eq!(emails(&path), ["ada@example.com"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_log_of_a_killed_server_is_used() {
+    let Some(site) = site() else { return };
+    sign_in(&site, "ada@example.com").await;
+    let database = kill(site);
+    let site = Site::on(database, &[]);
+    sign_in(&site, "olive@example.com").await;
+    let database = kill(site);
+    assert_eq!(
+        emails(database.sqlite_path()),
+        ["ada@example.com", "olive@example.com"]
+    );
+}
+
+#[test]
+fn a_damaged_file_is_refused_and_not_changed() {
+    let database = TestDatabase::migrated_sqlite();
+    damage(database.sqlite_path());
+    let before = fs::read(database.sqlite_path()).unwrap();
+    run(&database, &["runserver"])
+        .exits_with(1)
+        .reports_one_error(&["is damaged", "vestibule restore FILE"]);
+    assert_eq!(fs::read(database.sqlite_path()).unwrap(), before);
+}
