@@ -23,8 +23,7 @@ const FIRST_BATCH: usize = 100;
 const BATCH_SIZES: RangeInclusive<usize> = 25..=1_000;
 /// How long one transaction should take. SQLite allows one writer at a time, so sign-ins wait meanwhile.
 const BATCH_TIME: Duration = Duration::from_millis(20);
-/// The shortest and the longest pause between two transactions. Without a pause the purge would take the only
-/// connection that writes to SQLite again before a waiting request gets it.
+/// The shortest and the longest pause between two transactions, in which requests and other processes can write.
 const PAUSES: RangeInclusive<Duration> = Duration::from_millis(2)..=Duration::from_secs(1);
 /// The name of the job's row in `jobs`.
 const JOB: &str = "flushexpiredtokens";

@@ -19,7 +19,13 @@ pub(super) fn run(check: bool, plan: bool) -> Result<(), CommandError> {
     // All migrations are applied even if the progress cannot be printed.
     let mut printed = print_line("Running migrations:");
     let mut applied = false;
-    while let Some(name) = migrations.apply_next()? {
+    loop {
+        let mut waits = Ok(());
+        let next = migrations.apply_next_and_tell(|wait| {
+            waits = print_line(format_args!("  Waiting: {wait}"));
+        })?;
+        printed = printed.and(waits);
+        let Some(name) = next else { break };
         printed = printed.and(print_line(format_args!("  Applying {name}... OK")));
         applied = true;
     }

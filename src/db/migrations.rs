@@ -1,5 +1,8 @@
 //! The migrations, which are compiled in: one folder for each database, with the same names in both.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use diesel::backend::Backend;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
@@ -28,6 +31,12 @@ struct KnownMigration {
     name: String,
 }
 
+/// How long a migration that could not lock its tables is tried again.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// The pause after the first try. It doubles after each, and lets other queries of the tables proceed.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
 #[derive(diesel::QueryableByName)]
 struct AppliedVersion {
     #[diesel(sql_type = Text)]
@@ -48,21 +57,53 @@ impl Migrations {
     /// Applies the oldest pending migration in its own transaction and returns its name; `None` if none is
     /// pending. Two processes that migrate at the same time take turns.
     pub fn apply_next(&mut self) -> Result<Option<String>, DbError> {
-        self.conn.transaction(LockWait::Usual, |conn| {
-            lock(conn)?;
-            let Some(name) = pending(conn)?.into_iter().next() else {
-                return Ok(None);
-            };
-            let outcome = match conn {
-                Conn::Sqlite(conn) => conn.run_next_migration(SQLITE).map(drop),
-                #[cfg(feature = "postgres")]
-                Conn::Postgres(conn) => conn.run_next_migration(POSTGRES).map(drop),
-            };
+        self.apply_next_and_tell(|wait| log::warn!("{wait}"))
+    }
+
+    /// The same. A migration that cannot lock its tables within a second, because another transaction uses them, is
+    /// undone and tried again for ten minutes: while it waits for a lock, PostgreSQL lets no query of these
+    /// tables begin. `tell` is called with a description of each wait.
+    pub fn apply_next_and_tell(
+        &mut self,
+        mut tell: impl FnMut(&str),
+    ) -> Result<Option<String>, DbError> {
+        let began = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let outcome = self.conn.transaction(LockWait::Usual, apply_next);
             match outcome {
-                Ok(()) => Ok(Some(name)),
-                Err(error) => Err(DbError::Migration(format!("{name}: {error}"))),
+                Err(DbError::Migration(problem))
+                    if is_lock_timeout(&problem) && began.elapsed() < LONGEST_WAIT =>
+                {
+                    let others =
+                        PooledConn::read(&mut self.conn, LockWait::Usual, open_transactions);
+                    let others = others.unwrap_or_default();
+                    tell(&format!(
+                        "{problem}; trying again in {pause:?}. {}",
+                        others.join(", ")
+                    ));
+                    thread::sleep(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                outcome => return outcome,
             }
-        })
+        }
+    }
+}
+
+fn apply_next(conn: &mut Conn) -> Result<Option<String>, DbError> {
+    lock(conn)?;
+    let Some(name) = pending(conn)?.into_iter().next() else {
+        return Ok(None);
+    };
+    let outcome = match conn {
+        Conn::Sqlite(conn) => conn.run_next_migration(SQLITE).map(drop),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => conn.run_next_migration(POSTGRES).map(drop),
+    };
+    match outcome {
+        Ok(()) => Ok(Some(name)),
+        Err(error) => Err(DbError::Migration(format!("{name}: {error}"))),
     }
 }
 
@@ -88,6 +129,34 @@ pub(super) fn state(conn: &mut Conn) -> Result<MigrationState, DbError> {
     })
 }
 
+/// Whether PostgreSQL ended a statement because it waited too long for a lock. Diesel has no error kind for it.
+fn is_lock_timeout(message: &str) -> bool {
+    message.contains("lock timeout")
+}
+
+/// Descriptions of the transactions of other connections that have been open for a second, the oldest first.
+/// One of them is what a migration waits for. PostgreSQL shows those of other roles only to a role that may
+/// see them. SQLite has no such list.
+fn open_transactions(conn: &mut Conn) -> Result<Vec<String>, DbError> {
+    match conn {
+        Conn::Sqlite(_) => Ok(Vec::new()),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            let rows = sql_query(
+                "SELECT format('Process %s of %s has had a transaction open for %s s', pid, \
+                 coalesce(nullif(application_name, ''), usename), \
+                 extract(epoch FROM clock_timestamp() - xact_start)::int) AS version \
+                 FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                 AND xact_start < clock_timestamp() - interval '1 second' \
+                 ORDER BY xact_start LIMIT 3",
+            )
+            .load::<AppliedVersion>(conn)?;
+            Ok(rows.into_iter().map(|row| row.version).collect())
+        }
+    }
+}
+
 /// Names of all migrations of this kind of database, the oldest first.
 pub(super) fn names(url: &DatabaseUrl) -> Result<Vec<String>, DbError> {
     let known = match url {
@@ -101,7 +170,8 @@ pub(super) fn names(url: &DatabaseUrl) -> Result<Vec<String>, DbError> {
 }
 
 /// Waits until no other process migrates, and locks others out until this transaction ends. SQLite's
-/// transaction already has the only write lock. Migrations have no timeouts.
+/// transaction already has the only write lock. The statements of a migration may take long, but may not wait
+/// long for a lock.
 fn lock(conn: &mut Conn) -> Result<(), DbError> {
     match conn {
         Conn::Sqlite(_) => {}
@@ -112,7 +182,7 @@ fn lock(conn: &mut Conn) -> Result<(), DbError> {
             // The number is arbitrary, but the same in every version of vestibule.
             conn.batch_execute(
                 "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
-                 SELECT pg_advisory_xact_lock(7817216943)",
+                 SELECT pg_advisory_xact_lock(7817216943); SET LOCAL lock_timeout = '1s'",
             )?;
         }
     }
@@ -167,3 +237,6 @@ fn known_in<DB: Backend>(source: &EmbeddedMigrations) -> Result<Vec<KnownMigrati
     known.sort_by(|a, b| a.version.cmp(&b.version));
     Ok(known)
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,5 +9,6 @@ mod example;
 mod help;
 mod logging;
 mod migrate;
+mod migrate_locks;
 mod runserver;
 mod stopping;
