@@ -99,21 +99,22 @@ impl SessionRow {
     }
 
     /// The open sessions whose refresh token was sent to WorkOS at `since` or later without a complete answer,
-    /// the oldest first.
+    /// the oldest first. The only condition of the query is on `refresh_token_sent_at`, as in
+    /// [`revoked_since`](Self::revoked_since).
     pub fn unanswered_since(
         conn: &mut Conn,
         since: Timestamp,
         now: Timestamp,
         limit: i64,
     ) -> QueryResult<Vec<Self>> {
-        sessions::table
+        let mut sent: Vec<Self> = sessions::table
             .filter(sessions::refresh_token_sent_at.ge(since))
-            .filter(sessions::revoked_at.is_null())
-            .filter(sessions::expires_at.gt(now))
             .order(sessions::refresh_token_sent_at)
             .select(Self::as_select())
             .limit(limit)
-            .load(conn)
+            .load(conn)?;
+        sent.retain(|row| row.revoked_at.is_none() && row.expires_at > now);
+        Ok(sent)
     }
 
     /// Releases the lease. Returns `false` if another process holds it by now, or if the session has

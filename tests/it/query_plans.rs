@@ -38,7 +38,7 @@ struct Recorder {
 
 impl Recorder {
     /// Diesel calls this before a thread opens a connection; the application's pool does so again afterwards.
-    fn new() -> Option<Box<dyn Instrumentation>> {
+    fn boxed() -> Option<Box<dyn Instrumentation>> {
         let path = OPENED.with_borrow(String::clone);
         Some(Box::new(Self { path }))
     }
@@ -74,7 +74,7 @@ async fn no_frequent_statement_reads_a_whole_table() {
     if TestDatabase::is_postgres_run() {
         return;
     }
-    set_default_instrumentation(Recorder::new).unwrap();
+    set_default_instrumentation(Recorder::boxed).unwrap();
     let database = TestDatabase::migrated_sqlite();
     let path = database.sqlite_path().to_owned();
     let app = TestApp::builder()
