@@ -175,7 +175,8 @@ enum Command {
     /// Replaces the SQLite database by a file that `vestibule backup` wrote.
     ///
     /// Stop the server first: the command is refused while a process has the database open. The previous
-    /// file is kept beside the database. A PostgreSQL database is restored with pg_restore.
+    /// file is kept beside the database. Then it does what `vestibule restored` does. A PostgreSQL database
+    /// is restored with pg_restore.
     Restore {
         /// The backup. It is not changed.
         #[arg(value_name = "FILE")]

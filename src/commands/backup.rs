@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::error::CommandError;
 use super::output::print_line;
+use super::restored;
 use super::source::load_source;
 use crate::checks::unapplied_migrations;
 use crate::clock::Clock;
@@ -37,7 +38,10 @@ pub(super) fn restore(source: &Path) -> Result<(), CommandError> {
     }
     if restored.pending_migrations > 0 {
         let lacks = unapplied_migrations(restored.pending_migrations);
-        print_line(format_args!("{lacks}; run `vestibule migrate`."))?;
+        print_line(format_args!(
+            "{lacks}; run `vestibule migrate`, and then `vestibule restored`."
+        ))?;
+        return Ok(());
     }
-    Ok(())
+    restored::run()
 }

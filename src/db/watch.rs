@@ -66,8 +66,10 @@ impl Database {
     fn shorten_wal(&self) -> Result<(), DbError> {
         // Most of the work is done on a connection that keeps no writer waiting.
         for (lane, whole) in [(&self.reader, false), (&self.writer, true)] {
-            if let Conn::Sqlite(conn) = &mut **lane.get()? {
-                truncate_wal(conn, whole)?;
+            match &mut **lane.get()? {
+                Conn::Sqlite(conn) => truncate_wal(conn, whole)?,
+                #[cfg(feature = "postgres")]
+                Conn::Postgres(_) => {}
             }
         }
         Ok(())
