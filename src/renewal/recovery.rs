@@ -77,7 +77,9 @@ impl RenewalService {
             Some(end) => end <= now || lease_start(end) < started_at,
             None => is_outage || row.renew_after.is_none_or(|due| due <= now),
         };
-        rows.retain(is_free);
+        // A response that the database could not store yet is not lost.
+        let write_behind = &self.context.write_behind;
+        rows.retain(|row| is_free(row) && write_behind.pending(&row.id).is_none());
         self.context.workos.reserve_probes(!rows.is_empty());
         for row in rows {
             let Some(flight) = self.checks.join(row.id.clone()).1 else {

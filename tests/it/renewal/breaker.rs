@@ -193,6 +193,22 @@ async fn a_long_retry_after_concerns_all_sessions_and_ends_with_the_outage() {
 }
 
 #[tokio::test]
+async fn sign_ins_are_sent_while_renewals_are_not() {
+    let (app, cookies) = with_due_sessions(10).await;
+    app.make_workos_unavailable();
+    assert_all_signed_in(&app, &cookies).await;
+    let asked = app.renewals();
+    assert!(asked < cookies.len(), "{asked} requests");
+    let fresh = app.signed_in(USERS[0]).await;
+    assert!(fresh.is_signed_in().await);
+    assert_all_signed_in(&app, &cookies).await;
+    assert_eq!(app.renewals(), asked, "a sign-in alone is no probe");
+    app.workos().clear_faults();
+    let cookies = [cookies, vec![fresh.cookies("/")]].concat();
+    renew_all(&app, &cookies).await;
+}
+
+#[tokio::test]
 async fn sessions_are_renewed_a_few_at_a_time_after_an_outage() {
     let (app, cookies) = with_due_sessions(40).await;
     let gate = Gate::new();
