@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use parking_lot::Mutex;
 
 use crate::clock::{Clock, ClockDifference, Timestamp};
 use crate::db::schema::database_epoch;
 use crate::db::{Conn, Database, DbError, database_now};
+use crate::logging::RepeatedWarning;
 
 pub use mark::RestoreMark;
 
@@ -23,8 +23,6 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// A heartbeat may be older than the mark by this, and the database was not restored: a failover may lose the
 /// last transactions.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(2);
-/// How often it is logged that sessions or tokens are unknown.
-const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The row of `database_epoch`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -121,12 +119,10 @@ pub fn restored_message(until: Timestamp) -> String {
 /// Logs, once a minute at most, that a session or token is unknown that this program has issued and that has
 /// not expired. Rows are kept until then, so the database may be an older one.
 pub fn warn_of_unknown(what: &str) {
-    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
-    let mut last = LAST.lock();
-    if last.is_none_or(|last| last.elapsed() >= WARNING_INTERVAL) {
-        *last = Some(Instant::now());
-        log::warn!(
-            "{what} is not in the database, although it was issued here and has not expired; if the database was restored from a backup, run `vestibule restored`"
-        );
-    }
+    static WARNING: RepeatedWarning = RepeatedWarning::new(module_path!());
+    WARNING.log(|repeated| {
+        format!(
+            "{what} is not in the database, although it was issued here and has not expired{repeated}; if the database was restored from a backup, run `vestibule restored`"
+        )
+    });
 }

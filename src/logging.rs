@@ -87,7 +87,6 @@ pub struct RepeatedWarning {
     state: Mutex<RepeatedWarningState>,
 }
 
-#[derive(Default)]
 struct RepeatedWarningState {
     logged_at: Option<Instant>,
     repeated: u64,
@@ -95,10 +94,13 @@ struct RepeatedWarningState {
 
 impl RepeatedWarning {
     /// A warning of this module, which is the target of its lines.
-    pub fn new(target: &'static str) -> Self {
+    pub const fn new(target: &'static str) -> Self {
         Self {
             target,
-            state: Mutex::default(),
+            state: Mutex::new(RepeatedWarningState {
+                logged_at: None,
+                repeated: 0,
+            }),
         }
     }
 
