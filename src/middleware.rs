@@ -24,7 +24,8 @@ pub use connections::{
 };
 pub use cors::cors;
 pub use credential_cookies::{
-    CONNECTION_ATTEMPT, LOGIN_ATTEMPT, LOGIN_CODE, PENDING_SIGN_IN, TokenCookie, cookie_claims,
+    CONNECTION_ATTEMPT, LOGIN_ATTEMPT, LOGIN_CODE, MOST_REMOVALS, PENDING_SIGN_IN, TokenCookie,
+    cookie_claims,
 };
 pub use credential_removal::remove_credentials;
 pub use cross_site::{cross_site, is_own_link, is_trusted_link, is_typed_address};

@@ -284,7 +284,11 @@ impl ResponseError for ApiError {
         }
         // Serializing a struct of texts cannot fail.
         let mut response = response.body(self.body().unwrap_or_default());
-        if let Self::Fields(_) | Self::Parse(_) | Self::UnsupportedMediaType(_) = self {
+        if let Self::Fields(_)
+        | Self::Parse(_)
+        | Self::UnsupportedMediaType(_)
+        | Self::Other(Error::NotFound) = self
+        {
             response.extensions_mut().insert(NotAnAttempt);
         }
         response

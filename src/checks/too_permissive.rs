@@ -61,6 +61,14 @@ pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
             "Set it to the output of `openssl rand -base64 48`.",
         );
     }
+    let mut fallbacks = settings.secret_key_fallbacks.iter();
+    if fallbacks.any(|key| is_placeholder(key.expose_secret())) {
+        warn(
+            "security.W026",
+            "An entry of SECRET_KEY_FALLBACKS looks like a placeholder, or is printed in the documentation. Whoever guesses it can make a session for anyone.",
+            "Remove it. Whoever is signed in with it must sign in again.",
+        );
+    }
     let signing_key = settings.tokens.signing_key.expose_secret();
     let own_key = signing_key != settings.secret_key.expose_secret();
     if settings.tokens.algorithm.is_symmetric() && own_key && is_placeholder(signing_key) {
@@ -206,6 +214,7 @@ mod tests {
                 "security.W026",
             ),
             ("SECRET_KEY", PUBLISHED[0], "security.W026"),
+            ("SECRET_KEY_FALLBACKS", PUBLISHED[0], "security.W026"),
             (
                 "JWT_SIGNING_KEY",
                 "0123456789abcdefghijklmnopqrstuvwxyz",

@@ -34,6 +34,9 @@ pub const LOGIN_CODE: SignInCookies = SignInCookies {
 };
 /// The hexadecimal digits in the name of a sign-in cookie.
 const NAME_DIGITS: usize = 16;
+/// The most cookies that one response removes. A browser has ten at most; a client that invents more would get
+/// a response several times as large as its request.
+pub const MOST_REMOVALS: usize = 50;
 /// The most values of a token's cookie that a log-out reads: one for each path and domain that may have set it.
 const MOST_VALUES: usize = 4;
 /// Browsers accept a cookie with this prefix only with the path `/`.

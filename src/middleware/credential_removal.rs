@@ -9,7 +9,8 @@ use actix_web::{HttpMessage, HttpRequest, web};
 
 use super::client_ip::device;
 use super::credential_cookies::{
-    LOGIN_ATTEMPT, LOGIN_CODE, PENDING_SIGN_IN, SignInCookies, TokenCookie, cookie_claims,
+    LOGIN_ATTEMPT, LOGIN_CODE, MOST_REMOVALS, PENDING_SIGN_IN, SignInCookies, TokenCookie,
+    cookie_claims,
 };
 use super::session_encryption::{cookie_parts, sets_cookie};
 use crate::audit::RevocationReason;
@@ -19,9 +20,6 @@ use crate::settings::Settings;
 use crate::sign_out::SignOutRequest;
 use crate::state::AppState;
 use crate::tokens::TokenKind;
-
-/// The most pending sign-ins that one response deletes. Older cookies than the newest five are not accepted.
-const MOST_PENDING_SIGN_INS: usize = 50;
 
 /// Removes the credentials that [`BrowserSession`](crate::sessions::BrowserSession) has marked, except
 /// those that the response sets, and revokes the tokens among them.
@@ -78,7 +76,7 @@ async fn end_pending_sign_ins(app: &AppState, request: &HttpRequest) {
     let cookies = cookie_parts(request.headers()).filter_map(|part| part.split_once('='));
     let pending = cookies.filter(|(name, _)| PENDING_SIGN_IN.names(name.trim()));
     let ids = pending.map(|(_, value)| sha256_hex(value.trim()));
-    let ids = ids.take(MOST_PENDING_SIGN_INS).collect();
+    let ids = ids.take(MOST_REMOVALS).collect();
     if let Err(error) = app.sign_in.delete_pending(ids).await {
         log::error!("failed to delete the pending sign-ins of a browser's previous user: {error}");
     }
@@ -105,10 +103,11 @@ fn removals(
         // The browser sends this cookie to its own page only.
         removals.push(LOGIN_CODE.removal(LOGIN_CODE.prefix.to_owned(), secure));
     }
-    for part in cookie_parts(request.headers()) {
+    let of_sign_ins = cookie_parts(request.headers()).flat_map(|part| {
         let name = part.split_once('=').map_or(part, |(name, _)| name).trim();
-        let kind = kinds.iter().filter(|kind| kind.names(name));
-        removals.extend(kind.map(|kind| kind.removal(name.to_owned(), secure)));
-    }
+        let kind = kinds.iter().filter(move |kind| kind.names(name));
+        kind.map(move |kind| kind.removal(name.to_owned(), secure))
+    });
+    removals.extend(of_sign_ins.take(MOST_REMOVALS));
     removals
 }

@@ -22,10 +22,10 @@ pub async fn settle_throttle(
     let Some(counted): Option<CountedRequest> = counted else {
         return Ok(response);
     };
-    if has_succeeded(response.status(), is_api) {
-        counted.succeeded();
-    } else if !is_attempt(response.response()) {
+    if !is_attempt(response.response()) {
         counted.withdraw();
+    } else if has_succeeded(response.status(), is_api) {
+        counted.succeeded();
     }
     Ok(response)
 }

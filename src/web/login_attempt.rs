@@ -13,7 +13,7 @@ use crate::hex::sha256_hex;
 use crate::http::encrypted_cookie;
 use crate::ids::OrganizationId;
 use crate::keys::Keys;
-use crate::middleware::LOGIN_ATTEMPT;
+use crate::middleware::{LOGIN_ATTEMPT, MOST_REMOVALS};
 use crate::random::{RandomnessError, random_text};
 use crate::sign_in::SignInRequirement;
 use crate::workos::Pkce;
@@ -233,6 +233,8 @@ impl LoginAttempts {
         let removals = self
             .dead
             .into_iter()
+            .rev()
+            .take(MOST_REMOVALS)
             .map(|name| LOGIN_ATTEMPT.removal(name, secure));
         removals.chain(std::iter::once(cookie)).collect()
     }

@@ -63,7 +63,7 @@ pub async fn post(
     let form = Form::read(&request, &body)?;
     let next = valid_next(form.value("next"), &app.settings.public_url);
     let Some(pending) = pending(&request, &app) else {
-        return Ok(redirect(&login_expired_url(&next)));
+        return Ok(not_an_attempt(redirect(&login_expired_url(&next))));
     };
     let recovery = form.value("recovery").is_some();
     let typed = form.value("code").unwrap_or_default();

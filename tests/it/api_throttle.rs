@@ -81,6 +81,16 @@ async fn requests_without_their_fields_do_not_count() {
         let response = visitor.submit("/login", fields).await;
         assert_eq!(response.status(), StatusCode::OK);
     }
+    // Neither are a provider that is not set up, and a code without the password before it.
+    let code = json!({ "code": "made-up", "redirect_uri": "https://app.example.com/" });
+    for _ in 0..3 {
+        assert_eq!(
+            visitor.post_json("/api/auth/google", &code).await.status,
+            404
+        );
+        let response = visitor.submit("/login/code", &[("code", "123456")]).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    }
     let json = visitor.request(Method::POST, "/login").json(&json!({}));
     assert_eq!(json.send().await.unwrap().status(), 400);
     let right = json!({ "email": "lena@example.com", "password": PASSWORD });

@@ -9,7 +9,7 @@ use actix_web::cookie::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::hex::sha256_hex;
-use crate::middleware::PENDING_SIGN_IN;
+use crate::middleware::{MOST_REMOVALS, PENDING_SIGN_IN};
 use crate::random::{RandomnessError, random_text};
 use crate::sign_in::PendingSignIn;
 
@@ -54,7 +54,10 @@ pub(in crate::web) fn row_ids(request: &HttpRequest, handle: Option<&str>) -> Ve
 /// Cookies that remove the oldest step cookies. Otherwise they would accumulate until requests fail
 /// with HTTP 431.
 pub(super) fn surplus_removals(request: &HttpRequest, secure: bool) -> Vec<Cookie<'static>> {
-    let surplus = step_cookies(request).into_iter().skip(MAX_SIGN_INS);
+    let surplus = step_cookies(request)
+        .into_iter()
+        .skip(MAX_SIGN_INS)
+        .take(MOST_REMOVALS);
     surplus
         .map(|(_, name)| PENDING_SIGN_IN.removal(name, secure))
         .collect()

@@ -93,3 +93,27 @@ async fn a_cookie_of_the_same_name_from_another_application_does_not_hide_ours()
         assert_eq!(response.status(), 200, "{cookies}");
     }
 }
+
+/// Otherwise the response would be several times as large as the request, and a client that does not read it
+/// would fill the memory.
+#[tokio::test]
+async fn a_response_removes_a_bounded_number_of_invented_cookies() {
+    let app = TestApp::start();
+    let names = |prefix: &str| -> Vec<_> {
+        (0..400)
+            .map(|number| format!("{prefix}{number:016x}=1"))
+            .collect()
+    };
+    let cookies = [names("vestibule_login_"), names("vestibule_step_")]
+        .concat()
+        .join("; ");
+    for target in ["/auth/login", "/auth/logout"] {
+        let request = app.visitor().request(Method::GET, target);
+        let request = request.header(COOKIE, &cookies);
+        let request = request.header("Sec-Fetch-Site", "none");
+        let response = request.send().await.unwrap();
+        assert!(response.status().is_redirection(), "{target}");
+        let removed = response.headers().get_all("set-cookie").iter().count();
+        assert!((50..60).contains(&removed), "{target}: {removed}");
+    }
+}
