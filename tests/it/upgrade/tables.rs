@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use diesel::backend::Backend;
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use vestibule::database_epoch::DatabaseEpoch;
@@ -129,7 +130,12 @@ async fn the_migrations_can_be_reverted_and_applied_again() {
 
 fn revert_new_migrations(url: &str) {
     match url.strip_prefix("sqlite:") {
-        Some(path) => revert(SqliteConnection::establish(path).unwrap(), "sqlite"),
+        Some(path) => {
+            let mut conn = SqliteConnection::establish(path).unwrap();
+            // The running server writes its heartbeat.
+            conn.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+            revert(conn, "sqlite");
+        }
         None => revert_on_postgres(url),
     }
 }
