@@ -266,7 +266,12 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         if let Self::Other(error) = self {
-            return error.error_response();
+            let mut response = error.error_response();
+            // Such as a provider that is not set up.
+            if let Error::NotFound | Error::Unreadable(_) = error {
+                response.extensions_mut().insert(NotAnAttempt);
+            }
+            return response;
         }
         let mut response = HttpResponse::build(self.status_code());
         response.content_type(ContentType::json());
@@ -284,11 +289,7 @@ impl ResponseError for ApiError {
         }
         // Serializing a struct of texts cannot fail.
         let mut response = response.body(self.body().unwrap_or_default());
-        if let Self::Fields(_)
-        | Self::Parse(_)
-        | Self::UnsupportedMediaType(_)
-        | Self::Other(Error::NotFound) = self
-        {
+        if let Self::Fields(_) | Self::Parse(_) | Self::UnsupportedMediaType(_) = self {
             response.extensions_mut().insert(NotAnAttempt);
         }
         response

@@ -89,7 +89,7 @@ async fn requests_without_their_fields_do_not_count() {
             404
         );
         let response = visitor.submit("/login/code", &[("code", "123456")]).await;
-        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        assert_eq!(response.status(), StatusCode::FOUND);
     }
     let json = visitor.request(Method::POST, "/login").json(&json!({}));
     assert_eq!(json.send().await.unwrap().status(), 400);
