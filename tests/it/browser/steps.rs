@@ -273,4 +273,6 @@ fn is_page_change(error: &CmdError) -> bool {
         || error.is_stale_element_reference()
         || error.is_javascript_error()
         || error.is_unknown_error()
+        // Chromedriver's answer to a command that the navigation interrupts is not one of WebDriver.
+        || matches!(error, CmdError::NotW3C(answer) if answer == "aborted by navigation")
 }
