@@ -50,7 +50,7 @@ use_everything() {
     request 200 -H 'Content-Type: application/json' --data "{\"refresh\":\"$tokens\"}" "$url/api/token/refresh"
     request 200 -H 'Content-Type: application/json' \
         --data '{"email":"lois@example.com","password":"lois-demo-password"}' "$url/api/token"
-    request 303 --cookie "$jar" --data 'all=1' "$url/account/sessions/revoke"
+    request 302 --cookie "$jar" --data 'all=1' "$url/account/sessions/revoke"
     request 401 -H 'Content-Type: application/json' --data "{\"refresh\":\"$tokens\"}" "$url/api/token/refresh"
     request 200 "$url/readyz"
 }
@@ -83,7 +83,7 @@ url=http://localhost:$port
 
 start
 use_everything before
-sign_in grace "$scratch/jar.kept"
+sign_in olive "$scratch/jar.kept"
 migrated=$(cd "$scratch" && DATABASE_URL=sqlite:vestibule-demo.sqlite3 "$new" migrate)
 echo "$migrated"
 # The running server, with a session from before, and one that is started on the new schema.
