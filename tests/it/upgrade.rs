@@ -14,6 +14,8 @@ use chrono::DateTime;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use vestibule::clock::{Clock, Timestamp};
+use vestibule::db::Database;
+use vestibule::settings::{DatabaseSettings, Source};
 
 use crate::support::api::ApiResponse;
 use crate::support::app::{TestApp, Visitor};
@@ -44,15 +46,32 @@ impl Upgraded {
         };
         execute(database.url(), dump);
         let issued: Value = serde_json::from_str(issued).unwrap();
+        Self {
+            app: Self::app_on(database, &issued),
+            issued,
+        }
+    }
+
+    /// The current version on this database, at the time when the cookies and tokens were issued.
+    fn app_on(database: TestDatabase, issued: &Value) -> TestApp {
         let now = DateTime::parse_from_rfc3339(issued["now"].as_str().unwrap()).unwrap();
         // Starting the application applies the migrations.
-        let app = TestApp::builder()
+        TestApp::builder()
             .database(database)
             .clock(Clock::standing_at(Timestamp::from(now.to_utc())))
             .setting("WORKOS_WEBHOOK_SECRET", SECRET)
             .setting("ROTATE_REFRESH_TOKENS", "true")
-            .start();
-        Self { app, issued }
+            .start()
+    }
+
+    /// Stops the application, which does not know the earlier schemas, and reverts the new migrations.
+    fn revert(self) -> (TestDatabase, Database, Value) {
+        let database = self.app.stop();
+        tables::revert_new_migrations(database.url());
+        let settings = Source::from_pairs([("DATABASE_URL", database.url())]);
+        let settings = DatabaseSettings::from_source(&settings).unwrap();
+        let opened = Database::open(&settings).unwrap();
+        (database, opened, self.issued)
     }
 
     /// A value that the previous version issued, such as `/cookies/ada`.

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use vestibule::accounts::{NewUser, User, email_key, passwords};
 use vestibule::db::schema::{pending_sign_ins, sessions, users};
-use vestibule::db::{Conn, DbError};
+use vestibule::db::{Conn, Database, DbError};
 use vestibule::ids::UserId;
 use vestibule::sessions::SessionRow;
 
@@ -132,14 +132,7 @@ impl TestApp {
 
     /// The number of rows that `SELECT COUNT(*)` returns with this `FROM` clause.
     pub(crate) fn count_rows(&self, from: &str) -> i64 {
-        #[derive(QueryableByName)]
-        struct RowCount {
-            #[diesel(sql_type = diesel::sql_types::BigInt)]
-            rows: i64,
-        }
-        let statement = format!("SELECT COUNT(*) AS rows {from}");
-        self.rows(|conn| diesel::sql_query(statement).get_result::<RowCount>(conn))
-            .rows
+        count_rows(&self.database, from)
     }
 
     /// Runs a statement as an administrator would, on PostgreSQL with a time zone other than UTC.
@@ -201,4 +194,19 @@ impl TestApp {
             .write_blocking(|conn| statement(conn).map_err(DbError::from))
             .expect("the rows can be changed")
     }
+}
+
+/// The number of rows of `SELECT COUNT(*)` with this `FROM`.
+pub(crate) fn count_rows(database: &Database, from: &str) -> i64 {
+    #[derive(QueryableByName)]
+    struct RowCount {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        rows: i64,
+    }
+    let statement = format!("SELECT COUNT(*) AS rows {from}");
+    let count = database.read_blocking(|conn| {
+        let count = diesel::sql_query(statement).get_result::<RowCount>(conn);
+        count.map_err(DbError::from)
+    });
+    count.expect("the rows can be counted").rows
 }

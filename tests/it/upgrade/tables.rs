@@ -2,14 +2,15 @@
 
 use chrono::TimeDelta;
 use diesel::backend::Backend;
-use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use vestibule::database_epoch::DatabaseEpoch;
+use vestibule::db::DbError;
 use vestibule::db::schema::{deleted_workos_users, identities, refresh_tokens};
 use vestibule::ids::SessionId;
 
 use super::Upgraded;
+use crate::support::rows::count_rows;
 
 /// The number of migrations since the version that wrote the fixture.
 const NEW_MIGRATIONS: usize = 19;
@@ -47,16 +48,17 @@ async fn every_row_is_kept() {
 #[tokio::test]
 async fn the_last_session_says_up_to_when_the_data_of_an_earlier_version_go() {
     let upgraded = Upgraded::start();
-    let app = &upgraded.app;
-    let last = app.sessions().iter().map(|row| row.created_at).max();
-    // The first heartbeat of the server follows. It finds no restore, because there is no mark.
-    revert_new_migrations(app.database_url());
-    let mut migrations = app.database.migrations().unwrap();
+    let sessions = upgraded.app.sessions();
+    let last = sessions.iter().map(|row| row.created_at).max();
+    let later = upgraded.app.now().plus(TimeDelta::hours(1));
+    let (_reverted, database, _) = upgraded.revert();
+    let mut migrations = database.migrations().unwrap();
     while migrations.apply_next().unwrap().is_some() {}
-    let epoch = app.rows(DatabaseEpoch::read);
+    drop(migrations);
+    let epoch = database.read_blocking(|conn| DatabaseEpoch::read(conn).map_err(DbError::from));
+    let epoch = epoch.unwrap();
     assert_eq!(Some(epoch.heartbeat_at), last);
     assert_eq!(epoch.restore_noticed_at, None);
-    let later = app.now().plus(TimeDelta::hours(1));
     assert_eq!(epoch.restored_from(Some(later)), last);
 }
 
@@ -109,33 +111,28 @@ async fn deleted_users_and_identities_are_read() {
 #[tokio::test]
 async fn the_migrations_can_be_reverted_and_applied_again() {
     let upgraded = Upgraded::start();
-    let app = &upgraded.app;
-    let before = app.rows_of_tables();
-    revert_new_migrations(app.database_url());
-    let shared = app.count_rows("FROM refresh_tokens WHERE sid LIKE 'local:%'");
+    let before = upgraded.app.rows_of_tables();
+    let (reverted, database, issued) = upgraded.revert();
+    let shared = count_rows(&database, "FROM refresh_tokens WHERE sid LIKE 'local:%'");
     assert_eq!(shared, 2, "the session's id is in `sid` again");
-    let renamed = app.count_rows("FROM sessions WHERE marks > 0");
+    let renamed = count_rows(&database, "FROM sessions WHERE marks > 0");
     assert_eq!(renamed, 2, "the column is called `marks` again");
-    app.count_rows("FROM unfinished_sign_ins");
+    count_rows(&database, "FROM unfinished_sign_ins");
+    let pending = database.migrations().unwrap().pending().unwrap();
+    assert_eq!(pending.len(), NEW_MIGRATIONS);
+    drop(database);
 
-    let mut migrations = app.database.migrations().unwrap();
-    assert_eq!(migrations.pending().unwrap().len(), NEW_MIGRATIONS);
-    while migrations.apply_next().unwrap().is_some() {}
-    drop(migrations);
-    assert_eq!(app.rows_of_tables(), before);
+    let app = Upgraded::app_on(reverted, &issued);
+    let upgraded = Upgraded { app, issued };
+    assert_eq!(upgraded.app.rows_of_tables(), before);
     assert!(upgraded.is_signed_in("dora").await);
     let answer = upgraded.exchange_refresh(upgraded.refresh("dora")).await;
     assert_eq!(answer.status, 200);
 }
 
-fn revert_new_migrations(url: &str) {
+pub(super) fn revert_new_migrations(url: &str) {
     match url.strip_prefix("sqlite:") {
-        Some(path) => {
-            let mut conn = SqliteConnection::establish(path).unwrap();
-            // The running server writes its heartbeat.
-            conn.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
-            revert(conn, "sqlite");
-        }
+        Some(path) => revert(SqliteConnection::establish(path).unwrap(), "sqlite"),
         None => revert_on_postgres(url),
     }
 }
