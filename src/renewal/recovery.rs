@@ -67,7 +67,7 @@ impl RenewalService {
             self.context.database.read(find).await
         };
         let mut rows = find(REPLAY_WINDOW, BATCH).await?;
-        if rows.is_empty() && is_outage {
+        if rows.is_empty() && is_outage && !self.context.workos.has_answered_others() {
             rows = find(PROBE_AGE, 1).await?;
         }
         let is_any_unanswered = !rows.is_empty();

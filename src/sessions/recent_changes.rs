@@ -66,6 +66,14 @@ fn changed_sessions(
     let generation = (sessions::id, sessions::generation, sessions::expires_at);
     let changed = sessions::table.select((generation, sessions::revoked_at.is_not_null()));
     // Without a condition on the expiry, by whose index the database could search instead.
-    let since = since.unwrap_or(Timestamp::EPOCH);
-    changed.filter(sessions::changed_at.ge(since)).load(conn)
+    match since {
+        Some(since) => changed.filter(sessions::changed_at.ge(since)).load(conn),
+        // Changes before the migration that added `changed_at` do not have it.
+        None => {
+            // Comparisons, unlike IS NOT NULL, make SQLite use the indexes of both columns.
+            let was_revoked = sessions::revoked_at.ge(Timestamp::EPOCH);
+            let was_changed = sessions::generation_changed_at.ge(Timestamp::EPOCH);
+            changed.filter(was_revoked.or(was_changed)).load(conn)
+        }
+    }
 }

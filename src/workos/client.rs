@@ -109,6 +109,11 @@ impl WorkosClient {
         self.breaker.is_open()
     }
 
+    /// Whether WorkOS answers other requests than renewals, although it is failing.
+    pub fn has_answered_others(&self) -> bool {
+        self.breaker.has_answered_others()
+    }
+
     /// Whether WorkOS is failing and it is too early to probe whether it answers again.
     pub fn is_probe_early(&self) -> bool {
         self.breaker.is_pausing()

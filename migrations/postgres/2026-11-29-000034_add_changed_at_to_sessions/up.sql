@@ -1,10 +1,8 @@
 -- When the session was last revoked, or its generation last changed, by the database's clock. Replicas read the
 -- recent changes by this time: revoked_at and generation_changed_at have the clock of the replica that wrote
--- them, which may be wrong. A trigger writes it, so that it is there whoever makes the change.
+-- them, which may be wrong. A trigger writes it, so that it is there whoever makes the change. It is NULL for
+-- earlier changes, which replicas read when they start, by the other two columns.
 ALTER TABLE sessions ADD COLUMN changed_at TIMESTAMP;
-
-UPDATE sessions SET changed_at = clock_timestamp() AT TIME ZONE 'UTC'
-WHERE revoked_at IS NOT NULL OR generation_changed_at IS NOT NULL;
 
 CREATE INDEX sessions_changed_at ON sessions (changed_at) WHERE changed_at IS NOT NULL;
 
@@ -19,7 +17,3 @@ CREATE TRIGGER sessions_changed BEFORE UPDATE OF revoked_at, generation ON sessi
 FOR EACH ROW WHEN (
     NEW.revoked_at IS DISTINCT FROM OLD.revoked_at OR NEW.generation <> OLD.generation
 ) EXECUTE FUNCTION note_change_of_session();
-
--- Nothing searches by these columns any more.
-DROP INDEX IF EXISTS sessions_revoked_at;
-DROP INDEX IF EXISTS sessions_generation_changed_at;

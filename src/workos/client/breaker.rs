@@ -72,6 +72,8 @@ struct Outage {
     next_probe_at: Duration,
     /// When the last request failed.
     failed_at: Duration,
+    /// Whether WorkOS has answered another request since the last failure.
+    has_answered_others: bool,
     running_probe: Option<u64>,
 }
 
@@ -88,6 +90,8 @@ pub struct RenewalPermit {
     breaker: CircuitBreaker,
     /// The number of the probe, if this renewal is one.
     probe: Option<u64>,
+    /// Whether it repeats a renewal whose response was lost.
+    is_repetition: bool,
     is_failure_recent: bool,
 }
 
@@ -124,6 +128,14 @@ impl CircuitBreaker {
         let state = self.shared.state.lock();
         let outage = state.outage.as_ref();
         outage.is_some_and(|outage| outage.is_recent(now))
+    }
+
+    /// Whether WorkOS answers other requests than renewals, although the breaker is open. Then a renewal that fails
+    /// again and again may fail for a reason of its own, and must not keep the others from probing.
+    pub(crate) fn has_answered_others(&self) -> bool {
+        let state = self.shared.state.lock();
+        let outage = state.outage.as_ref();
+        outage.is_some_and(|outage| outage.has_answered_others)
     }
 
     /// Whether the breaker is open and it is too early for the next probe.
@@ -166,9 +178,14 @@ impl CircuitBreaker {
                 return None;
             }
             state.running += 1;
-            return Some(RenewalAdmission::Admitted(self.permit(None, false)));
+            return Some(RenewalAdmission::Admitted(self.permit(
+                None,
+                is_repetition,
+                false,
+            )));
         };
-        if outage.is_pausing(now) || state.are_probes_reserved && !is_repetition {
+        let are_reserved = state.are_probes_reserved && !outage.has_answered_others;
+        if outage.is_pausing(now) || are_reserved && !is_repetition {
             let wait = outage.next_probe_at.saturating_sub(now).max(FIRST_PAUSE);
             return Some(RenewalAdmission::Refused(wait));
         }
@@ -176,14 +193,20 @@ impl CircuitBreaker {
         state.running += 1;
         outage.running_probe = Some(state.last_probe);
         let is_failure_recent = outage.is_recent(now);
-        let permit = self.permit(Some(state.last_probe), is_failure_recent);
+        let permit = self.permit(Some(state.last_probe), is_repetition, is_failure_recent);
         Some(RenewalAdmission::Admitted(permit))
     }
 
-    fn permit(&self, probe: Option<u64>, is_failure_recent: bool) -> RenewalPermit {
+    fn permit(
+        &self,
+        probe: Option<u64>,
+        is_repetition: bool,
+        is_failure_recent: bool,
+    ) -> RenewalPermit {
         RenewalPermit {
             breaker: self.clone(),
             probe,
+            is_repetition,
             is_failure_recent,
         }
     }
@@ -206,6 +229,7 @@ impl CircuitBreaker {
             state.outage = None;
             log::info!("WorkOS answers again after {lasted} s; renewing sessions");
         } else {
+            outage.has_answered_others = true;
             let soon = outage.failed_at + FIRST_PAUSE;
             outage.next_probe_at = outage.next_probe_at.min(soon.max(now));
         }
@@ -223,6 +247,7 @@ impl CircuitBreaker {
         if let Some(outage) = &mut state.outage {
             outage.failed_at = now;
             if permit.is_some_and(|permit| permit.is_probe_of(outage)) {
+                outage.has_answered_others &= permit.is_some_and(|permit| permit.is_repetition);
                 outage.running_probe = None;
                 outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
                 outage.next_probe_at =
@@ -244,6 +269,7 @@ impl CircuitBreaker {
             pause: FIRST_PAUSE,
             next_probe_at: now + with_jitter(FIRST_PAUSE).max(retry_after.unwrap_or_default()),
             failed_at: now,
+            has_answered_others: false,
             running_probe: None,
         });
         drop(state);
