@@ -19,6 +19,10 @@ use crate::settings::{
     provider_issuers,
 };
 
+/// Rows of one transaction: enough that its commit costs little, few enough that its one `INSERT`
+/// stays below the databases' limits on parameters.
+const BATCH: usize = 1000;
+
 /// The arguments of `import-django`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ImportDjangoArguments {
@@ -29,6 +33,10 @@ pub(super) struct ImportDjangoArguments {
     /// The table of the users; on PostgreSQL also SCHEMA.TABLE, for a dump also APP.MODEL.
     #[arg(long, value_name = "TABLE", default_value = "auth_user")]
     table: String,
+    /// The name of the table at earlier imports, if it was renamed since, as the report prints it. Without it, rows of
+    /// another table never change the accounts.
+    #[arg(long, value_name = "TABLE")]
+    renamed_from: Option<String>,
     /// The column of a field, if its name is not Django's: --column email=mail. May be repeated.
     #[arg(long, value_name = "FIELD=COLUMN", value_parser = parse_pair)]
     column: Vec<(String, String)>,
@@ -76,6 +84,7 @@ impl ImportDjangoArguments {
         Ok(ImportOptions {
             from: parse_from(&self.from)?,
             table: self.table,
+            renamed_from: self.renamed_from,
             columns: self.column.into_iter().collect(),
             active_columns: self.active_column,
             closed_columns: self.closed_column,
@@ -88,6 +97,7 @@ impl ImportDjangoArguments {
             issuers: self.issuer.into_iter().collect(),
             known_issuers: BTreeMap::new(),
             require_totp: self.require_totp,
+            batch: BATCH,
             dry_run: self.dry_run,
         })
     }

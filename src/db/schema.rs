@@ -137,6 +137,8 @@ diesel::table! {
         imported_at -> Timestamp,
         /// The user's key in Django, if it is no integer. Unique.
         django_id -> Nullable<Text>,
+        /// Django's table; NULL if the version that imported the account did not record it.
+        source_table -> Nullable<Text>,
     }
 }
 

@@ -95,7 +95,7 @@ pub(super) fn find_query(
 /// the counts.
 pub(super) fn import_batch(
     target: &Database,
-    keys: KeyColumn,
+    (keys, source_table): (KeyColumn, &str),
     batch: Vec<RawToken>,
     now: Timestamp,
     dry_run: bool,
@@ -111,9 +111,9 @@ pub(super) fn import_batch(
         }
     }
     let done = if dry_run {
-        target.read_blocking(|conn| write(conn, &rows, true))?
+        target.read_blocking(|conn| write(conn, &rows, source_table, true))?
     } else {
-        write_retrying_conflicts(target, |conn| write(conn, &rows, false))?
+        write_retrying_conflicts(target, |conn| write(conn, &rows, source_table, false))?
     };
     tally.add(done);
     Ok(())
@@ -157,6 +157,7 @@ impl RawToken {
 fn write(
     conn: &mut Conn,
     rows: &[(RefreshTokenRow, Option<UserKey>)],
+    source_table: &str,
     dry_run: bool,
 ) -> Result<ImportTally, DbError> {
     let jtis: Vec<&str> = rows.iter().map(|(row, _)| row.jti.as_str()).collect();
@@ -164,7 +165,8 @@ fn write(
         .into_iter()
         .map(|row| (row.jti, row.revoked_at.is_some()))
         .collect();
-    let accounts = imported_accounts(conn, rows.iter().filter_map(|(_, key)| key.as_ref()))?;
+    let keys = rows.iter().filter_map(|(_, key)| key.as_ref());
+    let accounts = imported_accounts(conn, keys, source_table)?;
     let (mut tally, mut new, mut seen) = (ImportTally::default(), Vec::new(), HashSet::new());
     for (row, key) in rows {
         if !seen.insert(row.jti.as_str()) {

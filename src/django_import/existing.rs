@@ -6,7 +6,9 @@ use std::hash::{BuildHasher, RandomState};
 use diesel::prelude::*;
 
 use super::ledger::ImportRecord;
+use super::report::{RefusalReason, RefusedRow};
 use super::row::DjangoUser;
+use super::same_person::identity_problem;
 use crate::accounts::{User, UserKey};
 use crate::db::schema::users;
 use crate::db::{Conn, DbError, take_ids};
@@ -117,11 +119,34 @@ impl ExistingRows {
         }
     }
 
-    /// Whether the account with this id was imported from a row with another key. An account whose key is no
-    /// integer may have the id that is the key of another row.
-    pub(super) fn is_of_another_key(&self, id: UserId, key: &UserKey) -> bool {
-        let record = self.records.get(&id);
-        record.is_some_and(|record| record.django_id.as_deref() != key.django_id())
+    /// In a dry run: takes the accounts of the table `old` for those of the table `new`.
+    pub(super) fn rename_source(&mut self, old: &str, new: &str) {
+        for record in self.records.values_mut() {
+            if record.source_table.as_deref() == Some(old) {
+                record.source_table = Some(new.to_owned());
+            }
+        }
+    }
+
+    /// Why the account with this id is not the row's; `None` if it is, or if there is none.
+    pub(super) fn refusal(
+        &self,
+        id: UserId,
+        row: &DjangoUser,
+        source_table: &str,
+    ) -> Option<RefusedRow> {
+        let record = self.records.get(&id)?;
+        let reason = if !record.is_of_table(source_table) {
+            RefusalReason::OfOtherTable
+        } else if record.django_id.as_deref() != row.key.django_id() {
+            // An account whose key is no integer may have the id that is the key of another row.
+            RefusalReason::IdTaken
+        } else {
+            identity_problem((self.users.get(&id)?, record), row)?
+        };
+        let table = record.source_table.clone();
+        let table = table.filter(|_| reason == RefusalReason::OfOtherTable);
+        Some(RefusedRow::new(&row.key, reason).of_table(table))
     }
 
     /// Gives ids to the accounts that do not exist yet and whose key is no integer.

@@ -8,7 +8,7 @@ use super::decode::{self, RawCell};
 use super::report::{CountLabel, RefusalReason};
 use crate::accounts::UserKey;
 use crate::db::Conn;
-use crate::db::schema::users;
+use crate::db::schema::{django_imports, users};
 use crate::db::source::Column;
 use crate::ids::UserId;
 
@@ -83,6 +83,12 @@ pub(super) fn is_uuid_without_hyphens(digits: &str) -> bool {
     digits.len() == UUID_DIGITS && digits.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
+/// Whether the text is a UUID in its usual form.
+pub(super) fn is_uuid(text: &str) -> bool {
+    let digits = text.replace('-', "");
+    hyphenated(&digits).is_some_and(|uuid| uuid.eq_ignore_ascii_case(text))
+}
+
 /// The usual form of a UUID of 32 hexadecimal digits.
 fn hyphenated(digits: &str) -> Option<String> {
     if !is_uuid_without_hyphens(digits) {
@@ -95,13 +101,18 @@ fn hyphenated(digits: &str) -> Option<String> {
     Some(uuid)
 }
 
-/// The accounts that were imported from the users with these keys. Another account may have the id by chance.
+/// The accounts that were imported from this table's users with these keys. Another account may have the id by
+/// chance.
 pub(super) fn imported_accounts<'a>(
     conn: &mut Conn,
     keys: impl Iterator<Item = &'a UserKey> + Clone,
+    source_table: &str,
 ) -> QueryResult<HashMap<UserKey, UserId>> {
     let ids = keys.clone().filter_map(UserKey::id);
-    let imported = users::table.filter(users::imported.eq(true));
+    let known = django_imports::source_table;
+    let imported = users::table
+        .inner_join(django_imports::table.on(django_imports::user_id.eq(users::id)))
+        .filter(known.is_null().or(known.eq(source_table)));
     let with_id: Vec<UserId> = imported
         .filter(users::id.eq_any(ids.collect::<Vec<_>>()))
         .filter(users::django_id.is_null())

@@ -29,6 +29,9 @@ pub(super) struct ImportRecord {
     pub(super) imported_at: Timestamp,
     /// Django's key, if it is no integer.
     pub(super) django_id: Option<String>,
+    /// The name of Django's table, as [`SourceTable`](super::source_table) tells it; `None` if an earlier version
+    /// imported the account.
+    pub(super) source_table: Option<String>,
 }
 
 impl ImportRecord {
@@ -37,8 +40,8 @@ impl ImportRecord {
     pub(super) fn new(
         user_id: UserId,
         row: &DjangoUser,
-        password: &str,
-        email: &str,
+        (password, email): (&str, &str),
+        source_table: &str,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -52,6 +55,7 @@ impl ImportRecord {
             is_superuser: row.is_superuser,
             imported_at: now,
             django_id: row.key.django_id().map(str::to_owned),
+            source_table: Some(source_table.to_owned()),
         }
     }
 
@@ -79,6 +83,32 @@ impl ImportRecord {
         diesel::update(django_imports::table.find(self.user_id))
             .set(self)
             .execute(conn)
+    }
+
+    /// Notes that these accounts belong to rows of this table.
+    pub(super) fn set_source_table(
+        conn: &mut Conn,
+        ids: &[UserId],
+        source_table: &str,
+    ) -> QueryResult<usize> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let records = django_imports::table.filter(django_imports::user_id.eq_any(ids));
+        diesel::update(records)
+            .set(django_imports::source_table.eq(source_table))
+            .execute(conn)
+    }
+
+    /// Whether the account may have been imported from this table.
+    pub(super) fn is_of_table(&self, source_table: &str) -> bool {
+        let known = self.source_table.as_deref();
+        known.is_none_or(|known| known == source_table)
+    }
+
+    /// Whether the account's time of joining is Django's. If Django's was unknown, it is the time of the import.
+    pub(super) fn knows_joining_of(&self, user: &User) -> bool {
+        user.date_joined != self.imported_at
     }
 
     /// Whether the account still has the imported password, perhaps rehashed.

@@ -25,6 +25,7 @@ pub(super) struct UserChanges {
     pub(super) is_active: Option<bool>,
     pub(super) is_staff: Option<bool>,
     pub(super) is_superuser: Option<bool>,
+    pub(super) date_joined: Option<Timestamp>,
     pub(super) last_login: Option<Timestamp>,
 }
 
@@ -61,6 +62,9 @@ impl UserMerge {
             merge.changes.username.clone_from(&row.username);
         }
         merge.flags(user, row);
+        if !merge.record.knows_joining_of(user) {
+            merge.changes.date_joined = row.date_joined;
+        }
         if row.last_login > user.last_login {
             merge.changes.last_login = row.last_login;
         }
@@ -206,26 +210,4 @@ impl UserMerge {
             &mut record.is_superuser,
         );
     }
-}
-
-/// Whether the account belongs to another person than the row, for example of another Django
-/// project. Emails change, but the date on which somebody joined does not.
-pub(super) fn is_another_person(user: &User, row: &DjangoUser) -> bool {
-    let other_email = row
-        .email
-        .as_ref()
-        .is_ok_and(|email| email.key != user.email_key);
-    let other_name = match (&user.username, &row.username) {
-        (Some(known), Some(username)) => row.email.is_err() && known != username,
-        _ => false,
-    };
-    (other_email || other_name)
-        && row
-            .date_joined
-            .is_some_and(|joined| milliseconds(joined) != milliseconds(user.date_joined))
-}
-
-/// A time as a dump has it, which leaves out the microseconds.
-fn milliseconds(time: Timestamp) -> i64 {
-    time.utc().timestamp_millis()
 }

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use super::existing::ExistingRows;
-use super::merge::is_another_person;
 use super::row::DjangoUser;
 use crate::ids::UserId;
 
@@ -18,14 +17,14 @@ struct Wanted<'a> {
 
 impl ExistingRows {
     /// Forgets the owners of the values that these rows' accounts give up.
-    pub(super) fn free_moved_values(&mut self, rows: &[DjangoUser]) {
-        let emails = self.wanted_emails(rows);
-        let usernames = self.wanted_usernames(rows);
+    pub(super) fn free_moved_values(&mut self, rows: &[DjangoUser], source_table: &str) {
+        let emails = self.wanted_emails(rows, source_table);
+        let usernames = self.wanted_usernames(rows, source_table);
         emails.free(&mut self.emails);
         usernames.free(&mut self.usernames);
     }
 
-    fn wanted_emails<'a>(&self, rows: &'a [DjangoUser]) -> Wanted<'a> {
+    fn wanted_emails<'a>(&self, rows: &'a [DjangoUser], source_table: &str) -> Wanted<'a> {
         let mut wanted = Wanted::new();
         for (place, row) in rows.iter().enumerate() {
             let Ok(email) = &row.email else { continue };
@@ -35,8 +34,7 @@ impl ExistingRows {
                     let moves = email.key != user.email_key
                         && user.workos_user_id.is_none()
                         && record.matches_profile_of(user)
-                        && !self.is_of_another_key(id, &row.key)
-                        && !is_another_person(user, row);
+                        && self.refusal(id, row, source_table).is_none();
                     if moves {
                         wanted.add_move(id, place, Some(&user.email_key), &email.key);
                     }
@@ -47,7 +45,7 @@ impl ExistingRows {
         wanted
     }
 
-    fn wanted_usernames<'a>(&self, rows: &'a [DjangoUser]) -> Wanted<'a> {
+    fn wanted_usernames<'a>(&self, rows: &'a [DjangoUser], source_table: &str) -> Wanted<'a> {
         let mut wanted = Wanted::new();
         for (place, row) in rows.iter().enumerate() {
             let Some(username) = &row.username else {
@@ -57,8 +55,7 @@ impl ExistingRows {
             match self.users.get(&id) {
                 Some(user) if self.records.contains_key(&id) => {
                     let moves = user.username.as_ref() != Some(username)
-                        && !self.is_of_another_key(id, &row.key)
-                        && !is_another_person(user, row);
+                        && self.refusal(id, row, source_table).is_none();
                     if moves {
                         wanted.add_move(id, place, user.username.as_deref(), username);
                     }

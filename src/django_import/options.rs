@@ -31,6 +31,8 @@ pub struct ImportOptions {
     pub from: ImportSource,
     /// Django's user table; for a dump also the model, such as `shop.User`.
     pub table: String,
+    /// The table's name at earlier imports, if it was another one.
+    pub renamed_from: Option<String>,
     /// Columns with another name: Django's name of a field → the name of its column.
     pub columns: BTreeMap<String, String>,
     /// Columns besides `is_active` that are true for open accounts, or `COLUMN=VALUE`.
@@ -55,6 +57,8 @@ pub struct ImportOptions {
     pub known_issuers: BTreeMap<String, String>,
     /// Whether second factors are imported. It needs keys that encrypt them.
     pub require_totp: bool,
+    /// Rows of one transaction. The result does not depend on it.
+    pub batch: usize,
     /// Reports what an import would do and writes nothing.
     pub dry_run: bool,
 }

@@ -56,6 +56,22 @@ impl DjangoPassword {
         }
     }
 
+    /// The stored hash, if it contains random text, so that no two accounts have the same one: a salt, or the random
+    /// characters of an unusable password.
+    pub(super) fn random_part(&self) -> Option<&str> {
+        /// Django writes 40 random characters, and wrote 32 in version 1.6.
+        const MIN_UNUSABLE: usize = 32;
+        let hash = self.stored.as_deref()?;
+        let is_random = match self.scheme {
+            PasswordScheme::Unknown
+            | PasswordScheme::UnsaltedMd5
+            | PasswordScheme::UnsaltedSha1 => false,
+            PasswordScheme::Unusable => hash.len() > MIN_UNUSABLE,
+            _ => true,
+        };
+        is_random.then_some(hash)
+    }
+
     /// Counts the scheme of the hash, and names the row if no password can match it.
     pub(super) fn count(&self, tally: &mut ImportTally, row: &UserKey) {
         const UNKNOWN: CountLabel = (

@@ -47,6 +47,8 @@ pub(super) struct BatchPlan<'a> {
     pub(super) changed: Vec<PlannedUpdate>,
     /// Closed accounts whose email an active account of the batch gets.
     pub(super) released: Vec<(User, ImportRecord)>,
+    /// The accounts of which only now is known from which table they were imported.
+    pub(super) found: Vec<UserId>,
     /// The rows whose accounts exist after the batch.
     pub(super) accepted: Vec<AcceptedRow<'a>>,
     pub(super) tally: ImportTally,
@@ -140,9 +142,10 @@ impl<'a> BatchPlan<'a> {
         mut self,
         conn: &mut Conn,
         keys: Option<&Keys>,
-        now: Timestamp,
+        (source_table, now): (&str, Timestamp),
     ) -> Result<ImportTally, DbError> {
         self.add_notes();
+        ImportRecord::set_source_table(conn, &self.found, source_table)?;
         for (owner, record) in self.released {
             release_email(conn, &owner, record)?;
         }
@@ -171,17 +174,16 @@ impl<'a> BatchPlan<'a> {
     }
 }
 
-/// Gives a closed account an address that nobody can have, and notes it in its record, so that a later
-/// import can restore Django's once it is free.
+/// Removes the email of a closed account, and notes it in its record, so that a later import can restore Django's
+/// once it is free.
 fn release_email(conn: &mut Conn, owner: &User, mut record: ImportRecord) -> QueryResult<()> {
-    let email = format!("{}@closed.invalid", owner.id);
-    record.profile_digest = profile_digest(&email, &owner.first_name, &owner.last_name);
+    record.profile_digest = profile_digest("", &owner.first_name, &owner.last_name);
     let as_read = users::table
         .find(owner.id)
         .filter(users::email.eq(&owner.email));
     let changes = (
-        users::email.eq(&email),
-        users::email_key.eq(&email),
+        users::email.eq(""),
+        users::email_key.eq(key_without_email(owner.id)),
         users::email_verified.eq(false),
     );
     if diesel::update(as_read).set(changes).execute(conn)? == 1 {

@@ -10,7 +10,6 @@ use super::item::AcceptedRow;
 use super::items::ItemImport;
 use super::key::{KeyColumn, WITHOUT_HYPHENS, is_uuid_without_hyphens};
 use super::ledger::ImportRecord;
-use super::merge::is_another_person;
 use super::options::ImportOptions;
 use super::pass::ImportPass;
 use super::plan::{BatchPlan, ImportedUser};
@@ -33,6 +32,9 @@ use crate::settings::LoginField;
 pub(super) struct ImportPlanner {
     emails_verified: bool,
     keys: KeyColumn,
+    /// The name of Django's table, and, in a dry run, the name of which `--renamed-from` says that it is the same.
+    source_table: String,
+    renamed_from: Option<String>,
     /// The fields that the source lacks. An update leaves them as they are.
     unread_fields: Vec<&'static str>,
     legacy_hashers: bool,
@@ -58,6 +60,8 @@ impl ImportPlanner {
         Self {
             emails_verified: options.emails_verified,
             keys: table.key_column(),
+            source_table: table.source_name(),
+            renamed_from: options.renamed_from.clone(),
             unread_fields: table.unread_fields(),
             legacy_hashers: options.legacy_hashers,
             items,
@@ -118,7 +122,11 @@ impl ImportPlanner {
             write_retrying_conflicts(target, |conn| {
                 let mut plan = self.plan(conn, pass, &rows)?;
                 let accepted = std::mem::take(&mut plan.accepted);
-                let mut tally = plan.execute(conn, self.items.keys.as_ref(), self.now)?;
+                let mut tally = plan.execute(
+                    conn,
+                    self.items.keys.as_ref(),
+                    (&self.source_table, self.now),
+                )?;
                 tally.add(self.items.sync(conn, &accepted, self.now, false)?);
                 Ok(tally)
             })?
@@ -136,7 +144,8 @@ impl ImportPlanner {
         let simulated = self.simulated.as_ref();
         target.read_blocking(|conn| {
             self.ambiguous_names.note(conn, simulated, tally)?;
-            self.source_keys.note_absent(conn, tally)?;
+            self.source_keys
+                .note_absent(conn, &self.source_table, tally)?;
             Ok(())
         })
     }
@@ -151,7 +160,10 @@ impl ImportPlanner {
         if pass.takes(false) && self.simulated.is_none() {
             existing.assign_ids(conn, rows)?;
         }
-        existing.free_moved_values(rows);
+        if let Some(old) = &self.renamed_from {
+            existing.rename_source(old, &self.source_table);
+        }
+        existing.free_moved_values(rows, &self.source_table);
         let withheld = WithheldPasswords::load(conn, existing.users.keys())?;
         let mut plan = BatchPlan::default();
         for row in rows {
@@ -163,8 +175,7 @@ impl ImportPlanner {
             if row.key.django_id().is_some_and(is_uuid_without_hyphens) {
                 plan.tally.note(WITHOUT_HYPHENS, &row.key);
             }
-            if existing.is_of_another_key(id, &row.key) {
-                let refusal = RefusedRow::new(&row.key, RefusalReason::IdTaken);
+            if let Some(refusal) = existing.refusal(id, row, &self.source_table) {
                 plan.tally.refuse(refusal);
                 continue;
             }
@@ -172,14 +183,21 @@ impl ImportPlanner {
             let refusal = match found {
                 (None, Some(_)) => Some(RefusedRow::new(&row.key, RefusalReason::DeletedHere)),
                 (None, None) => self.plan_insert(&mut plan, &mut existing, id, row)?,
-                (Some(user), Some(record)) if !is_another_person(&user, row) => {
+                (Some(user), Some(mut record)) => {
+                    if record
+                        .source_table
+                        .replace(self.source_table.clone())
+                        .is_none()
+                    {
+                        plan.found.push(user.id);
+                    }
                     let factor = &row.related.factor;
                     let imports = (&self.items.factor_tables, self.items.keys.is_some());
                     let keeps = withheld.keeps(conn, (&user, &record), factor, imports)?;
                     let account = (user, &record);
                     self.plan_update(&mut plan, &mut existing, account, row, keeps)?
                 }
-                (Some(_), _) => Some(RefusedRow::new(&row.key, RefusalReason::IdTaken)),
+                (Some(_), None) => Some(RefusedRow::new(&row.key, RefusalReason::IdTaken)),
             };
             if let Some(refusal) = refusal {
                 plan.tally.refuse(refusal);
@@ -240,7 +258,13 @@ impl ImportPlanner {
         if let Some(workos_user_id) = &row.workos_user_id {
             existing.workos_ids.insert(workos_user_id.clone(), id);
         }
-        let record = ImportRecord::new(id, row, &password, &email.text, self.now);
+        let record = ImportRecord::new(
+            id,
+            row,
+            (&password, &email.text),
+            &self.source_table,
+            self.now,
+        );
         plan.accept(AcceptedRow {
             user_id: id,
             row,

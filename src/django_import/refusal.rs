@@ -20,6 +20,10 @@ pub enum RefusalReason {
     DeletedHere,
     /// Another person's account has the id.
     IdTaken,
+    /// The account with this key was imported from another table.
+    OfOtherTable,
+    /// Nothing shows that the row is the person whose account was imported with this key.
+    Unproven,
     /// The email is invalid.
     BadEmail(&'static str),
     /// Another account has the email, compared without case.
@@ -65,6 +69,14 @@ impl RefusalReason {
                 "ids belong to another account",
                 "id belongs to another account",
             ),
+            Self::OfOtherTable => (
+                "keys of accounts that were imported from another table",
+                "key of an account that was imported from another table",
+            ),
+            Self::Unproven => (
+                "rows that share nothing but the key with the account imported before, so that they may be other people",
+                "row that shares nothing but the key with the account imported before, so that it may be another person",
+            ),
             Self::BadEmail(problem) => (several_emails(problem), problem),
             Self::EmailTaken => (
                 "emails belong to another account",
@@ -103,6 +115,13 @@ impl RefusalReason {
             Self::EmailTaken => Some(
                 "of each two accounts, close one in Django or change its email there, and import again",
             ),
+            Self::OfOtherTable => Some(
+                "if it is the same table under a new name, import with --renamed-from OLD_NAME",
+            ),
+            Self::Unproven => Some(
+                "name the column with the time at which each account was created: --column date_joined=NAME; or, if it \
+                 is the same person, restore the earlier email in Django and import again",
+            ),
             _ => None,
         }
     }
@@ -128,6 +147,8 @@ pub struct RefusedRow {
     pub reason: RefusalReason,
     /// The account that it conflicts with; 0 if a dry run has inserted none.
     pub other: Option<UserId>,
+    /// The table from which the account with its key was imported, if it is another one.
+    pub table: Option<String>,
 }
 
 impl RefusedRow {
@@ -136,6 +157,7 @@ impl RefusedRow {
             id: id.to_string(),
             reason,
             other: None,
+            table: None,
         }
     }
 
@@ -148,6 +170,11 @@ impl RefusedRow {
         Self::new(id, reason)
     }
 
+    /// The refusal of a row whose key's account was imported from this table.
+    pub(super) fn of_table(self, table: Option<String>) -> Self {
+        Self { table, ..self }
+    }
+
     pub(super) fn conflicting_with(self, other: UserId) -> Self {
         Self {
             other: Some(other),
@@ -158,6 +185,9 @@ impl RefusedRow {
 
 impl fmt::Display for RefusedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(table) = &self.table {
+            return write!(f, "{} (of {})", self.id, table.escape_debug());
+        }
         match self.other {
             Some(other) if other == UserId::default() => {
                 write!(f, "{} (by another row)", self.id)

@@ -11,6 +11,7 @@ use super::key::HIGHEST_KEY;
 use super::options::{ImportOptions, ImportProgress, ImportSource};
 use super::pass::ImportPass;
 use super::planner::ImportPlanner;
+use super::renamed::{refuse_wrong_name, rename_source};
 use super::report::{CountLabel, ImportReport, ImportTally};
 use super::source::DjangoUserTable;
 use crate::accounts::rewrite_email_keys;
@@ -20,9 +21,6 @@ use crate::db::{Database, DbError, bump_sequence};
 use crate::keys::Keys;
 use crate::settings::{DatabaseSettings, DatabaseUrl};
 
-/// Rows of one transaction: enough that its commit costs little, few enough that its one `INSERT`
-/// stays below the databases' limits on parameters.
-const BATCH: usize = 1000;
 /// Django keeps assigning ids until the project has switched over. If both sides assigned the same
 /// id, an old token would be valid for a new user. So ids assigned here start this far above
 /// Django's highest, rounded up.
@@ -57,6 +55,10 @@ pub fn import(
     refuse_the_same_table(&target, &mut source, &options.table)?;
     let table = DjangoUserTable::find(&mut source, options, clock.now())?;
     let blacklist = blacklist::find_query(&mut source, &table)?;
+    let source_table = table.source_name();
+    if let Some(old) = &options.renamed_from {
+        refuse_wrong_name(&target, old, &table)?;
+    }
     refuse_missing_options(&target, &table)?;
 
     let mut report = ImportReport::new(options);
@@ -67,6 +69,9 @@ pub fn import(
             report.users.note(OTHER_SPELLING, id);
         }
         reserve_ids(&target, &mut source, &table)?;
+        if let Some(old) = &options.renamed_from {
+            rename_source(&target, old, &table)?;
+        }
         remember_options(&target, &table)?;
     }
     let rows = source.count(table.name()).map_err(ImportError::Source)?;
@@ -80,7 +85,7 @@ pub fn import(
     let mut planner = ImportPlanner::new(options, &table, items, clock);
     for pass in ImportPass::ALL {
         let query = table.query(&source, pass.rows());
-        source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {
+        source.for_each_batch(&query, options.batch, ImportError::Source, |batch| {
             let read = u64::try_from(batch.len()).unwrap_or(u64::MAX);
             planner.import_batch(&target, pass, batch, &mut report.users)?;
             if pass != ImportPass::ClosedKnown {
@@ -91,10 +96,10 @@ pub fn import(
     }
     if let Some((query, keys)) = blacklist {
         let mut tally = ImportTally::default();
-        source.for_each_batch(&query, BATCH, ImportError::Source, |batch| {
+        source.for_each_batch(&query, options.batch, ImportError::Source, |batch| {
             blacklist::import_batch(
                 &target,
-                keys,
+                (keys, &source_table),
                 batch,
                 clock.now(),
                 options.dry_run,

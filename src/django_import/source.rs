@@ -99,6 +99,15 @@ impl DjangoUserTable {
         plain_name(&self.name)
     }
 
+    /// The name under which the table's accounts are recorded: with its schema, unless that is PostgreSQL's usual one.
+    pub(super) fn source_name(&self) -> String {
+        let plain = self.plain_name();
+        match self.name.rsplit_once("\".\"") {
+            Some((schema, _)) if schema != "\"public" => in_same_schema(&self.name, plain),
+            _ => plain.to_owned(),
+        }
+    }
+
     /// The options that name the columns by which accounts are closed.
     pub(super) fn flag_options(&self) -> &[String] {
         self.active.used_options()

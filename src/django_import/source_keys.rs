@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::report::{CountLabel, ImportTally};
 use crate::accounts::UserKey;
 use crate::db::Conn;
-use crate::db::schema::users;
+use crate::db::schema::{django_imports, users};
 use crate::ids::UserId;
 
 const ABSENT: CountLabel = (
@@ -30,12 +30,19 @@ impl SourceKeys {
         self.hashes.insert(self.hasher.hash_one(key.to_string()));
     }
 
-    /// Notes the open accounts that were imported from rows with other keys.
-    pub(super) fn note_absent(&self, conn: &mut Conn, tally: &mut ImportTally) -> QueryResult<()> {
+    /// Notes the open accounts that were imported from rows of this table with other keys.
+    pub(super) fn note_absent(
+        &self,
+        conn: &mut Conn,
+        source_table: &str,
+        tally: &mut ImportTally,
+    ) -> QueryResult<()> {
+        let known = django_imports::source_table;
         let mut last = UserId::default();
         loop {
             let accounts: Vec<(UserId, Option<String>)> = users::table
-                .filter(users::imported.eq(true))
+                .inner_join(django_imports::table.on(django_imports::user_id.eq(users::id)))
+                .filter(known.is_null().or(known.eq(source_table)))
                 .filter(users::is_active.eq(true))
                 .filter(users::id.gt(last))
                 .order(users::id)

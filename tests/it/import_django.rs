@@ -17,6 +17,7 @@ mod moves;
 mod passwords;
 mod real;
 mod refusals;
+mod same_person;
 mod short_key;
 mod sign_in;
 mod source;

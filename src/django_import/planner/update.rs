@@ -14,6 +14,7 @@ use crate::django_import::plan::{BatchPlan, PlannedUpdate};
 use crate::django_import::report::{RefusalReason, RefusedRow};
 use crate::django_import::row::DjangoUser;
 use crate::django_import::usernames::{absent_email, merge_username, note_absent_email};
+use crate::settings::LoginField;
 
 impl ImportPlanner {
     /// The row, with the account's own values for fields that the source lacks.
@@ -66,7 +67,11 @@ impl ImportPlanner {
         if let Some(key) = &merge.changes.email_key {
             let is_open = row.is_active && merge.changes.is_active.unwrap_or(user.is_active);
             match self.email_conflict(plan, existing, key, is_open) {
-                Some(_) if user.email.is_empty() => {
+                // An open account needs its email, unless it signs in with its username.
+                Some(_)
+                    if user.email.is_empty()
+                        && (!is_open || self.login_field == LoginField::Username) =>
+                {
                     note_absent_email(&mut plan.tally, row);
                     merge.without_profile(record);
                 }

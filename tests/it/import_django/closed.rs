@@ -247,10 +247,12 @@ fn an_account_that_was_imported_and_closed_gives_up_its_email() {
     }
     assert_eq!(target.user(9).email, "1@Example.com");
     let closed = target.user(1);
-    assert_eq!(closed.email, "1@closed.invalid");
+    assert_eq!(closed.email, "");
     assert!(!closed.is_active && closed.password == "made-up$1");
     let again = target.import(&django, &[]);
-    assert_eq!(counts(&again, 0), [0, 0, 2, 1]);
+    assert_eq!(counts(&again, 0), [0, 0, 3, 0]);
+    let line = "1 account imported without its email, which another account has: 1";
+    assert!(again.stdout.contains(line), "{again:#?}");
     // It gets its email back when the other account no longer has it.
     django.set(1, "is_active = true");
     django.set(9, "email = '9@example.com'");
@@ -258,6 +260,28 @@ fn an_account_that_was_imported_and_closed_gives_up_its_email() {
     target.import(&django, &[]);
     assert_eq!(target.user(1).email, "1@example.com");
     assert!(target.user(1).is_active);
+}
+
+/// What an earlier version gave to closed accounts, as an email that a user of Django has.
+#[test]
+fn no_email_of_djangos_collides_with_that_of_a_closed_account() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    for id in 1..=3 {
+        django.add(id, &format!("{id}@example.com"));
+    }
+    target.import(&django, &[]);
+    django.set(1, "is_active = false");
+    django.set(2, "email = '1@closed.invalid'");
+    django.set(3, "email = '1@example.com'");
+    django.add(4, "4@closed.invalid");
+    let output = target.import(&django, &[]);
+    assert_eq!(counts(&output, 0), [1, 3, 0, 0], "{output:#?}");
+    let emails = target.users().into_iter().map(|user| user.email);
+    let emails: Vec<_> = emails.collect();
+    assert_eq!(
+        emails,
+        ["", "1@closed.invalid", "1@example.com", "4@closed.invalid"]
+    );
 }
 
 /// An account that is open in Django, or was closed here alone, keeps its email.

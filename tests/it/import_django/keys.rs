@@ -276,7 +276,10 @@ fn an_integer_does_not_find_an_account_with_a_text_as_key() {
     integers.add(ada.id.into(), "ada@example.com");
     let output = target.import(&integers, &[]);
     assert_eq!(counts(&output, 0), [0, 0, 0, 1]);
-    let line = format!("id belongs to another account: {}", ada.id);
+    let line = format!(
+        "key of an account that was imported from another table: {} (of shop_user)",
+        ada.id
+    );
     assert!(output.stdout.contains(&line), "{output:#?}");
     let by_id = target.rows(|conn| User::by_key(conn, &UserKey::Id(ada.id)));
     assert_eq!(by_id, None, "nor does a token with its id");

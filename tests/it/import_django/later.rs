@@ -64,7 +64,7 @@ fn a_column_that_a_later_import_does_not_read_is_unchanged() {
     django.run(
         "CREATE TABLE people (id integer PRIMARY KEY, password text, email text, is_active bool, given text, \
              family text, staff bool, super bool, handle text); \
-         INSERT INTO people VALUES (1, 'a', '1@example.com', true, 'Ada', 'L', true, true, 'ada')",
+         INSERT INTO people VALUES (1, 'pbkdf2_sha256$1$a$b', '1@example.com', true, 'Ada', 'L', true, true, 'ada')",
     );
     let table = ["--table", "people"];
     let columns = [
@@ -145,7 +145,7 @@ fn an_account_that_was_closed_here_gives_up_its_email() {
     let output = target.import(&django, &[]);
     assert_eq!(counts(&output, 0), [1, 0, 1, 0], "{output:#?}");
     assert_eq!(target.user(9).email, "1@example.com");
-    assert_eq!(target.user(1).email, "1@closed.invalid");
+    assert_eq!(target.user(1).email, "");
     assert!(!output.stdout.contains("no longer has"), "{output:#?}");
 }
 

@@ -1,0 +1,1 @@
+ALTER TABLE django_imports DROP COLUMN source_table;
