@@ -80,8 +80,8 @@ impl LoginName {
         }
     }
 
-    /// The account with this name. If the text is the username of one account and the email of another, the
-    /// email counts: whoever chooses such a username must not receive the log-ins of the email's owner.
+    /// The account with this name. As in Django, a username comes first: a text that is the username of one account and
+    /// the email of another is the username.
     fn find(&self, conn: &mut Conn) -> QueryResult<Option<User>> {
         let text = self.text.as_str();
         // PostgreSQL refuses NUL in a query, and no account's email or username contains it.
@@ -90,10 +90,15 @@ impl LoginName {
         }
         match self.kind {
             LoginNameKind::Email => User::by_email(conn, text),
-            LoginNameKind::Username => by_username(conn, text, text),
-            LoginNameKind::Either => match by_username(conn, &normalize_username(text), text)? {
-                Some(user) => Ok(Some(user)),
-                None => User::by_email(conn, text),
+            LoginNameKind::Username => User::by_username(conn, text),
+            LoginNameKind::Either => match User::by_username(conn, &normalize_username(text))? {
+                Some(named) if named.is_active => Ok(Some(named)),
+                // A closed account gets no log-ins, so it takes none away either.
+                named => {
+                    let owner = User::by_email(conn, text)?;
+                    let owner = owner.filter(|owner| owner.is_active || named.is_none());
+                    Ok(owner.or(named))
+                }
             },
         }
     }
@@ -166,19 +171,6 @@ impl LoginName {
     /// Whether no password is accepted with this name.
     pub fn is_refused(&self) -> bool {
         self.refused
-    }
-}
-
-/// The account with this username, or, if the text is the email of another account, that one.
-fn by_username(conn: &mut Conn, username: &str, text: &str) -> QueryResult<Option<User>> {
-    match User::by_username(conn, username)? {
-        Some(named) if text.contains('@') && named.email_key != email_key(text) => {
-            // A closed account gets no log-ins, so it takes none away either.
-            let owner = User::by_email(conn, text)?;
-            let owner = owner.filter(|owner| owner.is_active || !named.is_active);
-            Ok(Some(owner.unwrap_or(named)))
-        }
-        named => Ok(named),
     }
 }
 

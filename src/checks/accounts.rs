@@ -140,10 +140,11 @@ impl AccountCounts {
     }
 }
 
-/// Of these accounts, those whose username is the email of another account.
+/// Of these accounts, the open ones whose username is the email of another account.
 fn names_like_emails(conn: &mut Conn, page: &[User]) -> QueryResult<Vec<String>> {
     let names = page.iter().filter_map(|user| {
-        let username = user.username.as_deref().filter(|name| name.contains('@'))?;
+        let username = user.username.as_deref().filter(|_| user.is_active);
+        let username = username.filter(|name| name.contains('@'))?;
         let key = email_key(username);
         (key != user.email_key).then_some((key, user))
     });
@@ -165,10 +166,10 @@ fn named_like_emails(accounts: &[String]) -> Option<CheckMessage> {
         "accounts.W006",
         CheckLevel::Warning,
         format!(
-            "LOGIN_FIELD is username. {usernames} another account's email, which log-ins with that text find: {}.",
+            "LOGIN_FIELD is username. {usernames} another account's email, and log-ins with that text find the account with the username: {}.",
             first_named(accounts)
         ),
-        "The owner of such a username logs in with the email of the account, or, if it has none, not at all. Change the username in Django and import again, or deactivate the account.",
+        "The owner of such an email logs in with the username of the account, or, if it has none, not with a password. Change the other account's username in Django and import again, or deactivate that account.",
     ))
 }
 

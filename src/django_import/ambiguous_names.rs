@@ -1,4 +1,4 @@
-//! Usernames that are the emails of other accounts. With `LOGIN_FIELD=username`, they do not sign in.
+//! Usernames that are the emails of other accounts. With `LOGIN_FIELD=username`, these emails do not sign in.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,8 +13,8 @@ use crate::db::Conn;
 use crate::db::schema::users;
 
 const AMBIGUOUS: CountLabel = (
-    "username that is the email of another account, so that these accounts cannot sign in with it; change it in Django and import again",
-    "username that is the email of another account, so that this account cannot sign in with it; change it in Django and import again",
+    "username that is the email of another account, so that a log-in with it finds these accounts, and not the owners of the emails; change it in Django and import again",
+    "username that is the email of another account, so that a log-in with it finds this account, and not the owner of the email; change it in Django and import again",
 );
 /// Names of one query.
 const CHUNK: usize = 1000;
@@ -26,7 +26,11 @@ pub(super) struct AmbiguousNames(BTreeMap<String, (String, UserKey)>);
 
 impl AmbiguousNames {
     pub(super) fn add(&mut self, row: &DjangoUser) {
-        let Some(username) = row.username.as_ref().filter(|name| name.contains('@')) else {
+        let Some(username) = row
+            .username
+            .as_ref()
+            .filter(|name| row.is_active && name.contains('@'))
+        else {
             return;
         };
         let key = email_key(username);
@@ -45,7 +49,8 @@ impl AmbiguousNames {
         let all: Vec<_> = self.0.iter().collect();
         for names in all.chunks(CHUNK) {
             let usernames: Vec<&String> = names.iter().map(|(name, _)| *name).collect();
-            let named = users::table.filter(users::username.eq_any(usernames));
+            let open = users::table.filter(users::is_active.eq(true));
+            let named = open.filter(users::username.eq_any(usernames));
             let named: Vec<Option<String>> = named.select(users::username).load(conn)?;
             let named: HashSet<String> = named.into_iter().flatten().collect();
             let keys: Vec<&String> = names.iter().map(|(_, (key, _))| key).collect();

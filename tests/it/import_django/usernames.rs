@@ -159,8 +159,8 @@ fn an_email_in_the_username_becomes_the_email_too() {
     assert_eq!((bob.email.as_str(), username(&bob)), ("", Some("bob")));
 }
 
-const AMBIGUOUS: &str = "username that is the email of another account, so that these accounts cannot sign in with it; \
-     change it in Django and import again:\n    5, 7\n";
+const AMBIGUOUS: &str = "username that is the email of another account, so that a log-in with it finds these accounts, and not \
+     the owners of the emails; change it in Django and import again:\n    5, 7\n";
 
 /// A username may be another account's email, whichever of the two accounts has the lower key.
 #[test]
@@ -197,8 +197,8 @@ fn usernames_that_are_emails_of_other_accounts_are_named() {
         output.stdout + &output.stderr
     };
     let found = check("username");
-    let told = "(accounts.W006) LOGIN_FIELD is username. The usernames of 2 accounts are another account's email, which \
-         log-ins with that text find: 5 (6@EXAMPLE.com), 7 (here@example.com).";
+    let told = "(accounts.W006) LOGIN_FIELD is username. The usernames of 2 accounts are another account's email, and \
+         log-ins with that text find the account with the username: 5 (6@EXAMPLE.com), 7 (here@example.com).";
     assert!(found.contains(told), "{found}");
     assert!(!check("email").contains("accounts.W006"));
 }
@@ -251,9 +251,9 @@ fn an_email_that_another_account_has_is_left_out() {
     assert_eq!(counts(&output, 0), [2, 0, 0, 1]);
 }
 
-/// A closed account gets no log-ins, so that its email takes no username away.
+/// A closed account gets no log-ins, so that nobody need be told about its email.
 #[tokio::test]
-async fn the_email_of_a_closed_account_shadows_no_username() {
+async fn a_username_that_is_an_email_signs_in_and_is_named_while_the_email_is_in_use() {
     let app = TestApp::builder()
         .setting("LOGIN_FIELD", "username")
         .start();
@@ -266,19 +266,19 @@ async fn the_email_of_a_closed_account_shadows_no_username() {
     django.set(5, "username = '6@example.com'");
     let arguments = ["import-django", "--from", django.url()];
     let body = json!({ "username": "6@example.com", "password": "Correct-horse-9" });
-    for (is_active, owner, is_named) in [(true, "6", true), (false, "5", false)] {
+    for is_active in [true, false] {
         django.set(6, &format!("is_active = {is_active}"));
         let program = Program::new(&arguments).env("DATABASE_URL", app.database_url());
         let output = program.env("LOGIN_FIELD", "username").run().exits_with(0);
-        let told = "username that is the email of another account, so that this account cannot";
-        assert_eq!(output.stdout.contains(told), is_named, "{output:#?}");
+        let told = "username that is the email of another account, so that a log-in with it finds this account";
+        assert_eq!(output.stdout.contains(told), is_active, "{output:#?}");
         let check = Program::with_settings(&["check"]).env("LOGIN_FIELD", "username");
         let check = check.env("DATABASE_URL", app.database_url()).run();
         let found = check.stdout + &check.stderr;
-        assert_eq!(found.contains("accounts.W006"), is_named, "{found}");
+        assert_eq!(found.contains("accounts.W006"), is_active, "{found}");
         let pair = app.visitor().post_json("/api/token/", &body).await;
         assert_eq!(pair.status, 200, "{pair:?}");
         let claims = token_part(pair.json["access"].as_str().unwrap(), 1);
-        assert_eq!(claims["user_id"], owner);
+        assert_eq!(claims["user_id"], "5");
     }
 }
