@@ -8,9 +8,9 @@ use diesel::prelude::*;
 
 use crate::accounts::delete_old_workos_deletions;
 use crate::audit::delete_old_events;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Timestamp;
 use crate::db::schema::jobs;
-use crate::db::{Conn, Database, DbError};
+use crate::db::{Conn, Database, DbError, database_now};
 use crate::sessions::{SessionRow, delete_expired_tombstones};
 use crate::settings::RetentionSettings;
 use crate::sign_in::PendingSignInRow;
@@ -45,10 +45,22 @@ pub struct DeletedRows {
     pub pending_sign_ins: usize,
 }
 
+/// Deletes the rows that have expired by the database's clock. The clock of one replica may be ahead, and must not
+/// delete what is valid for the others.
+pub async fn purge(
+    database: &Database,
+    retention: &RetentionSettings,
+) -> Result<DeletedRows, DbError> {
+    let now = database
+        .read(|conn| database_now(conn).map_err(DbError::from))
+        .await?;
+    purge_expired_at(database, retention, now).await
+}
+
 /// Deletes the rows that have expired by `now`, expired replay responses of refresh tokens, and old audit
 /// events. The row of a revoked session is kept for the lifetime of an access token, and for at least a day,
 /// because that lifetime may have been shortened since.
-pub async fn purge(
+pub async fn purge_expired_at(
     database: &Database,
     retention: &RetentionSettings,
     now: Timestamp,
@@ -96,25 +108,25 @@ pub async fn purge(
     Ok(deleted)
 }
 
-/// Calls [`purge`] if the job is due and no other replica has claimed it. Otherwise returns `None`.
+/// Calls [`purge`] if the job is due by the database's clock and no other replica has claimed it. Otherwise returns
+/// `None`.
 pub async fn purge_if_due(
     database: &Database,
     retention: &RetentionSettings,
-    now: Timestamp,
 ) -> Result<Option<DeletedRows>, DbError> {
-    if is_due(database, now).await? && claim_job(database, now).await? {
-        purge(database, retention, now).await.map(Some)
+    if is_due(database).await? && claim_job(database).await? {
+        purge(database, retention).await.map(Some)
     } else {
         Ok(None)
     }
 }
 
 /// Deletes expired rows every hour, for as long as this future is awaited.
-pub async fn purge_periodically(database: &Database, retention: &RetentionSettings, clock: &Clock) {
+pub async fn purge_periodically(database: &Database, retention: &RetentionSettings) {
     let mut failing = false;
     loop {
         tokio::time::sleep(CHECK_INTERVAL).await;
-        let outcome = purge_if_due(database, retention, clock.now()).await;
+        let outcome = purge_if_due(database, retention).await;
         match &outcome {
             Ok(Some(deleted)) => log::info!(
                 "deleted {} expired refresh tokens, {} expired sessions, {} pending sign-ins, {} old webhook events",
@@ -133,25 +145,26 @@ pub async fn purge_periodically(database: &Database, retention: &RetentionSettin
 }
 
 /// Reads the job's row with a reader connection, which does not wait for SQLite's writer.
-async fn is_due(database: &Database, now: Timestamp) -> Result<bool, DbError> {
-    let due_at: Timestamp = database
-        .read(|conn| {
-            let row = jobs::table.find(JOB).select(jobs::due_at);
-            row.first(conn).map_err(DbError::from)
-        })
-        .await?;
+async fn is_due(database: &Database) -> Result<bool, DbError> {
+    let read = |conn: &mut Conn| {
+        let row = jobs::table.find(JOB).select(jobs::due_at);
+        let due_at: Timestamp = row.first(conn)?;
+        Ok::<_, DbError>((due_at, database_now(conn)?))
+    };
+    let (due_at, now) = database.read(read).await?;
     Ok(due_at <= now || is_implausible(due_at, now))
 }
 
-/// A time so far ahead was written by a replica whose clock was wrong.
+/// A time so far ahead was written while the database's clock was wrong, or by an earlier version.
 fn is_implausible(due_at: Timestamp, now: Timestamp) -> bool {
     due_at > now.plus(INTERVAL)
 }
 
 /// Claims the job in one statement, so that one of several replicas runs it.
-async fn claim_job(database: &Database, now: Timestamp) -> Result<bool, DbError> {
+async fn claim_job(database: &Database) -> Result<bool, DbError> {
     database
-        .write(move |conn| {
+        .write(|conn| {
+            let now = database_now(conn)?;
             let due = jobs::due_at.le(now).or(jobs::due_at.gt(now.plus(INTERVAL)));
             let due = diesel::update(jobs::table.find(JOB)).filter(due);
             let moved = due.set(jobs::due_at.eq(now.plus(INTERVAL))).execute(conn)?;

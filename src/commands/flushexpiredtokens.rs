@@ -4,7 +4,6 @@ use super::database::open_migrated;
 use super::error::CommandError;
 use super::output::print_line;
 use super::source::load_source;
-use crate::clock::Clock;
 use crate::purge::purge;
 use crate::settings::{DatabaseSettings, RetentionSettings};
 
@@ -12,8 +11,7 @@ pub(super) fn run() -> Result<(), CommandError> {
     let source = load_source()?;
     let retention = RetentionSettings::from_source(&source)?;
     let database = open_migrated(&DatabaseSettings::from_source(&source)?)?;
-    let now = Clock::system().now();
-    let deleted = actix_web::rt::System::new().block_on(purge(&database, &retention, now))?;
+    let deleted = actix_web::rt::System::new().block_on(purge(&database, &retention))?;
     let tokens = counted(deleted.refresh_tokens, "expired refresh token");
     let sessions = counted(deleted.sessions, "expired session");
     let events = counted(deleted.webhook_events, "old webhook event");

@@ -16,7 +16,7 @@ use super::status::{RenewalError, RenewalRequest, RenewalResult, SessionStatus};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::sessions::{LeaseCondition, SessionRow};
-use crate::workos::{ClientDevice, RenewalAdmission, RenewalPermit};
+use crate::workos::{ClientDevice, RefreshTokenState, RenewalAdmission, RenewalPermit};
 
 /// How often the rows are read: several times in the ten seconds between the end of a lease and that of
 /// [`REPLAY_WINDOW`].
@@ -59,34 +59,45 @@ impl RenewalService {
         }
         let now = self.context.clock.now();
         let is_outage = self.context.workos.is_failing();
-        let find = async |age: TimeDelta, limit| {
+        let find = async |age: TimeDelta| {
             let since = now.plus(-age);
             let find = move |conn: &mut Conn| {
-                SessionRow::unanswered_since(conn, since, now, limit).map_err(DbError::from)
+                SessionRow::unanswered_since(conn, since, now, BATCH).map_err(DbError::from)
             };
             self.context.database.read(find).await
         };
-        let mut rows = find(REPLAY_WINDOW, BATCH).await?;
-        if rows.is_empty() && is_outage && !self.context.workos.has_answered_others() {
-            rows = find(PROBE_AGE, 1).await?;
+        let mut rows = find(REPLAY_WINDOW).await?;
+        let mut token = RefreshTokenState::Repeatable;
+        if rows.is_empty() && is_outage {
+            rows = find(PROBE_AGE).await?;
+            token = RefreshTokenState::Lost;
         }
         let is_any_unanswered = !rows.is_empty();
+        // A response that the database could not store yet is not lost.
+        let write_behind = &self.context.write_behind;
+        rows.retain(|row| write_behind.pending(&row.id).is_none());
+        // Also while another replica uses them as probes.
+        self.context.workos.reserve_probes(!rows.is_empty());
         // The lease of an earlier process of this replica is not respected: the process has ended. If another
         // replica took it, WorkOS gives both the same response, and one of them stores it.
         let is_free = |row: &SessionRow| match row.renewing_until {
-            Some(end) => end <= now || lease_start(end) < started_at,
+            Some(end) => {
+                let began = lease_start(end);
+                end <= now || began < started_at || began.is_from_future(now)
+            }
             None => is_outage || row.renew_after.is_none_or(|due| due <= now),
         };
-        // A response that the database could not store yet is not lost.
-        let write_behind = &self.context.write_behind;
-        rows.retain(|row| is_free(row) && write_behind.pending(&row.id).is_none());
-        self.context.workos.reserve_probes(!rows.is_empty());
+        rows.retain(is_free);
+        if token == RefreshTokenState::Lost {
+            // One is enough to learn whether WorkOS answers, which ends its session.
+            rows.truncate(1);
+        }
         for row in rows {
             let Some(flight) = self.checks.join(row.id.clone()).1 else {
                 continue;
             };
             let Some(RenewalAdmission::Admitted(permit)) =
-                self.context.workos.try_admit_repetition()
+                self.context.workos.try_admit_repetition(token)
             else {
                 break;
             };

@@ -3,6 +3,7 @@
 //! What the holder of the lease stores is conditional on the lease, so that a holder that was too slow
 //! stores nothing.
 
+use diesel::dsl::not;
 use diesel::prelude::*;
 
 use super::SessionRow;
@@ -98,23 +99,23 @@ impl SessionRow {
         Ok(true)
     }
 
-    /// The open sessions whose refresh token was sent to WorkOS at `since` or later without a complete answer,
-    /// the oldest first. The only condition of the query is on `refresh_token_sent_at`, as in
-    /// [`revoked_since`](Self::revoked_since).
+    /// Up to `limit` open sessions whose refresh token was sent to WorkOS at `since` or later without a complete
+    /// answer, the oldest first. The other two conditions are written so that SQLite searches by
+    /// `refresh_token_sent_at`: by their own indexes it would read most sessions.
     pub fn unanswered_since(
         conn: &mut Conn,
         since: Timestamp,
         now: Timestamp,
         limit: i64,
     ) -> QueryResult<Vec<Self>> {
-        let mut sent: Vec<Self> = sessions::table
+        sessions::table
             .filter(sessions::refresh_token_sent_at.ge(since))
+            .filter(not(sessions::revoked_at.is_not_null()))
+            .filter(not(sessions::expires_at.le(now)))
             .order(sessions::refresh_token_sent_at)
             .select(Self::as_select())
             .limit(limit)
-            .load(conn)?;
-        sent.retain(|row| row.revoked_at.is_none() && row.expires_at > now);
-        Ok(sent)
+            .load(conn)
     }
 
     /// Releases the lease. Returns `false` if another process holds it by now, or if the session has

@@ -24,7 +24,7 @@ use crate::settings::WorkosSettings;
 use breaker::CircuitBreaker;
 use retry::{RetryPolicy, Sender, ignore_body};
 
-pub use breaker::{RenewalAdmission, RenewalPermit};
+pub use breaker::{RefreshTokenState, RenewalAdmission, RenewalPermit};
 pub use memberships::OrganizationList;
 pub use step_answer::StepAnswer;
 
@@ -95,11 +95,12 @@ impl WorkosClient {
 
     /// The same without waiting, for a renewal whose response was lost. Returns `None` if enough renewals are
     /// running.
-    pub fn try_admit_repetition(&self) -> Option<RenewalAdmission> {
-        self.breaker.try_admit_repetition()
+    pub fn try_admit_repetition(&self, token: RefreshTokenState) -> Option<RenewalAdmission> {
+        self.breaker.try_admit(token)
     }
 
-    /// Whether only renewals whose response was lost probe whether WorkOS answers again.
+    /// Tells whether there are renewals whose response was lost. They probe whether WorkOS answers again, so that no
+    /// other refresh token is risked.
     pub fn reserve_probes(&self, are_reserved: bool) {
         self.breaker.reserve_probes(are_reserved);
     }
@@ -107,11 +108,6 @@ impl WorkosClient {
     /// Whether WorkOS has failed repeatedly and not answered since.
     pub fn is_failing(&self) -> bool {
         self.breaker.is_open()
-    }
-
-    /// Whether WorkOS answers other requests than renewals, although it is failing.
-    pub fn has_answered_others(&self) -> bool {
-        self.breaker.has_answered_others()
     }
 
     /// Whether WorkOS is failing and it is too early to probe whether it answers again.
@@ -130,6 +126,7 @@ impl WorkosClient {
     fn sender(&self) -> Sender<'_> {
         Sender {
             breaker: &self.breaker,
+            is_authentication: false,
             permit: None,
         }
     }
@@ -176,8 +173,7 @@ impl WorkosClient {
         if let Some(code_verifier) = code_verifier {
             body["code_verifier"] = code_verifier.into();
         }
-        self.authenticate(self.sender(), &body, RetryPolicy::IfUnsent)
-            .await
+        self.authenticate(None, &body, RetryPolicy::IfUnsent).await
     }
 
     /// Renews a session with its refresh token. For 30 seconds WorkOS answers repeated requests
@@ -195,11 +191,7 @@ impl WorkosClient {
         if let Some(organization_id) = organization_id {
             body["organization_id"] = json!(organization_id);
         }
-        let sender = Sender {
-            permit: Some(permit),
-            ..self.sender()
-        };
-        self.authenticate(sender, &body, RetryPolicy::IfUnanswered)
+        self.authenticate(Some(permit), &body, RetryPolicy::IfUnanswered)
             .await
     }
 
@@ -264,9 +256,10 @@ impl WorkosClient {
         body
     }
 
+    /// `permit`: the permission, if the request renews a session.
     async fn authenticate(
         &self,
-        sender: Sender<'_>,
+        permit: Option<&RenewalPermit>,
         body: &serde_json::Value,
         policy: RetryPolicy,
     ) -> Result<Authentication, WorkosError> {
@@ -284,6 +277,11 @@ impl WorkosClient {
                 WorkosError::unavailable(format!("its response cannot be read: {error}"))
             })?;
             response.into_authentication()
+        };
+        let sender = Sender {
+            is_authentication: true,
+            permit,
+            ..self.sender()
         };
         sender.send(request, policy, read).await
     }

@@ -12,7 +12,7 @@ use vestibule::db::schema::{
 };
 use vestibule::db::{Conn, Database};
 use vestibule::ids::UserId;
-use vestibule::purge::{DeletedRows, purge};
+use vestibule::purge::{DeletedRows, purge_expired_at};
 use vestibule::sessions::NewSession;
 use vestibule::settings::RetentionSettings;
 use vestibule::tokens::RefreshTokenRow;
@@ -171,7 +171,7 @@ async fn only_expired_rows_are_deleted() {
             .change(|conn| record_deleted_workos_user(conn, id, at));
     }
 
-    let deleted_rows = purge(&test.app.database, &RETENTION, test.app.now())
+    let deleted_rows = purge_expired_at(&test.app.database, &RETENTION, test.app.now())
         .await
         .unwrap();
     let expected = DeletedRows {
@@ -206,7 +206,7 @@ async fn a_revoked_session_is_kept_for_the_lifetime_of_an_access_token() {
         ..RETENTION
     };
     let purged = async |retention| {
-        let deleted = purge(&test.app.database, retention, test.app.now()).await;
+        let deleted = purge_expired_at(&test.app.database, retention, test.app.now()).await;
         deleted.unwrap().sessions
     };
     assert_eq!(purged(&long).await, 0);
@@ -231,7 +231,7 @@ async fn deleting_an_expired_session_revokes_no_tokens() {
     };
     test.add_token(&token);
     test.app.clock.advance(TimeDelta::seconds(101));
-    purge(&test.app.database, &RETENTION, test.app.now())
+    purge_expired_at(&test.app.database, &RETENTION, test.app.now())
         .await
         .unwrap();
     assert_eq!(test.sessions(), ["second"]);
@@ -250,7 +250,7 @@ async fn expired_replay_responses_are_deleted() {
         };
         test.add_token(&consumed);
     }
-    purge(&test.app.database, &RETENTION, test.app.now())
+    purge_expired_at(&test.app.database, &RETENTION, test.app.now())
         .await
         .unwrap();
     let stored = |jti| {
@@ -270,7 +270,7 @@ async fn more_rows_than_a_batch_are_deleted() {
         test.app
             .change(|conn| RefreshTokenRow::insert_all(conn, batch));
     }
-    let deleted_rows = purge(&test.app.database, &RETENTION, test.app.now())
+    let deleted_rows = purge_expired_at(&test.app.database, &RETENTION, test.app.now())
         .await
         .unwrap();
     assert_eq!(deleted_rows.refresh_tokens, 2_001);

@@ -13,7 +13,7 @@ use diesel::sql_types::Text;
 use regex::Regex;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use vestibule::purge::purge;
+use vestibule::purge::purge_expired_at;
 use vestibule::sessions::RevocationCache;
 use vestibule::settings::RetentionSettings;
 
@@ -170,7 +170,9 @@ async fn use_everything(app: &TestApp) {
     };
     // Everything has expired by then.
     let later = app.now().plus(TimeDelta::days(1_000));
-    purge(&app.database, &retention, later).await.unwrap();
+    purge_expired_at(&app.database, &retention, later)
+        .await
+        .unwrap();
 }
 
 #[derive(QueryableByName)]

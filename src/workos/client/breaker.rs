@@ -1,10 +1,10 @@
-//! The circuit breaker of the WorkOS client. It decides when a session may be renewed, by the results of all
-//! requests to WorkOS.
+//! The circuit breaker of the WorkOS client. It decides when a session may be renewed, by the results of renewals
+//! and sign-ins, which have one endpoint at WorkOS. Another endpoint may fail, or answer, for reasons of its own.
 //!
 //! WorkOS consumes a refresh token when it answers, so that each renewal whose answer is lost puts a session
-//! at risk. Therefore few renewals run at once until WorkOS has answered some, and after three failures in a
-//! row the breaker opens: one renewal at a time probes whether WorkOS answers again. Other requests, such as
-//! sign-ins, are always sent.
+//! at risk. Therefore few renewals run at once until WorkOS has answered some, and after three requests in a row
+//! that failed the breaker opens: one renewal at a time probes whether WorkOS answers again. Sign-ins are always
+//! sent.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::random::random_fraction;
 use crate::workos::error::WorkosError;
 
-/// The breaker opens after this many failures in a row within [`FAILURE_WINDOW`].
+/// The breaker opens after this many failed requests in a row within [`FAILURE_WINDOW`].
 const FAILURES: usize = 3;
 const FAILURE_WINDOW: Duration = Duration::from_secs(10);
 /// The time from the opening to the first probe. It doubles with each further one.
@@ -51,14 +51,15 @@ struct Shared {
 }
 
 struct BreakerState {
-    /// When the last requests failed, since the last answer. At most [`FAILURES`].
+    /// When the last requests failed for the first time, since the last answer. At most [`FAILURES`].
     failures: VecDeque<Duration>,
     /// The number of renewals that are running.
     running: usize,
     /// How many may run at once.
     limit: usize,
     outage: Option<Outage>,
-    /// Whether the server has sessions whose response was lost, which it uses as probes by itself.
+    /// Whether the server has sessions whose response was lost, which it uses as probes by itself: the refresh token
+    /// of another one is not risked then.
     are_probes_reserved: bool,
     /// Incremented with each probe.
     last_probe: u64,
@@ -70,11 +71,27 @@ struct Outage {
     /// The time after the last probe until the next one.
     pause: Duration,
     next_probe_at: Duration,
+    /// The end of the longest `Retry-After` of a renewal. There is no probe before, whatever WorkOS answers to
+    /// sign-ins.
+    not_before: Duration,
     /// When the last request failed.
     failed_at: Duration,
-    /// Whether WorkOS has answered another request since the last failure.
+    /// Whether WorkOS has answered a sign-in, or a renewal that began before the outage, and no probe with a fresh
+    /// refresh token has failed since. Then a renewal that fails again and again may fail for a reason of its own,
+    /// and must not keep the others from probing.
     has_answered_others: bool,
     running_probe: Option<u64>,
+}
+
+/// What WorkOS may have done with the refresh token of a renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshTokenState {
+    /// It was not sent, or WorkOS answered that it was not consumed.
+    Fresh,
+    /// The response was lost, and WorkOS repeats it.
+    Repeatable,
+    /// The response was lost, and WorkOS does not repeat it any more.
+    Lost,
 }
 
 /// Whether a renewal may be sent.
@@ -90,8 +107,7 @@ pub struct RenewalPermit {
     breaker: CircuitBreaker,
     /// The number of the probe, if this renewal is one.
     probe: Option<u64>,
-    /// Whether it repeats a renewal whose response was lost.
-    is_repetition: bool,
+    token: RefreshTokenState,
     is_failure_recent: bool,
 }
 
@@ -130,14 +146,6 @@ impl CircuitBreaker {
         outage.is_some_and(|outage| outage.is_recent(now))
     }
 
-    /// Whether WorkOS answers other requests than renewals, although the breaker is open. Then a renewal that fails
-    /// again and again may fail for a reason of its own, and must not keep the others from probing.
-    pub(crate) fn has_answered_others(&self) -> bool {
-        let state = self.shared.state.lock();
-        let outage = state.outage.as_ref();
-        outage.is_some_and(|outage| outage.has_answered_others)
-    }
-
     /// Whether the breaker is open and it is too early for the next probe.
     pub(crate) fn is_pausing(&self) -> bool {
         let now = self.clock.elapsed();
@@ -146,8 +154,7 @@ impl CircuitBreaker {
         outage.is_some_and(|outage| outage.is_pausing(now))
     }
 
-    /// Whether only [`try_admit_repetition`](Self::try_admit_repetition) admits probes: the refresh token of another
-    /// session is not risked while there are sessions whose response was lost.
+    /// Tells whether there are sessions whose response was lost.
     pub(crate) fn reserve_probes(&self, are_reserved: bool) {
         self.shared.state.lock().are_probes_reserved = are_reserved;
     }
@@ -156,20 +163,15 @@ impl CircuitBreaker {
     pub(crate) async fn admit(&self) -> RenewalAdmission {
         loop {
             let ended = self.shared.renewal_ended.notified();
-            if let Some(admission) = self.try_admit(false) {
+            if let Some(admission) = self.try_admit(RefreshTokenState::Fresh) {
                 return admission;
             }
             ended.await;
         }
     }
 
-    /// The same without waiting, for the repetition of a renewal whose response was lost. Returns `None` if the
-    /// limit is reached.
-    pub(crate) fn try_admit_repetition(&self) -> Option<RenewalAdmission> {
-        self.try_admit(true)
-    }
-
-    fn try_admit(&self, is_repetition: bool) -> Option<RenewalAdmission> {
+    /// The same without waiting. Returns `None` if the limit is reached.
+    pub(crate) fn try_admit(&self, token: RefreshTokenState) -> Option<RenewalAdmission> {
         let now = self.clock.elapsed();
         let mut state = self.shared.state.lock();
         let state = &mut *state;
@@ -178,14 +180,15 @@ impl CircuitBreaker {
                 return None;
             }
             state.running += 1;
-            return Some(RenewalAdmission::Admitted(self.permit(
-                None,
-                is_repetition,
-                false,
-            )));
+            let permit = self.permit(None, token, false);
+            return Some(RenewalAdmission::Admitted(permit));
         };
-        let are_reserved = state.are_probes_reserved && !outage.has_answered_others;
-        if outage.is_pausing(now) || are_reserved && !is_repetition {
+        let must_wait = match token {
+            RefreshTokenState::Fresh => state.are_probes_reserved && !outage.has_answered_others,
+            RefreshTokenState::Repeatable => false,
+            RefreshTokenState::Lost => outage.has_answered_others,
+        };
+        if outage.is_pausing(now) || must_wait {
             let wait = outage.next_probe_at.saturating_sub(now).max(FIRST_PAUSE);
             return Some(RenewalAdmission::Refused(wait));
         }
@@ -193,26 +196,26 @@ impl CircuitBreaker {
         state.running += 1;
         outage.running_probe = Some(state.last_probe);
         let is_failure_recent = outage.is_recent(now);
-        let permit = self.permit(Some(state.last_probe), is_repetition, is_failure_recent);
+        let permit = self.permit(Some(state.last_probe), token, is_failure_recent);
         Some(RenewalAdmission::Admitted(permit))
     }
 
     fn permit(
         &self,
         probe: Option<u64>,
-        is_repetition: bool,
+        token: RefreshTokenState,
         is_failure_recent: bool,
     ) -> RenewalPermit {
         RenewalPermit {
             breaker: self.clone(),
             probe,
-            is_repetition,
+            token,
             is_failure_recent,
         }
     }
 
-    /// Records that WorkOS answered a request. The answer to a probe closes the breaker. Another one brings the
-    /// next probe forward, and closes the breaker only if no request has failed for a while.
+    /// Records that WorkOS answered a renewal or a sign-in. The answer to a probe closes the breaker. Another one
+    /// brings the next probe forward, and closes the breaker only if no request has failed for a while.
     pub(super) fn record_answer(&self, permit: Option<&RenewalPermit>) {
         let now = self.clock.elapsed();
         let mut state = self.shared.state.lock();
@@ -224,38 +227,49 @@ impl CircuitBreaker {
         let Some(outage) = &mut state.outage else {
             return;
         };
-        if permit.is_some_and(|permit| permit.is_probe_of(outage)) || !outage.is_recent(now) {
+        let is_probe = permit.is_some_and(|permit| permit.is_probe_of(outage));
+        if is_probe || !outage.is_recent(now) && now >= outage.not_before {
             let lasted = now.saturating_sub(outage.since).as_secs();
             state.outage = None;
             log::info!("WorkOS answers again after {lasted} s; renewing sessions");
         } else {
             outage.has_answered_others = true;
-            let soon = outage.failed_at + FIRST_PAUSE;
+            let soon = (outage.failed_at + FIRST_PAUSE).max(outage.not_before);
             outage.next_probe_at = outage.next_probe_at.min(soon.max(now));
         }
     }
 
-    /// Records that WorkOS gave no usable answer.
-    pub(super) fn record_failure(&self, permit: Option<&RenewalPermit>, error: &WorkosError) {
+    /// Records that WorkOS gave no usable answer to a renewal or a sign-in. `is_repeated`: an attempt of the same
+    /// request has failed before, so that it is no further failure.
+    pub(super) fn record_failure(
+        &self,
+        permit: Option<&RenewalPermit>,
+        error: &WorkosError,
+        is_repeated: bool,
+    ) {
         let now = self.clock.elapsed();
-        // A rate limit of another endpoint does not concern renewals.
+        // A rate limit of sign-ins does not concern renewals.
         let retry_after = permit.and_then(|_| error.retry_after());
-        let retry_after = retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER));
+        let not_before =
+            retry_after.map_or(Duration::ZERO, |wait| now + wait.min(LONGEST_RETRY_AFTER));
         let mut state = self.shared.state.lock();
         state.limit = FIRST_LIMIT;
         state.are_probes_reserved |= permit.is_some() && error.is_lost();
         if let Some(outage) = &mut state.outage {
             outage.failed_at = now;
-            if permit.is_some_and(|permit| permit.is_probe_of(outage)) {
-                outage.has_answered_others &= permit.is_some_and(|permit| permit.is_repetition);
+            outage.not_before = outage.not_before.max(not_before);
+            if let Some(permit) = permit.filter(|permit| permit.is_probe_of(outage)) {
+                outage.has_answered_others &= permit.token != RefreshTokenState::Fresh;
                 outage.running_probe = None;
                 outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
-                outage.next_probe_at =
-                    now + with_jitter(outage.pause).max(retry_after.unwrap_or_default());
+                outage.next_probe_at = now + with_jitter(outage.pause);
             }
+            outage.next_probe_at = outage.next_probe_at.max(outage.not_before);
             return;
         }
-        state.failures.push_back(now);
+        if !is_repeated {
+            state.failures.push_back(now);
+        }
         let is_old = |at: &Duration| now.saturating_sub(*at) > FAILURE_WINDOW;
         while state.failures.front().is_some_and(is_old) {
             state.failures.pop_front();
@@ -267,7 +281,8 @@ impl CircuitBreaker {
         state.outage = Some(Outage {
             since: now,
             pause: FIRST_PAUSE,
-            next_probe_at: now + with_jitter(FIRST_PAUSE).max(retry_after.unwrap_or_default()),
+            next_probe_at: (now + with_jitter(FIRST_PAUSE)).max(not_before),
+            not_before,
             failed_at: now,
             has_answered_others: false,
             running_probe: None,
@@ -321,3 +336,6 @@ impl Drop for RenewalPermit {
 fn with_jitter(pause: Duration) -> Duration {
     pause.mul_f64(0.5 + random_fraction() / 2.0)
 }
+
+#[cfg(test)]
+mod tests;

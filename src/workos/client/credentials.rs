@@ -17,10 +17,7 @@ impl WorkosClient {
             "grant_type": "authorization_code",
             "code": "vestibule-check-of-credentials",
         });
-        match self
-            .authenticate(self.sender(), &body, RetryPolicy::Safe)
-            .await
-        {
+        match self.authenticate(None, &body, RetryPolicy::Safe).await {
             Ok(_) => {}
             Err(error @ WorkosError::Refused { status: 400, .. })
                 if !error.is_misconfiguration() => {}

@@ -1,4 +1,5 @@
-//! Sends a request, repeats it after a failure if that is safe, and reports every result to the circuit breaker.
+//! Sends a request, repeats it after a failure if that is safe, and reports the results of renewals and sign-ins to
+//! the circuit breaker.
 
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(super) enum RetryPolicy {
 #[derive(Clone, Copy)]
 pub(super) struct Sender<'a> {
     pub(super) breaker: &'a CircuitBreaker,
+    /// Whether the request is a renewal or a sign-in, whose results tell the breaker whether renewals are answered.
+    pub(super) is_authentication: bool,
     /// The permission, if the request renews a session.
     pub(super) permit: Option<&'a RenewalPermit>,
 }
@@ -42,7 +45,8 @@ impl Sender<'_> {
         policy: RetryPolicy,
         read: impl FnOnce(&[u8]) -> Result<T, WorkosError>,
     ) -> Result<T, WorkosError> {
-        let attempts = self.send_repeatedly(request, policy);
+        let mut has_failed = false;
+        let attempts = self.send_repeatedly(request, policy, &mut has_failed);
         let result = match tokio::time::timeout(TOTAL_TIMEOUT, attempts).await {
             Ok(Ok(body)) => read(&body),
             Ok(Err(failed)) => return Err(failed),
@@ -50,15 +54,17 @@ impl Sender<'_> {
                 "no answer within {TOTAL_TIMEOUT:?}"
             ))),
         };
-        self.report(result.as_ref().err());
+        self.report(result.as_ref().err(), &mut has_failed);
         result
     }
 
-    /// All attempts have the same idempotency key. Failures are reported, successes are not.
+    /// All attempts have the same idempotency key. Failures are reported, successes are not. `has_failed` becomes
+    /// `true` with the first failure.
     async fn send_repeatedly(
         self,
         request: RequestBuilder,
         policy: RetryPolicy,
+        has_failed: &mut bool,
     ) -> Result<Vec<u8>, WorkosError> {
         let key = random_text().map_err(|error| WorkosError::unavailable(error.to_string()))?;
         let request = request.header("Idempotency-Key", key);
@@ -68,7 +74,7 @@ impl Sender<'_> {
             let Some(copy) = request.try_clone() else {
                 break;
             };
-            match self.send_once(copy).await {
+            match self.send_once(copy, has_failed).await {
                 Err(failed) if failed.may_be_repeated(policy) => {
                     lost |= failed.error.is_lost();
                     tokio::time::sleep(delay).await;
@@ -81,11 +87,15 @@ impl Sender<'_> {
                 result => return result.map_err(|failed| failed.error.or_lost(lost)),
             }
         }
-        let last = self.send_once(request).await;
+        let last = self.send_once(request, has_failed).await;
         last.map_err(|failed| failed.error.or_lost(lost))
     }
 
-    async fn send_once(self, request: RequestBuilder) -> Result<Vec<u8>, FailedAttempt> {
+    async fn send_once(
+        self,
+        request: RequestBuilder,
+        has_failed: &mut bool,
+    ) -> Result<Vec<u8>, FailedAttempt> {
         let sent = http_client::send(request).await;
         sent.map_err(|error| {
             let failed = FailedAttempt {
@@ -93,19 +103,26 @@ impl Sender<'_> {
                 answered: matches!(error, RequestError::Status(_)),
                 error: error.into(),
             };
-            self.report(Some(&failed.error));
+            self.report(Some(&failed.error), has_failed);
             failed
         })
     }
 
-    /// Reports a result. A refusal is an answer, unless a firewall sent it or it concerns our API key.
-    fn report(self, error: Option<&WorkosError>) {
+    /// Reports a result. A refusal is an answer, unless a firewall sent it or it concerns our API key. All failed
+    /// attempts of a request are one failure, which is reported with the first one: the others may take seconds.
+    fn report(self, error: Option<&WorkosError>, has_failed: &mut bool) {
+        if !self.is_authentication {
+            return;
+        }
         let is_answer = |error: &WorkosError| {
             let is_refusal = matches!(error, WorkosError::Refused { .. });
             is_refusal && !error.is_foreign() && !error.is_misconfiguration()
         };
         match error {
-            Some(error) if !is_answer(error) => self.breaker.record_failure(self.permit, error),
+            Some(error) if !is_answer(error) => {
+                let is_repeated = std::mem::replace(has_failed, true);
+                self.breaker.record_failure(self.permit, error, is_repeated);
+            }
             _ => self.breaker.record_answer(self.permit),
         }
     }

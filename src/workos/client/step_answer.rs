@@ -49,8 +49,7 @@ impl WorkosClient {
                 body["authentication_challenge_id"] = challenge_id.into();
             }
         }
-        self.authenticate(self.sender(), &body, RetryPolicy::IfUnsent)
-            .await
+        self.authenticate(None, &body, RetryPolicy::IfUnsent).await
     }
 
     /// Creates a challenge for an authenticator app and returns its id. Nothing is sent to the

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use vestibule::audit::{AuditEvent, ChangedBy};
-use vestibule::purge::purge;
+use vestibule::purge::purge_expired_at;
 use vestibule::workos::ClientDevice;
 
 use super::names;
@@ -17,7 +17,7 @@ async fn kept_after(app: &TestApp, days: i64) -> usize {
     for at in [limit, limit.plus(-TimeDelta::seconds(1))] {
         app.change(|conn| event.record(conn, &ClientDevice::default(), at));
     }
-    let purged = purge(&app.database, &app.settings.retention, app.now());
+    let purged = purge_expired_at(&app.database, &app.settings.retention, app.now());
     purged.await.unwrap();
     names(app).len()
 }

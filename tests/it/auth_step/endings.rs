@@ -6,7 +6,7 @@ use authkit_emulator::{Effect, Fault};
 use chrono::TimeDelta;
 use reqwest::StatusCode;
 use serde_json::json;
-use vestibule::purge::purge;
+use vestibule::purge::purge_expired_at;
 
 use super::{CODE, MAX, UNA, grants, led_to, stopped};
 use crate::support::app::{SECRET_KEY, TestApp};
@@ -150,7 +150,7 @@ async fn a_pending_sign_in_is_deleted_after_an_hour() {
     let app = TestApp::start();
     stopped(&app.visitor(), UNA, "/").await;
     app.clock.advance(TimeDelta::minutes(59));
-    let gone = purge(&app.database, &app.settings.retention, app.now())
+    let gone = purge_expired_at(&app.database, &app.settings.retention, app.now())
         .await
         .unwrap();
     assert_eq!(
@@ -159,7 +159,7 @@ async fn a_pending_sign_in_is_deleted_after_an_hour() {
     );
     app.clock.advance(TimeDelta::minutes(1));
     // The app's own purge may have run first.
-    purge(&app.database, &app.settings.retention, app.now())
+    purge_expired_at(&app.database, &app.settings.retention, app.now())
         .await
         .unwrap();
     assert!(app.pending_sign_ins().is_empty());

@@ -1,9 +1,12 @@
 //! WorkOS fails for many sessions: few refresh tokens are risked, nobody waits, and everybody is renewed afterwards.
 
-use authkit_emulator::{Effect, Gate};
+use authkit_emulator::{Effect, Fault, Gate};
+use chrono::TimeDelta;
+use diesel::prelude::*;
 use futures_util::future::join_all;
 use reqwest::redirect::Policy;
 use serde_json::json;
+use vestibule::db::schema::sessions;
 use vestibule::sessions::SessionRow;
 
 use crate::support::app::{TestApp, Visitor};
@@ -233,4 +236,91 @@ async fn sessions_are_renewed_a_few_at_a_time_after_an_outage() {
     gate.open();
     assert_eq!(waiting.await.unwrap(), cookies.len());
     assert_eq!(app.renewals(), cookies.len());
+}
+
+/// WorkOS's endpoint that revokes sessions.
+const REVOKE: &str = "/user_management/sessions/revoke";
+
+#[tokio::test]
+async fn an_endpoint_that_fails_does_not_stop_renewals() {
+    let (app, cookies) = with_due_sessions(10).await;
+    let revocations = || {
+        let requests = app.workos().requests();
+        requests.iter().filter(|one| one.path == REVOKE).count()
+    };
+    let broken = Fault::once(REVOKE, Effect::status(503, json!({})));
+    app.workos().inject(broken.times(u32::MAX));
+    app.signed_in(USERS[1]).await;
+    let olive = app.signed_in(USERS[1]).await;
+    let everywhere = olive
+        .submit("/account/sessions/revoke", &[("all", "1")])
+        .await;
+    assert!(everywhere.status().is_redirection(), "{everywhere:?}");
+    // A revocation is sent three times.
+    eventually(|| revocations() >= 3).await;
+    assert_all_signed_in(&app, &cookies).await;
+    assert_eq!(app.renewals(), cookies.len());
+}
+
+#[tokio::test]
+async fn the_attempts_of_one_renewal_are_one_failure() {
+    let (app, cookies) = with_due_sessions(10).await;
+    app.inject_fault(3, Effect::DropReply);
+    assert_all_signed_in(&app, &cookies[..1]).await;
+    assert_eq!((app.renewals(), failures(&app)), (3, 1));
+    assert_all_signed_in(&app, &cookies[1..2]).await;
+    assert_eq!(app.renewals(), 4, "WorkOS is asked about the next session");
+}
+
+#[tokio::test]
+async fn an_answer_to_a_sign_in_does_not_shorten_retry_after() {
+    let (app, mut cookies) = with_due_sessions(10).await;
+    let busy = Effect::Status {
+        status: 429,
+        body: json!({}),
+        retry_after: Some("20".to_owned()),
+    };
+    app.inject_fault(1, busy);
+    assert_all_signed_in(&app, &cookies[..1]).await;
+    assert_eq!(app.renewals(), 1);
+    for seconds in [0, 5, 11] {
+        app.advance(seconds);
+        cookies.push(app.signed_in(USERS[0]).await.cookies("/"));
+        assert_all_signed_in(&app, &cookies).await;
+        assert_eq!(app.renewals(), 1, "WorkOS asked for a pause");
+    }
+    app.advance(5);
+    renew_all(&app, &cookies).await;
+}
+
+/// The sessions that were the first to lose an answer have ended since.
+#[tokio::test]
+async fn ended_sessions_do_not_hide_the_one_whose_refresh_token_is_spent() {
+    let (app, cookies) = with_due_sessions(20).await;
+    app.inject_fault(u32::MAX, Effect::HalfBody);
+    assert_all_signed_in(&app, &cookies).await;
+    let spent = unanswered(&app);
+    assert!((2..=HANDFUL).contains(&spent), "{spent} spent");
+    let rows = app.sessions();
+    let lost = rows
+        .iter()
+        .filter(|row| row.refresh_token_sent_at.is_some());
+    let first = app.now().plus(TimeDelta::minutes(-2));
+    for row in lost.skip(1) {
+        app.change(|conn| SessionRow::revoke(conn, &row.id, app.now()));
+        app.change(|conn| {
+            let row = diesel::update(sessions::table.find(&row.id));
+            row.set(sessions::refresh_token_sent_at.eq(first))
+                .execute(conn)
+        });
+    }
+    // WorkOS repeats no answer any more.
+    app.advance(60);
+    for _ in 0..5 {
+        let failed = failures(&app);
+        app.advance(6);
+        eventually(|| failures(&app) > failed).await;
+        assert_all_signed_in(&app, &cookies[10..]).await;
+    }
+    assert_eq!(unanswered(&app), spent, "no other refresh token was risked");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use reqwest::StatusCode;
 use serde_json::json;
-use vestibule::purge::{purge, purge_if_due};
+use vestibule::purge::purge_expired_at;
 
 use crate::organization::{ORCHARDS, TANDEM, TWYLA, in_organization, switch};
 use crate::support::app::{TestApp, Visitor};
@@ -74,13 +74,11 @@ async fn add_rows_of_a_day(app: &TestApp, day: i64) {
     send_event(app, &format!("deleted_{day}"), "user.deleted", gone).await;
 }
 
-/// Purges as the server does each hour. The server itself may purge first, and may still be running.
-async fn run_hourly_purge(app: &TestApp) {
+/// Deletes what has expired by the app's clock. A server uses the database's, which does not move here.
+async fn delete_expired(app: &TestApp) {
     let retention = &app.settings.retention;
-    let due = purge_if_due(&app.database, retention, app.now()).await;
-    if due.unwrap().is_none() {
-        purge(&app.database, retention, app.now()).await.unwrap();
-    }
+    let purged = purge_expired_at(&app.database, retention, app.now());
+    purged.await.unwrap();
 }
 
 #[tokio::test]
@@ -104,7 +102,7 @@ async fn no_table_grows_after_a_month_of_sessions() {
         for _ in 0..4 {
             app.advance(6 * HOUR - 1);
             active.load_page_and_rotate(day).await;
-            run_hourly_purge(&app).await;
+            delete_expired(&app).await;
         }
         active.switch_organization(&app, day).await;
         for (table, rows) in app.rows_of_tables() {
@@ -134,7 +132,7 @@ async fn no_table_grows_after_a_month_of_sessions() {
     let renewals = i64::try_from(app.renewals()).unwrap();
     assert!(renewals > DAYS, "the active user's session was renewed");
     app.advance(40 * 24 * HOUR);
-    run_hourly_purge(&app).await;
+    delete_expired(&app).await;
     expected.insert("users".to_owned(), ACCOUNTS);
     assert_eq!(app.rows_of_tables(), expected, "only the accounts are left");
 }

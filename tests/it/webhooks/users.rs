@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use reqwest::StatusCode;
 use serde_json::json;
 use vestibule::db::schema::users;
-use vestibule::purge::purge;
+use vestibule::purge::purge_expired_at;
 
 use super::{SECRET, app, is_signed_in, post, send_event, signature, user};
 use crate::support::app::TestApp;
@@ -166,7 +166,9 @@ async fn deleted_users_are_recorded_for_thirty_days() {
     let purged = async |seconds| {
         app.clock.advance(TimeDelta::seconds(seconds));
         let retention = &app.settings.retention;
-        let deleted = purge(&app.database, retention, app.now()).await.unwrap();
+        let deleted = purge_expired_at(&app.database, retention, app.now())
+            .await
+            .unwrap();
         deleted.webhook_events
     };
     assert_eq!(purged(30 * 86_400 - 1).await, 0);
