@@ -5,11 +5,13 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// The prefix lengths of an IPv4 address, the smallest network first, as lengths of the IPv4-mapped
-/// IPv6 address: one address, and the /24 that is usually routed and assigned as a whole.
-const IPV4_LENGTHS: [u8; 2] = [128, 120];
+/// IPv6 address: one address, the /24 that is usually routed and assigned as a whole, and the /16 of a provider
+/// or a large organisation.
+const IPV4_LENGTHS: [u8; 3] = [128, 120, 112];
 /// The prefix lengths of an IPv6 address: /64 is the smallest network of a customer, /56 and /48 are
-/// the usual assignments to homes and to organisations (RFC 6177).
-const IPV6_LENGTHS: [u8; 3] = [64, 56, 48];
+/// the usual assignments to homes and to organisations (RFC 6177), /40 is that to large organisations, and /32
+/// that to providers, which anybody can become.
+const IPV6_LENGTHS: [u8; 5] = [64, 56, 48, 40, 32];
 
 /// A network prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +51,8 @@ impl ClientNetwork {
         match self.length {
             56 => 4,
             48 | 120 => 16,
+            40 | 112 => 64,
+            32 => 256,
             _ => 1,
         }
     }
@@ -87,10 +91,16 @@ mod tests {
             [
                 "2001:db8:1:2345::/64 1",
                 "2001:db8:1:2300::/56 4",
-                "2001:db8:1::/48 16"
+                "2001:db8:1::/48 16",
+                "2001:db8::/40 64",
+                "2001:db8::/32 256"
             ]
         );
-        let ipv4 = ["::ffff:192.0.2.1/128 1", "::ffff:192.0.2.0/120 16"];
+        let ipv4 = [
+            "::ffff:192.0.2.1/128 1",
+            "::ffff:192.0.2.0/120 16",
+            "::ffff:192.0.0.0/112 64",
+        ];
         assert_eq!(networks("192.0.2.1"), ipv4);
         assert_eq!(networks("::ffff:192.0.2.1"), ipv4);
     }

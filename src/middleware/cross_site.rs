@@ -2,15 +2,25 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderMap, ORIGIN, REFERER};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, ORIGIN, REFERER};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, web};
 use url::Url;
 
 use crate::error::Error;
+use crate::http::form_data::BodyType;
 use crate::origin::Origin;
 use crate::settings::Settings;
 use crate::state::AppState;
+
+/// The media types of bodies that browsers send to another site without a preflight: the safelisted ones of the
+/// Fetch standard, and none.
+const SIMPLE_TYPES: [&str; 4] = [
+    "",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "text/plain",
+];
 
 /// Rejects unsafe requests that a page of another site sent.
 pub async fn cross_site(
@@ -18,8 +28,10 @@ pub async fn cross_site(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let is_harmless = request.method().is_safe() || uses_no_cookie(request.path(), &app.settings);
-    if is_harmless || is_same_site(request.headers(), &app.settings) {
+    let headers = request.headers();
+    let is_harmless = request.method().is_safe()
+        || (uses_no_cookie(request.path(), &app.settings) && was_asked_for(headers));
+    if is_harmless || is_same_site(headers, &app.settings) {
         return next
             .call(request)
             .await
@@ -28,9 +40,9 @@ pub async fn cross_site(
     Ok(request.error_response(Error::CrossSite))
 }
 
-/// Whether the route neither reads nor sets a cookie, so that a forged request gains nothing. Mobile
-/// applications in a web view have origins that cannot be listed. Without the cookie policy, a sign-in
-/// leaves the tokens to the page that sent it.
+/// Whether the route neither reads nor sets a cookie, so that a request whose answer the page cannot read gains
+/// little. Mobile applications in a web view have origins that cannot be listed. Without the cookie policy, a
+/// sign-in leaves the tokens to the page that sent it.
 fn uses_no_cookie(path: &str, settings: &Settings) -> bool {
     let api = &settings.api;
     match api.prefix.route(path).unwrap_or_default() {
@@ -41,6 +53,21 @@ fn uses_no_cookie(path: &str, settings: &Settings) -> bool {
         "/token/blacklist" => api.auth_cookie_name.is_none() || !api.auth_cookie_refresh,
         _ => false,
     }
+}
+
+/// Whether a browser that sends this request for a page of another site has asked this server before, by a
+/// preflight, or an installed application sent it, which no web site can make do so. Browsers send forms and
+/// texts without asking: any page could then guess passwords from its visitors' addresses, tell the answers
+/// apart by their time, and use up the limits of those addresses.
+fn was_asked_for(headers: &HeaderMap) -> bool {
+    let content_type = BodyType(text(headers, CONTENT_TYPE.as_str()).unwrap_or_default());
+    let is_simple = SIMPLE_TYPES.iter().any(|simple| content_type.is(simple));
+    let scheme = text(headers, ORIGIN.as_str()).and_then(|origin| origin.split_once("://"));
+    let is_installed = scheme.is_some_and(|(scheme, _)| {
+        let mut web = ["http", "https"].into_iter();
+        !scheme.is_empty() && web.all(|web| !scheme.eq_ignore_ascii_case(web))
+    });
+    !is_simple || is_installed
 }
 
 /// Whether the request came from a page of this site or of `CORS_ALLOWED_ORIGINS`, or from no browser:

@@ -124,14 +124,7 @@ impl ExchangeBudget {
             let checked = self.networks.check(*network, now);
             checked.map_err(|wait| ExchangeRefusal::Throttled(whole_seconds(wait)))?;
         }
-        let is_failing = || {
-            let mut networks = permit.networks.iter();
-            networks.any(|network| {
-                let few = FEW_EXCHANGES.saturating_mul(network.factor) as usize;
-                self.networks.counted(*network, now) >= few
-            })
-        };
-        if total.len() >= TOTAL || (total.len() >= TOTAL_OF_FAILING_CLIENTS && is_failing()) {
+        if self.is_full_for(&permit.networks, total.len(), now) {
             return Err(wait_for(&total, now));
         }
         total.push_back(now);
@@ -145,6 +138,25 @@ impl ExchangeBudget {
             });
         }
         Ok(())
+    }
+
+    /// Whether the rest of [`TOTAL`] is for others than a client of these networks, the smallest first. The
+    /// largest network may have half as many as are left, the next smaller one half of that, and so on: however
+    /// many networks flood the site, a part is left for those that do not.
+    fn is_full_for(&self, networks: &[LimitKey], total: usize, now: Duration) -> bool {
+        let left = TOTAL.saturating_sub(total);
+        let mut part = left;
+        let has_its_part = networks.iter().rev().any(|network| {
+            part /= 2;
+            self.networks.counted(*network, now) > part
+        });
+        let is_failing = || {
+            networks.iter().any(|network| {
+                let few = FEW_EXCHANGES.saturating_mul(network.factor) as usize;
+                self.networks.counted(*network, now) >= few
+            })
+        };
+        left == 0 || has_its_part || (total >= TOTAL_OF_FAILING_CLIENTS && is_failing())
     }
 }
 
@@ -193,7 +205,11 @@ mod tests {
     use super::*;
 
     fn budget(clock: &Clock) -> Arc<ExchangeBudget> {
-        let requests = NonZeroU32::new(2).unwrap();
+        budget_of(2, clock)
+    }
+
+    fn budget_of(sign_ins: u32, clock: &Clock) -> Arc<ExchangeBudget> {
+        let requests = NonZeroU32::new(sign_ins).unwrap();
         let rate = Rate {
             requests,
             period: PERIOD,
@@ -205,9 +221,9 @@ mod tests {
         Clock::standing_at(Clock::system().now())
     }
 
-    /// Each client is in an IPv4 network of its own.
+    /// Each client is in an IPv4 /16 of its own.
     fn client(number: u32) -> IpAddr {
-        IpAddr::from((number << 8).to_be_bytes())
+        IpAddr::from((number << 16).to_be_bytes())
     }
 
     fn refusal(result: Result<ExchangePermit, ExchangeRefusal>) -> Option<ExchangeRefusal> {
@@ -309,5 +325,44 @@ mod tests {
         // The limit of a /48 is 16 times that of a /64.
         assert_eq!(allowed.count(), 6 * 16);
         assert_eq!(refusal(budget.reserve(client(1), None)), None);
+    }
+
+    #[test]
+    fn networks_of_a_provider_leave_the_larger_part_of_the_total_to_others() {
+        let budget = budget_of(10, &clock());
+        let reserve =
+            |address: u128| budget.reserve(IpAddr::from(Ipv6Addr::from_bits(address)), None);
+        // Eight /32s, as a /29 has: each of their requests comes from another /48.
+        let prefix = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).to_bits();
+        let allowed = (0..40_000_u128).filter(|number| {
+            let (provider, customer) = (number % 8, number / 8);
+            refusal(reserve(prefix + (provider << 96) + (customer << 80))).is_none()
+        });
+        assert!(allowed.count() < TOTAL);
+        for number in 0..200 {
+            assert_eq!(
+                refusal(budget.reserve(client(number), None)),
+                None,
+                "{number}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_customer_leaves_the_larger_part_of_its_providers_share_to_others() {
+        let budget = budget_of(10, &clock());
+        let reserve =
+            |address: u128| budget.reserve(IpAddr::from(Ipv6Addr::from_bits(address)), None);
+        let prefix = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).to_bits();
+        // Every request comes from another /48 of a /40.
+        for round in 0..40_u128 {
+            for customer in 0..256_u128 {
+                drop(reserve(prefix + (customer << 80) + (round << 64)));
+            }
+        }
+        for neighbour in 1..100 {
+            let address = prefix + (neighbour << 88);
+            assert_eq!(refusal(reserve(address)), None, "{neighbour}");
+        }
     }
 }

@@ -157,6 +157,25 @@ fn all_networks_of_an_address_are_counted() {
 }
 
 #[test]
+fn the_networks_of_providers_have_limits() {
+    let ipv6_40 = |number: u32| format!("2001:db8:{:x}:{:x}::1", number % 256, number / 256);
+    let ipv6_32 = |number: u32| format!("2001:db8:{number:x}::1");
+    let ipv4_16 = |number: u32| format!("203.0.{}.{}", number % 256, number / 256);
+    let networks: [(&dyn Fn(u32) -> String, usize); 3] =
+        [(&ipv6_40, 128), (&ipv6_32, 512), (&ipv4_16, 128)];
+    for (address, most) in networks {
+        let throttle = throttle();
+        let addresses = || (0..2_048).map(address);
+        let signs_in = |ip| throttle.count_sign_in(ip).is_ok();
+        assert_eq!(allowed(addresses(), signs_in), most);
+        let refreshes = |ip| throttle.count_refresh(ip).is_ok();
+        assert_eq!(allowed(addresses(), refreshes), most);
+        let other = "2001:db9::1".parse().unwrap();
+        assert!(throttle.count_sign_in(other).is_ok(), "another network");
+    }
+}
+
+#[test]
 fn a_password_counts_as_wrong_until_it_is_known_to_be_right() {
     let throttle = throttle();
     let here = PasswordSource::Address("192.0.2.1".parse().unwrap());

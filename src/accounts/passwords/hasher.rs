@@ -19,7 +19,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use crate::client_network::ClientNetwork;
-use fair_queue::{FairQueue, QueueKey};
+use fair_queue::{FairQueue, QueuePath};
 pub use slot_clock::SlotClock;
 use slot_clock::SystemSlotClock;
 
@@ -229,15 +229,12 @@ impl HashSlots {
         let mut queues = self.queues.lock();
         let (pushed, added) = match source {
             PasswordSource::Address(ip) => {
-                let pushed = queues.addresses.push(address_key(ip), job);
+                let pushed = queues.addresses.push(&network_path(ip), job);
                 (pushed, &self.address_job)
             }
             PasswordSource::KnownBrowser { account, browser } => {
-                let key = QueueKey {
-                    group: account,
-                    client: browser,
-                };
-                (queues.known_browsers.push(key, job), &self.known_job)
+                let path = vec![account, browser];
+                (queues.known_browsers.push(&path, job), &self.known_job)
             }
         };
         drop(queues);
@@ -299,14 +296,10 @@ impl HashSlots {
     }
 }
 
-/// The largest network of an address, and in it the smallest.
-fn address_key(address: IpAddr) -> QueueKey {
+/// The networks of an address, the largest first.
+fn network_path(address: IpAddr) -> QueuePath {
     let networks = ClientNetwork::containing(address);
-    let name = |network: Option<&ClientNetwork>| network.map(ToString::to_string);
-    QueueKey {
-        group: name(networks.last()).unwrap_or_default(),
-        client: name(networks.first()).unwrap_or_default(),
-    }
+    networks.iter().rev().map(ToString::to_string).collect()
 }
 
 /// How long refusals have to take.

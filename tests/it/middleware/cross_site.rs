@@ -117,3 +117,105 @@ async fn an_unreadable_header_does_not_count_as_missing() {
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{name}");
     }
 }
+
+/// The routes of the API that read and set no cookie without the cookie policy.
+const WITHOUT_COOKIES: [&str; 7] = [
+    "/api/token",
+    "/api/token/refresh",
+    "/api/token/verify",
+    "/api/token/blacklist",
+    "/api/auth/workos/callback",
+    "/api/auth/google",
+    "/api/auth/okta",
+];
+/// The content types that a page may send to any site without a preflight.
+const SIMPLE_TYPES: [Option<&str>; 8] = [
+    None,
+    Some(""),
+    Some("application/x-www-form-urlencoded"),
+    Some("APPLICATION/x-www-form-urlencoded ; charset=utf-8"),
+    Some("multipart/form-data; boundary=b"),
+    Some("text/plain"),
+    Some("text/plain;charset=UTF-8"),
+    Some("text/plain; application/json"),
+];
+
+/// Sends a body of this type, and returns whether the cross-site check refused it.
+async fn is_refused(
+    visitor: &Visitor,
+    target: &str,
+    content_type: Option<&str>,
+    headers: &[(&str, &str)],
+) -> bool {
+    let mut request = visitor.request(Method::POST, target).body("code=x");
+    if let Some(content_type) = content_type {
+        request = request.header("content-type", content_type);
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    assert_ne!(status, StatusCode::TOO_MANY_REQUESTS, "{target}");
+    let body = response.text().await.unwrap();
+    let is_refused = body.contains("another site");
+    assert_eq!(is_refused, status == StatusCode::FORBIDDEN, "{body}");
+    is_refused
+}
+
+#[tokio::test]
+async fn a_foreign_page_sends_nothing_without_a_preflight_and_uses_up_no_limit() {
+    let app = TestApp::builder()
+        .setting("CORS_ALLOWED_ORIGINS", SPA)
+        .setting("THROTTLE_LOGIN", "3/min")
+        .setting("THROTTLE_REFRESH", "3/min")
+        .start();
+    let visitor = app.visitor();
+    let foreign: [&[(&str, &str)]; 6] = [
+        &[("origin", "https://elsewhere.example")],
+        &[("origin", "http://localhost:1")],
+        &[("origin", "null")],
+        &[("origin", "")],
+        &[("sec-fetch-site", "cross-site")],
+        &[
+            ("sec-fetch-site", "same-site"),
+            ("origin", "https://sibling.example.com"),
+        ],
+    ];
+    for target in WITHOUT_COOKIES {
+        for content_type in SIMPLE_TYPES {
+            for headers in foreign {
+                let refused = is_refused(&visitor, target, content_type, headers).await;
+                assert!(refused, "{target} {content_type:?} {headers:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_routes_without_cookies_take_json_of_any_origin_and_forms_of_no_foreign_page() {
+    let app = TestApp::builder()
+        .setting("CORS_ALLOWED_ORIGINS", SPA)
+        .start();
+    let visitor = app.visitor();
+    let foreign: &[(&str, &str)] = &[
+        ("sec-fetch-site", "cross-site"),
+        ("origin", "https://elsewhere.example"),
+    ];
+    let own = [("origin", app.url.as_str())];
+    let listed = [("sec-fetch-site", "cross-site"), ("origin", SPA)];
+    let installed = [("origin", "capacitor://localhost")];
+    let trusted: [&[(&str, &str)]; 4] = [&[], &own, &listed, &installed];
+    for target in WITHOUT_COOKIES {
+        for content_type in ["application/json", "Application/JSON; charset=utf-8"] {
+            let refused = is_refused(&visitor, target, Some(content_type), foreign).await;
+            assert!(!refused, "{target} {content_type}");
+        }
+        for content_type in SIMPLE_TYPES {
+            for headers in trusted {
+                let refused = is_refused(&visitor, target, content_type, headers).await;
+                assert!(!refused, "{target} {content_type:?} {headers:?}");
+            }
+        }
+    }
+}

@@ -1,48 +1,101 @@
-//! A bounded queue that takes turns between groups of clients, and within a group between clients.
+//! A bounded queue that takes turns between groups of clients, and within a group between smaller groups or
+//! clients.
 
 use std::collections::VecDeque;
 
-/// The place of a job in a [`FairQueue`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct QueueKey {
-    /// The group, such as a large network.
-    pub(super) group: String,
-    /// The client within the group, such as a small network.
-    pub(super) client: String,
-}
+/// The place of a job in a [`FairQueue`]: the names of the groups that contain the client, such as its
+/// networks, the largest first, and of the client.
+pub(super) type QueuePath = Vec<String>;
 
-/// Jobs by group and client. The next job is taken from the group, and in it from the client, whose
-/// turn was longest ago. If the queue is full, a job of a group with fewer jobs replaces the newest job
-/// of the group with the most, so that one group cannot fill the queue for the others.
+/// Jobs by group and client. The next job is taken from the group, and in it from the smaller group and the
+/// client, whose turn was longest ago. If the queue is full, a job of a group with fewer jobs replaces the newest
+/// job of the group with the most, so that one group cannot fill the queue for the others.
 pub(super) struct FairQueue<J> {
-    groups: VecDeque<Group<J>>,
-    len: usize,
+    all: Group<J>,
     capacity: usize,
 }
 
+/// A group, or a client, which has no smaller groups.
 struct Group<J> {
     name: String,
-    clients: VecDeque<Client<J>>,
-}
-
-struct Client<J> {
-    name: String,
+    /// In the order of their turns; none is empty.
+    groups: VecDeque<Group<J>>,
+    /// The jobs of a client.
     jobs: VecDeque<J>,
+    /// How many jobs it and its groups have.
+    len: usize,
 }
 
 impl<J> Group<J> {
-    fn len(&self) -> usize {
-        self.clients.iter().map(|client| client.jobs.len()).sum()
+    fn new(name: String) -> Self {
+        Self {
+            name,
+            groups: VecDeque::new(),
+            jobs: VecDeque::new(),
+            len: 0,
+        }
     }
 
-    fn jobs_of(&self, client: &str) -> usize {
-        let client = self.clients.iter().find(|other| other.name == client);
-        client.map_or(0, |client| client.jobs.len())
+    fn push(&mut self, path: &[String], job: J) {
+        self.len += 1;
+        let Some((name, rest)) = path.split_first() else {
+            return self.jobs.push_back(job);
+        };
+        let at = self.groups.iter().position(|group| group.name == *name);
+        let at = at.unwrap_or_else(|| {
+            self.groups.push_back(Self::new(name.clone()));
+            self.groups.len() - 1
+        });
+        self.groups[at].push(rest, job);
     }
 
-    fn most_jobs_of_a_client(&self) -> usize {
-        let lengths = self.clients.iter().map(|client| client.jobs.len());
-        lengths.max().unwrap_or_default()
+    fn pop(&mut self) -> Option<J> {
+        let job = match self.groups.pop_front() {
+            Some(mut group) => {
+                let job = group.pop();
+                if group.len > 0 {
+                    self.groups.push_back(group);
+                }
+                job
+            }
+            None => self.jobs.pop_front(),
+        };
+        self.len -= usize::from(job.is_some());
+        job
+    }
+
+    /// Removes a job in favour of one with this path: the newest of the group with the most jobs, if that one
+    /// has at least two more than the path's own group, or else within the own group.
+    fn remove_for(&mut self, path: &[String]) -> Option<J> {
+        let (name, rest) = path.split_first()?;
+        let own = self.groups.iter().position(|group| group.name == *name);
+        let own_len = own.map_or(0, |at| self.groups[at].len);
+        let job = match self.largest_group() {
+            Some(at) if self.groups[at].len > own_len + 1 => self.groups[at].remove_newest(),
+            _ => self.groups[own?].remove_for(rest),
+        };
+        self.removed(job)
+    }
+
+    /// Removes the newest job of the client with the most jobs, in the largest groups.
+    fn remove_newest(&mut self) -> Option<J> {
+        let job = match self.largest_group() {
+            Some(at) => self.groups[at].remove_newest(),
+            None => self.jobs.pop_back(),
+        };
+        self.removed(job)
+    }
+
+    fn removed(&mut self, job: Option<J>) -> Option<J> {
+        self.groups.retain(|group| group.len > 0);
+        self.len -= usize::from(job.is_some());
+        job
+    }
+
+    /// The place of the group with the most jobs, of several the one whose turn is first.
+    fn largest_group(&self) -> Option<usize> {
+        let most = self.groups.iter().map(|group| group.len).max()?;
+        self.groups.iter().position(|group| group.len == most)
     }
 }
 
@@ -50,85 +103,27 @@ impl<J> FairQueue<J> {
     /// An empty queue for at most `capacity` jobs.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            groups: VecDeque::new(),
-            len: 0,
+            all: Group::new(String::new()),
             capacity,
         }
     }
 
     /// Adds a job. Returns the job that does not fit: another one, or, as an error, this one.
-    pub(super) fn push(&mut self, key: QueueKey, job: J) -> Result<Option<J>, J> {
+    pub(super) fn push(&mut self, path: &[String], job: J) -> Result<Option<J>, J> {
         let mut replaced = None;
-        if self.len >= self.capacity {
-            match self.remove_for(&key) {
+        if self.all.len >= self.capacity {
+            match self.all.remove_for(path) {
                 Some(other) => replaced = Some(other),
                 None => return Err(job),
             }
         }
-        self.len += 1;
-        let group = self.group(key.group);
-        match group.clients.iter_mut().find(|one| one.name == key.client) {
-            Some(client) => client.jobs.push_back(job),
-            None => group.clients.push_back(Client {
-                name: key.client,
-                jobs: VecDeque::from([job]),
-            }),
-        }
+        self.all.push(path, job);
         Ok(replaced)
     }
 
     /// Takes the next job.
     pub(super) fn pop(&mut self) -> Option<J> {
-        let mut group = self.groups.pop_front()?;
-        let mut client = group.clients.pop_front()?;
-        let job = client.jobs.pop_front();
-        if !client.jobs.is_empty() {
-            group.clients.push_back(client);
-        }
-        if !group.clients.is_empty() {
-            self.groups.push_back(group);
-        }
-        self.len -= usize::from(job.is_some());
-        job
-    }
-
-    /// Removes the newest job of the group with the most jobs, or else of the client with the most jobs
-    /// in the same group, if that one has at least two more than `key`.
-    fn remove_for(&mut self, key: &QueueKey) -> Option<J> {
-        let own = self.groups.iter().find(|group| group.name == key.group);
-        let own_jobs = own.map_or(0, Group::len);
-        let most = self.groups.iter().map(Group::len).max().unwrap_or_default();
-        let at = if most > own_jobs + 1 {
-            self.groups.iter().position(|group| group.len() == most)
-        } else {
-            self.groups.iter().position(|group| {
-                group.name == key.group
-                    && group.most_jobs_of_a_client() > group.jobs_of(&key.client) + 1
-            })
-        }?;
-        let group = self.groups.get_mut(at)?;
-        let most = group.most_jobs_of_a_client();
-        let client = group
-            .clients
-            .iter_mut()
-            .find(|client| client.jobs.len() == most)?;
-        let removed = client.jobs.pop_back();
-        group.clients.retain(|client| !client.jobs.is_empty());
-        self.groups.retain(|group| !group.clients.is_empty());
-        self.len -= usize::from(removed.is_some());
-        removed
-    }
-
-    fn group(&mut self, name: String) -> &mut Group<J> {
-        let at = self.groups.iter().position(|group| group.name == name);
-        let at = at.unwrap_or_else(|| {
-            self.groups.push_back(Group {
-                name,
-                clients: VecDeque::new(),
-            });
-            self.groups.len() - 1
-        });
-        &mut self.groups[at]
+        self.all.pop()
     }
 }
 
@@ -136,11 +131,8 @@ impl<J> FairQueue<J> {
 mod tests {
     use super::*;
 
-    fn key(group: &str, client: &str) -> QueueKey {
-        QueueKey {
-            group: group.to_owned(),
-            client: client.to_owned(),
-        }
+    fn path<const N: usize>(names: [&str; N]) -> QueuePath {
+        names.map(ToOwned::to_owned).to_vec()
     }
 
     fn rest(queue: &mut FairQueue<&'static str>) -> Vec<&'static str> {
@@ -159,7 +151,7 @@ mod tests {
             ("b", "1", "b1 second"),
             ("c", "1", "c1"),
         ] {
-            assert_eq!(queue.push(key(group, client), job), Ok(None));
+            assert_eq!(queue.push(&path([group, client]), job), Ok(None));
         }
         assert_eq!(
             rest(&mut queue),
@@ -173,21 +165,21 @@ mod tests {
                 "a1 third"
             ]
         );
-        assert_eq!(queue.len, 0);
+        assert_eq!(queue.all.len, 0);
     }
 
     #[test]
     fn a_group_cannot_fill_the_queue_for_another_one() {
         let mut queue = FairQueue::new(3);
         for job in ["first", "second", "third"] {
-            assert_eq!(queue.push(key("a", "1"), job), Ok(None));
+            assert_eq!(queue.push(&path(["a", "1"]), job), Ok(None));
         }
-        assert_eq!(queue.push(key("a", "1"), "fourth"), Err("fourth"));
-        assert_eq!(queue.push(key("b", "1"), "b"), Ok(Some("third")));
-        assert_eq!(queue.push(key("b", "1"), "b again"), Err("b again"));
-        assert_eq!(queue.push(key("a", "1"), "fourth"), Err("fourth"));
-        assert_eq!(queue.push(key("c", "1"), "c"), Ok(Some("second")));
-        assert_eq!(queue.push(key("d", "1"), "d"), Err("d"), "one job each");
+        assert_eq!(queue.push(&path(["a", "1"]), "fourth"), Err("fourth"));
+        assert_eq!(queue.push(&path(["b", "1"]), "b"), Ok(Some("third")));
+        assert_eq!(queue.push(&path(["b", "1"]), "b again"), Err("b again"));
+        assert_eq!(queue.push(&path(["a", "1"]), "fourth"), Err("fourth"));
+        assert_eq!(queue.push(&path(["c", "1"]), "c"), Ok(Some("second")));
+        assert_eq!(queue.push(&path(["d", "1"]), "d"), Err("d"), "one job each");
         assert_eq!(rest(&mut queue), ["first", "b", "c"]);
     }
 
@@ -195,10 +187,26 @@ mod tests {
     fn a_client_cannot_fill_the_queue_for_another_one_of_its_group() {
         let mut queue = FairQueue::new(3);
         for job in ["first", "second", "third"] {
-            assert_eq!(queue.push(key("a", "1"), job), Ok(None));
+            assert_eq!(queue.push(&path(["a", "1"]), job), Ok(None));
         }
-        assert_eq!(queue.push(key("a", "2"), "other"), Ok(Some("third")));
-        assert_eq!(queue.push(key("a", "2"), "again"), Err("again"));
+        assert_eq!(queue.push(&path(["a", "2"]), "other"), Ok(Some("third")));
+        assert_eq!(queue.push(&path(["a", "2"]), "again"), Err("again"));
         assert_eq!(rest(&mut queue), ["first", "other", "second"]);
+    }
+
+    #[test]
+    fn a_group_of_groups_cannot_fill_the_queue_for_another_one() {
+        let mut queue = FairQueue::new(3);
+        for (network, job) in [("1", "first"), ("2", "second"), ("3", "third")] {
+            assert_eq!(queue.push(&path(["a", network, "1"]), job), Ok(None));
+        }
+        let push = |queue: &mut FairQueue<_>, names, job| queue.push(&path(names), job);
+        assert_eq!(push(&mut queue, ["a", "4", "1"], "fourth"), Err("fourth"));
+        assert_eq!(push(&mut queue, ["b", "1", "1"], "b"), Ok(Some("first")));
+        assert_eq!(push(&mut queue, ["b", "2", "1"], "again"), Err("again"));
+        assert_eq!(push(&mut queue, ["c", "1", "1"], "c"), Ok(Some("second")));
+        assert_eq!(rest(&mut queue), ["third", "b", "c"]);
+        assert_eq!(queue.all.len, 0);
+        assert!(queue.all.groups.is_empty());
     }
 }

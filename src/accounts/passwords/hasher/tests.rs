@@ -203,7 +203,18 @@ async fn a_full_queue_refuses_work_and_accepts_it_again_later() {
 }
 
 #[actix_web::test]
-async fn an_ipv6_48_that_fills_the_queue_makes_another_network_wait_for_one_job() {
+async fn a_network_that_fills_the_queue_makes_another_one_wait_for_one_job() {
+    let ipv6_48 = |number| format!("2001:db8:0:{number:x}::1");
+    let ipv6_32 = |number| format!("2001:db8:{:x}::1", number * 256);
+    let ipv4_16 = |number| format!("203.0.{number}.1");
+    let networks: [&dyn Fn(usize) -> String; 3] = [&ipv6_48, &ipv6_32, &ipv4_16];
+    for network in networks {
+        fill_queue(network).await;
+    }
+}
+
+/// Fills the queue from these addresses, and then queues a job of another network.
+async fn fill_queue(flooding: impl Fn(usize) -> String) {
     let hasher = Arc::new(Hasher::with_threads(1).unwrap());
     let block = BlockedThread::of(&hasher).await;
     let order = Arc::new(Mutex::new(Vec::new()));
@@ -214,7 +225,7 @@ async fn an_ipv6_48_that_fills_the_queue_makes_another_network_wait_for_one_job(
         Box::pin(run)
     };
     let mut flood: Vec<_> = (0..QUEUE_PER_THREAD)
-        .map(|network| job(format!("2001:db8:0:{network:x}::1"), "flood"))
+        .map(|number| job(flooding(number), "flood"))
         .collect();
     for job in &mut flood {
         assert!(futures_util::future::poll_immediate(job).await.is_none());
