@@ -195,7 +195,7 @@ enum Command {
         /// The loopback address and port to listen on.
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4100", value_parser = parse_bind_option)]
         bind: SocketAddr,
-        /// A JSON file with users and organisations, instead of the built-in ones.
+        /// A JSON file with users, organisations, roles and feature flags, instead of the built-in ones.
         #[arg(long, value_name = "FILE")]
         seed: Option<PathBuf>,
     },

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::header;
 use actix_web::web::{Bytes, Data, ServiceConfig, delete, get, post, scope};
 use actix_web::{HttpResponse, guard};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::admin_changes;
 use crate::api_error::ApiError;
 use crate::clock::to_iso;
 use crate::control::Control;
+use crate::json_fields::parse;
+use crate::organization::{Organization, Role};
 
 /// Adds the routes below `/_emulator`. The documentation of the crate lists them.
 pub(crate) fn routes(config: &mut ServiceConfig) {
@@ -32,6 +35,14 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
             .route("/faults", get().to(faults))
             .route("/faults", post().to(inject_fault))
             .route("/faults", delete().to(clear_faults))
+            .route("/roles", post().to(admin_changes::set_role))
+            .route("/feature_flags", post().to(admin_changes::set_feature_flag))
+            .route(
+                "/organizations",
+                post().to(admin_changes::change_organization),
+            )
+            .route("/users", post().to(admin_changes::change_user))
+            .route("/events", post().to(admin_changes::add_events))
             .route("/requests", get().to(requests))
             .route("/requests", delete().to(clear_requests)),
     );
@@ -48,11 +59,6 @@ fn is_local_host(host: &str) -> bool {
     name == "localhost" || name == "[::1]" || name.starts_with("127.")
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, ApiError> {
-    serde_json::from_slice(body)
-        .map_err(|error| ApiError::plain(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))
-}
-
 fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
@@ -65,6 +71,14 @@ async fn state(control: Data<Control>) -> HttpResponse {
         .users
         .iter()
         .map(|user| user.to_json(&shared.base_url))
+        .collect();
+    let directory = &store.directory;
+    let organizations: Vec<Value> = directory.organizations.iter().map(organization).collect();
+    let roles: Vec<Value> = directory.roles.iter().map(Role::to_json).collect();
+    let feature_flags: Vec<Value> = directory
+        .feature_flags
+        .iter()
+        .map(|flag| json!({ "slug": flag.slug, "enabled": flag.enabled, "targets": flag.targets }))
         .collect();
     let sessions: Vec<Value> = store
         .sessions
@@ -86,8 +100,22 @@ async fn state(control: Data<Control>) -> HttpResponse {
         "audience": store.token_settings.audience,
         "access_token_lifetime": store.token_settings.lifetime / 1000,
         "users": users,
+        "organizations": organizations,
+        "roles": roles,
+        "feature_flags": feature_flags,
         "sessions": sessions,
     }))
+}
+
+fn organization(organization: &Organization) -> Value {
+    let members = organization.members.iter();
+    let members: Vec<Value> = members.map(|one| one.to_json(&organization.id)).collect();
+    json!({
+        "id": organization.id,
+        "name": organization.name,
+        "entitlements": organization.entitlements,
+        "memberships": members,
+    })
 }
 
 #[derive(Deserialize)]

@@ -47,6 +47,15 @@ impl ApiError {
             .iter()
             .map(|field| json!({ "field": field, "code": format!("{field}_required") }))
             .collect();
+        Self::validation_failed(errors)
+    }
+
+    /// 422 for a parameter with an invalid value.
+    pub(crate) fn invalid_field(field: &str, code: &str) -> Self {
+        Self::validation_failed(vec![json!({ "field": field, "code": code })])
+    }
+
+    fn validation_failed(errors: Vec<Value>) -> Self {
         let error = Self::coded(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid_request_parameters",

@@ -1,22 +1,17 @@
-//! `POST /user_management/authenticate`, with one function for each grant, and
-//! `POST /auth/factors/{id}/challenge`.
+//! `POST /user_management/authenticate`, with one function for each grant.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::api_error::ApiError;
-use crate::api_key::ApiKey;
-use crate::clock::to_iso;
-use crate::ids;
 use crate::json_fields::JsonFields;
-use crate::model::User;
-use crate::seed::{Mfa, ONE_TIME_CODE};
+use crate::seed::ONE_TIME_CODE;
 use crate::state::SharedState;
-use crate::store::{AuthorizationCode, CODE_LIFETIME, FactorChallenge, PendingStep, SignIn};
+use crate::store::{AuthorizationCode, CODE_LIFETIME, PendingStep, SignIn, Store};
 
 /// After this many wrong one-time codes a pending sign-in accepts no further code.
 const MAX_FAILED_ATTEMPTS: u32 = 5;
@@ -67,7 +62,33 @@ fn authorization_code(shared: &SharedState, fields: &JsonFields) -> Result<Value
             "The redirect URI is not the one of the authorization request.",
         ));
     }
-    store.continue_sign_in(code.sign_in, &shared.base_url, now)
+    let mut sign_in = code.sign_in;
+    accept_invitation(&mut store, fields, &mut sign_in)?;
+    store.continue_sign_in(sign_in, &shared.base_url, now)
+}
+
+/// Accepts the invitation of the field `invitation_token`, if there is one: the session is opened for
+/// its organisation.
+fn accept_invitation(
+    store: &mut Store,
+    fields: &JsonFields,
+    sign_in: &mut SignIn,
+) -> Result<(), ApiError> {
+    let Some(token) = fields.text("invitation_token") else {
+        return Ok(());
+    };
+    let invitation = store.directory.open_invitation(token);
+    let organization_id = invitation.map(|invitation| invitation.organization_id.clone());
+    let user = store.directory.user(&sign_in.user_id);
+    let email = user.map(|user| user.email.clone()).unwrap_or_default();
+    if organization_id.is_none() || !store.accept_invitation(token, &email) {
+        return Err(bad_request(
+            "invitation_invalid",
+            "The invitation is not valid for this user.",
+        ));
+    }
+    sign_in.organization_id = organization_id;
+    Ok(())
 }
 
 /// Checks the PKCE code verifier (RFC 7636).
@@ -101,18 +122,24 @@ fn password(shared: &SharedState, fields: &JsonFields) -> Result<Value, ApiError
     let now = shared.now();
     let mut store = shared.store();
     let user = store.directory.user_by_email(email);
-    let user = user
-        .filter(|user| user.password.as_deref() == Some(password))
-        .ok_or_else(|| bad_request("invalid_credentials", "The email or password is incorrect."))?;
-    let sign_in = SignIn {
-        user_id: user.id.clone(),
+    let user = user.filter(|user| user.password.as_deref() == Some(password));
+    let Some(user_id) = user.map(|user| user.id.clone()) else {
+        let error = ("invalid_credentials", "The email or password is incorrect.");
+        store.add_authentication_event("password", None, Some(email), Some(error));
+        return Err(bad_request(error.0, error.1));
+    };
+    store.add_authentication_event("password", Some(&user_id), Some(email), None);
+    let mut sign_in = SignIn {
+        user_id,
         method: "Password".to_owned(),
         organization_id: None,
         impersonator: None,
         browser: None,
         authenticated_at: now,
         second_factor_done: false,
+        challenge_done: false,
     };
+    accept_invitation(&mut store, fields, &mut sign_in)?;
     store.continue_sign_in(sign_in, &shared.base_url, now)
 }
 
@@ -145,6 +172,8 @@ fn email_verification(shared: &SharedState, fields: &JsonFields) -> Result<Value
     if let Some(user) = store.directory.user_mut(&sign_in.user_id) {
         user.email_verified = true;
         user.updated_at = now;
+        let user = user.to_json(&shared.base_url);
+        store.events.add("user.updated", &user);
     }
     store.continue_sign_in(sign_in, &shared.base_url, now)
 }
@@ -195,6 +224,7 @@ fn check_one_time_code(
         .get_mut(token)
         .filter(|pending| pending.step == step && pending.is_valid(now))
         .ok_or_else(invalid_pending_token)?;
+    let user_id = pending.sign_in.user_id.clone();
     if pending.failed_attempts >= MAX_FAILED_ATTEMPTS {
         return Err(bad_request(
             "one_time_code_too_many_attempts",
@@ -202,6 +232,11 @@ fn check_one_time_code(
         ));
     }
     let is_mailed = step == PendingStep::EmailVerification;
+    let event_type = if is_mailed {
+        "email_verification"
+    } else {
+        "mfa"
+    };
     if is_mailed && now - pending.created_at > CODE_LIFETIME {
         return Err(bad_request(
             "one_time_code_expired",
@@ -210,16 +245,23 @@ fn check_one_time_code(
     }
     if code != ONE_TIME_CODE {
         pending.failed_attempts += 1;
-        return Err(bad_request(
-            "invalid_one_time_code",
-            "The one-time code is incorrect.",
-        ));
+        let error = ("invalid_one_time_code", "The one-time code is incorrect.");
+        add_event(&mut store, event_type, &user_id, Some(error));
+        return Err(bad_request(error.0, error.1));
     }
+    add_event(&mut store, event_type, &user_id, None);
     store
         .pending
         .remove(token)
         .map(|pending| pending.sign_in)
         .ok_or_else(invalid_pending_token)
+}
+
+/// Adds an `authentication.…` event of a user.
+fn add_event(store: &mut Store, event_type: &str, user_id: &str, error: Option<(&str, &str)>) {
+    let user = store.directory.user(user_id);
+    let email = user.map(|user| user.email.clone());
+    store.add_authentication_event(event_type, Some(user_id), email.as_deref(), error);
 }
 
 fn invalid_grant(description: &str) -> ApiError {
@@ -235,37 +277,4 @@ fn invalid_pending_token() -> ApiError {
         "invalid_pending_authentication_token",
         "The pending authentication token is invalid or has expired.",
     )
-}
-
-/// `POST /auth/factors/{id}/challenge`: an application calls it before the grant `mfa-totp`.
-pub(crate) async fn challenge_factor(
-    _key: ApiKey,
-    shared: Data<SharedState>,
-    path: Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    let factor_id = path.into_inner();
-    let (now, mut store) = (shared.now(), shared.store());
-    store
-        .challenges
-        .retain(|_, challenge| challenge.expires_at > now);
-    let has_factor = |user: &&User| user.mfa == Some(Mfa::Totp) && user.factor_id() == factor_id;
-    let user = store.directory.users.iter().find(has_factor);
-    let user_id = user
-        .map(|user| user.id.clone())
-        .ok_or_else(|| ApiError::not_found("Authentication factor", &factor_id))?;
-    let id = ids::random_id("auth_challenge");
-    let expires_at = now + CODE_LIFETIME;
-    let challenge = FactorChallenge {
-        user_id,
-        expires_at,
-    };
-    store.challenges.insert(id.clone(), challenge);
-    Ok(HttpResponse::Created().json(json!({
-        "object": "authentication_challenge",
-        "id": id,
-        "authentication_factor_id": factor_id,
-        "expires_at": to_iso(expires_at),
-        "created_at": to_iso(now),
-        "updated_at": to_iso(now),
-    })))
 }

@@ -8,7 +8,7 @@ use crate::directory::Directory;
 use crate::model::{Connection, Invitation, User};
 use crate::redirects::parse_allowed;
 use crate::state::SharedState;
-use crate::store::RememberedBrowser;
+use crate::store::{RememberedBrowser, Store};
 
 /// The identity providers that `provider` may name besides `authkit`, from WorkOS's OpenAPI document.
 const PROVIDERS: [&str; 13] = [
@@ -178,10 +178,10 @@ impl Authorization {
     }
 
     /// Accepts the request's invitation, if there is one. Returns false if it is for another person.
-    pub(crate) fn accept_invitation(&self, directory: &mut Directory, email: &str) -> bool {
+    pub(crate) fn accept_invitation(&self, store: &mut Store, email: &str) -> bool {
         self.invitation
             .as_ref()
-            .is_none_or(|invitation| directory.accept_invitation(&invitation.token, email))
+            .is_none_or(|invitation| store.accept_invitation(&invitation.token, email))
     }
 
     /// The organisation that the session is opened for: that of the invitation, or the requested

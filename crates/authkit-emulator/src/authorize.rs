@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::authorization::{Authorization, AuthorizationError, IdentityProvider};
 use crate::clock::Millis;
 use crate::directory::Directory;
-use crate::enrollment;
+use crate::hosted_step;
 use crate::ids;
 use crate::model::User;
 use crate::pages;
@@ -23,8 +23,8 @@ pub(crate) async fn show(shared: Data<SharedState>, request: HttpRequest) -> Htt
         Ok(authorization) => authorization,
         Err(error) => return error_response(error),
     };
-    if let Some(user) = enrollment::user_to_enroll(&shared, &request, &authorization) {
-        return enrollment::page(&request, &authorization, &user, None);
+    if let Some(due) = hosted_step::due(&shared, &request, &authorization) {
+        return hosted_step::page(&request, &authorization, &due, None);
     }
     match sign_in_remembered(&shared, &request, &authorization) {
         Some(location) => pages::redirect(&location),
@@ -44,7 +44,7 @@ pub(crate) struct SignInForm {
     first_name: Option<String>,
     last_name: Option<String>,
     cancel: Option<String>,
-    /// The code of the authenticator that the user enrols.
+    /// The code of the authenticator that the user enrols, or that passes a challenge.
     enroll: Option<String>,
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn submit(
         return pages::redirect(&authorization.redirect.with(&parameters));
     }
     if let Some(code) = &form.enroll {
-        return match enrollment::enroll(&shared, &request, &authorization, code) {
+        return match hosted_step::complete(&shared, &request, &authorization, code) {
             None => show(shared, request).await,
             Some(response) => response,
         };
@@ -110,7 +110,7 @@ fn sign_in_remembered(
     let email = user.email.clone();
     if !authorization.accepts(&browser, &email, now)
         || !authorization.is_member(&store.directory, user)
-        || !authorization.accept_invitation(&mut store.directory, &email)
+        || !authorization.accept_invitation(&mut store, &email)
     {
         return None;
     }
@@ -122,6 +122,7 @@ fn sign_in_remembered(
         browser: Some(cookie.value().to_owned()),
         authenticated_at: browser.signed_in_at,
         second_factor_done: browser.has_enrolled,
+        challenge_done: browser.has_passed_challenge,
     };
     Some(redirect_with_code(&mut store, authorization, sign_in, now))
 }
@@ -136,15 +137,24 @@ fn sign_in(
     form: &SignInForm,
 ) -> Result<(String, String), String> {
     let (now, mut store) = (shared.now(), shared.store());
-    let directory = &mut store.directory;
     if form.sign_up.is_some() {
-        sign_up(directory, authorization, form, now)?;
+        let user = sign_up(&mut store.directory, authorization, form, now)?;
+        let user = user.to_json(&shared.base_url);
+        store.events.add("user.created", &user);
     }
-    let user = selected_user(directory, form)?.clone();
-    if !authorization.accept_invitation(directory, &user.email) {
+    let user = match selected_user(&store.directory, form) {
+        Ok(user) => user.clone(),
+        Err(message) => {
+            let error = Some(("invalid_credentials", &*message));
+            let email = form.email.as_deref();
+            store.add_authentication_event("password", None, email, error);
+            return Err(message);
+        }
+    };
+    if !authorization.accept_invitation(&mut store, &user.email) {
         return Err(WRONG_INVITATION.to_owned());
     }
-    if !authorization.is_member(directory, &user) {
+    if !authorization.is_member(&store.directory, &user) {
         let name = user.name();
         return Err(format!("{name} is not a member of this organisation."));
     }
@@ -154,13 +164,23 @@ fn sign_in(
         (None, Some(IdentityProvider::OAuth(name))) => name,
         (None, None) => "Password",
     };
+    let event_type = match method {
+        "Password" => Some("password"),
+        "SSO" => Some("sso"),
+        "Impersonation" => None,
+        _ => Some("oauth"),
+    };
+    if let Some(event_type) = event_type {
+        store.add_authentication_event(event_type, Some(&user.id), Some(&user.email), None);
+    }
     let browser = RememberedBrowser {
         user_id: user.id,
         method: method.to_owned(),
         impersonator: user.impersonator,
         signed_in_at: now,
-        must_enroll: false,
+        hosted_step: None,
         has_enrolled: false,
+        has_passed_challenge: false,
     };
     let cookie = ids::random_secret();
     let sign_in = SignIn {
@@ -171,6 +191,7 @@ fn sign_in(
         browser: Some(cookie.clone()),
         authenticated_at: now,
         second_factor_done: false,
+        challenge_done: false,
     };
     store.browsers.insert(cookie.clone(), browser);
     let location = redirect_with_code(&mut store, authorization, sign_in, now);
@@ -180,12 +201,12 @@ fn sign_in(
 const WRONG_INVITATION: &str = "The invitation is for another email address.";
 
 /// Creates the account that the sign-up form describes. Its email address is not verified.
-fn sign_up(
-    directory: &mut Directory,
+fn sign_up<'a>(
+    directory: &'a mut Directory,
     authorization: &Authorization,
     form: &SignInForm,
     now: Millis,
-) -> Result<(), String> {
+) -> Result<&'a User, String> {
     let filled_in = |field: &Option<String>| field.clone().filter(|text| !text.trim().is_empty());
     let email = filled_in(&form.email).filter(|email| email.contains('@'));
     let (Some(email), Some(password)) = (email, filled_in(&form.password)) else {
@@ -202,7 +223,7 @@ fn sign_up(
     user.password = Some(password);
     user.first_name = filled_in(&form.first_name);
     user.last_name = filled_in(&form.last_name);
-    Ok(())
+    Ok(user)
 }
 
 /// The user whose button was pressed, or whose email address and password were entered.

@@ -141,18 +141,16 @@ impl Control {
         organization.map(|organization| organization.id.clone())
     }
 
-    /// Changes a member's role without sending a webhook. Returns false if there is no such member.
+    /// Changes a member's role without an event; [`Control::set_roles`] sends one. Returns false if there is no such member.
     pub fn set_role(&self, organization_id: &str, user_id: &str, role: &str) -> bool {
         let mut store = self.shared.store();
-        let member = store
-            .directory
-            .organizations
-            .iter_mut()
-            .filter(|organization| organization.id == organization_id)
-            .flat_map(|organization| &mut organization.members)
-            .find(|member| member.user_id == user_id);
+        let organization = store.directory.organization_mut(organization_id);
+        let member = organization.and_then(|organization| {
+            let mut members = organization.members.iter_mut();
+            members.find(|member| member.user_id == user_id)
+        });
         member
-            .map(|member| role.clone_into(&mut member.role.slug))
+            .map(|member| member.roles = vec![role.to_owned()])
             .is_some()
     }
 

@@ -1,15 +1,20 @@
-//! Looks up and adds users, organisations, connections and invitations.
+//! Looks up and adds users, organisations, roles, feature flags, connections and invitations.
+
+use std::collections::HashSet;
 
 use crate::clock::Millis;
 use crate::ids;
-use crate::model::{Connection, Invitation, Member, Organization, User};
+use crate::model::{Connection, Invitation, User};
+use crate::organization::{FeatureFlag, Member, Organization, Role};
 use crate::seed::{Mfa, ONE_TIME_CODE, SeedUser};
 
-/// All users, organisations, connections and invitations, each in the order of creation.
+/// All users, organisations and their belongings, each in the order of creation.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     pub(crate) users: Vec<User>,
     pub(crate) organizations: Vec<Organization>,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) feature_flags: Vec<FeatureFlag>,
     pub(crate) connections: Vec<Connection>,
     pub(crate) invitations: Vec<Invitation>,
 }
@@ -59,6 +64,29 @@ impl Directory {
             .find(|organization| organization.id == id)
     }
 
+    pub(crate) fn organization_mut(&mut self, id: &str) -> Option<&mut Organization> {
+        self.organizations
+            .iter_mut()
+            .find(|organization| organization.id == id)
+    }
+
+    pub(crate) fn role(&self, slug: &str) -> Option<&Role> {
+        self.roles.iter().find(|role| role.slug == slug)
+    }
+
+    /// The permissions of all roles of a member, each once.
+    pub(crate) fn permissions_of(&self, member: &Member) -> Vec<&str> {
+        let roles = member.roles.iter().filter_map(|slug| self.role(slug));
+        let mut permissions: Vec<&str> = Vec::new();
+        let mut seen = HashSet::new();
+        for permission in roles.flat_map(|role| &role.permissions) {
+            if seen.insert(permission) {
+                permissions.push(permission);
+            }
+        }
+        permissions
+    }
+
     pub(crate) fn organizations_of(&self, user_id: &str) -> Vec<&Organization> {
         self.organizations
             .iter()
@@ -83,36 +111,6 @@ impl Directory {
             .filter(|invitation| !invitation.accepted)
     }
 
-    /// Accepts an invitation: the user with the invited email address becomes a member, and the
-    /// address counts as verified, because the token was mailed to it. Returns false, and changes
-    /// nothing, unless the invitation is for `email` and a user has that address.
-    pub(crate) fn accept_invitation(&mut self, token: &str, email: &str) -> bool {
-        let invitation = self.invitations.iter_mut().find(|invitation| {
-            invitation.token == token && invitation.email.eq_ignore_ascii_case(email)
-        });
-        let user = self
-            .users
-            .iter_mut()
-            .find(|user| user.email.eq_ignore_ascii_case(email));
-        let (Some(invitation), Some(user)) = (invitation, user) else {
-            return false;
-        };
-        invitation.accepted = true;
-        user.email_verified = true;
-        let organization = self
-            .organizations
-            .iter_mut()
-            .find(|organization| organization.id == invitation.organization_id)
-            .filter(|organization| organization.member(&user.id).is_none());
-        if let Some(organization) = organization {
-            organization.members.push(Member {
-                user_id: user.id.clone(),
-                role: invitation.role.clone(),
-            });
-        }
-        true
-    }
-
     /// Describes in a few words what happens when this user signs in.
     pub(crate) fn describe_sign_in(&self, user: &User) -> String {
         let mut parts = Vec::new();
@@ -128,11 +126,14 @@ impl Directory {
             )),
             None => {}
         }
+        if let Some(challenge) = &user.challenge {
+            parts.push(format!("stops at {challenge} (code {ONE_TIME_CODE})"));
+        }
         match self.organizations_of(&user.id)[..] {
             [] => {}
             [organization] => {
                 let member = organization.member(&user.id);
-                let role = member.map_or("member", |member| &member.role.slug);
+                let role = member.map_or("member", Member::first_role);
                 parts.push(format!("{role} of {}", organization.name));
                 if organization.sso_required {
                     parts.push("must use its single sign-on".to_owned());

@@ -3,7 +3,8 @@
 use crate::clock::Millis;
 use crate::directory::Directory;
 use crate::ids;
-use crate::model::{Connection, Invitation, Member, Organization, Role, User};
+use crate::model::{Connection, Invitation, User};
+use crate::organization::{FeatureFlag, Member, MembershipStatus, Organization, Role};
 use crate::seed::{Seed, SeedMembership};
 
 impl Directory {
@@ -14,9 +15,11 @@ impl Directory {
     pub(crate) fn from_seed(seed: &Seed, now: Millis) -> Result<Self, String> {
         let mut directory = Self::default();
         directory.add_users(seed, now)?;
-        directory.add_organizations(seed)?;
+        directory.add_roles(seed, now)?;
+        directory.add_organizations(seed, now)?;
         directory.add_connections(seed)?;
         directory.add_invitations(seed)?;
+        directory.add_feature_flags(seed, now)?;
         Ok(directory)
     }
 
@@ -40,7 +43,18 @@ impl Directory {
         Ok(())
     }
 
-    fn add_organizations(&mut self, seed: &Seed) -> Result<(), String> {
+    fn add_roles(&mut self, seed: &Seed, now: Millis) -> Result<(), String> {
+        for (index, role) in seed.roles.iter().enumerate() {
+            if self.role(&role.slug).is_some() {
+                return Err(format!("roles[{index}].slug occurs twice: {:?}", role.slug));
+            }
+            let permissions = role.permissions.clone();
+            self.roles.push(Role::new(&role.slug, permissions, now));
+        }
+        Ok(())
+    }
+
+    fn add_organizations(&mut self, seed: &Seed, now: Millis) -> Result<(), String> {
         for (index, organization) in seed.organizations.iter().enumerate() {
             let place = format!("organizations[{index}]");
             if organization.name.trim().is_empty() {
@@ -56,7 +70,7 @@ impl Directory {
             let mut members = Vec::new();
             for (index, membership) in organization.memberships.iter().enumerate() {
                 let place = format!("{place}.memberships[{index}]");
-                members.extend(self.active_member(seed, membership, &place)?);
+                members.push(self.seed_member(membership, &place, now)?);
             }
             self.organizations.push(Organization {
                 id,
@@ -64,38 +78,50 @@ impl Directory {
                 entitlements: organization.entitlements.clone(),
                 members,
                 sso_required: organization.sso_required,
+                created_at: now,
+                updated_at: now,
             });
         }
         Ok(())
     }
 
-    /// The member that a membership of the seed describes, or `None` if it is not active.
-    fn active_member(
+    /// The member that a membership of the seed describes.
+    fn seed_member(
         &self,
-        seed: &Seed,
         membership: &SeedMembership,
         place: &str,
-    ) -> Result<Option<Member>, String> {
+        now: Millis,
+    ) -> Result<Member, String> {
         let user = match (&membership.user_id, &membership.email) {
             (Some(id), None) => self.user(id),
             (None, Some(email)) => self.user_by_email(email),
             _ => return Err(format!("{place} needs either user_id or email")),
         };
         let user = user.ok_or_else(|| format!("{place} names a user that is not in users"))?;
-        match membership.status.as_deref() {
-            None | Some("active") => {}
-            Some("inactive" | "pending") => return Ok(None),
-            Some(other) => {
-                return Err(format!(
-                    "{place}.status is {other:?}; it must be active, inactive or pending"
-                ));
-            }
+        let status = membership.status.as_deref().unwrap_or("active");
+        let status = MembershipStatus::parse(status).ok_or_else(|| {
+            format!("{place}.status is {status:?}; it must be active, inactive or pending")
+        })?;
+        let roles = match (&membership.role, &membership.roles[..]) {
+            (role, []) => vec![self.seed_role(role.as_deref(), &format!("{place}.role"))?],
+            (None, slugs) => slugs
+                .iter()
+                .map(|slug| self.seed_role(Some(slug), &format!("{place}.roles")))
+                .collect::<Result<_, _>>()?,
+            (Some(_), _) => return Err(format!("{place} has both role and roles")),
+        };
+        let mut member = Member::new(user.id.clone(), roles, now);
+        member.status = status;
+        Ok(member)
+    }
+
+    /// The slug of a role, or `member` if there is none. A seed without roles allows any slug.
+    fn seed_role(&self, slug: Option<&str>, place: &str) -> Result<String, String> {
+        let slug = slug.unwrap_or("member");
+        if self.role(slug).is_none() && !self.roles.is_empty() {
+            return Err(format!("{place} {slug:?} is not in roles"));
         }
-        let slug = membership.role.as_deref();
-        Ok(Some(Member {
-            user_id: user.id.clone(),
-            role: role(seed, slug, &format!("{place}.role"))?,
-        }))
+        Ok(slug.to_owned())
     }
 
     fn add_connections(&mut self, seed: &Seed) -> Result<(), String> {
@@ -137,27 +163,50 @@ impl Directory {
             })?;
             let slug = invitation.role_slug.as_deref();
             let token = invitation.token.clone();
+            let role = self.seed_role(slug, &format!("{place}.role_slug"))?;
             self.invitations.push(Invitation {
+                id: ids::derived_id("invitation", &invitation.email),
                 token: token.unwrap_or_else(|| ids::derived_id("invitation", &invitation.email)),
                 email: invitation.email.clone(),
                 organization_id: organization.id.clone(),
-                role: role(seed, slug, &format!("{place}.role_slug"))?,
+                role,
                 accepted: false,
             });
         }
         Ok(())
     }
-}
 
-/// The role with this slug, or `member` if there is no slug. A seed without roles allows any slug.
-fn role(seed: &Seed, slug: Option<&str>, place: &str) -> Result<Role, String> {
-    let slug = slug.unwrap_or("member").to_owned();
-    let known = seed.roles.iter().find(|role| role.slug == slug);
-    if known.is_none() && !seed.roles.is_empty() {
-        return Err(format!("{place} {slug:?} is not in roles"));
+    fn add_feature_flags(&mut self, seed: &Seed, now: Millis) -> Result<(), String> {
+        for (index, flag) in seed.feature_flags.iter().enumerate() {
+            let place = format!("featureFlags[{index}]");
+            if self
+                .feature_flags
+                .iter()
+                .any(|known| known.slug == flag.slug)
+            {
+                return Err(format!("{place}.slug occurs twice: {:?}", flag.slug));
+            }
+            let targets = flag.targets.iter().map(|target| {
+                self.target_id(target).ok_or_else(|| {
+                    format!("{place}.targets {target:?} is neither in users nor in organizations")
+                })
+            });
+            let targets = targets.collect::<Result<_, _>>()?;
+            let mut flag = FeatureFlag::new(&flag.slug, flag.enabled, now);
+            flag.targets = targets;
+            self.feature_flags.push(flag);
+        }
+        Ok(())
     }
-    let permissions = known
-        .map(|role| role.permissions.clone())
-        .unwrap_or_default();
-    Ok(Role { slug, permissions })
+
+    /// The id of the user or organisation with this id, email address or name.
+    fn target_id(&self, target: &str) -> Option<String> {
+        let user = self.user(target).or_else(|| self.user_by_email(target));
+        let organization = || {
+            let mut organizations = self.organizations.iter();
+            let organization = organizations.find(|one| one.id == target || one.name == target);
+            organization.map(|organization| organization.id.clone())
+        };
+        user.map(|user| user.id.clone()).or_else(organization)
+    }
 }

@@ -11,6 +11,15 @@ pub(crate) fn random_id(prefix: &str) -> String {
     format!("{prefix}_01{}", crockford(&random_bytes::<15>()))
 }
 
+/// An id that is greater than every id with an earlier `time` (milliseconds since the epoch), or with
+/// the same time and a smaller `number`.
+pub(crate) fn ordered_id(prefix: &str, time: i64, number: u64) -> String {
+    let mut bytes = random_bytes::<15>();
+    bytes[..6].copy_from_slice(&time.to_be_bytes()[2..]);
+    bytes[6..11].copy_from_slice(&number.to_be_bytes()[3..]);
+    format!("{prefix}_01{}", crockford(&bytes))
+}
+
 /// An id derived from `name`, so that it is the same in every run: the application's database
 /// outlives the emulator, and must find the same users again.
 pub(crate) fn derived_id(prefix: &str, name: &str) -> String {
@@ -65,6 +74,14 @@ mod tests {
             id.starts_with("user_01") && id.len() == "user_".len() + 26,
             "{id}"
         );
+    }
+
+    #[test]
+    fn ordered_ids_are_in_the_order_of_time_and_number() {
+        let ids = [(1, 9), (2, 1), (2, 2), (300, 0), (1_768_478_400_000, 5)]
+            .map(|(time, number)| ordered_id("event", time, number));
+        assert!(ids.is_sorted(), "{ids:?}");
+        assert_eq!(ids[0].len(), "event_".len() + 26);
     }
 
     #[test]

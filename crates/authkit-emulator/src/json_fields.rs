@@ -1,11 +1,18 @@
 //! The JSON body of an API request.
 
 use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::web::Bytes;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::api_error::ApiError;
+
+/// Parses the body of a request to the admin API. An unknown or missing field is a 422 that names it.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, ApiError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::plain(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))
+}
 
 /// The fields of a request body that is a JSON object.
 pub(crate) struct JsonFields(Map<String, Value>);

@@ -8,9 +8,27 @@
 //! # Endpoints
 //! `GET|POST /user_management/authorize`, `POST /user_management/authenticate`,
 //! `GET /user_management/sessions/logout`, `POST /user_management/sessions/revoke`,
-//! `/user_management/users`, `GET /user_management/organization_memberships`, `DELETE …/{id}` and
-//! `PUT …/{id}/deactivate`, `POST /auth/factors/{id}/challenge`, `GET /sso/jwks/{client_id}`,
-//! `GET /health`, and at `/` a page that describes the emulator.
+//! `/user_management/users`, `/user_management/organization_memberships` with `…/{id}`,
+//! `PUT …/{id}/deactivate` and `PUT …/{id}/reactivate`, `GET /organizations/{id}`, `GET /events`,
+//! `POST /auth/factors/{id}/challenge`, `GET /sso/jwks/{client_id}`, `GET /health`, and at `/` a page
+//! that describes the emulator.
+//!
+//! Lists in a query are separated by commas, as WorkOS's OpenAPI description says
+//! (`statuses=active,inactive`), or repeated, as WorkOS's Node SDK sends them
+//! (`events=user.created&events=user.deleted`). `events[]` of older SDKs is accepted too.
+//!
+//! # Seed
+//! The format is that of WorkOS's own emulator, with a few additional fields:
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `users[].external_id`, `.metadata`, `.locale` | fields of the user object |
+//! | `users[].challenge` | the `code` of the 403 that a sign-in stops at: `radar_challenge`, `radar_sms_challenge`, `radar_email_challenge`, `radar_sms_sign_in_challenge`, `application_consent_required`, or any other |
+//! | `users[].claims`, `claims` | additional claims of one user's or of all access tokens |
+//! | `users[].mfa`, `.impersonator` | a second factor; an impersonator |
+//! | `organizations[].memberships[].role` or `.roles` | one role or several; the first is the claim `role`, and the claim `permissions` has those of all |
+//! | `organizations[].entitlements`, `.sso_required` | the claim `entitlements`; required single sign-on |
+//! | `featureFlags[]` | `slug`, `enabled` (default true), `targets` (users and organisations by id, email address or name; empty means all): the claim `feature_flags` |
 //!
 //! The forms of the sign-in page are posted to the URL of the page. They contain `user=<id>`, or
 //! `email=…&password=…`, or `cancel=1`. The sign-up form adds `sign_up=1` and optionally `first_name`
@@ -28,39 +46,58 @@
 //! | `POST /_emulator/tokens` | any of `{"access_token_lifetime": 60, "issuer": "…", "audience": "…", "extra_claims": {}}`; an empty `audience` removes it, an extra claim that is null removes the claim |
 //! | `POST /_emulator/keys/rotate` | none, or `{"keep_old": false}` |
 //! | `GET`, `POST`, `DELETE /_emulator/faults` | `{"endpoint": "/user_management/authenticate", "grant_type": "refresh_token", "times": 2, "effect": {"kind": "status", "status": 429, "body": {"message": "…"}, "retry_after": "1"}}` |
+//! | `POST /_emulator/roles` | `{"slug": "editor", "permissions": ["posts:read"]}` |
+//! | `POST /_emulator/feature_flags` | `{"slug": "beta"}` with any of `"enabled": false, "targets": ["org_…"]` |
+//! | `POST /_emulator/organizations` | `{"id": "org_…"}` with any of `"name": "…", "entitlements": []` |
+//! | `POST /_emulator/users` | `{"id": "user_…"}` with any of `"challenge": "radar_sms_challenge", "claims": {}`; an empty `challenge` removes it |
+//! | `POST /_emulator/events` | `{"event": "user.updated", "data": {}}` adds an event and sends its webhooks; with `"count": 50000, "interval_milliseconds": 50` it adds as many without webhooks, the last of them now. The answer is `{"first_id": "event_…", "last_id": "event_…"}` |
 //! | `GET`, `DELETE /_emulator/requests` | |
 //!
 //! Other effects: `{"kind": "delay", "milliseconds": 500}`, `{"kind": "drop_reply"}`,
-//! `{"kind": "half_body"}`, `{"kind": "trickle"}`, `{"kind": "no_answer"}`. Sessions are revoked and users changed or
-//! deleted through WorkOS's own endpoints. Requests with a header `Origin` get a 404.
+//! `{"kind": "half_body"}`, `{"kind": "trickle"}`, `{"kind": "no_answer"}`. Sessions are revoked, users
+//! changed or deleted, and memberships created, changed or ended through WorkOS's own endpoints. Requests with a header `Origin` get a 404.
 //!
-//! # Webhooks
+//! # Events and webhooks
+//! Changes add events: `user.created`, `.updated`, `.deleted`; `session.created`, `.revoked`;
+//! `organization_membership.created`, `.updated`, `.deleted`; `invitation.accepted`;
+//! `organization.updated`; `role.created`, `.updated`; `flag.created`, `.updated`, `.rule_updated`;
+//! `authentication.password_…`, `.oauth_…`, `.sso_…`, `.mfa_…`, `.email_verification_…` with `succeeded`
+//! or `failed`.
+//!
+//! `GET /events` lists those of the last thirty days, at most 100,000, in the order `desc` unless the
+//! request says `order=asc`. Ids are in the order of time. A cursor stays valid after its event has been
+//! discarded, and `list_metadata.after` is null on the last page.
+//!
 //! The `webhookEndpoints` of the seed (`[{"endpoint_url": "…", "secret": "…", "events": []}]`) receive
-//! `user.created`, `user.updated`, `user.deleted`, `session.created`, `session.revoked`,
-//! `organization_membership.updated` and `organization_membership.deleted`. They are signed as WorkOS
-//! signs them, and sent up to seven times until the endpoint answers with a 2xx status.
+//! the same events with the same ids. They are signed as WorkOS signs them, and sent up to seven times
+//! until the endpoint answers with a 2xx status.
 //!
 //! # Differences from WorkOS
-//! An authenticator is enrolled on a page of its own, at the sign-in after `mfa_enrollment`.
-//! Invitations come from the seed: no API creates them. Not implemented: device and magic-auth
-//! grants, `oauth_tokens`, and certificates (`x5c`) in the key set.
+//! An authenticator is enrolled on a page of its own, at the sign-in after `mfa_enrollment`; a challenge
+//! is passed in the same way. After the end of a membership a refresh still succeeds: the token has
+//! `org_id`, but neither `role` nor `permissions`. Invitations come from the seed: no API creates them.
+//! All organisations have the same roles. Not implemented: device, magic-auth and Radar grants,
+//! `oauth_tokens`, addresses and user agents in events, and certificates (`x5c`) in the key set.
 //!
 //! # Files
-//! - `server`: the route table. `authorize`, `authenticate`, `logout`, `users`, `memberships`: the
-//!   handlers. `sign_in_page`, `pages`, `enrollment`: the HTML pages. `admin_api`: `/_emulator/…`.
+//! - `server`: the route table. `authorize`, `authenticate`, `factor_challenge`, `logout`, `users`,
+//!   `memberships`, `events_api`: the handlers. `sign_in_page`, `pages`, `hosted_step`: the HTML pages.
+//!   `admin_api`, `admin_changes`: `/_emulator/…`.
+//! - `control`, `directory_control`: the same and more for tests in the same process.
 //! - `sign_in_flow`: the steps between a sign-in and its session; `tokens`: sessions and tokens.
 //! - `seed`, `seed_file`: the initial data; `directory_builder`: reads it into the `directory`.
-//! - `state`, `store`: everything that handlers share. `model`: users, organisations, invitations.
+//! - `state`, `store`: everything that handlers share. `model`: users and invitations; `organization`:
+//!   organisations, members, roles, feature flags; `directory_changes`: changes and their events.
 //! - `faults`, `gate`: what a test orders; `fault_injection`: the middleware that applies it.
-//! - `webhooks`: endpoints and outbox; `webhook_delivery`: sends events.
+//! - `events`: the log of events; `webhooks`: endpoints; `webhook_delivery`: sends events.
 
 use std::net::{SocketAddr, TcpListener};
 
 use actix_web::web::Data;
-use serde_json::Map;
 use tokio::sync::watch;
 
 mod admin_api;
+mod admin_changes;
 mod api_error;
 mod api_key;
 mod authenticate;
@@ -72,17 +109,24 @@ mod config;
 mod control;
 mod directory;
 mod directory_builder;
-mod enrollment;
+mod directory_changes;
+mod directory_control;
+mod events;
+mod events_api;
+mod factor_challenge;
 mod fault_injection;
 mod faults;
 mod gate;
 mod handle;
+mod hosted_step;
 mod ids;
 mod json_fields;
 mod keys;
+mod list_query;
 mod logout;
 mod memberships;
 mod model;
+mod organization;
 mod organization_access;
 mod pages;
 mod redirects;
@@ -108,8 +152,8 @@ pub use keys::KeyError;
 pub use model::User;
 pub use request_log::RecordedRequest;
 pub use seed::{
-    Impersonator, Mfa, ONE_TIME_CODE, Seed, SeedConnection, SeedInvitation, SeedMembership,
-    SeedOrganization, SeedRole, SeedUser, SeedWebhookEndpoint,
+    Impersonator, Mfa, ONE_TIME_CODE, Seed, SeedConnection, SeedFeatureFlag, SeedInvitation,
+    SeedMembership, SeedOrganization, SeedRole, SeedUser, SeedWebhookEndpoint,
 };
 pub use seed_file::SeedError;
 
@@ -155,9 +199,10 @@ pub fn start(config: Config) -> Result<EmulatorHandle, StartError> {
     };
     let listener = TcpListener::bind(config.bind).map_err(bind_error)?;
     let address = listener.local_addr().map_err(bind_error)?;
-    let (outbox, events) = webhooks::WebhookOutbox::new();
+    let clock = Data::new(clock::Clock::new(config.fixed_time));
+    let (log, events) = events::EventLog::new(clock.clone());
     let control = Control {
-        shared: Data::new(shared_state(config, address, outbox)?),
+        shared: Data::new(shared_state(config, address, clock, log)?),
     };
     let (server, finished) =
         server::spawn(listener, control.clone(), events).map_err(StartError::Server)?;
@@ -167,13 +212,13 @@ pub fn start(config: Config) -> Result<EmulatorHandle, StartError> {
 fn shared_state(
     config: Config,
     address: SocketAddr,
-    outbox: webhooks::WebhookOutbox,
+    clock: Data<clock::Clock>,
+    log: events::EventLog,
 ) -> Result<state::SharedState, StartError> {
     let webhook_endpoints = webhooks::WebhookEndpoints::default();
     for endpoint in &config.seed.webhook_endpoints {
         webhook_endpoints.add(endpoint.into());
     }
-    let clock = clock::Clock::new(config.fixed_time);
     let directory =
         directory::Directory::from_seed(&config.seed, clock.now()).map_err(StartError::Seed)?;
     let base_url = format!("http://{address}");
@@ -184,9 +229,10 @@ fn shared_state(
         lifetime: clock::to_millis(config.access_token_lifetime),
         issuer,
         audience: None,
-        extra_claims: Map::new(),
+        extra_claims: config.seed.claims.clone(),
     };
-    let store = store::Store::new(directory, keys::KeyRing::new()?, token_settings, outbox);
+    let keys = keys::KeyRing::new()?;
+    let store = store::Store::new(directory, keys, token_settings, log, base_url.clone());
     Ok(state::SharedState {
         base_url,
         // Browsers send a cookie to every port of a host, and two emulators may run at once.

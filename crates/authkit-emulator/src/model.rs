@@ -1,4 +1,4 @@
-//! Users, organisations, memberships, connections and invitations.
+//! Users, connections and invitations.
 
 use serde_json::{Map, Value, json};
 
@@ -33,6 +33,11 @@ pub struct User {
     pub impersonator: Option<Impersonator>,
     /// The second factor that a sign-in requires.
     pub mfa: Option<Mfa>,
+    /// The `code` of the 403 that a sign-in stops at, such as `radar_sms_challenge`. AuthKit's own page
+    /// at the next sign-in in the same browser completes it.
+    pub challenge: Option<String>,
+    /// Additional claims of the user's access tokens, as a JWT template makes them of `metadata`.
+    pub claims: Map<String, Value>,
     /// When the user was created, in milliseconds since the Unix epoch.
     pub created_at: i64,
     /// When a field above was last changed, in milliseconds since the Unix epoch.
@@ -60,6 +65,8 @@ impl User {
             password: seed.password.clone(),
             impersonator: seed.impersonator.clone(),
             mfa: seed.mfa,
+            challenge: seed.challenge.clone(),
+            claims: seed.claims.clone(),
             created_at: now,
             updated_at: now,
             last_sign_in_at: None,
@@ -115,36 +122,6 @@ impl User {
     }
 }
 
-/// An organisation and its members.
-#[derive(Debug, Clone)]
-pub(crate) struct Organization {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) entitlements: Vec<String>,
-    pub(crate) members: Vec<Member>,
-    pub(crate) sso_required: bool,
-}
-
-/// An active member of an organisation.
-#[derive(Debug, Clone)]
-pub(crate) struct Member {
-    pub(crate) user_id: String,
-    pub(crate) role: Role,
-}
-
-/// A role in an organisation.
-#[derive(Debug, Clone)]
-pub(crate) struct Role {
-    pub(crate) slug: String,
-    pub(crate) permissions: Vec<String>,
-}
-
-impl Organization {
-    pub(crate) fn member(&self, user_id: &str) -> Option<&Member> {
-        self.members.iter().find(|member| member.user_id == user_id)
-    }
-}
-
 /// A single sign-on connection of an organisation.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
@@ -156,9 +133,32 @@ pub(crate) struct Connection {
 /// An invitation to an organisation.
 #[derive(Debug, Clone)]
 pub(crate) struct Invitation {
+    pub(crate) id: String,
     pub(crate) token: String,
     pub(crate) email: String,
     pub(crate) organization_id: String,
-    pub(crate) role: Role,
+    /// The slug of the role.
+    pub(crate) role: String,
     pub(crate) accepted: bool,
+}
+
+impl Invitation {
+    /// The invitation object in the event of its acceptance.
+    pub(crate) fn accepted_json(&self, user_id: &str, now: Millis) -> Value {
+        json!({
+            "object": "invitation",
+            "id": self.id,
+            "email": self.email,
+            "state": "accepted",
+            "accepted_at": to_iso(now),
+            "revoked_at": null,
+            "expires_at": to_iso(now),
+            "organization_id": self.organization_id,
+            "inviter_user_id": null,
+            "accepted_user_id": user_id,
+            "role_slug": self.role,
+            "created_at": to_iso(now),
+            "updated_at": to_iso(now),
+        })
+    }
 }

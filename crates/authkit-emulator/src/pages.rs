@@ -11,6 +11,7 @@ use crate::directory::Directory;
 use crate::model::User;
 use crate::seed::ONE_TIME_CODE;
 use crate::state::SharedState;
+use crate::store::HostedStep;
 
 const STYLE: &str = include_str!("../templates/style.css");
 const ICON: &str = include_str!("../templates/icon.svg");
@@ -46,8 +47,10 @@ impl UserRow {
 }
 
 #[derive(Template)]
-#[template(path = "enroll.html")]
-struct EnrollPage<'a> {
+#[template(path = "hosted_step.html")]
+struct HostedStepPage<'a> {
+    title: &'a str,
+    explanation: &'a str,
     email: &'a str,
     application: String,
     action: String,
@@ -69,14 +72,28 @@ struct IndexPage<'a> {
     users: Vec<UserRow>,
 }
 
-/// The page that enrols an authenticator. `problem` says what was wrong with the previous attempt.
-pub(crate) fn enroll(
+/// The page of a step that only AuthKit's own pages complete. `problem` says what was wrong with the
+/// previous attempt.
+pub(crate) fn hosted_step(
     request: &HttpRequest,
     authorization: &Authorization,
+    step: HostedStep,
     email: &str,
     problem: Option<&str>,
 ) -> HttpResponse {
-    let page = EnrollPage {
+    let (title, explanation) = match step {
+        HostedStep::Enrollment => (
+            "Set up a second factor",
+            "AuthKit shows a QR code for an authenticator app here.",
+        ),
+        HostedStep::Challenge => (
+            "Confirm that it is you",
+            "AuthKit asks for a code, or for consent, here.",
+        ),
+    };
+    let page = HostedStepPage {
+        title,
+        explanation,
         email,
         application: authorization.redirect.url.origin().ascii_serialization(),
         action: format!("{}?{}", request.path(), request.query_string()),

@@ -27,6 +27,12 @@ pub struct Seed {
     /// Invitations that have not been accepted yet.
     #[serde(default)]
     pub invitations: Vec<SeedInvitation>,
+    /// The feature flags.
+    #[serde(default, rename = "featureFlags")]
+    pub feature_flags: Vec<SeedFeatureFlag>,
+    /// Additional claims of all access tokens, as a JWT template adds them.
+    #[serde(default)]
+    pub claims: Map<String, Value>,
     // WorkOS's emulator reads these fields too. This one accepts and ignores them.
     #[serde(default, rename = "apiKeys")]
     _api_keys: IgnoredAny,
@@ -83,6 +89,13 @@ pub struct SeedUser {
     pub impersonator: Option<Impersonator>,
     /// The second factor that a sign-in requires.
     pub mfa: Option<Mfa>,
+    /// The `code` of the 403 that a sign-in stops at: `radar_challenge`, `radar_sms_challenge`,
+    /// `radar_email_challenge`, `radar_sms_sign_in_challenge`, `application_consent_required`, or any
+    /// other, which the application may not know. AuthKit's own page at the next sign-in in the same
+    /// browser completes it.
+    pub challenge: Option<String>,
+    /// Additional claims of the user's access tokens, as a JWT template makes them of `metadata`.
+    pub claims: Map<String, Value>,
 }
 
 /// A user of the WorkOS dashboard who signs in as another user.
@@ -137,6 +150,8 @@ pub struct SeedMembership {
     pub email: Option<String>,
     /// The slug of the role. The default is `member`.
     pub role: Option<String>,
+    /// The slugs of several roles, instead of `role`. The first is the claim `role`.
+    pub roles: Vec<String>,
     /// `active` (the default), `inactive` or `pending`. Only active members can sign in to the
     /// organisation.
     pub status: Option<String>,
@@ -162,6 +177,25 @@ pub struct SeedRole {
     _is_default_role: IgnoredAny,
     #[serde(rename = "priority")]
     _priority: IgnoredAny,
+}
+
+/// A feature flag. The claim `feature_flags` has the slugs of those that apply.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedFeatureFlag {
+    /// The slug.
+    pub slug: String,
+    /// Whether the flag is enabled. A disabled flag is in nobody's tokens.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+    /// The users and organisations whose tokens have the flag, by id, email address or name. An empty
+    /// list means all.
+    #[serde(default)]
+    pub targets: Vec<String>,
+}
+
+fn enabled() -> bool {
+    true
 }
 
 /// A single sign-on connection.

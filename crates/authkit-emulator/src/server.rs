@@ -12,12 +12,14 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
 use crate::api_error::ApiError;
+use crate::api_key::ApiKey;
 use crate::control::Control;
+use crate::events::Event;
 use crate::state::SharedState;
 use crate::webhook_delivery::deliver_events;
-use crate::webhooks::WebhookEvent;
 use crate::{
-    admin_api, authenticate, authorize, fault_injection, logout, memberships, pages, users,
+    admin_api, authenticate, authorize, events_api, factor_challenge, fault_injection, logout,
+    memberships, pages, users,
 };
 
 /// Runs the server on a thread of its own. It does not need the caller's runtime, and a caller that
@@ -26,7 +28,7 @@ use crate::{
 pub(crate) fn spawn(
     listener: TcpListener,
     control: Control,
-    events: UnboundedReceiver<WebhookEvent>,
+    events: UnboundedReceiver<Event>,
 ) -> std::io::Result<(ServerHandle, watch::Receiver<bool>)> {
     let (started, wait) = mpsc::channel();
     let (finish, finished) = watch::channel(false);
@@ -104,21 +106,12 @@ fn routes(config: &mut ServiceConfig) {
             "/user_management/users/{id}",
             web::delete().to(users::delete),
         )
-        .route(
-            "/user_management/organization_memberships",
-            web::get().to(memberships::list),
-        )
-        .route(
-            "/user_management/organization_memberships/{id}",
-            web::delete().to(memberships::delete),
-        )
-        .route(
-            "/user_management/organization_memberships/{id}/deactivate",
-            web::put().to(memberships::deactivate),
-        )
+        .configure(memberships::routes)
+        .route("/organizations/{id}", web::get().to(organization))
+        .route("/events", web::get().to(events_api::list))
         .route(
             "/auth/factors/{id}/challenge",
-            web::post().to(authenticate::challenge_factor),
+            web::post().to(factor_challenge::create),
         )
         .configure(admin_api::routes)
         .default_service(web::to(not_found));
@@ -136,6 +129,17 @@ async fn key_set(
         return Err(ApiError::not_found("Client", &client_id));
     }
     Ok(HttpResponse::Ok().json(shared.store().keys.to_jwks()))
+}
+
+async fn organization(
+    _key: ApiKey,
+    shared: Data<SharedState>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let store = shared.store();
+    let organization = store.directory.organization(&id);
+    let organization = organization.ok_or_else(|| ApiError::not_found("Organization", &id))?;
+    Ok(HttpResponse::Ok().json(organization.to_json()))
 }
 
 async fn not_found() -> HttpResponse {

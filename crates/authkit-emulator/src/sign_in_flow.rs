@@ -8,7 +8,7 @@ use crate::api_error::ApiError;
 use crate::clock::Millis;
 use crate::ids;
 use crate::seed::Mfa;
-use crate::store::{PendingSignIn, PendingStep, SignIn, Store};
+use crate::store::{HostedStep, PendingSignIn, PendingStep, SignIn, Store};
 
 const PENDING_TOKEN: &str = "pending_authentication_token";
 
@@ -26,9 +26,16 @@ impl Store {
             .user(&sign_in.user_id)
             .ok_or_else(ApiError::user_deleted)?;
         let (verified, mfa) = (user.email_verified, user.mfa);
+        let challenge = user.challenge.clone();
         // An impersonator has signed in to the dashboard and has no access to the user's mailbox or
         // authenticator.
         let is_impersonated = sign_in.impersonator.is_some();
+        if let Some(code) = challenge
+            && !is_impersonated
+            && !sign_in.challenge_done
+        {
+            return Err(self.challenge_required(&code, sign_in, base_url, now));
+        }
         if !is_impersonated && !verified {
             return Err(self.email_verification_required(sign_in, now));
         }
@@ -78,6 +85,31 @@ impl Store {
         user.map(|user| user.to_json(base_url))
     }
 
+    /// Makes the next sign-in in the same browser show the page of a step.
+    fn set_hosted_step(&mut self, sign_in: &SignIn, step: HostedStep) {
+        let browser = sign_in.browser.as_ref();
+        if let Some(browser) = browser.and_then(|cookie| self.browsers.get_mut(cookie)) {
+            browser.hosted_step = Some(step);
+        }
+    }
+
+    fn challenge_required(
+        &mut self,
+        code: &str,
+        sign_in: SignIn,
+        base_url: &str,
+        now: Millis,
+    ) -> ApiError {
+        self.set_hosted_step(&sign_in, HostedStep::Challenge);
+        let mut error = step_required(code, "Request could not be processed.")
+            .with("user", self.user_json(&sign_in.user_id, base_url));
+        if code == "radar_email_challenge" {
+            error = error.with("radar_challenge_id", ids::random_id("radar_challenge"));
+        }
+        let token = self.add_pending(sign_in, PendingStep::HostedPage, now);
+        error.with(PENDING_TOKEN, token)
+    }
+
     fn email_verification_required(&mut self, sign_in: SignIn, now: Millis) -> ApiError {
         let user = self.directory.user(&sign_in.user_id);
         let email = user.map(|user| user.email.clone()).unwrap_or_default();
@@ -111,10 +143,7 @@ impl Store {
     }
 
     fn mfa_enrollment(&mut self, sign_in: SignIn, base_url: &str, now: Millis) -> ApiError {
-        let browser = sign_in.browser.as_ref();
-        if let Some(browser) = browser.and_then(|cookie| self.browsers.get_mut(cookie)) {
-            browser.must_enroll = true;
-        }
+        self.set_hosted_step(&sign_in, HostedStep::Enrollment);
         step_required(
             "mfa_enrollment",
             "The user must enroll in MFA to finish authenticating.",

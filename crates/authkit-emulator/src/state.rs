@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use actix_web::web::Data;
 use tokio::sync::watch;
 
 use crate::clock::{Clock, Millis};
@@ -20,7 +21,7 @@ pub(crate) struct SharedState {
     /// Registered sign-out redirects. If empty, any URI of this machine is allowed.
     pub(crate) logout_uris: Vec<String>,
     pub(crate) logout_default: Option<String>,
-    pub(crate) clock: Clock,
+    pub(crate) clock: Data<Clock>,
     pub(crate) webhook_endpoints: WebhookEndpoints,
     pub(crate) faults: FaultQueue,
     pub(crate) request_log: RequestLog,

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::{Millis, to_iso};
 use crate::directory::Directory;
+use crate::events::EventLog;
 use crate::ids;
 use crate::keys::KeyRing;
 use crate::seed::Impersonator;
-use crate::webhooks::WebhookOutbox;
 
 /// An authorization code and a one-time code are valid for ten minutes, as WorkOS's are.
 pub(crate) const CODE_LIFETIME: Millis = 10 * 60 * 1000;
@@ -17,6 +17,9 @@ pub(crate) const CODE_LIFETIME: Millis = 10 * 60 * 1000;
 pub(crate) const PENDING_LIFETIME: Millis = 30 * 60 * 1000;
 /// After a refresh token has been used, it returns the same new token pair for this time.
 pub(crate) const REPLAY_WINDOW: Millis = 30 * 1000;
+/// The `expires_at` of a session object. WorkOS's default is a year. The emulator ends no session by
+/// itself.
+const SESSION_LIFETIME: Millis = 365 * 24 * 60 * 60 * 1000;
 
 pub(crate) struct Store {
     pub(crate) directory: Directory,
@@ -30,7 +33,9 @@ pub(crate) struct Store {
     pub(crate) refresh_tokens: HashMap<String, RefreshToken>,
     /// By cookie.
     pub(crate) browsers: HashMap<String, RememberedBrowser>,
-    pub(crate) outbox: WebhookOutbox,
+    pub(crate) events: EventLog,
+    /// The emulator's URL, for the URLs of pictures.
+    pub(crate) base_url: String,
 }
 
 /// The configurable content of access tokens.
@@ -55,6 +60,8 @@ pub(crate) struct SignIn {
     /// When the user last entered credentials.
     pub(crate) authenticated_at: Millis,
     pub(crate) second_factor_done: bool,
+    /// The user has passed the challenge of [`User::challenge`](crate::User::challenge).
+    pub(crate) challenge_done: bool,
 }
 
 impl SignIn {
@@ -94,6 +101,8 @@ pub(crate) enum PendingStep {
     EmailVerification,
     SecondFactor,
     OrganizationSelection,
+    /// AuthKit's own pages. No grant continues the sign-in.
+    HostedPage,
 }
 
 /// A challenge of a user's authenticator.
@@ -119,15 +128,38 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// The session object in webhooks.
-    pub(crate) fn to_json(&self) -> Value {
-        json!({
+    /// The session object in events. `ended_at` is set if the session has been revoked.
+    pub(crate) fn to_json(&self, ended_at: Option<Millis>) -> Value {
+        let updated_at = ended_at.unwrap_or(self.created_at);
+        let mut session = json!({
             "object": "session",
             "id": self.id,
             "user_id": self.user_id,
-            "organization_id": self.organization_id,
+            "ip_address": null,
+            "user_agent": null,
+            "auth_method": self.auth_method(),
+            "status": if ended_at.is_some() { "revoked" } else { "active" },
+            "expires_at": to_iso(self.created_at + SESSION_LIFETIME),
+            "ended_at": ended_at.map(to_iso),
             "created_at": to_iso(self.created_at),
-        })
+            "updated_at": to_iso(updated_at),
+        });
+        if let Some(id) = &self.organization_id {
+            session["organization_id"] = json!(id);
+        }
+        if let Some(impersonator) = &self.impersonator {
+            session["impersonator"] = json!(impersonator);
+        }
+        session
+    }
+
+    fn auth_method(&self) -> &'static str {
+        match &*self.method {
+            "Password" => "password",
+            "SSO" => "sso",
+            "Impersonation" => "impersonation",
+            _ => "oauth",
+        }
     }
 
     /// Whether the user signed in through the organisation's single sign-on, or is impersonated.
@@ -160,10 +192,21 @@ pub(crate) struct RememberedBrowser {
     pub(crate) method: String,
     pub(crate) impersonator: Option<Impersonator>,
     pub(crate) signed_in_at: Millis,
-    /// The last sign-in stopped at `mfa_enrollment`: the next one shows the enrolment page.
-    pub(crate) must_enroll: bool,
+    /// The page that the next sign-in shows, because the last one stopped.
+    pub(crate) hosted_step: Option<HostedStep>,
     /// The user has just enrolled an authenticator, so this sign-in does not ask for its code.
     pub(crate) has_enrolled: bool,
+    /// The user has passed the challenge.
+    pub(crate) has_passed_challenge: bool,
+}
+
+/// What a page of AuthKit asks for at the next sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HostedStep {
+    /// The sign-in stopped at `mfa_enrollment`.
+    Enrollment,
+    /// The sign-in stopped at [`User::challenge`](crate::User::challenge).
+    Challenge,
 }
 
 impl Store {
@@ -171,7 +214,8 @@ impl Store {
         directory: Directory,
         keys: KeyRing,
         token_settings: TokenSettings,
-        outbox: WebhookOutbox,
+        events: EventLog,
+        base_url: String,
     ) -> Self {
         Self {
             directory,
@@ -183,7 +227,8 @@ impl Store {
             sessions: HashMap::new(),
             refresh_tokens: HashMap::new(),
             browsers: HashMap::new(),
-            outbox,
+            events,
+            base_url,
         }
     }
 
@@ -212,7 +257,8 @@ impl Store {
     /// Ends a session and forgets the browser that signed in. Its refresh tokens stop working.
     pub(crate) fn end_session(&mut self, id: &str) -> Option<Session> {
         let session = self.sessions.remove(id)?;
-        self.outbox.add("session.revoked", session.to_json());
+        let data = session.to_json(Some(self.events.now()));
+        self.events.add("session.revoked", &data);
         if let Some(browser) = &session.browser {
             self.browsers.remove(browser);
         }
@@ -221,20 +267,20 @@ impl Store {
 
     /// Deletes a user with all their data. Returns false if there is no such user.
     pub(crate) fn delete_user(&mut self, id: &str) -> bool {
-        let exists = self.directory.user(id).is_some();
-        self.directory.users.retain(|user| user.id != id);
-        for organization in &mut self.directory.organizations {
-            organization.members.retain(|member| member.user_id != id);
+        let Some(user) = self.directory.user(id) else {
+            return false;
+        };
+        let user = user.to_json(&self.base_url);
+        for organization in self.directory.organizations.clone() {
+            self.delete_membership(&organization.id, id);
         }
+        self.directory.users.retain(|user| user.id != id);
         self.sessions.retain(|_, session| session.user_id != id);
         self.browsers.retain(|_, browser| browser.user_id != id);
         self.codes.retain(|_, code| code.sign_in.user_id != id);
         self.pending
             .retain(|_, pending| pending.sign_in.user_id != id);
-        if exists {
-            let user = json!({ "object": "user", "id": id });
-            self.outbox.add("user.deleted", user);
-        }
-        exists
+        self.events.add("user.deleted", &user);
+        true
     }
 }

@@ -29,7 +29,7 @@ impl Store {
             created_at: now,
         };
         let response = self.issue_tokens(&session, base_url, now)?;
-        self.outbox.add("session.created", session.to_json());
+        self.events.add("session.created", &session.to_json(None));
         self.sessions.insert(session.id.clone(), session);
         Ok(response)
     }
@@ -112,6 +112,9 @@ impl Store {
         let settings = &self.token_settings;
         let issued_at = now / 1000;
         let mut claims: Map<String, Value> = settings.extra_claims.clone();
+        if let Some(user) = self.directory.user(&session.user_id) {
+            claims.extend(user.claims.clone());
+        }
         let mut claim = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         claim("iss", json!(settings.issuer));
         claim("sub", json!(session.user_id));
@@ -134,10 +137,20 @@ impl Store {
             claim("org_id", json!(organization.id));
             claim("entitlements", json!(organization.entitlements));
             if let Some(member) = organization.member(&session.user_id) {
-                claim("role", json!(member.role.slug));
-                claim("roles", json!([member.role.slug]));
-                claim("permissions", json!(member.role.permissions));
+                claim("role", json!(member.first_role()));
+                claim("roles", json!(member.roles));
+                let permissions = self.directory.permissions_of(member);
+                claim("permissions", json!(permissions));
             }
+        }
+        let flags = &self.directory.feature_flags;
+        if !flags.is_empty() {
+            let organization_id = session.organization_id.as_deref();
+            let flags = flags
+                .iter()
+                .filter(|flag| flag.applies_to(&session.user_id, organization_id));
+            let slugs: Vec<&str> = flags.map(|flag| flag.slug.as_str()).collect();
+            claim("feature_flags", json!(slugs));
         }
         // An extra claim that is null removes a claim, to test tokens without it.
         let removed = settings.extra_claims.iter();

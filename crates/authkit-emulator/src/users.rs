@@ -124,7 +124,7 @@ pub(crate) async fn create(
         .ok_or_else(email_not_available)?;
     apply_changes(user, &fields);
     let response = user.to_json(&shared.base_url);
-    store.outbox.add("user.created", response.clone());
+    store.events.add("user.created", &response);
     Ok(HttpResponse::Created().json(response))
 }
 
@@ -160,7 +160,7 @@ pub(crate) async fn update(
     if let Some(stored) = directory.user_mut(&id) {
         *stored = user;
     }
-    store.outbox.add("user.updated", response.clone());
+    store.events.add("user.updated", &response);
     Ok(HttpResponse::Ok().json(response))
 }
 

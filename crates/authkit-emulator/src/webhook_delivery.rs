@@ -6,13 +6,12 @@ use actix_web::rt;
 use actix_web::web::Data;
 use aws_lc_rs::hmac;
 use reqwest::Client;
-use serde_json::json;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::clock::{Millis, to_iso};
-use crate::ids;
+use crate::clock::Millis;
+use crate::events::Event;
 use crate::state::SharedState;
-use crate::webhooks::{WebhookEndpoint, WebhookEvent};
+use crate::webhooks::WebhookEndpoint;
 
 /// The timeout of a delivery, as in WorkOS's emulator.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,17 +22,11 @@ const FIRST_RETRY_DELAY: Duration = Duration::from_millis(250);
 /// Sends events until the server stops.
 pub(crate) async fn deliver_events(
     shared: Data<SharedState>,
-    mut events: UnboundedReceiver<WebhookEvent>,
+    mut events: UnboundedReceiver<Event>,
 ) {
     while let Some(event) = events.recv().await {
-        let body = json!({
-            "id": ids::random_id("event"),
-            "event": event.name,
-            "data": event.data,
-            "created_at": to_iso(shared.now()),
-        })
-        .to_string();
-        for endpoint in shared.webhook_endpoints.for_event(event.name) {
+        let body = event.webhook_json().to_string();
+        for endpoint in shared.webhook_endpoints.for_event(&event.name) {
             // A task for each delivery: a slow endpoint delays neither other endpoints nor later
             // events.
             rt::spawn(deliver(shared.clone(), endpoint, body.clone()));

@@ -1,10 +1,6 @@
-//! Webhook endpoints, and the outbox of events. [`webhook_delivery`](crate::webhook_delivery) sends
-//! them.
+//! Webhook endpoints. [`webhook_delivery`](crate::webhook_delivery) sends events to them.
 
 use std::sync::{Mutex, PoisonError};
-
-use serde_json::Value;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::seed::SeedWebhookEndpoint;
 
@@ -47,28 +43,5 @@ impl WebhookEndpoints {
             endpoint.events.is_empty() || endpoint.events.iter().any(|name| name == event)
         };
         endpoints.iter().filter(receives).cloned().collect()
-    }
-}
-
-/// An event to send.
-#[derive(Debug)]
-pub(crate) struct WebhookEvent {
-    pub(crate) name: &'static str,
-    pub(crate) data: Value,
-}
-
-/// The queue of events to send.
-#[derive(Debug, Clone)]
-pub(crate) struct WebhookOutbox(UnboundedSender<WebhookEvent>);
-
-impl WebhookOutbox {
-    pub(crate) fn new() -> (Self, UnboundedReceiver<WebhookEvent>) {
-        let (sender, receiver) = unbounded_channel();
-        (Self(sender), receiver)
-    }
-
-    pub(crate) fn add(&self, name: &'static str, data: Value) {
-        // This fails only after the server has stopped, when no event is sent any more.
-        let _stopped = self.0.send(WebhookEvent { name, data });
     }
 }

@@ -131,3 +131,82 @@ async fn the_admin_api_refuses_requests_of_web_pages() {
     }
     assert_eq!(plain_client().get(&url).send().await.unwrap().status(), 200);
 }
+
+#[tokio::test]
+async fn the_admin_api_changes_what_users_may_do() {
+    let emulator = TestEmulator::start();
+    let orchards = emulator.control().organization("Example Orchards").unwrap();
+    let olive = emulator.user_id("olive@example.com");
+    for (path, body) in [
+        (
+            "roles",
+            json!({ "slug": "admin", "permissions": ["made:up"] }),
+        ),
+        (
+            "feature_flags",
+            json!({ "slug": "beta", "targets": [orchards] }),
+        ),
+        ("feature_flags", json!({ "slug": "off", "enabled": false })),
+        (
+            "organizations",
+            json!({ "id": orchards, "name": "Orchards", "entitlements": [] }),
+        ),
+        ("users", json!({ "id": olive, "claims": { "plan": "pro" } })),
+    ] {
+        assert_eq!(
+            emulator.admin_api("POST", path, body).await.0,
+            204,
+            "{path}"
+        );
+    }
+    let claims = claims(&emulator.sign_in("olive@example.com").await);
+    for (claim, expected) in [
+        ("permissions", json!(["made:up"])),
+        ("feature_flags", json!(["beta"])),
+        ("entitlements", json!([])),
+        ("plan", json!("pro")),
+    ] {
+        assert_eq!(claims[claim], expected, "{claim}");
+    }
+    let state = emulator.admin_api("GET", "state", json!({})).await.1;
+    assert_eq!(state["organizations"][0]["name"], "Orchards");
+    assert_eq!(state["roles"][0]["permissions"], json!(["made:up"]));
+    assert_eq!(
+        state["feature_flags"][1],
+        json!({ "slug": "off", "enabled": false, "targets": [] })
+    );
+    let challenge = json!({ "id": olive, "challenge": "radar_challenge" });
+    assert_eq!(emulator.admin_api("POST", "users", challenge).await.0, 204);
+    let code = emulator.code("olive@example.com", &[]).await;
+    assert_eq!(emulator.exchange(&code).await.1["code"], "radar_challenge");
+    for path in ["organizations", "users"] {
+        let unknown = json!({ "id": "unknown" });
+        assert_eq!(
+            emulator.admin_api("POST", path, unknown).await.0,
+            404,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_admin_api_adds_events() {
+    let emulator = TestEmulator::start();
+    let data = json!({ "object": "user", "id": "user_1" });
+    let many = json!({
+        "event": "user.updated", "data": data, "count": 1000, "interval_milliseconds": 50,
+    });
+    let (status, added) = emulator.admin_api("POST", "events", many).await;
+    assert_eq!(status, 201, "{added}");
+    let one = json!({ "event": "user.deleted", "data": data });
+    let (_, last) = emulator.admin_api("POST", "events", one).await;
+    assert_eq!(last["first_id"], last["last_id"]);
+    let events = emulator.control().events();
+    assert_eq!(events.len(), 1001);
+    assert_eq!(
+        [&events[0]["id"], &events[999]["id"], &events[1000]["id"]],
+        [&added["first_id"], &added["last_id"], &last["first_id"]]
+    );
+    let too_many = json!({ "event": "user.updated", "data": {}, "count": 100_001 });
+    assert_eq!(emulator.admin_api("POST", "events", too_many).await.0, 422);
+}
