@@ -5,6 +5,7 @@ mod auth_cookie;
 mod deployment;
 mod django;
 mod files;
+mod foreign_origins;
 mod hosts;
 mod passwords;
 mod report;
@@ -63,6 +64,14 @@ pub fn settings(settings: &Settings) -> Vec<CheckMessage> {
     issues.extend(files::settings_files(settings));
     issues.extend(passwords::blocklist(settings));
     let name = &settings.session_cookie_name;
+    if auth_cookie::is_own_name(name) {
+        issues.push(CheckMessage::new(
+            "session.E002",
+            CheckLevel::Error,
+            format!("SESSION_COOKIE_NAME ({name}) is the name of another cookie of vestibule."),
+            "Choose another name, such as the default sessionid.",
+        ));
+    }
     if (name.starts_with("__Host-") || name.starts_with("__Secure-"))
         && !settings.public_url.is_https()
     {

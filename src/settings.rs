@@ -54,7 +54,7 @@ pub use retention::RetentionSettings;
 pub use source::Source;
 pub use superuser::SuperuserSettings;
 pub use tokens::{JwtAlgorithm, TokenSettings};
-pub use values::{HostPattern, PasswordLogin, parse_bind};
+pub use values::{HostPattern, PasswordLogin, is_guessable_key, parse_bind};
 use values::{
     WANTED_COOKIE_NAME, WANTED_SECRET_KEY, parse_cookie_name, parse_django_key, parse_network,
     parse_redirect_target,

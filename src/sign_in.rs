@@ -21,6 +21,7 @@ mod new_session;
 mod password;
 mod pending;
 mod provider_tokens;
+mod refused;
 mod repeated_callback;
 mod requirement;
 mod second_factor;

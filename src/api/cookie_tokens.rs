@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::http::session_user::SessionOver;
 use crate::ids::SessionId;
+use crate::middleware::device;
 use crate::sessions::{BrowserSession, RevocationStatus, SessionRow};
 use crate::state::AppState;
 use crate::tokens::{TokenClaims, TokenError, TokenSubject};
@@ -25,17 +26,20 @@ pub fn open_session(
         return Ok(None);
     };
     match app.revocations.status(&state.session_id) {
-        RevocationStatus::Revoked => {
-            session.remove_tokens();
-            request.extensions_mut().insert(SessionOver::Known);
-            Err(ApiError::session_over(&app.settings.public_url))
-        }
+        RevocationStatus::Revoked => Err(session_over(request, session, app)),
         // The tokens' own session is read from the database.
         RevocationStatus::NotRevoked | RevocationStatus::Unknown => Ok(Some(state.session_id)),
     }
 }
 
-/// The user of an access token in a cookie.
+fn session_over(request: &HttpRequest, session: &BrowserSession, app: &AppState) -> ApiError {
+    session.remove_tokens();
+    request.extensions_mut().insert(SessionOver::Known);
+    ApiError::session_over(&app.settings.public_url)
+}
+
+/// The user of an access token in a cookie. Its use is a use of the browser's session, which ends if it was not used
+/// for `SESSION_IDLE_TIMEOUT`.
 pub async fn authenticate(
     request: &HttpRequest,
     session: &BrowserSession,
@@ -44,6 +48,12 @@ pub async fn authenticate(
 ) -> Result<User, ApiError> {
     let now = app.clock.now();
     let open = open_session(request, session, app)?;
+    if let Some(state) = session.peek(now) {
+        let device = device(request, &app.settings.trusted_proxies);
+        if app.renewal.record_use(&state, device).await? {
+            return Err(session_over(request, session, app));
+        }
+    }
     let claims = access_token::read(app, request, token)?;
     let asked = claims.clone();
     let (subject, belongs) = app

@@ -93,6 +93,8 @@ pub struct ExchangeError {
     pub code: String,
     /// With 503: seconds to wait.
     pub retry_after: Option<u64>,
+    /// Whether the request counts for the limits: a provider or an account was asked.
+    pub is_attempt: bool,
 }
 
 /// The error messages of each field, in the order in which the fields were read.
@@ -289,7 +291,12 @@ impl ResponseError for ApiError {
         }
         // Serializing a struct of texts cannot fail.
         let mut response = response.body(self.body().unwrap_or_default());
-        if let Self::Fields(_) | Self::Parse(_) | Self::UnsupportedMediaType(_) = self {
+        let is_attempt = match self {
+            Self::Fields(_) | Self::Parse(_) | Self::UnsupportedMediaType(_) => false,
+            Self::Exchange(error) => error.is_attempt,
+            _ => true,
+        };
+        if !is_attempt {
             response.extensions_mut().insert(NotAnAttempt);
         }
         response

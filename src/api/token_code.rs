@@ -57,7 +57,7 @@ pub(super) async fn answer(
     fields.finish()?;
     let now = app.clock.now();
     let pending = app.sign_in.open_pending_password(&token, now);
-    let pending = pending.ok_or_else(next_step::expired)?;
+    let pending = pending.ok_or_else(next_step::unopened)?;
     let attempt = app.throttle.begin_code(client, pending.user_id())?;
     let code = normalize_code(&code).unwrap_or_default();
     let issued = app

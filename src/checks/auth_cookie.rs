@@ -24,7 +24,7 @@ pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
     let session_name = &settings.session_cookie_name;
     let is_refresh =
         api.auth_cookie_refresh && bare(session_name).strip_suffix("-refresh") == Some(bare(name));
-    if name == session_name || bare(name).starts_with(OWN_PREFIX) || is_refresh {
+    if name == session_name || is_own_name(name) || is_refresh {
         issues.push(CheckMessage::new(
             "api.E001",
             CheckLevel::Error,
@@ -56,6 +56,11 @@ pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
         ));
     }
     issues
+}
+
+/// Whether the name may be that of another cookie than those of sessions and tokens.
+pub(super) fn is_own_name(name: &str) -> bool {
+    bare(name).starts_with(OWN_PREFIX)
 }
 
 /// The name without the prefix that browsers enforce.

@@ -3,10 +3,11 @@
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 
+use super::foreign_origins::is_public_suffix;
 use super::report::{CheckLevel, CheckMessage};
-use super::too_permissive;
+use super::too_permissive::{self, is_placeholder};
 use super::workos::dashboard;
-use crate::settings::{HostPattern, ProviderLinking, Settings};
+use crate::settings::{HostPattern, ProviderLinking, Settings, is_guessable_key};
 
 /// Django's least length for `security.W009`, in characters.
 const LONG_SECRET_KEY: usize = 50;
@@ -55,6 +56,14 @@ pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
             "List the host names that browsers use.",
         );
     }
+    let mut hosts = settings.allowed_hosts.iter();
+    if hosts.any(|host| matches!(host, HostPattern::Domain(name) if is_public_suffix(name))) {
+        warn(
+            "security.W020",
+            "ALLOWED_HOSTS allows all hosts below a public suffix, such as .com or .co.uk, where anybody can register a name.",
+            "List the host names that browsers use, or your own domain with a dot before it.",
+        );
+    }
     if settings.public_url.is_https()
         && settings
             .workos
@@ -82,6 +91,13 @@ pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
             "Set a rate, such as the default 10/min.",
         );
     }
+    if settings.api.throttle_refresh.is_none() {
+        warn(
+            "api.W003",
+            "THROTTLE_REFRESH is off, so one client can ask for tokens, and make rows in the database, without limit.",
+            "Set a rate, such as the default 60/min.",
+        );
+    }
     if settings.tokens.access_lifetime > LONGEST_ACCESS_LIFETIME {
         warn(
             "tokens.W003",
@@ -97,10 +113,10 @@ pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
         );
     }
     let webhook_secret = settings.workos.webhook_secret.as_ref();
-    if webhook_secret.is_some_and(|secret| secret.expose_secret().len() < LONG_WEBHOOK_SECRET) {
+    if webhook_secret.is_some_and(|secret| is_weak_webhook_secret(secret.expose_secret())) {
         warn(
             "workos.W004",
-            "WORKOS_WEBHOOK_SECRET has fewer than 16 characters. Whoever guesses it can change any account by an event of their own.",
+            "WORKOS_WEBHOOK_SECRET has fewer than 16 characters, few different ones, or looks like a placeholder. Whoever guesses it can change any account by an event of their own.",
             "Set it to the secret that WorkOS's dashboard shows for the endpoint.",
         );
     }
@@ -116,6 +132,22 @@ pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
             "List the domains of your organisation's addresses in OKTA_DOMAINS, or set PROVIDER_LINKING=signed-in.",
         );
     }
+    let domains = [
+        ("GOOGLE_DOMAINS", &oidc.google),
+        ("OKTA_DOMAINS", &oidc.okta),
+    ];
+    for (name, provider) in domains {
+        let mut domains = provider.iter().flat_map(|provider| &provider.domains);
+        if domains.any(|domain| is_public_suffix(domain)) {
+            warn(
+                "oidc.W004",
+                &format!(
+                    "{name} contains a public suffix, such as com or co.uk, which is the domain of nobody's addresses."
+                ),
+                "List the domains of your organisation's addresses, such as example.com. An entry does not include its subdomains.",
+            );
+        }
+    }
     if (oidc.google.is_some() || oidc.okta.is_some()) && !oidc.require_nonce {
         warn(
             "oidc.W003",
@@ -126,6 +158,10 @@ pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
     issues.extend(too_permissive::issues(settings));
     issues.push(dashboard(settings));
     issues
+}
+
+fn is_weak_webhook_secret(secret: &str) -> bool {
+    secret.len() < LONG_WEBHOOK_SECRET || is_guessable_key(secret) || is_placeholder(secret)
 }
 
 /// Keys that can be guessed are refused when the settings are read.

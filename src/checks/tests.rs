@@ -135,6 +135,10 @@ fn providers_that_may_link_every_account_are_found() {
     assert_eq!(found(&[nonce]), ["oidc.W002"]);
     assert!(found(&[nonce, ("OKTA_DOMAINS", "example.com")]).is_empty());
     assert!(found(&[nonce, ("PROVIDER_LINKING", "signed-in")]).is_empty());
+    for domains in ["com", "example.com,co.uk"] {
+        let domains = ("OKTA_DOMAINS", domains);
+        assert_eq!(found(&[nonce, domains]), ["oidc.W004"]);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use ipnet::{IpNet, Ipv6Net};
 use secrecy::ExposeSecret;
 
+use super::foreign_origins;
 use super::report::{CheckLevel, CheckMessage};
 use crate::settings::{CorsSettings, Rate, Settings};
 
@@ -89,7 +90,7 @@ pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
         warn(
             "cors.W002",
             "CORS_ALLOWED_ORIGIN_REGEXES matches origins that anybody can register, so their pages can use this site in the name of its users.",
-            r"Name your domain in each expression, such as https://[a-z0-9-]+\.example\.com.",
+            r"Name your whole domain in each expression, with a dot before it and `\.` for every dot, such as https://[a-z0-9-]+\.example\.com.",
         );
     }
     let rates = [
@@ -121,13 +122,14 @@ pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
     issues
 }
 
-fn is_placeholder(key: &str) -> bool {
+/// Whether the key contains what only placeholders and published keys contain.
+pub(super) fn is_placeholder(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
     PUBLISHED.contains(&key) || PLACEHOLDERS.iter().any(|text| lower.contains(text))
 }
 
 fn allows_foreign_origins(cors: &CorsSettings) -> bool {
-    FOREIGN_ORIGINS.iter().any(|origin| cors.allows(origin))
+    FOREIGN_ORIGINS.iter().any(|origin| cors.allows(origin)) || foreign_origins::are_allowed(cors)
 }
 
 /// Whether the networks together have a large part of IPv4, or of IPv6's public addresses.
@@ -201,6 +203,11 @@ mod tests {
             (
                 "CORS_ALLOWED_ORIGIN_REGEXES",
                 r"http://\d+\.\d+\.\d+\.\d+(:\d+)?",
+                "cors.W002",
+            ),
+            (
+                "CORS_ALLOWED_ORIGIN_REGEXES",
+                r"https://.*example\.com",
                 "cors.W002",
             ),
             (

@@ -33,8 +33,11 @@ pub async fn settle_throttle(
 /// Whether the request could have succeeded with other values of its fields.
 fn is_attempt(response: &HttpResponse<BoxBody>) -> bool {
     let error = response.error().and_then(|error| error.as_error());
-    let is_unreadable = matches!(error, Some(Error::Unreadable(_)));
-    !is_unreadable && !response.extensions().contains::<NotAnAttempt>()
+    let is_refused_unread = matches!(
+        error,
+        Some(Error::Unreadable(_) | Error::PasswordsOff { .. })
+    );
+    !is_refused_unread && !response.extensions().contains::<NotAnAttempt>()
 }
 
 /// A form that is refused is shown again, and one that is accepted redirects. 403 in the API follows right

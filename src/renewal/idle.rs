@@ -4,7 +4,6 @@
 //! WorkOS may still have its own session.
 
 use super::context::RenewalContext;
-use super::status::RenewalRequest;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
@@ -18,17 +17,15 @@ impl RenewalContext {
     /// it has ended.
     pub(super) async fn end_if_idle(
         &self,
-        request: &RenewalRequest,
         row: &SessionRow,
+        device: &ClientDevice,
         now: Timestamp,
     ) -> Result<bool, DbError> {
         let Some(timeout) = self.idle_timeout else {
             return Ok(false);
         };
         if timeout.is_over(row, now) {
-            return self
-                .end_idle(row.clone(), request.device.clone(), now)
-                .await;
+            return self.end_idle(row.clone(), device.clone(), now).await;
         }
         if timeout.is_record_due(row, now) {
             let id = row.id.clone();

@@ -16,7 +16,7 @@ use super::write_behind::WriteBehind;
 use crate::accounts::AllowedSignInMethods;
 use crate::audit::FailureCounter;
 use crate::clock::Clock;
-use crate::db::{Database, DbError};
+use crate::db::{Conn, Database, DbError};
 use crate::error::{Error, InternalError};
 use crate::ids::SessionId;
 use crate::keys::Keys;
@@ -155,6 +155,28 @@ impl RenewalService {
         ending.await
     }
 
+    /// Ends the session of a cookie if it was not used for `SESSION_IDLE_TIMEOUT`, and records its use otherwise, for
+    /// requests that neither check nor renew it. Returns whether it has ended.
+    pub async fn record_use(
+        &self,
+        state: &SessionState,
+        device: ClientDevice,
+    ) -> Result<bool, DbError> {
+        let context = &self.context;
+        let now = context.clock.now();
+        let timeout = context.idle_timeout;
+        if !timeout.is_some_and(|timeout| timeout.is_check_due(state.checked_at, now)) {
+            return Ok(false);
+        }
+        let id = state.session_id.clone();
+        let find = move |conn: &mut Conn| SessionRow::by_id(conn, &id).map_err(DbError::from);
+        let row = context.database.read(find).await?;
+        let Some(row) = row.filter(|row| row.revoked_at.is_none()) else {
+            return Ok(false);
+        };
+        context.end_if_idle(&row, &device, now).await
+    }
+
     /// Moves a session into the organisation `request.switch_to`. If WorkOS does not allow it, the
     /// session stays as it was.
     ///
@@ -185,7 +207,7 @@ impl RenewalService {
                 context.end_session(request, now).await?;
                 return Ok(SessionStatus::Ended);
             };
-            if context.end_if_idle(request, &row, now).await? {
+            if context.end_if_idle(&row, &request.device, now).await? {
                 return Ok(SessionStatus::Ended);
             }
             let is_valid = policy::is_valid(&row, now, grace);

@@ -57,6 +57,11 @@ impl CorsSettings {
         }
     }
 
+    /// The patterns, each with anchors at both ends.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.patterns.iter().map(Regex::as_str)
+    }
+
     /// Whether no other origin is allowed.
     pub fn is_off(&self) -> bool {
         self.origins.is_empty() && self.patterns.is_empty()

@@ -154,10 +154,15 @@ pub(super) fn parse_secret_key(text: &str) -> Option<SecretString> {
 /// characters, a short text repeated, or one of Django's `django-insecure-` keys. `check` and `runserver`
 /// refuse a short key unless accounts were imported.
 pub(super) fn parse_django_key(text: &str) -> Option<SecretString> {
-    let guessable = text.starts_with(DJANGO_INSECURE)
+    (!is_guessable_key(text)).then(|| SecretString::from(text))
+}
+
+/// Whether a key has few different characters, is a short text repeated, or one of Django's
+/// `django-insecure-` keys.
+pub fn is_guessable_key(text: &str) -> bool {
+    text.starts_with(DJANGO_INSECURE)
         || different_characters(text) < FEWEST_DIFFERENT_CHARACTERS
-        || repeats_a_short_unit(text);
-    (!guessable).then(|| SecretString::from(text))
+        || repeats_a_short_unit(text)
 }
 
 fn different_characters(text: &str) -> usize {

@@ -79,8 +79,26 @@ impl SignInService {
     /// depend on the WorkOS session. The session gets a row, so that ending it ends the tokens, and so that
     /// a refresh renews it. It replaces the browser's `previous` session. If the account's sessions have all
     /// ended at or after `waiting_since`, when WorkOS asked its first further question, it fails with
-    /// [`SignInFailure::AttemptAlreadyUsed`].
+    /// [`SignInFailure::AttemptAlreadyUsed`]. If the sign-in is refused, WorkOS's session ends.
     pub async fn tokens_for_workos(
+        &self,
+        authentication: Authentication,
+        waiting_since: Option<Timestamp>,
+        previous: Option<SessionId>,
+        device: ClientDevice,
+        now: Timestamp,
+    ) -> Result<SignedInTokens, ExchangeFailure> {
+        let sid = authentication.sid.clone();
+        let issued = self
+            .issue_for_workos(authentication, waiting_since, previous, device, now)
+            .await;
+        if let Err(ExchangeFailure::Workos(failure)) = &issued {
+            self.end_if_refused(sid, failure, now).await;
+        }
+        issued
+    }
+
+    async fn issue_for_workos(
         &self,
         authentication: Authentication,
         waiting_since: Option<Timestamp>,

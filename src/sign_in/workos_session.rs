@@ -111,8 +111,21 @@ impl SignInService {
         .await
     }
 
-    /// Creates or updates the account and inserts the session's row. Returns the cookie's state.
+    /// Creates or updates the account and inserts the session's row. Returns the cookie's state. If the sign-in is
+    /// refused, WorkOS's session ends.
     pub(super) async fn create_session(
+        &self,
+        sign_in: AuthenticatedSignIn,
+    ) -> Result<SessionState, SignInFailure> {
+        let (sid, now) = (sign_in.authentication.sid.clone(), sign_in.now);
+        let created = self.insert_workos_session(sign_in).await;
+        if let Err(failure) = &created {
+            self.end_if_refused(sid, failure, now).await;
+        }
+        created
+    }
+
+    async fn insert_workos_session(
         &self,
         sign_in: AuthenticatedSignIn,
     ) -> Result<SessionState, SignInFailure> {

@@ -21,6 +21,8 @@ use crate::settings::Rate;
 /// A client may fail this many times as often as it may begin a sign-in: an office behind one address has
 /// several exchanges in progress at once.
 const FAILURE_FACTOR: NonZeroU32 = NonZeroU32::new(3).unwrap();
+/// A network may succeed this many times as often as it may fail: each success creates or reads rows.
+const SUCCESS_FACTOR: NonZeroU32 = NonZeroU32::new(20).unwrap();
 /// Failed and running exchanges are counted for this long.
 const PERIOD: Duration = Duration::from_secs(60);
 /// The most failed and running exchanges of all clients within [`PERIOD`]. WorkOS allows an API key 6,000
@@ -42,6 +44,8 @@ pub struct ExchangeBudget {
     clock: Clock,
     /// The exchanges of each network of the clients.
     networks: SlidingWindow,
+    /// The accepted exchanges of each network; `None` without a limit.
+    accepted: Option<SlidingWindow>,
     attempts: BoundedMap<usize>,
     total: Mutex<VecDeque<Duration>>,
 }
@@ -88,6 +92,12 @@ impl ExchangeBudget {
         Arc::new(Self {
             clock: clock.clone(),
             networks: SlidingWindow::new(failures),
+            accepted: sign_ins.is_some().then(|| {
+                SlidingWindow::new(Rate {
+                    requests: failures.requests.saturating_mul(SUCCESS_FACTOR),
+                    ..failures
+                })
+            }),
             attempts: BoundedMap::new(),
             total: Mutex::default(),
         })
@@ -122,6 +132,8 @@ impl ExchangeBudget {
         forget_older_than(&mut total, PERIOD, now);
         for network in &permit.networks {
             let checked = self.networks.check(*network, now);
+            let accepted = self.accepted.as_ref();
+            let checked = checked.and(accepted.map_or(Ok(()), |it| it.check(*network, now)));
             checked.map_err(|wait| ExchangeRefusal::Throttled(whole_seconds(wait)))?;
         }
         if self.is_full_for(&permit.networks, total.len(), now) {
@@ -169,6 +181,9 @@ impl ExchangePermit {
             budget.total.lock().pop_back();
             for network in &self.networks {
                 budget.networks.give_back(*network, now);
+                if let Some(accepted) = &budget.accepted {
+                    accepted.count(*network, now);
+                }
             }
         }
         if let (Some(attempt), true) = (self.attempt, outcome != ExchangeOutcome::Refused) {
@@ -256,6 +271,28 @@ mod tests {
         assert_eq!(refusal(budget.reserve(client(2), None)), None);
         clock.advance(TimeDelta::seconds(60));
         assert_eq!(refusal(budget.reserve(client(1), None)), None);
+    }
+
+    #[test]
+    fn accepted_exchanges_have_a_wide_limit() {
+        let clock = clock();
+        let budget = budget(&clock);
+        let accept = || {
+            let permit = budget.reserve(client(1), None);
+            permit.map(|permit| permit.settle(ExchangeOutcome::Accepted))
+        };
+        for number in 0..120 {
+            assert_eq!(accept(), Ok(()), "{number}");
+        }
+        assert_eq!(accept(), Err(ExchangeRefusal::Throttled(60)));
+        assert_eq!(refusal(budget.reserve(client(2), None)), None);
+        clock.advance(TimeDelta::seconds(60));
+        assert_eq!(accept(), Ok(()));
+        let unlimited = ExchangeBudget::new(None, &clock);
+        for _ in 0..200 {
+            let permit = unlimited.reserve(client(1), None).ok().unwrap();
+            permit.settle(ExchangeOutcome::Accepted);
+        }
     }
 
     #[test]

@@ -313,6 +313,31 @@ async fn requests_that_cannot_sign_in_are_not_counted() {
     );
 }
 
+/// Neither a token that nobody has issued nor a password that nobody compares is a guess.
+#[tokio::test]
+async fn requests_that_ask_nobody_do_not_count() {
+    let app = app("1/min", "off");
+    let garbage = json!({ "pending_authentication_token": "made-up", "code": "123456" });
+    for route in [TOKEN, "/api/auth/workos/callback"] {
+        for _ in 0..3 {
+            let refused = app.visitor().post_json(route, &garbage).await;
+            assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{route}");
+            assert_eq!(refused.json["code"], "invalid_pending_authentication_token");
+        }
+    }
+    assert_eq!(lena(&app, "127.0.0.1").await, StatusCode::OK);
+    let app = TestApp::builder()
+        .setting("THROTTLE_LOGIN", "1/min")
+        .setting("PASSWORD_LOGIN", "off")
+        .start();
+    let fields = [("email", "lena@example.com"), ("password", PASSWORD)];
+    for _ in 0..3 {
+        let request = app.visitor().request(Method::POST, "/login").form(&fields);
+        let refused = request.send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    }
+}
+
 #[tokio::test]
 async fn off_disables_the_limits() {
     let app = app("off", "off");

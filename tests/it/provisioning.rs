@@ -6,8 +6,11 @@ mod verification;
 
 use authkit_emulator::{Impersonator, Seed};
 use reqwest::{Response, StatusCode};
+use serde_json::json;
 
+use crate::account_sessions::eventually;
 use crate::support::app::{TestApp, set_cookies};
+use crate::support::exchange::code_for;
 use crate::support::steps::{
     assert_nobody_signed_in, assert_signs_in, error_page, is_removal, login_with_next, set_cookie,
 };
@@ -150,6 +153,14 @@ async fn a_deactivated_account_is_not_signed_in_by_its_email() {
         None,
         "not linked"
     );
+    // Nobody could log out of WorkOS's session, and it would sign the user in without credentials.
+    let id = app.workos().user("ada@example.com").unwrap().id;
+    let has_none = async || app.workos().sessions_of(&id).is_empty();
+    eventually(has_none).await;
+    let code = json!({ "code": code_for(&app, "ada@example.com").await });
+    let refused = ada.post_json("/api/auth/workos/callback", &code).await;
+    assert_eq!(refused.json["code"], "account_inactive");
+    eventually(has_none).await;
     app.set_active(existing.id, true);
     assert_signs_in(&ada, "ada@example.com").await;
 }

@@ -179,6 +179,7 @@ pub(in crate::api) fn exchange_error(status: StatusCode, detail: &str, code: &st
         detail: detail.to_owned(),
         code: code.to_owned(),
         retry_after: None,
+        is_attempt: true,
     })
 }
 
@@ -188,5 +189,6 @@ fn unavailable(seconds: u64) -> ApiError {
         detail: UNAVAILABLE.to_owned(),
         code: "provider_unavailable".to_owned(),
         retry_after: Some(seconds),
+        is_attempt: true,
     })
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::exchange_error;
 use crate::api::ApiError;
 use crate::api::body::FieldReader;
+use crate::api::error::ExchangeError;
 use crate::api::wire::NextStepJson;
 use crate::clock::Timestamp;
 use crate::error::SignInFailure;
@@ -79,7 +80,7 @@ pub(super) async fn answer(
         false => fields.text("code"),
     };
     fields.finish()?;
-    let (pending, began_at) = pending.ok_or_else(expired)?;
+    let (pending, began_at) = pending.ok_or_else(unopened)?;
     let given = match wants_organization {
         true => given,
         false => normalize_code(&given).unwrap_or(given),
@@ -109,6 +110,17 @@ pub(super) async fn answer(
 /// The response to a token that has expired or was already used.
 pub(in crate::api) fn expired() -> ApiError {
     exchange_error(StatusCode::BAD_REQUEST, EXPIRED, INVALID)
+}
+
+/// The same for a token that does not open, which asks nobody anything and counts for no limit.
+pub(in crate::api) fn unopened() -> ApiError {
+    match expired() {
+        ApiError::Exchange(error) => ApiError::Exchange(ExchangeError {
+            is_attempt: false,
+            ..error
+        }),
+        other => other,
+    }
 }
 
 /// The response to an organisation that the user is not a member of.

@@ -75,6 +75,7 @@ fn runserver_does_not_start_with_a_check_of_level_error() {
             "workos.E001",
         ),
         ("SESSION_COOKIE_NAME", "__Host-sessionid", "session.E001"),
+        ("SESSION_COOKIE_NAME", "vestibule_browser", "session.E002"),
     ] {
         let output = check_on(&database, &[], &[(name, value)]).exits_with(1);
         assert!(output.stderr.contains(id), "{output:#?}");
@@ -117,6 +118,18 @@ fn deploy_adds_the_checks_for_real_users() {
             "security.W025",
         ),
         ("ALLOWED_HOSTS", "*", "security.W020"),
+        ("ALLOWED_HOSTS", "app.example.com,.co.uk", "security.W020"),
+        ("THROTTLE_REFRESH", "off", "api.W003"),
+        (
+            "WORKOS_WEBHOOK_SECRET",
+            "aaaaaaaaaaaaaaaaaaaaaaaa",
+            "workos.W004",
+        ),
+        (
+            "WORKOS_WEBHOOK_SECRET",
+            "change-me-as-soon-as-you-can",
+            "workos.W004",
+        ),
         ("WORKOS_API_KEY", "sk_test_made_up", "workos.W003"),
         ("TRUSTED_PROXIES", "", "proxy.W001"),
     ] {

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 
 use super::{ADA, authenticate_again, open_sessions};
-use crate::account_sessions::sign_out_everywhere;
+use crate::account_sessions::{eventually, sign_out_everywhere};
 use crate::support::app::{TestApp, location};
 use crate::support::steps::error_page;
 
@@ -26,6 +26,11 @@ async fn another_user_is_not_signed_in_and_nothing_is_done() {
         accounts.iter().all(|user| user.email == ADA),
         "{accounts:?}"
     );
+    // WorkOS would go on to sign the other user in without credentials.
+    let id = |email| app.workos().user(email).unwrap().id;
+    let (other, own) = (id("no.name@example.com"), id(ADA));
+    eventually(async || app.workos().sessions_of(&other).is_empty()).await;
+    assert_eq!(app.workos().sessions_of(&own).len(), 2);
 }
 
 /// The same through a further step, which is answered in another request.

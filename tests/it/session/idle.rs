@@ -1,7 +1,7 @@
 //! `SESSION_IDLE_TIMEOUT`.
 
 use chrono::TimeDelta;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::account_sessions::REVOKE_AT_WORKOS;
@@ -122,4 +122,27 @@ async fn without_the_setting_a_session_ends_with_its_lifetime_only() {
     app.clock.advance(TimeDelta::days(13));
     assert!(grace.is_signed_in().await);
     assert_eq!(app.only_session().last_seen_at, None);
+}
+
+/// A page that calls the API with the cookie of an access token uses the session.
+#[tokio::test]
+async fn tokens_in_cookies_end_with_a_session_that_is_not_used() {
+    let app = TestApp::builder()
+        .setting("SESSION_IDLE_TIMEOUT", &TIMEOUT.to_string())
+        .setting("AUTH_COOKIE_NAME", "access_token")
+        .setting("ACCESS_TOKEN_LIFETIME", "100000")
+        .start();
+    let grace = with_password(&app).await;
+    let answer = grace.post_json("/api/auth/session", &json!({})).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    for _ in 0..3 {
+        app.advance(TIMEOUT * 9 / 10 - 1);
+        assert_eq!(grace.get_me().await.status, StatusCode::OK);
+    }
+    let before = app.now();
+    assert_eq!(app.only_session().last_seen_at, Some(before));
+    app.advance(TIMEOUT);
+    assert_eq!(grace.get_me().await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(app.only_session().revoked_at, Some(app.now()));
+    assert_eq!(grace.cookie("/", "access_token"), None);
 }

@@ -59,6 +59,31 @@ fn files_that_other_users_can_read_are_reported() {
 }
 
 #[test]
+fn folders_that_every_user_can_write_to_are_reported() {
+    for (mode, is_open) in [
+        (0o700, false),
+        (0o775, false),
+        (0o777, true),
+        (0o1777, true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let key = write_private_key(folder.path(), "EdDSA");
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
+        let url = format!("sqlite:{}/app.sqlite3", folder.path().display());
+        let output = Program::with_settings(&["check"])
+            .env("JWT_ALGORITHM", "EdDSA")
+            .env("JWT_SIGNING_KEY", &key)
+            .env("DATABASE_URL", &url)
+            .run();
+        let text = format!("{}{}", output.stdout, output.stderr);
+        for id in ["(database.W003)", "(settings.W005)"] {
+            let line = format!("{id} Every user of this machine can put files into");
+            assert_eq!(text.contains(&line), is_open, "{mode:o}: {text}");
+        }
+    }
+}
+
+#[test]
 fn other_users_cannot_read_a_database_that_migrate_has_created() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}/app.sqlite3", folder.path().display());
