@@ -40,6 +40,7 @@ mod same_person;
 mod second_factor;
 mod source;
 mod source_keys;
+mod survey;
 mod time;
 mod transaction;
 mod usernames;

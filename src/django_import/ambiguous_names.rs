@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use diesel::prelude::*;
 
-use super::existing::SimulatedValues;
+use super::existing::{SimulatedValues, simulated_username};
 use super::report::{CountLabel, ImportTally};
 use super::row::DjangoUser;
-use super::usernames::simulated_username;
 use crate::accounts::{User, UserKey, email_key};
 use crate::db::Conn;
 use crate::db::schema::users;

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use diesel::prelude::*;
 
 use super::ledger::ImportRecord;
+use super::moves::ValueMoves;
 use super::report::{RefusalReason, RefusedRow};
 use super::row::DjangoUser;
 use super::same_person::identity_problem;
@@ -13,6 +14,17 @@ use crate::accounts::{User, UserKey};
 use crate::db::schema::users;
 use crate::db::{Conn, DbError, take_ids};
 use crate::ids::UserId;
+
+/// How the account of a row gets an email or username.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ValueClaim {
+    /// Nobody has it, or an account that the batch changes.
+    Free,
+    /// This account, which gets another value later in the import, loses it now.
+    FreedBy(UserId),
+    /// This closed account loses it.
+    ReleasedBy(UserId),
+}
 
 /// The accounts and records with the keys of a batch, and the accounts that hold its emails and
 /// WorkOS ids.
@@ -23,7 +35,9 @@ pub(super) struct ExistingRows {
     pub(super) records: HashMap<UserId, ImportRecord>,
     /// Email key → account.
     pub(super) emails: HashMap<String, UserId>,
-    /// The imported accounts that hold an email of the batch and are not in it, with their records.
+    /// The accounts of the batch's rows.
+    batch: HashSet<UserId>,
+    /// The imported accounts that hold an email of the batch, with their records.
     pub(super) email_owners: HashMap<UserId, (User, ImportRecord)>,
     /// WorkOS user id → account.
     pub(super) workos_ids: HashMap<String, UserId>,
@@ -40,6 +54,11 @@ pub(super) struct SimulatedValues {
     owners: HashMap<u64, UserId>,
     /// The accounts that the dry run would have closed so far.
     closed: HashSet<UserId>,
+}
+
+/// How a dry run remembers a username: unlike every email and WorkOS id.
+pub(super) fn simulated_username(username: &str) -> String {
+    format!("username\0{username}")
 }
 
 impl SimulatedValues {
@@ -96,7 +115,8 @@ impl ExistingRows {
                 .map(|record| (record.user_id, record))
                 .collect(),
             emails,
-            email_owners: email_owners(conn, owners, &ids)?,
+            batch: ids.iter().copied().collect(),
+            email_owners: email_owners(conn, owners)?,
             workos_ids: HashMap::new(),
             usernames: usernames(conn, rows)?,
         };
@@ -121,7 +141,8 @@ impl ExistingRows {
 
     /// In a dry run: takes the accounts of the table `old` for those of the table `new`.
     pub(super) fn rename_source(&mut self, old: &str, new: &str) {
-        for record in self.records.values_mut() {
+        let owners = self.email_owners.values_mut().map(|(_, record)| record);
+        for record in self.records.values_mut().chain(owners) {
             if record.source_table.as_deref() == Some(old) {
                 record.source_table = Some(new.to_owned());
             }
@@ -147,6 +168,32 @@ impl ExistingRows {
         let table = record.source_table.clone();
         let table = table.filter(|_| reason == RefusalReason::OfOtherTable);
         Some(RefusedRow::new(&row.key, reason).of_table(table))
+    }
+
+    /// Whether the account of a row may get an email or username that `owner` has, and how. `kept`: the accounts that keep
+    /// their values although they were to get others.
+    pub(super) fn claim(
+        &self,
+        moves: &ValueMoves,
+        kept: &[UserId],
+        owner: Option<UserId>,
+        (id, value): (UserId, &str),
+    ) -> Result<ValueClaim, UserId> {
+        if let Some(winner) = moves.winner(value).filter(|winner| *winner != id) {
+            return Err(winner);
+        }
+        match owner {
+            None => Ok(ValueClaim::Free),
+            Some(owner) if owner == id && id != UserId::default() => Ok(ValueClaim::Free),
+            Some(owner) if moves.gives_up(owner, value) && !kept.contains(&owner) => {
+                // The values of the batch's accounts are freed with its other changes.
+                Ok(match self.batch.contains(&owner) {
+                    true => ValueClaim::Free,
+                    false => ValueClaim::FreedBy(owner),
+                })
+            }
+            Some(owner) => Err(owner),
+        }
     }
 
     /// Gives ids to the accounts that do not exist yet and whose key is no integer.
@@ -187,12 +234,10 @@ fn usernames(conn: &mut Conn, rows: &[DjangoUser]) -> QueryResult<HashMap<String
 fn email_owners(
     conn: &mut Conn,
     owners: Vec<User>,
-    batch: &[UserId],
 ) -> QueryResult<HashMap<UserId, (User, ImportRecord)>> {
-    let batch: HashSet<_> = batch.iter().collect();
     let owners = owners.into_iter();
     let mut owners: HashMap<UserId, User> = owners
-        .filter(|owner| owner.imported && !batch.contains(&owner.id))
+        .filter(|owner| owner.imported)
         .map(|owner| (owner.id, owner))
         .collect();
     if owners.is_empty() {

@@ -116,10 +116,32 @@ impl ImportRecord {
         self.password_here == password_digest(&user.password)
     }
 
+    /// Whether the account is open after the row was merged into it.
+    pub(super) fn merged_is_active(&self, user: &User, row: &DjangoUser) -> bool {
+        merged_flag(row.is_active, user.is_active, self.is_active).unwrap_or(user.is_active)
+    }
+
+    /// Whether an import may take the account's email away: it is Django's, and WorkOS does not know the account.
+    pub(super) fn can_release_email_of(&self, user: &User) -> bool {
+        user.workos_user_id.is_none() && self.matches_profile_of(user)
+    }
+
+    /// Whether any account was imported before.
+    pub(super) fn has_any(conn: &mut Conn) -> QueryResult<bool> {
+        let ids = django_imports::table.select(django_imports::user_id);
+        let first: Option<UserId> = ids.first(conn).optional()?;
+        Ok(first.is_some())
+    }
+
     /// Whether the account still has the imported email and names.
     pub(super) fn matches_profile_of(&self, user: &User) -> bool {
         self.profile_digest == profile_digest(&user.email, &user.first_name, &user.last_name)
     }
+}
+
+/// The new value of a flag that has changed in Django since the last import and has not changed here.
+pub(super) fn merged_flag(django: bool, account: bool, recorded: bool) -> Option<bool> {
+    (django != recorded && account == recorded).then_some(django)
 }
 
 /// The digest of an email and two names. They are joined by NUL, which none of them contains, so

@@ -2,11 +2,11 @@
 
 use diesel::AsChangeset;
 
-use super::ledger::{ImportRecord, profile_digest};
+use super::ledger::{ImportRecord, merged_flag, profile_digest};
 use super::password::DjangoPassword;
 use super::row::DjangoUser;
 use crate::accounts::import_ledger::password_digest;
-use crate::accounts::{User, passwords};
+use crate::accounts::{User, key_without_email, passwords};
 use crate::clock::Timestamp;
 use crate::db::schema::users;
 
@@ -114,6 +114,13 @@ impl UserMerge {
             .clone_from(&record.profile_digest);
     }
 
+    /// Leaves the account without an email, because another account has taken its earlier one.
+    pub(super) fn without_email(&mut self, user: &User) {
+        self.changes.email = Some(String::new());
+        self.changes.email_key = Some(key_without_email(user.id));
+        self.record.profile_digest = profile_digest("", &user.first_name, &user.last_name);
+    }
+
     /// Removes the link to WorkOS from the changes, since another account has it.
     pub(super) fn without_workos_user_id(&mut self, record: &ImportRecord) {
         self.changes.workos_user_id = None;
@@ -197,7 +204,7 @@ impl UserMerge {
 
     fn flags(&mut self, user: &User, row: &DjangoUser) {
         let merge = |django: bool, account: bool, recorded: &mut bool| {
-            let change = (django != *recorded && account == *recorded).then_some(django);
+            let change = merged_flag(django, account, *recorded);
             *recorded = change.unwrap_or(*recorded);
             change
         };

@@ -2,13 +2,12 @@
 
 use diesel::prelude::*;
 
-use super::existing::SimulatedValues;
+use super::existing::{SimulatedValues, simulated_username};
 use super::factor_import::remove_unknown_factor;
 use super::item::{AcceptedRow, ItemKind, forget_all};
 use super::ledger::{ImportRecord, profile_digest};
 use super::merge::{UserChanges, UserMerge};
 use super::report::{CountLabel, ImportTally};
-use super::usernames::simulated_username;
 use crate::accounts::account_addresses::delete_further_addresses;
 use crate::accounts::{User, key_without_email, sessions_ended};
 use crate::clock::Timestamp;
@@ -45,6 +44,14 @@ pub(super) struct ImportedUser {
 pub(super) struct BatchPlan<'a> {
     pub(super) new: Vec<(ImportedUser, ImportRecord)>,
     pub(super) changed: Vec<PlannedUpdate>,
+    /// Accounts that give up their email before they get another one, in a later batch.
+    pub(super) freed: Vec<(User, ImportRecord)>,
+    /// The same for usernames.
+    pub(super) freed_usernames: Vec<(UserId, String)>,
+    /// The accounts that keep their email, because the one that they were to get has been taken since the survey.
+    pub(super) kept_emails: Vec<UserId>,
+    /// The same for usernames.
+    pub(super) kept_usernames: Vec<UserId>,
     /// Closed accounts whose email an active account of the batch gets.
     pub(super) released: Vec<(User, ImportRecord)>,
     /// The accounts of which only now is known from which table they were imported.
@@ -63,6 +70,11 @@ pub(super) struct PlannedUpdate {
 }
 
 impl<'a> BatchPlan<'a> {
+    /// The accounts that keep their email, and those that keep their username.
+    pub(super) fn take_kept(&mut self) -> [Vec<UserId>; 2] {
+        [&mut self.kept_emails, &mut self.kept_usernames].map(std::mem::take)
+    }
+
     /// Notes that the row's account exists after the batch.
     pub(super) fn accept(&mut self, accepted: AcceptedRow<'a>) {
         // In a dry run, new accounts whose key is no integer have no id. They are told apart by numbers
@@ -117,8 +129,15 @@ impl<'a> BatchPlan<'a> {
             }
         }
         for update in &self.changed {
-            if update.merge.changes.is_active == Some(false) {
-                simulated.close(update.user.id);
+            let (id, changes) = (update.user.id, &update.merge.changes);
+            if changes.is_active == Some(false) {
+                simulated.close(id);
+            }
+            if let Some(key) = &changes.email_key {
+                simulated.insert(key, id);
+            }
+            if let Some(username) = &changes.username {
+                simulated.insert(&simulated_username(username), id);
             }
         }
     }
@@ -147,7 +166,19 @@ impl<'a> BatchPlan<'a> {
         self.add_notes();
         ImportRecord::set_source_table(conn, &self.found, source_table)?;
         for (owner, record) in self.released {
-            release_email(conn, &owner, record)?;
+            release_email(conn, &owner, record, false)?;
+        }
+        for (owner, record) in self.freed {
+            let is_verified = owner.email_verified;
+            release_email(conn, &owner, record, is_verified)?;
+        }
+        for (owner, username) in self.freed_usernames {
+            let named = users::table
+                .find(owner)
+                .filter(users::username.eq(username));
+            diesel::update(named)
+                .set(users::username.eq(None::<String>))
+                .execute(conn)?;
         }
         let mut tally = self.tally;
         for update in &self.changed {
@@ -174,17 +205,23 @@ impl<'a> BatchPlan<'a> {
     }
 }
 
-/// Removes the email of a closed account, and notes it in its record, so that a later import can restore Django's
-/// once it is free.
-fn release_email(conn: &mut Conn, owner: &User, mut record: ImportRecord) -> QueryResult<()> {
+/// Removes the email of an account, and notes it in its record, so that this or a later import can restore Django's
+/// once it is free. `email_verified`: whether the account's credentials count as given out for a verified email.
+fn release_email(
+    conn: &mut Conn,
+    owner: &User,
+    mut record: ImportRecord,
+    email_verified: bool,
+) -> QueryResult<()> {
     record.profile_digest = profile_digest("", &owner.first_name, &owner.last_name);
     let as_read = users::table
         .find(owner.id)
+        .filter(users::is_active.eq(owner.is_active))
         .filter(users::email.eq(&owner.email));
     let changes = (
         users::email.eq(""),
         users::email_key.eq(key_without_email(owner.id)),
-        users::email_verified.eq(false),
+        users::email_verified.eq(email_verified),
     );
     if diesel::update(as_read).set(changes).execute(conn)? == 1 {
         record.save(conn)?;

@@ -13,7 +13,7 @@ use super::pass::ImportPass;
 use super::planner::ImportPlanner;
 use super::renamed::{refuse_wrong_name, rename_source};
 use super::report::{CountLabel, ImportReport, ImportTally};
-use super::source::DjangoUserTable;
+use super::source::{DjangoUserTable, UserRows};
 use crate::accounts::rewrite_email_keys;
 use crate::clock::Clock;
 use crate::db::source::ForeignDatabase;
@@ -83,6 +83,13 @@ pub fn import(
         factor_tables: table.related().factor_tables(),
     };
     let mut planner = ImportPlanner::new(options, &table, items, clock);
+    planner.survey(&target, |take| {
+        for rows in [UserRows::Open, UserRows::Closed] {
+            let query = table.query(&source, rows);
+            source.for_each_batch(&query, options.batch, ImportError::Source, &mut *take)?;
+        }
+        Ok(())
+    })?;
     for pass in ImportPass::ALL {
         let query = table.query(&source, pass.rows());
         source.for_each_batch(&query, options.batch, ImportError::Source, |batch| {

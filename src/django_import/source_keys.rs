@@ -30,6 +30,10 @@ impl SourceKeys {
         self.hashes.insert(self.hasher.hash_one(key.to_string()));
     }
 
+    pub(super) fn contains(&self, key: &UserKey) -> bool {
+        self.hashes.contains(&self.hasher.hash_one(key.to_string()))
+    }
+
     /// Notes the open accounts that were imported from rows of this table with other keys.
     pub(super) fn note_absent(
         &self,
@@ -55,7 +59,7 @@ impl SourceKeys {
             last = *id;
             for (id, django_id) in accounts {
                 let key = django_id.map_or(UserKey::Id(id), UserKey::Text);
-                if !self.hashes.contains(&self.hasher.hash_one(key.to_string())) {
+                if !self.contains(&key) {
                     tally.note(ABSENT, key);
                 }
             }

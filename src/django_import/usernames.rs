@@ -1,7 +1,9 @@
 //! Which row of an import gets which username, and which row may lack an email.
 
-use super::existing::{ExistingRows, SimulatedValues};
+use super::existing::{ExistingRows, SimulatedValues, ValueClaim, simulated_username};
 use super::merge::UserMerge;
+use super::moves::ValueMoves;
+use super::plan::BatchPlan;
 use super::report::{CountLabel, ImportTally, RefusalReason, RefusedRow};
 use super::row::{CheckedEmail, DjangoUser};
 use crate::accounts::User;
@@ -42,69 +44,106 @@ pub(super) fn note_absent_email(tally: &mut ImportTally, row: &DjangoUser) {
     tally.note(label, &row.key);
 }
 
-/// How a dry run remembers a username: unlike every email and WorkOS id.
-pub(super) fn simulated_username(username: &str) -> String {
-    format!("username\0{username}")
+/// What decides who gets a username.
+pub(super) struct UsernameContext<'a> {
+    pub(super) moves: &'a ValueMoves,
+    pub(super) simulated: Option<&'a SimulatedValues>,
+    pub(super) field: LoginField,
 }
 
-/// The username of a new account. If another account has it, the row is refused where usernames sign in, and
-/// is imported without it elsewhere.
-pub(super) fn new_username(
-    id: UserId,
-    row: &DjangoUser,
-    field: LoginField,
-    existing: &mut ExistingRows,
-    simulated: Option<&SimulatedValues>,
-    tally: &mut ImportTally,
-) -> Result<Option<String>, RefusedRow> {
-    let Some(username) = &row.username else {
-        return Ok(None);
-    };
-    match owner(username, existing, simulated).filter(|owner| *owner != id) {
-        None => {
-            existing.usernames.insert(username.clone(), id);
-            Ok(Some(username.clone()))
-        }
-        Some(other) if field == LoginField::Username => {
-            Err(RefusedRow::new(&row.key, RefusalReason::UsernameTaken).conflicting_with(other))
-        }
-        Some(_) => {
-            tally.note(WITHOUT_USERNAME, &row.key);
-            Ok(None)
-        }
-    }
-}
-
-/// Removes a changed username from the merge if another account has it, and returns the refusal.
-pub(super) fn merge_username(
-    user: &User,
-    row: &DjangoUser,
-    merge: &mut UserMerge,
-    existing: &mut ExistingRows,
-    simulated: Option<&SimulatedValues>,
-) -> Option<RefusedRow> {
-    let username = merge.changes.username.clone()?;
-    match owner(&username, existing, simulated).filter(|owner| *owner != user.id) {
-        None => {
-            let is_theirs = |old: &&String| existing.usernames.get(*old) == Some(&user.id);
-            if let Some(old) = user.username.as_ref().filter(is_theirs) {
-                existing.usernames.remove(old);
+impl UsernameContext<'_> {
+    /// The username of a new account. If another account has it, the row is refused where usernames sign in, and
+    /// is imported without it elsewhere.
+    pub(super) fn new_username(
+        &self,
+        id: UserId,
+        row: &DjangoUser,
+        existing: &mut ExistingRows,
+        plan: &mut BatchPlan<'_>,
+    ) -> Result<Option<String>, RefusedRow> {
+        let Some(username) = &row.username else {
+            return Ok(None);
+        };
+        match self.claim(existing, plan, (id, username)) {
+            Ok(claim) => {
+                take_username(existing, plan, (id, username), claim);
+                Ok(Some(username.clone()))
             }
-            existing.usernames.insert(username, user.id);
-            None
+            Err(other) if self.field == LoginField::Username => {
+                Err(RefusedRow::new(&row.key, RefusalReason::UsernameTaken).conflicting_with(other))
+            }
+            Err(_) => {
+                plan.tally.note(WITHOUT_USERNAME, &row.key);
+                Ok(None)
+            }
         }
-        Some(other) => {
-            merge.changes.username = None;
-            Some(RefusedRow::new(&row.key, RefusalReason::UsernameTaken).conflicting_with(other))
+    }
+
+    /// Removes a changed username from the merge if another account has it, and returns the refusal.
+    pub(super) fn merge_username(
+        &self,
+        user: &User,
+        row: &DjangoUser,
+        merge: &mut UserMerge,
+        (existing, plan): (&mut ExistingRows, &mut BatchPlan<'_>),
+    ) -> Option<RefusedRow> {
+        let username = merge.changes.username.clone()?;
+        let claim = match self.moves.contains(user.id) {
+            true => self.claim(existing, plan, (user.id, &username)),
+            false => Err(self.holder(existing, &username)),
+        };
+        match claim {
+            Ok(claim) => {
+                let is_theirs = |old: &&String| existing.usernames.get(*old) == Some(&user.id);
+                if let Some(old) = user.username.as_ref().filter(is_theirs) {
+                    existing.usernames.remove(old);
+                }
+                take_username(existing, plan, (user.id, &username), claim);
+                None
+            }
+            Err(other) => {
+                merge.changes.username = None;
+                plan.kept_usernames.push(user.id);
+                let refusal = RefusedRow::new(&row.key, RefusalReason::UsernameTaken);
+                Some(refusal.conflicting_with(other))
+            }
         }
+    }
+
+    fn claim(
+        &self,
+        existing: &ExistingRows,
+        plan: &BatchPlan<'_>,
+        (id, username): (UserId, &str),
+    ) -> Result<ValueClaim, UserId> {
+        let owner = self.owner(existing, username);
+        existing.claim(self.moves, &plan.kept_usernames, owner, (id, username))
+    }
+
+    fn owner(&self, existing: &ExistingRows, username: &str) -> Option<UserId> {
+        let name = simulated_username(username);
+        let simulated = self.simulated.and_then(|simulated| simulated.owner(&name));
+        simulated.or_else(|| existing.usernames.get(username).copied())
+    }
+
+    /// The account that has the username, or gets it; 0 if that is a row of which no account is known.
+    fn holder(&self, existing: &ExistingRows, username: &str) -> UserId {
+        let winner = self.moves.winner(username);
+        winner
+            .or_else(|| self.owner(existing, username))
+            .unwrap_or_default()
     }
 }
 
-fn owner(
-    username: &str,
-    existing: &ExistingRows,
-    simulated: Option<&SimulatedValues>,
-) -> Option<UserId> {
-    let owner = existing.usernames.get(username).copied();
-    owner.or_else(|| simulated?.owner(&simulated_username(username)))
+/// Plans that the account gets the username.
+fn take_username(
+    existing: &mut ExistingRows,
+    plan: &mut BatchPlan<'_>,
+    (id, username): (UserId, &str),
+    claim: ValueClaim,
+) {
+    if let ValueClaim::FreedBy(owner) = claim {
+        plan.freed_usernames.push((owner, username.to_owned()));
+    }
+    existing.usernames.insert(username.to_owned(), id);
 }

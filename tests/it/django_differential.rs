@@ -12,7 +12,7 @@ mod credentials;
 mod headers;
 mod history;
 mod lane;
-mod random;
+pub(crate) mod random;
 mod request;
 mod sent;
 mod tokens;

@@ -4,6 +4,7 @@ mod again;
 mod allauth;
 mod allauth_factors;
 mod allauth_links;
+mod batches;
 mod blacklist;
 mod closed;
 mod dump;

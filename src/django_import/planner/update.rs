@@ -13,7 +13,7 @@ use crate::django_import::merge::UserMerge;
 use crate::django_import::plan::{BatchPlan, PlannedUpdate};
 use crate::django_import::report::{RefusalReason, RefusedRow};
 use crate::django_import::row::DjangoUser;
-use crate::django_import::usernames::{absent_email, merge_username, note_absent_email};
+use crate::django_import::usernames::{absent_email, note_absent_email};
 use crate::settings::LoginField;
 
 impl ImportPlanner {
@@ -39,6 +39,50 @@ impl ImportPlanner {
         row
     }
 
+    /// Removes a changed email from the merge if another account has it, and returns the refusal, if it is one.
+    fn merge_email(
+        &self,
+        (user, record): (&User, &ImportRecord),
+        row: &DjangoUser,
+        merge: &mut UserMerge,
+        (existing, plan): (&mut ExistingRows, &mut BatchPlan<'_>),
+    ) -> Option<RefusedRow> {
+        let key = merge.changes.email_key.clone()?;
+        let is_open = row.is_active && record.merged_is_active(user, row);
+        let moves = &self.survey.emails;
+        let claim = match moves.contains(user.id) {
+            true => self.claim_email(plan, existing, (user.id, &key), is_open),
+            false => {
+                let owner = moves
+                    .winner(&key)
+                    .or_else(|| self.owner(&existing.emails, &key));
+                Err(owner.unwrap_or_default())
+            }
+        };
+        let other = match claim {
+            Ok(claim) => {
+                if existing.emails.get(&user.email_key) == Some(&user.id) {
+                    existing.emails.remove(&user.email_key);
+                }
+                Self::take_email(plan, existing, (user.id, &key), claim);
+                return None;
+            }
+            Err(other) => other,
+        };
+        plan.kept_emails.push(user.id);
+        merge.without_profile(record);
+        let holder = existing.emails.get(&user.email_key);
+        if holder.is_some_and(|holder| *holder != user.id) {
+            merge.without_email(user);
+        }
+        // An open account needs its email, unless it signs in with its username.
+        if user.email.is_empty() && (!is_open || self.login_field == LoginField::Username) {
+            note_absent_email(&mut plan.tally, row);
+            return None;
+        }
+        Some(RefusedRow::email_taken(&row.key, row.is_active).conflicting_with(other))
+    }
+
     /// Plans the update of an account that was imported before. Returns why part of the row is
     /// refused, if it is.
     pub(super) fn plan_update<'a>(
@@ -62,33 +106,13 @@ impl ImportPlanner {
             (Err(reason), None) => Some(RefusedRow::new(&row.key, *reason)),
             _ => None,
         };
-        let simulated = self.simulated.as_ref();
-        refusal = merge_username(&user, row, &mut merge, existing, simulated).or(refusal);
-        if let Some(key) = &merge.changes.email_key {
-            let is_open = row.is_active && merge.changes.is_active.unwrap_or(user.is_active);
-            match self.email_conflict(plan, existing, key, is_open) {
-                // An open account needs its email, unless it signs in with its username.
-                Some(_)
-                    if user.email.is_empty()
-                        && (!is_open || self.login_field == LoginField::Username) =>
-                {
-                    note_absent_email(&mut plan.tally, row);
-                    merge.without_profile(record);
-                }
-                Some(other) => {
-                    refusal = Some(
-                        RefusedRow::email_taken(&row.key, row.is_active).conflicting_with(other),
-                    );
-                    merge.without_profile(record);
-                }
-                None => {
-                    if existing.emails.get(&user.email_key) == Some(&user.id) {
-                        existing.emails.remove(&user.email_key);
-                    }
-                    existing.emails.insert(key.clone(), user.id);
-                }
-            }
-        }
+        let names = self.usernames();
+        refusal = names
+            .merge_username(&user, row, &mut merge, (existing, plan))
+            .or(refusal);
+        refusal = self
+            .merge_email((&user, record), row, &mut merge, (existing, plan))
+            .or(refusal);
         if let Some(id) = &merge.changes.workos_user_id {
             match self.owner(&existing.workos_ids, id) {
                 Some(other) => {

@@ -2,11 +2,11 @@
 
 /// A generator of random numbers: SplitMix64.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// The generator of one case. Each case has its own, so that it does not depend on those before it.
-    pub(super) fn new(seed: u64, case: usize) -> Self {
+    pub(crate) fn new(seed: u64, case: usize) -> Self {
         let case = u64::try_from(case).expect("a small number");
         let mut random = Self(seed ^ case.wrapping_mul(0xa076_1d64_78bd_642f));
         random.number();
@@ -22,23 +22,23 @@ impl Random {
     }
 
     /// A number from 0 to `end`, without `end`.
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).expect("a small number");
         usize::try_from(self.number() % end).expect("a small number")
     }
 
     /// True once in `times` on average.
-    pub(super) fn one_in(&mut self, times: usize) -> bool {
+    pub(crate) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
     /// One of these.
-    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 
     /// An id as simplejwt makes it.
-    pub(super) fn id(&mut self) -> String {
+    pub(crate) fn id(&mut self) -> String {
         format!("{:016x}{:016x}", self.number(), self.number())
     }
 }

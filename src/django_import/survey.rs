@@ -1,0 +1,123 @@
+//! Reads the whole table before the first batch of a later import, to decide what depends on several rows.
+//!
+//! A batch does not know what becomes of an account of another batch: whether Django has closed it, and whether it gives
+//! up its email or username. Without this, the result would depend on the batches.
+
+use std::collections::{HashMap, HashSet};
+
+use super::existing::ExistingRows;
+use super::moves::ValueMoves;
+use super::row::DjangoUser;
+use super::source_keys::SourceKeys;
+use crate::accounts::{User, UserKey};
+use crate::django_import::ledger::ImportRecord;
+use crate::ids::UserId;
+
+/// What a survey of the table has found; empty in a first import, which needs none.
+#[derive(Default)]
+pub(super) struct TableSurvey {
+    /// The keys of all rows.
+    pub(super) keys: SourceKeys,
+    pub(super) emails: ValueMoves,
+    pub(super) usernames: ValueMoves,
+    /// The accounts that Django has closed and that give up their email for an open account.
+    closed: HashSet<UserId>,
+    /// The accounts closed here that hold the email of another row, and give it up if Django has no row of theirs.
+    closed_here: HashMap<UserId, UserKey>,
+    is_complete: bool,
+}
+
+impl TableSurvey {
+    /// Adds the rows of a batch, whose accounts are in `existing`.
+    pub(super) fn add(&mut self, existing: &ExistingRows, rows: &[DjangoUser], source_table: &str) {
+        for row in rows {
+            let id = existing.account_id(&row.key);
+            match (existing.users.get(&id), existing.records.get(&id)) {
+                (Some(user), Some(record)) if existing.refusal(id, row, source_table).is_none() => {
+                    self.add_known(existing, (user, record), row);
+                }
+                (None, None) if row.is_active => {
+                    if let Ok(email) = &row.email {
+                        self.emails.add_new(&email.key);
+                        self.add_owner(existing, &email.key, source_table);
+                    }
+                    if let Some(username) = &row.username {
+                        self.usernames.add_new(username);
+                    }
+                }
+                _ => {}
+            }
+            if let (Ok(email), true) = (&row.email, existing.records.contains_key(&id)) {
+                self.add_owner(existing, &email.key, source_table);
+            }
+        }
+    }
+
+    fn add_known(
+        &mut self,
+        existing: &ExistingRows,
+        (user, record): (&User, &ImportRecord),
+        row: &DjangoUser,
+    ) {
+        let is_open = record.merged_is_active(user, row);
+        if !row.is_active && !is_open && record.can_release_email_of(user) {
+            self.closed.insert(user.id);
+        }
+        let account = (user.id, is_open && row.is_active);
+        if let Ok(email) = &row.email
+            && email.key != user.email_key
+            && user.workos_user_id.is_none()
+            && record.matches_profile_of(user)
+        {
+            let owner = existing.emails.get(&email.key).copied();
+            let change = (Some(user.email_key.as_str()), email.key.as_str());
+            self.emails.add(account, change, owner);
+        }
+        if let Some(username) = &row.username
+            && user.username.as_ref() != Some(username)
+        {
+            let owner = existing.usernames.get(username).copied();
+            let change = (user.username.as_deref(), username.as_str());
+            self.usernames.add(account, change, owner);
+        }
+    }
+
+    fn add_owner(&mut self, existing: &ExistingRows, email_key: &str, source_table: &str) {
+        let owner = existing.emails.get(email_key);
+        let owner = owner.and_then(|owner| existing.email_owners.get(owner));
+        if let Some((owner, record)) = owner
+            && !owner.is_active
+            && record.is_of_table(source_table)
+            && record.can_release_email_of(owner)
+        {
+            self.closed_here.insert(owner.id, owner.key());
+        }
+    }
+
+    /// Decides, after the last row was added.
+    pub(super) fn complete(&mut self) {
+        self.is_complete = true;
+        let mut emails = std::mem::take(&mut self.emails);
+        emails.resolve(|owner| self.gives_way(owner));
+        self.emails = emails;
+        self.usernames.resolve(|_| false);
+    }
+
+    /// Whether the account gives up its email for an open one: Django has closed it, or has it no longer and it is closed
+    /// here. One that was closed here alone keeps its email, because Django still has its owner.
+    pub(super) fn gives_way(&self, owner: UserId) -> bool {
+        let is_gone = |key: &UserKey| self.is_complete && !self.keys.contains(key);
+        self.closed.contains(&owner) || self.closed_here.get(&owner).is_some_and(is_gone)
+    }
+
+    /// Notes the accounts that keep their email, and those that keep their username.
+    pub(super) fn keep(&mut self, [emails, usernames]: [Vec<UserId>; 2]) {
+        emails.into_iter().for_each(|id| self.emails.keep(id));
+        usernames.into_iter().for_each(|id| self.usernames.keep(id));
+    }
+
+    /// Whether the table was read.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+}
