@@ -43,7 +43,7 @@ pub async fn cross_site(
 /// Whether the route neither reads nor sets a cookie, so that a request whose answer the page cannot read gains
 /// little. Mobile applications in a web view have origins that cannot be listed. Without the cookie policy, a
 /// sign-in leaves the tokens to the page that sent it.
-fn uses_no_cookie(path: &str, settings: &Settings) -> bool {
+pub(super) fn uses_no_cookie(path: &str, settings: &Settings) -> bool {
     let api = &settings.api;
     match api.prefix.route(path).unwrap_or_default() {
         "/token/verify" => true,

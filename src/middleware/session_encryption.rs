@@ -12,6 +12,7 @@ use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
+use super::cross_site::uses_no_cookie;
 use crate::clock::Timestamp;
 use crate::error::{Error, InternalError};
 use crate::ids::SessionId;
@@ -74,12 +75,13 @@ pub(crate) enum OpenedCookie {
         /// The sessions of the further valid cookies of the name.
         others: Vec<SessionId>,
     },
-    /// No key opens any of the cookies.
+    /// No key opens any of the cookies, and one of them has the form of ours.
     Invalid,
 }
 
 /// Runs before actix-session, which knows only one key. A cookie that a fallback key opens is passed on
-/// sealed with the current key. A cookie that no key opens is removed from the browser.
+/// sealed with the current key. A cookie of ours that no key opens is removed from the browser, except by the routes
+/// that touch no cookie.
 pub async fn open_with_fallback_keys(
     app: web::Data<AppState>,
     mut request: ServiceRequest,
@@ -95,10 +97,11 @@ pub async fn open_with_fallback_keys(
     }
     let name = &app.settings.session_cookie_name;
     let opened = rewrite_cookies(request.headers_mut(), name, &app.keys);
-    let is_invalid = matches!(opened, OpenedCookie::Invalid);
+    let touches_cookies = !uses_no_cookie(request.path(), &app.settings);
+    let is_invalid = touches_cookies && matches!(opened, OpenedCookie::Invalid);
     if let OpenedCookie::Valid { stale, others, .. } = opened {
         let mut extensions = request.extensions_mut();
-        if stale {
+        if stale && touches_cookies {
             extensions.insert(OpenedByFallback);
         }
         if !others.is_empty() {
@@ -176,14 +179,16 @@ pub(crate) fn rewrite_cookies(headers: &mut HeaderMap, name: &str, keys: &Keys) 
 }
 
 /// The first cookie that a key opens. Another application may have set a cookie of the same name for
-/// the whole domain, which browsers may send before ours. Django's session cookies are left alone: they
-/// are valid for the Django beside this program.
+/// the whole domain, which browsers may send before ours. Such a cookie is left alone: it is valid for the Django,
+/// or another program, beside this one.
 fn open_first(cookies: &[Cookie<'static>], keys: &Keys) -> OpenedCookie {
-    if cookies.iter().all(|cookie| is_djangos(cookie.value())) {
+    let ours = cookies.iter().filter(|cookie| may_be_ours(cookie.value()));
+    let ours: Vec<_> = ours.collect();
+    if ours.is_empty() {
         return OpenedCookie::Missing;
     }
-    let opened = cookies
-        .iter()
+    let opened = ours
+        .into_iter()
         .filter_map(|cookie| Some((cookie, open(cookie, keys)?)));
     let opened: Vec<_> = opened.collect();
     let others = other_sessions_in(&opened);
@@ -223,14 +228,15 @@ fn other_sessions_in(opened: &[(&Cookie<'static>, (Cookie<'static>, bool))]) -> 
     others.cloned().collect()
 }
 
-/// Whether a value has the form of one of Django's session cookies: a key of 32 lower-case letters and
-/// digits, or signed data with its colons. Ours are longer, and have no colon.
-fn is_djangos(value: &str) -> bool {
-    let is_key = value.len() == 32
-        && value
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    is_key || value.matches(':').count() == 2
+/// Whether a value has the form of our session cookies: Base64 of a nonce, a tag and the encrypted content. Django's
+/// are 32 letters and digits, or signed data with colons; the random ids of other programs are shorter, and their
+/// signed or encrypted data have dots, colons or hyphens between the parts.
+fn may_be_ours(value: &str) -> bool {
+    /// Fewer bytes than the content with a session's id takes.
+    const MIN_LENGTH: usize = 100;
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let digits = value.trim_end_matches('=');
+    value.len() >= MIN_LENGTH && value.len().is_multiple_of(4) && digits.bytes().all(is_base64)
 }
 
 fn seal(plain: Cookie<'static>, keys: &Keys) -> Option<Cookie<'static>> {

@@ -4,6 +4,7 @@ use reqwest::Method;
 use reqwest::header::COOKIE;
 
 use crate::support::app::{TestApp, Visitor};
+use crate::support::steps::{is_removal, set_cookie};
 
 /// Whether the home page greets the user for a request with these `Cookie` headers.
 async fn greets(app: &TestApp, lines: &[&[u8]]) -> bool {
@@ -92,6 +93,84 @@ async fn a_cookie_of_the_same_name_from_another_application_does_not_hide_ours()
         let response = ada.get_with_cookies("/account", &cookies).await;
         assert_eq!(response.status(), 200, "{cookies}");
     }
+}
+
+/// Django, PHP, Express, Rails and others on the same host may use the same name.
+#[tokio::test]
+async fn another_programs_session_cookie_is_never_removed() {
+    let app = TestApp::start();
+    for theirs in [
+        "theirs",
+        "",
+        "x7f0q2m9c4k1z8v3b6n5t0r2w4y6u8i1",
+        ".eJxVjDsOwjAQ:1uXy2Z:mB3cVn0sQ8kT7wYpR2dL5fH1jG9aE4xK6oU0iC3zS8M",
+        "s%3Afsoa8dh3k2l.Qm9vbGVhbnMgYXJlIG5vdCBzdHJpbmdzIGJ1dCBob29rcw",
+        "eyJ1c2VyIjoxfQ.ZzZ6ZQ.c2lnbmF0dXJlLW9mLWEtZmxhc2stY29va2ll",
+        "ZW5jcnlwdGVkLWRhdGEtb2YtcmFpbHMtdGhhdC1pcy1sb25nLWVub3VnaC10by1iZS1vdXJz%3D--aXY%3D--dGFn%3D%3D",
+        "5f4dcc3b5aa765d61d8327deb882cf995f4dcc3b5aa765d61d8327deb882cf99",
+        "%ff",
+        "not-ascii-\u{e9}",
+    ] {
+        let cookie = format!("sessionid={theirs}");
+        for (method, path) in [
+            (Method::GET, "/"),
+            (Method::GET, "/login"),
+            (Method::GET, "/account"),
+            (Method::GET, "/api/users/me"),
+            (Method::POST, "/api/token"),
+            (Method::POST, "/api/token/verify"),
+            (Method::POST, "/api/auth/google"),
+        ] {
+            let request = app.visitor().request(method, path);
+            let response = request
+                .header(COOKIE, cookie.as_bytes())
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(set_cookie(&response, "sessionid"), None, "{path} {theirs}");
+        }
+    }
+}
+
+/// A key that is gone: pages remove the cookie, and the routes that touch no cookie leave it. With a fallback key, pages
+/// seal it anew.
+#[tokio::test]
+async fn routes_that_touch_no_cookie_leave_our_own_one_too() {
+    let before = TestApp::start();
+    let ada = before.signed_in("ada@example.com").await;
+    let ours = format!("sessionid={}", ada.cookie("/", "sessionid").unwrap());
+    let clock = before.clock.clone();
+    let mut database = before.stop();
+    for has_fallback in [false, true] {
+        let mut builder = TestApp::builder().setting(
+            "SECRET_KEY",
+            "another-made-up-key-with-more-than-fifty-characters-in-it",
+        );
+        if has_fallback {
+            builder = builder.setting("SECRET_KEY_FALLBACKS", crate::support::app::SECRET_KEY);
+        }
+        let app = builder.database(database).clock(clock.clone()).start();
+        for path in [
+            "/api/token",
+            "/api/token/refresh",
+            "/api/token/verify",
+            "/api/auth/okta",
+        ] {
+            let request = app.visitor().request(Method::POST, path);
+            let response = request.header(COOKIE, &ours).send().await.unwrap();
+            assert_eq!(response.headers().get("set-cookie"), None, "{path}");
+        }
+        let page = ada_page(&app, &ours).await;
+        assert_eq!(is_removal(&page), !has_fallback, "{page}");
+        database = app.stop();
+    }
+}
+
+/// The session cookie that a page sets.
+async fn ada_page(app: &TestApp, cookies: &str) -> String {
+    let request = app.visitor().request(Method::GET, "/");
+    let response = request.header(COOKIE, cookies).send().await.unwrap();
+    set_cookie(&response, "sessionid").expect("a cookie")
 }
 
 /// Otherwise the response would be several times as large as the request, and a client that does not read it
