@@ -49,9 +49,9 @@ impl RequestBody {
         }
         if media_type.len() > LONGEST_MEDIA_TYPE {
             Err(ApiError::UnsupportedMediaType(media_type.to_owned()))
-        } else if body_type.is("application/json") {
+        } else if body_type.is_read_as("application/json") {
             Self::from_json(bytes, body_type.charset()?)
-        } else if !body_type.is_form() {
+        } else if !body_type.is_read_as_form() {
             Err(ApiError::UnsupportedMediaType(media_type.to_owned()))
         } else {
             Ok(Self::from_form(body_type.read_form(bytes)?))

@@ -5,10 +5,18 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16LE, mem};
 
-/// Python's codecs that turn bytes into bytes. Django REST framework refuses them, because some of them
-/// decompress.
-const BYTE_CODECS: [&str; 8] = [
-    "base64", "bz2", "hex", "quopri", "rot13", "uu", "zip", "zlib",
+/// Python's codecs that turn bytes into bytes, which Django REST framework refuses because some of them
+/// decompress, and `undefined`, which encodes nothing.
+const REFUSED_CODECS: [&str; 9] = [
+    "base64",
+    "bz2",
+    "hex",
+    "quopri",
+    "rot13",
+    "undefined",
+    "uu",
+    "zip",
+    "zlib",
 ];
 
 /// The charset of a body.
@@ -22,8 +30,21 @@ pub enum Charset {
     Utf8Signed,
     /// UTF-16 with a byte order mark.
     Utf16,
+    /// UTF-32, which no browser knows.
+    Utf32(Utf32),
     /// Any charset of the WHATWG Encoding Standard.
     Web(&'static Encoding),
+}
+
+/// The order of the bytes in UTF-32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Utf32 {
+    /// As a byte order mark says.
+    Marked,
+    /// The lowest byte first.
+    LittleEndian,
+    /// The highest byte first.
+    BigEndian,
 }
 
 impl Default for Charset {
@@ -36,9 +57,17 @@ impl Charset {
     /// The charset with this name. An unknown one counts as UTF-8, as in Django; `None` for a codec that
     /// Django REST framework refuses.
     pub fn named(name: &str) -> Option<Self> {
+        match is_refused(&letters(name)) {
+            true => None,
+            false => Some(Self::known(name).unwrap_or_default()),
+        }
+    }
+
+    /// The charset with this name, if it is known and not refused.
+    pub fn known(name: &str) -> Option<Self> {
         let name = name.trim().to_ascii_lowercase();
-        let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        if BYTE_CODECS.contains(&letters.trim_end_matches("codec")) {
+        let letters = letters(&name);
+        if is_refused(&letters) {
             return None;
         }
         Some(match letters.as_str() {
@@ -46,6 +75,9 @@ impl Charset {
             "latin1" | "latin" | "iso88591" | "l1" | "cp819" | "8859" => Self::Latin1,
             "utf8sig" => Self::Utf8Signed,
             "utf16" | "u16" => Self::Utf16,
+            "utf32" | "u32" => Self::Utf32(Utf32::Marked),
+            "utf32le" => Self::Utf32(Utf32::LittleEndian),
+            "utf32be" => Self::Utf32(Utf32::BigEndian),
             _ => {
                 let spellings = [
                     name.clone(),
@@ -56,7 +88,7 @@ impl Charset {
                 let labels = spellings.iter().map(String::as_bytes);
                 let encoding = labels.filter_map(Encoding::for_label).next();
                 let encoding = encoding.or_else(|| utf_16(&letters));
-                encoding.map_or_else(Self::default, Self::Web)
+                Self::Web(encoding?)
             }
         })
     }
@@ -69,6 +101,7 @@ impl Charset {
             Self::Utf16 => Encoding::for_bom(bytes)
                 .filter(|(encoding, _)| *encoding != UTF_8)
                 .and_then(|(encoding, mark)| strictly(encoding, &bytes[mark..])),
+            Self::Utf32(order) => utf_32(bytes, order).map(Cow::Owned),
             Self::Ascii => strictly(UTF_8, bytes),
             Self::Utf8Signed => strictly(UTF_8, without_mark(bytes)),
             Self::Web(encoding) => strictly(encoding, bytes),
@@ -79,6 +112,10 @@ impl Charset {
     pub fn decode_whole(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
         match self {
             Self::Utf16 if Encoding::for_bom(bytes).is_none() => strictly(UTF_16LE, bytes),
+            Self::Utf32(Utf32::Marked) => {
+                let little = || utf_32(bytes, Utf32::LittleEndian);
+                utf_32(bytes, Utf32::Marked).or_else(little).map(Cow::Owned)
+            }
             _ => self.decode(bytes),
         }
     }
@@ -95,6 +132,10 @@ impl Charset {
             }
             Self::Latin1 => return latin1(bytes),
             Self::Utf16 => return UTF_16LE.decode(bytes).0,
+            Self::Utf32(_) => {
+                let text = self.decode_whole(bytes);
+                return text.unwrap_or_else(|| Cow::Owned(char::REPLACEMENT_CHARACTER.into()));
+            }
             Self::Utf8Signed => return UTF_8.decode_without_bom_handling(without_mark(bytes)).0,
             Self::Ascii => UTF_8,
             Self::Web(encoding) => encoding,
@@ -106,6 +147,34 @@ impl Charset {
 /// ISO 8859-1, in which any bytes are valid.
 pub fn latin1(bytes: &[u8]) -> Cow<'_, str> {
     mem::decode_latin1(bytes)
+}
+
+fn letters(name: &str) -> String {
+    let name = name.chars().filter(char::is_ascii_alphanumeric);
+    name.map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+fn is_refused(letters: &str) -> bool {
+    REFUSED_CODECS.contains(&letters.trim_end_matches("codec"))
+}
+
+/// The text in UTF-32; `None` if it is not valid, or has no mark where it needs one.
+fn utf_32(bytes: &[u8], order: Utf32) -> Option<String> {
+    let (bytes, is_little) = match order {
+        Utf32::LittleEndian => (bytes, true),
+        Utf32::BigEndian => (bytes, false),
+        Utf32::Marked => match bytes.strip_prefix(b"\xff\xfe\0\0") {
+            Some(rest) => (rest, true),
+            None => (bytes.strip_prefix(b"\0\0\xfe\xff")?, false),
+        },
+    };
+    let (units, rest) = bytes.as_chunks::<4>();
+    let number = |unit: &[u8; 4]| match is_little {
+        true => u32::from_le_bytes(*unit),
+        false => u32::from_be_bytes(*unit),
+    };
+    let text = units.iter().map(|unit| char::from_u32(number(unit)));
+    text.collect::<Option<String>>().filter(|_| rest.is_empty())
 }
 
 fn utf_16(letters: &str) -> Option<&'static Encoding> {
@@ -144,6 +213,10 @@ mod tests {
             ("utf-16", b"\xfe\xff\0a", "a"),
             ("utf_16_le", b"a\0", "a"),
             ("utf-16-be", b"\0a", "a"),
+            ("utf-32", b"\xff\xfe\0\0a\0\0\0", "a"),
+            ("UTF32", b"\0\0\xfe\xff\0\0\0\xe9", "é"),
+            ("utf_32_le", b"\xe9\0\0\0", "é"),
+            ("utf-32-be", b"\0\x01\xf6\0", "\u{1f600}"),
             ("utf-8-sig", b"\xef\xbb\xbfa", "a"),
             ("utf-8", b"\xef\xbb\xbfa", "\u{feff}a"),
             ("no-such-charset", b"\xc3\xa9", "é"),
@@ -152,7 +225,7 @@ mod tests {
             assert_eq!(charset.decode(bytes).as_deref(), Some(text), "{name}");
             assert_eq!(charset.decode_lossy(bytes), text, "{name}");
         }
-        for codec in ["bz2", "zlib_codec", "ROT-13", "base64"] {
+        for codec in ["bz2", "zlib_codec", "ROT-13", "base64", "undefined"] {
             assert_eq!(Charset::named(codec), None, "{codec}");
         }
     }
@@ -163,6 +236,9 @@ mod tests {
             ("ascii", &b"a\xe9"[..], "a\u{fffd}"),
             ("utf-8", b"a\xff", "a\u{fffd}"),
             ("utf-16", b"a\0", "a"),
+            ("utf-32", b"a\0\0\0", "a"),
+            ("utf-32", b"a\0", "\u{fffd}"),
+            ("utf-32-le", b"\0\0\x11\0", "\u{fffd}"),
         ] {
             let charset = Charset::named(name).unwrap();
             assert_eq!(charset.decode(bytes), None, "{name}");

@@ -49,6 +49,9 @@ pub enum FormError {
     /// The charset is one of those codecs that are refused.
     #[error("Unsupported charset \"{0}\" in request Content-Type header.")]
     Charset(String),
+    /// The type is `*/form-data`, which Django's parser of parts does not take.
+    #[error("Multipart form parse error - Invalid Content-Type: {0}")]
+    ContentType(String),
     /// The boundary is missing or malformed.
     #[error("Multipart form parse error - Invalid boundary in multipart: {0}")]
     Boundary(String),
@@ -66,6 +69,14 @@ impl<'a> BodyType<'a> {
     pub fn is(self, media_type: &str) -> bool {
         let kind = self.0.split(';').next().unwrap_or_default();
         kind.trim().eq_ignore_ascii_case(media_type)
+    }
+
+    /// Whether Django REST framework reads a body of this type as one of `media_type`: either part may be `*`.
+    pub fn is_read_as(self, media_type: &str) -> bool {
+        let kind = self.0.split(';').next().unwrap_or_default();
+        let parts = kind.trim().split_once('/').zip(media_type.split_once('/'));
+        let is_same = |sent: &str, known: &str| sent == "*" || sent.eq_ignore_ascii_case(known);
+        parts.is_some_and(|(sent, known)| is_same(sent.0, known.0) && is_same(sent.1, known.1))
     }
 
     /// A parameter without its quotes. The last one counts, as in Django.
@@ -97,11 +108,20 @@ impl<'a> BodyType<'a> {
         self.is(URLENCODED) || self.is(MULTIPART)
     }
 
+    /// Whether Django REST framework reads a body of this type as a form.
+    pub fn is_read_as_form(self) -> bool {
+        self.is_read_as(URLENCODED) || self.is_read_as(MULTIPART)
+    }
+
     /// Reads a form.
     pub fn read_form(self, body: &Bytes) -> Result<FormFields, FormError> {
         let charset = self.charset()?;
-        if !self.is(MULTIPART) {
+        if self.is_read_as(URLENCODED) {
             return urlencoded(body, charset);
+        }
+        let kind = self.0.trim_start().to_ascii_lowercase();
+        if !kind.starts_with("multipart/") {
+            return Err(FormError::ContentType(self.0.to_owned()));
         }
         let boundary = self.boundary()?;
         let mut fields = FormFields::new();
@@ -204,10 +224,14 @@ async fn read_parts(
         if header_size(part.headers()) > MAX_PART_HEADERS {
             return Err(FormError::PartHeaders);
         }
-        let name = part.name().map(str::to_owned);
-        let Some(name) = name.or_else(|| disposition_parameter(&part, "name")) else {
-            continue;
+        let name = match disposition_parameter(&part, "name*") {
+            Some(extended) => extended_value(&extended),
+            None => {
+                let name = part.name().map(str::to_owned);
+                name.or_else(|| disposition_parameter(&part, "name"))
+            }
         };
+        let Some(name) = name else { continue };
         let name = charset.decode_lossy(name.trim().as_bytes()).into_owned();
         if is_file(&part) {
             files += 1;
@@ -268,6 +292,22 @@ fn disposition_parameter(part: &Field<'_>, name: &str) -> Option<String> {
     let value = part.headers().get(CONTENT_DISPOSITION)?;
     let value = String::from_utf8_lossy(value.as_bytes());
     BodyType(&value).parameter(name).map(str::to_owned)
+}
+
+/// The text of a parameter `name*` (RFC 5987): `charset'language'text`, with percent-encoded bytes. `None` if the
+/// charset is unknown; Django then leaves the part out.
+fn extended_value(value: &str) -> Option<String> {
+    let mut pieces = value.splitn(3, '\'');
+    let (charset, text) = match (pieces.next(), pieces.next(), pieces.next()) {
+        (Some(charset), Some(_), Some(text)) => (charset, text),
+        _ => ("", value),
+    };
+    let charset = match charset {
+        "" => Charset::Ascii,
+        named => Charset::known(named)?,
+    };
+    let bytes = percent_decoded(text.as_bytes());
+    Some(charset.decode_lossy(&bytes).into_owned())
 }
 
 /// Whether a part is a file: it has a file's name.

@@ -16,6 +16,9 @@ const JSON_TYPES: &[&str] = &[
     "application/json; indent=4",
     "application/json; charset=",
     "application/json; charset=unknown",
+    "application/*",
+    "*/*",
+    "*/json; charset=utf-8",
     "application/json;",
     " application/json ",
 ];
@@ -26,8 +29,9 @@ const OTHER_TYPES: &[&str] = &[
     "application/vnd.api+json",
     "application/xml",
     "application/octet-stream",
-    "application/*",
-    "*/*",
+    "*/form-data; boundary=b",
+    "text/*",
+    "*",
     "json",
     "application/json, text/plain",
     "application/json/",
@@ -42,6 +46,7 @@ const OTHER_TYPES: &[&str] = &[
     ";",
     "application/json; charset=zlib",
     "application/json; charset=hex",
+    "application/json; charset=undefined",
 ];
 const CHARSETS: &[&str] = &[
     "utf-8",
@@ -55,6 +60,9 @@ const CHARSETS: &[&str] = &[
     "gbk",
     "big5",
     "euc-kr",
+    "utf-32",
+    "utf_32_le",
+    "utf-32be",
     "utf-16le",
     "utf-16be",
     "utf-16",
@@ -202,7 +210,12 @@ fn in_charset(random: &mut Random, media_type: &str, text: &str) -> (String, Vec
         charset
     };
     let utf_16 = |to: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(to).collect::<Vec<u8>>();
+    let utf_32 =
+        |to: fn(u32) -> [u8; 4]| text.chars().flat_map(|c| to(c.into())).collect::<Vec<u8>>();
     let body = match charset {
+        "utf-32" => [b"\xff\xfe\0\0".to_vec(), utf_32(u32::to_le_bytes)].concat(),
+        "utf_32_le" => utf_32(u32::to_le_bytes),
+        "utf-32be" => utf_32(u32::to_be_bytes),
         "utf-16le" => utf_16(u16::to_le_bytes),
         "utf-16be" => utf_16(u16::to_be_bytes),
         "utf-16" => [b"\xff\xfe".to_vec(), utf_16(u16::to_le_bytes)].concat(),
@@ -334,6 +347,12 @@ fn part(random: &mut Random, boundary: &str, field: &Field) -> String {
         4 => format!("form-data; name=\"{name}\"; filename=\"\""),
         5 => "form-data".to_owned(),
         6 => format!("attachment; name=\"{name}\""),
+        7 => format!("form-data; name*=utf-8''{name}"),
+        8 => format!(
+            "form-data; name=\"other\"; name*=UTF-8'en'{}",
+            name.replace('a', "%61")
+        ),
+        9 => format!("form-data; name*=no-such-charset''{name}"),
         _ => format!("form-data; name=\"{name}\""),
     };
     let more = match random.below(16) {

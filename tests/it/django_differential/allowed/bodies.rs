@@ -48,19 +48,6 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        name: "wildcards as a media type",
-        reason: "`*/*` is no type of a body (RFC 9110, section 8.3); Django takes it for JSON",
-        fields: ANOTHER_STATUS,
-        applies: |facts| {
-            let kind = facts.exchange.request.value("Content-Type");
-            let text = String::from_utf8_lossy(kind);
-            let refusal = format!("Unsupported media type \"{text}\" in request.");
-            (kind == b"*/*" || kind == b"application/*")
-                && has_read_body(facts)
-                && facts.ours().is(415, &detail(&refusal))
-        },
-    },
-    Rule {
         name: "no media type",
         reason: "Django's development server invents text/plain; others leave the type empty, as vestibule does",
         fields: &["body"],
