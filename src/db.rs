@@ -38,6 +38,7 @@ use crate::settings::{DatabaseSettings, DatabaseUrl};
 use conn::OpenMode;
 use faults::Faults;
 use lane::Lane;
+use pool::LockWait;
 use readiness::Readiness;
 use row_queues::{RowKey, RowQueues};
 use sqlite_file::SqliteFile;
@@ -134,6 +135,11 @@ impl Database {
         }
     }
 
+    /// Whether writes for one account pass a queue, as on PostgreSQL.
+    pub(crate) fn has_queues(&self) -> bool {
+        self.queues.is_some()
+    }
+
     /// A handle that reads with a connection which requests do not use, for what every request depends on.
     pub fn reserved(&self) -> Self {
         Self {
@@ -187,14 +193,14 @@ impl Database {
         run_blocking(move || {
             let _held = (permit, in_turn);
             for _ in 1..ATTEMPTS {
-                match database.write_once(queries.clone()) {
+                match database.noted(database.writer.write(queries.clone())) {
                     (Err(_), faults) if faults.any_of(Faults::CONFLICT) => {
                         log::info!("a transaction conflicted with another one; running it again");
                     }
                     (outcome, _) => return outcome,
                 }
             }
-            database.write_once(queries).0
+            database.noted(database.writer.write(queries)).0
         })
         .await
     }
@@ -204,7 +210,7 @@ impl Database {
         &self,
         queries: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        let outcome = self.reader.read(queries);
+        let outcome = self.reader.read_once(queries, LockWait::Long);
         outcome.map_err(|failure| failure.error)
     }
 
@@ -213,14 +219,12 @@ impl Database {
         &self,
         queries: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.write_once(queries).0
+        self.noted(self.writer.write_once(queries, LockWait::Long))
+            .0
     }
 
-    fn write_once<T, E: From<DbError>>(
-        &self,
-        queries: impl FnOnce(&mut Conn) -> Result<T, E>,
-    ) -> (Result<T, E>, Faults) {
-        let (outcome, faults) = self.writer.write(queries);
+    /// Notes the outcome of a write for the readiness probe.
+    fn noted<T, E>(&self, (outcome, faults): (Result<T, E>, Faults)) -> (Result<T, E>, Faults) {
         self.readiness.note_write(outcome.is_ok(), faults);
         (outcome, faults)
     }
@@ -247,13 +251,16 @@ impl Database {
     }
 
     async fn probe(&self) -> Result<bool, DbError> {
+        let database = Self {
+            reader: Arc::clone(&self.probe),
+            ..self.clone()
+        };
+        if !database.read(migrations::pending).await?.is_empty() {
+            return Ok(false);
+        }
         let permit = self.probe.permit().await?;
-        let database = self.clone();
         run_blocking(move || {
             let _held = permit;
-            if !Migrations::new(database.probe.get()?).pending()?.is_empty() {
-                return Ok(false);
-            }
             database.probe_write()?;
             Ok(true)
         })

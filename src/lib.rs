@@ -27,6 +27,7 @@
 //!   this site, the Content-Security-Policy.
 //! - [`commands`]: one file per management command.
 
+mod account_queue;
 pub mod accounts;
 pub mod api;
 pub mod audit;

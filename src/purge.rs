@@ -69,43 +69,55 @@ pub async fn purge_expired_at(
     let revoked_retention = lifetime.max(TimeDelta::days(1));
     let expired_at = now.plus(-retention.leeway);
     let oldest_event = now.plus(-retention.audit_events);
-    in_batches(database, move |conn, limit| {
+    let mut failure = None;
+    // One locked row must not stop the other tables.
+    let mut count = |outcome: Result<usize, DbError>| match outcome {
+        Ok(rows) => rows,
+        Err(error) => {
+            failure.get_or_insert(error);
+            0
+        }
+    };
+    let successors = in_batches(database, move |conn, limit| {
         RefreshTokenRow::delete_expired_successors(conn, now, limit)
-    })
-    .await?;
+    });
+    count(successors.await);
+    let refresh_tokens = in_batches(database, move |conn, limit| {
+        RefreshTokenRow::delete_expired(conn, expired_at, limit)
+    });
+    let sessions = in_batches(database, move |conn, limit| {
+        SessionRow::delete_expired(conn, now, revoked_retention, limit)
+    });
+    let webhook_events = in_batches(database, move |conn, limit| {
+        webhooks::delete_expired(conn, now, limit)
+    });
+    let pending_sign_ins = in_batches(database, move |conn, limit| {
+        PendingSignInRow::delete_expired(conn, now, limit)
+    });
     let deleted = DeletedRows {
-        refresh_tokens: in_batches(database, move |conn, limit| {
-            RefreshTokenRow::delete_expired(conn, expired_at, limit)
-        })
-        .await?,
-        sessions: in_batches(database, move |conn, limit| {
-            SessionRow::delete_expired(conn, now, revoked_retention, limit)
-        })
-        .await?,
-        webhook_events: in_batches(database, move |conn, limit| {
-            webhooks::delete_expired(conn, now, limit)
-        })
-        .await?,
-        pending_sign_ins: in_batches(database, move |conn, limit| {
-            PendingSignInRow::delete_expired(conn, now, limit)
-        })
-        .await?,
+        refresh_tokens: count(refresh_tokens.await),
+        sessions: count(sessions.await),
+        webhook_events: count(webhook_events.await),
+        pending_sign_ins: count(pending_sign_ins.await),
     };
     // Tombstones, also of the sessions just deleted, old deletions at WorkOS and old audit events are not
     // counted.
-    in_batches(database, move |conn, limit| {
+    let tombstones = in_batches(database, move |conn, limit| {
         delete_expired_tombstones(conn, now, limit)
-    })
-    .await?;
-    in_batches(database, move |conn, limit| {
+    });
+    count(tombstones.await);
+    let deletions = in_batches(database, move |conn, limit| {
         delete_old_workos_deletions(conn, now, limit)
-    })
-    .await?;
-    in_batches(database, move |conn, limit| {
+    });
+    count(deletions.await);
+    let events = in_batches(database, move |conn, limit| {
         delete_old_events(conn, oldest_event, limit)
-    })
-    .await?;
-    Ok(deleted)
+    });
+    count(events.await);
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(deleted),
+    }
 }
 
 /// Calls [`purge`] if the job is due by the database's clock and no other replica has claimed it. Otherwise returns

@@ -33,6 +33,8 @@ use drain::ListeningSocket;
 /// How long a connection may stay open without a complete request: longer than keep-alive and the time for
 /// a body together.
 const LONGEST_IDLE: Duration = Duration::from_secs(75);
+/// How long a stopping server waits for renewals in the background, and then for the last audit events.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server that is listening. It handles requests while [`run_until`](Self::run_until) is awaited.
 pub struct Application {
@@ -159,11 +161,14 @@ impl Application {
             () = measure_password_costs_periodically(&state.database, &state.hasher) => {}
             () = &mut stop => {}
         }
+        if let Err(elapsed) = tokio::time::timeout(FINISH_TIMEOUT, state.renewal.finish()).await {
+            log::warn!("renewals of sessions were not finished before the stop: {elapsed}");
+        }
         let stopped = tokio::join!(handle.stop(true), server).1;
-        state
-            .failures
-            .write(&state.database, state.clock.now())
-            .await;
+        let failures = state.failures.write(&state.database, state.clock.now());
+        if let Err(elapsed) = tokio::time::timeout(FINISH_TIMEOUT, failures).await {
+            log::error!("failed to write the audit events of failures, which are lost: {elapsed}");
+        }
         stopped
     }
 }

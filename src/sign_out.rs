@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use diesel::QueryResult;
 
+use crate::account_queue::AccountReference;
 use crate::accounts::revoke_all_sessions;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
@@ -63,10 +64,7 @@ impl SignOutService {
         now: Timestamp,
     ) -> Result<SignedOut, DbError> {
         let tokens = Arc::clone(&self.tokens);
-        let database = match &request.session_id {
-            Some(id) => self.database.queued_by(id),
-            None => self.database.clone(),
-        };
+        let database = self.queue(&request).await?;
         let (row, workos_sid, ended) = database
             .write(move |conn| {
                 let row = match &request.session_id {
@@ -113,6 +111,14 @@ impl SignOutService {
         })
     }
 
+    /// The database, for the writes of the account that a request names.
+    async fn queue(&self, request: &SignOutRequest) -> Result<Database, DbError> {
+        match request.account() {
+            Some(account) => account.queue(&self.database).await,
+            None => Ok(self.database.clone()),
+        }
+    }
+
     /// Revokes the families of the request's tokens, and ends the sessions that existed only for them, here
     /// and at WorkOS. No browser session ends.
     pub async fn end_families(
@@ -121,7 +127,8 @@ impl SignOutService {
         now: Timestamp,
     ) -> Result<(), DbError> {
         let tokens = Arc::clone(&self.tokens);
-        self.database
+        let database = self.queue(&request).await?;
+        database
             .write(move |conn| {
                 request.end_families(conn, &tokens, now)?;
                 let unused = request.end_sessions_of_tokens(conn, now)?;
@@ -187,9 +194,10 @@ impl SignOutService {
         now: Timestamp,
     ) -> Result<Option<WorkosSid>, DbError> {
         let current_id = current_id.clone();
-        let (ended, current) = self
-            .database
-            .queued_by(&current_id)
+        let account = AccountReference::Session(current_id.clone());
+        let (ended, current) = account
+            .queue(&self.database)
+            .await?
             .write(move |conn| {
                 let Some(SessionRow { user_id, .. }) = SessionRow::by_id(conn, &current_id)? else {
                     return Ok((Vec::new(), None));

@@ -43,6 +43,13 @@ impl<K, S> Clone for SingleFlight<K, S> {
     }
 }
 
+impl<K, S> SingleFlight<K, S> {
+    /// Whether no operation is running.
+    pub fn is_idle(&self) -> bool {
+        self.running.lock().is_empty()
+    }
+}
+
 impl<K: Clone + Eq + Hash, S: Default> SingleFlight<K, S> {
     /// Joins the operation with this key. Returns its progress and, if no such operation is running,
     /// the [`FlightLeader`] with which the caller has to run it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
+use crate::account_queue::AccountReference;
 use crate::accounts::{self, ProvisionError, User, WorkosProfile, provision};
 use crate::audit::{AuditEvent, ChangedBy, RevocationReason};
 use crate::clock::Timestamp;
@@ -15,8 +16,8 @@ use crate::logging::RepeatedWarning;
 use crate::memberships::Memberships;
 use crate::sessions::{RevocationCache, SessionGeneration, SessionRow};
 use crate::tokens::RefreshTokenRow;
-use crate::workos::ClientDevice;
 use crate::workos::webhook::{SignatureError, WebhookEvent, WebhookMessage};
+use crate::workos::{ClientDevice, WorkosUser};
 
 /// Applies WorkOS's events, each once. Cheap to clone.
 #[derive(Clone)]
@@ -90,8 +91,22 @@ impl WebhookService {
             WebhookEvent::MembershipChanged { user_id } => Some(user_id.clone()),
             _ => None,
         };
-        let changes = self
-            .database
+        let account = match &event {
+            WebhookEvent::UserChanged(WorkosUser { id, .. })
+            | WebhookEvent::UserDeleted { id }
+            | WebhookEvent::MembershipChanged { user_id: id } => {
+                Some(AccountReference::WorkosUser(id.clone()))
+            }
+            WebhookEvent::SessionRevoked { id } => {
+                Some(AccountReference::WorkosSession(id.as_str().into()))
+            }
+            WebhookEvent::Other => None,
+        };
+        let database = match account {
+            Some(account) => account.queue(&self.database).await?,
+            None => self.database.clone(),
+        };
+        let changes = database
             .write(move |conn| {
                 if !record(conn, &message, &event, now)? {
                     return Ok(None);

@@ -40,7 +40,7 @@ pub(super) fn session_sql(url: &DatabaseUrl, mode: OpenMode) -> Result<SessionSq
             // Otherwise a transaction that reads and then writes fails at once with "database is locked"
             // under contention, whatever the timeout.
             begin: "BEGIN IMMEDIATE".to_owned(),
-            begin_with_short_wait: None,
+            begin_with_long_wait: None,
             is_behind_pooler: false,
         }),
         #[cfg(feature = "postgres")]

@@ -11,7 +11,7 @@ use super::conn::{Conn, OpenMode};
 use super::error::{DbError, LogPoolErrors};
 use super::faults::Faults;
 use super::pool::{ConnectionManager, LockWait, PooledConn};
-use super::session_sql::SessionSql;
+use super::session_sql::{LONG_LOCK_TIMEOUT, SHORT_LOCK_TIMEOUT, SessionSql};
 use super::sqlite_file::SqliteFile;
 use crate::settings::DatabaseUrl;
 
@@ -33,9 +33,11 @@ pub(super) struct Lane {
     /// One for each connection. A request waits here, in order and without a thread: a pool's waiting threads
     /// would leave none for those who have connections of their own.
     permits: Arc<Semaphore>,
-    /// Half as many. A transaction that gets none waits for a lock only briefly, so that transactions that wait
-    /// for one table or row do not use all connections.
-    long_waits: Arc<Semaphore>,
+    /// Half as many, for transactions that have waited for a lock in vain and wait longer, so that transactions that
+    /// wait for one table or row do not use all connections.
+    long_waits: Semaphore,
+    /// Whether a lock concerns some rows or tables only, as on PostgreSQL.
+    has_row_locks: bool,
 }
 
 impl Lane {
@@ -63,7 +65,8 @@ impl Lane {
             file: file.clone(),
             closing,
             permits: Arc::new(Semaphore::new(permits)),
-            long_waits: Arc::new(Semaphore::new(permits.div_ceil(2))),
+            long_waits: Semaphore::new(permits.div_ceil(2)),
+            has_row_locks: matches!(url, DatabaseUrl::Postgres(_)),
         })
     }
 
@@ -104,13 +107,30 @@ impl Lane {
         }
     }
 
-    /// Runs `queries` in a transaction, and tells what went wrong in it.
+    /// Runs `queries` in a transaction, and tells what went wrong in it. If they fail because of a lock, they run
+    /// again and wait longer for it, unless as many transactions as half of the connections do so already.
     pub(super) fn write<T, E: From<DbError>>(
         &self,
-        queries: impl FnOnce(&mut Conn) -> Result<T, E>,
+        queries: impl FnOnce(&mut Conn) -> Result<T, E> + Clone,
     ) -> (Result<T, E>, Faults) {
-        let long_wait = Arc::clone(&self.long_waits).try_acquire_owned();
-        match self.begin(lock_wait(long_wait.is_ok())) {
+        let began = Instant::now();
+        let first = self.write_once(queries.clone(), LockWait::Short);
+        if first.0.is_ok() || !self.may_be_locked(first.1, began) {
+            return first;
+        }
+        match self.long_waits.try_acquire() {
+            Ok(_held) => self.write_once(queries, LockWait::Long),
+            Err(_) => first,
+        }
+    }
+
+    /// Runs `queries` in a transaction once.
+    pub(super) fn write_once<T, E: From<DbError>>(
+        &self,
+        queries: impl FnOnce(&mut Conn) -> Result<T, E>,
+        wait: LockWait,
+    ) -> (Result<T, E>, Faults) {
+        match self.begin(wait) {
             Ok(mut conn) => {
                 let outcome = conn.finish(queries);
                 (outcome, conn.faults())
@@ -119,23 +139,51 @@ impl Lane {
         }
     }
 
-    /// Runs `queries` that only read. `retry` says whether they may succeed on another connection, or again.
+    /// As [`write`](Self::write), for `queries` that only read.
     pub(super) fn read<T, E: From<DbError>>(
         &self,
+        queries: impl FnOnce(&mut Conn) -> Result<T, E> + Clone,
+    ) -> Result<T, ReadFailure<E>> {
+        let began = Instant::now();
+        match self.read_once(queries.clone(), LockWait::Short) {
+            Err(failure) if self.may_be_locked(failure.faults, began) => {
+                match self.long_waits.try_acquire() {
+                    Ok(_held) => self.read_once(queries, LockWait::Long),
+                    Err(_) => Err(failure),
+                }
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Runs `queries` that only read, once.
+    pub(super) fn read_once<T, E: From<DbError>>(
+        &self,
         queries: impl FnOnce(&mut Conn) -> Result<T, E>,
+        wait: LockWait,
     ) -> Result<T, ReadFailure<E>> {
         let now = Instant::now();
-        let long_wait = Arc::clone(&self.long_waits).try_acquire_owned();
         let failed = |error: DbError| ReadFailure {
             error: error.into(),
             may_succeed_again: false,
+            faults: Faults::default(),
         };
         let mut conn = self.get().map_err(failed)?;
-        let outcome = PooledConn::read(&mut conn, lock_wait(long_wait.is_ok()), queries);
+        let outcome = PooledConn::read(&mut conn, wait, queries);
         outcome.map_err(|error| ReadFailure {
             error,
             may_succeed_again: conn.had_ended(now) || conn.faults().any_of(Faults::CONFLICT),
+            faults: conn.faults(),
         })
+    }
+
+    /// Whether queries that began at this time may have failed because they waited for a lock. Diesel has no kind
+    /// for this error, and its text depends on the server's language.
+    fn may_be_locked(&self, faults: Faults, began: Instant) -> bool {
+        let waited = began.elapsed();
+        self.has_row_locks
+            && faults.any_of(Faults::OTHER)
+            && (SHORT_LOCK_TIMEOUT..LONG_LOCK_TIMEOUT).contains(&waited)
     }
 }
 
@@ -144,14 +192,7 @@ pub(super) struct ReadFailure<E> {
     pub(super) error: E,
     /// Whether the connection had ended before, or another transaction was in the way.
     pub(super) may_succeed_again: bool,
-}
-
-fn lock_wait(is_long: bool) -> LockWait {
-    if is_long {
-        LockWait::Usual
-    } else {
-        LockWait::Short
-    }
+    faults: Faults,
 }
 
 /// Waits for a permit of this semaphore, for as long as for a connection.

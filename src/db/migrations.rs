@@ -51,7 +51,7 @@ impl Migrations {
     /// Names of the migrations that are not applied, the oldest first. Writes nothing, unlike Diesel's own
     /// function.
     pub fn pending(&mut self) -> Result<Vec<String>, DbError> {
-        PooledConn::read(&mut self.conn, LockWait::Usual, pending)
+        PooledConn::read(&mut self.conn, LockWait::Short, pending)
     }
 
     /// Applies the oldest pending migration in its own transaction and returns its name; `None` if none is
@@ -70,13 +70,13 @@ impl Migrations {
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let outcome = self.conn.transaction(LockWait::Usual, apply_next);
+            let outcome = self.conn.transaction(LockWait::Short, apply_next);
             match outcome {
                 Err(DbError::Migration(problem))
                     if is_lock_timeout(&problem) && began.elapsed() < LONGEST_WAIT =>
                 {
                     let others =
-                        PooledConn::read(&mut self.conn, LockWait::Usual, open_transactions);
+                        PooledConn::read(&mut self.conn, LockWait::Short, open_transactions);
                     let others = others.unwrap_or_default();
                     tell(&format!(
                         "{problem}; trying again in {pause:?}. {}",
@@ -189,7 +189,7 @@ fn lock(conn: &mut Conn) -> Result<(), DbError> {
     Ok(())
 }
 
-fn pending(conn: &mut Conn) -> Result<Vec<String>, DbError> {
+pub(super) fn pending(conn: &mut Conn) -> Result<Vec<String>, DbError> {
     let applied = applied(conn)?;
     let known = known(conn)?.into_iter();
     Ok(known

@@ -23,13 +23,13 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// cost a new connection for each request.
 const RECONNECT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a transaction of PostgreSQL waits for a lock.
+/// How long a statement of a transaction of PostgreSQL waits for a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LockWait {
-    /// Two seconds.
-    Usual,
     /// A fifth of a second.
     Short,
+    /// Two seconds.
+    Long,
 }
 
 /// Opens connections for a pool.
@@ -154,8 +154,8 @@ impl PooledConn {
 
     /// Begins a transaction.
     pub(super) fn begin(&mut self, wait: LockWait) -> QueryResult<()> {
-        let statement = match (wait, &self.sql.begin_with_short_wait) {
-            (LockWait::Short, Some(statement)) => statement,
+        let statement = match (wait, &self.sql.begin_with_long_wait) {
+            (LockWait::Long, Some(statement)) => statement,
             _ => &self.sql.begin,
         };
         conn::begin(&mut self.conn, statement)
@@ -198,8 +198,8 @@ impl PooledConn {
         wait: LockWait,
         queries: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        let waits_briefly = wait == LockWait::Short && self.sql.begin_with_short_wait.is_some();
-        if self.sql.is_behind_pooler || waits_briefly {
+        let waits_longer = wait == LockWait::Long && self.sql.begin_with_long_wait.is_some();
+        if self.sql.is_behind_pooler || waits_longer {
             self.transaction(wait, queries)
         } else {
             queries(&mut self.conn)

@@ -16,7 +16,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the last writes and the last probe found.
 #[derive(Default)]
 pub(super) struct Readiness {
-    /// A write has failed, and no probe has succeeded since.
+    /// A write or a probe has failed, and no probe has succeeded since.
     write_failed: AtomicBool,
     /// Counts the writes that contradict the last probe, which is then not used again.
     contradictions: AtomicU64,
@@ -30,7 +30,7 @@ struct Probe {
 }
 
 impl Readiness {
-    /// Whether a write has failed, and no probe has succeeded since.
+    /// Whether a write or a probe has failed, and no probe has succeeded since.
     pub(super) fn write_failed(&self) -> bool {
         self.write_failed.load(Ordering::Relaxed)
     }
@@ -69,9 +69,8 @@ impl Readiness {
                 "no answer within {PROBE_TIMEOUT:?}"
             ))),
         };
-        if outcome.is_ok() {
-            self.write_failed.store(false, Ordering::Relaxed);
-        }
+        // A write that is successful after a failed probe contradicts it.
+        self.write_failed.store(outcome.is_err(), Ordering::Relaxed);
         *last = Some(Probe {
             began,
             contradictions,

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use super::open_session::find_open;
 use super::status::RenewalRequest;
 use super::write_behind::WriteBehind;
+use crate::account_queue::AccountReference;
 use crate::accounts::{AllowedSignInMethods, User};
 use crate::audit::{AuditEvent, FailureCounter, RevocationReason};
 use crate::clock::{Clock, Timestamp};
@@ -72,29 +73,34 @@ impl RenewalContext {
     ) -> Result<(), DbError> {
         let session_id = &request.session_id;
         let (id, device) = (session_id.clone(), request.device.clone());
+        let account = AccountReference::Session(id.clone());
+        let database = account.queue(&self.database).await?;
         let row = self
             .write_behind
-            .write(Arc::new(move |conn: &mut Conn| {
-                let found = SessionRow::by_id(conn, &id)?;
-                if found.is_none() {
-                    warn_of_unknown("a session");
-                }
-                if found.as_ref().is_some_and(|row| row.revoked_at.is_some()) {
-                    // Its `sid` may belong to the session that replaced it.
-                    return Ok(found);
-                }
-                let was_open = found.is_some_and(|row| now < row.expires_at);
-                let row = end_session(conn, &id, now)?;
-                if let Some(ended) = row.as_ref().filter(|_| was_open) {
-                    let revoked = AuditEvent::SessionRevoked {
-                        user_id: ended.user_id,
-                        session_id: ended.id.clone(),
-                        reason: RevocationReason::NotRenewed,
-                    };
-                    revoked.record(conn, &device, now)?;
-                }
-                Ok::<_, DbError>(row)
-            }))
+            .write(
+                &database,
+                Arc::new(move |conn: &mut Conn| {
+                    let found = SessionRow::by_id(conn, &id)?;
+                    if found.is_none() {
+                        warn_of_unknown("a session");
+                    }
+                    if found.as_ref().is_some_and(|row| row.revoked_at.is_some()) {
+                        // Its `sid` may belong to the session that replaced it.
+                        return Ok(found);
+                    }
+                    let was_open = found.is_some_and(|row| now < row.expires_at);
+                    let row = end_session(conn, &id, now)?;
+                    if let Some(ended) = row.as_ref().filter(|_| was_open) {
+                        let revoked = AuditEvent::SessionRevoked {
+                            user_id: ended.user_id,
+                            session_id: ended.id.clone(),
+                            reason: RevocationReason::NotRenewed,
+                        };
+                        revoked.record(conn, &device, now)?;
+                    }
+                    Ok::<_, DbError>(row)
+                }),
+            )
             .await?;
         let latest_end = now.plus(self.session_age);
         let expires_at = row.map_or(latest_end, |row| row.expires_at);

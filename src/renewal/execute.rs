@@ -17,7 +17,7 @@ use super::write_behind::StoreRenewal;
 use crate::accounts::{User, WorkosProfile, update_from_workos};
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
-use crate::db::{Conn, DbError};
+use crate::db::{Conn, Database, DbError};
 use crate::random::random_fraction;
 use crate::sealing::SealError;
 use crate::sessions::{Confirmation, LeaseCondition, RenewalFailure, SessionRow};
@@ -45,7 +45,8 @@ impl<'a> LeasedRenewal<'a> {
     ) -> Result<Option<Self>, DbError> {
         let now = context.clock.now();
         let (id, lease) = (request.session_id.clone(), now.plus(LEASE));
-        let row = context.database.write(move |conn| {
+        let database = context.database.queued_by(user.id);
+        let row = database.write(move |conn| {
             if !SessionRow::take_lease(conn, &id, now, lease, condition)? {
                 return Ok(None);
             }
@@ -59,6 +60,11 @@ impl<'a> LeasedRenewal<'a> {
             user,
             lease,
         }))
+    }
+
+    /// The database, for the writes of the session's account.
+    pub(super) fn database(&self) -> Database {
+        self.context.database.queued_by(self.user.id)
     }
 
     /// Whether the refresh token was sent before this lease without a complete answer.
@@ -100,7 +106,9 @@ impl<'a> LeasedRenewal<'a> {
             }
             Ok(())
         };
-        self.context.write_behind.write(Arc::new(give_back)).await
+        let write_behind = &self.context.write_behind;
+        let database = self.database();
+        write_behind.write(&database, Arc::new(give_back)).await
     }
 
     /// Encrypts the new refresh token for the row.
@@ -138,6 +146,7 @@ impl<'a> LeasedRenewal<'a> {
         let now = self.context.clock.now();
         let switches = self.request.switch_to.is_some();
         let device = self.request.device.clone();
+        let database = self.database();
         let Self {
             context, row, user, ..
         } = self;
@@ -171,7 +180,8 @@ impl<'a> LeasedRenewal<'a> {
             }
             Ok(Some((renewed, new_generation)))
         });
-        match context.write_behind.write(Arc::clone(&store)).await {
+        let write_behind = &context.write_behind;
+        match write_behind.write(&database, Arc::clone(&store)).await {
             Ok(Some((renewed, new_generation))) => {
                 if let Some(new) = new_generation {
                     context.revocations.add_generation(&new);
@@ -181,8 +191,7 @@ impl<'a> LeasedRenewal<'a> {
             Ok(None) => Ok(None),
             Err(_) => {
                 let renewed = Arc::new(unstored);
-                let write_behind = &context.write_behind;
-                write_behind.store_later(id, Arc::clone(&renewed), store);
+                write_behind.store_later(id, database, Arc::clone(&renewed), store);
                 Ok(Some(SessionStatus::Valid(renewed)))
             }
         }
@@ -214,17 +223,17 @@ impl<'a> LeasedRenewal<'a> {
             failures,
             refresh_token_sent_at: sent_at.filter(|_| is_unanswered),
         };
-        let (id, lease) = (self.row.id.clone(), self.lease);
-        let stored = self
-            .context
-            .write_behind
-            .write(Arc::new(move |conn: &mut Conn| {
+        let (id, lease, database) = (self.row.id.clone(), self.lease, self.database());
+        let stored = self.context.write_behind.write(
+            &database,
+            Arc::new(move |conn: &mut Conn| {
                 let is_held = SessionRow::release_lease(conn, &id, lease)?;
                 if is_held {
                     SessionRow::record_failure(conn, &id, &failure)?;
                 }
                 Ok(is_held)
-            }));
+            }),
+        );
         if !stored.await? {
             return Ok(None);
         }
@@ -240,6 +249,7 @@ impl<'a> LeasedRenewal<'a> {
     /// Ends the session because it cannot be renewed.
     pub(super) async fn end(self, reason: &str) -> Result<Option<SessionStatus>, RenewalError> {
         let now = self.context.clock.now();
+        let database = self.database();
         let (id, lease) = (self.row.id, self.lease);
         let event = AuditEvent::SessionRevoked {
             user_id: self.row.user_id,
@@ -247,16 +257,16 @@ impl<'a> LeasedRenewal<'a> {
             reason: RevocationReason::NotRenewed,
         };
         let device = self.request.device.clone();
-        let ended = self
-            .context
-            .write_behind
-            .write(Arc::new(move |conn: &mut Conn| {
+        let ended = self.context.write_behind.write(
+            &database,
+            Arc::new(move |conn: &mut Conn| {
                 if !SessionRow::release_lease(conn, &id, lease)? {
                     return Ok(None);
                 }
                 event.record(conn, &device, now)?;
                 end_session(conn, &id, now).map_err(DbError::from)
-            }));
+            }),
+        );
         let Some(row) = ended.await? else {
             return Ok(None);
         };

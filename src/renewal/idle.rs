@@ -31,7 +31,7 @@ impl RenewalContext {
             let id = row.id.clone();
             let record = move |conn: &mut Conn| SessionRow::record_use(conn, &id, now);
             self.database
-                .queued_by(&row.id)
+                .queued_by(row.user_id)
                 .write(move |conn| record(conn).map_err(DbError::from))
                 .await?;
         }
@@ -79,7 +79,8 @@ impl RenewalContext {
         now: Timestamp,
     ) -> Result<bool, DbError> {
         let (id, expires_at) = (row.id.clone(), row.expires_at);
-        let ended = self.database.write(move |conn| {
+        let database = self.database.queued_by(row.user_id);
+        let ended = database.write(move |conn| {
             if !row.revoke_unused(conn, now)? {
                 return Ok::<_, DbError>(false);
             }

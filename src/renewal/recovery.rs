@@ -93,13 +93,14 @@ impl RenewalService {
             rows.truncate(1);
         }
         for row in rows {
-            let Some(flight) = self.checks.join(row.id.clone()).1 else {
-                continue;
-            };
+            // Admitted first: requests would wait for a check that is begun and dropped.
             let Some(RenewalAdmission::Admitted(permit)) =
                 self.context.workos.try_admit_repetition(token)
             else {
                 break;
+            };
+            let Some(flight) = self.checks.join(row.id.clone()).1 else {
+                continue;
             };
             let service = self.clone();
             tokio::spawn(async move {

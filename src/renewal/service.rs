@@ -91,7 +91,7 @@ impl RenewalService {
     ) -> Self {
         Self {
             context: Arc::new(RenewalContext {
-                write_behind: WriteBehind::new(database.clone(), Arc::clone(&revocations)),
+                write_behind: WriteBehind::new(Arc::clone(&revocations)),
                 database,
                 workos,
                 keys,
@@ -136,6 +136,13 @@ impl RenewalService {
         }
         let settled = progress.wait_for(|progress| progress.is_settled(is_leader, true));
         settled_status(settled.await.as_deref().ok())
+    }
+
+    /// Waits until no check is running and every renewal is stored: the tasks end with the server.
+    pub async fn finish(&self) {
+        while !(self.checks.is_idle() && self.context.write_behind.is_idle()) {
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
     }
 
     /// Ends the session of a sign-in's cookie if it was not used for `SESSION_IDLE_TIMEOUT`. Returns its row

@@ -121,16 +121,18 @@ impl LeasedRenewal<'_> {
         token: Option<Vec<u8>>,
         error: &WorkosError,
     ) -> Result<OrganizationSwitch, RenewalError> {
-        let (context, id) = (self.context, self.row.id.clone());
+        let (context, id, database) = (self.context, self.row.id.clone(), self.database());
         let retry_after = error.retry_after();
         match self.record_failure(token, error).await {
             Ok(_) | Err(RenewalError::WorkosUnavailable(_)) => {}
             Err(error) => return Err(error),
         }
         let now = context.clock.now();
-        let new_generation = context.write_behind.write(Arc::new(move |conn: &mut Conn| {
+        let increment = move |conn: &mut Conn| {
             SessionRow::increment_generation(conn, &id, now).map_err(DbError::from)
-        }));
+        };
+        let write_behind = &context.write_behind;
+        let new_generation = write_behind.write(&database, Arc::new(increment));
         if let Some(new) = new_generation.await? {
             context.revocations.add_generation(&new);
         }

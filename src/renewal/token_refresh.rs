@@ -184,6 +184,7 @@ impl TokenRefreshService {
     ) -> Result<(), TokenRefreshError> {
         let (device, now) = (request.device.clone(), request.now);
         self.database
+            .queued_by(user_id)
             .write(move |conn| {
                 if RefreshTokenRow::revoke_family(conn, &family, now)? > 0 {
                     let revoked = AuditEvent::TokensRevoked {

@@ -33,15 +33,13 @@ pub(super) type StoreRenewal = Write<Option<(RenewedSession, Option<SessionGener
 /// The sessions whose renewal is not stored yet; clones share them.
 #[derive(Clone)]
 pub(super) struct WriteBehind {
-    database: Database,
     revocations: Arc<RevocationCache>,
     pending: Arc<Mutex<HashMap<SessionId, Arc<RenewedSession>>>>,
 }
 
 impl WriteBehind {
-    pub(super) fn new(database: Database, revocations: Arc<RevocationCache>) -> Self {
+    pub(super) fn new(revocations: Arc<RevocationCache>) -> Self {
         Self {
-            database,
             revocations,
             pending: Arc::default(),
         }
@@ -52,11 +50,20 @@ impl WriteBehind {
         self.pending.lock().get(session_id).cloned()
     }
 
-    /// Writes to the database and retries after a failure, because the new tokens would otherwise
-    /// be lost.
-    pub(super) async fn write<T: Send + 'static>(&self, write: Write<T>) -> Result<T, DbError> {
+    /// Whether every renewal is stored.
+    pub(super) fn is_idle(&self) -> bool {
+        self.pending.lock().is_empty()
+    }
+
+    /// Writes with this handle of the database and retries after a failure, because the new tokens would
+    /// otherwise be lost.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        database: &Database,
+        write: Write<T>,
+    ) -> Result<T, DbError> {
         for _ in 1..ATTEMPTS {
-            match self.attempt(&write).await {
+            match attempt(database, &write).await {
                 Err(error) => {
                     log::warn!("failed to store a renewal, trying again: {error}");
                 }
@@ -64,7 +71,7 @@ impl WriteBehind {
             }
             tokio::time::sleep(ATTEMPT_DELAY).await;
         }
-        self.attempt(&write).await
+        attempt(database, &write).await
     }
 
     /// Keeps trying to store a renewal in a background task. Until it is stored, requests use
@@ -72,6 +79,7 @@ impl WriteBehind {
     pub(super) fn store_later(
         &self,
         session_id: SessionId,
+        database: Database,
         renewed: Arc<RenewedSession>,
         store: StoreRenewal,
     ) {
@@ -81,7 +89,7 @@ impl WriteBehind {
         self.pending.lock().insert(session_id.clone(), renewed);
         let this = self.clone();
         tokio::spawn(async move {
-            let stored = tokio::time::timeout(GIVE_UP_AFTER, this.retry(&store)).await;
+            let stored = tokio::time::timeout(GIVE_UP_AFTER, retry(&database, &store)).await;
             this.pending.lock().remove(&session_id);
             match stored {
                 Ok(Some((_, Some(new)))) => this.revocations.add_generation(&new),
@@ -93,21 +101,21 @@ impl WriteBehind {
             }
         });
     }
+}
 
-    async fn retry(
-        &self,
-        store: &StoreRenewal,
-    ) -> Option<(RenewedSession, Option<SessionGeneration>)> {
-        loop {
-            tokio::time::sleep(BACKGROUND_DELAY).await;
-            if let Ok(stored) = self.attempt(store).await {
-                return stored;
-            }
+async fn retry(
+    database: &Database,
+    store: &StoreRenewal,
+) -> Option<(RenewedSession, Option<SessionGeneration>)> {
+    loop {
+        tokio::time::sleep(BACKGROUND_DELAY).await;
+        if let Ok(stored) = attempt(database, store).await {
+            return stored;
         }
     }
+}
 
-    async fn attempt<T: Send + 'static>(&self, write: &Write<T>) -> Result<T, DbError> {
-        let write = Arc::clone(write);
-        self.database.write(move |conn| write(conn)).await
-    }
+async fn attempt<T: Send + 'static>(database: &Database, write: &Write<T>) -> Result<T, DbError> {
+    let write = Arc::clone(write);
+    database.write(move |conn| write(conn)).await
 }

@@ -70,7 +70,7 @@ impl WorkosRevocation {
     }
 
     /// Makes every session due. A process that starts calls it: an earlier process may have ended while it was
-    /// revoking them.
+    /// revoking them. If another replica is revoking one, WorkOS is asked twice, which does no harm.
     pub fn make_due(conn: &mut Conn, now: Timestamp) -> QueryResult<usize> {
         diesel::update(workos_revocations::table)
             .filter(workos_revocations::next_attempt_at.gt(now))

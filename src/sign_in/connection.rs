@@ -2,6 +2,7 @@
 //! further addresses.
 
 use super::service::SignInService;
+use crate::account_queue::AccountReference;
 use crate::accounts::account_addresses::FurtherAddress;
 use crate::accounts::{ExternalIdentity, LinkError, connect_identity, disconnect_identity};
 use crate::audit::{AuditEvent, ChangedBy};
@@ -27,7 +28,8 @@ impl SignInService {
             subject: identity.subject,
             email: None,
         };
-        let database = self.services.database.queued_by(&session);
+        let account = AccountReference::Session(session.clone());
+        let database = account.queue(&self.services.database).await?;
         database
             .write(move |conn| {
                 let Some(row) = SessionRow::lock_active(conn, &session, now)? else {
@@ -49,7 +51,8 @@ impl SignInService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<bool, DbError> {
-        let database = self.services.database.queued_by(&session);
+        let account = AccountReference::Session(session.clone());
+        let database = account.queue(&self.services.database).await?;
         database
             .write(move |conn| {
                 let Some(row) = SessionRow::lock_active(conn, &session, now)? else {
@@ -78,7 +81,8 @@ impl SignInService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<bool, DbError> {
-        let database = self.services.database.queued_by(&session);
+        let account = AccountReference::Session(session.clone());
+        let database = account.queue(&self.services.database).await?;
         database
             .write(move |conn| {
                 let Some(row) = SessionRow::lock_active(conn, &session, now)? else {

@@ -6,6 +6,7 @@ use super::audit::SignInRecord;
 use super::new_session::{SessionDraft, end_replaced};
 use super::requirement::auth_time;
 use super::service::SignInService;
+use crate::account_queue::AccountReference;
 use crate::accounts::{
     ExternalIdentity, LinkError, SignInMethod, User, WorkosProfile, find_or_link, provision,
     sessions_ended_since,
@@ -122,6 +123,7 @@ impl SignInService {
         let profile = WorkosProfile::from(&authentication.user);
         let tokens = Arc::clone(&self.services.tokens);
         let ending = previous.clone();
+        let account = AccountReference::WorkosUser(profile.workos_user_id.clone());
         let sign_in = move |conn: &mut Conn| {
             let user = provision(conn, &profile, &record.device, now);
             let user = user.map_err(SignInFailure::from)?;
@@ -143,7 +145,8 @@ impl SignInService {
             let pair = tokens.issue(conn, &user, grant, now)?;
             Ok(SignedInTokens { user, pair })
         };
-        let database = &self.services.database;
+        let database = account.queue(&self.services.database).await;
+        let database = database.map_err(SignInFailure::from)?;
         let issued = match database.write(sign_in.clone()).await {
             Err(ExchangeFailure::Workos(SignInFailure::Provision(refusal)))
                 if self
@@ -232,7 +235,12 @@ impl SignInService {
             ..TokenGrant::default()
         };
         let tokens = Arc::clone(&self.services.tokens);
-        let database = self.services.database.queued_by(&external.subject);
+        let account = AccountReference::Identity {
+            issuer: external.issuer.clone(),
+            subject: external.subject.clone(),
+        };
+        let database = account.queue(&self.services.database).await;
+        let database = database.map_err(SignInFailure::from)?;
         let linking = self.linking;
         database
             .write(move |conn| {

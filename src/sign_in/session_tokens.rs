@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::service::SignInService;
+use crate::account_queue::AccountReference;
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::sessions::{SessionRow, SessionState};
@@ -17,10 +18,9 @@ impl SignInService {
         now: Timestamp,
     ) -> Result<Option<(User, TokenPair)>, IssueError> {
         let tokens = Arc::clone(&self.services.tokens);
-        let issued = self
-            .services
-            .database
-            .queued_by(&state.session_id)
+        let account = AccountReference::Session(state.session_id.clone());
+        let database = account.queue(&self.services.database).await?;
+        let issued = database
             .write(move |conn| {
                 let Some(row) = SessionRow::lock_active(conn, &state.session_id, now)? else {
                     return Ok::<_, IssueError>(None);

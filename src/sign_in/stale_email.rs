@@ -3,6 +3,7 @@
 //! decides a sign-in. An account may have its old address until its user signs in again or an event arrives.
 
 use super::service::SignInService;
+use crate::account_queue::AccountReference;
 use crate::accounts::{ProvisionError, User, WorkosProfile, update_from_workos};
 use crate::clock::Timestamp;
 use crate::db::DbError;
@@ -48,7 +49,9 @@ impl SignInService {
             Err(error) => return Err(error.into()),
         };
         let profile = WorkosProfile::from(&user);
-        let (database, device) = (&self.services.database, device.clone());
+        let device = device.clone();
+        let account = AccountReference::WorkosUser(profile.workos_user_id.clone());
+        let database = account.queue(&self.services.database).await?;
         database
             .write(move |conn| {
                 if let Some(account) = User::by_workos_user_id(conn, &profile.workos_user_id)? {

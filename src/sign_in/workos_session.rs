@@ -7,6 +7,7 @@ use super::conversions::workos_outcome;
 use super::new_session::{SessionDraft, confirmed_until, limited_lifetime, local_state};
 use super::requirement::{SignInRequirement, auth_time};
 use super::service::SignInService;
+use crate::account_queue::AccountReference;
 use crate::accounts::{ProvisionError, User, WorkosProfile, provision, sessions_ended_since};
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -148,7 +149,8 @@ impl SignInService {
         draft.login_attempt = Some(attempt);
         let confirmed_until = confirmed_until(&authentication, now);
         let profile = WorkosProfile::from(&authentication.user);
-        let database = &self.services.database.queued_by(&profile.workos_user_id);
+        let account = AccountReference::WorkosUser(profile.workos_user_id.clone());
+        let database = account.queue(&self.services.database).await?;
         let ending = previous.clone();
         let sign_in = move |conn: &mut Conn| {
             let user = provision(conn, &profile, &record.device, now)?;

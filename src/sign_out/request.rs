@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use diesel::QueryResult;
 
+use crate::account_queue::AccountReference;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
@@ -60,6 +61,22 @@ impl WorkosLogOut {
 }
 
 impl SignOutRequest {
+    /// The account whose session or tokens end. A browser's session and tokens are of one account, apart from
+    /// mistakes.
+    pub(super) fn account(&self) -> Option<AccountReference> {
+        let session = self.session_id.iter().chain(&self.other_sessions).next();
+        let session = session.cloned().map(AccountReference::Session);
+        let refresh = || {
+            let claims = self.refresh_tokens.first()?;
+            Some(AccountReference::RefreshToken(claims.jti.clone()))
+        };
+        let access = || {
+            let sid = self.access_tokens.iter().find_map(|it| it.sid.clone())?;
+            Some(AccountReference::WorkosSession(sid))
+        };
+        session.or_else(refresh).or_else(access)
+    }
+
     pub(super) fn end_families(
         &self,
         conn: &mut Conn,

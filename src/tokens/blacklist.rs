@@ -6,6 +6,7 @@ use super::refresh_token::RefreshTokenRow;
 use super::signing::{IssueError, Tokens};
 use super::status::{TokenStatus, token_status};
 use super::token_record::TokenRecord;
+use crate::account_queue::AccountReference;
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
@@ -27,7 +28,10 @@ impl Tokens {
             // The answer tells that the token has been replaced. Somebody who has stolen it could wait for
             // that, and then get its successor by a replay.
             let jti = claims.jti.clone();
-            database
+            let account = AccountReference::RefreshToken(jti.clone());
+            account
+                .queue(database)
+                .await?
                 .write(move |conn| Ok::<_, DbError>(RefreshTokenRow::delete_successor(conn, &jti)?))
                 .await?;
         }
@@ -48,7 +52,10 @@ impl Tokens {
         let claims = self.read(token, Some(TokenKind::Refresh), now)?;
         let last = now.plus(self.family_lifetime);
         // The error is returned after the transaction, which it would otherwise roll back.
-        let revoked = database
+        let account = AccountReference::RefreshToken(claims.jti.clone());
+        let revoked = account
+            .queue(database)
+            .await?
             .write(move |conn| revoke(conn, &claims, &device, last, now))
             .await?;
         if revoked {

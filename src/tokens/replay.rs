@@ -6,7 +6,7 @@ use super::claims::{TokenError, TokenKind};
 use super::pair::TokenPair;
 use super::refresh_error::RefreshError;
 use super::refresh_token::{REPLAY_WINDOW, RefreshTokenRow};
-use super::rotation::TokenRefresh;
+use super::rotation::{TokenRefresh, queued};
 use super::signing::Tokens;
 use super::successor::{self, OpenedSuccessor};
 use crate::audit::AuditEvent;
@@ -55,7 +55,7 @@ impl Tokens {
             request.failures.count(replayed, &device, now);
             return Err(TokenError::Blacklisted.into());
         }
-        database
+        queued(database, row.user_id)
             .write(move |conn| {
                 if RefreshTokenRow::revoke_family(conn, &family, now)? > 0 {
                     replayed.record(conn, &device, now)?;

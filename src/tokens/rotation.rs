@@ -226,7 +226,7 @@ impl Tokens {
 }
 
 /// The database, for writes of this account; a token without a user has no rows that many requests need.
-fn queued(database: &Database, user_id: Option<UserId>) -> Database {
+pub(super) fn queued(database: &Database, user_id: Option<UserId>) -> Database {
     user_id.map_or_else(|| database.clone(), |id| database.queued_by(id))
 }
 

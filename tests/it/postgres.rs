@@ -1,8 +1,10 @@
 //! What PostgreSQL, its settings and the programs in front of it can do to the application. These tests check
 //! something only if `TEST_DATABASE_URL` names a PostgreSQL database.
 
+mod connections;
 mod locks;
 mod pooler;
+mod queues;
 mod read_only;
 mod schemas;
 mod settings;

@@ -28,7 +28,7 @@ fn app() -> TestApp {
 }
 
 /// The signature header `t=…, v1=…` that WorkOS would send at the app's time.
-fn signature(app: &TestApp, secret: &str, body: &str) -> String {
+pub(crate) fn signature(app: &TestApp, secret: &str, body: &str) -> String {
     let time = app.now().utc().timestamp_millis();
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let tag = hmac::sign(&key, format!("{time}.{body}").as_bytes());
@@ -40,7 +40,8 @@ fn signature(app: &TestApp, secret: &str, body: &str) -> String {
     format!("t={time}, v1={hex}")
 }
 
-async fn post(app: &TestApp, body: &str, signature: &str) -> StatusCode {
+/// Sends an event with this signature.
+pub(crate) async fn post(app: &TestApp, body: &str, signature: &str) -> StatusCode {
     send(app, body, signature).await.status()
 }
 

@@ -3,9 +3,6 @@
 -- followed. WorkOS may have consumed the token, and repeats its answer for half a minute.
 ALTER TABLE sessions ADD COLUMN refresh_token_sent_at TIMESTAMP;
 
-CREATE INDEX sessions_refresh_token_sent_at ON sessions (refresh_token_sent_at)
-WHERE refresh_token_sent_at IS NOT NULL;
-
 -- Sessions of WorkOS that ended here and are to be revoked there.
 CREATE TABLE workos_revocations (
     sid TEXT PRIMARY KEY NOT NULL,

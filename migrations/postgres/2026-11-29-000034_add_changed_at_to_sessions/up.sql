@@ -4,8 +4,6 @@
 -- earlier changes, which replicas read when they start, by the other two columns.
 ALTER TABLE sessions ADD COLUMN changed_at TIMESTAMP;
 
-CREATE INDEX sessions_changed_at ON sessions (changed_at) WHERE changed_at IS NOT NULL;
-
 CREATE FUNCTION note_change_of_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.changed_at := clock_timestamp() AT TIME ZONE 'UTC';

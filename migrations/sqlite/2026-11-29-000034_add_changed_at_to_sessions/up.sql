@@ -4,8 +4,6 @@
 -- earlier changes, which replicas read when they start, by the other two columns.
 ALTER TABLE sessions ADD COLUMN changed_at TIMESTAMP;
 
-CREATE INDEX sessions_changed_at ON sessions (changed_at) WHERE changed_at IS NOT NULL;
-
 CREATE TRIGGER sessions_changed AFTER UPDATE OF revoked_at, generation ON sessions
 WHEN NEW.revoked_at IS NOT OLD.revoked_at OR NEW.generation <> OLD.generation
 BEGIN

@@ -1,22 +1,25 @@
-# An earlier version serves on the schema of this one (PREVIOUS=COMMIT; default: before the last migration)
+# An earlier version serves on the schema of this one, on both databases (PREVIOUS=COMMIT)
+# shellcheck shell=bash
+# Needs PostgreSQL's server programs.
 set -euo pipefail
+# shellcheck source=script/lib/chaos-site.sh
+. script/lib/chaos-site.sh
 
-# The commit before the one that added the newest migration.
-previous=${PREVIOUS:-$(git log -1 --format=%H -- migrations/sqlite)^}
-previous=$(git rev-parse "$previous")
-scratch=$(mktemp -d)
+# The last version before migrations only expanded the schema. It must have the routes that are used below.
+previous=$(git rev-parse --verify "${PREVIOUS:-63c4dcf}^{commit}")
+processes=()
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/vestibule-chaos.XXXXXX")
+chmod 711 "$scratch"
 server=
 cleanup() {
-    [ -z "$server" ] || kill "$server" 2>/dev/null || true
     git worktree remove --force "$scratch/source" 2>/dev/null || true
-    rm -rf "$scratch"
+    clean_up
 }
 trap cleanup EXIT
 
-fail() {
-    echo "previous-version: $*" >&2
+problem() {
     tail -20 "$scratch/log" >&2 || true
-    exit 1
+    fail "$*"
 }
 
 # request STATUS CURL-OPTION...: the body is in $scratch/body.
@@ -24,8 +27,8 @@ request() {
     local expected=$1 status
     shift
     status=$(curl --silent --max-time 20 --output "$scratch/body" --dump-header "$scratch/headers" \
-        --write-out '%{http_code}' "$@") || fail "no answer: $*"
-    [ "$status" = "$expected" ] || fail "$status instead of $expected: $*"
+        --write-out '%{http_code}' "$@") || problem "no answer: $*"
+    [ "$status" = "$expected" ] || problem "$status instead of $expected: $*"
 }
 
 redirect() {
@@ -49,50 +52,78 @@ use_everything() {
     tokens=$(sed -n 's/.*"refresh_token":"\([^"]*\)".*/\1/p' "$scratch/body")
     request 200 -H 'Content-Type: application/json' --data "{\"refresh\":\"$tokens\"}" "$url/api/token/refresh"
     request 200 -H 'Content-Type: application/json' \
-        --data '{"email":"lois@example.com","password":"lois-demo-password"}' "$url/api/token"
+        --data '{"email":"lois@example.com","password":"Correct-horse-9"}' "$url/api/token"
     request 302 --cookie "$jar" --data 'all=1' "$url/account/sessions/revoke"
     request 401 -H 'Content-Type: application/json' --data "{\"refresh\":\"$tokens\"}" "$url/api/token/refresh"
     request 200 "$url/readyz"
 }
 
 start() {
-    (cd "$scratch" && exec "$old" runserver --demo --bind "127.0.0.1:$port" >"$scratch/log" 2>&1) &
+    BIND=127.0.0.1:$port PUBLIC_URL=$url "$old" runserver >>"$scratch/log" 2>&1 &
     server=$!
+    processes+=("$server")
     for _ in $(seq 200); do
         curl --silent --output /dev/null "$url/healthz" && return
-        kill -0 "$server" 2>/dev/null || fail "the earlier version does not start"
+        kill -0 "$server" 2>/dev/null || problem "the earlier version does not start"
         sleep 0.1
     done
-    fail "the earlier version does not answer"
+    problem "the earlier version does not answer"
 }
 
 stop() {
     kill "$server"
-    wait "$server" || fail "the earlier version ended with an error"
+    wait "$server" || problem "the earlier version ended with an error"
     server=
 }
 
+# serve_on NAME: with the database of DATABASE_URL, which is empty.
+serve_on() {
+    local migrated
+    rm -f "$scratch"/jar.*
+    : >"$scratch/log"
+    "$old" migrate >/dev/null
+    DJANGO_SUPERUSER_PASSWORD=Correct-horse-9 "$old" createsuperuser --noinput --email lois@example.com >/dev/null
+    start
+    use_everything before
+    sign_in olive "$scratch/jar.kept"
+    migrated=$("$new" migrate)
+    echo "$migrated"
+    # The running server, with a session from before, and one that is started on the new schema.
+    request 200 --cookie "$scratch/jar.kept" "$url/account"
+    use_everything running
+    stop
+    start
+    use_everything started
+    stop
+    if grep -E 'ERROR|panicked' "$scratch/log"; then problem "the earlier version logged errors"; fi
+    printf 'previous-version: %s served on this schema on %s: %s migrations applied, 3 rounds of %s\n' \
+        "${previous:0:12}" "$1" "$(grep -c Applying <<<"$migrated")" "sign-ins, refreshes and log-outs"
+}
+
 git worktree add --quiet --detach "$scratch/source" "$previous"
-cargo build --locked --bin vestibule
-(cd "$scratch/source" && CARGO_TARGET_DIR=${CHAOS_TARGET_DIR:-$OLDPWD/target/previous-version} \
-    cargo build --locked --bin vestibule)
-new=$PWD/target/debug/vestibule
-old=${CHAOS_TARGET_DIR:-$PWD/target/previous-version}/debug/vestibule
-port=$((20000 + $$ % 10000))
+cargo build --locked --features postgres --bin vestibule
+# The two builds may have one folder (CHAOS_TARGET_DIR).
+new=$scratch/vestibule-new
+cp "${CARGO_TARGET_DIR:-$PWD/target}/debug/vestibule" "$new"
+target=${CHAOS_TARGET_DIR:-$PWD/target/previous-version}
+(cd "$scratch/source" && CARGO_TARGET_DIR=$target cargo build --locked --features postgres --bin vestibule)
+old=$target/debug/vestibule
+export SECRET_KEY=made-up-key-of-script-chaos-with-more-than-fifty-characters
+export THROTTLE_LOGIN=off THROTTLE_REFRESH=off RUST_LOG=warn
+emulator_port=$(free_port)
+"$old" emulator --bind "127.0.0.1:$emulator_port" >"$scratch/emulator" 2>/dev/null &
+processes+=("$!")
+until grep -q WORKOS_API_KEY "$scratch/emulator"; do sleep 0.1; done
+# The emulator prints its key and client id as settings.
+sed -n "s/^ *\(WORKOS_[A-Z_]*=.*\)/export \1/p" "$scratch/emulator" >"$scratch/workos.env"
+# shellcheck source=/dev/null
+. "$scratch/workos.env"
+port=$(free_port)
 url=http://localhost:$port
 
-start
-use_everything before
-sign_in olive "$scratch/jar.kept"
-migrated=$(cd "$scratch" && DATABASE_URL=sqlite:vestibule-demo.sqlite3 "$new" migrate)
-echo "$migrated"
-# The running server, with a session from before, and one that is started on the new schema.
-request 200 --cookie "$scratch/jar.kept" "$url/account"
-use_everything running
-stop
-start
-use_everything started
-stop
-if grep -E 'ERROR|panicked' "$scratch/log"; then fail "the earlier version logged errors"; fi
-echo "previous-version: ${previous:0:12} served on this schema:" \
-    "$(grep -c Applying <<<"$migrated") migrations applied, 3 rounds of sign-ins, refreshes and log-outs"
+DATABASE_URL=sqlite:$scratch/previous.sqlite3
+export DATABASE_URL
+serve_on SQLite
+start_postgres
+DATABASE_URL=$(cat "$scratch/postgres.url")
+serve_on PostgreSQL

@@ -10,15 +10,11 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::db::error::DbError;
-use crate::db::session_sql::SessionSql;
+use crate::db::session_sql::{LONG_LOCK_TIMEOUT, SHORT_LOCK_TIMEOUT, SessionSql};
 use url::{add_default, has_several_hosts, with_option, with_timeouts};
 
 /// A statement that hangs must not keep its connection for ever.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a statement waits for a lock that somebody else holds.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
-/// The same while half of the pool's connections may already be waiting for locks.
-const SHORT_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 /// How long the server waits for the next statement of a transaction.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A parameter of the session that has no effect. A connection pooler refuses or ignores it, PostgreSQL keeps it.
@@ -75,7 +71,7 @@ pub(super) fn session_sql(url: &SecretString) -> Result<SessionSql, DbError> {
 
 impl Server {
     fn session_sql(&self) -> SessionSql {
-        let lock_timeout = shorter(self.lock_timeout, LOCK_TIMEOUT);
+        let lock_timeout = shorter(self.lock_timeout, SHORT_LOCK_TIMEOUT);
         let settings = [
             format!(
                 "statement_timeout = {}",
@@ -89,8 +85,8 @@ impl Server {
             "TIME ZONE 'UTC'".to_owned(),
         ];
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
-        let short_wait = shorter(lock_timeout, SHORT_LOCK_TIMEOUT);
-        let short_wait = format!("SET LOCAL lock_timeout = {short_wait}");
+        let long_wait = shorter(self.lock_timeout, LONG_LOCK_TIMEOUT);
+        let long_wait = format!("SET LOCAL lock_timeout = {long_wait}");
         let is_behind_pooler = self.marker.as_deref() != Some("on");
         let (on_connect, begin) = if is_behind_pooler {
             log::info!(
@@ -106,7 +102,7 @@ impl Server {
         };
         SessionSql {
             on_connect,
-            begin_with_short_wait: Some(format!("{begin}; {short_wait}")),
+            begin_with_long_wait: Some(format!("{begin}; {long_wait}")),
             begin,
             is_behind_pooler,
         }
@@ -213,8 +209,8 @@ mod tests {
 
     #[test]
     fn a_shorter_timeout_of_the_role_is_kept() {
-        assert_eq!(shorter(0, LOCK_TIMEOUT), 2_000);
-        assert_eq!(shorter(500, LOCK_TIMEOUT), 500);
-        assert_eq!(shorter(60_000, LOCK_TIMEOUT), 2_000);
+        assert_eq!(shorter(0, LONG_LOCK_TIMEOUT), 2_000);
+        assert_eq!(shorter(500, LONG_LOCK_TIMEOUT), 500);
+        assert_eq!(shorter(60_000, LONG_LOCK_TIMEOUT), 2_000);
     }
 }

@@ -9,8 +9,12 @@ const FIRST: u32 = 30;
 
 /// What the statement does that the version before may not survive.
 fn contraction(statement: &str) -> Option<&'static str> {
-    const FORBIDDEN: [(&str, &str); 6] = [
+    const FORBIDDEN: [(&str, &str); 7] = [
         (r"\bDROP (TABLE|COLUMN)\b", "drops a table or a column"),
+        (
+            r"\bDROP INDEX\b",
+            "drops an index, by which the version before searches",
+        ),
         (r"\bRENAME\b", "renames something"),
         (
             r"\bALTER( COLUMN)? \w+ (SET DATA )?TYPE\b",
@@ -38,6 +42,19 @@ fn contraction(statement: &str) -> Option<&'static str> {
     None
 }
 
+/// The table that one of the statements changes while another one builds an index of it. The change locks out every
+/// query of the table until the index is built.
+fn table_locked_while_indexed(statements: &[String]) -> Option<String> {
+    let tables = |pattern: &str| -> Vec<String> {
+        let pattern = Regex::new(pattern).unwrap();
+        let all = statements.iter().filter_map(|one| pattern.captures(one));
+        all.map(|found| found[1].to_lowercase()).collect()
+    };
+    let changed = tables(r"(?is)^ALTER\s+TABLE\s+(\w+)");
+    let indexed = tables(r"(?is)^CREATE\s+(?:UNIQUE\s+)?INDEX\b.*?\sON\s+(\w+)");
+    indexed.into_iter().find(|table| changed.contains(table))
+}
+
 fn statements(sql: &str) -> Vec<String> {
     let lines = sql
         .lines()
@@ -60,7 +77,13 @@ fn migrations_only_expand_the_schema() {
                 continue;
             }
             let sql = std::fs::read_to_string(entry.path().join("up.sql")).unwrap();
-            for statement in statements(&sql) {
+            let statements = statements(&sql);
+            assert_eq!(
+                table_locked_while_indexed(&statements),
+                None,
+                "{database}/{name}: build the index in a migration of its own"
+            );
+            for statement in statements {
                 assert_eq!(
                     contraction(&statement),
                     None,
@@ -75,6 +98,7 @@ fn migrations_only_expand_the_schema() {
 fn what_the_version_before_cannot_use_is_recognised() {
     for statement in [
         "DROP TABLE jobs",
+        "DROP INDEX sessions_expires_at",
         "ALTER TABLE users\n    DROP COLUMN picture_url",
         "ALTER TABLE users RENAME COLUMN email TO mail",
         "ALTER TABLE users ALTER COLUMN id TYPE text",
@@ -90,9 +114,18 @@ fn what_the_version_before_cannot_use_is_recognised() {
         "ALTER TABLE users ADD COLUMN age INTEGER NOT NULL DEFAULT 0",
         "CREATE INDEX users_age ON users (age)",
         "DROP TRIGGER users_closed",
-        "DROP INDEX sessions_expires_at",
         "UPDATE users SET age = 0",
     ] {
         assert_eq!(contraction(statement), None, "{statement}");
     }
+}
+
+#[test]
+fn an_index_that_is_built_under_the_lock_of_a_change_is_recognised() {
+    let locked = |sql| table_locked_while_indexed(&statements(sql));
+    let both = "ALTER TABLE users ADD COLUMN age INTEGER;\nCREATE INDEX users_age\nON users (age);";
+    assert_eq!(locked(both).as_deref(), Some("users"));
+    assert_eq!(locked("CREATE INDEX users_age ON users (age)"), None);
+    let other = "ALTER TABLE users ADD COLUMN age INTEGER; CREATE INDEX jobs_due ON jobs (due_at)";
+    assert_eq!(locked(other), None);
 }

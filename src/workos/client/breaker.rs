@@ -176,7 +176,10 @@ impl CircuitBreaker {
         let mut state = self.shared.state.lock();
         let state = &mut *state;
         let Some(outage) = &mut state.outage else {
-            if state.running >= state.limit {
+            // A request that has failed counts after its end too, so that no further refresh tokens are risked
+            // until WorkOS has answered or the breaker is open.
+            forget_old(&mut state.failures, now);
+            if state.running + state.failures.len() >= state.limit {
                 return None;
             }
             state.running += 1;
@@ -219,7 +222,10 @@ impl CircuitBreaker {
     pub(super) fn record_answer(&self, permit: Option<&RenewalPermit>) {
         let now = self.clock.elapsed();
         let mut state = self.shared.state.lock();
-        state.failures.clear();
+        if !state.failures.is_empty() {
+            state.failures.clear();
+            self.shared.renewal_ended.notify_waiters();
+        }
         if permit.is_some() && state.running >= state.limit {
             state.limit = (state.limit + 1).min(LARGEST_LIMIT);
             self.shared.renewal_ended.notify_one();
@@ -270,10 +276,7 @@ impl CircuitBreaker {
         if !is_repeated {
             state.failures.push_back(now);
         }
-        let is_old = |at: &Duration| now.saturating_sub(*at) > FAILURE_WINDOW;
-        while state.failures.front().is_some_and(is_old) {
-            state.failures.pop_front();
-        }
+        forget_old(&mut state.failures, now);
         if state.failures.len() < FAILURES && retry_after.is_none() {
             return;
         }
@@ -329,6 +332,13 @@ impl Drop for RenewalPermit {
         }
         drop(state);
         self.breaker.shared.renewal_ended.notify_one();
+    }
+}
+
+fn forget_old(failures: &mut VecDeque<Duration>, now: Duration) {
+    let is_old = |at: &Duration| now.saturating_sub(*at) > FAILURE_WINDOW;
+    while failures.front().is_some_and(is_old) {
+        failures.pop_front();
     }
 }
 

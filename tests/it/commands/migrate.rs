@@ -8,7 +8,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-pub(super) const NAMES: [&str; 31] = [
+pub(super) const NAMES: [&str; 33] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
     "2026-11-21-000003_create_django_imports",
@@ -40,6 +40,8 @@ pub(super) const NAMES: [&str; 31] = [
     "2026-11-29-000031_keep_requests_to_workos",
     "2026-11-29-000032_trigger_search_path",
     "2026-11-29-000034_add_changed_at_to_sessions",
+    "2026-11-29-000035_add_source_table_to_django_imports",
+    "2026-11-29-000037_index_changes_of_sessions",
 ];
 
 fn migrate(database: &TestDatabase, options: &[&str]) -> Program {

@@ -4,6 +4,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use reqwest::StatusCode;
 use vestibule::accounts::User;
+use vestibule::db::DbError;
 use vestibule::tokens::{TokenGrant, TokenPair};
 
 use super::{connect, migrated};
@@ -35,13 +36,15 @@ async fn refresh_all(app: &TestApp, pairs: &[TokenPair]) -> Vec<StatusCode> {
     futures_util::future::join_all(requests).await
 }
 
+/// A number of connections.
+#[derive(QueryableByName)]
+pub(super) struct Waiting {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub(super) count: i64,
+}
+
 /// Waits until this many connections of the database wait for a lock.
 async fn wait_for_locks(url: &str, at_least: i64) {
-    #[derive(QueryableByName)]
-    struct Waiting {
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        count: i64,
-    }
     let mut conn = connect(url);
     let waiting = becomes_true(|| {
         let query = "SELECT count(*) FROM pg_stat_activity \
@@ -128,4 +131,46 @@ async fn a_locked_table_does_not_stop_what_does_not_need_it() {
         "{answers:?}"
     );
     assert_eq!(refresh_all(&app, &pairs).await, [StatusCode::OK; 16]);
+}
+
+/// Three of four connections are used by transactions that take long and wait for nobody.
+#[tokio::test]
+async fn a_busy_server_waits_for_a_lock_as_long_as_an_idle_one() {
+    let Some(database) = migrated() else { return };
+    let url = database.url().to_owned();
+    let app = TestApp::builder()
+        .database(database)
+        .setting("DATABASE_POOL_SIZE", "4")
+        .start();
+    let olive = app.add_user("olive@example.com", true).id;
+    let run = |statement: String| {
+        app.database.write(move |conn| {
+            let done = diesel::sql_query(statement).execute(conn);
+            done.map_err(DbError::from)
+        })
+    };
+    let busy = (0..3).map(|_| run("SELECT pg_sleep(1.2)".to_owned()));
+    let busy = futures_util::future::try_join_all(busy);
+    let waiting = async {
+        let mut other = connect(&url);
+        let all_run = becomes_true(|| {
+            let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                         AND query LIKE 'SELECT pg_sleep%' AND state = 'active'";
+            let running: Waiting = diesel::sql_query(query).get_result(&mut other).unwrap();
+            async move { running.count == 3 }
+        });
+        assert!(all_run.await);
+        let lock = format!("BEGIN; SELECT FROM users WHERE id = {olive} FOR UPDATE");
+        other.batch_execute(&lock).unwrap();
+        let holding = tokio::task::spawn_blocking(move || {
+            // Longer than a transaction waits at first.
+            let hold = "SELECT pg_sleep(0.5); ROLLBACK";
+            other.batch_execute(hold).unwrap();
+        });
+        let update = format!("UPDATE users SET first_name = 'Olive' WHERE id = {olive}");
+        run(update).await.unwrap();
+        holding.await.unwrap();
+    };
+    let (busy, ()) = tokio::join!(busy, waiting);
+    busy.unwrap();
 }

@@ -123,7 +123,7 @@ async fn works_behind_pooler(mode: &str) {
     assert_eq!(refreshed, [StatusCode::OK; 24]);
     assert_eq!(app.visitor().get("/readyz").await.status(), StatusCode::OK);
     let opened = open(&pooler.url).unwrap();
-    let expected = "read committed 10s 2s 30s UTC";
+    let expected = "read committed 10s 200ms 30s UTC";
     assert_eq!(settings_in_effect(&opened).await, [expected; 2]);
 }
 

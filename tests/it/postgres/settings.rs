@@ -42,7 +42,7 @@ pub(super) fn open(url: &str) -> Result<Database, DbError> {
 #[tokio::test]
 async fn queries_have_an_isolation_level_and_time_limits() {
     let Some(database) = migrated() else { return };
-    let expected = "read committed 10s 2s 30s UTC";
+    let expected = "read committed 10s 200ms 30s UTC";
     let opened = open(database.url()).unwrap();
     assert_eq!(settings_in_effect(&opened).await, [expected; 2]);
 
@@ -53,7 +53,7 @@ async fn queries_have_an_isolation_level_and_time_limits() {
          ALTER DATABASE {} SET lock_timeout = '1h';\
          ALTER DATABASE {} SET TimeZone = 'Asia/Tokyo'",
     );
-    let expected = "read committed 700ms 2s 30s UTC";
+    let expected = "read committed 700ms 200ms 30s UTC";
     let opened = open(database.url()).unwrap();
     assert_eq!(settings_in_effect(&opened).await, [expected; 2]);
 }

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use vestibule::clock::Timestamp;
+use vestibule::db::DbError;
 use vestibule::db::schema::{jobs, pending_sign_ins};
-use vestibule::purge::{DeletedRows, purge_if_due};
+use vestibule::purge::{DeletedRows, purge_expired_at, purge_if_due};
 
 use super::{PurgeTest, RETENTION};
+use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
 /// Much longer than the interval in which a replica checks whether the job is due.
@@ -126,4 +128,32 @@ fn the_command_needs_only_the_database_and_prints_the_counts() {
         again.stdout,
         "Deleted 0 expired refresh tokens, 0 expired sessions, 0 pending sign-ins and 0 old webhook events."
     );
+}
+
+/// Locks on rows are PostgreSQL's.
+#[tokio::test]
+async fn a_locked_row_does_not_stop_the_purge_of_other_tables() {
+    if !TestDatabase::is_postgres_run() {
+        return;
+    }
+    let test = PurgeTest::new();
+    test.add_token(&test.token("locked", -1));
+    test.add_session("ended", -1, None);
+    let locking = test.another_pool();
+    let (locked, is_locked) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let holding = std::thread::spawn(move || {
+        locking.write_blocking(|conn| {
+            diesel::sql_query("SELECT FROM refresh_tokens FOR UPDATE").execute(conn)?;
+            locked.send(()).unwrap();
+            released.recv().unwrap();
+            Ok::<_, DbError>(())
+        })
+    });
+    is_locked.recv().unwrap();
+    let purged = purge_expired_at(&test.app.database, &RETENTION, test.app.now()).await;
+    release.send(()).unwrap();
+    holding.join().unwrap().unwrap();
+    assert!(purged.is_err());
+    assert!(test.sessions().is_empty());
 }

@@ -320,7 +320,7 @@ async fn ended_sessions_do_not_hide_the_one_whose_refresh_token_is_spent() {
         let failed = failures(&app);
         app.advance(6);
         eventually(|| failures(&app) > failed).await;
-        assert_all_signed_in(&app, &cookies[10..]).await;
+        assert!(count_signed_in(&app, &cookies).await >= cookies.len() - spent);
     }
     assert_eq!(unanswered(&app), spent, "no other refresh token was risked");
 }

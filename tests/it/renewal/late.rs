@@ -1,9 +1,14 @@
 //! Late responses and writes. They neither replace a newer session nor lose the current one.
 
+use std::net::TcpStream;
+use std::time::Duration;
+
 use authkit_emulator::Gate;
-use diesel::QueryResult;
 use diesel::connection::SimpleConnection;
-use vestibule::db::Conn;
+use diesel::prelude::*;
+use vestibule::db::schema::sessions;
+use vestibule::db::{Conn, Database, DbError};
+use vestibule::sessions::SessionRow;
 
 use crate::support::app::{TestApp, Visitor};
 use crate::support::readings::becomes_true;
@@ -126,4 +131,30 @@ async fn a_renewal_survives_a_database_that_cannot_store_it() {
     assert!(becomes_true(|| ada.is_signed_in()).await);
     assert_eq!(app.renewals(), 2);
     assert_eq!(app.only_session().revoked_at, None);
+}
+
+#[tokio::test]
+async fn a_stopping_server_stores_the_renewals_that_it_keeps_in_memory() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let used_up = app.only_session().workos_refresh_token;
+    app.change(refuse_confirmations);
+    app.expire_workos_tokens();
+    assert!(ada.is_signed_in().await, "WorkOS has confirmed it");
+    let database = Database::open(&app.settings.database).unwrap();
+    let address = app.settings.bind;
+    let stopping = tokio::task::spawn_blocking(move || app.stop());
+    // The server accepts nothing any more.
+    let limit = Duration::from_millis(200);
+    eventually(|| TcpStream::connect_timeout(&address, limit).is_err()).await;
+    let allow = |conn: &mut Conn| Ok::<_, DbError>(allow_confirmations(conn)?);
+    database.write_blocking(allow).unwrap();
+    let _database = stopping.await.unwrap();
+    let rows: Vec<SessionRow> = database
+        .read_blocking(|conn| {
+            let all = sessions::table.select(SessionRow::as_select());
+            all.load(conn).map_err(DbError::from)
+        })
+        .unwrap();
+    assert!(rows[0].workos_refresh_token != used_up);
 }

@@ -136,3 +136,21 @@ fn nothing_shortens_retry_after_but_half_a_minute() {
     test.advance(1);
     assert!(!test.breaker.is_pausing());
 }
+
+#[test]
+fn a_failed_renewal_makes_room_for_no_other_one() {
+    let test = BreakerTest::new();
+    let mut running: Vec<_> = (0..FIRST_LIMIT).map(|_| test.admitted(Fresh)).collect();
+    let failed = running.pop().flatten().unwrap();
+    test.breaker.record_failure(Some(&failed), &lost(), false);
+    drop(failed);
+    assert!(test.admitted(Fresh).is_none());
+    let answered = running.pop().flatten().unwrap();
+    test.breaker.record_answer(Some(&answered));
+    drop(answered);
+    assert!(test.admitted(Fresh).is_some());
+    // Nothing waits for ever.
+    test.breaker.record_failure(None, &lost(), false);
+    running.clear();
+    assert!(test.admitted(Fresh).is_some());
+}
