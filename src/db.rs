@@ -30,7 +30,6 @@ pub use backup::{BackupError, Restored, backup, restore};
 pub(crate) use conn::insert_all;
 pub use conn::{Conn, database_now, on_unique_violation};
 pub use error::DbError;
-pub use integrity::check_integrity;
 pub use migrations::Migrations;
 pub use sequence::{bump_sequence, take_ids};
 
@@ -87,8 +86,11 @@ impl Database {
     }
 
     fn with_mode(settings: &DatabaseSettings, mode: OpenMode) -> Result<Self, DbError> {
-        let url = &settings.url;
-        let (sql, file) = sqlite_file::open(url, mode)?;
+        let (sql, file) = sqlite_file::open(&settings.url, mode)?;
+        let url = &match &file {
+            Some(file) => DatabaseUrl::Sqlite(file.path().to_owned()),
+            None => settings.url.clone(),
+        };
         let writing = if mode == OpenMode::ReadOnly {
             mode
         } else {

@@ -1,8 +1,12 @@
 //! Ends what a restored backup must not bring back: everything that was issued after the backup, and everything
 //! in it that may have ended since and that nothing can confirm.
 //!
-//! The steps are transactions of their own, so that a large database is not locked. Until the last one the
+//! The steps are transactions of their own with pauses, so that servers can write meanwhile. Until the last one the
 //! database counts as restored, so an interruption is noticed. Repeating them does no harm.
+
+use std::ops::RangeInclusive;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -21,7 +25,9 @@ use crate::sessions::SessionRow;
 use crate::workos::ClientDevice;
 
 /// How many rows one transaction changes.
-const BATCH: i64 = 1_000;
+const BATCH: i64 = 200;
+/// The shortest and the longest pause between two transactions, in which servers can write.
+const PAUSES: RangeInclusive<Duration> = Duration::from_millis(2)..=Duration::from_secs(1);
 /// By how much ids are raised. So many accounts may have been created after the backup.
 const ID_STEP: i64 = 1_000_000;
 
@@ -54,7 +60,8 @@ pub enum RestoreError {
 }
 
 /// Ends what was issued after the backup that this database was restored from, raises ids, and ends what was open
-/// in the backup unless WorkOS can confirm it. Servers may be running.
+/// in the backup unless WorkOS can confirm it. Servers may be running: what begins after `now` goes on, except for
+/// tokens that an account gets before its turn.
 pub fn end_what_was_restored(
     database: &Database,
     mark: &mut RestoreMark,
@@ -69,11 +76,11 @@ pub fn end_what_was_restored(
     let ended_tokens = in_batches(database, String::new(), |conn, after| {
         end_refresh_tokens(conn, after, now)
     })?;
+    let mut unconfirmed_sessions = 0;
     let ended_sessions = in_batches(database, SessionId::from(""), |conn, after| {
-        end_sessions(conn, after, now)
-    })?;
-    let unconfirmed_sessions = in_batches(database, SessionId::from(""), |conn, after| {
-        require_confirmation(conn, after, now)
+        let (ended, unconfirmed, last) = end_or_doubt_sessions(conn, after, now)?;
+        unconfirmed_sessions += unconfirmed;
+        Ok((ended, last))
     })?;
     let report = RestoreReport {
         data_until,
@@ -142,18 +149,23 @@ fn finish(
 /// A batch: how many rows it changed, and the key of the last row that it looked at; `None` at the end.
 type Batch<K> = (usize, Option<K>);
 
-/// Calls `change` with the key after which the batch begins, until it looks at no row. Returns the total.
+/// Calls `change` with the key after which the batch begins, until it looks at no row. Returns the total. Others can
+/// write for at least half of the time.
 fn in_batches<K>(
     database: &Database,
     first: K,
-    change: impl Fn(&mut Conn, &K) -> QueryResult<Batch<K>>,
+    mut change: impl FnMut(&mut Conn, &K) -> QueryResult<Batch<K>>,
 ) -> Result<usize, DbError> {
     let (mut total, mut after) = (0, Some(first));
     while let Some(key) = after {
+        let began = Instant::now();
         let (changed, next) =
             database.write_blocking(|conn| change(conn, &key).map_err(DbError::from))?;
         total += changed;
         after = next;
+        if after.is_some() {
+            thread::sleep(began.elapsed().clamp(*PAUSES.start(), *PAUSES.end()));
+        }
     }
     Ok(total)
 }
@@ -182,6 +194,7 @@ fn end_refresh_tokens(
     let ids: Vec<String> = refresh_tokens::table
         .filter(refresh_tokens::jti.gt(after))
         .filter(refresh_tokens::revoked_at.is_null())
+        .filter(refresh_tokens::issued_at.le(now))
         .order(refresh_tokens::jti)
         .limit(BATCH)
         .select(refresh_tokens::jti)
@@ -203,44 +216,33 @@ fn end_refresh_tokens(
     ))
 }
 
-/// Ends the sessions that WorkOS cannot confirm.
-fn end_sessions(
+/// Ends the sessions of a batch that WorkOS cannot confirm. Takes the confirmation from the other ones, as if it had
+/// ended long ago: no grace period is left, because the session may have ended after the backup. Returns the numbers
+/// of both, and the last session.
+fn end_or_doubt_sessions(
     conn: &mut Conn,
     after: &SessionId,
     now: Timestamp,
-) -> QueryResult<Batch<SessionId>> {
-    let ids: Vec<SessionId> = sessions::table
+) -> QueryResult<(usize, usize, Option<SessionId>)> {
+    let open: Vec<(SessionId, bool)> = sessions::table
         .filter(sessions::id.gt(after))
         .filter(sessions::revoked_at.is_null())
         .filter(sessions::expires_at.gt(now))
-        .filter(sessions::workos_refresh_token.is_null())
+        .filter(sessions::created_at.le(now))
         .order(sessions::id)
         .limit(BATCH)
-        .select(sessions::id)
+        .select((sessions::id, sessions::workos_refresh_token.is_not_null()))
         .load(conn)?;
-    for id in &ids {
+    let last = open.last().map(|(id, _)| id.clone());
+    let (doubted, ended): (Vec<_>, Vec<_>) =
+        open.into_iter().partition(|(_, can_confirm)| *can_confirm);
+    for (id, _) in &ended {
         SessionRow::revoke(conn, id, now)?;
     }
-    Ok((ids.len(), ids.last().cloned()))
-}
-
-/// Takes the confirmation from the other sessions, as if it had ended long ago: no grace period is left, because
-/// the session may have ended after the backup.
-fn require_confirmation(
-    conn: &mut Conn,
-    after: &SessionId,
-    now: Timestamp,
-) -> QueryResult<Batch<SessionId>> {
-    let ids: Vec<SessionId> = sessions::table
-        .filter(sessions::id.gt(after))
-        .filter(sessions::revoked_at.is_null())
-        .filter(sessions::expires_at.gt(now))
-        .order(sessions::id)
-        .limit(BATCH)
-        .select(sessions::id)
-        .load(conn)?;
+    let doubted: Vec<_> = doubted.into_iter().map(|(id, _)| id).collect();
+    let doubted = sessions::table.filter(sessions::id.eq_any(doubted));
     let long_ago = now.plus(-TimeDelta::days(365));
-    let changed = diesel::update(sessions::table.filter(sessions::id.eq_any(&ids)))
+    let unconfirmed = diesel::update(doubted)
         .set((
             sessions::confirmed_until.eq(long_ago),
             sessions::renew_after.eq(long_ago),
@@ -249,5 +251,5 @@ fn require_confirmation(
             sessions::refresh_token_sent_at.eq(None::<Timestamp>),
         ))
         .execute(conn)?;
-    Ok((changed, ids.last().cloned()))
+    Ok((ended.len(), unconfirmed, last))
 }

@@ -49,6 +49,22 @@ use_postgres() {
     "$program" migrate >/dev/null
 }
 
+# Migrates the database of DATABASE_URL, and adds the superuser ada@example.com.
+add_superuser() {
+    "$program" migrate >/dev/null
+    DJANGO_SUPERUSER_PASSWORD=Correct-horse-9 "$program" createsuperuser --noinput --email ada@example.com >/dev/null
+}
+
+# start_server: does that, starts a server and sets `port`.
+start_server() {
+    add_superuser
+    port=$(free_port)
+    BIND=127.0.0.1:$port PUBLIC_URL=http://localhost:$port "$program" runserver >/dev/null \
+        2>"$scratch/server.log" &
+    processes+=("$!")
+    wait_ready "$port"
+}
+
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }

@@ -16,7 +16,7 @@ pub(super) fn run() -> Result<(), CommandError> {
     let file = restore_mark_file(&source, &settings.url);
     let mut mark = RestoreMark::open(file.as_deref());
     let report = end_what_was_restored(&database, &mut mark, Clock::system().now())?;
-    database.close();
+    database.close()?;
     print_line(format_args!(
         "The data of the database go up to {}.\n\
          Ended everything that was issued since. Of what the backup has:\n\

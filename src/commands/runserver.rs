@@ -11,7 +11,7 @@ use super::output::print_line;
 use super::signals::StopSignals;
 use crate::checks::{self, CheckLevel, CheckMessage, CheckReport};
 use crate::clock::Clock;
-use crate::db::{Database, check_integrity};
+use crate::db::Database;
 use crate::logging;
 use crate::middleware::raise_descriptor_limit;
 use crate::server::Application;
@@ -26,7 +26,6 @@ pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
     let settings = Settings::read(&source)?;
     logging::start(&settings.log);
     report(&settings, checks::settings(&settings))?;
-    check_integrity(&settings.database)?;
     let database = open_migrated(&settings.database)?;
     report(&settings, checks::django(&settings, Some(&database)))?;
     report(&settings, checks::restored(&settings, &database)?)?;
@@ -96,7 +95,11 @@ pub(super) fn serve(
         }
         tokio::select! {
             result = application.run_until(stop.received(1)) => {
-                database.close();
+                if let Err(error) = database.close() {
+                    log::error!("stopped without closing the database: {error}");
+                    logging::flush();
+                    process::exit(1)
+                }
                 Ok(result?)
             }
             () = stop.received(2) => {

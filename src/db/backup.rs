@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use diesel::result::Error as QueryError;
 use diesel::sql_query;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use tempfile::NamedTempFile;
 
@@ -16,7 +17,7 @@ use super::conn::{Conn, connect_with};
 use super::error::DbError;
 use super::integrity::{Depth, check_file};
 use super::migrations;
-use super::sqlite_file::FileId;
+use super::sqlite_file::{FileId, resolve};
 use super::wal::{self, beside};
 use crate::clock::Timestamp;
 use crate::settings::{DatabaseSettings, DatabaseUrl};
@@ -24,7 +25,7 @@ use crate::settings::{DatabaseSettings, DatabaseUrl};
 /// The files that SQLite keeps beside a database and that may hold a part of its content.
 const LOGS: [&str; 2] = ["-wal", "-journal"];
 
-/// Why a backup was not made or not restored. The database is unchanged.
+/// Why a backup was not made or not restored. The database is unchanged, except by [`Away`](Self::Away).
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The database is PostgreSQL, which has its own programs.
@@ -50,6 +51,9 @@ pub enum BackupError {
     /// A file could not be written.
     #[error("{}: {}", .0.display(), .1)]
     File(PathBuf, #[source] io::Error),
+    /// The database was moved away, and could not be moved back.
+    #[error("{}: {}; the database is not in its place, but complete in {}: move it back with its -wal, or restore again", .0.display(), .1, .2.display())]
+    Away(PathBuf, #[source] io::Error, PathBuf),
     /// The database or the backup cannot be used.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -77,8 +81,8 @@ pub fn backup(settings: &DatabaseSettings, target: &Path) -> Result<u64, BackupE
     if target.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(target.to_owned()));
     }
-    wal::check(path)?;
-    let copy = copy(path, parent(target))?;
+    wal::check(&path)?;
+    let copy = copy(&path, parent(target))?;
     check_file(copy.path(), Depth::Content)?;
     let file_error = |error| BackupError::File(target.to_owned(), error);
     let file = copy
@@ -98,7 +102,8 @@ pub fn restore(
     source: &Path,
     now: Timestamp,
 ) -> Result<Restored, BackupError> {
-    let path = sqlite_path(&settings.url, "pg_restore", "restores")?;
+    let path = &sqlite_path(&settings.url, "pg_restore", "restores")?;
+    let source = &resolve(source);
     let source_id = FileId::of(source).map_err(|error| file_error(source, error))?;
     if FileId::of(path).is_ok_and(|id| id == source_id) {
         return Err(BackupError::SameFile(source.to_owned()));
@@ -112,9 +117,11 @@ pub fn restore(
     if let Some(lock) = &lock {
         keep_owner(lock, copy.path()).map_err(|error| file_error(copy.path(), error))?;
     }
-    let previous = move_away(path, now)?;
-    copy.persist(path)
-        .map_err(|error| file_error(path, error.error))?;
+    let moved = Moved::away(path, now)?;
+    if let Err(error) = copy.persist(path) {
+        return Err(moved.back(path.to_owned(), error.error));
+    }
+    let previous = moved.kept();
     sync_folder(folder).map_err(|error| file_error(folder, error))?;
     Ok(Restored {
         database: path.to_owned(),
@@ -123,13 +130,13 @@ pub fn restore(
     })
 }
 
-fn sqlite_path<'a>(
-    url: &'a DatabaseUrl,
+fn sqlite_path(
+    url: &DatabaseUrl,
     program: &'static str,
     does: &'static str,
-) -> Result<&'a Path, BackupError> {
+) -> Result<PathBuf, BackupError> {
     match url {
-        DatabaseUrl::Sqlite(path) => Ok(path),
+        DatabaseUrl::Sqlite(path) => Ok(resolve(path)),
         DatabaseUrl::Postgres(_) => Err(BackupError::Postgres(program, does)),
     }
 }
@@ -146,7 +153,8 @@ fn parent(path: &Path) -> &Path {
 }
 
 /// Copies a database, with the committed content of its `-wal` file, to a temporary file in `folder` with the
-/// mode 0600, and writes it to the disk.
+/// mode 0600, and writes it to the disk. Its number of transactions is a random one, so that the log of the
+/// original is not taken for the copy's: SQLite arranges the pages of the copy in another way.
 fn copy(path: &Path, folder: &Path) -> Result<NamedTempFile, BackupError> {
     if !path.exists() {
         return Err(DbError::Missing(path.to_owned()).into());
@@ -167,10 +175,27 @@ fn copy(path: &Path, folder: &Path) -> Result<NamedTempFile, BackupError> {
             copy.execute(&mut conn)
         })
         .map_err(DbError::from)?;
+    number_anew(copy.path()).map_err(DbError::from)?;
     copy.as_file()
         .sync_all()
         .map_err(|error| file_error(copy.path(), error))?;
     Ok(copy)
+}
+
+#[derive(QueryableByName)]
+struct RandomNumber {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+fn number_anew(copy: &Path) -> QueryResult<()> {
+    let conn = connect_with(copy, "mode=rw");
+    let mut conn = conn.map_err(|error| QueryError::QueryBuilderError(error.into()))?;
+    // Nobody needs a journal: an unfinished copy is deleted.
+    conn.batch_execute("PRAGMA journal_mode = OFF")?;
+    let random = sql_query("SELECT random() >> 32 AS number");
+    let RandomNumber { number } = random.get_result(&mut conn)?;
+    conn.batch_execute(&format!("PRAGMA user_version = {number}"))
 }
 
 /// The number of migrations that a backup lacks. Fails if it has others than this version.
@@ -215,25 +240,54 @@ fn keep_owner(old: &File, new: &Path) -> io::Result<()> {
     fs::set_permissions(new, old.permissions())
 }
 
-/// Renames the database and its logs, so that SQLite can still open them together under the new name. If this is
-/// interrupted, there is no database, which a server refuses: a file with another one's log would be worse.
-fn move_away(path: &Path, now: Timestamp) -> Result<Option<PathBuf>, BackupError> {
-    let stamp = now.utc().format("%Y%m%dT%H%M%S%.6fZ");
-    let kept = beside(path, &format!(".before-restore-{stamp}"));
-    let mut moved = false;
-    for suffix in [&[""], &LOGS[..]].concat() {
-        match fs::rename(beside(path, suffix), beside(&kept, suffix)) {
-            Ok(()) => moved = true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(file_error(&beside(path, suffix), error)),
+/// A database that has another name for now, with its logs.
+struct Moved {
+    path: PathBuf,
+    kept: PathBuf,
+    /// What was renamed, by the ends of the names.
+    suffixes: Vec<&'static str>,
+}
+
+impl Moved {
+    /// Renames the database and its logs, so that SQLite can still open them together under the new name. If this is
+    /// interrupted, there is no database, which a server refuses: a file with another one's log would be worse.
+    fn away(path: &Path, now: Timestamp) -> Result<Self, BackupError> {
+        let stamp = now.utc().format("%Y%m%dT%H%M%S%.6fZ");
+        let mut moved = Self {
+            path: path.to_owned(),
+            kept: beside(path, &format!(".before-restore-{stamp}")),
+            suffixes: Vec::new(),
+        };
+        for suffix in [&[""], &LOGS[..]].concat() {
+            match fs::rename(beside(path, suffix), beside(&moved.kept, suffix)) {
+                Ok(()) => moved.suffixes.push(suffix),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(moved.back(beside(path, suffix), error)),
+            }
+        }
+        // It is only an index of the `-wal` file.
+        match fs::remove_file(beside(path, "-shm")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(moved.back(beside(path, "-shm"), error))
+            }
+            _ => Ok(moved),
         }
     }
-    // It is only an index of the `-wal` file.
-    match fs::remove_file(beside(path, "-shm")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(file_error(&beside(path, "-shm"), error))
+
+    /// Gives the files their names again, the database last, after this error with a file.
+    fn back(self, failed: PathBuf, error: io::Error) -> BackupError {
+        for suffix in self.suffixes.iter().rev() {
+            let back = fs::rename(beside(&self.kept, suffix), beside(&self.path, suffix));
+            if back.is_err() {
+                return BackupError::Away(failed, error, self.kept);
+            }
         }
-        _ => Ok(moved.then_some(kept)),
+        BackupError::File(failed, error)
+    }
+
+    /// The name that the database has now; `None` if there was none.
+    fn kept(self) -> Option<PathBuf> {
+        (!self.suffixes.is_empty()).then_some(self.kept)
     }
 }
 

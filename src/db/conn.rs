@@ -4,7 +4,6 @@
 mod postgres;
 mod sqlite;
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
 use diesel::result::Error as QueryError;
@@ -17,7 +16,7 @@ use crate::settings::DatabaseUrl;
 pub use multi::Conn;
 #[cfg(feature = "postgres")]
 pub(super) use postgres::establish as establish_postgres;
-pub(super) use sqlite::{OpenMode, connect_with, truncate_wal};
+pub(super) use sqlite::{OpenMode, connect_with, transaction_count, truncate_wal};
 
 /// A module of its own, because the derive adds items beside the enum.
 mod multi {
@@ -94,15 +93,29 @@ pub(super) fn check_usable(conn: &mut Conn, mode: OpenMode) -> QueryResult<()> {
     }
 }
 
-/// Fails if the database cannot be written to. On SQLite it writes an unchanged value to the file: `BEGIN
-/// IMMEDIATE` alone succeeds on a read-only file, and a full disk shows only when a page is committed.
-pub(super) fn probe_write(conn: &mut Conn) -> Result<(), DbError> {
+/// Called before a transaction is committed. Increments the number of transactions in the header of SQLite's file,
+/// so that every state of the database has its own number, which shows whether a `-wal` file belongs to a file.
+/// `changes` is the number of rows that the connection had changed before: a transaction that changes no row
+/// does not write.
+pub(super) fn before_commit(conn: &mut Conn, changes: &mut i64) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => {
-            let UserVersion { user_version } =
-                diesel::sql_query("PRAGMA user_version").get_result(conn)?;
-            Ok(conn.batch_execute(&format!("PRAGMA user_version = {user_version}"))?)
+            let now = sqlite::total_changes(conn)?;
+            if std::mem::replace(changes, now) != now {
+                sqlite::count_transaction(conn)?;
+            }
         }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => {}
+    }
+    Ok(())
+}
+
+/// Fails if the database cannot be written to. On SQLite it counts as a transaction, which is written to the file:
+/// `BEGIN IMMEDIATE` alone succeeds on a read-only file, and a full disk shows only when a page is committed.
+pub(super) fn probe_write(conn: &mut Conn) -> Result<(), DbError> {
+    match conn {
+        Conn::Sqlite(conn) => Ok(sqlite::count_transaction(conn)?),
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => Ok(postgres::probe_write(conn)?),
     }
@@ -155,12 +168,6 @@ pub fn database_now(conn: &mut Conn) -> QueryResult<Timestamp> {
 struct Now {
     #[diesel(sql_type = diesel::sql_types::Timestamp)]
     now: Timestamp,
-}
-
-#[derive(diesel::QueryableByName)]
-struct UserVersion {
-    #[diesel(sql_type = diesel::sql_types::Integer)]
-    user_version: i32,
 }
 
 /// Runs a statement and returns `None` if it violates a unique constraint. The statement runs in a nested

@@ -1,4 +1,4 @@
-//! Checks SQLite's file before a server uses it.
+//! Checks SQLite's file before it is written to.
 
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -11,11 +11,10 @@ use diesel::sql_query;
 
 use super::conn::connect_with;
 use super::error::DbError;
-use super::wal;
-use crate::settings::{DatabaseSettings, DatabaseUrl};
+use super::sqlite_file::Fault;
 
-/// How long a start waits for the check.
-const START_DELAY: Duration = Duration::from_secs(10);
+/// How long a server or a command waits for the check.
+pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(10);
 /// A check that takes longer is logged.
 const QUICK: Duration = Duration::from_secs(1);
 
@@ -28,30 +27,30 @@ pub(super) enum Depth {
     Content,
 }
 
-/// Fails if SQLite's file is damaged, and does not change it then. A check that takes longer than ten seconds
-/// continues while the server runs, and the log tells its result. Does nothing on PostgreSQL, and for a file
-/// that is missing.
-pub fn check_integrity(settings: &DatabaseSettings) -> Result<(), DbError> {
-    let DatabaseUrl::Sqlite(path) = &settings.url else {
-        return Ok(());
-    };
-    if !path.exists() {
+/// Fails if SQLite's file is damaged, and does not change it then. A check that takes longer than `delay` continues
+/// while the file is used. If it then finds damage, it logs it and sets `fault`. Does nothing for a file that is
+/// missing or empty.
+pub(super) fn check(path: &Path, delay: Duration, fault: &Fault) -> Result<(), DbError> {
+    if path.metadata().map_or(0, |file| file.len()) == 0 {
         return Ok(());
     }
-    wal::check(path)?;
     let (sender, result) = channel();
-    let path = path.clone();
+    let (checked, fault) = (path.to_owned(), Fault::clone(fault));
     let began = Instant::now();
-    let checking = path.clone();
     let check = move || {
-        let outcome = check_file(&checking, Depth::Structure);
-        let seconds = began.elapsed().as_secs_f32();
-        match &outcome {
-            Err(error) if began.elapsed() >= START_DELAY => log::error!("{error}"),
-            _ if began.elapsed() >= QUICK => {
-                log::info!("checked {} in {seconds:.1} s", checking.display());
+        let outcome = check_file(&checked, Depth::Structure);
+        let took = began.elapsed();
+        if took >= QUICK {
+            let seconds = took.as_secs_f32();
+            log::info!("checked {} in {seconds:.1} s", checked.display());
+        }
+        if let Err(error) = &outcome {
+            if let DbError::Damaged(message) = error {
+                fault.get_or_init(|| message.clone());
             }
-            _ => {}
+            if took >= delay {
+                log::error!("{error}");
+            }
         }
         // Nobody waits any more for a check that took long.
         drop(sender.send(outcome));
@@ -60,11 +59,11 @@ pub fn check_integrity(settings: &DatabaseSettings) -> Result<(), DbError> {
         .name("integrity".to_owned())
         .spawn(check);
     started.map_err(|error| DbError::Unavailable(format!("no thread: {error}")))?;
-    match result.recv_timeout(START_DELAY) {
+    match result.recv_timeout(delay) {
         Ok(outcome) => outcome,
         Err(RecvTimeoutError::Timeout) => {
             log::warn!(
-                "checking {} takes more than {START_DELAY:?}; the server starts meanwhile",
+                "checking {} takes more than {delay:?}; it is used meanwhile",
                 path.display()
             );
             Ok(())
@@ -90,7 +89,7 @@ pub(super) fn check_file(path: &Path, depth: Depth) -> Result<(), DbError> {
         let path = path.display();
         let problem = problem.split_whitespace().collect::<Vec<_>>().join(" ");
         DbError::Damaged(format!(
-            "the database file {path} is damaged ({problem}); it was not changed; restore a backup with `vestibule restore FILE`"
+            "the database file {path} is damaged ({problem}); restore a backup with `vestibule restore FILE`"
         ))
     };
     let mut conn = connect_with(path, "mode=ro").map_err(|error| damaged(&error.to_string()))?;

@@ -53,6 +53,8 @@ pub(super) struct PooledConn {
     checked_at: Instant,
     /// The manager's `incidents` at the last check.
     incidents: u64,
+    /// The number of rows that it had changed at its last commit.
+    changes: i64,
 }
 
 impl ConnectionManager {
@@ -106,6 +108,7 @@ impl ManageConnection for ConnectionManager {
             opened_at: now,
             checked_at: now,
             incidents,
+            changes: 0,
         })
     }
 
@@ -167,8 +170,12 @@ impl PooledConn {
         queries: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
         type Transactions = <Conn as Connection>::TransactionManager;
-        let conn = &mut self.conn;
-        match queries(conn) {
+        let (conn, changes) = (&mut self.conn, &mut self.changes);
+        let outcome = queries(conn).and_then(|value| {
+            conn::before_commit(conn, changes).map_err(DbError::from)?;
+            Ok(value)
+        });
+        match outcome {
             Ok(value) => {
                 Transactions::commit_transaction(conn).map_err(DbError::from)?;
                 Ok(value)

@@ -4,19 +4,31 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use super::conn::{self, OpenMode};
 use super::error::DbError;
+use super::integrity;
 use super::session_sql::SessionSql;
 use super::wal::{self, beside};
 use crate::settings::DatabaseUrl;
 
+/// As many symbolic links in a row as SQLite follows.
+const MOST_LINKS: usize = 100;
+
 /// The file that the connections of a [`Database`](super::Database) have open.
 pub(super) struct SqliteFile {
+    /// As the setting names it; it may be a symbolic link.
+    name: PathBuf,
+    /// The file itself, beside which SQLite keeps `-wal`.
     path: PathBuf,
     id: FileId,
+    fault: Fault,
 }
+
+/// Why the file must not be used any more. It is found while other threads use the file, and never taken back.
+pub(super) type Fault = Arc<OnceLock<String>>;
 
 /// What tells a file from another one of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,23 +38,46 @@ pub(super) struct FileId {
 }
 
 /// Opens a first connection, which shows whether the database can be used, and closes it. Refuses SQLite's file if
-/// the `-wal` file beside it belongs to another one.
+/// the `-wal` file beside it belongs to another one, and for writing if the file is damaged. Neither is changed
+/// then.
 pub(super) fn open(
     url: &DatabaseUrl,
     mode: OpenMode,
 ) -> Result<(Arc<SessionSql>, Option<Arc<SqliteFile>>), DbError> {
-    if let DatabaseUrl::Sqlite(path) = url {
-        wal::check(path)?;
-    }
-    let sql = Arc::new(conn::session_sql(url, mode)?);
-    let DatabaseUrl::Sqlite(path) = url else {
-        return Ok((sql, None));
+    let DatabaseUrl::Sqlite(name) = url else {
+        return Ok((Arc::new(conn::session_sql(url, mode)?), None));
     };
+    let path = resolve(name);
+    let fault = Fault::default();
+    wal::check(&path)?;
+    if mode != OpenMode::ReadOnly {
+        integrity::check(&path, integrity::LONGEST_DELAY, &fault)?;
+    }
+    let sql = conn::session_sql(&DatabaseUrl::Sqlite(path.clone()), mode)?;
     // The connections that are used are opened later, so they open this file, unless it is replaced after this
     // line.
-    let id = FileId::of(path).map_err(|_| DbError::Missing(path.to_owned()))?;
-    let path = path.to_owned();
-    Ok((sql, Some(Arc::new(SqliteFile { path, id }))))
+    let id = FileId::of(&path).map_err(|_| DbError::Missing(path.clone()))?;
+    let file = SqliteFile {
+        name: name.clone(),
+        path,
+        id,
+        fault,
+    };
+    Ok((Arc::new(sql), Some(Arc::new(file))))
+}
+
+/// The file that a path leads to, which need not exist: the target of a symbolic link. SQLite keeps its other files
+/// beside it, and not beside the link.
+pub(super) fn resolve(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = fs::read_link(&path) else {
+            break;
+        };
+        path.pop();
+        path.push(target);
+    }
+    path
 }
 
 impl SqliteFile {
@@ -50,19 +85,34 @@ impl SqliteFile {
         &self.path
     }
 
-    /// Fails if the path leads to another file, or to none. Open connections still use the file that was there
-    /// before, so what they write would be lost.
+    /// Why the file must not be used any more.
+    pub(super) fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    /// Fails if the file is faulty, or if the path leads to another file, or to none. Open connections still use
+    /// the file that was there before, so what they write would be lost.
     pub(super) fn check_in_place(&self) -> Result<(), DbError> {
-        let happened = match FileId::of(&self.path) {
+        if let Some(fault) = self.fault.get() {
+            return Err(DbError::Unavailable(fault.clone()));
+        }
+        let happened = match FileId::of(&self.name) {
             Ok(id) if id == self.id => return Ok(()),
             Ok(_) => "replaced",
             Err(_) => "deleted or moved",
         };
-        let path = self.path.display();
+        let path = self.name.display();
         Err(DbError::Unavailable(format!(
             "{path} was {happened} while this process has it open; nothing is read or written until the process \
              is restarted or the file is back"
         )))
+    }
+
+    /// When the file was last modified.
+    pub(super) fn modified(&self) -> Option<SystemTime> {
+        fs::metadata(&self.path)
+            .and_then(|file| file.modified())
+            .ok()
     }
 
     /// The length of the `-wal` file in bytes.

@@ -168,3 +168,28 @@ async fn a_dropped_future_still_commits_its_transaction() {
     database.write(|_| Ok::<_, DbError>(())).await.unwrap();
     assert_eq!(count(&database), 1);
 }
+
+/// A check that nobody waits for any more.
+#[test]
+fn damage_that_is_found_late_ends_the_use_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.sqlite3");
+    let url = DatabaseUrl::Sqlite(path.clone());
+    let settings = DatabaseSettings { url, pool_size: 1 };
+    let database = Database::open_or_create(&settings).unwrap();
+    let file = database.file.clone().unwrap();
+    database.check_writable().unwrap();
+
+    let damaged = folder.path().join("other.sqlite3");
+    std::fs::write(&damaged, "These are notes and no database. ".repeat(100)).unwrap();
+    // It usually returns before the check does.
+    drop(integrity::check(&damaged, Duration::ZERO, file.fault()));
+    let began = std::time::Instant::now();
+    while file.fault().get().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(10));
+        std::thread::yield_now();
+    }
+    let error = database.check_writable().unwrap_err();
+    assert!(error.to_string().contains("is damaged"), "{error}");
+    assert!(database.close().is_err());
+}

@@ -1,9 +1,11 @@
 //! Recognises a `-wal` file that belongs to another database than the file beside it. SQLite would apply it and
 //! so destroy the database, for instance a backup that was copied over a file whose server had been killed.
 //!
-//! The two are compared by the header of the database, its page 1: its version number of the schema never
-//! decreases, and the number of pages changes only together with page 1. If both happen to fit, the other
-//! file is not recognised; [`check_integrity`](super::check_integrity) then finds most of what is wrong.
+//! The two are compared by the header of the database, its page 1, where each transaction of this application
+//! increments a number (see [`before_commit`](super::conn::before_commit)). The file beside a log has the number
+//! before the log's first transaction, or, if SQLite has written a part of the log into it, that of one of them.
+//! A log that only has transactions of other programs, which do not count, is compared by the number of pages;
+//! [`check_integrity`](super::integrity::check_integrity) then finds most of what is wrong.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,7 +15,7 @@ use std::path::{Path, PathBuf};
 use diesel::prelude::*;
 use diesel::sql_query;
 
-use super::conn::connect_with;
+use super::conn::{connect_with, transaction_count};
 use super::error::DbError;
 
 /// Another process may change the files while they are compared. They are then compared again.
@@ -26,11 +28,21 @@ const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 /// Where page 1 has the version of the schema.
 const SCHEMA_VERSION: usize = 40;
+/// Where page 1 has what `PRAGMA user_version` returns.
+const USER_VERSION: usize = 60;
+
+/// What tells one state of a database from the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    /// The number of transactions of this application; it may wrap around.
+    transactions: i32,
+    schema_version: i64,
+}
 
 /// What is compared, of a database without its `-wal` file.
 #[derive(Debug, PartialEq, Eq)]
 struct Header {
-    schema_version: i64,
+    state: State,
     pages: i64,
     file_bytes: u64,
 }
@@ -39,8 +51,8 @@ struct Header {
 #[derive(Debug, Default)]
 struct WalContent {
     page_size: u64,
-    /// The schema's version in each copy of page 1.
-    schema_versions: Vec<i64>,
+    /// The state in each copy of page 1.
+    states: Vec<State>,
     /// The number of pages after the first transaction.
     pages: Option<i64>,
 }
@@ -49,7 +61,11 @@ struct WalContent {
 pub(super) fn check(path: &Path) -> Result<(), DbError> {
     let wal = beside(path, "-wal");
     for _ in 0..TRIES {
-        let (Some(before), Ok(content)) = (header(path), WalContent::read(&wal)) else {
+        let (before, content) = (header(path), WalContent::read(&wal));
+        if content.as_ref().is_err_and(was_begun_anew) {
+            continue;
+        }
+        let (Some(before), Ok(content)) = (before, content) else {
             // There is no such file, or SQLite itself refuses one of them.
             return Ok(());
         };
@@ -64,6 +80,16 @@ pub(super) fn check(path: &Path) -> Result<(), DbError> {
         }
     }
     Ok(())
+}
+
+/// The number of transactions in the file alone, without its `-wal` file; `None` if that cannot be read.
+pub(super) fn transactions_in_file(path: &Path) -> Option<i32> {
+    // SQLite ignores the `-wal` file of a file that it takes for immutable.
+    transaction_count(&mut connect_with(path, "immutable=1").ok()?).ok()
+}
+
+fn was_begun_anew(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Interrupted
 }
 
 #[derive(QueryableByName)]
@@ -81,18 +107,38 @@ struct PageCount {
 /// Reads the header through SQLite. If this process opened and closed the file itself, SQLite would lose its locks.
 fn header(path: &Path) -> Option<Header> {
     let file_bytes = path.metadata().ok().filter(|file| file.len() > 0)?.len();
-    // SQLite ignores the `-wal` file of a file that it takes for immutable.
     let mut conn = connect_with(path, "immutable=1").ok()?;
+    let transactions = transaction_count(&mut conn).ok()?;
     let version = sql_query("PRAGMA schema_version").get_result::<SchemaVersion>(&mut conn);
     let pages = sql_query("PRAGMA page_count").get_result::<PageCount>(&mut conn);
     Some(Header {
-        schema_version: version.ok()?.schema_version,
+        state: State {
+            transactions,
+            schema_version: version.ok()?.schema_version,
+        },
         pages: pages.ok()?.page_count,
         file_bytes,
     })
 }
 
+impl State {
+    fn of_page(page: &[u8]) -> Self {
+        Self {
+            transactions: number(page, USER_VERSION).cast_signed(),
+            schema_version: number(page, SCHEMA_VERSION).into(),
+        }
+    }
+
+    /// Whether one transaction may have led from `base` to this state. Another program's is not counted.
+    fn may_follow(self, base: Self) -> bool {
+        let counted = self.transactions.wrapping_sub(base.transactions);
+        let changes = self.schema_version - base.schema_version;
+        (0..=1).contains(&counted) && (0..=MOST_CHANGES_OF_ONE_TRANSACTION).contains(&changes)
+    }
+}
+
 impl WalContent {
+    /// Fails with `Interrupted` if SQLite began the file anew meanwhile.
     fn read(wal: &Path) -> io::Result<Self> {
         let mut file = BufReader::new(File::open(wal)?);
         let mut header = [0; HEADER];
@@ -125,14 +171,19 @@ impl WalContent {
                 break;
             }
             if number(&frame, 0) == 1 {
-                uncommitted.push(number(&frame, FRAME_HEADER + SCHEMA_VERSION).into());
+                uncommitted.push(State::of_page(&frame[FRAME_HEADER..]));
             }
             // The last frame of a transaction has the number of pages after it.
             let pages = number(&frame, 4);
             if pages > 0 {
                 content.pages.get_or_insert(pages.into());
-                content.schema_versions.append(&mut uncommitted);
+                content.states.append(&mut uncommitted);
             }
+        }
+        let mut header_now = [0; HEADER];
+        File::open(wal)?.read_exact(&mut header_now)?;
+        if header_now != header {
+            return Err(io::Error::from(io::ErrorKind::Interrupted));
         }
         Ok(content)
     }
@@ -140,12 +191,8 @@ impl WalContent {
     /// Whether this can be the log of the database with this header. A part of the log may have been written
     /// into the database already.
     fn fits(&self, header: &Header) -> bool {
-        match self.schema_versions.first() {
-            Some(first) => {
-                let increase = first - header.schema_version;
-                self.schema_versions.contains(&header.schema_version)
-                    || (0..=MOST_CHANGES_OF_ONE_TRANSACTION).contains(&increase)
-            }
+        match self.states.first() {
+            Some(first) => self.states.contains(&header.state) || first.may_follow(header.state),
             None => self.pages.is_none_or(|pages| {
                 pages == header.pages || pages as u64 * self.page_size == header.file_bytes
             }),

@@ -1,12 +1,13 @@
 //! Watches SQLite's file while a server runs, and closes the connections at its end.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Database;
 use super::conn::{Conn, truncate_wal};
 use super::error::DbError;
 use super::sqlite_file::SqliteFile;
+use super::wal;
 
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// The `-wal` file is usually shorter than 5 MB, because SQLite begins it anew after a checkpoint. It grows
@@ -22,6 +23,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 struct Told {
     displaced: bool,
     long_wal: Option<Instant>,
+    /// The number of transactions in the file without its `-wal` file, at the last look.
+    transactions: Option<i32>,
+    /// When it had last been modified then.
+    modified: Option<SystemTime>,
 }
 
 impl Database {
@@ -33,8 +38,8 @@ impl Database {
         }
     }
 
-    /// Watches SQLite's file for as long as this future is awaited. The log tells if the file was deleted or
-    /// replaced, or if its `-wal` file is long, which is cut as soon as no reader needs it.
+    /// Watches SQLite's file for as long as this future is awaited. The log tells if the file was deleted, replaced
+    /// or overwritten, or if its `-wal` file is long, which is cut as soon as no reader needs it.
     pub async fn watch(&self) {
         let Some(file) = self.file.clone() else {
             return std::future::pending().await;
@@ -54,11 +59,16 @@ impl Database {
 
     /// Closes every connection, and waits up to five seconds for those that are in use. With the last connection
     /// SQLite writes its `-wal` file into the database and removes it. Later queries fail.
-    pub fn close(&self) {
+    ///
+    /// If the file was deleted, replaced, overwritten or found damaged, this closes nothing and fails: the log may not
+    /// belong to the file. The process must then exit without dropping the connections.
+    pub fn close(&self) -> Result<(), DbError> {
+        self.check_file()?;
         let until = Instant::now() + CLOSE_TIMEOUT;
         for lane in [&self.reader, &self.probe, &self.reserved, &self.writer] {
             lane.close(until);
         }
+        Ok(())
     }
 
     /// Has SQLite write its `-wal` file into the database and cut it, without waiting for readers or writers of
@@ -86,8 +96,35 @@ impl Told {
         }
         self.displaced = in_place.is_err();
         if !self.displaced {
+            self.look_at_content(database, file);
             self.look_at_wal(database, file);
         }
+    }
+
+    /// Notices that another program has overwritten the file: it does not fit the `-wal` file, or is an earlier
+    /// state than at the last look.
+    fn look_at_content(&mut self, database: &Database, file: &SqliteFile) {
+        let modified = file.modified();
+        let is_short = file.wal_bytes() <= LONG_WAL;
+        if modified == self.modified || !is_short {
+            return;
+        }
+        let Some(transactions) = wal::transactions_in_file(file.path()) else {
+            return;
+        };
+        let before = self.transactions.unwrap_or(transactions);
+        if transactions.wrapping_sub(before) >= 0 && wal::check(file.path()).is_ok() {
+            (self.transactions, self.modified) = (Some(transactions), modified);
+            return;
+        }
+        // If the last connection is closed, SQLite writes `-wal` into the file.
+        std::mem::forget(database.reader.get());
+        file.fault().get_or_init(|| {
+            let path = file.path().display();
+            format!(
+                "{path} was overwritten while this process has it open; nothing is read or written until the process is restarted; stop the server and restore a backup with `vestibule restore FILE`"
+            )
+        });
     }
 
     fn look_at_wal(&mut self, database: &Database, file: &SqliteFile) {

@@ -94,12 +94,7 @@ trap 'stop_standby; clean_up' EXIT
 
 DATABASE_URL="postgres://vestibule:$password@127.0.0.1:$first_port,127.0.0.1:$second_port/postgres"
 export DATABASE_URL
-"$program" migrate >/dev/null
-DJANGO_SUPERUSER_PASSWORD=Correct-horse-9 "$program" createsuperuser --noinput --email ada@example.com >/dev/null
-port=$(free_port)
-BIND=127.0.0.1:$port PUBLIC_URL=http://localhost:$port "$program" runserver >/dev/null 2>"$scratch/server.log" &
-processes+=("$!")
-wait_ready "$port"
+start_server
 load &
 load=$!
 primary=$first standby=$second primary_port=$first_port standby_port=$second_port

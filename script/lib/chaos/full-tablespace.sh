@@ -31,12 +31,7 @@ psql=$(postgres_programs)/psql
 "$psql" --quiet "$admin" -c "CREATE TABLESPACE small LOCATION '$space/tables'"
 "$psql" --quiet "$admin" -c "CREATE DATABASE site TABLESPACE small"
 export DATABASE_URL=${admin%/postgres}/site
-"$program" migrate >/dev/null
-DJANGO_SUPERUSER_PASSWORD=Correct-horse-9 "$program" createsuperuser --noinput --email ada@example.com >/dev/null
-port=$(free_port)
-BIND=127.0.0.1:$port PUBLIC_URL=http://localhost:$port "$program" runserver >/dev/null 2>"$scratch/server.log" &
-processes+=("$!")
-wait_ready "$port"
+start_server
 [[ $(sign_in) == 200 ]] || fail "a sign-in fails with space"
 
 head -c 24m /dev/zero >"$space/ballast" 2>/dev/null || true

@@ -54,6 +54,37 @@ pub(super) fn connect(path: &Path, mode: OpenMode) -> Result<SqliteConnection, D
     Ok(conn)
 }
 
+#[derive(QueryableByName)]
+struct TotalChanges {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    changes: i64,
+}
+
+#[derive(QueryableByName)]
+struct UserVersion {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    user_version: i32,
+}
+
+/// The number of transactions of this application that the database has, as far as this connection sees it.
+pub(in crate::db) fn transaction_count(conn: &mut SqliteConnection) -> QueryResult<i32> {
+    let row: UserVersion = diesel::sql_query("PRAGMA user_version").get_result(conn)?;
+    Ok(row.user_version)
+}
+
+/// Increments the number of transactions, which is in the header of the file.
+pub(super) fn count_transaction(conn: &mut SqliteConnection) -> QueryResult<()> {
+    let next = transaction_count(conn)?.wrapping_add(1);
+    conn.batch_execute(&format!("PRAGMA user_version = {next}"))
+}
+
+/// The number of rows that this connection has changed.
+pub(super) fn total_changes(conn: &mut SqliteConnection) -> QueryResult<i64> {
+    let row: TotalChanges =
+        diesel::sql_query("SELECT total_changes() AS changes").get_result(conn)?;
+    Ok(row.changes)
+}
+
 /// Has SQLite write its `-wal` file into the database as far as no reader needs it, and cut it if `whole` and no
 /// reader needs any of it. Waits for no other process.
 pub(in crate::db) fn truncate_wal(conn: &mut SqliteConnection, whole: bool) -> QueryResult<()> {

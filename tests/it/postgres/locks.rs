@@ -10,7 +10,19 @@ use vestibule::tokens::{TokenGrant, TokenPair};
 use super::{connect, migrated};
 use crate::support::api::PASSWORD;
 use crate::support::app::TestApp;
+use crate::support::database::TestDatabase;
 use crate::support::readings::becomes_true;
+
+/// An application with four connections, which replaces refresh tokens, and the URL of its database.
+fn with_four_connections(database: TestDatabase) -> (TestApp, String) {
+    let url = database.url().to_owned();
+    let app = TestApp::builder()
+        .database(database)
+        .setting("ROTATE_REFRESH_TOKENS", "true")
+        .setting("DATABASE_POOL_SIZE", "4")
+        .start();
+    (app, url)
+}
 
 /// Pairs of tokens of these accounts, in turn.
 fn pairs(app: &TestApp, users: &[User], count: usize) -> Vec<TokenPair> {
@@ -63,12 +75,7 @@ async fn assert_ready(app: &TestApp) {
 #[tokio::test]
 async fn a_locked_account_does_not_stop_others() {
     let Some(database) = migrated() else { return };
-    let url = database.url().to_owned();
-    let app = TestApp::builder()
-        .database(database)
-        .setting("ROTATE_REFRESH_TOKENS", "true")
-        .setting("DATABASE_POOL_SIZE", "4")
-        .start();
+    let (app, url) = with_four_connections(database);
     let ada = app.add_user_with_password("ada@example.com", PASSWORD);
     let olive = app.add_user_with_password("olive@example.com", PASSWORD);
     let (of_ada, of_olive) = (pairs(&app, &[ada], 12), pairs(&app, &[olive], 12));
@@ -104,12 +111,7 @@ async fn a_locked_account_does_not_stop_others() {
 #[tokio::test]
 async fn a_locked_table_does_not_stop_what_does_not_need_it() {
     let Some(database) = migrated() else { return };
-    let url = database.url().to_owned();
-    let app = TestApp::builder()
-        .database(database)
-        .setting("ROTATE_REFRESH_TOKENS", "true")
-        .setting("DATABASE_POOL_SIZE", "4")
-        .start();
+    let (app, url) = with_four_connections(database);
     let olive = app.signed_in("olive@example.com").await;
     let pairs = pairs(&app, &users(&app, 16), 16);
     let mut other = connect(&url);

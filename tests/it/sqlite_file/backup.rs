@@ -3,6 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use diesel::Connection as _;
+use diesel::connection::SimpleConnection as _;
+
 use super::{beside, emails, kill, query, run, sign_in, site, stop};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
@@ -131,6 +134,66 @@ async fn a_restore_after_a_kill_uses_nothing_of_the_old_log() {
     let site = Site::on(database, &[]);
     assert_eq!(emails(&path), ["ada@example.com"]);
     drop(site);
+}
+
+#[test]
+fn a_restore_that_fails_puts_the_database_back() {
+    let database = TestDatabase::migrated_sqlite();
+    let path = database.sqlite_path();
+    let copy = beside(path, ".copy");
+    run(&database, &["backup", copy.to_str().unwrap()]).exits_with(0);
+    fs::write(beside(path, "-wal"), "made up").unwrap();
+    let names = || fs::read_dir(path.parent().unwrap()).unwrap().count();
+    // It cannot be removed as a file.
+    fs::create_dir(beside(path, "-shm")).unwrap();
+    let (before, names_before) = (fs::read(path).unwrap(), names());
+    run(&database, &["restore", copy.to_str().unwrap()])
+        .exits_with(1)
+        .reports_one_error(&["-shm: "]);
+    assert_eq!(fs::read(path).unwrap(), before);
+    assert_eq!(fs::read(beside(path, "-wal")).unwrap(), b"made up");
+    assert_eq!(names(), names_before, "nothing else is left");
+}
+
+/// SQLite keeps `-wal` beside the target of a symbolic link, where a kill leaves it.
+#[test]
+fn a_database_behind_a_symbolic_link_is_checked_and_restored_at_its_target() {
+    let database = TestDatabase::migrated_sqlite();
+    let target = database.sqlite_path();
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("link.sqlite3");
+    std::os::unix::fs::symlink(target, &link).unwrap();
+    let url = format!("sqlite:{}", link.display());
+    let command = |arguments: &[&str]| {
+        Program::with_settings(arguments)
+            .env("DATABASE_URL", &url)
+            .run()
+    };
+    let copy = folder.path().join("copy.sqlite3");
+    let copy = copy.to_str().unwrap();
+    command(&["backup", copy]).exits_with(0);
+
+    let mut conn = diesel::SqliteConnection::establish(target.to_str().unwrap()).unwrap();
+    conn.batch_execute("PRAGMA journal_mode = WAL; CREATE TABLE t (x)")
+        .unwrap();
+    let log = fs::read(beside(target, "-wal")).unwrap();
+    drop(conn);
+    fs::copy(copy, target).unwrap();
+    fs::write(beside(target, "-wal"), log).unwrap();
+    command(&["migrate"])
+        .exits_with(1)
+        .reports_one_error(&["-wal belongs to another database"]);
+
+    command(&["restore", copy]).exits_with(0);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(!beside(target, "-wal").exists());
+    assert_eq!(emails(target), Vec::<String>::new());
+
+    // A new file is private too.
+    fs::remove_file(target).unwrap();
+    command(&["migrate"]).exits_with(0);
+    let mode = fs::metadata(target).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]

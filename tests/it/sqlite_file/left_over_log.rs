@@ -4,6 +4,9 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+
 use super::{beside, emails, kill, query, run, sign_in, site, stop};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
@@ -51,7 +54,7 @@ async fn a_clean_stop_leaves_one_file() {
 /// An operator copies a backup over the file of a server that was killed, and leaves its log there.
 #[tokio::test]
 async fn a_backup_beside_the_log_of_another_file_is_refused_and_not_changed() {
-    // With a backup by this program, and with one by a program that copies the file as it is.
+    // With a backup by this program, and with one by SQLite's own function.
     for with_command in [true, false] {
         let Some(site) = site() else { return };
         sign_in(&site, "ada@example.com").await;
@@ -64,7 +67,7 @@ async fn a_backup_beside_the_log_of_another_file_is_refused_and_not_changed() {
             let backup = Program::new(&arguments).env("DATABASE_URL", &url);
             backup.run().exits_with(0);
         } else {
-            // SQLite's function for backups counts the versions of the schema anew.
+            // It counts the versions of the schema anew.
             query(&copy, "CREATE TABLE t (x)");
             query(&copy, "PRAGMA schema_version = 1");
         }
@@ -72,17 +75,106 @@ async fn a_backup_beside_the_log_of_another_file_is_refused_and_not_changed() {
         let database = kill(site);
         fs::copy(&copy, &path).unwrap();
         let before = fs::read(&path).unwrap();
-        for arguments in [&["runserver"][..], &["migrate"], &["flushexpiredtokens"]] {
-            run(&database, arguments)
-                .exits_with(1)
-                .reports_one_error(&["-wal belongs to another database", "restore FILE"]);
-        }
+        assert_everything_is_refused(&database);
         assert_eq!(fs::read(&path).unwrap(), before);
         if with_command {
             run(&database, &["restore", copy.to_str().unwrap()]).exits_with(0);
             assert_eq!(emails(&path), ["ada@example.com"]);
         }
     }
+}
+
+/// Runs every command that would write to the database.
+fn assert_everything_is_refused(database: &TestDatabase) {
+    let (path, other) = (database.sqlite_path(), TestDatabase::migrated_sqlite());
+    let files = || [path.to_owned(), beside(path, "-wal")].map(|file| fs::read(file).unwrap());
+    let before = files();
+    for arguments in [
+        &["runserver"][..],
+        &["migrate"],
+        &["restored"],
+        &["flushexpiredtokens"],
+        &["logout", "ada@example.com"],
+        &["deactivate", "ada@example.com"],
+        &["activate", "ada@example.com"],
+        &["resettotp", "ada@example.com"],
+        &["import-django", "--from", other.url()],
+        &["backup", "backup.sqlite3"],
+    ] {
+        run(database, arguments)
+            .exits_with(1)
+            .reports_one_error(&["-wal belongs to another database", "restore FILE"]);
+    }
+    let check = run(database, &["check"]).exits_with(1);
+    let told = format!("{}{}", check.stdout, check.stderr);
+    assert!(told.contains("-wal belongs to another"), "{told}");
+    assert!(files() == before, "the database or its log was changed");
+}
+
+/// An operator copies the file of a running server with `cp`, and copies it back after the server was killed. SQLite
+/// has written its log into the file and begun it anew in the meantime.
+#[tokio::test]
+async fn an_earlier_copy_of_the_same_file_is_refused_beside_the_log() {
+    let Some(site) = site() else { return };
+    let path = site.database_path().to_owned();
+    let copy = beside(&path, ".copy");
+    sign_in(&site, "ada@example.com").await;
+    checkpoint(&path);
+    fs::copy(&path, &copy).unwrap();
+    sign_in(&site, "olive@example.com").await;
+    checkpoint(&path);
+    sign_in(&site, "ada@example.com").await;
+    let database = kill(site);
+    let original = fs::read(&path).unwrap();
+    fs::copy(&copy, &path).unwrap();
+    assert_everything_is_refused(&database);
+    // The log is that of the file that was there.
+    fs::write(&path, original).unwrap();
+    let site = Site::on(database, &[]);
+    assert_eq!(emails(&path), ["ada@example.com", "olive@example.com"]);
+    drop(site);
+}
+
+/// The log has everything that was written since, so nothing is lost.
+#[tokio::test]
+async fn a_copy_beside_a_log_that_was_not_begun_anew_is_completed_by_it() {
+    let Some(site) = site() else { return };
+    let path = site.database_path().to_owned();
+    let copy = beside(&path, ".copy");
+    sign_in(&site, "ada@example.com").await;
+    fs::copy(&path, &copy).unwrap();
+    sign_in(&site, "olive@example.com").await;
+    let database = kill(site);
+    fs::copy(&copy, &path).unwrap();
+    let site = Site::on(database, &[]);
+    assert_eq!(emails(&path), ["ada@example.com", "olive@example.com"]);
+    drop(site);
+}
+
+/// An operator backs up, upgrades and goes back: the log begins with a migration.
+#[test]
+fn a_backup_from_just_before_the_log_is_refused() {
+    let database = TestDatabase::migrated_sqlite();
+    let path = database.sqlite_path();
+    let copy = beside(path, ".copy");
+    run(&database, &["backup", copy.to_str().unwrap()]).exits_with(0);
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let migration =
+        "PRAGMA journal_mode = WAL; BEGIN; ALTER TABLE users ADD COLUMN made_up TEXT; COMMIT";
+    conn.batch_execute(migration).unwrap();
+    let log = fs::read(beside(path, "-wal")).unwrap();
+    drop(conn);
+    fs::copy(&copy, path).unwrap();
+    fs::write(beside(path, "-wal"), log).unwrap();
+    assert_everything_is_refused(&database);
+}
+
+/// Has SQLite write its log into the file and begin it anew, as it does by itself after a thousand pages.
+fn checkpoint(path: &Path) {
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let checkpoint = "PRAGMA busy_timeout = 5000; PRAGMA wal_checkpoint(TRUNCATE)";
+    conn.batch_execute(checkpoint).unwrap();
+    assert_eq!(fs::metadata(beside(path, "-wal")).unwrap().len(), 0);
 }
 
 #[tokio::test]
@@ -104,8 +196,10 @@ fn a_damaged_file_is_refused_and_not_changed() {
     let database = TestDatabase::migrated_sqlite();
     damage(database.sqlite_path());
     let before = fs::read(database.sqlite_path()).unwrap();
-    run(&database, &["runserver"])
-        .exits_with(1)
-        .reports_one_error(&["is damaged", "vestibule restore FILE"]);
+    for arguments in [&["runserver"][..], &["migrate"], &["flushexpiredtokens"]] {
+        run(&database, arguments)
+            .exits_with(1)
+            .reports_one_error(&["is damaged", "vestibule restore FILE"]);
+    }
     assert_eq!(fs::read(database.sqlite_path()).unwrap(), before);
 }

@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use reqwest::StatusCode;
 
-use super::{beside, sign_in, site};
+use super::{beside, run, sign_in, site};
 use crate::support::readings::becomes_true;
 
 #[tokio::test]
@@ -33,6 +33,37 @@ async fn a_server_whose_file_was_moved_or_replaced_writes_nothing_and_is_not_rea
     assert_eq!(status().await, StatusCode::OK);
     site.program.wait_for_log(|line| line.contains("is back"));
     sign_in(&site, "olive@example.com").await;
+}
+
+#[tokio::test]
+async fn a_server_whose_file_was_overwritten_writes_nothing_into_it() {
+    let Some(site) = site() else { return };
+    let path = site.database_path().to_owned();
+    let copy = beside(&path, ".copy");
+    sign_in(&site, "ada@example.com").await;
+    fs::copy(&path, &copy).unwrap();
+    sign_in(&site, "olive@example.com").await;
+    open(&path)
+        .batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        .unwrap();
+    sign_in(&site, "ada@example.com").await;
+    fs::copy(&copy, &path).unwrap();
+    let is_refused = async || {
+        let ready = site.visitor().get("/readyz").await;
+        ready.status() == StatusCode::SERVICE_UNAVAILABLE
+    };
+    assert!(becomes_true(is_refused).await);
+    site.program
+        .wait_for_log(|line| line.contains("ERROR") && line.contains("was overwritten"));
+    let refused = site.visitor().sign_in("ada@example.com").await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    site.program.signal("TERM");
+    let (program, database) = site.into_parts();
+    program.wait().exits_with(1);
+    assert!(fs::read(&path).unwrap() == fs::read(&copy).unwrap());
+    run(&database, &["runserver"])
+        .exits_with(1)
+        .reports_one_error(&["-wal belongs to another database"]);
 }
 
 #[tokio::test]
