@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,12 +12,14 @@ use diesel::sql_query;
 
 use super::conn::connect_with;
 use super::error::DbError;
-use super::sqlite_file::Fault;
 
 /// How long a server or a command waits for the check.
 pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(10);
 /// A check that takes longer is logged.
 const QUICK: Duration = Duration::from_secs(1);
+
+/// Why the file must not be used any more. It is found while other threads use the file, and never taken back.
+pub(super) type Fault = Arc<OnceLock<String>>;
 
 /// Which of SQLite's checks to run.
 #[derive(Clone, Copy)]

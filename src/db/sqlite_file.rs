@@ -4,12 +4,12 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::conn::{self, OpenMode};
 use super::error::DbError;
-use super::integrity;
+use super::integrity::{self, Fault};
 use super::session_sql::SessionSql;
 use super::wal::{self, beside};
 use crate::settings::DatabaseUrl;
@@ -26,9 +26,6 @@ pub(super) struct SqliteFile {
     id: FileId,
     fault: Fault,
 }
-
-/// Why the file must not be used any more. It is found while other threads use the file, and never taken back.
-pub(super) type Fault = Arc<OnceLock<String>>;
 
 /// What tells a file from another one of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 //! increments a number (see [`before_commit`](super::conn::before_commit)). The file beside a log has the number
 //! before the log's first transaction, or, if SQLite has written a part of the log into it, that of one of them.
 //! A log that only has transactions of other programs, which do not count, is compared by the number of pages;
-//! [`check_integrity`](super::integrity::check_integrity) then finds most of what is wrong.
+//! [`check`](super::integrity::check) then finds most of what is wrong.
 
 use std::ffi::OsString;
 use std::fs::File;
