@@ -29,6 +29,7 @@ mod pass;
 mod password;
 mod plan;
 mod planner;
+mod profile_columns;
 mod refusal;
 mod related;
 mod related_row;
@@ -40,16 +41,19 @@ mod same_person;
 mod second_factor;
 mod source;
 mod source_keys;
+mod source_notes;
 mod survey;
 mod time;
 mod transaction;
 mod usernames;
+mod values;
 mod withheld;
 
 pub use error::ImportError;
 pub use options::{ImportOptions, ImportProgress, ImportSource};
 pub use report::{CountLabel, ImportReport, ImportTally, RefusalReason, RefusedRow};
 pub use run::import;
+pub use source_notes::SourceNotes;
 
 #[cfg(fuzzing)]
 pub(crate) use row::check_cells;

@@ -27,7 +27,8 @@ const BATCH: usize = 1000;
 #[derive(Debug, clap::Args)]
 pub(super) struct ImportDjangoArguments {
     /// Django's database: sqlite:PATH, postgres://USER@HOST/DATABASE, or for any other one the path of a dump
-    /// of `manage.py dumpdata`: FILE.json or FILE.jsonl, also with .gz.
+    /// of `manage.py dumpdata --all`: FILE.json or FILE.jsonl, also with .gz. Without --all, rows are missing that
+    /// the model's default manager hides.
     #[arg(long, value_name = "URL", value_parser = super::parse_secret)]
     from: SecretString,
     /// The table of the users; on PostgreSQL also SCHEMA.TABLE, for a dump also APP.MODEL.
@@ -52,7 +53,11 @@ pub(super) struct ImportDjangoArguments {
     /// has no end. May be repeated.
     #[arg(long, value_name = "COLUMN")]
     active_until_column: Vec<String>,
-    /// No column besides is_active and those of the three options above closes an account.
+    /// A column with the time until which an account may not sign in, such as banned_until. An account without a
+    /// time may. May be repeated.
+    #[arg(long, value_name = "COLUMN")]
+    closed_until_column: Vec<String>,
+    /// No column besides is_active and those of the four options above closes an account.
     #[arg(long)]
     all_active: bool,
     /// The column with the ids of WorkOS users, if the project stored them.
@@ -74,6 +79,10 @@ pub(super) struct ImportDjangoArguments {
     /// another second factor have no password here. Needs SECRET_KEY.
     #[arg(long)]
     require_totp: bool,
+    /// A table, or a column of the user table, that holds no second factors although its name looks so. May be
+    /// repeated.
+    #[arg(long, value_name = "NAME")]
+    no_factor: Vec<String>,
     /// Writes nothing, and prints what would be done.
     #[arg(long)]
     dry_run: bool,
@@ -89,6 +98,7 @@ impl ImportDjangoArguments {
             active_columns: self.active_column,
             closed_columns: self.closed_column,
             active_until_columns: self.active_until_column,
+            closed_until_columns: self.closed_until_column,
             all_active: self.all_active,
             workos_id_column: self.workos_id_column,
             login_field,
@@ -98,6 +108,7 @@ impl ImportDjangoArguments {
             known_issuers: BTreeMap::new(),
             require_totp: self.require_totp,
             batch: BATCH,
+            no_factors: self.no_factor,
             dry_run: self.dry_run,
         })
     }

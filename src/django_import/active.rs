@@ -2,6 +2,8 @@
 //! open one, so a column that could say so stops the import until an option tells what it means.
 
 mod names;
+mod question;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -10,9 +12,17 @@ use super::decode::{self, RawCell};
 use super::error::ImportError;
 use super::options::ImportOptions;
 use super::refusal::RefusalReason;
+use super::source_notes::SourceNotes;
+use super::values::ColumnValues;
 use crate::clock::Timestamp;
 use crate::db::source::{ForeignDatabase, quote_identifier};
-use names::{may_be_active, may_be_closed, may_have_an_end, may_have_words};
+use names::{
+    is_about_the_account, may_be_active, may_be_closed, may_be_closed_until, may_have_an_end,
+    may_have_words, says_closed,
+};
+pub(super) use names::{is_secret, may_close_accounts};
+use question::ColumnQuestion;
+pub(super) use words::words;
 
 /// The spellings of a false flag, in lower case. Django's databases write `0` and `false`.
 pub(super) const FALSE: &str = "'0', 'f', 'false', 'n', 'no', 'off'";
@@ -31,6 +41,8 @@ pub(super) struct ActiveColumns {
     closed: Vec<String>,
     /// The columns with the time until which an account is open.
     until: Vec<String>,
+    /// The columns with the time until which an account is closed.
+    closed_until: Vec<String>,
     /// The columns with words, and the words of open accounts.
     words: BTreeMap<String, Vec<String>>,
     /// The time of the import, with which the times are compared.
@@ -43,6 +55,7 @@ impl ActiveColumns {
     /// Finds the columns, or returns the question that the operator has to answer first.
     pub(super) fn find(
         columns: &DjangoColumns,
+        values: &BTreeMap<String, ColumnValues>,
         options: &ImportOptions,
         now: Timestamp,
     ) -> Result<Self, ImportError> {
@@ -50,6 +63,7 @@ impl ActiveColumns {
             active: columns.field("is_active").into_iter().collect(),
             closed: Vec::new(),
             until: Vec::new(),
+            closed_until: Vec::new(),
             words: BTreeMap::new(),
             now,
             options: Vec::new(),
@@ -71,6 +85,10 @@ impl ActiveColumns {
             let column = columns.named("--active-until-column", name)?;
             found.until.push(column);
         }
+        for name in &options.closed_until_columns {
+            let column = columns.named("--closed-until-column", name)?;
+            found.closed_until.push(column);
+        }
         found.refuse_ends_as_flags(columns)?;
         found.options = found.options(columns);
         if options.all_active {
@@ -82,16 +100,27 @@ impl ActiveColumns {
                 .filter(|name| !found.names(name))
                 .collect::<Vec<&str>>()
         };
-        let open = ColumnQuestion {
+        let mut open = ColumnQuestion {
             none_is_known: found.active.is_empty()
                 && found.closed.is_empty()
                 && found.until.is_empty()
+                && found.closed_until.is_empty()
                 && found.words.is_empty(),
             active: unexplained(may_be_active),
             closed: unexplained(may_be_closed),
             until: unexplained(may_have_an_end),
+            closed_until: unexplained(may_be_closed_until),
             words: unexplained(may_have_words),
+            values,
         };
+        // A name says nothing, and a value does.
+        let asked = open.names();
+        let with_words = values.iter().filter(|(name, values)| {
+            let is_known = found.names(name) || asked.contains(name.as_str());
+            !is_known && is_about_the_account(name) && values.texts().any(says_closed)
+        });
+        let with_words: Vec<&str> = with_words.map(|(name, _)| name.as_str()).collect();
+        open.words.extend(with_words);
         match open.is_needed() {
             true => Err(open.ask(&options.table)),
             false => Ok(found),
@@ -116,6 +145,11 @@ impl ActiveColumns {
                 ),
                 ("--closed-column", "", self.closed.contains(&quoted)),
                 ("--active-until-column", "", self.until.contains(&quoted)),
+                (
+                    "--closed-until-column",
+                    "",
+                    self.closed_until.contains(&quoted),
+                ),
             ] {
                 if is_named {
                     options.push(format!("{option} {name}{ending}"));
@@ -125,20 +159,28 @@ impl ActiveColumns {
         options
     }
 
-    /// Refuses a column that has the time until which an account is open, by its name, as a flag: a time that has
-    /// passed would count as true.
+    /// Refuses a column with a time of an end, by its name, where the time would open closed accounts: as a flag, a
+    /// time that has passed would count as true; the end of a ban is not the end of an account.
     fn refuse_ends_as_flags(&self, columns: &DjangoColumns) -> Result<(), ImportError> {
-        let mut names = columns.names().filter(|name| may_have_an_end(name));
-        let is_flag = |name: &&str| {
+        for name in columns.names() {
             let quoted = quote_identifier(name);
-            self.active.contains(&quoted) && !self.until.contains(&quoted)
-        };
-        names.find(is_flag).map_or(Ok(()), |name| {
-            Err(ImportError::Impossible(format!(
-                "--active-column: a time in {name} that has passed would open the account; pass \
-                 --active-until-column {name}"
-            )))
-        })
+            let is_flag = self.active.contains(&quoted);
+            let of_ban = may_be_closed_until(name) && !self.closed_until.contains(&quoted);
+            let of_account = may_have_an_end(name) && !self.until.contains(&quoted);
+            let (option, right) = match (is_flag, of_ban) {
+                (true, true) => ("--active-column", "--closed-until-column"),
+                (true, false) if of_account => ("--active-column", "--active-until-column"),
+                (false, true) if self.until.contains(&quoted) => {
+                    ("--active-until-column", "--closed-until-column")
+                }
+                _ => continue,
+            };
+            return Err(ImportError::Impossible(format!(
+                "{option}: a time in {name} that has passed, or is to come, would open a closed account; pass \
+                 {right} {name}"
+            )));
+        }
+        Ok(())
     }
 
     /// An expression for whether a row's account is open: the text `1` or `0`, or another one if the row does not say
@@ -158,14 +200,22 @@ impl ActiveColumns {
             let words = words.collect::<Vec<_>>().join("', '");
             cases += &format!(" WHEN COALESCE(trim({text}), '') NOT IN ('{words}') THEN '0'");
         }
-        let times = self.until.iter().map(|column| {
+        let time = |column: &String| {
             let text = format!("COALESCE(trim({}), '')", source.as_text(column));
             (source.as_utc_time(&text), text)
-        });
-        let times: Vec<(String, String)> = times.collect();
+        };
         let now = self.now.utc().format("%Y-%m-%d %H:%M:%S");
+        let today = self.now.utc().format("%Y-%m-%d");
+        let mut times: Vec<(String, String)> = self.until.iter().map(time).collect();
         for (time, _) in &times {
             cases += &format!(" WHEN {time} <= '{now}' THEN '0'");
+        }
+        for (time, text) in self.closed_until.iter().map(time) {
+            // A day of a ban counts to its end. PostgreSQL knows a time without end.
+            cases += &format!(
+                " WHEN {time} > '{now}' OR {text} = '{today}' OR {text} = 'infinity' THEN '0'"
+            );
+            times.push((time, text));
         }
         for column in &self.active {
             let flag = flag(column);
@@ -193,76 +243,43 @@ impl ActiveColumns {
         }
     }
 
-    fn names(&self, name: &str) -> bool {
+    /// What the report says about the columns: the values of those that close accounts by words, and those with few
+    /// values that close nothing, besides those to leave out.
+    pub(super) fn notes(
+        &self,
+        columns: &DjangoColumns,
+        values: &BTreeMap<String, ColumnValues>,
+        is_left_out: fn(&str) -> bool,
+    ) -> SourceNotes {
+        let mut notes = SourceNotes::default();
+        for name in columns.unread_names() {
+            let Some(values) = values.get(name) else {
+                continue;
+            };
+            let line = format!("{}: {values}", name.escape_debug());
+            if let Some(open) = self.words.get(&quote_identifier(name)) {
+                let open = open.join(", ");
+                let line = format!("{line}; open: {}", open.escape_debug());
+                notes.closing_values.push(line);
+            } else if !self.names(name)
+                && !is_left_out(name)
+                && !is_secret(name)
+                && values.repeat()
+                && values.0.len() > 1
+            {
+                notes.unread_columns.push(line);
+            }
+        }
+        notes
+    }
+
+    /// Whether an option names the column, or it is that of `is_active`.
+    pub(super) fn names(&self, name: &str) -> bool {
         let quoted = quote_identifier(name);
         self.active.contains(&quoted)
             || self.closed.contains(&quoted)
             || self.until.contains(&quoted)
+            || self.closed_until.contains(&quoted)
             || self.words.contains_key(&quoted)
     }
-}
-
-/// The columns about which the operator has to be asked.
-struct ColumnQuestion<'a> {
-    /// Whether no column is known that says which accounts are closed.
-    none_is_known: bool,
-    active: Vec<&'a str>,
-    closed: Vec<&'a str>,
-    until: Vec<&'a str>,
-    words: Vec<&'a str>,
-}
-
-impl ColumnQuestion<'_> {
-    fn is_needed(&self) -> bool {
-        let names = [&self.active, &self.closed, &self.until, &self.words];
-        self.none_is_known || names.iter().any(|names| !names.is_empty())
-    }
-
-    fn ask(&self, table: &str) -> ImportError {
-        let table = table.escape_debug();
-        let mut text = match self.none_is_known {
-            true => format!("--table: {table} has no column is_active: which accounts are closed?"),
-            false => format!("--table: {table} has columns that may close an account: do they?"),
-        };
-        if self.none_is_known || !self.active.is_empty() {
-            let options = repeated("--active-column", &self.active, "");
-            text += &format!(
-                " If a column is true, or holds a time, for open accounts, pass {options}."
-            );
-        }
-        if self.none_is_known || !self.closed.is_empty() {
-            let options = repeated("--closed-column", &self.closed, "");
-            text += &format!(
-                " If a column is true, or holds a time, for closed accounts, pass {options}."
-            );
-        }
-        if !self.until.is_empty() {
-            let options = repeated("--active-until-column", &self.until, "");
-            text += &format!(
-                " If a column holds the time until which an account is open, and no time for one without an end, \
-                 pass {options}."
-            );
-        }
-        if !self.words.is_empty() {
-            let options = repeated("--active-column", &self.words, "=VALUE");
-            text += &format!(
-                " If a column says in words which accounts are open, pass {options}, once for each value of open \
-                 accounts."
-            );
-        }
-        text += " If no other column closes an account, pass --all-active";
-        ImportError::Impossible(text)
-    }
-}
-
-/// The option, once for each of these columns.
-fn repeated(option: &str, columns: &[&str], ending: &str) -> String {
-    let columns = match columns.is_empty() {
-        true => &["COLUMN"][..],
-        false => columns,
-    };
-    let options = columns
-        .iter()
-        .map(|column| format!("{option} {column}{ending}"));
-    options.collect::<Vec<_>>().join(" ")
 }

@@ -63,6 +63,18 @@ impl DjangoColumns {
         self.columns.iter().map(|column| column.name.as_str())
     }
 
+    /// The names of the columns that are no fields of Django's.
+    pub(super) fn unread_names(&self) -> impl Iterator<Item = &str> {
+        let key = self.key().ok().map(|key| key.name.clone());
+        let is_field = move |name: &str| {
+            let mut fields = FIELDS.iter().chain(&["id", "is_active"]);
+            key.as_deref() == Some(name)
+                || fields
+                    .any(|field| self.renamed.get(*field).map_or(*field, String::as_str) == name)
+        };
+        self.names().filter(move |name| !is_field(name))
+    }
+
     fn check_renamed(&self) -> Result<(), ImportError> {
         for (field, column) in &self.renamed {
             if !FIELDS.contains(&field.as_str()) && !["id", "is_active"].contains(&field.as_str()) {

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use diesel::dsl::exists;
+use diesel::prelude::*;
+
 use super::item::{AcceptedRow, ImportItem, ItemKind, RecordedItems, forget_all, recorded_app};
 use super::report::{CountLabel, ImportTally};
 use super::second_factor::{AppTable, DjangoFactor, DjangoTotp, RecordedApp};
@@ -12,6 +15,7 @@ use crate::accounts::second_factor::{
 };
 use crate::audit::ChangedBy;
 use crate::clock::Timestamp;
+use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError};
 use crate::ids::UserId;
 use crate::keys::Keys;
@@ -37,6 +41,10 @@ const NOT_ADDED: CountLabel = (
 const STILL_WITHHELD: CountLabel = (
     "password still withheld, because an earlier import found a second factor that does not exist here, and this one does not show that it is gone",
     "password still withheld, because an earlier import found a second factor that does not exist here, and this one does not show that it is gone",
+);
+const NOT_ASKED: CountLabel = (
+    "accounts with a second factor in Django that also sign in through Google, Okta or WorkOS, where they are not asked for a code of it",
+    "account with a second factor in Django that also signs in through Google, Okta or WorkOS, where it is not asked for a code of it",
 );
 const MORE: CountLabel = (
     "accounts with recovery codes or further second factors, which are not imported",
@@ -79,6 +87,9 @@ pub(super) fn import_factors(
             }
             continue;
         };
+        if !matches!(factor, DjangoFactor::Missing) && has_provider(conn, accepted)? {
+            tally.note(NOT_ASKED, &accepted.row.key);
+        }
         let known = recorded.get(&id).and_then(|items| {
             let mut items = items.iter().filter(|(kind, _)| *kind == ItemKind::Totp);
             items.next().map(|(_, value)| RecordedApp::parse(value))
@@ -95,6 +106,22 @@ pub(super) fn import_factors(
         import.run(conn, tally)?;
     }
     Ok(())
+}
+
+/// Whether the account signs in through a provider, as far as it is known.
+fn has_provider(conn: &mut Conn, accepted: &AcceptedRow<'_>) -> QueryResult<bool> {
+    let row = accepted.row;
+    if row.workos_user_id.is_some() || !row.related.identities.is_empty() {
+        return Ok(true);
+    }
+    if accepted.is_new {
+        return Ok(false);
+    }
+    let id = accepted.user_id;
+    let linked = users::table.filter(users::id.eq(id).and(users::workos_user_id.is_not_null()));
+    let theirs = identities::table.filter(identities::user_id.eq(id));
+    Ok(diesel::select(exists(linked)).get_result(conn)?
+        || diesel::select(exists(theirs)).get_result(conn)?)
 }
 
 /// Removes the second factor of an account whose email an import verifies, because another person may have

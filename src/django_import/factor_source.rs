@@ -30,6 +30,16 @@ pub(super) fn factor_remark(
             "--require-totp: {problem}. If no account has a second factor, leave the option out"
         )));
     }
+    if options.require_totp {
+        let asked = "a code is asked for after a password, and not after a sign-in through Google, Okta or WorkOS: \
+             require a second factor there too";
+        return Ok(Some(match is_dump {
+            true => {
+                format!("{asked}. Those of applications that are not in the dump are not known")
+            }
+            false => asked.to_owned(),
+        }));
+    }
     Ok(match (is_view, is_dump) {
         (true, _) => Some(format!(
             "not known, because {table} is a view. If accounts have one, a password alone lets them in here: \

@@ -39,15 +39,18 @@ pub(super) enum ItemKind {
     Totp,
     /// A table with factors because of which the password was withheld.
     Withheld,
+    /// An option of the import that has closed the account.
+    Closed,
 }
 
 impl ItemKind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Address,
         Self::Identity,
         Self::Group,
         Self::Totp,
         Self::Withheld,
+        Self::Closed,
     ];
 
     /// The name in the database.
@@ -58,6 +61,7 @@ impl ItemKind {
             Self::Group => "group",
             Self::Totp => "totp",
             Self::Withheld => "withheld",
+            Self::Closed => "closed",
         }
     }
 
@@ -87,6 +91,10 @@ impl ItemKind {
                 ("withheld passwords", "withheld password"),
                 ("withheld passwords imported", "withheld password imported"),
             ],
+            Self::Closed => [
+                ("closed accounts", "closed account"),
+                ("opened accounts", "opened account"),
+            ],
         }
     }
 }
@@ -97,7 +105,7 @@ pub(super) struct ImportItem {
     pub(super) user_id: UserId,
     pub(super) kind: ItemKind,
     /// The address's key; the issuer, a space and the subject; the group's name; the secret's digest, a
-    /// space and the table of the app; the table of a factor.
+    /// space and the table of the app; the table of a factor; an option.
     pub(super) value: String,
 }
 
@@ -151,7 +159,7 @@ impl ImportItem {
                 let name = value;
                 GroupMembership { user_id, name }.delete(conn)?;
             }
-            ItemKind::Totp | ItemKind::Withheld => {}
+            ItemKind::Totp | ItemKind::Withheld | ItemKind::Closed => {}
         }
         Ok(())
     }

@@ -136,7 +136,7 @@ impl ItemConflicts {
                     }
                 }
                 ItemKind::Group if self.groups.contains(&(id, value.clone())) => continue,
-                ItemKind::Group | ItemKind::Totp | ItemKind::Withheld => None,
+                ItemKind::Group | ItemKind::Totp | ItemKind::Withheld | ItemKind::Closed => None,
             };
             match problem {
                 Some(problem) => {

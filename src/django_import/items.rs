@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 
 use super::factor_import::import_factors;
-use super::item::{AcceptedRow, ImportItem, ItemKind, recorded_items};
+use super::flag_options::FlagOptions;
+use super::item::{AcceptedRow, ImportItem, ItemKind, RecordedItems, forget_all, recorded_items};
 use super::item_conflicts::ItemConflicts;
 use super::report::{CountLabel, ImportTally};
 use super::row::DjangoUser;
@@ -30,6 +31,8 @@ pub(super) struct ItemImport {
     pub(super) reads: [bool; 3],
     /// The tables of second factors that are read.
     pub(super) factor_tables: BTreeSet<String>,
+    /// The options by which accounts are closed.
+    pub(super) flags: FlagOptions,
 }
 
 impl ItemImport {
@@ -91,6 +94,7 @@ impl ItemImport {
                 item.delete(conn)?;
             }
             insert_items(conn, &added, &conflicts)?;
+            self.record_closing_options(conn, accepted, &recorded)?;
         }
         import_factors(
             conn,
@@ -100,6 +104,39 @@ impl ItemImport {
             &mut tally,
         )?;
         Ok(tally)
+    }
+
+    /// Records with which options the closed accounts were closed, and forgets those of open ones.
+    fn record_closing_options(
+        &self,
+        conn: &mut Conn,
+        accepted: &[AcceptedRow<'_>],
+        recorded: &RecordedItems,
+    ) -> QueryResult<()> {
+        let kind = ItemKind::Closed;
+        let mut new = Vec::new();
+        for accepted in accepted {
+            let user_id = accepted.user_id;
+            let known = recorded.get(&user_id).into_iter().flatten();
+            let known = known.filter(|(other, _)| *other == kind);
+            let known: BTreeSet<String> = known.map(|(_, option)| option.clone()).collect();
+            if accepted.row.is_active {
+                if !known.is_empty() {
+                    forget_all(conn, user_id, kind)?;
+                }
+                continue;
+            }
+            let closing = self.flags.closing(accepted.is_new, &known);
+            new.extend(closing.difference(&known).map(|option| ImportItem {
+                user_id,
+                kind,
+                value: option.clone(),
+            }));
+        }
+        if !new.is_empty() {
+            ImportItem::record_all(conn, &new)?;
+        }
+        Ok(())
     }
 
     /// The items that the account has in Django, and the subjects of identities whose issuer is unknown.

@@ -41,6 +41,8 @@ pub struct ImportOptions {
     pub closed_columns: Vec<String>,
     /// Columns with the time until which an account is open.
     pub active_until_columns: Vec<String>,
+    /// Columns with the time until which an account is closed.
+    pub closed_until_columns: Vec<String>,
     /// Whether columns that no option names close no account.
     pub all_active: bool,
     /// The column that holds the ids of WorkOS users, if there is one.
@@ -59,6 +61,8 @@ pub struct ImportOptions {
     pub require_totp: bool,
     /// Rows of one transaction. The result does not depend on it.
     pub batch: usize,
+    /// Tables and columns that are none of second factors, whatever their names say.
+    pub no_factors: Vec<String>,
     /// Reports what an import would do and writes nothing.
     pub dry_run: bool,
 }

@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::device_tables::{MFA2, holds_factors, is_in_use};
+use super::device_tables::{MFA2, column_is_in_use, holds_factors, is_in_use};
 use super::error::ImportError;
+use super::options::ImportOptions;
+use super::profile_columns::ProfileColumn;
 use super::second_factor::AppTable;
 use crate::db::source::{ForeignDatabase, ForeignKey, quote_identifier};
 
@@ -24,6 +26,8 @@ pub(super) struct UserTableName<'a> {
     pub(super) mfa2: Option<String>,
     /// The quoted columns with usernames and emails.
     pub(super) login_names: Vec<String>,
+    /// The columns of second factors.
+    pub(super) factor_columns: Vec<String>,
 }
 
 /// Expressions that select the rows of one account in other tables.
@@ -36,6 +40,10 @@ pub(super) struct RelatedTables {
     totp_devices: Option<String>,
     /// The tables of other factors, and the condition that an account has one.
     other_devices: Vec<(String, String)>,
+    /// The tables of authenticator apps, and the condition that an account has one.
+    apps: Vec<(String, String)>,
+    /// The columns of profiles that may close accounts or hold second factors.
+    profile_columns: Vec<ProfileColumn>,
     /// The quoted column to which `user_id` of simplejwt's outstanding tokens refers.
     token_owner: Option<String>,
     /// The tables that are not imported, quoted, by name.
@@ -43,23 +51,54 @@ pub(super) struct RelatedTables {
 }
 
 impl RelatedTables {
-    /// Finds the tables. Those of second factors are imported only if `with_factors`.
+    /// Finds the tables.
     pub(super) fn find(
         source: &mut ForeignDatabase,
         users: &UserTableName<'_>,
-        with_factors: bool,
+        options: &ImportOptions,
     ) -> Result<Self, ImportError> {
         let keys = source.foreign_keys_to(users.quoted);
         let mut found = Self::default();
         for key in keys.map_err(ImportError::Source)? {
             let is_read = found.add(source, users, &key)?;
             let is_factor = holds_factors(key.plain_table());
-            if !is_read || (is_factor && !with_factors) {
+            if !is_read || (is_factor && !options.require_totp) {
                 found.unread.insert(key.table.clone(), source.quoted(&key));
             }
         }
         found.add_mfa2(source, users)?;
+        for column in &users.factor_columns {
+            let quoted = format!("{}.{}", users.quoted, quote_identifier(column));
+            let exists = column_is_in_use(source, &quoted);
+            let name = format!("{}.{column}", users.plain);
+            found.other_devices.push((name, exists));
+        }
+        found.leave_out(users, &options.no_factors)?;
         Ok(found)
+    }
+
+    /// Leaves out the tables and columns that the operator has named as none of second factors.
+    fn leave_out(
+        &mut self,
+        users: &UserTableName<'_>,
+        no_factors: &[String],
+    ) -> Result<(), ImportError> {
+        for name in no_factors {
+            let column = format!("{}.{name}", users.plain);
+            let before = self.other_devices.len();
+            self.other_devices
+                .retain(|(known, _)| known != name && *known != column);
+            if self.other_devices.len() == before {
+                let known = self.other_devices.iter().map(|(name, _)| name.as_str());
+                let known: Vec<&str> = known.collect();
+                return Err(ImportError::Impossible(format!(
+                    "--no-factor: {} is none of the tables and columns whose names are those of second factors: {}",
+                    name.escape_debug(),
+                    known.join(", ").escape_debug()
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Adds the table of django-mfa2.
@@ -96,6 +135,8 @@ impl RelatedTables {
     ) -> Result<bool, ImportError> {
         let table = source.quoted(key);
         let columns = source.columns(&table).map_err(ImportError::Source)?;
+        self.profile_columns
+            .extend(ProfileColumn::find(source, key, &columns));
         let has = |names: &[&str]| {
             let known = |name: &&str| columns.iter().any(|column| column.name == **name);
             names.iter().all(known)
@@ -121,12 +162,14 @@ impl RelatedTables {
                 self.identities = Some(source.rows_as_json(&columns, &rows));
             }
             "mfa_authenticator" if has(&["type", "data"]) => {
+                self.apps.push(in_table(name, &rows));
                 self.authenticators = Some(source.rows_as_json(&["r.type", "r.data"], &rows));
             }
             "otp_totp_totpdevice"
                 if has(&["id", "confirmed", "key", "step", "t0", "digits", "drift"])
                     && has(&["last_t"]) =>
             {
+                let confirmed = is_in_use(source, &columns);
                 let columns = [
                     "r.id",
                     "r.confirmed",
@@ -137,6 +180,8 @@ impl RelatedTables {
                     "r.drift",
                     "r.last_t",
                 ];
+                self.apps
+                    .push(in_table(name, &format!("{rows}{confirmed}")));
                 self.totp_devices = Some(source.rows_as_json(&columns, &rows));
             }
             _ if name == format!("{}_groups", users.plain) && has(&["group_id"]) => {
@@ -150,8 +195,8 @@ impl RelatedTables {
             }
             _ if holds_factors(name) => {
                 let in_use = is_in_use(source, &columns);
-                let exists = format!("EXISTS (SELECT 1 FROM {rows}{in_use})");
-                self.other_devices.push((name.to_owned(), exists));
+                let rows = format!("{rows}{in_use}");
+                self.other_devices.push(in_table(name, &rows));
                 return Ok(false);
             }
             _ => return Ok(false),
@@ -207,6 +252,33 @@ impl RelatedTables {
         !self.factor_tables().is_empty()
     }
 
+    /// The number of accounts that have a second factor, by table or column.
+    pub(super) fn count_factors(
+        &self,
+        source: &mut ForeignDatabase,
+        users: &str,
+    ) -> Result<BTreeMap<String, u64>, ImportError> {
+        let mut counts = BTreeMap::new();
+        for (name, exists) in self.apps.iter().chain(&self.other_devices) {
+            let accounts = format!("{users} WHERE {exists}");
+            let count = source.count(&accounts).map_err(ImportError::Source)?;
+            if count > 0 {
+                counts.insert(name.clone(), count);
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Lines of the report about the columns of profiles that may close accounts.
+    pub(super) fn profile_lines(
+        &self,
+        source: &mut ForeignDatabase,
+    ) -> Result<Vec<String>, ImportError> {
+        let columns = self.profile_columns.iter();
+        let lines: Result<Vec<_>, _> = columns.map(|column| column.line(source)).collect();
+        Ok(lines?.into_iter().flatten().collect())
+    }
+
     /// The tables that are not imported and have rows, with the number of their rows.
     pub(super) fn count_unread(
         &self,
@@ -221,4 +293,9 @@ impl RelatedTables {
         }
         Ok(counts)
     }
+}
+
+/// A table, and the condition that an account has one of these rows.
+fn in_table(name: &str, rows: &str) -> (String, String) {
+    (name.to_owned(), format!("EXISTS (SELECT 1 FROM {rows})"))
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::options::ImportOptions;
 pub use super::refusal::{CountLabel, RefusalReason, RefusedRow};
+use super::source_notes::SourceNotes;
 use crate::accounts::UserKey;
 
 /// How many refused rows are named for each reason.
@@ -194,6 +195,10 @@ pub struct ImportReport {
     pub not_imported: BTreeMap<String, u64>,
     /// What to know if the source may lack tables of second factors.
     pub second_factors: Option<String>,
+    /// What to know if the source lacks columns by which earlier imports closed accounts.
+    pub closed_accounts: Option<String>,
+    /// What to know about columns and tables of the source.
+    pub source: SourceNotes,
     heading: String,
 }
 
@@ -209,6 +214,8 @@ impl ImportReport {
             tokens: None,
             not_imported: BTreeMap::new(),
             second_factors: None,
+            closed_accounts: None,
+            source: SourceNotes::default(),
             heading: format!(
                 "{} of {}{condition}:",
                 options.table.escape_debug(),
@@ -226,9 +233,13 @@ impl fmt::Display for ImportReport {
             f.write_str("\nBlacklisted refresh tokens:")?;
             tokens.write(f)?;
         }
+        if let Some(remark) = &self.closed_accounts {
+            write!(f, "\nClosed accounts: {remark}")?;
+        }
         if let Some(remark) = &self.second_factors {
             write!(f, "\nSecond factors: {remark}")?;
         }
+        self.source.fmt(f)?;
         if !self.not_imported.is_empty() {
             f.write_str("\nNot imported, by table:")?;
         }
@@ -268,6 +279,8 @@ mod tests {
             tokens: None,
             not_imported: BTreeMap::new(),
             second_factors: None,
+            closed_accounts: None,
+            source: SourceNotes::default(),
             heading: "x:".to_owned(),
         };
         let text = report.to_string();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::blacklist;
 use super::dump;
 use super::error::ImportError;
-use super::flag_options::{refuse_missing_options, remember_options};
+use super::flag_options::FlagOptions;
 use super::items::ItemImport;
 use super::key::HIGHEST_KEY;
 use super::options::{ImportOptions, ImportProgress, ImportSource};
@@ -14,6 +14,7 @@ use super::planner::ImportPlanner;
 use super::renamed::{refuse_wrong_name, rename_source};
 use super::report::{CountLabel, ImportReport, ImportTally};
 use super::source::{DjangoUserTable, UserRows};
+use super::source_keys::ABSENT;
 use crate::accounts::rewrite_email_keys;
 use crate::clock::Clock;
 use crate::db::source::ForeignDatabase;
@@ -59,10 +60,12 @@ pub fn import(
     if let Some(old) = &options.renamed_from {
         refuse_wrong_name(&target, old, &table)?;
     }
-    refuse_missing_options(&target, &table)?;
+    let flags = FlagOptions::find(&target, (&table, options.renamed_from.as_deref()))?;
 
     let mut report = ImportReport::new(options);
     report.second_factors = table.factor_remark().map(str::to_owned);
+    report.closed_accounts = flags.remark();
+    report.source = table.notes().clone();
     if !options.dry_run {
         // The emails of the rows are compared with current keys.
         for id in rewrite_email_keys(&target)?.conflicts {
@@ -72,7 +75,7 @@ pub fn import(
         if let Some(old) = &options.renamed_from {
             rename_source(&target, old, &table)?;
         }
-        remember_options(&target, &table)?;
+        flags.remember(&target, &table)?;
     }
     let rows = source.count(table.name()).map_err(ImportError::Source)?;
     progress(ImportProgress::Users(rows));
@@ -81,18 +84,30 @@ pub fn import(
         keys: keys.filter(|_| options.require_totp),
         reads: table.related().reads(),
         factor_tables: table.related().factor_tables(),
+        flags: flags.clone(),
     };
     let mut planner = ImportPlanner::new(options, &table, items, clock);
     planner.survey(&target, |take| {
         for rows in [UserRows::Open, UserRows::Closed] {
             let query = table.query(&source, rows);
-            source.for_each_batch(&query, options.batch, ImportError::Source, &mut *take)?;
+            source.for_each_batch(&query, options.batch, ImportError::Source, |mut batch| {
+                // The passes name these accounts.
+                let mut unused = ImportTally::default();
+                if rows == UserRows::Open {
+                    flags.keep_closed(&target, table.key_column(), &mut batch, &mut unused)?;
+                }
+                take(batch)
+            })?;
         }
         Ok(())
     })?;
     for pass in ImportPass::ALL {
         let query = table.query(&source, pass.rows());
-        source.for_each_batch(&query, options.batch, ImportError::Source, |batch| {
+        source.for_each_batch(&query, options.batch, ImportError::Source, |mut batch| {
+            if pass == ImportPass::Open {
+                let keys = table.key_column();
+                flags.keep_closed(&target, keys, &mut batch, &mut report.users)?;
+            }
             let read = u64::try_from(batch.len()).unwrap_or(u64::MAX);
             planner.import_batch(&target, pass, batch, &mut report.users)?;
             if pass != ImportPass::ClosedKnown {
@@ -121,8 +136,21 @@ pub fn import(
         }
     }
     planner.note_accounts(&target, &mut report.users)?;
+    if matches!(options.from, ImportSource::Dump(_)) {
+        let absent = report.users.notes.get(&ABSENT);
+        report.source.missing_rows = absent.map(|(count, _)| missing_rows(*count));
+    }
     report.not_imported = table.related().count_unread(&mut source)?;
     Ok(report)
+}
+
+/// What the report says if accounts are not in a dump.
+fn missing_rows(accounts: u64) -> String {
+    format!(
+        "open accounts here that are not in the dump: {accounts}. Nothing was done with them. The dump may be partial: \
+         without --all, `manage.py dumpdata` leaves out what the model's default manager hides, such as users that \
+         are marked as deleted. If Django has deleted or hidden them, close them here"
+    )
 }
 
 /// The issuers of providers. An option counts more than what is known.

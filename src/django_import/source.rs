@@ -1,13 +1,17 @@
 //! Finds Django's user table and its columns.
 
+use std::collections::BTreeMap;
+
 use super::active::ActiveColumns;
 use super::columns::{DjangoColumns, FIELDS};
-use super::device_tables::MFA2;
+use super::device_tables::{MFA2, is_factor_column};
 use super::error::ImportError;
 use super::factor_source::factor_remark;
 use super::key::KeyColumn;
 use super::options::ImportOptions;
 use super::related::{RelatedTables, UserTableName};
+use super::source_notes::SourceNotes;
+use super::values::ColumnValues;
 use crate::clock::Timestamp;
 use crate::db::source::{ForeignDatabase, quote_identifier};
 
@@ -29,6 +33,7 @@ pub(super) struct DjangoUserTable {
     active: ActiveColumns,
     related: RelatedTables,
     factor_remark: Option<String>,
+    notes: SourceNotes,
     workos_user_id: Option<String>,
 }
 
@@ -59,7 +64,13 @@ impl DjangoUserTable {
             Some(wanted) => Some(columns.named("--workos-id-column", wanted)?),
             None => None,
         };
-        let active = ActiveColumns::find(&columns, options, now)?;
+        let mut values = BTreeMap::new();
+        for name in columns.unread_names() {
+            let found = ColumnValues::read(source, &quoted_name, name)?;
+            values.extend(found.map(|found| (name.to_owned(), found)));
+        }
+        let active = ActiveColumns::find(&columns, &values, options, now)?;
+        let mut notes = active.notes(&columns, &values, is_factor_column);
         let mut beside = |name: &str| {
             let found = source.table(&in_same_schema(&quoted_name, name));
             found.map_err(ImportError::Source)
@@ -73,8 +84,15 @@ impl DjangoUserTable {
                 .iter()
                 .filter_map(|name| columns.field(name))
                 .collect(),
+            factor_columns: columns
+                .unread_names()
+                .filter(|name| is_factor_column(name) && !active.names(name))
+                .map(str::to_owned)
+                .collect(),
         };
-        let related = RelatedTables::find(source, &user_table, options.require_totp)?;
+        let related = RelatedTables::find(source, &user_table, options)?;
+        notes.factors = related.count_factors(source, &quoted_name)?;
+        notes.profile_columns = related.profile_lines(source)?;
         let is_view = source.is_view(&quoted_name).map_err(ImportError::Source)?;
         let factor_remark = factor_remark(options, &related, is_view)?;
         Ok(Self {
@@ -85,6 +103,7 @@ impl DjangoUserTable {
             active,
             related,
             factor_remark,
+            notes,
             workos_user_id,
         })
     }
@@ -153,6 +172,11 @@ impl DjangoUserTable {
     /// What the report says if the source may lack tables of second factors.
     pub(super) fn factor_remark(&self) -> Option<&str> {
         self.factor_remark.as_deref()
+    }
+
+    /// What the report says about columns and tables.
+    pub(super) fn notes(&self) -> &SourceNotes {
+        &self.notes
     }
 
     /// The statement that reads rows in key order.

@@ -11,7 +11,8 @@ use crate::db::Conn;
 use crate::db::schema::{django_imports, users};
 use crate::ids::UserId;
 
-const ABSENT: CountLabel = (
+/// The report's remark on an open account that is absent in Django.
+pub(super) const ABSENT: CountLabel = (
     "open accounts that were imported and that Django no longer has; close them with `vestibule deactivate EMAIL`",
     "open account that was imported and that Django no longer has; close it with `vestibule deactivate EMAIL`",
 );

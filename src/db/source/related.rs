@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Text};
 
 use super::{ForeignDatabase, quote_identifier};
 use crate::db::conn::Conn;
@@ -21,6 +21,9 @@ pub struct ForeignKey {
     /// The name of the column that it refers to, which need not be the primary key.
     #[diesel(sql_type = Text)]
     pub referenced: String,
+    /// Whether each row of the other table has at most one row with the key.
+    #[diesel(sql_type = Bool)]
+    pub is_unique: bool,
 }
 
 impl ForeignKey {
@@ -38,7 +41,11 @@ impl ForeignDatabase {
             Conn::Sqlite(conn) => sql_query(
                 "SELECT t.name AS \"table\", k.\"from\" AS \"column\", \
                  coalesce(k.\"to\", (SELECT p.name FROM pragma_table_info(?1) AS p WHERE p.pk = 1), 'rowid') \
-                 AS referenced \
+                 AS referenced, \
+                 EXISTS (SELECT 1 FROM pragma_index_list(t.name) AS i WHERE i.\"unique\" = 1 AND i.partial = 0 \
+                     AND (SELECT group_concat(c.name, ' ') FROM pragma_index_info(i.name) AS c) = k.\"from\") \
+                 OR (SELECT group_concat(c.name, ' ') FROM pragma_table_info(t.name) AS c WHERE c.pk > 0) \
+                     = k.\"from\" AS is_unique \
                  FROM sqlite_master AS t, pragma_foreign_key_list(t.name) AS k \
                  WHERE t.type = 'table' AND k.\"table\" = ?1 COLLATE NOCASE ORDER BY 1, 2",
             )
@@ -47,7 +54,9 @@ impl ForeignDatabase {
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => sql_query(
                 "SELECT k.conrelid::regclass::text AS \"table\", a.attname::text AS \"column\", \
-                 r.attname::text AS referenced \
+                 r.attname::text AS referenced, \
+                 EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = k.conrelid AND i.indisunique \
+                     AND i.indpred IS NULL AND i.indnatts = 1 AND i.indkey[0] = k.conkey[1]) AS is_unique \
                  FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] \
                  JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = k.confkey[1] \
                  WHERE k.contype = 'f' AND k.confrelid = to_regclass($1) AND array_length(k.conkey, 1) = 1 \

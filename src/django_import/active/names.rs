@@ -1,48 +1,101 @@
 //! Names of columns that may say which accounts are closed. The words of a name are compared with the beginnings of
 //! words in all their forms, since a question too many costs little, and a closed account that is opened much.
 
+use super::words::{is_form_of, is_one_of, words};
+
 /// The beginnings of words that say that an account is open.
 const OPEN: [&str; 3] = ["activ", "approv", "enabl"];
 /// The beginnings of words that say that an account is closed.
-const CLOSED: [&str; 32] = [
+const CLOSED: [&str; 67] = [
     "anonymi",
     "archiv",
     "ban",
+    "barr",
     "blacklist",
     "block",
+    "blocklist",
     "cancel",
     "clos",
-    "deactivat",
+    "deactiv",
+    "deceas",
+    "declin",
+    "defunct",
     "delet",
+    "denied",
+    "denylist",
+    "departed",
+    "departur",
+    "destroy",
     "disabl",
+    "discard",
+    "dismiss",
+    "disqualif",
+    "dormant",
     "end",
+    "eras",
+    "excluded",
+    "expel",
     "expir",
+    "forbid",
+    "forbidd",
+    "fraud",
     "freez",
     "froz",
     "inactiv",
+    "invalidat",
     "leav",
     "left",
     "lock",
     "lockout",
+    "locked",
+    "merged",
+    "obsolet",
+    "offboard",
+    "paus",
+    "prohibit",
+    "purg",
+    "quarantin",
+    "quit",
     "reject",
     "remov",
     "resign",
+    "restrict",
     "retir",
     "revok",
+    "shadowban",
+    "spam",
+    "spamm",
     "suspen",
     "suspend",
     "terminat",
     "trash",
     "unapprov",
     "unsubscrib",
+    "void",
     "withdraw",
     "withdrawn",
 ];
-/// What follows these beginnings in a word.
-const FORMS: [&str; 35] = [
-    "", "al", "ated", "ate", "ation", "d", "e", "ed", "en", "ellation", "es", "ing", "ion",
-    "lation", "led", "ling", "ment", "ement", "ned", "ning", "or", "out", "s", "sed", "sation",
-    "sion", "ure", "y", "ve", "zation", "ze", "zed", "se", "zing", "ted",
+/// Those of them from which an account returns by itself when a time has passed.
+const TEMPORARY: [&str; 19] = [
+    "ban",
+    "barr",
+    "block",
+    "deactiv",
+    "disabl",
+    "excluded",
+    "forbid",
+    "freez",
+    "froz",
+    "inactiv",
+    "lock",
+    "lockout",
+    "locked",
+    "paus",
+    "quarantin",
+    "restrict",
+    "shadowban",
+    "suspen",
+    "suspend",
 ];
 /// Words that begin a name of which an account may be open until that time.
 const UNTIL: [&str; 4] = ["until", "till", "through", "thru"];
@@ -52,39 +105,92 @@ const VALID: [&str; 2] = ["valid", "validity"];
 const MAY: [&str; 6] = ["allow", "allowed", "can", "has", "may", "permitted"];
 /// What such a permission is for.
 const LOGIN: [&str; 5] = ["access", "log", "login", "signin", "sign"];
-/// Words of columns that are about something else than the account.
-const OTHERS: [&str; 23] = [
+/// Words of columns that are about something else than the account, wherever they are.
+const OTHERS: [&str; 40] = [
     "2fa",
     "attempts",
-    "code",
+    "biometric",
+    "biometrics",
+    "browser",
+    "cookie",
+    "cookies",
     "count",
+    "counter",
+    "device",
     "email",
     "emails",
+    "factor",
     "hash",
-    "key",
     "link",
+    "mail",
+    "mails",
+    "marketing",
     "mfa",
+    "mode",
     "newsletter",
+    "newsletters",
     "notification",
     "notifications",
+    "notify",
     "otp",
     "password",
     "phone",
     "push",
     "secret",
     "sms",
+    "sound",
+    "sounds",
+    "tfa",
+    "theme",
     "token",
     "totp",
     "url",
     "version",
+    "whatsapp",
 ];
-/// Names of columns with words that may say that an account is closed, with or without the prefixes.
-const WORD_NAMES: [&str; 2] = ["state", "status"];
-/// The beginnings that these names may have.
-const PREFIXES: [&str; 6] = ["is_", "has_been_", "date_", "account_", "user_", "was_"];
+/// What a column is that has one of these words after an action, such as `activation_key`.
+const OF_ACTIONS: [&str; 3] = ["code", "key", "pin"];
+/// Words of columns with words that may say that an account is closed.
+const WORD_NAMES: [&str; 5] = ["lifecycle", "standing", "state", "stati", "status"];
+/// What such a column may be about besides the account.
+const OTHER_WORDS: [&str; 26] = [
+    "address",
+    "billing",
+    "birth",
+    "call",
+    "civil",
+    "custom",
+    "delivery",
+    "emoji",
+    "employment",
+    "family",
+    "health",
+    "home",
+    "job",
+    "mailing",
+    "marital",
+    "marriage",
+    "message",
+    "online",
+    "order",
+    "payment",
+    "presence",
+    "relationship",
+    "residence",
+    "shipping",
+    "tax",
+    "work",
+];
+
+/// Parts of words of columns with secrets.
+const SECRETS: [&str; 8] = [
+    "code", "hash", "key", "otp", "password", "pin", "secret", "token",
+];
+/// Values that say nothing of an account: the left hand, the end of a day.
+const NO_STATUS: [&str; 6] = ["end", "leave", "left", "lock", "on", "void"];
 
 pub(super) fn may_be_active(name: &str) -> bool {
-    let words = words(name);
+    let words = words_about_the_account(name);
     let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
     let is_permission = has(&MAY) && has(&LOGIN);
     let says_open = words.iter().any(|word| is_form_of(word, &OPEN));
@@ -92,45 +198,84 @@ pub(super) fn may_be_active(name: &str) -> bool {
         && !has(&["last", "non", "not"])
         && !may_be_closed(name)
         && !may_have_an_end(name)
+        && !may_be_closed_until(name)
 }
 
 pub(super) fn may_be_closed(name: &str) -> bool {
-    let words = words(name);
+    let words = words_about_the_account(name);
     let is_negated = words.iter().any(|word| word == "not" || word == "non");
     let says_open = || words.iter().any(|word| is_form_of(word, &OPEN));
     let says_closed = |word: &String| is_form_of(word, &CLOSED) && !is_end(word);
-    words.iter().any(says_closed) || (is_negated && says_open())
+    (words.iter().any(says_closed) || (is_negated && says_open())) && !may_be_closed_until(name)
 }
 
 /// Whether the column may have the time until which an account is open.
 pub(super) fn may_have_an_end(name: &str) -> bool {
-    let words = words(name);
+    let words = words_about_the_account(name);
+    if may_be_closed_until(name) {
+        return false;
+    }
     if words.iter().any(|word| is_form_of(word, &["end", "expir"])) {
         return true;
     }
     let says_closed = |word: &&String| is_form_of(word, &CLOSED);
     if let Some(word) = words.iter().find(says_closed) {
         // A planned end, such as termination_date.
-        return (word.ends_with("ion") || word.ends_with("ment"))
+        return is_action(word)
             && words
                 .iter()
                 .any(|word| ["at", "date", "on", "time"].contains(&word.as_str()));
     }
-    let is_until = |word: &String| UNTIL.contains(&word.as_str());
     let is_valid_to = words.windows(2).any(|pair| match pair {
         [first, to] if to == "to" => VALID.contains(&first.as_str()) || is_form_of(first, &OPEN),
         _ => false,
     });
-    words.iter().any(is_until) || is_valid_to
+    words.iter().any(|word| is_until(word)) || is_valid_to
+}
+
+/// Whether the column may have the time until which an account is closed, such as `banned_until`.
+pub(super) fn may_be_closed_until(name: &str) -> bool {
+    let words = words_about_the_account(name);
+    let is_end =
+        |word: &String| is_until(word) || word == "to" || is_form_of(word, &["end", "expir"]);
+    words.iter().any(|word| is_form_of(word, &TEMPORARY)) && words.iter().any(is_end)
 }
 
 pub(super) fn may_have_words(name: &str) -> bool {
-    let lower = name.to_lowercase();
-    let mut name = lower.as_str();
-    while let Some(rest) = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)) {
-        name = rest;
-    }
-    WORD_NAMES.contains(&name)
+    let words = words_about_the_account(name);
+    let is_other = |word: &String| OTHER_WORDS.iter().any(|other| word.starts_with(other));
+    let is_wanted = |word: &String| {
+        is_one_of(word, &WORD_NAMES) || (word.ends_with("status") && word.len() > "status".len())
+    };
+    words.iter().any(is_wanted) && !words.iter().any(is_other)
+}
+
+/// Whether the name of a column suggests that it may close accounts, in whatever way.
+pub(in crate::django_import) fn may_close_accounts(name: &str) -> bool {
+    let flags = may_be_closed(name) || may_be_active(name) || name == "is_active";
+    flags || may_have_words(name) || may_have_an_end(name) || may_be_closed_until(name)
+}
+
+/// Whether a column may be about the account: its name has no word of something else.
+pub(super) fn is_about_the_account(name: &str) -> bool {
+    let words = words_about_the_account(name);
+    let is_other = |word: &String| OTHER_WORDS.iter().any(|other| word.starts_with(other));
+    !words.is_empty() && !words.iter().any(is_other)
+}
+
+/// Whether a column may have secrets.
+pub(in crate::django_import) fn is_secret(name: &str) -> bool {
+    let words = words(name);
+    words
+        .iter()
+        .any(|word| SECRETS.iter().any(|secret| word.contains(secret)))
+}
+
+/// Whether a value says that an account is closed, such as `banned`.
+pub(super) fn says_closed(value: &str) -> bool {
+    let words = words(value);
+    let says = |word: &String| is_form_of(word, &CLOSED) && !NO_STATUS.contains(&word.as_str());
+    words.len() <= 3 && words.iter().any(says)
 }
 
 /// Whether the word is about an end that may lie in the future: `expires`, and not `expired`.
@@ -138,82 +283,28 @@ fn is_end(word: &str) -> bool {
     is_form_of(word, &["end", "expir"]) && !word.ends_with("ed")
 }
 
-/// Whether the word is one of these beginnings in one of its forms.
-fn is_form_of(word: &str, beginnings: &[&str]) -> bool {
-    let is_form = |word: &str| {
-        let mut rests = beginnings
-            .iter()
-            .filter_map(|start| word.strip_prefix(start));
-        rests.any(|rest| FORMS.contains(&rest))
-    };
-    is_form(word) || word.strip_prefix("is").is_some_and(is_form)
+fn is_until(word: &str) -> bool {
+    UNTIL
+        .iter()
+        .any(|until| word == *until || word == format!("active{until}"))
+        || (word.ends_with("until") && is_form_of(word, &TEMPORARY))
 }
 
-/// The words of a name in lower case: `is_deleted`, `isDeleted`. None if the name is about something else than the
-/// account.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut was_lower = false;
-    for letter in name.chars() {
-        if !letter.is_alphanumeric() || (was_lower && letter.is_uppercase()) {
-            words.push(String::new());
-        }
-        if letter.is_alphanumeric()
-            && let Some(word) = words.last_mut()
-        {
-            word.extend(letter.to_lowercase());
-        }
-        was_lower = letter.is_lowercase();
-    }
-    words.retain(|word| !word.is_empty());
-    match words.iter().any(|word| OTHERS.contains(&word.as_str())) {
+/// Whether the word names an action: `deletion`, and not `deleted`.
+fn is_action(word: &str) -> bool {
+    word.ends_with("ion") || word.ends_with("ment")
+}
+
+/// The words of a name; none if it is about something else than the account.
+fn words_about_the_account(name: &str) -> Vec<String> {
+    let words = words(name);
+    let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
+    let is_of_an_action = has(&OF_ACTIONS) && words.iter().any(|word| is_action(word));
+    match has(&OTHERS) || is_of_an_action {
         true => Vec::new(),
         false => words,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_flags_are_recognized() {
-        for name in "active Enabled is_enabled is_approved approved_at enable is_enable is_activated activated \
-             can_login login_allowed isActive isactive activation_date".split(' ') {
-            assert!(may_be_active(name) && !may_be_closed(name), "{name}");
-        }
-        for name in "is_deleted deleted deleted_at DISABLED is_banned date_removed locked_on account_locked \
-             is_account_frozen blocked_until expired_at suspended_by_id is_delete is_block is_lock \
-             is_ban is_disable disable is_archive is_suspend soft_deleted is_soft_deleted is_deactivate \
-             is_retired login_disabled is_blacklisted cancelled_at delete_at delete_time deletion_date \
-             deactivation_date termination_date ban_date ban_until lock_until left_on anonymized_at \
-             anonymised_at inactive is_not_active isDeleted isdeleted canceled cancellation_date \
-             leaving_date suspension_reason ended_at lockout closed rejected revoked terminated trashed".split(' ') {
-            assert!(may_be_closed(name) && !may_be_active(name), "{name}");
-        }
-        for name in "active_until Valid_Until account_valid_to enabled_through expires expires_at \
-             expiration_date user_expires_on date_expiry end_date membership_until membership_expires \
-             access_until access_expires expire_time end_at validity_to".split(' ') {
-            let asks_otherwise = may_be_active(name) || may_be_closed(name);
-            assert!(may_have_an_end(name) && !asks_otherwise, "{name}");
-        }
-        for name in "expired_at ended_on termination_date retirement_date".split(' ') {
-            assert!(may_have_an_end(name) && may_be_closed(name), "{name}");
-        }
-        for name in "status State account_status user_state".split(' ') {
-            assert!(may_have_words(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn other_names_are_not_asked_about() {
-        for name in "email date_joined created_at estate is_staff is_valid token_expires_at weekend last_login \
-             last_active last_activity gender urban banner locale location clock endpoint friend_id \
-             activation_key totp_enabled email_blocked is_superuser username password first_name \
-             calendar blockchain leftover island password_expires_at has_accessory address_to".split(' ') {
-            let flags = may_be_closed(name) || may_be_active(name);
-            let asks = flags || may_have_words(name) || may_have_an_end(name);
-            assert!(!asks, "{name}");
-        }
-    }
-}
+mod tests;

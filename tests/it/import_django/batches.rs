@@ -129,6 +129,8 @@ fn run(
         active_columns: Vec::new(),
         closed_columns: Vec::new(),
         active_until_columns: Vec::new(),
+        closed_until_columns: Vec::new(),
+        no_factors: Vec::new(),
         all_active: false,
         workos_id_column: None,
         login_field: field,

@@ -121,7 +121,7 @@ fn the_options_that_the_question_prints_are_accepted() {
             "true, false, '2026-01-01'",
         ),
         (
-            "is_active bool, frozen bool, locked_until text",
+            "is_active bool, frozen bool, locked_at text",
             "true, true, NULL",
         ),
         ("approved bool, enabled bool", "true, false"),
@@ -142,11 +142,19 @@ fn the_options_that_the_question_prints_are_accepted() {
 
 #[test]
 fn a_column_of_words_is_asked_about_and_its_values_can_be_named() {
-    for name in ["status", "state", "account_status", "user_state"] {
+    for name in [
+        "status",
+        "state",
+        "account_status",
+        "user_state",
+        "status_id",
+        "\"accountStatus\"",
+    ] {
         let columns = format!("is_active bool, {name} text");
         let values = ["true, ' active'", "true, 'frozen'"];
         let (django, target) = (people(&columns, values), ImportTarget::new());
         let table = ["--table", "people"];
+        let name = name.trim_matches('"');
         let part = format!("--active-column {name}=VALUE");
         is_asked(&target, &django, &table, &[&part, "--all-active"]);
         // The options of another value, of a value that no row has, and of both values.
@@ -179,6 +187,39 @@ fn a_column_of_words_is_asked_about_and_its_values_can_be_named() {
         &["--table", "people", "--active-column", "status=open"],
     );
     assert_eq!(open_accounts(&target), [""; 0]);
+}
+
+/// Spellings of every kind, in a real table.
+#[test]
+fn every_spelling_of_a_status_is_asked_about() {
+    for name in [
+        "is_deactive",
+        "softdelete",
+        "state_id",
+        "banned_until",
+        "suspended_at",
+        "lock_reason",
+        "closed_on",
+        "approved",
+        "archived",
+        "trashed",
+        "expired",
+        "valid_until",
+        "ban_code",
+        "deleted_key",
+    ] {
+        let columns = format!("is_active bool, {name} text");
+        let (django, target) = (
+            people(&columns, ["true, ''", "true, ''"]),
+            ImportTarget::new(),
+        );
+        is_asked(
+            &target,
+            &django,
+            &["--table", "people"],
+            &[&format!("-column {name}")],
+        );
+    }
 }
 
 #[test]

@@ -126,3 +126,36 @@ fn a_day_ends_the_account_when_it_begins() {
     target.import(&django, &options);
     assert_eq!(open_accounts(&target), [""; 0]);
 }
+
+/// The end of a ban is in the future as long as the account is closed.
+#[test]
+fn a_ban_closes_the_account_until_it_ends() {
+    let (django, target) = (Django::empty(), ImportTarget::new());
+    let today = chrono::Utc::now().format("%Y-%m-%d");
+    django.run(&format!(
+        "CREATE TABLE people (id integer PRIMARY KEY, password text, email text, is_active bool, banned_until text); \
+         INSERT INTO people VALUES (1, 'a', '1@example.com', true, NULL), (2, 'a', '2@example.com', true, ''), \
+             (3, 'a', '3@example.com', true, '2026-01-01 10:00:00'), (4, 'a', '4@example.com', true, '2999-01-01'), \
+             (5, 'a', '5@example.com', true, '{today}'), (6, 'a', '6@example.com', true, 'infinity'), \
+             (7, 'a', '7@example.com', true, 'soon'), (8, 'a', '8@example.com', false, '2026-01-01')"
+    ));
+    let table = ["--table", "people"];
+    let asked = target.program(django.url(), &table).run().exits_with(1);
+    asked.reports_one_error(&["--closed-until-column banned_until", "closed, as of a ban"]);
+    for wrong in ["--active-until-column", "--active-column"] {
+        let options = [&table[..], &[wrong, "banned_until"]].concat();
+        let refused = target.program(django.url(), &options).run().exits_with(1);
+        refused.reports_one_error(&[wrong, "--closed-until-column banned_until"]);
+    }
+    let options = [&table[..], &["--closed-until-column", "banned_until"]].concat();
+    let output = target.import(&django, &options);
+    assert_eq!(counts(&output, 0), [7, 0, 0, 1]);
+    assert_eq!(open_accounts(&target), ["1", "2", "3"]);
+    // The ban ends, and another one begins.
+    django.run(
+        "UPDATE people SET banned_until = '2999-01-01' WHERE id = 1; \
+         UPDATE people SET banned_until = '2026-01-01' WHERE id = 4",
+    );
+    target.import(&django, &options);
+    assert_eq!(open_accounts(&target), ["2", "3", "4"]);
+}

@@ -26,6 +26,11 @@ fn an_option_that_closed_accounts_cannot_be_forgotten() {
             ["'2999-01-01'", "'2026-01-01'"],
             "--active-until-column=paid_to",
         ),
+        (
+            "dormant_to",
+            ["'2026-01-01'", "'2999-01-01'"],
+            "--closed-until-column=dormant_to",
+        ),
     ] {
         let (django, target) = (people(column, values), ImportTarget::new());
         target.import(&django, &["--table", "people", "--all-active", option]);
@@ -40,11 +45,12 @@ fn an_option_that_closed_accounts_cannot_be_forgotten() {
         assert!(!target.user(2).is_active, "{option}");
         let again = target.import(&django, &["--table", "people", "--all-active", option]);
         assert_eq!(counts(&again, 0), [0, 0, 2, 0]);
-        // Without the column, nothing can be asked for; the report names who is opened.
+        // Without the column, nothing can be asked for: the account stays closed, and the report names it.
         django.run(&format!("ALTER TABLE people DROP COLUMN {column}"));
-        let opened = target.import(&django, &["--table", "people", "--all-active"]);
-        let line = "1 account opened that an earlier import closed: 2";
-        assert!(opened.stdout.contains(line), "{opened:#?}");
+        let kept = target.import(&django, &["--table", "people", "--all-active"]);
+        let line = "so that this account stays closed:\n    2\n";
+        assert!(kept.stdout.contains(line), "{kept:#?}");
+        assert!(!target.user(2).is_active, "{option}");
     }
 }
 

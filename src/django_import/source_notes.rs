@@ -1,0 +1,54 @@
+//! What the report says about columns and tables of the source.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Columns and tables that decide, or may decide, who signs in.
+#[derive(Clone, Debug, Default)]
+pub struct SourceNotes {
+    /// For each column with words that close accounts, its values with their rows.
+    pub closing_values: Vec<String>,
+    /// Columns with few values that no option names, with their values.
+    pub unread_columns: Vec<String>,
+    /// Columns of profiles and child models that may close accounts or hold second factors.
+    pub profile_columns: Vec<String>,
+    /// The accounts with a second factor, by table or column.
+    pub factors: BTreeMap<String, u64>,
+    /// What to know if rows may be missing.
+    pub missing_rows: Option<String>,
+}
+
+impl fmt::Display for SourceNotes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (heading, lines) in [
+            (
+                "Values of columns that close accounts",
+                &self.closing_values,
+            ),
+            (
+                "Columns that close nothing here; if one says who may sign in, name it with --closed-column or \
+                 --active-column",
+                &self.unread_columns,
+            ),
+            (
+                "Columns of other tables that may close accounts, or hold second factors, and are not read; if they \
+                 close accounts, import a view that has them",
+                &self.profile_columns,
+            ),
+        ] {
+            if !lines.is_empty() {
+                write!(f, "\n{heading}:\n    {}", lines.join("\n    "))?;
+            }
+        }
+        if !self.factors.is_empty() {
+            f.write_str("\nAccounts with a second factor in Django, by table or column:")?;
+        }
+        for (name, count) in &self.factors {
+            write!(f, "\n    {count:>8} {}", name.escape_debug())?;
+        }
+        if let Some(remark) = &self.missing_rows {
+            write!(f, "\nMissing rows: {remark}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! Second factors that a project has made itself, in columns of its user table and in tables of its own.
+
+use vestibule::accounts::passwords::is_usable;
+
+use super::allauth_factors::{import, program};
+use crate::support::django::{Django, ImportTarget};
+
+/// Accounts 1 (a secret), 2 (a flag), 3 (a device), 4 (one that is not confirmed) and 5 (nothing).
+fn django() -> Django {
+    let django = Django::empty();
+    django.run(
+        "CREATE TABLE people (id integer PRIMARY KEY, password text, email text, is_active bool, otp_secret text, \
+             two_factor_enabled bool, mfa_method text, otp_created_at text, email_otp text); \
+         CREATE TABLE people_totpdevice (id integer PRIMARY KEY, secret text, confirmed bool, \
+             owner_id integer REFERENCES people (id)); \
+         CREATE TABLE people_recoverycode (id integer PRIMARY KEY, code text, \
+             owner_id integer REFERENCES people (id))",
+    );
+    for (id, secret, enabled) in [
+        (1, "'ABC'", false),
+        (2, "''", true),
+        (3, "NULL", false),
+        (4, "NULL", false),
+        (5, "NULL", false),
+    ] {
+        django.run(&format!(
+            "INSERT INTO people VALUES ({id}, '{HASH}', '{id}@example.com', true, {secret}, {enabled}, 'none', \
+                 '2026-01-01', '123456')"
+        ));
+    }
+    django.run(
+        "INSERT INTO people_totpdevice VALUES (1, 'ABC', true, 3), (2, 'ABC', false, 4); \
+         INSERT INTO people_recoverycode VALUES (1, 'ABC', 3), (2, 'DEF', 3)",
+    );
+    django
+}
+
+const HASH: &str = "pbkdf2_sha256$1000$Salz-u$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
+const TABLE: [&str; 2] = ["--table", "people"];
+const COUNTS: [&str; 4] = [
+    "\n           1 people.otp_secret\n",
+    "\n           1 people.two_factor_enabled\n",
+    "\n           1 people_totpdevice\n",
+    "\n           1 people_recoverycode\n",
+];
+
+fn with_password(target: &ImportTarget) -> Vec<i64> {
+    let users = target.users().into_iter();
+    let usable = users.filter(|user| is_usable(&user.password));
+    usable.map(|user| i64::from(user.id)).collect()
+}
+
+#[test]
+fn accounts_with_such_factors_are_counted_and_named() {
+    let (django, target) = (django(), ImportTarget::new());
+    let dry = target.import(&django, &[&TABLE[..], &["--dry-run"]].concat());
+    let output = target.import(&django, &TABLE);
+    for output in [&dry, &output] {
+        for line in COUNTS {
+            assert!(output.stdout.contains(line), "{line} in {output:#?}");
+        }
+        let line =
+            "so that a password alone lets these accounts in (see --require-totp):\n    1, 2, 3\n";
+        assert!(output.stdout.contains(line), "{output:#?}");
+        assert!(!output.stdout.contains("ABC"), "{output:#?}");
+        assert!(!output.stdout.contains("email_otp"), "{output:#?}");
+    }
+    assert_eq!(with_password(&target), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn with_the_option_their_passwords_are_withheld() {
+    let (django, target) = (django(), ImportTarget::new());
+    let output = import(target.url(), &django, &TABLE);
+    let line = "so that these accounts have no password:\n    1, 2, 3\n";
+    assert!(output.stdout.contains(line), "{output:#?}");
+    assert_eq!(with_password(&target), [4, 5]);
+    // An import without the columns does not bring the passwords back.
+    django.run("CREATE VIEW bare AS SELECT id, password, email, is_active FROM people");
+    target.import(&django, &["--table", "bare"]);
+    assert_eq!(with_password(&target), [4, 5]);
+}
+
+#[test]
+fn a_name_that_is_none_of_a_factor_is_left_out() {
+    let (django, target) = (django(), ImportTarget::new());
+    let options = ["--no-factor=otp_secret", "--no-factor=people_totpdevice"];
+    let output = import(target.url(), &django, &[&TABLE[..], &options].concat());
+    assert!(!output.stdout.contains("otp_secret"), "{output:#?}");
+    assert_eq!(with_password(&target), [1, 4, 5]);
+    let options = [&TABLE[..], &["--no-factor=totp"]].concat();
+    let refused = program(target.url(), &django, &options).run().exits_with(1);
+    refused.reports_one_error(&["--no-factor: totp", "people.two_factor_enabled"]);
+}
