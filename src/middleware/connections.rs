@@ -6,6 +6,7 @@
 //! with requests that are never completed.
 
 mod connection;
+mod header_end;
 mod limits;
 mod receive_budget;
 mod stream;
@@ -138,13 +139,8 @@ pub async fn track_request(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let connection = request.conn_data::<Arc<TrackedConnection>>().cloned();
-    if let Some(connection) = &connection
-        && connection.begin_request()
-    {
-        // actix-web would process all pipelined requests of a connection before those of another one.
-        connection.set_busy(true);
-        tokio::task::yield_now().await;
-        connection.set_busy(false);
+    if let Some(connection) = &connection {
+        connection.begin_request();
     }
     let mut response = next.call(request).await;
     let closes = connection.is_some_and(|connection| connection.end_request());

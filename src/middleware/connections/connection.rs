@@ -125,13 +125,11 @@ impl TrackedConnection {
         Ok(())
     }
 
-    /// Records that the headers of a request are complete. Returns whether nothing has arrived since the last
-    /// response: the client sent this request before it could have that response.
-    pub(super) fn begin_request(&self) -> bool {
+    /// Records that the headers of a request are complete.
+    pub(super) fn begin_request(&self) {
         let mut activity = self.activity.lock();
         activity.is_in_request = true;
         activity.headers_since = None;
-        activity.received == 0
     }
 
     /// Records that the response to the request is ready. Returns whether the connection should be closed: so
