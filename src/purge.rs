@@ -58,16 +58,17 @@ pub async fn purge(
 }
 
 /// Deletes the rows that have expired by `now`, expired replay responses of refresh tokens, and old audit
-/// events. The row of a revoked session is kept for the lifetime of an access token, and for at least a day,
-/// because that lifetime may have been shortened since.
+/// events. The rows of refresh tokens and of revoked sessions are kept for the lifetime of an access token, and for
+/// at least a day, because that lifetime may have been shortened since: an access token may outlive its refresh
+/// token, and these rows are the reason why it is refused after a log-out.
 pub async fn purge_expired_at(
     database: &Database,
     retention: &RetentionSettings,
     now: Timestamp,
 ) -> Result<DeletedRows, DbError> {
     let lifetime = retention.access_lifetime + retention.leeway;
-    let revoked_retention = lifetime.max(TimeDelta::days(1));
-    let expired_at = now.plus(-retention.leeway);
+    let kept_for = lifetime.max(TimeDelta::days(1));
+    let expired_at = now.plus(-kept_for);
     let oldest_event = now.plus(-retention.audit_events);
     let mut failure = None;
     // One locked row must not stop the other tables.
@@ -86,7 +87,7 @@ pub async fn purge_expired_at(
         RefreshTokenRow::delete_expired(conn, expired_at, limit)
     });
     let sessions = in_batches(database, move |conn, limit| {
-        SessionRow::delete_expired(conn, now, revoked_retention, limit)
+        SessionRow::delete_expired(conn, now, kept_for, limit)
     });
     let webhook_events = in_batches(database, move |conn, limit| {
         webhooks::delete_expired(conn, now, limit)

@@ -73,6 +73,15 @@ pub(super) fn write_email(
     if written.is_none() {
         return Ok(EmailWrite::Taken);
     }
+    if email != user.email || verified != user.email_verified {
+        let changed = AuditEvent::AddressChanged {
+            user_id: user.id,
+            from: user.email.clone(),
+            to: email.to_owned(),
+            verified,
+        };
+        changed.record(conn, device, now)?;
+    }
     if !verified || user.email_verified {
         return Ok(EmailWrite::Written);
     }
@@ -80,14 +89,24 @@ pub(super) fn write_email(
     Ok(EmailWrite::WrittenAndRevoked)
 }
 
-/// Removes the address of an account, which another account has now or will have. Nobody can sign in
-/// or be linked by an address to an account without one. `email_verified` then says whether the
+/// Removes the address of an account, which another account has now or will have, as WorkOS says. Nobody can
+/// sign in or be linked by an address to an account without one. `email_verified` then says whether the
 /// account's credentials were given out for a verified address.
 pub(super) fn release_email(
     conn: &mut Conn,
     user: &User,
     email_verified: bool,
+    device: &ClientDevice,
+    now: Timestamp,
 ) -> QueryResult<usize> {
+    if !user.email.is_empty() {
+        let removed = AuditEvent::AddressRemoved {
+            user_id: user.id,
+            address: user.email_key.clone(),
+            by: ChangedBy::Workos,
+        };
+        removed.record(conn, device, now)?;
+    }
     diesel::update(users::table.find(user.id))
         .set((
             users::email.eq(""),

@@ -119,7 +119,7 @@ pub fn provision(
         }
         let done = match profile.account_with_email(conn)? {
             Some(user) => profile.link(conn, user, device, now)?,
-            None => profile.insert(conn, now)?,
+            None => profile.insert(conn, device, now)?,
         };
         if let Some(user) = done {
             return Ok(user);
@@ -257,7 +257,12 @@ impl WorkosProfile {
 
     /// Rule 3: no account has this email that may be linked by it. Creates one. `None`: another sign-in took the
     /// email; try again.
-    fn insert(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<User>, ProvisionError> {
+    fn insert(
+        &self,
+        conn: &mut Conn,
+        device: &ClientDevice,
+        now: Timestamp,
+    ) -> Result<Option<User>, ProvisionError> {
         let new = NewUser {
             email: self.email.clone(),
             email_key: email_key(&self.email),
@@ -271,7 +276,11 @@ impl WorkosProfile {
             date_joined: now,
             username: None,
         };
-        Ok(on_unique_violation(conn, |conn| new.insert(conn))?)
+        let inserted = on_unique_violation(conn, |conn| new.insert(conn))?;
+        if let Some(user) = &inserted {
+            AuditEvent::AccountCreated { user_id: user.id }.record(conn, device, now)?;
+        }
+        Ok(inserted)
     }
 }
 

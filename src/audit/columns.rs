@@ -73,6 +73,21 @@ impl AuditEvent {
                 None,
                 json!({ "method": method, "reason": reason }),
             ),
+            Self::CodeRequired { user_id } => ("code_required", Some(*user_id), None, Value::Null),
+            Self::AccountCreated { user_id } => {
+                ("account_created", Some(*user_id), None, Value::Null)
+            }
+            Self::AddressChanged {
+                user_id,
+                from,
+                to,
+                verified,
+            } => (
+                "address_changed",
+                Some(*user_id),
+                None,
+                json!({ "from": from, "to": to, "verified": verified }),
+            ),
             Self::SignedOut {
                 user_id,
                 session_id,

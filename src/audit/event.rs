@@ -38,6 +38,28 @@ pub enum AuditEvent {
         /// Why the sign-in was refused, in a few words. It holds nothing that the client sent.
         reason: String,
     },
+    /// The password of an account with a second factor was right, and a code is required. Recorded by a
+    /// [`FailureCounter`](super::FailureCounter): without the code it is no sign-in.
+    CodeRequired {
+        /// The user.
+        user_id: UserId,
+    },
+    /// The first sign-in of a WorkOS user created an account.
+    AccountCreated {
+        /// The user.
+        user_id: UserId,
+    },
+    /// The address of an account was written, or whether it is verified.
+    AddressChanged {
+        /// The user.
+        user_id: UserId,
+        /// The address before; empty if there was none.
+        from: String,
+        /// The address.
+        to: String,
+        /// Whether it is verified.
+        verified: bool,
+    },
     /// A user logged out.
     SignedOut {
         /// The user.
@@ -128,7 +150,7 @@ pub enum AuditEvent {
         /// The user's id at the provider.
         subject: String,
     },
-    /// A further address of an account was removed, so that no sign-in finds the account by it any more.
+    /// An address of an account was removed, so that no sign-in finds the account by it any more.
     AddressRemoved {
         /// The user.
         user_id: UserId,

@@ -178,9 +178,9 @@ impl SignInService {
             let policy = self.password_login;
             let checked = authenticate(database, hasher, policy, &name, password, source).await;
             let checked = checked.inspect_err(|error| self.count_refusal(error, device, now))?;
-            let sign_in = sign_in.clone();
+            let (sign_in, user_id) = (sign_in.clone(), checked.user_id());
             let outcome = database
-                .queued_by(checked.user_id())
+                .queued_by(user_id)
                 .write(move |conn| {
                     let Some(user) = checked.confirm(conn)? else {
                         return Ok::<_, E>(None);
@@ -198,6 +198,10 @@ impl SignInService {
                 })
                 .await?;
             if let Some(outcome) = outcome {
+                if let PasswordOutcome::CodeRequired(_) = outcome {
+                    let asked = AuditEvent::CodeRequired { user_id };
+                    self.services.failures.count(asked, device, now);
+                }
                 return Ok(outcome);
             }
             name = name.unread();

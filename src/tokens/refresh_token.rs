@@ -115,11 +115,11 @@ impl RefreshTokenRow {
         insert_all!(conn, refresh_tokens::table, rows)
     }
 
-    /// Deletes up to `limit` expired tokens. A replaced or revoked token stays until it expires, because a
-    /// later use of it reveals a theft.
-    pub fn delete_expired(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<usize> {
+    /// Deletes up to `limit` tokens that expired at `until` or before. A replaced or revoked token stays until
+    /// then, because a later use of it reveals a theft, and because its access tokens are refused by its row.
+    pub fn delete_expired(conn: &mut Conn, until: Timestamp, limit: i64) -> QueryResult<usize> {
         let expired: Vec<String> = refresh_tokens::table
-            .filter(refresh_tokens::expires_at.le(now))
+            .filter(refresh_tokens::expires_at.le(until))
             .select(refresh_tokens::jti)
             .limit(limit)
             .load(conn)?;

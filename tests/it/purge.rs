@@ -5,6 +5,7 @@ mod writers;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use serde_json::json;
 use vestibule::accounts::record_deleted_workos_user;
 use vestibule::clock::Timestamp;
 use vestibule::db::schema::{
@@ -15,7 +16,7 @@ use vestibule::ids::UserId;
 use vestibule::purge::{DeletedRows, purge_expired_at};
 use vestibule::sessions::NewSession;
 use vestibule::settings::RetentionSettings;
-use vestibule::tokens::RefreshTokenRow;
+use vestibule::tokens::{RefreshTokenRow, TokenGrant};
 
 use crate::support::app::TestApp;
 
@@ -24,6 +25,9 @@ const RETENTION: RetentionSettings = RetentionSettings {
     access_lifetime: TimeDelta::minutes(5),
     audit_events: TimeDelta::days(400),
 };
+
+/// Longer in seconds than an expired refresh token is kept.
+const LONG: i64 = 100_000;
 
 struct PurgeTest {
     app: TestApp,
@@ -135,8 +139,10 @@ impl PurgeTest {
 #[tokio::test]
 async fn only_expired_rows_are_deleted() {
     let test = PurgeTest::new();
-    test.add_token(&test.token("ended", -1));
-    test.add_token(&test.token("ends-now", 0));
+    const DAY: i64 = 86_400;
+    test.add_token(&test.token("ended", -DAY - 1));
+    test.add_token(&test.token("ended-a-day-ago", -DAY));
+    test.add_token(&test.token("ended-lately", 1 - DAY));
     test.add_token(&test.token("lives", 1));
     let consumed = RefreshTokenRow {
         consumed_at: Some(test.at(-500)),
@@ -153,7 +159,7 @@ async fn only_expired_rows_are_deleted() {
     test.add_session("revoked", 1, Some(-100_000));
     test.add_session("revoked-and-ended", -1, Some(-100_000));
     test.add_session("revoked-lately-and-ended", -1, Some(-100));
-    const MONTH: i64 = 30 * 86_400;
+    const MONTH: i64 = 30 * DAY;
     for (id, event, age) in [
         ("older", "user.updated", MONTH + 1),
         ("old", "user.deleted", MONTH),
@@ -181,7 +187,8 @@ async fn only_expired_rows_are_deleted() {
         pending_sign_ins: 2,
     };
     assert_eq!(deleted_rows, expected);
-    assert_eq!(test.tokens(), ["consumed", "lives", "revoked"]);
+    let remaining = ["consumed", "ended-lately", "lives", "revoked"];
+    assert_eq!(test.tokens(), remaining);
     let remaining = ["lives", "revoked", "revoked-lately-and-ended"];
     assert_eq!(test.sessions(), remaining);
     let events = webhook_events::table.select(webhook_events::id);
@@ -265,7 +272,7 @@ async fn expired_replay_responses_are_deleted() {
 async fn more_rows_than_a_batch_are_deleted() {
     let test = PurgeTest::new();
     let names = (0..2_001).map(|number| format!("{number:04}"));
-    let rows: Vec<_> = names.map(|jti| test.token(&jti, -1)).collect();
+    let rows: Vec<_> = names.map(|jti| test.token(&jti, -LONG)).collect();
     for batch in rows.chunks(1_000) {
         test.app
             .change(|conn| RefreshTokenRow::insert_all(conn, batch));
@@ -275,4 +282,39 @@ async fn more_rows_than_a_batch_are_deleted() {
         .unwrap();
     assert_eq!(deleted_rows.refresh_tokens, 2_001);
     assert!(test.tokens().is_empty());
+}
+
+/// The access token lives longer than its refresh token.
+#[tokio::test]
+async fn a_log_out_is_remembered_when_the_refresh_token_has_expired() {
+    let (app, user) = TestApp::builder()
+        .setting("ACCESS_TOKEN_LIFETIME", "86400")
+        .setting("REFRESH_TOKEN_LIFETIME", "60")
+        .start_with_user();
+    let first = app.issue_tokens(&user, TokenGrant::default());
+    let second = app.issue_tokens(&user, TokenGrant::default());
+    let visitor = app.visitor();
+    let status = async |token: &str| visitor.get_me_with_token(token).await.status;
+    let log_out = async |token: &str| {
+        let header = format!("Bearer {token}");
+        let headers = [("authorization", header.as_str())];
+        let url = "/api/auth/logout";
+        visitor
+            .post_json_with_headers(url, &json!({}), &headers)
+            .await;
+    };
+    log_out(&first.access).await;
+    assert_eq!(status(&first.access).await, 401);
+    app.clock.advance(TimeDelta::hours(23));
+    let retention = &app.settings.retention;
+    let purged = purge_expired_at(&app.database, retention, app.now());
+    purged.await.unwrap();
+    assert_eq!(status(&first.access).await, 401);
+    assert_eq!(status(&second.access).await, 200);
+    // The rows are needed for this log-out too.
+    log_out(&second.access).await;
+    assert_eq!(status(&second.access).await, 401);
+    app.clock.advance(TimeDelta::hours(2));
+    let purged = purge_expired_at(&app.database, retention, app.now());
+    assert_eq!(purged.await.unwrap().refresh_tokens, 2);
 }

@@ -90,7 +90,8 @@ impl WorkosProfile {
                 self.workos_user_id,
                 user.id
             );
-            release_email(conn, user, user.email_verified && self.email_verified)?;
+            let verified = user.email_verified && self.email_verified;
+            release_email(conn, user, verified, device, now)?;
             return Ok(EmailWrite::Written);
         }
         if let Some(other) = other {
@@ -99,7 +100,7 @@ impl WorkosProfile {
                 other.id,
                 self.workos_user_id
             );
-            release_email(conn, &other, other.email_verified)?;
+            release_email(conn, &other, other.email_verified, device, now)?;
             if other.workos_user_id.is_none() {
                 // Nobody proved the address for that account, and this user has.
                 revoke_credentials(conn, &other, device, now)?;

@@ -6,7 +6,7 @@ use super::{detail, events, names, only};
 use crate::support::app::TestApp;
 use crate::support::exchange::post;
 use crate::support::oidc_provider::{OidcProvider, REDIRECT_URI, WithOidcIssuer, verified};
-use crate::webhooks::{SECRET, send_event};
+use crate::webhooks::{SECRET, send_event, user};
 
 const EMAIL: &str = "grace@example.com";
 const OLD: &str = "a made-up passphrase";
@@ -51,7 +51,8 @@ async fn an_account_that_is_deleted_at_workos_is_recorded_as_closed() {
         detail(&closed),
         json!({ "by": "workos", "ended_sessions": 1 })
     );
-    assert_eq!(names(&app), ["signed_in", "account_closed"]);
+    let expected = ["account_created", "signed_in", "account_closed"];
+    assert_eq!(names(&app), expected);
 }
 
 /// The account existed without a proof of its address: WorkOS links it, and what was given out before ends.
@@ -92,4 +93,42 @@ async fn a_link_by_an_address_at_another_provider_is_recorded_once() {
     let names = names(&app);
     assert_eq!(names, ["provider_connected", "signed_in", "signed_in"]);
     assert!(events(&app)[0].request_id.is_some());
+}
+
+#[tokio::test]
+async fn a_new_account_and_its_changed_address_are_recorded() {
+    let app = TestApp::builder()
+        .setting("WORKOS_WEBHOOK_SECRET", SECRET)
+        .start();
+    app.signed_in("ada@example.com").await;
+    let created = only(&app, "account_created");
+    let ada = app.user("ada@example.com");
+    assert_eq!(created.user_id, Some(ada.id));
+    let id = ada.workos_user_id.expect("linked");
+    let renamed = user(&app, &id, "ada.example@example.com", 1);
+    send_event(&app, "event_1", "user.updated", renamed).await;
+    let changed = only(&app, "address_changed");
+    assert_eq!(changed.user_id, Some(ada.id));
+    let expected = json!({
+        "from": "ada@example.com", "to": "ada.example@example.com", "verified": true,
+    });
+    assert_eq!(detail(&changed), expected);
+    // Another user of WorkOS has the address now.
+    let other = app.add_user("olive@example.com", true);
+    app.signed_in("olive@example.com").await;
+    let olive = app
+        .user("olive@example.com")
+        .workos_user_id
+        .expect("linked");
+    let taken = user(&app, &olive, "ada.example@example.com", 2);
+    send_event(&app, "event_2", "user.updated", taken).await;
+    let removed = only(&app, "address_removed");
+    assert_eq!(removed.user_id, Some(ada.id));
+    let expected = json!({ "address": "ada.example@example.com", "by": "workos" });
+    assert_eq!(detail(&removed), expected);
+    let last = events(&app).pop().expect("an event");
+    assert_eq!(
+        (last.event.as_str(), last.user_id),
+        ("address_changed", Some(other.id))
+    );
 }

@@ -40,5 +40,5 @@ async fn an_event_outlives_its_user() {
     for table in ["sessions", "users"] {
         app.run_sql(&format!("DELETE FROM {table}"));
     }
-    assert_eq!(names(&app), ["signed_in"]);
+    assert_eq!(names(&app), ["account_created", "signed_in"]);
 }

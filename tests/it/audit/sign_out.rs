@@ -59,7 +59,13 @@ async fn signing_out_everywhere_is_one_event() {
     assert_eq!(all.user_id, Some(app.user(ADA).id));
     let expected = json!({ "reason": "signed_out_everywhere", "ended_sessions": 2 });
     assert_eq!(detail(&all), expected);
-    assert_eq!(names(&app), ["signed_in", "signed_in", "sessions_revoked"]);
+    let expected = [
+        "account_created",
+        "signed_in",
+        "signed_in",
+        "sessions_revoked",
+    ];
+    assert_eq!(names(&app), expected);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use vestibule::db::DbError;
 use vestibule::db::schema::{jobs, pending_sign_ins};
 use vestibule::purge::{DeletedRows, purge_expired_at, purge_if_due};
 
-use super::{PurgeTest, RETENTION};
+use super::{LONG, PurgeTest, RETENTION};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
@@ -33,7 +33,7 @@ async fn a_job_claimed_with_a_wrong_clock_can_be_claimed_again() {
     let pool = test.another_pool();
     // The app itself may claim the job first, here and below.
     purge_if_due(&pool, &RETENTION).await.unwrap();
-    test.add_token(&test.token("ended", -1));
+    test.add_token(&test.token("ended", -LONG));
     move_due_time(&test, 1_000_000);
     purge_if_due(&pool, &RETENTION).await.unwrap();
     wait_until(|| test.tokens().is_empty()).await;
@@ -45,7 +45,7 @@ async fn a_replica_whose_clock_is_ahead_deletes_nothing_that_is_valid() {
     test.add_token(&test.token("lives", 3_600));
     test.add_session("lives", 3_600, None);
     test.add_pending("lives", 600);
-    test.add_token(&test.token("ended", -1));
+    test.add_token(&test.token("ended", -LONG));
     test.app.clock.advance(TimeDelta::days(1));
     purge_if_due(&test.app.database, &RETENTION).await.unwrap();
     wait_until(|| test.tokens() == ["lives"]).await;
@@ -59,7 +59,7 @@ async fn one_of_several_replicas_purges_each_hour() {
     let test = PurgeTest::new();
     let replicas: Vec<_> = (0..4).map(|_| test.another_pool()).collect();
     for hour in 0..3 {
-        test.add_token(&test.token(&hour.to_string(), -1));
+        test.add_token(&test.token(&hour.to_string(), -LONG));
         let attempts = replicas
             .iter()
             .map(|replica| purge_if_due(replica, &RETENTION));
@@ -85,7 +85,7 @@ async fn one_of_several_replicas_purges_each_hour() {
 #[tokio::test]
 async fn a_running_server_purges() {
     let test = PurgeTest::new();
-    test.add_token(&test.token("ended", -1));
+    test.add_token(&test.token("ended", -LONG));
     test.add_session("ended", -1, None);
     wait_until(|| test.tokens().is_empty() && test.sessions().is_empty()).await;
 }
@@ -102,7 +102,7 @@ async fn wait_until(done: impl Fn() -> bool) {
 fn the_command_needs_only_the_database_and_prints_the_counts() {
     let test = PurgeTest::new();
     // The command uses the system's clock, which is slightly ahead of the app's.
-    test.add_token(&test.token("ended", -3_600));
+    test.add_token(&test.token("ended", -LONG));
     test.add_token(&test.token("lives", 3_600));
     test.add_session("ended-1", -3_600, None);
     test.add_session("ended-2", -3_600, None);
@@ -137,7 +137,7 @@ async fn a_locked_row_does_not_stop_the_purge_of_other_tables() {
         return;
     }
     let test = PurgeTest::new();
-    test.add_token(&test.token("locked", -1));
+    test.add_token(&test.token("locked", -LONG));
     test.add_session("ended", -1, None);
     let locking = test.another_pool();
     let (locked, is_locked) = std::sync::mpsc::channel();

@@ -103,3 +103,26 @@ async fn refused_codes_are_recorded_as_failures_without_the_code() {
         assert!(!text.contains(&secret), "{secret}: {text}");
     }
 }
+
+/// Somebody who knows the password, and has no code, learns that it is right.
+#[tokio::test]
+async fn a_right_password_without_a_code_is_recorded() {
+    let (app, _) = app_with_factor(TestApp::start()).await;
+    let body = json!({ "email": EMAIL, "password": PASSWORD });
+    for _ in 0..2 {
+        let answer = app.visitor().post_json("/api/token", &body).await;
+        assert_eq!(answer.status, 403);
+    }
+    after_password(&app).await;
+    let user = app.user(EMAIL).id;
+    let database = app.database.clone();
+    let _kept = app.stop();
+    let rows = events_of(&database);
+    let asked: Vec<_> = rows
+        .iter()
+        .filter(|row| row.event == "code_required")
+        .collect();
+    assert_eq!(asked.len(), 1, "{rows:?}");
+    assert_eq!(asked[0].user_id, Some(user));
+    assert_eq!(detail(asked[0]), json!({ "times": 3 }));
+}
