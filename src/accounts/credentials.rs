@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError};
 use crate::ids::{SessionId, UserId};
-use crate::sessions::WorkosRevocation;
+use crate::sessions::{SessionRow, WorkosRevocation};
 use crate::settings::{LoginField, PasswordLogin};
 use crate::workos::ClientDevice;
 
@@ -140,7 +140,10 @@ async fn try_to_change(
         let changed = database
             .queued_by(id)
             .write(move |conn| {
-                if checked.confirm(conn)?.is_none() {
+                // The session may have ended a moment ago, on another replica.
+                let is_refused = checked.confirm(conn)?.is_none()
+                    || SessionRow::lock_active(conn, &keep, now)?.is_none();
+                if is_refused {
                     return Ok::<_, DbError>(None);
                 }
                 let ended = set_password(conn, id, &encoded, now, Some(&keep))?;

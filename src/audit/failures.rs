@@ -12,6 +12,7 @@ use super::event::AuditEvent;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 use crate::ids::UserId;
+use crate::sessions::truncate_user_agent;
 use crate::workos::ClientDevice;
 
 /// How often the counted failures are written.
@@ -55,8 +56,13 @@ impl FailureCounter {
         } else if counts.kinds.len() >= MAX_KINDS {
             counts.omitted += 1;
         } else {
+            // Up to a thousand of them are in memory.
+            let user_agent = truncate_user_agent(device.user_agent.as_deref());
             let failure = CountedFailure {
-                device: device.clone(),
+                device: ClientDevice {
+                    user_agent,
+                    ..device.clone()
+                },
                 at: now,
                 times: 1,
             };

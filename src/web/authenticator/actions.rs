@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::HttpResponse;
+use diesel::QueryResult;
 
 use super::pending_setup::PendingSetup;
 use super::show::{PAGE, on_form, show, show_codes, show_setup};
@@ -15,7 +16,8 @@ use crate::audit::ChangedBy;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Error;
-use crate::sessions::{BrowserSession, SessionState};
+use crate::ids::SessionId;
+use crate::sessions::{BrowserSession, SessionRow, SessionState};
 use crate::state::AppState;
 use crate::web::code_errors::{WRONG_CODE, code_error};
 use crate::web::pages::AuthenticatorForms;
@@ -60,7 +62,7 @@ pub(super) async fn set_up(
     let database = app.database.queued_by(request.account.id);
     let outcome = database.write(move |conn| {
         let (account, device) = (request.account, request.device);
-        if lock_account(conn, account.id, account.token_version)?.is_none() {
+        if lock_account_of(conn, &account, &keep, now)?.is_none() {
             return Ok(None);
         }
         let confirmed = (&secret, last_step, &keep);
@@ -90,7 +92,7 @@ pub(super) async fn remove(
             .map_err(SecondFactorError::from)
     };
     let account = request.account.clone();
-    match with_code(app, request, remove).await? {
+    match with_code(app, user, request, remove).await? {
         Ok(_) => Ok(redirect("/account?notice=authenticator-removed")),
         Err(error) => {
             let forms = AuthenticatorForms {
@@ -112,7 +114,7 @@ pub(super) async fn make_recovery_codes(
         replace_recovery_codes(conn, account.id, device, now)
     };
     let account = request.account.clone();
-    match with_code(app, request, replace).await? {
+    match with_code(app, user, request, replace).await? {
         Ok(codes) => show_codes(user, &codes),
         Err(error) => {
             let forms = AuthenticatorForms {
@@ -124,10 +126,24 @@ pub(super) async fn make_recovery_codes(
     }
 }
 
+/// Locks the account of a session, if neither has ended: a replica learns of a log-out on another one a moment
+/// later, and what is changed here lasts.
+fn lock_account_of(
+    conn: &mut Conn,
+    account: &User,
+    session_id: &SessionId,
+    now: Timestamp,
+) -> QueryResult<Option<User>> {
+    let locked = lock_account(conn, account.id, account.token_version)?;
+    let session = SessionRow::lock_active(conn, session_id, now)?;
+    Ok(locked.filter(|_| session.is_some()))
+}
+
 /// Checks a code of the account's factor, and calls `action` in the same transaction. `Ok(Err(…))` is
 /// the form's error.
 async fn with_code<T: Send + 'static>(
     app: &AppState,
+    user: &SessionState,
     request: CodeRequest,
     action: impl FnOnce(&mut Conn, &User, &ClientDevice, Timestamp) -> Result<T, SecondFactorError>
     + Clone
@@ -140,11 +156,11 @@ async fn with_code<T: Send + 'static>(
     let attempt = app.throttle.begin_code(request.client, request.account.id);
     let attempt = attempt.map_err(|error| error.on_form(PAGE))?;
     let (user_id, client, now) = (request.account.id, request.device.clone(), request.now);
-    let keys = app.keys.clone();
+    let (keys, session_id) = (app.keys.clone(), user.session_id.clone());
     let database = app.database.queued_by(user_id);
     let outcome = database.write(move |conn| {
         let (account, device) = (request.account, request.device);
-        if lock_account(conn, account.id, account.token_version)?.is_none() {
+        if lock_account_of(conn, &account, &session_id, now)?.is_none() {
             return Ok(Err(CodeRejection::NoFactor));
         }
         match check_code(conn, &keys, account.id, &request.code, (&device, now))? {

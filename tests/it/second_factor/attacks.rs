@@ -5,10 +5,11 @@ use reqwest::header::COOKIE;
 use reqwest::{Method, StatusCode};
 
 use super::{
-    Authenticator, USED, WRONG, after_password, app_with_factor, assert_refused, send_code, set_up,
+    Authenticator, PAGE, USED, WRONG, after_password, app_with_factor, assert_refused, send_code,
+    set_up, set_up_of,
 };
 use crate::password_login::{EMAIL, PASSWORD};
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, location};
 use crate::support::steps::retry_after;
 
 #[tokio::test]
@@ -120,4 +121,33 @@ async fn guesses_from_many_addresses_are_limited_and_a_recovery_code_still_works
     assert_eq!(send_code(&later, &code).await.status(), StatusCode::FOUND);
     let again = after_password(&app).await;
     assert_refused(&again, &code, USED).await;
+}
+
+/// Another replica has ended the session, and this one has not read that yet.
+#[tokio::test]
+async fn a_session_that_has_just_ended_changes_nothing_that_lasts() {
+    let app = TestApp::start();
+    app.add_user_with_password(EMAIL, PASSWORD);
+    let visitor = app.visitor();
+    visitor.log_in(EMAIL, PASSWORD).await;
+    let (totp, setup) = set_up_of(&visitor.page(PAGE).await);
+    let thief = Authenticator {
+        totp,
+        recovery_codes: Vec::new(),
+    };
+    let code = thief.code_at(app.now());
+    app.run_sql("UPDATE sessions SET revoked_at = created_at");
+    let fields = [("setup", setup.as_str()), ("code", code.as_str())];
+    visitor.submit(PAGE, &fields).await;
+    let new = "another made-up passphrase";
+    let fields = [
+        ("old_password", PASSWORD),
+        ("new_password1", new),
+        ("new_password2", new),
+    ];
+    visitor.submit("/account/password", &fields).await;
+    let owner = app.visitor();
+    let response = owner.log_in(EMAIL, PASSWORD).await;
+    assert_eq!(location(&response), "/", "no code is asked for");
+    assert!(owner.is_signed_in().await);
 }
