@@ -39,8 +39,8 @@ impl WorkosSettings {
         );
         let client_id = reader.required(
             "WORKOS_CLIENT_ID",
-            "an id that starts with `client_`, from the page \"API Keys\" of WorkOS's dashboard",
-            |text| parse_prefixed(text, "client_"),
+            "one id that starts with `client_`, from the page \"API Keys\" of WorkOS's dashboard",
+            |text| parse_prefixed(text, "client_").filter(|id| !id.contains(',')),
         );
         let api_base_url = reader.value(
             "WORKOS_API_BASE_URL",

@@ -72,13 +72,28 @@ impl AccessTokenVerifier {
         let claims: IssuerClaim = jsonwebtoken::decode(token, key, &rules)
             .map_err(|error| unverified_token_error(&error))?
             .claims;
-        let issuer = claims.iss.trim_end_matches('/');
-        if self.issuers.iter().any(|known| known == issuer) {
+        if self.knows_issuer(&claims.iss) {
             return Ok(());
         }
         Err(unverified_token_error(&format!(
-            "its issuer {issuer:?} is not in WORKOS_JWT_ISSUERS"
+            "its issuer {:?} is not in WORKOS_JWT_ISSUERS",
+            claims.iss
         )))
+    }
+
+    fn knows_issuer(&self, issuer: &str) -> bool {
+        let issuer = issuer.trim_end_matches('/');
+        self.issuers.iter().any(|known| known == issuer)
+    }
+
+    /// Logs an error if the sessions of a sign-in's access token could not be renewed because of its issuer.
+    pub(super) fn report_issuer(&self, issuer: &str) {
+        if !self.knows_issuer(issuer) {
+            log::error!(
+                "WorkOS's access tokens have the issuer {issuer:?}, which is not in WORKOS_JWT_ISSUERS, so no session can be renewed; set WORKOS_JWT_ISSUERS='{},{issuer}'",
+                self.issuers.join(",")
+            );
+        }
     }
 
     async fn fetch_keys(&self) -> Result<KeySet, WorkosError> {

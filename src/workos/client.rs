@@ -283,6 +283,11 @@ impl WorkosClient {
             permit,
             ..self.sender()
         };
-        sender.send(request, policy, read).await
+        let authentication = sender.send(request, policy, read).await?;
+        if let (None, Some(issuer)) = (permit, &authentication.issuer) {
+            // The renewals would fail later, one by one.
+            self.verifier.report_issuer(issuer);
+        }
+        Ok(authentication)
     }
 }

@@ -149,7 +149,7 @@ fn refused(response: &ErrorResponse) -> WorkosError {
     let code = code.or_else(|| NextStep::code_of(&whole).map(str::to_owned));
     WorkosError::Refused {
         status: response.status.as_u16(),
-        next: NextStep::read(code.as_deref(), &whole).map(Box::new),
+        next: NextStep::read(response.status, code.as_deref(), &whole).map(Box::new),
         code: code_or_status(code, response.status),
         message: body.message.or(body.error_description).unwrap_or_default(),
     }

@@ -1,5 +1,6 @@
 //! The further steps of a sign-in: what WorkOS asks for, and where the user answers.
 
+use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -79,7 +80,7 @@ pub enum HostedStepReason {
     OtherMethod,
     /// The user has to set up an authenticator app.
     Enrollment,
-    /// WorkOS requires a challenge, such as proof that the user is a person.
+    /// WorkOS requires a challenge, such as proof that the user is a person, or a step that is not known here.
     Challenge,
     /// The email address has to be verified, and WorkOS gave no token to answer with.
     Email,
@@ -93,13 +94,15 @@ impl NextStep {
         (body["message"] == MUST_USE_SSO).then_some("sso_required")
     }
 
-    /// Reads the next step from the body of a refusal; `None` if there is none.
-    pub(super) fn read(code: Option<&str>, body: &Value) -> Option<Self> {
+    /// Reads the next step from a refusal; `None` if there is none.
+    pub(super) fn read(status: StatusCode, code: Option<&str>, body: &Value) -> Option<Self> {
         let why = match code {
             Some("organization_selection_required") => {
                 let organizations = Vec::<Organization>::deserialize(&body["organizations"]);
-                let organizations = organizations.ok().filter(|list| !list.is_empty())?;
-                return pending(body, StepQuestion::Organization(organizations));
+                match organizations.ok().filter(|list| !list.is_empty()) {
+                    Some(list) => return pending(body, StepQuestion::Organization(list)),
+                    None => unknown_step(status, body)?,
+                }
             }
             Some("email_verification_required") => {
                 match pending(body, StepQuestion::Email(text(body, "email"))) {
@@ -119,9 +122,15 @@ impl NextStep {
                 | "email_password_auth_disabled",
             ) => HostedStepReason::OtherMethod,
             Some(
-                "passkey_progressive_enrollment" | "radar_challenge" | "radar_sign_up_challenge",
+                "passkey_progressive_enrollment"
+                | "radar_challenge"
+                | "radar_sign_up_challenge"
+                | "radar_sms_challenge"
+                | "radar_email_challenge"
+                | "radar_sms_sign_in_challenge"
+                | "application_consent_required",
             ) => HostedStepReason::Challenge,
-            _ => return None,
+            _ => unknown_step(status, body)?,
         };
         let connections = ["connection_ids", "sso_connection_ids"].map(|name| &body[name]);
         let connections = connections.into_iter().find_map(Value::as_array);
@@ -163,6 +172,14 @@ impl HostedStep {
         }
         AuthorizeRequest { parameters }
     }
+}
+
+/// A refusal with a token with which the sign-in continues asks for a step, also if this program does not know it
+/// yet. WorkOS's own pages do.
+fn unknown_step(status: StatusCode, body: &Value) -> Option<HostedStepReason> {
+    let is_step =
+        status == StatusCode::FORBIDDEN && text(body, "pending_authentication_token").is_some();
+    is_step.then_some(HostedStepReason::Challenge)
 }
 
 fn pending(body: &Value, question: StepQuestion) -> Option<NextStep> {

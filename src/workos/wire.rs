@@ -27,6 +27,8 @@ pub struct Authentication {
     pub role: Option<String>,
     /// When the access token expires. Until then the session needs no renewal.
     pub access_token_expires_at: Option<DateTime<Utc>>,
+    /// The issuer of the access token.
+    pub issuer: Option<String>,
     /// The access token. Its signature is not verified yet; see
     /// [`WorkosClient::verify`](super::WorkosClient::verify).
     pub access_token: SecretString,
@@ -72,6 +74,7 @@ impl AuthenticateResponse {
         }
         Ok(Authentication {
             sid: claims.sid.map(WorkosSid::from),
+            issuer: claims.iss,
             role: claims.role,
             access_token_expires_at: claims.exp.and_then(|exp| DateTime::from_timestamp(exp, 0)),
             auth_time: claims
@@ -126,6 +129,8 @@ pub struct WorkosImpersonator {
 #[derive(Debug, Deserialize)]
 pub(super) struct AccessTokenClaims {
     pub(super) sub: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) iss: Option<String>,
     #[serde(default, deserialize_with = "text")]
     pub(super) sid: Option<String>,
     #[serde(default, deserialize_with = "text")]

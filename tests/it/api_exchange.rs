@@ -187,7 +187,7 @@ async fn a_refusal_without_a_next_step_has_the_code_of_workos() {
     let app = TestApp::start();
     for (status, code) in [
         (403, "organization_selection_required"),
-        (403, "application_consent_required"),
+        (403, "made_up_refusal"),
         (400, "sign_up_not_allowed"),
         (422, "http_422"),
     ] {

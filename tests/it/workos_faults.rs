@@ -109,8 +109,8 @@ async fn every_format_of_a_refusal_keeps_its_code() {
 
 #[tokio::test]
 async fn a_forbidden_sign_in_is_a_403() {
-    let body = json!({ "code": "application_consent_required", "message": "for developers" });
-    let says = "(application_consent_required)";
+    let body = json!({ "code": "made_up_refusal", "message": "for developers" });
+    let says = "(made_up_refusal)";
     assert_refused(Effect::status(403, body), StatusCode::FORBIDDEN, says).await;
 }
 

@@ -171,7 +171,6 @@ fn invitation_error(
 fn unfinished_step(code: &str) -> Option<&'static str> {
     Some(match code {
         "organization_selection_required" => "choosing one of your organisations",
-        "application_consent_required" => "your consent",
         _ => return None,
     })
 }

@@ -79,8 +79,8 @@ fn texts(why: HostedStepReason) -> (&'static str, &'static str, &'static str) {
             "Set it up",
         ),
         HostedStepReason::Challenge => (
-            "One more check",
-            "The sign-in service wants to make sure that it is you. You will return here afterwards.",
+            "One more step",
+            "The sign-in service has one more question. You will return here afterwards.",
             "Continue",
         ),
         HostedStepReason::Email => (

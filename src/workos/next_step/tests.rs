@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 fn read(code: &str, body: &Value) -> Option<NextStep> {
-    NextStep::read(Some(code), body)
+    NextStep::read(StatusCode::FORBIDDEN, Some(code), body)
 }
 
 fn question(code: &str, mut body: Value) -> Option<StepQuestion> {
@@ -67,22 +67,39 @@ fn each_question_is_read_with_the_data_of_its_form() {
 
 #[test]
 fn an_unusable_refusal_has_no_next_step() {
-    assert!(
-        question(
-            "organization_selection_required",
-            json!({ "organizations": [] })
-        )
-        .is_none()
-    );
-    assert!(
-        question(
-            "organization_selection_required",
-            json!({ "organizations": "all" })
-        )
-        .is_none()
-    );
-    assert!(read("application_consent_required", &json!({})).is_none());
-    assert!(NextStep::read(None, &json!({ "message": "Not found" })).is_none());
+    for organizations in [json!([]), json!("all")] {
+        let body = json!({ "organizations": organizations });
+        assert!(read("organization_selection_required", &body).is_none());
+    }
+    assert!(read("made_up_refusal", &json!({})).is_none());
+    let token = json!({ "pending_authentication_token": "made-up-token" });
+    let refused = StatusCode::BAD_REQUEST;
+    assert!(NextStep::read(refused, Some("made_up_refusal"), &token).is_none());
+    let body = json!({ "message": "Not found" });
+    assert!(NextStep::read(StatusCode::NOT_FOUND, None, &body).is_none());
+}
+
+#[test]
+fn a_step_that_is_not_known_is_taken_at_workos() {
+    for code in [
+        "radar_challenge",
+        "radar_sms_challenge",
+        "radar_email_challenge",
+        "radar_sms_sign_in_challenge",
+        "application_consent_required",
+    ] {
+        assert_eq!(hosted(code, &json!({})).why, HostedStepReason::Challenge);
+    }
+    let body = json!({
+        "pending_authentication_token": "made-up-token",
+        "email": "una@example.com",
+        "organizations": [],
+    });
+    for code in ["made_up_step", "organization_selection_required"] {
+        let step = hosted(code, &body);
+        assert_eq!(step.why, HostedStepReason::Challenge);
+        assert_eq!(step.email.as_deref(), Some("una@example.com"));
+    }
 }
 
 #[test]

@@ -112,6 +112,20 @@ async fn a_token_of_another_issuer_does_not_confirm_the_session_and_is_logged() 
 }
 
 #[tokio::test]
+async fn a_sign_in_with_a_token_of_another_issuer_logs_what_to_set() {
+    crate::support::log::capture();
+    let app = TestApp::start();
+    let issuer = "https://unlisted.example/custom";
+    app.workos().set_issuer(issuer);
+    app.signed_in("ada@example.com").await;
+    let set = format!(
+        "set WORKOS_JWT_ISSUERS='{0},{0}/user_management/",
+        app.emulator.base_url()
+    );
+    assert!(crate::support::log::has_line_with(issuer, &set));
+}
+
+#[tokio::test]
 async fn the_allow_list_of_issuers_can_be_set() {
     let issuers = "https://one.example, https://two.example/";
     let builder = TestApp::builder().setting("WORKOS_JWT_ISSUERS", issuers);

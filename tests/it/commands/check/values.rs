@@ -11,7 +11,7 @@ fn without_any_setting_every_missing_one_is_named() {
         "WORKOS_API_KEY: not set.",
         "HINT: Set it to a key that starts with `sk_`",
         "WORKOS_CLIENT_ID: not set.",
-        "HINT: Set it to an id that starts with `client_`",
+        "HINT: Set it to one id that starts with `client_`",
         "SECRET_KEY: not set.",
         "HINT: Set it to at least 32 random bytes",
         "(settings.E001)",
@@ -27,6 +27,7 @@ fn each_malformed_setting_is_reported_with_its_value_and_what_to_set() {
     let database = TestDatabase::migrated();
     for (name, value, expected) in [
         ("WORKOS_CLIENT_ID", "project_1", "starts with `client_`"),
+        ("WORKOS_CLIENT_ID", "client_1,client_2", "one id"),
         ("WORKOS_API_BASE_URL", "api.workos.com", "an https URL"),
         ("WORKOS_API_BASE_URL", "http://192.0.2.1", "an https URL"),
         (
