@@ -163,6 +163,16 @@ impl ForeignDatabase {
         Ok(number.number.unsigned_abs())
     }
 
+    /// The first ten values, as texts, that a quoted column of a quoted table has more than once.
+    pub fn repeated(&mut self, table: &str, column: &str) -> Result<Vec<String>, DbError> {
+        let query = format!(
+            "SELECT CAST({column} AS text) AS name FROM {table} WHERE {column} IS NOT NULL \
+             GROUP BY {column} HAVING count(*) > 1 ORDER BY 1 LIMIT 10"
+        );
+        let values: Vec<Name> = sql_query(query).load(&mut self.conn)?;
+        Ok(values.into_iter().map(|value| value.name).collect())
+    }
+
     /// The largest integer from 1 to `limit` in a quoted column of a quoted table.
     pub fn max_integer(
         &mut self,

@@ -60,6 +60,7 @@ pub fn import(
     if let Some(old) = &options.renamed_from {
         refuse_wrong_name(&target, old, &table)?;
     }
+    refuse_repeated_keys(&mut source, &table)?;
     let flags = FlagOptions::find(&target, (&table, options.renamed_from.as_deref()))?;
 
     let mut report = ImportReport::new(options);
@@ -142,6 +143,24 @@ pub fn import(
     }
     report.not_imported = table.related().count_unread(&mut source)?;
     Ok(report)
+}
+
+/// Fails if several rows have the same key. One of them may say that the account is closed, and another that it is
+/// not.
+fn refuse_repeated_keys(
+    source: &mut ForeignDatabase,
+    table: &DjangoUserTable,
+) -> Result<(), ImportError> {
+    let keys = source.repeated(table.name(), table.key());
+    let keys = keys.map_err(ImportError::Source)?;
+    if keys.is_empty() {
+        return Ok(());
+    }
+    Err(ImportError::Impossible(format!(
+        "{} has several rows with the same key: {}. Each person must have one row: a view that joins a table of statuses or bans returns one for each of their rows",
+        table.name(),
+        keys.join(", ")
+    )))
 }
 
 /// What the report says if accounts are not in a dump.

@@ -24,8 +24,8 @@ pub(super) fn identity_problem(
         || has_known_email(user, record, row)
         || has_known_password(record, row)
         || has_known_workos_id(record, row)
-        || (joined == Some(true) && row.date_joined.is_some_and(has_time_of_day))
-        || (joined != Some(false) && has_known_username(user, row));
+        || (joined == Some(true)
+            && (row.date_joined.is_some_and(has_time_of_day) || has_known_username(user, row)));
     match joined {
         _ if is_proved => None,
         Some(false) => Some(RefusalReason::IdTaken),
@@ -66,8 +66,9 @@ fn has_known_workos_id(record: &ImportRecord, row: &DjangoUser) -> bool {
     row.workos_user_id.is_some() && row.workos_user_id == record.workos_user_id
 }
 
-/// Whether the row has the account's username, and no email says otherwise: many projects have an `admin`.
+/// Whether the row has the account's username, and neither has an email. Many projects have an `admin`, so this
+/// proves nothing without the day of joining.
 fn has_known_username(user: &User, row: &DjangoUser) -> bool {
-    let has_other_email = row.email.is_ok() && !user.email.is_empty();
-    row.username.is_some() && row.username == user.username && !has_other_email
+    let has_email = row.email.is_ok() || !user.email.is_empty();
+    row.username.is_some() && row.username == user.username && !has_email
 }

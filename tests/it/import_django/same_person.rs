@@ -91,6 +91,9 @@ fn rows_of_another_project_with_the_same_table_change_no_account() {
     // A common username is no evidence, while the emails differ.
     other.run("UPDATE customer SET username = 'cust' || id");
     is_refused(&target, &other, &options, &reasons);
+    // Nor is it while one of them has none.
+    other.run("UPDATE customer SET email = ''");
+    is_refused(&target, &other, &options, &[]);
 }
 
 /// Values that many accounts have prove nothing.

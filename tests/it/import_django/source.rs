@@ -56,6 +56,28 @@ fn a_view_of_a_real_table_is_imported() {
     assert_eq!(open, ["open@example.com", "again@example.com"]);
 }
 
+/// One of the rows may close the account, and another one open it.
+#[test]
+fn a_view_that_returns_a_person_twice_is_refused() {
+    let ((django, _), target) = (RealDjango::on_this_runs_backend(), ImportTarget::new());
+    django.run(
+        "CREATE TABLE ban_history (reader_id integer, banned boolean); \
+         INSERT INTO ban_history SELECT id, false FROM people_reader; \
+         INSERT INTO ban_history SELECT id, true FROM people_reader WHERE id < 3; \
+         CREATE VIEW readers AS SELECT id, password, email, NOT banned AS is_active \
+             FROM people_reader JOIN ban_history ON reader_id = id",
+    );
+    let table = ["--table", "readers"];
+    for more in [&["--dry-run"][..], &[]] {
+        let refused = target.program(django.url(), &[&table, more].concat()).run();
+        refused.exits_with(1).reports_one_error(&[
+            "several rows with the same key: 1, 2. ",
+            "Each person must have one row",
+        ]);
+    }
+    assert!(target.users().is_empty());
+}
+
 #[test]
 fn a_missing_table_or_column_is_reported_with_alternatives() {
     let (django, target) = (Django::empty(), ImportTarget::new());
