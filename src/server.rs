@@ -143,6 +143,11 @@ impl Application {
                 );
                 tokio::time::sleep(grace).await;
             }
+            // Before the socket is closed: meanwhile connections are accepted, and log-outs are read.
+            if let Err(elapsed) = tokio::time::timeout(FINISH_TIMEOUT, state.renewal.finish()).await
+            {
+                log::warn!("renewals of sessions were not finished before the stop: {elapsed}");
+            }
             log::info!("stopping: waiting for requests in flight");
             socket.close(&handle, &connections).await;
         };
@@ -160,9 +165,6 @@ impl Application {
             () = state.database.watch() => {}
             () = measure_password_costs_periodically(&state.database, &state.hasher) => {}
             () = &mut stop => {}
-        }
-        if let Err(elapsed) = tokio::time::timeout(FINISH_TIMEOUT, state.renewal.finish()).await {
-            log::warn!("renewals of sessions were not finished before the stop: {elapsed}");
         }
         let stopped = tokio::join!(handle.stop(true), server).1;
         let failures = state.failures.write(&state.database, state.clock.now());

@@ -5,6 +5,8 @@ use crate::settings::Settings;
 
 /// The names of all other cookies begin with this, except the session's.
 const OWN_PREFIX: &str = "vestibule_";
+/// The name for the session's cookie that `session.I001` suggests.
+const SUGGESTED: &str = "vestibule_session";
 
 /// Checks `AUTH_COOKIE_NAME` and `AUTH_COOKIE_REFRESH`.
 pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
@@ -60,7 +62,8 @@ pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
 
 /// Whether the name may be that of another cookie than those of sessions and tokens.
 pub(super) fn is_own_name(name: &str) -> bool {
-    bare(name).starts_with(OWN_PREFIX)
+    let name = bare(name);
+    name.starts_with(OWN_PREFIX) && name != SUGGESTED
 }
 
 /// The name without the prefix that browsers enforce.

@@ -95,7 +95,11 @@ pub(super) fn check_file(path: &Path, depth: Depth) -> Result<(), DbError> {
             "the database file {path} is damaged ({problem}); restore a backup with `vestibule restore FILE`"
         ))
     };
-    let mut conn = connect_with(path, "mode=ro").map_err(|error| damaged(&error.to_string()))?;
+    // Without the right to read the file, or descriptors, it cannot be opened, which is no damage.
+    let mut conn = connect_with(path, "mode=ro").map_err(|error| match error.to_string() {
+        text if is_damage(&text) => damaged(&text),
+        text => DbError::Unavailable(format!("{}: {text}", path.display())),
+    })?;
     let outcome = conn
         .batch_execute("PRAGMA busy_timeout = 5000")
         .and_then(|()| sql_query(check).load::<Finding>(&mut conn));
