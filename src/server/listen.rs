@@ -231,6 +231,19 @@ mod tests {
     }
 
     #[test]
+    fn pipelined_headers_that_are_never_completed_are_closed() {
+        let mut stream = connect(serve(LONG, LIMIT).0);
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTT")
+            .unwrap();
+        let mut answer = Vec::new();
+        if let Err(error) = stream.read_to_end(&mut answer) {
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 404"));
+    }
+
+    #[test]
     fn a_connection_with_a_request_in_progress_is_not_idle() {
         let mut stream = connect(serve(LIMIT, LONG).0);
         stream

@@ -113,12 +113,18 @@ impl TrackedConnection {
         activity.is_busy
     }
 
-    /// Records that bytes have arrived. Fails if the unanswered requests of all connections are too large.
-    pub(super) fn record_received(&self, bytes: usize) -> io::Result<()> {
+    /// Records that bytes are read. Outside a request they are headers, which have a time limit.
+    pub(super) fn record_headers(&self) {
         let mut activity = self.activity.lock();
         if !activity.is_in_request && activity.headers_since.is_none() {
             activity.headers_since = Some(Instant::now());
         }
+    }
+
+    /// Records that bytes have arrived. Fails if the unanswered requests of all connections are too large.
+    pub(super) fn record_received(&self, bytes: usize) -> io::Result<()> {
+        self.record_headers();
+        let mut activity = self.activity.lock();
         activity.received = activity.received.saturating_add(bytes);
         let counted = self.budget.count(activity.received, activity.counted);
         activity.counted = counted.ok_or(io::ErrorKind::ConnectionAborted)?;

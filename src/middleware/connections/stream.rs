@@ -60,6 +60,7 @@ impl TrackedStream {
         let available = self.next.len().min(buf.remaining());
         let part = self.header_ends.part(&self.next[..available]);
         buf.put_slice(&self.next.split_to(part));
+        self.connection.record_headers();
         if self.next.is_empty() {
             self.next = BytesMut::new();
         }
