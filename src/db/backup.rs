@@ -113,6 +113,7 @@ pub fn restore(
     let pending_migrations = pending_migrations(source)?;
     let folder = parent(path);
     let copy = copy(source, folder)?;
+    note_restore(&copy)?;
     let lock = lock(path)?;
     if let Some(lock) = &lock {
         keep_owner(lock, copy.path()).map_err(|error| file_error(copy.path(), error))?;
@@ -182,8 +183,27 @@ fn copy(path: &Path, folder: &Path) -> Result<NamedTempFile, BackupError> {
     Ok(copy)
 }
 
+/// Notes in a copy that a backup was restored: a server does not start with it before `vestibule restored` has ended
+/// what must not come back. This command runs it, but may be killed before, or may have to wait for a migration.
+fn note_restore(copy: &NamedTempFile) -> Result<(), BackupError> {
+    let conn = connect_with(copy.path(), "mode=rw");
+    let mut conn = conn.map_err(|error| DbError::Unavailable(error.to_string()))?;
+    let has_row =
+        sql_query("SELECT count(*) AS number FROM sqlite_master WHERE name = 'database_epoch'");
+    let Number { number } = has_row.get_result(&mut conn).map_err(DbError::from)?;
+    if number > 0 {
+        conn.batch_execute(
+            "PRAGMA journal_mode = OFF; UPDATE database_epoch SET restore_noticed_at = heartbeat_at \
+             WHERE restore_noticed_at IS NULL",
+        )
+        .map_err(DbError::from)?;
+    }
+    let synced = copy.as_file().sync_all();
+    synced.map_err(|error| file_error(copy.path(), error))
+}
+
 #[derive(QueryableByName)]
-struct RandomNumber {
+struct Number {
     #[diesel(sql_type = BigInt)]
     number: i64,
 }
@@ -194,7 +214,7 @@ fn number_anew(copy: &Path) -> QueryResult<()> {
     // Nobody needs a journal: an unfinished copy is deleted.
     conn.batch_execute("PRAGMA journal_mode = OFF")?;
     let random = sql_query("SELECT random() >> 32 AS number");
-    let RandomNumber { number } = random.get_result(&mut conn)?;
+    let Number { number } = random.get_result(&mut conn)?;
     conn.batch_execute(&format!("PRAGMA user_version = {number}"))
 }
 

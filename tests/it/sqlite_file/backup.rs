@@ -236,4 +236,11 @@ fn only_a_whole_database_of_this_version_or_an_earlier_one_is_restored() {
         output.stdout.contains("run `vestibule migrate`"),
         "{output:#?}"
     );
+    // Until `restored` has run, no server starts, although the backup is not older than any mark.
+    run(&database, &["migrate"]).exits_with(0);
+    let check = || run(&database, &["check"]);
+    let refused = check().exits_with(1);
+    assert!(refused.stderr.contains("database.E002"), "{refused:#?}");
+    run(&database, &["restored"]).exits_with(0);
+    check().exits_with(0);
 }
