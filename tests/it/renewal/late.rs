@@ -1,8 +1,5 @@
 //! Late responses and writes. They neither replace a newer session nor lose the current one.
 
-use std::net::TcpStream;
-use std::time::Duration;
-
 use authkit_emulator::Gate;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -142,11 +139,11 @@ async fn a_stopping_server_stores_the_renewals_that_it_keeps_in_memory() {
     app.expire_workos_tokens();
     assert!(ada.is_signed_in().await, "WorkOS has confirmed it");
     let database = Database::open(&app.settings.database).unwrap();
-    let address = app.settings.bind;
+    let visitor = app.visitor();
     let stopping = tokio::task::spawn_blocking(move || app.stop());
-    // The server accepts nothing any more.
-    let limit = Duration::from_millis(200);
-    eventually(|| TcpStream::connect_timeout(&address, limit).is_err()).await;
+    // It serves requests as before while it waits for the renewal.
+    let stops = becomes_true(async || visitor.get("/readyz").await.status() == 503);
+    assert!(stops.await);
     let allow = |conn: &mut Conn| Ok::<_, DbError>(allow_confirmations(conn)?);
     database.write_blocking(allow).unwrap();
     let _database = stopping.await.unwrap();

@@ -46,7 +46,9 @@ async fn over_https_every_cookie_is_secure() {
     let removal = proxy.get("/auth/logout", pair).await;
     let line = set_cookie(&removal, "sessionid").unwrap();
     assert!(is_removal(&line) && line.contains("Secure"), "{line}");
-    let dead = proxy.get("/", "sessionid=nonsense").await;
+    let dead = proxy
+        .get("/", &format!("sessionid={}", "A".repeat(400)))
+        .await;
     let line = set_cookie(&dead, "sessionid").unwrap();
     assert!(is_removal(&line) && line.contains("Secure"), "{line}");
 }
@@ -100,8 +102,11 @@ async fn a_truncated_extended_or_forged_cookie_is_removed() {
         value.to_owned()
     };
     for broken in [cut, &longer, "", "nonsense", &attempt] {
-        let seen = greeted_and_removed(&stranger, broken).await;
-        assert_eq!(seen, (false, true), "{broken}");
+        let (greeted, removed) = greeted_and_removed(&stranger, broken).await;
+        assert!(!greeted, "{broken}");
+        // Another form is another program's.
+        let is_of_our_form = broken == cut || *broken == *longer;
+        assert!(removed || !is_of_our_form, "{broken}");
     }
 }
 

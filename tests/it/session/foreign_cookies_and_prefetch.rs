@@ -64,13 +64,10 @@ async fn a_session_cookie_of_django_is_not_removed() {
             .unwrap();
         assert!(page.contains("Welcome, ada@example.com!"), "ours is found");
     }
-    // Something else of that name is an old cookie of ours.
-    for old in ["w4kgsd0hqm3y1z9xa7c5v2b8n6t0rjpE", "short"] {
-        let cookies = format!("sessionid={old}");
-        let response = app.visitor().get_with_cookies("/", &cookies).await;
-        let removed = set_cookie(&response, "sessionid").is_some_and(|line| is_removal(&line));
-        assert!(removed, "{old}");
-    }
+    // What has the form of ours, and no key opens, is an old cookie of ours.
+    let cookies = format!("sessionid={}", "A".repeat(400));
+    let response = app.visitor().get_with_cookies("/", &cookies).await;
+    assert!(set_cookie(&response, "sessionid").is_some_and(|line| is_removal(&line)));
 }
 
 /// Browsers do not let other hosts set `__Host-…`, but they do not decode `%5F` to `_`.
