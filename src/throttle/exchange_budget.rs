@@ -31,8 +31,6 @@ const TOTAL: usize = 250;
 /// From this number on, a network with [`FEW_EXCHANGES`] failed or running exchanges gets no other one, so
 /// that clients that fail cannot keep out all others.
 const TOTAL_OF_FAILING_CLIENTS: usize = 125;
-/// Only so many of the largest networks of a client share [`TOTAL`]. The smaller ones have limits that are lower.
-const SHARING_NETWORKS: usize = 3;
 /// What two users behind one address need at the same time; a larger network has as many times more as its
 /// limit is higher.
 const FEW_EXCHANGES: u32 = 2;
@@ -46,6 +44,8 @@ pub struct ExchangeBudget {
     clock: Clock,
     /// The exchanges of each network of the clients.
     networks: SlidingWindow,
+    /// Those of the last [`PERIOD`], of which each network has a share.
+    recent: SlidingWindow,
     /// The accepted exchanges of each network; `None` without a limit.
     accepted: Option<SlidingWindow>,
     attempts: BoundedMap<usize>,
@@ -94,6 +94,7 @@ impl ExchangeBudget {
         Arc::new(Self {
             clock: clock.clone(),
             networks: SlidingWindow::new(failures),
+            recent: SlidingWindow::new(unlimited),
             accepted: sign_ins.is_some().then(|| {
                 SlidingWindow::new(Rate {
                     requests: failures.requests.saturating_mul(SUCCESS_FACTOR),
@@ -144,6 +145,7 @@ impl ExchangeBudget {
         total.push_back(now);
         for network in &permit.networks {
             self.networks.count(*network, now);
+            self.recent.count(*network, now);
         }
         if let Some(attempt) = permit.attempt {
             self.attempts.update(attempt, now, |codes| {
@@ -160,10 +162,10 @@ impl ExchangeBudget {
     fn is_full_for(&self, networks: &[LimitKey], total: usize, now: Duration) -> bool {
         let left = TOTAL.saturating_sub(total);
         let mut part = left;
-        let mut largest = networks.iter().rev().take(SHARING_NETWORKS);
-        let has_its_part = largest.any(|network| {
+        // An address, or a /64, has its own limit only, which is low.
+        let has_its_part = networks.iter().skip(1).rev().any(|network| {
             part /= 2;
-            self.networks.counted(*network, now) > part
+            self.recent.counted(*network, now) > part
         });
         let is_failing = || {
             networks.iter().any(|network| {
@@ -184,6 +186,7 @@ impl ExchangePermit {
             budget.total.lock().pop_back();
             for network in &self.networks {
                 budget.networks.give_back(*network, now);
+                budget.recent.give_back(*network, now);
                 if let Some(accepted) = &budget.accepted {
                     accepted.count(*network, now);
                 }
@@ -365,6 +368,24 @@ mod tests {
         // A /48 may have an eighth as many as are left, and one more.
         assert_eq!(allowed.count(), TOTAL / 9 + 1);
         assert_eq!(refusal(budget.reserve(client(1), None)), None);
+    }
+
+    #[test]
+    fn a_customer_leaves_exchanges_to_the_neighbours() {
+        let clock = clock();
+        let budget = budget_of(10, &clock);
+        let prefix = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).to_bits();
+        let reserve = |network: u128| {
+            let address = Ipv6Addr::from_bits(prefix + (network << 64));
+            refusal(budget.reserve(IpAddr::from(address), None))
+        };
+        for _ in 0..7 {
+            // Two /64s of the customer's /56.
+            let refused = (0..120).filter(|number| reserve(number % 2).is_some());
+            assert!(refused.count() > 0);
+            assert_eq!(reserve(256), None, "a neighbouring /56");
+            clock.advance(TimeDelta::seconds(10));
+        }
     }
 
     #[test]

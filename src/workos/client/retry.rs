@@ -98,12 +98,18 @@ impl Sender<'_> {
     ) -> Result<Vec<u8>, FailedAttempt> {
         let sent = http_client::send(request).await;
         sent.map_err(|error| {
+            let is_busy =
+                matches!(&error, RequestError::Status(answer) if !answer.status.is_server_error());
             let failed = FailedAttempt {
                 unsent: error.is_unsent(),
                 answered: matches!(error, RequestError::Status(_)),
                 error: error.into(),
             };
-            self.report(Some(&failed.error), has_failed);
+            // WorkOS limits the sign-ins of one user, and a firewall those of one client: anybody can cause these
+            // answers, which say nothing of renewals.
+            if !is_busy || self.permit.is_some() || is_answer(&failed.error) {
+                self.report(Some(&failed.error), has_failed);
+            }
             failed
         })
     }
@@ -114,10 +120,6 @@ impl Sender<'_> {
         if !self.is_authentication {
             return;
         }
-        let is_answer = |error: &WorkosError| {
-            let is_refusal = matches!(error, WorkosError::Refused { .. });
-            is_refusal && !error.is_foreign() && !error.is_misconfiguration()
-        };
         match error {
             Some(error) if !is_answer(error) => {
                 let is_repeated = std::mem::replace(has_failed, true);
@@ -126,6 +128,12 @@ impl Sender<'_> {
             _ => self.breaker.record_answer(self.permit),
         }
     }
+}
+
+/// Whether WorkOS has answered, and not a firewall, nor about our API key.
+fn is_answer(error: &WorkosError) -> bool {
+    let is_refusal = matches!(error, WorkosError::Refused { .. });
+    is_refusal && !error.is_foreign() && !error.is_misconfiguration()
 }
 
 /// An attempt that failed.

@@ -12,6 +12,7 @@ use vestibule::sessions::SessionRow;
 use crate::support::app::{TestApp, Visitor};
 use crate::support::client::plain_client_builder;
 use crate::support::renewal::eventually;
+use crate::support::steps::AUTHENTICATE;
 
 const USERS: [&str; 2] = ["ada@example.com", "olive@example.com"];
 /// The most refresh tokens that an outage may cost.
@@ -323,4 +324,25 @@ async fn ended_sessions_do_not_hide_the_one_whose_refresh_token_is_spent() {
         assert!(count_signed_in(&app, &cookies).await >= cookies.len() - spent);
     }
     assert_eq!(unanswered(&app), spent, "no other refresh token was risked");
+}
+
+/// WorkOS limits how often one user may sign in, which everybody can reach.
+#[tokio::test]
+async fn busy_answers_to_sign_ins_are_no_failures() {
+    let (app, cookies) = with_due_sessions(10).await;
+    let busy = Effect::Status {
+        status: 429,
+        body: json!({}),
+        retry_after: None,
+    };
+    let fault = Fault::once(AUTHENTICATE, busy);
+    app.workos().inject(fault.times(3));
+    for _ in 0..3 {
+        let ada = app.visitor();
+        let authorize = ada.start_login("/auth/login").await;
+        let callback = ada.authorize(&authorize, USERS[0]).await;
+        assert_eq!(ada.get(callback.as_str()).await.status(), 503);
+    }
+    assert_all_signed_in(&app, &cookies[..1]).await;
+    assert_eq!(app.renewals(), 1, "renewed at once");
 }
