@@ -186,14 +186,13 @@ fn copy(path: &Path, folder: &Path) -> Result<NamedTempFile, BackupError> {
 /// Notes in a copy that a backup was restored: a server does not start with it before `vestibule restored` has ended
 /// what must not come back. This command runs it, but may be killed before, or may have to wait for a migration.
 fn note_restore(copy: &NamedTempFile) -> Result<(), BackupError> {
-    let conn = connect_with(copy.path(), "mode=rw");
-    let mut conn = conn.map_err(|error| DbError::Unavailable(error.to_string()))?;
+    let mut conn = open_copy(copy.path()).map_err(DbError::from)?;
     let has_row =
         sql_query("SELECT count(*) AS number FROM sqlite_master WHERE name = 'database_epoch'");
     let Number { number } = has_row.get_result(&mut conn).map_err(DbError::from)?;
     if number > 0 {
         conn.batch_execute(
-            "PRAGMA journal_mode = OFF; UPDATE database_epoch SET restore_noticed_at = heartbeat_at \
+            "UPDATE database_epoch SET restore_noticed_at = heartbeat_at \
              WHERE restore_noticed_at IS NULL",
         )
         .map_err(DbError::from)?;
@@ -208,11 +207,16 @@ struct Number {
     number: i64,
 }
 
-fn number_anew(copy: &Path) -> QueryResult<()> {
+/// Opens an unfinished copy for writing. Nobody needs a journal of it: after a failure it is deleted.
+fn open_copy(copy: &Path) -> QueryResult<SqliteConnection> {
     let conn = connect_with(copy, "mode=rw");
     let mut conn = conn.map_err(|error| QueryError::QueryBuilderError(error.into()))?;
-    // Nobody needs a journal: an unfinished copy is deleted.
     conn.batch_execute("PRAGMA journal_mode = OFF")?;
+    Ok(conn)
+}
+
+fn number_anew(copy: &Path) -> QueryResult<()> {
+    let mut conn = open_copy(copy)?;
     let random = sql_query("SELECT random() >> 32 AS number");
     let Number { number } = random.get_result(&mut conn)?;
     conn.batch_execute(&format!("PRAGMA user_version = {number}"))

@@ -45,6 +45,14 @@ struct Activity {
     counted: usize,
 }
 
+impl Activity {
+    fn record_headers(&mut self) {
+        if !self.is_in_request && self.headers_since.is_none() {
+            self.headers_since = Some(Instant::now());
+        }
+    }
+}
+
 impl TrackedConnection {
     pub(super) fn new(budget: Arc<ReceiveBudget>, draining: Arc<AtomicBool>) -> Self {
         Self {
@@ -115,16 +123,13 @@ impl TrackedConnection {
 
     /// Records that bytes are read. Outside a request they are headers, which have a time limit.
     pub(super) fn record_headers(&self) {
-        let mut activity = self.activity.lock();
-        if !activity.is_in_request && activity.headers_since.is_none() {
-            activity.headers_since = Some(Instant::now());
-        }
+        self.activity.lock().record_headers();
     }
 
     /// Records that bytes have arrived. Fails if the unanswered requests of all connections are too large.
     pub(super) fn record_received(&self, bytes: usize) -> io::Result<()> {
-        self.record_headers();
         let mut activity = self.activity.lock();
+        activity.record_headers();
         activity.received = activity.received.saturating_add(bytes);
         let counted = self.budget.count(activity.received, activity.counted);
         activity.counted = counted.ok_or(io::ErrorKind::ConnectionAborted)?;
