@@ -8,13 +8,16 @@ use vestibule::accounts::User;
 use vestibule::db::schema::identities;
 
 use super::{GOOGLE, OKTA, body};
+use crate::account_sessions::eventually;
 use crate::support::api::ApiResponse;
 use crate::support::app::TestApp;
 use crate::support::exchange::{post, refused, signed_in};
 use crate::support::oidc_provider::{OidcProvider, WithOidcIssuer, verified};
+use crate::support::steps::AUTHENTICATE;
 use crate::webhooks::{SECRET, send_event};
 
 const ADA: &str = "ada@example.com";
+const OLIVE: &str = "olive@example.com";
 
 /// Ada has signed in with WorkOS, and her identity at the provider is connected.
 struct Connected {
@@ -32,27 +35,34 @@ async fn connected(linking: &str) -> Connected {
         .setting("PROVIDER_LINKING", linking)
         .setting("WORKOS_WEBHOOK_SECRET", SECRET)
         .start();
-    app.signed_in(ADA).await;
-    let ada = app.user(ADA);
-    app.change(|conn| {
-        let identity = (
-            identities::issuer.eq(provider.issuer()),
-            identities::subject.eq("ada-there"),
-            identities::user_id.eq(ada.id),
-        );
-        diesel::insert_into(identities::table)
-            .values(identity)
-            .execute(conn)
-    });
-    let mut claims = verified(ADA);
-    claims["claims"]["sub"] = json!("ada-there");
-    provider.configure(claims).await;
+    let ada = connect(&app, &provider, ADA).await;
     Connected {
         provider,
         workos_user_id: ada.workos_user_id.clone().unwrap(),
         app,
         ada,
     }
+}
+
+/// Signs the user in with WorkOS and connects their identity at the provider, which signs them in from now on.
+async fn connect(app: &TestApp, provider: &OidcProvider, email: &str) -> User {
+    app.signed_in(email).await;
+    let user = app.user(email);
+    let subject = format!("{email} there");
+    app.change(|conn| {
+        let identity = (
+            identities::issuer.eq(provider.issuer()),
+            identities::subject.eq(&subject),
+            identities::user_id.eq(user.id),
+        );
+        diesel::insert_into(identities::table)
+            .values(identity)
+            .execute(conn)
+    });
+    let mut claims = verified(email);
+    claims["claims"]["sub"] = json!(subject);
+    provider.configure(claims).await;
+    user
 }
 
 impl Connected {
@@ -65,6 +75,33 @@ impl Connected {
         let answer = signed_in(post(&self.app, OKTA, &body()).await).await;
         assert_eq!(answer["user"]["id"], i64::from(self.ada.id));
         answer["refresh_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Connects another user, and returns their id at WorkOS and the refresh token of a sign-in.
+    async fn olive(&self) -> (String, String) {
+        let olive = connect(&self.app, &self.provider, OLIVE).await;
+        let answer = signed_in(post(&self.app, OKTA, &body()).await).await;
+        let token = answer["refresh_token"].as_str().unwrap().to_owned();
+        (olive.workos_user_id.unwrap(), token)
+    }
+
+    /// WorkOS answers no question about this user.
+    fn hide(&self, workos_user_id: &str) {
+        let path = format!("/user_management/users/{workos_user_id}");
+        let fault = Fault::once(&path, Effect::status(503, json!({})));
+        self.app.workos().inject(fault.times(u32::MAX));
+    }
+
+    /// WorkOS fails so many sign-ins that it counts as failing.
+    async fn fail_sign_ins(&self) {
+        let fault = Fault::once(AUTHENTICATE, Effect::status(503, json!({})));
+        self.app.workos().inject(fault.times(u32::MAX));
+        for _ in 0..3 {
+            let visitor = self.app.visitor();
+            let authorize = visitor.start_login("/auth/login").await;
+            let callback = visitor.authorize(&authorize, OLIVE).await;
+            assert_eq!(visitor.get(callback.as_str()).await.status(), 503);
+        }
     }
 
     async fn refresh(&self, token: &str) -> ApiResponse {
@@ -165,6 +202,63 @@ async fn an_outage_longer_than_the_grace_period_delays_refreshes() {
     app.workos().clear_faults();
     app.advance(11);
     assert_eq!(connected.refresh(&token).await.status, StatusCode::OK);
+}
+
+/// Otherwise whoever causes answers, or failures, decides how long others' tokens are refreshed.
+#[tokio::test]
+async fn each_account_has_a_grace_period_of_its_own() {
+    let connected = connected("email").await;
+    let app = &connected.app;
+    let ada = connected.sign_in().await;
+    let (olives_id, olive) = connected.olive().await;
+    connected.hide(&connected.workos_user_id);
+    for seconds in [0, 3_000, 500] {
+        app.advance(seconds);
+        for token in [&ada, &olive] {
+            let answer = connected.refresh(token).await;
+            assert_eq!(answer.status, StatusCode::OK, "{seconds}");
+        }
+    }
+    connected.hide(&olives_id);
+    app.advance(101);
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    assert_eq!(connected.refresh(&ada).await.status, unavailable);
+    assert_eq!(connected.refresh(&olive).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_user_who_was_deleted_is_refused_while_workos_answers_nothing_else() {
+    let connected = connected("email").await;
+    let app = &connected.app;
+    let tokens = [connected.sign_in().await, connected.sign_in().await];
+    connected.fail_sign_ins().await;
+    assert!(app.workos().delete_user(&connected.workos_user_id));
+    connected.assert_refused(&tokens[..1]).await;
+    // WorkOS gives no answer any more.
+    connected.hide(&connected.workos_user_id);
+    app.advance(61);
+    let answer = connected.refresh(&tokens[1]).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{answer:?}");
+}
+
+/// A WorkOS that hangs delays the first refresh only.
+#[tokio::test]
+async fn nobody_waits_twice_for_a_workos_that_fails() {
+    let connected = connected("email").await;
+    let app = &connected.app;
+    let token = connected.sign_in().await;
+    connected.fail_sign_ins().await;
+    connected.hide(&connected.workos_user_id);
+    assert_eq!(connected.refresh(&token).await.status, StatusCode::OK);
+    app.workos().clear_faults();
+    assert!(app.workos().delete_user(&connected.workos_user_id));
+    let gate = app.workos().inject_gate(&connected.user_path());
+    app.advance(11);
+    assert_eq!(connected.refresh(&token).await.status, StatusCode::OK);
+    gate.reached().await.unwrap();
+    gate.open();
+    let is_refused = async || connected.refresh(&token).await.status == StatusCode::UNAUTHORIZED;
+    eventually(is_refused).await;
 }
 
 #[tokio::test]
