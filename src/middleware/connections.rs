@@ -5,10 +5,10 @@
 //! its connection open forever, and a client with many connections could use up the descriptors, or the memory
 //! with requests that are never completed.
 
+mod buffer_budget;
 mod connection;
 mod header_end;
 mod limits;
-mod receive_budget;
 mod stream;
 mod table;
 
@@ -24,9 +24,9 @@ use actix_web::rt::net::TcpStream;
 use ipnet::IpNet;
 use parking_lot::Mutex;
 
+use buffer_budget::BufferBudget;
 pub use connection::TrackedConnection;
 pub use limits::{ConnectionLimits, raise_descriptor_limit};
-use receive_budget::ReceiveBudget;
 pub use stream::TrackedStream;
 use table::{ConnectionTable, network_of};
 
@@ -39,7 +39,7 @@ pub struct OpenConnections {
     header_limit: Duration,
     proxies: Vec<IpNet>,
     table: Arc<Mutex<ConnectionTable>>,
-    budget: Arc<ReceiveBudget>,
+    budget: Arc<BufferBudget>,
     limit_reached: RepeatedWarning,
     admitted: AtomicU64,
     draining: Arc<AtomicBool>,
@@ -58,7 +58,7 @@ impl OpenConnections {
             limits,
             idle_limit,
             header_limit,
-            budget: Arc::new(ReceiveBudget::new(limits.received)),
+            budget: Arc::new(BufferBudget::new(limits.received)),
             proxies: proxies.to_vec(),
             table: Arc::default(),
             limit_reached: RepeatedWarning::new(module_path!()),

@@ -1,5 +1,5 @@
-//! A limit on the bytes of all requests that have arrived and are not answered. Without it, clients that
-//! never complete their requests could use up the memory.
+//! A limit on the bytes of all requests that have arrived and are not answered, and of all responses that are not
+//! read. Without it, clients that never complete their requests, or read no response, could use up the memory.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,15 +11,17 @@ pub(super) const UNCOUNTED: usize = 16 * 1024;
 /// The most bytes that are counted for one connection: headers and body are no larger, and what follows a
 /// refused body is not kept.
 const MOST_OF_A_CONNECTION: usize = 192 * 1024;
+/// What is counted for a response that the client does not read: the most that actix-web keeps of it (measured).
+const UNREAD_RESPONSE: usize = 64 * 1024;
 
 /// The counted bytes of all connections.
-pub(super) struct ReceiveBudget {
+pub(super) struct BufferBudget {
     most: usize,
     used: AtomicUsize,
     used_up: RepeatedWarning,
 }
 
-impl ReceiveBudget {
+impl BufferBudget {
     pub(super) fn new(most: usize) -> Self {
         Self {
             most,
@@ -36,15 +38,25 @@ impl ReceiveBudget {
         if more == 0 {
             return Some(counted);
         }
+        self.take(more).then_some(to_count)
+    }
+
+    /// Counts a response that the client does not read. Returns how many bytes are counted; `None` if all connections
+    /// together have too many.
+    pub(super) fn count_unread_response(&self) -> Option<usize> {
+        self.take(UNREAD_RESPONSE).then_some(UNREAD_RESPONSE)
+    }
+
+    fn take(&self, more: usize) -> bool {
         let used = self.used.fetch_add(more, Ordering::AcqRel) + more;
         if used <= self.most {
-            return Some(to_count);
+            return true;
         }
         self.give_back(more);
         self.used_up.log(|repeated| {
-            format!("too many large requests are arriving, so connections are closed{repeated}")
+            format!("too many large requests are arriving, or too many responses are not read, so connections are closed{repeated}")
         });
-        None
+        false
     }
 
     /// No longer counts these bytes.
@@ -59,7 +71,7 @@ mod tests {
 
     #[test]
     fn small_requests_are_not_counted_and_large_ones_up_to_the_limit() {
-        let budget = ReceiveBudget::new(100);
+        let budget = BufferBudget::new(100);
         assert_eq!(budget.count(UNCOUNTED, 0), Some(0));
         assert_eq!(budget.count(UNCOUNTED + 60, 0), Some(60));
         assert_eq!(budget.count(UNCOUNTED + 90, 60), Some(90));
@@ -72,7 +84,7 @@ mod tests {
 
     #[test]
     fn one_connection_cannot_use_up_the_budget() {
-        let budget = ReceiveBudget::new(2 * MOST_OF_A_CONNECTION);
+        let budget = BufferBudget::new(2 * MOST_OF_A_CONNECTION);
         assert_eq!(budget.count(usize::MAX, 0), Some(MOST_OF_A_CONNECTION));
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
-use super::receive_budget::{ReceiveBudget, UNCOUNTED};
+use super::buffer_budget::{BufferBudget, UNCOUNTED};
 
 /// A connection that has served a request is not closed to make room for another one before it has been
 /// idle for this long, because its response may still be on its way.
@@ -22,7 +22,7 @@ pub struct TrackedConnection {
     /// Wakes the task that reads and writes the stream.
     task: AtomicWaker,
     activity: Mutex<Activity>,
-    budget: Arc<ReceiveBudget>,
+    budget: Arc<BufferBudget>,
     /// Whether the server is about to stop.
     draining: Arc<AtomicBool>,
 }
@@ -43,6 +43,8 @@ struct Activity {
     received: usize,
     /// How many of them the budget has counted.
     counted: usize,
+    /// How many bytes it has counted for a response that the client does not read.
+    unread: usize,
 }
 
 impl Activity {
@@ -54,7 +56,7 @@ impl Activity {
 }
 
 impl TrackedConnection {
-    pub(super) fn new(budget: Arc<ReceiveBudget>, draining: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(budget: Arc<BufferBudget>, draining: Arc<AtomicBool>) -> Self {
         Self {
             budget,
             draining,
@@ -69,6 +71,7 @@ impl TrackedConnection {
                 headers_since: None,
                 received: 0,
                 counted: 0,
+                unread: 0,
             }),
         }
     }
@@ -136,6 +139,21 @@ impl TrackedConnection {
         Ok(())
     }
 
+    /// Records whether bytes of a response wait until the client has read others. Fails if too many responses are not
+    /// read.
+    pub(super) fn record_unread_response(&self, is_unread: bool) -> io::Result<()> {
+        let mut activity = self.activity.lock();
+        match is_unread {
+            true if activity.unread == 0 => {
+                let counted = self.budget.count_unread_response();
+                activity.unread = counted.ok_or(io::ErrorKind::ConnectionAborted)?;
+            }
+            true => {}
+            false => self.budget.give_back(std::mem::take(&mut activity.unread)),
+        }
+        Ok(())
+    }
+
     /// Records that the headers of a request are complete.
     pub(super) fn begin_request(&self) {
         let mut activity = self.activity.lock();
@@ -172,6 +190,7 @@ impl TrackedConnection {
 
 impl Drop for TrackedConnection {
     fn drop(&mut self) {
-        self.budget.give_back(self.activity.get_mut().counted);
+        let activity = self.activity.get_mut();
+        self.budget.give_back(activity.counted + activity.unread);
     }
 }

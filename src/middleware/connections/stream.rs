@@ -81,12 +81,16 @@ impl TrackedStream {
         Poll::Ready(Ok(length))
     }
 
-    /// Records whether a write has to wait. Afterwards reading continues.
-    fn record_write<T>(&mut self, written: &Poll<io::Result<T>>) {
+    /// Records whether a write has to wait. Afterwards reading continues. Fails if too many connections wait.
+    fn record_write<T>(&mut self, written: &Poll<io::Result<T>>) -> io::Result<()> {
         let was_blocked = std::mem::replace(&mut self.is_write_blocked, written.is_pending());
+        if was_blocked != self.is_write_blocked {
+            self.connection.record_unread_response(!was_blocked)?;
+        }
         if was_blocked && !self.is_write_blocked {
             self.connection.wake();
         }
+        Ok(())
     }
 
     /// The client's address.
@@ -158,7 +162,7 @@ impl AsyncWrite for TrackedStream {
     ) -> Poll<io::Result<usize>> {
         self.connection.check_open(cx)?;
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.record_write(&written);
+        self.record_write(&written)?;
         written
     }
 
@@ -179,7 +183,7 @@ impl AsyncWrite for TrackedStream {
     ) -> Poll<io::Result<usize>> {
         self.connection.check_open(cx)?;
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.record_write(&written);
+        self.record_write(&written)?;
         written
     }
 
@@ -210,11 +214,17 @@ mod tests {
         }
     }
 
+    fn connections(limits: ConnectionLimits) -> Arc<OpenConnections> {
+        let times = (Duration::from_secs(60), Duration::from_secs(60));
+        OpenConnections::new(limits, times, &[])
+    }
+
     /// A client and the server's end of its connection.
     async fn connect() -> (TcpStream, TrackedStream) {
-        let limits = ConnectionLimits::of_this_process();
-        let times = (Duration::from_secs(60), Duration::from_secs(60));
-        let connections = OpenConnections::new(limits, times, &[]);
+        connect_to(&connections(ConnectionLimits::of_this_process())).await
+    }
+
+    async fn connect_to(connections: &OpenConnections) -> (TcpStream, TrackedStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await;
         let (stream, _) = listener.accept().await.unwrap();
@@ -251,17 +261,53 @@ mod tests {
         assert_eq!(read_available(&mut stream, &wakes), 4);
     }
 
+    /// Writes until the client would have to read, or the connection is closed. Returns how many bytes were written.
+    fn write_available(stream: &mut TrackedStream, wakes: &Arc<CountedWakes>) -> io::Result<usize> {
+        let waker = Waker::from(Arc::clone(wakes));
+        let mut context = Context::from_waker(&waker);
+        let response = [0; 64 * 1024];
+        let mut sent = 0;
+        while let Poll::Ready(written) = Pin::new(&mut *stream).poll_write(&mut context, &response)
+        {
+            sent += written?;
+        }
+        Ok(sent)
+    }
+
+    #[tokio::test]
+    async fn a_limited_number_of_clients_reads_no_response() {
+        let connections = connections(ConnectionLimits {
+            received: 128 * 1024,
+            ..ConnectionLimits::of_this_process()
+        });
+        let wakes = Arc::default();
+        let (mut first, mut stream) = connect_to(&connections).await;
+        let sent = write_available(&mut stream, &wakes).unwrap();
+        let (second, mut ended) = connect_to(&connections).await;
+        write_available(&mut ended, &wakes).unwrap();
+        for _ in 0..2 {
+            let (_third, mut refused) = connect_to(&connections).await;
+            let error = write_available(&mut refused, &wakes).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+        }
+        // One client reads its response, the other one is gone.
+        first.read_exact(&mut vec![0; sent]).await.unwrap();
+        poll_fn(|task| Pin::new(&mut stream).poll_write(task, b"rest"))
+            .await
+            .unwrap();
+        drop((second, ended));
+        let (_fourth, mut another) = connect_to(&connections).await;
+        write_available(&mut another, &wakes).unwrap();
+        write_available(&mut stream, &wakes).unwrap();
+        let (_fifth, mut refused) = connect_to(&connections).await;
+        assert!(write_available(&mut refused, &wakes).is_err());
+    }
+
     #[tokio::test]
     async fn nothing_is_read_while_the_client_does_not_read_a_response() {
         let (mut client, mut stream) = connect().await;
         let wakes = Arc::default();
-        let waker = Waker::from(Arc::clone(&wakes));
-        let mut context = Context::from_waker(&waker);
-        let response = [0; 64 * 1024];
-        let mut sent = 0;
-        while let Poll::Ready(written) = Pin::new(&mut stream).poll_write(&mut context, &response) {
-            sent += written.unwrap();
-        }
+        let sent = write_available(&mut stream, &wakes).unwrap();
         client.write_all(b"next").await.unwrap();
         stream.stream.readable().await.unwrap();
         assert_eq!(read_available(&mut stream, &wakes), 0);

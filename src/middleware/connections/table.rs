@@ -1,5 +1,6 @@
 //! The open connections by network, and which of them are closed to make room for others.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -15,8 +16,11 @@ pub(super) type ConnectionId = u64;
 type Connections = HashMap<ConnectionId, Arc<TrackedConnection>>;
 
 const IPV6_NETWORK_MASK: u128 = !0 << 80;
-/// To make room for one connection, this part of its network's connections is closed, so that under
-/// attack the table is not searched for every new connection.
+/// A provider's network: the /32 of an IPv6 address, and the /16 of an IPv4 address.
+const IPV6_PROVIDER_MASK: u128 = !0 << 96;
+const IPV4_PROVIDER_MASK: u128 = !0 << 16;
+/// To make room for one connection, this part of the connections of its network, or of a provider, is closed, so that
+/// under attack the table is not searched for every new connection.
 const REPLACED_PART: usize = 32;
 
 /// The network of an address.
@@ -26,6 +30,15 @@ pub(super) fn network_of(address: IpAddr) -> ConnectionNetwork {
         IpAddr::V6(ip) if ip.is_loopback() => ip,
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & IPV6_NETWORK_MASK),
     }
+}
+
+/// The provider's network that contains this one.
+fn provider_of(network: ConnectionNetwork) -> ConnectionNetwork {
+    let mask = match network.to_ipv4_mapped() {
+        Some(_) => IPV4_PROVIDER_MASK,
+        None => IPV6_PROVIDER_MASK,
+    };
+    Ipv6Addr::from_bits(network.to_bits() & mask)
 }
 
 /// The result of adding a connection.
@@ -46,7 +59,7 @@ pub(super) struct ConnectionTable {
 
 impl ConnectionTable {
     /// Adds a connection. If a limit is reached, the connections that have been idle for the longest time
-    /// are closed: those of the same network, or of the network that has the most connections. If none is
+    /// are closed: those of the same network, or of the provider that has the most connections. If none is
     /// idle, the new connection is refused. A trusted proxy has no limit of its own.
     pub(super) fn add(
         &mut self,
@@ -58,7 +71,7 @@ impl ConnectionTable {
         let now = Instant::now();
         let mut closed = 0;
         if !is_proxy && self.count(network) >= limits.per_network {
-            closed += self.replace_idle(network, now);
+            closed += self.replace_idle(&[network], now);
             if self.count(network) >= limits.per_network {
                 return Admission { id: None, closed };
             }
@@ -112,37 +125,47 @@ impl ConnectionTable {
         self.networks.get(&network).map_or(0, HashMap::len)
     }
 
+    /// Closes idle connections of the provider with the most connections. If networks were compared instead, one
+    /// connection from each of the many /48s of a /32 would displace those of everybody who has two.
     fn replace_idle_anywhere(&mut self, now: Instant) -> usize {
-        let mut by_size: Vec<_> = self
-            .networks
-            .iter()
-            .map(|(network, own)| (own.len(), *network))
-            .collect();
-        by_size.sort_unstable_by(|one, other| other.cmp(one));
+        let mut providers: HashMap<ConnectionNetwork, (usize, Vec<ConnectionNetwork>)> =
+            HashMap::new();
+        for (network, own) in &self.networks {
+            let (size, networks) = providers.entry(provider_of(*network)).or_default();
+            *size += own.len();
+            networks.push(*network);
+        }
+        let mut by_size: Vec<_> = providers.into_values().collect();
+        by_size.sort_unstable_by_key(|(size, _)| Reverse(*size));
         let mut closed = by_size
             .into_iter()
-            .map(|(_, network)| self.replace_idle(network, now));
+            .map(|(_, networks)| self.replace_idle(&networks, now));
         closed.find(|closed| *closed > 0).unwrap_or_default()
     }
 
-    /// Closes a part of the network's connections, those that have been idle for the longest time.
-    fn replace_idle(&mut self, network: ConnectionNetwork, now: Instant) -> usize {
-        let Some(connections) = self.networks.get(&network) else {
-            return 0;
-        };
-        let replaceable = |(id, one): (&ConnectionId, &Arc<TrackedConnection>)| {
-            Some((one.replaceable_since(now)?, *id))
-        };
-        let mut idle: Vec<_> = connections.iter().filter_map(replaceable).collect();
+    /// Closes a part of the connections of these networks: of the largest network first, those that have been idle
+    /// for the longest time.
+    fn replace_idle(&mut self, networks: &[ConnectionNetwork], now: Instant) -> usize {
+        let mut size = 0;
+        let mut idle = Vec::new();
+        for network in networks {
+            let Some(connections) = self.networks.get(network) else {
+                continue;
+            };
+            size += connections.len();
+            let largest_first = Reverse(connections.len());
+            idle.extend(connections.iter().filter_map(|(id, one)| {
+                Some((largest_first, one.replaceable_since(now)?, *network, *id))
+            }));
+        }
         idle.sort_unstable();
-        idle.truncate((connections.len() / REPLACED_PART).max(1));
-        for (_, id) in &idle {
-            if let Some(connection) = connections.get(id) {
+        idle.truncate((size / REPLACED_PART).max(1));
+        for (_, _, network, id) in &idle {
+            let own = self.networks.get(network);
+            if let Some(connection) = own.and_then(|own| own.get(id)) {
                 connection.close();
             }
-        }
-        for (_, id) in &idle {
-            self.remove(network, *id);
+            self.remove(*network, *id);
         }
         idle.len()
     }
@@ -150,7 +173,7 @@ impl ConnectionTable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::receive_budget::ReceiveBudget;
+    use super::super::buffer_budget::BufferBudget;
     use super::*;
 
     const LIMITS: ConnectionLimits = ConnectionLimits {
@@ -166,10 +189,19 @@ mod tests {
     }
 
     fn connect(table: &mut ConnectionTable, address: &str, is_proxy: bool) -> Tried {
-        let budget = Arc::new(ReceiveBudget::new(LIMITS.received));
+        connect_within(table, address, is_proxy, LIMITS)
+    }
+
+    fn connect_within(
+        table: &mut ConnectionTable,
+        address: &str,
+        is_proxy: bool,
+        limits: ConnectionLimits,
+    ) -> Tried {
+        let budget = Arc::new(BufferBudget::new(LIMITS.received));
         let connection = Arc::new(TrackedConnection::new(budget, Arc::default()));
         let network = network_of(address.parse().unwrap());
-        let admission = table.add(network, is_proxy, LIMITS, &connection);
+        let admission = table.add(network, is_proxy, limits, &connection);
         Tried {
             connection,
             admission,
@@ -229,6 +261,62 @@ mod tests {
         assert_eq!(another.admission.closed, 1);
         assert!(!single.connection.is_closed());
         assert_eq!(table.total, 10);
+    }
+
+    #[test]
+    fn at_the_total_limit_the_largest_provider_makes_room() {
+        let of_one_provider: [fn(usize) -> String; 2] = [
+            |number| format!("2001:db8:{number}::1"),
+            |number| format!("203.0.{number}.1"),
+        ];
+        for flooding in of_one_provider {
+            let mut table = ConnectionTable::default();
+            let own: Vec<_> = (0..3)
+                .map(|_| connect(&mut table, "198.51.100.1", false))
+                .collect();
+            for number in 0..17 {
+                connect(&mut table, &flooding(number), false);
+            }
+            assert_eq!(table.total, 10);
+            assert!(own.iter().all(|one| !one.connection.is_closed()));
+            let another = connect(&mut table, "192.0.2.1", false);
+            assert!(another.admission.id.is_some());
+        }
+    }
+
+    #[test]
+    fn a_provider_loses_the_connections_of_its_largest_network_first() {
+        let mut table = ConnectionTable::default();
+        let single = connect(&mut table, "2001:db8:1::1", false);
+        for _ in 0..4 {
+            connect(&mut table, "2001:db8:2::1", false);
+        }
+        for host in 1..=5 {
+            connect(&mut table, &format!("198.51.{host}.1"), false);
+        }
+        connect(&mut table, "192.0.2.1", false);
+        assert!(!single.connection.is_closed());
+        assert_eq!(table.count(network_of("2001:db8:2::1".parse().unwrap())), 3);
+    }
+
+    #[test]
+    fn a_part_of_the_connections_of_a_large_provider_is_closed_at_once() {
+        let mut table = ConnectionTable::default();
+        let limits = ConnectionLimits {
+            total: 64,
+            ..LIMITS
+        };
+        let mut closed = Vec::new();
+        for number in 0..65 {
+            let address = format!("2001:db8:{number}::1");
+            closed.push(
+                connect_within(&mut table, &address, false, limits)
+                    .admission
+                    .closed,
+            );
+        }
+        assert_eq!(closed.pop(), Some(2));
+        assert_eq!(table.total, 63);
     }
 
     #[test]
