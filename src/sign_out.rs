@@ -93,9 +93,14 @@ impl SignOutService {
                 let mut unused = unused_sids(conn, &ended, now)?;
                 if let Some(sid) = &workos_sid {
                     match request.log_out.is_by_server(conn)? {
-                        true => unused.insert(sid.clone()),
-                        false => unused.remove(sid),
-                    };
+                        true => {
+                            unused.insert(sid.clone());
+                        }
+                        false => {
+                            unused.remove(sid);
+                            WorkosRevocation::request_after_browser(conn, sid, now)?;
+                        }
+                    }
                 }
                 WorkosRevocation::request(conn, &unused, now)?;
                 Ok::<_, DbError>((row, workos_sid, ended))
@@ -208,6 +213,9 @@ impl SignOutService {
                 let sids = ended.iter().filter_map(|row| row.workos_sid.as_ref());
                 let others = sids.filter(|sid| Some(*sid) != current.as_ref());
                 WorkosRevocation::request(conn, others, now)?;
+                if let Some(sid) = &current {
+                    WorkosRevocation::request_after_browser(conn, sid, now)?;
+                }
                 let event = AuditEvent::SessionsRevoked {
                     user_id,
                     reason: RevocationReason::SignedOutEverywhere,

@@ -14,7 +14,7 @@ use crate::db::{Conn, Database, DbError, on_unique_violation};
 use crate::ids::{SessionId, WorkosSid};
 use crate::logging::RepeatedWarning;
 use crate::memberships::Memberships;
-use crate::sessions::{RevocationCache, SessionGeneration, SessionRow};
+use crate::sessions::{RevocationCache, SessionGeneration, SessionRow, WorkosRevocation};
 use crate::tokens::RefreshTokenRow;
 use crate::workos::webhook::{SignatureError, WebhookEvent, WebhookMessage};
 use crate::workos::{ClientDevice, WorkosUser};
@@ -265,6 +265,7 @@ fn session_revoked(
     device: &ClientDevice,
     now: Timestamp,
 ) -> QueryResult<EndedSessions> {
+    WorkosRevocation::delete(conn, sid)?;
     let ended = SessionRow::revoke_sid(conn, sid, now)?;
     let families = RefreshTokenRow::revoke_sid(conn, sid, now)?;
     if !ended.is_empty() || families > 0 {

@@ -47,7 +47,7 @@ fn change(name: &str) -> Result<(), CommandError> {
         "Password changed successfully for user '{label}'"
     ))?;
     // The password is changed, so this is no failure of the command.
-    if let Err(error) = end_at_workos(&source, &database) {
+    if let Err(error) = end_at_workos(&source, &database, user.id) {
         prompt::print_errors(&error.lines())?;
     }
     Ok(())

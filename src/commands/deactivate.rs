@@ -34,7 +34,7 @@ pub(super) fn run(name: &str) -> Result<(), CommandError> {
         ended_sessions_message(ended.count)
     ))?;
     // The account is closed, so this is no failure of the command.
-    if let Err(error) = end_at_workos(&source, &database) {
+    if let Err(error) = end_at_workos(&source, &database, user.id) {
         print_errors(&error.lines())?;
     }
     Ok(())

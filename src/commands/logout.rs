@@ -35,17 +35,29 @@ pub(super) fn run(name: &str) -> Result<(), CommandError> {
         user.label(),
         ended_sessions_message(ended.len())
     ))?;
-    end_at_workos(&source, &database)
+    end_at_workos(&source, &database, user.id)
 }
 
-/// Revokes at WorkOS the sessions that have ended here. Fails if some are not revoked yet.
-pub(super) fn end_at_workos(source: &Source, database: &Database) -> Result<(), CommandError> {
-    let count =
-        || database.read_blocking(|conn| WorkosRevocation::count(conn).map_err(DbError::from));
+/// Revokes at WorkOS the sessions of a user that have ended here, also those that a browser was to end there. Fails
+/// if some are not revoked yet.
+pub(super) fn end_at_workos(
+    source: &Source,
+    database: &Database,
+    user_id: UserId,
+) -> Result<(), CommandError> {
+    let now = Clock::system().now();
+    database.write_blocking(|conn| {
+        WorkosRevocation::make_waiting_due(conn, user_id, now).map_err(DbError::from)
+    })?;
+    let count = || {
+        database.read_blocking(move |conn| {
+            WorkosRevocation::count_of_user(conn, user_id).map_err(DbError::from)
+        })
+    };
     if count()? == 0 {
         return Ok(());
     }
-    let sent = revoke(source, database);
+    let sent = revoke(source, database, user_id);
     let until = Instant::now() + PATIENCE;
     let mut left = count()?;
     while left > 0 && sent.is_ok() && Instant::now() < until {
@@ -78,14 +90,14 @@ fn end_all(conn: &mut Conn, user_id: UserId, now: Timestamp) -> QueryResult<Vec<
     Ok(ended)
 }
 
-/// Sends the revocations that are due, or returns why some were not sent.
-fn revoke(source: &Source, database: &Database) -> Result<(), String> {
+/// Sends the revocations of a user that are due, or returns why some were not sent.
+fn revoke(source: &Source, database: &Database, user_id: UserId) -> Result<(), String> {
     // The sessions here have ended, whether or not the settings of WorkOS can be read.
     let settings = workos_settings(source)?;
     let workos = WorkosClient::new(&settings).map_err(|error| error.to_string())?;
     let revocations = WorkosRevocations::new(database.clone(), workos, Clock::system());
     actix_web::rt::System::new()
-        .block_on(revocations.send_due())
+        .block_on(revocations.send_due(Some(user_id)))
         .map_err(|failure| failure.to_string())
 }
 

@@ -240,6 +240,8 @@ diesel::table! {
         attempts -> Integer,
         /// When it is sent next; also the end of the lease of the process that sends it.
         next_attempt_at -> Timestamp,
+        /// Those with the lowest number are sent first.
+        priority -> Integer,
     }
 }
 
@@ -362,5 +364,5 @@ diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(account_addresses -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(account_addresses, users);
 diesel::allow_tables_to_appear_in_same_query!(sessions, users, django_imports, identities);
-diesel::allow_tables_to_appear_in_same_query!(sessions, refresh_tokens);
+diesel::allow_tables_to_appear_in_same_query!(sessions, refresh_tokens, workos_revocations);
 diesel::allow_tables_to_appear_in_same_query!(totp_factors, users);

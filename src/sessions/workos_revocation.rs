@@ -1,16 +1,23 @@
 //! Sessions of WorkOS that ended here and are to be revoked at WorkOS: an outbox.
 //!
 //! A row is inserted in the transaction that ends the session, and deleted when WorkOS has answered. Its
-//! `next_attempt_at` is also the lease of the process that sends it.
+//! `next_attempt_at` is also the lease of the process that sends it. If the browser is to end the session at WorkOS,
+//! the row waits for it: a browser that does not follow the redirect must not stay signed in there.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::schema::workos_revocations;
+use crate::db::schema::{sessions, workos_revocations};
 use crate::db::{Conn, on_unique_violation};
-use crate::ids::WorkosSid;
+use crate::ids::{UserId, WorkosSid};
 
+/// How long a browser may take to end a session at WorkOS. If WorkOS were told before, its log-out page would
+/// answer that there is no such session.
+const TIME_OF_BROWSER: TimeDelta = TimeDelta::minutes(1);
+/// The most sessions of refused sign-ins that wait. Anybody with an account can cause them, and WorkOS's session of the
+/// others goes on.
+const MOST_REFUSED: i64 = 1_000;
 /// No attempt is postponed by so much. A time that is later was written while a clock was ahead.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
 
@@ -19,6 +26,18 @@ macro_rules! is_due {
         let at = workos_revocations::next_attempt_at;
         at.le($now).or(at.gt($now.plus(LONGEST_PAUSE)))
     }};
+}
+
+/// The order in which sessions are revoked. Otherwise somebody who causes many of one kind could delay those that a user
+/// asks for by hours.
+#[derive(Clone, Copy)]
+enum Priority {
+    /// A user, an operator or a rule of the server ended the session.
+    Ended = 0,
+    /// The user logged out, and the browser has usually ended it already.
+    LoggedOut = 1,
+    /// The sign-in was refused.
+    Refused = 2,
 }
 
 /// A session to revoke at WorkOS.
@@ -41,38 +60,109 @@ impl WorkosRevocation {
         now: Timestamp,
     ) -> QueryResult<()> {
         for sid in sids {
-            on_unique_violation(conn, |conn| {
-                diesel::insert_into(workos_revocations::table)
-                    .values((
-                        workos_revocations::sid.eq(sid),
-                        workos_revocations::created_at.eq(now),
-                        workos_revocations::next_attempt_at.eq(now),
-                    ))
-                    .execute(conn)
-            })?;
+            if !Self::insert(conn, sid, Priority::Ended, now, now)? {
+                let waiting = waiting(now).filter(workos_revocations::sid.eq(sid));
+                diesel::update(waiting).set(due_first(now)).execute(conn)?;
+            }
         }
         Ok(())
     }
 
-    /// Up to `limit` sessions that are due and that no process is revoking.
-    pub fn due(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<Vec<Self>> {
-        workos_revocations::table
+    /// Requests that a session is revoked at WorkOS if the browser, which is sent to WorkOS's log-out, has not ended
+    /// it within a minute. Must be called in the transaction that ends it here.
+    pub fn request_after_browser(
+        conn: &mut Conn,
+        sid: &WorkosSid,
+        now: Timestamp,
+    ) -> QueryResult<()> {
+        let later = now.plus(TIME_OF_BROWSER);
+        Self::insert(conn, sid, Priority::LoggedOut, now, later)?;
+        Ok(())
+    }
+
+    /// Requests that the session of a refused sign-in is revoked at WorkOS. Returns `false` if too many wait.
+    pub fn request_of_refused(
+        conn: &mut Conn,
+        sid: &WorkosSid,
+        now: Timestamp,
+    ) -> QueryResult<bool> {
+        let waiting: i64 = workos_revocations::table
+            .filter(workos_revocations::priority.eq(Priority::Refused as i32))
+            .count()
+            .get_result(conn)?;
+        if waiting >= MOST_REFUSED {
+            return Ok(false);
+        }
+        Self::insert(conn, sid, Priority::Refused, now, now)?;
+        Ok(true)
+    }
+
+    /// Returns `false` if the revocation was requested before.
+    fn insert(
+        conn: &mut Conn,
+        sid: &WorkosSid,
+        priority: Priority,
+        now: Timestamp,
+        next_attempt_at: Timestamp,
+    ) -> QueryResult<bool> {
+        let inserted = on_unique_violation(conn, |conn| {
+            diesel::insert_into(workos_revocations::table)
+                .values((
+                    workos_revocations::sid.eq(sid),
+                    workos_revocations::created_at.eq(now),
+                    workos_revocations::next_attempt_at.eq(next_attempt_at),
+                    workos_revocations::priority.eq(priority as i32),
+                ))
+                .execute(conn)
+        })?;
+        Ok(inserted.is_some())
+    }
+
+    /// Makes the sessions of a user due that still wait for a browser.
+    pub fn make_waiting_due(
+        conn: &mut Conn,
+        user_id: UserId,
+        now: Timestamp,
+    ) -> QueryResult<usize> {
+        let waiting = waiting(now).filter(workos_revocations::sid.eq_any(sids_of(user_id)));
+        diesel::update(waiting).set(due_first(now)).execute(conn)
+    }
+
+    /// Up to `limit` sessions that are due and that no process is revoking: of this user, or of all.
+    pub fn due(
+        conn: &mut Conn,
+        user_id: Option<UserId>,
+        now: Timestamp,
+        limit: u8,
+    ) -> QueryResult<Vec<Self>> {
+        let mut due = workos_revocations::table
             .filter(is_due!(now))
-            .order(workos_revocations::next_attempt_at)
+            .order((
+                workos_revocations::priority,
+                workos_revocations::next_attempt_at,
+            ))
             .select(Self::as_select())
-            .limit(limit)
-            .load(conn)
+            .limit(i64::from(limit))
+            .into_boxed();
+        if let Some(user_id) = user_id {
+            due = due.filter(workos_revocations::sid.eq_any(sids_of(user_id)));
+        }
+        due.load(conn)
     }
 
-    /// The number of sessions that are not revoked at WorkOS yet.
-    pub fn count(conn: &mut Conn) -> QueryResult<i64> {
-        workos_revocations::table.count().get_result(conn)
+    /// The number of sessions of a user that are not revoked at WorkOS yet.
+    pub fn count_of_user(conn: &mut Conn, user_id: UserId) -> QueryResult<i64> {
+        workos_revocations::table
+            .filter(workos_revocations::sid.eq_any(sids_of(user_id)))
+            .count()
+            .get_result(conn)
     }
 
-    /// Makes every session due. A process that starts calls it: an earlier process may have ended while it was
-    /// revoking them. If another replica is revoking one, WorkOS is asked twice, which does no harm.
+    /// Makes every session due that a process has begun to revoke. A process that starts calls it: an earlier process
+    /// may have ended meanwhile. If another replica is revoking one, WorkOS is asked twice, which does no harm.
     pub fn make_due(conn: &mut Conn, now: Timestamp) -> QueryResult<usize> {
         diesel::update(workos_revocations::table)
+            .filter(workos_revocations::attempts.gt(0))
             .filter(workos_revocations::next_attempt_at.gt(now))
             .set(workos_revocations::next_attempt_at.eq(now))
             .execute(conn)
@@ -97,8 +187,35 @@ impl WorkosRevocation {
             .execute(conn)
     }
 
-    /// Deletes it after WorkOS has answered, or when it is given up.
-    pub fn delete(&self, conn: &mut Conn) -> QueryResult<usize> {
-        diesel::delete(workos_revocations::table.find(&self.sid)).execute(conn)
+    /// Deletes a request after WorkOS has answered or has ended the session, or when it is given up.
+    pub fn delete(conn: &mut Conn, sid: &WorkosSid) -> QueryResult<usize> {
+        diesel::delete(workos_revocations::table.find(sid)).execute(conn)
     }
+}
+
+/// The requests that wait for a browser.
+#[diesel::dsl::auto_type]
+fn waiting(now: Timestamp) -> _ {
+    workos_revocations::table
+        .filter(workos_revocations::attempts.eq(0_i32))
+        .filter(workos_revocations::next_attempt_at.gt(now))
+}
+
+/// Makes a request due, before those of other kinds.
+#[diesel::dsl::auto_type]
+fn due_first(now: Timestamp) -> _ {
+    let priority: i32 = Priority::Ended as i32;
+    (
+        workos_revocations::next_attempt_at.eq(now),
+        workos_revocations::priority.eq(priority),
+    )
+}
+
+/// WorkOS's sessions of a user, also those that have ended.
+#[diesel::dsl::auto_type]
+fn sids_of(user_id: UserId) -> _ {
+    sessions::table
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::workos_sid.is_not_null())
+        .select(sessions::workos_sid.assume_not_null())
 }

@@ -33,12 +33,15 @@ impl SignInService {
         };
         let request = move |conn: &mut Conn| {
             if SessionRow::is_known_sid(conn, &sid)? {
-                return Ok(());
+                return Ok(true);
             }
-            Ok::<_, DbError>(WorkosRevocation::request(conn, [&sid], now)?)
+            Ok::<_, DbError>(WorkosRevocation::request_of_refused(conn, &sid, now)?)
         };
         match self.services.database.write(request).await {
-            Ok(()) => self.services.at_workos.send_soon(),
+            Ok(true) => self.services.at_workos.send_soon(),
+            Ok(false) => log::warn!(
+                "WorkOS's session of a refused sign-in goes on there, because too many of them wait to be revoked"
+            ),
             Err(error) => {
                 log::error!("failed to end WorkOS's session of a refused sign-in: {error}");
             }

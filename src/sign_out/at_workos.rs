@@ -5,17 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
+use crate::ids::UserId;
 use crate::sessions::WorkosRevocation;
 use crate::workos::{WorkosClient, WorkosError};
 
 /// How often the rows are read, for those of other processes and of failed attempts.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// How many rows are read at once.
-const BATCH: i64 = 100;
+/// How many sessions are revoked at once, and at most within [`PACE`]: WorkOS lists a limit of 500 requests of all kinds
+/// that write in ten seconds.
+const BATCH: u8 = 10;
+const PACE: Duration = Duration::from_secs(1);
 /// How long a process may take to revoke one session: longer than the time-out of the client.
 const LEASE: TimeDelta = TimeDelta::seconds(20);
 /// The back-off after the first failure. It doubles with each further one.
@@ -69,7 +74,7 @@ impl WorkosRevocations {
             log::error!("failed to read the sessions that are to end at WorkOS: {error}");
         }
         loop {
-            let sent = self.send_due().await;
+            let sent = self.send_due(None).await;
             match &sent {
                 Err(error) if !is_failing => log::warn!(
                     "sessions that ended here did not end at WorkOS, trying again: {error}"
@@ -82,19 +87,22 @@ impl WorkosRevocations {
         }
     }
 
-    /// Sends the revocations that are due, one after the other, until one fails.
-    pub async fn send_due(&self) -> Result<(), RevocationError> {
+    /// Sends the revocations that are due, of this user or of all, until one fails.
+    pub async fn send_due(&self, user_id: Option<UserId>) -> Result<(), RevocationError> {
         loop {
-            let now = self.clock.now();
+            let (began, now) = (Instant::now(), self.clock.now());
             let due = move |conn: &mut Conn| {
-                WorkosRevocation::due(conn, now, BATCH).map_err(DbError::from)
+                WorkosRevocation::due(conn, user_id, now, BATCH).map_err(DbError::from)
             };
             let due = self.database.read(due).await?;
             if due.is_empty() {
                 return Ok(());
             }
-            for revocation in due {
-                self.send(revocation).await?;
+            let is_full = due.len() >= usize::from(BATCH);
+            let sent = join_all(due.into_iter().map(|revocation| self.send(revocation)));
+            sent.await.into_iter().collect::<Result<(), _>>()?;
+            if is_full {
+                tokio::time::sleep_until(began + PACE).await;
             }
         }
     }
@@ -109,11 +117,11 @@ impl WorkosRevocations {
         }
         let sid = &revocation.sid;
         let result = match self.workos.revoke_session(sid).await {
-            // The session has already ended at WorkOS.
+            // The session has already ended at WorkOS, usually by the browser's log-out.
             Err(error @ WorkosError::Refused { .. })
                 if !error.is_misconfiguration() && !error.is_foreign() =>
             {
-                log::info!("WorkOS did not revoke session {sid}: {error}");
+                log::debug!("WorkOS did not revoke session {sid}: {error}");
                 Ok(())
             }
             result => result,
@@ -128,7 +136,7 @@ impl WorkosRevocations {
         let store = move |conn: &mut Conn| {
             let stored = match next {
                 Some(next) => revocation.postpone(conn, next),
-                None => revocation.delete(conn),
+                None => WorkosRevocation::delete(conn, &revocation.sid),
             };
             stored.map_err(DbError::from)
         };

@@ -35,7 +35,7 @@ pub struct SignOutRequest {
 /// Who ends the session of a sign-out at WorkOS.
 #[derive(Clone, Debug, Default)]
 pub enum WorkosLogOut {
-    /// The browser, which is sent to WorkOS's log-out.
+    /// The browser, which is sent to WorkOS's log-out; this server if the browser has not done it within a minute.
     #[default]
     Browser,
     /// This server.

@@ -1,13 +1,123 @@
-//! Sessions that ended here are revoked at WorkOS although the server stops before WorkOS answers.
+//! Sessions that ended here are revoked at WorkOS although the server stops before WorkOS answers, and although the
+//! browser does not go to WorkOS's log-out.
 
 use std::collections::BTreeSet;
 
 use authkit_emulator::{Effect, Fault};
+use chrono::TimeDelta;
+use diesel::prelude::*;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
+use serde_json::json;
+use vestibule::db::schema::workos_revocations;
+use vestibule::ids::WorkosSid;
+use vestibule::sessions::WorkosRevocation;
 
-use super::{ADA, REVOKE_AT_WORKOS, eventually, sign_out_everywhere};
+use super::{ADA, REVOKE_AT_WORKOS, eventually, sign_out_everywhere, workos_has};
+use crate::support::app::{TestApp, Visitor, location};
 use crate::support::site::Site;
+use crate::webhooks::{SECRET, send_event};
+
+const OLIVE: &str = "olive@example.com";
+
+/// Has the server send what is due, and waits until it has.
+async fn send_what_is_due(app: &TestApp) {
+    let olive = app.signed_in(OLIVE).await;
+    app.signed_in(OLIVE).await;
+    sign_out_everywhere(&olive).await;
+    // What the browser is to end is still there.
+    let due = async || {
+        let mut left = waiting(app);
+        left.retain(|(_, attempts)| *attempts > 0);
+        let olives = app.workos().user(OLIVE).unwrap().id;
+        left.is_empty() && app.workos().sessions_of(&olives).len() == 1
+    };
+    eventually(due).await;
+    let end = app
+        .workos()
+        .sessions_of(&app.workos().user(OLIVE).unwrap().id);
+    assert!(app.workos().revoke_session(&end[0]));
+    app.change(|conn| {
+        let own = workos_revocations::table.find(WorkosSid::from(end[0].as_str()));
+        diesel::delete(own).execute(conn)
+    });
+}
+
+/// The sessions that are to end at WorkOS, and how often that was tried.
+fn waiting(app: &TestApp) -> Vec<(WorkosSid, i32)> {
+    let columns = (workos_revocations::sid, workos_revocations::attempts);
+    app.rows(|conn| workos_revocations::table.select(columns).load(conn))
+}
+
+/// Logs out in one of three ways, and returns WorkOS's log-out URL.
+async fn log_out(ada: &Visitor, way: &str) -> String {
+    match way {
+        "link" => location(&ada.post("/auth/logout").await),
+        "everywhere" => location(&sign_out_everywhere(ada).await),
+        _ => {
+            let answer = ada.post_json("/api/auth/logout", &json!({})).await;
+            answer.text("workos_logout_url")
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_browser_that_does_not_go_to_workos_is_logged_out_there_after_a_minute() {
+    for way in ["link", "everywhere", "api"] {
+        let app = TestApp::start();
+        let ada = app.signed_in(ADA).await;
+        log_out(&ada, way).await;
+        app.advance(59);
+        send_what_is_due(&app).await;
+        workos_has(&app, ADA, 1).await;
+        app.advance(1);
+        send_what_is_due(&app).await;
+        workos_has(&app, ADA, 0).await;
+        eventually(async || waiting(&app).is_empty()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_the_browser_has_ended_needs_one_request_more() {
+    let app = TestApp::start();
+    let ada = app.signed_in(ADA).await;
+    let url = log_out(&ada, "link").await;
+    ada.get(&url).await;
+    workos_has(&app, ADA, 0).await;
+    app.advance(60);
+    send_what_is_due(&app).await;
+    eventually(async || waiting(&app).is_empty()).await;
+    // Both of Ada and of the other session that was to end.
+    assert_eq!(app.workos().count(REVOKE_AT_WORKOS), 2);
+}
+
+#[tokio::test]
+async fn a_session_whose_end_workos_reports_needs_none() {
+    let app = TestApp::builder()
+        .setting("WORKOS_WEBHOOK_SECRET", SECRET)
+        .start();
+    let ada = app.signed_in(ADA).await;
+    let sid = app.only_session().workos_sid.unwrap();
+    log_out(&ada, "link").await;
+    assert_eq!(waiting(&app), [(sid.clone(), 0)]);
+    let data = json!({ "object": "session", "id": sid });
+    send_event(&app, "event_1", "session.revoked", data).await;
+    assert_eq!(waiting(&app), []);
+}
+
+/// A browser may be on its way to WorkOS's log-out, which would not find the session.
+#[tokio::test]
+async fn a_start_of_the_server_does_not_overtake_the_browser() {
+    let app = TestApp::start();
+    let ada = app.signed_in(ADA).await;
+    let url = log_out(&ada, "link").await;
+    let replica = app.replica().start();
+    let _ready = replica.visitor().get("/readyz").await;
+    send_what_is_due(&app).await;
+    assert_eq!(waiting(&app).len(), 1);
+    let back = ada.get(&url).await;
+    assert_eq!(location(&back), format!("{}/", app.url));
+}
 
 #[tokio::test]
 async fn a_server_that_starts_again_revokes_what_it_had_not_revoked() {
@@ -35,4 +145,57 @@ async fn a_server_that_starts_again_revokes_what_it_had_not_revoked() {
         let user = workos.control().user(ADA).expect("Ada").id;
         eventually(async || workos.control().sessions_of(&user).len() == 1).await;
     }
+}
+
+/// Inserts requests of refused sign-ins that have waited for a while.
+fn insert_refused(app: &TestApp, number: usize) {
+    let before = app.now().plus(TimeDelta::minutes(-10));
+    app.change(|conn| {
+        for number in 0..number {
+            let sid = WorkosSid::from(format!("session_refused_{number:04}"));
+            WorkosRevocation::request_of_refused(conn, &sid, before)?;
+        }
+        Ok(())
+    });
+}
+
+#[tokio::test]
+async fn refused_sign_ins_delay_no_log_out_everywhere() {
+    let app = TestApp::start();
+    let ada = app.signed_in(ADA).await;
+    let theirs = app.only_session().workos_sid.unwrap();
+    app.signed_in(ADA).await;
+    let gate = app.workos().inject_gate(REVOKE_AT_WORKOS);
+    insert_refused(&app, 200);
+    sign_out_everywhere(&ada).await;
+    gate.open();
+    let sent = || {
+        let requests = app.workos().requests().into_iter();
+        let sent = requests.filter(|request| request.path == REVOKE_AT_WORKOS);
+        let sent = sent.map(|one| {
+            one.body["session_id"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        });
+        sent.collect::<Vec<_>>()
+    };
+    let is_refused = |sid: &String| sid.starts_with("session_refused");
+    eventually(async || sent().iter().any(|sid| !is_refused(sid))).await;
+    // Those that were sent before it, and others of its batch.
+    let earlier = sent().iter().filter(|sid| is_refused(sid)).count();
+    assert!(earlier <= 40, "{earlier}");
+    assert!(
+        !sent().contains(&theirs.to_string()),
+        "the browser ends this one"
+    );
+}
+
+#[tokio::test]
+async fn a_limited_number_of_refused_sign_ins_waits() {
+    let app = TestApp::start();
+    let refused = Fault::once(REVOKE_AT_WORKOS, Effect::status(503, json!({})));
+    app.workos().inject(refused.times(u32::MAX));
+    insert_refused(&app, 1_010);
+    assert_eq!(waiting(&app).len(), 1_000);
 }

@@ -227,6 +227,8 @@ fn only_a_whole_database_of_this_version_or_an_earlier_one_is_restored() {
     let delete = "DELETE FROM __diesel_schema_migrations WHERE version = \
                   (SELECT max(version) FROM __diesel_schema_migrations)";
     query(older.sqlite_path(), delete);
+    let column = "ALTER TABLE workos_revocations DROP COLUMN priority";
+    query(older.sqlite_path(), column);
     let output = run(
         &database,
         &["restore", older.sqlite_path().to_str().unwrap()],

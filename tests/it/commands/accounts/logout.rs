@@ -90,6 +90,23 @@ async fn the_sessions_end_here_while_workos_cannot_be_reached() {
     assert!(app.only_session().revoked_at.is_some());
 }
 
+#[tokio::test]
+async fn a_browser_that_is_on_its_way_to_workos_delays_no_command() {
+    let app = TestApp::start();
+    for email in [ADA, "olive@example.com"] {
+        let visitor = app.signed_in(email).await;
+        visitor.post("/auth/logout").await;
+    }
+    let command = logout(&app, ADA);
+    let output = tokio::task::spawn_blocking(|| command.run()).await.unwrap();
+    output.exits_with(0);
+    let sessions = |email| {
+        let user = app.workos().user(email).unwrap().id;
+        app.workos().sessions_of(&user).len()
+    };
+    assert_eq!((sessions(ADA), sessions("olive@example.com")), (0, 1));
+}
+
 /// Lets neither the command nor the running server revoke a session at WorkOS.
 fn refuse_revocations(app: &TestApp) {
     let away = Fault::once(REVOKE_AT_WORKOS, Effect::status(503, json!({})));

@@ -1,0 +1,1 @@
+ALTER TABLE workos_revocations DROP COLUMN priority;
