@@ -3,6 +3,7 @@
 //! A query is a plain function `fn name(conn: &mut Conn, …) -> QueryResult<…>`. [`Database::read`] and
 //! [`Database::write`] run such functions; those of one call to `write` share a transaction.
 
+mod after_commit;
 mod backup;
 mod conn;
 mod error;
@@ -26,6 +27,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use after_commit::after_commit;
 pub use backup::{BackupError, Restored, backup, restore};
 pub(crate) use conn::insert_all;
 pub use conn::{Conn, database_now, on_unique_violation};

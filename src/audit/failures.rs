@@ -3,12 +3,14 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::event::AuditEvent;
+use crate::client_network::ClientNetwork;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 use crate::ids::UserId;
@@ -19,7 +21,8 @@ use crate::workos::ClientDevice;
 const INTERVAL: Duration = Duration::from_secs(60);
 /// The most rows that are written at once: at most 43,200 a day, about 10 MB, for each process.
 const MAX_ROWS: usize = 30;
-/// The most kinds of failure that are counted one by one between two writes.
+/// The most kinds of failure that are counted one by one between two writes. A provider's network may have half as
+/// many as are left, so that one with many addresses leaves a part to others.
 const MAX_KINDS: usize = 1_000;
 
 /// Counts the failures of this process. Clones share the counts.
@@ -32,8 +35,27 @@ pub struct FailureCounter {
 struct FailureCounts {
     /// Failures that agree in event and client address.
     kinds: HashMap<(AuditEvent, Option<String>), CountedFailure>,
+    /// The number of kinds of each provider's network.
+    of_providers: HashMap<Option<ClientNetwork>, usize>,
     /// Failures beyond [`MAX_KINDS`].
     omitted: u64,
+}
+
+impl FailureCounts {
+    /// Counts another kind of failure of this provider's network, if there is room for it.
+    fn admit_kind(&mut self, provider: Option<ClientNetwork>) -> bool {
+        let left = MAX_KINDS.saturating_sub(self.kinds.len());
+        let own = self.of_providers.entry(provider).or_default();
+        let has_room = *own < left / 2;
+        *own += usize::from(has_room);
+        has_room
+    }
+}
+
+/// The network of the provider of a client, a /32 or an IPv4 /16; `None` if the address is not known.
+fn provider_of(device: &ClientDevice) -> Option<ClientNetwork> {
+    let address: IpAddr = device.ip_address.as_deref()?.parse().ok()?;
+    ClientNetwork::containing(address).pop()
 }
 
 #[derive(Clone, Debug)]
@@ -53,7 +75,7 @@ impl FailureCounter {
         let mut counts = self.counts.lock();
         if let Some(known) = counts.kinds.get_mut(&key) {
             known.times += 1;
-        } else if counts.kinds.len() >= MAX_KINDS {
+        } else if !counts.admit_kind(provider_of(device)) {
             counts.omitted += 1;
         } else {
             // Up to a thousand of them are in memory.
@@ -88,7 +110,10 @@ impl FailureCounter {
     /// Writes the failures that were counted since the last write. Failures that cannot be written are
     /// lost, and the log says so.
     pub async fn write(&self, database: &Database, now: Timestamp) {
-        let FailureCounts { kinds, mut omitted } = std::mem::take(&mut *self.counts.lock());
+        let counts = std::mem::take(&mut *self.counts.lock());
+        let FailureCounts {
+            kinds, mut omitted, ..
+        } = counts;
         let kinds = kinds
             .into_iter()
             .map(|((event, _), failure)| (event, failure));
@@ -108,17 +133,22 @@ impl FailureCounter {
 }
 
 /// Sorts the failures so that the first ones can be kept: those of known accounts before others, of each
-/// account the most frequent one before all second ones, so that failures of one account do not displace
-/// those of another.
+/// account, and of each provider's network, the most frequent one before all second ones. So the failures of one
+/// account or network do not displace those of another.
 fn keep_in_order(failures: &mut [(AuditEvent, CountedFailure)]) {
     failures.sort_by_key(|(_, failure)| Reverse(failure.times));
-    let mut counts: HashMap<Option<UserId>, usize> = HashMap::new();
+    let mut of_accounts: HashMap<Option<UserId>, usize> = HashMap::new();
+    let mut of_providers: HashMap<Option<ClientNetwork>, usize> = HashMap::new();
     // Called once for each element, in order.
-    failures.sort_by_cached_key(|(event, _)| {
+    failures.sort_by_cached_key(|(event, failure)| {
         let account = event.columns().user_id;
-        let count = counts.entry(account).or_default();
-        *count += 1;
-        (account.is_none(), *count)
+        let of_account = of_accounts.entry(account).or_default();
+        *of_account += 1;
+        let of_provider = of_providers
+            .entry(provider_of(&failure.device))
+            .or_default();
+        *of_provider += 1;
+        (account.is_none(), *of_account, *of_provider)
     });
 }
 

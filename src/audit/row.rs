@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::columns::{EventColumns, SIGNED_IN};
 use super::event::AuditEvent;
 use crate::clock::Timestamp;
-use crate::db::Conn;
 use crate::db::schema::audit_events;
+use crate::db::{Conn, after_commit};
 use crate::ids::{SessionId, UserId};
 use crate::sessions::truncate_user_agent;
 use crate::workos::ClientDevice;
@@ -56,7 +56,7 @@ struct NewAuditEvent<'a> {
 }
 
 impl AuditEvent {
-    /// Inserts the event and logs it. Must be called in the transaction of the change. A command has
+    /// Inserts the event, and logs it after the commit. Must be called in the transaction of the change. A command has
     /// no client, and passes `ClientDevice::default()`.
     pub fn record(
         &self,
@@ -99,7 +99,8 @@ impl AuditEvent {
         } else {
             Level::Info
         };
-        write_log_line(level, &columns, device);
+        let device = device.clone();
+        after_commit(move || write_log_line(level, &columns, &device));
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use diesel::connection::{
 use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::result::QueryResult;
 
+use super::after_commit::with_actions;
 use super::conn::{self, Conn, OpenMode};
 use super::error::DbError;
 use super::faults::{FaultRecord, Faults};
@@ -164,8 +165,16 @@ impl PooledConn {
         conn::begin(&mut self.conn, statement)
     }
 
-    /// Runs `queries` in the transaction that [`begin`](Self::begin) began, and ends it.
+    /// Runs `queries` in the transaction that [`begin`](Self::begin) began, ends it, and does what they have left for
+    /// after the commit.
     pub(super) fn finish<T, E: From<DbError>>(
+        &mut self,
+        queries: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
+        with_actions(|| self.end(queries))
+    }
+
+    fn end<T, E: From<DbError>>(
         &mut self,
         queries: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {

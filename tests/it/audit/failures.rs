@@ -110,6 +110,26 @@ async fn failures_of_one_account_displace_none_of_another() {
 }
 
 #[tokio::test]
+async fn failures_of_one_network_displace_none_of_another() {
+    let app = TestApp::start();
+    let quiet = app.add_user("grace@example.com", true);
+    let counter = FailureCounter::default();
+    for number in 0..2_000_i64 {
+        // Each names another account, and comes from another /64.
+        let address = device(&format!("2001:db8:{}:{}::1", number / 250, number % 250));
+        let noisy = UserId::from(1_000_000 + number);
+        for _ in 0..2 {
+            counter.count(failed(Some(noisy)), &address, app.now());
+        }
+    }
+    counter.count(failed(Some(quiet.id)), &device("198.51.100.1"), app.now());
+    counter.write(&app.database, app.now()).await;
+    let rows = events(&app);
+    assert_eq!(rows.len(), 31);
+    assert!(rows.iter().any(|row| row.user_id == Some(quiet.id)));
+}
+
+#[tokio::test]
 async fn a_refused_webhook_is_recorded_when_the_server_stops() {
     let app = TestApp::builder()
         .setting("WORKOS_WEBHOOK_SECRET", SECRET)

@@ -13,6 +13,7 @@ use crate::audit::{detail, events};
 use crate::support::api::ApiResponse;
 use crate::support::app::TestApp;
 use crate::support::exchange::{code_for, post};
+use crate::support::log;
 use crate::support::steps::{error_page, obtain_callback_url, retry_after};
 
 const ADA: &str = "ada@example.com";
@@ -181,6 +182,29 @@ async fn so_it_does_through_workos() {
     let exchanged = post(&app, "/api/auth/workos/callback", &json!({ "code": code })).await;
     assert_eq!(exchanged.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(app.sessions().len(), 1);
+}
+
+/// What is rolled back with the sign-in has no line in the log.
+#[tokio::test]
+async fn a_sign_in_over_the_limit_leaves_no_audit_line() {
+    log::capture();
+    let app = TestApp::builder()
+        .setting("THROTTLE_LOGIN", "10/min")
+        .start();
+    let ada = app.signed_in(ADA).await;
+    let session = app.only_session().id;
+    let says_ended = || log::has_line_with("session_revoked", &session);
+    insert_sign_ins(&app, &app.user(ADA), 300);
+    let again = async || {
+        let callback = obtain_callback_url(&ada, ADA).await;
+        ada.get(callback.as_str()).await.status()
+    };
+    assert_eq!(again().await, StatusCode::TOO_MANY_REQUESTS);
+    assert!(ada.is_signed_in().await);
+    assert!(!says_ended());
+    app.advance(3_600);
+    assert_eq!(again().await, StatusCode::FOUND);
+    assert!(says_ended());
 }
 
 #[tokio::test]
