@@ -84,6 +84,13 @@ pub fn deployment(settings: &Settings) -> Vec<CheckMessage> {
             "Set TRUSTED_PROXIES to the proxy's address or network.",
         );
     }
+    if settings.database.url.is_unverified() {
+        warn(
+            "database.W005",
+            "DATABASE_URL names a server on another machine without sslmode=verify-full. Whoever answers in its place gets the password, and can read and change all accounts.",
+            "Add sslmode=verify-full to the URL, and sslrootcert with the certificate of the server's authority, or sslrootcert=system.",
+        );
+    }
     if settings.api.throttle_login.is_none() {
         warn(
             "api.W003",

@@ -30,7 +30,7 @@ pub fn restored(settings: &Settings, database: &Database) -> Result<Vec<CheckMes
     });
     let clocks = difference.map(|it| {
         CheckMessage::new(
-            "database.W002",
+            "database.W004",
             CheckLevel::Warning,
             sentence(it),
             "Sessions and tokens have times; see docs/operations.md, \"Clocks\".",

@@ -93,9 +93,19 @@ fn each_deployment_warning_is_found() {
         ("THROTTLE_LOGIN", "off", "api.W003"),
         ("WORKOS_WEBHOOK_SECRET", "changeme", "workos.W004"),
         ("ACCESS_TOKEN_LIFETIME", "86401", "tokens.W003"),
+        ("LEEWAY", "301", "tokens.W005"),
+        ("SESSION_STALE_GRACE", "86401", "session.W001"),
     ] {
         let found = ids(&deployment(&read(&[(name, value)])));
         assert_eq!(found, ["security.W008", id, "workos.I001"]);
+    }
+    #[cfg(feature = "postgres")]
+    {
+        let database = |url| ids(&deployment(&read(&[("DATABASE_URL", url)])));
+        let found = database("postgres://u:p@db.example.com/v");
+        assert_eq!(found, ["security.W008", "database.W005", "workos.I001"]);
+        let found = database("postgres://u:p@db.example.com/v?sslmode=verify-full");
+        assert_eq!(found, ["security.W008", "workos.I001"]);
     }
     let day = ("ACCESS_TOKEN_LIFETIME", "86400");
     let found = ids(&deployment(&read(&[day])));
@@ -135,6 +145,14 @@ fn providers_that_may_link_every_account_are_found() {
     assert_eq!(found(&[nonce]), ["oidc.W002"]);
     assert!(found(&[nonce, ("OKTA_DOMAINS", "example.com")]).is_empty());
     assert!(found(&[nonce, ("PROVIDER_LINKING", "signed-in")]).is_empty());
+    let domains = ("OKTA_DOMAINS", "example.com");
+    for (uri, ids) in [
+        ("http://spa.example.com/okta", &["oidc.W005"][..]),
+        ("http://localhost:5173/okta", &[]),
+        ("https://spa.example.com/okta", &[]),
+    ] {
+        assert_eq!(found(&[nonce, domains, ("OKTA_REDIRECT_URIS", uri)]), ids);
+    }
     for domains in ["com", "example.com,co.uk"] {
         let domains = ("OKTA_DOMAINS", domains);
         assert_eq!(found(&[nonce, domains]), ["oidc.W004"]);

@@ -1,10 +1,13 @@
 //! Deployment checks of values that switch a protection off without saying so.
 
+use chrono::TimeDelta;
 use ipnet::{IpNet, Ipv6Net};
 use secrecy::ExposeSecret;
+use url::Url;
 
 use super::foreign_origins;
 use super::report::{CheckLevel, CheckMessage};
+use crate::origin::is_https_or_loopback;
 use crate::settings::{CorsSettings, Rate, Settings};
 
 /// Origins of nobody in particular. A pattern that matches one of them matches sites that anybody can register.
@@ -48,6 +51,10 @@ const LARGEST_SHARE: f64 = 1.0 / 16.0;
 const WIDEST_LOGIN_RATE: u64 = 1_000;
 /// The same of refreshes.
 const WIDEST_REFRESH_RATE: u64 = 6_000;
+/// Clocks that differ by more are wrong, and expired tokens are accepted for as long.
+const LONGEST_LEEWAY: TimeDelta = TimeDelta::minutes(5);
+/// During a longer outage of WorkOS, sessions that it has revoked stay open for as long.
+const LONGEST_STALE_GRACE: TimeDelta = TimeDelta::days(1);
 
 /// The findings.
 pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
@@ -92,6 +99,39 @@ pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
             "CORS_ALLOWED_ORIGIN_REGEXES matches origins that anybody can register, so their pages can use this site in the name of its users.",
             r"Name your whole domain in each expression, with a dot before it and `\.` for every dot, such as https://[a-z0-9-]+\.example\.com.",
         );
+    }
+    if settings.tokens.leeway > LONGEST_LEEWAY {
+        warn(
+            "tokens.W005",
+            "LEEWAY is longer than five minutes, so expired tokens are accepted for as long.",
+            "Set it to seconds, and the clocks by NTP.",
+        );
+    }
+    if settings.session_stale_grace > LONGEST_STALE_GRACE {
+        warn(
+            "session.W001",
+            "SESSION_STALE_GRACE is longer than a day. While WorkOS cannot be reached, sessions that it has revoked stay open for as long.",
+            "Set it to an hour or so, such as the default.",
+        );
+    }
+    let providers = [
+        ("GOOGLE_REDIRECT_URIS", &settings.oidc.google),
+        ("OKTA_REDIRECT_URIS", &settings.oidc.okta),
+    ];
+    for (name, provider) in providers {
+        let mut uris = provider.iter().flat_map(|provider| &provider.redirect_uris);
+        let is_plain = |uri: &String| {
+            Url::parse(uri).is_ok_and(|uri| !is_https_or_loopback(&uri) && uri.scheme() == "http")
+        };
+        if uris.any(is_plain) {
+            warn(
+                "oidc.W005",
+                &format!(
+                    "{name} has an address without https, so whoever is in the network can read the codes."
+                ),
+                "Serve that page over https, and list its https:// address.",
+            );
+        }
     }
     let rates = [
         (

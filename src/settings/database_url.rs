@@ -1,9 +1,11 @@
 //! `DATABASE_URL`: which database, from the scheme of its URL.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use url::form_urlencoded;
 
 /// The database to use.
 #[derive(Clone, Debug)]
@@ -25,6 +27,14 @@ impl fmt::Display for DatabaseUrl {
 }
 
 impl DatabaseUrl {
+    /// Whether a server on another machine is reached without proof that it is the right one.
+    pub fn is_unverified(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(url) => is_unverified(url.expose_secret()),
+        }
+    }
+
     /// Parses `sqlite:PATH` or `postgres://…`; the error says what is wrong, and never shows a password.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
@@ -53,6 +63,41 @@ impl DatabaseUrl {
             _ => Err("the value has no scheme".to_owned()),
         }
     }
+}
+
+/// Whether this URL of PostgreSQL names a server on another machine and has libpq not verify the server's certificate:
+/// `sslmode` is neither `verify-full` nor `verify-ca`. Then libpq sends the password to whoever answers.
+fn is_unverified(url: &str) -> bool {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let hosts = authority.rsplit('@').next().unwrap_or(authority);
+    let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    // The last one counts.
+    let value = |name: &str| {
+        let mut found = parameters.iter().rev();
+        let found = found.find(|(other, _)| other == name);
+        found.map(|(_, value)| value.as_ref())
+    };
+    let is_verified = matches!(value("sslmode"), Some("verify-full" | "verify-ca"));
+    let hosts = value("hostaddr").or_else(|| value("host")).unwrap_or(hosts);
+    !is_verified && hosts.split(',').any(is_remote)
+}
+
+/// Whether a host of a PostgreSQL URL, perhaps with a port, is on another machine. No host, and a folder with a socket,
+/// are on this one.
+fn is_remote(host: &str) -> bool {
+    let host = host.replace("%2F", "/").replace("%2f", "/");
+    let host = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _port)) => address,
+        None if host.parse::<IpAddr>().is_ok() => &host,
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let is_here = match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => host.is_empty() || host.starts_with(['/', '@']) || host == "localhost",
+    };
+    !is_here
 }
 
 /// Whether the password seems to hold a character that ends it early. libpq would take the rest for a
@@ -150,6 +195,33 @@ mod tests {
             "h:5432/d?user=me@tenant",
         ] {
             assert!(!has_unencoded_password(&format!("//{good}")), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_server_on_another_machine_must_be_verified() {
+        for unverified in [
+            "postgres://u:p@db.example.com/v",
+            "postgresql://db.example.com:5432/v?sslmode=require",
+            "postgres://192.0.2.1/v?sslmode=verify-full&sslmode=prefer",
+            "postgres://localhost,db.example.com/v",
+            "postgres:///v?host=db.example.com",
+            "postgres://[2001:db8::1]:5432/v",
+            "postgres://localhost/v?hostaddr=192.0.2.1",
+        ] {
+            assert!(is_unverified(unverified), "{unverified}");
+        }
+        for sound in [
+            "postgres://u:p@db.example.com/v?sslmode=verify-full",
+            "postgres://db.example.com/v?application_name=a&sslmode=verify-ca",
+            "postgres://u:p@localhost:5432/v",
+            "postgres://127.0.0.2:5433/v",
+            "postgres://[::1]:5432/v",
+            "postgres:///v",
+            "postgres:///v?host=/run/postgresql",
+            "postgres://%2Frun%2Fpostgresql/v",
+        ] {
+            assert!(!is_unverified(sound), "{sound}");
         }
     }
 }
