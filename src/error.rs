@@ -183,6 +183,11 @@ pub enum SignInFailure {
     Internal(#[from] InternalError),
 }
 
+/// Marks the response to a request that the rate limits do not count, in its extensions: its fields were missing or
+/// invalid, or no values could have succeeded.
+#[derive(Clone, Copy, Debug)]
+pub struct NotAnAttempt;
+
 impl SignInFailure {
     /// Whether the code may still be valid: WorkOS was not asked, was unavailable or rejected our
     /// credentials. After an
@@ -223,6 +228,16 @@ impl Error {
         }
     }
 
+    /// Whether the request could have succeeded with other values of its fields. One to a provider that is not set up,
+    /// for example, could not.
+    fn is_attempt(&self) -> bool {
+        match self {
+            Self::NotFound | Self::Unreadable(_) | Self::PasswordsOff { .. } => false,
+            Self::OnForm { failure, .. } => failure.is_attempt(),
+            _ => true,
+        }
+    }
+
     /// Whether only an operator can fix the cause, so that it is logged as an error.
     pub fn is_operators(&self) -> bool {
         match self {
@@ -255,7 +270,11 @@ impl ResponseError for Error {
         if let Some(seconds) = public.retry_after {
             response.insert_header((RETRY_AFTER, seconds));
         }
-        response.finish()
+        let mut response = response.finish();
+        if !self.is_attempt() {
+            response.extensions_mut().insert(NotAnAttempt);
+        }
+        response
     }
 }
 

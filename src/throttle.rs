@@ -21,16 +21,16 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::accounts::passwords::PasswordSource;
-use crate::clock::Clock;
-use crate::error::Error;
+use crate::clock::{Clock, whole_seconds};
+use crate::error::{Error, SignInFailure};
 use crate::ids::{SessionId, UserId};
 use crate::settings::{ApiSettings, Rate};
 pub use exchange_budget::{ExchangeBudget, ExchangeOutcome, ExchangePermit, ExchangeRefusal};
+pub use failure_limit::CountedRequest;
 use failure_limit::FailureLimit;
-pub use failure_limit::{CountedRequest, NotAnAttempt};
 use limit_key::{
-    LimitKey, account_key, family_key, known_browser_keys, network_account_keys, network_code_keys,
-    network_keys, session_key, step_key,
+    LimitKey, account_change_key, account_key, family_key, known_browser_keys,
+    network_account_keys, network_code_keys, network_keys, pending_key, session_key, step_key,
 };
 pub use old_passwords::OldPasswordAttempt;
 use old_passwords::OldPasswords;
@@ -42,6 +42,8 @@ use wrong_passwords::WrongPasswords;
 const SESSION_TOKEN_FACTOR: NonZeroU32 = NonZeroU32::new(5).unwrap();
 /// The same for the rotations of the tokens of one sign-in.
 const ROTATION_FACTOR: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// What an account may do that adds rows, as a multiple of the failed sign-ins of one client, in the same longer period.
+const ACCOUNT_FACTOR: NonZeroU32 = NonZeroU32::new(30).unwrap();
 const ROW_PERIODS: u32 = 60;
 
 /// All rate limits; `None` if a limit is off.
@@ -53,6 +55,8 @@ pub struct Throttle {
     session_tokens: Option<SlidingWindow>,
     rotations: Option<SlidingWindow>,
     organization_switches: Option<SlidingWindow>,
+    /// Pending sign-ins, and changes of the account's credentials.
+    account_rows: Option<SlidingWindow>,
     verifications: Option<Arc<FailureLimit>>,
     old_passwords: OldPasswords,
     /// Held while a request is checked and counted, so that concurrent requests cannot exceed a limit.
@@ -84,6 +88,9 @@ impl Throttle {
             session_tokens: rows(SESSION_TOKEN_FACTOR),
             rotations: rows(ROTATION_FACTOR),
             organization_switches: settings.throttle_login.map(SlidingWindow::new),
+            account_rows: settings
+                .throttle_login
+                .map(|rate| SlidingWindow::new(account_rate(rate))),
             verifications: failures(settings.throttle_refresh),
             old_passwords: OldPasswords::new(),
             counting: Mutex::new(()),
@@ -137,6 +144,19 @@ impl Throttle {
     /// sign-ins of one client have been made, in whatever sessions.
     pub fn count_organization_switch(&self, id: UserId) -> Result<(), Error> {
         self.count(self.organization_switches.as_ref(), &[account_key(id)])
+    }
+
+    /// Counts a change of this account's password, or a provider that is connected to it: each adds an audit event. Fails
+    /// if the account has as many as it may have sign-ins.
+    pub fn count_account_change(&self, id: UserId) -> Result<(), Error> {
+        self.count(self.account_rows.as_ref(), &[account_change_key(id)])
+    }
+
+    /// Counts a pending sign-in, which adds a row, of this user of WorkOS. Fails as
+    /// [`count_account_change`](Self::count_account_change) does.
+    pub fn count_pending_sign_in(&self, subject: &str) -> Result<(), SignInFailure> {
+        self.try_count(self.account_rows.as_ref(), &[pending_key(subject)])
+            .map_err(|wait| SignInFailure::TooManySignIns(whole_seconds(wait)))
     }
 
     /// Begins the comparison of a password for this login name, on whatever route. Fails if too many wrong ones
@@ -212,12 +232,16 @@ impl Throttle {
     }
 
     fn count(&self, window: Option<&SlidingWindow>, keys: &[LimitKey]) -> Result<(), Error> {
+        throttled(self.try_count(window, keys))
+    }
+
+    fn try_count(&self, window: Option<&SlidingWindow>, keys: &[LimitKey]) -> Result<(), Duration> {
         let Some(window) = window else { return Ok(()) };
         let now = self.clock.elapsed();
         let _counting = self.counting.lock();
         // Nothing is counted if one of the limits is reached: neither the other networks nor new keys.
         let mut checks = keys.iter().map(|key| window.check(*key, now));
-        throttled(checks.find(Result::is_err).unwrap_or(Ok(())))?;
+        checks.find(Result::is_err).unwrap_or(Ok(()))?;
         keys.iter().for_each(|key| window.count(*key, now));
         Ok(())
     }
@@ -267,11 +291,16 @@ fn throttled(outcome: Result<(), Duration>) -> Result<(), Error> {
 }
 
 /// How often a request that adds a row is allowed.
-fn row_rate(refreshes: Rate, factor: NonZeroU32) -> Rate {
+fn row_rate(rate: Rate, factor: NonZeroU32) -> Rate {
     Rate {
-        requests: refreshes.requests.saturating_mul(factor),
-        period: refreshes.period * ROW_PERIODS,
+        requests: rate.requests.saturating_mul(factor),
+        period: rate.period * ROW_PERIODS,
     }
+}
+
+/// How often an account may sign in, by `THROTTLE_LOGIN`: each sign-in adds rows. By default 300 times an hour.
+pub fn account_rate(failures: Rate) -> Rate {
+    row_rate(failures, ACCOUNT_FACTOR)
 }
 
 #[cfg(test)]

@@ -13,10 +13,9 @@ use serde_json::Value;
 
 use super::wire::NextStepJson;
 use crate::db::DbError;
-use crate::error::{Error, InternalError};
+use crate::error::{Error, InternalError, NotAnAttempt};
 use crate::links::login_url;
 use crate::origin::Origin;
-use crate::throttle::NotAnAttempt;
 use crate::tokens::TokenError;
 
 /// simplejwt's `WWW-Authenticate`, which every 401 has.
@@ -268,12 +267,7 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         if let Self::Other(error) = self {
-            let mut response = error.error_response();
-            // Such as a provider that is not set up.
-            if let Error::NotFound | Error::Unreadable(_) = error {
-                response.extensions_mut().insert(NotAnAttempt);
-            }
-            return response;
+            return error.error_response();
         }
         let mut response = HttpResponse::build(self.status_code());
         response.content_type(ContentType::json());

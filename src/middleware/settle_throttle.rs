@@ -4,11 +4,11 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse, web};
+use actix_web::{HttpMessage, web};
 
-use crate::error::Error;
+use crate::error::NotAnAttempt;
 use crate::state::AppState;
-use crate::throttle::{CountedRequest, NotAnAttempt};
+use crate::throttle::CountedRequest;
 
 /// Takes back the failure that an extractor counted for a request that has succeeded, or was no attempt.
 pub async fn settle_throttle(
@@ -22,22 +22,12 @@ pub async fn settle_throttle(
     let Some(counted): Option<CountedRequest> = counted else {
         return Ok(response);
     };
-    if !is_attempt(response.response()) {
+    if response.response().extensions().contains::<NotAnAttempt>() {
         counted.withdraw();
     } else if has_succeeded(response.status(), is_api) {
         counted.succeeded();
     }
     Ok(response)
-}
-
-/// Whether the request could have succeeded with other values of its fields.
-fn is_attempt(response: &HttpResponse<BoxBody>) -> bool {
-    let error = response.error().and_then(|error| error.as_error());
-    let is_refused_unread = matches!(
-        error,
-        Some(Error::Unreadable(_) | Error::PasswordsOff { .. })
-    );
-    !is_refused_unread && !response.extensions().contains::<NotAnAttempt>()
 }
 
 /// A form that is refused is shown again, and one that is accepted redirects. 403 in the API follows right

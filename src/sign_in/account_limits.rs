@@ -3,8 +3,6 @@
 //! Both limits count accepted sign-ins only, so that nobody without the account's credentials can reach
 //! them.
 
-use std::num::NonZeroU32;
-
 use chrono::TimeDelta;
 use diesel::QueryResult;
 
@@ -21,25 +19,12 @@ use crate::workos::ClientDevice;
 
 /// The most open sessions of an account. Another sign-in ends the oldest one.
 const OPEN_SESSIONS: usize = 100;
-/// An account may sign in this many times as often as one client may fail to, in a period that is longer by
-/// [`SIGN_IN_PERIODS`]: each sign-in adds rows. By default 300 times an hour.
-const SIGN_IN_FACTOR: NonZeroU32 = NonZeroU32::new(30).unwrap();
-const SIGN_IN_PERIODS: u32 = 60;
-
 /// The account has signed in too often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the account has signed in too often; it can sign in again in {seconds} s")]
 pub struct TooManySignIns {
     /// The seconds to wait.
     pub seconds: u64,
-}
-
-/// How often an account may sign in, by `THROTTLE_LOGIN`.
-pub(super) fn account_rate(failures: Rate) -> Rate {
-    Rate {
-        requests: failures.requests.saturating_mul(SIGN_IN_FACTOR),
-        period: failures.period * SIGN_IN_PERIODS,
-    }
 }
 
 /// Checks how often the account has signed in. Must be called before the sign-in is recorded, in its

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::account_limits::account_rate;
 use super::callback_dedup::CallbackDedup;
 use crate::accounts::passwords::Hasher;
 use crate::audit::FailureCounter;
@@ -17,7 +16,7 @@ use crate::keys::Keys;
 use crate::sessions::RevocationCache;
 use crate::settings::{PasswordLogin, ProviderLinking, Rate, Settings};
 use crate::sign_out::WorkosRevocations;
-use crate::throttle::{ExchangeBudget, ExchangePermit};
+use crate::throttle::{ExchangeBudget, ExchangePermit, account_rate};
 use crate::tokens::Tokens;
 use crate::workos::WorkosClient;
 
@@ -78,12 +77,12 @@ impl SignInService {
         }
     }
 
-    /// Counts an exchange at an identity provider that is about to begin. Fails if this client, this attempt
-    /// or all clients together have had too many codes refused.
+    /// Counts an exchange at an identity provider that is about to begin, of this attempt with this code if there is one.
+    /// Fails if this client or all clients together have had too many, or if the attempt is used up.
     pub fn reserve_exchange(
         &self,
         client: IpAddr,
-        attempt: Option<&str>,
+        attempt: Option<(&str, &str)>,
     ) -> Result<ExchangePermit, SignInFailure> {
         Ok(self.services.exchanges.reserve(client, attempt)?)
     }

@@ -69,7 +69,8 @@ impl SignInService {
         &self,
         callback: WorkosCallback,
     ) -> Result<SessionState, SignInFailure> {
-        let permit = self.reserve_exchange(callback.client, Some(&callback.attempt))?;
+        let sent = (callback.attempt.as_str(), callback.code.as_str());
+        let permit = self.reserve_exchange(callback.client, Some(sent))?;
         let workos = &self.services.workos;
         let answer = workos
             .authenticate_with_code(

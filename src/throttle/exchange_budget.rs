@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::bounded_map::{BoundedMap, KeyHash};
-use super::limit_key::{LimitKey, attempt_hash, network_keys};
+use super::limit_key::{LimitKey, attempt_hash, code_hash, network_keys};
 use super::sliding_window::SlidingWindow;
 use crate::clock::{Clock, whole_seconds};
 use crate::settings::Rate;
@@ -23,11 +23,15 @@ use crate::settings::Rate;
 const FAILURE_FACTOR: NonZeroU32 = NonZeroU32::new(3).unwrap();
 /// A network may succeed this many times as often as it may fail: each success creates or reads rows.
 const SUCCESS_FACTOR: NonZeroU32 = NonZeroU32::new(20).unwrap();
-/// Failed and running exchanges of all clients are counted for this long.
+/// The exchanges of all clients are counted for this long.
 const PERIOD: Duration = Duration::from_secs(10);
 /// The most failed and running exchanges of all clients within [`PERIOD`]. WorkOS allows an API key 6,000
 /// requests a minute, and lists a limit of 500 requests that write in ten seconds. The rest is for renewals.
 const TOTAL: usize = 250;
+/// The most exchanges within [`PERIOD`] with the accepted ones.
+const TOTAL_WITH_ACCEPTED: usize = 300;
+/// From this number on, each network has a share of the rest of [`TOTAL_WITH_ACCEPTED`].
+const TOTAL_WITHOUT_SHARES: usize = 150;
 /// From this number on, a network with [`FEW_EXCHANGES`] failed or running exchanges gets no other one, so
 /// that clients that fail cannot keep out all others.
 const TOTAL_OF_FAILING_CLIENTS: usize = 125;
@@ -42,20 +46,66 @@ const ATTEMPT_LIFETIME: Duration = Duration::from_secs(600);
 /// The exchanges that have failed recently or are running.
 pub struct ExchangeBudget {
     clock: Clock,
-    /// The exchanges of each network of the clients.
-    networks: SlidingWindow,
-    /// Those of the last [`PERIOD`], of which each network has a share.
-    recent: SlidingWindow,
-    /// The accepted exchanges of each network; `None` without a limit.
-    accepted: Option<SlidingWindow>,
-    attempts: BoundedMap<usize>,
-    total: Mutex<VecDeque<Duration>>,
+    /// The failed and running exchanges of each network of the clients.
+    failed: SlidingWindow,
+    /// The accepted exchanges of each network.
+    accepted: SlidingWindow,
+    /// Whether accepted exchanges are limited.
+    limits_accepted: bool,
+    attempts: BoundedMap<AttemptCodes>,
+    totals: Mutex<Totals>,
+}
+
+/// The codes of an attempt.
+#[derive(Default)]
+struct AttemptCodes {
+    /// How many are refused or being exchanged.
+    number: usize,
+    /// The one that was accepted.
+    accepted: Option<KeyHash>,
+}
+
+impl AttemptCodes {
+    /// Whether no more exchange of this code is allowed. The accepted one may be sent again, which the provider refuses:
+    /// the browser may not have received the answer.
+    fn are_used_up(&self, code: KeyHash) -> bool {
+        self.number >= CODES_OF_AN_ATTEMPT || self.accepted.is_some_and(|accepted| accepted != code)
+    }
+}
+
+/// When the exchanges of all clients within [`PERIOD`] began or were accepted.
+#[derive(Default)]
+struct Totals {
+    /// The failed and running ones.
+    failed: VecDeque<Duration>,
+    accepted: VecDeque<Duration>,
+}
+
+impl Totals {
+    fn forget_old(&mut self, now: Duration) {
+        for times in [&mut self.failed, &mut self.accepted] {
+            while times.front().is_some_and(|oldest| *oldest + PERIOD <= now) {
+                times.pop_front();
+            }
+        }
+    }
+
+    fn all(&self) -> usize {
+        self.failed.len() + self.accepted.len()
+    }
+
+    /// The refusal until the oldest of the counted exchanges is forgotten.
+    fn refusal(&self, now: Duration) -> ExchangeRefusal {
+        let oldest = self.failed.front().into_iter().chain(self.accepted.front());
+        let wait = oldest.min().map_or(PERIOD, |oldest| *oldest + PERIOD - now);
+        ExchangeRefusal::Throttled(whole_seconds(wait))
+    }
 }
 
 /// Why an exchange must not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExchangeRefusal {
-    /// The provider has refused too many codes of this attempt.
+    /// The provider has accepted another code of this attempt, or refused too many.
     AttemptUsed,
     /// Too many exchanges of one of the client's networks, or of all clients; the seconds to wait.
     Throttled(u64),
@@ -77,7 +127,8 @@ pub enum ExchangeOutcome {
 pub struct ExchangePermit {
     budget: Arc<ExchangeBudget>,
     networks: Vec<LimitKey>,
-    attempt: Option<KeyHash>,
+    /// The attempt and the code.
+    attempt: Option<(KeyHash, KeyHash)>,
 }
 
 impl ExchangeBudget {
@@ -91,32 +142,31 @@ impl ExchangeBudget {
             requests: rate.requests.saturating_mul(FAILURE_FACTOR),
             period: rate.period,
         });
+        let successes = Rate {
+            requests: failures.requests.saturating_mul(SUCCESS_FACTOR),
+            ..failures
+        };
         Arc::new(Self {
             clock: clock.clone(),
-            networks: SlidingWindow::new(failures),
-            recent: SlidingWindow::new(unlimited),
-            accepted: sign_ins.is_some().then(|| {
-                SlidingWindow::new(Rate {
-                    requests: failures.requests.saturating_mul(SUCCESS_FACTOR),
-                    ..failures
-                })
-            }),
+            failed: SlidingWindow::new(failures).keeping(PERIOD),
+            accepted: SlidingWindow::new(successes).keeping(PERIOD),
+            limits_accepted: sign_ins.is_some(),
             attempts: BoundedMap::new(),
-            total: Mutex::default(),
+            totals: Mutex::default(),
         })
     }
 
-    /// Counts an exchange that is about to begin, of this client and, if there is one, of this attempt.
+    /// Counts an exchange that is about to begin, of this client and, if there is one, of this attempt with this code.
     pub fn reserve(
         self: &Arc<Self>,
         client: IpAddr,
-        attempt: Option<&str>,
+        attempt: Option<(&str, &str)>,
     ) -> Result<ExchangePermit, ExchangeRefusal> {
         let now = self.clock.elapsed();
         let permit = ExchangePermit {
             budget: Arc::clone(self),
             networks: network_keys(client, ""),
-            attempt: attempt.map(attempt_hash),
+            attempt: attempt.map(|(attempt, code)| (attempt_hash(attempt), code_hash(code))),
         };
         self.count(&permit, now)?;
         Ok(permit)
@@ -125,56 +175,73 @@ impl ExchangeBudget {
     fn count(&self, permit: &ExchangePermit, now: Duration) -> Result<(), ExchangeRefusal> {
         // The lock is held from the first check to the last count, so that concurrent requests cannot all
         // pass a check before any of them is counted.
-        let mut total = self.total.lock();
-        let codes = permit
-            .attempt
-            .map(|attempt| self.attempts.read(attempt, |codes| *codes));
-        if codes.is_some_and(|codes| codes >= CODES_OF_AN_ATTEMPT) {
+        let mut totals = self.totals.lock();
+        if let Some((attempt, code)) = permit.attempt
+            && self.attempts.read(attempt, |codes| codes.are_used_up(code))
+        {
             return Err(ExchangeRefusal::AttemptUsed);
         }
-        forget_older_than(&mut total, PERIOD, now);
+        totals.forget_old(now);
         for network in &permit.networks {
-            let checked = self.networks.check(*network, now);
-            let accepted = self.accepted.as_ref();
-            let checked = checked.and(accepted.map_or(Ok(()), |it| it.check(*network, now)));
+            let checked = self.failed.check(*network, now);
+            let checked = checked.and_then(|()| self.accepted.check(*network, now));
             checked.map_err(|wait| ExchangeRefusal::Throttled(whole_seconds(wait)))?;
         }
-        if self.is_full_for(&permit.networks, total.len(), now) {
-            return Err(wait_for(&total, now));
+        if self.is_full_for(&permit.networks, &totals, now)
+            || self.is_full_with_accepted(&permit.networks, &totals, now)
+        {
+            return Err(totals.refusal(now));
         }
-        total.push_back(now);
+        totals.failed.push_back(now);
         for network in &permit.networks {
-            self.networks.count(*network, now);
-            self.recent.count(*network, now);
+            self.failed.count(*network, now);
         }
-        if let Some(attempt) = permit.attempt {
+        if let Some((attempt, _)) = permit.attempt {
             self.attempts.update(attempt, now, |codes| {
-                *codes += 1;
+                codes.number += 1;
                 ((), now + ATTEMPT_LIFETIME)
             });
         }
         Ok(())
     }
 
-    /// Whether the rest of [`TOTAL`] is for others than a client of these networks, the smallest first. The
-    /// largest network may have half as many as are left, the next smaller one half of that, and so on: however
-    /// many networks flood the site, a part is left for those that do not.
-    fn is_full_for(&self, networks: &[LimitKey], total: usize, now: Duration) -> bool {
-        let left = TOTAL.saturating_sub(total);
-        let mut part = left;
-        // An address, or a /64, has its own limit only, which is low.
-        let has_its_part = networks.iter().skip(1).rev().any(|network| {
-            part /= 2;
-            self.recent.counted(*network, now) > part
-        });
+    /// Whether the rest of [`TOTAL`] is for others than a client of these networks.
+    fn is_full_for(&self, networks: &[LimitKey], totals: &Totals, now: Duration) -> bool {
+        let left = TOTAL.saturating_sub(totals.failed.len());
+        let recent = |network| self.failed.counted_within(network, PERIOD, now);
         let is_failing = || {
             networks.iter().any(|network| {
                 let few = FEW_EXCHANGES.saturating_mul(network.factor) as usize;
-                self.networks.counted(*network, now) >= few
+                self.failed.counted(*network, now) >= few
             })
         };
-        left == 0 || has_its_part || (total >= TOTAL_OF_FAILING_CLIENTS && is_failing())
+        left == 0
+            || has_its_share(networks, left, recent)
+            || (totals.failed.len() >= TOTAL_OF_FAILING_CLIENTS && is_failing())
     }
+
+    /// The same for [`TOTAL_WITH_ACCEPTED`].
+    fn is_full_with_accepted(&self, networks: &[LimitKey], totals: &Totals, now: Duration) -> bool {
+        let left = TOTAL_WITH_ACCEPTED.saturating_sub(totals.all());
+        let recent = |network| {
+            self.failed.counted_within(network, PERIOD, now)
+                + self.accepted.counted_within(network, PERIOD, now)
+        };
+        let has_shares = totals.all() >= TOTAL_WITHOUT_SHARES;
+        self.limits_accepted && (left == 0 || has_shares && has_its_share(networks, left, recent))
+    }
+}
+
+/// Whether one of a client's networks, the smallest first, has its share. The largest one may have half as many
+/// exchanges as are left, the next smaller one half of that, and so on: however many networks flood the site, a part
+/// is left for those that do not.
+fn has_its_share(networks: &[LimitKey], left: usize, counted: impl Fn(LimitKey) -> usize) -> bool {
+    let mut part = left;
+    // An address, or a /64, has its own limit only, which is low.
+    networks.iter().skip(1).rev().any(|network| {
+        part /= 2;
+        counted(*network) > part
+    })
 }
 
 impl ExchangePermit {
@@ -183,247 +250,29 @@ impl ExchangePermit {
         let budget = &self.budget;
         let now = budget.clock.elapsed();
         if outcome == ExchangeOutcome::Accepted {
-            budget.total.lock().pop_back();
+            let mut totals = budget.totals.lock();
+            totals.failed.pop_back();
+            totals.accepted.push_back(now);
             for network in &self.networks {
-                budget.networks.give_back(*network, now);
-                budget.recent.give_back(*network, now);
-                if let Some(accepted) = &budget.accepted {
-                    accepted.count(*network, now);
-                }
+                budget.failed.give_back(*network, now);
+                budget.accepted.count(*network, now);
             }
         }
-        if let (Some(attempt), true) = (self.attempt, outcome != ExchangeOutcome::Refused) {
+        if let Some((attempt, code)) = self.attempt {
             budget.attempts.update(attempt, now, |codes| {
-                *codes = codes.saturating_sub(1);
+                match outcome {
+                    ExchangeOutcome::Refused => {}
+                    ExchangeOutcome::Unavailable => codes.number = codes.number.saturating_sub(1),
+                    ExchangeOutcome::Accepted => {
+                        codes.number = codes.number.saturating_sub(1);
+                        codes.accepted = Some(code);
+                    }
+                }
                 ((), now + ATTEMPT_LIFETIME)
             });
         }
     }
 }
 
-fn forget_older_than(times: &mut VecDeque<Duration>, period: Duration, now: Duration) {
-    while times.front().is_some_and(|oldest| *oldest + period <= now) {
-        times.pop_front();
-    }
-}
-
-/// The refusal until the oldest of the counted exchanges is forgotten.
-fn wait_for(total: &VecDeque<Duration>, now: Duration) -> ExchangeRefusal {
-    let wait = total
-        .front()
-        .map_or(PERIOD, |oldest| *oldest + PERIOD - now);
-    ExchangeRefusal::Throttled(whole_seconds(wait))
-}
-
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv6Addr;
-    use std::sync::Barrier;
-    use std::thread;
-
-    use chrono::TimeDelta;
-
-    use super::*;
-
-    fn budget(clock: &Clock) -> Arc<ExchangeBudget> {
-        budget_of(2, clock)
-    }
-
-    fn budget_of(sign_ins: u32, clock: &Clock) -> Arc<ExchangeBudget> {
-        let requests = NonZeroU32::new(sign_ins).unwrap();
-        let rate = Rate {
-            requests,
-            period: Duration::from_secs(60),
-        };
-        ExchangeBudget::new(Some(rate), clock)
-    }
-
-    fn clock() -> Clock {
-        Clock::standing_at(Clock::system().now())
-    }
-
-    /// Each client is in an IPv4 /16 of its own.
-    fn client(number: u32) -> IpAddr {
-        IpAddr::from((number << 16).to_be_bytes())
-    }
-
-    fn refusal(result: Result<ExchangePermit, ExchangeRefusal>) -> Option<ExchangeRefusal> {
-        result.err()
-    }
-
-    #[test]
-    fn failures_count_for_the_client_and_successes_do_not() {
-        let clock = clock();
-        let budget = budget(&clock);
-        for _ in 0..20 {
-            let permit = budget.reserve(client(1), None).ok().unwrap();
-            permit.settle(ExchangeOutcome::Accepted);
-        }
-        // Dropping the permit is what happens when the client disconnects.
-        for outcome in [
-            None,
-            Some(ExchangeOutcome::Refused),
-            Some(ExchangeOutcome::Unavailable),
-        ] {
-            for _ in 0..2 {
-                let permit = budget.reserve(client(1), None).ok().unwrap();
-                if let Some(outcome) = outcome {
-                    permit.settle(outcome);
-                }
-            }
-        }
-        let throttled = Some(ExchangeRefusal::Throttled(60));
-        assert_eq!(refusal(budget.reserve(client(1), None)), throttled);
-        assert_eq!(refusal(budget.reserve(client(2), None)), None);
-        clock.advance(TimeDelta::seconds(60));
-        assert_eq!(refusal(budget.reserve(client(1), None)), None);
-    }
-
-    #[test]
-    fn accepted_exchanges_have_a_wide_limit() {
-        let clock = clock();
-        let budget = budget(&clock);
-        let accept = || {
-            let permit = budget.reserve(client(1), None);
-            permit.map(|permit| permit.settle(ExchangeOutcome::Accepted))
-        };
-        for number in 0..120 {
-            assert_eq!(accept(), Ok(()), "{number}");
-        }
-        assert_eq!(accept(), Err(ExchangeRefusal::Throttled(60)));
-        assert_eq!(refusal(budget.reserve(client(2), None)), None);
-        clock.advance(TimeDelta::seconds(60));
-        assert_eq!(accept(), Ok(()));
-        let unlimited = ExchangeBudget::new(None, &clock);
-        for _ in 0..200 {
-            let permit = unlimited.reserve(client(1), None).ok().unwrap();
-            permit.settle(ExchangeOutcome::Accepted);
-        }
-    }
-
-    #[test]
-    fn refused_codes_use_up_the_attempt_whatever_the_address() {
-        let budget = budget(&clock());
-        for number in 0..3 {
-            let unavailable = budget.reserve(client(number), Some("attempt"));
-            unavailable
-                .ok()
-                .unwrap()
-                .settle(ExchangeOutcome::Unavailable);
-            let refused = budget.reserve(client(number), Some("attempt"));
-            refused.ok().unwrap().settle(ExchangeOutcome::Refused);
-        }
-        let used = Some(ExchangeRefusal::AttemptUsed);
-        assert_eq!(refusal(budget.reserve(client(9), Some("attempt"))), used);
-        assert_eq!(refusal(budget.reserve(client(9), Some("another"))), None);
-    }
-
-    #[test]
-    fn concurrent_codes_of_one_attempt_are_counted_one_after_the_other() {
-        const THREADS: usize = 8;
-        let budget = ExchangeBudget::new(None, &clock());
-        for round in 0..40 {
-            let attempt = format!("attempt-{round}");
-            let start = Barrier::new(THREADS);
-            // Each thread keeps its permit, as a request does while the provider is asked.
-            let allowed: usize = thread::scope(|scope| {
-                let reserve = || {
-                    start.wait();
-                    budget.reserve(client(round), Some(&attempt)).ok()
-                };
-                let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(reserve)).collect();
-                let permits = threads.into_iter().filter_map(|one| one.join().unwrap());
-                permits.collect::<Vec<_>>().len()
-            });
-            assert_eq!(allowed, CODES_OF_AN_ATTEMPT, "round {round}");
-        }
-    }
-
-    #[test]
-    fn all_clients_together_have_a_limit_and_failing_ones_reach_it_first() {
-        let budget = budget(&clock());
-        for number in 0..TOTAL_OF_FAILING_CLIENTS {
-            let number = u32::try_from(number / 2).unwrap();
-            assert_eq!(refusal(budget.reserve(client(number), None)), None);
-        }
-        let throttled = Some(ExchangeRefusal::Throttled(10));
-        assert_eq!(refusal(budget.reserve(client(1), None)), throttled);
-        for number in TOTAL_OF_FAILING_CLIENTS..TOTAL {
-            let number = u32::try_from(number).unwrap();
-            assert_eq!(refusal(budget.reserve(client(number), None)), None);
-        }
-        assert_eq!(refusal(budget.reserve(client(9_999), None)), throttled);
-    }
-
-    #[test]
-    fn a_large_network_cannot_use_up_the_exchanges_of_all_clients() {
-        let budget = budget(&clock());
-        let prefix = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).to_bits();
-        let of_one_network =
-            |number: u128| IpAddr::from(Ipv6Addr::from_bits(prefix + (number << 64)));
-        let allowed = (0..2_400).filter(|number| {
-            let reserved = budget.reserve(of_one_network(*number), None);
-            refusal(reserved).is_none()
-        });
-        // A /48 may have an eighth as many as are left, and one more.
-        assert_eq!(allowed.count(), TOTAL / 9 + 1);
-        assert_eq!(refusal(budget.reserve(client(1), None)), None);
-    }
-
-    #[test]
-    fn a_customer_leaves_exchanges_to_the_neighbours() {
-        let clock = clock();
-        let budget = budget_of(10, &clock);
-        let prefix = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).to_bits();
-        let reserve = |network: u128| {
-            let address = Ipv6Addr::from_bits(prefix + (network << 64));
-            refusal(budget.reserve(IpAddr::from(address), None))
-        };
-        for _ in 0..7 {
-            // Two /64s of the customer's /56.
-            let refused = (0..120).filter(|number| reserve(number % 2).is_some());
-            assert!(refused.count() > 0);
-            assert_eq!(reserve(256), None, "a neighbouring /56");
-            clock.advance(TimeDelta::seconds(10));
-        }
-    }
-
-    #[test]
-    fn networks_of_a_provider_leave_the_larger_part_of_the_total_to_others() {
-        let budget = budget_of(10, &clock());
-        let reserve =
-            |address: u128| budget.reserve(IpAddr::from(Ipv6Addr::from_bits(address)), None);
-        // Eight /32s, as a /29 has: each of their requests comes from another /48.
-        let prefix = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).to_bits();
-        let allowed = (0..40_000_u128).filter(|number| {
-            let (provider, customer) = (number % 8, number / 8);
-            refusal(reserve(prefix + (provider << 96) + (customer << 80))).is_none()
-        });
-        assert!(allowed.count() < TOTAL);
-        for number in 0..40 {
-            assert_eq!(
-                refusal(budget.reserve(client(number), None)),
-                None,
-                "{number}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_customer_leaves_the_larger_part_of_its_providers_share_to_others() {
-        let budget = budget_of(10, &clock());
-        let reserve =
-            |address: u128| budget.reserve(IpAddr::from(Ipv6Addr::from_bits(address)), None);
-        let prefix = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).to_bits();
-        // Every request comes from another /48 of a /40.
-        for round in 0..40_u128 {
-            for customer in 0..256_u128 {
-                drop(reserve(prefix + (customer << 80) + (round << 64)));
-            }
-        }
-        for neighbour in 1..30 {
-            let address = prefix + (neighbour << 88);
-            assert_eq!(refusal(reserve(address)), None, "{neighbour}");
-        }
-    }
-}
+mod tests;

@@ -15,11 +15,6 @@ use crate::settings::Rate;
 /// This many times as many requests may succeed as may fail.
 const SUCCESS_FACTOR: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 
-/// Marks the response to a request with missing or invalid fields, in its extensions: the request does not
-/// count.
-#[derive(Clone, Copy, Debug)]
-pub struct NotAnAttempt;
-
 /// Counts requests, each as failed until it is known to have succeeded.
 pub(super) struct FailureLimit {
     failures: SlidingWindow,

@@ -53,6 +53,11 @@ pub(super) fn attempt_hash(fingerprint: &str) -> KeyHash {
     key_hash(&[b"attempt", fingerprint.as_bytes()])
 }
 
+/// An authorization code.
+pub(super) fn code_hash(code: &str) -> KeyHash {
+    key_hash(&[b"code", code.as_bytes()])
+}
+
 /// A browser in which an account has signed in before, and all such browsers of the account. One that others use
 /// too cannot use up the limit of all of them.
 pub(super) fn known_browser_keys(account: &str, browser: &str) -> Vec<LimitKey> {
@@ -88,6 +93,22 @@ pub(super) fn step_key(id: &str) -> LimitKey {
 pub(super) fn account_key(id: UserId) -> LimitKey {
     LimitKey {
         hash: key_hash(&[b"account", &i64::from(id).to_be_bytes()]),
+        factor: 1,
+    }
+}
+
+/// The changes of an account's credentials.
+pub(super) fn account_change_key(id: UserId) -> LimitKey {
+    LimitKey {
+        hash: key_hash(&[b"account change", &i64::from(id).to_be_bytes()]),
+        factor: 1,
+    }
+}
+
+/// The pending sign-ins of a user of WorkOS.
+pub(super) fn pending_key(subject: &str) -> LimitKey {
+    LimitKey {
+        hash: key_hash(&[b"pending", subject.as_bytes()]),
         factor: 1,
     }
 }

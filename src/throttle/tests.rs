@@ -114,6 +114,7 @@ fn throttle() -> Throttle {
         wrong_passwords: Some(WrongPasswords::new(rate(2))),
         refreshes: Some(Arc::new(FailureLimit::new(rate(2)))),
         organization_switches: None,
+        account_rows: None,
         session_tokens: None,
         rotations: None,
         verifications: None,

@@ -5,9 +5,8 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use secrecy::SecretString;
 
-use crate::error::Error;
+use crate::error::{Error, NotAnAttempt};
 use crate::http::form_data::{BodyType, FormFields, FormValue, last_text};
-use crate::throttle::NotAnAttempt;
 
 /// Django's error for an empty field.
 pub const REQUIRED: &str = "This field is required.";

@@ -99,6 +99,8 @@ async fn change_once(
 ) -> Result<PasswordFormOutcome, Error> {
     let client = client_address(request, &app.settings);
     let names = name_keys(account);
+    let counted = app.throttle.count_account_change(account.id);
+    counted.map_err(|error| error.on_form(PAGE))?;
     let in_session = app.throttle.begin_old_password(&user.session_id);
     let in_session = in_session.map_err(|error| error.on_form(PAGE))?;
     let attempt = match app.throttle.begin_own_password(client, account.id, &names) {

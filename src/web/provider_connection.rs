@@ -158,13 +158,18 @@ async fn complete(
     ) else {
         return Ok("provider-failed");
     };
+    let sent = (attempt.state(), code.clone());
     let code = OidcCode {
         code,
         redirect_uri: redirect_uri(&app.settings.public_url),
         nonce: Some(attempt.nonce().to_owned()),
         code_verifier: Some(attempt.pkce().verifier),
     };
-    let permit = match app.sign_in.reserve_exchange(client, Some(attempt.state())) {
+    app.throttle.count_account_change(user.user_id)?;
+    let permit = match app
+        .sign_in
+        .reserve_exchange(client, Some((sent.0, &sent.1)))
+    {
         Ok(permit) => permit,
         Err(refusal) => {
             log::info!("a connection was not made: {refusal}");

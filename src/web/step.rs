@@ -55,6 +55,10 @@ pub(super) async fn take_over(
         }
         Some(NextStep::Answerable(pending)) => {
             log::info!("a sign-in needs another step: {error}");
+            if let Some(subject) = &pending.subject {
+                let app = AppState::of(request)?;
+                app.throttle.count_pending_sign_in(subject)?;
+            }
             let pending_sign_in = PendingSignIn {
                 pending: pending.clone(),
                 attempt: attempt.fingerprint(),

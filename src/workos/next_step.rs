@@ -31,6 +31,9 @@ pub struct PendingAuthentication {
     pub token: SecretString,
     /// What WorkOS asks for.
     pub question: StepQuestion,
+    /// WorkOS's id of the user, or the email address, in WorkOS's answer; not stored.
+    #[serde(skip)]
+    pub subject: Option<String>,
 }
 
 /// What WorkOS asks the user for.
@@ -187,6 +190,7 @@ fn pending(body: &Value, question: StepQuestion) -> Option<NextStep> {
     Some(NextStep::Answerable(PendingAuthentication {
         token,
         question,
+        subject: text(&body["user"], "id").or_else(|| text(body, "email")),
     }))
 }
 

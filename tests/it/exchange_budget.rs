@@ -2,9 +2,10 @@
 
 use authkit_emulator::{Effect, Fault, Gate};
 use chrono::TimeDelta;
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, Response, StatusCode, Url};
 use serde_json::json;
 
+use crate::account_sessions::REVOKE_AT_WORKOS;
 use crate::support::app::{TestApp, Visitor, location};
 use crate::support::raw::Connection;
 use crate::support::steps::{AUTHENTICATE, error_page, query, retry_after};
@@ -246,4 +247,31 @@ async fn an_outage_does_not_use_up_the_attempt() {
     }
     let completed = get_from(&ada, HERE, callback.as_str()).await;
     assert_eq!(completed.status(), StatusCode::FOUND);
+}
+
+/// Otherwise one attempt could exchange any number of valid codes, each of which WorkOS counts.
+#[tokio::test]
+async fn an_attempt_exchanges_one_valid_code() {
+    let app = app();
+    let ada = app.visitor();
+    let authorize = ada.start_login("/auth/login").await;
+    let callbacks = [
+        ada.authorize(&authorize, "ada@example.com").await,
+        ada.authorize(&authorize, "ada@example.com").await,
+    ];
+    let cookies = ada.cookies("/auth/callback");
+    let send = async |callback: &Url| {
+        let visitor = app.visitor();
+        let sent = visitor.get_with_cookies(callback.as_str(), &cookies);
+        sent.await.status()
+    };
+    assert_eq!(send(&callbacks[0]).await, StatusCode::FOUND);
+    assert_eq!(app.workos().count(AUTHENTICATE), 1);
+    for _ in 0..5 {
+        assert_eq!(send(&callbacks[1]).await, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(app.workos().count(AUTHENTICATE), 1, "WorkOS is not asked");
+    assert_eq!(app.workos().count(REVOKE_AT_WORKOS), 0);
+    // The answer to the first one may have been lost.
+    assert_eq!(send(&callbacks[0]).await, StatusCode::FOUND);
 }

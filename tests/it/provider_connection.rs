@@ -321,3 +321,20 @@ async fn a_provider_that_is_away_changes_nothing() {
     let ada = app.signed_in("ada@example.com").await;
     assert_eq!(location(&ada.follow(CONNECT).await), FAILED);
 }
+
+/// Each connection adds an audit event.
+#[tokio::test]
+async fn an_account_connects_a_limited_number_of_times() {
+    let provider = OidcProvider::start().await;
+    let app = TestApp::builder()
+        .with_oidc_issuer(provider.issuer())
+        .setting("THROTTLE_LOGIN", "1/min")
+        .start();
+    let ada = app.signed_in("ada@example.com").await;
+    for _ in 0..30 {
+        let connected = connect(&provider, &ada).await;
+        assert_eq!(location(&connected), CONNECTED);
+    }
+    let refused = connect(&provider, &ada).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+}

@@ -22,6 +22,7 @@ use self::fields::{MAX_LANES, MAX_MEMORY_KIB, fields, number};
 pub(super) use self::legacy::legacy_form;
 use self::legacy::{FastDigest, LegacyPassword};
 pub use self::scheme::PasswordScheme;
+pub(super) use self::sha_crypt::MAX_PASSWORD_LENGTH;
 
 /// The maximum length of a stored hash. Django's column holds 128 characters.
 const MAX_LENGTH: usize = 512;

@@ -175,6 +175,7 @@ fn question_example(
     let step = NextStep::Answerable(PendingAuthentication {
         token: SecretString::from(PENDING),
         question,
+        subject: None,
     });
     let body = NextStepJson {
         pending_authentication_token: Some(PENDING.to_owned()),

@@ -1,11 +1,14 @@
 //! `organization_selection_required`: the user chooses an organisation.
 
 use authkit_emulator::{Effect, Fault};
+use reqwest::StatusCode;
 use serde_json::json;
 
 use super::{TWYLA, form_again, grants, led_to, stopped, with_organizations};
 use crate::support::app::{TestApp, Visitor, set_cookies};
-use crate::support::steps::{AUTHENTICATE, is_removal};
+use crate::support::steps::{
+    AUTHENTICATE, error_page, is_removal, obtain_callback_url, retry_after,
+};
 
 const GRANT: &str = "organization-selection";
 
@@ -138,4 +141,27 @@ async fn an_organisation_without_a_name_is_shown_by_its_id_and_a_hostile_name_as
     let page = twyla.page(&step).await;
     assert!(page.contains(">org_1</label>"), "{page}");
     assert!(!page.contains("<script>"), "{page}");
+}
+
+/// Each sign-in that waits for a choice is a row, with a list that may be long.
+#[tokio::test]
+async fn a_user_leaves_a_limited_number_of_sign_ins_open() {
+    let app = TestApp::builder()
+        .setting("THROTTLE_LOGIN", "1/min")
+        .start();
+    for _ in 0..30 {
+        stopped(&app.visitor(), TWYLA, "/").await;
+    }
+    let visitor = app.visitor();
+    let callback = obtain_callback_url(&visitor, TWYLA).await;
+    let refused = visitor.get(callback.as_str()).await;
+    assert_eq!(retry_after(refused.headers()), Some(3_600));
+    let page = error_page(refused, StatusCode::TOO_MANY_REQUESTS).await;
+    assert!(page.contains("Start again"), "{page}");
+    assert_eq!(app.pending_sign_ins().len(), 30);
+    let ada = app.visitor();
+    assert_eq!(
+        ada.sign_in("ada@example.com").await.status(),
+        StatusCode::FOUND
+    );
 }

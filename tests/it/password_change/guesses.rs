@@ -130,3 +130,24 @@ async fn all_routes_share_the_budget_of_wrong_passwords() {
     let changed = change(&grace, PASSWORD, [NEW, NEW]).await;
     assert_eq!(location(&changed), "/account?notice=password-changed");
 }
+
+/// Each change adds an audit event.
+#[tokio::test]
+async fn an_account_changes_its_password_a_limited_number_of_times() {
+    let app = TestApp::builder()
+        .setting("THROTTLE_LOGIN", "1/min")
+        .start();
+    let grace = signed_in(&app).await;
+    let mut passwords = [PASSWORD, NEW];
+    for _ in 0..30 {
+        let [old, new] = passwords;
+        let changed = change(&grace, old, [new, new]).await;
+        assert_eq!(changed.status(), StatusCode::FOUND);
+        passwords.reverse();
+    }
+    let [old, new] = passwords;
+    let throttled = change(&grace, old, [new, new]).await;
+    error_page(throttled, StatusCode::TOO_MANY_REQUESTS).await;
+    app.advance(3_600);
+    assert!(grace.is_signed_in().await);
+}

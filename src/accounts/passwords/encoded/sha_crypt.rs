@@ -12,7 +12,7 @@ const MAX_ROUNDS: u32 = 100_000;
 /// More characters of a salt are not used.
 const MAX_SALT_LENGTH: usize = 16;
 /// The longest password that is compared, in bytes: the work of each round grows with it.
-const MAX_PASSWORD_LENGTH: usize = 1_024;
+pub(in crate::accounts::passwords) const MAX_PASSWORD_LENGTH: usize = 1_024;
 /// The order in which the bytes of a SHA-256 hash are encoded.
 const ORDER_256: [usize; 32] = [
     20, 10, 0, 11, 1, 21, 2, 22, 12, 23, 13, 3, 14, 4, 24, 5, 25, 15, 26, 16, 6, 17, 7, 27, 8, 28,

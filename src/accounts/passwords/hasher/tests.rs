@@ -1,4 +1,5 @@
 use super::*;
+use crate::accounts::passwords;
 
 const SOMEWHERE: PasswordSource =
     PasswordSource::Address(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
@@ -332,4 +333,29 @@ fn known_browser() -> PasswordSource {
         account: "1".to_owned(),
         browser: "one".to_owned(),
     }
+}
+
+/// The work of SHA-crypt grows with the password's length, which would show by the quantum whether an account has
+/// such a hash.
+#[tokio::test]
+async fn a_long_password_takes_no_longer_than_was_measured() {
+    let salt_and_hash = format!("seasaltseasalt12${}", "x".repeat(86));
+    let stored = format!("crypt$$$6$rounds=20000${salt_and_hash}");
+    let stored = passwords::legacy_form(&stored).unwrap();
+    let hasher = Hasher::with_threads(1).unwrap();
+    hasher.measure([|| {
+        passwords::verify_longest(&stored);
+    }]);
+    // The quantum itself also grows with other work of the machine.
+    let quantum = || hasher.slots.cpu_quantum_ms.load(Ordering::Relaxed);
+    let measured = quantum();
+    assert!(measured > millis(MIN_QUANTUM), "{measured}");
+    let long = "p".repeat(1_024);
+    let compare = move || passwords::verify(&long, &stored).then_some(());
+    let compared = hasher.compare(SOMEWHERE, compare).await.unwrap();
+    assert_eq!(compared.value, None);
+    // The thread is free when the quantum has been raised.
+    hasher.run(SOMEWHERE, || ()).await.unwrap();
+    let now = quantum();
+    assert!(now < measured * 2, "{now} ms instead of {measured}");
 }
