@@ -7,7 +7,7 @@
 
 use diesel::prelude::*;
 
-use crate::db::schema::account_addresses;
+use crate::db::schema::{account_addresses, users};
 use crate::db::{Conn, insert_all};
 use crate::ids::UserId;
 
@@ -49,6 +49,17 @@ impl FurtherAddress {
 pub(crate) fn delete_further_addresses(conn: &mut Conn, keys: &[&str]) -> QueryResult<usize> {
     let same = account_addresses::table.filter(account_addresses::email_key.eq_any(keys));
     diesel::delete(same).execute(conn)
+}
+
+/// Lets these addresses count as not verified where they are the own ones of closed accounts, and further ones of
+/// others: a closed account takes no address away, and no verified own address is a further one.
+pub(crate) fn unverify_closed_owners(conn: &mut Conn, keys: &[&str]) -> QueryResult<usize> {
+    let further = account_addresses::table.filter(account_addresses::email_key.eq_any(keys));
+    let further = further.select(account_addresses::email_key);
+    let closed = users::table.filter(users::is_active.eq(false));
+    diesel::update(closed.filter(users::email_key.eq_any(further)))
+        .set(users::email_verified.eq(false))
+        .execute(conn)
 }
 
 /// Removes every further address of an account.

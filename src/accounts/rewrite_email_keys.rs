@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 
-use diesel::dsl::sql;
+use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::account_addresses::delete_further_addresses;
+use super::account_addresses::{delete_further_addresses, unverify_closed_owners};
 use super::email_key::email_key;
 use crate::db::schema::users;
 use crate::db::{Conn, Database, DbError, on_unique_violation};
@@ -120,7 +120,14 @@ impl EarlierKey {
                 .execute(conn)
         })?;
         if written.is_some() && self.is_verified {
-            delete_further_addresses(conn, &[&self.key])?;
+            // A closed account takes no address away.
+            unverify_closed_owners(conn, &[&self.key])?;
+            let own = users::table
+                .find(self.id)
+                .filter(users::email_verified.eq(true));
+            if diesel::select(exists(own)).get_result(conn)? {
+                delete_further_addresses(conn, &[&self.key])?;
+            }
         }
         Ok(written.is_some())
     }

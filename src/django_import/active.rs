@@ -218,8 +218,11 @@ impl ActiveColumns {
             times.push((time, text));
         }
         for column in &self.active {
+            cases += &format!(" WHEN {} IN ('', {FALSE}) THEN '0'", flag(column));
+        }
+        // One column that closes the account is enough, whatever the others hold.
+        for column in &self.active {
             let flag = flag(column);
-            cases += &format!(" WHEN {flag} IN ('', {FALSE}) THEN '0'");
             cases += &format!(
                 " WHEN {flag} NOT IN ({TRUE}) AND {flag} NOT LIKE '{DATE}' THEN 'unreadable'"
             );

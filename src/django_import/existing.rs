@@ -1,15 +1,17 @@
 //! Loads what this database already holds of the values in a batch.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use diesel::prelude::*;
 
+use super::item::ImportItem;
 use super::ledger::ImportRecord;
 use super::moves::ValueMoves;
 use super::report::{RefusalReason, RefusedRow};
 use super::row::DjangoUser;
 use super::same_person::identity_problem;
+use crate::accounts::account_addresses::FurtherAddress;
 use crate::accounts::{User, UserKey};
 use crate::db::schema::users;
 use crate::db::{Conn, DbError, take_ids};
@@ -43,6 +45,8 @@ pub(super) struct ExistingRows {
     pub(super) workos_ids: HashMap<String, UserId>,
     /// Username → account.
     pub(super) usernames: HashMap<String, UserId>,
+    /// Email key → the account with this further address.
+    further: HashMap<String, UserId>,
 }
 
 /// The emails and WorkOS ids that a dry run would have written so far, and the row of each. A dry
@@ -54,6 +58,8 @@ pub(super) struct SimulatedValues {
     owners: HashMap<u64, UserId>,
     /// The accounts that the dry run would have closed so far.
     closed: HashSet<UserId>,
+    /// The items that the dry run would have removed so far.
+    removed: BTreeSet<ImportItem>,
 }
 
 /// How a dry run remembers a username: unlike every email and WorkOS id.
@@ -74,6 +80,11 @@ impl SimulatedValues {
         self.closed.contains(&id)
     }
 
+    /// Notes that an item was removed; `false` if it was noted before.
+    pub(super) fn remove(&mut self, item: ImportItem) -> bool {
+        self.removed.insert(item)
+    }
+
     pub(super) fn owner(&self, value: &str) -> Option<UserId> {
         self.owners.get(&self.hasher.hash_one(value)).copied()
     }
@@ -90,7 +101,7 @@ impl ExistingRows {
         let mut ids: Vec<UserId> = rows.iter().filter_map(|row| row.key.id()).collect();
         records.extend(ImportRecord::with_ids(conn, &ids)?);
         ids.extend(text_keys.values());
-        let emails: Vec<&str> = rows
+        let email_keys: Vec<&str> = rows
             .iter()
             .filter_map(|row| row.email.as_ref().ok())
             .map(|email| email.key.as_str())
@@ -101,12 +112,14 @@ impl ExistingRows {
             .collect();
         let with_id = users::table.filter(users::id.eq_any(&ids));
         let found: Vec<User> = with_id.select(User::as_select()).load(conn)?;
-        let with_email = users::table.filter(users::email_key.eq_any(&emails));
+        let with_email = users::table.filter(users::email_key.eq_any(&email_keys));
         let owners: Vec<User> = with_email.select(User::as_select()).load(conn)?;
         let emails = owners
             .iter()
             .map(|owner| (owner.email_key.clone(), owner.id))
             .collect();
+        let further = FurtherAddress::among(conn, &email_keys)?.into_iter();
+        let further = further.map(|address| (address.email_key, address.user_id));
         let mut existing = Self {
             users: found.into_iter().map(|user| (user.id, user)).collect(),
             text_keys,
@@ -116,9 +129,10 @@ impl ExistingRows {
                 .collect(),
             emails,
             batch: ids.iter().copied().collect(),
-            email_owners: email_owners(conn, owners)?,
+            email_owners: with_records(conn, owners)?,
             workos_ids: HashMap::new(),
             usernames: usernames(conn, rows)?,
+            further: further.collect(),
         };
         if !workos_ids.is_empty() {
             let linked = users::table.filter(users::workos_user_id.eq_any(&workos_ids));
@@ -137,6 +151,12 @@ impl ExistingRows {
             UserKey::Id(id) => *id,
             UserKey::Text(text) => self.text_keys.get(text).copied().unwrap_or_default(),
         }
+    }
+
+    /// Whether another account has this email as a further address.
+    pub(super) fn is_further_of_another(&self, id: UserId, email_key: &str) -> bool {
+        let holder = self.further.get(email_key);
+        holder.is_some_and(|holder| *holder != id)
     }
 
     /// In a dry run: takes the accounts of the table `old` for those of the table `new`.
@@ -168,6 +188,25 @@ impl ExistingRows {
         let table = record.source_table.clone();
         let table = table.filter(|_| reason == RefusalReason::OfOtherTable);
         Some(RefusedRow::new(&row.key, reason).of_table(table))
+    }
+
+    /// The open account that a refused row may belong to, which Django has closed: one that nothing here has opened
+    /// since Django closed it. Rows of other people may have its key by chance.
+    pub(super) fn open_account(
+        &self,
+        id: UserId,
+        row: &DjangoUser,
+        refused: RefusalReason,
+    ) -> Option<&User> {
+        let (user, record) = (self.users.get(&id)?, self.records.get(&id)?);
+        let may_be_theirs = match refused {
+            RefusalReason::OfOtherTable => {
+                record.django_id.as_deref() == row.key.django_id()
+                    && identity_problem((user, record), row).is_none()
+            }
+            reason => reason == RefusalReason::Unproven,
+        };
+        (may_be_theirs && user.is_active && record.is_active).then_some(user)
     }
 
     /// Whether the account of a row may get an email or username that `owner` has, and how. `kept`: the accounts that keep
@@ -231,7 +270,8 @@ fn usernames(conn: &mut Conn, rows: &[DjangoUser]) -> QueryResult<HashMap<String
     Ok(named.filter_map(|(name, id)| Some((name?, id))).collect())
 }
 
-fn email_owners(
+/// The imported ones of these accounts, with their records.
+pub(super) fn with_records(
     conn: &mut Conn,
     owners: Vec<User>,
 ) -> QueryResult<HashMap<UserId, (User, ImportRecord)>> {

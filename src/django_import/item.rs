@@ -20,8 +20,14 @@ pub(super) struct AcceptedRow<'a> {
     pub(super) row: &'a DjangoUser,
     /// Whether the account is new here.
     pub(super) is_new: bool,
-    /// Whether Django's email of the account counts as verified.
-    pub(super) is_email_verified: bool,
+    /// Whether the account is open after the batch.
+    pub(super) is_open: bool,
+    /// Whether the batch verifies the account's email, and so removes and forgets its identities.
+    pub(super) verifies_email: bool,
+    /// Whether the account gets another email in the batch.
+    pub(super) changes_email: bool,
+    /// Whether the row's email is the verified own address of the account after the batch.
+    pub(super) has_verified_email: bool,
     /// Whether the account still has the imported password.
     pub(super) is_unchanged: bool,
     /// Whether the password stays withheld, as it was by an earlier run.
@@ -182,13 +188,8 @@ pub(super) fn recorded_app(conn: &mut Conn, user_id: UserId) -> QueryResult<Opti
     value.first(conn).optional()
 }
 
-/// Reads the recorded items of the accounts of a batch.
-pub(super) fn recorded_items(
-    conn: &mut Conn,
-    accepted: &[AcceptedRow<'_>],
-) -> QueryResult<RecordedItems> {
-    let known = accepted.iter().filter(|accepted| !accepted.is_new);
-    let ids: Vec<UserId> = known.map(|accepted| accepted.user_id).collect();
+/// Reads the recorded items of these accounts.
+pub(super) fn recorded_items(conn: &mut Conn, ids: Vec<UserId>) -> QueryResult<RecordedItems> {
     let mut recorded = RecordedItems::new();
     if ids.is_empty() {
         return Ok(recorded);

@@ -4,17 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
-use super::item::{AcceptedRow, ImportItem, ItemKind};
-use super::report::{CountLabel, ImportTally};
+use super::item::{ImportItem, ItemKind};
 use crate::accounts::account_addresses::FurtherAddress;
 use crate::db::Conn;
 use crate::db::schema::{account_groups, identities, users};
 use crate::ids::UserId;
 
-/// The accounts that have the addresses and identities of a batch.
+/// The accounts that have the addresses and identities of a batch here.
 pub(super) struct ItemConflicts {
-    /// Address → account, verified own addresses and further ones.
-    addresses: HashMap<String, UserId>,
+    /// Further address → account.
+    further: HashMap<String, UserId>,
+    /// Verified own address → account.
+    own: HashMap<String, UserId>,
     /// Issuer and subject → account.
     identities: HashMap<(String, String), UserId>,
     /// The accounts with an identity at an issuer.
@@ -23,13 +24,10 @@ pub(super) struct ItemConflicts {
 }
 
 impl ItemConflicts {
-    pub(super) fn load(
-        conn: &mut Conn,
-        accepted: &[AcceptedRow<'_>],
-        items: &[ImportItem],
-    ) -> QueryResult<Self> {
+    pub(super) fn load(conn: &mut Conn, items: &[ImportItem]) -> QueryResult<Self> {
         let mut found = Self {
-            addresses: HashMap::new(),
+            further: HashMap::new(),
+            own: HashMap::new(),
             identities: HashMap::new(),
             linked: HashSet::new(),
             groups: HashSet::new(),
@@ -41,19 +39,12 @@ impl ItemConflicts {
         if !keys.is_empty() {
             let further = FurtherAddress::among(conn, &keys)?.into_iter();
             let further = further.map(|address| (address.email_key, address.user_id));
-            found.addresses.extend(further);
+            found.further.extend(further);
             let own = users::table.filter(users::email_key.eq_any(&keys));
             let own = own.filter(users::email_verified.eq(true));
             let own: Vec<(String, UserId)> =
                 own.select((users::email_key, users::id)).load(conn)?;
-            found.addresses.extend(own);
-            // In a dry run the accounts of this batch are not in the table.
-            let new = accepted.iter().filter(|accepted| accepted.is_new);
-            for accepted in new.filter(|accepted| accepted.is_email_verified) {
-                if let Ok(email) = &accepted.row.email {
-                    found.addresses.insert(email.key.clone(), accepted.user_id);
-                }
-            }
+            found.own.extend(own);
         }
         let wanted = of_kind(ItemKind::Identity);
         let (subjects, ids): (Vec<&str>, Vec<UserId>) = wanted
@@ -80,74 +71,57 @@ impl ItemConflicts {
         Ok(found)
     }
 
-    /// Whether the identity is linked to the account already.
-    pub(super) fn is_linked(&self, item: &ImportItem) -> bool {
-        self.identity_owner(item) == Some(item.user_id)
-    }
-
-    fn identity_owner(&self, item: &ImportItem) -> Option<UserId> {
-        let (issuer, subject) = item.identity()?;
-        let key = (issuer.to_owned(), subject.to_owned());
-        self.identities.get(&key).copied()
-    }
-
-    /// The items without those that another account has, which are noted.
-    pub(super) fn without(
-        &self,
-        items: Vec<ImportItem>,
-        accepted: &[AcceptedRow<'_>],
-        tally: &mut ImportTally,
-    ) -> Vec<ImportItem> {
-        const ADDRESS: CountLabel = (
-            "further email addresses of other accounts, not imported",
-            "further email address of another account, not imported",
-        );
-        const IDENTITY: CountLabel = (
-            "identities of other accounts, not imported",
-            "identity of another account, not imported",
-        );
-        const SECOND: CountLabel = (
-            "second identities at a provider, not imported",
-            "second identity at a provider, not imported",
-        );
-        let (mut addresses, mut subjects) = (HashSet::new(), HashSet::new());
-        let mut issuers = HashSet::new();
-        let mut kept = Vec::with_capacity(items.len());
-        for item in items {
-            let (id, value) = (item.user_id, &item.value);
-            let problem = match item.kind {
-                ItemKind::Address => {
-                    let taken = self.addresses.contains_key(value);
-                    (taken || !addresses.insert(value.clone())).then_some(ADDRESS)
-                }
-                ItemKind::Identity => {
-                    let issuer = item.identity().map_or("", |(issuer, _)| issuer).to_owned();
-                    let place = (id, issuer);
-                    let owner = self.identity_owner(&item);
-                    let taken = owner.is_some_and(|owner| owner != id);
-                    if taken || !subjects.insert(value.clone()) {
-                        Some(IDENTITY)
-                    } else if owner.is_none()
-                        && (self.linked.contains(&place) || !issuers.insert(place))
-                    {
-                        Some(SECOND)
-                    } else {
-                        None
-                    }
-                }
-                ItemKind::Group if self.groups.contains(&(id, value.clone())) => continue,
-                ItemKind::Group | ItemKind::Totp | ItemKind::Withheld | ItemKind::Closed => None,
-            };
-            match problem {
-                Some(problem) => {
-                    let mut rows = accepted.iter();
-                    if let Some(found) = rows.find(|accepted| accepted.user_id == id) {
-                        tally.note(problem, &found.row.key);
-                    }
-                }
-                None => kept.push(item),
+    /// The account that has the address as a further one, or the identity.
+    pub(super) fn holder(&self, item: &ImportItem) -> Option<UserId> {
+        match item.identity() {
+            Some((issuer, subject)) => {
+                let key = (issuer.to_owned(), subject.to_owned());
+                self.identities.get(&key).copied()
             }
+            None => self.further.get(&item.value).copied(),
         }
-        kept
+    }
+
+    /// The account that has the address as its verified own one.
+    pub(super) fn owner(&self, item: &ImportItem) -> Option<UserId> {
+        let address = (item.kind == ItemKind::Address).then_some(&item.value)?;
+        self.own.get(address).copied()
+    }
+
+    /// Whether the account has the item already.
+    pub(super) fn is_theirs(&self, item: &ImportItem) -> bool {
+        self.holder(item) == Some(item.user_id)
+    }
+
+    /// Leaves out an item that is removed.
+    pub(super) fn forget(&mut self, item: &ImportItem) {
+        if self.holder(item) != Some(item.user_id) {
+            return;
+        }
+        match item.identity() {
+            Some((issuer, subject)) => {
+                let key = (issuer.to_owned(), subject.to_owned());
+                self.identities.remove(&key);
+                self.linked.remove(&(item.user_id, issuer.to_owned()));
+            }
+            None => drop(self.further.remove(&item.value)),
+        }
+    }
+
+    /// Leaves out the identities of an account.
+    pub(super) fn forget_identities(&mut self, id: UserId) {
+        self.identities.retain(|_, holder| *holder != id);
+        self.linked.retain(|(holder, _)| *holder != id);
+    }
+
+    /// Whether the account has an identity at an issuer.
+    pub(super) fn has_identity(&self, place: &(UserId, String)) -> bool {
+        self.linked.contains(place)
+    }
+
+    /// Whether the account is in the group already.
+    pub(super) fn is_in_group(&self, item: &ImportItem) -> bool {
+        let member = (item.user_id, item.value.clone());
+        item.kind == ItemKind::Group && self.groups.contains(&member)
     }
 }

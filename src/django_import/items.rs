@@ -4,22 +4,25 @@
 //! removed here stays removed. An item that is no longer in Django is removed here too. Nothing is added
 //! to an account whose password was changed here: it may belong to another person by now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use diesel::prelude::*;
 
+use super::existing::SimulatedValues;
 use super::factor_import::import_factors;
 use super::flag_options::FlagOptions;
 use super::item::{AcceptedRow, ImportItem, ItemKind, RecordedItems, forget_all, recorded_items};
+use super::item_claims::ItemClaims;
 use super::item_conflicts::ItemConflicts;
-use super::report::{CountLabel, ImportTally};
-use super::row::DjangoUser;
-use crate::accounts::account_addresses::FurtherAddress;
-use crate::accounts::email_key;
+use super::new_items::{new_items, without_conflicts};
+use super::report::ImportTally;
+use super::wanted::WantedItems;
+use crate::accounts::account_addresses::{FurtherAddress, unverify_closed_owners};
 use crate::accounts::groups::GroupMembership;
 use crate::clock::Timestamp;
-use crate::db::schema::identities;
+use crate::db::schema::{identities, users};
 use crate::db::{Conn, DbError, insert_all};
+use crate::ids::UserId;
 use crate::keys::Keys;
 
 /// How items are imported.
@@ -36,61 +39,58 @@ pub(super) struct ItemImport {
 }
 
 impl ItemImport {
-    /// Imports the items of a batch, or only counts them in a dry run.
+    /// Imports the items of a batch, or only counts them in a dry run, which remembers what it would have removed in
+    /// `simulated`. `claims`: which accounts get which addresses and identities.
     pub(super) fn sync(
         &self,
         conn: &mut Conn,
         accepted: &[AcceptedRow<'_>],
+        claims: &ItemClaims,
         now: Timestamp,
-        dry_run: bool,
+        mut simulated: Option<&mut SimulatedValues>,
     ) -> Result<ImportTally, DbError> {
         let mut tally = ImportTally::default();
-        let recorded = recorded_items(conn, accepted)?;
-        let (mut added, mut removed) = (Vec::new(), Vec::new());
-        for accepted in accepted {
-            let id = accepted.user_id;
-            let known = recorded.get(&id).cloned().unwrap_or_default();
-            let (wanted, unresolved) = self.wanted(accepted.row, &mut tally);
-            let kinds = [ItemKind::Address, ItemKind::Identity, ItemKind::Group];
-            for (kind, is_read) in kinds.into_iter().zip(self.reads) {
-                let of_kind = |items: &BTreeSet<(ItemKind, String)>| -> BTreeSet<String> {
-                    let items = items.iter().filter(|(other, _)| *other == kind);
-                    items.map(|(_, value)| value.clone()).collect()
-                };
-                let (known, wanted) = (of_kind(&known), of_kind(&wanted));
-                let item = |value: &String| ImportItem {
-                    user_id: id,
-                    kind,
-                    value: value.clone(),
-                };
-                added.extend(wanted.difference(&known).map(item));
-                if is_read {
-                    let gone = known.difference(&wanted).map(item);
-                    removed.extend(gone.filter(|item| !may_be_among(item, &unresolved)));
-                }
-            }
-            if !accepted.is_unchanged {
-                let before = added.len();
-                added.retain(|item| item.user_id != id);
-                if added.len() < before {
-                    const CHANGED: CountLabel = (
-                        "passwords changed here, so that addresses, identities and groups that are new in Django are not added",
-                        "password changed here, so that addresses, identities and groups that are new in Django are not added",
-                    );
-                    tally.note(CHANGED, &accepted.row.key);
-                }
+        let known = accepted.iter().filter(|accepted| !accepted.is_new);
+        let mut recorded = recorded_items(conn, known.map(|accepted| accepted.user_id).collect())?;
+        // Outside a dry run, they are forgotten.
+        let verified = accepted.iter().filter(|accepted| accepted.verifies_email);
+        for id in verified.map(|accepted| accepted.user_id) {
+            if let Some(items) = recorded.get_mut(&id) {
+                items.retain(|(kind, _)| *kind != ItemKind::Identity);
             }
         }
-        let conflicts = ItemConflicts::load(conn, accepted, &added)?;
-        let added = conflicts.without(added, accepted, &mut tally);
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
+        for accepted in accepted {
+            let known = recorded.get(&accepted.user_id);
+            let wanted = WantedItems::of(accepted.row, &self.issuers, &mut tally);
+            added.extend(new_items(accepted, (&wanted, known), claims, &mut tally));
+            let item = |(kind, value): &(ItemKind, String)| ImportItem {
+                user_id: accepted.user_id,
+                kind: *kind,
+                value: value.clone(),
+            };
+            let known = known.into_iter().flatten().map(item);
+            removed.extend(known.filter(|item| self.reads(item.kind) && !wanted.may_have(item)));
+        }
+        remove(conn, removed.clone(), simulated.as_deref_mut(), &mut tally)?;
+        let taken = taken_own_addresses(conn, accepted, simulated.is_some())?;
+        remove(conn, taken, simulated.as_deref_mut(), &mut tally)?;
+        let mut conflicts = ItemConflicts::load(conn, &added)?;
+        // In a dry run, they are still there.
+        removed.iter().for_each(|item| conflicts.forget(item));
+        let verified = accepted.iter().filter(|accepted| accepted.verifies_email);
+        verified.for_each(|accepted| conflicts.forget_identities(accepted.user_id));
+        let (added, taken) = without_conflicts(added, &conflicts, (accepted, claims), &mut tally);
         for item in &added {
             tally.count_item(item.kind.labels()[0]);
         }
-        for item in &removed {
-            tally.count_item(item.kind.labels()[1]);
-        }
+        let taken = taken.into_iter();
+        let (forgotten, taken): (Vec<_>, Vec<_>) =
+            taken.partition(|item| claims.is_forgotten(item));
+        remove(conn, taken, simulated.as_deref_mut(), &mut tally)?;
+        let dry_run = simulated.is_some();
         if !dry_run {
-            for item in &removed {
+            for item in forgotten {
                 item.delete(conn)?;
             }
             insert_items(conn, &added, &conflicts)?;
@@ -104,6 +104,23 @@ impl ItemImport {
             &mut tally,
         )?;
         Ok(tally)
+    }
+
+    /// Whether Django has a table of addresses or identities, which can move between accounts.
+    pub(super) fn has_tables(&self) -> bool {
+        let [addresses, identities, _] = self.reads;
+        addresses || identities
+    }
+
+    /// Whether Django has the table of a kind.
+    fn reads(&self, kind: ItemKind) -> bool {
+        let [addresses, identities, groups] = self.reads;
+        match kind {
+            ItemKind::Address => addresses,
+            ItemKind::Identity => identities,
+            ItemKind::Group => groups,
+            ItemKind::Totp | ItemKind::Withheld | ItemKind::Closed => false,
+        }
     }
 
     /// Records with which options the closed accounts were closed, and forgets those of open ones.
@@ -138,58 +155,67 @@ impl ItemImport {
         }
         Ok(())
     }
-
-    /// The items that the account has in Django, and the subjects of identities whose issuer is unknown.
-    fn wanted(
-        &self,
-        row: &DjangoUser,
-        tally: &mut ImportTally,
-    ) -> (BTreeSet<(ItemKind, String)>, BTreeSet<String>) {
-        const UNVERIFIED: CountLabel = (
-            "further email addresses that are not verified, not imported",
-            "further email address that is not verified, not imported",
-        );
-        const NO_ISSUER: CountLabel = (
-            "identities at providers whose issuers are unknown, not imported; see --issuer",
-            "identity at a provider whose issuer is unknown, not imported; see --issuer",
-        );
-        let (mut wanted, mut unresolved) = (BTreeSet::new(), BTreeSet::new());
-        let own = row.email.as_ref().map(|email| email.key.as_str());
-        for address in &row.related.addresses {
-            let key = email_key(address.email.trim());
-            if own == Ok(key.as_str()) {
-                continue;
-            }
-            match address.verified && crate::accounts::email_problem(&key).is_none() {
-                true => drop(wanted.insert((ItemKind::Address, key))),
-                false => tally.note(UNVERIFIED, &row.key),
-            }
-        }
-        for identity in &row.related.identities {
-            let named = self.issuers.get(&identity.provider);
-            tally.providers.insert(identity.provider.clone());
-            match named.or(identity.issuer.as_ref()) {
-                Some(issuer) => {
-                    let value = format!("{issuer} {}", identity.subject);
-                    wanted.insert((ItemKind::Identity, value));
-                }
-                None => {
-                    let provider = identity.provider.escape_debug();
-                    tally.note(NO_ISSUER, format_args!("{} ({provider})", row.key));
-                    unresolved.insert(identity.subject.clone());
-                }
-            }
-        }
-        let groups = row.related.groups.iter();
-        wanted.extend(groups.map(|name| (ItemKind::Group, name.clone())));
-        (wanted, unresolved)
-    }
 }
 
-/// Whether an identity may be one of those whose issuer is unknown in this run, and so not be gone.
-fn may_be_among(item: &ImportItem, subjects: &BTreeSet<String>) -> bool {
-    item.identity()
-        .is_some_and(|(_, subject)| subjects.contains(subject))
+/// The further addresses of other accounts that are verified own ones of these accounts. A closed account takes none.
+fn taken_own_addresses(
+    conn: &mut Conn,
+    accepted: &[AcceptedRow<'_>],
+    dry_run: bool,
+) -> QueryResult<Vec<ImportItem>> {
+    let owners = accepted
+        .iter()
+        .filter(|accepted| accepted.is_open && accepted.has_verified_email);
+    let emails = owners.filter_map(|owner| Some((owner.row.email.as_ref().ok()?, owner.user_id)));
+    let emails: HashMap<&str, UserId> =
+        emails.map(|(email, id)| (email.key.as_str(), id)).collect();
+    if emails.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<&str> = emails.keys().copied().collect();
+    let mut found = FurtherAddress::among(conn, &keys)?;
+    found.retain(|address| emails.get(address.email_key.as_str()) != Some(&address.user_id));
+    if !found.is_empty() && !dry_run {
+        // Unless the account has changed since the batch read it.
+        let keys: Vec<&String> = found.iter().map(|address| &address.email_key).collect();
+        let verified = users::table.filter(users::email_verified.eq(true));
+        let verified = verified.filter(users::is_active.eq(true));
+        let verified = verified.filter(users::email_key.eq_any(keys));
+        let verified: Vec<String> = verified.select(users::email_key).load(conn)?;
+        found.retain(|address| verified.contains(&address.email_key));
+    }
+    let items = found.into_iter().map(|address| ImportItem {
+        user_id: address.user_id,
+        kind: ItemKind::Address,
+        value: address.email_key,
+    });
+    Ok(items.collect())
+}
+
+/// Removes and forgets items, and counts them. In a dry run, an item that another batch has removed does not count.
+fn remove(
+    conn: &mut Conn,
+    items: Vec<ImportItem>,
+    simulated: Option<&mut SimulatedValues>,
+    tally: &mut ImportTally,
+) -> QueryResult<()> {
+    match simulated {
+        Some(simulated) => {
+            for item in items {
+                let removed = item.kind.labels()[1];
+                if simulated.remove(item) {
+                    tally.count_item(removed);
+                }
+            }
+        }
+        None => {
+            for item in items {
+                item.delete(conn)?;
+                tally.count_item(item.kind.labels()[1]);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn insert_items(
@@ -202,12 +228,13 @@ fn insert_items(
     }
     let of_kind = |kind| added.iter().filter(move |item| item.kind == kind);
     let addresses: Vec<_> = of_kind(ItemKind::Address)
+        .filter(|item| !conflicts.is_theirs(item))
         .map(|item| FurtherAddress {
             email_key: item.value.clone(),
             user_id: item.user_id,
         })
         .collect();
-    let links = of_kind(ItemKind::Identity).filter(|item| !conflicts.is_linked(item));
+    let links = of_kind(ItemKind::Identity).filter(|item| !conflicts.is_theirs(item));
     let links = links.filter_map(|item| Some((item.identity()?, item.user_id)));
     let links: Vec<_> = links
         .map(|((issuer, subject), user_id)| {
@@ -226,6 +253,8 @@ fn insert_items(
         .collect();
     if !addresses.is_empty() {
         FurtherAddress::insert_all(conn, &addresses)?;
+        let keys = addresses.iter().map(|address| address.email_key.as_str());
+        unverify_closed_owners(conn, &keys.collect::<Vec<_>>())?;
     }
     if !links.is_empty() {
         insert_all!(conn, identities::table, &links)?;

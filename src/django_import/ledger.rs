@@ -85,6 +85,13 @@ impl ImportRecord {
             .execute(conn)
     }
 
+    /// Notes that Django has closed the account.
+    pub(super) fn set_closed(conn: &mut Conn, user_id: UserId) -> QueryResult<usize> {
+        diesel::update(django_imports::table.find(user_id))
+            .set(django_imports::is_active.eq(false))
+            .execute(conn)
+    }
+
     /// Notes that these accounts belong to rows of this table.
     pub(super) fn set_source_table(
         conn: &mut Conn,

@@ -71,6 +71,19 @@ impl UserMerge {
         merge
     }
 
+    /// Closes the account and changes nothing else. `record`: the account's record, in which it is open.
+    pub(super) fn closing(mut record: ImportRecord) -> Self {
+        record.is_active = false;
+        Self {
+            changes: UserChanges {
+                is_active: Some(false),
+                ..UserChanges::default()
+            },
+            record,
+            rehashed: false,
+        }
+    }
+
     /// Adds what follows from the other changes. If the import verifies the email, a password that was
     /// set here before is replaced by Django's: the account may have been registered by another person.
     pub(super) fn complete(

@@ -3,19 +3,17 @@
 use diesel::prelude::*;
 
 use super::existing::{SimulatedValues, simulated_username};
-use super::factor_import::remove_unknown_factor;
-use super::item::{AcceptedRow, ItemKind, forget_all};
+use super::item::AcceptedRow;
 use super::ledger::{ImportRecord, profile_digest};
-use super::merge::{UserChanges, UserMerge};
+use super::merge::UserChanges;
+use super::planned_update::PlannedUpdate;
 use super::report::{CountLabel, ImportTally};
-use crate::accounts::account_addresses::delete_further_addresses;
-use crate::accounts::{User, key_without_email, sessions_ended};
+use crate::accounts::{User, key_without_email};
 use crate::clock::Timestamp;
-use crate::db::schema::{identities, users};
+use crate::db::schema::users;
 use crate::db::{Conn, DbError, insert_all};
 use crate::ids::UserId;
 use crate::keys::Keys;
-use crate::sessions::{SessionRow, WorkosRevocation};
 
 /// Values for the insert of an imported account.
 #[derive(Clone, Debug, Insertable)]
@@ -61,14 +59,6 @@ pub(super) struct BatchPlan<'a> {
     pub(super) tally: ImportTally,
 }
 
-/// Changes to an account that was imported before.
-pub(super) struct PlannedUpdate {
-    pub(super) user: User,
-    pub(super) merge: UserMerge,
-    /// Whether part of the row was refused.
-    pub(super) refused: bool,
-}
-
 impl<'a> BatchPlan<'a> {
     /// The accounts that keep their email, and those that keep their username.
     pub(super) fn take_kept(&mut self) -> [Vec<UserId>; 2] {
@@ -104,6 +94,14 @@ impl<'a> BatchPlan<'a> {
         let opens = |update: &&PlannedUpdate| update.merge.changes.is_active == Some(true);
         for update in self.changed.iter().filter(opens) {
             self.tally.note(REOPENED, update.user.key());
+        }
+        const CLOSED: CountLabel = (
+            "accounts closed although other values of their rows cannot be imported",
+            "account closed although other values of its row cannot be imported",
+        );
+        let closes = |update: &&PlannedUpdate| update.only_closes;
+        for update in self.changed.iter().filter(closes) {
+            self.tally.note(CLOSED, update.user.key());
         }
         const RELEASED: CountLabel = (
             "closed accounts gave up their emails for active ones",
@@ -195,9 +193,6 @@ impl<'a> BatchPlan<'a> {
         tally.inserted = count(self.new.len());
         if !self.new.is_empty() {
             let (new, records): (Vec<ImportedUser>, Vec<_>) = self.new.into_iter().unzip();
-            let verified = new.iter().filter(|user| user.email_verified);
-            let keys: Vec<&str> = verified.map(|user| user.email_key.as_str()).collect();
-            delete_further_addresses(conn, &keys)?;
             insert_all!(conn, users::table, &new)?;
             ImportRecord::insert_all(conn, &records)?;
         }
@@ -227,75 +222,6 @@ fn release_email(
         record.save(conn)?;
     }
     Ok(())
-}
-
-/// The account, unless it has changed since it was read.
-macro_rules! as_read {
-    ($user:expr) => {
-        users::table
-            .find($user.id)
-            .filter(users::password.eq(&$user.password))
-            .filter(users::email.eq(&$user.email))
-            .filter(users::is_active.eq($user.is_active))
-            .filter(users::token_version.eq($user.token_version))
-    };
-}
-
-impl PlannedUpdate {
-    /// Frees an email and a username that will be replaced, since another account of the batch may get them.
-    fn give_up_values(&self, conn: &mut Conn) -> QueryResult<()> {
-        let changes = &self.merge.changes;
-        if changes.email_key.is_none() && changes.username.is_none() {
-            return Ok(());
-        }
-        let email = changes.email_key.as_ref();
-        let email = email.map(|_| users::email_key.eq(key_without_email(self.user.id)));
-        let username = changes.username.as_ref();
-        let username = username.map(|_| users::username.eq(None::<String>));
-        let freed = diesel::update(as_read!(self.user)).set((email, username));
-        freed.execute(conn)?;
-        Ok(())
-    }
-
-    /// Writes the changes, unless the account has changed since it was read.
-    fn execute(
-        &self,
-        conn: &mut Conn,
-        keys: Option<&Keys>,
-        now: Timestamp,
-    ) -> Result<bool, DbError> {
-        let Self { user, merge, .. } = self;
-        if merge.changes == UserChanges::default() {
-            return Ok(false);
-        }
-        let ended = merge.ends_sessions(user).then(|| sessions_ended(now));
-        // Before the trigger of a deactivation revokes them.
-        let open = match &ended {
-            Some(_) => SessionRow::active_of_user(conn, user.id, now)?,
-            None => Vec::new(),
-        };
-        let changed = diesel::update(as_read!(user)).set((&merge.changes, ended));
-        if changed.execute(conn)? == 0 {
-            return Ok(false);
-        }
-        merge.record.save(conn)?;
-        if merge.changes.email_verified == Some(true) {
-            let key = merge.changes.email_key.as_ref();
-            delete_further_addresses(conn, &[key.unwrap_or(&user.email_key)])?;
-        }
-        if merge.ends_sessions(user) {
-            SessionRow::revoke_all_of_user(conn, user.id, now)?;
-            let sids = open.iter().filter_map(|row| row.workos_sid.as_ref());
-            WorkosRevocation::request(conn, sids, now)?;
-        }
-        if merge.verifies_email(user) {
-            let links = identities::table.filter(identities::user_id.eq(user.id));
-            diesel::delete(links).execute(conn)?;
-            forget_all(conn, user.id, ItemKind::Identity)?;
-            remove_unknown_factor(conn, keys, user.id, now)?;
-        }
-        Ok(true)
-    }
 }
 
 fn count(number: usize) -> u64 {

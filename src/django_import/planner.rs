@@ -1,20 +1,23 @@
 //! Plans and executes the import of users, batch by batch.
 
+mod closed_rows;
 mod emails;
 mod insert;
+mod reading;
 mod update;
 
 use super::ambiguous_names::AmbiguousNames;
 use super::error::ImportError;
 use super::existing::{ExistingRows, SimulatedValues};
+use super::item::ItemKind;
+use super::item_claims::ItemClaims;
 use super::items::ItemImport;
 use super::key::{KeyColumn, WITHOUT_HYPHENS, is_uuid_without_hyphens};
-use super::ledger::ImportRecord;
 use super::options::ImportOptions;
 use super::pass::ImportPass;
 use super::plan::BatchPlan;
 use super::report::{ImportTally, RefusalReason, RefusedRow};
-use super::row::{DjangoUser, RawUser};
+use super::row::{ClosedUser, DjangoUser, RawUser, RefusedUser};
 use super::second_factor::DjangoFactor;
 use super::source::DjangoUserTable;
 use super::survey::TableSurvey;
@@ -23,6 +26,7 @@ use super::usernames::UsernameContext;
 use super::withheld::WithheldPasswords;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
+use crate::ids::UserId;
 use crate::settings::LoginField;
 
 /// Imports users, batch by batch.
@@ -39,6 +43,7 @@ pub(super) struct ImportPlanner {
     login_field: LoginField,
     ambiguous_names: AmbiguousNames,
     survey: TableSurvey,
+    claims: ItemClaims,
     /// What a dry run would have written so far; `None` outside a dry run.
     simulated: Option<SimulatedValues>,
     clock: Clock,
@@ -65,42 +70,15 @@ impl ImportPlanner {
             login_field: options.login_field,
             ambiguous_names: AmbiguousNames::default(),
             survey: TableSurvey::default(),
+            claims: ItemClaims::default(),
             simulated: options.dry_run.then(SimulatedValues::default),
             clock: clock.clone(),
             now: clock.now(),
         }
     }
 
-    /// Reads the whole table with `for_each_batch`, unless nothing was imported before.
-    pub(super) fn survey(
-        &mut self,
-        target: &Database,
-        for_each_batch: impl FnOnce(
-            &mut dyn FnMut(Vec<RawUser>) -> Result<(), ImportError>,
-        ) -> Result<(), ImportError>,
-    ) -> Result<(), ImportError> {
-        let is_first =
-            target.read_blocking(|conn| Ok::<_, DbError>(!ImportRecord::has_any(conn)?))?;
-        if is_first {
-            return Ok(());
-        }
-        for_each_batch(&mut |batch| {
-            for raw in &batch {
-                if let Ok(key) = self.keys.read(raw.c_key.clone()) {
-                    self.survey.keys.add(&key);
-                }
-            }
-            let (rows, _) = self.check(batch);
-            let existing = target.read_blocking(|conn| self.load(conn, &rows))?;
-            self.survey.add(&existing, &rows, &self.source_table);
-            Ok(())
-        })?;
-        self.survey.complete();
-        Ok(())
-    }
-
     /// The rows that can be imported, and the others.
-    fn check(&self, batch: Vec<RawUser>) -> (Vec<DjangoUser>, Vec<RefusedRow>) {
+    fn check(&self, batch: Vec<RawUser>) -> (Vec<DjangoUser>, Vec<RefusedUser>) {
         let (mut rows, mut refused) = (Vec::with_capacity(batch.len()), Vec::new());
         for raw in batch {
             match raw.check(self.keys) {
@@ -137,30 +115,39 @@ impl ImportPlanner {
     ) -> Result<(), ImportError> {
         self.now = self.clock.now();
         let (rows, refused) = self.check(batch);
-        // The last pass reads the rows of closed accounts again.
-        if pass != ImportPass::ClosedKnown {
-            refused
-                .into_iter()
-                .for_each(|refusal| tally.refuse(refusal));
+        let mut closed = Vec::new();
+        for RefusedUser {
+            refusal,
+            closed: row,
+        } in refused
+        {
+            // The last pass reads the rows of closed accounts again.
+            if pass != ImportPass::ClosedKnown {
+                tally.refuse(refusal);
+            }
+            if pass.takes(true) {
+                closed.extend(row.map(|row| *row));
+            }
         }
         if self.login_field == LoginField::Username {
             rows.iter().for_each(|row| self.ambiguous_names.add(row));
         }
         let (done, kept) = if self.simulated.is_some() {
-            let (mut plan, items) = target.read_blocking(|conn| {
-                let plan = self.plan(conn, pass, &rows)?;
-                let items = self.items.sync(conn, &plan.accepted, self.now, true)?;
-                Ok::<_, DbError>((plan, items))
-            })?;
+            let mut plan = target.read_blocking(|conn| self.plan(conn, pass, (&rows, &closed)))?;
+            tally.add(target.read_blocking(|conn| {
+                let simulated = self.simulated.as_mut();
+                let claims = &self.claims;
+                self.items
+                    .sync(conn, &plan.accepted, claims, self.now, simulated)
+            })?);
             if let Some(simulated) = &mut self.simulated {
                 plan.remember(simulated);
             }
-            tally.add(items);
             let kept = plan.take_kept();
             (plan.simulate(), kept)
         } else {
             write_retrying_conflicts(target, |conn| {
-                let mut plan = self.plan(conn, pass, &rows)?;
+                let mut plan = self.plan(conn, pass, (&rows, &closed))?;
                 let accepted = std::mem::take(&mut plan.accepted);
                 let kept = plan.take_kept();
                 let mut tally = plan.execute(
@@ -168,7 +155,8 @@ impl ImportPlanner {
                     self.items.keys.as_ref(),
                     (&self.source_table, self.now),
                 )?;
-                tally.add(self.items.sync(conn, &accepted, self.now, false)?);
+                let claims = &self.claims;
+                tally.add(self.items.sync(conn, &accepted, claims, self.now, None)?);
                 Ok((tally, kept))
             })?
         };
@@ -198,7 +186,7 @@ impl ImportPlanner {
         &self,
         conn: &mut Conn,
         pass: ImportPass,
-        rows: &'a [DjangoUser],
+        (rows, closed): (&'a [DjangoUser], &[ClosedUser]),
     ) -> Result<BatchPlan<'a>, DbError> {
         let mut existing = self.load(conn, rows)?;
         if pass.takes(false) && self.simulated.is_none() {
@@ -216,6 +204,7 @@ impl ImportPlanner {
                 plan.tally.note(WITHOUT_HYPHENS, &row.key);
             }
             if let Some(refusal) = existing.refusal(id, row, &self.source_table) {
+                Self::name_still_open(&mut plan, &existing, (id, row), refusal.reason, true);
                 plan.tally.refuse(refusal);
                 continue;
             }
@@ -243,11 +232,27 @@ impl ImportPlanner {
                 plan.tally.refuse(refusal);
             }
         }
+        self.plan_closed_rows(conn, &mut plan, closed)?;
         Ok(plan)
     }
 
-    fn is_verified(&self, row: &DjangoUser) -> bool {
-        self.emails_verified || row.email_is_verified()
+    /// Whether the row's email counts as verified for its account. A closed account takes no address away from the one
+    /// that has it, or gets it, as a further one.
+    fn verifies_email(
+        &self,
+        existing: &ExistingRows,
+        id: UserId,
+        row: &DjangoUser,
+        is_open: bool,
+    ) -> bool {
+        let is_free = |key: &str| {
+            !existing.is_further_of_another(id, key)
+                && !self
+                    .claims
+                    .belongs_to_another(&row.key, ItemKind::Address, key)
+        };
+        (self.emails_verified || row.email_is_verified())
+            && (is_open || row.email.as_ref().is_ok_and(|email| is_free(&email.key)))
     }
 
     fn usernames(&self) -> UsernameContext<'_> {

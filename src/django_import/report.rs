@@ -6,7 +6,7 @@ use std::fmt;
 use super::options::ImportOptions;
 pub use super::refusal::{CountLabel, RefusalReason, RefusedRow};
 use super::source_notes::SourceNotes;
-use crate::accounts::UserKey;
+use crate::accounts::{User, UserKey};
 
 /// How many refused rows are named for each reason.
 const NAMED: usize = 5;
@@ -38,6 +38,8 @@ pub struct ImportTally {
     pub named: BTreeMap<CountLabel, Vec<String>>,
     /// For each remark the number of rows that it is about, and the first of them.
     pub notes: BTreeMap<CountLabel, (u64, Vec<String>)>,
+    /// For each reason all accounts that are closed in Django, or may be, and open here.
+    pub still_open: BTreeMap<CountLabel, Vec<String>>,
 }
 
 impl ImportTally {
@@ -70,6 +72,12 @@ impl ImportTally {
         self.named.entry(remark).or_default().push(key.to_string());
     }
 
+    /// Names an account that is closed in Django, or may be, and open here.
+    pub(super) fn name_still_open(&mut self, reason: CountLabel, user: &User) {
+        let name = format!("{} ({})", user.key(), user.label().escape_debug());
+        self.still_open.entry(reason).or_default().push(name);
+    }
+
     pub(super) fn note(&mut self, remark: CountLabel, row: impl fmt::Display) {
         let (count, first) = self.notes.entry(remark).or_default();
         *count += 1;
@@ -100,6 +108,9 @@ impl ImportTally {
         self.providers.extend(batch.providers);
         for (remark, accounts) in batch.named {
             self.named.entry(remark).or_default().extend(accounts);
+        }
+        for (reason, accounts) in batch.still_open {
+            self.still_open.entry(reason).or_default().extend(accounts);
         }
         for (remark, (count, first)) in batch.notes {
             let (total, named) = self.notes.entry(remark).or_default();
@@ -246,51 +257,14 @@ impl fmt::Display for ImportReport {
         for (table, count) in &self.not_imported {
             write!(f, "\n    {count:>8} {}", table.escape_debug())?;
         }
+        // The last lines are the ones that are read.
+        for (reason, accounts) in &self.users.still_open {
+            let reason = for_count(*reason, accounts.len() as u64);
+            write!(f, "\n{reason}:\n    {}", accounts.join("\n    "))?;
+        }
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_reason_has_its_count_and_a_bounded_list() {
-        let mut tally = ImportTally::default();
-        for id in 1..=3 {
-            let mut batch = ImportTally {
-                inserted: 10,
-                ..ImportTally::default()
-            };
-            for part in 0..3 {
-                batch.refuse(
-                    RefusedRow::new(id * 10 + part, RefusalReason::EmailTaken)
-                        .conflicting_with(7.into()),
-                );
-            }
-            batch.refuse(RefusedRow::new(id, RefusalReason::Nul));
-            batch.note(("texts are long", "text is long"), id);
-            tally.add(batch);
-        }
-        tally.note(("texts are short", "text is short"), 7);
-        assert_eq!((tally.inserted, tally.refused()), (30, 12));
-        let report = ImportReport {
-            users: tally,
-            tokens: None,
-            not_imported: BTreeMap::new(),
-            second_factors: None,
-            closed_accounts: None,
-            source: SourceNotes::default(),
-            heading: "x:".to_owned(),
-        };
-        let text = report.to_string();
-        assert!(text.contains("9 emails belong to another account: 10 (by 7), 11 (by 7), 12 (by 7), 20 (by 7), 21 (by 7), …"), "{text}");
-        assert!(
-            text.contains("3 texts with a NUL character: 1, 2, 3"),
-            "{text}"
-        );
-        assert!(!text.contains("1, 2, 3, …"), "{text}");
-        assert!(text.contains("3 texts are long: 1, 2, 3"), "{text}");
-        assert!(text.contains("1 text is short: 7"), "{text}");
-    }
-}
+mod tests;

@@ -122,34 +122,87 @@ pub(crate) fn check_cells<'a>(cells: impl IntoIterator<Item = &'a [u8]>) {
     }
 }
 
-impl RawUser {
-    /// The row's values, or why they cannot be imported.
-    pub(super) fn check(self, keys: KeyColumn) -> Result<DjangoUser, RefusedRow> {
-        let key = decode::displayed(&self.c_key);
-        self.values(keys)
-            .map_err(|reason| RefusedRow::new(key, reason))
+/// A row that cannot be imported.
+#[derive(Clone, Debug)]
+pub(super) struct RefusedUser {
+    pub(super) refusal: RefusedRow,
+    /// The values that can be read, if Django has closed the account, or may have.
+    pub(super) closed: Option<Box<ClosedUser>>,
+}
+
+/// What can be read of a refused row that is not open in Django. It can still close an account.
+#[derive(Clone, Debug)]
+pub(super) struct ClosedUser {
+    /// Values that cannot be read are absent.
+    pub(super) row: DjangoUser,
+    /// Whether the row says that the account is closed. Otherwise a flag or a time of it cannot be read.
+    pub(super) is_certain: bool,
+}
+
+/// The first of the cells of a row that cannot be read.
+#[derive(Default)]
+struct FirstProblem(Option<RefusalReason>);
+
+impl FirstProblem {
+    /// The cell's value, or the default if it cannot be read.
+    fn unless<T: Default>(&mut self, cell: Result<T, RefusalReason>) -> T {
+        cell.unwrap_or_else(|reason| {
+            self.0.get_or_insert(reason);
+            T::default()
+        })
     }
 
-    fn values(self, keys: KeyColumn) -> Result<DjangoUser, RefusalReason> {
-        let text = |cell| Ok(decode::text(cell)?.unwrap_or_default());
-        Ok(DjangoUser {
-            key: keys.read(self.c_key)?,
+    fn text(&mut self, cell: RawCell) -> Option<String> {
+        self.unless(decode::text(cell))
+            .filter(|text| !text.is_empty())
+    }
+}
+
+impl RawUser {
+    /// The row's values, or why they cannot be imported.
+    pub(super) fn check(self, keys: KeyColumn) -> Result<DjangoUser, RefusedUser> {
+        let displayed = decode::displayed(&self.c_key);
+        let key = match keys.read(self.c_key.clone()) {
+            Ok(key) => key,
+            Err(reason) => {
+                let refusal = RefusedRow::new(displayed, reason);
+                let closed = None;
+                return Err(RefusedUser { refusal, closed });
+            }
+        };
+        let (row, problem, is_certain) = self.values(key);
+        let Some(reason) = problem else {
+            return Ok(row);
+        };
+        let refusal = RefusedRow::new(displayed, reason);
+        let closed = ClosedUser { row, is_certain };
+        let closed = Some(closed).filter(|closed| !closed.row.is_active);
+        let closed = closed.map(Box::new);
+        Err(RefusedUser { refusal, closed })
+    }
+
+    /// The values that can be read, the first problem, and whether the row says that it is open or closed.
+    fn values(self, key: UserKey) -> (DjangoUser, Option<RefusalReason>, bool) {
+        let mut problem = FirstProblem::default();
+        let is_active = ActiveColumns::read(self.c_is_active);
+        let is_certain = is_active.is_ok();
+        let row = DjangoUser {
+            key,
             email: email(self.c_email),
-            password: DjangoPassword::new(
-                decode::text(self.c_password)?.filter(|text| !text.is_empty()),
-            ),
-            username: decode::text(self.c_username)?.filter(|text| !text.is_empty()),
-            first_name: text(self.c_first_name)?,
-            last_name: text(self.c_last_name)?,
-            is_active: ActiveColumns::read(self.c_is_active)?,
-            is_staff: decode::boolean(self.c_is_staff)?,
-            is_superuser: decode::boolean(self.c_is_superuser)?,
+            password: DjangoPassword::new(problem.text(self.c_password)),
+            username: problem.text(self.c_username),
+            first_name: problem.text(self.c_first_name).unwrap_or_default(),
+            last_name: problem.text(self.c_last_name).unwrap_or_default(),
+            is_active: problem.unless(is_active),
+            is_staff: problem.unless(decode::boolean(self.c_is_staff)),
+            is_superuser: problem.unless(decode::boolean(self.c_is_superuser)),
             // An unreadable time is no reason to refuse the row.
             date_joined: decode::timestamp(self.c_date_joined).unwrap_or_default(),
             last_login: decode::timestamp(self.c_last_login).unwrap_or_default(),
-            workos_user_id: workos_user_id(self.c_workos_user_id)?,
-            related: self.related.check()?,
-        })
+            workos_user_id: problem.unless(workos_user_id(self.c_workos_user_id)),
+            related: problem.unless(self.related.check()),
+        };
+        (row, problem.0, is_certain)
     }
 }
 
@@ -186,100 +239,4 @@ fn workos_user_id(cell: RawCell) -> Result<Option<String>, RefusalReason> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn valid_row() -> RawUser {
-        RawUser {
-            c_key: cell("7"),
-            c_email: cell(" Ann@Example.com "),
-            c_password: cell("argon2$made-up"),
-            c_is_active: cell("0"),
-            c_is_staff: cell("true"),
-            c_date_joined: cell("2026-11-21 19:10:09.440066"),
-            ..RawUser::default()
-        }
-    }
-
-    fn cell(text: &str) -> RawCell {
-        Some(text.as_bytes().to_vec())
-    }
-
-    fn reason(cells: RawUser) -> RefusalReason {
-        cells.check(KeyColumn::Integer).unwrap_err().reason
-    }
-
-    #[test]
-    fn a_valid_row_is_read() {
-        let user = valid_row().check(KeyColumn::Integer).unwrap();
-        let email = user.email.unwrap();
-        assert_eq!(
-            (email.text.as_str(), email.key.as_str()),
-            ("Ann@Example.com", "ann@example.com")
-        );
-        assert_eq!(
-            (user.key, user.first_name.as_str()),
-            (UserKey::Id(7.into()), "")
-        );
-        assert!(!user.is_active && user.is_staff && !user.is_superuser);
-        assert_eq!(user.workos_user_id, None);
-    }
-
-    #[test]
-    fn invalid_cells_are_refused() {
-        let reason_after = |change: fn(&mut RawUser)| {
-            let mut row = valid_row();
-            change(&mut row);
-            reason(row)
-        };
-        assert_eq!(
-            reason_after(|row| row.c_is_active = cell("maybe")),
-            RefusalReason::NotBoolean
-        );
-        assert_eq!(
-            reason_after(|row| row.c_first_name = cell("a\0b")),
-            RefusalReason::Nul
-        );
-        assert_eq!(
-            reason_after(|row| row.c_password = cell("a\0b")),
-            RefusalReason::Nul
-        );
-        assert_eq!(
-            reason_after(|row| row.c_last_name = Some(vec![0xff])),
-            RefusalReason::NotUtf8
-        );
-        assert_eq!(
-            reason_after(|row| row.c_workos_user_id = cell("user 1")),
-            RefusalReason::BadWorkosId
-        );
-    }
-
-    #[test]
-    fn an_invalid_email_does_not_refuse_the_whole_row() {
-        for text in ["", "ann", "a b@example.com", "\u{212A}@example.com"] {
-            let user = RawUser {
-                c_email: cell(text),
-                ..valid_row()
-            }
-            .check(KeyColumn::Integer)
-            .unwrap();
-            assert!(
-                matches!(user.email, Err(RefusalReason::BadEmail(_))),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_long_key_is_displayed_short_and_on_one_line() {
-        let row = RawUser {
-            c_key: cell(&format!("a\n{}", "b".repeat(99))),
-            ..valid_row()
-        };
-        let key = row.check(KeyColumn::Integer).unwrap_err().id;
-        assert!(
-            key.starts_with("a\\nb") && key.ends_with('…') && key.len() < 60,
-            "{key}"
-        );
-    }
-}
+mod tests;

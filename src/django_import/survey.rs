@@ -4,6 +4,7 @@
 //! up its email or username. Without this, the result would depend on the batches.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 use super::existing::ExistingRows;
 use super::moves::ValueMoves;
@@ -13,7 +14,7 @@ use crate::accounts::{User, UserKey};
 use crate::django_import::ledger::ImportRecord;
 use crate::ids::UserId;
 
-/// What a survey of the table has found; empty in a first import, which needs none.
+/// What a survey of the table has found; empty in a first import.
 #[derive(Default)]
 pub(super) struct TableSurvey {
     /// The keys of all rows.
@@ -24,6 +25,9 @@ pub(super) struct TableSurvey {
     closed: HashSet<UserId>,
     /// The accounts closed here that hold the email of another row, and give it up if Django has no row of theirs.
     closed_here: HashMap<UserId, UserKey>,
+    hasher: RandomState,
+    /// The WorkOS users to whom open accounts are to be linked.
+    workos_ids: HashSet<u64>,
     is_complete: bool,
 }
 
@@ -44,6 +48,7 @@ impl TableSurvey {
                     if let Some(username) = &row.username {
                         self.usernames.add_new(username);
                     }
+                    self.add_workos_id(row);
                 }
                 _ => {}
             }
@@ -63,6 +68,9 @@ impl TableSurvey {
         if !row.is_active && !is_open && record.can_release_email_of(user) {
             self.closed.insert(user.id);
         }
+        if is_open && row.workos_user_id != user.workos_user_id {
+            self.add_workos_id(row);
+        }
         let account = (user.id, is_open && row.is_active);
         if let Ok(email) = &row.email
             && email.key != user.email_key
@@ -79,6 +87,12 @@ impl TableSurvey {
             let owner = existing.usernames.get(username).copied();
             let change = (user.username.as_deref(), username.as_str());
             self.usernames.add(account, change, owner);
+        }
+    }
+
+    fn add_workos_id(&mut self, row: &DjangoUser) {
+        if let Some(id) = &row.workos_user_id {
+            self.workos_ids.insert(self.hasher.hash_one(id.as_str()));
         }
     }
 
@@ -106,8 +120,24 @@ impl TableSurvey {
     /// Whether the account gives up its email for an open one: Django has closed it, or has it no longer and it is closed
     /// here. One that was closed here alone keeps its email, because Django still has its owner.
     pub(super) fn gives_way(&self, owner: UserId) -> bool {
-        let is_gone = |key: &UserKey| self.is_complete && !self.keys.contains(key);
-        self.closed.contains(&owner) || self.closed_here.get(&owner).is_some_and(is_gone)
+        let closed_here = self.closed_here.get(&owner);
+        self.is_closed(owner) || closed_here.is_some_and(|key| self.is_gone(key))
+    }
+
+    /// Whether Django has closed the account, and an import may take its email away.
+    pub(super) fn is_closed(&self, id: UserId) -> bool {
+        self.closed.contains(&id)
+    }
+
+    /// Whether Django has no row with this key.
+    pub(super) fn is_gone(&self, key: &UserKey) -> bool {
+        self.is_complete && !self.keys.contains(key)
+    }
+
+    /// Whether the row of an open account names this WorkOS user, to whom the account is not linked yet.
+    pub(super) fn links_open_account(&self, workos_user_id: &str) -> bool {
+        let hash = self.hasher.hash_one(workos_user_id);
+        self.workos_ids.contains(&hash)
     }
 
     /// Notes the accounts that keep their email, and those that keep their username.

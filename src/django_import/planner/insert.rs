@@ -65,6 +65,7 @@ impl ImportPlanner {
         if let Some(workos_user_id) = &row.workos_user_id {
             existing.workos_ids.insert(workos_user_id.clone(), id);
         }
+        let is_verified = !is_absent && self.verifies_email(existing, id, row, row.is_active);
         let record = ImportRecord::new(
             id,
             row,
@@ -76,13 +77,17 @@ impl ImportPlanner {
             user_id: id,
             row,
             is_new: true,
-            is_email_verified: self.is_verified(row) && (row.email.is_err() || !is_absent),
+            is_open: row.is_active,
+            verifies_email: false,
+            changes_email: false,
+            has_verified_email: is_verified,
             is_unchanged: true,
             is_withheld: false,
             has_password: is_usable(&password),
         });
         let account = ImportedUser {
             username,
+            email_verified: is_verified,
             ..self.account(id, row, &email, password)
         };
         plan.tally.count_account(account.is_active);
@@ -102,7 +107,7 @@ impl ImportPlanner {
             django_id: row.key.django_id().map(str::to_owned),
             email: email.text.clone(),
             email_key: email.key.clone(),
-            email_verified: self.is_verified(row) && !email.text.is_empty(),
+            email_verified: false,
             username: None,
             first_name: row.first_name.clone(),
             last_name: row.last_name.clone(),

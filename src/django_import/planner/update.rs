@@ -10,10 +10,12 @@ use crate::django_import::existing::ExistingRows;
 use crate::django_import::item::AcceptedRow;
 use crate::django_import::ledger::ImportRecord;
 use crate::django_import::merge::UserMerge;
-use crate::django_import::plan::{BatchPlan, PlannedUpdate};
+use crate::django_import::plan::BatchPlan;
+use crate::django_import::planned_update::PlannedUpdate;
 use crate::django_import::report::{RefusalReason, RefusedRow};
 use crate::django_import::row::DjangoUser;
 use crate::django_import::usernames::{absent_email, note_absent_email};
+use crate::ids::UserId;
 use crate::settings::LoginField;
 
 impl ImportPlanner {
@@ -99,7 +101,8 @@ impl ImportPlanner {
         }
         let unusable = unusable_password()?;
         let password = (&password, unusable.as_str());
-        let is_verified = self.is_verified(row);
+        let is_open = record.merged_is_active(&user, row);
+        let is_verified = self.verifies_email(existing, user.id, row, is_open);
         let values = self.with_unread_fields(row, &user, record);
         let mut merge = UserMerge::new(&user, record.clone(), &values, password, is_verified);
         let mut refusal = match (&row.email, absent_email(user.id, row, self.login_field)) {
@@ -114,7 +117,10 @@ impl ImportPlanner {
             .merge_email((&user, record), row, &mut merge, (existing, plan))
             .or(refusal);
         if let Some(id) = &merge.changes.workos_user_id {
-            match self.owner(&existing.workos_ids, id) {
+            let other = self.owner(&existing.workos_ids, id);
+            // An open account whose row comes later gets it before a closed one.
+            let of_open = (!is_open && self.survey.links_open_account(id)).then(UserId::default);
+            match other.or(of_open) {
                 Some(other) => {
                     refusal = Some(
                         RefusedRow::new(&row.key, RefusalReason::WorkosIdTaken)
@@ -131,21 +137,31 @@ impl ImportPlanner {
         let password = merge.changes.password.as_ref().unwrap_or(&user.password);
         // If the import verifies the email, it has undone what was changed here.
         let is_unchanged = record.matches_password_of(&user) || merge.verifies_email(&user);
+        let changes = &merge.changes;
+        let email_key = changes.email_key.as_ref().unwrap_or(&user.email_key);
+        let has_row_email = row
+            .email
+            .as_ref()
+            .is_ok_and(|email| email.key == *email_key);
         plan.accept(AcceptedRow {
             user_id: user.id,
             row,
             is_new: false,
-            is_email_verified: is_verified,
+            is_open,
+            verifies_email: merge.verifies_email(&user),
+            changes_email: changes.email_key.is_some(),
+            has_verified_email: has_row_email
+                && changes.email_verified.unwrap_or(user.email_verified),
             is_unchanged,
             is_withheld,
             has_password: is_usable(password),
         });
-        plan.tally
-            .count_account(merge.changes.is_active.unwrap_or(user.is_active));
+        plan.tally.count_account(is_open);
         plan.changed.push(PlannedUpdate {
             merge,
             user,
             refused: refusal.is_some(),
+            only_closes: false,
         });
         Ok(refusal)
     }

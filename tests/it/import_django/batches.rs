@@ -18,7 +18,9 @@ const DEFAULT_CASES: usize = 2;
 /// The accounts and the emails of a case are few, so that many collide.
 const ACCOUNTS: usize = 9;
 const EMAILS: usize = 7;
-const SIZES: [usize; 3] = [1, 3, 1000];
+/// Google's issuer.
+pub(super) const GOOGLE: &str = "https://accounts.google.com";
+pub(super) const SIZES: [usize; 3] = [1, 3, 1000];
 
 /// A row of Django's.
 #[derive(Clone, Debug)]
@@ -112,7 +114,7 @@ fn make(target: &ImportTarget, change: Change) {
 }
 
 /// Runs an import in this process, and returns its report.
-fn run(
+pub(super) fn run(
     target: &ImportTarget,
     django: &Django,
     batch: usize,
@@ -137,7 +139,7 @@ fn run(
         emails_verified: false,
         legacy_hashers: false,
         issuers: BTreeMap::new(),
-        known_issuers: BTreeMap::new(),
+        known_issuers: BTreeMap::from([("google".to_owned(), GOOGLE.to_owned())]),
         require_totp: false,
         batch,
         dry_run,
@@ -254,11 +256,14 @@ fn check_rules(
     }
 }
 
-fn check_cases(field: LoginField) {
+pub(super) fn cases() -> usize {
     let cases = std::env::var("IMPORT_CASES").ok();
-    let cases = cases.map_or(DEFAULT_CASES, |cases| cases.parse().unwrap());
+    cases.map_or(DEFAULT_CASES, |cases| cases.parse().unwrap())
+}
+
+fn check_cases(field: LoginField) {
     let targets = targets();
-    for number in 0..cases {
+    for number in 0..cases() {
         let random = &mut Random::new(SEED, number);
         for (_, target, _) in &targets {
             target.change(|conn| diesel::delete(users::table).execute(conn));
