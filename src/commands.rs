@@ -163,7 +163,7 @@ enum Command {
     ///
     /// Example: vestibule import-django --from sqlite:/srv/shop/db.sqlite3 --dry-run
     #[command(verbatim_doc_comment)]
-    ImportDjango(ImportDjangoArguments),
+    ImportDjango(Box<ImportDjangoArguments>),
     /// Copies the SQLite database to a new file, also while a server runs.
     ///
     /// The file is checked, and only its owner can read it. A PostgreSQL database is backed up with pg_dump.
@@ -229,7 +229,7 @@ impl Cli {
             Command::Activate { name } => activate::run(&name),
             Command::Resettotp { name } => resettotp::run(&name),
             Command::Restored => restored::run(),
-            Command::ImportDjango(arguments) => import_django::run(arguments),
+            Command::ImportDjango(arguments) => import_django::run(*arguments),
             Command::Backup { file } => backup::back_up(&file),
             Command::Restore { file } => backup::restore(&file),
             Command::Flushexpiredtokens => flushexpiredtokens::run(),

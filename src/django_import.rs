@@ -8,13 +8,16 @@
 mod active;
 mod ambiguous_names;
 mod blacklist;
+mod column_content;
 mod columns;
 mod decode;
 mod device_tables;
 mod dump;
 mod error;
 mod existing;
+mod factor_columns;
 mod factor_import;
+mod factor_names;
 mod factor_source;
 mod flag_options;
 mod item;
@@ -33,6 +36,8 @@ mod plan;
 mod planned_update;
 mod planner;
 mod profile_columns;
+#[cfg(test)]
+mod recognition;
 mod refusal;
 mod related;
 mod related_row;
@@ -50,8 +55,10 @@ mod time;
 mod transaction;
 mod usernames;
 mod values;
+mod view;
 mod wanted;
 mod withheld;
+mod words;
 
 pub use error::ImportError;
 pub use options::{ImportOptions, ImportProgress, ImportSource};

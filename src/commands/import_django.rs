@@ -34,6 +34,10 @@ pub(super) struct ImportDjangoArguments {
     /// The table of the users; on PostgreSQL also SCHEMA.TABLE, for a dump also APP.MODEL.
     #[arg(long, value_name = "TABLE", default_value = "auth_user")]
     table: String,
+    /// The table that the view of --table is built on, and to which foreign keys refer: second factors, further
+    /// addresses, identities and groups are read through it.
+    #[arg(long, value_name = "TABLE")]
+    view_of: Option<String>,
     /// The name of the table at earlier imports, if it was renamed since, as the report prints it. Without it, rows of
     /// another table never change the accounts.
     #[arg(long, value_name = "TABLE")]
@@ -79,7 +83,11 @@ pub(super) struct ImportDjangoArguments {
     /// another second factor have no password here. Needs SECRET_KEY.
     #[arg(long)]
     require_totp: bool,
-    /// A table, or a column of the user table, that holds no second factors although its name looks so. May be
+    /// A table that refers to the user table, or a column of the user table, that holds second factors although
+    /// neither its name nor its values look so. May be repeated.
+    #[arg(long, value_name = "NAME")]
+    factor: Vec<String>,
+    /// A table, or a column of the user table, that holds no second factors although its name or its values look so. May be
     /// repeated.
     #[arg(long, value_name = "NAME")]
     no_factor: Vec<String>,
@@ -93,6 +101,7 @@ impl ImportDjangoArguments {
         Ok(ImportOptions {
             from: parse_from(&self.from)?,
             table: self.table,
+            view_of: self.view_of,
             renamed_from: self.renamed_from,
             columns: self.column.into_iter().collect(),
             active_columns: self.active_column,
@@ -108,6 +117,7 @@ impl ImportDjangoArguments {
             known_issuers: BTreeMap::new(),
             require_totp: self.require_totp,
             batch: BATCH,
+            factors: self.factor,
             no_factors: self.no_factor,
             dry_run: self.dry_run,
         })

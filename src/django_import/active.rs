@@ -2,27 +2,27 @@
 //! open one, so a column that could say so stops the import until an option tells what it means.
 
 mod names;
+mod other_words;
 mod question;
-mod words;
+mod stems;
+mod wrong_option;
 
 use std::collections::BTreeMap;
 
+use super::column_content::ColumnContent;
 use super::columns::DjangoColumns;
 use super::decode::{self, RawCell};
 use super::error::ImportError;
+use super::factor_names::is_factor_column;
 use super::options::ImportOptions;
 use super::refusal::RefusalReason;
 use super::source_notes::SourceNotes;
-use super::values::ColumnValues;
 use crate::clock::Timestamp;
 use crate::db::source::{ForeignDatabase, quote_identifier};
-use names::{
-    is_about_the_account, may_be_active, may_be_closed, may_be_closed_until, may_have_an_end,
-    may_have_words, says_closed,
-};
+use names::{is_place, may_begin, values_say_closed};
 pub(super) use names::{is_secret, may_close_accounts};
-use question::ColumnQuestion;
-pub(super) use words::words;
+use question::{ColumnQuestion, Meaning};
+use wrong_option::refuse_wrong_option;
 
 /// The spellings of a false flag, in lower case. Django's databases write `0` and `false`.
 pub(super) const FALSE: &str = "'0', 'f', 'false', 'n', 'no', 'off'";
@@ -35,14 +35,10 @@ const DATE: &str = "____-__-__%";
 /// The value of a row whose time cannot be read.
 const UNREADABLE_TIME: &str = "unreadable time";
 
-/// The columns that say which accounts are closed, quoted.
+/// The columns that say which accounts are closed.
 pub(super) struct ActiveColumns {
-    active: Vec<String>,
-    closed: Vec<String>,
-    /// The columns with the time until which an account is open.
-    until: Vec<String>,
-    /// The columns with the time until which an account is closed.
-    closed_until: Vec<String>,
+    /// The columns, and what they say.
+    named: Vec<(Meaning, String)>,
     /// The columns with words, and the words of open accounts.
     words: BTreeMap<String, Vec<String>>,
     /// The time of the import, with which the times are compared.
@@ -52,79 +48,119 @@ pub(super) struct ActiveColumns {
 }
 
 impl ActiveColumns {
-    /// Finds the columns, or returns the question that the operator has to answer first.
+    /// Finds the columns, or returns the question that the operator has to answer first. `contents`: what the columns
+    /// hold that are no fields of Django's.
     pub(super) fn find(
         columns: &DjangoColumns,
-        values: &BTreeMap<String, ColumnValues>,
+        contents: &BTreeMap<String, ColumnContent>,
         options: &ImportOptions,
         now: Timestamp,
     ) -> Result<Self, ImportError> {
+        let is_active = columns.field_name("is_active").map(str::to_owned);
         let mut found = Self {
-            active: columns.field("is_active").into_iter().collect(),
-            closed: Vec::new(),
-            until: Vec::new(),
-            closed_until: Vec::new(),
+            named: is_active
+                .map(|name| (Meaning::Active, name))
+                .into_iter()
+                .collect(),
             words: BTreeMap::new(),
             now,
             options: Vec::new(),
         };
-        for name in &options.active_columns {
-            match name.split_once('=') {
-                Some((name, word)) => {
-                    let column = columns.named("--active-column", name)?;
-                    let words = found.words.entry(column).or_default();
-                    words.push(word.trim().to_owned());
-                }
-                None => found.active.push(columns.named("--active-column", name)?),
+        for (meaning, names) in [
+            (Meaning::Active, &options.active_columns),
+            (Meaning::Closed, &options.closed_columns),
+            (Meaning::ActiveUntil, &options.active_until_columns),
+            (Meaning::ClosedUntil, &options.closed_until_columns),
+        ] {
+            for name in names {
+                found.add(columns, meaning, name)?;
             }
         }
-        for name in &options.closed_columns {
-            found.closed.push(columns.named("--closed-column", name)?);
+        for (meaning, name) in &found.named {
+            let named = found.named.iter().filter(|(_, other)| other == name);
+            let named: Vec<Meaning> = named.map(|(meaning, _)| *meaning).collect();
+            refuse_wrong_option((*meaning, name), &named, contents.get(name))?;
         }
-        for name in &options.active_until_columns {
-            let column = columns.named("--active-until-column", name)?;
-            found.until.push(column);
-        }
-        for name in &options.closed_until_columns {
-            let column = columns.named("--closed-until-column", name)?;
-            found.closed_until.push(column);
-        }
-        found.refuse_ends_as_flags(columns)?;
         found.options = found.options(columns);
-        if options.all_active {
-            return Ok(found);
+        if !options.all_active {
+            let question = found.question(columns, contents);
+            if question.is_needed() {
+                return Err(question.ask(&options.table));
+            }
         }
-        let unexplained = |suspicious: fn(&str) -> bool| {
-            let names = columns.names().filter(|name| suspicious(name));
-            names
-                .filter(|name| !found.names(name))
-                .collect::<Vec<&str>>()
-        };
-        let mut open = ColumnQuestion {
-            none_is_known: found.active.is_empty()
-                && found.closed.is_empty()
-                && found.until.is_empty()
-                && found.closed_until.is_empty()
-                && found.words.is_empty(),
-            active: unexplained(may_be_active),
-            closed: unexplained(may_be_closed),
-            until: unexplained(may_have_an_end),
-            closed_until: unexplained(may_be_closed_until),
-            words: unexplained(may_have_words),
-            values,
-        };
-        // A name says nothing, and a value does.
-        let asked = open.names();
-        let with_words = values.iter().filter(|(name, values)| {
-            let is_known = found.names(name) || asked.contains(name.as_str());
-            !is_known && is_about_the_account(name) && values.texts().any(says_closed)
-        });
-        let with_words: Vec<&str> = with_words.map(|(name, _)| name.as_str()).collect();
-        open.words.extend(with_words);
-        match open.is_needed() {
-            true => Err(open.ask(&options.table)),
-            false => Ok(found),
+        Ok(found)
+    }
+
+    /// Adds a column that an option names; `--active-column` also as `COLUMN=VALUE`.
+    fn add(
+        &mut self,
+        columns: &DjangoColumns,
+        meaning: Meaning,
+        name: &str,
+    ) -> Result<(), ImportError> {
+        let (option, _) = meaning.option();
+        match name.split_once('=') {
+            Some((name, word)) if meaning == Meaning::Active => {
+                columns.named(option, name)?;
+                refuse_wrong_value(name, word.trim())?;
+                let words = self.words.entry(name.to_owned()).or_default();
+                words.push(word.trim().to_owned());
+                if !self.has(Meaning::Words, name) {
+                    self.named.push((Meaning::Words, name.to_owned()));
+                }
+            }
+            _ => {
+                columns.named(option, name)?;
+                self.named.push((meaning, name.to_owned()));
+            }
         }
+        Ok(())
+    }
+
+    /// The question about the columns that no option names.
+    fn question<'a>(
+        &self,
+        columns: &'a DjangoColumns,
+        contents: &'a BTreeMap<String, ColumnContent>,
+    ) -> ColumnQuestion<'a> {
+        let mut question = ColumnQuestion {
+            none_is_known: self.named.is_empty(),
+            columns: BTreeMap::new(),
+            contents,
+        };
+        let values = |name: &str| {
+            contents
+                .get(name)
+                .and_then(|content| content.values.as_ref())
+        };
+        for name in columns.names().filter(|name| !self.names(name)) {
+            let is_wanted = |meaning: &Meaning| match meaning {
+                // Such as `two_fa_enabled`.
+                Meaning::Active if is_factor_column(name) => false,
+                Meaning::Words if is_place(name, values(name), columns.names()) => false,
+                meaning => meaning.fits(name),
+            };
+            for meaning in Meaning::ALL.into_iter().filter(is_wanted) {
+                question.add(meaning, name);
+            }
+        }
+        for (name, content) in contents {
+            if self.names(name) || question.has(name) {
+                continue;
+            }
+            // A name says nothing, and a value does.
+            let has_begun = content.future_times().is_none_or(|future| future == 0);
+            if content
+                .values
+                .as_ref()
+                .is_some_and(|values| values_say_closed(name, values))
+            {
+                question.add(Meaning::Words, name);
+            } else if may_begin(name) && !has_begun {
+                question.add(Meaning::ClosedUntil, name);
+            }
+        }
+        question
     }
 
     /// The options that name the columns of this table.
@@ -135,23 +171,9 @@ impl ActiveColumns {
     fn options(&self, columns: &DjangoColumns) -> Vec<String> {
         let mut options = Vec::new();
         for name in columns.names() {
-            let quoted = quote_identifier(name);
-            for (option, ending, is_named) in [
-                ("--active-column", "", self.active.contains(&quoted)),
-                (
-                    "--active-column",
-                    "=VALUE",
-                    self.words.contains_key(&quoted),
-                ),
-                ("--closed-column", "", self.closed.contains(&quoted)),
-                ("--active-until-column", "", self.until.contains(&quoted)),
-                (
-                    "--closed-until-column",
-                    "",
-                    self.closed_until.contains(&quoted),
-                ),
-            ] {
-                if is_named {
+            for meaning in Meaning::ALL {
+                if self.has(meaning, name) {
+                    let (option, ending) = meaning.option();
                     options.push(format!("{option} {name}{ending}"));
                 }
             }
@@ -159,28 +181,20 @@ impl ActiveColumns {
         options
     }
 
-    /// Refuses a column with a time of an end, by its name, where the time would open closed accounts: as a flag, a
-    /// time that has passed would count as true; the end of a ban is not the end of an account.
-    fn refuse_ends_as_flags(&self, columns: &DjangoColumns) -> Result<(), ImportError> {
-        for name in columns.names() {
-            let quoted = quote_identifier(name);
-            let is_flag = self.active.contains(&quoted);
-            let of_ban = may_be_closed_until(name) && !self.closed_until.contains(&quoted);
-            let of_account = may_have_an_end(name) && !self.until.contains(&quoted);
-            let (option, right) = match (is_flag, of_ban) {
-                (true, true) => ("--active-column", "--closed-until-column"),
-                (true, false) if of_account => ("--active-column", "--active-until-column"),
-                (false, true) if self.until.contains(&quoted) => {
-                    ("--active-until-column", "--closed-until-column")
-                }
-                _ => continue,
-            };
-            return Err(ImportError::Impossible(format!(
-                "{option}: a time in {name} that has passed, or is to come, would open a closed account; pass \
-                 {right} {name}"
-            )));
-        }
-        Ok(())
+    /// The quoted columns with this meaning.
+    fn quoted(&self, meaning: Meaning) -> Vec<String> {
+        let named = self.named.iter().filter(|(known, _)| *known == meaning);
+        named.map(|(_, name)| quote_identifier(name)).collect()
+    }
+
+    fn has(&self, meaning: Meaning, name: &str) -> bool {
+        let mut named = self.named.iter();
+        named.any(|(known, other)| *known == meaning && other == name)
+    }
+
+    /// Whether an option names the column, or it is that of `is_active`.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.named.iter().any(|(_, known)| known == name)
     }
 
     /// An expression for whether a row's account is open: the text `1` or `0`, or another one if the row does not say
@@ -191,11 +205,11 @@ impl ActiveColumns {
             format!("COALESCE(lower(trim({text})), '')")
         };
         let mut cases = String::new();
-        for column in &self.closed {
+        for column in &self.quoted(Meaning::Closed) {
             cases += &format!(" WHEN {} NOT IN ('', {FALSE}) THEN '0'", flag(column));
         }
         for (column, words) in &self.words {
-            let text = source.as_text(column);
+            let text = source.as_text(&quote_identifier(column));
             let words = words.iter().map(|word| word.replace('\'', "''"));
             let words = words.collect::<Vec<_>>().join("', '");
             cases += &format!(" WHEN COALESCE(trim({text}), '') NOT IN ('{words}') THEN '0'");
@@ -206,22 +220,24 @@ impl ActiveColumns {
         };
         let now = self.now.utc().format("%Y-%m-%d %H:%M:%S");
         let today = self.now.utc().format("%Y-%m-%d");
-        let mut times: Vec<(String, String)> = self.until.iter().map(time).collect();
+        let until = self.quoted(Meaning::ActiveUntil);
+        let mut times: Vec<(String, String)> = until.iter().map(time).collect();
         for (time, _) in &times {
             cases += &format!(" WHEN {time} <= '{now}' THEN '0'");
         }
-        for (time, text) in self.closed_until.iter().map(time) {
+        for (time, text) in self.quoted(Meaning::ClosedUntil).iter().map(time) {
             // A day of a ban counts to its end. PostgreSQL knows a time without end.
             cases += &format!(
                 " WHEN {time} > '{now}' OR {text} = '{today}' OR {text} = 'infinity' THEN '0'"
             );
             times.push((time, text));
         }
-        for column in &self.active {
+        let active = self.quoted(Meaning::Active);
+        for column in &active {
             cases += &format!(" WHEN {} IN ('', {FALSE}) THEN '0'", flag(column));
         }
         // One column that closes the account is enough, whatever the others hold.
-        for column in &self.active {
+        for column in &active {
             let flag = flag(column);
             cases += &format!(
                 " WHEN {flag} NOT IN ({TRUE}) AND {flag} NOT LIKE '{DATE}' THEN 'unreadable'"
@@ -247,42 +263,40 @@ impl ActiveColumns {
     }
 
     /// What the report says about the columns: the values of those that close accounts by words, and those with few
-    /// values that close nothing, besides those to leave out.
+    /// values or with times that close nothing, besides those to leave out.
     pub(super) fn notes(
         &self,
-        columns: &DjangoColumns,
-        values: &BTreeMap<String, ColumnValues>,
-        is_left_out: fn(&str) -> bool,
+        contents: &BTreeMap<String, ColumnContent>,
+        is_left_out: impl Fn(&str) -> bool,
     ) -> SourceNotes {
         let mut notes = SourceNotes::default();
-        for name in columns.unread_names() {
-            let Some(values) = values.get(name) else {
-                continue;
-            };
-            let line = format!("{}: {values}", name.escape_debug());
-            if let Some(open) = self.words.get(&quote_identifier(name)) {
+        for (name, content) in contents {
+            let shown = name.escape_debug();
+            let values = content.values.as_ref();
+            if let (Some(open), Some(values)) = (self.words.get(name), values) {
                 let open = open.join(", ");
-                let line = format!("{line}; open: {}", open.escape_debug());
+                let line = format!("{shown}: {values}; open: {}", open.escape_debug());
                 notes.closing_values.push(line);
-            } else if !self.names(name)
-                && !is_left_out(name)
-                && !is_secret(name)
-                && values.repeat()
-                && values.0.len() > 1
-            {
+            } else if !self.names(name) && !is_left_out(name) && content.varies() {
+                let line = format!("{shown}: {}", content.summary(is_secret(name)));
                 notes.unread_columns.push(line);
             }
         }
         notes
     }
+}
 
-    /// Whether an option names the column, or it is that of `is_active`.
-    pub(super) fn names(&self, name: &str) -> bool {
-        let quoted = quote_identifier(name);
-        self.active.contains(&quoted)
-            || self.closed.contains(&quoted)
-            || self.until.contains(&quoted)
-            || self.closed_until.contains(&quoted)
-            || self.words.contains_key(&quoted)
+/// Refuses a value of open accounts that says that they are closed, such as `is_deleted=1`.
+fn refuse_wrong_value(name: &str, value: &str) -> Result<(), ImportError> {
+    let value = value.to_lowercase();
+    let is_one_of = |spellings: &str| spellings.contains(&format!("'{value}'"));
+    let is_wrong = (Meaning::Closed.fits(name) && is_one_of(TRUE))
+        || (Meaning::Active.fits(name) && is_one_of(FALSE));
+    if !is_wrong {
+        return Ok(());
     }
+    Err(ImportError::Impossible(format!(
+        "--active-column {name}={value}: the name of the column says that this is the value of closed accounts; name \
+         the value of open accounts"
+    )))
 }

@@ -40,9 +40,13 @@ impl DjangoColumns {
 
     /// The quoted column of a field of Django's; `None` if the table has none.
     pub(super) fn field(&self, name: &str) -> Option<String> {
+        self.field_name(name).map(quote_identifier)
+    }
+
+    /// The column of a field of Django's; `None` if the table has none.
+    pub(super) fn field_name(&self, name: &str) -> Option<&str> {
         let column = self.renamed.get(name).map_or(name, String::as_str);
-        let found = self.names().find(|known| *known == column);
-        found.map(quote_identifier)
+        self.names().find(|known| *known == column)
     }
 
     /// The quoted column with this name, which an option gives.

@@ -16,8 +16,8 @@ pub(super) fn factor_remark(
     if options.require_totp && (is_view || !related.has_factors()) {
         let problem = match (is_view, is_dump) {
             (true, _) => format!(
-                "{table} is a view, which does not show which accounts have a second factor: name the user table \
-                 itself with --table, and its columns with --column"
+                "{table} is a view, which does not show which accounts have a second factor: name the table that it is \
+                 built on with --view-of"
             ),
             (false, true) => "the dump has no second factors: name their application in `manage.py dumpdata` too \
                  (mfa for django-allauth, otp_totp and the other applications of django-otp)"
@@ -43,7 +43,7 @@ pub(super) fn factor_remark(
     Ok(match (is_view, is_dump) {
         (true, _) => Some(format!(
             "not known, because {table} is a view. If accounts have one, a password alone lets them in here: \
-             name the user table itself with --table"
+             name the table that it is built on with --view-of"
         )),
         (false, true) => Some(match related.has_factors() {
             true => "those of applications that are not in the dump are not known".to_owned(),

@@ -31,6 +31,8 @@ pub struct ImportOptions {
     pub from: ImportSource,
     /// Django's user table; for a dump also the model, such as `shop.User`.
     pub table: String,
+    /// The table that the view `table` is built on.
+    pub view_of: Option<String>,
     /// The table's name at earlier imports, if it was another one.
     pub renamed_from: Option<String>,
     /// Columns with another name: Django's name of a field → the name of its column.
@@ -61,6 +63,8 @@ pub struct ImportOptions {
     pub require_totp: bool,
     /// Rows of one transaction. The result does not depend on it.
     pub batch: usize,
+    /// Tables and columns of second factors, whatever their names say.
+    pub factors: Vec<String>,
     /// Tables and columns that are none of second factors, whatever their names say.
     pub no_factors: Vec<String>,
     /// Reports what an import would do and writes nothing.

@@ -2,8 +2,8 @@
 //! or hold second factors. They are not read: the report names them.
 
 use super::active::{is_secret, may_close_accounts};
-use super::device_tables::{holds_factors, is_factor_column};
 use super::error::ImportError;
+use super::factor_names::{holds_factors, is_factor_column};
 use super::values::ColumnValues;
 use crate::db::source::{Column, ForeignDatabase, ForeignKey, quote_identifier};
 

@@ -6,28 +6,56 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::device_tables::{MFA2, column_is_in_use, holds_factors, is_in_use};
+use super::device_tables::{MFA2, column_is_in_use, is_in_use};
 use super::error::ImportError;
+use super::factor_columns::FactorColumns;
+use super::factor_names::holds_factors;
 use super::options::ImportOptions;
 use super::profile_columns::ProfileColumn;
 use super::second_factor::AppTable;
+use super::view::BaseTable;
 use crate::db::source::{ForeignDatabase, ForeignKey, quote_identifier};
 
 /// The table of simplejwt that the import of its blacklist reads.
 pub(super) const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
 
-/// A user table, quoted, with its plain name.
+/// A user table, or a view of one.
 pub(super) struct UserTableName<'a> {
     pub(super) quoted: &'a str,
+    /// The plain name of the table, for a view that of the table that it is built on.
     pub(super) plain: &'a str,
+    /// The quoted key column.
+    pub(super) key: &'a str,
     /// The quoted table of Django's groups.
     pub(super) groups: Option<String>,
     /// The quoted table of django-mfa2.
     pub(super) mfa2: Option<String>,
     /// The quoted columns with usernames and emails.
     pub(super) login_names: Vec<String>,
-    /// The columns of second factors.
+    /// The quoted columns of second factors.
     pub(super) factor_columns: Vec<String>,
+    /// The table that it is built on, if it is a view.
+    pub(super) base: Option<&'a BaseTable>,
+}
+
+impl UserTableName<'_> {
+    /// The quoted table to which foreign keys refer.
+    fn referred(&self) -> &str {
+        self.base.map_or(self.quoted, |base| &base.quoted)
+    }
+
+    /// An expression for the value that a row has in a quoted column of the table to which foreign keys refer.
+    fn value_of(&self, column: &str) -> String {
+        let (users, key) = (self.quoted, self.key);
+        match self.base {
+            None => format!("{users}.{column}"),
+            Some(base) if base.key == column => format!("{users}.{key}"),
+            Some(base) => format!(
+                "(SELECT b.{column} FROM {} AS b WHERE b.{} = {users}.{key})",
+                base.quoted, base.key
+            ),
+        }
+    }
 }
 
 /// Expressions that select the rows of one account in other tables.
@@ -57,20 +85,41 @@ impl RelatedTables {
         users: &UserTableName<'_>,
         options: &ImportOptions,
     ) -> Result<Self, ImportError> {
-        let keys = source.foreign_keys_to(users.quoted);
+        let keys = source.foreign_keys_to(users.referred());
         let mut found = Self::default();
-        for key in keys.map_err(ImportError::Source)? {
-            let is_read = found.add(source, users, &key)?;
-            let is_factor = holds_factors(key.plain_table());
+        let keys = keys.map_err(ImportError::Source)?;
+        refuse_unknown_factors(users, &keys, &options.factors)?;
+        for key in keys {
+            let is_named = options.factors.iter().any(|name| name == key.plain_table());
+            let is_factor = is_named || holds_factors(key.plain_table());
+            let is_read = found.add(source, users, (&key, is_factor))?;
             if !is_read || (is_factor && !options.require_totp) {
                 found.unread.insert(key.table.clone(), source.quoted(&key));
             }
         }
         found.add_mfa2(source, users)?;
-        for column in &users.factor_columns {
-            let quoted = format!("{}.{}", users.quoted, quote_identifier(column));
-            let exists = column_is_in_use(source, &quoted);
-            let name = format!("{}.{column}", users.plain);
+        let own = users
+            .factor_columns
+            .iter()
+            .map(|column| format!("{}.{column}", users.quoted));
+        let mut columns: BTreeMap<&str, String> = users
+            .factor_columns
+            .iter()
+            .map(String::as_str)
+            .zip(own)
+            .collect();
+        let base = users
+            .base
+            .map(|base| FactorColumns::find(&base.contents, &options.factors));
+        let base = base.unwrap_or_default().counted;
+        let base: Vec<String> = base.iter().map(|column| quote_identifier(column)).collect();
+        columns.extend(
+            base.iter()
+                .map(|column| (column.as_str(), users.value_of(column))),
+        );
+        for (column, value) in columns {
+            let exists = column_is_in_use(source, &value);
+            let name = format!("{}.{}", users.plain, column.trim_matches('"'));
             found.other_devices.push((name, exists));
         }
         found.leave_out(users, &options.no_factors)?;
@@ -131,7 +180,7 @@ impl RelatedTables {
         &mut self,
         source: &mut ForeignDatabase,
         users: &UserTableName<'_>,
-        key: &ForeignKey,
+        (key, is_factor): (&ForeignKey, bool),
     ) -> Result<bool, ImportError> {
         let table = source.quoted(key);
         let columns = source.columns(&table).map_err(ImportError::Source)?;
@@ -142,16 +191,19 @@ impl RelatedTables {
             names.iter().all(known)
         };
         let condition = format!(
-            "r.{} = {}.{}",
+            "r.{} = {}",
             quote_identifier(&key.column),
-            users.quoted,
-            quote_identifier(&key.referenced)
+            users.value_of(&quote_identifier(&key.referenced))
         );
         let rows = format!("{table} AS r WHERE {condition}");
         let name = key.plain_table();
         match name {
             OUTSTANDING if key.column == "user_id" => {
-                self.token_owner = Some(quote_identifier(&key.referenced));
+                let referenced = quote_identifier(&key.referenced);
+                self.token_owner = match users.base {
+                    None => Some(referenced),
+                    Some(base) => (base.key == referenced).then(|| users.key.to_owned()),
+                };
             }
             OUTSTANDING => {}
             "account_emailaddress" if has(&["email", "verified"]) => {
@@ -193,7 +245,7 @@ impl RelatedTables {
                 );
                 self.groups = Some(source.rows_as_json(&["g.name"], &rows));
             }
-            _ if holds_factors(name) => {
+            _ if is_factor => {
                 let in_use = is_in_use(source, &columns);
                 let rows = format!("{rows}{in_use}");
                 self.other_devices.push(in_table(name, &rows));
@@ -292,6 +344,32 @@ impl RelatedTables {
             }
         }
         Ok(counts)
+    }
+}
+
+/// Refuses a name of `--factor` that is neither a column of the user table nor a table that refers to it.
+fn refuse_unknown_factors(
+    users: &UserTableName<'_>,
+    keys: &[ForeignKey],
+    names: &[String],
+) -> Result<(), ImportError> {
+    let is_column = |name: &String| {
+        let of_base = users
+            .base
+            .is_some_and(|base| base.contents.contains_key(name));
+        of_base || users.factor_columns.contains(&quote_identifier(name))
+    };
+    let is_table = |name: &String| keys.iter().any(|key| key.plain_table() == name);
+    match names
+        .iter()
+        .find(|name| !is_column(name) && !is_table(name))
+    {
+        None => Ok(()),
+        Some(name) => Err(ImportError::Impossible(format!(
+            "--factor: {} is neither a column of {} that no other option names, nor a table with a foreign key to it",
+            name.escape_debug(),
+            users.plain.escape_debug()
+        ))),
     }
 }
 

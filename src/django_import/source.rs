@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::active::ActiveColumns;
+use super::column_content::ColumnContent;
 use super::columns::{DjangoColumns, FIELDS};
-use super::device_tables::{MFA2, is_factor_column};
+use super::device_tables::MFA2;
 use super::error::ImportError;
+use super::factor_columns::FactorColumns;
 use super::factor_source::factor_remark;
 use super::key::KeyColumn;
 use super::options::ImportOptions;
 use super::related::{RelatedTables, UserTableName};
 use super::source_notes::SourceNotes;
-use super::values::ColumnValues;
+use super::view::BaseTable;
 use crate::clock::Timestamp;
 use crate::db::source::{ForeignDatabase, quote_identifier};
 
@@ -64,37 +66,48 @@ impl DjangoUserTable {
             Some(wanted) => Some(columns.named("--workos-id-column", wanted)?),
             None => None,
         };
-        let mut values = BTreeMap::new();
+        let mut contents = BTreeMap::new();
         for name in columns.unread_names() {
-            let found = ColumnValues::read(source, &quoted_name, name)?;
-            values.extend(found.map(|found| (name.to_owned(), found)));
+            let content = ColumnContent::read(source, (&quoted_name, name), now)?;
+            contents.insert(name.to_owned(), content);
         }
-        let active = ActiveColumns::find(&columns, &values, options, now)?;
-        let mut notes = active.notes(&columns, &values, is_factor_column);
+        let active = ActiveColumns::find(&columns, &contents, options, now)?;
+        let base = BaseTable::find(source, (&quoted_name, &key), &columns, options, now)?;
+        let mut factors = FactorColumns::find(&contents, &options.factors);
+        for name in columns.names().filter(|name| active.names(name)) {
+            factors.leave_out(name);
+        }
+        let mut notes = active.notes(&contents, |name| factors.contains(name));
         let mut beside = |name: &str| {
             let found = source.table(&in_same_schema(&quoted_name, name));
             found.map_err(ImportError::Source)
         };
         let user_table = UserTableName {
             quoted: &quoted_name,
-            plain: plain_name(&quoted_name),
+            plain: plain_name(base.as_ref().map_or(&quoted_name, |base| &base.quoted)),
+            key: &key,
             groups: beside("auth_group")?,
             mfa2: beside(MFA2)?,
             login_names: ["username", "email"]
                 .iter()
                 .filter_map(|name| columns.field(name))
                 .collect(),
-            factor_columns: columns
-                .unread_names()
-                .filter(|name| is_factor_column(name) && !active.names(name))
-                .map(str::to_owned)
+            factor_columns: factors
+                .counted
+                .iter()
+                .map(|name| quote_identifier(name))
                 .collect(),
+            base: base.as_ref(),
         };
         let related = RelatedTables::find(source, &user_table, options)?;
         notes.factors = related.count_factors(source, &quoted_name)?;
         notes.profile_columns = related.profile_lines(source)?;
+        let others = factors.others.iter();
+        notes.beside_factors = others
+            .map(|(name, line)| format!("{}: {line}", name.escape_debug()))
+            .collect();
         let is_view = source.is_view(&quoted_name).map_err(ImportError::Source)?;
-        let factor_remark = factor_remark(options, &related, is_view)?;
+        let factor_remark = factor_remark(options, &related, is_view && base.is_none())?;
         Ok(Self {
             name: quoted_name,
             key,

@@ -8,8 +8,10 @@ use std::fmt;
 pub struct SourceNotes {
     /// For each column with words that close accounts, its values with their rows.
     pub closing_values: Vec<String>,
-    /// Columns with few values that no option names, with their values.
+    /// Columns with few values, or with times of some rows, that no option names, with what they hold.
     pub unread_columns: Vec<String>,
+    /// Columns whose names or values have to do with second factors, and that are not counted as such.
+    pub beside_factors: Vec<String>,
     /// Columns of profiles and child models that may close accounts or hold second factors.
     pub profile_columns: Vec<String>,
     /// The accounts with a second factor, by table or column.
@@ -29,6 +31,11 @@ impl fmt::Display for SourceNotes {
                 "Columns that close nothing here; if one says who may sign in, name it with --closed-column or \
                  --active-column",
                 &self.unread_columns,
+            ),
+            (
+                "Columns beside second factors, which are not counted as such; if one says who has a second factor, \
+                 name it with --factor",
+                &self.beside_factors,
             ),
             (
                 "Columns of other tables that may close accounts, or hold second factors, and are not read; if they \

@@ -65,6 +65,15 @@ impl ColumnValues {
         self.0.iter().filter_map(|(text, _)| text.as_deref())
     }
 
+    /// Whether the values are those of flags, or numbers of one digit, which are no secrets.
+    pub(super) fn are_flags(&self) -> bool {
+        const FLAGS: [&str; 8] = ["f", "false", "n", "no", "t", "true", "y", "yes"];
+        self.texts().all(|text| {
+            let is_digit = text.len() == 1 && text.chars().all(|c| c.is_ascii_digit());
+            text.is_empty() || is_digit || FLAGS.contains(&text.to_lowercase().as_str())
+        })
+    }
+
     /// Whether the values repeat, so that they are no secrets and no names of people.
     pub(super) fn repeat(&self) -> bool {
         let rows: u64 = self.0.iter().map(|(_, number)| number).sum();

@@ -28,8 +28,11 @@ mod same_person;
 mod short_key;
 mod sign_in;
 mod source;
+mod times;
 mod usernames;
+mod views;
 mod withheld;
+mod wrong_options;
 
 use diesel::prelude::*;
 use vestibule::accounts::NewUser;

@@ -1,45 +1,101 @@
 //! The question about columns that may close accounts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::names::{
+    may_be_active, may_be_closed, may_be_closed_until, may_have_an_end, may_have_words,
+};
+use crate::django_import::column_content::ColumnContent;
 use crate::django_import::error::ImportError;
-use crate::django_import::values::ColumnValues;
+
+/// What a column says about an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Meaning {
+    /// True, or a time, if the account is open.
+    Active,
+    /// True, or a time, if it is closed.
+    Closed,
+    /// The time until which it is open.
+    ActiveUntil,
+    /// The time until which it is closed.
+    ClosedUntil,
+    /// A word that says whether it is open.
+    Words,
+}
+
+impl Meaning {
+    pub(super) const ALL: [Self; 5] = [
+        Self::Active,
+        Self::Closed,
+        Self::ActiveUntil,
+        Self::ClosedUntil,
+        Self::Words,
+    ];
+
+    /// The option that names such a column, and what follows the name.
+    pub(super) fn option(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Active => ("--active-column", ""),
+            Self::Closed => ("--closed-column", ""),
+            Self::ActiveUntil => ("--active-until-column", ""),
+            Self::ClosedUntil => ("--closed-until-column", ""),
+            Self::Words => ("--active-column", "=VALUE"),
+        }
+    }
+
+    /// Whether the name of a column suggests this meaning.
+    pub(super) fn fits(self, name: &str) -> bool {
+        match self {
+            Self::Active => may_be_active(name),
+            Self::Closed => may_be_closed(name),
+            Self::ActiveUntil => may_have_an_end(name),
+            Self::ClosedUntil => may_be_closed_until(name),
+            Self::Words => may_have_words(name),
+        }
+    }
+
+    /// The parts of the question before and after the options.
+    fn sentence(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Active => ("is true, or holds a time, for open accounts", ""),
+            Self::Closed => ("is true, or holds a time, for closed accounts", ""),
+            Self::ActiveUntil => (
+                "holds the time until which an account is open, and no time for one without an end",
+                "",
+            ),
+            Self::ClosedUntil => (
+                "holds the time until which an account is closed, as of a ban",
+                "",
+            ),
+            Self::Words => (
+                "says in words which accounts are open",
+                ", once for each value of open accounts",
+            ),
+        }
+    }
+}
 
 /// The columns about which the operator has to be asked.
 pub(super) struct ColumnQuestion<'a> {
     /// Whether no column is known that says which accounts are closed.
     pub(super) none_is_known: bool,
-    pub(super) active: Vec<&'a str>,
-    pub(super) closed: Vec<&'a str>,
-    pub(super) until: Vec<&'a str>,
-    pub(super) closed_until: Vec<&'a str>,
-    pub(super) words: Vec<&'a str>,
-    /// The values of columns that have few.
-    pub(super) values: &'a BTreeMap<String, ColumnValues>,
+    pub(super) columns: BTreeMap<Meaning, Vec<&'a str>>,
+    /// What the columns hold.
+    pub(super) contents: &'a BTreeMap<String, ColumnContent>,
 }
 
 impl<'a> ColumnQuestion<'a> {
     pub(super) fn is_needed(&self) -> bool {
-        let names = [
-            &self.active,
-            &self.closed,
-            &self.until,
-            &self.closed_until,
-            &self.words,
-        ];
-        self.none_is_known || names.iter().any(|names| !names.is_empty())
+        self.none_is_known || self.columns.values().any(|names| !names.is_empty())
     }
 
-    /// The columns of the question.
-    pub(super) fn names(&self) -> BTreeSet<&'a str> {
-        let names = [
-            &self.active,
-            &self.closed,
-            &self.until,
-            &self.closed_until,
-            &self.words,
-        ];
-        names.into_iter().flatten().copied().collect()
+    /// Whether the question names the column.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.columns.values().any(|names| names.contains(&name))
+    }
+
+    pub(super) fn add(&mut self, meaning: Meaning, name: &'a str) {
+        self.columns.entry(meaning).or_default().push(name);
     }
 
     pub(super) fn ask(&self, table: &str) -> ImportError {
@@ -48,56 +104,30 @@ impl<'a> ColumnQuestion<'a> {
             true => format!("--table: {table} has no column is_active: which accounts are closed?"),
             false => format!("--table: {table} has columns that may close an account: do they?"),
         };
-        if self.none_is_known || !self.active.is_empty() {
-            let options = repeated("--active-column", &self.active, "");
-            text += &format!(
-                " If a column is true, or holds a time, for open accounts, pass {options}."
-            );
+        for meaning in Meaning::ALL {
+            let names = self.columns.get(&meaning).map_or(&[][..], Vec::as_slice);
+            let is_flag = matches!(meaning, Meaning::Active | Meaning::Closed);
+            let names = match names {
+                [] if self.none_is_known && is_flag => &["COLUMN"],
+                [] => continue,
+                names => names,
+            };
+            let (option, ending) = meaning.option();
+            let options = names.iter().map(|name| format!("{option} {name}{ending}"));
+            let options = options.collect::<Vec<_>>().join(" ");
+            let (condition, times) = meaning.sentence();
+            text += &format!(" If a column {condition}, pass {options}{times}.");
         }
-        if self.none_is_known || !self.closed.is_empty() {
-            let options = repeated("--closed-column", &self.closed, "");
-            text += &format!(
-                " If a column is true, or holds a time, for closed accounts, pass {options}."
-            );
-        }
-        if !self.until.is_empty() {
-            let options = repeated("--active-until-column", &self.until, "");
-            text += &format!(
-                " If a column holds the time until which an account is open, and no time for one without an end, \
-                 pass {options}."
-            );
-        }
-        if !self.closed_until.is_empty() {
-            let options = repeated("--closed-until-column", &self.closed_until, "");
-            text += &format!(
-                " If a column holds the time until which an account is closed, as of a ban, pass {options}."
-            );
-        }
-        if !self.words.is_empty() {
-            let options = repeated("--active-column", &self.words, "=VALUE");
-            text += &format!(
-                " If a column says in words which accounts are open, pass {options}, once for each value of open \
-                 accounts."
-            );
-            for name in &self.words {
-                if let Some(values) = self.values.get(*name) {
-                    text += &format!(" Values of {}: {values}.", name.escape_debug());
-                }
+        for name in self.columns.get(&Meaning::Words).into_iter().flatten() {
+            if let Some(values) = self
+                .contents
+                .get(*name)
+                .and_then(|content| content.values.as_ref())
+            {
+                text += &format!(" Values of {}: {values}.", name.escape_debug());
             }
         }
         text += " If no other column closes an account, pass --all-active";
         ImportError::Impossible(text)
     }
-}
-
-/// The option, once for each of these columns.
-fn repeated(option: &str, columns: &[&str], ending: &str) -> String {
-    let columns = match columns.is_empty() {
-        true => &["COLUMN"][..],
-        false => columns,
-    };
-    let options = columns
-        .iter()
-        .map(|column| format!("{option} {column}{ending}"));
-    options.collect::<Vec<_>>().join(" ")
 }

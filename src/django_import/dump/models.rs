@@ -1,6 +1,6 @@
 //! The models of a dump, and the names that Django gives to their tables and columns.
 
-use crate::django_import::device_tables::holds_factors;
+use crate::django_import::factor_names::holds_factors;
 
 /// The applications whose tables are read besides the user table and those of second factors: Django's groups,
 /// allauth, simplejwt.

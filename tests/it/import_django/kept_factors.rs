@@ -70,7 +70,7 @@ fn a_view_shows_no_factors() {
     let refused = program(target.url(), &django, &["--table", "people"]).run();
     refused
         .exits_with(1)
-        .reports_one_error(&["--require-totp: people is a view", "--table"]);
+        .reports_one_error(&["--require-totp: people is a view", "--view-of"]);
     assert_eq!(factors(&target), [5, 6]);
     let output = target.import(&django, &["--table", "people"]);
     let line = "\nSecond factors: not known, because people is a view.";

@@ -39,9 +39,19 @@ fn a_column_whose_values_say_closed_is_asked_about() {
     let (django, target) = (people("phase text", WORDS), ImportTarget::new());
     let asked = target.program(django.url(), &TABLE).run().exits_with(1);
     asked.reports_one_error(&["--active-column phase=VALUE", "banned (2)"]);
-    // Of something else.
+    // Also in a column whose name is about something else, unless it is a setting and the value says so of many.
     let (django, target) = (people("email_state text", WORDS), ImportTarget::new());
-    target.import(&django, &TABLE);
+    let asked = target.program(django.url(), &TABLE).run().exits_with(1);
+    asked.reports_one_error(&["--active-column email_state=VALUE", "banned (2)"]);
+    let words = WORDS.replace("banned", "disabled");
+    let (django, target) = (people("email_state text", &words), ImportTarget::new());
+    let output = target.import(&django, &TABLE);
+    assert!(
+        output
+            .stdout
+            .contains("\n    email_state: active (3), disabled (2)"),
+        "{output:#?}"
+    );
 }
 
 #[test]

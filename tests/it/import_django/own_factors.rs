@@ -63,7 +63,8 @@ fn accounts_with_such_factors_are_counted_and_named() {
             "so that a password alone lets these accounts in (see --require-totp):\n    1, 2, 3\n";
         assert!(output.stdout.contains(line), "{output:#?}");
         assert!(!output.stdout.contains("ABC"), "{output:#?}");
-        assert!(!output.stdout.contains("email_otp"), "{output:#?}");
+        let line = "name it with --factor:\n    email_otp: 5 with a value, 0 without\n    otp_created_at: 5 with a value, 0 without";
+        assert!(output.stdout.contains(line), "{output:#?}");
     }
     assert_eq!(with_password(&target), [1, 2, 3, 4, 5]);
 }
@@ -91,4 +92,56 @@ fn a_name_that_is_none_of_a_factor_is_left_out() {
     let options = [&TABLE[..], &["--no-factor=totp"]].concat();
     let refused = program(target.url(), &django, &options).run().exits_with(1);
     refused.reports_one_error(&["--no-factor: totp", "people.two_factor_enabled"]);
+}
+
+/// Columns whose names say nothing, and a table that an option names.
+#[test]
+fn factors_are_told_by_their_values_and_by_an_option() {
+    let (django, target) = (Django::empty(), ImportTarget::new());
+    django.run(
+        "CREATE TABLE people (id integer PRIMARY KEY, password text, email text, is_active bool, shared text, \
+             spare text, provisioning text, referral text, phone_check bool); \
+         CREATE TABLE people_gadget (id integer PRIMARY KEY, owner_id integer REFERENCES people (id))",
+    );
+    for id in 1..=6 {
+        let shared = if id == 1 {
+            "'JBSWY3DPEHPK3PXP'"
+        } else {
+            "NULL"
+        };
+        let spare = if id == 2 {
+            r#"'["1a2b3c4d", "2b3c4d5e", "3c4d5e6f", "4d5e6f7a"]'"#
+        } else {
+            "'[]'"
+        };
+        let url = if id == 3 {
+            "'otpauth://totp/x?secret=JBSWY3DPEHPK3PXP'"
+        } else {
+            "''"
+        };
+        django.run(&format!(
+            "INSERT INTO people VALUES ({id}, '{HASH}', '{id}@example.com', true, {shared}, {spare}, {url}, \
+                 'ABCDEFGHIJKLMNO{}', {})",
+            id % 6 + 2,
+            id == 4
+        ));
+    }
+    django.run("INSERT INTO people_gadget VALUES (1, 5)");
+    let options = ["--factor=phone_check", "--factor=people_gadget"];
+    let output = import(target.url(), &django, &[&TABLE[..], &options].concat());
+    for line in [
+        "\n           1 people.phone_check\n",
+        "\n           1 people.provisioning\n",
+        "\n           1 people.shared\n",
+        "\n           1 people.spare\n",
+        "\n           1 people_gadget\n",
+        "name it with --factor:\n    referral: 6 with a value, 0 without\n",
+    ] {
+        assert!(output.stdout.contains(line), "{line} in {output:#?}");
+    }
+    assert!(!output.stdout.contains("JBSWY3"), "{output:#?}");
+    assert_eq!(with_password(&target), [6]);
+    let unknown = [&TABLE[..], &["--factor=people_gadgets"]].concat();
+    let refused = program(target.url(), &django, &unknown).run().exits_with(1);
+    refused.reports_one_error(&["--factor: people_gadgets is neither"]);
 }

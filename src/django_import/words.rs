@@ -12,19 +12,22 @@ const FIRST: [&str; 16] = [
     "soft", "user", "usr", "was", "self",
 ];
 /// What may follow another word in one, such as `deletedat`.
-const LAST: [&str; 12] = [
-    "at", "by", "code", "date", "flag", "id", "key", "on", "reason", "time", "until", "user",
+const LAST: [&str; 17] = [
+    "at", "by", "code", "date", "dt", "flag", "id", "key", "on", "reason", "since", "till", "time",
+    "ts", "until", "user", "yn",
 ];
 
 /// The words of a name in lower case: `is_deleted`, `isDeleted`, `is-deleted`, `IS_DELETED2`.
-pub(in crate::django_import) fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     let letters: Vec<char> = name.chars().collect();
     let mut words = vec![String::new()];
     for (at, letter) in letters.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|at| letters.get(at));
         let was_lower = before.is_some_and(|letter| !letter.is_uppercase());
         let next_is_lower = letters.get(at + 1).is_some_and(|next| next.is_lowercase());
-        let begins = letter.is_uppercase() && (was_lower || next_is_lower);
+        let next_is_upper = letters.get(at + 1).is_some_and(|next| next.is_uppercase());
+        let begins = (letter.is_uppercase() && (was_lower || next_is_lower))
+            || (letter.is_numeric() && next_is_upper);
         if !letter.is_alphanumeric() || begins {
             words.push(String::new());
         }
@@ -85,6 +88,7 @@ mod tests {
             ("HTTPStatus", "http status"),
             ("DISABLED", "disabled"),
             ("two_factor_2fa", "two factor 2fa"),
+            ("is2FAEnabled", "is 2 fa enabled"),
             ("__x__", "x"),
         ] {
             assert_eq!(words(name).join(" "), expected, "{name}");

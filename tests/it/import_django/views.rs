@@ -1,0 +1,105 @@
+//! A view as the table, and what its accounts have in tables that refer to the table below it.
+
+use vestibule::accounts::passwords::is_usable;
+
+use super::allauth_factors::{factors, import, program};
+use crate::support::django::{Django, ImportTarget};
+use crate::support::real_django::RealAllauth;
+
+const HASH: &str = "pbkdf2_sha256$1000$Salz-u$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
+const VIEW: [&str; 4] = ["--table", "people", "--view-of", "auth_user"];
+
+/// A real table with django-allauth's tables, whose bans are in another one.
+fn with_bans() -> Django {
+    let (django, _) = RealAllauth::on_this_runs_backend();
+    django.run(
+        "CREATE TABLE bans (account integer, banned bool); \
+         INSERT INTO bans SELECT id, id = 6 FROM auth_user; \
+         CREATE VIEW people AS SELECT auth_user.*, banned FROM auth_user JOIN bans ON account = auth_user.id",
+    );
+    django
+}
+
+#[test]
+fn a_view_brings_the_state_of_accounts_and_its_table_the_factors() {
+    let (plain, target) = (ImportTarget::new(), ImportTarget::new());
+    let django = with_bans();
+    import(plain.url(), &django, &[]);
+    let options = [&VIEW[..], &["--closed-column", "banned"]].concat();
+    let output = import(target.url(), &django, &options);
+    assert!(!target.user(6).is_active && plain.user(6).is_active);
+    assert_eq!(factors(&target), factors(&plain));
+    assert_eq!(factors(&target), [5, 6]);
+    // Addresses, identities and groups too, and the same passwords are withheld.
+    for part in [
+        "further email address",
+        "identit",
+        "second factor that does not exist here",
+    ] {
+        assert!(output.stdout.contains(part), "{part} in {output:#?}");
+    }
+    let usable = |target: &ImportTarget| {
+        let users = target.users().into_iter();
+        users
+            .map(|user| is_usable(&user.password))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(usable(&target), usable(&plain));
+    // Without the option, the error names it.
+    let without = ["--table", "people", "--closed-column", "banned"];
+    let refused = program(target.url(), &django, &without).run();
+    refused
+        .exits_with(1)
+        .reports_one_error(&["--require-totp: people is a view", "--view-of"]);
+}
+
+#[test]
+fn columns_of_factors_that_the_view_lacks_are_read() {
+    let (django, target) = (Django::empty(), ImportTarget::new());
+    django.run(&format!(
+        "CREATE TABLE people (number integer PRIMARY KEY, pass text, mail text UNIQUE, otp_secret text); \
+         INSERT INTO people VALUES (1, '{HASH}', '1@example.com', 'ABC'), (2, '{HASH}', '2@example.com', NULL), \
+             (3, '{HASH}', '3@example.com', NULL); \
+         CREATE TABLE people_totpdevice (id integer PRIMARY KEY, owner text REFERENCES people (mail)); \
+         INSERT INTO people_totpdevice VALUES (1, '2@example.com'); \
+         CREATE VIEW accounts AS SELECT number AS id, pass AS password, lower(mail) AS email, true AS is_active FROM people",
+    ));
+    let options = ["--table", "accounts", "--view-of", "people"];
+    let output = target.import(&django, &options);
+    for line in [
+        "1 people.otp_secret\n",
+        "1 people_totpdevice\n",
+        "(see --require-totp):\n    1, 2\n",
+    ] {
+        assert!(output.stdout.contains(line), "{line} in {output:#?}");
+    }
+}
+
+#[test]
+fn another_table_than_that_of_the_view_is_refused() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    for id in 1..=2 {
+        django.add(id, &format!("{id}@example.com"));
+    }
+    django.run(
+        "CREATE TABLE other (id integer PRIMARY KEY, password text); \
+         INSERT INTO other VALUES (1, 'made-up$1'), (2, 'changed'); \
+         CREATE TABLE pairs (a integer, b integer, PRIMARY KEY (a, b)); \
+         CREATE VIEW people AS SELECT * FROM auth_user",
+    );
+    for (table, base, problem) in [
+        (
+            "people",
+            "other",
+            "1 rows of people have a key or a password that no row of other has",
+        ),
+        ("people", "nothing", "there is no table nothing"),
+        ("people", "pairs", "no primary key of one column"),
+        ("auth_user", "auth_user", "auth_user is no view"),
+    ] {
+        let options = ["--table", table, "--view-of", base];
+        let refused = target.program(django.url(), &options).run().exits_with(1);
+        refused.reports_one_error(&["--view-of: ", problem]);
+    }
+    assert!(target.users().is_empty());
+}
