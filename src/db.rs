@@ -20,6 +20,7 @@ mod session_sql;
 pub mod source;
 mod sqlite_file;
 mod timestamp;
+mod transaction_mark;
 mod wal;
 mod watch;
 
@@ -218,7 +219,7 @@ impl Database {
         outcome.map_err(|failure| failure.error)
     }
 
-    /// [`write`](Self::write) without async, for commands. It runs `queries` once.
+    /// [`write`](Self::write) without async, for commands.
     pub fn write_blocking<T, E: From<DbError>>(
         &self,
         queries: impl FnOnce(&mut Conn) -> Result<T, E>,
@@ -280,7 +281,8 @@ impl Database {
             } else {
                 &self.writer
             };
-            lane.write(conn::probe_space).0
+            lane.write(conn::probe_space).0?;
+            lane.write(conn::clear_space_probe).0
         } else if self.queues.is_some() {
             self.probe.write(conn::probe_write).0
         } else {

@@ -9,14 +9,16 @@ use diesel::r2d2::R2D2Connection;
 use diesel::result::Error as QueryError;
 
 use super::error::DbError;
+use super::schema::space_probe;
 use super::session_sql::SessionSql;
+use super::transaction_mark::TransactionMark;
 use crate::clock::Timestamp;
 use crate::settings::DatabaseUrl;
 
 pub use multi::Conn;
 #[cfg(feature = "postgres")]
 pub(super) use postgres::establish as establish_postgres;
-pub(super) use sqlite::{OpenMode, connect_with, transaction_count, truncate_wal};
+pub(super) use sqlite::{OpenMode, connect_with, truncate_wal};
 
 /// A module of its own, because the derive adds items beside the enum.
 mod multi {
@@ -93,8 +95,8 @@ pub(super) fn check_usable(conn: &mut Conn, mode: OpenMode) -> QueryResult<()> {
     }
 }
 
-/// Called before a transaction is committed. Increments the number of transactions in the header of SQLite's file,
-/// so that every state of the database has its own number, which shows whether a `-wal` file belongs to a file.
+/// Called before a transaction is committed. Writes its [mark](TransactionMark) into the header of SQLite's file, so
+/// that every state of the database has its own, which shows whether a `-wal` file belongs to a file.
 /// `changes` is the number of rows that the connection had changed before: a transaction that changes no row
 /// does not write.
 pub(super) fn before_commit(conn: &mut Conn, changes: &mut i64) -> QueryResult<()> {
@@ -102,7 +104,7 @@ pub(super) fn before_commit(conn: &mut Conn, changes: &mut i64) -> QueryResult<(
         Conn::Sqlite(conn) => {
             let now = sqlite::total_changes(conn)?;
             if std::mem::replace(changes, now) != now {
-                sqlite::count_transaction(conn)?;
+                TransactionMark::write(conn)?;
             }
         }
         #[cfg(feature = "postgres")]
@@ -111,25 +113,33 @@ pub(super) fn before_commit(conn: &mut Conn, changes: &mut i64) -> QueryResult<(
     Ok(())
 }
 
-/// Fails if the database cannot be written to. On SQLite it counts as a transaction, which is written to the file:
+/// Fails if the database cannot be written to. On SQLite a transaction's mark is written to the file:
 /// `BEGIN IMMEDIATE` alone succeeds on a read-only file, and a full disk shows only when a page is committed.
 pub(super) fn probe_write(conn: &mut Conn) -> Result<(), DbError> {
     match conn {
-        Conn::Sqlite(conn) => Ok(sqlite::count_transaction(conn)?),
+        Conn::Sqlite(conn) => Ok(TransactionMark::write(conn)?),
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => Ok(postgres::probe_write(conn)?),
     }
 }
 
-/// As [`probe_write`], and also fails if PostgreSQL has no space left for new rows. It costs more, so it is called
-/// after a write has failed.
+/// As [`probe_write`], and also writes more than a request does, which needs new pages: on a full disk, changes still
+/// succeed that fit into what pages and the log have left. It costs more, so it is called after a write has failed.
+/// SQLite writes the pages when the transaction is committed; [`clear_space_probe`] follows in another one.
 pub(super) fn probe_space(conn: &mut Conn) -> Result<(), DbError> {
+    clear_space_probe(conn)?;
     probe_write(conn)?;
     match conn {
-        Conn::Sqlite(_) => Ok(()),
+        Conn::Sqlite(conn) => Ok(sqlite::fill_space_probe(conn)?),
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => Ok(postgres::probe_space(conn)?),
     }
+}
+
+/// Removes what [`probe_space`] has left.
+pub(super) fn clear_space_probe(conn: &mut Conn) -> Result<(), DbError> {
+    diesel::delete(space_probe::table).execute(conn)?;
+    Ok(())
 }
 
 /// Inserts many rows with one statement, which the derived enum does not support. Each column of each row

@@ -359,6 +359,14 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// What the readiness probe writes to find out whether the disk has space; empty otherwise.
+    space_probe (content) {
+        /// Random bytes.
+        content -> Binary,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(account_addresses -> users (user_id));

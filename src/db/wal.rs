@@ -2,9 +2,8 @@
 //! so destroy the database, for instance a backup that was copied over a file whose server had been killed.
 //!
 //! The two are compared by the header of the database, its page 1, where each transaction of this application
-//! increments a number (see [`before_commit`](super::conn::before_commit)). The file beside a log has the number
-//! before the log's first transaction, or, if SQLite has written a part of the log into it, that of one of them.
-//! A log that only has transactions of other programs, which do not count, is compared by the number of pages;
+//! leaves a [mark](TransactionMark). The file beside a log has the mark before the log's first transaction, or, if
+//! SQLite has written a part of the log into it, that of one of them. A log that only has transactions of other programs, which do not count, is compared by the number of pages;
 //! [`check`](super::integrity::check) then finds most of what is wrong.
 
 use std::ffi::OsString;
@@ -14,9 +13,11 @@ use std::path::{Path, PathBuf};
 
 use diesel::prelude::*;
 use diesel::sql_query;
+use diesel::sql_types::BigInt;
 
-use super::conn::{connect_with, transaction_count};
+use super::conn::connect_with;
 use super::error::DbError;
+use super::transaction_mark::TransactionMark;
 
 /// Another process may change the files while they are compared. They are then compared again.
 const TRIES: usize = 5;
@@ -28,23 +29,26 @@ const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 /// Where page 1 has the version of the schema.
 const SCHEMA_VERSION: usize = 40;
-/// Where page 1 has what `PRAGMA user_version` returns.
+/// Where page 1 has what `PRAGMA user_version` and `PRAGMA application_id` return.
 const USER_VERSION: usize = 60;
+const APPLICATION_ID: usize = 68;
 
 /// What tells one state of a database from the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
 struct State {
-    /// The number of transactions of this application; it may wrap around.
-    transactions: i32,
+    #[diesel(embed)]
+    mark: TransactionMark,
+    #[diesel(sql_type = BigInt)]
     schema_version: i64,
 }
 
 /// What is compared, of a database without its `-wal` file.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, QueryableByName)]
 struct Header {
+    #[diesel(embed)]
     state: State,
-    pages: i64,
-    file_bytes: u64,
+    #[diesel(sql_type = BigInt)]
+    page_count: i64,
 }
 
 /// What is compared, of the committed transactions in a `-wal` file.
@@ -84,56 +88,40 @@ pub(super) fn check(path: &Path) -> Result<(), DbError> {
 
 /// The number of transactions in the file alone, without its `-wal` file; `None` if that cannot be read.
 pub(super) fn transactions_in_file(path: &Path) -> Option<i32> {
-    // SQLite ignores the `-wal` file of a file that it takes for immutable.
-    transaction_count(&mut connect_with(path, "immutable=1").ok()?).ok()
+    Some(header(path)?.0.state.mark.count)
 }
 
 fn was_begun_anew(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Interrupted
 }
 
-#[derive(QueryableByName)]
-struct SchemaVersion {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    schema_version: i64,
-}
-
-#[derive(QueryableByName)]
-struct PageCount {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    page_count: i64,
-}
-
-/// Reads the header through SQLite. If this process opened and closed the file itself, SQLite would lose its locks.
-fn header(path: &Path) -> Option<Header> {
+/// Reads the header through SQLite, and the length of the file in bytes. If this process opened and closed the file
+/// itself, SQLite would lose its locks.
+fn header(path: &Path) -> Option<(Header, u64)> {
     let file_bytes = path.metadata().ok().filter(|file| file.len() > 0)?.len();
+    // SQLite ignores the `-wal` file of a file that it takes for immutable.
     let mut conn = connect_with(path, "immutable=1").ok()?;
-    let transactions = transaction_count(&mut conn).ok()?;
-    let version = sql_query("PRAGMA schema_version").get_result::<SchemaVersion>(&mut conn);
-    let pages = sql_query("PRAGMA page_count").get_result::<PageCount>(&mut conn);
-    Some(Header {
-        state: State {
-            transactions,
-            schema_version: version.ok()?.schema_version,
-        },
-        pages: pages.ok()?.page_count,
-        file_bytes,
-    })
+    let header = sql_query(
+        "SELECT * FROM pragma_user_version, pragma_application_id, pragma_schema_version, pragma_page_count",
+    );
+    Some((header.get_result(&mut conn).ok()?, file_bytes))
 }
 
 impl State {
     fn of_page(page: &[u8]) -> Self {
         Self {
-            transactions: number(page, USER_VERSION).cast_signed(),
+            mark: TransactionMark {
+                count: number(page, USER_VERSION).cast_signed(),
+                link: number(page, APPLICATION_ID).cast_signed(),
+            },
             schema_version: number(page, SCHEMA_VERSION).into(),
         }
     }
 
-    /// Whether one transaction may have led from `base` to this state. Another program's is not counted.
+    /// Whether one transaction may have led from `base` to this state.
     fn may_follow(self, base: Self) -> bool {
-        let counted = self.transactions.wrapping_sub(base.transactions);
         let changes = self.schema_version - base.schema_version;
-        (0..=1).contains(&counted) && (0..=MOST_CHANGES_OF_ONE_TRANSACTION).contains(&changes)
+        self.mark.may_follow(base.mark) && (0..=MOST_CHANGES_OF_ONE_TRANSACTION).contains(&changes)
     }
 }
 
@@ -190,11 +178,11 @@ impl WalContent {
 
     /// Whether this can be the log of the database with this header. A part of the log may have been written
     /// into the database already.
-    fn fits(&self, header: &Header) -> bool {
+    fn fits(&self, (header, file_bytes): &(Header, u64)) -> bool {
         match self.states.first() {
             Some(first) => self.states.contains(&header.state) || first.may_follow(header.state),
             None => self.pages.is_none_or(|pages| {
-                pages == header.pages || pages as u64 * self.page_size == header.file_bytes
+                pages == header.page_count || pages as u64 * self.page_size == *file_bytes
             }),
         }
     }

@@ -132,6 +132,40 @@ async fn credentials_from_after_the_backup_are_nobodys() {
     assert!(i64::from(next.id) > i64::from(id) + 1_000);
 }
 
+/// Two databases that go on from the same backup, and of which neither counts as restored: an operator goes from one to
+/// the other and back. Both give the same number to different people, and change the same account.
+#[tokio::test]
+async fn credentials_of_one_branch_are_nobodys_in_the_other() {
+    let one = TestApp::start();
+    one.add_user_with_password(ADA, PASSWORD);
+    let backup = one.backup();
+    is_ready(&one).await;
+    let other = one.restored_from(backup).start();
+    let mut held = Vec::new();
+    for (app, email) in [(&one, OLIVE), (&other, PAT)] {
+        let ada = app.visitor();
+        assert_eq!(ada.log_in(ADA, PASSWORD).await.status(), StatusCode::FOUND);
+        let new = app.add_user_with_password(email, PASSWORD);
+        let visitor = app.visitor();
+        visitor.log_in(email, PASSWORD).await;
+        let tokens = app.issue_tokens(&new, TokenGrant::default());
+        let cookies = visitor.cookies("/");
+        held.push((Credentials { cookies, tokens }, ada.cookies("/"), new.id));
+    }
+    assert_eq!(held[0].2, held[1].2, "the number is given out in both");
+    for (app, (foreign, of_ada, _)) in [(&other, &held[0]), (&one, &held[1])] {
+        foreign.assert_tokens_are_refused(app).await;
+        assert!(foreign.cookie_is_refused(app).await);
+        let api = app.visitor();
+        let me = api.get_with_cookies("/api/users/me", of_ada).await;
+        assert_eq!(me.status(), StatusCode::UNAUTHORIZED);
+        // It ends nobody's session.
+        foreign.sign_out(app, "all", "1").await;
+        let open = app.sessions();
+        assert!(open.iter().all(|row| row.revoked_at.is_none()));
+    }
+}
+
 #[tokio::test]
 async fn what_has_ended_after_the_backup_is_not_valid_again() {
     let original = TestApp::start();

@@ -2,6 +2,7 @@
 //! These tests do not depend on the database of the run, and run once, with SQLite.
 
 mod backup;
+mod branches;
 mod left_over_log;
 mod watch;
 

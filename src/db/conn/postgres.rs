@@ -145,15 +145,12 @@ pub(super) fn probe_write(conn: &mut PgConnection) -> QueryResult<()> {
     ))
 }
 
-/// Writes more than the free space of a table's pages can hold, and takes it back. On a full disk, changes fit
-/// into such pages while new rows fail. A lock on the table is no reason to fail: most requests do not write into it.
+/// Writes more than the free space of a table's pages can hold, and takes it back.
 pub(super) fn probe_space(conn: &mut PgConnection) -> QueryResult<()> {
     let rolled_back = conn.transaction(|conn| {
         conn.batch_execute(
-            "SET LOCAL lock_timeout = '100ms'; \
-             DO $$ BEGIN INSERT INTO audit_events (at, event, detail) \
-             SELECT now(), 'probe', string_agg(md5(random()::text), '') FROM generate_series(1, 2000); \
-             EXCEPTION WHEN lock_not_available THEN NULL; END $$",
+            "INSERT INTO space_probe SELECT decode(string_agg(md5(random()::text), ''), 'hex') \
+             FROM generate_series(1, 8192)",
         )?;
         Err(diesel::result::Error::RollbackTransaction)
     });

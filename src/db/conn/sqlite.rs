@@ -60,22 +60,9 @@ struct TotalChanges {
     changes: i64,
 }
 
-#[derive(QueryableByName)]
-struct UserVersion {
-    #[diesel(sql_type = diesel::sql_types::Integer)]
-    user_version: i32,
-}
-
-/// The number of transactions of this application that the database has, as far as this connection sees it.
-pub(in crate::db) fn transaction_count(conn: &mut SqliteConnection) -> QueryResult<i32> {
-    let row: UserVersion = diesel::sql_query("PRAGMA user_version").get_result(conn)?;
-    Ok(row.user_version)
-}
-
-/// Increments the number of transactions, which is in the header of the file.
-pub(super) fn count_transaction(conn: &mut SqliteConnection) -> QueryResult<()> {
-    let next = transaction_count(conn)?.wrapping_add(1);
-    conn.batch_execute(&format!("PRAGMA user_version = {next}"))
+/// Writes more pages than a request does.
+pub(super) fn fill_space_probe(conn: &mut SqliteConnection) -> QueryResult<()> {
+    conn.batch_execute("INSERT INTO space_probe VALUES (randomblob(131072))")
 }
 
 /// The number of rows that this connection has changed.

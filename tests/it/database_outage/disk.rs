@@ -15,6 +15,7 @@ use crate::support::app::{SECRET_KEY, TestApp};
 use crate::support::database::TestDatabase;
 use crate::support::peer::Peer;
 use crate::support::proxied::Proxy;
+use crate::support::readings::becomes_true;
 use crate::support::steps::{assert_signs_in, error_page, retry_after, set_cookie};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_vestibule");
@@ -92,6 +93,20 @@ fn a_server_does_not_start_with_a_read_only_file() {
     }
 }
 
+#[test]
+fn a_file_without_the_right_to_read_it_is_not_called_damaged() {
+    let emulator = authkit_emulator::start(Config::default()).unwrap();
+    let folder = folder_for(&emulator);
+    set_mode(&folder.path().join("test.sqlite3"), 0);
+    set_mode(&folder.path().join(".env"), 0o644);
+    set_mode(folder.path(), 0o777);
+    let output = run_unprivileged(folder.path(), &["runserver"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("unable to open database file"), "{said}");
+    assert!(!said.contains("damaged"), "{said}");
+}
+
 /// Limits the size of the files that the process writes, or removes the limit.
 fn limit_files(pid: &str, bytes: &str) {
     let limited = Command::new("prlimit")
@@ -101,14 +116,12 @@ fn limit_files(pid: &str, bytes: &str) {
     assert!(limited.status.success(), "{limited:?}");
 }
 
-#[tokio::test]
-async fn a_sign_in_with_a_full_disk_is_a_503_and_works_after_space_is_freed() {
-    let emulator = authkit_emulator::start(Config::default()).unwrap();
-    let folder = folder_for(&emulator);
+/// Starts a server in this folder whose files can be limited, and returns it, its process id, and clients of it.
+async fn start_limited(folder: &Path) -> (Peer, String, Proxy) {
     // The limit looks like a full disk to the program. Without this, a signal would end it.
     let script = r#"trap "" XFSZ; echo "pid $$"; exec "$0" runserver"#;
     let arguments = ["-c", script, PROGRAM];
-    let mut peer = Peer::start("vestibule", Path::new("bash"), &arguments, folder.path());
+    let mut peer = Peer::start("vestibule", Path::new("bash"), &arguments, folder);
     let pid = peer
         .wait_for(|line| line.strip_prefix("pid ").map(str::to_owned))
         .await;
@@ -122,6 +135,14 @@ async fn a_sign_in_with_a_full_disk_is_a_503_and_works_after_space_is_freed() {
         upstream: format!("http://{address}"),
         host: "localhost",
     };
+    (peer, pid, proxy)
+}
+
+#[tokio::test]
+async fn a_sign_in_with_a_full_disk_is_a_503_and_works_after_space_is_freed() {
+    let emulator = authkit_emulator::start(Config::default()).unwrap();
+    let folder = folder_for(&emulator);
+    let (_peer, pid, proxy) = start_limited(folder.path()).await;
     let ready = || proxy.get("/readyz", "");
     assert_eq!(ready().await.status(), StatusCode::OK);
 
@@ -142,6 +163,31 @@ async fn a_sign_in_with_a_full_disk_is_a_503_and_works_after_space_is_freed() {
     let home = home.text().await.unwrap();
     assert!(home.contains("Welcome, ada@example.com!"), "{home}");
     assert_eq!(ready().await.status(), StatusCode::OK);
+}
+
+/// The disk has space for the smallest transaction only.
+#[tokio::test]
+async fn a_server_is_not_ready_while_only_small_writes_succeed() {
+    let emulator = authkit_emulator::start(Config::default()).unwrap();
+    let folder = folder_for(&emulator);
+    let (_peer, pid, proxy) = start_limited(folder.path()).await;
+    let ready = async || proxy.get("/readyz", "").await.status();
+    assert_eq!(ready().await, StatusCode::OK);
+    let frames = |count: u64| {
+        let log = fs::metadata(folder.path().join("test.sqlite3-wal")).unwrap();
+        (log.len() + count * (24 + 4096)).to_string()
+    };
+    for free in [0, 2] {
+        limit_files(&pid, &frames(free));
+        let (_, refused) = proxy.sign_in("ada@example.com").await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    limit_files(&pid, "unlimited");
+    assert!(becomes_true(async || ready().await == StatusCode::OK).await);
+    let (_, finished) = proxy.sign_in("ada@example.com").await;
+    assert_eq!(finished.status(), StatusCode::FOUND);
 }
 
 #[tokio::test]

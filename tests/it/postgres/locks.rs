@@ -135,6 +135,23 @@ async fn a_locked_table_does_not_stop_what_does_not_need_it() {
     assert_eq!(refresh_all(&app, &pairs).await, [StatusCode::OK; 16]);
 }
 
+/// A write that failed because of the lock makes the readiness probe look for space too.
+#[tokio::test]
+async fn a_locked_table_does_not_make_the_server_unready() {
+    let Some(database) = migrated() else { return };
+    let (app, url) = with_four_connections(database);
+    for table in ["audit_events", "sessions"] {
+        let mut other = connect(&url);
+        other
+            .batch_execute(&format!("BEGIN; LOCK TABLE {table}"))
+            .unwrap();
+        let refused = app.visitor().sign_in("ada@example.com").await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_ready(&app).await;
+        other.batch_execute("ROLLBACK").unwrap();
+    }
+}
+
 /// Three of four connections are used by transactions that take long and wait for nobody.
 #[tokio::test]
 async fn a_busy_server_waits_for_a_lock_as_long_as_an_idle_one() {

@@ -60,7 +60,7 @@ async fn an_application_with_a_full_disk_is_not_ready_until_there_is_space() {
     let full = "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
                 RAISE disk_full USING MESSAGE = 'could not extend file: No space left on device'; END $$;";
     other.batch_execute(full).unwrap();
-    let tables = ["sessions", "audit_events"];
+    let tables = ["sessions", "space_probe"];
     for table in tables {
         let trigger =
             format!("CREATE TRIGGER is_full BEFORE INSERT ON {table} EXECUTE FUNCTION fill()");

@@ -85,7 +85,7 @@ async fn a_backup_beside_the_log_of_another_file_is_refused_and_not_changed() {
 }
 
 /// Runs every command that would write to the database.
-fn assert_everything_is_refused(database: &TestDatabase) {
+pub(super) fn assert_everything_is_refused(database: &TestDatabase) {
     let (path, other) = (database.sqlite_path(), TestDatabase::migrated_sqlite());
     let files = || [path.to_owned(), beside(path, "-wal")].map(|file| fs::read(file).unwrap());
     let before = files();
@@ -170,7 +170,7 @@ fn a_backup_from_just_before_the_log_is_refused() {
 }
 
 /// Has SQLite write its log into the file and begin it anew, as it does by itself after a thousand pages.
-fn checkpoint(path: &Path) {
+pub(super) fn checkpoint(path: &Path) {
     let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     let checkpoint = "PRAGMA busy_timeout = 5000; PRAGMA wal_checkpoint(TRUNCATE)";
     conn.batch_execute(checkpoint).unwrap();
