@@ -30,8 +30,8 @@ use std::time::Duration;
 
 pub use after_commit::after_commit;
 pub use backup::{BackupError, Restored, backup, restore};
-pub(crate) use conn::insert_all;
 pub use conn::{Conn, database_now, on_unique_violation};
+pub(crate) use conn::{insert_all, load_unlocked};
 pub use error::DbError;
 pub use migrations::Migrations;
 pub use sequence::{bump_sequence, take_ids};
@@ -197,15 +197,7 @@ impl Database {
         let database = self.clone();
         run_blocking(move || {
             let _held = (permit, in_turn);
-            for _ in 1..ATTEMPTS {
-                match database.noted(database.writer.write(queries.clone())) {
-                    (Err(_), faults) if faults.any_of(Faults::CONFLICT) => {
-                        log::info!("a transaction conflicted with another one; running it again");
-                    }
-                    (outcome, _) => return outcome,
-                }
-            }
-            database.noted(database.writer.write(queries)).0
+            repeat_conflicts(&mut || database.noted(database.writer.write(queries.clone())))
         })
         .await
     }
@@ -222,10 +214,10 @@ impl Database {
     /// [`write`](Self::write) without async, for commands.
     pub fn write_blocking<T, E: From<DbError>>(
         &self,
-        queries: impl FnOnce(&mut Conn) -> Result<T, E>,
+        mut queries: impl FnMut(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.noted(self.writer.write_once(queries, LockWait::Long))
-            .0
+        let mut write = || self.noted(self.writer.write_once(&mut queries, LockWait::Long));
+        repeat_conflicts(&mut write)
     }
 
     /// Notes the outcome of a write for the readiness probe.
@@ -295,6 +287,19 @@ impl Database {
     pub fn check_writable(&self) -> Result<(), DbError> {
         self.write_blocking(conn::probe_write)
     }
+}
+
+/// Calls `write` again for as long as another transaction is in the way.
+fn repeat_conflicts<T, E>(write: &mut dyn FnMut() -> (Result<T, E>, Faults)) -> Result<T, E> {
+    for _ in 1..ATTEMPTS {
+        match write() {
+            (Err(_), faults) if faults.any_of(Faults::CONFLICT) => {
+                log::info!("a transaction conflicted with another one; running it again");
+            }
+            (outcome, _) => return outcome,
+        }
+    }
+    write().0
 }
 
 async fn run_blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>

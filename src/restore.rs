@@ -72,18 +72,16 @@ pub fn end_what_was_restored(
     let (epoch, step) = (random_number()?, random_version_step()?);
     // First of all, so that every cookie is compared with its row from now on.
     let (data_until, ended_sign_ins) = database.write_blocking(|conn| begin(conn, epoch, now))?;
-    let accounts = in_batches(database, UserId::default(), |conn, after| {
+    let [accounts] = in_batches(database, UserId::default(), |conn, after| {
         end_tokens_of_accounts(conn, after, step, now)
     })?;
-    let ended_tokens = in_batches(database, String::new(), |conn, after| {
+    let [ended_tokens] = in_batches(database, String::new(), |conn, after| {
         end_refresh_tokens(conn, after, now)
     })?;
-    let mut unconfirmed_sessions = 0;
-    let ended_sessions = in_batches(database, SessionId::from(""), |conn, after| {
-        let (ended, unconfirmed, last) = end_or_doubt_sessions(conn, after, now)?;
-        unconfirmed_sessions += unconfirmed;
-        Ok((ended, last))
+    let sessions = in_batches(database, SessionId::from(""), |conn, after| {
+        end_or_doubt_sessions(conn, after, now)
     })?;
+    let [ended_sessions, unconfirmed_sessions] = sessions;
     let report = RestoreReport {
         data_until,
         accounts,
@@ -148,28 +146,30 @@ fn finish(
     Ok(heartbeat)
 }
 
-/// A batch: how many rows it changed, and the key of the last row that it looked at; `None` at the end.
-type Batch<K> = (usize, Option<K>);
+/// A batch: how many rows of each kind it changed, and the key of the last row that it looked at; `None` at the end.
+type Batch<K, const N: usize = 1> = ([usize; N], Option<K>);
 
-/// Calls `change` with the key after which the batch begins, until it looks at no row. Returns the total. Others can
+/// Calls `change` with the key after which the batch begins, until it looks at no row. Returns the totals. Others can
 /// write for at least half of the time.
-fn in_batches<K>(
+fn in_batches<K, const N: usize>(
     database: &Database,
     first: K,
-    mut change: impl FnMut(&mut Conn, &K) -> QueryResult<Batch<K>>,
-) -> Result<usize, DbError> {
-    let (mut total, mut after) = (0, Some(first));
+    change: impl Fn(&mut Conn, &K) -> QueryResult<Batch<K, N>>,
+) -> Result<[usize; N], DbError> {
+    let (mut totals, mut after) = ([0; N], Some(first));
     while let Some(key) = after {
         let began = Instant::now();
         let (changed, next) =
             database.write_blocking(|conn| change(conn, &key).map_err(DbError::from))?;
-        total += changed;
+        for (total, changed) in totals.iter_mut().zip(changed) {
+            *total += changed;
+        }
         after = next;
         if after.is_some() {
             thread::sleep(began.elapsed().clamp(*PAUSES.start(), *PAUSES.end()));
         }
     }
-    Ok(total)
+    Ok(totals)
 }
 
 fn end_tokens_of_accounts(
@@ -185,7 +185,7 @@ fn end_tokens_of_accounts(
         .select(users::id)
         .load(conn)?;
     let changed = end_everything_of(conn, &ids, step, now)?;
-    Ok((changed, ids.last().copied()))
+    Ok(([changed], ids.last().copied()))
 }
 
 fn end_refresh_tokens(
@@ -212,7 +212,7 @@ fn end_refresh_tokens(
         ))
         .execute(conn)?;
     Ok((
-        usize::try_from(valid).unwrap_or_default(),
+        [usize::try_from(valid).unwrap_or_default()],
         ids.last().cloned(),
     ))
 }
@@ -224,7 +224,7 @@ fn end_or_doubt_sessions(
     conn: &mut Conn,
     after: &SessionId,
     now: Timestamp,
-) -> QueryResult<(usize, usize, Option<SessionId>)> {
+) -> QueryResult<Batch<SessionId, 2>> {
     let open: Vec<(SessionId, bool)> = sessions::table
         .filter(sessions::id.gt(after))
         .filter(sessions::revoked_at.is_null())
@@ -251,5 +251,5 @@ fn end_or_doubt_sessions(
             sessions::refresh_token_sent_at.eq(None::<Timestamp>),
         ))
         .execute(conn)?;
-    Ok((ended.len(), unconfirmed, last))
+    Ok(([ended.len(), unconfirmed], last))
 }

@@ -10,7 +10,7 @@ use crate::accounts::{self, ProvisionError, User, WorkosProfile, provision};
 use crate::audit::{AuditEvent, ChangedBy, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::schema::webhook_events;
-use crate::db::{Conn, Database, DbError, on_unique_violation};
+use crate::db::{Conn, Database, DbError, load_unlocked, on_unique_violation};
 use crate::ids::{SessionId, WorkosSid};
 use crate::logging::RepeatedWarning;
 use crate::memberships::Memberships;
@@ -132,11 +132,13 @@ impl WebhookService {
 
 /// Deletes at most `limit` events that are too old for WorkOS to repeat.
 pub fn delete_expired(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<usize> {
-    let old: Vec<String> = webhook_events::table
-        .filter(webhook_events::received_at.le(now.plus(-accounts::DELETED_USER_RETENTION)))
-        .select(webhook_events::id)
-        .limit(limit)
-        .load(conn)?;
+    let old: Vec<String> = load_unlocked!(
+        conn,
+        webhook_events::table
+            .filter(webhook_events::received_at.le(now.plus(-accounts::DELETED_USER_RETENTION)))
+            .select(webhook_events::id)
+            .limit(limit)
+    )?;
     diesel::delete(webhook_events::table.filter(webhook_events::id.eq_any(old))).execute(conn)
 }
 

@@ -56,11 +56,13 @@ fsync = off
 synchronous_commit = off
 full_page_writes = off
 max_connections = 300
+# In the locale C.UTF-8 the server uses the language of its environment.
+lc_messages = 'C'
 END
     for attempt in 1 2 3 4 5; do
         # Another program may take the port before the server starts. Then try another one.
         port=$((20000 + RANDOM % 12000))
-        if as_postgres "$programs/pg_ctl" start --pgdata="$folder/data" --wait --timeout=60 --silent \
+        if LANGUAGE=de as_postgres "$programs/pg_ctl" start --pgdata="$folder/data" --wait --timeout=60 --silent \
             --log="$folder/server.log" --options="-p $port"; then
             printf 'postgres://vestibule:%s@127.0.0.1:%s/postgres' "$password" "$port" \
                 >"$scratch/postgres.url"

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::deleted_workos_users;
-use crate::db::{Conn, on_unique_violation};
+use crate::db::{Conn, load_unlocked, on_unique_violation};
 
 /// How long a deletion is stored. WorkOS repeats an event for three days.
 pub const DELETED_USER_RETENTION: TimeDelta = TimeDelta::days(30);
@@ -45,11 +45,13 @@ pub fn delete_old_workos_deletions(
     now: Timestamp,
     limit: i64,
 ) -> QueryResult<usize> {
-    let old: Vec<String> = deleted_workos_users::table
-        .filter(deleted_workos_users::deleted_at.le(now.plus(-DELETED_USER_RETENTION)))
-        .select(deleted_workos_users::workos_user_id)
-        .limit(limit)
-        .load(conn)?;
+    let old: Vec<String> = load_unlocked!(
+        conn,
+        deleted_workos_users::table
+            .filter(deleted_workos_users::deleted_at.le(now.plus(-DELETED_USER_RETENTION)))
+            .select(deleted_workos_users::workos_user_id)
+            .limit(limit)
+    )?;
     let old = deleted_workos_users::table.filter(deleted_workos_users::workos_user_id.eq_any(old));
     diesel::delete(old).execute(conn)
 }

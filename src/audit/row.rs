@@ -10,7 +10,7 @@ use super::columns::{EventColumns, SIGNED_IN};
 use super::event::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::schema::audit_events;
-use crate::db::{Conn, after_commit};
+use crate::db::{Conn, after_commit, load_unlocked};
 use crate::ids::{SessionId, UserId};
 use crate::sessions::truncate_user_agent;
 use crate::workos::ClientDevice;
@@ -124,11 +124,13 @@ pub fn nth_last_sign_in(
 
 /// Deletes at most `limit` events that happened before `oldest`.
 pub fn delete_old_events(conn: &mut Conn, oldest: Timestamp, limit: i64) -> QueryResult<usize> {
-    let old: Vec<i64> = audit_events::table
-        .filter(audit_events::at.lt(oldest))
-        .select(audit_events::id)
-        .limit(limit)
-        .load(conn)?;
+    let old: Vec<i64> = load_unlocked!(
+        conn,
+        audit_events::table
+            .filter(audit_events::at.lt(oldest))
+            .select(audit_events::id)
+            .limit(limit)
+    )?;
     diesel::delete(audit_events::table.filter(audit_events::id.eq_any(old))).execute(conn)
 }
 

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use super::emulator::start_emulator;
 use super::error::CommandError;
 use super::runserver::{self, listen};
+use super::signals::ignore_reloads;
 use crate::accounts::{self, NewUser, User, passwords};
 use crate::clock::{Clock, Timestamp};
 use crate::db::schema::users;
@@ -31,6 +32,7 @@ pub(super) fn run(
     bind: Option<SocketAddr>,
     emulator_bind: Option<SocketAddr>,
 ) -> Result<(), CommandError> {
+    ignore_reloads()?;
     let bind = bind.unwrap_or(BIND);
     if !bind.ip().is_loopback() {
         return Err(CommandError::Failed(format!(

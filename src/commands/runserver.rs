@@ -8,7 +8,7 @@ use listenfd::ListenFd;
 use super::database::open_migrated;
 use super::error::CommandError;
 use super::output::print_line;
-use super::signals::StopSignals;
+use super::signals::{StopSignals, ignore_reloads};
 use crate::checks::{self, CheckLevel, CheckMessage, CheckReport};
 use crate::clock::Clock;
 use crate::db::Database;
@@ -19,6 +19,7 @@ use crate::settings::{Settings, SettingsError, Source};
 use crate::state::AppState;
 
 pub(super) fn run(bind: Option<SocketAddr>) -> Result<(), CommandError> {
+    ignore_reloads()?;
     let mut source = Source::load().map_err(SettingsError::from)?;
     if let Some(bind) = bind {
         source = source.with("BIND", &bind.to_string());

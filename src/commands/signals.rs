@@ -12,9 +12,21 @@ pub(super) struct StopSignals {
     count: watch::Receiver<u32>,
 }
 
+/// Takes their effect from SIGHUP and SIGQUIT, for as long as the process runs: a terminal that is closed, or a service
+/// manager's request to reload, must not end a server, not even while it starts. Until [`StopSignals::listen`] nothing
+/// has been served, so SIGTERM and SIGINT end the process at once.
+pub(super) fn ignore_reloads() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let _in_runtime = runtime.enter();
+    // Tokio never gives a signal its effect back.
+    drop((signal(SignalKind::hangup())?, signal(SignalKind::quit())?));
+    Ok(())
+}
+
 impl StopSignals {
-    /// Catches the signals. SIGHUP and SIGQUIT have no effect from now on: a terminal that is closed, or a
-    /// service manager's request to reload, must not end requests in flight.
+    /// Catches the signals, and logs those without effect.
     pub(super) fn listen() -> io::Result<Self> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -159,6 +159,19 @@ macro_rules! insert_all {
 }
 pub(crate) use insert_all;
 
+/// Loads rows of one table that are to be deleted or changed. On PostgreSQL it locks them, and leaves out those that
+/// another transaction has locked.
+macro_rules! load_unlocked {
+    ($conn:expr, $query:expr) => {
+        match $conn {
+            $crate::db::Conn::Sqlite(conn) => $query.load(conn),
+            #[cfg(feature = "postgres")]
+            $crate::db::Conn::Postgres(conn) => $query.for_update().skip_locked().load(conn),
+        }
+    };
+}
+pub(crate) use load_unlocked;
+
 /// The present time by the database's clock.
 pub fn database_now(conn: &mut Conn) -> QueryResult<Timestamp> {
     let statement = match conn {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use diesel::connection::InstrumentationEvent;
-use diesel::result::{DatabaseErrorKind, Error as QueryError};
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as QueryError};
 
 /// Kinds of failure, combined as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,16 +37,22 @@ impl Faults {
             | QueryError::BrokenTransactionManager => Self::CLOSED,
             QueryError::DatabaseError(Kind::ReadOnlyTransaction, _) => Self::READ_ONLY,
             QueryError::DatabaseError(Kind::SerializationFailure, _) => Self::CONFLICT,
-            // Diesel has no kind for it. In another language than English it counts as `OTHER`.
-            QueryError::DatabaseError(Kind::Unknown, info)
-                if info.message() == "deadlock detected" =>
-            {
+            QueryError::DatabaseError(Kind::Unknown, info) if is_deadlock(&**info) => {
                 Self::CONFLICT
             }
             QueryError::DatabaseError(Kind::Unknown, _) => Self::OTHER,
             _ => Self::default(),
         }
     }
+}
+
+/// Whether it is PostgreSQL's report of a deadlock, for which Diesel has no kind. Only this error names kinds of locks,
+/// such as `ShareLock`, in its details, and they are the same in every language of the server.
+fn is_deadlock(info: &dyn DatabaseErrorInformation) -> bool {
+    let details = info.details().unwrap_or_default();
+    ["ShareLock", "ExclusiveLock"]
+        .iter()
+        .any(|kind| details.contains(kind))
 }
 
 /// The failures of one connection since they were last taken.

@@ -16,6 +16,19 @@ pub(crate) fn database() -> (tempfile::TempDir, Database) {
     (folder, database)
 }
 
+/// Runs queries in a transaction that nothing else is in the way of.
+pub(crate) fn write_once<T>(
+    database: &Database,
+    queries: impl FnOnce(&mut Conn) -> QueryResult<T>,
+) -> T {
+    let mut queries = Some(queries);
+    let written = database.write_blocking(|conn| {
+        let queries = queries.take().unwrap();
+        Ok::<_, DbError>(queries(conn)?)
+    });
+    written.unwrap()
+}
+
 fn insert(conn: &mut Conn, email: &str) -> QueryResult<usize> {
     diesel::insert_into(users::table)
         .values((

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::sessions;
-use crate::db::{Conn, on_unique_violation};
+use crate::db::{Conn, load_unlocked, on_unique_violation};
 use crate::ids::{OrganizationId, SessionId, UserId, WorkosSid};
 
 /// A session as the database stores it.
@@ -274,12 +274,14 @@ impl SessionRow {
         let not_needed = sessions::revoked_at
             .is_null()
             .or(sessions::revoked_at.le(now.plus(-keep_revoked)));
-        let expired: Vec<(SessionId, Option<Timestamp>)> = sessions::table
-            .filter(sessions::expires_at.le(now))
-            .filter(not_needed)
-            .select((sessions::id, sessions::revoked_at))
-            .limit(limit)
-            .load(conn)?;
+        let expired: Vec<(SessionId, Option<Timestamp>)> = load_unlocked!(
+            conn,
+            sessions::table
+                .filter(sessions::expires_at.le(now))
+                .filter(not_needed)
+                .select((sessions::id, sessions::revoked_at))
+                .limit(limit)
+        )?;
         let ids = |not_revoked_only: bool| {
             let chosen = expired
                 .iter()

@@ -5,8 +5,8 @@
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::Conn;
 use crate::db::schema::ended_sessions;
+use crate::db::{Conn, load_unlocked};
 use crate::ids::SessionId;
 
 /// Ids and cookie expiry of sessions with a tombstone that was written after `since`, by the database's clock, or
@@ -32,11 +32,13 @@ pub fn delete_expired_tombstones(
     now: Timestamp,
     limit: i64,
 ) -> QueryResult<usize> {
-    let expired: Vec<SessionId> = ended_sessions::table
-        .filter(ended_sessions::expires_at.le(now))
-        .select(ended_sessions::session_id)
-        .limit(limit)
-        .load(conn)?;
+    let expired: Vec<SessionId> = load_unlocked!(
+        conn,
+        ended_sessions::table
+            .filter(ended_sessions::expires_at.le(now))
+            .select(ended_sessions::session_id)
+            .limit(limit)
+    )?;
     let expired = ended_sessions::table.filter(ended_sessions::session_id.eq_any(expired));
     diesel::delete(expired).execute(conn)
 }

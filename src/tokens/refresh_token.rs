@@ -8,7 +8,7 @@ use super::claims::TokenClaims;
 use crate::accounts::SignInMethod;
 use crate::clock::Timestamp;
 use crate::db::schema::refresh_tokens;
-use crate::db::{Conn, insert_all, on_unique_violation};
+use crate::db::{Conn, insert_all, load_unlocked, on_unique_violation};
 use crate::ids::{SessionId, UserId, WorkosSid};
 
 /// The replay window: for this long, a replaced token still returns the pair that replaced it.
@@ -118,11 +118,13 @@ impl RefreshTokenRow {
     /// Deletes up to `limit` tokens that expired at `until` or before. A replaced or revoked token stays until
     /// then, because a later use of it reveals a theft, and because its access tokens are refused by its row.
     pub fn delete_expired(conn: &mut Conn, until: Timestamp, limit: i64) -> QueryResult<usize> {
-        let expired: Vec<String> = refresh_tokens::table
-            .filter(refresh_tokens::expires_at.le(until))
-            .select(refresh_tokens::jti)
-            .limit(limit)
-            .load(conn)?;
+        let expired: Vec<String> = load_unlocked!(
+            conn,
+            refresh_tokens::table
+                .filter(refresh_tokens::expires_at.le(until))
+                .select(refresh_tokens::jti)
+                .limit(limit)
+        )?;
         let expired = refresh_tokens::table.filter(refresh_tokens::jti.eq_any(expired));
         diesel::delete(expired).execute(conn)
     }
@@ -134,12 +136,14 @@ impl RefreshTokenRow {
         now: Timestamp,
         limit: i64,
     ) -> QueryResult<usize> {
-        let expired: Vec<String> = refresh_tokens::table
-            .filter(refresh_tokens::successor.is_not_null())
-            .filter(refresh_tokens::consumed_at.lt(now.plus(-REPLAY_WINDOW)))
-            .select(refresh_tokens::jti)
-            .limit(limit)
-            .load(conn)?;
+        let expired: Vec<String> = load_unlocked!(
+            conn,
+            refresh_tokens::table
+                .filter(refresh_tokens::successor.is_not_null())
+                .filter(refresh_tokens::consumed_at.lt(now.plus(-REPLAY_WINDOW)))
+                .select(refresh_tokens::jti)
+                .limit(limit)
+        )?;
         diesel::update(refresh_tokens::table.filter(refresh_tokens::jti.eq_any(expired)))
             .set(refresh_tokens::successor.eq(None::<Vec<u8>>))
             .execute(conn)

@@ -10,5 +10,6 @@ mod month;
 mod outage;
 mod refusal;
 mod row;
+mod stopping;
 mod tokens;
 mod workos_emulate;

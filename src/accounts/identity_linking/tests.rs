@@ -1,6 +1,7 @@
 use super::*;
 use crate::accounts::{NewUser, ProvisionError, WorkosProfile, deactivate, provision};
 use crate::db::Database;
+use crate::db::tests::write_once;
 
 const BY_EMAIL: ProviderLinking = ProviderLinking::Email;
 
@@ -63,9 +64,7 @@ impl LinkTarget {
     }
 
     fn run<T>(&self, queries: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
-        self.database
-            .write_blocking(|conn| Ok::<_, DbError>(queries(conn)?))
-            .unwrap()
+        write_once(&self.database, queries)
     }
 
     fn row(&self, email: &str, email_verified: bool) -> User {

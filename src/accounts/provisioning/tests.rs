@@ -9,6 +9,7 @@ use diesel::prelude::*;
 
 use super::*;
 use crate::db::Database;
+use crate::db::tests::write_once;
 
 struct ProvisionTarget {
     _folder: tempfile::TempDir,
@@ -46,9 +47,7 @@ impl ProvisionTarget {
     }
 
     fn run<T>(&self, queries: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
-        self.database
-            .write_blocking(|conn| Ok::<_, DbError>(queries(conn)?))
-            .unwrap()
+        write_once(&self.database, queries)
     }
 
     /// An account as Django or an earlier sign-in created it.

@@ -20,17 +20,19 @@ pub fn reseal_secrets(database: &Database, keys: &Keys) -> Result<(), DbError> {
     let mut last_id = UserId::from(i64::MIN);
     let mut unreadable = 0;
     loop {
-        let page = database.write_blocking(|conn| {
+        let (page, failed) = database.write_blocking(|conn| {
             let rows = page_after(conn, last_id)?;
+            let mut failed = 0;
             for row in &rows {
                 match row.secret(keys) {
                     Some((secret, true)) => row.seal_again(conn, keys, &secret)?,
                     Some((_, false)) => {}
-                    None => unreadable += 1,
+                    None => failed += 1,
                 }
             }
-            Ok::<_, DbError>(rows)
+            Ok::<_, DbError>((rows, failed))
         })?;
+        unreadable += failed;
         let Some(last) = page.last() else {
             break;
         };

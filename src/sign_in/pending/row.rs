@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::pending_sign_ins as rows;
-use crate::db::{Conn, on_unique_violation};
+use crate::db::{Conn, load_unlocked, on_unique_violation};
 use crate::lease::lease_is_free;
 
 /// How long a question can be answered: the lifetime of WorkOS's codes.
@@ -121,11 +121,13 @@ impl PendingSignInRow {
 
     /// Deletes at most `limit` expired rows.
     pub fn delete_expired(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<usize> {
-        let expired: Vec<String> = rows::table
-            .filter(rows::expires_at.le(now))
-            .select(rows::id)
-            .limit(limit)
-            .load(conn)?;
+        let expired: Vec<String> = load_unlocked!(
+            conn,
+            rows::table
+                .filter(rows::expires_at.le(now))
+                .select(rows::id)
+                .limit(limit)
+        )?;
         diesel::delete(rows::table.filter(rows::id.eq_any(expired))).execute(conn)
     }
 

@@ -15,7 +15,7 @@ use vestibule::accounts::{NewUser, User, email_key, passwords};
 use vestibule::audit::AuditEventRow;
 use vestibule::clock::Timestamp;
 use vestibule::db::schema::{sessions, users};
-use vestibule::db::{Conn, Database, DbError};
+use vestibule::db::{Conn, Database};
 use vestibule::ids::UserId;
 use vestibule::sessions::NewSession;
 use vestibule::settings::{DatabaseSettings, Source};
@@ -23,6 +23,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::audit::events_of;
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
+use crate::support::rows::change;
 
 /// A password that the validators accept.
 const GOOD: &str = "Correct-horse-9";
@@ -48,9 +49,7 @@ impl MigratedDatabase {
     }
 
     fn change<T>(&self, statement: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
-        self.database
-            .write_blocking(|conn| statement(conn).map_err(DbError::from))
-            .unwrap()
+        change(&self.database, statement)
     }
 
     fn users(&self) -> Vec<User> {

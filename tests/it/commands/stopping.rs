@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::support::app::location;
 use crate::support::database::TestDatabase;
+use crate::support::program::Program;
 use crate::support::raw::Connection;
 use crate::support::site::Site;
 
@@ -121,6 +122,27 @@ fn sighup_and_sigquit_do_no_harm() {
     let mut client = Connection::open(&site.url);
     client.request("GET", "/readyz", &["Host: localhost"]);
     assert_eq!(client.answer().unwrap().status, 200);
+}
+
+/// The server waits for its `.env`, which is a pipe.
+#[test]
+fn sighup_and_sigquit_do_no_harm_while_a_server_starts() {
+    let (database, folder) = (TestDatabase::migrated(), tempfile::tempdir().unwrap());
+    let pipe = folder.path().join(".env");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let program = Program::with_settings(&["runserver", "--bind", "127.0.0.1:0"])
+        .env("DATABASE_URL", database.url())
+        .current_dir(folder.path())
+        .start();
+    // Waits until the program reads.
+    let writer = std::fs::File::options().write(true).open(&pipe).unwrap();
+    program.signal("HUP");
+    program.signal("QUIT");
+    drop(writer);
+    program.wait_for_output("vestibule serves");
+    program.signal("TERM");
+    program.wait().exits_with(0);
 }
 
 #[test]

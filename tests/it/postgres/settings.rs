@@ -75,14 +75,23 @@ fn a_database_in_another_encoding_is_refused() {
     );
 }
 
-/// Two transactions change two accounts in opposite order, once both have changed their first one.
+/// The server of script/test speaks German in the locale C.UTF-8, if its messages are installed.
 #[tokio::test]
-async fn transactions_run_again_after_a_deadlock() {
+async fn transactions_run_again_after_a_deadlock_in_every_language() {
+    for messages in ["C", "C.UTF-8"] {
+        assert_deadlock_is_repeated(messages).await;
+    }
+}
+
+/// Two transactions change two accounts in opposite order, once both have changed their first one.
+async fn assert_deadlock_is_repeated(messages: &str) {
     let Some(database) = migrated() else { return };
     administer(
         database.url(),
         "ALTER DATABASE {} SET deadlock_timeout = '20ms'",
     );
+    let language = format!("ALTER DATABASE {{}} SET lc_messages = '{messages}'");
+    administer(database.url(), &language);
     let app = TestApp::builder().database(database).start();
     let (ada, bob) = (
         app.add_user("ada@example.com", true).id,
@@ -125,14 +134,20 @@ async fn a_transaction_runs_again_after_a_serialization_failure_and_not_after_ot
     for (condition, expected) in [("serialization_failure", 2), ("division_by_zero", 1)] {
         let attempts = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&attempts);
-        let outcome = app.database.write(move |conn| {
+        let queries = move |conn: &mut Conn| {
             if counted.fetch_add(1, Ordering::SeqCst) == 0 {
                 conn.batch_execute(&format!("DO $$ BEGIN RAISE {condition}; END $$"))?;
             }
             Ok::<_, DbError>(())
-        });
-        let outcome = outcome.await;
-        assert_eq!(outcome.is_ok(), expected == 2, "{outcome:?}");
-        assert_eq!(attempts.load(Ordering::SeqCst), expected);
+        };
+        for of_command in [false, true] {
+            attempts.store(0, Ordering::SeqCst);
+            let outcome = match of_command {
+                false => app.database.write(queries.clone()).await,
+                true => app.database.write_blocking(queries.clone()),
+            };
+            assert_eq!(outcome.is_ok(), expected == 2, "{outcome:?}");
+            assert_eq!(attempts.load(Ordering::SeqCst), expected);
+        }
     }
 }

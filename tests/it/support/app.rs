@@ -227,6 +227,11 @@ impl TestApp {
             )
     }
 
+    /// Tells the app to stop, and does not wait for its end.
+    pub(crate) fn begin_stop(&mut self) {
+        drop(self.stop.take());
+    }
+
     /// Stops the app after it has finished its open requests, and returns its database for another app.
     pub(crate) fn stop(mut self) -> TestDatabase {
         self.end();

@@ -12,6 +12,7 @@ use vestibule::tokens::RefreshTokenRow;
 
 use super::database::TestDatabase;
 use super::program::{Program, ProgramOutput};
+use super::rows::change;
 
 /// Django's default user table, in SQL that both databases accept.
 const AUTH_USER: &str = "CREATE TABLE auth_user (
@@ -200,10 +201,7 @@ impl ImportTarget {
 
     /// Runs a statement.
     pub(crate) fn change<T>(&self, statement: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
-        let done = self
-            .database
-            .write_blocking(|conn| statement(conn).map_err(DbError::from));
-        done.expect("the rows can be changed")
+        change(&self.database, statement)
     }
 }
 

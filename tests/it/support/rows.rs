@@ -190,10 +190,22 @@ impl TestApp {
 
     /// Runs a statement on the app's database.
     pub(crate) fn change<T>(&self, statement: impl FnOnce(&mut Conn) -> QueryResult<T>) -> T {
-        self.database
-            .write_blocking(|conn| statement(conn).map_err(DbError::from))
-            .expect("the rows can be changed")
+        change(&self.database, statement)
     }
+}
+
+/// Runs a statement on this database, once.
+pub(crate) fn change<T>(
+    database: &Database,
+    statement: impl FnOnce(&mut Conn) -> QueryResult<T>,
+) -> T {
+    let mut statement = Some(statement);
+    database
+        .write_blocking(|conn| {
+            let statement = statement.take().expect("nothing else changes the rows");
+            statement(conn).map_err(DbError::from)
+        })
+        .expect("the rows can be changed")
 }
 
 /// The number of rows of `SELECT COUNT(*)` with this `FROM`.

@@ -21,10 +21,11 @@ use super::app::{SECRET_KEY, TestApp};
 impl TestApp {
     /// Issues a pair of tokens, as a sign-in does.
     pub(crate) fn issue_tokens(&self, user: &User, grant: TokenGrant) -> TokenPair {
+        let mut grant = Some(grant);
         let tokens = Tokens::new(&self.settings.tokens).expect("usable keys");
-        let pair = self
-            .database
-            .write_blocking(|conn| tokens.issue(conn, user, grant, self.now()));
+        let pair = self.database.write_blocking(|conn| {
+            tokens.issue(conn, user, grant.take().unwrap_or_default(), self.now())
+        });
         pair.expect("a pair")
     }
 

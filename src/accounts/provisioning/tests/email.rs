@@ -198,9 +198,9 @@ fn an_update_says_whether_it_ended_the_sessions() {
     let user = target.sign_in(&unverified(ada())).unwrap();
     let update = |user: &User, seconds| {
         let profile = profile("user_ada", "Ada@Example.com", seconds);
-        let user = user.clone();
         let nobody = ClientDevice::default();
-        let update = |conn: &mut Conn| update_from_workos(conn, user, &profile, &nobody, at(10));
+        let update =
+            |conn: &mut Conn| update_from_workos(conn, user.clone(), &profile, &nobody, at(10));
         target.database.write_blocking(update).unwrap()
     };
     assert_eq!(update(&user, 1), None);

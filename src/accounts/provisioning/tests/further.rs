@@ -45,7 +45,8 @@ impl ProvisionTarget {
     fn update(&self, id: UserId, profile: &WorkosProfile) -> User {
         let user = self.user(id);
         let nobody = ClientDevice::default();
-        let update = |conn: &mut Conn| update_from_workos(conn, user, profile, &nobody, at(10));
+        let update =
+            |conn: &mut Conn| update_from_workos(conn, user.clone(), profile, &nobody, at(10));
         self.database.write_blocking(update).unwrap();
         self.user(id)
     }

@@ -130,9 +130,9 @@ fn an_account_linked_to_the_same_user_meanwhile_is_read_again() {
             ..ada()
         };
         let created = target.sign_in(&ada()).unwrap();
-        let outcome = target
-            .database
-            .write_blocking(|conn| profile.link(conn, created, &ClientDevice::default(), at(20)));
+        let outcome = target.database.write_blocking(|conn| {
+            profile.link(conn, created.clone(), &ClientDevice::default(), at(20))
+        });
         assert!(matches!(outcome, Ok(None)), "{outcome:?}");
     }
 }
