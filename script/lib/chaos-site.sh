@@ -65,6 +65,20 @@ start_server() {
     wait_ready "$port"
 }
 
+# start_emulator PROGRAM: starts its AuthKit emulator, and exports the settings of a server that uses it.
+start_emulator() {
+    "$1" emulator --bind "127.0.0.1:$(free_port)" >"$scratch/emulator" 2>/dev/null &
+    processes+=("$!")
+    until grep -q WORKOS_API_KEY "$scratch/emulator"; do
+        kill -0 "$!" 2>/dev/null || fail "the emulator does not start"
+        sleep 0.1
+    done
+    # It prints its key and client id as settings.
+    sed -n "s/^ *\(WORKOS_[A-Z_]*=.*\)/export \1/p" "$scratch/emulator" >"$scratch/workos.env"
+    # shellcheck source=/dev/null
+    . "$scratch/workos.env"
+}
+
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }

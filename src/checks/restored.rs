@@ -10,13 +10,15 @@ use crate::settings::Settings;
 
 /// The findings about the state of a migrated database.
 pub fn restored(settings: &Settings, database: &Database) -> Result<Vec<CheckMessage>, DbError> {
+    let file = settings.restore_mark_file.as_deref();
+    // Before the row: another server that starts at this moment may write the first heartbeat after a long time.
+    let mark = RestoreMark::open(file).latest();
     let (began, now) = (Instant::now(), Clock::system().now());
     let (epoch, database_now) = database.read_blocking(|conn| {
         Ok::<_, DbError>((DatabaseEpoch::read(conn)?, database_now(conn)?))
     })?;
     let difference = ClockDifference::find(now, database_now, began.elapsed());
-    let file = settings.restore_mark_file.as_deref();
-    let restored_from = epoch.restored_from(RestoreMark::open(file).latest());
+    let restored_from = epoch.restored_from(mark);
     let restored = restored_from.map(|until| {
         let hint = match file {
             Some(file) => format!(

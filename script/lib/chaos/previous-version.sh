@@ -110,14 +110,7 @@ target=${CHAOS_TARGET_DIR:-$PWD/target/previous-version}
 old=$target/debug/vestibule
 export SECRET_KEY=made-up-key-of-script-chaos-with-more-than-fifty-characters
 export THROTTLE_LOGIN=off THROTTLE_REFRESH=off RUST_LOG=warn
-emulator_port=$(free_port)
-"$old" emulator --bind "127.0.0.1:$emulator_port" >"$scratch/emulator" 2>/dev/null &
-processes+=("$!")
-until grep -q WORKOS_API_KEY "$scratch/emulator"; do sleep 0.1; done
-# The emulator prints its key and client id as settings.
-sed -n "s/^ *\(WORKOS_[A-Z_]*=.*\)/export \1/p" "$scratch/emulator" >"$scratch/workos.env"
-# shellcheck source=/dev/null
-. "$scratch/workos.env"
+start_emulator "$old"
 port=$(free_port)
 url=http://localhost:$port
 

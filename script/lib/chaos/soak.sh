@@ -6,16 +6,9 @@ set -euo pipefail
 
 # soak NAME: with the database of DATABASE_URL.
 soak() {
-    local port emulator_port server status=0
+    local port server status=0
     port=$(free_port)
-    emulator_port=$(free_port)
-    "$program" emulator --bind "127.0.0.1:$emulator_port" >"$scratch/emulator" 2>/dev/null &
-    processes+=("$!")
-    until grep -q WORKOS_API_KEY "$scratch/emulator"; do sleep 0.1; done
-    # The emulator prints its key and client id as settings.
-    sed -n "s/^ *\(WORKOS_[A-Z_]*=.*\)/export \1/p" "$scratch/emulator" >"$scratch/workos.env"
-    # shellcheck source=/dev/null
-    . "$scratch/workos.env"
+    start_emulator "$program"
     BIND=127.0.0.1:$port PUBLIC_URL=http://localhost:$port "$program" runserver >/dev/null 2>>"$scratch/server.log" &
     server=$!
     processes+=("$server")

@@ -1,5 +1,6 @@
 //! A restore of which nobody has told the program is noticed.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
@@ -98,6 +99,37 @@ async fn a_server_notes_a_restore_in_the_database() {
         "{}",
         refused.stderr
     );
+}
+
+/// Two servers start at once after a long time. One has written its heartbeat when the other one reads the mark, which
+/// is a pipe here, so that this happens at the worst moment.
+#[tokio::test]
+async fn the_heartbeat_of_another_server_that_starts_is_no_sign_of_a_restore() {
+    let own = tempfile::tempdir().unwrap();
+    let (app, _) = with_mark(own.path()).await;
+    let now = epoch(&app).heartbeat_at;
+    set_back(&app);
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("database-heartbeat");
+    let made = std::process::Command::new("mkfifo").arg(&mark).status();
+    assert!(made.unwrap().success());
+    let check = Program::with_settings(&["check"])
+        .env("DATABASE_URL", app.database_url())
+        .env("STATE_DIRECTORY", &folder.path().display().to_string())
+        .start();
+    // Waits until the command reads.
+    let mut pipe = std::fs::File::options().write(true).open(&mark).unwrap();
+    app.change(|conn| {
+        diesel::update(database_epoch::table)
+            .set(database_epoch::heartbeat_at.eq(now))
+            .execute(conn)
+    });
+    let next = folder.path().join("next");
+    std::fs::write(&next, now.to_string()).unwrap();
+    std::fs::rename(&next, &mark).unwrap();
+    writeln!(pipe, "{now}").unwrap();
+    drop(pipe);
+    check.wait().exits_with(0);
 }
 
 #[tokio::test]
