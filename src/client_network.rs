@@ -4,6 +4,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::hex::sha256_hex;
+use crate::workos::ClientDevice;
+
 /// The prefix lengths of an IPv4 address, the smallest network first, as lengths of the IPv4-mapped
 /// IPv6 address: one address, the /24 that is usually routed and assigned as a whole, and the /16 of a provider
 /// or a large organisation.
@@ -70,6 +73,16 @@ impl fmt::Display for ClientNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", Ipv6Addr::from_bits(self.prefix), self.length)
     }
+}
+
+/// A hash of the client's network, as [`ClientNetwork::around`] finds it, and of its `User-Agent`. What is given
+/// out again goes only to the client that got it before.
+pub fn client_hash(device: &ClientDevice) -> String {
+    let address = device.ip_address.as_deref();
+    let address = address.and_then(|address| address.parse().ok());
+    let network = address.map(|address| ClientNetwork::around(address).to_string());
+    let user_agent = device.user_agent.as_deref().unwrap_or_default();
+    sha256_hex(&format!("{} {user_agent}", network.unwrap_or_default()))
 }
 
 #[cfg(test)]

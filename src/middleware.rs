@@ -25,7 +25,7 @@ pub use connections::{
 pub use cors::cors;
 pub use credential_cookies::{
     CONNECTION_ATTEMPT, LOGIN_ATTEMPT, LOGIN_CODE, MOST_REMOVALS, PENDING_SIGN_IN, TokenCookie,
-    cookie_claims,
+    cookie_claims, pending_sign_in_id,
 };
 pub use credential_removal::remove_credentials;
 pub use cross_site::{cross_site, is_own_link, is_trusted_link, is_typed_address};

@@ -73,6 +73,15 @@ impl AuditEvent {
                 None,
                 json!({ "method": method, "reason": reason }),
             ),
+            Self::SignInRepeated {
+                user_id,
+                session_id,
+            } => (
+                "sign_in_repeated",
+                Some(*user_id),
+                Some(session_id),
+                Value::Null,
+            ),
             Self::CodeRequired { user_id } => ("code_required", Some(*user_id), None, Value::Null),
             Self::AccountCreated { user_id } => {
                 ("account_created", Some(*user_id), None, Value::Null)

@@ -38,6 +38,14 @@ pub enum AuditEvent {
         /// Why the sign-in was refused, in a few words. It holds nothing that the client sent.
         reason: String,
     },
+    /// A client that sent the same callback or the same answer again got its session again. Counted by a
+    /// [`FailureCounter`](super::FailureCounter), because it changes nothing and can be repeated.
+    SignInRepeated {
+        /// The user.
+        user_id: UserId,
+        /// The session.
+        session_id: SessionId,
+    },
     /// The password of an account with a second factor was right, and a code is required. Recorded by a
     /// [`FailureCounter`](super::FailureCounter): without the code it is no sign-in.
     CodeRequired {

@@ -57,6 +57,8 @@ diesel::table! {
         user_id -> BigInt,
         /// SHA-256 of the login attempt's `state`, unique.
         login_attempt -> Nullable<Text>,
+        /// What a request must show to get the session of a callback again; NULL in other sessions.
+        callback_proof -> Nullable<Text>,
         /// WorkOS's session id.
         workos_sid -> Nullable<Text>,
         /// WorkOS's refresh token, encrypted.

@@ -6,13 +6,15 @@ use std::borrow::Cow;
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header::HeaderMap;
 
 use super::session_encryption::cookie_parts;
+use crate::hex::sha256_hex;
 use crate::settings::{ApiSettings, Settings};
 use crate::state::AppState;
 use crate::tokens::{TokenClaims, TokenKind};
 
-/// The cookies of login attempts.
+/// The cookies of login attempts. On https every request carries them: see [`SignInCookies::name`].
 pub const LOGIN_ATTEMPT: SignInCookies = SignInCookies {
     prefix: "vestibule_login_",
     path: "/auth",
@@ -42,7 +44,8 @@ const MOST_VALUES: usize = 4;
 /// Browsers accept a cookie with this prefix only with the path `/`.
 const HOST_PREFIX: &str = "__Host-";
 
-/// The cookies of one kind of unfinished sign-in. A name is the prefix and hexadecimal digits.
+/// The cookies of one kind of unfinished sign-in. A name is the prefix and hexadecimal digits, on https after
+/// `__Host-`.
 #[derive(Clone, Copy, Debug)]
 pub struct SignInCookies {
     /// The beginning of the names.
@@ -51,23 +54,65 @@ pub struct SignInCookies {
 }
 
 impl SignInCookies {
-    /// Whether a cookie has the form of such a name. Other names are never repeated in a response.
+    /// The name with these digits. On https it begins with `__Host-`, so that no other host can set the cookie:
+    /// whoever plants the cookie of an attempt knows the attempt's secret. Browsers accept such a name only with
+    /// the path `/`.
+    pub fn name(&self, digits: &str, secure: bool) -> String {
+        let host = if secure { HOST_PREFIX } else { "" };
+        format!("{host}{}{digits}", self.prefix)
+    }
+
+    /// Whether a cookie has the form of such a name, with or without `__Host-`. Other names are never repeated in
+    /// a response.
     pub fn names(&self, cookie: &str) -> bool {
-        let digits = cookie.strip_prefix(self.prefix).unwrap_or_default();
+        let bare = cookie.strip_prefix(HOST_PREFIX).unwrap_or(cookie);
+        let digits = bare.strip_prefix(self.prefix).unwrap_or_default();
         digits.len() == NAME_DIGITS
             && digits
                 .bytes()
                 .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     }
 
+    /// The request's cookies of this kind. Names count undecoded, because browsers enforce `__Host-` on undecoded
+    /// names only.
+    ///
+    /// Names without `__Host-` are read on https too: an earlier version set them. A cookie of this version is not
+    /// accepted under such a name, because its content is bound to the name (see [`pending_sign_in_id`] for those
+    /// of pending sign-ins), so another host has none to set.
+    pub fn in_request(&self, headers: &HeaderMap) -> impl Iterator<Item = Cookie<'static>> {
+        cookie_parts(headers).filter_map(|part| {
+            let (name, _) = part.split_once('=')?;
+            let cookie = self.names(name.trim()).then(|| Cookie::parse_encoded(part));
+            cookie?.ok().map(Cookie::into_owned)
+        })
+    }
+
     /// Sets path and security attributes.
     pub fn set_attributes(&self, cookie: &mut Cookie<'static>, secure: bool) {
-        set_attributes(cookie, self.path, secure);
+        let path = self.path_of(cookie.name());
+        set_attributes(cookie, path, secure);
     }
 
     /// A cookie that removes the one with this name from the browser.
     pub fn removal(&self, name: String, secure: bool) -> Cookie<'static> {
-        removal(name, self.path, secure)
+        let path = self.path_of(&name);
+        removal(name, path, secure)
+    }
+
+    fn path_of(&self, name: &str) -> &'static str {
+        match name.starts_with(HOST_PREFIX) {
+            true => "/",
+            false => self.path,
+        }
+    }
+}
+
+/// The id of the row of the pending sign-in whose cookie has this name and value. A `__Host-` of the name is part
+/// of the id, so that the value finds nothing under a name without it, which another host can set.
+pub fn pending_sign_in_id(name: &str, value: &str) -> String {
+    match name.starts_with(HOST_PREFIX) {
+        true => sha256_hex(&format!("{HOST_PREFIX}{value}")),
+        false => sha256_hex(value),
     }
 }
 
@@ -232,7 +277,10 @@ mod tests {
     #[test]
     fn only_the_names_of_sign_in_cookies_are_recognised() {
         assert!(LOGIN_ATTEMPT.names("vestibule_login_0123456789abcdef"));
+        assert!(LOGIN_ATTEMPT.names("__Host-vestibule_login_0123456789abcdef"));
         for name in [
+            "__Host-__Host-vestibule_login_0123456789abcdef",
+            "__host-vestibule_login_0123456789abcdef",
             "vestibule_login_",
             "vestibule_login_0123456789ABCDEF",
             "vestibule_login_0123456789abcdef0",

@@ -10,11 +10,10 @@ use actix_web::{HttpMessage, HttpRequest, web};
 use super::client_ip::device;
 use super::credential_cookies::{
     LOGIN_ATTEMPT, LOGIN_CODE, MOST_REMOVALS, PENDING_SIGN_IN, SignInCookies, TokenCookie,
-    cookie_claims,
+    cookie_claims, pending_sign_in_id,
 };
 use super::session_encryption::{cookie_parts, sets_cookie};
 use crate::audit::RevocationReason;
-use crate::hex::sha256_hex;
 use crate::sessions::CredentialRemoval;
 use crate::settings::Settings;
 use crate::sign_out::SignOutRequest;
@@ -73,10 +72,11 @@ async fn end_tokens(app: &AppState, request: &HttpRequest) {
 
 /// Deletes the rows of the browser's pending sign-ins: a copy of a removed cookie must not work any longer.
 async fn end_pending_sign_ins(app: &AppState, request: &HttpRequest) {
-    let cookies = cookie_parts(request.headers()).filter_map(|part| part.split_once('='));
-    let pending = cookies.filter(|(name, _)| PENDING_SIGN_IN.names(name.trim()));
-    let ids = pending.map(|(_, value)| sha256_hex(value.trim()));
-    let ids = ids.take(MOST_REMOVALS).collect();
+    let cookies = PENDING_SIGN_IN.in_request(request.headers());
+    let ids = cookies
+        .map(|cookie| pending_sign_in_id(cookie.name(), cookie.value()))
+        .take(MOST_REMOVALS)
+        .collect();
     if let Err(error) = app.sign_in.delete_pending(ids).await {
         log::error!("failed to delete the pending sign-ins of a browser's previous user: {error}");
     }

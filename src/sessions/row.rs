@@ -61,6 +61,8 @@ pub struct NewSession {
     pub user_id: UserId,
     /// See [`SessionRow::login_attempt`].
     pub login_attempt: Option<String>,
+    /// What a request must show to get the session of a callback again.
+    pub callback_proof: Option<String>,
     /// See [`SessionRow::workos_sid`].
     pub workos_sid: Option<WorkosSid>,
     /// See [`SessionRow::workos_refresh_token`].
@@ -86,14 +88,16 @@ pub struct NewSession {
 }
 
 impl NewSession {
-    /// The session that this login attempt has created, if it is open.
-    pub fn open_of_attempt(
+    /// The session that the callback of this login attempt with this proof has created, if it is open.
+    pub fn open_of_callback(
         conn: &mut Conn,
         attempt: &str,
+        proof: &str,
         now: Timestamp,
     ) -> QueryResult<Option<Self>> {
         sessions::table
             .filter(sessions::login_attempt.eq(attempt))
+            .filter(sessions::callback_proof.eq(proof))
             .filter(sessions::revoked_at.is_null())
             .filter(sessions::expires_at.gt(now))
             .select(Self::as_select())

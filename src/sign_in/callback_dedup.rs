@@ -1,4 +1,4 @@
-//! Deduplicates concurrent callbacks with the same attempt and code. WorkOS exchanges a code only once,
+//! Deduplicates concurrent callbacks of one client with the same attempt and code. WorkOS exchanges a code only once,
 //! so a second request, for example of a reload, reuses the result of the first one. `repeated_callback.rs`
 //! answers requests that come after the first one has ended.
 
@@ -12,7 +12,7 @@ use crate::sessions::SessionState;
 use crate::single_flight::SingleFlight;
 use crate::workos::WorkosError;
 
-/// The fingerprint of a login attempt, and the code of its callback.
+/// The fingerprint of a login attempt, and the proof of its callback, which stands for the code and the client.
 pub(super) type CallbackKey = (String, String);
 
 /// The callbacks that this process is handling. Clones share them.

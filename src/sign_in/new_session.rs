@@ -27,6 +27,8 @@ pub(super) struct SessionDraft {
     pub(super) id: SessionId,
     /// The fingerprint of the login attempt; one attempt creates one session.
     pub(super) login_attempt: Option<String>,
+    /// See [`NewSession::callback_proof`].
+    pub(super) callback_proof: Option<String>,
     pub(super) workos: WorkosValues,
     pub(super) created_at: Timestamp,
     /// When the user last entered credentials; `None` if WorkOS does not say.
@@ -58,6 +60,7 @@ impl SessionDraft {
         Ok(Self {
             id: random_text()?.into(),
             login_attempt: None,
+            callback_proof: None,
             workos: WorkosValues::default(),
             created_at: now,
             auth_time: Some(now),
@@ -97,6 +100,7 @@ impl SessionDraft {
             id: self.id,
             user_id,
             login_attempt: self.login_attempt,
+            callback_proof: self.callback_proof,
             workos_sid: sid,
             workos_refresh_token: refresh_token,
             confirmed_until,

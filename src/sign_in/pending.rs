@@ -11,13 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use super::requirement::SignInRequirement;
 use super::service::SignInService;
+use crate::client_network::client_hash;
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::error::{InternalError, SignInFailure};
+use crate::hex::sha256_hex;
 use crate::ids::{OrganizationId, SessionId};
 use crate::keys::Keys;
 use crate::sessions::SessionState;
-use crate::workos::{HostedStep, PendingAuthentication, StepQuestion};
+use crate::workos::{ClientDevice, HostedStep, PendingAuthentication, StepQuestion};
 
 pub use row::PendingSignInRow;
 
@@ -53,6 +55,11 @@ pub struct PendingSignIn {
     /// What the sign-in must show.
     #[serde(default, skip_serializing_if = "SignInRequirement::is_empty")]
     pub requirement: SignInRequirement,
+    /// The hash of the client that answered the question before; `None` at the first question. The next question is
+    /// for this client alone: whoever began the sign-in and set its cookie in another person's browser has the
+    /// cookie too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<String>,
 }
 
 /// A sign-in that has ended.
@@ -62,6 +69,14 @@ pub struct EndedSignIn {
     pub next: String,
     /// Its result.
     pub end: SignInEnd,
+    /// The [`answer_proof`] of the answer that ended it; `None` in rows of earlier versions.
+    #[serde(default)]
+    pub proof: Option<String>,
+}
+
+/// What a request must show to get the result of an answer again: the answer, and the same client.
+pub(super) fn answer_proof(answer: &str, device: &ClientDevice) -> String {
+    sha256_hex(&format!("{} {answer}", client_hash(device)))
 }
 
 /// The result of a sign-in.
@@ -79,9 +94,13 @@ impl PendingSignIn {
     /// How long the browser keeps its cookie, in seconds.
     pub const COOKIE_MAX_AGE: i64 = row::RETENTION.num_seconds();
 
-    /// Whether the browser's session allows an answer. A choice of organisation proves nothing about who
+    /// Whether this client may answer, in the browser's session. A choice of organisation proves nothing about who
     /// answers, so it must not replace a session that has begun since: that may be another user's.
-    pub fn may_be_answered_in(&self, session: Option<&SessionId>) -> bool {
+    pub fn may_be_answered_by(&self, device: &ClientDevice, session: Option<&SessionId>) -> bool {
+        let answered_by = self.answered_by.as_ref();
+        if answered_by.is_some_and(|client| *client != client_hash(device)) {
+            return false;
+        }
         match self.pending.question {
             StepQuestion::Organization(_) => {
                 session.is_none() || session == self.session_id.as_ref()
@@ -90,8 +109,13 @@ impl PendingSignIn {
         }
     }
 
-    /// The same sign-in after WorkOS accepted `answer` and asked the next question.
-    pub(super) fn after(&self, answer: &str, next: PendingAuthentication) -> Self {
+    /// The same sign-in after WorkOS accepted the `answer` of this device and asked the next question.
+    pub(super) fn after(
+        &self,
+        answer: &str,
+        device: &ClientDevice,
+        next: PendingAuthentication,
+    ) -> Self {
         Self {
             pending: next,
             attempt: self.attempt.clone(),
@@ -100,6 +124,7 @@ impl PendingSignIn {
             session_id: self.session_id.clone(),
             began_at: self.began_at,
             requirement: self.requirement.clone(),
+            answered_by: Some(client_hash(device)),
         }
     }
 

@@ -11,13 +11,14 @@ use chrono::TimeDelta;
 use tokio::time::Instant;
 
 use self::leased::LeasedSubmission;
-use super::pending::{EndedSignIn, PendingState, SignInEnd};
+use super::pending::{EndedSignIn, PendingState, SignInEnd, answer_proof};
 use super::service::SignInService;
+use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::error::{InternalError, SignInFailure};
 use crate::renewal::is_open;
-use crate::workos::WorkosError;
+use crate::workos::{ClientDevice, WorkosError};
 
 pub use submission::{StepOutcome, StepSubmission};
 
@@ -78,23 +79,37 @@ impl SignInService {
         }
     }
 
-    /// Repeats the result of a sign-in that has ended, for a form that is sent again. This reveals
-    /// nothing: only the browser that signed in has the cookie with which the row was found. If the
-    /// session has ended since, it is not returned.
-    pub async fn repeat_outcome(&self, ended: EndedSignIn) -> Result<StepOutcome, DbError> {
-        Ok(match ended.end {
+    /// Repeats the result of a sign-in that has ended, for a form that is sent again: with the same answer, by the
+    /// same client. The cookie with which the row was found is not enough, because whoever began the sign-in has it
+    /// too. If the session has ended since, it is not returned.
+    pub async fn repeat_outcome(
+        &self,
+        ended: EndedSignIn,
+        answer: &str,
+        device: &ClientDevice,
+    ) -> Result<StepOutcome, DbError> {
+        let services = &self.services;
+        let now = services.clock.now();
+        let used = SignInFailure::AttemptAlreadyUsed;
+        if ended.proof != Some(answer_proof(answer, device)) {
+            services.failures.count_any(used.audit_event(), device, now);
+            return Ok(StepOutcome::Failed(used));
+        }
+        let state = match ended.end {
             SignInEnd::ContinueAtWorkos(step, organization) => {
-                StepOutcome::ContinueAtWorkos(step, organization)
+                return Ok(StepOutcome::ContinueAtWorkos(step, organization));
             }
-            SignInEnd::SignedIn(state) => {
-                let services = &self.services;
-                let now = services.clock.now();
-                match is_open(&services.database, &state.session_id, now).await? {
-                    true => StepOutcome::SignedIn(state),
-                    false => StepOutcome::Failed(SignInFailure::AttemptAlreadyUsed),
-                }
-            }
-        })
+            SignInEnd::SignedIn(state) => state,
+        };
+        if !is_open(&services.database, &state.session_id, now).await? {
+            return Ok(StepOutcome::Failed(used));
+        }
+        let repeated = AuditEvent::SignInRepeated {
+            user_id: state.user_id,
+            session_id: state.session_id.clone(),
+        };
+        services.failures.count(repeated, device, now);
+        Ok(StepOutcome::SignedIn(state))
     }
 
     async fn take_lease(&self, submission: &StepSubmission) -> Result<LeaseAttempt, DbError> {
@@ -114,7 +129,8 @@ impl SignInService {
                 LeaseAttempt::Completed(StepOutcome::Failed(failure))
             }
             Some((_, PendingState::Ended(ended))) => {
-                LeaseAttempt::Completed(self.repeat_outcome(ended).await?)
+                let StepSubmission { answer, device, .. } = submission;
+                LeaseAttempt::Completed(self.repeat_outcome(ended, answer, device).await?)
             }
             Some((row, PendingState::Waiting(_))) if row.content != submission.row.content => {
                 LeaseAttempt::Completed(StepOutcome::NextQuestion)

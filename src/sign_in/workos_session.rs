@@ -39,6 +39,8 @@ pub struct WorkosCallback {
 pub(super) struct AuthenticatedSignIn {
     pub(super) authentication: Authentication,
     pub(super) attempt: String,
+    /// See [`NewSession::callback_proof`](crate::sessions::NewSession::callback_proof).
+    pub(super) callback_proof: Option<String>,
     pub(super) requirement: SignInRequirement,
     pub(super) previous: Option<SessionId>,
     pub(super) device: ClientDevice,
@@ -49,13 +51,13 @@ pub(super) struct AuthenticatedSignIn {
 
 impl SignInService {
     /// Exchanges the callback's code and creates the session. Returns the cookie's state. Concurrent
-    /// requests with the same callback share one exchange, and a later one gets the session that the first has
-    /// created.
+    /// requests of one client with the same callback share one exchange, and a later one gets the session that the
+    /// first has created.
     pub async fn handle_callback(
         &self,
         callback: WorkosCallback,
     ) -> Result<SessionState, SignInFailure> {
-        let key = (callback.attempt.clone(), callback.code.clone());
+        let key = (callback.attempt.clone(), callback.proof());
         let service = self.clone();
         self.callbacks
             .run(
@@ -88,12 +90,13 @@ impl SignInService {
                     WorkosError::Refused { code, .. } if code == "invalid_grant" || code == "invalid_code"
                 );
                 let session = match is_used_code {
-                    true => self.session_of_attempt(&callback).await?,
+                    true => self.session_of_callback(&callback).await?,
                     false => None,
                 };
                 return session.ok_or(error.into());
             }
         };
+        let callback_proof = Some(callback.proof());
         let WorkosCallback {
             attempt,
             requirement,
@@ -104,6 +107,7 @@ impl SignInService {
         self.create_session(AuthenticatedSignIn {
             authentication,
             attempt,
+            callback_proof,
             requirement,
             previous,
             device,
@@ -134,6 +138,7 @@ impl SignInService {
         let AuthenticatedSignIn {
             authentication,
             attempt,
+            callback_proof,
             requirement,
             previous,
             device,
@@ -148,6 +153,7 @@ impl SignInService {
         let auth_time = auth_time(&authentication, now);
         draft.auth_time = auth_time;
         draft.login_attempt = Some(attempt);
+        draft.callback_proof = callback_proof;
         let confirmed_until = confirmed_until(&authentication, now);
         let profile = WorkosProfile::from(&authentication.user);
         let account = AccountReference::WorkosUser(profile.workos_user_id.clone());

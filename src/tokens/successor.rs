@@ -3,8 +3,7 @@
 use aws_lc_rs::digest::{self, SHA256};
 
 use super::pair::TokenPair;
-use crate::client_network::ClientNetwork;
-use crate::hex::sha256_hex;
+use crate::client_network::client_hash;
 use crate::sealing::{SealError, SealingKey};
 use crate::workos::ClientDevice;
 
@@ -46,15 +45,6 @@ pub(super) fn open(token: &str, sealed: &[u8]) -> Option<OpenedSuccessor> {
     };
     let client = parts.next().map(str::to_owned);
     Some(OpenedSuccessor { pair, client })
-}
-
-/// A hash of the client's network and of its `User-Agent`.
-fn client_hash(device: &ClientDevice) -> String {
-    let address = device.ip_address.as_deref();
-    let address = address.and_then(|address| address.parse().ok());
-    let network = address.map(|address| ClientNetwork::around(address).to_string());
-    let user_agent = device.user_agent.as_deref().unwrap_or_default();
-    sha256_hex(&format!("{} {user_agent}", network.unwrap_or_default()))
 }
 
 /// A key derived from a signed token, which nobody can guess.

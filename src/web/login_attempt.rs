@@ -143,7 +143,7 @@ impl LoginAttempt {
 
     /// A cookie that removes this attempt's cookie.
     pub fn removal(&self, secure: bool) -> Cookie<'static> {
-        LOGIN_ATTEMPT.removal(cookie_name(&self.state), secure)
+        LOGIN_ATTEMPT.removal(cookie_name(&self.state, secure), secure)
     }
 
     fn is_live(&self, now: Timestamp) -> bool {
@@ -154,7 +154,7 @@ impl LoginAttempt {
     }
 
     fn cookie(&self, keys: &Keys, secure: bool) -> Option<Cookie<'static>> {
-        let name = cookie_name(&self.state);
+        let name = cookie_name(&self.state, secure);
         let mut cookie = encrypted_cookie::encrypt(&name, self, keys.login_attempt())?;
         LOGIN_ATTEMPT.set_attributes(&mut cookie, secure);
         cookie.set_max_age(Duration::seconds(LIFETIME.num_seconds()));
@@ -164,8 +164,8 @@ impl LoginAttempt {
 
 /// The attempts whose cookies a request carries, oldest first.
 pub struct LoginAttempts {
-    /// Each with the size of its cookie.
-    live: Vec<(LoginAttempt, usize)>,
+    /// Each with its cookie.
+    live: Vec<(LoginAttempt, Cookie<'static>)>,
     /// Names of the cookies to remove.
     dead: Vec<String>,
 }
@@ -178,15 +178,9 @@ impl LoginAttempts {
             live: Vec::new(),
             dead: Vec::new(),
         };
-        let Ok(cookies) = request.cookies() else {
-            return attempts;
-        };
-        for cookie in cookies
-            .iter()
-            .filter(|cookie| LOGIN_ATTEMPT.names(cookie.name()))
-        {
-            match decrypt(cookie, keys).filter(|attempt| attempt.is_live(now)) {
-                Some(attempt) => attempts.live.push((attempt, size(cookie))),
+        for cookie in LOGIN_ATTEMPT.in_request(request.headers()) {
+            match decrypt(&cookie, keys).filter(|attempt| attempt.is_live(now)) {
+                Some(attempt) => attempts.live.push((attempt, cookie)),
                 None => attempts.dead.push(cookie.name().to_owned()),
             }
         }
@@ -223,12 +217,13 @@ impl LoginAttempts {
                 None => return Vec::new(),
             }
         }
-        let mut bytes = size(&cookie) + self.live.iter().map(|(_, size)| size).sum::<usize>();
+        let live = self.live.iter().map(|(_, cookie)| size(cookie));
+        let mut bytes = size(&cookie) + live.sum::<usize>();
         while !self.live.is_empty() && (self.live.len() >= MAX_ATTEMPTS || bytes > MAX_COOKIE_BYTES)
         {
-            let (oldest, size) = self.live.remove(0);
-            bytes -= size;
-            self.dead.push(cookie_name(&oldest.state));
+            let (_, oldest) = self.live.remove(0);
+            bytes -= size(&oldest);
+            self.dead.push(oldest.name().to_owned());
         }
         let removals = self
             .dead
@@ -249,8 +244,8 @@ fn size(cookie: &Cookie<'_>) -> usize {
 }
 
 /// The prefix and the first digits of the hash of the attempt's `state`.
-fn cookie_name(state: &str) -> String {
-    format!("{}{}", LOGIN_ATTEMPT.prefix, &sha256_hex(state)[..16])
+fn cookie_name(state: &str, secure: bool) -> String {
+    LOGIN_ATTEMPT.name(&sha256_hex(state)[..16], secure)
 }
 
 #[expect(

@@ -67,12 +67,13 @@ pub(super) async fn take_over(
                 session_id,
                 began_at: Some(now.utc().timestamp_micros()),
                 requirement: attempt.requirement().clone(),
+                answered_by: None,
             };
-            let secret = StepSecret::generate(now)?;
+            let secret = StepSecret::generate(now, secure)?;
             let id = secret.row_id();
             sign_in.store_pending(pending_sign_in, &id, now).await?;
             let mut response = redirect(&step_url(cookie::handle_of(&id)));
-            let added = response.add_cookie(&secret.cookie(secure));
+            let added = response.add_cookie(&secret.cookie());
             added.map_err(|error| InternalError::new("set a cookie", error))?;
             Ok(response)
         }
@@ -90,7 +91,8 @@ pub async fn get(
         return Err(already_used(state.next()));
     };
     let current = session.peek(app.clock.now()).map(|state| state.session_id);
-    if !sign_in.may_be_answered_in(current.as_ref()) {
+    let device = device(&request, &app.settings.trusted_proxies);
+    if !sign_in.may_be_answered_by(&device, current.as_ref()) {
         return Err(already_used(&sign_in.next));
     }
     let mut response = show(&row, &sign_in, "", None)?;
@@ -113,17 +115,19 @@ pub async fn post(
     let form_url = step_url(cookie::handle_of(&row.id));
     let counted = app.throttle.count_step(&row.id);
     keep(&request, counted.map_err(|error| error.on_form(&form_url))?);
+    let device = device(&request, &app.settings.trusted_proxies);
     let sign_in = match state {
         PendingState::Waiting(sign_in) => sign_in,
         // A double click or a lost response: the outcome is repeated.
         PendingState::Ended(ended) => {
             let next = ended.next.clone();
-            let outcome = app.sign_in.repeat_outcome(ended).await?;
+            let answer = form::repeated_answer(&form);
+            let outcome = app.sign_in.repeat_outcome(ended, &answer, &device).await?;
             return conclude(&app.settings, &session, &row.id, &next, outcome);
         }
     };
     let previous = session.peek(app.clock.now()).map(|state| state.session_id);
-    if !sign_in.may_be_answered_in(previous.as_ref()) {
+    if !sign_in.may_be_answered_by(&device, previous.as_ref()) {
         return Err(already_used(&sign_in.next));
     }
     // WorkOS may have used its own session instead of asking for credentials.
@@ -146,7 +150,7 @@ pub async fn post(
         pending: sign_in.clone(),
         answer: answer.clone(),
         previous,
-        device: device(&request, &app.settings.trusted_proxies),
+        device,
         client,
     };
     match app.sign_in.submit_step(submission).await {

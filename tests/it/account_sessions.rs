@@ -74,6 +74,7 @@ pub(crate) fn password_session(app: &TestApp, user_id: UserId, id: &str) -> NewS
         id: id.into(),
         user_id,
         login_attempt: None,
+        callback_proof: None,
         workos_sid: None,
         workos_refresh_token: None,
         confirmed_until: None,

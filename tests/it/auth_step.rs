@@ -6,6 +6,7 @@ mod elsewhere;
 mod endings;
 mod invitations;
 mod organizations;
+mod planted;
 mod secrecy;
 mod tabs;
 mod twice;

@@ -3,6 +3,7 @@
 mod attempts;
 mod hosts;
 mod next;
+mod planted;
 mod refusals;
 mod replaced;
 mod replacement;

@@ -73,6 +73,7 @@ impl PurgeTest {
             id: id.into(),
             user_id: self.user_id,
             login_attempt: None,
+            callback_proof: None,
             workos_sid: None,
             workos_refresh_token: None,
             confirmed_until: None,

@@ -10,7 +10,7 @@ use crate::db::{Conn, DbError};
 use crate::error::SignInFailure;
 use crate::sign_in::conversions::workos_outcome;
 use crate::sign_in::pending::{
-    EndedSignIn, PendingSignIn, PendingSignInRow, PendingState, SignInEnd,
+    EndedSignIn, PendingSignIn, PendingSignInRow, PendingState, SignInEnd, answer_proof,
 };
 use crate::sign_in::service::SignInService;
 use crate::sign_in::step_answer::StepRejection;
@@ -61,6 +61,7 @@ impl LeasedSubmission {
         let sign_in = AuthenticatedSignIn {
             authentication,
             attempt: pending.attempt.clone(),
+            callback_proof: None,
             requirement: pending.requirement.clone(),
             previous: previous.clone(),
             device: device.clone(),
@@ -81,12 +82,15 @@ impl LeasedSubmission {
     /// question, or not at all.
     async fn handle_error(self, error: WorkosError) -> StepOutcome {
         let StepSubmission {
-            pending, answer, ..
+            pending,
+            answer,
+            device,
+            ..
         } = &self.submission;
         match error.next_step() {
             Some(NextStep::Answerable(question)) => {
                 log::info!("a sign-in needs another step: {error}");
-                let next = pending.after(answer, question.clone());
+                let next = pending.after(answer, device, question.clone());
                 self.store_question(next).await
             }
             Some(NextStep::Hosted(step)) => {
@@ -124,9 +128,14 @@ impl LeasedSubmission {
     /// Stores the result for the other requests with the same form. If it cannot be stored, WorkOS
     /// refuses their answer after the lease has expired.
     async fn store_end(&self, end: SignInEnd) {
-        let next = self.submission.pending.next.clone();
+        let StepSubmission { answer, device, .. } = &self.submission;
+        let ended = EndedSignIn {
+            next: self.submission.pending.next.clone(),
+            end,
+            proof: Some(answer_proof(answer, device)),
+        };
         let (lease, now) = (self.lease, self.service.services.clock.now());
-        match self.seal(&PendingState::Ended(EndedSignIn { next, end })) {
+        match self.seal(&PendingState::Ended(ended)) {
             Ok(content) => {
                 let stored =
                     self.change(move |row, conn| row.store_end(conn, lease, &content, now));

@@ -8,8 +8,7 @@ use actix_web::cookie::Cookie;
 use actix_web::cookie::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::hex::sha256_hex;
-use crate::middleware::{MOST_REMOVALS, PENDING_SIGN_IN};
+use crate::middleware::{MOST_REMOVALS, PENDING_SIGN_IN, pending_sign_in_id};
 use crate::random::{RandomnessError, random_text};
 use crate::sign_in::PendingSignIn;
 
@@ -18,24 +17,30 @@ const HANDLE_DIGITS: usize = 16;
 /// The most unfinished sign-ins of a browser; older ones are ignored and their cookies removed.
 const MAX_SIGN_INS: usize = 5;
 
-/// A cookie's secret value: when it was created, and random text.
-pub(super) struct StepSecret(String);
+/// A new cookie's secret value, and whether the cookie is for https.
+pub(super) struct StepSecret {
+    /// When it was created, and random text.
+    value: String,
+    secure: bool,
+}
 
 impl StepSecret {
-    /// Creates a secret of 256 random bits.
-    pub(super) fn generate(now: Timestamp) -> Result<Self, RandomnessError> {
-        Ok(Self(format!("{}.{}", now.seconds(), random_text()?)))
+    /// Creates a secret of 256 random bits. `secure`: for https.
+    pub(super) fn generate(now: Timestamp, secure: bool) -> Result<Self, RandomnessError> {
+        let value = format!("{}.{}", now.seconds(), random_text()?);
+        Ok(Self { value, secure })
     }
 
     /// The id of the row that belongs to the secret.
     pub(super) fn row_id(&self) -> String {
-        sha256_hex(&self.0)
+        pending_sign_in_id(&PENDING_SIGN_IN.name("", self.secure), &self.value)
     }
 
     /// The cookie with this secret.
-    pub(super) fn cookie(self, secure: bool) -> Cookie<'static> {
-        let mut cookie = Cookie::new(name(&self.row_id()), self.0);
-        PENDING_SIGN_IN.set_attributes(&mut cookie, secure);
+    pub(super) fn cookie(self) -> Cookie<'static> {
+        let name = PENDING_SIGN_IN.name(handle_of(&self.row_id()), self.secure);
+        let mut cookie = Cookie::new(name, self.value);
+        PENDING_SIGN_IN.set_attributes(&mut cookie, self.secure);
         cookie.set_max_age(Duration::seconds(PendingSignIn::COOKIE_MAX_AGE));
         cookie
     }
@@ -46,7 +51,7 @@ impl StepSecret {
 pub(in crate::web) fn row_ids(request: &HttpRequest, handle: Option<&str>) -> Vec<String> {
     let ids = step_cookies(request)
         .into_iter()
-        .map(|(value, _)| sha256_hex(&value));
+        .map(|cookie| pending_sign_in_id(cookie.name(), cookie.value()));
     let wanted = ids.filter(|id| handle.is_none_or(|wanted| handle_of(id) == wanted));
     wanted.take(MAX_SIGN_INS).collect()
 }
@@ -59,20 +64,20 @@ pub(super) fn surplus_removals(request: &HttpRequest, secure: bool) -> Vec<Cooki
         .skip(MAX_SIGN_INS)
         .take(MOST_REMOVALS);
     surplus
-        .map(|(_, name)| PENDING_SIGN_IN.removal(name, secure))
+        .map(|cookie| PENDING_SIGN_IN.removal(cookie.name().to_owned(), secure))
         .collect()
 }
 
-/// Values and names of the step cookies, newest first. The name contains a hash of the value, so a
-/// cookie with a changed time is ignored.
-fn step_cookies(request: &HttpRequest) -> Vec<(String, String)> {
-    let cookies = request.cookies();
-    let cookies = cookies.iter().flat_map(|cookies| cookies.iter());
-    let genuine = cookies.filter(|cookie| cookie.name() == name(&sha256_hex(cookie.value())));
-    let mut found: Vec<_> = genuine
-        .map(|cookie| (cookie.value().to_owned(), cookie.name().to_owned()))
-        .collect();
-    found.sort_by_key(|(value, _)| Reverse(created_at(value)));
+/// The step cookies, newest first. The name contains a hash of the value, so a cookie with a changed time is
+/// ignored.
+fn step_cookies(request: &HttpRequest) -> Vec<Cookie<'static>> {
+    let cookies = PENDING_SIGN_IN.in_request(request.headers());
+    let genuine = cookies.filter(|cookie| {
+        let id = pending_sign_in_id(cookie.name(), cookie.value());
+        cookie.name().ends_with(handle_of(&id))
+    });
+    let mut found: Vec<_> = genuine.collect();
+    found.sort_by_key(|cookie| Reverse(created_at(cookie.value())));
     found
 }
 
@@ -88,10 +93,6 @@ pub(super) fn handle_of(id: &str) -> &str {
 
 /// A cookie that removes the cookie of this row from the browser.
 pub(super) fn removal(id: &str, secure: bool) -> Cookie<'static> {
-    PENDING_SIGN_IN.removal(name(id), secure)
-}
-
-/// The prefix and the handle.
-fn name(id: &str) -> String {
-    format!("{}{}", PENDING_SIGN_IN.prefix, handle_of(id))
+    let name = PENDING_SIGN_IN.name(handle_of(id), secure);
+    PENDING_SIGN_IN.removal(name, secure)
 }

@@ -21,6 +21,13 @@ pub(super) fn rejection_message(rejection: StepRejection) -> &'static str {
     }
 }
 
+/// The answer in a form whose sign-in has ended, so that its question is not known any more.
+pub(super) fn repeated_answer(form: &Form) -> String {
+    let organization = form.value("organization_id").map(str::to_owned);
+    let code = || normalize_code(form.value("code")?.trim());
+    organization.or_else(code).unwrap_or_default()
+}
+
 /// The answer for WorkOS, or the form's error.
 pub(super) fn answer_in(form: &Form, question: &StepQuestion) -> Result<String, String> {
     match question {

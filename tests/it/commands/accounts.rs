@@ -85,6 +85,7 @@ impl MigratedDatabase {
             id: id.into(),
             user_id: user.id,
             login_attempt: None,
+            callback_proof: None,
             workos_sid: None,
             workos_refresh_token: None,
             confirmed_until: None,

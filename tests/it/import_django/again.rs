@@ -46,6 +46,7 @@ pub(super) fn sign_in(target: &ImportTarget, user_id: i64) {
         id: format!("session-of-{user_id}").into(),
         user_id: user_id.into(),
         login_attempt: None,
+        callback_proof: None,
         workos_sid: Some(sid_of(user_id)),
         workos_refresh_token: None,
         confirmed_until: None,

@@ -28,6 +28,7 @@ fn insert_sessions(app: &TestApp, user: &User, number: i64) {
                 id: format!("made-up-session-{age:03}").into(),
                 user_id: user.id,
                 login_attempt: None,
+                callback_proof: None,
                 workos_sid: None,
                 workos_refresh_token: None,
                 confirmed_until: None,

@@ -46,6 +46,7 @@ fn linking_an_unverified_account_revokes_its_credentials() {
             id: "s".into(),
             user_id: row.id,
             login_attempt: None,
+            callback_proof: None,
             workos_sid: None,
             workos_refresh_token: Some(b"sealed".to_vec()),
             confirmed_until: None,
