@@ -196,3 +196,19 @@ async fn a_response_removes_a_bounded_number_of_invented_cookies() {
         assert!((50..60).contains(&removed), "{target}: {removed}");
     }
 }
+
+/// Other applications of the host can set so many cookies that no server reads them.
+#[tokio::test]
+async fn a_cookie_header_of_any_size_gets_an_answer() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let ours = format!("sessionid={}", ada.cookie("/", "sessionid").unwrap());
+    for other in ["a=b; ", "sessionid=x; ", "access_token=x; "] {
+        let many = other.repeat(100 * 1024 / other.len());
+        assert!(greets(&app, &[format!("{many}{ours}").as_bytes()]).await);
+        let too_many = other.repeat(140 * 1024 / other.len());
+        let request = Visitor::new(&app.url).request(Method::GET, "/");
+        let response = request.header(COOKIE, too_many).send().await.unwrap();
+        assert_eq!(response.status(), 431, "{other}");
+    }
+}

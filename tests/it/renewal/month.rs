@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use diesel::prelude::*;
-use reqwest::StatusCode;
+use reqwest::{StatusCode, Url};
 use serde_json::json;
 use vestibule::purge::purge_expired_at;
 
 use crate::organization::{ORCHARDS, TANDEM, TWYLA, in_organization, switch};
-use crate::support::app::{TestApp, Visitor};
+use crate::support::app::{TestApp, Visitor, location};
+use crate::support::steps::query;
 use crate::webhooks::{self, send_event};
 
 const HOUR: i64 = 3_600;
@@ -55,7 +56,9 @@ async fn add_rows_of_a_day(app: &TestApp, day: i64) {
         let visitor = app.signed_in("ada@example.com").await;
         visitor.post_json("/api/auth/session", &json!({})).await;
         if signs_out {
-            visitor.post("/auth/logout").await;
+            let url = Url::parse(&location(&visitor.post("/auth/logout").await)).unwrap();
+            let session = json!({ "id": query(&url, "session_id") });
+            send_event(app, &format!("revoked_{day}"), "session.revoked", session).await;
         }
     }
     app.signed_in("olive@example.com").await;
