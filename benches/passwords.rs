@@ -73,9 +73,9 @@ fn make_accounts(folder: &Path) -> Outcome<()> {
     accounts.insert("unusable", unusable_password()?);
     let now = Timestamp::from(Utc::now());
     database.write_blocking(|conn| {
-        for (name, password) in accounts {
+        for (name, password) in &accounts {
             let email = format!("{name}@example.com");
-            let new = NewUser::unlinked(email, password, now);
+            let new = NewUser::unlinked(email, password.clone(), now);
             new.insert(conn)?;
         }
         Ok::<_, DbError>(())
