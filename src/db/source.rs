@@ -15,7 +15,7 @@ use diesel::sqlite::Sqlite;
 use super::conn::Conn;
 use super::error::DbError;
 use crate::settings::DatabaseUrl;
-pub use related::ForeignKey;
+pub use related::{ForeignKey, OutgoingKey, TableName};
 pub use scratch::{ScratchColumn, ScratchDatabase, ScratchValue};
 
 /// A row that [`ForeignDatabase::for_each_batch`] can read from either database.

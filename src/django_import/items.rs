@@ -94,6 +94,7 @@ impl ItemImport {
                 item.delete(conn)?;
             }
             insert_items(conn, &added, &conflicts)?;
+            unverify_closed_accounts(conn, accepted)?;
             self.record_closing_options(conn, accepted, &recorded)?;
         }
         import_factors(
@@ -155,6 +156,20 @@ impl ItemImport {
         }
         Ok(())
     }
+}
+
+/// Lets the own addresses of closed accounts count as not verified that other accounts have as further ones, also of
+/// accounts that the batch has closed.
+fn unverify_closed_accounts(conn: &mut Conn, accepted: &[AcceptedRow<'_>]) -> QueryResult<()> {
+    let closed = accepted
+        .iter()
+        .filter(|accepted| !accepted.is_open && accepted.has_verified_email);
+    let emails = closed.filter_map(|accepted| accepted.row.email.as_ref().ok());
+    let keys: Vec<&str> = emails.map(|email| email.key.as_str()).collect();
+    if !keys.is_empty() {
+        unverify_closed_owners(conn, &keys)?;
+    }
+    Ok(())
 }
 
 /// The further addresses of other accounts that are verified own ones of these accounts. A closed account takes none.

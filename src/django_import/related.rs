@@ -6,57 +6,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::device_tables::{MFA2, column_is_in_use, is_in_use};
+use super::device_tables::{column_is_in_use, is_in_use};
 use super::error::ImportError;
 use super::factor_columns::FactorColumns;
 use super::factor_names::holds_factors;
+use super::factor_tables::{FactorTable, FactorTables};
 use super::options::ImportOptions;
 use super::profile_columns::ProfileColumn;
 use super::second_factor::AppTable;
-use super::view::BaseTable;
+use super::user_table::UserTableName;
 use crate::db::source::{ForeignDatabase, ForeignKey, quote_identifier};
 
 /// The table of simplejwt that the import of its blacklist reads.
 pub(super) const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
-
-/// A user table, or a view of one.
-pub(super) struct UserTableName<'a> {
-    pub(super) quoted: &'a str,
-    /// The plain name of the table, for a view that of the table that it is built on.
-    pub(super) plain: &'a str,
-    /// The quoted key column.
-    pub(super) key: &'a str,
-    /// The quoted table of Django's groups.
-    pub(super) groups: Option<String>,
-    /// The quoted table of django-mfa2.
-    pub(super) mfa2: Option<String>,
-    /// The quoted columns with usernames and emails.
-    pub(super) login_names: Vec<String>,
-    /// The quoted columns of second factors.
-    pub(super) factor_columns: Vec<String>,
-    /// The table that it is built on, if it is a view.
-    pub(super) base: Option<&'a BaseTable>,
-}
-
-impl UserTableName<'_> {
-    /// The quoted table to which foreign keys refer.
-    fn referred(&self) -> &str {
-        self.base.map_or(self.quoted, |base| &base.quoted)
-    }
-
-    /// An expression for the value that a row has in a quoted column of the table to which foreign keys refer.
-    fn value_of(&self, column: &str) -> String {
-        let (users, key) = (self.quoted, self.key);
-        match self.base {
-            None => format!("{users}.{column}"),
-            Some(base) if base.key == column => format!("{users}.{key}"),
-            Some(base) => format!(
-                "(SELECT b.{column} FROM {} AS b WHERE b.{} = {users}.{key})",
-                base.quoted, base.key
-            ),
-        }
-    }
-}
 
 /// Expressions that select the rows of one account in other tables.
 #[derive(Default)]
@@ -74,6 +36,8 @@ pub(super) struct RelatedTables {
     profile_columns: Vec<ProfileColumn>,
     /// The quoted column to which `user_id` of simplejwt's outstanding tokens refers.
     token_owner: Option<String>,
+    /// The tables of factors of which it is not known whose they are.
+    ownerless_factors: Vec<String>,
     /// The tables that are not imported, quoted, by name.
     unread: BTreeMap<String, String>,
 }
@@ -89,15 +53,20 @@ impl RelatedTables {
         let mut found = Self::default();
         let keys = keys.map_err(ImportError::Source)?;
         refuse_unknown_factors(users, &keys, &options.factors)?;
-        for key in keys {
+        for key in &keys {
             let is_named = options.factors.iter().any(|name| name == key.plain_table());
             let is_factor = is_named || holds_factors(key.plain_table());
-            let is_read = found.add(source, users, (&key, is_factor))?;
+            let is_read = found.add(source, users, (key, is_factor))?;
             if !is_read || (is_factor && !options.require_totp) {
-                found.unread.insert(key.table.clone(), source.quoted(&key));
+                found.unread.insert(key.table.clone(), source.quoted(key));
             }
         }
-        found.add_mfa2(source, users)?;
+        let others = FactorTables::find(source, users, &keys)?;
+        for FactorTable { name, exists } in others.found {
+            found.other_devices.push((name.plain().to_owned(), exists));
+            found.unread.insert(name.name, name.quoted);
+        }
+        found.ownerless_factors = others.ownerless;
         let own = users
             .factor_columns
             .iter()
@@ -147,31 +116,6 @@ impl RelatedTables {
                 )));
             }
         }
-        Ok(())
-    }
-
-    /// Adds the table of django-mfa2.
-    fn add_mfa2(
-        &mut self,
-        source: &mut ForeignDatabase,
-        users: &UserTableName<'_>,
-    ) -> Result<(), ImportError> {
-        let Some(table) = &users.mfa2 else {
-            return Ok(());
-        };
-        let columns = source.columns(table).map_err(ImportError::Source)?;
-        if users.login_names.is_empty() || !columns.iter().any(|column| column.name == "username") {
-            return Ok(());
-        }
-        let names = users.login_names.iter();
-        let names = names.map(|column| source.as_text(&format!("{}.{column}", users.quoted)));
-        let names = names.collect::<Vec<_>>().join(", ");
-        let name = source.as_text("r.username");
-        let in_use = is_in_use(source, &columns);
-        let exists =
-            format!("EXISTS (SELECT 1 FROM {table} AS r WHERE {name} IN ({names}){in_use})");
-        self.other_devices.push((MFA2.to_owned(), exists));
-        self.unread.insert(MFA2.to_owned(), table.clone());
         Ok(())
     }
 
@@ -302,6 +246,11 @@ impl RelatedTables {
     /// Whether a table of second factors was found.
     pub(super) fn has_factors(&self) -> bool {
         !self.factor_tables().is_empty()
+    }
+
+    /// The tables of second factors of which it is not known whose they are.
+    pub(super) fn ownerless_factors(&self) -> &[String] {
+        &self.ownerless_factors
     }
 
     /// The number of accounts that have a second factor, by table or column.

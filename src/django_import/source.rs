@@ -11,8 +11,9 @@ use super::factor_columns::FactorColumns;
 use super::factor_source::factor_remark;
 use super::key::KeyColumn;
 use super::options::ImportOptions;
-use super::related::{RelatedTables, UserTableName};
+use super::related::RelatedTables;
 use super::source_notes::SourceNotes;
+use super::user_table::UserTableName;
 use super::view::BaseTable;
 use crate::clock::Timestamp;
 use crate::db::source::{ForeignDatabase, quote_identifier};
@@ -102,6 +103,7 @@ impl DjangoUserTable {
         let related = RelatedTables::find(source, &user_table, options)?;
         notes.factors = related.count_factors(source, &quoted_name)?;
         notes.profile_columns = related.profile_lines(source)?;
+        notes.ownerless_factors = related.ownerless_factors().to_vec();
         let others = factors.others.iter();
         notes.beside_factors = others
             .map(|(name, line)| format!("{}: {line}", name.escape_debug()))

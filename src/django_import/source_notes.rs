@@ -14,6 +14,8 @@ pub struct SourceNotes {
     pub beside_factors: Vec<String>,
     /// Columns of profiles and child models that may close accounts or hold second factors.
     pub profile_columns: Vec<String>,
+    /// The tables of second factors of which it is not known whose they are.
+    pub ownerless_factors: Vec<String>,
     /// The accounts with a second factor, by table or column.
     pub factors: BTreeMap<String, u64>,
     /// What to know if rows may be missing.
@@ -41,6 +43,11 @@ impl fmt::Display for SourceNotes {
                 "Columns of other tables that may close accounts, or hold second factors, and are not read; if they \
                  close accounts, import a view that has them",
                 &self.profile_columns,
+            ),
+            (
+                "Tables of second factors of which it is not known whose they are; if they are these accounts', a \
+                 password alone lets them in",
+                &self.ownerless_factors,
             ),
         ] {
             if !lines.is_empty() {

@@ -22,6 +22,7 @@ mod moves;
 mod notes;
 mod own_factors;
 mod passwords;
+mod profile_factors;
 mod real;
 mod refusals;
 mod same_person;

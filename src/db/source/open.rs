@@ -31,12 +31,13 @@ pub(super) fn postgres(url: &secrecy::SecretString) -> Result<PgConnection, DbEr
     let mut conn = crate::db::conn::establish_postgres(url, "--from")?;
     // Behind a pooler, a named statement of an earlier run may still exist in the server's process.
     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
-    // Reading a whole table may take longer than a role's timeouts. The settings end with the transaction, and
+    // Reading a whole table may take longer than a role's timeouts. With little memory, a list of keys that a statement
+    // compares would be searched from its beginning for each row. The settings end with the transaction, and
     // a pooler gives all of it to one server process.
     conn.batch_execute(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
          SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
-         SET LOCAL TIME ZONE 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'",
+         SET LOCAL TIME ZONE 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL work_mem = '64MB'",
     )?;
     Ok(conn)
 }

@@ -29,9 +29,43 @@ pub struct ForeignKey {
 impl ForeignKey {
     /// The name of the table without its schema and without quotes.
     pub fn plain_table(&self) -> &str {
-        let name = self.table.rsplit('.').next().unwrap_or(&self.table);
-        name.trim_matches('"')
+        plain(&self.table)
     }
+}
+
+/// A foreign key of one column of a table.
+#[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
+pub struct OutgoingKey {
+    /// The name of the column.
+    #[diesel(sql_type = Text)]
+    pub column: String,
+    /// The table that it refers to, named as in [`ForeignKey`].
+    #[diesel(sql_type = Text)]
+    pub target: String,
+    /// The name of the column that it refers to.
+    #[diesel(sql_type = Text)]
+    pub referenced: String,
+}
+
+/// The name of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableName {
+    /// The name, as in [`ForeignKey`].
+    pub name: String,
+    /// The name for use in a statement.
+    pub quoted: String,
+}
+
+impl TableName {
+    /// The name without its schema and without quotes.
+    pub fn plain(&self) -> &str {
+        plain(&self.name)
+    }
+}
+
+fn plain(name: &str) -> &str {
+    let name = name.rsplit('.').next().unwrap_or(name);
+    name.trim_matches('"')
 }
 
 impl ForeignDatabase {
@@ -64,6 +98,66 @@ impl ForeignDatabase {
             )
             .bind::<Text, _>(table)
             .load(conn)?,
+        })
+    }
+
+    /// The foreign keys of one column that a quoted table has.
+    pub fn foreign_keys_of(&mut self, table: &str) -> Result<Vec<OutgoingKey>, DbError> {
+        Ok(match &mut self.conn {
+            Conn::Sqlite(conn) => sql_query(
+                "SELECT k.\"from\" AS \"column\", coalesce(t.name, k.\"table\") AS target, \
+                 coalesce(k.\"to\", (SELECT p.name FROM pragma_table_info(k.\"table\") AS p WHERE p.pk = 1), 'rowid') \
+                 AS referenced \
+                 FROM pragma_foreign_key_list(?1) AS k \
+                 LEFT JOIN sqlite_master AS t ON t.type = 'table' AND t.name = k.\"table\" COLLATE NOCASE \
+                 WHERE (SELECT count(*) FROM pragma_foreign_key_list(?1) AS o WHERE o.id = k.id) = 1 ORDER BY 1, 2",
+            )
+            .bind::<Text, _>(super::unquote_identifier(table))
+            .load(conn)?,
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => sql_query(
+                "SELECT a.attname::text AS \"column\", k.confrelid::regclass::text AS target, \
+                 r.attname::text AS referenced \
+                 FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] \
+                 JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = k.confkey[1] \
+                 WHERE k.contype = 'f' AND k.conrelid = to_regclass($1) AND array_length(k.conkey, 1) = 1 \
+                 ORDER BY 1, 2",
+            )
+            .bind::<Text, _>(table)
+            .load(conn)?,
+        })
+    }
+
+    /// The tables, by name, without views and those of the database itself.
+    pub fn tables(&mut self) -> Result<Vec<TableName>, DbError> {
+        Ok(match &mut self.conn {
+            Conn::Sqlite(conn) => {
+                let names: Vec<super::Name> = sql_query(
+                    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' \
+                     ORDER BY 1",
+                )
+                .load(conn)?;
+                let named = names.into_iter().map(|table| TableName {
+                    quoted: quote_identifier(&table.name),
+                    name: table.name,
+                });
+                named.collect()
+            }
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => {
+                let names: Vec<super::Name> = sql_query(
+                    "SELECT t.oid::regclass::text AS name FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace \
+                     WHERE t.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
+                     AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 1",
+                )
+                .load(conn)?;
+                // `regclass` has quoted them.
+                let named = names.into_iter().map(|table| TableName {
+                    quoted: table.name.clone(),
+                    name: table.name,
+                });
+                named.collect()
+            }
         })
     }
 

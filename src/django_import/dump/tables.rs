@@ -123,7 +123,7 @@ impl DumpTables {
     fn column(&self, model: &str, field: &str, is_user: bool) -> ScratchColumn {
         let references = match foreign_key(model, field) {
             Some(table) => Some(table),
-            None if field == "user" && !is_user => Some(self.user_table.clone()),
+            None if !is_user && self.names_users(field) => Some(self.user_table.clone()),
             None => None,
         };
         let suffix = if references.is_some() { "_id" } else { "" };
@@ -131,6 +131,11 @@ impl DumpTables {
             name: format!("{field}{suffix}"),
             references,
         }
+    }
+
+    /// Whether a field of another model is called like one that refers to the users.
+    fn names_users(&self, field: &str) -> bool {
+        field == "user" || self.user_table.rsplit('_').next() == Some(field)
     }
 
     /// The tables of the user's lists, such as `auth_user_groups` with the columns `user_id` and `group_id`.
