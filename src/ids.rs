@@ -92,6 +92,15 @@ text_id! {
     OrganizationId
 }
 
+impl OrganizationId {
+    /// Whether this can be an id of WorkOS: at most 64 letters, digits, underscores and hyphens. A client may have sent
+    /// another text.
+    pub fn is_well_formed(&self) -> bool {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        (1..=64).contains(&self.0.len()) && self.0.bytes().all(is_allowed)
+    }
+}
+
 text_id! {
     /// The id of a browser session: 256 random bits, which the encrypted cookie and the row contain.
     SessionId

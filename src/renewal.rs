@@ -22,6 +22,7 @@ mod open_session;
 mod policy;
 mod recovery;
 mod refresh_grant;
+mod refused_sessions;
 mod service;
 mod status;
 mod switch_organization;

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use tokio::sync::Notify;
 
 use super::open_session::find_open;
+use super::refused_sessions::RefusedSessions;
 use super::status::RenewalRequest;
 use super::write_behind::WriteBehind;
 use crate::account_queue::AccountReference;
@@ -41,9 +42,18 @@ pub(super) struct RenewalContext {
     pub(super) answer_lost: Notify,
     /// The time-out of unused sessions.
     pub(super) idle_timeout: Option<IdleTimeout>,
+    /// The sessions that a firewall before WorkOS refuses.
+    pub(super) refused: RefusedSessions,
 }
 
 impl RenewalContext {
+    /// How long this session is served after its confirmation has ended, if it cannot be renewed.
+    pub(super) fn grace(&self, row: &SessionRow) -> TimeDelta {
+        let now = self.clock.elapsed();
+        let (refused, grace) = (&self.refused, self.stale_grace);
+        refused.grace(row.user_id, &self.workos, grace, now)
+    }
+
     /// Returns the session and its account if both are open, and the session's sign-in method is still
     /// allowed.
     pub(super) async fn find_open(

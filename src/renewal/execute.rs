@@ -141,6 +141,7 @@ impl<'a> LeasedRenewal<'a> {
         self,
         authentication: Authentication,
     ) -> Result<Option<SessionStatus>, RenewalError> {
+        self.context.refused.forget(&self.row.id);
         let profile = WorkosProfile::from(&authentication.user);
         let confirmation = self.confirmation(authentication)?;
         let now = self.context.clock.now();
@@ -203,7 +204,9 @@ impl<'a> LeasedRenewal<'a> {
         token: Option<Vec<u8>>,
         error: &WorkosError,
     ) -> Result<Option<SessionStatus>, RenewalError> {
-        let now = self.context.clock.now();
+        let (clock, refused) = (&self.context.clock, &self.context.refused);
+        let now = clock.now();
+        refused.record_failure(&self.row, error, clock.elapsed());
         let failures = self.row.renewal_failures.saturating_add(1);
         let renew_after = now.plus(policy::back_off(failures, random_fraction()));
         // WorkOS may have consumed the token, now or when it was sent before.
@@ -240,7 +243,7 @@ impl<'a> LeasedRenewal<'a> {
         if is_unanswered {
             self.context.answer_lost.notify_one();
         }
-        match policy::decide(&self.row, now, self.context.stale_grace) {
+        match policy::decide(&self.row, now, self.context.grace(&self.row)) {
             RenewalDecision::Renew | RenewalDecision::Wait => Ok(None),
             decision => decided(decision, self.request, self.row, self.user, now).map(Some),
         }

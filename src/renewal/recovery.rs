@@ -5,6 +5,7 @@
 //! repeats these renewals by itself, the oldest first. While WorkOS is failing they are also the probes: their
 //! refresh tokens are the ones that have nothing more to lose.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -58,7 +59,8 @@ impl RenewalService {
             return Ok(true);
         }
         let now = self.context.clock.now();
-        let is_outage = self.context.workos.is_failing();
+        let workos = &self.context.workos;
+        let is_outage = workos.is_failing_for_any();
         let find = async |age: TimeDelta| {
             let since = now.plus(-age);
             let find = move |conn: &mut Conn| {
@@ -70,6 +72,7 @@ impl RenewalService {
         let mut token = RefreshTokenState::Repeatable;
         if rows.is_empty() && is_outage {
             rows = find(PROBE_AGE).await?;
+            rows.retain(|row| workos.is_failing_for(row.user_id));
             token = RefreshTokenState::Lost;
         }
         let is_any_unanswered = !rows.is_empty();
@@ -77,7 +80,7 @@ impl RenewalService {
         let write_behind = &self.context.write_behind;
         rows.retain(|row| write_behind.pending(&row.id).is_none());
         // Also while another replica uses them as probes.
-        self.context.workos.reserve_probes(!rows.is_empty());
+        workos.reserve_probes(rows.iter().map(|row| row.user_id).collect());
         // The lease of an earlier process of this replica is not respected: the process has ended. If another
         // replica took it, WorkOS gives both the same response, and one of them stores it.
         let is_free = |row: &SessionRow| match row.renewing_until {
@@ -85,19 +88,23 @@ impl RenewalService {
                 let began = lease_start(end);
                 end <= now || began < started_at || began.is_from_future(now)
             }
-            None => is_outage || row.renew_after.is_none_or(|due| due <= now),
+            None => {
+                workos.is_failing_for(row.user_id) || row.renew_after.is_none_or(|due| due <= now)
+            }
         };
         rows.retain(is_free);
         if token == RefreshTokenState::Lost {
-            // One is enough to learn whether WorkOS answers, which ends its session.
-            rows.truncate(1);
+            // One of an account is enough to learn whether WorkOS answers, which ends its session.
+            let mut accounts = HashSet::new();
+            rows.retain(|row| accounts.insert(row.user_id));
         }
         for row in rows {
             // Admitted first: requests would wait for a check that is begun and dropped.
-            let Some(RenewalAdmission::Admitted(permit)) =
-                self.context.workos.try_admit_repetition(token)
-            else {
-                break;
+            let permit = match workos.try_admit_repetition(row.user_id, token) {
+                Some(RenewalAdmission::Admitted(permit)) => permit,
+                // A renewal of another account may be admitted.
+                Some(RenewalAdmission::Refused(_)) => continue,
+                None => break,
             };
             let Some(flight) = self.checks.join(row.id.clone()).1 else {
                 continue;
@@ -132,9 +139,10 @@ impl RenewalService {
             context.end_session(&request, now).await?;
             return Ok(SessionStatus::Ended);
         };
-        let is_in_grace = policy::is_in_grace(row, now, context.stale_grace);
+        let grace = context.grace(row);
+        let is_in_grace = policy::is_in_grace(row, now, grace);
         flight.report(CheckProgress::AskingWorkos {
-            is_valid: policy::is_valid(row, now, context.stale_grace),
+            is_valid: policy::is_valid(row, now, grace),
             is_in_grace,
             is_hopeless: permit.is_likely_to_fail(),
         });

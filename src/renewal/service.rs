@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::context::RenewalContext;
 use super::execute::LeasedRenewal;
 use super::policy::{self, PATIENCE, POLL_INTERVAL, RenewalDecision};
+use super::refused_sessions::RefusedSessions;
 use super::status::{RenewalError, RenewalRequest, RenewalResult, SessionStatus, decided};
 use super::switch_organization::{OrganizationSwitch, switch_organization};
 use super::write_behind::WriteBehind;
@@ -104,6 +105,7 @@ impl RenewalService {
                 answer_lost: Notify::new(),
                 at_workos,
                 idle_timeout: settings.session_idle_timeout,
+                refused: RefusedSessions::default(),
             }),
             checks: SingleFlight::default(),
         }
@@ -206,7 +208,6 @@ impl RenewalService {
 
     async fn run(&self, flight: &CheckFlight, request: &RenewalRequest) -> RenewalResult {
         let context = &self.context;
-        let grace = context.stale_grace;
         let began = Instant::now();
         while began.elapsed() < LONGEST_WAIT {
             let now = context.clock.now();
@@ -217,6 +218,7 @@ impl RenewalService {
             if context.end_if_idle(&row, &request.device, now).await? {
                 return Ok(SessionStatus::Ended);
             }
+            let grace = context.grace(&row);
             let is_valid = policy::is_valid(&row, now, grace);
             let report = |is_hopeless| {
                 flight.report(CheckProgress::AskingWorkos {
@@ -228,7 +230,7 @@ impl RenewalService {
             match policy::decide(&row, now, grace) {
                 RenewalDecision::Renew => {
                     report(false);
-                    match context.workos.admit_renewal().await {
+                    match context.workos.admit_renewal(user.id).await {
                         RenewalAdmission::Refused(retry_in) => {
                             let decision = policy::decide_in_outage(&row, now, grace, retry_in);
                             return decided(decision, request, row, user, now);

@@ -58,7 +58,7 @@ pub(super) async fn switch_organization(
             return Ok(OrganizationSwitch::RetryLater(RETRY_AFTER));
         }
         // A switch whose response is lost costs the session, so it waits for the end of an outage.
-        let permit = match context.workos.admit_renewal().await {
+        let permit = match context.workos.admit_renewal(user.id).await {
             RenewalAdmission::Admitted(permit) => permit,
             RenewalAdmission::Refused(wait) => return Ok(OrganizationSwitch::RetryLater(wait)),
         };

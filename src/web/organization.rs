@@ -45,6 +45,12 @@ pub async fn post(
         return view.page(&user, &session, &[error], None).await;
     }
     let wanted = OrganizationId::from(wanted);
+    if !wanted.is_well_formed() {
+        // It would be sent in a renewal, which a firewall before WorkOS might refuse.
+        return view
+            .page(&user, &session, &[NOT_A_MEMBER.to_owned()], None)
+            .await;
+    }
     if user.organization_id.as_ref() == Some(&wanted) {
         return Ok(redirect(next.as_deref().unwrap_or(UNCHANGED)));
     }

@@ -2,10 +2,12 @@
 
 mod breaker;
 mod credentials;
+mod device;
 mod memberships;
 mod retry;
 mod step_answer;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +21,13 @@ use super::error::WorkosError;
 use super::wire::{AuthenticateResponse, Authentication, WorkosUser};
 use crate::clock::{Clock, Timestamp};
 use crate::http_client;
-use crate::ids::{OrganizationId, WorkosSid};
+use crate::ids::{OrganizationId, UserId, WorkosSid};
 use crate::settings::WorkosSettings;
 use breaker::CircuitBreaker;
 use retry::{RetryPolicy, Sender, ignore_body};
 
 pub use breaker::{RefreshTokenState, RenewalAdmission, RenewalPermit};
+pub use device::ClientDevice;
 pub use memberships::OrganizationList;
 pub use step_answer::StepAnswer;
 
@@ -44,17 +47,6 @@ pub struct WorkosClient {
     api_key: SecretString,
     verifier: Arc<AccessTokenVerifier>,
     breaker: CircuitBreaker,
-}
-
-/// The user's device, which WorkOS's Radar evaluates.
-#[derive(Clone, Debug, Default)]
-pub struct ClientDevice {
-    /// The user's IP address.
-    pub ip_address: Option<String>,
-    /// The `User-Agent` header of the user's browser.
-    pub user_agent: Option<String>,
-    /// The id of the request, for the audit trail. It is not sent to WorkOS.
-    pub request_id: Option<String>,
 }
 
 impl WorkosClient {
@@ -88,26 +80,45 @@ impl WorkosClient {
         self
     }
 
-    /// Waits until a session may be renewed, or until it is known that WorkOS is failing.
-    pub async fn admit_renewal(&self) -> RenewalAdmission {
-        self.breaker.admit().await
+    /// Waits until a session of this account may be renewed, or until it is known that WorkOS is failing.
+    pub async fn admit_renewal(&self, account: UserId) -> RenewalAdmission {
+        self.breaker.admit(account).await
     }
 
     /// The same without waiting, for a renewal whose response was lost. Returns `None` if enough renewals are
     /// running.
-    pub fn try_admit_repetition(&self, token: RefreshTokenState) -> Option<RenewalAdmission> {
-        self.breaker.try_admit(token)
+    pub fn try_admit_repetition(
+        &self,
+        account: UserId,
+        token: RefreshTokenState,
+    ) -> Option<RenewalAdmission> {
+        self.breaker.try_admit(account, token)
     }
 
-    /// Tells whether there are renewals whose response was lost. They probe whether WorkOS answers again, so that no
+    /// Tells which accounts have renewals whose response was lost. They probe whether WorkOS answers again, so that no
     /// other refresh token is risked.
-    pub fn reserve_probes(&self, are_reserved: bool) {
-        self.breaker.reserve_probes(are_reserved);
+    pub fn reserve_probes(&self, lost: HashSet<UserId>) {
+        self.breaker.reserve_probes(lost);
     }
 
     /// Whether WorkOS has failed repeatedly and not answered since.
     pub fn is_failing(&self) -> bool {
         self.breaker.is_open()
+    }
+
+    /// The same, or whether it has failed repeatedly for this account.
+    pub fn is_failing_for(&self, account: UserId) -> bool {
+        self.breaker.is_open_for(account)
+    }
+
+    /// The same for any account.
+    pub fn is_failing_for_any(&self) -> bool {
+        self.breaker.is_open_for_any()
+    }
+
+    /// Whether WorkOS is not failing, and has answered a renewal since this time by [`Clock::elapsed`].
+    pub fn has_renewed_since(&self, time: Duration) -> bool {
+        self.breaker.has_renewed_since(time)
     }
 
     /// Whether WorkOS is failing and it is too early to probe whether it answers again.
@@ -128,6 +139,7 @@ impl WorkosClient {
             breaker: &self.breaker,
             is_authentication: false,
             permit: None,
+            without_device: None,
         }
     }
 
@@ -178,7 +190,8 @@ impl WorkosClient {
 
     /// Renews a session with its refresh token. For 30 seconds WorkOS answers repeated requests
     /// with the same new refresh token. Without an `organization_id`, WorkOS may switch to another
-    /// organisation. A probe is sent once.
+    /// organisation. A probe is sent once. If something that is not WorkOS refuses the request, it is repeated once
+    /// without what the client chooses.
     pub async fn refresh(
         &self,
         permit: &RenewalPermit,
@@ -247,12 +260,7 @@ impl WorkosClient {
             "client_secret": self.api_key.expose_secret(),
             "grant_type": grant_type,
         });
-        if let Some(ip_address) = &device.ip_address {
-            body["ip_address"] = ip_address.as_str().into();
-        }
-        if let Some(user_agent) = &device.user_agent {
-            body["user_agent"] = user_agent.as_str().into();
-        }
+        device.add_to(&mut body);
         body
     }
 
@@ -268,10 +276,12 @@ impl WorkosClient {
             RetryPolicy::IfUnsent => &self.http_without_reuse,
             RetryPolicy::Safe | RetryPolicy::IfUnanswered => &self.http,
         };
-        let mut request = http.post(url).json(body);
-        if policy == RetryPolicy::IfUnanswered {
-            request = request.timeout(REFRESH_TIMEOUT);
-        }
+        let request = |body: &serde_json::Value| match policy {
+            RetryPolicy::IfUnanswered => http.post(&url).json(body).timeout(REFRESH_TIMEOUT),
+            RetryPolicy::Safe | RetryPolicy::IfUnsent => http.post(&url).json(body),
+        };
+        let without_device = permit.and_then(|_| ClientDevice::removed_from(body));
+        let without_device = without_device.map(|body| request(&body));
         let read = |body: &[u8]| {
             let response: AuthenticateResponse = serde_json::from_slice(body).map_err(|error| {
                 WorkosError::unavailable(format!("its response cannot be read: {error}"))
@@ -281,9 +291,10 @@ impl WorkosClient {
         let sender = Sender {
             is_authentication: true,
             permit,
+            without_device: without_device.as_ref(),
             ..self.sender()
         };
-        let authentication = sender.send(request, policy, read).await?;
+        let authentication = sender.send(request(body), policy, read).await?;
         if let (None, Some(issuer)) = (permit, &authentication.issuer) {
             // The renewals would fail later, one by one.
             self.verifier.report_issuer(issuer);

@@ -7,6 +7,7 @@ mod killed;
 mod late;
 mod local;
 mod month;
+mod one_account;
 mod outage;
 mod refusal;
 mod row;

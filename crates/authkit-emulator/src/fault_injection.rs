@@ -40,7 +40,9 @@ pub(crate) async fn record_and_inject(
         payload: body_again.boxed_local(),
     });
     shared.request_log.add(recorded.clone());
-    match shared.faults.next_for(&recorded) {
+    let token = recorded.body.get("refresh_token").and_then(Value::as_str);
+    let renewed = token.and_then(|token| shared.store().email_of_refresh_token(token));
+    match shared.faults.next_for(&recorded, renewed.as_deref()) {
         None => next.call(request).await,
         Some(Effect::Status {
             status,

@@ -19,6 +19,12 @@ pub struct Fault {
     /// If set, only requests with this `grant_type` match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_type: Option<String>,
+    /// If set, only renewals of this user's sessions match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// If set, only requests match whose JSON body contains this text, as a firewall's rule does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_contains: Option<String>,
     /// How many matching requests the fault is applied to.
     #[serde(default = "one_request")]
     pub times: u32,
@@ -77,6 +83,8 @@ impl Fault {
         Self {
             endpoint: endpoint.to_owned(),
             grant_type: None,
+            email: None,
+            body_contains: None,
             times: 1,
             effect,
         }
@@ -96,12 +104,30 @@ impl Fault {
         self
     }
 
-    fn matches(&self, request: &RecordedRequest) -> bool {
+    /// The same fault, only for renewals of the sessions of the user with this email address.
+    #[must_use]
+    pub fn of_user(mut self, email: &str) -> Self {
+        self.email = Some(email.to_owned());
+        self
+    }
+
+    /// The same fault, only for requests whose JSON body contains this text.
+    #[must_use]
+    pub fn body_contains(mut self, text: &str) -> Self {
+        self.body_contains = Some(text.to_owned());
+        self
+    }
+
+    /// `renewed`: the email address of the user whose session the request renews.
+    fn matches(&self, request: &RecordedRequest, renewed: Option<&str>) -> bool {
         let rest = request.path.strip_prefix(&self.endpoint);
         let same_path = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let same_grant =
             self.grant_type.is_none() || self.grant_type.as_deref() == request.grant_type();
-        same_path && same_grant && self.times > 0
+        let same_user = self.email.is_none() || self.email.as_deref() == renewed;
+        let text = self.body_contains.as_ref();
+        let same_body = text.is_none_or(|text| request.body.to_string().contains(text));
+        same_path && same_grant && same_user && same_body && self.times > 0
     }
 }
 
@@ -146,10 +172,17 @@ impl FaultQueue {
         self.lock().clear();
     }
 
-    /// Uses up one application of the first fault that matches the request.
-    pub(crate) fn next_for(&self, request: &RecordedRequest) -> Option<Effect> {
+    /// Uses up one application of the first fault that matches the request. `renewed`: the email address of the user
+    /// whose session the request renews.
+    pub(crate) fn next_for(
+        &self,
+        request: &RecordedRequest,
+        renewed: Option<&str>,
+    ) -> Option<Effect> {
         let mut faults = self.lock();
-        let fault = faults.iter_mut().find(|fault| fault.matches(request))?;
+        let fault = faults
+            .iter_mut()
+            .find(|fault| fault.matches(request, renewed))?;
         fault.times -= 1;
         let effect = fault.effect.clone();
         faults.retain(|fault| fault.times > 0);

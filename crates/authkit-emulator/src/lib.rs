@@ -45,7 +45,7 @@
 //! | `POST /_emulator/clock` | `{"advance_seconds": 600}` |
 //! | `POST /_emulator/tokens` | any of `{"access_token_lifetime": 60, "issuer": "…", "audience": "…", "extra_claims": {}}`; an empty `audience` removes it, an extra claim that is null removes the claim |
 //! | `POST /_emulator/keys/rotate` | none, or `{"keep_old": false}` |
-//! | `GET`, `POST`, `DELETE /_emulator/faults` | `{"endpoint": "/user_management/authenticate", "grant_type": "refresh_token", "times": 2, "effect": {"kind": "status", "status": 429, "body": {"message": "…"}, "retry_after": "1"}}` |
+//! | `GET`, `POST`, `DELETE /_emulator/faults` | `{"endpoint": "/user_management/authenticate", "grant_type": "refresh_token", "email": "ada@example.com", "body_contains": "<script", "times": 2, "effect": {"kind": "status", "status": 429, "body": {"message": "…"}, "retry_after": "1"}}` |
 //! | `POST /_emulator/roles` | `{"slug": "editor", "permissions": ["posts:read"]}` |
 //! | `POST /_emulator/feature_flags` | `{"slug": "beta"}` with any of `"enabled": false, "targets": ["org_…"]` |
 //! | `POST /_emulator/organizations` | `{"id": "org_…"}` with any of `"name": "…", "entitlements": []` |

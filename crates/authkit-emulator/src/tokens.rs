@@ -76,6 +76,13 @@ impl Store {
         Ok(response)
     }
 
+    /// The email address of the user whose session has this refresh token, used or not.
+    pub(crate) fn email_of_refresh_token(&self, token: &str) -> Option<String> {
+        let session_id = &self.refresh_tokens.get(token)?.session_id;
+        let session = self.sessions.get(session_id)?;
+        Some(self.directory.user(&session.user_id)?.email.clone())
+    }
+
     /// Issues a token pair for a session: the body of a successful authenticate response.
     fn issue_tokens(
         &mut self,

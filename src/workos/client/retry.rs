@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::RequestBuilder;
 
-use super::breaker::{CircuitBreaker, RenewalPermit};
+use super::breaker::{CircuitBreaker, FailedRequest, RenewalPermit};
 use crate::http_client::{self, RequestError, TOTAL_TIMEOUT};
 use crate::random::random_text;
 use crate::workos::error::WorkosError;
@@ -34,6 +34,9 @@ pub(super) struct Sender<'a> {
     pub(super) is_authentication: bool,
     /// The permission, if the request renews a session.
     pub(super) permit: Option<&'a RenewalPermit>,
+    /// The same request without the client's data, which is sent if a firewall refuses the request: it may have
+    /// judged what the client sent.
+    pub(super) without_device: Option<&'a RequestBuilder>,
 }
 
 impl Sender<'_> {
@@ -54,12 +57,13 @@ impl Sender<'_> {
                 "no answer within {TOTAL_TIMEOUT:?}"
             ))),
         };
-        self.report(result.as_ref().err(), &mut has_failed);
+        self.report(result.as_ref().err(), false, &mut has_failed);
         result
     }
 
-    /// All attempts have the same idempotency key. Failures are reported, successes are not. `has_failed` becomes
-    /// `true` with the first failure.
+    /// All attempts of a request have the same idempotency key; a repetition without the client's data is another
+    /// request and has none. Failures are reported, successes are not. `has_failed` becomes `true` with the first
+    /// failure.
     async fn send_repeatedly(
         self,
         request: RequestBuilder,
@@ -78,7 +82,7 @@ impl Sender<'_> {
                 Err(failed) if failed.may_be_repeated(policy) => {
                     lost |= failed.error.is_lost();
                     tokio::time::sleep(delay).await;
-                    if self.breaker.is_open() {
+                    if self.is_breaker_open() {
                         return Err(failed.error.or_lost(lost));
                     }
                     log::info!("repeating a request to WorkOS: {}", failed.error);
@@ -96,38 +100,64 @@ impl Sender<'_> {
         request: RequestBuilder,
         has_failed: &mut bool,
     ) -> Result<Vec<u8>, FailedAttempt> {
-        let sent = http_client::send(request).await;
-        sent.map_err(|error| {
-            let is_busy =
-                matches!(&error, RequestError::Status(answer) if !answer.status.is_server_error());
-            let failed = FailedAttempt {
-                unsent: error.is_unsent(),
-                answered: matches!(error, RequestError::Status(_)),
-                error: error.into(),
-            };
+        let mut sent = attempt(request).await;
+        if let Err(refused) = &sent
+            && refused.error.is_foreign()
+            && let Some(request) = self.without_device.and_then(RequestBuilder::try_clone)
+        {
+            log::info!(
+                "repeating a renewal without the client's data: {}",
+                refused.error
+            );
+            sent = attempt(request).await;
+        }
+        sent.inspect_err(|failed| {
             // WorkOS limits the sign-ins of one user, and a firewall those of one client: anybody can cause these
             // answers, which say nothing of renewals.
-            if !is_busy || self.permit.is_some() || is_answer(&failed.error) {
-                self.report(Some(&failed.error), has_failed);
+            if !failed.is_own || self.permit.is_some() || is_answer(&failed.error) {
+                self.report(Some(&failed.error), failed.is_own, has_failed);
             }
-            failed
         })
+    }
+
+    /// Whether the breaker is open for this request.
+    fn is_breaker_open(self) -> bool {
+        match self.permit {
+            Some(permit) => self.breaker.is_open_for(permit.account()),
+            None => self.breaker.is_open(),
+        }
     }
 
     /// Reports a result. A refusal is an answer, unless a firewall sent it or it concerns our API key. All failed
     /// attempts of a request are one failure, which is reported with the first one: the others may take seconds.
-    fn report(self, error: Option<&WorkosError>, has_failed: &mut bool) {
+    /// `is_own`: the answer may concern this request alone.
+    fn report(self, error: Option<&WorkosError>, is_own: bool, has_failed: &mut bool) {
         if !self.is_authentication {
             return;
         }
         match error {
             Some(error) if !is_answer(error) => {
                 let is_repeated = std::mem::replace(has_failed, true);
-                self.breaker.record_failure(self.permit, error, is_repeated);
+                let failed = FailedRequest {
+                    error,
+                    is_repeated,
+                    is_own,
+                };
+                self.breaker.record_failure(self.permit, &failed);
             }
             _ => self.breaker.record_answer(self.permit),
         }
     }
+}
+
+async fn attempt(request: RequestBuilder) -> Result<Vec<u8>, FailedAttempt> {
+    let sent = http_client::send(request).await;
+    sent.map_err(|error| FailedAttempt {
+        unsent: error.is_unsent(),
+        answered: matches!(error, RequestError::Status(_)),
+        is_own: matches!(&error, RequestError::Status(answer) if !answer.status.is_server_error()),
+        error: error.into(),
+    })
 }
 
 /// Whether WorkOS has answered, and not a firewall, nor about our API key.
@@ -143,6 +173,8 @@ struct FailedAttempt {
     unsent: bool,
     /// There was a response.
     answered: bool,
+    /// The response may concern this request alone: no 5xx.
+    is_own: bool,
 }
 
 impl FailedAttempt {

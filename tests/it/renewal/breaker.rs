@@ -15,19 +15,29 @@ use crate::support::renewal::eventually;
 use crate::support::steps::AUTHENTICATE;
 
 const USERS: [&str; 2] = ["ada@example.com", "olive@example.com"];
+/// The user of a site that has only one.
+const ONE_USER: [&str; 1] = ["ada@example.com"];
 /// The most refresh tokens that an outage may cost.
 const HANDFUL: usize = 5;
 /// The most rounds of requests after an outage, together two minutes by the clock.
 const ROUNDS: usize = 20;
 
-/// An app with sessions that are due, all confirmed until a moment ago, and the cookies of each.
+/// An app with sessions of [`USERS`] that are due.
 async fn with_due_sessions(sessions: usize) -> (TestApp, Vec<String>) {
+    with_due_sessions_of(&USERS, sessions).await
+}
+
+/// An app with sessions of these users in turn that are due, all confirmed until a moment ago, and the cookies of each.
+async fn with_due_sessions_of(users: &[&str], sessions: usize) -> (TestApp, Vec<String>) {
     let app = TestApp::start();
     let mut cookies = Vec::new();
     while cookies.len() < sessions {
         let visitors: Vec<Visitor> = (0..10).map(|_| app.visitor()).collect();
-        let email = USERS[cookies.len() / 10 % 2];
-        let sign_ins = visitors.iter().map(|visitor| visitor.sign_in(email));
+        let emails = users.iter().cycle();
+        let sign_ins = visitors
+            .iter()
+            .zip(emails)
+            .map(|(visitor, email)| visitor.sign_in(email));
         join_all(sign_ins).await;
         cookies.extend(visitors.iter().map(|visitor| visitor.cookies("/")));
     }
@@ -72,8 +82,13 @@ fn print_line(line: &str) {
 
 /// WorkOS loses every answer for this many seconds, in which the sessions send requests. Returns how many
 /// refresh tokens were spent, and how many sessions have ended.
-async fn lose_answers(effect: Effect, sessions: usize, seconds: usize) -> (usize, usize) {
-    let (app, cookies) = with_due_sessions(sessions).await;
+async fn lose_answers(
+    effect: Effect,
+    users: &[&str],
+    sessions: usize,
+    seconds: usize,
+) -> (usize, usize) {
+    let (app, cookies) = with_due_sessions_of(users, sessions).await;
     let name = format!("{effect:?}");
     app.inject_fault(u32::MAX, effect);
     assert_all_signed_in(&app, &cookies).await;
@@ -122,20 +137,44 @@ async fn renew_all(app: &TestApp, cookies: &[String]) {
 
 #[tokio::test]
 async fn half_bodies_for_less_than_the_replay_window_end_no_session() {
-    let (spent, lost) = lose_answers(Effect::HalfBody, 200, 20).await;
+    let (spent, lost) = lose_answers(Effect::HalfBody, &USERS, 200, 20).await;
     assert!(spent <= HANDFUL && lost == 0);
 }
 
 #[tokio::test]
 async fn resets_for_less_than_the_replay_window_end_no_session() {
-    let (spent, lost) = lose_answers(Effect::DropReply, 40, 20).await;
+    let (spent, lost) = lose_answers(Effect::DropReply, &USERS, 40, 20).await;
     assert!(spent <= HANDFUL && lost == 0);
 }
 
 #[tokio::test]
 async fn ninety_seconds_of_lost_answers_end_a_handful_of_sessions() {
-    let (spent, lost) = lose_answers(Effect::HalfBody, 40, 90).await;
+    let (spent, lost) = lose_answers(Effect::HalfBody, &USERS, 40, 90).await;
     assert!(spent <= HANDFUL && lost <= spent);
+}
+
+#[tokio::test]
+async fn lost_answers_at_a_site_with_one_user_end_a_handful_of_sessions() {
+    let (spent, lost) = lose_answers(Effect::HalfBody, &ONE_USER, 40, 90).await;
+    assert!(spent <= HANDFUL && lost <= spent);
+}
+
+/// The account's own limit keeps the requests few: the breaker of all accounts needs failures of several.
+#[tokio::test]
+async fn an_outage_at_a_site_with_one_user_causes_few_requests() {
+    let (app, cookies) = with_due_sessions_of(&ONE_USER, 40).await;
+    app.make_workos_unavailable();
+    for _ in 0..20 {
+        assert_all_signed_in(&app, &cookies).await;
+        app.advance(3);
+    }
+    let asked = app.renewals();
+    print_line(&format!(
+        "503 for 60 s, one user with 40 sessions: {asked} requests to WorkOS"
+    ));
+    assert!(asked <= HANDFUL + 30, "{asked} requests");
+    app.workos().clear_faults();
+    renew_all(&app, &cookies).await;
 }
 
 /// Takes some seconds: WorkOS has to be slower than the server waits.
@@ -244,7 +283,7 @@ const REVOKE: &str = "/user_management/sessions/revoke";
 
 #[tokio::test]
 async fn an_endpoint_that_fails_does_not_stop_renewals() {
-    let (app, cookies) = with_due_sessions(10).await;
+    let (app, cookies) = with_due_sessions_of(&ONE_USER, 10).await;
     let revocations = || {
         let requests = app.workos().requests();
         requests.iter().filter(|one| one.path == REVOKE).count()
@@ -265,7 +304,7 @@ async fn an_endpoint_that_fails_does_not_stop_renewals() {
 
 #[tokio::test]
 async fn the_attempts_of_one_renewal_are_one_failure() {
-    let (app, cookies) = with_due_sessions(10).await;
+    let (app, cookies) = with_due_sessions_of(&ONE_USER, 10).await;
     app.inject_fault(3, Effect::DropReply);
     assert_all_signed_in(&app, &cookies[..1]).await;
     assert_eq!((app.renewals(), failures(&app)), (3, 1));
@@ -275,7 +314,7 @@ async fn the_attempts_of_one_renewal_are_one_failure() {
 
 #[tokio::test]
 async fn an_answer_to_a_sign_in_does_not_shorten_retry_after() {
-    let (app, mut cookies) = with_due_sessions(10).await;
+    let (app, mut cookies) = with_due_sessions_of(&ONE_USER, 10).await;
     let busy = Effect::Status {
         status: 429,
         body: json!({}),

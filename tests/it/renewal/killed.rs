@@ -12,8 +12,8 @@ use crate::support::renewal::{GRANT, eventually};
 use crate::support::site::Site;
 use crate::support::steps::AUTHENTICATE;
 
-/// As many as are renewed at once before WorkOS has answered one.
-const RUNNING: usize = 4;
+/// As many of one account as are renewed at once before WorkOS has answered one.
+const RUNNING: usize = 3;
 const SESSIONS: usize = 12;
 
 fn rows(database: &Database) -> Vec<SessionRow> {

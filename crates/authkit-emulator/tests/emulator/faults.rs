@@ -44,16 +44,13 @@ async fn send_raw_refresh(emulator: &TestEmulator, token: &Value) -> Vec<u8> {
 async fn a_fault_is_applied_to_the_given_number_of_requests() {
     let emulator = TestEmulator::start();
     let tokens = emulator.sign_in("ada@example.com").await;
-    emulator.control().inject(Fault {
-        endpoint: AUTHENTICATE.to_owned(),
-        grant_type: Some("refresh_token".to_owned()),
-        times: 2,
-        effect: Effect::Status {
-            status: 429,
-            body: json!({ "code": "daily_quota_exceeded", "message": "Slow down." }),
-            retry_after: Some("3".to_owned()),
-        },
-    });
+    let busy = Effect::Status {
+        status: 429,
+        body: json!({ "code": "daily_quota_exceeded", "message": "Slow down." }),
+        retry_after: Some("3".to_owned()),
+    };
+    let fault = Fault::once(AUTHENTICATE, busy).grant_type("refresh_token");
+    emulator.control().inject(fault.times(2));
     emulator.sign_in("ada@example.com").await;
     let fields = json!({ "grant_type": "refresh_token", "refresh_token": tokens["refresh_token"] });
     for _ in 0..2 {
@@ -198,4 +195,30 @@ async fn a_delay_postpones_the_response_of_a_processed_request() {
     let delayed = emulator.refresh(&tokens["refresh_token"]).await;
     assert!(started.elapsed() >= Duration::from_millis(50));
     assert_eq!(emulator.refresh(&tokens["refresh_token"]).await, delayed);
+}
+
+#[tokio::test]
+async fn a_fault_can_be_limited_to_a_user_or_to_a_text_in_the_body() {
+    let emulator = TestEmulator::start();
+    let ada = emulator.sign_in("ada@example.com").await;
+    let olive = emulator.sign_in("olive@example.com").await;
+    let blocked =
+        || Fault::once(AUTHENTICATE, Effect::status(403, json!("<html>"))).times(u32::MAX);
+    let control = emulator.control();
+    let status = async |tokens: &Value, user_agent: &str| {
+        let fields = json!({
+            "grant_type": "refresh_token",
+            "refresh_token": tokens["refresh_token"],
+            "user_agent": user_agent,
+        });
+        let response = emulator.authenticate_raw(fields).await.unwrap();
+        response.status().as_u16()
+    };
+    control.inject(blocked().of_user("ada@example.com"));
+    assert_eq!(status(&ada, "").await, 403);
+    assert_eq!(status(&olive, "").await, 200);
+    control.clear_faults();
+    control.inject(blocked().body_contains("<script"));
+    assert_eq!(status(&ada, "<script>").await, 403);
+    assert_eq!(status(&ada, "").await, 200);
 }
