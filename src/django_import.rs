@@ -8,7 +8,9 @@
 mod active;
 mod ambiguous_names;
 mod blacklist;
+mod closing_tables;
 mod column_content;
+mod column_patterns;
 mod columns;
 mod decode;
 mod device_tables;

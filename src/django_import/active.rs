@@ -20,7 +20,9 @@ use super::source_notes::SourceNotes;
 use crate::clock::Timestamp;
 use crate::db::source::{ForeignDatabase, quote_identifier};
 use names::{is_place, may_begin, values_say_closed};
-pub(super) use names::{is_secret, may_close_accounts};
+pub(super) use names::{
+    is_secret, may_close_accounts, says_closed_of_persons, says_closed_of_table,
+};
 use question::{ColumnQuestion, Meaning};
 use wrong_option::refuse_wrong_option;
 
@@ -273,6 +275,14 @@ impl ActiveColumns {
         for (name, content) in contents {
             let shown = name.escape_debug();
             let values = content.values.as_ref();
+            for (key, rows) in content
+                .json
+                .iter()
+                .filter(|(key, _)| may_close_accounts(key))
+            {
+                let line = format!("{shown}.{}: {rows} with a value", key.escape_debug());
+                notes.unread_columns.push(line);
+            }
             if let (Some(open), Some(values)) = (self.words.get(name), values) {
                 let open = open.join(", ");
                 let line = format!("{shown}: {values}; open: {}", open.escape_debug());

@@ -1,9 +1,13 @@
 //! What a column of the source holds: how many rows have a value, a time, or what looks like a secret of a second
 //! factor.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Binary, Nullable};
+use serde_json::Value;
 
+use super::column_patterns::{add_keys, is_base32, is_called_time, is_other_time, recovery_codes};
 use super::decode::RawCell;
 use super::error::ImportError;
 use super::factor_names::{is_called_secret, is_name_of_factor};
@@ -14,6 +18,9 @@ use crate::db::source::{ForeignDatabase, quote_identifier};
 /// Rows whose values are looked at.
 const SAMPLE: usize = 200;
 
+/// Days that stand for no time.
+const NO_TIMES: &str = "'0000-00-00', '0001-01-01', '1900-01-01', '1970-01-01'";
+
 /// What a column holds.
 #[derive(Clone, Debug)]
 pub(super) struct ColumnContent {
@@ -23,6 +30,8 @@ pub(super) struct ColumnContent {
     /// The rows with a value.
     pub(super) filled: u64,
     kind: ContentKind,
+    /// Keys in JSON objects, such as `security.mfa_enabled`, with the rows in which they have a value besides false.
+    pub(super) json: BTreeMap<String, u64>,
 }
 
 /// What all values of a column are.
@@ -30,6 +39,8 @@ pub(super) struct ColumnContent {
 enum ContentKind {
     /// Times, of which so many are to come.
     Times { future: u64 },
+    /// Times in another notation, such as seconds since 1970, of so many rows.
+    OtherTimes { rows: u64 },
     /// Secrets of authenticator apps: 16 to 64 characters of base32.
     Secrets,
     /// `otpauth://` URLs of such apps, or lists of recovery codes.
@@ -57,10 +68,11 @@ struct SampleRow {
 }
 
 impl ColumnContent {
-    /// Reads the column of a quoted table.
+    /// Reads the column of a quoted table. `is_wanted`: which keys of JSON objects are counted.
     pub(super) fn read(
         source: &mut ForeignDatabase,
         (table, column): (&str, &str),
+        is_wanted: fn(&str) -> bool,
         now: Timestamp,
     ) -> Result<Self, ImportError> {
         let values = ColumnValues::read(source, table, column)?;
@@ -71,9 +83,12 @@ impl ColumnContent {
             |condition: &str| format!("COALESCE(sum(CASE WHEN {condition} THEN 1 ELSE 0 END), 0)");
         let query = format!(
             "SELECT count(*) AS number, {} AS filled, {} AS times, {} AS future \
-             FROM (SELECT COALESCE(trim({text}), '') AS v FROM {table}) AS d",
+             FROM (SELECT CASE WHEN substr(v, 1, 10) IN ({NO_TIMES}) THEN '' ELSE v END AS v \
+                 FROM (SELECT COALESCE(trim({text}), '') AS v FROM {table}) AS t) AS d",
             count("v <> ''"),
-            count(&format!("{time} IS NOT NULL OR v = 'infinity'")),
+            count(&format!(
+                "{time} IS NOT NULL OR v IN ('infinity', '-infinity')"
+            )),
             count(&format!("{time} > '{now}' OR v = 'infinity'")),
         );
         let mut counts = [0; 4];
@@ -85,17 +100,27 @@ impl ColumnContent {
             Ok(())
         })?;
         let [rows, filled, times, future] = counts;
-        let kind = match filled {
-            0 => ContentKind::Texts,
-            _ if times == filled => ContentKind::Times { future },
-            _ => kind_of(&sample(source, table, &text)?),
-        };
-        Ok(Self {
+        let mut found = Self {
             values,
             rows,
             filled,
-            kind,
-        })
+            kind: ContentKind::Texts,
+            json: BTreeMap::new(),
+        };
+        if times > 0 && times * 2 >= filled {
+            found.kind = ContentKind::Times { future };
+        } else if filled > 0 {
+            let texts = sample(source, table, &text)?;
+            found.kind = kind_of(&texts);
+            if is_called_time(column) && texts.iter().all(|text| is_other_time(text)) {
+                let dated = format!("{table} WHERE COALESCE(trim({text}), '') NOT IN ('', '0')");
+                let rows = source.count(&dated).map_err(ImportError::Source)?;
+                found.kind = ContentKind::OtherTimes { rows };
+            } else if texts.iter().any(|text| text.starts_with("{\"")) {
+                found.json = json_keys(source, (table, &text), is_wanted)?;
+            }
+        }
+        Ok(found)
     }
 
     /// The number of times that are to come; `None` if the column has other values.
@@ -131,6 +156,11 @@ impl ColumnContent {
 
     /// What a report says of a column with times that some rows have, or of which some are to come.
     pub(super) fn times(&self) -> Option<String> {
+        if let ContentKind::OtherTimes { rows } = self.kind {
+            let without = self.rows - rows;
+            return (rows > 0 && without > 0)
+                .then(|| format!("{rows} with a time, {without} without"));
+        }
         let future = self.future_times()?;
         let without = self.rows - self.filled;
         if without == 0 && (future == 0 || future == self.filled) {
@@ -185,6 +215,36 @@ fn sample(
     Ok(texts)
 }
 
+/// Counts the rows in which a key of a JSON object has a value besides false.
+fn json_keys(
+    source: &mut ForeignDatabase,
+    (table, text): (&str, &str),
+    is_wanted: fn(&str) -> bool,
+) -> Result<BTreeMap<String, u64>, ImportError> {
+    let cell = source.as_bytes(Some("v"), "cell");
+    let query =
+        format!("SELECT {cell} FROM (SELECT {text} AS v FROM {table}) AS d WHERE v LIKE '{{%'");
+    let mut counts = BTreeMap::new();
+    source.for_each_batch(
+        &query,
+        SAMPLE,
+        ImportError::Source,
+        |rows: Vec<SampleRow>| {
+            for cell in rows.into_iter().filter_map(|row| row.cell) {
+                let mut keys = BTreeSet::new();
+                if let Ok(Value::Object(object)) = serde_json::from_slice(&cell) {
+                    add_keys(&object, "", &mut keys);
+                }
+                for key in keys.into_iter().filter(|key| is_wanted(key)) {
+                    *counts.entry(key).or_default() += 1;
+                }
+            }
+            Ok(())
+        },
+    )?;
+    Ok(counts)
+}
+
 /// What all of these values are. Empty lists and objects are none.
 fn kind_of(texts: &[String]) -> ContentKind {
     let mut texts = texts.iter().map(String::as_str);
@@ -208,34 +268,6 @@ fn kind_of(texts: &[String]) -> ContentKind {
     } else {
         ContentKind::Texts
     }
-}
-
-/// Whether a text is a secret of an authenticator app.
-fn is_base32(text: &str) -> bool {
-    let digits = text.trim_end_matches('=');
-    (16..=64).contains(&digits.len())
-        && digits
-            .bytes()
-            .all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'))
-}
-
-/// The number of codes in a list of recovery codes, as JSON or an array of PostgreSQL; `None` if it is none.
-fn recovery_codes(text: &str) -> Option<usize> {
-    let codes: Vec<String> = match serde_json::from_str(text) {
-        Ok(codes) => codes,
-        Err(_) => {
-            let inside = text.strip_prefix('{')?.strip_suffix('}')?;
-            inside.split(',').map(str::to_owned).collect()
-        }
-    };
-    let is_code = |code: &String| {
-        let is_hash = code.len() >= 32 && code.contains('$');
-        let is_short = (6..=32).contains(&code.len())
-            && code.contains(|c: char| c.is_ascii_digit())
-            && code.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        is_hash || is_short
-    };
-    codes.iter().all(is_code).then_some(codes.len())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::active::is_secret;
 use super::column_content::ColumnContent;
-use super::factor_names::FactorColumn;
+use super::factor_names::{FactorColumn, is_called_secret};
 
 /// The columns of a table that have to do with second factors.
 #[derive(Default)]
@@ -20,13 +20,21 @@ impl FactorColumns {
     pub(super) fn find(contents: &BTreeMap<String, ColumnContent>, named: &[String]) -> Self {
         let mut found = Self::default();
         for (name, content) in contents {
+            for (key, rows) in &content.json {
+                if FactorColumn::of(key) == Some(FactorColumn::Factor) {
+                    let line = format!("{rows} with a value");
+                    found.others.insert(format!("{name}.{key}"), line);
+                }
+            }
             let by_name = FactorColumn::of(name);
             let is_factor = by_name == Some(FactorColumn::Factor)
                 || named.contains(name)
                 || content.holds_factors(name);
             if is_factor {
                 found.counted.push(name.clone());
-            } else if content.filled > 0 && (by_name.is_some() || content.may_hold_factors()) {
+            } else if content.filled > 0
+                && (by_name.is_some() || content.may_hold_factors() || is_called_secret(name))
+            {
                 found
                     .others
                     .insert(name.clone(), content.summary(is_secret(name)));

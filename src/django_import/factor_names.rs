@@ -54,12 +54,13 @@ const ACROSS_WORDS: [&str; 6] = [
 /// Words of names, or their beginnings and ends.
 const WORDS: [&str; 3] = ["fido", "otp", "tfa"];
 /// Whole words of names.
-const WHOLE_WORDS: [&str; 6] = [
+const WHOLE_WORDS: [&str; 7] = [
     "2sv",
     "authenticator",
     "authenticators",
     "duo",
     "gauth",
+    "oath",
     "sca",
 ];
 /// Words that name a factor together: one of the first list, and then one of the second one.

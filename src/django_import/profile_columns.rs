@@ -1,5 +1,5 @@
-//! Columns of other tables with one row for each account, such as profiles and child models, that may close accounts
-//! or hold second factors. They are not read: the report names them.
+//! Columns of other tables with one row for each account, such as profiles and child models, that may close accounts.
+//! They are not read: the report names them.
 
 use super::active::{is_secret, may_close_accounts};
 use super::error::ImportError;
@@ -24,7 +24,7 @@ impl ProfileColumn {
         if !key.is_unique || holds_factors(key.plain_table()) {
             return Vec::new();
         }
-        let is_suspicious = |name: &str| may_close_accounts(name) || is_factor_column(name);
+        let is_suspicious = |name: &str| may_close_accounts(name) && !is_factor_column(name);
         let names = columns.iter().map(|column| column.name.as_str());
         let names = names.filter(|name| *name != key.column && is_suspicious(name));
         let found = names.map(|name| Self {

@@ -71,6 +71,20 @@ const METHODS: [&str; 8] = [
 ];
 const TEXTS: [&str; 8] = ["x1", "y2", "z3", "p4", "q5", "r6", "s7", "t8"];
 
+const EPOCHS: [&str; 8] = [
+    "0",
+    "1735689601",
+    "0",
+    "1735689602",
+    "0",
+    "1735689603",
+    "0",
+    "1735689604",
+];
+const DAYS: [&str; 8] = [
+    "", "20250131", "", "20250201", "", "20250202", "", "20250203",
+];
+
 /// What an import does with a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
@@ -88,14 +102,14 @@ enum Outcome {
 
 use Outcome::{Asked, Beside, Factor, Ignored, Listed};
 
-const COLUMNS: [(&str, [&str; 8], Outcome); 24] = [
+const COLUMNS: [(&str, [&str; 8], Outcome); 27] = [
     (
         "otp_secret totp_secret two_factor_secret twofa_secret two_fa_secret tfa_secret mfa_secret otp_base32 \
          otp_auth_url google_auth_secret ga_secret gauth_key googleauth_secret auth_app_secret step_up_secret totp_key \
          otp_secrete secreto_totp authenticator_secret twoFactorSecret TOTPSecret two_factor_temp_secret u2f_key \
          hardware_key recovery_code recovery_codes backup_codes backup_tokens scratch_codes emergency_codes mfa_code \
          two_factor_code otp otp_code yubikey_id authy_id duo_username webauthn_id webAuthnKey passkey_id security_key \
-         doble_factor_secreto one_time_password_key onetime_password",
+         doble_factor_secreto one_time_password_key onetime_password oath_seed",
         TEXTS,
         Factor,
     ),
@@ -140,9 +154,10 @@ const COLUMNS: [(&str, [&str; 8], Outcome); 24] = [
         Beside,
     ),
     ("verification_method login_method", METHODS, Beside),
+    ("app_secret hidden_seed client_secret", TEXTS, Beside),
     // Closed accounts.
     (
-        "is_deleted deleted is_del del_flag isDeleted is_dlt soft_deleted deleteFlag is_banned isBan banned is_blocked \
+        "is_deleted deleted is_del del_flag del_yn delflag nologin isDeleted is_dlt soft_deleted deleteFlag is_banned isBan banned is_blocked \
          is_suspended is_deactivated is_shadow_banned is_locked is_locked_out is_archived is_disabled disabled is_dead \
          is_fired fired laid_off on_hold is_on_hold dead gone is_former is_ex_employee is_deprovisioned kicked \
          is_kicked no_login deny_login prevent_login login_disabled is_blacklisted dropped_out is_terminated gesperrt \
@@ -159,7 +174,7 @@ const COLUMNS: [(&str, [&str; 8], Outcome); 24] = [
          churned_at termination_date contract_end contract_end_date employment_end_date end_date expires_at valid_until \
          valid_thru access_ends access_stopped_at stopped_at ban_end banned_until bannedtill lock_expiry locked_till \
          unlock_at unbanned_at reactivation_date block_end_date banExpiration lockout_until cooldown_until \
-         suspended_till resignation_date offboarded_at closed_on purge_at wiped_at fecha_baja",
+         suspended_till resignation_date offboarded_at deregistered_at separation_date secession_date discharged_on closed_on purge_at wiped_at fecha_baja",
         TIMES,
         Asked,
     ),
@@ -208,6 +223,8 @@ const COLUMNS: [(&str, [&str; 8], Outcome); 24] = [
         FLAGS,
         Listed,
     ),
+    ("seen_ts out_dt met_on", EPOCHS, Listed),
+    ("seen_ts out_dt met_on", DAYS, Listed),
     ("gender customer_status work_mode theme", KINDS, Listed),
     (
         "bio nickname phone_number api_key activation_key referral_code stripe_customer_id google_id avatar",

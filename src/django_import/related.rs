@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::device_tables::{column_is_in_use, is_in_use};
 use super::error::ImportError;
 use super::factor_columns::FactorColumns;
-use super::factor_names::holds_factors;
+use super::factor_names::{holds_factors, is_called_secret, is_factor_column};
 use super::factor_tables::{FactorTable, FactorTables};
 use super::options::ImportOptions;
 use super::profile_columns::ProfileColumn;
 use super::second_factor::AppTable;
 use super::user_table::UserTableName;
-use crate::db::source::{ForeignDatabase, ForeignKey, quote_identifier};
+use crate::db::source::{Column, ForeignDatabase, ForeignKey, quote_identifier};
 
 /// The table of simplejwt that the import of its blacklist reads.
 pub(super) const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
@@ -195,9 +195,31 @@ impl RelatedTables {
                 self.other_devices.push(in_table(name, &rows));
                 return Ok(false);
             }
-            _ => return Ok(false),
+            _ => {
+                self.add_factor_columns(source, key, (&columns, &rows));
+                return Ok(false);
+            }
         }
         Ok(true)
+    }
+
+    /// Adds the columns of second factors of another table: of a profile all, of a table with several rows for an
+    /// account those with a secret, since a code may be one of an order.
+    fn add_factor_columns(
+        &mut self,
+        source: &ForeignDatabase,
+        key: &ForeignKey,
+        (columns, rows): (&[Column], &str),
+    ) {
+        let names = columns.iter().map(|column| column.name.as_str());
+        let is_factor =
+            |name: &&str| is_factor_column(name) && (key.is_unique || is_called_secret(name));
+        for name in names.filter(is_factor) {
+            let in_use = column_is_in_use(source, &format!("r.{}", quote_identifier(name)));
+            let table = format!("{}.{name}", key.plain_table());
+            let device = in_table(&table, &format!("{rows} AND {in_use}"));
+            self.other_devices.push(device);
+        }
     }
 
     /// The cells of an account's row that hold its rows in these tables, by name.

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::active::ActiveColumns;
+use super::active::{ActiveColumns, may_close_accounts};
+use super::closing_tables::closing_tables;
 use super::column_content::ColumnContent;
 use super::columns::{DjangoColumns, FIELDS};
 use super::device_tables::MFA2;
 use super::error::ImportError;
 use super::factor_columns::FactorColumns;
+use super::factor_names::FactorColumn;
 use super::factor_source::factor_remark;
 use super::key::KeyColumn;
 use super::options::ImportOptions;
@@ -69,7 +71,7 @@ impl DjangoUserTable {
         };
         let mut contents = BTreeMap::new();
         for name in columns.unread_names() {
-            let content = ColumnContent::read(source, (&quoted_name, name), now)?;
+            let content = ColumnContent::read(source, (&quoted_name, name), is_of_interest, now)?;
             contents.insert(name.to_owned(), content);
         }
         let active = ActiveColumns::find(&columns, &contents, options, now)?;
@@ -104,6 +106,7 @@ impl DjangoUserTable {
         notes.factors = related.count_factors(source, &quoted_name)?;
         notes.profile_columns = related.profile_lines(source)?;
         notes.ownerless_factors = related.ownerless_factors().to_vec();
+        notes.closing_tables = closing_tables(source, &user_table)?;
         let others = factors.others.iter();
         notes.beside_factors = others
             .map(|(name, line)| format!("{}: {line}", name.escape_debug()))
@@ -217,6 +220,11 @@ impl DjangoUserTable {
         };
         format!("SELECT {cells} FROM {name} WHERE {is_active} {comparison} '1' ORDER BY {key}")
     }
+}
+
+/// Whether a key in a JSON object may close accounts, or be about second factors.
+fn is_of_interest(key: &str) -> bool {
+    may_close_accounts(key) || FactorColumn::of(key).is_some()
 }
 
 /// The name of another table in the schema of a quoted table.

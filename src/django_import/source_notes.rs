@@ -12,10 +12,12 @@ pub struct SourceNotes {
     pub unread_columns: Vec<String>,
     /// Columns whose names or values have to do with second factors, and that are not counted as such.
     pub beside_factors: Vec<String>,
-    /// Columns of profiles and child models that may close accounts or hold second factors.
+    /// Columns of profiles and child models that may close accounts.
     pub profile_columns: Vec<String>,
     /// The tables of second factors of which it is not known whose they are.
     pub ownerless_factors: Vec<String>,
+    /// Tables and groups that may close accounts, and are not read.
+    pub closing_tables: Vec<String>,
     /// The accounts with a second factor, by table or column.
     pub factors: BTreeMap<String, u64>,
     /// What to know if rows may be missing.
@@ -40,14 +42,19 @@ impl fmt::Display for SourceNotes {
                 &self.beside_factors,
             ),
             (
-                "Columns of other tables that may close accounts, or hold second factors, and are not read; if they \
-                 close accounts, import a view that has them",
+                "Columns of other tables that may close accounts, and are not read; if they close accounts, import a \
+                 view that has them",
                 &self.profile_columns,
             ),
             (
                 "Tables of second factors of which it is not known whose they are; if they are these accounts', a \
                  password alone lets them in",
                 &self.ownerless_factors,
+            ),
+            (
+                "Tables, with their rows, and groups that may close accounts, and are not read; if one closes accounts, \
+                 import a view that says so in a column",
+                &self.closing_tables,
             ),
         ] {
             if !lines.is_empty() {

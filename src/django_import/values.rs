@@ -10,7 +10,9 @@ use super::error::ImportError;
 use crate::db::source::{ForeignDatabase, quote_identifier};
 
 /// A column with more values is none of a status.
-const MOST_VALUES: u64 = 12;
+const MOST_VALUES: u64 = 60;
+/// A report lists no more values of a column that no option names.
+const FEW_VALUES: usize = 12;
 /// Characters of a value that are shown.
 const MOST_SHOWN: usize = 40;
 
@@ -27,7 +29,7 @@ struct ValueRow {
 }
 
 impl ColumnValues {
-    /// Reads the values of a column of a quoted table; `None` if it has more than a dozen.
+    /// Reads the values of a column of a quoted table; `None` if it has more than sixty.
     pub(super) fn read(
         source: &mut ForeignDatabase,
         table: &str,
@@ -57,7 +59,14 @@ impl ColumnValues {
             }));
             Ok(())
         })?;
-        Ok(Some(Self(values)))
+        let found = Self(values);
+        // Many different values are names of people, or texts.
+        Ok((found.are_few() || found.are_common()).then_some(found))
+    }
+
+    /// Whether there are at most a dozen.
+    pub(super) fn are_few(&self) -> bool {
+        self.0.len() <= FEW_VALUES
     }
 
     /// The texts.
@@ -74,8 +83,13 @@ impl ColumnValues {
         })
     }
 
-    /// Whether the values repeat, so that they are no secrets and no names of people.
+    /// Whether the values are few and repeat, so that they are no secrets and no names of people.
     pub(super) fn repeat(&self) -> bool {
+        self.are_few() && self.are_common()
+    }
+
+    /// Whether most values are those of several rows.
+    fn are_common(&self) -> bool {
         let rows: u64 = self.0.iter().map(|(_, number)| number).sum();
         rows >= 2 * u64::try_from(self.0.len()).unwrap_or(u64::MAX)
     }

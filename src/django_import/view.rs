@@ -54,7 +54,7 @@ impl BaseTable {
         };
         let mut contents = BTreeMap::new();
         for column in known.iter().filter(|column| !column.is_key) {
-            let content = ColumnContent::read(source, (&quoted, &column.name), now)?;
+            let content = ColumnContent::read(source, (&quoted, &column.name), |_| false, now)?;
             contents.insert(column.name.clone(), content);
         }
         let base = Self {

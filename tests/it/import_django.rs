@@ -18,6 +18,7 @@ mod kept_factors;
 mod keys;
 mod later;
 mod legacy;
+mod loose;
 mod moves;
 mod notes;
 mod own_factors;

@@ -45,9 +45,9 @@ impl NameWords {
 
     /// A word that says that an account is closed, and is no end that may lie in the future.
     fn says_closed(&self) -> bool {
-        let is_short = self.has(&DELETED)
-            && self.any(|word| DELETED.contains(&word) || FLAG_WORDS.contains(&word))
-            && !self.any(|word| !DELETED.contains(&word) && !FLAG_WORDS.contains(&word));
+        let is_deleted = |word: &str| is_one_of(word, &DELETED);
+        let is_short = self.any(is_deleted)
+            && !self.any(|word| !is_deleted(word) && !FLAG_WORDS.contains(&word));
         is_short || self.any(|word| is_closed(word) && !is_end(word))
     }
 
@@ -161,6 +161,25 @@ pub(in crate::django_import) fn may_close_accounts(name: &str) -> bool {
     flags || may_have_words(name) || may_have_an_end(name) || may_be_closed_until(name)
 }
 
+/// Whether the name of a table says that its rows close accounts, such as `users_ban`. The first word is the
+/// application's.
+pub(in crate::django_import) fn says_closed_of_table(name: &str) -> bool {
+    let words = words(name);
+    let own = words
+        .get(1..)
+        .filter(|own| !own.is_empty())
+        .unwrap_or(&words);
+    own.iter().any(|word| {
+        let mut parts = OF_TABLES.iter();
+        parts.any(|part| word.contains(part)) || is_form_of(word, &OF_PERSONS)
+    })
+}
+
+/// Whether a name, or a value, says of a person that the account is closed.
+pub(in crate::django_import) fn says_closed_of_persons(text: &str) -> bool {
+    NameWords::of(text).any(|word| is_form_of(word, &OF_PERSONS))
+}
+
 /// Whether a column may have secrets.
 pub(in crate::django_import) fn is_secret(name: &str) -> bool {
     NameWords::of(name).any(|word| SECRETS.iter().any(|secret| word.contains(secret)))
@@ -176,7 +195,7 @@ pub(super) fn is_place<'a>(
         return false;
     }
     // More than a dozen values are none of a status.
-    let Some(values) = values else {
+    let Some(values) = values.filter(|values| values.are_few()) else {
         return true;
     };
     let texts: Vec<&str> = values.texts().filter(|text| !text.is_empty()).collect();

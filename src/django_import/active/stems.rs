@@ -110,30 +110,35 @@ pub(super) const CLOSED: [&str; 85] = [
     "wipe",
 ];
 /// Whole words that say so.
-pub(super) const CLOSED_WORDS: [&str; 55] = [
+pub(super) const CLOSED_WORDS: [&str; 66] = [
     "abgemeldet",
     "baja",
     "bloccato",
+    "bloque",
     "bloqueada",
     "bloqueado",
-    "bloque",
     "bloqué",
     "borrado",
     "ceased",
     "dead",
     "deaktiviert",
     "death",
+    "deregistered",
+    "deregistration",
     "desactivado",
     "desativado",
     "deshabilitado",
     "died",
     "disattivato",
+    "discharge",
+    "discharged",
     "dropout",
     "dropped",
     "eliminada",
     "eliminado",
     "ex",
     "excluido",
+    "exclusion",
     "exit",
     "exited",
     "fired",
@@ -154,21 +159,27 @@ pub(super) const CLOSED_WORDS: [&str; 55] = [
     "inhabilitado",
     "jailed",
     "laid",
+    "noaccess",
+    "nologin",
+    "notactive",
     "onhold",
     "removido",
+    "secession",
+    "separation",
     "stop",
     "stopped",
     "supprime",
     "supprimé",
     "suspendido",
     "suspenso",
+    "unregistered",
     "usuniety",
     "verwijderd",
     "wyłączony",
     "zablokowany",
 ];
 /// Short forms of `deleted`, which say so only beside [`FLAG_WORDS`].
-pub(super) const DELETED: [&str; 3] = ["del", "dlt", "isdel"];
+pub(super) const DELETED: [&str; 2] = ["del", "dlt"];
 /// Words of names of flags and times.
 pub(super) const FLAG_WORDS: [&str; 16] = [
     "account", "at", "by", "date", "dt", "flag", "flg", "has", "is", "on", "soft", "status",
@@ -260,4 +271,18 @@ pub(super) const WORD_NAMES: [&str; 13] = [
     "statut",
     "stav",
     "zustand",
+];
+/// Parts of words of tables whose rows close accounts.
+pub(super) const OF_TABLES: [&str; 11] = [
+    "banned",
+    "blacklist",
+    "blocked",
+    "blocklist",
+    "deactivat",
+    "deleted",
+    "disabled",
+    "lockout",
+    "offboard",
+    "suspen",
+    "terminat",
 ];

@@ -89,7 +89,7 @@ fn columns_of_profiles_and_child_models_are_named() {
     for part in [
         "Columns of other tables that may close accounts",
         "\n    shop_profile.is_banned: no (2), yes (2)\n",
-        "\n    shop_profile.otp_secret: 1 with a value\n",
+        "\n           1 shop_profile.otp_secret\n",
         "\n    shop_customer.status: gone (2)",
     ] {
         assert!(output.stdout.contains(part), "{part} in {output:#?}");
