@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::support::app::location;
 use crate::support::database::TestDatabase;
-use crate::support::program::Program;
+use crate::support::program::{Program, open_pipe};
 use crate::support::raw::Connection;
 use crate::support::site::Site;
 
@@ -135,8 +135,7 @@ fn sighup_and_sigquit_do_no_harm_while_a_server_starts() {
         .env("DATABASE_URL", database.url())
         .current_dir(folder.path())
         .start();
-    // Waits until the program reads.
-    let writer = std::fs::File::options().write(true).open(&pipe).unwrap();
+    let writer = open_pipe(&pipe);
     program.signal("HUP");
     program.signal("QUIT");
     drop(writer);

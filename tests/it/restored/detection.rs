@@ -11,7 +11,7 @@ use vestibule::db::schema::database_epoch;
 use vestibule::tokens::TokenGrant;
 
 use crate::support::app::{SECRET_KEY, TestApp};
-use crate::support::program::{Program, ProgramOutput};
+use crate::support::program::{Program, ProgramOutput, open_pipe};
 use crate::support::readings::becomes_true;
 use crate::support::site::Site;
 
@@ -117,8 +117,7 @@ async fn the_heartbeat_of_another_server_that_starts_is_no_sign_of_a_restore() {
         .env("DATABASE_URL", app.database_url())
         .env("STATE_DIRECTORY", &folder.path().display().to_string())
         .start();
-    // Waits until the command reads.
-    let mut pipe = std::fs::File::options().write(true).open(&mark).unwrap();
+    let mut pipe = open_pipe(&mark);
     app.change(|conn| {
         diesel::update(database_epoch::table)
             .set(database_epoch::heartbeat_at.eq(now))

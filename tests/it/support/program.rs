@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{PipeWriter, Seek, Write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,6 +21,20 @@ pub(crate) const API_KEY: &str = "sk_test_made_up_and_never_to_be_shown";
 /// See [`API_KEY`].
 pub(crate) const SECRET_KEY: &str =
     "made-up-$ecret-never-to-be-shown-of-more-than-fifty-characters";
+
+/// Opens a named pipe for writing, once a program has opened it for reading.
+pub(crate) fn open_pipe(path: &Path) -> fs::File {
+    let began = Instant::now();
+    loop {
+        let mut options = fs::OpenOptions::new();
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        match options.write(true).custom_flags(flags).open(path) {
+            Ok(pipe) => return pipe,
+            Err(error) => assert!(began.elapsed() < HANG_TIMEOUT, "nobody reads: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// A program that has not been started.
 pub(crate) struct Program {
