@@ -3,8 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
+use diesel_migrations::{FileBasedMigrations, MigrationHarness as _};
 
 use super::{beside, emails, kill, query, run, sign_in, site, stop};
 use crate::support::database::TestDatabase;
@@ -224,11 +225,11 @@ fn only_a_whole_database_of_this_version_or_an_earlier_one_is_restored() {
     assert_eq!(fs::read(database.sqlite_path()).unwrap(), before);
 
     let older = TestDatabase::migrated_sqlite();
-    let delete = "DELETE FROM __diesel_schema_migrations WHERE version = \
-                  (SELECT max(version) FROM __diesel_schema_migrations)";
-    query(older.sqlite_path(), delete);
-    let column = "ALTER TABLE workos_revocations DROP COLUMN priority";
-    query(older.sqlite_path(), column);
+    let folder = format!("{}/migrations/sqlite", env!("CARGO_MANIFEST_DIR"));
+    let migrations = FileBasedMigrations::from_path(folder).unwrap();
+    let mut conn = SqliteConnection::establish(older.sqlite_path().to_str().unwrap()).unwrap();
+    conn.revert_last_migration(migrations).unwrap();
+    drop(conn);
     let output = run(
         &database,
         &["restore", older.sqlite_path().to_str().unwrap()],
