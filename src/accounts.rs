@@ -40,7 +40,7 @@ pub use identity_linking::{
 pub(crate) use lifecycle::sessions_ended;
 pub use lifecycle::{
     RevokedSessions, activate, deactivate, deactivate_deleted_user, end_everything_of,
-    revoke_all_sessions, sessions_ended_since, set_password,
+    revoke_all_sessions, sessions_ended_since, sessions_of_workos_user_ended_since, set_password,
 };
 pub use login_name::{LoginName, RememberedAccount, name_keys};
 pub use password_costs::{

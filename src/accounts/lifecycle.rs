@@ -7,6 +7,7 @@ use std::ops::Add;
 use diesel::dsl;
 use diesel::prelude::*;
 
+use super::user::User;
 use crate::clock::{CLOCK_TOLERANCE, Timestamp};
 use crate::db::Conn;
 use crate::db::schema::users;
@@ -151,6 +152,28 @@ pub fn sessions_ended_since(
         .filter(users::sessions_ended_at.ge(since))
         .filter(users::sessions_ended_at.le(now.plus(CLOCK_TOLERANCE)));
     diesel::select(dsl::exists(ended)).get_result(conn)
+}
+
+/// Whether all sessions of the account of this WorkOS user have ended at or after `since`, as
+/// [`sessions_ended_since`] finds out; `false` if the account is closed, or not linked yet. Locks the account's row
+/// until the transaction ends. To be called before the sign-in updates the account: if it verifies the address, it
+/// ends the sessions itself.
+pub fn sessions_of_workos_user_ended_since(
+    conn: &mut Conn,
+    workos_user_id: &str,
+    since: Timestamp,
+    now: Timestamp,
+) -> QueryResult<bool> {
+    let locked = diesel::update(users::table)
+        .filter(users::workos_user_id.eq(workos_user_id))
+        .set(users::id.eq(users::id))
+        .execute(conn)?;
+    match User::by_workos_user_id(conn, workos_user_id)? {
+        Some(user) if locked > 0 && user.is_active => {
+            sessions_ended_since(conn, user.id, since, now)
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Deactivates the account of a user whom WorkOS has deleted. No later event of WorkOS activates it

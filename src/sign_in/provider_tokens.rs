@@ -9,7 +9,7 @@ use super::service::SignInService;
 use crate::account_queue::AccountReference;
 use crate::accounts::{
     ExternalIdentity, LinkError, SignInMethod, User, WorkosProfile, find_or_link, provision,
-    sessions_ended_since,
+    sessions_of_workos_user_ended_since,
 };
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
@@ -125,14 +125,14 @@ impl SignInService {
         let ending = previous.clone();
         let account = AccountReference::WorkosUser(profile.workos_user_id.clone());
         let sign_in = move |conn: &mut Conn| {
-            let user = provision(conn, &profile, &record.device, now);
-            let user = user.map_err(SignInFailure::from)?;
-            record_login(conn, &user, now)?;
             if let Some(since) = waiting_since
-                && sessions_ended_since(conn, user.id, since, now)?
+                && sessions_of_workos_user_ended_since(conn, &profile.workos_user_id, since, now)?
             {
                 return Err(SignInFailure::AttemptAlreadyUsed.into());
             }
+            let user = provision(conn, &profile, &record.device, now);
+            let user = user.map_err(SignInFailure::from)?;
+            record_login(conn, &user, now)?;
             let row = match (draft, &ending) {
                 (Some(draft), ending) => draft.insert(conn, &user, ending.as_ref())?,
                 (None, Some(ending)) => {
@@ -246,11 +246,12 @@ impl SignInService {
             .write(move |conn| {
                 let device = &record.device;
                 let user = find_or_link(conn, &external, linking, confirmed, device, now)?;
+                // Locks the account's row, so that concurrent sign-ins count each other.
+                record_login(conn, &user, now)?;
                 if let Some(ending) = &previous {
                     end_replaced(conn, ending, None, &record.device, now)?;
                 }
                 record.write::<SignInFailure>(conn, user.id, None)?;
-                record_login(conn, &user, now)?;
                 let pair = tokens.issue(conn, &user, grant, now)?;
                 Ok(SignedInTokens { user, pair })
             })

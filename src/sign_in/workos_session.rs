@@ -8,7 +8,9 @@ use super::new_session::{SessionDraft, confirmed_until, limited_lifetime, local_
 use super::requirement::{SignInRequirement, auth_time};
 use super::service::SignInService;
 use crate::account_queue::AccountReference;
-use crate::accounts::{ProvisionError, User, WorkosProfile, provision, sessions_ended_since};
+use crate::accounts::{
+    ProvisionError, User, WorkosProfile, provision, sessions_of_workos_user_ended_since,
+};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::SignInFailure;
@@ -25,6 +27,8 @@ pub struct WorkosCallback {
     pub code_verifier: String,
     /// The attempt's fingerprint; one attempt creates one session.
     pub attempt: String,
+    /// When the attempt began. A code that was held back must not outlive a log-out everywhere.
+    pub began_at: Timestamp,
     /// What the sign-in must show.
     pub requirement: SignInRequirement,
     /// The browser's previous session, which the new one replaces.
@@ -44,8 +48,9 @@ pub(super) struct AuthenticatedSignIn {
     pub(super) requirement: SignInRequirement,
     pub(super) previous: Option<SessionId>,
     pub(super) device: ClientDevice,
-    /// When WorkOS asked the first further question, if it asked one.
-    pub(super) waiting_since: Option<Timestamp>,
+    /// When the attempt began, or, if WorkOS asked a further question, when it asked the first. If all sessions of
+    /// the account have ended since, the sign-in fails.
+    pub(super) began_at: Timestamp,
     pub(super) now: Timestamp,
 }
 
@@ -99,6 +104,7 @@ impl SignInService {
         let callback_proof = Some(callback.proof());
         let WorkosCallback {
             attempt,
+            began_at,
             requirement,
             previous,
             device,
@@ -111,7 +117,7 @@ impl SignInService {
             requirement,
             previous,
             device,
-            waiting_since: None,
+            began_at,
             now: self.services.clock.now(),
         })
         .await
@@ -142,7 +148,7 @@ impl SignInService {
             requirement,
             previous,
             device,
-            waiting_since,
+            began_at,
             now,
         } = sign_in;
         let lifetime = limited_lifetime(&authentication, self.session_age);
@@ -160,17 +166,16 @@ impl SignInService {
         let database = account.queue(&self.services.database).await?;
         let ending = previous.clone();
         let sign_in = move |conn: &mut Conn| {
+            let workos_user_id = &profile.workos_user_id;
+            if sessions_of_workos_user_ended_since(conn, workos_user_id, began_at, now)? {
+                return Err(SignInFailure::AttemptAlreadyUsed);
+            }
             let user = provision(conn, &profile, &record.device, now)?;
             requirement.check(user.id, auth_time)?;
             // `record_login` checks again that the account is active: if it is deactivated in
             // between, the deactivation does not see this session.
             if User::record_login(conn, user.id, now)? == 0 {
                 return Err(ProvisionError::Inactive { user_id: user.id }.into());
-            }
-            if let Some(since) = waiting_since
-                && sessions_ended_since(conn, user.id, since, now)?
-            {
-                return Err(SignInFailure::AttemptAlreadyUsed);
             }
             let row = draft.insert(conn, &user, ending.as_ref())?;
             let row = row.ok_or(SignInFailure::AttemptAlreadyUsed)?;

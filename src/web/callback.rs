@@ -21,7 +21,10 @@ const MAX_DESCRIPTION: usize = 200;
 /// The query parameter of an invitation link.
 const INVITATION: &str = "invitation_token";
 
-/// The query of the callback; empty parameters count as missing.
+/// The most bytes of a code that is passed on to WorkOS, whose codes have 26 characters.
+const MAX_CODE: usize = 1_024;
+
+/// The query of the callback; empty parameters count as missing, and so do codes that WorkOS cannot have written.
 pub(crate) struct CallbackQuery {
     pub(crate) code: Option<String>,
     pub(crate) state: Option<String>,
@@ -32,12 +35,17 @@ pub(crate) struct CallbackQuery {
 impl CallbackQuery {
     pub(crate) fn from_request(request: &HttpRequest) -> Self {
         Self {
-            code: nonempty_value(request, "code"),
+            code: nonempty_value(request, "code").filter(|code| is_code(code)),
             state: nonempty_value(request, "state"),
             error: nonempty_value(request, "error"),
             error_description: nonempty_value(request, "error_description"),
         }
     }
+}
+
+/// Whether a text has the form of a code: RFC 6749 allows the visible characters of ASCII and spaces.
+fn is_code(text: &str) -> bool {
+    text.len() <= MAX_CODE && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn nonempty_value(request: &HttpRequest, name: &str) -> Option<String> {
@@ -90,6 +98,7 @@ pub async fn callback(
                 code: code.clone(),
                 code_verifier: attempt.pkce().verifier,
                 attempt: attempt.fingerprint(),
+                began_at: attempt.began_at().unwrap_or(now),
                 requirement: attempt.requirement().clone(),
                 previous: session.peek(app.clock.now()).map(|state| state.session_id),
                 device: device.clone(),

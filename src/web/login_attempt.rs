@@ -136,6 +136,11 @@ impl LoginAttempt {
         &self.next
     }
 
+    /// When the attempt began at the latest: its cookie holds whole seconds.
+    pub fn began_at(&self) -> Option<Timestamp> {
+        Timestamp::from_seconds(self.started_at.saturating_add(1))
+    }
+
     /// The hash that the session's row stores, so that one attempt creates one session only.
     pub fn fingerprint(&self) -> String {
         sha256_hex(&self.state)

@@ -81,6 +81,13 @@ pub(super) async fn answer(
     };
     fields.finish()?;
     let (pending, began_at) = pending.ok_or_else(unopened)?;
+    // The token has the challenge of this sign-in. Another one may be another user's.
+    if let StepQuestion::Totp { challenge_id, .. } = &pending.question
+        && challenge.is_some()
+        && challenge != *challenge_id
+    {
+        return Err(no_challenge());
+    }
     let given = match wants_organization {
         true => given,
         false => normalize_code(&given).unwrap_or(given),

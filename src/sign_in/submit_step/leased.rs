@@ -65,7 +65,7 @@ impl LeasedSubmission {
             requirement: pending.requirement.clone(),
             previous: previous.clone(),
             device: device.clone(),
-            waiting_since: Some(began_at.unwrap_or(row.asked_at)),
+            began_at: began_at.unwrap_or(row.asked_at),
             now: self.service.services.clock.now(),
         };
         match self.service.create_session(sign_in).await {

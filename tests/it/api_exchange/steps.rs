@@ -151,12 +151,18 @@ async fn an_unknown_challenge_has_its_own_error_code() {
         "code": "123456",
         "authentication_challenge_id": "auth_challenge_of_somebody_else",
     });
+    let asked = app.workos().count(AUTHENTICATE);
     refused(
         post(&app, WORKOS, &body).await,
         StatusCode::BAD_REQUEST,
         "authentication_challenge_not_found",
     )
     .await;
+    assert_eq!(
+        app.workos().count(AUTHENTICATE),
+        asked,
+        "WorkOS is not asked"
+    );
     // The token stays valid, and the answer creates a challenge.
     signed_in(answer(&app, &stop, "code", "123456").await).await;
 }

@@ -47,6 +47,35 @@ async fn a_choice_that_was_left_open_ends_with_a_log_out_everywhere() {
     assert!(signed_in(&app).await.is_signed_in().await);
 }
 
+/// The code of a callback is valid for ten minutes, and so is the attempt.
+#[tokio::test]
+async fn a_code_that_was_held_back_ends_with_a_log_out_everywhere() {
+    let app = TestApp::start();
+    let other = app.signed_in("ada@example.com").await;
+    let held_back = app.visitor();
+    let callback = obtain_callback_url(&held_back, "ada@example.com").await;
+    app.clock.advance(TimeDelta::seconds(2));
+    log_out_everywhere(&other).await;
+    let response = held_back.get(callback.as_str()).await;
+    error_page(response, StatusCode::BAD_REQUEST).await;
+    assert!(!held_back.is_signed_in().await);
+    // An attempt that begins at the same moment is not concerned.
+    let ada = app.signed_in("ada@example.com").await;
+    assert!(ada.is_signed_in().await);
+}
+
+/// The sign-in itself ends the sessions of an account whose address it verifies.
+#[tokio::test]
+async fn a_step_that_verifies_the_address_of_an_account_signs_in() {
+    let app = TestApp::start();
+    app.add_user(UNA, false);
+    let una = app.visitor();
+    let step = stopped(&una, UNA, "/account").await;
+    app.clock.advance(TimeDelta::seconds(2));
+    led_to(&una.submit(&step, &[("code", CODE)]).await, "/account");
+    assert!(una.is_signed_in().await);
+}
+
 #[tokio::test]
 async fn a_step_of_the_api_ends_with_a_log_out_everywhere() {
     let app = TestApp::start();

@@ -69,6 +69,20 @@ async fn a_callback_with_neither_code_nor_error_is_refused() {
 }
 
 #[tokio::test]
+async fn a_code_that_workos_cannot_have_written_is_not_passed_on() {
+    let app = TestApp::start();
+    let long = "c".repeat(1_025);
+    for code in ["c\0", "c\n", "c\u{7f}", "c\u{e9}", &long] {
+        let ada = app.visitor();
+        let callback = obtain_callback_url(&ada, "ada@example.com").await;
+        let changed = with_query(&callback, "code", Some(code));
+        let page = error_page(ada.get(changed.as_str()).await, StatusCode::BAD_REQUEST).await;
+        assert!(page.contains(CANNOT_BE_COMPLETED), "{page}");
+    }
+    assert_eq!(app.workos().count(AUTHENTICATE), 0);
+}
+
+#[tokio::test]
 async fn a_state_can_be_used_for_one_callback() {
     let app = TestApp::start();
     let ada = app.visitor();
