@@ -81,7 +81,7 @@ pub(super) fn import_factors(
         let Some(keys) = keys else {
             if !matches!(factor, DjangoFactor::Missing)
                 && accepted.has_password
-                && !has_second_factor(conn, id)?
+                && !has_factor(conn, accepted)?
             {
                 tally.name(PASSWORD_ALONE, &accepted.row.key);
             }
@@ -120,8 +120,9 @@ fn has_provider(conn: &mut Conn, accepted: &AcceptedRow<'_>) -> QueryResult<bool
     let id = accepted.user_id;
     let linked = users::table.filter(users::id.eq(id).and(users::workos_user_id.is_not_null()));
     let theirs = identities::table.filter(identities::user_id.eq(id));
+    // An import that verifies the email removes the links that were made here.
     Ok(diesel::select(exists(linked)).get_result(conn)?
-        || diesel::select(exists(theirs)).get_result(conn)?)
+        || (!accepted.verifies_email && diesel::select(exists(theirs)).get_result(conn)?))
 }
 
 /// Removes the second factor of an account whose email an import verifies, because another person may have
@@ -132,20 +133,33 @@ pub(super) fn remove_unknown_factor(
     user_id: UserId,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    if let Some(value) = recorded_app(conn, user_id)? {
-        let known = RecordedApp::parse(&value);
-        let is_known = match keys {
-            Some(keys) => has_app(conn, keys, user_id, &known)?,
-            None => has_second_factor(conn, user_id)?,
-        };
-        if is_known {
-            return Ok(());
-        }
+    if !keeps_factor(conn, keys, user_id)? {
+        let nobody = ClientDevice::default();
+        remove_second_factor(conn, user_id, ChangedBy::Command, &nobody, now)?;
+        forget_all(conn, user_id, ItemKind::Totp)?;
     }
-    let nobody = ClientDevice::default();
-    remove_second_factor(conn, user_id, ChangedBy::Command, &nobody, now)?;
-    forget_all(conn, user_id, ItemKind::Totp)?;
     Ok(())
+}
+
+/// Whether the account has the app that was imported, and keeps it if an import verifies its email.
+pub(super) fn keeps_factor(
+    conn: &mut Conn,
+    keys: Option<&Keys>,
+    user_id: UserId,
+) -> Result<bool, DbError> {
+    let Some(value) = recorded_app(conn, user_id)? else {
+        return Ok(false);
+    };
+    match keys {
+        Some(keys) => has_app(conn, keys, user_id, &RecordedApp::parse(&value)),
+        None => Ok(has_second_factor(conn, user_id)?),
+    }
+}
+
+/// Whether the account of a row has a second factor after the batch, besides one that is still to be imported.
+fn has_factor(conn: &mut Conn, accepted: &AcceptedRow<'_>) -> QueryResult<bool> {
+    // In a dry run, it is still there.
+    Ok(!accepted.loses_factor && has_second_factor(conn, accepted.user_id)?)
 }
 
 /// Whether the account has this app.
@@ -195,7 +209,7 @@ impl FactorImport<'_> {
                     if !self.dry_run {
                         self.add(conn, app)?;
                     }
-                } else if self.accepted.has_password && !has_second_factor(conn, id)? {
+                } else if self.accepted.has_password && !has_factor(conn, self.accepted)? {
                     tally.name(NOT_ADDED, key);
                 } else if !self.dry_run {
                     self.record_table(conn, app)?;
@@ -205,7 +219,7 @@ impl FactorImport<'_> {
                 if !self.accepted.has_password && !self.dry_run {
                     record_withheld(conn, (id, self.recorded), tables)?;
                 }
-                if !has_second_factor(conn, id)? {
+                if !has_factor(conn, self.accepted)? {
                     let remark = match self.accepted.has_password {
                         true => EARLIER_PASSWORD,
                         false => NO_PASSWORD,
@@ -259,7 +273,7 @@ impl FactorImport<'_> {
             && match &self.known {
                 Some(known) if known.is_of(&app.secret) => false,
                 Some(_) => self.has_known_app(conn)?,
-                None => !has_second_factor(conn, self.accepted.user_id)?,
+                None => !has_factor(conn, self.accepted)?,
             })
     }
 

@@ -24,6 +24,8 @@ pub(super) struct AcceptedRow<'a> {
     pub(super) is_open: bool,
     /// Whether the batch verifies the account's email, and so removes and forgets its identities.
     pub(super) verifies_email: bool,
+    /// Whether it then also removes the authenticator app, if there is one, and forgets that one was imported.
+    pub(super) loses_factor: bool,
     /// Whether the account gets another email in the batch.
     pub(super) changes_email: bool,
     /// Whether the row's email is the verified own address of the account after the batch.

@@ -54,9 +54,13 @@ impl ItemImport {
         let mut recorded = recorded_items(conn, known.map(|accepted| accepted.user_id).collect())?;
         // Outside a dry run, they are forgotten.
         let verified = accepted.iter().filter(|accepted| accepted.verifies_email);
-        for id in verified.map(|accepted| accepted.user_id) {
-            if let Some(items) = recorded.get_mut(&id) {
-                items.retain(|(kind, _)| *kind != ItemKind::Identity);
+        for accepted in verified {
+            if let Some(items) = recorded.get_mut(&accepted.user_id) {
+                items.retain(|(kind, _)| match kind {
+                    ItemKind::Identity => false,
+                    ItemKind::Totp => !accepted.loses_factor,
+                    _ => true,
+                });
             }
         }
         let (mut added, mut removed) = (Vec::new(), Vec::new());

@@ -36,6 +36,8 @@ pub(super) struct UserMerge {
     pub(super) record: ImportRecord,
     /// Whether the password's new hash is probably one of the same password.
     pub(super) rehashed: bool,
+    /// Whether Django's password replaces one that was set here, because the import verifies the email.
+    pub(super) replaces_password: bool,
 }
 
 impl UserMerge {
@@ -53,6 +55,7 @@ impl UserMerge {
             changes: UserChanges::default(),
             record,
             rehashed: false,
+            replaces_password: false,
         };
         merge.password(user, row, password);
         merge.profile(user, row, emails_verified);
@@ -81,6 +84,7 @@ impl UserMerge {
             },
             record,
             rehashed: false,
+            replaces_password: false,
         }
     }
 
@@ -95,6 +99,7 @@ impl UserMerge {
             && self.changes.password.is_none()
             && !self.record.matches_password_of(user)
         {
+            self.replaces_password = passwords::is_usable(&user.password);
             let password = password.stored.as_deref().unwrap_or(unusable);
             self.record.password_digest = password_digest(password);
             self.record.password_here = password_digest(password);

@@ -4,6 +4,7 @@ mod closed_rows;
 mod emails;
 mod insert;
 mod reading;
+mod removals;
 mod update;
 
 use super::ambiguous_names::AmbiguousNames;
@@ -232,6 +233,7 @@ impl ImportPlanner {
                 plan.tally.refuse(refusal);
             }
         }
+        self.note_removals(conn, &mut plan)?;
         self.plan_closed_rows(conn, &mut plan, closed)?;
         Ok(plan)
     }

@@ -79,6 +79,7 @@ impl ImportPlanner {
             is_new: true,
             is_open: row.is_active,
             verifies_email: false,
+            loses_factor: false,
             changes_email: false,
             has_verified_email: is_verified,
             is_unchanged: true,

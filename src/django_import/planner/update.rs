@@ -149,6 +149,7 @@ impl ImportPlanner {
             is_new: false,
             is_open,
             verifies_email: merge.verifies_email(&user),
+            loses_factor: false,
             changes_email: changes.email_key.is_some(),
             has_verified_email: has_row_email
                 && changes.email_verified.unwrap_or(user.email_verified),

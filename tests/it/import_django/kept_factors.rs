@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use vestibule::accounts::passwords::is_usable;
-use vestibule::db::schema::{recovery_codes, users};
+use vestibule::db::schema::{django_import_items, identities, recovery_codes, users};
 
 use super::allauth_factors::{factors, import, program};
 use crate::support::django::{Django, ImportTarget};
@@ -60,6 +60,54 @@ fn an_app_stays_when_the_email_is_verified() {
         };
         assert!(target.user(6).email_verified);
         assert_eq!(factors(&target), [5, 6]);
+    }
+}
+
+/// What may be another person's is removed, and the dry run names it too.
+#[test]
+fn what_was_set_up_here_is_named_when_the_email_is_verified() {
+    for (with_factors, left) in [(true, &[5_i64][..]), (false, &[])] {
+        let (django, target) = imported();
+        target.change(|conn| {
+            let link = (
+                identities::issuer.eq("https://made-up.example"),
+                identities::subject.eq("6"),
+                identities::user_id.eq(6_i64),
+            );
+            diesel::insert_into(identities::table)
+                .values(link)
+                .execute(conn)?;
+            diesel::update(users::table.find(6))
+                .set(users::password.eq("pbkdf2_sha256$1$set$here"))
+                .execute(conn)?;
+            // From now on, the apps count as set up here.
+            let apps = django_import_items::kind.eq("totp");
+            diesel::delete(django_import_items::table.filter(apps)).execute(conn)
+        });
+        django.run("UPDATE otp_totp_totpdevice SET confirmed = false");
+        let import = |options: &[&str]| match with_factors {
+            true => import(target.url(), &django, options),
+            false => target.import(&django, options),
+        };
+        let dry = import(&["--emails-verified", "--dry-run"]);
+        assert_eq!(factors(&target), [5, 6]);
+        let output = import(&["--emails-verified"]);
+        assert_eq!(factors(&target), left);
+        assert_eq!(
+            dry.stdout.replace(", had this not been a dry run", ""),
+            output.stdout
+        );
+        for part in [
+            "authenticator apps that were set up here removed, because the import has verified the emails",
+            "set one up again at /account/authenticator:\n    5, 6\n",
+            "password that was set here replaced by Django's, because the import has verified the email:\n    6\n",
+            "account whose link to Google or Okta that was made here was removed, because the import has verified the email:\n    6\n",
+        ] {
+            assert!(output.stdout.contains(part), "{part} in {}", output.stdout);
+        }
+        // Nothing is left to remove.
+        let again = import(&["--emails-verified"]);
+        assert!(!again.stdout.contains("has verified"), "{again:#?}");
     }
 }
 
