@@ -51,10 +51,14 @@ pub(super) struct ActiveColumns {
 
 impl ActiveColumns {
     /// Finds the columns, or returns the question that the operator has to answer first. `contents`: what the columns
-    /// hold that are no fields of Django's.
+    /// hold that are no fields of Django's. `base`: the same of the table that a view is built on, for the columns that
+    /// the view lacks.
     pub(super) fn find(
         columns: &DjangoColumns,
-        contents: &BTreeMap<String, ColumnContent>,
+        (contents, base): (
+            &BTreeMap<String, ColumnContent>,
+            &BTreeMap<String, ColumnContent>,
+        ),
         options: &ImportOptions,
         now: Timestamp,
     ) -> Result<Self, ImportError> {
@@ -84,11 +88,25 @@ impl ActiveColumns {
             refuse_wrong_option((*meaning, name), &named, contents.get(name))?;
         }
         found.options = found.options(columns);
+        let base_name = options.view_of.as_deref().unwrap_or_default();
         if !options.all_active {
-            let question = found.question(columns, contents);
+            let names: Vec<&str> = base.keys().map(String::as_str).collect();
+            let question = found.question(&names, base);
+            if !question.columns.is_empty() {
+                return Err(question.ask_of_base(&options.table, base_name));
+            }
+            let names: Vec<&str> = columns.names().collect();
+            let question = found.question(&names, contents);
             if question.is_needed() {
                 return Err(question.ask(&options.table));
             }
+        } else if found.named.is_empty() && base.contains_key("is_active") {
+            return Err(ImportError::Impossible(format!(
+                "--all-active: {base_name}, on which {table} is built, has is_active, and the view lacks it: add it to \
+                 the view",
+                base_name = base_name.escape_debug(),
+                table = options.table.escape_debug()
+            )));
         }
         Ok(found)
     }
@@ -119,10 +137,10 @@ impl ActiveColumns {
         Ok(())
     }
 
-    /// The question about the columns that no option names.
+    /// The question about the columns of a table that no option names.
     fn question<'a>(
         &self,
-        columns: &'a DjangoColumns,
+        columns: &[&'a str],
         contents: &'a BTreeMap<String, ColumnContent>,
     ) -> ColumnQuestion<'a> {
         let mut question = ColumnQuestion {
@@ -135,11 +153,11 @@ impl ActiveColumns {
                 .get(name)
                 .and_then(|content| content.values.as_ref())
         };
-        for name in columns.names().filter(|name| !self.names(name)) {
+        for name in columns.iter().copied().filter(|name| !self.names(name)) {
             let is_wanted = |meaning: &Meaning| match meaning {
                 // Such as `two_fa_enabled`.
                 Meaning::Active if is_factor_column(name) => false,
-                Meaning::Words if is_place(name, values(name), columns.names()) => false,
+                Meaning::Words if is_place(name, values(name), columns.iter().copied()) => false,
                 meaning => meaning.fits(name),
             };
             for meaning in Meaning::ALL.into_iter().filter(is_wanted) {

@@ -74,13 +74,23 @@ impl DjangoUserTable {
             let content = ColumnContent::read(source, (&quoted_name, name), is_of_interest, now)?;
             contents.insert(name.to_owned(), content);
         }
-        let active = ActiveColumns::find(&columns, &contents, options, now)?;
         let base = BaseTable::find(source, (&quoted_name, &key), &columns, options, now)?;
+        let lacking = base.as_ref().map(|base| base.besides(&columns));
+        let lacking = lacking.unwrap_or_default();
+        let active = ActiveColumns::find(&columns, (&contents, &lacking), options, now)?;
         let mut factors = FactorColumns::find(&contents, &options.factors);
         for name in columns.names().filter(|name| active.names(name)) {
             factors.leave_out(name);
         }
         let mut notes = active.notes(&contents, |name| factors.contains(name));
+        if let Some(base) = &base {
+            let factors = FactorColumns::find(&lacking, &options.factors);
+            let lines = active.notes(&lacking, |name| factors.contains(name));
+            let table = plain_name(&base.quoted).escape_debug();
+            let lines = lines.unread_columns.iter();
+            let lines = lines.map(|line| format!("{table}.{line}"));
+            notes.unread_columns.extend(lines);
+        }
         let mut beside = |name: &str| {
             let found = source.table(&in_same_schema(&quoted_name, name));
             found.map_err(ImportError::Source)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::column_content::ColumnContent;
-use super::columns::DjangoColumns;
+use super::columns::{DjangoColumns, FIELDS};
 use super::error::ImportError;
 use super::options::ImportOptions;
 use crate::clock::Timestamp;
@@ -69,6 +69,16 @@ impl BaseTable {
                 options.table.escape_debug()
             ))),
         }
+    }
+
+    /// What those of its columns hold that the view lacks, and that are none of Django's besides `is_active`.
+    pub(super) fn besides(&self, columns: &DjangoColumns) -> BTreeMap<String, ColumnContent> {
+        let is_known =
+            |name: &str| FIELDS.contains(&name) || columns.names().any(|known| known == name);
+        let besides = self.contents.iter().filter(|(name, _)| !is_known(name));
+        besides
+            .map(|(name, content)| (name.clone(), content.clone()))
+            .collect()
     }
 
     /// The number of the view's rows that are none of this table.

@@ -120,8 +120,8 @@ pub(super) const OTHER_WORDS: [&str; 26] = [
     "work",
 ];
 /// Parts of words of columns with secrets.
-pub(super) const SECRETS: [&str; 8] = [
-    "code", "hash", "key", "otp", "password", "pin", "secret", "token",
+pub(super) const SECRETS: [&str; 9] = [
+    "code", "hash", "key", "otp", "pass", "pin", "pwd", "secret", "token",
 ];
 /// Values that say nothing of an account: the left hand, the end of a day.
 pub(super) const NO_STATUS: [&str; 10] = [

@@ -1,6 +1,6 @@
 //! The question about columns that may close accounts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::{
     may_be_active, may_be_closed, may_be_closed_until, may_have_an_end, may_have_words,
@@ -96,6 +96,20 @@ impl<'a> ColumnQuestion<'a> {
 
     pub(super) fn add(&mut self, meaning: Meaning, name: &'a str) {
         self.columns.entry(meaning).or_default().push(name);
+    }
+
+    /// The question about columns of the table that a view is built on, which the view lacks.
+    pub(super) fn ask_of_base(&self, view: &str, base: &str) -> ImportError {
+        let names: BTreeSet<&str> = self.columns.values().flatten().copied().collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        ImportError::Impossible(format!(
+            "--view-of: {base}, on which {view} is built, has columns that may close an account, and that the view \
+             lacks: {}. If they close accounts, add them to the view and answer the question about them. If no column \
+             besides those of the view closes an account, pass --all-active",
+            names.join(", ").escape_debug(),
+            base = base.escape_debug(),
+            view = view.escape_debug()
+        ))
     }
 
     pub(super) fn ask(&self, table: &str) -> ImportError {

@@ -103,3 +103,61 @@ fn another_table_than_that_of_the_view_is_refused() {
     }
     assert!(target.users().is_empty());
 }
+
+/// What the view leaves out may close accounts.
+#[test]
+fn columns_that_may_close_accounts_and_that_the_view_lacks_are_asked_about() {
+    let (django, target) = (Django::empty(), ImportTarget::new());
+    django.run(&format!(
+        "CREATE TABLE shop_user (id integer PRIMARY KEY, password text, email text, is_active bool, is_banned bool, \
+             plan text, pass_hash text); \
+         INSERT INTO shop_user VALUES (1, '{HASH}', '1@example.com', true, false, 'free', 'hidden'), \
+             (2, '{HASH}', '2@example.com', true, true, 'free', 'hidden'), \
+             (3, '{HASH}', '3@example.com', false, false, 'paid', 'hidden'), \
+             (4, '{HASH}', '4@example.com', false, false, 'paid', 'other'); \
+         CREATE VIEW people AS SELECT id, password, email, is_active FROM shop_user; \
+         CREATE VIEW bare AS SELECT id, password, email FROM shop_user; \
+         CREATE VIEW own AS SELECT id, password, email, is_active AND NOT is_banned AS usable FROM shop_user; \
+         CREATE VIEW everything AS SELECT * FROM shop_user",
+    ));
+    let options = |table, more: &[&'static str]| {
+        [&["--table", table, "--view-of", "shop_user"], more].concat()
+    };
+    let refused = |table, more: &[&'static str], parts: &[&str]| {
+        let refused = target.program(django.url(), &options(table, more)).run();
+        let parts = [&["shop_user, on which", table], parts].concat();
+        refused.exits_with(1).reports_one_error(&parts);
+    };
+    refused(
+        "people",
+        &[],
+        &["--view-of: ", "lacks: is_banned.", "--all-active"],
+    );
+    refused(
+        "bare",
+        &[],
+        &["lacks: is_active, is_banned.", "--all-active"],
+    );
+    refused("bare", &["--all-active"], &["has is_active"]);
+    assert!(target.users().is_empty());
+    let all = options("everything", &["--closed-column", "is_banned"]);
+    let output = target.import(&django, &all);
+    assert!(!output.stdout.contains("shop_user."), "{output:#?}");
+    let open = |target: &ImportTarget| {
+        let open = target.users().into_iter().filter(|user| user.is_active);
+        open.map(|user| user.id.into()).collect::<Vec<i64>>()
+    };
+    assert_eq!(open(&target), [1]);
+    // A view may say it in a column of its own.
+    let other = ImportTarget::new();
+    let own = options("own", &["--active-column", "usable", "--all-active"]);
+    let output = other.import(&django, &own);
+    assert_eq!(open(&other), [1]);
+    for line in [
+        "shop_user.is_banned: ",
+        "shop_user.plan: free (2), paid (2)",
+    ] {
+        assert!(output.stdout.contains(line), "{line} in {output:#?}");
+    }
+    assert!(!output.stdout.contains("hidden"), "{output:#?}");
+}
