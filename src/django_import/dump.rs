@@ -7,6 +7,7 @@ mod models;
 mod objects;
 mod tables;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -48,9 +49,9 @@ fn read(file: impl Read, tables: &mut DumpTables) -> Result<(), String> {
 }
 
 fn read_objects(text: impl BufRead, tables: &mut DumpTables) -> Result<(), String> {
-    let user_table = tables.user_table().to_owned();
-    let is_wanted = |model: &str| models::is_wanted(model, &user_table);
-    let mut take = |object: DumpObject| tables.insert(object);
+    let tables = RefCell::new(tables);
+    let is_wanted = |model: &str| !tables.borrow().skips(model);
+    let mut take = |object: DumpObject| tables.borrow_mut().insert(object);
     ObjectReader::new(&is_wanted, &mut take).read(text)
 }
 

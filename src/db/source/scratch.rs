@@ -92,6 +92,27 @@ impl ScratchDatabase {
         }
     }
 
+    /// Adds a unique index to a column in which no value repeats.
+    pub fn index_if_unique(&mut self, table: &str, column: &str) -> Result<(), DbError> {
+        #[derive(QueryableByName)]
+        struct Repeated {
+            #[diesel(sql_type = BigInt)]
+            number: i64,
+        }
+        let index = quote_identifier(&format!("{table} {column}"));
+        let (table, column) = (quote_identifier(table), quote_identifier(column));
+        // A statement that fails cannot be undone.
+        let repeated = sql_query(format!(
+            "SELECT count({column}) - count(DISTINCT {column}) AS number FROM {table}"
+        ));
+        if repeated.get_result::<Repeated>(&mut self.conn)?.number == 0 {
+            self.run(&format!(
+                "CREATE UNIQUE INDEX {index} ON {table} ({column})"
+            ))?;
+        }
+        Ok(())
+    }
+
     /// Runs a statement.
     pub fn run(&mut self, statement: &str) -> Result<(), DbError> {
         self.conn.batch_execute(statement).map_err(DbError::from)

@@ -22,7 +22,7 @@ pub(super) struct DumpObject {
     pub(super) model: String,
     /// Its primary key; null if it has none.
     pub(super) key: Value,
-    /// Its other fields. The values are null if the object is not wanted.
+    /// Its other fields. The values are null if the model is known not to be wanted.
     pub(super) fields: Map<String, Value>,
 }
 

@@ -11,6 +11,8 @@ use crate::db::DbError;
 use crate::db::source::{
     ForeignDatabase, ScratchColumn, ScratchDatabase, ScratchValue, quote_identifier,
 };
+use crate::django_import::active::{may_close_accounts, says_closed_of_table};
+use crate::django_import::factor_names::is_factor_column;
 
 /// More models with an email and a password are not named in an error.
 const MOST_CANDIDATES: usize = 20;
@@ -22,6 +24,8 @@ pub(super) struct DumpTables {
     tables: BTreeMap<String, DumpTable>,
     /// Other models with an email and a password: one of them may be the user model.
     candidates: BTreeSet<String>,
+    /// The models whose objects are not copied.
+    skipped: BTreeSet<String>,
     /// The number of rows in the tables of lists.
     links: i64,
 }
@@ -39,12 +43,14 @@ impl DumpTables {
             user_table: user_table.to_owned(),
             tables: BTreeMap::new(),
             candidates: BTreeSet::new(),
+            skipped: BTreeSet::new(),
             links: 0,
         })
     }
 
-    pub(super) fn user_table(&self) -> &str {
-        &self.user_table
+    /// Whether the objects of a model are known not to be wanted.
+    pub(super) fn skips(&self, model: &str) -> bool {
+        self.skipped.contains(model)
     }
 
     /// Adds an object. The error says what is wrong with it.
@@ -54,11 +60,15 @@ impl DumpTables {
             key,
             mut fields,
         } = object;
-        if !is_wanted(&model, &self.user_table) {
+        if self.skips(&model) {
+            return Ok(());
+        }
+        if !is_wanted(&model, &self.user_table) && !self.is_of_interest(&model, &fields) {
             let is_candidate = fields.contains_key("password") && fields.contains_key("email");
             if is_candidate && self.candidates.len() < MOST_CANDIDATES {
                 self.candidates.insert(table_name(&model));
             }
+            self.skipped.insert(model);
             return Ok(());
         }
         let is_user = table_name(&model) == self.user_table;
@@ -133,6 +143,29 @@ impl DumpTables {
         }
     }
 
+    /// Whether the objects of one of the project's own models may say who has a second factor, or is closed: it refers
+    /// to users, and its name or one of its fields speaks of that.
+    fn is_of_interest(&self, model: &str, fields: &Map<String, Value>) -> bool {
+        let speaks = |field: &String| may_close_accounts(field) || is_factor_column(field);
+        fields.keys().any(|field| self.names_users(field))
+            && (says_closed_of_table(&table_name(model)) || fields.keys().any(speaks))
+    }
+
+    /// Gives the tables of the project's own models that have one row for each user at most a unique index, as a
+    /// profile has: a dump does not say which fields are one-to-one.
+    fn mark_profiles(&mut self) -> Result<(), DbError> {
+        let own = self.tables.iter();
+        let own = own.filter(|(model, _)| !is_wanted(model, &self.user_table));
+        let columns = own.flat_map(|(_, table)| {
+            let fields = table.fields.iter().filter(|field| self.names_users(field));
+            fields.map(|field| (table.name.clone(), format!("{field}_id")))
+        });
+        for (table, column) in columns.collect::<Vec<_>>() {
+            self.scratch.index_if_unique(&table, &column)?;
+        }
+        Ok(())
+    }
+
     /// Whether a field of another model is called like one that refers to the users.
     fn names_users(&self, field: &str) -> bool {
         field == "user" || self.user_table.rsplit('_').next() == Some(field)
@@ -197,6 +230,7 @@ impl DumpTables {
     /// so that the error names them.
     pub(super) fn into_source(mut self) -> Result<ForeignDatabase, DbError> {
         self.resolve_names_of_groups()?;
+        self.mark_profiles()?;
         if !self.has_table(&self.user_table) {
             for candidate in &self.candidates {
                 let columns = ["id", "password", "email"].map(plain_column);

@@ -290,3 +290,43 @@ fn factors_of_other_packages_in_a_dump_are_named() {
     let named = format!("(see --require-totp):\n    {}\n", ids.join(", "));
     assert!(output.stdout.contains(&named), "{output:#?}");
 }
+
+/// Profiles of the project's own applications are read as from a database.
+#[test]
+fn profiles_in_a_dump_show_factors_and_what_may_close_accounts() {
+    const HASH: &str = "pbkdf2_sha256$1000$Salz-u$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
+    let user = |id: i64| {
+        format!(
+            r#"{{"model":"users.user","pk":{id},"fields":{{"email":"{id}@example.com","password":"{HASH}","is_active":true}}}}"#
+        )
+    };
+    let dump = [
+        // A profile may come before its user, and belong to another application.
+        r#"{"model":"people.profile","pk":10,"fields":{"user":1,"otp_secret":"ABC","is_banned":true,"bio":"x"}}"#,
+        &user(1),
+        &user(2),
+        r#"{"model":"people.profile","pk":11,"fields":{"user":2,"otp_secret":"","is_banned":false,"bio":"y"}}"#,
+        r#"{"model":"users.ban","pk":1,"fields":{"user":2,"reason":"x"}}"#,
+        r#"{"model":"users.ban","pk":2,"fields":{"user":2,"reason":"y"}}"#,
+        // Several rows for an account are no profile, and a text about somebody is nothing.
+        r#"{"model":"shop.order","pk":1,"fields":{"user":1,"is_closed":true}}"#,
+        r#"{"model":"shop.order","pk":2,"fields":{"user":1,"is_closed":false}}"#,
+        r#"{"model":"shop.note","pk":1,"fields":{"user":1,"text":"x"}}"#,
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "dump.jsonl", dump.join("\n").as_bytes());
+    let target = ImportTarget::new();
+    let output = import(&target, &path, &["--table", "users.User"]);
+    for line in [
+        "(see --require-totp):\n    1\n",
+        "1 people_profile.otp_secret\n",
+        "people_profile.is_banned: 2 with a value\n",
+        "2 users_ban\n",
+        "2 people_profile\n",
+    ] {
+        assert!(output.stdout.contains(line), "{line} in {}", output.stdout);
+    }
+    for absent in ["shop_order.", "shop_note"] {
+        assert!(!output.stdout.contains(absent), "{}", output.stdout);
+    }
+}
