@@ -224,7 +224,10 @@ impl FactorColumn {
 pub(super) fn holds_factors(table: &str) -> bool {
     let words = words(table);
     let is_beside = |word: &String| BESIDE_TABLES.iter().any(|end| word.ends_with(end));
-    names_factor(&words) && !words.iter().any(is_beside)
+    // Only what follows the factor says what the rows are: before it stands the application, such as `events` or
+    // `catalog`.
+    let named = (1..=words.len()).find(|end| names_factor(&words[..*end]));
+    named.is_some_and(|end| !words[end - 1..].iter().any(is_beside))
 }
 
 /// Whether a column of the user table has a second factor, or says that there is one.

@@ -13,7 +13,8 @@ fn tables_of_factors_are_told_by_their_names() {
          users_recovery_codes django_fido_authenticator accounts_googleauth accounts_loginverification \
          lokdown_usertimebasedonetimepasswords secureauth_userauthtoken django_twofactor_userauthtoken \
          users_twofactorconfig simplemfa_authorizationgrant otp_static_staticdevice otp_static_statictoken \
-         security_keys_securitykey admin_2fa_trusteddevice accounts_user2fa"
+         security_keys_securitykey admin_2fa_trusteddevice accounts_user2fa \
+         events_totpdevice blog_totpdevice catalog_twofactor sessions_twofactor"
         .split_whitespace()
     {
         assert!(holds_factors(name), "{name}");
