@@ -266,13 +266,19 @@ fn split_cookies(headers: &HeaderMap, name: &str) -> (Vec<Cookie<'static>>, Vec<
     (ours, others)
 }
 
-/// Each `name=value` of the `Cookie` headers, undecoded. Parts that are not UTF-8 are left out.
+/// Each `name=value` of the `Cookie` headers, undecoded. Parts that are not UTF-8 are left out, and so are those whose
+/// name is not visible ASCII: a sibling host can set a cookie whose name begins with white space of Unicode, and parsers
+/// that trim it would take it for one with the prefix `__Host-`.
 pub fn cookie_parts(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    const BLANKS: [char; 2] = [' ', '\t'];
     let lines = headers.get_all(COOKIE);
     let parts = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-    parts
-        .filter_map(|part| std::str::from_utf8(part).ok())
-        .map(str::trim)
+    let parts = parts.filter_map(|part| std::str::from_utf8(part).ok());
+    parts.map(|part| part.trim_matches(BLANKS)).filter(|part| {
+        let name = part.split_once('=').map_or(*part, |(name, _)| name);
+        let name = name.trim_matches(BLANKS);
+        name.bytes().all(|byte| byte.is_ascii_graphic())
+    })
 }
 
 /// Replaces the request's cookies.

@@ -158,3 +158,19 @@ async fn a_prefetch_does_not_use_up_the_code() {
     assert_eq!(ada.get(callback.as_str()).await.status(), StatusCode::FOUND);
     assert!(ada.is_signed_in().await);
 }
+
+/// Browsers keep such white space in a name, so that the rules of the prefix `__Host-` do not hold for it.
+#[tokio::test]
+async fn a_cookie_whose_name_begins_with_white_space_of_unicode_is_ignored() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let stranger = app.visitor();
+    for space in ["", " ", "\u{2000}", "\u{a0}", "\u{85}", "\u{3000}"] {
+        let cookies = format!("{space}{}", ada.cookies("/"));
+        let page = stranger
+            .get_with_cookie_bytes("/", cookies.as_bytes())
+            .await;
+        let is_greeted = page.text().await.unwrap().contains("Welcome, ");
+        assert_eq!(is_greeted, space.trim_matches(' ').is_empty(), "{space:?}");
+    }
+}
