@@ -291,9 +291,10 @@ mod tests {
         for _ in 0..4 {
             connect(&mut table, "2001:db8:2::1", false);
         }
-        for host in 1..=5 {
+        for host in 1..=4 {
             connect(&mut table, &format!("198.51.{host}.1"), false);
         }
+        connect(&mut table, "203.0.113.1", false);
         connect(&mut table, "192.0.2.1", false);
         assert!(!single.connection.is_closed());
         assert_eq!(table.count(network_of("2001:db8:2::1".parse().unwrap())), 3);

@@ -13,7 +13,6 @@ use crate::support::api::ApiResponse;
 use crate::support::app::TestApp;
 use crate::support::exchange::{post, refused, signed_in};
 use crate::support::oidc_provider::{OidcProvider, WithOidcIssuer, verified};
-use crate::support::steps::AUTHENTICATE;
 use crate::webhooks::{SECRET, send_event};
 
 const ADA: &str = "ada@example.com";
@@ -92,16 +91,17 @@ impl Connected {
         self.app.workos().inject(fault.times(u32::MAX));
     }
 
-    /// WorkOS fails so many sign-ins that it counts as failing.
-    async fn fail_sign_ins(&self) {
-        let fault = Fault::once(AUTHENTICATE, Effect::status(503, json!({})));
-        self.app.workos().inject(fault.times(u32::MAX));
-        for _ in 0..3 {
-            let visitor = self.app.visitor();
-            let authorize = visitor.start_login("/auth/login").await;
-            let callback = visitor.authorize(&authorize, OLIVE).await;
-            assert_eq!(visitor.get(callback.as_str()).await.status(), 503);
-        }
+    /// WorkOS fails a renewal in such a way that it counts as failing.
+    async fn fail_renewals(&self) {
+        let olive = self.app.signed_in(OLIVE).await;
+        self.app.expire_workos_tokens();
+        let unavailable = Effect::Status {
+            status: 503,
+            body: json!({}),
+            retry_after: Some("20".to_owned()),
+        };
+        self.app.inject_fault(u32::MAX, unavailable);
+        assert_eq!(olive.get("/").await.status(), StatusCode::OK);
     }
 
     async fn refresh(&self, token: &str) -> ApiResponse {
@@ -231,7 +231,7 @@ async fn a_user_who_was_deleted_is_refused_while_workos_answers_nothing_else() {
     let connected = connected("email").await;
     let app = &connected.app;
     let tokens = [connected.sign_in().await, connected.sign_in().await];
-    connected.fail_sign_ins().await;
+    connected.fail_renewals().await;
     assert!(app.workos().delete_user(&connected.workos_user_id));
     connected.assert_refused(&tokens[..1]).await;
     // WorkOS gives no answer any more.
@@ -247,7 +247,7 @@ async fn nobody_waits_twice_for_a_workos_that_fails() {
     let connected = connected("email").await;
     let app = &connected.app;
     let token = connected.sign_in().await;
-    connected.fail_sign_ins().await;
+    connected.fail_renewals().await;
     connected.hide(&connected.workos_user_id);
     assert_eq!(connected.refresh(&token).await.status, StatusCode::OK);
     app.workos().clear_faults();
