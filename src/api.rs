@@ -4,6 +4,7 @@
 //! [`schema`] the OpenAPI document. Each other file is one group of routes.
 
 pub mod access_token;
+pub mod api_user;
 pub mod auth_cookie;
 pub mod bearer;
 pub mod body;

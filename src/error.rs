@@ -4,6 +4,7 @@
 //! middleware [`error_pages`](crate::error_pages::error_pages) turns that into a page or JSON.
 
 mod internal;
+mod missing_right;
 mod public;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::random::RandomnessError;
 use crate::sealing::SealError;
 use crate::workos::WorkosError;
 pub use internal::{ErrorChain, InternalError};
+pub use missing_right::MissingRight;
 pub use public::{PublicError, in_seconds, invitation_message, retry_seconds};
 
 /// Any error that ends a request.
@@ -95,6 +97,9 @@ pub enum Error {
         /// When it may be tried again.
         retry_after: Duration,
     },
+    /// The session does not have a right that the request needs.
+    #[error("the session does not have {0}")]
+    NotPermitted(MissingRight),
     /// Only the owner of the account may do this, not an impersonator.
     #[error("an impersonated session may not do this")]
     Impersonated,

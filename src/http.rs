@@ -5,5 +5,6 @@ pub mod encrypted_cookie;
 pub mod form_data;
 pub mod known_browser;
 pub mod recent_session;
+pub mod require;
 pub mod session_user;
 pub mod throttled;

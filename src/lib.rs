@@ -10,7 +10,8 @@
 //! - [`sign_in`], [`sign_out`], [`renewal`], [`webhooks`]: the services that begin, end and renew
 //!   sessions, and apply WorkOS's events.
 //! - [`accounts`]: user accounts and their passwords; [`django_import`]: moves Django's users here.
-//! - [`sessions`]: browser sessions, their cookie and their row.
+//! - [`sessions`]: browser sessions, their cookie and their row; [`workos_facts`]: what WorkOS says of one.
+//! - [`known_sessions`]: what sessions know, in memory; [`forward_auth`]: answers a proxy that asks who a request's user is.
 //! - [`tokens`]: first-party tokens; [`api`]: the JSON routes and their OpenAPI document;
 //!   [`throttle`]: rate limits; [`client_network`]: the networks that they count.
 //! - [`memberships`]: a cache of users' organisations; [`audit`]: the audit trail; [`purge`]: deletes
@@ -42,6 +43,7 @@ pub mod db;
 pub mod django_import;
 pub mod error;
 pub mod error_pages;
+pub mod forward_auth;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod hex;
@@ -50,6 +52,7 @@ mod http_client;
 pub mod ids;
 mod jwks;
 pub mod keys;
+pub mod known_sessions;
 mod lease;
 pub mod links;
 pub mod logging;
@@ -75,3 +78,4 @@ pub mod urls;
 pub mod web;
 pub mod webhooks;
 pub mod workos;
+pub mod workos_facts;

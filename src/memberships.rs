@@ -17,6 +17,10 @@ use crate::workos::{OrganizationList, WorkosClient, WorkosError};
 const LIFETIME: Duration = Duration::from_secs(60);
 /// The largest number of cached lists: about 10 MB if each has a hundred organisations.
 const CAPACITY: usize = 1_000;
+/// How long the name of an organisation is cached. It is for people to read.
+const NAME_LIFETIME: Duration = Duration::from_secs(3_600);
+/// The largest number of cached names: about 1 MB.
+const MOST_NAMES: usize = 10_000;
 /// The back-off after WorkOS could not be reached, unless it sent a `Retry-After`.
 const BACK_OFF: Duration = Duration::from_secs(10);
 /// The longest `Retry-After` that is respected. A longer one is taken for a mistake.
@@ -38,6 +42,8 @@ type Lookup = Option<Arc<OrganizationList>>;
 
 #[derive(Default)]
 struct Cache {
+    /// The names of organisations, and when WorkOS told each.
+    names: HashMap<OrganizationId, (String, Duration)>,
     lists: HashMap<Key, CachedList>,
     /// WorkOS is not asked before this time.
     backing_off_until: Duration,
@@ -94,6 +100,27 @@ impl Memberships {
         let result = result.wait_for(Option::is_some).await;
         // An error means that the task was dropped, for example because the server is stopping.
         result.ok()?.clone()?
+    }
+
+    /// The name of an organisation of this user, or `None` if WorkOS cannot be asked now. WorkOS is asked at most
+    /// once an hour for the name.
+    pub async fn name_of(&self, user_id: &str, organization: &OrganizationId) -> Option<String> {
+        let now = self.clock.elapsed();
+        let known = self.cache.lock().names.get(organization).cloned();
+        if let Some((name, _)) = known.filter(|(_, at)| now.saturating_sub(*at) < NAME_LIFETIME) {
+            return Some(name);
+        }
+        let listed = self.of(user_id, Some(organization)).await?;
+        let found = listed.list.iter().find(|one| one.id == *organization)?;
+        let name = Some(found.name.clone()).filter(|name| !name.is_empty())?;
+        let mut cache = self.cache.lock();
+        if cache.names.len() >= MOST_NAMES {
+            cache.names.clear();
+        }
+        cache
+            .names
+            .insert(organization.clone(), (name.clone(), now));
+        Some(name)
     }
 
     /// Removes a user's lists from the cache.

@@ -11,6 +11,7 @@ mod database_url;
 mod django_names;
 mod dotenv;
 mod error;
+mod forward_auth;
 mod log;
 mod login_field;
 mod misspelt;
@@ -41,6 +42,7 @@ pub use cors::CorsSettings;
 pub use database_url::DatabaseUrl;
 pub use django_names::DjangoName;
 pub use error::{InvalidSetting, SettingsError};
+pub use forward_auth::{ForwardAuthHeaders, ForwardAuthSettings};
 pub use log::{LogFormat, LogSettings};
 pub use login_field::LoginField;
 pub use misspelt::MisspeltName;
@@ -117,6 +119,8 @@ pub struct Settings {
     pub retention: RetentionSettings,
     /// The settings of the JSON API.
     pub api: ApiSettings,
+    /// Forward authentication.
+    pub forward_auth: ForwardAuthSettings,
     /// What a user enters besides the password.
     pub login_field: LoginField,
     /// Who may sign in with a password.
@@ -213,7 +217,7 @@ impl Settings {
         let workos = WorkosSettings::read(reader, &public_url);
         let secret_key = reader.secret("SECRET_KEY", WANTED_SECRET_KEY, parse_django_key);
         let fallbacks = reader.secrets("SECRET_KEY_FALLBACKS", WANTED_SECRET_KEY, parse_django_key);
-        let tokens = TokenSettings::read(reader, &secret_key, &fallbacks);
+        let tokens = TokenSettings::read(reader, &secret_key, &fallbacks, &workos.claims);
         let database = DatabaseSettings::read(reader);
         Self {
             workos,
@@ -221,6 +225,7 @@ impl Settings {
             tokens,
             oidc: OidcSettings::read(reader),
             api: ApiSettings::read(reader),
+            forward_auth: ForwardAuthSettings::read(reader),
             secret_key,
             secret_key_fallbacks: fallbacks,
             restore_mark_file: mark_file(reader, &database.url),

@@ -14,6 +14,7 @@ use crate::csp::content_security_policy;
 use crate::db::{Database, DbError};
 use crate::error::InternalError;
 use crate::keys::Keys;
+use crate::known_sessions::KnownSessions;
 use crate::memberships::Memberships;
 use crate::oidc::{OidcError, OidcProviders};
 use crate::renewal::{RenewalService, TokenRefreshService};
@@ -51,6 +52,8 @@ pub struct AppState {
     pub throttle: Throttle,
     /// The cache of revoked sessions.
     pub revocations: Arc<RevocationCache>,
+    /// What sessions know besides their users.
+    pub known_sessions: KnownSessions,
     /// The cache of organisation memberships.
     pub memberships: Memberships,
     /// Signs users in.
@@ -148,6 +151,7 @@ impl AppStateBuilder {
         let failures = FailureCounter::default();
         let memberships = Memberships::new(workos.clone(), clock.clone());
         let at_workos = WorkosRevocations::new(database.clone(), workos.clone(), clock.clone());
+        let known_sessions = KnownSessions::new(database.clone(), Arc::clone(&revocations));
         let renewal = RenewalService::new(
             &settings,
             database.clone(),
@@ -207,6 +211,7 @@ impl AppStateBuilder {
             keys,
             workos,
             tokens,
+            known_sessions,
             revocations,
             memberships,
             clock,

@@ -7,6 +7,7 @@ mod application_claims;
 mod blacklist;
 mod claims;
 mod family;
+mod forward;
 mod jti;
 mod keys;
 mod pair;
@@ -20,10 +21,12 @@ mod status;
 mod successor;
 #[cfg(test)]
 mod tests;
+mod token_facts;
 mod token_record;
 
 pub use claims::{Actor, LONGEST_IMPERSONATION, TokenClaims, TokenError, TokenKind};
 pub use family::end_family_of_access_token;
+pub use forward::ForwardGrant;
 pub use keys::{TokenKeyError, TokenKeys};
 pub use pair::{TokenGrant, TokenPair};
 pub use provenance::end_of_unbound_tokens;
@@ -32,4 +35,5 @@ pub use refresh_token::RefreshTokenRow;
 pub use rotation::{RefreshedTokens, TokenRefresh};
 pub use signing::{IssueError, Tokens};
 pub use status::{TokenStatus, TokenSubject, token_status};
+pub use token_facts::session_of_access_token;
 pub use token_record::RefreshSubject;

@@ -10,6 +10,7 @@ use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 use crate::api::{docs, exchange, logout as api_logout, session, token, users};
 use crate::error::Error;
+use crate::forward_auth;
 use crate::settings::ApiPrefix;
 use crate::web::{
     account, account_addresses, account_sessions, authenticator, callback, health, home, jwks,
@@ -75,6 +76,10 @@ pub fn routes(config: &mut ServiceConfig, prefix: &ApiPrefix) {
                     .guard(is_write())
                     .to(users::me_method_not_allowed),
             ),
+        )
+        .service(
+            web::resource(["/auth/verify", "/auth/verify/{original:.*}"])
+                .route(web::route().to(forward_auth::verify)),
         )
         .service(get("/.well-known/jwks.json", jwks::jwks))
         .service(get(&api("/schema"), docs::schema))

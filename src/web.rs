@@ -59,7 +59,7 @@ fn redirect_target<'a>(next: &'a str, default: &'a str) -> &'a str {
 const ACTIONS: [&str; 4] = ["/auth", "/login", "/signin", "/account/providers"];
 
 /// The target of `next`, if it is a page of this site.
-fn page_target(next: &str, public_url: &Origin) -> Option<String> {
+pub(crate) fn page_target(next: &str, public_url: &Origin) -> Option<String> {
     let target = local_target(next, public_url)?;
     // The routes compare the decoded path.
     let path = RequestPath::new(target.parse::<Uri>().ok()?);

@@ -82,6 +82,9 @@ missing_debian_packages() {
         have "${CHROMEDRIVER:-chromedriver}" || printf '%s\n' chromium-driver
         have node || printf '%s\n' nodejs
         have npm || printf '%s\n' npm
+        have caddy || printf '%s\n' caddy
+        # Debian installs it outside of a user's PATH.
+        have nginx || [[ -x /usr/sbin/nginx ]] || printf '%s\n' nginx
     fi
     if needed deny sqlite postgres schemathesis; then
         have_venv || printf '%s\n' python3 python3-venv
@@ -132,10 +135,13 @@ apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3 \
         install --yes --no-install-recommends "$@" >"$scratch/apt.log" 2>&1 || status=$?
     as_root rm -f "$settings"
-    # The package starts a service, which the tests do not use.
-    if [[ " $* " == *" pgbouncer "* && -d /run/systemd/system ]]; then
-        as_root systemctl disable --quiet --now pgbouncer
-    fi
+    # These packages start services, which the tests do not use.
+    local service
+    for service in pgbouncer nginx caddy; do
+        if [[ " $* " == *" $service "* && -d /run/systemd/system ]]; then
+            as_root systemctl disable --quiet --now "$service"
+        fi
+    done
     if ((status != 0)); then
         tail -n 30 "$scratch/apt.log" >&2
     fi

@@ -1,16 +1,24 @@
 //! Access tokens of requests, from the `Authorization` header and from the policy's cookie.
 
 use actix_web::HttpRequest;
+use diesel::QueryResult;
 
 use super::ApiError;
+use super::api_user::ApiUser;
 use super::error::Unauthorized;
-use crate::accounts::User;
+use crate::accounts::{User, group_names};
 use crate::audit::{AuditEvent, RefusedKey};
+use crate::clock::Timestamp;
 use crate::database_epoch::warn_of_unknown;
-use crate::db::{Database, DbError};
+use crate::db::{Conn, Database, DbError};
+use crate::ids::WorkosSid;
 use crate::middleware::device;
+use crate::sessions::{Impersonator, SessionFacts};
 use crate::state::AppState;
-use crate::tokens::{TokenClaims, TokenError, TokenKind, TokenStatus, TokenSubject, token_status};
+use crate::tokens::{
+    TokenClaims, TokenError, TokenKind, TokenStatus, TokenSubject, session_of_access_token,
+    token_status,
+};
 
 /// Verifies the access token of a request, which must name a user.
 pub(super) fn read(
@@ -25,6 +33,9 @@ pub(super) fn read(
         count_forged(app, request, token);
         Unauthorized::AccessToken(error)
     })?;
+    if claims.is_forwarded() {
+        return Err(Unauthorized::AccessToken(TokenError::Invalid));
+    }
     match claims.user_id {
         Some(_) => Ok(claims),
         None => Err(Unauthorized::NoUser),
@@ -42,16 +53,62 @@ pub(super) fn count_forged(app: &AppState, request: &HttpRequest, token: &str) {
 }
 
 /// The user that a verified access token names, unless the token has been revoked meanwhile.
-pub(super) async fn load_user(database: &Database, claims: TokenClaims) -> Result<User, ApiError> {
+pub(super) async fn load_user(
+    database: &Database,
+    claims: TokenClaims,
+    now: Timestamp,
+) -> Result<ApiUser, ApiError> {
     let asked = claims.clone();
-    let behind = database
-        .read(move |conn| Ok::<_, DbError>(TokenSubject::read(conn, &asked)?))
+    let rows = database
+        .read(move |conn| Ok::<_, DbError>(TokenRows::read(conn, &asked, now)?))
         .await?;
-    check_subject(&claims, behind)
+    rows.user(&claims)
+}
+
+/// What the database says about a verified access token.
+pub(super) struct TokenRows {
+    pub(super) subject: TokenSubject,
+    session: Option<(SessionFacts, Option<WorkosSid>)>,
+    groups: Vec<String>,
+}
+
+impl TokenRows {
+    pub(super) fn read(conn: &mut Conn, claims: &TokenClaims, now: Timestamp) -> QueryResult<Self> {
+        let subject = TokenSubject::read(conn, claims)?;
+        let (session, groups) = match &subject.user {
+            Some(user) => (
+                session_of_access_token(conn, claims, user, now)?,
+                group_names(conn, user.id)?,
+            ),
+            None => (None, Vec::new()),
+        };
+        Ok(Self {
+            subject,
+            session,
+            groups,
+        })
+    }
+
+    /// The user, unless the token has been revoked.
+    pub(super) fn user(self, claims: &TokenClaims) -> Result<ApiUser, ApiError> {
+        let (facts, sid) = self.session.unwrap_or_default();
+        // Another program's claim means nothing here.
+        let actor = claims.act.as_ref().filter(|_| claims.ver.is_some());
+        Ok(ApiUser {
+            user: check_subject(claims, self.subject)?,
+            groups: self.groups,
+            facts,
+            sid,
+            impersonator: actor.map(|actor| Impersonator {
+                email: actor.sub.clone(),
+                reason: None,
+            }),
+        })
+    }
 }
 
 /// The user among the rows that a verified access token names, unless the token has been revoked.
-pub(super) fn check_subject(claims: &TokenClaims, behind: TokenSubject) -> Result<User, ApiError> {
+fn check_subject(claims: &TokenClaims, behind: TokenSubject) -> Result<User, ApiError> {
     if behind.user.is_none() && claims.ver.is_some() {
         warn_of_unknown("the account of an access token");
     }

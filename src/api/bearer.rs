@@ -6,20 +6,17 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
+use super::api_user::ApiUser;
 use super::error::Unauthorized;
 use super::{ApiError, access_token, auth_cookie, cookie_tokens};
-use crate::accounts::User;
+use crate::accounts::{User, group_names};
 use crate::db::DbError;
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, SessionOver};
 use crate::origin::Origin;
-use crate::sessions::BrowserSession;
+use crate::sessions::{BrowserSession, SessionFacts};
 use crate::settings::ApiSettings;
 use crate::state::AppState;
-
-/// The user of the access token in the `Authorization` header, else of the access token in the policy
-/// cookie, else of the browser session. Without any of them the response is 401.
-pub struct ApiUser(pub User);
 
 impl FromRequest for ApiUser {
     type Error = ApiError;
@@ -29,32 +26,54 @@ impl FromRequest for ApiUser {
         let request = request.clone();
         async move {
             let app = AppState::of(&request).map_err(Error::from)?;
-            if let Some(token) = bearer_token(&request, &app.settings.api)? {
-                let claims = access_token::read(&app, &request, &token)?;
-                let user = access_token::load_user(&app.database, claims);
-                return user.await.map(Self);
-            }
-            if let Some(token) = auth_cookie::access_token(&request, &app.settings.api) {
-                let Ok(session) = BrowserSession::extract(&request).await;
-                let user = cookie_tokens::authenticate(&request, &session, &app, &token);
-                return user.await.map(Self);
+            if let Some(user) = user_of_token(&request, &app).await? {
+                return Ok(user);
             }
             let MaybeUser(state) = MaybeUser::extract(&request).await?;
             let state = state.ok_or_else(|| not_signed_in(&request, &app.settings.public_url))?;
-            let user = app
+            let impersonator = state.impersonator.clone();
+            let (user, session, groups) = app
                 .database
                 .read(move |conn| {
                     let user = User::of_session(conn, &state.session_id, state.user_id)?;
-                    Ok::<_, DbError>(user)
+                    let session = SessionFacts::of(conn, &state.session_id, state.user_id)?;
+                    let groups = group_names(conn, state.user_id)?;
+                    Ok::<_, DbError>((user, session, groups))
                 })
                 .await?;
+            let (facts, sid) = session.unwrap_or_default();
             match user.filter(|user| user.is_active) {
-                Some(user) => Ok(Self(user)),
+                Some(user) => Ok(Self {
+                    user,
+                    groups,
+                    facts,
+                    sid,
+                    impersonator,
+                }),
                 None => Err(Unauthorized::NotProvided.into()),
             }
         }
         .boxed_local()
     }
+}
+
+/// The user of the access token in the `Authorization` header, else of that in the policy cookie; `None` without a
+/// token.
+pub(crate) async fn user_of_token(
+    request: &HttpRequest,
+    app: &AppState,
+) -> Result<Option<ApiUser>, ApiError> {
+    if let Some(token) = bearer_token(request, &app.settings.api)? {
+        let claims = access_token::read(app, request, &token)?;
+        let user = access_token::load_user(&app.database, claims, app.clock.now());
+        return user.await.map(Some);
+    }
+    if let Some(token) = auth_cookie::access_token(request, &app.settings.api) {
+        let Ok(session) = BrowserSession::extract(request).await;
+        let user = cookie_tokens::authenticate(request, &session, app, &token);
+        return user.await.map(Some);
+    }
+    Ok(None)
 }
 
 /// The 401 of a request without a browser session, or whose browser session has ended.

@@ -3,9 +3,10 @@
 
 use actix_web::{HttpMessage, HttpRequest};
 
+use super::access_token::TokenRows;
+use super::api_user::ApiUser;
 use super::error::Unauthorized;
 use super::{ApiError, access_token};
-use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::http::session_user::SessionOver;
@@ -45,7 +46,7 @@ pub async fn authenticate(
     session: &BrowserSession,
     app: &AppState,
     token: &str,
-) -> Result<User, ApiError> {
+) -> Result<ApiUser, ApiError> {
     let now = app.clock.now();
     let open = open_session(request, session, app)?;
     if let Some(state) = session.peek(now) {
@@ -56,15 +57,15 @@ pub async fn authenticate(
     }
     let claims = access_token::read(app, request, token)?;
     let asked = claims.clone();
-    let (subject, belongs) = app
+    let (rows, belongs) = app
         .database
         .read(move |conn| {
-            let subject = TokenSubject::read(conn, &asked)?;
+            let rows = TokenRows::read(conn, &asked, now)?;
             let belongs = match &open {
-                Some(id) => belongs_to(conn, (&asked, &subject), id, now)?,
+                Some(id) => belongs_to(conn, (&asked, &rows.subject), id, now)?,
                 None => true,
             };
-            Ok::<_, DbError>((subject, belongs))
+            Ok::<_, DbError>((rows, belongs))
         })
         .await?;
     if !belongs {
@@ -72,7 +73,7 @@ pub async fn authenticate(
         session.remove_foreign_tokens();
         return Err(Unauthorized::AccessToken(TokenError::Invalid).into());
     }
-    access_token::check_subject(&claims, subject)
+    rows.user(&claims)
 }
 
 /// Whether an access token belongs to this session. Another program's token knows no session, so its

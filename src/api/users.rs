@@ -2,25 +2,20 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::bearer::ApiUser;
+use super::api_user::ApiUser;
 use super::wire::CurrentUserJson;
 use super::{ApiError, json_ok};
-use crate::accounts::group_names;
-use crate::db::DbError;
 use crate::error::Error;
 use crate::state::AppState;
 
 /// `GET /api/users/me`: the signed-in user.
-pub async fn me(
-    ApiUser(user): ApiUser,
-    app: web::Data<AppState>,
-) -> Result<HttpResponse, ApiError> {
-    let id = user.id;
-    let groups = app
-        .database
-        .read(move |conn| group_names(conn, id).map_err(DbError::from))
-        .await?;
-    json_ok(&CurrentUserJson::new(user, groups))
+pub async fn me(user: ApiUser, app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+    let organization = user.facts.organization_id.as_ref();
+    let organization_name = match (&user.user.workos_user_id, organization) {
+        (Some(workos_id), Some(id)) => app.memberships.name_of(workos_id, id).await,
+        _ => None,
+    };
+    json_ok(&CurrentUserJson::new(user, organization_name))
 }
 
 /// Other methods on `/api/users/me`. Authentication comes before the method check, as in Django REST

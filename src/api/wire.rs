@@ -4,8 +4,12 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
+use super::api_user::ApiUser;
 use crate::accounts::{User, UserKey};
+use crate::ids::OrganizationId;
+use crate::sessions::Impersonator;
 use crate::workos::Organization;
 
 /// A user.
@@ -35,15 +39,49 @@ pub struct CurrentUserJson {
     #[serde(flatten)]
     pub(super) user: UserJson,
     pub(super) email_verified: bool,
+    pub(super) picture_url: Option<String>,
+    pub(super) organization_id: Option<OrganizationId>,
+    /// `None` too if WorkOS cannot be asked.
+    pub(super) organization_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) role: Option<String>,
+    pub(super) roles: Vec<String>,
+    pub(super) permissions: Vec<String>,
+    pub(super) entitlements: Vec<String>,
+    pub(super) feature_flags: Vec<String>,
+    pub(super) claims: Map<String, Value>,
+    pub(super) impersonator: Option<Impersonator>,
+    pub(super) is_staff: bool,
+    pub(super) is_superuser: bool,
     pub(super) groups: Vec<String>,
 }
 
 impl CurrentUserJson {
-    /// A user and the names of the user's groups.
-    pub(super) fn new(user: User, groups: Vec<String>) -> Self {
-        Self {
+    /// A user, and the name of the session's organisation.
+    pub(super) fn new(user: ApiUser, organization_name: Option<String>) -> Self {
+        let ApiUser {
+            user,
             groups,
+            facts,
+            impersonator,
+            ..
+        } = user;
+        let workos = facts.workos;
+        Self {
             email_verified: user.email_verified,
+            picture_url: user.picture_url.clone(),
+            organization_id: facts.organization_id,
+            organization_name,
+            role: facts.role,
+            roles: workos.roles,
+            permissions: workos.permissions,
+            entitlements: workos.entitlements,
+            feature_flags: workos.feature_flags,
+            claims: workos.claims,
+            impersonator,
+            is_staff: user.is_staff,
+            is_superuser: user.is_superuser,
+            groups,
             user: user.into(),
         }
     }

@@ -79,6 +79,8 @@ diesel::table! {
         organization_id -> Nullable<Text>,
         /// The user's role in the organisation.
         role -> Nullable<Text>,
+        /// What else WorkOS says of the session, as JSON.
+        workos_facts -> Nullable<Text>,
         /// When the session is due for renewal.
         renew_after -> Nullable<Timestamp>,
         /// When the lease of the process that renews the session expires.

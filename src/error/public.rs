@@ -191,6 +191,15 @@ impl Error {
                 retry_seconds(Some(*retry_after)),
             )
             .with_action("Your account", "/account".to_owned()),
+            Self::NotPermitted(missing) => PublicError {
+                code: Some("permission_denied"),
+                ..PublicError::new(
+                    StatusCode::FORBIDDEN,
+                    "You do not have access",
+                    format!("This needs {missing}, which your session does not have. If you have it in another organisation, switch to that one; otherwise ask your administrator."),
+                )
+            }
+            .with_action("Your account", "/account".to_owned()),
             Self::Impersonated => PublicError::new(
                 StatusCode::FORBIDDEN,
                 "Not in an impersonated session",

@@ -1,25 +1,36 @@
 //! The signed-in user of a browser session, as extractors. A session that is due is renewed by the
 //! extractor, so that no handler can forget it.
 
+use std::sync::Arc;
+
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, InternalError};
+use crate::ids::OrganizationId;
+use crate::known_sessions::KnownSession;
 use crate::middleware::device;
 use crate::renewal::{RenewalRequest, SessionStatus};
 use crate::sessions::{
-    BrowserSession, RevocationCache, RevocationStatus, SessionState, UpdatedSession,
+    BrowserSession, Impersonator, RevocationCache, RevocationStatus, SessionState, UpdatedSession,
 };
 use crate::state::AppState;
 
 /// The signed-in user, if there is one.
 pub struct MaybeUser(pub Option<SessionState>);
 
-/// The signed-in user. Without one, the response redirects to the log-in, which returns to this page.
-pub struct SessionUser(pub SessionState);
+/// The signed-in user, and what the session knows besides. Without a user, the response redirects to the log-in,
+/// which returns to this page; it is 503 if the facts are not cached and the database cannot be read.
+pub struct SessionUser {
+    /// The user and the session.
+    pub state: SessionState,
+    /// The organisation, the role, and what else WorkOS says.
+    pub known: Arc<KnownSession>,
+}
 
 /// The signed-in user according to the cookie and the local list of ended sessions, without asking
 /// WorkOS: for routes that must work while WorkOS is unavailable, such as signing out.
@@ -38,6 +49,53 @@ impl SessionOver {
     /// The mark of this request, if its session has ended.
     pub fn of(request: &HttpRequest) -> Option<Self> {
         request.extensions().get::<Self>().copied()
+    }
+}
+
+impl SessionUser {
+    /// The organisation of the session.
+    pub fn organization_id(&self) -> Option<&OrganizationId> {
+        self.known.facts.organization_id.as_ref()
+    }
+
+    /// The user's role in the organisation.
+    pub fn role(&self) -> Option<&str> {
+        self.known.facts.role.as_deref()
+    }
+
+    /// All roles of the user in the organisation.
+    pub fn roles(&self) -> &[String] {
+        &self.known.facts.workos.roles
+    }
+
+    /// The permissions of the roles.
+    pub fn permissions(&self) -> &[String] {
+        &self.known.facts.workos.permissions
+    }
+
+    /// The entitlements of the organisation.
+    pub fn entitlements(&self) -> &[String] {
+        &self.known.facts.workos.entitlements
+    }
+
+    /// The feature flags that are on for the user or the organisation.
+    pub fn feature_flags(&self) -> &[String] {
+        &self.known.facts.workos.feature_flags
+    }
+
+    /// The claims of WorkOS's access token that `WORKOS_CLAIMS` names.
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.known.facts.workos.claims
+    }
+
+    /// The impersonator, in an impersonated session.
+    pub fn impersonator(&self) -> Option<&Impersonator> {
+        self.state.impersonator.as_ref()
+    }
+
+    /// When the user last entered credentials; `None` if nothing says when.
+    pub fn auth_time(&self) -> Option<Timestamp> {
+        self.state.auth_time
     }
 }
 
@@ -61,9 +119,12 @@ impl FromRequest for SessionUser {
             let state = current(&request).await?;
             let target = request.uri().path_and_query();
             let next = target.map_or("/", |target| target.as_str());
-            state
-                .map(Self)
-                .ok_or_else(|| login_required(&request, next))
+            let state = state.ok_or_else(|| login_required(&request, next))?;
+            let app = AppState::of(&request)?;
+            let known = app.known_sessions.of(&state).await?;
+            // Without a row the session was deleted a moment ago.
+            let known = known.ok_or_else(|| login_required(&request, next))?;
+            Ok(Self { state, known })
         }
         .boxed_local()
     }
@@ -141,7 +202,6 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
     }
     let renewal = RenewalRequest {
         session_id: state.session_id.clone(),
-        organization_id: state.organization_id.clone(),
         switch_to: None,
         device: device(request, &app.settings.trusted_proxies),
     };

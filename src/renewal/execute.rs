@@ -20,7 +20,7 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
 use crate::random::random_fraction;
 use crate::sealing::SealError;
-use crate::sessions::{Confirmation, LeaseCondition, RenewalFailure, SessionRow};
+use crate::sessions::{Confirmation, LeaseCondition, RenewalFailure, SessionFacts, SessionRow};
 use crate::sign_out::end_session;
 use crate::tokens::RefreshTokenRow;
 use crate::workos::{Authentication, RenewalPermit, WorkosError};
@@ -130,6 +130,7 @@ impl<'a> LeasedRenewal<'a> {
             // A response that names no organisation is about the requested one.
             organization_id: authentication.organization_id.or(requested),
             role: authentication.role,
+            workos_facts: Some(authentication.facts.to_json()),
             confirmed_until: Some(until),
             renew_after: Some(renew_after(until, now)),
             renewal_failures: 0,
@@ -143,7 +144,13 @@ impl<'a> LeasedRenewal<'a> {
     ) -> Result<Option<SessionStatus>, RenewalError> {
         self.context.refused.forget(&self.row.id);
         let profile = WorkosProfile::from(&authentication.user);
+        let workos_facts = authentication.facts.clone();
         let confirmation = self.confirmation(authentication)?;
+        let facts = SessionFacts {
+            organization_id: confirmation.organization_id.clone(),
+            role: confirmation.role.clone(),
+            workos: workos_facts,
+        };
         let now = self.context.clock.now();
         let switches = self.request.switch_to.is_some();
         let device = self.request.device.clone();
@@ -158,10 +165,11 @@ impl<'a> LeasedRenewal<'a> {
             if !SessionRow::claim_refresh_token(conn, &row)? {
                 return Ok(None);
             }
+            let changes_facts = facts.would_change(conn, &row)?;
             SessionRow::confirm(conn, &row.id, &confirmation)?;
             let renew_again = expire_if_generation_changed(conn, &row, now)?;
-            // The cookies from before the switch name the old organisation and must be updated.
-            let new_generation = match switches {
+            // The other replicas have the old facts in memory.
+            let new_generation = match switches || changes_facts {
                 true => SessionRow::increment_generation(conn, &row.id, now)?,
                 false => None,
             };
@@ -245,7 +253,7 @@ impl<'a> LeasedRenewal<'a> {
         }
         match policy::decide(&self.row, now, self.context.grace(&self.row)) {
             RenewalDecision::Renew | RenewalDecision::Wait => Ok(None),
-            decision => decided(decision, self.request, self.row, self.user, now).map(Some),
+            decision => decided(decision, &self.row, self.user, now).map(Some),
         }
     }
 

@@ -130,7 +130,6 @@ impl RenewalService {
         let context = &self.context;
         let request = RenewalRequest {
             session_id: row.id.clone(),
-            organization_id: None,
             switch_to: None,
             device: ClientDevice::default(),
         };

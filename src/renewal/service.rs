@@ -233,7 +233,7 @@ impl RenewalService {
                     match context.workos.admit_renewal(user.id).await {
                         RenewalAdmission::Refused(retry_in) => {
                             let decision = policy::decide_in_outage(&row, now, grace, retry_in);
-                            return decided(decision, request, row, user, now);
+                            return decided(decision, &row, user, now);
                         }
                         RenewalAdmission::Admitted(permit) => {
                             report(permit.is_likely_to_fail());
@@ -256,7 +256,7 @@ impl RenewalService {
                     let id = &request.session_id;
                     log::debug!("a check of session {id} waits for a renewal");
                 }
-                decision => return decided(decision, request, row, user, now),
+                decision => return decided(decision, &row, user, now),
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }

@@ -18,8 +18,6 @@ use crate::workos::ClientDevice;
 pub struct RenewalRequest {
     /// The session.
     pub session_id: SessionId,
-    /// The organisation named in the session's cookie.
-    pub organization_id: Option<OrganizationId>,
     /// The organisation to switch to.
     pub switch_to: Option<OrganizationId>,
     /// The client's device, for WorkOS Radar.
@@ -27,15 +25,12 @@ pub struct RenewalRequest {
 }
 
 impl RenewalRequest {
-    /// The organisation of the renewed session: the requested one, or else the row's, or else the
-    /// cookie's. The row of a session from an earlier version may have none.
+    /// The organisation of the renewed session: the requested one, or else the row's.
     pub(super) fn target_organization<'a>(
         &'a self,
         row: &'a SessionRow,
     ) -> Option<&'a OrganizationId> {
-        let wanted = self.switch_to.as_ref();
-        let known = wanted.or(row.organization_id.as_ref());
-        known.or(self.organization_id.as_ref())
+        self.switch_to.as_ref().or(row.organization_id.as_ref())
     }
 }
 
@@ -57,23 +52,16 @@ pub enum SessionStatus {
 pub struct RenewedSession {
     pub(super) user: User,
     pub(super) organization_id: Option<OrganizationId>,
-    pub(super) role: Option<String>,
     pub(super) renew_after: Timestamp,
     pub(super) generation: i32,
 }
 
 impl RenewedSession {
     /// The state stored in `row`, to be checked again after `renew_after`.
-    pub(super) fn from_row(
-        request: &RenewalRequest,
-        row: SessionRow,
-        user: User,
-        renew_after: Timestamp,
-    ) -> Self {
+    pub(super) fn from_row(row: &SessionRow, user: User, renew_after: Timestamp) -> Self {
         Self {
-            organization_id: request.target_organization(&row).cloned(),
             user,
-            role: row.role,
+            organization_id: row.organization_id.clone(),
             renew_after,
             generation: row.generation,
         }
@@ -89,7 +77,6 @@ impl RenewedSession {
         Self {
             user,
             organization_id: confirmation.organization_id.clone(),
-            role: confirmation.role.clone(),
             renew_after: confirmation.renew_after.unwrap_or(now),
             generation,
         }
@@ -107,8 +94,6 @@ impl RenewedSession {
             first_name: user.first_name,
             last_name: user.last_name,
             picture_url: user.picture_url,
-            organization_id: self.organization_id.clone(),
-            role: self.role.clone(),
             renew_after: self.renew_after,
             generation: self.generation,
             checked_at: Some(now),
@@ -139,14 +124,13 @@ pub(super) type RenewalResult = Result<SessionStatus, RenewalError>;
 /// The status of a session that is not renewed now.
 pub(super) fn decided(
     decision: RenewalDecision,
-    request: &RenewalRequest,
-    row: SessionRow,
+    row: &SessionRow,
     user: User,
     now: Timestamp,
 ) -> RenewalResult {
     match decision {
         RenewalDecision::Continue { check_again_at } => {
-            let current = RenewedSession::from_row(request, row, user, check_again_at);
+            let current = RenewedSession::from_row(row, user, check_again_at);
             Ok(SessionStatus::Valid(Arc::new(current)))
         }
         RenewalDecision::Unavailable { until } => {

@@ -165,7 +165,6 @@ impl TokenRefreshService {
         };
         let renewal = RenewalRequest {
             session_id,
-            organization_id: None,
             switch_to: None,
             device: request.device.clone(),
         };

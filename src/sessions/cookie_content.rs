@@ -1,4 +1,5 @@
-//! The content of the encrypted session cookie: who is signed in, how, and until when.
+//! The content of the encrypted session cookie: who is signed in, how, and until when. What the user may do is read
+//! from the row; see [`SessionFacts`](super::SessionFacts).
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Timestamp;
-use crate::ids::{OrganizationId, SessionId, UserId};
+use crate::ids::{SessionId, UserId};
 
 /// The only key of actix-session's map.
 pub(super) const STATE_KEY: &str = "who";
@@ -45,12 +46,6 @@ pub struct SessionState {
     /// The address of the user's picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture_url: Option<String>,
-    /// The organisation of the session.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub organization_id: Option<OrganizationId>,
-    /// The user's role in the organisation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
     /// How the user signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authentication_method: Option<AuthenticationMethod>,
@@ -112,7 +107,7 @@ impl SessionState {
     /// and emails a maximum.
     fn drop_optional_fields(&mut self) -> Result<Vec<&'static str>, serde_json::Error> {
         type OptionalField = (&'static str, fn(&mut SessionState));
-        const FIELDS: [OptionalField; 8] = [
+        const FIELDS: [OptionalField; 6] = [
             ("picture_url", |state| state.picture_url = None),
             ("impersonator.reason", |state| {
                 if let Some(impersonator) = &mut state.impersonator {
@@ -124,8 +119,6 @@ impl SessionState {
             ("authentication_method", |state| {
                 state.authentication_method = None;
             }),
-            ("role", |state| state.role = None),
-            ("organization_id", |state| state.organization_id = None),
             ("workos_user_id", |state| state.workos_user_id = None),
         ];
         let mut dropped = Vec::new();
@@ -187,8 +180,6 @@ mod tests {
             first_name: "Ada".to_owned(),
             last_name: "Example".to_owned(),
             picture_url: Some("https://pictures.example.com/ada.png".to_owned()),
-            organization_id: Some("org_1".into()),
-            role: Some("admin".to_owned()),
             authentication_method: Some(AuthenticationMethod::Password),
             impersonator: Some(Impersonator {
                 email: "support@example.com".to_owned(),
@@ -227,8 +218,6 @@ mod tests {
         worst.email = "\"".repeat(254);
         worst.first_name = long.clone();
         worst.last_name = long.clone();
-        worst.role = Some(long.clone());
-        worst.organization_id = Some(long.clone().into());
         worst.workos_user_id = Some(long.clone());
         worst.picture_url = Some(long.clone());
         worst.authentication_method = Some(long.clone().into());
@@ -254,8 +243,9 @@ mod tests {
     fn a_state_of_an_earlier_version_is_read() {
         let text = serde_json::to_string(&state()).unwrap();
         let earlier = text.replace("\"generation\":1", "\"marks\":1");
+        // Organisation and role were in the cookie.
+        let earlier = earlier.replacen('{', r#"{"organization_id":"org_1","role":"admin","#, 1);
         let earlier = earlier.replace("\"epoch\":281474976710655,", "");
-        assert_eq!(text.len() - earlier.len(), 29);
         let expected = SessionState {
             epoch: 0,
             ..state()

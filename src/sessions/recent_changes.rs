@@ -5,19 +5,19 @@
 
 use diesel::prelude::*;
 
+use super::fingerprint::{SessionFingerprint, fingerprint};
 use super::generation::SessionGeneration;
 use super::sql_ended_sessions::tombstones;
 use crate::clock::Timestamp;
 use crate::database_epoch::DatabaseEpoch;
 use crate::db::schema::sessions;
 use crate::db::{Conn, DbError, database_now};
-use crate::ids::SessionId;
 
 /// What one reading returns.
 #[derive(Debug)]
 pub(super) struct RecentChanges {
-    /// Ids and cookie expiry of revoked sessions.
-    pub(super) revoked: Vec<(SessionId, Timestamp)>,
+    /// Fingerprints and cookie expiry of revoked sessions.
+    pub(super) revoked: Vec<(SessionFingerprint, Timestamp)>,
     /// The generations of open sessions.
     pub(super) generations: Vec<SessionGeneration>,
     /// The database's epoch.
@@ -38,22 +38,31 @@ impl RecentChanges {
         let since = since.filter(|since| *since <= read_at);
         // Read first: a cookie of this epoch is compared with rows that are at least as new.
         let epoch = DatabaseEpoch::read(conn)?.epoch;
-        let mut revoked = tombstones(conn, since, now)?;
-        let mut generations = Vec::new();
-        for (session, is_revoked) in changed_sessions(conn, since)? {
-            match is_revoked {
-                true => revoked.push((session.session_id, session.expires_at)),
-                false => generations.push(session),
-            }
-        }
-        revoked.retain(|(_, expires_at)| *expires_at > now);
-        generations.retain(|session| session.expires_at > now);
-        Ok(Self {
-            revoked,
-            generations,
+        let mut changes = Self {
+            revoked: tombstones(conn, since, now)?,
+            generations: Vec::new(),
             epoch,
             read_at,
-        })
+        };
+        changes.add(changed_sessions(conn, since)?, now);
+        Ok(changes)
+    }
+
+    fn add(
+        &mut self,
+        sessions: impl IntoIterator<Item = (SessionGeneration, bool)>,
+        now: Timestamp,
+    ) {
+        for (session, is_revoked) in sessions {
+            match is_revoked {
+                _ if session.expires_at <= now => {}
+                true => {
+                    let id = fingerprint(&session.session_id);
+                    self.revoked.push((id, session.expires_at));
+                }
+                false => self.generations.push(session),
+            }
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Confirmation {
     pub organization_id: Option<OrganizationId>,
     /// See [`SessionRow::role`].
     pub role: Option<String>,
+    /// [`WorkosFacts`](crate::workos_facts::WorkosFacts), as JSON.
+    pub workos_facts: Option<String>,
     /// See [`SessionRow::confirmed_until`].
     pub confirmed_until: Option<Timestamp>,
     /// See [`SessionRow::renew_after`].

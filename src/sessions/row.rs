@@ -79,6 +79,8 @@ pub struct NewSession {
     pub organization_id: Option<OrganizationId>,
     /// See [`SessionRow::role`].
     pub role: Option<String>,
+    /// [`WorkosFacts`](crate::workos_facts::WorkosFacts), as JSON.
+    pub workos_facts: Option<String>,
     /// The address that the user signed in from.
     pub ip_address: Option<String>,
     /// The browser, by [`truncate_user_agent`](super::truncate_user_agent).

@@ -4,26 +4,29 @@
 
 use diesel::prelude::*;
 
+use super::fingerprint::{SessionFingerprint, fingerprint};
 use crate::clock::Timestamp;
 use crate::db::schema::ended_sessions;
 use crate::db::{Conn, load_unlocked};
 use crate::ids::SessionId;
 
-/// Ids and cookie expiry of sessions with a tombstone that was written after `since`, by the database's clock, or
+/// Fingerprints and cookie expiry of sessions with a tombstone that was written after `since`, by the database's clock, or
 /// of all.
 pub(super) fn tombstones(
     conn: &mut Conn,
     since: Option<Timestamp>,
     now: Timestamp,
-) -> QueryResult<Vec<(SessionId, Timestamp)>> {
+) -> QueryResult<Vec<(SessionFingerprint, Timestamp)>> {
     // Without a condition on the expiry, by whose index the database could search instead.
     let since = since.unwrap_or(Timestamp::EPOCH);
-    let mut ended: Vec<(SessionId, Timestamp)> = ended_sessions::table
+    let ended: Vec<(SessionId, Timestamp)> = ended_sessions::table
         .filter(ended_sessions::noticed_at.gt(since))
         .select((ended_sessions::session_id, ended_sessions::expires_at))
         .load(conn)?;
-    ended.retain(|(_, expires_at)| *expires_at > now);
-    Ok(ended)
+    let current = ended.iter().filter(|(_, expires_at)| *expires_at > now);
+    Ok(current
+        .map(|(id, expires_at)| (fingerprint(id), *expires_at))
+        .collect())
 }
 
 /// Deletes up to `limit` tombstones of sessions whose cookies have expired.

@@ -4,10 +4,32 @@ use super::reader::Reader;
 
 const NAME: &str = "TOKEN_CLAIMS";
 const DEFAULT: &str = "org_id,role,permissions";
-const WANTED: &str = "names between commas, out of org_id, role, roles, permissions, entitlements, feature_flags, email, name and groups";
+const WANTED: &str = "names between commas, out of org_id, role, roles, permissions, entitlements, feature_flags, email, name, groups and the names in WORKOS_CLAIMS";
+const WORKOS_CLAIMS: &str = "WORKOS_CLAIMS";
+const WANTED_OF_WORKOS: &str = "names of claims of WorkOS's JWT template between commas; the claims that every token has, and those of TOKEN_CLAIMS, need not be named";
+/// The other claims that WorkOS's access tokens or ours have; a value of WorkOS's could be taken for ours.
+const RESERVED: [&str; 17] = [
+    "token_type",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "user_id",
+    "sid",
+    "ver",
+    "act",
+    "aud",
+    "iss",
+    "sub",
+    "amr",
+    "auth_time",
+    "vestibule",
+    "email_verified",
+    "forwarded",
+];
 
 /// A claim that an access token has for applications if `TOKEN_CLAIMS` names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApplicationClaim {
     /// The organisation of the session.
     OrganizationId,
@@ -27,10 +49,12 @@ pub enum ApplicationClaim {
     Name,
     /// The names of the account's groups in Django.
     Groups,
+    /// A claim of WorkOS's access token that `WORKOS_CLAIMS` names.
+    OfWorkos(String),
 }
 
 impl ApplicationClaim {
-    /// Every claim that `TOKEN_CLAIMS` may name.
+    /// Every claim that `TOKEN_CLAIMS` may name, besides those of `WORKOS_CLAIMS`.
     pub const ALL: [Self; 9] = [
         Self::OrganizationId,
         Self::Role,
@@ -44,7 +68,7 @@ impl ApplicationClaim {
     ];
 
     /// The name of the claim.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::OrganizationId => "org_id",
             Self::Role => "role",
@@ -55,6 +79,7 @@ impl ApplicationClaim {
             Self::Email => "email",
             Self::Name => "name",
             Self::Groups => "groups",
+            Self::OfWorkos(name) => name,
         }
     }
 
@@ -62,11 +87,25 @@ impl ApplicationClaim {
         Self::ALL.into_iter().find(|claim| claim.name() == name)
     }
 
-    /// The claims that the setting names. An empty value names none, unlike a variable that is unset.
-    pub(super) fn read_list(reader: &mut Reader<'_>) -> Vec<Self> {
+    /// The claims that the setting names, besides those of `WORKOS_CLAIMS` in `of_workos`. An empty value names
+    /// none, unlike a variable that is unset.
+    pub(super) fn read_list(reader: &mut Reader<'_>, of_workos: &[String]) -> Vec<Self> {
+        let parse = |name: &str| {
+            let own = || of_workos.iter().find(|one| *one == name).cloned();
+            Self::parse(name).or_else(|| own().map(Self::OfWorkos))
+        };
         match reader.or_nothing(NAME, DEFAULT, WANTED, |_| Some(())) {
-            Some(()) => reader.list(NAME, DEFAULT, WANTED, Self::parse),
+            Some(()) => reader.list(NAME, DEFAULT, WANTED, parse),
             None => Vec::new(),
         }
     }
+}
+
+/// The claims of WorkOS's access token to keep and pass on: `WORKOS_CLAIMS`.
+pub(super) fn read_workos_claims(reader: &mut Reader<'_>) -> Vec<String> {
+    reader.list(WORKOS_CLAIMS, "", WANTED_OF_WORKOS, |name| {
+        let is_taken = RESERVED.contains(&name) || ApplicationClaim::parse(name).is_some();
+        let is_plain = name.chars().all(|c| c.is_ascii_graphic());
+        (is_plain && !is_taken).then(|| name.to_owned())
+    })
 }

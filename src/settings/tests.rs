@@ -70,7 +70,7 @@ fn the_claims_of_access_tokens_are_chosen_by_name() {
         let claims = read(extra).unwrap().tokens.application_claims;
         claims
             .into_iter()
-            .map(ApplicationClaim::name)
+            .map(|claim| claim.name().to_owned())
             .collect::<Vec<_>>()
     };
     assert_eq!(names(&[]), ["org_id", "role", "permissions"]);
@@ -78,8 +78,21 @@ fn the_claims_of_access_tokens_are_chosen_by_name() {
     let all = "org_id, role,roles,permissions,entitlements,feature_flags,email,name,groups";
     assert_eq!(
         names(&[("TOKEN_CLAIMS", all)]),
-        ApplicationClaim::ALL.map(ApplicationClaim::name)
+        ApplicationClaim::ALL.map(|claim| claim.name().to_owned())
     );
+    let own = [
+        ("WORKOS_CLAIMS", "plan,urn:app:seats"),
+        ("TOKEN_CLAIMS", "plan,role"),
+    ];
+    assert_eq!(names(&own), ["plan", "role"]);
+    assert_eq!(read(&own).unwrap().workos.claims, ["plan", "urn:app:seats"]);
+    for taken in ["org_id", "permissions", "email", "ver", "sub"] {
+        let errors = read(&[("WORKOS_CLAIMS", taken)]).unwrap_err().invalid;
+        assert!(
+            errors[0].to_string().starts_with("WORKOS_CLAIMS: "),
+            "{errors:?}"
+        );
+    }
     for (value, wrong) in [
         ("role,Role", "Role"),
         ("org_id role", "org_id role"),

@@ -99,6 +99,7 @@ impl TokenSettings {
         reader: &mut Reader<'_>,
         secret_key: &SecretString,
         fallbacks: &[SecretString],
+        workos_claims: &[String],
     ) -> Self {
         let access_lifetime = access_lifetime(reader);
         let refresh_lifetime = lifetime(reader, "REFRESH_TOKEN_LIFETIME", REFRESH_TOKEN_LIFETIME);
@@ -141,7 +142,7 @@ impl TokenSettings {
                 (!is_python).then(|| text.to_owned())
             }),
             leeway: leeway(reader),
-            application_claims: ApplicationClaim::read_list(reader),
+            application_claims: ApplicationClaim::read_list(reader, workos_claims),
         }
     }
 }

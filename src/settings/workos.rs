@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 use url::Url;
 
+use super::application_claim::read_workos_claims;
 use super::reader::Reader;
 use super::values::{parse_http_url, parse_whole_url};
 use crate::origin::{Origin, is_https_or_loopback};
@@ -27,6 +28,8 @@ pub struct WorkosSettings {
     pub logout_return_to: Option<String>,
     /// The secret that WorkOS signs webhooks with; without one, webhooks are not accepted.
     pub webhook_secret: Option<SecretString>,
+    /// The claims of access tokens that are kept and passed on.
+    pub claims: Vec<String>,
 }
 
 impl WorkosSettings {
@@ -72,6 +75,7 @@ impl WorkosSettings {
                 "http(s) URLs between commas, such as https://api.workos.com",
                 parse_base_url,
             ),
+            claims: read_workos_claims(reader),
             api_key,
             client_id,
             api_base_url,

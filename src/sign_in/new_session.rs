@@ -20,6 +20,7 @@ use crate::sessions::{
 use crate::sign_out::{end_open_session, unused_sids};
 use crate::tokens::LONGEST_IMPERSONATION;
 use crate::workos::{Authentication, ClientDevice};
+use crate::workos_facts::WorkosFacts;
 
 /// The values of a new session that are known before its account is.
 #[derive(Clone, Debug)]
@@ -46,6 +47,7 @@ pub(super) struct WorkosValues {
     pub(super) confirmed_until: Option<Timestamp>,
     pub(super) organization_id: Option<OrganizationId>,
     pub(super) role: Option<String>,
+    pub(super) facts: Option<WorkosFacts>,
     /// The email address of the impersonator.
     pub(super) impersonator: Option<String>,
 }
@@ -94,6 +96,7 @@ impl SessionDraft {
             confirmed_until,
             organization_id,
             role,
+            facts,
             impersonator,
         } = self.workos;
         NewSession {
@@ -109,6 +112,7 @@ impl SessionDraft {
             expires_at: self.expires_at,
             organization_id,
             role,
+            workos_facts: facts.as_ref().map(WorkosFacts::to_json),
             ip_address: self.device.ip_address,
             user_agent: truncate_user_agent(self.device.user_agent.as_deref()),
             impersonator,
@@ -153,6 +157,7 @@ impl WorkosValues {
             confirmed_until: authentication.access_token_expires_at.map(Timestamp::from),
             organization_id: authentication.organization_id.clone(),
             role: authentication.role.clone(),
+            facts: Some(authentication.facts.clone()),
             impersonator: impersonator.map(|impersonator| impersonator.email.clone()),
         }
     }
@@ -223,8 +228,6 @@ pub(super) fn local_state(user: User, row: &NewSession, epoch: i64) -> SessionSt
         first_name: user.first_name,
         last_name: user.last_name,
         picture_url: user.picture_url,
-        organization_id: None,
-        role: None,
         authentication_method: None,
         impersonator: None,
         signed_in_at: row.created_at,

@@ -66,8 +66,6 @@ impl SignInService {
                 email,
                 reason: None,
             }),
-            organization_id: session.organization_id.clone(),
-            role: session.role.clone(),
             // The next request reads the row, which may have changed since.
             renew_after: now,
             ..local_state(user, &session, self.services.revocations.epoch())

@@ -194,8 +194,6 @@ impl SignInService {
         };
         self.previous_has_ended(previous.as_ref(), now);
         Ok(SessionState {
-            organization_id: authentication.organization_id,
-            role: authentication.role,
             authentication_method: authentication.authentication_method,
             impersonator: authentication.impersonator.map(Impersonator::from),
             renew_after: renewal::renew_after(confirmed_until, now),

@@ -10,7 +10,7 @@ use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::refresh_tokens;
-use crate::ids::UserId;
+use crate::ids::{UserId, WorkosSid};
 use crate::workos::ClientDevice;
 
 /// The families that an access token may belong to: at most one, unless two random numbers agree.
@@ -70,6 +70,25 @@ pub(super) fn family_is_revoked(
         Some(range) => range.is_revoked(conn),
         None => Ok(false),
     }
+}
+
+/// The current WorkOS session of the family of this user's access token.
+pub(super) fn sid_of_family(
+    conn: &mut Conn,
+    claims: &TokenClaims,
+    user_id: UserId,
+) -> QueryResult<Option<WorkosSid>> {
+    let Some(range) = FamilyRange::of(claims, user_id) else {
+        return Ok(None);
+    };
+    let sids = refresh_tokens::table
+        .filter(refresh_tokens::family.between(&range.first, &range.last))
+        .filter(refresh_tokens::family.like(&range.pattern))
+        .filter(refresh_tokens::user_id.eq(range.user_id))
+        .filter(refresh_tokens::consumed_at.is_null())
+        .select(refresh_tokens::sid);
+    let sid: Option<Option<WorkosSid>> = sids.first(conn).optional()?;
+    Ok(sid.flatten())
 }
 
 /// Revokes the family of an access token, inside the transaction that ends what the token was given out

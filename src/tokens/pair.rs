@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::application_claims::read_application_claims;
+use super::application_claims::{EMAIL_VERIFIED, read_application_claims};
 use super::claims::{Actor, TokenClaims, TokenKind};
 use super::jti::{new_access_jti, new_jti};
 use super::refresh_token::RefreshTokenRow;
@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::ids::{SessionId, WorkosSid};
 use crate::sessions::TokenSession;
+use crate::settings::ApplicationClaim;
 
 /// An access and a refresh token.
 #[derive(Clone, PartialEq, Eq)]
@@ -120,6 +121,9 @@ impl Tokens {
         let mut other = refresh.other.clone();
         for claim in &self.application_claims {
             other.remove(claim.name());
+            if *claim == ApplicationClaim::Email {
+                other.remove(EMAIL_VERIFIED);
+            }
         }
         other.extend(application);
         let exp = now.plus(self.access_lifetime).seconds();

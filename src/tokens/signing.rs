@@ -40,7 +40,7 @@ pub struct Tokens {
     keys: TokenKeys,
     provenance: Provenance,
     issuer: Option<String>,
-    audiences: Vec<String>,
+    pub(super) audiences: Vec<String>,
     leeway: TimeDelta,
     pub(super) access_lifetime: TimeDelta,
     pub(super) refresh_lifetime: TimeDelta,
@@ -82,10 +82,19 @@ impl Tokens {
     }
 
     /// Signs claims, with the issuer and the audience of the settings.
-    pub(super) fn sign(&self, mut claims: TokenClaims) -> Result<String, IssueError> {
+    pub(super) fn sign(&self, claims: TokenClaims) -> Result<String, IssueError> {
+        self.sign_for(claims, &self.audiences)
+    }
+
+    /// Signs claims, with the issuer of the settings and these audiences.
+    pub(super) fn sign_for(
+        &self,
+        mut claims: TokenClaims,
+        audiences: &[String],
+    ) -> Result<String, IssueError> {
         self.provenance.bind(&mut claims);
         claims.iss.clone_from(&self.issuer);
-        claims.aud = match &*self.audiences {
+        claims.aud = match audiences {
             [] => None,
             [one] => Some(one.as_str().into()),
             several => Some(several.into()),

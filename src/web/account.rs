@@ -20,10 +20,12 @@ use crate::clock::Clock;
 use crate::db::{Database, DbError};
 use crate::error::Error;
 use crate::http::recent_session::{is_recent, log_in_again_url};
-use crate::http::session_user::SessionUser;
+use crate::http::session_user::{MaybeUser, login_required};
+use crate::ids::OrganizationId;
+use crate::known_sessions::{KnownSession, KnownSessions};
 use crate::memberships::Memberships;
 use crate::oidc::ProviderName;
-use crate::sessions::{BrowserSession, SessionState};
+use crate::sessions::{BrowserSession, SessionFacts, SessionState};
 use crate::settings::PasswordLogin;
 use crate::state::AppState;
 use crate::workos::OrganizationList;
@@ -42,10 +44,13 @@ const AUTHENTICATOR_REMOVED: Notice<'static> = Notice {
 /// password.
 pub async fn account(
     request: HttpRequest,
-    SessionUser(user): SessionUser,
+    MaybeUser(user): MaybeUser,
     session: BrowserSession,
     view: AccountView,
 ) -> Result<HttpResponse, Error> {
+    let target = request.uri().path_and_query();
+    let next = target.map_or("/account", |target| target.as_str());
+    let user = user.ok_or_else(|| login_required(&request, next))?;
     view.page(&user, &session, &[], Some(&request)).await
 }
 
@@ -53,6 +58,7 @@ pub async fn account(
 pub struct AccountView {
     database: Database,
     memberships: Memberships,
+    known_sessions: KnownSessions,
     clock: Clock,
     password_login: PasswordLogin,
     /// The providers that are set up, with their issuers.
@@ -67,6 +73,7 @@ impl FromRequest for AccountView {
         let view = AppState::of(request).map(|app| Self {
             database: app.database.clone(),
             memberships: app.memberships.clone(),
+            known_sessions: app.known_sessions.clone(),
             clock: app.clock.clone(),
             password_login: app.settings.password_login,
             providers: ProviderName::ALL
@@ -122,7 +129,12 @@ impl AccountView {
         organization_errors: &[String],
         request: Option<&HttpRequest>,
     ) -> Result<HttpResponse, Error> {
-        let listed = self.organizations_of(user);
+        let known = self.known_of(user).await;
+        let facts = known.as_ref().map(|known| &known.facts);
+        let nothing = SessionFacts::default();
+        let facts = facts.unwrap_or(&nothing);
+        let current = facts.organization_id.as_ref();
+        let listed = self.organizations_of(user, current);
         // Without the account, the cookie's number of the user may be another one's.
         let (sessions, providers, addresses, listed) = match is_account_known {
             true => {
@@ -138,7 +150,6 @@ impl AccountView {
             Some(_) => self.authenticator_of(user).await,
             None => AuthenticatorSection::Hidden,
         };
-        let current = user.organization_id.as_ref();
         let listed = listed.as_deref();
         let all = listed.map_or(&[][..], |listed| &listed.list);
         let others = all.iter().filter(|one| Some(&one.id) != current);
@@ -154,7 +165,7 @@ impl AccountView {
             truncated: listed.is_some_and(|listed| listed.truncated),
             errors: organization_errors,
         };
-        let current_id = user.organization_id.as_deref();
+        let current_id = facts.organization_id.as_deref();
         let name = current_name.or(current_id).unwrap_or_default();
         let switched = format!("You are now in {name}.");
         let unchanged = format!("You are in {name}.");
@@ -189,7 +200,11 @@ impl AccountView {
             workos_user_id: user.workos_user_id.as_deref(),
             organization_id: current_id,
             organizations,
-            roles: user.role.as_slice(),
+            roles: match facts.workos.roles.as_slice() {
+                [] => facts.role.as_slice(),
+                roles => roles,
+            },
+            permissions: &facts.workos.permissions,
             authentication_method: user.authentication_method.as_ref(),
             signed_in_at: user.signed_in_at.utc(),
             authenticated_at: user.authenticated_at().utc(),
@@ -202,6 +217,15 @@ impl AccountView {
             authenticator,
         };
         render::page(StatusCode::OK, &account)
+    }
+
+    /// What the session knows; nothing if the database is unavailable.
+    async fn known_of(&self, user: &SessionState) -> Option<Arc<KnownSession>> {
+        let known = self.known_sessions.of(user).await;
+        known.unwrap_or_else(|error| {
+            log::warn!("the account page is shown without the organisation: {error}");
+            None
+        })
     }
 
     /// The section about the second factor; hidden if the database is unavailable.
@@ -269,12 +293,15 @@ impl AccountView {
 
     /// The organisations of a user who signed in through WorkOS; `None` if WorkOS cannot list them
     /// now.
-    async fn organizations_of(&self, user: &SessionState) -> Option<Arc<OrganizationList>> {
+    async fn organizations_of(
+        &self,
+        user: &SessionState,
+        current: Option<&OrganizationId>,
+    ) -> Option<Arc<OrganizationList>> {
         let local = user.authentication_method == Some(AuthenticationMethod::LocalPassword);
         let Some(id) = user.workos_user_id.as_deref().filter(|_| !local) else {
             return Some(Arc::default());
         };
-        let current = user.organization_id.as_ref();
         self.memberships.of(id, current).await
     }
 }

@@ -58,7 +58,11 @@ pub async fn login(
     }
     let parameters = match &repeats {
         Some(user) => {
-            AuthorizeRequest::reauthentication(&user.email, user.organization_id.as_deref())
+            // Without the database, WorkOS asks for the organisation.
+            let known = app.known_sessions.of(user).await.ok().flatten();
+            let facts = known.as_ref().map(|known| &known.facts);
+            let organization = facts.and_then(|facts| facts.organization_id.as_deref());
+            AuthorizeRequest::reauthentication(&user.email, organization)
         }
         None => AuthorizeRequest::from_query(parameters),
     };

@@ -51,14 +51,14 @@ pub async fn post(
             .page(&user, &session, &[NOT_A_MEMBER.to_owned()], None)
             .await;
     }
-    if user.organization_id.as_ref() == Some(&wanted) {
+    let known = app.known_sessions.of(&user).await?;
+    if known.is_some_and(|known| known.facts.organization_id.as_ref() == Some(&wanted)) {
         return Ok(redirect(next.as_deref().unwrap_or(UNCHANGED)));
     }
     let counted = app.throttle.count_organization_switch(user.user_id);
     counted.map_err(|error| error.on_form(PAGE))?;
     let renewal = RenewalRequest {
         session_id: user.session_id.clone(),
-        organization_id: user.organization_id.clone(),
         switch_to: Some(wanted.clone()),
         device: device(&request, &app.settings.trusted_proxies),
     };

@@ -46,6 +46,8 @@ pub struct WorkosClient {
     client_id: String,
     api_key: SecretString,
     verifier: Arc<AccessTokenVerifier>,
+    /// The claims of access tokens that `WORKOS_CLAIMS` names.
+    claims: Arc<[String]>,
     breaker: CircuitBreaker,
 }
 
@@ -64,6 +66,7 @@ impl WorkosClient {
         );
         Ok(Self {
             verifier: Arc::new(verifier),
+            claims: settings.claims.as_slice().into(),
             http,
             http_without_reuse,
             base_url: settings.api_base_url.clone(),
@@ -286,7 +289,7 @@ impl WorkosClient {
             let response: AuthenticateResponse = serde_json::from_slice(body).map_err(|error| {
                 WorkosError::unavailable(format!("its response cannot be read: {error}"))
             })?;
-            response.into_authentication()
+            response.into_authentication(&self.claims)
         };
         let sender = Sender {
             is_authentication: true,

@@ -4,12 +4,13 @@
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::WorkosError;
 
 use crate::authentication_method::AuthenticationMethod;
 use crate::ids::{OrganizationId, WorkosSid};
+use crate::workos_facts::WorkosFacts;
 
 /// The longest name of an authentication method that is read; those of RFC 8176 have five characters.
 const MAX_METHOD: usize = 32;
@@ -44,6 +45,8 @@ pub struct Authentication {
     pub auth_time: Option<DateTime<Utc>>,
     /// The authentication methods (RFC 8176) that the access token names.
     pub amr: Vec<String>,
+    /// What else WorkOS says of the session, from the access token and of the user.
+    pub facts: WorkosFacts,
 }
 
 /// The response of `POST /user_management/authenticate`.
@@ -60,8 +63,11 @@ pub(super) struct AuthenticateResponse {
 impl AuthenticateResponse {
     /// Reads the access token's claims and checks that they are about this user. The token comes
     /// directly from WorkOS's token endpoint, so that TLS has authenticated it (OpenID Connect
-    /// Core, 3.1.3.7).
-    pub(super) fn into_authentication(self) -> Result<Authentication, WorkosError> {
+    /// Core, 3.1.3.7). `wanted`: the claims of `WORKOS_CLAIMS`.
+    pub(super) fn into_authentication(
+        self,
+        wanted: &[String],
+    ) -> Result<Authentication, WorkosError> {
         let claims: AccessTokenClaims =
             jsonwebtoken::dangerous::insecure_decode_claims(self.access_token.expose_secret())
                 .map_err(|error| {
@@ -72,7 +78,14 @@ impl AuthenticateResponse {
                 "its access token is about another user",
             ));
         }
+        let facts = WorkosFacts {
+            external_id: self.user.external_id.clone(),
+            metadata: self.user.metadata.clone(),
+            locale: self.user.locale.clone(),
+            ..WorkosFacts::from_claims(&claims.others, wanted)
+        };
         Ok(Authentication {
+            facts,
             sid: claims.sid.map(WorkosSid::from),
             issuer: claims.iss,
             role: claims.role,
@@ -109,6 +122,15 @@ pub struct WorkosUser {
     pub last_name: Option<String>,
     /// The profile picture, if there is one.
     pub profile_picture_url: Option<String>,
+    /// The user's id in the application, as the application told WorkOS.
+    #[serde(default, deserialize_with = "text")]
+    pub external_id: Option<String>,
+    /// The user's metadata, as the application told WorkOS.
+    #[serde(default, deserialize_with = "object")]
+    pub metadata: Map<String, Value>,
+    /// The user's language, such as `en-GB`.
+    #[serde(default, deserialize_with = "text")]
+    pub locale: Option<String>,
     /// When the user last changed.
     pub updated_at: DateTime<Utc>,
 }
@@ -143,6 +165,8 @@ pub(super) struct AccessTokenClaims {
     pub(super) auth_time: Option<i64>,
     #[serde(default, deserialize_with = "methods")]
     pub(super) amr: Vec<String>,
+    #[serde(flatten)]
+    pub(super) others: Map<String, Value>,
 }
 
 /// A string without control characters, which PostgreSQL would refuse; `None` for any other value.
@@ -152,6 +176,14 @@ fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> 
         .as_str()
         .filter(|text| !text.contains(char::is_control))
         .map(str::to_owned))
+}
+
+/// An object; empty for any other value.
+fn object<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
+    match Value::deserialize(from)? {
+        Value::Object(fields) => Ok(fields),
+        _ => Ok(Map::new()),
+    }
 }
 
 /// A NumericDate, which may have a fraction (RFC 7519, 2); `None` for any other value.

@@ -82,6 +82,7 @@ pub(crate) fn password_session(app: &TestApp, user_id: UserId, id: &str) -> NewS
         auth_time: None,
         expires_at: app.now().plus(chrono::TimeDelta::days(1)),
         organization_id: None,
+        workos_facts: None,
         role: None,
         ip_address: None,
         user_agent: None,

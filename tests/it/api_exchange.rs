@@ -29,11 +29,11 @@ async fn a_user_with_an_account_signs_in() {
     let answer = exchange(&app, "ada@example.com").await;
     let user = json!({ "id": row.id, "email": "ada@example.com", "first_name": "Ada", "last_name": "Example" });
     assert_eq!(answer["user"], user);
+    let linked = app.user("ada@example.com");
     assert_eq!(
         json_of(me(&app, &answer["access_token"]).await, StatusCode::OK).await,
-        current_user(&user, true)
+        current_user(&user, linked.picture_url.as_deref())
     );
-    let linked = app.user("ada@example.com");
     assert_eq!(linked.last_login, Some(app.now()));
     assert!(linked.workos_user_id.is_some());
     // The second sign-in finds the account by the WorkOS user id.

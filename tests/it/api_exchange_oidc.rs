@@ -45,7 +45,7 @@ async fn the_first_sign_in_links_by_email_and_later_ones_use_the_subject() {
     assert_eq!(first["user"], user);
     assert_eq!(
         json_of(me(&app, &first["access_token"]).await, StatusCode::OK).await,
-        current_user(&user, true)
+        current_user(&user, None)
     );
     assert_eq!(app.user("ada@example.com").last_login, Some(app.now()));
     // A changed address, even that of another account, makes no difference.

@@ -30,6 +30,7 @@ mod database_outage;
 mod django_differential;
 mod email_keys;
 mod exchange_budget;
+mod forward_auth;
 mod health;
 mod import_django;
 mod login;

@@ -81,6 +81,7 @@ impl PurgeTest {
             auth_time: None,
             expires_at: self.at(ends_in),
             organization_id: None,
+            workos_facts: None,
             role: None,
             ip_address: None,
             user_agent: None,

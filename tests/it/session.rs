@@ -2,6 +2,7 @@
 
 mod account_limits;
 mod cookie;
+mod facts;
 mod foreign_cookies_and_prefetch;
 mod idle;
 mod idle_sign_in;

@@ -28,8 +28,25 @@ pub(super) fn user() -> Value {
 /// The body of `/api/users/me`.
 pub(super) fn current_user() -> Value {
     let mut body = user();
-    body["email_verified"] = true.into();
-    body["groups"] = json!(["editors"]);
+    let more = json!({
+        "email_verified": true,
+        "picture_url": null,
+        "organization_id": "org_01EXAMPLE",
+        "organization_name": "Example Ltd",
+        "role": "admin",
+        "roles": ["admin"],
+        "permissions": ["posts:read", "posts:write"],
+        "entitlements": ["audit-log"],
+        "feature_flags": ["new-editor"],
+        "claims": {},
+        "impersonator": null,
+        "is_staff": false,
+        "is_superuser": false,
+        "groups": ["editors"],
+    });
+    if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
+        body.extend(more);
+    }
     body
 }
 

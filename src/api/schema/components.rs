@@ -112,11 +112,50 @@ fn current_user_fields() -> Value {
         "type": "boolean",
         "description": "Whether the user has shown that the address is theirs.",
     });
-    fields["groups"] = json!({
-        "type": "array",
-        "items": { "type": "string" },
-        "description": "The names of the groups that the user had in Django, sorted.",
+    let list = |description: &str| {
+        json!({
+            "type": "array",
+            "items": { "type": "string" },
+            "description": description,
+        })
+    };
+    let or_null = |description: &str| {
+        json!({
+            "type": ["string", "null"],
+            "description": description,
+        })
+    };
+    fields["picture_url"] = or_null("The address of the picture at WorkOS.");
+    fields["organization_id"] = or_null("The organisation of the session.");
+    fields["organization_name"] =
+        or_null("Null without an organisation, and while WorkOS cannot be asked.");
+    fields["role"] = json!({
+        "type": "string",
+        "description": "The user's role in the organisation. Absent without a WorkOS session or a role.",
     });
+    fields["roles"] = list("All roles of the user in the organisation.");
+    fields["permissions"] = list("The permissions of the roles.");
+    fields["entitlements"] = list("The entitlements of the organisation.");
+    fields["feature_flags"] =
+        list("The feature flags that are on for the user or the organisation.");
+    fields["claims"] = json!({
+        "type": "object",
+        "additionalProperties": true,
+        "description": "The claims of WorkOS's access token that `WORKOS_CLAIMS` names.",
+    });
+    fields["impersonator"] = json!({
+        "type": ["object", "null"],
+        "additionalProperties": false,
+        "required": ["email"],
+        "properties": {
+            "email": { "type": "string" },
+            "reason": { "type": "string", "description": "Absent if it is not known." },
+        },
+        "description": "The member of the operator's staff who acts as the user.",
+    });
+    fields["is_staff"] = json!({ "type": "boolean", "description": "Django's flag." });
+    fields["is_superuser"] = json!({ "type": "boolean", "description": "Django's flag." });
+    fields["groups"] = list("The names of the groups that the user had in Django, sorted.");
     fields
 }
 
@@ -133,7 +172,11 @@ pub(super) fn schemas() -> Value {
     json!({
         "User": object(&["id", "email", "first_name", "last_name"], user_fields()),
         "CurrentUser": object(
-            &["id", "email", "first_name", "last_name", "email_verified", "groups"],
+            &[
+                "id", "email", "first_name", "last_name", "email_verified", "picture_url",
+                "organization_id", "organization_name", "roles", "permissions", "entitlements",
+                "feature_flags", "claims", "impersonator", "is_staff", "is_superuser", "groups",
+            ],
             current_user_fields(),
         ),
         "TokenPair": object(&["access"], json!({ "access": text(), "refresh": refresh_token() })),

@@ -14,7 +14,7 @@ fn cache(revoked: &[(&str, i64)], now: i64) -> RevocationCache {
 fn read(cache: &RevocationCache, revoked: &[(&str, i64)], now: i64) {
     let revoked = revoked
         .iter()
-        .map(|(id, expires_at)| (SessionId::from(*id), at(*expires_at)));
+        .map(|(id, expires_at)| (fingerprint(&SessionId::from(*id)), at(*expires_at)));
     let changes = RecentChanges {
         revoked: revoked.collect(),
         ..no_changes(now)

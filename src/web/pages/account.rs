@@ -29,6 +29,8 @@ pub struct AccountPage<'a> {
     pub organizations: OrganizationSection<'a>,
     /// The user's roles in the session's organisation.
     pub roles: &'a [String],
+    /// The permissions of the roles.
+    pub permissions: &'a [String],
     /// How the user signed in.
     pub authentication_method: Option<&'a AuthenticationMethod>,
     /// When this session started.
@@ -62,7 +64,15 @@ pub struct ProviderConnection {
     pub connected: bool,
 }
 
+/// With more permissions than these the page shows them only on demand.
+const FEW_PERMISSIONS: usize = 12;
+
 impl<'a> AccountPage<'a> {
+    /// Whether all permissions are shown at once.
+    pub fn has_few_permissions(&self) -> bool {
+        self.permissions.len() <= FEW_PERMISSIONS
+    }
+
     /// Whether one of the page's forms was filled in incorrectly.
     pub fn has_errors(&self) -> bool {
         let password = self.password.is_some_and(PasswordChangeErrors::any);

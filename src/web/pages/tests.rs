@@ -68,6 +68,7 @@ fn account<'a>(user: CurrentUser<'a>, roles: &'a [String]) -> AccountPage<'a> {
         organization_id: Some("org_01EXAMPLE"),
         organizations: OrganizationSection::default(),
         roles,
+        permissions: &[],
         authentication_method: Some(&AuthenticationMethod::SingleSignOn),
         signed_in_at: Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap(),
         authenticated_at: Utc.with_ymd_and_hms(2026, 11, 21, 19, 10, 9).unwrap(),

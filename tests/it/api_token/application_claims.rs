@@ -103,7 +103,9 @@ async fn tokens_of_an_exchange_name_the_organisation_and_the_current_role() {
         let body = json!({ "code": code_for(&app, OLIVE).await });
         let answer = app.visitor().post_json(WORKOS, &body).await;
         let orchards = app.organization(ORCHARDS);
-        let mut expected = json!({ "org_id": orchards, "role": "admin" });
+        let permissions = workos.permissions("admin").unwrap();
+        let mut expected =
+            json!({ "org_id": orchards, "role": "admin", "permissions": permissions });
         assert_pair_has(&answer, ["access_token", "refresh_token"], &expected);
         let mut token = answer.text("refresh_token");
         refresh(&app, &mut token, &expected).await;
@@ -112,6 +114,7 @@ async fn tokens_of_an_exchange_name_the_organisation_and_the_current_role() {
         assert!(workos.set_role(&orchards, &olive, "member"));
         app.advance(20);
         expected["role"] = json!("member");
+        expected["permissions"] = json!(workos.permissions("member").unwrap());
         refresh(&app, &mut token, &expected).await;
     }
 }

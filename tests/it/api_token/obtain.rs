@@ -48,7 +48,7 @@ async fn a_correct_password_gives_a_pair_with_and_without_a_trailing_slash() {
         me.assert_is(
             200,
             &format!(
-                r#"{{"id":{},"email":"ada@example.com","first_name":"","last_name":"","email_verified":true,"groups":[]}}"#,
+                r#"{{"id":{},"email":"ada@example.com","first_name":"","last_name":"","email_verified":true,"picture_url":null,"organization_id":null,"organization_name":null,"roles":[],"permissions":[],"entitlements":[],"feature_flags":[],"claims":{{}},"impersonator":null,"is_staff":false,"is_superuser":false,"groups":[]}}"#,
                 user.id
             ),
         );

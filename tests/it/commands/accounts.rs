@@ -93,6 +93,7 @@ impl MigratedDatabase {
             auth_time: None,
             expires_at: Timestamp::from_seconds(4_000_000_000).unwrap(),
             organization_id: None,
+            workos_facts: None,
             role: None,
             ip_address: None,
             user_agent: None,

@@ -11,6 +11,7 @@ const SETTINGS: &str = concat!(
     include_str!("../../../src/settings/api_prefix.rs"),
     include_str!("../../../src/settings/application_claim.rs"),
     include_str!("../../../src/settings/cors.rs"),
+    include_str!("../../../src/settings/forward_auth.rs"),
     include_str!("../../../src/settings/log.rs"),
     include_str!("../../../src/settings/login_field.rs"),
     include_str!("../../../src/settings/oidc.rs"),

@@ -54,6 +54,7 @@ pub(super) fn sign_in(target: &ImportTarget, user_id: i64) {
         auth_time: None,
         expires_at: now.plus(chrono::TimeDelta::days(1)),
         organization_id: None,
+        workos_facts: None,
         role: None,
         ip_address: None,
         user_agent: None,

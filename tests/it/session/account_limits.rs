@@ -36,6 +36,7 @@ fn insert_sessions(app: &TestApp, user: &User, number: i64) {
                 auth_time: None,
                 expires_at: app.now().plus(TimeDelta::days(1)),
                 organization_id: None,
+                workos_facts: None,
                 role: None,
                 ip_address: None,
                 user_agent: None,

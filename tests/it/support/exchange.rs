@@ -94,10 +94,24 @@ pub(crate) async fn me(app: &TestApp, access: &Value) -> Response {
     request.bearer_auth(token).send().await.expect("a response")
 }
 
-/// The body of `/api/users/me` for the `user` of a sign-in.
-pub(crate) fn current_user(user: &Value, email_verified: bool) -> Value {
-    let mut user = user.clone();
-    user["email_verified"] = email_verified.into();
-    user["groups"] = Value::Array(Vec::new());
-    user
+/// The body of `/api/users/me` for the `user` of a sign-in, who has a verified address and no organisation.
+pub(crate) fn current_user(user: &Value, picture_url: Option<&str>) -> Value {
+    let mut body = json!({
+        "email_verified": true,
+        "picture_url": picture_url,
+        "organization_id": null,
+        "organization_name": null,
+        "roles": [],
+        "permissions": [],
+        "entitlements": [],
+        "feature_flags": [],
+        "claims": {},
+        "impersonator": null,
+        "is_staff": false,
+        "is_superuser": false,
+        "groups": [],
+    });
+    let fields = body.as_object_mut().expect("an object");
+    fields.extend(user.as_object().expect("an object").clone());
+    body
 }

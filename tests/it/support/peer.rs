@@ -85,7 +85,8 @@ impl Peer {
         }
     }
 
-    fn output(&self) -> String {
+    /// What the program has written so far.
+    pub(crate) fn output(&self) -> String {
         let bytes = std::fs::read(&self.log).expect("the log file");
         String::from_utf8_lossy(&bytes).into_owned()
     }

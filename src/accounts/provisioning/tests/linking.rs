@@ -54,6 +54,7 @@ fn linking_an_unverified_account_revokes_its_credentials() {
             auth_time: None,
             expires_at: at(0).plus(TimeDelta::days(1)),
             organization_id: None,
+            workos_facts: None,
             role: None,
             ip_address: None,
             user_agent: None,

@@ -5,6 +5,23 @@ use serde_json::{Value, json};
 use crate::support::api::ApiResponse;
 use crate::support::tokens::token_part;
 
+/// The fields of the current user that the view of the Django project does not have.
+const OF_VESTIBULE_ONLY: [&str; 13] = [
+    "email_verified",
+    "picture_url",
+    "organization_id",
+    "organization_name",
+    "roles",
+    "permissions",
+    "entitlements",
+    "feature_flags",
+    "claims",
+    "impersonator",
+    "is_staff",
+    "is_superuser",
+    "groups",
+];
+
 /// The status, the headers that clients read, and the body, its tokens opened.
 pub(super) fn normal(reply: &ApiResponse) -> Value {
     let header = |name| reply.header(name);
@@ -34,7 +51,7 @@ fn open(value: Value) -> Value {
         Value::Object(fields) => fields
             .into_iter()
             // Only vestibule's `/api/users/me` says whether the address is verified, and names groups.
-            .filter(|(name, _)| name != "email_verified" && name != "groups")
+            .filter(|(name, _)| !OF_VESTIBULE_ONLY.contains(&name.as_str()))
             .map(|(name, value)| (name, open(value)))
             .collect(),
         Value::Array(values) => values.into_iter().map(open).collect(),

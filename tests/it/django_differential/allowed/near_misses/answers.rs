@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Example, NearMisses, Sent};
+use crate::django_differential::allowed::answers::MORE_FIELDS;
 use crate::django_differential::allowed::detail;
 use crate::django_differential::request::GeneratedRequest;
 
@@ -52,7 +53,7 @@ pub(super) fn all() -> Vec<NearMisses> {
     );
     let mut fields = Example::same(get(), 200, &json!({}));
     fields.theirs.body = r#"{"id":1}"#.to_owned();
-    fields.ours.body = r#"{"id":1,"email_verified":false,"groups":[]}"#.to_owned();
+    fields.ours.body = format!(r#"{{"id":1,{MORE_FIELDS}}}"#);
     let slashes = Example::new(
         GeneratedRequest::json("/api/token%2Frefresh", "{}"),
         Sent::json(400, &json!({ "refresh": ["This field is required."] })),
@@ -127,7 +128,7 @@ pub(super) fn all() -> Vec<NearMisses> {
             ],
         ),
         (
-            "email_verified and groups",
+            "more fields of the current user",
             fields,
             vec![
                 |one| one.request.target = "/api/token".to_owned(),

@@ -1,0 +1,152 @@
+//! What sessions know besides the identity in their cookies, in memory: so a request of a signed-in user reads no row
+//! until its session changes.
+//!
+//! Entries are found by session, generation and the database's epoch. A change of what is kept here begins a new
+//! generation, which every replica learns of within two seconds, so that no entry is wrong for longer. What has no
+//! generation, such as the groups of an account, is read again after [`LIFETIME`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::QueryResult;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::accounts::{User, UserKey, group_names};
+use crate::db::{Conn, Database, DbError};
+use crate::ids::WorkosSid;
+use crate::sessions::{
+    RevocationCache, SessionFacts, SessionFingerprint, SessionState, fingerprint,
+};
+
+/// How long an entry is used.
+const LIFETIME: Duration = Duration::from_secs(300);
+/// The size of all entries, in bytes.
+const CAPACITY: u64 = 32 << 20;
+/// What an entry takes besides its texts.
+const ENTRY_SIZE: usize = 384;
+/// Sessions of usual size, by which the cache sizes its tables.
+const EXPECTED_ENTRIES: usize = 50_000;
+
+/// What a session knows besides its cookie.
+#[derive(Clone, Debug)]
+pub struct KnownSession {
+    /// The key by which tokens and clients name the account.
+    pub user_key: UserKey,
+    /// The account's username.
+    pub username: Option<String>,
+    /// The `token_version` of the account.
+    pub token_version: i64,
+    /// The names of the groups that the account had in Django.
+    pub groups: Vec<String>,
+    /// WorkOS's id of the session.
+    pub workos_sid: Option<WorkosSid>,
+    /// The organisation, the role, and what else WorkOS says.
+    pub facts: SessionFacts,
+}
+
+/// The cache. Clones share it.
+#[derive(Clone)]
+pub struct KnownSessions {
+    database: Database,
+    revocations: Arc<RevocationCache>,
+    entries: Arc<Cache<EntryKey, Entry, BySize>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct EntryKey {
+    session: SessionFingerprint,
+    /// After a restored backup, generations are given out again.
+    epoch: i64,
+    generation: i32,
+}
+
+#[derive(Clone)]
+struct Entry {
+    session: Arc<KnownSession>,
+    read_at: Instant,
+}
+
+impl Entry {
+    fn is_old(&self) -> bool {
+        self.read_at.elapsed() >= LIFETIME
+    }
+}
+
+impl KnownSession {
+    fn read(conn: &mut Conn, state: &SessionState) -> QueryResult<Option<Self>> {
+        let Some(user) = User::of_session(conn, &state.session_id, state.user_id)? else {
+            return Ok(None);
+        };
+        let Some((facts, workos_sid)) = SessionFacts::of(conn, &state.session_id, user.id)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            user_key: user.key(),
+            token_version: user.token_version,
+            username: user.username,
+            groups: group_names(conn, user.id)?,
+            workos_sid,
+            facts,
+        }))
+    }
+
+    fn size(&self) -> usize {
+        let json = self.facts.workos.to_json().len();
+        let groups: usize = self.groups.iter().map(|name| name.len() + 24).sum();
+        // A list takes about as much again as its texts.
+        ENTRY_SIZE + 2 * json + groups
+    }
+}
+
+impl KnownSessions {
+    /// Creates an empty cache.
+    pub fn new(database: Database, revocations: Arc<RevocationCache>) -> Self {
+        let entries = Cache::with_weighter(EXPECTED_ENTRIES, CAPACITY, BySize);
+        Self {
+            database,
+            revocations,
+            entries: Arc::new(entries),
+        }
+    }
+
+    /// What the session of a cookie knows, from the database if it is not cached; `None` if the session has no row.
+    /// Concurrent requests of one session share one reading.
+    pub async fn of(&self, state: &SessionState) -> Result<Option<Arc<KnownSession>>, DbError> {
+        let key = EntryKey {
+            session: fingerprint(&state.session_id),
+            epoch: self.revocations.epoch(),
+            generation: state
+                .generation
+                .max(self.revocations.generation(&state.session_id)),
+        };
+        let reading = loop {
+            match self.entries.get_value_or_guard_async(&key).await {
+                Ok(entry) if !entry.is_old() => return Ok(Some(entry.session)),
+                Ok(_) => drop(self.entries.remove_if(&key, Entry::is_old)),
+                Err(reading) => break reading,
+            }
+        };
+        let read_at = Instant::now();
+        let state = state.clone();
+        let read = move |conn: &mut Conn| KnownSession::read(conn, &state).map_err(DbError::from);
+        let session = self.database.read(read).await?.map(Arc::new);
+        if let Some(session) = &session {
+            // Fails only if the entry was removed meanwhile.
+            let _ = reading.insert(Entry {
+                session: Arc::clone(session),
+                read_at,
+            });
+        }
+        Ok(session)
+    }
+}
+
+#[derive(Clone)]
+struct BySize;
+
+impl Weighter<EntryKey, Entry> for BySize {
+    fn weight(&self, _: &EntryKey, entry: &Entry) -> u64 {
+        entry.session.size() as u64
+    }
+}

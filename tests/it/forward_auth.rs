@@ -1,0 +1,306 @@
+//! `GET /auth/verify`, which a proxy asks about each request to an application.
+
+mod proxies;
+
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, WWW_AUTHENTICATE};
+use reqwest::{Method, Response, StatusCode};
+use serde_json::json;
+
+use crate::organization::{ORCHARDS, TANDEM, TWYLA, in_organization, switch};
+use crate::support::api::PASSWORD;
+use crate::support::app::{TestApp, Visitor, location, set_cookies};
+use crate::support::readings::happens_soon;
+use crate::support::tokens::token_claims;
+
+const VERIFY: &str = "/auth/verify";
+const OLIVE: &str = "olive@example.com";
+
+/// Asks as a proxy does for a request with these headers.
+async fn ask(visitor: &Visitor, target: &str, headers: &[(&str, &str)]) -> Response {
+    let mut request = visitor.request(Method::GET, target);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().await.unwrap()
+}
+
+async fn status(visitor: &Visitor, target: &str) -> u16 {
+    ask(visitor, target, &[]).await.status().as_u16()
+}
+
+#[track_caller]
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    let value = response.headers().get(name);
+    value.map_or("", |value| value.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_signed_in_user_is_named_by_headers_and_a_token() {
+    let app = TestApp::builder()
+        .setting("FORWARD_AUTH_AUDIENCE", "https://reports.example.com")
+        .start();
+    app.workos()
+        .set_permissions("admin", &["posts:read", "a,b"]);
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let answer = ask(&twyla, VERIFY, &[]).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let user = app.user(TWYLA);
+    let name = format!("{} {}", user.first_name, user.last_name);
+    let orchards = app.organization(ORCHARDS);
+    for (header_name, expected) in [
+        ("x-auth-user-id", user.id.to_string().as_str()),
+        ("x-auth-email", TWYLA),
+        ("x-auth-name", name.as_str()),
+        ("x-auth-organization", orchards.as_str()),
+        ("x-auth-role", "admin"),
+        ("x-auth-permissions", "posts:read,a%2Cb"),
+    ] {
+        assert_eq!(header(&answer, header_name), expected, "{header_name}");
+    }
+    assert!(header(&answer, "cache-control").contains("no-store"));
+    let claims = token_claims(header(&answer, "x-auth-token"));
+    assert_eq!(claims["aud"], "https://reports.example.com");
+    assert_eq!(claims["user_id"], user.id.to_string());
+    assert_eq!(claims["org_id"], orchards);
+    assert_eq!(claims["permissions"], json!(["posts:read", "a,b"]));
+    let lifetime = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
+    assert_eq!(lifetime, 60);
+    let forwarded = header(&answer, "x-auth-token").to_owned();
+    assert_eq!(answer.text().await.unwrap(), "");
+    // The application cannot use the token here, and so not get another one with it.
+    let bearer = format!("Bearer {forwarded}");
+    let again = ask(&app.visitor(), VERIFY, &[("authorization", &bearer)]).await;
+    assert_eq!(again.status(), StatusCode::UNAUTHORIZED);
+    let me = app.visitor().get_me_with_token(&forwarded).await;
+    assert_eq!(me.status, 401, "{me:?}");
+
+    switch(&app, &twyla, TANDEM).await;
+    let answer = ask(&twyla, VERIFY, &[]).await;
+    assert_eq!(
+        header(&answer, "x-auth-organization"),
+        app.organization(TANDEM)
+    );
+    assert_eq!(header(&answer, "x-auth-role"), "member");
+}
+
+#[tokio::test]
+async fn the_names_of_the_headers_are_chosen() {
+    for (family, expected) in [
+        (
+            "x-auth-request",
+            [
+                ("x-auth-request-user", ""),
+                ("x-auth-request-email", OLIVE),
+                ("x-auth-request-preferred-username", OLIVE),
+                ("x-auth-request-groups", "admin"),
+            ],
+        ),
+        (
+            "remote",
+            [
+                ("remote-user", OLIVE),
+                ("remote-email", OLIVE),
+                ("remote-name", ""),
+                ("remote-groups", "admin"),
+            ],
+        ),
+    ] {
+        let app = TestApp::builder()
+            .setting("FORWARD_AUTH_HEADERS", family)
+            .start();
+        let olive = app.signed_in(OLIVE).await;
+        let answer = ask(&olive, VERIFY, &[]).await;
+        for (name, expected) in expected {
+            let value = header(&answer, name);
+            assert!(!value.is_empty(), "{name}");
+            assert!(expected.is_empty() || value == expected, "{name}: {value}");
+        }
+        assert!(!header(&answer, "x-auth-token").is_empty());
+        assert_eq!(header(&answer, "x-auth-email"), "");
+    }
+}
+
+#[tokio::test]
+async fn access_tokens_are_accepted_and_other_schemes_are_left_alone() {
+    let (app, user) = TestApp::builder().start_with_user();
+    let credentials = json!({ "email": "ada@example.com", "password": PASSWORD });
+    let tokens = app.visitor().post_json("/api/token", &credentials).await;
+    let bearer = format!("Bearer {}", tokens.text("access"));
+    let stranger = app.visitor();
+    let asked = [(AUTHORIZATION.as_str(), bearer.as_str())];
+    let answer = ask(&stranger, VERIFY, &asked).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(header(&answer, "x-auth-user-id"), user.id.to_string());
+    assert_eq!(header(&answer, "x-auth-role"), "");
+    for wrong in ["Bearer nonsense", "Bearer", "Basic YTpi"] {
+        let answer = ask(&stranger, VERIFY, &[("authorization", wrong)]).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{wrong}");
+    }
+    let ada = app.visitor();
+    ada.log_in("ada@example.com", PASSWORD).await;
+    let answer = ask(&ada, VERIFY, &[("authorization", "Basic YTpi")]).await;
+    assert_eq!(answer.status(), StatusCode::OK, "the application's own");
+}
+
+#[tokio::test]
+async fn every_required_right_must_be_held() {
+    let app = TestApp::start();
+    app.workos().set_permissions("admin", &["posts:read"]);
+    let olive = app.signed_in(OLIVE).await;
+    let orchards = app.organization(ORCHARDS);
+    let theirs = format!("?permission=posts:read&role=admin&organization={orchards}");
+    assert_eq!(status(&olive, &format!("{VERIFY}{theirs}")).await, 200);
+    for missing in [
+        "permission=posts:write",
+        "permission=posts:read&permission=posts:write",
+        "role=member",
+        "organization=org_other",
+        "permission=",
+    ] {
+        let target = format!("{VERIFY}?{missing}");
+        let json = [(ACCEPT.as_str(), "application/json")];
+        let answer = ask(&olive, &target, &json).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{missing}");
+        assert_eq!(header(&answer, "x-auth-token"), "");
+        let body: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(body["code"], "permission_denied", "{body}");
+    }
+    let target = format!("{VERIFY}?permission=posts:write");
+    let page = ask(&olive, &target, &[(ACCEPT.as_str(), "text/html")]).await;
+    let page = page.text().await.unwrap();
+    assert!(
+        page.contains("posts:write") && page.contains("<html"),
+        "{page}"
+    );
+    assert_eq!(status(&app.visitor(), &target).await, 401);
+}
+
+#[tokio::test]
+async fn a_page_is_redirected_to_the_sign_in_and_a_script_is_not() {
+    let app = TestApp::start();
+    let stranger = app.visitor();
+    let public = app.url.clone();
+    let host = public.strip_prefix("http://").unwrap();
+    let page = (ACCEPT.as_str(), "text/html,*/*;q=0.8");
+    let sign_in = format!("{public}/auth/login?next=%2Freports%3Fyear%3D2026");
+    let uri = "/reports?year=2026";
+    let url = format!("{public}{uri}");
+    for asked in [
+        vec![("x-forwarded-uri", uri), ("x-forwarded-host", host), page],
+        vec![
+            ("x-forwarded-uri", uri),
+            ("x-forwarded-method", "GET"),
+            page,
+        ],
+        vec![("x-original-uri", uri), page],
+        vec![("x-original-url", url.as_str()), page],
+    ] {
+        let answer = ask(&stranger, VERIFY, &asked).await;
+        assert_eq!(answer.status(), StatusCode::FOUND, "{asked:?}");
+        assert_eq!(location(&answer), sign_in, "{asked:?}");
+    }
+    for asked in [
+        vec![("x-forwarded-uri", uri)],
+        vec![
+            ("x-forwarded-uri", uri),
+            (ACCEPT.as_str(), "application/json"),
+        ],
+        vec![("x-forwarded-uri", uri), page, ("sec-fetch-dest", "empty")],
+        vec![
+            ("x-forwarded-uri", uri),
+            page,
+            ("x-forwarded-method", "POST"),
+        ],
+        vec![("x-original-uri", uri)],
+    ] {
+        let answer = ask(&stranger, VERIFY, &asked).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{asked:?}");
+        assert_eq!(header(&answer, "x-auth-sign-in"), sign_in, "{asked:?}");
+        assert!(!header(&answer, WWW_AUTHENTICATE.as_str()).is_empty());
+    }
+    // Another host, an action, and nothing.
+    for asked in [
+        vec![
+            ("x-forwarded-uri", uri),
+            ("x-forwarded-host", "evil.example"),
+        ],
+        vec![("x-original-url", "https://evil.example/")],
+        vec![("x-forwarded-uri", "//evil.example/")],
+        vec![("x-forwarded-uri", "/auth/logout")],
+        vec![],
+    ] {
+        let answer = ask(&stranger, VERIFY, &asked).await;
+        let plain = format!("{public}/auth/login");
+        assert_eq!(header(&answer, "x-auth-sign-in"), plain, "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn envoy_asks_with_the_method_and_the_path_of_the_request() {
+    let app = TestApp::start();
+    let olive = app.signed_in(OLIVE).await;
+    let own = ("origin", app.url.as_str());
+    for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
+        let request = olive.request(method.clone(), "/auth/verify/reports/7?year=2026");
+        let request = request.header(own.0, own.1).body("ignored");
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{method}");
+    }
+    let stranger = app.visitor();
+    let answer = ask(&stranger, "/auth/verify/reports/7?year=2026", &[]).await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let next = "/auth/login?next=%2Freports%2F7%3Fyear%3D2026";
+    assert_eq!(
+        header(&answer, "x-auth-sign-in"),
+        format!("{}{next}", app.url)
+    );
+    assert_eq!(status(&olive, "/auth/verifyx").await, 404);
+}
+
+#[tokio::test]
+async fn a_thousand_requests_of_a_session_read_nothing() {
+    let app = TestApp::start();
+    let olive = app.signed_in(OLIVE).await;
+    assert_eq!(status(&olive, VERIFY).await, 200);
+    app.hide_session_tables();
+    for _ in 0..1_000 {
+        assert_eq!(status(&olive, VERIFY).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_due_is_renewed_and_one_that_has_ended_is_refused() {
+    let app = TestApp::start();
+    app.workos()
+        .set_access_token_lifetime(Duration::from_secs(20));
+    app.workos().set_permissions("admin", &["posts:read"]);
+    let olive = app.signed_in(OLIVE).await;
+    assert_eq!(status(&olive, VERIFY).await, 200);
+    app.workos().set_permissions("admin", &["posts:write"]);
+    app.advance(20);
+    let answer = ask(&olive, VERIFY, &[]).await;
+    assert_eq!(header(&answer, "x-auth-permissions"), "posts:write");
+    assert!(!set_cookies(&answer).is_empty(), "the renewed cookie");
+    assert_eq!(app.renewals(), 1);
+    let sid = app.only_session().workos_sid.unwrap();
+    assert!(app.workos().revoke_session(&sid));
+    app.advance(20);
+    assert_eq!(status(&olive, VERIFY).await, 401);
+}
+
+#[tokio::test]
+async fn a_log_out_on_another_replica_is_noticed() {
+    let app = TestApp::start();
+    let olive = app.signed_in(OLIVE).await;
+    let cookies = olive.cookies("/");
+    let other = app.replica().start();
+    let there = other.visitor();
+    let asked = [("cookie", cookies.as_str())];
+    assert_eq!(ask(&there, VERIFY, &asked).await.status(), StatusCode::OK);
+    olive.post("/auth/logout").await;
+    let is_refused =
+        async || ask(&there, VERIFY, &asked).await.status() == StatusCode::UNAUTHORIZED;
+    assert!(happens_soon(&other, is_refused).await);
+}
