@@ -157,8 +157,7 @@ async fn the_application_learns_who_the_user_is_and_clients_cannot_say_so() {
         // vestibule's own pages pass through.
         let account = site.proxy.get_with_cookies("/account", &cookies).await;
         assert_eq!(account.status(), StatusCode::OK, "{kind:?}");
-        let logged_out = site.app.visitor();
-        let logged_out = logged_out.post_with_cookies("/auth/logout", &cookies).await;
+        let logged_out = site.proxy.post("/auth/logout").await;
         let status = logged_out.status();
         let body = logged_out.text().await.unwrap();
         assert_eq!(status, StatusCode::FOUND, "{kind:?}: {body}");
