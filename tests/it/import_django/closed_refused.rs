@@ -6,16 +6,6 @@ use vestibule::db::schema::users;
 use crate::support::django::{Django, ImportTarget, counts};
 use crate::support::program::ProgramOutput;
 
-/// Imports without and with writing, whose reports are the same.
-#[track_caller]
-fn import(target: &ImportTarget, django: &Django, options: &[&str]) -> ProgramOutput {
-    let dry = target.import(django, &[options, &["--dry-run"]].concat());
-    let output = target.import(django, options);
-    let dry = dry.stdout.replace(", had this not been a dry run", "");
-    assert_eq!(dry, output.stdout);
-    output
-}
-
 #[track_caller]
 fn ends_with(output: &ProgramOutput, parts: [&str; 2]) {
     let (_, end) = output
@@ -54,14 +44,14 @@ const TABLE: [&str; 4] = ["--table", "people", "--workos-id-column", "workos"];
 #[test]
 fn a_row_that_is_its_accounts_closes_it_whatever_else_is_wrong_with_it() {
     let (django, target) = (people(""), ImportTarget::new());
-    import(&target, &django, &TABLE);
+    target.import_with_dry_run(&django, &TABLE);
     django.run(
         "UPDATE people SET is_active = '0'; \
          UPDATE people SET is_staff = 'perhaps' WHERE id = 1; \
          UPDATE people SET workos = 'user 1', email = 'other@example.com' WHERE id = 2; \
          UPDATE people SET workos = 'user 3' WHERE id = 3",
     );
-    let output = import(&target, &django, &TABLE);
+    let output = target.import_with_dry_run(&django, &TABLE);
     assert_eq!(counts(&output, 0), [0, 1, 0, 3], "{output:#?}");
     let note = "2 accounts closed although other values of their rows cannot be imported: 1, 3\n";
     assert!(output.stdout.contains(note), "{output:#?}");
@@ -74,7 +64,7 @@ fn a_row_that_is_its_accounts_closes_it_whatever_else_is_wrong_with_it() {
         ],
     );
     // Closed accounts are not named, and another import says the same.
-    let again = import(&target, &django, &TABLE);
+    let again = target.import_with_dry_run(&django, &TABLE);
     ends_with(
         &again,
         [
@@ -88,23 +78,23 @@ fn a_row_that_is_its_accounts_closes_it_whatever_else_is_wrong_with_it() {
             .set(users::is_active.eq(false))
             .execute(conn)
     });
-    let last = import(&target, &django, &TABLE);
+    let last = target.import_with_dry_run(&django, &TABLE);
     assert!(!last.stdout.contains("still open here"), "{last:#?}");
     // Once the rows are right, Django opens them.
     django.run("UPDATE people SET is_active = '1', is_staff = '0', workos = NULL");
-    import(&target, &django, &TABLE);
+    target.import_with_dry_run(&django, &TABLE);
     assert_eq!(open(&target), [1, 3, 4]);
 }
 
 #[test]
 fn a_row_that_may_be_another_persons_closes_nothing_and_its_account_is_named() {
     let (django, target) = (people(""), ImportTarget::new());
-    import(&target, &django, &TABLE);
+    target.import_with_dry_run(&django, &TABLE);
     django.run(
         "UPDATE people SET email = 'other' || id || '@example.com'; \
          UPDATE people SET is_active = '0' WHERE id IN (1, 3)",
     );
-    let output = import(&target, &django, &TABLE);
+    let output = target.import_with_dry_run(&django, &TABLE);
     assert_eq!(counts(&output, 0), [0, 0, 0, 4]);
     assert_eq!(open(&target), [1, 2, 3, 4]);
     ends_with(
@@ -133,14 +123,14 @@ fn a_time_that_cannot_be_read_is_named_unless_another_column_closes_the_account(
         ],
     ]
     .concat();
-    import(&target, &django, &options);
+    target.import_with_dry_run(&django, &options);
     django.run(
         "UPDATE people SET banned_until = 'for ever'; \
          UPDATE people SET is_active = '0' WHERE id = 2; \
          UPDATE people SET is_active = 'perhaps', approved = 'no' WHERE id = 3; \
          UPDATE people SET email = 'other@example.com' WHERE id = 4",
     );
-    let output = import(&target, &django, &options);
+    let output = target.import_with_dry_run(&django, &options);
     assert_eq!(counts(&output, 0), [0, 2, 0, 2], "{output:#?}");
     assert_eq!(open(&target), [1, 4]);
     ends_with(
@@ -155,10 +145,10 @@ fn a_time_that_cannot_be_read_is_named_unless_another_column_closes_the_account(
 #[test]
 fn rows_of_another_table_name_only_accounts_that_are_the_same_peoples() {
     let (django, target) = (people(""), ImportTarget::new());
-    import(&target, &django, &TABLE);
+    target.import_with_dry_run(&django, &TABLE);
     django.run("ALTER TABLE people RENAME TO clients; UPDATE clients SET is_active = '0', email = 'x' || email WHERE id = 1");
     django.run("UPDATE clients SET is_active = '0' WHERE id = 2");
-    let output = import(&target, &django, &["--table", "clients"]);
+    let output = target.import_with_dry_run(&django, &["--table", "clients"]);
     assert_eq!(counts(&output, 0), [0, 0, 0, 4]);
     assert_eq!(open(&target), [1, 2, 3, 4]);
     assert!(
@@ -180,7 +170,7 @@ fn rows_of_another_table_name_only_accounts_that_are_the_same_peoples() {
 fn an_account_that_was_opened_here_since_stays_open_and_is_not_named() {
     let (django, target) = (people(""), ImportTarget::new());
     django.run("UPDATE people SET is_active = '0'");
-    import(&target, &django, &TABLE);
+    target.import_with_dry_run(&django, &TABLE);
     target.change(|conn| {
         diesel::update(users::table)
             .set(users::is_active.eq(true))
@@ -190,7 +180,7 @@ fn an_account_that_was_opened_here_since_stays_open_and_is_not_named() {
         "UPDATE people SET email = 'other@example.com' WHERE id = 1; \
          UPDATE people SET is_staff = 'perhaps' WHERE id = 2",
     );
-    let output = import(&target, &django, &TABLE);
+    let output = target.import_with_dry_run(&django, &TABLE);
     assert_eq!(open(&target), [1, 2, 3, 4]);
     assert!(!output.stdout.contains("still open here"), "{output:#?}");
 }

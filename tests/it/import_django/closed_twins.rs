@@ -46,16 +46,6 @@ fn owned(address: &str, id: i64) -> Vec<(String, i64)> {
     vec![(address.to_owned(), id)]
 }
 
-/// Imports without and with writing, whose reports are the same.
-#[track_caller]
-fn import(target: &ImportTarget, django: &Django, options: &[&str]) -> ProgramOutput {
-    let dry = target.import(django, &[options, &["--dry-run"]].concat());
-    let output = target.import(django, options);
-    let dry = dry.stdout.replace(", had this not been a dry run", "");
-    assert_eq!(dry, output.stdout);
-    output
-}
-
 #[track_caller]
 fn prints(output: &ProgramOutput, part: &str) {
     assert!(output.stdout.contains(part), "{part} in {output:#?}");
@@ -76,7 +66,7 @@ fn a_closed_twin_takes_no_further_address() {
     verify(&django, 1, "alt@example.com");
     verify(&django, 2, "Alt@example.com");
     for options in [&[][..], &["--emails-verified"], &[]] {
-        let output = import(&target, &django, options);
+        let output = target.import_with_dry_run(&django, options);
         does_not_print(&output, NOT_OURS);
         does_not_print(&output, "removed");
         assert_eq!(addresses(&target), owned("alt@example.com", 1));
@@ -84,14 +74,14 @@ fn a_closed_twin_takes_no_further_address() {
     }
     // When Django has opened it, its own address is its own.
     django.set(2, "is_active = true");
-    let output = import(&target, &django, &[]);
+    let output = target.import_with_dry_run(&django, &[]);
     prints(&output, "1 further email address removed\n");
     prints(&output, &format!("{NOT_OURS}1\n"));
     assert_eq!(addresses(&target), []);
     assert!(target.user(2).email_verified);
     // It is not remembered as imported.
     django.set(2, "is_active = false");
-    let output = import(&target, &django, &[]);
+    let output = target.import_with_dry_run(&django, &[]);
     prints(&output, "1 further email address\n");
     prints(&output, "so that it counts as not verified: 2\n");
     assert_eq!(addresses(&target), owned("alt@example.com", 1));
@@ -106,21 +96,24 @@ fn a_closed_account_gets_no_further_address_and_an_open_one_takes_it_over() {
     );
     verify(&django, 1, "alt@example.com");
     django.set(1, "is_active = false");
-    let first = import(&target, &django, &[]);
+    let first = target.import_with_dry_run(&django, &[]);
     prints(
         &first,
         "1 further email address of a closed account, not imported: 1\n",
     );
     assert_eq!(addresses(&target), []);
     django.set(1, "is_active = true");
-    prints(&import(&target, &django, &[]), "1 further email address\n");
+    prints(
+        &target.import_with_dry_run(&django, &[]),
+        "1 further email address\n",
+    );
     assert_eq!(addresses(&target), owned("alt@example.com", 1));
     // Closed, it keeps the address until an open account has verified it.
     django.set(1, "is_active = false");
-    does_not_print(&import(&target, &django, &[]), "further");
+    does_not_print(&target.import_with_dry_run(&django, &[]), "further");
     assert_eq!(addresses(&target), owned("alt@example.com", 1));
     verify(&django, 2, "ALT@example.com");
-    let output = import(&target, &django, &[]);
+    let output = target.import_with_dry_run(&django, &[]);
     prints(&output, "1 further email address\n");
     prints(&output, "1 further email address removed\n");
     prints(&output, &format!("{NOT_OURS}1\n"));
@@ -137,7 +130,7 @@ fn an_account_that_is_gone_and_closed_gives_its_address_up() {
         );
         verify(&django, 1, "1@example.com");
         verify(&django, 1, "alt@example.com");
-        import(&target, &django, &[]);
+        target.import_with_dry_run(&django, &[]);
         django.run("DELETE FROM account_emailaddress; DELETE FROM auth_user WHERE id = 1");
         let address = if gone == "its own" {
             "1@example.com"
@@ -145,7 +138,7 @@ fn an_account_that_is_gone_and_closed_gives_its_address_up() {
             "alt@example.com"
         };
         verify(&django, 2, address);
-        let output = import(&target, &django, &[]);
+        let output = target.import_with_dry_run(&django, &[]);
         prints(&output, &format!("{NOT_OURS}2\n"));
         assert_eq!(addresses(&target), owned("alt@example.com", 1));
         target.change(|conn| {
@@ -153,7 +146,7 @@ fn an_account_that_is_gone_and_closed_gives_its_address_up() {
                 .set(users::is_active.eq(false))
                 .execute(conn)
         });
-        let output = import(&target, &django, &[]);
+        let output = target.import_with_dry_run(&django, &[]);
         prints(&output, "1 further email address\n");
         assert!(
             addresses(&target).contains(&(address.to_owned(), 2)),
@@ -172,7 +165,7 @@ fn an_account_that_was_closed_here_keeps_its_addresses() {
     );
     verify(&django, 1, "1@example.com");
     verify(&django, 1, "alt@example.com");
-    import(&target, &django, &[]);
+    target.import_with_dry_run(&django, &[]);
     target.change(|conn| {
         diesel::update(users::table.find(1))
             .set(users::is_active.eq(false))
@@ -180,7 +173,7 @@ fn an_account_that_was_closed_here_keeps_its_addresses() {
     });
     verify(&django, 2, "1@example.com");
     verify(&django, 2, "ALT@example.com");
-    let output = import(&target, &django, &[]);
+    let output = target.import_with_dry_run(&django, &[]);
     prints(
         &output,
         "2 further email addresses of other accounts, not imported: 2, 2\n",
@@ -200,13 +193,13 @@ fn addresses_and_identities_move_within_one_import_in_any_order() {
         django.run(&format!(
             "INSERT INTO socialaccount_socialaccount VALUES (1, 'google', 'g1', '{{}}', {from})"
         ));
-        import(&target, &django, &[]);
+        target.import_with_dry_run(&django, &[]);
         assert_eq!(links(&target), owned("g1", from));
         django.run(&format!(
             "UPDATE account_emailaddress SET user_id = {to}; \
              UPDATE socialaccount_socialaccount SET user_id = {to}"
         ));
-        let output = import(&target, &django, &[]);
+        let output = target.import_with_dry_run(&django, &[]);
         for line in [
             "1 further email address\n",
             "1 further email address removed\n",
@@ -218,7 +211,7 @@ fn addresses_and_identities_move_within_one_import_in_any_order() {
         does_not_print(&output, "not imported");
         assert_eq!(addresses(&target), owned("alt@example.com", to));
         assert_eq!(links(&target), owned("g1", to));
-        does_not_print(&import(&target, &django, &[]), "other tables");
+        does_not_print(&target.import_with_dry_run(&django, &[]), "other tables");
     }
 }
 
@@ -236,9 +229,9 @@ fn own_and_further_addresses_are_exchanged_within_one_import() {
     ] {
         verify(&django, id, email);
     }
-    import(&target, &django, &[]);
+    target.import_with_dry_run(&django, &[]);
     django.set(1, "email = 'alt@example.com'");
-    let output = import(&target, &django, &[]);
+    let output = target.import_with_dry_run(&django, &[]);
     does_not_print(&output, "not imported");
     assert_eq!(addresses(&target), owned("1@example.com", 1));
     // The first account's earlier address goes to the second one, whose own one becomes the first one's further one.
@@ -246,7 +239,7 @@ fn own_and_further_addresses_are_exchanged_within_one_import() {
     django.run(
         "UPDATE account_emailaddress SET user_id = 3 - user_id WHERE email <> 'alt@example.com'",
     );
-    let output = import(&target, &django, &[]);
+    let output = target.import_with_dry_run(&django, &[]);
     does_not_print(&output, "not imported");
     assert_eq!(addresses(&target), owned("2@example.com", 1));
     for (id, email) in [(1, "alt@example.com"), (2, "1@example.com")] {
@@ -260,9 +253,9 @@ fn own_and_further_addresses_are_exchanged_within_one_import() {
 fn a_new_identity_at_a_provider_replaces_the_earlier_one_within_one_import() {
     let (django, target) = (django(&["1@example.com"]), ImportTarget::new());
     django.run("INSERT INTO socialaccount_socialaccount VALUES (1, 'google', 'g1', '{}', 1)");
-    import(&target, &django, &[]);
+    target.import_with_dry_run(&django, &[]);
     django.run("UPDATE socialaccount_socialaccount SET uid = 'g2'");
-    does_not_print(&import(&target, &django, &[]), "not imported");
+    does_not_print(&target.import_with_dry_run(&django, &[]), "not imported");
     assert_eq!(links(&target), owned("g2", 1));
 }
 
@@ -279,13 +272,13 @@ fn a_closed_account_takes_no_identity_and_no_workos_user_from_an_open_one() {
         "--issuer",
         "work=https://accounts.google.com",
     ];
-    import(&target, &django, &options);
+    target.import_with_dry_run(&django, &options);
     // New in Django for both accounts, of which it has closed the first.
     django.run(
         "UPDATE auth_user SET workos = 'user_01', is_active = (id = 2); \
          INSERT INTO socialaccount_socialaccount VALUES (1, 'work', 'g1', '{}', 1), (2, 'google', 'g1', '{}', 2)",
     );
-    let output = import(&target, &django, &options);
+    let output = target.import_with_dry_run(&django, &options);
     prints(
         &output,
         "WorkOS user is linked to another account: 1 (by another row)",

@@ -168,6 +168,16 @@ impl ImportTarget {
         output
     }
 
+    /// Imports without and with writing, whose reports are the same.
+    #[track_caller]
+    pub(crate) fn import_with_dry_run(&self, django: &Django, options: &[&str]) -> ProgramOutput {
+        let dry = self.import(django, &[options, &["--dry-run"]].concat());
+        let output = self.import(django, options);
+        let dry = dry.stdout.replace(", had this not been a dry run", "");
+        assert_eq!(dry, output.stdout);
+        output
+    }
+
     /// Every account, the lowest id first.
     pub(crate) fn users(&self) -> Vec<User> {
         self.rows(|conn| {
