@@ -37,11 +37,21 @@ impl FamilyRange {
         })
     }
 
-    fn ids(&self, conn: &mut Conn) -> QueryResult<Vec<String>> {
+    /// The rows of the families.
+    #[diesel::dsl::auto_type(no_type_alias)]
+    fn rows<'a>(&'a self) -> _ {
+        let first: &'a str = self.first.as_str();
+        let last: &'a str = self.last.as_str();
+        let pattern: &'a str = self.pattern.as_str();
+        let user_id: UserId = self.user_id;
         refresh_tokens::table
-            .filter(refresh_tokens::family.between(&self.first, &self.last))
-            .filter(refresh_tokens::family.like(&self.pattern))
-            .filter(refresh_tokens::user_id.eq(self.user_id))
+            .filter(refresh_tokens::family.between(first, last))
+            .filter(refresh_tokens::family.like(pattern))
+            .filter(refresh_tokens::user_id.eq(user_id))
+    }
+
+    fn ids(&self, conn: &mut Conn) -> QueryResult<Vec<String>> {
+        self.rows()
             .select(refresh_tokens::family)
             .distinct()
             .load(conn)
@@ -49,10 +59,8 @@ impl FamilyRange {
 
     /// Whether all tokens of the families were revoked.
     fn is_revoked(&self, conn: &mut Conn) -> QueryResult<bool> {
-        let states: Vec<bool> = refresh_tokens::table
-            .filter(refresh_tokens::family.between(&self.first, &self.last))
-            .filter(refresh_tokens::family.like(&self.pattern))
-            .filter(refresh_tokens::user_id.eq(self.user_id))
+        let states: Vec<bool> = self
+            .rows()
             .select(refresh_tokens::revoked_at.is_not_null())
             .distinct()
             .load(conn)?;
@@ -81,10 +89,8 @@ pub(super) fn sid_of_family(
     let Some(range) = FamilyRange::of(claims, user_id) else {
         return Ok(None);
     };
-    let sids = refresh_tokens::table
-        .filter(refresh_tokens::family.between(&range.first, &range.last))
-        .filter(refresh_tokens::family.like(&range.pattern))
-        .filter(refresh_tokens::user_id.eq(range.user_id))
+    let sids = range
+        .rows()
         .filter(refresh_tokens::consumed_at.is_null())
         .select(refresh_tokens::sid);
     let sid: Option<Option<WorkosSid>> = sids.first(conn).optional()?;
