@@ -30,7 +30,7 @@ pub async fn verify(request: HttpRequest, app: web::Data<AppState>) -> Result<Ht
     let Some(subject) = Subject::of(&request, &app).await? else {
         return sign_in_required(&original, &app);
     };
-    if let Some(missing) = missing_right(&request, &subject.facts) {
+    if let Some(missing) = missing_right(&request, &subject.known.facts) {
         return Err(Error::NotPermitted(missing));
     }
     let mut response = HttpResponse::Ok();

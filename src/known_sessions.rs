@@ -64,6 +64,8 @@ struct EntryKey {
 #[derive(Clone)]
 struct Entry {
     session: Arc<KnownSession>,
+    /// In bytes. The cache asks for it again and again.
+    size: u64,
     read_at: Instant,
 }
 
@@ -91,11 +93,11 @@ impl KnownSession {
         }))
     }
 
-    fn size(&self) -> usize {
+    fn size(&self) -> u64 {
         let json = self.facts.workos.to_json().len();
         let groups: usize = self.groups.iter().map(|name| name.len() + 24).sum();
         // A list takes about as much again as its texts.
-        ENTRY_SIZE + 2 * json + groups
+        (ENTRY_SIZE + 2 * json + groups) as u64
     }
 }
 
@@ -135,6 +137,7 @@ impl KnownSessions {
             // Fails only if the entry was removed meanwhile.
             let _ = reading.insert(Entry {
                 session: Arc::clone(session),
+                size: session.size(),
                 read_at,
             });
         }
@@ -147,6 +150,6 @@ struct BySize;
 
 impl Weighter<EntryKey, Entry> for BySize {
     fn weight(&self, _: &EntryKey, entry: &Entry) -> u64 {
-        entry.session.size() as u64
+        entry.size
     }
 }

@@ -15,7 +15,8 @@ const LONGEST: usize = 1_000;
 /// All headers of a family. One without a value is empty, and so is one that would be too long: a proxy that only
 /// replaces headers would pass on the client's.
 pub(super) fn of(subject: &Subject, family: ForwardAuthHeaders) -> Vec<(HeaderName, HeaderValue)> {
-    let id = encoded(&subject.user_key);
+    let facts = &subject.known.facts;
+    let id = encoded(&subject.user_key());
     let email = encoded(subject.verified_email());
     let name = encoded(&subject.name);
     let groups = list(subject.groups());
@@ -26,15 +27,15 @@ pub(super) fn of(subject: &Subject, family: ForwardAuthHeaders) -> Vec<(HeaderNa
             ("x-auth-name", name),
             (
                 "x-auth-organization",
-                encoded(subject.facts.organization_id.as_deref().unwrap_or_default()),
+                encoded(facts.organization_id.as_deref().unwrap_or_default()),
             ),
             (
                 "x-auth-role",
-                encoded(subject.facts.role.as_deref().unwrap_or_default()),
+                encoded(facts.role.as_deref().unwrap_or_default()),
             ),
             (
                 "x-auth-permissions",
-                list(subject.facts.workos.permissions.iter().map(String::as_str)),
+                list(facts.workos.permissions.iter().map(String::as_str)),
             ),
         ],
         ForwardAuthHeaders::XAuthRequest => vec![
@@ -42,12 +43,12 @@ pub(super) fn of(subject: &Subject, family: ForwardAuthHeaders) -> Vec<(HeaderNa
             ("x-auth-request-email", email.clone()),
             (
                 "x-auth-request-preferred-username",
-                encoded(subject.login()),
+                encoded(&subject.login()),
             ),
             ("x-auth-request-groups", groups),
         ],
         ForwardAuthHeaders::Remote => vec![
-            ("remote-user", encoded(subject.login())),
+            ("remote-user", encoded(&subject.login())),
             ("remote-email", email),
             ("remote-name", name),
             ("remote-groups", groups),

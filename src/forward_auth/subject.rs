@@ -1,5 +1,7 @@
 //! The user of a request behind a proxy.
 
+use std::sync::Arc;
+
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::api::ApiError;
@@ -8,7 +10,6 @@ use crate::api::bearer::user_of_token;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::session_user::MaybeUser;
-use crate::ids::WorkosSid;
 use crate::known_sessions::KnownSession;
 use crate::sessions::{Impersonator, SessionFacts, SessionState};
 use crate::state::AppState;
@@ -16,17 +17,12 @@ use crate::tokens::ForwardGrant;
 
 /// The user of a request, and what the session knows.
 pub(super) struct Subject {
-    pub(super) user_key: String,
+    pub(super) known: Arc<KnownSession>,
     email: String,
-    pub(super) name: String,
-    username: Option<String>,
     email_verified: bool,
-    groups: Vec<String>,
-    token_version: i64,
-    sid: Option<WorkosSid>,
+    pub(super) name: String,
     impersonator: Option<Impersonator>,
     not_after: Option<Timestamp>,
-    pub(super) facts: SessionFacts,
 }
 
 impl Subject {
@@ -46,7 +42,7 @@ impl Subject {
         };
         // Without a row the session was deleted a moment ago.
         let known = app.known_sessions.of(&state).await?;
-        Ok(known.map(|known| Self::of_session(state, &known)))
+        Ok(known.map(|known| Self::of_session(state, known)))
     }
 
     fn of_token(user: ApiUser) -> Self {
@@ -57,50 +53,44 @@ impl Subject {
             sid,
             impersonator,
         } = user;
-        Self {
-            user_key: user.key().to_string(),
-            name: full_name(&user.first_name, &user.last_name),
-            username: user.username.clone(),
-            email_verified: user.email_verified,
-            groups,
-            facts,
+        let known = KnownSession {
+            user_key: user.key(),
+            username: user.username,
             token_version: user.token_version,
-            sid,
+            groups,
+            workos_sid: sid,
+            facts,
+        };
+        Self {
+            known: Arc::new(known),
+            email: user.email,
+            email_verified: user.email_verified,
+            name: full_name(&user.first_name, &user.last_name),
             impersonator,
             not_after: None,
-            email: user.email,
         }
     }
 
-    fn of_session(state: SessionState, known: &KnownSession) -> Self {
+    fn of_session(state: SessionState, known: Arc<KnownSession>) -> Self {
         Self {
-            user_key: known.user_key.to_string(),
+            known,
             name: full_name(&state.first_name, &state.last_name),
-            username: known.username.clone(),
+            email: state.email,
             email_verified: state.email_verified,
-            groups: known.groups.clone(),
-            facts: known.facts.clone(),
-            token_version: known.token_version,
-            sid: known.workos_sid.clone(),
             impersonator: state.impersonator,
             not_after: Some(state.expires_at),
-            email: state.email,
         }
     }
 
     /// What the token of this user says.
     pub(super) fn token_grant(&self) -> ForwardGrant<'_> {
         ForwardGrant {
-            user_key: &self.user_key,
-            token_version: self.token_version,
+            known: &self.known,
             email: &self.email,
             email_verified: self.email_verified,
             name: &self.name,
-            groups: &self.groups,
-            sid: self.sid.as_ref(),
             impersonator: self.impersonator.as_ref().map(|one| one.email.as_str()),
             not_after: self.not_after,
-            facts: &self.facts,
         }
     }
 
@@ -112,24 +102,25 @@ impl Subject {
         }
     }
 
+    /// The account's id, as in tokens.
+    pub(super) fn user_key(&self) -> String {
+        self.known.user_key.to_string()
+    }
+
     /// What people know the account by: the username, else the verified email address, else the id.
-    pub(super) fn login(&self) -> &str {
-        match (&self.username, self.verified_email()) {
-            (Some(username), _) => username,
-            (None, "") => &self.user_key,
-            (None, email) => email,
+    pub(super) fn login(&self) -> String {
+        match (&self.known.username, self.verified_email()) {
+            (Some(username), _) => username.clone(),
+            (None, "") => self.user_key(),
+            (None, email) => email.to_owned(),
         }
     }
 
     /// The roles in the organisation, and the groups that the account had in Django.
     pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
-        let workos = &self.facts.workos;
-        let role = self
-            .facts
-            .role
-            .iter()
-            .filter(|role| !workos.roles.contains(role));
-        let all = role.chain(&workos.roles).chain(&self.groups);
+        let SessionFacts { role, workos, .. } = &self.known.facts;
+        let role = role.iter().filter(|role| !workos.roles.contains(role));
+        let all = role.chain(&workos.roles).chain(&self.known.groups);
         all.map(String::as_str)
     }
 }

@@ -117,13 +117,11 @@ impl FromRequest for SessionUser {
         let request = request.clone();
         async move {
             let state = current(&request).await?;
-            let target = request.uri().path_and_query();
-            let next = target.map_or("/", |target| target.as_str());
-            let state = state.ok_or_else(|| login_required(&request, next))?;
+            let state = state.ok_or_else(|| login_required_here(&request))?;
             let app = AppState::of(&request)?;
             let known = app.known_sessions.of(&state).await?;
             // Without a row the session was deleted a moment ago.
-            let known = known.ok_or_else(|| login_required(&request, next))?;
+            let known = known.ok_or_else(|| login_required_here(&request))?;
             Ok(Self { state, known })
         }
         .boxed_local()
@@ -152,6 +150,12 @@ pub fn login_required(request: &HttpRequest, next: &str) -> Error {
         Some(SessionOver::JustEnded) => Error::SessionOver { next },
         Some(SessionOver::Known) | None => Error::LoginRequired { next },
     }
+}
+
+/// The error that redirects to the log-in, which returns to this page.
+pub fn login_required_here(request: &HttpRequest) -> Error {
+    let target = request.uri().path_and_query();
+    login_required(request, target.map_or("/", |target| target.as_str()))
 }
 
 async fn parts(request: &HttpRequest) -> Result<(web::Data<AppState>, BrowserSession), Error> {

@@ -38,31 +38,21 @@ impl RecentChanges {
         let since = since.filter(|since| *since <= read_at);
         // Read first: a cookie of this epoch is compared with rows that are at least as new.
         let epoch = DatabaseEpoch::read(conn)?.epoch;
-        let mut changes = Self {
-            revoked: tombstones(conn, since, now)?,
-            generations: Vec::new(),
-            epoch,
-            read_at,
-        };
-        changes.add(changed_sessions(conn, since)?, now);
-        Ok(changes)
-    }
-
-    fn add(
-        &mut self,
-        sessions: impl IntoIterator<Item = (SessionGeneration, bool)>,
-        now: Timestamp,
-    ) {
-        for (session, is_revoked) in sessions {
+        let mut revoked = tombstones(conn, since, now)?;
+        let mut generations = Vec::new();
+        for (session, is_revoked) in changed_sessions(conn, since)? {
             match is_revoked {
                 _ if session.expires_at <= now => {}
-                true => {
-                    let id = fingerprint(&session.session_id);
-                    self.revoked.push((id, session.expires_at));
-                }
-                false => self.generations.push(session),
+                true => revoked.push((fingerprint(&session.session_id), session.expires_at)),
+                false => generations.push(session),
             }
         }
+        Ok(Self {
+            revoked,
+            generations,
+            epoch,
+            read_at,
+        })
     }
 }
 

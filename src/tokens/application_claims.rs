@@ -24,7 +24,7 @@ pub(super) struct ClaimValues<'a> {
     pub(super) email: &'a str,
     pub(super) email_verified: bool,
     pub(super) name: &'a str,
-    pub(super) groups: Vec<String>,
+    pub(super) groups: &'a [String],
     pub(super) facts: &'a SessionFacts,
     /// Whether WorkOS has said what the user may do. simplejwt's tokens have no lists.
     pub(super) is_of_workos: bool,
@@ -51,7 +51,7 @@ pub(super) fn read_application_claims(
         email: &user.email,
         email_verified: user.email_verified,
         name: &format!("{} {}", user.first_name, user.last_name),
-        groups,
+        groups: &groups,
         facts: &facts,
         is_of_workos: sid.is_some(),
     };
@@ -83,7 +83,7 @@ pub(super) fn select_claims(
             ApplicationClaim::OfWorkos(name) => workos.claims.get(name).cloned(),
             ApplicationClaim::Email => text(values.email),
             ApplicationClaim::Name => text(values.name),
-            ApplicationClaim::Groups => Some(values.groups.as_slice().into()),
+            ApplicationClaim::Groups => Some(values.groups.into()),
         };
         if let Some(value) = value {
             if *claim == ApplicationClaim::Email {

@@ -7,8 +7,7 @@ use super::claims::{Actor, TokenClaims, TokenKind};
 use super::jti::new_jti;
 use super::signing::{IssueError, Tokens};
 use crate::clock::Timestamp;
-use crate::ids::WorkosSid;
-use crate::sessions::SessionFacts;
+use crate::known_sessions::KnownSession;
 
 /// The claim of these tokens. They are refused here: with each other's help they would outlive the session, and every
 /// application behind the proxy sees them.
@@ -19,26 +18,18 @@ const LIFETIME: TimeDelta = TimeDelta::seconds(60);
 /// What a forwarded token is issued for.
 #[derive(Clone, Debug)]
 pub struct ForwardGrant<'a> {
-    /// The key of the account.
-    pub user_key: &'a str,
-    /// The account's `token_version`.
-    pub token_version: i64,
+    /// What is known of the session: the account's key and version, its groups, WorkOS's id, and the facts.
+    pub known: &'a KnownSession,
     /// The account's email; may be empty.
     pub email: &'a str,
     /// Whether the address is verified.
     pub email_verified: bool,
     /// The account's name; may be empty.
     pub name: &'a str,
-    /// The names of the groups that the account had in Django.
-    pub groups: &'a [String],
-    /// WorkOS's id of the session.
-    pub sid: Option<&'a WorkosSid>,
     /// The email of the impersonator, in an impersonated session.
     pub impersonator: Option<&'a str>,
     /// The end of the session.
     pub not_after: Option<Timestamp>,
-    /// What the session knows.
-    pub facts: &'a SessionFacts,
 }
 
 impl TokenClaims {
@@ -56,13 +47,14 @@ impl Tokens {
         audience: Option<&str>,
         now: Timestamp,
     ) -> Result<String, IssueError> {
+        let known = grant.known;
         let values = ClaimValues {
             email: grant.email,
             email_verified: grant.email_verified,
             name: grant.name,
-            groups: grant.groups.to_vec(),
-            facts: grant.facts,
-            is_of_workos: grant.sid.is_some(),
+            groups: &known.groups,
+            facts: &known.facts,
+            is_of_workos: known.workos_sid.is_some(),
         };
         let mut other = select_claims(&self.application_claims, &values, MAX_FORWARDED_SIZE);
         other.insert(FORWARDED.to_owned(), true.into());
@@ -72,9 +64,9 @@ impl Tokens {
             exp: grant.not_after.map_or(end, |last| last.min(end)).seconds(),
             iat: Some(now.seconds()),
             jti: new_jti()?,
-            user_id: Some(grant.user_key.to_owned()),
-            sid: grant.sid.cloned(),
-            ver: Some(grant.token_version),
+            user_id: Some(known.user_key.to_string()),
+            sid: known.workos_sid.clone(),
+            ver: Some(known.token_version),
             act: grant.impersonator.map(|email| Actor {
                 sub: email.to_owned(),
             }),

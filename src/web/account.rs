@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::db::{Database, DbError};
 use crate::error::Error;
 use crate::http::recent_session::{is_recent, log_in_again_url};
-use crate::http::session_user::{MaybeUser, login_required};
+use crate::http::session_user::{MaybeUser, login_required_here};
 use crate::ids::OrganizationId;
 use crate::known_sessions::{KnownSession, KnownSessions};
 use crate::memberships::Memberships;
@@ -48,9 +48,7 @@ pub async fn account(
     session: BrowserSession,
     view: AccountView,
 ) -> Result<HttpResponse, Error> {
-    let target = request.uri().path_and_query();
-    let next = target.map_or("/account", |target| target.as_str());
-    let user = user.ok_or_else(|| login_required(&request, next))?;
+    let user = user.ok_or_else(|| login_required_here(&request))?;
     view.page(&user, &session, &[], Some(&request)).await
 }
 
