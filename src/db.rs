@@ -31,7 +31,7 @@ use std::time::Duration;
 pub use after_commit::after_commit;
 pub use backup::{BackupError, Restored, backup, restore};
 pub use conn::{Conn, database_now, on_unique_violation};
-pub(crate) use conn::{insert_all, load_unlocked};
+pub(crate) use conn::{for_each_row, insert_all, load_unlocked};
 pub use error::DbError;
 pub use migrations::Migrations;
 pub use sequence::{bump_sequence, take_ids};

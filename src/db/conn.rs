@@ -172,6 +172,28 @@ macro_rules! load_unlocked {
 }
 pub(crate) use load_unlocked;
 
+/// Runs a query and calls `take` with each row, of which one at a time is in memory.
+macro_rules! for_each_row {
+    ($conn:expr, $query:expr, $take:expr) => {
+        match $conn {
+            $crate::db::Conn::Sqlite(conn) => {
+                let rows = $query.load_iter::<_, diesel::connection::DefaultLoadingMode>(conn)?;
+                for row in rows {
+                    $take(row?);
+                }
+            }
+            #[cfg(feature = "postgres")]
+            $crate::db::Conn::Postgres(conn) => {
+                let rows = $query.load_iter::<_, diesel::pg::PgRowByRowLoadingMode>(conn)?;
+                for row in rows {
+                    $take(row?);
+                }
+            }
+        }
+    };
+}
+pub(crate) use for_each_row;
+
 /// The present time by the database's clock.
 pub fn database_now(conn: &mut Conn) -> QueryResult<Timestamp> {
     let statement = match conn {

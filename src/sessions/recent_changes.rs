@@ -7,19 +7,19 @@ use diesel::prelude::*;
 
 use super::fingerprint::{SessionFingerprint, fingerprint};
 use super::generation::SessionGeneration;
-use super::sql_ended_sessions::tombstones;
+use super::sql_ended_sessions::add_tombstones;
 use crate::clock::Timestamp;
 use crate::database_epoch::DatabaseEpoch;
 use crate::db::schema::sessions;
-use crate::db::{Conn, DbError, database_now};
+use crate::db::{Conn, DbError, database_now, for_each_row};
 
 /// What one reading returns.
 #[derive(Debug)]
 pub(super) struct RecentChanges {
     /// Fingerprints and cookie expiry of revoked sessions.
     pub(super) revoked: Vec<(SessionFingerprint, Timestamp)>,
-    /// The generations of open sessions.
-    pub(super) generations: Vec<SessionGeneration>,
+    /// Fingerprints, generations and cookie expiry of open sessions.
+    pub(super) generations: Vec<(SessionFingerprint, i32, Timestamp)>,
     /// The database's epoch.
     pub(super) epoch: i64,
     /// When the reading began, by the database's clock.
@@ -38,41 +38,49 @@ impl RecentChanges {
         let since = since.filter(|since| *since <= read_at);
         // Read first: a cookie of this epoch is compared with rows that are at least as new.
         let epoch = DatabaseEpoch::read(conn)?.epoch;
-        let mut revoked = tombstones(conn, since, now)?;
-        let mut generations = Vec::new();
-        for (session, is_revoked) in changed_sessions(conn, since)? {
-            match is_revoked {
-                _ if session.expires_at <= now => {}
-                true => revoked.push((fingerprint(&session.session_id), session.expires_at)),
-                false => generations.push(session),
-            }
-        }
-        Ok(Self {
-            revoked,
-            generations,
+        let mut changes = Self {
+            revoked: Vec::new(),
+            generations: Vec::new(),
             epoch,
             read_at,
-        })
+        };
+        add_tombstones(&mut changes.revoked, conn, since, now)?;
+        changes.add_sessions(conn, since, now)?;
+        Ok(changes)
     }
-}
 
-/// The sessions that were revoked, or whose generation changed, at `since` or later, or ever; with each, whether
-/// it is revoked.
-fn changed_sessions(
-    conn: &mut Conn,
-    since: Option<Timestamp>,
-) -> QueryResult<Vec<(SessionGeneration, bool)>> {
-    let generation = (sessions::id, sessions::generation, sessions::expires_at);
-    let changed = sessions::table.select((generation, sessions::revoked_at.is_not_null()));
-    // Without a condition on the expiry, by whose index the database could search instead.
-    match since {
-        Some(since) => changed.filter(sessions::changed_at.ge(since)).load(conn),
-        // Changes before the migration that added `changed_at` do not have it.
-        None => {
-            // Comparisons, unlike IS NOT NULL, make SQLite use the indexes of both columns.
-            let was_revoked = sessions::revoked_at.ge(Timestamp::EPOCH);
-            let was_changed = sessions::generation_changed_at.ge(Timestamp::EPOCH);
-            changed.filter(was_revoked.or(was_changed)).load(conn)
+    /// Adds the sessions that were revoked, or whose generation changed, at `since` or later, or ever. Many may have,
+    /// and each second: a list of their rows would leave holes in the allocator's memory.
+    fn add_sessions(
+        &mut self,
+        conn: &mut Conn,
+        since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> QueryResult<()> {
+        let generation = (sessions::id, sessions::generation, sessions::expires_at);
+        let changed = sessions::table.select((generation, sessions::revoked_at.is_not_null()));
+        let mut add = |(session, is_revoked): (SessionGeneration, bool)| {
+            let fingerprint = fingerprint(&session.session_id);
+            match is_revoked {
+                _ if session.expires_at <= now => {}
+                true => self.revoked.push((fingerprint, session.expires_at)),
+                false => {
+                    let generation = (fingerprint, session.generation, session.expires_at);
+                    self.generations.push(generation);
+                }
+            }
+        };
+        // Without a condition on the expiry, by whose index the database could search instead.
+        match since {
+            Some(since) => for_each_row!(conn, changed.filter(sessions::changed_at.ge(since)), add),
+            // Changes before the migration that added `changed_at` do not have it.
+            None => {
+                // Comparisons, unlike IS NOT NULL, make SQLite use the indexes of both columns.
+                let was_revoked = sessions::revoked_at.ge(Timestamp::EPOCH);
+                let was_changed = sessions::generation_changed_at.ge(Timestamp::EPOCH);
+                for_each_row!(conn, changed.filter(was_revoked.or(was_changed)), add);
+            }
         }
+        Ok(())
     }
 }

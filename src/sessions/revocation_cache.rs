@@ -109,7 +109,9 @@ impl RevocationCache {
 
     /// Adds a generation that this replica has incremented.
     pub fn add_generation(&self, latest: &SessionGeneration) {
-        self.contents.write().add_generation(latest);
+        let session = fingerprint(&latest.session_id);
+        let mut contents = self.contents.write();
+        contents.add_generation(session, latest.generation, latest.expires_at);
     }
 
     /// Reads the changes since the last reading, by every replica.
@@ -169,8 +171,8 @@ impl RevocationCache {
     fn add_changes(&self, changes: RecentChanges, began: Instant, now: Timestamp) {
         let mut contents = self.contents.write();
         contents.revoked.extend(changes.revoked);
-        for latest in &changes.generations {
-            contents.add_generation(latest);
+        for (session, generation, expires_at) in changes.generations {
+            contents.add_generation(session, generation, expires_at);
         }
         contents.epoch = changes.epoch;
         let previous = contents.read_at.replace(ReadingTime {
@@ -190,10 +192,10 @@ impl RevocationCache {
 
 impl CacheContents {
     /// Never lowers a generation: a reading may have begun before the latest increment.
-    fn add_generation(&mut self, latest: &SessionGeneration) {
-        let known = self.generations.entry(fingerprint(&latest.session_id));
-        let known = known.or_insert((latest.generation, latest.expires_at));
-        known.0 = known.0.max(latest.generation);
+    fn add_generation(&mut self, session: SessionFingerprint, latest: i32, expires_at: Timestamp) {
+        let known = self.generations.entry(session);
+        let known = known.or_insert((latest, expires_at));
+        known.0 = known.0.max(latest);
     }
 }
 

@@ -7,26 +7,28 @@ use diesel::prelude::*;
 use super::fingerprint::{SessionFingerprint, fingerprint};
 use crate::clock::Timestamp;
 use crate::db::schema::ended_sessions;
-use crate::db::{Conn, load_unlocked};
+use crate::db::{Conn, for_each_row, load_unlocked};
 use crate::ids::SessionId;
 
-/// Fingerprints and cookie expiry of sessions with a tombstone that was written after `since`, by the database's clock, or
-/// of all.
-pub(super) fn tombstones(
+/// Adds fingerprints and cookie expiry of sessions with a tombstone that was written after `since`, by the database's
+/// clock, or of all.
+pub(super) fn add_tombstones(
+    revoked: &mut Vec<(SessionFingerprint, Timestamp)>,
     conn: &mut Conn,
     since: Option<Timestamp>,
     now: Timestamp,
-) -> QueryResult<Vec<(SessionFingerprint, Timestamp)>> {
+) -> QueryResult<()> {
     // Without a condition on the expiry, by whose index the database could search instead.
     let since = since.unwrap_or(Timestamp::EPOCH);
-    let ended: Vec<(SessionId, Timestamp)> = ended_sessions::table
+    let ended = ended_sessions::table
         .filter(ended_sessions::noticed_at.gt(since))
-        .select((ended_sessions::session_id, ended_sessions::expires_at))
-        .load(conn)?;
-    let current = ended.iter().filter(|(_, expires_at)| *expires_at > now);
-    Ok(current
-        .map(|(id, expires_at)| (fingerprint(id), *expires_at))
-        .collect())
+        .select((ended_sessions::session_id, ended_sessions::expires_at));
+    for_each_row!(conn, ended, |(id, expires_at): (SessionId, Timestamp)| {
+        if expires_at > now {
+            revoked.push((fingerprint(&id), expires_at));
+        }
+    });
+    Ok(())
 }
 
 /// Deletes up to `limit` tombstones of sessions whose cookies have expired.

@@ -87,15 +87,14 @@ fn expired_entries_are_removed() {
 #[test]
 fn the_highest_generation_counts_until_the_session_expires() {
     let cache = cache(&[], 0);
-    let latest = |generation| SessionGeneration {
-        session_id: "a".into(),
-        generation,
-        expires_at: at(100),
-    };
     assert_eq!(cache.generation(&"a".into()), 0);
-    cache.add_generation(&latest(2));
+    cache.add_generation(&SessionGeneration {
+        session_id: "a".into(),
+        generation: 2,
+        expires_at: at(100),
+    });
     let changes = RecentChanges {
-        generations: vec![latest(1)],
+        generations: vec![(fingerprint(&"a".into()), 1, at(100))],
         ..no_changes(1)
     };
     cache.add_changes(changes, Instant::now(), at(1));
