@@ -16,6 +16,7 @@
 //!   [`throttle`]: rate limits; [`client_network`]: the networks that they count.
 //! - [`memberships`]: a cache of users' organisations; [`audit`]: the audit trail; [`purge`]: deletes
 //!   expired rows.
+//! - [`event_poller`]: reads WorkOS's events where no webhook brings them; [`jobs`]: periodic jobs that one replica runs.
 //! - [`single_flight`], `lease`: one operation at a time, in this process and across processes.
 //! - [`workos`]: the WorkOS client; [`oidc`]: the clients of Google and Okta.
 //! - [`db`]: the connection to SQLite or PostgreSQL. No other module distinguishes them.
@@ -43,6 +44,7 @@ pub mod db;
 pub mod django_import;
 pub mod error;
 pub mod error_pages;
+pub mod event_poller;
 pub mod forward_auth;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -50,6 +52,7 @@ mod hex;
 pub mod http;
 mod http_client;
 pub mod ids;
+pub mod jobs;
 mod jwks;
 pub mod keys;
 pub mod known_sessions;

@@ -12,8 +12,8 @@ use crate::ids::OrganizationId;
 use crate::single_flight::SingleFlight;
 use crate::workos::{OrganizationList, WorkosClient, WorkosError};
 
-/// How long a list is cached. A membership that changes is reported by a webhook, which removes the
-/// list from this replica's cache at once.
+/// How long a list is cached. An event about a change of a membership removes the list from
+/// this replica's cache at once.
 const LIFETIME: Duration = Duration::from_secs(60);
 /// The largest number of cached lists: about 10 MB if each has a hundred organisations.
 const CAPACITY: usize = 1_000;

@@ -9,8 +9,8 @@ use diesel::prelude::*;
 use crate::accounts::delete_old_workos_deletions;
 use crate::audit::delete_old_events;
 use crate::clock::Timestamp;
-use crate::db::schema::jobs;
 use crate::db::{Conn, Database, DbError, database_now};
+use crate::jobs::{Job, LONGEST_CLAIM};
 use crate::sessions::{SessionRow, delete_expired_tombstones};
 use crate::settings::RetentionSettings;
 use crate::sign_in::PendingSignInRow;
@@ -25,12 +25,9 @@ const BATCH_SIZES: RangeInclusive<usize> = 25..=1_000;
 const BATCH_TIME: Duration = Duration::from_millis(20);
 /// The shortest and the longest pause between two transactions, in which requests and other processes can write.
 const PAUSES: RangeInclusive<Duration> = Duration::from_millis(2)..=Duration::from_secs(1);
-/// The name of the job's row in `jobs`.
-const JOB: &str = "flushexpiredtokens";
+const JOB: Job = Job::new("flushexpiredtokens");
 /// How often rows are deleted.
-const INTERVAL: TimeDelta = TimeDelta::hours(1);
-/// The longest time until the job is due, with one minute for a transaction that began before another replica's claim.
-const MOST_PLAUSIBLE: TimeDelta = TimeDelta::minutes(61);
+const INTERVAL: TimeDelta = LONGEST_CLAIM;
 /// How often a replica checks whether the job is due.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -129,7 +126,8 @@ pub async fn purge_if_due(
     database: &Database,
     retention: &RetentionSettings,
 ) -> Result<Option<DeletedRows>, DbError> {
-    if is_due(database).await? && claim_job(database).await? {
+    let is_due = JOB.time_left(database).await?.is_zero();
+    if is_due && JOB.claim(database, INTERVAL).await?.is_some() {
         purge(database, retention).await.map(Some)
     } else {
         Ok(None)
@@ -157,37 +155,6 @@ pub async fn purge_periodically(database: &Database, retention: &RetentionSettin
         }
         failing = outcome.is_err();
     }
-}
-
-/// Reads the job's row with a reader connection, which does not wait for SQLite's writer.
-async fn is_due(database: &Database) -> Result<bool, DbError> {
-    let read = |conn: &mut Conn| {
-        let row = jobs::table.find(JOB).select(jobs::due_at);
-        let due_at: Timestamp = row.first(conn)?;
-        Ok::<_, DbError>((due_at, database_now(conn)?))
-    };
-    let (due_at, now) = database.read(read).await?;
-    Ok(due_at <= now || is_implausible(due_at, now))
-}
-
-/// A time so far ahead was written while the database's clock was wrong, or by an earlier version.
-fn is_implausible(due_at: Timestamp, now: Timestamp) -> bool {
-    due_at > now.plus(MOST_PLAUSIBLE)
-}
-
-/// Claims the job in one statement, so that one of several replicas runs it.
-async fn claim_job(database: &Database) -> Result<bool, DbError> {
-    database
-        .write(|conn| {
-            let now = database_now(conn)?;
-            let due = jobs::due_at
-                .le(now)
-                .or(jobs::due_at.gt(now.plus(MOST_PLAUSIBLE)));
-            let due = diesel::update(jobs::table.find(JOB)).filter(due);
-            let moved = due.set(jobs::due_at.eq(now.plus(INTERVAL))).execute(conn)?;
-            Ok(moved > 0)
-        })
-        .await
 }
 
 /// Calls `delete` with a limit until it deletes fewer rows than that. Returns the total. Others can write for

@@ -159,6 +159,7 @@ impl Application {
             () = state.revocations.refresh_periodically(&state.database, &state.clock) => {}
             () = state.renewal.recover_periodically() => {}
             () = state.at_workos.send_periodically() => {}
+            () = state.event_poller.poll_periodically() => {}
             () = purge::purge_periodically(&state.database, &state.settings.retention) => {}
             () = state.failures.write_periodically(&state.database, &state.clock) => {}
             () = database_epoch::beat_periodically(&state.database, mark, &state.clock) => {}

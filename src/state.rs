@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::csp::content_security_policy;
 use crate::db::{Database, DbError};
 use crate::error::InternalError;
+use crate::event_poller::EventPoller;
 use crate::keys::Keys;
 use crate::known_sessions::KnownSessions;
 use crate::memberships::Memberships;
@@ -68,6 +69,8 @@ pub struct AppState {
     pub at_workos: WorkosRevocations,
     /// Applies WorkOS's events.
     pub webhooks: WebhookService,
+    /// Reads WorkOS's events.
+    pub event_poller: EventPoller,
     /// The clock.
     pub clock: Clock,
     /// The `Content-Security-Policy` header of every response.
@@ -151,6 +154,11 @@ impl AppStateBuilder {
         let failures = FailureCounter::default();
         let memberships = Memberships::new(workos.clone(), clock.clone());
         let at_workos = WorkosRevocations::new(database.clone(), workos.clone(), clock.clone());
+        let webhooks = WebhookService::new(
+            database.clone(),
+            memberships.clone(),
+            Arc::clone(&revocations),
+        );
         let known_sessions = KnownSessions::new(database.clone(), Arc::clone(&revocations));
         let renewal = RenewalService::new(
             &settings,
@@ -196,11 +204,14 @@ impl AppStateBuilder {
                 Arc::clone(&tokens),
                 Arc::clone(&revocations),
             ),
-            webhooks: WebhookService::new(
+            event_poller: EventPoller::new(
                 database.clone(),
-                memberships.clone(),
-                Arc::clone(&revocations),
+                workos.clone(),
+                webhooks.clone(),
+                clock.clone(),
+                settings.workos.events_poll,
             ),
+            webhooks,
             at_workos,
             content_security_policy: policy,
             settings,

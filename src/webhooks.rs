@@ -1,4 +1,4 @@
-//! Applies the events that WorkOS sends by webhook: changed and deleted users, revoked sessions and
+//! Applies WorkOS's events, which it sends by webhook or lists in its Events API: changed and deleted users, revoked sessions and
 //! changed memberships.
 
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl WebhookService {
             .log(|repeated| format!("refused a webhook: {error}{repeated}"));
     }
 
-    /// Applies an event once: WorkOS repeats an event until it is acknowledged. The caches of this
+    /// Applies an event once: WorkOS repeats a webhook until it is acknowledged, and the Events API has the same events. The caches of this
     /// replica are updated at once, instead of at their next reading.
     pub async fn receive(
         &self,

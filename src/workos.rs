@@ -11,8 +11,8 @@ mod wire;
 
 pub use authorize::{AuthorizeRequest, Pkce};
 pub use client::{
-    ClientDevice, OrganizationList, RefreshTokenState, RenewalAdmission, RenewalPermit, StepAnswer,
-    WorkosClient,
+    ClientDevice, EventPage, EventStart, OrganizationList, RefreshTokenState, RenewalAdmission,
+    RenewalPermit, StepAnswer, WorkosClient,
 };
 pub use error::WorkosError;
 pub use next_step::{

@@ -3,7 +3,7 @@
 use super::report::{CheckLevel, CheckMessage, sentence};
 use crate::origin::Origin;
 use crate::settings::Settings;
-use crate::workos::{WorkosClient, WorkosError};
+use crate::workos::{EventStart, WorkosClient, WorkosError};
 
 /// Checks `WORKOS_REDIRECT_URI`.
 pub(super) fn redirect_uri(settings: &Settings) -> Option<CheckMessage> {
@@ -48,14 +48,22 @@ pub(super) fn dashboard(settings: &Settings) -> CheckMessage {
     )
 }
 
-/// Asks WorkOS whether the API key and the client id belong together.
+/// Asks WorkOS whether the API key and the client id belong together, and whether it lists events if the server is to
+/// poll them.
 pub async fn online(settings: &Settings) -> Vec<CheckMessage> {
-    let verified = match WorkosClient::new(&settings.workos) {
+    let client = WorkosClient::new(&settings.workos);
+    let verified = match &client {
         Ok(client) => client.verify_credentials().await,
-        Err(error) => Err(error),
+        Err(error) => Err(error.clone()),
     };
     match verified {
-        Ok(()) => vec![dashboard(settings)],
+        Ok(()) => {
+            let mut issues = vec![dashboard(settings)];
+            if let (Some(_), Ok(client)) = (settings.workos.events_poll, client) {
+                issues.extend(events(&client).await);
+            }
+            issues
+        }
         Err(error @ WorkosError::Refused { .. }) => vec![CheckMessage::new(
             "workos.E002",
             CheckLevel::Error,
@@ -69,4 +77,14 @@ pub async fn online(settings: &Settings) -> Vec<CheckMessage> {
             "Check WORKOS_API_BASE_URL, and that this machine can connect to it.",
         )],
     }
+}
+
+async fn events(client: &WorkosClient) -> Option<CheckMessage> {
+    let error = client.events(EventStart::Latest, 1).await.err()?;
+    Some(CheckMessage::new(
+        "workos.W005",
+        CheckLevel::Warning,
+        format!("WORKOS_EVENTS_POLL is set, and WorkOS does not list its events: {error}."),
+        "Allow WORKOS_API_KEY to read events, or unset WORKOS_EVENTS_POLL.",
+    ))
 }

@@ -260,6 +260,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Up to which event WorkOS's Events API was read; one row, or none before the first reading.
+    workos_event_cursor (id) {
+        /// 1.
+        id -> Integer,
+        /// The last event that was read; NULL if WorkOS had none yet, or does not know it any more.
+        event_id -> Nullable<Text>,
+        /// When WorkOS created that event.
+        event_created_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
     /// What a restored backup is recognized by; one row.
     database_epoch (id) {
         /// 1.
@@ -274,7 +286,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// WorkOS's webhook events that were processed.
+    /// WorkOS's events that were processed, received by webhook or read from the Events API.
     webhook_events (id) {
         /// The event's id at WorkOS.
         id -> Text,
@@ -282,7 +294,7 @@ diesel::table! {
         event -> Text,
         /// The id of the user or session that the event is about.
         object_id -> Nullable<Text>,
-        /// When the event was received.
+        /// When the event was received or read.
         received_at -> Timestamp,
     }
 }

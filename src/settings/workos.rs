@@ -1,5 +1,7 @@
 //! The settings of WorkOS.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 use url::Url;
 
@@ -10,6 +12,8 @@ use crate::origin::{Origin, is_https_or_loopback};
 
 /// The default: projects with a custom authentication domain set another host.
 const WORKOS_API: &str = "https://api.workos.com";
+/// An hour, in seconds: by then most sessions have been renewed anyway.
+const LONGEST_EVENTS_POLL: u64 = 3_600;
 
 /// The application's identity at WorkOS, and WorkOS's address.
 #[derive(Clone, Debug)]
@@ -28,6 +32,8 @@ pub struct WorkosSettings {
     pub logout_return_to: Option<String>,
     /// The secret that WorkOS signs webhooks with; without one, webhooks are not accepted.
     pub webhook_secret: Option<SecretString>,
+    /// The time between two polls of WorkOS's Events API; `None` if the server does not poll.
+    pub events_poll: Option<Duration>,
     /// The claims of access tokens that are kept and passed on.
     pub claims: Vec<String>,
 }
@@ -75,12 +81,18 @@ impl WorkosSettings {
                 "http(s) URLs between commas, such as https://api.workos.com",
                 parse_base_url,
             ),
+            events_poll: events_poll(reader),
             claims: read_workos_claims(reader),
             api_key,
             client_id,
             api_base_url,
         }
     }
+}
+
+fn events_poll(reader: &mut Reader<'_>) -> Option<Duration> {
+    let seconds = reader.number("WORKOS_EVENTS_POLL", &0, 0..=LONGEST_EVENTS_POLL);
+    (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 fn parse_prefixed(text: &str, prefix: &str) -> Option<String> {

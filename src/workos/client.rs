@@ -3,6 +3,7 @@
 mod breaker;
 mod credentials;
 mod device;
+mod events;
 mod memberships;
 mod retry;
 mod step_answer;
@@ -28,6 +29,7 @@ use retry::{RetryPolicy, Sender, ignore_body};
 
 pub use breaker::{RefreshTokenState, RenewalAdmission, RenewalPermit};
 pub use device::ClientDevice;
+pub use events::{EventPage, EventStart};
 pub use memberships::OrganizationList;
 pub use step_answer::StepAnswer;
 

@@ -1,7 +1,7 @@
-//! Verifies and parses WorkOS's webhooks.
+//! Verifies WorkOS's webhooks, and parses its events.
 
 use aws_lc_rs::hmac;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
@@ -66,7 +66,17 @@ fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// The body of a webhook.
+/// The types of the events that this server handles.
+pub const HANDLED_EVENTS: [&str; 6] = [
+    "user.created",
+    "user.updated",
+    "user.deleted",
+    "session.revoked",
+    "organization_membership.updated",
+    "organization_membership.deleted",
+];
+
+/// The body of a webhook, or an event of the Events API.
 #[derive(Clone, Debug, Deserialize)]
 pub struct WebhookMessage {
     /// The event's id, `event_…`. It stays the same if the event is sent again.
@@ -74,6 +84,8 @@ pub struct WebhookMessage {
     /// The event's type, such as `user.updated`.
     pub event: String,
     data: Value,
+    #[serde(default)]
+    created_at: Value,
 }
 
 /// An event that this server handles.
@@ -127,6 +139,12 @@ impl WebhookMessage {
     /// Parses a body.
     pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(body)
+    }
+
+    /// When WorkOS created the event; `None` if it does not say so.
+    pub fn created_at(&self) -> Option<Timestamp> {
+        let time = DateTime::parse_from_rfc3339(self.created_at.as_str()?);
+        time.ok().map(|time| Timestamp::from(time.to_utc()))
     }
 
     /// The event. Fails if the data of a known event is incomplete.
@@ -216,6 +234,33 @@ mod tests {
         let now = Timestamp::from_seconds(0).unwrap();
         let checked = verify(&SecretString::from("s"), None, BODY, now);
         assert_eq!(checked, Err(SignatureError::Unreadable));
+    }
+
+    #[test]
+    fn each_handled_event_is_parsed() {
+        for name in HANDLED_EVENTS {
+            let user = r#"{"id":"user_1","user_id":"user_1","email":"ada@example.com","updated_at":"2027-01-15T08:00:00Z"}"#;
+            let body = format!(r#"{{"id":"event_1","event":"{name}","data":{user}}}"#);
+            let event = WebhookMessage::read(body.as_bytes()).unwrap().parse_event();
+            let event = event.unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(event.object_id(), Some("user_1"), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_time_of_an_event_need_not_be_readable() {
+        let time = Timestamp::from_seconds(1_800_000_000);
+        for (text, expected) in [
+            (r#""2027-01-15T08:00:00.000Z""#, time),
+            (r#""2027-01-15 08:00:00.649164""#, None),
+            ("7", None),
+        ] {
+            let body = format!(
+                r#"{{"id":"event_1","event":"flag.created","data":null,"created_at":{text}}}"#
+            );
+            let message = WebhookMessage::read(body.as_bytes()).unwrap();
+            assert_eq!(message.created_at(), expected, "{text}");
+        }
     }
 
     #[test]

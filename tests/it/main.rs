@@ -29,6 +29,7 @@ mod complaints;
 mod database_outage;
 mod django_differential;
 mod email_keys;
+mod event_poller;
 mod exchange_budget;
 mod forward_auth;
 mod health;

@@ -205,8 +205,9 @@ fn plan(conn: &mut SqliteConnection, statement: &str) -> Vec<String> {
 /// Whether a step of a plan reads rows in proportion to the size of a table that grows.
 fn reads_many_rows(step: &str) -> bool {
     // Tables that stay small. What waits for WorkOS is deleted when WorkOS has answered.
-    const SMALL: [&str; 6] = [
+    const SMALL: [&str; 7] = [
         "jobs",
+        "workos_event_cursor",
         "database_epoch",
         "workos_revocations",
         "__diesel_schema_migrations",

@@ -33,9 +33,11 @@ struct MembershipPage {
     list_metadata: PageCursors,
 }
 
+/// The cursors of a page of a list.
 #[derive(Default, Deserialize)]
-struct PageCursors {
-    after: Option<String>,
+pub(super) struct PageCursors {
+    /// The cursor of the next page; `None` on the last one.
+    pub(super) after: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@ mod files;
 mod names;
 mod values;
 
-use authkit_emulator::Config;
+use authkit_emulator::{Config, Effect, Fault};
 
 use crate::support::database::TestDatabase;
 use crate::support::program::{API_KEY, Program, ProgramOutput};
@@ -168,6 +168,17 @@ fn online_asks_workos_whether_key_and_client_id_belong_together() {
             "{output:#?}"
         );
         assert!(!output.stderr.contains(".."), "{output:#?}");
+    }
+    // Without the setting no events are asked for.
+    let forbidden = Effect::status(403, serde_json::json!({ "message": "Forbidden" }));
+    let fault = Fault::once("/events", forbidden);
+    workos.control().inject(fault);
+    let polling = ("WORKOS_EVENTS_POLL", "30");
+    let refused = check_on(&database, &["--online"], &[base, polling]);
+    let listed = check_on(&database, &["--online"], &[base, polling]);
+    for (output, is_reported) in [(refused, true), (listed, false)] {
+        let text = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(text.contains("(workos.W005)"), is_reported, "{output:#?}");
     }
     let nowhere = format!("http://127.0.0.1:{}", free_port());
     let output = check_on(

@@ -8,7 +8,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-pub(super) const NAMES: [&str; 38] = [
+pub(super) const NAMES: [&str; 39] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
     "2026-11-21-000003_create_django_imports",
@@ -47,6 +47,7 @@ pub(super) const NAMES: [&str; 38] = [
     "2026-11-29-000039_add_workos_facts_to_sessions",
     "2026-11-29-000040_add_callback_proof_to_sessions",
     "2026-11-29-000041_index_open_sessions_of_users",
+    "2026-11-30-000042_create_workos_event_cursor",
 ];
 
 fn migrate(database: &TestDatabase, options: &[&str]) -> Program {

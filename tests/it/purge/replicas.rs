@@ -19,9 +19,10 @@ const HANG_TIMEOUT: Duration = Duration::from_secs(60);
 /// Moves the time at which the job is due by these seconds.
 fn move_due_time(test: &PurgeTest, seconds: i64) {
     test.app.change(|conn| {
-        let due_at: Timestamp = jobs::table.select(jobs::due_at).first(conn)?;
+        let job = jobs::table.find("flushexpiredtokens");
+        let due_at: Timestamp = job.select(jobs::due_at).first(conn)?;
         let moved = due_at.plus(TimeDelta::seconds(seconds));
-        diesel::update(jobs::table)
+        diesel::update(job)
             .set(jobs::due_at.eq(moved))
             .execute(conn)
     });

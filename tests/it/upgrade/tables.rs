@@ -13,7 +13,7 @@ use super::Upgraded;
 use crate::support::rows::count_rows;
 
 /// The number of migrations since the version that wrote the fixture.
-const NEW_MIGRATIONS: usize = 26;
+const NEW_MIGRATIONS: usize = 27;
 
 #[tokio::test]
 async fn every_row_is_kept() {
@@ -31,7 +31,7 @@ async fn every_row_is_kept() {
         ("django_imports", 1),
         ("ended_sessions", 1),
         ("identities", 1),
-        ("jobs", 2),
+        ("jobs", 3),
         ("pending_sign_ins", 2),
         ("recovery_codes", 0),
         ("refresh_tokens", 13),
@@ -40,6 +40,7 @@ async fn every_row_is_kept() {
         ("totp_factors", 0),
         ("users", 9),
         ("webhook_events", 5),
+        ("workos_event_cursor", 0),
         ("workos_revocations", 0),
     ];
     let expected = expected.map(|(table, rows)| (table.to_owned(), rows));
