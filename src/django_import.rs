@@ -20,7 +20,10 @@ mod existing;
 mod factor_columns;
 mod factor_import;
 mod factor_names;
+mod factor_options;
 mod factor_source;
+mod factor_sources;
+mod factor_table_names;
 mod factor_tables;
 mod flag_options;
 mod item;
@@ -41,6 +44,7 @@ mod planner;
 mod profile_columns;
 #[cfg(test)]
 mod recognition;
+mod references;
 mod refusal;
 mod related;
 mod related_row;

@@ -62,6 +62,19 @@ pub(crate) fn unverify_closed_owners(conn: &mut Conn, keys: &[&str]) -> QueryRes
         .execute(conn)
 }
 
+/// Does the same for the own addresses of these accounts, as far as they are closed.
+pub(crate) fn unverify_closed(conn: &mut Conn, ids: &[UserId]) -> QueryResult<usize> {
+    let further = account_addresses::table.select(account_addresses::email_key);
+    let closed = users::table
+        .filter(users::id.eq_any(ids))
+        .filter(users::is_active.eq(false))
+        .filter(users::email_verified.eq(true))
+        .filter(users::email_key.eq_any(further));
+    diesel::update(closed)
+        .set(users::email_verified.eq(false))
+        .execute(conn)
+}
+
 /// Removes every further address of an account.
 pub(super) fn delete_further_addresses_of(conn: &mut Conn, user_id: UserId) -> QueryResult<usize> {
     let theirs = account_addresses::table.filter(account_addresses::user_id.eq(user_id));

@@ -83,12 +83,12 @@ pub(super) struct ImportDjangoArguments {
     /// another second factor have no password here. Needs SECRET_KEY.
     #[arg(long)]
     require_totp: bool,
-    /// A table that refers to the user table, or a column of the user table, that holds second factors although
-    /// neither its name nor its values look so. May be repeated.
+    /// A table that refers to the user table, or a column of the user table or, as TABLE.COLUMN, of a profile, that holds
+    /// second factors although neither its name nor its values look so. May be repeated. Later imports remember the name.
     #[arg(long, value_name = "NAME")]
     factor: Vec<String>,
-    /// A table, or a column of the user table, that holds no second factors although its name or its values look so. May be
-    /// repeated.
+    /// A table or column that holds no second factors although its name or its values look so, or because of which an
+    /// earlier import has withheld passwords. May be repeated. Later imports remember the name.
     #[arg(long, value_name = "NAME")]
     no_factor: Vec<String>,
     /// Writes nothing, and prints what would be done.

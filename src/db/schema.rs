@@ -224,7 +224,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// The options with which imports decided which accounts are closed.
+    /// The options with which imports decided which accounts are closed or have a second factor.
     django_import_options (source_table, option) {
         /// Django's user table.
         source_table -> Text,

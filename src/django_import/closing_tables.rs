@@ -2,7 +2,7 @@
 
 use super::active::{says_closed_of_persons, says_closed_of_table};
 use super::error::ImportError;
-use super::factor_names::holds_factors;
+use super::factor_table_names::may_hold_factors;
 use super::user_table::UserTableName;
 use super::values::ColumnValues;
 use crate::db::source::ForeignDatabase;
@@ -34,7 +34,9 @@ pub(super) fn closing_tables(
     let mut lines = Vec::new();
     for table in source.tables().map_err(ImportError::Source)? {
         let plain = table.plain();
-        let is_other = plain == users.plain || OF_TOKENS.contains(&plain) || holds_factors(plain);
+        let is_other = plain == users.plain
+            || OF_TOKENS.contains(&plain)
+            || may_hold_factors(plain, users.plain);
         if is_other || !says_closed_of_table(plain) {
             continue;
         }

@@ -35,9 +35,10 @@ impl FactorColumns {
             } else if content.filled > 0
                 && (by_name.is_some() || content.may_hold_factors() || is_called_secret(name))
             {
+                let is_secret = is_secret(name) || is_called_secret(name);
                 found
                     .others
-                    .insert(name.clone(), content.summary(is_secret(name)));
+                    .insert(name.clone(), content.summary(is_secret));
             }
         }
         found

@@ -39,8 +39,8 @@ const NOT_ADDED: CountLabel = (
     "authenticator app not imported, because it was removed here or the password was changed here, so that a password alone lets this account in; its owner sets one up at /account/authenticator",
 );
 const STILL_WITHHELD: CountLabel = (
-    "password still withheld, because an earlier import found a second factor that does not exist here, and this one does not show that it is gone",
-    "password still withheld, because an earlier import found a second factor that does not exist here, and this one does not show that it is gone",
+    "password still withheld, because an earlier import found a second factor that does not exist here, in the table or column beside the account, and this one does not show that it is gone; if that holds no second factors, name it with --no-factor",
+    "password still withheld, because an earlier import found a second factor that does not exist here, in the table or column beside the account, and this one does not show that it is gone; if that holds no second factors, name it with --no-factor",
 );
 const NOT_ASKED: CountLabel = (
     "accounts with a second factor in Django that also sign in through Google, Okta or WorkOS, where they are not asked for a code of it",
@@ -73,7 +73,12 @@ pub(super) fn import_factors(
         let factor = &accepted.row.related.factor;
         let is_withheld = accepted.is_withheld && !accepted.has_password;
         if is_withheld && !(keys.is_some() && matches!(factor, DjangoFactor::Other(_))) {
-            tally.name(STILL_WITHHELD, &accepted.row.key);
+            let known = recorded.get(&id).into_iter().flatten();
+            let tables = known.filter(|(kind, _)| *kind == ItemKind::Withheld);
+            let tables: Vec<&str> = tables.map(|(_, table)| table.as_str()).collect();
+            let tables = tables.join(", ");
+            let named = format!("{} ({})", accepted.row.key, tables.escape_debug());
+            tally.name(STILL_WITHHELD, named);
         }
         if !accepted.is_withheld && !dry_run {
             forget_withheld(conn, (id, recorded))?;

@@ -1,4 +1,4 @@
-//! Names of tables and columns of second factors. An account whose factor is not recognised signs in with its password
+//! Names of columns of second factors, and the words that name one. An account whose factor is not recognised signs in with its password
 //! alone, so a name counts unless it clearly belongs to something beside a factor, and such a name is still listed.
 
 use super::words::words;
@@ -111,26 +111,6 @@ const OF_GOOGLES_APP: [&str; 15] = [
     "url",
     "verified",
 ];
-/// Ends of words of tables that only belong to factors: handles of accounts, which are made before the first key, and
-/// records of their use.
-const BESIDE_TABLES: [&str; 16] = [
-    "attempt",
-    "attempts",
-    "audit",
-    "challenge",
-    "challenges",
-    "event",
-    "events",
-    "exemption",
-    "fallback",
-    "history",
-    "log",
-    "logs",
-    "session",
-    "sessions",
-    "throttle",
-    "userhandle",
-];
 /// Words of columns that only belong to factors: counters, times of codes, and flags of accounts that need none.
 const BESIDE_COLUMNS: [&str; 41] = [
     "attempt",
@@ -220,16 +200,6 @@ impl FactorColumn {
     }
 }
 
-/// Whether the rows of a table are second factors.
-pub(super) fn holds_factors(table: &str) -> bool {
-    let words = words(table);
-    let is_beside = |word: &String| BESIDE_TABLES.iter().any(|end| word.ends_with(end));
-    // Only what follows the factor says what the rows are: before it stands the application, such as `events` or
-    // `catalog`.
-    let named = (1..=words.len()).find(|end| names_factor(&words[..*end]));
-    named.is_some_and(|end| !words[end - 1..].iter().any(is_beside))
-}
-
 /// Whether a column of the user table has a second factor, or says that there is one.
 pub(super) fn is_factor_column(name: &str) -> bool {
     FactorColumn::of(name) == Some(FactorColumn::Factor)
@@ -248,7 +218,8 @@ pub(super) fn is_called_secret(name: &str) -> bool {
     secrets.any(|secret| words.iter().any(|word| word.contains(secret)))
 }
 
-fn names_factor(words: &[String]) -> bool {
+/// Whether words name a second factor.
+pub(super) fn names_factor(words: &[String]) -> bool {
     let has_part = |word: &String| PARTS.iter().any(|part| word.contains(part));
     let is_word = |word: &String| {
         let mut wanted = WORDS.iter();
@@ -259,6 +230,15 @@ fn names_factor(words: &[String]) -> bool {
     words.iter().any(|word| has_part(word) || is_word(word))
         || PAIRS.iter().any(|pair| has_pair(words, *pair))
         || ACROSS_WORDS.iter().any(|part| compact.contains(part))
+}
+
+/// Whether a word names a second factor, and may as well be the name of an application or a company: `duo`, `otpbank`.
+pub(super) fn is_ambiguous(word: &str) -> bool {
+    let is_part = |part: &&str| word.contains(*part);
+    let is_beginning =
+        |known: &&str| word != *known && (word.starts_with(*known) || word.ends_with(*known));
+    let is_whole = WHOLE_WORDS.contains(&word) && word != "2sv";
+    !PARTS.iter().any(is_part) && (is_whole || WORDS.iter().any(is_beginning))
 }
 
 /// Whether a code in the column confirms an address, such as `email_otp`.

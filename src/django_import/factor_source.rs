@@ -12,8 +12,9 @@ pub(super) fn factor_remark(
     is_view: bool,
 ) -> Result<Option<String>, ImportError> {
     let table = options.table.escape_debug();
+    let has_factors = !related.factors().tables().is_empty();
     let is_dump = matches!(options.from, ImportSource::Dump(_));
-    if options.require_totp && (is_view || !related.has_factors()) {
+    if options.require_totp && (is_view || !has_factors) {
         let problem = match (is_view, is_dump) {
             (true, _) => format!(
                 "{table} is a view, which does not show which accounts have a second factor: name the table that it is \
@@ -45,7 +46,7 @@ pub(super) fn factor_remark(
             "not known, because {table} is a view. If accounts have one, a password alone lets them in here: \
              name the table that it is built on with --view-of"
         )),
-        (false, true) => Some(match related.has_factors() {
+        (false, true) => Some(match has_factors {
             true => "those of applications that are not in the dump are not known".to_owned(),
             false => "not known, because the dump has none. If accounts have one, a password alone lets them in \
                  here: name the application in `manage.py dumpdata` too"

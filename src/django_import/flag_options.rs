@@ -28,9 +28,9 @@ const KEPT_CLOSED: CountLabel = (
 /// A row of `django_import_options`.
 #[derive(Insertable)]
 #[diesel(table_name = django_import_options)]
-struct FlagOption<'a> {
-    source_table: &'a str,
-    option: &'a str,
+pub(super) struct KnownOption<'a> {
+    pub(super) source_table: &'a str,
+    pub(super) option: &'a str,
 }
 
 /// The options by which accounts are closed: those of this import, and those of earlier ones.
@@ -125,11 +125,11 @@ impl FlagOptions {
                 let mut known = known.iter();
                 !known.any(|(table, known)| table == source_table && known == *option)
             };
-            let new = self.used.iter().filter(is_new).map(|option| FlagOption {
+            let new = self.used.iter().filter(is_new).map(|option| KnownOption {
                 source_table,
                 option,
             });
-            let new: Vec<FlagOption<'_>> = new.collect();
+            let new: Vec<KnownOption<'_>> = new.collect();
             if !new.is_empty() {
                 insert_all!(conn, django_import_options::table, &new)?;
             }
@@ -219,13 +219,15 @@ impl FlagOptions {
 }
 
 /// A table's name without its schema.
-fn plain_name(name: &str) -> &str {
+pub(super) fn plain_name(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(_, name)| name)
 }
 
-/// The remembered options, with their tables.
+/// The remembered options that close accounts, with their tables.
 fn known_options(conn: &mut Conn) -> QueryResult<Vec<(String, String)>> {
     django_import_options::table
+        .filter(django_import_options::option.not_like("--factor %"))
+        .filter(django_import_options::option.not_like("--no-factor %"))
         .order((
             django_import_options::option,
             django_import_options::source_table,

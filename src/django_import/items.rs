@@ -17,7 +17,7 @@ use super::item_conflicts::ItemConflicts;
 use super::new_items::{new_items, without_conflicts};
 use super::report::ImportTally;
 use super::wanted::WantedItems;
-use crate::accounts::account_addresses::{FurtherAddress, unverify_closed_owners};
+use crate::accounts::account_addresses::{FurtherAddress, unverify_closed, unverify_closed_owners};
 use crate::accounts::groups::GroupMembership;
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
@@ -34,6 +34,8 @@ pub(super) struct ItemImport {
     pub(super) reads: [bool; 3],
     /// The tables of second factors that are read.
     pub(super) factor_tables: BTreeSet<String>,
+    /// The tables and columns that `--no-factor` has left out.
+    pub(super) no_factors: BTreeSet<String>,
     /// The options by which accounts are closed.
     pub(super) flags: FlagOptions,
 }
@@ -162,16 +164,13 @@ impl ItemImport {
     }
 }
 
-/// Lets the own addresses of closed accounts count as not verified that other accounts have as further ones, also of
-/// accounts that the batch has closed.
+/// Lets the own addresses of closed accounts count as not verified that other accounts have as further ones: those of
+/// the account's row, and those that it keeps because another account has the row's.
 fn unverify_closed_accounts(conn: &mut Conn, accepted: &[AcceptedRow<'_>]) -> QueryResult<()> {
-    let closed = accepted
-        .iter()
-        .filter(|accepted| !accepted.is_open && accepted.has_verified_email);
-    let emails = closed.filter_map(|accepted| accepted.row.email.as_ref().ok());
-    let keys: Vec<&str> = emails.map(|email| email.key.as_str()).collect();
-    if !keys.is_empty() {
-        unverify_closed_owners(conn, &keys)?;
+    let closed = accepted.iter().filter(|accepted| !accepted.is_open);
+    let ids: Vec<UserId> = closed.map(|accepted| accepted.user_id).collect();
+    if !ids.is_empty() {
+        unverify_closed(conn, &ids)?;
     }
     Ok(())
 }

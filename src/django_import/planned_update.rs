@@ -6,6 +6,7 @@ use super::factor_import::remove_unknown_factor;
 use super::item::{ItemKind, forget_all};
 use super::ledger::ImportRecord;
 use super::merge::{UserChanges, UserMerge};
+use crate::accounts::account_addresses::unverify_closed;
 use crate::accounts::{User, deactivate, key_without_email, sessions_ended};
 use crate::clock::Timestamp;
 use crate::db::schema::{identities, users};
@@ -58,6 +59,7 @@ impl PlannedUpdate {
         };
         WorkosRevocation::request(conn, &ended.workos_sids, now)?;
         ImportRecord::set_closed(conn, self.user.id)?;
+        unverify_closed(conn, &[self.user.id])?;
         Ok(true)
     }
 
@@ -83,6 +85,10 @@ impl PlannedUpdate {
             return Ok(merge.changes.is_active == Some(false) && self.close(conn, now)?);
         }
         merge.record.save(conn)?;
+        if merge.changes.is_active == Some(false) {
+            // An earlier batch may have given its address to another account.
+            unverify_closed(conn, &[user.id])?;
+        }
         if merge.ends_sessions(user) {
             SessionRow::revoke_all_of_user(conn, user.id, now)?;
             let sids = open.iter().filter_map(|row| row.workos_sid.as_ref());

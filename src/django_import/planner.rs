@@ -222,7 +222,8 @@ impl ImportPlanner {
                         plan.found.push(user.id);
                     }
                     let factor = &row.related.factor;
-                    let imports = (&self.items.factor_tables, self.items.keys.is_some());
+                    let read = [&self.items.factor_tables, &self.items.no_factors];
+                    let imports = (read, self.items.keys.is_some());
                     let keeps = withheld.keeps(conn, (&user, &record), factor, imports)?;
                     let account = (user, &record);
                     self.plan_update(&mut plan, &mut existing, account, row, keeps)?

@@ -3,7 +3,7 @@
 
 use super::active::{is_secret, may_close_accounts};
 use super::error::ImportError;
-use super::factor_names::{holds_factors, is_factor_column};
+use super::factor_names::is_factor_column;
 use super::values::ColumnValues;
 use crate::db::source::{Column, ForeignDatabase, ForeignKey, quote_identifier};
 
@@ -21,7 +21,7 @@ impl ProfileColumn {
         key: &ForeignKey,
         columns: &[Column],
     ) -> Vec<Self> {
-        if !key.is_unique || holds_factors(key.plain_table()) {
+        if !key.is_unique {
             return Vec::new();
         }
         let is_suspicious = |name: &str| may_close_accounts(name) && !is_factor_column(name);

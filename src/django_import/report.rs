@@ -6,7 +6,7 @@ use std::fmt;
 use super::options::ImportOptions;
 pub use super::refusal::{CountLabel, RefusalReason, RefusedRow};
 use super::source_notes::SourceNotes;
-use crate::accounts::{User, UserKey};
+use crate::accounts::User;
 
 /// How many refused rows are named for each reason.
 const NAMED: usize = 5;
@@ -68,7 +68,7 @@ impl ImportTally {
     }
 
     /// Names an account, whatever the number of those that the remark is about.
-    pub(super) fn name(&mut self, remark: CountLabel, key: &UserKey) {
+    pub(super) fn name(&mut self, remark: CountLabel, key: impl fmt::Display) {
         self.named.entry(remark).or_default().push(key.to_string());
     }
 
@@ -206,6 +206,8 @@ pub struct ImportReport {
     pub not_imported: BTreeMap<String, u64>,
     /// What to know if the source may lack tables of second factors.
     pub second_factors: Option<String>,
+    /// The options of earlier imports that name second factors, and count in this one too.
+    pub factor_options: Option<String>,
     /// What to know if the source lacks columns by which earlier imports closed accounts.
     pub closed_accounts: Option<String>,
     /// What to know about columns and tables of the source.
@@ -225,6 +227,7 @@ impl ImportReport {
             tokens: None,
             not_imported: BTreeMap::new(),
             second_factors: None,
+            factor_options: None,
             closed_accounts: None,
             source: SourceNotes::default(),
             heading: format!(
@@ -249,6 +252,12 @@ impl fmt::Display for ImportReport {
         }
         if let Some(remark) = &self.second_factors {
             write!(f, "\nSecond factors: {remark}")?;
+        }
+        if let Some(options) = &self.factor_options {
+            write!(
+                f,
+                "\nSecond factors, by options of earlier imports: {options}"
+            )?;
         }
         self.source.fmt(f)?;
         if !self.not_imported.is_empty() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::blacklist;
 use super::dump;
 use super::error::ImportError;
+use super::factor_options::FactorOptions;
 use super::flag_options::FlagOptions;
 use super::items::ItemImport;
 use super::key::HIGHEST_KEY;
@@ -50,11 +51,13 @@ pub fn import(
     // This comes first, since opening our database turns a SQLite file into one with a write-ahead
     // log.
     refuse_the_same_file(&settings.url, &options.from)?;
-    let (mut source, options) = open_source(options)?;
-    let options = &options;
+    let (mut source, mut options) = open_source(options)?;
     let target = open_target(settings, options.dry_run)?;
+    let factor_options = FactorOptions::apply(&target, &mut source, &mut options)?;
+    let options = &options;
     refuse_the_same_table(&target, &mut source, &options.table)?;
     let table = DjangoUserTable::find(&mut source, options, clock.now())?;
+    factor_options.refuse_unknown(&target, &table)?;
     let blacklist = blacklist::find_query(&mut source, &table)?;
     let source_table = table.source_name();
     if let Some(old) = &options.renamed_from {
@@ -66,6 +69,7 @@ pub fn import(
     let mut report = ImportReport::new(options);
     report.second_factors = table.factor_remark().map(str::to_owned);
     report.closed_accounts = flags.remark();
+    report.factor_options = factor_options.remark(&table);
     report.source = table.notes().clone();
     if !options.dry_run {
         // The emails of the rows are compared with current keys.
@@ -77,6 +81,7 @@ pub fn import(
             rename_source(&target, old, &table)?;
         }
         flags.remember(&target, &table)?;
+        factor_options.remember(&target)?;
     }
     let rows = source.count(table.name()).map_err(ImportError::Source)?;
     progress(ImportProgress::Users(rows));
@@ -84,7 +89,8 @@ pub fn import(
         issuers: all_issuers(options),
         keys: keys.filter(|_| options.require_totp),
         reads: table.related().reads(),
-        factor_tables: table.related().factor_tables(),
+        factor_tables: table.related().factors().tables(),
+        no_factors: factor_options.left_out(),
         flags: flags.clone(),
     };
     let mut planner = ImportPlanner::new(options, &table, items, clock);

@@ -112,15 +112,17 @@ impl DjangoUserTable {
                 .collect(),
             base: base.as_ref(),
         };
-        let related = RelatedTables::find(source, &user_table, options)?;
-        notes.factors = related.count_factors(source, &quoted_name)?;
+        let related = RelatedTables::find(source, &user_table, (options, now))?;
+        notes.factors = related.factors().count(source, &quoted_name)?;
         notes.profile_columns = related.profile_lines(source)?;
-        notes.ownerless_factors = related.ownerless_factors().to_vec();
+        notes.ownerless_factors = related.factors().ownerless.clone();
         notes.closing_tables = closing_tables(source, &user_table)?;
         let others = factors.others.iter();
         notes.beside_factors = others
             .map(|(name, line)| format!("{}: {line}", name.escape_debug()))
             .collect();
+        let beside = related.factors().beside.iter().cloned();
+        notes.beside_factors.extend(beside);
         let is_view = source.is_view(&quoted_name).map_err(ImportError::Source)?;
         let factor_remark = factor_remark(options, &related, is_view && base.is_none())?;
         Ok(Self {

@@ -10,7 +10,7 @@ pub struct SourceNotes {
     pub closing_values: Vec<String>,
     /// Columns with few values, or with times of some rows, that no option names, with what they hold.
     pub unread_columns: Vec<String>,
-    /// Columns whose names or values have to do with second factors, and that are not counted as such.
+    /// Columns and tables whose names or values have to do with second factors, and that are not counted as such.
     pub beside_factors: Vec<String>,
     /// Columns of profiles and child models that may close accounts.
     pub profile_columns: Vec<String>,
@@ -37,8 +37,8 @@ impl fmt::Display for SourceNotes {
                 &self.unread_columns,
             ),
             (
-                "Columns beside second factors, which are not counted as such; if one says who has a second factor, \
-                 name it with --factor",
+                "Columns and tables beside second factors, which are not counted as such; if one says who has a second \
+                 factor, name it with --factor",
                 &self.beside_factors,
             ),
             (

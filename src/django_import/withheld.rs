@@ -2,7 +2,8 @@
 //!
 //! With `--require-totp`, an account with such a factor is imported without its password, and
 //! `django_import_items` records the tables of the factor. A later run, with or without the option, leaves the
-//! password out too, until it has read these tables and found no factor of the account in any table.
+//! password out too, until it has read these tables, or `--no-factor` names them, and no factor of the account was
+//! found in any table.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -53,20 +54,23 @@ impl WithheldPasswords {
         Ok(found)
     }
 
-    /// Whether the password of an account stays withheld in this run. `read`: the tables of factors that are read;
-    /// `imports_apps`: whether authenticator apps are imported.
+    /// Whether the password of an account stays withheld in this run. `read`: the tables of factors that are read, and
+    /// those that `--no-factor` has left out; `imports_apps`: whether authenticator apps are imported.
     pub(super) fn keeps(
         &self,
         conn: &mut Conn,
         (user, record): (&User, &ImportRecord),
         factor: &DjangoFactor,
-        (read, imports_apps): (&BTreeSet<String>, bool),
+        ([read, left_out], imports_apps): ([&BTreeSet<String>; 2], bool),
     ) -> QueryResult<bool> {
         let Some(tables) = self.tables.get(&user.id) else {
             return Ok(false);
         };
         Ok(match factor {
-            DjangoFactor::Missing => !tables.is_subset(read),
+            DjangoFactor::Missing => {
+                let mut tables = tables.iter();
+                !tables.all(|table| read.contains(table) || left_out.contains(table))
+            }
             DjangoFactor::Other(_) => true,
             // The app that this run imports protects the account.
             DjangoFactor::Totp(_) if imports_apps => {
@@ -77,6 +81,14 @@ impl WithheldPasswords {
             DjangoFactor::Totp(_) => true,
         })
     }
+}
+
+/// The tables and columns of factors because of which passwords are withheld.
+pub(super) fn withheld_tables(conn: &mut Conn) -> QueryResult<BTreeSet<String>> {
+    let withheld = django_import_items::kind.eq(ItemKind::Withheld.name());
+    let tables = django_import_items::table.filter(withheld);
+    let tables = tables.select(django_import_items::value).distinct();
+    Ok(tables.load(conn)?.into_iter().collect())
 }
 
 /// Records that the password of an account is withheld because of factors in these tables.

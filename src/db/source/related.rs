@@ -70,6 +70,9 @@ fn plain(name: &str) -> &str {
 
 impl ForeignDatabase {
     /// The foreign keys of one column to a quoted table, by table and column.
+    ///
+    /// SQLite from 3.26 on let foreign keys refer to a table `auth_user__old` that no longer exists after Django before
+    /// 2.1.5 had changed `auth_user`. Such a key counts as one to `auth_user`.
     pub fn foreign_keys_to(&mut self, table: &str) -> Result<Vec<ForeignKey>, DbError> {
         Ok(match &mut self.conn {
             Conn::Sqlite(conn) => sql_query(
@@ -81,7 +84,9 @@ impl ForeignDatabase {
                  OR (SELECT group_concat(c.name, ' ') FROM pragma_table_info(t.name) AS c WHERE c.pk > 0) \
                      = k.\"from\" AS is_unique \
                  FROM sqlite_master AS t, pragma_foreign_key_list(t.name) AS k \
-                 WHERE t.type = 'table' AND k.\"table\" = ?1 COLLATE NOCASE ORDER BY 1, 2",
+                 WHERE t.type = 'table' AND (k.\"table\" = ?1 COLLATE NOCASE OR (k.\"table\" = ?1 || '__old' COLLATE NOCASE \
+                     AND NOT EXISTS (SELECT 1 FROM sqlite_master AS o WHERE o.type = 'table' \
+                         AND o.name = k.\"table\" COLLATE NOCASE))) ORDER BY 1, 2",
             )
             .bind::<Text, _>(super::unquote_identifier(table))
             .load(conn)?,
@@ -106,10 +111,13 @@ impl ForeignDatabase {
         Ok(match &mut self.conn {
             Conn::Sqlite(conn) => sql_query(
                 "SELECT k.\"from\" AS \"column\", coalesce(t.name, k.\"table\") AS target, \
-                 coalesce(k.\"to\", (SELECT p.name FROM pragma_table_info(k.\"table\") AS p WHERE p.pk = 1), 'rowid') \
+                 coalesce(k.\"to\", (SELECT p.name FROM pragma_table_info(t.name) AS p WHERE p.pk = 1), 'rowid') \
                  AS referenced \
                  FROM pragma_foreign_key_list(?1) AS k \
-                 LEFT JOIN sqlite_master AS t ON t.type = 'table' AND t.name = k.\"table\" COLLATE NOCASE \
+                 LEFT JOIN sqlite_master AS t ON t.type = 'table' AND (t.name = k.\"table\" COLLATE NOCASE \
+                     OR (t.name || '__old' = k.\"table\" COLLATE NOCASE \
+                     AND NOT EXISTS (SELECT 1 FROM sqlite_master AS o WHERE o.type = 'table' \
+                         AND o.name = k.\"table\" COLLATE NOCASE))) \
                  WHERE (SELECT count(*) FROM pragma_foreign_key_list(?1) AS o WHERE o.id = k.id) = 1 ORDER BY 1, 2",
             )
             .bind::<Text, _>(super::unquote_identifier(table))

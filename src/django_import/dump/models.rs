@@ -1,6 +1,6 @@
 //! The models of a dump, and the names that Django gives to their tables and columns.
 
-use crate::django_import::factor_names::holds_factors;
+use crate::django_import::factor_table_names::may_hold_factors;
 
 /// The applications whose tables are read besides the user table and those of second factors: Django's groups,
 /// allauth, simplejwt.
@@ -67,7 +67,9 @@ pub(in crate::django_import) fn table_name(model: &str) -> String {
 pub(super) fn is_wanted(model: &str, user_table: &str) -> bool {
     let application = model.split('.').next().unwrap_or_default();
     let table = table_name(model);
-    APPLICATIONS.contains(&application) || table == user_table || holds_factors(&table)
+    APPLICATIONS.contains(&application)
+        || table == user_table
+        || may_hold_factors(&table, user_table)
 }
 
 /// The table that a field of a model refers to.

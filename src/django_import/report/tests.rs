@@ -25,6 +25,7 @@ fn each_reason_has_its_count_and_a_bounded_list() {
         tokens: None,
         not_imported: BTreeMap::new(),
         second_factors: None,
+        factor_options: None,
         closed_accounts: None,
         source: SourceNotes::default(),
         heading: "x:".to_owned(),

@@ -277,3 +277,51 @@ fn check_cases(cases: usize) {
 fn batches_of_any_size_give_the_same_items() {
     check_cases(cases());
 }
+
+/// The account 5 keeps the address that 2 gets, because a third one has its new one. 2 was opened here, so that its row
+/// comes before that of 5.
+#[test]
+fn an_address_that_a_closed_account_keeps_counts_as_not_verified() {
+    let row = |id: usize, email: usize, is_active: bool, is_verified: bool| Row {
+        id,
+        email,
+        is_active,
+        is_verified,
+        further: BTreeSet::new(),
+        subjects: BTreeSet::new(),
+    };
+    for size in SIZES {
+        let (django, target) = (Django::new(), ImportTarget::new());
+        django.run(ALLAUTH);
+        let import = |rows: &[Row]| {
+            write(&django, rows.iter());
+            run(&target, &django, size, LoginField::Email, false)
+        };
+        import(&[
+            row(2, 0, false, true),
+            row(3, 3, true, true),
+            row(5, 2, true, true),
+        ]);
+        make(&target, Change::Open(2));
+        let mut taker = row(2, 0, false, true);
+        taker.further.insert(2);
+        let rows = [taker, row(3, 3, true, true), row(5, 3, false, true)];
+        for again in [false, true] {
+            let report = import(&rows);
+            let after = content(&target);
+            let kept = ("e2@example.com".to_owned(), false, false);
+            assert_eq!(after.accounts[&5], kept, "{size}, {again}: {report}");
+            assert_eq!(
+                after.addresses["e2@example.com"], 2,
+                "{size}, {again}: {report}"
+            );
+            check_rules(&after, &rows, "closed");
+            // As an earlier version has left it.
+            target.change(|conn| {
+                diesel::update(users::table.find(5))
+                    .set(users::email_verified.eq(true))
+                    .execute(conn)
+            });
+        }
+    }
+}

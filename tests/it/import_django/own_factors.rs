@@ -145,3 +145,131 @@ fn factors_are_told_by_their_values_and_by_an_option() {
     let refused = program(target.url(), &django, &unknown).run().exits_with(1);
     refused.reports_one_error(&["--factor: people_gadgets is neither"]);
 }
+
+/// A profile whose columns have names that say nothing.
+#[test]
+fn factors_of_a_profile_are_told_by_their_values_and_by_an_option() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    for id in 1..=5 {
+        django.add(id, &format!("{id}@example.com"));
+    }
+    django.run(&format!(
+        "UPDATE auth_user SET password = '{HASH}'; \
+         CREATE TABLE shop_security (user_id integer PRIMARY KEY REFERENCES auth_user (id), k text, uri text, \
+             checked bool, spare text, hidden_seed text); \
+         INSERT INTO shop_security VALUES (1, 'JBSWY3DPEHPK3PXP', '', false, '[]', ''), \
+             (2, '', 'otpauth://totp/x?secret=JBSWY3DPEHPK3PXP', false, '[]', ''), (3, '', NULL, true, '[]', ''), \
+             (4, '', NULL, false, '[\"1a2b3c4d\", \"2b3c4d5e\", \"3c4d5e6f\", \"4d5e6f7a\"]', ''), \
+             (5, '', NULL, false, '', 'x')"
+    ));
+    let options = ["--factor=shop_security.checked"];
+    let output = import(target.url(), &django, &options);
+    for line in [
+        "\n           1 shop_security.k\n",
+        "\n           1 shop_security.uri\n",
+        "\n           1 shop_security.checked\n",
+        "\n           1 shop_security.spare\n",
+        "name it with --factor:\n    shop_security.hidden_seed: 1 with a value, 4 without",
+    ] {
+        assert!(output.stdout.contains(line), "{line} in {output:#?}");
+    }
+    assert!(!output.stdout.contains("JBSWY3"), "{output:#?}");
+    assert_eq!(with_password(&target), [5]);
+}
+
+/// `duo` and `otpbank` are names of applications, and the one of the user table is about users.
+#[test]
+fn tables_of_an_application_that_is_called_like_a_factor_are_none() {
+    for application in ["authenticator", "duo", "otpbank"] {
+        let (django, target) = (Django::empty(), ImportTarget::new());
+        let users = format!("{application}_user");
+        django.run(&format!(
+            "CREATE TABLE {users} (id integer PRIMARY KEY, password text, email text, is_active bool); \
+             INSERT INTO {users} VALUES (1, '{HASH}', '1@example.com', true), (2, '{HASH}', '2@example.com', true); \
+             CREATE TABLE {application}_profile (id integer PRIMARY KEY, bio text, \
+                 user_id integer UNIQUE REFERENCES {users} (id)); \
+             INSERT INTO {application}_profile VALUES (1, 'x', 1); \
+             CREATE TABLE {users}_user_permissions (id integer PRIMARY KEY, permission_id integer, \
+                 user_id integer REFERENCES {users} (id)); \
+             INSERT INTO {users}_user_permissions VALUES (1, 1, 1); \
+             CREATE TABLE {application}_totpdevice (id integer PRIMARY KEY, \
+                 user_id integer REFERENCES {users} (id)); \
+             INSERT INTO {application}_totpdevice VALUES (1, 2)"
+        ));
+        let output = import(target.url(), &django, &["--table", &users]);
+        assert_eq!(with_password(&target), [1], "{output:#?}");
+        let line = format!("\n           1 {application}_totpdevice\n");
+        assert!(output.stdout.contains(&line), "{output:#?}");
+    }
+    // In another application than that of the users.
+    let (django, target) = (django(), ImportTarget::new());
+    django.run(
+        "CREATE TABLE duo_order (id integer PRIMARY KEY, total integer, buyer_id integer REFERENCES people (id)); \
+         INSERT INTO duo_order VALUES (1, 7, 5), (2, 8, 5)",
+    );
+    let output = target.import(&django, &TABLE);
+    let line = "\n    the table duo_order: 2 rows\n";
+    assert!(output.stdout.contains(line), "{output:#?}");
+    assert!(!output.stdout.contains("2 duo_order\nA"), "{output:#?}");
+    import(
+        target.url(),
+        &django,
+        &[&TABLE[..], &["--factor=duo_order"]].concat(),
+    );
+    django.run("INSERT INTO people SELECT 6, password, '6@example.com', true, NULL, false, 'none', NULL, NULL FROM people WHERE id = 5");
+    target.import(&django, &TABLE);
+    assert_eq!(with_password(&target), [1, 2, 3, 4, 5, 6]);
+}
+
+/// An import that is repeated every night has the option no longer than it is given by hand.
+#[test]
+fn the_names_of_factors_are_remembered() {
+    let (django, target) = (django(), ImportTarget::new());
+    django.run(
+        "CREATE TABLE people_gate (id integer PRIMARY KEY, owner_id integer REFERENCES people (id)); \
+         INSERT INTO people_gate VALUES (1, 4)",
+    );
+    let add = |id: i64| {
+        django.run(&format!(
+            "INSERT INTO people VALUES ({id}, '{HASH}', '{id}@example.com', true, NULL, false, 'none', NULL, NULL); \
+             INSERT INTO people_gate VALUES ({id}, {id})"
+        ));
+    };
+    let run =
+        |options: &[&str]| import(target.url(), &django, &[&TABLE[..], options].concat()).stdout;
+    let told = "by options of earlier imports: --factor people_gate";
+    // A dry run remembers nothing.
+    run(&["--factor=people_gate", "--dry-run"]);
+    assert!(!run(&["--dry-run"]).contains(told));
+    let first = run(&["--factor=people_gate", "--no-factor=people.otp_secret"]);
+    assert!(!first.contains(told), "{first}");
+    assert_eq!(with_password(&target), [1, 5]);
+    add(6);
+    let later = run(&[]);
+    assert!(
+        later.contains(&format!("{told}, --no-factor otp_secret. If")),
+        "{later}"
+    );
+    assert!(!later.contains("people.otp_secret"), "{later}");
+    assert_eq!(with_password(&target), [1, 5]);
+    // Without the other option, the accounts are named.
+    add(7);
+    let output = target.import(&django, &TABLE);
+    let named = "so that a password alone lets this account in (see --require-totp):\n    7\n";
+    assert!(output.stdout.contains(named), "{output:#?}");
+    // The opposite option takes it back.
+    let taken_back = run(&["--no-factor=people_gate", "--factor=otp_secret"]);
+    assert!(!taken_back.contains("earlier imports"), "{taken_back}");
+    assert_eq!(with_password(&target), [1, 4, 5, 6, 7]);
+    let after = run(&[]);
+    let told = "by options of earlier imports: --factor otp_secret, --no-factor people_gate";
+    assert!(after.contains(told), "{after}");
+    // A source without the table is imported.
+    django.run("DROP TABLE people_gate");
+    run(&[]);
+    run(&["--factor=email_otp"]);
+    django.run("ALTER TABLE people DROP COLUMN email_otp");
+    let lacks = run(&[]);
+    let told = "--factor email_otp (this source has no such table or column)";
+    assert!(lacks.contains(told), "{lacks}");
+}

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use vestibule::accounts::passwords::is_usable;
 
 use super::allauth_factors::import;
+use crate::support::database::TestDatabase;
 use crate::support::django::{Django, ImportTarget};
 use crate::support::program::Program;
 
@@ -12,7 +13,11 @@ const TABLE: [&str; 2] = ["--table", "shop_member"];
 
 /// Accounts 1 to 4 with these tables beside them.
 fn django(tables: &str) -> Django {
-    let django = Django::empty();
+    django_in(TestDatabase::new(), tables)
+}
+
+fn django_in(database: TestDatabase, tables: &str) -> Django {
+    let django = Django::without_tables(database);
     django.run(
         "CREATE TABLE shop_member (id integer PRIMARY KEY, password text, email text, is_active bool)",
     );
@@ -83,6 +88,70 @@ fn factors_of_profiles_and_child_models_are_found() {
     }
 }
 
+#[test]
+fn factors_several_foreign_keys_away_are_found() {
+    for tables in [
+        // A device of a profile of an employee.
+        "CREATE TABLE shop_employee (id integer PRIMARY KEY, user_id integer UNIQUE REFERENCES shop_member (id)); \
+         INSERT INTO shop_employee VALUES (11, 1), (12, 2), (13, 3), (14, 4); \
+         CREATE TABLE shop_profile (id integer PRIMARY KEY, employee_id integer REFERENCES shop_employee (id)); \
+         INSERT INTO shop_profile VALUES (21, 11), (22, 12), (23, 13); \
+         CREATE TABLE shop_totpdevice (id integer PRIMARY KEY, secret text, \
+             profile_id integer REFERENCES shop_profile (id)); \
+         INSERT INTO shop_totpdevice VALUES (1, 'ABC', 22), (2, 'ABC', 23), (3, 'ABC', NULL)",
+        // A child model of a child model.
+        "CREATE TABLE shop_employee (member_ptr_id integer PRIMARY KEY REFERENCES shop_member (id)); \
+         INSERT INTO shop_employee VALUES (2), (3); \
+         CREATE TABLE shop_manager (employee_ptr_id integer PRIMARY KEY REFERENCES shop_employee (member_ptr_id)); \
+         INSERT INTO shop_manager VALUES (2), (3); \
+         CREATE TABLE shop_totpdevice (id integer PRIMARY KEY, confirmed bool, \
+             manager_id integer REFERENCES shop_manager (employee_ptr_id)); \
+         INSERT INTO shop_totpdevice VALUES (1, true, 2), (2, true, 3)",
+        // Another column leads to the users by a shorter way, and the profile names two users.
+        "CREATE TABLE shop_tenant (id integer PRIMARY KEY, owner_id integer REFERENCES shop_member (id)); \
+         INSERT INTO shop_tenant VALUES (5, 2); \
+         CREATE TABLE shop_employee (id integer PRIMARY KEY, creator_id integer REFERENCES shop_member (id), \
+             user_id integer REFERENCES shop_member (id)); \
+         INSERT INTO shop_employee VALUES (13, 2, 3); \
+         CREATE TABLE shop_profile (id integer PRIMARY KEY, employee_id integer REFERENCES shop_employee (id)); \
+         INSERT INTO shop_profile VALUES (23, 13); \
+         CREATE TABLE shop_totpdevice (id integer PRIMARY KEY, tenant_id integer REFERENCES shop_tenant (id), \
+             profile_id integer REFERENCES shop_profile (id)); \
+         INSERT INTO shop_totpdevice VALUES (1, 5, 23)",
+    ] {
+        are_found(&django(tables), "shop_totpdevice");
+    }
+}
+
+/// SQLite let Django before 2.1.5 leave foreign keys to a table that it had renamed for a moment.
+#[test]
+fn factors_with_a_foreign_key_to_a_missing_table_are_found() {
+    for (column, target) in [
+        ("owner_id", "shop_member__old"),
+        ("user_id", "shop_member__old"),
+        ("user_id", "gone"),
+    ] {
+        let django = django_in(
+            TestDatabase::sqlite(),
+            &format!(
+                "PRAGMA foreign_keys = OFF; \
+                 CREATE TABLE shop_totpdevice (id integer PRIMARY KEY, {column} integer REFERENCES {target} (id)); \
+                 INSERT INTO shop_totpdevice VALUES (1, 2), (2, 3)"
+            ),
+        );
+        are_found(&django, "shop_totpdevice");
+    }
+    let django = django_in(
+        TestDatabase::sqlite(),
+        "PRAGMA foreign_keys = OFF; \
+         CREATE TABLE shop_totpdevice (id integer PRIMARY KEY, owner_id integer REFERENCES gone (id)); \
+         INSERT INTO shop_totpdevice VALUES (1, 2)",
+    );
+    let output = ImportTarget::new().import(&django, &TABLE);
+    let line = "password alone lets them in:\n    shop_totpdevice";
+    assert!(output.stdout.contains(line), "{output:#?}");
+}
+
 /// As in a copy of MySQL's MyISAM, which has no foreign keys.
 #[test]
 fn factors_are_found_without_foreign_keys() {
@@ -125,11 +194,17 @@ fn factors_of_another_user_table_are_nobodys() {
 fn tables_that_do_not_say_whose_they_are_are_named() {
     let django = django(
         "CREATE TABLE shop_totpdevice (id integer PRIMARY KEY, owner text); INSERT INTO shop_totpdevice VALUES (1, 'x'); \
-         CREATE TABLE shop_u2fkey (id integer PRIMARY KEY, owner text)",
+         CREATE TABLE shop_u2fkey (id integer PRIMARY KEY, owner text); \
+         CREATE TABLE shop_gadget (id integer PRIMARY KEY, name text); INSERT INTO shop_gadget VALUES (1, 'x'); \
+         CREATE TABLE shop_twofactor (id integer PRIMARY KEY, gadget_id integer REFERENCES shop_gadget (id)); \
+         INSERT INTO shop_twofactor VALUES (1, 1); \
+         CREATE TABLE shop_recoverycode (id integer PRIMARY KEY, set_id integer REFERENCES shop_twofactor (id)); \
+         INSERT INTO shop_recoverycode VALUES (1, 1)",
     );
     let target = ImportTarget::new();
     let output = target.import(&django, &TABLE);
-    let line = "password alone lets them in:\n    shop_totpdevice";
+    assert!(!output.stdout.contains("recoverycode"), "{output:#?}");
+    let line = "password alone lets them in:\n    shop_totpdevice\n    shop_twofactor";
     assert!(output.stdout.contains(line), "{output:#?}");
     assert!(!output.stdout.contains("u2fkey"), "{output:#?}");
 }

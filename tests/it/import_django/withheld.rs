@@ -9,8 +9,8 @@ use crate::support::django::{Django, ImportTarget};
 use crate::support::real_django::RealAllauth;
 
 const HASH: &str = "pbkdf2_sha256$1000$Salz-ü$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM=";
-const STILL: &str = "password still withheld, because an earlier import found a second factor that does not exist here, \
-     and this one does not show that it is gone:\n    1, 2";
+const STILL: &str =
+    "if that holds no second factors, name it with --no-factor:\n    1 (trench_mfamethod)";
 
 /// Two accounts with factors of django-trench and django-multifactor, and one without, imported with the option.
 fn withheld() -> (Django, ImportTarget) {
@@ -45,6 +45,7 @@ fn a_withheld_password_stays_withheld_without_the_option() {
     let output = target.import(&django, &[]).stdout;
     for report in [&dry, &output] {
         assert!(report.contains(STILL), "{report}");
+        assert!(report.contains(", 2 (multifactor_userkey)\n"), "{report}");
         assert!(!report.contains("a password alone"), "{report}");
     }
     // A new password is withheld too.
@@ -78,7 +79,7 @@ fn a_withheld_password_stays_withheld_if_the_table_is_not_read() {
     assert!(output.contains(STILL), "{output}");
     django.run("DROP VIEW people; DROP TABLE trench_mfamethod");
     let output = import(target.url(), &django, &[]).stdout;
-    assert!(output.contains(STILL.trim_end_matches(", 2")), "{output}");
+    assert!(output.contains(STILL), "{output}");
     assert_eq!(with_password(&target), [3]);
 }
 
@@ -131,4 +132,36 @@ fn a_withheld_password_is_imported_with_an_authenticator_app() {
     import(target.url(), &django, &[]);
     assert_eq!(with_password(&target), [&before[..], &[7]].concat());
     assert_eq!(super::allauth_factors::factors(&target), [5, 6, 7]);
+}
+
+/// A name that looks like that of a factor, and holds a code that has confirmed an address.
+#[test]
+fn a_password_that_was_withheld_by_mistake_comes_back() {
+    for is_dropped in [false, true] {
+        let (django, target) = (Django::new(), ImportTarget::new());
+        for id in 1..=2 {
+            django.add(id, &format!("{id}@example.com"));
+        }
+        django.run(&format!(
+            "UPDATE auth_user SET password = '{HASH}'; ALTER TABLE auth_user ADD otp text NULL; \
+             UPDATE auth_user SET otp = '123456' WHERE id = 1; \
+             CREATE TABLE trench_mfamethod (id integer PRIMARY KEY, is_active bool NOT NULL, \
+                 user_id integer NOT NULL REFERENCES auth_user (id))"
+        ));
+        import(target.url(), &django, &[]);
+        assert_eq!(with_password(&target), [2]);
+        if is_dropped {
+            django.run("ALTER TABLE auth_user DROP COLUMN otp");
+        }
+        let output = target.import(&django, &[]).stdout;
+        let told = "name it with --no-factor:\n    1 (auth_user.otp)";
+        assert!(output.contains(told), "{output}");
+        assert_eq!(with_password(&target), [2]);
+        let output = import(target.url(), &django, &["--no-factor=otp"]).stdout;
+        assert!(!output.contains("withheld"), "{output}");
+        assert_eq!(with_password(&target), [1, 2]);
+        let unknown = super::allauth_factors::program(target.url(), &django, &["--no-factor=otq"]);
+        let unknown = unknown.run().exits_with(1);
+        unknown.reports_one_error(&["--no-factor: otq is none of"]);
+    }
 }
