@@ -2,7 +2,8 @@
 //!
 //! A row is inserted in the transaction that ends the session, and deleted when WorkOS has answered. Its
 //! `next_attempt_at` is also the lease of the process that sends it. If the browser is to end the session at WorkOS,
-//! the row waits for it: a browser that does not follow the redirect must not stay signed in there.
+//! the row waits for it: a browser that does not follow the redirect must not stay signed in there. A sign-in that goes
+//! on with WorkOS's session deletes such a row.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -95,6 +96,14 @@ impl WorkosRevocation {
         }
         Self::insert(conn, sid, Priority::Refused, now, now)?;
         Ok(true)
+    }
+
+    /// Withdraws the request for a session with which a user has signed in again: it would end the new session here.
+    /// What was ended for the account's safety stays requested. Must be called in the transaction that signs in.
+    pub fn withdraw(conn: &mut Conn, sid: &WorkosSid) -> QueryResult<usize> {
+        diesel::delete(workos_revocations::table.find(sid))
+            .filter(workos_revocations::priority.ne(Priority::Ended as i32))
+            .execute(conn)
     }
 
     /// Returns `false` if the revocation was requested before.

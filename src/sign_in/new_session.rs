@@ -119,8 +119,8 @@ impl SessionDraft {
         }
     }
 
-    /// Inserts the session's row, which replaces the browser's previous session, and ends the oldest
-    /// sessions of an account that has too many. Returns `None` if this login attempt has created a session
+    /// Inserts the session's row, which replaces the browser's previous session, withdraws an earlier log-out's request
+    /// to end its WorkOS session, and ends the oldest sessions of an account that has too many. Returns `None` if this login attempt has created a session
     /// before.
     pub(super) fn insert(
         self,
@@ -141,6 +141,9 @@ impl SessionDraft {
         }
         if !row.insert(conn)? {
             return Ok(None);
+        }
+        if let Some(sid) = &row.workos_sid {
+            WorkosRevocation::withdraw(conn, sid)?;
         }
         end_surplus_sessions(conn, &row, &device)?;
         Ok(Some(row))

@@ -47,6 +47,12 @@ impl Control {
         self.shared.store().token_settings.extra_claims = claims;
     }
 
+    /// Lets a browser that is signed in without a page go on with the session of its last sign-in, so that both have the
+    /// same `sid`. By default each sign-in opens a session.
+    pub fn continue_sessions(&self) {
+        self.shared.store().token_settings.continues_sessions = true;
+    }
+
     /// Replaces the signing key. With `keep_old` the earlier keys stay in the key set.
     ///
     /// # Errors

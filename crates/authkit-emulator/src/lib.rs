@@ -230,6 +230,7 @@ fn shared_state(
         issuer,
         audience: None,
         extra_claims: config.seed.claims.clone(),
+        continues_sessions: false,
     };
     let keys = keys::KeyRing::new()?;
     let store = store::Store::new(directory, keys, token_settings, log, base_url.clone());

@@ -46,6 +46,8 @@ pub(crate) struct TokenSettings {
     pub(crate) audience: Option<String>,
     /// Additional claims, as a JWT template of WorkOS's dashboard adds them.
     pub(crate) extra_claims: Map<String, Value>,
+    /// Whether a sign-in of a remembered browser goes on with the session of its last one.
+    pub(crate) continues_sessions: bool,
 }
 
 /// A sign-in: the user, the method, and which steps are done.

@@ -18,8 +18,12 @@ impl Store {
         if let Some(user) = self.directory.user_mut(&sign_in.user_id) {
             user.last_sign_in_at = Some(now);
         }
+        let continued = self.token_settings.continues_sessions;
+        let continued = self.sessions.values().find(|session| {
+            continued && session.browser == sign_in.browser && session.user_id == sign_in.user_id
+        });
         let session = Session {
-            id: ids::random_id("session"),
+            id: continued.map_or_else(|| ids::random_id("session"), |session| session.id.clone()),
             user_id: sign_in.user_id,
             method: sign_in.method,
             organization_id: sign_in.organization_id,

@@ -7,15 +7,20 @@ use authkit_emulator::{Effect, Fault};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use futures_util::future::join_all;
-use reqwest::StatusCode;
+use reqwest::{StatusCode, Url};
 use serde_json::json;
 use vestibule::db::schema::workos_revocations;
 use vestibule::ids::WorkosSid;
 use vestibule::sessions::WorkosRevocation;
 
-use super::{ADA, REVOKE_AT_WORKOS, eventually, sign_out_everywhere, workos_has};
+use super::{
+    ADA, REVOKE_AT_WORKOS, eventually, is_open, newest, sign_out_everywhere, sign_out_there,
+    workos_has,
+};
 use crate::support::app::{TestApp, Visitor, location};
+use crate::support::exchange::{WORKOS, authorize_url, post};
 use crate::support::site::Site;
+use crate::support::steps::query;
 use crate::webhooks::{SECRET, send_event};
 
 const OLIVE: &str = "olive@example.com";
@@ -75,6 +80,71 @@ async fn a_browser_that_does_not_go_to_workos_is_logged_out_there_after_a_minute
         workos_has(&app, ADA, 0).await;
         eventually(async || waiting(&app).is_empty()).await;
     }
+}
+
+/// Signs in again with the session of AuthKit, which asks for no credentials. Returns whether the account is signed in.
+async fn sign_in_again(app: &TestApp, ada: &Visitor, way: &str) -> bool {
+    app.advance(1);
+    let authorize = match way {
+        "callback" => ada.start_login("/auth/login").await,
+        _ => authorize_url(app, false),
+    };
+    let callback = location(&ada.get(authorize.as_str()).await);
+    if way == "callback" {
+        return ada.get(&callback).await.status() == StatusCode::FOUND;
+    }
+    let callback = Url::parse(&callback).expect("a whole URL");
+    let code = json!({ "code": query(&callback, "code") });
+    post(app, WORKOS, &code).await.status() == StatusCode::OK
+}
+
+#[tokio::test]
+async fn a_sign_in_that_goes_on_with_the_same_session_is_not_ended_by_the_log_out_before() {
+    for (out, back) in [
+        ("link", "callback"),
+        ("everywhere", "callback"),
+        ("api", "exchange"),
+    ] {
+        let app = TestApp::start();
+        app.workos().continue_sessions();
+        let ada = app.signed_in(ADA).await;
+        let sid = app.only_session().workos_sid.unwrap();
+        log_out(&ada, out).await;
+        assert_eq!(waiting(&app), [(sid.clone(), 0)]);
+        assert!(sign_in_again(&app, &ada, back).await);
+        let again = newest(&app);
+        assert_eq!(again.workos_sid, Some(sid));
+        assert_eq!(waiting(&app), [], "{out}, {back}");
+        app.advance(60);
+        send_what_is_due(&app).await;
+        workos_has(&app, ADA, 1).await;
+        assert!(is_open(&app, &again.id), "{out}, {back}");
+    }
+}
+
+/// Whoever has the browser could otherwise keep WorkOS's session by signing in at once.
+#[tokio::test]
+async fn a_sign_in_does_not_keep_a_session_that_its_user_has_ended_elsewhere() {
+    let app = TestApp::start();
+    app.workos().continue_sessions();
+    let stolen = app.signed_in(ADA).await;
+    let sid = app.only_session().workos_sid.unwrap();
+    app.advance(1);
+    let ada = app.signed_in(ADA).await;
+    let busy = Fault::once(REVOKE_AT_WORKOS, Effect::status(503, json!({})));
+    app.workos().inject(busy.times(u32::MAX));
+    let id = app
+        .sessions()
+        .into_iter()
+        .find(|row| row.workos_sid.as_ref() == Some(&sid));
+    sign_out_there(&ada, &id.unwrap().id).await;
+    assert!(sign_in_again(&app, &stolen, "callback").await);
+    assert_eq!(newest(&app).workos_sid, Some(sid.clone()));
+    let requested: Vec<_> = waiting(&app).into_iter().map(|(sid, _)| sid).collect();
+    assert_eq!(requested, [sid]);
+    app.workos().clear_faults();
+    app.advance(600);
+    workos_has(&app, ADA, 1).await;
 }
 
 #[tokio::test]
