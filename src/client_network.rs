@@ -75,6 +75,17 @@ impl fmt::Display for ClientNetwork {
     }
 }
 
+/// Whether one of a client's networks, the smallest first, has its share of something limited. The largest one may have
+/// half as much as is left, the next smaller one half of that, and so on: however many networks flood the site, a part
+/// is left for those that do not.
+pub fn has_its_share<N: Copy>(networks: &[N], left: usize, counted: impl Fn(N) -> usize) -> bool {
+    let mut part = left;
+    networks.iter().rev().any(|network| {
+        part /= 2;
+        counted(*network) > part
+    })
+}
+
 /// A hash of the client's network, as [`ClientNetwork::around`] finds it, and of its `User-Agent`. What is given
 /// out again goes only to the client that got it before.
 pub fn client_hash(device: &ClientDevice) -> String {

@@ -96,6 +96,7 @@ impl OpenConnections {
         let network = network_of(address);
         let connection = Arc::new(TrackedConnection::new(
             Arc::clone(&self.budget),
+            (!is_proxy).then_some(address),
             Arc::clone(&self.draining),
         ));
         let admission = self

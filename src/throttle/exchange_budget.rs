@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use super::bounded_map::{BoundedMap, KeyHash};
 use super::limit_key::{LimitKey, attempt_hash, code_hash, network_keys};
 use super::sliding_window::SlidingWindow;
+use crate::client_network::has_its_share;
 use crate::clock::{Clock, whole_seconds};
 use crate::settings::Rate;
 
@@ -216,7 +217,7 @@ impl ExchangeBudget {
             })
         };
         left == 0
-            || has_its_share(networks, left, recent)
+            || has_its_share(larger(networks), left, recent)
             || (totals.failed.len() >= TOTAL_OF_FAILING_CLIENTS && is_failing())
     }
 
@@ -228,20 +229,14 @@ impl ExchangeBudget {
                 + self.accepted.counted_within(network, PERIOD, now)
         };
         let has_shares = totals.all() >= TOTAL_WITHOUT_SHARES;
-        self.limits_accepted && (left == 0 || has_shares && has_its_share(networks, left, recent))
+        let has_its_share = || has_its_share(larger(networks), left, recent);
+        self.limits_accepted && (left == 0 || has_shares && has_its_share())
     }
 }
 
-/// Whether one of a client's networks, the smallest first, has its share. The largest one may have half as many
-/// exchanges as are left, the next smaller one half of that, and so on: however many networks flood the site, a part
-/// is left for those that do not.
-fn has_its_share(networks: &[LimitKey], left: usize, counted: impl Fn(LimitKey) -> usize) -> bool {
-    let mut part = left;
-    // An address, or a /64, has its own limit only, which is low.
-    networks.iter().skip(1).rev().any(|network| {
-        part /= 2;
-        counted(*network) > part
-    })
+/// The networks of a client that have a share. An address, or a /64, has its own limit only, which is low.
+fn larger(networks: &[LimitKey]) -> &[LimitKey] {
+    networks.get(1..).unwrap_or_default()
 }
 
 impl ExchangePermit {

@@ -2,6 +2,7 @@
 //! of a request has arrived.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context;
@@ -23,6 +24,8 @@ pub struct TrackedConnection {
     task: AtomicWaker,
     activity: Mutex<Activity>,
     budget: Arc<BufferBudget>,
+    /// The address of the client; `None` if the connection belongs to many clients.
+    client: Option<IpAddr>,
     /// Whether the server is about to stop.
     draining: Arc<AtomicBool>,
 }
@@ -56,9 +59,14 @@ impl Activity {
 }
 
 impl TrackedConnection {
-    pub(super) fn new(budget: Arc<BufferBudget>, draining: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(
+        budget: Arc<BufferBudget>,
+        client: Option<IpAddr>,
+        draining: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             budget,
+            client,
             draining,
             closed: AtomicBool::new(false),
             task: AtomicWaker::new(),
@@ -134,7 +142,9 @@ impl TrackedConnection {
         let mut activity = self.activity.lock();
         activity.record_headers();
         activity.received = activity.received.saturating_add(bytes);
-        let counted = self.budget.count(activity.received, activity.counted);
+        let counted = self
+            .budget
+            .count(self.client, activity.received, activity.counted);
         activity.counted = counted.ok_or(io::ErrorKind::ConnectionAborted)?;
         Ok(())
     }
@@ -145,11 +155,13 @@ impl TrackedConnection {
         let mut activity = self.activity.lock();
         match is_unread {
             true if activity.unread == 0 => {
-                let counted = self.budget.count_unread_response();
+                let counted = self.budget.count_unread_response(self.client);
                 activity.unread = counted.ok_or(io::ErrorKind::ConnectionAborted)?;
             }
             true => {}
-            false => self.budget.give_back(std::mem::take(&mut activity.unread)),
+            false => self
+                .budget
+                .give_back(self.client, std::mem::take(&mut activity.unread)),
         }
         Ok(())
     }
@@ -169,7 +181,8 @@ impl TrackedConnection {
         activity.is_in_request = false;
         activity.headers_since = None;
         let received = std::mem::take(&mut activity.received);
-        self.budget.give_back(std::mem::take(&mut activity.counted));
+        self.budget
+            .give_back(self.client, std::mem::take(&mut activity.counted));
         received > UNCOUNTED || self.draining.load(Ordering::Relaxed)
     }
 
@@ -191,6 +204,7 @@ impl TrackedConnection {
 impl Drop for TrackedConnection {
     fn drop(&mut self) {
         let activity = self.activity.get_mut();
-        self.budget.give_back(activity.counted + activity.unread);
+        self.budget
+            .give_back(self.client, activity.counted + activity.unread);
     }
 }

@@ -199,7 +199,7 @@ mod tests {
         limits: ConnectionLimits,
     ) -> Tried {
         let budget = Arc::new(BufferBudget::new(LIMITS.received));
-        let connection = Arc::new(TrackedConnection::new(budget, Arc::default()));
+        let connection = Arc::new(TrackedConnection::new(budget, None, Arc::default()));
         let network = network_of(address.parse().unwrap());
         let admission = table.add(network, is_proxy, limits, &connection);
         Tried {
