@@ -13,6 +13,7 @@ mod renewal;
 mod state;
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +38,9 @@ pub(crate) struct CircuitBreaker {
 #[derive(Default)]
 struct Shared {
     state: Mutex<BreakerState>,
-    /// Notified when a renewal ends, for those that wait for the limit.
+    /// Wakes one of those that wait for a place, when there is one.
+    place_free: Notify,
+    /// Wakes those whose account left a place to others, when a renewal ends. They are of one account.
     renewal_ended: Notify,
 }
 
@@ -113,18 +116,34 @@ impl CircuitBreaker {
 
     /// Waits until fewer renewals than the limit are running, or until the breaker opens.
     pub(crate) async fn admit(&self, account: UserId) -> RenewalAdmission {
-        let mut has_waited = false;
+        let mut is_woken = false;
         loop {
-            let ended = self.shared.renewal_ended.notified();
-            if let Some(admission) = self.try_admit(account, RefreshTokenState::Fresh) {
-                if has_waited && matches!(admission, RenewalAdmission::Refused(_)) {
-                    // The place is free for a renewal of another account.
-                    self.shared.renewal_ended.notify_one();
+            let renewal_ended = self.shared.renewal_ended.notified();
+            let refused = {
+                let mut place_free = pin!(self.shared.place_free.notified());
+                // From here on no place that becomes free is missed, however many do.
+                is_woken |= place_free.as_mut().enable();
+                match self.ask(account, RefreshTokenState::Fresh) {
+                    Admission::Admitted(renewal) => {
+                        return RenewalAdmission::Admitted(self.permit(renewal));
+                    }
+                    Admission::Full => {
+                        place_free.await;
+                        is_woken = true;
+                        continue;
+                    }
+                    Admission::LeftToOthers => None,
+                    Admission::Refused(wait) => Some(RenewalAdmission::Refused(wait)),
                 }
-                return admission;
+            };
+            if std::mem::take(&mut is_woken) {
+                // The place is free for a renewal of another account.
+                self.shared.place_free.notify_one();
             }
-            ended.await;
-            has_waited = true;
+            match refused {
+                Some(refused) => return refused,
+                None => renewal_ended.await,
+            }
         }
     }
 
@@ -134,15 +153,22 @@ impl CircuitBreaker {
         account: UserId,
         token: RefreshTokenState,
     ) -> Option<RenewalAdmission> {
-        let now = self.clock.elapsed();
-        let mut state = self.shared.state.lock();
-        match state.admit(account, token, now) {
-            Admission::Full => None,
+        match self.ask(account, token) {
+            Admission::Full | Admission::LeftToOthers => None,
             Admission::Refused(wait) => Some(RenewalAdmission::Refused(wait)),
-            Admission::Admitted(renewal) => Some(RenewalAdmission::Admitted(RenewalPermit {
-                breaker: self.clone(),
-                renewal,
-            })),
+            Admission::Admitted(renewal) => Some(RenewalAdmission::Admitted(self.permit(renewal))),
+        }
+    }
+
+    fn ask(&self, account: UserId, token: RefreshTokenState) -> Admission {
+        let now = self.clock.elapsed();
+        self.shared.state.lock().admit(account, token, now)
+    }
+
+    fn permit(&self, renewal: AdmittedRenewal) -> RenewalPermit {
+        RenewalPermit {
+            breaker: self.clone(),
+            renewal,
         }
     }
 
@@ -156,10 +182,10 @@ impl CircuitBreaker {
         let lasted = state.record_answer(permit.map(|permit| &permit.renewal), now);
         drop(state);
         if had_failures {
-            self.shared.renewal_ended.notify_waiters();
+            self.wake_all();
         }
         if has_room {
-            self.shared.renewal_ended.notify_one();
+            self.shared.place_free.notify_one();
         }
         if let Some(lasted) = lasted {
             let lasted = lasted.as_secs();
@@ -196,8 +222,14 @@ impl CircuitBreaker {
             );
         }
         if opens || is_account_failing {
-            self.shared.renewal_ended.notify_waiters();
+            self.wake_all();
         }
+    }
+
+    /// Has all that wait ask again.
+    fn wake_all(&self) {
+        self.shared.place_free.notify_waiters();
+        self.shared.renewal_ended.notify_waiters();
     }
 }
 
@@ -216,7 +248,8 @@ impl RenewalPermit {
 impl Drop for RenewalPermit {
     fn drop(&mut self) {
         self.breaker.shared.state.lock().end_renewal(&self.renewal);
-        self.breaker.shared.renewal_ended.notify_one();
+        self.breaker.shared.place_free.notify_one();
+        self.breaker.shared.renewal_ended.notify_waiters();
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct BreakerState {
 pub(super) enum Admission {
     /// As many as allowed are running.
     Full,
+    /// There is a place, but this account leaves it to others.
+    LeftToOthers,
     /// WorkOS is failing. Ask again after this time.
     Refused(Duration),
     Admitted(AdmittedRenewal),
@@ -112,9 +114,11 @@ impl BreakerState {
             // A request that has failed counts after its end too, so that no further refresh tokens are risked
             // until WorkOS has answered or the breaker is open.
             self.forget_old_failures(now);
-            let is_full = self.running + self.failures.len() >= self.limit;
-            if is_full || !is_probe_of_account && self.has_its_part(account) {
+            if self.running + self.failures.len() >= self.limit {
                 return Admission::Full;
+            }
+            if !is_probe_of_account && self.has_its_part(account) {
+                return Admission::LeftToOthers;
             }
         }
         self.running += 1;

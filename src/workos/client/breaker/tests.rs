@@ -1,3 +1,7 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
 use chrono::TimeDelta;
 
 use super::RefreshTokenState::{Fresh, Lost, Repeatable};
@@ -331,4 +335,62 @@ fn one_account_leaves_a_place_to_others() {
         test.records(&failed, &busy_server());
     }
     assert!(test.admitted_for(OLIVE, Fresh).is_some());
+}
+
+/// Calls a future that waits once.
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    poll_fn(|task| match Pin::new(&mut *future).poll(task) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// Otherwise the renewal of another account would wait until the account that leaves the place ends one of its own.
+#[tokio::test]
+async fn an_account_that_leaves_a_place_wakes_the_next_one() {
+    let test = BreakerTest::new();
+    let waiting = |account: i64| Box::pin(test.breaker.admit(account.into()));
+    let mut own: Vec<_> = (0..3).map(|_| test.admitted(Fresh).unwrap()).collect();
+    let other = test.admitted_for(OLIVE, Fresh).unwrap();
+    let (mut first, mut second, mut third) = (waiting(ADA), waiting(ADA), waiting(PAT));
+    for waiting in [&mut first, &mut second, &mut third] {
+        assert!(poll_once(waiting).await.is_none());
+    }
+    drop(other);
+    for waiting in [&mut first, &mut second] {
+        assert!(poll_once(waiting).await.is_none());
+    }
+    let admitted = poll_once(&mut third).await;
+    assert!(matches!(admitted, Some(RenewalAdmission::Admitted(_))));
+    drop(admitted);
+    assert!(poll_once(&mut first).await.is_none());
+    drop(own.pop());
+    let admitted = poll_once(&mut first).await;
+    assert!(matches!(admitted, Some(RenewalAdmission::Admitted(_))));
+    assert!(poll_once(&mut second).await.is_none());
+}
+
+#[tokio::test]
+async fn every_free_place_wakes_one_that_waits() {
+    let test = BreakerTest::new();
+    let accounts = [ADA, ADA, OLIVE, OLIVE];
+    let mut running: Vec<_> = accounts
+        .iter()
+        .map(|account| test.admitted_for(*account, Fresh).unwrap())
+        .collect();
+    let mut waiting: Vec<_> = [PAT, PAT, ADA]
+        .into_iter()
+        .map(|account| Box::pin(test.breaker.admit(account.into())))
+        .collect();
+    for waiting in &mut waiting {
+        assert!(poll_once(waiting).await.is_none());
+    }
+    running.truncate(2);
+    // One that goes away leaves its place to the next one.
+    drop(waiting.remove(0));
+    for waiting in &mut waiting {
+        let admitted = poll_once(waiting).await;
+        assert!(matches!(admitted, Some(RenewalAdmission::Admitted(_))));
+    }
 }
