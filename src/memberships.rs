@@ -1,5 +1,6 @@
 //! A cache of the organisations that users belong to. WorkOS is asked at most once a minute for a
-//! user, and not at all for a while after it could not be reached, so that no page waits for it.
+//! user, and not at all for a while after it could not be reached, so that no page waits for it. The failure of one user's
+//! request delays the next one of this user only.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ const CAPACITY: usize = 1_000;
 const NAME_LIFETIME: Duration = Duration::from_secs(3_600);
 /// The largest number of cached names: about 1 MB.
 const MOST_NAMES: usize = 10_000;
-/// The back-off after WorkOS could not be reached, unless it sent a `Retry-After`.
+/// The back-off after a request that failed, unless WorkOS sent a `Retry-After`.
 const BACK_OFF: Duration = Duration::from_secs(10);
 /// The longest `Retry-After` that is respected. A longer one is taken for a mistake.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(3_600);
@@ -45,8 +46,12 @@ struct Cache {
     /// The names of organisations, and when WorkOS told each.
     names: HashMap<OrganizationId, (String, Duration)>,
     lists: HashMap<Key, CachedList>,
-    /// WorkOS is not asked before this time.
+    /// WorkOS is not asked for anybody before this time.
     backing_off_until: Duration,
+    /// WorkOS is not asked about these users before these times: their requests failed.
+    failing_users: HashMap<String, Duration>,
+    /// The user whose request failed, if WorkOS has answered none since.
+    failed: Option<String>,
     /// Incremented by [`Memberships::forget`]: the result of a request that began in an earlier
     /// generation may be outdated and is not cached.
     generation: u64,
@@ -84,7 +89,7 @@ impl Memberships {
             if let Some(list) = cache.lists.get(&key).filter(|list| list.is_fresh(now)) {
                 return Some(Arc::clone(&list.organizations));
             }
-            if now < cache.backing_off_until {
+            if cache.is_backing_off(user_id, now) {
                 return None;
             }
             // Joined while the cache is locked: a request stores its result before it ends.
@@ -140,6 +145,7 @@ impl Memberships {
             Err(error) => self.back_off(user_id, &error)?,
         };
         let mut cache = self.cache.lock();
+        cache.failed = None;
         if cache.generation == generation {
             cache.make_room(requested_at);
             let list = CachedList {
@@ -151,23 +157,40 @@ impl Memberships {
         Some(organizations)
     }
 
-    /// Delays the next request after a failure. Returns the list to use instead, if there is one.
+    /// Delays the next request after a failure: that of this user, or those of all if WorkOS asks for it or another
+    /// user's request failed just before. Returns the list to use instead, if there is one.
     fn back_off(&self, user_id: &str, error: &WorkosError) -> Lookup {
         log::warn!("failed to list the organisations of {user_id}: {error}");
-        let delay = match error {
-            WorkosError::Unavailable { retry_after, .. } => retry_after.unwrap_or(BACK_OFF),
-            WorkosError::Refused { .. } if error.is_misconfiguration() => BACK_OFF,
+        let is_for_all = match error {
+            WorkosError::Unavailable { retry_after, .. } => retry_after.is_some(),
+            WorkosError::Refused { .. } if error.is_misconfiguration() => true,
             // The refusal concerns this user alone, and would be repeated.
             WorkosError::Refused { .. } => return Some(Arc::default()),
         };
-        let until = self.clock.elapsed() + delay.min(LONGEST_BACK_OFF);
-        let mut cache = self.cache.lock();
-        cache.backing_off_until = cache.backing_off_until.max(until);
+        let delay = error.retry_after().unwrap_or(BACK_OFF);
+        let now = self.clock.elapsed();
+        let until = now + delay.min(LONGEST_BACK_OFF);
+        self.cache.lock().back_off(user_id, is_for_all, now, until);
         None
     }
 }
 
 impl Cache {
+    fn is_backing_off(&self, user_id: &str, now: Duration) -> bool {
+        let until = self.failing_users.get(user_id).copied();
+        now < self.backing_off_until.max(until.unwrap_or_default())
+    }
+
+    fn back_off(&mut self, user_id: &str, is_for_all: bool, now: Duration, until: Duration) {
+        let failed = self.failed.replace(user_id.to_owned());
+        if is_for_all || failed.is_some_and(|failed| failed != user_id) {
+            self.backing_off_until = self.backing_off_until.max(until);
+            return;
+        }
+        self.failing_users.retain(|_, until| now < *until);
+        self.failing_users.insert(user_id.to_owned(), until);
+    }
+
     fn make_room(&mut self, now: Duration) {
         if self.lists.len() < CAPACITY {
             return;

@@ -61,24 +61,45 @@ async fn the_list_is_requested_again_after_a_switch() {
 }
 
 #[tokio::test]
-async fn only_one_page_waits_during_an_outage_of_workos() {
+async fn two_users_wait_once_during_an_outage_of_workos() {
     let app = TestApp::start();
     let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
     let olive = app.signed_in("olive@example.com").await;
+    let ada = app.signed_in("ada@example.com").await;
     for effect in [Effect::NoAnswer, Effect::status(503, Value::Null)] {
         let before = asked(&app);
         let away = Fault::once(MEMBERSHIPS, effect).times(u32::MAX);
         app.workos().inject(away);
-        for visitor in [&twyla, &twyla, &olive] {
+        for visitor in [&twyla, &twyla, &olive, &ada] {
             assert!(account(visitor).await.contains(AWAY));
         }
         app.advance(9);
         assert!(account(&twyla).await.contains(AWAY));
-        assert_eq!(asked(&app), before + 1);
+        assert_eq!(asked(&app), before + 2);
         app.workos().clear_faults();
         app.advance(1);
         assert!(account(&twyla).await.contains(TANDEM));
+        assert_eq!(asked(&app), before + 3);
+        app.advance(60);
+    }
+}
+
+#[tokio::test]
+async fn the_failing_list_of_one_user_does_not_delay_those_of_others() {
+    let app = TestApp::start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    let olive = app.signed_in("olive@example.com").await;
+    for effect in [Effect::NoAnswer, Effect::status(500, Value::Null)] {
+        let before = asked(&app);
+        app.workos().inject(Fault::once(MEMBERSHIPS, effect));
+        assert!(account(&olive).await.contains(AWAY));
+        assert!(account(&twyla).await.contains(TANDEM));
+        app.advance(9);
+        assert!(account(&olive).await.contains(AWAY));
         assert_eq!(asked(&app), before + 2);
+        app.advance(1);
+        assert!(!account(&olive).await.contains(AWAY));
+        assert_eq!(asked(&app), before + 3);
         app.advance(60);
     }
 }
@@ -92,10 +113,13 @@ async fn the_list_respects_retry_after() {
         body: json!({}),
         retry_after: Some("60".to_owned()),
     };
+    let olive = app.signed_in("olive@example.com").await;
     app.workos().inject(Fault::once(MEMBERSHIPS, busy));
     assert!(account(&twyla).await.contains(AWAY));
     app.advance(59);
-    assert!(account(&twyla).await.contains(AWAY));
+    for visitor in [&twyla, &olive] {
+        assert!(account(visitor).await.contains(AWAY));
+    }
     assert_eq!(asked(&app), 1);
     app.advance(1);
     assert!(account(&twyla).await.contains(TANDEM));
