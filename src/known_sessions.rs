@@ -5,16 +5,18 @@
 //! generation, which every replica learns of within two seconds, so that no entry is wrong for longer. What has no
 //! generation, such as the groups of an account, is read again after [`LIFETIME`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
+use parking_lot::Mutex;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::accounts::{User, UserKey, group_names};
 use crate::db::{Conn, Database, DbError};
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 use crate::sessions::{
     RevocationCache, SessionFacts, SessionFingerprint, SessionState, fingerprint,
 };
@@ -51,6 +53,8 @@ pub struct KnownSessions {
     database: Database,
     revocations: Arc<RevocationCache>,
     entries: Arc<Cache<EntryKey, Entry, BySize>>,
+    /// The facts of renewed sessions whose rows do not have them yet.
+    unstored: Arc<Mutex<HashMap<SessionId, SessionFacts>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,12 +113,35 @@ impl KnownSessions {
             database,
             revocations,
             entries: Arc::new(entries),
+            unstored: Arc::default(),
         }
+    }
+
+    /// Uses these facts of a session instead of those of its row, which the database cannot store yet.
+    pub fn use_unstored(&self, id: SessionId, facts: SessionFacts) {
+        self.unstored.lock().insert(id, facts);
+    }
+
+    /// Uses the facts of the row again.
+    pub fn forget_unstored(&self, id: &SessionId) {
+        self.unstored.lock().remove(id);
     }
 
     /// What the session of a cookie knows, from the database if it is not cached; `None` if the session has no row.
     /// Concurrent requests of one session share one reading.
     pub async fn of(&self, state: &SessionState) -> Result<Option<Arc<KnownSession>>, DbError> {
+        let stored = self.stored(state).await?;
+        let unstored = self.unstored.lock().get(&state.session_id).cloned();
+        Ok(match (stored, unstored) {
+            (Some(stored), Some(facts)) => Some(Arc::new(KnownSession {
+                facts,
+                ..KnownSession::clone(&stored)
+            })),
+            (stored, _) => stored,
+        })
+    }
+
+    async fn stored(&self, state: &SessionState) -> Result<Option<Arc<KnownSession>>, DbError> {
         let key = EntryKey {
             session: fingerprint(&state.session_id),
             epoch: self.revocations.epoch(),

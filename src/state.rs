@@ -169,6 +169,7 @@ impl AppStateBuilder {
             Arc::clone(&revocations),
             failures.clone(),
             at_workos.clone(),
+            known_sessions.clone(),
         );
         Ok(AppState {
             token_refresh: TokenRefreshService::new(

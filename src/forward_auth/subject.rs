@@ -6,7 +6,7 @@ use actix_web::{FromRequest, HttpRequest};
 
 use crate::api::ApiError;
 use crate::api::api_user::ApiUser;
-use crate::api::bearer::user_of_token;
+use crate::api::bearer::{bearer_token, user_of_token};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::session_user::MaybeUser;
@@ -26,23 +26,27 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// The user of the access token in the `Authorization` header, else of that in the policy cookie, else of the
-    /// browser session; `None` without any of them that is valid.
+    /// The user of the access token in the `Authorization` header, else of the browser session, else of the access token
+    /// in the policy cookie; `None` without any of them that is valid. As on a page, the policy cookie of a browser that
+    /// has a session does not matter: it may have expired.
     pub(super) async fn of(request: &HttpRequest, app: &AppState) -> Result<Option<Self>, Error> {
-        match user_of_token(request, app).await {
-            Ok(Some(user)) => return Ok(Some(Self::of_token(user))),
-            Ok(None) => {}
-            Err(ApiError::Other(error)) => return Err(error),
-            // The token is not valid, which the log has told.
-            Err(_) => return Ok(None),
-        }
-        let MaybeUser(state) = MaybeUser::extract(request).await?;
-        let Some(state) = state else {
+        let Ok(bearer) = bearer_token(request, &app.settings.api) else {
             return Ok(None);
         };
-        // Without a row the session was deleted a moment ago.
-        let known = app.known_sessions.of(&state).await?;
-        Ok(known.map(|known| Self::of_session(state, known)))
+        if bearer.is_none() {
+            let MaybeUser(state) = MaybeUser::extract(request).await?;
+            if let Some(state) = state {
+                // Without a row the session was deleted a moment ago.
+                let known = app.known_sessions.of(&state).await?;
+                return Ok(known.map(|known| Self::of_session(state, known)));
+            }
+        }
+        match user_of_token(request, app).await {
+            Ok(user) => Ok(user.map(Self::of_token)),
+            Err(ApiError::Other(error)) => Err(error),
+            // The token is not valid, which the log has told.
+            Err(_) => Ok(None),
+        }
     }
 
     fn of_token(user: ApiUser) -> Self {

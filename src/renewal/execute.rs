@@ -161,6 +161,7 @@ impl<'a> LeasedRenewal<'a> {
         let id = row.id.clone();
         let unstored =
             RenewedSession::from_confirmation(user.clone(), &confirmation, row.generation, now);
+        let unstored_facts = facts.clone();
         let store: StoreRenewal = Arc::new(move |conn: &mut Conn| {
             if !SessionRow::claim_refresh_token(conn, &row)? {
                 return Ok(None);
@@ -200,7 +201,8 @@ impl<'a> LeasedRenewal<'a> {
             Ok(None) => Ok(None),
             Err(_) => {
                 let renewed = Arc::new(unstored);
-                write_behind.store_later(id, database, Arc::clone(&renewed), store);
+                let unstored = (Arc::clone(&renewed), unstored_facts);
+                write_behind.store_later(id, database, unstored, store);
                 Ok(Some(SessionStatus::Valid(renewed)))
             }
         }

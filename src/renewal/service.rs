@@ -21,6 +21,7 @@ use crate::db::{Conn, Database, DbError};
 use crate::error::{Error, InternalError};
 use crate::ids::SessionId;
 use crate::keys::Keys;
+use crate::known_sessions::KnownSessions;
 use crate::sessions::{LeaseCondition, RevocationCache, SessionRow, SessionState};
 use crate::settings::Settings;
 use crate::sign_out::WorkosRevocations;
@@ -89,10 +90,11 @@ impl RenewalService {
         revocations: Arc<RevocationCache>,
         failures: FailureCounter,
         at_workos: WorkosRevocations,
+        known_sessions: KnownSessions,
     ) -> Self {
         Self {
             context: Arc::new(RenewalContext {
-                write_behind: WriteBehind::new(Arc::clone(&revocations)),
+                write_behind: WriteBehind::new(Arc::clone(&revocations), known_sessions),
                 database,
                 workos,
                 keys,

@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use super::status::RenewedSession;
 use crate::db::{Conn, Database, DbError};
 use crate::ids::SessionId;
-use crate::sessions::{RevocationCache, SessionGeneration};
+use crate::known_sessions::KnownSessions;
+use crate::sessions::{RevocationCache, SessionFacts, SessionGeneration};
 
 /// How many times a write is tried before its request continues without it.
 const ATTEMPTS: u32 = 3;
@@ -34,13 +35,15 @@ pub(super) type StoreRenewal = Write<Option<(RenewedSession, Option<SessionGener
 #[derive(Clone)]
 pub(super) struct WriteBehind {
     revocations: Arc<RevocationCache>,
+    known_sessions: KnownSessions,
     pending: Arc<Mutex<HashMap<SessionId, Arc<RenewedSession>>>>,
 }
 
 impl WriteBehind {
-    pub(super) fn new(revocations: Arc<RevocationCache>) -> Self {
+    pub(super) fn new(revocations: Arc<RevocationCache>, known_sessions: KnownSessions) -> Self {
         Self {
             revocations,
+            known_sessions,
             pending: Arc::default(),
         }
     }
@@ -75,24 +78,29 @@ impl WriteBehind {
     }
 
     /// Keeps trying to store a renewal in a background task. Until it is stored, requests use
-    /// `renewed` instead of the row.
+    /// `renewed` and `facts` instead of the row.
     pub(super) fn store_later(
         &self,
         session_id: SessionId,
         database: Database,
-        renewed: Arc<RenewedSession>,
+        (renewed, facts): (Arc<RenewedSession>, SessionFacts),
         store: StoreRenewal,
     ) {
         log::error!(
             "failed to store the renewal of session {session_id}; kept in memory until it is stored"
         );
+        self.known_sessions.use_unstored(session_id.clone(), facts);
         self.pending.lock().insert(session_id.clone(), renewed);
         let this = self.clone();
         tokio::spawn(async move {
             let stored = tokio::time::timeout(GIVE_UP_AFTER, retry(&database, &store)).await;
+            // First, so that no request finds the old facts.
+            if let Ok(Some((_, Some(new)))) = &stored {
+                this.revocations.add_generation(new);
+            }
+            this.known_sessions.forget_unstored(&session_id);
             this.pending.lock().remove(&session_id);
             match stored {
-                Ok(Some((_, Some(new)))) => this.revocations.add_generation(&new),
                 Ok(_) => log::info!("the renewal of session {session_id} has been stored"),
                 Err(_) => log::error!(
                     "the renewal of session {session_id} was not stored within an hour; the session \

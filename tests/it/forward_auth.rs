@@ -1,6 +1,7 @@
 //! `GET /auth/verify`, which a proxy asks about each request to an application.
 
 mod proxies;
+mod sessions;
 
 use std::time::Duration;
 

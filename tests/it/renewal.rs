@@ -4,7 +4,7 @@ mod at_once;
 mod breaker;
 mod closed;
 mod killed;
-mod late;
+pub(crate) mod late;
 mod local;
 mod month;
 mod one_account;

@@ -79,7 +79,7 @@ async fn a_request_with_the_old_cookie_does_not_affect_the_next_session() {
 }
 
 /// Makes every write of a confirmed renewal fail.
-fn refuse_confirmations(conn: &mut Conn) -> QueryResult<()> {
+pub(crate) fn refuse_confirmations(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => conn.batch_execute(
             "CREATE TRIGGER no_confirmations BEFORE UPDATE OF confirmed_until ON sessions
@@ -95,7 +95,7 @@ fn refuse_confirmations(conn: &mut Conn) -> QueryResult<()> {
 }
 
 /// Allows these writes again.
-fn allow_confirmations(conn: &mut Conn) -> QueryResult<()> {
+pub(crate) fn allow_confirmations(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => conn.batch_execute("DROP TRIGGER no_confirmations"),
         Conn::Postgres(conn) => conn.batch_execute("DROP TRIGGER no_confirmations ON sessions"),
