@@ -9,23 +9,22 @@ use super::{DocumentCache, KeySet};
 use crate::clock::Timestamp;
 
 /// The cached key set of one identity provider.
-pub(crate) struct JwksCache(DocumentCache<KeySet>);
+pub(crate) struct JwksCache<E>(DocumentCache<KeySet, E>);
 
-impl JwksCache {
+impl<E: Clone + Display> JwksCache<E> {
     pub(crate) fn new() -> Self {
         Self(DocumentCache::new())
     }
 
     /// The key that the token's header names. If the cached set lacks it, the set is fetched again,
     /// at most once a minute. `None`: the provider publishes no such key.
-    pub(crate) async fn signing_key<E, F>(
+    pub(crate) async fn signing_key<F>(
         &self,
         header: &Header,
         now: Timestamp,
         fetch: impl Fn() -> F,
     ) -> Result<Option<DecodingKey>, E>
     where
-        E: Display,
         F: Future<Output = Result<KeySet, E>>,
     {
         let keys = self.0.get(now, fetch()).await?;

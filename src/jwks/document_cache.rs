@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::TimeDelta;
 use tokio::sync::Mutex;
@@ -16,32 +17,44 @@ const MAX_AGE: TimeDelta = TimeDelta::hours(1);
 /// make us flood the provider.
 const REQUEST_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 
-/// A document that is fetched by one request at a time. The other requests wait for its result.
-pub(crate) struct DocumentCache<T>(Mutex<CacheState<T>>);
+/// A document that is fetched by one request at a time. The other requests wait for its result, also for a failure: one
+/// after the other they would wait for a provider that does not answer.
+pub(crate) struct DocumentCache<T, E> {
+    state: Mutex<CacheState<T, E>>,
+    /// The number of requests that have failed.
+    failures: AtomicU64,
+}
 
-struct CacheState<T> {
+struct CacheState<T, E> {
     /// The document and when it was fetched.
     document: Option<(Arc<T>, Timestamp)>,
     /// The last request for it, including those that failed.
     requested_at: Option<Timestamp>,
+    /// Why the last one failed, if it did.
+    failure: Option<E>,
 }
 
-impl<T> DocumentCache<T> {
+impl<T, E: Clone + Display> DocumentCache<T, E> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(CacheState {
-            document: None,
-            requested_at: None,
-        }))
+        Self {
+            state: Mutex::new(CacheState {
+                document: None,
+                requested_at: None,
+                failure: None,
+            }),
+            failures: AtomicU64::new(0),
+        }
     }
 
     /// The document, fetched again when it is an hour old. If that fails, the old one is returned,
     /// and the provider is not asked again for a minute.
-    pub(crate) async fn get<E: Display>(
+    pub(crate) async fn get(
         &self,
         now: Timestamp,
         fetch: impl Future<Output = Result<T, E>>,
     ) -> Result<Arc<T>, E> {
-        let mut state = self.0.lock().await;
+        let failures = self.failures.load(Ordering::Acquire);
+        let mut state = self.state.lock().await;
         let old = match &state.document {
             Some((document, fetched_at)) => {
                 let fresh = now < fetched_at.plus(MAX_AGE);
@@ -52,7 +65,12 @@ impl<T> DocumentCache<T> {
             }
             None => None,
         };
-        match (state.fetch(now, fetch).await, old) {
+        if let (None, Some(failure)) = (&old, &state.failure)
+            && self.failures.load(Ordering::Acquire) > failures
+        {
+            return Err(failure.clone());
+        }
+        match (self.fetch(&mut state, now, fetch).await, old) {
             (Err(error), Some(old)) => {
                 log::warn!("an identity provider's document is used beyond its age: {error}");
                 Ok(old)
@@ -63,40 +81,55 @@ impl<T> DocumentCache<T> {
 
     /// Fetches the document again whatever its age. `None`: it was requested less than a minute
     /// ago.
-    pub(crate) async fn refresh<E>(
+    pub(crate) async fn refresh(
         &self,
         now: Timestamp,
         fetch: impl Future<Output = Result<T, E>>,
     ) -> Result<Option<Arc<T>>, E> {
-        let mut state = self.0.lock().await;
+        let mut state = self.state.lock().await;
         if !state.may_request(now) {
             return Ok(None);
         }
-        state.fetch(now, fetch).await.map(Some)
-    }
-}
-
-impl<T> CacheState<T> {
-    fn may_request(&self, now: Timestamp) -> bool {
-        self.requested_at
-            .is_none_or(|requested| now >= requested.plus(REQUEST_INTERVAL))
+        self.fetch(&mut state, now, fetch).await.map(Some)
     }
 
-    async fn fetch<E>(
-        &mut self,
+    async fn fetch(
+        &self,
+        state: &mut CacheState<T, E>,
         now: Timestamp,
         fetch: impl Future<Output = Result<T, E>>,
     ) -> Result<Arc<T>, E> {
         // Set before the response arrives, since the waiting request may be cancelled.
-        self.requested_at = Some(now);
-        let document = Arc::new(fetch.await?);
-        self.document = Some((Arc::clone(&document), now));
-        Ok(document)
+        state.requested_at = Some(now);
+        match fetch.await {
+            Ok(document) => {
+                let document = Arc::new(document);
+                state.document = Some((Arc::clone(&document), now));
+                state.failure = None;
+                Ok(document)
+            }
+            Err(error) => {
+                state.failure = Some(error.clone());
+                self.failures.fetch_add(1, Ordering::AcqRel);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl<T, E> CacheState<T, E> {
+    fn may_request(&self, now: Timestamp) -> bool {
+        self.requested_at
+            .is_none_or(|requested| now >= requested.plus(REQUEST_INTERVAL))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
+    use tokio::sync::oneshot;
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -120,6 +153,39 @@ mod tests {
         assert_eq!(*cache.get(at(3_601), fails()).await.unwrap(), 1);
         assert_eq!(*cache.get(at(3_660), answers(2)).await.unwrap(), 1);
         assert_eq!(*cache.get(at(3_661), answers(2)).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn those_that_wait_for_a_provider_that_fails_do_not_ask_it_again() {
+        let cache = DocumentCache::<i32, _>::new();
+        let asked = AtomicU64::new(0);
+        let (answer, answered) = oneshot::channel();
+        let request = async {
+            let _sent = answered.await;
+            Err("unreachable")
+        };
+        let mut first = Box::pin(cache.get(at(0), request));
+        let mut task = Context::from_waker(Waker::noop());
+        assert!(first.as_mut().poll(&mut task).is_pending());
+        let again = || async {
+            asked.fetch_add(1, Ordering::AcqRel);
+            Err("unreachable again")
+        };
+        let mut waiting: Vec<_> = (0..3)
+            .map(|_| Box::pin(cache.get(at(0), again())))
+            .collect();
+        for waiting in &mut waiting {
+            assert!(waiting.as_mut().poll(&mut task).is_pending());
+        }
+        answer.send(()).unwrap();
+        assert_eq!(first.await, Err("unreachable"));
+        for waiting in waiting {
+            assert_eq!(waiting.await, Err("unreachable"));
+        }
+        assert_eq!(asked.load(Ordering::Acquire), 0);
+        // A later request asks it.
+        assert_eq!(cache.get(at(1), again()).await, Err("unreachable again"));
+        assert_eq!(*cache.get(at(2), answers(1)).await.unwrap(), 1);
     }
 
     #[tokio::test]

@@ -62,8 +62,8 @@ pub struct OidcProvider {
     http: Client,
     /// For the exchange of a code, which must not be repeated.
     http_without_reuse: Client,
-    metadata: DocumentCache<ProviderMetadata>,
-    keys: JwksCache,
+    metadata: DocumentCache<ProviderMetadata, OidcError>,
+    keys: JwksCache<OidcError>,
 }
 
 #[derive(Deserialize)]

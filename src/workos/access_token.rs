@@ -23,7 +23,7 @@ pub(super) struct AccessTokenVerifier {
     http: reqwest::Client,
     url: String,
     issuers: Vec<String>,
-    keys: JwksCache,
+    keys: JwksCache<WorkosError>,
 }
 
 impl AccessTokenVerifier {
