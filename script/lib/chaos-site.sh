@@ -67,6 +67,8 @@ start_server() {
 
 # start_emulator PROGRAM: starts its AuthKit emulator, and exports the settings of a server that uses it.
 start_emulator() {
+    # Not what an earlier one has printed.
+    : >"$scratch/emulator"
     "$1" emulator --bind "127.0.0.1:$(free_port)" >"$scratch/emulator" 2>/dev/null &
     processes+=("$!")
     until grep -q WORKOS_API_KEY "$scratch/emulator"; do

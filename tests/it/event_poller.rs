@@ -4,6 +4,7 @@ mod broken;
 mod changes;
 mod failures;
 mod replicas;
+mod workos_emulate;
 
 use std::time::Duration;
 

@@ -200,6 +200,21 @@ async fn steps_at_workos_name_what_a_new_sign_in_needs() {
     let enrollment = stopped(&app, "enid@example.com").await;
     assert_eq!(names(&enrollment), ["code", "detail", "email"]);
     assert_eq!(enrollment["code"], "mfa_enrollment");
+    let ada = app.workos().user("ada@example.com").unwrap().id;
+    for code in [
+        "radar_email_challenge",
+        "application_consent_required",
+        "a_step_of_tomorrow",
+    ] {
+        assert!(app.workos().set_challenge(&ada, Some(code)));
+        let challenge = stopped(&app, "ada@example.com").await;
+        // Without the token: only WorkOS's pages can continue with it.
+        assert_eq!(names(&challenge), ["code", "detail", "email"]);
+        assert_eq!(challenge["code"], code);
+        let detail = challenge["detail"].as_str().unwrap();
+        assert!(detail.contains("start a new sign-in there"), "{detail}");
+    }
+    assert!(app.workos().set_challenge(&ada, None));
     let body = json!({ "message": "Must use SSO for selected organization" });
     app.workos()
         .inject(Fault::once(AUTHENTICATE, Effect::status(400, body)));

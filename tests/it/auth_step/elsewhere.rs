@@ -125,6 +125,30 @@ async fn a_redirect_loop_with_workos_is_stopped() {
 }
 
 #[tokio::test]
+async fn each_challenge_is_passed_at_workos() {
+    let app = TestApp::start();
+    for code in [
+        "radar_challenge",
+        "radar_sms_challenge",
+        "radar_email_challenge",
+        "radar_sms_sign_in_challenge",
+        "application_consent_required",
+        "a_step_of_tomorrow",
+    ] {
+        let id = app.workos().user(ADA).expect("Ada").id;
+        assert!(app.workos().set_challenge(&id, Some(code)));
+        let ada = app.visitor();
+        let fresh = sent_on(&ada, &login_with_next("/account"), ADA).await;
+        assert_eq!(query(&fresh, "provider"), "authkit", "{code}");
+        assert_eq!(query(&fresh, "login_hint"), ADA, "{code}");
+        let request = ada.request(Method::POST, fresh.as_str());
+        let answer = request.form(&[("enroll", "123456")]).send().await.unwrap();
+        led_to(&ada.get(&location(&answer)).await, "/account");
+        assert!(ada.is_signed_in().await, "{code}");
+    }
+}
+
+#[tokio::test]
 async fn the_requested_organisation_is_requested_again() {
     let app = TestApp::start();
     let olive = app.visitor();

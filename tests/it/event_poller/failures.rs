@@ -4,9 +4,10 @@ use authkit_emulator::{Effect, Fault};
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::{ADA, EVENTS, applied, due_at, end_claim, last_id, poll, queries, replica};
+use super::{ADA, EVENTS, OLIVE, applied, due_at, end_claim, last_id, poll, queries, replica};
 use super::{cursor, unverified_user};
 use crate::support::app::TestApp;
+use crate::support::log;
 use crate::support::renewal::eventually;
 
 #[tokio::test]
@@ -105,4 +106,33 @@ async fn events_are_applied_after_an_outage_of_the_database() {
     }
     assert_eq!(poll(&replica).await, applied(1));
     assert!(app.only_session().revoked_at.is_some());
+}
+
+#[tokio::test]
+async fn workos_is_not_asked_for_events_while_renewals_fail() {
+    log::capture();
+    let app = TestApp::builder()
+        .setting("WORKOS_EVENTS_POLL", "1")
+        .start();
+    let mut visitors = Vec::new();
+    for email in [ADA, OLIVE].repeat(4) {
+        visitors.push(app.signed_in(email).await);
+    }
+    eventually(|| queries(&app).len() > 1).await;
+    app.expire_workos_tokens();
+    app.make_workos_unavailable();
+    for visitor in &visitors {
+        assert_eq!(visitor.get("/account").await.status(), 200);
+    }
+    let is_reported = || {
+        log::has_line_with(
+            "WARN failed to read WorkOS's events",
+            "it does not answer renewals",
+        )
+    };
+    eventually(is_reported).await;
+    app.restore_workos();
+    let asked = queries(&app).len();
+    assert!(visitors[0].is_signed_in().await);
+    eventually(|| queries(&app).len() > asked).await;
 }
