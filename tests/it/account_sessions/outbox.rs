@@ -262,6 +262,35 @@ async fn refused_sign_ins_delay_no_log_out_everywhere() {
 }
 
 #[tokio::test]
+async fn of_two_replicas_one_sends_a_revocation() {
+    let app = TestApp::start();
+    let replica = app.replica().start();
+    let (ada, olive) = (app.signed_in(ADA).await, replica.signed_in(OLIVE).await);
+    let gate = app.workos().inject_gate(REVOKE_AT_WORKOS);
+    // A batch, so that both replicas read all of them.
+    insert_refused(&app, 10);
+    // Each makes its replica send what is due.
+    for visitor in [&ada, &olive] {
+        visitor.sign_in(ADA).await;
+        sign_out_everywhere(visitor).await;
+    }
+    eventually(async || waiting(&app).iter().any(|(_, attempts)| *attempts > 0)).await;
+    gate.open();
+    eventually(async || {
+        !waiting(&app)
+            .iter()
+            .any(|(sid, _)| sid.starts_with("session_refused"))
+    })
+    .await;
+    let requests = app.workos().requests().into_iter();
+    let sent = requests.filter(|request| request.path == REVOKE_AT_WORKOS);
+    let mut sent: Vec<_> = sent.map(|one| one.body["session_id"].to_string()).collect();
+    sent.retain(|sid| sid.contains("session_refused"));
+    let distinct: BTreeSet<_> = sent.iter().collect();
+    assert_eq!((sent.len(), distinct.len()), (10, 10));
+}
+
+#[tokio::test]
 async fn a_limited_number_of_refused_sign_ins_waits() {
     let app = TestApp::start();
     let refused = Fault::once(REVOKE_AT_WORKOS, Effect::status(503, json!({})));

@@ -1,10 +1,14 @@
 //! Rows and tables that somebody locks: other people's requests are answered.
 
+use std::sync::{Arc, mpsc};
+
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
+use parking_lot::Mutex;
 use reqwest::StatusCode;
 use vestibule::accounts::User;
 use vestibule::db::DbError;
+use vestibule::sessions::RevocationCache;
 use vestibule::tokens::{TokenGrant, TokenPair};
 
 use super::{connect, migrated};
@@ -192,4 +196,36 @@ async fn a_busy_server_waits_for_a_lock_as_long_as_an_idle_one() {
     };
     let (busy, ()) = tokio::join!(busy, waiting);
     busy.unwrap();
+}
+
+/// Every connection for requests is in use.
+#[tokio::test]
+async fn revocations_are_read_and_the_server_is_ready_while_every_connection_is_in_use() {
+    let Some(database) = migrated() else { return };
+    let (app, _url) = with_four_connections(database);
+    // Its start uses these connections too.
+    assert_ready(&app).await;
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let holding = (0..4).map(|_| {
+        let (begun, released) = (begun.clone(), Arc::clone(&released));
+        app.database.read(move |_| {
+            begun.send(()).unwrap();
+            // It fails when the other end is dropped.
+            let _released = released.lock().recv();
+            Ok::<_, DbError>(())
+        })
+    });
+    let holding = futures_util::future::try_join_all(holding);
+    let meanwhile = async {
+        for _ in 0..4 {
+            has_begun.recv().await.unwrap();
+        }
+        let cache = RevocationCache::default();
+        cache.refresh(&app.database, app.now()).await.unwrap();
+        assert_ready(&app).await;
+        drop(release);
+    };
+    tokio::join!(holding, meanwhile).0.unwrap();
 }
