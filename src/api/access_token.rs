@@ -33,9 +33,6 @@ pub(super) fn read(
         count_forged(app, request, token);
         Unauthorized::AccessToken(error)
     })?;
-    if claims.is_forwarded() {
-        return Err(Unauthorized::AccessToken(TokenError::Invalid));
-    }
     match claims.user_id {
         Some(_) => Ok(claims),
         None => Err(Unauthorized::NoUser),

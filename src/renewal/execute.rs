@@ -20,7 +20,9 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, Database, DbError};
 use crate::random::random_fraction;
 use crate::sealing::SealError;
-use crate::sessions::{Confirmation, LeaseCondition, RenewalFailure, SessionFacts, SessionRow};
+use crate::sessions::{
+    Confirmation, LeaseCondition, RenewalFailure, SessionFacts, SessionGeneration, SessionRow,
+};
 use crate::sign_out::end_session;
 use crate::tokens::RefreshTokenRow;
 use crate::workos::{Authentication, RenewalPermit, WorkosError};
@@ -170,17 +172,18 @@ impl<'a> LeasedRenewal<'a> {
             SessionRow::confirm(conn, &row.id, &confirmation)?;
             let renew_again = expire_if_generation_changed(conn, &row, now)?;
             // The other replicas have the old facts in memory.
-            let new_generation = match switches || changes_facts {
-                true => SessionRow::increment_generation(conn, &row.id, now)?,
-                false => None,
-            };
+            if switches || changes_facts {
+                SessionRow::increment_generation(conn, &row.id, now)?;
+            }
             move_tokens_to_new_sid(conn, &row, &confirmation)?;
             let updated = update_from_workos(conn, user.clone(), &profile, &device, now)?;
             let Some(user) = updated else {
                 // The address was not verified when this session began, so it has ended.
                 return Ok(None);
             };
-            // If the generation changed meanwhile, the next request checks the session again.
+            // A change of the account has begun a new generation too.
+            let latest = SessionGeneration::of(conn, &row.id)?;
+            let new_generation = latest.filter(|latest| latest.generation != row.generation);
             let generation = new_generation.as_ref();
             let generation = generation.map_or(row.generation, |new| new.generation);
             let mut renewed =

@@ -1,6 +1,6 @@
-//! The generation of a session. A change of membership increments it, and every cookie that names an
-//! older generation reloads the session from its row, even before its `renew_after`. It is a counter
-//! and not a time, because the clocks of two replicas differ.
+//! The generation of a session. A change of membership increments it, and so does a change of the account's address or
+//! names, by a trigger of the database. Every cookie that names an older generation reloads the session from its row,
+//! even before its `renew_after`. It is a counter and not a time, because the clocks of two replicas differ.
 
 use diesel::prelude::*;
 
@@ -21,6 +21,17 @@ pub struct SessionGeneration {
     pub expires_at: Timestamp,
 }
 
+impl SessionGeneration {
+    /// The latest generation of a session; `None` if there is no such session.
+    pub fn of(conn: &mut Conn, id: &SessionId) -> QueryResult<Option<Self>> {
+        sessions::table
+            .find(id)
+            .select((sessions::id, sessions::generation, sessions::expires_at))
+            .first(conn)
+            .optional()
+    }
+}
+
 impl SessionRow {
     /// Increments the generation of a session and returns it; `None` if there is no such session.
     pub fn increment_generation(
@@ -34,11 +45,7 @@ impl SessionRow {
                 sessions::generation_changed_at.eq(now),
             ))
             .execute(conn)?;
-        sessions::table
-            .find(id)
-            .select((sessions::id, sessions::generation, sessions::expires_at))
-            .first(conn)
-            .optional()
+        SessionGeneration::of(conn, id)
     }
 
     /// Increments the generation of each of the user's active sessions and ends WorkOS's confirmation of

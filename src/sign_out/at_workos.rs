@@ -98,12 +98,11 @@ impl WorkosRevocations {
             if due.is_empty() {
                 return Ok(());
             }
-            let is_full = due.len() >= usize::from(BATCH);
+            let share = u32::try_from(due.len()).unwrap_or(BATCH.into());
             let sent = join_all(due.into_iter().map(|revocation| self.send(revocation)));
             sent.await.into_iter().collect::<Result<(), _>>()?;
-            if is_full {
-                tokio::time::sleep_until(began + PACE).await;
-            }
+            // Small batches follow each other too while sessions end one after another.
+            tokio::time::sleep_until(began + PACE * share / u32::from(BATCH)).await;
         }
     }
 

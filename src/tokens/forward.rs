@@ -9,8 +9,8 @@ use super::signing::{IssueError, Tokens};
 use crate::clock::Timestamp;
 use crate::known_sessions::KnownSession;
 
-/// The claim of these tokens. They are refused here: with each other's help they would outlive the session, and every
-/// application behind the proxy sees them.
+/// The claim of these tokens. Every route here refuses them, log-out too: with each other's help they would outlive the
+/// session, and every application behind the proxy sees them.
 const FORWARDED: &str = "forwarded";
 /// The lifetime: the proxy asks for a new one at each request.
 const LIFETIME: TimeDelta = TimeDelta::seconds(60);
@@ -34,7 +34,7 @@ pub struct ForwardGrant<'a> {
 
 impl TokenClaims {
     /// Whether the token was issued for an application behind a proxy.
-    pub fn is_forwarded(&self) -> bool {
+    pub(super) fn is_forwarded(&self) -> bool {
         self.other.contains_key(FORWARDED)
     }
 }

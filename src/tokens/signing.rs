@@ -154,7 +154,11 @@ impl Tokens {
     ) -> Result<TokenClaims, TokenError> {
         let times = TokenTimes::read(&payload, now, self.leeway)?;
         self.check_issuer_and_audience(&mut payload)?;
-        TokenClaims::read(payload, own, &times, kind)
+        let claims = TokenClaims::read(payload, own, &times, kind)?;
+        match claims.is_forwarded() {
+            true => Err(TokenError::Invalid),
+            false => Ok(claims),
+        }
     }
 
     /// Checks the issuer and the audience, each if the settings name one. Otherwise `iss` and `aud` are

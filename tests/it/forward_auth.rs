@@ -14,9 +14,11 @@ use crate::support::api::PASSWORD;
 use crate::support::app::{TestApp, Visitor, location, set_cookies};
 use crate::support::readings::happens_soon;
 use crate::support::tokens::token_claims;
+use crate::webhooks::{SECRET, send_event, user};
 
 const VERIFY: &str = "/auth/verify";
 const OLIVE: &str = "olive@example.com";
+const ADA: &str = "ada@example.com";
 
 /// Asks as a proxy does for a request with these headers.
 async fn ask(visitor: &Visitor, target: &str, headers: &[(&str, &str)]) -> Response {
@@ -76,6 +78,13 @@ async fn a_signed_in_user_is_named_by_headers_and_a_token() {
     assert_eq!(again.status(), StatusCode::UNAUTHORIZED);
     let me = app.visitor().get_me_with_token(&forwarded).await;
     assert_eq!(me.status, 401, "{me:?}");
+    let (stranger, token) = (app.visitor(), json!({ "token": forwarded }));
+    let verified = stranger.post_json("/api/token/verify", &token).await;
+    assert_eq!(verified.status, 401);
+    let (headers, empty) = ([("authorization", bearer.as_str())], json!({}));
+    let logged_out = stranger.post_json_with_headers("/api/auth/logout", &empty, &headers);
+    assert_eq!(logged_out.await.status, 200);
+    assert_eq!(status(&twyla, VERIFY).await, 200, "nobody was logged out");
 
     switch(&app, &twyla, TANDEM).await;
     let answer = ask(&twyla, VERIFY, &[]).await;
@@ -289,6 +298,59 @@ async fn a_session_that_is_due_is_renewed_and_one_that_has_ended_is_refused() {
     assert!(app.workos().revoke_session(&sid));
     app.advance(20);
     assert_eq!(status(&olive, VERIFY).await, 401);
+}
+
+#[tokio::test]
+async fn an_address_that_goes_to_another_person_names_nobody_else() {
+    for olive_first in [true, false] {
+        let app = TestApp::builder()
+            .setting("WORKOS_WEBHOOK_SECRET", SECRET)
+            .start();
+        let other = app.replica().start();
+        let (olive, ada) = (app.signed_in(OLIVE).await, app.signed_in(ADA).await);
+        let there = other.visitor();
+        let cookies = olive.cookies("/");
+        let asked = [("cookie", cookies.as_str())];
+        let names_olive = async || {
+            let (here, there) = (ask(&olive, VERIFY, &[]), ask(&there, VERIFY, &asked));
+            let (here, there) = (here.await, there.await);
+            [here, there].map(|answer| header(&answer, "x-auth-email").to_owned())
+        };
+        assert_eq!(names_olive().await, [OLIVE, OLIVE]);
+        let workos_id = |email| app.user(email).workos_user_id.unwrap();
+        let changes = [
+            (workos_id(OLIVE), "new@example.com"),
+            (workos_id(ADA), OLIVE),
+        ];
+        let mut changes = changes.map(|(id, email)| user(&app, &id, email, 10));
+        if !olive_first {
+            changes.reverse();
+        }
+        for (number, change) in changes.into_iter().enumerate() {
+            send_event(&app, &format!("event_{number}"), "user.updated", change).await;
+        }
+        let is_gone = async || !names_olive().await.contains(&OLIVE.to_owned());
+        assert!(happens_soon(&other, is_gone).await, "{olive_first}");
+        let of_ada = ask(&ada, VERIFY, &[]).await;
+        assert_eq!(header(&of_ada, "x-auth-email"), OLIVE);
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_an_account_by_sql_shows_in_sessions_with_a_password() {
+    let app = TestApp::start();
+    app.add_user_with_password(ADA, PASSWORD);
+    let ada = app.visitor();
+    ada.log_in(ADA, PASSWORD).await;
+    assert_eq!(header(&ask(&ada, VERIFY, &[]).await, "x-auth-email"), ADA);
+    for (change, name, expected) in [
+        ("email_verified = FALSE", "x-auth-email", ""),
+        ("first_name = 'Countess'", "x-auth-name", "Countess"),
+    ] {
+        app.run_sql(&format!("UPDATE users SET {change}"));
+        let shows = async || header(&ask(&ada, VERIFY, &[]).await, name) == expected;
+        assert!(happens_soon(&app, shows).await, "{change}");
+    }
 }
 
 #[tokio::test]

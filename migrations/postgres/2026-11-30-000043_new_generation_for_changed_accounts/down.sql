@@ -1,0 +1,2 @@
+DROP TRIGGER users_identity_changed ON users;
+DROP FUNCTION renew_sessions_of_user();
