@@ -16,6 +16,7 @@ use crate::api::error::BEARER;
 use crate::error::{Error, InternalError, MissingRight};
 use crate::http::require::{missing_organization, missing_permission, missing_role};
 use crate::links::login_url;
+use crate::logging::{RepeatedWarning, shortened};
 use crate::sessions::SessionFacts;
 use crate::state::AppState;
 use original::OriginalRequest;
@@ -24,13 +25,22 @@ use subject::Subject;
 /// Where a user of the application signs in, in the 401.
 const SIGN_IN: HeaderName = HeaderName::from_static("x-auth-sign-in");
 
+/// The part of the route that Envoy adds: the path of the original request.
+const ORIGINAL_PATH: &str = "original";
+/// The parameters by which a proxy requires rights.
+const PARAMETERS: [&str; 3] = ["permission", "role", "organization"];
+/// The longest name of a parameter in the log, in bytes.
+const LONGEST_NAME: usize = 64;
+
 /// Answers a proxy: 200 with headers about the user, 401 or a redirect to the sign-in, or 403.
 pub async fn verify(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpResponse, Error> {
+    let query = query_of_proxy(&request);
+    refuse_unknown_parameters(query)?;
     let original = OriginalRequest::read(&request);
     let Some(subject) = Subject::of(&request, &app).await? else {
         return sign_in_required(&original, &app);
     };
-    if let Some(missing) = missing_right(&request, &subject.known.facts) {
+    if let Some(missing) = missing_right(query, &subject.known.facts) {
         return Err(Error::NotPermitted(missing));
     }
     let mut response = HttpResponse::Ok();
@@ -46,15 +56,46 @@ pub async fn verify(request: HttpRequest, app: web::Data<AppState>) -> Result<Ht
     Ok(response.finish())
 }
 
+/// The query by which the proxy's configuration requires rights. Below `/auth/verify/` the query is the client's own:
+/// Envoy appends that of the original request.
+fn query_of_proxy(request: &HttpRequest) -> &str {
+    match request.match_info().get(ORIGINAL_PATH) {
+        Some(_) => "",
+        None => request.query_string(),
+    }
+}
+
+/// Refuses everybody if the query has a parameter that is not known: a misspelt one would require nothing.
+fn refuse_unknown_parameters(query: &str) -> Result<(), Error> {
+    static UNKNOWN: RepeatedWarning = RepeatedWarning::new(module_path!());
+    let names = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    let Some(name) = names
+        .into_iter()
+        .find(|name| !PARAMETERS.contains(&name.as_ref()))
+    else {
+        return Ok(());
+    };
+    let name = shortened(&name, LONGEST_NAME);
+    UNKNOWN.log_error(|repeated| {
+        format!(
+            "refused a request to /auth/verify with the unknown parameter {name:?}{repeated}; the proxy may require {}, and must not pass on the client's query",
+            PARAMETERS.join(", ")
+        )
+    });
+    Err(Error::NotPermitted(MissingRight::Unknown(
+        name.into_owned(),
+    )))
+}
+
 /// The first right that the query requires and the session does not have.
-fn missing_right(request: &HttpRequest, facts: &SessionFacts) -> Option<MissingRight> {
-    let query = url::form_urlencoded::parse(request.query_string().as_bytes());
-    query
+fn missing_right(query: &str, facts: &SessionFacts) -> Option<MissingRight> {
+    let required = url::form_urlencoded::parse(query.as_bytes());
+    required
         .filter_map(|(name, value)| match name.as_ref() {
             "permission" => missing_permission(facts, &value),
             "role" => missing_role(facts, &value),
             "organization" => missing_organization(facts, &value),
-            _ => None,
+            _ => Some(MissingRight::Unknown(name.into_owned())),
         })
         .next()
 }

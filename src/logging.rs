@@ -14,7 +14,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use env_logger::fmt::Formatter;
 use env_logger::{Target, WriteStyle};
 use log::kv::{self, Key, Value, VisitSource};
-use log::{LevelFilter, Record};
+use log::{Level, LevelFilter, Record};
 use parking_lot::Mutex;
 use serde_json::{Map, json};
 
@@ -107,13 +107,22 @@ impl RepeatedWarning {
     /// Logs the message, unless the last one is less than a minute old. `message` is given the words to
     /// insert: how often the event has occurred since the last message, or nothing.
     pub fn log(&self, message: impl FnOnce(&str) -> String) {
+        self.log_at(Level::Warn, message);
+    }
+
+    /// The same as an error, for what an operator must correct.
+    pub fn log_error(&self, message: impl FnOnce(&str) -> String) {
+        self.log_at(Level::Error, message);
+    }
+
+    fn log_at(&self, level: Level, message: impl FnOnce(&str) -> String) {
         if let Some(repeated) = self.count(Instant::now()) {
             let words = match repeated {
                 0 => String::new(),
                 1 => " (once more since the last message)".to_owned(),
                 many => format!(" ({many} times more since the last message)"),
             };
-            log::warn!(target: self.target, "{}", message(&words));
+            log::log!(target: self.target, level, "{}", message(&words));
         }
     }
 

@@ -15,6 +15,8 @@ pub enum MissingRight {
     Staff,
     /// Django's flag `is_superuser`.
     Superuser,
+    /// A proxy requires something by a parameter with this name, which is not known. Nobody has it.
+    Unknown(String),
 }
 
 impl fmt::Display for MissingRight {
@@ -25,6 +27,7 @@ impl fmt::Display for MissingRight {
             Self::Organization(id) => write!(f, "the organisation {id:?}"),
             Self::Staff => f.write_str("the right of staff"),
             Self::Superuser => f.write_str("the right of superusers"),
+            Self::Unknown(name) => write!(f, "an unknown right ({name:?})"),
         }
     }
 }

@@ -19,7 +19,8 @@ pub(super) fn of(subject: &Subject, family: ForwardAuthHeaders) -> Vec<(HeaderNa
     let id = encoded(&subject.user_key());
     let email = encoded(subject.verified_email());
     let name = encoded(&subject.name);
-    let groups = list(subject.groups());
+    let groups = subject.groups();
+    let groups = list(groups.iter().map(String::as_str));
     let pairs = match family {
         ForwardAuthHeaders::XAuth => vec![
             ("x-auth-user-id", id),

@@ -111,24 +111,83 @@ impl Subject {
         self.known.user_key.to_string()
     }
 
-    /// What people know the account by: the username, else the verified email address, else the id.
+    /// What people know the account by: the username, else the verified email address, else the id. An application may
+    /// have nothing else to tell its users by, so a username that looks like one of the others does not count: in
+    /// Django people choose it, and it could be another person's address.
     pub(super) fn login(&self) -> String {
-        match (&self.known.username, self.verified_email()) {
+        let username = self.known.username.as_ref();
+        let username = username.filter(|name| !looks_like_id(name) && !looks_like_address(name));
+        match (username, self.verified_email()) {
             (Some(username), _) => username.clone(),
-            (None, "") => self.user_key(),
+            // Django's keys may be texts of any kind.
+            (None, "") => Some(self.user_key())
+                .filter(|key| looks_like_id(key))
+                .unwrap_or_default(),
             (None, email) => email.to_owned(),
         }
     }
 
-    /// The roles in the organisation, and the groups that the account had in Django.
-    pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
-        let SessionFacts { role, workos, .. } = &self.known.facts;
+    /// The roles in the session's organisation, each as `ORGANIZATION:ROLE`, and the groups that the account had in
+    /// Django. Every organisation may appoint its own `admin`, so a role alone would not say of what.
+    pub(super) fn groups(&self) -> Vec<String> {
+        let SessionFacts {
+            organization_id,
+            role,
+            workos,
+        } = &self.known.facts;
         let role = role.iter().filter(|role| !workos.roles.contains(role));
-        let all = role.chain(&workos.roles).chain(&self.known.groups);
-        all.map(String::as_str)
+        let roles = role.chain(&workos.roles);
+        let roles = organization_id
+            .iter()
+            .flat_map(|id| roles.clone().map(move |role| format!("{id}:{role}")));
+        let groups = self.known.groups.iter();
+        let groups = groups.filter(|name| !looks_like_role(name)).cloned();
+        roles.chain(groups).collect()
     }
+}
+
+/// Whether a text could be an account's id: a number or a UUID.
+fn looks_like_id(text: &str) -> bool {
+    let is_number = text.chars().all(char::is_numeric);
+    let is_hex = text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    is_number || is_hex && text.len() >= 32
+}
+
+/// Whether a text could be an email address. By normalisation, the second and third character become the first.
+fn looks_like_address(text: &str) -> bool {
+    text.contains(['@', '\u{ff20}', '\u{fe6b}'])
+}
+
+/// Whether the name of a Django group could be a role of an organisation.
+fn looks_like_role(name: &str) -> bool {
+    name.starts_with("org_") && name.contains(':')
 }
 
 fn full_name(first: &str, last: &str) -> String {
     format!("{first} {last}").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames_addresses_and_ids_are_told_apart() {
+        for name in ["ada", "Ada.Sample", "2000001a", "bea-1", "zo\u{eb}"] {
+            assert!(!looks_like_id(name) && !looks_like_address(name), "{name}");
+        }
+        for address in ["ada@example.com", "ada@", "ada\u{ff20}example.com"] {
+            assert!(looks_like_address(address), "{address}");
+        }
+        for id in [
+            "",
+            "2000001",
+            "007",
+            "\u{662}",
+            "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+            "1B4E28BA2FA111D2883F0016D3CCA427",
+        ] {
+            assert!(looks_like_id(id), "{id}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod api_docs;
+mod forward_auth;
 mod history;
 mod journey;
 mod keyboard;

@@ -1,7 +1,10 @@
 //! `GET /auth/verify`, which a proxy asks about each request to an application.
 
+mod application;
+mod names;
 mod proxies;
 mod sessions;
+mod site;
 
 use std::time::Duration;
 
@@ -12,6 +15,7 @@ use serde_json::json;
 use crate::organization::{ORCHARDS, TANDEM, TWYLA, in_organization, switch};
 use crate::support::api::PASSWORD;
 use crate::support::app::{TestApp, Visitor, location, set_cookies};
+use crate::support::log;
 use crate::support::readings::happens_soon;
 use crate::support::tokens::token_claims;
 use crate::webhooks::{SECRET, send_event, user};
@@ -96,43 +100,6 @@ async fn a_signed_in_user_is_named_by_headers_and_a_token() {
 }
 
 #[tokio::test]
-async fn the_names_of_the_headers_are_chosen() {
-    for (family, expected) in [
-        (
-            "x-auth-request",
-            [
-                ("x-auth-request-user", ""),
-                ("x-auth-request-email", OLIVE),
-                ("x-auth-request-preferred-username", OLIVE),
-                ("x-auth-request-groups", "admin"),
-            ],
-        ),
-        (
-            "remote",
-            [
-                ("remote-user", OLIVE),
-                ("remote-email", OLIVE),
-                ("remote-name", ""),
-                ("remote-groups", "admin"),
-            ],
-        ),
-    ] {
-        let app = TestApp::builder()
-            .setting("FORWARD_AUTH_HEADERS", family)
-            .start();
-        let olive = app.signed_in(OLIVE).await;
-        let answer = ask(&olive, VERIFY, &[]).await;
-        for (name, expected) in expected {
-            let value = header(&answer, name);
-            assert!(!value.is_empty(), "{name}");
-            assert!(expected.is_empty() || value == expected, "{name}: {value}");
-        }
-        assert!(!header(&answer, "x-auth-token").is_empty());
-        assert_eq!(header(&answer, "x-auth-email"), "");
-    }
-}
-
-#[tokio::test]
 async fn access_tokens_are_accepted_and_other_schemes_are_left_alone() {
     let (app, user) = TestApp::builder().start_with_user();
     let credentials = json!({ "email": "ada@example.com", "password": PASSWORD });
@@ -185,6 +152,49 @@ async fn every_required_right_must_be_held() {
         "{page}"
     );
     assert_eq!(status(&app.visitor(), &target).await, 401);
+}
+
+#[tokio::test]
+async fn an_unknown_parameter_is_refused_for_everybody_and_logged() {
+    log::capture();
+    let app = TestApp::start();
+    app.workos().set_permissions("admin", &["posts:read"]);
+    let olive = app.signed_in(OLIVE).await;
+    for query in [
+        "permissions=posts:read",
+        "Permission=posts:read",
+        "permission=posts:read&roles=admin",
+        "amp;permission=posts:read",
+        "organisation=org_x",
+        "allowed_groups=admins",
+        "=posts:read",
+    ] {
+        let target = format!("{VERIFY}?{query}");
+        for visitor in [&olive, &app.visitor()] {
+            assert_eq!(status(visitor, &target).await, 403, "{query}");
+        }
+    }
+    let logged = log::lines_with("unknown parameter");
+    assert_eq!(logged.len(), 1, "once a minute: {logged:?}");
+    assert!(logged[0].starts_with("ERROR ") && logged[0].contains("\"permissions\""));
+    let json = [(ACCEPT.as_str(), "application/json")];
+    let answer = ask(&olive, &format!("{VERIFY}?roles=admin"), &json).await;
+    let body = answer.text().await.unwrap();
+    assert!(
+        body.contains("permission_denied") && body.contains("roles"),
+        "{body}"
+    );
+    // Below the route the query is the client's.
+    for query in ["?permissions=x", "?permission=posts:write", "?role=member"] {
+        for path in ["/auth/verify/", "/auth/verify/reports"] {
+            assert_eq!(
+                status(&olive, &format!("{path}{query}")).await,
+                200,
+                "{path}{query}"
+            );
+        }
+    }
+    assert_eq!(status(&olive, &format!("{VERIFY}?")).await, 200);
 }
 
 #[tokio::test]
