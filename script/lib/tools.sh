@@ -83,6 +83,8 @@ missing_debian_packages() {
         have node || printf '%s\n' nodejs
         have npm || printf '%s\n' npm
         have caddy || printf '%s\n' caddy
+        # The example of forward authentication makes its key with it.
+        have openssl || printf '%s\n' openssl
         # Debian installs it outside of a user's PATH.
         have nginx || [[ -x /usr/sbin/nginx ]] || printf '%s\n' nginx
     fi
