@@ -7,6 +7,7 @@
 
 mod cursor;
 mod memory;
+mod pages;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,17 +20,15 @@ use crate::db::{Conn, Database, DbError};
 use crate::jobs::{Job, LONGEST_CLAIM};
 use crate::webhooks::{EventReceipt, WebhookService};
 use crate::workos::webhook::{WebhookEvent, WebhookMessage};
-use crate::workos::{ClientDevice, EventPage, EventStart, WorkosClient, WorkosError};
+use crate::workos::{ClientDevice, EventPage, WorkosClient, WorkosError};
 use cursor::EventCursor;
 use memory::PollMemory;
 
 const JOB: Job = Job::new("poll_workos_events");
 /// How long another replica waits for one that reads a page. Losing the claim costs a second reading only.
 const CLAIM: TimeDelta = TimeDelta::seconds(30);
-/// WorkOS keeps events for 30 days.
-const RETENTION: TimeDelta = TimeDelta::days(30);
-/// The time by which clocks and requests are late.
-const MARGIN: TimeDelta = TimeDelta::hours(1);
+/// How many events of one poll may fail. More of them are a failure of the database.
+const MOST_FAILURES: usize = 10;
 /// The shortest wait between two looks at the time when the job is due.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 
@@ -68,15 +67,12 @@ pub enum PollError {
 
 /// A poll that is running.
 struct RunningPoll {
-    /// When the claim of the job ends.
-    claim: Timestamp,
+    /// When the claim of the job ends; `None` if another replica has taken over.
+    claim: Option<Timestamp>,
     events: PolledEvents,
-}
-
-/// An event that could not be applied.
-struct FailedEvent {
-    id: String,
-    error: DbError,
+    /// How many events could not be applied, and why the first of them. The cursor stays before that one.
+    failures: usize,
+    failure: Option<DbError>,
 }
 
 impl EventPoller {
@@ -136,8 +132,12 @@ impl EventPoller {
         let Some(claim) = JOB.claim(&self.database, CLAIM).await? else {
             return Ok(None);
         };
-        let events = PolledEvents::default();
-        let mut poll = RunningPoll { claim, events };
+        let mut poll = RunningPoll {
+            claim: Some(claim),
+            events: PolledEvents::default(),
+            failures: 0,
+            failure: None,
+        };
         let read = self.read_pages(&mut poll).await;
         let PolledEvents {
             applied,
@@ -149,15 +149,14 @@ impl EventPoller {
                 "read WorkOS's events: {applied} applied, {known} known before, {skipped} skipped"
             );
         }
-        let (claim, delay) = (poll.claim, self.delay(read.as_ref().err()));
-        let postpone = move |conn: &mut Conn| {
-            let postponed = JOB.postpone(conn, claim, delay);
-            postponed.map_err(DbError::from)
-        };
-        let postponed = self.database.write(postpone).await;
+        let delay = self.delay(read.as_ref().err());
+        let postponed = self.postpone(&mut poll, delay, None).await;
         read?;
         postponed?;
-        Ok(Some(poll.events))
+        match poll.failure {
+            Some(error) => Err(error.into()),
+            None => Ok(Some(poll.events)),
+        }
     }
 
     /// The time until the next poll.
@@ -174,80 +173,31 @@ impl EventPoller {
         let read = |conn: &mut Conn| EventCursor::read(conn).map_err(DbError::from);
         let Some(mut cursor) = self.database.read(read).await? else {
             let first = self.first_cursor().await?;
-            self.save(poll, first).await?;
-            return Ok(());
+            return Ok(self.postpone(poll, CLAIM, Some(first)).await?);
         };
         loop {
             let before = cursor.clone();
             let page = self.read_page(&mut cursor).await?;
             let has_more = page.has_more;
-            let (next, applied) = self.apply_page(page, cursor, poll).await;
-            let has_advanced = next != before;
-            if (has_advanced || applied.is_err()) && !self.save(poll, next.clone()).await? {
-                // Another replica has taken over.
+            self.apply_page(page, &mut cursor, poll).await?;
+            let has_advanced = cursor != before;
+            let written = (has_advanced && poll.failure.is_none()).then(|| cursor.clone());
+            if has_more || written.is_some() {
+                self.postpone(poll, CLAIM, written).await?;
+            }
+            if !has_more || !has_advanced || poll.claim.is_none() {
                 return Ok(());
             }
-            if let Err(FailedEvent { id, error }) = applied {
-                // The database has accepted another change.
-                self.memory.lock().count_failure(id);
-                return Err(error.into());
-            }
-            if !has_more || !has_advanced {
-                return Ok(());
-            }
-            cursor = next;
         }
     }
 
-    /// The cursor of the first poll: events that happened before are not applied.
-    async fn first_cursor(&self) -> Result<EventCursor, WorkosError> {
-        let page = self.workos.events(EventStart::Latest, 1).await?;
-        log::info!("WorkOS's events are applied from now on");
-        Ok(match page.events.first() {
-            // All that WorkOS will have are new.
-            None => EventCursor::default(),
-            Some(Ok(latest)) => EventCursor::default().after(latest),
-            Some(Err(_)) => EventCursor {
-                event_id: None,
-                event_created_at: Some(self.clock.now()),
-            },
-        })
-    }
-
-    /// Reads the page after the cursor. If WorkOS does not know the cursor any more, the events are read by their time,
-    /// and the cursor has no id.
-    async fn read_page(&self, cursor: &mut EventCursor) -> Result<EventPage, WorkosError> {
-        let limit = self.memory.lock().page_size();
-        let mut page = self.workos.events(self.start(cursor), limit).await;
-        if let (Some(id), Err(error)) = (&cursor.event_id, &page)
-            && is_unknown_cursor(error)
-        {
-            log::warn!(
-                "WorkOS does not accept event {id:?}, the last one that was read, as a cursor: {error}; reading by time, and what it has deleted is caught up by renewals"
-            );
-            cursor.event_id = None;
-            page = self.workos.events(self.start(cursor), limit).await;
-        }
-        self.memory.lock().adapt_page_size(page.is_ok());
-        page
-    }
-
-    fn start<'a>(&self, cursor: &'a EventCursor) -> EventStart<'a> {
-        let oldest = self.clock.now().plus(MARGIN - RETENTION);
-        match (&cursor.event_id, cursor.event_created_at) {
-            (Some(id), _) => EventStart::After(id),
-            (None, Some(time)) => EventStart::Time(time.max(oldest)),
-            (None, None) => EventStart::Oldest,
-        }
-    }
-
-    /// Applies the events of a page until one fails. Returns the cursor of the last one that needs not be read again.
+    /// Applies the events of a page, and advances the cursor.
     async fn apply_page(
         &self,
         page: EventPage,
-        mut cursor: EventCursor,
+        cursor: &mut EventCursor,
         poll: &mut RunningPoll,
-    ) -> (EventCursor, Result<(), FailedEvent>) {
+    ) -> Result<(), DbError> {
         let mut is_last_unreadable = false;
         for event in page.events {
             is_last_unreadable = event.is_err();
@@ -259,74 +209,86 @@ impl EventPoller {
                     continue;
                 }
             };
-            let next = cursor.after(&message);
-            if let Err(failed) = self.apply(message, poll).await {
-                if !self.memory.lock().is_last_attempt(&failed.id) {
-                    return (cursor, Err(failed));
-                }
-                let FailedEvent { id, error } = failed;
-                log::error!(
-                    "skipped event {id:?} of WorkOS, which was tried again and again: {error}"
-                );
-                poll.events.skipped += 1;
+            let (id, next) = (message.id.clone(), cursor.after(&message));
+            match self.apply(message, poll).await {
+                Ok(()) => self.memory.lock().forget_failure(&id),
+                Err(error) => self.record_failure(&id, error, cursor, poll).await?,
             }
-            cursor = next;
+            if poll.claim.is_none() {
+                return Ok(());
+            }
+            *cursor = next;
         }
         if is_last_unreadable && page.after.is_some() {
             cursor.event_id = page.after;
         }
-        (cursor, Ok(()))
+        Ok(())
     }
 
-    async fn apply(
-        &self,
-        message: WebhookMessage,
-        poll: &mut RunningPoll,
-    ) -> Result<(), FailedEvent> {
-        let (id, name) = (message.id.clone(), message.event.clone());
+    async fn apply(&self, message: WebhookMessage, poll: &mut RunningPoll) -> Result<(), DbError> {
         let event = match message.parse_event() {
             Ok(WebhookEvent::Other) => return Ok(()),
             Ok(event) => event,
             Err(error) => {
-                log::warn!("skipped event {id:?} of type {name:?} of WorkOS: {error}");
+                let WebhookMessage { id, event, .. } = &message;
+                log::warn!("skipped event {id:?} of type {event:?} of WorkOS: {error}");
                 poll.events.skipped += 1;
                 return Ok(());
             }
         };
         let device = ClientDevice::default();
         let now = self.clock.now();
-        let receipt = self.webhooks.receive(message, event, device, now).await;
-        match receipt.map_err(|error| FailedEvent { id, error })? {
+        match self.webhooks.receive(message, event, device, now).await? {
             EventReceipt::Applied => poll.events.applied += 1,
             EventReceipt::Duplicate => poll.events.known += 1,
         }
         Ok(())
     }
 
-    /// Writes the cursor and extends the claim. Returns `false` if another replica has taken over.
-    async fn save(&self, poll: &mut RunningPoll, cursor: EventCursor) -> Result<bool, DbError> {
-        let claim = poll.claim;
-        let save = move |conn: &mut Conn| {
-            let extended = JOB.postpone(conn, claim, CLAIM)?;
-            if extended.is_some() {
+    /// Decides what follows after an event that was not applied: it is skipped if it has failed for too long; else the
+    /// cursor, which is before it, is not advanced any more, and the events after it are applied. Fails if the database
+    /// does not accept the cursor either, or if many events fail.
+    async fn record_failure(
+        &self,
+        id: &str,
+        error: DbError,
+        cursor: &EventCursor,
+        poll: &mut RunningPoll,
+    ) -> Result<(), DbError> {
+        let written = poll.failure.is_none().then(|| cursor.clone());
+        self.postpone(poll, CLAIM, written).await?;
+        if self.memory.lock().is_hopeless(id, self.clock.elapsed()) {
+            log::error!("skipped event {id:?} of WorkOS, which was tried again and again: {error}");
+            poll.events.skipped += 1;
+            return Ok(());
+        }
+        poll.failures += 1;
+        if poll.failures >= MOST_FAILURES {
+            return Err(error);
+        }
+        poll.failure.get_or_insert(error);
+        Ok(())
+    }
+
+    /// Makes the job due after this time, for this replica if it goes on, and writes the cursor, unless another replica
+    /// has taken over.
+    async fn postpone(
+        &self,
+        poll: &mut RunningPoll,
+        duration: TimeDelta,
+        cursor: Option<EventCursor>,
+    ) -> Result<(), DbError> {
+        let Some(claim) = poll.claim else {
+            return Ok(());
+        };
+        let postpone = move |conn: &mut Conn| {
+            let postponed = JOB.postpone(conn, claim, duration)?;
+            if let (Some(_), Some(cursor)) = (postponed, cursor) {
                 cursor.write(conn)?;
             }
-            Ok::<_, DbError>(extended)
+            Ok::<_, DbError>(postponed)
         };
-        let extended = self.database.write(save).await?;
-        poll.claim = extended.unwrap_or(claim);
-        Ok(extended.is_some())
+        poll.claim = self.database.write(postpone).await?;
+        Ok(())
     }
-}
-
-/// Whether WorkOS does not know the event of the cursor, rather than the API key or the address.
-fn is_unknown_cursor(error: &WorkosError) -> bool {
-    let is_about_request = matches!(
-        error,
-        WorkosError::Refused {
-            status: 400 | 404 | 410 | 422,
-            ..
-        }
-    );
-    is_about_request && !error.is_foreign() && !error.is_misconfiguration()
 }

@@ -1,22 +1,28 @@
 //! What a poller remembers from one poll to the next.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 /// The largest number of events of a page, which is WorkOS's maximum.
 const LARGEST_PAGE: usize = 100;
-/// How often an event is tried while the database accepts other changes. Then the later events matter more.
-const ATTEMPTS: u32 = 5;
+/// For how long an event is tried while the database accepts other changes.
+const LONGEST_FAILURE: Duration = Duration::from_secs(600);
+/// The largest number of failing events that are remembered. A poll has fewer.
+const MOST_FAILING: usize = 50;
 
-/// The size of the next page, and the event that could not be applied.
+/// The size of the next page, and the events that could not be applied.
 pub(super) struct PollMemory {
     page_size: usize,
-    /// The id of the event, and how often it was tried.
-    failing: Option<(String, u32)>,
+    /// The id of each event, and since when it fails by [`Clock::elapsed`](crate::clock::Clock::elapsed). The oldest
+    /// first.
+    failing: VecDeque<(String, Duration)>,
 }
 
 impl Default for PollMemory {
     fn default() -> Self {
         Self {
             page_size: LARGEST_PAGE,
-            failing: None,
+            failing: VecDeque::new(),
         }
     }
 }
@@ -36,16 +42,20 @@ impl PollMemory {
         };
     }
 
-    /// Counts an attempt to apply this event.
-    pub(super) fn count_failure(&mut self, id: String) {
-        let before = self.failing.take().filter(|(failing, _)| *failing == id);
-        let attempts = before.map_or(0, |(_, attempts)| attempts);
-        self.failing = Some((id, attempts + 1));
+    /// Records that this event could not be applied. Returns whether it has failed for too long.
+    pub(super) fn is_hopeless(&mut self, id: &str, now: Duration) -> bool {
+        if let Some((_, since)) = self.failing.iter().find(|(failing, _)| failing == id) {
+            return now.saturating_sub(*since) >= LONGEST_FAILURE;
+        }
+        if self.failing.len() >= MOST_FAILING {
+            self.failing.pop_front();
+        }
+        self.failing.push_back((id.to_owned(), now));
+        false
     }
 
-    /// Whether the attempt that has failed now is the last one for this event.
-    pub(super) fn is_last_attempt(&self, id: &str) -> bool {
-        let failing = self.failing.as_ref();
-        failing.is_some_and(|(failing, attempts)| failing == id && attempts + 1 >= ATTEMPTS)
+    /// Records that this event was applied.
+    pub(super) fn forget_failure(&mut self, id: &str) {
+        self.failing.retain(|(failing, _)| failing != id);
     }
 }

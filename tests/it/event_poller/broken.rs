@@ -103,25 +103,31 @@ async fn an_event_without_an_id_is_skipped() {
 }
 
 #[tokio::test]
-async fn an_event_that_the_database_refuses_delays_the_others_for_a_few_polls() {
+async fn an_event_that_the_database_refuses_delays_no_others_and_is_skipped_in_the_end() {
     log::capture();
     let app = TestApp::start();
     app.signed_in(ADA).await;
     let replica = replica(&app);
     poll(&replica).await;
+    let before = cursor(&app);
     refuse_changes(&app, "users", "last_name", "At %");
     rename_and_revoke(&app);
-    for attempt in 1..=4 {
+    for minutes in 1..=10 {
         let polled = replica.event_poller.poll_if_due().await;
-        assert!(polled.is_err(), "{attempt}: {polled:?}");
-        assert!(app.only_session().revoked_at.is_none(), "{attempt}");
+        assert!(polled.is_err(), "{minutes}: {polled:?}");
+        assert!(app.only_session().revoked_at.is_some());
+        assert_eq!(cursor(&app), before);
+        app.advance(60);
     }
-    assert_eq!(poll(&replica).await, skipped(1, 1));
-    assert!(app.only_session().revoked_at.is_some());
-    assert!(log::has_line_with(
-        "ERROR skipped event",
-        "which was tried again and again"
-    ));
+    let given_up = PolledEvents {
+        applied: 0,
+        known: 1,
+        skipped: 1,
+    };
+    assert_eq!(poll(&replica).await, given_up);
+    assert_eq!(cursor(&app), Some(last_id(&app)));
+    let line = "which was tried again and again";
+    assert!(log::has_line_with("ERROR skipped event", line));
 }
 
 #[tokio::test]
@@ -136,8 +142,57 @@ async fn an_event_is_applied_when_the_database_accepts_it_again() {
         assert!(replica.event_poller.poll_if_due().await.is_err());
     }
     app.drop_trigger("refuse", "users");
-    assert_eq!(poll(&replica).await, applied(2));
+    let rest = PolledEvents {
+        applied: 1,
+        known: 1,
+        skipped: 0,
+    };
+    assert_eq!(poll(&replica).await, rest);
     assert_eq!(app.user(ADA).last_name, "At 1");
+    assert_eq!(cursor(&app), Some(last_id(&app)));
+}
+
+/// Each of many failures may take seconds.
+#[tokio::test]
+async fn a_poll_ends_after_some_events_that_the_database_refuses() {
+    let app = TestApp::start();
+    app.signed_in(ADA).await;
+    let replica = replica(&app);
+    poll(&replica).await;
+    refuse_changes(&app, "users", "last_name", "At %");
+    let id = app.user(ADA).workos_user_id.unwrap();
+    let broken = crate::webhooks::user(&app, &id, ADA, 1);
+    let interval = Duration::ZERO;
+    app.workos()
+        .insert_events("user.updated", 120, interval, |_| broken.clone());
+    app.workos().clear_requests();
+    assert!(replica.event_poller.poll_if_due().await.is_err());
+    assert_eq!(queries(&app).len(), 1, "the second page is not read");
+    app.drop_trigger("refuse", "users");
+    assert_eq!(poll(&replica).await, applied(120));
+}
+
+/// PostgreSQL stores no NUL.
+#[tokio::test]
+async fn a_nul_in_an_event_stops_nothing() {
+    let app = TestApp::start();
+    app.signed_in(ADA).await;
+    let replica = replica(&app);
+    poll(&replica).await;
+    let workos = app.workos();
+    let id = app.user(ADA).workos_user_id.unwrap();
+    for (seconds, field) in [(1, "first_name"), (2, "profile_picture_url"), (3, "email")] {
+        let mut broken = crate::webhooks::user(&app, &id, ADA, seconds);
+        broken[field] = json!("a\0b@example.com");
+        workos.send_event("user.updated", &broken);
+    }
+    assert_eq!(poll(&replica).await, applied(3));
+    assert_eq!(app.user(ADA).last_name, "At 2");
+    workos.send_event("user.deleted", &json!({ "id": "user_\0" }));
+    workos.send_event("session.revoked", &json!({ "id": "session_\0" }));
+    assert!(workos.revoke_session(&workos.sessions_of(&id)[0]));
+    let polled = replica.event_poller.poll_if_due().await;
+    assert!(app.only_session().revoked_at.is_some(), "{polled:?}");
 }
 
 /// As after the end of the process between the events and the cursor.
