@@ -10,6 +10,7 @@ mod hosts;
 mod passwords;
 mod report;
 mod restored;
+mod session_cookie;
 mod tokens;
 mod too_permissive;
 mod workos;
@@ -58,11 +59,13 @@ pub fn settings(settings: &Settings) -> Vec<CheckMessage> {
     issues.extend(settings.django_names.iter().map(django_name));
     issues.extend(hosts::issues(settings));
     issues.extend(workos::redirect_uri(settings));
+    issues.extend(workos::redirect_uris(settings));
     issues.extend(tokens::issues(&settings.tokens));
     issues.extend(okta(settings));
     issues.extend(auth_cookie::issues(settings));
     issues.extend(files::settings_files(settings));
     issues.extend(passwords::blocklist(settings));
+    issues.extend(session_cookie::domain(settings));
     let name = &settings.session_cookie_name;
     if auth_cookie::is_own_name(name) {
         issues.push(CheckMessage::new(

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::origin::Origin;
+use crate::origin::{HostPattern, Origin, is_loopback_host};
 use crate::settings::Settings;
 
 /// Allows our own style sheet and icon, and pictures over https. Allows no scripts and no frames.
@@ -26,6 +26,13 @@ pub fn content_security_policy(settings: &Settings) -> String {
             forms.push_str(&format!(" {target}"));
         }
     }
+    // A form on another host of the session cookie leads here.
+    if settings.session_cookie_domain.is_some() {
+        forms.push_str(&format!(" {}", settings.public_url.as_str()));
+    }
+    for source in settings.login_redirect_hosts.iter().flat_map(host_sources) {
+        forms.push_str(&format!(" {source}"));
+    }
     format!(
         "default-src 'none'; style-src 'self'; img-src {pictures}; form-action {forms}; base-uri 'none'; frame-ancestors 'none'"
     )
@@ -34,6 +41,21 @@ pub fn content_security_policy(settings: &Settings) -> String {
 /// The policy of a static page whose script calls the API on this origin. Inline scripts are not
 /// allowed.
 pub const SCRIPTED_PAGE: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The sources for the redirect targets on a host of `LOGIN_REDIRECT_HOSTS`. An IPv6 address cannot be a source.
+fn host_sources(host: &HostPattern) -> Vec<String> {
+    let names = match host {
+        HostPattern::Exact(name) if !name.starts_with('[') => vec![name.clone()],
+        HostPattern::Domain(name) => vec![name.clone(), format!("*.{name}")],
+        HostPattern::Exact(_) | HostPattern::Any => Vec::new(),
+    };
+    let schemes = |name: String| {
+        let is_loopback = is_loopback_host(name.trim_start_matches("*."));
+        let plain = is_loopback.then(|| format!("http://{name}:*"));
+        [Some(format!("https://{name}:*")), plain]
+    };
+    names.into_iter().flat_map(schemes).flatten().collect()
+}
 
 fn origin(url: &str) -> Option<String> {
     Some(Origin::of(&Url::parse(url).ok()?)?.as_str().to_owned())

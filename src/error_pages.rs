@@ -152,7 +152,7 @@ fn json_unauthorized(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxB
     let Some(app) = request.app_data::<web::Data<AppState>>() else {
         return response;
     };
-    let mut unauthorized = not_signed_in(request, &app.settings.public_url).error_response();
+    let mut unauthorized = not_signed_in(request, &app.settings).error_response();
     for cookie in response.headers().get_all(SET_COOKIE) {
         unauthorized
             .headers_mut()

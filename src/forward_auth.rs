@@ -15,7 +15,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::api::error::BEARER;
 use crate::error::{Error, InternalError, MissingRight};
 use crate::http::require::{missing_organization, missing_permission, missing_role};
-use crate::links::login_url;
 use crate::logging::{RepeatedWarning, shortened};
 use crate::sessions::SessionFacts;
 use crate::state::AppState;
@@ -36,7 +35,7 @@ const LONGEST_NAME: usize = 64;
 pub async fn verify(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpResponse, Error> {
     let query = query_of_proxy(&request);
     refuse_unknown_parameters(query)?;
-    let original = OriginalRequest::read(&request);
+    let original = OriginalRequest::read(&request, &app.settings);
     let Some(subject) = Subject::of(&request, &app).await? else {
         return sign_in_required(&original, &app);
     };
@@ -101,14 +100,7 @@ fn missing_right(query: &str, facts: &SessionFacts) -> Option<MissingRight> {
 }
 
 fn sign_in_required(original: &OriginalRequest, app: &AppState) -> Result<HttpResponse, Error> {
-    let public_url = &app.settings.public_url;
-    let next = original.target(public_url);
-    let sign_in = format!(
-        "{}{}",
-        public_url.as_str(),
-        login_url(next.as_deref().unwrap_or("/"))
-    );
-    let sign_in = HeaderValue::from_str(&sign_in)
+    let sign_in = HeaderValue::from_str(&original.sign_in_url(&app.settings))
         .map_err(|error| InternalError::new("write the address of the sign-in", error))?;
     if original.is_navigation {
         return Ok(HttpResponse::Found()

@@ -27,7 +27,7 @@ use crate::api::bearer::bearer_token;
 use crate::django_import::check_cells;
 use crate::hex::hex;
 use crate::middleware::{OpenedCookie, client_ip, cookie_parts, rewrite_cookies};
-use crate::origin::local_target;
+use crate::origin::{HostPattern, listed_target, local_target};
 use crate::sessions::SessionState;
 use crate::tokens::TokenKind;
 use crate::web::callback::CallbackQuery;
@@ -55,7 +55,7 @@ pub fn session_cookie(data: &[u8]) {
             return;
         };
         let mut request = request.to_srv_request();
-        let opened = rewrite_cookies(request.headers_mut(), name, &KEYS);
+        let opened = rewrite_cookies(request.headers_mut(), name, &KEYS, |_| true);
         assert_eq!(matches!(opened, OpenedCookie::Valid { .. }), is_valid);
         let cookies = request.cookies().expect("the remaining cookies are valid");
         let ours = cookies.iter().filter(|cookie| cookie.name() == name);
@@ -108,12 +108,15 @@ pub fn callback_query(data: &[u8]) {
     }
 }
 
-/// A redirect target such as `next`. An accepted target stays on this origin, whether or not a browser
-/// reads `\` as `/`.
+/// A redirect target such as `next`. An accepted target stays on this origin or a listed host, whether or not a
+/// browser reads `\` as `/`.
 pub fn next_target(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    listed_next_target(text);
     let origin = &SETTINGS.public_url;
-    let text = std::str::from_utf8(data).ok();
-    let Some(target) = text.and_then(|text| local_target(text, origin)) else {
+    let Some(target) = local_target(text, origin) else {
         return;
     };
     let base = Url::parse(origin.as_str()).expect("a URL");
@@ -125,6 +128,23 @@ pub fn next_target(data: &[u8]) {
     assert!(!path.starts_with(['/', '\\']), "{target:?}");
     assert!(target.bytes().all(|byte| byte.is_ascii_graphic()));
     assert_eq!(local_target(&target, origin), Some(target));
+}
+
+fn listed_next_target(text: &str) {
+    const HOSTS: [&str; 3] = ["app.example.com", ".site.example", ".localhost"];
+    let hosts = HOSTS.map(|host| HostPattern::parse(host).expect("a host"));
+    let Some(target) = listed_target(text, &hosts) else {
+        return;
+    };
+    for form in [text, &target, &target.replace('\\', "/")] {
+        let url = Url::parse(form).expect("an accepted target is valid");
+        let host = url.host_str().expect("a host");
+        assert!(hosts.iter().any(|pattern| pattern.allows(host)), "{text:?}");
+        assert!(url.scheme() == "https" || host.ends_with("localhost"));
+        assert!(url.username().is_empty() && url.password().is_none());
+    }
+    assert!(target.bytes().all(|byte| byte.is_ascii_graphic()));
+    assert_eq!(listed_target(&target, &hosts), Some(target));
 }
 
 /// A token as it was sent, and a header and a payload that are signed with the right key.

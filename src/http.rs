@@ -7,4 +7,5 @@ pub mod known_browser;
 pub mod recent_session;
 pub mod require;
 pub mod session_user;
+pub mod site;
 pub mod throttled;

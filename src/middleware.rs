@@ -17,7 +17,7 @@ mod settle_throttle;
 
 pub use allowed_hosts::allowed_hosts;
 pub use body::bounded_body;
-pub use client_ip::{client_ip, device};
+pub use client_ip::{client_ip, device, is_from_trusted_proxy};
 pub use connections::{
     ConnectionLimits, OpenConnections, TrackedConnection, TrackedStream, mark_busy,
     raise_descriptor_limit, track_request,

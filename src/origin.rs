@@ -1,9 +1,13 @@
-//! Origins (scheme, host and port), and redirect targets on the same origin.
+//! Origins (scheme, host and port), patterns of hosts, and redirect targets on the same origin or on a listed host.
 
+mod host_pattern;
+mod listed_target;
 mod local_target;
 
 use url::{Host, Url};
 
+pub use host_pattern::{HostPattern, host_name};
+pub use listed_target::listed_target;
 pub use local_target::{is_local_path, local_target};
 
 /// An origin in the form that browsers send: scheme, host and port, without a trailing slash.

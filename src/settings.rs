@@ -56,14 +56,14 @@ pub use retention::RetentionSettings;
 pub use source::Source;
 pub use superuser::SuperuserSettings;
 pub use tokens::{JwtAlgorithm, TokenSettings};
-pub use values::{HostPattern, PasswordLogin, is_guessable_key, parse_bind};
+pub use values::{PasswordLogin, is_guessable_key, parse_bind};
 use values::{
-    WANTED_COOKIE_NAME, WANTED_SECRET_KEY, parse_cookie_name, parse_django_key, parse_network,
-    parse_redirect_target,
+    WANTED_COOKIE_NAME, WANTED_SECRET_KEY, parse_cookie_name, parse_django_key, parse_domain,
+    parse_network, parse_redirect_target,
 };
-pub use workos::WorkosSettings;
+pub use workos::{RedirectUri, WorkosSettings};
 
-use crate::origin::Origin;
+use crate::origin::{HostPattern, Origin};
 use crate::sessions::IdleTimeout;
 
 /// Django's `SESSION_COOKIE_AGE`: two weeks, in seconds.
@@ -101,8 +101,13 @@ pub struct Settings {
     pub public_url_is_default: bool,
     /// The accepted `Host` headers.
     pub allowed_hosts: Vec<HostPattern>,
+    /// Hosts besides that of `PUBLIC_URL` to which a sign-in or a log-out may lead.
+    pub login_redirect_hosts: Vec<HostPattern>,
     /// The session cookie's name.
     pub session_cookie_name: String,
+    /// The domain whose hosts all get the session cookie, without a leading dot; `None`: only the host that has
+    /// set it.
+    pub session_cookie_domain: Option<String>,
     /// The lifetime of a session.
     pub session_cookie_age: TimeDelta,
     /// How long a session is served after its last renewal failed because WorkOS was unavailable.
@@ -201,6 +206,13 @@ impl Settings {
         misspelt::find(source.names(), &known)
     }
 
+    /// The domain of the session cookie, if it includes this host name. Browsers refuse the cookie of another one.
+    pub fn session_cookie_domain_of(&self, host: &str) -> Option<&str> {
+        let domain = self.session_cookie_domain.as_ref();
+        let includes = |domain: &&String| HostPattern::Domain((*domain).clone()).allows(host);
+        domain.filter(includes).map(String::as_str)
+    }
+
     fn with_reader(reader: &mut Reader<'_>) -> Self {
         let bind = reader.value(
             "BIND",
@@ -233,11 +245,22 @@ impl Settings {
             bind,
             public_url_is_default: !reader.is_set("PUBLIC_URL"),
             allowed_hosts: allowed_hosts(reader, &public_url),
+            login_redirect_hosts: reader.list(
+                "LOGIN_REDIRECT_HOSTS",
+                "",
+                "host names between commas, such as app.example.com or .example.com, without a scheme or a port",
+                |text| HostPattern::parse(text).filter(|host| *host != HostPattern::Any),
+            ),
             session_cookie_name: reader.value(
                 "SESSION_COOKIE_NAME",
                 "sessionid",
                 WANTED_COOKIE_NAME,
                 parse_cookie_name,
+            ),
+            session_cookie_domain: reader.optional(
+                "SESSION_COOKIE_DOMAIN",
+                "a domain name, such as example.com",
+                parse_domain,
             ),
             session_cookie_age: TimeDelta::seconds(reader.number(
                 "SESSION_COOKIE_AGE",

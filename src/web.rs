@@ -28,16 +28,15 @@ pub mod static_files;
 pub mod step;
 pub mod webhook;
 
-use actix_web::dev::Url as RequestPath;
+use actix_web::http::Method;
 use actix_web::http::header::LOCATION;
-use actix_web::http::{Method, Uri};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::accounts::CredentialError;
 use crate::error::{Error, InternalError};
-use crate::origin::{Origin, local_target};
+use crate::http::site::Site;
 
-/// A 302 to `url`, which is an address of this site or of WorkOS.
+/// A 302 to `url`, which is an address of this site, of WorkOS, or a checked target of a sign-in.
 pub fn redirect(url: &str) -> HttpResponse {
     HttpResponse::Found()
         .insert_header((LOCATION, url))
@@ -53,26 +52,9 @@ fn redirect_target<'a>(next: &'a str, default: &'a str) -> &'a str {
     }
 }
 
-/// Addresses below which a GET acts, or leads to a log-in: a log-in must not return there. Another site
-/// could otherwise choose the action by a link to the log-in form, and the redirect would look like a link
-/// of this site.
-const ACTIONS: [&str; 4] = ["/auth", "/login", "/signin", "/account/providers"];
-
-/// The target of `next`, if it is a page of this site.
-pub(crate) fn page_target(next: &str, public_url: &Origin) -> Option<String> {
-    let target = local_target(next, public_url)?;
-    // The routes compare the decoded path.
-    let path = RequestPath::new(target.parse::<Uri>().ok()?);
-    let is_below = |action: &&str| {
-        let rest = path.path().strip_prefix(*action);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    (!ACTIONS.iter().any(is_below)).then_some(target)
-}
-
-/// `next` if it is a page of this site, else an empty string.
-fn valid_next(next: Option<&str>, public_url: &Origin) -> String {
-    let next = next.and_then(|next| page_target(next, public_url));
+/// `next` if the sign-in may lead there, else an empty string.
+fn valid_next(next: Option<&str>, site: &Site<'_>) -> String {
+    let next = next.and_then(|next| site.page_target(next));
     next.unwrap_or_default()
 }
 

@@ -13,9 +13,9 @@ use crate::accounts::{User, group_names};
 use crate::db::DbError;
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, SessionOver};
-use crate::origin::Origin;
+use crate::http::site::Site;
 use crate::sessions::{BrowserSession, SessionFacts};
-use crate::settings::ApiSettings;
+use crate::settings::{ApiSettings, Settings};
 use crate::state::AppState;
 
 impl FromRequest for ApiUser {
@@ -30,7 +30,7 @@ impl FromRequest for ApiUser {
                 return Ok(user);
             }
             let MaybeUser(state) = MaybeUser::extract(&request).await?;
-            let state = state.ok_or_else(|| not_signed_in(&request, &app.settings.public_url))?;
+            let state = state.ok_or_else(|| not_signed_in(&request, &app.settings))?;
             let impersonator = state.impersonator.clone();
             let (user, session, groups) = app
                 .database
@@ -77,9 +77,9 @@ pub(crate) async fn user_of_token(
 }
 
 /// The 401 of a request without a browser session, or whose browser session has ended.
-pub(crate) fn not_signed_in(request: &HttpRequest, public_url: &Origin) -> ApiError {
+pub(crate) fn not_signed_in(request: &HttpRequest, settings: &Settings) -> ApiError {
     match SessionOver::of(request) {
-        Some(_) => ApiError::session_over(public_url),
+        Some(_) => ApiError::session_over(Site::of(request, settings).origin),
         None => Unauthorized::NotProvided.into(),
     }
 }

@@ -10,6 +10,7 @@ use super::{ApiError, access_token};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::http::session_user::SessionOver;
+use crate::http::site::Site;
 use crate::ids::SessionId;
 use crate::middleware::device;
 use crate::sessions::{BrowserSession, RevocationStatus, SessionRow};
@@ -36,7 +37,7 @@ pub fn open_session(
 fn session_over(request: &HttpRequest, session: &BrowserSession, app: &AppState) -> ApiError {
     session.remove_tokens();
     request.extensions_mut().insert(SessionOver::Known);
-    ApiError::session_over(&app.settings.public_url)
+    ApiError::session_over(Site::of(request, &app.settings).origin)
 }
 
 /// The user of an access token in a cookie. Its use is a use of the browser's session, which ends if it was not used

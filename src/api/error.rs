@@ -209,11 +209,10 @@ impl ApiError {
         Self::Other(InternalError::new(action, source).into())
     }
 
-    /// The 401 of a browser session that has ended.
-    pub(super) fn session_over(public_url: &Origin) -> Self {
-        let origin = public_url.as_str();
+    /// The 401 of a browser session that has ended, with the address of the sign-in on this origin.
+    pub(super) fn session_over(site: &Origin) -> Self {
         Self::SessionOver {
-            sign_in_url: format!("{origin}{}", login_url("/")),
+            sign_in_url: format!("{}{}", site.as_str(), login_url("/")),
         }
     }
 

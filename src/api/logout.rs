@@ -1,15 +1,14 @@
 //! `POST /api/auth/logout`: ends every session and token that the request names.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use url::Url;
 
 use super::bearer::bearer_token;
 use super::wire::LoggedOutJson;
 use super::{ApiError, RequestBody, json_ok};
 use crate::error::Error;
 use crate::http::session_user::UnrenewedUser;
+use crate::http::site::Site;
 use crate::middleware::{cookie_claims, device, other_sessions};
-use crate::origin::Origin;
 use crate::sessions::BrowserSession;
 use crate::settings::Settings;
 use crate::sign_out::{SignOutRequest, SignedOut};
@@ -33,9 +32,10 @@ pub async fn logout(
     let mut fields = body.fields();
     let refresh = fields.optional("refresh");
     let return_to = fields.optional("return_to");
+    let site = Site::of(&request, &app.settings);
     if return_to
         .as_deref()
-        .is_some_and(|url| !may_return_to(url, &app.settings))
+        .is_some_and(|url| !site.may_return_to(url))
     {
         fields.add_error("return_to", FOREIGN_RETURN_TO);
     }
@@ -59,6 +59,7 @@ pub async fn logout(
     };
     let ended = app.sign_out.sign_out(sign_out, now).await?;
     session.log_out();
+    let return_to = return_to.or_else(|| site.logout_return_to());
     respond(&app.settings, &app.workos, ended, return_to.as_deref())
 }
 
@@ -68,7 +69,6 @@ fn respond(
     ended: SignedOut,
     return_to: Option<&str>,
 ) -> Result<HttpResponse, ApiError> {
-    let return_to = return_to.or(settings.workos.logout_return_to.as_deref());
     let url = ended
         .workos_sid
         .map(|sid| workos.logout_url(&sid, return_to));
@@ -81,19 +81,4 @@ fn respond(
             false => &settings.api.logout_to_login,
         },
     })
-}
-
-/// Whether WorkOS may redirect to this URL after its log-out: an absolute URL on `PUBLIC_URL` or an
-/// origin of `CORS_ALLOWED_ORIGINS`. It is passed on unchanged, so characters that another URL parser
-/// could read differently are not allowed.
-fn may_return_to(url: &str, settings: &Settings) -> bool {
-    let plain = url.chars().all(|c| c.is_ascii_graphic() && c != '\\');
-    let is_ours =
-        |origin: Origin| origin == settings.public_url || settings.cors.allows(origin.as_str());
-    plain
-        && Url::parse(url).is_ok_and(|url| {
-            let anonymous = url.username().is_empty() && url.password().is_none();
-            let origin = Origin::of(&url).filter(|_| anonymous);
-            origin.is_some_and(is_ours)
-        })
 }

@@ -7,6 +7,7 @@ use super::bearer::not_signed_in;
 use super::{ApiError, auth_cookie};
 use crate::clock::Timestamp;
 use crate::http::session_user::MaybeUser;
+use crate::http::site::Site;
 use crate::sessions::BrowserSession;
 use crate::state::AppState;
 use crate::tokens::{TokenKind, TokenPair};
@@ -20,12 +21,13 @@ pub async fn session(
 ) -> Result<HttpResponse, ApiError> {
     let state = user
         .0
-        .ok_or_else(|| not_signed_in(&request, &app.settings.public_url))?;
+        .ok_or_else(|| not_signed_in(&request, &app.settings))?;
     app.throttle.count_session_tokens(&state.session_id)?;
     let now = app.clock.now();
     let issued = app.sign_in.tokens_for_session(state, now).await?;
     // The session may have ended a moment ago, on another replica.
-    let (user, pair) = issued.ok_or_else(|| ApiError::session_over(&app.settings.public_url))?;
+    let (user, pair) =
+        issued.ok_or_else(|| ApiError::session_over(Site::of(&request, &app.settings).origin))?;
     if !is_same_sign_in(&request, &app, &pair, now) {
         session.remove_tokens();
     }

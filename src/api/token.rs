@@ -10,6 +10,7 @@ use super::wire::{RefreshedJson, TokenPairJson};
 use super::{ApiError, RequestBody, auth_cookie, cookie_tokens, json_ok, token_code};
 use crate::accounts::passwords::PasswordSource;
 use crate::accounts::{CredentialError, LoginName};
+use crate::http::site::Site;
 use crate::http::throttled::{RefreshThrottle, SignInThrottle, VerifyThrottle};
 use crate::middleware::device;
 use crate::renewal::{TokenRefreshError, TokenRefreshRequest};
@@ -100,8 +101,8 @@ pub async fn refresh(
     {
         session.remove_foreign_tokens();
     }
-    let RefreshedTokens { access, refresh } =
-        refreshed.map_err(|error| ApiError::refresh(error, &app.settings.public_url))?;
+    let RefreshedTokens { access, refresh } = refreshed
+        .map_err(|error| ApiError::refresh(error, Site::of(&request, &app.settings).origin))?;
     auth_cookie::ok_with_tokens(&app.settings, &access, refresh.as_deref(), |refresh| {
         RefreshedJson {
             access: &access,

@@ -7,7 +7,8 @@ use super::foreign_origins::is_public_suffix;
 use super::report::{CheckLevel, CheckMessage};
 use super::too_permissive::{self, is_placeholder};
 use super::workos::dashboard;
-use crate::settings::{HostPattern, ProviderLinking, Settings, is_guessable_key};
+use crate::origin::HostPattern;
+use crate::settings::{ProviderLinking, Settings, is_guessable_key};
 
 /// Django's least length for `security.W009`, in characters.
 const LONG_SECRET_KEY: usize = 50;

@@ -1,14 +1,20 @@
 //! Checks of the addresses under which browsers reach the site.
 
+use super::foreign_origins::is_public_suffix;
 use super::report::{CheckLevel, CheckMessage};
+use crate::origin::HostPattern;
 use crate::settings::Settings;
 
-/// Checks `ALLOWED_HOSTS` and `BIND` against `PUBLIC_URL`.
+/// Checks `ALLOWED_HOSTS` and `BIND` against `PUBLIC_URL`, and `LOGIN_REDIRECT_HOSTS`.
 pub(super) fn issues(settings: &Settings) -> Vec<CheckMessage> {
-    [allowed_hosts(settings), public_url(settings)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        allowed_hosts(settings),
+        public_url(settings),
+        login_redirect_hosts(settings),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn allowed_hosts(settings: &Settings) -> Option<CheckMessage> {
@@ -42,5 +48,21 @@ fn public_url(settings: &Settings) -> Option<CheckMessage> {
         format!(
             "Set PUBLIC_URL to the address that browsers use, such as https://app.example.com or http://192.0.2.10:{port}."
         ),
+    ))
+}
+
+fn login_redirect_hosts(settings: &Settings) -> Option<CheckMessage> {
+    let mut hosts = settings.login_redirect_hosts.iter();
+    let suffix = hosts.find_map(|host| match host {
+        HostPattern::Domain(name) if is_public_suffix(name) => Some(name),
+        HostPattern::Domain(_) | HostPattern::Exact(_) | HostPattern::Any => None,
+    })?;
+    Some(CheckMessage::new(
+        "hosts.E001",
+        CheckLevel::Error,
+        format!(
+            "LOGIN_REDIRECT_HOSTS has .{suffix}, a public suffix, where anybody can register a name, so a link to the log-in could lead to any site."
+        ),
+        "List the host names that a log-in may lead to, or your own domain with a dot before it.",
     ))
 }

@@ -252,3 +252,95 @@ fn a_sentence_ends_with_one_full_stop() {
     );
     assert_eq!(report::sentence("did you mean it?"), "Did you mean it?");
 }
+
+#[test]
+fn a_session_cookie_domain_must_be_one_that_browsers_accept() {
+    let url = ("PUBLIC_URL", "https://app.example.com");
+    for (public_url, domain, expected) in [
+        ("https://app.example.com", "example.com", "session.W002"),
+        ("https://app.example.com", ".example.com", "session.W002"),
+        ("https://app.example.com", "app.example.com", "session.W002"),
+        ("http://a.site.localhost", "site.localhost", "session.W002"),
+        ("https://app.example.com", "com", "session.E003"),
+        ("https://app.example.co.uk", "co.uk", "session.E003"),
+        ("https://mine.vercel.app", "vercel.app", "session.E003"),
+        ("http://localhost:8000", "localhost", "session.E003"),
+        ("http://app.internal", "internal", "session.E003"),
+        (
+            "https://app.example.com",
+            "other.example.com",
+            "session.E003",
+        ),
+        ("https://app.example.com", "ple.com", "session.E003"),
+        (
+            "https://app.example.com",
+            "www.app.example.com",
+            "session.E003",
+        ),
+        ("https://192.0.2.7", "example.com", "session.E003"),
+    ] {
+        let domain = ("SESSION_COOKIE_DOMAIN", domain);
+        let found = settings(&read(&[("PUBLIC_URL", public_url), domain]));
+        assert_eq!(ids(&found), [expected], "{domain:?}");
+    }
+    let domain = ("SESSION_COOKIE_DOMAIN", "example.com");
+    for name in ["__Host-sessionid", "__Secure-sessionid"] {
+        let found = settings(&read(&[url, domain, ("SESSION_COOKIE_NAME", name)]));
+        let is_host = name.starts_with("__Host-");
+        let expected = if is_host {
+            "session.E003"
+        } else {
+            "session.W002"
+        };
+        assert_eq!(ids(&found), [expected], "{name}");
+    }
+}
+
+#[test]
+fn login_redirect_hosts_have_no_public_suffix() {
+    let of = |hosts| ids(&settings(&read(&[("LOGIN_REDIRECT_HOSTS", hosts)])));
+    assert_eq!(of("app.example.com,.example.com,b.localhost"), [""; 0]);
+    for hosts in [".com", "app.example.com,.co.uk", ".vercel.app"] {
+        assert_eq!(of(hosts), ["hosts.E001"], "{hosts}");
+    }
+}
+
+#[test]
+fn each_redirect_uri_is_of_an_allowed_host_of_its_own() {
+    let base = [
+        ("PUBLIC_URL", "https://a.example.com"),
+        ("ALLOWED_HOSTS", ".example.com,localhost"),
+    ];
+    let of = |uris: &'static str| {
+        let pairs = [base[0], base[1], ("WORKOS_REDIRECT_URIS", uris)];
+        settings(&read(&pairs))
+    };
+    let good = "https://b.example.com/auth/callback,https://c.example.com/auth/callback/";
+    assert_eq!(ids(&of(good)), [""; 0]);
+    for (uris, problem) in [
+        ("https://b.example.org/auth/callback", "ALLOWED_HOSTS"),
+        ("http://b.example.com/auth/callback", "without https"),
+        ("http://localhost/auth/callback", "another scheme"),
+        ("https://b.example.com/callback", "/auth/callback"),
+        ("https://a.example.com/auth/callback", "host of PUBLIC_URL"),
+        (
+            "https://b.example.com/auth/callback,https://b.example.com:8443/auth/callback",
+            "another entry",
+        ),
+    ] {
+        let found = of(uris);
+        assert_eq!(ids(&found), ["workos.E004"], "{uris}");
+        let text = format!("{} {}", found[0].message, found[0].hint);
+        assert!(text.contains(problem), "{text}");
+    }
+    let sites = [base[0], base[1], ("WORKOS_REDIRECT_URIS", good)];
+    let listed = deployment(&read(&sites));
+    let dashboard = listed.iter().find(|one| one.id == "workos.I001").unwrap();
+    let text = &dashboard.hint;
+    for part in [
+        "https://c.example.com/auth/callback/",
+        "https://b.example.com/",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}

@@ -1,8 +1,11 @@
 //! Checks of the settings of WorkOS, and of the credentials by a request to WorkOS.
 
+use std::collections::BTreeSet;
+
 use super::report::{CheckLevel, CheckMessage, sentence};
+use crate::http::site::Site;
 use crate::origin::Origin;
-use crate::settings::Settings;
+use crate::settings::{RedirectUri, Settings};
 use crate::workos::{EventStart, WorkosClient, WorkosError};
 
 /// Checks `WORKOS_REDIRECT_URI`.
@@ -32,18 +35,70 @@ pub(super) fn redirect_uri(settings: &Settings) -> Option<CheckMessage> {
     })
 }
 
+/// Checks `WORKOS_REDIRECT_URIS`.
+pub(super) fn redirect_uris(settings: &Settings) -> Vec<CheckMessage> {
+    let uris = &settings.workos.redirect_uris;
+    let mut hosts = vec![settings.public_url.host()];
+    let mut issues = Vec::new();
+    for RedirectUri { uri, origin } in uris {
+        let host = origin.host();
+        let path = url::Url::parse(uri).map(|url| url.path().trim_end_matches('/').to_owned());
+        let mut allowed = settings.allowed_hosts.iter();
+        let (problem, hint) = if !origin.is_https() && !origin.is_loopback() {
+            ("is without https", "Serve the host over https.")
+        } else if origin.is_https() != settings.public_url.is_https() {
+            (
+                "has another scheme than PUBLIC_URL, which decides whether cookies are sent over https only",
+                "Serve both with the same scheme.",
+            )
+        } else if !allowed.any(|pattern| pattern.allows(host)) {
+            (
+                "is on a host that ALLOWED_HOSTS does not include, so browsers get the answer 400 there",
+                "Add the host to ALLOWED_HOSTS.",
+            )
+        } else if hosts.contains(&host) {
+            (
+                "is on the host of PUBLIC_URL or of another entry",
+                "Keep one redirect URI for each host; that of PUBLIC_URL is WORKOS_REDIRECT_URI.",
+            )
+        } else if path.as_deref() != Ok("/auth/callback") {
+            (
+                "does not lead to /auth/callback, where sign-ins return to",
+                "Register and set https://HOST/auth/callback.",
+            )
+        } else {
+            hosts.push(host);
+            continue;
+        };
+        issues.push(CheckMessage::new(
+            "workos.E004",
+            CheckLevel::Error,
+            format!("{uri} in WORKOS_REDIRECT_URIS {problem}."),
+            hint,
+        ));
+    }
+    issues
+}
+
 /// Lists the URLs that must be registered in WorkOS's dashboard. WorkOS has no API to verify them.
 pub(super) fn dashboard(settings: &Settings) -> CheckMessage {
+    let sites = Site::all(settings);
+    let uris: Vec<_> = sites.iter().map(|site| site.redirect_uri).collect();
     let sign_in = format!("{}/auth/login", settings.public_url.as_str());
-    let sign_out = settings.workos.logout_return_to.as_deref();
+    let sign_out: Vec<_> = sites.iter().map(Site::logout_return_to).collect();
+    let sign_out: BTreeSet<_> = sign_out.iter().flatten().map(String::as_str).collect();
+    let sign_out: Vec<_> = sign_out.into_iter().collect();
     CheckMessage::new(
         "workos.I001",
         CheckLevel::Info,
         "These URLs must be registered in WorkOS's dashboard.",
         format!(
             "Redirect URI: {}. Sign-in endpoint: {sign_in} (invitations and impersonation need it). Sign-out redirect: {}.",
-            settings.workos.redirect_uri,
-            sign_out.unwrap_or("WorkOS's default")
+            uris.join(", "),
+            match sign_out.is_empty() {
+                true => "WorkOS's default".to_owned(),
+                false => sign_out.join(", "),
+            }
         ),
     )
 }

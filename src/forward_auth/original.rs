@@ -4,8 +4,11 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, HeaderMap};
 use url::Url;
 
-use crate::origin::Origin;
-use crate::web::page_target;
+use crate::http::site::Site;
+use crate::links::login_url;
+use crate::middleware::is_from_trusted_proxy;
+use crate::origin::{Origin, host_name};
+use crate::settings::Settings;
 
 /// The path of the route; Envoy appends the path of the original request.
 const ROUTE: &str = "/auth/verify";
@@ -17,12 +20,14 @@ pub(super) struct OriginalRequest {
     uri: Option<String>,
     /// Host and port, if the proxy says so.
     authority: Option<String>,
+    /// Whether a trusted proxy says so. Other hosts are believed only then.
+    is_trusted: bool,
     /// Whether a browser opens a page, and the proxy has said which.
     pub(super) is_navigation: bool,
 }
 
 impl OriginalRequest {
-    pub(super) fn read(request: &HttpRequest) -> Self {
+    pub(super) fn read(request: &HttpRequest, settings: &Settings) -> Self {
         let headers = request.headers();
         // Caddy and Traefik, then the two of nginx's examples, the second with a whole URL.
         let names = ["x-forwarded-uri", "x-original-uri", "x-original-url"];
@@ -36,24 +41,44 @@ impl OriginalRequest {
             is_navigation: uri.is_some() && is_read && wants_page(headers),
             uri: uri.map(str::to_owned).or_else(|| of_envoy(request)),
             authority: text(headers, "x-forwarded-host").map(str::to_owned),
+            is_trusted: is_from_trusted_proxy(request, &settings.trusted_proxies),
         }
     }
 
-    /// The page to return to after the sign-in: a path of this site. `None` for another host, and for a
-    /// target that is no page.
-    pub(super) fn target(&self, public_url: &Origin) -> Option<String> {
+    /// Where the user signs in for the page, and returns to it if it is a page of this site, or of another host on
+    /// which the user is signed in then: one with a redirect URI of its own, or a host of `LOGIN_REDIRECT_HOSTS`
+    /// that gets the session cookie.
+    pub(super) fn sign_in_url(&self, settings: &Settings) -> String {
+        let public = Site::public(settings);
+        let (site, next) = self.target(settings).unwrap_or((public, String::new()));
+        format!("{}{}", site.origin.as_str(), login_url(&next))
+    }
+
+    fn target<'a>(&self, settings: &'a Settings) -> Option<(Site<'a>, String)> {
+        let public = Site::public(settings);
         let uri = self.uri.as_deref()?;
-        if uri.starts_with('/') {
-            let is_here = |host: &str| host.eq_ignore_ascii_case(public_url.authority());
-            let is_here = self.authority.as_deref().is_none_or(is_here);
-            return page_target(uri, public_url).filter(|_| is_here);
+        let (authority, path) = if uri.starts_with('/') {
+            let here = public.origin.authority().to_owned();
+            (self.authority.clone().unwrap_or(here), uri.to_owned())
+        } else {
+            let url = Url::parse(uri).ok()?;
+            let origin = Origin::of(&url)?;
+            // A proxy that ends TLS may give the inner scheme.
+            let is_here = origin.host() == public.origin.host();
+            let authority = if is_here { public.origin } else { &origin }.authority();
+            let path = &url[url::Position::BeforePath..];
+            (authority.to_owned(), path.to_owned())
+        };
+        let site = Site::at(&authority, settings);
+        if let Some(site) =
+            site.filter(|site| *site.origin == settings.public_url || self.is_trusted)
+        {
+            return Some((site, site.page_target(&path).unwrap_or_default()));
         }
-        let url = Url::parse(uri).ok()?;
-        let origin = Origin::of(&url)?;
-        // A proxy that ends TLS may give the inner scheme.
-        let is_here = origin.host() == public_url.host();
-        let path = &url[url::Position::BeforePath..];
-        page_target(path, public_url).filter(|_| is_here)
+        settings.session_cookie_domain_of(&host_name(&authority)?)?;
+        let (scheme, _) = public.origin.as_str().split_once("://")?;
+        let next = public.page_target(&format!("{scheme}://{authority}{path}"))?;
+        self.is_trusted.then_some((public, next))
     }
 }
 

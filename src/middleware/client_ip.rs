@@ -12,8 +12,8 @@ use crate::workos::ClientDevice;
 /// The client's address: the peer's, or, if the peer is a trusted proxy, the last address in
 /// `X-Forwarded-For` that is not a trusted proxy's. Earlier addresses may be forged.
 pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip().to_canonical();
-    let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
+    let peer = peer_ip(request)?;
+    let is_trusted = |ip: &IpAddr| is_trusted(*ip, trusted);
     // Split as bytes: invalid UTF-8 from the client must not hide what our proxy appended.
     let lines = request.headers().get_all("x-forwarded-for");
     let hops: Vec<&str> = lines
@@ -29,6 +29,19 @@ pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
         client = ip.to_canonical();
     }
     Some(client)
+}
+
+/// Whether a trusted proxy sent the request, so that its `X-Forwarded-…` headers are believed.
+pub fn is_from_trusted_proxy(request: &HttpRequest, trusted: &[IpNet]) -> bool {
+    peer_ip(request).is_some_and(|peer| is_trusted(peer, trusted))
+}
+
+fn peer_ip(request: &HttpRequest) -> Option<IpAddr> {
+    Some(request.peer_addr()?.ip().to_canonical())
+}
+
+fn is_trusted(ip: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&ip))
 }
 
 /// The device that sent the request, for WorkOS, the list of sessions and the audit trail.

@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::http::form_data::BodyType;
+use crate::http::site::Site;
 use crate::origin::Origin;
 use crate::settings::Settings;
 use crate::state::AppState;
@@ -79,14 +80,15 @@ fn is_same_site(headers: &HeaderMap, settings: &Settings) -> bool {
         return true;
     }
     match text(headers, ORIGIN.as_str()) {
-        Some(origin) => is_allowed_origin(origin, settings),
+        Some(origin) => is_allowed_origin(origin, headers, settings),
         None => !headers.contains_key("sec-fetch-site") && !headers.contains_key(ORIGIN),
     }
 }
 
-fn is_allowed_origin(origin: &str, settings: &Settings) -> bool {
-    Origin::parse(origin).is_some_and(|origin| origin == settings.public_url)
-        || settings.cors.allows(origin)
+/// The origin of another host that signs people in by itself is not allowed, unless it is listed.
+fn is_allowed_origin(origin: &str, headers: &HeaderMap, settings: &Settings) -> bool {
+    let own = Site::in_headers(headers, settings).origin;
+    Origin::parse(origin).is_some_and(|origin| origin == *own) || settings.cors.allows(origin)
 }
 
 /// Whether a link on this site led to this request. Browsers send `Sec-Fetch-Site` only to https and
@@ -97,7 +99,7 @@ pub fn is_own_link(request: &HttpRequest, settings: &Settings) -> bool {
         Some(site) => site == "same-origin",
         None => text(request.headers(), REFERER.as_str()).is_some_and(|referer| {
             let origin = Url::parse(referer).ok().and_then(|url| Origin::of(&url));
-            origin.is_some_and(|origin| origin == settings.public_url)
+            origin.is_some_and(|origin| origin == *Site::of(request, settings).origin)
         }),
     }
 }

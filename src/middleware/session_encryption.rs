@@ -1,6 +1,8 @@
 //! actix-session with the encrypted cookie, and what it does not do: fallback keys, and the removal of
 //! cookies that no key opens.
 
+use std::cmp::Reverse;
+
 use actix_session::SessionMiddleware;
 use actix_session::config::{CookieContentSecurity, PersistentSession, TtlExtensionPolicy};
 use actix_session::storage::CookieSessionStore;
@@ -15,10 +17,13 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use super::cross_site::uses_no_cookie;
 use crate::clock::Timestamp;
 use crate::error::{Error, InternalError};
+use crate::http::site::host;
 use crate::ids::SessionId;
 use crate::keys::Keys;
+use crate::origin::host_name;
 use crate::sessions::{
-    BrowserSession, RevocationCache, RevocationStatus, UpdatedSession, session_id_in,
+    BrowserSession, RevocationCache, RevocationStatus, SessionState, UpdatedSession,
+    session_state_in,
 };
 use crate::settings::Settings;
 use crate::state::AppState;
@@ -96,7 +101,13 @@ pub async fn open_with_fallback_keys(
             .map(ServiceResponse::map_into_boxed_body);
     }
     let name = &app.settings.session_cookie_name;
-    let opened = rewrite_cookies(request.headers_mut(), name, &app.keys);
+    let now = app.clock.now();
+    let is_open = |state: &SessionState| {
+        let status = app.revocations.status(&state.session_id);
+        now < state.expires_at && status != RevocationStatus::Revoked
+    };
+    let opened = rewrite_cookies(request.headers_mut(), name, &app.keys, is_open);
+    let host = host_name(host(request.headers()));
     let touches_cookies = !uses_no_cookie(request.path(), &app.settings);
     let is_invalid = touches_cookies && matches!(opened, OpenedCookie::Invalid);
     if let OpenedCookie::Valid { stale, others, .. } = opened {
@@ -122,6 +133,10 @@ pub async fn open_with_fallback_keys(
         if let Ok(value) = HeaderValue::from_str(&removal.to_string()) {
             response.headers_mut().append(SET_COOKIE, value);
         }
+    }
+    let domain = host.and_then(|host| app.settings.session_cookie_domain_of(&host));
+    if let Some(domain) = domain {
+        set_domain(response.headers_mut(), name, domain, app.secure());
     }
     Ok(response)
 }
@@ -166,11 +181,16 @@ fn is_outdated(revocations: &RevocationCache, request: &HttpRequest, now: Timest
     is_current && revocations.status(&id) == RevocationStatus::Revoked
 }
 
-/// Replaces the cookies of this name by the first one that a key opens, and leaves out the cookies that
+/// Replaces the cookies of this name by the one that [`open_best`] chooses, and leaves out the cookies that
 /// actix-web cannot read.
-pub(crate) fn rewrite_cookies(headers: &mut HeaderMap, name: &str, keys: &Keys) -> OpenedCookie {
+pub(crate) fn rewrite_cookies(
+    headers: &mut HeaderMap,
+    name: &str,
+    keys: &Keys,
+    is_open: impl Fn(&SessionState) -> bool,
+) -> OpenedCookie {
     let (ours, mut others) = split_cookies(headers, name);
-    let opened = open_first(&ours, keys);
+    let opened = open_best(&ours, keys, is_open);
     if let OpenedCookie::Valid { cookie, .. } = &opened {
         others.insert(0, cookie.encoded().stripped().to_string());
     }
@@ -178,10 +198,17 @@ pub(crate) fn rewrite_cookies(headers: &mut HeaderMap, name: &str, keys: &Keys) 
     opened
 }
 
-/// The first cookie that a key opens. Another application may have set a cookie of the same name for
-/// the whole domain, which browsers may send before ours. Such a cookie is left alone: it is valid for the Django,
-/// or another program, beside this one.
-fn open_first(cookies: &[Cookie<'static>], keys: &Keys) -> OpenedCookie {
+/// Of the cookies that a key opens, that of an open session, of the last sign-in, which was written last. Their order
+/// says nothing: a browser may have one for the host and one for its domain, because `SESSION_COOKIE_DOMAIN` has
+/// changed or a neighbour has set one, and sends the older one first.
+///
+/// A cookie that no key opens is left alone: another application may have set one of the same name for the whole
+/// domain, which is valid for the Django, or another program, beside this one.
+fn open_best(
+    cookies: &[Cookie<'static>],
+    keys: &Keys,
+    is_open: impl Fn(&SessionState) -> bool,
+) -> OpenedCookie {
     let ours = cookies.iter().filter(|cookie| may_be_ours(cookie.value()));
     let ours: Vec<_> = ours.collect();
     if ours.is_empty() {
@@ -190,8 +217,16 @@ fn open_first(cookies: &[Cookie<'static>], keys: &Keys) -> OpenedCookie {
     let opened = ours
         .into_iter()
         .filter_map(|cookie| Some((cookie, open(cookie, keys)?)));
-    let opened: Vec<_> = opened.collect();
-    let others = other_sessions_in(&opened);
+    let mut opened: Vec<_> = opened.collect();
+    let mut others = Vec::new();
+    if opened.len() > 1 {
+        // Stable: of equal cookies the first one is used.
+        opened.sort_by_cached_key(|(_, (plain, _))| {
+            let state = session_state_in(plain.value());
+            Reverse(state.map(|state| (is_open(&state), state.signed_in_at, state.checked_at)))
+        });
+        others = other_sessions_in(&opened);
+    }
     let (cookie, stale) = match opened.into_iter().next() {
         None => return OpenedCookie::Invalid,
         Some((cookie, (_, false))) => (Some(cookie.clone()), false),
@@ -215,17 +250,14 @@ fn open(cookie: &Cookie<'static>, keys: &Keys) -> Option<(Cookie<'static>, bool)
     Some((plain, true))
 }
 
-/// The sessions of all opened cookies but the first.
+/// The sessions of all opened cookies but that of the first.
 fn other_sessions_in(opened: &[(&Cookie<'static>, (Cookie<'static>, bool))]) -> Vec<SessionId> {
-    if opened.len() < 2 {
-        return Vec::new();
-    }
-    let ids: Vec<_> = opened
+    let ids = opened
         .iter()
-        .filter_map(|(_, (plain, _))| session_id_in(plain.value()))
-        .collect();
+        .map(|(_, (plain, _))| session_state_in(plain.value()).map(|state| state.session_id));
+    let ids: Vec<_> = ids.collect();
     let others = ids.iter().skip(1).filter(|id| Some(*id) != ids.first());
-    others.cloned().collect()
+    others.flatten().cloned().collect()
 }
 
 /// Whether a value has the form of our session cookies: Base64 of a nonce, a tag and the encrypted content. Django's
@@ -305,6 +337,26 @@ fn drop_set_cookie(headers: &mut HeaderMap, name: &str) {
 fn is_named(line: &HeaderValue, name: &str) -> bool {
     let rest = line.as_bytes().strip_prefix(name.as_bytes());
     rest.is_some_and(|rest| rest.starts_with(b"="))
+}
+
+/// Adds the domain to the lines that set or remove the session cookie, and removes the cookie of the same name that
+/// only this host receives: it was set before `SESSION_COOKIE_DOMAIN`.
+fn set_domain(headers: &mut HeaderMap, name: &str, domain: &str, secure: bool) {
+    if !sets_cookie(headers, name) {
+        return;
+    }
+    let lines: Vec<_> = headers.remove(SET_COOKIE).collect();
+    // First: a client that does not tell the two cookies apart keeps the last.
+    if let Ok(line) = HeaderValue::from_str(&removal(name, secure).to_string()) {
+        headers.append(SET_COOKIE, line);
+    }
+    let attribute = format!("; Domain={domain}");
+    for line in lines {
+        let with_domain = [line.as_bytes(), attribute.as_bytes()].concat();
+        let with_domain = HeaderValue::from_bytes(&with_domain).ok();
+        let with_domain = with_domain.filter(|_| is_named(&line, name));
+        headers.append(SET_COOKIE, with_domain.unwrap_or(line));
+    }
 }
 
 fn removal(name: &str, secure: bool) -> Cookie<'static> {

@@ -6,7 +6,7 @@ use super::Origin;
 
 /// The maximum length in characters, before and after percent-encoding. A longer target would not fit
 /// into the attempt's cookie.
-const MAX_LENGTH: usize = 2_048;
+pub(super) const MAX_LENGTH: usize = 2_048;
 
 /// The path, query and fragment of `value`, if it stays on `origin` however it is parsed.
 ///

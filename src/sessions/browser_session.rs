@@ -38,11 +38,10 @@ pub enum CredentialRemoval {
     TokensAndSignIns,
 }
 
-/// The id of the session in the plain text of a session cookie, which actix-session writes.
-pub fn session_id_in(plain: &str) -> Option<SessionId> {
+/// The state in the plain text of a session cookie, which actix-session writes.
+pub fn session_state_in(plain: &str) -> Option<SessionState> {
     let values: HashMap<String, String> = serde_json::from_str(plain).ok()?;
-    let state: SessionState = serde_json::from_str(values.get(STATE_KEY)?).ok()?;
-    Some(state.session_id)
+    serde_json::from_str(values.get(STATE_KEY)?).ok()
 }
 
 impl BrowserSession {

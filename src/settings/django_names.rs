@@ -11,12 +11,12 @@ pub struct DjangoName {
 
 const ALWAYS_ON: &str = "It is always on here.";
 const BY_HTTPS: &str = "It is on if PUBLIC_URL begins with https://.";
-const COOKIES: &str = "Cookies are always HttpOnly and SameSite=Lax, without a Domain.";
+const COOKIES: &str = "Cookies are always HttpOnly and SameSite=Lax.";
 const NO_DEBUG: &str = "There is no debug mode; RUST_LOG sets what is logged.";
 const NO_SLIDING: &str = "There are no sliding tokens; use refresh tokens.";
 const SET_ORIGINS: &str = "List the origins in CORS_ALLOWED_ORIGINS.";
 
-const NAMES: [(&str, &str); 42] = [
+const NAMES: [(&str, &str); 41] = [
     ("ALGORITHM", "Set JWT_ALGORITHM."),
     ("AUDIENCE", "Set JWT_AUDIENCE."),
     ("AUTH_HEADER_NAME", "It is always Authorization here."),
@@ -62,7 +62,6 @@ const NAMES: [(&str, &str); 42] = [
         "Set PUBLIC_URL, whose scheme counts, and TRUSTED_PROXIES.",
     ),
     ("SECURE_SSL_REDIRECT", "Redirect to https at the proxy."),
-    ("SESSION_COOKIE_DOMAIN", COOKIES),
     ("SESSION_COOKIE_HTTPONLY", COOKIES),
     ("SESSION_COOKIE_PATH", "It is always / here."),
     ("SESSION_COOKIE_SAMESITE", COOKIES),

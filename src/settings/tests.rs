@@ -311,3 +311,37 @@ fn a_key_file_that_does_not_exist_is_named() {
         assert!(error.lines().any(|found| found == line), "{error}");
     }
 }
+
+#[test]
+fn hosts_and_domains_are_names() {
+    let domain = |value| read(&[("SESSION_COOKIE_DOMAIN", value)]);
+    for value in ["example.com", ".Example.com"] {
+        let read = domain(value).unwrap().session_cookie_domain;
+        assert_eq!(read.as_deref(), Some("example.com"));
+    }
+    assert_eq!(domain("").unwrap().session_cookie_domain, None);
+    for bad in [
+        "192.0.2.7",
+        "[::1]",
+        "https://example.com",
+        "example.com:443",
+        "*.example.com",
+        "*",
+        "a b",
+        "bücher.example",
+        "example.com; Secure",
+        "user@example.com",
+    ] {
+        assert!(domain(bad).is_err(), "{bad}");
+        if !bad.starts_with(['1', '[']) {
+            assert!(read(&[("LOGIN_REDIRECT_HOSTS", bad)]).is_err(), "{bad}");
+        }
+    }
+    for bad in [
+        "/auth/callback",
+        "ftp://b.example.com/auth/callback",
+        "https://u@b.example.com/auth/callback",
+    ] {
+        assert!(read(&[("WORKOS_REDIRECT_URIS", bad)]).is_err(), "{bad}");
+    }
+}

@@ -24,8 +24,10 @@ pub struct WorkosSettings {
     pub client_id: String,
     /// The URL of WorkOS's API, a custom authentication domain, or an emulator; no slash at the end.
     pub api_base_url: String,
-    /// The redirect URI that is registered with WorkOS.
+    /// The redirect URI that is registered with WorkOS, on `PUBLIC_URL`.
     pub redirect_uri: String,
+    /// Further ones, each of a host that signs people in by itself.
+    pub redirect_uris: Vec<RedirectUri>,
     /// The accepted values of `iss` in WorkOS's access tokens; no slash at the end.
     pub jwt_issuers: Vec<String>,
     /// The `return_to` that is sent to WorkOS's logout; `None` sends none.
@@ -36,6 +38,25 @@ pub struct WorkosSettings {
     pub events_poll: Option<Duration>,
     /// The claims of access tokens that are kept and passed on.
     pub claims: Vec<String>,
+}
+
+/// One entry of `WORKOS_REDIRECT_URIS`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedirectUri {
+    /// As it is registered with WorkOS, which compares it letter by letter.
+    pub uri: String,
+    /// Where the pages and the cookies of its sign-ins are.
+    pub origin: Origin,
+}
+
+impl RedirectUri {
+    fn parse(text: &str) -> Option<Self> {
+        let url = parse_http_url(text)?;
+        Some(Self {
+            uri: text.to_owned(),
+            origin: Origin::of(&url)?,
+        })
+    }
 }
 
 impl WorkosSettings {
@@ -63,6 +84,12 @@ impl WorkosSettings {
                 &format!("{public_url}/auth/callback"),
                 "the whole http(s) URL that is registered with WorkOS",
                 parse_whole_url,
+            ),
+            redirect_uris: reader.list(
+                "WORKOS_REDIRECT_URIS",
+                "",
+                "whole http(s) URLs between commas that are registered with WorkOS, such as https://b.example.com/auth/callback",
+                RedirectUri::parse,
             ),
             logout_return_to: reader.or_nothing(
                 "WORKOS_LOGOUT_RETURN_TO",

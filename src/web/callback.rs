@@ -7,6 +7,7 @@ use super::login_attempt::{LoginAttempt, LoginAttempts};
 use super::session_replacement::SessionReplacement;
 use super::{is_prefetch, query_pairs, redirect, redirect_target, step};
 use crate::error::{Error, InternalError, SignInFailure};
+use crate::http::site::Site;
 use crate::http::throttled::ClientAddress;
 use crate::links::{cancelled_url, login_as_another_url, login_with_url};
 use crate::middleware::device;
@@ -118,7 +119,7 @@ pub async fn callback(
                 Err(SignInFailure::Workos(error)) => {
                     let authorize = AuthorizeRedirect {
                         workos: &app.workos,
-                        redirect_uri: &app.settings.workos.redirect_uri,
+                        redirect_uri: Site::of(&request, &app.settings).redirect_uri,
                         keys: &app.keys,
                         now: app.clock.now(),
                         secure: app.secure(),

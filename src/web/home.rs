@@ -4,9 +4,10 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::pages::{HomePage, Notice, NoticeLevel};
-use super::{notice, page_target, query_value, render};
+use super::{notice, query_value, render};
 use crate::error::Error;
 use crate::http::session_user::MaybeUser;
+use crate::http::site::Site;
 use crate::links::{SIGN_IN_CANCELLED, login_url, password_login_url};
 use crate::settings::PasswordLogin;
 use crate::state::AppState;
@@ -28,7 +29,7 @@ pub async fn home(
         .or_else(|| notice::from_query(&request, &[(SIGN_IN_CANCELLED, CANCELLED)]));
     // A cancelled sign-in keeps the page that it was to return to.
     let next = query_value(&request, "next");
-    let next = next.and_then(|next| page_target(&next, &app.settings.public_url));
+    let next = next.and_then(|next| Site::of(&request, &app.settings).page_target(&next));
     let next = next.as_deref().unwrap_or("/");
     let with_passwords = app.settings.password_login != PasswordLogin::Off;
     let password_login_url = with_passwords.then(|| password_login_url(next));

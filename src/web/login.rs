@@ -8,13 +8,15 @@ use url::form_urlencoded;
 
 use super::login_attempt::{LoginAttempt, LoginAttempts};
 use super::session_replacement::SessionReplacement;
-use super::{page_target, query_pairs, query_value, redirect};
+use super::{query_pairs, query_value, redirect};
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::http::site::Site;
 use crate::keys::Keys;
 use crate::links::REAUTHENTICATE;
-use crate::origin::Origin;
+use crate::origin::{Origin, host_name, listed_target, local_target};
 use crate::sessions::BrowserSession;
+use crate::settings::Settings;
 use crate::sign_in::SignInRequirement;
 use crate::state::AppState;
 use crate::workos::{AuthorizeRequest, WorkosClient};
@@ -34,11 +36,12 @@ pub async fn login(
     replacement: SessionReplacement,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
-    if let Some(url) = public_url_redirect(&request, &app.settings.public_url) {
+    if let Some(url) = public_url_redirect(&request, &app.settings) {
         return Ok(redirect(&url));
     }
+    let site = Site::of(&request, &app.settings);
     let next = query_value(&request, "next");
-    let next = next.and_then(|next| page_target(&next, &app.settings.public_url));
+    let next = next.and_then(|next| site.page_target(&next));
     let now = app.clock.now();
     let query = query_pairs(&request);
     let parameters = query
@@ -81,7 +84,7 @@ pub async fn login(
         .wanted(is_wanted);
     let redirect = AuthorizeRedirect {
         workos: &app.workos,
-        redirect_uri: &app.settings.workos.redirect_uri,
+        redirect_uri: site.redirect_uri,
         keys: &app.keys,
         now,
         secure: app.secure(),
@@ -130,16 +133,36 @@ pub async fn signin(request: HttpRequest) -> HttpResponse {
     }
 }
 
-/// The same address on `PUBLIC_URL`, if the request was for another allowed host. WorkOS returns the
-/// browser to `PUBLIC_URL`, which would not receive a cookie that another host has set.
-pub(super) fn public_url_redirect(request: &HttpRequest, public_url: &Origin) -> Option<String> {
+/// The same address on `PUBLIC_URL`, if the request was for another allowed host without a redirect URI of its
+/// own. WorkOS returns the browser to `PUBLIC_URL`, which would not receive a cookie that another host has set.
+pub(super) fn public_url_redirect(request: &HttpRequest, settings: &Settings) -> Option<String> {
     let host = request.headers().get(HOST)?.to_str().ok()?;
     let moved = query_value(request, MOVED).is_some();
-    if host.eq_ignore_ascii_case(public_url.authority()) || moved {
+    if moved || Site::at(host, settings).is_some() {
         return None;
     }
-    let query = form_urlencoded::Serializer::new(request.query_string().to_owned())
-        .append_pair(MOVED, "1")
-        .finish();
-    Some(format!("{}{}?{query}", public_url.as_str(), request.path()))
+    let next = query_value(request, "next").and_then(|next| whole_next(&next, host, settings));
+    let mut query = match next {
+        None => form_urlencoded::Serializer::new(request.query_string().to_owned()),
+        Some(next) => {
+            let others = query_pairs(request).into_iter();
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.extend_pairs(others.filter(|(name, _)| name != "next"));
+            query.append_pair("next", &next);
+            query
+        }
+    };
+    let query = query.append_pair(MOVED, "1").finish();
+    let public_url = settings.public_url.as_str();
+    Some(format!("{public_url}{}?{query}", request.path()))
+}
+
+/// `next` as a whole URL on the host of the request, if the sign-in may lead back there and the session cookie
+/// reaches it: without the cookie, the page would demand another sign-in.
+fn whole_next(next: &str, host: &str, settings: &Settings) -> Option<String> {
+    settings.session_cookie_domain_of(&host_name(host)?)?;
+    let (scheme, _) = settings.public_url.as_str().split_once("://")?;
+    let here = Origin::parse(&format!("{scheme}://{host}"))?;
+    let whole = format!("{}{}", here.as_str(), local_target(next, &here)?);
+    listed_target(&whole, &settings.login_redirect_hosts)
 }

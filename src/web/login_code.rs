@@ -14,6 +14,7 @@ use super::pages::LoginCodePage;
 use super::{query_value, redirect, redirect_target, render, valid_next};
 use crate::accounts::second_factor::CodeRejection;
 use crate::error::{Error, InternalError};
+use crate::http::site::Site;
 use crate::http::throttled::{PasswordFormThrottle, client_address};
 use crate::links::{login_code_url, login_expired_url, password_login_url};
 use crate::middleware::{LOGIN_CODE, device};
@@ -44,7 +45,7 @@ pub(super) fn ask(
 /// Shows the form.
 pub async fn get(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpResponse, Error> {
     let next = query_value(&request, "next");
-    let next = valid_next(next.as_deref(), &app.settings.public_url);
+    let next = valid_next(next.as_deref(), &Site::of(&request, &app.settings));
     if pending(&request, &app).is_none() {
         return Ok(redirect(&login_expired_url(&next)));
     }
@@ -61,7 +62,7 @@ pub async fn post(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
-    let next = valid_next(form.value("next"), &app.settings.public_url);
+    let next = valid_next(form.value("next"), &Site::of(&request, &app.settings));
     let Some(pending) = pending(&request, &app) else {
         return Ok(not_an_attempt(redirect(&login_expired_url(&next))));
     };

@@ -14,6 +14,7 @@ use super::{is_prefetch, notice, redirect, render};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::http::session_user::UnrenewedUser;
+use crate::http::site::Site;
 use crate::ids::{SessionId, WorkosSid};
 use crate::middleware::{cookie_claims, device, is_own_link, is_typed_address, other_sessions};
 use crate::sessions::{BrowserSession, RevocationCache, RevocationStatus, SessionState};
@@ -94,7 +95,7 @@ impl FromRequest for BrowserLogout {
             sign_out: app.sign_out.clone(),
             revocations: Arc::clone(&app.revocations),
             workos: app.workos.clone(),
-            return_to: app.settings.workos.logout_return_to.clone(),
+            return_to: Site::of(request, &app.settings).logout_return_to(),
             clock: app.clock.clone(),
             secure: app.secure(),
             device: device(request, &app.settings.trusted_proxies),

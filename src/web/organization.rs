@@ -5,9 +5,10 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use super::account::AccountView;
 use super::form::{Form, field_error};
 use super::step::continue_at_workos;
-use super::{page_target, redirect, render};
+use super::{redirect, render};
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, SessionOver, login_required, update_cookie};
+use crate::http::site::Site;
 use crate::ids::OrganizationId;
 use crate::middleware::device;
 use crate::renewal::{OrganizationSwitch, RenewalRequest};
@@ -33,7 +34,7 @@ pub async fn post(
 ) -> Result<HttpResponse, Error> {
     let form = Form::read(&request, &body)?;
     let next = form.value("next").unwrap_or_default();
-    let next = page_target(next, &app.settings.public_url);
+    let next = Site::of(&request, &app.settings).page_target(next);
     let back = next.as_deref().unwrap_or(PAGE);
     let user = user.0.ok_or_else(|| login_required(&request, back))?;
     let wanted = form.value("organization_id").unwrap_or_default();

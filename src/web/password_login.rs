@@ -15,6 +15,7 @@ use super::{
 use crate::accounts::{CredentialError, LoginName};
 use crate::error::{Error, InternalError};
 use crate::http::session_user::UnrenewedUser;
+use crate::http::site::Site;
 use crate::http::throttled::PasswordFormThrottle;
 use crate::links::{
     LOGIN_EXPIRED, SESSION_OVER, login_url, login_with_hint_url, password_login_url,
@@ -42,11 +43,11 @@ pub async fn get(
     user: UnrenewedUser,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, Error> {
-    if let Some(url) = public_url_redirect(&request, &app.settings.public_url) {
+    if let Some(url) = public_url_redirect(&request, &app.settings) {
         return Ok(redirect(&url));
     }
     let next = query_value(&request, "next");
-    let next = valid_next(next.as_deref(), &app.settings.public_url);
+    let next = valid_next(next.as_deref(), &Site::of(&request, &app.settings));
     let session_over = notice::from_query(&request, &[(SESSION_OVER, notice::SESSION_ENDED)]);
     // A session that has ended was usually a WorkOS session.
     let workos_first = session_over.is_some();
@@ -72,7 +73,7 @@ pub async fn post(
     let form = Form::read(&request, &body)?;
     let in_query = query_value(&request, "next");
     let next = form.value("next").or(in_query.as_deref());
-    let next = valid_next(next, &app.settings.public_url);
+    let next = valid_next(next, &Site::of(&request, &app.settings));
     if app.settings.password_login == PasswordLogin::Off {
         return Err(Error::PasswordsOff { next });
     }

@@ -6,12 +6,14 @@ use std::net::IpAddr;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::connection_attempt::ConnectionAttempt;
+use super::login::public_url_redirect;
 use super::pages::{Notice, NoticeLevel};
 use super::{query_value, redirect};
 use crate::accounts::LinkError;
 use crate::error::{Error, InternalError};
 use crate::http::recent_session::{RecentSession, require_recent};
 use crate::http::session_user::{MaybeUser, login_required};
+use crate::http::site::Site;
 use crate::http::throttled::ClientAddress;
 use crate::middleware::{device, is_own_link};
 use crate::oidc::{OidcAuthorization, OidcCode, OidcError, OidcProvider, ProviderName};
@@ -65,8 +67,8 @@ pub const NOTICES: [(&str, Notice<'static>); 5] = [
 ];
 
 /// The redirect URI of a site.
-pub fn redirect_uri(public_url: &Origin) -> String {
-    format!("{}{CALLBACK_PATH}", public_url.as_str())
+pub fn redirect_uri(origin: &Origin) -> String {
+    format!("{}{CALLBACK_PATH}", origin.as_str())
 }
 
 /// `GET /account/providers/{provider}/connect`: sends the browser to the provider. Only a link of this
@@ -83,6 +85,9 @@ pub async fn connect(
     require_recent(&user, PAGE, now)?;
     let (name, provider) = find(&app, &path)?;
     may_change(&user)?;
+    if let Some(url) = public_url_redirect(&request, &app.settings) {
+        return Ok(redirect(&url));
+    }
     if !is_own_link(&request, &app.settings) {
         return Ok(redirect(PAGE));
     }
@@ -90,7 +95,7 @@ pub async fn connect(
     let url = provider
         .authorize_url(
             &OidcAuthorization {
-                redirect_uri: &redirect_uri(&app.settings.public_url),
+                redirect_uri: &redirect_uri(Site::of(&request, &app.settings).origin),
                 state: attempt.state(),
                 nonce: attempt.nonce(),
                 code_challenge: &attempt.pkce().challenge(),
@@ -161,7 +166,7 @@ async fn complete(
     let sent = (attempt.state(), code.clone());
     let code = OidcCode {
         code,
-        redirect_uri: redirect_uri(&app.settings.public_url),
+        redirect_uri: redirect_uri(Site::of(request, &app.settings).origin),
         nonce: Some(attempt.nonce().to_owned()),
         code_verifier: Some(attempt.pkce().verifier),
     };

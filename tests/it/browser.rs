@@ -5,6 +5,7 @@ mod addresses;
 mod api_docs;
 mod forward_auth;
 mod history;
+mod hosts;
 mod journey;
 mod keyboard;
 mod logout;

@@ -33,6 +33,7 @@ mod event_poller;
 mod exchange_budget;
 mod forward_auth;
 mod health;
+mod hosts;
 mod import_django;
 mod login;
 mod middleware;

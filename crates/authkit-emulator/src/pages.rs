@@ -108,15 +108,12 @@ pub(crate) fn form_status(problem: Option<&str>) -> StatusCode {
     problem.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY)
 }
 
-/// The application's origin, for the directive `form-action`. Chromium applies that directive to the
-/// redirect that answers a form, too.
+/// The application's scheme, for the directive `form-action`. Chromium applies that directive to the redirects
+/// that follow a form, too, and the application may redirect to another of its hosts.
 pub(crate) fn form_target(authorization: &Authorization) -> String {
-    let url = &authorization.redirect.url;
-    let origin = url.origin();
-    if origin.is_tuple() {
-        origin.ascii_serialization()
-    } else {
-        format!("{}:", url.scheme())
+    match authorization.redirect.url.scheme() {
+        "http" | "https" => "http: https:".to_owned(),
+        scheme => format!("{scheme}:"),
     }
 }
 

@@ -60,10 +60,10 @@ impl From<RefreshError> for ApiError {
 
 impl ApiError {
     /// The error for a refused refresh token.
-    pub fn refresh(error: TokenRefreshError, public_url: &Origin) -> Self {
+    pub fn refresh(error: TokenRefreshError, site: &Origin) -> Self {
         match error {
             TokenRefreshError::Token(error) => error.into(),
-            TokenRefreshError::SessionEnded => Self::session_over(public_url),
+            TokenRefreshError::SessionEnded => Self::session_over(site),
             TokenRefreshError::OtherSession => Unauthorized::Token(TokenError::Invalid).into(),
             TokenRefreshError::Unchecked(error) => error.into(),
         }

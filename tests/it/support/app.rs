@@ -35,7 +35,7 @@ pub(crate) struct TestAppBuilder {
 }
 
 impl TestAppBuilder {
-    /// Sets an environment variable.
+    /// Sets an environment variable. `{port}` in the value is replaced by the app's port.
     pub(crate) fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.retain(|(other, _)| other != name);
         self.settings.push((name.to_owned(), value.to_owned()));
@@ -122,7 +122,9 @@ impl TestAppBuilder {
             ("WORKOS_CLIENT_ID", emulator.client_id().to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value));
-        let source = Source::from_pairs(usual.into_iter().chain(self.settings));
+        let chosen = self.settings.into_iter();
+        let chosen = chosen.map(|(name, value)| (name, value.replace("{port}", &port.to_string())));
+        let source = Source::from_pairs(usual.into_iter().chain(chosen));
         let mut settings = Settings::read(&source).expect("the test's settings can be read");
         settings.demo = self.demo;
         let database = Database::open_or_create(&settings.database).expect("a database");
