@@ -41,13 +41,19 @@ pub async fn workos(
     let (outcome, waiting_since) = if fields.lacks(next_step::TOKEN) {
         let code = fields.text("code");
         let code_verifier = fields.optional("code_verifier");
+        let invitation_token = fields.optional("invitation_token");
         next_step::check_unused(&mut fields);
         fields.finish()?;
         let permit = app.sign_in.reserve_exchange(client, None);
         let permit = permit.map_err(ExchangeFailure::from)?;
         let answer = app
             .workos
-            .authenticate_with_code(&code, code_verifier.as_deref(), &device)
+            .authenticate_with_code(
+                &code,
+                code_verifier.as_deref(),
+                invitation_token.as_deref(),
+                &device,
+            )
             .await;
         permit.settle(workos_outcome(&answer));
         (answer, None)

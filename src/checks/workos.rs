@@ -103,8 +103,8 @@ pub(super) fn dashboard(settings: &Settings) -> CheckMessage {
     )
 }
 
-/// Asks WorkOS whether the API key and the client id belong together, and whether it lists events if the server is to
-/// poll them.
+/// Asks WorkOS whether the API key and the client id belong together, who issues its access tokens, and whether it lists
+/// events if the server is to poll them.
 pub async fn online(settings: &Settings) -> Vec<CheckMessage> {
     let client = WorkosClient::new(&settings.workos);
     let verified = match &client {
@@ -114,8 +114,11 @@ pub async fn online(settings: &Settings) -> Vec<CheckMessage> {
     match verified {
         Ok(()) => {
             let mut issues = vec![dashboard(settings)];
-            if let (Some(_), Ok(client)) = (settings.workos.events_poll, client) {
-                issues.extend(events(&client).await);
+            if let Ok(client) = client {
+                issues.extend(issuer(&client, settings).await);
+                if settings.workos.events_poll.is_some() {
+                    issues.extend(events(&client).await);
+                }
             }
             issues
         }
@@ -141,5 +144,18 @@ async fn events(client: &WorkosClient) -> Option<CheckMessage> {
         CheckLevel::Warning,
         format!("WORKOS_EVENTS_POLL is set, and WorkOS does not list its events: {error}."),
         "Allow WORKOS_API_KEY to read events, or unset WORKOS_EVENTS_POLL.",
+    ))
+}
+
+async fn issuer(client: &WorkosClient, settings: &Settings) -> Option<CheckMessage> {
+    let issuer = client.unlisted_issuer().await?;
+    let listed = settings.workos.jwt_issuers.join(",");
+    Some(CheckMessage::new(
+        "workos.E005",
+        CheckLevel::Error,
+        format!(
+            "According to WorkOS's discovery document its access tokens have the issuer {issuer:?}, which is not in WORKOS_JWT_ISSUERS, so no session can be renewed."
+        ),
+        format!("Set WORKOS_JWT_ISSUERS='{listed},{issuer}'."),
     ))
 }

@@ -83,6 +83,8 @@ impl SignInService {
             .authenticate_with_code(
                 &callback.code,
                 Some(&callback.code_verifier),
+                // The authorize URL had it.
+                None,
                 &callback.device,
             )
             .await;

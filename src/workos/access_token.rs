@@ -81,7 +81,8 @@ impl AccessTokenVerifier {
         )))
     }
 
-    fn knows_issuer(&self, issuer: &str) -> bool {
+    /// Whether `WORKOS_JWT_ISSUERS` has the issuer.
+    pub(super) fn knows_issuer(&self, issuer: &str) -> bool {
         let issuer = issuer.trim_end_matches('/');
         self.issuers.iter().any(|known| known == issuer)
     }

@@ -37,8 +37,9 @@ pub struct AuthorizeRequest {
 }
 
 impl AuthorizeRequest {
-    /// The parameters that a link to the log-in page may set. Others are dropped.
-    pub const PARAMETERS: [&'static str; 8] = [
+    /// The parameters that a link to the log-in page may set. Others are dropped, and so are values of `prompt` and
+    /// `provider_scopes` that WorkOS cannot know.
+    pub const PARAMETERS: [&'static str; 10] = [
         "screen_hint",
         "login_hint",
         "organization_id",
@@ -47,7 +48,11 @@ impl AuthorizeRequest {
         "connection_id",
         "invitation_token",
         "max_age",
+        "prompt",
+        "provider_scopes",
     ];
+    /// The values of `prompt` (OpenID Connect Core, 3.1.2.1).
+    const PROMPTS: [&'static str; 4] = ["login", "consent", "select_account", "none"];
     /// The parameters that select how the user is authenticated. WorkOS requires exactly one of
     /// them.
     const SELECTORS: [&'static str; 3] = ["provider", "connection_id", "organization_id"];
@@ -58,6 +63,11 @@ impl AuthorizeRequest {
         let mut parameters: Vec<(&'static str, String)> = Vec::new();
         for (name, value) in pairs.filter(|(_, value)| !value.is_empty()) {
             let known = Self::PARAMETERS.into_iter().find(|known| *known == name);
+            let known = known.filter(|_| match name {
+                "prompt" => Self::PROMPTS.contains(&value),
+                "provider_scopes" => value.split(',').all(is_scope),
+                _ => true,
+            });
             if let Some(name) = known.filter(|name| parameters.iter().all(|(n, _)| n != name)) {
                 parameters.push((name, value.to_owned()));
             }
@@ -76,10 +86,11 @@ impl AuthorizeRequest {
         Self { parameters }
     }
 
-    /// Has WorkOS ask for credentials, whatever its own session is.
+    /// Has WorkOS ask for credentials, whatever its own session is. A `prompt` could forbid that.
     #[must_use]
     pub fn with_credentials(mut self) -> Self {
-        self.parameters.retain(|(name, _)| *name != "max_age");
+        self.parameters
+            .retain(|(name, _)| !["max_age", "prompt"].contains(name));
         self.parameters.push(("max_age", "0".to_owned()));
         self
     }
@@ -130,6 +141,12 @@ impl AuthorizeRequest {
     }
 }
 
+/// Whether a text is one scope (RFC 6749, 3.3), which has no comma here: WorkOS expects commas between scopes.
+fn is_scope(text: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_graphic() && !['"', '\\'].contains(&c);
+    !text.is_empty() && text.chars().all(is_allowed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +173,31 @@ mod tests {
         ];
         let request = AuthorizeRequest::from_query(pairs.into_iter());
         assert_eq!(request.parameters, [("screen_hint", "sign-up".to_owned())]);
+    }
+
+    #[test]
+    fn prompts_and_scopes_that_workos_cannot_know_are_dropped() {
+        let kept = |name: &'static str, value: &str| {
+            let request = AuthorizeRequest::from_query([(name, value)].into_iter());
+            request.parameters == [(name, value.to_owned())]
+        };
+        for value in ["login", "consent", "select_account", "none"] {
+            assert!(kept("prompt", value), "{value}");
+        }
+        for value in ["LOGIN", "login consent", "x", "login&x=1"] {
+            assert!(!kept("prompt", value), "{value}");
+        }
+        let google = "openid,https://www.googleapis.com/auth/calendar.readonly";
+        for value in ["repo", "repo,user:email", google] {
+            assert!(kept("provider_scopes", value), "{value}");
+        }
+        for value in ["repo user", ",", "repo,", "a\"b", "ü", "a\\b", "a\n"] {
+            assert!(!kept("provider_scopes", value), "{value}");
+        }
+        let pairs = [("prompt", "none"), ("login_hint", "ada@example.com")];
+        let request = AuthorizeRequest::from_query(pairs.into_iter()).with_credentials();
+        let names: Vec<_> = request.parameters.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["login_hint", "max_age"]);
     }
 
     #[test]

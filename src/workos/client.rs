@@ -178,17 +178,24 @@ impl WorkosClient {
     }
 
     /// Exchanges an authorization code. Without a `code_verifier` the request is authenticated by
-    /// the API key alone.
+    /// the API key alone. An invitation is accepted with it, unless WorkOS refuses both.
     pub async fn authenticate_with_code(
         &self,
         code: &str,
         code_verifier: Option<&str>,
+        invitation_token: Option<&str>,
         device: &ClientDevice,
     ) -> Result<Authentication, WorkosError> {
         let mut body = self.grant("authorization_code", device);
         body["code"] = code.into();
-        if let Some(code_verifier) = code_verifier {
-            body["code_verifier"] = code_verifier.into();
+        let optional = [
+            ("code_verifier", code_verifier),
+            ("invitation_token", invitation_token),
+        ];
+        for (name, value) in optional {
+            if let Some(value) = value {
+                body[name] = value.into();
+            }
         }
         self.authenticate(None, &body, RetryPolicy::IfUnsent).await
     }

@@ -1,5 +1,6 @@
 //! `POST /api/auth/workos/callback`: exchanges an authorization code of WorkOS for tokens.
 
+mod invitations;
 mod steps;
 mod workos_emulate;
 

@@ -13,6 +13,7 @@ mod twice;
 use reqwest::StatusCode;
 
 use crate::support::app::{TestApp, location, set_cookies};
+use crate::support::steps::query;
 
 #[tokio::test]
 async fn a_person_signs_in_and_out() {
@@ -35,4 +36,27 @@ async fn a_person_signs_in_and_out() {
     let back = ada.get(&location(&response)).await;
     assert_eq!(location(&back), format!("{}/", app.url));
     assert!(!ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_prompt_and_further_scopes_are_passed_to_workos() {
+    let app = TestApp::start();
+    let ada = app.signed_in("ada@example.com").await;
+    let link = "/auth/login?prompt=login&provider_scopes=openid,user:email";
+    let authorize = ada.start_login(link).await;
+    assert_eq!(query(&authorize, "prompt"), "login");
+    assert_eq!(query(&authorize, "provider_scopes"), "openid,user:email");
+    let asks = ada.get(authorize.as_str()).await;
+    assert_eq!(asks.status(), StatusCode::OK, "AuthKit asks again");
+    let silent = ada.start_login("/auth/login").await;
+    let silent = ada.get(silent.as_str()).await;
+    assert_eq!(silent.status(), StatusCode::FOUND);
+    let authorize = ada
+        .start_login("/auth/login?prompt=made-up&provider_scopes=a%20b&login_hint=x")
+        .await;
+    let names: Vec<_> = authorize.query_pairs().map(|(name, _)| name).collect();
+    assert!(names.contains(&"login_hint".into()), "{authorize}");
+    for dropped in ["prompt", "provider_scopes"] {
+        assert!(!names.contains(&dropped.into()), "{authorize}");
+    }
 }

@@ -10,7 +10,8 @@
 //! `GET /user_management/sessions/logout`, `POST /user_management/sessions/revoke`,
 //! `/user_management/users`, `/user_management/organization_memberships` with `…/{id}`,
 //! `PUT …/{id}/deactivate` and `PUT …/{id}/reactivate`, `GET /organizations/{id}`, `GET /events`,
-//! `POST /auth/factors/{id}/challenge`, `GET /sso/jwks/{client_id}`, `GET /health`, and at `/` a page
+//! `POST /auth/factors/{id}/challenge`, `GET /sso/jwks/{client_id}`,
+//! `GET /user_management/{client_id}/.well-known/openid-configuration`, `GET /health`, and at `/` a page
 //! that describes the emulator.
 //!
 //! Lists in a query are separated by commas, as WorkOS's OpenAPI description says

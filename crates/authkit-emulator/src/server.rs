@@ -81,6 +81,10 @@ fn routes(config: &mut ServiceConfig) {
         .route("/pictures/{name}.svg", web::get().to(pages::picture))
         .route("/health", web::get().to(health))
         .route("/sso/jwks/{client_id}", web::get().to(key_set))
+        .route(
+            "/user_management/{client_id}/.well-known/openid-configuration",
+            web::get().to(discovery),
+        )
         .route("/user_management/authorize", web::get().to(authorize::show))
         .route(
             "/user_management/authorize",
@@ -129,6 +133,23 @@ async fn key_set(
         return Err(ApiError::not_found("Client", &client_id));
     }
     Ok(HttpResponse::Ok().json(shared.store().keys.to_jwks()))
+}
+
+/// The discovery document of the client, with the issuer of its access tokens.
+async fn discovery(
+    shared: Data<SharedState>,
+    client_id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    if *client_id != shared.client_id {
+        return Err(ApiError::not_found("Client", &client_id));
+    }
+    let base_url = &shared.base_url;
+    Ok(HttpResponse::Ok().json(json!({
+        "issuer": shared.store().token_settings.issuer,
+        "authorization_endpoint": format!("{base_url}/user_management/authorize"),
+        "token_endpoint": format!("{base_url}/user_management/authenticate"),
+        "jwks_uri": format!("{base_url}/sso/jwks/{client_id}"),
+    })))
 }
 
 async fn organization(

@@ -24,6 +24,11 @@ const VERIFIER: BodyField = optional(
     "The PKCE verifier, if the authorization request had a challenge.",
     "made-up-verifier",
 );
+const INVITATION: BodyField = optional(
+    "invitation_token",
+    "The token of an invitation of WorkOS, which is accepted for the user with the code.",
+    "made-up-invitation",
+);
 const NONCE: BodyField = optional(
     "nonce",
     "Compared with the ID token if it is sent.",
@@ -68,7 +73,7 @@ pub(super) fn workos() -> Operation {
         linked: unknown(),
     };
     let outage = WorkosError::unavailable("");
-    const FIELDS: &[BodyField] = &[CODE, VERIFIER];
+    const FIELDS: &[BodyField] = &[CODE, VERIFIER, INVITATION];
     with_steps(operation(
         "/api/auth/workos/callback",
         "exchangeWorkosCode",

@@ -19,7 +19,7 @@ const REFRESH: BodyField = optional(
 );
 const RETURN_TO: BodyField = optional(
     "return_to",
-    "The URL to return to after WorkOS's log-out, on `PUBLIC_URL` or an origin of `CORS_ALLOWED_ORIGINS`.",
+    "The URL to return to after WorkOS's log-out, on `PUBLIC_URL`, a host of `LOGIN_REDIRECT_HOSTS` or an origin of `CORS_ALLOWED_ORIGINS`.",
     "https://app.example.com/",
 );
 const ANY: &[CredentialKind] = &[

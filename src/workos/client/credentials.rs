@@ -1,6 +1,7 @@
-//! Checks the credentials of this application at WorkOS, for `vestibule check --online`.
+//! Checks the settings of this application at WorkOS, for `vestibule check --online`.
 
 use secrecy::ExposeSecret;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::WorkosClient;
@@ -37,4 +38,23 @@ impl WorkosClient {
             result => result,
         }
     }
+
+    /// The issuer of WorkOS's access tokens according to its discovery document, if `WORKOS_JWT_ISSUERS` does not have
+    /// it. `None` also if there is no such document.
+    pub async fn unlisted_issuer(&self) -> Option<String> {
+        let (base_url, client_id) = (&self.base_url, &self.client_id);
+        let url =
+            format!("{base_url}/user_management/{client_id}/.well-known/openid-configuration");
+        let read = |body: &[u8]| Ok(serde_json::from_slice::<DiscoveryDocument>(body).ok());
+        let request = self.http.get(url);
+        let sent = self.sender().send(request, RetryPolicy::Safe, read);
+        let issuer = sent.await.ok().flatten()?.issuer;
+        (!self.verifier.knows_issuer(&issuer)).then_some(issuer)
+    }
+}
+
+/// The part of WorkOS's discovery document (OpenID Connect Discovery 1.0) that is used here.
+#[derive(Deserialize)]
+struct DiscoveryDocument {
+    issuer: String,
 }

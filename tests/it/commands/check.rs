@@ -195,6 +195,28 @@ fn online_asks_workos_whether_key_and_client_id_belong_together() {
 }
 
 #[test]
+fn online_compares_the_issuer_with_the_discovery_document() {
+    let database = TestDatabase::migrated();
+    let issuer = "https://login.example.com/oauth2";
+    let workos = authkit_emulator::start(Config {
+        api_key: API_KEY.to_owned(),
+        client_id: "client_made_up".to_owned(),
+        issuer: Some(issuer.to_owned()),
+        ..Config::default()
+    });
+    let workos = workos.unwrap();
+    let url = workos.base_url();
+    let base = ("WORKOS_API_BASE_URL", url.as_str());
+    let output = check_on(&database, &["--online"], &[base]).exits_with(1);
+    let value = format!("{url},{url}/user_management/client_made_up,{issuer}");
+    let hint = format!("Set WORKOS_JWT_ISSUERS='{value}'.");
+    assert!(output.stderr.contains("(workos.E005)"), "{output:#?}");
+    assert!(output.stderr.contains(&hint), "{output:#?}");
+    let listed = ("WORKOS_JWT_ISSUERS", value.as_str());
+    check_on(&database, &["--online"], &[base, listed]).exits_with(0);
+}
+
+#[test]
 fn a_hint_does_not_repeat_its_message() {
     let output = Program::with_settings(&["check"]).run().exits_with(0);
     let once = output.stdout.matches("vestibule migrate").count();
