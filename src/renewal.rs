@@ -5,6 +5,7 @@
 //! one request exchanges the session's refresh token for new ones.
 //!
 //! - `policy` decides what to do; `service` runs one check of a session at a time in this process;
+//! - `last_checks` keeps what a check found for requests with an older cookie;
 //! - `execute` renews a session under a lease, so that of several processes one asks WorkOS;
 //!   `refresh_grant` is the call to WorkOS;
 //! - `recovery` repeats renewals whose response was lost;
@@ -18,6 +19,7 @@
 mod context;
 mod execute;
 mod idle;
+mod last_checks;
 mod open_session;
 mod policy;
 mod recovery;

@@ -14,7 +14,7 @@ use crate::error::{Error, InternalError};
 use crate::ids::OrganizationId;
 use crate::known_sessions::KnownSession;
 use crate::middleware::device;
-use crate::renewal::{RenewalRequest, SessionStatus};
+use crate::renewal::SessionStatus;
 use crate::sessions::{
     BrowserSession, Impersonator, RevocationCache, RevocationStatus, SessionState, UpdatedSession,
 };
@@ -204,12 +204,8 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
     if is_fresh && !use_is_due && !is_from_future {
         return Ok(Some(state));
     }
-    let renewal = RenewalRequest {
-        session_id: state.session_id.clone(),
-        switch_to: None,
-        device: device(request, &app.settings.trusted_proxies),
-    };
-    match app.renewal.check(renewal).await? {
+    let device = device(request, &app.settings.trusted_proxies);
+    match app.renewal.check_cookie(&state, epoch, device).await? {
         SessionStatus::Valid(fresh) => {
             let state = SessionState {
                 epoch,

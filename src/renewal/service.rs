@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::context::RenewalContext;
 use super::execute::LeasedRenewal;
+use super::last_checks::LastChecks;
 use super::policy::{self, PATIENCE, POLL_INTERVAL, RenewalDecision};
 use super::refused_sessions::RefusedSessions;
 use super::status::{RenewalError, RenewalRequest, RenewalResult, SessionStatus, decided};
@@ -36,6 +37,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(25);
 pub struct RenewalService {
     pub(super) context: Arc<RenewalContext>,
     pub(super) checks: SingleFlight<SessionId, CheckProgress>,
+    last_checks: Arc<LastChecks>,
 }
 
 /// The progress of a check.
@@ -110,7 +112,39 @@ impl RenewalService {
                 refused: RefusedSessions::default(),
             }),
             checks: SingleFlight::default(),
+            last_checks: Arc::default(),
         }
+    }
+
+    /// [`check`](Self::check) of a cookie's session, unless the last one still holds. `epoch`: the database's, as
+    /// known before the call.
+    pub async fn check_cookie(
+        &self,
+        state: &SessionState,
+        epoch: i64,
+        device: ClientDevice,
+    ) -> Result<SessionStatus, Error> {
+        let context = &self.context;
+        let now = context.clock.now();
+        // With a time-out of unused sessions, each use counts.
+        let last = context.idle_timeout.is_none().then(|| {
+            let revocations = &context.revocations;
+            self.last_checks.find(state, epoch, revocations, now)
+        });
+        if let Some(found) = last.flatten() {
+            return Ok(SessionStatus::Valid(found));
+        }
+        let request = RenewalRequest {
+            session_id: state.session_id.clone(),
+            switch_to: None,
+            device,
+        };
+        let status = self.check(request).await?;
+        if let SessionStatus::Valid(found) = &status {
+            let found = Arc::clone(found);
+            self.last_checks.insert(state, epoch, now, found);
+        }
+        Ok(status)
     }
 
     /// Checks a session, renews it if it is due, and returns its status.

@@ -290,6 +290,31 @@ async fn a_thousand_requests_of_a_session_read_nothing() {
     }
 }
 
+/// A proxy does not pass the renewed cookie on to the browser.
+#[tokio::test]
+async fn requests_with_the_cookie_of_before_a_renewal_read_nothing_until_the_next() {
+    let app = TestApp::start();
+    app.workos()
+        .set_access_token_lifetime(Duration::from_secs(60));
+    let olive = app.signed_in(OLIVE).await;
+    let cookies = olive.cookies("/");
+    let old = [("cookie", cookies.as_str())];
+    let stranger = app.visitor();
+    app.advance(60);
+    for _ in 0..2 {
+        assert_eq!(ask(&stranger, VERIFY, &old).await.status(), 200);
+    }
+    assert_eq!(app.renewals(), 1);
+    app.hide_session_tables();
+    for _ in 0..20 {
+        let answer = ask(&stranger, VERIFY, &old).await;
+        assert_eq!(answer.status(), 200);
+        assert!(!set_cookies(&answer).is_empty(), "the renewed cookie");
+    }
+    app.advance(60);
+    assert_eq!(ask(&stranger, VERIFY, &old).await.status(), 503);
+}
+
 #[tokio::test]
 async fn a_session_that_is_due_is_renewed_and_one_that_has_ended_is_refused() {
     let app = TestApp::start();
