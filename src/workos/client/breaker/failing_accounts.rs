@@ -44,6 +44,9 @@ pub(super) struct Asker {
     pub(super) has_lost_sessions: bool,
     /// When WorkOS last answered a renewal or a sign-in.
     pub(super) answered_at: Option<Duration>,
+    /// In an outage of all, whether WorkOS [answers others](super::outage::Outage::has_answered_others). Then this
+    /// decides alone: with a rule of its own, the account would refuse the probes that the outage leaves to it.
+    pub(super) others_in_outage: Option<bool>,
 }
 
 impl FailingAccounts {
@@ -60,8 +63,8 @@ impl FailingAccounts {
             return Ok(false);
         };
         let are_others_answered = asker
-            .answered_at
-            .is_some_and(|at| at > failing.fresh_failed_at);
+            .others_in_outage
+            .unwrap_or(asker.answered_at > Some(failing.fresh_failed_at));
         let must_wait = match asker.token {
             RefreshTokenState::Fresh => asker.has_lost_sessions && !are_others_answered,
             RefreshTokenState::Repeatable => false,

@@ -86,6 +86,7 @@ impl BreakerState {
             token,
             has_lost_sessions: self.lost.contains(&account),
             answered_at: self.answered_at,
+            others_in_outage: self.outage.as_ref().map(|it| it.has_answered_others),
         };
         let is_probe_of_account = match self.accounts.admit(asker, now) {
             Ok(is_probe) => is_probe,

@@ -1,3 +1,5 @@
+mod outages;
+
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
@@ -277,6 +279,28 @@ fn a_probe_with_a_fresh_refresh_token_shows_that_workos_answers_nobody() {
     assert!(test.fails_as_probe(Lost));
     let permit = test.admitted(Lost).unwrap();
     test.breaker.record_answer(Some(&permit));
+    assert!(!test.breaker.is_open());
+}
+
+/// Otherwise nobody probes: a fresh refresh token is not risked, and the lost one belongs to an account whose probes
+/// have failed since long before the sign-in.
+#[test]
+fn a_lost_refresh_token_probes_after_an_answered_sign_in_and_a_fresh_token_that_failed() {
+    let test = BreakerTest::new();
+    assert!(test.fails(ADA, &lost()));
+    assert!(test.fails(OLIVE, &busy_server()));
+    assert!(test.breaker.is_open());
+    test.reserves(&[ADA]);
+    test.advance(6);
+    for token in [Repeatable, Repeatable, Lost] {
+        assert!(test.fails_as_probe(token));
+    }
+    test.breaker.record_answer(None);
+    assert!(test.fails(PAT, &busy_server()));
+    test.advance(6);
+    // From here on WorkOS is whole.
+    let probe = test.admitted(Lost).unwrap();
+    test.breaker.record_answer(Some(&probe));
     assert!(!test.breaker.is_open());
 }
 
