@@ -3,11 +3,12 @@
 //!
 //! Entries are found by session, generation and the database's epoch. A change of what is kept here begins a new
 //! generation, which every replica learns of within two seconds, so that no entry is wrong for longer. What has no
-//! generation, such as the groups of an account, is read again after [`LIFETIME`].
+//! generation, such as the groups of an account, is read again after [`LIFETIME`]; if the database cannot be read, the
+//! entry is used for as long as pages are served without a database.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::QueryResult;
 use parking_lot::Mutex;
@@ -15,13 +16,15 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::accounts::{User, UserKey, group_names};
+use crate::clock::Clock;
 use crate::db::{Conn, Database, DbError};
 use crate::ids::{SessionId, WorkosSid};
 use crate::sessions::{
     RevocationCache, SessionFacts, SessionFingerprint, SessionState, fingerprint,
 };
+use crate::single_flight::SingleFlight;
 
-/// How long an entry is used.
+/// How long an entry is used while the database answers.
 const LIFETIME: Duration = Duration::from_secs(300);
 /// The size of all entries, in bytes.
 const CAPACITY: u64 = 32 << 20;
@@ -52,10 +55,16 @@ pub struct KnownSession {
 pub struct KnownSessions {
     database: Database,
     revocations: Arc<RevocationCache>,
+    clock: Clock,
     entries: Arc<Cache<EntryKey, Entry, BySize>>,
+    /// The readings that run, and their results. An error is shared by its text.
+    readings: SingleFlight<EntryKey, Option<Result<Known, String>>>,
     /// The facts of renewed sessions whose rows do not have them yet.
     unstored: Arc<Mutex<HashMap<SessionId, SessionFacts>>>,
 }
+
+/// `None` if the session has no row.
+type Known = Option<Arc<KnownSession>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct EntryKey {
@@ -70,13 +79,8 @@ struct Entry {
     session: Arc<KnownSession>,
     /// In bytes. The cache asks for it again and again.
     size: u64,
-    read_at: Instant,
-}
-
-impl Entry {
-    fn is_old(&self) -> bool {
-        self.read_at.elapsed() >= LIFETIME
-    }
+    /// By [`Clock::elapsed`].
+    read_at: Duration,
 }
 
 impl KnownSession {
@@ -107,12 +111,14 @@ impl KnownSession {
 
 impl KnownSessions {
     /// Creates an empty cache.
-    pub fn new(database: Database, revocations: Arc<RevocationCache>) -> Self {
+    pub fn new(database: Database, revocations: Arc<RevocationCache>, clock: Clock) -> Self {
         let entries = Cache::with_weighter(EXPECTED_ENTRIES, CAPACITY, BySize);
         Self {
             database,
             revocations,
+            clock,
             entries: Arc::new(entries),
+            readings: SingleFlight::default(),
             unstored: Arc::default(),
         }
     }
@@ -128,8 +134,8 @@ impl KnownSessions {
     }
 
     /// What the session of a cookie knows, from the database if it is not cached; `None` if the session has no row.
-    /// Concurrent requests of one session share one reading.
-    pub async fn of(&self, state: &SessionState) -> Result<Option<Arc<KnownSession>>, DbError> {
+    /// Concurrent requests of one session share one reading, also if it fails.
+    pub async fn of(&self, state: &SessionState) -> Result<Known, DbError> {
         let stored = self.stored(state).await?;
         let unstored = self.unstored.lock().get(&state.session_id).cloned();
         Ok(match (stored, unstored) {
@@ -141,7 +147,7 @@ impl KnownSessions {
         })
     }
 
-    async fn stored(&self, state: &SessionState) -> Result<Option<Arc<KnownSession>>, DbError> {
+    async fn stored(&self, state: &SessionState) -> Result<Known, DbError> {
         let key = EntryKey {
             session: fingerprint(&state.session_id),
             epoch: self.revocations.epoch(),
@@ -149,24 +155,60 @@ impl KnownSessions {
                 .generation
                 .max(self.revocations.generation(&state.session_id)),
         };
-        let reading = loop {
-            match self.entries.get_value_or_guard_async(&key).await {
-                Ok(entry) if !entry.is_old() => return Ok(Some(entry.session)),
-                Ok(_) => drop(self.entries.remove_if(&key, Entry::is_old)),
-                Err(reading) => break reading,
+        let old = match self.entries.get(&key) {
+            // A reading would fail, after a wait.
+            Some(entry) if !self.is_old(&entry) || self.revocations.is_late() => {
+                return Ok(Some(entry.session));
             }
+            old => old,
         };
-        let read_at = Instant::now();
-        let state = state.clone();
+        match (self.shared_reading(key, state).await, old) {
+            (Err(_), Some(old)) => Ok(Some(old.session)),
+            (read, _) => read,
+        }
+    }
+
+    fn is_old(&self, entry: &Entry) -> bool {
+        self.clock.elapsed().saturating_sub(entry.read_at) >= LIFETIME
+    }
+
+    async fn shared_reading(&self, key: EntryKey, state: &SessionState) -> Result<Known, DbError> {
+        loop {
+            let (mut progress, leader) = self.readings.join(key);
+            let Some(leader) = leader else {
+                // An error means that the request which was reading has ended.
+                if let Ok(done) = progress.wait_for(Option::is_some).await
+                    && let Some(result) = &*done
+                {
+                    return result.clone().map_err(DbError::Unavailable);
+                }
+                continue;
+            };
+            let result = match self.entries.get(&key) {
+                // Another reading has ended since.
+                Some(entry) if !self.is_old(&entry) => Ok(Some(entry.session)),
+                _ => self.read(key, state.clone()).await,
+            };
+            let shared = result.as_ref().map(Option::clone);
+            leader.complete(Some(shared.map_err(ToString::to_string)));
+            return result;
+        }
+    }
+
+    async fn read(&self, key: EntryKey, state: SessionState) -> Result<Known, DbError> {
+        let read_at = self.clock.elapsed();
         let read = move |conn: &mut Conn| KnownSession::read(conn, &state).map_err(DbError::from);
         let session = self.database.read(read).await?.map(Arc::new);
-        if let Some(session) = &session {
-            // Fails only if the entry was removed meanwhile.
-            let _ = reading.insert(Entry {
-                session: Arc::clone(session),
-                size: session.size(),
-                read_at,
-            });
+        match &session {
+            Some(session) => {
+                let entry = Entry {
+                    session: Arc::clone(session),
+                    size: session.size(),
+                    read_at,
+                };
+                self.entries.insert(key, entry);
+            }
+            None => drop(self.entries.remove(&key)),
         }
         Ok(session)
     }

@@ -159,7 +159,8 @@ impl AppStateBuilder {
             memberships.clone(),
             Arc::clone(&revocations),
         );
-        let known_sessions = KnownSessions::new(database.clone(), Arc::clone(&revocations));
+        let known_sessions =
+            KnownSessions::new(database.clone(), Arc::clone(&revocations), clock.clone());
         let renewal = RenewalService::new(
             &settings,
             database.clone(),

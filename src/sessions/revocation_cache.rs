@@ -21,6 +21,9 @@ const OVERLAP: TimeDelta = TimeDelta::minutes(10);
 /// After this time without a reading, a replica no longer knows which sessions are revoked.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
+/// After this time without a reading the database does not answer: readings begin after a second, and take little time.
+const LATE: Duration = Duration::from_secs(3);
+
 /// What the cache knows about a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevocationStatus {
@@ -87,6 +90,12 @@ impl RevocationCache {
         } else {
             RevocationStatus::Unknown
         }
+    }
+
+    /// Whether the last reading is so old that the database does not answer now.
+    pub fn is_late(&self) -> bool {
+        let read_at = self.contents.read().read_at_instant;
+        read_at.is_none_or(|read_at| read_at.elapsed() > LATE)
     }
 
     /// Adds a session that this replica has revoked, whose cookies would expire at `expires_at`.

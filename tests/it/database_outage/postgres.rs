@@ -1,11 +1,15 @@
 //! A PostgreSQL server that stops and starts again. These tests check something only if
 //! `TEST_DATABASE_URL` names a PostgreSQL database.
 
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
 use reqwest::StatusCode;
 
 use crate::support::app::{TestApp, location};
 use crate::support::database::TestDatabase;
 use crate::support::forwarder::Forwarder;
+use crate::support::readings::becomes_true;
 use crate::support::steps::{
     assert_signs_in, error_page, login_with_next, obtain_callback_url, retry_after, set_cookie,
 };
@@ -100,4 +104,48 @@ async fn a_log_out_during_a_database_outage_is_a_503_and_ends_no_session() {
     let response = ada.post("/auth/logout").await;
     assert!(location(&response).starts_with(&app.emulator.base_url()));
     assert!(!ada.is_signed_in().await);
+}
+
+/// A failed reading takes three seconds, the time-out of the pool.
+#[tokio::test]
+async fn a_proxy_is_answered_as_a_page_is_during_a_database_outage() {
+    let Some((forwarder, app)) = app_that_can_lose_its_database() else {
+        return;
+    };
+    let ada = app.signed_in("ada@example.com").await;
+    assert_eq!(ada.get("/auth/verify").await.status(), StatusCode::OK);
+    app.advance(250);
+    // Renews the session.
+    assert_eq!(ada.get("/account").await.status(), StatusCode::OK);
+    let olive = app.signed_in("olive@example.com").await;
+    app.advance(55);
+    let unread = olive.cookies("/");
+    forwarder.cut();
+    let began = Instant::now();
+    let answers = (0..8).map(async |_| {
+        let visitor = app.visitor();
+        let answer = visitor.get_with_cookies("/auth/verify", &unread).await;
+        answer.status()
+    });
+    let (page, verified, unread) = tokio::join!(
+        ada.get("/account"),
+        ada.get("/auth/verify"),
+        join_all(answers)
+    );
+    assert_eq!(page.status(), StatusCode::OK);
+    assert_eq!(verified.status(), StatusCode::OK);
+    assert_eq!(unread, [StatusCode::SERVICE_UNAVAILABLE; 8]);
+    let elapsed = began.elapsed();
+    assert!(elapsed < Duration::from_secs(9), "{elapsed:?}");
+
+    let is_answered_at_once = async || {
+        let began = Instant::now();
+        assert_eq!(ada.get("/auth/verify").await.status(), StatusCode::OK);
+        began.elapsed() < Duration::from_secs(1)
+    };
+    assert!(becomes_true(is_answered_at_once).await);
+
+    forwarder.restore();
+    assert_eq!(olive.get("/auth/verify").await.status(), StatusCode::OK);
+    assert_eq!(ada.get("/auth/verify").await.status(), StatusCode::OK);
 }
