@@ -141,6 +141,8 @@ pub fn whole_seconds(wait: Duration) -> u64 {
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     set: Option<Arc<AtomicI64>>,
+    /// How far a test has put this clock ahead of the database's.
+    ahead: TimeDelta,
 }
 
 impl Clock {
@@ -153,16 +155,30 @@ impl Clock {
     pub fn standing_at(now: Timestamp) -> Self {
         Self {
             set: Some(Arc::new(AtomicI64::new(now.utc().timestamp_micros()))),
+            ahead: TimeDelta::zero(),
         }
+    }
+
+    /// The same clock on a machine whose clock is wrong by `ahead`, for a test.
+    #[must_use]
+    pub fn wrong_by(&self, ahead: TimeDelta) -> Self {
+        Self {
+            ahead,
+            ..self.clone()
+        }
+    }
+
+    /// What the database's clock shows if a test has set it; `None` means to ask the database.
+    pub fn set_in_database(&self) -> Option<Timestamp> {
+        Timestamp::from_micros(self.set.as_ref()?.load(Ordering::SeqCst))
     }
 
     /// The current time.
     pub fn now(&self) -> Timestamp {
-        match &self.set {
-            Some(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)),
-            None => None,
-        }
-        .unwrap_or_else(|| DateTime::<Utc>::from(std::time::SystemTime::now()).into())
+        let system = || DateTime::<Utc>::from(std::time::SystemTime::now()).into();
+        self.set_in_database()
+            .unwrap_or_else(system)
+            .plus(self.ahead)
     }
 
     /// The time since an arbitrary point in the past. It never decreases, even if an operator sets the

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 pub use after_commit::after_commit;
 pub use backup::{BackupError, Restored, backup, restore};
-pub use conn::{Conn, database_now, on_unique_violation};
+pub use conn::{Conn, database_now, database_time, on_unique_violation};
 pub(crate) use conn::{for_each_row, insert_all, load_unlocked};
 pub use error::DbError;
 pub use migrations::Migrations;

@@ -12,7 +12,7 @@ use super::error::DbError;
 use super::schema::space_probe;
 use super::session_sql::SessionSql;
 use super::transaction_mark::TransactionMark;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::settings::DatabaseUrl;
 
 pub use multi::Conn;
@@ -193,6 +193,15 @@ macro_rules! for_each_row {
     };
 }
 pub(crate) use for_each_row;
+
+/// The present time by the database's clock, or by that of a test. What ends a session or a token for good compares
+/// with it, and so does what is recorded for such a comparison: a replica's own clock may be wrong.
+pub fn database_time(conn: &mut Conn, clock: &Clock) -> QueryResult<Timestamp> {
+    match clock.set_in_database() {
+        Some(now) => Ok(now),
+        None => database_now(conn),
+    }
+}
 
 /// The present time by the database's clock.
 pub fn database_now(conn: &mut Conn) -> QueryResult<Timestamp> {

@@ -14,7 +14,7 @@ use crate::accounts::{AllowedSignInMethods, User};
 use crate::audit::{AuditEvent, FailureCounter, RevocationReason};
 use crate::clock::{Clock, Timestamp};
 use crate::database_epoch::warn_of_unknown;
-use crate::db::{Conn, Database, DbError};
+use crate::db::{Conn, Database, DbError, database_time};
 use crate::ids::SessionId;
 use crate::keys::Keys;
 use crate::sessions::{IdleTimeout, RevocationCache, SessionRow};
@@ -75,7 +75,7 @@ impl RenewalContext {
     }
 
     /// Ends the session of a request that [`find_open`](Self::find_open) did not find: its row is missing, revoked or
-    /// expired, or its account is closed or deleted.
+    /// expired, or its account is closed or deleted. One that has expired by the clock of this machine alone stays open.
     pub(super) async fn end_session(
         &self,
         request: &RenewalRequest,
@@ -85,7 +85,8 @@ impl RenewalContext {
         let (id, device) = (session_id.clone(), request.device.clone());
         let account = AccountReference::Session(id.clone());
         let database = account.queue(&self.database).await?;
-        let row = self
+        let clock = self.clock.clone();
+        let ended = self
             .write_behind
             .write(
                 &database,
@@ -96,9 +97,14 @@ impl RenewalContext {
                     }
                     if found.as_ref().is_some_and(|row| row.revoked_at.is_some()) {
                         // Its `sid` may belong to the session that replaced it.
-                        return Ok(found);
+                        return Ok(Some(found));
                     }
-                    let was_open = found.is_some_and(|row| now < row.expires_at);
+                    let was_open = found.as_ref().is_some_and(|row| now < row.expires_at);
+                    if let Some(row) = found.filter(|_| !was_open)
+                        && database_time(conn, &clock)? < row.expires_at
+                    {
+                        return Ok(None);
+                    }
                     let row = end_session(conn, &id, now)?;
                     if let Some(ended) = row.as_ref().filter(|_| was_open) {
                         let revoked = AuditEvent::SessionRevoked {
@@ -108,10 +114,11 @@ impl RenewalContext {
                         };
                         revoked.record(conn, &device, now)?;
                     }
-                    Ok::<_, DbError>(row)
+                    Ok::<_, DbError>(Some(row))
                 }),
             )
             .await?;
+        let Some(row) = ended else { return Ok(()) };
         let latest_end = now.plus(self.session_age);
         let expires_at = row.map_or(latest_end, |row| row.expires_at);
         self.revocations.add_revoked(session_id, expires_at);

@@ -6,9 +6,9 @@
 use super::context::RenewalContext;
 use crate::audit::{AuditEvent, RevocationReason};
 use crate::clock::Timestamp;
-use crate::db::{Conn, DbError};
+use crate::db::{Conn, DbError, database_time};
 use crate::ids::SessionId;
-use crate::sessions::{SessionRow, WorkosRevocation};
+use crate::sessions::{IdleTimeout, SessionRow, WorkosRevocation};
 use crate::sign_out::end_session;
 use crate::workos::ClientDevice;
 
@@ -24,16 +24,10 @@ impl RenewalContext {
         let Some(timeout) = self.idle_timeout else {
             return Ok(false);
         };
-        if timeout.is_over(row, now) {
-            return self.end_idle(row.clone(), device.clone(), now).await;
-        }
-        if timeout.is_record_due(row, now) {
-            let id = row.id.clone();
-            let record = move |conn: &mut Conn| SessionRow::record_use(conn, &id, now);
-            self.database
-                .queued_by(row.user_id)
-                .write(move |conn| record(conn).map_err(DbError::from))
-                .await?;
+        if timeout.is_over(row, now) || timeout.is_record_due(row, now) {
+            return self
+                .end_or_record(timeout, row.clone(), device.clone())
+                .await;
         }
         Ok(false)
     }
@@ -44,45 +38,61 @@ impl RenewalContext {
         &self,
         id: &SessionId,
         device: ClientDevice,
-        now: Timestamp,
     ) -> Result<Option<SessionRow>, DbError> {
-        let Some(row) = self.find_idle(id, now).await? else {
+        let Some(timeout) = self.idle_timeout else {
+            return Ok(None);
+        };
+        let Some(row) = self.find_idle(timeout, id).await? else {
             return Ok(None);
         };
         if row.revoked_at.is_some() {
             return Ok(Some(row));
         }
-        self.end_idle(row, device, now).await?;
+        self.end_or_record(timeout, row, device).await?;
         // Another request may have used or ended it meanwhile.
-        self.find_idle(id, now).await
+        self.find_idle(timeout, id).await
     }
 
-    /// The session, if it had not been used for too long at `now`, or when it ended.
+    /// The session, if it has not been used for too long, or had not been when it ended.
     async fn find_idle(
         &self,
+        timeout: IdleTimeout,
         id: &SessionId,
-        now: Timestamp,
     ) -> Result<Option<SessionRow>, DbError> {
-        let Some(timeout) = self.idle_timeout else {
-            return Ok(None);
+        let (id, clock) = (id.clone(), self.clock.clone());
+        let find = move |conn: &mut Conn| {
+            let Some(row) = SessionRow::by_id(conn, &id)? else {
+                return Ok(None);
+            };
+            let at = match row.revoked_at {
+                Some(revoked_at) => revoked_at,
+                None => database_time(conn, &clock)?,
+            };
+            Ok::<_, DbError>(Some(row).filter(|row| timeout.is_over(row, at)))
         };
-        let id = id.clone();
-        let find = move |conn: &mut Conn| SessionRow::by_id(conn, &id).map_err(DbError::from);
-        let row = self.database.read(find).await?;
-        Ok(row.filter(|row| timeout.is_over(row, row.revoked_at.unwrap_or(now))))
+        self.database.read(find).await
     }
 
-    async fn end_idle(
+    /// Decides by the database's clock: the one of this machine may be wrong, and what it ended would stay ended.
+    async fn end_or_record(
         &self,
+        timeout: IdleTimeout,
         row: SessionRow,
         device: ClientDevice,
-        now: Timestamp,
     ) -> Result<bool, DbError> {
         let (id, expires_at) = (row.id.clone(), row.expires_at);
+        let clock = self.clock.clone();
         let database = self.database.queued_by(row.user_id);
         let ended = database.write(move |conn| {
-            if !row.revoke_unused(conn, now)? {
+            let now = database_time(conn, &clock)?;
+            if !timeout.is_over(&row, now) {
+                if timeout.is_record_due(&row, now) {
+                    SessionRow::record_use(conn, &row.id, now)?;
+                }
                 return Ok::<_, DbError>(false);
+            }
+            if !row.revoke_unused(conn, now)? {
+                return Ok(false);
             }
             end_session(conn, &row.id, now)?;
             // Otherwise WorkOS would sign the user in again from its own session, without credentials.

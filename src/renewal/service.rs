@@ -196,7 +196,7 @@ impl RenewalService {
         if !timeout.is_some_and(|timeout| timeout.is_check_due(state.checked_at, now)) {
             return Ok(None);
         }
-        let ending = context.end_idle_session(&state.session_id, device, now);
+        let ending = context.end_idle_session(&state.session_id, device);
         ending.await
     }
 

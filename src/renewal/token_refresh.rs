@@ -30,6 +30,7 @@ pub struct TokenRefreshService {
     renewal: RenewalService,
     methods: AllowedSignInMethods,
     workos_users: WorkosUsers,
+    clock: Clock,
 }
 
 /// A request to exchange a refresh token.
@@ -97,7 +98,8 @@ impl TokenRefreshService {
             tokens,
             renewal,
             methods,
-            workos_users: WorkosUsers::new(workos, clock, stale_grace),
+            workos_users: WorkosUsers::new(workos, clock.clone(), stale_grace),
+            clock,
         }
     }
 
@@ -111,6 +113,7 @@ impl TokenRefreshService {
             device: &request.device,
             failures: request.failures,
             now: request.now,
+            clock: &self.clock,
         };
         let confirm = async |subject| self.confirm(&request, subject).await;
         let admit_rotation = |family: &str| {

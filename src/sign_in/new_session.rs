@@ -7,8 +7,8 @@ use secrecy::ExposeSecret;
 use super::account_limits::end_surplus_sessions;
 use crate::accounts::User;
 use crate::audit::{AuditEvent, RevocationReason};
-use crate::clock::Timestamp;
-use crate::db::Conn;
+use crate::clock::{CLOCK_TOLERANCE, Clock, Timestamp};
+use crate::db::{Conn, database_time};
 use crate::ids::{OrganizationId, SessionId, UserId, WorkosSid};
 use crate::keys::Keys;
 use crate::random::{RandomnessError, random_text};
@@ -36,6 +36,8 @@ pub(super) struct SessionDraft {
     pub(super) auth_time: Option<Timestamp>,
     pub(super) expires_at: Timestamp,
     pub(super) device: ClientDevice,
+    /// The clock of `created_at`.
+    pub(super) clock: Clock,
 }
 
 /// The values of a session that WorkOS gives. All are empty in a session that began with a password.
@@ -56,7 +58,7 @@ impl SessionDraft {
     /// A session that begins `now`, without values of WorkOS's.
     pub(super) fn new(
         device: ClientDevice,
-        now: Timestamp,
+        (clock, now): (&Clock, Timestamp),
         lifetime: TimeDelta,
     ) -> Result<Self, RandomnessError> {
         Ok(Self {
@@ -68,6 +70,7 @@ impl SessionDraft {
             auth_time: Some(now),
             expires_at: now.plus(lifetime),
             device,
+            clock: clock.clone(),
         })
     }
 
@@ -128,7 +131,7 @@ impl SessionDraft {
         user: &User,
         previous: Option<&SessionId>,
     ) -> QueryResult<Option<NewSession>> {
-        let device = self.device.clone();
+        let (device, clock) = (self.device.clone(), self.clock.clone());
         let row = self.for_user(user.id);
         if let Some(previous) = previous {
             end_replaced(
@@ -141,6 +144,11 @@ impl SessionDraft {
         }
         if !row.insert(conn)? {
             return Ok(None);
+        }
+        // A replica with the right time would take a session that began by a wrong clock for an unused one.
+        let now = database_time(conn, &clock)?;
+        if (now.utc() - row.created_at.utc()).abs() > CLOCK_TOLERANCE {
+            SessionRow::record_use(conn, &row.id, now)?;
         }
         if let Some(sid) = &row.workos_sid {
             WorkosRevocation::withdraw(conn, sid)?;

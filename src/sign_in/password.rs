@@ -114,7 +114,8 @@ impl SignInService {
     where
         E: From<DbError> + From<diesel::result::Error> + From<TooManySignIns>,
     {
-        let draft = SessionDraft::new(record.device.clone(), record.now, self.session_age);
+        let begins_at = (&self.services.clock, record.now);
+        let draft = SessionDraft::new(record.device.clone(), begins_at, self.session_age);
         let draft = draft.map_err(|error| DbError::Unavailable(error.to_string()))?;
         Ok(move |conn: &mut Conn, user: &User| {
             let row = draft.clone().insert(conn, user, previous.as_ref())?;

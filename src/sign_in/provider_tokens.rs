@@ -275,7 +275,7 @@ impl SignInService {
             Some(_) => LONGEST_IMPERSONATION,
             None => self.longest_token_lifetime,
         };
-        let mut draft = SessionDraft::new(device, now, lifetime)?;
+        let mut draft = SessionDraft::new(device, (&self.services.clock, now), lifetime)?;
         draft.keep_workos_session(&self.services.keys, authentication)?;
         draft.auth_time = auth_time(authentication, now);
         Ok(Some(draft))

@@ -156,7 +156,7 @@ impl SignInService {
         let lifetime = limited_lifetime(&authentication, self.session_age);
         let record = SignInRecord::by_workos(&authentication, &device, now, self.account_rate);
         let asking = device.clone();
-        let mut draft = SessionDraft::new(device, now, lifetime)?;
+        let mut draft = SessionDraft::new(device, (&self.services.clock, now), lifetime)?;
         draft.keep_workos_session(&self.services.keys, &authentication)?;
         let auth_time = auth_time(&authentication, now);
         draft.auth_time = auth_time;

@@ -11,7 +11,7 @@ use super::signing::Tokens;
 use super::successor::{self, OpenedSuccessor};
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
-use crate::db::{Database, DbError};
+use crate::db::{Conn, Database, DbError, database_time};
 
 /// How long a request with a replaced token may have been on its way. From the same client it is no sign of
 /// theft within this time after the replacement: a client that gave up waiting, or a second tab, may have sent
@@ -32,7 +32,14 @@ impl Tokens {
         row: &RefreshTokenRow,
     ) -> Result<TokenPair, RefreshError> {
         let now = request.now;
-        let is_within = |time| row.consumed_at.is_some_and(|at| now <= at.plus(time));
+        // The time of this replica, or of the one that replaced the token, may be wrong.
+        let clock = request.clock.clone();
+        let replayed_at = move |conn: &mut Conn| database_time(conn, &clock).map_err(DbError::from);
+        let replayed_at = database.read(replayed_at).await?;
+        let is_within = |time| {
+            row.consumed_at
+                .is_some_and(|at| replayed_at <= at.plus(time))
+        };
         let successor = open_successor(request, row).filter(|_| is_within(REPLAY_WINDOW));
         let is_same_client = successor
             .as_ref()

@@ -15,8 +15,8 @@ use super::signing::{IssueError, Tokens};
 use super::successor;
 use super::token_record::{ExchangeableToken, RefreshSubject, TokenRecord, current_sid};
 use crate::audit::FailureCounter;
-use crate::clock::Timestamp;
-use crate::db::{Database, DbError};
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Database, DbError, database_time};
 use crate::ids::UserId;
 use crate::workos::ClientDevice;
 
@@ -44,6 +44,8 @@ pub struct TokenRefresh<'a> {
     pub failures: &'a FailureCounter,
     /// The current time.
     pub now: Timestamp,
+    /// The clock of `now`.
+    pub clock: &'a Clock,
 }
 
 impl Tokens {
@@ -115,6 +117,7 @@ impl Tokens {
         let TokenRefresh {
             token, device, now, ..
         } = request;
+        let clock = request.clock.clone();
         let ExchangeableToken {
             user,
             row,
@@ -158,6 +161,7 @@ impl Tokens {
                 if let Some(foreign) = first_use {
                     foreign.insert_if_new(conn)?;
                 }
+                let now = database_time(conn, &clock)?;
                 let consumed = RefreshTokenRow::consume(conn, &jti, &sealed, now)?;
                 if consumed {
                     successor.insert(conn)?;

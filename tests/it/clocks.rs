@@ -1,15 +1,17 @@
 //! The clocks of the replicas and of the database differ, or a clock was wrong for a while.
 
 use chrono::TimeDelta;
+use diesel::prelude::*;
 use reqwest::StatusCode;
 use serde_json::json;
 use vestibule::accounts::{revoke_all_sessions, sessions_ended_since};
-use vestibule::clock::Clock;
+use vestibule::clock::{Clock, Timestamp};
+use vestibule::db::schema::sessions;
 use vestibule::sessions::{LeaseCondition, RevocationCache, RevocationStatus, SessionRow};
 use vestibule::tokens::TokenGrant;
 
 use crate::support::api::PASSWORD;
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, TestAppBuilder};
 use crate::support::log;
 use crate::support::readings::{becomes_true, happens_soon};
 
@@ -150,4 +152,98 @@ async fn an_end_of_all_sessions_in_the_future_prevents_no_sign_in() {
     let ended = |now| app.rows(|conn| sessions_ended_since(conn, user.id, app.now(), now));
     assert!(ended(ahead));
     assert!(!ended(app.now()));
+}
+
+/// An app with the system's clock and an idle time-out, and a replica of it whose clock is wrong.
+fn with_wrong_replica(wrong_by: TimeDelta) -> (TestApp, TestApp) {
+    let start = |builder: TestAppBuilder| {
+        let rotating = builder.setting("ROTATE_REFRESH_TOKENS", "true");
+        rotating.setting("SESSION_IDLE_TIMEOUT", "1800").start()
+    };
+    let app = start(TestApp::builder().system_clock());
+    let wrong = app.replica().clock(app.clock.wrong_by(wrong_by));
+    let wrong = start(wrong);
+    (app, wrong)
+}
+
+/// Whether a page of this app takes the cookies for those of a signed-in user.
+async fn accepts(app: &TestApp, cookies: &str) -> bool {
+    let page = app.visitor().get_with_cookies("/account", cookies).await;
+    page.status() == StatusCode::OK
+}
+
+fn created_before(app: &TestApp, minutes: i64) {
+    let at = app.now().plus(-TimeDelta::minutes(minutes));
+    let change = diesel::update(sessions::table).set(sessions::created_at.eq(at));
+    app.change(|conn| change.execute(conn));
+}
+
+#[tokio::test]
+async fn a_replica_whose_clock_is_ahead_ends_no_session_that_is_in_use() {
+    let (app, ahead) = with_wrong_replica(HOUR);
+    let cookies = app.signed_in(ADA).await.cookies("/");
+    assert!(accepts(&ahead, &cookies).await);
+    let log_in = ahead.visitor();
+    log_in.get_with_cookies("/auth/login", &cookies).await;
+    assert_eq!(app.only_session().revoked_at, None);
+    assert!(accepts(&app, &cookies).await);
+    // One that was not used for so long ends at either.
+    created_before(&app, 31);
+    app.change(|conn| {
+        let unseen = sessions::last_seen_at.eq(None::<Timestamp>);
+        diesel::update(sessions::table).set(unseen).execute(conn)
+    });
+    assert!(!accepts(&ahead, &cookies).await);
+    let ended = app.only_session().revoked_at.unwrap();
+    assert!(!ended.is_from_future(app.now()), "{ended}");
+}
+
+#[tokio::test]
+async fn a_session_that_is_used_at_a_replica_whose_clock_is_behind_is_not_idle() {
+    let (app, behind) = with_wrong_replica(-HOUR);
+    let cookies = app.signed_in(ADA).await.cookies("/");
+    created_before(&app, 20);
+    let before = app.now();
+    assert!(accepts(&behind, &cookies).await);
+    let used_at = app.only_session().last_used_at();
+    assert!(used_at.plus(TimeDelta::seconds(10)) > before, "{used_at}");
+    assert!(accepts(&app, &cookies).await);
+    let cookies = behind.signed_in("olive@example.com").await.cookies("/");
+    assert!(accepts(&behind, &cookies).await);
+    for session in app.sessions() {
+        assert!(session.last_used_at().plus(TimeDelta::seconds(10)) > before);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_expires_within_the_error_of_a_clock_stays_open() {
+    let (app, ahead) = with_wrong_replica(HOUR);
+    let cookies = app.signed_in(ADA).await.cookies("/");
+    let end = app.now().plus(TimeDelta::minutes(20));
+    let change = diesel::update(sessions::table).set(sessions::expires_at.eq(end));
+    app.change(|conn| change.execute(conn));
+    assert!(!accepts(&ahead, &cookies).await);
+    assert_eq!(app.only_session().revoked_at, None);
+    assert!(accepts(&app, &cookies).await);
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_repeated_whatever_clock_a_replica_has() {
+    for wrong_by in [HOUR, -HOUR] {
+        let (app, wrong) = with_wrong_replica(wrong_by);
+        let user = app.add_user(ADA, true);
+        for (first, second) in [(&app, &wrong), (&wrong, &app)] {
+            let issued = app.issue_tokens(&user, TokenGrant::default());
+            let mut pairs = Vec::new();
+            for replica in [first, second] {
+                let visitor = replica.visitor();
+                let answer = visitor
+                    .post_refresh_token("/api/token/refresh", &issued.refresh)
+                    .await;
+                assert_eq!(answer.status, StatusCode::OK, "{wrong_by}: {answer:?}");
+                pairs.push(answer.text("refresh"));
+            }
+            assert_eq!(pairs[0], pairs[1]);
+        }
+    }
 }
