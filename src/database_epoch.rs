@@ -43,6 +43,16 @@ impl DatabaseEpoch {
         database_epoch::table.select(Self::as_select()).first(conn)
     }
 
+    /// Reads the row, and lets nobody else change it until the transaction ends: a change between reading and writing
+    /// would be lost.
+    pub fn read_locked(conn: &mut Conn) -> QueryResult<Self> {
+        // An update locks the row on both databases.
+        diesel::update(database_epoch::table)
+            .set(database_epoch::epoch.eq(database_epoch::epoch))
+            .execute(conn)?;
+        Self::read(conn)
+    }
+
     /// Up to when the data of a restored backup go; `None` if nothing shows that one was restored. `mark`: the
     /// latest heartbeat that is known outside of the database.
     pub fn restored_from(&self, mark: Option<Timestamp>) -> Option<Timestamp> {
@@ -65,7 +75,7 @@ struct Heartbeat {
 /// Writes the heartbeat.
 fn beat(conn: &mut Conn, mark: Option<Timestamp>) -> QueryResult<Heartbeat> {
     let database_now = database_now(conn)?;
-    let row = DatabaseEpoch::read(conn)?;
+    let row = DatabaseEpoch::read_locked(conn)?;
     let restored_from = row.restored_from(mark);
     let at = row.heartbeat_at.max(database_now);
     diesel::update(database_epoch::table)

@@ -98,7 +98,7 @@ pub fn end_what_was_restored(
 
 /// Begins a new epoch, notes that a backup was restored, raises ids, and deletes the pending sign-ins.
 fn begin(conn: &mut Conn, epoch: i64, now: Timestamp) -> Result<(Timestamp, usize), DbError> {
-    let before = DatabaseEpoch::read(conn)?;
+    let before = DatabaseEpoch::read_locked(conn)?;
     let until = before.restore_noticed_at.unwrap_or(before.heartbeat_at);
     diesel::update(database_epoch::table)
         .set((
@@ -134,8 +134,9 @@ fn finish(
         ended_tokens: report.ended_tokens,
     };
     event.record(conn, &ClientDevice::default(), now)?;
+    let before = DatabaseEpoch::read_locked(conn)?;
     let heartbeat = mark.max(Some(database_now(conn)?));
-    let heartbeat = heartbeat.max(Some(DatabaseEpoch::read(conn)?.heartbeat_at));
+    let heartbeat = heartbeat.max(Some(before.heartbeat_at));
     let heartbeat = heartbeat.unwrap_or(Timestamp::FAR_AWAY);
     diesel::update(database_epoch::table)
         .set((

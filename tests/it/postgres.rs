@@ -6,6 +6,7 @@ mod locks;
 mod pooler;
 mod queues;
 mod read_only;
+mod restored;
 mod schemas;
 mod settings;
 
@@ -31,7 +32,7 @@ fn name(url: &str) -> &str {
 }
 
 /// Runs statements in the administrator's database, with `{}` for the test's database.
-fn administer(url: &str, statements: &str) {
+pub(crate) fn administer(url: &str, statements: &str) {
     let admin = std::env::var("TEST_DATABASE_URL").unwrap();
     for statement in statements.split(';') {
         connect(&admin)

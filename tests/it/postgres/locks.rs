@@ -60,7 +60,7 @@ pub(super) struct Waiting {
 }
 
 /// Waits until this many connections of the database wait for a lock.
-async fn wait_for_locks(url: &str, at_least: i64) {
+pub(super) async fn wait_for_locks(url: &str, at_least: i64) {
     let mut conn = connect(url);
     let waiting = becomes_true(|| {
         let query = "SELECT count(*) FROM pg_stat_activity \
