@@ -20,6 +20,10 @@ impl Faults {
     /// The server failed for a reason that Diesel does not tell, such as a full disk, a timeout or a missing table.
     pub(super) const OTHER: Self = Self(8);
 
+    /// In addition to `OTHER`: the server tells no more than a message in its own language, as if a statement has waited
+    /// too long for a lock, for which Diesel has no kind.
+    pub(super) const UNEXPLAINED: Self = Self(16);
+
     /// Whether any of these happened.
     pub(super) fn any_of(self, kinds: Self) -> bool {
         self.0 & kinds.0 != 0
@@ -40,6 +44,9 @@ impl Faults {
             QueryError::DatabaseError(Kind::Unknown, info) if is_deadlock(&**info) => {
                 Self::CONFLICT
             }
+            QueryError::DatabaseError(Kind::Unknown, info) if is_unexplained(&**info) => {
+                Self::OTHER.or(Self::UNEXPLAINED)
+            }
             QueryError::DatabaseError(Kind::Unknown, _) => Self::OTHER,
             _ => Self::default(),
         }
@@ -53,6 +60,11 @@ fn is_deadlock(info: &dyn DatabaseErrorInformation) -> bool {
     ["ShareLock", "ExclusiveLock"]
         .iter()
         .any(|kind| details.contains(kind))
+}
+
+/// PostgreSQL adds details or a hint to most errors that a retry does not help, such as a full disk.
+fn is_unexplained(info: &dyn DatabaseErrorInformation) -> bool {
+    info.details().is_none() && info.hint().is_none()
 }
 
 /// The failures of one connection since they were last taken.

@@ -13,6 +13,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::conn::Conn;
 use super::error::DbError;
+use super::faults::Faults;
 use super::pool::{ConnectionManager, LockWait, PooledConn};
 use crate::settings::DatabaseUrl;
 
@@ -31,6 +32,8 @@ struct KnownMigration {
     name: String,
 }
 
+/// How long a statement of a migration waits for a lock.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a migration that could not lock its tables is tried again.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// The pause after the first try. It doubles after each, and lets other queries of the tables proceed.
@@ -70,10 +73,12 @@ impl Migrations {
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
+            self.conn.forget_faults();
+            let tried = Instant::now();
             let outcome = self.conn.transaction(LockWait::Short, apply_next);
             match outcome {
                 Err(DbError::Migration(problem))
-                    if is_lock_timeout(&problem) && began.elapsed() < LONGEST_WAIT =>
+                    if self.may_be_locked(tried) && began.elapsed() < LONGEST_WAIT =>
                 {
                     let others =
                         PooledConn::read(&mut self.conn, LockWait::Short, open_transactions);
@@ -88,6 +93,15 @@ impl Migrations {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// Whether the migration that was tried at this time may have failed because of other transactions. Diesel has no
+    /// kind for a statement that has waited too long for a lock, and its message is in the server's language.
+    fn may_be_locked(&self, tried: Instant) -> bool {
+        let faults = self.conn.faults();
+        let has_waited = tried.elapsed() >= LOCK_TIMEOUT && faults.any_of(Faults::UNEXPLAINED);
+        let has_other_locks = !matches!(**self.conn, Conn::Sqlite(_));
+        has_other_locks && (has_waited || faults.any_of(Faults::CONFLICT))
     }
 }
 
@@ -127,11 +141,6 @@ pub(super) fn state(conn: &mut Conn) -> Result<MigrationState, DbError> {
         unknown: missing(&applied, &known),
         applied: applied.len(),
     })
-}
-
-/// Whether PostgreSQL ended a statement because it waited too long for a lock. Diesel has no error kind for it.
-fn is_lock_timeout(message: &str) -> bool {
-    message.contains("lock timeout")
 }
 
 /// Descriptions of the transactions of other connections that have been open for a second, the oldest first.
@@ -180,10 +189,11 @@ fn lock(conn: &mut Conn) -> Result<(), DbError> {
             use diesel::connection::SimpleConnection;
 
             // The number is arbitrary, but the same in every version of vestibule.
-            conn.batch_execute(
+            let lock_timeout = LOCK_TIMEOUT.as_millis();
+            conn.batch_execute(&format!(
                 "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
-                 SELECT pg_advisory_xact_lock(7817216943); SET LOCAL lock_timeout = '1s'",
-            )?;
+                 SELECT pg_advisory_xact_lock(7817216943); SET LOCAL lock_timeout = {lock_timeout}",
+            ))?;
         }
     }
     Ok(())

@@ -151,6 +151,11 @@ impl PooledConn {
         self.record.get()
     }
 
+    /// Forgets what went wrong so far.
+    pub(super) fn forget_faults(&self) {
+        self.record.keep_only(Faults::default());
+    }
+
     /// Whether the connection has ended, and was opened before `time`: another one may work.
     pub(super) fn had_ended(&self, time: Instant) -> bool {
         self.faults().any_of(Faults::CLOSED) && self.opened_at < time

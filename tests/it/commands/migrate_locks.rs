@@ -1,10 +1,12 @@
-//! `vestibule migrate` on PostgreSQL while a transaction has one of its tables open: other queries go on.
+//! `vestibule migrate` on PostgreSQL while a transaction has one of its tables open: other queries go on. It waits for a
+//! second, and then for as long again before it tries again.
 
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 
+use crate::postgres::administer;
 use crate::support::database::TestDatabase;
 use crate::support::django::execute;
 use crate::support::program::Program;
@@ -16,10 +18,22 @@ const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
 #[test]
 fn a_migration_that_waits_for_a_reader_stops_no_other_query() {
+    assert_migration_waits("C");
+}
+
+/// The server of script/test speaks German in the locale C.UTF-8, if its messages are installed.
+#[test]
+fn a_migration_waits_for_a_reader_whatever_the_language_of_the_server() {
+    assert_migration_waits("C.UTF-8");
+}
+
+fn assert_migration_waits(messages: &str) {
     if !TestDatabase::is_postgres_run() {
         return;
     }
     let database = TestDatabase::migrated();
+    let language = format!("ALTER DATABASE {{}} SET lc_messages = '{messages}'");
+    administer(database.url(), &language);
     execute(
         database.url(),
         "ALTER TABLE users DROP COLUMN sessions_ended_at; \
