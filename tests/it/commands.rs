@@ -12,3 +12,4 @@ mod migrate;
 mod migrate_locks;
 mod runserver;
 mod stopping;
+mod systemd;
