@@ -148,6 +148,12 @@ pub fn database(settings: &Settings, verbose: bool) -> Vec<CheckMessage> {
             let message = format!("the database file {} does not exist", file.display());
             vec![not_migrated(message)]
         }
+        error @ DbError::Lost { .. } => vec![CheckMessage::new(
+            "database.E003",
+            CheckLevel::Error,
+            sentence(error),
+            "See docs/operations.md, \"Backups\".",
+        )],
         error => vec![unusable_database(&settings.database.url, &error)],
     }));
     messages

@@ -78,7 +78,7 @@ impl Database {
         Self::with_mode(settings, OpenMode::Existing)
     }
 
-    /// Opens the database; creates the SQLite file if it is missing.
+    /// Opens the database; creates the SQLite file if there never was one.
     pub fn open_or_create(settings: &DatabaseSettings) -> Result<Self, DbError> {
         Self::with_mode(settings, OpenMode::Create)
     }
@@ -89,7 +89,7 @@ impl Database {
     }
 
     fn with_mode(settings: &DatabaseSettings, mode: OpenMode) -> Result<Self, DbError> {
-        let (sql, file) = sqlite_file::open(&settings.url, mode)?;
+        let (sql, file) = sqlite_file::open(settings, mode)?;
         let url = &match &file {
             Some(file) => DatabaseUrl::Sqlite(file.path().to_owned()),
             None => settings.url.clone(),

@@ -131,7 +131,7 @@ impl Application {
     /// requests, and returns.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (handle, state) = (self.server.handle(), self.state);
-        let mark = RestoreMark::open(state.settings.restore_mark_file.as_deref());
+        let mark = RestoreMark::open(state.settings.database.restore_mark_file.as_deref());
         let (socket, connections) = (self.socket, Arc::clone(&self.connections));
         let grace = state.settings.shutdown_grace;
         let stop = async {

@@ -50,8 +50,7 @@ pub use oidc::{OidcSettings, ProviderLinking, ProviderSettings, parse_issuer, pr
 pub use passwords::{argon2_max_memory, password_blocklist_file};
 use passwords::{argon2_memory, blocklist_file};
 use reader::Reader;
-use restore_mark::mark_file;
-pub use restore_mark::restore_mark_file;
+use restore_mark::restore_mark_file;
 pub use retention::RetentionSettings;
 pub use source::Source;
 pub use superuser::SuperuserSettings;
@@ -90,9 +89,6 @@ pub struct Settings {
     pub secret_key_fallbacks: Vec<SecretString>,
     /// The database of the user table.
     pub database: DatabaseSettings,
-    /// The file by which a restored database is recognized, in systemd's `STATE_DIRECTORY` or beside the SQLite
-    /// file. `None` for PostgreSQL without `STATE_DIRECTORY`.
-    pub restore_mark_file: Option<PathBuf>,
     /// The address to listen on.
     pub bind: SocketAddr,
     /// The origin that browsers see.
@@ -172,6 +168,9 @@ pub struct DatabaseSettings {
     pub url: DatabaseUrl,
     /// The number of PostgreSQL connections.
     pub pool_size: u32,
+    /// The file by which a restored or missing database is recognized, in systemd's `STATE_DIRECTORY` or beside the
+    /// SQLite file. `None` for PostgreSQL without `STATE_DIRECTORY`.
+    pub restore_mark_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -240,7 +239,6 @@ impl Settings {
             forward_auth: ForwardAuthSettings::read(reader),
             secret_key,
             secret_key_fallbacks: fallbacks,
-            restore_mark_file: mark_file(reader, &database.url),
             database,
             bind,
             public_url_is_default: !reader.is_set("PUBLIC_URL"),
@@ -314,7 +312,7 @@ impl Settings {
 }
 
 impl DatabaseSettings {
-    /// Reads `DATABASE_URL` and `DATABASE_POOL_SIZE` alone: `migrate` needs no API key.
+    /// Reads `DATABASE_URL`, `DATABASE_POOL_SIZE` and `STATE_DIRECTORY` alone: `migrate` needs no API key.
     pub fn from_source(source: &Source) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(source);
         let settings = Self::read(&mut reader);
@@ -322,9 +320,11 @@ impl DatabaseSettings {
     }
 
     fn read(reader: &mut Reader<'_>) -> Self {
+        let url = reader.database_url("DATABASE_URL", "sqlite:vestibule.sqlite3");
         Self {
-            url: reader.database_url("DATABASE_URL", "sqlite:vestibule.sqlite3"),
             pool_size: reader.number("DATABASE_POOL_SIZE", &10, 1..=1000),
+            restore_mark_file: restore_mark_file(reader, &url),
+            url,
         }
     }
 }

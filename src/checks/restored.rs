@@ -10,7 +10,7 @@ use crate::settings::Settings;
 
 /// The findings about the state of a migrated database.
 pub fn restored(settings: &Settings, database: &Database) -> Result<Vec<CheckMessage>, DbError> {
-    let file = settings.restore_mark_file.as_deref();
+    let file = settings.database.restore_mark_file.as_deref();
     // Before the row: another server that starts at this moment may write the first heartbeat after a long time.
     let mark = RestoreMark::open(file).latest();
     let (began, now) = (Instant::now(), Clock::system().now());

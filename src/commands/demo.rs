@@ -17,7 +17,7 @@ use crate::ids::UserId;
 use crate::links::login_with_url;
 use crate::logging;
 use crate::random::random_text;
-use crate::settings::{LogFormat, LogSettings, Settings, Source};
+use crate::settings::{DatabaseSettings, LogFormat, LogSettings, Settings, Source};
 
 /// A database of its own, so that a demo never changes a real user table.
 const DATABASE: &str = "sqlite:vestibule-demo.sqlite3";
@@ -49,7 +49,11 @@ pub(super) fn run(
     config.bind = emulator_bind.unwrap_or(config.bind);
     let emulator = start_emulator(config, "--emulator-bind")?;
     let settings = settings(address, &emulator)?;
-    let database = Database::open_or_create(&settings.database)?;
+    // Whoever deletes the file wants to start afresh.
+    let database = Database::open_or_create(&DatabaseSettings {
+        restore_mark_file: None,
+        ..settings.database.clone()
+    })?;
     let mut migrations = database.migrations()?;
     while migrations.apply_next()?.is_some() {}
     drop(migrations);

@@ -7,14 +7,12 @@ use super::source::load_source;
 use crate::clock::Clock;
 use crate::database_epoch::RestoreMark;
 use crate::restore::end_what_was_restored;
-use crate::settings::{DatabaseSettings, restore_mark_file};
+use crate::settings::DatabaseSettings;
 
 pub(super) fn run() -> Result<(), CommandError> {
-    let source = load_source()?;
-    let settings = DatabaseSettings::from_source(&source)?;
+    let settings = DatabaseSettings::from_source(&load_source()?)?;
     let database = open_migrated(&settings)?;
-    let file = restore_mark_file(&source, &settings.url);
-    let mut mark = RestoreMark::open(file.as_deref());
+    let mut mark = RestoreMark::open(settings.restore_mark_file.as_deref());
     let report = end_what_was_restored(&database, &mut mark, Clock::system().now())?;
     database.close()?;
     print_line(format_args!(

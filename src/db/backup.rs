@@ -15,9 +15,9 @@ use tempfile::NamedTempFile;
 
 use super::conn::{Conn, connect_with};
 use super::error::DbError;
-use super::integrity::{Depth, check_file};
+use super::integrity::{Depth, check_file, open_for_reading};
 use super::migrations;
-use super::sqlite_file::{FileId, resolve};
+use super::sqlite_file::{FileId, PREVIOUS, refuse_if_lost, resolve};
 use super::wal::{self, beside};
 use crate::clock::Timestamp;
 use crate::settings::{DatabaseSettings, DatabaseUrl};
@@ -81,6 +81,7 @@ pub fn backup(settings: &DatabaseSettings, target: &Path) -> Result<u64, BackupE
     if target.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(target.to_owned()));
     }
+    refuse_if_lost(&path, settings.restore_mark_file.as_deref())?;
     wal::check(&path)?;
     let copy = copy(&path, parent(target))?;
     check_file(copy.path(), Depth::Content)?;
@@ -165,7 +166,7 @@ fn copy(path: &Path, folder: &Path) -> Result<NamedTempFile, BackupError> {
         .suffix(".partial")
         .tempfile_in(folder)
         .map_err(|error| file_error(folder, error))?;
-    let mut conn = connect_with(path, "mode=ro").map_err(|error| {
+    let mut conn = open_for_reading(path).map_err(|error| {
         let path = path.display();
         DbError::Unavailable(format!("{path}: {error}"))
     })?;
@@ -184,7 +185,8 @@ fn copy(path: &Path, folder: &Path) -> Result<NamedTempFile, BackupError> {
 }
 
 /// Notes in a copy that a backup was restored: a server does not start with it before `vestibule restored` has ended
-/// what must not come back. This command runs it, but may be killed before, or may have to wait for a migration.
+/// what must not come back. This command runs it, but may be killed before, or may have to wait for a migration. Also
+/// switches the copy to a `-wal` file, without leaving one.
 fn note_restore(copy: &NamedTempFile) -> Result<(), BackupError> {
     let mut conn = open_copy(copy.path()).map_err(DbError::from)?;
     let has_row =
@@ -197,6 +199,10 @@ fn note_restore(copy: &NamedTempFile) -> Result<(), BackupError> {
         )
         .map_err(DbError::from)?;
     }
+    // Otherwise the first process that opens the file has to change it for that, with a journal.
+    conn.batch_execute("PRAGMA journal_mode = WAL")
+        .map_err(DbError::from)?;
+    drop(conn);
     let synced = copy.as_file().sync_all();
     synced.map_err(|error| file_error(copy.path(), error))
 }
@@ -224,7 +230,7 @@ fn number_anew(copy: &Path) -> QueryResult<()> {
 
 /// The number of migrations that a backup lacks. Fails if it has others than this version.
 fn pending_migrations(source: &Path) -> Result<usize, BackupError> {
-    let conn = connect_with(source, "mode=ro");
+    let conn = open_for_reading(source);
     let conn = conn.map_err(|error| DbError::Unavailable(error.to_string()))?;
     let state = migrations::state(&mut Conn::Sqlite(conn))?;
     if state.applied == 0 {
@@ -279,7 +285,7 @@ impl Moved {
         let stamp = now.utc().format("%Y%m%dT%H%M%S%.6fZ");
         let mut moved = Self {
             path: path.to_owned(),
-            kept: beside(path, &format!(".before-restore-{stamp}")),
+            kept: beside(path, &format!("{PREVIOUS}{stamp}")),
             suffixes: Vec::new(),
         };
         for suffix in [&[""], &LOGS[..]].concat() {

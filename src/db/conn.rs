@@ -96,7 +96,8 @@ pub(super) fn check_usable(conn: &mut Conn, mode: OpenMode) -> QueryResult<()> {
 }
 
 /// Called before a transaction is committed. Writes its [mark](TransactionMark) into the header of SQLite's file, so
-/// that every state of the database has its own, which shows whether a `-wal` file belongs to a file.
+/// that every state of the database has its own, which shows whether a `-wal` file belongs to a file. Nothing else may
+/// write a new mark: the log of a transaction with two would not be known as that of its file.
 /// `changes` is the number of rows that the connection had changed before: a transaction that changes no row
 /// does not write.
 pub(super) fn before_commit(conn: &mut Conn, changes: &mut i64) -> QueryResult<()> {
@@ -113,11 +114,11 @@ pub(super) fn before_commit(conn: &mut Conn, changes: &mut i64) -> QueryResult<(
     Ok(())
 }
 
-/// Fails if the database cannot be written to. On SQLite a transaction's mark is written to the file:
-/// `BEGIN IMMEDIATE` alone succeeds on a read-only file, and a full disk shows only when a page is committed.
+/// Fails if the database cannot be written to. On SQLite the header of the file is written: `BEGIN IMMEDIATE` alone
+/// succeeds on a read-only file, and a full disk shows only when a page is committed.
 pub(super) fn probe_write(conn: &mut Conn) -> Result<(), DbError> {
     match conn {
-        Conn::Sqlite(conn) => Ok(TransactionMark::write(conn)?),
+        Conn::Sqlite(conn) => Ok(TransactionMark::write_again(conn)?),
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => Ok(postgres::probe_write(conn)?),
     }

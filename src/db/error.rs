@@ -14,6 +14,17 @@ pub enum DbError {
     /// The SQLite file does not exist.
     #[error("the database file {} does not exist; create it with `vestibule migrate`", .0.display())]
     Missing(PathBuf),
+    /// The SQLite file does not exist or is empty, and another file shows that there was a database.
+    #[error(
+        "the database file {} is missing, although there was one, as {} shows; put the file with its -wal back into its place (`vestibule restore` moves them to names with `.before-restore-`), mount its volume, or restore a backup with `vestibule restore FILE`; only to begin with an empty database, move {} away",
+        .file.display(), .trace.display(), .trace.display()
+    )]
+    Lost {
+        /// Where the database should be.
+        file: PathBuf,
+        /// The file that shows it.
+        trace: PathBuf,
+    },
     /// The SQLite file is damaged, or other files beside it would damage it. It has not been changed.
     #[error("{0}")]
     Damaged(String),
@@ -61,7 +72,8 @@ impl From<QueryError> for DbError {
 }
 
 /// Whether the message is about the statement itself: wrong SQL, or tables that the migrations did not
-/// create. A retry does not help. Diesel has no more precise error kind for this.
+/// create. A retry does not help. Diesel has no more precise error kind for this. A position in the statement is no sign:
+/// PostgreSQL tells it of a table that is locked too.
 fn is_program_error(message: &str) -> bool {
     const MESSAGE_PARTS: [&str; 5] = [
         "no such ",

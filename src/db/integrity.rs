@@ -12,6 +12,7 @@ use diesel::sql_query;
 
 use super::conn::connect_with;
 use super::error::DbError;
+use super::wal::beside;
 
 /// How long a server or a command waits for the check.
 pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(10);
@@ -81,8 +82,16 @@ struct Finding {
     text: String,
 }
 
-/// Fails with the first problem that SQLite finds in the file. The connection is read-only: closing another one
-/// would apply a `-wal` file to the database, even to one that it does not belong to.
+/// Opens a file for reading. The connection is read-only, because closing another one would apply a `-wal` file to the
+/// database, even to one that it does not belong to. If a process was killed while it wrote with a rollback journal, SQLite
+/// must undo its changes before it can read, and needs the right to write.
+pub(super) fn open_for_reading(path: &Path) -> ConnectionResult<SqliteConnection> {
+    let is_interrupted = beside(path, "-journal").exists();
+    let mode = if is_interrupted { "mode=rw" } else { "mode=ro" };
+    connect_with(path, mode)
+}
+
+/// Fails with the first problem that SQLite finds in the file.
 pub(super) fn check_file(path: &Path, depth: Depth) -> Result<(), DbError> {
     let check = match depth {
         Depth::Structure => "SELECT quick_check AS finding FROM pragma_quick_check LIMIT 1",
@@ -96,7 +105,7 @@ pub(super) fn check_file(path: &Path, depth: Depth) -> Result<(), DbError> {
         ))
     };
     // Without the right to read the file, or descriptors, it cannot be opened, which is no damage.
-    let mut conn = connect_with(path, "mode=ro").map_err(|error| match error.to_string() {
+    let mut conn = open_for_reading(path).map_err(|error| match error.to_string() {
         text if is_damage(&text) => damaged(&text),
         text => DbError::Unavailable(format!("{}: {text}", path.display())),
     })?;

@@ -12,8 +12,10 @@ use super::error::DbError;
 use super::integrity::{self, Fault};
 use super::session_sql::SessionSql;
 use super::wal::{self, beside};
-use crate::settings::DatabaseUrl;
+use crate::settings::{DatabaseSettings, DatabaseUrl};
 
+/// In the name of a file that `vestibule restore` has moved away.
+pub(super) const PREVIOUS: &str = ".before-restore-";
 /// As many symbolic links in a row as SQLite follows.
 const MOST_LINKS: usize = 100;
 
@@ -35,17 +37,18 @@ pub(super) struct FileId {
 }
 
 /// Opens a first connection, which shows whether the database can be used, and closes it. Refuses SQLite's file if
-/// the `-wal` file beside it belongs to another one, and for writing if the file is damaged. Neither is changed
-/// then.
+/// it is missing and there was one, if the `-wal` file beside it belongs to another one, and for writing if the file is
+/// damaged. Nothing is changed then.
 pub(super) fn open(
-    url: &DatabaseUrl,
+    settings: &DatabaseSettings,
     mode: OpenMode,
 ) -> Result<(Arc<SessionSql>, Option<Arc<SqliteFile>>), DbError> {
-    let DatabaseUrl::Sqlite(name) = url else {
-        return Ok((Arc::new(conn::session_sql(url, mode)?), None));
+    let DatabaseUrl::Sqlite(name) = &settings.url else {
+        return Ok((Arc::new(conn::session_sql(&settings.url, mode)?), None));
     };
     let path = resolve(name);
     let fault = Fault::default();
+    refuse_if_lost(&path, settings.restore_mark_file.as_deref())?;
     wal::check(&path)?;
     if mode != OpenMode::ReadOnly {
         integrity::check(&path, integrity::LONGEST_DELAY, &fault)?;
@@ -75,6 +78,58 @@ pub(super) fn resolve(path: &Path) -> PathBuf {
         path.push(target);
     }
     path
+}
+
+/// Fails if the file is missing or empty, and there are traces of a database: an empty one would take its place, and
+/// SQLite would delete its log. `mark`: a file that is written while servers run.
+pub(super) fn refuse_if_lost(path: &Path, mark: Option<&Path>) -> Result<(), DbError> {
+    if !is_missing(path) {
+        return Ok(());
+    }
+    match trace(path, mark) {
+        // It is asked again, because another process may have created the database meanwhile.
+        Some(trace) if is_missing(path) => Err(DbError::Lost {
+            file: path.to_owned(),
+            trace,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn is_missing(path: &Path) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    match path.metadata() {
+        Ok(file) => file.len() == 0,
+        Err(error) => matches!(error.kind(), NotFound | NotADirectory),
+    }
+}
+
+/// A file that shows that there was a database.
+fn trace(path: &Path, mark: Option<&Path>) -> Option<PathBuf> {
+    let has_content = |file: &Path| file.metadata().is_ok_and(|file| file.len() > 0);
+    let mut traces = previous_files(path);
+    traces.push(beside(path, "-wal"));
+    // An empty file may have a journal because its creation was interrupted.
+    if !path.exists() {
+        traces.push(beside(path, "-journal"));
+    }
+    traces.extend(mark.map(Path::to_owned));
+    traces.into_iter().find(|file| has_content(file))
+}
+
+/// The files that `vestibule restore` has moved away, the last one first.
+fn previous_files(path: &Path) -> Vec<PathBuf> {
+    let prefix = beside(path, PREVIOUS);
+    let prefix = prefix.file_name().unwrap_or_default().as_encoded_bytes();
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let Ok(entries) = fs::read_dir(folder.unwrap_or(Path::new("."))) else {
+        return Vec::new();
+    };
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let names = names.filter(|name| name.as_encoded_bytes().starts_with(prefix));
+    let mut files: Vec<_> = names.map(|name| path.with_file_name(name)).collect();
+    files.sort_by(|one, other| other.cmp(one));
+    files
 }
 
 impl SqliteFile {

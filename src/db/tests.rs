@@ -6,11 +6,19 @@ use super::schema::users;
 use super::*;
 use crate::clock::Clock;
 
+pub(in crate::db) fn settings(url: DatabaseUrl) -> DatabaseSettings {
+    DatabaseSettings {
+        url,
+        pool_size: 1,
+        restore_mark_file: None,
+    }
+}
+
 /// A new, migrated SQLite database for a test, and the folder that contains it.
 pub(crate) fn database() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::Sqlite(folder.path().join("test.sqlite3"));
-    let database = Database::open_or_create(&DatabaseSettings { url, pool_size: 1 }).unwrap();
+    let database = Database::open_or_create(&settings(url)).unwrap();
     let mut migrations = database.migrations().unwrap();
     while migrations.apply_next().unwrap().is_some() {}
     (folder, database)
@@ -29,7 +37,7 @@ pub(crate) fn write_once<T>(
     written.unwrap()
 }
 
-fn insert(conn: &mut Conn, email: &str) -> QueryResult<usize> {
+pub(in crate::db) fn insert(conn: &mut Conn, email: &str) -> QueryResult<usize> {
     diesel::insert_into(users::table)
         .values((
             users::email.eq(email),
@@ -40,7 +48,7 @@ fn insert(conn: &mut Conn, email: &str) -> QueryResult<usize> {
         .execute(conn)
 }
 
-fn count(database: &Database) -> i64 {
+pub(in crate::db) fn count(database: &Database) -> i64 {
     database
         .read_blocking(|conn| Ok::<_, DbError>(users::table.count().get_result(conn)?))
         .unwrap()
@@ -50,7 +58,7 @@ fn count(database: &Database) -> i64 {
 fn migrations_are_pending_until_they_are_applied() {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::Sqlite(folder.path().join("test.sqlite3"));
-    let settings = DatabaseSettings { url, pool_size: 1 };
+    let settings = settings(url);
     let database = Database::open_or_create(&settings).unwrap();
     let mut migrations = database.migrations().unwrap();
     let pending = migrations.pending().unwrap();
@@ -82,10 +90,7 @@ fn both_databases_have_the_same_migrations() {
 fn a_missing_file_is_an_error_and_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("absent.sqlite3");
-    let settings = DatabaseSettings {
-        url: DatabaseUrl::Sqlite(path.clone()),
-        pool_size: 1,
-    };
+    let settings = settings(DatabaseUrl::Sqlite(path.clone()));
     let error = Database::open(&settings).err().unwrap();
     assert!(matches!(error, DbError::Missing(_)), "{error}");
     assert!(error.to_string().contains("vestibule migrate"));
@@ -188,7 +193,7 @@ fn damage_that_is_found_late_ends_the_use_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("damaged.sqlite3");
     let url = DatabaseUrl::Sqlite(path.clone());
-    let settings = DatabaseSettings { url, pool_size: 1 };
+    let settings = settings(url);
     let database = Database::open_or_create(&settings).unwrap();
     let file = database.file.clone().unwrap();
     database.check_writable().unwrap();

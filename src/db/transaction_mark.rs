@@ -22,15 +22,24 @@ pub(super) struct TransactionMark {
 }
 
 impl TransactionMark {
-    /// Marks a transaction, before it is committed.
+    /// Marks a transaction, before it is committed. Called once in a transaction.
     pub(super) fn write(conn: &mut SqliteConnection) -> QueryResult<()> {
-        let last =
-            "SELECT user_version, application_id FROM pragma_user_version, pragma_application_id";
-        let last: Self = diesel::sql_query(last).get_result(conn)?;
-        let Self { count, link } = last.next()?;
+        let Self { count, link } = Self::read(conn)?.next()?;
         conn.batch_execute(&format!(
             "PRAGMA user_version = {count}; PRAGMA application_id = {link}"
         ))
+    }
+
+    /// Writes the page with the mark, and leaves the mark as it is.
+    pub(super) fn write_again(conn: &mut SqliteConnection) -> QueryResult<()> {
+        let Self { count, .. } = Self::read(conn)?;
+        conn.batch_execute(&format!("PRAGMA user_version = {count}"))
+    }
+
+    fn read(conn: &mut SqliteConnection) -> QueryResult<Self> {
+        let mark =
+            "SELECT user_version, application_id FROM pragma_user_version, pragma_application_id";
+        diesel::sql_query(mark).get_result(conn)
     }
 
     fn next(self) -> QueryResult<Self> {
@@ -53,6 +62,14 @@ impl TransactionMark {
             1 => link == before || link >> 16 == before & 0xffff,
             _ => false,
         }
+    }
+
+    /// Whether one transaction with two marks may have led from `base` to this one. The number that connects the first
+    /// of them to `base` is not left.
+    pub(super) fn may_follow_twice(self, base: Self) -> bool {
+        const RANDOM_BITS: u32 = 0x8000_8000;
+        self.count.wrapping_sub(base.count) == 2
+            && self.link.cast_unsigned() & RANDOM_BITS == RANDOM_BITS
     }
 }
 

@@ -3,8 +3,9 @@
 //!
 //! The two are compared by the header of the database, its page 1, where each transaction of this application
 //! leaves a [mark](TransactionMark). The file beside a log has the mark before the log's first transaction, or, if
-//! SQLite has written a part of the log into it, that of one of them. A log that only has transactions of other programs, which do not count, is compared by the number of pages;
-//! [`check`](super::integrity::check) then finds most of what is wrong.
+//! SQLite has written a part of the log into it, that of one of them. A log that only has transactions of other
+//! programs, which do not count, is compared by the number of pages; [`check`](super::integrity::check) then finds most
+//! of what is wrong.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Nullable};
 
 use super::conn::connect_with;
 use super::error::DbError;
@@ -21,12 +22,15 @@ use super::transaction_mark::TransactionMark;
 
 /// Another process may change the files while they are compared. They are then compared again.
 const TRIES: usize = 5;
-/// A transaction increments the schema's version once for each statement that changes the schema.
-const MOST_CHANGES_OF_ONE_TRANSACTION: i64 = 32;
+/// A transaction increments the schema's version once for each statement that changes the schema. Another program may
+/// create all its tables in one transaction.
+const MOST_CHANGES_OF_ONE_TRANSACTION: i64 = 1_000;
 /// The first field, without its last bit, which tells the byte order of the checksums.
 const MAGIC: u32 = 0x377f_0682;
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
+/// Where each page of a table has the number of its rows.
+const ROWS: usize = 3;
 /// Where page 1 has the version of the schema.
 const SCHEMA_VERSION: usize = 40;
 /// Where page 1 has what `PRAGMA user_version` and `PRAGMA application_id` return.
@@ -49,6 +53,9 @@ struct Header {
     state: State,
     #[diesel(sql_type = BigInt)]
     page_count: i64,
+    /// The first page of the table `space_probe`.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    probe_page: Option<i64>,
 }
 
 /// What is compared, of the committed transactions in a `-wal` file.
@@ -57,6 +64,8 @@ struct WalContent {
     page_size: u64,
     /// The state in each copy of page 1.
     states: Vec<State>,
+    /// The pages of the first transaction, and the number of rows that each has if it is one of a table.
+    first_transaction: Vec<(u32, u32)>,
     /// The number of pages after the first transaction.
     pages: Option<i64>,
 }
@@ -79,7 +88,7 @@ pub(super) fn check(path: &Path) -> Result<(), DbError> {
         if header(path) == Some(before) {
             let (path, wal) = (path.display(), wal.display());
             return Err(DbError::Damaged(format!(
-                "{wal} belongs to another database than {path}, and opening both would destroy {path}; if {path} is a complete backup, move {wal} away, or restore a backup with `vestibule restore FILE`"
+                "{wal} belongs to another database than {path}, and opening both would destroy {path}; copy both first, because changes that were answered may be in {wal} alone; then put back the file that was beside {wal}, or restore a backup with `vestibule restore FILE`, which keeps both; move {wal} away only if you have put a complete backup into its place"
             )));
         }
     }
@@ -102,7 +111,8 @@ fn header(path: &Path) -> Option<(Header, u64)> {
     // SQLite ignores the `-wal` file of a file that it takes for immutable.
     let mut conn = connect_with(path, "immutable=1").ok()?;
     let header = sql_query(
-        "SELECT * FROM pragma_user_version, pragma_application_id, pragma_schema_version, pragma_page_count",
+        "SELECT *, (SELECT rootpage FROM sqlite_master WHERE name = 'space_probe') AS probe_page \
+         FROM pragma_user_version, pragma_application_id, pragma_schema_version, pragma_page_count",
     );
     Some((header.get_result(&mut conn).ok()?, file_bytes))
 }
@@ -158,8 +168,13 @@ impl WalContent {
             if frame[8..16] != salts || !sums.equal(&frame[16..FRAME_HEADER]) {
                 break;
             }
-            if number(&frame, 0) == 1 {
-                uncommitted.push(State::of_page(&frame[FRAME_HEADER..]));
+            let (page_number, page) = (number(&frame, 0), &frame[FRAME_HEADER..]);
+            if page_number == 1 {
+                uncommitted.push(State::of_page(page));
+            }
+            if content.pages.is_none() {
+                let rows = number(page, ROWS) >> 16;
+                content.first_transaction.push((page_number, rows));
             }
             // The last frame of a transaction has the number of pages after it.
             let pages = number(&frame, 4);
@@ -180,11 +195,25 @@ impl WalContent {
     /// into the database already.
     fn fits(&self, (header, file_bytes): &(Header, u64)) -> bool {
         match self.states.first() {
-            Some(first) => self.states.contains(&header.state) || first.may_follow(header.state),
+            Some(first) => {
+                self.states.contains(&header.state)
+                    || first.may_follow(header.state)
+                    || self.begins_with_double_mark(*first, header)
+            }
             None => self.pages.is_none_or(|pages| {
                 pages == header.page_count || pages as u64 * self.page_size == *file_bytes
             }),
         }
+    }
+
+    /// Whether the first transaction is a probe for space of an earlier version, which marked it twice, and follows the
+    /// database with this header. No other transaction leaves one row in the table `space_probe`.
+    fn begins_with_double_mark(&self, first: State, header: &Header) -> bool {
+        let one_row = header.probe_page.map(|page| (page, 1));
+        let mut pages = self.first_transaction.iter();
+        first.schema_version == header.state.schema_version
+            && first.mark.may_follow_twice(header.state.mark)
+            && pages.any(|&(page, rows)| one_row == Some((page.into(), rows)))
     }
 }
 
@@ -232,3 +261,6 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     PathBuf::from(name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,7 +122,7 @@ impl Told {
         file.fault().get_or_init(|| {
             let path = file.path().display();
             format!(
-                "{path} was overwritten while this process has it open; nothing is read or written until the process is restarted; stop the server and restore a backup with `vestibule restore FILE`"
+                "{path} was overwritten while this process has it open; nothing is read or written until the process is restarted; stop the server, copy the file and its -wal, and start it again; if it refuses the file then, restore a backup with `vestibule restore FILE`"
             )
         });
     }

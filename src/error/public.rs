@@ -271,12 +271,13 @@ pub fn in_seconds(seconds: u64) -> String {
 
 fn database(error: &DbError) -> PublicError {
     match error {
-        DbError::Unavailable(_) | DbError::Missing(_) | DbError::Interrupted => {
-            PublicError::try_again(
-                "The database is not responding. Nothing was lost.",
-                RETRY_SECONDS,
-            )
-        }
+        DbError::Unavailable(_)
+        | DbError::Missing(_)
+        | DbError::Lost { .. }
+        | DbError::Interrupted => PublicError::try_again(
+            "The database is not responding. Nothing was lost.",
+            RETRY_SECONDS,
+        ),
         DbError::Damaged(_)
         | DbError::NoPostgres
         | DbError::Unsuitable(_)

@@ -3,7 +3,10 @@
 
 mod backup;
 mod branches;
+mod journal;
 mod left_over_log;
+mod missing;
+mod probe;
 mod watch;
 
 use std::path::{Path, PathBuf};

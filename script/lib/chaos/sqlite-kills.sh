@@ -1,4 +1,4 @@
-# A server on SQLite is killed (KILLS=20), and every second time an older copy of its file is put back; counts
+# A server on SQLite is killed (KILLS=20), every second time an older copy is put back, and then migrate and restore; counts
 # shellcheck shell=bash
 set -euo pipefail
 # shellcheck source=script/lib/chaos-site.sh
@@ -139,6 +139,54 @@ for kill in range(kills):
     server.wait() == 0 or sys.exit("a clean stop fails")
     os.path.exists(file + "-wal") and sys.exit("a clean stop leaves a log")
     counts["kills"] += 1
+
+# Commands that create a file, switch it to a log or restore it are killed at every moment.
+backup = scratch + "/backup.sqlite3"
+
+
+def command(database, *arguments):
+    return subprocess.Popen(
+        [program, *arguments],
+        env=environment | {"DATABASE_URL": "sqlite:" + database},
+        cwd=scratch,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finishes(database, *arguments):
+    process = command(database, *arguments)
+    said = process.communicate()[1]
+    return process.returncode == 0 or sys.exit(f"{database}: {' '.join(arguments)}: {said}")
+
+
+finishes(file, "backup", backup)
+for kill in range(10 * kills):
+    kind = chance.choice(["created", "copied", "restored"])
+    killed = f"{scratch}/killed-{kill}.sqlite3"
+    if kind != "created":
+        shutil.copy(backup, killed)
+    process = command(killed, *(["restore", backup] if kind == "restored" else ["migrate"]))
+    time.sleep(chance.uniform(0, 0.1))
+    process.kill()
+    process.communicate()
+    if kind == "restored" and not os.path.exists(killed):
+        said = command(killed, "migrate").communicate()[1]
+        "is missing" in said or sys.exit(f"migrate in the middle of a restore: {said}")
+        finishes(killed, "restore", backup)
+        counts["restores killed while there was no file"] += 1
+    if os.path.exists(killed + "-journal"):
+        counts["journals left"] += 1
+    for arguments in (["migrate"], ["restored"], ["check"]):
+        finishes(killed, *arguments)
+    site = sqlite3.connect(killed)
+    found = site.execute("PRAGMA integrity_check").fetchall()
+    accounts = site.execute("SELECT count(*) FROM users").fetchone()[0]
+    site.close()
+    (found, accounts) == ([("ok",)], 0 if kind == "created" else 1) or sys.exit(f"{kind}: {found} {accounts}")
+    counts[f"files {kind} while being killed"] += 1
+
 for name, count in sorted(counts.items()):
     print(f"{name}: {count}")
 counts["copies refused"] or kills < 4 or sys.exit("no copy was refused")

@@ -60,9 +60,10 @@ struct TotalChanges {
     changes: i64,
 }
 
-/// Writes more pages than a request does.
+/// Writes more pages than a request does. Two rows: the transactions of earlier versions that wrote one row had two marks,
+/// and only those may.
 pub(super) fn fill_space_probe(conn: &mut SqliteConnection) -> QueryResult<()> {
-    conn.batch_execute("INSERT INTO space_probe VALUES (randomblob(131072))")
+    conn.batch_execute("INSERT INTO space_probe VALUES (randomblob(65536)), (randomblob(65536))")
 }
 
 /// The number of rows that this connection has changed.
