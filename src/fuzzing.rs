@@ -55,7 +55,7 @@ pub fn session_cookie(data: &[u8]) {
             return;
         };
         let mut request = request.to_srv_request();
-        let opened = rewrite_cookies(request.headers_mut(), name, &KEYS, |_| true);
+        let opened = rewrite_cookies(request.headers_mut(), name, &KEYS, None, |_| true);
         assert_eq!(matches!(opened, OpenedCookie::Valid { .. }), is_valid);
         let cookies = request.cookies().expect("the remaining cookies are valid");
         let ours = cookies.iter().filter(|cookie| cookie.name() == name);

@@ -10,6 +10,7 @@ mod credential_cookies;
 mod credential_removal;
 mod cross_site;
 mod error_page_user;
+mod request_cookies;
 mod request_log;
 mod security_headers;
 mod session_encryption;
@@ -30,11 +31,10 @@ pub use credential_cookies::{
 pub use credential_removal::remove_credentials;
 pub use cross_site::{cross_site, is_own_link, is_trusted_link, is_typed_address};
 pub use error_page_user::{ErrorPageUser, keep_error_page_user};
+pub use request_cookies::cookie_parts;
+#[cfg(fuzzing)]
+pub(crate) use request_cookies::{OpenedCookie, rewrite_cookies};
 pub use request_log::{request_id, request_log};
 pub use security_headers::security_headers;
-#[cfg(fuzzing)]
-pub(crate) use session_encryption::{OpenedCookie, rewrite_cookies};
-pub use session_encryption::{
-    cookie_parts, open_with_fallback_keys, other_sessions, reseal, session_middleware,
-};
+pub use session_encryption::{open_with_fallback_keys, other_sessions, reseal, session_middleware};
 pub use settle_throttle::settle_throttle;

@@ -20,7 +20,9 @@ mod workos_revocation;
 
 pub use active::{ActiveSession, SessionOrigin};
 pub use activity::IdleTimeout;
-pub use browser_session::{BrowserSession, CredentialRemoval, UpdatedSession, session_state_in};
+pub use browser_session::{
+    BrowserSession, CredentialRemoval, SessionCookieContent, UpdatedSession,
+};
 pub use cookie_content::{Impersonator, SessionState};
 pub use facts::SessionFacts;
 pub use fingerprint::{SessionFingerprint, fingerprint};

@@ -8,7 +8,7 @@ use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::HeaderMap;
 
-use super::session_encryption::cookie_parts;
+use super::request_cookies::cookie_parts;
 use crate::hex::sha256_hex;
 use crate::settings::{ApiSettings, Settings};
 use crate::state::AppState;

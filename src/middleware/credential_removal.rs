@@ -12,7 +12,8 @@ use super::credential_cookies::{
     LOGIN_ATTEMPT, LOGIN_CODE, MOST_REMOVALS, PENDING_SIGN_IN, SignInCookies, TokenCookie,
     cookie_claims, pending_sign_in_id,
 };
-use super::session_encryption::{cookie_parts, sets_cookie};
+use super::request_cookies::cookie_parts;
+use super::session_encryption::sets_cookie;
 use crate::audit::RevocationReason;
 use crate::sessions::CredentialRemoval;
 use crate::settings::Settings;

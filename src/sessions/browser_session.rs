@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::future::{Ready, ready};
 
-use actix_session::{Session, SessionExt};
+use actix_session::{Session, SessionExt, SessionStatus};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
-use super::cookie_content::{STATE_KEY, SessionState, fit_into_cookie};
+use super::cookie_content::{DOMAIN_KEY, STATE_KEY, SessionState, fit_into_cookie};
 use crate::clock::Timestamp;
 use crate::ids::SessionId;
 
@@ -38,10 +38,24 @@ pub enum CredentialRemoval {
     TokensAndSignIns,
 }
 
-/// The state in the plain text of a session cookie, which actix-session writes.
-pub fn session_state_in(plain: &str) -> Option<SessionState> {
-    let values: HashMap<String, String> = serde_json::from_str(plain).ok()?;
-    serde_json::from_str(values.get(STATE_KEY)?).ok()
+/// The content of a session cookie.
+pub struct SessionCookieContent(HashMap<String, String>);
+
+impl SessionCookieContent {
+    /// Reads the plain text that actix-session writes.
+    pub fn read(plain: &str) -> Self {
+        Self(serde_json::from_str(plain).unwrap_or_default())
+    }
+
+    /// The session; `None` if there is none that can be read.
+    pub fn state(&self) -> Option<SessionState> {
+        serde_json::from_str(self.0.get(STATE_KEY)?).ok()
+    }
+
+    /// See [`BrowserSession::set_domain_mark`].
+    pub fn domain_mark(&self) -> Option<String> {
+        serde_json::from_str(self.0.get(DOMAIN_KEY)?).ok()
+    }
 }
 
 impl BrowserSession {
@@ -132,7 +146,7 @@ impl BrowserSession {
         self.mark(CredentialRemoval::Tokens);
     }
 
-    /// Encrypts the unchanged state again, with the newest key; returns the session's id.
+    /// Encrypts the unchanged state again, with the newest key and for the present domain; returns the session's id.
     pub(crate) fn reseal(&self, now: Timestamp) -> Result<Option<SessionId>, serde_json::Error> {
         let Some(state) = self.peek(now) else {
             return Ok(None);
@@ -141,6 +155,28 @@ impl BrowserSession {
         let sealed = self.session.insert(STATE_KEY, state);
         sealed.map_err(serde::ser::Error::custom)?;
         Ok(Some(id))
+    }
+
+    /// If the response writes the cookie: stores with it for which domain it is written, as a short mark. `None`: only
+    /// for its host. A cookie with another mark than the setting has now is written again.
+    pub(crate) fn set_domain_mark(&self, mark: Option<&str>) -> Result<(), serde_json::Error> {
+        let is_written = matches!(
+            self.session.status(),
+            SessionStatus::Changed | SessionStatus::Renewed
+        );
+        if !is_written || !self.session.contains_key(STATE_KEY) {
+            return Ok(());
+        }
+        match mark {
+            Some(mark) => {
+                let stored = self.session.insert(DOMAIN_KEY, mark);
+                stored.map_err(serde::ser::Error::custom)
+            }
+            None => {
+                self.session.remove(DOMAIN_KEY);
+                Ok(())
+            }
+        }
     }
 
     fn mark(&self, removal: CredentialRemoval) {

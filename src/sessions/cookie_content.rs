@@ -9,13 +9,15 @@ use crate::authentication_method::AuthenticationMethod;
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 
-/// The only key of actix-session's map.
+/// The key of the state in actix-session's map.
 pub(super) const STATE_KEY: &str = "who";
+/// The key of the mark of the domain for which the cookie was written; missing if only its host gets it.
+pub(super) const DOMAIN_KEY: &str = "d";
 
 /// The largest state whose cookie every browser stores. Browsers accept 4,096 bytes of name and value
 /// (RFC 6265bis; Safari counts the attributes too). Encryption adds 28 bytes of nonce and tag, base64
 /// multiplies the size by 4/3, and percent-encoding adds 2 bytes for each `/`, about one character in
-/// 64. So 2,750 bytes become 3,704, then 3,820, which leaves room for the name and the attributes.
+/// 64. So 2,750 bytes become 3,704, then 3,820, which leaves room for the mark of the domain, the name and the attributes.
 const MAX_BYTES: usize = 2_750;
 
 /// The signed-in user and session. The cookie encrypts it: neither the browser nor its user can read or

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use reqwest::header::SET_COOKIE;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::site::{BOTH, ProxiedSite, ProxyKind, examples};
 use super::{OLIVE, header};
 use crate::support::api::PASSWORD;
 use crate::support::app::{TestApp, location};
+use crate::support::client::HOSTS;
 use crate::support::raw;
 
 const PAGE: (&str, &str) = ("accept", "text/html");
@@ -48,6 +49,30 @@ async fn the_application_learns_who_the_user_is_and_clients_cannot_say_so() {
         assert_eq!(status, StatusCode::FOUND, "{kind:?}: {body}");
         let answer = site.get(&cookies, &[]).await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_returns_to_an_application_on_another_host() {
+    for kind in BOTH {
+        let builder = TestApp::builder()
+            .setting("SESSION_COOKIE_DOMAIN", "site.localhost")
+            .setting("LOGIN_REDIRECT_HOSTS", HOSTS[1])
+            .setting("TRUSTED_PROXIES", "127.0.0.1");
+        let site = ProxiedSite::on_host(kind, HOSTS[0], builder).await;
+        let page = site.url.replace(HOSTS[0], HOSTS[1]) + "/reports?year=2026";
+        let open = site.proxy.request(Method::GET, &page);
+        let answer = open.header(PAGE.0, PAGE.1).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FOUND, "{kind:?}");
+        let sign_in = location(&answer);
+        let begins = format!("{}/auth/login?next=", site.url);
+        assert!(sign_in.starts_with(&begins), "{kind:?}: {sign_in}");
+        let authorize = site.proxy.start_login(&sign_in).await;
+        let callback = site.proxy.authorize(&authorize, OLIVE).await;
+        let answer = site.proxy.get(callback.as_str()).await;
+        assert_eq!(location(&answer), page, "{kind:?}");
+        let text = site.proxy.page(&page).await;
+        assert!(text.contains("Hello, Olive"), "{kind:?}: {text}");
     }
 }
 

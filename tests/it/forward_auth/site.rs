@@ -77,23 +77,37 @@ pub(super) fn start_application(script: &str, port: u16, jwks_url: &str, folder:
 impl ProxiedSite {
     /// Starts the application of the document behind the proxy.
     pub(super) async fn start(kind: ProxyKind, builder: TestAppBuilder) -> Self {
-        Self::start_with(kind, builder, EXAMPLE, |example| example).await
+        Self::start_with(kind, "localhost", builder, EXAMPLE, |example| example).await
+    }
+
+    /// The same with vestibule on this host, for applications on other hosts.
+    pub(super) async fn on_host(kind: ProxyKind, host: &str, builder: TestAppBuilder) -> Self {
+        let change = |example: String| {
+            let (path, url) = (
+                "proxy_set_header X-Original-URI $request_uri;",
+                "proxy_set_header X-Original-URL $scheme://$http_host$request_uri;",
+            );
+            assert!(kind == ProxyKind::Caddy || example.contains(path));
+            example.replace(path, url)
+        };
+        Self::start_with(kind, host, builder, EXAMPLE, change).await
     }
 
     /// Starts an application that answers the headers which it reads. `change` changes the proxy's example.
     pub(super) async fn with_echo(kind: ProxyKind, change: impl Fn(String) -> String) -> Self {
-        Self::start_with(kind, TestApp::builder(), ECHO, change).await
+        Self::start_with(kind, "localhost", TestApp::builder(), ECHO, change).await
     }
 
     async fn start_with(
         kind: ProxyKind,
+        host: &str,
         builder: TestAppBuilder,
         script: &str,
         change: impl Fn(String) -> String,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, application_port) = (free_port(), free_port());
-        let url = format!("http://localhost:{port}");
+        let url = format!("http://{host}:{port}");
         let app = builder
             .setting("PUBLIC_URL", &url)
             .setting("JWT_ALGORITHM", "RS256")
@@ -104,7 +118,7 @@ impl ProxiedSite {
             .setting("FORWARD_AUTH_AUDIENCE", AUDIENCE)
             .setting("TOKEN_CLAIMS", "org_id,role,permissions,name")
             .start();
-        let jwks_url = format!("{url}/.well-known/jwks.json");
+        let jwks_url = format!("http://localhost:{port}/.well-known/jwks.json");
         let application = start_application(script, application_port, &jwks_url, folder.path());
         let own_port = app.url.rsplit(':').next().unwrap();
         let with_ports = |text: &str| {
@@ -159,7 +173,7 @@ fn start_nginx(port: u16, example: &str, folder: &TempDir) -> Peer {
 
 fn start_caddy(port: u16, example: &str, folder: &TempDir) -> Peer {
     let text = format!(
-        "{{\n\tadmin off\n\tauto_https off\n}}\nhttp://localhost:{port} {{\n\tbind 127.0.0.1\n{example}\n}}\n"
+        "{{\n\tadmin off\n\tauto_https off\n}}\nhttp://:{port} {{\n\tbind 127.0.0.1\n{example}\n}}\n"
     );
     let path = folder.path().join("Caddyfile");
     fs::write(&path, text).unwrap();

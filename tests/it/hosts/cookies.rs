@@ -71,20 +71,63 @@ async fn a_host_outside_of_the_domain_has_a_cookie_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_renewal_gives_an_older_cookie_the_domain() {
+async fn an_older_cookie_gets_the_domain_at_its_next_request() {
     let before = on_a(TestApp::builder()).start();
     let [old_a, _] = urls(&before.settings);
     let ada = Visitor::new(&old_a);
     ada.sign_in(ADA).await;
     let after = shared(before.replica()).start();
     let [a, b] = urls(&after.settings);
-    assert!(greets(&ada, &a, ADA).await, "the older cookie is valid");
     assert!(!greets(&ada, &b, ADA).await, "only at its host");
-    before.advance(301);
+    let response = ada.get(&format!("{a}/static/style.css")).await;
+    assert_eq!(set_cookies(&response), [""; 0]);
     let response = ada.get(&format!("{a}/")).await;
     session_lines(&response);
     assert!(greets(&ada, &b, ADA).await);
     assert_eq!(ada.cookies("/").matches("sessionid=").count(), 1);
+    let response = ada.get(&format!("{a}/")).await;
+    assert_eq!(set_cookies(&response), [""; 0], "it is written once");
+}
+
+#[tokio::test]
+async fn a_cookie_loses_a_domain_that_is_no_longer_set() {
+    let before = shared(TestApp::builder()).start();
+    let [shared_a, _] = urls(&before.settings);
+    let ada = Visitor::new(&shared_a);
+    ada.sign_in(ADA).await;
+    let after = on_a(before.replica()).start();
+    let [a, _] = urls(&after.settings);
+    let response = ada.get(&format!("{a}/")).await;
+    let lines = set_cookies(&response);
+    assert!(
+        lines.len() == 1 && !lines[0].contains("Domain"),
+        "{lines:?}"
+    );
+    // The browser keeps the cookie of the domain too.
+    assert_eq!(ada.cookies("/").matches("sessionid=").count(), 2);
+    let response = ada.get(&format!("{a}/")).await;
+    assert_eq!(set_cookies(&response), [""; 0], "it is written once");
+    assert!(greets(&ada, &a, ADA).await);
+    before.advance(301);
+    assert!(greets(&ada, &a, ADA).await);
+    assert_eq!(before.renewals(), 1);
+    ada.follow(&format!("{a}/auth/logout")).await;
+    assert!(before.only_session().revoked_at.is_some());
+    assert!(!greets(&ada, &a, ADA).await);
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_is_not_written_again() {
+    let before = on_a(TestApp::builder()).start();
+    let [old_a, _] = urls(&before.settings);
+    let ada = Visitor::new(&old_a);
+    ada.sign_in(ADA).await;
+    let cookies = ada.cookies("/");
+    ada.follow("/auth/logout").await;
+    let after = shared(before.replica()).start();
+    let [a, _] = urls(&after.settings);
+    let response = Visitor::new(&a).get_with_cookies("/", &cookies).await;
+    assert_eq!(set_cookies(&response), [""; 0]);
 }
 
 #[tokio::test]
