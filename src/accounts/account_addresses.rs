@@ -62,17 +62,29 @@ pub(crate) fn unverify_closed_owners(conn: &mut Conn, keys: &[&str]) -> QueryRes
         .execute(conn)
 }
 
-/// Does the same for the own addresses of these accounts, as far as they are closed.
-pub(crate) fn unverify_closed(conn: &mut Conn, ids: &[UserId]) -> QueryResult<usize> {
+/// Does the same for the own addresses of these accounts, as far as they are closed. `stays`: whether the further address
+/// with this key stays one.
+pub(crate) fn unverify_closed(
+    conn: &mut Conn,
+    ids: &[UserId],
+    stays: impl Fn(&str) -> bool,
+) -> QueryResult<()> {
     let further = account_addresses::table.select(account_addresses::email_key);
     let closed = users::table
         .filter(users::id.eq_any(ids))
         .filter(users::is_active.eq(false))
         .filter(users::email_verified.eq(true))
         .filter(users::email_key.eq_any(further));
-    diesel::update(closed)
-        .set(users::email_verified.eq(false))
-        .execute(conn)
+    let mut found: Vec<(UserId, String)> =
+        closed.select((users::id, users::email_key)).load(conn)?;
+    found.retain(|(_, email_key)| stays(email_key));
+    if !found.is_empty() {
+        let ids: Vec<UserId> = found.into_iter().map(|(id, _)| id).collect();
+        diesel::update(users::table.filter(users::id.eq_any(ids)))
+            .set(users::email_verified.eq(false))
+            .execute(conn)?;
+    }
+    Ok(())
 }
 
 /// Removes every further address of an account.

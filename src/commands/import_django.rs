@@ -50,8 +50,9 @@ pub(super) struct ImportDjangoArguments {
     #[arg(long, value_name = "COLUMN[=VALUE]")]
     active_column: Vec<String>,
     /// A column that is true, or holds a time, for accounts that may not sign in, such as
-    /// deleted_at. May be repeated.
-    #[arg(long, value_name = "COLUMN")]
+    /// deleted_at; with a value, such as status=banned, one that has this value for them. May be repeated, also for further
+    /// values.
+    #[arg(long, value_name = "COLUMN[=VALUE]")]
     closed_column: Vec<String>,
     /// A column with the time until which an account may sign in, such as expires_at. An account without a time
     /// has no end. May be repeated.
@@ -91,6 +92,9 @@ pub(super) struct ImportDjangoArguments {
     /// earlier import has withheld passwords. May be repeated. Later imports remember the name.
     #[arg(long, value_name = "NAME")]
     no_factor: Vec<String>,
+    /// Names every account that the report is about, also where there are more than ten.
+    #[arg(long)]
+    verbose: bool,
     /// Writes nothing, and prints what would be done.
     #[arg(long)]
     dry_run: bool,
@@ -127,6 +131,7 @@ impl ImportDjangoArguments {
 pub(super) fn run(arguments: ImportDjangoArguments) -> Result<(), CommandError> {
     let source = load_source()?;
     let settings = DatabaseSettings::from_source(&source)?;
+    let verbose = arguments.verbose;
     let mut options = arguments.options(LoginField::from_source(&source)?)?;
     allow_argon2_memory(argon2_max_memory(&source)?);
     for (provider, issuer) in provider_issuers(&source)? {
@@ -150,7 +155,9 @@ pub(super) fn run(arguments: ImportDjangoArguments) -> Result<(), CommandError> 
         },
     );
     bar.finish_and_clear();
-    print_line(report?)?;
+    let mut report = report?;
+    report.names_all = verbose;
+    print_line(report)?;
     Ok(())
 }
 

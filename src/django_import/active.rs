@@ -1,6 +1,7 @@
 //! Finds the columns that say which accounts are closed. A closed account must never be imported as an
 //! open one, so a column that could say so stops the import until an option tells what it means.
 
+mod named_words;
 mod names;
 mod other_words;
 mod question;
@@ -19,17 +20,15 @@ use super::refusal::RefusalReason;
 use super::source_notes::SourceNotes;
 use crate::clock::Timestamp;
 use crate::db::source::{ForeignDatabase, quote_identifier};
+use named_words::{NamedWords, refuse_wrong_value};
 use names::{is_place, may_begin, values_say_closed};
 pub(super) use names::{
     is_secret, may_close_accounts, says_closed_of_persons, says_closed_of_table,
 };
 use question::{ColumnQuestion, Meaning};
+pub(super) use stems::FALSE;
+use stems::TRUE;
 use wrong_option::refuse_wrong_option;
-
-/// The spellings of a false flag, in lower case. Django's databases write `0` and `false`.
-pub(super) const FALSE: &str = "'0', 'f', 'false', 'n', 'no', 'off'";
-/// The spellings of a true flag, in lower case.
-const TRUE: &str = "'1', 't', 'true', 'y', 'yes', 'on'";
 
 /// The pattern of a date, perhaps with a time.
 const DATE: &str = "____-__-__%";
@@ -41,8 +40,8 @@ const UNREADABLE_TIME: &str = "unreadable time";
 pub(super) struct ActiveColumns {
     /// The columns, and what they say.
     named: Vec<(Meaning, String)>,
-    /// The columns with words, and the words of open accounts.
-    words: BTreeMap<String, Vec<String>>,
+    /// The columns with words.
+    words: BTreeMap<String, NamedWords>,
     /// The time of the import, with which the times are compared.
     now: Timestamp,
     /// The options that name these columns, such as `--closed-column is_banned`.
@@ -88,6 +87,11 @@ impl ActiveColumns {
             refuse_wrong_option((*meaning, name), &named, contents.get(name))?;
         }
         found.options = found.options(columns);
+        if !options.all_active {
+            for (name, words) in &found.words {
+                words.refuse_unnamed(name, contents.get(name))?;
+            }
+        }
         let base_name = options.view_of.as_deref().unwrap_or_default();
         if !options.all_active {
             let names: Vec<&str> = base.keys().map(String::as_str).collect();
@@ -111,7 +115,7 @@ impl ActiveColumns {
         Ok(found)
     }
 
-    /// Adds a column that an option names; `--active-column` also as `COLUMN=VALUE`.
+    /// Adds a column that an option names; `--active-column` and `--closed-column` also as `COLUMN=VALUE`.
     fn add(
         &mut self,
         columns: &DjangoColumns,
@@ -120,13 +124,13 @@ impl ActiveColumns {
     ) -> Result<(), ImportError> {
         let (option, _) = meaning.option();
         match name.split_once('=') {
-            Some((name, word)) if meaning == Meaning::Active => {
+            Some((name, word)) if matches!(meaning, Meaning::Active | Meaning::Closed) => {
                 columns.named(option, name)?;
-                refuse_wrong_value(name, word.trim())?;
+                refuse_wrong_value((meaning, name), word.trim())?;
                 let words = self.words.entry(name.to_owned()).or_default();
-                words.push(word.trim().to_owned());
-                if !self.has(Meaning::Words, name) {
-                    self.named.push((Meaning::Words, name.to_owned()));
+                let meaning = words.add(meaning, word.trim());
+                if !self.has(meaning, name) {
+                    self.named.push((meaning, name.to_owned()));
                 }
             }
             _ => {
@@ -230,9 +234,7 @@ impl ActiveColumns {
         }
         for (column, words) in &self.words {
             let text = source.as_text(&quote_identifier(column));
-            let words = words.iter().map(|word| word.replace('\'', "''"));
-            let words = words.collect::<Vec<_>>().join("', '");
-            cases += &format!(" WHEN COALESCE(trim({text}), '') NOT IN ('{words}') THEN '0'");
+            cases += &words.cases(&text);
         }
         let time = |column: &String| {
             let text = format!("COALESCE(trim({}), '')", source.as_text(column));
@@ -301,9 +303,8 @@ impl ActiveColumns {
                 let line = format!("{shown}.{}: {rows} with a value", key.escape_debug());
                 notes.unread_columns.push(line);
             }
-            if let (Some(open), Some(values)) = (self.words.get(name), values) {
-                let open = open.join(", ");
-                let line = format!("{shown}: {values}; open: {}", open.escape_debug());
+            if let (Some(words), Some(values)) = (self.words.get(name), values) {
+                let line = format!("{shown}: {values}{words}");
                 notes.closing_values.push(line);
             } else if !self.names(name) && !is_left_out(name) && content.varies() {
                 let line = format!("{shown}: {}", content.summary(is_secret(name)));
@@ -312,19 +313,4 @@ impl ActiveColumns {
         }
         notes
     }
-}
-
-/// Refuses a value of open accounts that says that they are closed, such as `is_deleted=1`.
-fn refuse_wrong_value(name: &str, value: &str) -> Result<(), ImportError> {
-    let value = value.to_lowercase();
-    let is_one_of = |spellings: &str| spellings.contains(&format!("'{value}'"));
-    let is_wrong = (Meaning::Closed.fits(name) && is_one_of(TRUE))
-        || (Meaning::Active.fits(name) && is_one_of(FALSE));
-    if !is_wrong {
-        return Ok(());
-    }
-    Err(ImportError::Impossible(format!(
-        "--active-column {name}={value}: the name of the column says that this is the value of closed accounts; name \
-         the value of open accounts"
-    )))
 }

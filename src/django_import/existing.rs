@@ -56,6 +56,8 @@ pub(super) struct ExistingRows {
 pub(super) struct SimulatedValues {
     hasher: RandomState,
     owners: HashMap<u64, UserId>,
+    /// The WorkOS ids that accounts would have given up for others.
+    given_up: HashSet<(u64, UserId)>,
     /// The accounts that the dry run would have closed so far.
     closed: HashSet<UserId>,
     /// The items that the dry run would have removed so far.
@@ -70,6 +72,16 @@ pub(super) fn simulated_username(username: &str) -> String {
 impl SimulatedValues {
     pub(super) fn insert(&mut self, value: &str, id: UserId) {
         self.owners.insert(self.hasher.hash_one(value), id);
+    }
+
+    /// Notes that an account is linked to another WorkOS user than this one.
+    pub(super) fn give_up(&mut self, value: &str, id: UserId) {
+        self.given_up.insert((self.hasher.hash_one(value), id));
+    }
+
+    /// Whether the account is linked to this WorkOS user no longer.
+    pub(super) fn has_given_up(&self, value: &str, id: UserId) -> bool {
+        self.given_up.contains(&(self.hasher.hash_one(value), id))
     }
 
     pub(super) fn close(&mut self, id: UserId) {
@@ -153,10 +165,10 @@ impl ExistingRows {
         }
     }
 
-    /// Whether another account has this email as a further address.
-    pub(super) fn is_further_of_another(&self, id: UserId, email_key: &str) -> bool {
-        let holder = self.further.get(email_key);
-        holder.is_some_and(|holder| *holder != id)
+    /// Another account that has this email as a further address.
+    pub(super) fn further_of_another(&self, id: UserId, email_key: &str) -> Option<UserId> {
+        let holder = self.further.get(email_key).copied();
+        holder.filter(|holder| *holder != id)
     }
 
     /// In a dry run: takes the accounts of the table `old` for those of the table `new`.

@@ -8,7 +8,7 @@
 
 mod claiming_row;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use diesel::prelude::*;
@@ -40,6 +40,8 @@ pub(super) struct ItemClaims {
     holders: HashMap<u64, ItemHolder>,
     /// Address → another account here whose verified own one it is.
     owners: HashMap<u64, ItemHolder>,
+    /// Address → the account that has it here as a further one, was imported with it, and has it in Django no longer.
+    dropped: HashMap<u64, UserId>,
     /// The accounts with imported items whose rows were read.
     read: HashSet<UserId>,
     /// Those whose identities the import forgets, because it verifies their emails.
@@ -60,7 +62,7 @@ struct ItemHolder {
     can_release_email: bool,
     /// Whether the account is closed, and so gives up its item or loses the proof of its address.
     gives_way: bool,
-    /// Whether the account gets another email in this import.
+    /// Whether the account gets another email in this import, or loses it to an open one.
     leaves: bool,
 }
 
@@ -71,7 +73,7 @@ impl ItemClaims {
         &mut self,
         conn: &mut Conn,
         (existing, rows): (&ExistingRows, &[DjangoUser]),
-        (issuers, source_table): (&BTreeMap<String, String>, &str),
+        (issuers, source_table, reads_addresses): (&BTreeMap<String, String>, &str, bool),
         is_verified: impl Fn(&DjangoUser) -> bool,
     ) -> QueryResult<()> {
         let rows = rows
@@ -91,6 +93,9 @@ impl ItemClaims {
             let is_verified = is_verified(row.row);
             self.add_own_address(row, is_verified);
             let recorded = recorded.get(&row.id);
+            if reads_addresses {
+                self.add_dropped(row, recorded);
+            }
             let is_of_kind = |(kind, _): &(ItemKind, String)| KINDS.contains(kind);
             if recorded.is_some_and(|items| items.iter().any(is_of_kind)) {
                 self.read.insert(row.id);
@@ -125,6 +130,21 @@ impl ItemClaims {
             (true, _) => drop(self.winners.entry(hash).or_insert(key)),
             (false, ItemKind::Identity) => drop(self.closed_winners.entry(hash).or_insert(key)),
             (false, _) => {}
+        }
+    }
+
+    fn add_dropped(
+        &mut self,
+        row: &ClaimingRow<'_>,
+        recorded: Option<&BTreeSet<(ItemKind, String)>>,
+    ) {
+        for (kind, address) in recorded.into_iter().flatten() {
+            let is_theirs =
+                |item: &ImportItem| item.kind == ItemKind::Address && item.value == *address;
+            if *kind == ItemKind::Address && !row.items.iter().any(is_theirs) {
+                let hash = self.hash(ItemKind::Address, address);
+                self.dropped.insert(hash, row.id);
+            }
         }
     }
 
@@ -217,7 +237,9 @@ impl ItemClaims {
             holder.gives_way = survey.is_closed(holder.id) || is_gone;
         }
         for owner in self.owners.values_mut() {
-            owner.leaves = survey.emails.gives_up(owner.id, &owner.value);
+            let is_taken =
+                owner.gives_way && owner.can_release_email && survey.emails.is_wanted(&owner.value);
+            owner.leaves = is_taken || survey.emails.gives_up(owner.id, &owner.value);
         }
         let hasher = &self.hasher;
         self.winners.retain(|hash, key| {
@@ -264,6 +286,18 @@ impl ItemClaims {
         let owner = self.owners.get(&self.hash(item.kind, &item.value));
         let owner = owner.filter(|owner| owner.id == id)?;
         Some((!owner.leaves).then_some(&owner.key))
+    }
+
+    /// Whether this account, which has the address as a further one, loses it in this import, as it has in Django.
+    pub(super) fn drops(&self, id: UserId, address: &str) -> bool {
+        let hash = self.hash(ItemKind::Address, address);
+        self.dropped.get(&hash) == Some(&id)
+    }
+
+    /// Whether an account loses this further address in this import, and no other one gets it.
+    pub(super) fn is_dropped(&self, address: &str) -> bool {
+        let hash = self.hash(ItemKind::Address, address);
+        self.dropped.contains_key(&hash) && !self.winners.contains_key(&hash)
     }
 
     fn hash(&self, kind: ItemKind, value: &str) -> u64 {

@@ -100,7 +100,7 @@ impl ItemImport {
                 item.delete(conn)?;
             }
             insert_items(conn, &added, &conflicts)?;
-            unverify_closed_accounts(conn, accepted)?;
+            unverify_closed_accounts(conn, accepted, claims)?;
             self.record_closing_options(conn, accepted, &recorded)?;
         }
         import_factors(
@@ -120,7 +120,7 @@ impl ItemImport {
     }
 
     /// Whether Django has the table of a kind.
-    fn reads(&self, kind: ItemKind) -> bool {
+    pub(super) fn reads(&self, kind: ItemKind) -> bool {
         let [addresses, identities, groups] = self.reads;
         match kind {
             ItemKind::Address => addresses,
@@ -166,11 +166,15 @@ impl ItemImport {
 
 /// Lets the own addresses of closed accounts count as not verified that other accounts have as further ones: those of
 /// the account's row, and those that it keeps because another account has the row's.
-fn unverify_closed_accounts(conn: &mut Conn, accepted: &[AcceptedRow<'_>]) -> QueryResult<()> {
+fn unverify_closed_accounts(
+    conn: &mut Conn,
+    accepted: &[AcceptedRow<'_>],
+    claims: &ItemClaims,
+) -> QueryResult<()> {
     let closed = accepted.iter().filter(|accepted| !accepted.is_open);
     let ids: Vec<UserId> = closed.map(|accepted| accepted.user_id).collect();
     if !ids.is_empty() {
-        unverify_closed(conn, &ids)?;
+        unverify_closed(conn, &ids, |address| !claims.is_dropped(address))?;
     }
     Ok(())
 }

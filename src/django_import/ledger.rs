@@ -128,9 +128,12 @@ impl ImportRecord {
         merged_flag(row.is_active, user.is_active, self.is_active).unwrap_or(user.is_active)
     }
 
-    /// Whether an import may take the account's email away: it is Django's, and WorkOS does not know the account.
+    /// Whether an import may take the email of a closed account away: it is Django's, and WorkOS does not know the account,
+    /// or an import has linked it.
     pub(super) fn can_release_email_of(&self, user: &User) -> bool {
-        user.workos_user_id.is_none() && self.matches_profile_of(user)
+        let is_linked_here =
+            user.workos_user_id.is_some() && user.workos_user_id != self.workos_user_id;
+        !is_linked_here && self.matches_profile_of(user)
     }
 
     /// Whether any account was imported before.

@@ -4,7 +4,7 @@ use diesel::AsChangeset;
 
 use super::ledger::{ImportRecord, merged_flag, profile_digest};
 use super::password::DjangoPassword;
-use super::row::DjangoUser;
+use super::row::{CheckedEmail, DjangoUser};
 use crate::accounts::import_ledger::password_digest;
 use crate::accounts::{User, key_without_email, passwords};
 use crate::clock::Timestamp;
@@ -187,24 +187,34 @@ impl UserMerge {
     }
 
     fn profile(&mut self, user: &User, row: &DjangoUser, emails_verified: bool) {
-        let Ok(email) = &row.email else {
-            return;
+        let none = CheckedEmail::none(user.id);
+        let email = match &row.email {
+            Ok(email) => Some(email),
+            Err(_) => row.lacks_email.then_some(&none),
         };
-        let digest = profile_digest(&email.text, &row.first_name, &row.last_name);
+        // With an invalid email, the account keeps its own.
+        let text = email.map_or(user.email.as_str(), |email| email.text.as_str());
+        let is_verified = emails_verified && !text.is_empty();
+        let digest = profile_digest(text, &row.first_name, &row.last_name);
         let changed = digest != self.record.profile_digest && self.record.matches_profile_of(user);
         // WorkOS is the source of truth for a linked account.
         if changed && user.workos_user_id.is_none() {
             self.changes.first_name = Some(row.first_name.clone());
             self.changes.last_name = Some(row.last_name.clone());
-            self.changes.email = Some(email.text.clone());
+            self.changes.email = email.map(|email| email.text.clone());
             self.record.profile_digest = digest;
-            if email.key != user.email_key {
+            if let Some(email) = email.filter(|email| email.key != user.email_key) {
                 self.changes.email_key = Some(email.key.clone());
-                self.changes.email_verified = Some(emails_verified);
+                self.changes.email_verified = Some(is_verified);
             }
         }
-        if emails_verified && email.key == user.email_key && !user.email_verified {
-            self.changes.email_verified = Some(true);
+        if email.is_some_and(|email| email.key == user.email_key) {
+            let is_proved = is_verified && !user.email_verified;
+            // An earlier batch has given the removed email to another account.
+            let is_removed = text.is_empty() && user.email_verified;
+            if is_proved || is_removed {
+                self.changes.email_verified = Some(is_proved);
+            }
         }
     }
 

@@ -89,7 +89,6 @@ impl ValueMoves {
         }
         let winners = self.moves.iter().map(|(id, change)| (change.new, *id));
         self.winners = winners.collect();
-        self.of_new_rows = HashSet::new();
     }
 
     fn is_free(&self, change: &ValueMove, gives_way: impl Fn(UserId) -> bool) -> bool {
@@ -103,6 +102,12 @@ impl ValueMoves {
     /// Whether the account gets its new value.
     pub(super) fn contains(&self, id: UserId) -> bool {
         self.moves.contains_key(&id)
+    }
+
+    /// Whether an open account wants this value and has another one, or is new.
+    pub(super) fn is_wanted(&self, value: &str) -> bool {
+        let hash = self.hash(value);
+        self.winners.contains_key(&hash) || self.of_new_rows.contains(&hash)
     }
 
     /// The account that gets this value.

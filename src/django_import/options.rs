@@ -39,7 +39,7 @@ pub struct ImportOptions {
     pub columns: BTreeMap<String, String>,
     /// Columns besides `is_active` that are true for open accounts, or `COLUMN=VALUE`.
     pub active_columns: Vec<String>,
-    /// Columns that are true, or hold a time, for closed accounts.
+    /// Columns that are true, or hold a time, for closed accounts, or `COLUMN=VALUE`.
     pub closed_columns: Vec<String>,
     /// Columns with the time until which an account is open.
     pub active_until_columns: Vec<String>,

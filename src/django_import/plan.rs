@@ -134,6 +134,12 @@ impl<'a> BatchPlan<'a> {
             if let Some(key) = &changes.email_key {
                 simulated.insert(key, id);
             }
+            if let Some(workos_user_id) = &changes.workos_user_id {
+                simulated.insert(workos_user_id, id);
+                if let Some(old) = &update.user.workos_user_id {
+                    simulated.give_up(old, id);
+                }
+            }
             if let Some(username) = &changes.username {
                 simulated.insert(&simulated_username(username), id);
             }
@@ -145,7 +151,7 @@ impl<'a> BatchPlan<'a> {
         self.tally.inserted = count(self.new.len());
         self.add_notes();
         for update in self.changed.iter().filter(|update| !update.refused) {
-            if update.merge.changes == UserChanges::default() {
+            if update.merge.changes == UserChanges::default() && !update.gives_up_email {
                 self.tally.unchanged += 1;
             } else {
                 self.tally.updated += 1;
@@ -184,7 +190,7 @@ impl<'a> BatchPlan<'a> {
         }
         for update in self.changed {
             let changed = update.execute(conn, keys, now)?;
-            match (update.refused, changed) {
+            match (update.refused, changed || update.gives_up_email) {
                 (true, _) => {}
                 (false, true) => tally.updated += 1,
                 (false, false) => tally.unchanged += 1,

@@ -18,6 +18,8 @@ use crate::sessions::{SessionRow, WorkosRevocation};
 pub(super) struct PlannedUpdate {
     pub(super) user: User,
     pub(super) merge: UserMerge,
+    /// Whether Django has removed the email. If another batch has given it away, nothing is left to be changed.
+    pub(super) gives_up_email: bool,
     /// Whether the row, or part of it, was refused.
     pub(super) refused: bool,
     /// Whether the row was refused and only closes the account.
@@ -59,7 +61,7 @@ impl PlannedUpdate {
         };
         WorkosRevocation::request(conn, &ended.workos_sids, now)?;
         ImportRecord::set_closed(conn, self.user.id)?;
-        unverify_closed(conn, &[self.user.id])?;
+        unverify_closed(conn, &[self.user.id], |_| true)?;
         Ok(true)
     }
 
@@ -85,9 +87,9 @@ impl PlannedUpdate {
             return Ok(merge.changes.is_active == Some(false) && self.close(conn, now)?);
         }
         merge.record.save(conn)?;
-        if merge.changes.is_active == Some(false) {
+        if self.only_closes {
             // An earlier batch may have given its address to another account.
-            unverify_closed(conn, &[user.id])?;
+            unverify_closed(conn, &[user.id], |_| true)?;
         }
         if merge.ends_sessions(user) {
             SessionRow::revoke_all_of_user(conn, user.id, now)?;

@@ -23,7 +23,7 @@ use super::second_factor::DjangoFactor;
 use super::source::DjangoUserTable;
 use super::survey::TableSurvey;
 use super::transaction::write_retrying_conflicts;
-use super::usernames::UsernameContext;
+use super::usernames::{UsernameContext, needs_no_email};
 use super::withheld::WithheldPasswords;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
@@ -85,6 +85,8 @@ impl ImportPlanner {
             match raw.check(self.keys) {
                 Ok(mut row) => {
                     row.password.convert_legacy(self.legacy_hashers);
+                    let reads_emails = !self.unread_fields.contains(&"email");
+                    row.lacks_email = reads_emails && needs_no_email(&row, self.login_field);
                     let has_other_factor = matches!(row.related.factor, DjangoFactor::Other(_));
                     if self.items.keys.is_some() && has_other_factor {
                         row.password.withhold();
@@ -249,7 +251,8 @@ impl ImportPlanner {
         is_open: bool,
     ) -> bool {
         let is_free = |key: &str| {
-            !existing.is_further_of_another(id, key)
+            let holder = existing.further_of_another(id, key);
+            holder.is_none_or(|holder| self.claims.drops(holder, key))
                 && !self
                     .claims
                     .belongs_to_another(&row.key, ItemKind::Address, key)

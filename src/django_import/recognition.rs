@@ -102,7 +102,18 @@ enum Outcome {
 
 use Outcome::{Asked, Beside, Factor, Ignored, Listed};
 
-const COLUMNS: [(&str, [&str; 8], Outcome); 27] = [
+const CHECKS: [&str; 8] = [
+    "approved",
+    "rejected",
+    "approved",
+    "expired",
+    "approved",
+    "rejected",
+    "cancelled",
+    "approved",
+];
+
+const COLUMNS: [(&str, [&str; 8], Outcome); 29] = [
     (
         "otp_secret totp_secret two_factor_secret twofa_secret two_fa_secret tfa_secret mfa_secret otp_base32 \
          otp_auth_url google_auth_secret ga_secret gauth_key googleauth_secret auth_app_secret step_up_secret totp_key \
@@ -204,6 +215,12 @@ const COLUMNS: [(&str, [&str; 8], Outcome); 27] = [
     // About something else.
     ("state estado", PLACES, Listed),
     (
+        "subscription_status kyc_status onboarding_status payment_status document_status verification_state",
+        CHECKS,
+        Listed,
+    ),
+    ("review_status", CHECKS, Asked),
+    (
         "notifications email_status sms_notifications newsletter",
         SETTING,
         Listed,
@@ -217,7 +234,7 @@ const COLUMNS: [(&str, [&str; 8], Outcome); 27] = [
     ),
     ("premium_until x", FUTURE, Listed),
     (
-        "is_valid valid hidden is_hidden muted flagged is_visible is_live is_current password_disabled email_blocked \
+        "left_handed leave_balance ads_removed spam_score is_valid valid hidden is_hidden muted flagged is_visible is_live is_current password_disabled email_blocked \
          email_disabled device_blocked phone_banned account_url_disabled blocked_by_device is_verified \
          email_verified newsletter is_premium sms_enabled terms_accepted in_use use_yn",
         FLAGS,

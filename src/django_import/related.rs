@@ -80,6 +80,8 @@ impl RelatedTables {
         for table in found.factors.add_indirect_tables(source, users, &keys)? {
             found.unread.insert(table.name, table.quoted);
         }
+        found.factors.beside.sort();
+        found.factors.beside.dedup();
         found.factors.add_own_columns(source, users, options);
         found.factors.apply_options(users, &keys, options);
         Ok(found)

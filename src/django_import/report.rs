@@ -10,6 +10,8 @@ use crate::accounts::User;
 
 /// How many refused rows are named for each reason.
 const NAMED: usize = 5;
+/// How many accounts are named for each remark that a later run repeats.
+const NAMED_OF_ALL: usize = 10;
 
 /// Counts of imported rows: users or tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,8 +36,10 @@ pub struct ImportTally {
     pub items: BTreeMap<CountLabel, u64>,
     /// The providers of the identities that were read.
     pub providers: BTreeSet<String>,
-    /// For each remark all accounts that it is about.
+    /// For each remark all accounts that it is about. A later run names them again.
     pub named: BTreeMap<CountLabel, Vec<String>>,
+    /// For each remark on what was removed all accounts that it is about. No later run names them.
+    pub removed: BTreeMap<CountLabel, Vec<String>>,
     /// For each remark the number of rows that it is about, and the first of them.
     pub notes: BTreeMap<CountLabel, (u64, Vec<String>)>,
     /// For each reason all accounts that are closed in Django, or may be, and open here.
@@ -70,6 +74,12 @@ impl ImportTally {
     /// Names an account, whatever the number of those that the remark is about.
     pub(super) fn name(&mut self, remark: CountLabel, key: impl fmt::Display) {
         self.named.entry(remark).or_default().push(key.to_string());
+    }
+
+    /// Names an account from which something was removed.
+    pub(super) fn name_removal(&mut self, remark: CountLabel, key: impl fmt::Display) {
+        let named = self.removed.entry(remark).or_default();
+        named.push(key.to_string());
     }
 
     /// Names an account that is closed in Django, or may be, and open here.
@@ -109,6 +119,9 @@ impl ImportTally {
         for (remark, accounts) in batch.named {
             self.named.entry(remark).or_default().extend(accounts);
         }
+        for (remark, accounts) in batch.removed {
+            self.removed.entry(remark).or_default().extend(accounts);
+        }
         for (reason, accounts) in batch.still_open {
             self.still_open.entry(reason).or_default().extend(accounts);
         }
@@ -120,7 +133,8 @@ impl ImportTally {
         }
     }
 
-    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// `names_all`: whether all accounts are named that a remark is about.
+    fn write(&self, f: &mut fmt::Formatter<'_>, names_all: bool) -> fmt::Result {
         for (name, count) in [
             ("taken", self.inserted),
             ("updated", self.updated),
@@ -140,7 +154,8 @@ impl ImportTally {
                 self.open, self.closed
             )?;
         }
-        self.write_remarks(f)
+        self.write_remarks(f)?;
+        self.write_named(f, names_all)
     }
 
     fn write_refusals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -173,9 +188,25 @@ impl ImportTally {
         for (remark, (count, first)) in &self.notes {
             write_rows(f, *count, for_count(*remark, *count), first)?;
         }
-        for (remark, accounts) in &self.named {
+        Ok(())
+    }
+
+    fn write_named(&self, f: &mut fmt::Formatter<'_>, names_all: bool) -> fmt::Result {
+        for (remark, accounts) in &self.removed {
             let remark = for_count(*remark, accounts.len() as u64);
             write!(f, "\n  {remark}:\n    {}", accounts.join(", "))?;
+        }
+        for (remark, accounts) in &self.named {
+            let remark = for_count(*remark, accounts.len() as u64);
+            match accounts.get(..NAMED_OF_ALL) {
+                Some(first) if accounts.len() > first.len() && !names_all => write!(
+                    f,
+                    "\n  {remark}:\n    {} accounts, which a run with --verbose names, with --dry-run too: {}, …",
+                    accounts.len(),
+                    first.join(", ")
+                )?,
+                _ => write!(f, "\n  {remark}:\n    {}", accounts.join(", "))?,
+            }
         }
         Ok(())
     }
@@ -212,6 +243,8 @@ pub struct ImportReport {
     pub closed_accounts: Option<String>,
     /// What to know about columns and tables of the source.
     pub source: SourceNotes,
+    /// Whether all accounts are named that a remark is about.
+    pub names_all: bool,
     heading: String,
 }
 
@@ -230,6 +263,7 @@ impl ImportReport {
             factor_options: None,
             closed_accounts: None,
             source: SourceNotes::default(),
+            names_all: false,
             heading: format!(
                 "{} of {}{condition}:",
                 options.table.escape_debug(),
@@ -242,10 +276,10 @@ impl ImportReport {
 impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Users, from {}", self.heading)?;
-        self.users.write(f)?;
+        self.users.write(f, self.names_all)?;
         if let Some(tokens) = &self.tokens {
             f.write_str("\nBlacklisted refresh tokens:")?;
-            tokens.write(f)?;
+            tokens.write(f, self.names_all)?;
         }
         if let Some(remark) = &self.closed_accounts {
             write!(f, "\nClosed accounts: {remark}")?;

@@ -69,6 +69,8 @@ pub(super) struct DjangoUser {
     /// account.
     pub(super) email: Result<CheckedEmail, RefusalReason>,
     pub(super) password: DjangoPassword,
+    /// Whether Django has no email, and the account signs in with its username: it gives up the one that it has here.
+    pub(super) lacks_email: bool,
     /// `None`: the table has no usernames, or the row has none.
     pub(super) username: Option<String>,
     pub(super) first_name: String,
@@ -189,6 +191,7 @@ impl RawUser {
         let row = DjangoUser {
             key,
             email: email(self.c_email),
+            lacks_email: false,
             password: DjangoPassword::new(problem.text(self.c_password)),
             username: problem.text(self.c_username),
             first_name: problem.text(self.c_first_name).unwrap_or_default(),

@@ -16,6 +16,7 @@ use super::renamed::{refuse_wrong_name, rename_source};
 use super::report::{CountLabel, ImportReport, ImportTally};
 use super::source::{DjangoUserTable, UserRows};
 use super::source_keys::ABSENT;
+use super::usernames::no_email;
 use crate::accounts::rewrite_email_keys;
 use crate::clock::Clock;
 use crate::db::source::ForeignDatabase;
@@ -143,6 +144,14 @@ pub fn import(
         }
     }
     planner.note_accounts(&target, &mut report.users)?;
+    let refused = no_email().and_then(|reason| report.users.refused.get(&reason));
+    let refused = refused.map_or(0, |(count, _)| *count);
+    if refused * 2 > rows && !table.unread_fields().contains(&"username") {
+        report.source.without_emails = Some(format!(
+            "{refused} of {rows} rows have none. If users sign in with a username, set LOGIN_FIELD=username, and import \
+             again"
+        ));
+    }
     if matches!(options.from, ImportSource::Dump(_)) {
         let absent = report.users.notes.get(&ABSENT);
         report.source.missing_rows = absent.map(|(count, _)| missing_rows(*count));

@@ -10,7 +10,7 @@ use super::existing::ExistingRows;
 use super::moves::ValueMoves;
 use super::row::DjangoUser;
 use super::source_keys::SourceKeys;
-use crate::accounts::{User, UserKey};
+use crate::accounts::{User, UserKey, key_without_email};
 use crate::django_import::ledger::ImportRecord;
 use crate::ids::UserId;
 
@@ -72,13 +72,15 @@ impl TableSurvey {
             self.add_workos_id(row);
         }
         let account = (user.id, is_open && row.is_active);
-        if let Ok(email) = &row.email
-            && email.key != user.email_key
+        let none = row.lacks_email.then(|| key_without_email(user.id));
+        let email = row.email.as_ref().map(|email| &email.key).ok();
+        if let Some(email) = email.or(none.as_ref())
+            && *email != user.email_key
             && user.workos_user_id.is_none()
             && record.matches_profile_of(user)
         {
-            let owner = existing.emails.get(&email.key).copied();
-            let change = (Some(user.email_key.as_str()), email.key.as_str());
+            let owner = existing.emails.get(email).copied();
+            let change = (Some(user.email_key.as_str()), email.as_str());
             self.emails.add(account, change, owner);
         }
         if let Some(username) = &row.username

@@ -6,7 +6,7 @@ use super::moves::ValueMoves;
 use super::plan::BatchPlan;
 use super::report::{CountLabel, ImportTally, RefusalReason, RefusedRow};
 use super::row::{CheckedEmail, DjangoUser};
-use crate::accounts::User;
+use crate::accounts::{User, email_problem};
 use crate::ids::UserId;
 use crate::settings::LoginField;
 
@@ -17,6 +17,10 @@ const WITHOUT_EMAIL: CountLabel = (
 const EMAIL_TAKEN: CountLabel = (
     "accounts imported without their emails, which other accounts have",
     "account imported without its email, which another account has",
+);
+const EMAIL_REMOVED: CountLabel = (
+    "emails that Django has removed, so that these accounts have none",
+    "email that Django has removed, so that this account has none",
 );
 const WITHOUT_USERNAME: CountLabel = (
     "accounts imported without their usernames, which other accounts have",
@@ -33,6 +37,22 @@ pub(super) fn absent_email(
     let is_absent = matches!(row.email, Err(RefusalReason::BadEmail(_)));
     let has_name = field == LoginField::Username && row.username.is_some();
     (is_absent && has_name).then(|| CheckedEmail::none(id))
+}
+
+/// Why a row without an email is refused, if it needs one.
+pub(super) fn no_email() -> Option<RefusalReason> {
+    email_problem("").map(RefusalReason::BadEmail)
+}
+
+/// Whether the row has no email, not even an invalid one, and signs in with its username.
+pub(super) fn needs_no_email(row: &DjangoUser, field: LoginField) -> bool {
+    let is_empty = row.email.as_ref().err() == no_email().as_ref();
+    is_empty && field == LoginField::Username && row.username.is_some()
+}
+
+/// Names a row whose account has no email any more.
+pub(super) fn note_removed_email(tally: &mut ImportTally, row: &DjangoUser) {
+    tally.note(EMAIL_REMOVED, &row.key);
 }
 
 /// Names a row that was imported without an email.

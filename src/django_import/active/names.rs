@@ -32,6 +32,10 @@ impl NameWords {
         self.0.iter().any(|word| holds(word))
     }
 
+    fn begins_with(&self, beginnings: &[&str]) -> bool {
+        self.any(|word| beginnings.iter().any(|start| word.starts_with(start)))
+    }
+
     fn has_pair(&self, holds: impl Fn(&str, &str) -> bool) -> bool {
         self.0.windows(2).any(|pair| match pair {
             [first, second] => holds(first, second),
@@ -151,8 +155,7 @@ pub(super) fn may_have_words(name: &str) -> bool {
     let is_wanted = |word: &str| {
         is_one_of(word, &WORD_NAMES) || (word.ends_with("status") && word.len() > "status".len())
     };
-    words.any(is_wanted)
-        && !words.any(|word| OTHER_WORDS.iter().any(|other| word.starts_with(other)))
+    words.any(is_wanted) && !words.begins_with(&OTHER_WORDS)
 }
 
 /// Whether the name of a column suggests that it may close accounts, in whatever way.
@@ -210,14 +213,23 @@ pub(super) fn is_place<'a>(
         && !texts.iter().any(|text| NameWords::of(text).says_open())
 }
 
-/// Whether a value says that an account is closed, such as `banned`. In a column about a setting, `disabled` and the
-/// like say nothing of the account.
+/// Whether a value says that an account is closed, such as `banned`. In a column about a setting or a payment, `disabled`
+/// and the like say nothing of the account.
 pub(super) fn values_say_closed(name: &str, values: &ColumnValues) -> bool {
-    let is_setting = NameWords::of(name).has(&SETTINGS);
+    values_of_closed(name, values).next().is_some()
+}
+
+/// The values that say that an account is closed.
+pub(super) fn values_of_closed<'a>(
+    name: &str,
+    values: &'a ColumnValues,
+) -> impl Iterator<Item = &'a str> {
+    let names = NameWords::of(name);
+    let is_setting = names.has(&SETTINGS) || names.begins_with(&PROCESSES);
     let is_side = values
         .texts()
         .any(|text| text.eq_ignore_ascii_case("right"));
-    values.texts().any(|value| {
+    values.texts().filter(move |value| {
         let words = NameWords::of(value);
         let says = |word: &str| match word {
             "left" => !is_side && !is_setting,

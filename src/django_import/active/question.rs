@@ -19,17 +19,20 @@ pub(super) enum Meaning {
     ActiveUntil,
     /// The time until which it is closed.
     ClosedUntil,
-    /// A word that says whether it is open.
+    /// A word that says whether it is open, if the words of open accounts are named.
     Words,
+    /// The same if the words of closed ones are.
+    ClosedWords,
 }
 
 impl Meaning {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Active,
         Self::Closed,
         Self::ActiveUntil,
         Self::ClosedUntil,
         Self::Words,
+        Self::ClosedWords,
     ];
 
     /// The option that names such a column, and what follows the name.
@@ -40,6 +43,7 @@ impl Meaning {
             Self::ActiveUntil => ("--active-until-column", ""),
             Self::ClosedUntil => ("--closed-until-column", ""),
             Self::Words => ("--active-column", "=VALUE"),
+            Self::ClosedWords => ("--closed-column", "=VALUE"),
         }
     }
 
@@ -51,6 +55,8 @@ impl Meaning {
             Self::ActiveUntil => may_have_an_end(name),
             Self::ClosedUntil => may_be_closed_until(name),
             Self::Words => may_have_words(name),
+            // The question about the other words names both options.
+            Self::ClosedWords => false,
         }
     }
 
@@ -67,9 +73,10 @@ impl Meaning {
                 "holds the time until which an account is closed, as of a ban",
                 "",
             ),
-            Self::Words => (
+            Self::Words | Self::ClosedWords => (
                 "says in words which accounts are open",
-                ", once for each value of open accounts",
+                ", once for each value of open accounts, or --closed-column COLUMN=VALUE, once for each value of closed \
+                 ones",
             ),
         }
     }

@@ -1,6 +1,11 @@
 //! Words and beginnings of words that say something about accounts. A question too many costs little, and a closed
 //! account that is opened much.
 
+/// The spellings of a false flag, in lower case. Django's databases write `0` and `false`.
+pub(in crate::django_import) const FALSE: &str = "'0', 'f', 'false', 'n', 'no', 'off'";
+/// The spellings of a true flag, in lower case.
+pub(super) const TRUE: &str = "'1', 't', 'true', 'y', 'yes', 'on'";
+
 /// The beginnings of words that say that an account is open.
 pub(super) const OPEN: [&str; 3] = ["activ", "approv", "enabl"];
 /// Whole words that say so.

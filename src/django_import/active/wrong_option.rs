@@ -25,7 +25,7 @@ pub(super) fn refuse_wrong_option(
         Meaning::Closed => of_closed(&words),
         Meaning::ActiveUntil => of_active_until(&words, named),
         Meaning::ClosedUntil => of_closed_until(&words, content),
-        Meaning::Words => None,
+        Meaning::Words | Meaning::ClosedWords => None,
     };
     let Some(Misfit { harm, right }) = misfit else {
         return Ok(());

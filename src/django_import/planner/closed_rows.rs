@@ -63,6 +63,7 @@ impl ImportPlanner {
                     plan.changed.push(PlannedUpdate {
                         user,
                         merge: UserMerge::closing(record),
+                        gives_up_email: false,
                         refused: true,
                         only_closes: true,
                     });

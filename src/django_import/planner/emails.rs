@@ -12,7 +12,12 @@ impl ImportPlanner {
     pub(super) fn owner(&self, existing: &HashMap<String, UserId>, value: &str) -> Option<UserId> {
         let simulated = self.simulated.as_ref();
         let owner = simulated.and_then(|simulated| simulated.owner(value));
-        owner.or_else(|| existing.get(value).copied())
+        owner.or_else(|| {
+            let owner = existing.get(value).copied();
+            owner.filter(|owner| {
+                !simulated.is_some_and(|simulated| simulated.has_given_up(value, *owner))
+            })
+        })
     }
 
     /// How the account gets this email, or the account that keeps it from having it. An open account gets it from a

@@ -3,6 +3,7 @@
 use super::ImportPlanner;
 use crate::db::{Database, DbError};
 use crate::django_import::error::ImportError;
+use crate::django_import::item::ItemKind;
 use crate::django_import::ledger::ImportRecord;
 use crate::django_import::row::{DjangoUser, RawUser};
 
@@ -37,7 +38,11 @@ impl ImportPlanner {
                 self.claims.add(
                     conn,
                     (&existing, &rows),
-                    (&self.items.issuers, &self.source_table),
+                    (
+                        &self.items.issuers,
+                        &self.source_table,
+                        self.items.reads(ItemKind::Address),
+                    ),
                     is_verified,
                 )?;
                 Ok::<_, DbError>(())

@@ -45,14 +45,14 @@ impl ImportPlanner {
             if !keeps_factor(conn, keys, id)? {
                 without_app.insert(id);
                 if has_second_factor(conn, id)? {
-                    plan.tally.name(FACTOR, &key);
+                    plan.tally.name_removal(FACTOR, &key);
                 }
             }
             if update.merge.replaces_password {
-                plan.tally.name(PASSWORD, &key);
+                plan.tally.name_removal(PASSWORD, &key);
             }
             if has_link_of_ours(conn, id)? {
-                plan.tally.name(LINK, &key);
+                plan.tally.name_removal(LINK, &key);
             }
         }
         for accepted in &mut plan.accepted {

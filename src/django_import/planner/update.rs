@@ -14,7 +14,7 @@ use crate::django_import::plan::BatchPlan;
 use crate::django_import::planned_update::PlannedUpdate;
 use crate::django_import::report::{RefusalReason, RefusedRow};
 use crate::django_import::row::DjangoUser;
-use crate::django_import::usernames::{absent_email, note_absent_email};
+use crate::django_import::usernames::{absent_email, note_absent_email, note_removed_email};
 use crate::ids::UserId;
 use crate::settings::LoginField;
 
@@ -129,9 +129,16 @@ impl ImportPlanner {
                     merge.without_workos_user_id(record);
                 }
                 None => {
+                    if let Some(old) = &user.workos_user_id {
+                        existing.workos_ids.remove(old);
+                    }
                     existing.workos_ids.insert(id.clone(), user.id);
                 }
             }
+        }
+        let gives_up_email = row.lacks_email && self.survey.emails.contains(user.id);
+        if gives_up_email {
+            note_removed_email(&mut plan.tally, row);
         }
         let merge = merge.complete(&user, password);
         let password = merge.changes.password.as_ref().unwrap_or(&user.password);
@@ -159,6 +166,7 @@ impl ImportPlanner {
         });
         plan.tally.count_account(is_open);
         plan.changed.push(PlannedUpdate {
+            gives_up_email,
             merge,
             user,
             refused: refusal.is_some(),

@@ -28,6 +28,7 @@ fn each_reason_has_its_count_and_a_bounded_list() {
         factor_options: None,
         closed_accounts: None,
         source: SourceNotes::default(),
+        names_all: false,
         heading: "x:".to_owned(),
     };
     let text = report.to_string();

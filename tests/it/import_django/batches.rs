@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use vestibule::accounts::User;
 use vestibule::clock::Clock;
 use vestibule::db::schema::{django_imports, users};
+use vestibule::db::source::ForeignDatabase;
 use vestibule::django_import::{ImportOptions, ImportSource, import};
 use vestibule::settings::{DatabaseSettings, DatabaseUrl, LoginField, Source};
 
@@ -18,6 +19,8 @@ const DEFAULT_CASES: usize = 2;
 /// The accounts and the emails of a case are few, so that many collide.
 const ACCOUNTS: usize = 9;
 const EMAILS: usize = 7;
+/// The number of an email that is none.
+const NONE: usize = EMAILS;
 /// Google's issuer.
 pub(super) const GOOGLE: &str = "https://accounts.google.com";
 pub(super) const SIZES: [usize; 3] = [1, 3, 1000];
@@ -29,6 +32,8 @@ struct Row {
     email: usize,
     username: usize,
     is_active: bool,
+    /// The WorkOS user.
+    workos: Option<usize>,
 }
 
 /// What is done here between two imports.
@@ -39,7 +44,8 @@ enum Change {
     Rename(usize),
 }
 
-fn rows(random: &mut Random) -> Vec<Row> {
+/// `links`: whether some rows have WorkOS users.
+fn rows(random: &mut Random, links: bool) -> Vec<Row> {
     let mut usernames: Vec<usize> = (0..ACCOUNTS + 3).collect();
     let mut rows = Vec::new();
     for id in 1..=ACCOUNTS {
@@ -49,17 +55,18 @@ fn rows(random: &mut Random) -> Vec<Row> {
         let at = random.below(usernames.len());
         rows.push(Row {
             id,
-            email: random.below(EMAILS),
+            email: random.below(EMAILS + 1),
             username: usernames.swap_remove(at),
             is_active: !random.one_in(3),
+            workos: (links && random.one_in(3)).then(|| 1 + random.below(ACCOUNTS)),
         });
     }
     rows
 }
 
 /// Some of the rows differ.
-fn changed(random: &mut Random, before: &[Row]) -> Vec<Row> {
-    let other = rows(random);
+fn changed(random: &mut Random, before: &[Row], links: bool) -> Vec<Row> {
+    let other = rows(random, links);
     let by_id: BTreeMap<usize, &Row> = before.iter().map(|row| (row.id, row)).collect();
     let mut free: Vec<usize> = (0..ACCOUNTS + 3).collect();
     let mut rows: Vec<Row> = Vec::new();
@@ -77,12 +84,21 @@ fn changed(random: &mut Random, before: &[Row]) -> Vec<Row> {
     rows
 }
 
+fn address(email: usize) -> String {
+    match email {
+        NONE => String::new(),
+        number => format!("e{number}@example.com"),
+    }
+}
+
 fn write(django: &Django, rows: impl Iterator<Item = Row>) {
     let values = rows.map(|row| {
-        let Row { id, email, username, is_active } = row;
+        let Row { id, email, username, is_active, workos } = row;
+        let email = address(email);
+        let workos = workos.map_or("NULL".to_owned(), |id| format!("'user_{id}'"));
         format!(
-            "({id}, 'made-up${id}', NULL, false, 'name{username}', 'First', 'Last', 'e{email}@example.com', false, \
-                 {is_active}, '2026-01-02 03:04:05.67{id}')"
+            "({id}, 'made-up${id}', NULL, false, 'name{username}', 'First', 'Last', '{email}', false, \
+                 {is_active}, '2026-01-02 03:04:05.67{id}', {workos})"
         )
     });
     let values = values.collect::<Vec<_>>().join(", ");
@@ -101,7 +117,7 @@ fn make(target: &ImportTarget, change: Change) {
                 .set(users::is_active.eq(false))
                 .execute(conn),
             Change::Link(_) => {
-                let user_id = format!("user_{id}");
+                let user_id = format!("here_{id}");
                 diesel::update(user)
                     .set(users::workos_user_id.eq(user_id))
                     .execute(conn)
@@ -113,7 +129,7 @@ fn make(target: &ImportTarget, change: Change) {
     });
 }
 
-/// Runs an import in this process, and returns its report.
+/// Runs an import in this process, and returns its report. If the table has a column `workos`, it links accounts.
 pub(super) fn run(
     target: &ImportTarget,
     django: &Django,
@@ -123,8 +139,13 @@ pub(super) fn run(
 ) -> String {
     let settings = Source::from_pairs([("DATABASE_URL", target.url())]);
     let settings = DatabaseSettings::from_source(&settings).unwrap();
+    let url = DatabaseUrl::parse(django.url()).unwrap();
+    let mut source = ForeignDatabase::open(&url).unwrap();
+    let columns = source.columns("\"auth_user\"").unwrap();
+    let has_links = columns.iter().any(|column| column.name == "workos");
+    drop(source);
     let options = ImportOptions {
-        from: ImportSource::Database(DatabaseUrl::parse(django.url()).unwrap()),
+        from: ImportSource::Database(url),
         table: "auth_user".to_owned(),
         view_of: None,
         renamed_from: None,
@@ -136,7 +157,7 @@ pub(super) fn run(
         factors: Vec::new(),
         no_factors: Vec::new(),
         all_active: false,
-        workos_id_column: None,
+        workos_id_column: has_links.then(|| "workos".to_owned()),
         login_field: field,
         emails_verified: false,
         legacy_hashers: false,
@@ -227,8 +248,7 @@ fn check_rules(
         };
         assert!(!new.4, "{case}: account {id} was closed here");
         let row = rows.iter().find(|row| row.id == *id);
-        let keeps =
-            row.is_some_and(|row| row.is_active && old.1 == format!("e{}@example.com", row.email));
+        let keeps = row.is_some_and(|row| row.is_active && old.1 == address(row.email));
         if keeps {
             assert_eq!(
                 old.1, new.1,
@@ -244,8 +264,8 @@ fn check_rules(
             row.is_active || !account.4,
             "{case}: {row:?} is closed in Django"
         );
-        let email = format!("e{}@example.com", row.email);
-        if !account.4 || account.1 == email || is_changed_here(row.id) {
+        let email = address(row.email);
+        if email.is_empty() || !account.4 || account.1 == email || is_changed_here(row.id) {
             continue;
         }
         // An open account lacks its email only because of another one that is open, or not Django's to change.
@@ -263,15 +283,18 @@ pub(super) fn cases() -> usize {
     cases.map_or(DEFAULT_CASES, |cases| cases.parse().unwrap())
 }
 
-fn check_cases(field: LoginField) {
+fn check_cases(field: LoginField, links: bool) {
     let targets = targets();
+    for (_, _, django) in &targets {
+        django.run("ALTER TABLE auth_user ADD workos text NULL");
+    }
     for number in 0..cases() {
         let random = &mut Random::new(SEED, number);
         for (_, target, _) in &targets {
             target.change(|conn| diesel::delete(users::table).execute(conn));
             target.change(|conn| diesel::delete(django_imports::table).execute(conn));
         }
-        let mut rows = rows(random);
+        let mut rows = rows(random, links);
         import_everywhere(&targets, &rows, field, &format!("case {number}, first"));
         for again in 1..=2 {
             let before = accounts(&targets[0].1);
@@ -286,10 +309,10 @@ fn check_cases(field: LoginField) {
             for (_, target, _) in &targets {
                 changes.iter().for_each(|change| make(target, *change));
             }
-            rows = changed(random, &rows);
+            rows = changed(random, &rows, links);
             let case = format!("case {number}, later {again}, {changes:?}");
             import_everywhere(&targets, &rows, field, &case);
-            if again == 1 && field == LoginField::Email {
+            if again == 1 && field == LoginField::Email && !links {
                 check_rules(&targets[0].1, &before, &rows, &changes, &case);
             }
         }
@@ -298,12 +321,17 @@ fn check_cases(field: LoginField) {
 
 #[test]
 fn batches_of_any_size_give_the_same_result() {
-    check_cases(LoginField::Email);
+    check_cases(LoginField::Email, false);
 }
 
 #[test]
 fn batches_of_any_size_give_the_same_result_with_usernames() {
-    check_cases(LoginField::Username);
+    check_cases(LoginField::Username, false);
+}
+
+#[test]
+fn batches_of_any_size_give_the_same_result_with_links() {
+    check_cases(LoginField::Email, true);
 }
 
 /// The twin is in another batch of a thousand rows.

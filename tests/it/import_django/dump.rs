@@ -285,7 +285,7 @@ fn factors_of_other_packages_in_a_dump_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "dump.jsonl", dump.join("\n").as_bytes());
     let target = ImportTarget::new();
-    let output = import(&target, &path, &[]);
+    let output = import(&target, &path, &["--verbose"]);
     let ids: Vec<String> = (1..=13).map(|id: i64| id.to_string()).collect();
     let named = format!("(see --require-totp):\n    {}\n", ids.join(", "));
     assert!(output.stdout.contains(&named), "{output:#?}");

@@ -73,3 +73,32 @@ fn an_email_that_its_owner_keeps_after_all_is_not_given_away() {
     import_moves(&django, &target, [0, 2, 0, 1]);
     assert_eq!(emails(&target)[..3], ["2", "new", "3"]);
 }
+
+/// Django names the WorkOS user of a closed account, so that the import links it before another one gets its email.
+#[test]
+fn a_closed_account_that_the_import_links_gives_up_its_email() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    django.run("ALTER TABLE auth_user ADD wos text NULL");
+    let add = |id: i64, wos: &str, is_active: bool| {
+        django.run(&format!(
+            "INSERT INTO auth_user VALUES ({id}, 'made-up${id}', NULL, false, 'user{id}', '', '', 'x@example.com', \
+                 false, {is_active}, '2026-01-02 03:04:05.678901', {wos})"
+        ));
+    };
+    add(1, "'user_1'", false);
+    target.import(&django, &[]);
+    add(3, "NULL", true);
+    let options = ["--workos-id-column", "wos"];
+    let output = target.import_with_dry_run(&django, &options);
+    assert_eq!(counts(&output, 0), [1, 1, 0, 0], "{output:#?}");
+    let line = "1 closed account gave up its email for an active one: 1";
+    assert!(output.stdout.contains(line), "{output:#?}");
+    let (one, three) = (target.user(1), target.user(3));
+    assert_eq!(one.workos_user_id.as_deref(), Some("user_1"));
+    assert_eq!(
+        (one.email.as_str(), three.email.as_str()),
+        ("", "x@example.com")
+    );
+    let again = target.import_with_dry_run(&django, &options);
+    assert_eq!(counts(&again, 0), [0, 0, 2, 0], "{again:#?}");
+}

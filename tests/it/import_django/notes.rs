@@ -142,3 +142,88 @@ fn accounts_that_providers_let_in_without_a_code_are_counted() {
         "accounts with a second factor in Django that also sign in through Google, Okta or WorkOS";
     assert!(output.contains(line), "{output}");
 }
+
+/// Only the values of closed accounts are named.
+#[test]
+fn the_values_of_closed_accounts_close_them() {
+    let words = "CASE n WHEN 1 THEN 'active' WHEN 2 THEN 'trial' WHEN 3 THEN 'banned' WHEN 4 THEN ' gone' END";
+    let (django, target) = (people("status text", words), ImportTarget::new());
+    let run = |options: &[&str]| {
+        let options = [&TABLE[..], options].concat();
+        target.program(django.url(), &options).run()
+    };
+    let asked = run(&[]).exits_with(1);
+    asked.reports_one_error(&[
+        "--active-column status=VALUE",
+        "or --closed-column COLUMN=VALUE",
+    ]);
+    // `gone` says that an account is closed too, and a misspelt value closes nobody.
+    for options in [
+        &["--closed-column=status=banned"][..],
+        &["--closed-column=status=baned"],
+    ] {
+        let refused = run(options).exits_with(1);
+        refused.reports_one_error(&[
+            "--closed-column status=VALUE: status has further values",
+            "gone",
+            "Values of status",
+        ]);
+    }
+    let both = [
+        "--closed-column=status=banned",
+        "--closed-column=status=gone",
+    ];
+    let output = run(&both).exits_with(0);
+    let line = "Values of columns that close accounts:\n    status: ";
+    assert!(output.stdout.contains(line), "{output:#?}");
+    assert!(
+        output.stdout.contains("; closed: banned, gone"),
+        "{output:#?}"
+    );
+    let open = |target: &ImportTarget| -> Vec<i64> {
+        let users = target.users().into_iter();
+        users
+            .filter(|user| user.is_active)
+            .map(|user| user.id.into())
+            .collect()
+    };
+    assert_eq!(open(&target), [1, 2, 5, 6]);
+    // The option cannot be forgotten, and its values can change.
+    let refused = run(&["--all-active"]).exits_with(1);
+    refused.reports_one_error(&["an earlier import of people passed --closed-column status=VALUE"]);
+    run(&["--closed-column=status=banned", "--all-active"]).exits_with(0);
+    assert_eq!(open(&target), [1, 2, 4, 5, 6]);
+    // Both options: a value that neither names closes the account.
+    let other = ImportTarget::new();
+    let options = [
+        "--table",
+        "people",
+        "--closed-column=status=banned",
+        "--active-column=status=active",
+    ];
+    other.import(&django, &options);
+    assert_eq!(open(&other), [1]);
+}
+
+#[test]
+fn a_long_list_of_accounts_is_shortened() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    django.run(
+        "CREATE TABLE shop_totpdevice (id integer PRIMARY KEY, user_id integer REFERENCES auth_user (id))",
+    );
+    for id in 1..=12 {
+        django.add(id, &format!("{id}@example.com"));
+        django.set(
+            id,
+            "password = 'pbkdf2_sha256$1000$Salz-u$w03QwMdjUpqGN/pSHjbccBFQodXJx/EeRiTTORMltQM='",
+        );
+        django.run(&format!("INSERT INTO shop_totpdevice VALUES ({id}, {id})"));
+    }
+    let short = "in (see --require-totp):\n    12 accounts, which a run with --verbose names, with --dry-run too: \
+                 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …\n";
+    let output = target.import_with_dry_run(&django, &[]);
+    assert!(output.stdout.contains(short), "{output:#?}");
+    let all = "in (see --require-totp):\n    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12\n";
+    let output = target.import_with_dry_run(&django, &["--verbose"]);
+    assert!(output.stdout.contains(all), "{output:#?}");
+}

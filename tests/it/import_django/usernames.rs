@@ -4,8 +4,10 @@ use diesel::prelude::*;
 use serde_json::json;
 use vestibule::accounts::User;
 use vestibule::db::schema::users;
+use vestibule::settings::LoginField;
 
 use super::add_local_account;
+use super::batches::{SIZES, run};
 use crate::support::app::TestApp;
 use crate::support::django::{Django, ImportTarget, counts};
 use crate::support::program::{Program, ProgramOutput};
@@ -281,4 +283,104 @@ async fn a_username_that_is_an_email_signs_in_and_is_named_while_the_email_is_in
         let claims = token_part(pair.json["access"].as_str().unwrap(), 1);
         assert_eq!(claims["user_id"], "5");
     }
+}
+
+/// 2 gets the email that 1 no longer has, whichever of them is read first.
+#[test]
+fn an_email_that_django_removes_is_given_up() {
+    for (one, two) in [(1, 2), (2, 1)] {
+        for size in SIZES {
+            let (django, target) = (Django::new(), ImportTarget::new());
+            django.add(one, "x@example.com");
+            django.add(two, "other@example.com");
+            django.add(3, "");
+            run(&target, &django, size, LoginField::Username, false);
+            target.change(|conn| {
+                diesel::update(users::table)
+                    .set(users::email_verified.eq(true))
+                    .execute(conn)
+            });
+            django.set(one, "email = ''");
+            django.set(two, "email = 'x@example.com'");
+            django.set(3, "first_name = 'New'");
+            let dry = run(&target, &django, size, LoginField::Username, true);
+            let real = run(&target, &django, size, LoginField::Username, false);
+            assert_eq!(dry, real, "{size}");
+            let line =
+                format!("1 email that Django has removed, so that this account has none: {one}");
+            assert!(real.contains(&line), "{real}");
+            assert!(real.contains("updated              3\n"), "{real}");
+            let [one, two, three] = [one, two, 3].map(|id| target.user(id));
+            assert_eq!(
+                (one.email.as_str(), one.email_verified),
+                ("", false),
+                "{size}"
+            );
+            assert_eq!(two.email, "x@example.com", "{size}");
+            assert_eq!(three.first_name, "New", "{size}");
+            let again = run(&target, &django, size, LoginField::Username, false);
+            assert!(again.contains("unchanged            3\n"), "{again}");
+            assert!(!again.contains("has removed"), "{again}");
+        }
+    }
+}
+
+/// An invalid email may be a slip, a run without the column says nothing, and what was changed here stays.
+#[test]
+fn an_email_stays_if_django_has_not_removed_it() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    for id in 1..=4 {
+        django.add(id, &format!("{id}@example.com"));
+    }
+    import(&target, &django, &[]);
+    django.run(
+        "CREATE VIEW bare AS SELECT id, username, password, is_active, date_joined FROM auth_user",
+    );
+    let options = [
+        "--table",
+        "bare",
+        "--renamed-from",
+        "auth_user",
+        "--dry-run",
+    ];
+    let output = import(&target, &django, &options);
+    assert_eq!(counts(&output, 0), [0, 0, 4, 0], "{output:#?}");
+    target.change(|conn| {
+        diesel::update(users::table.find(2))
+            .set(users::first_name.eq("Here"))
+            .execute(conn)?;
+        diesel::update(users::table.find(3))
+            .set(users::workos_user_id.eq("user_3"))
+            .execute(conn)
+    });
+    django.run("UPDATE auth_user SET email = '', first_name = 'New'");
+    django.set(1, "email = 'no email'");
+    import(&target, &django, &[]);
+    let users = target.users().into_iter();
+    let found: Vec<_> = users.map(|user| (user.email, user.first_name)).collect();
+    let expected = [
+        ("1@example.com", "New"),
+        ("2@example.com", "Here"),
+        ("3@example.com", "First 3"),
+        ("", "New"),
+    ];
+    let expected = expected.map(|(email, name)| (email.to_owned(), name.to_owned()));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_project_without_emails_is_told_of_the_setting() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    for (id, email) in [(1, ""), (2, ""), (3, "3@example.com")] {
+        django.add(id, email);
+    }
+    let told =
+        "Emails: 2 of 3 rows have none. If users sign in with a username, set LOGIN_FIELD=username";
+    let output = target.import_with_dry_run(&django, &[]);
+    assert!(output.stdout.contains(told), "{output:#?}");
+    let output = import(&target, &django, &[]);
+    assert!(!output.stdout.contains("Emails:"), "{output:#?}");
+    django.set(1, "email = '1@example.com'");
+    let output = target.import(&django, &[]);
+    assert!(!output.stdout.contains("Emails:"), "{output:#?}");
 }
