@@ -5,6 +5,7 @@
 
 mod after_commit;
 mod backup;
+mod blocking;
 mod conn;
 mod error;
 mod faults;
@@ -37,11 +38,12 @@ pub use migrations::Migrations;
 pub use sequence::{bump_sequence, take_ids};
 
 use crate::settings::{DatabaseSettings, DatabaseUrl};
+use blocking::run_blocking;
 use conn::OpenMode;
 use faults::Faults;
 use lane::Lane;
 use pool::LockWait;
-use readiness::Readiness;
+use readiness::{PROBE_TIMEOUT, Readiness};
 use row_queues::{RowKey, RowQueues};
 use sqlite_file::SqliteFile;
 
@@ -68,11 +70,21 @@ pub struct Database {
     /// The rows that the writes of this handle need.
     key: Option<RowKey>,
     readiness: Arc<Readiness>,
+    query_timeout: Duration,
     /// `None` on PostgreSQL.
     file: Option<Arc<SqliteFile>>,
 }
 
 impl Database {
+    /// Waits no longer than this for queries, so that a test need not wait 15 seconds.
+    #[must_use]
+    pub fn with_query_timeout(self, query_timeout: Duration) -> Self {
+        Self {
+            query_timeout,
+            ..self
+        }
+    }
+
     /// Opens an existing database. A missing SQLite file is an error.
     pub fn open(settings: &DatabaseSettings) -> Result<Self, DbError> {
         Self::with_mode(settings, OpenMode::Existing)
@@ -112,6 +124,7 @@ impl Database {
                     queues: None,
                     key: None,
                     readiness,
+                    query_timeout: QUERY_TIMEOUT,
                     file,
                 }
             }
@@ -125,6 +138,7 @@ impl Database {
                     queues: Some(Arc::default()),
                     key: None,
                     readiness,
+                    query_timeout: QUERY_TIMEOUT,
                     file,
                 }
             }
@@ -165,8 +179,7 @@ impl Database {
     {
         let permit = self.reader.permit().await?;
         let lane = Arc::clone(&self.reader);
-        run_blocking(move || {
-            let _held = permit;
+        run_blocking(&self.reader, self.query_timeout, permit, move || {
             for _ in 1..ATTEMPTS {
                 match lane.read(queries.clone()) {
                     Err(failure) if failure.may_succeed_again => {}
@@ -194,9 +207,9 @@ impl Database {
             _ => None,
         };
         let permit = self.writer.permit().await?;
+        let held = (permit, in_turn);
         let database = self.clone();
-        run_blocking(move || {
-            let _held = (permit, in_turn);
+        run_blocking(&self.writer, self.query_timeout, held, move || {
             repeat_conflicts(&mut || database.noted(database.writer.write(queries.clone())))
         })
         .await
@@ -250,14 +263,15 @@ impl Database {
     async fn probe(&self) -> Result<bool, DbError> {
         let database = Self {
             reader: Arc::clone(&self.probe),
+            query_timeout: self.query_timeout.min(PROBE_TIMEOUT),
             ..self.clone()
         };
         if !database.read(migrations::pending).await?.is_empty() {
             return Ok(false);
         }
         let permit = self.probe.permit().await?;
-        run_blocking(move || {
-            let _held = permit;
+        let limit = database.query_timeout;
+        run_blocking(&self.probe, limit, permit, move || {
             database.probe_write()?;
             Ok(true)
         })
@@ -300,19 +314,6 @@ fn repeat_conflicts<T, E>(write: &mut dyn FnMut() -> (Result<T, E>, Faults)) -> 
         }
     }
     write().0
-}
-
-async fn run_blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: From<DbError> + Send + 'static,
-{
-    // A timeout ends the wait, and not the work.
-    match tokio::time::timeout(QUERY_TIMEOUT, tokio::task::spawn_blocking(work)).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(DbError::Interrupted.into()),
-        Err(_) => Err(DbError::Unavailable(format!("no answer within {QUERY_TIMEOUT:?}")).into()),
-    }
 }
 
 #[cfg(test)]

@@ -101,6 +101,11 @@ pub(super) fn serve(
                     logging::flush();
                     process::exit(1)
                 }
+                if result.is_ok() && database.is_unanswered() {
+                    log::warn!("stopped without the answers of the database to some queries");
+                    logging::flush();
+                    process::exit(0)
+                }
                 Ok(result?)
             }
             () = stop.received(2) => {

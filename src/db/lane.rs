@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::r2d2::{Pool, PooledConnection};
+use parking_lot::RwLock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::conn::{Conn, OpenMode};
@@ -19,13 +20,20 @@ use crate::settings::DatabaseUrl;
 pub(super) const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
 
 const CLOSE_RETRY: Duration = Duration::from_millis(5);
+/// How many queries without an answer a lane may leave to PostgreSQL, if it has fewer connections. Otherwise it is as
+/// many as it has connections.
+const FEWEST_ABANDONED: usize = 3;
 
 /// The permission to use a connection.
 pub(super) type Permit = OwnedSemaphorePermit;
 
 /// Some connections, and the requests that wait for them.
 pub(super) struct Lane {
-    pool: Pool<ConnectionManager>,
+    pool: RwLock<NumberedPool>,
+    settings: PoolSettings,
+    /// The queries without an answer that may still be abandoned. None on SQLite, which has no server.
+    abandonments: Arc<Semaphore>,
+    most_abandoned: usize,
     /// SQLite's file, which must be in its place.
     file: Option<Arc<SqliteFile>>,
     /// Whether connections are closed instead of being kept.
@@ -40,6 +48,36 @@ pub(super) struct Lane {
     has_row_locks: bool,
 }
 
+/// A pool, which is replaced if its connections do not answer.
+struct NumberedPool {
+    pool: Pool<ConnectionManager>,
+    /// Incremented with each replacement.
+    number: u64,
+}
+
+/// What a pool is made of.
+struct PoolSettings {
+    size: u32,
+    url: DatabaseUrl,
+    mode: OpenMode,
+    sql: Arc<SessionSql>,
+}
+
+impl PoolSettings {
+    fn build(&self, closing: &Arc<AtomicBool>) -> Pool<ConnectionManager> {
+        let (url, sql) = (self.url.clone(), Arc::clone(&self.sql));
+        let manager = ConnectionManager::new(url, self.mode, sql, Arc::clone(closing));
+        Pool::builder()
+            .max_size(self.size)
+            // No connection in advance: if a thread of the pool is still connecting when a command
+            // exits, libcrypto's clean-up at exit makes the process crash.
+            .min_idle(Some(0))
+            .connection_timeout(CONNECTION_TIMEOUT)
+            .error_handler(Box::new(LogPoolErrors))
+            .build_unchecked(manager)
+    }
+}
+
 impl Lane {
     pub(super) fn new(
         size: u32,
@@ -49,25 +87,62 @@ impl Lane {
         file: &Option<Arc<SqliteFile>>,
     ) -> Arc<Self> {
         let closing = Arc::new(AtomicBool::new(false));
-        let manager =
-            ConnectionManager::new(url.clone(), mode, Arc::clone(sql), Arc::clone(&closing));
-        let pool = Pool::builder()
-            .max_size(size)
-            // No connection in advance: if a thread of the pool is still connecting when a command
-            // exits, libcrypto's clean-up at exit makes the process crash.
-            .min_idle(Some(0))
-            .connection_timeout(CONNECTION_TIMEOUT)
-            .error_handler(Box::new(LogPoolErrors))
-            .build_unchecked(manager);
+        let settings = PoolSettings {
+            size,
+            url: url.clone(),
+            mode,
+            sql: Arc::clone(sql),
+        };
+        let pool = NumberedPool {
+            pool: settings.build(&closing),
+            number: 0,
+        };
         let permits = size as usize;
+        let has_row_locks = matches!(url, DatabaseUrl::Postgres(_));
+        let most_abandoned = match has_row_locks {
+            true => permits.max(FEWEST_ABANDONED),
+            false => 0,
+        };
         Arc::new(Self {
-            pool,
+            pool: RwLock::new(pool),
+            settings,
+            abandonments: Arc::new(Semaphore::new(most_abandoned)),
+            most_abandoned,
             file: file.clone(),
             closing,
             permits: Arc::new(Semaphore::new(permits)),
             long_waits: Semaphore::new(permits.div_ceil(2)),
-            has_row_locks: matches!(url, DatabaseUrl::Postgres(_)),
+            has_row_locks,
         })
+    }
+
+    fn pool(&self) -> Pool<ConnectionManager> {
+        self.pool.read().pool.clone()
+    }
+
+    /// The number of the present pool.
+    pub(super) fn pool_number(&self) -> u64 {
+        self.pool.read().number
+    }
+
+    /// Opens new connections instead of those of this pool, of which one does not answer. Returns a permit to keep for
+    /// as long as it does not; `None` if too many do not answer already: with new connections for each, a server that
+    /// answers nothing would get ever more.
+    pub(super) fn abandon(&self, pool_number: u64) -> Option<Permit> {
+        let permit = Arc::clone(&self.abandonments).try_acquire_owned().ok()?;
+        let mut pool = self.pool.write();
+        if pool.number == pool_number {
+            log::warn!(
+                "PostgreSQL does not answer a query; leaving the connections of that time and opening others"
+            );
+            // Those that nobody uses are closed with the pool, when the last one in use has been returned to it, or
+            // after ten minutes.
+            *pool = NumberedPool {
+                pool: self.settings.build(&self.closing),
+                number: pool_number + 1,
+            };
+        }
+        Some(permit)
     }
 
     /// Waits until a connection is free.
@@ -80,14 +155,15 @@ impl Lane {
         if let Some(file) = &self.file {
             file.check_in_place()?;
         }
-        self.pool.get().map_err(DbError::from)
+        self.pool().get().map_err(DbError::from)
     }
 
     /// Closes the connections, and waits until `until` for those that are in use. None is opened again.
     pub(super) fn close(&self, until: Instant) {
         self.closing.store(true, Ordering::Relaxed);
-        while self.pool.state().connections > 0 && Instant::now() < until {
-            match self.pool.try_get() {
+        let pool = self.pool();
+        while pool.state().connections > 0 && Instant::now() < until {
+            match pool.try_get() {
                 // It is closed instead of going back to the pool.
                 Some(conn) => drop(conn),
                 None => std::thread::sleep(CLOSE_RETRY),
@@ -95,13 +171,20 @@ impl Lane {
         }
     }
 
-    /// Takes a connection and begins a transaction. A connection that ended while nobody used it is replaced.
+    /// Whether a connection is open or in use.
+    pub(super) fn is_in_use(&self) -> bool {
+        let unused = self.abandonments.available_permits();
+        self.pool().state().connections > 0 || unused < self.most_abandoned
+    }
+
+    /// Takes a connection and begins a transaction. A connection that ended while nobody used it is replaced, unless it
+    /// did not answer before: nobody waits for the transaction any more.
     fn begin(&self, wait: LockWait) -> Result<PooledConnection<ConnectionManager>, DbError> {
-        let now = Instant::now();
+        let (now, pool_number) = (Instant::now(), self.pool_number());
         loop {
             let mut conn = self.get()?;
             match conn.begin(wait) {
-                Err(_) if conn.had_ended(now) => {}
+                Err(_) if conn.had_ended(now) && self.pool_number() == pool_number => {}
                 outcome => return Ok(outcome.map(|()| conn)?),
             }
         }

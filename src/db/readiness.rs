@@ -11,7 +11,7 @@ use super::faults::Faults;
 /// How long the result of a probe is used again, however many ask.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a probe may take. A commit that waits for a synchronous standby has no other limit.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the last writes and the last probe found.
 #[derive(Default)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::Database;
 use super::conn::{Conn, truncate_wal};
 use super::error::DbError;
+use super::lane::Lane;
 use super::sqlite_file::SqliteFile;
 use super::wal;
 
@@ -65,10 +66,20 @@ impl Database {
     pub fn close(&self) -> Result<(), DbError> {
         self.check_file()?;
         let until = Instant::now() + CLOSE_TIMEOUT;
-        for lane in [&self.reader, &self.probe, &self.reserved, &self.writer] {
+        for lane in self.lanes() {
             lane.close(until);
         }
         Ok(())
+    }
+
+    /// Whether PostgreSQL has not answered all queries after [`close`](Self::close). The threads that wait for it
+    /// would keep the process from ending.
+    pub fn is_unanswered(&self) -> bool {
+        self.has_queues() && self.lanes().iter().any(|lane| lane.is_in_use())
+    }
+
+    fn lanes(&self) -> [&Arc<Lane>; 4] {
+        [&self.reader, &self.probe, &self.reserved, &self.writer]
     }
 
     /// Has SQLite write its `-wal` file into the database and cut it, without waiting for readers or writers of

@@ -2,6 +2,7 @@
 //! something only if `TEST_DATABASE_URL` names a PostgreSQL database.
 
 mod connections;
+mod frozen;
 mod locks;
 mod pooler;
 mod queues;

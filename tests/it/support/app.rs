@@ -32,6 +32,7 @@ pub(crate) struct TestAppBuilder {
     hasher: Option<Hasher>,
     demo: bool,
     revocation_reads_aged_by: Duration,
+    query_timeout: Option<Duration>,
 }
 
 impl TestAppBuilder {
@@ -97,6 +98,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Waits no longer than this for the database's answers.
+    pub(crate) fn query_timeout(mut self, timeout: Duration) -> Self {
+        self.query_timeout = Some(timeout);
+        self
+    }
+
     /// Starts the app. It accepts requests when this returns.
     pub(crate) fn start(self) -> TestApp {
         let test_database = self.database.unwrap_or_else(TestDatabase::migrated);
@@ -127,7 +134,10 @@ impl TestAppBuilder {
         let source = Source::from_pairs(usual.into_iter().chain(chosen));
         let mut settings = Settings::read(&source).expect("the test's settings can be read");
         settings.demo = self.demo;
-        let database = Database::open_or_create(&settings.database).expect("a database");
+        let mut database = Database::open_or_create(&settings.database).expect("a database");
+        if let Some(timeout) = self.query_timeout {
+            database = database.with_query_timeout(timeout);
+        }
         let mut migrations = database.migrations().expect("a connection");
         while migrations.apply_next().expect("a migration").is_some() {}
         drop(migrations);
@@ -189,6 +199,7 @@ impl TestApp {
             hasher: None,
             demo: false,
             revocation_reads_aged_by: Duration::ZERO,
+            query_timeout: None,
         }
     }
 

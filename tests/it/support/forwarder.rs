@@ -6,12 +6,13 @@ use std::thread::JoinHandle;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc as mpsc_async;
+use tokio::sync::{mpsc as mpsc_async, watch};
 use tokio::task::JoinSet;
 
 enum Command {
     Cut,
     Restore,
+    Freeze,
 }
 
 /// A command with a channel on which the thread reports that it has been carried out.
@@ -66,6 +67,11 @@ impl Forwarder {
         self.run(Command::Restore);
     }
 
+    /// Keeps every open connection, and forwards nothing on it any more. New ones work.
+    pub(crate) fn freeze(&self) {
+        self.run(Command::Freeze);
+    }
+
     fn run(&self, command: Command) {
         let (done, carried_out) = mpsc::channel();
         self.commands
@@ -99,10 +105,11 @@ async fn forward(
     let address = listener.local_addr().expect("the listener's address");
     let mut listener = Some(listener);
     let mut connections = JoinSet::new();
+    let frozen = watch::Sender::new(());
     loop {
         tokio::select! {
             downstream = accept(listener.as_ref()) => {
-                connections.spawn(relay(downstream, upstream));
+                connections.spawn(relay(downstream, upstream, frozen.subscribe()));
             }
             received = commands.recv() => {
                 let Some((command, done)) = received else { return };
@@ -114,6 +121,7 @@ async fn forward(
                     Command::Restore => {
                         listener = Some(TcpListener::bind(address).await.expect("the same port"));
                     }
+                    Command::Freeze => frozen.send_replace(()),
                 }
                 done.send(()).expect("the test waits");
             }
@@ -128,11 +136,12 @@ async fn accept(listener: Option<&TcpListener>) -> TcpStream {
     }
 }
 
-async fn relay(mut downstream: TcpStream, upstream: SocketAddr) {
+async fn relay(mut downstream: TcpStream, upstream: SocketAddr, mut frozen: watch::Receiver<()>) {
     // If one side closes its connection, the other side's connection is closed too.
     if let Ok(mut upstream) = TcpStream::connect(upstream).await {
-        copy_bidirectional(&mut downstream, &mut upstream)
-            .await
-            .ok();
+        tokio::select! {
+            _ = copy_bidirectional(&mut downstream, &mut upstream) => {}
+            Ok(()) = frozen.changed() => std::future::pending().await,
+        }
     }
 }
