@@ -238,14 +238,19 @@ impl EventPoller {
         };
         let device = ClientDevice::default();
         let now = self.clock.now();
-        match self.webhooks.receive(message, event, device, now).await? {
+        match self
+            .webhooks
+            .apply_next(message, event, device, now)
+            .await?
+        {
             EventReceipt::Applied => poll.events.applied += 1,
             EventReceipt::Duplicate => poll.events.known += 1,
         }
         Ok(())
     }
 
-    /// Decides what follows after an event that was not applied: it is skipped if it has failed for too long; else the
+    /// Decides what follows after an event that was not applied: it is skipped if the database has rejected it for too
+    /// long; else the
     /// cursor, which is before it, is not advanced any more, and the events after it are applied. Fails if the database
     /// does not accept the cursor either, or if many events fail.
     async fn record_failure(
@@ -257,7 +262,9 @@ impl EventPoller {
     ) -> Result<(), DbError> {
         let written = poll.failure.is_none().then(|| cursor.clone());
         self.postpone(poll, CLAIM, written).await?;
-        if self.memory.lock().is_hopeless(id, self.clock.elapsed()) {
+        // What is unavailable, such as a row that somebody locks, will be available again.
+        let is_rejected = matches!(error, DbError::Rejected(_));
+        if is_rejected && self.memory.lock().is_hopeless(id, self.clock.elapsed()) {
             log::error!("skipped event {id:?} of WorkOS, which was tried again and again: {error}");
             poll.events.skipped += 1;
             return Ok(());

@@ -87,10 +87,6 @@ impl WebhookService {
         device: ClientDevice,
         now: Timestamp,
     ) -> Result<EventReceipt, DbError> {
-        let member = match &event {
-            WebhookEvent::MembershipChanged { user_id } => Some(user_id.clone()),
-            _ => None,
-        };
         let account = match &event {
             WebhookEvent::UserChanged(WorkosUser { id, .. })
             | WebhookEvent::UserDeleted { id }
@@ -105,6 +101,34 @@ impl WebhookService {
         let database = match account {
             Some(account) => account.queue(&self.database).await?,
             None => self.database.clone(),
+        };
+        self.apply_on(&database, message, event, device, now).await
+    }
+
+    /// As [`receive`](Self::receive), for a caller that applies one event at a time. It does not wait behind requests of
+    /// the account, which could delay the account's end without end.
+    pub async fn apply_next(
+        &self,
+        message: WebhookMessage,
+        event: WebhookEvent,
+        device: ClientDevice,
+        now: Timestamp,
+    ) -> Result<EventReceipt, DbError> {
+        self.apply_on(&self.database, message, event, device, now)
+            .await
+    }
+
+    async fn apply_on(
+        &self,
+        database: &Database,
+        message: WebhookMessage,
+        event: WebhookEvent,
+        device: ClientDevice,
+        now: Timestamp,
+    ) -> Result<EventReceipt, DbError> {
+        let member = match &event {
+            WebhookEvent::MembershipChanged { user_id } => Some(user_id.clone()),
+            _ => None,
         };
         let changes = database
             .write(move |conn| {

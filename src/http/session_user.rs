@@ -214,7 +214,7 @@ async fn current(request: &HttpRequest) -> Result<Option<SessionState>, Error> {
             update_cookie(request, &session, state.clone())?;
             Ok(Some(state))
         }
-        SessionStatus::RenewalInProgress => Ok(Some(state)),
+        SessionStatus::RenewalInProgress(fresh) => Ok(Some(fresh.applied_to(state, now))),
         SessionStatus::Refused => {
             // The session was open until now, so the browser cannot have the cookie of a newer one.
             session.remove();

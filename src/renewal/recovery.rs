@@ -6,6 +6,7 @@
 //! refresh tokens are the ones that have nothing more to lose.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -13,7 +14,7 @@ use chrono::TimeDelta;
 use super::execute::LeasedRenewal;
 use super::policy::{self, REPLAY_WINDOW, lease_start};
 use super::service::{CheckFlight, CheckProgress, RenewalService};
-use super::status::{RenewalError, RenewalRequest, RenewalResult, SessionStatus};
+use super::status::{RenewalError, RenewalRequest, RenewalResult, RenewedSession, SessionStatus};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::sessions::{LeaseCondition, SessionRow};
@@ -134,13 +135,15 @@ impl RenewalService {
             device: ClientDevice::default(),
         };
         let now = context.clock.now();
-        let Some((_, user)) = context.find_open(&row.id, now).await? else {
+        let Some((open, user)) = context.find_open(&row.id, now).await? else {
             context.end_session(&request, now).await?;
             return Ok(SessionStatus::Ended);
         };
         let grace = context.grace(row);
         let is_in_grace = policy::is_in_grace(row, now, grace);
+        let current = Arc::new(RenewedSession::from_row(&open, user.clone(), now));
         flight.report(CheckProgress::AskingWorkos {
+            current: Arc::clone(&current),
             is_valid: policy::is_valid(row, now, grace),
             is_in_grace,
             is_hopeless: permit.is_likely_to_fail(),
@@ -153,7 +156,7 @@ impl RenewalService {
         };
         match status {
             Some(status) => Ok(status),
-            None if is_in_grace => Ok(SessionStatus::RenewalInProgress),
+            None if is_in_grace => Ok(SessionStatus::RenewalInProgress(current)),
             None => Err(RenewalError::WorkosUnavailable(Duration::ZERO)),
         }
     }

@@ -12,7 +12,9 @@ use super::execute::LeasedRenewal;
 use super::last_checks::LastChecks;
 use super::policy::{self, PATIENCE, POLL_INTERVAL, RenewalDecision};
 use super::refused_sessions::RefusedSessions;
-use super::status::{RenewalError, RenewalRequest, RenewalResult, SessionStatus, decided};
+use super::status::{
+    RenewalError, RenewalRequest, RenewalResult, RenewedSession, SessionStatus, decided,
+};
 use super::switch_organization::{OrganizationSwitch, switch_organization};
 use super::write_behind::WriteBehind;
 use crate::accounts::AllowedSignInMethods;
@@ -48,6 +50,8 @@ pub(super) enum CheckProgress {
     Reading,
     /// WorkOS is being asked.
     AskingWorkos {
+        /// The session and its account as they are now.
+        current: Arc<RenewedSession>,
         /// Whether the session is valid meanwhile.
         is_valid: bool,
         /// Whether the session is valid if WorkOS does not answer.
@@ -63,15 +67,16 @@ impl CheckProgress {
     /// Whether a request need not wait any longer. The request that began the check receives the new cookie if
     /// WorkOS answers soon; the others need no cookie.
     fn is_settled(&self, is_leader: bool, is_late: bool) -> bool {
-        match *self {
+        match self {
             Self::Reading => false,
             Self::AskingWorkos {
                 is_valid,
                 is_in_grace,
                 is_hopeless,
+                ..
             } => {
-                let answers_at_once = is_valid && !is_leader;
-                answers_at_once || is_in_grace && (is_hopeless || is_late)
+                let answers_at_once = *is_valid && !is_leader;
+                answers_at_once || *is_in_grace && (*is_hopeless || is_late)
             }
             Self::Done(_) => true,
         }
@@ -256,8 +261,10 @@ impl RenewalService {
             }
             let grace = context.grace(&row);
             let is_valid = policy::is_valid(&row, now, grace);
+            let current = Arc::new(RenewedSession::from_row(&row, user.clone(), now));
             let report = |is_hopeless| {
                 flight.report(CheckProgress::AskingWorkos {
+                    current: Arc::clone(&current),
                     is_valid,
                     is_in_grace: policy::is_in_grace(&row, now, grace),
                     is_hopeless,
@@ -286,7 +293,9 @@ impl RenewalService {
                         }
                     }
                 }
-                RenewalDecision::Wait if is_valid => return Ok(SessionStatus::RenewalInProgress),
+                RenewalDecision::Wait if is_valid => {
+                    return Ok(SessionStatus::RenewalInProgress(current));
+                }
                 RenewalDecision::Wait => {
                     report(false);
                     let id = &request.session_id;
@@ -304,9 +313,11 @@ impl RenewalService {
 fn settled_status(progress: Option<&CheckProgress>) -> Result<SessionStatus, Error> {
     match progress {
         Some(CheckProgress::Done(result)) => result.clone().map_err(Error::from),
-        Some(CheckProgress::Reading | CheckProgress::AskingWorkos { .. }) => {
-            Ok(SessionStatus::RenewalInProgress)
+        Some(CheckProgress::AskingWorkos { current, .. }) => {
+            Ok(SessionStatus::RenewalInProgress(Arc::clone(current)))
         }
-        None => Err(InternalError::new("renew a session", "the task ended early").into()),
+        Some(CheckProgress::Reading) | None => {
+            Err(InternalError::new("renew a session", "the task ended early").into())
+        }
     }
 }

@@ -39,8 +39,9 @@ impl RenewalRequest {
 pub enum SessionStatus {
     /// The session is valid. The caller updates the cookie with this state.
     Valid(Arc<RenewedSession>),
-    /// The session is valid, and another request is renewing it. The cookie stays as it is.
-    RenewalInProgress,
+    /// The session is valid, and another request is renewing it. The cookie stays as it is; the request uses this
+    /// state, because the account may have changed since the cookie was written.
+    RenewalInProgress(Arc<RenewedSession>),
     /// WorkOS has just refused to renew the session, which has therefore ended.
     Refused,
     /// The session had already ended.
@@ -136,7 +137,10 @@ pub(super) fn decided(
         RenewalDecision::Unavailable { until } => {
             Err(RenewalError::WorkosUnavailable(duration_until(until, now)))
         }
-        RenewalDecision::Renew | RenewalDecision::Wait => Ok(SessionStatus::RenewalInProgress),
+        RenewalDecision::Renew | RenewalDecision::Wait => {
+            let current = RenewedSession::from_row(row, user, now);
+            Ok(SessionStatus::RenewalInProgress(Arc::new(current)))
+        }
     }
 }
 

@@ -148,7 +148,7 @@ fn switch_of(status: SessionStatus, wanted: Option<&OrganizationId>) -> Organiza
         SessionStatus::Valid(renewed) if renewed.organization_id.as_ref() == wanted => {
             OrganizationSwitch::Done(renewed)
         }
-        SessionStatus::Valid(_) | SessionStatus::RenewalInProgress => {
+        SessionStatus::Valid(_) | SessionStatus::RenewalInProgress(_) => {
             OrganizationSwitch::RetryLater(RETRY_AFTER)
         }
         SessionStatus::Refused | SessionStatus::Ended => OrganizationSwitch::SessionEnded,

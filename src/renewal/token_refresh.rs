@@ -172,7 +172,7 @@ impl TokenRefreshService {
             device: request.device.clone(),
         };
         match self.renewal.check(renewal).await? {
-            SessionStatus::Valid(_) | SessionStatus::RenewalInProgress => Ok(()),
+            SessionStatus::Valid(_) | SessionStatus::RenewalInProgress(_) => Ok(()),
             SessionStatus::Refused | SessionStatus::Ended => Err(TokenRefreshError::SessionEnded),
         }
     }

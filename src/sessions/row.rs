@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
+use super::workos_revocation::WorkosRevocation;
 use crate::clock::Timestamp;
 use crate::db::schema::sessions;
 use crate::db::{Conn, load_unlocked, on_unique_violation};
@@ -252,13 +253,15 @@ impl SessionRow {
         Self::revoke_all_except(conn, user_id, None, now)
     }
 
-    /// Revokes all sessions of a user except `keep`.
+    /// Revokes all sessions of a user except `keep`. Those that have ended before and still wait to be revoked at WorkOS
+    /// are revoked there too.
     pub fn revoke_all_except(
         conn: &mut Conn,
         user_id: UserId,
         keep: Option<&SessionId>,
         now: Timestamp,
     ) -> QueryResult<usize> {
+        WorkosRevocation::settle(conn, user_id, keep, now)?;
         let others = sessions::table
             .filter(sessions::user_id.eq(user_id))
             .filter(sessions::id.ne(keep.map_or("", |id| id)));

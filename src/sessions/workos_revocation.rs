@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::{sessions, workos_revocations};
 use crate::db::{Conn, on_unique_violation};
-use crate::ids::{UserId, WorkosSid};
+use crate::ids::{SessionId, UserId, WorkosSid};
 
 /// How long a browser may take to end a session at WorkOS. If WorkOS were told before, its log-out page would
 /// answer that there is no such session.
@@ -64,8 +64,40 @@ impl WorkosRevocation {
             if !Self::insert(conn, sid, Priority::Ended, now, now)? {
                 let waiting = waiting(now).filter(workos_revocations::sid.eq(sid));
                 diesel::update(waiting).set(due_first(now)).execute(conn)?;
+                diesel::update(workos_revocations::table.find(sid))
+                    .set(workos_revocations::priority.eq(Priority::Ended as i32))
+                    .execute(conn)?;
             }
         }
+        Ok(())
+    }
+
+    /// Has no sign-in withdraw the requests of a user whose sessions all end, except those for WorkOS's session of
+    /// `keep`: who logs out and signs in again and again could otherwise keep WorkOS's session. Must be called in the
+    /// transaction that ends the sessions.
+    pub fn settle(
+        conn: &mut Conn,
+        user_id: UserId,
+        keep: Option<&SessionId>,
+        now: Timestamp,
+    ) -> QueryResult<()> {
+        let kept: Option<WorkosSid> = match keep {
+            Some(keep) => {
+                let sid = sessions::table.find(keep).select(sessions::workos_sid);
+                sid.first(conn).optional()?.flatten()
+            }
+            None => None,
+        };
+        let others = workos_revocations::sid.ne(kept.as_deref().unwrap_or_default());
+        let waiting = waiting(now).filter(workos_revocations::sid.eq_any(sids_of(user_id)));
+        diesel::update(waiting.filter(others))
+            .set(due_first(now))
+            .execute(conn)?;
+        let all =
+            workos_revocations::table.filter(workos_revocations::sid.eq_any(sids_of(user_id)));
+        diesel::update(all.filter(others))
+            .set(workos_revocations::priority.eq(Priority::Ended as i32))
+            .execute(conn)?;
         Ok(())
     }
 

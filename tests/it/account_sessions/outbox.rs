@@ -147,6 +147,25 @@ async fn a_sign_in_does_not_keep_a_session_that_its_user_has_ended_elsewhere() {
     workos_has(&app, ADA, 1).await;
 }
 
+/// The session is logged out here at that moment, and so not among those that end.
+#[tokio::test]
+async fn a_log_out_everywhere_ends_the_session_of_a_log_out_that_waits_for_the_browser() {
+    let app = TestApp::start();
+    app.workos().continue_sessions();
+    let stolen = app.signed_in(ADA).await;
+    let sid = app.only_session().workos_sid.unwrap();
+    app.advance(1);
+    let ada = app.signed_in(ADA).await;
+    let busy = Fault::once(REVOKE_AT_WORKOS, Effect::status(503, json!({})));
+    app.workos().inject(busy.times(u32::MAX));
+    log_out(&stolen, "link").await;
+    assert_eq!(waiting(&app), [(sid.clone(), 0)]);
+    sign_out_everywhere(&ada).await;
+    assert!(sign_in_again(&app, &stolen, "callback").await);
+    let requested: Vec<_> = waiting(&app).into_iter().map(|(sid, _)| sid).collect();
+    assert!(requested.contains(&sid), "{requested:?}");
+}
+
 #[tokio::test]
 async fn a_session_that_the_browser_has_ended_needs_one_request_more() {
     let app = TestApp::start();

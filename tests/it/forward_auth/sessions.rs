@@ -13,6 +13,7 @@ use crate::renewal::late::{allow_confirmations, refuse_confirmations};
 use crate::support::api::PASSWORD;
 use crate::support::app::{TestApp, Visitor};
 use crate::support::readings::{becomes_true, happens_soon};
+use crate::support::steps::AUTHENTICATE;
 use crate::support::tokens::token_claims;
 
 /// The access token in the policy's cookie lasts five minutes, the session days.
@@ -153,5 +154,36 @@ async fn a_renewal_that_the_database_cannot_store_counts_at_once() {
     for visitor in [&olive, &other.visitor()] {
         assert_eq!(permissions(visitor, &cookies).await, "");
     }
+    assert_eq!(app.renewals(), 1);
+}
+
+/// The cookie is older than the change, and another request waits for WorkOS.
+#[tokio::test]
+async fn an_old_cookie_names_the_present_address_while_a_renewal_runs() {
+    let app = TestApp::start();
+    let olive = app.signed_in(OLIVE).await;
+    let cookies = olive.cookies("/");
+    let name = async |visitor: &Visitor| {
+        let answer = visitor.get_with_cookies(VERIFY, &cookies).await;
+        header(&answer, "x-auth-email").to_owned()
+    };
+    let new = "new@example.com";
+    app.run_sql(&format!(
+        "UPDATE users SET email = '{new}', email_key = '{new}'"
+    ));
+    let is_new = async || name(&app.visitor()).await == new;
+    assert!(happens_soon(&app, is_new).await);
+    // It is due and still valid, so only one request waits.
+    app.advance(245);
+    let gate = app.workos().inject_gate(AUTHENTICATE);
+    let second = async {
+        gate.reached().await.unwrap();
+        let name = name(&app.visitor()).await;
+        gate.open();
+        name
+    };
+    let (stranger, waits) = (app.visitor(), name);
+    let (_, second) = tokio::join!(waits(&stranger), second);
+    assert_eq!(second, new);
     assert_eq!(app.renewals(), 1);
 }
