@@ -13,10 +13,12 @@ pub mod docs;
 pub mod error;
 pub mod exchange;
 pub mod logout;
+pub mod organization;
 pub mod schema;
 pub mod session;
 pub mod token;
 mod token_code;
+mod token_or_session;
 pub mod users;
 pub mod wire;
 

@@ -8,7 +8,9 @@ use actix_web::http::header::ALLOW;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 
-use crate::api::{docs, exchange, logout as api_logout, session, token, users};
+use crate::api::{
+    docs, exchange, logout as api_logout, organization as api_organization, session, token, users,
+};
 use crate::error::Error;
 use crate::forward_auth;
 use crate::settings::ApiPrefix;
@@ -65,6 +67,7 @@ pub fn routes(config: &mut ServiceConfig, prefix: &ApiPrefix) {
         .service(post(&api("/auth/google"), exchange::google))
         .service(post(&api("/auth/okta"), exchange::okta))
         .service(post(&api("/auth/session"), session::session))
+        .service(post(&api("/auth/organization"), api_organization::post))
         .service(post(&api("/auth/logout"), api_logout::logout))
         .service(post(&api("/token"), token::obtain))
         .service(post(&api("/token/refresh"), token::refresh))

@@ -11,7 +11,7 @@ use crate::audit::{AuditEvent, RefusedKey};
 use crate::clock::Timestamp;
 use crate::database_epoch::warn_of_unknown;
 use crate::db::{Conn, Database, DbError};
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 use crate::middleware::device;
 use crate::sessions::{Impersonator, SessionFacts};
 use crate::state::AppState;
@@ -65,7 +65,7 @@ pub(super) async fn load_user(
 /// What the database says about a verified access token.
 pub(super) struct TokenRows {
     pub(super) subject: TokenSubject,
-    session: Option<(SessionFacts, Option<WorkosSid>)>,
+    session: Option<(SessionId, SessionFacts, Option<WorkosSid>)>,
     groups: Vec<String>,
 }
 
@@ -88,12 +88,16 @@ impl TokenRows {
 
     /// The user, unless the token has been revoked.
     pub(super) fn user(self, claims: &TokenClaims) -> Result<ApiUser, ApiError> {
-        let (facts, sid) = self.session.unwrap_or_default();
+        let (session_id, facts, sid) = match self.session {
+            Some((id, facts, sid)) => (Some(id), facts, sid),
+            None => (None, SessionFacts::default(), None),
+        };
         // Another program's claim means nothing here.
         let actor = claims.act.as_ref().filter(|_| claims.ver.is_some());
         Ok(ApiUser {
             user: check_subject(claims, self.subject)?,
             groups: self.groups,
+            session_id,
             facts,
             sid,
             impersonator: actor.map(|actor| Impersonator {

@@ -1,7 +1,7 @@
 //! The user of an API request.
 
 use crate::accounts::User;
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 use crate::sessions::{Impersonator, SessionFacts};
 
 /// The user of the access token in the `Authorization` header, else of the access token in the policy
@@ -11,6 +11,8 @@ pub struct ApiUser {
     pub user: User,
     /// The names of the groups that the account had in Django.
     pub groups: Vec<String>,
+    /// The session of the browser, or that of the token at WorkOS.
+    pub session_id: Option<SessionId>,
     /// What the session knows besides.
     pub facts: SessionFacts,
     /// WorkOS's id of the session.

@@ -32,6 +32,7 @@ impl FromRequest for ApiUser {
             let MaybeUser(state) = MaybeUser::extract(&request).await?;
             let state = state.ok_or_else(|| not_signed_in(&request, &app.settings))?;
             let impersonator = state.impersonator.clone();
+            let session_id = Some(state.session_id.clone());
             let (user, session, groups) = app
                 .database
                 .read(move |conn| {
@@ -46,6 +47,7 @@ impl FromRequest for ApiUser {
                 Some(user) => Ok(Self {
                     user,
                     groups,
+                    session_id,
                     facts,
                     sid,
                     impersonator,

@@ -8,7 +8,8 @@ use super::{ApiError, auth_cookie};
 use crate::clock::Timestamp;
 use crate::http::session_user::MaybeUser;
 use crate::http::site::Site;
-use crate::sessions::BrowserSession;
+use crate::ids::SessionId;
+use crate::sessions::{BrowserSession, Impersonator};
 use crate::state::AppState;
 use crate::tokens::{TokenKind, TokenPair};
 
@@ -23,12 +24,33 @@ pub async fn session(
         .0
         .ok_or_else(|| not_signed_in(&request, &app.settings))?;
     app.throttle.count_session_tokens(&state.session_id)?;
+    issue_tokens(
+        &request,
+        &session,
+        &app,
+        state.session_id,
+        state.impersonator,
+    )
+    .await
+}
+
+/// The response with new tokens for an open session, which this person impersonates.
+pub(super) async fn issue_tokens(
+    request: &HttpRequest,
+    session: &BrowserSession,
+    app: &AppState,
+    session_id: SessionId,
+    impersonator: Option<Impersonator>,
+) -> Result<HttpResponse, ApiError> {
     let now = app.clock.now();
-    let issued = app.sign_in.tokens_for_session(state, now).await?;
+    let issued = app
+        .sign_in
+        .tokens_for_session(session_id, impersonator, now)
+        .await?;
     // The session may have ended a moment ago, on another replica.
     let (user, pair) =
-        issued.ok_or_else(|| ApiError::session_over(Site::of(&request, &app.settings).origin))?;
-    if !is_same_sign_in(&request, &app, &pair, now) {
+        issued.ok_or_else(|| ApiError::session_over(Site::of(request, &app.settings).origin))?;
+    if !is_same_sign_in(request, app, &pair, now) {
         session.remove_tokens();
     }
     auth_cookie::ok_signed_in(&app.settings, &pair, user)

@@ -56,6 +56,7 @@ impl Subject {
             facts,
             sid,
             impersonator,
+            ..
         } = user;
         let known = KnownSession {
             user_key: user.key(),

@@ -83,6 +83,11 @@ impl RenewedSession {
         }
     }
 
+    /// WorkOS's id of the user.
+    pub fn workos_user_id(&self) -> Option<&str> {
+        self.user.workos_user_id.as_deref()
+    }
+
     /// The cookie's state, updated at `now`.
     #[must_use]
     pub fn applied_to(&self, state: SessionState, now: Timestamp) -> SessionState {

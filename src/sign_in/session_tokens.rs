@@ -1,4 +1,4 @@
-//! Tokens for a browser session. They end with the session.
+//! Tokens for a session that is open. They end with the session.
 
 use std::sync::Arc;
 
@@ -6,28 +6,29 @@ use super::service::SignInService;
 use crate::account_queue::AccountReference;
 use crate::accounts::User;
 use crate::clock::Timestamp;
-use crate::sessions::{SessionRow, SessionState};
+use crate::ids::SessionId;
+use crate::sessions::{Impersonator, SessionRow};
 use crate::tokens::{Actor, IssueError, TokenGrant, TokenPair};
 
 impl SignInService {
-    /// Issues tokens for a browser session. Returns `None` if the session or its account is no longer
+    /// Issues tokens for a session, which this person impersonates. Returns `None` if the session or its account is no longer
     /// open.
     pub async fn tokens_for_session(
         &self,
-        state: SessionState,
+        session_id: SessionId,
+        impersonator: Option<Impersonator>,
         now: Timestamp,
     ) -> Result<Option<(User, TokenPair)>, IssueError> {
         let tokens = Arc::clone(&self.services.tokens);
-        let account = AccountReference::Session(state.session_id.clone());
+        let account = AccountReference::Session(session_id.clone());
         let database = account.queue(&self.services.database).await?;
         let issued = database
             .write(move |conn| {
-                let Some(row) = SessionRow::lock_active(conn, &state.session_id, now)? else {
+                let Some(row) = SessionRow::lock_active(conn, &session_id, now)? else {
                     return Ok::<_, IssueError>(None);
                 };
                 let user = User::by_id(conn, row.user_id)?.filter(|user| user.is_active);
                 let Some(user) = user else { return Ok(None) };
-                let impersonator = state.impersonator;
                 let grant = TokenGrant {
                     act: impersonator.map(|impersonator| Actor {
                         sub: impersonator.email,
@@ -42,7 +43,7 @@ impl SignInService {
             })
             .await?;
         if let Some((user, _)) = &issued {
-            log::info!("account {} got tokens for its browser session", user.id);
+            log::info!("account {} got tokens for its session", user.id);
         }
         Ok(issued)
     }

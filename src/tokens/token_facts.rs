@@ -7,7 +7,7 @@ use super::family::sid_of_family;
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::ids::WorkosSid;
+use crate::ids::{SessionId, WorkosSid};
 use crate::sessions::{SessionFacts, TokenSession};
 
 /// What the session of a token knows, and WorkOS's id of it, if the session is the user's.
@@ -23,14 +23,14 @@ pub(super) fn facts_of_session(
     }
 }
 
-/// What the session of this user's access token knows, and WorkOS's id of it; `None` for a token of another program or
-/// without a session.
+/// The session of this user's access token, what it knows, and WorkOS's id of it; `None` for a token of another program
+/// or without a session at WorkOS.
 pub fn session_of_access_token(
     conn: &mut Conn,
     claims: &TokenClaims,
     user: &User,
     now: Timestamp,
-) -> QueryResult<Option<(SessionFacts, Option<WorkosSid>)>> {
+) -> QueryResult<Option<(SessionId, SessionFacts, Option<WorkosSid>)>> {
     if claims.ver.is_none() {
         return Ok(None);
     }
@@ -40,5 +40,9 @@ pub fn session_of_access_token(
         id: None,
         sid: sid.as_ref(),
     };
-    facts_of_session(conn, user, &session, now)
+    let Some(id) = session.current_id(conn, now)? else {
+        return Ok(None);
+    };
+    let facts = SessionFacts::of(conn, &id, user.id)?;
+    Ok(facts.map(|(facts, sid)| (id, facts, sid)))
 }

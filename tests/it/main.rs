@@ -15,6 +15,7 @@ mod api_exchange;
 mod api_exchange_oidc;
 mod api_literals;
 mod api_logout;
+mod api_organization;
 mod api_prefix;
 mod api_schema;
 mod api_session;

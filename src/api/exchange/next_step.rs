@@ -132,12 +132,16 @@ pub(in crate::api) fn unopened() -> ApiError {
 
 /// The response to an organisation that the user is not a member of.
 pub(in crate::api) fn not_a_member(code: &str) -> ApiError {
+    organization_refused("You are not a member of this organisation.", code)
+}
+
+/// The response to an organisation that WorkOS refuses with `code`.
+pub(in crate::api) fn organization_refused(detail: &str, code: &str) -> ApiError {
     let code = if GENERIC_NOT_FOUND.contains(&code) {
         NO_ORGANIZATION
     } else {
         code
     };
-    let detail = "You are not a member of this organisation.";
     exchange_error(StatusCode::BAD_REQUEST, detail, code)
 }
 
@@ -149,7 +153,7 @@ pub(in crate::api) fn no_challenge() -> ApiError {
 }
 
 /// The response to WorkOS's refusal: the next step if there is one, else an error.
-pub(super) async fn refusal(
+pub(in crate::api) async fn refusal(
     keys: &Keys,
     workos: &WorkosClient,
     error: WorkosError,

@@ -239,7 +239,7 @@ fn step_required() -> Value {
             "code": { "type": "string", "description": "WorkOS's code for the step." },
             "pending_authentication_token": {
                 "type": "string",
-                "description": "Must be sent back with the answer to the step, within ten minutes. Only this route accepts it. Absent if the step is taken at WorkOS.",
+                "description": "Must be sent back with the answer to the step, within ten minutes: to `/api/auth/workos/callback`, or to `/api/token` if that route sent it. Absent if the step is taken at WorkOS.",
             },
             "organizations": {
                 "type": "array",

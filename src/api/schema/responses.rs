@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{BodyField, BodyShape, ResponseDoc, ResponseExample, ResponseHeader};
 use crate::api::error::{FieldErrors, Unauthorized};
 use crate::api::exchange::failure;
-use crate::api::{ApiError, RequestBody};
+use crate::api::{ApiError, RequestBody, token_or_session};
 use crate::db::DbError;
 use crate::error::{Error, InternalError};
 use crate::sign_in::ExchangeFailure;
@@ -185,6 +185,17 @@ pub(super) fn conflict(refused: ResponseExample) -> ResponseDoc {
     )
 }
 
+/// 409 for a sign-in without WorkOS.
+pub(super) fn no_workos_session() -> ResponseDoc {
+    let summary = "The user has signed in without WorkOS";
+    let body = token_or_session::no_workos_session().example();
+    problem(
+        409,
+        summary,
+        vec![example("no_workos_session", summary, body)],
+    )
+}
+
 /// The example for a code exchange that fails with `failure`.
 pub(super) fn refused(
     name: &'static str,
@@ -298,7 +309,7 @@ fn problem(status: u16, when: &'static str, examples: Vec<ResponseExample>) -> R
 }
 
 /// The JSON that the middleware `error_pages` writes for an error.
-fn public_body(error: &Error) -> Value {
+pub(super) fn public_body(error: &Error) -> Value {
     error.public().json(&Method::POST)
 }
 

@@ -19,6 +19,7 @@ pub fn operations(login_field: LoginField) -> Vec<Operation> {
         exchanges::okta(),
         session::me(),
         session::tokens(),
+        session::organization(),
         session::logout(),
         schema(),
         docs(),

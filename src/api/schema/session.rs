@@ -1,15 +1,22 @@
 //! The signed-in user, tokens for a browser session, and log-out.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use super::builder::{current_user, get, optional, post, signed_in};
+use super::builder::{current_user, get, optional, post, signed_in, text};
 use super::responses::{
-    TOKEN, UnauthorizedReason, bad_request, field_error, ok, ok_with_cookie, or_session_ended,
-    session_unconfirmed, throttled, unauthorized, unavailable,
+    TOKEN, UnauthorizedReason, bad_request, example, field_error, no_workos_session, ok,
+    ok_with_cookie, or_session_ended, public_body, session_unconfirmed, throttled, unauthorized,
+    unavailable,
 };
+use super::sign_in_steps::add_switch_steps;
 use super::{BodyField, CredentialKind, Operation, OperationGroup};
 use crate::api::error::Unauthorized;
+use crate::api::exchange::next_step;
 use crate::api::logout::FOREIGN_RETURN_TO;
+use crate::api::organization;
+use crate::error::Error;
 use crate::tokens::TokenError;
 
 const REFRESH: BodyField = optional(
@@ -69,6 +76,49 @@ pub(super) fn tokens() -> Operation {
         ],
     );
     operation.credentials = &[CredentialKind::SessionCookie];
+    operation.anonymous = false;
+    operation
+}
+
+/// `/api/auth/organization`.
+pub(super) fn organization() -> Operation {
+    const FIELDS: &[BodyField] = &[text(
+        "organization_id",
+        "WorkOS's id of one of the user's organisations.",
+        "org_01EXAMPLE",
+    )];
+    let refused = example(
+        next_step::NO_ORGANIZATION,
+        "WorkOS does not let the user switch to the organisation",
+        organization::refused(next_step::NO_ORGANIZATION).example(),
+    );
+    let not_switched = Error::NotSwitched {
+        retry_after: Duration::ZERO,
+    };
+    let mut operation = post(
+        OperationGroup::Session,
+        "/api/auth/organization",
+        "switchOrganization",
+        "Switch the organisation",
+        "Moves the session to another of the user's organisations, and answers new tokens with its role and permissions. If WorkOS requires another step, the response is that of `/api/auth/workos/callback`, and the session stays in its organisation. Earlier refresh tokens of the session get access tokens for the new organisation from then on.",
+        FIELDS,
+        vec![
+            ok_with_cookie("Switched", "SignedIn", signed_in()),
+            bad_request(FIELDS, &[refused]),
+            or_session_ended(unauthorized(&access_token_reasons())),
+            no_workos_session(),
+            throttled(),
+            unavailable(Some(example(
+                "not_switched",
+                "WorkOS is unavailable, or the session is being renewed",
+                public_body(&not_switched),
+            ))),
+        ],
+    );
+    if let Some(forbidden) = operation.responses.iter_mut().find(|one| one.status == 403) {
+        add_switch_steps(forbidden);
+    }
+    operation.credentials = ANY;
     operation.anonymous = false;
     operation
 }

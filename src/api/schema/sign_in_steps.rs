@@ -82,14 +82,27 @@ pub(super) fn with_steps(mut operation: Operation) -> Operation {
         match response.status {
             400 => add_step_errors(response),
             403 => {
-                response.when = "Another step is required; or not allowed for this account, or from another site";
-                response.body = BodyShape::Json("Forbidden");
-                response.examples.splice(0..0, steps());
+                add_steps(response, &steps());
             }
             _ => {}
         }
     }
     operation
+}
+
+/// Adds these steps to a 403.
+fn add_steps(response: &mut ResponseDoc, steps: &[ResponseExample]) {
+    response.when =
+        "Another step is required; or not allowed for this account, or from another site";
+    response.body = BodyShape::Json("Forbidden");
+    response.general = false;
+    response.examples.splice(0..0, steps.iter().cloned());
+}
+
+/// Adds the steps to the 403 of a switch, which has chosen the organisation.
+pub(super) fn add_switch_steps(response: &mut ResponseDoc) {
+    let [_, steps @ ..] = steps();
+    add_steps(response, &steps);
 }
 
 fn add_step_errors(response: &mut ResponseDoc) {

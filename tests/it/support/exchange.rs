@@ -4,6 +4,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response, StatusCode, Url};
 use serde_json::{Value, json};
 
+use super::api::ApiResponse;
 use super::app::{TestApp, Visitor};
 use super::steps::query;
 
@@ -37,6 +38,20 @@ pub(crate) async fn code_for(app: &TestApp, email: &str) -> String {
     let authorize = authorize_url(app, false);
     let callback = app.visitor().authorize(&authorize, email).await;
     query(&callback, "code")
+}
+
+impl TestApp {
+    /// The response of a code exchange by which this person has signed in to this organisation.
+    pub(crate) async fn exchange_in(&self, email: &str, organization: &str) -> ApiResponse {
+        let mut authorize = authorize_url(self, false);
+        let id = self.organization(organization);
+        authorize
+            .query_pairs_mut()
+            .append_pair("organization_id", &id);
+        let callback = self.visitor().authorize(&authorize, email).await;
+        let body = json!({ "code": query(&callback, "code") });
+        self.visitor().post_json(WORKOS, &body).await
+    }
 }
 
 /// Sends JSON with POST and without cookies.
