@@ -21,6 +21,7 @@ mod token_code;
 mod token_or_session;
 pub mod users;
 pub mod wire;
+pub mod workos_token;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;

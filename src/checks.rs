@@ -60,6 +60,7 @@ pub fn settings(settings: &Settings) -> Vec<CheckMessage> {
     issues.extend(hosts::issues(settings));
     issues.extend(workos::redirect_uri(settings));
     issues.extend(workos::redirect_uris(settings));
+    issues.extend(workos::token_route(settings));
     issues.extend(tokens::issues(&settings.tokens));
     issues.extend(okta(settings));
     issues.extend(auth_cookie::issues(settings));

@@ -10,12 +10,14 @@
 //!   `refresh_grant` is the call to WorkOS;
 //! - `recovery` repeats renewals whose response was lost;
 //! - `switch_organization` is a renewal into another organisation;
+//! - `access_token` is WorkOS's access token of a session;
 //! - `token_refresh` renews the session of a refresh token before it exchanges the token; `workos_users` asks
 //!   WorkOS about the user of a token without a session;
 //! - `write_behind` keeps a renewal that the database could not store yet.
 //!
 //! No database transaction waits for WorkOS.
 
+mod access_token;
 mod context;
 mod execute;
 mod idle;
@@ -32,6 +34,7 @@ mod token_refresh;
 mod workos_users;
 mod write_behind;
 
+pub use access_token::{AccessTokenStatus, WorkosAccessToken};
 pub use open_session::is_open;
 pub use policy::{LOCAL_CHECK_INTERVAL, confirmed_until, renew_after};
 pub use service::RenewalService;

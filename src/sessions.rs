@@ -16,6 +16,7 @@ mod serde_time;
 mod sql_ended_sessions;
 mod token_session;
 mod user_agent;
+mod workos_access_token;
 mod workos_revocation;
 
 pub use active::{ActiveSession, SessionOrigin};
@@ -33,4 +34,5 @@ pub use row::{NewSession, SessionRow};
 pub use sql_ended_sessions::delete_expired_tombstones;
 pub use token_session::TokenSession;
 pub use user_agent::{device_description, truncate_user_agent};
+pub use workos_access_token::StoredAccessToken;
 pub use workos_revocation::WorkosRevocation;

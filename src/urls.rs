@@ -10,6 +10,7 @@ use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 use crate::api::{
     docs, exchange, logout as api_logout, organization as api_organization, session, token, users,
+    workos_token,
 };
 use crate::error::Error;
 use crate::forward_auth;
@@ -64,6 +65,7 @@ pub fn routes(config: &mut ServiceConfig, prefix: &ApiPrefix) {
         .service(post("/auth/organization", organization::post))
         .service(get_and_post("/auth/logout", logout::get, logout::post))
         .service(post(&api("/auth/workos/callback"), exchange::workos))
+        .service(get(&api("/auth/workos/token"), workos_token::get))
         .service(post(&api("/auth/google"), exchange::google))
         .service(post(&api("/auth/okta"), exchange::okta))
         .service(post(&api("/auth/session"), session::session))

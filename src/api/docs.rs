@@ -125,6 +125,7 @@ fn served_operations(settings: &Settings) -> Result<Vec<Operation>, Error> {
     let is_served = |operation: &Operation| match operation.path {
         schema::GOOGLE => settings.oidc.google.is_some(),
         schema::OKTA => settings.oidc.okta.is_some(),
+        schema::WORKOS_TOKEN => settings.workos.token_route,
         _ => true,
     };
     let mut operations = schema::operations(settings.login_field);

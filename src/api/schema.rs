@@ -21,6 +21,7 @@ pub use document::document;
 pub use exchanges::{GOOGLE, OKTA};
 pub use responses::TOKEN;
 pub use routes::operations;
+pub use session::WORKOS_TOKEN;
 
 use crate::settings::ApiPrefix;
 

@@ -112,6 +112,14 @@ pub struct RefreshedJson<'a> {
     pub(super) refresh: Option<&'a str>,
 }
 
+/// The response of `/api/auth/workos/token`.
+#[derive(Serialize)]
+pub struct WorkosTokenJson<'a> {
+    pub(super) access_token: &'a str,
+    /// In UTC, such as `2026-11-30T12:00:00Z`.
+    pub(super) expires_at: String,
+}
+
 /// The response of `/api/auth/logout`.
 #[derive(Serialize)]
 pub struct LoggedOutJson<'a> {

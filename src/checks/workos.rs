@@ -80,6 +80,19 @@ pub(super) fn redirect_uris(settings: &Settings) -> Vec<CheckMessage> {
     issues
 }
 
+/// Whether programs on other hosts can get WorkOS's access tokens.
+pub(super) fn token_route(settings: &Settings) -> Option<CheckMessage> {
+    let domain = settings.session_cookie_domain.as_ref()?;
+    settings.workos.token_route.then(|| {
+        CheckMessage::new(
+            "workos.W006",
+            CheckLevel::Warning,
+            format!("Because of WORKOS_TOKEN_ROUTE and SESSION_COOKIE_DOMAIN, every host of {domain} can get WorkOS's access token of each user who visits it."),
+            "Unset one of the two unless you trust all programs on all hosts of the domain. To silence this, add workos.W006 to SILENCED_SYSTEM_CHECKS.",
+        )
+    })
+}
+
 /// Lists the URLs that must be registered in WorkOS's dashboard. WorkOS has no API to verify them.
 pub(super) fn dashboard(settings: &Settings) -> CheckMessage {
     let sites = Site::all(settings);

@@ -63,6 +63,8 @@ diesel::table! {
         workos_sid -> Nullable<Text>,
         /// WorkOS's refresh token, encrypted.
         workos_refresh_token -> Nullable<Binary>,
+        /// WorkOS's access token, encrypted; with `WORKOS_TOKEN_ROUTE` only. A trigger deletes it when the session ends.
+        workos_access_token -> Nullable<Binary>,
         /// Until when WorkOS has confirmed the session.
         confirmed_until -> Nullable<Timestamp>,
         /// When the user signed in.

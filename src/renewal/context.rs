@@ -32,6 +32,8 @@ pub(super) struct RenewalContext {
     pub(super) at_workos: WorkosRevocations,
     /// How long a session stays valid while WorkOS cannot be reached.
     pub(super) stale_grace: TimeDelta,
+    /// Whether WorkOS's access tokens are stored.
+    pub(super) stores_access_tokens: bool,
     /// The sign-in methods without WorkOS, which a session that used one checks at each renewal.
     pub(super) methods: AllowedSignInMethods,
     /// The longest lifetime of a session.

@@ -120,6 +120,19 @@ impl<'a> LeasedRenewal<'a> {
         self.context.keys.seal_row(&place, token)
     }
 
+    /// Encrypts the new access token for the row, with `WORKOS_TOKEN_ROUTE` only.
+    fn seal_access_token(
+        &self,
+        authentication: &Authentication,
+    ) -> Result<Option<Vec<u8>>, SealError> {
+        if !self.context.stores_access_tokens {
+            return Ok(None);
+        }
+        let token = authentication.access_token.expose_secret().as_bytes();
+        let place = SessionRow::access_token_place(&self.row.id);
+        self.context.keys.seal_row(&place, token).map(Some)
+    }
+
     fn confirmation(&self, authentication: Authentication) -> Result<Confirmation, SealError> {
         let now = self.context.clock.now();
         let expires_at = authentication.access_token_expires_at.map(Timestamp::from);
@@ -128,6 +141,7 @@ impl<'a> LeasedRenewal<'a> {
         let requested = requested.cloned();
         Ok(Confirmation {
             workos_refresh_token: Some(self.seal(&authentication)?),
+            workos_access_token: self.seal_access_token(&authentication)?,
             workos_sid: authentication.sid.or(self.row.workos_sid.clone()),
             // A response that names no organisation is about the requested one.
             organization_id: authentication.organization_id.or(requested),

@@ -28,7 +28,7 @@ pub const LOCAL_CHECK_INTERVAL: TimeDelta = TimeDelta::minutes(5);
 const RENEWAL_WINDOW: TimeDelta = TimeDelta::minutes(1);
 /// The shortest confirmation. With different clocks an access token may seem to have expired already,
 /// and every request would renew the session.
-const SHORTEST_CONFIRMATION: TimeDelta = TimeDelta::seconds(10);
+pub(super) const SHORTEST_CONFIRMATION: TimeDelta = TimeDelta::seconds(10);
 /// The confirmation of an access token without an expiry time: WorkOS's default.
 const DEFAULT_CONFIRMATION: TimeDelta = TimeDelta::minutes(5);
 /// The back-off after the first failure. It doubles with each further one.

@@ -108,6 +108,7 @@ impl RenewalService {
                 clock,
                 revocations,
                 stale_grace: settings.session_stale_grace,
+                stores_access_tokens: settings.workos.token_route,
                 methods: AllowedSignInMethods::new(settings),
                 session_age: settings.session_cookie_age,
                 failures,

@@ -21,6 +21,8 @@ pub struct Confirmation {
     pub workos_sid: Option<WorkosSid>,
     /// See [`SessionRow::workos_refresh_token`].
     pub workos_refresh_token: Option<Vec<u8>>,
+    /// WorkOS's access token, encrypted, with `WORKOS_TOKEN_ROUTE` only.
+    pub workos_access_token: Option<Vec<u8>>,
     /// See [`SessionRow::organization_id`].
     pub organization_id: Option<OrganizationId>,
     /// See [`SessionRow::role`].

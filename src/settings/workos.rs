@@ -7,7 +7,7 @@ use url::Url;
 
 use super::application_claim::read_workos_claims;
 use super::reader::Reader;
-use super::values::{parse_http_url, parse_whole_url};
+use super::values::{parse_bool, parse_http_url, parse_whole_url};
 use crate::origin::{Origin, is_https_or_loopback};
 
 /// The default: projects with a custom authentication domain set another host.
@@ -36,6 +36,8 @@ pub struct WorkosSettings {
     pub webhook_secret: Option<SecretString>,
     /// The time between two polls of WorkOS's Events API; `None` if the server does not poll.
     pub events_poll: Option<Duration>,
+    /// Whether `GET /api/auth/workos/token` answers WorkOS's access tokens, which are then stored.
+    pub token_route: bool,
     /// The claims of access tokens that are kept and passed on.
     pub claims: Vec<String>,
 }
@@ -109,6 +111,12 @@ impl WorkosSettings {
                 parse_base_url,
             ),
             events_poll: events_poll(reader),
+            token_route: reader.value(
+                "WORKOS_TOKEN_ROUTE",
+                "false",
+                "true or false",
+                parse_bool,
+            ),
             claims: read_workos_claims(reader),
             api_key,
             client_id,

@@ -46,6 +46,8 @@ pub(super) struct WorkosValues {
     pub(super) sid: Option<WorkosSid>,
     /// The encrypted refresh token.
     pub(super) refresh_token: Option<Vec<u8>>,
+    /// The encrypted access token, with `WORKOS_TOKEN_ROUTE` only.
+    pub(super) access_token: Option<Vec<u8>>,
     pub(super) confirmed_until: Option<Timestamp>,
     pub(super) organization_id: Option<OrganizationId>,
     pub(super) role: Option<String>,
@@ -80,11 +82,20 @@ impl SessionDraft {
         &mut self,
         keys: &Keys,
         authentication: &Authentication,
+        stores_access_token: bool,
     ) -> Result<(), SealError> {
+        let access_token = match stores_access_token {
+            true => {
+                let token = authentication.access_token.expose_secret().as_bytes();
+                Some(keys.seal_row(&SessionRow::access_token_place(&self.id), token)?)
+            }
+            false => None,
+        };
         let token = authentication.refresh_token.expose_secret().as_bytes();
         let place = SessionRow::refresh_token_place(&self.id);
         self.workos = WorkosValues {
             refresh_token: Some(keys.seal_row(&place, token)?),
+            access_token,
             confirmed_until: Some(confirmed_until(authentication, self.created_at)),
             ..WorkosValues::of(authentication)
         };
@@ -96,6 +107,7 @@ impl SessionDraft {
         let WorkosValues {
             sid,
             refresh_token,
+            access_token: _,
             confirmed_until,
             organization_id,
             role,
@@ -132,6 +144,7 @@ impl SessionDraft {
         previous: Option<&SessionId>,
     ) -> QueryResult<Option<NewSession>> {
         let (device, clock) = (self.device.clone(), self.clock.clone());
+        let access_token = self.workos.access_token.clone();
         let row = self.for_user(user.id);
         if let Some(previous) = previous {
             end_replaced(
@@ -144,6 +157,9 @@ impl SessionDraft {
         }
         if !row.insert(conn)? {
             return Ok(None);
+        }
+        if let Some(sealed) = access_token {
+            SessionRow::store_access_token(conn, &row.id, &sealed)?;
         }
         // A replica with the right time would take a session that began by a wrong clock for an unused one.
         let now = database_time(conn, &clock)?;
@@ -165,6 +181,7 @@ impl WorkosValues {
         Self {
             sid: authentication.sid.clone(),
             refresh_token: None,
+            access_token: None,
             confirmed_until: authentication.access_token_expires_at.map(Timestamp::from),
             organization_id: authentication.organization_id.clone(),
             role: authentication.role.clone(),

@@ -276,7 +276,11 @@ impl SignInService {
             None => self.longest_token_lifetime,
         };
         let mut draft = SessionDraft::new(device, (&self.services.clock, now), lifetime)?;
-        draft.keep_workos_session(&self.services.keys, authentication)?;
+        draft.keep_workos_session(
+            &self.services.keys,
+            authentication,
+            self.stores_access_tokens,
+        )?;
         draft.auth_time = auth_time(authentication, now);
         Ok(Some(draft))
     }

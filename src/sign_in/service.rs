@@ -54,6 +54,8 @@ pub struct SignInService {
     pub(super) session_age: TimeDelta,
     /// The longest lifetime of tokens that are given out for a provider's code.
     pub(super) longest_token_lifetime: TimeDelta,
+    /// Whether WorkOS's access tokens are stored.
+    pub(super) stores_access_tokens: bool,
     /// Who may sign in with a password.
     pub(super) password_login: PasswordLogin,
     /// How often one account may sign in; `None` without a limit.
@@ -71,6 +73,7 @@ impl SignInService {
             services,
             session_age: settings.session_cookie_age,
             longest_token_lifetime: tokens.family_lifetime + tokens.access_lifetime,
+            stores_access_tokens: settings.workos.token_route,
             password_login: settings.password_login,
             account_rate: settings.api.throttle_login.map(account_rate),
             linking: settings.oidc.linking,

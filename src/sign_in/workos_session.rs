@@ -157,7 +157,11 @@ impl SignInService {
         let record = SignInRecord::by_workos(&authentication, &device, now, self.account_rate);
         let asking = device.clone();
         let mut draft = SessionDraft::new(device, (&self.services.clock, now), lifetime)?;
-        draft.keep_workos_session(&self.services.keys, &authentication)?;
+        draft.keep_workos_session(
+            &self.services.keys,
+            &authentication,
+            self.stores_access_tokens,
+        )?;
         let auth_time = auth_time(&authentication, now);
         draft.auth_time = auth_time;
         draft.login_attempt = Some(attempt);

@@ -62,6 +62,7 @@ async fn the_document_and_its_page_follow_the_prefix() {
         .setting("GOOGLE_CLIENT_ID", "made-up")
         .setting("OKTA_CLIENT_ID", "made-up")
         .setting("OKTA_ISSUER", "https://okta.example.com")
+        .setting("WORKOS_TOKEN_ROUTE", "true")
         .start();
     let moved: Vec<_> = paths(&committed())
         .iter()

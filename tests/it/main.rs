@@ -21,6 +21,8 @@ mod api_schema;
 mod api_session;
 mod api_throttle;
 mod api_token;
+mod api_typescript;
+mod api_workos_token;
 mod audit;
 mod auth_step;
 mod browser;

@@ -192,6 +192,14 @@ pub(super) fn schemas() -> Value {
             "refresh_token": refresh_token(),
             "user": user,
         })),
+        "WorkosToken": object(&["access_token", "expires_at"], json!({
+            "access_token": text(),
+            "expires_at": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When the token expires, in UTC.",
+            },
+        })),
         "LoggedOut": object(&["message", "workos_logout_url", "redirect_to"], json!({
             "message": text(),
             "workos_logout_url": {

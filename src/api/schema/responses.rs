@@ -139,7 +139,7 @@ pub(super) fn session_unconfirmed() -> ResponseExample {
     let error = Error::SessionUnconfirmed {
         retry_after: Duration::ZERO,
     };
-    let summary = "WorkOS has been unavailable for longer than `SESSION_STALE_GRACE`";
+    let summary = "WorkOS has been unavailable for too long";
     example("session_unconfirmed", summary, public_body(&error))
 }
 
@@ -173,6 +173,16 @@ pub(super) fn not_found(refused: ResponseExample) -> ResponseDoc {
         404,
         "There is no such account, or the provider is not configured",
         vec![refused, off],
+    )
+}
+
+/// 404 of a route that a setting turns on.
+pub(super) fn switched_off() -> ResponseDoc {
+    let summary = "The route is switched off";
+    problem(
+        404,
+        summary,
+        vec![example("off", summary, public_body(&Error::NotFound))],
     )
 }
 

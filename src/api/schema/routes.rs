@@ -20,6 +20,7 @@ pub fn operations(login_field: LoginField) -> Vec<Operation> {
         session::me(),
         session::tokens(),
         session::organization(),
+        session::workos_token(),
         session::logout(),
         schema(),
         docs(),
@@ -33,7 +34,7 @@ fn schema() -> Operation {
         "/api/schema",
         "schema",
         "The OpenAPI 3.1 document",
-        "Providers that are not configured are left out; `vestibule openapi` prints the complete document. Answers 404 with `API_DOCS=off`.",
+        "Providers and routes that are not configured are left out; `vestibule openapi` prints the complete document. Answers 404 with `API_DOCS=off`.",
         vec![ok("The document", "Document", body)],
     )
 }

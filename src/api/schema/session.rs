@@ -7,8 +7,8 @@ use serde_json::json;
 use super::builder::{current_user, get, optional, post, signed_in, text};
 use super::responses::{
     TOKEN, UnauthorizedReason, bad_request, example, field_error, no_workos_session, ok,
-    ok_with_cookie, or_session_ended, public_body, session_unconfirmed, throttled, unauthorized,
-    unavailable,
+    ok_with_cookie, or_session_ended, public_body, session_unconfirmed, switched_off, throttled,
+    unauthorized, unavailable,
 };
 use super::sign_in_steps::add_switch_steps;
 use super::{BodyField, CredentialKind, Operation, OperationGroup};
@@ -118,6 +118,31 @@ pub(super) fn organization() -> Operation {
     if let Some(forbidden) = operation.responses.iter_mut().find(|one| one.status == 403) {
         add_switch_steps(forbidden);
     }
+    operation.credentials = ANY;
+    operation.anonymous = false;
+    operation
+}
+
+/// The path of WorkOS's access token.
+pub const WORKOS_TOKEN: &str = "/api/auth/workos/token";
+
+/// `/api/auth/workos/token`.
+pub(super) fn workos_token() -> Operation {
+    let body = json!({ "access_token": TOKEN, "expires_at": "2026-11-30T12:00:00Z" });
+    let mut operation = get(
+        OperationGroup::Session,
+        WORKOS_TOKEN,
+        "workosToken",
+        "WorkOS's access token",
+        "WorkOS's own access token of the session, for a service that accepts it. It is renewed first when it is about to expire. Answers 404 unless `WORKOS_TOKEN_ROUTE` is true.",
+        vec![
+            ok("The token", "WorkosToken", body),
+            or_session_ended(unauthorized(&access_token_reasons())),
+            switched_off(),
+            no_workos_session(),
+            unavailable(Some(session_unconfirmed())),
+        ],
+    );
     operation.credentials = ANY;
     operation.anonymous = false;
     operation

@@ -8,7 +8,7 @@ use vestibule::settings::{DatabaseSettings, Source};
 use crate::support::database::TestDatabase;
 use crate::support::program::Program;
 
-pub(super) const NAMES: [&str; 40] = [
+pub(super) const NAMES: [&str; 41] = [
     "2026-11-21-000001_create_users",
     "2026-11-21-000002_create_sessions",
     "2026-11-21-000003_create_django_imports",
@@ -49,6 +49,7 @@ pub(super) const NAMES: [&str; 40] = [
     "2026-11-29-000041_index_open_sessions_of_users",
     "2026-11-30-000042_create_workos_event_cursor",
     "2026-11-30-000043_new_generation_for_changed_accounts",
+    "2026-11-30-000045_add_workos_access_token_to_sessions",
 ];
 
 fn migrate(database: &TestDatabase, options: &[&str]) -> Program {

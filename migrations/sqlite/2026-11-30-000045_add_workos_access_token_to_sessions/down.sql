@@ -1,0 +1,2 @@
+DROP TRIGGER sessions_ended;
+ALTER TABLE sessions DROP COLUMN workos_access_token;
