@@ -64,7 +64,7 @@ impl TokenOrSession {
             device: device(request, &app.settings.trusted_proxies),
         };
         match app.renewal.check(renewal).await? {
-            SessionStatus::Valid(_) | SessionStatus::RenewalInProgress => Ok(Some(Self {
+            SessionStatus::Valid(_) | SessionStatus::RenewalInProgress(_) => Ok(Some(Self {
                 session_id,
                 user_id: user.user.id,
                 organization_id: user.facts.organization_id,

@@ -87,7 +87,7 @@ impl RenewalService {
                     return Ok(AccessTokenStatus::SessionEnded);
                 }
                 SessionStatus::Valid(_) => {}
-                SessionStatus::RenewalInProgress => tokio::time::sleep(POLL_INTERVAL).await,
+                SessionStatus::RenewalInProgress(_) => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }
     }
