@@ -63,7 +63,7 @@ impl SignOutService {
         request: SignOutRequest,
         now: Timestamp,
     ) -> Result<SignedOut, DbError> {
-        let tokens = Arc::clone(&self.tokens);
+        let (tokens, clock) = (Arc::clone(&self.tokens), self.at_workos.clock());
         let database = self.queue(&request).await?;
         let (row, workos_sid, ended) = database
             .write(move |conn| {
@@ -98,7 +98,7 @@ impl SignOutService {
                         }
                         false => {
                             unused.remove(sid);
-                            WorkosRevocation::request_after_browser(conn, sid, now)?;
+                            WorkosRevocation::request_after_browser(conn, sid, &clock, now)?;
                         }
                     }
                 }
@@ -200,6 +200,7 @@ impl SignOutService {
     ) -> Result<Option<WorkosSid>, DbError> {
         let current_id = current_id.clone();
         let account = AccountReference::Session(current_id.clone());
+        let clock = self.at_workos.clock();
         let (ended, current) = account
             .queue(&self.database)
             .await?
@@ -214,7 +215,7 @@ impl SignOutService {
                 let others = sids.filter(|sid| Some(*sid) != current.as_ref());
                 WorkosRevocation::request(conn, others, now)?;
                 if let Some(sid) = &current {
-                    WorkosRevocation::request_after_browser(conn, sid, now)?;
+                    WorkosRevocation::request_after_browser(conn, sid, &clock, now)?;
                 }
                 let event = AuditEvent::SessionsRevoked {
                     user_id,

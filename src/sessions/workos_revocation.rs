@@ -8,9 +8,9 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::db::schema::{sessions, workos_revocations};
-use crate::db::{Conn, on_unique_violation};
+use crate::db::{Conn, database_time, on_unique_violation};
 use crate::ids::{SessionId, UserId, WorkosSid};
 
 /// How long a browser may take to end a session at WorkOS. If WorkOS were told before, its log-out page would
@@ -61,7 +61,7 @@ impl WorkosRevocation {
         now: Timestamp,
     ) -> QueryResult<()> {
         for sid in sids {
-            if !Self::insert(conn, sid, Priority::Ended, now, now)? {
+            if !Self::insert(conn, sid, Priority::Ended, now, due_at_once(now))? {
                 let waiting = waiting(now).filter(workos_revocations::sid.eq(sid));
                 diesel::update(waiting).set(due_first(now)).execute(conn)?;
                 diesel::update(workos_revocations::table.find(sid))
@@ -102,13 +102,14 @@ impl WorkosRevocation {
     }
 
     /// Requests that a session is revoked at WorkOS if the browser, which is sent to WorkOS's log-out, has not ended
-    /// it within a minute. Must be called in the transaction that ends it here.
+    /// it within a minute by the database's clock. Must be called in the transaction that ends it here.
     pub fn request_after_browser(
         conn: &mut Conn,
         sid: &WorkosSid,
+        clock: &Clock,
         now: Timestamp,
     ) -> QueryResult<()> {
-        let later = now.plus(TIME_OF_BROWSER);
+        let later = database_time(conn, clock)?.plus(TIME_OF_BROWSER);
         Self::insert(conn, sid, Priority::LoggedOut, now, later)?;
         Ok(())
     }
@@ -126,7 +127,7 @@ impl WorkosRevocation {
         if waiting >= MOST_REFUSED {
             return Ok(false);
         }
-        Self::insert(conn, sid, Priority::Refused, now, now)?;
+        Self::insert(conn, sid, Priority::Refused, now, due_at_once(now))?;
         Ok(true)
     }
 
@@ -169,7 +170,8 @@ impl WorkosRevocation {
         diesel::update(waiting).set(due_first(now)).execute(conn)
     }
 
-    /// Up to `limit` sessions that are due and that no process is revoking: of this user, or of all.
+    /// Up to `limit` sessions that are due and that no process is revoking: of this user, or of all. `now`: by the
+    /// database's clock, as for the functions below.
     pub fn due(
         conn: &mut Conn,
         user_id: Option<UserId>,
@@ -242,12 +244,19 @@ fn waiting(now: Timestamp) -> _ {
         .filter(workos_revocations::next_attempt_at.gt(now))
 }
 
+/// A time that has passed for the database's clock, which decides what is due, although `now` may be that of a machine
+/// whose clock is ahead.
+fn due_at_once(now: Timestamp) -> Timestamp {
+    now.plus(-TimeDelta::days(1))
+}
+
 /// Makes a request due, before those of other kinds.
 #[diesel::dsl::auto_type]
 fn due_first(now: Timestamp) -> _ {
     let priority: i32 = Priority::Ended as i32;
+    let at: Timestamp = due_at_once(now);
     (
-        workos_revocations::next_attempt_at.eq(now),
+        workos_revocations::next_attempt_at.eq(at),
         workos_revocations::priority.eq(priority),
     )
 }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::clock::{Clock, Timestamp};
-use crate::db::{Conn, Database, DbError};
+use crate::db::{Conn, Database, DbError, database_time};
 use crate::ids::UserId;
 use crate::sessions::WorkosRevocation;
 use crate::workos::{WorkosClient, WorkosError};
@@ -60,6 +60,11 @@ impl WorkosRevocations {
         }
     }
 
+    /// The clock of this service.
+    pub(super) fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
     /// Sends requested revocations soon. Called after the transaction that requests them.
     pub fn send_soon(&self) {
         self.requested.notify_one();
@@ -68,8 +73,11 @@ impl WorkosRevocations {
     /// Sends requested revocations, for as long as this future is awaited.
     pub async fn send_periodically(&self) {
         let mut is_failing = false;
-        let now = self.clock.now();
-        let make_due = move |conn: &mut Conn| Ok(WorkosRevocation::make_due(conn, now)?);
+        let clock = self.clock.clone();
+        let make_due = move |conn: &mut Conn| {
+            let now = database_time(conn, &clock)?;
+            Ok(WorkosRevocation::make_due(conn, now)?)
+        };
         if let Err::<_, DbError>(error) = self.database.write(make_due).await {
             log::error!("failed to read the sessions that are to end at WorkOS: {error}");
         }
@@ -90,8 +98,9 @@ impl WorkosRevocations {
     /// Sends the revocations that are due, of this user or of all, until one fails.
     pub async fn send_due(&self, user_id: Option<UserId>) -> Result<(), RevocationError> {
         loop {
-            let (began, now) = (Instant::now(), self.clock.now());
+            let (began, clock) = (Instant::now(), self.clock.clone());
             let due = move |conn: &mut Conn| {
+                let now = database_time(conn, &clock)?;
                 WorkosRevocation::due(conn, user_id, now, BATCH).map_err(DbError::from)
             };
             let due = self.database.read(due).await?;
@@ -108,12 +117,15 @@ impl WorkosRevocations {
 
     /// Sends one revocation, unless another process does. The outcome is stored by the process that sent it.
     async fn send(&self, revocation: WorkosRevocation) -> Result<(), RevocationError> {
-        let now = self.clock.now();
-        let (row, until) = (revocation.clone(), now.plus(LEASE));
-        let claim = move |conn: &mut Conn| row.claim(conn, now, until).map_err(DbError::from);
-        if !self.database.write(claim).await? {
+        let (row, clock) = (revocation.clone(), self.clock.clone());
+        let claim = move |conn: &mut Conn| {
+            let now = database_time(conn, &clock)?;
+            let is_claimed = row.claim(conn, now, now.plus(LEASE))?;
+            Ok::<_, DbError>(is_claimed.then_some(now))
+        };
+        let Some(now) = self.database.write(claim).await? else {
             return Ok(());
-        }
+        };
         let sid = &revocation.sid;
         let result = match self.workos.revoke_session(sid).await {
             // The session has already ended at WorkOS, usually by the browser's log-out.

@@ -12,6 +12,8 @@ use serde_json::json;
 use vestibule::db::schema::workos_revocations;
 use vestibule::ids::WorkosSid;
 use vestibule::sessions::WorkosRevocation;
+use vestibule::sign_out::WorkosRevocations;
+use vestibule::workos::WorkosClient;
 
 use super::{
     ADA, REVOKE_AT_WORKOS, eventually, is_open, newest, sign_out_everywhere, sign_out_there,
@@ -307,6 +309,31 @@ async fn of_two_replicas_one_sends_a_revocation() {
     sent.retain(|sid| sid.contains("session_refused"));
     let distinct: BTreeSet<_> = sent.iter().collect();
     assert_eq!((sent.len(), distinct.len()), (10, 10));
+}
+
+/// The clock of a replica neither cuts short nor prolongs the minute that a browser has.
+#[tokio::test]
+async fn a_replica_whose_clock_is_wrong_sends_a_revocation_when_it_is_due() {
+    for wrong_by in [TimeDelta::hours(-1), TimeDelta::hours(1)] {
+        let app = TestApp::start();
+        let clock = app.clock.wrong_by(wrong_by);
+        let wrong = app.replica().clock(clock.clone()).start();
+        let workos = WorkosClient::new(&app.settings.workos).unwrap();
+        let revocations = WorkosRevocations::new(app.database.clone(), workos, clock);
+        for replica in [&app, &wrong] {
+            let cookies = app.signed_in(ADA).await.cookies("/");
+            let visitor = replica.visitor();
+            let ended = visitor.post_with_cookies("/auth/logout", &cookies).await;
+            assert_eq!(ended.status(), StatusCode::FOUND);
+            app.advance(59);
+            revocations.send_due(None).await.unwrap();
+            send_what_is_due(&app).await;
+            assert_eq!(waiting(&app).len(), 1, "{wrong_by}");
+            app.advance(1);
+            revocations.send_due(None).await.unwrap();
+            eventually(async || waiting(&app).is_empty()).await;
+        }
+    }
 }
 
 #[tokio::test]
