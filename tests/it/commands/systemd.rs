@@ -22,8 +22,8 @@ fn units() -> [String; 2] {
 fn section<'a>(unit: &'a str, line: &str) -> &'a str {
     let before = unit.split(&format!("\n{line}\n")).next().unwrap();
     assert!(before.len() < unit.len(), "no {line}");
-    let sections = before.lines().filter(|line| line.starts_with('['));
-    sections.last().unwrap()
+    let mut sections = before.lines().filter(|line| line.starts_with('['));
+    sections.next_back().unwrap()
 }
 
 #[test]
