@@ -33,8 +33,17 @@ const LONGEST_NAME: usize = 64;
 
 /// Answers a proxy: 200 with headers about the user, 401 or a redirect to the sign-in, or 403.
 pub async fn verify(request: HttpRequest, app: web::Data<AppState>) -> Result<HttpResponse, Error> {
-    let query = query_of_proxy(&request);
-    refuse_unknown_parameters(query)?;
+    let query = match request.match_info().get(ORIGINAL_PATH) {
+        // Behind the route Envoy appends path and query of the original request: the client's own.
+        Some(path) if !path.is_empty() => "",
+        // With a slash alone it is the proxy's query, or that of a client which asks Envoy for `/` and can only
+        // refuse itself.
+        Some(_) => request.query_string(),
+        None => {
+            refuse_unknown_parameters(request.query_string())?;
+            request.query_string()
+        }
+    };
     let original = OriginalRequest::read(&request, &app.settings);
     let Some(subject) = Subject::of(&request, &app).await? else {
         return sign_in_required(&original, &app);
@@ -53,15 +62,6 @@ pub async fn verify(request: HttpRequest, app: web::Data<AppState>) -> Result<Ht
     let token = token.map_err(|error| InternalError::new("sign a token for a proxy", error))?;
     response.insert_header((headers::TOKEN, token));
     Ok(response.finish())
-}
-
-/// The query by which the proxy's configuration requires rights. Below `/auth/verify/` the query is the client's own:
-/// Envoy appends that of the original request.
-fn query_of_proxy(request: &HttpRequest) -> &str {
-    match request.match_info().get(ORIGINAL_PATH) {
-        Some(_) => "",
-        None => request.query_string(),
-    }
 }
 
 /// Refuses everybody if the query has a parameter that is not known: a misspelt one would require nothing.
@@ -94,7 +94,7 @@ fn missing_right(query: &str, facts: &SessionFacts) -> Option<MissingRight> {
             "permission" => missing_permission(facts, &value),
             "role" => missing_role(facts, &value),
             "organization" => missing_organization(facts, &value),
-            _ => Some(MissingRight::Unknown(name.into_owned())),
+            _ => None,
         })
         .next()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::Error;
+use super::{Error, MissingRight};
 use crate::db::DbError;
 use crate::links::{login_url, session_over_url};
 pub use sign_in::invitation_message;
@@ -196,7 +196,10 @@ impl Error {
                 ..PublicError::new(
                     StatusCode::FORBIDDEN,
                     "You do not have access",
-                    format!("This needs {missing}, which your session does not have. If you have it in another organisation, switch to that one; otherwise ask your administrator."),
+                    match missing {
+                        MissingRight::Unknown(name) => format!("The proxy in front of this page requires rights by the parameter {name:?}, which does not exist. Its operator has to correct that."),
+                        missing => format!("This needs {missing}, which your session does not have. If you have it in another organisation, switch to that one; otherwise ask your administrator."),
+                    },
                 )
             }
             .with_action("Your account", "/account".to_owned()),

@@ -6,12 +6,15 @@ use actix_web::http::header::HOST;
 use actix_web::middleware::Next;
 use actix_web::web;
 
+use super::client_ip::is_from_trusted_proxy;
 use crate::error::Error;
 use crate::origin::host_name;
 use crate::state::AppState;
 
 /// Load balancers call these by IP address.
 const ANY_HOST: [&str; 4] = ["/healthz", "/healthz/", "/readyz", "/readyz/"];
+/// Traefik asks by the address of its configuration, and gives the client's host in another header.
+const ANY_HOST_FOR_PROXIES: [&str; 2] = ["/auth/verify", "/auth/verify/"];
 
 /// Rejects requests whose `Host` is not allowed.
 pub async fn allowed_hosts(
@@ -31,7 +34,10 @@ pub async fn allowed_hosts(
             .iter()
             .any(|pattern| pattern.allows(name))
     });
-    if allowed || ANY_HOST.contains(&request.path()) {
+    let is_for_any = ANY_HOST.contains(&request.path())
+        || ANY_HOST_FOR_PROXIES.contains(&request.path())
+            && is_from_trusted_proxy(request.request(), &app.settings.trusted_proxies);
+    if allowed || is_for_any {
         return next
             .call(request)
             .await
