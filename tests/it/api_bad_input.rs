@@ -6,12 +6,19 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::api_schema::{committed, operations};
+use crate::organization::{ORCHARDS, TWYLA};
 use crate::support::app::TestApp;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-fn app() -> TestApp {
+/// An app, and the access token of a session for the route that needs one.
+struct Api {
+    app: TestApp,
+    token: String,
+}
+
+async fn app() -> Api {
     // With the providers configured, their routes read the body.
     let mut app = TestApp::builder();
     for provider in ["GOOGLE", "OKTA"] {
@@ -24,9 +31,21 @@ fn app() -> TestApp {
                 "https://app.example.com/callback",
             );
     }
-    app.setting("THROTTLE_LOGIN", "off")
+    let app = app
+        .setting("THROTTLE_LOGIN", "off")
         .setting("THROTTLE_REFRESH", "off")
-        .start()
+        .start();
+    let token = app.exchange_in(TWYLA, ORCHARDS).await.text("access_token");
+    Api { app, token }
+}
+
+/// A request without a body. The token is checked before the body.
+fn post(api: &Api, path: &str) -> RequestBuilder {
+    let request = api.app.visitor().request(Method::POST, path);
+    match path {
+        "/api/auth/organization" => request.bearer_auth(&api.token),
+        _ => request,
+    }
 }
 
 /// The routes that read a body, with the name of each field and whether it is required.
@@ -54,14 +73,8 @@ fn routes() -> Vec<(String, Vec<(String, bool)>)> {
     routes
 }
 
-fn request(
-    app: &TestApp,
-    path: &str,
-    kind: &str,
-    body: impl Into<reqwest::Body>,
-) -> RequestBuilder {
-    let request = app.visitor().request(Method::POST, path);
-    request.header("Content-Type", kind).body(body)
+fn request(api: &Api, path: &str, kind: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+    post(api, path).header("Content-Type", kind).body(body)
 }
 
 /// Asserts that the status is one of these; returns the JSON.
@@ -72,15 +85,15 @@ async fn assert_refused(response: Response, statuses: &[u16], story: &str) -> Va
     response.json().await.expect(story)
 }
 
-async fn assert_still_serving(app: &TestApp) {
-    let answer = request(app, "/api/token", JSON, "{}").send().await.unwrap();
+async fn assert_still_serving(api: &Api) {
+    let answer = request(api, "/api/token", JSON, "{}").send().await.unwrap();
     let said = assert_refused(answer, &[400], "afterwards").await;
     assert_eq!(said["email"][0], "This field is required.");
 }
 
 #[tokio::test]
 async fn a_body_that_is_not_json_is_a_parse_error() {
-    let app = app();
+    let app = app().await;
     let nested = |open: &str, close: &str| open.repeat(9_000) + "1" + &close.repeat(9_000);
     let bodies: Vec<Vec<u8>> = vec![
         nested("[", "]").into(),
@@ -124,7 +137,7 @@ async fn a_body_that_is_not_json_is_a_parse_error() {
 
 #[tokio::test]
 async fn a_body_that_is_not_an_object_is_rejected_with_its_type() {
-    let app = app();
+    let app = app().await;
     for (path, _) in routes() {
         for (body, said) in [
             ("[]", "Invalid data. Expected a dictionary, but got list."),
@@ -143,7 +156,7 @@ async fn a_body_that_is_not_an_object_is_rejected_with_its_type() {
 
 #[tokio::test]
 async fn fields_of_the_wrong_type_are_rejected() {
-    let app = app();
+    let app = app().await;
     for (path, fields) in routes() {
         for (field, required) in fields {
             for (value, said) in [
@@ -172,7 +185,7 @@ async fn fields_of_the_wrong_type_are_rejected() {
 
 #[tokio::test]
 async fn numbers_and_long_texts_are_accepted_as_texts() {
-    let app = app();
+    let app = app().await;
     for (path, fields) in routes() {
         let long = format!("\"{}\"", "x".repeat(50_000));
         let dots = format!("\"{}\"", ".".repeat(50_000));
@@ -206,7 +219,7 @@ async fn numbers_and_long_texts_are_accepted_as_texts() {
 
 #[tokio::test]
 async fn a_large_body_is_rejected_whatever_it_contains() {
-    let app = app();
+    let app = app().await;
     for (path, _) in routes() {
         for kind in [JSON, FORM, "text/plain", "multipart/form-data; boundary=a"] {
             let answer = request(&app, &path, kind, vec![b'['; 65_537]).send().await;
@@ -219,7 +232,7 @@ async fn a_large_body_is_rejected_whatever_it_contains() {
 
 #[tokio::test]
 async fn unsupported_media_types_are_rejected_with_their_name() {
-    let app = app();
+    let app = app().await;
     for (path, _) in routes() {
         for kind in [
             "text/plain",
@@ -237,10 +250,10 @@ async fn unsupported_media_types_are_rejected_with_their_name() {
         let long = format!("application/json; a={}", "b".repeat(256));
         let answer = request(&app, &path, &long, "{}").send().await.unwrap();
         assert_refused(answer, &[415], &path).await;
-        let bare = app.visitor().request(Method::POST, &path).body("{}");
+        let bare = post(&app, &path).body("{}");
         let said = assert_refused(bare.send().await.unwrap(), &[415], &path).await;
         assert_eq!(said["detail"], "Unsupported media type \"\" in request.");
-        let odd = app.visitor().request(Method::POST, &path).body("{}");
+        let odd = post(&app, &path).body("{}");
         let odd = odd.header("Content-Type", &b"application/\xff"[..]);
         assert_refused(odd.send().await.unwrap(), &[415], &path).await;
     }
@@ -248,7 +261,7 @@ async fn unsupported_media_types_are_rejected_with_their_name() {
 
 #[tokio::test]
 async fn malformed_forms_are_read_as_far_as_possible() {
-    let app = app();
+    let app = app().await;
     for (path, fields) in routes() {
         if !fields.iter().any(|(_, required)| *required) {
             continue;
@@ -282,7 +295,7 @@ async fn a_compressed_body_is_not_decompressed() {
     /// `{"email": …, "password": …}`, by gzip.
     const PACKED: &str = "H4sIAAAAAAAC/6tWSs1NzMxRslJKTEl0SK1IzC3ISdVLzs9V0lEqSCwuLs8vSgFK5iampOqWFijVAgBBDlS3MAAAAA==";
     let packed = STANDARD.decode(PACKED).unwrap();
-    let app = app();
+    let app = app().await;
     for (path, _) in routes() {
         for encoding in ["gzip", "deflate", "br", "zstd", "identity"] {
             let story = format!("{path} {encoding}");
